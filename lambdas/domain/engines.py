@@ -1,0 +1,208 @@
+"""The catalogue of engines: what each can do, so that a request is checked before anything is queued.
+
+Sources: the CogVideoX model cards (sizes, frame rules, fps, prompt tokens).
+"""
+
+import math
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lambdas.domain.errors import InvalidRequest
+
+
+class Renderer(StrEnum):
+    """Where an engine runs."""
+
+    FUNCTION = "function"  # a Lambda task
+    ENDPOINT = "endpoint"  # a SageMaker async endpoint
+
+
+class ExactSizes(BaseModel):
+    """The engine renders these sizes and no other."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: Literal["exact"] = "exact"
+    sizes: tuple[tuple[int, int], ...]  # (width, height) in pixels, the default first
+
+    @property
+    def default(self) -> tuple[int, int]:
+        return self.sizes[0]
+
+    def allows(self, width: int, height: int) -> bool:
+        return (width, height) in self.sizes
+
+    def describe(self) -> str:
+        return ", ".join(f"{w}x{h}" for w, h in self.sizes)
+
+
+class SizeRange(BaseModel):
+    """The engine renders any size within bounds on its sides."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: Literal["range"] = "range"
+    default: tuple[int, int]
+    short_side: tuple[int, int]  # inclusive bounds of the shorter side, pixels
+    long_side: tuple[int, int]
+    multiple: int  # of both sides
+
+    def allows(self, width: int, height: int) -> bool:
+        short, long = sorted((width, height))
+        return (
+            self.short_side[0] <= short <= self.short_side[1]
+            and self.long_side[0] <= long <= self.long_side[1]
+            and width % self.multiple == 0
+            and height % self.multiple == 0
+        )
+
+    def describe(self) -> str:
+        short = _span(self.short_side)
+        return f"a shorter side of {short} and a longer side of {_span(self.long_side)} pixels, each a multiple of {self.multiple}"
+
+
+def _span(bounds: tuple[int, int]) -> str:
+    return str(bounds[0]) if bounds[0] == bounds[1] else f"{bounds[0]} to {bounds[1]}"
+
+
+class Engine(BaseModel):
+    """What one engine takes and gives."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    revision: str  # part of every clip's content address: a new one renders anew
+    renderer: Renderer
+    summary: str
+    draft: bool = False  # a stand-in for a rendered film, for trying and reviewing
+    sizes: Annotated[ExactSizes | SizeRange, Field(discriminator="kind")]
+    fps: tuple[int, ...]  # the default first
+    frame_step: int  # an engine renders frame_step × N + 1 frames (1: any number)
+    longest_clip: int  # seconds of film that one clip gives at most
+    prompt_tokens: int  # the budget of the engine's text encoder
+    image: Literal["none", "optional", "required"]  # a first frame
+    chained: bool = False  # a scene's next clip starts from the last frame of the one before
+    steps: int | None = None  # the default number of denoising steps
+
+    def check(self, *, width: int, height: int, fps: int, image: bool) -> None:
+        """Raises InvalidRequest naming the field and what this engine allows."""
+        if not self.sizes.allows(width, height):
+            raise InvalidRequest(
+                f"size {width}x{height} is not one that engine {self.name} renders; allowed: {self.sizes.describe()}.",
+                param="size",
+            )
+        if fps not in self.fps:
+            allowed = ", ".join(map(str, self.fps))
+            raise InvalidRequest(
+                f"fps {fps} is not one that engine {self.name} renders; allowed: {allowed}.", param="fps"
+            )
+        if image and self.image == "none":
+            raise InvalidRequest(
+                f"engine {self.name} takes no image; leave input_reference out or choose one of: "
+                f"{', '.join(e.name for e in CATALOGUE.values() if e.image != 'none')}.",
+                param="input_reference",
+            )
+        if not image and self.image == "required":
+            raise InvalidRequest(
+                f"engine {self.name} starts from an image: send one as input_reference.",
+                param="input_reference",
+            )
+
+    def frames_to_render(self, frames: int) -> int:
+        """The smallest number of frames the engine can render that holds `frames` of them after the
+        first, which a chained clip shares with the clip before it."""
+        if self.frame_step == 1:
+            return frames
+        return math.ceil(frames / self.frame_step) * self.frame_step + 1
+
+_SD = ExactSizes(sizes=((720, 480),))
+_NANO = ExactSizes(sizes=((96, 64),))
+
+
+def _cogvideox(name: str, summary: str, image: Literal["none", "required"], **limits: object) -> Engine:
+    """CogVideoX 1.0 has 8N+1 ≤ 49 frames at 8 fps, 1.5 has 16N+1 ≤ 161 at 16 fps (model cards):
+    6 and 10 seconds of film, with one frame to spare for the join."""
+    defaults: dict[str, object] = {
+        "sizes": _SD,
+        "fps": (8,),
+        "frame_step": 8,
+        "longest_clip": 6,
+        "prompt_tokens": 226,
+        "steps": 50,
+    }
+    return Engine.model_validate(
+        {
+            "name": name,
+            "revision": "1",
+            "renderer": Renderer.ENDPOINT,
+            "summary": summary,
+            "image": image,
+            "chained": image == "required",
+            **defaults,
+            **limits,
+        }
+    )
+
+
+_1_5 = {"fps": (16,), "frame_step": 16, "longest_clip": 10, "prompt_tokens": 224}
+
+CATALOGUE: dict[str, Engine] = {
+    engine.name: engine
+    for engine in (
+        Engine(
+            name="animatic",
+            revision="1",
+            renderer=Renderer.FUNCTION,
+            summary="Draft storyboard clips: drawn, moving, titled; no GPU, no weights",
+            draft=True,
+            sizes=SizeRange(default=(1280, 720), short_side=(64, 1080), long_side=(64, 1920), multiple=2),
+            fps=(24, 8, 12, 16, 25, 30),
+            frame_step=1,
+            longest_clip=6,  # as CogVideoX's, so that a draft is cut like the film it stands for
+            prompt_tokens=512,
+            image="optional",
+        ),
+        _cogvideox("cogvideox-2b", "CogVideoX-2b, text to video", "none"),
+        _cogvideox("cogvideox-5b", "CogVideoX-5b, text to video", "none"),
+        _cogvideox("cogvideox-5b-i2v", "CogVideoX-5b, image to video", "required"),
+        _cogvideox(
+            "cogvideox-1.5-5b",
+            "CogVideoX1.5-5B, text to video",
+            "none",
+            sizes=ExactSizes(sizes=((1360, 768),)),
+            **_1_5,
+        ),
+        _cogvideox(
+            "cogvideox-1.5-5b-i2v",
+            "CogVideoX1.5-5B, image to video",
+            "required",
+            sizes=SizeRange(default=(1360, 768), short_side=(768, 768), long_side=(768, 1360), multiple=16),
+            **_1_5,
+        ),
+        _cogvideox(
+            "cogvideox-nano",
+            "A tiny CogVideoX for tests and trials on a CPU, text to video",
+            "none",
+            sizes=_NANO,
+            steps=2,
+        ),
+        _cogvideox(
+            "cogvideox-nano-i2v",
+            "A tiny CogVideoX for tests and trials on a CPU, image to video",
+            "required",
+            sizes=_NANO,
+            steps=2,
+        ),
+    )
+}
+
+
+def engine_named(name: str, offered: frozenset[str]) -> Engine:
+    """The engine of that name, if this deployment offers it.
+
+    Raises InvalidRequest (param `model`) naming the engines that are offered.
+    """
+    if name not in CATALOGUE or name not in offered:
+        names = ", ".join(e for e in CATALOGUE if e in offered)
+        raise InvalidRequest(f"model {name!r} is not an engine offered here; allowed: {names}.", param="model")
+    return CATALOGUE[name]

@@ -1,0 +1,105 @@
+"""Every S3 key and table key, as functions.
+
+Input bucket                      Output bucket
+  drop/{tenant}/…   drop folder     drop/{tenant}/…          the film or error beside a dropped object
+  uploads/{tenant}/ first frames    artifacts/{tenant}/…     clips and films by content
+  requests/…        engine requests videos/{tenant}/{id}/…   what is delivered
+                                    engine/…                 what endpoints write
+                                    records/…                the journal that the table is rebuilt from
+"""
+
+DROP_PREFIX = "drop/"
+RECORDS_PREFIX = "records/"
+VIDEO_RECORDS_PREFIX = RECORDS_PREFIX + "videos/"
+KEY_RECORDS_PREFIX = RECORDS_PREFIX + "keys/"
+ENGINE_OUTPUT_PREFIX = "engine/out/"
+ENGINE_FAILURE_PREFIX = "engine/failed/"
+
+
+# --- the input bucket
+
+
+def upload(tenant: str, sha256: str, extension: str) -> str:
+    return f"uploads/{tenant}/{sha256}.{extension}"
+
+
+def engine_request(inference_id: str) -> str:
+    return f"requests/{inference_id}.json"
+
+
+# --- the output bucket
+
+
+def clip(tenant: str, key_hash: str) -> str:
+    return f"artifacts/{tenant}/clips/{key_hash}.mp4"
+
+
+def film(tenant: str, film_hash: str) -> str:
+    return f"artifacts/{tenant}/films/{film_hash}.mp4"
+
+
+def poster(tenant: str, film_hash: str) -> str:
+    return f"artifacts/{tenant}/films/{film_hash}.webp"
+
+
+def video_folder(tenant: str, video_id: str) -> str:
+    return f"videos/{tenant}/{video_id}/"
+
+
+def delivered_film(tenant: str, video_id: str) -> str:
+    return video_folder(tenant, video_id) + "film.mp4"
+
+
+def delivered_thumbnail(tenant: str, video_id: str) -> str:
+    return video_folder(tenant, video_id) + "thumbnail.webp"
+
+
+def storyboard(tenant: str, video_id: str) -> str:
+    return video_folder(tenant, video_id) + "storyboard.json"
+
+
+def video_record(tenant: str, video_id: str) -> str:
+    return f"{VIDEO_RECORDS_PREFIX}{tenant}/{video_id}.json"
+
+
+def key_record(key_hash: str) -> str:
+    return f"{KEY_RECORDS_PREFIX}{key_hash}.json"
+
+
+def drop_result(dropped: str, extension: str) -> str:
+    """Where the film (`mp4`) or the reason of failure (`error.json`) of a dropped object is put."""
+    return f"{dropped}.{extension}"
+
+
+# --- the table: partition and sort key
+
+
+def tenant_partition(tenant: str) -> str:
+    return f"tenant#{tenant}"
+
+
+def video_item(tenant: str, video_id: str) -> tuple[str, str]:
+    return tenant_partition(tenant), f"video#{video_id}"
+
+
+def create_item(tenant: str, request_fingerprint: str) -> tuple[str, str]:
+    """The latest create without an Idempotency-Key of one request: what a client's retry finds."""
+    return tenant_partition(tenant), f"create#{request_fingerprint}"
+
+
+def api_key_item(key_hash: str) -> tuple[str, str]:
+    return f"key#{key_hash}", "key"
+
+
+def inference_partition(video_id: str) -> str:
+    return f"inferences#{video_id}"
+
+
+def inference_item(inference_id: str) -> tuple[str, str]:
+    """An engine call under way. The id begins with the video's (`inference_id` below)."""
+    return inference_partition(inference_id.split(".")[0]), inference_id
+
+
+def inference_id(video_id: str, clip_index: int, token_hash: str) -> str:
+    """SageMaker allows 64 characters: 38 + 1 + 3 + 1 + 12. The same task token gives the same id."""
+    return f"{video_id}.{clip_index:03d}.{token_hash[:12]}"

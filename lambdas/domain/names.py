@@ -1,0 +1,29 @@
+"""Every name that two parts of the system must agree on: headers, events, metrics, endpoints."""
+
+SERVICE = "reelworks"
+
+# HTTP headers. The first three are OpenAI's and its SDK's (source: openai-python 3.54).
+REQUEST_ID_HEADER = "x-request-id"
+RETRY_COUNT_HEADER = "x-stainless-retry-count"
+POLL_AFTER_HEADER = "openai-poll-after-ms"
+IDEMPOTENCY_HEADER = "idempotency-key"
+
+# EventBridge
+EVENT_SOURCE = "reelworks"
+VIDEO_COMPLETED = "video.completed"
+VIDEO_FAILED = "video.failed"
+
+# CloudWatch metrics (EMF), namespace METRICS_NAMESPACE, dimension `service`
+METRICS_NAMESPACE = "Reelworks"
+METRIC_VIDEOS_CREATED = "VideosCreated"
+METRIC_VIDEOS_COMPLETED = "VideosCompleted"
+METRIC_VIDEOS_FAILED = "VideosFailed"
+METRIC_CLIPS_RENDERED = "ClipsRendered"
+METRIC_CLIPS_REUSED = "ClipsReused"
+METRIC_VIDEOS_HEALED = "VideosHealed"
+
+
+def endpoint_name(prefix: str, engine: str) -> str:
+    """The SageMaker endpoint of an engine. A constant rule, so that the pipeline stack refers to no
+    resource of the engines stack. SageMaker allows letters, digits and hyphens, at most 63."""
+    return f"{prefix}-{engine.replace('.', '-')}"

@@ -1,0 +1,200 @@
+"""The video: what was asked, where it stands, and which step may follow which."""
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+LONGEST_FILM = 300  # seconds; 50 clips of 6 s
+LONGEST_PROMPT = 2_000  # characters
+
+Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+class Document(BaseModel):
+    """A frozen document of one hop; unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Stage(StrEnum):
+    QUEUED = "queued"
+    PLANNING = "planning"
+    RENDERING = "rendering"
+    ASSEMBLING = "assembling"
+    PUBLISHING = "publishing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+CLOSED = frozenset({Stage.COMPLETED, Stage.FAILED, Stage.CANCELLED})
+_ENDS = frozenset({Stage.FAILED, Stage.CANCELLED})
+
+# Each open stage may be entered again (a step retried) and may go back to queued (a new attempt
+# after the execution was lost).
+NEXT: dict[Stage, frozenset[Stage]] = {
+    Stage.QUEUED: frozenset({Stage.QUEUED, Stage.PLANNING}) | _ENDS,
+    Stage.PLANNING: frozenset({Stage.PLANNING, Stage.RENDERING, Stage.QUEUED}) | _ENDS,
+    Stage.RENDERING: frozenset({Stage.RENDERING, Stage.ASSEMBLING, Stage.QUEUED}) | _ENDS,
+    Stage.ASSEMBLING: frozenset({Stage.ASSEMBLING, Stage.PUBLISHING, Stage.QUEUED}) | _ENDS,
+    Stage.PUBLISHING: frozenset({Stage.PUBLISHING, Stage.COMPLETED, Stage.QUEUED}) | _ENDS,
+    Stage.COMPLETED: frozenset(),
+    Stage.FAILED: frozenset(),
+    Stage.CANCELLED: frozenset(),
+}
+
+
+def stages_before(stage: Stage) -> frozenset[Stage]:
+    """The stages from which `stage` may be entered."""
+    return frozenset(before for before, after in NEXT.items() if stage in after)
+
+
+class Image(Document):
+    """A first frame that the user gave; its bytes lie in the input bucket under `key`."""
+
+    key: str
+    sha256: str
+    width: int
+    height: int
+
+
+class VideoRequest(Document):
+    """What was asked, checked and completed with the engine's defaults."""
+
+    prompt: str
+    engine: str
+    seconds: int = Field(ge=1, le=LONGEST_FILM)
+    width: int
+    height: int
+    fps: int
+    enhance: bool = True
+    negative_prompt: str = ""
+    seed: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    image: Image | None = None
+
+    def fingerprint(self) -> str:
+        """SHA-256 that two requests share exactly if they ask for the same."""
+        return fingerprint(self.model_dump(mode="json"))
+
+
+class Source(Document):
+    """The object of a drop folder that asked for the video; the film is put beside it."""
+
+    bucket: str
+    key: str
+    etag: str
+
+
+class Failure(Document):
+    """Why a video failed: which step, of which clip, and what to do."""
+
+    step: str
+    clip: int | None = None
+    code: str
+    reason: str
+    advice: str
+
+
+class ClipState(StrEnum):
+    WAITING = "waiting"
+    RENDERING = "rendering"
+    DONE = "done"
+
+
+class ClipProgress(Document):
+    """One clip of the film as the record shows it."""
+
+    state: ClipState = ClipState.WAITING
+    seconds: float  # its length in the film
+    reused: bool = False  # an artifact made before, not rendered for this attempt
+    started_ms: int | None = None
+    finished_ms: int | None = None
+
+
+class Enhancement(Document):
+    """What became of the prompt. `note` says why the original was kept, where it was."""
+
+    prompt: str
+    by: str | None = None  # who wrote it: a Bedrock model, a local model, the director
+    note: str | None = None
+
+
+class StageEntry(Document):
+    stage: Stage
+    at_ms: int
+
+
+class Video(Document):
+    """The record of a video. Times are milliseconds since the epoch."""
+
+    id: str
+    tenant: Tenant
+    request: VideoRequest
+    created_ms: int
+    updated_ms: int
+    expires_ms: int
+    stage: Stage = Stage.QUEUED
+    version: int = 1  # grows with every change of the record
+    attempt: int = 1  # a new one when the execution was lost
+    source: Source | None = None
+    enhancement: Enhancement | None = None
+    clips: list[ClipProgress] = []
+    film: str | None = None  # key of the film in the output bucket
+    thumbnail: str | None = None
+    film_bytes: int | None = None
+    draft: bool = False
+    failure: Failure | None = None
+    history: list[StageEntry] = []
+
+    @property
+    def closed(self) -> bool:
+        return self.stage in CLOSED
+
+    @property
+    def progress(self) -> int:
+        """0 to 100, as the wire format has it; rendering takes 5 to 90."""
+        done = sum(clip.state is ClipState.DONE for clip in self.clips)
+        match self.stage:
+            case Stage.QUEUED:
+                return 0
+            case Stage.PLANNING:
+                return 2
+            case Stage.RENDERING:
+                return 5 + (85 * done // len(self.clips) if self.clips else 0)
+            case Stage.ASSEMBLING:
+                return 92
+            case Stage.PUBLISHING:
+                return 97
+            case Stage.COMPLETED:
+                return 100
+            case Stage.FAILED | Stage.CANCELLED:
+                return 5 + 85 * done // len(self.clips) if self.clips else 0
+
+    @property
+    def seed(self) -> int:
+        """The request's seed, or one that stays the same for this video."""
+        if self.request.seed is not None:
+            return self.request.seed
+        return int(hashlib.sha256(self.id.encode()).hexdigest()[:8], 16)
+
+
+def fingerprint(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value in canonical form."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def video_id(tenant: str, nonce: str) -> str:
+    """The id of a video: the same tenant and nonce (an idempotency key, a drop object's version or a
+    random value) always give the same id, which makes creating idempotent by one conditional write."""
+    return "video_" + fingerprint([tenant, nonce])[:32]
+
+
+def execution_name(video: str, attempt: int) -> str:
+    """The execution that produces a video: named by its id, so that starting twice starts one."""
+    return video if attempt == 1 else f"{video}-{attempt}"
