@@ -58,7 +58,8 @@ class SizeRange(BaseModel):
 
     def describe(self) -> str:
         short = _span(self.short_side)
-        return f"a shorter side of {short} and a longer side of {_span(self.long_side)} pixels, each a multiple of {self.multiple}"
+        long = _span(self.long_side)
+        return f"shorter side {short}, longer side {long} pixels, each a multiple of {self.multiple}"
 
 
 def _span(bounds: tuple[int, int]) -> str:
@@ -88,7 +89,8 @@ class Engine(BaseModel):
         """Raises InvalidRequest naming the field and what this engine allows."""
         if not self.sizes.allows(width, height):
             raise InvalidRequest(
-                f"size {width}x{height} is not one that engine {self.name} renders; allowed: {self.sizes.describe()}.",
+                f"size {width}x{height} is not one that engine {self.name} renders; "
+                f"allowed: {self.sizes.describe()}.",
                 param="size",
             )
         if fps not in self.fps:
@@ -114,6 +116,7 @@ class Engine(BaseModel):
         if self.frame_step == 1:
             return frames
         return math.ceil(frames / self.frame_step) * self.frame_step + 1
+
 
 _SD = ExactSizes(sizes=((720, 480),))
 _NANO = ExactSizes(sizes=((96, 64),))
@@ -204,5 +207,7 @@ def engine_named(name: str, offered: frozenset[str]) -> Engine:
     """
     if name not in CATALOGUE or name not in offered:
         names = ", ".join(e for e in CATALOGUE if e in offered)
-        raise InvalidRequest(f"model {name!r} is not an engine offered here; allowed: {names}.", param="model")
+        raise InvalidRequest(
+            f"model {name!r} is not an engine offered here; allowed: {names}.", param="model"
+        )
     return CATALOGUE[name]

@@ -1,0 +1,82 @@
+"""API keys: 256 random bits, of which only the SHA-256 is stored (a fast hash is safe for random keys)."""
+
+import hashlib
+import secrets
+import time
+from typing import Any
+
+from lambdas.adapters.clients import translated
+from lambdas.adapters.objects import Objects
+from lambdas.domain import keys
+from lambdas.domain.video import Document, Tenant
+
+PREFIX = "rk-"
+
+
+class ApiKey(Document):
+    """What is kept of a key."""
+
+    hash: str
+    tenant: Tenant
+    name: str
+    created: int  # seconds since the epoch
+
+
+def new_key() -> str:
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def hash_of(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def find(dynamodb: Any, table: str, key: str) -> ApiKey | None:
+    """The record of a key, None for one that was never made or was revoked."""
+    pk, sk = keys.api_key_item(hash_of(key))
+    with translated("find key"):
+        response = dynamodb.get_item(TableName=table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+    item = response.get("Item")
+    return ApiKey.model_validate_json(item["document"]["S"]) if item else None
+
+
+class ApiKeys:
+    """Making and revoking keys, which the journal remembers too."""
+
+    def __init__(self, dynamodb: Any, table: str, journal: Objects) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._journal = journal
+
+    def register(self, key: str, tenant: str, name: str) -> ApiKey:
+        """Makes a key valid for a tenant; registering it again changes nothing else."""
+        api_key = ApiKey(hash=hash_of(key), tenant=tenant, name=name, created=int(time.time()))
+        self.restore(api_key)
+        record = api_key.model_dump_json().encode()
+        self._journal.put(keys.key_record(api_key.hash), record, "application/json")
+        return api_key
+
+    def restore(self, api_key: ApiKey) -> None:
+        pk, sk = keys.api_key_item(api_key.hash)
+        with translated("register key"):
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item={
+                    "pk": {"S": pk},
+                    "sk": {"S": sk},
+                    "document": {"S": api_key.model_dump_json()},
+                },
+            )
+
+    def revoke(self, key_hash: str) -> None:
+        self._journal.delete(keys.key_record(key_hash))
+        pk, sk = keys.api_key_item(key_hash)
+        with translated("revoke key"):
+            self._dynamodb.delete_item(TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+
+    def restore_all(self) -> int:
+        """Puts every key of the journal back into the table; returns how many."""
+        count = 0
+        for object_key, _ in self._journal.list(keys.KEY_RECORDS_PREFIX):
+            self.restore(ApiKey.model_validate_json(self._journal.get(object_key)))
+            count += 1
+        return count

@@ -1,0 +1,57 @@
+"""boto3 clients, made once per process, and the one place that translates ClientError."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+from lambdas.domain.errors import ServiceUnavailable
+
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=60)
+
+# Codes that mean "the same call may succeed later" (botocore's own retryable set and the services' pages).
+_PASSING = frozenset(
+    {
+        "InternalServerError",
+        "InternalError",
+        "InternalFailure",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionConflictException",
+    }
+)
+
+
+@cache
+def client(service: str) -> Any:
+    """The process's client of a service; endpoint, region and credentials come from the environment."""
+    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+
+
+def error_code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turns passing failures of an AWS call into ServiceUnavailable; others stay ClientError, which
+    no step catches: they are faults of the deployment and end in record_failure with their text."""
+    try:
+        yield
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if error_code(error) in _PASSING or status >= 500:
+            raise ServiceUnavailable(f"{what}: {error}") from error
+        raise
+    except (ConnectionError, HTTPClientError) as error:
+        raise ServiceUnavailable(f"{what}: {error}") from error

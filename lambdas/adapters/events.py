@@ -1,0 +1,32 @@
+"""Events that a video's end gives rise to (EventBridge)."""
+
+import json
+from typing import Any
+
+from lambdas.adapters.clients import translated
+from lambdas.domain import names
+from lambdas.domain.errors import ServiceUnavailable
+from lambdas.domain.video import Video
+
+
+class Events:
+    def __init__(self, eventbridge: Any, bus: str) -> None:
+        self._eventbridge = eventbridge
+        self._bus = bus
+
+    def video_ended(self, video: Video, event: str) -> None:
+        """Emits `event`, one of names.VIDEO_*."""
+        detail = {"id": video.id, "tenant": video.tenant, "stage": video.stage}
+        with translated(f"emit {event}"):
+            answer = self._eventbridge.put_events(
+                Entries=[
+                    {
+                        "EventBusName": self._bus,
+                        "Source": names.EVENT_SOURCE,
+                        "DetailType": event,
+                        "Detail": json.dumps(detail),
+                    }
+                ]
+            )
+        if answer.get("FailedEntryCount"):
+            raise ServiceUnavailable(f"emit {event}: {answer['Entries'][0].get('ErrorMessage')}")

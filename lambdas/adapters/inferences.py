@@ -1,0 +1,90 @@
+"""Engine calls under way, each with the task token that its answer goes to.
+
+SageMaker's CustomAttributes hold 1,024 characters and a task token up to 2,048, so the token waits in
+the table under the inference id.
+"""
+
+import time
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.adapters.clients import error_code, translated
+from lambdas.domain import keys
+from lambdas.domain.video import Document
+
+_KEPT_SECONDS = 7 * 24 * 3600  # longer than any execution waits
+
+
+class Inference(Document):
+    id: str
+    token: str
+    tenant: str
+    video_id: str
+    clip: int
+    requested_ms: int
+    settled: bool = False
+
+
+class Inferences:
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def park(self, inference: Inference) -> bool:
+        """Keeps the token before the engine is called; False where this call is parked already."""
+        pk, sk = keys.inference_item(inference.id)
+        with translated("park inference"):
+            try:
+                self._dynamodb.put_item(
+                    TableName=self._table,
+                    Item={
+                        "pk": {"S": pk},
+                        "sk": {"S": sk},
+                        "document": {"S": inference.model_dump_json(exclude={"settled"})},
+                        "settled": {"BOOL": False},
+                        "expires": {"N": str(int(time.time()) + _KEPT_SECONDS)},
+                    },
+                    ConditionExpression="attribute_not_exists(pk)",
+                )
+            except ClientError as error:
+                if error_code(error) == "ConditionalCheckFailedException":
+                    return False
+                raise
+        return True
+
+    def get(self, inference_id: str) -> Inference | None:
+        pk, sk = keys.inference_item(inference_id)
+        with translated("get inference"):
+            response = self._dynamodb.get_item(
+                TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+            )
+        return _inference(response["Item"]) if "Item" in response else None
+
+    def settle(self, inference_id: str) -> None:
+        """Notes that the token was answered. Only after it was: an answer twice is harmless, none is not."""
+        pk, sk = keys.inference_item(inference_id)
+        with translated("settle inference"):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": pk}, "sk": {"S": sk}},
+                UpdateExpression="SET settled = :yes",
+                ExpressionAttributeValues={":yes": {"BOOL": True}},
+            )
+
+    def of_video(self, video_id: str) -> list[Inference]:
+        items: list[dict[str, Any]] = []
+        with translated("inferences of video"):
+            for page in self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": keys.inference_partition(video_id)}},
+                ConsistentRead=True,
+            ):
+                items += page["Items"]
+        return [_inference(item) for item in items]
+
+
+def _inference(item: dict[str, Any]) -> Inference:
+    inference = Inference.model_validate_json(item["document"]["S"])
+    return inference.model_copy(update={"settled": item["settled"]["BOOL"]})

@@ -1,0 +1,84 @@
+"""The state machine's executions and the task tokens they wait on."""
+
+import json
+from enum import StrEnum
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.adapters.clients import error_code, translated
+
+# A token that was answered, timed out, or belongs to an execution that ended.
+_TOKEN_GONE = frozenset({"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"})
+
+
+class Execution(StrEnum):
+    RUNNING = "RUNNING"
+    ENDED = "ENDED"
+    MISSING = "MISSING"
+
+
+class Machine:
+    def __init__(self, stepfunctions: Any, state_machine_arn: str = "") -> None:
+        """Answering tokens needs no state machine."""
+        self._stepfunctions = stepfunctions
+        self._arn = state_machine_arn
+
+    def execution_arn(self, name: str) -> str:
+        return self._arn.replace(":stateMachine:", ":execution:") + f":{name}"
+
+    def start(self, name: str, document: dict[str, Any]) -> bool:
+        """Starts an execution; False where one of that name was started before."""
+        with translated("start execution"):
+            try:
+                self._stepfunctions.start_execution(
+                    stateMachineArn=self._arn, name=name, input=json.dumps(document)
+                )
+            except ClientError as error:
+                if error_code(error) == "ExecutionAlreadyExists":
+                    return False
+                raise
+        return True
+
+    def stop(self, name: str, cause: str) -> None:
+        """Stops an execution; does nothing where there is none running."""
+        with translated("stop execution"):
+            try:
+                self._stepfunctions.stop_execution(
+                    executionArn=self.execution_arn(name), error="VideoClosed", cause=cause
+                )
+            except ClientError as error:
+                if error_code(error) not in ("ExecutionDoesNotExist", "ValidationException"):
+                    raise
+
+    def state(self, name: str) -> tuple[Execution, str]:
+        """Whether an execution runs, has ended or never was; and what is known of why it ended."""
+        with translated("describe execution"):
+            try:
+                found = self._stepfunctions.describe_execution(executionArn=self.execution_arn(name))
+            except ClientError as error:
+                if error_code(error) == "ExecutionDoesNotExist":
+                    return Execution.MISSING, ""
+                raise
+        if found["status"] == "RUNNING":
+            return Execution.RUNNING, ""
+        detail = ": ".join(filter(None, (found["status"], found.get("error"), found.get("cause"))))
+        return Execution.ENDED, detail
+
+    def succeed(self, token: str, output: dict[str, Any]) -> bool:
+        """Answers a task token; False where nobody waits on it any more."""
+        return self._answer("send_task_success", taskToken=token, output=json.dumps(output))
+
+    def fail(self, token: str, error: str, cause: str) -> bool:
+        """Fails a task; `error` is a class name of the error tree (256 characters), `cause` JSON."""
+        return self._answer("send_task_failure", taskToken=token, error=error[:256], cause=cause[:32_000])
+
+    def _answer(self, call: str, **arguments: str) -> bool:
+        with translated("answer task token"):
+            try:
+                getattr(self._stepfunctions, call)(**arguments)
+            except ClientError as error:
+                if error_code(error) in _TOKEN_GONE:
+                    return False
+                raise
+        return True

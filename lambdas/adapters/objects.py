@@ -1,0 +1,94 @@
+"""S3 objects of one bucket."""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from botocore.exceptions import ClientError
+
+from lambdas.adapters.clients import error_code, translated
+from lambdas.domain.errors import ArtifactMissing
+
+_MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+
+
+class Objects:
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3 = s3
+        self.bucket = bucket
+
+    def put(self, key: str, body: bytes | BinaryIO, content_type: str) -> None:
+        with translated(f"put {key}"):
+            self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes. Raises ArtifactMissing."""
+        with translated(f"get {key}"):
+            try:
+                body: bytes = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    raise ArtifactMissing(f"the object {key} is gone") from error
+                raise
+        return body
+
+    def size(self, key: str) -> int | None:
+        """The object's size in bytes, None where there is no such object."""
+        with translated(f"head {key}"):
+            try:
+                return int(self._s3.head_object(Bucket=self.bucket, Key=key)["ContentLength"])
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    return None
+                raise
+
+    def exists(self, key: str) -> bool:
+        return self.size(key) is not None
+
+    def etag(self, key: str) -> str:
+        with translated(f"head {key}"):
+            return str(self._s3.head_object(Bucket=self.bucket, Key=key)["ETag"]).strip('"')
+
+    def copy(self, source: str, target: str, content_type: str) -> None:
+        """Copies within the bucket (up to S3's 5 GB for one call)."""
+        with translated(f"copy {source}"):
+            try:
+                self._s3.copy_object(
+                    Bucket=self.bucket,
+                    Key=target,
+                    CopySource={"Bucket": self.bucket, "Key": source},
+                    ContentType=content_type,
+                    MetadataDirective="REPLACE",
+                )
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    raise ArtifactMissing(f"the object {source} is gone") from error
+                raise
+
+    def link(self, key: str, seconds: int, *, file_name: str, content_type: str) -> str:
+        """A presigned GET link. Made at each request: a link dies with the role session that signed it."""
+        url: str = self._s3.generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": self.bucket,
+                "Key": key,
+                "ResponseContentDisposition": f'inline; filename="{file_name}"',
+                "ResponseContentType": content_type,
+            },
+            ExpiresIn=seconds,
+        )
+        return url
+
+    def delete(self, key: str) -> None:
+        with translated(f"delete {key}"):
+            self._s3.delete_object(Bucket=self.bucket, Key=key)
+
+    def delete_all(self, prefix: str) -> None:
+        for key, _ in self.list(prefix):
+            self.delete(key)
+
+    def list(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """(key, ETag) of every object under a prefix."""
+        with translated(f"list {prefix}"):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+                for entry in page.get("Contents", []):
+                    yield entry["Key"], entry["ETag"].strip('"')

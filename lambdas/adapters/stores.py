@@ -1,0 +1,28 @@
+"""The adapters over a function's stores, made from its settings."""
+
+from lambdas.adapters.api_keys import ApiKeys
+from lambdas.adapters.clients import client
+from lambdas.adapters.inferences import Inferences
+from lambdas.adapters.objects import Objects
+from lambdas.adapters.videos import Videos
+from lambdas.settings import StoreSettings
+
+
+def inputs(settings: StoreSettings) -> Objects:
+    return Objects(client("s3"), settings.input_bucket)
+
+
+def outputs(settings: StoreSettings) -> Objects:
+    return Objects(client("s3"), settings.output_bucket)
+
+
+def videos(settings: StoreSettings) -> Videos:
+    return Videos(client("dynamodb"), settings.videos_table, journal=outputs(settings))
+
+
+def inferences(settings: StoreSettings) -> Inferences:
+    return Inferences(client("dynamodb"), settings.videos_table)
+
+
+def api_keys(settings: StoreSettings) -> ApiKeys:
+    return ApiKeys(client("dynamodb"), settings.videos_table, journal=outputs(settings))

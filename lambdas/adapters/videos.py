@@ -1,0 +1,272 @@
+"""The videos table and its journal in S3.
+
+A record's document is kept as JSON in one attribute; `clips` is a list beside it, so that clips rendered
+side by side change their own entry only. Every change of the document is also written to the journal
+(`records/` of the output bucket), from which the table can be rebuilt.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.objects import Objects
+from lambdas.domain import keys
+from lambdas.domain.errors import VideoClosed, VideoNotFound
+from lambdas.domain.video import ClipProgress, Stage, StageEntry, Video, stages_before
+
+BY_CREATED = "by_created"  # local index: tenant, created
+OPEN = "open"  # global index: "open", updated_ms; holds the videos that have not ended
+
+_CONFLICT = "ConditionalCheckFailedException"
+_RETRY_WINDOW_SECONDS = 15 * 60  # OpenAI's SDK: 10 min timeout and two retries, in practice seconds
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Videos:
+    def __init__(self, dynamodb: Any, table: str, journal: Objects) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._journal = journal
+
+    # --- one video
+
+    def create(self, video: Video) -> tuple[Video, bool]:
+        """Writes the record unless the id is taken; returns the record that stands and whether it is new."""
+        if not self._put_new(video):
+            return self.get(video.tenant, video.id), False
+        self._write_journal(video)
+        return video, True
+
+    def restore(self, video: Video) -> bool:
+        """Puts a record of the journal back where the table has none. True if it was put."""
+        return self._put_new(video)
+
+    def _put_new(self, video: Video) -> bool:
+        pk, sk = keys.video_item(video.tenant, video.id)
+        item = {
+            "pk": {"S": pk},
+            "sk": {"S": sk},
+            "created": {"S": f"{video.created_ms:015d}#{video.id}"},
+            **_state_attributes(video),
+            "clips": _clips_attribute(video.clips),
+        }
+        with translated("create video"):
+            try:
+                self._dynamodb.put_item(
+                    TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)"
+                )
+            except ClientError as error:
+                if error_code(error) == _CONFLICT:
+                    return False
+                raise
+        return True
+
+    def get(self, tenant: str, video_id: str) -> Video:
+        """Raises VideoNotFound, for another tenant's video too."""
+        with translated("get video"):
+            response = self._dynamodb.get_item(
+                TableName=self._table, Key=_key(*keys.video_item(tenant, video_id)), ConsistentRead=True
+            )
+        if "Item" not in response:
+            raise VideoNotFound(f"There is no video {video_id!r}.", param="id")
+        return _video(response["Item"])
+
+    def advance(self, tenant: str, video_id: str, stage: Stage, **changes: Any) -> Video:
+        """Moves a video to a stage, with changes of other fields.
+
+        Raises VideoClosed where the stage can't follow the one the video is at, VideoNotFound.
+        """
+        while True:
+            video = self.get(tenant, video_id)
+            if video.stage not in stages_before(stage):
+                raise VideoClosed(f"video {video_id} is {video.stage}: it can't become {stage}")
+            now = now_ms()
+            history = video.history
+            if video.stage is not stage or not history:
+                history = [*history, StageEntry(stage=stage, at_ms=now)]
+            changed = video.model_copy(
+                update={
+                    "stage": stage,
+                    "version": video.version + 1,
+                    "updated_ms": now,
+                    "history": history,
+                    **changes,
+                }
+            )
+            if self._replace(changed, version=video.version, clips="clips" in changes):
+                self._write_journal(changed)
+                return changed
+
+    def _replace(self, video: Video, *, version: int, clips: bool) -> bool:
+        attributes = _state_attributes(video)
+        if clips:
+            attributes["clips"] = _clips_attribute(video.clips)
+        assignments = ", ".join(f"#{name} = :{name}" for name in attributes)
+        expression = f"SET {assignments}" + (" REMOVE #open" if video.closed else "")
+        names = {f"#{name}": name for name in attributes} | ({"#open": "open"} if video.closed else {})
+        with translated("update video"):
+            try:
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(*keys.video_item(video.tenant, video.id)),
+                    UpdateExpression=expression,
+                    ConditionExpression="#version = :old",
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()}
+                    | {":old": {"N": str(version)}},
+                )
+            except ClientError as error:
+                if error_code(error) == _CONFLICT:
+                    return False
+                raise
+        return True
+
+    def update_clip(self, tenant: str, video_id: str, index: int, progress: ClipProgress) -> None:
+        """Writes one clip's progress; other clips of the video may be written at the same time."""
+        with translated("update clip"):
+            try:
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(*keys.video_item(tenant, video_id)),
+                    UpdateExpression=f"SET clips[{index}] = :clip",
+                    ConditionExpression="attribute_exists(pk)",
+                    ExpressionAttributeValues={":clip": {"S": progress.model_dump_json()}},
+                )
+            except ClientError as error:
+                if error_code(error) == _CONFLICT:
+                    raise VideoNotFound(f"There is no video {video_id!r}.", param="id") from error
+                raise
+
+    def delete(self, tenant: str, video_id: str) -> None:
+        """The journal first: a record that is left over can be deleted again, a journal entry would
+        bring the video back."""
+        self._journal.delete(keys.video_record(tenant, video_id))
+        with translated("delete video"):
+            self._dynamodb.delete_item(TableName=self._table, Key=_key(*keys.video_item(tenant, video_id)))
+
+    # --- many videos
+
+    def list(
+        self, tenant: str, *, after: str | None, limit: int, newest_first: bool
+    ) -> tuple[list[Video], bool]:
+        """A page of a tenant's videos by time of creation, and whether there are more.
+
+        `after` is the id of the last video of the page before; raises VideoNotFound where there is none.
+        """
+        query: dict[str, Any] = {}
+        if after is not None:
+            last = self.get(tenant, after)
+            pk, sk = keys.video_item(tenant, after)
+            created = {"S": f"{last.created_ms:015d}#{last.id}"}
+            query["ExclusiveStartKey"] = {**_key(pk, sk), "created": created}
+        items: list[dict[str, Any]] = []
+        with translated("list videos"):
+            while len(items) <= limit:
+                page = self._dynamodb.query(
+                    TableName=self._table,
+                    IndexName=BY_CREATED,
+                    KeyConditionExpression="pk = :tenant",
+                    ExpressionAttributeValues={":tenant": {"S": keys.tenant_partition(tenant)}},
+                    ConsistentRead=True,
+                    ScanIndexForward=not newest_first,
+                    Limit=limit + 1 - len(items),
+                    **query,
+                )
+                items += page["Items"]
+                if "LastEvaluatedKey" not in page:
+                    break
+                query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        return [_video(item) for item in items[:limit]], len(items) > limit
+
+    def open_videos(self) -> Iterator[Video]:
+        """All videos that have not ended, those longest untouched first."""
+        with translated("open videos"):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=OPEN,
+                KeyConditionExpression="#open = :open",
+                ExpressionAttributeNames={"#open": "open"},
+                ExpressionAttributeValues={":open": {"S": "open"}},
+            )
+            for page in pages:
+                for item in page["Items"]:
+                    yield _video(item)
+
+    # --- creates without an Idempotency-Key
+
+    def remember_create(self, tenant: str, fingerprint: str, video_id: str) -> None:
+        """Notes a first try before its video is made, so that its retry finds the same id."""
+        pk, sk = keys.create_item(tenant, fingerprint)
+        expires = int(time.time()) + _RETRY_WINDOW_SECONDS
+        with translated("remember create"):
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item={**_key(pk, sk), "video_id": {"S": video_id}, "expires": {"N": str(expires)}},
+            )
+
+    def remembered_create(self, tenant: str, fingerprint: str) -> str | None:
+        """The id noted for the same request within the last 15 minutes."""
+        with translated("remembered create"):
+            response = self._dynamodb.get_item(
+                TableName=self._table, Key=_key(*keys.create_item(tenant, fingerprint)), ConsistentRead=True
+            )
+        item = response.get("Item")
+        if item is None or int(item["expires"]["N"]) < time.time():
+            return None
+        return str(item["video_id"]["S"])
+
+    # --- the journal
+
+    def _write_journal(self, video: Video) -> None:
+        """Two writers may reach S3 in the wrong order; the later one then sees the newer record and
+        writes again, so the journal ends with the table's last state."""
+        while True:
+            body = video.model_dump_json().encode()
+            self._journal.put(keys.video_record(video.tenant, video.id), body, "application/json")
+            try:
+                latest = self.get(video.tenant, video.id)
+            except VideoNotFound:
+                self._journal.delete(keys.video_record(video.tenant, video.id))
+                return
+            if latest.version == video.version:
+                return
+            video = latest
+
+    def journal(self) -> Iterator[Video]:
+        """Every video of the journal."""
+        for key, _ in self._journal.list(keys.VIDEO_RECORDS_PREFIX):
+            yield Video.model_validate_json(self._journal.get(key))
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _state_attributes(video: Video) -> dict[str, Any]:
+    attributes = {
+        "document": {"S": video.model_dump_json(exclude={"clips"})},
+        "stage": {"S": video.stage},
+        "version": {"N": str(video.version)},
+        "updated_ms": {"N": str(video.updated_ms)},
+        "expires": {"N": str(video.expires_ms // 1000)},
+    }
+    if not video.closed:
+        attributes["open"] = {"S": "open"}
+    return attributes
+
+
+def _clips_attribute(clips: list[ClipProgress]) -> dict[str, Any]:
+    return {"L": [{"S": clip.model_dump_json()} for clip in clips]}
+
+
+def _video(item: dict[str, Any]) -> Video:
+    document = json.loads(item["document"]["S"])
+    document["clips"] = [json.loads(clip["S"]) for clip in item.get("clips", {}).get("L", [])]
+    return Video.model_validate(document)

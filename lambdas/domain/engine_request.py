@@ -1,0 +1,37 @@
+"""The request that an engine server gets: the document of tests/contracts/."""
+
+from pydantic import Field
+
+from lambdas.domain.storyboard import Clip, Storyboard
+from lambdas.domain.video import Document
+
+
+class EngineRequest(Document):
+    prompt: str
+    negative_prompt: str = ""
+    width: int
+    height: int
+    frames: int = Field(ge=1)
+    skip_frames: int = Field(ge=0)  # leading frames left out of the MP4
+    fps: int
+    seed: int
+    steps: int | None = None  # None: the model's default
+    guidance: float | None = None
+    image: str | None = None  # base64 of a PNG, JPEG or WebP: the first frame
+
+
+def engine_request(storyboard: Storyboard, clip: Clip, image: str | None) -> EngineRequest:
+    """The request for one clip; `image` is base64."""
+    return EngineRequest(
+        prompt=clip.prompt,
+        negative_prompt=storyboard.negative_prompt,
+        width=storyboard.width,
+        height=storyboard.height,
+        frames=clip.frames,
+        skip_frames=clip.skip_frames,
+        fps=storyboard.fps,
+        seed=clip.seed,
+        steps=storyboard.steps,
+        guidance=storyboard.guidance,
+        image=image,
+    )

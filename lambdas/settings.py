@@ -1,0 +1,89 @@
+"""The environment of each function, as a type: CDK writes it with `env_of`, the function reads it with
+`from_env`, so a misspelt or missing name fails when the template is made."""
+
+import os
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+_PREFIX = "REELWORKS_"
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Reads REELWORKS_<FIELD> for each field; raises ValidationError naming what is missing."""
+        source = os.environ if environment is None else environment
+        names = {field: _PREFIX + field.upper() for field in cls.model_fields}
+        return cls.model_validate({field: source[name] for field, name in names.items() if name in source})
+
+
+def env_of(settings: Settings) -> dict[str, str]:
+    """The environment variables that `from_env` of the same type reads back."""
+    return {_PREFIX + field.upper(): str(value) for field, value in settings.model_dump().items()}
+
+
+class StoreSettings(Settings):
+    """Where videos, their journal and their artifacts lie."""
+
+    videos_table: str
+    input_bucket: str
+    output_bucket: str
+
+
+class AuthorizerSettings(Settings):
+    videos_table: str
+    user_pool_id: str
+    user_pool_client_id: str
+
+
+class IntakeSettings(StoreSettings):
+    """What it takes to accept a request: the API and the drop folder."""
+
+    requests_queue_url: str
+    engines: str  # names of the engines offered, comma-separated
+    default_engine: str
+    model_aliases: str = ""  # "sora-2=cogvideox-5b,…": names that clients use for engines
+    retention_days: int
+    link_seconds: int = 3600  # how long a presigned link lives
+
+    @property
+    def offered(self) -> frozenset[str]:
+        return frozenset(name.strip() for name in self.engines.split(",") if name.strip())
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        pairs = (pair.partition("=") for pair in self.model_aliases.split(",") if pair.strip())
+        return {alias.strip(): engine.strip() for alias, _, engine in pairs}
+
+
+class ApiSettings(IntakeSettings):
+    state_machine_arn: str
+
+
+class DispatchSettings(StoreSettings):
+    state_machine_arn: str
+
+
+class PlanSettings(StoreSettings):
+    text_model: str  # Bedrock model id or inference profile
+
+
+class RenderClipSettings(StoreSettings):
+    endpoint_prefix: str
+    invocation_seconds: int  # InvocationTimeoutSeconds, at most 3600
+    request_ttl_seconds: int  # RequestTTLSeconds: how long a request may wait in the endpoint's queue
+
+
+class PublishSettings(StoreSettings):
+    event_bus: str
+
+
+class UpkeepSettings(StoreSettings):
+    requests_queue_url: str
+    state_machine_arn: str
+    event_bus: str
+    intake_function: str  # asked again for drop-folder objects whose event was lost
