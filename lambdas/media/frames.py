@@ -1,0 +1,62 @@
+"""Single pictures out of a clip."""
+
+from io import BytesIO
+from itertools import islice
+
+import numpy as np
+from av.video.frame import VideoFrame
+from PIL import Image
+
+from lambdas.domain.errors import ClipUnreadable
+from lambdas.media.probe import Source, frame_rate, open_video
+
+POSTER_WIDTH = 640
+POSTER_SECONDS = 2
+POSTER_QUALITY = 82
+
+
+def last_frame(source: Source) -> bytes:
+    """The very last frame as a PNG of the clip's size: what a chained clip starts from.
+
+    Raises ClipUnreadable.
+    """
+    with open_video(source) as (container, stream):
+        last = None
+        # Only the last group of pictures is decoded.
+        if stream.duration:
+            container.seek(stream.duration, stream=stream)
+        for last in container.decode(stream):  # noqa: B007
+            pass
+        return _image_bytes(_rgb(last), "PNG")
+
+
+def poster(source: Source) -> bytes:
+    """A WebP thumbnail at most 640 pixels wide: of the first two seconds, the frame with the most contrast,
+    so that a fade from black is no black poster.
+
+    Raises ClipUnreadable.
+    """
+    with open_video(source) as (container, stream):
+        early = islice(container.decode(stream), max(1, round(frame_rate(stream) * POSTER_SECONDS)))
+        image = _rgb(max(early, key=_contrast, default=None))
+    if image.width > POSTER_WIDTH:
+        height = max(1, round(image.height * POSTER_WIDTH / image.width))
+        image = image.resize((POSTER_WIDTH, height), Image.Resampling.LANCZOS)
+    return _image_bytes(image, "WEBP", quality=POSTER_QUALITY)
+
+
+def _contrast(frame: VideoFrame) -> float:
+    return float(np.std(frame.to_ndarray(format="gray")))
+
+
+def _rgb(frame: VideoFrame | None) -> Image.Image:
+    """Converted by the frame's own colour tags."""
+    if frame is None:
+        raise ClipUnreadable("no frames")
+    return Image.fromarray(frame.to_ndarray(format="rgb24"))
+
+
+def _image_bytes(image: Image.Image, kind: str, **options: int) -> bytes:
+    file = BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()

@@ -1,0 +1,63 @@
+"""How every MP4 of the pipeline is written: fast start, exact time base, metadata that survives."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+from io import SEEK_SET
+from typing import BinaryIO
+
+import av
+from av.container import OutputContainer
+
+
+def timescale(fps: Fraction) -> int:
+    """Ticks a second, a whole number of them a frame; at least 10,000, as FFmpeg itself picks."""
+    return fps.numerator * -(-10_000 // fps.numerator)
+
+
+@contextmanager
+def mp4_writer(output: BinaryIO, *, fps: Fraction, metadata: Mapping[str, str]) -> Iterator[OutputContainer]:
+    """A muxer on `output` (seekable and readable: fast start moves the index to the front when it closes)."""
+    ticks = str(timescale(fps))
+    options = {
+        "movflags": "faststart+use_metadata_tags",  # the latter keeps keys that are not iTunes'
+        "video_track_timescale": ticks,
+        # The default of 1000 would round the film's duration to milliseconds.
+        "movie_timescale": ticks,
+    }
+
+    def reopen(_url: str, _flags: int, _options: dict[str, str]) -> _ReadBack:
+        return _ReadBack(output)
+
+    with av.open(output, "w", format="mp4", options=options, io_open=reopen) as container:
+        container.metadata.update(metadata)
+        yield container
+
+
+class _ReadBack:
+    """A second reading position in a file that is being written: FFmpeg's fast start reopens its output."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._position = 0
+
+    def read(self, size: int) -> bytes:
+        with self._reading():
+            return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        with self._reading():
+            return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._position
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        writing = self._file.tell()
+        self._file.seek(self._position)
+        try:
+            yield
+        finally:
+            self._position = self._file.tell()
+            self._file.seek(writing)

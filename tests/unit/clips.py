@@ -1,0 +1,60 @@
+"""Small real clips, and what tests read out of MP4 bytes."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from io import BytesIO
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from lambdas.media.encode import encode
+
+Pixels = NDArray[np.uint8]
+
+
+def pictures(count: int, *, seed: int = 0, width: int = 96, height: int = 64) -> Iterator[Pixels]:
+    """A coloured noise field that brightens from frame to frame."""
+    base = np.random.default_rng(seed).integers(0, 160, (height, width, 3))
+    for index in range(count):
+        yield np.clip(base + 3 * index, 0, 255).astype(np.uint8)
+
+
+def clip(count: int, *, seed: int = 0, width: int = 96, height: int = 64, fps: int | Fraction = 8) -> bytes:
+    frames = pictures(count, seed=seed, width=width, height=height)
+    return encode(frames, width=width, height=height, fps=fps, metadata={})
+
+
+def decoded(mp4: bytes) -> list[Pixels]:
+    """Every frame as RGB."""
+    return [frame.to_ndarray(format="rgb24") for frame in decoded_frames(mp4)]
+
+
+def decoded_frames(mp4: bytes) -> list[av.VideoFrame]:
+    with av.open(BytesIO(mp4), "r", format="mp4") as container:
+        return list(container.decode(video=0))
+
+
+def shown_seconds(mp4: bytes) -> list[Fraction]:
+    """When each frame is shown, exactly."""
+    return [frame.pts * frame.time_base for frame in decoded_frames(mp4)]
+
+
+def top_level_boxes(mp4: bytes) -> list[str]:
+    names, position = [], 0
+    while position < len(mp4):
+        size = int.from_bytes(mp4[position : position + 4])
+        names.append(mp4[position + 4 : position + 8].decode())
+        position += size
+    return names
+
+
+def sound_only() -> bytes:
+    output = BytesIO()
+    with av.open(output, "w", format="mp4") as container:
+        track = container.add_stream("aac", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        frame.sample_rate = 16000
+        container.mux(track.encode(frame))
+        container.mux(track.encode())
+    return output.getvalue()
