@@ -1,0 +1,341 @@
+"""`reel`: the PC's cloud, and films from any Reelworks API.
+
+By default the commands speak to the PC's cloud; REELWORKS_BASE_URL and REELWORKS_API_KEY (or the options
+of the same names) point them at a deployment on AWS.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from reelworks import progress
+from reelworks.client import Address, ApiError, Client
+
+app = typer.Typer(
+    help="Prompt in, finished film out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+keys_app = typer.Typer(help="API keys and their tenants.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+_out = Console(highlight=False)
+_err = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+
+
+def _print_json(document: Any) -> None:
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _fail(message: str) -> NoReturn:
+    _err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def _address() -> Address:
+    """The API that is meant: of the environment, else the PC's cloud."""
+    base_url, api_key = os.environ.get("REELWORKS_BASE_URL"), os.environ.get("REELWORKS_API_KEY")
+    if base_url or api_key:
+        if not (base_url and api_key):
+            _fail("set both REELWORKS_BASE_URL and REELWORKS_API_KEY, or neither for the PC's cloud")
+        return Address(base_url, api_key)
+    from reelworks.cloud import daemon, home
+
+    status = daemon.status(home.Home.locate())
+    if status.state != "up":
+        _fail("the PC's cloud is down: start it with `reel up`")
+    return Address(status.base_url, status.api_key)
+
+
+class _Session:
+    """A client whose errors end the command with the API's own words."""
+
+    def __enter__(self) -> Client:
+        self._client = Client(_address())
+        return self._client
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._client.__exit__(None, None, None)
+        if isinstance(error, ApiError):
+            _fail(f"{error.message} (field: {error.param})" if error.param else error.message)
+
+
+# --- the PC's cloud
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="The port to use; else 4566 or a free one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Start the PC's cloud, deploy the pipeline to it, and resume what was unfinished."""
+    from reelworks.cloud import daemon, home
+
+    began = time.monotonic()
+    try:
+        status = daemon.up(home.Home.locate(), port=port)
+    except home.CloudError as error:
+        _fail(f"{error.message} {error.advice}")
+    if as_json:
+        _print_json(status.document())
+    else:
+        _out.print(f"up at {status.base_url} ({time.monotonic() - began:.1f} s)")
+
+
+@app.command()
+def down(as_json: Json = False) -> None:
+    """Stop the PC's cloud; unfinished videos go on at the next `reel up`."""
+    from reelworks.cloud import daemon, home
+
+    try:
+        daemon.down(home.Home.locate())
+    except home.CloudError as error:
+        _fail(f"{error.message} {error.advice}")
+    if as_json:
+        _print_json({"state": "down"})
+    else:
+        _out.print("down")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Whether the PC's cloud is up, where it is, and the key to it."""
+    from reelworks.cloud import daemon, home
+
+    found = daemon.status(home.Home.locate())
+    if as_json:
+        _print_json(found.document())
+    elif found.state == "up":
+        _out.print(
+            f"up at {found.base_url}\nOPENAI_BASE_URL={found.base_url}\nOPENAI_API_KEY={found.api_key}"
+        )
+    else:
+        _out.print("down")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """What this PC has, what is missing, and the command that gets it."""
+    from reelworks.doctor import examine
+
+    findings = examine()
+    if as_json:
+        _print_json([finding.document() for finding in findings])
+    else:
+        table = Table("what", "state", "found", "to do")
+        for finding in findings:
+            state = (
+                "[green]ok[/green]" if finding.ok else "[red]missing[/red]" if finding.needed else "optional"
+            )
+            table.add_row(finding.what, state, escape(finding.found), escape(finding.todo))
+        _out.print(table)
+    if any(finding.needed and not finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+# --- films
+
+
+@app.command()
+def make(
+    prompt: Annotated[str, typer.Argument(help="What the film shows.")],
+    engine: Annotated[str | None, typer.Option(help="The engine that renders the clips.")] = None,
+    seconds: Annotated[int | None, typer.Option(help="Length of the film.")] = None,
+    size: Annotated[str | None, typer.Option(help="Width x height, such as 1280x720.")] = None,
+    fps: Annotated[int | None, typer.Option(help="Frames per second.")] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="The first frame.", exists=True, dir_okay=False, readable=True)
+    ] = None,
+    negative_prompt: Annotated[str | None, typer.Option(help="What the film must not show.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same film.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps per clip.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="How closely the prompt is followed.")] = None,
+    enhance: Annotated[bool, typer.Option(help="Let a text model write the prompt out.")] = True,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to put the film.")] = None,
+    wait: Annotated[bool, typer.Option(help="Wait for the film and download it.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Make a film of a prompt, watch it come about, and download it."""
+    with _Session() as client:
+        video = client.create(
+            prompt,
+            image=image,
+            model=engine,
+            seconds=None if seconds is None else str(seconds),
+            size=size,
+            fps=fps,
+            negative_prompt=negative_prompt,
+            seed=seed,
+            steps=steps,
+            guidance=guidance,
+            enhance=enhance,
+        )
+        if not wait:
+            _print_json(video) if as_json else _out.print(video["id"])
+            return
+        if not as_json:
+            _out.print(f"{video['id']}: {video['model']}, {video['size']}, {video['seconds']} s")
+        _finish(client, video["id"], output, as_json=as_json)
+
+
+def _finish(client: Client, video_id: str, output: Path | None, *, as_json: bool) -> None:
+    """Follows a video to its end and downloads the film."""
+    try:
+        video = progress.watch(_err, client.follow(video_id))
+    except KeyboardInterrupt:
+        _err.print(f"\nThe film is still being made. Get it with: reel get {video_id}")
+        raise typer.Exit(130) from None
+    if video["status"] == "failed":
+        if as_json:
+            _print_json(video)
+            raise typer.Exit(1)
+        _fail(progress.failure_text(video))
+    path = output or Path("films") / f"{video_id}.mp4"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = client.download(video_id, path)
+    if as_json:
+        _print_json({**video, "path": str(path.resolve()), "bytes": size})
+        return
+    note = (video.get("enhancement") or {}).get("note")
+    by = (video.get("enhancement") or {}).get("by")
+    _out.print(progress.stages_table(video))
+    if by:
+        _out.print(f"prompt enhanced by: {escape(by)}")
+    if note:
+        _out.print(f"prompt: {escape(note)}", soft_wrap=True)
+    if video.get("draft"):
+        _out.print("This film is a draft: drawn storyboard clips, not rendered video.")
+    _out.print(f"film: {path.resolve()}", soft_wrap=True)
+    _out.print(f"{size / 1_000_000:.1f} MB, {_duration(path)} s, {video['size']}")
+
+
+def _duration(path: Path) -> str:
+    """The length that the file itself has, in seconds."""
+    from lambdas.media.probe import probe
+
+    return f"{float(probe(path).duration):.3f}"
+
+
+@app.command("list")
+def list_videos(
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    after: Annotated[str | None, typer.Option(help="Go on after this video.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The newest videos."""
+    with _Session() as client:
+        page = client.list(limit=limit, after=after)
+    if as_json:
+        _print_json(page)
+        return
+    _out.print(progress.videos_table(page["data"]))
+    if page["has_more"]:
+        _out.print(f"more: reel list --after {page['last_id']}")
+
+
+@app.command()
+def show(video_id: str, as_json: Json = False) -> None:
+    """All that is known of a video."""
+    with _Session() as client:
+        video = client.get(video_id)
+    if as_json:
+        _print_json(video)
+        return
+    table = Table(show_header=False)
+    for name in ("id", "stage", "progress", "model", "size", "fps", "seconds", "seed", "draft", "prompt"):
+        if video.get(name) is not None:
+            table.add_row(name, escape(str(video[name])))
+    enhancement = video.get("enhancement") or {}
+    for name in ("prompt", "by", "note"):
+        if enhancement.get(name):
+            table.add_row(f"enhanced {name}", escape(enhancement[name]))
+    for number, clip in enumerate(video.get("clips") or [], 1):
+        state = clip["state"] + (", reused" if clip.get("reused") else "")
+        table.add_row(f"clip {number}", f"{state}, {clip['seconds']} s")
+    for stage, seconds in progress.stage_seconds(video).items():
+        table.add_row(f"time {stage}", f"{seconds} s")
+    if video["status"] == "failed":
+        table.add_row("failed", escape(progress.failure_text(video)))
+    _out.print(table)
+
+
+@app.command()
+def get(
+    video_id: str,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to put the film.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Wait for a video, if need be, and download its film."""
+    with _Session() as client:
+        _finish(client, video_id, output, as_json=as_json)
+
+
+@app.command()
+def cancel(video_id: str, as_json: Json = False) -> None:
+    """End a video that is being made."""
+    with _Session() as client:
+        video = client.cancel(video_id)
+    _print_json(video) if as_json else _out.print(f"{video_id}: {video['stage']}")
+
+
+@app.command()
+def logs(
+    video_id: Annotated[str | None, typer.Argument(help="Only what concerns this video.")] = None,
+    function: Annotated[str | None, typer.Option(help="Only this function, such as Plan.")] = None,
+    minutes: Annotated[int, typer.Option(help="How far back to look.")] = 60,
+    as_json: Json = False,
+) -> None:
+    """What the functions logged, in the order of time."""
+    from reelworks.deployment import Deployment, DeploymentError
+
+    try:
+        events = list(Deployment.find().log_events(video_id=video_id, function=function, minutes=minutes))
+    except DeploymentError as error:
+        _fail(str(error))
+    if as_json:
+        _print_json(events)
+        return
+    for event in events:
+        clock = time.strftime("%H:%M:%S", time.localtime(event["at_ms"] / 1000))
+        _out.print(f"{clock} [cyan]{event['function']:<14}[/cyan] {escape(event['message'])}", soft_wrap=True)
+
+
+# --- keys
+
+
+@keys_app.command("create")
+def create_key(
+    tenant: Annotated[str, typer.Argument(help="Whose videos the key opens: a-z, 0-9 and hyphens.")],
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Make an API key for a tenant. It is shown once and only its hash is stored."""
+    from reelworks.deployment import Deployment, DeploymentError
+
+    try:
+        key = Deployment.find().create_key(tenant, name)
+    except DeploymentError as error:
+        _fail(str(error))
+    _print_json({"api_key": key, "tenant": tenant}) if as_json else _out.print(key)
+
+
+@keys_app.command("revoke")
+def revoke_key(key: Annotated[str, typer.Argument(help="The key itself, or its SHA-256.")]) -> None:
+    """Make an API key invalid (within five minutes: the authorizer's answers are cached that long)."""
+    from reelworks.deployment import Deployment, DeploymentError
+
+    try:
+        Deployment.find().revoke_key(key)
+    except DeploymentError as error:
+        _fail(str(error))
+    _out.print("revoked")

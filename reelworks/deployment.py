@@ -1,0 +1,112 @@
+"""A deployed pipeline stack, seen with an operator's AWS credentials: its logs and its API keys.
+
+The PC's cloud when it is up and no AWS_PROFILE says otherwise, else the stack of the account.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Self
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import TypeAdapter, ValidationError
+
+from lambdas.adapters.api_keys import ApiKeys, hash_of, new_key
+from lambdas.adapters.objects import Objects
+from lambdas.domain.video import Tenant
+
+STACK = "Reelworks-Pipeline"
+_FUNCTION_OUTPUT = "Function"
+
+
+class DeploymentError(Exception):
+    """There is no deployment to be found, or it refused; the message says which."""
+
+
+class Deployment:
+    def __init__(self, client: Callable[..., Any], outputs: dict[str, str]) -> None:
+        """`client` gives a boto3 client of a service."""
+        self._client = client
+        self._outputs = outputs
+
+    @classmethod
+    def find(cls) -> Self:
+        """Raises DeploymentError where neither a local nor an AWS deployment is found."""
+        from reelworks.cloud import aws, daemon, home
+
+        if "AWS_PROFILE" not in os.environ:
+            status = daemon.status(home.Home.locate())
+            if status.state == "up":
+                return cls(partial(aws.client, base_url=status.aws_endpoint_url), status.outputs)
+        try:
+            session = boto3.Session()
+            stacks = session.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+        except (BotoCoreError, ClientError) as error:
+            raise DeploymentError(
+                f"no deployment found: the PC's cloud is down (`reel up`), and on AWS: {error}"
+            ) from error
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+        return cls(session.client, outputs)
+
+    @property
+    def functions(self) -> dict[str, str]:
+        """Physical name of each function by its name in the template."""
+        return {
+            key.removeprefix(_FUNCTION_OUTPUT): value
+            for key, value in self._outputs.items()
+            if key.startswith(_FUNCTION_OUTPUT)
+        }
+
+    def log_events(
+        self, *, video_id: str | None, function: str | None, minutes: int
+    ) -> Iterator[dict[str, Any]]:
+        """{"at_ms", "function", "message"} of each log event, in the order of time."""
+        if function is not None and function not in self.functions:
+            raise DeploymentError(f"no function {function!r}; there are: {', '.join(sorted(self.functions))}")
+        logs = self._client("logs")
+        lambdas = self._client("lambda")
+        since = int((time.time() - minutes * 60) * 1000)
+        events: list[dict[str, Any]] = []
+        for name, physical in self.functions.items():
+            if function not in (None, name):
+                continue
+            configuration = lambdas.get_function_configuration(FunctionName=physical)
+            group = configuration.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{physical}")
+            query: dict[str, Any] = {"logGroupName": group, "startTime": since}
+            if video_id is not None:
+                query["filterPattern"] = f'"{video_id}"'
+            try:
+                for page in logs.get_paginator("filter_log_events").paginate(**query):
+                    events += [
+                        {
+                            "at_ms": event["timestamp"],
+                            "function": name,
+                            "message": event["message"].rstrip(),
+                        }
+                        for event in page["events"]
+                    ]
+            except logs.exceptions.ResourceNotFoundException:
+                continue  # a function that has not run yet has no log
+        yield from sorted(events, key=lambda event: event["at_ms"])
+
+    def create_key(self, tenant: str, name: str) -> str:
+        """A new API key of a tenant. Raises DeploymentError for a tenant name that is not allowed."""
+        try:
+            TypeAdapter(Tenant).validate_python(tenant)
+        except ValidationError:
+            raise DeploymentError(
+                f"tenant {tenant!r} is not allowed: 1 to 63 of a-z, 0-9 and hyphens, no hyphen first"
+            ) from None
+        key = new_key()
+        self._keys().register(key, tenant, name)
+        return key
+
+    def revoke_key(self, key: str) -> None:
+        is_hash = len(key) == 64 and all(letter in "0123456789abcdef" for letter in key)
+        self._keys().revoke(key if is_hash else hash_of(key))
+
+    def _keys(self) -> ApiKeys:
+        journal = Objects(self._client("s3"), self._outputs["OutputBucket"])
+        return ApiKeys(self._client("dynamodb"), self._outputs["VideosTable"], journal=journal)

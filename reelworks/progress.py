@@ -1,0 +1,101 @@
+"""A video's way to its film, as a person in a terminal sees it."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+_WORDS = {
+    "queued": "waiting in the queue",
+    "planning": "planning the clips",
+    "rendering": "rendering",
+    "assembling": "joining the clips",
+    "publishing": "publishing the film",
+    "completed": "done",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+
+
+def describe(video: dict[str, Any]) -> str:
+    """The stage in words, with the clips under way: "rendering clips 1, 2 of 3"."""
+    stage: str = video["stage"]
+    words = _WORDS.get(stage, stage)
+    clips = video.get("clips") or []
+    if stage == "rendering" and clips:
+        active = [str(number) for number, clip in enumerate(clips, 1) if clip["state"] == "rendering"]
+        if active:
+            return f"{words} clip{'s' if len(active) > 1 else ''} {', '.join(active)} of {len(clips)}"
+        done = sum(clip["state"] == "done" for clip in clips)
+        return f"{words} clips: {done} of {len(clips)} done"
+    return words
+
+
+def watch(console: Console, updates: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Shows a progress bar until the video has ended; returns its last state."""
+    video: dict[str, Any] = {}
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    ) as progress:
+        task = progress.add_task("sending the request", total=100)
+        for video in updates:
+            progress.update(task, description=describe(video), completed=video["progress"])
+    return video
+
+
+def stage_seconds(video: dict[str, Any]) -> dict[str, float]:
+    """How long the video was at each stage, in seconds, in order."""
+    entries = video["stages"]
+    return {
+        entry["stage"]: round((after["at_ms"] - entry["at_ms"]) / 1000, 1)
+        for entry, after in pairwise(entries)
+    }
+
+
+def stages_table(video: dict[str, Any]) -> Table:
+    table = Table("stage", "seconds", title="Time per stage", title_justify="left")
+    table.columns[1].justify = "right"
+    for stage, seconds in stage_seconds(video).items():
+        table.add_row(stage, f"{seconds:.1f}")
+    return table
+
+
+def videos_table(videos: list[dict[str, Any]]) -> Table:
+    table = Table("video", "stage", "%", "s", "size", "engine", "prompt")
+    for video in videos:
+        table.add_row(
+            video["id"],
+            video["stage"],
+            str(video["progress"]),
+            video["seconds"],
+            video["size"],
+            video["model"],
+            video["prompt"][:40],
+        )
+    return table
+
+
+def failure_text(video: dict[str, Any]) -> str:
+    """Why a video failed, and what to do."""
+    failure = video.get("failure")
+    if not failure:
+        return str((video.get("error") or {}).get("message", "no reason is recorded"))
+    where = (
+        failure["step"] if failure.get("clip") is None else f"{failure['step']}, clip {failure['clip'] + 1}"
+    )
+    return f"{where}: {failure['reason']}\n{failure['advice']}"

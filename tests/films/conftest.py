@@ -1,0 +1,79 @@
+"""A PC's cloud of its own for the end-to-end tests, started the way a user starts it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from reelworks.client import Address, Client
+from tests.tiny_checkpoint import make_tiny_checkpoint
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@dataclass
+class Cloud:
+    """`reel` with a home folder of its own."""
+
+    home: Path
+
+    def reel(self, *arguments: str, check: bool = True, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("REELWORKS_")}
+        result = subprocess.run(
+            [sys.executable, "-m", "reelworks", *arguments],
+            cwd=self.home,
+            env={**environment, "REELWORKS_HOME": str(self.home), "PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert not check or result.returncode == 0, f"{arguments}: {result.stdout}\n{result.stderr}"
+        return result
+
+    def json(self, *arguments: str, check: bool = True) -> Any:
+        return json.loads(self.reel(*arguments, "--json", check=check).stdout)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.json("status")
+        return status
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        outputs: dict[str, str] = self.status["outputs"]
+        return outputs
+
+    def client(self, api_key: str | None = None) -> Client:
+        status = self.status
+        return Client(Address(status["base_url"], api_key or status["api_key"]))
+
+    def aws(self, service: str) -> Any:
+        status = self.status
+        return boto3.client(
+            service,
+            endpoint_url=status["aws_endpoint_url"],
+            region_name=status["region"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def pid(self) -> int:
+        return int(json.loads((self.home / "cloud.json").read_text())["pid"])
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    home = tmp_path_factory.mktemp("home")
+    make_tiny_checkpoint(home / "models" / "cogvideox-nano")
+    make_tiny_checkpoint(home / "models" / "cogvideox-nano-i2v", image_to_video=True)
+    cloud = Cloud(home)
+    cloud.reel("up")
+    yield cloud
+    cloud.reel("down")

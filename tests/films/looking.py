@@ -1,0 +1,52 @@
+"""What the tests see when they look at a film: every frame decoded."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass
+class Film:
+    width: int
+    height: int
+    codec: str
+    pixel_format: str
+    rate: Fraction
+    duration: Fraction  # seconds
+    times: list[Fraction]  # of the frames, seconds
+    frames: list[npt.NDArray[np.uint8]]
+    metadata: dict[str, str]
+    fast_start: bool
+
+    def motion(self) -> float:
+        """Mean absolute change from frame to frame, of 255."""
+        pairs = zip(self.frames, self.frames[1:], strict=False)
+        return float(np.mean([np.abs(b.astype(int) - a.astype(int)).mean() for a, b in pairs]))
+
+
+def look_at(path: Path, *, scale: int = 4) -> Film:
+    """Decodes a whole film; its frames are kept at 1/scale of their size."""
+    data = path.read_bytes()
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        times, frames = [], []
+        for frame in container.decode(stream):
+            times.append(frame.pts * frame.time_base)
+            small = frame.reformat(frame.width // scale, frame.height // scale, "rgb24")
+            frames.append(small.to_ndarray())
+        return Film(
+            width=stream.codec_context.width,
+            height=stream.codec_context.height,
+            codec=stream.codec_context.name,
+            pixel_format=stream.codec_context.pix_fmt,
+            rate=stream.average_rate,
+            duration=stream.duration * stream.time_base,
+            times=times,
+            frames=frames,
+            metadata=dict(container.metadata),
+            fast_start=0 < data.find(b"moov") < data.find(b"mdat"),
+        )

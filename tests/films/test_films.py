@@ -1,0 +1,110 @@
+"""Films of every kind of engine, decoded and looked at."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from looking import look_at
+from PIL import Image
+
+from tests.films.conftest import Cloud
+
+
+def make(cloud: Cloud, *arguments: str) -> dict[str, Any]:
+    video: dict[str, Any] = cloud.json("make", *arguments)
+    return video
+
+
+def test_a_draft_of_three_clips_is_exact_and_moves(cloud: Cloud) -> None:
+    video = make(cloud, "A bee on a flower", "--seconds", "18")
+    assert video["model"] == "animatic"
+    assert video["draft"] is True
+    assert [clip["state"] for clip in video["clips"]] == ["done"] * 3
+    assert video["enhancement"]["by"] == "rule-based director"
+    film = look_at(Path(video["path"]))
+    assert (film.width, film.height) == (1280, 720)
+    assert (film.codec, film.pixel_format, film.rate) == ("h264", "yuv420p", 24)
+    assert len(film.frames) == 18 * 24
+    assert film.duration == 18
+    steps = {after - before for before, after in zip(film.times, film.times[1:], strict=False)}
+    assert len(steps) == 1, "frames are evenly spaced, across the joins too"
+    assert film.fast_start
+    assert film.motion() > 0.1
+    assert film.metadata["reelworks_draft"] == "true"
+    stages = [entry["stage"] for entry in video["stages"]]
+    assert stages == ["queued", "planning", "rendering", "assembling", "publishing", "completed"]
+
+
+def test_text_to_video_runs_through_the_real_engine_server(cloud: Cloud) -> None:
+    video = make(cloud, "A lighthouse in the fog", "--engine", "cogvideox-nano", "--seconds", "8")
+    film = look_at(Path(video["path"]), scale=1)
+    assert (film.width, film.height, film.rate) == (96, 64, 8)
+    assert len(film.frames) == 64
+    assert film.duration == 8
+    assert video["draft"] is False
+    assert len(video["clips"]) == 2
+
+
+def test_image_to_video_chains_each_clip_to_the_one_before(cloud: Cloud, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    gradient = np.zeros((200, 300, 3), np.uint8)
+    gradient[..., 0] = np.linspace(0, 255, 300)
+    Image.fromarray(gradient).save(picture)
+    video = make(
+        cloud,
+        "The light moves",
+        *("--engine", "cogvideox-nano-i2v", "--seconds", "12", "--image", str(picture), "--seed", "7"),
+    )
+    film = look_at(Path(video["path"]), scale=1)
+    assert len(film.frames) == 96
+    assert film.duration == 12
+    first, second = video["clips"]
+    assert first["finished_ms"] <= second["started_ms"], "a chained clip waits for the one before"
+
+
+def test_the_same_request_with_the_same_seed_reuses_every_clip(cloud: Cloud) -> None:
+    request = ("Snow on a quiet street", "--seconds", "7", "--seed", "3", "--size", "320x180")
+    first, second = make(cloud, *request), make(cloud, *request)
+    assert first["id"] != second["id"]
+    assert [clip["reused"] for clip in first["clips"]] == [False, False]
+    assert [clip["reused"] for clip in second["clips"]] == [True, True]
+    assert Path(first["path"]).read_bytes() == Path(second["path"]).read_bytes()
+
+
+def test_a_dropped_text_and_a_dropped_mistake(cloud: Cloud) -> None:
+    s3, outputs = cloud.aws("s3"), cloud.outputs
+    s3.put_object(Bucket=outputs["InputBucket"], Key="drop/local/kite.txt", Body=b"A kite in the wind")
+    s3.put_object(
+        Bucket=outputs["InputBucket"], Key="drop/local/wrong.json", Body=b'{"prompt": "x", "size": "1x1"}'
+    )
+    deadline = time.monotonic() + 120
+    wanted = {"drop/local/kite.txt.mp4", "drop/local/wrong.json.error.json"}
+    found: set[str] = set()
+    while not wanted <= found:
+        assert time.monotonic() < deadline, f"only {found}"
+        time.sleep(0.5)
+        page = s3.list_objects_v2(Bucket=outputs["OutputBucket"], Prefix="drop/")
+        found = {entry["Key"] for entry in page.get("Contents", [])}
+    error = s3.get_object(Bucket=outputs["OutputBucket"], Key="drop/local/wrong.json.error.json")
+    assert b"size" in error["Body"].read()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("",), "prompt"),
+        (("x", "--engine", "nope"), "animatic"),
+        (("x", "--size", "721x480", "--engine", "cogvideox-nano"), "96x64"),
+        (("x", "--fps", "7"), "24"),
+        (("x", "--seconds", "0"), "seconds"),
+        (("x", "--engine", "cogvideox-nano-i2v"), "input_reference"),
+    ],
+)
+def test_bad_input_names_the_field_and_makes_nothing(cloud: Cloud, arguments: tuple[str, ...], says: str) -> None:
+    before = {video["id"] for video in cloud.json("list", "--limit", "100")["data"]}
+    result = cloud.reel("make", *arguments, check=False)
+    assert result.returncode == 1
+    assert says in result.stderr
+    assert {video["id"] for video in cloud.json("list", "--limit", "100")["data"]} == before

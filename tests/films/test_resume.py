@@ -1,0 +1,129 @@
+"""What must not be lost or doubled: kills, duplicates, lost notices, cancelled videos."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from looking import look_at
+
+from reelworks.client import ApiError, Client
+from tests.films.conftest import Cloud
+
+
+def wait_for(client: Client, video_id: str, reached: Any, seconds: float = 90) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while not reached(video := client.get(video_id)):
+        assert time.monotonic() < deadline, video
+        time.sleep(0.1)
+    return video
+
+
+def finish(client: Client, video_id: str, seconds: float = 200) -> dict[str, Any]:
+    video = wait_for(client, video_id, lambda v: v["status"] in ("completed", "failed"), seconds)
+    assert video["status"] == "completed", video
+    return video
+
+
+def test_a_kill_in_the_middle_loses_no_video_and_no_finished_clip(cloud: Cloud, tmp_path: Path) -> None:
+    client = cloud.client()
+    base_url = cloud.status["base_url"]
+    videos = [
+        client.create(f"A river in spring, take {take}", seconds="18", size="960x540")["id"] for take in range(2)
+    ]
+    wait_for(client, videos[0], lambda v: any(clip["state"] == "done" for clip in v.get("clips") or []))
+    os.kill(cloud.pid(), signal.SIGKILL)
+    assert cloud.reel("status").stdout.strip() == "down"
+    cloud.reel("up")
+    assert cloud.status["base_url"] == base_url, "clients go on with the address they have"
+    for video_id in videos:
+        finish(client, video_id)
+        client.download(video_id, tmp_path / "film.mp4")
+        film = look_at(tmp_path / "film.mp4")
+        assert len(film.frames) == 18 * 24
+        assert film.duration == 18
+    assert any(clip["reused"] for clip in client.get(videos[0])["clips"]), "clips made before the kill are kept"
+
+
+def test_a_kill_right_after_the_answer_loses_nothing(cloud: Cloud) -> None:
+    client = cloud.client()
+    video = client.create("A door opens", seconds="1", size="320x180")
+    os.kill(cloud.pid(), signal.SIGKILL)
+    cloud.reel("up")
+    finish(client, video["id"])
+
+
+def test_a_message_delivered_twice_makes_one_film(cloud: Cloud) -> None:
+    client = cloud.client()
+    video = client.create("A clock strikes", seconds="6", size="320x180")
+    body = json.dumps({"tenant": "local", "video_id": video["id"]})
+    for _ in range(3):
+        cloud.aws("sqs").send_message(QueueUrl=cloud.outputs["RequestsQueueUrl"], MessageBody=body)
+    finish(client, video["id"])
+    executions = cloud.aws("stepfunctions").list_executions(stateMachineArn=cloud.outputs["StateMachineArn"])
+    assert [e["name"] for e in executions["executions"]].count(video["id"]) == 1
+
+
+def test_a_lost_notice_is_made_good(cloud: Cloud) -> None:
+    sns, topic = cloud.aws("sns"), cloud.outputs["SuccessTopicArn"]
+    (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    try:
+        client = cloud.client()
+        video = client.create("A candle", model="cogvideox-nano", seconds="2")
+        finish(client, video["id"], seconds=240)
+    finally:
+        sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=subscription["Endpoint"])
+
+
+def test_a_notice_delivered_again_changes_nothing(cloud: Cloud) -> None:
+    client = cloud.client()
+    video = client.create("A candle burns", model="cogvideox-nano", seconds="2")
+    finish(client, video["id"])
+    before = client.get(video["id"])
+    requests = cloud.aws("s3").list_objects_v2(
+        Bucket=cloud.outputs["InputBucket"], Prefix=f"requests/{video['id']}"
+    )
+    inference = requests["Contents"][0]["Key"].removeprefix("requests/").removesuffix(".json")
+    notice = {
+        "eventName": "InferenceResult",
+        "invocationStatus": "Completed",
+        "inferenceId": inference,
+        "responseParameters": {
+            "contentType": "video/mp4",
+            "outputLocation": f"s3://{cloud.outputs['OutputBucket']}/engine/out/{inference}.out",
+        },
+    }
+    cloud.aws("sns").publish(TopicArn=cloud.outputs["SuccessTopicArn"], Message=json.dumps(notice))
+    time.sleep(3)
+    assert client.get(video["id"]) == before
+
+
+def test_a_cancelled_video_stays_cancelled(cloud: Cloud) -> None:
+    client = cloud.client()
+    video = client.create("A long walk", seconds="60", size="1280x720")
+    wait_for(client, video["id"], lambda v: v["stage"] == "rendering")
+    cancelled = client.cancel(video["id"])
+    assert cancelled["status"] == "failed"
+    assert cancelled["error"]["code"] == "cancelled"
+    os.kill(cloud.pid(), signal.SIGKILL)
+    cloud.reel("up")
+    time.sleep(2)
+    assert client.get(video["id"])["stage"] == "cancelled"
+
+
+def test_a_tenant_sees_only_its_own(cloud: Cloud) -> None:
+    mine = cloud.client()
+    theirs = cloud.client(cloud.json("keys", "create", "other-team")["api_key"])
+    video = mine.create("A secret", seconds="1", size="320x180")
+    for call in (theirs.get, theirs.delete, theirs.cancel):
+        try:
+            call(video["id"])
+        except ApiError as error:
+            assert error.status == 404
+        else:
+            raise AssertionError("another tenant's video was found")
+    assert video["id"] not in [v["id"] for v in theirs.list(limit=100)["data"]]
+    finish(mine, video["id"])
