@@ -24,7 +24,9 @@ class Cloud:
 
     home: Path
 
-    def reel(self, *arguments: str, check: bool = True, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    def reel(
+        self, *arguments: str, check: bool = True, timeout: float = 240
+    ) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("REELWORKS_")}
         result = subprocess.run(
             [sys.executable, "-m", "reelworks", *arguments],
@@ -32,7 +34,7 @@ class Cloud:
             env={**environment, "REELWORKS_HOME": str(self.home), "PYTHONPATH": str(REPOSITORY)},
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=240,
         )
         assert not check or result.returncode == 0, f"{arguments}: {result.stdout}\n{result.stderr}"
         return result

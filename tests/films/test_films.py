@@ -102,7 +102,9 @@ def test_a_dropped_text_and_a_dropped_mistake(cloud: Cloud) -> None:
         (("x", "--engine", "cogvideox-nano-i2v"), "input_reference"),
     ],
 )
-def test_bad_input_names_the_field_and_makes_nothing(cloud: Cloud, arguments: tuple[str, ...], says: str) -> None:
+def test_bad_input_names_the_field_and_makes_nothing(
+    cloud: Cloud, arguments: tuple[str, ...], says: str
+) -> None:
     before = {video["id"] for video in cloud.json("list", "--limit", "100")["data"]}
     result = cloud.reel("make", *arguments, check=False)
     assert result.returncode == 1

@@ -19,7 +19,9 @@ from openai import OpenAI
 
 assert openai.__version__ == sys.argv[1], openai.__version__
 client = OpenAI()
-video = client.videos.create(prompt="A red kite over a green hill", seconds="4", size="640x360", model="animatic")
+video = client.videos.create(
+    prompt="A red kite over a green hill", seconds="4", size="640x360", model="animatic"
+)
 assert video.status in ("queued", "in_progress"), video.status
 assert video.object == "video" and video.seconds == "4" and video.size == "640x360", video
 video = client.videos.poll(video.id, poll_interval_ms=300)

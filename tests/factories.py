@@ -1,0 +1,33 @@
+"""Valid documents for tests, each field to be overridden by name."""
+
+from typing import Any
+
+from lambdas.domain.video import Video, VideoRequest
+
+
+def a_request(**fields: Any) -> VideoRequest:
+    return VideoRequest.model_validate(
+        {
+            "prompt": "A bee on a flower",
+            "engine": "animatic",
+            "seconds": 18,
+            "width": 1280,
+            "height": 720,
+            "fps": 24,
+            **fields,
+        }
+    )
+
+
+def a_video(**fields: Any) -> Video:
+    return Video.model_validate(
+        {
+            "id": "video_" + "0" * 32,
+            "tenant": "acme",
+            "request": a_request(),
+            "created_ms": 1_700_000_000_000,
+            "updated_ms": 1_700_000_000_000,
+            "expires_ms": 1_700_000_000_000 + 90 * 86_400_000,
+            **fields,
+        }
+    )

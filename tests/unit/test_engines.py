@@ -1,0 +1,52 @@
+import pytest
+
+from lambdas.domain.engines import CATALOGUE, engine_named
+from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.names import endpoint_name
+
+
+def test_every_engine_allows_its_own_defaults() -> None:
+    for engine in CATALOGUE.values():
+        width, height = engine.sizes.default
+        engine.check(width=width, height=height, fps=engine.fps[0], image=engine.image == "required")
+
+
+@pytest.mark.parametrize(
+    ("engine", "given", "param", "says"),
+    [
+        ("cogvideox-5b", {"width": 721}, "size", "720x480"),
+        ("cogvideox-5b", {"fps": 24}, "fps", "8"),
+        ("cogvideox-5b", {"image": True}, "input_reference", "cogvideox-5b-i2v"),
+        ("cogvideox-5b-i2v", {"image": False}, "input_reference", "image"),
+        ("cogvideox-1.5-5b-i2v", {"height": 760, "image": True}, "size", "shorter side 768"),
+        ("cogvideox-1.5-5b-i2v", {"width": 1352, "image": True}, "size", "multiple of 16"),
+        ("animatic", {"width": 1281}, "size", "multiple of 2"),
+        ("animatic", {"width": 3840, "height": 2160}, "size", "1920"),
+    ],
+)
+def test_what_an_engine_can_not_do_is_named(
+    engine: str, given: dict[str, int], param: str, says: str
+) -> None:
+    entry = CATALOGUE[engine]
+    width, height = entry.sizes.default
+    defaults = {"width": width, "height": height, "fps": entry.fps[0], "image": entry.image == "required"}
+    with pytest.raises(InvalidRequest, match=says) as caught:
+        entry.check(**{**defaults, **given})
+    assert caught.value.param == param
+
+
+def test_an_engine_that_is_not_offered_here_is_not_found() -> None:
+    offered = frozenset({"animatic"})
+    assert engine_named("animatic", offered).draft
+    for name in ("cogvideox-5b", "nope", ""):
+        with pytest.raises(InvalidRequest, match="allowed: animatic") as caught:
+            engine_named(name, offered)
+        assert caught.value.param == "model"
+
+
+def test_endpoint_names_are_distinct_and_allowed_by_sagemaker() -> None:
+    names = [endpoint_name("reelworks", name) for name in CATALOGUE]
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert name.replace("-", "").isalnum()
+        assert len(name) <= 63

@@ -1,0 +1,111 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.domain.engines import CATALOGUE, Engine
+from lambdas.domain.storyboard import Storyboard, clip_count, cut, film_hash, plan
+from lambdas.domain.video import LONGEST_FILM, Image
+from tests.factories import a_request, a_video
+
+
+def storyboard_of(engine: Engine, seconds: int, **fields: object) -> Storyboard:
+    width, height = engine.sizes.default
+    image = Image(key="uploads/acme/1.png", sha256="1" * 64, width=8, height=8)
+    request = a_request(
+        engine=engine.name,
+        seconds=seconds,
+        width=width,
+        height=height,
+        fps=engine.fps[0],
+        image=image if engine.image == "required" else None,
+        **fields,
+    )
+    prompts = [f"part {i}" for i in range(clip_count(seconds, engine))]
+    return plan(a_video(request=request), engine, prompts)
+
+
+@given(st.sampled_from(list(CATALOGUE.values())), st.integers(1, LONGEST_FILM))
+def test_the_film_is_exactly_as_long_as_asked_and_every_clip_obeys_the_frame_rule(
+    engine: Engine, seconds: int
+) -> None:
+    storyboard = storyboard_of(engine, seconds)
+    fps = engine.fps[0]
+    assert sum(clip.film_frames for clip in storyboard.clips) == seconds * fps
+    for clip in storyboard.clips:
+        assert 0 <= clip.skip_frames < clip.frames
+        assert clip.film_frames <= engine.longest_clip * fps
+        if engine.frame_step > 1:
+            assert clip.frames % engine.frame_step == 1
+            assert clip.frames <= {8: 49, 16: 161}[engine.frame_step]
+            assert clip.skip_frames >= 1, "a chained clip's first frame is the last of the one before"
+
+
+@given(st.integers(1, 10_000), st.integers(1, 500))
+def test_cut_is_complete_even_and_minimal(frames: int, longest: int) -> None:
+    parts = cut(frames, longest)
+    assert sum(parts) == frames
+    assert max(parts) <= longest
+    assert max(parts) - min(parts) <= 1
+    assert (len(parts) - 1) * longest < frames
+
+
+def test_eighteen_seconds_are_three_clips() -> None:
+    assert [clip.film_frames for clip in storyboard_of(CATALOGUE["animatic"], 18).clips] == [144] * 3
+    assert [clip.frames for clip in storyboard_of(CATALOGUE["cogvideox-5b"], 18).clips] == [49] * 3
+
+
+def test_only_engines_that_start_from_an_image_are_chained() -> None:
+    chained = storyboard_of(CATALOGUE["cogvideox-5b-i2v"], 18)
+    assert [clip.starts_from for clip in chained.clips] == [None, 0, 1]
+    assert chained.scenes[0].chained
+    free = storyboard_of(CATALOGUE["cogvideox-5b"], 18)
+    assert [clip.starts_from for clip in free.clips] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 5},
+        {"negative_prompt": "blurred"},
+        {"guidance": 3.0},
+        {"steps": 7},
+    ],
+)
+def test_whatever_determines_a_clip_changes_its_address(change: dict[str, object]) -> None:
+    engine = CATALOGUE["cogvideox-5b"]
+    before, after = storyboard_of(engine, 12, seed=4), storyboard_of(engine, 12, **{"seed": 4, **change})
+    assert {clip.key_hash for clip in before.clips}.isdisjoint({clip.key_hash for clip in after.clips})
+    assert film_hash(before) != film_hash(after)
+
+
+def test_a_changed_clip_changes_all_that_are_chained_to_it() -> None:
+    engine = CATALOGUE["cogvideox-5b-i2v"]
+    one = storyboard_of(engine, 18, seed=4)
+    video = a_video(
+        request=a_request(
+            engine=engine.name,
+            width=720,
+            height=480,
+            fps=8,
+            seed=4,
+            image=Image(key="uploads/acme/2.png", sha256="2" * 64, width=8, height=8),
+        )
+    )
+    other = plan(video, engine, ["part 0", "part 1", "part 2"])
+    assert all(a.key_hash != b.key_hash for a, b in zip(one.clips, other.clips, strict=True))
+
+
+def test_the_same_request_and_seed_has_the_same_address_in_every_video() -> None:
+    engine = CATALOGUE["cogvideox-5b"]
+    request = a_request(engine=engine.name, width=720, height=480, fps=8, seed=9)
+    first = plan(a_video(request=request), engine, ["a", "b", "c"])
+    second = plan(a_video(id="video_" + "1" * 32, request=request), engine, ["a", "b", "c"])
+    assert film_hash(first) == film_hash(second)
+
+
+def test_clips_without_a_seed_of_the_user_differ_from_video_to_video_and_from_each_other() -> None:
+    engine = CATALOGUE["cogvideox-5b"]
+    request = a_request(engine=engine.name, width=720, height=480, fps=8)
+    first = plan(a_video(request=request), engine, ["a", "a", "a"])
+    second = plan(a_video(id="video_" + "1" * 32, request=request), engine, ["a", "a", "a"])
+    assert len({clip.key_hash for clip in first.clips + second.clips}) == 6

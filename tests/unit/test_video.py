@@ -1,0 +1,72 @@
+import pytest
+from pydantic import ValidationError
+
+from lambdas.domain import keys
+from lambdas.domain.video import (
+    CLOSED,
+    NEXT,
+    ClipProgress,
+    ClipState,
+    Stage,
+    execution_name,
+    stages_before,
+    video_id,
+)
+from tests.factories import a_request, a_video
+
+
+def test_every_stage_has_its_followers_and_closed_ones_have_none() -> None:
+    assert set(NEXT) == set(Stage)
+    for stage in Stage:
+        assert (NEXT[stage] == frozenset()) == (stage in CLOSED)
+        if stage not in CLOSED:
+            assert {Stage.FAILED, Stage.CANCELLED, Stage.QUEUED, stage} <= NEXT[stage]
+
+
+def test_a_film_is_published_before_it_is_completed() -> None:
+    assert stages_before(Stage.COMPLETED) == {Stage.PUBLISHING}
+
+
+def test_progress_grows_with_stages_and_clips() -> None:
+    def clips(done: int) -> list[ClipProgress]:
+        states = [ClipState.DONE] * done + [ClipState.WAITING] * (4 - done)
+        return [ClipProgress(state=state, seconds=6) for state in states]
+
+    way = [a_video(stage=Stage.QUEUED), a_video(stage=Stage.PLANNING)]
+    way += [a_video(stage=Stage.RENDERING, clips=clips(done)) for done in range(5)]
+    way += [
+        a_video(stage=stage, clips=clips(4))
+        for stage in (Stage.ASSEMBLING, Stage.PUBLISHING, Stage.COMPLETED)
+    ]
+    progress = [video.progress for video in way]
+    assert progress == sorted(progress)
+    assert (progress[0], progress[-1]) == (0, 100)
+
+
+def test_a_fingerprint_is_of_what_was_asked() -> None:
+    assert a_request().fingerprint() == a_request().fingerprint()
+    assert a_request().fingerprint() != a_request(seed=1).fingerprint()
+
+
+def test_ids_are_repeatable_and_per_tenant() -> None:
+    assert video_id("acme", "key") == video_id("acme", "key")
+    assert len({video_id("acme", "key"), video_id("acme", "other"), video_id("zeta", "key")}) == 3
+
+
+def test_names_fit_the_services_limits() -> None:
+    identifier = video_id("acme", "key")
+    assert len(keys.inference_id(identifier, 999, "f" * 64)) <= 64  # SageMaker's InferenceId
+    assert len(execution_name(identifier, 1000)) <= 80  # Step Functions' execution names
+    partition, _ = keys.inference_item(keys.inference_id(identifier, 7, "f" * 64))
+    assert partition == keys.inference_partition(identifier)
+
+
+@pytest.mark.parametrize("tenant", ["", "-a", "A", "a/b", "a" * 64, "a#b", "ä"])
+def test_tenant_names_can_not_leave_their_place_in_a_key(tenant: str) -> None:
+    with pytest.raises(ValidationError):
+        a_video(tenant=tenant)
+
+
+def test_the_record_survives_the_journal() -> None:
+    video = a_video(clips=[ClipProgress(seconds=6.125)])
+    assert type(video).model_validate_json(video.model_dump_json()) == video
