@@ -1,0 +1,119 @@
+"""Whether a paragraph shows what a prompt describes, also where the prompt speaks to the text model."""
+
+import re
+
+from lambdas.domain.english import is_function_word, reads_as_english, words
+
+# --- what in a prompt is meant for the text model
+
+_CLAUSE_START = r"(?:(?<=[.!?,;:\n] )|(?<=\n)|\A|\band |\bbut |\bjust |\binstead,? |\bplease )"
+_TEXT_KINDS = (
+    r"(?:poem|haiku|limerick|song|story|essay|joke|recipe|email|letter|code|script|program|function|list"
+    r"|summary|json|yes|no|ok|hello)"
+)
+_INSTRUCTION = re.compile(
+    r"\b(?:ignore|disregard|forget|override|bypass)\b[^.!?\n]{0,40}"
+    r"\b(?:above|previous|prior|preceding|earlier|instructions?|prompts?|rules|everything|guidelines)\b"
+    r"|\b(?:print|reveal|repeat|show|output|quote|leak|display|tell me|give me|what (?:is|are))\b"
+    r"[^.!?\n]{0,30}\b(?:system (?:prompt|message)|instructions|your (?:prompt|rules)|the text above)\b"
+    rf"|{_CLAUSE_START}(?:"
+    r"(?:answer|reply|respond|return)\b (?:only|just|with|exactly|in|to)\b"
+    r"|(?:write|compose|tell|give|output|print|say|recite)\b (?:me |us |only |just |exactly )*"
+    rf"(?:an? |the |some )?(?:\w+ )?{_TEXT_KINDS}\b"
+    r"|translate (?:this|the|that|it|everything)\b)"
+    r"|\b(?:you are now|from now on|new instructions?|developer mode|jailbreak|pretend (?:to be|you)"
+    r"|act as (?:an?|if)|do anything now|stay in character)\b"
+    r"|(?:\A|\s)(?:system|assistant|user|human)\s*:",
+    re.IGNORECASE,
+)
+_TO_SENTENCE_END = re.compile(r"[^.!?\n]*[.!?]?")
+
+
+def parted(prompt: str) -> tuple[str, str]:
+    """What the prompt describes, and what it tells the text model to do. An instruction runs to the end of
+    its sentence."""
+    described, told, position = [], [], 0
+    for match in _INSTRUCTION.finditer(prompt):
+        if match.start() < position:
+            continue
+        described.append(prompt[position : match.start()])
+        end = _TO_SENTENCE_END.match(prompt, match.end())
+        position = end.end() if end else match.end()
+        told.append(prompt[match.start() : position])
+    return " ".join([*described, prompt[position:]]).strip(), " ".join(told)
+
+
+# --- what they have in common
+
+# Words of asking for a film and of talking to a model: they name nothing that must be seen.
+_GENERIC = frozenset(
+    words(
+        """video film movie clip footage shot scene make create generate produce show please want need would
+        ignore disregard forget override above previous prior instruction instructions prompt system rules
+        everything write print reveal repeat output answer reply respond return only exactly just instead
+        cinematic realistic detailed quality high resolution style camera light lighting slow motion beautiful
+        about him them then now very"""
+    )
+)
+_VISIBLE = re.compile(
+    r"\b(?:camera|shots?|close-?ups?|light\w*|lit|sun\w*|moon\w*|shadow\w*|frame\w*|lens|focus\w*|foreground"
+    r"|background|glow\w*|scene|view|angle|bokeh|blur\w*|pan(?:s|ning)?|zoom\w*|tracking|aerial|silhouette\w*"
+    r"|colou?rs?|hues?|haze|mist\w*|gleam\w*|shimmer\w*|reflect\w*|drift\w*)\b",
+    re.IGNORECASE,
+)
+_WORDS_PER_SHARED = 6
+_MOST_SHARED = 8
+
+
+def strays(paragraph: str, prompt: str) -> str | None:
+    """Why the paragraph is not a description of what the prompt describes; None if it may be one.
+
+    An English prompt shares content words with it: one, and one more for every six. In another language, or
+    with no English function words, it can't be compared; then the paragraph must at least speak of what a
+    camera sees. A prompt that also instructs the text model must find a third of its description again, and
+    more of that than of its instructions. Measured on 3,900 pairs of a prompt and the paragraph that a
+    language model wrote for it, 0.3 % are refused; with the paragraphs shuffled, 56 to 82 %.
+    """
+    description, instructions = parted(prompt)
+    shown, asked, told = _content(paragraph), _content(description), _content(instructions)
+    if instructions and not asked and not _other_script(description):
+        return "The prompt speaks to the text model and describes no scene that it could enhance."
+    comparable = bool(asked) and reads_as_english(description)
+    if comparable:
+        least = len(asked) / 3 if instructions else min(1 + len(asked) // _WORDS_PER_SHARED, _MOST_SHARED)
+        if len(asked & shown) < least:
+            return "The text model's paragraph does not show what the prompt describes."
+    elif len({match.lower() for match in _VISIBLE.findall(paragraph)}) < 2:
+        return "The text model's paragraph describes nothing that a camera sees."
+    told -= asked
+    if told & shown:
+        followed = len(told & shown) / len(told)
+        kept = len(asked & shown) / len(asked) if comparable else 0.5
+        if followed >= kept:
+            return "The text model followed an instruction in the prompt instead of describing the scene."
+    return None
+
+
+def _content(text: str) -> set[str]:
+    """The stems of the words that carry the meaning."""
+    return {
+        _stem(word)
+        for word in words(text)
+        if len(word) > 2 and not is_function_word(word) and word not in _GENERIC
+    }
+
+
+def _other_script(text: str) -> bool:
+    return any(char.isalpha() and not char.isascii() for char in text)
+
+
+def _stem(word: str) -> str:
+    """The start of a word, the same for "bee" and "bees", "runs" and "running"."""
+    word = word.removesuffix("'s")
+    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+        word = word[:-1]
+    for ending in ("ing", "ed"):
+        if len(word) > len(ending) + 2 and word.endswith(ending):
+            word = word.removesuffix(ending)
+            break
+    return word[:5].rstrip("ey")
