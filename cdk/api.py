@@ -1,0 +1,142 @@
+"""The REST API: one function behind an authorizer, with errors in OpenAI's shape from the gateway too."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from cdk.log_groups import log_group
+from cdk.permissions import acknowledge
+from lambdas.domain import names
+
+STAGE = "api"
+
+# Gateway response: status, error type, error code. The defaults cover every response that is not listed.
+_REFUSALS: dict[str, tuple[str, str, str]] = {
+    "UNAUTHORIZED": ("401", "invalid_request_error", "invalid_api_key"),
+    "ACCESS_DENIED": ("403", "invalid_request_error", "access_denied"),
+    # What the gateway calls a path that it does not have.
+    "MISSING_AUTHENTICATION_TOKEN": ("404", "invalid_request_error", "not_found"),
+    "REQUEST_TOO_LARGE": ("413", "invalid_request_error", "request_too_large"),
+    "THROTTLED": ("429", "rate_limit_error", "rate_limit_exceeded"),
+    "INTEGRATION_TIMEOUT": ("504", "server_error", "timeout"),
+    "DEFAULT_4XX": ("", "invalid_request_error", "bad_request"),
+    "DEFAULT_5XX": ("", "server_error", "server_error"),
+}
+
+
+class Api(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        function: lambda_.IFunction,
+        authorizer: lambda_.IFunction,
+        allowed_cidrs: Sequence[str],
+        prefix: str,
+        log_retention_days: int,
+    ) -> None:
+        super().__init__(scope, id)
+        access_logs = log_group(self, "AccessLogs", name=f"/aws/apigateway/{prefix}", days=log_retention_days)
+        self.rest_api = apigateway.RestApi(
+            self,
+            "RestApi",
+            rest_api_name=prefix,
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            # OpenAI's SDK sends a create as multipart; as text its file would be damaged.
+            binary_media_types=["multipart/form-data"],
+            policy=_only_from(allowed_cidrs),
+            # The account's role for API Gateway's logs: without it a stage with access logs is refused.
+            cloud_watch_role=True,
+            cloud_watch_role_removal_policy=RemovalPolicy.DESTROY,
+            deploy_options=apigateway.StageOptions(
+                stage_name=STAGE,
+                access_log_destination=apigateway.LogGroupLogDestination(access_logs),
+                access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(
+                    caller=False,
+                    http_method=True,
+                    ip=True,
+                    protocol=True,
+                    request_time=True,
+                    resource_path=True,
+                    response_length=True,
+                    status=True,
+                    user=False,
+                ),
+                logging_level=apigateway.MethodLoggingLevel.ERROR,
+                tracing_enabled=True,
+                throttling_rate_limit=50,
+                throttling_burst_limit=100,
+            ),
+        )
+        self.rest_api.node.try_remove_child("Endpoint")  # an output without the version's path
+        _acknowledge(self.rest_api)
+        options = apigateway.MethodOptions(
+            authorization_type=apigateway.AuthorizationType.CUSTOM,
+            authorizer=apigateway.RequestAuthorizer(
+                self,
+                "Authorizer",
+                handler=authorizer,
+                identity_sources=[apigateway.IdentitySource.header("Authorization")],
+                results_cache_ttl=Duration.minutes(5),
+            ),
+        )
+        integration = apigateway.LambdaIntegration(function)
+        version = self.rest_api.root.add_resource("v1")
+        version.add_method("ANY", integration, **options._values)
+        version.add_resource("{proxy+}").add_method("ANY", integration, **options._values)
+        for name, (status, type_, code) in _REFUSALS.items():
+            self.rest_api.add_gateway_response(
+                name.title().replace("_", ""),
+                type=apigateway.ResponseType.of(name),
+                status_code=status or None,
+                response_headers={names.REQUEST_ID_HEADER: "context.requestId"},
+                templates={"application/json": _error(type_, code)},
+            )
+
+    @property
+    def url(self) -> str:
+        """What an OpenAI client is given as its base URL."""
+        return self.rest_api.url_for_path("/v1")
+
+
+def _error(type_: str, code: str) -> str:
+    """A body template; `messageString` is the gateway's message, quoted."""
+    body = json.dumps({"error": {"message": "MESSAGE", "type": type_, "param": None, "code": code}})
+    return body.replace('"MESSAGE"', "$context.error.messageString")
+
+
+def _only_from(cidrs: Sequence[str]) -> iam.PolicyDocument | None:
+    """A resource policy that lets in callers from these networks alone; none for an empty list."""
+    if not cidrs:
+        return None
+
+    def statement(effect: iam.Effect, conditions: Mapping[str, object] | None) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            effect=effect,
+            principals=[iam.AnyPrincipal()],
+            actions=["execute-api:Invoke"],
+            resources=["execute-api:/*"],
+            conditions=conditions,
+        )
+
+    elsewhere = {"NotIpAddress": {"aws:SourceIp": list(cidrs)}}
+    return iam.PolicyDocument(
+        statements=[statement(iam.Effect.ALLOW, None), statement(iam.Effect.DENY, elsewhere)]
+    )
+
+
+def _acknowledge(api: apigateway.RestApi) -> None:
+    acknowledge(api, "APIG2", "The function validates: its errors name the field and the allowed values.")
+    acknowledge(api, "APIG3", "A web ACL costs by the month; throttling and allowed_cidrs are there.")
+    acknowledge(api, "COG4", "The Lambda authorizer takes Cognito's tokens and API keys.")
+    acknowledge(
+        api,
+        "IAM4[Policy::arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
+        "The account-wide role that API Gateway writes its logs with, as its documentation has it.",
+    )

@@ -1,0 +1,105 @@
+"""The buckets: what comes in, what goes out, and who fetched it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdk.permissions import acknowledge, allow
+from lambdas.domain import keys
+
+# Everything but records/keys/: an API key lives until it is revoked.
+_INPUT_PREFIXES = (keys.DROP_PREFIX, "uploads/", "requests/")
+_OUTPUT_PREFIXES = (keys.DROP_PREFIX, "artifacts/", "videos/", "engine/", keys.VIDEO_RECORDS_PREFIX)
+
+
+class Buckets(Construct):
+    def __init__(
+        self, scope: Construct, id: str, *, prefix: str, retention_days: int, log_retention_days: int
+    ) -> None:
+        super().__init__(scope, id)
+        self._prefix = prefix
+        self.logs = self._bucket(
+            "logs", lifecycle_rules=[*_expiry(log_retention_days, [""]), _ABORT_MULTIPART]
+        )
+        acknowledge(self.logs, "S1", "The bucket of the access logs: logging it to itself never ends.")
+        self.input = self._bucket(
+            "input",
+            lifecycle_rules=[*_expiry(retention_days, _INPUT_PREFIXES), _ABORT_MULTIPART],
+            server_access_logs_bucket=self.logs,
+            server_access_logs_prefix="input/",
+        )
+        # The L2's event_bridge_enabled=True adds a custom resource for what this one property does.
+        resource = self.input.node.default_child
+        assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - for the type checker
+        resource.add_property_override(
+            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+        )
+        self.output = self._bucket(
+            "output",
+            lifecycle_rules=[*_expiry(retention_days, _OUTPUT_PREFIXES), _ABORT_MULTIPART],
+            server_access_logs_bucket=self.logs,
+            server_access_logs_prefix="output/",
+        )
+
+    def _bucket(self, name: str, **options: Any) -> s3.Bucket:
+        return s3.Bucket(
+            self,
+            name.capitalize(),
+            bucket_name=bucket_name(self, self._prefix, name),
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+            **options,
+        )
+
+
+_ABORT_MULTIPART = s3.LifecycleRule(
+    id="abandoned-uploads", abort_incomplete_multipart_upload_after=Duration.days(7)
+)
+
+
+def _expiry(days: int, prefixes: Sequence[str]) -> list[s3.LifecycleRule]:
+    return [
+        s3.LifecycleRule(
+            id=f"expire-{prefix.strip('/').replace('/', '-') or 'all'}",
+            prefix=prefix or None,
+            expiration=Duration.days(days),
+        )
+        for prefix in prefixes
+    ]
+
+
+def bucket_name(scope: Construct, prefix: str, name: str) -> str:
+    """A literal name where account and region are: see docs/decisions/0101-bucket-names.md."""
+    stack = Stack.of(scope)
+    account = Aws.ACCOUNT_ID if Token.is_unresolved(stack.account) else stack.account
+    region = Aws.REGION if Token.is_unresolved(stack.region) else stack.region
+    return f"{prefix}-{name}-{account}-{region}"
+
+
+def grant_objects(
+    bucket: s3.IBucket,
+    role: iam.IRole,
+    *,
+    read: Sequence[str] = (),
+    write: Sequence[str] = (),
+    delete: Sequence[str] = (),
+) -> None:
+    """Allows reading, writing and deleting of the objects under prefixes."""
+    for action, prefixes in (("GetObject", read), ("PutObject", write), ("DeleteObject", delete)):
+        if prefixes:
+            allow(
+                role,
+                f"s3:{action}",
+                on=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+                why_wildcard="The keys under a prefix are made at run time.",
+            )
+    if read:
+        # Without it a missing object answers 403, as if it were forbidden, and not 404.
+        allow(role, "s3:ListBucket", on=[bucket.bucket_arn])

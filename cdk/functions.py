@@ -1,0 +1,159 @@
+"""The functions: one table, one loop."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import Duration, Size
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk.code import RUNTIME, code
+from cdk.log_groups import log_group
+from cdk.permissions import acknowledge
+from lambdas.domain import names
+from lambdas.settings import (
+    ApiSettings,
+    AuthorizerSettings,
+    DispatchSettings,
+    IntakeSettings,
+    PlanSettings,
+    PublishSettings,
+    RenderClipSettings,
+    Settings,
+    StoreSettings,
+    UpkeepSettings,
+    env_of,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What a function is; what it may do is granted where it is used."""
+
+    module: str  # its `handler` is called
+    settings: type[Settings]
+    timeout: int  # seconds
+    memory: int = 512  # MB
+    media: bool = False  # needs PyAV, Pillow and NumPy
+    scratch: int = 512  # MB of /tmp
+    asynchronous: bool = False  # called by events, which nobody waits for
+
+
+FUNCTIONS: Mapping[str, Spec] = {
+    "Authorizer": Spec(module="lambdas.api.authorizer", settings=AuthorizerSettings, timeout=10),
+    "Api": Spec(module="lambdas.api.app", settings=ApiSettings, timeout=29, memory=1024, media=True),
+    "Intake": Spec(
+        module="lambdas.intake.drop_folder",
+        settings=IntakeSettings,
+        timeout=60,
+        memory=1024,
+        media=True,
+        asynchronous=True,
+    ),
+    "Dispatch": Spec(module="lambdas.intake.dispatch", settings=DispatchSettings, timeout=30),
+    "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=120),
+    # 1,769 MB are one full processor (Lambda's documentation): drawing and encoding use two.
+    "DrawClip": Spec(
+        module="lambdas.tasks.draw_clip", settings=StoreSettings, timeout=300, memory=3008, media=True
+    ),
+    "RenderClip": Spec(
+        module="lambdas.tasks.render_clip",
+        settings=RenderClipSettings,
+        timeout=120,
+        memory=1024,
+        media=True,
+    ),
+    "SettleClip": Spec(
+        module="lambdas.tasks.settle_clip",
+        settings=StoreSettings,
+        timeout=120,
+        memory=1024,
+        media=True,
+        asynchronous=True,
+    ),
+    "Assemble": Spec(
+        module="lambdas.tasks.assemble",
+        settings=StoreSettings,
+        timeout=600,
+        memory=2048,
+        media=True,
+        scratch=4096,
+    ),
+    "Publish": Spec(module="lambdas.tasks.publish", settings=PublishSettings, timeout=60),
+    "RecordFailure": Spec(module="lambdas.tasks.record_failure", settings=PublishSettings, timeout=60),
+    "Upkeep": Spec(
+        module="lambdas.upkeep.heal", settings=UpkeepSettings, timeout=300, media=True, asynchronous=True
+    ),
+}
+
+
+class Functions(Construct):
+    """`functions["Plan"]` is the function of that name."""
+
+    def __init__(self, scope: Construct, id: str, *, prefix: str, log_retention_days: int) -> None:
+        super().__init__(scope, id)
+        codes = {media: code(self, media=media) for media in (False, True)}
+        self._functions: dict[str, lambda_.Function] = {}
+        self._roles: dict[str, iam.Role] = {}
+        for name, spec in FUNCTIONS.items():
+            # Named by rule: the log group can then be made beforehand, and `reel logs` finds it.
+            function_name = f"{prefix}-{name}"
+            logs = log_group(
+                self, f"{name}Logs", name=f"/aws/lambda/{function_name}", days=log_retention_days
+            )
+            # Its own role, since the default one may write to every log group of the account.
+            role = iam.Role(
+                self,
+                f"{name}Role",
+                assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            )
+            logs.grant_write(role)
+            acknowledge(role, "IAM5[Resource::*]", "X-Ray's PutTraceSegments takes no resource.")
+            function = lambda_.Function(
+                self,
+                name,
+                function_name=function_name,
+                runtime=RUNTIME,
+                architecture=lambda_.Architecture.ARM_64,
+                handler=f"{spec.module}.handler",
+                code=codes[spec.media],
+                timeout=Duration.seconds(spec.timeout),
+                memory_size=spec.memory,
+                ephemeral_storage_size=Size.mebibytes(spec.scratch),
+                role=role,
+                log_group=logs,
+                tracing=lambda_.Tracing.ACTIVE,
+                environment={
+                    "POWERTOOLS_SERVICE_NAME": names.SERVICE,
+                    "POWERTOOLS_METRICS_NAMESPACE": names.METRICS_NAMESPACE,
+                },
+            )
+            acknowledge(function, "L1", "The newest for which all of the pinned wheels were tried.")
+            self._functions[name] = function
+            self._roles[name] = role
+
+    def __getitem__(self, name: str) -> lambda_.Function:
+        return self._functions[name]
+
+    def role(self, name: str) -> iam.Role:
+        return self._roles[name]
+
+    def on_failure(self, queue: sqs.IQueue) -> None:
+        """Events that an asynchronous function fails on go to the queue, after Lambda's two retries."""
+        for name, spec in FUNCTIONS.items():
+            if spec.asynchronous:
+                self._functions[name].configure_async_invoke(
+                    on_failure=destinations.SqsDestination(queue),
+                    retry_attempts=2,
+                )
+
+    def configure(self, settings: Mapping[str, Settings]) -> None:
+        """Gives every function its environment, written through the type that it reads it with."""
+        for name, spec in FUNCTIONS.items():
+            if type(settings[name]) is not spec.settings:
+                raise TypeError(f"{name} takes {spec.settings.__name__}, not {settings[name]!r}")
+            for variable, value in env_of(settings[name]).items():
+                self._functions[name].add_environment(variable, value)

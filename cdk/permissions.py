@@ -1,0 +1,46 @@
+"""Permissions with their reasons: what a role may do, and why where a wildcard is in it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import aws_iam as iam
+from constructs import IConstruct
+
+
+def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
+    """Notes why a finding of cdk-nag's AwsSolutions pack is meant, e.g. rule "IAM5[Action::s3:*]"."""
+    finding = Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
+    Validations.of(construct).acknowledge(finding)
+
+
+def allow(
+    role: iam.IRole,
+    *actions: str,
+    on: Sequence[str],
+    why_wildcard: str = "",
+    conditions: Mapping[str, Any] | None = None,
+) -> None:
+    """Allows actions on resources. One with a `*` in its ARN needs a reason."""
+    role.add_to_principal_policy(
+        iam.PolicyStatement(actions=list(actions), resources=list(on), conditions=conditions)
+    )
+    for arn in on:
+        text = flat(Stack.of(role).resolve(arn))
+        if "*" in text:
+            if not why_wildcard:
+                raise ValueError(f"{role.node.path}: no reason for the wildcard in {text}")
+            acknowledge(role, f"IAM5[Resource::{text}]", why_wildcard)
+
+
+def flat(value: Any) -> str:
+    """A resolved ARN as cdk-nag writes it in a finding: references in angle brackets."""
+    match value:
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(flat, parts))
+        case {"Fn::GetAtt": [resource, attribute]}:
+            return f"<{resource}.{attribute}>"
+        case {"Ref": name} | {"Fn::ImportValue": name}:
+            return f"<{name}>"
+        case _:
+            return str(value)

@@ -1,0 +1,207 @@
+"""The pipeline: all that a PC's cloud runs, deployed unchanged in both homes."""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, CfnParameter, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda_event_sources as sources
+from constructs import Construct
+
+from cdk.access import grant_access
+from cdk.api import STAGE, Api
+from cdk.buckets import Buckets
+from cdk.drop_folder import DropFolder
+from cdk.functions import FUNCTIONS, Functions
+from cdk.identity import Identity
+from cdk.notices import Notices
+from cdk.permissions import allow
+from cdk.queues import Queues
+from cdk.settings import DeploymentSettings
+from cdk.state_machine import ProduceVideo
+from cdk.table import VideosTable
+from cdk.text_model import grant_ask
+from cdk.upkeep import Upkeep
+from lambdas.domain.names import endpoint_name
+from lambdas.settings import (
+    ApiSettings,
+    AuthorizerSettings,
+    DispatchSettings,
+    IntakeSettings,
+    PlanSettings,
+    PublishSettings,
+    RenderClipSettings,
+    StoreSettings,
+    UpkeepSettings,
+)
+
+# RenderClip waits for an engine's answer: while the request is queued, while it is rendered, and this
+# much for the notice and for SettleClip.
+_ANSWER_MARGIN_SECONDS = 300
+
+
+class PipelineStack(Stack):
+    def __init__(self, scope: Construct, id: str, *, settings: DeploymentSettings, **options: Any) -> None:
+        super().__init__(scope, id, description="Reelworks: from a prompt to a film", **options)
+        prefix = settings.prefix
+        days = settings.log_retention_days
+        engines = CfnParameter(
+            self,
+            "Engines",
+            default=",".join(settings.engines),
+            description="Names of the engines offered, comma-separated",
+        )
+
+        self.buckets = Buckets(
+            self,
+            "Buckets",
+            prefix=prefix,
+            retention_days=settings.retention_days,
+            log_retention_days=days,
+        )
+        self.table = VideosTable(self, "Videos")
+        self.queues = Queues(self, "Queues", consumer_timeout=Duration.seconds(FUNCTIONS["Dispatch"].timeout))
+        self.identity = Identity(self, "Identity")
+        self.bus = events.EventBus(self, "Bus", event_bus_name=f"{prefix}-videos")
+        self.functions = Functions(self, "Functions", prefix=prefix, log_retention_days=days)
+        self.produce_video = ProduceVideo(
+            self,
+            "ProduceVideo",
+            functions=self.functions,
+            prefix=prefix,
+            render_timeout_seconds=settings.request_ttl_seconds
+            + settings.invocation_seconds
+            + _ANSWER_MARGIN_SECONDS,
+            log_retention_days=days,
+        )
+        self.api = Api(
+            self,
+            "Api",
+            function=self.functions["Api"],
+            authorizer=self.functions["Authorizer"],
+            allowed_cidrs=[str(cidr) for cidr in settings.allowed_cidrs],
+            prefix=prefix,
+            log_retention_days=days,
+        )
+        self.notices = Notices(
+            self, "Notices", listener=self.functions["SettleClip"], failed_events=self.queues.failed_events
+        )
+        DropFolder(
+            self,
+            "DropFolder",
+            bucket=self.buckets.input,
+            intake=self.functions["Intake"],
+            failed_events=self.queues.failed_events,
+        )
+        Upkeep(
+            self,
+            "Upkeep",
+            heal=self.functions["Upkeep"],
+            failed_events=self.queues.failed_events,
+        )
+        self.functions.on_failure(self.queues.failed_events)
+        self.functions["Dispatch"].add_event_source(
+            sources.SqsEventSource(self.queues.requests, batch_size=10, report_batch_item_failures=True)
+        )
+        self._configure(settings, engines.value_as_string)
+        self._grant(settings)
+        self._export(prefix)
+
+    def _configure(self, settings: DeploymentSettings, engines: str) -> None:
+        stores = {
+            "videos_table": self.table.table.table_name,
+            "input_bucket": self.buckets.input.bucket_name,
+            "output_bucket": self.buckets.output.bucket_name,
+        }
+        intake = {
+            "requests_queue_url": self.queues.requests.queue_url,
+            "engines": engines,
+            "default_engine": settings.default_engine,
+            "model_aliases": ",".join(
+                f"{alias}={engine}" for alias, engine in settings.model_aliases.items()
+            ),
+            "retention_days": settings.retention_days,
+        }
+        machine = self.produce_video.machine.state_machine_arn
+        publish = PublishSettings(**stores, event_bus=self.bus.event_bus_name)
+        self.functions.configure(
+            {
+                "Authorizer": AuthorizerSettings(
+                    videos_table=stores["videos_table"],
+                    user_pool_id=self.identity.pool.user_pool_id,
+                    user_pool_client_id=self.identity.client.user_pool_client_id,
+                ),
+                "Api": ApiSettings(**stores, **intake, state_machine_arn=machine),
+                "Intake": IntakeSettings(**stores, **intake),
+                "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),
+                "Plan": PlanSettings(**stores, text_model=settings.text_model),
+                "DrawClip": StoreSettings(**stores),
+                "RenderClip": RenderClipSettings(
+                    **stores,
+                    endpoint_prefix=settings.prefix,
+                    invocation_seconds=settings.invocation_seconds,
+                    request_ttl_seconds=settings.request_ttl_seconds,
+                ),
+                "SettleClip": StoreSettings(**stores),
+                "Assemble": StoreSettings(**stores),
+                "Publish": publish,
+                "RecordFailure": publish,
+                "Upkeep": UpkeepSettings(
+                    **stores,
+                    requests_queue_url=self.queues.requests.queue_url,
+                    state_machine_arn=machine,
+                    event_bus=self.bus.event_bus_name,
+                    intake_function=self.functions["Intake"].function_name,
+                ),
+            }
+        )
+
+    def _grant(self, settings: DeploymentSettings) -> None:
+        role = self.functions.role
+        grant_access(self.functions, buckets=self.buckets, table=self.table)
+        for name in ("Api", "Intake", "Upkeep"):
+            allow(role(name), "sqs:SendMessage", on=[self.queues.requests.queue_arn])
+        for name in ("Publish", "RecordFailure", "Upkeep"):
+            allow(role(name), "events:PutEvents", on=[self.bus.event_bus_arn])
+        self.produce_video.grant_start(role("Dispatch"))
+        self.produce_video.grant_oversee(role("Api"))
+        self.produce_video.grant_oversee(role("Upkeep"))
+        self.produce_video.grant_answer(role("RenderClip"), role("SettleClip"), role("Upkeep"))
+        allow(role("Upkeep"), "lambda:InvokeFunction", on=[self.functions["Intake"].function_arn])
+        grant_ask(role("Plan"), settings.text_model)
+        allow(
+            role("RenderClip"),
+            "sagemaker:InvokeEndpointAsync",
+            on=[
+                self.format_arn(
+                    service="sagemaker",
+                    resource="endpoint",
+                    resource_name=endpoint_name(settings.prefix, "*"),
+                )
+            ],
+            why_wildcard="The engines stack's endpoints, by the rule that names them.",
+        )
+
+    def _export(self, prefix: str) -> None:
+        outputs = {
+            "ApiUrl": self.api.url,
+            "RestApiId": self.api.rest_api.rest_api_id,
+            "RestApiStage": STAGE,
+            "InputBucket": self.buckets.input.bucket_name,
+            "OutputBucket": self.buckets.output.bucket_name,
+            "LogsBucket": self.buckets.logs.bucket_name,
+            "VideosTable": self.table.table.table_name,
+            "RequestsQueueUrl": self.queues.requests.queue_url,
+            "RequestsDeadLetterQueueUrl": self.queues.requests_dead_letters.queue_url,
+            "FailedEventsQueueUrl": self.queues.failed_events.queue_url,
+            "StateMachineArn": self.produce_video.machine.state_machine_arn,
+            "UserPoolId": self.identity.pool.user_pool_id,
+            "UserPoolClientId": self.identity.client.user_pool_client_id,
+            "SuccessTopicArn": self.notices.success.topic_arn,
+            "ErrorTopicArn": self.notices.error.topic_arn,
+            "EventBusName": self.bus.event_bus_name,
+            "UpkeepFunction": self.functions["Upkeep"].function_name,
+            "EndpointPrefix": prefix,
+            **{f"Function{name}": self.functions[name].function_name for name in FUNCTIONS},
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, f"{name}Output", value=value).override_logical_id(name)

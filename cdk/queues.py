@@ -1,0 +1,38 @@
+"""The queue of requests, and the two queues for what could not be handled."""
+
+from typing import Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk.permissions import acknowledge
+
+_KEPT = Duration.days(14)  # SQS's longest: time to look at what failed
+
+
+class Queues(Construct):
+    def __init__(self, scope: Construct, id: str, *, consumer_timeout: Duration) -> None:
+        super().__init__(scope, id)
+        self.requests_dead_letters = self._queue("RequestsDeadLetters", retention_period=_KEPT)
+        self.requests = self._queue(
+            "Requests",
+            retention_period=Duration.days(4),
+            # Lambda's documentation: at least six times the function's timeout, so that a batch that is
+            # retried inside the function's poller does not come back meanwhile.
+            visibility_timeout=Duration.seconds(6 * consumer_timeout.to_seconds()),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.requests_dead_letters, max_receive_count=5),
+        )
+        # Events that an asynchronous function gave up on.
+        self.failed_events = self._queue("FailedEvents", retention_period=_KEPT)
+        for queue in (self.requests_dead_letters, self.failed_events):
+            acknowledge(queue, "SQS3", "It is itself the queue for what failed; an alarm watches it.")
+
+    def _queue(self, name: str, **options: Any) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            name,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            **options,
+        )

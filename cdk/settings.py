@@ -1,0 +1,82 @@
+"""The settings of a deployment: "reelworks" of cdk.json's context, checked when the template is made."""
+
+import json
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lambdas.domain.engines import CATALOGUE, Renderer
+
+
+class SettingsError(Exception):
+    """A deployment setting is unknown, missing or wrong; the message has a line for each."""
+
+
+class EndpointSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instance_type: Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+    max_instances: Annotated[int, Field(ge=1, le=100)]
+
+
+class DeploymentSettings(BaseModel):
+    """cdk.json holds a value for each; docs/deploy.md says what they mean."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Begins the names of buckets ({prefix}-output-{account}-{region}, at most 63) and endpoints.
+    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$")]
+    engines: Annotated[tuple[str, ...], Field(min_length=1)]
+    default_engine: str
+    model_aliases: dict[Annotated[str, Field(pattern=r"^[^=,\s]+$")], str]
+    text_model: Annotated[str, Field(min_length=1)]
+    retention_days: Annotated[int, Field(ge=1, le=3650)]
+    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365]  # CloudWatch Logs takes no others
+    allowed_cidrs: tuple[IPv4Network | IPv6Network, ...]
+    alarm_email: Annotated[str, Field(pattern=r"^$|^[^@\s]+@[^@\s]+$")]
+    # InvokeEndpointAsync's own limits.
+    invocation_seconds: Annotated[int, Field(ge=1, le=3600)]
+    request_ttl_seconds: Annotated[int, Field(ge=60, le=21600)]
+    model_bucket: str  # empty: {prefix}-models-{account}-{region}, which the deployer makes and fills
+    model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
+    endpoints: dict[str, EndpointSettings]
+
+    @model_validator(mode="after")
+    def _engines_are_known(self) -> Self:
+        for field, names in (
+            ("engines", self.engines),
+            ("default_engine", (self.default_engine,)),
+            ("model_aliases", self.model_aliases.values()),
+            ("endpoints", self.endpoints),
+        ):
+            allowed = CATALOGUE if field == "engines" else self.engines
+            for name in names:
+                if name not in allowed:
+                    raise ValueError(f"{field}: {name!r} is not one of: {', '.join(allowed)}")
+        for name in self.endpoint_engines:
+            if name not in self.endpoints:
+                raise ValueError(f"endpoints: no instance type for the engine {name!r}")
+        return self
+
+    @property
+    def endpoint_engines(self) -> tuple[str, ...]:
+        """The engines that run on an endpoint of the engines stack."""
+        return tuple(name for name in self.engines if CATALOGUE[name].renderer is Renderer.ENDPOINT)
+
+    @classmethod
+    def of_context(cls, defaults: Mapping[str, Any], given: Mapping[str, Any] | str) -> Self:
+        """The settings of cdk.json with those given on the command line over them
+        (`-c reelworks='{"retention_days": 30}'` arrives as text). Raises SettingsError."""
+        try:
+            overrides = json.loads(given) if isinstance(given, str) else given
+            return cls.model_validate({**defaults, **overrides})
+        except ValidationError as error:
+            lines = (
+                f"  {'.'.join(map(str, problem['loc'])) or 'reelworks'}: {problem['msg']}"
+                for problem in error.errors()
+            )
+            raise SettingsError('cdk.json, context "reelworks":\n' + "\n".join(lines)) from None
+        except (json.JSONDecodeError, TypeError) as error:
+            raise SettingsError(f"-c reelworks takes a JSON object, not {given!r}: {error}") from None

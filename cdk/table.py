@@ -1,0 +1,54 @@
+"""The table of videos, API keys and engine calls under way."""
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from cdk.permissions import allow
+from lambdas.adapters.videos import BY_CREATED, OPEN
+
+
+class VideosTable(Construct):
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        string, number = dynamodb.AttributeType.STRING, dynamodb.AttributeType.NUMBER
+        self.table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="pk", type=string),
+            sort_key=dynamodb.Attribute(name="sk", type=string),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            # Keys that AWS owns cost nothing a month and nothing a call.
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            time_to_live_attribute="expires",
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+        self.table.add_local_secondary_index(
+            index_name=BY_CREATED, sort_key=dynamodb.Attribute(name="created", type=string)
+        )
+        self.table.add_global_secondary_index(
+            index_name=OPEN,
+            partition_key=dynamodb.Attribute(name="open", type=string),
+            sort_key=dynamodb.Attribute(name="updated_ms", type=number),
+        )
+
+    def grant_get(self, role: iam.IRole) -> None:
+        """Allows looking one item up by its key."""
+        allow(role, "dynamodb:GetItem", on=[self.table.table_arn])
+
+    def grant_items(self, role: iam.IRole) -> None:
+        """Allows reading and writing of items, one at a time or a partition; no scan, no batch."""
+        allow(
+            role,
+            *(f"dynamodb:{call}" for call in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")),
+            on=[self.table.table_arn],
+        )
+
+    def grant_indexes(self, role: iam.IRole) -> None:
+        """Allows listing: a tenant's videos by age, and all that have not ended."""
+        arns = [f"{self.table.table_arn}/index/{index}" for index in (BY_CREATED, OPEN)]
+        allow(role, "dynamodb:Query", on=arns)
