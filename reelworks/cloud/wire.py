@@ -1,0 +1,34 @@
+"""What the stand-ins share of AWS's REST-JSON wire format."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute
+
+
+class ServiceError(Exception):
+    """An error as an AWS service answers it: boto3 raises ClientError with this code and message."""
+
+    def __init__(self, status: int, code: str, message: str, **fields: object) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.body = {"message": message, **fields}
+
+
+def service(routes: list[BaseRoute]) -> Starlette:
+    """An app of `routes` whose every error has the service's shape."""
+    return Starlette(
+        routes=routes, exception_handlers={ServiceError: _service_error, HTTPException: _unknown_operation}
+    )
+
+
+async def _service_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ServiceError)  # noqa: S101  Starlette's handler type is wider than its promise
+    return JSONResponse(error.body, error.status, headers={"x-amzn-errortype": error.code})
+
+
+async def _unknown_operation(request: Request, _: Exception) -> JSONResponse:
+    message = f"{request.method} {request.url.path} is not an operation of this stand-in."
+    return await _service_error(request, ServiceError(404, "UnknownOperationException", message))
