@@ -1,0 +1,321 @@
+"""The Bedrock stand-in, driven by an unmodified boto3 client, with real servers as its backends."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from reelworks.cloud.bedrock import BedrockRuntime
+from reelworks.cloud.text_backends import Kind, TextBackend
+from tests.cloud.servers import serving, stopping
+
+MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+TASK = "Write at most 80 words.\n<prompt>A bee on a flower</prompt>"
+
+
+class ModelServer:
+    """Answers each path as told, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Response | Callable[[Any], Response]] = {}
+        self.requests: list[tuple[str, dict[str, str], Any]] = []
+        self.app = Starlette(routes=[Route("/{path:path}", self.answer, methods=["GET", "POST"])])
+
+    async def answer(self, request: Request) -> Response:
+        body = await request.body()
+        document = json.loads(body) if body else None
+        self.requests.append((request.url.path, dict(request.headers), document))
+        answer = self.answers.get(request.url.path, JSONResponse({"error": "not found"}, 404))
+        return answer if isinstance(answer, Response) else answer(document)
+
+
+def ollama_answer(content: object, **fields: object) -> Response:
+    message = {"role": "assistant", "content": content}
+    counts = {"prompt_eval_count": 31, "eval_count": 17, "total_duration": 5_000_000}
+    answer = {"model": "llama3.1:8b", "message": message, "done": True, "done_reason": "stop"}
+    return JSONResponse(answer | counts | fields)
+
+
+def openai_answer(content: object, finish_reason: str = "stop") -> Response:
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": content},
+        "finish_reason": finish_reason,
+    }
+    usage = {"prompt_tokens": 31, "completion_tokens": 17, "total_tokens": 48}
+    return JSONResponse(
+        {"id": "chatcmpl-1", "object": "chat.completion", "choices": [choice], "usage": usage}
+    )
+
+
+@pytest.fixture
+def closed_url() -> str:
+    """A URL where nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def model_server(stack: ExitStack) -> tuple[ModelServer, str]:
+    server = ModelServer()
+    return server, stack.enter_context(serving(server.app))
+
+
+@pytest.fixture(scope="module")
+def session() -> boto3.Session:
+    return boto3.Session("test", "test", region_name="us-east-1")
+
+
+@pytest.fixture
+def bedrock(stack: ExitStack, closed_url: str, session: boto3.Session) -> Callable[..., Any]:
+    """Makes a client of a runtime with the given backend."""
+
+    def connect(configured: TextBackend | None = None, ollama_url: str = closed_url) -> Any:
+        runtime = BedrockRuntime(configured, ollama_url=ollama_url)
+        url = stack.enter_context(serving(stopping(runtime)))
+        config = Config(retries={"total_max_attempts": 1})
+        client = session.client("bedrock-runtime", endpoint_url=url, config=config)
+        return stack.enter_context(closing(client))
+
+    return connect
+
+
+def converse(client: Any, text: str = TASK, **fields: Any) -> Any:
+    return client.converse(modelId=MODEL, messages=[{"role": "user", "content": [{"text": text}]}], **fields)
+
+
+def test_the_director_answers_when_there_is_no_model(bedrock: Callable[..., Any]) -> None:
+    answer = converse(bedrock(), system=[{"text": "You are a director."}], inferenceConfig={"maxTokens": 300})
+    text = answer["output"]["message"]["content"][0]["text"]
+    assert text.startswith("A bee on a flower. ")
+    assert 40 < len(text.split()) <= 80
+    assert answer["output"]["message"]["role"] == "assistant"
+    assert answer["stopReason"] == "end_turn"
+    assert answer["usage"]["totalTokens"] == answer["usage"]["inputTokens"] + answer["usage"]["outputTokens"]
+    assert answer["metrics"]["latencyMs"] >= 0
+    assert answer["additionalModelResponseFields"] == {"answered_by": "rule-based director"}
+
+
+def test_the_director_refuses_what_is_no_task_of_its_own(bedrock: Callable[..., Any]) -> None:
+    client = bedrock()
+    with pytest.raises(client.exceptions.ValidationException, match="<prompt>"):
+        converse(client, "What is the capital of France?")
+
+
+def test_a_configured_ollama(bedrock: Callable[..., Any], model_server: tuple[ModelServer, str]) -> None:
+    server, url = model_server
+    server.answers["/api/chat"] = ollama_answer("A bee lands on a flower.")
+    answer = converse(
+        bedrock(TextBackend(Kind.OLLAMA, url, "llama3.1:8b")),
+        system=[{"text": "You are a director."}],
+        inferenceConfig={"maxTokens": 300, "temperature": 0.5, "stopSequences": ["END"]},
+    )
+    assert answer["output"]["message"]["content"] == [{"text": "A bee lands on a flower."}]
+    assert answer["usage"] == {"inputTokens": 31, "outputTokens": 17, "totalTokens": 48}
+    assert answer["additionalModelResponseFields"] == {"answered_by": "ollama llama3.1:8b"}
+    assert [(path, document) for path, _, document in server.requests] == [
+        (
+            "/api/chat",
+            {
+                "model": "llama3.1:8b",
+                "messages": [
+                    {"role": "system", "content": "You are a director."},
+                    {"role": "user", "content": TASK},
+                ],
+                "stream": False,
+                "think": False,
+                "keep_alive": 0,
+                "options": {"num_ctx": 8192, "num_predict": 300, "temperature": 0.5, "stop": ["END"]},
+            },
+        )
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
+def test_a_configured_openai_compatible_server(
+    bedrock: Callable[..., Any], model_server: tuple[ModelServer, str], suffix: str
+) -> None:
+    server, url = model_server
+    server.answers["/v1/chat/completions"] = openai_answer("A bee lands on a flower.")
+    answer = converse(
+        bedrock(TextBackend(Kind.OPENAI, url + suffix, "qwen3-4b", "sk-local")),
+        system=[{"text": "You are a director."}],
+        inferenceConfig={"maxTokens": 300, "topP": 0.9},
+    )
+    assert answer["output"]["message"]["content"] == [{"text": "A bee lands on a flower."}]
+    assert answer["usage"] == {"inputTokens": 31, "outputTokens": 17, "totalTokens": 48}
+    assert answer["additionalModelResponseFields"] == {"answered_by": "openai-compatible qwen3-4b"}
+    path, headers, document = server.requests[0]
+    assert (path, headers["authorization"]) == ("/v1/chat/completions", "Bearer sk-local")
+    assert document == {
+        "model": "qwen3-4b",
+        "messages": [{"role": "system", "content": "You are a director."}, {"role": "user", "content": TASK}],
+        "max_tokens": 300,
+        "top_p": 0.9,
+    }
+
+
+BACKENDS: list[tuple[Kind, str, Callable[..., Response]]] = [
+    (Kind.OLLAMA, "/api/chat", ollama_answer),
+    (Kind.OPENAI, "/v1/chat/completions", openai_answer),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "answer"), BACKENDS)
+def test_what_a_model_may_say(
+    bedrock: Callable[..., Any], model_server: tuple[ModelServer, str], kind: Kind, path: str, answer: Any
+) -> None:
+    server, url = model_server
+    client = bedrock(TextBackend(kind, url, "m"))
+
+    for text, content in (("A bee.", [{"text": "A bee."}]), ("", [])):
+        server.answers[path] = answer(text)
+        assert converse(client)["output"]["message"]["content"] == content
+    cut = {"done_reason": "length"} if kind is Kind.OLLAMA else {"finish_reason": "length"}
+    server.answers[path] = answer("A bee lands on", **cut)
+    assert converse(client)["stopReason"] == "max_tokens"
+
+
+@pytest.mark.parametrize(("kind", "path", "answer"), BACKENDS)
+@pytest.mark.parametrize(
+    ("response", "code", "message"),
+    [
+        (JSONResponse({"error": "model requires more memory"}, 500), "ModelErrorException", "more memory"),
+        (JSONResponse({"error": "model 'm' not found"}, 404), "ResourceNotFoundException", "'m' not found"),
+        (JSONResponse({"error": "slow down"}, 429), "ThrottlingException", "slow down"),
+        (JSONResponse({"error": "overloaded"}, 503), "ServiceUnavailableException", "overloaded"),
+        (JSONResponse({"error": "bad key"}, 401), "AccessDeniedException", "bad key"),
+        (JSONResponse({"error": "too many tokens"}, 400), "ValidationException", "too many tokens"),
+        (Response(b""), "ModelErrorException", "malformed"),
+        (Response(b"<html>login</html>"), "ModelErrorException", "malformed"),
+        (JSONResponse([]), "ModelErrorException", "malformed"),
+        (JSONResponse({}), "ModelErrorException", "malformed"),
+        (JSONResponse({"message": "hello", "choices": []}), "ModelErrorException", "malformed"),
+        (ollama_answer(["not text"]), "ModelErrorException", "malformed"),
+        (openai_answer(["not text"]), "ModelErrorException", "malformed"),
+    ],
+)
+def test_errors_of_a_backend_are_bedrocks(
+    bedrock: Callable[..., Any],
+    model_server: tuple[ModelServer, str],
+    kind: Kind,
+    path: str,
+    answer: Any,
+    response: Response,
+    code: str,
+    message: str,
+) -> None:
+    server, url = model_server
+    server.answers[path] = response
+    client = bedrock(TextBackend(kind, url, "m"))
+    with pytest.raises(ClientError, match=message) as caught:
+        converse(client)
+    assert caught.value.response["Error"]["Code"] == code
+    assert isinstance(caught.value, getattr(client.exceptions, code))
+    assert url in caught.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_configured_backend_that_is_down_is_an_error(
+    bedrock: Callable[..., Any], closed_url: str, kind: Kind
+) -> None:
+    client = bedrock(TextBackend(kind, closed_url, "m"))
+    with pytest.raises(client.exceptions.ServiceUnavailableException, match=closed_url):
+        converse(client)
+
+
+def test_an_ollama_is_found_with_its_first_chat_model(
+    bedrock: Callable[..., Any], model_server: tuple[ModelServer, str]
+) -> None:
+    server, url = model_server
+    capabilities = {"nomic-embed-text:latest": ["embedding"], "gemma3:4b": ["completion", "vision"]}
+    server.answers["/api/tags"] = JSONResponse({"models": [{"name": name} for name in capabilities]})
+    server.answers["/api/show"] = lambda asked: JSONResponse({"capabilities": capabilities[asked["model"]]})
+    server.answers["/api/chat"] = ollama_answer("A bee lands on a flower.")
+    client = bedrock(ollama_url=url)
+    for _ in range(2):
+        assert converse(client)["additionalModelResponseFields"] == {"answered_by": "ollama gemma3:4b"}
+    assert [path for path, _, _ in server.requests].count("/api/tags") == 1  # looked for once in a while
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [JSONResponse({"models": []}), JSONResponse({}, 500), JSONResponse(["no Ollama"]), Response(b"hello")],
+)
+def test_what_is_no_ollama_with_a_model_leaves_it_to_the_director(
+    bedrock: Callable[..., Any], model_server: tuple[ModelServer, str], tags: Response
+) -> None:
+    server, url = model_server
+    server.answers["/api/tags"] = tags
+    answer = converse(bedrock(ollama_url=url))
+    assert answer["additionalModelResponseFields"] == {"answered_by": "rule-based director"}
+    assert [path for path, _, _ in server.requests] == ["/api/tags"]
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "message"),
+    [
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "user", "content": []}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": [{"text": " "}]}]}, "messages.0.content.0.text"),
+        ({"messages": [{"role": "system", "content": [{"text": "Hello"}]}]}, "messages.0.role"),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": [{"image": {"format": "png", "source": {"bytes": b"1"}}}]}
+                ]
+            },
+            "messages.0.content.0",
+        ),
+        (
+            {"messages": [{"role": "assistant", "content": [{"text": "Hello"}]}]},
+            "must end with a user message",
+        ),
+        ({"inferenceConfig": {"temperature": 1.5}}, "inferenceConfig.temperature"),
+        ({"toolConfig": {"tools": [{"toolSpec": {"name": "t", "inputSchema": {"json": {}}}}]}}, "toolConfig"),
+    ],
+)
+def test_a_bad_request(bedrock: Callable[..., Any], request_fields: dict[str, Any], message: str) -> None:
+    client = bedrock()
+    fields = {"messages": [{"role": "user", "content": [{"text": TASK}]}]} | request_fields
+    with pytest.raises(client.exceptions.ValidationException, match=message):
+        client.converse(modelId=MODEL, **fields)
+
+
+def test_another_operation_is_refused(bedrock: Callable[..., Any]) -> None:
+    with pytest.raises(ClientError, match="UnknownOperationException"):
+        bedrock().invoke_model(modelId=MODEL, body=b"{}")
+
+
+def test_the_backend_of_the_environment() -> None:
+    url = {"REELWORKS_TEXT_URL": "http://127.0.0.1:8080"}
+    model = {"REELWORKS_TEXT_MODEL": "qwen3-4b"}
+    more = {"REELWORKS_TEXT_KIND": "ollama", "REELWORKS_TEXT_API_KEY": "sk-local"}
+    assert TextBackend.from_environment({}) is None
+    assert TextBackend.from_environment(url | model) == TextBackend(
+        Kind.OPENAI, "http://127.0.0.1:8080", "qwen3-4b"
+    )
+    assert TextBackend.from_environment(url | model | more) == TextBackend(
+        Kind.OLLAMA, "http://127.0.0.1:8080", "qwen3-4b", "sk-local"
+    )
+    with pytest.raises(ValueError, match="REELWORKS_TEXT_MODEL"):
+        TextBackend.from_environment(url)
+    with pytest.raises(ValueError, match="REELWORKS_TEXT_KIND"):
+        TextBackend.from_environment(url | model | {"REELWORKS_TEXT_KIND": "llama"})
