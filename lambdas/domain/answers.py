@@ -80,7 +80,8 @@ _PREAMBLE = re.compile(
 )
 _EPILOGUE = re.compile(
     r"\A\W*(?:let me know|i hope|hope this|feel free|would you like"
-    r"|if you(?:'d|’d| would)? (?:like|want|need)|word count|\(?\d+ words|notes?\b|this (?:prompt|paragraph|description|version) "
+    r"|if you(?:'d|’d| would)? (?:like|want|need)|word count|\(?\d+ words|notes?\b"
+    r"|this (?:prompt|paragraph|description|version) "
     r"|the (?:prompt|paragraph|description) (?:above|is))",
     re.IGNORECASE,
 )

@@ -72,7 +72,7 @@ def strays(paragraph: str, prompt: str) -> str | None:
     with no English function words, it can't be compared; then the paragraph must at least speak of what a
     camera sees. A prompt that also instructs the text model must find a third of its description again, and
     more of that than of its instructions. Measured on 3,900 pairs of a prompt and the paragraph that a
-    language model wrote for it, 0.3 % are refused; with the paragraphs shuffled, 56 to 82 %.
+    language model wrote for it, 0.3 % are refused; with the paragraphs shuffled, 70 to 83 %.
     """
     description, instructions = parted(prompt)
     shown, asked, told = _content(paragraph), _content(description), _content(instructions)
