@@ -1,0 +1,78 @@
+"""One request from bytes to bytes: parse, check, render, export; one log line per job."""
+
+import logging
+import os
+import time
+from pathlib import Path
+
+from containers.cogvideox.export import mp4
+from containers.cogvideox.image import first_frame
+from containers.cogvideox.limits import Limits, read_limits
+from containers.cogvideox.request import ClipRequest, check_request, check_tokens, parse_request
+
+logger = logging.getLogger(__name__)
+
+
+class CogVideoXEngine:
+    """The checkpoint in `directory`, called `name` in logs and in the clips' metadata."""
+
+    def __init__(self, directory: Path, name: str, device: str = "auto") -> None:
+        """`device` is cpu, cuda, or auto for cuda where there is one."""
+        self._directory = directory
+        self._name = name
+        self._device = device
+
+    def load(self) -> None:
+        """Read the checkpoint; raises BadCheckpoint or OutOfMemory."""
+        started = time.monotonic()
+        self._limits: Limits = read_limits(self._directory)
+        # No network: neither to look for newer files nor to count the download.
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        # Here, since torch takes seconds to import and /ping must answer at once.
+        import torch
+
+        from containers.cogvideox.model import Model
+
+        if self._device == "auto":
+            self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._model = Model.load(self._directory, self._limits, self._device)
+        logger.info(
+            "model loaded", extra={**self.describe(), "seconds": round(time.monotonic() - started, 3)}
+        )
+
+    def describe(self) -> dict[str, str]:
+        """What /ping says beside the status."""
+        return {"engine": "cogvideox", "model": self._name, "device": self._device}
+
+    def render(self, body: bytes) -> bytes:
+        """The MP4 for a JSON request; raises InvalidRequest before any work, OutOfMemory, EngineFailed."""
+        request = parse_request(body)
+        check_request(request, self._limits)
+        for param in ("prompt", "negative_prompt"):
+            check_tokens(param, self._model.count_tokens(getattr(request, param)), self._limits)
+        size = (request.width, request.height)
+        image = None if request.image is None else first_frame(request.image, size)
+
+        rendering = self._model.render(request, image)
+        started = time.monotonic()
+        clip = mp4(rendering.frames[request.skip_frames :], request.fps, self._notes(request))
+        logger.info(
+            "clip rendered",
+            extra=request.model_dump(exclude={"prompt", "negative_prompt", "image"})
+            | {
+                "with_image": image is not None,
+                "denoise_seconds": round(rendering.denoise_seconds, 3),
+                "decode_seconds": round(rendering.decode_seconds, 3),
+                "mux_seconds": round(time.monotonic() - started, 3),
+                "bytes": len(clip),
+            },
+        )
+        return clip
+
+    def _notes(self, request: ClipRequest) -> dict[str, str | int | float]:
+        return {
+            "engine": "cogvideox",
+            "model": self._name,
+            "seed": request.seed,
+            "prompt": request.prompt,
+        }

@@ -1,0 +1,66 @@
+"""Everything that can go wrong in an engine server.
+
+EngineError            code, HTTP status
+├── InvalidRequest     invalid_request, 400: the request can never succeed; names the field
+├── Busy               busy, 503: one clip at a time; ask again later
+├── NotReady           not_ready, 503: the model is loading, or could not be loaded
+├── OutOfMemory        out_of_memory, 507: the clip does not fit into this device's memory
+└── EngineFailed       engine_failed, 500: a fault of the server or the model
+    ├── BadCheckpoint  the model folder is missing, broken, or not a CogVideoX checkpoint
+    └── DeviceLost     the GPU is in a state that only a new process can leave
+"""
+
+from typing import ClassVar
+
+
+class EngineError(Exception):
+    """Base of all; `str(error)` is the message shown to the caller."""
+
+    code: ClassVar[str] = "engine_failed"
+    status: ClassVar[int] = 500
+
+    def document(self) -> dict[str, dict[str, str | None]]:
+        """The body of the HTTP answer."""
+        return {"error": {"code": self.code, "param": None, "message": str(self)}}
+
+
+class InvalidRequest(EngineError):
+    """The request breaks a rule; `param` is the field, or None for the body as a whole."""
+
+    code = "invalid_request"
+    status = 400
+
+    def __init__(self, param: str | None, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.param = param
+        self.status = status  # type: ignore[misc]  # 413 and 415 say more than 400
+
+    def document(self) -> dict[str, dict[str, str | None]]:
+        return {"error": {"code": self.code, "param": self.param, "message": str(self)}}
+
+
+class Busy(EngineError):
+    code = "busy"
+    status = 503
+
+
+class NotReady(EngineError):
+    code = "not_ready"
+    status = 503
+
+
+class OutOfMemory(EngineError):
+    code = "out_of_memory"
+    status = 507
+
+
+class EngineFailed(EngineError):
+    pass
+
+
+class BadCheckpoint(EngineFailed):
+    pass
+
+
+class DeviceLost(EngineFailed):
+    pass

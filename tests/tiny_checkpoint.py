@@ -1,0 +1,165 @@
+"""A complete CogVideoX checkpoint with random weights, a few hundred kilobytes, made offline in seconds.
+
+    python -m tests.tiny_checkpoint DIR [--image-to-video] [--generation 1.5]
+
+It has the layout of the published repositories (model_index.json, scheduler/, text_encoder/, tokenizer/,
+transformer/, vae/) and is read by the classes that read those. Each kind copies the features of one published
+model: text-to-video is built as CogVideoX-2b (fixed position embeddings), image-to-video as CogVideoX-5b-I2V
+(rotary and learned ones), generation 1.5 as CogVideoX1.5-5B and -5B-I2V (patches in time). What it renders is
+coloured noise that follows the seed, the prompt and the image.
+"""
+
+import argparse
+import io
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import sentencepiece
+import torch
+from diffusers import (
+    AutoencoderKLCogVideoX,
+    CogVideoXDDIMScheduler,
+    CogVideoXImageToVideoPipeline,
+    CogVideoXPipeline,
+    CogVideoXTransformer3DModel,
+)
+from transformers import T5Config, T5EncoderModel, T5Tokenizer
+
+# 3:2 as CogVideoX's own 720×480, and a whole number of patches: 8 pixels a latent × 2 latents a patch.
+SIZE = (96, 64)
+MAX_TEXT_TOKENS = 226
+
+SENTENCES = (
+    "A bee lands on a bright yellow flower in a sunny meadow, and the petals move in the wind.",
+    "The camera glides slowly over an old city at dusk while the lights of its windows turn on.",
+    "Close view of a red fox that runs through deep snow; soft light, long shadows, calm music.",
+    "Waves roll on a quiet beach, a small boat passes, and birds fly up from the grey rocks.",
+)
+
+Generation = Literal["1.0", "1.5"]
+
+
+def make_tiny_checkpoint(
+    directory: Path,
+    *,
+    image_to_video: bool = False,
+    generation: Generation = "1.0",
+    size: tuple[int, int] = SIZE,
+) -> Path:
+    """Write a checkpoint into `directory` (made if missing) and return it; same arguments, same files.
+
+    `size` is the native (width, height) in pixels, each a multiple of 16.
+    """
+    torch.manual_seed(0)
+    tokenizer = _tokenizer(directory / "tokenizer")
+    pipeline_class = CogVideoXImageToVideoPipeline if image_to_video else CogVideoXPipeline
+    pipeline = pipeline_class(
+        tokenizer=tokenizer,
+        text_encoder=_text_encoder(len(tokenizer)),
+        vae=_vae(size),
+        transformer=_transformer(size, image_to_video, generation),
+        scheduler=_scheduler(),
+    )
+    pipeline.save_pretrained(directory, safe_serialization=True)
+    # Published checkpoints hold the SentencePiece model alone: the server must be able to read that.
+    (directory / "tokenizer" / "tokenizer.json").unlink()
+    return directory
+
+
+def _tokenizer(directory: Path) -> T5Tokenizer:
+    directory.mkdir(parents=True, exist_ok=True)
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(SENTENCES * 4),
+        model_writer=model,
+        vocab_size=256,
+        hard_vocab_limit=False,
+        # T5's ids; it has no beginning-of-sentence token.
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        num_threads=1,
+        minloglevel=2,
+    )
+    (directory / "spiece.model").write_bytes(model.getvalue())
+    settings = {"tokenizer_class": "T5Tokenizer", "extra_ids": 100, "model_max_length": MAX_TEXT_TOKENS}
+    (directory / "tokenizer_config.json").write_text(json.dumps(settings))
+    return T5Tokenizer.from_pretrained(directory, local_files_only=True)
+
+
+def _text_encoder(vocabulary: int) -> T5EncoderModel:
+    config = T5Config(
+        vocab_size=vocabulary, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4,
+        feed_forward_proj="gated-gelu", tie_word_embeddings=False,
+    )  # fmt: skip
+    return T5EncoderModel(config).eval()
+
+
+def _vae(size: tuple[int, int]) -> AutoencoderKLCogVideoX:
+    vae = AutoencoderKLCogVideoX(
+        block_out_channels=(8, 8, 8, 8),  # four blocks, as the real one: 8 pixels and 4 frames a latent
+        latent_channels=16,
+        layers_per_block=1,
+        norm_num_groups=2,
+        sample_width=size[0],
+        sample_height=size[1],
+    )
+    with torch.no_grad():
+        # From near grey to a picture in which one sees that something moves.
+        vae.decoder.conv_out.conv.weight *= 4
+    return vae.eval()
+
+
+def _transformer(
+    size: tuple[int, int], image_to_video: bool, generation: Generation
+) -> CogVideoXTransformer3DModel:
+    features: dict[str, Any] = {}
+    if generation == "1.5":
+        features |= {"patch_size_t": 2, "patch_bias": False, "use_rotary_positional_embeddings": True}
+        features |= {"sample_frames": 81, "ofs_embed_dim": 32 if image_to_video else None}
+    elif image_to_video:
+        features |= {"use_rotary_positional_embeddings": True, "use_learned_positional_embeddings": True}
+    transformer = CogVideoXTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=16,
+        in_channels=32 if image_to_video else 16,
+        out_channels=16,
+        time_embed_dim=32,
+        text_embed_dim=32,
+        num_layers=2,
+        sample_width=size[0] // 8,
+        sample_height=size[1] // 8,
+        max_text_seq_length=MAX_TEXT_TOKENS,
+        **features,
+    )
+    return transformer.eval()
+
+
+def _scheduler() -> CogVideoXDDIMScheduler:
+    # The published scheduler_config.json of CogVideoX-2b.
+    return CogVideoXDDIMScheduler(
+        beta_end=0.012,
+        beta_start=0.00085,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        snr_shift_scale=3.0,
+        timestep_spacing="trailing",
+    )
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description="Make a tiny CogVideoX checkpoint.")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--image-to-video", action="store_true")
+    parser.add_argument("--generation", choices=("1.0", "1.5"), default="1.0")
+    options = parser.parse_args()
+    make_tiny_checkpoint(
+        options.directory, image_to_video=options.image_to_video, generation=options.generation
+    )
+    print(options.directory)
+
+
+if __name__ == "__main__":
+    _main()
