@@ -12,6 +12,15 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from lambdas.domain.errors import ServiceUnavailable
 
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=60)
+_CONFIGS = {
+    # botocore presigns with the old signature in us-east-1 and other early regions unless told otherwise;
+    # that one reads nothing that KMS encrypts, and ministack takes it for none.
+    "s3": _CONFIG.merge(Config(signature_version="s3v4")),
+    # One quick retry, and both tries end well within Plan's 120 s: the video is made without the model.
+    "bedrock-runtime": Config(
+        retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=5, read_timeout=45
+    ),
+}
 
 # Codes that mean "the same call may succeed later" (botocore's own retryable set and the services' pages).
 _PASSING = frozenset(
@@ -35,7 +44,7 @@ _PASSING = frozenset(
 @cache
 def client(service: str) -> Any:
     """The process's client of a service; endpoint, region and credentials come from the environment."""
-    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+    return boto3.client(service, config=_CONFIGS.get(service, _CONFIG))  # type: ignore[call-overload]
 
 
 def error_code(error: ClientError) -> str:

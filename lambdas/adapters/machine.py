@@ -14,7 +14,8 @@ _TOKEN_GONE = frozenset({"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"})
 
 class Execution(StrEnum):
     RUNNING = "RUNNING"
-    ENDED = "ENDED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"  # or stopped, or out of time
     MISSING = "MISSING"
 
 
@@ -51,19 +52,24 @@ class Machine:
                 if error_code(error) not in ("ExecutionDoesNotExist", "ValidationException"):
                     raise
 
-    def state(self, name: str) -> tuple[Execution, str]:
-        """Whether an execution runs, has ended or never was; and what is known of why it ended."""
+    def state(self, name: str) -> tuple[Execution, dict[str, Any]]:
+        """Whether an execution runs, has ended or never was; and of one that failed why, in the form that
+        a Catch has: {"Error": name, "Cause": text}."""
         with translated("describe execution"):
             try:
                 found = self._stepfunctions.describe_execution(executionArn=self.execution_arn(name))
             except ClientError as error:
                 if error_code(error) == "ExecutionDoesNotExist":
-                    return Execution.MISSING, ""
+                    return Execution.MISSING, {}
                 raise
-        if found["status"] == "RUNNING":
-            return Execution.RUNNING, ""
-        detail = ": ".join(filter(None, (found["status"], found.get("error"), found.get("cause"))))
-        return Execution.ENDED, detail
+        status = found["status"]
+        if status in (Execution.RUNNING, Execution.SUCCEEDED):
+            return Execution(status), {}
+        reason = f"The execution ended as {status} and its failure was not recorded."
+        return Execution.FAILED, {
+            "Error": found.get("error") or "ExecutionEnded",
+            "Cause": found.get("cause") or reason,
+        }
 
     def succeed(self, token: str, output: dict[str, Any]) -> bool:
         """Answers a task token; False where nobody waits on it any more."""

@@ -1,12 +1,16 @@
 """S3 objects of one bucket."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, translated
 from lambdas.domain.errors import ArtifactMissing
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 
@@ -86,9 +90,12 @@ class Objects:
         for key, _ in self.list(prefix):
             self.delete(key)
 
-    def list(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """(key, ETag) of every object under a prefix."""
+    def list(
+        self, prefix: str, *, after: datetime = _EVER, before: datetime = _NEVER
+    ) -> Iterator[tuple[str, str]]:
+        """(key, ETag) of every object under a prefix, if wanted only those written within a span of time."""
         with translated(f"list {prefix}"):
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
                 for entry in page.get("Contents", []):
-                    yield entry["Key"], entry["ETag"].strip('"')
+                    if after <= entry["LastModified"] < before:
+                        yield entry["Key"], entry["ETag"].strip('"')

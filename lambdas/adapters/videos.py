@@ -44,9 +44,9 @@ class Videos:
         self._write_journal(video)
         return video, True
 
-    def restore(self, video: Video) -> bool:
+    def restore(self, journal_key: str) -> bool:
         """Puts a record of the journal back where the table has none. True if it was put."""
-        return self._put_new(video)
+        return self._put_new(Video.model_validate_json(self._journal.get(journal_key)))
 
     def _put_new(self, video: Video) -> bool:
         pk, sk = keys.video_item(video.tenant, video.id)
@@ -87,22 +87,19 @@ class Videos:
             video = self.get(tenant, video_id)
             if video.stage not in stages_before(stage):
                 raise VideoClosed(f"video {video_id} is {video.stage}: it can't become {stage}")
-            now = now_ms()
-            history = video.history
-            if video.stage is not stage or not history:
-                history = [*history, StageEntry(stage=stage, at_ms=now)]
-            changed = video.model_copy(
-                update={
-                    "stage": stage,
-                    "version": video.version + 1,
-                    "updated_ms": now,
-                    "history": history,
-                    **changes,
-                }
-            )
+            changed = _at_stage(video, stage, changes)
             if self._replace(changed, version=video.version, clips="clips" in changes):
                 self._write_journal(changed)
                 return changed
+
+    def requeue(self, video: Video) -> Video | None:
+        """A new attempt at a video whose execution was lost. None, and nothing is changed, where the record
+        has moved on since `video` was read: then somebody is at work on it."""
+        changed = _at_stage(video, Stage.QUEUED, {"attempt": video.attempt + 1})
+        if not self._replace(changed, version=video.version, clips=False):
+            return None
+        self._write_journal(changed)
+        return changed
 
     def _replace(self, video: Video, *, version: int, clips: bool) -> bool:
         attributes = _state_attributes(video)
@@ -239,14 +236,31 @@ class Videos:
                 return
             video = latest
 
-    def journal(self) -> Iterator[Video]:
-        """Every video of the journal."""
+    def journal(self) -> Iterator[str]:
+        """The key of every record of the journal."""
         for key, _ in self._journal.list(keys.VIDEO_RECORDS_PREFIX):
-            yield Video.model_validate_json(self._journal.get(key))
+            yield key
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _at_stage(video: Video, stage: Stage, changes: dict[str, Any]) -> Video:
+    """The next version of a record."""
+    now = now_ms()
+    history = video.history
+    if video.stage is not stage or not history:
+        history = [*history, StageEntry(stage=stage, at_ms=now)]
+    return video.model_copy(
+        update={
+            "stage": stage,
+            "version": video.version + 1,
+            "updated_ms": now,
+            "history": history,
+            **changes,
+        }
+    )
 
 
 def _state_attributes(video: Video) -> dict[str, Any]:

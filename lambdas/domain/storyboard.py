@@ -119,5 +119,6 @@ def clip_count(seconds: int, engine: Engine) -> int:
 
 
 def film_hash(storyboard: Storyboard) -> str:
-    """SHA-256 of all that determines the film's bytes."""
-    return fingerprint({"film": 1, "clips": [clip.key_hash for clip in storyboard.clips]})
+    """SHA-256 of all that determines the film's bytes: its clips, and the texts in its metadata."""
+    texts = [scene.text for scene in storyboard.scenes]
+    return fingerprint({"film": 1, "texts": texts, "clips": [clip.key_hash for clip in storyboard.clips]})

@@ -1,0 +1,73 @@
+"""How an error travels through the state machine, and what the record says of it in the end.
+
+Step Functions passes on a name and a text. The text is JSON in the form that Lambda gives an uncaught
+exception (`errorType`, `errorMessage`), so that errors of ours, of Lambda and of the machine read alike.
+"""
+
+import json
+from typing import Any
+
+from lambdas.domain import errors
+from lambdas.domain.errors import ReelworksError
+from lambdas.domain.video import Failure
+
+LONGEST_REASON = 1_000  # characters
+
+_REASONS = {
+    "States.Timeout": "The step did not end within its time limit.",
+    "Lambda.TooManyRequestsException": "The account runs as many functions at once as it may.",
+}
+
+
+def cause(error: Exception) -> str:
+    """The text that goes with an error's class name."""
+    document: dict[str, Any] = {"errorType": type(error).__name__, "errorMessage": str(error)}
+    if isinstance(error, ReelworksError):
+        document["advice"] = error.advice
+    if (clip := getattr(error, "clip", None)) is not None:
+        document["clip"] = clip
+    return json.dumps(document)
+
+
+def failure(step: str, clip: int | None, error: dict[str, Any]) -> Failure:
+    """What the record says of an error that a Catch gave: {"Error": name, "Cause": text}.
+
+    Never raises: whatever the error looks like, the video ends with a reason.
+    """
+    name = str(error.get("Error") or "Unknown")
+    text = str(error.get("Cause") or "")
+    told = _object(text)
+    if isinstance(told.get("error"), dict) and "step" in told:
+        # What the machine's Failed state says when an execution ended and nobody recorded why.
+        return failure(str(told["step"]), _index(told.get("clip")), told["error"])
+    reason = str(told.get("errorMessage") or "") or _REASONS.get(name) or text or f"The step failed: {name}."
+    return Failure(
+        step=step,
+        clip=clip if clip is not None else _index(told.get("clip")),
+        code=name,
+        reason=_shortened(reason),
+        advice=_shortened(str(told.get("advice") or "") or _advice(name)),
+    )
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _index(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"
+
+
+def _advice(name: str) -> str:
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, ReelworksError):
+        return kind.advice
+    return ReelworksError.advice
