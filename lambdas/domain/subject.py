@@ -58,7 +58,8 @@ _GENERIC = frozenset(
 _VISIBLE = re.compile(
     r"\b(?:camera|shots?|close-?ups?|light\w*|lit|sun\w*|moon\w*|shadow\w*|frame\w*|lens|focus\w*|foreground"
     r"|background|glow\w*|scene|view|angle|bokeh|blur\w*|pan(?:s|ning)?|zoom\w*|tracking|aerial|silhouette\w*"
-    r"|colou?rs?|hues?|haze|mist\w*|gleam\w*|shimmer\w*|reflect\w*|drift\w*)\b",
+    r"|colou?rs?|hues?|haze|mist\w*|gleam\w*|shimmer\w*|reflect\w*|drift\w*"
+    r"|bright\w*|dark\w*|golden|dim(?:ly)?|red|green|blue|white|black)\b",
     re.IGNORECASE,
 )
 _WORDS_PER_SHARED = 6
@@ -68,52 +69,60 @@ _MOST_SHARED = 8
 def strays(paragraph: str, prompt: str) -> str | None:
     """Why the paragraph is not a description of what the prompt describes; None if it may be one.
 
-    An English prompt shares content words with it: one, and one more for every six. In another language, or
-    with no English function words, it can't be compared; then the paragraph must at least speak of what a
-    camera sees. A prompt that also instructs the text model must find a third of its description again, and
-    more of that than of its instructions. Measured on 3,900 pairs of a prompt and the paragraph that a
-    language model wrote for it, 0.3 % are refused; with the paragraphs shuffled, 70 to 83 %.
+    An English prompt shares content words with it: one, and one more for every six. A prompt in another
+    language, or with no English function words, can't be compared; if they share nothing, the paragraph must
+    at least speak of what a camera sees. A prompt that also instructs the text model must find a third of its
+    description again, and a greater part of that than of its instructions.
+
+    Measured on 3,900 English prompts and the paragraphs that language models wrote for them (VBench's), this
+    is said of 0.2 %, and of 66 to 77 % where the paragraphs are shuffled; on 1,950 Chinese ones, of 0.6 %.
     """
     description, instructions = parted(prompt)
     shown, asked, told = _content(paragraph), _content(description), _content(instructions)
     if instructions and not asked and not _other_script(description):
         return "The prompt speaks to the text model and describes no scene that it could enhance."
+    kept = _shared(asked, shown)
     comparable = bool(asked) and reads_as_english(description)
     if comparable:
         least = len(asked) / 3 if instructions else min(1 + len(asked) // _WORDS_PER_SHARED, _MOST_SHARED)
-        if len(asked & shown) < least:
+        if kept < least:
             return "The text model's paragraph does not show what the prompt describes."
-    elif len({match.lower() for match in _VISIBLE.findall(paragraph)}) < 2:
+    elif not kept and len({match.lower() for match in _VISIBLE.findall(paragraph)}) < 2:
         return "The text model's paragraph describes nothing that a camera sees."
     told -= asked
-    if told & shown:
-        followed = len(told & shown) / len(told)
-        kept = len(asked & shown) / len(asked) if comparable else 0.5
-        if followed >= kept:
-            return "The text model followed an instruction in the prompt instead of describing the scene."
+    followed = _shared(told, shown)
+    if followed > 1 and followed / len(told) >= (kept / len(asked) if comparable else 0.5):
+        return "The text model followed an instruction in the prompt instead of describing the scene."
     return None
 
 
 def _content(text: str) -> set[str]:
-    """The stems of the words that carry the meaning."""
+    """The words that carry the meaning, in the singular."""
     return {
-        _stem(word)
+        _singular(word)
         for word in words(text)
         if len(word) > 2 and not is_function_word(word) and word not in _GENERIC
     }
 
 
-def _other_script(text: str) -> bool:
-    return any(char.isalpha() and not char.isascii() for char in text)
+def _singular(word: str) -> str:
+    word = word.removesuffix("'s")
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def _shared(asked: set[str], shown: set[str]) -> int:
+    """How many of the words asked for are shown, also in another form ("runs", "running") or as a part of
+    a word ("bee" in "honeybee")."""
+    return sum(any(word.startswith(_stem(one)) or word.endswith(one) for word in shown) for one in asked)
 
 
 def _stem(word: str) -> str:
-    """The start of a word, the same for "bee" and "bees", "runs" and "running"."""
-    word = word.removesuffix("'s")
-    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
-        word = word[:-1]
     for ending in ("ing", "ed"):
         if len(word) > len(ending) + 2 and word.endswith(ending):
             word = word.removesuffix(ending)
             break
-    return word[:5].rstrip("ey")
+    return word[:5].rstrip("ey") if len(word) > 3 else word
+
+
+def _other_script(text: str) -> bool:
+    return any(char.isalpha() and not char.isascii() for char in text)

@@ -4,10 +4,10 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.engines import CATALOGUE, Engine
 from lambdas.domain.prompts import (
     LONGEST_PARAGRAPH,
     SMALLEST_BUDGET,
@@ -82,6 +82,7 @@ def test_letters_of_other_scripts_count_one_each() -> None:
     assert estimate_tokens("蜜蜂在花上") >= 5
 
 
+@settings(deadline=None)  # a busy machine may take its time
 @given(st.text())
 def test_every_text_has_an_estimate(text: str) -> None:
     assert estimate_tokens(text) >= 1
@@ -125,7 +126,7 @@ def test_a_short_first_sentence_does_not_win_over_all_that_follows() -> None:
     assert len(fit(text, 60)) > 40
 
 
-TEXTS = st.one_of(
+TEXTS: st.SearchStrategy[str] = st.one_of(
     st.text(min_size=1, max_size=400),
     st.text(alphabet="ab ,.!?ﷺ花éA1-", min_size=1, max_size=400),
     st.lists(
@@ -134,6 +135,7 @@ TEXTS = st.one_of(
 )
 
 
+@settings(deadline=None)  # a busy machine may take its time
 @given(TEXTS, st.integers(SMALLEST_BUDGET, 512))
 def test_what_is_fitted_is_within_the_budget_not_empty_and_stays_so(text: str, budget: int) -> None:
     fitted = fit(text, budget)
@@ -149,7 +151,7 @@ def test_a_budget_too_small_to_hold_any_letter_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("engine", CATALOGUE.values(), ids=lambda engine: engine.name)
-def test_a_paragraph_of_the_words_asked_for_fits_with_a_place_in_the_shot(engine) -> None:  # type: ignore[no-untyped-def]
+def test_a_paragraph_of_the_words_asked_for_fits_with_a_place_in_the_shot(engine: Engine) -> None:
     count = words_for(engine.prompt_tokens)
     paragraph = " ".join((BEE + " " + BEE + " " + BEE).split()[:count])
     assert 90 <= count <= LONGEST_PARAGRAPH
@@ -212,6 +214,7 @@ def test_a_prompt_can_neither_close_its_tag_nor_add_a_line(prompt: str) -> None:
     assert not set(inside) & set("<>＜＞\u200b\u202e\x00\U000e0041")
 
 
+@settings(deadline=None)  # a busy machine may take its time
 @given(st.text(max_size=300))
 def test_every_prompt_stays_between_the_tags(prompt: str) -> None:
     message = user_message(prompt, 80)
@@ -273,6 +276,7 @@ def test_fifty_clips_differ_from_their_neighbours_and_count_nothing(paragraph: s
     assert prompts == clip_prompts(paragraph, 50, 224)
 
 
+@settings(deadline=None)  # a busy machine may take its time
 @given(TEXTS.filter(str.strip), st.integers(1, 50), st.sampled_from([3 * SMALLEST_BUDGET, 224, 226, 512]))
 def test_every_clips_prompt_is_one_line_within_the_budget(text: str, count: int, budget: int) -> None:
     prompts = clip_prompts(text, count, budget)
