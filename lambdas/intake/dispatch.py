@@ -1,0 +1,52 @@
+"""Starts the execution of each queued video."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.machine import Machine
+from lambdas.adapters.requests_queue import QueuedRequest
+from lambdas.adapters.videos import Videos
+from lambdas.domain import names
+from lambdas.domain.errors import VideoNotFound
+from lambdas.domain.video import Stage, execution_name
+from lambdas.settings import DispatchSettings
+
+logger = Logger(service=names.SERVICE)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Messages that failed come back, and after their receives go to the dead-letter queue."""
+    settings = DispatchSettings.from_env()
+    videos = stores.videos(settings)
+    machine = Machine(client("stepfunctions"), settings.state_machine_arn)
+
+    def take(record: SQSRecord) -> None:
+        dispatch(QueuedRequest.model_validate_json(record.body), videos, machine)
+
+    # All messages failing is answered like some: each by its id.
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    return process_partial_response(event, take, processor, context)
+
+
+def dispatch(request: QueuedRequest, videos: Videos, machine: Machine) -> None:
+    """A message that comes twice starts one execution: it is named by the video and its attempt."""
+    logger.append_keys(video_id=request.video_id)
+    try:
+        video = videos.get(request.tenant, request.video_id)
+    except VideoNotFound:
+        logger.info("request dropped", extra={"reason": "the video was deleted"})
+        return
+    if video.stage is not Stage.QUEUED:
+        logger.info("request dropped", extra={"reason": f"the video is {video.stage}"})
+        return
+    name = execution_name(video.id, video.attempt)
+    started = machine.start(name, {"tenant": video.tenant, "video_id": video.id})
+    logger.info("execution started" if started else "execution known", extra={"execution": name})

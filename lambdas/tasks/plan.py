@@ -1,0 +1,117 @@
+"""Writes the storyboard of a video, from its prompt or from what a text model makes of it."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.objects import Objects
+from lambdas.adapters.text_model import TextModel
+from lambdas.adapters.videos import Videos
+from lambdas.domain import storyboard as storyboards
+from lambdas.domain.answers import accept
+from lambdas.domain.engines import CATALOGUE, Engine, Renderer
+from lambdas.domain.errors import TextModelUnavailable
+from lambdas.domain.prompts import clip_prompts, system_prompt, user_message, words_for
+from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.video import ClipProgress, Document, Enhancement, Stage, Video
+from lambdas.settings import PlanSettings
+from lambdas.tasks.clips import find_storyboard, store_storyboard
+from lambdas.tasks.task import VideoTask, task
+from lambdas.tasks.telemetry import logger
+
+# How many clips of a scene are made at once: enough to use several functions or instances, few enough for a
+# PC, where each is a process.
+SIDE_BY_SIDE = 6
+_LONGEST_ANSWER = 1_000  # tokens; some models think aloud before the paragraph
+_TEMPERATURE = 0.7
+
+
+class PlannedClip(Document):
+    index: int
+    renderer: Renderer
+
+
+class PlannedScene(Document):
+    index: int
+    concurrency: int  # how many of its clips may be made at once
+    clips: list[PlannedClip]
+
+
+class Plan(Document):
+    """What the state machine needs to know of a storyboard."""
+
+    tenant: str
+    video_id: str
+    scenes: list[PlannedScene]
+
+
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    request = VideoTask.model_validate(event)
+    settings = PlanSettings.from_env()
+    model = TextModel(client("bedrock-runtime"), settings.text_model)
+    planned = plan(request.tenant, request.video_id, stores.videos(settings), stores.outputs(settings), model)
+    return planned.model_dump(mode="json")
+
+
+def plan(tenant: str, video_id: str, videos: Videos, outputs: Objects, model: TextModel) -> Plan:
+    """Plans a video once: a storyboard that is stored already is used again, so that a later attempt makes
+    the same clips and the text model isn't asked twice. Raises VideoClosed, VideoNotFound."""
+    video = videos.get(tenant, video_id)
+    if video.stage is not Stage.RENDERING:  # it is where this task timed out and its first try went on
+        video = videos.advance(tenant, video_id, Stage.PLANNING)
+    storyboard = find_storyboard(outputs, tenant, video_id)
+    if storyboard is None:
+        engine = CATALOGUE[video.request.engine]
+        if video.request.enhance and video.enhancement is None:
+            # In the record before the storyboard, which alone doesn't say who wrote its prompts.
+            enhancement = enhance(video.request.prompt, engine, model)
+            video = videos.advance(tenant, video_id, Stage.PLANNING, enhancement=enhancement)
+        storyboard = storyboards.plan(video, engine, _prompts(video, engine))
+        store_storyboard(outputs, storyboard)
+        logger.info("video planned", extra={"clips": len(storyboard.clips)})
+    waiting = [ClipProgress(seconds=clip.film_frames / storyboard.fps) for clip in storyboard.clips]
+    videos.advance(tenant, video_id, Stage.RENDERING, clips=waiting)
+    return _summary(storyboard)
+
+
+def _prompts(video: Video, engine: Engine) -> list[str]:
+    paragraph = video.enhancement.prompt if video.enhancement else video.request.prompt
+    count = storyboards.clip_count(video.request.seconds, engine)
+    return clip_prompts(paragraph, count, engine.prompt_tokens)
+
+
+def enhance(prompt: str, engine: Engine, model: TextModel) -> Enhancement:
+    """What the text model makes of a prompt; where that is of no use, the prompt itself and a note."""
+    try:
+        answer = model.ask(
+            system=system_prompt(engine),
+            message=user_message(prompt, words_for(engine.prompt_tokens)),
+            max_tokens=_LONGEST_ANSWER,
+            temperature=_TEMPERATURE,
+        )
+    except TextModelUnavailable as error:
+        logger.warning("text model unavailable", extra={"reason": error.message})
+        return Enhancement(prompt=prompt, note=f"{error.message} {error.advice}")
+    accepted = accept(answer.text, answer.stop_reason, prompt, engine.prompt_tokens)
+    logger.info("prompt enhanced", extra={"by": answer.by, "note": accepted.note})
+    if accepted.prompt is None:
+        return Enhancement(prompt=prompt, note=f"{accepted.note} (asked: {answer.by})")
+    return Enhancement(prompt=accepted.prompt, by=answer.by, note=accepted.note)
+
+
+def _summary(storyboard: Storyboard) -> Plan:
+    return Plan(
+        tenant=storyboard.tenant,
+        video_id=storyboard.video_id,
+        scenes=[
+            PlannedScene(
+                index=scene.index,
+                concurrency=1 if scene.chained else SIDE_BY_SIDE,
+                clips=[PlannedClip(index=clip.index, renderer=storyboard.renderer) for clip in scene.clips],
+            )
+            for scene in storyboard.scenes
+        ],
+    )

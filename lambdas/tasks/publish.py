@@ -1,0 +1,69 @@
+"""Delivers a film: under the video's folder, beside a dropped object, and as an event."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.events import Events
+from lambdas.adapters.objects import Objects
+from lambdas.adapters.videos import Videos
+from lambdas.domain import keys, names
+from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.storyboard import film_hash
+from lambdas.domain.video import Document, Stage, Video
+from lambdas.settings import PublishSettings
+from lambdas.tasks.clips import load_storyboard
+from lambdas.tasks.task import VideoTask, task
+from lambdas.tasks.telemetry import count, logger
+
+
+class Published(Document):
+    film: str  # key in the output bucket
+
+
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    request = VideoTask.model_validate(event)
+    settings = PublishSettings.from_env()
+    events = Events(client("events"), settings.event_bus)
+    published = publish(
+        request.tenant, request.video_id, stores.videos(settings), stores.outputs(settings), events
+    )
+    return published.model_dump()
+
+
+def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events: Events) -> Published:
+    """Raises ArtifactMissing, VideoClosed for a video that was ended by a request.
+
+    The event comes after the record, so whoever hears it finds the film; a crash between the two repeats
+    this step, which then only emits. So an event may come twice, and who listens goes by the video's id.
+    """
+    film = keys.delivered_film(tenant, video_id)
+    video = videos.get(tenant, video_id)
+    if video.stage is not Stage.COMPLETED:
+        video = videos.advance(tenant, video_id, Stage.PUBLISHING)
+        _deliver(video, outputs)
+        video = videos.advance(
+            tenant,
+            video_id,
+            Stage.COMPLETED,
+            film=film,
+            thumbnail=keys.delivered_thumbnail(tenant, video_id),
+            film_bytes=outputs.size(film),
+            draft=CATALOGUE[video.request.engine].draft,
+        )
+        logger.info("video completed", extra={"bytes": video.film_bytes})
+        count(names.METRIC_VIDEOS_COMPLETED)
+    events.video_ended(video, names.VIDEO_COMPLETED)
+    return Published(film=film)
+
+
+def _deliver(video: Video, outputs: Objects) -> None:
+    content = film_hash(load_storyboard(outputs, video.tenant, video.id))
+    film, thumbnail = keys.film(video.tenant, content), keys.poster(video.tenant, content)
+    outputs.copy(thumbnail, keys.delivered_thumbnail(video.tenant, video.id), "image/webp")
+    outputs.copy(film, keys.delivered_film(video.tenant, video.id), "video/mp4")
+    if video.source:
+        outputs.copy(film, keys.drop_result(video.source.key, "mp4"), "video/mp4")

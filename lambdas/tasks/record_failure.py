@@ -1,0 +1,76 @@
+"""Where every error of the state machine ends: the record says what failed, why, and what to do."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.events import Events
+from lambdas.domain import keys, names
+from lambdas.domain.errors import VideoClosed, VideoNotFound
+from lambdas.domain.failures import failure
+from lambdas.domain.video import Document, Failure, Stage, Video
+from lambdas.intake.drop_error import DropError, write_drop_error
+from lambdas.settings import PublishSettings, StoreSettings
+from lambdas.tasks.task import VideoTask, task
+from lambdas.tasks.telemetry import count, logger
+
+
+class FailedTask(VideoTask):
+    step: str
+    clip: int | None = None
+    error: dict[str, Any]  # {"Error": name, "Cause": text}, as a Catch has it
+
+
+class Recorded(Document):
+    recorded: bool  # False: the video was ended by a request, or is gone
+
+
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    request = FailedTask.model_validate(event)
+    settings = PublishSettings.from_env()
+    reason = failure(request.step, request.clip, request.error)
+    events = Events(client("events"), settings.event_bus)
+    recorded = RecordFailure(settings, events).record(request.tenant, request.video_id, reason)
+    return Recorded(recorded=recorded).model_dump()
+
+
+class RecordFailure:
+    def __init__(self, settings: StoreSettings, events: Events) -> None:
+        self._videos = stores.videos(settings)
+        self._inferences = stores.inferences(settings)
+        self._inputs = stores.inputs(settings)
+        self._outputs = stores.outputs(settings)
+        self._events = events
+
+    def record(self, tenant: str, video_id: str, reason: Failure) -> bool:
+        """Ends an open video as failed and leaves nothing running for it; one that has ended otherwise is
+        left alone. As in publish, the event comes last and may come twice."""
+        try:
+            video = self._videos.get(tenant, video_id)
+            if video.stage is not Stage.FAILED:
+                video = self._videos.advance(tenant, video_id, Stage.FAILED, failure=reason)
+                logger.warning("video failed", extra={"failure": reason.model_dump()})
+                count(names.METRIC_VIDEOS_FAILED)
+        except (VideoClosed, VideoNotFound) as error:
+            logger.info("failure not recorded", extra={"reason": error.message})
+            return False
+        self._withdraw_requests(video)
+        self._tell_dropper(video)
+        self._events.video_ended(video, names.VIDEO_FAILED)
+        return True
+
+    def _withdraw_requests(self, video: Video) -> None:
+        """An engine call that still waits in the endpoint's queue fails at once when its request object is
+        gone; one under way can't be stopped, and its clip is kept for another video that asks for it."""
+        for inference in self._inferences.of_video(video.id):
+            if not inference.settled:
+                self._inputs.delete(keys.engine_request(inference.id))
+
+    def _tell_dropper(self, video: Video) -> None:
+        if video.source and video.failure:
+            told = video.failure
+            reason = f"{told.reason} {told.advice}"
+            write_drop_error(self._outputs, DropError(object=video.source.key, code=told.code, reason=reason))

@@ -1,0 +1,98 @@
+"""Asks an engine's endpoint for a clip. The answer comes to settle_clip, which answers the task token."""
+
+import base64
+import hashlib
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.endpoints import Endpoints
+from lambdas.adapters.inferences import Inference, Inferences
+from lambdas.adapters.objects import Objects
+from lambdas.adapters.videos import Videos, now_ms
+from lambdas.domain import keys
+from lambdas.domain.engine_request import engine_request
+from lambdas.domain.names import endpoint_name
+from lambdas.domain.storyboard import Clip, Storyboard
+from lambdas.media.frames import last_frame
+from lambdas.media.images import cover
+from lambdas.settings import RenderClipSettings
+from lambdas.tasks.clips import ClipMade, begun, load_storyboard, require_open, reused
+from lambdas.tasks.task import ClipTask, task
+from lambdas.tasks.telemetry import logger
+
+
+class RenderTask(ClipTask):
+    retry: int  # how often the state machine has retried this clip
+
+
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
+    request = RenderTask.model_validate(event)
+    made = RenderClip(RenderClipSettings.from_env()).render(request)
+    return made.model_dump() if made else None
+
+
+class RenderClip:
+    def __init__(self, settings: RenderClipSettings) -> None:
+        self._prefix = settings.endpoint_prefix
+        self._videos: Videos = stores.videos(settings)
+        self._inputs: Objects = stores.inputs(settings)
+        self._outputs: Objects = stores.outputs(settings)
+        self._inferences: Inferences = stores.inferences(settings)
+        self._endpoints = Endpoints(
+            client("sagemaker-runtime"),
+            invocation_seconds=settings.invocation_seconds,
+            request_ttl_seconds=settings.request_ttl_seconds,
+        )
+
+    def render(self, request: RenderTask) -> ClipMade | None:
+        """The clip if it was made before; None once the engine is asked for it.
+
+        Raises ArtifactMissing, ClipUnreadable, EngineFailed, VideoClosed, VideoNotFound.
+        """
+        storyboard = load_storyboard(self._outputs, request.tenant, request.video_id)
+        _, clip = storyboard.clip(request.clip)
+        if reused(self._videos, self._outputs, storyboard, clip):
+            return ClipMade(clip=clip.index, reused=True)
+        require_open(self._videos, storyboard)
+        inference = _inference(request)
+        key = keys.engine_request(inference.id)
+        body = engine_request(storyboard, clip, self._first_frame(storyboard, clip)).model_dump_json()
+        self._inputs.put(key, body.encode(), "application/json")
+        begun(self._videos, storyboard, clip, inference.requested_ms)
+        # The token is parked before the call, since the answer may be quicker than the next line. Where it
+        # is parked already, an earlier delivery of this very task parked it and may have ended before its
+        # call: so call (again). At worst an engine renders the clip twice; both write the same artifact.
+        self._inferences.park(inference)
+        endpoint = endpoint_name(self._prefix, storyboard.engine)
+        self._endpoints.invoke(endpoint, bucket=self._inputs.bucket, key=key, inference_id=inference.id)
+        logger.info("clip requested", extra={"inference_id": inference.id, "endpoint": endpoint})
+        return None
+
+    def _first_frame(self, storyboard: Storyboard, clip: Clip) -> str | None:
+        """Base64 of the PNG that the clip starts from, at the clip's size."""
+        if clip.starts_from is not None:
+            _, before = storyboard.clip(clip.starts_from)
+            frame = last_frame(self._outputs.get(keys.clip(storyboard.tenant, before.key_hash)))
+        elif storyboard.image is not None:
+            frame = cover(self._inputs.get(storyboard.image), storyboard.width, storyboard.height)
+        else:
+            return None
+        return base64.b64encode(frame).decode()
+
+
+def _inference(request: RenderTask) -> Inference:
+    """The same delivery gives the same id, a retry another one, even where it has the same token
+    (ministack keeps one for all tries of a state; on AWS each has its own)."""
+    token_hash = hashlib.sha256(f"{request.token} {request.retry}".encode()).hexdigest()
+    return Inference(
+        id=keys.inference_id(request.video_id, request.clip, token_hash),
+        token=request.token,
+        tenant=request.tenant,
+        video_id=request.video_id,
+        clip=request.clip,
+        requested_ms=now_ms(),
+    )

@@ -1,0 +1,68 @@
+"""Asks Intake again for objects of the drop folder whose event was lost."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.functions import Functions
+from lambdas.domain import keys
+from lambdas.domain.errors import VideoNotFound
+from lambdas.domain.video import video_id
+from lambdas.intake.drop_folder import Dropped
+from lambdas.settings import UpkeepSettings
+from lambdas.tasks.telemetry import logger
+
+_ASKING = ("txt", "json")  # an image asks for nothing by itself
+_MOST = 100  # objects asked for in one run; the next one takes the rest
+
+
+class Drops:
+    def __init__(self, settings: UpkeepSettings, grace: timedelta, looked_at: timedelta) -> None:
+        """Objects older than `grace` and younger than `looked_at` are looked at."""
+        self._grace = grace
+        self._looked_at = looked_at
+        self._function = settings.intake_function
+        self._functions = Functions(client("lambda"))
+        self._videos = stores.videos(settings)
+        self._inputs = stores.inputs(settings)
+        self._outputs = stores.outputs(settings)
+
+    def ask_again(self, time_left: Callable[[], bool]) -> int:
+        """Returns how many objects were asked for."""
+        asked = 0
+        for dropped in self._forgotten():
+            if asked == _MOST or not time_left():
+                break
+            logger.info("drop event repeated", extra={"key": dropped.key})
+            self._functions.send(self._function, self._event(dropped))
+            asked += 1
+        return asked
+
+    def _forgotten(self) -> Iterator[Dropped]:
+        now = datetime.now(UTC)
+        young = now - min(self._looked_at, now - datetime.min.replace(tzinfo=UTC))
+        for key, etag in self._inputs.list(keys.DROP_PREFIX, after=young, before=now - self._grace):
+            dropped = Dropped(key, etag)
+            if dropped.extension in _ASKING and not (self._answered(dropped) or self._taken(dropped)):
+                yield dropped
+
+    def _answered(self, dropped: Dropped) -> bool:
+        results = (keys.drop_result(dropped.key, extension) for extension in ("error.json", "mp4"))
+        return any(map(self._outputs.exists, results))
+
+    def _taken(self, dropped: Dropped) -> bool:
+        try:
+            self._videos.get(dropped.tenant, video_id(dropped.tenant, dropped.nonce(self._inputs.bucket)))
+        except VideoNotFound:
+            return False
+        return True
+
+    def _event(self, dropped: Dropped) -> dict[str, object]:
+        """What Intake reads of EventBridge's "Object Created"."""
+        return {
+            "detail": {
+                "bucket": {"name": self._inputs.bucket},
+                "object": {"key": dropped.key, "etag": dropped.etag},
+            }
+        }

@@ -1,0 +1,142 @@
+"""Heals what events lost. Runs every minute; and with {"restore": true} when a PC's cloud has started.
+
+found                                     healed by
+queued, and no execution                  queueing it again: the message was lost
+further on, and no execution              a new attempt: a whole cloud was lost with its executions
+open, and the execution failed            recording the failure, which the machine could not
+open, and the execution succeeded         a new attempt: the record is older than the film
+a clip's output, and its token waits      settling the clip: the notice was lost
+an object in the drop folder, no video    asking Intake again: the event was lost (lambdas.upkeep.drops)
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.events import Events
+from lambdas.adapters.inferences import Inference
+from lambdas.adapters.machine import Execution, Machine
+from lambdas.adapters.requests_queue import RequestsQueue
+from lambdas.adapters.videos import now_ms
+from lambdas.domain import keys, names
+from lambdas.domain.errors import VideoNotFound
+from lambdas.domain.failures import failure
+from lambdas.domain.video import Stage, Video, execution_name
+from lambdas.settings import UpkeepSettings
+from lambdas.tasks.record_failure import RecordFailure
+from lambdas.tasks.settle_clip import SettleClip
+from lambdas.tasks.telemetry import count, logger
+from lambdas.upkeep.drops import Drops
+from lambdas.upkeep.restore import restore
+
+GRACE = timedelta(seconds=60)  # what is younger is not lost yet: events usually take seconds
+DROPS_FOR = timedelta(days=1)  # how long an object in the drop folder is looked at
+_RESERVE_MS = 60_000  # of the function's time, for what is in hand when it runs out
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    settings = UpkeepSettings.from_env()
+
+    def time_left() -> bool:
+        return context.get_remaining_time_in_millis() > _RESERVE_MS
+
+    if event.get("restore"):
+        # Nothing of the lost cloud is still under way, so nothing needs time; and an object may have
+        # waited in the drop folder for as long as the cloud was down.
+        restored = restore(settings)
+        heal, drops = Heal(settings, timedelta(0)), Drops(settings, timedelta(0), timedelta.max)
+    else:
+        restored = 0
+        heal, drops = Heal(settings, GRACE), Drops(settings, GRACE, DROPS_FOR)
+    healed = heal.all_videos(time_left) + drops.ask_again(time_left)
+    return {"restored": restored, "healed": healed}
+
+
+class Heal:
+    def __init__(self, settings: UpkeepSettings, grace: timedelta) -> None:
+        """`grace`: how long a video or clip must have been left alone to count as lost."""
+        self._grace_ms = grace // timedelta(milliseconds=1)
+        self._videos = stores.videos(settings)
+        self._outputs = stores.outputs(settings)
+        self._inferences = stores.inferences(settings)
+        self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
+        self._machine = Machine(client("stepfunctions"), settings.state_machine_arn)
+        self._settler = SettleClip(settings)
+        self._failures = RecordFailure(settings, Events(client("events"), settings.event_bus))
+
+    def all_videos(self, time_left: Callable[[], bool]) -> int:
+        """Looks at every open video, those longest untouched first; returns how many were healed."""
+        healed = 0
+        for video in self._videos.open_videos():
+            if not time_left():
+                logger.warning("upkeep out of time")
+                break
+            logger.append_keys(video_id=video.id)
+            try:
+                if self._left_alone(video.updated_ms) and self.video(video.tenant, video.id):
+                    healed += 1
+                    count(names.METRIC_VIDEOS_HEALED)
+            except Exception:  # noqa: BLE001  (one broken video must not keep the others from being healed)
+                logger.exception("healing failed")
+        return healed
+
+    def video(self, tenant: str, video_id: str) -> bool:
+        """Heals one video; True if there was something to heal."""
+        try:
+            video = self._videos.get(tenant, video_id)  # the index that lists open videos may be behind
+        except VideoNotFound:
+            return False
+        if video.closed or not self._left_alone(video.updated_ms):
+            return False
+        state, error = self._machine.state(execution_name(video.id, video.attempt))
+        match state:
+            case Execution.RUNNING:
+                return self._settle_clips(video)
+            case Execution.FAILED:
+                logger.info("failure found")
+                return self._failures.record(tenant, video_id, failure("ProduceVideo", None, error))
+            case Execution.MISSING if video.stage is Stage.QUEUED:
+                logger.info("request queued again")
+                self._queue.send(video)
+                return True
+            case Execution.MISSING | Execution.SUCCEEDED:
+                # However often: only the loss of a cloud brings it about, which is no fault of the video.
+                return self._try_again(video)
+
+    def _try_again(self, video: Video) -> bool:
+        requeued = self._videos.requeue(video)
+        if requeued is None:
+            return False
+        logger.info("video requeued", extra={"attempt": requeued.attempt})
+        self._queue.send(requeued)
+        return True
+
+    def _settle_clips(self, video: Video) -> bool:
+        waiting = [
+            inference
+            for inference in self._inferences.of_video(video.id)
+            if not inference.settled and self._left_alone(inference.requested_ms)
+        ]
+        return sum(map(self._settle, waiting)) > 0
+
+    def _settle(self, inference: Inference) -> bool:
+        """Whether the engine had answered. What SageMaker writes is named after the inference."""
+        if output := self._first(keys.ENGINE_OUTPUT_PREFIX + inference.id):
+            self._settler.completed(inference, output)
+        elif failure_object := self._first(keys.ENGINE_FAILURE_PREFIX + inference.id):
+            self._settler.failed(inference, "", failure_object)
+        else:
+            return False
+        logger.info("clip settled", extra={"inference_id": inference.id})
+        return True
+
+    def _first(self, prefix: str) -> str | None:
+        return next((key for key, _ in self._outputs.list(prefix)), None)
+
+    def _left_alone(self, since_ms: int) -> bool:
+        return since_ms + self._grace_ms <= now_ms()

@@ -1,0 +1,135 @@
+"""The state machine's document: what it refers to, and that no task can hang, give up or fail unheard."""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambdas.domain import errors
+from lambdas.domain.errors import ReelworksError, TextModelUnavailable, TransientError
+
+TEXT = (Path(__file__).parents[2] / "statemachines" / "produce_video.asl.json").read_text()
+MACHINE = json.loads(TEXT.replace("${RenderClipTimeoutSeconds}", "25200"))
+KEPT_SECONDS = 7 * 24 * 3600  # how long lambdas/adapters/inferences.py keeps a token
+
+
+def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every state, those within maps too."""
+    for name, state in machine["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from states(state["ItemProcessor"])
+
+
+STATES = dict(states(MACHINE))
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+ALL_TASKS = pytest.mark.parametrize("name", TASKS)
+
+
+def kinds(root: type[ReelworksError]) -> set[str]:
+    return {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, root) and kind is not root
+    }
+
+
+def retried(task: dict[str, Any]) -> set[str]:
+    return set(chain.from_iterable(retrier["ErrorEquals"] for retrier in task["Retry"]))
+
+
+def test_placeholders_are_the_tasks_functions_and_the_time_a_clip_may_take() -> None:
+    expected = {f"{name}FunctionArn" for name in TASKS} | {"RenderClipTimeoutSeconds"}
+    assert set(re.findall(r"\$\{(\w+)\}", TEXT)) == expected
+
+
+def test_the_tasks_are_those_of_the_pipeline() -> None:
+    assert set(TASKS) == {"Plan", "DrawClip", "RenderClip", "Assemble", "Publish", "RecordFailure"}
+
+
+@ALL_TASKS
+def test_a_task_calls_the_function_of_its_name_with_its_token_and_the_video(name: str) -> None:
+    arguments = TASKS[name]["Arguments"]
+    assert TASKS[name]["Resource"] == "arn:aws:states:::lambda:invoke.waitForTaskToken"
+    assert arguments["FunctionName"] == f"${{{name}FunctionArn}}"
+    assert arguments["Payload"]["token"] == "{% $states.context.Task.Token %}"
+    assert {"tenant", "video_id"} <= set(arguments["Payload"])
+
+
+@ALL_TASKS
+def test_a_task_ends_in_time(name: str) -> None:
+    assert TASKS[name]["TimeoutSeconds"] > 0
+
+
+@ALL_TASKS
+def test_a_task_is_retried_with_growing_spread_out_waits(name: str) -> None:
+    for retrier in TASKS[name]["Retry"]:
+        assert retrier["IntervalSeconds"] >= 1
+        assert retrier["BackoffRate"] > 1
+        assert retrier["MaxAttempts"] >= 1
+        assert retrier["MaxDelaySeconds"] > retrier["IntervalSeconds"]
+        assert retrier["JitterStrategy"] == "FULL"
+    assert {"ServiceUnavailable", "Lambda.TooManyRequestsException", "States.Timeout"} <= retried(TASKS[name])
+
+
+@ALL_TASKS
+def test_whatever_a_task_fails_with_is_caught(name: str) -> None:
+    catcher = TASKS[name]["Catch"][-1]
+    assert catcher["ErrorEquals"] == ["States.ALL"]
+    within_map = name in ("DrawClip", "RenderClip")
+    if name != "RecordFailure":
+        assert catcher["Next"] == ("ClipFailed" if within_map else "RecordFailure")
+        assert catcher["Output"]["step"] == name
+
+
+def test_every_error_named_is_one_that_exists() -> None:
+    # A Fail state's own name goes no further than the machine.
+    own = {state["Error"] for state in STATES.values() if state["Type"] == "Fail"}
+    for state in STATES.values():
+        for rule in (*state.get("Retry", ()), *state.get("Catch", ())):
+            for name in rule["ErrorEquals"]:
+                assert name in kinds(ReelworksError) | own or name.startswith(("States.", "Lambda."))
+
+
+def test_every_transient_error_is_retried() -> None:
+    everywhere = set(chain.from_iterable(map(retried, TASKS.values())))
+    # The text model is asked again within Plan, which then goes on without it.
+    assert kinds(TransientError) - {TextModelUnavailable.__name__} <= everywhere
+
+
+def test_no_other_error_of_ours_is_retried() -> None:
+    for task in TASKS.values():
+        assert not retried(task) & (kinds(ReelworksError) - kinds(TransientError))
+
+
+def test_nothing_waits_by_polling() -> None:
+    assert {state["Type"] for state in STATES.values()} == {"Task", "Map", "Choice", "Fail", "Succeed"}
+    assert "HeartbeatSeconds" not in TEXT
+
+
+def test_an_execution_ends_while_its_tokens_are_still_kept() -> None:
+    assert 25200 < MACHINE["TimeoutSeconds"] < KEPT_SECONDS
+
+
+@pytest.mark.parametrize("name", [name for name, state in STATES.items() if state["Type"] == "Map"])
+def test_maps_run_within_the_execution(name: str) -> None:
+    assert STATES[name]["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
+
+
+def test_every_state_leads_to_one_of_its_own_level() -> None:
+    def check(machine: dict[str, Any]) -> None:
+        names = set(machine["States"])
+        assert machine["StartAt"] in names
+        for state in machine["States"].values():
+            rules = (*state.get("Choices", ()), *state.get("Catch", ()), state)
+            targets = {rule["Next"] for rule in rules if "Next" in rule}
+            assert targets <= names
+            assert targets or state.get("End") or state["Type"] in ("Fail", "Succeed")
+            if "ItemProcessor" in state:
+                check(state["ItemProcessor"])
+
+    check(MACHINE)
