@@ -74,8 +74,8 @@ def strays(paragraph: str, prompt: str) -> str | None:
     at least speak of what a camera sees. A prompt that also instructs the text model must find a third of its
     description again, and a greater part of that than of its instructions.
 
-    Measured on 3,900 English prompts and the paragraphs that language models wrote for them (VBench's), this
-    is said of 0.2 %, and of 66 to 77 % where the paragraphs are shuffled; on 1,950 Chinese ones, of 0.6 %.
+    Measured on VBench's prompts and the paragraphs that language models wrote for them: of 3,900 for English
+    prompts 0.2 % stray, of 1,950 for Chinese ones 0.6 %; with the English paragraphs shuffled, 66 to 77 %.
     """
     description, instructions = parted(prompt)
     shown, asked, told = _content(paragraph), _content(description), _content(instructions)
@@ -91,7 +91,9 @@ def strays(paragraph: str, prompt: str) -> str | None:
         return "The text model's paragraph describes nothing that a camera sees."
     told -= asked
     followed = _shared(told, shown)
-    if followed > 1 and followed / len(told) >= (kept / len(asked) if comparable else 0.5):
+    share = kept / len(asked) if comparable else 0.5
+    # Who keeps the whole description may film the rest of the prompt too.
+    if followed > 1 and share < 1 and followed / len(told) >= share:
         return "The text model followed an instruction in the prompt instead of describing the scene."
     return None
 
