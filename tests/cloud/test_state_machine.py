@@ -1,0 +1,399 @@
+"""The state machine on a local AWS, with small real functions that hand each task's payload to the test.
+
+The test then answers the task's token, as the real functions do (lambdas/tasks/task.py).
+"""
+
+import io
+import json
+import socket
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.cloud.servers import local_aws
+from tests.unit.test_state_machine import MACHINE, STATES, TASKS, TEXT
+
+_ROLE = "arn:aws:iam::000000000000:role/any"
+_CODE = """
+import json, os, boto3
+sqs = boto3.client("sqs")
+def handler(event, context):
+    body = json.dumps({"task": os.environ["TASK"], "payload": event})
+    sqs.send_message(QueueUrl=os.environ["QUEUE"], MessageBody=body)
+"""
+_INPUT = {"tenant": "acme", "video_id": "video_1"}
+_QUICK = 1  # seconds that RenderClip waits for its answer where a test wants it to wait in vain
+_PATIENT = 60
+
+
+class Failure(Exception):
+    """A task's error, by the name that Retry and Catch see."""
+
+    def __init__(self, name: str, cause: str = "the cause") -> None:
+        super().__init__(name)
+        self.name = name
+        self.cause = cause
+
+
+Answer = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass
+class Ended:
+    status: str
+    output: Any
+    error: str | None
+    cause: str | None
+    calls: list[tuple[str, dict[str, Any]]]  # task and payload without its token, in order
+
+    def payloads(self, task: str) -> list[dict[str, Any]]:
+        return [payload for name, payload in self.calls if name == task]
+
+    @property
+    def tasks(self) -> list[str]:
+        return [name for name, _ in self.calls]
+
+
+@dataclass
+class Stage:
+    """A local AWS with one function per task."""
+
+    url: str
+    queue: str
+    functions: dict[str, str]
+    _made: int = field(default=0)
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def run(
+        self,
+        answers: dict[str, Answer],
+        *,
+        definition: dict[str, Any] | None = None,
+        document: Any = None,
+        render_seconds: int = _PATIENT,
+    ) -> Ended:
+        """Runs an execution to its end. A task without an answer is left waiting."""
+        states, sqs = self.client("stepfunctions"), self.client("sqs")
+        text = TEXT if definition is None else json.dumps(definition)
+        for task, arn in self.functions.items():
+            text = text.replace(f"${{{task}FunctionArn}}", arn)
+        text = text.replace("${RenderClipTimeoutSeconds}", str(render_seconds))
+        self._made += 1
+        machine = states.create_state_machine(name=f"m{self._made}", definition=text, roleArn=_ROLE)
+        execution = states.start_execution(
+            stateMachineArn=machine["stateMachineArn"], input=json.dumps(document or _INPUT)
+        )["executionArn"]
+        calls: list[tuple[str, dict[str, Any]]] = []
+        deadline = time.monotonic() + 60
+        while True:
+            found = states.describe_execution(executionArn=execution)
+            if found["status"] != "RUNNING":
+                break
+            assert time.monotonic() < deadline, f"the execution does not end; so far: {calls}"
+            received = sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=1, MaxNumberOfMessages=1)
+            for message in received.get("Messages", []):
+                sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+                call = json.loads(message["Body"])
+                token = call["payload"].pop("token")
+                calls.append((call["task"], call["payload"]))
+                if call["task"] in answers:
+                    self._answer(states, token, answers[call["task"]], call["payload"])
+        output = json.loads(found["output"]) if found["status"] == "SUCCEEDED" else None
+        return Ended(found["status"], output, found.get("error"), found.get("cause"), calls)
+
+    def _answer(self, states: Any, token: str, answer: Answer, payload: dict[str, Any]) -> None:
+        try:
+            output = answer(payload)
+        except Failure as failure:
+            states.send_task_failure(taskToken=token, error=failure.name, cause=failure.cause)
+        else:
+            states.send_task_success(taskToken=token, output=json.dumps(output))
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SFN_WAIT_SCALE", "0")  # retries come at once
+        environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        environment.setenv("AWS_ACCESS_KEY_ID", "test")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        with local_aws(port) as url:
+            made = Stage(url, "", {})
+            made.queue = made.client("sqs").create_queue(QueueName="calls")["QueueUrl"]
+            made.functions = {task: _function(made, task) for task in TASKS}
+            yield made
+
+
+def _function(stage: Stage, task: str) -> str:
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("code.py", _CODE)
+    made = stage.client("lambda").create_function(
+        FunctionName=task,
+        Runtime="python3.12",
+        Handler="code.handler",
+        Role=_ROLE,
+        Timeout=30,
+        Code={"ZipFile": code.getvalue()},
+        Environment={"Variables": {"TASK": task, "QUEUE": stage.queue}},
+    )
+    return str(made["FunctionArn"])
+
+
+def plan(*scenes: tuple[int, list[tuple[int, str]]]) -> Answer:
+    """Plan's answer: each scene with its concurrency, and its clips with their renderer."""
+    described = [
+        {
+            "index": number,
+            "concurrency": concurrency,
+            "clips": [{"index": index, "renderer": renderer} for index, renderer in clips],
+        }
+        for number, (concurrency, clips) in enumerate(scenes)
+    ]
+    return lambda payload: {**payload, "scenes": described}
+
+
+def clip_made(payload: dict[str, Any]) -> dict[str, Any]:
+    return {"clip": payload["clip"], "reused": False}
+
+
+def done(payload: dict[str, Any]) -> dict[str, Any]:
+    return {"film": "film.mp4"}
+
+
+def recorded(payload: dict[str, Any]) -> dict[str, Any]:
+    return {"recorded": True}
+
+
+def failing(name: str, cause: str = "the cause") -> Answer:
+    def fail(payload: dict[str, Any]) -> dict[str, Any]:
+        raise Failure(name, cause)
+
+    return fail
+
+
+def in_turn(*answers: Answer) -> Answer:
+    """One answer after the other, the last one from then on."""
+    left = list(answers)
+    return lambda payload: (left.pop(0) if len(left) > 1 else left[0])(payload)
+
+
+DRAFT = plan((3, [(0, "function"), (1, "function"), (2, "function")]))
+ANSWERS: dict[str, Answer] = {
+    "Plan": DRAFT,
+    "DrawClip": clip_made,
+    "RenderClip": clip_made,
+    "Assemble": done,
+    "Publish": done,
+    "RecordFailure": recorded,
+}
+
+
+# --- the whole machine
+
+
+def test_a_draft_is_planned_drawn_assembled_and_published(stage: Stage) -> None:
+    ended = stage.run(ANSWERS)
+    assert ended.status == "SUCCEEDED"
+    assert ended.tasks == ["Plan", "DrawClip", "DrawClip", "DrawClip", "Assemble", "Publish"]
+    assert ended.payloads("Plan") == ended.payloads("Assemble") == ended.payloads("Publish") == [_INPUT]
+    assert sorted(clip["clip"] for clip in ended.payloads("DrawClip")) == [0, 1, 2]
+    assert ended.payloads("DrawClip")[0] == {**_INPUT, "clip": ended.payloads("DrawClip")[0]["clip"]}
+
+
+def test_scenes_of_several_engines_each_go_to_their_renderer(stage: Stage) -> None:
+    answers = {**ANSWERS, "Plan": plan((1, [(0, "endpoint")]), (2, [(1, "function")]))}
+    ended = stage.run(answers)
+    assert ended.status == "SUCCEEDED"
+    assert ended.payloads("RenderClip") == [{**_INPUT, "clip": 0, "retry": 0}]
+    assert ended.payloads("DrawClip") == [{**_INPUT, "clip": 1}]
+
+
+def test_chained_clips_are_asked_for_one_after_the_other(stage: Stage) -> None:
+    clips = [(index, "endpoint") for index in range(3)]
+    answered: list[int] = []
+
+    def render(payload: dict[str, Any]) -> dict[str, Any]:
+        time.sleep(0.3)  # a clip asked for too early would be seen by now
+        waiting = stage.client("sqs").get_queue_attributes(
+            QueueUrl=stage.queue, AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        assert waiting["Attributes"]["ApproximateNumberOfMessages"] == "0"
+        answered.append(payload["clip"])
+        return clip_made(payload)
+
+    ended = stage.run({**ANSWERS, "Plan": plan((1, clips)), "RenderClip": render})
+    assert ended.status == "SUCCEEDED"
+    assert answered == [0, 1, 2]
+
+
+def test_a_passing_error_is_retried(stage: Stage) -> None:
+    answers = {
+        task: in_turn(failing("ServiceUnavailable"), failing("Lambda.Unknown"), answer)
+        for task, answer in ANSWERS.items()
+    }
+    ended = stage.run(
+        {**answers, "Plan": in_turn(failing("ServiceUnavailable"), plan((1, [(0, "function")])))}
+    )
+    assert ended.status == "SUCCEEDED"
+    assert [ended.tasks.count(task) for task in ("Plan", "DrawClip", "Assemble", "Publish")] == [2, 3, 3, 3]
+
+
+def test_an_engine_that_failed_is_asked_twice_more_and_each_try_has_its_number(stage: Stage) -> None:
+    render = in_turn(failing("EngineFailed"), failing("EngineFailed"), clip_made)
+    ended = stage.run({**ANSWERS, "Plan": plan((1, [(0, "endpoint")])), "RenderClip": render})
+    assert ended.status == "SUCCEEDED"
+    assert [payload["retry"] for payload in ended.payloads("RenderClip")] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("task", "renderer"), [("DrawClip", "function"), ("RenderClip", "endpoint")])
+def test_a_clip_that_fails_is_named_in_the_record(stage: Stage, task: str, renderer: str) -> None:
+    def fail_the_second(payload: dict[str, Any]) -> dict[str, Any]:
+        if payload["clip"] == 1:
+            raise Failure("EngineRejected", '{"errorMessage": "frames must be 8N+1"}')
+        return clip_made(payload)
+
+    answers = {**ANSWERS, "Plan": plan((1, [(0, renderer), (1, renderer)])), task: fail_the_second}
+    ended = stage.run(answers)
+    error = {"Error": "EngineRejected", "Cause": '{"errorMessage": "frames must be 8N+1"}'}
+    failure = {"step": task, "clip": 1, "error": error}
+    assert ended.payloads("RecordFailure") == [{**_INPUT, **failure}]
+    assert (ended.status, ended.error, json.loads(ended.cause or "")) == ("FAILED", "EngineRejected", failure)
+    assert ended.tasks.count(task) == 2  # never retried
+    assert "Assemble" not in ended.tasks
+
+
+def test_a_clip_s_long_cause_is_cut_so_that_it_fits_into_a_fail_state(stage: Stage) -> None:
+    answers = {
+        **ANSWERS,
+        "Plan": plan((1, [(0, "function")])),
+        "DrawClip": failing("ClipUnreadable", '"\\' * 16_000),
+    }
+    [payload] = stage.run(answers).payloads("RecordFailure")
+    assert payload["clip"] == 0
+    assert payload["error"]["Cause"] == '"\\' * 6_000
+
+
+@pytest.mark.parametrize("task", ["Plan", "Assemble", "Publish"])
+def test_a_step_that_can_t_go_on_is_named_in_the_record(stage: Stage, task: str) -> None:
+    ended = stage.run({**ANSWERS, task: failing("VideoClosed")})
+    failure = {"step": task, "clip": None, "error": {"Error": "VideoClosed", "Cause": "the cause"}}
+    assert ended.payloads("RecordFailure") == [{**_INPUT, **failure}]
+    assert (ended.status, ended.error) == ("FAILED", "VideoClosed")
+    assert ended.tasks.count(task) == 1
+
+
+def test_a_passing_error_that_does_not_pass_is_recorded(stage: Stage) -> None:
+    ended = stage.run({**ANSWERS, "Plan": failing("ServiceUnavailable")})
+    assert ended.tasks == ["Plan"] * 7 + ["RecordFailure"]
+    assert ended.error == "ServiceUnavailable"
+
+
+def test_a_clip_whose_answer_never_comes_is_asked_for_once_more_and_then_fails(stage: Stage) -> None:
+    answers = {**ANSWERS, "Plan": plan((1, [(0, "endpoint")]))}
+    del answers["RenderClip"]
+    ended = stage.run(answers, render_seconds=_QUICK)
+    assert [payload["retry"] for payload in ended.payloads("RenderClip")] == [0, 1]
+    [payload] = ended.payloads("RecordFailure")
+    assert (payload["step"], payload["clip"], payload["error"]["Error"]) == (
+        "RenderClip",
+        0,
+        "States.Timeout",
+    )
+    assert (ended.status, ended.error) == ("FAILED", "States.Timeout")
+
+
+def test_a_plan_that_makes_no_sense_to_the_maps_is_recorded(stage: Stage) -> None:
+    ended = stage.run({**ANSWERS, "Plan": lambda payload: {**payload, "scenes": "none"}})
+    [payload] = ended.payloads("RecordFailure")
+    assert (payload["step"], payload["clip"]) == ("RenderScenes", None)
+    assert payload["error"]["Error"] == "States.QueryEvaluationError"
+
+
+def test_where_the_failure_can_t_be_recorded_the_execution_still_says_it(stage: Stage) -> None:
+    ended = stage.run({**ANSWERS, "Assemble": failing("ClipsDiffer"), "RecordFailure": failing("Broken")})
+    assert (ended.status, ended.error) == ("FAILED", "ClipsDiffer")
+    assert json.loads(ended.cause or "")["step"] == "Assemble"
+
+
+# --- each state by itself
+
+
+def alone(name: str) -> dict[str, Any]:
+    """A machine of one state; what it catches is its output."""
+    state = {key: value for key, value in STATES[name].items() if key != "Next"} | {"End": True}
+    state["Catch"] = [{**catcher, "Next": "Caught"} for catcher in state.get("Catch", [])]
+    states = {name: state, "Caught": {"Type": "Succeed"}}
+    return {"QueryLanguage": MACHINE["QueryLanguage"], "StartAt": name, "States": states}
+
+
+CLIP = {**_INPUT, "index": 4}  # also what the execution was started with, which payloads quote
+FAILED = {"step": "Assemble", "clip": None, "error": {"Error": "ClipsDiffer", "Cause": "the cause"}}
+
+
+@pytest.mark.parametrize("task", ["Plan", "DrawClip", "RenderClip", "Assemble", "Publish"])
+def test_a_task_alone_gives_what_its_function_answers(stage: Stage, task: str) -> None:
+    ended = stage.run({task: lambda _: {"answer": task}}, definition=_quick(alone(task)), document=CLIP)
+    assert ended.output == {"answer": task}
+
+
+@pytest.mark.parametrize("task", ["Plan", "DrawClip", "RenderClip", "Assemble", "Publish"])
+def test_a_task_alone_says_which_step_and_clip_failed(stage: Stage, task: str) -> None:
+    ended = stage.run({task: failing("ArtifactMissing")}, definition=_quick(alone(task)), document=CLIP)
+    clip = 4 if task in ("DrawClip", "RenderClip") else None
+    error = {"Error": "ArtifactMissing", "Cause": "the cause"}
+    assert ended.output == {"step": task, "clip": clip, "error": error}
+
+
+@pytest.mark.parametrize("answer", [recorded, failing("Broken")])
+def test_record_failure_alone_passes_the_failure_on(stage: Stage, answer: Answer) -> None:
+    document = {**_INPUT, **FAILED}
+    ended = stage.run({"RecordFailure": answer}, definition=alone("RecordFailure"), document=document)
+    assert ended.payloads("RecordFailure") == [document]
+    assert ended.output == document
+
+
+@pytest.mark.parametrize("state", ["RenderScenes", "RenderClips"])
+def test_a_map_alone_makes_every_clip(stage: Stage, state: str) -> None:
+    scene = {"index": 0, "concurrency": 2, "clips": [{"index": i, "renderer": "function"} for i in range(3)]}
+    document = {**_INPUT, **scene, "scenes": [scene]}
+    ended = stage.run({"DrawClip": clip_made}, definition=_quick(alone(state)), document=document)
+    made = [{"clip": index, "reused": False} for index in range(3)]
+    assert ended.output == ([made] if state == "RenderScenes" else made)
+
+
+@pytest.mark.parametrize(("renderer", "task"), [("function", "DrawClip"), ("endpoint", "RenderClip")])
+def test_the_choice_alone_goes_by_the_renderer(stage: Stage, renderer: str, task: str) -> None:
+    machine = alone("ChooseRenderer")
+    del machine["States"]["ChooseRenderer"]["End"], machine["States"]["ChooseRenderer"]["Catch"]
+    machine["States"] |= {
+        name: {"Type": "Pass", "Output": name, "End": True} for name in ("DrawClip", "RenderClip")
+    }
+    assert stage.run({}, definition=machine, document={"renderer": renderer}).output == task
+
+
+def test_the_last_state_alone_fails_with_the_first_error(stage: Stage) -> None:
+    machine = {**alone("Failed"), "States": {"Failed": STATES["Failed"]}}
+    ended = stage.run({}, definition=machine, document=FAILED)
+    assert (ended.status, ended.error, json.loads(ended.cause or "")) == ("FAILED", "ClipsDiffer", FAILED)
+
+
+def _quick(machine: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(machine).replace("25200", str(_PATIENT)))  # type: ignore[no-any-return]
