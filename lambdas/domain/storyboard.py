@@ -68,7 +68,7 @@ def plan(video: Video, engine: Engine, prompts: list[str]) -> Storyboard:
     for index, (part, prompt) in enumerate(zip(parts, prompts, strict=True)):
         frames = engine.frames_to_render(part)
         before = clips[-1] if engine.chained and clips else None
-        seed = video.seed + index
+        seed = (video.seed + index) % 2**63  # engines take no larger one
         first_frame = before.key_hash if before else request.image.sha256 if request.image else None
         clips.append(
             Clip(
