@@ -1,0 +1,148 @@
+"""The one way a request comes in, from the API and from the drop folder: checked, recorded, queued."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.creates import Creates
+from lambdas.adapters.requests_queue import RequestsQueue
+from lambdas.adapters.videos import now_ms
+from lambdas.domain import keys, names
+from lambdas.domain.engines import CATALOGUE, Engine, engine_named
+from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
+from lambdas.domain.prompts import estimate_tokens
+from lambdas.domain.video import Image, Source, Stage, StageEntry, Video, VideoRequest, video_id
+from lambdas.intake.fields import INPUT_REFERENCE, Fields, parse
+from lambdas.media.images import check_image
+from lambdas.settings import IntakeSettings
+from lambdas.tasks.telemetry import count, logger
+
+_DAY_MS = 24 * 3600 * 1000
+_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+_MEDIA_TYPES = {extension: media_type for media_type, extension in _EXTENSIONS.items()}
+
+
+class Intake:
+    def __init__(self, settings: IntakeSettings) -> None:
+        self._settings = settings
+        self._videos = stores.videos(settings)
+        self._uploads = stores.inputs(settings)
+        self._creates = Creates(client("dynamodb"), settings.videos_table)
+        self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
+
+    def accept(
+        self,
+        tenant: str,
+        fields: Mapping[str, Any],
+        image: bytes | None = None,
+        *,
+        nonce: str | None = None,
+        retry: bool = False,
+        source: Source | None = None,
+    ) -> Video:
+        """The video that the request makes, or made before.
+
+        `nonce` names the request: the same one always means the same video. Without it, `retry` says
+        that the client tries again, and the video of its first try is found by the request itself.
+        Raises InvalidRequest, ImageRejected; IdempotencyConflict where the nonce named another request.
+        """
+        request = self._check(tenant, fields, image)
+        fingerprint = request.fingerprint()
+        if nonce is None:
+            random_id = video_id(tenant, secrets.token_hex(16))
+            id_ = self._creates.claim(tenant, fingerprint, random_id, retry=retry)
+        else:
+            id_ = video_id(tenant, nonce)
+        logger.append_keys(video_id=id_)
+
+        video = self._find(tenant, id_)
+        if video is None:
+            if request.image and image:
+                # Before the record, which must not name an image that isn't there. The same image has
+                # the same key, so trying again leaves no second one.
+                extension = request.image.key.rpartition(".")[2]
+                self._uploads.put(request.image.key, image, _MEDIA_TYPES[extension])
+            video = self._record(tenant, id_, request, source)
+        if video.request.fingerprint() != fingerprint:
+            raise IdempotencyConflict(
+                f"This Idempotency-Key made video {id_} from another request; "
+                "send a new key, or the same request as before.",
+                param=names.IDEMPOTENCY_HEADER,
+            )
+        if video.stage is Stage.QUEUED:
+            # For an old video too: its first try may have ended between the record and the queue.
+            self._queue.send(video)
+        return video
+
+    def _check(self, tenant: str, fields: Mapping[str, Any], image: bytes | None) -> VideoRequest:
+        parsed = parse(fields)
+        model = parsed.model or self._settings.default_engine
+        engine = engine_named(self._settings.aliases.get(model, model), self._settings.offered)
+        width, height = map(int, parsed.size.split("x")) if parsed.size else engine.sizes.default
+        fps = parsed.fps or engine.fps[0]
+        engine.check(width=width, height=height, fps=fps, image=image is not None)
+        _check_budget(parsed, engine)
+        return VideoRequest(
+            **parsed.model_dump(exclude={"model", "size", "fps"}),
+            engine=engine.name,
+            width=width,
+            height=height,
+            fps=fps,
+            image=None if image is None else _image(tenant, image),
+        )
+
+    def _find(self, tenant: str, id_: str) -> Video | None:
+        try:
+            return self._videos.get(tenant, id_)
+        except VideoNotFound:
+            return None
+
+    def _record(self, tenant: str, id_: str, request: VideoRequest, source: Source | None) -> Video:
+        now = now_ms()
+        video, is_new = self._videos.create(
+            Video(
+                id=id_,
+                tenant=tenant,
+                request=request,
+                created_ms=now,
+                updated_ms=now,
+                expires_ms=now + self._settings.retention_days * _DAY_MS,
+                source=source,
+                draft=CATALOGUE[request.engine].draft,
+                history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
+            )
+        )
+        if is_new:
+            logger.info("video created", extra={"engine": request.engine, "seconds": request.seconds})
+            count(names.METRIC_VIDEOS_CREATED)
+        return video
+
+
+def _check_budget(fields: Fields, engine: Engine) -> None:
+    """An enhanced prompt is written to fit; what goes to the engine as it came must fit by itself."""
+    texts = {"negative_prompt": fields.negative_prompt}
+    if not fields.enhance:
+        texts["prompt"] = fields.prompt
+    for param, text in texts.items():
+        tokens = estimate_tokens(text)
+        if tokens > engine.prompt_tokens:
+            raise InvalidRequest(
+                f"{param} takes about {tokens} tokens and engine {engine.name} reads at most "
+                f"{engine.prompt_tokens}; shorten it"
+                + (", or send enhance=true." if param == "prompt" else "."),
+                param=param,
+            )
+
+
+def _image(tenant: str, data: bytes) -> Image:
+    info = check_image(data, INPUT_REFERENCE)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Image(
+        key=keys.upload(tenant, sha256, _EXTENSIONS[info.media_type]),
+        sha256=sha256,
+        width=info.width,
+        height=info.height,
+    )

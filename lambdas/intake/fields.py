@@ -1,0 +1,89 @@
+"""The fields of a request as clients send them: JSON values, or the strings of a form or a file."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
+
+from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.video import LONGEST_FILM, LONGEST_PROMPT, Document
+
+INPUT_REFERENCE = "input_reference"  # the field of the image, which each way in reads for itself
+DEFAULT_SECONDS = 4  # OpenAI's
+
+# Control characters other than tab and line ends: no text encoder, caption or MP4 tag takes them.
+_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+
+
+def _no_bool(value: Any) -> Any:
+    """pydantic would read true as 1."""
+    if isinstance(value, bool):
+        raise ValueError("a number is wanted")
+    return value
+
+
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_PROMPT, pattern=_TEXT)]
+_Whole = Annotated[int, BeforeValidator(_no_bool)]
+_Number = Annotated[float, BeforeValidator(_no_bool)]
+
+
+class Fields(Document):
+    """Numbers may come as strings, as OpenAI's client sends them. Each field's description is what an
+    error says is allowed; what the engine allows is checked after this."""
+
+    prompt: Annotated[_Text, StringConstraints(min_length=1)] = Field(
+        description=f"text of 1 to {LONGEST_PROMPT:,} characters without control characters"
+    )
+    model: str | None = Field(default=None, max_length=100, description="the name of an engine")
+    seconds: _Whole = Field(
+        default=DEFAULT_SECONDS,
+        ge=1,
+        le=LONGEST_FILM,
+        description=f"a whole number of seconds from 1 to {LONGEST_FILM}",
+    )
+    size: str | None = Field(
+        default=None,
+        pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$",
+        description="width x height in pixels, such as 1280x720",
+    )
+    fps: _Whole | None = Field(
+        default=None, ge=1, le=240, description="a whole number of frames a second that the engine renders"
+    )
+    enhance: bool = Field(default=True, description="true or false")
+    negative_prompt: _Text = Field(
+        default="", description=f"text of at most {LONGEST_PROMPT:,} characters without control characters"
+    )
+    seed: _Whole | None = Field(
+        default=None, ge=0, lt=2**63, description=f"a whole number from 0 to {2**63 - 1}"
+    )
+    steps: _Whole | None = Field(
+        default=None, ge=1, le=200, description="a whole number of denoising steps from 1 to 200"
+    )
+    guidance: _Number | None = Field(
+        default=None, ge=0, le=30, allow_inf_nan=False, description="a number from 0 to 30"
+    )
+
+
+ALLOWED = (*Fields.model_fields, INPUT_REFERENCE)
+
+
+def parse(fields: Mapping[str, Any]) -> Fields:
+    """Raises InvalidRequest naming the first wrong field, what is allowed and what was given."""
+    try:
+        return Fields.model_validate({name: value for name, value in fields.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+    name = str(first["loc"][0])[:100]
+    if name not in Fields.model_fields:
+        raise InvalidRequest(f"{name!r} is not a field; allowed: {', '.join(ALLOWED)}.", param=name)
+    allowed = Fields.model_fields[name].description
+    if first["type"] == "missing":
+        raise InvalidRequest(f"{name} is required: {allowed}.", param=name)
+    raise InvalidRequest(f"{name} must be {allowed}; {_shown(first['input'])} was given.", param=name)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    if len(text) <= 80:
+        return text
+    return f"text of {len(value):,} characters" if isinstance(value, str) else f"{text[:80]}…"

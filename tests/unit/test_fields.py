@@ -1,0 +1,59 @@
+"""The fields of a request: texts and JSON values alike."""
+
+from typing import Any
+
+import pytest
+
+from lambdas.domain.errors import InvalidRequest
+from lambdas.intake.fields import ALLOWED, Fields, parse
+
+
+def test_the_texts_of_a_form_are_read_as_json_values_are() -> None:
+    texts = {"seconds": "18", "fps": "8", "enhance": "false", "seed": "7", "steps": "20", "guidance": "6.5"}
+    values = {"seconds": 18, "fps": 8, "enhance": False, "seed": 7, "steps": 20, "guidance": 6.5}
+    assert parse({"prompt": "x"} | texts) == parse({"prompt": "x"} | values)
+
+
+def test_null_is_a_field_not_given() -> None:
+    assert parse({"prompt": "x", "seconds": None, "seed": None}) == parse({"prompt": "x"})
+
+
+@pytest.mark.parametrize("prompt", ["x", "x" * 2000, "Käfer 🐝\n\tin two lines", f" {'x' * 2000} "])
+def test_prompts_that_are_taken(prompt: str) -> None:
+    assert parse({"prompt": prompt}).prompt == prompt.strip()
+
+
+@pytest.mark.parametrize(
+    ("field", "lowest", "highest"),
+    [("seconds", 1, 300), ("seed", 0, 2**63 - 1), ("steps", 1, 200), ("guidance", 0, 30)],
+)
+def test_bounds(field: str, lowest: int, highest: int) -> None:
+    for value in (lowest, highest):
+        assert getattr(parse({"prompt": "x", field: value}), field) == value
+    for value in (lowest - 1, highest + 1):
+        with pytest.raises(InvalidRequest, match=f"{lowest} to {highest}"):
+            parse({"prompt": "x", field: value})
+
+
+@pytest.mark.parametrize("size", ["0x64", "64X64", "64x", " 64x64", "٦٤x64", "64x64\n", "100000x64", 64])
+def test_sizes_that_are_none(size: Any) -> None:
+    with pytest.raises(InvalidRequest, match="width x height"):
+        parse({"prompt": "x", "size": size})
+
+
+def test_an_error_shows_no_more_of_a_value_than_helps() -> None:
+    for value in ("x" * 10_000, list(range(10_000))):
+        with pytest.raises(InvalidRequest) as refused:
+            parse({"prompt": value})
+        assert len(refused.value.message) < 300
+
+
+def test_an_unknown_field_is_told_which_are_allowed() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        parse({"prompt": "x", "colour": "red"})
+    assert refused.value.param == "colour"
+    assert all(name in refused.value.message for name in ALLOWED)
+
+
+def test_every_field_says_what_is_allowed() -> None:
+    assert all(field.description for field in Fields.model_fields.values())
