@@ -1,0 +1,273 @@
+"""The drop folder: an object put under drop/{tenant}/ becomes a video.
+
+  kite.txt              a prompt, UTF-8; the engine and all else are the defaults
+  kite.json             a request with the API's fields; "input_reference" may name an image beside it
+  photo.png, photo.txt  an image (.png .jpg .jpeg .webp) and its prompt: one video
+
+The two of a pair may come in either order, within PAIR_SECONDS of each other: a prompt waits so long for its
+image, an image waits for ever for its prompt. A prompt's version (bucket, key, ETag) names its video, alone
+or with an image, so the two events of a pair, or an event that comes twice, make one video; putting the same
+bytes under the same name again makes none. An image that is changed later makes a new one; an image that
+comes after its prompt was taken alone gets an error file.
+
+The film, or an error file that says why there is none, is put beside the prompt or request in the output
+bucket. What can't become a video is not tried again: the error file is the answer. Names that begin with a
+dot and folder markers get none, since programs leave those unasked (.DS_Store).
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import TypeAdapter, ValidationError
+
+from lambdas.adapters import stores
+from lambdas.domain import keys
+from lambdas.domain.errors import (
+    ArtifactMissing,
+    IdempotencyConflict,
+    InvalidRequest,
+    RequestError,
+    VideoNotFound,
+)
+from lambdas.domain.video import Source, Tenant, video_id
+from lambdas.intake.accept import Intake
+from lambdas.intake.drop_error import DropError, clear_drop_error, write_drop_error
+from lambdas.intake.fields import INPUT_REFERENCE
+from lambdas.intake.input_reference import image_of
+from lambdas.media.images import MAX_BYTES
+from lambdas.settings import IntakeSettings
+from lambdas.tasks.telemetry import logger
+
+PAIR_SECONDS = 5.0
+_IMAGES = ("png", "jpg", "jpeg", "webp")
+_LARGEST_TEXT = 1024 * 1024  # bytes of a .txt or .json; an image is better dropped beside it
+
+_tenant = TypeAdapter(Tenant)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    # EventBridge has the key as it is; only S3's own notifications encode it.
+    dropped = event["detail"]["object"]
+    DropFolder(_settings(), pair_seconds=PAIR_SECONDS).take(dropped["key"], dropped["etag"].strip('"'))
+
+
+@cache
+def _settings() -> IntakeSettings:
+    return IntakeSettings.from_env()
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """An object of the drop folder: drop/{tenant}/{…}/{name}."""
+
+    key: str
+    etag: str
+
+    @property
+    def tenant(self) -> str:
+        tenant, slash, _ = self.key.removeprefix(keys.DROP_PREFIX).partition("/")
+        return tenant if slash else ""
+
+    @property
+    def name(self) -> str:
+        return self.key.rpartition("/")[2]
+
+    @property
+    def folder(self) -> str:
+        return self.key.removesuffix(self.name)
+
+    @property
+    def stem(self) -> str:
+        return self.key.rpartition(".")[0]
+
+    @property
+    def extension(self) -> str:
+        return self.name.rpartition(".")[2].lower()
+
+    def nonce(self, bucket: str) -> str:
+        """Names this version of an object: its video is the same however often the event comes."""
+        return f"{bucket}/{self.key}/{self.etag}"
+
+
+class DropFolder:
+    def __init__(self, settings: IntakeSettings, *, pair_seconds: float) -> None:
+        self._intake = Intake(settings)
+        self._videos = stores.videos(settings)
+        self._inputs = stores.inputs(settings)
+        self._outputs = stores.outputs(settings)
+        self._pair_seconds = pair_seconds
+
+    def take(self, key: str, etag: str) -> None:
+        """Makes the object's video, or an error file. Raises TransientError, worth another try."""
+        dropped = Dropped(key, etag)
+        logger.append_keys(key=key)
+        if not dropped.name or dropped.name.startswith("."):
+            logger.info("drop ignored")
+            return
+        if self._find(key) != dropped:
+            # Deleted since, or replaced, of which another event tells.
+            logger.info("drop gone")
+            return
+        try:
+            self._take(dropped)
+        except IdempotencyConflict:
+            # This version has its video; what it refers to, or a default, has changed since.
+            logger.info("drop known")
+        except RequestError as error:
+            self._refuse(dropped, error)
+        except ArtifactMissing:
+            logger.info("drop gone")
+
+    def _take(self, dropped: Dropped) -> None:
+        try:
+            _tenant.validate_python(dropped.tenant)
+        except ValidationError as error:
+            raise InvalidRequest(
+                "An object must lie under drop/{tenant}/, the tenant in lowercase letters, digits and "
+                f"hyphens; {dropped.tenant[:80]!r} was given.",
+                param="tenant",
+            ) from error
+        match dropped.extension:
+            case "txt":
+                self._take_prompt(dropped)
+            case "json":
+                self._take_request(dropped)
+            case extension if extension in _IMAGES:
+                self._take_image(dropped)
+            case _:
+                raise InvalidRequest(
+                    f"{dropped.name!r} must be a prompt (.txt), a request (.json) or an image "
+                    f"({', '.join('.' + image for image in _IMAGES)}).",
+                    param="object",
+                )
+
+    # --- the three kinds
+
+    def _take_prompt(self, prompt: Dropped) -> None:
+        image = self._await(lambda: self._beside(prompt, _IMAGES))
+        self._accept_prompt(prompt, image, nonce=self._nonce(prompt))
+
+    def _take_image(self, image: Dropped) -> None:
+        prompt = self._beside(image, ("txt",))
+        if prompt is None:
+            logger.info("image waits for its prompt")
+            return
+        nonce = self._nonce(prompt)
+        try:
+            self._accept_or_refuse(prompt, image, nonce=nonce)
+        except IdempotencyConflict as error:
+            made = self._videos.get(prompt.tenant, video_id(prompt.tenant, nonce))
+            if made.request.image is None:
+                raise InvalidRequest(
+                    f"{image.name!r} came too late: {prompt.name!r} was made into {made.id} without an "
+                    f"image. Drop the image first, or both within {PAIR_SECONDS:.0f} s, under a new name.",
+                    param=INPUT_REFERENCE,
+                ) from error
+            self._accept_or_refuse(prompt, image, nonce=f"{nonce}+{image.etag}")
+
+    def _take_request(self, request: Dropped) -> None:
+        fields = self._json(request)
+        reference = fields.pop(INPUT_REFERENCE, None)
+        image = None
+        if isinstance(reference, str):
+            image = self._image(self._named(request, reference))
+        elif reference is not None:
+            image = image_of(reference)
+        self._accept(request, fields, image, nonce=self._nonce(request))
+
+    # --- accepting
+
+    def _accept_or_refuse(self, prompt: Dropped, image: Dropped, *, nonce: str) -> None:
+        """What is wrong with a pair is told beside its prompt, whichever event finds it."""
+        try:
+            self._accept_prompt(prompt, image, nonce=nonce)
+        except InvalidRequest as error:
+            self._refuse(prompt, error)
+
+    def _accept_prompt(self, prompt: Dropped, image: Dropped | None, *, nonce: str) -> None:
+        fields = {"prompt": self._text(prompt, "prompt")}
+        self._accept(prompt, fields, None if image is None else self._image(image), nonce=nonce)
+
+    def _accept(self, asking: Dropped, fields: dict[str, Any], image: bytes | None, *, nonce: str) -> None:
+        if not self._known(asking.tenant, nonce):
+            # It may have been refused before, for want of its image. What a video that failed has
+            # written there stays.
+            clear_drop_error(self._outputs, asking.key)
+        source = Source(bucket=self._inputs.bucket, key=asking.key, etag=asking.etag)
+        self._intake.accept(asking.tenant, fields, image, nonce=nonce, source=source)
+
+    def _known(self, tenant: str, nonce: str) -> bool:
+        try:
+            self._videos.get(tenant, video_id(tenant, nonce))
+        except VideoNotFound:
+            return False
+        return True
+
+    def _nonce(self, dropped: Dropped) -> str:
+        return dropped.nonce(self._inputs.bucket)
+
+    def _refuse(self, dropped: Dropped, error: RequestError) -> None:
+        logger.info("drop refused", extra={"code": error.code, "param": error.param})
+        answer = DropError(object=dropped.key, code=error.code, reason=error.message, field=error.param)
+        write_drop_error(self._outputs, answer)
+
+    # --- reading the folder
+
+    def _find(self, key: str) -> Dropped | None:
+        found = (Dropped(k, etag) for k, etag in self._inputs.list(key) if k == key)
+        return next(found, None)
+
+    def _beside(self, dropped: Dropped, extensions: tuple[str, ...]) -> Dropped | None:
+        """The object of the same name with one of the extensions, in whatever case they are written."""
+        listed = (Dropped(key, etag) for key, etag in self._inputs.list(dropped.stem + "."))
+        same = [other for other in listed if other.stem == dropped.stem and other.extension in extensions]
+        return min(same, key=lambda other: (extensions.index(other.extension), other.key), default=None)
+
+    def _named(self, request: Dropped, name: str) -> Dropped:
+        image = None if "/" in name else self._await(lambda: self._find(request.folder + name))
+        if image is None or image.extension not in _IMAGES:
+            raise InvalidRequest(
+                f"{INPUT_REFERENCE} must be the name of an image beside {request.name!r}; {name[:100]!r} "
+                "was given. Drop the image first, then the request.",
+                param=INPUT_REFERENCE,
+            )
+        return image
+
+    def _await(self, find: Callable[[], Dropped | None]) -> Dropped | None:
+        found = find()
+        if found is None:
+            time.sleep(self._pair_seconds)
+            found = find()
+        return found
+
+    def _image(self, image: Dropped) -> bytes:
+        return self._read(image, INPUT_REFERENCE, MAX_BYTES)
+
+    def _text(self, dropped: Dropped, param: str) -> str:
+        try:
+            return self._read(dropped, param, _LARGEST_TEXT).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(f"{dropped.name!r} must be UTF-8 text.", param=param) from error
+
+    def _json(self, dropped: Dropped) -> dict[str, Any]:
+        try:
+            fields = json.loads(self._text(dropped, "object"))
+        except (ValueError, RecursionError) as error:
+            raise InvalidRequest(f"{dropped.name!r} is not valid JSON: {error}.", param="object") from error
+        if not isinstance(fields, dict):
+            raise InvalidRequest(f"{dropped.name!r} must hold a JSON object.", param="object")
+        return fields
+
+    def _read(self, dropped: Dropped, param: str, largest: int) -> bytes:
+        size = self._inputs.size(dropped.key) or 0
+        if size > largest:
+            raise InvalidRequest(
+                f"{dropped.name!r} must have at most {largest:,} bytes; it has {size:,}.", param=param
+            )
+        return self._inputs.get(dropped.key)

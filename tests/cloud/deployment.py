@@ -1,0 +1,190 @@
+"""What the functions find deployed, on a local AWS: the table, the buckets, the queue, a state machine that
+waits, and a user pool. Handlers are called with API Gateway's and EventBridge's events."""
+
+import base64
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from PIL import Image
+
+from lambdas.adapters.clients import client
+from lambdas.settings import ApiSettings, AuthorizerSettings, env_of
+from tests.cloud.servers import local_aws
+
+EVENTS = Path(__file__).parent.parent / "events"
+_ROLE = "arn:aws:iam::000000000000:role/any"
+_WAITING = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}}}
+
+
+class Context:
+    """What the Powertools logger reads of Lambda's context."""
+
+    function_name = "function"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:function"
+    aws_request_id = "11111111-2222-3333-4444-555555555555"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    url: str
+    settings: ApiSettings
+    authorizer: AuthorizerSettings
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Takes all messages from the requests queue."""
+        queue, found = self.settings.requests_queue_url, []
+        while batch := client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in batch:
+                client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                found.append(json.loads(message["Body"]))
+        return found
+
+    def keys(self, bucket: str, prefix: str = "") -> set[str]:
+        pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return {entry["Key"] for page in pages for entry in page.get("Contents", [])}
+
+
+@contextmanager
+def deployed() -> Iterator[Deployment]:
+    """Sets the functions' environment too, and takes it back."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with local_aws(port) as url, pytest.MonkeyPatch.context() as environment:
+        for name, value in {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            environment.setenv(name, value)
+        client.cache_clear()
+        deployment = _deploy(url)
+        for settings in (deployment.settings, deployment.authorizer):
+            for name, value in env_of(settings).items():
+                environment.setenv(name, value)
+        yield deployment
+        client.cache_clear()
+
+
+def _deploy(url: str) -> Deployment:
+    for bucket in ("input", "output"):
+        boto3.client("s3").create_bucket(Bucket=bucket)
+    _create_table("videos")
+    queue = boto3.client("sqs").create_queue(QueueName="requests")["QueueUrl"]
+    machine = boto3.client("stepfunctions").create_state_machine(
+        name="produce-video", definition=json.dumps(_WAITING), roleArn=_ROLE
+    )
+    cognito = boto3.client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="users")["UserPool"]["Id"]
+    app = cognito.create_user_pool_client(
+        UserPoolId=pool,
+        ClientName="client",
+        ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+    )
+    return Deployment(
+        url=url,
+        settings=ApiSettings(
+            videos_table="videos",
+            input_bucket="input",
+            output_bucket="output",
+            requests_queue_url=queue,
+            engines="animatic,cogvideox-2b,cogvideox-5b-i2v",
+            default_engine="animatic",
+            model_aliases="sora-2=cogvideox-2b",
+            retention_days=90,
+            state_machine_arn=machine["stateMachineArn"],
+        ),
+        authorizer=AuthorizerSettings(
+            videos_table="videos",
+            user_pool_id=pool,
+            user_pool_client_id=app["UserPoolClient"]["ClientId"],
+        ),
+    )
+
+
+def _create_table(name: str) -> None:
+    def key(attribute: str, kind: str) -> dict[str, str]:
+        return {"AttributeName": attribute, "KeyType": kind}
+
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": attribute, "AttributeType": kind}
+            for attribute, kind in (
+                ("pk", "S"),
+                ("sk", "S"),
+                ("created", "S"),
+                ("open", "S"),
+                ("updated_ms", "N"),
+            )
+        ],
+        KeySchema=[key("pk", "HASH"), key("sk", "RANGE")],
+        LocalSecondaryIndexes=[
+            {
+                "IndexName": "by_created",
+                "KeySchema": [key("pk", "HASH"), key("created", "RANGE")],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "open",
+                "KeySchema": [key("open", "HASH"), key("updated_ms", "RANGE")],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+# --- events and documents
+
+
+def event(name: str) -> dict[str, Any]:
+    """A golden event of tests/events/."""
+    found: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return found
+
+
+def rest_event(
+    method: str,
+    path: str,
+    *,
+    body: bytes | str | dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+    tenant: str = "acme",
+) -> dict[str, Any]:
+    """API Gateway's REST proxy event. Bytes are a binary body, a dict is JSON."""
+    made = event("rest_retrieve")
+    made |= {"httpMethod": method, "path": path, "queryStringParameters": query}
+    made["multiValueQueryStringParameters"] = {name: [value] for name, value in (query or {}).items()} or None
+    given = {"content-type": "application/json"} | (headers or {})
+    made["headers"] = given
+    made["multiValueHeaders"] = {name: [value] for name, value in given.items()}
+    made["requestContext"]["authorizer"]["tenant"] = tenant
+    if isinstance(body, bytes):
+        made |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    elif isinstance(body, dict):
+        made["body"] = json.dumps(body)
+    else:
+        made["body"] = body
+    return made
+
+
+def png(seed: int = 0, size: tuple[int, int] = (320, 180)) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), np.uint8)
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
