@@ -1,0 +1,113 @@
+"""Videos and errors in OpenAI's wire format, with fields of ours beside its own.
+
+Source: openai-python 3.54 (types/video.py, types/model.py); the format keeps extra fields in `model_extra`.
+"""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from lambdas.domain.engines import Engine
+from lambdas.domain.video import Stage, Video
+
+# OpenAI's client polls while the status is queued or in_progress, so a cancelled video must read failed.
+_STATUS = {
+    Stage.QUEUED: "queued",
+    Stage.PLANNING: "in_progress",
+    Stage.RENDERING: "in_progress",
+    Stage.ASSEMBLING: "in_progress",
+    Stage.PUBLISHING: "in_progress",
+    Stage.COMPLETED: "completed",
+    Stage.FAILED: "failed",
+    Stage.CANCELLED: "failed",
+}
+
+
+def video_object(video: Video) -> dict[str, Any]:
+    request, enhancement = video.request, video.enhancement
+    return {
+        "id": video.id,
+        "object": "video",
+        "created_at": video.created_ms // 1000,
+        "completed_at": _completed_at(video),
+        "expires_at": video.expires_ms // 1000,
+        "model": request.engine,
+        "status": _STATUS[video.stage],
+        "progress": video.progress,
+        "prompt": request.prompt,
+        "seconds": str(request.seconds),
+        "size": f"{request.width}x{request.height}",
+        "error": _error(video),
+        # ours
+        "stage": video.stage,
+        "draft": video.draft,
+        "fps": request.fps,
+        "seed": video.seed,
+        "enhance": {
+            "requested": request.enhance,
+            "prompt": enhancement.prompt if enhancement else None,
+            "by": enhancement.by if enhancement else None,
+            "note": enhancement.note if enhancement else None,
+        },
+        "clips": [clip.model_dump(mode="json") for clip in video.clips],
+        "failure": video.failure.model_dump(mode="json") if video.failure else None,
+        "stages": [entry.model_dump(mode="json") for entry in video.history],
+    }
+
+
+def video_list(videos: list[Video], has_more: bool) -> dict[str, Any]:
+    return {
+        "object": "list",
+        "data": [video_object(video) for video in videos],
+        "first_id": videos[0].id if videos else None,
+        "last_id": videos[-1].id if videos else None,
+        "has_more": has_more,
+    }
+
+
+def deletion(video_id: str) -> dict[str, Any]:
+    return {"id": video_id, "object": "video.deleted", "deleted": True}
+
+
+def model_list(engines: Iterable[Engine]) -> dict[str, Any]:
+    return {"object": "list", "data": [_model(engine) for engine in engines]}
+
+
+def error_object(
+    status: HTTPStatus, message: str, *, code: str | None, param: str | None = None
+) -> dict[str, Any]:
+    kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def _completed_at(video: Video) -> int | None:
+    times = (entry.at_ms for entry in video.history if entry.stage is Stage.COMPLETED)
+    at_ms = next(times, None)
+    return None if at_ms is None else at_ms // 1000
+
+
+def _error(video: Video) -> dict[str, str] | None:
+    if video.stage is Stage.CANCELLED:
+        return {"code": "cancelled", "message": "The video was cancelled."}
+    if video.failure is None:
+        return None
+    return {"code": video.failure.code, "message": f"{video.failure.reason} {video.failure.advice}"}
+
+
+def _model(engine: Engine) -> dict[str, Any]:
+    width, height = engine.sizes.default
+    return {
+        "id": engine.name,
+        "object": "model",
+        "created": 0,  # OpenAI's client requires the field; engines have no date
+        "owned_by": "reelworks",
+        # ours
+        "summary": engine.summary,
+        "draft": engine.draft,
+        "size": f"{width}x{height}",
+        "sizes": engine.sizes.describe(),
+        "fps": list(engine.fps),
+        "longest_clip": engine.longest_clip,
+        "image": engine.image,
+        "prompt_tokens": engine.prompt_tokens,
+    }

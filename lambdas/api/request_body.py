@@ -1,0 +1,119 @@
+"""The body of a create: JSON or multipart/form-data, as fields and an image.
+
+OpenAI's client 3.54 sends every create as multipart, with numbers as strings, an absent value as "" and
+nested values under bracketed names (`input_reference[image_url]`); 2.2 sends JSON.
+"""
+
+import base64
+import json
+from typing import Any
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File, FormParser, parse_options_header
+
+from lambdas.domain.errors import InvalidRequest
+from lambdas.intake.fields import INPUT_REFERENCE
+from lambdas.intake.input_reference import image_of
+
+
+def parse_body(event: dict[str, Any], content_type: str | None) -> tuple[dict[str, Any], bytes | None]:
+    """(the fields, the image) of an API Gateway event. Raises InvalidRequest naming what is malformed."""
+    body = _decoded(event)
+    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        return _split(_json_object(body, "The body"))
+    if media_type == "multipart/form-data":
+        return _parse_form(body, content_type or "")
+    raise InvalidRequest(
+        f"Content-Type must be application/json or multipart/form-data; {media_type[:100]!r} was given.",
+        param="content-type",
+    )
+
+
+def _decoded(event: dict[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    try:
+        return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+    except ValueError as error:
+        raise InvalidRequest("The body's encoding is malformed.") from error
+
+
+def _json_object(text: str | bytes, what: str, param: str | None = None) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"{what} is not valid JSON: {str(error)[:200]}.", param=param) from error
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{what} must be a JSON object.", param=param)
+    return value
+
+
+def _split(fields: dict[str, Any]) -> tuple[dict[str, Any], bytes | None]:
+    reference = fields.pop(INPUT_REFERENCE, None)
+    return fields, None if reference is None else image_of(reference)
+
+
+def _parse_form(body: bytes, content_type: str) -> tuple[dict[str, Any], bytes | None]:
+    fields: dict[str, Any] = {}
+    files: dict[str, bytes] = {}
+    ended = False
+
+    def on_field(field: Field) -> None:
+        _place(fields, (field.field_name or b"").decode(), (field.value or b"").decode())
+
+    def on_file(file: File) -> None:
+        file.file_object.seek(0)
+        _place(files, (file.field_name or b"").decode(), file.file_object.read())
+
+    def on_end() -> None:
+        nonlocal ended
+        ended = True
+
+    try:
+        _, options = parse_options_header(content_type)
+        if not options.get(b"boundary"):
+            raise InvalidRequest("The multipart body's Content-Type names no boundary.", param="content-type")
+        parser = FormParser(
+            "multipart/form-data",
+            on_field,
+            on_file,
+            on_end,
+            boundary=options[b"boundary"],
+            # no temporary files, nothing passed over in silence
+            config={"MAX_MEMORY_FILE_SIZE": len(body) + 1, "UPLOAD_ERROR_ON_BAD_CTE": True},
+        )
+        parser.write(body)
+        parser.finalize()
+    except (FormParserError, ValueError) as error:
+        raise InvalidRequest(f"The multipart body is malformed: {str(error)[:200]}.") from error
+    if not ended:
+        raise InvalidRequest("The multipart body is malformed: it ends before its closing boundary.")
+
+    for name in files:
+        if name != INPUT_REFERENCE:
+            raise InvalidRequest(
+                f"{name[:100]!r} can't be a file; the file field is {INPUT_REFERENCE}.", param=name[:100]
+            )
+        if name in fields:
+            raise _given_twice(name)
+    reference = fields.get(INPUT_REFERENCE)
+    if isinstance(reference, str):  # structured values may come as one JSON string
+        fields[INPUT_REFERENCE] = _json_object(reference, INPUT_REFERENCE, INPUT_REFERENCE)
+    fields, image = _split(fields)
+    return fields, files.get(INPUT_REFERENCE, image)
+
+
+def _place(fields: dict[str, Any], name: str, value: str | bytes) -> None:
+    """`a` is a field, `a[b]` an entry of the object that is field `a`. An empty text is a field not given:
+    so OpenAI's client writes None, and a browser's form what was not filled in."""
+    if value == "":
+        return
+    outer, bracket, inner = name.partition("[")
+    target, key = (fields.setdefault(outer, {}), inner.rstrip("]")) if bracket else (fields, outer)
+    if not isinstance(target, dict) or key in target:
+        raise _given_twice(name)
+    target[key] = value
+
+
+def _given_twice(name: str) -> InvalidRequest:
+    return InvalidRequest(f"{name[:100]!r} is given more than once.", param=name[:100])

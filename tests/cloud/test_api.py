@@ -1,0 +1,629 @@
+"""The REST API's function over a local AWS, called with API Gateway's events and by OpenAI's client."""
+
+import json
+import re
+import threading
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
+from logging import StreamHandler
+from typing import Any
+
+import openai
+import pytest
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.inferences import Inference
+from lambdas.api import app
+from lambdas.domain import keys
+from lambdas.domain.video import Failure, Source, Stage, execution_name, video_id
+from lambdas.intake.fields import ALLOWED
+from tests.cloud.deployment import Context, Deployment, deployed, png, rest_event
+from tests.cloud.servers import serving
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Deployment]:
+    app._settings.cache_clear()
+    with deployed() as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def queue(aws: Deployment) -> Deployment:
+    """The deployment with an empty queue."""
+    aws.messages()
+    return aws
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """What the logger writes; its handler holds the standard output of the time it was made."""
+    handler, stream = app.logger.registered_handler, StringIO()
+    assert isinstance(handler, StreamHandler)
+    before = handler.setStream(stream)
+    yield stream
+    handler.setStream(before)
+
+
+class Answer:
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.status = raw["statusCode"]
+        self.headers = {name.lower(): values[0] for name, values in raw["multiValueHeaders"].items()}
+        self.text = raw["body"]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        assert set(self.json) == {"error"}
+        error = self.json["error"]
+        assert set(error) == {"message", "type", "param", "code"}
+        assert isinstance(error, dict)
+        return error
+
+
+def call(method: str, path: str, **details: Any) -> Answer:
+    event = rest_event(method, path, **details)
+    answer = Answer(app.handler(event, Context()))
+    assert answer.headers["x-request-id"] == event["requestContext"]["requestId"]
+    return answer
+
+
+def create(tenant: str = "acme", headers: dict[str, str] | None = None, **fields: Any) -> dict[str, Any]:
+    answer = call("POST", "/v1/videos", body={"prompt": "A bee"} | fields, tenant=tenant, headers=headers)
+    assert answer.status == 200, answer.text
+    video: dict[str, Any] = answer.json
+    return video
+
+
+def complete(id_: str, tenant: str = "acme") -> None:
+    """As the pipeline does it."""
+    videos, outputs = stores.videos(app._settings()), stores.outputs(app._settings())
+    outputs.put(keys.delivered_film(tenant, id_), b"film", "video/mp4")
+    outputs.put(keys.delivered_thumbnail(tenant, id_), b"thumbnail", "image/webp")
+    for stage in (Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING):
+        videos.advance(tenant, id_, stage)
+    videos.advance(
+        tenant,
+        id_,
+        Stage.COMPLETED,
+        film=keys.delivered_film(tenant, id_),
+        thumbnail=keys.delivered_thumbnail(tenant, id_),
+    )
+
+
+# --- create
+
+
+def test_a_create_is_recorded_queued_and_answered(queue: Deployment) -> None:
+    video = create(prompt=" A bee on a flower ", seconds="18", size="320x180", fps=8, seed=7, steps=3)
+    assert re.fullmatch("video_[0-9a-f]{32}", video["id"])
+    assert video["object"] == "video"
+    assert video["status"] == "queued"
+    assert video["stage"] == "queued"
+    assert video["prompt"] == "A bee on a flower"
+    assert (video["seconds"], video["size"], video["fps"]) == ("18", "320x180", 8)
+    assert video["model"] == "animatic"
+    assert video["draft"] is True
+    assert video["seed"] == 7
+    assert video["expires_at"] - video["created_at"] == 90 * 86_400
+    assert queue.messages() == [{"tenant": "acme", "video_id": video["id"]}]
+    assert call("GET", f"/v1/videos/{video['id']}").json == video
+    assert keys.video_record("acme", video["id"]) in queue.keys("output")
+
+
+def test_what_is_left_out_is_the_engines_default(queue: Deployment) -> None:
+    video = create(model="sora-2")
+    assert (video["model"], video["size"], video["fps"]) == ("cogvideox-2b", "720x480", 8)
+    assert video["seconds"] == "4"
+    assert video["enhance"]["requested"] is True
+
+
+def test_two_creates_of_one_request_are_two_videos(queue: Deployment) -> None:
+    assert create()["id"] != create()["id"]
+    assert len(queue.messages()) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "says"),
+    [
+        ({"prompt": None}, "prompt", "2,000"),
+        ({"prompt": " \n "}, "prompt", "1 to 2,000"),
+        ({"prompt": "x" * 2001}, "prompt", "2,001 characters"),
+        ({"prompt": "x\x00y"}, "prompt", "control"),
+        ({"prompt": "\ud800"}, "prompt", "text"),
+        ({"prompt": 5}, "prompt", "text"),
+        ({"model": "nope"}, "model", "animatic, cogvideox-2b, cogvideox-5b-i2v"),
+        ({"model": "cogvideox-5b"}, "model", "animatic"),  # in the catalogue, but not offered here
+        ({"seconds": "0"}, "seconds", "1 to 300"),
+        ({"seconds": 301}, "seconds", "1 to 300"),
+        ({"seconds": 4.5}, "seconds", "whole"),
+        ({"seconds": "four"}, "seconds", "whole"),
+        ({"seconds": True}, "seconds", "whole"),
+        ({"size": "1280"}, "size", "1280x720"),
+        ({"size": "33x33"}, "size", "64 to 1080"),
+        ({"size": "1280x720", "model": "cogvideox-2b"}, "size", "720x480"),
+        ({"fps": 7}, "fps", "24"),
+        ({"enhance": "perhaps"}, "enhance", "true or false"),
+        ({"seed": -1}, "seed", "9223372036854775807"),
+        ({"seed": 2**63}, "seed", "9223372036854775807"),
+        ({"steps": 201}, "steps", "1 to 200"),
+        ({"guidance": 31}, "guidance", "0 to 30"),
+        ({"guidance": float("nan")}, "guidance", "0 to 30"),
+        ({"colour": "red"}, "colour", ", ".join(ALLOWED)),
+        ({"model": "cogvideox-5b-i2v"}, "input_reference", "image"),
+        ({"input_reference": {"image_url": "http://example.com/a.png"}}, "input_reference", "data:image/png"),
+        ({"input_reference": {"file_id": "file-1"}}, "input_reference", "data:image/png"),
+        ({"input_reference": {"image_url": "data:image/png;base64,@@"}}, "input_reference", "base64"),
+        ({"input_reference": {"image_url": "data:image/png;base64,AAAA"}}, "input_reference", "PNG"),
+        ({"input_reference": "photo.png"}, "input_reference", "data:image/png"),
+        ({"prompt": "word " * 390, "enhance": False, "model": "cogvideox-2b"}, "prompt", "226"),
+        ({"negative_prompt": "word " * 390, "model": "cogvideox-2b"}, "negative_prompt", "226"),
+    ],
+)
+def test_a_wrong_field_is_named_with_what_is_allowed_and_nothing_is_made(
+    queue: Deployment, fields: dict[str, Any], param: str, says: str
+) -> None:
+    before = queue.keys("input"), queue.keys("output")
+    answer = call("POST", "/v1/videos", body={"prompt": "A bee"} | fields)
+    assert answer.status == 400
+    assert answer.error["param"] == param
+    assert answer.error["type"] == "invalid_request_error"
+    assert says in answer.error["message"]
+    assert param in answer.error["message"]
+    assert (queue.keys("input"), queue.keys("output")) == before
+    assert queue.messages() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "says"),
+    [
+        ("{", {}, "JSON"),
+        ("[]", {}, "JSON object"),
+        (None, {}, "JSON"),
+        ("[" * 100_000, {}, "JSON"),
+        ('{"seed": ' + "9" * 5000 + "}", {}, "JSON"),
+        (b"\xff\xfe", {}, "JSON"),
+        ("x=1", {"content-type": "application/x-www-form-urlencoded"}, "multipart/form-data"),
+        (b"--b\r\n", {"content-type": "multipart/form-data; boundary=b"}, "closing boundary"),
+        (b"nonsense", {"content-type": "multipart/form-data; boundary=b"}, "malformed"),
+        (b"--b--\r\n", {"content-type": "multipart/form-data"}, "boundary"),
+    ],
+)
+def test_a_malformed_body_is_refused(
+    queue: Deployment, body: bytes | str | None, headers: dict[str, str], says: str
+) -> None:
+    answer = call("POST", "/v1/videos", body=body, headers=headers)
+    assert answer.status == 400
+    assert says in answer.error["message"]
+    assert queue.messages() == []
+
+
+def test_an_image_is_stored_once_under_its_content(queue: Deployment) -> None:
+    data_url = "data:image/png;base64," + b64encode(png(1)).decode()
+    for _ in range(2):
+        create(tenant="images", model="cogvideox-5b-i2v", input_reference={"image_url": data_url})
+    stored = queue.keys("input", "uploads/images/")
+    assert len(stored) == 1
+    assert client("s3").get_object(Bucket="input", Key=stored.pop())["ContentType"] == "image/png"
+
+
+# --- a create tried again
+
+
+def test_one_idempotency_key_makes_one_video(queue: Deployment) -> None:
+    first, second = (create(headers={"Idempotency-Key": "order-1"}) for _ in range(2))
+    assert first["id"] == second["id"] == video_id("acme", "order-1")
+    # The message is sent again: the first try may have ended before it was.
+    assert [message["video_id"] for message in queue.messages()] == [first["id"]] * 2
+    assert create(tenant="other", headers={"Idempotency-Key": "order-1"})["id"] != first["id"]
+
+
+def test_a_video_under_way_is_not_queued_again(queue: Deployment) -> None:
+    headers = {"Idempotency-Key": "order-2"}
+    id_ = create(headers=headers)["id"]
+    stores.videos(app._settings()).advance("acme", id_, Stage.PLANNING)
+    queue.messages()
+    assert create(headers=headers)["status"] == "in_progress"
+    assert queue.messages() == []
+
+
+def test_one_idempotency_key_with_two_requests_is_a_conflict(queue: Deployment) -> None:
+    headers = {"Idempotency-Key": "order-3"}
+    create(headers=headers)
+    image = {"image_url": "data:image/png;base64," + b64encode(png(2)).decode()}
+    for other in ({"prompt": "A wasp"}, {"input_reference": image}):
+        answer = call("POST", "/v1/videos", body={"prompt": "A bee"} | other, headers=headers)
+        assert answer.status == 409
+        assert answer.error["code"] == "idempotency_conflict"
+        assert answer.headers["x-should-retry"] == "false"
+    assert len(queue.messages()) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "tab\t", "é"])
+def test_an_unusable_idempotency_key_is_refused(aws: Deployment, key: str) -> None:
+    answer = call("POST", "/v1/videos", body={"prompt": "A bee"}, headers={"Idempotency-Key": key})
+    assert (answer.status, answer.error["param"]) == (400, "idempotency-key")
+
+
+def retry(count: int) -> dict[str, str]:
+    return {"x-stainless-retry-count": str(count)}
+
+
+def test_a_clients_retry_finds_the_video_of_its_first_try(queue: Deployment) -> None:
+    first = create(prompt="retried", headers=retry(0))
+    assert create(prompt="retried", headers=retry(1))["id"] == first["id"]
+    assert create(prompt="retried", headers=retry(2))["id"] == first["id"]
+    assert create(prompt="retried", headers=retry(0))["id"] != first["id"], "a new create"
+    assert create(prompt="retried", tenant="other", headers=retry(1))["id"] != first["id"]
+
+
+def test_a_retry_makes_the_video_that_its_first_try_only_noted(queue: Deployment) -> None:
+    first = create(prompt="noted")
+    stores.videos(app._settings()).delete("acme", first["id"])
+    assert create(prompt="noted", headers=retry(1))["id"] == first["id"]
+
+
+def test_a_first_try_joins_the_retry_that_overtook_it_once(queue: Deployment) -> None:
+    overtaking = create(prompt="overtaken", headers=retry(1))
+    assert create(prompt="overtaken", headers=retry(0))["id"] == overtaking["id"]
+    assert create(prompt="overtaken", headers=retry(0))["id"] != overtaking["id"], "a new create"
+
+
+@pytest.mark.parametrize("tries", [(0, 1), (0, 1, 2), (1, 2), (2, 1, 0)])
+def test_tries_of_one_create_at_once_make_one_video(queue: Deployment, tries: tuple[int, ...]) -> None:
+    for round_ in range(8):
+        start = threading.Barrier(len(tries))
+
+        def one_try(count: int, prompt: str, start: threading.Barrier = start) -> str:
+            start.wait()
+            return str(create(prompt=prompt, headers=retry(count))["id"])
+
+        with ThreadPoolExecutor(len(tries)) as pool:
+            ids = set(pool.map(one_try, tries, [f"at once {tries} {round_}"] * len(tries)))
+        assert len(ids) == 1
+
+
+# --- retrieve, list
+
+
+def test_an_unfinished_video_says_when_to_ask_again(aws: Deployment) -> None:
+    id_ = create()["id"]
+    assert int(call("GET", f"/v1/videos/{id_}").headers["openai-poll-after-ms"]) > 0
+    complete(id_)
+    answer = call("GET", f"/v1/videos/{id_}")
+    assert "openai-poll-after-ms" not in answer.headers
+    assert answer.json["status"] == "completed"
+    assert answer.json["progress"] == 100
+    assert answer.json["completed_at"] >= answer.json["created_at"]
+
+
+@pytest.mark.parametrize("id_", ["video_" + "0" * 32, "nope", "video_" + "0" * 5000, "a b", "%00"])
+@pytest.mark.parametrize(
+    ("method", "tail"), [("GET", ""), ("DELETE", ""), ("GET", "/content"), ("POST", "/cancel")]
+)
+def test_an_unknown_video_is_not_found(aws: Deployment, method: str, tail: str, id_: str) -> None:
+    answer = call(method, f"/v1/videos/{id_}{tail}")
+    assert (answer.status, answer.error["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "tail"), [("GET", ""), ("DELETE", ""), ("GET", "/content"), ("POST", "/cancel")]
+)
+def test_another_tenants_video_is_not_found(aws: Deployment, method: str, tail: str) -> None:
+    id_ = create(tenant="owner")["id"]
+    assert call(method, f"/v1/videos/{id_}{tail}", tenant="stranger").status == 404
+    assert call("GET", f"/v1/videos/{id_}", tenant="owner").json["status"] == "queued"
+
+
+def test_a_list_is_read_page_by_page(aws: Deployment) -> None:
+    made = [create(tenant="lister")["id"] for _ in range(5)]
+
+    def ids(**query: str) -> tuple[list[str], bool]:
+        page = call("GET", "/v1/videos", tenant="lister", query=query).json
+        found = [video["id"] for video in page["data"]]
+        assert page["object"] == "list"
+        assert (page["first_id"], page["last_id"]) == ((found[0], found[-1]) if found else (None, None))
+        return found, page["has_more"]
+
+    oldest_first, more = ids(order="asc")
+    assert set(oldest_first) == set(made)
+    assert not more
+    assert ids()[0] == oldest_first[::-1]
+    assert ids(limit="2", order="asc") == (oldest_first[:2], True)
+    assert ids(limit="3", order="asc", after=oldest_first[1]) == (oldest_first[2:], False)
+    assert ids(after=oldest_first[0]) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "101"}, "limit"),
+        ({"limit": "ten"}, "limit"),
+        ({"order": "up"}, "order"),
+        ({"after": "nope"}, "after"),
+        ({"after": "video_" + "1" * 32}, "after"),
+    ],
+)
+def test_a_wrong_query_is_named(aws: Deployment, query: dict[str, str], param: str) -> None:
+    answer = call("GET", "/v1/videos", query=query)
+    assert (answer.status, answer.error["param"]) == (400, param)
+
+
+def test_a_failed_video_says_what_failed(aws: Deployment) -> None:
+    id_ = create()["id"]
+    failure = Failure(
+        step="render_clip", clip=1, code="EngineFailed", reason="Out of memory.", advice="Wait."
+    )
+    stores.videos(app._settings()).advance("acme", id_, Stage.FAILED, failure=failure)
+    video = call("GET", f"/v1/videos/{id_}").json
+    assert video["status"] == "failed"
+    assert video["error"] == {"code": "EngineFailed", "message": "Out of memory. Wait."}
+    assert video["failure"] == failure.model_dump()
+
+
+def test_the_engines_offered_are_listed(aws: Deployment) -> None:
+    models = call("GET", "/v1/models").json
+    assert [model["id"] for model in models["data"]] == ["animatic", "cogvideox-2b", "cogvideox-5b-i2v"]
+    assert models["data"][1]["sizes"] == "720x480"
+
+
+# --- content
+
+
+@pytest.mark.parametrize(
+    ("query", "bytes_", "kind"),
+    [
+        ({}, b"film", "video/mp4"),
+        ({"variant": "video"}, b"film", "video/mp4"),
+        ({"variant": "thumbnail"}, b"thumbnail", "image/webp"),
+    ],
+)
+def test_content_leads_to_the_object(
+    aws: Deployment, query: dict[str, str], bytes_: bytes, kind: str
+) -> None:
+    id_ = create()["id"]
+    complete(id_)
+    answer = call("GET", f"/v1/videos/{id_}/content", query=query)
+    assert answer.status == 302
+    with urllib.request.urlopen(answer.headers["location"]) as response:
+        assert response.read() == bytes_
+        assert response.headers["content-type"] == kind
+
+
+def test_content_that_is_not_there(aws: Deployment) -> None:
+    id_ = create()["id"]
+    answer = call("GET", f"/v1/videos/{id_}/content")
+    assert (answer.status, answer.error["code"]) == (409, "not_ready")
+    assert answer.headers["x-should-retry"] == "false"
+    answer = call("GET", f"/v1/videos/{id_}/content", query={"variant": "spritesheet"})
+    assert (answer.status, answer.error["param"]) == (400, "variant")
+    assert "video or thumbnail" in answer.error["message"]
+
+
+# --- cancel, delete
+
+
+def start_execution(id_: str) -> str:
+    machine = app._settings().state_machine_arn
+    started = client("stepfunctions").start_execution(stateMachineArn=machine, name=execution_name(id_, 1))
+    return str(started["executionArn"])
+
+
+def queue_engine_request(id_: str) -> str:
+    inference = keys.inference_id(id_, 0, "f" * 64)
+    key = keys.engine_request(inference)
+    stores.inputs(app._settings()).put(key, b"{}", "application/json")
+    stores.inferences(app._settings()).park(
+        Inference(id=inference, token="t", tenant="acme", video_id=id_, clip=0, requested_ms=0)
+    )
+    return key
+
+
+def status_of(execution: str) -> str:
+    return str(client("stepfunctions").describe_execution(executionArn=execution)["status"])
+
+
+def test_a_cancelled_video_leaves_nothing_running(aws: Deployment) -> None:
+    id_ = create()["id"]
+    execution, request = start_execution(id_), queue_engine_request(id_)
+    answer = call("POST", f"/v1/videos/{id_}/cancel")
+    assert answer.status == 200
+    assert answer.json["stage"] == "cancelled"
+    assert answer.json["status"] == "failed"
+    assert answer.json["error"]["code"] == "cancelled"
+    assert status_of(execution) == "ABORTED"
+    assert request not in aws.keys("input")
+    again = call("POST", f"/v1/videos/{id_}/cancel")
+    assert (again.status, again.headers["x-should-retry"]) == (409, "false")
+    assert "cancelled" in again.error["message"]
+
+
+def test_a_running_video_is_deleted_with_all_that_is_its_own(aws: Deployment) -> None:
+    id_ = create()["id"]
+    execution, request = start_execution(id_), queue_engine_request(id_)
+    answer = call("DELETE", f"/v1/videos/{id_}")
+    assert answer.json == {"id": id_, "object": "video.deleted", "deleted": True}
+    assert status_of(execution) == "ABORTED"
+    assert request not in aws.keys("input")
+    assert not [key for key in aws.keys("output") if id_ in key]
+    assert call("GET", f"/v1/videos/{id_}").status == 404
+    assert call("DELETE", f"/v1/videos/{id_}").status == 404
+
+
+def test_a_completed_video_is_deleted_with_its_film(aws: Deployment) -> None:
+    id_ = create()["id"]
+    complete(id_)
+    assert call("DELETE", f"/v1/videos/{id_}").status == 200
+    assert not [key for key in aws.keys("output") if id_ in key]
+
+
+@pytest.mark.parametrize(
+    ("method", "tail", "code"), [("POST", "/cancel", "cancelled"), ("DELETE", "", "deleted")]
+)
+def test_who_dropped_the_request_is_told(aws: Deployment, method: str, tail: str, code: str) -> None:
+    source = Source(bucket="input", key=f"drop/acme/{code}.txt", etag="1")
+    outputs = stores.outputs(app._settings())
+    video = app.Intake(app._settings()).accept("acme", {"prompt": "A bee"}, source=source)
+    outputs.put(keys.drop_result(source.key, "mp4"), b"film", "video/mp4")
+    assert call(method, f"/v1/videos/{video.id}{tail}").status == 200
+    error = json.loads(outputs.get(keys.drop_result(source.key, "error.json")))
+    assert error["code"] == code
+    assert not outputs.exists(keys.drop_result(source.key, "mp4"))
+
+
+# --- what is not a route, what goes wrong
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/v1"), ("GET", "/v1/nope"), ("POST", "/v1/videos/a/b/c")]
+)
+def test_an_unknown_url_is_not_found(aws: Deployment, method: str, path: str) -> None:
+    answer = call(method, path)
+    assert (answer.status, answer.error["code"]) == (404, "unknown_url")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/videos", "GET, POST"),
+        ("DELETE", "/v1/videos", "GET, POST"),
+        ("PATCH", "/v1/videos/a", "GET, DELETE"),
+        ("POST", "/v1/videos/a/content", "GET"),
+        ("GET", "/v1/videos/a/cancel", "POST"),
+        ("OPTIONS", "/v1/models", "GET"),
+    ],
+)
+def test_another_method_is_not_allowed(aws: Deployment, method: str, path: str, allowed: str) -> None:
+    answer = call(method, path)
+    assert answer.status == 405
+    assert answer.headers["allow"] == allowed
+    assert allowed in answer.error["message"]
+
+
+def test_a_service_that_is_down_is_worth_another_try(
+    aws: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as down:
+        down.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nothing listens there
+        client.cache_clear()
+        answer = call("GET", f"/v1/videos/video_{'0' * 32}")
+    client.cache_clear()
+    assert (answer.status, answer.error["code"]) == (503, "service_unavailable")
+    assert answer.error["type"] == "server_error"
+    assert int(answer.headers["retry-after"]) > 0
+    assert "127.0.0.1:9" not in answer.text
+
+
+def test_an_unexpected_failure_shows_nothing_of_the_inside(
+    aws: Deployment, monkeypatch: pytest.MonkeyPatch, log: StringIO
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setenv("REELWORKS_VIDEOS_TABLE", "no-such-table")
+        app._settings.cache_clear()
+        answer = call("GET", f"/v1/videos/video_{'0' * 32}")
+    app._settings.cache_clear()
+    assert (answer.status, answer.error["code"]) == (500, "internal_error")
+    assert "table" not in answer.text.lower()
+    assert "ResourceNotFound" in log.getvalue()
+    assert answer.headers["x-request-id"] in log.getvalue()
+
+
+def test_the_log_names_the_video_and_holds_no_secret(
+    aws: Deployment, log: StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "rk-" + "s" * 43
+    data_url = "data:image/png;base64," + b64encode(png(3)).decode()
+    headers = {"Authorization": f"Bearer {secret}"}
+    video = create(input_reference={"image_url": data_url}, headers=headers)
+    call(
+        "POST", "/v1/videos", body={"prompt": "", "input_reference": {"image_url": data_url}}, headers=headers
+    )
+    lines = log.getvalue().splitlines()
+    created = [json.loads(line) for line in lines if "video created" in line]
+    assert [line["video_id"] for line in created] == [video["id"]]
+    assert json.loads(capsys.readouterr().out)["VideosCreated"] == [1.0]
+    assert secret not in "".join(lines)
+    assert data_url[30:90] not in "".join(lines)
+
+
+# --- OpenAI's client
+
+
+def gateway() -> Starlette:
+    """HTTP as API Gateway hands it to the function."""
+
+    async def answer(request: Request) -> Response:
+        body, kind = await request.body(), request.headers.get("content-type", "")
+        event = rest_event(
+            request.method,
+            request.url.path,
+            body=body if kind.startswith("multipart/form-data") else body.decode() or None,
+            headers=dict(request.headers),
+            query=dict(request.query_params) or None,
+            tenant="openai",
+        )
+        raw = await run_in_threadpool(app.handler, event, Context())
+        headers = {name: values[0] for name, values in raw["multiValueHeaders"].items()}
+        return Response(raw["body"], raw["statusCode"], headers)
+
+    return Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST", "DELETE"])])
+
+
+@pytest.fixture
+def sdk(aws: Deployment) -> Iterator[openai.OpenAI]:
+    with serving(gateway()) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="rk-x", max_retries=2) as sdk:
+        yield sdk
+
+
+@pytest.mark.filterwarnings("ignore:.*Sora:DeprecationWarning")
+def test_openais_client_makes_downloads_lists_and_deletes(sdk: openai.OpenAI) -> None:
+    extra = {"fps": 12, "seed": 5, "enhance": False, "guidance": None}
+    video = sdk.videos.create(
+        prompt="A kite", seconds="8", size="640x360", input_reference=png(4), extra_body=extra
+    )
+    assert video.status == "queued"
+    assert video.model_extra is not None
+    assert (video.seconds, video.size, video.model_extra["fps"]) == ("8", "640x360", 12)
+    assert video.model_extra["enhance"]["requested"] is False
+    complete(video.id, "openai")
+    assert sdk.videos.poll(video.id).progress == 100
+    assert sdk.videos.download_content(video.id).read() == b"film"
+    assert [found.id for found in sdk.videos.list(limit=1)] == [video.id]
+    assert sdk.videos.delete(video.id).deleted
+    with pytest.raises(openai.NotFoundError) as missing:
+        sdk.videos.retrieve(video.id)
+    assert missing.value.request_id
+    assert {model.id for model in sdk.models.list()} >= {"animatic"}
+
+
+@pytest.mark.filterwarnings("ignore:.*Sora:DeprecationWarning")
+def test_openais_client_sends_nested_values(sdk: openai.OpenAI) -> None:
+    data_url = "data:image/png;base64," + b64encode(png(5)).decode()
+    video = sdk.videos.create(prompt="A kite", extra_body={"input_reference": {"image_url": data_url}})
+    stored = stores.videos(app._settings()).get("openai", video.id).request.image
+    assert stored is not None
+    assert (stored.width, stored.height) == (320, 180)
+    with pytest.raises(openai.BadRequestError) as refused:
+        sdk.videos.create(prompt="A kite", extra_body={"scenes": [{"text": "a"}]})
+    assert refused.value.param == "scenes"
+
+
+@pytest.mark.filterwarnings("ignore:.*Sora:DeprecationWarning")
+def test_openais_client_gives_up_at_once_on_what_no_retry_mends(sdk: openai.OpenAI) -> None:
+    video = sdk.videos.create(prompt="A kite")
+    with pytest.raises(openai.ConflictError) as refused:
+        sdk.videos.download_content(video.id)
+    assert refused.value.response.request.headers["x-stainless-retry-count"] == "0"

@@ -1,0 +1,65 @@
+"""Videos in OpenAI's format."""
+
+import pytest
+from openai.types import Model, Video
+
+from lambdas.api.openai_format import model_list, video_object
+from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.video import ClipProgress, ClipState, Enhancement, Failure, Stage, StageEntry
+from tests.factories import a_video
+
+
+@pytest.mark.parametrize(
+    ("stage", "status"),
+    [
+        (Stage.QUEUED, "queued"),
+        (Stage.PLANNING, "in_progress"),
+        (Stage.RENDERING, "in_progress"),
+        (Stage.ASSEMBLING, "in_progress"),
+        (Stage.PUBLISHING, "in_progress"),
+        (Stage.COMPLETED, "completed"),
+        (Stage.FAILED, "failed"),
+        (Stage.CANCELLED, "failed"),
+    ],
+)
+def test_a_video_of_any_stage_is_one_that_openais_client_knows(stage: Stage, status: str) -> None:
+    video = video_object(a_video(stage=stage))
+    # Strict about types, as the client itself is not.
+    assert Video.model_validate(video, strict=True).status == status
+    assert video["stage"] == stage
+
+
+def test_times_are_seconds_and_those_of_stages_milliseconds() -> None:
+    history = [StageEntry(stage=Stage.COMPLETED, at_ms=1_700_000_061_500)]
+    video = video_object(a_video(stage=Stage.COMPLETED, history=history))
+    assert video["created_at"] == 1_700_000_000
+    assert video["completed_at"] == 1_700_000_061
+    assert video["stages"] == [{"stage": "completed", "at_ms": 1_700_000_061_500}]
+
+
+def test_what_became_of_the_prompt_and_each_clip() -> None:
+    video = video_object(
+        a_video(
+            enhancement=Enhancement(prompt="A golden bee", by="director", note=None),
+            clips=[ClipProgress(seconds=6, state=ClipState.DONE, reused=True)],
+        )
+    )
+    assert video["prompt"] == "A bee on a flower"
+    assert video["enhance"] == {"requested": True, "prompt": "A golden bee", "by": "director", "note": None}
+    assert video["clips"][0]["state"] == "done"
+    assert video["clips"][0]["reused"] is True
+    assert video["clips"][0]["seconds"] == 6
+
+
+def test_errors_have_a_code_and_say_what_to_do() -> None:
+    assert video_object(a_video())["error"] is None
+    assert video_object(a_video(stage=Stage.CANCELLED))["error"]["code"] == "cancelled"
+    failure = Failure(step="assemble", code="ClipsDiffer", reason="Clip 2 differs.", advice="Use one size.")
+    video = video_object(a_video(stage=Stage.FAILED, failure=failure))
+    assert video["error"] == {"code": "ClipsDiffer", "message": "Clip 2 differs. Use one size."}
+    assert video["failure"]["step"] == "assemble"
+
+
+def test_engines_are_models_that_openais_client_knows() -> None:
+    models = model_list(CATALOGUE.values())
+    assert [Model.model_validate(model).id for model in models["data"]] == list(CATALOGUE)

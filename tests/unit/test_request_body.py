@@ -1,0 +1,165 @@
+"""A create's body, as clients send it and as nobody should."""
+
+import json
+from base64 import b64encode
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from lambdas.api.request_body import parse_body
+from lambdas.domain.errors import InvalidRequest
+from lambdas.intake.fields import Fields, parse
+
+BOUNDARY = "b0undary"
+MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def part(name: str, value: bytes, disposition: str = "", headers: str = "") -> bytes:
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{disposition}\r\n{headers}\r\n'
+    return head.encode() + value + b"\r\n"
+
+
+def file(name: str, value: bytes) -> bytes:
+    return part(name, value, '; filename="a.png"', "Content-Type: image/png\r\n")
+
+
+END = f"--{BOUNDARY}--\r\n".encode()
+
+
+def binary(body: bytes) -> dict[str, Any]:
+    return {"body": b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def form(*parts: bytes) -> tuple[dict[str, Any], bytes | None]:
+    return parse_body(binary(b"".join(parts) + END), MULTIPART)
+
+
+def text(body: str) -> dict[str, Any]:
+    return {"body": body, "isBase64Encoded": False}
+
+
+def test_json() -> None:
+    body = text('{"prompt": "A bee", "seed": 7, "model": null}')
+    for content_type in ("application/json", "Application/JSON; charset=utf-8", None):
+        assert parse_body(body, content_type) == ({"prompt": "A bee", "seed": 7, "model": None}, None)
+
+
+def test_a_form_with_a_file() -> None:
+    image = bytes(range(256)) * 8192  # 2 MB, beyond what the parser would keep in memory of itself
+    assert form(part("prompt", "Käfer".encode()), file("input_reference", image)) == (
+        {"prompt": "Käfer"},
+        image,
+    )
+
+
+def test_a_form_that_arrives_as_text() -> None:
+    body = (part("prompt", b"A bee") + END).decode()
+    assert parse_body(text(body), MULTIPART) == ({"prompt": "A bee"}, None)
+
+
+def test_an_empty_text_is_a_field_not_given() -> None:
+    assert form(part("prompt", b"A bee"), part("seed", b"")) == ({"prompt": "A bee"}, None)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        part("input_reference[image_url]", b"data:image/png;base64,AAEC"),
+        part("input_reference", b'{"image_url": "data:image/png;base64,AAEC"}'),
+    ],
+    ids=["bracketed", "as JSON text"],
+)
+def test_a_form_with_a_data_url(reference: bytes) -> None:
+    assert form(part("prompt", b"A bee"), reference) == ({"prompt": "A bee"}, b"\x00\x01\x02")
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ([part("prompt", b"a"), part("prompt", b"b")], "'prompt' is given more than once"),
+        ([part("a", b"1"), part("a[b]", b"2")], "given more than once"),
+        ([part("a[b]", b"1"), part("a", b"2")], "given more than once"),
+        ([file("input_reference", b"1"), file("input_reference", b"2")], "given more than once"),
+        ([file("input_reference", b"1"), part("input_reference", b"{}")], "given more than once"),
+        ([file("prompt", b"1")], "the file field is input_reference"),
+        ([part("prompt", b"\xff")], "malformed"),
+        ([part("input_reference", b"photo.png")], "JSON"),
+        ([b"--" + BOUNDARY.encode() + b"\r\n\r\nx\r\n"], "malformed"),
+        ([b"--" + BOUNDARY.encode() + b"\r\nContent-Disposition: form-data\r\n\r\nx\r\n"], "malformed"),
+    ],
+)
+def test_a_wrong_form(parts: list[bytes], says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        form(*parts)
+
+
+def test_a_form_cut_short_anywhere_is_refused() -> None:
+    whole = part("prompt", b"A bee") + file("input_reference", b"\x89PNG") + END
+    # The last two bytes are the line end after the closing boundary, which needs none.
+    for length in range(len(whole) - 2):
+        with pytest.raises(InvalidRequest):
+            parse_body(binary(whole[:length]), MULTIPART)
+
+
+def test_malformed_base64_from_the_gateway() -> None:
+    with pytest.raises(InvalidRequest, match="encoding"):
+        parse_body({"body": "@@@", "isBase64Encoded": True}, "application/json")
+
+
+# --- whatever comes, the answer is fields or an InvalidRequest
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+FIELD_NAMES = st.sampled_from([*Fields.model_fields, "input_reference"]) | st.text()
+
+
+def judged(event: dict[str, Any], content_type: str | None) -> None:
+    with suppress(InvalidRequest):
+        fields, _ = parse_body(event, content_type)
+        parse(fields)
+
+
+@given(st.text(), st.booleans(), st.none() | st.text() | st.sampled_from(["application/json", MULTIPART]))
+@example("\ud800", False, "application/json")
+@example('{"prompt": "\\ud800"}', False, "application/json")
+def test_any_body(body: str, is_base64: bool, content_type: str | None) -> None:
+    judged({"body": body, "isBase64Encoded": is_base64}, content_type)
+
+
+@given(st.binary(), st.sampled_from(["application/json", MULTIPART, "multipart/form-data; boundary=é"]))
+def test_any_bytes(body: bytes, content_type: str) -> None:
+    judged(binary(body), content_type)
+
+
+@given(st.dictionaries(FIELD_NAMES, JSON_VALUES, max_size=5))
+def test_any_json_object(fields: dict[str, Any]) -> None:
+    judged(text(json.dumps(fields)), "application/json")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            FIELD_NAMES | st.sampled_from(["input_reference[image_url]", "a[]", "a[][b]", "["]),
+            st.binary(),
+            st.sampled_from(["", '; filename="x"', "; filename=", "; filename*=utf-8''x"]),
+            st.sampled_from(
+                ["", "Content-Type: image/png\r\n"]
+                + [f"Content-Transfer-Encoding: {kind}\r\n" for kind in ("base64", "quoted-printable", "x")]
+            ),
+        ),
+        max_size=4,
+    ),
+    st.integers(min_value=0, max_value=40),
+)
+def test_any_form(parts: list[tuple[str, bytes, str, str]], cut: int) -> None:
+    body = b"".join(
+        part(name.encode(errors="replace").decode(), value, disposition, headers)
+        for name, value, disposition, headers in parts
+    )
+    judged(binary((body + END)[: len(body) + len(END) - cut]), MULTIPART)
