@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cdk.buckets import Buckets, grant_objects
+from cdk.buckets import ARTIFACTS, ENGINE, REQUESTS, UPLOADS, VIDEOS, Buckets, grant_objects
 from cdk.functions import Functions
 from cdk.table import VideosTable
 from lambdas.domain import keys
@@ -28,11 +28,11 @@ class Access:
 
 _DROPPED = f"input/{keys.DROP_PREFIX}"
 _DROP_RESULTS = f"output/{keys.DROP_PREFIX}"
-_UPLOADS = "input/uploads/"
-_REQUESTS = "input/requests/"
-_ARTIFACTS = "output/artifacts/"
-_VIDEOS = "output/videos/"
-_ENGINE = "output/engine/"
+_UPLOADS = f"input/{UPLOADS}"
+_REQUESTS = f"input/{REQUESTS}"
+_ARTIFACTS = f"output/{ARTIFACTS}"
+_VIDEOS = f"output/{VIDEOS}"
+_ENGINE = f"output/{ENGINE}"
 _RECORDS = f"output/{keys.VIDEO_RECORDS_PREFIX}"  # the journal: written with each change of a video
 
 ACCESS: Mapping[str, Access] = {

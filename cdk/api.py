@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
@@ -15,17 +16,32 @@ from lambdas.domain import names
 
 STAGE = "api"
 
-# Gateway response: status, error type, error code. The defaults cover every response that is not listed.
-_REFUSALS: dict[str, tuple[str, str, str]] = {
-    "UNAUTHORIZED": ("401", "invalid_request_error", "invalid_api_key"),
-    "ACCESS_DENIED": ("403", "invalid_request_error", "access_denied"),
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the gateway itself answers, in OpenAI's shape."""
+
+    type: str
+    code: str
+    status: int | None = None  # None: the gateway's own
+    message: str | None = None  # None: the gateway's own
+
+
+_INVALID = "invalid_request_error"
+
+# By gateway response; the two defaults cover those that are not listed.
+_REFUSALS = {
+    "UNAUTHORIZED": Refusal(
+        _INVALID, "invalid_api_key", 401, "Send a valid API key or token: Authorization: Bearer KEY."
+    ),
+    "ACCESS_DENIED": Refusal(_INVALID, "access_denied", 403),
     # What the gateway calls a path that it does not have.
-    "MISSING_AUTHENTICATION_TOKEN": ("404", "invalid_request_error", "not_found"),
-    "REQUEST_TOO_LARGE": ("413", "invalid_request_error", "request_too_large"),
-    "THROTTLED": ("429", "rate_limit_error", "rate_limit_exceeded"),
-    "INTEGRATION_TIMEOUT": ("504", "server_error", "timeout"),
-    "DEFAULT_4XX": ("", "invalid_request_error", "bad_request"),
-    "DEFAULT_5XX": ("", "server_error", "server_error"),
+    "MISSING_AUTHENTICATION_TOKEN": Refusal(_INVALID, "not_found", 404, "There is no such path."),
+    "REQUEST_TOO_LARGE": Refusal(_INVALID, "request_too_large", 413),
+    "THROTTLED": Refusal("rate_limit_error", "rate_limit_exceeded", 429),
+    "INTEGRATION_TIMEOUT": Refusal("server_error", "timeout", 504),
+    "DEFAULT_4XX": Refusal(_INVALID, "bad_request"),
+    "DEFAULT_5XX": Refusal("server_error", "server_error"),
 }
 
 
@@ -75,6 +91,14 @@ class Api(Construct):
             ),
         )
         self.rest_api.node.try_remove_child("Endpoint")  # an output without the version's path
+        # The gateway's own log, made before the gateway makes one that never expires.
+        execution_logs = log_group(
+            self,
+            "ExecutionLogs",
+            name=f"API-Gateway-Execution-Logs_{self.rest_api.rest_api_id}/{STAGE}",
+            days=log_retention_days,
+        )
+        self.rest_api.deployment_stage.node.add_dependency(execution_logs)
         _acknowledge(self.rest_api)
         options = apigateway.MethodOptions(
             authorization_type=apigateway.AuthorizationType.CUSTOM,
@@ -90,13 +114,13 @@ class Api(Construct):
         version = self.rest_api.root.add_resource("v1")
         version.add_method("ANY", integration, **options._values)
         version.add_resource("{proxy+}").add_method("ANY", integration, **options._values)
-        for name, (status, type_, code) in _REFUSALS.items():
+        for name, refusal in _REFUSALS.items():
             self.rest_api.add_gateway_response(
                 name.title().replace("_", ""),
                 type=apigateway.ResponseType.of(name),
-                status_code=status or None,
+                status_code=str(refusal.status) if refusal.status else None,
                 response_headers={names.REQUEST_ID_HEADER: "context.requestId"},
-                templates={"application/json": _error(type_, code)},
+                templates={"application/json": _body(refusal)},
             )
 
     @property
@@ -105,10 +129,11 @@ class Api(Construct):
         return self.rest_api.url_for_path("/v1")
 
 
-def _error(type_: str, code: str) -> str:
-    """A body template; `messageString` is the gateway's message, quoted."""
-    body = json.dumps({"error": {"message": "MESSAGE", "type": type_, "param": None, "code": code}})
-    return body.replace('"MESSAGE"', "$context.error.messageString")
+def _body(refusal: Refusal) -> str:
+    """The response's template; `messageString` is the gateway's message with its quotes."""
+    message = "$context.error.messageString" if refusal.message is None else json.dumps(refusal.message)
+    rest = json.dumps({"type": refusal.type, "param": None, "code": refusal.code})
+    return f'{{"error": {{"message": {message}, {rest[1:]}}}'
 
 
 def _only_from(cidrs: Sequence[str]) -> iam.PolicyDocument | None:
@@ -137,6 +162,6 @@ def _acknowledge(api: apigateway.RestApi) -> None:
     acknowledge(api, "COG4", "The Lambda authorizer takes Cognito's tokens and API keys.")
     acknowledge(
         api,
-        "IAM4[Policy::arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
+        "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
         "The account-wide role that API Gateway writes its logs with, as its documentation has it.",
     )

@@ -2,34 +2,37 @@
 
 import json
 import os
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 from aws_cdk import App, DefaultStackSynthesizer, Environment
 
+from cdk.code import ROOT
+from cdk.engines_stack import EnginesStack
+from cdk.operations_stack import OperationsStack
 from cdk.pipeline_stack import PipelineStack
 from cdk.settings import DeploymentSettings
 
-ROOT = Path(__file__).parent.parent
 
+def reelworks(*, outdir: str | None = None, context: Mapping[str, Any] | None = None) -> App:
+    """The app by the context of cdk.json, by what the CLI gives over it, and by `context` over both.
 
-def reelworks(*, outdir: str | None = None, **context: object) -> App:
-    """The app with the context of cdk.json, under what the CLI and the caller give.
-
-    Raises SettingsError for a deployment setting that is unknown or wrong.
+    Raises SettingsError for a setting that is unknown or wrong.
     """
     defaults = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = App(
-        outdir=outdir,
-        # The same template from the CLI and without it: no metadata resource that only one adds.
-        analytics_reporting=False,
-        context=defaults,
-        post_cli_context=context,
-    )
+    # No analytics: the CLI would add a resource, and the template be another one than without it.
+    app = App(outdir=outdir, context=defaults, post_cli_context=context, analytics_reporting=False)
     settings = DeploymentSettings.of_context(defaults["reelworks"], app.node.get_context("reelworks"))
-    environment = Environment(
-        account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
-    )
-    PipelineStack(app, "Reelworks-Pipeline", settings=settings, env=environment, synthesizer=_synthesizer())
+    common: dict[str, Any] = {
+        "settings": settings,
+        "env": Environment(
+            account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
+        ),
+    }
+    pipeline = PipelineStack(app, "Reelworks-Pipeline", synthesizer=_synthesizer(), **common)
+    if settings.endpoint_engines and (ROOT / "containers/cogvideox/Dockerfile").exists():  # TODO
+        EnginesStack(app, "Reelworks-Engines", notices=pipeline.notices, synthesizer=_synthesizer(), **common)
+    OperationsStack(app, "Reelworks-Operations", pipeline=pipeline, synthesizer=_synthesizer(), **common)
     return app
 
 

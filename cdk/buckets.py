@@ -11,9 +11,16 @@ from constructs import Construct
 from cdk.permissions import acknowledge, allow
 from lambdas.domain import keys
 
-# Everything but records/keys/: an API key lives until it is revoked.
-_INPUT_PREFIXES = (keys.DROP_PREFIX, "uploads/", "requests/")
-_OUTPUT_PREFIXES = (keys.DROP_PREFIX, "artifacts/", "videos/", "engine/", keys.VIDEO_RECORDS_PREFIX)
+# The folders of the buckets (lambdas/domain/keys.py).
+UPLOADS = "uploads/"
+REQUESTS = "requests/"
+ARTIFACTS = "artifacts/"
+VIDEOS = "videos/"
+ENGINE = "engine/"
+
+# What expires: everything but records/keys/, since an API key lives until it is revoked.
+_INPUT_PREFIXES = (keys.DROP_PREFIX, UPLOADS, REQUESTS)
+_OUTPUT_PREFIXES = (keys.DROP_PREFIX, ARTIFACTS, VIDEOS, ENGINE, keys.VIDEO_RECORDS_PREFIX)
 
 
 class Buckets(Construct):

@@ -90,6 +90,12 @@ FUNCTIONS: Mapping[str, Spec] = {
 }
 
 
+def function_name(prefix: str, name: str) -> str:
+    """A constant rule: so the log group is made before the function, and the operations stack refers to
+    no function, which would keep the pipeline from ever removing one."""
+    return f"{prefix}-{name}"
+
+
 class Functions(Construct):
     """`functions["Plan"]` is the function of that name."""
 
@@ -99,10 +105,9 @@ class Functions(Construct):
         self._functions: dict[str, lambda_.Function] = {}
         self._roles: dict[str, iam.Role] = {}
         for name, spec in FUNCTIONS.items():
-            # Named by rule: the log group can then be made beforehand, and `reel logs` finds it.
-            function_name = f"{prefix}-{name}"
+            physical_name = function_name(prefix, name)
             logs = log_group(
-                self, f"{name}Logs", name=f"/aws/lambda/{function_name}", days=log_retention_days
+                self, f"{name}Logs", name=f"/aws/lambda/{physical_name}", days=log_retention_days
             )
             # Its own role, since the default one may write to every log group of the account.
             role = iam.Role(
@@ -115,7 +120,7 @@ class Functions(Construct):
             function = lambda_.Function(
                 self,
                 name,
-                function_name=function_name,
+                function_name=physical_name,
                 runtime=RUNTIME,
                 architecture=lambda_.Architecture.ARM_64,
                 handler=f"{spec.module}.handler",

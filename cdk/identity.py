@@ -30,8 +30,7 @@ class Identity(Construct):
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         acknowledge(self.pool, "COG2", "Optional: most callers are programs with an API key.")
-        acknowledge(self.pool, "COG3", "Threat protection needs Cognito's Plus plan, which costs per user.")
-        acknowledge(self.pool, "COG8", "The Essentials plan has all that is used here.")
+        acknowledge(self.pool, "COG8", "The Plus plan costs per user; Essentials has all that is used here.")
         self.client = self.pool.add_client(
             "Client",
             auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),

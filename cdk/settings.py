@@ -67,16 +67,25 @@ class DeploymentSettings(BaseModel):
 
     @classmethod
     def of_context(cls, defaults: Mapping[str, Any], given: Mapping[str, Any] | str) -> Self:
-        """The settings of cdk.json with those given on the command line over them
-        (`-c reelworks='{"retention_days": 30}'` arrives as text). Raises SettingsError."""
+        """The settings of cdk.json with those given over them; on the command line they are text:
+        `-c reelworks='{"retention_days": 30}'`. Raises SettingsError."""
+        if isinstance(given, str):
+            given = _object(given)
         try:
-            overrides = json.loads(given) if isinstance(given, str) else given
-            return cls.model_validate({**defaults, **overrides})
+            return cls.model_validate({**defaults, **given})
         except ValidationError as error:
             lines = (
                 f"  {'.'.join(map(str, problem['loc'])) or 'reelworks'}: {problem['msg']}"
                 for problem in error.errors()
             )
-            raise SettingsError('cdk.json, context "reelworks":\n' + "\n".join(lines)) from None
-        except (json.JSONDecodeError, TypeError) as error:
-            raise SettingsError(f"-c reelworks takes a JSON object, not {given!r}: {error}") from None
+            raise SettingsError("the deployment's settings (cdk.json):\n" + "\n".join(lines)) from None
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        raise SettingsError(f"-c reelworks takes a JSON object, not {text!r}")
+    return value

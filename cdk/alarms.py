@@ -1,0 +1,55 @@
+"""The alarms, and the topic that they tell."""
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+
+class Alarms(Construct):
+    """`alarms.on(…)` adds an alarm."""
+
+    def __init__(self, scope: Construct, id: str, *, email: str) -> None:
+        """`email` may be empty; whoever has it confirms the subscription once."""
+        super().__init__(scope, id)
+        # CloudWatch may not use SNS's own key (SNS's guide), so the topic has one of ours.
+        key = kms.Key(
+            self,
+            "Key",
+            description="The topic of Reelworks' alarms",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=key)
+        cloudwatch_service = iam.ServicePrincipal("cloudwatch.amazonaws.com")
+        key.grant_encrypt_decrypt(cloudwatch_service)
+        self.topic.grant_publish(cloudwatch_service)
+        if email:
+            self.topic.add_subscription(subscriptions.EmailSubscription(email))
+
+    def on(
+        self,
+        name: str,
+        metric: cloudwatch.IMetric,
+        *,
+        above: float,
+        periods: int = 1,
+        advice: str,
+    ) -> None:
+        """Alarms when the metric is above a value for some periods; missing data is well."""
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            alarm_description=advice,
+            metric=metric,
+            threshold=above,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=periods,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.topic))
+        alarm.add_ok_action(actions.SnsAction(self.topic))

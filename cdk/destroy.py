@@ -1,0 +1,146 @@
+"""python -m cdk.destroy [--yes]: removes the stacks, then what they keep.
+
+A deleted stack keeps its buckets, its table and its user pool, so that nobody loses films by a slip
+(docs/decisions/0101-bucket-names.md). CloudFormation remembers for 90 days what a deleted stack has kept,
+so an interrupted run is finished by the next.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+import boto3
+import typer
+from botocore.exceptions import ClientError
+
+# Those that refer to others first.
+STACKS = ("Reelworks-Operations", "Reelworks-Engines", "Reelworks-Pipeline")
+_GONE = frozenset({"NoSuchBucket", "ResourceNotFoundException"})
+_TRIES = 5  # the log bucket may be given another log while it is emptied
+
+Client = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A resource that its stack does not delete."""
+
+    type: str
+    id: str
+
+
+def stacks(client: Client) -> list[str]:
+    """The names of the stacks that are there."""
+    pages = client("cloudformation").get_paginator("describe_stacks").paginate()
+    present = {stack["StackName"] for page in pages for stack in page["Stacks"]}
+    return [name for name in STACKS if name in present]
+
+
+def kept(client: Client) -> list[Kept]:
+    """What the stacks keep, or have kept when they were deleted, and what is still there of it."""
+    found = dict.fromkeys((*_to_be_kept(client), *_left_behind(client)))
+    return [one for one in found if one.type in _REMOVE and _EXISTS[one.type](client, one.id)]
+
+
+def _to_be_kept(client: Client) -> Iterator[Kept]:
+    resources = client("cloudformation").get_paginator("list_stack_resources")
+    for name in stacks(client):
+        for page in resources.paginate(StackName=name):
+            for resource in page["StackResourceSummaries"]:
+                yield Kept(resource["ResourceType"], resource.get("PhysicalResourceId", ""))
+
+
+def _left_behind(client: Client) -> Iterator[Kept]:
+    """CloudFormation has the events of a deleted stack for 90 days."""
+    cloudformation = client("cloudformation")
+    deleted = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
+    for stack in (stack for page in deleted for stack in page["StackSummaries"]):
+        if stack["StackName"] in STACKS:
+            events = cloudformation.get_paginator("describe_stack_events")
+            for page in events.paginate(StackName=stack["StackId"]):
+                for event in page["StackEvents"]:
+                    if event["ResourceStatus"] == "DELETE_SKIPPED":
+                        yield Kept(event["ResourceType"], event["PhysicalResourceId"])
+
+
+def delete_stacks(client: Client) -> None:
+    cloudformation = client("cloudformation")
+    for name in stacks(client):
+        cloudformation.delete_stack(StackName=name)
+        # Endpoints take minutes to go; the waiter's own limit is one hour.
+        cloudformation.get_waiter("stack_delete_complete").wait(
+            StackName=name, WaiterConfig={"Delay": 5, "MaxAttempts": 720}
+        )
+
+
+def remove(client: Client, resource: Kept) -> None:
+    """Removes the resource with all that it holds."""
+    _REMOVE[resource.type](client, resource.id)
+
+
+def _there(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _GONE | {"404", "NoSuchEntity"}:
+            return False
+        raise
+    return True
+
+
+def _remove_bucket(client: Client, name: str) -> None:
+    s3 = client("s3")
+    for attempt in range(_TRIES):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
+            objects = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
+            if objects:
+                s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
+        try:
+            s3.delete_bucket(Bucket=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "BucketNotEmpty" or attempt == _TRIES - 1:
+                raise
+        else:
+            return
+
+
+_REMOVE: dict[str, Callable[[Client, str], object]] = {
+    "AWS::S3::Bucket": _remove_bucket,
+    "AWS::DynamoDB::Table": lambda client, name: client("dynamodb").delete_table(TableName=name),
+    "AWS::Cognito::UserPool": lambda client, id: client("cognito-idp").delete_user_pool(UserPoolId=id),
+}
+_EXISTS: dict[str, Callable[[Client, str], bool]] = {
+    "AWS::S3::Bucket": lambda client, name: _there(lambda: client("s3").head_bucket(Bucket=name)),
+    "AWS::DynamoDB::Table": lambda client, name: _there(
+        lambda: client("dynamodb").describe_table(TableName=name)
+    ),
+    "AWS::Cognito::UserPool": lambda client, id: _there(
+        lambda: client("cognito-idp").describe_user_pool(UserPoolId=id)
+    ),
+}
+
+
+def main(
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+) -> None:
+    """Removes all that `make deploy` made: the stacks, every film, record, key and user."""
+    session = boto3.Session()
+    client = cast(Client, session.client)
+    here, keeping = stacks(client), kept(client)
+    if not here and not keeping:
+        typer.echo("There is nothing to remove.")
+        return
+    account = client("sts").get_caller_identity()["Account"]
+    typer.echo(f"In account {account}, region {session.region_name}:")
+    for line in (*here, *(f"{one.type} {one.id}, with all that it holds" for one in keeping)):
+        typer.echo(f"  {line}")
+    if not yes:
+        typer.confirm("Remove these for good?", abort=True)
+    delete_stacks(client)
+    for one in keeping:
+        remove(client, one)
+        typer.echo(f"Removed {one.id}.")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,26 @@
+"""The metrics of asynchronous endpoints (SageMaker's guide, "Monitor asynchronous endpoint")."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+
+def endpoint_metric(name: str, endpoint_name: str, *, statistic: str = "Average") -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/SageMaker",
+        metric_name=name,
+        dimensions_map={"EndpointName": endpoint_name},
+        statistic=statistic,
+        period=Duration.minutes(1),
+    )
+
+
+def instances_metric(endpoint_name: str, variant: str) -> cloudwatch.Metric:
+    """How many instances run: each reports its processor's use once a minute."""
+    return cloudwatch.Metric(
+        namespace="/aws/sagemaker/Endpoints",
+        metric_name="CPUUtilization",
+        dimensions_map={"EndpointName": endpoint_name, "VariantName": variant},
+        statistic="SampleCount",
+        period=Duration.minutes(1),
+        label=endpoint_name,
+    )

@@ -1,0 +1,61 @@
+"""The role that engine endpoints run as."""
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from cdk.buckets import REQUESTS, bucket_name, grant_objects
+from cdk.permissions import allow
+from lambdas.domain import keys
+from lambdas.domain.names import endpoint_name
+
+
+class EngineRole(Construct):
+    """Reads models and requests, writes clips, tells the topics. The container itself can do none of it:
+    it has no network."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        prefix: str,
+        models: s3.IBucket,
+        model_prefix: str,
+        topics: list[sns.ITopic],
+    ) -> None:
+        super().__init__(scope, id)
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        grant_objects(models, self.role, read=[f"{model_prefix}/"])
+        grant_objects(self._bucket(prefix, "input"), self.role, read=[REQUESTS])
+        grant_objects(
+            self._bucket(prefix, "output"),
+            self.role,
+            write=[keys.ENGINE_OUTPUT_PREFIX, keys.ENGINE_FAILURE_PREFIX],
+        )
+        allow(self.role, "sns:Publish", on=[topic.topic_arn for topic in topics])
+        allow(
+            self.role,
+            *(f"logs:{call}" for call in ("CreateLogStream", "DescribeLogStreams", "PutLogEvents")),
+            on=[
+                Stack.of(self).format_arn(
+                    service="logs",
+                    resource="log-group",
+                    resource_name=f"/aws/sagemaker/Endpoints/{endpoint_name(prefix, '*')}",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                )
+            ],
+            why_wildcard="The endpoints' log groups, by the rule that names them.",
+        )
+        allow(
+            self.role,
+            "cloudwatch:PutMetricData",
+            on=["*"],
+            why_wildcard="It takes no resource; the namespace is what limits it.",
+            conditions={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "AWS/SageMaker*"]}},
+        )
+
+    def _bucket(self, prefix: str, name: str) -> s3.IBucket:
+        return s3.Bucket.from_bucket_name(self, name.capitalize(), bucket_name(self, prefix, name))

@@ -1,0 +1,68 @@
+"""The engines: a SageMaker endpoint for each that the settings name. AWS only."""
+
+from typing import Any
+
+from aws_cdk import IgnoreMode, Stack
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdk.buckets import bucket_name
+from cdk.code import ROOT
+from cdk.endpoint_scaling import EndpointScaling
+from cdk.engine_endpoint import EngineEndpoint
+from cdk.engine_role import EngineRole
+from cdk.notices import Notices
+from cdk.settings import DeploymentSettings
+
+
+class EnginesStack(Stack):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: DeploymentSettings,
+        notices: Notices,
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, id, description="Reelworks: the engines' endpoints", **options)
+        prefix = settings.prefix
+        models = s3.Bucket.from_bucket_name(
+            self, "Models", settings.model_bucket or bucket_name(self, prefix, "models")
+        )
+        image = ecr_assets.DockerImageAsset(
+            self,
+            "CogVideoX",
+            directory=str(ROOT),
+            file="containers/cogvideox/Dockerfile",
+            exclude=["/*", "!/containers", "__pycache__", "*.pyc"],
+            ignore_mode=IgnoreMode.GIT,
+            platform=ecr_assets.Platform.LINUX_AMD64,
+        )
+        role = EngineRole(
+            self,
+            "EngineRole",
+            prefix=prefix,
+            models=models,
+            model_prefix=settings.model_prefix,
+            topics=[notices.success, notices.error],
+        )
+        image.repository.grant_pull(role.role)
+        for engine in settings.endpoint_engines:
+            endpoint = EngineEndpoint(
+                self,
+                engine,
+                settings=settings,
+                image_uri=image.image_uri,
+                model_uri=f"s3://{models.bucket_name}/{settings.model_prefix}/{engine}/",
+                role=role.role,
+                notices=notices,
+            )
+            scaling = EndpointScaling(
+                endpoint,
+                "Scaling",
+                endpoint_name=endpoint.name,
+                max_instances=settings.endpoints[engine].max_instances,
+            )
+            scaling.target.node.add_dependency(endpoint.endpoint)
