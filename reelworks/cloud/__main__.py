@@ -1,0 +1,47 @@
+"""The cloud's process, as `daemon.start` runs it: `python -m reelworks.cloud LIFE_LOCK_FD LISTENER_FD`."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from reelworks.cloud import life
+from reelworks.cloud.environment import MARK, settings
+from reelworks.cloud.home import Home
+
+GRACE_SECONDS = 2  # for requests in hand at SIGTERM
+
+
+def main() -> None:
+    lock, listener_fd = (int(argument) for argument in sys.argv[1:])
+    listener = socket.socket(fileno=listener_fd)
+    process = life.claim(lock, listener)  # before the imports that take a second
+    home = Home(Path(os.environ[MARK]))
+    stand_in_settings = settings(os.environ)
+    for name in stand_in_settings:
+        del os.environ[name]  # functions inherit the rest
+
+    import logging
+
+    import uvicorn
+
+    from reelworks.cloud.app import create_app
+
+    logging.getLogger().setLevel(logging.WARNING)  # ministack, which has set INFO, tells of every call
+    config = uvicorn.Config(
+        create_app(home, process.address, stand_in_settings),
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # X-Forwarded-For would replace the address that the guard checks
+        server_header=False,
+        date_header=False,  # ministack sends its own
+        ws="none",
+        timeout_keep_alive=75,  # as ministack's own server: boto3 keeps its connections
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

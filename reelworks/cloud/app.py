@@ -1,0 +1,73 @@
+"""The PC's cloud as one ASGI app: guard → dispatcher → stand-ins, REST API, ministack.
+
+Import it only in a process that has `cloud_environment`: ministack reads its settings when imported.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+
+from ministack.app import app as ministack
+from ministack.core import lambda_runtime
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reelworks.cloud.aws import client
+from reelworks.cloud.bedrock import BedrockRuntime
+from reelworks.cloud.dispatch import Dispatcher
+from reelworks.cloud.guard import Guard
+from reelworks.cloud.home import Home
+from reelworks.cloud.life import IDENTITY_PATH
+from reelworks.cloud.record import Deployed, EngineEndpoints
+from reelworks.cloud.sagemaker import SageMakerRuntime
+from reelworks.cloud.text_backends import TextBackend
+
+
+def create_app(home: Home, base_url: str, settings: Mapping[str, str]) -> ASGIApp:
+    """The app to be served at `base_url`, on loopback only. `settings` are the stand-ins'."""
+    deployed = Deployed(home)
+    sagemaker = SageMakerRuntime(
+        EngineEndpoints(home, deployed),
+        s3=client("s3", base_url),
+        sns=client("sns", base_url),
+        logs=home.engine_logs,
+    )
+
+    bedrock = BedrockRuntime(TextBackend.from_environment(settings))
+
+    async def stop() -> None:
+        await sagemaker.stop()
+        await bedrock.stop()
+        await asyncio.to_thread(lambda_runtime.reset)  # ends the functions' processes
+
+    stand_ins: dict[str, ASGIApp] = {"sagemaker": sagemaker, "bedrock": bedrock}
+    dispatcher = Dispatcher(_stopping(ministack, stop), stand_ins, deployed.api)
+    return Guard(_identified(dispatcher), int(base_url.rpartition(":")[2]))
+
+
+def _identified(app: ASGIApp) -> ASGIApp:
+    """Answers GET /_reelworks with the pid, by which `up` and `status` know that it is this process that
+    has the port."""
+
+    async def identified(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == IDENTITY_PATH:
+            await JSONResponse({"pid": os.getpid()})(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return identified
+
+
+def _stopping(app: ASGIApp, stop: Callable[[], Awaitable[None]]) -> ASGIApp:
+    """Stops what depends on ministack before ministack itself."""
+
+    async def stopping(scope: Scope, receive: Receive, send: Send) -> None:
+        async def heard() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await stop()
+            return message
+
+        await app(scope, heard if scope["type"] == "lifespan" else receive, send)
+
+    return stopping

@@ -1,0 +1,64 @@
+"""The environment of the cloud's process, which every Lambda function inherits
+(ministack/core/lambda_runtime.py, Worker._spawn)."""
+
+import os
+from collections.abc import Mapping
+
+from reelworks.cloud.aws import ACCESS_KEY, REGION, SECRET_KEY
+from reelworks.cloud.home import Home
+
+# By name, so that nothing of the user's shell reaches a function unless it stands here: no AWS credential
+# or profile, no API key, no proxy, no PYTHONPATH.
+INHERITED = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "PATH",
+    "TZ",
+    # what engine servers need to find the GPU and the weights
+    "CUDA_VISIBLE_DEVICES",
+    "HF_HOME",
+    "LD_LIBRARY_PATH",
+    "XDG_CACHE_HOME",
+)
+
+# In every process of a cloud, whose home it names. Processes are recognised by it after a kill -9.
+MARK = "REELWORKS_CLOUD_OF"
+
+# The text model's address and key, for the stand-in only: the cloud takes them out of its environment before
+# it runs a function.
+SETTINGS_PREFIX = "REELWORKS_TEXT_"
+
+
+def settings(shell: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in shell.items() if name.startswith(SETTINGS_PREFIX)}
+
+
+def cloud_environment(home: Home, base_url: str, shell: Mapping[str, str]) -> dict[str, str]:
+    """All variables of the cloud's process. ministack reads its settings when it is imported."""
+    inherited = {name: shell[name] for name in INHERITED if name in shell}
+    return inherited | {
+        MARK: str(home.folder),
+        "TMPDIR": str(home.scratch),
+        # functions and stand-ins
+        "AWS_ENDPOINT_URL": base_url,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # ministack
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": base_url.rpartition(":")[2],
+        "MINISTACK_REGION": REGION,
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(home.s3),
+        "PERSIST_STATE": "0",
+        "IOT_MTLS_ENABLED": "0",  # else a second port is opened
+        "SFTP_ENABLED": "0",
+        # Nothing here uses Docker, and ministack would remove the containers of another ministack at start.
+        "DOCKER_HOST": f"unix://{home.scratch}/no-docker.sock",
+    }

@@ -1,0 +1,100 @@
+"""The one folder that holds the state of the PC's cloud, and the checkout that it runs."""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from lambdas.domain.errors import ReelworksError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class CloudError(ReelworksError):
+    """The PC's cloud can't be started, deployed or stopped; the message says why."""
+
+    advice = "Look at cloud.log in the home folder, then run `reel up` again."
+
+
+@dataclass(frozen=True)
+class Home:
+    """Only its owner may enter the folder: it holds films, the API key and the functions' code."""
+
+    folder: Path
+    checkout: Path = CHECKOUT  # the code that is deployed
+
+    @classmethod
+    def locate(cls) -> Self:
+        """`$REELWORKS_HOME`, else `.reelworks` in the checkout. Creates nothing."""
+        chosen = os.environ.get("REELWORKS_HOME")
+        return cls(Path(chosen).expanduser().resolve() if chosen else CHECKOUT / ".reelworks")
+
+    @property
+    def s3(self) -> Path:
+        """The buckets: all that must outlive a kill -9 (design.md: "S3 is the journal")."""
+        return self.folder / "s3"
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "models"
+
+    @property
+    def scratch(self) -> Path:
+        """Temporary files of the cloud and of its functions; emptied before each start."""
+        return self.folder / "tmp"
+
+    @property
+    def assembly(self) -> Path:
+        return self.folder / "cdk.out"
+
+    @property
+    def record(self) -> Path:
+        """What is deployed, and by which process (see daemon.Deployment)."""
+        return self.folder / "cloud.json"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "cloud.log"
+
+    @property
+    def engine_logs(self) -> Path:
+        return self.folder / "engines"
+
+    @property
+    def key_file(self) -> Path:
+        return self.folder / "api_key"
+
+    @property
+    def change_lock(self) -> Path:
+        """Held by whoever starts or stops the cloud, so that two don't do so at once."""
+        return self.folder / "change.lock"
+
+    @property
+    def life_lock(self) -> Path:
+        """Held by the cloud's process for as long as it lives; holds its pid and port."""
+        return self.folder / "life.lock"
+
+    def create(self) -> None:
+        for folder in (self.folder, self.s3, self.models, self.scratch):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The file's object; empty if there is no file yet."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    document: dict[str, Any] = json.loads(content) if content else {}
+    return document
+
+
+def write_private(path: Path, content: str) -> None:
+    """Replaces the file in one step: a reader, or a crash, finds the old content or the new."""
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+    new.replace(path)
