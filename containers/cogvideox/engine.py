@@ -55,7 +55,7 @@ class CogVideoXEngine:
 
         rendering = self._model.render(request, image)
         started = time.monotonic()
-        clip = mp4(rendering.frames[request.skip_frames :], request.fps, self._notes(request))
+        clip = mp4(rendering.frames[request.skip_frames :], request.fps, self._metadata(request))
         logger.info(
             "clip rendered",
             extra=request.model_dump(exclude={"prompt", "negative_prompt", "image"})
@@ -69,10 +69,10 @@ class CogVideoXEngine:
         )
         return clip
 
-    def _notes(self, request: ClipRequest) -> dict[str, str | int | float]:
+    def _metadata(self, request: ClipRequest) -> dict[str, str]:
         return {
             "engine": "cogvideox",
             "model": self._name,
-            "seed": request.seed,
+            "seed": str(request.seed),
             "prompt": request.prompt,
         }

@@ -1,6 +1,5 @@
 """Frames to an MP4 that every player opens and that joins to its neighbours without re-encoding."""
 
-import json
 import tempfile
 from collections.abc import Mapping
 from fractions import Fraction
@@ -28,23 +27,26 @@ ENCODER = {
 KEYFRAME_EVERY = 250
 
 
-def mp4(frames: NDArray[np.uint8], fps: int, notes: Mapping[str, str | int | float]) -> bytes:
+def mp4(frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str]) -> bytes:
     """H.264 (yuv420p, BT.709, closed GOP), index first, of RGB `frames` of shape (n, height, width, 3).
 
-    `notes` goes into the file's comment as JSON. The same arguments give the same bytes.
+    The same arguments give the same bytes.
     """
     # To put the index first, the muxer opens its file a second time; it can do that only with a real one.
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "clip.mp4"
-        _write(path, frames, fps, notes)
+        _write(path, frames, fps, metadata)
         return path.read_bytes()
 
 
-def _write(path: Path, frames: NDArray[np.uint8], fps: int, notes: Mapping[str, str | int | float]) -> None:
-    # bitexact leaves the library's version out of the file.
-    options = {"movflags": "+faststart", "fflags": "+bitexact"}
+def _write(path: Path, frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str]) -> None:
+    options = {
+        "movflags": "+faststart+use_metadata_tags",  # the latter keeps keys that are not iTunes'
+        "fflags": "+bitexact",  # without the library's version
+        "movie_timescale": str(fps * 1000),  # the default, 1000, would round the duration at 16 fps
+    }
     with av.open(path, "w", format="mp4", options=options) as container:
-        container.metadata["comment"] = json.dumps(notes, ensure_ascii=False, sort_keys=True)
+        container.metadata.update(metadata)
         stream = container.add_stream("libx264", rate=fps, options=ENCODER)
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
         context = stream.codec_context

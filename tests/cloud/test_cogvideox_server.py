@@ -1,0 +1,267 @@
+"""The CogVideoX server as SageMaker and the PC's cloud start it: a process, with tiny checkpoints."""
+
+import base64
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from lambdas.media.join import join
+from lambdas.media.probe import probe
+from tests.cloud.servers import answers, wait_until
+from tests.contract import bad_requests, document
+from tests.tiny_checkpoint import MAX_TEXT_TOKENS, SIZE, make_tiny_checkpoint
+from tests.unit.clips import decoded, top_level_boxes
+from tests.unit.test_cogvideox_image import bomb
+
+REPOSITORY = Path(__file__).parents[2]
+Document = dict[str, Any]
+
+
+class Server:
+    """A running engine server."""
+
+    def __init__(self, process: subprocess.Popen[bytes], http: httpx.Client, log: Path) -> None:
+        self.process = process
+        self._http = http
+        self._log = log
+
+    def ping(self) -> httpx.Response:
+        return self._http.get("/ping")
+
+    def invoke(self, request: Document) -> httpx.Response:
+        return self._http.post("/invocations", json=request)
+
+    def clip(self, request: Document) -> bytes:
+        answer = self.invoke(request)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "video/mp4"
+        return answer.content
+
+    def until(self, *statuses: str) -> httpx.Response:
+        wait_until(lambda: self.ping().json()["status"] in statuses, seconds=120)
+        return self.ping()
+
+    def log_lines(self) -> list[Document]:
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+
+@contextmanager
+def running(model: Path, log: Path) -> Iterator[Server]:
+    """The server's process, as soon as it answers."""
+    with socket.socket() as probe_socket:
+        probe_socket.bind(("127.0.0.1", 0))
+        port = probe_socket.getsockname()[1]
+    settings = {"COGVIDEOX_MODEL": str(model), "COGVIDEOX_PORT": str(port), "COGVIDEOX_DEVICE": "cpu"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            # `serve` is what SageMaker adds.
+            [sys.executable, "-m", "containers.cogvideox", "serve"],
+            cwd=REPOSITORY,
+            env=os.environ | settings,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(f"{url}/ping"))
+        with httpx.Client(base_url=url, timeout=120, trust_env=False) as http:
+            yield Server(process, http, log)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_checkpoint(tmp_path_factory.mktemp("models") / "cogvideox-nano")
+
+
+@pytest.fixture(scope="module")
+def text_server(text_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(text_model, tmp_path_factory.mktemp("logs") / "text.log") as server:
+        assert server.until("ready", "failed").json() == document("ping.ready")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def image_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("models")
+    model = make_tiny_checkpoint(folder / "cogvideox-nano-i2v", image_to_video=True)
+    with running(model, folder / "image.log") as server:
+        assert server.until("ready", "failed").status_code == 200
+        yield server
+
+
+def base64_png(pixels: np.ndarray | Image.Image) -> str:
+    file = io.BytesIO()
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_a_text_request_becomes_the_clip_that_it_asks_for(text_server: Server) -> None:
+    request = document("clip_request.text")
+    clip = text_server.clip(request)
+    info = probe(clip)
+    assert (info.width, info.height, info.frames, info.fps) == (*SIZE, request["frames"], request["fps"])
+    assert (info.codec, info.pix_fmt, info.has_audio) == ("h264", "yuv420p", False)
+    boxes = top_level_boxes(clip)
+    assert boxes.index("moov") < boxes.index("mdat")
+    said = {"engine": "cogvideox", "model": "cogvideox-nano", "seed": "7", "prompt": request["prompt"]}
+    assert info.metadata.items() >= said.items()
+
+    frames = np.stack(decoded(clip)).astype(float)
+    assert frames.std() > 10, "a picture, not a plain field"
+    assert np.abs(np.diff(frames, axis=0)).mean() > 1, "something moves"
+
+
+def test_the_same_request_gives_the_same_bytes(text_server: Server) -> None:
+    request = document("clip_request.text") | {"frames": 9}
+    first = text_server.clip(request)
+    assert text_server.clip(request) == first
+    for change in ({"seed": 8}, {"prompt": "A red fox in deep snow."}, {"steps": 3}, {"guidance": 2.0}):
+        other = text_server.clip(request | change)
+        assert not np.array_equal(decoded(other), decoded(first)), change
+
+
+def test_the_longest_clip_can_start_later(text_server: Server) -> None:
+    request = document("clip_request.text") | {"frames": 49, "skip_frames": 1}
+    clip = text_server.clip(request)
+    assert probe(clip).frames == 48
+    assert len(decoded(clip)) == 48
+
+
+def test_every_job_is_one_log_line_with_its_times(text_server: Server) -> None:
+    text_server.clip(document("clip_request.text") | {"frames": 9, "seed": 4711})
+    (line,) = [line for line in text_server.log_lines() if line.get("seed") == 4711]
+    assert line["event"] == "clip rendered"
+    assert min(line[f"{part}_seconds"] for part in ("denoise", "decode", "mux")) >= 0
+
+
+def test_an_image_request_starts_from_the_image(image_server: Server) -> None:
+    request = document("clip_request.image")
+    clip = image_server.clip(request)
+    assert probe(clip).frames == request["frames"] - request["skip_frames"]
+    other = request | {"image": base64_png(Image.new("RGB", SIZE, "red"))}
+    assert not np.array_equal(decoded(image_server.clip(other)), decoded(clip))
+    assert "iVBOR" not in json.dumps(image_server.log_lines()), "the image is no matter for the log"
+
+
+def test_a_clip_goes_on_from_the_last_frame_of_the_one_before(image_server: Server) -> None:
+    request = document("clip_request.image") | {"skip_frames": 0}
+    first = image_server.clip(request)
+    last_frame = base64_png(decoded(first)[-1])
+    second = image_server.clip(request | {"skip_frames": 1, "image": last_frame})
+    film = io.BytesIO()
+    joined = join([io.BytesIO(first), io.BytesIO(second)], film, metadata={})
+    assert joined.frames == 17
+    assert [frame.tobytes() for frame in decoded(film.getvalue())] == [
+        frame.tobytes() for frame in (*decoded(first), *decoded(second))
+    ]
+
+
+def test_a_second_request_is_told_that_the_server_is_busy(text_server: Server) -> None:
+    long = document("clip_request.text") | {"frames": 49, "steps": 200}
+    clips: list[bytes] = []
+    rendering = threading.Thread(target=lambda: clips.append(text_server.clip(long)))
+    rendering.start()
+    try:
+        busy = text_server.until("busy")
+        assert (busy.status_code, busy.json()) == (200, document("ping.busy"))
+        refused = text_server.invoke(document("clip_request.text"))
+        assert (refused.status_code, refused.json()) == (503, document("error.busy"))
+    finally:
+        rendering.join()
+    assert probe(clips[0]).frames == 49
+    assert text_server.ping().json() == document("ping.ready")
+
+
+@pytest.mark.parametrize(
+    ("kind", "request_", "param"),
+    [
+        pytest.param(kind, request, param, id=why)
+        for kind in ("text", "image")
+        for why, request, param in bad_requests(kind)
+    ],
+)
+def test_bad_requests_are_refused(
+    text_server: Server, image_server: Server, kind: str, request_: Document, param: str
+) -> None:
+    answer = (text_server if kind == "text" else image_server).invoke(request_)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["code"], error["param"]) == ("invalid_request", param)
+
+
+def test_a_prompt_over_budget_is_refused_with_both_numbers(text_server: Server, text_model: Path) -> None:
+    from transformers import T5Tokenizer
+
+    prompt = "a bee " * 150
+    tokens = len(T5Tokenizer.from_pretrained(text_model / "tokenizer")(prompt, verbose=False).input_ids)
+    answer = text_server.invoke(document("clip_request.text") | {"prompt": prompt})
+    message = answer.json()["error"]["message"]
+    assert f"at most {MAX_TEXT_TOKENS} tokens; it has {tokens}" in message
+
+
+@pytest.mark.parametrize("side", [10_000, 30_000])
+def test_an_image_bomb_is_refused(image_server: Server, side: int) -> None:
+    image = base64.b64encode(bomb(side, side)).decode()
+    answer = image_server.invoke(document("clip_request.image") | {"image": image})
+    assert answer.status_code == 400
+    assert "at most 50,000,000 pixels" in answer.json()["error"]["message"]
+
+
+def test_a_missing_model_folder_is_told_by_ping(tmp_path: Path) -> None:
+    with running(tmp_path / "nothing", tmp_path / "log") as server:
+        failed = server.until("failed", "ready")
+        assert failed.status_code == 503
+        assert "model_index.json cannot be read: No such file or directory" in failed.json()["reason"]
+        refused = server.invoke(document("clip_request.text"))
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_ready")
+
+
+def test_broken_weights_are_told_by_ping(tmp_path: Path) -> None:
+    model = make_tiny_checkpoint(tmp_path / "model")
+    weights = model / "transformer" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with running(model, tmp_path / "log") as server:
+        starting = server.ping()
+        assert (starting.status_code, starting.json()["status"]) == (503, "starting")
+        reason = server.until("failed", "ready").json()["reason"]
+        assert reason.startswith(f"BadCheckpoint: the checkpoint in {model} cannot be loaded")
+
+
+def test_the_server_can_be_stopped_while_it_renders(text_model: Path, tmp_path: Path) -> None:
+    with running(text_model, tmp_path / "log") as server:
+        server.until("ready", "failed")
+        long = document("clip_request.text") | {"frames": 49, "steps": 200}
+        broken_off: list[httpx.Response | httpx.TransportError] = []
+
+        def render() -> None:
+            try:
+                broken_off.append(server.invoke(long))
+            except httpx.TransportError as error:
+                broken_off.append(error)
+
+        rendering = threading.Thread(target=render)
+        rendering.start()
+        server.until("busy")
+        server.process.send_signal(signal.SIGTERM)
+        # By the signal, not by a crash of the thread that renders.
+        assert server.process.wait(60) == -signal.SIGTERM
+        rendering.join()
+        assert len(broken_off) == 1

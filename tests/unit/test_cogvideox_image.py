@@ -1,0 +1,142 @@
+import base64
+import contextlib
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from containers.cogvideox.errors import InvalidRequest
+from containers.cogvideox.image import first_frame
+
+SIZE = (96, 64)
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def frame_of(data: bytes) -> Image.Image:
+    return first_frame(base64.b64encode(data).decode(), SIZE)
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A valid black PNG of one bit a pixel: a few kilobytes, however many pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(1 + (width + 7) // 8) * height, 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def stripes(width: int, height: int, *colours: tuple[int, int, int]) -> Image.Image:
+    """Vertical stripes of equal width."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    for number, part in enumerate(np.array_split(np.arange(width), len(colours))):
+        pixels[:, part] = colours[number]
+    return Image.fromarray(pixels)
+
+
+def near(image: Image.Image, x: int, y: int, colour: tuple[int, int, int]) -> bool:
+    return bool(np.abs(np.subtract(image.getpixel((x, y)), colour)).max() <= 8)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_each_format_becomes_rgb_of_the_size(kind: str) -> None:
+    frame = frame_of(encoded(Image.new("RGB", (300, 200), (10, 120, 230)), kind))
+    assert (frame.mode, frame.size) == ("RGB", SIZE)
+    assert near(frame, 48, 32, (10, 120, 230))
+
+
+def test_an_image_of_the_size_is_kept_bit_by_bit() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    assert np.array_equal(np.asarray(frame_of(encoded(Image.fromarray(pixels)))), pixels)
+
+
+def test_what_does_not_fit_is_cropped_around_the_middle_and_not_squeezed() -> None:
+    frame = frame_of(encoded(stripes(288, 64, RED, GREEN, BLUE)))
+    assert near(frame, 2, 32, GREEN)
+    assert near(frame, 93, 32, GREEN)
+
+
+def test_exif_orientation_is_applied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3  # rotated by half a turn
+    frame = frame_of(encoded(stripes(96, 64, RED, BLUE), "JPEG", exif=exif, quality=95))
+    assert near(frame, 10, 32, BLUE)
+    assert near(frame, 85, 32, RED)
+
+
+def test_transparent_parts_become_white() -> None:
+    assert near(frame_of(encoded(Image.new("RGBA", SIZE, (255, 0, 0, 0)))), 48, 32, (255, 255, 255))
+
+
+def test_sixteen_bits_are_scaled_to_eight() -> None:
+    grey = Image.fromarray(np.full((64, 96), 128 * 257, np.uint16))
+    assert near(frame_of(encoded(grey)), 48, 32, (128, 128, 128))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK"])
+def test_other_colour_modes_are_taken(mode: str) -> None:
+    kind = "JPEG" if mode == "CMYK" else "PNG"
+    assert frame_of(encoded(Image.new("RGB", SIZE, "white").convert(mode), kind)).mode == "RGB"
+
+
+def test_a_thin_strip_is_not_blown_up() -> None:
+    assert frame_of(bomb(1, 1_000_000)).size == SIZE
+
+
+@pytest.mark.parametrize("side", [7_100, 10_000, 30_000])
+def test_a_bomb_is_refused_before_it_is_decoded(side: int) -> None:
+    with pytest.raises(InvalidRequest, match="image must have at most 50,000,000 pixels"):
+        frame_of(bomb(side, side))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"This is a text file.",
+        encoded(Image.new("RGB", SIZE), "GIF"),
+        encoded(Image.new("RGB", SIZE), "TIFF"),
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"\x89PNG\r\n\x1a\n",
+    ],
+)
+def test_what_is_not_png_jpeg_or_webp_is_refused(data: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="image must be a PNG, JPEG or WebP") as refusal:
+        frame_of(data)
+    assert refusal.value.param == "image"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("part", [0.5, 0.9])
+def test_a_truncated_image_is_refused(kind: str, part: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    data = encoded(Image.fromarray(noise), kind)
+    with pytest.raises(InvalidRequest, match=r"image (is broken|must be a PNG)"):
+        frame_of(data[: int(len(data) * part)])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_bytes_are_refused_or_decoded_but_never_crash(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    kind = ("PNG", "JPEG", "WEBP")[seed % 3]
+    data = bytearray(encoded(stripes(96, 64, RED, GREEN, BLUE), kind))
+    for position in rng.integers(0, len(data), 8):
+        data[position] = rng.integers(0, 256)
+    with contextlib.suppress(InvalidRequest):
+        assert frame_of(bytes(data)).size == SIZE
+
+
+@pytest.mark.parametrize("data", ["not base64!", "data:image/png;base64,iVBORw0KGgo=", "abc", "é"])
+def test_what_is_not_base64_is_refused(data: str) -> None:
+    with pytest.raises(InvalidRequest, match="image must be base64"):
+        first_frame(data, SIZE)
