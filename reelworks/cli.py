@@ -51,10 +51,10 @@ def _address() -> Address:
         return Address(base_url, api_key)
     from reelworks.cloud import daemon, home
 
-    status = daemon.status(home.Home.locate())
-    if status.state != "up":
+    found = daemon.status(home.Home.locate())
+    if found.base_url is None or found.api_key is None:
         _fail("the PC's cloud is down: start it with `reel up`")
-    return Address(status.base_url, status.api_key)
+    return Address(found.base_url, found.api_key)
 
 
 class _Session:
@@ -132,13 +132,11 @@ def doctor(as_json: Json = False) -> None:
     if as_json:
         _print_json([finding.document() for finding in findings])
     else:
-        table = Table("what", "state", "found", "to do")
         for finding in findings:
-            state = (
-                "[green]ok[/green]" if finding.ok else "[red]missing[/red]" if finding.needed else "optional"
-            )
-            table.add_row(finding.what, state, escape(finding.found), escape(finding.todo))
-        _out.print(table)
+            mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]" if finding.needed else "[dim]-[/dim]"
+            _out.print(f"{mark} {finding.what}: {escape(finding.found)}", soft_wrap=True)
+            if not finding.ok and finding.todo:
+                _out.print(f"    to get it: {escape(finding.todo)}", soft_wrap=True)
     if any(finding.needed and not finding.ok for finding in findings):
         raise typer.Exit(1)
 
@@ -206,8 +204,7 @@ def _finish(client: Client, video_id: str, output: Path | None, *, as_json: bool
     if as_json:
         _print_json({**video, "path": str(path.resolve()), "bytes": size})
         return
-    note = (video.get("enhancement") or {}).get("note")
-    by = (video.get("enhancement") or {}).get("by")
+    by, note = video["enhance"]["by"], video["enhance"]["note"]
     _out.print(progress.stages_table(video))
     if by:
         _out.print(f"prompt enhanced by: {escape(by)}")
@@ -255,12 +252,11 @@ def show(video_id: str, as_json: Json = False) -> None:
     for name in ("id", "stage", "progress", "model", "size", "fps", "seconds", "seed", "draft", "prompt"):
         if video.get(name) is not None:
             table.add_row(name, escape(str(video[name])))
-    enhancement = video.get("enhancement") or {}
     for name in ("prompt", "by", "note"):
-        if enhancement.get(name):
-            table.add_row(f"enhanced {name}", escape(enhancement[name]))
-    for number, clip in enumerate(video.get("clips") or [], 1):
-        state = clip["state"] + (", reused" if clip.get("reused") else "")
+        if video["enhance"][name]:
+            table.add_row(f"enhanced {name}", escape(video["enhance"][name]))
+    for number, clip in enumerate(video["clips"], 1):
+        state = clip["state"] + (", reused" if clip["reused"] else "")
         table.add_row(f"clip {number}", f"{state}, {clip['seconds']} s")
     for stage, seconds in progress.stage_seconds(video).items():
         table.add_row(f"time {stage}", f"{seconds} s")

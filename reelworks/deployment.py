@@ -38,7 +38,7 @@ class Deployment:
 
         if "AWS_PROFILE" not in os.environ:
             status = daemon.status(home.Home.locate())
-            if status.state == "up":
+            if status.aws_endpoint_url is not None:
                 return cls(partial(aws.client, base_url=status.aws_endpoint_url), status.outputs)
         try:
             session = boto3.Session()

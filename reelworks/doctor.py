@@ -1,5 +1,6 @@
 """What a PC needs to run Reelworks: what is there, what is missing, and the command that gets it."""
 
+import asyncio
 import importlib.util
 import shutil
 import sys
@@ -7,11 +8,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import httpx
+
 from lambdas.domain.engines import CATALOGUE, Renderer
 from reelworks.cloud import daemon
 from reelworks.cloud.assembly import node_folder
+from reelworks.cloud.bedrock import OLLAMA_URL
 from reelworks.cloud.home import Home
-from reelworks.cloud.text_backends import find_backend
+from reelworks.cloud.text_backends import TextBackend, find_ollama
 
 _DISK_NEEDED = 2_000_000_000  # bytes: the environment, the template and a few films
 # Where the weights of an engine come from (model cards).
@@ -75,8 +79,7 @@ def _disk(home: Home) -> Finding:
 
 def _cloud(home: Home) -> Finding:
     status = daemon.status(home)
-    up = status.state == "up"
-    return Finding("The PC's cloud", up, False, status.base_url if up else "down", "" if up else "reel up")
+    return Finding("The PC's cloud", status.state == "up", False, status.base_url or "down", "reel up")
 
 
 def _torch() -> Finding:
@@ -93,14 +96,41 @@ def _torch() -> Finding:
 
 
 def _text_model() -> Finding:
-    backend = find_backend()
+    try:
+        configured = TextBackend.from_environment()
+    except ValueError as error:
+        return Finding("Text model", False, True, str(error), "mend or unset the REELWORKS_TEXT_ variables")
+    if configured:
+        name = f"{configured.kind} {configured.model} at {configured.url}"
+        if _answers(configured.url):
+            return Finding("Text model", True, True, name)
+        return Finding(
+            "Text model", False, True, f"{name} does not answer", "start it, or unset REELWORKS_TEXT_URL"
+        )
+    ollama = asyncio.run(_ollama())
+    if ollama:
+        return Finding("Text model", True, False, ollama)
     return Finding(
         "Text model",
-        backend is not None,
         False,
-        f"{backend.kind} {backend.model} at {backend.url}" if backend else "the rule-based director",
-        "" if backend else "ollama pull llama3.2, or set REELWORKS_TEXT_URL and REELWORKS_TEXT_MODEL",
+        False,
+        "none: the rule-based director writes the prompts",
+        "ollama pull llama3.2, or set REELWORKS_TEXT_URL and REELWORKS_TEXT_MODEL",
     )
+
+
+def _answers(url: str) -> bool:
+    try:
+        httpx.get(url, timeout=3, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+async def _ollama() -> str | None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        found = await find_ollama(http, OLLAMA_URL)
+    return str(found.name) if found else None
 
 
 def _gpu() -> Finding:

@@ -31,7 +31,7 @@ def describe(video: dict[str, Any]) -> str:
     """The stage in words, with the clips under way: "rendering clips 1, 2 of 3"."""
     stage: str = video["stage"]
     words = _WORDS.get(stage, stage)
-    clips = video.get("clips") or []
+    clips = video["clips"]
     if stage == "rendering" and clips:
         active = [str(number) for number, clip in enumerate(clips, 1) if clip["state"] == "rendering"]
         if active:
@@ -42,8 +42,16 @@ def describe(video: dict[str, Any]) -> str:
 
 
 def watch(console: Console, updates: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Shows a progress bar until the video has ended; returns its last state."""
+    """Shows a progress bar until the video has ended, or a line for each step where no terminal is
+    there to show it; returns the video's last state."""
     video: dict[str, Any] = {}
+    if not console.is_terminal:
+        said = ""
+        for video in updates:
+            if (now := describe(video)) != said:
+                console.print(f"{video['progress']:3d} % {now}")
+                said = now
+        return video
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -77,6 +85,8 @@ def stages_table(video: dict[str, Any]) -> Table:
 
 def videos_table(videos: list[dict[str, Any]]) -> Table:
     table = Table("video", "stage", "%", "s", "size", "engine", "prompt")
+    table.columns[0].no_wrap = True
+    table.columns[0].min_width = len("video_") + 32
     for video in videos:
         table.add_row(
             video["id"],

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from looking import look_at
 from PIL import Image
 
 from tests.films.conftest import Cloud
+from tests.films.looking import look_at
 
 
 def make(cloud: Cloud, *arguments: str) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def test_a_draft_of_three_clips_is_exact_and_moves(cloud: Cloud) -> None:
     assert video["model"] == "animatic"
     assert video["draft"] is True
     assert [clip["state"] for clip in video["clips"]] == ["done"] * 3
-    assert video["enhancement"]["by"] == "rule-based director"
+    assert video["enhance"]["by"] == "rule-based director"
     film = look_at(Path(video["path"]))
     assert (film.width, film.height) == (1280, 720)
     assert (film.codec, film.pixel_format, film.rate) == ("h264", "yuv420p", 24)

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from looking import look_at
 
 from tests.films.conftest import REPOSITORY, Cloud
+from tests.films.looking import look_at
 
 OLD_OPENAI = REPOSITORY / ".venv" / "openai-2.2.0"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from looking import look_at
 
 from reelworks.client import ApiError, Client
 from tests.films.conftest import Cloud
+from tests.films.looking import look_at
 
 
 def wait_for(client: Client, video_id: str, reached: Any, seconds: float = 90) -> dict[str, Any]:
