@@ -11,18 +11,21 @@ from lambdas.domain import keys
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Key prefixes, each as `bucket/prefix`. Every function but the authorizer reads and writes items."""
+    """Key prefixes, each as `bucket/prefix`."""
 
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
+    journal: bool = False  # changes videos, which the journal in S3 follows
     indexes: bool = False  # lists videos
 
     def of(self, bucket: str) -> dict[str, list[str]]:
         """The prefixes in one bucket, as grant_objects takes them."""
+        journal = (_JOURNAL,) if self.journal else ()
+        every = {"read": self.read, "write": self.write + journal, "delete": self.delete + journal}
         return {
             action: [prefix.removeprefix(f"{bucket}/") for prefix in prefixes if prefix.startswith(bucket)]
-            for action, prefixes in (("read", self.read), ("write", self.write), ("delete", self.delete))
+            for action, prefixes in every.items()
         }
 
 
@@ -31,36 +34,41 @@ _DROP_RESULTS = f"output/{keys.DROP_PREFIX}"
 _UPLOADS = f"input/{UPLOADS}"
 _REQUESTS = f"input/{REQUESTS}"
 _ARTIFACTS = f"output/{ARTIFACTS}"
-_VIDEOS = f"output/{VIDEOS}"
+_VIDEOS = f"output/{VIDEOS}"  # storyboards and what is delivered
 _ENGINE = f"output/{ENGINE}"
-_RECORDS = f"output/{keys.VIDEO_RECORDS_PREFIX}"  # the journal: written with each change of a video
+_RECORDS = f"output/{keys.RECORDS_PREFIX}"
+_JOURNAL = f"output/{keys.VIDEO_RECORDS_PREFIX}"
 
+# All of them read and write items of the table.
 ACCESS: Mapping[str, Access] = {
     "Api": Access(
-        read=(_UPLOADS, _VIDEOS), write=(_UPLOADS, _RECORDS), delete=(_VIDEOS, _RECORDS), indexes=True
+        read=(_VIDEOS,),
+        write=(_UPLOADS, _DROP_RESULTS),
+        delete=(_VIDEOS, _DROP_RESULTS, _REQUESTS),
+        journal=True,
+        indexes=True,
     ),
     "Intake": Access(
-        read=(_DROPPED, _UPLOADS), write=(_UPLOADS, _DROP_RESULTS, _RECORDS), delete=(_RECORDS,)
+        read=(_DROPPED,), write=(_UPLOADS, _DROP_RESULTS), delete=(_DROP_RESULTS,), journal=True
     ),
-    "Dispatch": Access(write=(_RECORDS,), delete=(_RECORDS,)),
-    "Plan": Access(write=(_RECORDS, _VIDEOS), delete=(_RECORDS,)),
-    "DrawClip": Access(read=(_UPLOADS, _ARTIFACTS), write=(_ARTIFACTS, _RECORDS), delete=(_RECORDS,)),
-    "RenderClip": Access(read=(_UPLOADS, _ARTIFACTS), write=(_REQUESTS, _RECORDS), delete=(_RECORDS,)),
-    "SettleClip": Access(
-        read=(_ENGINE, _REQUESTS),
-        write=(_ARTIFACTS, _RECORDS),
-        delete=(_ENGINE, _REQUESTS, _RECORDS),
-    ),
-    "Assemble": Access(read=(_ARTIFACTS, _UPLOADS), write=(_ARTIFACTS, _RECORDS), delete=(_RECORDS,)),
-    "Publish": Access(read=(_ARTIFACTS,), write=(_VIDEOS, _DROP_RESULTS, _RECORDS), delete=(_RECORDS,)),
-    "RecordFailure": Access(write=(_DROP_RESULTS, _RECORDS), delete=(_RECORDS,)),
+    "Plan": Access(read=(_VIDEOS,), write=(_VIDEOS,), journal=True),
+    "DrawClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_ARTIFACTS,)),
+    "RenderClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_REQUESTS,)),
+    "SettleClip": Access(read=(_VIDEOS, _ENGINE, _ARTIFACTS), write=(_ARTIFACTS,), delete=(_ENGINE,)),
+    "Assemble": Access(read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,), delete=(_ARTIFACTS,), journal=True),
+    "Publish": Access(read=(_VIDEOS, _ARTIFACTS), write=(_VIDEOS, _DROP_RESULTS), journal=True),
+    "RecordFailure": Access(write=(_DROP_RESULTS,), delete=(_REQUESTS,), journal=True),
     "Upkeep": Access(
-        read=(_DROPPED, _DROP_RESULTS, _ENGINE, _REQUESTS, _ARTIFACTS),
-        write=(_ARTIFACTS, _DROP_RESULTS, _RECORDS),
-        delete=(_ENGINE, _REQUESTS, _RECORDS),
+        read=(_DROPPED, _DROP_RESULTS, _VIDEOS, _ENGINE, _ARTIFACTS, _RECORDS),
+        write=(_ARTIFACTS, _DROP_RESULTS),
+        delete=(_ENGINE, _REQUESTS),
+        journal=True,
         indexes=True,
     ),
 }
+
+# These look one item up: an API key, a video.
+LOOK_UP = ("Authorizer", "Dispatch")
 
 
 def grant_access(functions: Functions, *, buckets: Buckets, table: VideosTable) -> None:
@@ -71,4 +79,5 @@ def grant_access(functions: Functions, *, buckets: Buckets, table: VideosTable) 
         table.grant_items(role)
         if access.indexes:
             table.grant_indexes(role)
-    table.grant_get(functions.role("Authorizer"))
+    for name in LOOK_UP:
+        table.grant_get(functions.role(name))

@@ -30,7 +30,7 @@ def reelworks(*, outdir: str | None = None, context: Mapping[str, Any] | None = 
         ),
     }
     pipeline = PipelineStack(app, "Reelworks-Pipeline", synthesizer=_synthesizer(), **common)
-    if settings.endpoint_engines and (ROOT / "containers/cogvideox/Dockerfile").exists():  # TODO
+    if settings.endpoint_engines:
         EnginesStack(app, "Reelworks-Engines", notices=pipeline.notices, synthesizer=_synthesizer(), **common)
     OperationsStack(app, "Reelworks-Operations", pipeline=pipeline, synthesizer=_synthesizer(), **common)
     return app

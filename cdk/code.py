@@ -8,7 +8,7 @@ interpreter that has the requirements already.
 import subprocess
 import sys
 from pathlib import Path
-from shutil import copytree, ignore_patterns, which
+from shutil import copytree, ignore_patterns, rmtree, which
 
 import jsii
 from aws_cdk import Annotations, BundlingOptions, DockerImage, IgnoreMode, ILocalBundling, Stack
@@ -96,6 +96,8 @@ def bundle(target: Path, requirements: list[Path], compiler: str | None) -> None
     install += [f"--platform={platform}" for platform in _PLATFORMS]
     install += [f"--requirement={path}" for path in requirements]
     _run([*install, "--no-compile", f"--target={target}"])
+    for tests in sorted(target.rglob("tests/")):
+        rmtree(tests, ignore_errors=True)  # the packages' own: 14 MB of what Lambda allows
     copytree(ROOT / "lambdas", target / "lambdas", ignore=ignore_patterns("__pycache__"))
     if compiler is not None:
         # unchecked-hash: the time stamps that bytecode is otherwise checked against don't survive the

@@ -13,6 +13,9 @@ from lambdas.domain.names import endpoint_name
 
 VARIANT = "AllTraffic"
 
+# The host whose GPU driver is new enough for the container (containers/cogvideox/Dockerfile).
+_HOST = "al2023-ami-sagemaker-inference-gpu-4-1"
+
 # SageMaker's longest: tens of gigabytes of weights are fetched, then loaded.
 _DOWNLOAD_SECONDS = 3600
 _STARTUP_SECONDS = 3600
@@ -60,6 +63,7 @@ class EngineEndpoint(Construct):
                     instance_type=settings.endpoints[id].instance_type,
                     initial_instance_count=1,  # an endpoint can't be made with none; scaling takes it to 0
                     initial_variant_weight=1,
+                    inference_ami_version=_HOST,
                     model_data_download_timeout_in_seconds=_DOWNLOAD_SECONDS,
                     container_startup_health_check_timeout_in_seconds=_STARTUP_SECONDS,
                 )

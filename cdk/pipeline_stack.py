@@ -165,7 +165,7 @@ class PipelineStack(Stack):
         self.produce_video.grant_start(role("Dispatch"))
         self.produce_video.grant_oversee(role("Api"))
         self.produce_video.grant_oversee(role("Upkeep"))
-        self.produce_video.grant_answer(role("RenderClip"), role("SettleClip"), role("Upkeep"))
+        self.produce_video.grant_answer(*map(role, (*self.produce_video.tasks, "SettleClip", "Upkeep")))
         allow(role("Upkeep"), "lambda:InvokeFunction", on=[self.functions["Intake"].function_arn])
         grant_ask(role("Plan"), settings.text_model)
         allow(

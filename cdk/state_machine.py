@@ -30,7 +30,8 @@ class ProduceVideo(Construct):
         definition = DEFINITION.read_text()
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         substitutions = {"RenderClipTimeoutSeconds": str(render_timeout_seconds)}
-        for name in sorted(set(_TASK.findall(definition))):
+        self.tasks = sorted(set(_TASK.findall(definition)))  # the functions that are its tasks
+        for name in self.tasks:
             arn = functions[name].function_arn
             substitutions[f"{name}FunctionArn"] = arn
             allow(role, "lambda:InvokeFunction", on=[arn])
