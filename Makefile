@@ -8,7 +8,7 @@ PROMPT ?= A bee on a flower
 SECONDS_ ?= 18
 ENGINE ?=
 IMAGE ?=
-# The oldest client that is promised to work; its package alone, beside the environment.
+# The oldest client that is promised to work, with what it needs, beside the environment.
 OLD_OPENAI := $(VENV)/openai-2.2.0
 AWS_CDK := npx --yes aws-cdk@2.1148.1
 
@@ -27,7 +27,7 @@ $(VENV)/.run: pyproject.toml
 $(VENV)/.dev: $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(OLD_OPENAI) openai==2.2.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(OLD_OPENAI) openai==2.2.0
 	touch $@
 
 .PHONY: install
