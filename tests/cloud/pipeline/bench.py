@@ -1,0 +1,286 @@
+"""What the functions between the requests queue and the film find deployed, and what they left behind: real
+S3, DynamoDB, SQS, EventBridge and Step Functions. The services that a local AWS lacks, and Lambda, are
+answered by a server that keeps what it was asked."""
+
+import json
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.domain import keys
+from lambdas.domain import storyboard as storyboards
+from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.video import (
+    ClipProgress,
+    Image,
+    Source,
+    Stage,
+    Video,
+    VideoRequest,
+    execution_name,
+)
+from lambdas.intake.drop_folder import DropFolder
+from lambdas.settings import UpkeepSettings
+from tests.cloud.deployment import Deployment
+from tests.cloud.servers import wait_until
+from tests.unit.clips import clip as real_clip
+
+TENANT = "acme"
+_ROLE = "arn:aws:iam::000000000000:role/any"
+
+# An execution that hands its task token to a queue and then waits for the answer.
+_WAITER = {
+    "QueryLanguage": "JSONata",
+    "StartAt": "Wait",
+    "States": {
+        "Wait": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Arguments": {"QueueUrl": "QUEUE", "MessageBody": "{% $states.context.Task.Token %}"},
+            "End": True,
+        }
+    },
+}
+
+
+class Answers:
+    """Answers SageMaker's runtime, Bedrock and Lambda, and keeps what they were asked."""
+
+    def __init__(self) -> None:
+        self.forget()
+        self.app = Starlette(
+            routes=[
+                Route("/endpoints/{name}/async-invocations", self._invoke_endpoint, methods=["POST"]),
+                Route("/model/{model}/converse", self._converse, methods=["POST"]),
+                Route("/2015-03-31/functions/{name}/invocations", self._invoke, methods=["POST"]),
+            ]
+        )
+
+    def forget(self) -> None:
+        self.invocations: list[dict[str, str]] = []  # headers of InvokeEndpointAsync
+        self.questions: list[dict[str, Any]] = []  # bodies of Converse
+        self.events: list[dict[str, Any]] = []  # payloads of asynchronous Invoke
+        self.converse: tuple[int, dict[str, Any]] = (200, converse_answer(""))
+        self.endpoints_exist = True
+
+    async def _invoke_endpoint(self, request: Request) -> Response:
+        if not self.endpoints_exist:
+            message = f"Endpoint {request.path_params['name']} of account 000000000000 not found."
+            return JSONResponse({"message": message}, 400, headers={"x-amzn-errortype": "ValidationError"})
+        self.invocations.append({**request.headers, "endpoint": request.path_params["name"]})
+        return JSONResponse({"InferenceId": request.headers["x-amzn-sagemaker-inference-id"]}, 202)
+
+    async def _converse(self, request: Request) -> Response:
+        self.questions.append(await request.json())
+        status, body = self.converse
+        headers = {} if status == 200 else {"x-amzn-errortype": body["code"]}
+        return JSONResponse(body, status, headers=headers)
+
+    async def _invoke(self, request: Request) -> Response:
+        assert request.headers["x-amz-invocation-type"] == "Event"
+        self.events.append({"function": request.path_params["name"], **await request.json()})
+        return Response(status_code=202)
+
+
+def converse_answer(text: str, stop_reason: str = "end_turn", by: str = "director") -> dict[str, Any]:
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
+        "stopReason": stop_reason,
+        "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+        "metrics": {"latencyMs": 1},
+        "additionalModelResponseFields": {"answered_by": by},
+    }
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task token that an execution waits on."""
+
+    token: str
+    execution: str
+
+    def answer(self) -> Any:
+        """What the token was answered: the output, or (error, cause)."""
+        states = client("stepfunctions")
+
+        def ended() -> bool:
+            return bool(states.describe_execution(executionArn=self.execution)["status"] != "RUNNING")
+
+        wait_until(ended)
+        found = states.describe_execution(executionArn=self.execution)
+        if found["status"] == "SUCCEEDED":
+            return json.loads(found["output"])
+        return found["error"], json.loads(found["cause"])
+
+    @property
+    def waits(self) -> bool:
+        found = client("stepfunctions").describe_execution(executionArn=self.execution)
+        return bool(found["status"] == "RUNNING")
+
+
+class Bench:
+    """The stores, and what is needed to see what a function did. Its environment is set, too."""
+
+    def __init__(self, deployment: Deployment, answers: Answers) -> None:
+        self.deployment = deployment
+        self.answers = answers
+        self.settings = UpkeepSettings(
+            **deployment.settings.model_dump(include=set(UpkeepSettings.model_fields)),
+            event_bus="videos",
+            intake_function="intake",
+        )
+        self.videos = stores.videos(self.settings)
+        self.inputs = stores.inputs(self.settings)
+        self.outputs = stores.outputs(self.settings)
+        self.inferences = stores.inferences(self.settings)
+        self.api_keys = stores.api_keys(self.settings)
+        self._tokens, _ = _queue("tokens")
+        self._heard, heard_arn = _queue("heard")
+        waiter = json.loads(json.dumps(_WAITER).replace("QUEUE", self._tokens))
+        self._waiter = self.machine("waiter", waiter)
+        client("events").create_event_bus(Name=self.settings.event_bus)
+        rule = {"Name": "all", "EventBusName": self.settings.event_bus}
+        client("events").put_rule(**rule, EventPattern=json.dumps({"source": ["reelworks"]}))
+        client("events").put_targets(
+            Rule="all", EventBusName=self.settings.event_bus, Targets=[{"Id": "heard", "Arn": heard_arn}]
+        )
+
+    def machine(self, name: str, definition: dict[str, Any]) -> str:
+        """The ARN of a state machine made for a test."""
+        made = client("stepfunctions").create_state_machine(
+            name=name, definition=json.dumps(definition), roleArn=_ROLE
+        )
+        return str(made["stateMachineArn"])
+
+    # --- videos
+
+    def video(self, engine: str = "cogvideox-nano", stage: Stage = Stage.QUEUED, **changes: Any) -> Video:
+        """A recorded video, of 12 s in two clips unless `request` says otherwise, brought to a stage."""
+        request = {
+            "prompt": "A bee on a flower",
+            "enhance": False,
+            "seconds": 12,
+            **changes.pop("request", {}),
+        }
+        catalogued = CATALOGUE[engine]
+        width, height = catalogued.sizes.default
+        defaults = {"engine": engine, "width": width, "height": height, "fps": catalogued.fps[0]}
+        now = time.time_ns() // 1_000_000
+        video, _ = self.videos.create(
+            Video(
+                id=f"video_{uuid.uuid4().hex}",
+                tenant=TENANT,
+                request=VideoRequest.model_validate({**defaults, **request}),
+                created_ms=now,
+                updated_ms=changes.pop("updated_ms", now),
+                expires_ms=now + 86_400_000,
+                **changes,
+            )
+        )
+        order = (Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING)
+        if stage in order:
+            storyboard = self.plan(video)
+            waiting = [ClipProgress(seconds=clip.film_frames / storyboard.fps) for clip in storyboard.clips]
+            for step in order[: order.index(stage) + 1]:
+                video = self.videos.advance(TENANT, video.id, step, clips=waiting)
+        elif stage is not Stage.QUEUED:
+            video = self.videos.advance(TENANT, video.id, stage)
+        return video
+
+    def take_drop(self, key: str, etag: str) -> None:
+        """What Intake does with a dropped prompt."""
+        DropFolder(self.deployment.settings, pair_seconds=0).take(key, etag)
+
+    def plan(self, video: Video) -> Storyboard:
+        """Stores the storyboard."""
+        engine = CATALOGUE[video.request.engine]
+        count = storyboards.clip_count(video.request.seconds, engine)
+        prompts = [f"{video.id} {index}" for index in range(count)]  # artifacts of its own
+        storyboard = storyboards.plan(video, engine, prompts)
+        key = keys.storyboard(TENANT, video.id)
+        self.outputs.put(key, storyboard.model_dump_json().encode(), "application/json")
+        return storyboard
+
+    def storyboard(self, video: Video) -> Storyboard:
+        return Storyboard.model_validate_json(self.outputs.get(keys.storyboard(TENANT, video.id)))
+
+    def put_clip(self, storyboard: Storyboard, index: int, content: bytes | None = None) -> str:
+        """Stores a clip's artifact; a real one of the right length unless `content` is given."""
+        _, clip = storyboard.clip(index)
+        key = keys.clip(TENANT, clip.key_hash)
+        self.outputs.put(key, content or film_clip(storyboard, index), "video/mp4")
+        return key
+
+    def now(self, video: Video) -> Video:
+        return self.videos.get(TENANT, video.id)
+
+    # --- tokens
+
+    def task(self) -> Task:
+        started = client("stepfunctions").start_execution(stateMachineArn=self._waiter, input="{}")
+        [message] = client("sqs").receive_message(QueueUrl=self._tokens, WaitTimeSeconds=10)["Messages"]
+        client("sqs").delete_message(QueueUrl=self._tokens, ReceiptHandle=message["ReceiptHandle"])
+        return Task(message["Body"], started["executionArn"])
+
+    # --- what others hear
+
+    def events(self, video: Video) -> list[str]:
+        """The events that were emitted for a video."""
+        found = []
+        while (
+            batch := client("sqs")
+            .receive_message(QueueUrl=self._heard, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            .get("Messages")
+        ):
+            for message in batch:
+                client("sqs").delete_message(QueueUrl=self._heard, ReceiptHandle=message["ReceiptHandle"])
+                heard = json.loads(message["Body"])
+                assert heard["source"] == "reelworks"
+                if heard["detail"]["id"] == video.id:
+                    found.append(heard["detail-type"])
+        return found
+
+    def requests(self, video: Video) -> int:
+        """How many messages name the video in the requests queue; takes them all."""
+        return sum(message["video_id"] == video.id for message in self.deployment.messages())
+
+    def executions(self, video: Video) -> list[str]:
+        listed = client("stepfunctions").list_executions(stateMachineArn=self.settings.state_machine_arn)
+        names = [execution_name(video.id, attempt) for attempt in range(1, 9)]
+        return sorted(found["name"] for found in listed["executions"] if found["name"] in names)
+
+
+def _queue(name: str) -> tuple[str, str]:
+    """URL and ARN."""
+    url = client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    answer = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return url, answer["Attributes"]["QueueArn"]
+
+
+def film_clip(storyboard: Storyboard, index: int, **changes: int) -> bytes:
+    """A clip as the engine should give it, but for the changes."""
+    _, clip = storyboard.clip(index)
+    asked = {
+        "count": clip.film_frames,
+        "width": storyboard.width,
+        "height": storyboard.height,
+        "fps": storyboard.fps,
+    }
+    return real_clip(**{**asked, **changes}, seed=index)
+
+
+def image_of(key: str) -> Image:
+    return Image(key=key, sha256="0" * 64, width=320, height=180)
+
+
+def source_of(key: str) -> Source:
+    return Source(bucket="input", key=key, etag="etag")

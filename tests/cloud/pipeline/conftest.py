@@ -1,0 +1,36 @@
+"""The functions' tests share one local AWS; each test has its own videos."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lambdas.settings import PlanSettings, RenderClipSettings, env_of
+from tests.cloud.deployment import deployed
+from tests.cloud.pipeline.bench import Answers, Bench
+from tests.cloud.servers import serving
+
+
+@pytest.fixture(scope="package")
+def deployed_bench() -> Iterator[Bench]:
+    answers = Answers()
+    with deployed() as deployment, serving(answers.app) as url, pytest.MonkeyPatch.context() as environment:
+        for service in ("SAGEMAKER_RUNTIME", "BEDROCK_RUNTIME", "LAMBDA"):
+            environment.setenv(f"AWS_ENDPOINT_URL_{service}", url)
+        bench = Bench(deployment, answers)
+        stores = bench.settings.model_dump(include={"videos_table", "input_bucket", "output_bucket"})
+        for settings in (
+            bench.settings,
+            PlanSettings(**stores, text_model="amazon.nova-lite-v1:0"),
+            RenderClipSettings(
+                **stores, endpoint_prefix="reelworks", invocation_seconds=900, request_ttl_seconds=3600
+            ),
+        ):
+            for name, value in env_of(settings).items():
+                environment.setenv(name, value)
+        yield bench
+
+
+@pytest.fixture
+def bench(deployed_bench: Bench) -> Bench:
+    deployed_bench.answers.forget()
+    return deployed_bench

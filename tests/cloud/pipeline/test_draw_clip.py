@@ -1,0 +1,73 @@
+from typing import Any
+
+import pytest
+
+from lambdas.domain import keys
+from lambdas.domain.video import ClipState, Stage, Video
+from lambdas.media.probe import probe
+from lambdas.tasks import draw_clip
+from tests.cloud.deployment import Context, png
+from tests.cloud.pipeline.bench import TENANT, Bench
+
+SMALL = {"width": 96, "height": 64, "fps": 8, "seconds": 7}  # cut into two clips
+
+
+def run(bench: Bench, video: Video, clip: int = 0) -> Any:
+    task = bench.task()
+    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "clip": clip}
+    draw_clip.handler(event, Context())
+    return task.answer()
+
+
+def artifact(bench: Bench, video: Video, clip: int = 0) -> bytes:
+    content: bytes = bench.outputs.get(keys.clip(TENANT, bench.storyboard(video).clips[clip].key_hash))
+    return content
+
+
+def test_a_clip_is_drawn_to_the_frame(bench: Bench) -> None:
+    video = bench.video("animatic", Stage.RENDERING, request=SMALL)
+    assert run(bench, video, clip=1) == {"clip": 1, "reused": False}
+    drawn = probe(artifact(bench, video, clip=1))
+    assert (drawn.width, drawn.height, drawn.fps, drawn.frames) == (96, 64, 8, 28)
+    waiting, done = bench.now(video).clips
+    assert (waiting.state, done.state, done.reused) == (ClipState.WAITING, ClipState.DONE, False)
+    assert done.started_ms
+    assert done.finished_ms
+    assert done.started_ms <= done.finished_ms
+
+
+def test_the_user_s_image_is_drawn_upon(bench: Bench) -> None:
+    bench.inputs.put("uploads/acme/a.png", png(), "image/png")
+    image = {"key": "uploads/acme/a.png", "sha256": "0" * 64, "width": 320, "height": 180}
+    video = bench.video("animatic", Stage.RENDERING, request={**SMALL, "image": image})
+    run(bench, video)
+    plain = bench.video("animatic", Stage.RENDERING, request=SMALL)
+    run(bench, plain)
+    assert artifact(bench, video) != artifact(bench, plain)
+
+
+def test_a_clip_that_is_there_is_not_drawn_again(bench: Bench) -> None:
+    video = bench.video("animatic", Stage.RENDERING, request=SMALL)
+    bench.put_clip(bench.storyboard(video), 0, b"made before")
+    assert run(bench, video) == {"clip": 0, "reused": True}
+    assert artifact(bench, video) == b"made before"
+    assert (bench.now(video).clips[0].state, bench.now(video).clips[0].reused) == (ClipState.DONE, True)
+
+
+def test_nothing_is_drawn_for_a_video_that_was_cancelled(bench: Bench) -> None:
+    video = bench.video("animatic", Stage.RENDERING, request=SMALL)
+    bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
+    assert run(bench, video)[0] == "VideoClosed"
+    assert not bench.outputs.exists(keys.clip(TENANT, bench.storyboard(video).clips[0].key_hash))
+
+
+@pytest.mark.parametrize("gone", ["storyboard", "image"])
+def test_what_is_gone_is_named(bench: Bench, gone: str) -> None:
+    image = {"key": "uploads/acme/gone.png", "sha256": "0" * 64, "width": 320, "height": 180}
+    video = bench.video("animatic", Stage.RENDERING, request={**SMALL, "image": image})
+    if gone == "storyboard":
+        bench.outputs.delete(keys.storyboard(TENANT, video.id))
+    error, cause = run(bench, video)
+    assert error == "ArtifactMissing"
+    assert ("storyboard.json" if gone == "storyboard" else "gone.png") in cause["errorMessage"]
+    assert "Retry the video" in cause["advice"]

@@ -1,0 +1,347 @@
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.adapters.api_keys import find, hash_of
+from lambdas.adapters.clients import client
+from lambdas.adapters.inferences import Inference
+from lambdas.domain import keys
+from lambdas.domain.video import Stage, Video, execution_name
+from lambdas.upkeep import heal
+from lambdas.upkeep.drops import Drops
+from tests.cloud.deployment import Context
+from tests.cloud.pipeline.bench import TENANT, Bench, Task, film_clip
+from tests.cloud.servers import wait_until
+
+NO_GRACE = timedelta(0)
+LONG_AGO = 1_700_000_000_000
+
+
+class Timed(Context):
+    """A context with time left."""
+
+    def __init__(self, seconds: int = 300) -> None:
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.seconds * 1000
+
+
+def run(seconds: int = 300, **event: Any) -> dict[str, int]:
+    """What the scheduled function does."""
+    return heal.handler(event, Timed(seconds))
+
+
+def look_at(bench: Bench, video: Video, **settings: str) -> bool:
+    """Heals one video without any grace."""
+    return heal.Heal(bench.settings.model_copy(update=settings), NO_GRACE).video(TENANT, video.id)
+
+
+def start(video: Video, machine: str) -> str:
+    started = client("stepfunctions").start_execution(
+        stateMachineArn=machine, name=execution_name(video.id, video.attempt), input="{}"
+    )
+    return str(started["executionArn"])
+
+
+def ended(execution: str) -> bool:
+    found = client("stepfunctions").describe_execution(executionArn=execution)
+    return bool(found["status"] != "RUNNING")
+
+
+def park(bench: Bench, video: Video, clip: int = 0, requested_ms: int = LONG_AGO) -> tuple[Task, str]:
+    """An engine call under way: the token that waits for it, and the inference's id."""
+    task = bench.task()
+    id_ = keys.inference_id(video.id, clip, task.token.replace("-", "")[-12:])
+    bench.inferences.park(
+        Inference(
+            id=id_,
+            token=task.token,
+            tenant=TENANT,
+            video_id=video.id,
+            clip=clip,
+            requested_ms=requested_ms,
+        )
+    )
+    return task, id_
+
+
+# --- messages and executions that were lost
+
+
+def test_a_queued_video_whose_message_was_lost_is_queued_again(bench: Bench) -> None:
+    video = bench.video(updated_ms=LONG_AGO)
+    run()
+    assert bench.requests(video) == 1
+    assert bench.now(video) == video  # nothing about it has changed
+
+
+def test_a_video_that_was_queued_just_now_is_not_lost_yet(bench: Bench) -> None:
+    video = bench.video()
+    run()
+    assert bench.requests(video) == 0
+
+
+def test_a_queued_video_whose_execution_has_started_is_left_alone(bench: Bench) -> None:
+    video = bench.video(updated_ms=LONG_AGO)
+    start(video, bench.settings.state_machine_arn)
+    assert not look_at(bench, video)
+    assert bench.requests(video) == 0
+
+
+@pytest.mark.parametrize("stage", [Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING])
+def test_a_video_whose_execution_was_lost_is_tried_again(bench: Bench, stage: Stage) -> None:
+    video = bench.video(stage=stage)
+    assert look_at(bench, video)
+    again = bench.now(video)
+    assert (again.stage, again.attempt) == (Stage.QUEUED, 2)
+    assert bench.requests(video) == 1
+
+
+def test_however_often_the_cloud_is_lost_the_video_is_tried_again(bench: Bench) -> None:
+    video = bench.video()
+    for _ in range(12):
+        video = bench.videos.advance(TENANT, video.id, Stage.PLANNING)
+        assert look_at(bench, video)
+    assert (bench.now(video).stage, bench.now(video).attempt) == (Stage.QUEUED, 13)
+
+
+def test_a_video_that_somebody_has_taken_up_meanwhile_is_not_set_back(bench: Bench) -> None:
+    seen = bench.video(stage=Stage.PLANNING)
+    first = bench.videos.requeue(seen)
+    assert first
+    bench.videos.advance(TENANT, seen.id, Stage.PLANNING)
+    assert bench.videos.requeue(seen) is None
+    assert bench.videos.requeue(first) is None
+    assert (bench.now(seen).stage, bench.now(seen).attempt) == (Stage.PLANNING, 2)
+
+
+@pytest.mark.parametrize("stage", [Stage.COMPLETED, Stage.FAILED, Stage.CANCELLED])
+def test_a_video_that_has_ended_is_left_alone(bench: Bench, stage: Stage) -> None:
+    video = bench.video(stage=Stage.PUBLISHING)
+    bench.videos.advance(TENANT, video.id, stage)
+    assert not look_at(bench, video)
+    assert bench.now(video).stage is stage
+
+
+# --- executions that ended with their record open
+
+
+def test_the_failure_that_the_machine_could_not_record_is_recorded(bench: Bench) -> None:
+    error = {"Error": "EngineRejected", "Cause": json.dumps({"errorMessage": "frames must be 8N+1"})}
+    failed = {
+        "Type": "Fail",
+        "Error": "EngineRejected",
+        "Cause": json.dumps({"step": "RenderClip", "clip": 1, "error": error}),
+    }
+    machine = bench.machine("fails", {"StartAt": "Failed", "States": {"Failed": failed}})
+    video = bench.video(stage=Stage.RENDERING)
+    execution = start(video, machine)
+    wait_until(lambda: ended(execution))
+    assert look_at(bench, video, state_machine_arn=machine)
+    failure = bench.now(video).failure
+    assert failure
+    assert (failure.step, failure.clip, failure.code) == ("RenderClip", 1, "EngineRejected")
+    assert failure.reason == "frames must be 8N+1"
+    assert bench.events(video) == ["video.failed"]
+
+
+def test_an_execution_that_somebody_stopped_is_a_failure(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    client("stepfunctions").stop_execution(executionArn=start(video, bench.settings.state_machine_arn))
+    assert look_at(bench, video)
+    failure = bench.now(video).failure
+    assert failure
+    assert failure.step == "ProduceVideo"
+    assert "ABORTED" in failure.reason
+
+
+def test_a_record_older_than_its_execution_s_success_is_tried_again(bench: Bench) -> None:
+    machine = bench.machine("succeeds", {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+    video = bench.video(stage=Stage.PUBLISHING)
+    execution = start(video, machine)
+    wait_until(lambda: ended(execution))
+    assert look_at(bench, video, state_machine_arn=machine)
+    assert (bench.now(video).stage, bench.now(video).attempt) == (Stage.QUEUED, 2)
+
+
+# --- notices that were lost
+
+
+def test_a_clip_whose_notice_was_lost_is_settled(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    start(video, bench.settings.state_machine_arn)
+    task, inference_id = park(bench, video)
+    content = film_clip(bench.storyboard(video), 0)
+    bench.outputs.put(f"{keys.ENGINE_OUTPUT_PREFIX}{inference_id}.out", content, "video/mp4")
+    assert look_at(bench, video)
+    assert task.answer() == {"clip": 0, "reused": False}
+    assert not look_at(bench, video)
+
+
+def test_a_failure_whose_notice_was_lost_is_settled(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    start(video, bench.settings.state_machine_arn)
+    task, inference_id = park(bench, video, clip=1)
+    body = json.dumps({"error": {"code": "engine_failed", "param": None, "message": "the GPU fell off"}})
+    key = f"{keys.ENGINE_FAILURE_PREFIX}{inference_id}-error.out"
+    bench.outputs.put(key, body.encode(), "application/json")
+    assert look_at(bench, video)
+    error, cause = task.answer()
+    assert (error, cause["errorMessage"]) == ("EngineFailed", "the GPU fell off")
+
+
+def test_a_clip_that_is_still_rendered_is_waited_for(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    start(video, bench.settings.state_machine_arn)
+    task, _ = park(bench, video)
+    assert not look_at(bench, video)
+    assert task.waits
+
+
+# --- one run
+
+
+def test_one_broken_video_does_not_keep_the_others_from_being_healed(bench: Bench) -> None:
+    broken = bench.video(updated_ms=LONG_AGO)
+    start(broken, bench.settings.state_machine_arn)
+    _, inference_id = park(bench, broken)
+    bench.outputs.put(f"{keys.ENGINE_OUTPUT_PREFIX}{inference_id}.out", b"", "video/mp4")
+    bench.outputs.put(keys.storyboard(TENANT, broken.id), b"not JSON", "application/json")
+    video = bench.video(updated_ms=LONG_AGO + 1)
+    run()
+    assert bench.requests(video) == 1
+    assert bench.now(broken) == broken
+
+
+def test_without_time_left_the_next_run_goes_on(bench: Bench) -> None:
+    video = bench.video(updated_ms=LONG_AGO)
+    assert run(seconds=30)["healed"] == 0
+    assert bench.requests(video) == 0
+
+
+# --- a cloud that lost everything but its buckets
+
+
+def lose(video: Video) -> None:
+    pk, sk = keys.video_item(video.tenant, video.id)
+    client("dynamodb").delete_item(TableName="videos", Key={"pk": {"S": pk}, "sk": {"S": sk}})
+
+
+def test_lost_videos_are_restored_as_they_were_and_go_on(bench: Bench) -> None:
+    queued, rendering = bench.video(), bench.video(stage=Stage.RENDERING)
+    done = bench.video(stage=Stage.PUBLISHING)
+    done = bench.videos.advance(TENANT, done.id, Stage.COMPLETED)
+    for video in (queued, rendering, done):
+        lose(video)
+    assert run(restore=True)["restored"] == 3
+    assert bench.now(queued) == queued
+    assert (bench.now(rendering).stage, bench.now(rendering).attempt) == (Stage.QUEUED, 2)
+    assert bench.now(done) == done
+    sent = [message["video_id"] for message in bench.deployment.messages()]
+    assert (queued.id in sent, rendering.id in sent, done.id in sent) == (True, True, False)
+
+
+def test_what_the_table_has_is_not_overwritten(bench: Bench) -> None:
+    video = bench.video()
+    journal = bench.outputs.get(keys.video_record(TENANT, video.id))
+    bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
+    bench.outputs.put(keys.video_record(TENANT, video.id), journal, "application/json")
+    run(restore=True)
+    assert bench.now(video).stage is Stage.CANCELLED
+
+
+def test_a_deleted_video_stays_deleted(bench: Bench) -> None:
+    video = bench.video()
+    bench.videos.delete(TENANT, video.id)
+    run(restore=True)
+    assert video.id not in [open_.id for open_ in bench.videos.open_videos()]
+
+
+def test_an_unreadable_record_does_not_keep_the_others_away(bench: Bench) -> None:
+    unreadable = keys.video_record(TENANT, "video_000")
+    bench.outputs.put(unreadable, b'{"id": ', "application/json")
+    video = bench.video()
+    lose(video)
+    run(restore=True)
+    bench.outputs.delete(unreadable)
+    assert bench.now(video) == video
+
+
+def test_api_keys_are_restored(bench: Bench) -> None:
+    bench.api_keys.register("rk-abc", TENANT, "a key")
+    pk, sk = keys.api_key_item(hash_of("rk-abc"))
+    client("dynamodb").delete_item(TableName="videos", Key={"pk": {"S": pk}, "sk": {"S": sk}})
+    run(restore=True)
+    found = find(client("dynamodb"), "videos", "rk-abc")
+    assert found
+    assert found.tenant == TENANT
+
+
+# --- drops whose event was lost
+
+
+def ask_again(
+    bench: Bench, looked_at: timedelta = timedelta(days=1), grace: timedelta = NO_GRACE
+) -> list[Any]:
+    """The events that Intake gets."""
+    time.sleep(1.1)  # S3 keeps whole seconds; without any grace an object must still be a moment old
+    Drops(bench.settings, grace, looked_at).ask_again(lambda: True)
+    return bench.answers.events
+
+
+def drop(bench: Bench, key: str) -> str:
+    bench.inputs.put(key, b"A kite in the wind", "text/plain")
+    return bench.inputs.etag(key)
+
+
+@pytest.fixture
+def drops(bench: Bench) -> Bench:
+    for objects in (bench.inputs, bench.outputs):
+        objects.delete_all(keys.DROP_PREFIX)
+    return bench
+
+
+@pytest.mark.parametrize("key", ["drop/acme/kite.txt", "drop/acme/deep/er/kite.json", "drop/kite.TXT"])
+def test_a_prompt_or_request_that_nobody_took_is_announced_again(drops: Bench, key: str) -> None:
+    etag = drop(drops, key)
+    assert ask_again(drops) == [
+        {
+            "function": "intake",
+            "detail": {"bucket": {"name": "input"}, "object": {"key": key, "etag": etag}},
+        }
+    ]
+
+
+def test_after_a_restart_the_oldest_are_announced_again(drops: Bench) -> None:
+    drop(drops, "drop/acme/kite.txt")
+    assert len(ask_again(drops, looked_at=timedelta.max)) == 1
+
+
+@pytest.mark.parametrize("result", ["mp4", "error.json"])
+def test_what_has_its_answer_is_left_alone(drops: Bench, result: str) -> None:
+    drop(drops, "drop/acme/kite.txt")
+    drops.outputs.put(keys.drop_result("drop/acme/kite.txt", result), b"", "text/plain")
+    assert ask_again(drops) == []
+
+
+def test_what_has_its_video_is_left_alone_until_it_is_replaced(drops: Bench) -> None:
+    etag = drop(drops, "drop/acme/kite.txt")
+    drops.take_drop("drop/acme/kite.txt", etag)
+    assert ask_again(drops) == []
+    drops.inputs.put("drop/acme/kite.txt", b"Two kites in the wind", "text/plain")
+    assert len(ask_again(drops)) == 1
+
+
+def test_images_ask_for_nothing_by_themselves(drops: Bench) -> None:
+    drop(drops, "drop/acme/kite.png")
+    assert ask_again(drops) == []
+
+
+def test_what_came_just_now_or_long_ago_is_left_alone(drops: Bench) -> None:
+    drop(drops, "drop/acme/kite.txt")
+    assert ask_again(drops, grace=heal.GRACE) == []
+    assert ask_again(drops, looked_at=timedelta(seconds=1)) == []

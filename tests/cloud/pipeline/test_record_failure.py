@@ -1,0 +1,102 @@
+import json
+from typing import Any
+
+import pytest
+
+from lambdas.adapters.inferences import Inference
+from lambdas.domain import keys
+from lambdas.domain.errors import ClipsDiffer
+from lambdas.domain.failures import cause
+from lambdas.domain.video import Failure, Source, Stage, Video
+from lambdas.tasks import record_failure
+from tests.cloud.deployment import Context
+from tests.cloud.pipeline.bench import TENANT, Bench
+
+ERROR = {"Error": "ClipsDiffer", "Cause": cause(ClipsDiffer("clip 1 has another size", clip=1))}
+
+
+def run(bench: Bench, video: Video, error: Any = ERROR, step: str = "Assemble") -> Any:
+    task = bench.task()
+    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "step": step, "clip": None}
+    record_failure.handler({**event, "error": error}, Context())
+    return task.answer()
+
+
+def test_the_record_says_which_step_and_clip_failed_why_and_what_to_do(bench: Bench) -> None:
+    video = bench.video(stage=Stage.ASSEMBLING)
+    assert run(bench, video) == {"recorded": True}
+    failed = bench.now(video)
+    assert failed.stage is Stage.FAILED
+    assert failed.failure == Failure(
+        step="Assemble",
+        clip=1,
+        code="ClipsDiffer",
+        reason="clip 1 has another size",
+        advice="Render all clips of a video with one engine, size and fps.",
+    )
+    assert bench.events(video) == ["video.failed"]
+
+
+@pytest.mark.parametrize("stage", [Stage.QUEUED, Stage.PLANNING, Stage.RENDERING, Stage.PUBLISHING])
+def test_a_video_can_fail_at_any_stage(bench: Bench, stage: Stage) -> None:
+    video = bench.video(stage=stage)
+    run(bench, video)
+    assert bench.now(video).stage is Stage.FAILED
+
+
+@pytest.mark.parametrize("error", [{}, {"Error": None, "Cause": 7}, {"Error": "Odd", "Cause": "[" * 5000}])
+def test_whatever_the_error_looks_like_the_video_ends(bench: Bench, error: Any) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    assert run(bench, video, error) == {"recorded": True}
+    failure = bench.now(video).failure
+    assert failure
+    assert failure.reason
+    assert failure.advice
+
+
+@pytest.mark.parametrize("stage", [Stage.CANCELLED, Stage.COMPLETED])
+def test_a_video_that_has_ended_otherwise_is_left_alone(bench: Bench, stage: Stage) -> None:
+    video = bench.video(stage=Stage.PUBLISHING)
+    bench.videos.advance(TENANT, video.id, stage)
+    assert run(bench, video) == {"recorded": False}
+    assert bench.now(video).stage is stage
+    assert bench.events(video) == []
+
+
+def test_a_video_that_was_deleted_is_not_brought_back(bench: Bench) -> None:
+    video = bench.video()
+    bench.videos.delete(TENANT, video.id)
+    assert run(bench, video) == {"recorded": False}
+    assert not bench.outputs.exists(keys.video_record(TENANT, video.id))
+
+
+def test_a_crash_before_the_event_repeats_the_step_and_keeps_the_first_reason(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    first = Failure(step="DrawClip", clip=0, code="ArtifactMissing", reason="gone", advice="Retry.")
+    bench.videos.advance(TENANT, video.id, Stage.FAILED, failure=first)
+    assert run(bench, video) == {"recorded": True}
+    assert bench.now(video).failure == first
+    assert bench.events(video) == ["video.failed"]
+
+
+def test_a_dropped_object_gets_the_reason_beside_it(bench: Bench) -> None:
+    video = bench.video(
+        stage=Stage.ASSEMBLING, source=Source(bucket="input", key="drop/acme/wind.txt", etag="1")
+    )
+    run(bench, video)
+    told = json.loads(bench.outputs.get("drop/acme/wind.txt.error.json"))
+    assert told["code"] == "ClipsDiffer"
+    assert told["reason"].startswith("clip 1 has another size Render all clips")
+
+
+def test_engine_calls_that_still_wait_are_withdrawn(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    waiting, settled = (f"{video.id}.00{index}.0123456789ab" for index in range(2))
+    for clip, id_ in enumerate((waiting, settled)):
+        call = Inference(id=id_, token="t", tenant=TENANT, video_id=video.id, clip=clip, requested_ms=0)
+        bench.inferences.park(call)
+        bench.inputs.put(keys.engine_request(id_), b"{}", "application/json")
+    bench.inferences.settle(settled)
+    run(bench, video, {"Error": "EngineRejected", "Cause": ""}, step="RenderClip")
+    assert not bench.inputs.exists(keys.engine_request(waiting))
+    assert bench.inputs.exists(keys.engine_request(settled))

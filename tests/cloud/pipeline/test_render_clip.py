@@ -1,0 +1,122 @@
+import base64
+import io
+import json
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from lambdas.domain import keys
+from lambdas.domain.video import ClipState, Stage, Video
+from lambdas.tasks import render_clip
+from tests.cloud.deployment import Context, png
+from tests.cloud.pipeline.bench import TENANT, Bench, Task
+from tests.unit.clips import decoded
+
+IMAGE = {"key": "uploads/acme/frame.png", "sha256": "1" * 64, "width": 320, "height": 180}
+
+
+def run(bench: Bench, video: Video, clip: int = 0, *, task: Task | None = None, retry: int = 0) -> Task:
+    task = task or bench.task()
+    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "clip": clip, "retry": retry}
+    render_clip.handler(event, Context())
+    return task
+
+
+def request(bench: Bench, inference_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(bench.inputs.get(keys.engine_request(inference_id)))
+    return found
+
+
+def pixels(document: dict[str, Any]) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(document["image"]))))
+
+
+def test_the_engine_s_endpoint_is_asked_and_the_token_is_kept(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    task = run(bench, video, clip=1)
+    assert task.waits
+    [inference] = bench.inferences.of_video(video.id)
+    assert (inference.token, inference.clip, inference.settled) == (task.token, 1, False)
+    [call] = bench.answers.invocations
+    assert call["endpoint"] == "reelworks-cogvideox-nano"
+    assert call["x-amzn-sagemaker-inference-id"] == inference.id
+    assert call["x-amzn-sagemaker-inputlocation"] == f"s3://input/{keys.engine_request(inference.id)}"
+    assert call["x-amzn-sagemaker-content-type"] == "application/json"
+    assert call["x-amzn-sagemaker-invocationtimeoutseconds"] == "900"
+    assert call["x-amzn-sagemaker-requestttlseconds"] == "3600"
+    clip = bench.storyboard(video).clips[1]
+    assert request(bench, inference.id) == {
+        "prompt": clip.prompt,
+        "negative_prompt": "",
+        "width": 96,
+        "height": 64,
+        "frames": 49,
+        "skip_frames": 1,
+        "fps": 8,
+        "seed": clip.seed,
+        "steps": 2,
+        "guidance": None,
+        "image": None,
+    }
+    assert bench.now(video).clips[1].state is ClipState.RENDERING
+
+
+def test_the_first_clip_starts_from_the_user_s_image_at_the_clip_s_size(bench: Bench) -> None:
+    bench.inputs.put(IMAGE["key"], png(size=(320, 180)), "image/png")
+    video = bench.video("cogvideox-nano-i2v", Stage.RENDERING, request={"image": IMAGE})
+    run(bench, video)
+    [inference] = bench.inferences.of_video(video.id)
+    assert pixels(request(bench, inference.id)).shape == (64, 96, 3)
+
+
+def test_the_next_clip_starts_from_the_last_frame_of_the_one_before(bench: Bench) -> None:
+    video = bench.video("cogvideox-nano-i2v", Stage.RENDERING, request={"image": IMAGE})
+    before = bench.outputs.get(bench.put_clip(bench.storyboard(video), 0))
+    run(bench, video, clip=1)
+    [inference] = bench.inferences.of_video(video.id)
+    assert np.array_equal(pixels(request(bench, inference.id)), decoded(before)[-1])
+
+
+def test_a_clip_that_is_there_is_not_rendered_again(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    bench.put_clip(bench.storyboard(video), 0)
+    assert run(bench, video).answer() == {"clip": 0, "reused": True}
+    assert bench.answers.invocations == []
+    assert bench.now(video).clips[0].reused
+
+
+def test_a_delivery_that_broke_off_before_its_call_is_made_up_for(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    bench.answers.endpoints_exist = False
+    task = run(bench, video)
+    assert task.answer()[0] == "EngineFailed"
+    bench.answers.endpoints_exist = True
+    again = Task(task.token, bench.task().execution)
+    run(bench, video, task=again)
+    [inference] = bench.inferences.of_video(video.id)
+    assert [call["x-amzn-sagemaker-inference-id"] for call in bench.answers.invocations] == [inference.id]
+
+
+def test_a_retry_is_an_inference_of_its_own_even_with_the_same_token(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    task = run(bench, video, retry=0)
+    run(bench, video, task=task, retry=1)
+    asked = [call["x-amzn-sagemaker-inference-id"] for call in bench.answers.invocations]
+    assert len(set(asked)) == 2
+    assert {inference.id for inference in bench.inferences.of_video(video.id)} == set(asked)
+
+
+def test_an_endpoint_that_is_not_there_is_named_with_what_to_do(bench: Bench) -> None:
+    bench.answers.endpoints_exist = False
+    error, cause = run(bench, bench.video(stage=Stage.RENDERING)).answer()
+    assert error == "EngineFailed"
+    assert "reelworks-cogvideox-nano" in cause["errorMessage"]
+    assert "engines stack" in cause["advice"]
+
+
+def test_no_engine_is_asked_for_a_video_that_was_cancelled(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
+    assert run(bench, video).answer()[0] == "VideoClosed"
+    assert bench.answers.invocations == []

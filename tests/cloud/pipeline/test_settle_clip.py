@@ -1,0 +1,221 @@
+import json
+from typing import Any
+
+import pytest
+
+from lambdas.adapters.inferences import Inference
+from lambdas.domain import keys
+from lambdas.domain.video import ClipState, Stage, Video
+from lambdas.tasks import settle_clip
+from tests.cloud.deployment import Context
+from tests.cloud.pipeline.bench import TENANT, Bench, Task, film_clip
+
+REFUSAL = {"error": {"code": "invalid_request", "param": "frames", "message": "frames must be 8N+1 up to 49"}}
+MEMORY = {"error": {"code": "out_of_memory", "param": None, "message": "the GPU has 24 GB, 31 were needed"}}
+
+
+class Asked:
+    """A clip that an engine was asked for."""
+
+    def __init__(self, bench: Bench, video: Video, clip: int = 0, token: str | None = None) -> None:
+        self.bench, self.video, self.clip = bench, video, clip
+        self.task: Task = bench.task()
+        self.id = keys.inference_id(video.id, clip, self.task.token.replace("-", "")[-12:])
+        self.output = f"{keys.ENGINE_OUTPUT_PREFIX}{self.id}.out"
+        self.failure = f"{keys.ENGINE_FAILURE_PREFIX}{self.id}-error.out"
+        parked = bench.inferences.park(
+            Inference(
+                id=self.id,
+                token=token or self.task.token,
+                tenant=TENANT,
+                video_id=video.id,
+                clip=clip,
+                requested_ms=video.updated_ms,
+            )
+        )
+        assert parked
+
+    @property
+    def artifact(self) -> str:
+        return keys.clip(TENANT, self.bench.storyboard(self.video).clips[self.clip].key_hash)
+
+    @property
+    def settled(self) -> bool:
+        inference = self.bench.inferences.get(self.id)
+        assert inference
+        return bool(inference.settled)
+
+    def render(self, content: bytes | None = None) -> None:
+        content = content or film_clip(self.bench.storyboard(self.video), self.clip)
+        self.bench.outputs.put(self.output, content, "video/mp4")
+
+    def fail(self, body: bytes) -> None:
+        self.bench.outputs.put(self.failure, body, "application/json")
+
+    def notice(self, status: str, *, bucket: str = "output", **more: Any) -> None:
+        """What SageMaker's topic tells the function."""
+        said = {
+            "awsRegion": "us-east-1",
+            "eventTime": "2026-01-02T03:04:05.678Z",
+            "receivedTime": "2026-01-02T03:04:05.678Z",
+            "invocationStatus": status,
+            "requestParameters": {"endpointName": "reelworks-cogvideox-nano"},
+            "inferenceId": self.id,
+            "eventVersion": "1.0",
+            "eventSource": "aws:sagemaker",
+            "eventName": "InferenceResult",
+            **more,
+        }
+        if status == "Completed":
+            location = f"s3://{bucket}/{self.output}"
+            said["responseParameters"] = {"contentType": "video/mp4", "outputLocation": location}
+        settle_clip.handler({"Records": [{"Sns": {"Message": json.dumps(said)}}]}, Context())
+
+
+@pytest.fixture
+def asked(bench: Bench) -> Asked:
+    return Asked(bench, bench.video(stage=Stage.RENDERING))
+
+
+def test_the_engine_s_clip_becomes_the_artifact_and_the_machine_goes_on(asked: Asked, bench: Bench) -> None:
+    asked.render()
+    asked.notice("Completed")
+    assert asked.task.answer() == {"clip": 0, "reused": False}
+    assert bench.outputs.get(asked.artifact) == film_clip(bench.storyboard(asked.video), 0)
+    assert not bench.outputs.exists(asked.output)
+    assert asked.settled
+    clip = bench.now(asked.video).clips[0]
+    assert (clip.state, clip.reused, clip.started_ms) == (ClipState.DONE, False, asked.video.updated_ms)
+
+
+def test_a_notice_that_comes_twice_changes_nothing(asked: Asked, bench: Bench) -> None:
+    asked.render()
+    asked.notice("Completed")
+    clip = bench.now(asked.video).clips[0]
+    asked.notice("Completed")
+    asked.notice("Failed", failureReason="late nonsense")
+    assert asked.task.answer() == {"clip": 0, "reused": False}
+    assert bench.now(asked.video).clips[0] == clip
+
+
+@pytest.mark.parametrize("output_is_gone", [False, True])
+def test_a_settlement_that_broke_off_is_finished_by_the_next_notice(
+    asked: Asked, bench: Bench, output_is_gone: bool
+) -> None:
+    bench.put_clip(bench.storyboard(asked.video), 0)  # all that the first try got done
+    if not output_is_gone:
+        asked.render()
+    asked.notice("Completed")
+    assert asked.task.answer() == {"clip": 0, "reused": False}
+    assert asked.settled
+
+
+def test_an_answer_that_nobody_waits_for_any_more_still_leaves_the_clip(bench: Bench) -> None:
+    asked = Asked(bench, bench.video(stage=Stage.RENDERING), token="nobody's")
+    asked.render()
+    asked.notice("Completed")
+    assert asked.settled
+    assert bench.outputs.exists(asked.artifact)
+
+
+def test_a_failure_that_nobody_waits_for_any_more_is_settled(bench: Bench) -> None:
+    asked = Asked(bench, bench.video(stage=Stage.RENDERING), token="nobody's")
+    asked.notice("Failed", failureReason="server error (500)")
+    assert asked.settled
+
+
+def test_a_video_that_was_deleted_meanwhile_is_left_deleted(asked: Asked, bench: Bench) -> None:
+    asked.render()
+    bench.outputs.delete_all(keys.video_folder(TENANT, asked.video.id))
+    bench.videos.delete(TENANT, asked.video.id)
+    asked.notice("Completed")
+    assert asked.settled
+    assert asked.task.answer()[0] == "ArtifactMissing"
+
+
+def test_notices_of_others_are_ignored(asked: Asked) -> None:
+    asked.id = "video_of_someone_else.000.abcdefabcdef"
+    asked.notice("Completed")
+    assert asked.task.waits
+
+
+def test_an_output_elsewhere_is_not_read(asked: Asked) -> None:
+    with pytest.raises(ValueError, match="output bucket"):
+        asked.notice("Completed", bucket="elsewhere")
+    assert asked.task.waits
+
+
+# --- clips that are not what was asked for
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"count": 47}, "frames 48, the engine cogvideox-nano gave 47"),
+        ({"width": 64}, "size 96x64, the engine cogvideox-nano gave 64x64"),
+        ({"fps": 16}, "fps 8, the engine cogvideox-nano gave 16"),
+    ],
+)
+def test_a_clip_of_another_length_size_or_rate_is_refused(
+    asked: Asked, bench: Bench, changes: dict[str, int], words: str
+) -> None:
+    asked.render(film_clip(bench.storyboard(asked.video), 0, **changes))
+    asked.notice("Completed")
+    error, cause = asked.task.answer()
+    assert (error, cause["clip"]) == ("ClipMismatch", 0)
+    assert words in cause["errorMessage"]
+    assert asked.settled
+    assert not bench.outputs.exists(asked.artifact)
+
+
+@pytest.mark.parametrize("content", [b"no video", b""])
+def test_what_is_no_video_is_refused(asked: Asked, bench: Bench, content: bytes) -> None:
+    bench.outputs.put(asked.output, content, "video/mp4")
+    asked.notice("Completed")
+    error, cause = asked.task.answer()
+    assert (error, cause["clip"]) == ("ClipUnreadable", 0)
+    assert not bench.outputs.exists(asked.artifact)
+
+
+# --- failures
+
+
+@pytest.mark.parametrize("place", ["failure object", "failureReason", "responseParameters", "client error"])
+def test_a_refusal_of_the_engine_is_passed_on_in_its_own_words(asked: Asked, place: str) -> None:
+    quoted = f"Received client error (400) from primary with message '{json.dumps(REFUSAL)}'"
+    match place:
+        case "failure object":
+            asked.fail(json.dumps(REFUSAL).encode())
+            location = f"s3://output/{asked.failure}"
+            asked.notice("Failed", responseParameters={"failureLocation": location})
+        case "failureReason":
+            asked.notice("Failed", failureReason=quoted)
+        case "responseParameters":
+            asked.notice("Failed", responseParameters={"failureReason": quoted})
+        case "client error":
+            asked.notice("Failed", failureReason="Received client error (400): frames must be 8N+1 up to 49")
+    error, cause = asked.task.answer()
+    assert error == "EngineRejected"
+    assert "frames must be 8N+1 up to 49" in cause["errorMessage"]
+    assert "Change the request" in cause["advice"]
+    assert asked.settled
+
+
+def test_an_engine_that_broke_down_may_be_asked_again(asked: Asked) -> None:
+    asked.fail(json.dumps(MEMORY).encode())
+    asked.notice("Failed", failureLocation=f"s3://output/{asked.failure}", failureReason="server error (500)")
+    error, cause = asked.task.answer()
+    assert (error, cause["errorMessage"]) == ("EngineFailed", "the GPU has 24 GB, 31 were needed")
+
+
+def test_a_failure_without_any_reason_says_so(asked: Asked) -> None:
+    asked.notice("Failed", failureLocation=f"s3://output/{asked.failure}")
+    error, cause = asked.task.answer()
+    assert (error, cause["errorMessage"]) == ("EngineFailed", "the endpoint gave no reason")
+
+
+def test_a_request_that_expired_says_what_to_do(asked: Asked) -> None:
+    asked.notice("Expired")
+    error, cause = asked.task.answer()
+    assert error == "EngineFailed"
+    assert "more instances" in cause["advice"]
