@@ -1,7 +1,7 @@
 """Everything that can go wrong in an engine server.
 
 EngineError            code, HTTP status
-├── InvalidRequest     invalid_request, 400: the request can never succeed; names the field
+├── InvalidRequest     invalid_request, 4xx: the request can never succeed; names the field
 ├── Busy               busy, 503: one clip at a time; ask again later
 ├── NotReady           not_ready, 503: the model is loading, or could not be loaded
 ├── OutOfMemory        out_of_memory, 507: the clip does not fit into this device's memory
@@ -10,33 +10,28 @@ EngineError            code, HTTP status
     └── DeviceLost     the GPU is in a state that only a new process can leave
 """
 
-from typing import ClassVar
-
 
 class EngineError(Exception):
     """Base of all; `str(error)` is the message shown to the caller."""
 
-    code: ClassVar[str] = "engine_failed"
-    status: ClassVar[int] = 500
+    code = "engine_failed"
+    status = 500
+    param: str | None = None
 
     def document(self) -> dict[str, dict[str, str | None]]:
         """The body of the HTTP answer."""
-        return {"error": {"code": self.code, "param": None, "message": str(self)}}
+        return {"error": {"code": self.code, "param": self.param, "message": str(self)}}
 
 
 class InvalidRequest(EngineError):
     """The request breaks a rule; `param` is the field, or None for the body as a whole."""
 
     code = "invalid_request"
-    status = 400
 
     def __init__(self, param: str | None, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.param = param
-        self.status = status  # type: ignore[misc]  # 413 and 415 say more than 400
-
-    def document(self) -> dict[str, dict[str, str | None]]:
-        return {"error": {"code": self.code, "param": self.param, "message": str(self)}}
+        self.status = status
 
 
 class Busy(EngineError):

@@ -25,7 +25,7 @@ class Health:
         self.status = "ready"
 
     def failed(self, reason: str) -> None:
-        self.status, self.reason = "failed", reason
+        self.reason, self.status = reason, "failed"
 
     def take(self) -> None:
         """Claim the one place for a clip; raises Busy or NotReady."""

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from containers.cogvideox.errors import DeviceLost, EngineError, EngineFailed, InvalidRequest
+from containers.cogvideox.errors import DeviceLost, EngineError, EngineFailed, InvalidRequest, NotReady
 from containers.cogvideox.health import Health
 
 # A full-size photo in base64, with room to spare.
@@ -58,7 +58,10 @@ def create_app(engine: Engine) -> FastAPI:
     async def invocations(request: Request) -> Response:
         body = await _read_body(request)
         health.take()
-        clip = await asyncio.wrap_future(_on_thread(lambda: _render(engine, health, body)))
+        try:
+            clip = await asyncio.wrap_future(_on_thread(lambda: _render(engine, health, body)))
+        except asyncio.CancelledError:
+            raise NotReady("the server is being stopped") from None
         return Response(clip, media_type="video/mp4")
 
     @app.exception_handler(EngineError)

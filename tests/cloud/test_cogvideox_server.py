@@ -23,9 +23,9 @@ from lambdas.media.join import join
 from lambdas.media.probe import probe
 from tests.cloud.servers import answers, wait_until
 from tests.contract import bad_requests, document
+from tests.png_bomb import bomb
 from tests.tiny_checkpoint import MAX_TEXT_TOKENS, SIZE, make_tiny_checkpoint
 from tests.unit.clips import decoded, top_level_boxes
-from tests.unit.test_cogvideox_image import bomb
 
 REPOSITORY = Path(__file__).parents[2]
 Document = dict[str, Any]

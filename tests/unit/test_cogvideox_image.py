@@ -1,8 +1,6 @@
 import base64
 import contextlib
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ from PIL import Image
 
 from containers.cogvideox.errors import InvalidRequest
 from containers.cogvideox.image import first_frame
+from tests.png_bomb import bomb
 
 SIZE = (96, 64)
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -23,17 +22,6 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 def frame_of(data: bytes) -> Image.Image:
     return first_frame(base64.b64encode(data).decode(), SIZE)
-
-
-def bomb(width: int, height: int) -> bytes:
-    """A valid black PNG of one bit a pixel: a few kilobytes, however many pixels."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    rows = zlib.compress(bytes(1 + (width + 7) // 8) * height, 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 def stripes(width: int, height: int, *colours: tuple[int, int, int]) -> Image.Image:
