@@ -66,6 +66,8 @@ def running(model: Path, log: Path) -> Iterator[Server]:
         probe_socket.bind(("127.0.0.1", 0))
         port = probe_socket.getsockname()[1]
     settings = {"COGVIDEOX_MODEL": str(model), "COGVIDEOX_PORT": str(port), "COGVIDEOX_DEVICE": "cpu"}
+    # A tiny model gains nothing from a second thread, and loses much where the cores are shared.
+    settings["OMP_NUM_THREADS"] = "1"
     with log.open("wb") as output:
         process = subprocess.Popen(
             # `serve` is what SageMaker adds.
