@@ -25,7 +25,7 @@ _PLATFORMS = [*(f"manylinux_2_{glibc}_aarch64" for glibc in (34, 28, 27, 17)), "
 
 # Everything but lambdas/. In git's way of ignoring, the walk stays out of folders that are left out
 # whole, such as .venv.
-_EXCLUDE = ["/*", "!/lambdas", "__pycache__", "*.pyc"]
+EXCLUDE = ["/*", "!/lambdas", "__pycache__", "*.pyc"]
 
 _REQUIREMENTS = ROOT / "lambdas" / "requirements.txt"
 _MEDIA_REQUIREMENTS = ROOT / "lambdas" / "requirements-media.txt"
@@ -40,7 +40,7 @@ def code(scope: Construct, *, media: bool) -> lambda_.Code:
     requirements = [_REQUIREMENTS, _MEDIA_REQUIREMENTS] if media else [_REQUIREMENTS]
     return lambda_.Code.from_asset(
         str(ROOT),
-        exclude=_EXCLUDE,
+        exclude=EXCLUDE,
         ignore_mode=IgnoreMode.GIT,
         # CDK's own skipping would take the source path as it is, with all that is excluded.
         bundling=_bundling(scope, requirements) if Stack.of(scope).bundling_required else None,

@@ -2,6 +2,7 @@
 
 import re
 
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -69,7 +70,14 @@ class ProduceVideo(Construct):
             role,
             "states:DescribeExecution",
             "states:StopExecution",
-            on=[f"{self.machine.state_machine_arn.replace(':stateMachine:', ':execution:')}:*"],
+            on=[
+                Stack.of(self).format_arn(
+                    service="states",
+                    resource="execution",
+                    resource_name=f"{self.machine.state_machine_name}:*",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                )
+            ],
             why_wildcard="Executions are named by their video.",
         )
 

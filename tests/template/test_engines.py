@@ -1,0 +1,68 @@
+"""The engines stack."""
+
+from tests.template.reading import Template, listed, properties, statements
+
+ENGINES = ("cogvideox-5b", "cogvideox-5b-i2v")
+
+
+def test_each_engine_has_an_endpoint_named_by_rule(engines: Template) -> None:
+    names = {e["EndpointName"] for e in properties(engines, "AWS::SageMaker::Endpoint").values()}
+    assert names == {f"reelworks-{engine}" for engine in ENGINES}
+
+
+def test_containers_have_no_network_and_models_come_uncompressed(engines: Template) -> None:
+    uris = set()
+    for model in properties(engines, "AWS::SageMaker::Model").values():
+        assert model["EnableNetworkIsolation"] is True
+        source = model["PrimaryContainer"]["ModelDataSource"]["S3DataSource"]
+        assert (source["S3DataType"], source["CompressionType"]) == ("S3Prefix", "None")
+        uris.add(source["S3Uri"])
+    bucket = "reelworks-models-111122223333-eu-west-1"
+    assert uris == {f"s3://{bucket}/models/{engine}/" for engine in ENGINES}
+
+
+def test_results_and_failures_are_told(engines: Template) -> None:
+    for config in properties(engines, "AWS::SageMaker::EndpointConfig").values():
+        asynchronous = config["AsyncInferenceConfig"]
+        assert asynchronous["ClientConfig"] == {"MaxConcurrentInvocationsPerInstance": 1}
+        output = asynchronous["OutputConfig"]
+        bucket = "s3://reelworks-output-111122223333-eu-west-1"
+        assert output["S3OutputPath"] == f"{bucket}/engine/out/"
+        assert output["S3FailurePath"] == f"{bucket}/engine/failed/"
+        topics = output["NotificationConfig"]
+        assert topics["SuccessTopic"] != topics["ErrorTopic"]
+
+
+def test_there_are_no_instances_without_work(engines: Template) -> None:
+    for instances in properties(engines, "AWS::ApplicationAutoScaling::ScalableTarget").values():
+        assert (instances["MinCapacity"], instances["MaxCapacity"]) == (0, 2)
+    policies = properties(engines, "AWS::ApplicationAutoScaling::ScalingPolicy").values()
+    tracking = [p for p in policies if p["PolicyType"] == "TargetTrackingScaling"]
+    for policy in tracking:
+        settings = policy["TargetTrackingScalingPolicyConfiguration"]
+        metric = settings["CustomizedMetricSpecification"]["MetricName"]
+        assert (metric, settings["TargetValue"]) == ("ApproximateBacklogSizePerInstance", 1)
+    waking = [p for p in policies if p["PolicyType"] == "StepScaling"]
+    assert len(tracking) == len(waking) == len(ENGINES)
+    alarms = properties(engines, "AWS::CloudWatch::Alarm").values()
+    assert {alarm["MetricName"] for alarm in alarms} == {"HasBacklogWithoutCapacity"}
+
+
+def test_a_scaling_target_waits_for_its_endpoint(engines: Template) -> None:
+    endpoints = {id_ for id_, r in engines["Resources"].items() if r["Type"] == "AWS::SageMaker::Endpoint"}
+    for resource in engines["Resources"].values():
+        if resource["Type"] == "AWS::ApplicationAutoScaling::ScalableTarget":
+            assert endpoints & set(listed(resource["DependsOn"]))
+
+
+def test_endpoints_read_requests_and_models_and_write_their_results(engines: Template) -> None:
+    allowed = {
+        action: str(statement["Resource"])
+        for _, statement in statements(engines, "AWS::IAM::Policy")
+        for action in listed(statement["Action"])
+    }
+    assert "requests/*" in allowed["s3:GetObject"]
+    assert "models/*" in allowed["s3:GetObject"]
+    assert "engine/out/*" in allowed["s3:PutObject"]
+    assert "sns:Publish" in allowed
+    assert "s3:DeleteObject" not in allowed

@@ -1,0 +1,289 @@
+"""The pipeline stack: what its parts must agree on."""
+
+import importlib
+import inspect
+import json
+import re
+import warnings
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from cdk.buckets import ARTIFACTS, ENGINE, REQUESTS, UPLOADS, VIDEOS
+from cdk.functions import FUNCTIONS
+from cdk.state_machine import DEFINITION
+from lambdas.domain import keys
+from lambdas.settings import ApiSettings, UpkeepSettings
+from tests.template.reading import Template, function_ids, listed, of_type, properties, target
+
+OUTPUTS = {
+    "ApiUrl",
+    "RestApiId",
+    "RestApiStage",
+    "InputBucket",
+    "OutputBucket",
+    "LogsBucket",
+    "VideosTable",
+    "RequestsQueueUrl",
+    "RequestsDeadLetterQueueUrl",
+    "FailedEventsQueueUrl",
+    "StateMachineArn",
+    "UserPoolId",
+    "UserPoolClientId",
+    "SuccessTopicArn",
+    "ErrorTopicArn",
+    "EventBusName",
+    "UpkeepFunction",
+    "EndpointPrefix",
+    *(f"Function{name}" for name in FUNCTIONS),
+}
+ASYNCHRONOUS = {"Intake", "SettleClip", "Upkeep"}
+
+
+def test_outputs(pipeline: Template) -> None:
+    exports = {name for name in pipeline["Outputs"] if name.startswith("ExportsOutput")}
+    assert set(pipeline["Outputs"]) - exports == OUTPUTS
+
+
+def test_it_is_deployed_with_the_engines_that_a_home_has(pipeline: Template) -> None:
+    assert pipeline["Parameters"] == {
+        "Engines": {
+            "Type": "String",
+            "Default": "animatic,cogvideox-5b,cogvideox-5b-i2v",
+            "Description": "Names of the engines offered, comma-separated",
+        }
+    }
+
+
+def test_the_local_cloud_has_all_its_resource_types(pipeline: Template) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        provisioners = importlib.import_module("ministack.services.cloudformation.provisioners")
+    types = {resource["Type"] for resource in pipeline["Resources"].values()}
+    assert types <= set(provisioners._RESOURCE_HANDLERS)
+
+
+# --- functions
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_environment_is_what_the_function_reads(pipeline: Template, name: str) -> None:
+    variables = _function(pipeline, name)["Environment"]["Variables"]
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in variables.items()}
+    settings = FUNCTIONS[name].settings.from_env(texts)
+    ours = {key for key in texts if key.startswith("REELWORKS_")}
+    assert len(ours) == len(settings.model_dump())
+
+
+def test_a_variable_that_is_missing_is_noticed(pipeline: Template) -> None:
+    variables = {
+        key: str(value) for key, value in _function(pipeline, "Upkeep")["Environment"]["Variables"].items()
+    }
+    del variables["REELWORKS_EVENT_BUS"]
+    with pytest.raises(ValidationError, match="event_bus"):
+        UpkeepSettings.from_env(variables)
+
+
+def test_the_engines_offered_come_from_the_parameter(pipeline: Template) -> None:
+    for name in ("Api", "Intake"):
+        assert _function(pipeline, name)["Environment"]["Variables"]["REELWORKS_ENGINES"] == {
+            "Ref": "Engines"
+        }
+
+
+def test_aliases_are_read_as_they_are_written() -> None:
+    fields = dict.fromkeys(ApiSettings.model_fields, "1") | {"model_aliases": "sora-2=animatic,x=y"}
+    assert ApiSettings.model_validate(fields).aliases == {"sora-2": "animatic", "x": "y"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_handler_is_there(pipeline: Template, name: str) -> None:
+    module, _, attribute = _function(pipeline, name)["Handler"].rpartition(".")
+    handler = getattr(importlib.import_module(module), attribute)
+    assert len(inspect.signature(handler).parameters) >= 2
+
+
+def test_functions_run_on_one_platform(pipeline: Template) -> None:
+    for id_, function in properties(pipeline, "AWS::Lambda::Function").items():
+        assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"]), id_
+        assert function["TracingConfig"] == {"Mode": "Active"}, id_
+
+
+def test_each_function_has_its_own_log_and_role(pipeline: Template) -> None:
+    functions = properties(pipeline, "AWS::Lambda::Function")
+    groups = properties(pipeline, "AWS::Logs::LogGroup")
+    for id_, function in functions.items():
+        group = groups[target(function["LoggingConfig"]["LogGroup"])]
+        assert group["LogGroupName"] == f"/aws/lambda/{function['FunctionName']}", id_
+    assert len({target(function["Role"]) for function in functions.values()}) == len(FUNCTIONS)
+
+
+def _function(pipeline: Template, name: str) -> dict[str, Any]:
+    return properties(pipeline, "AWS::Lambda::Function")[function_ids(pipeline)[name]]
+
+
+# --- events
+
+
+def test_asynchronous_functions_have_a_destination_for_what_fails(pipeline: Template) -> None:
+    functions = {id_: name for name, id_ in function_ids(pipeline).items()}
+    failed = _queue_id(pipeline, "FailedEventsQueueUrl")
+    destinations = {
+        functions[target(config["FunctionName"])]: target(
+            config["DestinationConfig"]["OnFailure"]["Destination"]
+        )
+        for config in properties(pipeline, "AWS::Lambda::EventInvokeConfig").values()
+    }
+    assert destinations == dict.fromkeys(ASYNCHRONOUS, failed)
+    assert {name for name, spec in FUNCTIONS.items() if spec.asynchronous} == ASYNCHRONOUS
+
+
+def test_events_that_reach_no_function_are_kept(pipeline: Template) -> None:
+    failed = _queue_id(pipeline, "FailedEventsQueueUrl")
+    for rule in properties(pipeline, "AWS::Events::Rule").values():
+        for one in rule["Targets"]:
+            assert target(one["DeadLetterConfig"]["Arn"]) == failed
+    for subscription in properties(pipeline, "AWS::SNS::Subscription").values():
+        assert target(subscription["RedrivePolicy"]["deadLetterTargetArn"]) == failed
+
+
+def test_requests_are_delivered_again_and_then_kept(pipeline: Template) -> None:
+    queue = properties(pipeline, "AWS::SQS::Queue")[_queue_id(pipeline, "RequestsQueueUrl")]
+    assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS["Dispatch"].timeout
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    dead = target(queue["RedrivePolicy"]["deadLetterTargetArn"])
+    assert dead == _queue_id(pipeline, "RequestsDeadLetterQueueUrl")
+    ((_, mapping),) = properties(pipeline, "AWS::Lambda::EventSourceMapping").items()
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_input_bucket_sends_events(pipeline: Template) -> None:
+    buckets = properties(pipeline, "AWS::S3::Bucket").values()
+    sending = {b["BucketName"].split("-")[1] for b in buckets if "NotificationConfiguration" in b}
+    assert sending == {"input"}
+    ((_, rule),) = (
+        item for item in properties(pipeline, "AWS::Events::Rule").items() if "EventPattern" in item[1]
+    )
+    assert rule["EventPattern"]["detail"]["object"] == {"key": [{"prefix": keys.DROP_PREFIX}]}
+
+
+def _queue_id(pipeline: Template, output: str) -> str:
+    return target(pipeline["Outputs"][output]["Value"])
+
+
+# --- the state machine
+
+
+def test_every_placeholder_is_substituted(pipeline: Template) -> None:
+    ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
+    definition = machine["DefinitionString"]
+    assert set(re.findall(r"\$\{(\w+)\}", definition)) == set(machine["DefinitionSubstitutions"])
+    assert definition == DEFINITION.read_text()
+
+
+def test_the_machine_may_call_its_functions_and_no_others(pipeline: Template) -> None:
+    ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
+    substituted = {
+        target(value) for value in machine["DefinitionSubstitutions"].values() if not isinstance(value, str)
+    }
+    role = target(machine["RoleArn"])
+    invoked = {
+        target(arn)
+        for policy in properties(pipeline, "AWS::IAM::Policy").values()
+        if role in {target(one) for one in policy["Roles"]}
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "lambda:InvokeFunction" in listed(statement["Action"])
+        for arn in listed(statement["Resource"])
+    }
+    assert invoked == substituted
+    assert len(invoked) == 6
+
+
+def test_a_callback_is_waited_for_longer_than_its_engine_may_take(pipeline: Template) -> None:
+    ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
+    waited = int(machine["DefinitionSubstitutions"]["RenderClipTimeoutSeconds"])
+    variables = _function(pipeline, "RenderClip")["Environment"]["Variables"]
+    rendering = int(variables["REELWORKS_INVOCATION_SECONDS"])
+    queueing = int(variables["REELWORKS_REQUEST_TTL_SECONDS"])
+    assert waited > rendering + queueing
+    assert (
+        json.loads(machine["DefinitionString"].replace("${RenderClipTimeoutSeconds}", "1"))["TimeoutSeconds"]
+        > waited
+    )
+
+
+def test_tasks_are_given_the_time_that_their_function_has(pipeline: Template) -> None:
+    ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
+    text = machine["DefinitionString"].replace("${RenderClipTimeoutSeconds}", "999999")
+    for name, state in _tasks(json.loads(text)):
+        assert state["TimeoutSeconds"] >= FUNCTIONS[name].timeout, name
+
+
+def _tasks(definition: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for name, state in definition["States"].items():
+        if state["Type"] == "Task":
+            found.append((name, state))
+        elif state["Type"] == "Map":
+            found += _tasks(state["ItemProcessor"])
+    return found
+
+
+# --- the API
+
+
+def test_every_route_is_authorized_by_the_authorizer(pipeline: Template) -> None:
+    for id_, method in properties(pipeline, "AWS::ApiGateway::Method").items():
+        assert method["AuthorizationType"] == "CUSTOM", id_
+    ((_, authorizer),) = properties(pipeline, "AWS::ApiGateway::Authorizer").items()
+    assert authorizer["Type"] == "REQUEST"
+    assert authorizer["IdentitySource"] == "method.request.header.Authorization"
+
+
+def test_the_gateway_answers_in_openais_shape(pipeline: Template) -> None:
+    responses = properties(pipeline, "AWS::ApiGateway::GatewayResponse")
+    assert {"UNAUTHORIZED", "ACCESS_DENIED", "DEFAULT_4XX", "DEFAULT_5XX", "THROTTLED"} <= {
+        response["ResponseType"] for response in responses.values()
+    }
+    for id_, response in responses.items():
+        template = response["ResponseTemplates"]["application/json"]
+        error = json.loads(template.replace("$context.error.messageString", '"why"'))["error"]
+        assert set(error) == {"message", "type", "param", "code"}, id_
+        assert response["ResponseParameters"] == {"gatewayresponse.header.x-request-id": "context.requestId"}
+
+
+def test_uploads_arrive_as_bytes(pipeline: Template) -> None:
+    ((_, api),) = properties(pipeline, "AWS::ApiGateway::RestApi").items()
+    assert api["BinaryMediaTypes"] == ["multipart/form-data"]
+    assert "Policy" not in api
+
+
+# --- keys
+
+
+def test_the_buckets_folders_are_those_of_the_keys() -> None:
+    assert keys.upload("t", "hash", "png").startswith(UPLOADS)
+    assert keys.engine_request("id").startswith(REQUESTS)
+    for key in (keys.clip("t", "h"), keys.film("t", "h"), keys.poster("t", "h")):
+        assert key.startswith(ARTIFACTS)
+    assert keys.video_folder("t", "v").startswith(VIDEOS)
+    assert keys.ENGINE_OUTPUT_PREFIX.startswith(ENGINE)
+    assert keys.ENGINE_FAILURE_PREFIX.startswith(ENGINE)
+
+
+def test_the_table_is_as_the_adapters_query_it(pipeline: Template) -> None:
+    ((_, table),) = of_type(pipeline, "AWS::DynamoDB::Table").items()
+    settings = table["Properties"]
+    assert _key(settings) == ["pk", "sk"]
+    assert [(i["IndexName"], _key(i)) for i in settings["LocalSecondaryIndexes"]] == [
+        ("by_created", ["pk", "created"])
+    ]
+    assert [(i["IndexName"], _key(i)) for i in settings["GlobalSecondaryIndexes"]] == [
+        ("open", ["open", "updated_ms"])
+    ]
+    assert settings["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+
+
+def _key(index: dict[str, Any]) -> list[str]:
+    return [part["AttributeName"] for part in index["KeySchema"]]

@@ -1,0 +1,138 @@
+"""What must hold of all three templates, whatever else changes in them."""
+
+from typing import Any
+
+import pytest
+
+from tests.template.reading import Template, listed, of_type, properties, statements, target
+
+Templates = dict[str, Template]
+
+POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+RESOURCE_POLICIES = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
+
+# Actions that take no resource, and who calls them.
+WITHOUT_RESOURCE = {
+    "xray:PutTelemetryRecords": "Lambda and Step Functions, for traces",
+    "xray:PutTraceSegments": "Lambda and Step Functions, for traces",
+    "xray:GetSamplingRules": "Step Functions, for traces",
+    "xray:GetSamplingTargets": "Step Functions, for traces",
+    "logs:CreateLogDelivery": "Step Functions, setting up its log",
+    "logs:GetLogDelivery": "Step Functions, setting up its log",
+    "logs:UpdateLogDelivery": "Step Functions, setting up its log",
+    "logs:DeleteLogDelivery": "Step Functions, setting up its log",
+    "logs:ListLogDeliveries": "Step Functions, setting up its log",
+    "logs:PutResourcePolicy": "Step Functions, setting up its log",
+    "logs:DescribeResourcePolicies": "Step Functions, setting up its log",
+    "logs:DescribeLogGroups": "Step Functions, setting up its log",
+    "cloudwatch:PutMetricData": "SageMaker, for the endpoints' metrics; limited by namespace",
+    "ecr:GetAuthorizationToken": "SageMaker, fetching the container",
+}
+
+
+@pytest.mark.parametrize("stack", ["Pipeline", "Engines", "Operations"])
+def test_roles_name_their_resources(templates: Templates, stack: str) -> None:
+    for id_, statement in statements(templates[stack], *POLICIES):
+        actions = listed(statement["Action"])
+        assert not [action for action in actions if "*" in action], id_
+        if "*" in listed(statement["Resource"]):
+            assert set(actions) <= set(WITHOUT_RESOURCE), id_
+
+
+@pytest.mark.parametrize("stack", ["Pipeline", "Engines", "Operations"])
+def test_there_are_no_custom_resources(templates: Templates, stack: str) -> None:
+    types = {resource["Type"] for resource in templates[stack]["Resources"].values()}
+    assert not [type_ for type_ in types if type_.startswith("Custom::") or "CustomResource" in type_]
+
+
+@pytest.mark.parametrize("stack", ["Pipeline", "Engines"])
+def test_logs_expire_and_go_with_their_stack(templates: Templates, stack: str) -> None:
+    for id_, group in of_type(templates[stack], "AWS::Logs::LogGroup").items():
+        assert group["Properties"]["RetentionInDays"] == 30, id_
+        assert group["DeletionPolicy"] == "Delete", id_
+
+
+def test_buckets_are_encrypted_private_and_kept(pipeline: Template) -> None:
+    for id_, bucket in of_type(pipeline, "AWS::S3::Bucket").items():
+        settings = bucket["Properties"]
+        assert settings["BucketEncryption"]["ServerSideEncryptionConfiguration"], id_
+        assert set(settings["PublicAccessBlockConfiguration"].values()) == {True}, id_
+        assert len(settings["PublicAccessBlockConfiguration"]) == 4, id_
+        assert bucket["DeletionPolicy"] == "RetainExceptOnCreate", id_
+        assert bucket["UpdateReplacePolicy"] == "Retain", id_
+
+
+def test_buckets_have_literal_names(pipeline: Template) -> None:
+    names = {bucket["BucketName"] for bucket in properties(pipeline, "AWS::S3::Bucket").values()}
+    assert names == {f"reelworks-{name}-111122223333-eu-west-1" for name in ("input", "output", "logs")}
+
+
+def test_all_expires_but_api_keys(pipeline: Template) -> None:
+    buckets = {b["BucketName"].split("-")[1]: b for b in properties(pipeline, "AWS::S3::Bucket").values()}
+    expiring = {
+        name: {
+            rule.get("Prefix", "")
+            for rule in bucket["LifecycleConfiguration"]["Rules"]
+            if rule.get("ExpirationInDays")
+        }
+        for name, bucket in buckets.items()
+    }
+    assert expiring == {
+        "input": {"drop/", "uploads/", "requests/"},
+        "output": {"drop/", "artifacts/", "videos/", "engine/", "records/videos/"},
+        "logs": {""},
+    }
+    for bucket in buckets.values():
+        rules = bucket["LifecycleConfiguration"]["Rules"]
+        assert [r["AbortIncompleteMultipartUpload"] for r in rules if "AbortIncompleteMultipartUpload" in r]
+
+
+def test_access_to_buckets_is_logged(pipeline: Template) -> None:
+    for id_, bucket in properties(pipeline, "AWS::S3::Bucket").items():
+        assert ("LoggingConfiguration" in bucket) is ("-logs-" not in bucket["BucketName"]), id_
+
+
+def test_only_tls_is_let_in(templates: Templates) -> None:
+    protected: set[str] = set()
+    wanted: set[str] = set()
+    for template in templates.values():
+        for policy in template["Resources"].values():
+            if policy["Type"] in RESOURCE_POLICIES and _denies_plain_http(policy["Properties"]):
+                of = policy["Properties"]
+                protected |= {
+                    target(one) for one in listed(of.get("Bucket") or of.get("Queues") or of["Topics"])
+                }
+        wanted |= {
+            id_
+            for id_, resource in template["Resources"].items()
+            if resource["Type"] in ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
+        }
+    assert len(wanted) == 9
+    assert protected == wanted
+
+
+def _denies_plain_http(policy: dict[str, Any]) -> bool:
+    return any(
+        statement["Effect"] == "Deny"
+        and statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport") == "false"
+        for statement in policy["PolicyDocument"]["Statement"]
+    )
+
+
+def test_queues_topics_and_table_are_encrypted(templates: Templates) -> None:
+    pipeline = templates["Pipeline"]
+    for id_, queue in properties(pipeline, "AWS::SQS::Queue").items():
+        assert queue["SqsManagedSseEnabled"] is True, id_
+    for stack in ("Pipeline", "Operations"):
+        for id_, topic in properties(templates[stack], "AWS::SNS::Topic").items():
+            assert topic["KmsMasterKeyId"], id_
+    ((id_, table),) = of_type(pipeline, "AWS::DynamoDB::Table").items()
+    assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True, id_
+    assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_nobody_signs_up_by_themselves(pipeline: Template) -> None:
+    ((_, pool),) = properties(pipeline, "AWS::Cognito::UserPool").items()
+    assert pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
+    assert pool["Policies"]["PasswordPolicy"]["MinimumLength"] >= 12
