@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.domain.errors import ClipsDiffer, EngineFailed, ReelworksError
@@ -61,6 +61,7 @@ anything = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["Error", "Cause", "other"]), anything | anything.map(json.dumps)))
 def test_every_error_becomes_a_failure_with_a_reason_and_advice(error: dict[str, Any]) -> None:
     told = failure("Plan", None, error)
