@@ -1,0 +1,43 @@
+"""The pipeline's real template on a fresh local AWS."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cdk.code import ROOT
+from reelworks.cloud import aws
+from reelworks.cloud.assembly import read_assembly
+from reelworks.cloud.deploy import deploy
+from tests.cloud.servers import local_aws
+
+Client = Callable[[str], Any]
+
+
+def synthesize(folder: Path) -> Path:
+    """The file of the pipeline's template in a new cloud assembly."""
+    environment = {
+        "CDK_OUTDIR": str(folder),
+        "CDK_CONTEXT_JSON": json.dumps({"aws:cdk:bundling-stacks": []}),
+        "CDK_DEFAULT_ACCOUNT": aws.ACCOUNT,
+        "CDK_DEFAULT_REGION": aws.REGION,
+    }
+    subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=os.environ | environment, check=True)
+    return folder / "Reelworks-Pipeline.template.json"
+
+
+@contextmanager
+def deployed(folder: Path) -> Iterator[tuple[str, Client, dict[str, str]]]:
+    """URL of the cloud, its clients, and the outputs of the stack of that assembly."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with local_aws(port) as url:
+        outputs = deploy(read_assembly(folder), url, {"Engines": "animatic"})
+        yield url, partial(aws.client, base_url=url), outputs

@@ -1,0 +1,117 @@
+"""The functions' roles are enough for what they do: the real template where IAM is enforced."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from lambdas.adapters.api_keys import ApiKeys, new_key
+from lambdas.adapters.objects import Objects
+from tests.cloud.real_template import Client, deployed, synthesize
+from tests.cloud.servers import wait_until
+
+# ministack enforces all but these as AWS does (1.5.33).
+_TLS_ONLY = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
+
+
+def allow_what_ministack_checks_differently(template: Path) -> None:
+    """It has no TLS, which the policies of buckets, queues and topics ask for; and it wants states:SendTask*
+    on every resource, where AWS wants it on the state machine."""
+    document = json.loads(template.read_text())
+    resources = document["Resources"]
+    for id_ in [id_ for id_, resource in resources.items() if resource["Type"] in _TLS_ONLY]:
+        policy = resources[id_]["Properties"]["PolicyDocument"]
+        policy["Statement"] = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+        if not policy["Statement"]:
+            del resources[id_]
+    for id_, resource in resources.items():
+        if "AnswerTasks" in id_:
+            resource["Properties"]["PolicyDocument"]["Statement"][0]["Resource"] = "*"
+        if "DependsOn" in resource:
+            names = resource["DependsOn"]
+            names = [names] if isinstance(names, str) else names
+            resource["DependsOn"] = [name for name in names if name in resources]
+    template.write_text(json.dumps(document))
+
+
+def refusals(client: Client) -> list[str]:
+    """What the functions' logs say of calls that were not allowed."""
+    found = []
+    for page in client("logs").get_paginator("describe_log_groups").paginate():
+        for group in page["logGroups"]:
+            for events in (
+                client("logs").get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+            ):
+                messages = [event["message"] for event in events["events"]]
+                # Converse, which AWS allows by bedrock:InvokeModel, is asked for by a name of its own.
+                found += [m for m in messages if "not authorized" in m and "bedrock:Converse" not in m]
+    return found
+
+
+def test_the_roles_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    allow_what_ministack_checks_differently(synthesize(tmp_path))
+    monkeypatch.setenv("AUTH", "true")
+    with deployed(tmp_path) as (url, client, outputs), _api(url, client, outputs) as api:
+        made = _create(api, seconds="8")
+        cancelled = _create(api, seconds="120")
+        assert api.post(f"/videos/{cancelled}/cancel").status_code == 200
+        client("s3").put_object(
+            Bucket=outputs["InputBucket"], Key="drop/acme/bee.txt", Body=b"A bee on a flower"
+        )
+        _wait_for(api, made, "completed")
+        assert api.get(f"/videos/{made}/content").status_code == 302
+        assert _film_beside(client, outputs, "drop/acme/bee.txt.mp4")
+        healed = client("lambda").invoke(FunctionName=outputs["UpkeepFunction"], Payload=b'{"restore": true}')
+        assert "FunctionError" not in healed, healed["Payload"].read()
+        assert len(api.get("/videos").json()["data"]) == 3
+        assert api.delete(f"/videos/{made}").status_code == 200
+        assert refusals(client) == []
+
+
+def test_a_refusal_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    template = synthesize(tmp_path)
+    allow_what_ministack_checks_differently(template)
+    document = json.loads(template.read_text())
+    for id_, resource in document["Resources"].items():
+        if resource["Type"] == "AWS::IAM::Policy" and "PlanRole" in id_:
+            policy = resource["Properties"]["PolicyDocument"]
+            policy["Statement"] = [one for one in policy["Statement"] if "s3:PutObject" not in one["Action"]]
+    template.write_text(json.dumps(document))
+    monkeypatch.setenv("AUTH", "true")
+    with deployed(tmp_path) as (url, client, outputs), _api(url, client, outputs) as api:
+        _wait_for(api, _create(api, seconds="4"), "failed")
+        assert any("s3:PutObject" in message for message in refusals(client))
+
+
+def _api(url: str, client: Client, outputs: dict[str, str]) -> httpx.Client:
+    key = new_key()
+    journal = Objects(client("s3"), outputs["OutputBucket"])
+    ApiKeys(client("dynamodb"), outputs["VideosTable"], journal=journal).register(key, "acme", "test")
+    base = f"{url}/_aws/execute-api/{outputs['RestApiId']}/{outputs['RestApiStage']}/v1"
+    return httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+
+
+def _create(api: httpx.Client, **fields: Any) -> str:
+    answer = api.post("/videos", json={"prompt": "A bee on a flower", "size": "320x240", **fields})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
+
+
+def _wait_for(api: httpx.Client, video_id: str, status: str) -> None:
+    until = time.monotonic() + 120
+    while (video := api.get(f"/videos/{video_id}").json())["status"] in ("queued", "in_progress"):
+        assert time.monotonic() < until, video
+        time.sleep(0.5)
+    assert video["status"] == status, video
+
+
+def _film_beside(client: Client, outputs: dict[str, str], key: str) -> bool:
+    def there() -> bool:
+        found = client("s3").list_objects_v2(Bucket=outputs["OutputBucket"], Prefix=key)
+        return bool(found["KeyCount"])
+
+    wait_until(there, seconds=120)
+    return there()
