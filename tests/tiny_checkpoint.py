@@ -12,7 +12,9 @@ coloured noise that follows the seed, the prompt and the image.
 import argparse
 import io
 import json
+import textwrap
 from pathlib import Path
+from pydoc_data.topics import topics
 from typing import Any, Literal
 
 import sentencepiece
@@ -26,16 +28,28 @@ from diffusers import (
 )
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
+from reelworks.cloud.director import enhance
+
 # 3:2 as CogVideoX's own 720×480, and a whole number of patches: 8 pixels a latent × 2 latents a patch.
 SIZE = (96, 64)
 MAX_TEXT_TOKENS = 226
 
-SENTENCES = (
-    "A bee lands on a bright yellow flower in a sunny meadow, and the petals move in the wind.",
-    "The camera glides slowly over an old city at dusk while the lights of its windows turn on.",
-    "Close view of a red fox that runs through deep snow; soft light, long shadows, calm music.",
-    "Waves roll on a quiet beach, a small boat passes, and birds fly up from the grey rocks.",
+# What the tokenizer learns its words from: English of the standard library, and prompts as the director
+# writes them, so that a text takes about as many tokens as with T5's own tokenizer.
+TOPICS = (
+    "a bee",
+    "a city at night",
+    "the sea in a storm",
+    "an old man walks",
+    "snow in the forest",
+    "a river",
 )
+
+
+def _sentences() -> list[str]:
+    prompts = [enhance(topic, 100) for topic in TOPICS]
+    return textwrap.wrap(" ".join(topics.values()), 400)[:1500] + prompts * 20
+
 
 Generation = Literal["1.0", "1.5"]
 
@@ -71,9 +85,9 @@ def _tokenizer(directory: Path) -> T5Tokenizer:
     directory.mkdir(parents=True, exist_ok=True)
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(SENTENCES * 4),
+        sentence_iterator=iter(_sentences()),
         model_writer=model,
-        vocab_size=256,
+        vocab_size=4000,
         hard_vocab_limit=False,
         # T5's ids; it has no beginning-of-sentence token.
         pad_id=0,

@@ -22,7 +22,6 @@ BY_CREATED = "by_created"  # local index: tenant, created
 OPEN = "open"  # global index: "open", updated_ms; holds the videos that have not ended
 
 _CONFLICT = "ConditionalCheckFailedException"
-_RETRY_WINDOW_SECONDS = 15 * 60  # OpenAI's SDK: 10 min timeout and two retries, in practice seconds
 
 
 def now_ms() -> int:
@@ -195,29 +194,6 @@ class Videos:
             for page in pages:
                 for item in page["Items"]:
                     yield _video(item)
-
-    # --- creates without an Idempotency-Key
-
-    def remember_create(self, tenant: str, fingerprint: str, video_id: str) -> None:
-        """Notes a first try before its video is made, so that its retry finds the same id."""
-        pk, sk = keys.create_item(tenant, fingerprint)
-        expires = int(time.time()) + _RETRY_WINDOW_SECONDS
-        with translated("remember create"):
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item={**_key(pk, sk), "video_id": {"S": video_id}, "expires": {"N": str(expires)}},
-            )
-
-    def remembered_create(self, tenant: str, fingerprint: str) -> str | None:
-        """The id noted for the same request within the last 15 minutes."""
-        with translated("remembered create"):
-            response = self._dynamodb.get_item(
-                TableName=self._table, Key=_key(*keys.create_item(tenant, fingerprint)), ConsistentRead=True
-            )
-        item = response.get("Item")
-        if item is None or int(item["expires"]["N"]) < time.time():
-            return None
-        return str(item["video_id"]["S"])
 
     # --- the journal
 

@@ -21,7 +21,7 @@ from lambdas.domain.errors import InvalidRequest, NotReady, RequestError, Transi
 from lambdas.domain.video import Stage, Video
 from lambdas.intake.accept import Intake
 from lambdas.settings import ApiSettings
-from lambdas.tasks.telemetry import logger
+from lambdas.telemetry import logger
 
 _VIDEO_ID = re.compile(r"video_[0-9a-f]{32}")
 _KEY_TEXT = re.compile(r"[\x20-\x7e]{1,255}")

@@ -17,7 +17,7 @@ from lambdas.adapters.clients import client
 from lambdas.domain.errors import Unauthenticated
 from lambdas.domain.video import Tenant
 from lambdas.settings import AuthorizerSettings
-from lambdas.tasks.telemetry import logger
+from lambdas.telemetry import logger
 
 _tenant = TypeAdapter(Tenant)
 

@@ -18,7 +18,7 @@ from lambdas.domain.video import Image, Source, Stage, StageEntry, Video, VideoR
 from lambdas.intake.fields import INPUT_REFERENCE, Fields, parse
 from lambdas.media.images import check_image
 from lambdas.settings import IntakeSettings
-from lambdas.tasks.telemetry import count, logger
+from lambdas.telemetry import count, logger
 
 _DAY_MS = 24 * 3600 * 1000
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}

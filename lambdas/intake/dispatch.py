@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -13,12 +12,10 @@ from lambdas.adapters.clients import client
 from lambdas.adapters.machine import Machine
 from lambdas.adapters.requests_queue import QueuedRequest
 from lambdas.adapters.videos import Videos
-from lambdas.domain import names
 from lambdas.domain.errors import VideoNotFound
 from lambdas.domain.video import Stage, execution_name
 from lambdas.settings import DispatchSettings
-
-logger = Logger(service=names.SERVICE)
+from lambdas.telemetry import logger
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -41,7 +41,7 @@ from lambdas.intake.fields import INPUT_REFERENCE
 from lambdas.intake.input_reference import image_of
 from lambdas.media.images import MAX_BYTES
 from lambdas.settings import IntakeSettings
-from lambdas.tasks.telemetry import logger
+from lambdas.telemetry import logger
 
 PAIR_SECONDS = 5.0
 _IMAGES = ("png", "jpg", "jpeg", "webp")

@@ -20,7 +20,7 @@ from lambdas.media.join import join
 from lambdas.settings import StoreSettings
 from lambdas.tasks.clips import load_storyboard
 from lambdas.tasks.task import VideoTask, task
-from lambdas.tasks.telemetry import logger
+from lambdas.telemetry import logger
 
 _LONGEST_TITLE = 120  # characters; players show it in a window's title
 

@@ -6,7 +6,7 @@ from lambdas.domain import keys, names
 from lambdas.domain.errors import ArtifactMissing, VideoClosed
 from lambdas.domain.storyboard import Clip, Storyboard
 from lambdas.domain.video import ClipProgress, ClipState, Document
-from lambdas.tasks.telemetry import count, logger
+from lambdas.telemetry import count, logger
 
 
 class ClipMade(Document):

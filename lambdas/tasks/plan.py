@@ -19,7 +19,7 @@ from lambdas.domain.video import ClipProgress, Document, Enhancement, Stage, Vid
 from lambdas.settings import PlanSettings
 from lambdas.tasks.clips import find_storyboard, store_storyboard
 from lambdas.tasks.task import VideoTask, task
-from lambdas.tasks.telemetry import logger
+from lambdas.telemetry import logger
 
 # How many clips of a scene are made at once: enough to use several functions or instances, few enough for a
 # PC, where each is a process.

@@ -16,7 +16,7 @@ from lambdas.domain.video import Document, Stage, Video
 from lambdas.settings import PublishSettings
 from lambdas.tasks.clips import load_storyboard
 from lambdas.tasks.task import VideoTask, task
-from lambdas.tasks.telemetry import count, logger
+from lambdas.telemetry import count, logger
 
 
 class Published(Document):

@@ -14,7 +14,7 @@ from lambdas.domain.video import Document, Failure, Stage, Video
 from lambdas.intake.drop_error import DropError, write_drop_error
 from lambdas.settings import PublishSettings, StoreSettings
 from lambdas.tasks.task import VideoTask, task
-from lambdas.tasks.telemetry import count, logger
+from lambdas.telemetry import count, logger
 
 
 class FailedTask(VideoTask):

@@ -21,7 +21,7 @@ from lambdas.media.images import cover
 from lambdas.settings import RenderClipSettings
 from lambdas.tasks.clips import ClipMade, begun, load_storyboard, require_open, reused
 from lambdas.tasks.task import ClipTask, task
-from lambdas.tasks.telemetry import logger
+from lambdas.telemetry import logger
 
 
 class RenderTask(ClipTask):

@@ -27,7 +27,7 @@ from lambdas.domain.storyboard import Clip, Storyboard
 from lambdas.media.probe import probe
 from lambdas.settings import StoreSettings
 from lambdas.tasks.clips import ClipMade, finished, load_storyboard
-from lambdas.tasks.telemetry import logger
+from lambdas.telemetry import logger
 
 
 class Result(BaseModel):

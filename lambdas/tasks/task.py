@@ -16,7 +16,7 @@ from lambdas.adapters.machine import Machine
 from lambdas.domain.errors import ReelworksError
 from lambdas.domain.failures import cause
 from lambdas.domain.video import Document
-from lambdas.tasks.telemetry import logger
+from lambdas.telemetry import logger
 
 Event = dict[str, Any]
 

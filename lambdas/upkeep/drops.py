@@ -11,7 +11,7 @@ from lambdas.domain.errors import VideoNotFound
 from lambdas.domain.video import video_id
 from lambdas.intake.drop_folder import Dropped
 from lambdas.settings import UpkeepSettings
-from lambdas.tasks.telemetry import logger
+from lambdas.telemetry import logger
 
 _ASKING = ("txt", "json")  # an image asks for nothing by itself
 _MOST = 100  # objects asked for in one run; the next one takes the rest

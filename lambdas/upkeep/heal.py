@@ -29,7 +29,7 @@ from lambdas.domain.video import Stage, Video, execution_name
 from lambdas.settings import UpkeepSettings
 from lambdas.tasks.record_failure import RecordFailure
 from lambdas.tasks.settle_clip import SettleClip
-from lambdas.tasks.telemetry import count, logger
+from lambdas.telemetry import count, logger
 from lambdas.upkeep.drops import Drops
 from lambdas.upkeep.restore import restore
 

@@ -2,7 +2,7 @@
 
 from lambdas.adapters import stores
 from lambdas.settings import StoreSettings
-from lambdas.tasks.telemetry import logger
+from lambdas.telemetry import logger
 
 
 def restore(settings: StoreSettings) -> int:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from tests.tiny_checkpoint import make_tiny_checkpoint
 REPOSITORY = Path(__file__).parents[2]
 
 
-@dataclass
 class Cloud:
     """`reel` with a home folder of its own."""
 
-    home: Path
+    def __init__(self, home: Path, resources: ExitStack) -> None:
+        """`resources` closes the clients that are handed out."""
+        self.home = home
+        self._resources = resources
 
     def reel(
         self, *arguments: str, check: bool = True, timeout: float = 240
@@ -54,17 +56,19 @@ class Cloud:
 
     def client(self, api_key: str | None = None) -> Client:
         status = self.status
-        return Client(Address(status["base_url"], api_key or status["api_key"]))
+        address = Address(status["base_url"], api_key or status["api_key"])
+        return self._resources.enter_context(Client(address))
 
     def aws(self, service: str) -> Any:
         status = self.status
-        return boto3.client(
+        client = boto3.client(
             service,
             endpoint_url=status["aws_endpoint_url"],
             region_name=status["region"],
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
+        return self._resources.enter_context(closing(client))
 
     def pid(self) -> int:
         return int(json.loads((self.home / "cloud.json").read_text())["pid"])
@@ -75,7 +79,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     home = tmp_path_factory.mktemp("home")
     make_tiny_checkpoint(home / "models" / "cogvideox-nano")
     make_tiny_checkpoint(home / "models" / "cogvideox-nano-i2v", image_to_video=True)
-    cloud = Cloud(home)
-    cloud.reel("up")
-    yield cloud
-    cloud.reel("down")
+    with ExitStack() as resources:
+        cloud = Cloud(home, resources)
+        cloud.reel("up")
+        yield cloud
+        cloud.reel("down")

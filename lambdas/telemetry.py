@@ -1,4 +1,4 @@
-"""The log and the metrics of the functions that produce a video."""
+"""The functions' log and metrics."""
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
