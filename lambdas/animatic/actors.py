@@ -1,0 +1,183 @@
+"""Figures on their way through a scene."""
+
+import math
+from dataclasses import dataclass
+
+from numpy.random import Generator
+from PIL import Image
+
+from lambdas.animatic.canvas import Pen, glow
+from lambdas.animatic.figures import FIGURES, Figure
+from lambdas.animatic.figures.shared import LAMP
+from lambdas.animatic.palettes import Colour, Palette, mix
+from lambdas.animatic.places.stage import Scenery
+
+PHASES = 16
+ON_THE_GROUND = frozenset({"walk", "stand", "sail"})
+LIT_AT_NIGHT = frozenset({"house", "castle", "lighthouse", "ship", "car", "train", "cup", "rocket"})
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a sprite stands: its middle in stage pixels, turned clockwise by `turn` degrees."""
+
+    sprite: Image.Image  # RGBa: colours premultiplied
+    x: float
+    y: float
+    turn: float
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One figure on its path. `lag`, `lane`: how far behind and beside it is, in shares of the stage."""
+
+    figure: Figure
+    sprites: list[Image.Image]
+    shadow: Image.Image | None
+    scenery: Scenery
+    size: tuple[int, int]
+    seconds: float  # of the whole scene
+    pace: float
+    start: float
+    lag: float = 0.0
+    lane: float = 0.0
+
+    def poses(self, progress: float, time: float) -> list[Pose]:
+        """`progress` 0 … 1 through the scene, `time` in seconds since its beginning."""
+        width, height = self.size
+        x, y, turn = self._place(progress, time)
+        sprite = self.sprites[int((time * self._rate() + self.start + self.lag * 3) * PHASES) % PHASES]
+        side = sprite.width
+        foot = self.figure.foot * side if self.figure.path in ON_THE_GROUND else 0.0
+        middle = (x - self.lag) * width, (y + self.lane) * height - foot
+        pose = Pose(sprite, *middle, turn)
+        if self.shadow is None:
+            return [pose]
+        return [Pose(self.shadow, middle[0], middle[1] + 1.02 * foot, 0), pose]
+
+    def _place(self, progress: float, time: float) -> tuple[float, float, float]:
+        air_x, air_y = self.scenery.air
+        path, ground = self.figure.path, self.scenery.ground
+        drift = (progress - 0.5) * min(1.2, 0.9 * self.pace)
+        wave = math.tau * (time + 7 * self.start)
+        if path == "hover":
+            x = air_x + 0.08 * drift + 0.05 * math.sin(wave * 0.13) + 0.012 * math.sin(wave * 0.5)
+            return (
+                x,
+                air_y + 0.045 * math.sin(wave * 0.21) + 0.012 * math.sin(wave * 0.8),
+                6 * math.sin(wave * 0.23),
+            )
+        if path == "cross":
+            return 0.5 + 0.62 * drift, air_y + 0.03 * math.sin(wave * 0.2), 4 * math.sin(wave * 0.2 + 1.2)
+        if path == "sail":
+            y = ground + 0.008 * math.sin(wave * 0.22)
+            return 0.5 + 0.34 * drift, y, 3.2 * math.sin(wave * 0.19)
+        if path == "rise":
+            return (
+                0.5 + 0.1 * math.sin(wave * 0.05) + 0.12 * drift,
+                0.48 - 0.34 * drift,
+                2.5 * math.sin(wave * 0.15),
+            )
+        if path == "walk":
+            return 0.5 + 0.56 * drift, ground, 0
+        return 0.5 + (0.1 if self.start < 0.5 else -0.1), ground, 0
+
+    def _rate(self) -> float:
+        """Steps keep up with the ground, as far as that looks natural."""
+        if self.figure.path != "walk":
+            return self.figure.rate
+        stride = 0.5 * self.sprites[0].width
+        steps = 0.56 * self.size[0] * min(1.2, 0.9 * self.pace) / self.seconds / stride
+        return min(max(steps, 0.6 * self.figure.rate), 1.4 * self.figure.rate)
+
+
+def cast(
+    kind: str,
+    scenery: Scenery,
+    palette: Palette,
+    rng: Generator,
+    *,
+    colour: Colour | None,
+    many: bool,
+    share: float,
+    size: tuple[int, int],
+    seconds: float,
+    pace: float,
+) -> list[Actor]:
+    """The figure at a share of its size, with companions where there are many."""
+    figure = FIGURES[kind]
+    unit = min(size[0], size[1] * 1.1)
+    tone = colour or figure.colour or palette.accents[0]
+    scale = 0.78 * share if many else share
+    grounded = figure.path in ("walk", "stand")
+    roles = [(0.0, 0.0, 1.0)]
+    if many and figure.path != "stand":
+        roles += [
+            (0.14, -0.05, 0.74),
+            (0.2, 0.05 if not grounded else 0.02, 0.62),
+            (-0.13, -0.09 if not grounded else -0.02, 0.56),
+        ]
+    actors = []
+    for lag, lane, smaller in sorted(roles, key=lambda role: role[2]):  # the nearest is drawn last
+        side = figure.size * unit * scale * smaller
+        phases = (index / PHASES for index in range(PHASES))
+        sprites = [_sprite(kind, figure, side, phase, tone, palette).convert("RGBa") for phase in phases]
+        actors.append(
+            Actor(
+                figure=figure,
+                sprites=sprites,
+                shadow=_shadow(side) if grounded else None,
+                scenery=scenery,
+                size=size,
+                seconds=seconds,
+                pace=pace,
+                start=float(rng.random()),
+                lag=lag * (0.8 if size[0] > size[1] else 1.2),
+                lane=lane,
+            )
+        )
+    return actors
+
+
+def _sprite(
+    kind: str, figure: Figure, side: float, phase: float, colour: Colour, palette: Palette
+) -> Image.Image:
+    pen = Pen(side)
+    figure.draw(pen, phase, colour)
+    sprite = pen.sprite(shade=0.14)
+    if not palette.dark or kind == "campfire":
+        return sprite
+    dusk = Image.new("RGBA", sprite.size, (*mix(palette.sky[1], palette.sky[0], 0.5), 255))
+    dusk.putalpha(sprite.getchannel("A"))
+    night = Image.blend(sprite, dusk, 0.2)
+    if kind in LIT_AT_NIGHT:
+        lamp = glow(side / 2, LAMP, 0.4)
+        whole = Image.new("RGBA", sprite.size)
+        whole.paste(lamp.resize(sprite.size))
+        whole.alpha_composite(night)
+        return whole
+    return night
+
+
+def _shadow(side: float) -> Image.Image:
+    soft = glow(side * 0.42, (10, 12, 24), 0.5)
+    return soft.resize((soft.width, max(2, round(soft.height * 0.16)))).convert("RGBa")
+
+
+def placed(
+    pose: Pose, box: tuple[float, float, float, float], scale: float
+) -> tuple[Image.Image, tuple[int, int]]:
+    """The sprite as seen: turned, scaled, shifted by parts of a pixel; and the whole pixel it starts at."""
+    cos, sin = math.cos(math.radians(pose.turn)), math.sin(math.radians(pose.turn))
+    half_wide, half_high = pose.sprite.width / 2, pose.sprite.height / 2
+    reach_x = (half_wide * abs(cos) + half_high * abs(sin)) * scale + 1.5
+    reach_y = (half_wide * abs(sin) + half_high * abs(cos)) * scale + 1.5
+    x, y = (pose.x - box[0]) * scale, (pose.y - box[1]) * scale
+    left, top = math.floor(x - reach_x), math.floor(y - reach_y)
+    size = (math.ceil(2 * reach_x) + 1, math.ceil(2 * reach_y) + 1)
+    # PIL asks, for each pixel of the result, where it comes from in the sprite.
+    a, b, d, e = cos / scale, sin / scale, -sin / scale, cos / scale
+    from_x, from_y = x - left, y - top
+    matrix = (a, b, half_wide - a * from_x - b * from_y, d, e, half_high - d * from_x - e * from_y)
+    seen = pose.sprite.transform(size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+    return seen.convert("RGBA"), (left, top)

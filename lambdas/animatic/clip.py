@@ -1,0 +1,104 @@
+"""The draft engine: a clip drawn from its words, in place of one rendered by a model."""
+
+import zlib
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lambdas.animatic.scene import Scene
+from lambdas.animatic.words import read
+from lambdas.media.encode import encode
+
+# Part of a clip's content address: raise it when the same request draws other pictures.
+REVISION = "1"
+COMMENT = "Draft storyboard clip, not a rendered video"
+
+# Two frames are drawn at a time, and a few wait for the encoder; Pillow works outside Python's lock.
+WORKERS = 2
+WAITING = 4
+
+
+class DraftClip(BaseModel):
+    """Clip `index` (from 0) of the `count` that a scene has; all of them `frames` long.
+
+    The clips of one scene are one drawing and one camera move when they share title, seed, size and image.
+    What is drawn is read from the title, or from the prompt where the title names nothing that can be drawn.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: str
+    title: str
+    width: int = Field(ge=16, le=4096, multiple_of=2)
+    height: int = Field(ge=16, le=4096, multiple_of=2)
+    frames: int = Field(ge=1)
+    fps: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    index: int = Field(ge=0)
+    count: int = Field(ge=1)
+    image: bytes | None = None  # a checked PNG, JPEG or WebP: shown, moved over by the camera
+    metadata: Mapping[str, str] = Field(default_factory=dict)  # more to write into the MP4
+
+    @model_validator(mode="after")
+    def _index_within_count(self) -> "DraftClip":
+        if self.index >= self.count:
+            raise ValueError(f"index must be below count ({self.count}), not {self.index}")
+        return self
+
+
+def draw_clip(request: DraftClip) -> bytes:
+    """An MP4 (H.264, fast start) of exactly the request's size, frames and fps; the same bytes each time."""
+    scene = _scene(request)
+    return encode(
+        _drawn_ahead(scene, request),
+        width=request.width,
+        height=request.height,
+        fps=request.fps,
+        metadata={
+            **request.metadata,
+            "title": request.title,
+            "comment": COMMENT,
+            "reelworks_engine": "animatic",
+            "reelworks_revision": REVISION,
+            "reelworks_draft": "true",
+        },
+    )
+
+
+def _scene(request: DraftClip) -> Scene:
+    spoken = read(request.title)
+    look = spoken if spoken.known else read(request.prompt)
+    words = " ".join((request.title if spoken.known else request.prompt).casefold().split())
+    clip_seconds = request.frames / request.fps
+    return Scene(
+        look,
+        size=(request.width, request.height),
+        seconds=clip_seconds * request.count,
+        rng=np.random.default_rng([request.seed, zlib.crc32(words.encode())]),
+        image=request.image,
+        title=request.title,
+        mark=_mark(request),
+        flash_at=clip_seconds * (request.index + 0.4),  # well inside a clip, so that no join flickers
+    )
+
+
+def _mark(request: DraftClip) -> str:
+    number = f"{request.index + 1}/{request.count}"
+    return f"DRAFT · clip {number}" if request.width >= 160 else f"DRAFT {number}"
+
+
+def _drawn_ahead(scene: Scene, request: DraftClip) -> Iterator[NDArray[np.uint8]]:
+    """The clip's frames in order, some drawn while the encoder has others."""
+    first = request.index * request.frames
+    with ThreadPoolExecutor(WORKERS) as pool:
+        waiting: deque[Future[NDArray[np.uint8]]] = deque()
+        for frame in range(first, first + request.frames):
+            waiting.append(pool.submit(scene.picture, frame / request.fps))
+            if len(waiting) == WAITING:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

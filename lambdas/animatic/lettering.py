@@ -1,0 +1,134 @@
+"""The scene's text as a lower third, and the mark that says it is a draft."""
+
+import unicodedata
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from lambdas.animatic.palettes import Colour, lighter
+
+# Latin, Greek and Cyrillic. Pillow's built-in font draws hardly more than ASCII.
+FONT = Path(__file__).parent / "fonts" / "Inter-SemiBold.otf"
+SMALLEST = 7  # pixels: below, letters can't be read
+MOST_LINES = 3
+
+
+def overlay(size: tuple[int, int], *, title: str, mark: str, accent: Colour) -> Image.Image:
+    """What lies still over the moving picture, RGBA: darkened edges, the title on a soft shade, the mark."""
+    width, height = size
+    unit = min(width, height)
+    margin = max(3, round(unit * 0.06))
+    lines, font = _fit(drawable(title), width - 2 * margin - round(unit * 0.04), unit)
+    leading = round(font.size * 1.24)
+    text_height = leading * len(lines)
+    picture = _shade(size, text_height + 2 * margin if lines else 0)
+
+    if lines:
+        left, top = margin + round(unit * 0.034), height - margin - text_height
+        letters = Image.new("L", size, 0)
+        draw = ImageDraw.Draw(letters)
+        for index, line in enumerate(lines):
+            draw.text((left, top + index * leading), line, fill=255, font=font)
+        shadow = letters.filter(ImageFilter.GaussianBlur(max(0.6, font.size * 0.09)))
+        picture.alpha_composite(_coloured((6, 8, 16), shadow.point(lambda value: value * 0.85)))
+        picture.alpha_composite(_coloured((255, 255, 255), letters))
+        bar = max(1, round(unit * 0.0085))
+        box = (
+            margin,
+            top + round(font.size * 0.12),
+            margin + bar - 1,
+            top + text_height - round(font.size * 0.1),
+        )
+        ImageDraw.Draw(picture).rectangle(box, fill=(*lighter(accent, 0.25), 255))
+    _stamp_mark(picture, mark, unit, margin)
+    return picture
+
+
+def drawable(text: str) -> str:
+    """The text on one line, without what the font has no shape for (it would draw boxes)."""
+    plain = unicodedata.normalize("NFC", text)
+    return " ".join("".join(letter if _has_shape(letter) else " " for letter in plain).split())
+
+
+@lru_cache(maxsize=64)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    # Basic layout: shaping libraries differ between machines.
+    return ImageFont.truetype(FONT, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+@lru_cache(maxsize=4096)
+def _has_shape(letter: str) -> bool:
+    return _shape(letter) != _shape("\uffff")  # never a character, so always the font's box
+
+
+def _shape(letter: str) -> tuple[tuple[int, int], bytes]:
+    mask = _font(24).getmask(letter)
+    return mask.size, bytes(mask)
+
+
+def _fit(text: str, width: int, unit: int) -> tuple[list[str], ImageFont.FreeTypeFont]:
+    """The largest letters with which the text takes two lines at most, else three small ones, cut by an …"""
+    largest = max(SMALLEST, round(unit * 0.075))
+    smallest = max(SMALLEST, round(unit * 0.046))
+    for size in range(largest, smallest - 1, -1):
+        lines = _wrap(text, _font(size), width)
+        if len(lines) <= 2:
+            return lines, _font(size)
+    font = _font(smallest)
+    lines = _wrap(text, font, width)
+    if len(lines) > MOST_LINES:
+        lines = [*lines[: MOST_LINES - 1], _cut(lines[MOST_LINES - 1], font, width)]
+    return lines, font
+
+
+def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    lines: list[str] = []
+    for word in text.split():
+        if lines and font.getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+            continue
+        lines.append("")
+        for letter in word:  # a word longer than a line is broken
+            if lines[-1] and font.getlength(lines[-1] + letter) > width:
+                lines.append("")
+            lines[-1] += letter
+    return lines
+
+
+def _cut(line: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    while line and font.getlength(line + "…") > width:
+        line = line[:-1]
+    return line.rstrip() + "…"
+
+
+def _shade(size: tuple[int, int], foot: int) -> Image.Image:
+    """Black, thicker in the corners and over the lowest `foot` pixels."""
+    width, height = size
+    x, y = np.linspace(-1, 1, width)[None, :], np.linspace(-1, 1, height)[:, None]
+    corners = 0.4 * np.clip((x**2 + y**2) / 2 - 0.28, 0, 1) ** 1.2
+    rows = np.arange(height)[:, None]
+    rise = np.clip((rows - (height - 1.5 * foot)) / max(1, 1.3 * foot), 0, 1)
+    band = 0.62 * rise * rise * (3 - 2 * rise)
+    alpha = 1 - (1 - corners) * (1 - band)
+    return _coloured((6, 8, 16), Image.fromarray((alpha * 255).astype(np.uint8), "L"))
+
+
+def _coloured(colour: Colour, alpha: Image.Image) -> Image.Image:
+    picture = Image.new("RGBA", alpha.size, (*colour, 255))
+    picture.putalpha(alpha)
+    return picture
+
+
+def _stamp_mark(picture: Image.Image, mark: str, unit: int, margin: int) -> None:
+    font = _font(max(SMALLEST, round(unit * 0.03)))
+    left, top, right, bottom = font.getbbox(mark)
+    pad = max(1, round(font.size * 0.45))
+    wide, high = int(right - left) + 2 * pad, int(bottom - top) + 2 * pad
+    edge = max(1, round(margin * 0.6))
+    plate = Image.new("RGBA", (wide, high), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(plate)
+    draw.rounded_rectangle((0, 0, wide - 1, high - 1), radius=high // 3, fill=(10, 12, 22, 130))
+    draw.text((pad - left, pad - top), mark, fill=(255, 255, 255, 225), font=font)
+    picture.alpha_composite(plate, (max(0, picture.width - edge - wide), edge))

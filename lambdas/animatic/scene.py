@@ -1,0 +1,223 @@
+"""A scene made ready to be drawn at any moment: stage, camera, figures, weather, lettering."""
+
+import math
+from io import BytesIO
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+from lambdas.animatic.actors import Actor, cast, placed
+from lambdas.animatic.camera import OVERSCAN, View, move_for
+from lambdas.animatic.canvas import Plane
+from lambdas.animatic.lettering import overlay
+from lambdas.animatic.palettes import Palette, palette_for
+from lambdas.animatic.places import PLACES
+from lambdas.animatic.places.stage import Scenery, Stage
+from lambdas.animatic.weather import Weather
+from lambdas.animatic.words import Look
+from lambdas.media.images import cover
+
+GUEST = 0.6  # who passes by without being named is smaller
+GRAIN = 3  # steps of brightness, from darkest to lightest speck: hides the bands of slow gradients
+
+
+class Scene:
+    """`size`: the picture's pixels. `seconds`: the whole scene's, over all its clips."""
+
+    def __init__(
+        self, look: Look, *, size: tuple[int, int], seconds: float, rng: Generator,
+        image: bytes | None, title: str, mark: str, flash_at: float | None,
+    ) -> None:  # fmt: skip
+        self._size = size
+        self._seconds = seconds
+        place = PLACES[look.place]
+        self._palette = _palette(look, rng)
+        self._move = move_for(look.move, look.pace, rng)
+        stage_size = (math.ceil(size[0] * OVERSCAN), math.ceil(size[1] * OVERSCAN))
+        weather = look.weather or (place.weather if image is None else None)
+        if image is not None:
+            self._scenery = _picture_stage(image, stage_size)
+            self._actors: list[Actor] = []
+        else:
+            self._scenery = place.build(Stage(stage_size, self._palette, rng, look.weather))
+            self._actors = self._cast(look, place.guest, stage_size, rng)
+        self._layers = [_Layer(plane) for plane in self._scenery.planes]
+        self._weather = Weather(weather, size, self._palette, rng) if weather else None
+        self._flash = _Flash(size, flash_at, rng) if flash_at is not None and look.light == "storm" else None
+        self._overlay = overlay(size, title=title, mark=mark, accent=self._palette.accents[0])
+        self._grain = _grain(size, rng)
+
+    def picture(self, time: float) -> NDArray[np.uint8]:
+        """The scene at `time` seconds from its beginning: height × width × 3."""
+        progress = min(1.0, time / self._seconds)
+        view = self._move(progress)
+        picture = Image.new("RGB", self._size)
+        for index, layer in enumerate(self._layers):
+            if index == self._scenery.front:
+                self._draw_actors(picture, view, progress, time)
+            layer.draw(picture, view, time)
+            if index == 0 and self._flash:
+                self._flash.draw(picture, time)
+        if self._scenery.front >= len(self._layers):
+            self._draw_actors(picture, view, progress, time)
+        if self._weather:
+            self._weather.draw(picture, time)
+        picture.paste(self._overlay, (0, 0), self._overlay)
+        grain = self._grain[round(time * 1000) % len(self._grain)]
+        return np.asarray(ImageChops.add(picture, grain, 1, -(GRAIN // 2)))
+
+    def _cast(
+        self, look: Look, guest: str | None, stage_size: tuple[int, int], rng: Generator
+    ) -> list[Actor]:
+        size, seconds, pace = stage_size, self._seconds, look.pace
+        actors: list[Actor] = []
+        if look.landmark:
+            actors += cast(
+                look.landmark, self._scenery, self._palette, rng,
+                colour=None, many=False, share=0.9, size=size, seconds=seconds, pace=pace,
+            )  # fmt: skip
+        kind = look.subject.kind if look.subject else guest
+        if kind is None:
+            return actors
+        if kind == "person" and look.weather == "rain":
+            kind = "umbrella"
+        colour, many = (look.subject.colour, look.subject.many) if look.subject else (None, False)
+        share = 1.0 if look.subject else GUEST
+        return actors + cast(
+            kind, self._scenery, self._palette, rng,
+            colour=colour, many=many, share=share, size=size, seconds=seconds, pace=pace,
+        )  # fmt: skip
+
+    def _draw_actors(self, picture: Image.Image, view: View, progress: float, time: float) -> None:
+        box = view.box(self._scenery.planes[0].size, self._scenery.depth)
+        scale = self._size[0] / (box[2] - box[0])
+        for actor in self._actors:
+            for pose in actor.poses(progress, time):
+                seen, corner = placed(pose, box, scale)
+                picture.paste(seen, corner, seen)
+
+
+class _Layer:
+    """A finished plane, with a list of the parts that hold anything, so that empty air costs nothing."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._depth, self._sway, self._period = plane.depth, plane.sway, plane.period
+        alpha = plane.image.getchannel("A")
+        self._opaque = alpha.getextrema()[0] == 255
+        # Colours are kept premultiplied, or edges would shimmer as they are resized.
+        self._image = plane.image.convert("RGB" if self._opaque else "RGBa")
+        self._parts = [(0, 0, *plane.size)] if self._opaque else _filled_parts(alpha)
+
+    def draw(self, picture: Image.Image, view: View, time: float) -> None:
+        swing = math.sin(time / self._period * math.tau) * self._sway[0]
+        nod = math.cos(time / self._period * math.tau * 0.8) * self._sway[1]
+        seen = view.box(self._image.size, self._depth, (swing, nod))
+        for part in self._parts:
+            x0, x1, from_x, to_x = _span(part[0], part[2], seen[0], seen[2], picture.width)
+            y0, y1, from_y, to_y = _span(part[1], part[3], seen[1], seen[3], picture.height)
+            if x0 >= x1 or y0 >= y1:
+                continue
+            box = (from_x, from_y, to_x, to_y)
+            piece = self._image.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, box=box)
+            if self._opaque:
+                picture.paste(piece, (x0, y0))
+            else:
+                piece = piece.convert("RGBA")
+                picture.paste(piece, (x0, y0), piece)
+
+
+def _filled_parts(alpha: Image.Image) -> list[tuple[int, int, int, int]]:
+    """Boxes that don't overlap and together hold all that isn't transparent: runs of a grid's cells."""
+    columns, rows = 12, 8
+    xs = [round(alpha.width * index / columns) for index in range(columns + 1)]
+    ys = [round(alpha.height * index / rows) for index in range(rows + 1)]
+    open_runs: dict[tuple[int, int], int] = {}  # (left, right) → the top it began at
+    parts = []
+    for row in range(rows + 1):
+        runs: set[tuple[int, int]] = set()
+        start: int | None = None
+        for column in range(columns + 1):
+            filled = (
+                row < rows
+                and column < columns
+                and alpha.crop((xs[column], ys[row], xs[column + 1], ys[row + 1])).getbbox() is not None
+            )
+            if filled and start is None:
+                start = column
+            if not filled and start is not None:
+                runs.add((xs[start], xs[column]))
+                start = None
+        for run in [run for run in open_runs if run not in runs]:
+            parts.append((run[0], open_runs.pop(run), run[1], ys[row]))
+        for run in runs:
+            open_runs.setdefault(run, ys[row])
+    return parts
+
+
+def _span(start: int, end: int, first: float, last: float, pixels: int) -> tuple[int, int, float, float]:
+    """Along one axis: the picture's pixels that show plane pixels `start` … `end`, and what they show.
+
+    Rounded alike for the end of one part and the start of the next, so that parts meet without a seam.
+    """
+    scale = pixels / (last - first)
+    low = min(max(math.floor((start - first) * scale), 0), pixels)
+    high = min(max(math.floor((end - first) * scale), 0), pixels)
+    if end >= last:
+        high = pixels
+    return low, high, max(0.0, first + low / scale), min(last, first + high / scale)
+
+
+class _Flash:
+    """Lightning: a bolt and a lit sky, twice within half a second."""
+
+    def __init__(self, size: tuple[int, int], at: float, rng: Generator) -> None:
+        self._at = at
+        width, height = size
+        unit = min(size)
+        x = width * (rng.uniform(0.12, 0.3) if rng.random() < 0.5 else rng.uniform(0.7, 0.88))
+        steps = np.linspace(0, 0.54 * height, 14)
+        path = [
+            (float(x + bend), float(y))
+            for bend, y in zip(rng.normal(0, 0.035, 14).cumsum() * unit, steps, strict=True)
+        ]
+        branch = [path[6], *((px + 0.03 * unit * i, py) for i, (px, py) in enumerate(path[7:11], start=1))]
+        strike = Image.new("L", size, 0)
+        draw = ImageDraw.Draw(strike)
+        for line, thick in ((path, 0.007), (branch, 0.004)):
+            draw.line(line, fill=255, width=max(1, round(thick * unit)), joint="curve")
+        halo = strike.filter(ImageFilter.GaussianBlur(0.02 * unit)).point(lambda value: min(255, value * 3))
+        self._bolt = Image.new("RGB", size, (226, 232, 255))
+        self._shape = ImageChops.lighter(halo.point(lambda value: value * 0.8), strike)
+        self._white = Image.new("RGB", size, (206, 216, 240))
+
+    def draw(self, picture: Image.Image, time: float) -> None:
+        since = time - self._at
+        strength = sum(math.exp(-(since - start) / 0.12) for start in (0, 0.24) if since >= start)
+        if strength < 0.03:
+            return
+        picture.paste(Image.blend(picture, self._white, min(0.55, 0.5 * strength)))
+        picture.paste(self._bolt, (0, 0), self._shape.point(lambda value: value * min(1.0, strength)))
+
+
+def _palette(look: Look, rng: Generator) -> Palette:
+    """The place's own colours, or those of the light that the text names."""
+    names = PLACES[look.place].palettes
+    own_light = look.place in ("space", "underwater", "fire")
+    if look.light and not own_light:
+        names = ("neon",) if (look.place, look.light) == ("city", "night") else (look.light,)
+    elif look.weather == "rain" and not own_light:
+        names = ("mist",)
+    return palette_for(names, rng)
+
+
+def _picture_stage(image: bytes, size: tuple[int, int]) -> Scenery:
+    plane = Plane(size, depth=1.0)
+    plane.image = Image.open(BytesIO(cover(image, *size))).convert("RGBA")
+    return Scenery([plane], front=1, ground=0.9)
+
+
+def _grain(size: tuple[int, int], rng: Generator) -> list[Image.Image]:
+    specks = [rng.integers(0, GRAIN, (size[1], size[0], 1), np.uint8) for _ in range(4)]
+    return [Image.fromarray(np.repeat(noise, 3, axis=2), "RGB") for noise in specks]

@@ -1,0 +1,269 @@
+"""What a text asks to be drawn: place, light, weather, subjects and camera move, by its words.
+
+English, with the commonest words of German, French and Spanish. The first word that says something wins.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lambdas.animatic.palettes import Colour, rgb
+
+PLACES = {
+    "flowers": (
+        "flower blossom bloom rose tulip daisy poppy sunflower petal bouquet garden blume blute "
+        "garten fleur jardin flor"
+    ),
+    "forest": (
+        "forest wood woodland tree jungle pine oak rainforest grove wald baum foret arbre bosque arbol selva"
+    ),
+    "underwater": "underwater coral reef seabed jellyfish octopus submarine diver",
+    "beach": "beach shore sand tropical palm strand plage playa",
+    "ocean": "ocean sea wave lake harbour harbor bay coast river island meer mer mar kuste surf",
+    "city": (
+        "city street town urban skyline skyscraper downtown traffic alley avenue market metro tokyo "
+        "london paris york berlin stadt strasse gasse ville rue ciudad calle"
+    ),
+    "snow": (
+        "snow snowy winter ice icy frost frozen arctic glacier ski penguin christmas schnee neige nieve"
+    ),
+    "mountains": "mountain peak summit alps cliff canyon valley volcano berg montagne montana kingdom",
+    "desert": "desert dune sahara camel cactus oasis pyramid wuste",
+    "space": (
+        "space star planet galaxy cosmos cosmic universe moon mars orbit alien nebula satellite "
+        "weltraum espace espacio"
+    ),
+    "fire": "fire flame campfire bonfire lava ember forge feuer feu fuego",
+    "room": (
+        "room kitchen office desk indoors table cafe library studio window bedroom laptop computer "
+        "interior restaurant zimmer kuche buro chambre cuisine bureau cocina piano"
+    ),
+    "hills": (
+        "meadow field hill farm village country countryside grass prairie landscape road park sky "
+        "cloud wiese feld dorf champ campo himmel ciel cielo"
+    ),
+}
+
+LIGHTS = {
+    "neon": "neon cyberpunk",
+    "night": "night midnight moonlight moonlit dark darkness starry stars evening nacht nuit noche dunkel",
+    "storm": "storm stormy thunder lightning tempest hurricane gewitter sturm orage tormenta",
+    "sunset": "sunset dusk golden twilight sundown glowing sonnenuntergang abend crepuscule atardecer",
+    "dawn": "dawn sunrise morning daybreak morgen aube matin amanecer",
+    "mist": "mist misty fog foggy haze hazy nebel brume niebla grey gray overcast",
+    "autumn": "autumn october herbst automne otono",
+    "day": "day noon sunny sun bright summer midday sonne soleil sol sommer",
+}
+
+WEATHERS = {
+    "rain": "rain rainy storm stormy drizzle downpour regen pluie lluvia wet gewitter",
+    "snow": "snow snowy blizzard winter christmas snowfall schnee neige nieve",
+    "petals": "petal blossom cherry spring sakura",
+    "leaves": "autumn leaf herbst october",
+    "sparks": "fire spark flame campfire ember burning magic fireworks lava forge feuer feu fuego",
+    "fireflies": "firefly fairy enchanted glowing",
+    "bubbles": "underwater bubble reef coral fish",
+}
+
+SUBJECTS = {
+    "bee": "bee bumblebee honeybee wasp insect biene abeille abeja hummel",
+    "butterfly": "butterfly moth dragonfly fairy schmetterling papillon mariposa",
+    "bird": (
+        "bird eagle hawk owl crow raven gull seagull sparrow swan crane parrot dove dragon vogel "
+        "oiseau pajaro adler"
+    ),
+    "fish": "fish shark goldfish salmon koi fisch poisson pez",
+    "whale": "whale dolphin orca wal baleine ballena",
+    "ship": "ship boat sailboat sail vessel galleon pirate yacht schiff boot bateau barco sailing",
+    "car": "car taxi truck bus vehicle automobile auto voiture coche",
+    "train": "train locomotive railway zug tren",
+    "plane": "plane airplane aeroplane aircraft jet pilot flugzeug avion",
+    "rocket": "rocket spaceship spacecraft shuttle rakete fusee cohete",
+    "balloon": "balloon zeppelin airship ballon globo",
+    "astronaut": "astronaut cosmonaut spaceman",
+    "robot": "robot android machine roboter",
+    "horse": "horse pony unicorn deer cow pferd cheval caballo stag",
+    "dog": "dog puppy wolf fox hund chien perro fuchs",
+    "cat": "cat kitten tiger lion leopard panther katze chat gato",
+    "house": "house home cottage hut cabin barn haus maison casa hutte",
+    "castle": "castle palace fortress tower schloss burg chateau castillo",
+    "lighthouse": "lighthouse leuchtturm phare faro",
+    "cup": "cup coffee tea mug espresso kaffee tasse cafe",
+    "person": (
+        "person children men women man woman girl boy child kid people traveler traveller hiker "
+        "walker sailor knight king queen dancer dance chef cook teacher student farmer detective "
+        "wizard witch lady mann frau madchen junge homme femme enfant hombre mujer nino she he couple "
+        "family grandmother grandfather runner princess prince hero"
+    ),
+}
+
+# Where a subject is at home, when no word names the place.
+HOMES = {
+    "bee": "flowers",
+    "butterfly": "flowers",
+    "bird": "hills",
+    "fish": "underwater",
+    "whale": "ocean",
+    "ship": "ocean",
+    "car": "city",
+    "train": "hills",
+    "plane": "hills",
+    "rocket": "space",
+    "balloon": "hills",
+    "astronaut": "space",
+    "robot": "city",
+    "horse": "hills",
+    "dog": "hills",
+    "cat": "hills",
+    "house": "hills",
+    "castle": "mountains",
+    "lighthouse": "ocean",
+    "cup": "room",
+    "person": "hills",
+}
+
+LANDMARKS = frozenset({"house", "castle", "lighthouse"})
+FLOWER_SIZED = frozenset({"bee", "butterfly"})  # flowers are seen from close by; others stand in a meadow
+
+MOVES = {
+    "in": (
+        "zoom push closer close closeup approach into toward towards enter inside detail macro intimate naher"
+    ),
+    "out": "pull reveal wide away leave leaving backward panorama vast",
+    "rise": "rise rising up upward ascend climb climbing grow growing lift tall launch soar steigt haut",
+    "fall": "fall falling down downward descend sink dive drop fallt",
+    "pan": (
+        "pan drive driving run running walk walking sail sailing ride riding follow race racing "
+        "across along travel chase lauft fahrt swim swimming"
+    ),
+    "arc": (
+        "fly flying flight float floating drift drifting orbit around circle hover spin dance turn "
+        "fliegt dream"
+    ),
+}
+
+PACES = {
+    0.6: "slow slowly calm gentle gently quiet still peaceful soft langsam lentement",
+    1.35: "fast quick quickly run running race racing rush speed hurry chase action schnell vite rapido",
+}
+
+COLOURS = {
+    "red": "#D8343B", "rot": "#D8343B", "rouge": "#D8343B", "rojo": "#D8343B",
+    "blue": "#2F6FD6", "blau": "#2F6FD6", "bleu": "#2F6FD6", "azul": "#2F6FD6",
+    "green": "#3B9B5A", "grun": "#3B9B5A", "vert": "#3B9B5A", "verde": "#3B9B5A",
+    "yellow": "#F5BE2E", "gelb": "#F5BE2E", "golden": "#E8B23A", "gold": "#E8B23A",
+    "orange": "#F0802E", "pink": "#F27BA8", "purple": "#8452C9", "violet": "#8452C9",
+    "white": "#F4F1EA", "black": "#2A2B33", "grey": "#8A9099", "gray": "#8A9099", "brown": "#8A5A3A",
+    "silver": "#B9C2CC", "turquoise": "#2FB7AE", "teal": "#1F8A8A",
+}  # fmt: skip
+
+
+MANY = frozenset(
+    [
+        "flock",
+        "school",
+        "herd",
+        "swarm",
+        "two",
+        "three",
+        "four",
+        "five",
+        "many",
+        "some",
+        "several",
+        "people",
+        "couple",
+        "family",
+        "zwei",
+        "drei",
+    ]
+)
+
+Concept = TypeVar("Concept")
+
+
+@dataclass(frozen=True)
+class Subject:
+    kind: str
+    colour: Colour | None  # where a colour word stands right before it
+    many: bool
+
+
+@dataclass(frozen=True)
+class Look:
+    """None: the text doesn't say."""
+
+    place: str | None
+    light: str | None
+    weather: str | None
+    subject: Subject | None
+    landmark: str | None  # a building that stands in the scene besides the subject
+    move: str | None
+    pace: float
+
+    @property
+    def known(self) -> bool:
+        """Whether the text names anything that can be drawn."""
+        return bool(self.place or self.light or self.weather or self.subject)
+
+
+def read(text: str) -> Look:
+    words = _words(text)
+    place = _first(PLACES, words)
+    subject = _subject(words)
+    landmarks = {kind: names for kind, names in SUBJECTS.items() if kind in LANDMARKS}
+    landmark = _first(landmarks, words)
+    if place == "flowers" and subject and subject.kind not in FLOWER_SIZED:
+        place = "hills"
+    return Look(
+        place=place or (HOMES[subject.kind] if subject else None),
+        light=_first(LIGHTS, words),
+        weather=_first(WEATHERS, words),
+        subject=subject,
+        landmark=landmark if subject and subject.kind != landmark else None,
+        move=_first(MOVES, words),
+        pace=_first(PACES, words) or 1.0,
+    )
+
+
+def _words(text: str) -> list[str]:
+    """Lower case, without accents, so that "Blüte" and "blute" are one word."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return re.findall(r"[a-z]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+
+
+def _index(table: Mapping[Concept, str]) -> dict[str, Concept]:
+    index: dict[str, Concept] = {}
+    for concept, words in table.items():
+        for word in words.split():
+            index.setdefault(word, concept)
+    return index
+
+
+def _first(table: Mapping[Concept, str], words: list[str]) -> Concept | None:
+    index = _index(table)
+    return next((index[form] for word in words for form in _forms(word) if form in index), None)
+
+
+def _forms(word: str) -> list[str]:
+    """The word, then what it may be the plural or another case of."""
+    stems = [word[: -len(ending)] for ending in ("s", "es", "n", "en", "e") if word.endswith(ending)]
+    if word.endswith("ies"):
+        stems.append(word[:-3] + "y")
+    if word.endswith("ves"):
+        stems.append(word[:-3] + "f")
+    return [word, *(stem for stem in stems if len(stem) > 2)]
+
+
+def _subject(words: list[str]) -> Subject | None:
+    index = _index(SUBJECTS)
+    for position, word in enumerate(words):
+        for form in _forms(word):
+            if form in index:
+                before = words[position - 1] if position else ""
+                colour = COLOURS.get(before)
+                many = (form != word and word.endswith("s")) or before in MANY or word in MANY
+                return Subject(index[form], rgb(colour) if colour else None, many)
+    return None

@@ -1,0 +1,203 @@
+from fractions import Fraction
+from io import BytesIO
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import ValidationError
+
+from lambdas.animatic.clip import REVISION, DraftClip, draw_clip
+from lambdas.domain.engines import CATALOGUE
+from lambdas.media.join import join
+from lambdas.media.probe import probe
+from tests.unit.clips import Pixels, decoded, top_level_boxes
+
+
+def request(title: str = "A bee on a flower", **fields: object) -> DraftClip:
+    """The title is the scene's text, drawn over the lowest part of the picture."""
+    defaults: dict[str, object] = {
+        "prompt": title,
+        "width": 96,
+        "height": 64,
+        "frames": 8,
+        "fps": 8,
+        "seed": 1,
+        "index": 0,
+        "count": 1,
+    }
+    return DraftClip.model_validate({**defaults, **fields, "title": title})
+
+
+def frames(title: str = "A bee on a flower", **fields: object) -> list[Pixels]:
+    return decoded(draw_clip(request(title, **fields)))
+
+
+def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """Mean over all pixels, in steps of 255."""
+    return float(np.abs(one.astype(float) - other.astype(float)).mean())
+
+
+def photo(colour: tuple[int, int, int] = (200, 40, 40)) -> bytes:
+    """Stripes, so that a camera move over them can be seen."""
+    pixels = np.zeros((60, 90, 3), np.uint8)
+    pixels[:, ::6] = colour
+    pixels[:, 1::6] = colour
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "count", "fps"),
+    [(96, 64, 8, 8), (64, 48, 1, 24), (48, 72, 5, 12), (160, 90, 9, 25), (320, 64, 3, 16)],
+)
+def test_size_frames_and_fps_are_exact(width: int, height: int, count: int, fps: int) -> None:
+    info = probe(draw_clip(request(width=width, height=height, frames=count, fps=fps)))
+    assert (info.width, info.height, info.frames, info.fps) == (width, height, count, fps)
+    assert info.duration == Fraction(count, fps)
+    assert (info.codec, info.pix_fmt) == ("h264", "yuv420p")
+
+
+def test_the_file_says_that_it_is_a_draft() -> None:
+    mp4 = draw_clip(request("Eine Biene auf einer Blüte", metadata={"reelworks_video": "v1"}))
+    metadata = probe(mp4).metadata
+    assert metadata["reelworks_engine"] == "animatic"
+    assert metadata["reelworks_draft"] == "true"
+    assert metadata["reelworks_revision"] == REVISION == CATALOGUE["animatic"].revision
+    assert metadata["reelworks_video"] == "v1"
+    assert metadata["title"] == "Eine Biene auf einer Blüte"
+    assert "not a rendered video" in metadata["comment"]
+    boxes = top_level_boxes(mp4)
+    assert boxes.index("moov") < boxes.index("mdat")
+
+
+def test_the_same_request_gives_the_same_bytes() -> None:
+    rainy = request("A city street in the rain, neon", width=160, height=90)
+    assert draw_clip(rainy) == draw_clip(rainy)
+
+
+def test_another_seed_gives_another_picture() -> None:
+    assert difference(frames(seed=1)[0], frames(seed=2)[0]) > 8
+
+
+def test_another_text_gives_another_picture() -> None:
+    assert difference(frames("A ship at sea")[0], frames("A house in the forest")[0]) > 15
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "A bee on a flower",
+        "A ship in a storm at night",
+        "A city street in the rain, neon",
+        "Ein Haus im Wald",
+        "abstract thoughts",
+        "A cup of coffee in the kitchen",
+        "A dog runs through the snow",
+        "Fish under water in a coral reef",
+        "An astronaut in space",
+        "Campfire",
+        "A car in the desert at sunset",
+        "Three birds over the mountains",
+        "A child on the beach",
+        "A hot air balloon rises over the fields",
+    ],
+)
+def test_every_place_is_drawn_and_moves(title: str) -> None:
+    pictures = frames(title, width=128, height=80, frames=5, fps=4)
+    assert all(difference(*pair) > 0.4 for pair in pairwise(pictures))
+    assert difference(pictures[0], pictures[-1]) > 1.5
+    assert pictures[0].std() > 15  # not one flat colour
+
+
+@pytest.mark.parametrize("title", ["A bee on a flower", "A dog runs through the snow", "abstract thoughts"])
+@pytest.mark.parametrize("lengths", [(8, 8), (9, 8)])
+def test_the_next_clip_goes_on_where_the_last_ended(title: str, lengths: tuple[int, int]) -> None:
+    fields = {"count": 2, "width": 160, "height": 96}
+    first = [coarse(frame) for frame in frames(title, index=0, frames=lengths[0], **fields)]
+    second = [coarse(frame) for frame in frames(title, index=1, frames=lengths[1], **fields)]
+    unrelated = [coarse(frame) for frame in frames(title, index=1, frames=lengths[1], seed=2, **fields)]
+    step = max(difference(*pair) for clip in (first, second) for pair in pairwise(clip))
+    assert difference(first[-1], second[0]) < 1.5 * step
+    assert difference(first[-1], unrelated[0]) > 2 * step
+
+
+def coarse(picture: Pixels) -> NDArray[np.float32]:
+    """Means of 16 × 16 pixels: the picture without the encoder's noise, which starts anew with each clip."""
+    height, width, _ = picture.shape
+    return picture.reshape(height // 16, 16, width // 16, 16, 3).mean(axis=(1, 3)).astype(np.float32)
+
+
+def test_clips_of_a_scene_join_to_one_film() -> None:
+    clips = [draw_clip(request(index=index, count=3)) for index in range(3)]
+    film = BytesIO()
+    assert join(clips, film, metadata={}).duration == Fraction(24, 8)
+    assert len(decoded(film.getvalue())) == 24
+
+
+def test_all_of_a_scene_is_drawn_from_its_title_though_prompts_differ() -> None:
+    one = frames(prompt="The camera flies over a desert")
+    other = frames(prompt="A whale in the ocean at night")
+    assert all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
+
+
+def test_the_prompt_is_drawn_when_the_title_names_nothing() -> None:
+    ocean, forest = (frames("Chapter one", prompt=prompt)[0] for prompt in ("the ocean", "a forest"))
+    assert difference(ocean, forest) > 15
+
+
+def test_the_image_is_shown_and_moved_over() -> None:
+    red = frames("Summer", image=photo((220, 30, 30)), width=90, height=60)
+    blue = frames("Summer", image=photo((30, 30, 220)), width=90, height=60)
+    middle = np.s_[20:40, 20:70]
+    assert red[0][middle][..., 0].mean() > 3 * red[0][middle][..., 2].mean()
+    assert blue[0][middle][..., 2].mean() > 3 * blue[0][middle][..., 0].mean()
+    assert difference(red[0], red[-1]) > 3
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "",
+        " \n\t ",
+        "🐝🌸",
+        "نحلة على زهرة",
+        "花の上の蜂",
+        "\x00\u200b\ufffd",
+        "w" * 500,
+        "many words " * 45,
+        "…“Æ’ß–Ж",
+    ],
+)
+@pytest.mark.parametrize("size", [(64, 48), (160, 90)])
+def test_odd_titles_are_drawn_or_left_out(title: str, size: tuple[int, int]) -> None:
+    assert len(frames(title, prompt="hills", width=size[0], height=size[1], frames=2)) == 2
+
+
+def lettered(title: str) -> Pixels:
+    """What the title adds to the lower left of a picture: the same drawing with and without letters."""
+    image = photo((90, 90, 90))
+    return frames(title, prompt="x", image=image, width=320, height=180, frames=1)[0][120:, :].astype(
+        np.uint8
+    )
+
+
+def test_the_title_is_legible() -> None:
+    with_title = lettered("Ein Mädchen übt")
+    assert (with_title.min(axis=2) > 200).sum() > 300  # white letters …
+    assert (with_title.max(axis=2) < 90).sum() > 3000  # … on a dark shade
+    assert (lettered("").min(axis=2) > 200).sum() == 0
+    # What the font can't draw is left out, without a box in its place.
+    assert (lettered("蜂").min(axis=2) > 200).sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("index", 1), ("count", 0), ("frames", 0), ("width", 97), ("fps", 0), ("seed", -1), ("unknown", 1)],
+)
+def test_impossible_requests_are_refused(field: str, value: int) -> None:
+    with pytest.raises(ValidationError):
+        request(**{field: value})
