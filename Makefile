@@ -64,7 +64,7 @@ synth: $(VENV)/.run  ## the three CloudFormation templates, in cdk.out
 
 .PHONY: deploy
 deploy: $(VENV)/.run  ## deploy to the AWS account of your credentials (docs/deploy.md)
-	$(AWS_CDK) deploy --all
+	$(AWS_CDK) deploy --all --no-previous-parameters
 
 .PHONY: destroy
 destroy: $(VENV)/.run  ## remove all that deploy made, films included (asks first)

@@ -60,7 +60,7 @@ class Fields(Document):
         default=None, ge=1, le=200, description="a whole number of denoising steps from 1 to 200"
     )
     guidance: _Number | None = Field(
-        default=None, ge=0, le=30, allow_inf_nan=False, description="a number from 0 to 30"
+        default=None, ge=1, le=20, allow_inf_nan=False, description="a number from 1 to 20"
     )
 
 
