@@ -75,7 +75,10 @@ def _fit(text: str, width: int, unit: int) -> tuple[list[str], ImageFont.FreeTyp
     for size in range(largest, smallest - 1, -1):
         lines = _wrap(text, _font(size), width)
         if len(lines) <= 2:
-            return lines, _font(size)
+            # As even as may be: no word alone on its line.
+            widths = (width * share for share in (0.55, 0.65, 0.75, 0.85, 1.0))
+            even = (_wrap(text, _font(size), round(narrower)) for narrower in widths)
+            return next(found for found in even if len(found) == len(lines)), _font(size)
     font = _font(smallest)
     lines = _wrap(text, font, width)
     if len(lines) > MOST_LINES:

@@ -103,12 +103,17 @@ class _Layer:
     """A finished plane, with a list of the parts that hold anything, so that empty air costs nothing."""
 
     def __init__(self, plane: Plane) -> None:
-        self._depth, self._sway, self._period = plane.depth, plane.sway, plane.period
-        alpha = plane.image.getchannel("A")
+        # No larger than the camera, which comes less close to what is far, can show.
+        share = (1 + (OVERSCAN - 1) * plane.depth) / OVERSCAN
+        size = (math.ceil(plane.width * share), math.ceil(plane.height * share))
+        self._depth, self._period = plane.depth, plane.period
+        self._sway = (plane.sway[0] * share, plane.sway[1] * share)
+        alpha = plane.image.getchannel("A").resize(size, Image.Resampling.HAMMING)
         self._opaque = alpha.getextrema()[0] == 255
+        self._parts = [(0, 0, *size)] if self._opaque else _filled_parts(alpha)
         # Colours are kept premultiplied, or edges would shimmer as they are resized.
-        self._image = plane.image.convert("RGB" if self._opaque else "RGBa")
-        self._parts = [(0, 0, *plane.size)] if self._opaque else _filled_parts(alpha)
+        mode = "RGB" if self._opaque else "RGBa"
+        self._image = plane.image.convert(mode).resize(size, Image.Resampling.HAMMING)
 
     def draw(self, picture: Image.Image, view: View, time: float) -> None:
         swing = math.sin(time / self._period * math.tau) * self._sway[0]
