@@ -83,7 +83,7 @@ def _expiry(days: int, prefixes: Sequence[str]) -> list[s3.LifecycleRule]:
 
 
 def bucket_name(scope: Construct, prefix: str, name: str) -> str:
-    """A literal name where account and region are: see docs/decisions/0101-bucket-names.md."""
+    """A literal name where account and region are: see docs/decisions/0006-bucket-names.md."""
     stack = Stack.of(scope)
     account = Aws.ACCOUNT_ID if Token.is_unresolved(stack.account) else stack.account
     region = Aws.REGION if Token.is_unresolved(stack.region) else stack.region

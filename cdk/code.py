@@ -1,5 +1,5 @@
 """The code of the functions as assets: `lambdas/` with its requirements, for the Lambda platform, without
-Docker. docs/decisions/0103-no-docker-bundling.md says why.
+Docker. docs/decisions/0008-no-docker-bundling.md says why.
 
 A PC deploys the source alone (context "aws:cdk:bundling-stacks": []): its functions run on the
 interpreter that has the requirements already.

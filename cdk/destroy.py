@@ -1,7 +1,7 @@
 """python -m cdk.destroy [--yes]: removes the stacks, then what they keep.
 
 A deleted stack keeps its buckets, its table and its user pool, so that nobody loses films by a slip
-(docs/decisions/0101-bucket-names.md). CloudFormation remembers for 90 days what a deleted stack has kept,
+(docs/decisions/0006-bucket-names.md). CloudFormation remembers for 90 days what a deleted stack has kept,
 so an interrupted run is finished by the next.
 """
 

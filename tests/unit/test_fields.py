@@ -25,7 +25,7 @@ def test_prompts_that_are_taken(prompt: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "lowest", "highest"),
-    [("seconds", 1, 300), ("seed", 0, 2**63 - 1), ("steps", 1, 200), ("guidance", 0, 30)],
+    [("seconds", 1, 300), ("seed", 0, 2**63 - 1), ("steps", 1, 200), ("guidance", 1, 20)],
 )
 def test_bounds(field: str, lowest: int, highest: int) -> None:
     for value in (lowest, highest):
