@@ -16,11 +16,12 @@ AWS_CDK := npx --yes aws-cdk@2.1148.1
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# Everything `reel` needs: the CLI, the PC's cloud, the template. No torch.
+# Everything `reel` needs: the CLI, the PC's cloud, the template it deploys. No torch.
 $(VENV)/.run: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Reelworks needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m reelworks.cloud.assembly
 	touch $@
 
 # What the tests and checks need besides: torch for the CogVideoX server, the linters, both OpenAI clients.

@@ -153,3 +153,10 @@ def _zipped(folder: Path) -> bytes:
         for file in _files(folder):
             archive.write(file, file.relative_to(folder))
     return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    # What takes longest of a first `reel up` (jsii unpacks the CDK), done when Reelworks is installed.
+    _home = Home.locate()
+    _home.create()
+    synthesize(_home)
