@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PROMPT ?= A bee on a flower
 SECONDS_ ?= 18
 ENGINE ?=
@@ -17,17 +18,16 @@ help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # Everything `reel` needs: the CLI, the PC's cloud, the template it deploys. No torch.
-$(VENV)/.run: pyproject.toml
+$(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Reelworks needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(PIP) --editable .
 	$(BIN)/python -m reelworks.cloud.assembly
 	touch $@
 
 # What the tests and checks need besides: torch for the CogVideoX server, the linters, both OpenAI clients.
 $(VENV)/.dev: $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(OLD_OPENAI) openai==2.2.0
 	touch $@
 
@@ -58,6 +58,12 @@ check: $(VENV)/.dev  ## format, lint, types, import rules
 format: $(VENV)/.dev  ## mend format and lint where that is safe
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+.PHONY: constraints
+constraints: $(VENV)/.dev  ## take the installed versions as those to install
+	(sed -n '/^#/p' constraints.txt; \
+	 $(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(torch|triton|nvidia)'; \
+	 echo torch==2.13.0) > constraints.new && mv constraints.new constraints.txt
 
 .PHONY: synth
 synth: $(VENV)/.run  ## the three CloudFormation templates, in cdk.out
