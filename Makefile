@@ -19,7 +19,7 @@ help:  ## this list
 
 # Everything `reel` needs: the CLI, the PC's cloud, the template it deploys. No torch.
 $(VENV)/.run: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit("Reelworks needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -c 'import sys; sys.exit("Reelworks needs Python 3.11 or newer: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
 	$(BIN)/python -m reelworks.cloud.assembly
