@@ -56,7 +56,12 @@ ACCESS: Mapping[str, Access] = {
     "RenderClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_REQUESTS,)),
     "SettleClip": Access(read=(_VIDEOS, _ENGINE, _ARTIFACTS), write=(_ARTIFACTS,), delete=(_ENGINE,)),
     "Assemble": Access(read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,), delete=(_ARTIFACTS,), journal=True),
-    "Publish": Access(read=(_VIDEOS, _ARTIFACTS), write=(_VIDEOS, _DROP_RESULTS), journal=True),
+    "Publish": Access(
+        read=(_VIDEOS, _ARTIFACTS),
+        write=(_VIDEOS, _DROP_RESULTS),
+        delete=(_VIDEOS, _DROP_RESULTS),
+        journal=True,
+    ),
     "RecordFailure": Access(write=(_DROP_RESULTS,), delete=(_REQUESTS,), journal=True),
     "Upkeep": Access(
         read=(_DROPPED, _DROP_RESULTS, _VIDEOS, _ENGINE, _ARTIFACTS, _RECORDS),

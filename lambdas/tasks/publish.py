@@ -11,6 +11,7 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys, names
 from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.storyboard import film_hash
 from lambdas.domain.video import Document, Stage, Video
 from lambdas.settings import PublishSettings
@@ -35,7 +36,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events: Events) -> Published:
-    """Raises ArtifactMissing, VideoClosed for a video that was ended by a request.
+    """Raises ArtifactMissing; VideoClosed, VideoNotFound for a video that was ended by a request, of which
+    nothing stays delivered.
 
     The event comes after the record, so whoever hears it finds the film; a crash between the two repeats
     this step, which then only emits. So an event may come twice, and who listens goes by the video's id.
@@ -45,15 +47,21 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
     if video.stage is not Stage.COMPLETED:
         video = videos.advance(tenant, video_id, Stage.PUBLISHING)
         _deliver(video, outputs)
-        video = videos.advance(
-            tenant,
-            video_id,
-            Stage.COMPLETED,
-            film=film,
-            thumbnail=keys.delivered_thumbnail(tenant, video_id),
-            film_bytes=outputs.size(film),
-            draft=CATALOGUE[video.request.engine].draft,
-        )
+        try:
+            video = videos.advance(
+                tenant,
+                video_id,
+                Stage.COMPLETED,
+                film=film,
+                thumbnail=keys.delivered_thumbnail(tenant, video_id),
+                film_bytes=outputs.size(film),
+                draft=CATALOGUE[video.request.engine].draft,
+            )
+        except (VideoClosed, VideoNotFound):
+            if not _is_completed(video, videos):
+                # The request that ended it took away what was delivered by then, and this came after.
+                _take_back(video, outputs)
+            raise
         logger.info("video completed", extra={"bytes": video.film_bytes})
         count(names.METRIC_VIDEOS_COMPLETED)
     events.video_ended(video, names.VIDEO_COMPLETED)
@@ -62,8 +70,27 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
 
 def _deliver(video: Video, outputs: Objects) -> None:
     content = film_hash(load_storyboard(outputs, video.tenant, video.id))
-    film, thumbnail = keys.film(video.tenant, content), keys.poster(video.tenant, content)
-    outputs.copy(thumbnail, keys.delivered_thumbnail(video.tenant, video.id), "image/webp")
-    outputs.copy(film, keys.delivered_film(video.tenant, video.id), "video/mp4")
-    if video.source:
-        outputs.copy(film, keys.drop_result(video.source.key, "mp4"), "video/mp4")
+    outputs.copy(
+        keys.poster(video.tenant, content), keys.delivered_thumbnail(video.tenant, video.id), "image/webp"
+    )
+    for key in _films(video):
+        outputs.copy(keys.film(video.tenant, content), key, "video/mp4")
+
+
+def _take_back(video: Video, outputs: Objects) -> None:
+    for key in (keys.delivered_thumbnail(video.tenant, video.id), *_films(video)):
+        outputs.delete(key)
+
+
+def _films(video: Video) -> list[str]:
+    """Where the film is put."""
+    beside = [keys.drop_result(video.source.key, "mp4")] if video.source else []
+    return [keys.delivered_film(video.tenant, video.id), *beside]
+
+
+def _is_completed(video: Video, videos: Videos) -> bool:
+    """By another try of this step, which had timed out and went on."""
+    try:
+        return videos.get(video.tenant, video.id).stage is Stage.COMPLETED
+    except VideoNotFound:
+        return False

@@ -1,8 +1,14 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from lambdas.adapters.clients import client
+from lambdas.adapters.events import Events
+from lambdas.adapters.objects import Objects
+from lambdas.api.ending import Ending
 from lambdas.domain import keys
+from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.storyboard import film_hash
 from lambdas.domain.video import Source, Stage, Video
 from lambdas.tasks import publish
@@ -70,3 +76,51 @@ def test_a_film_that_is_gone_is_named(bench: Bench) -> None:
     assert error == "ArtifactMissing"
     assert "films/" in cause["errorMessage"]
     assert bench.now(video).stage is Stage.PUBLISHING
+
+
+class Meanwhile(Objects):
+    """A bucket to which something else happens before each copy."""
+
+    def __init__(self, bench: Bench, happens: Callable[[], object]) -> None:
+        super().__init__(client("s3"), bench.outputs.bucket)
+        self._happens = happens
+
+    def copy(self, source: str, target: str, content_type: str) -> None:
+        self._happens()
+        super().copy(source, target, content_type)
+
+
+def publish_while(bench: Bench, video: Video, happens: Callable[[], object]) -> None:
+    outputs = Meanwhile(bench, once(happens))
+    events = Events(client("events"), bench.settings.event_bus)
+    publish.publish(TENANT, video.id, bench.videos, outputs, events)
+
+
+def once(happens: Callable[[], object]) -> Callable[[], object]:
+    pending = [happens]
+    return lambda: pending and pending.pop()()
+
+
+@pytest.mark.parametrize(
+    ("end", "error"), [(Ending.cancel, VideoClosed), (Ending.delete, VideoNotFound)], ids=["cancel", "delete"]
+)
+def test_of_a_video_that_is_ended_while_its_film_is_copied_nothing_stays(
+    bench: Bench, end: Callable[[Ending, str, str], object], error: type[Exception]
+) -> None:
+    key = f"drop/acme/{error.__name__}.txt"
+    video = assembled(bench, source=Source(bucket="input", key=key, etag="1"))
+    ending = Ending(bench.deployment.settings)
+    with pytest.raises(error):
+        publish_while(bench, video, lambda: end(ending, TENANT, video.id))
+    delivered = (keys.delivered_film(TENANT, video.id), keys.delivered_thumbnail(TENANT, video.id))
+    assert not any(map(bench.outputs.exists, (*delivered, f"{key}.mp4")))
+    assert bench.outputs.exists(f"{key}.error.json")
+    assert bench.events(video) == []
+
+
+def test_a_film_that_another_try_has_published_stays(bench: Bench) -> None:
+    video = assembled(bench)
+    with pytest.raises(VideoClosed):
+        publish_while(bench, video, lambda: run(bench, video))
+    assert bench.now(video).stage is Stage.COMPLETED
+    assert bench.outputs.get(keys.delivered_film(TENANT, video.id)) == FILM
