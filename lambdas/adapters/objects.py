@@ -52,6 +52,17 @@ class Objects:
         with translated(f"head {key}"):
             return str(self._s3.head_object(Bucket=self.bucket, Key=key)["ETag"]).strip('"')
 
+    def written(self, key: str) -> datetime | None:
+        """When the object was written, to the second; None where there is no such object."""
+        with translated(f"head {key}"):
+            try:
+                at: datetime = self._s3.head_object(Bucket=self.bucket, Key=key)["LastModified"]
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    return None
+                raise
+        return at
+
     def copy(self, source: str, target: str, content_type: str) -> None:
         """Copies within the bucket (up to S3's 5 GB for one call)."""
         with translated(f"copy {source}"):

@@ -48,8 +48,11 @@ class Drops:
                 yield dropped
 
     def _answered(self, dropped: Dropped) -> bool:
+        """Whether there is a result that is younger than the object: an older one is the answer to what lay
+        there before. One of the same second may be either, and asking once more does no harm."""
+        since = self._inputs.written(dropped.key)
         results = (keys.drop_result(dropped.key, extension) for extension in ("error.json", "mp4"))
-        return any(map(self._outputs.exists, results))
+        return any(since and at and at > since for at in map(self._outputs.written, results))
 
     def _taken(self, dropped: Dropped) -> bool:
         try:

@@ -8,6 +8,8 @@ import pytest
 from lambdas.adapters.api_keys import find, hash_of
 from lambdas.adapters.clients import client
 from lambdas.adapters.inferences import Inference
+from lambdas.adapters.objects import Objects
+from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.video import Stage, Video, execution_name
 from lambdas.upkeep import heal
@@ -261,6 +263,26 @@ def test_a_deleted_video_stays_deleted(bench: Bench) -> None:
     assert video.id not in [open_.id for open_ in bench.videos.open_videos()]
 
 
+class LateWriter(Objects):
+    """A journal into which somebody who still found the record writes it again after its first deletion."""
+
+    wrote = False
+
+    def delete(self, key: str) -> None:
+        late = None if self.wrote else self.get(key)
+        super().delete(key)
+        if late:
+            self.put(key, late, "application/json")
+            self.wrote = True
+
+
+def test_a_deleted_video_stays_deleted_whoever_wrote_late(bench: Bench) -> None:
+    video = bench.video()
+    journal = LateWriter(client("s3"), bench.outputs.bucket)
+    Videos(client("dynamodb"), bench.settings.videos_table, journal).delete(TENANT, video.id)
+    assert run(restore=True)["restored"] == 0
+
+
 def test_an_unreadable_record_does_not_keep_the_others_away(bench: Bench) -> None:
     unreadable = keys.video_record(TENANT, "video_000")
     bench.outputs.put(unreadable, b'{"id": ', "application/json")
@@ -324,8 +346,17 @@ def test_after_a_restart_the_oldest_are_announced_again(drops: Bench) -> None:
 @pytest.mark.parametrize("result", ["mp4", "error.json"])
 def test_what_has_its_answer_is_left_alone(drops: Bench, result: str) -> None:
     drop(drops, "drop/acme/kite.txt")
+    time.sleep(1.1)
     drops.outputs.put(keys.drop_result("drop/acme/kite.txt", result), b"", "text/plain")
     assert ask_again(drops) == []
+
+
+@pytest.mark.parametrize("result", ["mp4", "error.json"])
+def test_the_answer_to_an_earlier_version_is_none(drops: Bench, result: str) -> None:
+    drops.outputs.put(keys.drop_result("drop/acme/kite.txt", result), b"", "text/plain")
+    time.sleep(1.1)
+    drop(drops, "drop/acme/kite.txt")
+    assert len(ask_again(drops)) == 1
 
 
 def test_what_has_its_video_is_left_alone_until_it_is_replaced(drops: Bench) -> None:
