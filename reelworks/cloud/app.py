@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reelworks.cloud.aws import client
 from reelworks.cloud.bedrock import BedrockRuntime
 from reelworks.cloud.dispatch import Dispatcher
+from reelworks.cloud.durable import Durable
 from reelworks.cloud.guard import Guard
 from reelworks.cloud.home import Home
 from reelworks.cloud.life import IDENTITY_PATH
@@ -41,7 +42,7 @@ def create_app(home: Home, base_url: str, settings: Mapping[str, str]) -> ASGIAp
         await asyncio.to_thread(lambda_runtime.reset)  # ends the functions' processes
 
     stand_ins: dict[str, ASGIApp] = {"sagemaker": sagemaker, "bedrock": bedrock}
-    dispatcher = Dispatcher(_stopping(ministack, stop), stand_ins, deployed.api)
+    dispatcher = Dispatcher(_stopping(Durable(ministack), stop), stand_ins, deployed.api)
     return Guard(_identified(dispatcher), int(base_url.rpartition(":")[2]))
 
 

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from lambdas.adapters.api_keys import ApiKeys, new_key
 from lambdas.adapters.objects import Objects
 from reelworks.cloud import life, torn_writes
@@ -117,8 +119,10 @@ def _bring_up(home: Home, source: str, ports: list[int]) -> None:
         _register_local_tenant(home, process.address, outputs)
         _restore_videos(process.address, outputs)
         write_deployment(home, replace(deployment, ready=True))
-    except BaseException:
+    except BaseException as error:
         life.stop(home, process)
+        if isinstance(error, (BotoCoreError, ClientError)):  # it was killed, or its disk is full
+            raise CloudError(f"The cloud could not be set up: {error}") from error
         raise
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from reelworks.cloud import life
 from reelworks.cloud.aws import client
@@ -140,6 +141,30 @@ def test_a_restore_that_fails_is_told_and_leaves_nothing_running(home: Home) -> 
     with pytest.raises(CloudError, match="lost"):
         up(home)
     assert life.running(home) is None
+
+
+def test_a_cloud_that_ends_while_it_is_set_up_is_told_as_such(home: Home) -> None:
+    code = small_stack.CODE.replace("    note = json", "    os.kill(os.getppid(), 9)\n    note = json")
+    small_stack.write_checkout(home.checkout, small_stack.template(), code)
+    with pytest.raises(CloudError, match="could not be set up"):
+        up(home)
+    assert life.running(home) is None
+
+
+def test_a_write_that_does_not_reach_the_disk_is_refused(home: Home) -> None:
+    cloud = up(home)
+    assert cloud.aws_endpoint_url
+    s3 = client("s3", cloud.aws_endpoint_url)
+    [bucket] = home.s3.glob(f"*/{small_stack.BUCKET}")
+    s3.put_object(Bucket=small_stack.BUCKET, Key="before", Body=b"kept")
+    away = bucket.rename(bucket.with_name("away"))
+    bucket.touch()  # what is no folder takes no files, whoever writes them
+    with pytest.raises(ClientError, match=r"InternalError.*Failed to persist"):
+        s3.put_object(Bucket=small_stack.BUCKET, Key="during", Body=b"lost")
+    bucket.unlink()
+    away.rename(bucket)
+    s3.put_object(Bucket=small_stack.BUCKET, Key="after", Body=b"kept")
+    assert (bucket / "after").read_bytes() == b"kept"
 
 
 def test_up_after_a_kill(home: Home) -> None:
