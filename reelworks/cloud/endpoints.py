@@ -132,6 +132,11 @@ class Instance:
         except JobFailed as failure:
             await self._fail(job, failure)
             return
+        except Exception as error:
+            # Whatever it is, whoever waits for the job must hear of it, or waits for hours.
+            logger.exception("job broke off", extra={"inference_id": job.inference_id})
+            await self._fail(job, JobFailed(f"The endpoint could not do the job: {error!r}"))
+            return
         result = {"contentType": content_type, "outputLocation": job.output_location}
         await self._notify(job, "Completed", responseParameters=result)
 

@@ -1,7 +1,8 @@
 """A real engine server for tests: speaks the engine contract, and does as the prompt says.
 
 `python -m tests.cloud.echo_engine --port N [--load SECONDS] [--fail-to-start]`. Prompts: `sleep 3`,
-`refuse`, `fail`, `crash`, `busy` (at first), `environment`, `headers`; any other is answered with itself.
+`refuse`, `fail`, `crash`, `garble`, `busy` (at first), `environment`, `headers`; any other is answered with
+itself.
 """
 
 import argparse
@@ -37,7 +38,7 @@ class Engine(BaseHTTPRequestHandler):
             status, body = self.render(prompt)
         finally:
             Engine.rendering.release()
-        self.answer(status, body)
+        self.answer(status, body, encoding="gzip" if prompt == "garble" else "identity")
 
     def render(self, prompt: str) -> tuple[int, object]:
         match prompt.split():
@@ -60,10 +61,11 @@ class Engine(BaseHTTPRequestHandler):
                 return 200, json.dumps({k.lower(): v for k, v in self.headers.items()})
         return 200, prompt
 
-    def answer(self, status: int, body: object) -> None:
+    def answer(self, status: int, body: object, encoding: str = "identity") -> None:
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("content-type", "video/mp4" if isinstance(body, str) else "application/json")
+        self.send_header("content-encoding", encoding)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -217,6 +217,16 @@ def test_a_server_that_answers_an_error(bench: Bench, prompt: str, reason: str, 
         bench.read(answer["OutputLocation"])
 
 
+def test_an_answer_that_cannot_be_read_fails_the_job(bench: Bench) -> None:
+    bench.offer()
+    bench.ask("garble")
+    topic, notice = bench.notices.next()
+    assert (topic, notice["invocationStatus"]) == ("error", "Failed")
+    assert "DecodingError" in notice["failureReason"]
+    bench.ask("the next")
+    assert bench.notices.next()[1]["invocationStatus"] == "Completed"
+
+
 def test_a_timeout_fails_the_job_and_ends_the_server(bench: Bench) -> None:
     bench.offer()
     pid = bench.server_pid()
