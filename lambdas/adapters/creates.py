@@ -7,12 +7,14 @@ retry leaves the note, and the first try joins it.
 """
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, translated
 from lambdas.domain import keys
+from lambdas.domain.video import Video
 
 _RETRY_SECONDS = 15 * 60  # OpenAI's SDK: 10 min timeout and two retries, in practice seconds
 _FIRST_TRY_SECONDS = 30  # API Gateway ends a call after 29 s, so no first try starts later than that
@@ -31,6 +33,14 @@ class Creates:
                 return video_id
             if (noted := joined(tenant, fingerprint)) is not None:
                 return noted
+
+    def restore(self, videos: Iterable[Video]) -> None:
+        """Leaves the notes anew after the table was lost: a client whose create a kill cut off tries again.
+        For a video that was made with a key as well, of which a retry without one knows nothing."""
+        since = time.time() - _RETRY_SECONDS
+        for video in sorted(videos, key=lambda video: video.created_ms):  # the latest create's note stays
+            if video.created_ms > since * 1000:
+                self._note(video.tenant, video.request.fingerprint(), video.id, retry=False)
 
     def _note(self, tenant: str, fingerprint: str, video_id: str, *, retry: bool) -> bool:
         """A retry leaves a note only where there is none. A first try replaces the note of an earlier

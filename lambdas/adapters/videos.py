@@ -43,9 +43,10 @@ class Videos:
         self._write_journal(video)
         return video, True
 
-    def restore(self, journal_key: str) -> bool:
-        """Puts a record of the journal back where the table has none. True if it was put."""
-        return self._put_new(Video.model_validate_json(self._journal.get(journal_key)))
+    def restore(self, journal_key: str) -> Video | None:
+        """Puts a record of the journal back where the table has none. None if the table has it."""
+        video = Video.model_validate_json(self._journal.get(journal_key))
+        return video if self._put_new(video) else None
 
     def _put_new(self, video: Video) -> bool:
         pk, sk = keys.video_item(video.tenant, video.id)

@@ -12,6 +12,7 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.video import Stage, Video, execution_name
+from lambdas.intake.accept import Intake
 from lambdas.upkeep import heal
 from lambdas.upkeep.drops import Drops
 from tests.cloud.deployment import Context
@@ -245,6 +246,19 @@ def test_lost_videos_are_restored_as_they_were_and_go_on(bench: Bench) -> None:
     assert bench.now(done) == done
     sent = [message["video_id"] for message in bench.deployment.messages()]
     assert (queued.id in sent, rendering.id in sent, done.id in sent) == (True, True, False)
+
+
+def test_a_client_s_retry_after_a_loss_finds_the_video_of_its_first_try(bench: Bench) -> None:
+    intake = Intake(bench.deployment.settings)
+    fields = {"prompt": "A kite that was cut off", "seconds": 1}
+    first = intake.accept(TENANT, fields)
+    latest = intake.accept(TENANT, fields)
+    for video in (first, latest):
+        lose(video)
+    pk, sk = keys.create_item(TENANT, latest.request.fingerprint())
+    client("dynamodb").delete_item(TableName="videos", Key={"pk": {"S": pk}, "sk": {"S": sk}})
+    run(restore=True)
+    assert intake.accept(TENANT, fields, retry=True).id == latest.id
 
 
 def test_what_the_table_has_is_not_overwritten(bench: Bench) -> None:
