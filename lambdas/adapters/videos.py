@@ -3,6 +3,10 @@
 A record's document is kept as JSON in one attribute; `clips` is a list beside it, so that clips rendered
 side by side change their own entry only. Every change of the document is also written to the journal
 (`records/` of the output bucket), from which the table can be rebuilt.
+
+Of a deleted video a trace stays until the record would have expired. It says where the video stood in the
+list, so that a client that deletes while it pages can go on after it; and its last attempt, since the same
+Idempotency-Key gives the same id again, and an execution's name is used once in 90 days.
 """
 
 import json
@@ -38,6 +42,9 @@ class Videos:
 
     def create(self, video: Video) -> tuple[Video, bool]:
         """Writes the record unless the id is taken; returns the record that stands and whether it is new."""
+        trace = self._item(*keys.deleted_video_item(video.tenant, video.id))
+        if trace is not None:
+            video = video.model_copy(update={"attempt": int(trace["attempt"]["N"]) + 1})
         if not self._put_new(video):
             return self.get(video.tenant, video.id), False
         self._write_journal(video)
@@ -53,7 +60,7 @@ class Videos:
         item = {
             "pk": {"S": pk},
             "sk": {"S": sk},
-            "created": {"S": f"{video.created_ms:015d}#{video.id}"},
+            "created": {"S": _place(video)},
             **_state_attributes(video),
             "clips": _clips_attribute(video.clips),
         }
@@ -70,13 +77,16 @@ class Videos:
 
     def get(self, tenant: str, video_id: str) -> Video:
         """Raises VideoNotFound, for another tenant's video too."""
-        with translated("get video"):
-            response = self._dynamodb.get_item(
-                TableName=self._table, Key=_key(*keys.video_item(tenant, video_id)), ConsistentRead=True
-            )
-        if "Item" not in response:
+        item = self._item(*keys.video_item(tenant, video_id))
+        if item is None:
             raise VideoNotFound(f"There is no video {video_id!r}.", param="id")
-        return _video(response["Item"])
+        return _video(item)
+
+    def _item(self, pk: str, sk: str) -> dict[str, Any] | None:
+        with translated("get video"):
+            response = self._dynamodb.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+        item: dict[str, Any] | None = response.get("Item")
+        return item
 
     def advance(self, tenant: str, video_id: str, stage: Stage, **changes: Any) -> Video:
         """Moves a video to a stage, with changes of other fields.
@@ -146,9 +156,24 @@ class Videos:
         bring the video back. And once more, since a late writer (see _write_journal) that still found the
         record has put its entry back."""
         self._journal.delete(keys.video_record(tenant, video_id))
+        self._leave_trace(tenant, video_id)
         with translated("delete video"):
             self._dynamodb.delete_item(TableName=self._table, Key=_key(*keys.video_item(tenant, video_id)))
         self._journal.delete(keys.video_record(tenant, video_id))
+
+    def _leave_trace(self, tenant: str, video_id: str) -> None:
+        item = self._item(*keys.video_item(tenant, video_id))
+        if item is None:
+            return
+        video = _video(item)
+        trace = {
+            **_key(*keys.deleted_video_item(tenant, video_id)),
+            "place": {"S": _place(video)},
+            "attempt": {"N": str(video.attempt)},
+            "expires": item["expires"],
+        }
+        with translated("leave trace"):
+            self._dynamodb.put_item(TableName=self._table, Item=trace)
 
     # --- many videos
 
@@ -157,14 +182,13 @@ class Videos:
     ) -> tuple[list[Video], bool]:
         """A page of a tenant's videos by time of creation, and whether there are more.
 
-        `after` is the id of the last video of the page before; raises VideoNotFound where there is none.
+        `after` is the id of the last video of the page before, which may have been deleted since; raises
+        VideoNotFound where there was none.
         """
         query: dict[str, Any] = {}
         if after is not None:
-            last = self.get(tenant, after)
-            pk, sk = keys.video_item(tenant, after)
-            created = {"S": f"{last.created_ms:015d}#{last.id}"}
-            query["ExclusiveStartKey"] = {**_key(pk, sk), "created": created}
+            place = {"S": self._place_of(tenant, after)}
+            query["ExclusiveStartKey"] = {**_key(*keys.video_item(tenant, after)), "created": place}
         items: list[dict[str, Any]] = []
         with translated("list videos"):
             while len(items) <= limit:
@@ -183,6 +207,15 @@ class Videos:
                     break
                 query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
         return [_video(item) for item in items[:limit]], len(items) > limit
+
+    def _place_of(self, tenant: str, video_id: str) -> str:
+        try:
+            return _place(self.get(tenant, video_id))
+        except VideoNotFound:
+            trace = self._item(*keys.deleted_video_item(tenant, video_id))
+            if trace is None:
+                raise
+            return str(trace["place"]["S"])
 
     def open_videos(self) -> Iterator[Video]:
         """All videos that have not ended, those longest untouched first."""
@@ -223,6 +256,11 @@ class Videos:
 
 def _key(pk: str, sk: str) -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _place(video: Video) -> str:
+    """Where a video stands among its tenant's, by time of creation."""
+    return f"{video.created_ms:015d}#{video.id}"
 
 
 def _at_stage(video: Video, stage: Stage, changes: dict[str, Any]) -> Video:

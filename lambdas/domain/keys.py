@@ -82,6 +82,11 @@ def video_item(tenant: str, video_id: str) -> tuple[str, str]:
     return tenant_partition(tenant), f"video#{video_id}"
 
 
+def deleted_video_item(tenant: str, video_id: str) -> tuple[str, str]:
+    """What is kept of a deleted video: its place in the list, and its last attempt."""
+    return tenant_partition(tenant), f"deleted#{video_id}"
+
+
 def create_item(tenant: str, request_fingerprint: str) -> tuple[str, str]:
     """The latest create without an Idempotency-Key of one request: what a client's retry finds."""
     return tenant_partition(tenant), f"create#{request_fingerprint}"
