@@ -127,7 +127,10 @@ def list_models() -> Response[str]:
 
 
 def _refuse_other_methods(path: str, allowed: tuple[str, ...]) -> None:
-    def refuse(**_: str) -> Response[str]:
+    def refuse(video_id: str | None = None) -> Response[str]:
+        if video_id is not None and not _VIDEO_ID.fullmatch(video_id):
+            # OpenAI's /v1/videos/edits and the like, which are not here, look like a video's URL.
+            return _unknown_url()
         method = app.current_event.http_method
         return _error(
             HTTPStatus.METHOD_NOT_ALLOWED,
@@ -148,6 +151,10 @@ for _path, _allowed in _METHODS.items():
 
 @app.not_found
 def unknown_url(_: Exception) -> Response[str]:
+    return _unknown_url()
+
+
+def _unknown_url() -> Response[str]:
     method, path = app.current_event.http_method, app.current_event.path
     return _error(HTTPStatus.NOT_FOUND, f"Unknown URL: {method} {path[:200]}.", code="unknown_url")
 

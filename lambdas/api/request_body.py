@@ -21,7 +21,7 @@ def parse_body(event: dict[str, Any], content_type: str | None) -> tuple[dict[st
     body = _decoded(event)
     media_type = (content_type or "application/json").partition(";")[0].strip().lower()
     if media_type == "application/json":
-        return _split(_json_object(body, "The body"))
+        return _split(_json_object(body))
     if media_type == "multipart/form-data":
         return _parse_form(body, content_type or "")
     raise InvalidRequest(
@@ -38,13 +38,15 @@ def _decoded(event: dict[str, Any]) -> bytes:
         raise InvalidRequest("The body's encoding is malformed.") from error
 
 
-def _json_object(text: str | bytes, what: str, param: str | None = None) -> dict[str, Any]:
+def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"{what} is not valid JSON: {str(error)[:200]}.", param=param) from error
+        value = json.loads(body)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
+    except (ValueError, RecursionError) as error:  # Python's own limits
+        raise InvalidRequest("The body's JSON has too long a number or is nested too deeply.") from error
     if not isinstance(value, dict):
-        raise InvalidRequest(f"{what} must be a JSON object.", param=param)
+        raise InvalidRequest("The body must be a JSON object.")
     return value
 
 
@@ -96,9 +98,6 @@ def _parse_form(body: bytes, content_type: str) -> tuple[dict[str, Any], bytes |
             )
         if name in fields:
             raise _given_twice(name)
-    reference = fields.get(INPUT_REFERENCE)
-    if isinstance(reference, str):  # structured values may come as one JSON string
-        fields[INPUT_REFERENCE] = _json_object(reference, INPUT_REFERENCE, INPUT_REFERENCE)
     fields, image = _split(fields)
     return fields, files.get(INPUT_REFERENCE, image)
 

@@ -85,8 +85,8 @@ class Engine(BaseModel):
     chained: bool = False  # a scene's next clip starts from the last frame of the one before
     steps: int | None = None  # the default number of denoising steps
 
-    def check(self, *, width: int, height: int, fps: int, image: bool) -> None:
-        """Raises InvalidRequest naming the field and what this engine allows."""
+    def check(self, *, width: int, height: int, fps: int, image: bool, offered: frozenset[str]) -> None:
+        """Raises InvalidRequest naming the field and what this engine allows, or another that is offered."""
         if not self.sizes.allows(width, height):
             raise InvalidRequest(
                 f"size {width}x{height} is not one that engine {self.name} renders; "
@@ -99,9 +99,9 @@ class Engine(BaseModel):
                 f"fps {fps} is not one that engine {self.name} renders; allowed: {allowed}.", param="fps"
             )
         if image and self.image == "none":
+            others = ", ".join(e.name for e in CATALOGUE.values() if e.image != "none" and e.name in offered)
             raise InvalidRequest(
-                f"engine {self.name} takes no image; leave input_reference out or choose one of: "
-                f"{', '.join(e.name for e in CATALOGUE.values() if e.image != 'none')}.",
+                f"engine {self.name} takes no image; leave input_reference out or choose one of: {others}.",
                 param="input_reference",
             )
         if not image and self.image == "required":

@@ -83,7 +83,9 @@ class Intake:
         engine = engine_named(self._settings.aliases.get(model, model), self._settings.offered)
         width, height = map(int, parsed.size.split("x")) if parsed.size else engine.sizes.default
         fps = parsed.fps or engine.fps[0]
-        engine.check(width=width, height=height, fps=fps, image=image is not None)
+        engine.check(
+            width=width, height=height, fps=fps, image=image is not None, offered=self._settings.offered
+        )
         _check_budget(parsed, engine)
         return VideoRequest(
             **parsed.model_dump(exclude={"model", "size", "fps"}),

@@ -34,7 +34,9 @@ class Fields(Document):
     prompt: Annotated[_Text, StringConstraints(min_length=1)] = Field(
         description=f"text of 1 to {LONGEST_PROMPT:,} characters without control characters"
     )
-    model: str | None = Field(default=None, max_length=100, description="the name of an engine")
+    model: str | None = Field(
+        default=None, max_length=100, description="the name of an engine that is offered (GET /v1/models)"
+    )
     seconds: _Whole = Field(
         default=DEFAULT_SECONDS,
         ge=1,
@@ -47,7 +49,10 @@ class Fields(Document):
         description="width x height in pixels, such as 1280x720",
     )
     fps: _Whole | None = Field(
-        default=None, ge=1, le=240, description="a whole number of frames a second that the engine renders"
+        default=None,
+        ge=1,
+        le=240,
+        description="a whole number of frames a second that the engine renders (GET /v1/models)",
     )
     enhance: bool = Field(default=True, description="true or false")
     negative_prompt: _Text = Field(

@@ -1,7 +1,8 @@
-"""The image of a request where it comes inside JSON: {"image_url": "data:image/png;base64,…"}."""
+"""The image of a request where it is no file: {"image_url": "data:image/png;base64,…"}, or that as text."""
 
 import base64
 import binascii
+import json
 import re
 from typing import Any
 
@@ -17,6 +18,11 @@ def image_of(reference: Any) -> bytes:
 
     Raises InvalidRequest.
     """
+    if isinstance(reference, str):  # a form has no objects
+        try:
+            reference = json.loads(reference)
+        except (ValueError, RecursionError) as error:
+            raise _refused("text was given") from error
     if not isinstance(reference, dict) or set(reference) != {"image_url"}:
         raise _refused("something else was given")
     url = reference["image_url"]

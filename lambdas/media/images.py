@@ -68,4 +68,4 @@ def cover(data: bytes, width: int, height: int) -> bytes:
 
 
 def _rejected(param: str, but: str) -> ImageRejected:
-    return ImageRejected(f"{param} must be {ALLOWED}; {but}", param=param)
+    return ImageRejected(f"{param} must be {ALLOWED}; {but}.", param=param)

@@ -515,7 +515,16 @@ def test_who_dropped_the_request_is_told(aws: Deployment, method: str, tail: str
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/v1"), ("GET", "/v1/nope"), ("POST", "/v1/videos/a/b/c")]
+    ("method", "path"),
+    [
+        ("GET", "/v1"),
+        ("GET", "/v1/nope"),
+        ("POST", "/v1/videos/a/b/c"),
+        ("POST", "/v1/videos/edits"),
+        ("POST", "/v1/videos/extensions"),
+        ("POST", "/v1/videos/characters"),
+        ("POST", f"/v1/videos/video_{'a' * 32}/remix"),
+    ],
 )
 def test_an_unknown_url_is_not_found(aws: Deployment, method: str, path: str) -> None:
     answer = call(method, path)
@@ -527,9 +536,9 @@ def test_an_unknown_url_is_not_found(aws: Deployment, method: str, path: str) ->
     [
         ("PUT", "/v1/videos", "GET, POST"),
         ("DELETE", "/v1/videos", "GET, POST"),
-        ("PATCH", "/v1/videos/a", "GET, DELETE"),
-        ("POST", "/v1/videos/a/content", "GET"),
-        ("GET", "/v1/videos/a/cancel", "POST"),
+        ("PATCH", f"/v1/videos/video_{'a' * 32}", "GET, DELETE"),
+        ("POST", f"/v1/videos/video_{'a' * 32}/content", "GET"),
+        ("GET", f"/v1/videos/video_{'a' * 32}/cancel", "POST"),
         ("OPTIONS", "/v1/models", "GET"),
     ],
 )

@@ -8,7 +8,13 @@ from lambdas.domain.names import endpoint_name
 def test_every_engine_allows_its_own_defaults() -> None:
     for engine in CATALOGUE.values():
         width, height = engine.sizes.default
-        engine.check(width=width, height=height, fps=engine.fps[0], image=engine.image == "required")
+        engine.check(
+            width=width,
+            height=height,
+            fps=engine.fps[0],
+            image=engine.image == "required",
+            offered=frozenset(CATALOGUE),
+        )
 
 
 @pytest.mark.parametrize(
@@ -30,9 +36,11 @@ def test_what_an_engine_can_not_do_is_named(
     entry = CATALOGUE[engine]
     width, height = entry.sizes.default
     defaults = {"width": width, "height": height, "fps": entry.fps[0], "image": entry.image == "required"}
+    offered = frozenset({"animatic", "cogvideox-5b", "cogvideox-5b-i2v"})
     with pytest.raises(InvalidRequest, match=says) as caught:
-        entry.check(**{**defaults, **given})
+        entry.check(**{**defaults, **given}, offered=offered)
     assert caught.value.param == param
+    assert "nano" not in caught.value.message, "only what is offered here is suggested"
 
 
 def test_an_engine_that_is_not_offered_here_is_not_found() -> None:

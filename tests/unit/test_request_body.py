@@ -47,6 +47,19 @@ def test_json() -> None:
         assert parse_body(body, content_type) == ({"prompt": "A bee", "seed": 7, "model": None}, None)
 
 
+def test_an_object_in_json_may_be_text_as_in_a_form() -> None:
+    reference = {"image_url": "data:image/png;base64,AAEC"}
+    for value in (reference, json.dumps(reference)):
+        assert parse_body(text(json.dumps({"input_reference": value})), None) == ({}, b"\x00\x01\x02")
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"seed": ' + "9" * 5000 + "}"])
+def test_a_limit_of_the_parser_is_told_without_its_inside(body: str) -> None:
+    with pytest.raises(InvalidRequest, match="too long a number or is nested too deeply") as refused:
+        parse_body(text(body), None)
+    assert "sys." not in refused.value.message
+
+
 def test_a_form_with_a_file() -> None:
     image = bytes(range(256)) * 8192  # 2 MB, beyond what the parser would keep in memory of itself
     assert form(part("prompt", "Käfer".encode()), file("input_reference", image)) == (
@@ -86,7 +99,8 @@ def test_a_form_with_a_data_url(reference: bytes) -> None:
         ([file("input_reference", b"1"), part("input_reference", b"{}")], "given more than once"),
         ([file("prompt", b"1")], "the file field is input_reference"),
         ([part("prompt", b"\xff")], "malformed"),
-        ([part("input_reference", b"photo.png")], "JSON"),
+        ([part("input_reference", b"photo.png")], "must be a file, or .* text was given"),
+        ([part("input_reference", b"[]")], "must be a file, or"),
         ([b"--" + BOUNDARY.encode() + b"\r\n\r\nx\r\n"], "malformed"),
         ([b"--" + BOUNDARY.encode() + b"\r\nContent-Disposition: form-data\r\n\r\nx\r\n"], "malformed"),
     ],
