@@ -55,9 +55,10 @@ FUNCTIONS: Mapping[str, Spec] = {
     ),
     "Dispatch": Spec(module="lambdas.intake.dispatch", settings=DispatchSettings, timeout=30),
     "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=120),
-    # 1,769 MB are one full processor (Lambda's documentation): drawing and encoding use two.
+    # 1,769 MB are one full processor (Lambda's documentation): drawing and encoding use two. Its time is
+    # Lambda's longest, since on a PC it waits its turn (lambdas/tasks/turn.py).
     "DrawClip": Spec(
-        module="lambdas.tasks.draw_clip", settings=StoreSettings, timeout=300, memory=3008, media=True
+        module="lambdas.tasks.draw_clip", settings=StoreSettings, timeout=900, memory=3008, media=True
     ),
     "RenderClip": Spec(
         module="lambdas.tasks.render_clip",

@@ -12,6 +12,7 @@ from lambdas.domain import keys
 from lambdas.settings import StoreSettings
 from lambdas.tasks.clips import ClipMade, begun, finished, load_storyboard, require_open, reused
 from lambdas.tasks.task import ClipTask, task
+from lambdas.tasks.turn import turn
 
 
 @task
@@ -28,23 +29,23 @@ def draw(request: ClipTask, videos: Videos, inputs: Objects, outputs: Objects) -
     scene, clip = storyboard.clip(request.clip)
     if reused(videos, outputs, storyboard, clip):
         return ClipMade(clip=clip.index, reused=True)
-    require_open(videos, storyboard)
-    started_ms = now_ms()
-    begun(videos, storyboard, clip, started_ms)
-    drawn = draw_clip(
-        DraftClip(
-            prompt=clip.prompt,
-            title=scene.text,
-            width=storyboard.width,
-            height=storyboard.height,
-            frames=clip.film_frames,
-            fps=storyboard.fps,
-            seed=scene.clips[0].seed,  # one drawing for all clips of a scene
-            index=clip.index - scene.clips[0].index,
-            count=len(scene.clips),
-            image=inputs.get(storyboard.image) if storyboard.image else None,
-        )
+    draft = DraftClip(
+        prompt=clip.prompt,
+        title=scene.text,
+        width=storyboard.width,
+        height=storyboard.height,
+        frames=clip.film_frames,
+        fps=storyboard.fps,
+        seed=scene.clips[0].seed,  # one drawing for all clips of a scene
+        index=clip.index - scene.clips[0].index,
+        count=len(scene.clips),
+        image=inputs.get(storyboard.image) if storyboard.image else None,
     )
+    with turn():
+        require_open(videos, storyboard)
+        started_ms = now_ms()
+        begun(videos, storyboard, clip, started_ms)
+        drawn = draw_clip(draft)
     outputs.put(keys.clip(storyboard.tenant, clip.key_hash), drawn, "video/mp4")
     finished(videos, storyboard, clip, started_ms)
     return ClipMade(clip=clip.index, reused=False)
