@@ -6,6 +6,7 @@ of the same names) point them at a deployment on AWS.
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -27,8 +28,11 @@ app = typer.Typer(
 keys_app = typer.Typer(help="API keys and their tenants.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 
-_out = Console(highlight=False)
+# What reads a pipe wants whole lines: they are as long as they get, not 80 characters.
+_out = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
 _err = Console(stderr=True, highlight=False)
+
+_YEAR = 366 * 24 * 60  # minutes
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 
@@ -48,6 +52,8 @@ def _address() -> Address:
     if base_url or api_key:
         if not (base_url and api_key):
             _fail("set both REELWORKS_BASE_URL and REELWORKS_API_KEY, or neither for the PC's cloud")
+        if not api_key.isascii():
+            _fail("REELWORKS_API_KEY has characters that no key has")
         return Address(base_url, api_key)
     from reelworks.cloud import daemon, home
 
@@ -191,16 +197,21 @@ def _finish(client: Client, video_id: str, output: Path | None, *, as_json: bool
     try:
         video = progress.watch(_err, client.follow(video_id))
     except KeyboardInterrupt:
-        _err.print(f"\nThe film is still being made. Get it with: reel get {video_id}")
+        _err.print(f"\nThe film is still being made. Get it with: reel get {video_id}", soft_wrap=True)
         raise typer.Exit(130) from None
     if video["status"] == "failed":
         if as_json:
             _print_json(video)
             raise typer.Exit(1)
         _fail(progress.failure_text(video))
-    path = output or Path("films") / f"{video_id}.mp4"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    size = client.download(video_id, path)
+    path = output or Path("films")
+    if path.is_dir() or output is None:
+        path /= f"{video_id}.mp4"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        size = client.download(video_id, path)
+    except OSError as error:
+        _fail(f"{path} can't be written: {error.strerror}. Get the film with: reel get {video_id} -o PATH")
     if as_json:
         _print_json({**video, "path": str(path.resolve()), "bytes": size})
         return
@@ -213,7 +224,8 @@ def _finish(client: Client, video_id: str, output: Path | None, *, as_json: bool
     if video.get("draft"):
         _out.print("This film is a draft: drawn storyboard clips, not rendered video.")
     _out.print(f"film: {path.resolve()}", soft_wrap=True)
-    _out.print(f"{size / 1_000_000:.1f} MB, {_duration(path)} s, {video['size']}")
+    weight = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+    _out.print(f"{weight}, {_duration(path)} s, {video['size']}")
 
 
 def _duration(path: Path) -> str:
@@ -288,7 +300,7 @@ def cancel(video_id: str, as_json: Json = False) -> None:
 def logs(
     video_id: Annotated[str | None, typer.Argument(help="Only what concerns this video.")] = None,
     function: Annotated[str | None, typer.Option(help="Only this function, such as Plan.")] = None,
-    minutes: Annotated[int, typer.Option(help="How far back to look.")] = 60,
+    minutes: Annotated[int, typer.Option(min=1, max=_YEAR, help="How far back to look.")] = 60,
     as_json: Json = False,
 ) -> None:
     """What the functions logged, in the order of time."""
@@ -301,9 +313,13 @@ def logs(
     if as_json:
         _print_json(events)
         return
+    if not events:
+        about = f" of {video_id}" if video_id else ""
+        _err.print(f"Nothing was logged{escape(about)} in the last {minutes} minutes.", soft_wrap=True)
     for event in events:
         clock = time.strftime("%H:%M:%S", time.localtime(event["at_ms"] / 1000))
-        _out.print(f"{clock} [cyan]{event['function']:<14}[/cyan] {escape(event['message'])}", soft_wrap=True)
+        text = escape(progress.log_line(event["message"]))
+        _out.print(f"{clock} [cyan]{event['function']:<14}[/cyan] {text}", soft_wrap=True)
 
 
 # --- keys
@@ -326,7 +342,9 @@ def create_key(
 
 
 @keys_app.command("revoke")
-def revoke_key(key: Annotated[str, typer.Argument(help="The key itself, or its SHA-256.")]) -> None:
+def revoke_key(
+    key: Annotated[str, typer.Argument(help="The key itself, or its SHA-256.")], as_json: Json = False
+) -> None:
     """Make an API key invalid (within five minutes: the authorizer's answers are cached that long)."""
     from reelworks.deployment import Deployment, DeploymentError
 
@@ -334,4 +352,4 @@ def revoke_key(key: Annotated[str, typer.Argument(help="The key itself, or its S
         Deployment.find().revoke_key(key)
     except DeploymentError as error:
         _fail(str(error))
-    _out.print("revoked")
+    _print_json({"revoked": True}) if as_json else _out.print("revoked")

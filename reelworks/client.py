@@ -4,8 +4,7 @@ ApiError            the API's answer in its error shape
 └── ApiUnreachable  no answer
 """
 
-import base64
-import mimetypes
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -62,24 +61,23 @@ class Client:
     def create(self, prompt: str, *, image: Path | None = None, **fields: Any) -> dict[str, Any]:
         """Asks for a video; `fields` as in docs/api.md. Fields that are None are left out."""
         body = {"prompt": prompt, **{name: value for name, value in fields.items() if value is not None}}
+        content: dict[str, Any] = {"json": body}
         if image is not None:
-            media_type = mimetypes.guess_type(image.name)[0] or "application/octet-stream"
-            data = base64.b64encode(image.read_bytes()).decode()
-            body["input_reference"] = {"image_url": f"data:{media_type};base64,{data}"}
+            content = {"data": body, "files": {"input_reference": (image.name, image.read_bytes())}}
         # One key for all tries of this call: a lost answer never makes a second video.
-        return self._call("POST", "videos", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+        return self._call("POST", "videos", **content, headers={"Idempotency-Key": uuid.uuid4().hex})
 
     def get(self, video_id: str) -> dict[str, Any]:
-        return self._call("GET", f"videos/{video_id}")
+        return self._call("GET", _path(video_id))
 
     def list(self, *, limit: int, after: str | None = None) -> dict[str, Any]:
         return self._call("GET", "videos", params={"limit": limit, **({"after": after} if after else {})})
 
     def cancel(self, video_id: str) -> dict[str, Any]:
-        return self._call("POST", f"videos/{video_id}/cancel")
+        return self._call("POST", f"{_path(video_id)}/cancel")
 
     def delete(self, video_id: str) -> dict[str, Any]:
-        return self._call("DELETE", f"videos/{video_id}")
+        return self._call("DELETE", _path(video_id))
 
     def follow(self, video_id: str, *, every: float = 0.5) -> Iterator[dict[str, Any]]:
         """The video each time it is looked at, the last time once it has ended. A short outage of the
@@ -103,13 +101,11 @@ class Client:
 
     def download(self, video_id: str, path: Path, *, variant: str = "video") -> int:
         """Writes the film (or its thumbnail) to `path`, whole or not at all; returns its size in bytes."""
-        link = self._send("GET", f"videos/{video_id}/content", params={"variant": variant}).headers[
-            "location"
-        ]
+        answer = self._send("GET", f"{_path(video_id)}/content", params={"variant": variant})
         part = path.with_name(path.name + ".part")
         try:
             # The link is presigned and of another server: the API key stays here.
-            with httpx.stream("GET", link, timeout=60) as response:
+            with httpx.stream("GET", answer.headers["location"], timeout=60) as response:
                 if response.status_code != httpx.codes.OK:
                     raise ApiError(
                         f"the download failed with status {response.status_code}", status=response.status_code
@@ -136,6 +132,13 @@ class Client:
         if response.status_code >= 400:
             raise _error(response)
         return response
+
+
+def _path(video_id: str) -> str:
+    """A typing error must not become another URL of the API: "" would be the list."""
+    if not re.fullmatch("[A-Za-z0-9_-]+", video_id):
+        raise ApiError(f"{video_id!r} is not the id of a video")
+    return f"videos/{video_id}"
 
 
 def _error(response: httpx.Response) -> ApiError:

@@ -3,9 +3,11 @@
 The PC's cloud when it is up and no AWS_PROFILE says otherwise, else the stack of the account.
 """
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any, Self
 
@@ -62,7 +64,11 @@ class Deployment:
     def log_events(
         self, *, video_id: str | None, function: str | None, minutes: int
     ) -> Iterator[dict[str, Any]]:
-        """{"at_ms", "function", "message"} of each log event, in the order of time."""
+        """{"at_ms", "function", "message"} of each log event, in the order of time. A line of ours is the
+        JSON object that it was logged as.
+
+        Raises DeploymentError for an unknown function, or where the logs can't be read.
+        """
         if function is not None and function not in self.functions:
             raise DeploymentError(f"no function {function!r}; there are: {', '.join(sorted(self.functions))}")
         logs = self._client("logs")
@@ -76,19 +82,17 @@ class Deployment:
             group = configuration.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{physical}")
             query: dict[str, Any] = {"logGroupName": group, "startTime": since}
             if video_id is not None:
-                query["filterPattern"] = f'"{video_id}"'
+                query["filterPattern"] = json.dumps(video_id)
             try:
                 for page in logs.get_paginator("filter_log_events").paginate(**query):
                     events += [
-                        {
-                            "at_ms": event["timestamp"],
-                            "function": name,
-                            "message": event["message"].rstrip(),
-                        }
+                        {"function": name, **_read(event["message"].rstrip(), event["timestamp"])}
                         for event in page["events"]
                     ]
             except logs.exceptions.ResourceNotFoundException:
                 continue  # a function that has not run yet has no log
+            except (BotoCoreError, ClientError) as error:
+                raise DeploymentError(f"the log of {name} can't be read: {error}") from error
         yield from sorted(events, key=lambda event: event["at_ms"])
 
     def create_key(self, tenant: str, name: str) -> str:
@@ -104,9 +108,22 @@ class Deployment:
         return key
 
     def revoke_key(self, key: str) -> None:
+        """Of the key itself, or its SHA-256. Raises DeploymentError where there is no such key."""
         is_hash = len(key) == 64 and all(letter in "0123456789abcdef" for letter in key)
-        self._keys().revoke(key if is_hash else hash_of(key))
+        if not self._keys().revoke(key if is_hash else hash_of(key)):
+            raise DeploymentError("there is no such key; give the key itself or its SHA-256")
 
     def _keys(self) -> ApiKeys:
         journal = Objects(self._client("s3"), self._outputs["OutputBucket"])
         return ApiKeys(self._client("dynamodb"), self._outputs["VideosTable"], journal=journal)
+
+
+def _read(line: str, at_ms: int) -> dict[str, Any]:
+    """A line that a function logged, and when: its own time, since a function's lines may reach the log
+    together when it ends."""
+    try:
+        message = json.loads(line)
+        logged = datetime.strptime(message["timestamp"], "%Y-%m-%d %H:%M:%S,%f%z")
+    except (ValueError, KeyError, TypeError):  # a line of Lambda's own, or of a library
+        return {"at_ms": at_ms, "message": line}
+    return {"at_ms": int(logged.timestamp() * 1000), "message": message}

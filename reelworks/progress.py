@@ -14,6 +14,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 _WORDS = {
     "queued": "waiting in the queue",
@@ -84,18 +85,20 @@ def stages_table(video: dict[str, Any]) -> Table:
 
 
 def videos_table(videos: list[dict[str, Any]]) -> Table:
-    table = Table("video", "stage", "%", "s", "size", "engine", "prompt")
-    table.columns[0].no_wrap = True
-    table.columns[0].min_width = len("video_") + 32
+    """A line each. 80 columns have room for an id and a few words; `show` has the rest."""
+    table = Table("video", "stage", "s", "engine", "prompt", box=None, pad_edge=False)
+    for column in table.columns[:-1]:
+        column.no_wrap = True  # the prompt is cut to what is left
+    for column, longest in zip(table.columns, ("video_" + 32 * "0", "rendering 99 %", "300"), strict=False):
+        column.min_width = len(longest)
     for video in videos:
+        under_way = video["status"] == "in_progress"
         table.add_row(
             video["id"],
-            video["stage"],
-            str(video["progress"]),
+            f"{video['stage']} {video['progress']} %" if under_way else video["stage"],
             video["seconds"],
-            video["size"],
             video["model"],
-            video["prompt"][:40],
+            Text(" ".join(video["prompt"].split()), no_wrap=True, overflow="ellipsis"),
         )
     return table
 
@@ -109,3 +112,24 @@ def failure_text(video: dict[str, Any]) -> str:
         failure["step"] if failure.get("clip") is None else f"{failure['step']}, clip {failure['clip'] + 1}"
     )
     return f"{where}: {failure['reason']}\n{failure['advice']}"
+
+
+# What Powertools adds to every line; `reel logs --json` has it.
+_ENVELOPE = frozenset(
+    ("level", "location", "message", "timestamp", "service", "cold_start", "correlation_id", "xray_trace_id")
+)
+
+
+def log_line(message: str | dict[str, Any]) -> str:
+    """A line of a log as a person reads it: the event, then what was logged with it."""
+    if isinstance(message, str):
+        return message
+    details = {
+        key: value
+        for key, value in message.items()
+        if key not in _ENVELOPE and not key.startswith("function_") and value is not None
+    }
+    level = "" if message.get("level") == "INFO" else f"{message.get('level')}: "
+    return " ".join(
+        [f"{level}{message.get('message')}", *(f"{key}={value}" for key, value in details.items())]
+    )

@@ -67,11 +67,15 @@ class ApiKeys:
                 },
             )
 
-    def revoke(self, key_hash: str) -> None:
+    def revoke(self, key_hash: str) -> bool:
+        """Whether there was such a key."""
         self._journal.delete(keys.key_record(key_hash))
         pk, sk = keys.api_key_item(key_hash)
         with translated("revoke key"):
-            self._dynamodb.delete_item(TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+            answer = self._dynamodb.delete_item(
+                TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ReturnValues="ALL_OLD"
+            )
+        return "Attributes" in answer
 
     def restore_all(self) -> int:
         """Puts every key of the journal back into the table; returns how many."""

@@ -72,7 +72,8 @@ def test_a_key_lets_its_tenant_into_the_whole_stage(aws: Deployment) -> None:
 
 def test_a_revoked_key_is_refused(aws: Deployment) -> None:
     key = register(aws)
-    stores.api_keys(aws.settings).revoke(api_keys.hash_of(key))
+    assert stores.api_keys(aws.settings).revoke(api_keys.hash_of(key))
+    assert not stores.api_keys(aws.settings).revoke(api_keys.hash_of(key)), "there is none any more"
     assert refused(key)
 
 

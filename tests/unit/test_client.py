@@ -1,0 +1,46 @@
+"""The client behind `reel`, over a transport that answers in memory."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from reelworks.client import Address, ApiError, Client
+
+
+def client(answer: Callable[[httpx.Request], httpx.Response]) -> Client:
+    return Client(Address("http://127.0.0.1/v1", "rk-x"), transport=httpx.MockTransport(answer))
+
+
+@pytest.mark.parametrize("video_id", ["", ".", "..", "../models", "a b", "video_1/content", "video_1?x", "é"])
+def test_what_can_be_no_id_never_becomes_another_url(video_id: str) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={})
+
+    with client(answer) as api:
+        for call in (api.get, api.cancel, api.delete, lambda id_: api.download(id_, Path("film.mp4"))):
+            with pytest.raises(ApiError, match="not the id of a video"):
+                call(video_id)
+    assert asked == []
+
+
+def test_an_image_is_sent_as_it_is_whatever_its_name(tmp_path: Path) -> None:
+    """What it is the server judges by its content."""
+    image = tmp_path / "photo"
+    image.write_bytes(b"\x89PNG")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = request.read()
+        assert b'name="input_reference"; filename="photo"' in body
+        assert b"\x89PNG" in body
+        assert b'name="enhance"\r\n\r\nfalse\r\n' in body
+        assert b'name="seed"\r\n\r\n7\r\n' in body
+        assert b"fps" not in body
+        return httpx.Response(200, json={"id": "video_1"})
+
+    with client(answer) as api:
+        assert api.create("A bee", image=image, seed=7, enhance=False, fps=None) == {"id": "video_1"}
