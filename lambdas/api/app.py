@@ -33,6 +33,7 @@ _METHODS = {
     "/v1/videos/<video_id>/content": ("GET",),
     "/v1/videos/<video_id>/cancel": ("POST",),
     "/v1/models": ("GET",),
+    "/v1/models/<name>": ("GET",),
 }
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -124,6 +125,18 @@ def cancel(video_id: str) -> Response[str]:
 def list_models() -> Response[str]:
     offered = _settings().offered
     return _answer(openai_format.model_list(e for e in CATALOGUE.values() if e.name in offered))
+
+
+@app.get("/v1/models/<name>")
+def retrieve_model(name: str) -> Response[str]:
+    if name not in CATALOGUE or name not in _settings().offered:
+        return _error(
+            HTTPStatus.NOT_FOUND,
+            f"There is no model {name[:100]!r}; GET /v1/models lists those offered here.",
+            code="not_found",
+            param="model",
+        )
+    return _answer(openai_format.model_object(CATALOGUE[name]))
 
 
 def _refuse_other_methods(path: str, allowed: tuple[str, ...]) -> None:

@@ -70,7 +70,7 @@ def deletion(video_id: str) -> dict[str, Any]:
 
 
 def model_list(engines: Iterable[Engine]) -> dict[str, Any]:
-    return {"object": "list", "data": [_model(engine) for engine in engines]}
+    return {"object": "list", "data": [model_object(engine) for engine in engines]}
 
 
 def error_object(
@@ -94,7 +94,7 @@ def _error(video: Video) -> dict[str, str] | None:
     return {"code": video.failure.code, "message": f"{video.failure.reason} {video.failure.advice}"}
 
 
-def _model(engine: Engine) -> dict[str, Any]:
+def model_object(engine: Engine) -> dict[str, Any]:
     width, height = engine.sizes.default
     return {
         "id": engine.name,

@@ -643,6 +643,9 @@ def test_openais_client_makes_downloads_lists_and_deletes(sdk: openai.OpenAI) ->
         sdk.videos.retrieve(video.id)
     assert missing.value.request_id
     assert {model.id for model in sdk.models.list()} >= {"animatic"}
+    assert sdk.models.retrieve("animatic").id == "animatic"
+    with pytest.raises(openai.NotFoundError):
+        sdk.models.retrieve("sora-2")
 
 
 @pytest.mark.filterwarnings("ignore:.*Sora:DeprecationWarning")
