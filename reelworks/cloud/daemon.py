@@ -121,7 +121,7 @@ def _bring_up(home: Home, source: str, ports: list[int]) -> None:
         write_deployment(home, replace(deployment, ready=True))
     except BaseException as error:
         life.stop(home, process)
-        if isinstance(error, (BotoCoreError, ClientError)):  # it was killed, or its disk is full
+        if isinstance(error, (BotoCoreError, ClientError, OSError)):  # it was killed, or its disk is full
             raise CloudError(f"The cloud could not be set up: {error}") from error
         raise
 

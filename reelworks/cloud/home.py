@@ -77,9 +77,16 @@ class Home:
         return self.folder / "life.lock"
 
     def create(self) -> None:
-        for folder in (self.folder, self.s3, self.models, self.scratch):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
+        """Raises CloudError where the folder can't be written."""
+        try:
+            for folder in (self.folder, self.s3, self.models, self.scratch):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
+        except OSError as error:
+            raise CloudError(
+                f"The home folder can't be made or written: {error}.",
+                advice="Set REELWORKS_HOME to a folder of yours on a disk with room.",
+            ) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:

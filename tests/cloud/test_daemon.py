@@ -143,6 +143,14 @@ def test_a_restore_that_fails_is_told_and_leaves_nothing_running(home: Home) -> 
     assert life.running(home) is None
 
 
+def test_a_home_that_cannot_be_written_is_told_as_such(home: Home) -> None:
+    home.s3.parent.mkdir(parents=True, exist_ok=True)
+    home.s3.touch()  # a folder can't be made here, not even by root
+    with pytest.raises(CloudError, match="The home folder can't be made or written"):
+        up(home)
+    home.s3.unlink()
+
+
 def test_a_cloud_that_ends_while_it_is_set_up_is_told_as_such(home: Home) -> None:
     code = small_stack.CODE.replace("    note = json", "    os.kill(os.getppid(), 9)\n    note = json")
     small_stack.write_checkout(home.checkout, small_stack.template(), code)
