@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from containers.cogvideox.export import mp4
@@ -44,8 +45,9 @@ class CogVideoXEngine:
         """What /ping says beside the status."""
         return {"engine": "cogvideox", "model": self._name, "device": self._device}
 
-    def render(self, body: bytes) -> bytes:
-        """The MP4 for a JSON request; raises InvalidRequest before any work, OutOfMemory, EngineFailed."""
+    def render(self, body: bytes, go_on: Callable[[], None]) -> bytes:
+        """The MP4 for a JSON request; raises InvalidRequest before any work, OutOfMemory, EngineFailed, or what
+        `go_on` raises, which is called many times while the clip is rendered."""
         request = parse_request(body)
         check_request(request, self._limits)
         for param in ("prompt", "negative_prompt"):
@@ -53,7 +55,7 @@ class CogVideoXEngine:
         size = (request.width, request.height)
         image = None if request.image is None else first_frame(request.image, size)
 
-        rendering = self._model.render(request, image)
+        rendering = self._model.render(request, image, go_on)
         started = time.monotonic()
         clip = mp4(rendering.frames[request.skip_frames :], request.fps, self._metadata(request))
         logger.info(
@@ -61,7 +63,9 @@ class CogVideoXEngine:
             extra=request.model_dump(exclude={"prompt", "negative_prompt", "image"})
             | {
                 "with_image": image is not None,
-                "denoise_seconds": round(rendering.denoise_seconds, 3),
+                "encode_seconds": round(rendering.encode_seconds, 3),
+                "denoise_seconds": round(sum(rendering.step_seconds), 3),
+                "step_seconds": [round(seconds, 3) for seconds in rendering.step_seconds],
                 "decode_seconds": round(rendering.decode_seconds, 3),
                 "mux_seconds": round(time.monotonic() - started, 3),
                 "bytes": len(clip),

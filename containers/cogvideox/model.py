@@ -1,7 +1,10 @@
 """A CogVideoX checkpoint in memory: prompt and first frame in, frames out. Only this file knows diffusers."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,9 @@ class Rendering:
     """`frames` is RGB of shape (frames, height, width, 3); the times are in seconds."""
 
     frames: NDArray[np.uint8]
-    denoise_seconds: float
+    encode_seconds: float
+    step_seconds: list[float]
+    """Of each denoising step."""
     decode_seconds: float
 
 
@@ -69,10 +74,13 @@ class Model:
         """The number of tokens of `text` with the checkpoint's tokenizer, its end mark included."""
         return len(self._pipeline.tokenizer(text, verbose=False).input_ids)
 
-    def render(self, request: ClipRequest, first_frame: Image.Image | None) -> Rendering:
-        """All `request.frames` frames; raises OutOfMemory, DeviceLost or EngineFailed."""
+    def render(
+        self, request: ClipRequest, first_frame: Image.Image | None, go_on: Callable[[], None]
+    ) -> Rendering:
+        """All `request.frames` frames; raises OutOfMemory, DeviceLost, EngineFailed, or what `go_on` raises,
+        which is called before every denoising step and every piece that is decoded."""
         try:
-            return self._render(request, first_frame)
+            return self._render(request, first_frame, go_on)
         except (torch.OutOfMemoryError, MemoryError) as error:
             torch.cuda.empty_cache()
             raise OutOfMemory(
@@ -81,16 +89,40 @@ class Model:
         except torch.AcceleratorError as error:
             raise DeviceLost(f"the GPU failed: {error}") from error
 
-    def _render(self, request: ClipRequest, first_frame: Image.Image | None) -> Rendering:
-        started = denoised = time.monotonic()
+    def _render(
+        self, request: ClipRequest, first_frame: Image.Image | None, go_on: Callable[[], None]
+    ) -> Rendering:
+        started = time.monotonic()
+        ticks: list[float] = []  # when the first step began, and when each ended
+
+        def before_step(*_: Any) -> None:
+            go_on()
+            if not ticks:
+                ticks.append(time.monotonic())
 
         def on_step_end(
             _pipeline: Any, _step: int, _timestep: Any, tensors: dict[str, Any]
         ) -> dict[str, Any]:
-            nonlocal denoised
-            denoised = time.monotonic()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()  # else the steps are queued, and are neither timed nor stopped
+            ticks.append(time.monotonic())
             return tensors
 
+        with (
+            _called_before(self._pipeline.transformer, before_step),
+            _called_before(self._pipeline.vae.decoder, lambda *_: go_on()),
+        ):
+            frames = self._frames(request, first_frame, on_step_end)
+        return Rendering(
+            frames,
+            encode_seconds=ticks[0] - started,
+            step_seconds=[end - begin for begin, end in pairwise(ticks)],
+            decode_seconds=time.monotonic() - ticks[-1],
+        )
+
+    def _frames(
+        self, request: ClipRequest, first_frame: Image.Image | None, on_step_end: Callable[..., Any]
+    ) -> NDArray[np.uint8]:
         video = self._pipeline(
             **({} if first_frame is None else {"image": first_frame}),
             prompt=request.prompt,
@@ -109,11 +141,19 @@ class Model:
             callback_on_step_end=on_step_end,
         ).frames[0]
         frames = _to_rgb(video)
-        decoded = time.monotonic()
         expected = (request.frames, request.height, request.width, 3)
         if frames.shape != expected:
             raise EngineFailed(f"the model made frames of shape {frames.shape}, not {expected}")
-        return Rendering(frames, denoise_seconds=denoised - started, decode_seconds=decoded - denoised)
+        return frames
+
+
+@contextmanager
+def _called_before(module: Any, hook: Callable[..., None]) -> Iterator[None]:
+    handle = module.register_forward_pre_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _to_rgb(video: Any) -> NDArray[np.uint8]:

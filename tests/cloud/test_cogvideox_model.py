@@ -55,7 +55,7 @@ def test_frames_are_those_of_diffusers(tmp_path: Path, generation: Generation, i
     assert limits.takes_image == image_to_video
     wanted = request(limits)
     image = IMAGE.resize((wanted.width, wanted.height)) if image_to_video else None
-    rendering = Model.load(directory, limits, "cpu").render(wanted, image)
+    rendering = Model.load(directory, limits, "cpu").render(wanted, image, go_on=lambda: None)
     assert rendering.frames.shape == (wanted.frames, wanted.height, wanted.width, 3)
     assert np.array_equal(rendering.frames, diffusers_frames(directory, limits, wanted))
 
@@ -66,5 +66,5 @@ def test_1_5_image_to_video_renders_every_shape(tmp_path: Path, size: tuple[int,
     limits = read_limits(directory)
     limits.check_size(*size)
     wanted = request(limits, width=size[0], height=size[1])
-    frames = Model.load(directory, limits, "cpu").render(wanted, IMAGE.resize(size)).frames
+    frames = Model.load(directory, limits, "cpu").render(wanted, IMAGE.resize(size), go_on=lambda: None).frames
     assert frames.shape == (17, size[1], size[0], 3)

@@ -1,0 +1,52 @@
+"""The options of the server, which its engine's process is started with too."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Each option can be given as an environment variable instead: COGVIDEOX_MODEL, COGVIDEOX_PORT, …"""
+    environment = os.environ.get
+    parser = argparse.ArgumentParser(
+        prog="python -m containers.cogvideox", description="CogVideoX engine server"
+    )
+    # SageMaker starts a container as `docker run IMAGE serve`.
+    parser.add_argument("serve", nargs="?", choices=["serve"], help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=Path(environment("COGVIDEOX_MODEL", "/opt/ml/model")),
+        help="the checkpoint's folder (COGVIDEOX_MODEL; %(default)s)",
+    )
+    parser.add_argument(
+        "--name",
+        default=environment("COGVIDEOX_NAME"),
+        help="the model's name in logs and metadata (COGVIDEOX_NAME; the folder's name)",
+    )
+    parser.add_argument(
+        "--host", default=environment("COGVIDEOX_HOST", "127.0.0.1"), help="(COGVIDEOX_HOST; %(default)s)"
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=environment("COGVIDEOX_PORT", "8080"),
+        help="(COGVIDEOX_PORT; %(default)s, which SageMaker calls)",
+    )
+    parser.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda"],
+        default=environment("COGVIDEOX_DEVICE", "auto"),
+        help="(COGVIDEOX_DEVICE; %(default)s: cuda where there is one)",
+    )
+    parser.add_argument(
+        "--grace",
+        type=int,
+        default=environment("COGVIDEOX_GRACE", "25"),
+        help="seconds for a clip to be finished when the server is stopped (COGVIDEOX_GRACE; %(default)s: "
+        "SageMaker kills after 30)",
+    )
+    options = parser.parse_args(arguments)
+    options.name = options.name or options.model.resolve().name
+    return options
