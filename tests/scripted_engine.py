@@ -3,9 +3,9 @@
     python -m tests.scripted_engine FOLDER
 
 Loading does what FOLDER/loading says, a line for each start: `ready`, `wait` (until FOLDER/go exists), `die`,
-or an error's name. A request is {"do": …}: `clip`, `steps` (many short ones, counted in FOLDER/steps),
-`hang`, `die`, `exit`, or an error's name. Tests of the server need an engine of which they know when it does
-what.
+or an error's name; FOLDER/pid is its process. A request is {"do": …}: `clip`, `steps` (many short ones, counted
+in FOLDER/steps), `hang`, `die`, `exit`, or an error's name. Tests of the server need an engine of which they
+know when it does what.
 """
 
 import json
@@ -32,6 +32,7 @@ class ScriptedEngine:
         starts = self._folder / "starts"
         number = int(starts.read_text()) if starts.exists() else 0
         starts.write_text(str(number + 1))
+        (self._folder / "pid").write_text(str(os.getpid()))
         script = self._folder / "loading"
         lines = script.read_text().splitlines() if script.exists() else ["ready"]
         self._do(lines[min(number, len(lines) - 1)])

@@ -13,15 +13,18 @@ from containers.cogvideox.supervisor import Supervisor
 def main() -> None:
     arguments = sys.argv[1:]
     options = parse(arguments)
+    command = [sys.executable, "-m", "containers.cogvideox.worker", *arguments]
+    description = {"engine": "cogvideox", "model": options.name, "device": options.device}
+    run(Supervisor(command, description), host=options.host, port=options.port, grace=options.grace)
+
+
+def run(supervisor: Supervisor, *, host: str, port: int, grace: int) -> None:
+    """Serve until SIGTERM or SIGINT, and then for `grace` seconds more if a clip is being rendered."""
     log_as_json()
-    supervisor = Supervisor(
-        [sys.executable, "-m", "containers.cogvideox.worker", *arguments],
-        {"engine": "cogvideox", "model": options.name, "device": options.device},
-    )
     # No access log: /ping is called every few seconds, and each job has its own line.
     uvicorn.run(
-        create_app(supervisor), host=options.host, port=options.port, log_config=None, access_log=False,
-        timeout_graceful_shutdown=options.grace,
+        create_app(supervisor), host=host, port=port, log_config=None, access_log=False,
+        timeout_graceful_shutdown=grace,
     )  # fmt: skip
 
 

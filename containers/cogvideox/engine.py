@@ -46,8 +46,8 @@ class CogVideoXEngine:
         return {"engine": "cogvideox", "model": self._name, "device": self._device}
 
     def render(self, body: bytes, go_on: Callable[[], None]) -> bytes:
-        """The MP4 for a JSON request; raises InvalidRequest before any work, OutOfMemory, EngineFailed, or what
-        `go_on` raises, which is called many times while the clip is rendered."""
+        """The MP4 for a JSON request; raises InvalidRequest before any work, OutOfMemory, EngineFailed, or
+        what `go_on` raises, which is called many times while the clip is rendered."""
         request = parse_request(body)
         check_request(request, self._limits)
         for param in ("prompt", "negative_prompt"):

@@ -3,14 +3,9 @@
 import base64
 import io
 import json
-import os
 import signal
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,70 +16,13 @@ from PIL import Image
 
 from lambdas.media.join import join
 from lambdas.media.probe import probe
-from tests.cloud.servers import answers, wait_until
+from tests.cloud.engine_server import Server, running
 from tests.contract import bad_requests, document
 from tests.png_bomb import bomb
 from tests.tiny_checkpoint import MAX_TEXT_TOKENS, SIZE, make_tiny_checkpoint
 from tests.unit.clips import decoded, top_level_boxes
 
-REPOSITORY = Path(__file__).parents[2]
 Document = dict[str, Any]
-
-
-class Server:
-    """A running engine server."""
-
-    def __init__(self, process: subprocess.Popen[bytes], http: httpx.Client, log: Path) -> None:
-        self.process = process
-        self._http = http
-        self._log = log
-
-    def ping(self) -> httpx.Response:
-        return self._http.get("/ping")
-
-    def invoke(self, request: Document) -> httpx.Response:
-        return self._http.post("/invocations", json=request)
-
-    def clip(self, request: Document) -> bytes:
-        answer = self.invoke(request)
-        assert answer.status_code == 200, answer.text
-        assert answer.headers["content-type"] == "video/mp4"
-        return answer.content
-
-    def until(self, *statuses: str) -> httpx.Response:
-        wait_until(lambda: self.ping().json()["status"] in statuses, seconds=120)
-        return self.ping()
-
-    def log_lines(self) -> list[Document]:
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
-
-
-@contextmanager
-def running(model: Path, log: Path) -> Iterator[Server]:
-    """The server's process, as soon as it answers."""
-    with socket.socket() as probe_socket:
-        probe_socket.bind(("127.0.0.1", 0))
-        port = probe_socket.getsockname()[1]
-    settings = {"COGVIDEOX_MODEL": str(model), "COGVIDEOX_PORT": str(port), "COGVIDEOX_DEVICE": "cpu"}
-    # A tiny model gains nothing from a second thread, and loses much where the cores are shared.
-    settings["OMP_NUM_THREADS"] = "1"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            # `serve` is what SageMaker adds.
-            [sys.executable, "-m", "containers.cogvideox", "serve"],
-            cwd=REPOSITORY,
-            env=os.environ | settings,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{url}/ping"))
-        with httpx.Client(base_url=url, timeout=120, trust_env=False) as http:
-            yield Server(process, http, log)
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,10 @@ class Bench:
         return int((self._folder / "starts").read_text())
 
     @property
+    def engine_pid(self) -> int:
+        return int((self._folder / "pid").read_text())
+
+    @property
     def steps(self) -> int:
         return int((self._folder / "steps").read_text())
 
@@ -204,8 +208,7 @@ def test_an_engine_lost_while_idle_is_seen_without_a_request(
 ) -> None:
     async def test(bench: Bench) -> None:
         await bench.until("ready")
-        (child,) = Path("/proc/self/task").glob(f"{os.getpid()}/children")
-        os.kill(int(child.read_text().split()[0]), signal.SIGKILL)
+        os.kill(bench.engine_pid, signal.SIGKILL)
         assert "SIGKILL" in (await bench.until("starting")).json()["reason"]
         bench.go()
         await bench.until("ready")
