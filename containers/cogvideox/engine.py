@@ -9,6 +9,7 @@ from pathlib import Path
 from containers.cogvideox.export import mp4
 from containers.cogvideox.image import first_frame
 from containers.cogvideox.limits import Limits, read_limits
+from containers.cogvideox.metrics import metrics
 from containers.cogvideox.request import ClipRequest, check_request, check_tokens, parse_request
 
 logger = logging.getLogger(__name__)
@@ -37,9 +38,8 @@ class CogVideoXEngine:
         if self._device == "auto":
             self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = Model.load(self._directory, self._limits, self._device)
-        logger.info(
-            "model loaded", extra={**self.describe(), "seconds": round(time.monotonic() - started, 3)}
-        )
+        self._load_seconds = time.monotonic() - started
+        logger.info("model loaded", extra={**self.describe(), "load_seconds": round(self._load_seconds, 3)})
 
     def describe(self) -> dict[str, str]:
         """What /ping says beside the status."""
@@ -58,18 +58,26 @@ class CogVideoXEngine:
         rendering = self._model.render(request, image, go_on)
         started = time.monotonic()
         clip = mp4(rendering.frames[request.skip_frames :], request.fps, self._metadata(request))
+        times = {
+            "load_seconds": self._load_seconds,
+            "encode_seconds": rendering.encode_seconds,
+            "denoise_seconds": sum(rendering.step_seconds),
+            "decode_seconds": rendering.decode_seconds,
+            "mux_seconds": time.monotonic() - started,
+        }
         logger.info(
             "clip rendered",
             extra=request.model_dump(exclude={"prompt", "negative_prompt", "image"})
             | {
                 "with_image": image is not None,
-                "encode_seconds": round(rendering.encode_seconds, 3),
-                "denoise_seconds": round(sum(rendering.step_seconds), 3),
                 "step_seconds": [round(seconds, 3) for seconds in rendering.step_seconds],
-                "decode_seconds": round(rendering.decode_seconds, 3),
-                "mux_seconds": round(time.monotonic() - started, 3),
                 "bytes": len(clip),
-            },
+            }
+            | metrics(
+                {name: round(seconds, 3) for name, seconds in times.items()}
+                | {"peak_memory_bytes": rendering.peak_memory_bytes},
+                {"model": self._name},
+            ),
         )
         return clip
 

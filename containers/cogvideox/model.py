@@ -1,5 +1,6 @@
 """A CogVideoX checkpoint in memory: prompt and first frame in, frames out. Only this file knows diffusers."""
 
+import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ class Rendering:
     step_seconds: list[float]
     """Of each denoising step."""
     decode_seconds: float
+    peak_memory_bytes: int
+    """The most that was in use: of the GPU for this clip, or of the process on a CPU, since it started."""
 
 
 class Model:
@@ -93,6 +96,8 @@ class Model:
         self, request: ClipRequest, first_frame: Image.Image | None, go_on: Callable[[], None]
     ) -> Rendering:
         started = time.monotonic()
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
         ticks: list[float] = []  # when the first step began, and when each ended
 
         def before_step(*_: Any) -> None:
@@ -118,6 +123,7 @@ class Model:
             encode_seconds=ticks[0] - started,
             step_seconds=[end - begin for begin, end in pairwise(ticks)],
             decode_seconds=time.monotonic() - ticks[-1],
+            peak_memory_bytes=_peak_memory_bytes(),
         )
 
     def _frames(
@@ -154,6 +160,12 @@ def _called_before(module: Any, hook: Callable[..., None]) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def _peak_memory_bytes() -> int:
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _to_rgb(video: Any) -> NDArray[np.uint8]:

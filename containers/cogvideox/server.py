@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from containers.cogvideox.errors import EngineError, InvalidRequest, NotReady
+from containers.cogvideox.gpu import Gpus, watch
 from containers.cogvideox.supervisor import Supervisor
 
 # A full-size photo in base64, with room to spare.
@@ -31,9 +32,12 @@ def create_app(supervisor: Supervisor) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        running = asyncio.create_task(supervisor.run())
+        tasks = [asyncio.create_task(supervisor.run())]
+        if gpus := Gpus.find():
+            tasks.append(asyncio.create_task(watch(gpus, lambda: {"model": supervisor.description["model"]})))
         yield
-        running.cancel()
+        for task in tasks:
+            task.cancel()
         await supervisor.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)

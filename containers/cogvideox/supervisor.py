@@ -149,7 +149,7 @@ class _Process:
     async def start(cls, command: Sequence[str]) -> Self:
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.create_subprocess_exec(*command, stdin=theirs)
+            process = await asyncio.create_subprocess_exec(*command, stdin=theirs.fileno())
         return cls(process, *await asyncio.open_unix_connection(sock=ours))
 
     async def send(self, kind: Kind, body: bytes = b"") -> None:

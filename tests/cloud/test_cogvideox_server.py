@@ -89,7 +89,15 @@ def test_every_job_is_one_log_line_with_its_times(text_server: Server) -> None:
     text_server.clip(document("clip_request.text") | {"frames": 9, "seed": 4711})
     (line,) = [line for line in text_server.log_lines() if line.get("seed") == 4711]
     assert line["event"] == "clip rendered"
-    assert min(line[f"{part}_seconds"] for part in ("denoise", "decode", "mux")) >= 0
+    parts = ("load", "encode", "denoise", "decode", "mux")
+    assert min(line[f"{part}_seconds"] for part in parts) >= 0
+    assert len(line["step_seconds"]) == line["steps"]
+    assert sum(line["step_seconds"]) == pytest.approx(line["denoise_seconds"], abs=0.01)
+    assert 50e6 < line["peak_memory_bytes"] < 10e9
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    names = [metric["Name"] for metric in directive["Metrics"]]
+    assert names == [*(f"{part}_seconds" for part in parts), "peak_memory_bytes"]
+    assert line["model"] == "cogvideox-nano"
 
 
 def test_an_image_request_starts_from_the_image(image_server: Server) -> None:
