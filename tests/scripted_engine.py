@@ -19,7 +19,9 @@ from typing import Any
 
 from containers.cogvideox import errors
 from containers.cogvideox.log import log_as_json
+from containers.cogvideox.messages import Clip
 from containers.cogvideox.worker import serve
+from tests.contract import document
 
 STEP_SECONDS = 0.01
 
@@ -38,9 +40,10 @@ class ScriptedEngine:
         self._do(lines[min(number, len(lines) - 1)])
 
     def describe(self) -> dict[str, Any]:
-        return {"engine": "cogvideox", "model": "cogvideox-nano", "device": "cpu"}
+        ready: dict[str, Any] = document("ping.ready")
+        return {name: value for name, value in ready.items() if name not in ("status", "reason")}
 
-    def render(self, body: bytes, go_on: Callable[[], None]) -> bytes:
+    def render(self, body: bytes, go_on: Callable[[], None]) -> Clip:
         request = json.loads(body)
         if request["do"] == "steps":
             for number in range(request["steps"]):
@@ -49,7 +52,7 @@ class ScriptedEngine:
                 time.sleep(STEP_SECONDS)
         else:
             self._do(request["do"])
-        return b"an MP4 of " + body
+        return Clip(b"an MP4 of " + body, {"X-Said": "of it"})
 
     def _do(self, what: str) -> None:
         match what:

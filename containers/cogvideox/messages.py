@@ -1,7 +1,11 @@
 """What the server and the engine's process say to each other, over a pair of sockets: kind, length, body."""
 
+import json
 import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
 HEADER = struct.Struct(">BI")
 
@@ -15,7 +19,7 @@ class Kind(IntEnum):
     FAILED = 2
     """It cannot be loaded: the reason. The process ends."""
     CLIP = 3
-    """The MP4."""
+    """A JSON object of headers for the answer, a line feed, the MP4."""
     ERROR = 4
     """There is no clip: {"status": of HTTP, "document": of the contract}."""
     LAST_ERROR = 5
@@ -29,3 +33,20 @@ class Kind(IntEnum):
 
 def packed(kind: Kind, body: bytes = b"") -> bytes:
     return HEADER.pack(kind, len(body)) + body
+
+
+@dataclass(frozen=True)
+class Clip:
+    """An MP4, and what is said of it in the headers of the answer."""
+
+    mp4: bytes
+    headers: Mapping[str, str]
+
+    def body(self) -> bytes:
+        """Of a message of kind CLIP."""
+        return json.dumps(dict(self.headers)).encode() + b"\n" + self.mp4
+
+    @classmethod
+    def of(cls, body: bytes) -> Self:
+        headers, _, mp4 = body.partition(b"\n")
+        return cls(mp4, json.loads(headers))

@@ -1,4 +1,5 @@
-"""A CogVideoX checkpoint in memory: prompt and first frame in, frames out. Only this file knows diffusers."""
+"""A CogVideoX checkpoint in memory: words and pictures in, frames out. Only this file, adapters.py and
+acceleration.py know diffusers."""
 
 import resource
 import time
@@ -11,19 +12,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import CogVideoXDPMScheduler, CogVideoXImageToVideoPipeline, CogVideoXPipeline
+from diffusers import (
+    CogVideoXDPMScheduler,
+    CogVideoXImageToVideoPipeline,
+    CogVideoXPipeline,
+    CogVideoXVideoToVideoPipeline,
+)
 from diffusers.utils import logging as diffusers_logging
 from numpy.typing import NDArray
-from PIL import Image
 from transformers.utils import logging as transformers_logging
 
+from containers.cogvideox.acceleration import Accelerator
+from containers.cogvideox.adapters import adapted
+from containers.cogvideox.catalogue import Checkpoint, Recipe
+from containers.cogvideox.embeddings import EmbeddingCache
 from containers.cogvideox.errors import BadCheckpoint, DeviceLost, EngineFailed, OutOfMemory
-from containers.cogvideox.limits import Limits
-from containers.cogvideox.request import ClipRequest
-
-# The model cards of all CogVideoX checkpoints.
-STEPS = 50
-GUIDANCE = 6.0
+from containers.cogvideox.loras import find_loras
+from containers.cogvideox.request import STRENGTH, ClipRequest
+from containers.cogvideox.source import Source
+from containers.cogvideox.speed import Speed
 
 
 @dataclass(frozen=True)
@@ -42,26 +49,36 @@ class Rendering:
 class Model:
     """A loaded checkpoint on one device; not for use by two threads at once."""
 
-    def __init__(self, pipeline: Any, limits: Limits) -> None:
+    def __init__(
+        self, pipeline: Any, checkpoint: Checkpoint, loras: dict[str, Path], accelerator: Accelerator
+    ) -> None:
+        self.loras = loras
+        """The adapters' names and files."""
+        self._accelerator = accelerator
         self._pipeline = pipeline
-        self._limits = limits
+        self._checkpoint = checkpoint
+        self._embeddings = EmbeddingCache(self._encode)
 
     @classmethod
-    def load(cls, directory: Path, limits: Limits, device: str) -> "Model":
-        """Read the safetensors onto `device` (cpu, cuda); raises BadCheckpoint or OutOfMemory."""
+    def load(cls, directory: Path, checkpoint: Checkpoint, device: str, *, compiled: bool = False) -> "Model":
+        """Read the safetensors onto `device` (cpu, cuda); raises BadCheckpoint or OutOfMemory.
+
+        `compiled` has torch compile the transformer's blocks for what is not rendered exactly.
+        """
         _use_our_logging()
+        limits, recipe = checkpoint.limits, checkpoint.recipe
+        loras = find_loras(directory)
         pipeline_class = CogVideoXImageToVideoPipeline if limits.takes_image else CogVideoXPipeline
         try:
             pipeline = pipeline_class.from_pretrained(
-                directory, dtype=_dtype(limits, device), use_safetensors=True, local_files_only=True
+                directory, dtype=_dtype(recipe, device), use_safetensors=True, local_files_only=True
             ).to(device)
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemory(f"the model does not fit into the memory of {device}") from error
         except Exception as error:  # the loaders raise whatever a broken file leads them to
             raise BadCheckpoint(f"the checkpoint in {directory} cannot be loaded: {error}") from error
         pipeline.set_progress_bar_config(disable=True)
-        if limits.rotary:
-            # The model cards: DPM with trailing steps for the 5b models, what the checkpoint says for 2b.
+        if recipe.scheduler == "dpm":
             pipeline.scheduler = CogVideoXDPMScheduler.from_config(
                 pipeline.scheduler.config, timestep_spacing="trailing"
             )
@@ -71,19 +88,19 @@ class Model:
             # Decoding a whole clip at once takes more memory than denoising it (zai-org/CogVideo#493, #519).
             pipeline.vae.enable_tiling()
             pipeline.vae.enable_slicing()
-        return cls(pipeline, limits)
+        return cls(pipeline, checkpoint, loras, Accelerator(pipeline.transformer, compiled=compiled))
 
     def count_tokens(self, text: str) -> int:
         """The number of tokens of `text` with the checkpoint's tokenizer, its end mark included."""
         return len(self._pipeline.tokenizer(text, verbose=False).input_ids)
 
     def render(
-        self, request: ClipRequest, first_frame: Image.Image | None, go_on: Callable[[], None]
+        self, request: ClipRequest, source: Source, speed: Speed, go_on: Callable[[], None]
     ) -> Rendering:
         """All `request.frames` frames; raises OutOfMemory, DeviceLost, EngineFailed, or what `go_on` raises,
         which is called before every denoising step and every piece that is decoded."""
         try:
-            return self._render(request, first_frame, go_on)
+            return self._render(request, source, speed, go_on)
         except (torch.OutOfMemoryError, MemoryError) as error:
             torch.cuda.empty_cache()
             raise OutOfMemory(
@@ -93,7 +110,7 @@ class Model:
             raise DeviceLost(f"the GPU failed: {error}") from error
 
     def _render(
-        self, request: ClipRequest, first_frame: Image.Image | None, go_on: Callable[[], None]
+        self, request: ClipRequest, source: Source, speed: Speed, go_on: Callable[[], None]
     ) -> Rendering:
         started = time.monotonic()
         if torch.cuda.is_available():
@@ -117,7 +134,11 @@ class Model:
             _called_before(self._pipeline.transformer, before_step),
             _called_before(self._pipeline.vae.decoder, lambda *_: go_on()),
         ):
-            frames = self._frames(request, first_frame, on_step_end)
+            latents = self._denoise(request, source, speed, on_step_end)
+            frames = _to_rgb(self._decode(latents, request.frames))
+        expected = (request.frames, request.height, request.width, 3)
+        if frames.shape != expected:
+            raise EngineFailed(f"the model made frames of shape {frames.shape}, not {expected}")
         return Rendering(
             frames,
             encode_seconds=ticks[0] - started,
@@ -126,31 +147,69 @@ class Model:
             peak_memory_bytes=_peak_memory_bytes(),
         )
 
-    def _frames(
-        self, request: ClipRequest, first_frame: Image.Image | None, on_step_end: Callable[..., Any]
-    ) -> NDArray[np.uint8]:
-        video = self._pipeline(
-            **({} if first_frame is None else {"image": first_frame}),
-            prompt=request.prompt,
-            negative_prompt=request.negative_prompt,
-            width=request.width,
-            height=request.height,
-            num_frames=request.frames,
-            num_inference_steps=STEPS if request.steps is None else request.steps,
-            guidance_scale=GUIDANCE if request.guidance is None else request.guidance,
-            # The model cards: with the DPM scheduler, and only with it.
-            use_dynamic_cfg=self._limits.rotary,
-            max_sequence_length=self._limits.prompt_tokens,
-            # On the CPU, so that a seed gives the same noise on every GPU.
-            generator=torch.Generator("cpu").manual_seed(request.seed),
-            output_type="pt",
-            callback_on_step_end=on_step_end,
-        ).frames[0]
-        frames = _to_rgb(video)
-        expected = (request.frames, request.height, request.width, 3)
-        if frames.shape != expected:
-            raise EngineFailed(f"the model made frames of shape {frames.shape}, not {expected}")
-        return frames
+    def _denoise(
+        self, request: ClipRequest, source: Source, speed: Speed, on_step_end: Callable[..., Any]
+    ) -> Any:
+        recipe = self._checkpoint.recipe
+        guidance = recipe.guidance if request.guidance is None else request.guidance
+        embeddings = {"prompt_embeds": self._embeddings[request.prompt]}
+        if guidance > 1:
+            embeddings["negative_prompt_embeds"] = self._embeddings[request.negative_prompt]
+        steps = recipe.steps if request.steps is None else request.steps
+        pipeline, inputs = self._start(request, source)
+        # A video's own steps are the last ones of the schedule.
+        own_steps = int(steps * inputs.get("strength", 1))
+        with (
+            adapted(pipeline, self.loras, request.loras),
+            self._accelerator.at(speed, pipeline.scheduler, own_steps),
+        ):
+            return pipeline(
+                **inputs,
+                **embeddings,
+                width=request.width,
+                height=request.height,
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                use_dynamic_cfg=recipe.dynamic_guidance,
+                # On the CPU, so that a seed gives the same noise on every GPU.
+                generator=torch.Generator("cpu").manual_seed(request.seed),
+                output_type="latent",
+                callback_on_step_end=on_step_end,
+            ).frames
+
+    def _encode(self, text: str) -> Any:
+        tokens = self._checkpoint.limits.prompt_tokens
+        with torch.no_grad():
+            return self._pipeline.encode_prompt(
+                text, do_classifier_free_guidance=False, max_sequence_length=tokens
+            )[0]
+
+    def _start(self, request: ClipRequest, source: Source) -> tuple[Any, dict[str, Any]]:
+        """The pipeline for what the clip starts from, and its arguments for it."""
+        if source.video is None:
+            inputs: dict[str, Any] = {"num_frames": request.frames}
+            return self._pipeline, inputs if source.image is None else inputs | {"image": source.image}
+        # As the other pipelines do for CogVideoX1.5: more latents in front, so that they are a whole number
+        # of its patches in time. This one asks for the frames to them.
+        patch = self._pipeline.transformer.config.patch_size_t or 1
+        missing = -self._latents(request.frames) % patch * self._pipeline.vae_scale_factor_temporal
+        strength = STRENGTH if request.strength is None else request.strength
+        video = source.video[:1] * missing + source.video
+        # Not kept: it knows by itself where the model lies at the moment.
+        pipeline = CogVideoXVideoToVideoPipeline(**self._pipeline.components)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline, {"video": video, "strength": strength}
+
+    def _latents(self, frames: int) -> int:
+        return int((frames - 1) // self._pipeline.vae_scale_factor_temporal + 1)
+
+    def _decode(self, latents: Any, frames: int) -> Any:
+        """The video (frames, 3, height, width) from 0 to 1; what `latents` has too many is in front."""
+        pipeline = self._pipeline
+        with torch.no_grad():
+            video = pipeline.decode_latents(latents[:, latents.shape[1] - self._latents(frames) :])
+        pipeline.maybe_free_model_hooks()
+        return pipeline.video_processor.postprocess_video(video=video, output_type="pt")[0]
 
 
 @contextmanager
@@ -177,11 +236,8 @@ def _to_rgb(video: Any) -> NDArray[np.uint8]:
     return rgb
 
 
-def _dtype(limits: Limits, device: str) -> Any:
-    if device == "cpu":
-        return torch.float32
-    # The model cards: 2b was trained in fp16, all others (which have rotary embeddings) in bf16.
-    return torch.bfloat16 if limits.rotary else torch.float16
+def _dtype(recipe: Recipe, device: str) -> Any:
+    return torch.float32 if device == "cpu" else getattr(torch, recipe.dtype)
 
 
 def _make_rotary_table_square(transformer: Any) -> None:

@@ -41,6 +41,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="(COGVIDEOX_DEVICE; %(default)s: cuda where there is one)",
     )
     parser.add_argument(
+        "--speed",
+        choices=["exact", "balanced", "fast"],
+        default=environment("COGVIDEOX_SPEED", "exact"),
+        help="of requests that name none (COGVIDEOX_SPEED; %(default)s)",
+    )
+    parser.add_argument(
         "--grace",
         type=int,
         default=environment("COGVIDEOX_GRACE", "25"),

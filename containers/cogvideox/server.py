@@ -57,7 +57,8 @@ def create_app(supervisor: Supervisor) -> FastAPI:
             if not rendering.done():
                 logger.info("client gone")
                 return Response(status_code=CLIENT_GONE)
-            return Response(rendering.result(), media_type="video/mp4")
+            clip = rendering.result()
+            return Response(clip.mp4, media_type="video/mp4", headers=clip.headers)
         except asyncio.CancelledError:
             raise NotReady("the server is being stopped") from None
         finally:

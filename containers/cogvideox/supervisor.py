@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Literal, Self
 
 from containers.cogvideox.errors import Busy, EngineFailed, NotReady, of_document
-from containers.cogvideox.messages import HEADER, Kind, packed
+from containers.cogvideox.messages import HEADER, Clip, Kind, packed
 
 Status = Literal["starting", "ready", "busy", "failed"]
 
@@ -75,8 +75,8 @@ class Supervisor:
         if self.status != "ready":
             raise NotReady(self.reason or "the model is still loading")
 
-    async def render(self, body: bytes) -> bytes:
-        """The MP4 for a request; raises EngineError.
+    async def render(self, body: bytes) -> Clip:
+        """The clip for a request; raises EngineError.
 
         When it is cancelled the clip is stopped; the server is busy until it has.
         """
@@ -93,7 +93,7 @@ class Supervisor:
             stopping.add_done_callback(self._stopping.discard)
             raise
         if kind is Kind.CLIP:
-            return answer
+            return Clip.of(answer)
         if kind is None:
             raise EngineFailed(answer.decode())
         refusal = json.loads(answer)

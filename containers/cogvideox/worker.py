@@ -18,7 +18,7 @@ from typing import Any, NoReturn, Protocol
 
 from containers.cogvideox.errors import DeviceLost, EngineError, EngineFailed, InvalidRequest, Stopped
 from containers.cogvideox.log import log_as_json
-from containers.cogvideox.messages import HEADER, Kind, packed
+from containers.cogvideox.messages import HEADER, Clip, Kind, packed
 from containers.cogvideox.options import parse
 
 logger = logging.getLogger(__name__)
@@ -33,8 +33,8 @@ class Engine(Protocol):
     def describe(self) -> dict[str, Any]:
         """Fields for /ping, once loaded."""
 
-    def render(self, body: bytes, go_on: Callable[[], None]) -> bytes:
-        """The MP4 for a request; raises EngineError.
+    def render(self, body: bytes, go_on: Callable[[], None]) -> Clip:
+        """The clip for a request; raises EngineError.
 
         Calls `go_on` now and then, which raises Stopped when nobody waits for the clip any more.
         """
@@ -62,7 +62,7 @@ def serve(engine: Engine) -> NoReturn:
 
 def _answer(engine: Engine, body: bytes, go_on: Callable[[], None]) -> tuple[Kind, bytes]:
     try:
-        return Kind.CLIP, engine.render(body, go_on)
+        return Kind.CLIP, engine.render(body, go_on).body()
     except (InvalidRequest, Stopped) as refusal:
         logger.info("clip refused", extra={"param": refusal.param, "reason": str(refusal)})
         error: EngineError = refusal
@@ -127,10 +127,11 @@ def _end() -> NoReturn:
 def main() -> None:
     # Here, so that what knows no engine above stays free of one.
     from containers.cogvideox.engine import CogVideoXEngine
+    from containers.cogvideox.speed import Speed
 
     options = parse(sys.argv[1:])
     log_as_json()
-    serve(CogVideoXEngine(options.model, options.name, options.device))
+    serve(CogVideoXEngine(options.model, options.name, options.device, Speed(options.speed)))
 
 
 if __name__ == "__main__":

@@ -112,6 +112,7 @@ def test_ping_tells_starting_ready_busy_and_ready_again(run: Callable[..., None]
         assert (second.status_code, second.json()) == (503, document("error.busy"))
         clip = await first
         assert (clip.status_code, clip.content) == (200, b'an MP4 of {"do": "steps", "steps": 100}')
+        assert clip.headers["x-said"] == "of it"
         assert clip.headers["content-type"] == "video/mp4"
         assert (await bench.ping()).json() == document("ping.ready")
 
