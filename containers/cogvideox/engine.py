@@ -10,12 +10,14 @@ from typing import Any
 from PIL import Image
 
 from containers.cogvideox.catalogue import Checkpoint, read_checkpoint
-from containers.cogvideox.export import mp4
+from containers.cogvideox.export import DEFAULT, Export, mp4
 from containers.cogvideox.messages import Clip
+from containers.cogvideox.metadata import clip_metadata
 from containers.cogvideox.metrics import metrics
 from containers.cogvideox.request import ClipRequest, check_request, check_tokens, parse_request
 from containers.cogvideox.source import Source, source_of
 from containers.cogvideox.speed import DOES, Speed, computed_steps
+from containers.cogvideox.weights import check_weights
 
 logger = logging.getLogger(__name__)
 
@@ -23,16 +25,25 @@ logger = logging.getLogger(__name__)
 class CogVideoXEngine:
     """The checkpoint in `directory`, called `name` in logs and in the clips' metadata."""
 
-    def __init__(self, directory: Path, name: str, device: str = "auto", speed: Speed = Speed.EXACT) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        device: str = "auto",
+        speed: Speed = Speed.EXACT,
+        export: Export = DEFAULT,
+    ) -> None:
         """`device` is cpu, cuda, or auto for cuda where there is one; `speed` is for requests without."""
         self._directory = directory
         self._name = name
         self._device = device
         self._speed = speed
+        self._export = export
 
     def load(self) -> None:
         """Read the checkpoint; raises BadCheckpoint or OutOfMemory."""
         started = time.monotonic()
+        self._revision = check_weights(self._directory).identity
         self._checkpoint: Checkpoint = read_checkpoint(self._directory)
         # No network: neither to look for newer files nor to count the download.
         os.environ["HF_HUB_OFFLINE"] = "1"
@@ -72,8 +83,13 @@ class CogVideoXEngine:
         started = time.monotonic()
         steps = len(rendering.step_seconds)
         computed = computed_steps(speed, steps)
-        metadata = self._metadata(request, f"{speed}: {DOES[speed]}: {computed} of {steps}")
-        clip = mp4(rendering.frames[request.skip_frames :], request.fps, metadata)
+        metadata = clip_metadata(
+            request,
+            model=self._name,
+            revision=self._revision,
+            speed=f"{speed}: {DOES[speed]}: {computed} of {steps}",
+        )
+        clip = mp4(rendering.frames[request.skip_frames :], request.fps, metadata, self._export)
         times = {
             "load_seconds": self._load_seconds,
             "encode_seconds": rendering.encode_seconds,
@@ -113,12 +129,3 @@ class CogVideoXEngine:
         )  # fmt: skip
         image = Image.new("RGB", size, "grey") if limits.takes_image else None
         self._model.render(request, Source(image=image), self._speed, lambda: None)
-
-    def _metadata(self, request: ClipRequest, speed: str) -> dict[str, str]:
-        return {
-            "engine": "cogvideox",
-            "model": self._name,
-            "seed": str(request.seed),
-            "prompt": request.prompt,
-            "speed": speed,
-        }

@@ -47,7 +47,10 @@ class Export:
         return {0, end, count - end} if 0 < end < count - end else {0}
 
 
-def mp4(frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str], export: Export = Export()) -> bytes:
+DEFAULT = Export()
+
+
+def mp4(frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str], export: Export = DEFAULT) -> bytes:
     """H.264 (yuv420p, BT.709, closed GOPs), index first, of RGB `frames` of shape (n, height, width, 3).
 
     The same arguments give the same bytes.

@@ -5,6 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from containers.cogvideox.export import Export
+
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Each option can be given as an environment variable instead: COGVIDEOX_MODEL, COGVIDEOX_PORT, …"""
@@ -45,6 +47,21 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         choices=["exact", "balanced", "fast"],
         default=environment("COGVIDEOX_SPEED", "exact"),
         help="of requests that name none (COGVIDEOX_SPEED; %(default)s)",
+    )
+    parser.add_argument(
+        "--crf",
+        type=int,
+        choices=range(52),
+        metavar="0…51",
+        default=environment("COGVIDEOX_CRF", Export.crf),
+        help="x264's quality; less is better and larger (COGVIDEOX_CRF; %(default)s, visually lossless)",
+    )
+    parser.add_argument(
+        "--splice",
+        type=float,
+        default=environment("COGVIDEOX_SPLICE", Export.splice_seconds),
+        help="seconds of the longest crossfade that is to leave the rest of a clip as it is "
+        "(COGVIDEOX_SPLICE; %(default)s)",
     )
     parser.add_argument(
         "--grace",

@@ -127,11 +127,13 @@ def _end() -> NoReturn:
 def main() -> None:
     # Here, so that what knows no engine above stays free of one.
     from containers.cogvideox.engine import CogVideoXEngine
+    from containers.cogvideox.export import Export
     from containers.cogvideox.speed import Speed
 
     options = parse(sys.argv[1:])
     log_as_json()
-    serve(CogVideoXEngine(options.model, options.name, options.device, Speed(options.speed)))
+    speed, export = Speed(options.speed), Export(crf=options.crf, splice_seconds=options.splice)
+    serve(CogVideoXEngine(options.model, options.name, options.device, speed, export))
 
 
 if __name__ == "__main__":

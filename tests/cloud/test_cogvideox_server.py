@@ -63,6 +63,8 @@ def test_a_text_request_becomes_the_clip_that_it_asks_for(text_server: Server) -
     assert boxes.index("moov") < boxes.index("mdat")
     said = {"engine": "cogvideox", "model": "cogvideox-nano", "seed": "7", "prompt": request["prompt"]}
     assert info.metadata.items() >= said.items()
+    assert len(info.metadata["model_revision"]) >= 40, "a commit of the hub, or a digest"
+    assert json.loads(info.metadata["request"]).items() >= {"frames": request["frames"], "seed": 7}.items()
 
     frames = np.stack(decoded(clip)).astype(float)
     assert frames.std() > 10, "a picture, not a plain field"
