@@ -55,7 +55,11 @@ class Supervisor:
         """Keep a process of the engine running; returns when that is in vain."""
         attempts = 0
         while self.status != "failed":
-            attempts = 0 if await self._serve_until_lost() else attempts + 1
+            try:
+                attempts = 0 if await self._serve_until_lost() else attempts + 1
+            except OSError as error:  # no memory for a process, say
+                self.reason = f"the engine's process cannot be started: {error}"
+                attempts += 1
             if self.status == "starting":
                 logger.error("engine lost", extra={"reason": self.reason, "attempts": attempts})
             if attempts == LOADING_ATTEMPTS:
@@ -109,7 +113,7 @@ class Supervisor:
         if kind is Kind.READY:
             self.description = json.loads(body)
             self.status, self.reason = "ready", None
-        self._lost(await process.ended())
+        self._lost(process, await process.ended())
         return kind is Kind.READY
 
     async def _job(self, process: "_Process", body: bytes) -> tuple[Kind | None, bytes]:
@@ -117,10 +121,11 @@ class Supervisor:
         await process.send(Kind.RENDER, body)
         kind, answer = await process.receive()
         if kind is Kind.CLIP or kind is Kind.ERROR:
-            self.status = "ready"
+            if self._process is process and self.status == "busy":  # else it ended after its answer
+                self.status = "ready"
             return kind, answer
         reason = await process.ended(kill_after=EXIT_SECONDS)
-        self._lost(reason)
+        self._lost(process, reason)
         return kind, answer or f"{reason} while it rendered the clip".encode()
 
     async def _stop(self, process: "_Process", job: "asyncio.Task[Any]") -> None:
@@ -130,8 +135,9 @@ class Supervisor:
             logger.error("engine does not stop", extra={"seconds": self._stop_seconds})
             process.kill()
 
-    def _lost(self, reason: str) -> None:
-        self.status, self.reason = "starting", f"{reason}; it is being started again"
+    def _lost(self, process: "_Process", reason: str) -> None:
+        if self._process is process:  # else the next one runs already
+            self.status, self.reason = "starting", reason
 
 
 class _Process:
@@ -149,7 +155,11 @@ class _Process:
     async def start(cls, command: Sequence[str]) -> Self:
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.create_subprocess_exec(*command, stdin=theirs.fileno())
+            try:
+                process = await asyncio.create_subprocess_exec(*command, stdin=theirs.fileno())
+            except OSError:
+                ours.close()
+                raise
         return cls(process, *await asyncio.open_unix_connection(sock=ours))
 
     async def send(self, kind: Kind, body: bytes = b"") -> None:

@@ -228,6 +228,14 @@ def test_an_engine_that_dies_whenever_it_loads_is_given_up(run: Callable[..., No
     run(test, loading="die")
 
 
+def test_an_engine_that_cannot_be_started_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "PAUSE_SECONDS", 0.0)
+    supervised = Supervisor(["/no/such/program"], {})
+    asyncio.run(supervised.run())
+    assert supervised.status == "failed"
+    assert "/no/such/program" in (supervised.reason or "")
+
+
 def test_one_death_while_loading_is_forgiven(run: Callable[..., None]) -> None:
     async def test(bench: Bench) -> None:
         await bench.until("ready")
