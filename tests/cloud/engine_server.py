@@ -54,12 +54,13 @@ class Server:
 
 
 @contextmanager
-def running(model: Path, log: Path) -> Iterator[Server]:
+def running(model: Path, log: Path, *, grace: int = 25) -> Iterator[Server]:
     """The server of a checkpoint, as soon as it answers."""
     # A tiny model gains nothing from a second thread, and loses much where the cores are shared.
     settings = {"COGVIDEOX_MODEL": str(model), "COGVIDEOX_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
     # `serve` is what SageMaker adds.
-    with started(["-m", "containers.cogvideox", "serve"], log, settings) as server:
+    command = ["-m", "containers.cogvideox", "serve", "--grace", str(grace)]
+    with started(command, log, settings) as server:
         yield server
 
 

@@ -3,13 +3,11 @@
 import base64
 import io
 import json
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -193,25 +191,3 @@ def test_broken_weights_are_told_by_ping(tmp_path: Path) -> None:
         assert (starting.status_code, starting.json()["status"]) == (503, "starting")
         reason = server.until("failed", "ready").json()["reason"]
         assert reason.startswith(f"BadCheckpoint: the checkpoint in {model} cannot be loaded")
-
-
-def test_the_server_can_be_stopped_while_it_renders(text_model: Path, tmp_path: Path) -> None:
-    with running(text_model, tmp_path / "log") as server:
-        server.until("ready", "failed")
-        long = document("clip_request.text") | {"frames": 49, "steps": 200}
-        broken_off: list[httpx.Response | httpx.TransportError] = []
-
-        def render() -> None:
-            try:
-                broken_off.append(server.invoke(long))
-            except httpx.TransportError as error:
-                broken_off.append(error)
-
-        rendering = threading.Thread(target=render)
-        rendering.start()
-        server.until("busy")
-        server.process.send_signal(signal.SIGTERM)
-        # By the signal, not by a crash of the thread that renders.
-        assert server.process.wait(60) == -signal.SIGTERM
-        rendering.join()
-        assert len(broken_off) == 1

@@ -185,3 +185,15 @@ def test_a_killed_engine_is_told_and_the_next_one_makes_the_same_clips(model_ser
     assert model_server.invoke(request).json()["error"]["code"] == "not_ready"
     model_server.until("ready", "failed")
     assert model_server.clip(request) == clip
+
+
+def test_a_stopped_server_gives_its_clip_up_between_two_steps(model: Path, tmp_path: Path) -> None:
+    with running(model, tmp_path / "log", grace=1) as server:
+        server.until("ready")
+        long = document("clip_request.text") | {"frames": 49, "steps": 200}
+        rendering, answers = in_background(server, long)
+        server.process.send_signal(signal.SIGTERM)
+        rendering.join()
+        assert answers[0].json()["error"]["code"] == "not_ready"
+        # By the signal, not by a crash of the engine.
+        assert server.process.wait(30) == -signal.SIGTERM
