@@ -32,13 +32,16 @@ class CogVideoXEngine:
         device: str = "auto",
         speed: Speed = Speed.EXACT,
         export: Export = DEFAULT,
+        compiled: bool | None = None,
     ) -> None:
-        """`device` is cpu, cuda, or auto for cuda where there is one; `speed` is for requests without."""
+        """`device` is cpu, cuda, or auto for cuda where there is one; `speed` is for requests without;
+        `compiled` has torch compile the blocks for all speeds but exact: None for where there is a GPU."""
         self._directory = directory
         self._name = name
         self._device = device
         self._speed = speed
         self._export = export
+        self._compiled = compiled
 
     def load(self) -> None:
         """Read the checkpoint; raises BadCheckpoint or OutOfMemory."""
@@ -54,9 +57,9 @@ class CogVideoXEngine:
 
         if self._device == "auto":
             self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model = Model.load(
-            self._directory, self._checkpoint, self._device, compiled=self._device == "cuda"
-        )
+        if self._compiled is None:
+            self._compiled = self._device == "cuda"
+        self._model = Model.load(self._directory, self._checkpoint, self._device, compiled=self._compiled)
         self._warm_up()
         self._load_seconds = time.monotonic() - started
         logger.info("model loaded", extra={**self.describe(), "load_seconds": round(self._load_seconds, 3)})
@@ -119,13 +122,16 @@ class CogVideoXEngine:
         return Clip(clip, {"X-Amzn-SageMaker-Custom-Attributes": said})
 
     def _warm_up(self) -> None:
-        """Render the shortest clip in one step: what is slow the first time, or fails, does so before /ping
-        says ready."""
+        """Render a clip in one step: what is slow the first time, or fails, is so before /ping says ready."""
         limits = self._checkpoint.limits
+        # Blocks are compiled for the length that most clips have.
+        speed, frames = self._speed, limits.frame_step + 1
+        if self._compiled:
+            speed, frames = Speed.BALANCED, self._checkpoint.recipe.frames
         size = (limits.width, limits.height)
         request = ClipRequest(
-            prompt="a bee", width=size[0], height=size[1], frames=limits.frame_step + 1, skip_frames=0,
+            prompt="a bee", width=size[0], height=size[1], frames=frames, skip_frames=0,
             fps=limits.fps, seed=0, steps=1,
         )  # fmt: skip
         image = Image.new("RGB", size, "grey") if limits.takes_image else None
-        self._model.render(request, Source(image=image), self._speed, lambda: None)
+        self._model.render(request, Source(image=image), speed, lambda: None)

@@ -64,6 +64,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "(COGVIDEOX_SPLICE; %(default)s)",
     )
     parser.add_argument(
+        "--compile",
+        choices=["auto", "on", "off"],
+        default=environment("COGVIDEOX_COMPILE", "auto"),
+        help="torch compiles the model for balanced and fast: it takes a C compiler, and minutes to start "
+        "(COGVIDEOX_COMPILE; %(default)s: on a GPU)",
+    )
+    parser.add_argument(
         "--grace",
         type=int,
         default=environment("COGVIDEOX_GRACE", "25"),

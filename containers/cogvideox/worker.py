@@ -133,7 +133,8 @@ def main() -> None:
     options = parse(sys.argv[1:])
     log_as_json()
     speed, export = Speed(options.speed), Export(crf=options.crf, splice_seconds=options.splice)
-    serve(CogVideoXEngine(options.model, options.name, options.device, speed, export))
+    compiled = {"auto": None, "on": True, "off": False}[options.compile]
+    serve(CogVideoXEngine(options.model, options.name, options.device, speed, export, compiled))
 
 
 if __name__ == "__main__":
