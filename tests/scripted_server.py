@@ -9,7 +9,7 @@ from containers.cogvideox.supervisor import Supervisor
 if __name__ == "__main__":
     folder, grace = sys.argv[1:]
     run(
-        Supervisor([sys.executable, "-m", "tests.scripted_engine", folder], {"engine": "cogvideox"}),
+        Supervisor([sys.executable, "-m", "tests.scripted_engine", folder], {"model": "cogvideox-nano"}),
         host="127.0.0.1",
         port=int(os.environ["COGVIDEOX_PORT"]),
         grace=int(grace),

@@ -9,7 +9,7 @@ from typing import Any
 
 NAMESPACE = "Reelworks/Engines"
 # The unit of a metric by how its name ends.
-UNITS = {"_seconds": "Seconds", "_bytes": "Bytes", "_percent": "Percent"}
+UNITS = {"_seconds": "Seconds", "_bytes": "Bytes", "_percent": "Percent", "_count": "Count"}
 
 Value = float | list[float]
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from containers.cogvideox.errors import Busy, EngineFailed, NotReady, of_document
 from containers.cogvideox.messages import HEADER, Clip, Kind, packed
+from containers.cogvideox.metrics import metrics
 
 Status = Literal["starting", "ready", "busy", "failed"]
 
@@ -61,7 +62,8 @@ class Supervisor:
                 self.reason = f"the engine's process cannot be started: {error}"
                 attempts += 1
             if self.status == "starting":
-                logger.error("engine lost", extra={"reason": self.reason, "attempts": attempts})
+                lost = metrics({"lost_count": 1}, {"model": self.description["model"]})
+                logger.error("engine lost", extra={"reason": self.reason, "attempts": attempts} | lost)
             if attempts == LOADING_ATTEMPTS:
                 self.status = "failed"
             await asyncio.sleep(PAUSE_SECONDS)

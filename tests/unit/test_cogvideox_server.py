@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from containers.cogvideox import server, supervisor
+from containers.cogvideox.log import JsonFormatter
 from containers.cogvideox.server import MAX_BODY_BYTES, create_app
 from containers.cogvideox.supervisor import LOADING_ATTEMPTS, Supervisor
 from tests.contract import document
@@ -215,7 +216,10 @@ def test_an_engine_lost_while_idle_is_seen_without_a_request(
         await bench.until("ready")
 
     run(test, loading="ready\nwait")
-    assert "engine lost" in caplog.text
+    (lost,) = [record for record in caplog.records if record.message == "engine lost"]
+    line = json.loads(JsonFormatter().format(lost))
+    assert (line["lost_count"], line["model"]) == (1, "cogvideox-nano")
+    assert line["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "lost_count", "Unit": "Count"}]
 
 
 def test_an_engine_that_dies_whenever_it_loads_is_given_up(run: Callable[..., None]) -> None:
@@ -230,7 +234,7 @@ def test_an_engine_that_dies_whenever_it_loads_is_given_up(run: Callable[..., No
 
 def test_an_engine_that_cannot_be_started_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "PAUSE_SECONDS", 0.0)
-    supervised = Supervisor(["/no/such/program"], {})
+    supervised = Supervisor(["/no/such/program"], {"model": "cogvideox-nano"})
     asyncio.run(supervised.run())
     assert supervised.status == "failed"
     assert "/no/such/program" in (supervised.reason or "")
