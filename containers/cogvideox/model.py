@@ -134,8 +134,13 @@ class Model:
             _called_before(self._pipeline.transformer, before_step),
             _called_before(self._pipeline.vae.decoder, lambda *_: go_on()),
         ):
-            latents = self._denoise(request, source, speed, on_step_end)
-            frames = _to_rgb(self._decode(latents, request.frames))
+            try:
+                latents = self._denoise(request, source, speed, on_step_end)
+                frames = _to_rgb(self._decode(latents, request.frames))
+            except BaseException:
+                # A clip that is broken off leaves on the GPU what would have been moved out after its turn.
+                self._pipeline.maybe_free_model_hooks()
+                raise
         expected = (request.frames, request.height, request.width, 3)
         if frames.shape != expected:
             raise EngineFailed(f"the model made frames of shape {frames.shape}, not {expected}")
