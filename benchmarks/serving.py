@@ -2,11 +2,11 @@
 
     python -m benchmarks.serving [--json] [--rounds 3] [--steps 50]
 
-One run on one CPU thread, with a checkpoint of random weights that is built as CogVideoX-2b and large enough
-for the transformer to do nearly all of the work, as in the real ones. FLOPs are exact and depend on no machine.
-Seconds are of processor time, the least of all rounds, in which the rows take turns. A row is a whole clip:
-request, words, steps, decoding, MP4. Random weights show what is saved and how far a clip is changed, not what
-that does to a picture that means something.
+One run on one CPU thread, with a checkpoint of random weights that is built as CogVideoX-2b and large
+enough for the transformer to do nearly all of the work, as in the real ones. FLOPs are exact and depend
+on no machine. Seconds are of processor time, the least of all rounds, in which the rows take turns. A row
+is a whole clip: request, words, steps, decoding, MP4. Random weights show what is saved and how far a
+clip is changed, not what that does to a picture that means something.
 """
 
 import argparse
