@@ -36,8 +36,8 @@ class Source:
     revision: str
 
 
-# Each commit is named, as that of its repository, in several independent public projects that pin or record it;
-# none could be looked up on the hub when it was written down here.
+# Each commit was found, as that of its repository, in several independent public projects that pin or record
+# it; none could be looked up on the hub itself when it was written down here.
 SOURCES = {
     "cogvideox-2b": Source("zai-org/CogVideoX-2b", "1137dacfc2c9c012bed6a0793f4ecf2ca8e7ba01"),
     "cogvideox-5b": Source("zai-org/CogVideoX-5b", "8fc5b281006c82b82d34fd2543d2f0ebb4e7e321"),
