@@ -100,6 +100,24 @@ def test_every_job_is_one_log_line_with_its_times(text_server: Server) -> None:
     assert line["model"] == "cogvideox-nano"
 
 
+def test_a_video_request_starts_from_the_video(text_server: Server) -> None:
+    request = document("clip_request.video")
+    clip = text_server.clip(request)
+    assert probe(clip).frames == request["frames"]
+    assert text_server.clip(request) == clip
+    for change in ({"strength": 1.0}, {"video": base64.b64encode(clip).decode()}):
+        assert not np.array_equal(decoded(text_server.clip(request | change)), decoded(clip)), change
+
+
+@pytest.mark.parametrize(("speed", "computed"), [("exact", 12), ("balanced", 8), ("fast", 7)])
+def test_the_answer_says_what_its_speed_did(text_server: Server, speed: str, computed: int) -> None:
+    answer = text_server.invoke(document("clip_request.text") | {"frames": 9, "steps": 12, "speed": speed})
+    said = answer.headers["x-amzn-sagemaker-custom-attributes"]
+    assert said == f"speed={speed};steps=12;computed_steps={computed}"
+    does = text_server.ping().json()["speeds"][speed]
+    assert probe(answer.content).metadata["speed"] == f"{speed}: {does}: {computed} of 12"
+
+
 def test_an_image_request_starts_from_the_image(image_server: Server) -> None:
     request = document("clip_request.image")
     clip = image_server.clip(request)
@@ -142,14 +160,14 @@ def test_a_second_request_is_told_that_the_server_is_busy(text_server: Server) -
     ("kind", "request_", "param"),
     [
         pytest.param(kind, request, param, id=why)
-        for kind in ("text", "image")
+        for kind in ("text", "image", "video")
         for why, request, param in bad_requests(kind)
     ],
 )
 def test_bad_requests_are_refused(
     text_server: Server, image_server: Server, kind: str, request_: Document, param: str
 ) -> None:
-    answer = (text_server if kind == "text" else image_server).invoke(request_)
+    answer = (image_server if kind == "image" else text_server).invoke(request_)
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert (error["code"], error["param"]) == ("invalid_request", param)
