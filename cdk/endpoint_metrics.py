@@ -1,4 +1,5 @@
-"""The metrics of asynchronous endpoints (SageMaker's guide, "Monitor asynchronous endpoint")."""
+"""The metrics of asynchronous endpoints (SageMaker's guide, "Monitor asynchronous endpoint"), and those that
+the engines' log lines hold (containers/cogvideox/metrics.py)."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -23,4 +24,14 @@ def instances_metric(endpoint_name: str, variant: str) -> cloudwatch.Metric:
         statistic="SampleCount",
         period=Duration.minutes(1),
         label=endpoint_name,
+    )
+
+
+def engine_metric(name: str, engine: str, *, statistic: str = "Average") -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="Reelworks/Engines",
+        metric_name=name,
+        dimensions_map={"model": engine},
+        statistic=statistic,
+        period=Duration.minutes(5),
     )

@@ -1,10 +1,12 @@
 """A SageMaker asynchronous endpoint of one engine. CDK has no L2 for the async config (aws-cdk#23149)."""
 
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from cdk.buckets import bucket_name
+from cdk.endpoint_metrics import endpoint_metric
 from cdk.log_groups import log_group
 from cdk.notices import Notices
 from cdk.settings import DeploymentSettings
@@ -13,12 +15,19 @@ from lambdas.domain.names import endpoint_name
 
 VARIANT = "AllTraffic"
 
-# The host whose GPU driver is new enough for the container (containers/cogvideox/Dockerfile).
+# The host whose GPU driver is new enough for the container (containers/cogvideox/Dockerfile): driver 580,
+# CUDA 13.0 (ProductionVariant.InferenceAmiVersion in SageMaker's API reference).
 _HOST = "al2023-ami-sagemaker-inference-gpu-4-1"
 
 # SageMaker's longest: tens of gigabytes of weights are fetched, then loaded.
 _DOWNLOAD_SECONDS = 3600
 _STARTUP_SECONDS = 3600
+# Operators report half an hour without capacity. This does not count the download and the start.
+_PROVISION_SECONDS = 1800
+# How long the old instances stay beside the new ones after an update, while the rollback's alarm is watched:
+# a clip that they have begun is finished (docs/engines.md: how long clips take), and the new ones make one.
+_BAKING_SECONDS = 900
+_UPDATE_SECONDS = _PROVISION_SECONDS + _DOWNLOAD_SECONDS + _STARTUP_SECONDS + _BAKING_SECONDS
 
 
 class EngineEndpoint(Construct):
@@ -60,7 +69,13 @@ class EngineEndpoint(Construct):
                 sagemaker.CfnEndpointConfig.ProductionVariantProperty(
                     variant_name=VARIANT,
                     model_name=model.attr_model_name,
-                    instance_type=settings.endpoints[id].instance_type,
+                    instance_pools=[
+                        sagemaker.CfnEndpointConfig.InstancePoolProperty(
+                            instance_type=instance_type, priority=priority
+                        )
+                        for priority, instance_type in enumerate(settings.endpoints[id].instance_types, 1)
+                    ],
+                    variant_instance_provision_timeout_in_seconds=_PROVISION_SECONDS,
                     initial_instance_count=1,  # an endpoint can't be made with none; scaling takes it to 0
                     initial_variant_weight=1,
                     inference_ami_version=_HOST,
@@ -83,9 +98,51 @@ class EngineEndpoint(Construct):
             ),
         )
         self.endpoint = sagemaker.CfnEndpoint(
-            self, "Endpoint", endpoint_name=self.name, endpoint_config_name=config.attr_endpoint_config_name
+            self,
+            "Endpoint",
+            endpoint_name=self.name,
+            endpoint_config_name=config.attr_endpoint_config_name,
+            deployment_config=self._careful_updates(),
         )
         logs = log_group(
             self, "Logs", name=f"/aws/sagemaker/Endpoints/{self.name}", days=settings.log_retention_days
         )
         self.endpoint.node.add_dependency(logs)  # before SageMaker makes one that never expires
+
+    def _careful_updates(self) -> sagemaker.CfnEndpoint.DeploymentConfigProperty:
+        """New instances beside the old ones; back to these if the new ones do not start or fail at clips.
+
+        Not SageMaker's rolling policy: a batch is at most half of the instances (RollingUpdatePolicy in its
+        API reference), and an endpoint that scales from none has none or one most of the time.
+        """
+        alarm = cloudwatch.Alarm(
+            self,
+            "Rollback",
+            alarm_name=rollback_alarm_name(self.name),
+            alarm_description=f"{self.name}: clips fail; an update that is under way is taken back",
+            metric=endpoint_metric("InvocationFailures", self.name, statistic="Sum"),
+            # One may be the fault of its request.
+            threshold=2,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluation_periods=_BAKING_SECONDS // 60,
+            datapoints_to_alarm=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        properties = sagemaker.CfnEndpoint
+        return properties.DeploymentConfigProperty(
+            blue_green_update_policy=properties.BlueGreenUpdatePolicyProperty(
+                traffic_routing_configuration=properties.TrafficRoutingConfigProperty(
+                    type="ALL_AT_ONCE",
+                    wait_interval_in_seconds=0,  # between steps, of which there is one
+                ),
+                maximum_execution_timeout_in_seconds=_UPDATE_SECONDS,
+                termination_wait_in_seconds=_BAKING_SECONDS,
+            ),
+            auto_rollback_configuration=properties.AutoRollbackConfigProperty(
+                alarms=[properties.AlarmProperty(alarm_name=alarm.alarm_name)]
+            ),
+        )
+
+
+def rollback_alarm_name(endpoint_name: str) -> str:
+    return f"{endpoint_name}-rollback"

@@ -7,6 +7,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdk.buckets import REQUESTS, bucket_name, grant_objects
+from cdk.engine_endpoint import rollback_alarm_name
 from cdk.permissions import allow
 from lambdas.domain import keys
 from lambdas.domain.names import endpoint_name
@@ -55,6 +56,19 @@ class EngineRole(Construct):
             on=["*"],
             why_wildcard="It takes no resource; the namespace is what limits it.",
             conditions={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "AWS/SageMaker*"]}},
+        )
+        allow(
+            self.role,
+            "cloudwatch:DescribeAlarms",
+            on=[
+                Stack.of(self).format_arn(
+                    service="cloudwatch",
+                    resource="alarm",
+                    resource_name=rollback_alarm_name(endpoint_name(prefix, "*")),
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                )
+            ],
+            why_wildcard="The alarms that take back an update of an endpoint, by the rule that names them.",
         )
 
     def _bucket(self, prefix: str, name: str) -> s3.IBucket:

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from cdk.alarms import Alarms
 from cdk.dashboard import Dashboard
-from cdk.endpoint_metrics import endpoint_metric, instances_metric
+from cdk.endpoint_metrics import endpoint_metric, engine_metric, instances_metric
 from cdk.engine_endpoint import VARIANT
 from cdk.functions import FUNCTIONS, function_name
 from cdk.pipeline_stack import PipelineStack
@@ -31,9 +31,9 @@ class OperationsStack(Stack):
     ) -> None:
         super().__init__(scope, id, description="Reelworks: dashboard and alarms", **options)
         self._pipeline = pipeline
-        self._endpoints = [
-            names.endpoint_name(settings.prefix, engine) for engine in settings.endpoint_engines
-        ]
+        self._endpoints = {
+            names.endpoint_name(settings.prefix, engine): engine for engine in settings.endpoint_engines
+        }
         self._functions = {
             name: lambda_.Function.from_function_name(self, name, function_name(settings.prefix, name))
             for name in FUNCTIONS
@@ -107,7 +107,7 @@ class OperationsStack(Stack):
                 ],
             }
         )
-        for endpoint in self._endpoints:
+        for endpoint, engine in self._endpoints.items():
             dashboard.row(
                 {
                     f"{endpoint}: backlog": [endpoint_metric("ApproximateBacklogSize", endpoint)],
@@ -115,6 +115,20 @@ class OperationsStack(Stack):
                     f"{endpoint}: invocations": [
                         endpoint_metric(metric, endpoint, statistic="Sum")
                         for metric in ("InvocationsProcessed", "InvocationFailures", "ExpiredRequests")
+                    ],
+                }
+            )
+            dashboard.row(
+                {
+                    f"{endpoint}: GPU (%)": [
+                        engine_metric(metric, engine) for metric in ("gpu_percent", "gpu_memory_percent")
+                    ],
+                    f"{endpoint}: a clip (s)": [
+                        engine_metric(f"{part}_seconds", engine)
+                        for part in ("encode", "denoise", "decode", "mux")
+                    ],
+                    f"{endpoint}: peak memory (bytes)": [
+                        engine_metric("peak_memory_bytes", engine, statistic="Maximum")
                     ],
                 }
             )
@@ -164,7 +178,7 @@ class OperationsStack(Stack):
             above=0,
             advice="The API answered 5xx. The access log has the request ids, the log of Api the errors.",
         )
-        for endpoint in self._endpoints:
+        for endpoint, engine in self._endpoints.items():
             alarms.on(
                 f"{endpoint}-no-capacity",
                 endpoint_metric("HasBacklogWithoutCapacity", endpoint, statistic="Minimum"),
@@ -177,6 +191,13 @@ class OperationsStack(Stack):
                 endpoint_metric("InvocationFailures", endpoint, statistic="Sum"),
                 above=0,
                 advice=f"The engine failed. Its log group is /aws/sagemaker/Endpoints/{endpoint}.",
+            )
+            alarms.on(
+                f"{endpoint}-lost",
+                engine_metric("lost_count", engine, statistic="Sum"),
+                above=0,
+                advice="The engine's process ended and was started again: the GPU failed, or memory ran out? "
+                f"The lines `engine lost` in /aws/sagemaker/Endpoints/{endpoint} say how.",
             )
 
 

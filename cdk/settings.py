@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from cdk.instances import INSTANCES
 from lambdas.domain.engines import CATALOGUE, Renderer
 
 
@@ -17,8 +18,16 @@ class SettingsError(Exception):
 class EndpointSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    instance_type: Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+    # The first is asked for, the others when there is none to be had (instance pools, at most five).
+    instance_types: Annotated[tuple[str, ...], Field(min_length=1, max_length=5)]
     max_instances: Annotated[int, Field(ge=1, le=100)]
+
+    @model_validator(mode="after")
+    def _instances_are_known(self) -> Self:
+        for name in self.instance_types:
+            if name not in INSTANCES:
+                raise ValueError(f"{name!r} is not one of: {', '.join(INSTANCES)} (cdk/instances.py)")
+        return self
 
 
 class DeploymentSettings(BaseModel):

@@ -16,16 +16,9 @@ from reelworks.cloud.assembly import node_folder
 from reelworks.cloud.bedrock import OLLAMA_URL
 from reelworks.cloud.home import Home
 from reelworks.cloud.text_backends import TextBackend, find_ollama
+from reelworks.models import SOURCES, Listed
 
 _DISK_NEEDED = 2_000_000_000  # bytes: the environment, the template and a few films
-# Where the weights of an engine come from (model cards).
-_REPOSITORIES = {
-    "cogvideox-2b": "zai-org/CogVideoX-2b",
-    "cogvideox-5b": "zai-org/CogVideoX-5b",
-    "cogvideox-5b-i2v": "zai-org/CogVideoX-5b-I2V",
-    "cogvideox-1.5-5b": "zai-org/CogVideoX1.5-5B",
-    "cogvideox-1.5-5b-i2v": "zai-org/CogVideoX1.5-5B-I2V",
-}
 
 
 @dataclass(frozen=True)
@@ -139,16 +132,14 @@ def _gpu() -> Finding:
 
 
 def _engine(name: str, home: Home) -> Finding:
+    model = Listed.of(name, home.models)
     folder = home.models / name
-    there = (folder / "model_index.json").is_file()
-    repository = _REPOSITORIES.get(name)
-    get = (
-        f"hf download {repository} --local-dir {folder}" if repository else f"put a checkpoint into {folder}"
-    )
-    return Finding(
-        f"Engine {name}",
-        there,
-        False,
-        str(folder) if there else "no model",
-        "" if there else f"{get}; reel up",
-    )
+    if model.state == "here":
+        return Finding(f"Engine {name}", True, False, str(folder))
+    if model.state == "no manifest":
+        todo = f"reel models trust {name}, if you trust where its files come from; reel up"
+    elif name in SOURCES:
+        todo = f"reel models pull {name}; reel up"
+    else:
+        todo = f"put a checkpoint into {folder}; reel models trust {name}; reel up"
+    return Finding(f"Engine {name}", False, False, f"model: {model.state}", todo)

@@ -13,7 +13,7 @@ def document(name: str) -> Any:
 
 
 def bad_requests(kind: str) -> list[tuple[str, dict[str, Any], str]]:
-    """(why, request, param) of every request of a kind (text, image) that an engine server refuses."""
+    """(why, request, param) of every request of a kind (text, image, video) that an engine server refuses."""
     return [
         (entry["why"], _changed(document(f"clip_request.{kind}"), entry), entry["param"])
         for entry in document("clip_request.bad")

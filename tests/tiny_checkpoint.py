@@ -28,6 +28,7 @@ from diffusers import (
 )
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
+from containers.cogvideox.manifest import make_manifest
 from reelworks.cloud.director import enhance
 
 # 3:2 as CogVideoX's own 720×480, and a whole number of patches: 8 pixels a latent × 2 latents a patch.
@@ -78,6 +79,7 @@ def make_tiny_checkpoint(
     pipeline.save_pretrained(directory, safe_serialization=True)
     # Published checkpoints hold the SentencePiece model alone: the server must be able to read that.
     (directory / "tokenizer" / "tokenizer.json").unlink()
+    make_manifest(directory, directory.name).write(directory)
     return directory
 
 

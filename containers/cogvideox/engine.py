@@ -3,12 +3,21 @@
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from containers.cogvideox.export import mp4
-from containers.cogvideox.image import first_frame
-from containers.cogvideox.limits import Limits, read_limits
+from PIL import Image
+
+from containers.cogvideox.catalogue import Checkpoint, read_checkpoint
+from containers.cogvideox.export import DEFAULT, Export, mp4
+from containers.cogvideox.messages import Clip
+from containers.cogvideox.metadata import clip_metadata
+from containers.cogvideox.metrics import metrics
 from containers.cogvideox.request import ClipRequest, check_request, check_tokens, parse_request
+from containers.cogvideox.source import Source, source_of
+from containers.cogvideox.speed import DOES, Speed, computed_steps
+from containers.cogvideox.weights import check_weights
 
 logger = logging.getLogger(__name__)
 
@@ -16,16 +25,29 @@ logger = logging.getLogger(__name__)
 class CogVideoXEngine:
     """The checkpoint in `directory`, called `name` in logs and in the clips' metadata."""
 
-    def __init__(self, directory: Path, name: str, device: str = "auto") -> None:
-        """`device` is cpu, cuda, or auto for cuda where there is one."""
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        device: str = "auto",
+        speed: Speed = Speed.EXACT,
+        export: Export = DEFAULT,
+        compiled: bool | None = None,
+    ) -> None:
+        """`device` is cpu, cuda, or auto for cuda where there is one; `speed` is for requests without;
+        `compiled` has torch compile the blocks for all speeds but exact: None for where there is a GPU."""
         self._directory = directory
         self._name = name
         self._device = device
+        self._speed = speed
+        self._export = export
+        self._compiled = compiled
 
     def load(self) -> None:
         """Read the checkpoint; raises BadCheckpoint or OutOfMemory."""
         started = time.monotonic()
-        self._limits: Limits = read_limits(self._directory)
+        self._revision = check_weights(self._directory).identity
+        self._checkpoint: Checkpoint = read_checkpoint(self._directory)
         # No network: neither to look for newer files nor to count the download.
         os.environ["HF_HUB_OFFLINE"] = "1"
         # Here, since torch takes seconds to import and /ping must answer at once.
@@ -35,44 +57,81 @@ class CogVideoXEngine:
 
         if self._device == "auto":
             self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model = Model.load(self._directory, self._limits, self._device)
-        logger.info(
-            "model loaded", extra={**self.describe(), "seconds": round(time.monotonic() - started, 3)}
-        )
+        if self._compiled is None:
+            self._compiled = self._device == "cuda"
+        self._model = Model.load(self._directory, self._checkpoint, self._device, compiled=self._compiled)
+        self._warm_up()
+        self._load_seconds = time.monotonic() - started
+        logger.info("model loaded", extra={**self.describe(), "load_seconds": round(self._load_seconds, 3)})
 
-    def describe(self) -> dict[str, str]:
+    def describe(self) -> dict[str, Any]:
         """What /ping says beside the status."""
-        return {"engine": "cogvideox", "model": self._name, "device": self._device}
-
-    def render(self, body: bytes) -> bytes:
-        """The MP4 for a JSON request; raises InvalidRequest before any work, OutOfMemory, EngineFailed."""
-        request = parse_request(body)
-        check_request(request, self._limits)
-        for param in ("prompt", "negative_prompt"):
-            check_tokens(param, self._model.count_tokens(getattr(request, param)), self._limits)
-        size = (request.width, request.height)
-        image = None if request.image is None else first_frame(request.image, size)
-
-        rendering = self._model.render(request, image)
-        started = time.monotonic()
-        clip = mp4(rendering.frames[request.skip_frames :], request.fps, self._metadata(request))
-        logger.info(
-            "clip rendered",
-            extra=request.model_dump(exclude={"prompt", "negative_prompt", "image"})
-            | {
-                "with_image": image is not None,
-                "denoise_seconds": round(rendering.denoise_seconds, 3),
-                "decode_seconds": round(rendering.decode_seconds, 3),
-                "mux_seconds": round(time.monotonic() - started, 3),
-                "bytes": len(clip),
-            },
-        )
-        return clip
-
-    def _metadata(self, request: ClipRequest) -> dict[str, str]:
         return {
             "engine": "cogvideox",
             "model": self._name,
-            "seed": str(request.seed),
-            "prompt": request.prompt,
+            "device": self._device,
+            "speed": self._speed,
+            "speeds": {speed: DOES[speed] for speed in Speed},
         }
+
+    def render(self, body: bytes, go_on: Callable[[], None]) -> Clip:
+        """The clip for a JSON request; raises InvalidRequest before any work, OutOfMemory, EngineFailed, or
+        what `go_on` raises, which is called many times while the clip is rendered."""
+        request = parse_request(body)
+        check_request(request, self._checkpoint, self._model.loras)
+        for param in ("prompt", "negative_prompt"):
+            check_tokens(param, self._model.count_tokens(getattr(request, param)), self._checkpoint.limits)
+        speed = request.speed or self._speed
+        rendering = self._model.render(request, source_of(request), speed, go_on)
+        started = time.monotonic()
+        steps = len(rendering.step_seconds)
+        computed = computed_steps(speed, steps)
+        metadata = clip_metadata(
+            request,
+            model=self._name,
+            revision=self._revision,
+            speed=f"{speed}: {DOES[speed]}: {computed} of {steps}",
+        )
+        clip = mp4(rendering.frames[request.skip_frames :], request.fps, metadata, self._export)
+        times = {
+            "load_seconds": self._load_seconds,
+            "encode_seconds": rendering.encode_seconds,
+            "denoise_seconds": sum(rendering.step_seconds),
+            "decode_seconds": rendering.decode_seconds,
+            "mux_seconds": time.monotonic() - started,
+        }
+        logger.info(
+            "clip rendered",
+            extra=request.model_dump(exclude={"prompt", "negative_prompt", "image", "video"})
+            | {
+                "with_image": request.image is not None,
+                "with_video": request.video is not None,
+                "speed": speed,
+                "computed_steps": computed,
+                "step_seconds": [round(seconds, 3) for seconds in rendering.step_seconds],
+                "bytes": len(clip),
+            }
+            | metrics(
+                {name: round(seconds, 3) for name, seconds in times.items()}
+                | {"peak_memory_bytes": rendering.peak_memory_bytes},
+                {"model": self._name},
+            ),
+        )
+        # The one header that SageMaker passes on.
+        said = f"speed={speed};steps={steps};computed_steps={computed}"
+        return Clip(clip, {"X-Amzn-SageMaker-Custom-Attributes": said})
+
+    def _warm_up(self) -> None:
+        """Render a clip in one step: what is slow the first time, or fails, is so before /ping says ready."""
+        limits = self._checkpoint.limits
+        # Blocks are compiled for the length that most clips have.
+        speed, frames = self._speed, limits.frame_step + 1
+        if self._compiled:
+            speed, frames = Speed.BALANCED, self._checkpoint.recipe.frames
+        size = (limits.width, limits.height)
+        request = ClipRequest(
+            prompt="a bee", width=size[0], height=size[1], frames=frames, skip_frames=0,
+            fps=limits.fps, seed=0, steps=1,
+        )  # fmt: skip
+        image = Image.new("RGB", size, "grey") if limits.takes_image else None
+        self._model.render(request, Source(image=image), speed, lambda: None)

@@ -4,11 +4,14 @@ EngineError            code, HTTP status
 ├── InvalidRequest     invalid_request, 4xx: the request can never succeed; names the field
 ├── Busy               busy, 503: one clip at a time; ask again later
 ├── NotReady           not_ready, 503: the model is loading, or could not be loaded
+│   └── Stopped        the clip was given up: its client has gone, or the server is being stopped
 ├── OutOfMemory        out_of_memory, 507: the clip does not fit into this device's memory
 └── EngineFailed       engine_failed, 500: a fault of the server or the model
     ├── BadCheckpoint  the model folder is missing, broken, or not a CogVideoX checkpoint
     └── DeviceLost     the GPU is in a state that only a new process can leave
 """
+
+from typing import Any
 
 
 class EngineError(Exception):
@@ -44,6 +47,10 @@ class NotReady(EngineError):
     status = 503
 
 
+class Stopped(NotReady):
+    pass
+
+
 class OutOfMemory(EngineError):
     code = "out_of_memory"
     status = 507
@@ -59,3 +66,10 @@ class BadCheckpoint(EngineFailed):
 
 class DeviceLost(EngineFailed):
     pass
+
+
+def of_document(status: int, document: dict[str, dict[str, Any]]) -> EngineError:
+    """The error that an engine's process answered with."""
+    error = EngineError(document["error"]["message"])
+    error.status, error.code, error.param = status, document["error"]["code"], document["error"]["param"]
+    return error

@@ -2,44 +2,69 @@
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
 ENCODER = {
     "preset": "medium",
-    # Visually lossless: the film is made of these bits, they are never encoded again.
-    "crf": "16",
-    # The same frames must give the same bytes. x264's macroblock tree differs from run to run on one machine
-    # (PyAV 18.1: 36 of 240 encodings); without it 240 of 240 were equal.
-    "x264-params": "no-mbtree=1",
+    # no-mbtree: the same frames must give the same bytes, and x264's macroblock tree differs from run to run
+    # on one machine (PyAV 18.1: 36 of 240 encodings); without it 240 of 240 were equal.
+    # stitchable: the headers depend on the size and rate alone, not on the content or its length.
+    "x264-params": "no-mbtree=1:stitchable=1",
     # No B-frames, so no decoding delay that joining clips would have to even out.
     "bf": "0",
+    # A forced keyframe is one that decoding can begin at.
+    "forced-idr": "1",
     # The number of threads changes the bits too; the default is the machine's number of cores.
     "threads": "4",
     "flags": "+bitexact+cgop",
 }
-# More than any clip's frames (161): one GOP unless the picture changes at once.
+# More than any clip's frames (161): one GOP but for the keyframes that are asked for and abrupt changes.
 KEYFRAME_EVERY = 250
 
 
-def mp4(frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str]) -> bytes:
-    """H.264 (yuv420p, BT.709, closed GOP), index first, of RGB `frames` of shape (n, height, width, 3).
+@dataclass(frozen=True)
+class Export:
+    """How clips are encoded."""
+
+    crf: int = 16
+    """x264's quality, 0 (lossless, larger) to 51. 16 is visually lossless: the film is made of these bits,
+    and most of them are never encoded again."""
+    splice_seconds: float = 0.5
+    """A crossfade up to this long encodes only the clip's ends anew: there are keyframes after the first
+    `splice_seconds` and before the last ones."""
+
+    def keyframes(self, count: int, fps: int) -> set[int]:
+        """The frames, of `count`, at which decoding can begin."""
+        end = round(self.splice_seconds * fps)
+        return {0, end, count - end} if 0 < end < count - end else {0}
+
+
+DEFAULT = Export()
+
+
+def mp4(frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str], export: Export = DEFAULT) -> bytes:
+    """H.264 (yuv420p, BT.709, closed GOPs), index first, of RGB `frames` of shape (n, height, width, 3).
 
     The same arguments give the same bytes.
     """
     # To put the index first, the muxer opens its file a second time; it can do that only with a real one.
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "clip.mp4"
-        _write(path, frames, fps, metadata)
+        _write(path, frames, fps, metadata, export)
         return path.read_bytes()
 
 
-def _write(path: Path, frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str]) -> None:
+def _write(
+    path: Path, frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str], export: Export
+) -> None:
     options = {
         "movflags": "+faststart+use_metadata_tags",  # the latter keeps keys that are not iTunes'
         "fflags": "+bitexact",  # without the library's version
@@ -47,7 +72,7 @@ def _write(path: Path, frames: NDArray[np.uint8], fps: int, metadata: Mapping[st
     }
     with av.open(path, "w", format="mp4", options=options) as container:
         container.metadata.update(metadata)
-        stream = container.add_stream("libx264", rate=fps, options=ENCODER)
+        stream = container.add_stream("libx264", rate=fps, options=ENCODER | {"crf": str(export.crf)})
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
         context = stream.codec_context
         context.time_base = Fraction(1, fps)
@@ -58,10 +83,13 @@ def _write(path: Path, frames: NDArray[np.uint8], fps: int, metadata: Mapping[st
         context.color_range = ColorRange.MPEG
         context.color_primaries = ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
+        keyframes = export.keyframes(len(frames), fps)
         for number, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
                 format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
             )
             frame.pts, frame.time_base, frame.duration = number, Fraction(1, fps), 1
+            if number in keyframes:
+                frame.pict_type = PictureType.I
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

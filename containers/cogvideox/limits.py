@@ -1,8 +1,6 @@
-"""What a checkpoint can render, read from its own configuration files, and the rules that follow from it."""
+"""What a checkpoint can render, and the rules that follow from it."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from containers.cogvideox.errors import BadCheckpoint, InvalidRequest
@@ -88,24 +86,11 @@ class Limits:
         )
 
 
-def read_limits(directory: Path) -> Limits:
-    """The limits of the checkpoint in `directory`; raises BadCheckpoint with the reason if it has none."""
-    index = _read_json(directory / "model_index.json")
-    if not str(index.get("_class_name", "")).startswith("CogVideoX"):
-        raise BadCheckpoint(
-            f"{directory / 'model_index.json'} names {index.get('_class_name')!r}: not a CogVideoX checkpoint"
-        )
-    transformer = _read_json(directory / "transformer" / "config.json")
-    vae = _read_json(directory / "vae" / "config.json")
-    try:
-        return _limits(transformer, vae)
-    except (KeyError, TypeError) as error:
-        raise BadCheckpoint(
-            f"a config.json in {directory} lacks a value or has a wrong one: {error}"
-        ) from error
+def limits_of(transformer: dict[str, Any], vae: dict[str, Any]) -> Limits:
+    """The limits that the config.json of a transformer and its VAE give.
 
-
-def _limits(transformer: dict[str, Any], vae: dict[str, Any]) -> Limits:
+    Raises KeyError or TypeError if a value is missing or wrong, BadCheckpoint if they do not fit each other.
+    """
     pixels_per_latent = 2 ** (len(vae["block_out_channels"]) - 1)
     latents = (transformer["sample_width"], transformer["sample_height"])
     patches_in_time = transformer.get("patch_size_t") is not None
@@ -132,15 +117,3 @@ def _limits(transformer: dict[str, Any], vae: dict[str, Any]) -> Limits:
         rotary=bool(transformer.get("use_rotary_positional_embeddings")),
         patches_in_time=patches_in_time,
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadCheckpoint(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise BadCheckpoint(f"{path} is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise BadCheckpoint(f"{path} is not a JSON object")
-    return document

@@ -1,25 +1,36 @@
-"""A CogVideoX checkpoint in memory: prompt and first frame in, frames out. Only this file knows diffusers."""
+"""A CogVideoX checkpoint in memory: words and pictures in, frames out. Only this file, adapters.py and
+acceleration.py know diffusers."""
 
+import resource
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import CogVideoXDPMScheduler, CogVideoXImageToVideoPipeline, CogVideoXPipeline
+from diffusers import (
+    CogVideoXDPMScheduler,
+    CogVideoXImageToVideoPipeline,
+    CogVideoXPipeline,
+    CogVideoXVideoToVideoPipeline,
+)
 from diffusers.utils import logging as diffusers_logging
 from numpy.typing import NDArray
-from PIL import Image
 from transformers.utils import logging as transformers_logging
 
+from containers.cogvideox.acceleration import Accelerator
+from containers.cogvideox.adapters import adapted
+from containers.cogvideox.catalogue import Checkpoint, Recipe
+from containers.cogvideox.embeddings import EmbeddingCache
 from containers.cogvideox.errors import BadCheckpoint, DeviceLost, EngineFailed, OutOfMemory
-from containers.cogvideox.limits import Limits
-from containers.cogvideox.request import ClipRequest
-
-# The model cards of all CogVideoX checkpoints.
-STEPS = 50
-GUIDANCE = 6.0
+from containers.cogvideox.loras import find_loras
+from containers.cogvideox.request import STRENGTH, ClipRequest
+from containers.cogvideox.source import Source
+from containers.cogvideox.speed import Speed
 
 
 @dataclass(frozen=True)
@@ -27,33 +38,47 @@ class Rendering:
     """`frames` is RGB of shape (frames, height, width, 3); the times are in seconds."""
 
     frames: NDArray[np.uint8]
-    denoise_seconds: float
+    encode_seconds: float
+    step_seconds: list[float]
+    """Of each denoising step."""
     decode_seconds: float
+    peak_memory_bytes: int
+    """The most that was in use: of the GPU for this clip, or of the process on a CPU, since it started."""
 
 
 class Model:
     """A loaded checkpoint on one device; not for use by two threads at once."""
 
-    def __init__(self, pipeline: Any, limits: Limits) -> None:
+    def __init__(
+        self, pipeline: Any, checkpoint: Checkpoint, loras: dict[str, Path], accelerator: Accelerator
+    ) -> None:
+        self.loras = loras
+        """The adapters' names and files."""
+        self._accelerator = accelerator
         self._pipeline = pipeline
-        self._limits = limits
+        self._checkpoint = checkpoint
+        self._embeddings = EmbeddingCache(self._encode)
 
     @classmethod
-    def load(cls, directory: Path, limits: Limits, device: str) -> "Model":
-        """Read the safetensors onto `device` (cpu, cuda); raises BadCheckpoint or OutOfMemory."""
+    def load(cls, directory: Path, checkpoint: Checkpoint, device: str, *, compiled: bool = False) -> "Model":
+        """Read the safetensors onto `device` (cpu, cuda); raises BadCheckpoint or OutOfMemory.
+
+        `compiled` has torch compile the transformer's blocks for what is not rendered exactly.
+        """
         _use_our_logging()
+        limits, recipe = checkpoint.limits, checkpoint.recipe
+        loras = find_loras(directory)
         pipeline_class = CogVideoXImageToVideoPipeline if limits.takes_image else CogVideoXPipeline
         try:
             pipeline = pipeline_class.from_pretrained(
-                directory, dtype=_dtype(limits, device), use_safetensors=True, local_files_only=True
+                directory, dtype=_dtype(recipe, device), use_safetensors=True, local_files_only=True
             ).to(device)
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemory(f"the model does not fit into the memory of {device}") from error
         except Exception as error:  # the loaders raise whatever a broken file leads them to
             raise BadCheckpoint(f"the checkpoint in {directory} cannot be loaded: {error}") from error
         pipeline.set_progress_bar_config(disable=True)
-        if limits.rotary:
-            # The model cards: DPM with trailing steps for the 5b models, what the checkpoint says for 2b.
+        if recipe.scheduler == "dpm":
             pipeline.scheduler = CogVideoXDPMScheduler.from_config(
                 pipeline.scheduler.config, timestep_spacing="trailing"
             )
@@ -63,16 +88,19 @@ class Model:
             # Decoding a whole clip at once takes more memory than denoising it (zai-org/CogVideo#493, #519).
             pipeline.vae.enable_tiling()
             pipeline.vae.enable_slicing()
-        return cls(pipeline, limits)
+        return cls(pipeline, checkpoint, loras, Accelerator(pipeline.transformer, compiled=compiled))
 
     def count_tokens(self, text: str) -> int:
         """The number of tokens of `text` with the checkpoint's tokenizer, its end mark included."""
         return len(self._pipeline.tokenizer(text, verbose=False).input_ids)
 
-    def render(self, request: ClipRequest, first_frame: Image.Image | None) -> Rendering:
-        """All `request.frames` frames; raises OutOfMemory, DeviceLost or EngineFailed."""
+    def render(
+        self, request: ClipRequest, source: Source, speed: Speed, go_on: Callable[[], None]
+    ) -> Rendering:
+        """All `request.frames` frames; raises OutOfMemory, DeviceLost, EngineFailed, or what `go_on` raises,
+        which is called before every denoising step and every piece that is decoded."""
         try:
-            return self._render(request, first_frame)
+            return self._render(request, source, speed, go_on)
         except (torch.OutOfMemoryError, MemoryError) as error:
             torch.cuda.empty_cache()
             raise OutOfMemory(
@@ -81,39 +109,127 @@ class Model:
         except torch.AcceleratorError as error:
             raise DeviceLost(f"the GPU failed: {error}") from error
 
-    def _render(self, request: ClipRequest, first_frame: Image.Image | None) -> Rendering:
-        started = denoised = time.monotonic()
+    def _render(
+        self, request: ClipRequest, source: Source, speed: Speed, go_on: Callable[[], None]
+    ) -> Rendering:
+        started = time.monotonic()
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        ticks: list[float] = []  # when the first step began, and when each ended
+
+        def before_step(*_: Any) -> None:
+            go_on()
+            if not ticks:
+                ticks.append(time.monotonic())
 
         def on_step_end(
             _pipeline: Any, _step: int, _timestep: Any, tensors: dict[str, Any]
         ) -> dict[str, Any]:
-            nonlocal denoised
-            denoised = time.monotonic()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()  # else the steps are queued, and are neither timed nor stopped
+            ticks.append(time.monotonic())
             return tensors
 
-        video = self._pipeline(
-            **({} if first_frame is None else {"image": first_frame}),
-            prompt=request.prompt,
-            negative_prompt=request.negative_prompt,
-            width=request.width,
-            height=request.height,
-            num_frames=request.frames,
-            num_inference_steps=STEPS if request.steps is None else request.steps,
-            guidance_scale=GUIDANCE if request.guidance is None else request.guidance,
-            # The model cards: with the DPM scheduler, and only with it.
-            use_dynamic_cfg=self._limits.rotary,
-            max_sequence_length=self._limits.prompt_tokens,
-            # On the CPU, so that a seed gives the same noise on every GPU.
-            generator=torch.Generator("cpu").manual_seed(request.seed),
-            output_type="pt",
-            callback_on_step_end=on_step_end,
-        ).frames[0]
-        frames = _to_rgb(video)
-        decoded = time.monotonic()
+        with (
+            _called_before(self._pipeline.transformer, before_step),
+            _called_before(self._pipeline.vae.decoder, lambda *_: go_on()),
+        ):
+            try:
+                latents = self._denoise(request, source, speed, on_step_end)
+                frames = _to_rgb(self._decode(latents, request.frames))
+            except BaseException:
+                # A clip that is broken off leaves on the GPU what would have been moved out after its turn.
+                self._pipeline.maybe_free_model_hooks()
+                raise
         expected = (request.frames, request.height, request.width, 3)
         if frames.shape != expected:
             raise EngineFailed(f"the model made frames of shape {frames.shape}, not {expected}")
-        return Rendering(frames, denoise_seconds=denoised - started, decode_seconds=decoded - denoised)
+        return Rendering(
+            frames,
+            encode_seconds=ticks[0] - started,
+            step_seconds=[end - begin for begin, end in pairwise(ticks)],
+            decode_seconds=time.monotonic() - ticks[-1],
+            peak_memory_bytes=_peak_memory_bytes(),
+        )
+
+    def _denoise(
+        self, request: ClipRequest, source: Source, speed: Speed, on_step_end: Callable[..., Any]
+    ) -> Any:
+        recipe = self._checkpoint.recipe
+        guidance = recipe.guidance if request.guidance is None else request.guidance
+        embeddings = {"prompt_embeds": self._embeddings[request.prompt]}
+        if guidance > 1:
+            embeddings["negative_prompt_embeds"] = self._embeddings[request.negative_prompt]
+        steps = recipe.steps if request.steps is None else request.steps
+        pipeline, inputs = self._start(request, source)
+        # A video's own steps are the last ones of the schedule.
+        own_steps = int(steps * inputs.get("strength", 1))
+        with (
+            adapted(pipeline, self.loras, request.loras),
+            self._accelerator.at(speed, pipeline.scheduler, own_steps),
+        ):
+            return pipeline(
+                **inputs,
+                **embeddings,
+                width=request.width,
+                height=request.height,
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                use_dynamic_cfg=recipe.dynamic_guidance,
+                # On the CPU, so that a seed gives the same noise on every GPU.
+                generator=torch.Generator("cpu").manual_seed(request.seed),
+                output_type="latent",
+                callback_on_step_end=on_step_end,
+            ).frames
+
+    def _encode(self, text: str) -> Any:
+        tokens = self._checkpoint.limits.prompt_tokens
+        with torch.no_grad():
+            return self._pipeline.encode_prompt(
+                text, do_classifier_free_guidance=False, max_sequence_length=tokens
+            )[0]
+
+    def _start(self, request: ClipRequest, source: Source) -> tuple[Any, dict[str, Any]]:
+        """The pipeline for what the clip starts from, and its arguments for it."""
+        if source.video is None:
+            inputs: dict[str, Any] = {"num_frames": request.frames}
+            return self._pipeline, inputs if source.image is None else inputs | {"image": source.image}
+        # As the other pipelines do for CogVideoX1.5: more latents in front, so that they are a whole number
+        # of its patches in time. This one asks for the frames to them.
+        patch = self._pipeline.transformer.config.patch_size_t or 1
+        missing = -self._latents(request.frames) % patch * self._pipeline.vae_scale_factor_temporal
+        strength = STRENGTH if request.strength is None else request.strength
+        video = source.video[:1] * missing + source.video
+        # Not kept: it knows by itself where the model lies at the moment.
+        pipeline = CogVideoXVideoToVideoPipeline(**self._pipeline.components)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline, {"video": video, "strength": strength}
+
+    def _latents(self, frames: int) -> int:
+        return int((frames - 1) // self._pipeline.vae_scale_factor_temporal + 1)
+
+    def _decode(self, latents: Any, frames: int) -> Any:
+        """The video (frames, 3, height, width) from 0 to 1; what `latents` has too many is in front."""
+        pipeline = self._pipeline
+        with torch.no_grad():
+            video = pipeline.decode_latents(latents[:, latents.shape[1] - self._latents(frames) :])
+        pipeline.maybe_free_model_hooks()
+        return pipeline.video_processor.postprocess_video(video=video, output_type="pt")[0]
+
+
+@contextmanager
+def _called_before(module: Any, hook: Callable[..., None]) -> Iterator[None]:
+    handle = module.register_forward_pre_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _peak_memory_bytes() -> int:
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _to_rgb(video: Any) -> NDArray[np.uint8]:
@@ -125,11 +241,8 @@ def _to_rgb(video: Any) -> NDArray[np.uint8]:
     return rgb
 
 
-def _dtype(limits: Limits, device: str) -> Any:
-    if device == "cpu":
-        return torch.float32
-    # The model cards: 2b was trained in fp16, all others (which have rotary embeddings) in bf16.
-    return torch.bfloat16 if limits.rotary else torch.float16
+def _dtype(recipe: Recipe, device: str) -> Any:
+    return torch.float32 if device == "cpu" else getattr(torch, recipe.dtype)
 
 
 def _make_rotary_table_square(transformer: Any) -> None:

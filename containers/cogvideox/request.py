@@ -1,16 +1,32 @@
 """The document that POST /invocations takes, and the checks that need no model."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from containers.cogvideox.catalogue import Checkpoint
 from containers.cogvideox.errors import InvalidRequest
 from containers.cogvideox.limits import Limits
+from containers.cogvideox.speed import Speed
 
 # Longer than any prompt within 226 tokens, and short enough to count the tokens of in a moment.
 MAX_PROMPT_CHARACTERS = 20_000
 
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
+
+
+# The model cards' examples; without a video there is nothing to keep.
+STRENGTH = 0.8
+
+
+class Lora(BaseModel):
+    """One adapter of the checkpoint's folder, and how much of it."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str
+    weight: Annotated[float, Field(ge=-2, le=2)] = 1.0
 
 
 class ClipRequest(BaseModel):
@@ -31,6 +47,13 @@ class ClipRequest(BaseModel):
     guidance: Annotated[float, Field(ge=1, le=20)] | None = None
     image: str | None = None
     """Base64 of a PNG, JPEG or WebP: the first frame."""
+    video: str | None = None
+    """Base64 of an MP4 with the clip's size and frames, which the clip starts from."""
+    strength: Annotated[float, Field(gt=0, le=1)] | None = None
+    """How much of `video` is made anew: 1 leaves nothing of it."""
+    loras: Annotated[tuple[Lora, ...], Field(max_length=4, strict=False)] = ()
+    speed: Annotated[Speed, Field(strict=False)] | None = None
+    """None: the server's default."""
 
 
 def parse_request(body: bytes) -> ClipRequest:
@@ -45,17 +68,43 @@ def parse_request(body: bytes) -> ClipRequest:
         ) from None
 
 
-def check_request(request: ClipRequest, limits: Limits) -> None:
-    """Raise InvalidRequest unless the checkpoint with these limits can render the clip."""
+def check_request(request: ClipRequest, checkpoint: Checkpoint, loras: Collection[str]) -> None:
+    """Raise InvalidRequest unless `checkpoint` with its adapters `loras` can render the clip."""
+    limits = checkpoint.limits
     if not request.prompt.strip():
         raise InvalidRequest("prompt", "prompt must not be empty")
     limits.check_size(request.width, request.height)
     limits.check_frames(request.frames, request.skip_frames)
     limits.check_fps(request.fps)
+    _check_inputs(request, limits)
+    steps = checkpoint.recipe.steps if request.steps is None else request.steps
+    # The pipeline renders the last int(steps × strength) steps.
+    if request.strength is not None and int(steps * request.strength) < 1:
+        raise InvalidRequest(
+            "strength",
+            f"strength {request.strength} leaves none of {steps} steps; the nearest is {1 / steps:.4g}",
+        )
+    _check_loras([lora.name for lora in request.loras], loras)
+
+
+def _check_inputs(request: ClipRequest, limits: Limits) -> None:
     if limits.takes_image and request.image is None:
         raise InvalidRequest("image", "image is required: this model turns an image into video")
     if not limits.takes_image and request.image is not None:
-        raise InvalidRequest("image", "image must be null: this model takes text only")
+        raise InvalidRequest("image", "image must be null: this model takes text or a video")
+    if limits.takes_image and request.video is not None:
+        raise InvalidRequest("video", "video must be null: this model turns an image into video")
+    if request.strength is not None and request.video is None:
+        raise InvalidRequest("strength", "strength must be null: there is no video for it")
+
+
+def _check_loras(names: list[str], known: Collection[str]) -> None:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        allowed = f"allowed: {', '.join(known)}" if known else "this model has none"
+        raise InvalidRequest("loras", f"loras: there is no adapter {unknown[0]!r}; {allowed}")
+    if len(set(names)) < len(names):
+        raise InvalidRequest("loras", "loras: each adapter can be named only once")
 
 
 def check_tokens(param: str, tokens: int, limits: Limits) -> None:

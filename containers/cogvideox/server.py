@@ -5,64 +5,65 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.h
 
 import asyncio
 import logging
-import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from typing import Protocol
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from containers.cogvideox.errors import DeviceLost, EngineError, EngineFailed, InvalidRequest, NotReady
-from containers.cogvideox.health import Health
+from containers.cogvideox.errors import EngineError, InvalidRequest, NotReady
+from containers.cogvideox.gpu import Gpus, watch
+from containers.cogvideox.supervisor import Supervisor
 
 # A full-size photo in base64, with room to spare.
 MAX_BODY_BYTES = 64 * 1024 * 1024
+# A body of that size at 9 Mbit/s; SageMaker sends it from the same machine.
+BODY_SECONDS = 60.0
+# What nginx logs for a client that went away; it reaches nobody.
+CLIENT_GONE = 499
 
 logger = logging.getLogger(__name__)
 
 
-class Engine(Protocol):
-    """What the server serves."""
-
-    def load(self) -> None:
-        """Called once, before any request; raises if the engine cannot serve."""
-
-    def describe(self) -> dict[str, str]:
-        """Fields for /ping."""
-
-    def render(self, body: bytes) -> bytes:
-        """The MP4 for a request; raises EngineError. Never called by two threads at once."""
-
-
-def create_app(engine: Engine) -> FastAPI:
-    """The server of `engine`; loading begins when the app starts, on a thread of its own."""
-    health = Health()
+def create_app(supervisor: Supervisor) -> FastAPI:
+    """The server of the engine that `supervisor` runs; loading begins when the app starts."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        _on_thread(lambda: _load(engine, health))
+        tasks = [asyncio.create_task(supervisor.run())]
+        if gpus := Gpus.find():
+            tasks.append(asyncio.create_task(watch(gpus, lambda: {"model": supervisor.description["model"]})))
         yield
+        for task in tasks:
+            task.cancel()
+        await supervisor.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
 
     @app.get("/ping")
     async def ping() -> JSONResponse:
-        document = {"status": health.status, "reason": health.reason} | engine.describe()
-        return JSONResponse(document, status_code=200 if health.serving else 503)
+        document = {"status": supervisor.status, "reason": supervisor.reason} | supervisor.description
+        return JSONResponse(document, status_code=200 if supervisor.serving else 503)
 
     @app.post("/invocations")
     async def invocations(request: Request) -> Response:
-        body = await _read_body(request)
-        health.take()
+        body = await _read_body(request, supervisor.check)
+        rendering = asyncio.create_task(supervisor.render(body))
+        gone = asyncio.create_task(_until_gone(request))
         try:
-            clip = await asyncio.wrap_future(_on_thread(lambda: _render(engine, health, body)))
+            await asyncio.wait({rendering, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not rendering.done():
+                logger.info("client gone")
+                return Response(status_code=CLIENT_GONE)
+            clip = rendering.result()
+            return Response(clip.mp4, media_type="video/mp4", headers=clip.headers)
         except asyncio.CancelledError:
             raise NotReady("the server is being stopped") from None
-        return Response(clip, media_type="video/mp4")
+        finally:
+            rendering.cancel()
+            gone.cancel()
 
     @app.exception_handler(EngineError)
     async def refuse(_request: Request, error: EngineError) -> JSONResponse:
@@ -76,59 +77,30 @@ def create_app(engine: Engine) -> FastAPI:
     return app
 
 
-def _load(engine: Engine, health: Health) -> None:
-    try:
-        engine.load()
-    except Exception as error:  # whatever it is, /ping must tell it
-        logger.exception("model failed to load")
-        health.failed(f"{type(error).__name__}: {error}")
-    else:
-        health.loaded()
+async def _until_gone(request: Request) -> None:
+    """Returns when the client has closed its connection; the body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
-def _render(engine: Engine, health: Health, body: bytes) -> bytes:
-    try:
-        return engine.render(body)
-    except InvalidRequest as error:
-        logger.info("clip refused", extra={"param": error.param, "reason": str(error)})
-        raise
-    except EngineError as error:
-        logger.exception("clip failed", extra={"code": error.code})
-        if isinstance(error, DeviceLost):
-            health.failed(str(error))
-        raise
-    except Exception as error:
-        logger.exception("clip failed", extra={"code": EngineFailed.code})
-        raise EngineFailed(f"{type(error).__name__}: {error}") from error
-    finally:
-        health.release()
-
-
-def _on_thread(work: Callable[[], bytes | None]) -> "Future[bytes | None]":
-    """Run `work` on a thread that does not keep the process alive: stopping the server stops a clip."""
-    future: Future[bytes | None] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except Exception as error:  # noqa: BLE001 - passed on to whoever waits
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="engine", daemon=True).start()
-    return future
-
-
-async def _read_body(request: Request) -> bytes:
+async def _read_body(request: Request, check: Callable[[], None]) -> bytes:
+    """The whole body; `check` raises if it is not worth keeping."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     # Also keeps web pages out: without asking first, a browser sends no application/json to another origin.
     if media_type != "application/json":
         raise InvalidRequest("Content-Type", "Content-Type must be application/json", status=415)
+    check()
     body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                raise InvalidRequest(None, f"the body must be at most {MAX_BODY_BYTES:,} bytes", status=413)
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise InvalidRequest(
+                        None, f"the body must be at most {MAX_BODY_BYTES:,} bytes", status=413
+                    )
     except ClientDisconnect:
         raise InvalidRequest(None, "the body ended before its end") from None
+    except TimeoutError:
+        raise InvalidRequest(None, f"the body took more than {BODY_SECONDS:g} s", status=408) from None
     return bytes(body)

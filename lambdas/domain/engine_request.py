@@ -1,9 +1,18 @@
 """The request that an engine server gets: the document of tests/contracts/."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from lambdas.domain.storyboard import Clip, Storyboard
 from lambdas.domain.video import Document
+
+
+class Lora(Document):
+    """An adapter in the model's folder, and how much of it."""
+
+    name: str
+    weight: float = 1.0
 
 
 class EngineRequest(Document):
@@ -18,6 +27,10 @@ class EngineRequest(Document):
     steps: int | None = None  # None: the model's default
     guidance: float | None = None
     image: str | None = None  # base64 of a PNG, JPEG or WebP: the first frame
+    video: str | None = None  # base64 of an MP4 with the clip's size and frames, which the clip starts from
+    strength: float | None = None  # how much of `video` is made anew, over 0 to 1
+    loras: tuple[Lora, ...] = ()
+    speed: Literal["exact", "balanced", "fast"] | None = None  # None: the server's default
 
 
 def engine_request(storyboard: Storyboard, clip: Clip, image: str | None) -> EngineRequest:

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from containers.cogvideox.manifest import MANIFEST
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.keys import ENGINE_FAILURE_PREFIX, ENGINE_OUTPUT_PREFIX
 from lambdas.domain.names import endpoint_name
@@ -23,7 +24,7 @@ def offered_engines(home: Path) -> list[str]:
 def local_engines(
     home: Path, *, prefix: str, output_bucket: str, success_topic_arn: str, error_topic_arn: str
 ) -> dict[str, Endpoint]:
-    """The endpoint of each engine that has `{home}/models/{engine}/model_index.json`, by engine name.
+    """The endpoint of each engine that has `{home}/models/{engine}/manifest.json`, by engine name.
 
     Engines that render in a Lambda task (`animatic`) need no endpoint and are not among them.
     """
@@ -51,4 +52,5 @@ def local_engines(
 
 
 def _has_model(folder: Path) -> bool:
-    return (folder / "model_index.json").is_file()
+    # Without it the engine loads nothing; it is written last.
+    return (folder / MANIFEST).is_file()

@@ -3,88 +3,24 @@
 import base64
 import io
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
 from lambdas.media.join import join
 from lambdas.media.probe import probe
-from tests.cloud.servers import answers, wait_until
+from tests.cloud.engine_server import Server, running
 from tests.contract import bad_requests, document
 from tests.png_bomb import bomb
 from tests.tiny_checkpoint import MAX_TEXT_TOKENS, SIZE, make_tiny_checkpoint
 from tests.unit.clips import decoded, top_level_boxes
 
-REPOSITORY = Path(__file__).parents[2]
 Document = dict[str, Any]
-
-
-class Server:
-    """A running engine server."""
-
-    def __init__(self, process: subprocess.Popen[bytes], http: httpx.Client, log: Path) -> None:
-        self.process = process
-        self._http = http
-        self._log = log
-
-    def ping(self) -> httpx.Response:
-        return self._http.get("/ping")
-
-    def invoke(self, request: Document) -> httpx.Response:
-        return self._http.post("/invocations", json=request)
-
-    def clip(self, request: Document) -> bytes:
-        answer = self.invoke(request)
-        assert answer.status_code == 200, answer.text
-        assert answer.headers["content-type"] == "video/mp4"
-        return answer.content
-
-    def until(self, *statuses: str) -> httpx.Response:
-        wait_until(lambda: self.ping().json()["status"] in statuses, seconds=120)
-        return self.ping()
-
-    def log_lines(self) -> list[Document]:
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
-
-
-@contextmanager
-def running(model: Path, log: Path) -> Iterator[Server]:
-    """The server's process, as soon as it answers."""
-    with socket.socket() as probe_socket:
-        probe_socket.bind(("127.0.0.1", 0))
-        port = probe_socket.getsockname()[1]
-    settings = {"COGVIDEOX_MODEL": str(model), "COGVIDEOX_PORT": str(port), "COGVIDEOX_DEVICE": "cpu"}
-    # A tiny model gains nothing from a second thread, and loses much where the cores are shared.
-    settings["OMP_NUM_THREADS"] = "1"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            # `serve` is what SageMaker adds.
-            [sys.executable, "-m", "containers.cogvideox", "serve"],
-            cwd=REPOSITORY,
-            env=os.environ | settings,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{url}/ping"))
-        with httpx.Client(base_url=url, timeout=120, trust_env=False) as http:
-            yield Server(process, http, log)
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +61,8 @@ def test_a_text_request_becomes_the_clip_that_it_asks_for(text_server: Server) -
     assert boxes.index("moov") < boxes.index("mdat")
     said = {"engine": "cogvideox", "model": "cogvideox-nano", "seed": "7", "prompt": request["prompt"]}
     assert info.metadata.items() >= said.items()
+    assert len(info.metadata["model_revision"]) >= 40, "a commit of the hub, or a digest"
+    assert json.loads(info.metadata["request"]).items() >= {"frames": request["frames"], "seed": 7}.items()
 
     frames = np.stack(decoded(clip)).astype(float)
     assert frames.std() > 10, "a picture, not a plain field"
@@ -151,7 +89,33 @@ def test_every_job_is_one_log_line_with_its_times(text_server: Server) -> None:
     text_server.clip(document("clip_request.text") | {"frames": 9, "seed": 4711})
     (line,) = [line for line in text_server.log_lines() if line.get("seed") == 4711]
     assert line["event"] == "clip rendered"
-    assert min(line[f"{part}_seconds"] for part in ("denoise", "decode", "mux")) >= 0
+    parts = ("load", "encode", "denoise", "decode", "mux")
+    assert min(line[f"{part}_seconds"] for part in parts) >= 0
+    assert len(line["step_seconds"]) == line["steps"]
+    assert sum(line["step_seconds"]) == pytest.approx(line["denoise_seconds"], abs=0.01)
+    assert 50e6 < line["peak_memory_bytes"] < 10e9
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    names = [metric["Name"] for metric in directive["Metrics"]]
+    assert names == [*(f"{part}_seconds" for part in parts), "peak_memory_bytes"]
+    assert line["model"] == "cogvideox-nano"
+
+
+def test_a_video_request_starts_from_the_video(text_server: Server) -> None:
+    request = document("clip_request.video")
+    clip = text_server.clip(request)
+    assert probe(clip).frames == request["frames"]
+    assert text_server.clip(request) == clip
+    for change in ({"strength": 1.0}, {"video": base64.b64encode(clip).decode()}):
+        assert not np.array_equal(decoded(text_server.clip(request | change)), decoded(clip)), change
+
+
+@pytest.mark.parametrize(("speed", "computed"), [("exact", 12), ("balanced", 8), ("fast", 7)])
+def test_the_answer_says_what_its_speed_did(text_server: Server, speed: str, computed: int) -> None:
+    answer = text_server.invoke(document("clip_request.text") | {"frames": 9, "steps": 12, "speed": speed})
+    said = answer.headers["x-amzn-sagemaker-custom-attributes"]
+    assert said == f"speed={speed};steps=12;computed_steps={computed}"
+    does = text_server.ping().json()["speeds"][speed]
+    assert probe(answer.content).metadata["speed"] == f"{speed}: {does}: {computed} of 12"
 
 
 def test_an_image_request_starts_from_the_image(image_server: Server) -> None:
@@ -196,14 +160,14 @@ def test_a_second_request_is_told_that_the_server_is_busy(text_server: Server) -
     ("kind", "request_", "param"),
     [
         pytest.param(kind, request, param, id=why)
-        for kind in ("text", "image")
+        for kind in ("text", "image", "video")
         for why, request, param in bad_requests(kind)
     ],
 )
 def test_bad_requests_are_refused(
     text_server: Server, image_server: Server, kind: str, request_: Document, param: str
 ) -> None:
-    answer = (text_server if kind == "text" else image_server).invoke(request_)
+    answer = (image_server if kind == "image" else text_server).invoke(request_)
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert (error["code"], error["param"]) == ("invalid_request", param)
@@ -231,7 +195,7 @@ def test_a_missing_model_folder_is_told_by_ping(tmp_path: Path) -> None:
     with running(tmp_path / "nothing", tmp_path / "log") as server:
         failed = server.until("failed", "ready")
         assert failed.status_code == 503
-        assert "model_index.json cannot be read: No such file or directory" in failed.json()["reason"]
+        assert f"{tmp_path / 'nothing'} has no manifest.json" in failed.json()["reason"]
         refused = server.invoke(document("clip_request.text"))
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_ready")
 
@@ -244,26 +208,5 @@ def test_broken_weights_are_told_by_ping(tmp_path: Path) -> None:
         starting = server.ping()
         assert (starting.status_code, starting.json()["status"]) == (503, "starting")
         reason = server.until("failed", "ready").json()["reason"]
-        assert reason.startswith(f"BadCheckpoint: the checkpoint in {model} cannot be loaded")
-
-
-def test_the_server_can_be_stopped_while_it_renders(text_model: Path, tmp_path: Path) -> None:
-    with running(text_model, tmp_path / "log") as server:
-        server.until("ready", "failed")
-        long = document("clip_request.text") | {"frames": 49, "steps": 200}
-        broken_off: list[httpx.Response | httpx.TransportError] = []
-
-        def render() -> None:
-            try:
-                broken_off.append(server.invoke(long))
-            except httpx.TransportError as error:
-                broken_off.append(error)
-
-        rendering = threading.Thread(target=render)
-        rendering.start()
-        server.until("busy")
-        server.process.send_signal(signal.SIGTERM)
-        # By the signal, not by a crash of the thread that renders.
-        assert server.process.wait(60) == -signal.SIGTERM
-        rendering.join()
-        assert len(broken_off) == 1
+        assert reason.startswith("BadCheckpoint: ")
+        assert "transformer/diffusion_pytorch_model.safetensors has 1,000 bytes where the manifest" in reason

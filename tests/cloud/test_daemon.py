@@ -275,7 +275,7 @@ def test_a_new_model_restarts_the_cloud_with_its_engine(home: Home) -> None:
     assert up(home).outputs["Engines"] == "animatic"
     model = home.models / "cogvideox-5b"
     model.mkdir()
-    (model / "model_index.json").write_text("{}")
+    (model / "manifest.json").write_text("{}")
     assert up(home).outputs["Engines"] == "animatic,cogvideox-5b"
 
 

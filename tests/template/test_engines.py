@@ -44,8 +44,8 @@ def test_there_are_no_instances_without_work(engines: Template) -> None:
         assert (metric, settings["TargetValue"]) == ("ApproximateBacklogSizePerInstance", 1)
     waking = [p for p in policies if p["PolicyType"] == "StepScaling"]
     assert len(tracking) == len(waking) == len(ENGINES)
-    alarms = properties(engines, "AWS::CloudWatch::Alarm").values()
-    assert {alarm["MetricName"] for alarm in alarms} == {"HasBacklogWithoutCapacity"}
+    metrics = [alarm["MetricName"] for alarm in properties(engines, "AWS::CloudWatch::Alarm").values()]
+    assert metrics.count("HasBacklogWithoutCapacity") == len(ENGINES)
 
 
 def test_a_scaling_target_waits_for_its_endpoint(engines: Template) -> None:
@@ -66,3 +66,36 @@ def test_endpoints_read_requests_and_models_and_write_their_results(engines: Tem
     assert "engine/out/*" in allowed["s3:PutObject"]
     assert "sns:Publish" in allowed
     assert "s3:DeleteObject" not in allowed
+
+
+def test_other_instance_types_are_asked_for_where_there_is_no_capacity(engines: Template) -> None:
+    for config in properties(engines, "AWS::SageMaker::EndpointConfig").values():
+        (variant,) = config["ProductionVariants"]
+        assert "InstanceType" not in variant
+        assert variant["InstancePools"] == [
+            {"InstanceType": "ml.g6e.2xlarge", "Priority": 1},
+            {"InstanceType": "ml.g6e.4xlarge", "Priority": 2},
+        ]
+        assert variant["InferenceAmiVersion"] == "al2023-ami-sagemaker-inference-gpu-4-1"
+
+
+def test_an_update_that_fails_is_taken_back(engines: Template) -> None:
+    alarms = {
+        alarm["AlarmName"]: name
+        for name, alarm in properties(engines, "AWS::CloudWatch::Alarm").items()
+        if alarm["MetricName"] == "InvocationFailures"
+    }
+    assert set(alarms) == {f"reelworks-{engine}-rollback" for engine in ENGINES}
+    for endpoint in properties(engines, "AWS::SageMaker::Endpoint").values():
+        update = endpoint["DeploymentConfig"]
+        (alarm,) = update["AutoRollbackConfiguration"]["Alarms"]
+        assert alarm["AlarmName"] == {"Ref": alarms[f"{endpoint['EndpointName']}-rollback"]}
+        policy = update["BlueGreenUpdatePolicy"]
+        assert policy["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
+        assert policy["TerminationWaitInSeconds"] >= 600, "a clip takes minutes"
+    (described,) = [
+        statement["Resource"]
+        for _, statement in statements(engines, "AWS::IAM::Policy")
+        if statement["Action"] == "cloudwatch:DescribeAlarms"
+    ]
+    assert str(described).count("alarm:reelworks-*-rollback") == 1

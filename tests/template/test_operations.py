@@ -21,7 +21,7 @@ def test_alarms(operations: Template) -> None:
             "ExecutionsTimedOut",
             "Errors",  # of upkeep
             "5XXError",
-            *("HasBacklogWithoutCapacity", "InvocationFailures") * 2,
+            *("HasBacklogWithoutCapacity", "InvocationFailures", "lost_count") * 2,
         ]
     )
     for alarm in alarms:
@@ -39,6 +39,17 @@ def test_the_dashboard_shows_every_metric_of_ours(operations: Template) -> None:
         assert metric in body
     for engine in ("cogvideox-5b", "cogvideox-5b-i2v"):
         assert f"reelworks-{engine}" in body
+
+
+def test_the_metrics_of_engines_are_those_that_they_log(operations: Template) -> None:
+    from containers.cogvideox.metrics import NAMESPACE
+
+    ((_, dashboard),) = properties(operations, "AWS::CloudWatch::Dashboard").items()
+    assert json.dumps(dashboard["DashboardBody"]).count(NAMESPACE) == 2 * 7
+    alarms = properties(operations, "AWS::CloudWatch::Alarm").values()
+    (lost, _) = [alarm for alarm in alarms if alarm["MetricName"] == "lost_count"]
+    assert lost["Namespace"] == NAMESPACE
+    assert lost["Dimensions"] == [{"Name": "model", "Value": "cogvideox-5b"}]
 
 
 def test_whoever_is_named_is_mailed(account: None, tmp_path: Any) -> None:

@@ -29,6 +29,11 @@ def test_the_command_line_goes_over_cdk_json() -> None:
         ({"model_aliases": {"sora-2": "x"}}, "model_aliases: 'x' is not one of: animatic"),
         ({"model_aliases": {"a,b": "animatic"}}, "String should match pattern"),
         ({"endpoints": {}}, "endpoints: no instance type for the engine 'cogvideox-5b'"),
+        (
+            {"endpoints": {"cogvideox-5b": {"instance_types": ["ml.m5.large"], "max_instances": 1}}},
+            "'ml.m5.large' is not one of: ml.g6.2xlarge, ml.g5.2xlarge",
+        ),
+        ({"endpoints": {"cogvideox-5b": {"instance_types": [], "max_instances": 1}}}, "at least 1 item"),
         ({"allowed_cidrs": ["10.0.0.1/8"]}, "allowed_cidrs.0"),
         ({"alarm_email": "nobody"}, "alarm_email: String should match pattern"),
         ({"invocation_seconds": 3601}, "invocation_seconds: Input should be less than or equal to 3600"),

@@ -49,6 +49,18 @@ def top_level_boxes(mp4: bytes) -> list[str]:
     return names
 
 
+def nal_types(mp4: bytes) -> list[int]:
+    """The kinds of the video's NAL units (ITU-T H.264, table 7-1), in order, without those of the headers."""
+    kinds = []
+    with av.open(BytesIO(mp4), "r", format="mp4") as container:
+        for packet in container.demux(video=0):
+            data, position = bytes(packet), 0
+            while position < len(data):
+                kinds.append(data[position + 4] & 31)
+                position += 4 + int.from_bytes(data[position : position + 4])
+    return kinds
+
+
 def sound_only() -> bytes:
     output = BytesIO()
     with av.open(output, "w", format="mp4") as container:

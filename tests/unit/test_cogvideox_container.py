@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from containers.cogvideox import VERSION
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "containers" / "cogvideox"
 
@@ -31,6 +33,10 @@ def test_the_container_pins_what_the_project_asks_for(pinned: dict[str, Requirem
         (pin,) = requirement.specifier
         assert pin.operator == "=="
         assert asked[name].specifier.contains(pin.version), name
+
+
+def test_the_engine_s_version_is_the_project_s() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
 
 
 def test_the_server_starts_from_the_files_of_the_image_alone(tmp_path: Path) -> None:

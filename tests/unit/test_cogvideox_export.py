@@ -1,13 +1,15 @@
 import hashlib
+import io
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 
-from containers.cogvideox.export import mp4
+from containers.cogvideox.export import Export, mp4
+from lambdas.media.join import join
 from lambdas.media.probe import probe
-from tests.unit.clips import decoded, decoded_frames, pictures, shown_seconds, top_level_boxes
+from tests.unit.clips import decoded, decoded_frames, nal_types, pictures, shown_seconds, top_level_boxes
 
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 180, 40))
 
@@ -26,9 +28,54 @@ def test_frames_size_and_rate_are_exact(count: int, fps: int) -> None:
     assert shown_seconds(clip) == [Fraction(index, fps) for index in range(count)]
 
 
-def test_a_clip_starts_with_its_only_keyframe() -> None:
-    shown = decoded_frames(mp4(frames(49), 8, {}))
-    assert [frame.key_frame for frame in shown] == [True] + [False] * 48
+@pytest.mark.parametrize(
+    ("count", "fps", "seconds", "keyframes"),
+    [
+        (49, 8, 0.5, {0, 4, 45}),
+        (48, 8, 0.5, {0, 4, 44}),
+        (81, 16, 0.5, {0, 8, 73}),
+        (49, 8, 1.0, {0, 8, 41}),
+        (49, 8, 0.0, {0}),
+        (9, 8, 0.5, {0, 4, 5}),
+        (8, 8, 0.5, {0}),  # its ends would meet
+        (1, 8, 0.5, {0}),
+    ],
+)
+def test_decoding_can_begin_where_a_crossfade_ends_or_begins(
+    count: int, fps: int, seconds: float, keyframes: set[int]
+) -> None:
+    clip = mp4(frames(count), fps, {}, Export(splice_seconds=seconds))
+    assert {index for index, frame in enumerate(decoded_frames(clip)) if frame.key_frame} == keyframes
+    kinds = [kind for kind in nal_types(clip) if kind in (1, 5)]
+    # Type 5 is IDR (ITU-T H.264, table 7-1): nothing after it refers to what came before it.
+    assert {index for index, kind in enumerate(kinds) if kind == 5} == keyframes
+
+
+def test_the_middle_of_a_clip_decodes_alone_and_to_the_same_bits() -> None:
+    clip = mp4(frames(49), 8, {})
+    with av.open(io.BytesIO(clip)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        decoder = av.CodecContext.create("h264", "r")
+        decoder.extradata = container.streams.video[0].codec_context.extradata
+        middle = [frame for packet in packets[4:45] for frame in decoder.decode(packet)]
+        middle += decoder.decode(None)
+    pixels = [frame.to_ndarray().tobytes() for frame in middle]
+    assert pixels == [frame.to_ndarray().tobytes() for frame in decoded_frames(clip)[4:45]]
+
+
+def test_clips_join_by_copying() -> None:
+    clips = [mp4(frames(count, seed=count), 8, {}) for count in (49, 9, 8)]
+    film = io.BytesIO()
+    assert join([io.BytesIO(clip) for clip in clips], film, metadata={}).frames == 66
+    shown = [frame.tobytes() for frame in decoded(film.getvalue())]
+    assert shown == [frame.tobytes() for clip in clips for frame in decoded(clip)]
+
+
+def test_quality_is_a_setting() -> None:
+    made = frames(9)
+    sizes = [len(mp4(made, 8, {}, Export(crf=crf))) for crf in (10, 16, 30)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 2 * sizes[2]
 
 
 def test_the_index_comes_first() -> None:
@@ -44,6 +91,15 @@ def test_colours_survive_and_are_tagged_as_bt709() -> None:
     frame = decoded_frames(clip)[0]
     # BT.709 is number 1 in each of these tables (ITU-T H.273), the limited range FFmpeg's AVCOL_RANGE_MPEG.
     assert (frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range) == (1, 1, 1, 1)
+    # In the file, where players look first: the colr box (ISO/IEC 14496-12, 12.1.5), nclx, 1, 1, 1, limited.
+    assert b"colrnclx" + bytes((0, 1, 0, 1, 0, 1, 0)) in clip
+    # And in the stream (its VUI), which is all that is left when packets are copied elsewhere.
+    with av.open(io.BytesIO(clip)) as container:
+        decoder = av.CodecContext.create("h264", "r")
+        decoder.extradata = container.streams.video[0].codec_context.extradata
+        packet = next(container.demux(video=0))
+        (bare, *_) = [*decoder.decode(packet), *decoder.decode(None)]
+    assert (bare.colorspace, bare.color_primaries, bare.color_trc, bare.color_range) == (1, 1, 1, 1)
     shown = decoded(clip)[0]
     for number, colour in enumerate(COLOURS):
         assert np.abs(shown[32, number * 24 + 12].astype(int) - colour).max() <= 3
@@ -57,9 +113,10 @@ def test_the_picture_is_kept() -> None:
     assert 10 * np.log10(255**2 / np.mean(luma**2)) > 35
 
 
-def test_codec_parameters_do_not_depend_on_length_or_content() -> None:
+def test_codec_parameters_do_not_depend_on_length_content_or_settings() -> None:
     flat = mp4(np.zeros((1, 64, 96, 3), np.uint8), 8, {})
-    assert probe(flat).extradata == probe(mp4(frames(49), 8, {})).extradata
+    other = mp4(frames(49), 8, {}, Export(crf=30, splice_seconds=1))
+    assert probe(flat).extradata == probe(other).extradata
 
 
 def test_the_same_frames_give_the_same_bytes() -> None:

@@ -6,17 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from containers.cogvideox.catalogue import PUBLISHED, read_checkpoint
 from containers.cogvideox.errors import BadCheckpoint, InvalidRequest
-from containers.cogvideox.limits import Limits, read_limits
+from containers.cogvideox.limits import Limits, limits_of
 from lambdas.domain.engines import CATALOGUE
 
 # What the published config.json files say, as far as it matters here.
 VAE = {"block_out_channels": [128, 256, 256, 512], "latent_channels": 16}
+_2B = {"num_layers": 30, "num_attention_heads": 30}
+_5B = {"num_layers": 42, "num_attention_heads": 48}
 SD = {"sample_width": 90, "sample_height": 60, "sample_frames": 49, "max_text_seq_length": 226}
 HD = {"sample_width": 170, "sample_height": 96, "sample_frames": 81, "max_text_seq_length": 226}
-ROTARY = {"use_rotary_positional_embeddings": True}
+ROTARY = _5B | {"use_rotary_positional_embeddings": True}
 TRANSFORMERS: dict[str, dict[str, Any]] = {
-    "cogvideox-2b": SD | {"in_channels": 16},
+    "cogvideox-2b": SD | _2B | {"in_channels": 16},
     "cogvideox-5b": SD | ROTARY | {"in_channels": 16},
     "cogvideox-5b-i2v": SD | ROTARY | {"in_channels": 32},
     "cogvideox-1.5-5b": HD | ROTARY | {"in_channels": 16, "patch_size_t": 2},
@@ -34,7 +37,7 @@ def checkpoint(folder: Path, transformer: dict[str, Any]) -> Path:
 
 
 def limits(folder: Path, name: str) -> Limits:
-    return read_limits(checkpoint(folder, TRANSFORMERS[name]))
+    return read_checkpoint(checkpoint(folder, TRANSFORMERS[name])).limits
 
 
 @pytest.mark.parametrize("name", TRANSFORMERS)
@@ -51,7 +54,7 @@ def test_the_published_checkpoints_can_render_what_the_catalogue_promises(tmp_pa
 
 def test_early_1_5_configurations_give_the_rotary_table_for_the_size(tmp_path: Path) -> None:
     early = TRANSFORMERS["cogvideox-1.5-5b"] | {"sample_width": 300, "sample_height": 300}
-    found = read_limits(checkpoint(tmp_path, early))
+    found = read_checkpoint(checkpoint(tmp_path, early)).limits
     assert (found.width, found.height) == (1360, 768)
 
 
@@ -83,10 +86,8 @@ def test_a_fixed_size_is_refused_with_the_size_and_the_field_that_differs(tmp_pa
 
 
 @given(frames=st.integers(-1000, 1000), name=st.sampled_from(["cogvideox-2b", "cogvideox-1.5-5b"]))
-def test_a_refused_number_of_frames_comes_with_one_that_is_taken(
-    tmp_path_factory: pytest.TempPathFactory, frames: int, name: str
-) -> None:
-    found = limits(tmp_path_factory.mktemp("checkpoint"), name)
+def test_a_refused_number_of_frames_comes_with_one_that_is_taken(frames: int, name: str) -> None:
+    found = limits_of(TRANSFORMERS[name], VAE)
     allowed = range(found.frame_step + 1, found.longest + 1, found.frame_step)
     if frames in allowed:
         found.check_frames(frames, 0)
@@ -110,16 +111,43 @@ def test_a_transformer_that_is_not_cogvideox_is_refused_with_the_reason(
     tmp_path: Path, transformer: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(BadCheckpoint, match=reason):
-        read_limits(checkpoint(tmp_path, transformer))
+        read_checkpoint(checkpoint(tmp_path, transformer))
 
 
 def test_missing_and_broken_configuration_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(BadCheckpoint, match=r"model_index\.json cannot be read: No such file"):
-        read_limits(tmp_path)
+        read_checkpoint(tmp_path)
     folder = checkpoint(tmp_path, TRANSFORMERS["cogvideox-2b"])
     (folder / "vae" / "config.json").write_text("{")
     with pytest.raises(BadCheckpoint, match=r"vae/config\.json is not JSON"):
-        read_limits(folder)
+        read_checkpoint(folder)
     (folder / "model_index.json").write_text('{"_class_name": "WanPipeline"}')
     with pytest.raises(BadCheckpoint, match="'WanPipeline': not a CogVideoX checkpoint"):
-        read_limits(folder)
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_a_published_checkpoint_is_known_whatever_its_folder_is_called(tmp_path: Path, name: str) -> None:
+    found = read_checkpoint(checkpoint(tmp_path, TRANSFORMERS[name]))
+    assert found.name == name
+    assert found in PUBLISHED.values()
+    found.limits.check_frames(found.recipe.frames, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "like"),
+    [
+        ({"sample_width": 60}, "cogvideox-5b"),
+        ({"num_layers": 12}, "cogvideox-5b"),
+        ({"num_layers": 12}, "cogvideox-2b"),
+        ({"num_layers": 12}, "cogvideox-1.5-5b"),
+    ],
+)
+def test_another_one_is_rendered_as_the_published_one_it_is_built_like(
+    tmp_path: Path, change: dict[str, int], like: str
+) -> None:
+    found = read_checkpoint(checkpoint(tmp_path, TRANSFORMERS[like] | change))
+    assert found.name is None
+    assert found.recipe == next(known.recipe for known in PUBLISHED.values() if known.name == like)
+    if "sample_width" in change:
+        assert found.limits.width == 480

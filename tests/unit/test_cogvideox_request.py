@@ -2,28 +2,32 @@ import json
 
 import pytest
 
+from containers.cogvideox.catalogue import Checkpoint, Recipe
 from containers.cogvideox.errors import InvalidRequest
 from containers.cogvideox.limits import Limits
 from containers.cogvideox.request import check_request, check_tokens, parse_request
 from tests.contract import bad_requests, document
 
-NANO = Limits(
+LIMITS = Limits(
     width=96, height=64, any_long_side=False, takes_image=False, frame_step=8, longest=49, fps=8,
     prompt_tokens=226, rotary=False, patches_in_time=False,
 )  # fmt: skip
+RECIPE = Recipe("float16", "ddim", dynamic_guidance=False, guidance=6.0, steps=50, frames=49)
+NANO = Checkpoint(None, LIMITS, RECIPE)
+LORAS = ("paper", "sketch")
 
 
 def refusal_of(body: bytes) -> InvalidRequest:
     with pytest.raises(InvalidRequest) as refusal:
-        check_request(parse_request(body), NANO)
+        check_request(parse_request(body), NANO, LORAS)
     return refusal.value
 
 
 def test_the_contract_s_request_is_taken() -> None:
     request = document("clip_request.text")
     parsed = parse_request(json.dumps(request).encode())
-    check_request(parsed, NANO)
-    assert parsed.model_dump() == request
+    check_request(parsed, NANO, LORAS)
+    assert parsed.model_dump(mode="json") == request
 
 
 def test_fields_with_a_default_may_be_left_out() -> None:
@@ -68,6 +72,6 @@ def test_half_a_surrogate_pair_is_no_prompt() -> None:
 
 
 def test_too_many_tokens_are_refused_with_both_numbers() -> None:
-    check_tokens("prompt", 226, NANO)
+    check_tokens("prompt", 226, LIMITS)
     with pytest.raises(InvalidRequest, match="at most 226 tokens; it has 227"):
-        check_tokens("prompt", 227, NANO)
+        check_tokens("prompt", 227, LIMITS)

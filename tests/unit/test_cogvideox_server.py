@@ -1,187 +1,344 @@
-"""The server around engines that do one thing each; the real engine is in tests/cloud/."""
+"""The server around an engine that does what it is told; the real engine is in tests/cloud/."""
 
 import asyncio
 import json
-import threading
+import os
+import signal
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from containers.cogvideox.errors import BadCheckpoint, DeviceLost, InvalidRequest, OutOfMemory
+from containers.cogvideox import server, supervisor
+from containers.cogvideox.log import JsonFormatter
 from containers.cogvideox.server import MAX_BODY_BYTES, create_app
+from containers.cogvideox.supervisor import LOADING_ATTEMPTS, Supervisor
 from tests.contract import document
 
-
-class Engine:
-    """An engine that loads and renders when it is let."""
-
-    def __init__(self, load_error: Exception | None = None, render_error: Exception | None = None) -> None:
-        self.may_load, self.may_render = threading.Event(), threading.Event()
-        self._load_error, self._render_error = load_error, render_error
-
-    def load(self) -> None:
-        assert self.may_load.wait(10)
-        if self._load_error:
-            raise self._load_error
-
-    def describe(self) -> dict[str, str]:
-        return {"engine": "cogvideox", "model": "cogvideox-nano", "device": "cpu"}
-
-    def render(self, body: bytes) -> bytes:
-        assert self.may_render.wait(10)
-        if self._render_error:
-            raise self._render_error
-        return b"an MP4 of " + body
+REPOSITORY = Path(__file__).parents[2]
 
 
-def with_client(engine: Engine, test: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
-    async def run() -> None:
-        app = create_app(engine)
-        async with app.router.lifespan_context(app):
-            transport = httpx.ASGITransport(app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://engine") as client:
-                await test(client)
+class Bench:
+    """A server of a scripted engine, and a client of it."""
 
-    asyncio.run(run())
+    def __init__(self, folder: Path, supervisor: Supervisor, client: httpx.AsyncClient) -> None:
+        self.supervisor = supervisor
+        self._folder = folder
+        self._client = client
+
+    async def ping(self) -> httpx.Response:
+        return await self._client.get("/ping")
+
+    async def post(self, body: bytes, **headers: str) -> httpx.Response:
+        headers = {"Content-Type": "application/json"} | headers
+        return await self._client.post("/invocations", content=body, headers=headers)
+
+    async def do(self, what: str, **more: Any) -> httpx.Response:
+        return await self.post(json.dumps({"do": what} | more).encode())
+
+    async def request(self, method: str, path: str) -> httpx.Response:
+        return await self._client.request(method, path)
+
+    async def until(self, *statuses: str) -> httpx.Response:
+        async with asyncio.timeout(30):
+            while (ping := await self.ping()).json()["status"] not in statuses:
+                await asyncio.sleep(0.01)
+        return ping
+
+    @property
+    def starts(self) -> int:
+        return int((self._folder / "starts").read_text())
+
+    @property
+    def engine_pid(self) -> int:
+        return int((self._folder / "pid").read_text())
+
+    @property
+    def steps(self) -> int:
+        return int((self._folder / "steps").read_text())
+
+    async def until_steps(self) -> None:
+        while not (self._folder / "steps").exists():
+            await asyncio.sleep(0.01)
+
+    def go(self) -> None:
+        (self._folder / "go").touch()
 
 
-async def invoke(client: httpx.AsyncClient, body: bytes = b"{}") -> httpx.Response:
-    return await client.post("/invocations", content=body, headers={"Content-Type": "application/json"})
+Test = Callable[[Bench], Awaitable[None]]
 
 
-async def until(client: httpx.AsyncClient, *statuses: str) -> httpx.Response:
-    for _ in range(1000):
-        ping = await client.get("/ping")
-        if ping.json()["status"] in statuses:
-            return ping
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"never one of {statuses}")
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setattr(supervisor, "PAUSE_SECONDS", 0.0)
+
+    def run(test: Test, *, loading: str = "ready", stop_seconds: float = 60) -> None:
+        (tmp_path / "loading").write_text(loading)
+        asyncio.run(_with_server(tmp_path, test, stop_seconds))
+
+    return run
 
 
-def loaded(render_error: Exception | None = None) -> Engine:
-    engine = Engine(render_error=render_error)
-    engine.may_load.set()
-    engine.may_render.set()
-    return engine
+async def _with_server(folder: Path, test: Test, stop_seconds: float) -> None:
+    supervised = Supervisor(
+        [sys.executable, "-m", "tests.scripted_engine", str(folder)],
+        {"engine": "cogvideox", "model": "cogvideox-nano", "device": "auto"},
+        stop_seconds=stop_seconds,
+    )
+    app = create_app(supervised)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://engine") as client:
+            await test(Bench(folder, supervised, client))
 
 
-def test_ping_tells_starting_ready_busy_and_ready_again() -> None:
-    engine = Engine()
-
-    async def test(client: httpx.AsyncClient) -> None:
-        starting = await client.get("/ping")
-        assert starting.status_code == 503
-        assert starting.json() == document("ping.starting") | {"device": "cpu"}
-        too_early = await invoke(client)
+def test_ping_tells_starting_ready_busy_and_ready_again(run: Callable[..., None]) -> None:
+    async def test(bench: Bench) -> None:
+        starting = await bench.ping()
+        assert (starting.status_code, starting.json()) == (503, document("ping.starting"))
+        too_early = await bench.do("clip")
         assert (too_early.status_code, too_early.json()) == (503, document("error.not_ready"))
-        engine.may_load.set()
-        ready = await until(client, "ready")
+        bench.go()
+        ready = await bench.until("ready")
         assert (ready.status_code, ready.json()) == (200, document("ping.ready"))
 
-        first = asyncio.create_task(invoke(client, b'{"seed": 1}'))
-        busy = await until(client, "busy")
+        first = asyncio.create_task(bench.do("steps", steps=100))
+        busy = await bench.until("busy")
         assert (busy.status_code, busy.json()) == (200, document("ping.busy"))
-        second = await invoke(client)
+        second = await bench.do("clip")
         assert (second.status_code, second.json()) == (503, document("error.busy"))
-
-        engine.may_render.set()
         clip = await first
-        assert (clip.status_code, clip.content) == (200, b'an MP4 of {"seed": 1}')
+        assert (clip.status_code, clip.content) == (200, b'an MP4 of {"do": "steps", "steps": 100}')
+        assert clip.headers["x-said"] == "of it"
         assert clip.headers["content-type"] == "video/mp4"
-        assert (await client.get("/ping")).json() == document("ping.ready")
+        assert (await bench.ping()).json() == document("ping.ready")
 
-    with_client(engine, test)
+    run(test, loading="wait")
 
 
-def test_ping_tells_why_loading_failed_and_so_does_every_request() -> None:
-    reason = document("ping.failed")["reason"]
-    engine = Engine(load_error=BadCheckpoint(reason.removeprefix("BadCheckpoint: ")))
-    engine.may_load.set()
+def test_of_twenty_requests_at_once_one_is_rendered(run: Callable[..., None]) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.until("ready")
+        answers = await asyncio.gather(*(bench.do("steps", steps=20) for _ in range(20)))
+        assert sorted(answer.status_code for answer in answers) == [200] + [503] * 19
+        assert {answer.json()["error"]["code"] for answer in answers if answer.status_code == 503} == {"busy"}
+        assert bench.steps == 20
+        assert (await bench.do("clip")).status_code == 200
 
-    async def test(client: httpx.AsyncClient) -> None:
-        failed = await until(client, "failed")
-        assert (failed.status_code, failed.json()["reason"]) == (503, reason)
-        refused = await invoke(client)
+    run(test)
+
+
+def test_ping_tells_why_loading_failed_and_so_does_every_request(run: Callable[..., None]) -> None:
+    async def test(bench: Bench) -> None:
+        failed = await bench.until("failed")
+        assert (failed.status_code, failed.json()) == (503, document("ping.failed"))
+        refused = await bench.do("clip")
         assert refused.status_code == 503
+        reason = document("ping.failed")["reason"]
         assert refused.json()["error"] == {"code": "not_ready", "param": None, "message": reason}
+        assert bench.starts == 1, "the same files would fail again"
 
-    with_client(engine, test)
+    run(test, loading="BadCheckpoint")
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "name"),
+    ("what", "status", "name"),
     [
-        (
-            InvalidRequest("frames", document("error.invalid_request")["error"]["message"]),
-            400,
-            "invalid_request",
-        ),
-        (OutOfMemory("49 frames of 720×480 do not fit into memory"), 507, "out_of_memory"),
-        (RuntimeError("the weights are broken"), 500, "engine_failed"),
+        ("InvalidRequest", 400, "invalid_request"),
+        ("OutOfMemory", 507, "out_of_memory"),
+        ("the weights are broken", 500, "engine_failed"),
     ],
 )
-def test_an_error_is_answered_and_the_next_request_is_taken(error: Exception, status: int, name: str) -> None:
-    async def test(client: httpx.AsyncClient) -> None:
-        await until(client, "ready")
+def test_an_error_is_answered_and_the_next_request_is_taken(
+    run: Callable[..., None], what: str, status: int, name: str
+) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.until("ready")
         for _ in range(2):
-            answer = await invoke(client)
+            answer = await bench.do(what)
             assert (answer.status_code, answer.json()) == (status, document(f"error.{name}"))
-        assert (await client.get("/ping")).status_code == 200
+        assert (await bench.ping()).status_code == 200
+        assert bench.starts == 1
 
-    with_client(loaded(error), test)
-
-
-def test_a_lost_gpu_fails_the_server_so_that_it_is_replaced() -> None:
-    async def test(client: httpx.AsyncClient) -> None:
-        await until(client, "ready")
-        assert (await invoke(client)).json()["error"]["code"] == "engine_failed"
-        ping = await client.get("/ping")
-        assert (ping.status_code, ping.json()["status"]) == (503, "failed")
-        assert ping.json()["reason"] == "CUDA error: an illegal memory access"
-        assert (await invoke(client)).json()["error"]["code"] == "not_ready"
-
-    with_client(loaded(DeviceLost("CUDA error: an illegal memory access")), test)
+    run(test)
 
 
-def test_a_body_over_the_limit_is_refused_before_it_is_rendered() -> None:
-    async def test(client: httpx.AsyncClient) -> None:
-        await until(client, "ready")
-        answer = await invoke(client, bytes(MAX_BODY_BYTES + 1))
+@pytest.mark.parametrize(
+    ("what", "told", "how"),
+    [
+        ("DeviceLost", "the GPU failed: CUDA error: an illegal memory access", "ended with exit code 0"),
+        (
+            "die",
+            "the engine's process was ended by SIGKILL (the kernel does that when memory runs out) "
+            "while it rendered the clip",
+            "ended by SIGKILL",
+        ),
+        (
+            "exit",
+            "the engine's process ended with exit code 3 while it rendered the clip",
+            "ended with exit code 3",
+        ),
+    ],
+)
+def test_a_lost_engine_is_told_and_started_again(
+    run: Callable[..., None], what: str, told: str, how: str
+) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.until("ready")
+        answer = await bench.do(what)
+        assert answer.status_code == 500
+        assert answer.json()["error"] == {"code": "engine_failed", "param": None, "message": told}
+        starting = await bench.ping()
+        assert (starting.status_code, starting.json()["status"]) == (503, "starting")
+        assert how in starting.json()["reason"]
+        refused = await bench.do("clip")
+        assert refused.json()["error"]["code"] == "not_ready"
+        bench.go()
+        assert (await bench.until("ready")).json() == document("ping.ready")
+        assert (await bench.do("clip")).status_code == 200
+        assert bench.starts == 2
+
+    run(test, loading="ready\nwait")
+
+
+def test_an_engine_lost_while_idle_is_seen_without_a_request(
+    run: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.until("ready")
+        os.kill(bench.engine_pid, signal.SIGKILL)
+        assert "SIGKILL" in (await bench.until("starting")).json()["reason"]
+        bench.go()
+        await bench.until("ready")
+
+    run(test, loading="ready\nwait")
+    (lost,) = [record for record in caplog.records if record.message == "engine lost"]
+    line = json.loads(JsonFormatter().format(lost))
+    assert (line["lost_count"], line["model"]) == (1, "cogvideox-nano")
+    assert line["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "lost_count", "Unit": "Count"}]
+
+
+def test_an_engine_that_dies_whenever_it_loads_is_given_up(run: Callable[..., None]) -> None:
+    async def test(bench: Bench) -> None:
+        failed = await bench.until("failed")
+        assert failed.status_code == 503
+        assert "SIGKILL" in failed.json()["reason"]
+        assert bench.starts == LOADING_ATTEMPTS
+
+    run(test, loading="die")
+
+
+def test_an_engine_that_cannot_be_started_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "PAUSE_SECONDS", 0.0)
+    supervised = Supervisor(["/no/such/program"], {"model": "cogvideox-nano"})
+    asyncio.run(supervised.run())
+    assert supervised.status == "failed"
+    assert "/no/such/program" in (supervised.reason or "")
+
+
+def test_one_death_while_loading_is_forgiven(run: Callable[..., None]) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.until("ready")
+        assert bench.starts == 2
+
+    run(test, loading="die\nready")
+
+
+def test_a_clip_whose_client_has_gone_is_stopped_at_its_next_step(run: Callable[..., None]) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.until("ready")
+        client = asyncio.create_task(bench.do("steps", steps=100_000))
+        await bench.until_steps()
+        client.cancel()
+        await bench.until("ready")
+        made = bench.steps
+        assert made < 100_000
+        assert (await bench.do("clip")).status_code == 200
+        assert bench.steps == made
+        assert bench.starts == 1
+
+    run(test)
+
+
+def test_an_engine_that_does_not_stop_is_replaced(run: Callable[..., None]) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.until("ready")
+        client = asyncio.create_task(bench.do("hang"))
+        await bench.until("busy")
+        client.cancel()
+        assert (await bench.do("clip")).json() == document("error.busy")
+        await bench.until("ready")
+        assert bench.starts == 2
+
+    run(test, stop_seconds=0.1)
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_rendered(run: Callable[..., None]) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.until("ready")
+        answer = await bench.post(bytes(MAX_BODY_BYTES + 1))
         assert answer.status_code == 413
         assert answer.json()["error"]["code"] == "invalid_request"
 
-    with_client(loaded(), test)
+    run(test)
 
 
-def test_only_json_is_taken() -> None:
-    async def test(client: httpx.AsyncClient) -> None:
-        await until(client, "ready")
-        answer = await client.post("/invocations", content=b"{}", headers={"Content-Type": "text/plain"})
+def test_a_client_that_sends_slowly_is_refused_and_holds_up_nobody(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "BODY_SECONDS", 0.2)
+
+    async def test(bench: Bench) -> None:
+        await bench.until("ready")
+
+        async def slowly() -> Any:
+            yield b'{"do": '
+            await asyncio.sleep(60)
+
+        slow = asyncio.create_task(bench.post(slowly()))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        assert (await bench.do("clip")).status_code == 200
+        answer = await slow
+        assert (answer.status_code, answer.json()["error"]["code"]) == (408, "invalid_request")
+
+    run(test)
+
+
+def test_only_json_is_taken(run: Callable[..., None]) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.until("ready")
+        answer = await bench.post(b"{}", **{"Content-Type": "text/plain"})
         assert (answer.status_code, answer.json()["error"]["param"]) == (415, "Content-Type")
 
-    with_client(loaded(), test)
+    run(test)
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "/", 404), ("GET", "/invocations", 405), ("GET", "/docs", 404)]
 )
-def test_other_routes_are_refused_in_the_contract_s_shape(method: str, path: str, status: int) -> None:
-    async def test(client: httpx.AsyncClient) -> None:
-        answer = await client.request(method, path)
+def test_other_routes_are_refused_in_the_contract_s_shape(
+    run: Callable[..., None], method: str, path: str, status: int
+) -> None:
+    async def test(bench: Bench) -> None:
+        answer = await bench.request(method, path)
         assert answer.status_code == status
         assert answer.json()["error"].keys() == document("error.invalid_request")["error"].keys()
 
-    with_client(loaded(), test)
+    run(test)
 
 
-def test_logs_tell_of_refusals_and_failures(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "containers.cogvideox")
+def test_logs_tell_of_failures_and_not_of_what_was_asked(
+    run: Callable[..., None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.until("ready")
+        await bench.do("broken", image="SECRET")
 
-    async def test(client: httpx.AsyncClient) -> None:
-        await until(client, "ready")
-        await invoke(client, json.dumps({"image": "SECRET"}).encode())
-
-    with_client(loaded(RuntimeError("broken")), test)
-    assert [record.message for record in caplog.records] == ["clip failed"]
-    assert "SECRET" not in caplog.text
+    run(test)
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [line["event"] for line in lines] == ["clip failed"]
+    assert "SECRET" not in json.dumps(lines)

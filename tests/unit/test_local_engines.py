@@ -20,14 +20,14 @@ def test_an_engine_is_offered_when_its_model_is_there(tmp_path: Path) -> None:
     for folder in ("cogvideox-1.5-5b", "cogvideox-2b", "cogvideox-5b", "animatic", "other"):
         (tmp_path / "models" / folder).mkdir(parents=True)
         if folder != "cogvideox-5b":  # half a download
-            (tmp_path / "models" / folder / "model_index.json").write_text("{}")
+            (tmp_path / "models" / folder / "manifest.json").write_text("{}")
     assert set(offered(tmp_path)) == {"cogvideox-1.5-5b", "cogvideox-2b"}
 
 
 def test_the_endpoint_of_an_engine(tmp_path: Path) -> None:
     model = tmp_path / "models" / "cogvideox-1.5-5b"
     model.mkdir(parents=True)
-    (model / "model_index.json").write_text("{}")
+    (model / "manifest.json").write_text("{}")
     endpoint = offered(tmp_path)["cogvideox-1.5-5b"]
     assert endpoint.name.startswith("reelworks-")
     assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", endpoint.name)

@@ -1,0 +1,281 @@
+"""What each speed saves and changes, beside plain diffusers and the accelerations of diffusers not chosen.
+
+    python -m benchmarks.serving [--json] [--rounds 9] [--steps 50]
+
+One run on one CPU thread, with a checkpoint of random weights that is built as CogVideoX-2b and large
+enough for the transformer to do nearly all of the work, as in the real ones. A row is a whole clip:
+request, words, steps, decoding, MP4. FLOPs are exact and depend on no machine. Seconds are of processor
+time, the least that was measured, and change by a tenth on a busy machine. Random weights show what is
+saved and how far a clip is changed, not what that does to a picture that means something.
+"""
+
+import argparse
+import io
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import av
+import numpy as np
+import torch
+from diffusers import CogVideoXPipeline, CogVideoXTransformer3DModel
+from diffusers.hooks import (
+    FasterCacheConfig,
+    FirstBlockCacheConfig,
+    MagCacheConfig,
+    PyramidAttentionBroadcastConfig,
+    TaylorSeerCacheConfig,
+)
+from diffusers.utils import logging as diffusers_logging
+from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
+
+from containers.cogvideox.acceleration import cached
+from containers.cogvideox.engine import CogVideoXEngine
+from containers.cogvideox.export import mp4
+from containers.cogvideox.manifest import make_manifest
+from containers.cogvideox.speed import Speed
+from tests.tiny_checkpoint import MAX_TEXT_TOKENS, SIZE, make_tiny_checkpoint
+
+LAYERS, HEADS, HEAD_WIDTH = 8, 8, 32
+FRAMES, FPS, SEED, GUIDANCE = 9, 8, 7, 6.0
+PROMPT = "A bee lands on a bright yellow flower in a sunny meadow."
+PLAIN = "plain diffusers"
+
+Render = Callable[[], bytes]
+
+
+@dataclass
+class Row:
+    """`render` makes the MP4."""
+
+    name: str
+    render: Render
+    seconds: list[float] = field(default_factory=list)
+    flops: int = 0
+    clip: bytes = b""
+
+
+def make_checkpoint(directory: Path) -> Path:
+    """A tiny checkpoint with a larger transformer."""
+    make_tiny_checkpoint(directory)
+    torch.manual_seed(0)
+    CogVideoXTransformer3DModel(
+        num_attention_heads=HEADS,
+        attention_head_dim=HEAD_WIDTH,
+        num_layers=LAYERS,
+        text_embed_dim=32,
+        time_embed_dim=HEADS * HEAD_WIDTH,
+        sample_width=SIZE[0] // 8,
+        sample_height=SIZE[1] // 8,
+        max_text_seq_length=MAX_TEXT_TOKENS,
+    ).save_pretrained(directory / "transformer")
+    make_manifest(directory, directory.name).write(directory)
+    return directory
+
+
+def plain(pipeline: Any, steps: int) -> bytes:
+    """As the model card does it."""
+    frames = pipeline(
+        prompt=PROMPT,
+        width=SIZE[0],
+        height=SIZE[1],
+        num_frames=FRAMES,
+        num_inference_steps=steps,
+        guidance_scale=GUIDANCE,
+        generator=torch.Generator("cpu").manual_seed(SEED),
+        output_type="np",
+    ).frames[0]
+    return mp4((frames * 255).round().astype(np.uint8), FPS, {})
+
+
+def served(engine: CogVideoXEngine, speed: Speed, steps: int) -> bytes:
+    request = {
+        "prompt": PROMPT, "width": SIZE[0], "height": SIZE[1], "frames": FRAMES, "skip_frames": 0, "fps": FPS,
+        "seed": SEED, "steps": steps, "guidance": GUIDANCE, "speed": speed,
+    }  # fmt: skip
+    return engine.render(json.dumps(request).encode(), lambda: None).mp4
+
+
+def not_chosen(pipeline: Any, steps: int) -> Iterator[tuple[str, Any]]:
+    """Accelerations of diffusers with the settings of its documentation, or ours where it has none."""
+    now = {"current_timestep_callback": lambda: pipeline.current_timestep}
+    for every in (2, 3):
+        yield (
+            f"pyramid attention broadcast, 1 of {every}",
+            PyramidAttentionBroadcastConfig(
+                spatial_attention_block_skip_range=every,
+                spatial_attention_timestep_skip_range=(100, 850),
+                **now,
+            ),
+        )
+    yield (
+        "FasterCache",
+        FasterCacheConfig(attention_weight_callback=lambda _: 0.3, tensor_format="BFCHW", **now),
+    )
+    # Ratios of 1, since none are published for CogVideoX: a fixed schedule then.
+    yield (
+        "MagCache, 1 of 3",
+        MagCacheConfig(mag_ratios=[1.0] * steps, num_inference_steps=steps, max_skip_steps=2),
+    )
+    yield (
+        "TaylorSeer of layers, 1 of 3",
+        TaylorSeerCacheConfig(
+            cache_interval=3,
+            taylor_factors_dtype=torch.float32,
+            cache_identifiers=[r"transformer_blocks\.\d+\.(attn1|ff)"],
+        ),
+    )
+    yield "FirstBlockCache", FirstBlockCacheConfig()
+
+
+@contextmanager
+def laid_out(directory: Path, steps: int) -> Iterator[list[Row]]:
+    """All rows, plain diffusers first."""
+    pipeline = CogVideoXPipeline.from_pretrained(directory, dtype=torch.float32, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    engine = CogVideoXEngine(directory, "mid-size", "cpu")
+    engine.load()
+
+    def with_cache(config: Any) -> bytes:
+        with cached(pipeline.transformer, config):
+            return plain(pipeline, steps)
+
+    yield [
+        Row(PLAIN, partial(plain, pipeline, steps)),
+        *(Row(speed, partial(served, engine, speed, steps)) for speed in Speed),
+        *(Row(name, partial(with_cache, config)) for name, config in not_chosen(pipeline, steps)),
+        Row("plain diffusers, half the steps", partial(plain, pipeline, steps // 2)),
+    ]
+
+
+def measure(rows: list[Row], rounds: int) -> None:
+    """Every row once with its FLOPs counted and once by the clock; then plain diffusers and exact, `rounds`
+    times in pairs that change their order, since a target compares their times."""
+    for row in rows:
+        print(f"counting: {row.name}", file=sys.stderr)
+        with FlopCounterMode(display=False) as counter:
+            row.clip = row.render()
+        row.flops = counter.get_total_flops()
+    for row in rows[2:]:
+        print(f"timing: {row.name}", file=sys.stderr)
+        clock(row)
+    for turn in range(rounds):
+        print(f"timing: pair {turn + 1} of {rounds}", file=sys.stderr)
+        for row in rows[:2] if turn % 2 else rows[1::-1]:
+            clock(row)
+
+
+def clock(row: Row) -> None:
+    started = time.process_time()
+    row.render()
+    row.seconds.append(time.process_time() - started)
+
+
+def document(rows: list[Row]) -> dict[str, Any]:
+    """{rows: […], targets: […]}; ratios are plain diffusers' value divided by the row's."""
+    by_name = {row.name: row for row in rows}
+    first, exact = by_name[PLAIN], by_name[Speed.EXACT]
+    wanted = pictures(first.clip)
+    found = [
+        {
+            "name": row.name,
+            "seconds": round(min(row.seconds), 2),
+            "time_ratio": round(min(first.seconds) / min(row.seconds), 3),
+            "gflop": round(row.flops / 1e9, 1),
+            "flop_ratio": round(first.flops / row.flops, 3),
+            "mean_difference": round(float(np.abs(pictures(row.clip) - wanted).mean()), 3),
+            "psnr": psnr(pictures(row.clip), wanted),
+        }
+        for row in rows
+    ]
+    overhead = median(ours / plain for ours, plain in zip(exact.seconds, first.seconds, strict=True))
+    same = video_bytes(exact.clip) == video_bytes(first.clip)
+
+    def saves(speed: Speed, goal: float) -> dict[str, Any]:
+        ratio = first.flops / by_name[speed].flops
+        name = f"{speed}: less compute (FLOPs)"
+        return {"name": name, "goal": f"≥ {goal}×", "measured": round(ratio, 3), "holds": ratio >= goal}
+
+    return {
+        "rows": found,
+        "targets": [
+            {"name": "exact: same bits as plain diffusers", "goal": "all", "measured": same, "holds": same},
+            {
+                "name": "exact: time of plain diffusers",
+                "goal": "≤ 1.02",
+                "measured": round(overhead, 3),
+                "holds": overhead <= 1.02,
+            },
+            saves(Speed.BALANCED, 1.5),
+            saves(Speed.FAST, 2.3),
+        ],
+    }
+
+
+def pictures(clip: bytes) -> NDArray[np.float64]:
+    with av.open(io.BytesIO(clip)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]).astype(
+            float
+        )
+
+
+def video_bytes(clip: bytes) -> bytes:
+    """The encoded video without what the file says of it."""
+    with av.open(io.BytesIO(clip)) as container:
+        return b"".join(bytes(packet) for packet in container.demux(video=0))
+
+
+def psnr(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
+    """In dB; None if they are the same."""
+    error = float(np.square(one - other).mean())
+    return None if error == 0 else round(10 * float(np.log10(255**2 / error)), 1)
+
+
+def show(found: dict[str, Any]) -> None:
+    print(f"{'':<36}{'s':>8}{'time':>8}{'GFLOP':>9}{'compute':>9}{'difference':>12}{'PSNR':>8}")
+    for row in found["rows"]:
+        quality = "same" if row["psnr"] is None else f"{row['psnr']:.1f}"
+        print(
+            f"{row['name']:<36}{row['seconds']:>8.2f}{row['time_ratio']:>7.2f}×{row['gflop']:>9.1f}"
+            f"{row['flop_ratio']:>8.2f}×{row['mean_difference']:>12.2f}{quality:>8}"
+        )
+    for target in found["targets"]:
+        verdict = "holds" if target["holds"] else "FAILS"
+        print(f"{verdict}: {target['name']}: {target['measured']} (goal {target['goal']})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--rounds", type=int, default=9, help="of the pair whose times are compared (%(default)s)"
+    )
+    parser.add_argument("--steps", type=int, default=50, help="(%(default)s)")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    diffusers_logging.set_verbosity_error()
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        laid_out(make_checkpoint(Path(directory)), options.steps) as rows,
+    ):
+        measure(rows, options.rounds)
+        found = document(rows)
+    if options.json:
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        show(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""LoRA adapters in a pipeline, for one clip."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from containers.cogvideox.errors import EngineFailed
+from containers.cogvideox.request import Lora
+
+
+@contextmanager
+def adapted(pipeline: Any, files: Mapping[str, Path], loras: Sequence[Lora]) -> Iterator[None]:
+    """`pipeline` with `loras`, read from `files`; afterwards it is as it was.
+
+    Raises EngineFailed if one of them is not for this model.
+    """
+    if not loras:
+        yield
+        return
+    try:
+        for lora in loras:
+            _load(pipeline, lora.name, files[lora.name])
+        pipeline.set_adapters([lora.name for lora in loras], [lora.weight for lora in loras])
+        yield
+    finally:
+        pipeline.unload_lora_weights()
+
+
+def _load(pipeline: Any, name: str, file: Path) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", "Already found a `peft_config`"
+            )  # several are what is asked for
+            pipeline.load_lora_weights(
+                file.parent,
+                weight_name=file.name,
+                adapter_name=name,
+                use_safetensors=True,
+                local_files_only=True,
+            )
+    except Exception as error:  # whatever a file of another model leads to
+        reason = _first(error)
+        raise EngineFailed(f"the adapter {name} cannot be loaded into this model: {reason}") from error
+    # diffusers only warns of a file that holds nothing for the transformer, and would render without it.
+    if name not in pipeline.get_list_adapters().get("transformer", []):
+        raise EngineFailed(f"the adapter {name} holds nothing for this model")
+
+
+def _first(error: BaseException) -> BaseException:
+    """What went wrong: diffusers' tidying up after a failure may fail too, and hides it."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error

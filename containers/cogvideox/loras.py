@@ -1,0 +1,22 @@
+"""The LoRA adapters in a checkpoint's folder: loras/NAME/ANYTHING.safetensors."""
+
+from pathlib import Path
+
+from containers.cogvideox.errors import BadCheckpoint
+
+FOLDER = "loras"
+
+
+def find_loras(checkpoint: Path) -> dict[str, Path]:
+    """Each adapter's name and file, in order; raises BadCheckpoint unless each folder holds exactly one."""
+    folder = checkpoint / FOLDER
+    if not folder.is_dir():
+        return {}
+    return {own.name: _only_file(own) for own in sorted(folder.iterdir()) if own.is_dir()}
+
+
+def _only_file(folder: Path) -> Path:
+    files = sorted(folder.glob("*.safetensors"))
+    if len(files) != 1:
+        raise BadCheckpoint(f"{folder} must hold one .safetensors file; it holds {len(files)}")
+    return files[0]

@@ -1,0 +1,129 @@
+"""The list of a model folder's files with their SHA-256, kept beside them as manifest.json."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from containers.cogvideox.errors import BadCheckpoint
+
+MANIFEST = "manifest.json"
+
+
+class FileRecord(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Manifest(BaseModel):
+    """`files` has a record for each file of the folder but the manifest itself, by its path with slashes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    model: str
+    repository: str | None = None
+    """Where the files come from on the hub; None for a folder that its owner filled."""
+    revision: str | None = None
+    files: dict[str, FileRecord]
+
+    @property
+    def identity(self) -> str:
+        """The hub's revision, or where there is none a digest of all files."""
+        if self.revision is not None:
+            return self.revision
+        lines = (f"{record.sha256}  {path}\n" for path, record in sorted(self.files.items()))
+        return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    @property
+    def total_bytes(self) -> int:
+        return sum(record.bytes for record in self.files.values())
+
+    def differences(self, directory: Path) -> list[str]:
+        """What is missing, changed or not listed in `directory`, a line for each; reads every listed file."""
+        found = folder_files(directory)
+        problems = [f"{path} is missing" for path in self.files if path not in found]
+        problems += [f"{path} is not in the manifest" for path in found if path not in self.files]
+        whole = []
+        for path in sorted(self.files.keys() & found):
+            size, listed = (directory / path).stat().st_size, self.files[path].bytes
+            if size != listed:
+                problems.append(f"{path} has {size:,} bytes where the manifest has {listed:,}")
+            else:
+                whole.append(path)
+        for path, digest in digests(directory, whole).items():
+            if digest != self.files[path].sha256:
+                problems.append(f"{path} has changed (SHA-256 {digest}, manifest {self.files[path].sha256})")
+        return problems
+
+    def write(self, directory: Path) -> None:
+        """In one step: a reader finds no manifest, the old one or the new."""
+        new = directory / f".{MANIFEST}.new"
+        new.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        new.replace(directory / MANIFEST)
+
+
+def make_manifest(
+    directory: Path, model: str, *, repository: str | None = None, revision: str | None = None
+) -> Manifest:
+    """The manifest of the files as they are; it is not written."""
+    paths = sorted(folder_files(directory))
+    hashes = digests(directory, paths)
+    records = {
+        path: FileRecord(bytes=(directory / path).stat().st_size, sha256=hashes[path]) for path in paths
+    }
+    return Manifest(model=model, repository=repository, revision=revision, files=records)
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Raises BadCheckpoint where there is none or it is not one."""
+    path = directory / MANIFEST
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise BadCheckpoint(
+            f"{directory} has no {MANIFEST}. `reel models pull` gets a model with one; for a folder that you "
+            f"filled yourself, and whose origin you trust, `reel models trust {directory.name}` makes one"
+        ) from None
+    except OSError as error:
+        raise BadCheckpoint(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the document"
+        raise BadCheckpoint(f"{path} is not a manifest: {where}: {first['msg']}") from None
+
+
+def folder_files(directory: Path) -> set[str]:
+    """The paths of all files but the manifest, with slashes.
+
+    Names that begin with a dot are left out: no loader reads them, and downloads and desktops leave such
+    files behind. Raises BadCheckpoint for a link to a folder: what is in there could not be listed.
+    """
+    found = set()
+    for folder, folders, files in os.walk(directory):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if (Path(folder) / name).is_symlink():
+                raise BadCheckpoint(
+                    f"{Path(folder) / name} is a link to a folder: put the files themselves there"
+                )
+        relative = Path(folder).relative_to(directory)
+        found |= {(relative / name).as_posix() for name in files if not name.startswith(".")}
+    return found - {MANIFEST}
+
+
+def digests(directory: Path, paths: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of files; several are read at once, since one core hashes slower than a good disk reads."""
+
+    def digest(path: str) -> tuple[str, str]:
+        with (directory / path).open("rb") as file:
+            return path, hashlib.file_digest(file, "sha256").hexdigest()
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(pool.map(digest, paths))

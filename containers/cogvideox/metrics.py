@@ -1,0 +1,25 @@
+"""Metrics as CloudWatch reads them from a log line: its embedded metric format is JSON and needs no AWS code.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+NAMESPACE = "Reelworks/Engines"
+# The unit of a metric by how its name ends.
+UNITS = {"_seconds": "Seconds", "_bytes": "Bytes", "_percent": "Percent", "_count": "Count"}
+
+Value = float | list[float]
+
+
+def metrics(values: Mapping[str, Value], dimensions: Mapping[str, str]) -> dict[str, Any]:
+    """Fields for a log line (`extra`), of which CloudWatch makes metrics; each name ends with its unit."""
+    described = [{"Name": name, "Unit": UNITS[name[name.rindex("_") :]]} for name in values]
+    directive = {"Namespace": NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": described}
+    return {
+        **dimensions,
+        **values,
+        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
+    }

@@ -1,0 +1,26 @@
+"""What a clip starts from beside words."""
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+from containers.cogvideox.image import first_frame
+from containers.cogvideox.request import ClipRequest
+from containers.cogvideox.video import video_frames
+
+
+@dataclass(frozen=True)
+class Source:
+    """A first frame, or all frames, of the clip's size; or neither."""
+
+    image: Image.Image | None = None
+    video: list[Image.Image] | None = None
+
+
+def source_of(request: ClipRequest) -> Source:
+    """The pictures in a request; raises InvalidRequest if they cannot be read or do not fit the clip."""
+    size = (request.width, request.height)
+    return Source(
+        image=None if request.image is None else first_frame(request.image, size),
+        video=None if request.video is None else video_frames(request.video, size, request.frames),
+    )

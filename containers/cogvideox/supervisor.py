@@ -1,0 +1,198 @@
+"""The engine's process seen from the server: started, handed one clip at a time, started again when lost.
+
+starting → ready ⇄ busy; back to starting whenever the process ends; failed if it cannot be brought to serve.
+"""
+
+import asyncio
+import json
+import logging
+import signal
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Literal, Self
+
+from containers.cogvideox.errors import Busy, EngineFailed, NotReady, of_document
+from containers.cogvideox.messages import HEADER, Clip, Kind, packed
+from containers.cogvideox.metrics import metrics
+
+Status = Literal["starting", "ready", "busy", "failed"]
+
+# A process that ends while it loads (the kernel takes it for its memory, say) is not started for ever.
+LOADING_ATTEMPTS = 3
+# Between two starts, for the GPU to give back the memory of a killed process.
+PAUSE_SECONDS = 1.0
+# How long a process that has closed its socket may take to end.
+EXIT_SECONDS = 5.0
+# How long a clip that nobody waits for may take to stop, until its process is killed and the model loaded
+# anew. It stops between two steps, and the longest takes 132 s (CogVideoX1.5-5B, 161 frames, 463 PFLOP in 50
+# steps, on an A10G at its peak).
+STOP_SECONDS = 300.0
+
+logger = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """Lives in one event loop, and needs no locks."""
+
+    def __init__(
+        self, command: Sequence[str], description: dict[str, Any], *, stop_seconds: float = STOP_SECONDS
+    ) -> None:
+        """`command` runs worker.serve; `description` is for /ping until the engine gives its own."""
+        self.status: Status = "starting"
+        self.reason: str | None = None
+        self.description = description
+        self._command = command
+        self._stop_seconds = stop_seconds
+        self._process: _Process | None = None
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    @property
+    def serving(self) -> bool:
+        """The model is loaded; SageMaker wants 200 from /ping then, also while a clip is rendered."""
+        return self.status in ("ready", "busy")
+
+    async def run(self) -> None:
+        """Keep a process of the engine running; returns when that is in vain."""
+        attempts = 0
+        while self.status != "failed":
+            try:
+                attempts = 0 if await self._serve_until_lost() else attempts + 1
+            except OSError as error:  # no memory for a process, say
+                self.reason = f"the engine's process cannot be started: {error}"
+                attempts += 1
+            if self.status == "starting":
+                lost = metrics({"lost_count": 1}, {"model": self.description["model"]})
+                logger.error("engine lost", extra={"reason": self.reason, "attempts": attempts} | lost)
+            if attempts == LOADING_ATTEMPTS:
+                self.status = "failed"
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def close(self) -> None:
+        """End the engine's process, whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+            await self._process.ended()
+
+    def check(self) -> None:
+        """Raise Busy or NotReady unless a clip would be taken now."""
+        if self.status == "busy":
+            raise Busy("a clip is being rendered; this server renders one at a time")
+        if self.status != "ready":
+            raise NotReady(self.reason or "the model is still loading")
+
+    async def render(self, body: bytes) -> Clip:
+        """The clip for a request; raises EngineError.
+
+        When it is cancelled the clip is stopped; the server is busy until it has.
+        """
+        self.check()
+        self.status = "busy"
+        process = self._process
+        assert process is not None  # noqa: S101  there is one where the status is ready
+        job = asyncio.create_task(self._job(process, body))
+        try:
+            kind, answer = await asyncio.shield(job)
+        except asyncio.CancelledError:
+            stopping = asyncio.create_task(self._stop(process, job))
+            self._stopping.add(stopping)
+            stopping.add_done_callback(self._stopping.discard)
+            raise
+        if kind is Kind.CLIP:
+            return Clip.of(answer)
+        if kind is None:
+            raise EngineFailed(answer.decode())
+        refusal = json.loads(answer)
+        raise of_document(refusal["status"], refusal["document"])
+
+    async def _serve_until_lost(self) -> bool:
+        """Run one process to its end; True if it was ready meanwhile."""
+        self._process = process = await _Process.start(self._command)
+        kind, body = await process.receive()
+        if kind is Kind.FAILED:
+            self.status, self.reason = "failed", body.decode()
+            return False
+        if kind is Kind.READY:
+            self.description = json.loads(body)
+            self.status, self.reason = "ready", None
+        self._lost(process, await process.ended())
+        return kind is Kind.READY
+
+    async def _job(self, process: "_Process", body: bytes) -> tuple[Kind | None, bytes]:
+        """The engine's answer; None, and what happened, if its process ended."""
+        await process.send(Kind.RENDER, body)
+        kind, answer = await process.receive()
+        if kind is Kind.CLIP or kind is Kind.ERROR:
+            if self._process is process and self.status == "busy":  # else it ended after its answer
+                self.status = "ready"
+            return kind, answer
+        reason = await process.ended(kill_after=EXIT_SECONDS)
+        self._lost(process, reason)
+        return kind, answer or f"{reason} while it rendered the clip".encode()
+
+    async def _stop(self, process: "_Process", job: "asyncio.Task[Any]") -> None:
+        await process.send(Kind.STOP)
+        await asyncio.wait({job}, timeout=self._stop_seconds)
+        if not job.done():
+            logger.error("engine does not stop", extra={"seconds": self._stop_seconds})
+            process.kill()
+
+    def _lost(self, process: "_Process", reason: str) -> None:
+        if self._process is process:  # else the next one runs already
+            self.status, self.reason = "starting", reason
+
+
+class _Process:
+    """A running process of the engine, and the socket to it."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._process, self._reader, self._writer = process, reader, writer
+
+    @classmethod
+    async def start(cls, command: Sequence[str]) -> Self:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = await asyncio.create_subprocess_exec(*command, stdin=theirs.fileno())
+            except OSError:
+                ours.close()
+                raise
+        return cls(process, *await asyncio.open_unix_connection(sock=ours))
+
+    async def send(self, kind: Kind, body: bytes = b"") -> None:
+        with suppress(OSError):  # it ended, which `receive` tells
+            self._writer.write(packed(kind, body))
+            await self._writer.drain()
+
+    async def receive(self) -> tuple[Kind | None, bytes]:
+        """The next message; None if there will be no more."""
+        try:
+            kind, length = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+            return Kind(kind), await self._reader.readexactly(length)
+        except (asyncio.IncompleteReadError, OSError):
+            return None, b""
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):  # it ended already
+            self._process.kill()
+
+    async def ended(self, kill_after: float | None = None) -> str:
+        """Wait for its end, and say how it ended; `kill_after` seconds help it to."""
+        try:
+            async with asyncio.timeout(kill_after):
+                code = await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            code = await self._process.wait()
+        self._writer.close()
+        if code >= 0:
+            return f"the engine's process ended with exit code {code}"
+        how = signal.Signals(-code).name
+        if how == "SIGKILL":
+            how += " (the kernel does that when memory runs out)"
+        return f"the engine's process was ended by {how}"

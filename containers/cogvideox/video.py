@@ -1,0 +1,70 @@
+"""The video of a video-to-video clip, from an untrusted base64 string."""
+
+import base64
+import binascii
+import io
+
+import av
+from av.container import InputContainer
+from av.video.reformatter import ColorRange, Colorspace
+from PIL import Image
+
+from containers.cogvideox.errors import InvalidRequest
+
+CODEC = "h264"
+# Its two matrices in H.264 (ITU-T H.273): that of 625 lines and that of 525 lines.
+BT_601 = (5, 6)
+
+
+def video_frames(data: str, size: tuple[int, int], frames: int) -> list[Image.Image]:
+    """The RGB frames of the MP4 in base64 `data`: H.264 of `size` (width, height), `frames` of them.
+
+    Raises InvalidRequest if it is anything else; nothing is scaled, cut or repeated here.
+    """
+    try:
+        encoded = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidRequest("video", "video must be base64 (with padding, without a data: prefix)") from None
+    try:
+        # The demuxer is named, so that no other one (playlists, concat scripts) ever reads the bytes.
+        with av.open(io.BytesIO(encoded), format="mp4") as container:
+            return _decode(container, size, frames)
+    except av.FFmpegError as error:
+        raise InvalidRequest(
+            "video", f"video must be an MP4 that can be decoded: {error.strerror}"
+        ) from error
+
+
+def _decode(container: InputContainer, size: tuple[int, int], frames: int) -> list[Image.Image]:
+    if not container.streams.video:
+        raise InvalidRequest("video", "video has no video track")
+    stream = container.streams.video[0]
+    codec = stream.codec_context.name
+    if codec != CODEC:
+        raise InvalidRequest("video", f"video must be H.264 in MP4; its codec is {codec}")
+    _check_size((stream.width, stream.height), size)
+    images: list[Image.Image] = []
+    for frame in container.decode(stream):
+        # Again, since a stream may change its size and its header may lie.
+        _check_size((frame.width, frame.height), size)
+        images.append(_rgb(frame))
+        if len(images) > frames:
+            raise InvalidRequest("video", f"video must have {frames} frames, as the clip; it has more")
+    if len(images) < frames:
+        raise InvalidRequest("video", f"video must have {frames} frames, as the clip; it has {len(images)}")
+    return images
+
+
+def _check_size(given: tuple[int, int], size: tuple[int, int]) -> None:
+    if given != size:
+        raise InvalidRequest(
+            "video",
+            f"video must be {size[0]}×{size[1]}, as the clip; it is {given[0]}×{given[1]}",
+        )
+
+
+def _rgb(frame: av.VideoFrame) -> Image.Image:
+    # What does not say its colours is taken as what engines make: BT.709.
+    colours = Colorspace.ITU601 if frame.colorspace in BT_601 else Colorspace.ITU709
+    rgb = frame.reformat(format="rgb24", src_colorspace=colours, dst_color_range=ColorRange.JPEG)
+    return Image.fromarray(rgb.to_ndarray())

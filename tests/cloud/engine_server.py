@@ -1,0 +1,95 @@
+"""Engine servers as processes, as SageMaker and the PC's cloud start them."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.cloud.servers import answers, wait_until
+
+REPOSITORY = Path(__file__).parents[2]
+Document = dict[str, Any]
+
+
+class Server:
+    """A running engine server."""
+
+    def __init__(self, process: subprocess.Popen[bytes], http: httpx.Client, log: Path) -> None:
+        self.process = process
+        self.url = str(http.base_url)
+        self._http = http
+        self._log = log
+
+    def ping(self) -> httpx.Response:
+        return self._http.get("/ping")
+
+    def invoke(self, request: Document) -> httpx.Response:
+        return self._http.post("/invocations", json=request)
+
+    def clip(self, request: Document) -> bytes:
+        answer = self.invoke(request)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "video/mp4"
+        return answer.content
+
+    def until(self, *statuses: str) -> httpx.Response:
+        wait_until(lambda: self.ping().json()["status"] in statuses, seconds=120)
+        return self.ping()
+
+    def engine_pid(self) -> int:
+        """The process that the server runs its engine in."""
+        pid = self.process.pid
+        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return int(child)
+
+    def log_lines(self) -> list[Document]:
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+
+@contextmanager
+def running(model: Path, log: Path, *, grace: int = 25) -> Iterator[Server]:
+    """The server of a checkpoint, as soon as it answers."""
+    # A tiny model gains nothing from a second thread, and loses much where the cores are shared.
+    settings = {"COGVIDEOX_MODEL": str(model), "COGVIDEOX_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    # `serve` is what SageMaker adds.
+    command = ["-m", "containers.cogvideox", "serve", "--grace", str(grace)]
+    with started(command, log, settings) as server:
+        yield server
+
+
+@contextmanager
+def scripted(folder: Path, *, grace: int = 25) -> Iterator[Server]:
+    """A server of tests/scripted_engine.py in `folder`, as soon as it answers."""
+    command = ["-m", "tests.scripted_server", str(folder), str(grace)]
+    with started(command, folder / "log", {}) as server:
+        yield server
+
+
+@contextmanager
+def started(command: list[str], log: Path, settings: dict[str, str]) -> Iterator[Server]:
+    with socket.socket() as probe_socket:
+        probe_socket.bind(("127.0.0.1", 0))
+        port = probe_socket.getsockname()[1]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=REPOSITORY,
+            env=os.environ | settings | {"COGVIDEOX_PORT": str(port)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(f"{url}/ping"))
+        with httpx.Client(base_url=url, timeout=120, trust_env=False) as http:
+            yield Server(process, http, log)
+    finally:
+        process.terminate()
+        process.wait(30)

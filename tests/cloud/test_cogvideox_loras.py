@@ -1,0 +1,94 @@
+"""LoRA adapters on a tiny checkpoint."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from containers.cogvideox.catalogue import read_checkpoint
+from containers.cogvideox.errors import EngineFailed
+from containers.cogvideox.model import Model
+from containers.cogvideox.request import ClipRequest, Lora
+from containers.cogvideox.source import Source
+from containers.cogvideox.speed import Speed
+from tests.contract import document
+from tests.tiny_checkpoint import make_tiny_checkpoint
+
+ATTENTION = "transformer.transformer_blocks.{}.attn1.{}"
+WIDTH = 32  # of the tiny checkpoint's transformer
+
+
+def write_lora(
+    checkpoint: Path, name: str, *, seed: int, width: int = WIDTH, prefix: str = ATTENTION
+) -> None:
+    folder = checkpoint / "loras" / name
+    folder.mkdir(parents=True)
+    random = torch.Generator().manual_seed(seed)
+    weights = {}
+    for block in range(2):
+        for part in ("to_q", "to_k", "to_v"):
+            layer = prefix.format(block, part)
+            weights[f"{layer}.lora_A.weight"] = torch.randn(4, width, generator=random)
+            weights[f"{layer}.lora_B.weight"] = torch.randn(width, 4, generator=random)
+    save_file(weights, folder / "pytorch_lora_weights.safetensors")
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    checkpoint = make_tiny_checkpoint(tmp_path_factory.mktemp("model"))
+    write_lora(checkpoint, "paper", seed=1)
+    write_lora(checkpoint, "sketch", seed=2)
+    write_lora(checkpoint, "wide", seed=3, width=2 * WIDTH)
+    write_lora(checkpoint, "other", seed=4, prefix="unet.blocks.{}.{}")
+    return checkpoint
+
+
+@pytest.fixture(scope="module")
+def model(directory: Path) -> Model:
+    return Model.load(directory, read_checkpoint(directory), "cpu")
+
+
+def frames(model: Model, *loras: Lora, speed: Speed = Speed.EXACT) -> np.ndarray:
+    request = ClipRequest(**document("clip_request.text") | {"frames": 9, "steps": 6, "loras": loras})
+    return model.render(request, Source(), speed, lambda: None).frames
+
+
+def test_adapters_are_found_with_the_model(model: Model) -> None:
+    assert list(model.loras) == ["other", "paper", "sketch", "wide"]
+
+
+def test_an_adapter_changes_its_clip_and_no_other(model: Model) -> None:
+    plain = frames(model)
+    paper = frames(model, Lora(name="paper"))
+    assert not np.array_equal(paper, plain)
+    assert np.array_equal(frames(model), plain)
+    assert np.array_equal(frames(model, Lora(name="paper")), paper)
+    assert np.array_equal(frames(model, Lora(name="paper", weight=0.0)), plain)
+    assert not np.array_equal(frames(model, Lora(name="paper", weight=0.5)), paper)
+
+
+def test_adapters_add_up_whatever_their_order(model: Model) -> None:
+    paper, sketch = Lora(name="paper"), Lora(name="sketch", weight=0.5)
+    both = frames(model, paper, sketch).astype(int)
+    assert np.abs(both - frames(model, sketch, paper)).max() <= 1  # a sum's order rounds differently
+    assert not np.array_equal(both, frames(model, paper))
+    assert not np.array_equal(both, frames(model, sketch))
+
+
+def test_an_adapter_can_be_rendered_fast(model: Model) -> None:
+    plain = frames(model, speed=Speed.FAST)
+    assert not np.array_equal(frames(model, Lora(name="paper"), speed=Speed.FAST), plain)
+    assert np.array_equal(frames(model, speed=Speed.FAST), plain)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("wide", "cannot be loaded into this model: .*size mismatch"), ("other", "holds nothing")],
+)
+def test_an_adapter_of_another_model_is_a_failure_that_says_why(model: Model, name: str, reason: str) -> None:
+    plain = frames(model)
+    with pytest.raises(EngineFailed, match=f"(?s)the adapter {name} {reason}"):
+        frames(model, Lora(name=name))
+    assert np.array_equal(frames(model), plain)

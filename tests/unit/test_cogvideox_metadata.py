@@ -1,0 +1,40 @@
+import base64
+import json
+
+from containers.cogvideox import VERSION
+from containers.cogvideox.metadata import clip_metadata
+from containers.cogvideox.request import ClipRequest, parse_request
+from tests.contract import document
+
+
+def tags(request: ClipRequest) -> dict[str, str]:
+    return clip_metadata(request, model="cogvideox-5b", revision="8d6ea3f", speed="exact: every step")
+
+
+def test_a_clip_tells_what_made_it() -> None:
+    request = parse_request(json.dumps(document("clip_request.text")).encode())
+    made = tags(request)
+    assert (
+        made.items()
+        >= {
+            "engine": "cogvideox",
+            "engine_version": VERSION,
+            "model": "cogvideox-5b",
+            "model_revision": "8d6ea3f",
+            "seed": str(request.seed),
+            "prompt": request.prompt,
+            "speed": "exact: every step",
+        }.items()
+    )
+
+
+def test_a_clip_can_be_asked_for_again_by_its_tags() -> None:
+    request = parse_request(json.dumps(document("clip_request.text")).encode())
+    assert parse_request(tags(request)["request"].encode()) == request
+
+
+def test_what_was_sent_is_not_passed_on() -> None:
+    secret = base64.b64encode(b"a private picture").decode()
+    for name in ("image", "video"):
+        request = parse_request(json.dumps(document("clip_request.text") | {name: secret}).encode())
+        assert secret not in json.dumps(tags(request))
