@@ -42,6 +42,7 @@ class CogVideoXEngine:
         self._speed = speed
         self._export = export
         self._compiled = compiled
+        self._memory: dict[str, Any] | None = None  # until it is planned
 
     def load(self) -> None:
         """Read the checkpoint; raises BadCheckpoint or OutOfMemory."""
@@ -54,12 +55,15 @@ class CogVideoXEngine:
         import torch
 
         from containers.cogvideox.model import Model
+        from containers.cogvideox.tensors import check_tensors
 
+        check_tensors(self._directory)
         if self._device == "auto":
             self._device = "cuda" if torch.cuda.is_available() else "cpu"
         if self._compiled is None:
             self._compiled = self._device == "cuda"
         self._model = Model.load(self._directory, self._checkpoint, self._device, compiled=self._compiled)
+        self._memory = self._model.plan.document()
         self._warm_up()
         self._load_seconds = time.monotonic() - started
         logger.info("model loaded", extra={**self.describe(), "load_seconds": round(self._load_seconds, 3)})
@@ -72,6 +76,7 @@ class CogVideoXEngine:
             "device": self._device,
             "speed": self._speed,
             "speeds": {speed: DOES[speed] for speed in Speed},
+            "memory": self._memory,
         }
 
     def render(self, body: bytes, go_on: Callable[[], None]) -> Clip:
@@ -81,6 +86,7 @@ class CogVideoXEngine:
         check_request(request, self._checkpoint, self._model.loras)
         for param in ("prompt", "negative_prompt"):
             check_tokens(param, self._model.count_tokens(getattr(request, param)), self._checkpoint.limits)
+        self._model.check(request)
         speed = request.speed or self._speed
         rendering = self._model.render(request, source_of(request), speed, go_on)
         started = time.monotonic()
@@ -127,7 +133,8 @@ class CogVideoXEngine:
         # Blocks are compiled for the length that most clips have.
         speed, frames = self._speed, limits.frame_step + 1
         if self._compiled:
-            speed, frames = Speed.BALANCED, self._checkpoint.recipe.frames
+            speed = Speed.BALANCED
+            frames = min(self._checkpoint.recipe.frames, self._model.plan.demand.frames)
         size = (limits.width, limits.height)
         request = ClipRequest(
             prompt="a bee", width=size[0], height=size[1], frames=frames, skip_frames=0,

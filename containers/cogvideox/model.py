@@ -1,6 +1,7 @@
 """A CogVideoX checkpoint in memory: words and pictures in, frames out. Only this file, adapters.py and
 acceleration.py know diffusers."""
 
+import logging
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -28,9 +29,13 @@ from containers.cogvideox.catalogue import Checkpoint, Recipe
 from containers.cogvideox.embeddings import EmbeddingCache
 from containers.cogvideox.errors import BadCheckpoint, DeviceLost, EngineFailed, OutOfMemory
 from containers.cogvideox.loras import find_loras
+from containers.cogvideox.memory import Demand, Dtype, ModelSizes, Placement, Plan, plan
+from containers.cogvideox.placement import decode_latents, place, read_device
 from containers.cogvideox.request import STRENGTH, ClipRequest
 from containers.cogvideox.source import Source
 from containers.cogvideox.speed import Speed
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,16 @@ class Model:
     """A loaded checkpoint on one device; not for use by two threads at once."""
 
     def __init__(
-        self, pipeline: Any, checkpoint: Checkpoint, loras: dict[str, Path], accelerator: Accelerator
+        self,
+        pipeline: Any,
+        checkpoint: Checkpoint,
+        loras: dict[str, Path],
+        accelerator: Accelerator,
+        plan: Plan,
     ) -> None:
         self.loras = loras
         """The adapters' names and files."""
+        self.plan = plan
         self._accelerator = accelerator
         self._pipeline = pipeline
         self._checkpoint = checkpoint
@@ -61,18 +72,24 @@ class Model:
 
     @classmethod
     def load(cls, directory: Path, checkpoint: Checkpoint, device: str, *, compiled: bool = False) -> "Model":
-        """Read the safetensors onto `device` (cpu, cuda); raises BadCheckpoint or OutOfMemory.
+        """Read the safetensors to where they fit on `device` (cpu, cuda).
 
-        `compiled` has torch compile the transformer's blocks for what is not rendered exactly.
+        `compiled` has torch compile the transformer's blocks for what is not rendered exactly, if they stay
+        on the device as they are: compiled, a block would be neither fetched nor turned from 8 into 16 bits.
+        Raises BadCheckpoint or OutOfMemory.
         """
         _use_our_logging()
         limits, recipe = checkpoint.limits, checkpoint.recipe
         loras = find_loras(directory)
+        dtype = _dtype(recipe, device)
+        planned = plan(ModelSizes.read(directory, dtype), read_device(device), limits)
+        logger.info("placement planned", extra=planned.document())
         pipeline_class = CogVideoXImageToVideoPipeline if limits.takes_image else CogVideoXPipeline
         try:
             pipeline = pipeline_class.from_pretrained(
-                directory, dtype=_dtype(recipe, device), use_safetensors=True, local_files_only=True
-            ).to(device)
+                directory, dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True
+            )
+            place(pipeline, planned.option, device, (limits.width, limits.height))
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemory(f"the model does not fit into the memory of {device}") from error
         except Exception as error:  # the loaders raise whatever a broken file leads them to
@@ -84,11 +101,15 @@ class Model:
             )
         if limits.patches_in_time:
             _make_rotary_table_square(pipeline.transformer)
-        if device == "cuda":
-            # Decoding a whole clip at once takes more memory than denoising it (zai-org/CogVideo#493, #519).
-            pipeline.vae.enable_tiling()
-            pipeline.vae.enable_slicing()
-        return cls(pipeline, checkpoint, loras, Accelerator(pipeline.transformer, compiled=compiled))
+        stays = planned.option.placement is Placement.RESIDENT and not planned.option.fp8
+        accelerator = Accelerator(pipeline.transformer, compiled=compiled and stays)
+        return cls(pipeline, checkpoint, loras, accelerator, planned)
+
+    def check(self, request: ClipRequest) -> None:
+        """Raise InvalidRequest unless the clip fits into the device's memory."""
+        guidance = self._checkpoint.recipe.guidance if request.guidance is None else request.guidance
+        demand = Demand(request.width, request.height, request.frames, guided=guidance > 1)
+        self.plan.check(demand, self._checkpoint.limits)
 
     def count_tokens(self, text: str) -> int:
         """The number of tokens of `text` with the checkpoint's tokenizer, its end mark included."""
@@ -212,7 +233,7 @@ class Model:
         """The video (frames, 3, height, width) from 0 to 1; what `latents` has too many is in front."""
         pipeline = self._pipeline
         with torch.no_grad():
-            video = pipeline.decode_latents(latents[:, latents.shape[1] - self._latents(frames) :])
+            video = decode_latents(pipeline, latents[:, latents.shape[1] - self._latents(frames) :])
         pipeline.maybe_free_model_hooks()
         return pipeline.video_processor.postprocess_video(video=video, output_type="pt")[0]
 
@@ -241,8 +262,8 @@ def _to_rgb(video: Any) -> NDArray[np.uint8]:
     return rgb
 
 
-def _dtype(recipe: Recipe, device: str) -> Any:
-    return torch.float32 if device == "cpu" else getattr(torch, recipe.dtype)
+def _dtype(recipe: Recipe, device: str) -> Dtype:
+    return "float32" if device == "cpu" else recipe.dtype
 
 
 def _make_rotary_table_square(transformer: Any) -> None:
