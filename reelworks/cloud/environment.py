@@ -57,6 +57,7 @@ def cloud_environment(home: Home, base_url: str, shell: Mapping[str, str]) -> di
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(home.s3),
         "PERSIST_STATE": "0",
+        "LAMBDA_WARM_TTL_SECONDS": "60",  # else a burst's surplus processes keep their memory for 5 minutes
         "IOT_MTLS_ENABLED": "0",  # else a second port is opened
         "SFTP_ENABLED": "0",
         # Nothing here uses Docker, and ministack would remove the containers of another ministack at start.
