@@ -58,6 +58,10 @@ def test_the_engine_s_endpoint_is_asked_and_the_token_is_kept(bench: Bench) -> N
         "steps": 2,
         "guidance": None,
         "image": None,
+        "video": None,
+        "strength": None,
+        "loras": [],
+        "speed": None,
     }
     assert bench.now(video).clips[1].state is ClipState.RENDERING
 
