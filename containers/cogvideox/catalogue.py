@@ -4,13 +4,13 @@ Sources: the model cards at https://huggingface.co/zai-org, and for the sampler 
 https://github.com/zai-org/CogVideo/blob/main/inference/cli_demo.py.
 """
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from containers.cogvideox.errors import BadCheckpoint
 from containers.cogvideox.limits import Limits, limits_of
+from containers.cogvideox.weights import read_json
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ PUBLISHED: dict[Architecture, Checkpoint] = {
 
 def read_checkpoint(directory: Path) -> Checkpoint:
     """The checkpoint in `directory`; raises BadCheckpoint with the reason if it is none."""
-    index = _read_json(directory / "model_index.json")
+    index = read_json(directory / "model_index.json")
     if not str(index.get("_class_name", "")).startswith("CogVideoX"):
         raise BadCheckpoint(
             f"{directory / 'model_index.json'} names {index.get('_class_name')!r}: not a CogVideoX checkpoint"
         )
-    transformer = _read_json(directory / "transformer" / "config.json")
-    vae = _read_json(directory / "vae" / "config.json")
+    transformer = read_json(directory / "transformer" / "config.json")
+    vae = read_json(directory / "vae" / "config.json")
     try:
         limits = limits_of(transformer, vae)
     except (KeyError, TypeError) as error:
@@ -107,15 +107,3 @@ def _architecture(transformer: dict[str, Any]) -> Architecture:
         transformer.get("in_channels", 16),
         patches_in_time=transformer.get("patch_size_t") is not None,
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadCheckpoint(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise BadCheckpoint(f"{path} is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise BadCheckpoint(f"{path} is not a JSON object")
-    return document

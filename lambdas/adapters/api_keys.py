@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from lambdas.adapters.clients import translated
+from lambdas.adapters.items import item_key
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
 from lambdas.domain.video import Document, Tenant
@@ -34,7 +35,7 @@ def find(dynamodb: Any, table: str, key: str) -> ApiKey | None:
     """The record of a key, None for one that was never made or was revoked."""
     pk, sk = keys.api_key_item(hash_of(key))
     with translated("find key"):
-        response = dynamodb.get_item(TableName=table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+        response = dynamodb.get_item(TableName=table, Key=item_key(pk, sk))
     item = response.get("Item")
     return ApiKey.model_validate_json(item["document"]["S"]) if item else None
 
@@ -60,11 +61,7 @@ class ApiKeys:
         with translated("register key"):
             self._dynamodb.put_item(
                 TableName=self._table,
-                Item={
-                    "pk": {"S": pk},
-                    "sk": {"S": sk},
-                    "document": {"S": api_key.model_dump_json()},
-                },
+                Item={**item_key(pk, sk), "document": {"S": api_key.model_dump_json()}},
             )
 
     def revoke(self, key_hash: str) -> bool:
@@ -73,7 +70,7 @@ class ApiKeys:
         pk, sk = keys.api_key_item(key_hash)
         with translated("revoke key"):
             answer = self._dynamodb.delete_item(
-                TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ReturnValues="ALL_OLD"
+                TableName=self._table, Key=item_key(pk, sk), ReturnValues="ALL_OLD"
             )
         return "Attributes" in answer
 

@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.items import CONDITION_FAILED, item_key
 from lambdas.domain import keys
 from lambdas.domain.video import Video
 
@@ -64,7 +65,7 @@ class Creates:
                     ExpressionAttributeValues={":now": {"N": str(now)}},
                 )
             except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
+                if error_code(error) == CONDITION_FAILED:
                     return False
                 raise
         return True
@@ -88,12 +89,11 @@ class Creates:
                     ReturnValues="ALL_NEW",
                 )
             except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
+                if error_code(error) == CONDITION_FAILED:
                     return None
                 raise
         return str(response["Attributes"]["video_id"]["S"])
 
 
 def _key(tenant: str, fingerprint: str) -> dict[str, Any]:
-    pk, sk = keys.create_item(tenant, fingerprint)
-    return {"pk": {"S": pk}, "sk": {"S": sk}}
+    return item_key(*keys.create_item(tenant, fingerprint))

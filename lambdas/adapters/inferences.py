@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.items import CONDITION_FAILED, item_key
 from lambdas.domain import keys
 from lambdas.domain.video import Document
 
@@ -39,8 +40,7 @@ class Inferences:
                 self._dynamodb.put_item(
                     TableName=self._table,
                     Item={
-                        "pk": {"S": pk},
-                        "sk": {"S": sk},
+                        **item_key(pk, sk),
                         "document": {"S": inference.model_dump_json(exclude={"settled"})},
                         "settled": {"BOOL": False},
                         "expires": {"N": str(int(time.time()) + _KEPT_SECONDS)},
@@ -48,7 +48,7 @@ class Inferences:
                     ConditionExpression="attribute_not_exists(pk)",
                 )
             except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
+                if error_code(error) == CONDITION_FAILED:
                     return False
                 raise
         return True
@@ -57,7 +57,7 @@ class Inferences:
         pk, sk = keys.inference_item(inference_id)
         with translated("get inference"):
             response = self._dynamodb.get_item(
-                TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+                TableName=self._table, Key=item_key(pk, sk), ConsistentRead=True
             )
         return _inference(response["Item"]) if "Item" in response else None
 
@@ -67,7 +67,7 @@ class Inferences:
         with translated("settle inference"):
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key={"pk": {"S": pk}, "sk": {"S": sk}},
+                Key=item_key(pk, sk),
                 UpdateExpression="SET settled = :yes",
                 ExpressionAttributeValues={":yes": {"BOOL": True}},
             )

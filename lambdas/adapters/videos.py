@@ -17,6 +17,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.items import CONDITION_FAILED, item_key
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed, VideoNotFound
@@ -24,8 +25,6 @@ from lambdas.domain.video import ClipProgress, Stage, StageEntry, Video, stages_
 
 BY_CREATED = "by_created"  # local index: tenant, created
 OPEN = "open"  # global index: "open", updated_ms; holds the videos that have not ended
-
-_CONFLICT = "ConditionalCheckFailedException"
 
 
 def now_ms() -> int:
@@ -70,7 +69,7 @@ class Videos:
                     TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)"
                 )
             except ClientError as error:
-                if error_code(error) == _CONFLICT:
+                if error_code(error) == CONDITION_FAILED:
                     return False
                 raise
         return True
@@ -84,7 +83,9 @@ class Videos:
 
     def _item(self, pk: str, sk: str) -> dict[str, Any] | None:
         with translated("get video"):
-            response = self._dynamodb.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+            response = self._dynamodb.get_item(
+                TableName=self._table, Key=item_key(pk, sk), ConsistentRead=True
+            )
         item: dict[str, Any] | None = response.get("Item")
         return item
 
@@ -122,7 +123,7 @@ class Videos:
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,
-                    Key=_key(*keys.video_item(video.tenant, video.id)),
+                    Key=item_key(*keys.video_item(video.tenant, video.id)),
                     UpdateExpression=expression,
                     ConditionExpression="#version = :old",
                     ExpressionAttributeNames=names,
@@ -130,7 +131,7 @@ class Videos:
                     | {":old": {"N": str(version)}},
                 )
             except ClientError as error:
-                if error_code(error) == _CONFLICT:
+                if error_code(error) == CONDITION_FAILED:
                     return False
                 raise
         return True
@@ -141,13 +142,13 @@ class Videos:
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,
-                    Key=_key(*keys.video_item(tenant, video_id)),
+                    Key=item_key(*keys.video_item(tenant, video_id)),
                     UpdateExpression=f"SET clips[{index}] = :clip",
                     ConditionExpression="attribute_exists(pk)",
                     ExpressionAttributeValues={":clip": {"S": progress.model_dump_json()}},
                 )
             except ClientError as error:
-                if error_code(error) == _CONFLICT:
+                if error_code(error) == CONDITION_FAILED:
                     raise VideoNotFound(f"There is no video {video_id!r}.", param="id") from error
                 raise
 
@@ -158,7 +159,9 @@ class Videos:
         self._journal.delete(keys.video_record(tenant, video_id))
         self._leave_trace(tenant, video_id)
         with translated("delete video"):
-            self._dynamodb.delete_item(TableName=self._table, Key=_key(*keys.video_item(tenant, video_id)))
+            self._dynamodb.delete_item(
+                TableName=self._table, Key=item_key(*keys.video_item(tenant, video_id))
+            )
         self._journal.delete(keys.video_record(tenant, video_id))
 
     def _leave_trace(self, tenant: str, video_id: str) -> None:
@@ -167,7 +170,7 @@ class Videos:
             return
         video = _video(item)
         trace = {
-            **_key(*keys.deleted_video_item(tenant, video_id)),
+            **item_key(*keys.deleted_video_item(tenant, video_id)),
             "place": {"S": _place(video)},
             "attempt": {"N": str(video.attempt)},
             "expires": item["expires"],
@@ -188,7 +191,7 @@ class Videos:
         query: dict[str, Any] = {}
         if after is not None:
             place = {"S": self._place_of(tenant, after)}
-            query["ExclusiveStartKey"] = {**_key(*keys.video_item(tenant, after)), "created": place}
+            query["ExclusiveStartKey"] = {**item_key(*keys.video_item(tenant, after)), "created": place}
         items: list[dict[str, Any]] = []
         with translated("list videos"):
             while len(items) <= limit:
@@ -252,10 +255,6 @@ class Videos:
         """The key of every record of the journal."""
         for key, _ in self._journal.list(keys.VIDEO_RECORDS_PREFIX):
             yield key
-
-
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
 def _place(video: Video) -> str:

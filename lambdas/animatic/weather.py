@@ -20,7 +20,6 @@ class Drops:
     across: float
     down: float
     sway: float = 0.0
-    glimmer: bool = False  # each comes and goes
 
 
 KINDS = {
@@ -28,9 +27,9 @@ KINDS = {
     "snow": Drops(130, (0.008, 0.03), 0.03, 0.16, sway=0.03),
     "petals": Drops(34, (0.016, 0.034), 0.1, 0.13, sway=0.05),
     "leaves": Drops(26, (0.022, 0.045), 0.09, 0.17, sway=0.07),
-    "sparks": Drops(70, (0.008, 0.024), 0.03, -0.24, sway=0.03, glimmer=True),
-    "fireflies": Drops(36, (0.016, 0.04), 0.02, -0.015, sway=0.06, glimmer=True),
-    "dust": Drops(34, (0.008, 0.024), 0.025, -0.02, sway=0.03, glimmer=True),
+    "sparks": Drops(70, (0.008, 0.024), 0.03, -0.24, sway=0.03),
+    "fireflies": Drops(36, (0.016, 0.04), 0.02, -0.015, sway=0.06),
+    "dust": Drops(34, (0.008, 0.024), 0.025, -0.02, sway=0.03),
     "bubbles": Drops(32, (0.01, 0.035), 0.0, -0.15, sway=0.02),
 }
 GLIMMERS = 6
