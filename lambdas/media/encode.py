@@ -10,7 +10,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
-from lambdas.media.mp4 import mp4_writer
+from lambdas.media.mp4.muxer import mp4_writer
 
 # threads: x264's bits depend on their number, and the machine's core count must not change a clip.
 # no-mbtree: with it, the same frames gave other bytes in up to one run of two (x264 165 in PyAV 18.1).

@@ -5,7 +5,7 @@ from itertools import count
 from typing import BinaryIO
 
 from lambdas.domain.errors import ClipsDiffer, ClipUnreadable
-from lambdas.media.mp4 import mp4_writer
+from lambdas.media.mp4.muxer import mp4_writer
 from lambdas.media.probe import ClipInfo, Source, open_video, packets, probe, shown_indexes
 
 

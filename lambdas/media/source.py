@@ -1,0 +1,110 @@
+"""Random-access bytes of one MP4, wherever they lie: only the ranges that are needed are read."""
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from lambdas.domain.errors import ClipUnreadable
+
+CHUNK = 1024 * 1024
+"""The most that `Source.stream` gives at once, in bytes."""
+# A decoder reads on from where it looked: few, larger reads, as each may be a request to S3.
+_BUFFER = 256 * 1024
+
+
+class Source(Protocol):
+    """`size` bytes that don't change while they are read. ClipUnreadable: fewer are there than asked for."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes."""
+        ...
+
+    def stream(self, offset: int, length: int) -> Iterator[bytes]:
+        """Exactly `length` bytes in chunks of at most CHUNK."""
+        ...
+
+
+class BytesSource:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        check_range(self, offset, length)
+        return self._data[offset : offset + length]
+
+    def stream(self, offset: int, length: int) -> Iterator[bytes]:
+        check_range(self, offset, length)
+        for start in range(offset, offset + length, CHUNK):
+            yield self._data[start : min(start + CHUNK, offset + length)]
+
+
+class FileSource:
+    """A file that is opened for each use, so that a film of 1,000 clips holds none open."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.size = path.stat().st_size
+
+    def read(self, offset: int, length: int) -> bytes:
+        check_range(self, offset, length)
+        with self._path.open("rb", buffering=0) as file:
+            file.seek(offset)
+            return b"".join(_chunks(file, length))
+
+    def stream(self, offset: int, length: int) -> Iterator[bytes]:
+        check_range(self, offset, length)
+        with self._path.open("rb", buffering=0) as file:
+            file.seek(offset)
+            yield from _chunks(file, length)
+
+
+def _chunks(file: io.FileIO, length: int) -> Iterator[bytes]:
+    while length:
+        chunk = file.read(min(length, CHUNK))
+        if not chunk:
+            raise ClipUnreadable("truncated while it was read")
+        length -= len(chunk)
+        yield chunk
+
+
+def check_range(source: Source, offset: int, length: int) -> None:
+    """ClipUnreadable unless the range lies in the source."""
+    if offset < 0 or length < 0 or offset + length > source.size:
+        raise ClipUnreadable(f"bytes {offset} to {offset + length} of {source.size} were looked for")
+
+
+def opened(source: Source) -> BinaryIO:
+    """A seekable reader at the source's start, for what wants a file (PyAV)."""
+    return cast(BinaryIO, io.BufferedReader(_Reader(source), _BUFFER))
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self._source = source
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._source.size}[whence]
+        if base + offset < 0:
+            raise OSError(f"position {base + offset} is before the start")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+        length = max(0, min(len(buffer), self._source.size - self._position))
+        buffer[:length] = self._source.read(self._position, length)
+        self._position += length
+        return length
