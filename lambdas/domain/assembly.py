@@ -1,0 +1,31 @@
+"""How clips are put together: the words that requests, the storyboard and the media library share."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class TransitionKind(StrEnum):
+    """What lies between two clips that don't go on from one another."""
+
+    NONE = "none"  # a hard cut
+    CROSSFADE = "crossfade"
+    FADE = "fade"  # through black
+    WIPE = "wipe"
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether the two clips are shown at the same time, so that the film is shorter than their sum."""
+        return self in (TransitionKind.CROSSFADE, TransitionKind.WIPE)
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One between two clips, over that many frames."""
+
+    kind: TransitionKind
+    frames: int
+
+    @property
+    def overlap(self) -> int:
+        """How many frames the two clips share."""
+        return self.frames if self.kind.overlaps else 0
