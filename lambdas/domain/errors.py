@@ -12,7 +12,9 @@
     │   ├── MediaError
     │   │   ├── ClipUnreadable      not a video, truncated, empty
     │   │   ├── ClipsDiffer         clips that can't be joined by stream copy
-    │   │   └── ClipMismatch        the engine's clip is not what was asked of it
+    │   │   ├── ClipMismatch        the engine's clip is not what was asked of it
+    │   │   ├── SoundUnreadable     not a sound file, truncated, empty, out of bounds
+    │   │   └── NarrationTooLong    it ends after the film
     │   ├── EngineRejected          the engine refused the request (its 4xx)
     │   ├── VideoClosed             the video was cancelled, deleted or finished meanwhile
     │   └── ArtifactMissing         an artifact that an earlier step made is gone
@@ -104,6 +106,14 @@ class ClipsDiffer(MediaError):
 
 class ClipMismatch(MediaError):
     advice = "The engine's server and the catalogue disagree: deploy the two from one version."
+
+
+class SoundUnreadable(MediaError):
+    advice = "Give a WAV, MP3, Ogg, FLAC or M4A file that a player plays from start to end."
+
+
+class NarrationTooLong(MediaError):
+    advice = "Shorten the narration, or make its scene as much longer as the message says."
 
 
 class EngineRejected(StepError):

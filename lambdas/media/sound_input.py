@@ -1,0 +1,127 @@
+"""Sound files that come from outside, as samples at the film's rate, and which of them are let in."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from lambdas.domain.errors import SoundUnreadable
+
+RATE = 48_000
+Samples = NDArray[np.float32]
+"""2 × n: left and right at 48 kHz; full scale is ±1."""
+SoundFile = Path | BinaryIO
+"""A path, or an open seekable file (read from its start, as often as needed)."""
+
+LONGEST = 2 * 60 * 60
+MAX_CHANNELS = 8
+SAMPLE_RATES = range(8_000, 192_001)
+# 40 dB over full scale. Files of floats can hold any number, and none at all (NaN fails the comparison).
+LOUDEST_SAMPLE = 100.0
+ALLOWED = "WAV, MP3, Ogg, FLAC or MP4 (M4A) of at most two hours"
+_CODECS = {
+    *("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw"),
+    *("mp3", "mp3float", "vorbis", "libvorbis", "opus", "libopus", "flac", "aac", "alac"),
+}
+
+
+def samples(source: SoundFile, what: str) -> Iterator[Samples]:
+    """The first sound track of a file, decoded piece by piece.
+
+    Raises SoundUnreadable, which names the sound by `what`, for anything that is not a whole sound file of
+    the kinds and bounds above.
+    """
+    with _opened(source) as file:
+        try:
+            found = False
+            for block in _decoded(file):
+                found = True
+                yield block
+            if not found:
+                raise SoundUnreadable("it holds no sound")
+        except av.FFmpegError as error:
+            raise SoundUnreadable(f"{what} can't be decoded: {error.strerror}") from error
+        except SoundUnreadable as error:
+            raise SoundUnreadable(f"{what} can't be used: {error.message}") from error
+
+
+def length(source: SoundFile, what: str) -> Fraction:
+    """Seconds of sound, by decoding all of it. Raises SoundUnreadable as `samples` does."""
+    return Fraction(sum(block.shape[1] for block in samples(source, what)), RATE)
+
+
+@contextmanager
+def _opened(source: SoundFile) -> Iterator[BinaryIO]:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+    else:
+        yield source
+
+
+def _decoded(file: BinaryIO) -> Iterator[Samples]:
+    # FFmpeg is given an open file, its format and the decoders it may use, never a name: so neither a
+    # playlist nor a network protocol nor another file can be reached through a sound's content.
+    options = {"codec_whitelist": ",".join(sorted(_CODECS))}
+    kind = _format(file)
+    file.seek(0)
+    with av.open(file, "r", format=kind, options=options, metadata_errors="replace") as container:
+        if not container.streams.audio:
+            raise SoundUnreadable("it has no sound track")
+        stream = container.streams.audio[0]
+        context = stream.codec_context
+        if context is None or context.name not in _CODECS:
+            raise SoundUnreadable(f"its codec is none of {', '.join(sorted(_CODECS))}")
+        if not 1 <= context.channels <= MAX_CHANNELS:
+            raise SoundUnreadable(f"{context.channels} channels; 1 to {MAX_CHANNELS} are allowed")
+        if context.sample_rate not in SAMPLE_RATES:
+            raise SoundUnreadable(f"{context.sample_rate} samples a second; 8,000 to 192,000 are allowed")
+        resampler = av.AudioResampler(format="fltp", layout="stereo", rate=RATE)
+        count = 0
+        for packet in container.demux(stream):
+            if packet.is_corrupt:
+                raise SoundUnreadable("it is truncated")
+            for frame in packet.decode():
+                for block in _resampled(resampler, frame):
+                    count += block.shape[1]
+                    if count > LONGEST * RATE:
+                        raise SoundUnreadable("it is longer than two hours")
+                    yield block
+        if count:
+            yield from _resampled(resampler, None)
+
+
+def _resampled(resampler: Any, frame: Any) -> Iterator[Samples]:
+    try:
+        parts = resampler.resample(frame)
+    except ValueError as error:  # PyAV's, where rate or layout change on the way
+        raise SoundUnreadable("its sample rate or its channels change") from error
+    for part in parts:
+        block: Samples = part.to_ndarray()
+        if block.size:
+            if not np.abs(block).max() <= LOUDEST_SAMPLE:
+                raise SoundUnreadable("samples beyond all measure")
+            yield block
+
+
+def _format(file: BinaryIO) -> str:
+    """FFmpeg's name of the format, by the file's first bytes."""
+    file.seek(0)
+    head = file.read(12)
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return "wav"
+    if head[:4] == b"OggS":
+        return "ogg"
+    if head[:4] == b"fLaC":
+        return "flac"
+    if head[4:8] == b"ftyp":
+        return "mp4"
+    # A tag before the sound, or the sync word of MPEG audio, layer III (ISO 11172-3, 2.4.2.3).
+    if head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2):
+        return "mp3"
+    raise SoundUnreadable(f"it is none of {ALLOWED}")
