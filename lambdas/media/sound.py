@@ -192,7 +192,8 @@ class _Reader:
 
     def rest(self) -> int:
         """How many samples are left, which are read."""
-        return int(self._rest.shape[1]) + sum(block.shape[1] for block in self._blocks)
+        left: int = self._rest.shape[1] + sum(block.shape[1] for block in self._blocks)
+        return left
 
 
 def _blocks(total: int) -> Iterator[tuple[int, int]]:
