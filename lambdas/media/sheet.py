@@ -1,0 +1,102 @@
+"""The spritesheet: a film's moments in one picture, for a player's seek bar."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from math import ceil
+
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image
+from pysubs2 import SSAEvent, SSAFile
+
+from lambdas.domain.errors import ClipUnreadable
+from lambdas.media.probe import Source, frame_rate, open_video
+
+COLUMNS = 10
+MOST_TILES = 100
+# A tile fits into a square of this side: a landscape film's is as wide, a portrait film's as high.
+TILE_SIDE = 160
+QUALITY = 75
+INTERVALS = [Fraction(step) for step in ("1/4", "1/2", "1", "2", "5", "10", "15", "20", "30", "40", "60")]
+# Engines' keyframes are two seconds apart: below that, all is decoded once, without seeking.
+SEEKING_FROM = 2
+# From this interval on, a tile shows the nearest keyframe before its moment: decoding up to the moment itself
+# costs ten times as much.
+KEYFRAMES_FROM = 10
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """`jpeg`: tile n, counted from 0, shows the film at n × `interval` seconds; rows of COLUMNS tiles from
+    the top left. Sizes in pixels."""
+
+    jpeg: bytes
+    tiles: int
+    tile_width: int
+    tile_height: int
+    interval: Fraction
+
+    def vtt(self, url: str) -> str:
+        """The WebVTT by which players find the tile of a moment; `url` is the sheet's."""
+        file = SSAFile()
+        for index in range(self.tiles):
+            x, y = _corner(index, self.tile_width, self.tile_height)
+            text = f"{url}#xywh={x},{y},{self.tile_width},{self.tile_height}"
+            start, end = (round(1000 * self.interval * n) for n in (index, index + 1))
+            file.append(SSAEvent(start=start, end=end, text=text))
+        return file.to_string("vtt", keep_ssa_tags=True)
+
+
+def spritesheet(film: Source) -> Sheet:
+    """At most 100 tiles, at the least interval of INTERVALS that is enough for the whole film.
+
+    Memory: one frame and the sheet. Raises ClipUnreadable, also for a film of more than 100 minutes.
+    """
+    with open_video(film) as (container, stream):
+        duration = stream.frames / frame_rate(stream)
+        interval = next((step for step in INTERVALS if duration <= step * MOST_TILES), None)
+        if interval is None:
+            raise ClipUnreadable(f"{float(duration):.0f} s are too long for a spritesheet")
+        tiles = max(1, ceil(duration / interval))
+        scale = TILE_SIDE / max(stream.width, stream.height)
+        width, height = (max(1, round(side * scale)) for side in (stream.width, stream.height))
+        rows = ceil(tiles / COLUMNS)
+        image = Image.new("RGB", (min(tiles, COLUMNS) * width, rows * height))
+        for index, frame in enumerate(_moments(container, stream, interval, tiles)):
+            tile = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
+            image.paste(Image.fromarray(tile.to_ndarray()), _corner(index, width, height))
+    file = BytesIO()
+    image.save(file, "JPEG", quality=QUALITY)
+    return Sheet(file.getvalue(), tiles, width, height, interval)
+
+
+def _corner(index: int, width: int, height: int) -> tuple[int, int]:
+    row, column = divmod(index, COLUMNS)
+    return column * width, row * height
+
+
+def _moments(
+    container: InputContainer, stream: VideoStream, interval: Fraction, count: int
+) -> Iterator[VideoFrame]:
+    if stream.time_base is None:
+        raise ClipUnreadable("no time base")
+    if interval >= KEYFRAMES_FROM:
+        stream.codec_context.skip_frame = "NONKEY"
+    half_a_frame = 1 / (2 * frame_rate(stream) * stream.time_base)
+    frames, shown = container.decode(stream), None
+    for index in range(count):
+        moment = (stream.start_time or 0) + index * interval / stream.time_base
+        if interval >= SEEKING_FROM:
+            container.seek(int(moment), stream=stream)  # to the keyframe at or before it
+            frames, shown = container.decode(stream), None
+        while shown is None or (interval < KEYFRAMES_FROM and (shown.pts or 0) + half_a_frame <= moment):
+            following = next(frames, None)
+            if following is None:
+                break
+            shown = following
+        if shown is None:
+            raise ClipUnreadable(f"no frame at {float(index * interval)} s")
+        yield shown
