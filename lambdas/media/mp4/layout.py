@@ -1,0 +1,106 @@
+"""A film's bytes as ranges of other files' bytes: known to the last before the first is written."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from lambdas.domain.errors import ClipUnreadable
+from lambdas.media.mp4.clip import blame
+from lambdas.media.source import BytesSource, Source
+
+
+@dataclass(frozen=True)
+class _Range:
+    source: Source
+    offset: int
+    length: int
+    clip: int | None
+
+
+class Strand:
+    """Ranges end to end: all of one track's samples, or all of the film's own boxes."""
+
+    def __init__(self) -> None:
+        self._ranges: list[_Range] = []
+        self._starts: list[int] = []
+        self.length = 0
+
+    def add(self, source: Source, offset: int, length: int, clip: int | None = None) -> None:
+        """What continues the last range becomes one with it: one request to S3, not two."""
+        last = self._ranges[-1] if self._ranges else None
+        if last is not None and last.source is source and last.offset + last.length == offset:
+            self._ranges[-1] = _Range(source, last.offset, last.length + length, clip)
+        else:
+            self._ranges.append(_Range(source, offset, length, clip))
+            self._starts.append(self.length)
+        self.length += length
+
+    def add_bytes(self, data: bytes) -> None:
+        self.add(BytesSource(data), 0, len(data))
+
+    def chunks(self, position: int) -> Iterator[bytes]:
+        first = max(0, bisect_right(self._starts, position) - 1)
+        for index in range(first, len(self._ranges)):
+            one = self._ranges[index]
+            skip = max(0, position - self._starts[index])
+            with blame(one.clip):
+                yield from one.source.stream(one.offset + skip, one.length - skip)
+
+
+class _Tap:
+    """Takes a strand's bytes as many at a time as its turn in the film has, from requests that stay open."""
+
+    def __init__(self, strand: Strand, position: int) -> None:
+        self._chunks = strand.chunks(position)
+        self._chunk = b""
+        self._used = 0
+
+    def take(self, length: int) -> Iterator[bytes]:
+        while length:
+            if self._used == len(self._chunk):
+                self._chunk, self._used = next(self._chunks, b""), 0
+                if not self._chunk:
+                    raise ClipUnreadable("a source ended before its size")
+            taken = self._chunk[self._used : self._used + length]
+            self._used += len(taken)
+            length -= len(taken)
+            yield taken
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A film that is not written yet. `size` is in bytes, `width` and `height` in pixels as encoded."""
+
+    frames: int
+    fps: Fraction
+    width: int
+    height: int
+    strands: list[Strand] = field(repr=False)
+    turns: list[tuple[int, int]] = field(repr=False)
+    """From which strand, and how many bytes."""
+
+    @property
+    def size(self) -> int:
+        return sum(length for _, length in self.turns)
+
+    def stream(self, offset: int = 0) -> Iterator[bytes]:
+        """The film from that byte on, in chunks of at most source.CHUNK; the same bytes every time.
+
+        Raises ClipUnreadable with the clip's index where a source gives other than it had.
+        """
+        if not 0 <= offset <= self.size:
+            raise ValueError(f"byte {offset} of {self.size}")
+        taken = [0] * len(self.strands)
+        for turn, (strand, length) in enumerate(self.turns):  # noqa: B007
+            if offset < length:
+                break
+            taken[strand] += length
+            offset -= length
+        else:
+            return
+        taken[strand] += offset
+        taps = [_Tap(*pair) for pair in zip(self.strands, taken, strict=True)]
+        yield from taps[strand].take(length - offset)
+        for strand, length in self.turns[turn + 1 :]:
+            yield from taps[strand].take(length)
