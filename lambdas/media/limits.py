@@ -12,11 +12,12 @@ LONGEST_SECONDS = 3600
 """Of a clip or film: the longest video that can be asked for."""
 MOST_FRAMES = LONGEST_SECONDS * 60
 """Of a clip or film."""
+HIGHEST_FPS = 240
 MOST_DECODED_PIXELS = 2**36
-"""That one call decodes or encodes: a quarter of an hour of 1080p at 30 fps, 10 minutes' work of two cores."""
+"""That one call decodes or encodes: a quarter of an hour of 1080p at 30 fps, ten minutes of two cores."""
 MOST_TRACKS = 16
 """Of a file: picture, sound, a caption track for each language."""
 MOST_SAMPLES = 1_000_000
 """Of one track: an hour of sound has 169,000 (48 kHz, 1024 a sample)."""
-MOST_INDEX_BYTES = 64 * 1024 * 1024
-"""Of the boxes that say where the samples lie (`moov`, `moof`): 64 bytes for each sample."""
+MOST_INDEX_BYTES = 16 * 1024 * 1024
+"""Of the boxes that say where the samples lie (`moov`, `moof`): 16 bytes for each sample."""

@@ -4,7 +4,7 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol, cast, runtime_checkable
 
 from lambdas.domain.errors import ClipUnreadable
 
@@ -14,6 +14,7 @@ CHUNK = 1024 * 1024
 _BUFFER = 256 * 1024
 
 
+@runtime_checkable
 class Source(Protocol):
     """`size` bytes that don't change while they are read. ClipUnreadable: fewer are there than asked for."""
 
@@ -64,7 +65,23 @@ class FileSource:
             yield from _chunks(file, length)
 
 
-def _chunks(file: io.FileIO, length: int) -> Iterator[bytes]:
+class HandleSource:
+    """An open, seekable file, which has one reader at a time."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.size = file.seek(0, os.SEEK_END)
+
+    def read(self, offset: int, length: int) -> bytes:
+        return b"".join(self.stream(offset, length))
+
+    def stream(self, offset: int, length: int) -> Iterator[bytes]:
+        check_range(self, offset, length)
+        self._file.seek(offset)
+        yield from _chunks(self._file, length)
+
+
+def _chunks(file: io.FileIO | BinaryIO, length: int) -> Iterator[bytes]:
     while length:
         chunk = file.read(min(length, CHUNK))
         if not chunk:

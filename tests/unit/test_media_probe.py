@@ -28,7 +28,7 @@ def test_reads_bytes_files_and_paths_alike(tmp_path: Path) -> None:
         (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "not a readable MP4"),
         (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "not a readable MP4"),
         (clip(9)[:200], "."),
-        (clip(9)[:-30], "truncated: frame . of 9"),
+        (clip(9)[:-30], "truncated: 'mdat'"),
         (clip(40)[: len(clip(40)) // 2], "truncated"),
         (sound_only(), "no video track"),
     ],
