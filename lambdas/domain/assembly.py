@@ -18,6 +18,14 @@ class TransitionKind(StrEnum):
         return self in (TransitionKind.CROSSFADE, TransitionKind.WIPE)
 
 
+class Fit(StrEnum):
+    """How a picture of other proportions is brought to the film's size."""
+
+    FIT = "fit"  # all of it, black at its sides
+    COVER = "cover"  # as much of it as fills the film's
+    STRETCH = "stretch"  # all of it, out of proportion
+
+
 @dataclass(frozen=True)
 class Transition:
     """One between two clips, over that many frames."""
