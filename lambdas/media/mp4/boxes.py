@@ -13,10 +13,9 @@ from itertools import groupby
 from typing import Any
 
 from lambdas.domain.errors import ClipUnreadable
+from lambdas.media.limits import MOST_INDEX_BYTES
 from lambdas.media.source import Source
 
-MAX_INDEX = 16 * 1024 * 1024
-"""The largest `moov`, in bytes: an hour of 240 pictures a second with B-frames fits."""
 MAX_BOXES = 1_000  # side by side; a track's boxes are some twenty
 # A clip's boxes up to its first frame are shorter, so one read tells all of them.
 _HEAD = 16 * 1024
@@ -58,7 +57,7 @@ class BoxReader:
             raise ClipUnreadable("empty or too short for an MP4")
 
     def content(self, span: Span) -> memoryview:
-        if span.end - span.start > MAX_INDEX:
+        if span.end - span.start > MOST_INDEX_BYTES:
             raise ClipUnreadable(f"{name(span.kind)} is {span.end - span.start} bytes long")
         return memoryview(self._read(span.start, span.end))
 

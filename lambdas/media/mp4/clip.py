@@ -9,13 +9,13 @@ from fractions import Fraction
 from itertools import accumulate
 
 from lambdas.domain.errors import ClipsDiffer, ClipUnreadable
+from lambdas.media.limits import HIGHEST_FPS
 from lambdas.media.mp4.boxes import Boxes, child, children, name, optional_child, unpack
 from lambdas.media.mp4.h264 import UNSPECIFIED, Picture, Setup, read_setup
-from lambdas.media.mp4.muxer import timescale
 from lambdas.media.mp4.tables import Edit, Track, read_track
+from lambdas.media.mp4.timescale import timescale
 from lambdas.media.source import Source
 
-_MAX_FPS = 1000
 _MOST_REORDERED = 16  # frames that an H.264 decoder holds (ITU-T H.264, A.3.1)
 # So that all times of a film fit into their fields.
 _MOST_TICKS, _MOST_FRAME_TICKS = (1 << 31) - 1, 1 << 25
@@ -87,7 +87,7 @@ def _shown(track: Track) -> tuple[Fraction, "array[int]"]:
     """Frames a second, and the time stamps without their rounding."""
     count, total = len(track.sizes), sum(track.durations)
     fps = Fraction(count * track.timescale, total) if total else Fraction(0)
-    if not 0 < fps <= _MAX_FPS or timescale(fps) > _MOST_TICKS or timescale(fps) / fps > _MOST_FRAME_TICKS:
+    if not 0 < fps <= HIGHEST_FPS or timescale(fps) > _MOST_TICKS or timescale(fps) / fps > _MOST_FRAME_TICKS:
         raise ClipUnreadable(f"its frame rate is {fps}")
     decoded = accumulate(track.durations, initial=0)
     delays = track.delays or array("i", bytes(4 * count))

@@ -2,8 +2,10 @@
 H.264, 7.3.2.1.1 and E.1.1) on which clips of one track must agree."""
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 from lambdas.domain.errors import ClipUnreadable
+from lambdas.media.limits import WIDEST
 from lambdas.media.mp4.boxes import unpack
 
 # Profiles whose SPS says more of its samples (7.3.2.1.1).
@@ -11,7 +13,6 @@ _HIGH = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _EXTENDED_ASPECT = 255
 # In 7.4.2.1.1, what the colour fields are where nothing is said: "unspecified".
 UNSPECIFIED = 2
-MAX_SIDE = 16_384
 _MAX_SET = 4096  # bytes; x264's are 30
 
 
@@ -49,6 +50,7 @@ class Setup:
     picture: Picture
 
 
+@lru_cache(maxsize=16)  # a film's clips have few kinds, mostly one
 def read_setup(avcc: bytes) -> Setup:
     """Raises ClipUnreadable."""
     version, _profile, _compatibility, level, lengths, count = unpack(">6B", avcc, 0, "avcC")
@@ -113,7 +115,7 @@ def _read_sps(sps: bytes) -> Picture:
     unit_x, unit_y = (2 if chroma in (1, 2) else 1), (2 if chroma == 1 else 1) * (2 - progressive)
     width = 16 * columns - unit_x * (crop[0] + crop[1])
     height = 16 * rows * (2 - progressive) - unit_y * (crop[2] + crop[3])
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+    if not (0 < width <= WIDEST and 0 < height <= WIDEST):
         raise ClipUnreadable(f"frames of {width}x{height}")
     aspect, colour = _read_usability(bits) if bits.number(1) else ((1, 1), (UNSPECIFIED,) * 3 + (False,))
     return Picture((width, height), profile, chroma, depths, bool(progressive), aspect, colour)

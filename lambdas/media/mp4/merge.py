@@ -13,8 +13,8 @@ from lambdas.media.mp4.clip import Clip, blame, read_clip
 from lambdas.media.mp4.h264 import UNSPECIFIED, Picture, Setup
 from lambdas.media.mp4.layout import Layout, Strand
 from lambdas.media.mp4.movie import Index, Track, chunks, fragment_head, fragments, segment_index
-from lambdas.media.mp4.muxer import timescale
 from lambdas.media.mp4.tables import read_track
+from lambdas.media.mp4.timescale import timescale
 from lambdas.media.source import Source
 
 # So often sound takes its turn in the file between the pictures; a player reads on by such pieces.

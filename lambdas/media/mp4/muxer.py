@@ -9,10 +9,7 @@ from typing import BinaryIO
 import av
 from av.container import OutputContainer
 
-
-def timescale(fps: Fraction) -> int:
-    """Ticks a second, a whole number of them a frame; at least 10,000, as FFmpeg itself picks."""
-    return fps.numerator * -(-10_000 // fps.numerator)
+from lambdas.media.mp4.timescale import timescale
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from lambdas.domain.errors import ClipsDiffer, ClipUnreadable
+from lambdas.media.limits import MOST_SAMPLES
 from lambdas.media.mp4.boxes import (
     Boxes,
     BoxReader,
@@ -26,8 +27,6 @@ from lambdas.media.mp4.boxes import (
 )
 from lambdas.media.source import Source
 
-MAX_SAMPLES = 1_000_000
-"""An hour of 240 pictures a second is 864,000."""
 _MAX_SAMPLE = 1 << 30  # bytes
 _MAX_ENTRY = 64 * 1024  # bytes of a sample entry; an encoder's are some 200
 
@@ -190,7 +189,7 @@ def _sizes(stsz: memoryview, file_size: int) -> "array[int]":
     size, count = unpack(">II", stsz, 4, "stsz")
     if not count:
         raise ClipUnreadable("no frames")
-    if count > MAX_SAMPLES:
+    if count > MOST_SAMPLES:
         raise ClipUnreadable(f"{count} frames")
     sizes = array("I", [size]) * count if size else numbers(stsz, 12, count, "I", "stsz")
     if max(sizes) > _MAX_SAMPLE:
