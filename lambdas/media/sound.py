@@ -125,16 +125,12 @@ def _to_loudness(sound: Callable[[], Iterator[Samples]], output: BinaryIO) -> So
         gain = min(gain, most)
         _encode(limited(_scaled(sound(), gain), ceiling), output)
         result = measure(_heard(output, found.samples))
-        missing = LOUDNESS - result.loudness if result.loudness > SILENT else 0.0
-        reached = abs(missing) <= TOLERANCE or (missing > 0 and gain == most)
-        if reached and result.true_peak <= TRUE_PEAK:
-            return Sound(result.loudness, result.true_peak, Fraction(result.samples, RATE))
+        missing = _gain(result, LOUDNESS)
+        if result.true_peak <= TRUE_PEAK and (abs(missing) <= TOLERANCE or (missing > 0 and gain == most)):
+            break
         gain += missing
         ceiling -= max(0.0, result.true_peak - TRUE_PEAK)
-    raise SoundUnreadable(
-        f"the mix can't be brought to {LOUDNESS} LUFS below {TRUE_PEAK} dBTP: "
-        f"it is at {result.loudness:.1f} LUFS, {result.true_peak:.1f} dBTP"
-    )
+    return Sound(result.loudness, result.true_peak, Fraction(result.samples, RATE))
 
 
 def _gain(found: Measured, loudness: float) -> float:

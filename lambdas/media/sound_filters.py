@@ -14,8 +14,10 @@ from lambdas.media.sound_input import RATE, Samples
 
 SILENT = -70.0
 """LUFS: the absolute gate of BS.1770, and what the meter says where nothing is above it."""
-# One block of the meter: a shorter sound is measured with silence behind it.
-_SHORTEST = RATE * 400 // 1000
+# The meter's blocks overlap by three steps (BS.1770-4, annex 1). A sound shorter than a block is measured
+# with silence behind it.
+_STEP = RATE // 10
+_BLOCK = 4 * _STEP
 # Speech of -16 LUFS stays some 10 to 15 dB above the threshold, so a ratio of 6 takes about 10 dB off the
 # music. It is down before a word is half said, and comes back slower than the pauses between words.
 _DUCKING = "threshold=0.03:ratio=6:attack=20:release=600:detection=rms:makeup=1"
@@ -40,19 +42,21 @@ def measure(sound: Iterable[Samples]) -> Measured:
     graph.link_nodes(source, meter, graph.add("abuffersink")).configure()
     heard = 0
 
-    def counted() -> Iterator[Samples]:
+    def padded() -> Iterator[Samples]:
+        """With silence behind: the meter speaks at each full step, and knows of a peak one step later."""
         nonlocal heard
         for block in sound:
             heard += block.shape[1]
             yield block
-        if heard < _SHORTEST:
-            yield np.zeros((2, _SHORTEST - heard), np.float32)
+        yield np.zeros((2, max(_BLOCK - heard, -heard % _STEP) + _STEP), np.float32)
 
-    said: dict[str, str] = {}
-    for frame in _filtered(graph, [source], [counted()]):
-        said = frame.metadata
-    peak = float(said["lavfi.r128.true_peak"])
-    loudness = max(SILENT, float(said["lavfi.r128.I"]))
+    loudness, peak, end = SILENT, 0.0, 0
+    for frame in _filtered(graph, [source], [padded()]):
+        end += frame.samples
+        if frame.samples == _STEP:
+            peak = float(frame.metadata["lavfi.r128.true_peak"])
+            if end <= max(heard, _BLOCK):
+                loudness = max(SILENT, float(frame.metadata["lavfi.r128.I"]))
     return Measured(loudness, 20 * log10(peak) if peak > 0 else -inf, heard)
 
 
