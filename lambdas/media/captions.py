@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
+from itertools import zip_longest
 from unicodedata import category, east_asian_width
 
 import av
@@ -57,8 +58,10 @@ _NO_TEXT = ("Cc", "Co", "Cs")
 # pysubs2 takes a backslash before n, N or h for a line break or space of its own format; a character of no
 # text (private use) stands for it meanwhile.
 _BACKSLASH = "\ue000"
-# SubRip has no way to escape: a space breaks up what its players would take for markup.
-_SRT_MARKUP = re.compile(r"<(?=[/!a-zA-Z])|\{(?=\\)|-(?=->)")
+# SubRip has no way to escape: what its players take for markup (FFmpeg even "< i>", and braces) becomes what
+# looks like it.
+_SRT_BRACES = str.maketrans("{}", "()")
+_SRT_TAG = re.compile("<([^<>]*)>")
 # FFmpeg's mov_text track takes its look (white, below) from this.
 _STYLE = b"""[V4+ Styles]
 Format: Name, Fontname, Fontsize, PrimaryColour, BackColour, Bold, Italic, Underline, Alignment
@@ -81,7 +84,7 @@ class Cue:
 
 def srt(cues: Sequence[Cue]) -> str:
     """SubRip. ValueError: a cue that does not end after its start, or starts before the film."""
-    return _written(cues, "srt", lambda text: _SRT_MARKUP.sub(r"\g<0> ", text))
+    return _written(cues, "srt", _srt_text)
 
 
 def vtt(cues: Sequence[Cue]) -> str:
@@ -128,6 +131,10 @@ def _written(cues: Sequence[Cue], kind: str, escaped: Callable[[str], str]) -> s
     return file.to_string(kind, keep_ssa_tags=True).replace(_BACKSLASH, "\\")
 
 
+def _srt_text(text: str) -> str:
+    return _SRT_TAG.sub(r"‹\1›", text.translate(_SRT_BRACES)).replace("-->", "→")
+
+
 def _turns(cues: Sequence[Cue]) -> Iterator[_Turn]:
     """In order, none empty, none overlapping."""
     spoken: list[_Turn] = []
@@ -135,16 +142,14 @@ def _turns(cues: Sequence[Cue]) -> Iterator[_Turn]:
         if not 0 <= cue.start < cue.end:
             raise ValueError(f"a cue can't go from {float(cue.start)} s to {float(cue.end)} s")
         start, end = round(cue.start / _MILLISECOND), round(cue.end / _MILLISECOND)
-        text = "".join(
-            char for char in cue.text if char.isspace() or category(char) not in ("Cc", "Co", "Cs")
-        )
+        text = "".join(char for char in cue.text if char.isspace() or category(char) not in _NO_TEXT)
         if spoken and spoken[-1].start == start:  # said at once, read one after the other
             before = spoken.pop()
             text, end = f"{before.text} {text}", max(before.end, end)
         spoken.append(_Turn(start, end, text))
-    ends = [turn.start for turn in spoken[1:]] + [max((turn.end for turn in spoken), default=0)]
-    for turn, latest in zip(spoken, ends, strict=True):
-        yield from _in_turns(turn.start, min(turn.end, latest), _wrapped(turn.text))
+    for turn, following in zip_longest(spoken, spoken[1:]):
+        end = min(turn.end, following.start) if following else turn.end
+        yield from _in_turns(turn.start, end, _wrapped(turn.text))
 
 
 def _in_turns(start: int, end: int, lines: list[str]) -> Iterator[_Turn]:

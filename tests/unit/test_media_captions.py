@@ -1,0 +1,177 @@
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from io import BytesIO
+from itertools import pairwise
+
+import av
+import pytest
+from pysubs2 import SSAFile
+
+from lambdas.media.captions import COLUMNS, Cue, srt, timed_text, vtt
+
+STORY = (
+    "The quick brown fox jumps over the lazy dog, and then it goes on to tell a very long story "
+    "that no one in front of the screen could possibly read at once."
+)
+
+
+def cue(start: float, end: float, text: str) -> Cue:
+    return Cue(Fraction(str(start)), Fraction(str(end)), text)
+
+
+def read(written: str) -> list[tuple[int, int, str]]:
+    """(start, end, text), times in milliseconds, as pysubs2 reads it back."""
+    events = SSAFile.from_string(written)
+    return [(event.start, event.end, event.text.replace(r"\N", "\n")) for event in events]
+
+
+def tracked(
+    cues: Sequence[Cue], duration: Fraction | int = 10, language: str = "en"
+) -> list[tuple[int, int, str]]:
+    """(start, end, text) of each sample, as FFmpeg reads it back."""
+    with av.open(BytesIO(timed_text(cues, Fraction(duration), language=language)), format="mp4") as container:
+        (track,) = container.streams
+        assert (track.type, track.codec_context.name) == ("subtitle", "mov_text")
+        assert track.duration * track.time_base == Fraction(duration)
+        samples = []
+        for packet in container.demux(track):
+            if packet.size:
+                length = int.from_bytes(bytes(packet)[:2])
+                text = bytes(packet)[2 : 2 + length].decode()
+                assert len(packet.decode()) == bool(text)
+                start = packet.pts * track.time_base * 1000
+                samples.append((int(start), int(start + packet.duration * track.time_base * 1000), text))
+        return samples
+
+
+def shown(cues: Sequence[Cue], duration: Fraction | int = 10) -> list[tuple[int, int, str]]:
+    return [sample for sample in tracked(cues, duration) if sample[2]]
+
+
+@pytest.mark.parametrize("written", [lambda cues: read(srt(cues)), lambda cues: read(vtt(cues)), shown])
+def test_each_form_says_the_same(written: Callable[[Sequence[Cue]], list[tuple[int, int, str]]]) -> None:
+    cues = [
+        cue(0, 1.5, "Once upon a time"),
+        cue(2.25, 4, "there was\n\na fox. "),
+        cue(4, 9.999, "Ünïcö 🦊"),
+    ]
+    assert written(cues) == [
+        (0, 1500, "Once upon a time"),
+        (2250, 4000, "there was a fox."),
+        (4000, 9999, "Ünïcö 🦊"),
+    ]
+
+
+def test_forms_are_as_players_expect_them() -> None:
+    assert srt([cue(3661.5, 3662, "Hello")]) == "1\n01:01:01,500 --> 01:01:02,000\nHello\n\n"
+    assert vtt([cue(3661.5, 3662, "Hello")]) == "WEBVTT\n\n1\n01:01:01.500 --> 01:01:02.000\nHello\n\n"
+
+
+def test_a_film_without_speech() -> None:
+    assert srt([]) == ""
+    assert vtt([]).strip() == "WEBVTT"
+    assert vtt([cue(0, 1, " \n ")]).strip() == "WEBVTT"
+    assert tracked([]) == [(0, 10_000, "")]
+
+
+def test_text_is_wrapped_evenly_to_two_lines() -> None:
+    (only,) = shown([cue(0, 5, STORY[:69])])
+    first, second = only[2].split("\n")
+    assert f"{first} {second}" == STORY[:69]
+    assert abs(len(first) - len(second)) <= 6
+
+
+def test_a_long_text_is_shown_in_turns_by_its_length() -> None:
+    turns = shown([cue(1, 9, STORY)])
+    lines = [line for turn in turns for line in turn[2].split("\n")]
+    assert all(len(turn[2].split("\n")) <= 2 for turn in turns)
+    assert all(len(line) <= COLUMNS for line in lines)
+    assert " ".join(lines) == STORY
+    assert (turns[0][0], turns[-1][1]) == (1000, 9000)
+    for (_, end, _), (start, _, _) in pairwise(turns):
+        assert start == end
+    for start, end, text in turns:
+        assert (end - start) / 8000 == pytest.approx(len(text) / len(STORY), abs=0.03)
+
+
+def test_a_word_wider_than_the_screen_is_broken() -> None:
+    lines = [line for turn in shown([cue(0, 9, "x" * 100)]) for line in turn[2].split("\n")]
+    assert [len(line) for line in lines] == [42, 42, 16]
+
+
+def test_wide_characters_count_twice_and_break_anywhere_but_before_a_full_stop() -> None:
+    text = "二〇二六年東京の夜はとても静かだったそうです。雨が降り続けている。人々は傘を差して歩いていく。"
+    lines = [line for turn in shown([cue(0, 9, text)]) for line in turn[2].split("\n")]
+    assert "".join(lines) == text
+    assert all(len(line) <= COLUMNS // 2 for line in lines)
+    assert not any(line.startswith("。") for line in lines)
+
+
+def test_cues_never_overlap() -> None:
+    cues = [cue(4, 6, "third"), cue(0, 3, "first"), cue(2, 9, "second"), cue(5, 5.5, "fourth")]
+    assert shown(cues) == [
+        (0, 2000, "first"),
+        (2000, 4000, "second"),
+        (4000, 5000, "third"),
+        (5000, 5500, "fourth"),
+    ]
+
+
+def test_what_is_said_at_once_is_read_one_after_the_other() -> None:
+    assert shown([cue(1, 2, "Hello."), cue(1, 3, "Goodbye.")]) == [(1000, 3000, "Hello. Goodbye.")]
+
+
+def test_the_track_covers_the_film_and_no_more() -> None:
+    assert tracked([cue(1, 2, "a"), cue(4, 12, "b"), cue(11, 12, "c")]) == [
+        (0, 1000, ""),
+        (1000, 2000, "a"),
+        (2000, 4000, ""),
+        (4000, 10_000, "b"),
+    ]
+    assert tracked([cue(0, 2, "a")], duration=2) == [(0, 2000, "a")]
+
+
+@pytest.mark.parametrize(
+    ("text", "in_srt"),
+    [
+        ("1 < 2 & 3 > 0", "1 ‹ 2 & 3 › 0"),
+        ("<i>< b> x <3", "‹i›‹ b› x <3"),
+        (r"{\an8}{\p1}m 0 0", r"(\an8)(\p1)m 0 0"),
+        (r"C:\new\help", r"C:\new\help"),
+        ("a --> b", "a → b"),
+        ("&lt;b&gt;", "&lt;b&gt;"),
+    ],
+)
+def test_markup_is_only_text(text: str, in_srt: str) -> None:
+    cues = [cue(0, 1, text)]
+    assert shown(cues)[0][2] == text
+    assert said(srt(cues), "srt") == in_srt
+    assert said(vtt(cues), "webvtt") == text
+
+
+def said(written: str, form: str) -> str:
+    """The one cue, as FFmpeg's decoder shows it, without what that needs to write backslashes and braces."""
+    with av.open(BytesIO(written.encode()), format=form) as container:
+        (packet,) = (packet for packet in container.demux() if packet.size)
+        (subtitle,) = packet.decode()
+        return subtitle.dialogue.decode().replace("\\{", "{").replace("\u2060", "")
+
+
+def test_control_characters_are_left_out() -> None:
+    assert shown([cue(0, 1, "a\x00b\x1bc\ue000d\ud800e\u2028f")])[0][2] == "abcde f"
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [("en", "eng"), ("en-US", "eng"), ("DE-at", "deu"), ("cmn-CN", "zho"), ("x-klingon", "und"), ("", "und")],
+)
+def test_the_track_has_its_language(language: str, code: str) -> None:
+    with av.open(BytesIO(timed_text([], Fraction(1), language=language)), format="mp4") as container:
+        assert container.streams[0].metadata["language"] == code
+
+
+@pytest.mark.parametrize("form", [srt, vtt])
+@pytest.mark.parametrize(("start", "end"), [(1, 1), (2, 1), (-1, 1)])
+def test_a_cue_has_a_time(form: Callable[[Sequence[Cue]], str], start: float, end: float) -> None:
+    with pytest.raises(ValueError, match="a cue can't go from"):
+        form([cue(start, end, "Hello")])
