@@ -122,6 +122,7 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         length = max(0, min(len(buffer), self._source.size - self._position))
-        buffer[:length] = self._source.read(self._position, length)
+        if length:  # else the position is behind the end, where a file is only empty
+            buffer[:length] = self._source.read(self._position, length)
         self._position += length
         return length

@@ -6,9 +6,11 @@ from io import BytesIO
 
 import av
 import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
 from lambdas.media.encode import encode
+from lambdas.media.mp4.muxer import mp4_writer
 
 Pixels = NDArray[np.uint8]
 
@@ -23,6 +25,22 @@ def pictures(count: int, *, seed: int = 0, width: int = 96, height: int = 64) ->
 def clip(count: int, *, seed: int = 0, width: int = 96, height: int = 64, fps: int | Fraction = 8) -> bytes:
     frames = pictures(count, seed=seed, width=width, height=height)
     return encode(frames, width=width, height=height, fps=fps, metadata={})
+
+
+def reordered_clip(count: int, *, seed: int = 0) -> bytes:
+    """8 fps, a keyframe every 16 frames, B-frames between: decoded in another order than shown."""
+    output = BytesIO()
+    parameters = "bframes=2:b-adapt=0:keyint=16:min-keyint=16:scenecut=0:open-gop=0"
+    with mp4_writer(output, fps=Fraction(8), metadata={}) as container:
+        track = container.add_stream("libx264", rate=8, options={"x264-params": parameters})
+        track.width, track.height, track.pix_fmt = 96, 64, "yuv420p"
+        context = track.codec_context
+        context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+        for picture in pictures(count, seed=seed):
+            container.mux(track.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(track.encode())
+    return output.getvalue()
 
 
 def decoded(mp4: bytes) -> list[Pixels]:

@@ -96,12 +96,12 @@ def _shown(track: Track) -> tuple[Fraction, "array[int]"]:
     if track.edit is not None:
         _refuse_hidden(track.edit, track.timescale, first, max(stamps))
     # The nearest frame: 33, 33, 34 ms are thirds of a second too.
-    indexes = array("I", ((2 * (stamp - first) * count + total) // (2 * total) for stamp in stamps))
+    indexes = [(2 * (stamp - first) * count + total) // (2 * total) for stamp in stamps]
     if sorted(indexes) != list(range(count)):
         raise ClipUnreadable("its frames are not evenly spaced in time")
     if any(abs(frame - sample) > _MOST_REORDERED for sample, frame in enumerate(indexes)):
         raise ClipUnreadable(f"a frame is shown over {_MOST_REORDERED} frames from its decoding")
-    return fps, indexes
+    return fps, array("I", indexes)
 
 
 def _refuse_hidden(edit: Edit, ticks: int, first: int, last: int) -> None:

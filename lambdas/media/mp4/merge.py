@@ -2,10 +2,11 @@
 
 import struct
 from array import array
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 
 from lambdas.domain.errors import ClipsDiffer, ClipUnreadable
 from lambdas.media.mp4.boxes import U32, box, box_header, name
@@ -202,20 +203,23 @@ def _other_track(
     seconds = Fraction(ticks - begins, track.timescale)
     if track.edit and track.edit.seconds:
         seconds = min(seconds, track.edit.seconds)
+    seconds = min(seconds, Fraction(picture.plays, picture.timescale))
+    starts = list(accumulate(track.durations, initial=0))
+    needed = bisect_left(starts, begins + seconds * track.timescale, hi=len(track.sizes))
     made = Track(
         handler=handlers[0],
         timescale=track.timescale,
         entry=box(codec, bytes(track.entry)),
-        plays=min(int(seconds * picture.timescale), picture.plays),
+        plays=int(seconds * picture.timescale),
         begins=begins,
-        sizes=track.sizes,
-        durations=track.durations,
+        sizes=track.sizes[:needed],
+        durations=track.durations[:needed],
         # A viewer turns captions on.
         enabled=codec != b"tx3g",
         group=group,
         language=track.language,
     )
-    for offset, length in track.ranges(0, len(track.sizes)):
+    for offset, length in track.ranges(0, needed):
         made.data.add(source, offset, length)
     return made
 

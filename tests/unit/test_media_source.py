@@ -1,0 +1,62 @@
+import os
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from lambdas.domain.errors import ClipUnreadable
+from lambdas.media.source import CHUNK, BytesSource, FileSource, HandleSource, Source, opened
+
+DATA = bytes(range(256)) * 10_000  # 2.5 chunks
+
+
+@pytest.fixture(params=["bytes", "file", "handle"])
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
+    (tmp_path / "clip").write_bytes(DATA)
+    makers: dict[str, Callable[[], Source]] = {
+        "bytes": lambda: BytesSource(DATA),
+        "file": lambda: FileSource(tmp_path / "clip"),
+        "handle": lambda: HandleSource(BytesIO(DATA)),
+    }
+    return makers[request.param]()
+
+
+def test_any_range_is_read(source: Source) -> None:
+    assert source.size == len(DATA)
+    for offset, length in ((0, 0), (0, 5), (CHUNK - 2, CHUNK + 4), (len(DATA) - 1, 1), (0, len(DATA))):
+        assert source.read(offset, length) == DATA[offset : offset + length]
+        chunks = list(source.stream(offset, length))
+        assert b"".join(chunks) == DATA[offset : offset + length]
+        assert all(0 < len(chunk) <= CHUNK for chunk in chunks)
+
+
+@pytest.mark.parametrize(("offset", "length"), [(-1, 2), (0, len(DATA) + 1), (len(DATA), 1), (3, -1)])
+def test_what_is_not_there_is_refused(source: Source, offset: int, length: int) -> None:
+    with pytest.raises(ClipUnreadable, match="were looked for"):
+        source.read(offset, length)
+    with pytest.raises(ClipUnreadable, match="were looked for"):
+        list(source.stream(offset, length))
+
+
+def test_a_reader_goes_anywhere(source: Source) -> None:
+    with opened(source) as reader:
+        assert reader.read(3) == DATA[:3]
+        assert reader.seek(-2, os.SEEK_END) == len(DATA) - 2
+        assert reader.read() == DATA[-2:]
+        assert reader.seek(-10, os.SEEK_CUR) == len(DATA) - 10
+        reader.seek(700_001)
+        assert reader.read(5) == DATA[700_001:700_006]
+        reader.seek(len(DATA) + 5)
+        assert reader.read(1) == b""
+        with pytest.raises(OSError):
+            reader.seek(-1)
+
+
+def test_a_file_that_shrinks_is_truncated(tmp_path: Path) -> None:
+    path = tmp_path / "clip"
+    path.write_bytes(DATA)
+    source = FileSource(path)
+    path.write_bytes(DATA[:100])
+    with pytest.raises(ClipUnreadable, match="truncated"):
+        source.read(0, 200)
