@@ -8,7 +8,7 @@ from av.video.frame import VideoFrame
 from PIL import Image
 
 from lambdas.domain.errors import ClipUnreadable
-from lambdas.media.probe import Source, frame_rate, open_video
+from lambdas.media.probe import Source, decoded, frame_rate, open_video
 
 POSTER_WIDTH = 640
 POSTER_SECONDS = 2
@@ -25,7 +25,7 @@ def last_frame(source: Source) -> bytes:
         # Only the last group of pictures is decoded.
         if stream.duration:
             container.seek(stream.duration, stream=stream)
-        for last in container.decode(stream):  # noqa: B007
+        for last in decoded(container, stream):  # noqa: B007
             pass
         return _image_bytes(_rgb(last), "PNG")
 
@@ -37,7 +37,7 @@ def poster(source: Source) -> bytes:
     Raises ClipUnreadable.
     """
     with open_video(source) as (container, stream):
-        early = islice(container.decode(stream), max(1, round(frame_rate(stream) * POSTER_SECONDS)))
+        early = islice(decoded(container, stream), max(1, round(frame_rate(stream) * POSTER_SECONDS)))
         image = _rgb(max(early, key=_contrast, default=None))
     if image.width > POSTER_WIDTH:
         height = max(1, round(image.height * POSTER_WIDTH / image.width))

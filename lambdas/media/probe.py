@@ -1,6 +1,6 @@
 """What a clip really is, read from its packets and pictures instead of believed from its header."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -86,7 +86,7 @@ def probe(source: Source) -> ClipInfo:
             raise ClipUnreadable(f"longer than {LONGEST_SECONDS} s")
         context = stream.codec_context
         container.seek(min(time_stamps), stream=stream)
-        first = next(checked(container.decode(stream), stream), None)
+        first = next(decoded(container, stream), None)
         if first is None:
             raise ClipUnreadable("no pictures")
         return ClipInfo(
@@ -160,11 +160,12 @@ def check_size(width: int, height: int) -> None:
         raise ClipUnreadable(f"its pictures of {width}x{height} pixels are too large")
 
 
-def checked(frames: Iterable[VideoFrame], stream: VideoStream) -> Iterator[VideoFrame]:
-    """Decoded frames as they come; ClipUnreadable once they are not what the header says, or too many."""
+def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Frames from where the container stands; ClipUnreadable once they are not what the header says, or too
+    many."""
     # Taken before the first is decoded: a decoder changes these to what it finds.
     width, height, pix_fmt, pixels = stream.width, stream.height, stream.pix_fmt, 0
-    for frame in frames:
+    for frame in container.decode(stream):
         if (frame.width, frame.height) != (width, height):
             raise ClipUnreadable(f"a picture of {frame.width}x{frame.height}, the clip has {width}x{height}")
         if frame.format.name != pix_fmt:

@@ -13,7 +13,7 @@ from PIL import Image
 from pysubs2 import SSAEvent, SSAFile
 
 from lambdas.domain.errors import ClipUnreadable
-from lambdas.media.probe import Source, frame_rate, open_video
+from lambdas.media.probe import Source, decoded, frame_rate, open_video
 
 COLUMNS = 10
 MOST_TILES = 100
@@ -86,12 +86,12 @@ def _moments(
     if interval >= KEYFRAMES_FROM:
         stream.codec_context.skip_frame = "NONKEY"
     half_a_frame = 1 / (2 * frame_rate(stream) * stream.time_base)
-    frames, shown = container.decode(stream), None
+    frames, shown = decoded(container, stream), None
     for index in range(count):
         moment = (stream.start_time or 0) + index * interval / stream.time_base
         if interval >= SEEKING_FROM:
             container.seek(int(moment), stream=stream)  # to the keyframe at or before it
-            frames, shown = container.decode(stream), None
+            frames, shown = decoded(container, stream), None
         while shown is None or (interval < KEYFRAMES_FROM and (shown.pts or 0) + half_a_frame <= moment):
             following = next(frames, None)
             if following is None:
