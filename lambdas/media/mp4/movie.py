@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate, groupby, pairwise
+from math import ceil
 
 from lambdas.media.mp4.boxes import U32, box, box_header, full_box, runs, table
 from lambdas.media.mp4.layout import Strand
@@ -242,7 +243,7 @@ def fragments(tracks: Sequence[Track], seconds: int) -> Iterator[list[Run]]:
 
 def _following(track: Track, sample: int, time: int, until: Fraction | None) -> tuple[int, int]:
     """The first sample, and its tick, that is decoded at `until` seconds or later; None: behind the last."""
-    end = None if until is None else until * track.timescale
+    end = None if until is None else ceil(until * track.timescale)
     while sample < len(track.sizes) and (end is None or time < end):
         time += track.durations[sample]
         sample += 1
