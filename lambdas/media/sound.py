@@ -124,7 +124,7 @@ def _to_loudness(sound: Callable[[], Iterator[Samples]], output: BinaryIO) -> So
         most = MOST_LIMITED + ceiling - found.true_peak
         gain = min(gain, most)
         _encode(limited(_scaled(sound(), gain), ceiling), output)
-        result = measure(_heard(output, found.samples))
+        result = measure(samples(output, "the mixed sound"))
         missing = _gain(result, LOUDNESS)
         if result.true_peak <= TRUE_PEAK and (abs(missing) <= TOLERANCE or (missing > 0 and gain == most)):
             break
@@ -155,15 +155,6 @@ def _encode(sound: Iterable[Samples], output: BinaryIO) -> None:
             container.mux(track.encode(frame_of(block, position)))
             position += block.shape[1]
         container.mux(track.encode())
-
-
-def _heard(output: BinaryIO, total: int) -> Iterator[Samples]:
-    """What is played of the track: the last packet is whole, the track ends within it."""
-    for block in samples(output, "the mixed sound"):
-        yield block[:, :total]
-        total -= block.shape[1]
-        if total <= 0:
-            return
 
 
 class _Reader:

@@ -1,5 +1,6 @@
 """Sound files that come from outside, as samples at the film's rate, and which of them are let in."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -8,6 +9,8 @@ from typing import Any, BinaryIO
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
 from numpy.typing import NDArray
 
 from lambdas.domain.errors import SoundUnreadable
@@ -81,19 +84,31 @@ def _decoded(file: BinaryIO) -> Iterator[Samples]:
             raise SoundUnreadable(f"{context.channels} channels; 1 to {MAX_CHANNELS} are allowed")
         if context.sample_rate not in SAMPLE_RATES:
             raise SoundUnreadable(f"{context.sample_rate} samples a second; 8,000 to 192,000 are allowed")
-        resampler = av.AudioResampler(format="fltp", layout="stereo", rate=RATE)
+        end = sys.maxsize
+        if kind == "mp4" and stream.duration and stream.time_base:
+            # The track ends within its last packet, which FFmpeg gives whole.
+            end = round(stream.duration * stream.time_base * RATE)
         count = 0
-        for packet in container.demux(stream):
-            if packet.is_corrupt:
-                raise SoundUnreadable("it is truncated")
-            for frame in packet.decode():
-                for block in _resampled(resampler, frame):
-                    count += block.shape[1]
-                    if count > LONGEST * RATE:
-                        raise SoundUnreadable("it is longer than two hours")
-                    yield block
-        if count:
-            yield from _resampled(resampler, None)
+        for block in _blocks(container, stream):
+            count += block.shape[1]
+            if count > LONGEST * RATE:
+                raise SoundUnreadable("it is longer than two hours")
+            yield block[:, : block.shape[1] - max(0, count - end)]
+            if count >= end:
+                return
+
+
+def _blocks(container: InputContainer, stream: AudioStream) -> Iterator[Samples]:
+    resampler = av.AudioResampler(format="fltp", layout="stereo", rate=RATE)
+    found = False
+    for packet in container.demux(stream):
+        if packet.is_corrupt:
+            raise SoundUnreadable("it is truncated")
+        for frame in packet.decode():
+            yield from _resampled(resampler, frame)
+            found = True
+    if found:  # a resampler that was given nothing knows no format
+        yield from _resampled(resampler, None)
 
 
 def _resampled(resampler: Any, frame: Any) -> Iterator[Samples]:
