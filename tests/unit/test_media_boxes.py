@@ -10,7 +10,7 @@ from lambdas.media.limits import MOST_INDEX_BYTES
 from lambdas.media.mp4.boxes import BoxReader, box, box_header, children, runs
 from lambdas.media.mp4.clip import read_clip
 from lambdas.media.source import BytesSource
-from tests.unit.clips import reordered_clip
+from tests.unit.clips import clip, reordered_clip
 
 WHOLE = reordered_clip(20)
 
@@ -117,6 +117,12 @@ def test_a_clip_that_merging_does_not_take_is_told_from_a_broken_one(
 ) -> None:
     with pytest.raises(ClipsDiffer, match=what):
         read_clip(BytesSource(odd()))
+
+
+@pytest.mark.parametrize("size", [(64, 48), (98, 50), (112, 66)])
+def test_frames_are_as_large_as_they_are_shown(size: tuple[int, int]) -> None:
+    # Encoded are whole blocks of 16x16; the SPS says how much of them is cut off.
+    assert read_clip(BytesSource(clip(1, width=size[0], height=size[1]))).picture.size == size
 
 
 def test_a_clip_is_what_its_index_says() -> None:

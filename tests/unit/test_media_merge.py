@@ -1,4 +1,6 @@
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
@@ -455,6 +457,12 @@ def test_sound_that_is_none_is_named() -> None:
 def test_no_pieces_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="at least one"):
         lay_out([], metadata={})
+
+
+def test_a_merge_loads_neither_pyav_nor_numpy() -> None:
+    """Loading them takes longer than a merge does."""
+    loaded = "import lambdas.media.mp4.merge, sys; print({'av', 'numpy'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", loaded]) == b"set()\n"
 
 
 EXTREMES = [struct.pack(">I", value) for value in (0, 1, 2, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)]
