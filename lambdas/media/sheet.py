@@ -56,11 +56,14 @@ def spritesheet(film: Source) -> Sheet:
     Memory: one frame and the sheet. Raises ClipUnreadable, also for a film of more than 100 minutes.
     """
     with open_video(film) as (container, stream):
-        duration = stream.frames / frame_rate(stream)
+        # Not frames ÷ fps: FFmpeg knows no number of frames where the film is in fragments.
+        if not (stream.duration and stream.time_base):
+            raise ClipUnreadable("its length is unknown")
+        duration = stream.duration * stream.time_base
         interval = next((step for step in INTERVALS if duration <= step * MOST_TILES), None)
         if interval is None:
             raise ClipUnreadable(f"{float(duration):.0f} s are too long for a spritesheet")
-        tiles = max(1, ceil(duration / interval))
+        tiles = ceil(duration / interval)
         scale = TILE_SIDE / max(stream.width, stream.height)
         width, height = (max(1, round(side * scale)) for side in (stream.width, stream.height))
         rows = ceil(tiles / COLUMNS)

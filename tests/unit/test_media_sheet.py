@@ -9,7 +9,9 @@ from pysubs2 import SSAFile
 
 from lambdas.domain.errors import ClipUnreadable
 from lambdas.media.encode import encode
+from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.sheet import COLUMNS, MOST_TILES, Sheet, spritesheet
+from lambdas.media.source import BytesSource
 from tests.unit.clips import clip, sound_only
 
 
@@ -53,6 +55,12 @@ def test_each_tile_shows_its_moment(frames: int, fps: Fraction, interval: Fracti
     sheet = spritesheet(film(frames, fps=fps))
     assert (sheet.interval, sheet.tiles) == (interval, tiles)
     assert numbers(sheet) == [round(index * interval * fps) for index in range(tiles)]
+
+
+def test_a_film_in_fragments_has_the_same_sheet() -> None:
+    whole = film(40)
+    fragments = lay_out([Piece(BytesSource(whole), 0)], metadata={}, fragmented=True)
+    assert spritesheet(b"".join(fragments.stream())) == spritesheet(whole)
 
 
 def test_in_a_long_film_a_tile_shows_the_keyframe_before_its_moment() -> None:

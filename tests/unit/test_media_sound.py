@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 
 from lambdas.domain.errors import NarrationTooLong, SoundUnreadable
+from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.sound import Placed, Sound, mix, silence
 from lambdas.media.sound_input import length
+from lambdas.media.source import BytesSource
 from tests.unit.clips import clip
 from tests.unit.sounds import KINDS, Wave, decoded, encoded, level, loudness, noise, tone, true_peak
 
@@ -89,6 +91,22 @@ def test_a_narration_is_heard_where_it_was_placed(start: float) -> None:
     loud = np.flatnonzero(np.abs(wave[0]) > np.abs(wave).max() / 4)
     assert loud[0] / RATE == pytest.approx(start, abs=0.005)
     assert loud[-1] / RATE == pytest.approx(start + 0.25, abs=0.005)
+
+
+@pytest.mark.parametrize("fragmented", [False, True])
+def test_in_the_film_it_is_heard_at_the_same_time(fragmented: bool) -> None:
+    sound = BytesIO()
+    mix(Fraction(4), [Placed(encoded(tone(0.25, 1000)), Fraction(7, 2))], None, sound)
+    film = lay_out(
+        [Piece(BytesSource(clip(16)), index) for index in range(2)],
+        sound=BytesSource(sound.getvalue()),
+        metadata={},
+        fragmented=fragmented,
+    )
+    wave = decoded(BytesIO(b"".join(film.stream())))
+    assert film.frames / film.fps == 4
+    loud = np.flatnonzero(np.abs(wave[0]) > np.abs(wave).max() / 4)
+    assert loud[0] / RATE == pytest.approx(3.5, abs=0.002)
 
 
 def test_narrations_may_be_given_in_any_order_and_overlap() -> None:
