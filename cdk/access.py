@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aws_cdk import aws_iam as iam
+
 from cdk.buckets import ARTIFACTS, ENGINE, REQUESTS, UPLOADS, VIDEOS, Buckets, grant_objects
 from cdk.functions import Functions
 from cdk.table import VideosTable
@@ -16,13 +18,19 @@ class Access:
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
+    resume: tuple[str, ...] = ()  # go on with uploads that broke off
     journal: bool = False  # changes videos, which the journal in S3 follows
     indexes: bool = False  # lists videos
 
     def of(self, bucket: str) -> dict[str, list[str]]:
         """The prefixes in one bucket, as grant_objects takes them."""
         journal = (_JOURNAL,) if self.journal else ()
-        every = {"read": self.read, "write": self.write + journal, "delete": self.delete + journal}
+        every = {
+            "read": self.read,
+            "write": self.write + journal,
+            "delete": self.delete + journal,
+            "resume": self.resume,
+        }
         return {
             action: [prefix.removeprefix(f"{bucket}/") for prefix in prefixes if prefix.startswith(bucket)]
             for action, prefixes in every.items()
@@ -55,7 +63,14 @@ ACCESS: Mapping[str, Access] = {
     "DrawClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_ARTIFACTS,)),
     "RenderClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_REQUESTS,)),
     "SettleClip": Access(read=(_VIDEOS, _ENGINE, _ARTIFACTS), write=(_ARTIFACTS,), delete=(_ENGINE,)),
-    "Assemble": Access(read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,), delete=(_ARTIFACTS,), journal=True),
+    "Assemble": Access(
+        read=(_VIDEOS, _ARTIFACTS),
+        write=(_ARTIFACTS,),
+        delete=(_ARTIFACTS,),
+        resume=(_ARTIFACTS,),
+        journal=True,
+    ),
+    "AssembleLong": Access(journal=True),
     "Publish": Access(
         read=(_VIDEOS, _ARTIFACTS),
         write=(_VIDEOS, _DROP_RESULTS),
@@ -78,11 +93,14 @@ LOOK_UP = ("Authorizer", "Dispatch")
 
 def grant_access(functions: Functions, *, buckets: Buckets, table: VideosTable) -> None:
     for name, access in ACCESS.items():
-        role = functions.role(name)
-        grant_objects(buckets.input, role, **access.of("input"))
-        grant_objects(buckets.output, role, **access.of("output"))
-        table.grant_items(role)
-        if access.indexes:
-            table.grant_indexes(role)
+        grant(functions.role(name), access, buckets=buckets, table=table)
     for name in LOOK_UP:
         table.grant_get(functions.role(name))
+
+
+def grant(role: iam.IRole, access: Access, *, buckets: Buckets, table: VideosTable) -> None:
+    grant_objects(buckets.input, role, **access.of("input"))
+    grant_objects(buckets.output, role, **access.of("output"))
+    table.grant_items(role)
+    if access.indexes:
+        table.grant_indexes(role)

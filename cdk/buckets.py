@@ -97,9 +97,16 @@ def grant_objects(
     read: Sequence[str] = (),
     write: Sequence[str] = (),
     delete: Sequence[str] = (),
+    resume: Sequence[str] = (),
 ) -> None:
-    """Allows reading, writing and deleting of the objects under prefixes."""
-    for action, prefixes in (("GetObject", read), ("PutObject", write), ("DeleteObject", delete)):
+    """Allows reading, writing and deleting of the objects under prefixes, and finding uploads of them that
+    broke off."""
+    for action, prefixes in (
+        ("GetObject", read),
+        ("PutObject", write),
+        ("DeleteObject", delete),
+        ("ListMultipartUploadParts", resume),
+    ):
         if prefixes:
             allow(
                 role,
@@ -110,3 +117,5 @@ def grant_objects(
     if read:
         # Without it a missing object answers 403, as if it were forbidden, and not 404.
         allow(role, "s3:ListBucket", on=[bucket.bucket_arn])
+    if resume:
+        allow(role, "s3:ListBucketMultipartUploads", on=[bucket.bucket_arn])

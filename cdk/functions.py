@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration, Size
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -16,6 +17,7 @@ from cdk.permissions import acknowledge
 from lambdas.domain import names
 from lambdas.settings import (
     ApiSettings,
+    AssembleLongSettings,
     AuthorizerSettings,
     DispatchSettings,
     IntakeSettings,
@@ -38,7 +40,6 @@ class Spec:
     timeout: int  # seconds
     memory: int = 512  # MB
     media: bool = False  # needs PyAV, Pillow and NumPy
-    scratch: int = 512  # MB of /tmp
     asynchronous: bool = False  # called by events, which nobody waits for
 
 
@@ -75,15 +76,12 @@ FUNCTIONS: Mapping[str, Spec] = {
         media=True,
         asynchronous=True,
     ),
+    # On its disk lies the sound; pictures pass through memory.
     "Assemble": Spec(
-        module="lambdas.tasks.assemble",
-        settings=StoreSettings,
-        timeout=600,
-        memory=2048,
-        media=True,
-        scratch=4096,
+        module="lambdas.tasks.assemble", settings=StoreSettings, timeout=900, memory=2048, media=True
     ),
-    "Publish": Spec(module="lambdas.tasks.publish", settings=PublishSettings, timeout=60),
+    "AssembleLong": Spec(module="lambdas.tasks.assemble_long", settings=AssembleLongSettings, timeout=60),
+    "Publish": Spec(module="lambdas.tasks.publish", settings=PublishSettings, timeout=300),
     "RecordFailure": Spec(module="lambdas.tasks.record_failure", settings=PublishSettings, timeout=60),
     "Upkeep": Spec(
         module="lambdas.upkeep.heal", settings=UpkeepSettings, timeout=300, media=True, asynchronous=True
@@ -128,7 +126,6 @@ class Functions(Construct):
                 code=codes[spec.media],
                 timeout=Duration.seconds(spec.timeout),
                 memory_size=spec.memory,
-                ephemeral_storage_size=Size.mebibytes(spec.scratch),
                 role=role,
                 log_group=logs,
                 tracing=lambda_.Tracing.ACTIVE,
@@ -140,6 +137,15 @@ class Functions(Construct):
             acknowledge(function, "L1", "The newest for which all of the pinned wheels were tried.")
             self._functions[name] = function
             self._roles[name] = role
+
+        self._media_code = codes[True]
+
+    @property
+    def media_code(self) -> s3.Location:
+        """Where the code with the media libraries lies, which not only functions run."""
+        location = self._media_code.bind(self).s3_location
+        assert location is not None  # noqa: S101 - for the type checker
+        return location
 
     def __getitem__(self, name: str) -> lambda_.Function:
         return self._functions[name]

@@ -7,8 +7,9 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
-from cdk.access import grant_access
+from cdk.access import ACCESS, grant, grant_access
 from cdk.api import STAGE, Api
+from cdk.assembly_build import AssemblyBuild
 from cdk.buckets import Buckets
 from cdk.drop_folder import DropFolder
 from cdk.functions import FUNCTIONS, Functions
@@ -24,6 +25,7 @@ from cdk.upkeep import Upkeep
 from lambdas.domain.names import endpoint_name
 from lambdas.settings import (
     ApiSettings,
+    AssembleLongSettings,
     AuthorizerSettings,
     DispatchSettings,
     IntakeSettings,
@@ -63,6 +65,19 @@ class PipelineStack(Stack):
         self.identity = Identity(self, "Identity")
         self.bus = events.EventBus(self, "Bus", event_bus_name=f"{prefix}-videos")
         self.functions = Functions(self, "Functions", prefix=prefix, log_retention_days=days)
+        stores = StoreSettings(
+            videos_table=self.table.table.table_name,
+            input_bucket=self.buckets.input.bucket_name,
+            output_bucket=self.buckets.output.bucket_name,
+        )
+        self.assembly_build = AssemblyBuild(
+            self,
+            "AssemblyBuild",
+            code=self.functions.media_code,
+            settings=stores,
+            prefix=prefix,
+            log_retention_days=days,
+        )
         self.produce_video = ProduceVideo(
             self,
             "ProduceVideo",
@@ -102,16 +117,11 @@ class PipelineStack(Stack):
         self.functions["Dispatch"].add_event_source(
             sources.SqsEventSource(self.queues.requests, batch_size=10, report_batch_item_failures=True)
         )
-        self._configure(settings, engines.value_as_string)
+        self._configure(settings, engines.value_as_string, stores.model_dump())
         self._grant(settings)
         self._export(prefix)
 
-    def _configure(self, settings: DeploymentSettings, engines: str) -> None:
-        stores = {
-            "videos_table": self.table.table.table_name,
-            "input_bucket": self.buckets.input.bucket_name,
-            "output_bucket": self.buckets.output.bucket_name,
-        }
+    def _configure(self, settings: DeploymentSettings, engines: str, stores: dict[str, str]) -> None:
         intake = {
             "requests_queue_url": self.queues.requests.queue_url,
             "engines": engines,
@@ -122,6 +132,7 @@ class PipelineStack(Stack):
             "retention_days": settings.retention_days,
         }
         machine = self.produce_video.machine.state_machine_arn
+        build_project = self.assembly_build.name
         publish = PublishSettings(**stores, event_bus=self.bus.event_bus_name)
         self.functions.configure(
             {
@@ -143,6 +154,7 @@ class PipelineStack(Stack):
                 ),
                 "SettleClip": StoreSettings(**stores),
                 "Assemble": StoreSettings(**stores),
+                "AssembleLong": AssembleLongSettings(**stores, build_project=build_project),
                 "Publish": publish,
                 "RecordFailure": publish,
                 "Upkeep": UpkeepSettings(
@@ -150,6 +162,7 @@ class PipelineStack(Stack):
                     requests_queue_url=self.queues.requests.queue_url,
                     state_machine_arn=machine,
                     event_bus=self.bus.event_bus_name,
+                    build_project=build_project,
                     intake_function=self.functions["Intake"].function_name,
                 ),
             }
@@ -158,6 +171,9 @@ class PipelineStack(Stack):
     def _grant(self, settings: DeploymentSettings) -> None:
         role = self.functions.role
         grant_access(self.functions, buckets=self.buckets, table=self.table)
+        grant(self.assembly_build.role, ACCESS["Assemble"], buckets=self.buckets, table=self.table)
+        self.assembly_build.grant_start(role("AssembleLong"))
+        self.assembly_build.grant_look(role("Upkeep"))
         for name in ("Api", "Intake", "Upkeep"):
             allow(role(name), "sqs:SendMessage", on=[self.queues.requests.queue_arn])
         for name in ("Publish", "RecordFailure", "Upkeep"):
@@ -165,7 +181,8 @@ class PipelineStack(Stack):
         self.produce_video.grant_start(role("Dispatch"))
         self.produce_video.grant_oversee(role("Api"))
         self.produce_video.grant_oversee(role("Upkeep"))
-        self.produce_video.grant_answer(*map(role, (*self.produce_video.tasks, "SettleClip", "Upkeep")))
+        answering = (*self.produce_video.tasks, "SettleClip", "Upkeep")
+        self.produce_video.grant_answer(*map(role, answering), self.assembly_build.role)
         allow(role("Upkeep"), "lambda:InvokeFunction", on=[self.functions["Intake"].function_arn])
         grant_ask(role("Plan"), settings.text_model)
         allow(

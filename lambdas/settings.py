@@ -78,6 +78,19 @@ class RenderClipSettings(StoreSettings):
     request_ttl_seconds: int  # RequestTTLSeconds: how long a request may wait in the endpoint's queue
 
 
+class AssembleLongSettings(StoreSettings):
+    build_project: str
+
+
+class AssemblyBuildSettings(StoreSettings):
+    """The environment of a build: the project's, and what the build is started with."""
+
+    task: str  # JSON of a VideoTask (lambdas.tasks.task)
+
+
+TASK_VARIABLE = _PREFIX + "TASK"
+
+
 class PublishSettings(StoreSettings):
     event_bus: str
 
@@ -86,4 +99,5 @@ class UpkeepSettings(StoreSettings):
     requests_queue_url: str
     state_machine_arn: str
     event_bus: str
+    build_project: str
     intake_function: str  # asked again for drop-folder objects whose event was lost

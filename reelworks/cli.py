@@ -168,6 +168,17 @@ def make(
     steps: Annotated[int | None, typer.Option(help="Denoising steps per clip.")] = None,
     guidance: Annotated[float | None, typer.Option(help="How closely the prompt is followed.")] = None,
     enhance: Annotated[bool, typer.Option(help="Let a text model write the prompt out.")] = True,
+    transition: Annotated[
+        str | None,
+        typer.Option(help="Between clips that don't go on from one another: crossfade, fade, wipe."),
+    ] = None,
+    transition_seconds: Annotated[float | None, typer.Option(help="How long a transition takes.")] = None,
+    even_out: Annotated[
+        bool, typer.Option("--even-out", help="Even out the light where a clip goes on from another.")
+    ] = False,
+    fragmented: Annotated[
+        bool, typer.Option("--fragmented", help="A fragmented MP4, for players that stream.")
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to put the film.")] = None,
     wait: Annotated[bool, typer.Option(help="Wait for the film and download it.")] = True,
     as_json: Json = False,
@@ -186,6 +197,10 @@ def make(
             steps=steps,
             guidance=guidance,
             enhance=enhance,
+            transition=transition,
+            transition_seconds=transition_seconds,
+            even_out=even_out,
+            fragmented=fragmented,
         )
         if not wait:
             _print_json(video) if as_json else _out.print(video["id"])

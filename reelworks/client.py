@@ -100,7 +100,7 @@ class Client:
             time.sleep(every)
 
     def download(self, video_id: str, path: Path, *, variant: str = "video") -> int:
-        """Writes the film (or its thumbnail) to `path`, whole or not at all; returns its size in bytes."""
+        """Writes the film, or another variant, to `path`, whole or not at all; returns its size in bytes."""
         answer = self._send("GET", f"{_path(video_id)}/content", params={"variant": variant})
         part = path.with_name(path.name + ".part")
         try:

@@ -89,7 +89,7 @@ def videos_table(videos: list[dict[str, Any]]) -> Table:
     table = Table("video", "stage", "s", "engine", "prompt", box=None, pad_edge=False)
     for column in table.columns[:-1]:
         column.no_wrap = True  # the prompt is cut to what is left
-    for column, longest in zip(table.columns, ("video_" + 32 * "0", "rendering 99 %", "300"), strict=False):
+    for column, longest in zip(table.columns, ("video_" + 32 * "0", "rendering 99 %", "3600"), strict=False):
         column.min_width = len(longest)
     for video in videos:
         under_way = video["status"] == "in_progress"

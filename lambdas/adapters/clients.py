@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
 from lambdas.domain.errors import ServiceUnavailable
 
@@ -25,6 +25,7 @@ _CONFIGS = {
 # Codes that mean "the same call may succeed later" (botocore's own retryable set and the services' pages).
 _PASSING = frozenset(
     {
+        "AccountLimitExceededException",  # CodeBuild: as many builds as may be are at work and queued
         "InternalServerError",
         "InternalError",
         "InternalFailure",
@@ -39,6 +40,8 @@ _PASSING = frozenset(
         "TransactionConflictException",
     }
 )
+
+MISSING = frozenset({"NoSuchKey", "404", "NotFound"})  # what S3 calls an object that is not there
 
 
 @cache
@@ -62,5 +65,5 @@ def translated(what: str) -> Iterator[None]:
         if error_code(error) in _PASSING or status >= 500:
             raise ServiceUnavailable(f"{what}: {error}") from error
         raise
-    except (ConnectionError, HTTPClientError) as error:
+    except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
         raise ServiceUnavailable(f"{what}: {error}") from error

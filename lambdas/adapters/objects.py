@@ -1,24 +1,28 @@
 """S3 objects of one bucket."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.clients import MISSING, error_code, translated
+from lambdas.adapters.object_source import Blocks, ObjectSource
+from lambdas.adapters.upload import Content, Upload
 from lambdas.domain.errors import ArtifactMissing
 
+# One call copies up to S3's 5 GB, but takes its time over them, which the client doesn't wait for.
+_COPYING = TransferConfig(multipart_threshold=128 * 1024 * 1024, multipart_chunksize=128 * 1024 * 1024)
 _EVER = datetime.min.replace(tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
-
-_MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 
 
 class Objects:
     def __init__(self, s3: Any, bucket: str) -> None:
         self._s3 = s3
         self.bucket = bucket
+        self._blocks = Blocks()
 
     def put(self, key: str, body: bytes | BinaryIO, content_type: str) -> None:
         with translated(f"put {key}"):
@@ -30,10 +34,21 @@ class Objects:
             try:
                 body: bytes = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
             except ClientError as error:
-                if error_code(error) in _MISSING:
+                if error_code(error) in MISSING:
                     raise ArtifactMissing(f"the object {key} is gone") from error
                 raise
         return body
+
+    def source(self, key: str) -> ObjectSource:
+        """The object's bytes by ranges. Raises ArtifactMissing."""
+        return ObjectSource(self._s3, self.bucket, key, self._blocks)
+
+    def put_streamed(
+        self, key: str, content: Content, content_type: str, *, sent: Callable[[int], None]
+    ) -> None:
+        """Writes an object of any size as its bytes come. What an earlier attempt has sent of the same
+        content is not sent again. `sent` is told how many bytes are there, after each part."""
+        Upload(self._s3, self.bucket, key, content, content_type).send(sent)
 
     def size(self, key: str) -> int | None:
         """The object's size in bytes, None where there is no such object."""
@@ -41,7 +56,7 @@ class Objects:
             try:
                 return int(self._s3.head_object(Bucket=self.bucket, Key=key)["ContentLength"])
             except ClientError as error:
-                if error_code(error) in _MISSING:
+                if error_code(error) in MISSING:
                     return None
                 raise
 
@@ -58,24 +73,24 @@ class Objects:
             try:
                 at: datetime = self._s3.head_object(Bucket=self.bucket, Key=key)["LastModified"]
             except ClientError as error:
-                if error_code(error) in _MISSING:
+                if error_code(error) in MISSING:
                     return None
                 raise
         return at
 
     def copy(self, source: str, target: str, content_type: str) -> None:
-        """Copies within the bucket (up to S3's 5 GB for one call)."""
+        """Copies within the bucket; a large object in parts, side by side."""
         with translated(f"copy {source}"):
             try:
-                self._s3.copy_object(
-                    Bucket=self.bucket,
-                    Key=target,
-                    CopySource={"Bucket": self.bucket, "Key": source},
-                    ContentType=content_type,
-                    MetadataDirective="REPLACE",
+                self._s3.copy(
+                    {"Bucket": self.bucket, "Key": source},
+                    self.bucket,
+                    target,
+                    ExtraArgs={"ContentType": content_type, "MetadataDirective": "REPLACE"},
+                    Config=_COPYING,
                 )
             except ClientError as error:
-                if error_code(error) in _MISSING:
+                if error_code(error) in MISSING:
                     raise ArtifactMissing(f"the object {source} is gone") from error
                 raise
 

@@ -35,6 +35,12 @@ _METHODS = {
     "/v1/models": ("GET",),
     "/v1/models/<name>": ("GET",),
 }
+# What can be had of a video: the record's field that holds its key, and what it is.
+_VARIANTS = {
+    "video": ("film", "mp4", "video/mp4"),
+    "thumbnail": ("thumbnail", "webp", "image/webp"),
+    "spritesheet": ("spritesheet", "jpg", "image/jpeg"),
+}
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 app = APIGatewayRestResolver()
@@ -98,15 +104,15 @@ def delete(video_id: str) -> Response[str]:
 @app.get("/v1/videos/<video_id>/content")
 def content(video_id: str) -> Response[str]:
     variant = _query("variant", "video")
-    if variant not in ("video", "thumbnail"):
+    if variant not in _VARIANTS:
         raise InvalidRequest(
-            f"variant must be video or thumbnail; {variant[:80]!r} was given.", param="variant"
+            f"variant must be one of {', '.join(_VARIANTS)}; {variant[:80]!r} was given.", param="variant"
         )
+    field, extension, media_type = _VARIANTS[variant]
     video = _video(video_id)
-    key = video.film if variant == "video" else video.thumbnail
+    key = getattr(video, field)
     if video.stage is not Stage.COMPLETED or key is None:
         raise NotReady(f"The {variant} is not there: video {video_id} is {video.stage}.", param="id")
-    extension, media_type = ("mp4", "video/mp4") if variant == "video" else ("webp", "image/webp")
     link = stores.outputs(_settings()).link(
         key, _settings().link_seconds, file_name=f"{video_id}.{extension}", content_type=media_type
     )

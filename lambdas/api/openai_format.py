@@ -3,12 +3,17 @@
 Source: openai-python 3.54 (types/video.py, types/model.py); the format keeps extra fields in `model_extra`.
 """
 
+import json
 from collections.abc import Iterable
 from http import HTTPStatus
+from itertools import accumulate
 from typing import Any
 
 from lambdas.domain.engines import Engine
 from lambdas.domain.video import Stage, Video
+
+# Lambda answers at most 6 MB, in which this is a quoted string; a video of 1,000 clips has 0.1 MB.
+LARGEST_PAGE = 4_000_000
 
 # OpenAI's client polls while the status is queued or in_progress, so a cancelled video must read failed.
 _STATUS = {
@@ -49,6 +54,12 @@ def video_object(video: Video) -> dict[str, Any]:
             "by": enhancement.by if enhancement else None,
             "note": enhancement.note if enhancement else None,
         },
+        "assembly": {
+            "transition": request.transition,
+            "transition_seconds": request.transition_seconds,
+            "even_out": request.even_out,
+            "fragmented": request.fragmented,
+        },
         "clips": [clip.model_dump(mode="json") for clip in video.clips],
         "failure": video.failure.model_dump(mode="json") if video.failure else None,
         "stages": [entry.model_dump(mode="json") for entry in video.history],
@@ -56,9 +67,15 @@ def video_object(video: Video) -> dict[str, Any]:
 
 
 def video_list(videos: list[Video], has_more: bool) -> dict[str, Any]:
+    """A page that ends early where it would be longer than Lambda answers."""
+    objects = [video_object(video) for video in videos]
+    sizes = accumulate(len(json.dumps(one)) for one in objects)
+    fitting = max(1, sum(size <= LARGEST_PAGE for size in sizes))
+    has_more = has_more or fitting < len(videos)
+    videos = videos[:fitting]
     return {
         "object": "list",
-        "data": [video_object(video) for video in videos],
+        "data": objects[:fitting],
         "first_id": videos[0].id if videos else None,
         "last_id": videos[-1].id if videos else None,
         "has_more": has_more,

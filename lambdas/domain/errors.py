@@ -12,6 +12,7 @@
     │   ├── MediaError
     │   │   ├── ClipUnreadable      not a video, truncated, empty
     │   │   ├── ClipsDiffer         clips that can't be joined by stream copy
+    │   │   ├── TransitionTooLong   the transitions of a clip take more frames than it has
     │   │   ├── ClipMismatch        the engine's clip is not what was asked of it
     │   │   ├── SoundUnreadable     not a sound file, truncated, empty, out of bounds
     │   │   └── NarrationTooLong    it ends after the film
@@ -20,6 +21,7 @@
     │   └── ArtifactMissing         an artifact that an earlier step made is gone
     └── TransientError          the same call may succeed later; the state machine retries it
         ├── EngineFailed            the engine broke down, ran out of memory or time
+        ├── AssemblerFailed         the build that assembles a film ended before its end
         ├── TextModelUnavailable    Bedrock throttled, is down, or refuses this account
         └── ServiceUnavailable      an AWS service call failed for a passing reason
 
@@ -104,6 +106,10 @@ class ClipsDiffer(MediaError):
     advice = "Render all clips of a video with one engine, size and fps."
 
 
+class TransitionTooLong(MediaError):
+    advice = "Make the transitions shorter, or the clips between them longer, as the message says."
+
+
 class ClipMismatch(MediaError):
     advice = "The engine's server and the catalogue disagree: deploy the two from one version."
 
@@ -134,6 +140,10 @@ class TransientError(ReelworksError):
 
 class EngineFailed(TransientError):
     advice = "Retry the video later; the engine's log has the details."
+
+
+class AssemblerFailed(TransientError):
+    advice = "Retry the video later; the build's log has the details."
 
 
 class TextModelUnavailable(TransientError):

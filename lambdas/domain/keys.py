@@ -2,7 +2,7 @@
 
 Input bucket                      Output bucket
   drop/{tenant}/…   drop folder     drop/{tenant}/…          the film or error beside a dropped object
-  uploads/{tenant}/ first frames    artifacts/{tenant}/…     clips and films by content
+  uploads/{tenant}/ first frames    artifacts/{tenant}/…     clips, films and their parts by content
   requests/…        engine requests videos/{tenant}/{id}/…   what is delivered
                                     engine/…                 what endpoints write
                                     records/…                the journal that the table is rebuilt from
@@ -42,6 +42,24 @@ def poster(tenant: str, film_hash: str) -> str:
     return f"artifacts/{tenant}/films/{film_hash}.webp"
 
 
+def spritesheet(tenant: str, film_hash: str) -> str:
+    return f"artifacts/{tenant}/films/{film_hash}.jpg"
+
+
+def sound(tenant: str, sound_hash: str) -> str:
+    return f"artifacts/{tenant}/sounds/{sound_hash}.m4a"
+
+
+def conformed_clip(tenant: str, key_hash: str, format_hash: str) -> str:
+    """A clip brought to the format of a film."""
+    return f"artifacts/{tenant}/clips/{key_hash}-{format_hash[:16]}.mp4"
+
+
+def joint(tenant: str, joint_hash: str) -> str:
+    """A piece of a film that was encoded anew: a transition, or the evened-out beginning of a clip."""
+    return f"artifacts/{tenant}/joints/{joint_hash}.mp4"
+
+
 def video_folder(tenant: str, video_id: str) -> str:
     return f"videos/{tenant}/{video_id}/"
 
@@ -52,6 +70,10 @@ def delivered_film(tenant: str, video_id: str) -> str:
 
 def delivered_thumbnail(tenant: str, video_id: str) -> str:
     return video_folder(tenant, video_id) + "thumbnail.webp"
+
+
+def delivered_spritesheet(tenant: str, video_id: str) -> str:
+    return video_folder(tenant, video_id) + "spritesheet.jpg"
 
 
 def storyboard(tenant: str, video_id: str) -> str:

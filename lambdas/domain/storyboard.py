@@ -2,8 +2,13 @@
 
 from pydantic import Field
 
+from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.domain.engines import Engine, Renderer
-from lambdas.domain.video import Document, Video, fingerprint
+from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.video import Document, Video, VideoRequest, fingerprint
+
+# Step Functions keeps 25,000 events of an execution, of which a clip takes 10 and each retry 4 more.
+MOST_CLIPS = 1_000
 
 
 class Clip(Document):
@@ -29,6 +34,15 @@ class Scene(Document):
     chained: bool  # its clips are rendered one after the other
 
 
+class Assembly(Document):
+    """How the clips become the film."""
+
+    transition: TransitionKind = TransitionKind.NONE  # where a clip doesn't start from the one before
+    transition_frames: int = 0
+    even_out: bool = False
+    fragmented: bool = False
+
+
 class Storyboard(Document):
     """The plan of a film: everything the render, assemble and publish steps need to know."""
 
@@ -44,26 +58,92 @@ class Storyboard(Document):
     negative_prompt: str
     image: str | None  # key of the user's first frame in the input bucket
     scenes: list[Scene] = Field(min_length=1)
+    assembly: Assembly = Assembly()
 
     @property
     def clips(self) -> list[Clip]:
         return [clip for scene in self.scenes for clip in scene.clips]
+
+    @property
+    def transitions(self) -> list[Transition | None]:
+        """By joint: the first lies between the clips 0 and 1. None: the one goes on from the other."""
+        between = self.assembly
+        if between.transition is TransitionKind.NONE:
+            return [None] * (len(self.clips) - 1)
+        made = Transition(between.transition, between.transition_frames)
+        return [None if clip.starts_from is not None else made for clip in self.clips[1:]]
+
+    @property
+    def joints_to_encode(self) -> int:
+        """How many joints of clips can't be made by copying."""
+        evened = sum(clip.starts_from is not None for clip in self.clips) if self.assembly.even_out else 0
+        return evened + sum(transition is not None for transition in self.transitions)
+
+    @property
+    def starts(self) -> list[int]:
+        """In which frame of the film each clip begins to be shown."""
+        starts = [0]
+        for clip, transition in zip(self.clips, self.transitions, strict=False):
+            starts.append(starts[-1] + clip.film_frames - (transition.overlap if transition else 0))
+        return starts
+
+    @property
+    def frames(self) -> int:
+        """The film's length."""
+        return self.starts[-1] + self.clips[-1].film_frames
 
     def clip(self, index: int) -> tuple[Scene, Clip]:
         """The clip of that index, with its scene."""
         return next((scene, clip) for scene in self.scenes for clip in scene.clips if clip.index == index)
 
 
-def cut(frames: int, longest: int) -> list[int]:
-    """Splits a scene of `frames` into the fewest parts of at most `longest` frames, as even as may be."""
-    count = -(-frames // longest)
-    return [frames // count + (1 if i < frames % count else 0) for i in range(count)]
+def cut(frames: int, longest: int, overlap: int = 0) -> list[int]:
+    """Splits a scene of `frames` into the fewest parts of at most `longest` frames, as even as may be, of
+    which each shares its last `overlap` frames with the next."""
+    count = max(1, -(-(frames - overlap) // (longest - overlap)))
+    rendered = frames + (count - 1) * overlap
+    return [rendered // count + (1 if i < rendered % count else 0) for i in range(count)]
+
+
+def clip_lengths(request: VideoRequest, engine: Engine) -> list[int]:
+    """The frames that each clip gives: together the film's, and those that a transition shows twice.
+
+    Raises InvalidRequest for a transition that is too long for the engine's clips, or a film that takes more
+    of them than can be made.
+    """
+    frames, longest = request.seconds * request.fps, engine.longest_clip * request.fps
+    if engine.chained or request.transition is TransitionKind.NONE:
+        return _within_limit(cut(frames, longest), engine)
+    transition = _transition_frames(request)
+    # So the shortest of them still has room for two, however the scene is cut.
+    if 3 * transition > longest:
+        raise InvalidRequest(
+            f"transition_seconds must be at most {longest // 3 / request.fps:g} with engine {engine.name}, "
+            f"whose clips last {engine.longest_clip} s; {request.transition_seconds:g} was given.",
+            param="transition_seconds",
+        )
+    overlap = transition if request.transition.overlaps else 0
+    return _within_limit(cut(frames, longest, overlap), engine)
+
+
+def _within_limit(lengths: list[int], engine: Engine) -> list[int]:
+    if len(lengths) > MOST_CLIPS:
+        raise InvalidRequest(
+            f"seconds must be fewer with engine {engine.name}: the film would take {len(lengths):,} of its "
+            f"clips of {engine.longest_clip} s, and at most {MOST_CLIPS:,} can be made.",
+            param="seconds",
+        )
+    return lengths
+
+
+def _transition_frames(request: VideoRequest) -> int:
+    return max(1, round(request.transition_seconds * request.fps))
 
 
 def plan(video: Video, engine: Engine, prompts: list[str]) -> Storyboard:
-    """The storyboard of a video of one scene, `prompts` in the order of its clips (`clip_count` of them)."""
+    """The storyboard of a video of one scene, `prompts` in the order of its clips (`clip_lengths`)."""
     request = video.request
-    parts = cut(request.seconds * request.fps, engine.longest_clip * request.fps)
+    parts = clip_lengths(request, engine)
     clips: list[Clip] = []
     for index, (part, prompt) in enumerate(zip(parts, prompts, strict=True)):
         frames = engine.frames_to_render(part)
@@ -110,15 +190,18 @@ def plan(video: Video, engine: Engine, prompts: list[str]) -> Storyboard:
         negative_prompt=request.negative_prompt,
         image=request.image.key if request.image else None,
         scenes=[Scene(index=0, text=request.prompt, clips=clips, chained=engine.chained)],
+        assembly=Assembly(
+            transition=request.transition,
+            transition_frames=_transition_frames(request),
+            even_out=request.even_out,
+            fragmented=request.fragmented,
+        ),
     )
 
 
-def clip_count(seconds: int, engine: Engine) -> int:
-    """How many clips a scene of that length takes."""
-    return -(-seconds // engine.longest_clip)
-
-
 def film_hash(storyboard: Storyboard) -> str:
-    """SHA-256 of all that determines the film's bytes: its clips, and the texts in its metadata."""
-    texts = [scene.text for scene in storyboard.scenes]
-    return fingerprint({"film": 1, "texts": texts, "clips": [clip.key_hash for clip in storyboard.clips]})
+    """SHA-256 of all that determines the film's bytes: its clips, how they are joined, and the texts in its
+    metadata and chapters."""
+    scenes = [[scene.text, [clip.key_hash for clip in scene.clips]] for scene in storyboard.scenes]
+    assembly = storyboard.assembly.model_dump(mode="json")
+    return fingerprint({"film": 2, "scenes": scenes, "assembly": assembly})

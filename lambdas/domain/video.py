@@ -7,8 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-LONGEST_FILM = 300  # seconds; 50 clips of 6 s
+from lambdas.domain.assembly import TransitionKind
+
+LONGEST_FILM = 3_600  # seconds; 600 clips of 6 s
 LONGEST_PROMPT = 2_000  # characters
+SHORTEST_TRANSITION, LONGEST_TRANSITION = 0.1, 1.0  # seconds; no engine's clip is shorter than two of them
 
 Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
@@ -76,6 +79,10 @@ class VideoRequest(Document):
     steps: int | None = None
     guidance: float | None = None
     image: Image | None = None
+    transition: TransitionKind = TransitionKind.NONE
+    transition_seconds: float = Field(default=0.5, ge=SHORTEST_TRANSITION, le=LONGEST_TRANSITION)
+    even_out: bool = False  # the steps of brightness and colour where one clip starts from another
+    fragmented: bool = False  # the film as a fragmented MP4
 
     def fingerprint(self) -> str:
         """SHA-256 that two requests share exactly if they ask for the same."""
@@ -144,8 +151,11 @@ class Video(Document):
     source: Source | None = None
     enhancement: Enhancement | None = None
     clips: list[ClipProgress] = []
+    build: str | None = None  # the build that assembles the film, where a function's time is too short
+    assembled: int = 0  # how much of the assembling stage is done, in per cent
     film: str | None = None  # key of the film in the output bucket
     thumbnail: str | None = None
+    spritesheet: str | None = None
     film_bytes: int | None = None
     draft: bool = False
     failure: Failure | None = None
@@ -157,7 +167,7 @@ class Video(Document):
 
     @property
     def progress(self) -> int:
-        """0 to 100, as the wire format has it; rendering takes 5 to 90."""
+        """0 to 100, as the wire format has it; rendering takes 5 to 90, assembling 91 to 97."""
         done = sum(clip.state is ClipState.DONE for clip in self.clips)
         match self.stage:
             case Stage.QUEUED:
@@ -167,7 +177,7 @@ class Video(Document):
             case Stage.RENDERING:
                 return 5 + (85 * done // len(self.clips) if self.clips else 0)
             case Stage.ASSEMBLING:
-                return 92
+                return 91 + 6 * self.assembled // 100
             case Stage.PUBLISHING:
                 return 97
             case Stage.COMPLETED:

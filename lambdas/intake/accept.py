@@ -14,6 +14,7 @@ from lambdas.domain import keys, names
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
 from lambdas.domain.prompts import estimate_tokens
+from lambdas.domain.storyboard import clip_lengths
 from lambdas.domain.video import Image, Source, Stage, StageEntry, Video, VideoRequest, video_id
 from lambdas.intake.fields import INPUT_REFERENCE, Fields, parse
 from lambdas.media.images import check_image
@@ -87,7 +88,7 @@ class Intake:
             width=width, height=height, fps=fps, image=image is not None, offered=self._settings.offered
         )
         _check_budget(parsed, engine)
-        return VideoRequest(
+        request = VideoRequest(
             **parsed.model_dump(exclude={"model", "size", "fps"}),
             engine=engine.name,
             width=width,
@@ -95,6 +96,8 @@ class Intake:
             fps=fps,
             image=None if image is None else _image(tenant, image),
         )
+        clip_lengths(request, engine)  # raises for those that can't be cut into clips
+        return request
 
     def _find(self, tenant: str, id_: str) -> Video | None:
         try:

@@ -5,8 +5,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 
+from lambdas.domain.assembly import TransitionKind
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.video import LONGEST_FILM, LONGEST_PROMPT, Document
+from lambdas.domain.video import (
+    LONGEST_FILM,
+    LONGEST_PROMPT,
+    LONGEST_TRANSITION,
+    SHORTEST_TRANSITION,
+    Document,
+)
 
 INPUT_REFERENCE = "input_reference"  # the field of the image, which each way in reads for itself
 DEFAULT_SECONDS = 4  # OpenAI's
@@ -41,7 +48,7 @@ class Fields(Document):
         default=DEFAULT_SECONDS,
         ge=1,
         le=LONGEST_FILM,
-        description=f"a whole number of seconds from 1 to {LONGEST_FILM}",
+        description=f"a whole number of seconds from 1 to {LONGEST_FILM:,}",
     )
     size: str | None = Field(
         default=None,
@@ -67,6 +74,18 @@ class Fields(Document):
     guidance: _Number | None = Field(
         default=None, ge=1, le=20, allow_inf_nan=False, description="a number from 1 to 20"
     )
+    transition: TransitionKind = Field(
+        default=TransitionKind.NONE, description=f"one of {', '.join(TransitionKind)}"
+    )
+    transition_seconds: _Number = Field(
+        default=0.5,
+        ge=SHORTEST_TRANSITION,
+        le=LONGEST_TRANSITION,
+        allow_inf_nan=False,
+        description=f"a number of seconds from {SHORTEST_TRANSITION:g} to {LONGEST_TRANSITION:g}",
+    )
+    even_out: bool = Field(default=False, description="true or false")
+    fragmented: bool = Field(default=False, description="true or false")
 
 
 ALLOWED = (*Fields.model_fields, INPUT_REFERENCE)

@@ -1,6 +1,5 @@
-"""Joins the clips of a video into its film."""
+"""Joins the clips of a video into its film, which is streamed from S3 to S3."""
 
-import textwrap
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,18 +10,20 @@ from lambdas.adapters import stores
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
-from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.errors import ClipMismatch, ClipUnreadable
+from lambdas.domain.errors import ClipUnreadable
 from lambdas.domain.storyboard import Storyboard, film_hash
 from lambdas.domain.video import Document, Stage
 from lambdas.media.frames import poster
-from lambdas.media.join import join
+from lambdas.media.sheet import spritesheet
 from lambdas.settings import StoreSettings
 from lambdas.tasks.clips import load_storyboard
+from lambdas.tasks.film import Film, forget_broken_clip
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
 
-_LONGEST_TITLE = 120  # characters; players show it in a window's title
+_PROGRESS_STEP = (
+    20  # per cent of the stage: a record of 1,000 clips is 0.1 MB, of which few writes are enough
+)
 
 
 class FilmMade(Document):
@@ -41,52 +42,63 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def assemble(tenant: str, video_id: str, videos: Videos, outputs: Objects) -> FilmMade:
-    """Raises ArtifactMissing, ClipMismatch, VideoClosed; ClipUnreadable, ClipsDiffer with a clip's index."""
-    videos.advance(tenant, video_id, Stage.ASSEMBLING)
+    """Goes on with what an earlier attempt has left; two at once do the same work twice and no harm.
+
+    Raises ArtifactMissing, ClipMismatch, VideoClosed; ClipUnreadable, ClipsDiffer with a clip's index.
+    """
+    videos.advance(tenant, video_id, Stage.ASSEMBLING, assembled=0)
     storyboard = load_storyboard(outputs, tenant, video_id)
-    content = film_hash(storyboard)
-    film, thumbnail = keys.film(tenant, content), keys.poster(tenant, content)
-    if outputs.exists(film) and outputs.exists(thumbnail):
-        logger.info("film reused", extra={"film": film})
-        return FilmMade(film=film, reused=True)
-    with TemporaryDirectory() as folder:
-        joined = _join(storyboard, outputs, Path(folder))
-        outputs.put(thumbnail, poster(joined), "image/webp")
-        with joined.open("rb") as file:
-            outputs.put(film, file, "video/mp4")
-    logger.info("film assembled", extra={"film": film, "clips": len(storyboard.clips)})
-    return FilmMade(film=film, reused=False)
+    film = keys.film(tenant, film_hash(storyboard))
+    reused = outputs.exists(film)
+    if not reused:
+        _make(film, storyboard, outputs, Progress(storyboard, videos))
+    _make_pictures(film, storyboard, outputs)
+    logger.info("film reused" if reused else "film assembled", extra={"film": film})
+    return FilmMade(film=film, reused=reused)
 
 
-def _join(storyboard: Storyboard, outputs: Objects, folder: Path) -> Path:
-    clips = []
-    for clip in storyboard.clips:
-        path = folder / f"{clip.index:03d}.mp4"
-        path.write_bytes(outputs.get(keys.clip(storyboard.tenant, clip.key_hash)))
-        clips.append(path)
-    film = folder / "film.mp4"
+def _make(film: str, storyboard: Storyboard, outputs: Objects, progress: "Progress") -> None:
     try:
-        with film.open("w+b") as output:
-            joined = join(clips, output, metadata=metadata(storyboard))
+        with TemporaryDirectory() as scratch:
+            layout = Film(storyboard, outputs, Path(scratch), progress.joint_encoded).layout()
+            outputs.put_streamed(
+                film, layout, "video/mp4", sent=lambda size: progress.uploaded(size, layout.size)
+            )
     except ClipUnreadable as error:
-        if error.clip is not None:
-            # Else the next attempt would find the broken artifact and use it again.
-            outputs.delete(keys.clip(storyboard.tenant, storyboard.clips[error.clip].key_hash))
+        forget_broken_clip(storyboard, outputs, error)
         raise
-    frames = sum(clip.film_frames for clip in storyboard.clips)
-    if joined.frames != frames:
-        raise ClipMismatch(f"the film has {joined.frames} frames, its storyboard {frames}")
-    return film
 
 
-def metadata(storyboard: Storyboard) -> dict[str, str]:
-    """What the MP4 says of itself: nothing but what is part of the film's content address."""
-    text = " ".join(scene.text for scene in storyboard.scenes)
-    said = {
-        "title": textwrap.shorten(text, _LONGEST_TITLE, placeholder=" …"),
-        "description": text,
-        "reelworks_engine": storyboard.engine,
-    }
-    if CATALOGUE[storyboard.engine].draft:
-        said |= {"comment": "Draft storyboard film, not a rendered video", "reelworks_draft": "true"}
-    return said
+def _make_pictures(film: str, storyboard: Storyboard, outputs: Objects) -> None:
+    content = film_hash(storyboard)
+    thumbnail, sheet = keys.poster(storyboard.tenant, content), keys.spritesheet(storyboard.tenant, content)
+    if not outputs.exists(thumbnail):
+        outputs.put(thumbnail, poster(outputs.source(film)), "image/webp")
+    if not outputs.exists(sheet):
+        outputs.put(sheet, spritesheet(outputs.source(film)).jpeg, "image/jpeg")
+
+
+class Progress:
+    """Tells the record how much of the stage is done, in a few steps: encoding joints is the first half where
+    there are any, sending the film the rest. Each write raises VideoClosed for a video that was cancelled."""
+
+    def __init__(self, storyboard: Storyboard, videos: Videos) -> None:
+        self._storyboard = storyboard
+        self._videos = videos
+        self._joints = storyboard.joints_to_encode
+        self._encoded = 0
+        self._told = 0
+
+    def joint_encoded(self) -> None:
+        self._encoded += 1
+        self._tell(min(50, 50 * self._encoded // self._joints))
+
+    def uploaded(self, size: int, of: int) -> None:
+        begun = 50 if self._joints else 0
+        self._tell(begun + (100 - begun) * size // of)
+
+    def _tell(self, done: int) -> None:
+        if done >= self._told + _PROGRESS_STEP:
+            self._told = done
+            storyboard = self._storyboard
+            self._videos.advance(storyboard.tenant, storyboard.video_id, Stage.ASSEMBLING, assembled=done)

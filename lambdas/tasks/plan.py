@@ -11,6 +11,7 @@ from lambdas.adapters.text_model import TextModel
 from lambdas.adapters.videos import Videos
 from lambdas.domain import storyboard as storyboards
 from lambdas.domain.answers import accept
+from lambdas.domain.assembler import Assembler, assembler_for
 from lambdas.domain.engines import CATALOGUE, Engine, Renderer
 from lambdas.domain.errors import TextModelUnavailable
 from lambdas.domain.prompts import clip_prompts, system_prompt, user_message, words_for
@@ -45,6 +46,7 @@ class Plan(Document):
     tenant: str
     video_id: str
     scenes: list[PlannedScene]
+    assembler: Assembler
 
 
 @task
@@ -79,7 +81,7 @@ def plan(tenant: str, video_id: str, videos: Videos, outputs: Objects, model: Te
 
 def _prompts(video: Video, engine: Engine) -> list[str]:
     paragraph = video.enhancement.prompt if video.enhancement else video.request.prompt
-    count = storyboards.clip_count(video.request.seconds, engine)
+    count = len(storyboards.clip_lengths(video.request, engine))
     return clip_prompts(paragraph, count, engine.prompt_tokens)
 
 
@@ -114,4 +116,5 @@ def _summary(storyboard: Storyboard) -> Plan:
             )
             for scene in storyboard.scenes
         ],
+        assembler=assembler_for(storyboard),
     )

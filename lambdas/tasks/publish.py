@@ -54,6 +54,7 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
                 Stage.COMPLETED,
                 film=film,
                 thumbnail=keys.delivered_thumbnail(tenant, video_id),
+                spritesheet=keys.delivered_spritesheet(tenant, video_id),
                 film_bytes=outputs.size(film),
                 draft=CATALOGUE[video.request.engine].draft,
             )
@@ -70,15 +71,18 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
 
 def _deliver(video: Video, outputs: Objects) -> None:
     content = film_hash(load_storyboard(outputs, video.tenant, video.id))
-    outputs.copy(
-        keys.poster(video.tenant, content), keys.delivered_thumbnail(video.tenant, video.id), "image/webp"
-    )
-    for key in _films(video):
-        outputs.copy(keys.film(video.tenant, content), key, "video/mp4")
+    for artifact, key, media_type in (
+        (keys.poster, keys.delivered_thumbnail, "image/webp"),
+        (keys.spritesheet, keys.delivered_spritesheet, "image/jpeg"),
+    ):
+        outputs.copy(artifact(video.tenant, content), key(video.tenant, video.id), media_type)
+    for film in _films(video):
+        outputs.copy(keys.film(video.tenant, content), film, "video/mp4")
 
 
 def _take_back(video: Video, outputs: Objects) -> None:
-    for key in (keys.delivered_thumbnail(video.tenant, video.id), *_films(video)):
+    pictures = (keys.delivered_thumbnail, keys.delivered_spritesheet)
+    for key in (*(picture(video.tenant, video.id) for picture in pictures), *_films(video)):
         outputs.delete(key)
 
 

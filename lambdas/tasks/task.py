@@ -34,25 +34,28 @@ class ClipTask(VideoTask):
 
 
 def task(handler: Callable[[Event, LambdaContext], Event | None]) -> Callable[[Event, LambdaContext], None]:
-    """Answers the event's token with what the handler returns or raises; None means that another function
-    will answer it."""
+    """Makes a function of a handler, and answers its event's token as `answer` does."""
 
     @logger.inject_lambda_context(clear_state=True)
     @wraps(handler)
-    def answer(event: Event, context: LambdaContext) -> None:
-        token = event["token"]
-        machine = Machine(client("stepfunctions"))
+    def function(event: Event, context: LambdaContext) -> None:
         logger.append_keys(video_id=event.get("video_id"), clip=event.get("clip"))
-        try:
-            output = handler(event, context)
-        except ReelworksError as error:
-            logger.warning("task failed", extra={"error": type(error).__name__, "reason": str(error)})
-            machine.fail(token, type(error).__name__, cause(error))
-        except Exception as error:
-            machine.fail(token, type(error).__name__, cause(error))
-            raise  # a fault of ours: the function's error metric counts it and its log has the traceback
-        else:
-            if output is not None and not machine.succeed(token, output):
-                logger.info("answer came too late")
+        answer(event["token"], lambda: handler(event, context))
 
-    return answer
+    return function
+
+
+def answer(token: str, work: Callable[[], Event | None]) -> None:
+    """Answers a token with what the work returns or raises; None means that somebody else will answer it."""
+    machine = Machine(client("stepfunctions"))
+    try:
+        output = work()
+    except ReelworksError as error:
+        logger.warning("task failed", extra={"error": type(error).__name__, "reason": str(error)})
+        machine.fail(token, type(error).__name__, cause(error))
+    except Exception as error:
+        machine.fail(token, type(error).__name__, cause(error))
+        raise  # a fault of ours: the function's error metric counts it and its log has the traceback
+    else:
+        if output is not None and not machine.succeed(token, output):
+            logger.info("answer came too late")

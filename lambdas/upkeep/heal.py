@@ -6,6 +6,7 @@ further on, and no execution              a new attempt: a whole cloud was lost 
 open, and the execution failed            recording the failure, which the machine could not
 open, and the execution succeeded         a new attempt: the record is older than the film
 a clip's output, and its token waits      settling the clip: the notice was lost
+a build that ended, and its token waits   failing the step, which is then tried again: the build broke
 an object in the drop folder, no video    asking Intake again: the event was lost (lambdas.upkeep.drops)
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
+from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
 from lambdas.adapters.events import Events
 from lambdas.adapters.inferences import Inference
@@ -23,12 +25,13 @@ from lambdas.adapters.machine import Execution, Machine
 from lambdas.adapters.requests_queue import RequestsQueue
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
-from lambdas.domain.errors import VideoNotFound
-from lambdas.domain.failures import failure
+from lambdas.domain.errors import AssemblerFailed, VideoNotFound
+from lambdas.domain.failures import cause, failure
 from lambdas.domain.video import Stage, Video, execution_name
 from lambdas.settings import UpkeepSettings
 from lambdas.tasks.record_failure import RecordFailure
 from lambdas.tasks.settle_clip import SettleClip
+from lambdas.tasks.task import VideoTask
 from lambdas.telemetry import count, logger
 from lambdas.upkeep.drops import Drops
 from lambdas.upkeep.restore import restore
@@ -66,6 +69,7 @@ class Heal:
         self._inferences = stores.inferences(settings)
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
         self._machine = Machine(client("stepfunctions"), settings.state_machine_arn)
+        self._builds = Builds(client("codebuild"), settings.build_project)
         self._settler = SettleClip(settings)
         self._failures = RecordFailure(settings, Events(client("events"), settings.event_bus))
 
@@ -96,7 +100,7 @@ class Heal:
         state, error = self._machine.state(execution_name(video.id, video.attempt))
         match state:
             case Execution.RUNNING:
-                return self._settle_clips(video)
+                return self._settle_clips(video) or self._fail_ended_build(video)
             case Execution.FAILED:
                 logger.info("failure found")
                 return self._failures.record(tenant, video_id, failure("ProduceVideo", None, error))
@@ -134,6 +138,16 @@ class Heal:
             return False
         logger.info("clip settled", extra={"inference_id": inference.id})
         return True
+
+    def _fail_ended_build(self, video: Video) -> bool:
+        ended = self._builds.ended(video.build) if video.build and video.stage is Stage.ASSEMBLING else None
+        if ended is None:
+            return False
+        status, task = ended
+        error = AssemblerFailed(f"the build {video.build} ended as {status} without an answer")
+        logger.info("ended build found", extra={"build": video.build, "status": status})
+        token = VideoTask.model_validate_json(task).token
+        return self._machine.fail(token, type(error).__name__, cause(error))
 
     def _first(self, prefix: str) -> str | None:
         return next((key for key, _ in self._outputs.list(prefix)), None)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reelworks.cloud.aws import client
 from reelworks.cloud.bedrock import BedrockRuntime
+from reelworks.cloud.codebuild import CodeBuild
 from reelworks.cloud.dispatch import Dispatcher
 from reelworks.cloud.durable import Durable
 from reelworks.cloud.guard import Guard
@@ -36,12 +37,21 @@ def create_app(home: Home, base_url: str, settings: Mapping[str, str]) -> ASGIAp
 
     bedrock = BedrockRuntime(TextBackend.from_environment(settings))
 
+    codebuild = CodeBuild(
+        ministack,
+        projects=client("codebuild", base_url),
+        s3=client("s3", base_url),
+        scratch=home.scratch,
+        logs=home.build_logs,
+    )
+
     async def stop() -> None:
         await sagemaker.stop()
+        await codebuild.stop()
         await bedrock.stop()
         await asyncio.to_thread(lambda_runtime.reset)  # ends the functions' processes
 
-    stand_ins: dict[str, ASGIApp] = {"sagemaker": sagemaker, "bedrock": bedrock}
+    stand_ins: dict[str, ASGIApp] = {"sagemaker": sagemaker, "bedrock": bedrock, "codebuild": codebuild}
     dispatcher = Dispatcher(_stopping(Durable(ministack), stop), stand_ins, deployed.api)
     return Guard(_identified(dispatcher), int(base_url.rpartition(":")[2]))
 

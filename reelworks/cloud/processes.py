@@ -54,7 +54,12 @@ class ServerProcess:
         """
         port = _free_port()
         try:
-            process = _spawn([part.replace("{port}", str(port)) for part in command], log, cwd, env)
+            process = leashed(
+                [part.replace("{port}", str(port)) for part in command],
+                log=log,
+                cwd=cwd,
+                env=_without_aws(os.environ) | dict(env),
+            )
         except OSError as error:
             raise ServerFailed(f"The server could not be started: {error}") from error
         server = cls(process, port, log)
@@ -129,21 +134,23 @@ class ServerProcess:
         return f"{reason}. The end of its output:\n{tail}" if tail else f"{reason}; it printed nothing."
 
 
-def _spawn(
-    command: Sequence[str], log: Path, cwd: Path | None, env: Mapping[str, str]
+def leashed(
+    command: Sequence[str], *, log: Path, cwd: Path | None, env: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    # Not asyncio's subprocess: when its loop closes, it kills the leash before that can end the server.
+    """A process that ends, with all it started, when its standard input is closed or this process ends.
+    `log` gets its output; the output of the run before is kept beside it as `*.1`. Raises OSError."""
+    # Not asyncio's subprocess: when its loop closes, it kills the leash before that can end the process.
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_name(log.name + ".1"))
     with log.open("wb") as output:
-        return subprocess.Popen(  # noqa: S603  the command is the endpoint's
+        return subprocess.Popen(  # noqa: S603  the command is the endpoint's or the project's
             [sys.executable, "-I", "-S", leash.__file__, *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env=_without_aws(os.environ) | dict(env),
+            env=env,
             start_new_session=True,  # a Ctrl-C at the terminal is for the cloud, which then stops us
         )
 

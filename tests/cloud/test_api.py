@@ -92,6 +92,7 @@ def complete(id_: str, tenant: str = "acme") -> None:
     videos, outputs = stores.videos(app._settings()), stores.outputs(app._settings())
     outputs.put(keys.delivered_film(tenant, id_), b"film", "video/mp4")
     outputs.put(keys.delivered_thumbnail(tenant, id_), b"thumbnail", "image/webp")
+    outputs.put(keys.delivered_spritesheet(tenant, id_), b"spritesheet", "image/jpeg")
     for stage in (Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING):
         videos.advance(tenant, id_, stage)
     videos.advance(
@@ -100,6 +101,7 @@ def complete(id_: str, tenant: str = "acme") -> None:
         Stage.COMPLETED,
         film=keys.delivered_film(tenant, id_),
         thumbnail=keys.delivered_thumbnail(tenant, id_),
+        spritesheet=keys.delivered_spritesheet(tenant, id_),
     )
 
 
@@ -146,8 +148,10 @@ def test_two_creates_of_one_request_are_two_videos(queue: Deployment) -> None:
         ({"prompt": 5}, "prompt", "text"),
         ({"model": "nope"}, "model", "animatic, cogvideox-2b, cogvideox-5b-i2v"),
         ({"model": "cogvideox-5b"}, "model", "animatic"),  # in the catalogue, but not offered here
-        ({"seconds": "0"}, "seconds", "1 to 300"),
-        ({"seconds": 301}, "seconds", "1 to 300"),
+        ({"seconds": "0"}, "seconds", "1 to 3,600"),
+        ({"seconds": 3601}, "seconds", "1 to 3,600"),
+        ({"transition": "dissolve"}, "transition", "none, crossfade, fade, wipe"),
+        ({"transition": "fade", "transition_seconds": 2}, "transition_seconds", "0.1 to 1"),
         ({"seconds": 4.5}, "seconds", "whole"),
         ({"seconds": "four"}, "seconds", "whole"),
         ({"seconds": True}, "seconds", "whole"),
@@ -404,6 +408,7 @@ def test_the_engines_offered_are_listed(aws: Deployment) -> None:
         ({}, b"film", "video/mp4"),
         ({"variant": "video"}, b"film", "video/mp4"),
         ({"variant": "thumbnail"}, b"thumbnail", "image/webp"),
+        ({"variant": "spritesheet"}, b"spritesheet", "image/jpeg"),
     ],
 )
 def test_content_leads_to_the_object(
@@ -423,9 +428,9 @@ def test_content_that_is_not_there(aws: Deployment) -> None:
     answer = call("GET", f"/v1/videos/{id_}/content")
     assert (answer.status, answer.error["code"]) == (409, "not_ready")
     assert answer.headers["x-should-retry"] == "false"
-    answer = call("GET", f"/v1/videos/{id_}/content", query={"variant": "spritesheet"})
+    answer = call("GET", f"/v1/videos/{id_}/content", query={"variant": "poster"})
     assert (answer.status, answer.error["param"]) == (400, "variant")
-    assert "video or thumbnail" in answer.error["message"]
+    assert "video, thumbnail, spritesheet" in answer.error["message"]
 
 
 # --- cancel, delete

@@ -157,7 +157,7 @@ def _function(stage: Stage, task: str) -> str:
     return str(made["FunctionArn"])
 
 
-def plan(*scenes: tuple[int, list[tuple[int, str]]]) -> Answer:
+def plan(*scenes: tuple[int, list[tuple[int, str]]], assembler: str = "function") -> Answer:
     """Plan's answer: each scene with its concurrency, and its clips with their renderer."""
     described = [
         {
@@ -167,7 +167,7 @@ def plan(*scenes: tuple[int, list[tuple[int, str]]]) -> Answer:
         }
         for number, (concurrency, clips) in enumerate(scenes)
     ]
-    return lambda payload: {**payload, "scenes": described}
+    return lambda payload: {**payload, "scenes": described, "assembler": assembler}
 
 
 def clip_made(payload: dict[str, Any]) -> dict[str, Any]:
@@ -201,6 +201,7 @@ ANSWERS: dict[str, Answer] = {
     "DrawClip": clip_made,
     "RenderClip": clip_made,
     "Assemble": done,
+    "AssembleLong": done,
     "Publish": done,
     "RecordFailure": recorded,
 }
@@ -242,6 +243,14 @@ def test_chained_clips_are_asked_for_one_after_the_other(stage: Stage) -> None:
     ended = stage.run({**ANSWERS, "Plan": plan((1, clips)), "RenderClip": render})
     assert ended.status == "SUCCEEDED"
     assert answered == [0, 1, 2]
+
+
+def test_a_film_that_takes_long_is_assembled_by_a_build(stage: Stage) -> None:
+    answers = {**ANSWERS, "Plan": plan((1, [(0, "function")]), assembler="build")}
+    ended = stage.run({**answers, "AssembleLong": in_turn(failing("AssemblerFailed"), done)})
+    assert ended.status == "SUCCEEDED"
+    assert ended.tasks == ["Plan", "DrawClip", "AssembleLong", "AssembleLong", "Publish"]
+    assert [payload["retry"] for payload in ended.payloads("AssembleLong")] == [0, 1]
 
 
 def test_a_passing_error_is_retried(stage: Stage) -> None:
@@ -376,7 +385,7 @@ def test_a_map_alone_makes_every_clip(stage: Stage, state: str) -> None:
     document = {**_INPUT, **scene, "scenes": [scene]}
     ended = stage.run({"DrawClip": clip_made}, definition=_quick(alone(state)), document=document)
     made = [{"clip": index, "reused": False} for index in range(3)]
-    assert ended.output == ([made] if state == "RenderScenes" else made)
+    assert ended.output == (document if state == "RenderScenes" else made)
 
 
 @pytest.mark.parametrize(("renderer", "task"), [("function", "DrawClip"), ("endpoint", "RenderClip")])
@@ -387,6 +396,16 @@ def test_the_choice_alone_goes_by_the_renderer(stage: Stage, renderer: str, task
         name: {"Type": "Pass", "Output": name, "End": True} for name in ("DrawClip", "RenderClip")
     }
     assert stage.run({}, definition=machine, document={"renderer": renderer}).output == task
+
+
+@pytest.mark.parametrize(("assembler", "task"), [("function", "Assemble"), ("build", "AssembleLong")])
+def test_the_choice_alone_goes_by_the_assembler(stage: Stage, assembler: str, task: str) -> None:
+    machine = alone("ChooseAssembler")
+    del machine["States"]["ChooseAssembler"]["End"], machine["States"]["ChooseAssembler"]["Catch"]
+    machine["States"] |= {
+        name: {"Type": "Pass", "Output": name, "End": True} for name in ("Assemble", "AssembleLong")
+    }
+    assert stage.run({}, definition=machine, document={"assembler": assembler}).output == task
 
 
 def test_the_last_state_alone_fails_with_the_first_error(stage: Stage) -> None:

@@ -14,7 +14,7 @@ from cdk.buckets import ARTIFACTS, ENGINE, REQUESTS, UPLOADS, VIDEOS
 from cdk.functions import FUNCTIONS
 from cdk.state_machine import DEFINITION
 from lambdas.domain import keys
-from lambdas.settings import ApiSettings, UpkeepSettings
+from lambdas.settings import TASK_VARIABLE, ApiSettings, AssemblyBuildSettings, UpkeepSettings
 from tests.template.reading import Template, function_ids, listed, of_type, properties, target
 
 OUTPUTS = {
@@ -123,6 +123,51 @@ def _function(pipeline: Template, name: str) -> dict[str, Any]:
     return properties(pipeline, "AWS::Lambda::Function")[function_ids(pipeline)[name]]
 
 
+# --- the build
+
+
+def test_the_build_runs_the_functions_code_with_the_media_libraries(pipeline: Template) -> None:
+    ((_, project),) = properties(pipeline, "AWS::CodeBuild::Project").items()
+    code = _function(pipeline, "Assemble")["Code"]
+    assert project["Source"]["Type"] == "S3"
+    assert code["S3Key"] in json.dumps(project["Source"]["Location"])
+    assert code["S3Bucket"]["Fn::Sub"] in json.dumps(project["Source"]["Location"])
+    buildspec = json.loads(project["Source"]["BuildSpec"])
+    python = buildspec["phases"]["install"]["runtime-versions"]["python"]
+    assert f"python{python}" == _function(pipeline, "Assemble")["Runtime"]
+    (command,) = buildspec["phases"]["build"]["commands"]
+    assert callable(importlib.import_module(command.removeprefix("python -m ")).main)
+
+
+def test_the_build_s_environment_is_what_its_program_reads(pipeline: Template) -> None:
+    ((_, project),) = properties(pipeline, "AWS::CodeBuild::Project").items()
+    variables = {
+        one["Name"]: json.dumps(one["Value"]) for one in project["Environment"]["EnvironmentVariables"]
+    }
+    assert AssemblyBuildSettings.from_env(variables | {TASK_VARIABLE: "{}"}).task == "{}"
+
+
+def test_the_build_may_do_what_the_function_may(pipeline: Template) -> None:
+    ((_, project),) = properties(pipeline, "AWS::CodeBuild::Project").items()
+    build, function = target(project["ServiceRole"]), target(_function(pipeline, "Assemble")["Role"])
+    services = ("dynamodb:", "s3:", "states:")
+    of_function, of_build = (
+        {
+            (action, json.dumps(resource))
+            for id_, policy in properties(pipeline, "AWS::IAM::Policy").items()
+            if role in {target(one) for one in policy["Roles"]}
+            for statement in policy["PolicyDocument"]["Statement"]
+            for action in listed(statement["Action"])
+            for resource in listed(statement["Resource"])
+            if action.startswith(services)
+        }
+        for role in (function, build)
+    )
+    assert of_function <= of_build
+    source = {"s3:GetObject", "s3:GetObjectVersion", "s3:GetBucketAcl", "s3:GetBucketLocation"}
+    assert {action for action, _ in of_build - of_function} == source
+
+
 # --- events
 
 
@@ -197,7 +242,7 @@ def test_the_machine_may_call_its_functions_and_no_others(pipeline: Template) ->
         for arn in listed(statement["Resource"])
     }
     assert invoked == substituted
-    assert len(invoked) == 6
+    assert len(invoked) == 7
 
 
 def test_a_callback_is_waited_for_longer_than_its_engine_may_take(pipeline: Template) -> None:
@@ -218,6 +263,13 @@ def test_tasks_are_given_the_time_that_their_function_has(pipeline: Template) ->
     text = machine["DefinitionString"].replace("${RenderClipTimeoutSeconds}", "999999")
     for name, state in _tasks(json.loads(text)):
         assert state["TimeoutSeconds"] >= FUNCTIONS[name].timeout, name
+
+
+def test_a_build_is_waited_for_longer_than_it_may_queue_and_take(pipeline: Template) -> None:
+    ((_, project),) = properties(pipeline, "AWS::CodeBuild::Project").items()
+    minutes = project["TimeoutInMinutes"] + project["QueuedTimeoutInMinutes"]
+    text = DEFINITION.read_text().replace("${RenderClipTimeoutSeconds}", "1")
+    assert dict(_tasks(json.loads(text)))["AssembleLong"]["TimeoutSeconds"] > minutes * 60
 
 
 def _tasks(definition: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -265,8 +317,9 @@ def test_uploads_arrive_as_bytes(pipeline: Template) -> None:
 def test_the_buckets_folders_are_those_of_the_keys() -> None:
     assert keys.upload("t", "hash", "png").startswith(UPLOADS)
     assert keys.engine_request("id").startswith(REQUESTS)
-    for key in (keys.clip("t", "h"), keys.film("t", "h"), keys.poster("t", "h")):
-        assert key.startswith(ARTIFACTS)
+    for artifact in (keys.clip, keys.film, keys.poster, keys.spritesheet, keys.sound, keys.joint):
+        assert artifact("t", "h").startswith(ARTIFACTS)
+    assert keys.conformed_clip("t", "h", "f").startswith(ARTIFACTS)
     assert keys.video_folder("t", "v").startswith(VIDEOS)
     assert keys.ENGINE_OUTPUT_PREFIX.startswith(ENGINE)
     assert keys.ENGINE_FAILURE_PREFIX.startswith(ENGINE)

@@ -25,14 +25,39 @@ def test_prompts_that_are_taken(prompt: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "lowest", "highest"),
-    [("seconds", 1, 300), ("seed", 0, 2**63 - 1), ("steps", 1, 200), ("guidance", 1, 20)],
+    [("seconds", 1, 3600), ("seed", 0, 2**63 - 1), ("steps", 1, 200), ("guidance", 1, 20)],
 )
 def test_bounds(field: str, lowest: int, highest: int) -> None:
     for value in (lowest, highest):
         assert getattr(parse({"prompt": "x", field: value}), field) == value
     for value in (lowest - 1, highest + 1):
-        with pytest.raises(InvalidRequest, match=f"{lowest} to {highest}"):
+        with pytest.raises(InvalidRequest, match=f"{lowest} to ({highest}|{highest:,})"):
             parse({"prompt": "x", field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "allowed"),
+    [
+        ("transition", "dissolve", "one of none, crossfade, fade, wipe"),
+        ("transition", "", "one of none"),
+        ("transition_seconds", 0.09, "from 0.1 to 1"),
+        ("transition_seconds", 1.1, "from 0.1 to 1"),
+        ("transition_seconds", "nan", "from 0.1 to 1"),
+        ("transition_seconds", True, "from 0.1 to 1"),
+        ("even_out", "maybe", "true or false"),
+        ("fragmented", 7, "true or false"),
+    ],
+)
+def test_an_assembly_that_can_t_be_asked_for(field: str, wrong: Any, allowed: str) -> None:
+    with pytest.raises(InvalidRequest, match=allowed) as refused:
+        parse({"prompt": "x", field: wrong})
+    assert refused.value.param == field
+
+
+def test_an_assembly_in_the_texts_of_a_form() -> None:
+    texts = {"transition": "fade", "transition_seconds": "0.25", "even_out": "true", "fragmented": "1"}
+    values = {"transition": "fade", "transition_seconds": 0.25, "even_out": True, "fragmented": True}
+    assert parse({"prompt": "x"} | texts) == parse({"prompt": "x"} | values)
 
 
 @pytest.mark.parametrize("size", ["0x64", "64X64", "64x", " 64x64", "٦٤x64", "64x64\n", "100000x64", 64])

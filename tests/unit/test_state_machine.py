@@ -48,7 +48,15 @@ def test_placeholders_are_the_tasks_functions_and_the_time_a_clip_may_take() -> 
 
 
 def test_the_tasks_are_those_of_the_pipeline() -> None:
-    assert set(TASKS) == {"Plan", "DrawClip", "RenderClip", "Assemble", "Publish", "RecordFailure"}
+    assert set(TASKS) == {
+        "Plan",
+        "DrawClip",
+        "RenderClip",
+        "Assemble",
+        "AssembleLong",
+        "Publish",
+        "RecordFailure",
+    }
 
 
 @ALL_TASKS

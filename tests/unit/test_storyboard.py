@@ -2,9 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.domain.engines import CATALOGUE, Engine
-from lambdas.domain.storyboard import Storyboard, clip_count, cut, film_hash, plan
-from lambdas.domain.video import LONGEST_FILM, Image
+from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.storyboard import MOST_CLIPS, Storyboard, clip_lengths, cut, film_hash, plan
+from lambdas.domain.video import LONGEST_FILM, LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
 from tests.factories import a_request, a_video
 
 
@@ -20,17 +22,32 @@ def storyboard_of(engine: Engine, seconds: int, **fields: object) -> Storyboard:
         image=image if engine.image == "required" else None,
         **fields,
     )
-    prompts = [f"part {i}" for i in range(clip_count(seconds, engine))]
+    prompts = [f"part {i}" for i in range(len(clip_lengths(request, engine)))]
     return plan(a_video(request=request), engine, prompts)
 
 
-@given(st.sampled_from(list(CATALOGUE.values())), st.integers(1, LONGEST_FILM))
+@given(
+    st.sampled_from(list(CATALOGUE.values())),
+    st.integers(1, LONGEST_FILM),
+    st.sampled_from(TransitionKind),
+    st.floats(SHORTEST_TRANSITION, LONGEST_TRANSITION),
+)
 def test_the_film_is_exactly_as_long_as_asked_and_every_clip_obeys_the_frame_rule(
-    engine: Engine, seconds: int
+    engine: Engine, seconds: int, transition: TransitionKind, transition_seconds: float
 ) -> None:
-    storyboard = storyboard_of(engine, seconds)
+    try:
+        storyboard = storyboard_of(
+            engine, seconds, transition=transition, transition_seconds=transition_seconds
+        )
+    except InvalidRequest as refused:
+        assert engine.longest_clip == 1, refused  # noqa: PT017 - the others refuse nothing
+        return
     fps = engine.fps[0]
-    assert sum(clip.film_frames for clip in storyboard.clips) == seconds * fps
+    assert storyboard.frames == seconds * fps
+    assert len(storyboard.clips) <= MOST_CLIPS
+    around = [0, *(one.frames if one else 0 for one in storyboard.transitions), 0]
+    for clip, before, after in zip(storyboard.clips, around, around[1:], strict=False):
+        assert before + after <= clip.film_frames, "two transitions never meet"
     for clip in storyboard.clips:
         assert 0 <= clip.skip_frames < clip.frames
         assert clip.film_frames <= engine.longest_clip * fps
@@ -40,13 +57,15 @@ def test_the_film_is_exactly_as_long_as_asked_and_every_clip_obeys_the_frame_rul
             assert clip.skip_frames >= 1, "a chained clip's first frame is the last of the one before"
 
 
-@given(st.integers(1, 10_000), st.integers(1, 500))
-def test_cut_is_complete_even_and_minimal(frames: int, longest: int) -> None:
-    parts = cut(frames, longest)
-    assert sum(parts) == frames
+@given(st.integers(1, 10_000), st.integers(3, 500), st.data())
+def test_cut_is_complete_even_and_minimal(frames: int, longest: int, data: st.DataObject) -> None:
+    overlap = data.draw(st.integers(0, longest // 3))
+    parts = cut(frames, longest, overlap)
+    assert sum(parts) - (len(parts) - 1) * overlap == frames
     assert max(parts) <= longest
     assert max(parts) - min(parts) <= 1
-    assert (len(parts) - 1) * longest < frames
+    fewer = len(parts) - 1
+    assert fewer == 0 or fewer * longest - (fewer - 1) * overlap < frames
 
 
 def test_eighteen_seconds_are_three_clips() -> None:
@@ -60,6 +79,55 @@ def test_only_engines_that_start_from_an_image_are_chained() -> None:
     assert chained.scenes[0].chained
     free = storyboard_of(CATALOGUE["cogvideox-5b"], 18)
     assert [clip.starts_from for clip in free.clips] == [None] * 3
+
+
+def test_transitions_lie_between_clips_that_do_not_go_on_from_one_another() -> None:
+    fade: dict[str, object] = {"transition": "crossfade", "transition_seconds": 0.3}
+    free = storyboard_of(CATALOGUE["cogvideox-5b"], 18, **fade)
+    assert free.transitions == [Transition(TransitionKind.CROSSFADE, 2)] * 3
+    assert [clip.film_frames for clip in free.clips] == [38, 38, 37, 37]
+    assert free.starts == [0, 36, 72, 107]
+    chained = storyboard_of(CATALOGUE["cogvideox-5b-i2v"], 18, **fade)
+    assert chained.transitions == [None, None]
+    assert [clip.film_frames for clip in chained.clips] == [48] * 3
+
+
+def test_a_fade_through_black_shows_every_frame_once() -> None:
+    storyboard = storyboard_of(CATALOGUE["cogvideox-5b"], 18, transition="fade")
+    assert [clip.film_frames for clip in storyboard.clips] == [48] * 3
+    assert storyboard.transitions == [Transition(TransitionKind.FADE, 4)] * 2
+
+
+def test_a_transition_has_at_least_one_frame() -> None:
+    storyboard = storyboard_of(CATALOGUE["cogvideox-5b"], 12, transition="wipe", transition_seconds=0.1)
+    assert storyboard.transitions[0] == Transition(TransitionKind.WIPE, 1)
+
+
+def test_a_transition_must_fit_into_the_engine_s_clips() -> None:
+    nano = CATALOGUE["cogvideox-nano"].model_copy(update={"longest_clip": 1})
+    with pytest.raises(InvalidRequest, match=r"at most 0\.25 with engine cogvideox-nano") as refused:
+        storyboard_of(nano, 3, transition="fade", transition_seconds=0.5)
+    assert refused.value.param == "transition_seconds"
+    assert storyboard_of(nano, 3, transition="fade", transition_seconds=0.25).frames == 24
+    assert storyboard_of(nano, 3, transition_seconds=0.5).frames == 24  # there is none
+
+
+def test_a_film_of_more_clips_than_can_be_made_is_refused() -> None:
+    short = CATALOGUE["cogvideox-nano"].model_copy(update={"longest_clip": 1})
+    assert len(storyboard_of(short, MOST_CLIPS).clips) == MOST_CLIPS
+    with pytest.raises(InvalidRequest, match="1,001 of its clips of 1 s, and at most 1,000") as refused:
+        storyboard_of(short, MOST_CLIPS + 1)
+    assert refused.value.param == "seconds"
+
+
+@pytest.mark.parametrize(
+    "change", [{"transition": "fade"}, {"even_out": True}, {"fragmented": True}], ids=str
+)
+def test_another_assembly_is_another_film_of_the_same_clips(change: dict[str, object]) -> None:
+    engine = CATALOGUE["cogvideox-5b"]
+    before, after = storyboard_of(engine, 12, seed=4), storyboard_of(engine, 12, seed=4, **change)
+    assert [clip.key_hash for clip in before.clips] == [clip.key_hash for clip in after.clips]
+    assert film_hash(before) != film_hash(after)
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ def test_progress_grows_with_stages_and_clips() -> None:
     way = [a_video(stage=Stage.QUEUED), a_video(stage=Stage.PLANNING)]
     way += [a_video(stage=Stage.RENDERING, clips=clips(done)) for done in range(5)]
     way += [
-        a_video(stage=stage, clips=clips(4))
-        for stage in (Stage.ASSEMBLING, Stage.PUBLISHING, Stage.COMPLETED)
+        *(a_video(stage=Stage.ASSEMBLING, clips=clips(4), assembled=done) for done in (0, 20, 50, 100)),
+        *(a_video(stage=stage, clips=clips(4)) for stage in (Stage.PUBLISHING, Stage.COMPLETED)),
     ]
     progress = [video.progress for video in way]
     assert progress == sorted(progress)

@@ -136,6 +136,7 @@ class Bench:
         self.settings = UpkeepSettings(
             **deployment.settings.model_dump(include=set(UpkeepSettings.model_fields)),
             event_bus="videos",
+            build_project="assemble",
             intake_function="intake",
         )
         self.videos = stores.videos(self.settings)
@@ -164,11 +165,11 @@ class Bench:
     # --- videos
 
     def video(self, engine: str = "cogvideox-nano", stage: Stage = Stage.QUEUED, **changes: Any) -> Video:
-        """A recorded video, of 12 s in two clips unless `request` says otherwise, brought to a stage."""
+        """A recorded video, of two clips unless `request` says otherwise, brought to a stage."""
         request = {
             "prompt": "A bee on a flower",
             "enhance": False,
-            "seconds": 12,
+            "seconds": 2 * CATALOGUE[engine].longest_clip,
             **changes.pop("request", {}),
         }
         catalogued = CATALOGUE[engine]
@@ -203,7 +204,7 @@ class Bench:
     def plan(self, video: Video) -> Storyboard:
         """Stores the storyboard."""
         engine = CATALOGUE[video.request.engine]
-        count = storyboards.clip_count(video.request.seconds, engine)
+        count = len(storyboards.clip_lengths(video.request, engine))
         prompts = [f"{video.id} {index}" for index in range(count)]  # artifacts of its own
         storyboard = storyboards.plan(video, engine, prompts)
         key = keys.storyboard(TENANT, video.id)

@@ -1,14 +1,37 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from io import BytesIO
 from typing import Any
 
+import av
+import numpy as np
 import pytest
+from PIL import Image
 
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.upload import PART
 from lambdas.domain import keys
 from lambdas.domain.storyboard import film_hash
 from lambdas.domain.video import Stage, Video
+from lambdas.media.mp4.muxer import mp4_writer
 from lambdas.media.probe import probe
+from lambdas.settings import TASK_VARIABLE
 from lambdas.tasks import assemble
+from lambdas.tasks.task import VideoTask
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, film_clip
+from tests.cloud.pipeline.watched_s3 import WatchedS3
+from tests.cloud.servers import serving
+from tests.unit.clips import decoded
+
+TINY = {"width": 96, "height": 64, "fps": 8}  # of a draft
 
 
 def run(bench: Bench, video: Video) -> Any:
@@ -31,11 +54,31 @@ def film(bench: Bench, video: Video) -> str:
 def test_the_clips_become_a_film_to_the_frame(bench: Bench) -> None:
     video = rendered(bench)
     assert run(bench, video) == {"film": film(bench, video), "reused": False}
-    joined = probe(bench.outputs.get(film(bench, video)))
-    assert (joined.frames, joined.fps, joined.width, joined.height) == (96, 8, 96, 64)
-    assert joined.duration == 12
-    assert bench.outputs.get(film(bench, video).replace(".mp4", ".webp"))[8:12] == b"WEBP"
-    assert bench.now(video).stage is Stage.ASSEMBLING
+    content = bench.outputs.get(film(bench, video))
+    joined = probe(content)
+    frames = bench.storyboard(video).frames
+    assert (joined.frames, joined.fps, joined.width, joined.height) == (frames, 8, 96, 64)
+    expected = [
+        picture
+        for clip in bench.storyboard(video).clips
+        for picture in decoded(film_clip(bench.storyboard(video), clip.index))
+    ]
+    assert all(map(np.array_equal, decoded(content), expected))
+    assert (bench.now(video).stage, bench.now(video).assembled) == (Stage.ASSEMBLING, 100)
+
+
+def test_a_film_has_a_sound_track_a_chapter_a_poster_and_a_spritesheet(bench: Bench) -> None:
+    video = rendered(bench)
+    run(bench, video)
+    with av.open(BytesIO(bench.outputs.get(film(bench, video)))) as container:
+        (sound,) = container.streams.audio
+        assert sound.codec_context.name == "aac"
+        assert abs(sound.duration * sound.time_base - video.request.seconds) < Fraction(1, 50)
+        (chapter,) = container.chapters()
+        assert chapter["metadata"]["title"] == "A bee on a flower"
+    content = film_hash(bench.storyboard(video))
+    assert Image.open(BytesIO(bench.outputs.get(keys.poster(TENANT, content)))).format == "WEBP"
+    assert Image.open(BytesIO(bench.outputs.get(keys.spritesheet(TENANT, content)))).format == "JPEG"
 
 
 def test_the_film_says_what_it_is(bench: Bench) -> None:
@@ -48,12 +91,40 @@ def test_the_film_says_what_it_is(bench: Bench) -> None:
 
 
 def test_a_draft_says_that_it_is_one(bench: Bench) -> None:
-    small = {"width": 96, "height": 64, "fps": 8, "seconds": 6}
-    video = rendered(bench, "animatic", **small)
+    video = rendered(bench, "animatic", **TINY, seconds=6)
     run(bench, video)
     said = probe(bench.outputs.get(film(bench, video))).metadata
     assert said["reelworks_draft"] == "true"
     assert "Draft" in said["comment"]
+
+
+def test_a_fragmented_film_shows_the_same(bench: Bench) -> None:
+    video = rendered(bench, "animatic", **TINY, fragmented=True)
+    run(bench, video)
+    content = bench.outputs.get(film(bench, video))
+    assert b"moof" in content
+    assert len(decoded(content)) == bench.storyboard(video).frames
+
+
+@pytest.mark.parametrize("transition", ["crossfade", "fade", "wipe"])
+def test_a_transition_leaves_the_film_as_long_as_asked(bench: Bench, transition: str) -> None:
+    video = rendered(bench, "animatic", **TINY, seconds=14, transition=transition)
+    run(bench, video)
+    content = bench.outputs.get(film(bench, video))
+    assert probe(content).frames == 14 * 8 == len(decoded(content))
+    joints = bench.deployment.keys("output", f"artifacts/{TENANT}/joints/")
+    bench.outputs.delete(film(bench, video))
+    run(bench, video)  # of which no joint is encoded again
+    assert bench.deployment.keys("output", f"artifacts/{TENANT}/joints/") == joints
+    assert bench.outputs.get(film(bench, video)) == content
+
+
+def test_a_clip_of_another_size_is_brought_to_the_film_s(bench: Bench) -> None:
+    video = rendered(bench)
+    bench.put_clip(bench.storyboard(video), 1, film_clip(bench.storyboard(video), 1, width=64))
+    assert run(bench, video) == {"film": film(bench, video), "reused": False}
+    joined = probe(bench.outputs.get(film(bench, video)))
+    assert (joined.frames, joined.width, joined.height) == (bench.storyboard(video).frames, 96, 64)
 
 
 def test_a_film_that_is_there_is_not_joined_again(bench: Bench) -> None:
@@ -63,11 +134,23 @@ def test_a_film_that_is_there_is_not_joined_again(bench: Bench) -> None:
     assert run(bench, video) == {"film": film(bench, video), "reused": True}
 
 
-def test_a_crash_before_the_film_joins_it_again(bench: Bench) -> None:
+def test_a_crash_after_the_film_makes_its_pictures(bench: Bench) -> None:
     video = rendered(bench)
     run(bench, video)
-    bench.outputs.delete(film(bench, video))  # the poster is there already
-    assert run(bench, video) == {"film": film(bench, video), "reused": False}
+    sheet = keys.spritesheet(TENANT, film_hash(bench.storyboard(video)))
+    made = bench.outputs.get(sheet)
+    bench.outputs.delete(sheet)
+    assert run(bench, video)["reused"] is True
+    assert bench.outputs.get(sheet) == made
+
+
+def test_the_same_clips_give_the_same_film_to_the_byte(bench: Bench) -> None:
+    video = rendered(bench)
+    run(bench, video)
+    made = bench.outputs.get(film(bench, video))
+    bench.outputs.delete(film(bench, video))
+    run(bench, video)
+    assert bench.outputs.get(film(bench, video)) == made
 
 
 def test_a_broken_clip_is_named_and_thrown_away_so_that_the_next_attempt_makes_it_anew(bench: Bench) -> None:
@@ -76,23 +159,18 @@ def test_a_broken_clip_is_named_and_thrown_away_so_that_the_next_attempt_makes_i
     error, cause = run(bench, video)
     assert (error, cause["clip"]) == ("ClipUnreadable", 1)
     assert not bench.outputs.exists(broken)
+    assert not bench.outputs.exists(film(bench, video))
 
 
-@pytest.mark.parametrize(("changes", "what"), [({"fps": 16}, "fps"), ({"width": 64}, "size")])
-def test_clips_that_can_t_be_joined_are_named(bench: Bench, changes: dict[str, int], what: str) -> None:
+@pytest.mark.parametrize("changes", [{"count": 7}, {"fps": 16}])
+def test_a_film_that_is_not_as_long_as_its_storyboard_is_refused(
+    bench: Bench, changes: dict[str, int]
+) -> None:
     video = rendered(bench)
     bench.put_clip(bench.storyboard(video), 1, film_clip(bench.storyboard(video), 1, **changes))
     error, cause = run(bench, video)
-    assert (error, cause["clip"]) == ("ClipsDiffer", 1)
-    assert f"its {what} is" in cause["errorMessage"]
-
-
-def test_a_film_that_is_not_as_long_as_its_storyboard_is_refused(bench: Bench) -> None:
-    video = rendered(bench)
-    bench.put_clip(bench.storyboard(video), 1, film_clip(bench.storyboard(video), 1, count=40))
-    error, cause = run(bench, video)
     assert error == "ClipMismatch"
-    assert "88 frames" in cause["errorMessage"]
+    assert f"its storyboard {bench.storyboard(video).frames}" in cause["errorMessage"]
     assert not bench.outputs.exists(film(bench, video))
 
 
@@ -108,3 +186,100 @@ def test_a_cancelled_video_is_not_assembled(bench: Bench) -> None:
     video = rendered(bench)
     bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
     assert run(bench, video)[0] == "VideoClosed"
+
+
+# --- a film of several parts, by the program of the build
+
+
+def padded(clip: bytes, room: int) -> bytes:
+    """The clip with bytes in its frames that decoders skip (ITU-T H.264, 7.3.2.7: filler data)."""
+    filler = room.to_bytes(4) + b"\x0c" + b"\xff" * (room - 2) + b"\x80"
+    output = BytesIO()
+    with av.open(BytesIO(clip)) as source, mp4_writer(output, fps=Fraction(8), metadata={}) as target:
+        track = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.pts is not None:
+                large = av.Packet(bytes(packet) + filler)
+                large.stream, large.time_base, large.is_keyframe = track, packet.time_base, packet.is_keyframe
+                large.pts, large.dts, large.duration = packet.pts, packet.dts, packet.duration
+                target.mux_one(large)
+    return output.getvalue()
+
+
+def large(bench: Bench) -> Video:
+    """Its film has five parts."""
+    video = bench.video("animatic", Stage.RENDERING, request={**TINY, "seconds": 1})
+    storyboard = bench.storyboard(video)
+    bench.put_clip(storyboard, 0, padded(film_clip(storyboard, 0), 9_000_000))
+    return video
+
+
+@pytest.fixture
+def s3(bench: Bench) -> Iterator[WatchedS3]:
+    """What the programs of the test take for S3."""
+    watched = WatchedS3(bench.deployment.url)
+    with serving(watched.app) as url, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL_S3", url)
+        yield watched
+
+
+def begin(bench: Bench, video: Video) -> tuple["subprocess.Popen[bytes]", Callable[[], Any]]:
+    """The program at work, and what its token is answered."""
+    task = bench.task()
+    request = VideoTask(token=task.token, tenant=TENANT, video_id=video.id)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lambdas.tasks.assembly_build"],
+        env=os.environ | {TASK_VARIABLE: request.model_dump_json(), "POWERTOOLS_DEV": "0"},
+        stdout=subprocess.PIPE,
+    )
+    return process, task.answer
+
+
+def test_a_killed_upload_goes_on_with_the_parts_that_are_missing(bench: Bench, s3: WatchedS3) -> None:
+    video = large(bench)
+    killed, _ = begin(bench, video)
+    s3.before_part = lambda number: number == 3 and killed.send_signal(signal.SIGKILL)  # type: ignore[assignment,return-value]
+    killed.communicate()
+    assert not bench.outputs.exists(film(bench, video))
+    assert bench.now(video).assembled >= 20
+    before, s3.parts, s3.before_part = s3.parts, [], lambda number: None
+    assert before[:2] == [1, 2]
+    again, answer = begin(bench, video)
+    log, _ = again.communicate()
+    assert again.returncode == 0
+    assert answer() == {"film": film(bench, video), "reused": False}
+    assert s3.parts in ([3, 4, 5], [4, 5])  # the third may have reached S3 after all
+    content = bench.outputs.get(film(bench, video))
+    assert len(content) > 4 * PART
+    assert len(decoded(content)) == 8
+    assert json.loads(log.splitlines()[-1])["video_id"] == video.id
+    uploads = client("s3").list_multipart_uploads(Bucket="output", Prefix=film(bench, video))
+    assert "Uploads" not in uploads
+
+
+def test_two_at_once_make_one_film(bench: Bench) -> None:
+    video = large(bench)
+
+    def once(_: int) -> assemble.FilmMade:
+        return assemble.assemble(TENANT, video.id, bench.videos, stores.outputs(bench.settings))
+
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(once, range(2)))
+    assert {one.film for one in made} == {film(bench, video)}
+    content = bench.outputs.get(film(bench, video))
+    bench.outputs.delete(film(bench, video))
+    once(0)
+    assert bench.outputs.get(film(bench, video)) == content
+
+
+def test_a_build_whose_video_was_cancelled_says_so_and_ends(bench: Bench, s3: WatchedS3) -> None:
+    video = large(bench)
+    process, answer = begin(bench, video)
+    s3.before_part = lambda number: (  # type: ignore[assignment,return-value]
+        number == 1 and bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
+    )
+    process.communicate()
+    assert process.returncode == 0
+    assert answer()[0] == "VideoClosed"
+    assert s3.parts[-1] < 5
+    assert not bench.outputs.exists(film(bench, video))

@@ -28,6 +28,7 @@ def test_a_video_is_planned_into_clips(bench: Bench) -> None:
         "tenant": TENANT,
         "video_id": video.id,
         "scenes": [{"index": 0, "concurrency": plan.SIDE_BY_SIDE, "clips": clips}],
+        "assembler": "function",
     }
     planned = bench.now(video)
     assert [entry.stage for entry in planned.history] == [Stage.PLANNING, Stage.RENDERING]

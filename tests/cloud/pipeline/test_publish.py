@@ -15,7 +15,7 @@ from lambdas.tasks import publish
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench
 
-FILM, POSTER = b"the film", b"the poster"
+FILM, POSTER, SHEET = b"the film", b"the poster", b"the sheet"
 
 
 def run(bench: Bench, video: Video) -> Any:
@@ -29,6 +29,7 @@ def assembled(bench: Bench, **changes: Any) -> Video:
     content = film_hash(bench.storyboard(video))
     bench.outputs.put(keys.film(TENANT, content), FILM, "video/mp4")
     bench.outputs.put(keys.poster(TENANT, content), POSTER, "image/webp")
+    bench.outputs.put(keys.spritesheet(TENANT, content), SHEET, "image/jpeg")
     return video
 
 
@@ -39,8 +40,10 @@ def test_the_film_is_delivered_the_record_says_so_and_an_event_tells(bench: Benc
     assert (done.stage, done.film_bytes, done.draft) == (Stage.COMPLETED, len(FILM), False)
     assert done.film
     assert done.thumbnail
+    assert done.spritesheet
     assert bench.outputs.get(done.film) == FILM
     assert bench.outputs.get(done.thumbnail) == POSTER
+    assert bench.outputs.get(done.spritesheet) == SHEET
     assert bench.events(video) == ["video.completed"]
     assert [open_.id for open_ in bench.videos.open_videos() if open_.id == video.id] == []
 
@@ -112,7 +115,10 @@ def test_of_a_video_that_is_ended_while_its_film_is_copied_nothing_stays(
     ending = Ending(bench.deployment.settings)
     with pytest.raises(error):
         publish_while(bench, video, lambda: end(ending, TENANT, video.id))
-    delivered = (keys.delivered_film(TENANT, video.id), keys.delivered_thumbnail(TENANT, video.id))
+    delivered = [
+        of(TENANT, video.id)
+        for of in (keys.delivered_film, keys.delivered_thumbnail, keys.delivered_spritesheet)
+    ]
     assert not any(map(bench.outputs.exists, (*delivered, f"{key}.mp4")))
     assert bench.outputs.exists(f"{key}.error.json")
     assert bench.events(video) == []

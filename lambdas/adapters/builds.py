@@ -1,0 +1,33 @@
+"""Builds (CodeBuild) that do a task of the state machine for as long as it takes."""
+
+import hashlib
+from typing import Any
+
+from lambdas.adapters.clients import translated
+from lambdas.settings import TASK_VARIABLE
+
+
+class Builds:
+    def __init__(self, codebuild: Any, project: str) -> None:
+        self._codebuild = codebuild
+        self._project = project
+
+    def start(self, task: str, *, delivery: str) -> str:
+        """Starts a build with a task (JSON) in its environment; its id. A delivery that is repeated within
+        five minutes starts no second one."""
+        with translated(f"start {self._project}"):
+            started = self._codebuild.start_build(
+                projectName=self._project,
+                environmentVariablesOverride=[{"name": TASK_VARIABLE, "value": task, "type": "PLAINTEXT"}],
+                idempotencyToken=hashlib.sha256(delivery.encode()).hexdigest(),
+            )
+        return str(started["build"]["id"])
+
+    def ended(self, build: str) -> tuple[str, str] | None:
+        """How a build ended (CodeBuild's status) and the task it was given; None while it is at work."""
+        with translated(f"look at {build}"):
+            found = self._codebuild.batch_get_builds(ids=[build])["builds"]
+        if not found or found[0]["buildStatus"] == "IN_PROGRESS":
+            return None
+        variables = {one["name"]: one["value"] for one in found[0]["environment"]["environmentVariables"]}
+        return found[0]["buildStatus"], variables[TASK_VARIABLE]

@@ -1,0 +1,96 @@
+"""One S3 object read by ranges: a `Source` (lambdas/media/source.py)."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.adapters.clients import MISSING, error_code, translated
+from lambdas.domain.errors import ArtifactMissing, ServiceUnavailable
+from lambdas.media.source import CHUNK, check_range
+
+_BLOCK = 256 * 1024  # bytes; an engine's clip has its index, a few KB, in the first one
+_KEPT_BLOCKS = 64  # 16 MiB
+
+
+class Blocks:
+    """The blocks that were read last, of all objects together: constant memory for any number of them."""
+
+    def __init__(self) -> None:
+        self._blocks: OrderedDict[tuple[str, int], bytes] = OrderedDict()  # by the object's ETag and a number
+
+    def get(self, etag: str, number: int) -> bytes | None:
+        block = self._blocks.get((etag, number))
+        if block is not None:
+            self._blocks.move_to_end((etag, number))
+        return block
+
+    def put(self, etag: str, number: int, block: bytes) -> None:
+        self._blocks[etag, number] = block
+        if len(self._blocks) > _KEPT_BLOCKS:
+            self._blocks.popitem(last=False)
+
+
+class ObjectSource:
+    """The object as it was when this was made: where it is replaced meanwhile, ServiceUnavailable.
+
+    Many small reads cost few requests: a read fetches whole blocks, which are kept for the next one.
+    Raises ArtifactMissing; ClipUnreadable for a range that is not in the object.
+    """
+
+    def __init__(self, s3: Any, bucket: str, key: str, blocks: Blocks) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._key = key
+        self._blocks = blocks
+        with self._asking("head"):
+            found = s3.head_object(Bucket=bucket, Key=key)
+        self.size: int = found["ContentLength"]
+        self._etag: str = found["ETag"]
+
+    def read(self, offset: int, length: int) -> bytes:
+        check_range(self, offset, length)
+        return b"".join(self._pieces(offset, length))
+
+    def stream(self, offset: int, length: int) -> Iterator[bytes]:
+        """One request, however long the range."""
+        check_range(self, offset, length)
+        if length == 0:
+            return
+        with self._asking("read"):
+            yield from self._get(offset, length).iter_chunks(CHUNK)
+
+    def _pieces(self, offset: int, length: int) -> Iterator[bytes]:
+        end = offset + length
+        while offset < end:
+            number, start = divmod(offset, _BLOCK)
+            piece = self._block(number)[start : start + end - offset]
+            offset += len(piece)
+            yield piece
+
+    def _block(self, number: int) -> bytes:
+        block = self._blocks.get(self._etag, number)
+        if block is None:
+            offset = number * _BLOCK
+            with self._asking("read"):
+                block = self._get(offset, min(_BLOCK, self.size - offset)).read()
+            self._blocks.put(self._etag, number, block)
+        return block
+
+    def _get(self, offset: int, length: int) -> Any:
+        span = f"bytes={offset}-{offset + length - 1}"
+        return self._s3.get_object(Bucket=self._bucket, Key=self._key, Range=span, IfMatch=self._etag)["Body"]
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        with translated(f"{what} {self._key}"):
+            try:
+                yield
+            except ClientError as error:
+                if error_code(error) in MISSING:
+                    raise ArtifactMissing(f"the object {self._key} is gone") from error
+                if error_code(error) in ("PreconditionFailed", "412"):
+                    raise ServiceUnavailable(f"{self._key} was replaced while it was read") from error
+                raise

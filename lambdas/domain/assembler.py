@@ -1,0 +1,46 @@
+"""Where a film is assembled: in a function, or in a build where that could take too long."""
+
+from enum import StrEnum
+
+from lambdas.domain.storyboard import Storyboard
+
+# Lambda ends a function after 900 s. What is estimated may be wrong by half.
+LONGEST_IN_A_FUNCTION = 450  # seconds
+
+# The estimate's constants are on the safe side of what was measured (docs/benchmarks.md): clips of CogVideoX
+# have 0.16 to 0.33 bits a pixel, and joints cost 0.17 s of a processor a megapixel, of which the function
+# has 1.2.
+_BITS_PER_PIXEL = 0.5
+_BYTES_PER_SECOND = 20e6  # from S3 and back, one part after the other
+_SECONDS_PER_CLIP = 0.2  # looking it up, reading its index, opening its data: calls to S3
+_SECONDS_PER_MEGAPIXEL = 0.3  # decoding, blending and encoding
+_SECONDS_PER_SECOND_OF_SOUND = 0.02
+# A joint is encoded anew up to the next keyframes on both sides; engines' clips have one every two seconds.
+_SECONDS_AROUND_JOINT = 4
+
+
+class Assembler(StrEnum):
+    FUNCTION = "function"  # a Lambda task
+    BUILD = "build"  # the same code in CodeBuild
+
+
+def assembler_for(storyboard: Storyboard) -> Assembler:
+    return Assembler.FUNCTION if seconds_to_assemble(storyboard) <= LONGEST_IN_A_FUNCTION else Assembler.BUILD
+
+
+def seconds_to_assemble(storyboard: Storyboard) -> float:
+    """An estimate, for a function; nothing is read but the storyboard."""
+    megapixels = storyboard.width * storyboard.height / 1e6
+    copied = storyboard.frames * megapixels * 1e6 * _BITS_PER_PIXEL / 8
+    return (
+        copied / _BYTES_PER_SECOND
+        + len(storyboard.clips) * _SECONDS_PER_CLIP
+        + _frames_to_encode(storyboard) * megapixels * _SECONDS_PER_MEGAPIXEL
+        + storyboard.frames / storyboard.fps * _SECONDS_PER_SECOND_OF_SOUND
+    )
+
+
+def _frames_to_encode(storyboard: Storyboard) -> int:
+    """Around each joint, and what lies in its middle."""
+    around = storyboard.joints_to_encode * _SECONDS_AROUND_JOINT * storyboard.fps
+    return around + sum(transition.frames for transition in storyboard.transitions if transition)

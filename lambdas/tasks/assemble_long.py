@@ -1,0 +1,34 @@
+"""Has a film assembled that may take longer than a function lives: by lambdas.tasks.assembly_build, in a
+build, which answers the task token."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.adapters import stores
+from lambdas.adapters.builds import Builds
+from lambdas.adapters.clients import client
+from lambdas.domain.video import Stage
+from lambdas.settings import AssembleLongSettings
+from lambdas.tasks.task import VideoTask, task
+from lambdas.telemetry import logger
+
+
+class AssembleLongTask(VideoTask):
+    retry: int  # how often the state machine has retried this step
+
+
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """Raises VideoClosed, VideoNotFound."""
+    request = AssembleLongTask.model_validate(event)
+    settings = AssembleLongSettings.from_env()
+    videos = stores.videos(settings)
+    videos.advance(request.tenant, request.video_id, Stage.ASSEMBLING)
+    build = Builds(client("codebuild"), settings.build_project).start(
+        VideoTask(**request.model_dump(exclude={"retry"})).model_dump_json(),
+        delivery=f"{request.token} {request.retry}",
+    )
+    # So that upkeep finds a build that ends without an answer.
+    videos.advance(request.tenant, request.video_id, Stage.ASSEMBLING, build=build)
+    logger.info("build started", extra={"build": build})

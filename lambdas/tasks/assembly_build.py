@@ -1,0 +1,23 @@
+"""`python -m lambdas.tasks.assembly_build`: the work of the Assemble function as a program, for a build."""
+
+from lambdas.adapters import stores
+from lambdas.settings import AssemblyBuildSettings
+from lambdas.tasks.assemble import assemble
+from lambdas.tasks.task import Event, VideoTask, answer
+from lambdas.telemetry import logger
+
+
+def main() -> None:
+    settings = AssemblyBuildSettings.from_env()
+    request = VideoTask.model_validate_json(settings.task)
+    logger.append_keys(video_id=request.video_id)
+
+    def work() -> Event:
+        videos, outputs = stores.videos(settings), stores.outputs(settings)
+        return assemble(request.tenant, request.video_id, videos, outputs).model_dump()
+
+    answer(request.token, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""From a storyboard and the clips in S3 to the layout of the film, whose bytes are streamed from it.
+
+Whatever has to be encoded on the way is an artifact of its own, content-addressed like all: a task that is
+tried again encodes nothing twice, and gets the same film to the byte.
+"""
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import asdict
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+
+from lambdas.adapters.objects import Objects
+from lambdas.domain import keys
+from lambdas.domain.assembly import Fit
+from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
+from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.video import fingerprint
+from lambdas.media.conform import FilmFormat, conform
+from lambdas.media.mp4.clip import blame, read_clip
+from lambdas.media.mp4.layout import Layout
+from lambdas.media.mp4.merge import Chapter, Piece, lay_out
+from lambdas.media.sound import silence
+from lambdas.media.source import FileSource, Source
+from lambdas.media.splice import REVISION, splice
+
+_LONGEST_TITLE = 120  # characters; players show it in a window's title
+_MAKING = 1  # grows when the same clips are made into other bytes
+
+
+class Film:
+    """`scratch` is a folder for the sound; `encoded` is told of each joint that is there."""
+
+    def __init__(
+        self, storyboard: Storyboard, outputs: Objects, scratch: Path, encoded: Callable[[], None]
+    ) -> None:
+        self._storyboard = storyboard
+        self._outputs = outputs
+        self._scratch = scratch
+        self._encoded = encoded
+        self._format = FilmFormat(storyboard.width, storyboard.height, Fraction(storyboard.fps))
+
+    def layout(self) -> Layout:
+        """Raises ArtifactMissing, ClipMismatch; ClipUnreadable, ClipsDiffer with a clip's index."""
+        storyboard = self._storyboard
+        pieces = [self._piece(index) for index in range(len(storyboard.clips))]
+        if any(storyboard.transitions):
+            pieces = splice(pieces, storyboard.transitions, self._keep_joint)
+        layout = lay_out(
+            pieces,
+            sound=self._sound(),
+            chapters=chapters(storyboard),
+            metadata=metadata(storyboard),
+            fragmented=storyboard.assembly.fragmented,
+        )
+        if layout.frames != storyboard.frames:
+            raise ClipMismatch(f"the film has {layout.frames} frames, its storyboard {storyboard.frames}")
+        return layout
+
+    def _piece(self, index: int) -> Piece:
+        """A clip; where it is not in the film's format, brought to it."""
+        clip = self._storyboard.clips[index]
+        key = keys.clip(self._storyboard.tenant, clip.key_hash)
+        source = self._outputs.source(key)
+        if self._is_in_format(source, index):
+            return Piece(source, index)
+        wanted = fingerprint(
+            [_MAKING, self._format.width, self._format.height, self._storyboard.fps, Fit.FIT]
+        )
+        conformed = keys.conformed_clip(self._storyboard.tenant, clip.key_hash, wanted)
+
+        def make() -> bytes:
+            output = BytesIO()
+            with blame(index):
+                conform(source, self._format, Fit.FIT, output)
+            return output.getvalue()
+
+        return Piece(self._made(conformed, make, "video/mp4"), index)
+
+    def _is_in_format(self, source: Source, index: int) -> bool:
+        try:
+            with blame(index):
+                clip = read_clip(source)
+        except ClipsDiffer:
+            return False
+        film = self._format
+        return (clip.picture.size, clip.fps) == ((film.width, film.height), film.fps)
+
+    def _keep_joint(self, index: int, make: Callable[[], bytes]) -> Source:
+        """The joint before a clip, the last one after all. What lies around it determines its bytes."""
+        clips, transitions = self._storyboard.clips, self._storyboard.transitions
+        first = max(0, index - 2)
+        around = {
+            "revision": REVISION,
+            "format": [self._format.width, self._format.height, self._storyboard.fps],
+            "clips": [clip.key_hash for clip in clips[first : index + 2]],
+            "transitions": [asdict(one) if one else None for one in transitions[first : index + 1]],
+            "joint": index - first,
+        }
+        key = keys.joint(self._storyboard.tenant, fingerprint(around))
+        joint = self._made(key, make, "video/mp4")
+        self._encoded()
+        return joint
+
+    def _sound(self) -> Source:
+        """Silence, so that every film has a track."""
+        duration = Fraction(self._storyboard.frames, self._storyboard.fps)
+        key = keys.sound(self._storyboard.tenant, fingerprint([_MAKING, "silence", str(duration)]))
+
+        def make() -> bytes:
+            output = BytesIO()
+            silence(duration, output)
+            return output.getvalue()
+
+        # It is read a second at a time between the pictures: from S3 each would be a call.
+        path = self._scratch / "sound.m4a"
+        sound = self._made(key, make, "audio/mp4")
+        with path.open("wb") as file:
+            file.writelines(sound.stream(0, sound.size))
+        return FileSource(path)
+
+    def _made(self, key: str, make: Callable[[], bytes], content_type: str) -> Source:
+        if not self._outputs.exists(key):
+            self._outputs.put(key, make(), content_type)
+        return self._outputs.source(key)
+
+
+def forget_broken_clip(storyboard: Storyboard, outputs: Objects, error: ClipUnreadable) -> None:
+    """Else the next attempt would find the broken artifact and use it again."""
+    if error.clip is not None:
+        outputs.delete(keys.clip(storyboard.tenant, storyboard.clips[error.clip].key_hash))
+
+
+def chapters(storyboard: Storyboard) -> list[Chapter]:
+    """One per scene, from the first frame in which it is seen."""
+    return [
+        Chapter(Fraction(storyboard.starts[scene.clips[0].index], storyboard.fps), _title(scene.text))
+        for scene in storyboard.scenes
+    ]
+
+
+def metadata(storyboard: Storyboard) -> dict[str, str]:
+    """What the MP4 says of itself: nothing but what is part of the film's content address."""
+    text = " ".join(scene.text for scene in storyboard.scenes)
+    said = {
+        "title": _title(text),
+        "description": text,
+        "reelworks_engine": storyboard.engine,
+    }
+    if CATALOGUE[storyboard.engine].draft:
+        said |= {"comment": "Draft storyboard film, not a rendered video", "reelworks_draft": "true"}
+    return said
+
+
+def _title(text: str) -> str:
+    return textwrap.shorten(text, _LONGEST_TITLE, placeholder=" …")

@@ -1,0 +1,90 @@
+"""Which films a function assembles, and that the longest fit into the services' limits."""
+
+import json
+
+import pytest
+
+from lambdas.domain.assembler import (
+    LONGEST_IN_A_FUNCTION,
+    Assembler,
+    assembler_for,
+    seconds_to_assemble,
+)
+from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.storyboard import MOST_CLIPS, Storyboard, clip_lengths, plan
+from lambdas.domain.video import LONGEST_FILM, ClipProgress, ClipState, Image
+from lambdas.tasks.plan import _summary
+from tests.factories import a_request, a_video
+
+ENGINES = pytest.mark.parametrize("name", CATALOGUE)
+
+
+def longest(name: str, **fields: object) -> Storyboard:
+    """The film of an engine that takes most clips."""
+    engine = CATALOGUE[name]
+    width, height = engine.sizes.default
+    seconds = min(LONGEST_FILM, fields.pop("seconds", MOST_CLIPS * engine.longest_clip))
+    image = Image(key="uploads/acme/1.png", sha256="1" * 64, width=8, height=8)
+    given = {"image": image} if engine.image == "required" else {}
+    request = a_request(
+        engine=name, seconds=seconds, width=width, height=height, fps=engine.fps[0], **given, **fields
+    )
+    return plan(a_video(request=request), engine, ["x"] * len(clip_lengths(request, engine)))
+
+
+@ENGINES
+def test_a_short_film_is_assembled_in_a_function(name: str) -> None:
+    assert assembler_for(longest(name, seconds=60)) is Assembler.FUNCTION
+    assert assembler_for(longest(name, seconds=12, even_out=True)) is Assembler.FUNCTION
+
+
+def test_long_films_that_are_encoded_in_part_take_a_build() -> None:
+    fades = longest("cogvideox-1.5-5b", transition="crossfade")
+    assert assembler_for(fades) is Assembler.BUILD
+    evened = longest("cogvideox-1.5-5b-i2v", even_out=True)
+    assert assembler_for(evened) is Assembler.BUILD
+    assert assembler_for(longest("cogvideox-5b", transition="fade")) is Assembler.BUILD
+
+
+def test_the_estimate_grows_with_length_size_and_joints() -> None:
+    seconds = [
+        seconds_to_assemble(storyboard)
+        for storyboard in (
+            longest("cogvideox-5b", seconds=60),
+            longest("cogvideox-5b", seconds=600),
+            longest("cogvideox-1.5-5b", seconds=600),
+            longest("cogvideox-1.5-5b", seconds=600, transition="crossfade", transition_seconds=0.1),
+            longest("cogvideox-1.5-5b", seconds=600, transition="crossfade", transition_seconds=1),
+        )
+    ]
+    assert seconds == sorted(seconds)
+    assert seconds[0] < LONGEST_IN_A_FUNCTION / 10
+
+
+# --- the longest film
+
+
+@ENGINES
+def test_an_execution_s_history_holds_every_clip_with_its_retries(name: str) -> None:
+    """25,000 events an execution (Step Functions' quotas). A clip takes ten: its iteration's start and end,
+    in and out of the choice, and of its task entered, scheduled, started, submitted, succeeded and left; a
+    retry four more."""
+    clips = len(longest(name).clips)
+    assert clips * (10 + 2 * 4) + 200 < 25_000
+
+
+@ENGINES
+def test_a_state_s_output_holds_the_plan(name: str) -> None:
+    """256 KiB (Step Functions' quotas)."""
+    assert len(_summary(longest(name)).model_dump_json()) < 256 * 1024 / 2
+
+
+@ENGINES
+def test_a_table_s_item_holds_the_record(name: str) -> None:
+    """400 KB, names included (DynamoDB's quotas)."""
+    done = ClipProgress(
+        state=ClipState.RENDERING, seconds=5.958333333333333, started_ms=10**12, finished_ms=10**12
+    )
+    clips = [done.model_dump_json()] * len(longest(name).clips)
+    prompts = {"prompt": "\U0001f41d" * 2_000, "enhancement": "\U0001f41d" * 2_000}
+    assert len(json.dumps([clips, prompts])) < 400_000 / 2
