@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lambdas.animatic.scene import Scene
 from lambdas.animatic.words import read
-from lambdas.media.encode import encode
+from lambdas.media.encode import encode, splice_points
 
 # Part of a clip's content address: raise it when the same request draws other pictures.
-REVISION = "1"
+REVISION = "2"
 COMMENT = "Draft storyboard clip, not a rendered video"
 
 # Two frames are drawn at a time, and a few wait for the encoder; Pillow works outside Python's lock.
@@ -58,6 +58,7 @@ def draw_clip(request: DraftClip) -> bytes:
         width=request.width,
         height=request.height,
         fps=request.fps,
+        keyframes=splice_points(request.frames, request.fps),
         metadata={
             **request.metadata,
             "title": request.title,

@@ -154,7 +154,7 @@ CATALOGUE: dict[str, Engine] = {
     for engine in (
         Engine(
             name="animatic",
-            revision="1",
+            revision="2",
             renderer=Renderer.FUNCTION,
             summary="Draft storyboard clips: drawn, moving, titled; no GPU, no weights",
             draft=True,

@@ -1,26 +1,39 @@
 """Pictures to an MP4 clip, always in the same way, so that clips of one size and fps join by copying."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from fractions import Fraction
 from io import BytesIO
-from typing import Any
+from typing import BinaryIO
 
 import av
 import numpy as np
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
 from lambdas.media.mp4.muxer import mp4_writer
 
-# threads: x264's bits depend on their number, and the machine's core count must not change a clip.
-# no-mbtree: with it, the same frames gave other bytes in up to one run of two (x264 165 in PyAV 18.1).
-# stitchable: x264 writes the same SPS and PPS whatever the content.
-X264 = {
-    "preset": "veryfast",
-    "crf": "21",
-    "x264-params": "threads=2:no-mbtree=1:stitchable=1:open-gop=0:force-cfr=1",
-}
+# The headers (SPS, PPS) are those of the engines' clips of the same size and fps, so that a film has one
+# kind: containers/cogvideox/export.py has preset medium without B-frames. Of what the faster presets used
+# here change, two values show in the headers: the reference frames, and the chroma offset that comes with
+# medium's psychovisual optimisation.
+X264_PARAMETERS = (
+    "ref=3:bframes=0:chroma-qp-offset=-2"
+    # x264 writes the same headers whatever the content.
+    ":stitchable=1"
+    # x264's bits depend on their number, and the machine's core count must not change a clip.
+    ":threads=2"
+    # With mbtree, the same frames gave other bytes in up to one run of two (x264 165 in PyAV 18.1).
+    ":no-mbtree=1"
+    ":open-gop=0"
+)
+DRAFT_CRF = 21
+FILM_CRF = 16
+"""x264's quality (0 lossless to 51) of what becomes part of the film: the engines' own, visually lossless."""
 KEYFRAME_SECONDS = 2
+SPLICE_SECONDS = Fraction(1, 2)
+
+BT709 = (ColorPrimaries.BT709, ColorTrc.BT709, Colorspace.ITU709)
 
 
 def encode(
@@ -30,42 +43,86 @@ def encode(
     height: int,
     fps: int | Fraction,
     metadata: Mapping[str, str],
+    keyframes: Container[int] = (),
 ) -> bytes:
-    """RGB frames (height × width × 3, uint8) as H.264 yuv420p BT.709 in a fast-start MP4, frame by frame.
+    """RGB frames (height × width × 3, uint8) as a draft: `write_pictures` with less quality, in memory.
 
-    The same frames give the same bytes. ValueError: odd sizes (yuv420p halves them), a frame of another
-    shape, no frames.
+    The same frames give the same bytes. ValueError as for `write_pictures`; a frame of another shape.
+    """
+    output = BytesIO()
+    write_pictures(
+        _in_yuv(frames, (height, width, 3)),
+        output,
+        width=width,
+        height=height,
+        fps=Fraction(fps),
+        keyframes=keyframes,
+        preset="veryfast",
+        crf=DRAFT_CRF,
+        metadata=metadata,
+    )
+    return output.getvalue()
+
+
+def write_pictures(
+    pictures: Iterable[VideoFrame],
+    output: BinaryIO,
+    *,
+    width: int,
+    height: int,
+    fps: Fraction,
+    keyframes: Container[int] = (),
+    preset: str = "superfast",
+    crf: int = FILM_CRF,
+    profile: str = "high",
+    colours: tuple[int, int, int] = BT709,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Writes yuv420p pictures of limited range to `output` (seekable, readable, empty) as H.264 in a
+    fast-start MP4, one after the other: frame n is shown at n / fps.
+
+    Decoding can begin at frame 0, every two seconds, and at the `keyframes`. `preset`: veryfast or a faster
+    one, else the headers differ. `colours`: primaries, transfer, matrix, as ITU-T H.273 numbers them; they
+    are written down, nothing is converted. ValueError: odd sizes (yuv420p halves them), no pictures.
     """
     if width % 2 or height % 2:
         raise ValueError(f"width and height must be even for yuv420p, not {width}x{height}")
-    rate = Fraction(fps)
-    output = BytesIO()
+    # forced-idr: a forced keyframe is one that decoding can begin at.
+    options = {"preset": preset, "crf": str(crf), "profile": profile, "forced-idr": "1"}
     count = 0
-    with mp4_writer(output, fps=rate, metadata=metadata) as container:
-        track = container.add_stream("libx264", rate=rate, options=X264)
+    with mp4_writer(output, fps=fps, metadata=metadata or {}) as container:
+        track = container.add_stream("libx264", rate=fps, options=options | {"x264-params": X264_PARAMETERS})
         track.width, track.height, track.pix_fmt = width, height, "yuv420p"
-        track.gop_size = round(KEYFRAME_SECONDS * rate)
+        track.gop_size = round(KEYFRAME_SECONDS * fps)
         context = track.codec_context
-        context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
-        context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-        for frame in frames:
-            if frame.shape != (height, width, 3):
-                raise ValueError(f"frame {count} has shape {frame.shape}, not {(height, width, 3)}")
-            picture = _to_yuv(frame)
-            picture.pts, picture.time_base = count, 1 / rate
+        context.color_range = ColorRange.MPEG
+        context.color_primaries, context.color_trc, context.colorspace = colours
+        for picture in pictures:
+            picture.pts, picture.time_base = count, 1 / fps
+            # A decoded picture has the type that it was encoded with.
+            picture.pict_type = PictureType.I if count in keyframes else PictureType.NONE
             container.mux(track.encode(picture))
             count += 1
         if count == 0:
             raise ValueError("no frames")
         container.mux(track.encode())
-    return output.getvalue()
 
 
-def _to_yuv(frame: NDArray[np.uint8]) -> Any:
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24").reformat(
-        format="yuv420p",
-        dst_colorspace=Colorspace.ITU709,
-        dst_color_range=ColorRange.MPEG,
-        dst_color_primaries=ColorPrimaries.BT709,
-        dst_color_trc=ColorTrc.BT709,
-    )
+def splice_points(frames: int, fps: int | Fraction) -> set[int]:
+    """Keyframes for a clip of so many frames, so that of a transition of up to half a second at either end
+    nothing more than its own frames is encoded anew."""
+    end = round(SPLICE_SECONDS * fps)
+    return {0, end, frames - end} if 0 < end < frames - end else {0}
+
+
+def _in_yuv(frames: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int]) -> Iterator[VideoFrame]:
+    for number, frame in enumerate(frames):
+        if frame.shape != shape:
+            raise ValueError(f"frame {number} has shape {frame.shape}, not {shape}")
+        yield av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24").reformat(
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+            dst_color_primaries=ColorPrimaries.BT709,
+            dst_color_trc=ColorTrc.BT709,
+        )
