@@ -37,3 +37,19 @@ class Transition:
     def overlap(self) -> int:
         """How many frames the two clips share."""
         return self.frames if self.kind.overlaps else 0
+
+    @property
+    def tail(self) -> int:
+        """How many of the earlier clip's last frames it changes."""
+        match self.kind:
+            case TransitionKind.NONE:
+                return 0
+            case TransitionKind.FADE:
+                return -(-self.frames // 2)
+            case TransitionKind.CROSSFADE | TransitionKind.WIPE:
+                return self.frames
+
+    @property
+    def head(self) -> int:
+        """How many of the later clip's first frames it changes."""
+        return self.frames - self.tail if self.kind is TransitionKind.FADE else self.tail
