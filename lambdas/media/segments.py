@@ -35,7 +35,8 @@ def ends(clip: Clip) -> list[int]:
 def starts(clip: Clip) -> list[int]:
     """The frames at which a part that is copied, or decoding, can begin."""
     keyframes = set(clip.keyframes(0, len(clip.shown)))
-    return [frame for frame in ends(clip) if frame in keyframes]
+    # Where a later frame is decoded first, the group of pictures is open: its first ones need the one before.
+    return [frame for frame in ends(clip) if frame in keyframes and clip.shown[frame] == frame]
 
 
 def check_decodable(clip: Clip) -> None:

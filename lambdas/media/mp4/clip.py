@@ -50,8 +50,9 @@ class Clip:
         if not 0 <= start < stop <= len(self.shown):
             raise ValueError(f"frames {start} to {stop} of {len(self.shown)}")
         piece = self.shown[start:stop]
-        # As many samples as frames come before it; they are the same ones where no GOP is open or cut.
-        if min(piece) != start or max(piece) != stop - 1:
+        # As many samples as frames come before it; they are the same ones where no GOP is open or cut. Where
+        # the first sample is a later frame, those shown before it refer to the GOP before.
+        if piece[0] != start or min(piece) != start or max(piece) != stop - 1:
             raise ValueError(f"frames {start} to {stop} are not whole groups of pictures")
         if not self.keyframes(start, start + 1):
             raise ValueError(f"frame {start} is no keyframe")
