@@ -13,7 +13,7 @@ from lambdas.animatic.clip import REVISION, DraftClip, draw_clip
 from lambdas.domain.engines import CATALOGUE
 from lambdas.media.join import join
 from lambdas.media.probe import probe
-from tests.unit.clips import Pixels, decoded, top_level_boxes
+from tests.unit.clips import Pixels, decoded, decoded_frames, top_level_boxes
 
 
 def request(title: str = "A bee on a flower", **fields: object) -> DraftClip:
@@ -72,6 +72,11 @@ def test_the_file_says_that_it_is_a_draft() -> None:
     assert "not a rendered video" in metadata["comment"]
     boxes = top_level_boxes(mp4)
     assert boxes.index("moov") < boxes.index("mdat")
+
+
+def test_a_transition_can_begin_and_end_half_a_second_from_the_ends() -> None:
+    frames = decoded_frames(draw_clip(request(width=64, height=48, frames=30, fps=8)))
+    assert {0, 4, 26} <= {number for number, frame in enumerate(frames) if frame.key_frame}
 
 
 def test_the_same_request_gives_the_same_bytes() -> None:

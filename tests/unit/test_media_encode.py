@@ -80,3 +80,9 @@ def test_what_can_not_be_encoded_is_refused() -> None:
         encode([], width=96, height=64, fps=8, metadata={})
     with pytest.raises(ValueError, match="frame 0 has shape"):
         encode(pictures(1), width=64, height=64, fps=8, metadata={})
+
+
+def test_keyframes_where_they_are_asked_for() -> None:
+    frames = pictures(20)
+    mp4 = encode(frames, width=96, height=64, fps=8, metadata={}, keyframes={3, 9})
+    assert [index for index, frame in enumerate(decoded_frames(mp4)) if frame.key_frame] == [0, 3, 9]
