@@ -35,6 +35,7 @@ ROUNDING = Fraction(1, 50)
 _BLOCK = RATE
 _FRAME = 1024  # samples of one AAC packet
 _ATTEMPTS = 6
+_METER = 0.01  # dB: it tells peaks to three digits
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Sound:
 def mix(duration: Fraction, voices: Sequence[Placed], music: SoundFile | None, output: BinaryIO) -> Sound:
     """Writes narration and music (looped or cut to the film's length, ducked under speech) to `output`
     (seekable, readable) as an MP4 of one AAC track, 48 kHz stereo, of exactly `duration` seconds rounded to
-    a sample: -16 LUFS, no true peak above -1 dBTP. Silence stays silence.
+    a sample: -16 LUFS, no true peak above -1 dBTP. Silence stays silence, and a sound of little but rare
+    peaks stays quieter (MOST_LIMITED); what is returned says how loud it is.
 
     The sources are decoded several times, in blocks: memory does not grow with the film.
 
@@ -126,10 +128,11 @@ def _to_loudness(sound: Callable[[], Iterator[Samples]], output: BinaryIO) -> So
         _encode(limited(_scaled(sound(), gain), ceiling), output)
         result = measure(samples(output, "the mixed sound"))
         missing = _gain(result, LOUDNESS)
-        if result.true_peak <= TRUE_PEAK and (abs(missing) <= TOLERANCE or (missing > 0 and gain == most)):
+        over = result.true_peak - (TRUE_PEAK - _METER)
+        if over <= 0 and (abs(missing) <= TOLERANCE or (missing > 0 and gain == most)):
             break
         gain += missing
-        ceiling -= max(0.0, result.true_peak - TRUE_PEAK)
+        ceiling -= max(0.0, over)
     return Sound(result.loudness, result.true_peak, Fraction(result.samples, RATE))
 
 
