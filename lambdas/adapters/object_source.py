@@ -43,7 +43,7 @@ class ObjectSource:
     def __init__(self, s3: Any, bucket: str, key: str, blocks: Blocks) -> None:
         self._s3 = s3
         self._bucket = bucket
-        self._key = key
+        self.key = key
         self._blocks = blocks
         with self._asking("head"):
             found = s3.head_object(Bucket=bucket, Key=key)
@@ -81,16 +81,16 @@ class ObjectSource:
 
     def _get(self, offset: int, length: int) -> Any:
         span = f"bytes={offset}-{offset + length - 1}"
-        return self._s3.get_object(Bucket=self._bucket, Key=self._key, Range=span, IfMatch=self._etag)["Body"]
+        return self._s3.get_object(Bucket=self._bucket, Key=self.key, Range=span, IfMatch=self._etag)["Body"]
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
-        with translated(f"{what} {self._key}"):
+        with translated(f"{what} {self.key}"):
             try:
                 yield
             except ClientError as error:
                 if error_code(error) in MISSING:
-                    raise ArtifactMissing(f"the object {self._key} is gone") from error
+                    raise ArtifactMissing(f"the object {self.key} is gone") from error
                 if error_code(error) in ("PreconditionFailed", "412"):
-                    raise ServiceUnavailable(f"{self._key} was replaced while it was read") from error
+                    raise ServiceUnavailable(f"{self.key} was replaced while it was read") from error
                 raise

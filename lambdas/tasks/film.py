@@ -8,9 +8,12 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 from fractions import Fraction
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+from lambdas.adapters.object_source import ObjectSource
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
 from lambdas.domain.assembly import Fit
@@ -18,13 +21,13 @@ from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import fingerprint
+from lambdas.media import continuity, splice
 from lambdas.media.conform import FilmFormat, conform
 from lambdas.media.mp4.clip import blame, read_clip
 from lambdas.media.mp4.layout import Layout
 from lambdas.media.mp4.merge import Chapter, Piece, lay_out
 from lambdas.media.sound import silence
 from lambdas.media.source import FileSource, Source
-from lambdas.media.splice import REVISION, splice
 
 _LONGEST_TITLE = 120  # characters; players show it in a window's title
 _MAKING = 1  # grows when the same clips are made into other bytes
@@ -46,8 +49,7 @@ class Film:
         """Raises ArtifactMissing, ClipMismatch; ClipUnreadable, ClipsDiffer with a clip's index."""
         storyboard = self._storyboard
         pieces = [self._piece(index) for index in range(len(storyboard.clips))]
-        if any(storyboard.transitions):
-            pieces = splice(pieces, storyboard.transitions, self._keep_joint)
+        pieces = self._encoded_where_needed(pieces)
         layout = lay_out(
             pieces,
             sound=self._sound(),
@@ -88,19 +90,28 @@ class Film:
         film = self._format
         return (clip.picture.size, clip.fps) == ((film.width, film.height), film.fps)
 
-    def _keep_joint(self, index: int, make: Callable[[], bytes]) -> Source:
-        """The joint before a clip, the last one after all. What lies around it determines its bytes."""
-        clips, transitions = self._storyboard.clips, self._storyboard.transitions
+    def _encoded_where_needed(self, pieces: list[Piece]) -> list[Piece]:
+        storyboard = self._storyboard
+        if any(storyboard.transitions):
+            pieces = splice.splice(pieces, storyboard.transitions, partial(self._keep_transition, pieces))
+        if storyboard.assembly.even_out:
+            chained = {clip.index for clip in storyboard.clips if clip.starts_from is not None}
+            pieces = continuity.even_out(pieces, chained, partial(self._keep_evened_out, pieces))
+        return pieces
+
+    def _keep_transition(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
         first = max(0, index - 2)
-        around = {
-            "revision": REVISION,
-            "format": [self._format.width, self._format.height, self._storyboard.fps],
-            "clips": [clip.key_hash for clip in clips[first : index + 2]],
-            "transitions": [asdict(one) if one else None for one in transitions[first : index + 1]],
-            "joint": index - first,
-        }
-        key = keys.joint(self._storyboard.tenant, fingerprint(around))
-        joint = self._made(key, make, "video/mp4")
+        near = [asdict(one) if one else None for one in self._storyboard.transitions[first : index + 1]]
+        around = pieces[first : index + 2]
+        return self._keep(["transition", splice.REVISION, near, index - first, *map(_address, around)], make)
+
+    def _keep_evened_out(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
+        around = pieces[index - 1 : index + 1]
+        return self._keep(["even out", continuity.REVISION, *map(_address, around)], make)
+
+    def _keep(self, determines: list[Any], make: Callable[[], bytes]) -> Source:
+        """What is encoded in place of a piece; `determines` its bytes."""
+        joint = self._made(keys.joint(self._storyboard.tenant, fingerprint(determines)), make, "video/mp4")
         self._encoded()
         return joint
 
@@ -125,6 +136,12 @@ class Film:
         if not self._outputs.exists(key):
             self._outputs.put(key, make(), content_type)
         return self._outputs.source(key)
+
+
+def _address(piece: Piece) -> list[Any]:
+    """What a piece shows: keys name their content."""
+    assert isinstance(piece.source, ObjectSource)  # noqa: S101 - all that is joined lies in S3
+    return [piece.source.key, piece.start, piece.stop]
 
 
 def forget_broken_clip(storyboard: Storyboard, outputs: Objects, error: ClipUnreadable) -> None:

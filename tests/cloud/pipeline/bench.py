@@ -53,7 +53,7 @@ _WAITER = {
 
 
 class Answers:
-    """Answers SageMaker's runtime, Bedrock and Lambda, and keeps what they were asked."""
+    """Answers SageMaker's runtime, Bedrock, Lambda and CodeBuild, and keeps what they were asked."""
 
     def __init__(self) -> None:
         self.forget()
@@ -62,6 +62,7 @@ class Answers:
                 Route("/endpoints/{name}/async-invocations", self._invoke_endpoint, methods=["POST"]),
                 Route("/model/{model}/converse", self._converse, methods=["POST"]),
                 Route("/2015-03-31/functions/{name}/invocations", self._invoke, methods=["POST"]),
+                Route("/", self._codebuild, methods=["POST"]),
             ]
         )
 
@@ -71,6 +72,8 @@ class Answers:
         self.events: list[dict[str, Any]] = []  # payloads of asynchronous Invoke
         self.converse: tuple[int, dict[str, Any]] = (200, converse_answer(""))
         self.endpoints_exist = True
+        self.builds: dict[str, dict[str, Any]] = {}  # by id, each with the request that started it
+        self.builds_allowed = True
 
     async def _invoke_endpoint(self, request: Request) -> Response:
         if not self.endpoints_exist:
@@ -89,6 +92,21 @@ class Answers:
         assert request.headers["x-amz-invocation-type"] == "Event"
         self.events.append({"function": request.path_params["name"], **await request.json()})
         return Response(status_code=202)
+
+    async def _codebuild(self, request: Request) -> Response:
+        asked = await request.json()
+        if request.headers["x-amz-target"] == "CodeBuild_20161006.BatchGetBuilds":
+            return JSONResponse({"builds": [self.builds[id_] for id_ in asked["ids"] if id_ in self.builds]})
+        if not self.builds_allowed:
+            return JSONResponse({"__type": "AccountLimitExceededException", "message": "Too many."}, 400)
+        variables = asked["environmentVariablesOverride"]
+        build = {
+            "id": f"{asked['projectName']}:{len(self.builds)}",
+            "buildStatus": "IN_PROGRESS",
+            "environment": {"environmentVariables": [{"name": "OTHER", "value": "x"}, *variables]},
+        }
+        self.builds[build["id"]] = {**build, "request": asked}
+        return JSONResponse({"build": build})
 
 
 def converse_answer(text: str, stop_reason: str = "end_turn", by: str = "director") -> dict[str, Any]:

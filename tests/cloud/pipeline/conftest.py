@@ -14,7 +14,7 @@ from tests.cloud.servers import serving
 def deployed_bench() -> Iterator[Bench]:
     answers = Answers()
     with deployed() as deployment, serving(answers.app) as url, pytest.MonkeyPatch.context() as environment:
-        for service in ("SAGEMAKER_RUNTIME", "BEDROCK_RUNTIME", "LAMBDA"):
+        for service in ("SAGEMAKER_RUNTIME", "BEDROCK_RUNTIME", "LAMBDA", "CODEBUILD"):
             environment.setenv(f"AWS_ENDPOINT_URL_{service}", url)
         bench = Bench(deployment, answers)
         stores = bench.settings.model_dump(include={"videos_table", "input_bucket", "output_bucket"})

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lambdas.adapters.api_keys import find, hash_of
+from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
 from lambdas.adapters.inferences import Inference
 from lambdas.adapters.objects import Objects
@@ -13,6 +14,7 @@ from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.video import Stage, Video, execution_name
 from lambdas.intake.accept import Intake
+from lambdas.tasks.task import VideoTask
 from lambdas.upkeep import heal
 from lambdas.upkeep.drops import Drops
 from tests.cloud.deployment import Context
@@ -70,6 +72,43 @@ def park(bench: Bench, video: Video, clip: int = 0, requested_ms: int = LONG_AGO
         )
     )
     return task, id_
+
+
+# --- builds that ended without an answer
+
+
+def in_build(bench: Bench, status: str) -> tuple[Video, Task]:
+    """A video that a build assembles or assembled, with an execution that runs."""
+    video = bench.video(stage=Stage.ASSEMBLING)
+    start(video, bench.settings.state_machine_arn)
+    task = bench.task()
+    request = VideoTask(token=task.token, tenant=TENANT, video_id=video.id).model_dump_json()
+    build = Builds(client("codebuild"), bench.settings.build_project).start(request, delivery=task.token)
+    bench.answers.builds[build]["buildStatus"] = status
+    return bench.videos.advance(TENANT, video.id, Stage.ASSEMBLING, build=build), task
+
+
+@pytest.mark.parametrize("status", ["FAILED", "FAULT", "TIMED_OUT", "STOPPED", "SUCCEEDED"])
+def test_a_build_that_ended_without_an_answer_fails_its_step(bench: Bench, status: str) -> None:
+    video, task = in_build(bench, status)
+    assert look_at(bench, video)
+    error, cause = task.answer()
+    assert error == "AssemblerFailed"
+    assert status in cause["errorMessage"]
+    assert not look_at(bench, video)  # nobody waits for it any more
+
+
+def test_a_build_at_work_is_left_alone(bench: Bench) -> None:
+    video, task = in_build(bench, "IN_PROGRESS")
+    assert not look_at(bench, video)
+    assert task.waits
+
+
+def test_a_build_that_nobody_knows_any_more_is_no_reason_to_fail(bench: Bench) -> None:
+    video, task = in_build(bench, "FAILED")
+    bench.answers.builds.clear()
+    assert not look_at(bench, video)
+    assert task.waits
 
 
 # --- messages and executions that were lost

@@ -1,0 +1,54 @@
+from typing import Any
+
+from lambdas.domain.video import Stage, Video
+from lambdas.settings import TASK_VARIABLE
+from lambdas.tasks import assemble_long
+from lambdas.tasks.task import VideoTask
+from tests.cloud.deployment import Context
+from tests.cloud.pipeline.bench import TENANT, Bench, Task
+
+
+def call(task: Task, video: Video, retry: int = 0) -> None:
+    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "retry": retry}
+    assemble_long.handler(event, Context())
+
+
+def requests(bench: Bench) -> list[dict[str, Any]]:
+    return [build["request"] for build in bench.answers.builds.values()]
+
+
+def test_a_build_is_started_with_the_token_which_it_is_to_answer(bench: Bench) -> None:
+    video, task = bench.video(stage=Stage.RENDERING), bench.task()
+    call(task, video)
+    assert task.waits
+    [request] = requests(bench)
+    assert request["projectName"] == "assemble"
+    [variable] = request["environmentVariablesOverride"]
+    assert variable["name"] == TASK_VARIABLE
+    assert VideoTask.model_validate_json(variable["value"]) == VideoTask(
+        token=task.token, tenant=TENANT, video_id=video.id
+    )
+    now = bench.now(video)
+    assert (now.stage, now.build) == (Stage.ASSEMBLING, "assemble:0")
+
+
+def test_a_delivery_that_comes_twice_is_told_from_a_retry(bench: Bench) -> None:
+    video, task = bench.video(stage=Stage.RENDERING), bench.task()
+    for retry in (0, 0, 1):
+        call(task, video, retry)
+    first, again, retried = (request["idempotencyToken"] for request in requests(bench))
+    assert first == again != retried
+
+
+def test_for_a_cancelled_video_no_build_is_started(bench: Bench) -> None:
+    video, task = bench.video(stage=Stage.CANCELLED), bench.task()
+    call(task, video)
+    assert task.answer()[0] == "VideoClosed"
+    assert requests(bench) == []
+
+
+def test_where_builds_are_used_up_the_step_is_tried_again_later(bench: Bench) -> None:
+    bench.answers.builds_allowed = False
+    video, task = bench.video(stage=Stage.RENDERING), bench.task()
+    call(task, video)
+    assert task.answer()[0] == "ServiceUnavailable"
