@@ -2,9 +2,10 @@
 
 import asyncio
 import importlib.util
+import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,8 +15,9 @@ from lambdas.domain.engines import CATALOGUE, Renderer
 from reelworks.cloud import daemon
 from reelworks.cloud.assembly import node_folder
 from reelworks.cloud.bedrock import OLLAMA_URL
-from reelworks.cloud.home import Home
-from reelworks.cloud.text_backends import TextBackend, find_ollama
+from reelworks.cloud.home import CloudError, Home
+from reelworks.cloud.settings import Settings, TextKind, TextServer
+from reelworks.cloud.text_backends import find_ollama
 from reelworks.models import SOURCES, Listed
 
 _DISK_NEEDED = 2_000_000_000  # bytes: the environment, the template and a few films
@@ -36,19 +38,20 @@ class Finding:
 def examine() -> list[Finding]:
     """All findings, what is needed first."""
     home = Home.locate()
-    checks: list[Callable[[], Finding]] = [
-        _python,
-        _node,
-        lambda: _disk(home),
-        lambda: _cloud(home),
-        _torch,
-        _text_model,
-        _gpu,
-    ]
+    checks = [_python(), _node(), _disk(home), _settings(home), _cloud(home), _torch(), _gpu()]
     engines = [
         _engine(name, home) for name, engine in CATALOGUE.items() if engine.renderer is Renderer.ENDPOINT
     ]
-    return [check() for check in checks] + engines
+    return checks + _backends(home) + engines
+
+
+def _backends(home: Home) -> list[Finding]:
+    """None while the settings are wrong, of which there is a finding already."""
+    try:
+        settings = Settings.load(home, os.environ)
+    except CloudError:
+        return []
+    return [_text_model(settings.text)]
 
 
 def _python() -> Finding:
@@ -88,36 +91,55 @@ def _torch() -> Finding:
     )
 
 
-def _text_model() -> Finding:
+def _settings(home: Home) -> Finding:
     try:
-        configured = TextBackend.from_environment()
-    except ValueError as error:
-        return Finding("Text model", False, True, str(error), "mend or unset the REELWORKS_TEXT_ variables")
+        Settings.load(home, os.environ)
+    except CloudError as error:
+        return Finding("Settings", False, True, error.message, error.advice)
+    there = "" if home.settings.exists() else " (not there: all is as it comes)"
+    return Finding("Settings", True, True, f"{home.settings}{there}")
+
+
+def _text_model(configured: TextServer | None) -> Finding:
     if configured:
         name = f"{configured.kind} {configured.model} at {configured.url}"
-        if _answers(configured.url):
+        models = _models(configured)
+        if models is None:
+            todo = "start it, or take [text] out of the settings"
+            return Finding("Text model", False, True, f"{name} does not answer", todo)
+        if configured.model in models or f"{configured.model}:latest" in models:
             return Finding("Text model", True, True, name)
-        return Finding(
-            "Text model", False, True, f"{name} does not answer", "start it, or unset REELWORKS_TEXT_URL"
-        )
+        found = f"{name}: no such model; it has {', '.join(models) or 'none'}"
+        pull = f"ollama pull {configured.model}"
+        todo = pull if configured.kind is TextKind.OLLAMA else "set text.model to one of those"
+        return Finding("Text model", False, True, found, todo)
     ollama = asyncio.run(_ollama())
     if ollama:
-        return Finding("Text model", True, False, ollama)
+        return Finding("Text model", True, False, f"{ollama} at {OLLAMA_URL}")
     return Finding(
         "Text model",
         False,
         False,
-        "none: the rule-based director writes the prompts",
-        "ollama pull llama3.2, or set REELWORKS_TEXT_URL and REELWORKS_TEXT_MODEL",
+        f"none at {OLLAMA_URL}: the rule-based director writes the prompts",
+        "ollama pull llama3.2, or set [text] in the settings",
     )
 
 
-def _answers(url: str) -> bool:
+def _models(server: TextServer) -> list[str] | None:
+    """The names of a server's models; None if it gives none."""
+    headers = {"authorization": f"Bearer {server.api_key}"} if server.api_key else {}
     try:
-        httpx.get(url, timeout=3, trust_env=False)
-    except httpx.HTTPError:
-        return False
-    return True
+        if server.kind is TextKind.OLLAMA:
+            tags = _get(f"{server.url}/api/tags")
+            return [str(model["name"]) for model in tags["models"]]
+        models = _get(f"{server.url.removesuffix('/v1')}/v1/models", headers)
+        return [str(model["id"]) for model in models["data"]]
+    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _get(url: str, headers: Mapping[str, str] | None = None) -> Any:
+    return httpx.get(url, headers=headers, timeout=3, trust_env=False).raise_for_status().json()
 
 
 async def _ollama() -> str | None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from reelworks.cloud import life
-from reelworks.cloud.environment import MARK, settings
+from reelworks.cloud.environment import MARK, SETTINGS
 from reelworks.cloud.home import Home
 
 GRACE_SECONDS = 2  # for requests in hand at SIGTERM
@@ -17,19 +17,18 @@ def main() -> None:
     listener = socket.socket(fileno=listener_fd)
     process = life.claim(lock, listener)  # before the imports that take a second
     home = Home(Path(os.environ[MARK]))
-    stand_in_settings = settings(os.environ)
-    for name in stand_in_settings:
-        del os.environ[name]  # functions inherit the rest
+    settings = os.environ.pop(SETTINGS)  # functions inherit the rest
 
     import logging
 
     import uvicorn
 
     from reelworks.cloud.app import create_app
+    from reelworks.cloud.settings import Settings
 
     logging.getLogger().setLevel(logging.WARNING)  # ministack, which has set INFO, tells of every call
     config = uvicorn.Config(
-        create_app(home, process.address, stand_in_settings),
+        create_app(home, process.address, Settings.model_validate_json(settings)),
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -5,7 +5,7 @@ Import it only in a process that has `cloud_environment`: ministack reads its se
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 from ministack.app import app as ministack
 from ministack.core import lambda_runtime
@@ -22,11 +22,11 @@ from reelworks.cloud.home import Home
 from reelworks.cloud.life import IDENTITY_PATH
 from reelworks.cloud.record import Deployed, EngineEndpoints
 from reelworks.cloud.sagemaker import SageMakerRuntime
-from reelworks.cloud.text_backends import TextBackend
+from reelworks.cloud.settings import Settings
 
 
-def create_app(home: Home, base_url: str, settings: Mapping[str, str]) -> ASGIApp:
-    """The app to be served at `base_url`, on loopback only. `settings` are the stand-ins'."""
+def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
+    """The app to be served at `base_url`, on loopback only."""
     deployed = Deployed(home)
     sagemaker = SageMakerRuntime(
         EngineEndpoints(home, deployed),
@@ -35,7 +35,7 @@ def create_app(home: Home, base_url: str, settings: Mapping[str, str]) -> ASGIAp
         logs=home.engine_logs,
     )
 
-    bedrock = BedrockRuntime(TextBackend.from_environment(settings))
+    bedrock = BedrockRuntime(settings.text)
 
     codebuild = CodeBuild(
         ministack,

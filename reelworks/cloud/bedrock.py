@@ -4,35 +4,40 @@ Source: botocore's model of bedrock-runtime, 2023-09-30. The request's model id 
 `additionalModelResponseFields.answered_by` says who answered in its place.
 """
 
+import json
+import secrets
 import time
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from reelworks.cloud.settings import TextServer
 from reelworks.cloud.text_backends import (
     Answer,
     Backend,
     Conversation,
     Director,
     Ollama,
-    TextBackend,
+    Tool,
     Turn,
+    connect,
     find_ollama,
 )
-from reelworks.cloud.wire import ServiceError, service
+from reelworks.cloud.wire import ServiceError, parsed, service
 
 OLLAMA_URL = "http://127.0.0.1:11434"  # where Ollama listens unless told otherwise
 LOOK_EVERY_SECONDS = 30.0
 
 
 class _Document(BaseModel):
-    """What Bedrock has beyond these fields (tools, guardrails, images) is refused, not ignored."""
+    """What Bedrock has beyond these fields (guardrails, images, a free choice of tools) is refused, not
+    ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
@@ -41,9 +46,47 @@ class _Text(_Document):
     text: Annotated[str, Field(pattern=r"\S")]
 
 
+class _ToolUse(_Document):
+    tool_use_id: str
+    name: str
+    input: dict[str, Any]
+
+
+class _ToolResultBlock(_Document):
+    text: str | None = None
+    json_: Annotated[Any, Field(alias="json")] = None
+
+
+class _ToolResult(_Document):
+    tool_use_id: str
+    content: tuple[_ToolResultBlock, ...]
+    status: Literal["success", "error"] = "success"
+
+
+class _Block(_Document):
+    text: Annotated[str, Field(pattern=r"\S")] | None = None
+    tool_use: _ToolUse | None = None
+    tool_result: _ToolResult | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("must have one of text, toolUse, toolResult")
+        return self
+
+    def as_text(self) -> str:
+        """A tool's use and its result are read by the local models as the JSON and the text they are."""
+        if self.tool_use:
+            return json.dumps(self.tool_use.input, ensure_ascii=False)
+        if self.tool_result:
+            parts = (part.text or json.dumps(part.json_) for part in self.tool_result.content)
+            return "\n".join((f"The tool's result, {self.tool_result.status}:", *parts))
+        return self.text or ""
+
+
 class _Message(_Document):
     role: Literal["user", "assistant"]
-    content: Annotated[tuple[_Text, ...], Field(min_length=1)]
+    content: Annotated[tuple[_Block, ...], Field(min_length=1)]
 
 
 class _InferenceConfig(_Document):
@@ -53,18 +96,57 @@ class _InferenceConfig(_Document):
     stop_sequences: tuple[str, ...] = ()
 
 
+class _InputSchema(_Document):
+    json_: Annotated[dict[str, Any], Field(alias="json")]
+
+
+class _ToolSpec(_Document):
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    description: str = ""
+    input_schema: _InputSchema
+    strict: bool = False
+
+
+class _Tool(_Document):
+    tool_spec: _ToolSpec
+
+
+class _ToolName(_Document):
+    name: str
+
+
+class _ToolChoice(_Document):
+    tool: _ToolName
+
+
+class _ToolConfig(_Document):
+    """One tool, which the answer must use: the way to ask a model for JSON by a schema."""
+
+    tools: Annotated[tuple[_Tool, ...], Field(min_length=1, max_length=1)]
+    tool_choice: _ToolChoice
+
+    def tool(self) -> Tool:
+        spec = self.tools[0].tool_spec
+        if self.tool_choice.tool.name != spec.name:
+            message = f"toolConfig.toolChoice: there is no tool {self.tool_choice.tool.name!r}."
+            raise ServiceError(400, "ValidationException", message)
+        return Tool(spec.name, spec.description, spec.input_schema.json_)
+
+
 class _ConverseRequest(_Document):
     messages: Annotated[tuple[_Message, ...], Field(min_length=1)]
     system: tuple[_Text, ...] = ()
     inference_config: _InferenceConfig = _InferenceConfig()
+    tool_config: _ToolConfig | None = None
 
     def conversation(self) -> Conversation:
         return Conversation(
             system="\n".join(block.text for block in self.system),
             turns=tuple(
-                Turn(message.role, "\n".join(block.text for block in message.content))
+                Turn(message.role, "\n".join(block.as_text() for block in message.content))
                 for message in self.messages
             ),
+            tool=self.tool_config.tool() if self.tool_config else None,
             max_tokens=self.inference_config.max_tokens,
             temperature=self.inference_config.temperature,
             top_p=self.inference_config.top_p,
@@ -79,9 +161,9 @@ class BedrockRuntime:
     `ollama_url`, else the rule-based director.
     """
 
-    def __init__(self, configured: TextBackend | None, *, ollama_url: str = OLLAMA_URL) -> None:
+    def __init__(self, configured: TextServer | None, *, ollama_url: str = OLLAMA_URL) -> None:
         self._http = httpx.AsyncClient(trust_env=False)  # a proxy is not for loopback
-        self._configured = configured.connect(self._http) if configured else None
+        self._configured = connect(configured, self._http) if configured else None
         self._ollama_url = ollama_url
         self._found: Ollama | None = None
         self._looked_at = float("-inf")
@@ -94,18 +176,14 @@ class BedrockRuntime:
         await self._http.aclose()
 
     async def _converse(self, request: Request) -> JSONResponse:
-        try:
-            conversation = _ConverseRequest.model_validate_json(await request.body()).conversation()
-        except ValidationError as error:
-            problem = error.errors()[0]
-            where = ".".join(map(str, problem["loc"])) or "body"
-            raise ServiceError(400, "ValidationException", f"{where}: {problem['msg']}") from error
+        conversation = parsed(_ConverseRequest, await request.body()).conversation()
         if conversation.turns[-1].role != "user":
             raise ServiceError(400, "ValidationException", "A conversation must end with a user message.")
         backend = await self._backend()
         started = time.monotonic()
         answer = await backend.answer(conversation)
-        return JSONResponse(_response(answer, backend.name, time.monotonic() - started))
+        seconds = time.monotonic() - started
+        return JSONResponse(_response(answer, conversation.tool, backend.name, seconds))
 
     async def _backend(self) -> Backend:
         if self._configured:
@@ -116,11 +194,16 @@ class BedrockRuntime:
         return self._found or Director()
 
 
-def _response(answer: Answer, answered_by: str, seconds: float) -> dict[str, object]:
-    content = [{"text": answer.text}] if answer.text else []
+def _response(answer: Answer, tool: Tool | None, answered_by: str, seconds: float) -> dict[str, object]:
+    stop_reason: str = answer.stop_reason
+    content: list[dict[str, object]] = [{"text": answer.text}] if answer.text else []
+    if tool and stop_reason == "end_turn":
+        use_id = f"tooluse_{secrets.token_urlsafe(16)}"
+        used = {"toolUseId": use_id, "name": tool.name, "input": _object(answer.text, answered_by)}
+        stop_reason, content = "tool_use", [{"toolUse": used}]
     return {
         "output": {"message": {"role": "assistant", "content": content}},
-        "stopReason": answer.stop_reason,
+        "stopReason": stop_reason,
         "usage": {
             "inputTokens": answer.input_tokens,
             "outputTokens": answer.output_tokens,
@@ -129,3 +212,15 @@ def _response(answer: Answer, answered_by: str, seconds: float) -> dict[str, obj
         "metrics": {"latencyMs": round(seconds * 1000)},
         "additionalModelResponseFields": {"answered_by": answered_by},
     }
+
+
+def _object(text: str, answered_by: str) -> dict[str, Any]:
+    """As with Bedrock's own models, it need not fit the tool's schema: who asked looks."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        message = f"{answered_by} answered with no JSON object: {text[:200]!r}"
+        raise ServiceError(424, "ModelErrorException", message)
+    return value

@@ -22,10 +22,11 @@ from reelworks.cloud.aws import REGION, client
 from reelworks.cloud.deploy import deploy
 from reelworks.cloud.dispatch import API_PATH
 from reelworks.cloud.engines import offered_engines
-from reelworks.cloud.environment import cloud_environment, settings
+from reelworks.cloud.environment import SETTINGS, cloud_environment
 from reelworks.cloud.home import CloudError, Home, write_private
 from reelworks.cloud.life import Process
 from reelworks.cloud.record import Deployment, Output, deployment_of, write_deployment
+from reelworks.cloud.settings import Settings
 
 PREFERRED_PORT = 4566  # ministack's own, and LocalStack's
 LOCAL_TENANT = "local"
@@ -58,12 +59,13 @@ def up(home: Home, port: int | None = None) -> Status:
     """
     home.create()
     with life.changing(home):
-        source = _source(home)
+        settings = Settings.load(home, os.environ).model_dump_json()
+        source = _source(home, settings)
         running = life.running(home)
         if running is None or not _is_current(home, running, source, port):
             life.stop(home, running)
             any_port = [life.last_port(home) or PREFERRED_PORT, PREFERRED_PORT, 0]
-            _bring_up(home, source, [port] if port else any_port)
+            _bring_up(home, source, settings, [port] if port else any_port)
     return status(home)
 
 
@@ -85,10 +87,10 @@ def status(home: Home) -> Status:
     return Status("up", process.address + API_PATH, api_key, process.address, REGION, deployment.outputs)
 
 
-def _source(home: Home) -> str:
+def _source(home: Home, settings: str) -> str:
     """Fingerprint of all that a running cloud would have to be restarted for."""
     sources = fingerprint(home.checkout, (*SOURCES, *_CLOUD_SOURCES))
-    all_of_it = json.dumps([sources, _parameters(home), settings(os.environ)], sort_keys=True)
+    all_of_it = json.dumps([sources, _parameters(home), settings], sort_keys=True)
     return hashlib.sha256(all_of_it.encode()).hexdigest()
 
 
@@ -108,9 +110,9 @@ def _is_current(home: Home, process: Process, source: str, port: int | None) -> 
     )
 
 
-def _bring_up(home: Home, source: str, ports: list[int]) -> None:
+def _bring_up(home: Home, source: str, settings: str, ports: list[int]) -> None:
     assembly = read_assembly(synthesize(home))
-    process = _start(home, ports)
+    process = _start(home, settings, ports)
     try:
         outputs = deploy(assembly, process.address, _parameters(home))
         # The engines' endpoints, which restored videos ask for at once, are made from the outputs.
@@ -126,7 +128,7 @@ def _bring_up(home: Home, source: str, ports: list[int]) -> None:
         raise
 
 
-def _start(home: Home, ports: list[int]) -> Process:
+def _start(home: Home, settings: str, ports: list[int]) -> Process:
     """The process, serving, with nothing deployed; at the first of `ports` that is free."""
     shutil.rmtree(home.scratch, ignore_errors=True)
     home.create()
@@ -141,7 +143,7 @@ def _start(home: Home, ports: list[int]) -> Process:
         os.posix_spawn(
             sys.executable,
             [sys.executable, "-P", "-m", "reelworks.cloud", str(lock), str(listener.fileno())],
-            cloud_environment(home, address, os.environ) | settings(os.environ),
+            cloud_environment(home, address, os.environ) | {SETTINGS: settings},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(home.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),

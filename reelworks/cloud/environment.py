@@ -26,13 +26,9 @@ INHERITED = (
 # In every process of a cloud, whose home it names. Processes are recognised by it after a kill -9.
 MARK = "REELWORKS_CLOUD_OF"
 
-# The text model's address and key, for the stand-in only: the cloud takes them out of its environment before
-# it runs a function.
-SETTINGS_PREFIX = "REELWORKS_TEXT_"
-
-
-def settings(shell: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in shell.items() if name.startswith(SETTINGS_PREFIX)}
+# The user's settings in JSON, with their API keys, for the stand-ins only: the cloud takes it out of its
+# environment before it runs a function.
+SETTINGS = "REELWORKS_SETTINGS"
 
 
 def cloud_environment(home: Home, base_url: str, shell: Mapping[str, str]) -> dict[str, str]:

@@ -37,6 +37,11 @@ class Home:
         return self.folder / "s3"
 
     @property
+    def settings(self) -> Path:
+        """The user's file (see settings.Settings); there need not be one."""
+        return self.folder / "reelworks.toml"
+
+    @property
     def models(self) -> Path:
         return self.folder / "models"
 

@@ -3,21 +3,20 @@
 Every backend raises ServiceError with the code that Bedrock has for the case.
 """
 
-import os
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol
 
 import httpx
 
 from reelworks.cloud import director
+from reelworks.cloud.settings import TextKind, TextServer
 from reelworks.cloud.wire import ServiceError
 
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "content_filtered"]
 
-CONTEXT_TOKENS = 8192  # Ollama's documented defaults conflict, so it is always told
 LONGEST_ANSWER_SECONDS = 240.0  # loading the model from disk included
 LOOK_SECONDS = 0.5  # for an Ollama that may not be there
 
@@ -29,25 +28,39 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Tool:
+    """What the answer is to be an input of: a JSON object by `schema`."""
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Conversation:
     """A Converse request; what is None is left to the model."""
 
     system: str
     turns: tuple[Turn, ...]
+    tool: Tool | None
     max_tokens: int | None
     temperature: float | None
     top_p: float | None
     stop: tuple[str, ...]
 
     def messages(self) -> list[dict[str, str]]:
-        """In the form that Ollama and OpenAI share."""
-        system = [{"role": "system", "content": self.system}] if self.system else []
-        return system + [{"role": turn.role, "content": turn.text} for turn in self.turns]
+        """In the form that Ollama and OpenAI share. A tool's schema stands in it, too: a server that keeps a
+        model to a schema doesn't tell the model of it (docs.ollama.com/capabilities/structured-outputs)."""
+        parts = [self.system] if self.system else []
+        if self.tool:
+            parts.append(_instruction(self.tool))
+        first = [{"role": "system", "content": "\n\n".join(parts)}] if parts else []
+        return first + [{"role": turn.role, "content": turn.text} for turn in self.turns]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`text` may be empty. Tokens are the model's own count."""
+    """`text` may be empty; where a tool was asked for, it is the JSON. Tokens are the model's own count."""
 
     text: str
     stop_reason: StopReason
@@ -63,41 +76,10 @@ class Backend(Protocol):
     async def answer(self, conversation: Conversation) -> Answer: ...
 
 
-class Kind(StrEnum):
-    OLLAMA = "ollama"
-    OPENAI = "openai"  # what llama.cpp, vLLM and LM Studio speak, and Ollama too
-
-
-@dataclass(frozen=True)
-class TextBackend:
-    """The model server that the user has configured."""
-
-    kind: Kind
-    url: str
-    model: str
-    api_key: str | None = None
-
-    @classmethod
-    def from_environment(cls, env: Mapping[str, str] = os.environ) -> Self | None:
-        """From REELWORKS_TEXT_URL, _MODEL, _API_KEY and _KIND (default openai). None without a URL.
-
-        Raises ValueError if the others do not fit.
-        """
-        url = env.get("REELWORKS_TEXT_URL")
-        if not url:
-            return None
-        kind = env.get("REELWORKS_TEXT_KIND", Kind.OPENAI)
-        if kind not in list(Kind):
-            raise ValueError(f"REELWORKS_TEXT_KIND must be one of {', '.join(Kind)}; it is {kind!r}.")
-        model = env.get("REELWORKS_TEXT_MODEL")
-        if not model:
-            raise ValueError("REELWORKS_TEXT_MODEL must name a model of the server at REELWORKS_TEXT_URL.")
-        return cls(Kind(kind), url, model, env.get("REELWORKS_TEXT_API_KEY") or None)
-
-    def connect(self, http: httpx.AsyncClient) -> Backend:
-        if self.kind is Kind.OLLAMA:
-            return Ollama(http, self.url, self.model)
-        return OpenAICompatible(http, self.url, self.model, self.api_key)
+def connect(server: TextServer, http: httpx.AsyncClient) -> Backend:
+    if server.kind is TextKind.OLLAMA:
+        return Ollama(http, server.url, server.model, server.context_tokens)
+    return OpenAICompatible(http, server.url, server.model, server.api_key)
 
 
 class Ollama:
@@ -106,10 +88,11 @@ class Ollama:
     Source: docs/api.md of github.com/ollama/ollama.
     """
 
-    def __init__(self, http: httpx.AsyncClient, url: str, model: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, url: str, model: str, context_tokens: int) -> None:
         self._http = http
-        self._url = url.rstrip("/")
+        self._url = url
         self._model = model
+        self._context_tokens = context_tokens
 
     @property
     def name(self) -> str:
@@ -117,7 +100,7 @@ class Ollama:
 
     async def answer(self, conversation: Conversation) -> Answer:
         options = {
-            "num_ctx": CONTEXT_TOKENS,
+            "num_ctx": self._context_tokens,
             "num_predict": conversation.max_tokens,
             "temperature": conversation.temperature,
             "top_p": conversation.top_p,
@@ -130,8 +113,9 @@ class Ollama:
             "think": False,
             "keep_alive": 0,  # the video engine needs the memory next
             "options": _given(options),
+            "format": conversation.tool and conversation.tool.schema,
         }
-        answer = await _post(self._http, f"{self._url}/api/chat", request, {})
+        answer = await _post(self._http, f"{self._url}/api/chat", _given(request), {})
         with _reading(self._url):
             return Answer(
                 text=_text(answer["message"]["content"]),
@@ -146,7 +130,7 @@ class OpenAICompatible:
 
     def __init__(self, http: httpx.AsyncClient, url: str, model: str, api_key: str | None) -> None:
         self._http = http
-        self._url = url.rstrip("/").removesuffix("/v1")
+        self._url = url.removesuffix("/v1")
         self._model = model
         self._headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
 
@@ -162,6 +146,7 @@ class OpenAICompatible:
             "temperature": conversation.temperature,
             "top_p": conversation.top_p,
             "stop": list(conversation.stop) or None,
+            "response_format": conversation.tool and _response_format(conversation.tool),
         }
         answer = await _post(self._http, f"{self._url}/v1/chat/completions", _given(request), self._headers)
         stops: dict[str, StopReason] = {"length": "max_tokens", "content_filter": "content_filtered"}
@@ -182,6 +167,9 @@ class Director:
     name = "rule-based director"
 
     async def answer(self, conversation: Conversation) -> Answer:
+        if conversation.tool:
+            problem = f"The rule-based director can't fill the tool {conversation.tool.name!r}."
+            raise ServiceError(400, "ValidationException", problem)
         message = conversation.turns[-1].text
         try:
             task = director.read_task(message)
@@ -199,7 +187,7 @@ async def find_ollama(http: httpx.AsyncClient, url: str) -> Ollama | None:
             show = await http.post(f"{url}/api/show", json={"model": model["name"]}, timeout=LOOK_SECONDS)
             # An embedding model lacks it; Ollama before 0.6.4 lists no capabilities.
             if "completion" in show.raise_for_status().json().get("capabilities", ["completion"]):
-                return Ollama(http, url, model["name"])
+                return Ollama(http, url, model["name"], TextServer.model_fields["context_tokens"].default)
     except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
         return None  # whatever listens there, it is no Ollama
     return None
@@ -253,6 +241,17 @@ def _reading(url: str) -> Iterator[None]:
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         message = f"The answer of the text model at {url} is malformed: {error!r}"
         raise ServiceError(424, "ModelErrorException", message) from error
+
+
+def _instruction(tool: Tool) -> str:
+    return (
+        f"Answer with one JSON object and nothing else: the input of the tool {tool.name!r}. "
+        f"{tool.description}\nIts JSON schema: {json.dumps(tool.schema, ensure_ascii=False)}"
+    )
+
+
+def _response_format(tool: Tool) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": tool.name, "schema": tool.schema}}
 
 
 def _text(content: object) -> str:

@@ -1,5 +1,8 @@
 """What the stand-ins share of AWS's REST-JSON wire format."""
 
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,6 +18,19 @@ class ServiceError(Exception):
         self.status = status
         self.code = code
         self.body = {"message": message, **fields}
+
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+def parsed(document: type[Document], body: bytes) -> Document:
+    """A request's body; what does not fit is refused as the services refuse it, naming the field."""
+    try:
+        return document.model_validate_json(body)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"])) or "body"
+        raise ServiceError(400, "ValidationException", f"{where}: {problem['msg']}") from error
 
 
 def service(routes: list[BaseRoute]) -> Starlette:

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reelworks.cloud.bedrock import BedrockRuntime
-from reelworks.cloud.text_backends import Kind, TextBackend
+from reelworks.cloud.settings import TextKind, TextServer
 from tests.cloud.servers import serving, stopping
 
 MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -87,7 +87,7 @@ def session() -> boto3.Session:
 def bedrock(stack: ExitStack, closed_url: str, session: boto3.Session) -> Callable[..., Any]:
     """Makes a client of a runtime with the given backend."""
 
-    def connect(configured: TextBackend | None = None, ollama_url: str = closed_url) -> Any:
+    def connect(configured: TextServer | None = None, ollama_url: str = closed_url) -> Any:
         runtime = BedrockRuntime(configured, ollama_url=ollama_url)
         url = stack.enter_context(serving(stopping(runtime)))
         config = Config(retries={"total_max_attempts": 1})
@@ -123,7 +123,7 @@ def test_a_configured_ollama(bedrock: Callable[..., Any], model_server: tuple[Mo
     server, url = model_server
     server.answers["/api/chat"] = ollama_answer("A bee lands on a flower.")
     answer = converse(
-        bedrock(TextBackend(Kind.OLLAMA, url, "llama3.1:8b")),
+        bedrock(TextServer(kind=TextKind.OLLAMA, url=url, model="llama3.1:8b")),
         system=[{"text": "You are a director."}],
         inferenceConfig={"maxTokens": 300, "temperature": 0.5, "stopSequences": ["END"]},
     )
@@ -155,7 +155,7 @@ def test_a_configured_openai_compatible_server(
     server, url = model_server
     server.answers["/v1/chat/completions"] = openai_answer("A bee lands on a flower.")
     answer = converse(
-        bedrock(TextBackend(Kind.OPENAI, url + suffix, "qwen3-4b", "sk-local")),
+        bedrock(TextServer(url=url + suffix, model="qwen3-4b", api_key="sk-local")),
         system=[{"text": "You are a director."}],
         inferenceConfig={"maxTokens": 300, "topP": 0.9},
     )
@@ -172,23 +172,23 @@ def test_a_configured_openai_compatible_server(
     }
 
 
-BACKENDS: list[tuple[Kind, str, Callable[..., Response]]] = [
-    (Kind.OLLAMA, "/api/chat", ollama_answer),
-    (Kind.OPENAI, "/v1/chat/completions", openai_answer),
+BACKENDS: list[tuple[TextKind, str, Callable[..., Response]]] = [
+    (TextKind.OLLAMA, "/api/chat", ollama_answer),
+    (TextKind.OPENAI, "/v1/chat/completions", openai_answer),
 ]
 
 
 @pytest.mark.parametrize(("kind", "path", "answer"), BACKENDS)
 def test_what_a_model_may_say(
-    bedrock: Callable[..., Any], model_server: tuple[ModelServer, str], kind: Kind, path: str, answer: Any
+    bedrock: Callable[..., Any], model_server: tuple[ModelServer, str], kind: TextKind, path: str, answer: Any
 ) -> None:
     server, url = model_server
-    client = bedrock(TextBackend(kind, url, "m"))
+    client = bedrock(TextServer(kind=kind, url=url, model="m"))
 
     for text, content in (("A bee.", [{"text": "A bee."}]), ("", [])):
         server.answers[path] = answer(text)
         assert converse(client)["output"]["message"]["content"] == content
-    cut = {"done_reason": "length"} if kind is Kind.OLLAMA else {"finish_reason": "length"}
+    cut = {"done_reason": "length"} if kind is TextKind.OLLAMA else {"finish_reason": "length"}
     server.answers[path] = answer("A bee lands on", **cut)
     assert converse(client)["stopReason"] == "max_tokens"
 
@@ -215,7 +215,7 @@ def test_what_a_model_may_say(
 def test_errors_of_a_backend_are_bedrocks(
     bedrock: Callable[..., Any],
     model_server: tuple[ModelServer, str],
-    kind: Kind,
+    kind: TextKind,
     path: str,
     answer: Any,
     response: Response,
@@ -224,7 +224,7 @@ def test_errors_of_a_backend_are_bedrocks(
 ) -> None:
     server, url = model_server
     server.answers[path] = response
-    client = bedrock(TextBackend(kind, url, "m"))
+    client = bedrock(TextServer(kind=kind, url=url, model="m"))
     with pytest.raises(ClientError, match=message) as caught:
         converse(client)
     assert caught.value.response["Error"]["Code"] == code
@@ -232,11 +232,11 @@ def test_errors_of_a_backend_are_bedrocks(
     assert url in caught.value.response["Error"]["Message"]
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", list(TextKind))
 def test_a_configured_backend_that_is_down_is_an_error(
-    bedrock: Callable[..., Any], closed_url: str, kind: Kind
+    bedrock: Callable[..., Any], closed_url: str, kind: TextKind
 ) -> None:
-    client = bedrock(TextBackend(kind, closed_url, "m"))
+    client = bedrock(TextServer(kind=kind, url=closed_url, model="m"))
     with pytest.raises(client.exceptions.ServiceUnavailableException, match=closed_url):
         converse(client)
 
@@ -289,7 +289,16 @@ def test_what_is_no_ollama_with_a_model_leaves_it_to_the_director(
             "must end with a user message",
         ),
         ({"inferenceConfig": {"temperature": 1.5}}, "inferenceConfig.temperature"),
-        ({"toolConfig": {"tools": [{"toolSpec": {"name": "t", "inputSchema": {"json": {}}}}]}}, "toolConfig"),
+        ({"toolConfig": {"tools": [{"toolSpec": {"name": "t", "inputSchema": {"json": {}}}}]}}, "toolChoice"),
+        (
+            {
+                "toolConfig": {
+                    "tools": [{"toolSpec": {"name": "t", "inputSchema": {"json": {}}}}],
+                    "toolChoice": {"tool": {"name": "u"}},
+                }
+            },
+            "no tool 'u'",
+        ),
     ],
 )
 def test_a_bad_request(bedrock: Callable[..., Any], request_fields: dict[str, Any], message: str) -> None:
@@ -299,23 +308,79 @@ def test_a_bad_request(bedrock: Callable[..., Any], request_fields: dict[str, An
         client.converse(modelId=MODEL, **fields)
 
 
+SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}
+TOOL = {"toolSpec": {"name": "storyboard", "description": "A film.", "inputSchema": {"json": SCHEMA}}}
+FORCED = {"tools": [TOOL], "toolChoice": {"tool": {"name": "storyboard"}}}
+
+
+@pytest.mark.parametrize(("kind", "path", "answer"), BACKENDS)
+def test_a_tool_that_must_be_used_is_answered_by_its_schema(
+    bedrock: Callable[..., Any], model_server: tuple[ModelServer, str], kind: TextKind, path: str, answer: Any
+) -> None:
+    server, url = model_server
+    server.answers[path] = answer('{"title": "Bees"}')
+    got = converse(bedrock(TextServer(kind=kind, url=url, model="m")), "A film on bees.", toolConfig=FORCED)
+    assert got["stopReason"] == "tool_use"
+    (block,) = got["output"]["message"]["content"]
+    assert (block["toolUse"]["name"], block["toolUse"]["input"]) == ("storyboard", {"title": "Bees"})
+    assert block["toolUse"]["toolUseId"]
+    document = server.requests[0][2]
+    if kind is TextKind.OLLAMA:
+        assert document["format"] == SCHEMA
+    else:
+        schema = {"name": "storyboard", "schema": SCHEMA}
+        assert document["response_format"] == {"type": "json_schema", "json_schema": schema}
+    system, user = document["messages"]
+    assert json.dumps(SCHEMA) in system["content"]
+    assert "A film." in system["content"]
+    assert user["content"] == "A film on bees."
+
+
+@pytest.mark.parametrize(("kind", "path", "answer"), BACKENDS)
+def test_what_a_model_may_do_with_a_tool(
+    bedrock: Callable[..., Any], model_server: tuple[ModelServer, str], kind: TextKind, path: str, answer: Any
+) -> None:
+    server, url = model_server
+    client = bedrock(TextServer(kind=kind, url=url, model="m"))
+    for text in ("A film about bees.", '["Bees"]', ""):
+        server.answers[path] = answer(text)
+        with pytest.raises(client.exceptions.ModelErrorException, match="no JSON object"):
+            converse(client, toolConfig=FORCED)
+    cut = {"done_reason": "length"} if kind is TextKind.OLLAMA else {"finish_reason": "length"}
+    server.answers[path] = answer('{"title": "Be', **cut)
+    assert converse(client, toolConfig=FORCED)["stopReason"] == "max_tokens"
+
+
+def test_a_tools_use_and_its_result_are_told_to_the_model(
+    bedrock: Callable[..., Any], model_server: tuple[ModelServer, str]
+) -> None:
+    server, url = model_server
+    server.answers["/api/chat"] = ollama_answer('{"title": "Bees"}')
+    use = {"toolUse": {"toolUseId": "1", "name": "storyboard", "input": {"title": 3}}}
+    result = {"toolResult": {"toolUseId": "1", "content": [{"text": "title: a text"}], "status": "error"}}
+    bedrock(TextServer(kind=TextKind.OLLAMA, url=url, model="m")).converse(
+        modelId=MODEL,
+        messages=[
+            {"role": "user", "content": [{"text": "A film on bees."}]},
+            {"role": "assistant", "content": [use]},
+            {"role": "user", "content": [result]},
+        ],
+        toolConfig=FORCED,
+    )
+    _, first, used, told = server.requests[0][2]["messages"]
+    assert first["content"] == "A film on bees."
+    assert used == {"role": "assistant", "content": '{"title": 3}'}
+    assert told["role"] == "user"
+    assert "error" in told["content"]
+    assert "title: a text" in told["content"]
+
+
+def test_the_director_fills_no_tool(bedrock: Callable[..., Any]) -> None:
+    client = bedrock()
+    with pytest.raises(client.exceptions.ValidationException, match="storyboard"):
+        converse(client, toolConfig=FORCED)
+
+
 def test_another_operation_is_refused(bedrock: Callable[..., Any]) -> None:
     with pytest.raises(ClientError, match="UnknownOperationException"):
         bedrock().invoke_model(modelId=MODEL, body=b"{}")
-
-
-def test_the_backend_of_the_environment() -> None:
-    url = {"REELWORKS_TEXT_URL": "http://127.0.0.1:8080"}
-    model = {"REELWORKS_TEXT_MODEL": "qwen3-4b"}
-    more = {"REELWORKS_TEXT_KIND": "ollama", "REELWORKS_TEXT_API_KEY": "sk-local"}
-    assert TextBackend.from_environment({}) is None
-    assert TextBackend.from_environment(url | model) == TextBackend(
-        Kind.OPENAI, "http://127.0.0.1:8080", "qwen3-4b"
-    )
-    assert TextBackend.from_environment(url | model | more) == TextBackend(
-        Kind.OLLAMA, "http://127.0.0.1:8080", "qwen3-4b", "sk-local"
-    )
-    with pytest.raises(ValueError, match="REELWORKS_TEXT_MODEL"):
-        TextBackend.from_environment(url)
-    with pytest.raises(ValueError, match="REELWORKS_TEXT_KIND"):
-        TextBackend.from_environment(url | model | {"REELWORKS_TEXT_KIND": "llama"})

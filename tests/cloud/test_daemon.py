@@ -283,6 +283,8 @@ def test_functions_see_no_secret_of_the_shell(home: Home, monkeypatch: pytest.Mo
     secret = "s3cr3t-of-the-user"
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "OPENAI_API_KEY", "REELWORKS_TEXT_API_KEY"):
         monkeypatch.setenv(name, secret)
+    monkeypatch.setenv("REELWORKS_TEXT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("REELWORKS_TEXT_MODEL", "m")
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     cloud = up(home)
     assert cloud.aws_endpoint_url

@@ -1,0 +1,169 @@
+"""What the PC's user has set: `reelworks.toml` in the home folder, and the environment, which wins.
+
+    [text]                                  who writes: an OpenAI-compatible server, or Ollama
+    kind = "ollama"                         "openai" unless it is said
+    url = "http://127.0.0.1:11434"
+    model = "llama3.2"
+    api_key = "…"
+    context_tokens = 8192                   for Ollama; other servers have their own
+
+    [speech]                                voices besides the bundled one
+    voices = {Amy = "/voices/en_US-amy-medium.onnx"}
+
+    [stills]                                who draws: a diffusers model …
+    model = "/models/sdxl-turbo"
+                                            … or a workflow of ComfyUI, with what goes where in it
+    workflow = "/workflows/flux.json"
+    bindings = {prompt = "6.text", width = "5.width", height = "5.height", seed = "3.seed"}
+
+    [comfyui]
+    url = "http://127.0.0.1:8188"
+
+Key `k` of section `s` is also the variable REELWORKS_S_K; a table is `name=value,name=value` there.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from reelworks.cloud.home import CloudError, Home
+
+_PREFIX = "REELWORKS_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _http(url: str) -> str:
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise ValueError("must be a URL that begins with http:// or https://")
+    return url.rstrip("/")
+
+
+def _absolute(path: Path) -> Path:
+    path = path.expanduser()
+    if not path.is_absolute():
+        raise ValueError("must be an absolute path, or begin with ~")
+    return path
+
+
+Url = Annotated[str, AfterValidator(_http)]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+
+
+class TextKind(StrEnum):
+    OLLAMA = "ollama"
+    OPENAI = "openai"  # what llama.cpp, vLLM and LM Studio speak, and Ollama too
+
+
+class TextServer(_Section):
+    kind: TextKind = TextKind.OPENAI
+    url: Url
+    model: Annotated[str, Field(min_length=1)]
+    api_key: str | None = Field(default=None, repr=False)
+    context_tokens: Annotated[int, Field(ge=512)] = 8192  # Ollama's documented defaults conflict: it is told
+
+
+class Speech(_Section):
+    voices: dict[Name, AbsolutePath] = {}  # the .onnx, with its .onnx.json beside it
+
+
+class Stills(_Section):
+    """One of `model`, a folder as diffusers saves it, and `workflow`, as ComfyUI exports it (API format)."""
+
+    model: AbsolutePath | None = None
+    workflow: AbsolutePath | None = None
+    # What of a request goes into which input of the workflow's nodes: "<node id>.<input>"
+    bindings: dict[
+        Literal["prompt", "negative_prompt", "width", "height", "seed"],
+        Annotated[str, Field(pattern=r"^[^.]+\..+$")],
+    ] = {}
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.model is None) == (self.workflow is None):
+            raise ValueError("set one of model and workflow")
+        if self.workflow and "prompt" not in self.bindings:
+            raise ValueError("a workflow needs bindings, one of them prompt = '<node id>.<input>'")
+        if self.model and self.bindings:
+            raise ValueError("bindings are for a workflow")
+        return self
+
+
+class ComfyUI(_Section):
+    url: Url = "http://127.0.0.1:8188"  # where it listens unless told otherwise
+
+
+class Settings(_Section):
+    text: TextServer | None = None
+    speech: Speech = Speech()
+    stills: Stills | None = None
+    comfyui: ComfyUI = ComfyUI()
+
+    @classmethod
+    def load(cls, home: Home, environment: Mapping[str, str]) -> Self:
+        """Raises CloudError, which names the key or variable and what is allowed."""
+        document = _read(home.settings)
+        variables: dict[tuple[str, ...], str] = {}
+        for section, field in cls.model_fields.items():
+            prefix = f"{_PREFIX}{section.upper()}_"
+            for variable in sorted(name for name in environment if name.startswith(prefix)):
+                key = variable.removeprefix(prefix).lower()
+                table = document.setdefault(section, {})
+                if not isinstance(table, dict):
+                    continue  # the file's mistake is told below
+                table[key] = _value(field.annotation, key, environment[variable])
+                variables[section, key] = variable
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            loc = tuple(map(str, problem["loc"]))
+            where = variables.get(loc[:2]) or f"{home.settings}: {'.'.join(loc)}"
+            raise CloudError(
+                f"{where}: {cls._said(problem, loc)}",
+                advice="Mend the setting, then run `reel up` again.",
+            ) from error
+
+    @classmethod
+    def _said(cls, problem: Any, loc: tuple[str, ...]) -> str:
+        if problem["type"] == "extra_forbidden":
+            section: Any = cls if len(loc) == 1 else _model_of(cls.model_fields[loc[0]].annotation)
+            return f"there is no such setting; there are {', '.join(section.model_fields)}."
+        if problem["type"] == "missing":
+            return "it must be set as well."
+        said = str(problem["msg"]).removeprefix("Value error, ")
+        given = problem["input"]
+        return f"{said}; it is {given!r}." if isinstance(given, str | int | float) else f"{said}."
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise CloudError(
+            f"{file} can't be read: {error}", advice="Mend the file, then run `reel up` again."
+        ) from error
+
+
+def _value(section: Any, key: str, text: str) -> object:
+    """A variable's text as TOML would have it."""
+    field = _model_of(section).model_fields.get(key)
+    if field is None or not isinstance(field.default, dict):
+        return text
+    return dict(pair.strip().partition("=")[::2] for pair in text.split(",") if pair.strip())
+
+
+def _model_of(annotation: Any) -> Any:
+    """The section's type, of an annotation that may say that it is optional."""
+    options = [annotation, *getattr(annotation, "__args__", ())]
+    return next((one for one in options if isinstance(one, type) and issubclass(one, BaseModel)), None)

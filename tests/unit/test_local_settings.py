@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import pytest
+
+from reelworks.cloud.home import CloudError, Home
+from reelworks.cloud.settings import Settings, TextKind
+
+FILE = """
+[text]
+kind = "ollama"
+url = "http://127.0.0.1:11434/"
+model = "llama3.2"
+
+[speech]
+voices = {Amy = "/voices/amy.onnx"}
+
+[stills]
+workflow = "/workflows/flux.json"
+bindings = {prompt = "6.text", seed = "3.noise_seed"}
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def load(home: Home, file: str = "", **environment: str) -> Settings:
+    home.settings.write_text(file)
+    return Settings.load(home, environment)
+
+
+def test_without_a_file_all_is_as_it_comes(home: Home) -> None:
+    settings = Settings.load(home, {"REELWORKS_HOME": "/x", "REELWORKS_API_KEY": "rk-x", "PATH": "/bin"})
+    assert settings == Settings()
+    assert (settings.text, settings.stills, settings.speech.voices) == (None, None, {})
+    assert settings.comfyui.url == "http://127.0.0.1:8188"
+
+
+def test_the_file(home: Home) -> None:
+    settings = load(home, FILE)
+    assert settings.text is not None
+    assert (settings.text.kind, settings.text.url) == (TextKind.OLLAMA, "http://127.0.0.1:11434")
+    assert settings.text.context_tokens == 8192
+    assert settings.speech.voices == {"Amy": Path("/voices/amy.onnx")}
+    assert settings.stills is not None
+    assert settings.stills.bindings == {"prompt": "6.text", "seed": "3.noise_seed"}
+
+
+def test_the_environment_wins_key_by_key(home: Home) -> None:
+    settings = load(
+        home,
+        FILE,
+        REELWORKS_TEXT_MODEL="qwen3:4b",
+        REELWORKS_TEXT_API_KEY="sk-1",
+        REELWORKS_SPEECH_VOICES="Bob=/v/bob.onnx, Eva=/v/eva.onnx",
+        REELWORKS_COMFYUI_URL="http://gpu:8188",
+    )
+    assert settings.text is not None
+    assert (settings.text.model, settings.text.api_key) == ("qwen3:4b", "sk-1")
+    assert settings.text.kind is TextKind.OLLAMA
+    assert settings.speech.voices == {"Bob": Path("/v/bob.onnx"), "Eva": Path("/v/eva.onnx")}
+    assert settings.comfyui.url == "http://gpu:8188"
+
+
+def test_an_api_key_is_not_shown(home: Home) -> None:
+    assert "sk-1" not in repr(load(home, FILE, REELWORKS_TEXT_API_KEY="sk-1"))
+
+
+def test_it_comes_whole_through_json(home: Home) -> None:
+    """As which the cloud's process is given it."""
+    settings = load(home, FILE, REELWORKS_TEXT_API_KEY="sk-1")
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "said"),
+    [
+        ("[text]\nurl = 'http://x'\nmodel = 'm'\nkind = 'llama'", {}, "toml: text.kind: .*'ollama'"),
+        ("[text]\nurl = 'http://x'", {}, "reelworks.toml: text.model: it must be set"),
+        ("", {"REELWORKS_TEXT_API_KEY": "k"}, "text.url: it must be set"),
+        ("", {"REELWORKS_TEXT_KIND": "llama", "REELWORKS_TEXT_URL": "http://x", "REELWORKS_TEXT_MODEL": "m"},
+         "REELWORKS_TEXT_KIND: .*'openai'; it is 'llama'"),
+        ("", {"REELWORKS_COMFYUI_URL": "gpu:8188"}, "REELWORKS_COMFYUI_URL: .*http://"),
+        ("", {"REELWORKS_SPEECH_VOICE": "x"}, "SPEECH_VOICE: there is no such setting; there are voices"),
+        ("[speech]\nvoices = {'a b' = '/v.onnx'}", {}, "speech.voices.a b"),
+        ("[speech]\nvoices = {Amy = 'amy.onnx'}", {}, "speech.voices.Amy: must be an absolute path"),
+        ("[voice]\nx = 1", {}, "voice: there is no such setting; there are text, speech, stills, comfyui"),
+        ("[stills]\nmodel = '/m'\nworkflow = '/w'", {}, "stills: set one of model and workflow"),
+        ("[stills]\nworkflow = '/w'", {}, "stills: a workflow needs bindings"),
+        ("[stills]\nworkflow = '/w'\nbindings = {prompt = '6'}", {}, "stills.bindings.prompt"),
+        ("[stills]\nworkflow = '/w'\nbindings = {sampler = '6.x'}", {}, "stills.bindings.sampler"),
+        ("text = 3", {"REELWORKS_TEXT_MODEL": "m"}, "text: .*dictionary"),
+        ("[text", {}, "reelworks.toml can't be read"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named_with_what_is_allowed(
+    home: Home, file: str, environment: dict[str, str], said: str
+) -> None:
+    with pytest.raises(CloudError, match=said):
+        load(home, file, **environment)
