@@ -1,0 +1,29 @@
+"""python -m containers.comfyui --workflow FILE [--comfyui URL] [--host HOST] [--port N] [--seconds N]"""
+
+import sys
+
+import uvicorn
+
+from containers.cogvideox.log import log_as_json
+from containers.comfyui.bridge import Bridge
+from containers.comfyui.client import ComfyUI
+from containers.comfyui.options import parse
+from containers.serving.app import create_app
+
+# For a prompt to be taken back when the server is stopped. Nobody waits for a clip then.
+GRACE_SECONDS = 1
+
+
+def main() -> None:
+    options = parse(sys.argv[1:])
+    log_as_json()
+    bridge = Bridge(ComfyUI(options.comfyui), options.workflow, options.seconds)
+    # No access log: /ping is called every few seconds, and each clip has its own line.
+    uvicorn.run(
+        create_app(bridge), host=options.host, port=options.port, log_config=None, access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

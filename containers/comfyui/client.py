@@ -1,0 +1,260 @@
+"""ComfyUI's HTTP API, as far as the bridge speaks it.
+
+https://docs.comfy.org/development/comfyui-server/comms_routes and server.py, execution.py and
+comfy_execution/jobs.py of https://github.com/Comfy-Org/ComfyUI, in versions with and without /api/jobs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, Field, ValidationError
+
+from containers.cogvideox.errors import EngineFailed
+from containers.comfyui.workflow import Graph
+
+# Files go into a folder of their own below ComfyUI's input folder.
+SUBFOLDER = "reelworks"
+# ComfyUI answers from the process that computes: loading a model can keep it from answering for a while.
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+# For /ping, whose caller waits no longer than 5 s.
+PING_SECONDS = 3.0
+# A minute of 4K as SaveVideo writes it is a tenth of this.
+MAX_FILE_BYTES = 4 * 1024**3
+_TOLD = 500
+
+
+class Unreachable(Exception):
+    """Nothing answers at ComfyUI's address, or not any more."""
+
+
+class TooSlow(Unreachable):
+    """Something is there, but gives no answer in time."""
+
+
+class Refused(Exception):
+    """ComfyUI does not take the prompt; `node_errors` is empty where it isn't about an input of a node."""
+
+    def __init__(self, message: str, node_errors: Mapping[str, "NodeErrors"]) -> None:
+        super().__init__(message)
+        self.node_errors = node_errors
+
+
+class _Extra(BaseModel):
+    input_name: str | None = None
+
+
+class Complaint(BaseModel):
+    message: str = ""
+    details: str = ""
+    extra_info: _Extra = _Extra()
+
+    def __str__(self) -> str:
+        return ": ".join(part.strip() for part in (self.message, self.details) if part.strip())
+
+
+class NodeErrors(BaseModel):
+    class_type: str = ""
+    errors: list[Complaint] = []
+
+
+class _Refusal(BaseModel):
+    error: Complaint
+    # A list, and empty, where the complaint is about the whole.
+    node_errors: dict[str, NodeErrors] | list[Any] = {}
+
+
+class _Queued(BaseModel):
+    prompt_id: str
+    node_errors: dict[str, NodeErrors] | list[Any] = {}
+
+
+class _Upload(BaseModel):
+    name: str
+    subfolder: str = ""
+
+
+class _Status(BaseModel):
+    status_str: str = "success"
+    messages: list[tuple[str, dict[str, Any]]] = []
+
+
+class Saved(BaseModel):
+    """A file that a node has put into one of ComfyUI's folders."""
+
+    filename: str
+    subfolder: str = ""
+    type: str = "output"
+
+
+class Finished(BaseModel):
+    """What a prompt came to; `outputs` is {node: {kind: [what a node shows, files among it]}}."""
+
+    outputs: dict[str, dict[str, Any]] = {}
+    status: _Status | None = None  # old versions have none
+
+    def message(self, event: str) -> dict[str, Any] | None:
+        """The data of the event `event`, if it happened."""
+        messages = self.status.messages if self.status else []
+        return next((data for name, data in messages if name == event), None)
+
+
+class _Queue(BaseModel):
+    # An item is [number, prompt id, graph, …]; the lower number comes first.
+    queue_running: list[list[Any]] = []
+    queue_pending: list[list[Any]] = []
+
+
+class _Device(BaseModel):
+    name: str
+
+
+class _System(BaseModel):
+    comfyui_version: str | None = None
+
+
+class Stats(BaseModel):
+    system: _System
+    devices: list[_Device] = Field(default=[])
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file for ComfyUI's input folder, where LoadImage and LoadAudio look for it by its name."""
+
+    name: str
+    content: bytes
+    media_type: str
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class ComfyUI:
+    """The server at `url`. Methods raise Unreachable, or EngineFailed for what it should not answer."""
+
+    def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            timeout=TIMEOUT,
+            trust_env=False,  # a proxy is not for loopback
+            transport=transport,
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def stats(self) -> Stats:
+        return _read(Stats, await self._send("GET", "/system_stats", timeout=PING_SECONDS))
+
+    async def upload(self, file: Upload) -> str:
+        """What a LoadImage or LoadAudio node takes to load the file."""
+        # Audio too: https://github.com/Comfy-Org/ComfyUI/blob/master/comfy_extras/nodes_audio.py lists the
+        # input folder, and the front end uploads to this route.
+        answer = await self._send(
+            "POST",
+            "/upload/image",
+            files={"image": (file.name, file.content, file.media_type)},
+            data={"type": "input", "subfolder": SUBFOLDER, "overwrite": "true"},
+        )
+        uploaded = _read(_Upload, answer)
+        return f"{uploaded.subfolder}/{uploaded.name}" if uploaded.subfolder else uploaded.name
+
+    async def queue(self, graph: Graph) -> str:
+        """The prompt's id; raises Refused, with nothing in the queue."""
+        answer = await self._send("POST", "/prompt", json={"prompt": graph}, fine=(400,))
+        if answer.status_code == httpx.codes.BAD_REQUEST:
+            refusal = _read(_Refusal, answer)
+            raise Refused(str(refusal.error), _by_node(refusal.node_errors))
+        queued = _read(_Queued, answer)
+        if wrong := _by_node(queued.node_errors):
+            # It would run what is left of the graph.
+            await self.cancel(queued.prompt_id)
+            raise Refused("a part of the workflow can't run", wrong)
+        return queued.prompt_id
+
+    async def finished(self, prompt_id: str) -> Finished | None:
+        """None while it isn't."""
+        answer = await self._send("GET", f"/history/{prompt_id}")
+        try:
+            entry = answer.json().get(prompt_id)
+            return None if entry is None else Finished.model_validate(entry)
+        except (ValueError, AttributeError) as error:
+            raise _nonsense(answer) from error
+
+    async def ahead(self, prompt_id: str) -> int | None:
+        """How many prompts come before it, 0 while it runs; None if it neither runs nor waits."""
+        queue = _read(_Queue, await self._send("GET", "/queue"))
+        if any(item[1] == prompt_id for item in queue.queue_running):
+            return 0
+        waiting = [item[1] for item in sorted(queue.queue_pending, key=lambda item: float(item[0]))]
+        if prompt_id not in waiting:
+            return None
+        return len(queue.queue_running) + waiting.index(prompt_id)
+
+    async def cancel(self, prompt_id: str) -> None:
+        """Take the prompt from the queue, or stop it; others, of whoever else uses the server, are let be."""
+        answer = await self._send("POST", f"/api/jobs/{prompt_id}/cancel", fine=(404, 405))
+        if answer.is_success:
+            return
+        # The route came late. Before it, and before /interrupt took an id, that stopped whatever ran.
+        await self._send("POST", "/queue", json={"delete": [prompt_id]})
+        if await self.ahead(prompt_id) == 0:
+            await self._send("POST", "/interrupt", json={"prompt_id": prompt_id})
+
+    async def file(self, saved: Saved) -> bytes:
+        """The content of a file, of at most MAX_FILE_BYTES."""
+        content = bytearray()
+        try:
+            async with self._http.stream("GET", "/view", params=saved.model_dump()) as answer:
+                if not answer.is_success:
+                    raise EngineFailed(
+                        f"ComfyUI saved {saved.filename}, but answers {answer.status_code} to GET /view"
+                    )
+                async for chunk in answer.aiter_bytes():
+                    content += chunk
+                    if len(content) > MAX_FILE_BYTES:
+                        raise EngineFailed(f"{saved.filename} has more than {MAX_FILE_BYTES:,} bytes")
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        return bytes(content)
+
+    async def _send(
+        self, method: str, path: str, fine: tuple[int, ...] = (), **options: Any
+    ) -> httpx.Response:
+        try:
+            answer = await self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        if not answer.is_success and answer.status_code not in fine:
+            raise EngineFailed(
+                f"ComfyUI at {self.url} answered {answer.status_code} to {method} {path}: "
+                f"{answer.text[:_TOLD]}"
+            )
+        return answer
+
+    def _unreachable(self, error: httpx.TransportError) -> Unreachable:
+        if isinstance(error, httpx.TimeoutException):
+            return TooSlow(f"ComfyUI at {self.url} gave no answer in time ({type(error).__name__})")
+        return Unreachable(f"ComfyUI at {self.url} can't be reached: {error or type(error).__name__}")
+
+
+def _by_node(errors: dict[str, NodeErrors] | list[Any]) -> dict[str, NodeErrors]:
+    return errors if isinstance(errors, dict) else {}
+
+
+def _read(model: type[_Model], answer: httpx.Response) -> _Model:
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise _nonsense(answer) from error
+
+
+def _nonsense(answer: httpx.Response) -> EngineFailed:
+    request = answer.request
+    return EngineFailed(
+        f"what answers at {request.url.scheme}://{request.url.netloc.decode()} isn't ComfyUI, or one that is "
+        f"not known here: {request.method} {request.url.path} gave {answer.text[:_TOLD]}"
+    )

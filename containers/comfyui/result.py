@@ -1,0 +1,195 @@
+"""From the file that a workflow saved to the clip that was asked for, or what differs."""
+
+import io
+import tempfile
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.video.frame import PictureType
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.stream import VideoStream
+
+from containers.cogvideox.errors import EngineFailed
+from containers.cogvideox.export import DEFAULT, ENCODER, KEYFRAME_EVERY
+from containers.comfyui.request import ClipRequest
+
+# What FFmpeg's converter takes where nothing is said, and what ComfyUI's own nodes wrote before they said
+# BT.709: a matrix of BT.601 (ITU-T H.273: 5 and 6; 2 is "unspecified").
+BT_601 = (2, 5, 6)
+# Matroska and WebM round a frame's time to a millisecond.
+ROUNDING_SECONDS = 0.0015
+SOUND_RATE = 48_000
+
+
+def clip(video: bytes, request: ClipRequest, metadata: Mapping[str, str]) -> bytes:
+    """`video` (MP4, MOV, WebM or MKV) as the engines' clips are: an MP4, its index first, of H.264 (yuv420p,
+    BT.709, no B-frames, closed GOPs) and AAC if it has sound, without the first `skip_frames` frames.
+
+    Raises EngineFailed if it can't be decoded or has another size, length or rate than was asked for.
+    """
+    try:
+        # The demuxer is named, so that no other one (playlists, concat scripts) ever reads the bytes.
+        with av.open(io.BytesIO(video), format=_container(video)) as source:
+            if not source.streams.video:
+                raise EngineFailed("the workflow's file has no video track")
+            return _converted(source, request, metadata)
+    except av.FFmpegError as error:
+        raise EngineFailed(f"the workflow's video can't be decoded: {error}") from error
+
+
+def _container(video: bytes) -> str:
+    if video[4:8] == b"ftyp":
+        return "mp4"
+    if video[:4] == b"\x1aE\xdf\xa3":
+        return "matroska"
+    raise EngineFailed("the workflow's file is none of MP4, MOV, WebM and MKV")
+
+
+def _converted(source: InputContainer, request: ClipRequest, metadata: Mapping[str, str]) -> bytes:
+    # To put the index first, the muxer opens its file a second time; it can do that only with a real one.
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "clip.mp4"
+        options = {
+            "movflags": "+faststart+use_metadata_tags",  # the latter keeps keys that are not iTunes'
+            "fflags": "+bitexact",
+            "movie_timescale": str(request.fps * 1000),
+        }
+        with av.open(str(path), "w", format="mp4", options=options) as output:
+            output.metadata.update(metadata)
+            pictures = _Pictures(output, request, source.streams.video[0])
+            sound = _Sound(output, request) if source.streams.audio else None
+            for frame in _decoded(source):
+                if isinstance(frame, av.VideoFrame):
+                    pictures.take(frame)
+                elif sound:
+                    sound.take(frame)
+            pictures.end()
+            if sound:
+                sound.end()
+        return path.read_bytes()
+
+
+def _decoded(source: InputContainer) -> Iterator[av.VideoFrame | av.AudioFrame]:
+    """The frames of the first video and the first audio track, in the file's order."""
+    streams: list[VideoStream | AudioStream] = [source.streams.video[0], *source.streams.audio[:1]]
+    source.streams.video[0].thread_type = "AUTO"
+    for packet in source.demux(streams):
+        for frame in packet.decode():
+            assert isinstance(frame, av.VideoFrame | av.AudioFrame)  # noqa: S101  of such streams
+            yield frame
+
+
+class _Pictures:
+    """Checks the frames against the request, and encodes them as containers.cogvideox.export does."""
+
+    def __init__(self, output: OutputContainer, request: ClipRequest, source: VideoStream) -> None:
+        self._output, self._request = output, request
+        self._stream = _video_stream(output, request)
+        self._keyframes = DEFAULT.keyframes(request.frames - request.skip_frames, request.fps)
+        self._rate = source.average_rate
+        self._count = 0
+        self._first: float | None = None
+        self._last: float | None = None
+
+    def take(self, frame: av.VideoFrame) -> None:
+        request, number = self._request, self._count - self._request.skip_frames
+        if (frame.width, frame.height) != (request.width, request.height):
+            raise _differs("size", f"{frame.width}×{frame.height}", f"{request.width}×{request.height}")
+        self._count += 1
+        if frame.time is not None:
+            self._first, self._last = frame.time if self._first is None else self._first, frame.time
+        if number >= 0 and self._count <= request.frames:
+            self._output.mux(self._stream.encode(self._prepared(frame, number)))
+
+    def end(self) -> None:
+        request = self._request
+        if self._count != request.frames:
+            raise _differs("length", f"{self._count} frames", f"{request.frames}")
+        # By the frames' times: the header's rate is a guess in WebM, and VideoHelperSuite's may be 23.976.
+        if self._first is not None and self._last is not None:
+            seconds, asked = self._last - self._first, (request.frames - 1) / request.fps
+            if abs(seconds - asked) > ROUNDING_SECONDS:
+                given = float(self._rate) if self._rate else (self._count - 1) / max(seconds, 0.001)
+                raise _differs("rate", f"{given:g} frames a second", f"{request.fps}")
+        self._output.mux(self._stream.encode(None))
+
+    def _prepared(self, frame: av.VideoFrame, number: int) -> av.VideoFrame:
+        prepared = frame.reformat(
+            format="yuv420p",
+            src_colorspace=Colorspace.ITU601 if frame.colorspace in BT_601 else Colorspace.ITU709,
+            dst_colorspace=Colorspace.ITU709,
+            src_color_range=ColorRange.JPEG if frame.color_range == ColorRange.JPEG else ColorRange.MPEG,
+            dst_color_range=ColorRange.MPEG,
+        )
+        prepared.pts, prepared.time_base, prepared.duration = number, Fraction(1, self._request.fps), 1
+        prepared.pict_type = PictureType.I if number in self._keyframes else PictureType.NONE
+        return prepared
+
+
+class _Sound:
+    """Encodes the sound from the first frame that is kept to the end of the last."""
+
+    def __init__(self, output: OutputContainer, request: ClipRequest) -> None:
+        self._output = output
+        self._stream = output.add_stream("aac", rate=SOUND_RATE, layout="stereo")
+        self._stream.bit_rate = 192_000
+        self._resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_RATE)
+        self._fifo = av.AudioFifo()
+        self._skip = round(Fraction(request.skip_frames * SOUND_RATE, request.fps))
+        self._left = round(Fraction((request.frames - request.skip_frames) * SOUND_RATE, request.fps))
+        self._written = 0
+
+    def take(self, frame: av.AudioFrame) -> None:
+        frame.pts = None  # it is counted, from the start
+        self._queue(self._resampler.resample(frame))
+        self._encode(self._stream.codec_context.frame_size or 1024)
+
+    def end(self) -> None:
+        self._queue(self._resampler.resample(None))
+        self._encode(1)
+        self._output.mux(self._stream.encode(None))
+
+    def _queue(self, frames: list[av.AudioFrame]) -> None:
+        for frame in frames:
+            frame.pts = None
+            self._fifo.write(frame)
+        if self._skip:
+            skipped = self._fifo.read(min(self._skip, self._fifo.samples))
+            self._skip -= skipped.samples if skipped else 0
+
+    def _encode(self, least: int) -> None:
+        """What lies ready, in frames of the encoder's size; the last one has `least` samples or more."""
+        size = self._stream.codec_context.frame_size or 1024
+        while self._left and self._fifo.samples >= min(least, self._left):
+            frame = self._fifo.read(min(size, self._left), partial=True)
+            if frame is None:
+                return
+            frame.pts, frame.time_base = self._written, Fraction(1, SOUND_RATE)
+            self._written += frame.samples
+            self._left -= frame.samples
+            self._output.mux(self._stream.encode(frame))
+
+
+def _video_stream(output: OutputContainer, request: ClipRequest) -> VideoStream:
+    stream = output.add_stream("libx264", rate=request.fps, options=ENCODER | {"crf": str(DEFAULT.crf)})
+    assert isinstance(stream, VideoStream)  # noqa: S101  of a video codec
+    stream.width, stream.height, stream.pix_fmt = request.width, request.height, "yuv420p"
+    context = stream.codec_context
+    context.time_base = Fraction(1, request.fps)
+    context.gop_size = KEYFRAME_EVERY
+    context.colorspace = Colorspace.ITU709
+    context.color_range = ColorRange.MPEG
+    context.color_primaries = ColorPrimaries.BT709
+    context.color_trc = ColorTrc.BT709
+    return stream
+
+
+def _differs(what: str, given: str, asked: str) -> EngineFailed:
+    return EngineFailed(
+        f"the workflow gave another {what} than was asked for: {given} instead of {asked}; bind it in the "
+        "workflow (docs/comfyui.md), or ask for what the workflow gives"
+    )

@@ -1,0 +1,1 @@
+"""What engine servers share: SageMaker's container contract over HTTP. Knows no engine."""

@@ -1,0 +1,120 @@
+"""SageMaker's container contract over HTTP: GET /ping, POST /invocations.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from containers.cogvideox.errors import EngineError, InvalidRequest, NotReady
+from containers.cogvideox.messages import Clip
+
+# A full-size photo and a scene's narration in base64, with room to spare.
+MAX_BODY_BYTES = 64 * 1024 * 1024
+# A body of that size at 9 Mbit/s; it comes from the same machine.
+BODY_SECONDS = 60.0
+# What nginx logs for a client that went away; it reaches nobody.
+CLIENT_GONE = 499
+
+logger = logging.getLogger(__name__)
+
+
+class Engine(Protocol):
+    """What the server serves."""
+
+    async def health(self) -> tuple[bool, dict[str, Any]]:
+        """Whether it can serve, also while it renders; and what /ping says (tests/contracts/ping.*.json)."""
+
+    def check(self) -> None:
+        """Raise Busy or NotReady unless a clip would be taken now."""
+
+    async def render(self, body: bytes) -> Clip:
+        """The clip for a request; raises EngineError. When it is cancelled nobody waits any more."""
+
+    async def close(self) -> None:
+        """Called once, when the server ends."""
+
+
+def create_app(engine: Engine) -> Starlette:
+    """The server of `engine`."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await engine.close()
+
+    async def ping(_request: Request) -> Response:
+        serving, document = await engine.health()
+        return JSONResponse(document, status_code=200 if serving else 503)
+
+    async def invocations(request: Request) -> Response:
+        body = await _read_body(request, engine.check)
+        rendering = asyncio.create_task(engine.render(body))
+        gone = asyncio.create_task(_until_gone(request))
+        try:
+            await asyncio.wait({rendering, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not rendering.done():
+                logger.info("client gone")
+                return Response(status_code=CLIENT_GONE)
+            clip = rendering.result()
+            return Response(clip.mp4, media_type="video/mp4", headers=dict(clip.headers))
+        except asyncio.CancelledError:
+            raise NotReady("the server is being stopped") from None
+        finally:
+            rendering.cancel()
+            gone.cancel()
+
+    return Starlette(
+        routes=[Route("/ping", ping), Route("/invocations", invocations, methods=["POST"])],
+        exception_handlers={EngineError: _refuse, HTTPException: _refuse_route},
+        lifespan=lifespan,
+    )
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, EngineError)  # noqa: S101  what it is registered for
+    return JSONResponse(error.document(), status_code=error.status)
+
+
+async def _refuse_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  what it is registered for
+    message = f"{request.method} {request.url.path}: {error.detail}"
+    return JSONResponse(InvalidRequest(None, message).document(), status_code=error.status_code)
+
+
+async def _until_gone(request: Request) -> None:
+    """Returns when the client has closed its connection; the body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _read_body(request: Request, check: Callable[[], None]) -> bytes:
+    """The whole body; `check` raises if it is not worth keeping."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    # Also keeps web pages out: without asking first, a browser sends no application/json to another origin.
+    if media_type != "application/json":
+        raise InvalidRequest("Content-Type", "Content-Type must be application/json", status=415)
+    check()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise InvalidRequest(
+                        None, f"the body must be at most {MAX_BODY_BYTES:,} bytes", status=413
+                    )
+    except ClientDisconnect:
+        raise InvalidRequest(None, "the body ended before its end") from None
+    except TimeoutError:
+        raise InvalidRequest(None, f"the body took more than {BODY_SECONDS:g} s", status=408) from None
+    return bytes(body)
