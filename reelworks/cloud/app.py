@@ -20,6 +20,7 @@ from reelworks.cloud.durable import Durable
 from reelworks.cloud.guard import Guard
 from reelworks.cloud.home import Home
 from reelworks.cloud.life import IDENTITY_PATH
+from reelworks.cloud.polly import Polly
 from reelworks.cloud.record import Deployed, EngineEndpoints
 from reelworks.cloud.sagemaker import SageMakerRuntime
 from reelworks.cloud.settings import Settings
@@ -36,6 +37,7 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
     )
 
     bedrock = BedrockRuntime(settings.text)
+    polly = Polly(settings.speech.voices)
 
     codebuild = CodeBuild(
         ministack,
@@ -49,9 +51,15 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         await sagemaker.stop()
         await codebuild.stop()
         await bedrock.stop()
+        await polly.stop()
         await asyncio.to_thread(lambda_runtime.reset)  # ends the functions' processes
 
-    stand_ins: dict[str, ASGIApp] = {"sagemaker": sagemaker, "bedrock": bedrock, "codebuild": codebuild}
+    stand_ins: dict[str, ASGIApp] = {
+        "sagemaker": sagemaker,
+        "bedrock": bedrock,
+        "polly": polly,
+        "codebuild": codebuild,
+    }
     dispatcher = Dispatcher(_stopping(Durable(ministack), stop), stand_ins, deployed.api)
     return Guard(_identified(dispatcher), int(base_url.rpartition(":")[2]))
 

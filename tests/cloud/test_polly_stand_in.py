@@ -1,0 +1,165 @@
+"""The Polly stand-in, driven by an unmodified boto3 client. The bundled voice speaks, and what it says is
+measured."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import av
+import boto3
+import numpy as np
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from numpy.typing import NDArray
+
+from reelworks.cloud.polly import Polly
+from reelworks.cloud.voices import bundled_model
+from tests.cloud.servers import serving, stopping
+
+SENTENCE = "A bee lands on a flower and drinks, while the morning sun rises over the meadow."
+
+
+@pytest.fixture(scope="module")
+def connect() -> Iterator[Callable[..., Any]]:
+    """Makes a client of a stand-in with the given voices."""
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    config = Config(retries={"total_max_attempts": 1})
+    with ExitStack() as stack:
+
+        def connect(voices: dict[str, Path]) -> Any:
+            url = stack.enter_context(serving(stopping(Polly(voices))))
+            return stack.enter_context(closing(session.client("polly", endpoint_url=url, config=config)))
+
+        yield connect
+
+
+@pytest.fixture(scope="module")
+def polly(connect: Callable[..., Any]) -> Any:
+    """With the bundled voice alone."""
+    return connect({})
+
+
+def speak(client: Any, text: str = SENTENCE, **fields: Any) -> tuple[bytes, Any]:
+    request = {"Text": text, "VoiceId": "Joe", "OutputFormat": "mp3", "Engine": "neural"} | fields
+    answer = client.synthesize_speech(**request)
+    return answer["AudioStream"].read(), answer
+
+
+def decoded(file: bytes) -> tuple[NDArray[np.float64], int]:
+    with av.open(io.BytesIO(file)) as container:
+        frames = list(container.decode(audio=0))
+        assert {frame.layout.nb_channels for frame in frames} == {1}
+        rate = frames[0].sample_rate
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+        parts = [part.to_ndarray()[0] for frame in [*frames, None] for part in resampler.resample(frame)]
+    return np.concatenate(parts).astype(float), rate
+
+
+def test_a_sentence_is_heard_at_every_format_and_rate(polly: Any) -> None:
+    pcm, answer = speak(polly, OutputFormat="pcm")
+    samples = np.frombuffer(pcm, "<i2") / 32768
+    seconds = len(samples) / 16000
+    assert answer["ContentType"] == "audio/pcm"
+    assert answer["RequestCharacters"] == len(SENTENCE)
+    assert 3.5 < seconds < 8  # 15 words
+    assert np.sqrt(np.mean(samples**2)) > 0.03
+    loud = [np.abs(part).max() > 0.05 for part in np.array_split(samples, 20)]
+    assert sum(loud) >= 15  # it is speech all through
+    for output_format, rate, content_type in [
+        ("mp3", 24000, "audio/mpeg"),
+        ("mp3", 22050, "audio/mpeg"),
+        ("mp3", 8000, "audio/mpeg"),
+        ("ogg_opus", 48000, "audio/ogg"),
+    ]:
+        file, answer = speak(polly, OutputFormat=output_format, SampleRate=str(rate))
+        sound, heard_rate = decoded(file)
+        assert (heard_rate, answer["ContentType"]) == (rate, content_type)
+        assert len(sound) / rate == pytest.approx(seconds, abs=0.06)
+        assert np.sqrt(np.mean(sound**2)) == pytest.approx(np.sqrt(np.mean(samples**2)), rel=0.2)
+
+
+def test_speed_pauses_and_the_times_of_sentences(polly: Any) -> None:
+    text = '<speak><prosody rate="200%">One bee flies.<break time="2s"/>Two bees dance.</prosody></speak>'
+    pcm, answer = speak(polly, text, TextType="ssml", OutputFormat="pcm", SampleRate="8000")
+    samples = np.frombuffer(pcm, "<i2") / 32768
+    assert answer["RequestCharacters"] == len("One bee flies.Two bees dance.")
+    marks, answer = speak(
+        polly, text, TextType="ssml", OutputFormat="json", SpeechMarkTypes=["sentence"], SampleRate="8000"
+    )
+    assert answer["ContentType"] == "application/x-json-stream"
+    first, second = map(json.loads, marks.splitlines())
+    assert (first["time"], first["type"], first["value"]) == (0, "sentence", "One bee flies.")
+    assert text[second["start"] : second["end"]] == second["value"] == "Two bees dance."
+    starts = round(second["time"] * 8)
+    assert not samples[starts - 15_000 : starts - 100].any()  # the pause, to the sample
+    assert np.abs(samples[starts : starts + 4000]).max() > 0.05
+    slow, _ = speak(polly, "One bee flies.", OutputFormat="pcm", SampleRate="8000")
+    assert starts / 8000 - 2 == pytest.approx(len(slow) / 16000 / 2, rel=0.35)  # twice as fast
+
+
+def test_a_voice_of_the_users(connect: Callable[..., Any], tmp_path: Path) -> None:
+    bundled = bundled_model()
+    assert bundled
+    (tmp_path / "eva.onnx").symlink_to(bundled)
+    config = json.loads(Path(f"{bundled}.json").read_text())
+    config["language"] |= {"code": "de_DE", "name_english": "German"}
+    (tmp_path / "eva.onnx.json").write_text(json.dumps(config))
+    client = connect({"Eva": tmp_path / "eva.onnx"})
+    voices = {voice["Id"]: voice for voice in client.describe_voices()["Voices"]}
+    assert list(voices) == ["Joe", "Eva"]
+    assert voices["Joe"]["LanguageCode"] == "en-US"
+    assert (voices["Eva"]["LanguageCode"], voices["Eva"]["LanguageName"]) == ("de-DE", "German")
+    assert voices["Eva"]["SupportedEngines"] == ["standard", "neural"]
+    german = client.describe_voices(LanguageCode="de-DE", Engine="neural")["Voices"]
+    assert [voice["Id"] for voice in german] == ["Eva"]
+    fields = {"VoiceId": "Eva", "LanguageCode": "de-DE", "Engine": "standard"}
+    sound, rate = decoded(speak(client, "Hallo.", **fields)[0])
+    assert rate == 22050  # the default of the standard engine
+    assert np.abs(sound).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "message"),
+    [
+        ({"VoiceId": "Joanna"}, "ValidationException", "no voice 'Joanna' on this machine; there are: Joe"),
+        ({"Engine": "generative"}, "EngineNotSupportedException", "standard, neural"),
+        ({"LanguageCode": "de-DE"}, "LanguageNotSupportedException", "speaks en-US"),
+        ({"OutputFormat": "pcm", "SampleRate": "24000"}, "InvalidSampleRateException", "8000, 16000"),
+        ({"SampleRate": "11025"}, "InvalidSampleRateException", "22050"),
+        ({"OutputFormat": "ogg_vorbis"}, "ValidationException", "OutputFormat"),
+        ({"OutputFormat": "json"}, "ValidationException", "SpeechMarkTypes"),
+        ({"OutputFormat": "json", "SpeechMarkTypes": ["word"]}, "ValidationException", "SpeechMarkTypes"),
+        ({"SpeechMarkTypes": ["sentence"]}, "MarksNotSupportedForFormatException", "json"),
+        ({"LexiconNames": ["mine"]}, "ValidationException", "LexiconNames"),
+        ({"Text": "a" * 3001}, "TextLengthExceededException", "3000"),
+        ({"Text": " ... "}, "ValidationException", "nothing that can be spoken"),
+        ({"Text": "A bee", "TextType": "ssml"}, "InvalidSsmlException", "not well-formed"),
+        ({"Text": "<speak><w>A</w></speak>", "TextType": "ssml"}, "InvalidSsmlException", "<w>"),
+    ],
+)
+def test_a_request_that_is_refused(polly: Any, fields: dict[str, Any], code: str, message: str) -> None:
+    with pytest.raises(ClientError, match=message) as caught:
+        speak(polly, **fields)
+    assert caught.value.response["Error"]["Code"] == code
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_a_voice_that_is_broken_is_an_error(connect: Callable[..., Any], tmp_path: Path) -> None:
+    bundled = bundled_model()
+    assert bundled
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    shutil.copy(f"{bundled}.json", tmp_path / "bad.onnx.json")
+    (tmp_path / "half.onnx").symlink_to(bundled)
+    missing = tmp_path / "gone.onnx"
+    client = connect({"Bad": tmp_path / "bad.onnx", "Half": tmp_path / "half.onnx", "Gone": missing})
+    for voice, message in [("Bad", "exit code"), ("Half", "half.onnx.json"), ("Gone", str(missing))]:
+        with pytest.raises(client.exceptions.ServiceFailureException, match=message) as caught:
+            speak(client, VoiceId=voice)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+        assert voice in str(caught.value)
+    assert len(speak(client, "A bee.")[0]) > 1000  # the others speak on
