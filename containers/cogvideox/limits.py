@@ -50,7 +50,8 @@ class Limits:
     def check_frames(self, frames: int, skip_frames: int) -> None:
         """Raise InvalidRequest unless `frames` can be rendered and some are left after `skip_frames`."""
         step, longest = self.frame_step, self.longest
-        blocks = min(max(round((frames - 1) / step), 1), (longest - 1) // step)
+        # Whole numbers alone: one of hundreds of digits is JSON too, and no float.
+        blocks = min(max((frames - 1 + step // 2) // step, 1), (longest - 1) // step)
         nearest = blocks * step + 1
         if frames != nearest:
             raise InvalidRequest(
@@ -73,7 +74,7 @@ class Limits:
     def _nearest_size(self, width: int, height: int) -> tuple[int, int]:
         if not self.any_long_side:
             return self.width, self.height
-        long_side = round(max(width, height) / PATCH_PIXELS) * PATCH_PIXELS
+        long_side = (max(width, height) + PATCH_PIXELS // 2) // PATCH_PIXELS * PATCH_PIXELS
         long_side = min(max(long_side, self.height), self.width)
         return (long_side, self.height) if width >= height else (self.height, long_side)
 

@@ -1,5 +1,6 @@
 """The document that POST /invocations takes, and the checks that need no model."""
 
+import math
 from collections.abc import Collection
 from typing import Annotated
 
@@ -12,12 +13,10 @@ from containers.cogvideox.speed import Speed
 
 # Longer than any prompt within 226 tokens, and short enough to count the tokens of in a moment.
 MAX_PROMPT_CHARACTERS = 20_000
+# Of a video that is sent without one: diffusers' default.
+STRENGTH = 0.8
 
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
-
-
-# The model cards' examples; without a video there is nothing to keep.
-STRENGTH = 0.8
 
 
 class Lora(BaseModel):
@@ -77,13 +76,8 @@ def check_request(request: ClipRequest, checkpoint: Checkpoint, loras: Collectio
     limits.check_frames(request.frames, request.skip_frames)
     limits.check_fps(request.fps)
     _check_inputs(request, limits)
-    steps = checkpoint.recipe.steps if request.steps is None else request.steps
-    # The pipeline renders the last int(steps × strength) steps.
-    if request.strength is not None and int(steps * request.strength) < 1:
-        raise InvalidRequest(
-            "strength",
-            f"strength {request.strength} leaves none of {steps} steps; the nearest is {1 / steps:.4g}",
-        )
+    if request.video is not None:
+        _check_strength(request, checkpoint)
     _check_loras([lora.name for lora in request.loras], loras)
 
 
@@ -96,6 +90,17 @@ def _check_inputs(request: ClipRequest, limits: Limits) -> None:
         raise InvalidRequest("video", "video must be null: this model turns an image into video")
     if request.strength is not None and request.video is None:
         raise InvalidRequest("strength", "strength must be null: there is no video for it")
+
+
+def _check_strength(request: ClipRequest, checkpoint: Checkpoint) -> None:
+    steps = checkpoint.recipe.steps if request.steps is None else request.steps
+    strength = STRENGTH if request.strength is None else request.strength
+    # The pipeline renders the last int(steps × strength) steps.
+    if int(steps * strength) < 1:
+        nearest = math.ceil(10_000 / steps) / 10_000
+        raise InvalidRequest(
+            "strength", f"strength {strength} leaves none of {steps} steps; the nearest is {nearest}"
+        )
 
 
 def _check_loras(names: list[str], known: Collection[str]) -> None:

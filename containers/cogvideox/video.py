@@ -6,6 +6,7 @@ import io
 
 import av
 from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
@@ -27,7 +28,8 @@ def video_frames(data: str, size: tuple[int, int], frames: int) -> list[Image.Im
         raise InvalidRequest("video", "video must be base64 (with padding, without a data: prefix)") from None
     try:
         # The demuxer is named, so that no other one (playlists, concat scripts) ever reads the bytes.
-        with av.open(io.BytesIO(encoded), format="mp4") as container:
+        # What the file says of itself is not looked at, so it may be in any encoding.
+        with av.open(io.BytesIO(encoded), format="mp4", metadata_errors="ignore") as container:
             return _decode(container, size, frames)
     except av.FFmpegError as error:
         raise InvalidRequest(
@@ -39,7 +41,8 @@ def _decode(container: InputContainer, size: tuple[int, int], frames: int) -> li
     if not container.streams.video:
         raise InvalidRequest("video", "video has no video track")
     stream = container.streams.video[0]
-    codec = stream.codec_context.name
+    context: VideoCodecContext | None = stream.codec_context  # None for a codec that FFmpeg doesn't know
+    codec = context.name if context else "unknown"
     if codec != CODEC:
         raise InvalidRequest("video", f"video must be H.264 in MP4; its codec is {codec}")
     _check_size((stream.width, stream.height), size)

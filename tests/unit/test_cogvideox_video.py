@@ -65,9 +65,37 @@ def test_a_video_is_not_decoded_further_than_the_clip_needs() -> None:
         video_frames(base64.b64encode(long).decode(), (96, 64), 9)
 
 
+def test_what_a_video_says_of_itself_may_be_in_any_encoding() -> None:
+    clip = mp4(np.zeros((9, 64, 96, 3), np.uint8), 8, {"title": "a caf?"})
+    assert clip.count(b"a caf?") == 1
+    latin = clip.replace(b"a caf?", "a café".encode("latin-1"))
+    assert len(video_frames(base64.b64encode(latin).decode(), (96, 64), 9)) == 9
+
+
+def test_a_video_of_an_unknown_codec_is_refused() -> None:
+    clip = mp4(np.zeros((9, 64, 96, 3), np.uint8), 8, {}).replace(b"avc1", b"none")
+    with pytest.raises(InvalidRequest, match=r"must be H\.264 in MP4; its codec is unknown"):
+        video_frames(base64.b64encode(clip).decode(), (96, 64), 9)
+
+
+def checked_strength(steps: int | None, strength: float | None) -> None:
+    request = document("clip_request.video") | {"strength": strength, "steps": steps}
+    check_request(parse_request(json.dumps(request).encode()), NANO, ())
+
+
 def test_a_strength_that_leaves_no_step_comes_with_the_nearest() -> None:
-    request = document("clip_request.video") | {"strength": 0.01, "steps": None}
     with pytest.raises(InvalidRequest, match=r"leaves none of 50 steps; the nearest is 0\.02$"):
-        check_request(parse_request(json.dumps(request).encode()), NANO, ())
-    nearest = parse_request(json.dumps(request | {"strength": 0.02}).encode())
-    check_request(nearest, NANO, ())
+        checked_strength(None, 0.01)
+    for steps in range(1, 201):
+        with pytest.raises(InvalidRequest, match=f"strength 0.001 leaves none of {steps} steps") as refusal:
+            checked_strength(steps, 0.001)
+        assert refusal.value.param == "strength"
+        nearest = float(str(refusal.value).rsplit(" ", 1)[1])
+        checked_strength(steps, nearest)
+        assert nearest < 1 / steps + 0.0002
+
+
+def test_the_default_strength_may_leave_no_step_too() -> None:
+    with pytest.raises(InvalidRequest, match=r"strength 0\.8 leaves none of 1 steps; the nearest is 1\.0$"):
+        checked_strength(1, None)
+    checked_strength(2, None)
