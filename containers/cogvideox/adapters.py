@@ -19,16 +19,18 @@ def adapted(pipeline: Any, files: Mapping[str, Path], loras: Sequence[Lora]) -> 
     if not loras:
         yield
         return
+    # By number: PEFT makes its names those of modules, in which there can be no dot.
+    numbers = [str(number) for number in range(len(loras))]
     try:
-        for lora in loras:
-            _load(pipeline, lora.name, files[lora.name])
-        pipeline.set_adapters([lora.name for lora in loras], [lora.weight for lora in loras])
+        for number, lora in zip(numbers, loras, strict=True):
+            _load(pipeline, number, lora.name, files[lora.name])
+        pipeline.set_adapters(numbers, [lora.weight for lora in loras])
         yield
     finally:
         pipeline.unload_lora_weights()
 
 
-def _load(pipeline: Any, name: str, file: Path) -> None:
+def _load(pipeline: Any, number: str, name: str, file: Path) -> None:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings(
@@ -37,7 +39,7 @@ def _load(pipeline: Any, name: str, file: Path) -> None:
             pipeline.load_lora_weights(
                 file.parent,
                 weight_name=file.name,
-                adapter_name=name,
+                adapter_name=number,
                 use_safetensors=True,
                 local_files_only=True,
             )
@@ -45,7 +47,7 @@ def _load(pipeline: Any, name: str, file: Path) -> None:
         reason = _first(error)
         raise EngineFailed(f"the adapter {name} cannot be loaded into this model: {reason}") from error
     # diffusers only warns of a file that holds nothing for the transformer, and would render without it.
-    if name not in pipeline.get_list_adapters().get("transformer", []):
+    if number not in pipeline.get_list_adapters().get("transformer", []):
         raise EngineFailed(f"the adapter {name} holds nothing for this model")
 
 

@@ -12,11 +12,16 @@ def find_loras(checkpoint: Path) -> dict[str, Path]:
     folder = checkpoint / FOLDER
     if not folder.is_dir():
         return {}
-    return {own.name: _only_file(own) for own in sorted(folder.iterdir()) if own.is_dir()}
+    return {own.name: _only_file(own) for own in sorted(folder.iterdir()) if own.is_dir() and _seen(own)}
 
 
 def _only_file(folder: Path) -> Path:
-    files = sorted(folder.glob("*.safetensors"))
+    files = sorted(file for file in folder.glob("*.safetensors") if _seen(file))
     if len(files) != 1:
         raise BadCheckpoint(f"{folder} must hold one .safetensors file; it holds {len(files)}")
     return files[0]
+
+
+def _seen(path: Path) -> bool:
+    # The manifest vouches for no name that begins with a dot.
+    return not path.name.startswith(".")

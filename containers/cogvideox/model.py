@@ -3,6 +3,7 @@ acceleration.py know diffusers."""
 
 import logging
 import resource
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from containers.cogvideox.acceleration import Accelerator
 from containers.cogvideox.adapters import adapted
 from containers.cogvideox.catalogue import Checkpoint, Recipe
 from containers.cogvideox.embeddings import EmbeddingCache
-from containers.cogvideox.errors import BadCheckpoint, DeviceLost, EngineFailed, OutOfMemory
+from containers.cogvideox.errors import BadCheckpoint, DeviceLost, EngineFailed, InvalidRequest, OutOfMemory
 from containers.cogvideox.loras import find_loras
 from containers.cogvideox.memory import Demand, Dtype, ModelSizes, Placement, Plan, plan
 from containers.cogvideox.placement import decode_latents, place, read_device
@@ -106,7 +107,16 @@ class Model:
         return cls(pipeline, checkpoint, loras, accelerator, planned)
 
     def check(self, request: ClipRequest) -> None:
-        """Raise InvalidRequest unless the clip fits into the device's memory."""
+        """Raise InvalidRequest unless the clip fits into the device's memory, and its adapters to where the
+        model lies in it."""
+        if request.loras and self.plan.option.fp8:
+            # PEFT makes an adapter of the type of the layer that it is for, and computes in it: 8 bits round
+            # the adapter, and PyTorch multiplies none.
+            raise InvalidRequest(
+                "loras",
+                "loras must be empty: to fit into memory the model is kept in 8 bits, to which no adapter "
+                "can be added; a machine with more main memory takes them",
+            )
         guidance = self._checkpoint.recipe.guidance if request.guidance is None else request.guidance
         demand = Demand(request.width, request.height, request.frames, guided=guidance > 1)
         self.plan.check(demand, self._checkpoint.limits)
@@ -134,7 +144,9 @@ class Model:
         self, request: ClipRequest, source: Source, speed: Speed, go_on: Callable[[], None]
     ) -> Rendering:
         started = time.monotonic()
-        if torch.cuda.is_available():
+        # Not whether there is one: it may be left to others.
+        on_gpu = self.plan.device.kind == "cuda"
+        if on_gpu:
             torch.cuda.reset_peak_memory_stats()
         ticks: list[float] = []  # when the first step began, and when each ended
 
@@ -146,7 +158,7 @@ class Model:
         def on_step_end(
             _pipeline: Any, _step: int, _timestep: Any, tensors: dict[str, Any]
         ) -> dict[str, Any]:
-            if torch.cuda.is_available():
+            if on_gpu:
                 torch.cuda.synchronize()  # else the steps are queued, and are neither timed nor stopped
             ticks.append(time.monotonic())
             return tensors
@@ -170,7 +182,7 @@ class Model:
             encode_seconds=ticks[0] - started,
             step_seconds=[end - begin for begin, end in pairwise(ticks)],
             decode_seconds=time.monotonic() - ticks[-1],
-            peak_memory_bytes=_peak_memory_bytes(),
+            peak_memory_bytes=_peak_memory_bytes(on_gpu=on_gpu),
         )
 
     def _denoise(
@@ -247,10 +259,11 @@ def _called_before(module: Any, hook: Callable[..., None]) -> Iterator[None]:
         handle.remove()
 
 
-def _peak_memory_bytes() -> int:
-    if torch.cuda.is_available():
+def _peak_memory_bytes(*, on_gpu: bool) -> int:
+    if on_gpu:
         return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # In bytes on a Mac, in KiB elsewhere (getrusage(2)).
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _to_rgb(video: Any) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """LoRA adapters on a tiny checkpoint."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from containers.cogvideox.catalogue import read_checkpoint
-from containers.cogvideox.errors import EngineFailed
+from containers.cogvideox.errors import EngineFailed, InvalidRequest
+from containers.cogvideox.memory import Option, Placement
 from containers.cogvideox.model import Model
 from containers.cogvideox.request import ClipRequest, Lora
 from containers.cogvideox.source import Source
@@ -39,7 +41,7 @@ def write_lora(
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoint = make_tiny_checkpoint(tmp_path_factory.mktemp("model"))
     write_lora(checkpoint, "paper", seed=1)
-    write_lora(checkpoint, "sketch", seed=2)
+    write_lora(checkpoint, "sketch-1.5", seed=2)
     write_lora(checkpoint, "wide", seed=3, width=2 * WIDTH)
     write_lora(checkpoint, "other", seed=4, prefix="unet.blocks.{}.{}")
     return checkpoint
@@ -56,7 +58,7 @@ def frames(model: Model, *loras: Lora, speed: Speed = Speed.EXACT) -> np.ndarray
 
 
 def test_adapters_are_found_with_the_model(model: Model) -> None:
-    assert list(model.loras) == ["other", "paper", "sketch", "wide"]
+    assert list(model.loras) == ["other", "paper", "sketch-1.5", "wide"]
 
 
 def test_an_adapter_changes_its_clip_and_no_other(model: Model) -> None:
@@ -70,7 +72,7 @@ def test_an_adapter_changes_its_clip_and_no_other(model: Model) -> None:
 
 
 def test_adapters_add_up_whatever_their_order(model: Model) -> None:
-    paper, sketch = Lora(name="paper"), Lora(name="sketch", weight=0.5)
+    paper, sketch = Lora(name="paper"), Lora(name="sketch-1.5", weight=0.5)
     both = frames(model, paper, sketch).astype(int)
     assert np.abs(both - frames(model, sketch, paper)).max() <= 1  # a sum's order rounds differently
     assert not np.array_equal(both, frames(model, paper))
@@ -92,3 +94,13 @@ def test_an_adapter_of_another_model_is_a_failure_that_says_why(model: Model, na
     with pytest.raises(EngineFailed, match=f"(?s)the adapter {name} {reason}"):
         frames(model, Lora(name=name))
     assert np.array_equal(frames(model), plain)
+
+
+def test_a_model_in_8_bits_takes_no_adapters(directory: Path) -> None:
+    loaded = Model.load(directory, read_checkpoint(directory), "cpu")
+    loaded.plan = replace(loaded.plan, option=Option(Placement.RESIDENT, tiling=True, fp8=True))
+    request = ClipRequest(**document("clip_request.text"))
+    loaded.check(request)
+    with pytest.raises(InvalidRequest, match="no adapter can be added") as refusal:
+        loaded.check(request.model_copy(update={"loras": (Lora(name="paper"),)}))
+    assert refusal.value.param == "loras"

@@ -16,6 +16,10 @@ def test_adapters_are_found_by_their_folders(tmp_path: Path) -> None:
         (tmp_path / "loras" / name).mkdir(parents=True)
         (tmp_path / "loras" / name / "weights.safetensors").touch()
     (tmp_path / "loras" / "README.md").touch()
+    # No manifest lists what begins with a dot.
+    (tmp_path / "loras" / "paper" / "._weights.safetensors").touch()
+    (tmp_path / "loras" / ".hidden").mkdir()
+    (tmp_path / "loras" / ".hidden" / "weights.safetensors").touch()
     found = find_loras(tmp_path)
     assert list(found) == ["paper", "sketch"]
     assert found["paper"] == tmp_path / "loras" / "paper" / "weights.safetensors"

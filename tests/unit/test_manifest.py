@@ -149,6 +149,8 @@ def test_a_folder_that_is_not_as_its_manifest_says_is_refused(
         (changed("model_index.json", {**INDEX, "tokenizer": None}), "None as tokenizer"),
         (changed("model_index.json", INDEX | {"_class_name": "WanPipeline"}), "not a CogVideoX checkpoint"),
         (changed("text_encoder/config.json", {"auto_map": {"AutoModel": "a.B"}}), "code of its own"),
+        (changed("text_encoder/config.json", rb'{"auto\u005fmap": {"AutoModel": "a.B"}}'), "code of its own"),
+        (changed("tokenizer/added_tokens.json", b"{"), "tokenizer/added_tokens.json is not JSON"),
     ],
 )
 def test_what_would_be_vouched_for_is_inspected_first(model: Path, change: Change, reason: str) -> None:
