@@ -46,12 +46,17 @@ class Gpus:
 
     @classmethod
     def find(cls) -> Self | None:
-        """None where there is no NVIDIA driver."""
+        """None where there is no NVIDIA driver, or none that works."""
         try:
             library = ctypes.CDLL(LIBRARY)
         except OSError:
             return None
-        return cls(library)
+        try:
+            return cls(library)
+        except GpuFailed as failure:
+            # A CPU serves without it, and a model that needs the GPU tells of it better.
+            logger.warning("gpu cannot be read", extra={"reason": str(failure)})
+            return None
 
     def read(self) -> dict[str, list[float]]:
         """gpu_percent (of the time), and gpu_memory_percent and _bytes in use; one value for each GPU."""

@@ -131,6 +131,8 @@ class Supervisor:
         return kind, answer or f"{reason} while it rendered the clip".encode()
 
     async def _stop(self, process: "_Process", job: "asyncio.Task[Any]") -> None:
+        if job.done():
+            return  # the next clip may have begun, and must not be stopped
         await process.send(Kind.STOP)
         await asyncio.wait({job}, timeout=self._stop_seconds)
         if not job.done():

@@ -62,6 +62,16 @@ def test_a_refused_call_is_told() -> None:
         gpus.read()
 
 
+def test_a_driver_that_does_not_work_keeps_no_server_from_starting(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    library = Library()
+    library.code = 18  # NVML_ERROR_LIB_RM_VERSION_MISMATCH, as after an update of the driver
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    assert Gpus.find() is None
+    assert "nvmlInit_v2: 18" in caplog.records[0].__dict__["reason"]
+
+
 def test_the_log_line_is_what_cloudwatch_makes_metrics_of(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -264,6 +264,22 @@ def test_a_clip_whose_client_has_gone_is_stopped_at_its_next_step(run: Callable[
     run(test)
 
 
+def test_a_stop_that_comes_too_late_is_not_for_the_next_clip(run: Callable[..., None]) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.until("ready")
+        supervisor = bench.supervisor
+        first = asyncio.create_task(supervisor.render(b'{"do": "clip"}'))
+        for status in ("ready", "busy"):
+            while supervisor.status == status:
+                await asyncio.sleep(0)
+        # The engine is done and the client has not been told yet: now it goes, and another comes.
+        second = asyncio.create_task(supervisor.render(b'{"do": "steps", "steps": 3}'))
+        first.cancel()
+        assert (await second).mp4.startswith(b"an MP4 of ")
+
+    run(test)
+
+
 def test_an_engine_that_does_not_stop_is_replaced(run: Callable[..., None]) -> None:
     async def test(bench: Bench) -> None:
         await bench.until("ready")

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+
+from containers.cogvideox.options import parse
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in ("MODEL", "NAME", "HOST", "PORT", "DEVICE", "SPEED", "CRF", "SPLICE", "COMPILE", "GRACE"):
+        monkeypatch.delenv(f"COGVIDEOX_{name}", raising=False)
+    return monkeypatch
+
+
+def test_without_options_it_is_what_sagemaker_expects() -> None:
+    options = parse(["serve"])
+    assert (options.model, options.name, options.port) == (Path("/opt/ml/model"), "model", 8080)
+    assert (options.device, options.speed, options.grace) == ("auto", "exact", 25)
+
+
+def test_an_option_can_come_from_the_environment_and_is_overruled_by_an_argument(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("COGVIDEOX_SPEED", "fast")
+    environment.setenv("COGVIDEOX_GRACE", "3")
+    options = parse(["--grace", "4"])
+    assert (options.speed, options.grace) == ("fast", 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("speed", "turbo"), ("device", "gpu"), ("crf", "52"), ("compile", "yes"), ("port", "")],
+)
+def test_an_environment_variable_is_checked_as_its_option_is(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    environment.setenv(f"COGVIDEOX_{name.upper()}", value)
+    with pytest.raises(SystemExit):
+        parse([])
+    assert f"argument --{name}: invalid" in capsys.readouterr().err
