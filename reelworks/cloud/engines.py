@@ -8,8 +8,11 @@ from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.keys import ENGINE_FAILURE_PREFIX, ENGINE_OUTPUT_PREFIX
 from lambdas.domain.names import endpoint_name
 from reelworks.cloud.endpoints import Endpoint
+from reelworks.cloud.leash import GRACE_SECONDS
 
 REPOSITORY = Path(__file__).parents[2]
+# Of the leash's seconds: for a server whose clip was not finished to give it up, and to end.
+_ENDING_SECONDS = 2
 
 
 def offered_engines(home: Path) -> list[str]:
@@ -39,6 +42,7 @@ def local_engines(
             command=(
                 *(sys.executable, "-m", "containers.cogvideox"),
                 *("--model", str(model), "--host", "127.0.0.1", "--port", "{port}"),
+                *("--grace", str(int(GRACE_SECONDS) - _ENDING_SECONDS)),
             ),
             cwd=REPOSITORY,
             s3_output_path=f"s3://{output_bucket}/{ENGINE_OUTPUT_PREFIX}",

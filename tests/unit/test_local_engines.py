@@ -1,8 +1,10 @@
 import re
 from pathlib import Path
 
+from containers.cogvideox.options import parse
 from reelworks.cloud.endpoints import Endpoint
 from reelworks.cloud.engines import local_engines
+from reelworks.cloud.leash import GRACE_SECONDS
 
 
 def offered(home: Path) -> dict[str, Endpoint]:
@@ -34,8 +36,9 @@ def test_the_endpoint_of_an_engine(tmp_path: Path) -> None:
     assert endpoint.s3_output_path == "s3://films/engine/out/"
     assert endpoint.s3_failure_path == "s3://films/engine/failed/"
     assert (endpoint.success_topic_arn, endpoint.error_topic_arn) == ("arn:success", "arn:error")
-    assert endpoint.command[1:] == (
-        *("-m", "containers.cogvideox", "--model", str(model), "--host", "127.0.0.1", "--port", "{port}"),
-    )
+    assert endpoint.command[1:3] == ("-m", "containers.cogvideox")
+    options = parse([part.replace("{port}", "8123") for part in endpoint.command[3:]])
+    assert (options.model, options.host, options.port) == (model, "127.0.0.1", 8123)
+    assert options.grace < GRACE_SECONDS, "the server ends by itself before the leash kills it"
     assert endpoint.cwd is not None
     assert (endpoint.cwd / "containers" / "cogvideox" / "__main__.py").is_file()
