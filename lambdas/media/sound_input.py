@@ -13,7 +13,9 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from lambdas.domain.errors import SoundUnreadable
+from lambdas.domain.errors import ClipUnreadable, SoundUnreadable
+from lambdas.media.mp4.screen import screen
+from lambdas.media.source import HandleSource
 
 RATE = 48_000
 Samples = NDArray[np.float32]
@@ -72,6 +74,11 @@ def _decoded(file: BinaryIO) -> Iterator[Samples]:
     # playlist nor a network protocol nor another file can be reached through a sound's content.
     options = {"codec_whitelist": ",".join(sorted(_CODECS))}
     kind = _format(file)
+    if kind == "mp4":
+        try:
+            screen(HandleSource(file))
+        except ClipUnreadable as error:
+            raise SoundUnreadable(error.message) from error
     file.seek(0)
     with av.open(file, "r", format=kind, options=options, metadata_errors="replace") as container:
         if not container.streams.audio:

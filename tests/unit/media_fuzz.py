@@ -38,7 +38,7 @@ MEMORY = 3 * 1024**3
 """Bytes of address space."""
 RESIDENT = 500 * 1024
 """KiB."""
-SECONDS = 10
+SECONDS = 30
 """For one file; it takes a twentieth of a second."""
 SEED = 20_250_101
 

@@ -10,7 +10,7 @@ from tests.unit.media_fuzz import FILES
 
 ROOT = Path(__file__).parents[2]
 # It takes 9 s on two cores.
-PATIENCE = 120
+PATIENCE = 300
 
 
 def test_damaged_files_neither_crash_nor_hang_nor_fill_the_memory() -> None:

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from lambdas.domain.assembly import Fit
-from lambdas.domain.errors import ClipUnreadable
+from lambdas.domain.errors import ClipUnreadable, SoundUnreadable
 from lambdas.media.conform import FilmFormat, conform
 from lambdas.media.frames import last_frame, poster
 from lambdas.media.join import join
 from lambdas.media.limits import LONGEST_SECONDS, MOST_FRAMES, MOST_INDEX_BYTES, MOST_SAMPLES, WIDEST
 from lambdas.media.probe import probe
 from lambdas.media.sheet import spritesheet
+from lambdas.media.sound_input import samples
 from tests.unit.clips import clip, pictures, sound_only
 from tests.unit.media_files import bare, flat, patched, recorded, with_sound
 
@@ -224,3 +225,11 @@ def test_frames_that_share_their_bytes() -> None:
 def test_the_limits_leave_room_for_what_can_be_asked_for() -> None:
     assert MOST_FRAMES < MOST_SAMPLES
     assert MOST_FRAMES >= LONGEST_SECONDS * 60
+
+
+def test_music_that_claims_more_than_is_there() -> None:
+    music = sound_only()
+    assert sum(block.shape[1] for block in samples(BytesIO(music), "the music")) > 0
+    lying = patched(patched(music, b"stsz", 4, 1, 1 << 26), b"stsc", 8, 1, 1 << 26)
+    with pytest.raises(SoundUnreadable, match="the music can't be used: it claims 67108864 samples"):
+        list(samples(BytesIO(lying), "the music"))
