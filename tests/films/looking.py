@@ -21,6 +21,8 @@ class Film:
     frames: list[npt.NDArray[np.uint8]]
     metadata: dict[str, str]
     fast_start: bool
+    sound: Fraction  # seconds of its sound track
+    chapters: list[str]  # their titles
 
     def motion(self) -> float:
         """Mean absolute change from frame to frame, of 255."""
@@ -49,4 +51,6 @@ def look_at(path: Path, *, scale: int = 4) -> Film:
             frames=frames,
             metadata=dict(container.metadata),
             fast_start=0 < data.find(b"moov") < data.find(b"mdat"),
+            sound=sum(track.duration * track.time_base for track in container.streams.audio),
+            chapters=[chapter["metadata"]["title"] for chapter in container.chapters()],
         )

@@ -1,6 +1,7 @@
 """Films of every kind of engine, decoded and looked at."""
 
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ def make(cloud: Cloud, *arguments: str) -> dict[str, Any]:
     return video
 
 
-def test_a_draft_of_three_clips_is_exact_and_moves(cloud: Cloud) -> None:
+def test_a_draft_of_three_clips_is_exact_and_moves(cloud: Cloud, tmp_path: Path) -> None:
     video = make(cloud, "A bee on a flower", "--seconds", "18")
     assert video["model"] == "animatic"
     assert video["draft"] is True
@@ -31,7 +32,13 @@ def test_a_draft_of_three_clips_is_exact_and_moves(cloud: Cloud) -> None:
     steps = {after - before for before, after in zip(film.times, film.times[1:], strict=False)}
     assert len(steps) == 1, "frames are evenly spaced, across the joins too"
     assert film.fast_start
+    assert abs(film.sound - 18) < Fraction(1, 50)
+    assert film.chapters == ["A bee on a flower"]
     assert film.motion() > 0.1
+    for variant, kind, size in (("thumbnail", "WEBP", (640, 360)), ("spritesheet", "JPEG", (1600, 720))):
+        cloud.client().download(video["id"], tmp_path / variant, variant=variant)
+        with Image.open(tmp_path / variant) as picture:
+            assert (picture.format, picture.size) == (kind, size)
     assert film.metadata["reelworks_draft"] == "true"
     stages = [entry["stage"] for entry in video["stages"]]
     assert stages == ["queued", "planning", "rendering", "assembling", "publishing", "completed"]
@@ -62,6 +69,42 @@ def test_image_to_video_chains_each_clip_to_the_one_before(cloud: Cloud, tmp_pat
     assert film.duration == 12
     first, second = video["clips"]
     assert first["finished_ms"] <= second["started_ms"], "a chained clip waits for the one before"
+
+
+def test_a_crossfade_leaves_the_film_as_long_as_asked(cloud: Cloud) -> None:
+    request = ("Rain on a lake", "--seconds", "7", "--size", "320x180", "--seed", "5")
+    cut, faded = make(cloud, *request), make(cloud, *request, "--transition", "crossfade")
+    film = look_at(Path(faded["path"]), scale=1)
+    assert len(film.frames) == 7 * 24
+    assert film.duration == 7
+    assert sum(clip["seconds"] for clip in faded["clips"]) == 7.5  # half a second is in both
+    assert faded["assembly"]["transition"] == "crossfade"
+    assert [clip["reused"] for clip in faded["clips"]] == [False, False]
+    assert film.motion() > 0.1
+    assert Path(cut["path"]).read_bytes() != Path(faded["path"]).read_bytes()
+
+
+def test_a_film_is_the_same_whether_a_function_or_a_build_assembles_it(cloud: Cloud) -> None:
+    request = ("Wind in the reeds", "--seconds", "7", "--size", "320x180", "--seed", "6")
+    in_function = make(cloud, *request)
+    s3, bucket = cloud.aws("s3"), cloud.outputs["OutputBucket"]
+    for entry in s3.list_objects_v2(Bucket=bucket, Prefix="artifacts/local/films/")["Contents"]:
+        s3.delete_object(Bucket=bucket, Key=entry["Key"])
+    machine = {"stateMachineArn": cloud.outputs["StateMachineArn"]}
+    states = cloud.aws("stepfunctions")
+    definition = states.describe_state_machine(**machine)["definition"]
+    always = definition.replace("$states.input.assembler = 'function'", "false").replace(
+        "$states.input.assembler = 'build'", "true"
+    )
+    assert always != definition
+    states.update_state_machine(**machine, definition=always)
+    try:
+        in_build = make(cloud, *request)
+    finally:
+        states.update_state_machine(**machine, definition=definition)
+    assert Path(in_build["path"]).read_bytes() == Path(in_function["path"]).read_bytes()
+    (log,) = (cloud.home / "builds").glob("reelworks-assemble-*.log")
+    assert in_build["id"] in log.read_text()
 
 
 def test_the_same_request_with_the_same_seed_reuses_every_clip(cloud: Cloud) -> None:

@@ -130,8 +130,7 @@ def test_the_build_runs_the_functions_code_with_the_media_libraries(pipeline: Te
     ((_, project),) = properties(pipeline, "AWS::CodeBuild::Project").items()
     code = _function(pipeline, "Assemble")["Code"]
     assert project["Source"]["Type"] == "S3"
-    assert code["S3Key"] in json.dumps(project["Source"]["Location"])
-    assert code["S3Bucket"]["Fn::Sub"] in json.dumps(project["Source"]["Location"])
+    assert f"{code['S3Bucket']}/{code['S3Key']}" in json.dumps(project["Source"]["Location"])
     buildspec = json.loads(project["Source"]["BuildSpec"])
     python = buildspec["phases"]["install"]["runtime-versions"]["python"]
     assert f"python{python}" == _function(pipeline, "Assemble")["Runtime"]
