@@ -18,6 +18,6 @@ MOST_DECODED_PIXELS = 2**36
 MOST_TRACKS = 16
 """Of a file: picture, sound, a caption track for each language."""
 MOST_SAMPLES = 1_000_000
-"""Of all tracks of a file: an hour of sound has 169,000 (48 kHz, 1024 each). FFmpeg takes 65 bytes for one."""
+"""Of all tracks of a file: an hour of sound has 169,000 (48 kHz, 1024 each). FFmpeg takes 65 bytes each."""
 MOST_INDEX_BYTES = 16 * 1024 * 1024
 """Of the boxes that say where the samples lie (`moov`, `moof`): 16 bytes for each sample."""
