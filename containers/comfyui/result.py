@@ -61,7 +61,7 @@ def _converted(source: InputContainer, request: ClipRequest, metadata: Mapping[s
         with av.open(str(path), "w", format="mp4", options=options) as output:
             output.metadata.update(metadata)
             pictures = _Pictures(output, request, source.streams.video[0])
-            sound = _Sound(output, request) if source.streams.audio else None
+            sound = _Sound(output, request, source.streams.audio[0]) if source.streams.audio else None
             for frame in _decoded(source):
                 if isinstance(frame, av.VideoFrame):
                     pictures.take(frame)
@@ -118,13 +118,7 @@ class _Pictures:
         self._output.mux(self._stream.encode(None))
 
     def _prepared(self, frame: av.VideoFrame, number: int) -> av.VideoFrame:
-        prepared = frame.reformat(
-            format="yuv420p",
-            src_colorspace=Colorspace.ITU601 if frame.colorspace in BT_601 else Colorspace.ITU709,
-            dst_colorspace=Colorspace.ITU709,
-            src_color_range=ColorRange.JPEG if frame.color_range == ColorRange.JPEG else ColorRange.MPEG,
-            dst_color_range=ColorRange.MPEG,
-        )
+        prepared = frame if _as_encoded(frame) else _recoloured(frame)
         prepared.pts, prepared.time_base, prepared.duration = number, Fraction(1, self._request.fps), 1
         prepared.pict_type = PictureType.I if number in self._keyframes else PictureType.NONE
         return prepared
@@ -133,11 +127,12 @@ class _Pictures:
 class _Sound:
     """Encodes the sound from the first frame that is kept to the end of the last."""
 
-    def __init__(self, output: OutputContainer, request: ClipRequest) -> None:
+    def __init__(self, output: OutputContainer, request: ClipRequest, source: AudioStream) -> None:
         self._output = output
-        self._stream = output.add_stream("aac", rate=SOUND_RATE, layout="stereo")
+        layout = "mono" if source.channels == 1 else "stereo"
+        self._stream = output.add_stream("aac", rate=SOUND_RATE, layout=layout)
         self._stream.bit_rate = 192_000
-        self._resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_RATE)
+        self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=SOUND_RATE)
         self._fifo = av.AudioFifo()
         self._skip = round(Fraction(request.skip_frames * SOUND_RATE, request.fps))
         self._left = round(Fraction((request.frames - request.skip_frames) * SOUND_RATE, request.fps))
@@ -186,6 +181,21 @@ def _video_stream(output: OutputContainer, request: ClipRequest) -> VideoStream:
     context.color_primaries = ColorPrimaries.BT709
     context.color_trc = ColorTrc.BT709
     return stream
+
+
+def _as_encoded(frame: av.VideoFrame) -> bool:
+    limited = frame.color_range != ColorRange.JPEG
+    return frame.format.name == "yuv420p" and frame.colorspace not in BT_601 and limited
+
+
+def _recoloured(frame: av.VideoFrame) -> av.VideoFrame:
+    # By way of RGB in 16 bits: FFmpeg's own way from matrix to matrix darkens by a level, as 8 bits do.
+    return frame.reformat(
+        format="gbrp16le",
+        src_colorspace=Colorspace.ITU601 if frame.colorspace in BT_601 else Colorspace.ITU709,
+        src_color_range=ColorRange.JPEG if frame.color_range == ColorRange.JPEG else ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+    ).reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
 
 
 def _differs(what: str, given: str, asked: str) -> EngineFailed:

@@ -1,0 +1,130 @@
+"""The bridge as the PC's cloud starts it, before a ComfyUI server on a socket."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from reelworks.cloud.processes import ServerFailed, ServerProcess
+from tests.cloud.engine_server import Server, started
+from tests.cloud.servers import serving, wait_until
+from tests.comfyui_server import ComfyUIServer
+from tests.contract import document
+
+REPOSITORY = Path(__file__).parents[2]
+SAMPLE = REPOSITORY / "docs" / "comfyui" / "text-to-video.json"
+SPEECH = REPOSITORY / "docs" / "comfyui" / "speech-to-video.json"
+
+
+@contextmanager
+def bridge(url: str, log: Path, workflow: Path = SAMPLE) -> Iterator[Server]:
+    with started(
+        ["-m", "containers.comfyui", "--workflow", str(workflow), "--comfyui", url], log, {}
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+def comfyui() -> ComfyUIServer:
+    return ComfyUIServer()
+
+
+def test_clips_with_and_without_sound(comfyui: ComfyUIServer, tmp_path: Path) -> None:
+    with serving(comfyui.app) as url:
+        with bridge(url, tmp_path / "log") as server:
+            assert server.ping().json()["status"] == "ready"
+            assert server.clip(document("clip_request.text"))[4:8] == b"ftyp"
+        with bridge(url, tmp_path / "log2", SPEECH) as server:
+            assert b"mp4a" in server.clip(document("clip_request.audio"))
+            assert [line["event"] for line in server.log_lines()][-1] == "clip rendered"
+
+
+def test_a_client_that_goes_away_takes_its_clip_along(comfyui: ComfyUIServer, tmp_path: Path) -> None:
+    comfyui.hold = True
+    with serving(comfyui.app) as url, bridge(url, tmp_path / "log") as server:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{server.url}/invocations", json=document("clip_request.text"), timeout=1)
+        wait_until(lambda: not comfyui.running and not comfyui.pending)
+        assert comfyui.calls == ["prompt", "cancel"]
+        comfyui.hold = False
+        assert server.clip(document("clip_request.text"))
+
+
+def test_a_bridge_that_is_stopped_takes_its_clip_back(comfyui: ComfyUIServer, tmp_path: Path) -> None:
+    comfyui.hold = True
+    with serving(comfyui.app) as url, bridge(url, tmp_path / "log") as server:
+        answers: list[httpx.Response] = []
+        client = threading.Thread(target=lambda: answers.append(server.invoke(document("clip_request.text"))))
+        client.start()
+        wait_until(lambda: bool(comfyui.running))
+        os.kill(server.process.pid, signal.SIGTERM)
+        assert server.process.wait(10) in (0, -signal.SIGTERM)
+        client.join(10)
+        assert [answer.json()["error"]["code"] for answer in answers] == ["not_ready"]
+        assert comfyui.calls == ["prompt", "cancel"]
+        wait_until(lambda: not comfyui.running)
+
+
+def test_a_comfyui_that_dies_in_the_middle_of_a_clip_is_told(comfyui: ComfyUIServer, tmp_path: Path) -> None:
+    comfyui.hold = True
+    dying = uvicorn.Server(
+        uvicorn.Config(
+            comfyui.app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=0
+        )
+    )
+    thread = threading.Thread(target=dying.run)
+    thread.start()
+    wait_until(lambda: dying.started)
+    url = f"http://127.0.0.1:{dying.servers[0].sockets[0].getsockname()[1]}"
+    with bridge(url, tmp_path / "log") as server:
+        answers: list[httpx.Response] = []
+        client = threading.Thread(target=lambda: answers.append(server.invoke(document("clip_request.text"))))
+        client.start()
+        wait_until(lambda: bool(comfyui.running))
+        dying.should_exit = True
+        comfyui.hold = False
+        thread.join()
+        client.join(30)
+        (answer,) = answers
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (500, "engine_failed")
+        assert f"ComfyUI at {url} can't be reached" in error["message"]
+        assert error["message"].endswith("in the middle of a clip")
+        ping = server.ping()
+        assert (ping.status_code, ping.json()["status"]) == (503, "failed")
+        refused = server.invoke(document("clip_request.text"))
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_ready")
+
+
+def test_without_comfyui_the_pc_s_cloud_is_told_at_once_what_to_do(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:1"  # a port that is never served
+
+    async def start() -> None:
+        await ServerProcess.start(
+            (
+                sys.executable,
+                "-m",
+                "containers.comfyui",
+                "--workflow",
+                str(SAMPLE),
+                "--comfyui",
+                url,
+                "--port",
+                "{port}",
+            ),
+            log=tmp_path / "log",
+            cwd=REPOSITORY,
+            env={},
+            startup_seconds=60,
+        )
+
+    with pytest.raises(ServerFailed, match=f"ComfyUI at {url} can't be reached: .*; start ComfyUI"):
+        asyncio.run(start())

@@ -1,0 +1,130 @@
+"""What a workflow saved becomes the clip that was asked for, or it is told what differs."""
+
+import io
+import json
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from containers.cogvideox.errors import EngineFailed
+from containers.cogvideox.export import mp4
+from containers.comfyui.request import ClipRequest
+from containers.comfyui.result import SOUND_RATE, clip
+from tests.comfyui_server import film
+from tests.contract import document
+
+ASKED: dict[str, Any] = {"width": 96, "height": 64, "length": 17, "fps": 8}
+
+
+def request(**changed: Any) -> ClipRequest:
+    return ClipRequest.model_validate_json(json.dumps(document("clip_request.text") | changed))
+
+
+def brightness(clip: bytes) -> list[float]:
+    """Of each frame: the mean of its luma."""
+    with av.open(io.BytesIO(clip)) as container:
+        return [float(frame.to_ndarray()[: frame.height].mean()) for frame in container.decode(video=0)]
+
+
+def loudness(clip: bytes) -> tuple[float, float]:
+    """Seconds of sound, and its root mean square."""
+    with av.open(io.BytesIO(clip)) as container:
+        samples = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    return len(samples) / SOUND_RATE, float(np.sqrt(np.mean(samples**2)))
+
+
+@pytest.mark.parametrize("webm", [False, True], ids=["mp4", "webm"])
+def test_the_clip_is_as_the_other_engines_clips_are(webm: bool) -> None:
+    ours = clip(film(**ASKED, webm=webm), request(), {"engine": "comfyui"})
+    other = mp4(np.zeros((17, 64, 96, 3), np.uint8), 8, {})
+    with av.open(io.BytesIO(ours)) as made, av.open(io.BytesIO(other)) as rendered:
+        video, expected = made.streams.video[0], rendered.streams.video[0]
+        # The same parameter sets: clips of both join by copying.
+        assert video.codec_context.extradata == expected.codec_context.extradata
+        assert (video.codec_context.name, video.average_rate, video.frames) == ("h264", 8, 17)
+        assert (video.duration, video.time_base) == (expected.duration, expected.time_base)
+        assert not made.streams.audio
+        assert made.metadata["engine"] == "comfyui"
+        keyframes = [packet.is_keyframe for packet in made.demux(video) if packet.size]
+        assert [n for n, key in enumerate(keyframes) if key] == [0, 4, 13]
+    assert ours.index(b"moov") < ours.index(b"mdat")
+    assert brightness(ours) == pytest.approx(brightness(film(**ASKED, webm=webm)), abs=1)
+
+
+def test_colours_are_kept_where_a_file_does_not_say_its_matrix() -> None:
+    red = np.zeros((64, 96, 3), np.uint8) + np.array([200, 30, 40], np.uint8)
+    untagged = io.BytesIO()
+    with av.open(untagged, "w", format="mp4") as container:  # as SaveVideo did
+        stream = container.add_stream("libx264", rate=8)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for _ in range(2):
+            frame = av.VideoFrame.from_ndarray(red, format="rgb24").reformat(format="yuv420p")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    ours = clip(untagged.getvalue(), request(frames=2), {})
+    with av.open(io.BytesIO(ours)) as container:
+        frame = next(container.decode(video=0))
+        assert frame.colorspace == 1, "BT.709"
+        luma, _, red_difference = frame.to_ndarray()[[0, 64, 80], 0]
+    # 16 + 219 × Y and 128 + 224 × Cr, by BT.709's weights of red, green and blue
+    y = (0.2126 * 200 + 0.7152 * 30 + 0.0722 * 40) / 255
+    assert luma == pytest.approx(16 + 219 * y, abs=1)
+    assert red_difference == pytest.approx(128 + 224 * (200 / 255 - y) / 1.5748, abs=1)
+
+
+def test_leading_frames_are_left_out_with_their_sound() -> None:
+    whole = film(**ASKED, sound=b"heard")
+    ours = clip(whole, request(skip_frames=8), {})
+    assert brightness(ours) == pytest.approx(brightness(whole)[8:], abs=1)
+    seconds, rms = loudness(ours)
+    assert seconds == pytest.approx(9 / 8, abs=0.05)
+    assert rms == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
+
+
+@pytest.mark.parametrize("webm", [False, True], ids=["mp4", "webm"])
+def test_sound_is_kept_and_ends_with_the_pictures(webm: bool) -> None:
+    seconds, rms = loudness(clip(film(**ASKED, sound=b"heard", webm=webm), request(), {}))
+    assert seconds == pytest.approx(17 / 8, abs=0.05)
+    assert rms == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("gives", "says"),
+    [
+        ({"length": 16}, "another length .*16 frames instead of 17"),
+        ({"length": 21}, "another length .*21 frames instead of 17"),
+        ({"width": 64}, "another size .*64×64 instead of 96×64"),
+        ({"fps": 16}, "another rate .*16 frames a second instead of 8"),
+    ],
+)
+def test_another_size_length_or_rate_is_told(gives: dict[str, Any], says: str) -> None:
+    with pytest.raises(EngineFailed, match=says):
+        clip(film(**ASKED | gives), request(), {})
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"GIF89a and so on", "none of MP4"),
+        (b"", "none of MP4"),
+        (b"\0\0\0\x18ftypisom", "can't be decoded"),
+        (film(**ASKED)[:900], "can't be decoded"),
+    ],
+)
+def test_a_file_that_is_no_video_is_told(content: bytes, says: str) -> None:
+    with pytest.raises(EngineFailed, match=says):
+        clip(content, request(), {})
+
+
+def test_a_file_with_sound_alone_is_told() -> None:
+    output = io.BytesIO()
+    with av.open(output, "w", format="mp4") as container:
+        track = container.add_stream("aac", rate=48000, layout="mono")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.float32), format="flt", layout="mono")
+        silence.sample_rate = 48000
+        container.mux(track.encode(silence))
+        container.mux(track.encode(None))
+    with pytest.raises(EngineFailed, match="no video track"):
+        clip(output.getvalue(), request(), {})
