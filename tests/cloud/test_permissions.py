@@ -1,6 +1,9 @@
 """The functions' roles are enough for what they do: the real template where IAM is enforced."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -8,10 +11,22 @@ from typing import Any
 import httpx
 import pytest
 
+from cdk.code import ROOT
 from lambdas.adapters.api_keys import ApiKeys, new_key
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.upload import PART
+from lambdas.adapters.videos import Videos
+from lambdas.domain import keys
+from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.storyboard import film_hash, plan
+from lambdas.domain.video import Stage
+from lambdas.settings import TASK_VARIABLE
+from lambdas.tasks.clips import store_storyboard
+from lambdas.tasks.task import VideoTask
 from tests.cloud.real_template import Client, deployed, synthesize
 from tests.cloud.servers import wait_until
+from tests.factories import a_request, a_video
+from tests.unit.clips import clip, padded
 
 # ministack enforces all but these as AWS does (1.5.33).
 _TLS_ONLY = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
@@ -55,7 +70,7 @@ def test_the_roles_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     allow_what_ministack_checks_differently(synthesize(tmp_path))
     monkeypatch.setenv("AUTH", "true")
     with deployed(tmp_path) as (url, client, outputs), _api(url, client, outputs) as api:
-        made = _create(api, seconds="8")
+        made = _create(api, seconds="8", transition="crossfade")
         cancelled = _create(api, seconds="120")
         assert api.post(f"/videos/{cancelled}/cancel").status_code == 200
         client("s3").put_object(
@@ -69,6 +84,55 @@ def test_the_roles_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert len(api.get("/videos").json()["data"]) == 3
         assert api.delete(f"/videos/{made}").status_code == 200
         assert refusals(client) == []
+
+
+def test_the_build_s_role_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its program, with nothing but what the project gives it, goes on with a film of several parts."""
+    allow_what_ministack_checks_differently(synthesize(tmp_path))
+    monkeypatch.setenv("AUTH", "true")
+    with deployed(tmp_path) as (url, client, outputs):
+        film, task = _rendered(client, outputs)
+        s3, where = client("s3"), {"Bucket": outputs["OutputBucket"], "Key": film}
+        begun = s3.create_multipart_upload(**where)["UploadId"]
+        s3.upload_part(**where, UploadId=begun, PartNumber=1, Body=b"of another film")
+        (project,) = client("codebuild").batch_get_projects(names=["reelworks-assemble"])["projects"]
+        role = client("sts").assume_role(RoleArn=project["serviceRole"], RoleSessionName="build")
+        environment = {one["name"]: one["value"] for one in project["environment"]["environmentVariables"]}
+        done = subprocess.run(
+            [sys.executable, "-m", "lambdas.tasks.assembly_build"],
+            env={
+                "PATH": os.environ["PATH"],
+                "AWS_ENDPOINT_URL": url,
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_ACCESS_KEY_ID": role["Credentials"]["AccessKeyId"],
+                "AWS_SECRET_ACCESS_KEY": role["Credentials"]["SecretAccessKey"],
+                "AWS_SESSION_TOKEN": role["Credentials"]["SessionToken"],
+                **environment,
+                TASK_VARIABLE: task.model_dump_json(),
+            },
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "film assembled" in done.stdout
+        assert s3.head_object(**where)["ContentLength"] > PART
+
+
+def _rendered(client: Client, outputs: dict[str, str]) -> tuple[str, VideoTask]:
+    """A video whose clip is there: the key of its film, and the task to assemble it."""
+    objects = Objects(client("s3"), outputs["OutputBucket"])
+    videos = Videos(client("dynamodb"), outputs["VideosTable"], journal=objects)
+    video = a_video(request=a_request(seconds=1, width=96, height=64, fps=8), expires_ms=2**41)
+    videos.create(video)
+    for stage in (Stage.PLANNING, Stage.RENDERING):
+        videos.advance(video.tenant, video.id, stage)
+    storyboard = plan(video, CATALOGUE["animatic"], ["x"])
+    store_storyboard(objects, storyboard)
+    (made,) = storyboard.clips
+    objects.put(keys.clip(video.tenant, made.key_hash), padded(clip(8), 4_500_000), "video/mp4")
+    task = VideoTask(token="nobody's", tenant=video.tenant, video_id=video.id)
+    return keys.film(video.tenant, film_hash(storyboard)), task
 
 
 def test_a_refusal_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,21 @@ def reordered_clip(count: int, *, seed: int = 0) -> bytes:
     return output.getvalue()
 
 
+def padded(clip: bytes, room: int) -> bytes:
+    """The clip, of 8 fps, with bytes in its frames that decoders skip (ITU-T H.264, 7.3.2.7: filler data)."""
+    filler = room.to_bytes(4) + b"\x0c" + b"\xff" * (room - 2) + b"\x80"
+    output = BytesIO()
+    with av.open(BytesIO(clip)) as source, mp4_writer(output, fps=Fraction(8), metadata={}) as target:
+        track = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.pts is not None:
+                large = av.Packet(bytes(packet) + filler)
+                large.stream, large.time_base, large.is_keyframe = track, packet.time_base, packet.is_keyframe
+                large.pts, large.dts, large.duration = packet.pts, packet.dts, packet.duration
+                target.mux_one(large)
+    return output.getvalue()
+
+
 def decoded(mp4: bytes) -> list[Pixels]:
     """Every frame as RGB."""
     return [frame.to_ndarray(format="rgb24") for frame in decoded_frames(mp4)]

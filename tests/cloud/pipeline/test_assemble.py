@@ -21,7 +21,6 @@ from lambdas.domain import keys
 from lambdas.domain.storyboard import film_hash
 from lambdas.domain.video import Stage, Video
 from lambdas.media import continuity
-from lambdas.media.mp4.muxer import mp4_writer
 from lambdas.media.probe import probe
 from lambdas.settings import TASK_VARIABLE
 from lambdas.tasks import assemble
@@ -30,7 +29,7 @@ from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, film_clip
 from tests.cloud.pipeline.watched_s3 import WatchedS3
 from tests.cloud.servers import serving
-from tests.unit.clips import decoded
+from tests.unit.clips import decoded, padded
 
 TINY = {"width": 96, "height": 64, "fps": 8}  # of a draft
 
@@ -207,21 +206,6 @@ def test_a_cancelled_video_is_not_assembled(bench: Bench) -> None:
 
 
 # --- a film of several parts, by the program of the build
-
-
-def padded(clip: bytes, room: int) -> bytes:
-    """The clip with bytes in its frames that decoders skip (ITU-T H.264, 7.3.2.7: filler data)."""
-    filler = room.to_bytes(4) + b"\x0c" + b"\xff" * (room - 2) + b"\x80"
-    output = BytesIO()
-    with av.open(BytesIO(clip)) as source, mp4_writer(output, fps=Fraction(8), metadata={}) as target:
-        track = target.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.pts is not None:
-                large = av.Packet(bytes(packet) + filler)
-                large.stream, large.time_base, large.is_keyframe = track, packet.time_base, packet.is_keyframe
-                large.pts, large.dts, large.duration = packet.pts, packet.dts, packet.duration
-                target.mux_one(large)
-    return output.getvalue()
 
 
 def large(bench: Bench) -> Video:
