@@ -167,6 +167,13 @@ def make(
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same film.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps per clip.")] = None,
     guidance: Annotated[float | None, typer.Option(help="How closely the prompt is followed.")] = None,
+    speed: Annotated[
+        str | None, typer.Option(help="exact, balanced or fast: the last two leave work out.")
+    ] = None,
+    lora: Annotated[
+        list[str] | None,
+        typer.Option(help="An adapter in the model's folder, as name or name:scale. May be given again."),
+    ] = None,
     enhance: Annotated[bool, typer.Option(help="Let a text model write the prompt out.")] = True,
     transition: Annotated[
         str | None,
@@ -196,6 +203,8 @@ def make(
             seed=seed,
             steps=steps,
             guidance=guidance,
+            speed=speed,
+            loras=[_lora(text) for text in lora] if lora else None,
             enhance=enhance,
             transition=transition,
             transition_seconds=transition_seconds,
@@ -208,6 +217,14 @@ def make(
         if not as_json:
             _out.print(f"{video['id']}: {video['model']}, {video['size']}, {video['seconds']} s")
         _finish(client, video["id"], output, as_json=as_json)
+
+
+def _lora(text: str) -> dict[str, Any]:
+    name, colon, scale = text.rpartition(":")
+    try:
+        return {"name": name, "scale": float(scale)} if colon else {"name": text}
+    except ValueError:
+        _fail(f"--lora takes name or name:scale, such as paper:0.8; {text!r} was given.")
 
 
 def _finish(client: Client, video_id: str, output: Path | None, *, as_json: bool) -> None:
@@ -279,9 +296,23 @@ def show(video_id: str, as_json: Json = False) -> None:
         _print_json(video)
         return
     table = Table(show_header=False)
-    for name in ("id", "stage", "progress", "model", "size", "fps", "seconds", "seed", "draft", "prompt"):
+    for name in (
+        "id",
+        "stage",
+        "progress",
+        "model",
+        "size",
+        "fps",
+        "seconds",
+        "seed",
+        "speed",
+        "draft",
+        "prompt",
+    ):
         if video.get(name) is not None:
             table.add_row(name, escape(str(video[name])))
+    for lora in video.get("loras", []):
+        table.add_row("lora", escape(f"{lora['name']}:{lora['scale']:g}"))
     for name in ("prompt", "by", "note"):
         if video["enhance"][name]:
             table.add_row(f"enhanced {name}", escape(video["enhance"][name]))

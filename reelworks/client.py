@@ -4,6 +4,7 @@ ApiError            the API's answer in its error shape
 └── ApiUnreachable  no answer
 """
 
+import json
 import re
 import time
 import uuid
@@ -63,7 +64,10 @@ class Client:
         body = {"prompt": prompt, **{name: value for name, value in fields.items() if value is not None}}
         content: dict[str, Any] = {"json": body}
         if image is not None:
-            content = {"data": body, "files": {"input_reference": (image.name, image.read_bytes())}}
+            form = {
+                name: json.dumps(value) if isinstance(value, list) else value for name, value in body.items()
+            }
+            content = {"data": form, "files": {"input_reference": (image.name, image.read_bytes())}}
         # One key for all tries of this call: a lost answer never makes a second video.
         return self._call("POST", "videos", **content, headers={"Idempotency-Key": uuid.uuid4().hex})
 

@@ -24,7 +24,7 @@ def adapted(pipeline: Any, files: Mapping[str, Path], loras: Sequence[Lora]) -> 
     try:
         for number, lora in zip(numbers, loras, strict=True):
             _load(pipeline, number, lora.name, files[lora.name])
-        pipeline.set_adapters(numbers, [lora.weight for lora in loras])
+        pipeline.set_adapters(numbers, [lora.scale for lora in loras])
         yield
     finally:
         pipeline.unload_lora_weights()

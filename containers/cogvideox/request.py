@@ -25,7 +25,7 @@ class Lora(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
-    weight: Annotated[float, Field(ge=-2, le=2)] = 1.0
+    scale: Annotated[float, Field(ge=-2, le=2)] = 1.0
 
 
 class ClipRequest(BaseModel):

@@ -48,6 +48,8 @@ def video_object(video: Video) -> dict[str, Any]:
         "draft": video.draft,
         "fps": request.fps,
         "seed": video.seed,
+        "speed": request.speed,
+        "loras": [lora.model_dump() for lora in request.loras],
         "enhance": {
             "requested": request.enhance,
             "prompt": enhancement.prompt if enhancement else None,
@@ -126,5 +128,7 @@ def model_object(engine: Engine) -> dict[str, Any]:
         "fps": list(engine.fps),
         "longest_clip": engine.longest_clip,
         "image": engine.image,
+        "speeds": list(engine.speeds),
+        "loras": engine.loras,
         "prompt_tokens": engine.prompt_tokens,
     }

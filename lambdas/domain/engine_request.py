@@ -1,18 +1,10 @@
 """The request that an engine server gets: the document of tests/contracts/."""
 
-from typing import Literal
-
 from pydantic import Field
 
+from lambdas.domain.engines import Speed
 from lambdas.domain.storyboard import Clip, Storyboard
-from lambdas.domain.video import Document
-
-
-class Lora(Document):
-    """An adapter in the model's folder, and how much of it."""
-
-    name: str
-    weight: float = 1.0
+from lambdas.domain.video import Document, Lora
 
 
 class EngineRequest(Document):
@@ -30,7 +22,7 @@ class EngineRequest(Document):
     video: str | None = None  # base64 of an MP4 with the clip's size and frames, which the clip starts from
     strength: float | None = None  # how much of `video` is made anew, over 0 to 1
     loras: tuple[Lora, ...] = ()
-    speed: Literal["exact", "balanced", "fast"] | None = None  # None: the server's default
+    speed: Speed | None = None  # None: the server's default
 
 
 def engine_request(storyboard: Storyboard, clip: Clip, image: str | None) -> EngineRequest:
@@ -47,4 +39,6 @@ def engine_request(storyboard: Storyboard, clip: Clip, image: str | None) -> Eng
         steps=storyboard.steps,
         guidance=storyboard.guidance,
         image=image,
+        loras=storyboard.loras,
+        speed=storyboard.speed,
     )

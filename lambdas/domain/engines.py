@@ -19,6 +19,14 @@ class Renderer(StrEnum):
     ENDPOINT = "endpoint"  # a SageMaker async endpoint
 
 
+class Speed(StrEnum):
+    """How fast an engine renders; only `exact` leaves nothing out (docs/engines.md)."""
+
+    EXACT = "exact"
+    BALANCED = "balanced"
+    FAST = "fast"
+
+
 class ExactSizes(BaseModel):
     """The engine renders these sizes and no other."""
 
@@ -84,8 +92,20 @@ class Engine(BaseModel):
     image: Literal["none", "optional", "required"]  # a first frame
     chained: bool = False  # a scene's next clip starts from the last frame of the one before
     steps: int | None = None  # the default number of denoising steps
+    speeds: tuple[Speed, ...] = ()  # those that can be asked for; none: it has no other way to render
+    loras: bool = False  # takes adapters, those that lie in its model's folder
 
-    def check(self, *, width: int, height: int, fps: int, image: bool, offered: frozenset[str]) -> None:
+    def check(
+        self,
+        *,
+        width: int,
+        height: int,
+        fps: int,
+        image: bool,
+        offered: frozenset[str],
+        speed: Speed | None = None,
+        loras: bool = False,
+    ) -> None:
         """Raises InvalidRequest naming the field and what this engine allows, or another that is offered."""
         if not self.sizes.allows(width, height):
             raise InvalidRequest(
@@ -98,12 +118,18 @@ class Engine(BaseModel):
             raise InvalidRequest(
                 f"fps {fps} is not one that engine {self.name} renders; allowed: {allowed}.", param="fps"
             )
-        if image and self.image == "none":
-            others = ", ".join(e.name for e in CATALOGUE.values() if e.image != "none" and e.name in offered)
-            raise InvalidRequest(
-                f"engine {self.name} takes no image; leave input_reference out or choose one of: {others}.",
-                param="input_reference",
-            )
+        for given, taken_by, what, param in (
+            (image, lambda e: e.image != "none", "image", "input_reference"),
+            (speed is not None, lambda e: speed in e.speeds, f"speed {speed}", "speed"),
+            (loras, lambda e: e.loras, "LoRA adapters", "loras"),
+        ):
+            if given and not taken_by(self):
+                others = ", ".join(e.name for e in CATALOGUE.values() if taken_by(e) and e.name in offered)
+                raise InvalidRequest(
+                    f"engine {self.name} takes no {what}; leave {param} out"
+                    + (f" or choose one of: {others}." if others else "."),
+                    param=param,
+                )
         if not image and self.image == "required":
             raise InvalidRequest(
                 f"engine {self.name} starts from an image: send one as input_reference.",
@@ -132,6 +158,8 @@ def _cogvideox(name: str, summary: str, image: Literal["none", "required"], **li
         "longest_clip": 6,
         "prompt_tokens": 226,
         "steps": 50,
+        "speeds": tuple(Speed),
+        "loras": True,
     }
     return Engine.model_validate(
         {

@@ -3,9 +3,9 @@
 from pydantic import Field
 
 from lambdas.domain.assembly import Transition, TransitionKind
-from lambdas.domain.engines import Engine, Renderer
+from lambdas.domain.engines import Engine, Renderer, Speed
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.video import Document, Video, VideoRequest, fingerprint
+from lambdas.domain.video import Document, Lora, Video, VideoRequest, fingerprint
 
 # Step Functions keeps 25,000 events of an execution, of which a clip takes 10 and each retry 4 more.
 MOST_CLIPS = 1_000
@@ -57,6 +57,8 @@ class Storyboard(Document):
     guidance: float | None
     negative_prompt: str
     image: str | None  # key of the user's first frame in the input bucket
+    speed: Speed | None = None
+    loras: tuple[Lora, ...] = ()
     scenes: list[Scene] = Field(min_length=1)
     assembly: Assembly = Assembly()
 
@@ -170,6 +172,8 @@ def plan(video: Video, engine: Engine, prompts: list[str]) -> Storyboard:
                         "seed": seed,
                         "steps": request.steps or engine.steps,
                         "guidance": request.guidance,
+                        "speed": request.speed,
+                        "loras": [lora.model_dump() for lora in request.loras],
                         "first_frame": first_frame,
                         # A draft draws the scene's text and its place in the scene.
                         "draft": [request.prompt, index, len(parts)] if engine.draft else None,
@@ -189,6 +193,8 @@ def plan(video: Video, engine: Engine, prompts: list[str]) -> Storyboard:
         guidance=request.guidance,
         negative_prompt=request.negative_prompt,
         image=request.image.key if request.image else None,
+        speed=request.speed,
+        loras=request.loras,
         scenes=[Scene(index=0, text=request.prompt, clips=clips, chained=engine.chained)],
         assembly=Assembly(
             transition=request.transition,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.engines import Speed
 
 LONGEST_FILM = 3_600  # seconds; 600 clips of 6 s
 LONGEST_PROMPT = 2_000  # characters
@@ -64,6 +65,13 @@ class Image(Document):
     height: int
 
 
+class Lora(Document):
+    """An adapter in the folder of the engine's model, and how much of it."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    scale: Annotated[float, Field(strict=True, ge=-2, le=2, allow_inf_nan=False)] = 1.0
+
+
 class VideoRequest(Document):
     """What was asked, checked and completed with the engine's defaults."""
 
@@ -78,6 +86,8 @@ class VideoRequest(Document):
     seed: int | None = None
     steps: int | None = None
     guidance: float | None = None
+    speed: Speed | None = None  # None: the engine's own default
+    loras: tuple[Lora, ...] = ()
     image: Image | None = None
     transition: TransitionKind = TransitionKind.NONE
     transition_seconds: float = Field(default=0.5, ge=SHORTEST_TRANSITION, le=LONGEST_TRANSITION)

@@ -85,7 +85,13 @@ class Intake:
         width, height = map(int, parsed.size.split("x")) if parsed.size else engine.sizes.default
         fps = parsed.fps or engine.fps[0]
         engine.check(
-            width=width, height=height, fps=fps, image=image is not None, offered=self._settings.offered
+            width=width,
+            height=height,
+            fps=fps,
+            image=image is not None,
+            offered=self._settings.offered,
+            speed=parsed.speed,
+            loras=bool(parsed.loras),
         )
         _check_budget(parsed, engine)
         request = VideoRequest(

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic_core import from_json
 
 from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.video import (
     LONGEST_FILM,
@@ -13,6 +15,7 @@ from lambdas.domain.video import (
     LONGEST_TRANSITION,
     SHORTEST_TRANSITION,
     Document,
+    Lora,
 )
 
 INPUT_REFERENCE = "input_reference"  # the field of the image, which each way in reads for itself
@@ -29,9 +32,22 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
+def _from_json(value: Any) -> Any:
+    """A form has no lists."""
+    return from_json(value) if isinstance(value, str) else value
+
+
+def _distinct(loras: tuple[Lora, ...]) -> tuple[Lora, ...]:
+    if len({lora.name for lora in loras}) < len(loras):
+        raise ValueError("a name is given twice")
+    return loras
+
+
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_PROMPT, pattern=_TEXT)]
 _Whole = Annotated[int, BeforeValidator(_no_bool)]
 _Number = Annotated[float, BeforeValidator(_no_bool)]
+_Loras = Annotated[tuple[Lora, ...], BeforeValidator(_from_json), AfterValidator(_distinct)]
+_MOST_LORAS = 4
 
 
 class Fields(Document):
@@ -73,6 +89,13 @@ class Fields(Document):
     )
     guidance: _Number | None = Field(
         default=None, ge=1, le=20, allow_inf_nan=False, description="a number from 1 to 20"
+    )
+    speed: Speed | None = Field(default=None, description=f"one of {', '.join(Speed)}")
+    loras: _Loras = Field(
+        default=(),
+        max_length=_MOST_LORAS,
+        description=f'a list of at most {_MOST_LORAS} of {{"name": …, "scale": -2 to 2}}, each name once; '
+        "in a form its JSON text",
     )
     transition: TransitionKind = Field(
         default=TransitionKind.NONE, description=f"one of {', '.join(TransitionKind)}"

@@ -125,6 +125,21 @@ def test_a_create_is_recorded_queued_and_answered(queue: Deployment) -> None:
     assert keys.video_record("acme", video["id"]) in queue.keys("output")
 
 
+def test_how_it_is_rendered_is_recorded_and_answered(queue: Deployment) -> None:
+    video = create(model="cogvideox-2b", speed="fast", loras=[{"name": "paper", "scale": 0.5}])
+    assert (video["speed"], video["loras"]) == ("fast", [{"name": "paper", "scale": 0.5}])
+    assert call("GET", f"/v1/videos/{video['id']}").json == video
+    plain = create(model="cogvideox-2b")
+    assert (plain["speed"], plain["loras"]) == (None, [])
+
+
+def test_a_key_is_of_one_speed(queue: Deployment) -> None:
+    headers = {"Idempotency-Key": "k"}
+    create(headers=headers, model="cogvideox-2b", speed="fast")
+    body = {"prompt": "A bee", "model": "cogvideox-2b"}
+    assert call("POST", "/v1/videos", body=body, headers=headers).status == 409
+
+
 def test_what_is_left_out_is_the_engines_default(queue: Deployment) -> None:
     video = create(model="sora-2")
     assert (video["model"], video["size"], video["fps"]) == ("cogvideox-2b", "720x480", 8)
@@ -165,6 +180,10 @@ def test_two_creates_of_one_request_are_two_videos(queue: Deployment) -> None:
         ({"steps": 201}, "steps", "1 to 200"),
         ({"guidance": 21}, "guidance", "1 to 20"),
         ({"guidance": float("nan")}, "guidance", "1 to 20"),
+        ({"speed": "turbo", "model": "cogvideox-2b"}, "speed", "exact, balanced, fast"),
+        ({"speed": "fast"}, "speed", "cogvideox-2b, cogvideox-5b-i2v"),
+        ({"loras": [{"name": "paper"}]}, "loras", "cogvideox-2b, cogvideox-5b-i2v"),
+        ({"loras": "paper:0.8", "model": "cogvideox-2b"}, "loras", '{"name": …, "scale": -2 to 2}'),
         ({"colour": "red"}, "colour", ", ".join(ALLOWED)),
         ({"model": "cogvideox-5b-i2v"}, "input_reference", "image"),
         ({"input_reference": {"image_url": "http://example.com/a.png"}}, "input_reference", "data:image/png"),

@@ -22,8 +22,12 @@ def reel(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     def content(request: Request) -> Response:
         return RedirectResponse(request.url_for("film"), 302)
 
+    async def create(request: Request) -> Response:
+        return JSONResponse(VIDEO | {"asked": await request.json()})
+
     api = Starlette(
         routes=[
+            Route("/v1/videos", create, methods=["POST"]),
             Route("/v1/videos/video_1", lambda _: JSONResponse(VIDEO)),
             Route("/v1/videos/video_1/content", content),
             Route("/film", lambda _: Response(b"film"), name="film"),
@@ -55,3 +59,18 @@ def test_a_key_that_is_none_is_refused(reel: CliRunner, monkeypatch: pytest.Monk
     result = reel.invoke(app, ["show", "video_1"])
     assert result.exit_code == 1
     assert "REELWORKS_API_KEY" in result.stderr
+
+
+def test_speed_and_adapters_are_asked_for(reel: CliRunner) -> None:
+    loras = ["--lora", "paper", "--lora", "ink:wash:0.8"]
+    result = reel.invoke(app, ["make", "A bee", "--no-wait", "--json", "--speed", "fast", *loras])
+    assert result.exit_code == 0, result.output
+    asked = json.loads(result.stdout)["asked"]
+    assert asked["speed"] == "fast"
+    assert asked["loras"] == [{"name": "paper"}, {"name": "ink:wash", "scale": 0.8}]
+
+
+def test_an_adapter_s_scale_is_a_number(reel: CliRunner) -> None:
+    result = reel.invoke(app, ["make", "A bee", "--no-wait", "--lora", "paper:much"])
+    assert result.exit_code == 1
+    assert "paper:0.8" in result.stderr

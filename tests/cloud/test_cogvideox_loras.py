@@ -67,12 +67,12 @@ def test_an_adapter_changes_its_clip_and_no_other(model: Model) -> None:
     assert not np.array_equal(paper, plain)
     assert np.array_equal(frames(model), plain)
     assert np.array_equal(frames(model, Lora(name="paper")), paper)
-    assert np.array_equal(frames(model, Lora(name="paper", weight=0.0)), plain)
-    assert not np.array_equal(frames(model, Lora(name="paper", weight=0.5)), paper)
+    assert np.array_equal(frames(model, Lora(name="paper", scale=0.0)), plain)
+    assert not np.array_equal(frames(model, Lora(name="paper", scale=0.5)), paper)
 
 
 def test_adapters_add_up_whatever_their_order(model: Model) -> None:
-    paper, sketch = Lora(name="paper"), Lora(name="sketch-1.5", weight=0.5)
+    paper, sketch = Lora(name="paper"), Lora(name="sketch-1.5", scale=0.5)
     both = frames(model, paper, sketch).astype(int)
     assert np.abs(both - frames(model, sketch, paper)).max() <= 1  # a sum's order rounds differently
     assert not np.array_equal(both, frames(model, paper))

@@ -41,7 +41,7 @@ def check(loras: list[dict[str, object]], known: tuple[str, ...]) -> None:
 
 
 def test_known_adapters_are_taken() -> None:
-    check([{"name": "paper", "weight": 0.5}, {"name": "sketch"}], ("paper", "sketch"))
+    check([{"name": "paper", "scale": 0.5}, {"name": "sketch"}], ("paper", "sketch"))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_known_adapters_are_taken() -> None:
         ([{"name": "oil"}], ("paper", "sketch"), "no adapter 'oil'; allowed: paper, sketch$"),
         ([{"name": "oil"}], (), "no adapter 'oil'; this model has none$"),
         ([{"name": "paper"}, {"name": "paper"}], ("paper",), "named only once"),
-        ([{"name": "paper", "weight": 3}], ("paper",), "less than or equal to 2"),
+        ([{"name": "paper", "scale": 3}], ("paper",), "less than or equal to 2"),
     ],
 )
 def test_other_adapters_are_refused(

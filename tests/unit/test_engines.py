@@ -1,8 +1,11 @@
+from typing import Any
+
 import pytest
 
-from lambdas.domain.engines import CATALOGUE, engine_named
+from lambdas.domain.engines import CATALOGUE, Speed, engine_named
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.names import endpoint_name
+from tests.contract import document
 
 
 def test_every_engine_allows_its_own_defaults() -> None:
@@ -26,12 +29,14 @@ def test_every_engine_allows_its_own_defaults() -> None:
         ("cogvideox-5b-i2v", {"image": False}, "input_reference", "image"),
         ("cogvideox-1.5-5b-i2v", {"height": 760, "image": True}, "size", "shorter side 768"),
         ("cogvideox-1.5-5b-i2v", {"width": 1352, "image": True}, "size", "multiple of 16"),
+        ("animatic", {"speed": Speed.FAST}, "speed", "speed fast; .* one of: cogvideox-5b, cogvideox-5b-i2v"),
+        ("animatic", {"loras": True}, "loras", "LoRA adapters; .* one of: cogvideox-5b, cogvideox-5b-i2v"),
         ("animatic", {"width": 1281}, "size", "multiple of 2"),
         ("animatic", {"width": 3840, "height": 2160}, "size", "1920"),
     ],
 )
 def test_what_an_engine_can_not_do_is_named(
-    engine: str, given: dict[str, int], param: str, says: str
+    engine: str, given: dict[str, Any], param: str, says: str
 ) -> None:
     entry = CATALOGUE[engine]
     width, height = entry.sizes.default
@@ -41,6 +46,17 @@ def test_what_an_engine_can_not_do_is_named(
         entry.check(**{**defaults, **given}, offered=offered)
     assert caught.value.param == param
     assert "nano" not in caught.value.message, "only what is offered here is suggested"
+
+
+def test_where_no_engine_takes_a_field_none_is_suggested() -> None:
+    animatic = CATALOGUE["animatic"]
+    offered = frozenset({"animatic"})
+    with pytest.raises(InvalidRequest, match=r"takes no speed exact; leave speed out\.$"):
+        animatic.check(width=64, height=64, fps=8, image=False, offered=offered, speed=Speed.EXACT)
+
+
+def test_the_speeds_are_those_of_the_engines_servers() -> None:
+    assert list(Speed) == list(document("ping.ready")["speeds"])
 
 
 def test_an_engine_that_is_not_offered_here_is_not_found() -> None:

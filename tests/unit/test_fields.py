@@ -1,9 +1,11 @@
 """The fields of a request: texts and JSON values alike."""
 
+import json
 from typing import Any
 
 import pytest
 
+from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
 from lambdas.intake.fields import ALLOWED, Fields, parse
 
@@ -58,6 +60,46 @@ def test_an_assembly_in_the_texts_of_a_form() -> None:
     texts = {"transition": "fade", "transition_seconds": "0.25", "even_out": "true", "fragmented": "1"}
     values = {"transition": "fade", "transition_seconds": 0.25, "even_out": True, "fragmented": True}
     assert parse({"prompt": "x"} | texts) == parse({"prompt": "x"} | values)
+
+
+def test_adapters_are_a_list_or_its_text() -> None:
+    loras = [{"name": "paper", "scale": 0.8}, {"name": "sketch 1.5"}]
+    parsed = parse({"prompt": "x", "loras": loras})
+    assert parsed == parse({"prompt": "x", "loras": json.dumps(loras)})
+    assert [(lora.name, lora.scale) for lora in parsed.loras] == [("paper", 0.8), ("sketch 1.5", 1.0)]
+    assert parse({"prompt": "x", "loras": []}) == parse({"prompt": "x"})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "paper",
+        "{",
+        {"name": "paper"},
+        ["paper"],
+        [{"scale": 1}],
+        [{"name": ""}],
+        [{"name": "a\x00b"}],
+        [{"name": "paper", "weight": 1}],
+        [{"name": "paper", "scale": 2.1}],
+        [{"name": "paper", "scale": float("nan")}],
+        [{"name": "paper", "scale": True}],
+        [{"name": "paper"}, {"name": "paper", "scale": 0.5}],
+        [{"name": str(number)} for number in range(5)],
+        "[" * 100_000,
+    ],
+)
+def test_adapters_that_can_t_be_asked_for(wrong: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"at most 4 of .* each name once") as refused:
+        parse({"prompt": "x", "loras": wrong})
+    assert refused.value.param == "loras"
+
+
+def test_a_speed_is_one_of_three() -> None:
+    assert [parse({"prompt": "x", "speed": speed}).speed for speed in Speed] == list(Speed)
+    with pytest.raises(InvalidRequest, match="one of exact, balanced, fast; 'turbo' was given") as refused:
+        parse({"prompt": "x", "speed": "turbo"})
+    assert refused.value.param == "speed"
 
 
 @pytest.mark.parametrize("size", ["0x64", "64X64", "64x", " 64x64", "٦٤x64", "64x64\n", "100000x64", 64])

@@ -137,6 +137,9 @@ def test_another_assembly_is_another_film_of_the_same_clips(change: dict[str, ob
         {"negative_prompt": "blurred"},
         {"guidance": 3.0},
         {"steps": 7},
+        {"speed": "exact"},
+        {"speed": "fast"},
+        {"loras": [{"name": "paper"}]},
     ],
 )
 def test_whatever_determines_a_clip_changes_its_address(change: dict[str, object]) -> None:
@@ -144,6 +147,16 @@ def test_whatever_determines_a_clip_changes_its_address(change: dict[str, object
     before, after = storyboard_of(engine, 12, seed=4), storyboard_of(engine, 12, **{"seed": 4, **change})
     assert {clip.key_hash for clip in before.clips}.isdisjoint({clip.key_hash for clip in after.clips})
     assert film_hash(before) != film_hash(after)
+
+
+def test_how_much_of_an_adapter_is_part_of_a_clip_s_address() -> None:
+    engine = CATALOGUE["cogvideox-5b"]
+    hashes = {
+        clip.key_hash
+        for scale in (1.0, 0.5)
+        for clip in storyboard_of(engine, 6, seed=4, loras=[{"name": "paper", "scale": scale}]).clips
+    }
+    assert len(hashes) == 2
 
 
 def test_a_changed_clip_changes_all_that_are_chained_to_it() -> None:

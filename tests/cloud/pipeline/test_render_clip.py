@@ -66,6 +66,14 @@ def test_the_engine_s_endpoint_is_asked_and_the_token_is_kept(bench: Bench) -> N
     assert bench.now(video).clips[1].state is ClipState.RENDERING
 
 
+def test_the_engine_is_told_the_speed_and_the_adapters(bench: Bench) -> None:
+    asked = {"speed": "fast", "loras": [{"name": "paper", "scale": 0.8}, {"name": "sketch", "scale": 1.0}]}
+    video = bench.video(stage=Stage.RENDERING, request=asked)
+    run(bench, video)
+    [inference] = bench.inferences.of_video(video.id)
+    assert request(bench, inference.id).items() >= asked.items()
+
+
 def test_the_first_clip_starts_from_the_user_s_image_at_the_clip_s_size(bench: Bench) -> None:
     bench.inputs.put(IMAGE["key"], png(size=(320, 180)), "image/png")
     video = bench.video("cogvideox-nano-i2v", Stage.RENDERING, request={"image": IMAGE})
