@@ -60,7 +60,8 @@ class DeploymentSettings(BaseModel):
             ("model_aliases", self.model_aliases.values()),
             ("endpoints", self.endpoints),
         ):
-            allowed = CATALOGUE if field == "engines" else self.engines
+            hosted = [name for name, engine in CATALOGUE.items() if not engine.workflow]
+            allowed = hosted if field == "engines" else self.engines
             for name in names:
                 if name not in allowed:
                     raise ValueError(f"{field}: {name!r} is not one of: {', '.join(allowed)}")

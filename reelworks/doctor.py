@@ -40,7 +40,9 @@ def examine() -> list[Finding]:
     home = Home.locate()
     checks = [_python(), _node(), _disk(home), _settings(home), _cloud(home), _torch(), _gpu()]
     engines = [
-        _engine(name, home) for name, engine in CATALOGUE.items() if engine.renderer is Renderer.ENDPOINT
+        _engine(name, home)
+        for name, engine in CATALOGUE.items()
+        if engine.renderer is Renderer.ENDPOINT and not engine.workflow
     ]
     return checks + _backends(home) + engines
 

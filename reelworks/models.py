@@ -92,7 +92,11 @@ class Listed:
 
 def list_models(models: Path) -> list[Listed]:
     """Every engine that needs a model; files are not read."""
-    names = (name for name, engine in CATALOGUE.items() if engine.renderer is Renderer.ENDPOINT)
+    names = (
+        name
+        for name, engine in CATALOGUE.items()
+        if engine.renderer is Renderer.ENDPOINT and not engine.workflow
+    )
     return [Listed.of(name, models) for name in names]
 
 

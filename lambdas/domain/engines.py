@@ -90,6 +90,8 @@ class Engine(BaseModel):
     longest_clip: int  # seconds of film that one clip gives at most
     prompt_tokens: int  # the budget of the engine's text encoder
     image: Literal["none", "optional", "required"]  # a first frame
+    audio: Literal["none", "optional"] = "none"  # sound or speech to film to
+    workflow: bool = False  # a workflow of the user's ComfyUI renders it, so only a PC has it
     chained: bool = False  # a scene's next clip starts from the last frame of the one before
     steps: int | None = None  # the default number of denoising steps
     speeds: tuple[Speed, ...] = ()  # those that can be asked for; none: it has no other way to render
@@ -223,6 +225,21 @@ CATALOGUE: dict[str, Engine] = {
             "required",
             sizes=_NANO,
             steps=2,
+        ),
+        Engine(
+            name="comfyui",
+            revision="1",
+            renderer=Renderer.ENDPOINT,
+            summary="Whatever a workflow of your own ComfyUI renders (docs/comfyui.md)",
+            # What most video models of ComfyUI take; a workflow that gives another size, rate or length says so.
+            sizes=SizeRange(default=(832, 480), short_side=(64, 1088), long_side=(64, 1920), multiple=16),
+            fps=(24, 16, 8, 12, 25, 30),
+            frame_step=8,  # LTX-Video's 8N+1, which is also 4N+1: Wan's and HunyuanVideo's
+            longest_clip=5,  # Wan's 81 frames at 16 fps and 121 at 24
+            prompt_tokens=256,
+            image="optional",
+            audio="optional",
+            workflow=True,
         ),
     )
 }

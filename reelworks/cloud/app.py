@@ -30,7 +30,7 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
     """The app to be served at `base_url`, on loopback only."""
     deployed = Deployed(home)
     sagemaker = SageMakerRuntime(
-        EngineEndpoints(home, deployed),
+        EngineEndpoints(home, deployed, settings.comfyui),
         s3=client("s3", base_url),
         sns=client("sns", base_url),
         logs=home.engine_logs,

@@ -59,7 +59,7 @@ def up(home: Home, port: int | None = None) -> Status:
     """
     home.create()
     with life.changing(home):
-        settings = Settings.load(home, os.environ).model_dump_json()
+        settings = Settings.load(home, os.environ)
         source = _source(home, settings)
         running = life.running(home)
         if running is None or not _is_current(home, running, source, port):
@@ -87,16 +87,16 @@ def status(home: Home) -> Status:
     return Status("up", process.address + API_PATH, api_key, process.address, REGION, deployment.outputs)
 
 
-def _source(home: Home, settings: str) -> str:
+def _source(home: Home, settings: Settings) -> str:
     """Fingerprint of all that a running cloud would have to be restarted for."""
     sources = fingerprint(home.checkout, (*SOURCES, *_CLOUD_SOURCES))
-    all_of_it = json.dumps([sources, _parameters(home), settings], sort_keys=True)
+    all_of_it = json.dumps([sources, _parameters(home, settings), settings.model_dump_json()], sort_keys=True)
     return hashlib.sha256(all_of_it.encode()).hexdigest()
 
 
-def _parameters(home: Home) -> dict[str, str]:
+def _parameters(home: Home, settings: Settings) -> dict[str, str]:
     """Of the template, those that this PC has its own values for."""
-    return {"Engines": ",".join(offered_engines(home.folder))}
+    return {"Engines": ",".join(offered_engines(home.folder, settings.comfyui))}
 
 
 def _is_current(home: Home, process: Process, source: str, port: int | None) -> bool:
@@ -110,11 +110,11 @@ def _is_current(home: Home, process: Process, source: str, port: int | None) -> 
     )
 
 
-def _bring_up(home: Home, source: str, settings: str, ports: list[int]) -> None:
+def _bring_up(home: Home, source: str, settings: Settings, ports: list[int]) -> None:
     assembly = read_assembly(synthesize(home))
     process = _start(home, settings, ports)
     try:
-        outputs = deploy(assembly, process.address, _parameters(home))
+        outputs = deploy(assembly, process.address, _parameters(home, settings))
         # The engines' endpoints, which restored videos ask for at once, are made from the outputs.
         deployment = Deployment(process.pid, source, outputs, ready=False)
         write_deployment(home, deployment)
@@ -128,7 +128,7 @@ def _bring_up(home: Home, source: str, settings: str, ports: list[int]) -> None:
         raise
 
 
-def _start(home: Home, settings: str, ports: list[int]) -> Process:
+def _start(home: Home, settings: Settings, ports: list[int]) -> Process:
     """The process, serving, with nothing deployed; at the first of `ports` that is free."""
     shutil.rmtree(home.scratch, ignore_errors=True)
     home.create()
@@ -143,7 +143,7 @@ def _start(home: Home, settings: str, ports: list[int]) -> Process:
         os.posix_spawn(
             sys.executable,
             [sys.executable, "-P", "-m", "reelworks.cloud", str(lock), str(listener.fileno())],
-            cloud_environment(home, address, os.environ) | {SETTINGS: settings},
+            cloud_environment(home, address, os.environ) | {SETTINGS: settings.model_dump_json()},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(home.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),

@@ -10,6 +10,7 @@ from reelworks.cloud.dispatch import RestApi
 from reelworks.cloud.endpoints import Endpoint
 from reelworks.cloud.engines import local_engines
 from reelworks.cloud.home import Home, read_json, write_private
+from reelworks.cloud.settings import ComfyUI
 
 
 class Output(StrEnum):
@@ -78,11 +79,12 @@ class Deployed:
 
 
 class EngineEndpoints(Mapping[str, Endpoint]):
-    """The endpoints by name, of the models that lie in the home folder now."""
+    """The endpoints by name, of the models and the workflow that lie in the home folder now."""
 
-    def __init__(self, home: Home, deployed: Deployed) -> None:
+    def __init__(self, home: Home, deployed: Deployed, comfyui: ComfyUI) -> None:
         self._home = home
         self._deployed = deployed
+        self._comfyui = comfyui
 
     def __getitem__(self, name: str) -> Endpoint:
         return self._all()[name]
@@ -99,6 +101,7 @@ class EngineEndpoints(Mapping[str, Endpoint]):
             return {}
         engines = local_engines(
             self._home.folder,
+            self._comfyui,
             prefix=outputs[Output.ENDPOINT_PREFIX],
             output_bucket=outputs[Output.OUTPUT_BUCKET],
             success_topic_arn=outputs[Output.SUCCESS_TOPIC_ARN],

@@ -18,6 +18,7 @@
 
     [comfyui]
     url = "http://127.0.0.1:8188"
+    workflow = "/workflows/wan.json"        which renders clips, see docs/comfyui.md
 
 Key `k` of section `s` is also the variable REELWORKS_S_K; a table is `name=value,name=value` there.
 """
@@ -99,6 +100,7 @@ class Stills(_Section):
 
 class ComfyUI(_Section):
     url: Url = "http://127.0.0.1:8188"  # where it listens unless told otherwise
+    workflow: AbsolutePath | None = None  # of the engine comfyui; else workflows/comfyui.json in the home folder
 
 
 class Settings(_Section):

@@ -2,14 +2,17 @@ import re
 from pathlib import Path
 
 from containers.cogvideox.options import parse
+from containers.comfyui import options as comfyui_options
 from reelworks.cloud.endpoints import Endpoint
-from reelworks.cloud.engines import local_engines
+from reelworks.cloud.engines import local_engines, offered_engines
 from reelworks.cloud.leash import GRACE_SECONDS
+from reelworks.cloud.settings import ComfyUI
 
 
-def offered(home: Path) -> dict[str, Endpoint]:
+def offered(home: Path, comfyui: ComfyUI | None = None) -> dict[str, Endpoint]:
     return local_engines(
         home,
+        comfyui or ComfyUI(),
         prefix="reelworks",
         output_bucket="films",
         success_topic_arn="arn:success",
@@ -42,3 +45,20 @@ def test_the_endpoint_of_an_engine(tmp_path: Path) -> None:
     assert options.grace < GRACE_SECONDS, "the server ends by itself before the leash kills it"
     assert endpoint.cwd is not None
     assert (endpoint.cwd / "containers" / "cogvideox" / "__main__.py").is_file()
+
+
+def test_comfyui_is_offered_when_a_workflow_is_there_or_set(tmp_path: Path) -> None:
+    assert offered_engines(tmp_path, ComfyUI()) == ["animatic"]
+    workflow = tmp_path / "workflows" / "comfyui.json"
+    workflow.parent.mkdir()
+    workflow.write_text("{}")
+    assert offered_engines(tmp_path, ComfyUI()) == ["animatic", "comfyui"]
+    command = offered(tmp_path)["comfyui"].command
+    assert command[1:3] == ("-m", "containers.comfyui")
+    options = comfyui_options.parse([part.replace("{port}", "8123") for part in command[3:]])
+    assert (options.workflow, options.comfyui) == (workflow, "http://127.0.0.1:8188")
+    assert (options.host, options.port) == ("127.0.0.1", 8123)
+    elsewhere = ComfyUI(url="http://10.0.0.7:8188", workflow=Path("/mine.json"))
+    command = offered(tmp_path / "none", elsewhere)["comfyui"].command
+    options = comfyui_options.parse([part.replace("{port}", "8123") for part in command[3:]])
+    assert (options.workflow, options.comfyui) == (Path("/mine.json"), "http://10.0.0.7:8188")
