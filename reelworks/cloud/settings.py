@@ -100,7 +100,7 @@ class Stills(_Section):
 
 class ComfyUI(_Section):
     url: Url = "http://127.0.0.1:8188"  # where it listens unless told otherwise
-    workflow: AbsolutePath | None = None  # of the engine comfyui; else workflows/comfyui.json in the home folder
+    workflow: AbsolutePath | None = None  # renders clips; else the home folder's workflows/comfyui.json
 
 
 class Settings(_Section):
