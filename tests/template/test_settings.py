@@ -25,6 +25,7 @@ def test_the_command_line_goes_over_cdk_json() -> None:
         ({"prefix": "a" * 21}, "prefix: String should match pattern"),
         ({"log_retention_days": 31}, "log_retention_days: Input should be 1, 3, 5, 7, 14, 30, 60, 90"),
         ({"engines": ["animatic", "sora"]}, "engines: 'sora' is not one of: animatic, cogvideox-2b"),
+        ({"engines": ["animatic", "comfyui"]}, "engines: 'comfyui' is not one of: animatic, cogvideox-2b"),
         ({"default_engine": "cogvideox-2b"}, "default_engine: 'cogvideox-2b' is not one of: animatic"),
         ({"model_aliases": {"sora-2": "x"}}, "model_aliases: 'x' is not one of: animatic"),
         ({"model_aliases": {"a,b": "animatic"}}, "String should match pattern"),

@@ -53,8 +53,9 @@ def test_the_film_is_exactly_as_long_as_asked_and_every_clip_obeys_the_frame_rul
         assert clip.film_frames <= engine.longest_clip * fps
         if engine.frame_step > 1:
             assert clip.frames % engine.frame_step == 1
-            assert clip.frames <= {8: 49, 16: 161}[engine.frame_step]
             assert clip.skip_frames >= 1, "a chained clip's first frame is the last of the one before"
+        if engine.name.startswith("cogvideox"):
+            assert clip.frames <= {8: 49, 16: 161}[engine.frame_step]
 
 
 @given(st.integers(1, 10_000), st.integers(3, 500), st.data())
