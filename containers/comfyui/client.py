@@ -204,6 +204,10 @@ class ComfyUI:
         if await self.ahead(prompt_id) == 0:
             await self._send("POST", "/interrupt", json={"prompt_id": prompt_id})
 
+    async def free(self) -> None:
+        """Have the models leave the GPU once the queue is empty."""
+        await self._send("POST", "/free", json={"unload_models": True, "free_memory": True})
+
     async def file(self, saved: Saved) -> bytes:
         """The content of a file, of at most MAX_FILE_BYTES."""
         content = bytearray()

@@ -42,7 +42,8 @@ def overlay(size: tuple[int, int], *, title: str, mark: str, accent: Colour) -> 
             top + text_height - round(font.size * 0.1),
         )
         ImageDraw.Draw(picture).rectangle(box, fill=(*lighter(accent, 0.25), 255))
-    _stamp_mark(picture, mark, unit, margin)
+    if mark:
+        _stamp_mark(picture, mark, unit, margin)
     return picture
 
 

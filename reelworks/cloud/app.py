@@ -36,7 +36,7 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         logs=home.engine_logs,
     )
 
-    bedrock = BedrockRuntime(settings.text)
+    bedrock = BedrockRuntime(settings)
     polly = Polly(settings.speech.voices)
 
     codebuild = CodeBuild(

@@ -1,4 +1,4 @@
-"""Bedrock's runtime on this machine: Converse in the service's wire format.
+"""Bedrock's runtime on this machine: Converse, and InvokeModel for pictures, in the service's wire format.
 
 Source: botocore's model of bedrock-runtime, 2023-09-30. The request's model id is accepted as it is;
 `additionalModelResponseFields.answered_by` says who answered in its place.
@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from reelworks.cloud.settings import TextServer
+from reelworks.cloud.settings import Settings
+from reelworks.cloud.stills import Stills
 from reelworks.cloud.text_backends import (
     Answer,
     Backend,
@@ -157,23 +158,30 @@ class _ConverseRequest(_Document):
 class BedrockRuntime:
     """An ASGI app for requests signed for `bedrock`.
 
-    Who answers: the configured backend, and only it, even when it is down; without one, an Ollama found at
+    Who writes: the configured backend, and only it, even when it is down; without one, an Ollama found at
     `ollama_url`, else the rule-based director.
     """
 
-    def __init__(self, configured: TextServer | None, *, ollama_url: str = OLLAMA_URL) -> None:
+    def __init__(self, settings: Settings, *, ollama_url: str = OLLAMA_URL) -> None:
         self._http = httpx.AsyncClient(trust_env=False)  # a proxy is not for loopback
-        self._configured = connect(configured, self._http) if configured else None
+        self._configured = connect(settings.text, self._http) if settings.text else None
+        self._stills = Stills(settings)
         self._ollama_url = ollama_url
         self._found: Ollama | None = None
         self._looked_at = float("-inf")
-        self._app = service([Route("/model/{model:path}/converse", self._converse, methods=["POST"])])
+        self._app = service(
+            [
+                Route("/model/{model:path}/converse", self._converse, methods=["POST"]),
+                Route("/model/{model:path}/invoke", self._stills.invoke_model, methods=["POST"]),
+            ]
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
 
     async def stop(self) -> None:
         await self._http.aclose()
+        await self._stills.stop()
 
     async def _converse(self, request: Request) -> JSONResponse:
         conversation = parsed(_ConverseRequest, await request.body()).conversation()

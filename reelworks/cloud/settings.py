@@ -12,9 +12,10 @@
 
     [stills]                                who draws: a diffusers model …
     model = "/models/sdxl-turbo"
-                                            … or a workflow of ComfyUI, with what goes where in it
+    steps = 4                               as the model's page says, where its own file does not
+    guidance = 0.0
+                                            … or a workflow of ComfyUI (docs/comfyui.md)
     workflow = "/workflows/flux.json"
-    bindings = {prompt = "6.text", width = "5.width", height = "5.height", seed = "3.seed"}
 
     [comfyui]
     url = "http://127.0.0.1:8188"
@@ -27,7 +28,7 @@ import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -80,21 +81,16 @@ class Stills(_Section):
     """One of `model`, a folder as diffusers saves it, and `workflow`, as ComfyUI exports it (API format)."""
 
     model: AbsolutePath | None = None
+    steps: Annotated[int, Field(ge=1)] | None = None
+    guidance: Annotated[float, Field(ge=0)] | None = None
     workflow: AbsolutePath | None = None
-    # What of a request goes into which input of the workflow's nodes: "<node id>.<input>"
-    bindings: dict[
-        Literal["prompt", "negative_prompt", "width", "height", "seed"],
-        Annotated[str, Field(pattern=r"^[^.]+\..+$")],
-    ] = {}
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.model is None) == (self.workflow is None):
             raise ValueError("set one of model and workflow")
-        if self.workflow and "prompt" not in self.bindings:
-            raise ValueError("a workflow needs bindings, one of them prompt = '<node id>.<input>'")
-        if self.model and self.bindings:
-            raise ValueError("bindings are for a workflow")
+        if self.workflow and (self.steps is not None or self.guidance is not None):
+            raise ValueError("a workflow has steps and guidance of its own")
         return self
 
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reelworks.cloud.bedrock import BedrockRuntime
-from reelworks.cloud.settings import TextKind, TextServer
+from reelworks.cloud.settings import Settings, TextKind, TextServer
 from tests.cloud.servers import serving, stopping
 
 MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -88,7 +88,7 @@ def bedrock(stack: ExitStack, closed_url: str, session: boto3.Session) -> Callab
     """Makes a client of a runtime with the given backend."""
 
     def connect(configured: TextServer | None = None, ollama_url: str = closed_url) -> Any:
-        runtime = BedrockRuntime(configured, ollama_url=ollama_url)
+        runtime = BedrockRuntime(Settings(text=configured), ollama_url=ollama_url)
         url = stack.enter_context(serving(stopping(runtime)))
         config = Config(retries={"total_max_attempts": 1})
         client = session.client("bedrock-runtime", endpoint_url=url, config=config)
@@ -383,4 +383,4 @@ def test_the_director_fills_no_tool(bedrock: Callable[..., Any]) -> None:
 
 def test_another_operation_is_refused(bedrock: Callable[..., Any]) -> None:
     with pytest.raises(ClientError, match="UnknownOperationException"):
-        bedrock().invoke_model(modelId=MODEL, body=b"{}")
+        bedrock().count_tokens(modelId=MODEL, input={"invokeModel": {"body": b"{}"}})

@@ -16,7 +16,6 @@ voices = {Amy = "/voices/amy.onnx"}
 
 [stills]
 workflow = "/workflows/flux.json"
-bindings = {prompt = "6.text", seed = "3.noise_seed"}
 """
 
 
@@ -44,7 +43,7 @@ def test_the_file(home: Home) -> None:
     assert settings.text.context_tokens == 8192
     assert settings.speech.voices == {"Amy": Path("/voices/amy.onnx")}
     assert settings.stills is not None
-    assert settings.stills.bindings == {"prompt": "6.text", "seed": "3.noise_seed"}
+    assert settings.stills.workflow == Path("/workflows/flux.json")
 
 
 def test_the_environment_wins_key_by_key(home: Home) -> None:
@@ -87,9 +86,8 @@ def test_it_comes_whole_through_json(home: Home) -> None:
         ("[speech]\nvoices = {Amy = 'amy.onnx'}", {}, "speech.voices.Amy: must be an absolute path"),
         ("[voice]\nx = 1", {}, "voice: there is no such setting; there are text, speech, stills, comfyui"),
         ("[stills]\nmodel = '/m'\nworkflow = '/w'", {}, "stills: set one of model and workflow"),
-        ("[stills]\nworkflow = '/w'", {}, "stills: a workflow needs bindings"),
-        ("[stills]\nworkflow = '/w'\nbindings = {prompt = '6'}", {}, "stills.bindings.prompt"),
-        ("[stills]\nworkflow = '/w'\nbindings = {sampler = '6.x'}", {}, "stills.bindings.sampler"),
+        ("[stills]\nworkflow = '/w'\nsteps = 4", {}, "stills: a workflow has steps"),
+        ("[stills]\nmodel = '/m'\nsteps = 0", {}, "stills.steps: .*greater"),
         ("text = 3", {"REELWORKS_TEXT_MODEL": "m"}, "text: .*dictionary"),
         ("[text", {}, "reelworks.toml can't be read"),
     ],
