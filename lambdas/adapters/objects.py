@@ -94,10 +94,11 @@ class Objects:
                     raise ArtifactMissing(f"the object {source} is gone") from error
                 raise
 
-    def link(self, key: str, seconds: int, *, file_name: str, content_type: str) -> str:
-        """A presigned GET link. Made at each request: a link dies with the role session that signed it."""
+    def link(self, key: str, seconds: int, *, file_name: str, content_type: str, head: bool = False) -> str:
+        """A presigned link for a GET, or for a HEAD: S3 takes no link for another method than it was signed
+        for. Made at each request: a link dies with the role session that signed it."""
         url: str = self._s3.generate_presigned_url(
-            "get_object",
+            "head_object" if head else "get_object",
             Params={
                 "Bucket": self.bucket,
                 "Key": key,

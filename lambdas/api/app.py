@@ -30,7 +30,7 @@ _RETRY_AFTER_SECONDS = 2
 _METHODS = {
     "/v1/videos": ("GET", "POST"),
     "/v1/videos/<video_id>": ("GET", "DELETE"),
-    "/v1/videos/<video_id>/content": ("GET",),
+    "/v1/videos/<video_id>/content": ("GET", "HEAD"),
     "/v1/videos/<video_id>/cancel": ("POST",),
     "/v1/models": ("GET",),
     "/v1/models/<name>": ("GET",),
@@ -101,7 +101,7 @@ def delete(video_id: str) -> Response[str]:
     return _answer(openai_format.deletion(video_id))
 
 
-@app.get("/v1/videos/<video_id>/content")
+@app.route("/v1/videos/<video_id>/content", method=["GET", "HEAD"])
 def content(video_id: str) -> Response[str]:
     variant = _query("variant", "video")
     if variant not in _VARIANTS:
@@ -114,7 +114,11 @@ def content(video_id: str) -> Response[str]:
     if video.stage is not Stage.COMPLETED or key is None:
         raise NotReady(f"The {variant} is not there: video {video_id} is {video.stage}.", param="id")
     link = stores.outputs(_settings()).link(
-        key, _settings().link_seconds, file_name=f"{video_id}.{extension}", content_type=media_type
+        key,
+        _settings().link_seconds,
+        file_name=f"{video_id}.{extension}",
+        content_type=media_type,
+        head=app.current_event.http_method == "HEAD",
     )
     headers = {"Location": link, "Cache-Control": "no-store"}  # the link outlives no cache
     return Response(HTTPStatus.FOUND, content_type="text/plain", body="", headers=headers)

@@ -442,6 +442,22 @@ def test_content_leads_to_the_object(
         assert response.headers["content-type"] == kind
 
 
+def test_content_can_be_looked_at_without_fetching_it(aws: Deployment) -> None:
+    id_ = create()["id"]
+    assert call("HEAD", f"/v1/videos/{id_}/content").status == 409
+    complete(id_)
+    signed: list[str] = []  # the local S3 looks at no signature
+    events = client("s3").meta.events
+    events.register("provide-client-params.s3", note := lambda event_name, **_: signed.append(event_name))
+    answer = call("HEAD", f"/v1/videos/{id_}/content")
+    events.unregister("provide-client-params.s3", note)
+    assert answer.status == 302
+    assert signed == ["provide-client-params.s3.HeadObject"]
+    request = urllib.request.Request(answer.headers["location"], method="HEAD")
+    with urllib.request.urlopen(request) as response:
+        assert (response.headers["content-type"], response.headers["content-length"]) == ("video/mp4", "4")
+
+
 def test_content_that_is_not_there(aws: Deployment) -> None:
     id_ = create()["id"]
     answer = call("GET", f"/v1/videos/{id_}/content")
@@ -561,7 +577,7 @@ def test_an_unknown_url_is_not_found(aws: Deployment, method: str, path: str) ->
         ("PUT", "/v1/videos", "GET, POST"),
         ("DELETE", "/v1/videos", "GET, POST"),
         ("PATCH", f"/v1/videos/video_{'a' * 32}", "GET, DELETE"),
-        ("POST", f"/v1/videos/video_{'a' * 32}/content", "GET"),
+        ("POST", f"/v1/videos/video_{'a' * 32}/content", "GET, HEAD"),
         ("GET", f"/v1/videos/video_{'a' * 32}/cancel", "POST"),
         ("OPTIONS", "/v1/models", "GET"),
     ],
