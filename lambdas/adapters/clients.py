@@ -20,7 +20,13 @@ _CONFIGS = {
     "bedrock-runtime": Config(
         retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=5, read_timeout=45
     ),
+    # Polly answers in a second; a PC that has to load a voice first, while engines have all cores, does not.
+    "polly": _CONFIG.merge(Config(read_timeout=180)),
 }
+# A still takes a service some ten seconds, and a PC's model minutes.
+_STILLS_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=300
+)
 
 # Codes that mean "the same call may succeed later" (botocore's own retryable set and the services' pages).
 _PASSING = frozenset(
@@ -29,6 +35,8 @@ _PASSING = frozenset(
         "InternalServerError",
         "InternalError",
         "InternalFailure",
+        "ModelNotReadyException",
+        "ModelTimeoutException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "ServiceUnavailable",
@@ -48,6 +56,12 @@ MISSING = frozenset({"NoSuchKey", "404", "NotFound"})  # what S3 calls an object
 def client(service: str) -> Any:
     """The process's client of a service; endpoint, region and credentials come from the environment."""
     return boto3.client(service, config=_CONFIGS.get(service, _CONFIG))  # type: ignore[call-overload]
+
+
+@cache
+def stills_client(region: str) -> Any:
+    """The process's client for the image models, which only some regions have."""
+    return boto3.client("bedrock-runtime", region_name=region, config=_STILLS_CONFIG)
 
 
 def error_code(error: ClientError) -> str:

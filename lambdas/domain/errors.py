@@ -17,6 +17,8 @@
     │   │   ├── SoundUnreadable     not a sound file, truncated, empty, out of bounds
     │   │   └── NarrationTooLong    it ends after the film
     │   ├── EngineRejected          the engine refused the request (its 4xx)
+    │   ├── NarrationRefused        the voice can't say it: no such voice, language, speed, or too long
+    │   ├── StillRefused            the image model won't or can't draw it
     │   ├── VideoClosed             the video was cancelled, deleted or finished meanwhile
     │   └── ArtifactMissing         an artifact that an earlier step made is gone
     └── TransientError          the same call may succeed later; the state machine retries it
@@ -124,6 +126,14 @@ class NarrationTooLong(MediaError):
 
 class EngineRejected(StepError):
     advice = "Change the request as the engine's message says."
+
+
+class NarrationRefused(StepError):
+    advice = "Change the narration, or the voice, as the message says."
+
+
+class StillRefused(StepError):
+    advice = "Change the scene's image prompt, or the image model, as the message says."
 
 
 class VideoClosed(StepError):

@@ -17,6 +17,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from numpy.typing import NDArray
 
+from reelworks.cloud.aws import client
+from reelworks.cloud.daemon import Status
 from reelworks.cloud.polly import Polly
 from reelworks.cloud.voices import bundled_model
 from tests.cloud.servers import serving, stopping
@@ -109,18 +111,24 @@ def test_a_voice_of_the_users(connect: Callable[..., Any], tmp_path: Path) -> No
     config = json.loads(Path(f"{bundled}.json").read_text())
     config["language"] |= {"code": "de_DE", "name_english": "German"}
     (tmp_path / "eva.onnx.json").write_text(json.dumps(config))
-    client = connect({"Eva": tmp_path / "eva.onnx"})
-    voices = {voice["Id"]: voice for voice in client.describe_voices()["Voices"]}
+    eva = connect({"Eva": tmp_path / "eva.onnx"})
+    voices = {voice["Id"]: voice for voice in eva.describe_voices()["Voices"]}
     assert list(voices) == ["Joe", "Eva"]
     assert voices["Joe"]["LanguageCode"] == "en-US"
     assert (voices["Eva"]["LanguageCode"], voices["Eva"]["LanguageName"]) == ("de-DE", "German")
     assert voices["Eva"]["SupportedEngines"] == ["standard", "neural"]
-    german = client.describe_voices(LanguageCode="de-DE", Engine="neural")["Voices"]
+    german = eva.describe_voices(LanguageCode="de-DE", Engine="neural")["Voices"]
     assert [voice["Id"] for voice in german] == ["Eva"]
     fields = {"VoiceId": "Eva", "LanguageCode": "de-DE", "Engine": "standard"}
-    sound, rate = decoded(speak(client, "Hallo.", **fields)[0])
+    sound, rate = decoded(speak(eva, "Hallo.", **fields)[0])
     assert rate == 22050  # the default of the standard engine
     assert np.abs(sound).max() > 0.1
+
+
+def test_the_pcs_cloud_answers_it_at_its_one_address(cloud: Status) -> None:
+    assert cloud.aws_endpoint_url
+    voices = client("polly", cloud.aws_endpoint_url).describe_voices()["Voices"]
+    assert [voice["Id"] for voice in voices] == ["Joe"]
 
 
 @pytest.mark.parametrize(
@@ -156,10 +164,10 @@ def test_a_voice_that_is_broken_is_an_error(connect: Callable[..., Any], tmp_pat
     shutil.copy(f"{bundled}.json", tmp_path / "bad.onnx.json")
     (tmp_path / "half.onnx").symlink_to(bundled)
     missing = tmp_path / "gone.onnx"
-    client = connect({"Bad": tmp_path / "bad.onnx", "Half": tmp_path / "half.onnx", "Gone": missing})
+    polly = connect({"Bad": tmp_path / "bad.onnx", "Half": tmp_path / "half.onnx", "Gone": missing})
     for voice, message in [("Bad", "exit code"), ("Half", "half.onnx.json"), ("Gone", str(missing))]:
-        with pytest.raises(client.exceptions.ServiceFailureException, match=message) as caught:
-            speak(client, VoiceId=voice)
+        with pytest.raises(polly.exceptions.ServiceFailureException, match=message) as caught:
+            speak(polly, VoiceId=voice)
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
         assert voice in str(caught.value)
-    assert len(speak(client, "A bee.")[0]) > 1000  # the others speak on
+    assert len(speak(polly, "A bee.")[0]) > 1000  # the others speak on

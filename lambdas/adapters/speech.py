@@ -1,0 +1,71 @@
+"""Speech by Polly, sentence by sentence, so that where each begins is known from the sound itself."""
+
+from typing import Any
+from xml.sax.saxutils import escape
+
+from botocore.exceptions import ClientError
+
+from lambdas.adapters.clients import error_code, translated
+from lambdas.domain.errors import NarrationRefused
+
+# Polly's bounds of a prosody's rate (docs.aws.amazon.com/polly/latest/dg/prosody-tag.html)
+SLOWEST, FASTEST = 0.2, 2.0
+MAX_BYTES = 16 * 1024 * 1024  # the longest text that Polly speaks is a few minutes
+
+# What Polly finds wrong with a request; the same request would be refused again.
+_REFUSALS = frozenset(
+    {
+        "EngineNotSupportedException",
+        "InvalidSampleRateException",
+        "InvalidSsmlException",
+        "LanguageNotSupportedException",
+        "TextLengthExceededException",
+        "ValidationException",  # among others: there is no such voice
+    }
+)
+
+
+class Speech:
+    def __init__(self, polly: Any) -> None:
+        self._polly = polly
+
+    def speak(
+        self,
+        text: str,
+        *,
+        voice: str,
+        engine: str,
+        language: str | None = None,
+        speed: float = 1.0,
+        sample_rate: int = 24000,
+    ) -> bytes:
+        """An MP3, one channel. `language` (BCP 47) is for voices that have several; `speed` 1 is the voice's
+        own, 2 twice as fast. MP3, since it is what Polly has at every sample rate and every player plays.
+
+        Raises NarrationRefused for what Polly can't say, ServiceUnavailable for what passes.
+        """
+        request = {"Text": text, "TextType": "text"}
+        if speed != 1.0:
+            if not SLOWEST <= speed <= FASTEST:
+                raise NarrationRefused(f"speed must be {SLOWEST:g} to {FASTEST:g}; it is {speed:g}")
+            spoken = f'<speak><prosody rate="{speed:.0%}">{escape(text)}</prosody></speak>'
+            request = {"Text": spoken, "TextType": "ssml"}
+        if language:
+            request["LanguageCode"] = language
+        with translated(f"speak with {voice}"):
+            try:
+                answer = self._polly.synthesize_speech(
+                    **request,
+                    VoiceId=voice,
+                    Engine=engine,
+                    OutputFormat="mp3",
+                    SampleRate=str(sample_rate),
+                )
+            except ClientError as error:
+                if error_code(error) in _REFUSALS:
+                    raise NarrationRefused(f"{voice} can't speak it: {error}") from error
+                raise
+            sound = bytes(answer["AudioStream"].read(MAX_BYTES + 1))
+        if not 0 < len(sound) <= MAX_BYTES:
+            raise NarrationRefused(f"{voice} gave {len(sound):,} bytes of sound for {len(text)} characters")
+        return sound

@@ -1,0 +1,113 @@
+"""Stills by Bedrock's image models, in the format of Stability AI's (docs/decisions/0017).
+
+Source: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-stability-diffusion.html.
+"""
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.adapters.clients import error_code, translated
+from lambdas.domain.errors import ImageRejected, ServiceUnavailable, StillRefused
+from lambdas.media.images import check_image, cover
+
+REGION = "us-west-2"  # the only one that has the models
+# By quality. The best takes the longest and costs the most.
+MODELS = {
+    "standard": "stability.stable-image-core-v1:1",
+    "premium": "stability.stable-image-ultra-v1:1",
+}
+ASPECT_RATIOS = ("16:9", "1:1", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21")
+MOST_CHARACTERS = 10_000  # of a prompt
+_SEEDS = 4_294_967_294  # 1 … this; 0 means any
+MAX_BYTES = 32 * 1024 * 1024  # an image of the largest size let in, in base64, and what is around it
+
+
+@dataclass(frozen=True)
+class Still:
+    png: bytes
+    by: str  # the model that drew
+
+
+class Stills:
+    def __init__(self, bedrock_runtime: Any, models: Mapping[str, str] = MODELS) -> None:
+        """`bedrock_runtime`: a client of REGION."""
+        self._bedrock = bedrock_runtime
+        self._models = models
+
+    def draw(
+        self, prompt: str, *, negative_prompt: str = "", width: int, height: int, quality: str, seed: int
+    ) -> Still:
+        """A picture of exactly width × height pixels; `seed` is from 0.
+
+        The model draws in the proportions nearest to those asked for; what is over is cut off evenly.
+        Raises StillRefused for what the model won't draw, ServiceUnavailable for what passes.
+        """
+        model = self._models[quality]
+        request = {
+            "prompt": prompt,
+            "mode": "text-to-image",
+            "aspect_ratio": nearest_ratio(width, height),
+            "output_format": "png",
+            "seed": seed % _SEEDS + 1,
+        }
+        if negative_prompt:
+            request["negative_prompt"] = negative_prompt
+        answer = self._invoke(model, request)
+        try:
+            drawn = _image(answer, model)
+            check_image(drawn, "the still")
+        except (ValueError, LookupError, TypeError, ImageRejected) as error:
+            raise StillRefused(f"{model} answered with no picture: {error}") from error
+        return Still(png=cover(drawn, width, height), by=str(answer.get("answered_by", model)))
+
+    def _invoke(self, model: str, request: dict[str, Any]) -> dict[str, Any]:
+        with translated(f"draw with {model}"):
+            try:
+                response = self._bedrock.invoke_model(
+                    modelId=model,
+                    body=json.dumps(request),
+                    contentType="application/json",
+                    accept="application/json",
+                )
+            except ClientError as error:
+                if error_code(error) in ("ValidationException", "ModelErrorException"):
+                    raise StillRefused(f"{model} can't draw it: {error}") from error
+                raise
+            body = response["body"].read(MAX_BYTES + 1)
+        if len(body) > MAX_BYTES:
+            raise StillRefused(f"{model} answered with more than {MAX_BYTES:,} bytes")
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise StillRefused(f"{model} answered with no JSON object: {body[:200]!r}")
+        return answer
+
+
+def nearest_ratio(width: int, height: int) -> str:
+    """The one of ASPECT_RATIOS of which the least is cut off."""
+
+    def cut(ratio: str) -> float:
+        wide, high = map(int, ratio.split(":"))
+        return abs(math.log(width * high / (height * wide)))
+
+    return min(ASPECT_RATIOS, key=cut)
+
+
+def _image(answer: dict[str, Any], model: str) -> bytes:
+    reason = (answer.get("finish_reasons") or [None])[0]
+    if reason == "Inference error":
+        raise ServiceUnavailable(f"draw with {model}: {reason}")
+    if reason is not None:
+        raise StillRefused(
+            f"{model} won't draw it: {reason}",
+            advice="Change the scene's image prompt: the model's filter has stopped it.",
+        )
+    return base64.b64decode(answer["images"][0], validate=True)

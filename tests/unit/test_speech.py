@@ -1,0 +1,85 @@
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+
+from lambdas.adapters.speech import MAX_BYTES, Speech
+from lambdas.domain.errors import NarrationRefused, ServiceUnavailable
+
+
+@pytest.fixture
+def stub() -> Iterator[Stubber]:
+    client = boto3.client("polly", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def sound(data: bytes) -> dict[str, Any]:
+    return {"AudioStream": StreamingBody(io.BytesIO(data), len(data)), "ContentType": "audio/mpeg"}
+
+
+def speak(stub: Stubber, text: str = "A bee.", **fields: Any) -> bytes:
+    return Speech(stub.client).speak(text, **{"voice": "Joe", "engine": "neural"} | fields)
+
+
+REQUEST = {
+    "Text": "A bee.",
+    "TextType": "text",
+    "VoiceId": "Joe",
+    "Engine": "neural",
+    "OutputFormat": "mp3",
+    "SampleRate": "24000",
+}
+
+
+def test_a_sentence(stub: Stubber) -> None:
+    stub.add_response("synthesize_speech", sound(b"mp3"), REQUEST)
+    assert speak(stub) == b"mp3"
+
+
+def test_language_and_sample_rate(stub: Stubber) -> None:
+    asked = REQUEST | {"LanguageCode": "de-DE", "SampleRate": "22050", "Engine": "standard"}
+    stub.add_response("synthesize_speech", sound(b"mp3"), asked)
+    assert speak(stub, language="de-DE", sample_rate=22050, engine="standard") == b"mp3"
+
+
+def test_a_speed_is_asked_for_in_ssml_with_the_text_escaped(stub: Stubber) -> None:
+    spoken = '<speak><prosody rate="80%">Bee &amp; &lt;Fox&gt;.</prosody></speak>'
+    stub.add_response("synthesize_speech", sound(b"mp3"), REQUEST | {"Text": spoken, "TextType": "ssml"})
+    assert speak(stub, "Bee & <Fox>.", speed=0.8) == b"mp3"
+
+
+@pytest.mark.parametrize("speed", [0.1, 2.5])
+def test_a_speed_that_polly_has_not(stub: Stubber, speed: float) -> None:
+    with pytest.raises(NarrationRefused, match=r"0\.2 to 2"):
+        speak(stub, speed=speed)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("ValidationException", 400, NarrationRefused),
+        ("TextLengthExceededException", 400, NarrationRefused),
+        ("LanguageNotSupportedException", 400, NarrationRefused),
+        ("ThrottlingException", 400, ServiceUnavailable),
+        ("ServiceFailureException", 500, ServiceUnavailable),
+        ("AccessDeniedException", 403, ClientError),
+    ],
+)
+def test_what_polly_may_say(stub: Stubber, code: str, status: int, error: type[Exception]) -> None:
+    stub.add_client_error("synthesize_speech", code, "there is no voice 'Bob'; there are: Joe", status)
+    with pytest.raises(error, match="there are: Joe"):
+        speak(stub)
+
+
+@pytest.mark.parametrize("size", [0, MAX_BYTES + 1])
+def test_no_sound_and_far_too_much(stub: Stubber, size: int) -> None:
+    stub.add_response("synthesize_speech", sound(bytes(size)))
+    with pytest.raises(NarrationRefused, match="bytes of sound"):
+        speak(stub)
