@@ -16,7 +16,7 @@ from lambdas.domain.video import Document, Stage
 from lambdas.media.frames import poster
 from lambdas.media.sheet import spritesheet
 from lambdas.settings import StoreSettings
-from lambdas.tasks.clips import load_storyboard
+from lambdas.tasks.clips import load_storyboard, require_open
 from lambdas.tasks.film import Film, forget_broken_clip
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
@@ -80,7 +80,8 @@ def _make_pictures(film: str, storyboard: Storyboard, outputs: Objects) -> None:
 
 class Progress:
     """Tells the record how much of the stage is done, in a few steps: encoding joints is the first half where
-    there are any, sending the film the rest. Each write raises VideoClosed for a video that was cancelled."""
+    there are any, sending the film the rest. Raises VideoClosed, at each joint and each write: no more is done
+    for a video that was cancelled."""
 
     def __init__(self, storyboard: Storyboard, videos: Videos) -> None:
         self._storyboard = storyboard
@@ -90,6 +91,7 @@ class Progress:
         self._told = 0
 
     def joint_encoded(self) -> None:
+        require_open(self._videos, self._storyboard)
         self._encoded += 1
         self._tell(min(50, 50 * self._encoded // self._joints))
 

@@ -1,9 +1,11 @@
 """Videos in OpenAI's format."""
 
+import json
+
 import pytest
 from openai.types import Model, Video
 
-from lambdas.api.openai_format import model_list, video_object
+from lambdas.api.openai_format import model_list, video_list, video_object
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.video import ClipProgress, ClipState, Enhancement, Failure, Stage, StageEntry
 from tests.factories import a_video
@@ -63,3 +65,18 @@ def test_errors_have_a_code_and_say_what_to_do() -> None:
 def test_engines_are_models_that_openais_client_knows() -> None:
     models = model_list(CATALOGUE.values())
     assert [Model.model_validate(model).id for model in models["data"]] == list(CATALOGUE)
+
+
+def test_a_page_of_very_long_videos_ends_early() -> None:
+    long = a_video(clips=[ClipProgress(seconds=5.958333333333333, started_ms=10**12)] * 1_000)
+    page = video_list([long] * 100, has_more=False)
+    assert 1 < len(page["data"]) < 100
+    assert page["has_more"] is True
+    assert page["last_id"] == page["data"][-1]["id"]
+    assert len(json.dumps(json.dumps(page))) < 6_000_000  # what Lambda answers at most
+
+
+def test_a_page_of_usual_videos_is_whole() -> None:
+    page = video_list([a_video()] * 100, has_more=False)
+    assert (len(page["data"]), page["has_more"]) == (100, False)
+    assert video_list([], has_more=False)["data"] == []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from io import BytesIO
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -16,8 +16,10 @@ from PIL import Image
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
+from lambdas.adapters.objects import Objects
 from lambdas.adapters.upload import PART
 from lambdas.domain import keys
+from lambdas.domain.errors import VideoClosed
 from lambdas.domain.storyboard import film_hash
 from lambdas.domain.video import Stage, Video
 from lambdas.media import continuity
@@ -203,6 +205,22 @@ def test_a_cancelled_video_is_not_assembled(bench: Bench) -> None:
     video = rendered(bench)
     bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
     assert run(bench, video)[0] == "VideoClosed"
+
+
+def test_no_joint_is_encoded_for_a_video_that_was_cancelled(bench: Bench) -> None:
+    video = rendered(bench, "animatic", **TINY, seconds=25, transition="crossfade")
+    joints = f"artifacts/{TENANT}/joints/"
+    before = bench.deployment.keys("output", joints)
+
+    class Cancelling(Objects):
+        def put(self, key: str, body: bytes | BinaryIO, content_type: str) -> None:
+            super().put(key, body, content_type)
+            if key.startswith(joints):
+                bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
+
+    with pytest.raises(VideoClosed):
+        assemble.assemble(TENANT, video.id, bench.videos, Cancelling(client("s3"), bench.outputs.bucket))
+    assert len(bench.deployment.keys("output", joints) - before) == 1
 
 
 # --- a film of several parts, by the program of the build
