@@ -19,18 +19,19 @@ def adapted(pipeline: Any, files: Mapping[str, Path], loras: Sequence[Lora]) -> 
     if not loras:
         yield
         return
-    # By number: PEFT makes its names those of modules, in which there can be no dot.
-    numbers = [str(number) for number in range(len(loras))]
+    # PEFT makes its names those of modules, in which there can be no dot, and finds them again as a part of a
+    # tensor's name, which must not hold them by chance.
+    names = [f"adapter{number}" for number in range(len(loras))]
     try:
-        for number, lora in zip(numbers, loras, strict=True):
-            _load(pipeline, number, lora.name, files[lora.name])
-        pipeline.set_adapters(numbers, [lora.scale for lora in loras])
+        for name, lora in zip(names, loras, strict=True):
+            _load(pipeline, name, lora.name, files[lora.name])
+        pipeline.set_adapters(names, [lora.scale for lora in loras])
         yield
     finally:
         pipeline.unload_lora_weights()
 
 
-def _load(pipeline: Any, number: str, name: str, file: Path) -> None:
+def _load(pipeline: Any, name: str, lora: str, file: Path) -> None:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings(
@@ -39,16 +40,16 @@ def _load(pipeline: Any, number: str, name: str, file: Path) -> None:
             pipeline.load_lora_weights(
                 file.parent,
                 weight_name=file.name,
-                adapter_name=number,
+                adapter_name=name,
                 use_safetensors=True,
                 local_files_only=True,
             )
     except Exception as error:  # whatever a file of another model leads to
         reason = _first(error)
-        raise EngineFailed(f"the adapter {name} cannot be loaded into this model: {reason}") from error
+        raise EngineFailed(f"the adapter {lora} cannot be loaded into this model: {reason}") from error
     # diffusers only warns of a file that holds nothing for the transformer, and would render without it.
-    if number not in pipeline.get_list_adapters().get("transformer", []):
-        raise EngineFailed(f"the adapter {name} holds nothing for this model")
+    if name not in pipeline.get_list_adapters().get("transformer", []):
+        raise EngineFailed(f"the adapter {lora} holds nothing for this model")
 
 
 def _first(error: BaseException) -> BaseException:

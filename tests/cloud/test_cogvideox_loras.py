@@ -71,12 +71,13 @@ def test_an_adapter_changes_its_clip_and_no_other(model: Model) -> None:
     assert not np.array_equal(frames(model, Lora(name="paper", scale=0.5)), paper)
 
 
-def test_adapters_add_up_whatever_their_order(model: Model) -> None:
+def test_adapters_add_up_whatever_their_order(model: Model, caplog: pytest.LogCaptureFixture) -> None:
     paper, sketch = Lora(name="paper"), Lora(name="sketch-1.5", scale=0.5)
     both = frames(model, paper, sketch).astype(int)
     assert np.abs(both - frames(model, sketch, paper)).max() <= 1  # a sum's order rounds differently
     assert not np.array_equal(both, frames(model, paper))
     assert not np.array_equal(both, frames(model, sketch))
+    assert caplog.messages == [], "no library misses anything in them"
 
 
 def test_an_adapter_can_be_rendered_fast(model: Model) -> None:
