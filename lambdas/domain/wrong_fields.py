@@ -1,0 +1,81 @@
+"""What pydantic finds wrong in a nested document, told by the path of the field and what it allows.
+
+A field's description says what is allowed, as it would go on after "must be".
+"""
+
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+_LONGEST_SHOWN = 80  # characters of a wrong value
+
+
+class WrongField(NamedTuple):
+    path: str  # such as `scenes[2].video.positive_prompt`; empty: the document itself
+    message: str  # begins with the path
+
+
+def wrong_fields(document: type[BaseModel], error: ValidationError, name: str) -> list[WrongField]:
+    """Every wrong field in its order; `name` is what the document itself is called."""
+    found = []
+    for problem in error.errors(include_url=False, include_context=False):
+        location = problem["loc"]
+        path = path_of(location)
+        if problem["type"] == "extra_forbidden":
+            siblings = _model_at(document, location[:-1])
+            said = f"is not a field; allowed: {', '.join(siblings.model_fields) if siblings else 'none'}."
+        elif problem["type"] == "missing":
+            said = f"is required: {_allowed(document, location)}."
+        else:
+            said = f"must be {_allowed(document, location)}; {_shown(problem['input'])} was given."
+        found.append(WrongField(path, f"{path or name} {said}"))
+    return found
+
+
+def path_of(location: tuple[str | int, ...]) -> str:
+    """`("scenes", 2, "video")` as `scenes[2].video`."""
+    path = ""
+    for part in location:
+        step = str(part)[:100]
+        path += f"[{step}]" if isinstance(part, int) else f".{step}" if path else step
+    return path
+
+
+def _allowed(document: type[BaseModel], location: tuple[str | int, ...]) -> str:
+    if location and isinstance(location[-1], str):
+        parent = _model_at(document, location[:-1])
+        if parent and (said := _description(parent.model_fields[location[-1]])):
+            return said
+    model = _model_at(document, location)
+    return f"an object with the fields {', '.join(model.model_fields)}" if model else "another value"
+
+
+def _model_at(document: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel] | None:
+    model: type[BaseModel] | None = document
+    for part in location:
+        if isinstance(part, str) and model:
+            model = _model_in(model.model_fields[part].annotation)
+    return model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The document that a field or the items of its list are, also where it may be None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for part in get_args(annotation) if (model := _model_in(part))), None)
+
+
+def _description(field: FieldInfo) -> str | None:
+    """The field's own, or that of a type that others share (`Text | None`)."""
+    if field.description:
+        return field.description
+    notes = [note for part in get_args(field.annotation) for note in getattr(part, "__metadata__", ())]
+    return next((note.description for note in notes if isinstance(note, FieldInfo)), None)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    if len(text) <= _LONGEST_SHOWN:
+        return text
+    return f"text of {len(value):,} characters" if isinstance(value, str) else f"{text[:_LONGEST_SHOWN]}…"
