@@ -93,6 +93,7 @@ class ServerProcess:
                     if put_off is None:
                         return response
                     await asyncio.sleep(RETRY_EVERY_SECONDS)
+                    await self._until_ready()  # one that has failed is not going to be
         except TimeoutError:
             last = f"; the server kept answering {put_off!r}" if put_off else ""
             raise ServerFailed(f"The invocation timed out after {seconds:g} s{last}.") from None
@@ -116,7 +117,7 @@ class ServerProcess:
             if ping is not None and ping.status_code == httpx.codes.OK:
                 return
             if ping is not None and (health := _json_object(ping)).get("status") == "failed":
-                raise ServerFailed(self._with_tail(f"The server failed to start: {health.get('reason')}"))
+                raise ServerFailed(self._with_tail(f"The server can't serve: {health.get('reason')}"))
             await asyncio.sleep(PING_EVERY_SECONDS)
         reason = f"The server ended with exit code {self._process.returncode} while starting"
         raise ServerFailed(self._with_tail(reason))

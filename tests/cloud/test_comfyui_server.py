@@ -1,12 +1,13 @@
 """The bridge as the PC's cloud starts it, before a ComfyUI server on a socket."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -104,27 +105,41 @@ def test_a_comfyui_that_dies_in_the_middle_of_a_clip_is_told(comfyui: ComfyUISer
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_ready")
 
 
+async def start(url: str, log: Path) -> ServerProcess:
+    """As the PC's cloud does."""
+    return await ServerProcess.start(
+        (
+            *(sys.executable, "-m", "containers.comfyui", "--workflow", str(SAMPLE)),
+            *("--comfyui", url, "--port", "{port}"),
+        ),
+        log=log,
+        cwd=REPOSITORY,
+        env={},
+        startup_seconds=60,
+    )
+
+
 def test_without_comfyui_the_pc_s_cloud_is_told_at_once_what_to_do(tmp_path: Path) -> None:
     url = "http://127.0.0.1:1"  # a port that is never served
-
-    async def start() -> None:
-        await ServerProcess.start(
-            (
-                sys.executable,
-                "-m",
-                "containers.comfyui",
-                "--workflow",
-                str(SAMPLE),
-                "--comfyui",
-                url,
-                "--port",
-                "{port}",
-            ),
-            log=tmp_path / "log",
-            cwd=REPOSITORY,
-            env={},
-            startup_seconds=60,
-        )
-
     with pytest.raises(ServerFailed, match=f"ComfyUI at {url} can't be reached: .*; start ComfyUI"):
-        asyncio.run(start())
+        asyncio.run(start(url, tmp_path / "log"))
+
+
+def test_a_comfyui_that_has_gone_since_the_last_clip_is_told_at_once(
+    comfyui: ComfyUIServer, tmp_path: Path
+) -> None:
+    async def test(stack: ExitStack) -> None:
+        url = stack.enter_context(serving(comfyui.app))
+        server = await start(url, tmp_path / "log")
+        try:
+            body = json.dumps(document("clip_request.text")).encode()
+            headers = {"content-type": "application/json"}
+            assert (await server.invoke(body, headers, 60)).status_code == 200
+            stack.close()
+            with pytest.raises(ServerFailed, match=f"can't serve: ComfyUI at {url} can't be reached"):
+                await server.invoke(body, headers, 60)
+        finally:
+            await server.stop()
+
+    with ExitStack() as stack:
+        asyncio.run(test(stack))

@@ -305,7 +305,7 @@ def test_a_busy_server_is_asked_again(bench: Bench) -> None:
         ),
         ({"command": ("no-such-program",)}, r"exit code 1 while starting.*no-such-program"),
         ({"cwd": Path("/no/such/folder")}, r"could not be started.*no/such/folder"),
-        ({"arguments": ("--fail-to-start",)}, r"failed to start: the checkpoint is truncated"),
+        ({"arguments": ("--fail-to-start",)}, r"can't serve: the checkpoint is truncated"),
         ({"arguments": ("--load", "99"), "startup_seconds": 1}, r"not ready within 1 s"),
     ],
 )
