@@ -68,6 +68,10 @@ class Home:
         return self.folder / "engines"
 
     @property
+    def build_logs(self) -> Path:
+        return self.folder / "builds"
+
+    @property
     def key_file(self) -> Path:
         return self.folder / "api_key"
 
