@@ -91,7 +91,6 @@ def test_a_comfyui_that_dies_in_the_middle_of_a_clip_is_told(comfyui: ComfyUISer
         client.start()
         wait_until(lambda: bool(comfyui.running))
         dying.should_exit = True
-        comfyui.hold = False
         thread.join()
         client.join(30)
         (answer,) = answers
