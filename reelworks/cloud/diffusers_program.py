@@ -18,7 +18,7 @@ def main(folder: str) -> None:
     pipeline: Any = None
     for line in sys.stdin:
         try:
-            pipeline = pipeline or _load(folder)
+            pipeline = pipeline or load(folder)
             _draw(pipeline, json.loads(line))
             answer = {}
         except Exception as error:  # noqa: BLE001  whatever goes wrong in a model is for who asked
@@ -26,7 +26,8 @@ def main(folder: str) -> None:
         print(ANSWER + json.dumps(answer), flush=True)  # noqa: T201  the protocol
 
 
-def _load(folder: str) -> Any:
+def load(folder: str) -> Any:
+    """The pipeline, where it draws fastest. Raises OSError where there are no safetensors."""
     import torch
     from diffusers import AutoPipelineForText2Image
 

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from numpy.typing import NDArray
 
+from lambdas.adapters.speech import Speech
 from reelworks.cloud.aws import client
 from reelworks.cloud.daemon import Status
 from reelworks.cloud.polly import Polly
@@ -102,6 +103,13 @@ def test_speed_pauses_and_the_times_of_sentences(polly: Any) -> None:
     assert np.abs(samples[starts : starts + 4000]).max() > 0.05
     slow, _ = speak(polly, "One bee flies.", OutputFormat="pcm", SampleRate="8000")
     assert starts / 8000 - 2 == pytest.approx(len(slow) / 16000 / 2, rel=0.35)  # twice as fast
+
+
+def test_the_pipeline_hears_it(polly: Any) -> None:
+    sound, rate = decoded(Speech(polly).speak("One bee flies.", voice="Joe", engine="neural", speed=2.0))
+    assert rate == 24000
+    assert 0.3 < len(sound) / rate < 1.5
+    assert np.abs(sound).max() > 0.1
 
 
 def test_a_voice_of_the_users(connect: Callable[..., Any], tmp_path: Path) -> None:

@@ -21,8 +21,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from lambdas.adapters.stills import Stills
 from reelworks.cloud import settings
 from reelworks.cloud.bedrock import BedrockRuntime
+from reelworks.cloud.diffusers_program import load
 from tests.cloud.servers import serving, stopping
 
 MODEL = "stability.stable-image-core-v1:1"
@@ -164,6 +166,15 @@ def test_without_a_model_a_card_is_drawn_from_the_words(bedrock: Callable[..., A
     assert np.abs(np.asarray(bee, float) - np.asarray(sea, float)).mean() > 20
 
 
+def test_the_pipeline_gets_its_size(comfyui: tuple[ComfyUI, Any, Any]) -> None:
+    server, client, _ = comfyui
+    still = Stills(client).draw("A bee", width=720, height=480, quality="premium", seed=0)
+    assert still.by == "comfyui flux"
+    with Image.open(BytesIO(still.png)) as picture:
+        assert picture.size == (720, 480)
+    assert server.queued[0]["5"]["inputs"]["width"] == 1216  # 3:2
+
+
 def test_comfyui_draws_by_the_workflow(comfyui: tuple[ComfyUI, Any, Any]) -> None:
     server, client, _ = comfyui
     picture, document = draw(client, negative_prompt="text", aspect_ratio="16:9")
@@ -301,11 +312,15 @@ def test_a_diffusers_model_draws(bedrock: Callable[..., Any], tmp_path: Path) ->
     assert np.asarray(one).std() > 1
     assert draw(client, aspect_ratio="16:9")[0].tobytes() == one.tobytes()
     assert draw(client, aspect_ratio="16:9", seed=8)[0].tobytes() != one.tobytes()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_weights_that_run_code_are_not_read(tmp_path: Path) -> None:
+    make_tiny_model(tmp_path / "tiny-sd")
     weights = tmp_path / "tiny-sd" / "unet" / "diffusion_pytorch_model.safetensors"
     weights.rename(weights.with_suffix(".bin"))  # a pickle's name: never opened
-    broken = bedrock(stills={"model": tmp_path / "tiny-sd"})
-    with pytest.raises(broken.exceptions.ModelErrorException, match=r"safetensors"):
-        draw(broken)
+    with pytest.raises(OSError, match="safetensors"):
+        load(str(tmp_path / "tiny-sd"))
 
 
 def test_a_folder_that_is_no_model_is_an_error(bedrock: Callable[..., Any], tmp_path: Path) -> None:
