@@ -155,11 +155,12 @@ class ComfyUIServer:
         return JSONResponse({"name": name, "subfolder": subfolder, "type": "input"})
 
     async def _prompt(self, request: Request) -> Response:
-        graph: Graph = (await request.json())["prompt"]
+        document = await request.json()
+        graph: Graph = document["prompt"]
         error, node_errors = self._validate(graph)
         if error:
             return JSONResponse({"error": error, "node_errors": node_errors}, 400)
-        prompt_id = str(uuid.uuid4())
+        prompt_id = document["prompt_id"] if self.jobs else str(uuid.uuid4())
         self._number += 1
         self.prompts.append(graph)
         self.calls.append("prompt")

@@ -4,7 +4,9 @@ https://docs.comfy.org/development/comfyui-server/comms_routes and server.py, ex
 comfy_execution/jobs.py of https://github.com/Comfy-Org/ComfyUI, in versions with and without /api/jobs.
 """
 
+import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -164,7 +166,15 @@ class ComfyUI:
 
     async def queue(self, graph: Graph) -> str:
         """The prompt's id; raises Refused, with nothing in the queue."""
-        answer = await self._send("POST", "/prompt", json={"prompt": graph}, fine=(400,))
+        # Old versions take no id from outside; then a prompt whose answer is lost is rendered for nobody.
+        prompt_id = str(uuid.uuid4())
+        try:
+            prompt = {"prompt": graph, "prompt_id": prompt_id}
+            answer = await self._send("POST", "/prompt", json=prompt, fine=(400,))
+        except Unreachable:
+            with suppress(Unreachable, EngineFailed):
+                await self.cancel(prompt_id)
+            raise
         if answer.status_code == httpx.codes.BAD_REQUEST:
             refusal = _read(_Refusal, answer)
             raise Refused(str(refusal.error), _by_node(refusal.node_errors))

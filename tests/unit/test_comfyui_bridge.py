@@ -30,8 +30,11 @@ Document = dict[str, Any]
 class Bench:
     """A bridge, a client of it, the ComfyUI server behind it, and the workflow's file."""
 
-    def __init__(self, comfyui: ComfyUIServer, client: httpx.AsyncClient, workflow: Path) -> None:
+    def __init__(
+        self, comfyui: ComfyUIServer, line: "Line", client: httpx.AsyncClient, workflow: Path
+    ) -> None:
         self.comfyui = comfyui
+        self.line = line
         self.workflow = workflow
         self._client = client
 
@@ -61,6 +64,22 @@ class Bench:
         self.workflow.write_text(json.dumps(graph))
 
 
+class Line(httpx.AsyncBaseTransport):
+    """To a ComfyUI server; its answers to `lost` (methods and starts of paths) are lost, once each."""
+
+    def __init__(self, comfyui: ComfyUIServer) -> None:
+        self.lost: list[tuple[str, str]] = []
+        self._line = httpx.ASGITransport(comfyui.app)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._line.handle_async_request(request)
+        for method, path in self.lost:
+            if request.method == method and request.url.path.startswith(path):
+                self.lost.remove((method, path))
+                raise httpx.ReadTimeout("", request=request)
+        return answer
+
+
 Test = Callable[[Bench], Awaitable[None]]
 Run = Callable[..., None]
 
@@ -78,12 +97,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 async def _with_server(test: Test, workflow: Path, seconds: float, comfyui: ComfyUIServer) -> None:
-    behind = ComfyUI("http://comfyui:8188/", transport=httpx.ASGITransport(comfyui.app))
-    app = create_app(Bridge(behind, workflow, seconds))
+    line = Line(comfyui)
+    app = create_app(Bridge(ComfyUI("http://comfyui:8188/", transport=line), workflow, seconds))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=60) as client:
-            await test(Bench(comfyui, client, workflow))
+            await test(Bench(comfyui, line, client, workflow))
 
 
 def error_of(answer: httpx.Response) -> tuple[int, str, str | None, str]:
@@ -480,6 +499,30 @@ def test_a_clip_that_someone_interrupts_or_a_restart_loses_is_told(run: Run) -> 
         assert error_of(await second)[:2] == (500, "engine_failed")
         assert "has lost the clip" in error_of(await second)[3]
         bench.comfyui.interrupt()  # for what still runs behind
+
+    run(test)
+
+
+def test_a_comfyui_that_is_slow_while_it_computes_is_waited_for(run: Run) -> None:
+    async def test(bench: Bench) -> None:
+        bench.line.lost = [("GET", "/queue"), ("GET", "/history"), ("GET", "/queue")]
+        assert (await bench.ask()).status_code == 200
+        assert bench.line.lost == []
+        bench.line.lost = [("GET", "/system_stats")]
+        slow = await bench.ping()
+        assert (slow.status_code, slow.json()["status"]) == (503, "starting")
+        assert "no answer in time" in slow.json()["reason"]
+
+    run(test)
+
+
+def test_a_prompt_whose_answer_is_lost_is_taken_back(run: Run) -> None:
+    async def test(bench: Bench) -> None:
+        bench.comfyui.hold = True
+        bench.line.lost = [("POST", "/prompt")]
+        assert error_of(await bench.ask())[:2] == (503, "not_ready")
+        assert bench.comfyui.calls == ["prompt", "cancel"]
+        await bench.until(lambda: not bench.comfyui.pending and not bench.comfyui.running)
 
     run(test)
 
