@@ -4,6 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
+from lambdas.domain.direction import Tool, Writing
 from lambdas.domain.errors import TextModelUnavailable
 from lambdas.domain.video import Document
 
@@ -14,6 +15,14 @@ class Answer(Document):
     stop_reason: str
 
 
+class ToolAnswer(Document):
+    """`input` need not fit the tool's schema; None: the model did not use the tool."""
+
+    input: Any
+    by: str
+    stop_reason: str
+
+
 class TextModel:
     def __init__(self, bedrock_runtime: Any, model: str) -> None:
         self._bedrock = bedrock_runtime
@@ -21,20 +30,67 @@ class TextModel:
 
     def ask(self, *, system: str, message: str, max_tokens: int, temperature: float) -> Answer:
         """One question, one answer. Raises TextModelUnavailable for whatever keeps the model from it."""
-        try:
-            response = self._bedrock.converse(
-                modelId=self._model,
-                system=[{"text": system}],
-                messages=[{"role": "user", "content": [{"text": message}]}],
-                inferenceConfig={"maxTokens": max_tokens, "temperature": temperature},
-            )
-        except (ClientError, ConnectionError, HTTPClientError) as error:
-            raise TextModelUnavailable(f"the text model {self._model} did not answer: {error}") from error
-        content = response.get("output", {}).get("message", {}).get("content", [])
-        # A local backend says here which model answered in Bedrock's place.
-        by = (response.get("additionalModelResponseFields") or {}).get("answered_by", self._model)
+        inference = {"maxTokens": max_tokens, "temperature": temperature}
+        response = self._converse(self._model, system, message, None, inferenceConfig=inference)
         return Answer(
-            text="".join(block.get("text", "") for block in content),
-            by=str(by),
+            text="".join(block.get("text", "") for block in _content(response)),
+            by=_answered_by(response, self._model),
             stop_reason=str(response.get("stopReason", "")),
         )
+
+    def fill(self, *, system: str, message: str, tool: Tool, max_tokens: int, writing: Writing) -> ToolAnswer:
+        """One question, one use of the tool. `max_tokens` counts where `writing` says nothing of it. Raises
+        TextModelUnavailable as `ask` does."""
+        model = writing.model or self._model
+        inference = {
+            "maxTokens": writing.max_tokens or max_tokens,
+            "temperature": writing.temperature,
+            "topP": writing.top_p,
+        }
+        spec = {"name": tool.name, "description": tool.description, "inputSchema": {"json": tool.schema}}
+        options: dict[str, Any] = {
+            # Some models take no temperature, or not both: what is not set is not sent.
+            "inferenceConfig": {name: value for name, value in inference.items() if value is not None},
+            "toolConfig": {"tools": [{"toolSpec": spec}], "toolChoice": {"tool": {"name": tool.name}}},
+        }
+        if writing.context_size is not None:  # Ollama's name for it; models on AWS have a fixed one
+            options["additionalModelRequestFields"] = {"num_ctx": writing.context_size}
+        response = self._converse(model, system, message, _FOR_A_STORYBOARD, **options)
+        uses = [block["toolUse"] for block in _content(response) if "toolUse" in block]
+        return ToolAnswer(
+            input=uses[0].get("input") if uses else None,
+            by=_answered_by(response, model),
+            stop_reason=str(response.get("stopReason", "")),
+        )
+
+    def _converse(
+        self, model: str, system: str, message: str, advice: str | None, **options: Any
+    ) -> dict[str, Any]:
+        try:
+            response: dict[str, Any] = self._bedrock.converse(
+                modelId=model,
+                system=[{"text": system}],
+                messages=[{"role": "user", "content": [{"text": message}]}],
+                **options,
+            )
+        except (ClientError, ConnectionError, HTTPClientError) as error:
+            raise TextModelUnavailable(
+                f"the text model {model} did not answer: {error}", advice=advice
+            ) from error
+        return response
+
+
+_FOR_A_STORYBOARD = (
+    "Check that the account has access to the text model, or on a PC that its server runs (reel doctor); "
+    "retry the video later, choose another text model, or give the storyboard with the request."
+)
+
+
+def _content(response: dict[str, Any]) -> list[dict[str, Any]]:
+    content: list[dict[str, Any]] = response.get("output", {}).get("message", {}).get("content", [])
+    return content
+
+
+def _answered_by(response: dict[str, Any], model: str) -> str:
+    """A local backend says which model answered in Bedrock's place."""
+    return str((response.get("additionalModelResponseFields") or {}).get("answered_by", model))

@@ -170,6 +170,15 @@ _TALK = re.compile(
 )
 
 
+def talks(text: str) -> str | None:
+    """Why the text speaks to somebody instead of describing something; None if it describes."""
+    try:
+        _check_voice(text)
+    except _Refused as refusal:
+        return str(refusal)
+    return None
+
+
 def _check_voice(paragraph: str) -> None:
     plain = paragraph.replace("’", "'")
     if _REFUSAL.search(plain):

@@ -17,6 +17,7 @@
     │   │   ├── SoundUnreadable     not a sound file, truncated, empty, out of bounds
     │   │   └── NarrationTooLong    it ends after the film
     │   ├── EngineRejected          the engine refused the request (its 4xx)
+    │   ├── StoryboardRejected      the text model's storyboard can't be used, nor the one after it
     │   ├── NarrationRefused        the voice can't say it: no such voice, language, speed, or too long
     │   ├── StillRefused            the image model won't or can't draw it
     │   ├── VideoClosed             the video was cancelled, deleted or finished meanwhile
@@ -134,6 +135,10 @@ class NarrationRefused(StepError):
 
 class StillRefused(StepError):
     advice = "Change the scene's image prompt, or the image model, as the message says."
+
+
+class StoryboardRejected(StepError):
+    advice = "Retry the video, choose another text model, or give the storyboard with the request."
 
 
 class VideoClosed(StepError):

@@ -97,7 +97,7 @@ def words_for(budget: int) -> int:
 
     Measured on 945 paragraphs that a language model wrote for video prompts: 1.9 estimated tokens a word.
     """
-    return min(LONGEST_PARAGRAPH, (budget - _PLACE_TOKENS) // 2)
+    return min(LONGEST_PARAGRAPH, (budget - PLACE_TOKENS) // 2)
 
 
 # --- what is asked
@@ -135,16 +135,21 @@ def system_prompt(engine: Engine) -> str:
 _ANGLES = str.maketrans({"<": "‹", ">": "›", "＜": "‹", "＞": "›", "﹤": "‹", "﹥": "›"})
 
 
-def user_message(prompt: str, words: int) -> str:
-    """The input. The prompt is one line and has no angle brackets, so it can neither close its own tag nor
-    add a line; characters that can't be seen are left out, as instructions have been hidden in them."""
+def material(text: str) -> str:
+    """A client's text as it may stand between tags: it is one line and has no angle brackets, so it can
+    neither close its own tag nor add a line; characters that can't be seen are left out, as instructions
+    have been hidden in them."""
     seen = "".join(
         " " if unicodedata.category(char) == "Cc" else char
-        for char in prompt
+        for char in text
         if unicodedata.category(char) not in {"Cf", "Cs", "Co"} or char in "\u200c\u200d"
     )
-    inline = " ".join(seen.translate(_ANGLES).split())
-    return f"Write at most {words} words.\n<prompt>{inline}</prompt>"
+    return " ".join(seen.translate(_ANGLES).split())
+
+
+def user_message(prompt: str, words: int) -> str:
+    """The input."""
+    return f"Write at most {words} words.\n<prompt>{material(prompt)}</prompt>"
 
 
 # --- one prompt for each clip
@@ -169,7 +174,7 @@ _MIDDLE = (
         "The same take goes on as the motion eases.",
     ),
 )
-_PLACE_TOKENS = 20  # more than any of these takes
+PLACE_TOKENS = 20  # of a clip's place in the shot; more than any of these takes
 
 _TIME_WORDS = (
     r"then|next|finally|eventually|suddenly|afterwards?|later|meanwhile|soon|at last|at first|first|"
@@ -202,11 +207,12 @@ def clip_prompts(paragraph: str, count: int, budget: int) -> list[str]:
             parts.append(fit(happening, budget // 3))
         tail = " ".join(parts)
         # Sentences are estimated one by one, so the parts' estimates add up; a token is left for a full stop.
-        prompts.append(f"{_closed(fit(look, budget - estimate_tokens(tail)))} {tail}")
+        prompts.append(f"{closed(fit(look, budget - estimate_tokens(tail)))} {tail}")
     return prompts
 
 
-def _closed(text: str) -> str:
+def closed(text: str) -> str:
+    """The text with a full stop, unless it ends a sentence already."""
     return text if _SENTENCE_END.search(text, len(text) - 2) else text + "."
 
 

@@ -98,6 +98,14 @@ def strays(paragraph: str, prompt: str) -> str | None:
     return None
 
 
+def mentions(text: str, topic: str) -> bool:
+    """Whether a text shares a word of meaning with the topic. True also where that can't be told: the topic
+    is in another language, or has no such word."""
+    description, _ = parted(topic)
+    asked = _content(description)
+    return not asked or not reads_as_english(description) or _shared(asked, _content(text)) > 0
+
+
 def _content(text: str) -> set[str]:
     """The words that carry the meaning, in the singular."""
     return {

@@ -1,0 +1,252 @@
+"""What is accepted of a text model's storyboard, and a scene's prompts as the engine gets them."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from lambdas.domain.answers import talks
+from lambdas.domain.direction import (
+    WORDS_PER_SECOND,
+    Brief,
+    Schema,
+    scene_schema,
+    storyboard_schema,
+    words_within,
+)
+from lambdas.domain.english import reads_as_english, words
+from lambdas.domain.prompts import PLACE_TOKENS, closed, estimate_tokens, fit
+from lambdas.domain.script import Prompts, Scene, Storyboard, complete
+from lambdas.domain.subject import mentions
+from lambdas.domain.wrong_fields import wrong_fields
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """`note` says what of the answer was changed; None: nothing."""
+
+    storyboard: Storyboard
+    note: str | None = None
+
+
+class AnswerRejected(Exception):
+    """The answer can't be used; each of the problems begins with the path of what it is about."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+def accept_storyboard(answer: Any, brief: Brief, budget: int) -> Accepted:
+    """The answer to `storyboard_question(brief, budget)` with the parts that the user gave in their places,
+    which are not judged. Raises AnswerRejected."""
+    picked = _picked(answer, storyboard_schema(scenes=brief.count, narrate=brief.asks_narration))
+    written = _read(picked)
+    if len(written.scenes) != brief.count:
+        many = f"scenes: {brief.count} are asked for; {len(written.scenes)} were written."
+        raise AnswerRejected([many])
+    problems = []
+    if not written.style and brief.given.style is None:
+        problems.append("style must say what is the same in every scene.")
+    narrated = [i for i in range(brief.count) if brief.narrate and not brief.narration_given(i)]
+    lengths = brief.lengths()
+    for index in narrated:
+        problems += _narration_problems(written.scenes[index], index, lengths[index])
+    problems += _language_problems([written.scenes[index] for index in narrated], brief.language)
+    prompted = [place for place in _places(range(brief.count)) if not _prompt_given(brief, *place)]
+    problems += _prompt_problems(written, prompted, [brief.topic, brief.tone])
+    if not mentions(_all_text(written), brief.topic):
+        problems.append("scenes: none of the texts speaks of the topic; name what the film is about.")
+    if problems:
+        raise AnswerRejected(problems)
+    scenes = [
+        scene.model_copy(update={"seconds": length})
+        for scene, length in zip(written.scenes, lengths, strict=True)
+    ]
+    completed = complete(brief.given, written.model_copy(update={"scenes": scenes}))
+    return _within_budget(completed, budget, style=brief.given.style is None, prompted=prompted)
+
+
+def accept_scene(
+    answer: Any, storyboard: Storyboard, index: int, note: str, language: str, budget: int
+) -> Accepted:
+    """The answer to `scene_question` in its place in the storyboard; the scene's seconds and voice stay.
+    Raises AnswerRejected."""
+    before = storyboard.scenes[index]
+    picked = _picked(answer, scene_schema(narrate=before.narration is not None))
+    document = storyboard.model_dump()
+    if isinstance(picked, dict):
+        if before.narration and isinstance(picked.get("narration"), dict):
+            picked["narration"] = before.narration.model_dump(exclude={"text"}) | picked["narration"]
+        picked["seconds"] = before.seconds
+    document["scenes"][index] = picked
+    written = _read(document)
+    scene = written.scenes[index]
+    problems = _prompt_problems(written, _places([index]), [note])
+    if before.narration:
+        problems += _narration_problems(scene, index, before.seconds)
+        problems += _language_problems([scene], before.narration.language or language)
+    if problems:
+        raise AnswerRejected(problems)
+    return _within_budget(written, budget, style=False, prompted=_places([index]))
+
+
+def scene_prompt(storyboard: Storyboard, prompts: Prompts, budget: int) -> str:
+    """A scene's positive prompt with the storyboard's style, within the budget: the style is never more than
+    a third of it. A clip's place in the shot (`clip_prompts`) fits in, too."""
+    style = fit(storyboard.style, budget // 3)
+    prompt = fit(prompts.positive_prompt, _prompt_tokens(style, budget))
+    return f"{closed(prompt)} {style}" if style else prompt
+
+
+def _prompt_tokens(style: str, budget: int) -> int:
+    return budget - PLACE_TOKENS - estimate_tokens(style) - 1  # for the full stop between them
+
+
+# --- the form
+
+
+def _picked(value: Any, schema: Schema) -> Any:
+    """Of an answer only what was asked for, texts on one line: models add fields, line ends and spaces."""
+    match schema["type"], value:
+        case "object", dict():
+            parts = schema["properties"]
+            return {name: _picked(value[name], part) for name, part in parts.items() if name in value}
+        case "array", list():
+            return [_picked(item, schema["items"]) for item in value]
+        case "string", str():
+            return " ".join(value.split())
+    return value
+
+
+def _read(document: Any) -> Storyboard:
+    try:
+        storyboard = Storyboard.model_validate(document)
+    except ValidationError as error:
+        found = wrong_fields(Storyboard, error, "the storyboard")
+        raise AnswerRejected([wrong.message for wrong in found]) from None
+    return storyboard
+
+
+# --- what it says
+
+_QUOTED = re.compile(r"[“„«「『\"][^“”„«»「」『』\"]*[”“»」』\"]")
+
+
+_Place = tuple[int, Literal["image", "video"]]  # of a scene's prompts in a storyboard
+
+
+def _places(indexes: Iterable[int]) -> list[_Place]:
+    return [place for index in indexes for place in ((index, "image"), (index, "video"))]
+
+
+def _prompts(storyboard: Storyboard, place: _Place) -> Prompts:
+    index, name = place
+    scene = storyboard.scenes[index]
+    return scene.image if name == "image" else scene.video
+
+
+def _prompt_given(brief: Brief, index: int, name: Literal["image", "video"]) -> bool:
+    scene = brief.scene_given(index)
+    prompts = scene.image if name == "image" else scene.video
+    return prompts is not None and prompts.positive_prompt is not None
+
+
+def _narration_problems(scene: Scene, index: int, seconds: float | None) -> list[str]:
+    path = f"scenes[{index}].narration"
+    if scene.narration is None:
+        return [f"{path} is required: an object with the text that the narrator says."]
+    takes = _spoken_seconds(scene.narration.text)
+    if seconds is None or takes <= seconds:
+        return []
+    return [
+        f"{path}.text takes about {takes:.1f} s to say, {takes - seconds:.1f} s more than its scene lasts; "
+        f"write at most {words_within(seconds)} words."
+    ]
+
+
+def _prompt_problems(storyboard: Storyboard, places: list[_Place], told: list[str]) -> list[str]:
+    problems = []
+    texts: dict[int, list[str]] = {}
+    for place in places:
+        index, name = place
+        prompt = _prompts(storyboard, place).positive_prompt
+        # Where the client speaks in that way, the film may show it.
+        if (said := talks(prompt)) and not any(map(talks, told)):
+            problems.append(f"scenes[{index}].{name}.positive_prompt must say what is seen. {said}")
+        texts.setdefault(index, []).append(prompt)
+    for index, prompts in texts.items():
+        # Together: a picture's prompt may be a list of nouns, which is of no language.
+        if not _in_english(" ".join(prompts)):
+            problems.append(f"scenes[{index}]: the positive prompts must be English sentences.")
+    return problems
+
+
+def _language_problems(scenes: list[Scene], language: str) -> list[str]:
+    said = " ".join(scene.narration.text for scene in scenes if scene.narration)
+    if not said:
+        return []
+    english = language.startswith("en")
+    if english and not _in_english(said):
+        return ["scenes: the narration must be in English."]
+    if not english and reads_as_english(_without_quotes(said)):
+        return [f"scenes: the narration must be in the language {language}, not in English."]
+    return []
+
+
+_FEWEST_WORDS = 8  # fewer may have no word that tells the language
+
+
+def _in_english(text: str) -> bool:
+    """Whether it may be English; what stands in quotation marks may be in any language."""
+    plain = _without_quotes(text)
+    letters = [char for char in plain if char.isalpha()]
+    if sum(char.isascii() for char in letters) < 0.9 * len(letters):
+        return False
+    return len(words(plain)) < _FEWEST_WORDS or reads_as_english(plain)
+
+
+def _without_quotes(text: str) -> str:
+    return _QUOTED.sub(" ", text)
+
+
+_LETTERS_PER_SECOND = 5  # of scripts that write a syllable or a word as one letter, without spaces
+_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+
+
+def _spoken_seconds(text: str) -> float:
+    """How long a narrator takes at least."""
+    dense = len(_DENSE.findall(text))
+    return len(_DENSE.sub("", text).split()) / WORDS_PER_SECOND + dense / _LETTERS_PER_SECOND
+
+
+def _all_text(storyboard: Storyboard) -> str:
+    parts = [storyboard.title, storyboard.style]
+    for scene in storyboard.scenes:
+        parts += [scene.image.positive_prompt, scene.video.positive_prompt]
+        parts += [scene.narration.text] if scene.narration else []
+    return " ".join(parts)
+
+
+# --- the budget
+
+
+def _within_budget(storyboard: Storyboard, budget: int, *, style: bool, prompted: list[_Place]) -> Accepted:
+    """The storyboard with those of its prompts, and its style if it is the model's, within the budget."""
+    shortened = []
+    look = fit(storyboard.style, budget // 3)
+    if style and look != storyboard.style:
+        shortened.append("style")
+        storyboard = storyboard.model_copy(update={"style": look})
+    scenes = list(storyboard.scenes)
+    for index, name in prompted:
+        prompts = _prompts(storyboard, (index, name))
+        prompt = fit(prompts.positive_prompt, _prompt_tokens(look, budget))
+        if prompt != prompts.positive_prompt:
+            shortened.append(f"scenes[{index}].{name}.positive_prompt")
+            shorter = prompts.model_copy(update={"positive_prompt": prompt})
+            scenes[index] = scenes[index].model_copy(update={name: shorter})
+    note = f"Shortened to the engine's {budget} tokens: {', '.join(shortened)}." if shortened else None
+    return Accepted(storyboard.model_copy(update={"scenes": scenes}), note)
