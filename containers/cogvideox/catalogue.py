@@ -74,6 +74,15 @@ PUBLISHED: dict[Architecture, Checkpoint] = {
     ),
 }
 
+# Trained here (training/nano), and not for a GPU: its float16 is that of its files.
+_NANO = Limits(
+    width=96, height=64, any_long_side=False, takes_image=False, frame_step=8, longest=9, fps=8,
+    prompt_tokens=226, rotary=False, patches_in_time=False,
+)  # fmt: skip
+PUBLISHED[Architecture(6, 4, 8, patches_in_time=False)] = Checkpoint(
+    "cogvideox-nano", _NANO, replace(_2B, guidance=3.0, steps=20, frames=9)
+)
+
 
 def read_checkpoint(directory: Path) -> Checkpoint:
     """The checkpoint in `directory`; raises BadCheckpoint with the reason if it is none."""

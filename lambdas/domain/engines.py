@@ -214,10 +214,11 @@ CATALOGUE: dict[str, Engine] = {
         ),
         _cogvideox(
             "cogvideox-nano",
-            "A tiny CogVideoX for tests and trials on a CPU, text to video",
+            "A tiny CogVideoX for a CPU: films plain shapes that move (models/cogvideox-nano), text to video",
             "none",
             sizes=_NANO,
-            steps=2,
+            longest_clip=1,
+            steps=20,
         ),
         _cogvideox(
             "cogvideox-nano-i2v",

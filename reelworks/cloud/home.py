@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -86,11 +87,20 @@ class Home:
         return self.folder / "life.lock"
 
     def create(self) -> None:
-        """Raises CloudError where the folder can't be written."""
+        """With the checkout's own models in it, where none lies in their place.
+
+        Raises CloudError where the folder can't be written.
+        """
         try:
             for folder in (self.folder, self.s3, self.models, self.scratch):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.folder.chmod(0o700)
+            for shipped in (self.checkout / "models").glob("*/"):
+                here = self.models / shipped.name
+                if here.is_symlink() and not here.exists():  # to a checkout that is gone
+                    here.unlink(missing_ok=True)
+                with suppress(FileExistsError):
+                    here.symlink_to(shipped, target_is_directory=True)
         except OSError as error:
             raise CloudError(
                 f"The home folder can't be made or written: {error}.",

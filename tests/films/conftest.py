@@ -77,7 +77,6 @@ class Cloud:
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     home = tmp_path_factory.mktemp("home")
-    make_tiny_checkpoint(home / "models" / "cogvideox-nano")
     make_tiny_checkpoint(home / "models" / "cogvideox-nano-i2v", image_to_video=True)
     with ExitStack() as resources:
         cloud = Cloud(home, resources)

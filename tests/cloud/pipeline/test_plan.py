@@ -32,10 +32,10 @@ def test_a_video_is_planned_into_clips(bench: Bench) -> None:
     }
     planned = bench.now(video)
     assert [entry.stage for entry in planned.history] == [Stage.PLANNING, Stage.RENDERING]
-    assert [(clip.state, clip.seconds) for clip in planned.clips] == [(ClipState.WAITING, 6)] * 2
+    assert [(clip.state, clip.seconds) for clip in planned.clips] == [(ClipState.WAITING, 1)] * 2
     assert planned.enhancement is None
     assert bench.answers.questions == []
-    assert [clip.seed for clip in bench.storyboard(video).clips] == [video.seed, video.seed + 1]
+    assert [clip.seed for clip in bench.plan(video).clips] == [video.seed, video.seed + 1]
 
 
 def test_clips_that_start_from_the_one_before_are_made_one_by_one(bench: Bench) -> None:
@@ -50,7 +50,7 @@ def test_the_text_model_s_paragraph_becomes_the_clips_prompts(bench: Bench) -> N
     video = bench.video(request=ENHANCE)
     run(bench, video)
     assert bench.now(video).enhancement == Enhancement(prompt=PARAGRAPH, by="qwen3")
-    prompts = [clip.prompt for clip in bench.storyboard(video).clips]
+    prompts = [clip.prompt for clip in bench.plan(video).clips]
     assert all(prompt.startswith("A honey bee settles on a white daisy") for prompt in prompts)
     assert "lifts off" not in prompts[0]
     assert "lifts off" in prompts[1]
@@ -88,12 +88,12 @@ def test_a_later_attempt_makes_the_same_clips_and_asks_no_model(bench: Bench) ->
     bench.answers.converse = (200, converse_answer(PARAGRAPH))
     video = bench.video(request=ENHANCE)
     first = run(bench, video)
-    before = bench.storyboard(video)
+    before = bench.plan(video)
     requeued = bench.videos.requeue(bench.now(video))
     assert requeued
     bench.answers.converse = (200, converse_answer(PARAGRAPH.replace("daisy", "tulip")))
     assert run(bench, video) == first
-    assert bench.storyboard(video) == before
+    assert bench.plan(video) == before
     assert len(bench.answers.questions) == 1
     assert bench.now(video).stage is Stage.RENDERING
 
@@ -104,7 +104,7 @@ def test_a_crash_after_the_model_s_answer_does_not_ask_it_again(bench: Bench) ->
     bench.videos.advance(TENANT, video.id, Stage.PLANNING, enhancement=enhancement)
     run(bench, video)
     assert bench.answers.questions == []
-    assert "white daisy" in bench.storyboard(video).clips[0].prompt
+    assert "white daisy" in bench.plan(video).clips[0].prompt
 
 
 def test_a_crash_after_the_record_gives_the_same_plan(bench: Bench) -> None:

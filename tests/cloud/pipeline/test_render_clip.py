@@ -45,17 +45,17 @@ def test_the_engine_s_endpoint_is_asked_and_the_token_is_kept(bench: Bench) -> N
     assert call["x-amzn-sagemaker-content-type"] == "application/json"
     assert call["x-amzn-sagemaker-invocationtimeoutseconds"] == "900"
     assert call["x-amzn-sagemaker-requestttlseconds"] == "3600"
-    clip = bench.storyboard(video).clips[1]
+    clip = bench.plan(video).clips[1]
     assert request(bench, inference.id) == {
         "prompt": clip.prompt,
         "negative_prompt": "",
         "width": 96,
         "height": 64,
-        "frames": 49,
+        "frames": 9,
         "skip_frames": 1,
         "fps": 8,
         "seed": clip.seed,
-        "steps": 2,
+        "steps": 20,
         "guidance": None,
         "image": None,
         "video": None,
@@ -84,7 +84,7 @@ def test_the_first_clip_starts_from_the_user_s_image_at_the_clip_s_size(bench: B
 
 def test_the_next_clip_starts_from_the_last_frame_of_the_one_before(bench: Bench) -> None:
     video = bench.video("cogvideox-nano-i2v", Stage.RENDERING, request={"image": IMAGE})
-    before = bench.outputs.get(bench.put_clip(bench.storyboard(video), 0))
+    before = bench.outputs.get(bench.put_clip(bench.plan(video), 0))
     run(bench, video, clip=1)
     [inference] = bench.inferences.of_video(video.id)
     assert np.array_equal(pixels(request(bench, inference.id)), decoded(before)[-1])
@@ -92,7 +92,7 @@ def test_the_next_clip_starts_from_the_last_frame_of_the_one_before(bench: Bench
 
 def test_a_clip_that_is_there_is_not_rendered_again(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
-    bench.put_clip(bench.storyboard(video), 0)
+    bench.put_clip(bench.plan(video), 0)
     assert run(bench, video).answer() == {"clip": 0, "reused": True}
     assert bench.answers.invocations == []
     assert bench.now(video).clips[0].reused

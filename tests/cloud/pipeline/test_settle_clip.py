@@ -37,7 +37,7 @@ class Asked:
 
     @property
     def artifact(self) -> str:
-        return keys.clip(TENANT, self.bench.storyboard(self.video).clips[self.clip].key_hash)
+        return keys.clip(TENANT, self.bench.plan(self.video).clips[self.clip].key_hash)
 
     @property
     def settled(self) -> bool:
@@ -46,7 +46,7 @@ class Asked:
         return bool(inference.settled)
 
     def render(self, content: bytes | None = None) -> None:
-        content = content or film_clip(self.bench.storyboard(self.video), self.clip)
+        content = content or film_clip(self.bench.plan(self.video), self.clip)
         self.bench.outputs.put(self.output, content, "video/mp4")
 
     def fail(self, body: bytes) -> None:
@@ -81,7 +81,7 @@ def test_the_engine_s_clip_becomes_the_artifact_and_the_machine_goes_on(asked: A
     asked.render()
     asked.notice("Completed")
     assert asked.task.answer() == {"clip": 0, "reused": False}
-    assert bench.outputs.get(asked.artifact) == film_clip(bench.storyboard(asked.video), 0)
+    assert bench.outputs.get(asked.artifact) == film_clip(bench.plan(asked.video), 0)
     assert not bench.outputs.exists(asked.output)
     assert asked.settled
     clip = bench.now(asked.video).clips[0]
@@ -102,7 +102,7 @@ def test_a_notice_that_comes_twice_changes_nothing(asked: Asked, bench: Bench) -
 def test_a_settlement_that_broke_off_is_finished_by_the_next_notice(
     asked: Asked, bench: Bench, output_is_gone: bool
 ) -> None:
-    bench.put_clip(bench.storyboard(asked.video), 0)  # all that the first try got done
+    bench.put_clip(bench.plan(asked.video), 0)  # all that the first try got done
     if not output_is_gone:
         asked.render()
     asked.notice("Completed")
@@ -151,7 +151,7 @@ def test_an_output_elsewhere_is_not_read(asked: Asked) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"count": 47}, "frames 48, the engine cogvideox-nano gave 47"),
+        ({"count": 7}, "frames 8, the engine cogvideox-nano gave 7"),
         ({"width": 64}, "size 96x64, the engine cogvideox-nano gave 64x64"),
         ({"fps": 16}, "fps 8, the engine cogvideox-nano gave 16"),
     ],
@@ -159,7 +159,7 @@ def test_an_output_elsewhere_is_not_read(asked: Asked) -> None:
 def test_a_clip_of_another_length_size_or_rate_is_refused(
     asked: Asked, bench: Bench, changes: dict[str, int], words: str
 ) -> None:
-    asked.render(film_clip(bench.storyboard(asked.video), 0, **changes))
+    asked.render(film_clip(bench.plan(asked.video), 0, **changes))
     asked.notice("Completed")
     error, cause = asked.task.answer()
     assert (error, cause["clip"]) == ("ClipMismatch", 0)

@@ -1,0 +1,1 @@
+"""How the weights that this repository ships were made."""

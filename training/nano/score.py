@@ -1,0 +1,186 @@
+"""How well a checkpoint follows its prompts, told from the pixels alone.
+
+    python -m training.nano.score MODEL_DIR [--scenes 120] [--sheet PNG]
+
+Every scene is a combination of attributes that training never saw. Each attribute is measured by itself and
+compared with what the prompt asked for, at each speed of the engine.
+"""
+
+import argparse
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from containers.cogvideox.catalogue import read_checkpoint
+from containers.cogvideox.request import ClipRequest
+from containers.cogvideox.source import Source
+from containers.cogvideox.speed import Speed
+from training.nano.draw import (
+    AREAS,
+    BACKGROUNDS,
+    COLOURS,
+    FPS,
+    FRAMES,
+    HEIGHT,
+    HELD_OUT,
+    MOTIONS,
+    SHAPES,
+    SIZES,
+    WIDTH,
+    Scene,
+    attributes,
+    caption,
+    coverage,
+)
+
+if TYPE_CHECKING:
+    from containers.cogvideox.model import Model
+
+Frames = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+# A shape moves if it goes this share of the way that the slowest drawn one goes.
+MOVED = 0.4
+# A shape smaller than this (pixels) is none.
+SPECK = 20
+
+
+def measure(frames: Frames) -> Scene | None:
+    """What a clip, RGB of shape (FRAMES, HEIGHT, WIDTH, 3), shows; None if a frame of it shows no shape."""
+    background = _background(frames)
+    masks = _masks(frames, background)
+    if masks.sum((1, 2)).min() < SPECK:
+        return None
+    shape = _shape(masks)
+    radius = np.sqrt(masks.sum((1, 2)).mean() / AREAS[shape])
+    return Scene(
+        shape=shape,
+        colour=_nearest(np.median(frames[masks], axis=0), COLOURS),
+        size=min(SIZES, key=lambda name: abs(np.log(radius / SIZES[name]))),
+        motion=_motion(masks),
+        background=_nearest(background, BACKGROUNDS),
+    )
+
+
+def held_out_prompts(count: int, seed: int = 0) -> list[tuple[Scene, str]]:
+    """The first `count` held-out scenes, each with one phrasing."""
+    rng = random.Random(seed)
+    return [(scene, caption(scene, rng)) for scene in HELD_OUT[:count]]
+
+
+def tally(pairs: Sequence[tuple[Scene, Scene | None]]) -> dict[str, float]:
+    """The share of (asked, shown) pairs that agree, by attribute; `mean` of these, and `all` at once."""
+    right: Counter[str] = Counter()
+    names = [field.name for field in fields(Scene)]
+    for asked, shown in pairs:
+        for name in names:
+            right[name] += shown is not None and getattr(asked, name) == getattr(shown, name)
+        right["all"] += asked == shown
+    shares = {name: right[name] / len(pairs) for name in names}
+    return shares | {"mean": sum(shares.values()) / len(shares), "all": right["all"] / len(pairs)}
+
+
+def render(model: "Model", prompts: Sequence[str], speed: "Speed", *, seed: int = 0) -> list[Frames]:
+    """One clip for each prompt, each from a seed of its own, as the engine server renders it."""
+    size = {"width": WIDTH, "height": HEIGHT, "frames": FRAMES, "skip_frames": 0, "fps": FPS}
+    requests = [
+        ClipRequest.model_validate({**size, "prompt": prompt, "seed": seed + number})
+        for number, prompt in enumerate(prompts)
+    ]
+    return [model.render(request, Source(), speed, lambda: None).frames for request in requests]
+
+
+def _background(frames: Frames) -> NDArray[np.float64]:
+    edge = np.concatenate([frames[:, 0], frames[:, -1], frames[:, :, 0], frames[:, :, -1]], axis=1)
+    colour: NDArray[np.float64] = np.median(edge.reshape(-1, 3), axis=0)
+    return colour
+
+
+def _masks(frames: Frames, background: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where each frame is nearer to its shape than to the background."""
+    away = np.linalg.norm(frames - background, axis=-1)
+    # As far as the shape's inside is; a clip of noise or of nothing has a low bar, and so no clean shape.
+    masks: NDArray[np.bool_] = away > max(np.percentile(away, 99.5) / 2, 20)
+    return masks
+
+
+def _nearest(colour: NDArray[np.float64], palette: dict[str, tuple[int, int, int]]) -> str:
+    return min(palette, key=lambda name: float(np.linalg.norm(colour - palette[name])))
+
+
+def _centres(masks: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    area = masks.sum((1, 2))
+    x = (masks * (np.arange(WIDTH) + 0.5)).sum((1, 2)) / area
+    y = (masks * (np.arange(HEIGHT)[:, None] + 0.5)).sum((1, 2)) / area
+    return x, y
+
+
+def _shape(masks: NDArray[np.bool_]) -> str:
+    """The shape whose outline, of the same area in the same place, covers the same pixels best."""
+    x, y = _centres(masks)
+    area = float(np.mean(masks.sum((1, 2))))
+
+    def overlap(shape: str) -> float:
+        drawn = coverage(shape, np.sqrt(area / AREAS[shape]), x, y) > 0.5
+        return float((drawn & masks).sum() / (drawn | masks).sum())
+
+    return max(SHAPES, key=overlap)
+
+
+def _motion(masks: NDArray[np.bool_]) -> str:
+    x, y = _centres(masks)
+    moved = x[-1] - x[0], y[-1] - y[0]
+
+    def along(name: str) -> float:
+        """How far the clip moves this way, as a share of the least that it should."""
+        to_x, to_y, least, _ = MOTIONS[name]
+        return float(moved[0] * to_x + moved[1] * to_y) / least
+
+    way = max((name for name in MOTIONS if name != "still"), key=along)
+    return way if along(way) > MOVED else "still"
+
+
+def _sheet(clips: Sequence[Frames], path: Path) -> None:
+    from PIL import Image
+
+    rows = [np.concatenate(clip[::2], axis=1) for clip in clips]
+    Image.fromarray(np.concatenate(rows)).save(path)
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description="Score a nano checkpoint on held-out prompts.")
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--scenes", type=int, default=len(HELD_OUT), help="(%(default)s)")
+    parser.add_argument(
+        "--sheet", type=Path, help="write the exact clips' frames into this picture, a clip a row"
+    )
+    options = parser.parse_args()
+
+    from containers.cogvideox.model import Model
+
+    model = Model.load(options.model, read_checkpoint(options.model), "cpu")
+    scenes, prompts = zip(*held_out_prompts(options.scenes), strict=True)
+    scores = {}
+    for speed in Speed:
+        clips = render(model, prompts, speed)
+        shown = [measure(clip) for clip in clips]
+        scores[speed] = tally(list(zip(scenes, shown, strict=True)))
+        if speed is Speed.EXACT:
+            if options.sheet is not None:
+                _sheet(clips, options.sheet)
+            for scene, prompt, seen in zip(scenes, prompts, shown, strict=True):
+                if scene != seen:
+                    print(f"wrong: {prompt!r}: shows {' '.join(attributes(seen)) if seen else 'no shape'}")
+    print(f"{options.scenes} prompts".ljust(14) + "".join(f"{speed:>10}" for speed in scores))
+    for name in scores[Speed.EXACT]:
+        print(f"{name:14}" + "".join(f"{score[name]:10.1%}" for score in scores.values()))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,57 @@
+"""The text side: a SentencePiece vocabulary of the captions' words and a T5 encoder of two layers."""
+
+import io
+import json
+import random
+import string
+from pathlib import Path
+
+import sentencepiece
+from transformers import T5Config, T5EncoderModel, T5Tokenizer
+
+from training.nano.draw import TRAINING, caption
+
+TEXT_WIDTH = 64
+# CogVideoX-2b's, so that the pipeline's prompts fit.
+MAX_TOKENS = 226
+
+
+def new_tokenizer(directory: Path) -> T5Tokenizer:
+    """Learn a vocabulary from captions and write it into `directory` as the published checkpoints have it.
+
+    Words of no caption are spelled in letters, so that every prompt has tokens.
+    """
+    rng = random.Random(0)
+    captions = [caption(scene, rng) for scene in TRAINING for _ in range(6)]
+    words = sorted({word.strip(".,") for text in captions for word in text.split()})
+    letters = [" ".join(string.ascii_letters + string.digits + string.punctuation)]
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(captions + letters * 20),
+        model_writer=model,
+        vocab_size=320,
+        # Left to itself, the trainer would spell most of so few words in letters.
+        user_defined_symbols=[f"\N{LOWER ONE EIGHTH BLOCK}{word}" for word in words],
+        hard_vocab_limit=False,
+        # T5's ids; it has no beginning-of-sentence token.
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        num_threads=1,
+        minloglevel=2,
+    )
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "spiece.model").write_bytes(model.getvalue())
+    settings = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, "model_max_length": MAX_TOKENS}
+    (directory / "tokenizer_config.json").write_text(json.dumps(settings))
+    return T5Tokenizer.from_pretrained(directory, local_files_only=True)
+
+
+def new_text_encoder(vocabulary: int) -> T5EncoderModel:
+    return T5EncoderModel(
+        T5Config(
+            vocab_size=vocabulary, d_model=TEXT_WIDTH, d_kv=16, d_ff=128, num_layers=2, num_heads=4,
+            dropout_rate=0.0, feed_forward_proj="gated-gelu", tie_word_embeddings=False,
+        )
+    )  # fmt: skip
