@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.film_plan import FilmPlan
 
 # Lambda ends a function after 900 s. What is estimated may be wrong by half.
 LONGEST_IN_A_FUNCTION = 450  # seconds
@@ -24,23 +24,23 @@ class Assembler(StrEnum):
     BUILD = "build"  # the same code in CodeBuild
 
 
-def assembler_for(storyboard: Storyboard) -> Assembler:
-    return Assembler.FUNCTION if seconds_to_assemble(storyboard) <= LONGEST_IN_A_FUNCTION else Assembler.BUILD
+def assembler_for(plan: FilmPlan) -> Assembler:
+    return Assembler.FUNCTION if seconds_to_assemble(plan) <= LONGEST_IN_A_FUNCTION else Assembler.BUILD
 
 
-def seconds_to_assemble(storyboard: Storyboard) -> float:
-    """An estimate, for a function; nothing is read but the storyboard."""
-    megapixels = storyboard.width * storyboard.height / 1e6
-    copied = storyboard.frames * megapixels * 1e6 * _BITS_PER_PIXEL / 8
+def seconds_to_assemble(plan: FilmPlan) -> float:
+    """An estimate, for a function; nothing is read but the plan."""
+    megapixels = plan.width * plan.height / 1e6
+    copied = plan.frames * megapixels * 1e6 * _BITS_PER_PIXEL / 8
     return (
         copied / _BYTES_PER_SECOND
-        + len(storyboard.clips) * _SECONDS_PER_CLIP
-        + _frames_to_encode(storyboard) * megapixels * _SECONDS_PER_MEGAPIXEL
-        + storyboard.frames / storyboard.fps * _SECONDS_PER_SECOND_OF_SOUND
+        + len(plan.clips) * _SECONDS_PER_CLIP
+        + _frames_to_encode(plan) * megapixels * _SECONDS_PER_MEGAPIXEL
+        + plan.frames / plan.fps * _SECONDS_PER_SECOND_OF_SOUND
     )
 
 
-def _frames_to_encode(storyboard: Storyboard) -> int:
+def _frames_to_encode(plan: FilmPlan) -> int:
     """Around each joint, and what lies in its middle."""
-    around = storyboard.joints_to_encode * _SECONDS_AROUND_JOINT * storyboard.fps
-    return around + sum(transition.frames for transition in storyboard.transitions if transition)
+    around = plan.joints_to_encode * _SECONDS_AROUND_JOINT * plan.fps
+    return around + sum(transition.frames for transition in plan.transitions if transition)

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from lambdas.domain.engines import Speed
-from lambdas.domain.storyboard import Clip, Storyboard
+from lambdas.domain.film_plan import Clip, FilmPlan
 from lambdas.domain.video import Document, Lora
 
 
@@ -25,20 +25,20 @@ class EngineRequest(Document):
     speed: Speed | None = None  # None: the server's default
 
 
-def engine_request(storyboard: Storyboard, clip: Clip, image: str | None) -> EngineRequest:
+def engine_request(plan: FilmPlan, clip: Clip, image: str | None) -> EngineRequest:
     """The request for one clip; `image` is base64."""
     return EngineRequest(
         prompt=clip.prompt,
-        negative_prompt=storyboard.negative_prompt,
-        width=storyboard.width,
-        height=storyboard.height,
+        negative_prompt=plan.negative_prompt,
+        width=plan.width,
+        height=plan.height,
         frames=clip.frames,
         skip_frames=clip.skip_frames,
-        fps=storyboard.fps,
+        fps=plan.fps,
         seed=clip.seed,
-        steps=storyboard.steps,
-        guidance=storyboard.guidance,
+        steps=plan.steps,
+        guidance=plan.guidance,
         image=image,
-        loras=storyboard.loras,
-        speed=storyboard.speed,
+        loras=plan.loras,
+        speed=plan.speed,
     )

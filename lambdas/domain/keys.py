@@ -76,8 +76,8 @@ def delivered_spritesheet(tenant: str, video_id: str) -> str:
     return video_folder(tenant, video_id) + "spritesheet.jpg"
 
 
-def storyboard(tenant: str, video_id: str) -> str:
-    return video_folder(tenant, video_id) + "storyboard.json"
+def film_plan(tenant: str, video_id: str) -> str:
+    return video_folder(tenant, video_id) + "plan.json"
 
 
 def video_record(tenant: str, video_id: str) -> str:

@@ -13,8 +13,8 @@ from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
+from lambdas.domain.film_plan import clip_lengths
 from lambdas.domain.prompts import estimate_tokens
-from lambdas.domain.storyboard import clip_lengths
 from lambdas.domain.video import Image, Source, Stage, StageEntry, Video, VideoRequest, video_id
 from lambdas.intake.fields import INPUT_REFERENCE, Fields, parse
 from lambdas.media.images import check_image

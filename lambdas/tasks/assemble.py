@@ -11,12 +11,12 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.errors import ClipUnreadable
-from lambdas.domain.storyboard import Storyboard, film_hash
+from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.video import Document, Stage
 from lambdas.media.frames import poster
 from lambdas.media.sheet import spritesheet
 from lambdas.settings import StoreSettings
-from lambdas.tasks.clips import load_storyboard, require_open
+from lambdas.tasks.clips import load_plan, require_open
 from lambdas.tasks.film import Film, forget_broken_clip
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
@@ -47,31 +47,31 @@ def assemble(tenant: str, video_id: str, videos: Videos, outputs: Objects) -> Fi
     Raises ArtifactMissing, ClipMismatch, VideoClosed; ClipUnreadable, ClipsDiffer with a clip's index.
     """
     videos.advance(tenant, video_id, Stage.ASSEMBLING, assembled=0)
-    storyboard = load_storyboard(outputs, tenant, video_id)
-    film = keys.film(tenant, film_hash(storyboard))
+    plan = load_plan(outputs, tenant, video_id)
+    film = keys.film(tenant, film_hash(plan))
     reused = outputs.exists(film)
     if not reused:
-        _make(film, storyboard, outputs, Progress(storyboard, videos))
-    _make_pictures(film, storyboard, outputs)
+        _make(film, plan, outputs, Progress(plan, videos))
+    _make_pictures(film, plan, outputs)
     logger.info("film reused" if reused else "film assembled", extra={"film": film})
     return FilmMade(film=film, reused=reused)
 
 
-def _make(film: str, storyboard: Storyboard, outputs: Objects, progress: "Progress") -> None:
+def _make(film: str, plan: FilmPlan, outputs: Objects, progress: "Progress") -> None:
     try:
         with TemporaryDirectory() as scratch:
-            layout = Film(storyboard, outputs, Path(scratch), progress.joint_encoded).layout()
+            layout = Film(plan, outputs, Path(scratch), progress.joint_encoded).layout()
             outputs.put_streamed(
                 film, layout, "video/mp4", sent=lambda size: progress.uploaded(size, layout.size)
             )
     except ClipUnreadable as error:
-        forget_broken_clip(storyboard, outputs, error)
+        forget_broken_clip(plan, outputs, error)
         raise
 
 
-def _make_pictures(film: str, storyboard: Storyboard, outputs: Objects) -> None:
-    content = film_hash(storyboard)
-    thumbnail, sheet = keys.poster(storyboard.tenant, content), keys.spritesheet(storyboard.tenant, content)
+def _make_pictures(film: str, plan: FilmPlan, outputs: Objects) -> None:
+    content = film_hash(plan)
+    thumbnail, sheet = keys.poster(plan.tenant, content), keys.spritesheet(plan.tenant, content)
     if not outputs.exists(thumbnail):
         outputs.put(thumbnail, poster(outputs.source(film)), "image/webp")
     if not outputs.exists(sheet):
@@ -80,18 +80,18 @@ def _make_pictures(film: str, storyboard: Storyboard, outputs: Objects) -> None:
 
 class Progress:
     """Tells the record how much of the stage is done, in a few steps: encoding joints is the first half where
-    there are any, sending the film the rest. Raises VideoClosed, at each joint and each write: no more is done
-    for a video that was cancelled."""
+    there are any, sending the film the rest. Raises VideoClosed, at each joint and each write: no more is
+    done for a video that was cancelled."""
 
-    def __init__(self, storyboard: Storyboard, videos: Videos) -> None:
-        self._storyboard = storyboard
+    def __init__(self, plan: FilmPlan, videos: Videos) -> None:
+        self._plan = plan
         self._videos = videos
-        self._joints = storyboard.joints_to_encode
+        self._joints = plan.joints_to_encode
         self._encoded = 0
         self._told = 0
 
     def joint_encoded(self) -> None:
-        require_open(self._videos, self._storyboard)
+        require_open(self._videos, self._plan)
         self._encoded += 1
         self._tell(min(50, 50 * self._encoded // self._joints))
 
@@ -102,5 +102,5 @@ class Progress:
     def _tell(self, done: int) -> None:
         if done >= self._told + _PROGRESS_STEP:
             self._told = done
-            storyboard = self._storyboard
-            self._videos.advance(storyboard.tenant, storyboard.video_id, Stage.ASSEMBLING, assembled=done)
+            plan = self._plan
+            self._videos.advance(plan.tenant, plan.video_id, Stage.ASSEMBLING, assembled=done)

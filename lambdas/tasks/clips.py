@@ -1,10 +1,10 @@
-"""What the tasks that make clips share: the storyboard, and a clip's place in the record."""
+"""What the tasks that make clips share: the plan, and a clip's place in the record."""
 
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.errors import ArtifactMissing, VideoClosed
-from lambdas.domain.storyboard import Clip, Storyboard
+from lambdas.domain.film_plan import Clip, FilmPlan
 from lambdas.domain.video import ClipProgress, ClipState, Document
 from lambdas.telemetry import count, logger
 
@@ -16,47 +16,47 @@ class ClipMade(Document):
     reused: bool  # made before, for an earlier attempt or another video
 
 
-def find_storyboard(outputs: Objects, tenant: str, video_id: str) -> Storyboard | None:
+def find_plan(outputs: Objects, tenant: str, video_id: str) -> FilmPlan | None:
     try:
-        return load_storyboard(outputs, tenant, video_id)
+        return load_plan(outputs, tenant, video_id)
     except ArtifactMissing:
         return None
 
 
-def load_storyboard(outputs: Objects, tenant: str, video_id: str) -> Storyboard:
+def load_plan(outputs: Objects, tenant: str, video_id: str) -> FilmPlan:
     """Raises ArtifactMissing."""
-    return Storyboard.model_validate_json(outputs.get(keys.storyboard(tenant, video_id)))
+    return FilmPlan.model_validate_json(outputs.get(keys.film_plan(tenant, video_id)))
 
 
-def store_storyboard(outputs: Objects, storyboard: Storyboard) -> None:
-    key = keys.storyboard(storyboard.tenant, storyboard.video_id)
-    outputs.put(key, storyboard.model_dump_json().encode(), "application/json")
+def store_plan(outputs: Objects, plan: FilmPlan) -> None:
+    key = keys.film_plan(plan.tenant, plan.video_id)
+    outputs.put(key, plan.model_dump_json().encode(), "application/json")
 
 
-def reused(videos: Videos, outputs: Objects, storyboard: Storyboard, clip: Clip) -> bool:
+def reused(videos: Videos, outputs: Objects, plan: FilmPlan, clip: Clip) -> bool:
     """Whether the clip was made before; the record then shows it as done."""
-    if not outputs.exists(keys.clip(storyboard.tenant, clip.key_hash)):
+    if not outputs.exists(keys.clip(plan.tenant, clip.key_hash)):
         return False
     now = now_ms()
-    _write(videos, storyboard, clip, ClipState.DONE, reused=True, started_ms=now, finished_ms=now)
+    _write(videos, plan, clip, ClipState.DONE, reused=True, started_ms=now, finished_ms=now)
     logger.info("clip reused", extra={"key_hash": clip.key_hash})
     count(names.METRIC_CLIPS_REUSED)
     return True
 
 
-def begun(videos: Videos, storyboard: Storyboard, clip: Clip, started_ms: int) -> None:
-    _write(videos, storyboard, clip, ClipState.RENDERING, started_ms=started_ms)
+def begun(videos: Videos, plan: FilmPlan, clip: Clip, started_ms: int) -> None:
+    _write(videos, plan, clip, ClipState.RENDERING, started_ms=started_ms)
 
 
-def finished(videos: Videos, storyboard: Storyboard, clip: Clip, started_ms: int) -> None:
-    _write(videos, storyboard, clip, ClipState.DONE, started_ms=started_ms, finished_ms=now_ms())
+def finished(videos: Videos, plan: FilmPlan, clip: Clip, started_ms: int) -> None:
+    _write(videos, plan, clip, ClipState.DONE, started_ms=started_ms, finished_ms=now_ms())
     logger.info("clip rendered", extra={"key_hash": clip.key_hash})
     count(names.METRIC_CLIPS_RENDERED)
 
 
 def _write(
     videos: Videos,
-    storyboard: Storyboard,
+    plan: FilmPlan,
     clip: Clip,
     state: ClipState,
     *,
@@ -66,16 +66,16 @@ def _write(
 ) -> None:
     progress = ClipProgress(
         state=state,
-        seconds=clip.film_frames / storyboard.fps,
+        seconds=clip.film_frames / plan.fps,
         reused=reused,
         started_ms=started_ms,
         finished_ms=finished_ms,
     )
-    videos.update_clip(storyboard.tenant, storyboard.video_id, clip.index, progress)
+    videos.update_clip(plan.tenant, plan.video_id, clip.index, progress)
 
 
-def require_open(videos: Videos, storyboard: Storyboard) -> None:
+def require_open(videos: Videos, plan: FilmPlan) -> None:
     """Raises VideoClosed, so that nothing is rendered for a video that was cancelled; VideoNotFound."""
-    video = videos.get(storyboard.tenant, storyboard.video_id)
+    video = videos.get(plan.tenant, plan.video_id)
     if video.closed:
         raise VideoClosed(f"video {video.id} is {video.stage}")

@@ -10,7 +10,7 @@ from lambdas.adapters.videos import Videos, now_ms
 from lambdas.animatic.clip import DraftClip, draw_clip
 from lambdas.domain import keys
 from lambdas.settings import StoreSettings
-from lambdas.tasks.clips import ClipMade, begun, finished, load_storyboard, require_open, reused
+from lambdas.tasks.clips import ClipMade, begun, finished, load_plan, require_open, reused
 from lambdas.tasks.task import ClipTask, task
 from lambdas.tasks.turn import turn
 
@@ -25,27 +25,27 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def draw(request: ClipTask, videos: Videos, inputs: Objects, outputs: Objects) -> ClipMade:
     """Raises ArtifactMissing, VideoClosed, VideoNotFound."""
-    storyboard = load_storyboard(outputs, request.tenant, request.video_id)
-    scene, clip = storyboard.clip(request.clip)
-    if reused(videos, outputs, storyboard, clip):
+    plan = load_plan(outputs, request.tenant, request.video_id)
+    scene, clip = plan.clip(request.clip)
+    if reused(videos, outputs, plan, clip):
         return ClipMade(clip=clip.index, reused=True)
     draft = DraftClip(
         prompt=clip.prompt,
         title=scene.text,
-        width=storyboard.width,
-        height=storyboard.height,
+        width=plan.width,
+        height=plan.height,
         frames=clip.film_frames,
-        fps=storyboard.fps,
+        fps=plan.fps,
         seed=scene.clips[0].seed,  # one drawing for all clips of a scene
         index=clip.index - scene.clips[0].index,
         count=len(scene.clips),
-        image=inputs.get(storyboard.image) if storyboard.image else None,
+        image=inputs.get(plan.image) if plan.image else None,
     )
     with turn():
-        require_open(videos, storyboard)
+        require_open(videos, plan)
         started_ms = now_ms()
-        begun(videos, storyboard, clip, started_ms)
+        begun(videos, plan, clip, started_ms)
         drawn = draw_clip(draft)
-    outputs.put(keys.clip(storyboard.tenant, clip.key_hash), drawn, "video/mp4")
-    finished(videos, storyboard, clip, started_ms)
+    outputs.put(keys.clip(plan.tenant, clip.key_hash), drawn, "video/mp4")
+    finished(videos, plan, clip, started_ms)
     return ClipMade(clip=clip.index, reused=False)

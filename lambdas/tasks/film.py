@@ -1,4 +1,4 @@
-"""From a storyboard and the clips in S3 to the layout of the film, whose bytes are streamed from it.
+"""From a plan and the clips in S3 to the layout of the film, whose bytes are streamed from it.
 
 Whatever has to be encoded on the way is an artifact of its own, content-addressed like all: a task that is
 tried again encodes nothing twice, and gets the same film to the byte.
@@ -19,7 +19,7 @@ from lambdas.domain import keys
 from lambdas.domain.assembly import Fit
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
-from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.video import fingerprint
 from lambdas.media import continuity, splice
 from lambdas.media.conform import FilmFormat, conform
@@ -36,42 +36,38 @@ _MAKING = 1  # grows when the same clips are made into other bytes
 class Film:
     """`scratch` is a folder for the sound; `encoded` is told of each joint that is there."""
 
-    def __init__(
-        self, storyboard: Storyboard, outputs: Objects, scratch: Path, encoded: Callable[[], None]
-    ) -> None:
-        self._storyboard = storyboard
+    def __init__(self, plan: FilmPlan, outputs: Objects, scratch: Path, encoded: Callable[[], None]) -> None:
+        self._plan = plan
         self._outputs = outputs
         self._scratch = scratch
         self._encoded = encoded
-        self._format = FilmFormat(storyboard.width, storyboard.height, Fraction(storyboard.fps))
+        self._format = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
 
     def layout(self) -> Layout:
         """Raises ArtifactMissing, ClipMismatch; ClipUnreadable, ClipsDiffer with a clip's index."""
-        storyboard = self._storyboard
-        pieces = [self._piece(index) for index in range(len(storyboard.clips))]
+        plan = self._plan
+        pieces = [self._piece(index) for index in range(len(plan.clips))]
         pieces = self._encoded_where_needed(pieces)
         layout = lay_out(
             pieces,
             sound=self._sound(),
-            chapters=chapters(storyboard),
-            metadata=metadata(storyboard),
-            fragmented=storyboard.assembly.fragmented,
+            chapters=chapters(plan),
+            metadata=metadata(plan),
+            fragmented=plan.assembly.fragmented,
         )
-        if layout.frames != storyboard.frames:
-            raise ClipMismatch(f"the film has {layout.frames} frames, its storyboard {storyboard.frames}")
+        if layout.frames != plan.frames:
+            raise ClipMismatch(f"the film has {layout.frames} frames, its plan {plan.frames}")
         return layout
 
     def _piece(self, index: int) -> Piece:
         """A clip; where it is not in the film's format, brought to it."""
-        clip = self._storyboard.clips[index]
-        key = keys.clip(self._storyboard.tenant, clip.key_hash)
+        clip = self._plan.clips[index]
+        key = keys.clip(self._plan.tenant, clip.key_hash)
         source = self._outputs.source(key)
         if self._is_in_format(source, index):
             return Piece(source, index)
-        wanted = fingerprint(
-            [_MAKING, self._format.width, self._format.height, self._storyboard.fps, Fit.FIT]
-        )
-        conformed = keys.conformed_clip(self._storyboard.tenant, clip.key_hash, wanted)
+        wanted = fingerprint([_MAKING, self._format.width, self._format.height, self._plan.fps, Fit.FIT])
+        conformed = keys.conformed_clip(self._plan.tenant, clip.key_hash, wanted)
 
         def make() -> bytes:
             output = BytesIO()
@@ -91,17 +87,17 @@ class Film:
         return (clip.picture.size, clip.fps) == ((film.width, film.height), film.fps)
 
     def _encoded_where_needed(self, pieces: list[Piece]) -> list[Piece]:
-        storyboard = self._storyboard
-        if any(storyboard.transitions):
-            pieces = splice.splice(pieces, storyboard.transitions, partial(self._keep_transition, pieces))
-        if storyboard.assembly.even_out:
-            chained = {clip.index for clip in storyboard.clips if clip.starts_from is not None}
+        plan = self._plan
+        if any(plan.transitions):
+            pieces = splice.splice(pieces, plan.transitions, partial(self._keep_transition, pieces))
+        if plan.assembly.even_out:
+            chained = {clip.index for clip in plan.clips if clip.starts_from is not None}
             pieces = continuity.even_out(pieces, chained, partial(self._keep_evened_out, pieces))
         return pieces
 
     def _keep_transition(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
         first = max(0, index - 2)
-        near = [asdict(one) if one else None for one in self._storyboard.transitions[first : index + 1]]
+        near = [asdict(one) if one else None for one in self._plan.transitions[first : index + 1]]
         around = pieces[first : index + 2]
         return self._keep(["transition", splice.REVISION, near, index - first, *map(_address, around)], make)
 
@@ -111,14 +107,14 @@ class Film:
 
     def _keep(self, determines: list[Any], make: Callable[[], bytes]) -> Source:
         """What is encoded in place of a piece; `determines` its bytes."""
-        joint = self._made(keys.joint(self._storyboard.tenant, fingerprint(determines)), make, "video/mp4")
+        joint = self._made(keys.joint(self._plan.tenant, fingerprint(determines)), make, "video/mp4")
         self._encoded()
         return joint
 
     def _sound(self) -> Source:
         """Silence, so that every film has a track."""
-        duration = Fraction(self._storyboard.frames, self._storyboard.fps)
-        key = keys.sound(self._storyboard.tenant, fingerprint([_MAKING, "silence", str(duration)]))
+        duration = Fraction(self._plan.frames, self._plan.fps)
+        key = keys.sound(self._plan.tenant, fingerprint([_MAKING, "silence", str(duration)]))
 
         def make() -> bytes:
             output = BytesIO()
@@ -144,30 +140,30 @@ def _address(piece: Piece) -> list[Any]:
     return [piece.source.key, piece.start, piece.stop]
 
 
-def forget_broken_clip(storyboard: Storyboard, outputs: Objects, error: ClipUnreadable) -> None:
+def forget_broken_clip(plan: FilmPlan, outputs: Objects, error: ClipUnreadable) -> None:
     """Else the next attempt would find the broken artifact and use it again."""
     if error.clip is not None:
-        outputs.delete(keys.clip(storyboard.tenant, storyboard.clips[error.clip].key_hash))
+        outputs.delete(keys.clip(plan.tenant, plan.clips[error.clip].key_hash))
 
 
-def chapters(storyboard: Storyboard) -> list[Chapter]:
+def chapters(plan: FilmPlan) -> list[Chapter]:
     """One per scene, from the first frame in which it is seen."""
     return [
-        Chapter(Fraction(storyboard.starts[scene.clips[0].index], storyboard.fps), _title(scene.text))
-        for scene in storyboard.scenes
+        Chapter(Fraction(plan.starts[scene.clips[0].index], plan.fps), _title(scene.text))
+        for scene in plan.scenes
     ]
 
 
-def metadata(storyboard: Storyboard) -> dict[str, str]:
+def metadata(plan: FilmPlan) -> dict[str, str]:
     """What the MP4 says of itself: nothing but what is part of the film's content address."""
-    text = " ".join(scene.text for scene in storyboard.scenes)
+    text = " ".join(scene.text for scene in plan.scenes)
     said = {
         "title": _title(text),
         "description": text,
-        "reelworks_engine": storyboard.engine,
+        "reelworks_engine": plan.engine,
     }
-    if CATALOGUE[storyboard.engine].draft:
-        said |= {"comment": "Draft storyboard film, not a rendered video", "reelworks_draft": "true"}
+    if CATALOGUE[plan.engine].draft:
+        said |= {"comment": "Draft plan film, not a rendered video", "reelworks_draft": "true"}
     return said
 
 

@@ -1,4 +1,4 @@
-"""Writes the storyboard of a video, from its prompt or from what a text model makes of it."""
+"""Writes the plan of a video, from its prompt or from what a text model makes of it."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from lambdas.adapters.clients import client
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.text_model import TextModel
 from lambdas.adapters.videos import Videos
-from lambdas.domain import storyboard as storyboards
+from lambdas.domain import film_plan
 from lambdas.domain.answers import accept
 from lambdas.domain.assembler import Assembler, assembler_for
 from lambdas.domain.engines import CATALOGUE, Engine, Renderer
 from lambdas.domain.errors import TextModelUnavailable
+from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.prompts import clip_prompts, system_prompt, user_message, words_for
-from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import ClipProgress, Document, Enhancement, Stage, Video
 from lambdas.settings import PlanSettings
-from lambdas.tasks.clips import find_storyboard, store_storyboard
+from lambdas.tasks.clips import find_plan, store_plan
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
 
@@ -41,7 +41,7 @@ class PlannedScene(Document):
 
 
 class Plan(Document):
-    """What the state machine needs to know of a storyboard."""
+    """What the state machine needs to know of a film's plan."""
 
     tenant: str
     video_id: str
@@ -59,29 +59,29 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def plan(tenant: str, video_id: str, videos: Videos, outputs: Objects, model: TextModel) -> Plan:
-    """Plans a video once: a storyboard that is stored already is used again, so that a later attempt makes
-    the same clips and the text model isn't asked twice. Raises VideoClosed, VideoNotFound."""
+    """Plans a video once: what is stored already is used again, so that a later attempt makes the
+    same clips and the text model isn't asked twice. Raises VideoClosed, VideoNotFound."""
     video = videos.get(tenant, video_id)
     if video.stage is not Stage.RENDERING:  # it is where this task timed out and its first try went on
         video = videos.advance(tenant, video_id, Stage.PLANNING)
-    storyboard = find_storyboard(outputs, tenant, video_id)
-    if storyboard is None:
+    plan = find_plan(outputs, tenant, video_id)
+    if plan is None:
         engine = CATALOGUE[video.request.engine]
         if video.request.enhance and video.enhancement is None:
-            # In the record before the storyboard, which alone doesn't say who wrote its prompts.
+            # In the record before the plan, which alone doesn't say who wrote its prompts.
             enhancement = enhance(video.request.prompt, engine, model)
             video = videos.advance(tenant, video_id, Stage.PLANNING, enhancement=enhancement)
-        storyboard = storyboards.plan(video, engine, _prompts(video, engine))
-        store_storyboard(outputs, storyboard)
-        logger.info("video planned", extra={"clips": len(storyboard.clips)})
-    waiting = [ClipProgress(seconds=clip.film_frames / storyboard.fps) for clip in storyboard.clips]
+        plan = film_plan.make_plan(video, engine, _prompts(video, engine))
+        store_plan(outputs, plan)
+        logger.info("video planned", extra={"clips": len(plan.clips)})
+    waiting = [ClipProgress(seconds=clip.film_frames / plan.fps) for clip in plan.clips]
     videos.advance(tenant, video_id, Stage.RENDERING, clips=waiting)
-    return _summary(storyboard)
+    return _summary(plan)
 
 
 def _prompts(video: Video, engine: Engine) -> list[str]:
     paragraph = video.enhancement.prompt if video.enhancement else video.request.prompt
-    count = len(storyboards.clip_lengths(video.request, engine))
+    count = len(film_plan.clip_lengths(video.request, engine))
     return clip_prompts(paragraph, count, engine.prompt_tokens)
 
 
@@ -104,17 +104,17 @@ def enhance(prompt: str, engine: Engine, model: TextModel) -> Enhancement:
     return Enhancement(prompt=accepted.prompt, by=answer.by, note=accepted.note)
 
 
-def _summary(storyboard: Storyboard) -> Plan:
+def _summary(plan: FilmPlan) -> Plan:
     return Plan(
-        tenant=storyboard.tenant,
-        video_id=storyboard.video_id,
+        tenant=plan.tenant,
+        video_id=plan.video_id,
         scenes=[
             PlannedScene(
                 index=scene.index,
                 concurrency=1 if scene.chained else SIDE_BY_SIDE,
-                clips=[PlannedClip(index=clip.index, renderer=storyboard.renderer) for clip in scene.clips],
+                clips=[PlannedClip(index=clip.index, renderer=plan.renderer) for clip in scene.clips],
             )
-            for scene in storyboard.scenes
+            for scene in plan.scenes
         ],
-        assembler=assembler_for(storyboard),
+        assembler=assembler_for(plan),
     )

@@ -12,10 +12,10 @@ from lambdas.adapters.videos import Videos
 from lambdas.domain import keys, names
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import VideoClosed, VideoNotFound
-from lambdas.domain.storyboard import film_hash
+from lambdas.domain.film_plan import film_hash
 from lambdas.domain.video import Document, Stage, Video
 from lambdas.settings import PublishSettings
-from lambdas.tasks.clips import load_storyboard
+from lambdas.tasks.clips import load_plan
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import count, logger
 
@@ -70,7 +70,7 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
 
 
 def _deliver(video: Video, outputs: Objects) -> None:
-    content = film_hash(load_storyboard(outputs, video.tenant, video.id))
+    content = film_hash(load_plan(outputs, video.tenant, video.id))
     for artifact, key, media_type in (
         (keys.poster, keys.delivered_thumbnail, "image/webp"),
         (keys.spritesheet, keys.delivered_spritesheet, "image/jpeg"),

@@ -14,12 +14,12 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
 from lambdas.domain.engine_request import engine_request
+from lambdas.domain.film_plan import Clip, FilmPlan
 from lambdas.domain.names import endpoint_name
-from lambdas.domain.storyboard import Clip, Storyboard
 from lambdas.media.frames import last_frame
 from lambdas.media.images import cover
 from lambdas.settings import RenderClipSettings
-from lambdas.tasks.clips import ClipMade, begun, load_storyboard, require_open, reused
+from lambdas.tasks.clips import ClipMade, begun, load_plan, require_open, reused
 from lambdas.tasks.task import ClipTask, task
 from lambdas.telemetry import logger
 
@@ -53,32 +53,32 @@ class RenderClip:
 
         Raises ArtifactMissing, ClipUnreadable, EngineFailed, VideoClosed, VideoNotFound.
         """
-        storyboard = load_storyboard(self._outputs, request.tenant, request.video_id)
-        _, clip = storyboard.clip(request.clip)
-        if reused(self._videos, self._outputs, storyboard, clip):
+        plan = load_plan(self._outputs, request.tenant, request.video_id)
+        _, clip = plan.clip(request.clip)
+        if reused(self._videos, self._outputs, plan, clip):
             return ClipMade(clip=clip.index, reused=True)
-        require_open(self._videos, storyboard)
+        require_open(self._videos, plan)
         inference = _inference(request)
         key = keys.engine_request(inference.id)
-        body = engine_request(storyboard, clip, self._first_frame(storyboard, clip)).model_dump_json()
+        body = engine_request(plan, clip, self._first_frame(plan, clip)).model_dump_json()
         self._inputs.put(key, body.encode(), "application/json")
-        begun(self._videos, storyboard, clip, inference.requested_ms)
+        begun(self._videos, plan, clip, inference.requested_ms)
         # The token is parked before the call, since the answer may be quicker than the next line. Where it
         # is parked already, an earlier delivery of this very task parked it and may have ended before its
         # call: so call (again). At worst an engine renders the clip twice; both write the same artifact.
         self._inferences.park(inference)
-        endpoint = endpoint_name(self._prefix, storyboard.engine)
+        endpoint = endpoint_name(self._prefix, plan.engine)
         self._endpoints.invoke(endpoint, bucket=self._inputs.bucket, key=key, inference_id=inference.id)
         logger.info("clip requested", extra={"inference_id": inference.id, "endpoint": endpoint})
         return None
 
-    def _first_frame(self, storyboard: Storyboard, clip: Clip) -> str | None:
+    def _first_frame(self, plan: FilmPlan, clip: Clip) -> str | None:
         """Base64 of the PNG that the clip starts from, at the clip's size."""
         if clip.starts_from is not None:
-            _, before = storyboard.clip(clip.starts_from)
-            frame = last_frame(self._outputs.get(keys.clip(storyboard.tenant, before.key_hash)))
-        elif storyboard.image is not None:
-            frame = cover(self._inputs.get(storyboard.image), storyboard.width, storyboard.height)
+            _, before = plan.clip(clip.starts_from)
+            frame = last_frame(self._outputs.get(keys.clip(plan.tenant, before.key_hash)))
+        elif plan.image is not None:
+            frame = cover(self._inputs.get(plan.image), plan.width, plan.height)
         else:
             return None
         return base64.b64encode(frame).decode()

@@ -23,10 +23,10 @@ from lambdas.domain.errors import (
     VideoNotFound,
 )
 from lambdas.domain.failures import cause
-from lambdas.domain.storyboard import Clip, Storyboard
+from lambdas.domain.film_plan import Clip, FilmPlan
 from lambdas.media.probe import probe
 from lambdas.settings import StoreSettings
-from lambdas.tasks.clips import ClipMade, finished, load_storyboard
+from lambdas.tasks.clips import ClipMade, finished, load_plan
 from lambdas.telemetry import logger
 
 
@@ -80,13 +80,13 @@ class SettleClip:
                 self._fail(inference, expired())
 
     def completed(self, inference: Inference, output: str) -> None:
-        """Makes the object under `output` the clip, if it is what the storyboard asks for."""
+        """Makes the object under `output` the clip, if it is what the plan asks for."""
         _log_for(inference)
         try:
-            storyboard = load_storyboard(self._outputs, inference.tenant, inference.video_id)
-            _, clip = storyboard.clip(inference.clip)
-            self._keep(output, storyboard, clip)
-            finished(self._videos, storyboard, clip, inference.requested_ms)
+            plan = load_plan(self._outputs, inference.tenant, inference.video_id)
+            _, clip = plan.clip(inference.clip)
+            self._keep(output, plan, clip)
+            finished(self._videos, plan, clip, inference.requested_ms)
         except (StepError, VideoNotFound) as error:
             self._fail(inference, error)
             return
@@ -101,11 +101,11 @@ class SettleClip:
         _log_for(inference)
         self._fail(inference, engine_failure(self._text(failure_object), reason))
 
-    def _keep(self, output: str, storyboard: Storyboard, clip: Clip) -> None:
-        artifact = keys.clip(storyboard.tenant, clip.key_hash)
+    def _keep(self, output: str, plan: FilmPlan, clip: Clip) -> None:
+        artifact = keys.clip(plan.tenant, clip.key_hash)
         if self._outputs.exists(artifact):
             return
-        check(self._outputs.get(output), storyboard, clip)
+        check(self._outputs.get(output), plan, clip)
         self._outputs.copy(output, artifact, "video/mp4")
 
     def _fail(self, inference: Inference, error: ReelworksError) -> None:
@@ -130,7 +130,7 @@ class SettleClip:
         return location.removeprefix(prefix)
 
 
-def check(output: bytes, storyboard: Storyboard, clip: Clip) -> None:
+def check(output: bytes, plan: FilmPlan, clip: Clip) -> None:
     """Raises ClipUnreadable, ClipMismatch where an engine's output is not the clip that was asked for."""
     try:
         found = probe(output)
@@ -138,12 +138,12 @@ def check(output: bytes, storyboard: Storyboard, clip: Clip) -> None:
         raise ClipUnreadable(f"clip {clip.index}: {error.message}", clip=clip.index) from error
     for what, asked, given in (
         ("frames", clip.film_frames, found.frames),
-        ("size", f"{storyboard.width}x{storyboard.height}", f"{found.width}x{found.height}"),
-        ("fps", storyboard.fps, found.fps),
+        ("size", f"{plan.width}x{plan.height}", f"{found.width}x{found.height}"),
+        ("fps", plan.fps, found.fps),
     ):
         if asked != given:
             raise ClipMismatch(
-                f"clip {clip.index} should have {what} {asked}, the engine {storyboard.engine} gave {given}",
+                f"clip {clip.index} should have {what} {asked}, the engine {plan.engine} gave {given}",
                 clip=clip.index,
             )
 

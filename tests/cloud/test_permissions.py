@@ -18,10 +18,10 @@ from lambdas.adapters.upload import PART
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.storyboard import film_hash, plan
+from lambdas.domain.film_plan import film_hash, make_plan
 from lambdas.domain.video import Stage
 from lambdas.settings import TASK_VARIABLE
-from lambdas.tasks.clips import store_storyboard
+from lambdas.tasks.clips import store_plan
 from lambdas.tasks.task import VideoTask
 from tests.cloud.real_template import Client, deployed, synthesize
 from tests.cloud.servers import wait_until
@@ -127,12 +127,12 @@ def _rendered(client: Client, outputs: dict[str, str]) -> tuple[str, VideoTask]:
     videos.create(video)
     for stage in (Stage.PLANNING, Stage.RENDERING):
         videos.advance(video.tenant, video.id, stage)
-    storyboard = plan(video, CATALOGUE["animatic"], ["x"])
-    store_storyboard(objects, storyboard)
-    (made,) = storyboard.clips
+    plan = make_plan(video, CATALOGUE["animatic"], ["x"])
+    store_plan(objects, plan)
+    (made,) = plan.clips
     objects.put(keys.clip(video.tenant, made.key_hash), padded(clip(8), 4_500_000), "video/mp4")
     task = VideoTask(token="nobody's", tenant=video.tenant, video_id=video.id)
-    return keys.film(video.tenant, film_hash(storyboard)), task
+    return keys.film(video.tenant, film_hash(plan)), task
 
 
 def test_a_refusal_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

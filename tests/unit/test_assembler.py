@@ -11,7 +11,7 @@ from lambdas.domain.assembler import (
     seconds_to_assemble,
 )
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.storyboard import MOST_CLIPS, Storyboard, clip_lengths, plan
+from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, clip_lengths, make_plan
 from lambdas.domain.video import LONGEST_FILM, ClipProgress, ClipState, Image
 from lambdas.tasks.plan import _summary
 from tests.factories import a_request, a_video
@@ -19,7 +19,7 @@ from tests.factories import a_request, a_video
 ENGINES = pytest.mark.parametrize("name", CATALOGUE)
 
 
-def longest(name: str, **fields: object) -> Storyboard:
+def longest(name: str, **fields: object) -> FilmPlan:
     """The film of an engine that takes most clips."""
     engine = CATALOGUE[name]
     width, height = engine.sizes.default
@@ -29,7 +29,7 @@ def longest(name: str, **fields: object) -> Storyboard:
     request = a_request(
         engine=name, seconds=seconds, width=width, height=height, fps=engine.fps[0], **given, **fields
     )
-    return plan(a_video(request=request), engine, ["x"] * len(clip_lengths(request, engine)))
+    return make_plan(a_video(request=request), engine, ["x"] * len(clip_lengths(request, engine)))
 
 
 @ENGINES
@@ -48,8 +48,8 @@ def test_long_films_that_are_encoded_in_part_take_a_build() -> None:
 
 def test_the_estimate_grows_with_length_size_and_joints() -> None:
     seconds = [
-        seconds_to_assemble(storyboard)
-        for storyboard in (
+        seconds_to_assemble(plan)
+        for plan in (
             longest("cogvideox-5b", seconds=60),
             longest("cogvideox-5b", seconds=600),
             longest("cogvideox-1.5-5b", seconds=600),

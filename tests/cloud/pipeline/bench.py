@@ -15,10 +15,9 @@ from starlette.routing import Route
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
-from lambdas.domain import keys
-from lambdas.domain import storyboard as storyboards
+from lambdas.domain import film_plan, keys
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.video import (
     ClipProgress,
     Image,
@@ -207,8 +206,8 @@ class Bench:
         )
         order = (Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING)
         if stage in order:
-            storyboard = self.plan(video)
-            waiting = [ClipProgress(seconds=clip.film_frames / storyboard.fps) for clip in storyboard.clips]
+            plan = self._store_plan(video)
+            waiting = [ClipProgress(seconds=clip.film_frames / plan.fps) for clip in plan.clips]
             for step in order[: order.index(stage) + 1]:
                 video = self.videos.advance(TENANT, video.id, step, clips=waiting)
         elif stage is not Stage.QUEUED:
@@ -219,24 +218,23 @@ class Bench:
         """What Intake does with a dropped prompt."""
         DropFolder(self.deployment.settings, pair_seconds=0).take(key, etag)
 
-    def plan(self, video: Video) -> Storyboard:
-        """Stores the storyboard."""
+    def _store_plan(self, video: Video) -> FilmPlan:
         engine = CATALOGUE[video.request.engine]
-        count = len(storyboards.clip_lengths(video.request, engine))
+        count = len(film_plan.clip_lengths(video.request, engine))
         prompts = [f"{video.id} {index}" for index in range(count)]  # artifacts of its own
-        storyboard = storyboards.plan(video, engine, prompts)
-        key = keys.storyboard(TENANT, video.id)
-        self.outputs.put(key, storyboard.model_dump_json().encode(), "application/json")
-        return storyboard
+        plan = film_plan.make_plan(video, engine, prompts)
+        key = keys.film_plan(TENANT, video.id)
+        self.outputs.put(key, plan.model_dump_json().encode(), "application/json")
+        return plan
 
-    def storyboard(self, video: Video) -> Storyboard:
-        return Storyboard.model_validate_json(self.outputs.get(keys.storyboard(TENANT, video.id)))
+    def plan(self, video: Video) -> FilmPlan:
+        return FilmPlan.model_validate_json(self.outputs.get(keys.film_plan(TENANT, video.id)))
 
-    def put_clip(self, storyboard: Storyboard, index: int, content: bytes | None = None) -> str:
+    def put_clip(self, plan: FilmPlan, index: int, content: bytes | None = None) -> str:
         """Stores a clip's artifact; a real one of the right length unless `content` is given."""
-        _, clip = storyboard.clip(index)
+        _, clip = plan.clip(index)
         key = keys.clip(TENANT, clip.key_hash)
-        self.outputs.put(key, content or film_clip(storyboard, index), "video/mp4")
+        self.outputs.put(key, content or film_clip(plan, index), "video/mp4")
         return key
 
     def now(self, video: Video) -> Video:
@@ -285,14 +283,14 @@ def _queue(name: str) -> tuple[str, str]:
     return url, answer["Attributes"]["QueueArn"]
 
 
-def film_clip(storyboard: Storyboard, index: int, **changes: int) -> bytes:
+def film_clip(plan: FilmPlan, index: int, **changes: int) -> bytes:
     """A clip as the engine should give it, but for the changes."""
-    _, clip = storyboard.clip(index)
+    _, clip = plan.clip(index)
     asked = {
         "count": clip.film_frames,
-        "width": storyboard.width,
-        "height": storyboard.height,
-        "fps": storyboard.fps,
+        "width": plan.width,
+        "height": plan.height,
+        "fps": plan.fps,
     }
     return real_clip(**{**asked, **changes}, seed=index)
 

@@ -20,7 +20,7 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.upload import PART
 from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed
-from lambdas.domain.storyboard import film_hash
+from lambdas.domain.film_plan import film_hash
 from lambdas.domain.video import Stage, Video
 from lambdas.media import continuity
 from lambdas.media.probe import probe
@@ -44,13 +44,13 @@ def run(bench: Bench, video: Video) -> Any:
 
 def rendered(bench: Bench, engine: str = "cogvideox-nano", **request: Any) -> Video:
     video = bench.video(engine, Stage.RENDERING, request=request)
-    for clip in bench.storyboard(video).clips:
-        bench.put_clip(bench.storyboard(video), clip.index)
+    for clip in bench.plan(video).clips:
+        bench.put_clip(bench.plan(video), clip.index)
     return video
 
 
 def film(bench: Bench, video: Video) -> str:
-    return keys.film(TENANT, film_hash(bench.storyboard(video)))
+    return keys.film(TENANT, film_hash(bench.plan(video)))
 
 
 def test_the_clips_become_a_film_to_the_frame(bench: Bench) -> None:
@@ -58,12 +58,12 @@ def test_the_clips_become_a_film_to_the_frame(bench: Bench) -> None:
     assert run(bench, video) == {"film": film(bench, video), "reused": False}
     content = bench.outputs.get(film(bench, video))
     joined = probe(content)
-    frames = bench.storyboard(video).frames
+    frames = bench.plan(video).frames
     assert (joined.frames, joined.fps, joined.width, joined.height) == (frames, 8, 96, 64)
     expected = [
         picture
-        for clip in bench.storyboard(video).clips
-        for picture in decoded(film_clip(bench.storyboard(video), clip.index))
+        for clip in bench.plan(video).clips
+        for picture in decoded(film_clip(bench.plan(video), clip.index))
     ]
     assert all(map(np.array_equal, decoded(content), expected))
     assert (bench.now(video).stage, bench.now(video).assembled) == (Stage.ASSEMBLING, 100)
@@ -78,7 +78,7 @@ def test_a_film_has_a_sound_track_a_chapter_a_poster_and_a_spritesheet(bench: Be
         assert abs(sound.duration * sound.time_base - video.request.seconds) < Fraction(1, 50)
         (chapter,) = container.chapters()
         assert chapter["metadata"]["title"] == "A bee on a flower"
-    content = film_hash(bench.storyboard(video))
+    content = film_hash(bench.plan(video))
     assert Image.open(BytesIO(bench.outputs.get(keys.poster(TENANT, content)))).format == "WEBP"
     assert Image.open(BytesIO(bench.outputs.get(keys.spritesheet(TENANT, content)))).format == "JPEG"
 
@@ -105,7 +105,7 @@ def test_a_fragmented_film_shows_the_same(bench: Bench) -> None:
     run(bench, video)
     content = bench.outputs.get(film(bench, video))
     assert b"moof" in content
-    assert len(decoded(content)) == bench.storyboard(video).frames
+    assert len(decoded(content)) == bench.plan(video).frames
 
 
 @pytest.mark.parametrize("transition", ["crossfade", "fade", "wipe"])
@@ -124,13 +124,11 @@ def test_a_transition_leaves_the_film_as_long_as_asked(bench: Bench, transition:
 def test_steps_of_light_are_evened_out_where_a_clip_goes_on_from_another(bench: Bench) -> None:
     image = {"key": "uploads/acme/x.png", "sha256": "0" * 64, "width": 96, "height": 64}
     video = rendered(bench, "cogvideox-nano-i2v", image=image, even_out=True)
-    storyboard = bench.storyboard(video)
+    plan = bench.plan(video)
     run(bench, video)
     frames = [picture.mean() for picture in decoded(bench.outputs.get(film(bench, video)))]
-    assert len(frames) == storyboard.frames
-    before, after = (
-        [picture.mean() for picture in decoded(film_clip(storyboard, index))] for index in (0, 1)
-    )
+    assert len(frames) == plan.frames
+    before, after = ([picture.mean() for picture in decoded(film_clip(plan, index))] for index in (0, 1))
     join = len(before)
     # The test's clips all begin dark and brighten, by more than is evened out.
     assert after[0] + continuity.MOST_BRIGHTNESS / 2 < frames[join] < before[-1]
@@ -140,23 +138,23 @@ def test_steps_of_light_are_evened_out_where_a_clip_goes_on_from_another(bench: 
 
 def test_a_clip_of_another_size_is_brought_to_the_film_s(bench: Bench) -> None:
     video = rendered(bench)
-    bench.put_clip(bench.storyboard(video), 1, film_clip(bench.storyboard(video), 1, width=64))
+    bench.put_clip(bench.plan(video), 1, film_clip(bench.plan(video), 1, width=64))
     assert run(bench, video) == {"film": film(bench, video), "reused": False}
     joined = probe(bench.outputs.get(film(bench, video)))
-    assert (joined.frames, joined.width, joined.height) == (bench.storyboard(video).frames, 96, 64)
+    assert (joined.frames, joined.width, joined.height) == (bench.plan(video).frames, 96, 64)
 
 
 def test_a_film_that_is_there_is_not_joined_again(bench: Bench) -> None:
     video = rendered(bench)
     run(bench, video)
-    bench.outputs.delete(bench.put_clip(bench.storyboard(video), 0))
+    bench.outputs.delete(bench.put_clip(bench.plan(video), 0))
     assert run(bench, video) == {"film": film(bench, video), "reused": True}
 
 
 def test_a_crash_after_the_film_makes_its_pictures(bench: Bench) -> None:
     video = rendered(bench)
     run(bench, video)
-    sheet = keys.spritesheet(TENANT, film_hash(bench.storyboard(video)))
+    sheet = keys.spritesheet(TENANT, film_hash(bench.plan(video)))
     made = bench.outputs.get(sheet)
     bench.outputs.delete(sheet)
     assert run(bench, video)["reused"] is True
@@ -174,7 +172,7 @@ def test_the_same_clips_give_the_same_film_to_the_byte(bench: Bench) -> None:
 
 def test_a_broken_clip_is_named_and_thrown_away_so_that_the_next_attempt_makes_it_anew(bench: Bench) -> None:
     video = rendered(bench)
-    broken = bench.put_clip(bench.storyboard(video), 1, film_clip(bench.storyboard(video), 1)[:-500])
+    broken = bench.put_clip(bench.plan(video), 1, film_clip(bench.plan(video), 1)[:-500])
     error, cause = run(bench, video)
     assert (error, cause["clip"]) == ("ClipUnreadable", 1)
     assert not bench.outputs.exists(broken)
@@ -186,16 +184,16 @@ def test_a_film_that_is_not_as_long_as_its_storyboard_is_refused(
     bench: Bench, changes: dict[str, int]
 ) -> None:
     video = rendered(bench)
-    bench.put_clip(bench.storyboard(video), 1, film_clip(bench.storyboard(video), 1, **changes))
+    bench.put_clip(bench.plan(video), 1, film_clip(bench.plan(video), 1, **changes))
     error, cause = run(bench, video)
     assert error == "ClipMismatch"
-    assert f"its storyboard {bench.storyboard(video).frames}" in cause["errorMessage"]
+    assert f"its plan {bench.plan(video).frames}" in cause["errorMessage"]
     assert not bench.outputs.exists(film(bench, video))
 
 
 def test_a_clip_that_is_gone_is_named(bench: Bench) -> None:
     video = rendered(bench)
-    bench.outputs.delete(bench.put_clip(bench.storyboard(video), 0))
+    bench.outputs.delete(bench.put_clip(bench.plan(video), 0))
     error, cause = run(bench, video)
     assert error == "ArtifactMissing"
     assert "clips/" in cause["errorMessage"]
@@ -229,8 +227,8 @@ def test_no_joint_is_encoded_for_a_video_that_was_cancelled(bench: Bench) -> Non
 def large(bench: Bench) -> Video:
     """Its film has three parts."""
     video = bench.video("animatic", Stage.RENDERING, request={**TINY, "seconds": 1})
-    storyboard = bench.storyboard(video)
-    bench.put_clip(storyboard, 0, padded(film_clip(storyboard, 0), 4_500_000))
+    plan = bench.plan(video)
+    bench.put_clip(plan, 0, padded(film_clip(plan, 0), 4_500_000))
     return video
 
 

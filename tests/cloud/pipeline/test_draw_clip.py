@@ -20,7 +20,7 @@ def run(bench: Bench, video: Video, clip: int = 0) -> Any:
 
 
 def artifact(bench: Bench, video: Video, clip: int = 0) -> bytes:
-    content: bytes = bench.outputs.get(keys.clip(TENANT, bench.storyboard(video).clips[clip].key_hash))
+    content: bytes = bench.outputs.get(keys.clip(TENANT, bench.plan(video).clips[clip].key_hash))
     return content
 
 
@@ -48,7 +48,7 @@ def test_the_user_s_image_is_drawn_upon(bench: Bench) -> None:
 
 def test_a_clip_that_is_there_is_not_drawn_again(bench: Bench) -> None:
     video = bench.video("animatic", Stage.RENDERING, request=SMALL)
-    bench.put_clip(bench.storyboard(video), 0, b"made before")
+    bench.put_clip(bench.plan(video), 0, b"made before")
     assert run(bench, video) == {"clip": 0, "reused": True}
     assert artifact(bench, video) == b"made before"
     assert (bench.now(video).clips[0].state, bench.now(video).clips[0].reused) == (ClipState.DONE, True)
@@ -58,16 +58,16 @@ def test_nothing_is_drawn_for_a_video_that_was_cancelled(bench: Bench) -> None:
     video = bench.video("animatic", Stage.RENDERING, request=SMALL)
     bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
     assert run(bench, video)[0] == "VideoClosed"
-    assert not bench.outputs.exists(keys.clip(TENANT, bench.storyboard(video).clips[0].key_hash))
+    assert not bench.outputs.exists(keys.clip(TENANT, bench.plan(video).clips[0].key_hash))
 
 
-@pytest.mark.parametrize("gone", ["storyboard", "image"])
+@pytest.mark.parametrize("gone", ["plan", "image"])
 def test_what_is_gone_is_named(bench: Bench, gone: str) -> None:
     image = {"key": "uploads/acme/gone.png", "sha256": "0" * 64, "width": 320, "height": 180}
     video = bench.video("animatic", Stage.RENDERING, request={**SMALL, "image": image})
-    if gone == "storyboard":
-        bench.outputs.delete(keys.storyboard(TENANT, video.id))
+    if gone == "plan":
+        bench.outputs.delete(keys.film_plan(TENANT, video.id))
     error, cause = run(bench, video)
     assert error == "ArtifactMissing"
-    assert ("storyboard.json" if gone == "storyboard" else "gone.png") in cause["errorMessage"]
+    assert ("plan.json" if gone == "plan" else "gone.png") in cause["errorMessage"]
     assert "Retry the video" in cause["advice"]

@@ -217,7 +217,7 @@ def test_a_clip_whose_notice_was_lost_is_settled(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
     start(video, bench.settings.state_machine_arn)
     task, inference_id = park(bench, video)
-    content = film_clip(bench.storyboard(video), 0)
+    content = film_clip(bench.plan(video), 0)
     bench.outputs.put(f"{keys.ENGINE_OUTPUT_PREFIX}{inference_id}.out", content, "video/mp4")
     assert look_at(bench, video)
     assert task.answer() == {"clip": 0, "reused": False}
@@ -252,7 +252,7 @@ def test_one_broken_video_does_not_keep_the_others_from_being_healed(bench: Benc
     start(broken, bench.settings.state_machine_arn)
     _, inference_id = park(bench, broken)
     bench.outputs.put(f"{keys.ENGINE_OUTPUT_PREFIX}{inference_id}.out", b"", "video/mp4")
-    bench.outputs.put(keys.storyboard(TENANT, broken.id), b"not JSON", "application/json")
+    bench.outputs.put(keys.film_plan(TENANT, broken.id), b"not JSON", "application/json")
     video = bench.video(updated_ms=LONG_AGO + 1)
     run()
     assert bench.requests(video) == 1

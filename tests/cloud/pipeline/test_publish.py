@@ -9,7 +9,7 @@ from lambdas.adapters.objects import Objects
 from lambdas.api.ending import Ending
 from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed, VideoNotFound
-from lambdas.domain.storyboard import film_hash
+from lambdas.domain.film_plan import film_hash
 from lambdas.domain.video import Source, Stage, Video
 from lambdas.tasks import publish
 from tests.cloud.deployment import Context
@@ -26,7 +26,7 @@ def run(bench: Bench, video: Video) -> Any:
 
 def assembled(bench: Bench, **changes: Any) -> Video:
     video = bench.video(stage=Stage.ASSEMBLING, **changes)
-    content = film_hash(bench.storyboard(video))
+    content = film_hash(bench.plan(video))
     bench.outputs.put(keys.film(TENANT, content), FILM, "video/mp4")
     bench.outputs.put(keys.poster(TENANT, content), POSTER, "image/webp")
     bench.outputs.put(keys.spritesheet(TENANT, content), SHEET, "image/jpeg")

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.domain.engines import CATALOGUE, Engine
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.storyboard import MOST_CLIPS, Storyboard, clip_lengths, cut, film_hash, plan
+from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, clip_lengths, cut, film_hash, make_plan
 from lambdas.domain.video import LONGEST_FILM, LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
 from tests.factories import a_request, a_video
 
 
-def storyboard_of(engine: Engine, seconds: int, **fields: object) -> Storyboard:
+def plan_of(engine: Engine, seconds: int, **fields: object) -> FilmPlan:
     width, height = engine.sizes.default
     image = Image(key="uploads/acme/1.png", sha256="1" * 64, width=8, height=8)
     request = a_request(
@@ -23,7 +23,7 @@ def storyboard_of(engine: Engine, seconds: int, **fields: object) -> Storyboard:
         **fields,
     )
     prompts = [f"part {i}" for i in range(len(clip_lengths(request, engine)))]
-    return plan(a_video(request=request), engine, prompts)
+    return make_plan(a_video(request=request), engine, prompts)
 
 
 @given(
@@ -36,19 +36,17 @@ def test_the_film_is_exactly_as_long_as_asked_and_every_clip_obeys_the_frame_rul
     engine: Engine, seconds: int, transition: TransitionKind, transition_seconds: float
 ) -> None:
     try:
-        storyboard = storyboard_of(
-            engine, seconds, transition=transition, transition_seconds=transition_seconds
-        )
+        plan = plan_of(engine, seconds, transition=transition, transition_seconds=transition_seconds)
     except InvalidRequest as refused:
         assert engine.longest_clip == 1, refused  # noqa: PT017 - the others refuse nothing
         return
     fps = engine.fps[0]
-    assert storyboard.frames == seconds * fps
-    assert len(storyboard.clips) <= MOST_CLIPS
-    around = [0, *(one.frames if one else 0 for one in storyboard.transitions), 0]
-    for clip, before, after in zip(storyboard.clips, around, around[1:], strict=False):
+    assert plan.frames == seconds * fps
+    assert len(plan.clips) <= MOST_CLIPS
+    around = [0, *(one.frames if one else 0 for one in plan.transitions), 0]
+    for clip, before, after in zip(plan.clips, around, around[1:], strict=False):
         assert before + after <= clip.film_frames, "two transitions never meet"
-    for clip in storyboard.clips:
+    for clip in plan.clips:
         assert 0 <= clip.skip_frames < clip.frames
         assert clip.film_frames <= engine.longest_clip * fps
         if engine.frame_step > 1:
@@ -70,54 +68,54 @@ def test_cut_is_complete_even_and_minimal(frames: int, longest: int, data: st.Da
 
 
 def test_eighteen_seconds_are_three_clips() -> None:
-    assert [clip.film_frames for clip in storyboard_of(CATALOGUE["animatic"], 18).clips] == [144] * 3
-    assert [clip.frames for clip in storyboard_of(CATALOGUE["cogvideox-5b"], 18).clips] == [49] * 3
+    assert [clip.film_frames for clip in plan_of(CATALOGUE["animatic"], 18).clips] == [144] * 3
+    assert [clip.frames for clip in plan_of(CATALOGUE["cogvideox-5b"], 18).clips] == [49] * 3
 
 
 def test_only_engines_that_start_from_an_image_are_chained() -> None:
-    chained = storyboard_of(CATALOGUE["cogvideox-5b-i2v"], 18)
+    chained = plan_of(CATALOGUE["cogvideox-5b-i2v"], 18)
     assert [clip.starts_from for clip in chained.clips] == [None, 0, 1]
     assert chained.scenes[0].chained
-    free = storyboard_of(CATALOGUE["cogvideox-5b"], 18)
+    free = plan_of(CATALOGUE["cogvideox-5b"], 18)
     assert [clip.starts_from for clip in free.clips] == [None] * 3
 
 
 def test_transitions_lie_between_clips_that_do_not_go_on_from_one_another() -> None:
     fade: dict[str, object] = {"transition": "crossfade", "transition_seconds": 0.3}
-    free = storyboard_of(CATALOGUE["cogvideox-5b"], 18, **fade)
+    free = plan_of(CATALOGUE["cogvideox-5b"], 18, **fade)
     assert free.transitions == [Transition(TransitionKind.CROSSFADE, 2)] * 3
     assert [clip.film_frames for clip in free.clips] == [38, 38, 37, 37]
     assert free.starts == [0, 36, 72, 107]
-    chained = storyboard_of(CATALOGUE["cogvideox-5b-i2v"], 18, **fade)
+    chained = plan_of(CATALOGUE["cogvideox-5b-i2v"], 18, **fade)
     assert chained.transitions == [None, None]
     assert [clip.film_frames for clip in chained.clips] == [48] * 3
 
 
 def test_a_fade_through_black_shows_every_frame_once() -> None:
-    storyboard = storyboard_of(CATALOGUE["cogvideox-5b"], 18, transition="fade")
-    assert [clip.film_frames for clip in storyboard.clips] == [48] * 3
-    assert storyboard.transitions == [Transition(TransitionKind.FADE, 4)] * 2
+    plan = plan_of(CATALOGUE["cogvideox-5b"], 18, transition="fade")
+    assert [clip.film_frames for clip in plan.clips] == [48] * 3
+    assert plan.transitions == [Transition(TransitionKind.FADE, 4)] * 2
 
 
 def test_a_transition_has_at_least_one_frame() -> None:
-    storyboard = storyboard_of(CATALOGUE["cogvideox-5b"], 12, transition="wipe", transition_seconds=0.1)
-    assert storyboard.transitions[0] == Transition(TransitionKind.WIPE, 1)
+    plan = plan_of(CATALOGUE["cogvideox-5b"], 12, transition="wipe", transition_seconds=0.1)
+    assert plan.transitions[0] == Transition(TransitionKind.WIPE, 1)
 
 
 def test_a_transition_must_fit_into_the_engine_s_clips() -> None:
     nano = CATALOGUE["cogvideox-nano"].model_copy(update={"longest_clip": 1})
     with pytest.raises(InvalidRequest, match=r"at most 0\.25 with engine cogvideox-nano") as refused:
-        storyboard_of(nano, 3, transition="fade", transition_seconds=0.5)
+        plan_of(nano, 3, transition="fade", transition_seconds=0.5)
     assert refused.value.param == "transition_seconds"
-    assert storyboard_of(nano, 3, transition="fade", transition_seconds=0.25).frames == 24
-    assert storyboard_of(nano, 3, transition_seconds=0.5).frames == 24  # there is none
+    assert plan_of(nano, 3, transition="fade", transition_seconds=0.25).frames == 24
+    assert plan_of(nano, 3, transition_seconds=0.5).frames == 24  # there is none
 
 
 def test_a_film_of_more_clips_than_can_be_made_is_refused() -> None:
     short = CATALOGUE["cogvideox-nano"].model_copy(update={"longest_clip": 1})
-    assert len(storyboard_of(short, MOST_CLIPS).clips) == MOST_CLIPS
+    assert len(plan_of(short, MOST_CLIPS).clips) == MOST_CLIPS
     with pytest.raises(InvalidRequest, match="1,001 of its clips of 1 s, and at most 1,000") as refused:
-        storyboard_of(short, MOST_CLIPS + 1)
+        plan_of(short, MOST_CLIPS + 1)
     assert refused.value.param == "seconds"
 
 
@@ -126,7 +124,7 @@ def test_a_film_of_more_clips_than_can_be_made_is_refused() -> None:
 )
 def test_another_assembly_is_another_film_of_the_same_clips(change: dict[str, object]) -> None:
     engine = CATALOGUE["cogvideox-5b"]
-    before, after = storyboard_of(engine, 12, seed=4), storyboard_of(engine, 12, seed=4, **change)
+    before, after = plan_of(engine, 12, seed=4), plan_of(engine, 12, seed=4, **change)
     assert [clip.key_hash for clip in before.clips] == [clip.key_hash for clip in after.clips]
     assert film_hash(before) != film_hash(after)
 
@@ -145,7 +143,7 @@ def test_another_assembly_is_another_film_of_the_same_clips(change: dict[str, ob
 )
 def test_whatever_determines_a_clip_changes_its_address(change: dict[str, object]) -> None:
     engine = CATALOGUE["cogvideox-5b"]
-    before, after = storyboard_of(engine, 12, seed=4), storyboard_of(engine, 12, **{"seed": 4, **change})
+    before, after = plan_of(engine, 12, seed=4), plan_of(engine, 12, **{"seed": 4, **change})
     assert {clip.key_hash for clip in before.clips}.isdisjoint({clip.key_hash for clip in after.clips})
     assert film_hash(before) != film_hash(after)
 
@@ -155,14 +153,14 @@ def test_how_much_of_an_adapter_is_part_of_a_clip_s_address() -> None:
     hashes = {
         clip.key_hash
         for scale in (1.0, 0.5)
-        for clip in storyboard_of(engine, 6, seed=4, loras=[{"name": "paper", "scale": scale}]).clips
+        for clip in plan_of(engine, 6, seed=4, loras=[{"name": "paper", "scale": scale}]).clips
     }
     assert len(hashes) == 2
 
 
 def test_a_changed_clip_changes_all_that_are_chained_to_it() -> None:
     engine = CATALOGUE["cogvideox-5b-i2v"]
-    one = storyboard_of(engine, 18, seed=4)
+    one = plan_of(engine, 18, seed=4)
     video = a_video(
         request=a_request(
             engine=engine.name,
@@ -173,21 +171,21 @@ def test_a_changed_clip_changes_all_that_are_chained_to_it() -> None:
             image=Image(key="uploads/acme/2.png", sha256="2" * 64, width=8, height=8),
         )
     )
-    other = plan(video, engine, ["part 0", "part 1", "part 2"])
+    other = make_plan(video, engine, ["part 0", "part 1", "part 2"])
     assert all(a.key_hash != b.key_hash for a, b in zip(one.clips, other.clips, strict=True))
 
 
 def test_the_same_request_and_seed_has_the_same_address_in_every_video() -> None:
     engine = CATALOGUE["cogvideox-5b"]
     request = a_request(engine=engine.name, width=720, height=480, fps=8, seed=9)
-    first = plan(a_video(request=request), engine, ["a", "b", "c"])
-    second = plan(a_video(id="video_" + "1" * 32, request=request), engine, ["a", "b", "c"])
+    first = make_plan(a_video(request=request), engine, ["a", "b", "c"])
+    second = make_plan(a_video(id="video_" + "1" * 32, request=request), engine, ["a", "b", "c"])
     assert film_hash(first) == film_hash(second)
 
 
 def test_clips_without_a_seed_of_the_user_differ_from_video_to_video_and_from_each_other() -> None:
     engine = CATALOGUE["cogvideox-5b"]
     request = a_request(engine=engine.name, width=720, height=480, fps=8)
-    first = plan(a_video(request=request), engine, ["a", "a", "a"])
-    second = plan(a_video(id="video_" + "1" * 32, request=request), engine, ["a", "a", "a"])
+    first = make_plan(a_video(request=request), engine, ["a", "a", "a"])
+    second = make_plan(a_video(id="video_" + "1" * 32, request=request), engine, ["a", "a", "a"])
     assert len({clip.key_hash for clip in first.clips + second.clips}) == 6

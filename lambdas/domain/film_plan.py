@@ -1,4 +1,4 @@
-"""The storyboard: the scenes of a film and the clips that they are cut into."""
+"""The plan of a film: its scenes and the clips that they are cut into."""
 
 from pydantic import Field
 
@@ -43,7 +43,7 @@ class Assembly(Document):
     fragmented: bool = False
 
 
-class Storyboard(Document):
+class FilmPlan(Document):
     """The plan of a film: everything the render, assemble and publish steps need to know."""
 
     video_id: str
@@ -142,8 +142,8 @@ def _transition_frames(request: VideoRequest) -> int:
     return max(1, round(request.transition_seconds * request.fps))
 
 
-def plan(video: Video, engine: Engine, prompts: list[str]) -> Storyboard:
-    """The storyboard of a video of one scene, `prompts` in the order of its clips (`clip_lengths`)."""
+def make_plan(video: Video, engine: Engine, prompts: list[str]) -> FilmPlan:
+    """The plan of a video of one scene, `prompts` in the order of its clips (`clip_lengths`)."""
     request = video.request
     parts = clip_lengths(request, engine)
     clips: list[Clip] = []
@@ -181,7 +181,7 @@ def plan(video: Video, engine: Engine, prompts: list[str]) -> Storyboard:
                 ),
             )
         )
-    return Storyboard(
+    return FilmPlan(
         video_id=video.id,
         tenant=video.tenant,
         engine=engine.name,
@@ -205,9 +205,9 @@ def plan(video: Video, engine: Engine, prompts: list[str]) -> Storyboard:
     )
 
 
-def film_hash(storyboard: Storyboard) -> str:
+def film_hash(plan: FilmPlan) -> str:
     """SHA-256 of all that determines the film's bytes: its clips, how they are joined, and the texts in its
     metadata and chapters."""
-    scenes = [[scene.text, [clip.key_hash for clip in scene.clips]] for scene in storyboard.scenes]
-    assembly = storyboard.assembly.model_dump(mode="json")
+    scenes = [[scene.text, [clip.key_hash for clip in scene.clips]] for scene in plan.scenes]
+    assembly = plan.assembly.model_dump(mode="json")
     return fingerprint({"film": 2, "scenes": scenes, "assembly": assembly})
