@@ -21,9 +21,8 @@ from lambdas.tasks.film import Film, forget_broken_clip
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
 
-_PROGRESS_STEP = (
-    20  # per cent of the stage: a record of 1,000 clips is 0.1 MB, of which few writes are enough
-)
+# Per cent of the stage: a record of 1,000 clips is 0.1 MB, of which few writes are enough.
+_PROGRESS_STEP = 20
 
 
 class FilmMade(Document):
