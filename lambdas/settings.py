@@ -72,6 +72,13 @@ class PlanSettings(StoreSettings):
     text_model: str  # Bedrock model id or inference profile
 
 
+class NarrateSettings(StoreSettings):
+    """The voice of requests that name none; which others there are, the speech service says."""
+
+    voice: str
+    voice_engine: str
+
+
 class RenderClipSettings(StoreSettings):
     endpoint_prefix: str
     invocation_seconds: int  # InvocationTimeoutSeconds, at most 3600
