@@ -9,7 +9,8 @@ from lambdas.adapters.clients import translated
 from lambdas.adapters.items import item_key
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
-from lambdas.domain.video import Document, Tenant
+from lambdas.domain.documents import Document
+from lambdas.domain.video import Tenant
 
 PREFIX = "rk-"
 

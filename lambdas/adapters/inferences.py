@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from lambdas.adapters.clients import error_code, translated
 from lambdas.adapters.items import CONDITION_FAILED, item_key
 from lambdas.domain import keys
-from lambdas.domain.video import Document
+from lambdas.domain.documents import Document
 
 _KEPT_SECONDS = 7 * 24 * 3600  # longer than any execution waits
 

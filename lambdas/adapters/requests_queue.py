@@ -3,7 +3,8 @@
 from typing import Any
 
 from lambdas.adapters.clients import translated
-from lambdas.domain.video import Document, Video
+from lambdas.domain.documents import Document
+from lambdas.domain.video import Video
 
 
 class QueuedRequest(Document):

@@ -5,8 +5,8 @@ from typing import Any
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from lambdas.domain.direction import Tool, Writing
+from lambdas.domain.documents import Document
 from lambdas.domain.errors import TextModelUnavailable
-from lambdas.domain.video import Document
 
 
 class Answer(Document):

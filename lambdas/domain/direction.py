@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.prompts import material, words_for
-from lambdas.domain.script import MOST_SCENES, PartialScene, PartialStoryboard, Storyboard
-from lambdas.domain.video import LONGEST_FILM, LONGEST_PROMPT, Document
+from lambdas.domain.storyboard import MOST_SCENES, PartialScene, PartialStoryboard, Storyboard
 
 DEFAULT_SCENES = 4
 SCENE_SECONDS = 8  # of a film whose length is given, but not its scenes

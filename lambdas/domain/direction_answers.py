@@ -18,7 +18,7 @@ from lambdas.domain.direction import (
 )
 from lambdas.domain.english import reads_as_english, words
 from lambdas.domain.prompts import PLACE_TOKENS, closed, estimate_tokens, fit
-from lambdas.domain.script import Prompts, Scene, Storyboard, complete
+from lambdas.domain.storyboard import Prompts, Scene, Storyboard, complete
 from lambdas.domain.subject import mentions
 from lambdas.domain.wrong_fields import wrong_fields
 

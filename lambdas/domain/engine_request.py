@@ -2,9 +2,10 @@
 
 from pydantic import Field
 
+from lambdas.domain.documents import Document
 from lambdas.domain.engines import Speed
 from lambdas.domain.film_plan import Clip, FilmPlan
-from lambdas.domain.video import Document, Lora
+from lambdas.domain.video import Lora
 
 
 class EngineRequest(Document):

@@ -3,9 +3,10 @@
 from pydantic import Field
 
 from lambdas.domain.assembly import Transition, TransitionKind
+from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Engine, Renderer, Speed
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.video import Document, Lora, Video, VideoRequest, fingerprint
+from lambdas.domain.video import Lora, Video, VideoRequest
 
 # Step Functions keeps 25,000 events of an execution, of which a clip takes 10 and each retry 4 more.
 MOST_CLIPS = 1_000

@@ -1,31 +1,25 @@
 """The video: what was asked, where it stands, and which step may follow which."""
 
 import hashlib
-import json
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.direction import Brief, Writing
+from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Speed
 
-LONGEST_FILM = 3_600  # seconds; 600 clips of 6 s
-LONGEST_PROMPT = 2_000  # characters
 SHORTEST_TRANSITION, LONGEST_TRANSITION = 0.1, 1.0  # seconds; no engine's clip is shorter than two of them
 
 Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
-class Document(BaseModel):
-    """A frozen document of one hop; unknown fields are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class Stage(StrEnum):
     QUEUED = "queued"
     PLANNING = "planning"
+    PREPARING = "preparing"  # voices and stills
     RENDERING = "rendering"
     ASSEMBLING = "assembling"
     PUBLISHING = "publishing"
@@ -41,7 +35,8 @@ _ENDS = frozenset({Stage.FAILED, Stage.CANCELLED})
 # after the execution was lost).
 NEXT: dict[Stage, frozenset[Stage]] = {
     Stage.QUEUED: frozenset({Stage.QUEUED, Stage.PLANNING}) | _ENDS,
-    Stage.PLANNING: frozenset({Stage.PLANNING, Stage.RENDERING, Stage.QUEUED}) | _ENDS,
+    Stage.PLANNING: frozenset({Stage.PLANNING, Stage.PREPARING, Stage.RENDERING, Stage.QUEUED}) | _ENDS,
+    Stage.PREPARING: frozenset({Stage.PREPARING, Stage.RENDERING, Stage.QUEUED}) | _ENDS,
     Stage.RENDERING: frozenset({Stage.RENDERING, Stage.ASSEMBLING, Stage.QUEUED}) | _ENDS,
     Stage.ASSEMBLING: frozenset({Stage.ASSEMBLING, Stage.PUBLISHING, Stage.QUEUED}) | _ENDS,
     Stage.PUBLISHING: frozenset({Stage.PUBLISHING, Stage.COMPLETED, Stage.QUEUED}) | _ENDS,
@@ -72,8 +67,24 @@ class Lora(Document):
     scale: Annotated[float, Field(strict=True, ge=-2, le=2, allow_inf_nan=False)] = 1.0
 
 
+class Voice(Document):
+    """Who narrates, where a scene names no other. `name` None: the deployment's voice, and its engine."""
+
+    name: str | None = None
+    engine: Literal["standard", "neural", "long-form", "generative"] | None = None
+    speed: float = Field(default=1.0, ge=0.5, le=2.0, allow_inf_nan=False)
+    sample_rate: Literal[8000, 16000, 22050, 24000] = 24000
+
+
+class Stills(Document):
+    """Each scene's first picture is drawn by an image model."""
+
+    quality: Literal["standard", "premium"] = "standard"
+
+
 class VideoRequest(Document):
-    """What was asked, checked and completed with the engine's defaults."""
+    """What was asked, checked and completed with the engine's defaults. With a `brief` the film has the
+    scenes of a storyboard, and `prompt` is what it is about; else it films the prompt."""
 
     prompt: str
     engine: str
@@ -89,6 +100,11 @@ class VideoRequest(Document):
     speed: Speed | None = None  # None: the engine's own default
     loras: tuple[Lora, ...] = ()
     image: Image | None = None
+    brief: Brief | None = None
+    writing: Writing = Writing()
+    voice: Voice = Voice()
+    captions: bool = False
+    stills: Stills | None = None
     transition: TransitionKind = TransitionKind.NONE
     transition_seconds: float = Field(default=0.5, ge=SHORTEST_TRANSITION, le=LONGEST_TRANSITION)
     even_out: bool = False  # the steps of brightness and colour where one clip starts from another
@@ -133,6 +149,24 @@ class ClipProgress(Document):
     finished_ms: int | None = None
 
 
+class PartProgress(Document):
+    """A scene's narration or still as the record shows it."""
+
+    scene: int
+    state: ClipState = ClipState.WAITING
+    reused: bool = False
+    by: str | None = None  # the voice, or the model that drew
+    started_ms: int | None = None
+    finished_ms: int | None = None
+
+
+class Writer(Document):
+    """Who wrote the storyboard; None: the user. `note` says what was changed."""
+
+    by: str | None = None
+    note: str | None = None
+
+
 class Enhancement(Document):
     """What became of the prompt. `note` says why the original was kept, where it was."""
 
@@ -160,12 +194,17 @@ class Video(Document):
     attempt: int = 1  # a new one when the execution was lost
     source: Source | None = None
     enhancement: Enhancement | None = None
+    writer: Writer | None = None
+    narrations: list[PartProgress] = []
+    stills: list[PartProgress] = []
     clips: list[ClipProgress] = []
     build: str | None = None  # the build that assembles the film, where a function's time is too short
     assembled: int = 0  # how much of the assembling stage is done, in per cent
     film: str | None = None  # key of the film in the output bucket
     thumbnail: str | None = None
     spritesheet: str | None = None
+    captions: str | None = None  # WebVTT
+    captions_srt: str | None = None
     film_bytes: int | None = None
     draft: bool = False
     failure: Failure | None = None
@@ -184,6 +223,8 @@ class Video(Document):
                 return 0
             case Stage.PLANNING:
                 return 2
+            case Stage.PREPARING:
+                return 3
             case Stage.RENDERING:
                 return 5 + (85 * done // len(self.clips) if self.clips else 0)
             case Stage.ASSEMBLING:
@@ -201,12 +242,6 @@ class Video(Document):
         if self.request.seed is not None:
             return self.request.seed
         return int(hashlib.sha256(self.id.encode()).hexdigest()[:8], 16)
-
-
-def fingerprint(value: Any) -> str:
-    """SHA-256 (hex) of a JSON value in canonical form."""
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def video_id(tenant: str, nonce: str) -> str:

@@ -2,7 +2,7 @@
 
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
-from lambdas.domain.video import Document
+from lambdas.domain.documents import Document
 
 
 class DropError(Document):

@@ -7,16 +7,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import from_json
 
 from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.video import (
-    LONGEST_FILM,
-    LONGEST_PROMPT,
-    LONGEST_TRANSITION,
-    SHORTEST_TRANSITION,
-    Document,
-    Lora,
-)
+from lambdas.domain.video import LONGEST_TRANSITION, SHORTEST_TRANSITION, Lora
 
 INPUT_REFERENCE = "input_reference"  # the field of the image, which each way in reads for itself
 DEFAULT_SECONDS = 4  # OpenAI's

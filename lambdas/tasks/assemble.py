@@ -10,9 +10,10 @@ from lambdas.adapters import stores
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
+from lambdas.domain.documents import Document
 from lambdas.domain.errors import ClipUnreadable
 from lambdas.domain.film_plan import FilmPlan, film_hash
-from lambdas.domain.video import Document, Stage
+from lambdas.domain.video import Stage
 from lambdas.media.frames import poster
 from lambdas.media.sheet import spritesheet
 from lambdas.settings import StoreSettings

@@ -3,9 +3,10 @@
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys, names
+from lambdas.domain.documents import Document
 from lambdas.domain.errors import ArtifactMissing, VideoClosed
 from lambdas.domain.film_plan import Clip, FilmPlan
-from lambdas.domain.video import ClipProgress, ClipState, Document
+from lambdas.domain.video import ClipProgress, ClipState
 from lambdas.telemetry import count, logger
 
 

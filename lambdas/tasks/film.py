@@ -17,10 +17,10 @@ from lambdas.adapters.object_source import ObjectSource
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
 from lambdas.domain.assembly import Fit
+from lambdas.domain.documents import fingerprint
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
 from lambdas.domain.film_plan import FilmPlan
-from lambdas.domain.video import fingerprint
 from lambdas.media import continuity, splice
 from lambdas.media.conform import FilmFormat, conform
 from lambdas.media.mp4.clip import blame, read_clip

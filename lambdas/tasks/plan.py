@@ -12,11 +12,12 @@ from lambdas.adapters.videos import Videos
 from lambdas.domain import film_plan
 from lambdas.domain.answers import accept
 from lambdas.domain.assembler import Assembler, assembler_for
+from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE, Engine, Renderer
 from lambdas.domain.errors import TextModelUnavailable
 from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.prompts import clip_prompts, system_prompt, user_message, words_for
-from lambdas.domain.video import ClipProgress, Document, Enhancement, Stage, Video
+from lambdas.domain.video import ClipProgress, Enhancement, Stage, Video
 from lambdas.settings import PlanSettings
 from lambdas.tasks.clips import find_plan, store_plan
 from lambdas.tasks.task import VideoTask, task

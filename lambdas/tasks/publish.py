@@ -10,10 +10,11 @@ from lambdas.adapters.events import Events
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys, names
+from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.film_plan import film_hash
-from lambdas.domain.video import Document, Stage, Video
+from lambdas.domain.video import Stage, Video
 from lambdas.settings import PublishSettings
 from lambdas.tasks.clips import load_plan
 from lambdas.tasks.task import VideoTask, task

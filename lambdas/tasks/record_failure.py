@@ -8,9 +8,10 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.events import Events
 from lambdas.domain import keys, names
+from lambdas.domain.documents import Document
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.failures import failure
-from lambdas.domain.video import Document, Failure, Stage, Video
+from lambdas.domain.video import Failure, Stage, Video
 from lambdas.intake.drop_error import DropError, write_drop_error
 from lambdas.settings import PublishSettings, StoreSettings
 from lambdas.tasks.task import VideoTask, task

@@ -13,9 +13,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters.clients import client
 from lambdas.adapters.machine import Machine
+from lambdas.domain.documents import Document
 from lambdas.domain.errors import ReelworksError
 from lambdas.domain.failures import cause
-from lambdas.domain.video import Document
 from lambdas.telemetry import logger
 
 Event = dict[str, Any]

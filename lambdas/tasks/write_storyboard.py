@@ -12,9 +12,9 @@ from lambdas.domain.direction import (
     storyboard_question,
 )
 from lambdas.domain.direction_answers import Accepted, AnswerRejected, accept_scene, accept_storyboard
+from lambdas.domain.documents import Document
 from lambdas.domain.errors import StoryboardRejected
-from lambdas.domain.script import Storyboard
-from lambdas.domain.video import Document
+from lambdas.domain.storyboard import Storyboard
 from lambdas.telemetry import logger
 
 

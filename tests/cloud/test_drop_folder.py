@@ -11,7 +11,8 @@ import pytest
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.domain import keys
-from lambdas.domain.video import Failure, Stage, Video, fingerprint, video_id
+from lambdas.domain.documents import fingerprint
+from lambdas.domain.video import Failure, Stage, Video, video_id
 from lambdas.intake import drop_folder
 from lambdas.intake.drop_folder import DropFolder
 from tests.cloud.deployment import Context, Deployment, deployed, event, png

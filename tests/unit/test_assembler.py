@@ -10,9 +10,10 @@ from lambdas.domain.assembler import (
     assembler_for,
     seconds_to_assemble,
 )
+from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, clip_lengths, make_plan
-from lambdas.domain.video import LONGEST_FILM, ClipProgress, ClipState, Image
+from lambdas.domain.video import ClipProgress, ClipState, Image
 from lambdas.tasks.plan import _summary
 from tests.factories import a_request, a_video
 

@@ -3,10 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.domain.assembly import Transition, TransitionKind
+from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.engines import CATALOGUE, Engine
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, clip_lengths, cut, film_hash, make_plan
-from lambdas.domain.video import LONGEST_FILM, LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
+from lambdas.domain.video import LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
 from tests.factories import a_request, a_video
 
 

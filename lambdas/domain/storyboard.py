@@ -5,8 +5,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.video import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.wrong_fields import wrong_fields
 
 MOST_SCENES = 50

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.script import (
+from lambdas.domain.storyboard import (
     LONGEST_NARRATION,
     MOST_SCENES,
     Narration,

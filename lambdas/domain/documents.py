@@ -1,0 +1,22 @@
+"""What all documents have in common, and the limits that several of them share."""
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+LONGEST_FILM = 3_600  # seconds
+LONGEST_PROMPT = 2_000  # characters
+
+
+class Document(BaseModel):
+    """A frozen document of one hop; unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def fingerprint(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value in canonical form."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
