@@ -108,10 +108,10 @@ def failure_text(video: dict[str, Any]) -> str:
     failure = video.get("failure")
     if not failure:
         return str((video.get("error") or {}).get("message", "no reason is recorded"))
-    where = (
-        failure["step"] if failure.get("clip") is None else f"{failure['step']}, clip {failure['clip'] + 1}"
-    )
-    return f"{where}: {failure['reason']}\n{failure['advice']}"
+    places = [
+        f"{place} {failure[place] + 1}" for place in ("scene", "clip") if failure.get(place) is not None
+    ]
+    return f"{', '.join([failure['step'], *places])}: {failure['reason']}\n{failure['advice']}"
 
 
 # What Powertools adds to every line; `reel logs --json` has it.

@@ -29,7 +29,9 @@ def cause(error: Exception) -> str:
     return json.dumps(document)
 
 
-def failure(step: str, clip: int | None, error: dict[str, Any]) -> Failure:
+def failure(
+    step: str, error: dict[str, Any], *, scene: int | None = None, clip: int | None = None
+) -> Failure:
     """What the record says of an error that a Catch gave: {"Error": name, "Cause": text}.
 
     Never raises: whatever the error looks like, the video ends with a reason.
@@ -39,10 +41,12 @@ def failure(step: str, clip: int | None, error: dict[str, Any]) -> Failure:
     told = _object(text)
     if isinstance(told.get("error"), dict) and "step" in told:
         # What the machine's Failed state says when an execution ended and nobody recorded why.
-        return failure(str(told["step"]), _index(told.get("clip")), told["error"])
+        places = {place: _index(told.get(place)) for place in ("scene", "clip")}
+        return failure(str(told["step"]), told["error"], **places)
     reason = str(told.get("errorMessage") or "") or _REASONS.get(name) or text or f"The step failed: {name}."
     return Failure(
         step=step,
+        scene=scene,
         clip=clip if clip is not None else _index(told.get("clip")),
         code=name,
         reason=_shortened(reason),

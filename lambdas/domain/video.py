@@ -124,9 +124,10 @@ class Source(Document):
 
 
 class Failure(Document):
-    """Why a video failed: which step, of which clip, and what to do."""
+    """Why a video failed: which step, of which scene and clip, and what to do."""
 
     step: str
+    scene: int | None = None
     clip: int | None = None
     code: str
     reason: str

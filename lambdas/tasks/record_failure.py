@@ -20,6 +20,7 @@ from lambdas.telemetry import count, logger
 
 class FailedTask(VideoTask):
     step: str
+    scene: int | None = None
     clip: int | None = None
     error: dict[str, Any]  # {"Error": name, "Cause": text}, as a Catch has it
 
@@ -32,7 +33,7 @@ class Recorded(Document):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = FailedTask.model_validate(event)
     settings = PublishSettings.from_env()
-    reason = failure(request.step, request.clip, request.error)
+    reason = failure(request.step, request.error, scene=request.scene, clip=request.clip)
     events = Events(client("events"), settings.event_bus)
     recorded = RecordFailure(settings, events).record(request.tenant, request.video_id, reason)
     return Recorded(recorded=recorded).model_dump()

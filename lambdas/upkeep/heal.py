@@ -103,7 +103,7 @@ class Heal:
                 return self._settle_clips(video) or self._fail_ended_build(video)
             case Execution.FAILED:
                 logger.info("failure found")
-                return self._failures.record(tenant, video_id, failure("ProduceVideo", None, error))
+                return self._failures.record(tenant, video_id, failure("ProduceVideo", error))
             case Execution.MISSING if video.stage is Stage.QUEUED:
                 logger.info("request queued again")
                 self._queue.send(video)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain.errors import ClipsDiffer, EngineFailed, ReelworksError
+from lambdas.domain.errors import ClipsDiffer, EngineFailed, NarrationRefused, ReelworksError
 from lambdas.domain.failures import LONGEST_REASON, cause, failure
 
 
@@ -15,40 +15,46 @@ def caught(error: Exception) -> dict[str, str]:
 
 
 def test_our_errors_keep_their_words_their_clip_and_their_advice() -> None:
-    told = failure("Assemble", None, caught(ClipsDiffer("clip 3 has another size", clip=3)))
+    told = failure("Assemble", caught(ClipsDiffer("clip 3 has another size", clip=3)))
     assert (told.step, told.clip, told.code) == ("Assemble", 3, "ClipsDiffer")
     assert (told.reason, told.advice) == ("clip 3 has another size", ClipsDiffer.advice)
 
 
 def test_advice_of_the_moment_goes_before_the_class_s() -> None:
-    told = failure("RenderClip", 0, caught(EngineFailed("expired", advice="Have more instances.")))
+    told = failure("RenderClip", caught(EngineFailed("expired", advice="Have more instances.")))
     assert told.advice == "Have more instances."
 
 
 def test_lambda_s_own_cause_is_read_and_the_class_gives_the_advice() -> None:
     text = json.dumps({"errorMessage": "no film", "errorType": "ArtifactMissing", "stackTrace": ["line"]})
-    told = failure("Publish", None, {"Error": "ArtifactMissing", "Cause": text})
+    told = failure("Publish", {"Error": "ArtifactMissing", "Cause": text})
     assert told.reason == "no film"
     assert told.advice == "Retry the video: what is missing is made again."
 
 
 @pytest.mark.parametrize("error", [{"Error": "States.Timeout"}, {"Error": "States.Timeout", "Cause": ""}])
 def test_a_timeout_without_words_gets_some(error: dict[str, str]) -> None:
-    assert failure("RenderClip", 1, error).reason == "The step did not end within its time limit."
+    assert failure("RenderClip", error).reason == "The step did not end within its time limit."
 
 
 def test_the_clip_that_the_machine_names_counts() -> None:
-    assert failure("RenderClip", 0, caught(ClipsDiffer("x", clip=3))).clip == 0
+    assert failure("RenderClip", caught(ClipsDiffer("x", clip=3)), clip=0).clip == 0
 
 
 def test_what_the_machine_s_last_state_says_is_unfolded() -> None:
-    inner = {"step": "DrawClip", "clip": 2, "error": caught(ClipsDiffer("sizes"))}
-    told = failure("ProduceVideo", None, {"Error": "ClipsDiffer", "Cause": json.dumps(inner)})
-    assert (told.step, told.clip, told.code, told.reason) == ("DrawClip", 2, "ClipsDiffer", "sizes")
+    inner = {"step": "DrawClip", "scene": 1, "clip": 2, "error": caught(ClipsDiffer("sizes"))}
+    told = failure("ProduceVideo", {"Error": "ClipsDiffer", "Cause": json.dumps(inner)})
+    assert (told.step, told.scene, told.clip) == ("DrawClip", 1, 2)
+    assert (told.code, told.reason) == ("ClipsDiffer", "sizes")
+
+
+def test_the_scene_that_the_machine_names_is_told() -> None:
+    told = failure("Narrate", caught(NarrationRefused("no such voice")), scene=1)
+    assert (told.step, told.scene, told.clip, told.reason) == ("Narrate", 1, None, "no such voice")
 
 
 def test_a_long_reason_is_shortened() -> None:
-    told = failure("Plan", None, {"Error": "ValueError", "Cause": "x" * 50_000})
+    told = failure("Plan", {"Error": "ValueError", "Cause": "x" * 50_000})
     assert len(told.reason) == LONGEST_REASON
     assert told.advice == ReelworksError.advice
 
@@ -56,7 +62,7 @@ def test_a_long_reason_is_shortened() -> None:
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: (
-        st.lists(inner) | st.dictionaries(st.sampled_from(["error", "step", "clip", "Cause"]), inner)
+        st.lists(inner) | st.dictionaries(st.sampled_from(["error", "step", "scene", "clip", "Cause"]), inner)
     ),
 )
 
@@ -64,7 +70,7 @@ anything = st.recursive(
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["Error", "Cause", "other"]), anything | anything.map(json.dumps)))
 def test_every_error_becomes_a_failure_with_a_reason_and_advice(error: dict[str, Any]) -> None:
-    told = failure("Plan", None, error)
+    told = failure("Plan", error)
     assert told.step
     assert told.code
     assert 0 < len(told.reason) <= LONGEST_REASON
@@ -75,4 +81,4 @@ def test_failures_within_failures_end_with_the_innermost() -> None:
     error = {"Error": "Innermost", "Cause": "at last"}
     for _ in range(8):
         error = {"Error": "Outer", "Cause": json.dumps({"step": "Plan", "clip": None, "error": error})}
-    assert failure("ProduceVideo", None, error).reason == "at last"
+    assert failure("ProduceVideo", error).reason == "at last"

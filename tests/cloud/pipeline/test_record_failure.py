@@ -5,7 +5,7 @@ import pytest
 
 from lambdas.adapters.inferences import Inference
 from lambdas.domain import keys
-from lambdas.domain.errors import ClipsDiffer
+from lambdas.domain.errors import ClipsDiffer, NarrationRefused
 from lambdas.domain.failures import cause
 from lambdas.domain.video import Failure, Source, Stage, Video
 from lambdas.tasks import record_failure
@@ -15,9 +15,12 @@ from tests.cloud.pipeline.bench import TENANT, Bench
 ERROR = {"Error": "ClipsDiffer", "Cause": cause(ClipsDiffer("clip 1 has another size", clip=1))}
 
 
-def run(bench: Bench, video: Video, error: Any = ERROR, step: str = "Assemble") -> Any:
+def run(
+    bench: Bench, video: Video, error: Any = ERROR, step: str = "Assemble", scene: int | None = None
+) -> Any:
     task = bench.task()
-    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "step": step, "clip": None}
+    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "step": step}
+    event |= {"scene": scene, "clip": None}
     record_failure.handler({**event, "error": error}, Context())
     return task.answer()
 
@@ -35,6 +38,16 @@ def test_the_record_says_which_step_and_clip_failed_why_and_what_to_do(bench: Be
         advice="Render all clips of a video with one engine, size and fps.",
     )
     assert bench.events(video) == ["video.failed"]
+
+
+def test_the_record_says_which_scene_s_narration_failed(bench: Bench) -> None:
+    video = bench.video(stage=Stage.PLANNING)
+    bench.videos.advance(TENANT, video.id, Stage.PREPARING)
+    error = {"Error": "NarrationRefused", "Cause": cause(NarrationRefused("Joanna can't speak it"))}
+    run(bench, video, error, step="Narrate", scene=2)
+    told = bench.now(video).failure
+    assert told
+    assert (told.step, told.scene, told.clip, told.code) == ("Narrate", 2, None, "NarrationRefused")
 
 
 @pytest.mark.parametrize("stage", [Stage.QUEUED, Stage.PLANNING, Stage.RENDERING, Stage.PUBLISHING])
