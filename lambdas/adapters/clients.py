@@ -28,6 +28,11 @@ _STILLS_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=300
 )
 
+# Both tries end within WriteStoryboard's 300 s.
+_WRITING_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=140
+)
+
 # Codes that mean "the same call may succeed later" (botocore's own retryable set and the services' pages).
 _PASSING = frozenset(
     {
@@ -56,6 +61,12 @@ MISSING = frozenset({"NoSuchKey", "404", "NotFound"})  # what S3 calls an object
 def client(service: str) -> Any:
     """The process's client of a service; endpoint, region and credentials come from the environment."""
     return boto3.client(service, config=_CONFIGS.get(service, _CONFIG))  # type: ignore[call-overload]
+
+
+@cache
+def writing_client() -> Any:
+    """The process's client for texts that take a model minutes, such as storyboards on a PC."""
+    return boto3.client("bedrock-runtime", config=_WRITING_CONFIG)
 
 
 @cache

@@ -1,8 +1,8 @@
 """The videos table and its journal in S3.
 
-A record's document is kept as JSON in one attribute; `clips` is a list beside it, so that clips rendered
-side by side change their own entry only. Every change of the document is also written to the journal
-(`records/` of the output bucket), from which the table can be rebuilt.
+A record's document is kept as JSON in one attribute; `clips`, `narrations` and `stills` are lists beside it,
+so that what is made side by side changes its own entry only. Every change of the document is also written to
+the journal (`records/` of the output bucket), from which the table can be rebuilt.
 
 Of a deleted video a trace stays until the record would have expired. It says where the video stood in the
 list, so that a client that deletes while it pages can go on after it; and its last attempt, since the same
@@ -11,7 +11,7 @@ Idempotency-Key gives the same id again, and an execution's name is used once in
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -21,9 +21,18 @@ from lambdas.adapters.items import CONDITION_FAILED, item_key
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed, VideoNotFound
-from lambdas.domain.video import ClipProgress, Stage, StageEntry, Video, stages_before
+from lambdas.domain.video import (
+    ClipProgress,
+    PartProgress,
+    Stage,
+    StageEntry,
+    Video,
+    stages_before,
+)
 
 BY_CREATED = "by_created"  # local index: tenant, created
+# What tasks that run side by side write: each its own entry.
+LISTS = frozenset({"clips", "narrations", "stills"})
 OPEN = "open"  # global index: "open", updated_ms; holds the videos that have not ended
 
 
@@ -61,7 +70,7 @@ class Videos:
             "sk": {"S": sk},
             "created": {"S": _place(video)},
             **_state_attributes(video),
-            "clips": _clips_attribute(video.clips),
+            **{name: _list_attribute(video, name) for name in LISTS},
         }
         with translated("create video"):
             try:
@@ -99,7 +108,7 @@ class Videos:
             if video.stage not in stages_before(stage):
                 raise VideoClosed(f"video {video_id} is {video.stage}: it can't become {stage}")
             changed = _at_stage(video, stage, changes)
-            if self._replace(changed, version=video.version, clips="clips" in changes):
+            if self._replace(changed, version=video.version, lists=LISTS & changes.keys()):
                 self._write_journal(changed)
                 return changed
 
@@ -107,15 +116,13 @@ class Videos:
         """A new attempt at a video whose execution was lost. None, and nothing is changed, where the record
         has moved on since `video` was read: then somebody is at work on it."""
         changed = _at_stage(video, Stage.QUEUED, {"attempt": video.attempt + 1})
-        if not self._replace(changed, version=video.version, clips=False):
+        if not self._replace(changed, version=video.version, lists=frozenset()):
             return None
         self._write_journal(changed)
         return changed
 
-    def _replace(self, video: Video, *, version: int, clips: bool) -> bool:
-        attributes = _state_attributes(video)
-        if clips:
-            attributes["clips"] = _clips_attribute(video.clips)
+    def _replace(self, video: Video, *, version: int, lists: Set[str]) -> bool:
+        attributes = _state_attributes(video) | {name: _list_attribute(video, name) for name in lists}
         assignments = ", ".join(f"#{name} = :{name}" for name in attributes)
         expression = f"SET {assignments}" + (" REMOVE #open" if video.closed else "")
         names = {f"#{name}": name for name in attributes} | ({"#open": "open"} if video.closed else {})
@@ -136,16 +143,18 @@ class Videos:
                 raise
         return True
 
-    def update_clip(self, tenant: str, video_id: str, index: int, progress: ClipProgress) -> None:
-        """Writes one clip's progress; other clips of the video may be written at the same time."""
-        with translated("update clip"):
+    def update_entry(
+        self, tenant: str, video_id: str, name: str, index: int, progress: ClipProgress | PartProgress
+    ) -> None:
+        """Writes the progress of one entry of one of the LISTS; others may be written at the same time."""
+        with translated(f"update {name}"):
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,
                     Key=item_key(*keys.video_item(tenant, video_id)),
-                    UpdateExpression=f"SET clips[{index}] = :clip",
+                    UpdateExpression=f"SET {name}[{index}] = :entry",
                     ConditionExpression="attribute_exists(pk)",
-                    ExpressionAttributeValues={":clip": {"S": progress.model_dump_json()}},
+                    ExpressionAttributeValues={":entry": {"S": progress.model_dump_json()}},
                 )
             except ClientError as error:
                 if error_code(error) == CONDITION_FAILED:
@@ -281,7 +290,7 @@ def _at_stage(video: Video, stage: Stage, changes: dict[str, Any]) -> Video:
 
 def _state_attributes(video: Video) -> dict[str, Any]:
     attributes = {
-        "document": {"S": video.model_dump_json(exclude={"clips"})},
+        "document": {"S": video.model_dump_json(exclude=set(LISTS))},
         "stage": {"S": video.stage},
         "version": {"N": str(video.version)},
         "updated_ms": {"N": str(video.updated_ms)},
@@ -292,11 +301,12 @@ def _state_attributes(video: Video) -> dict[str, Any]:
     return attributes
 
 
-def _clips_attribute(clips: list[ClipProgress]) -> dict[str, Any]:
-    return {"L": [{"S": clip.model_dump_json()} for clip in clips]}
+def _list_attribute(video: Video, name: str) -> dict[str, Any]:
+    return {"L": [{"S": entry.model_dump_json()} for entry in getattr(video, name)]}
 
 
 def _video(item: dict[str, Any]) -> Video:
     document = json.loads(item["document"]["S"])
-    document["clips"] = [json.loads(clip["S"]) for clip in item.get("clips", {}).get("L", [])]
+    for name in LISTS:
+        document[name] = [json.loads(entry["S"]) for entry in item.get(name, {}).get("L", [])]
     return Video.model_validate(document)

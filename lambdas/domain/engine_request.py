@@ -4,7 +4,7 @@ from pydantic import Field
 
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import Speed
-from lambdas.domain.film_plan import Clip, FilmPlan
+from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.domain.video import Lora
 
 
@@ -26,11 +26,11 @@ class EngineRequest(Document):
     speed: Speed | None = None  # None: the server's default
 
 
-def engine_request(plan: FilmPlan, clip: Clip, image: str | None) -> EngineRequest:
+def engine_request(plan: FilmPlan, scene: Scene, clip: Clip, image: str | None) -> EngineRequest:
     """The request for one clip; `image` is base64."""
     return EngineRequest(
         prompt=clip.prompt,
-        negative_prompt=plan.negative_prompt,
+        negative_prompt=scene.negative_prompt,
         width=plan.width,
         height=plan.height,
         frames=clip.frames,

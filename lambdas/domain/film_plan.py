@@ -1,11 +1,16 @@
 """The plan of a film: its scenes and the clips that they are cut into."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 from pydantic import Field
 
+from lambdas.domain import keys
 from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Engine, Renderer, Speed
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.narration import Sentence
 from lambdas.domain.video import Lora, Video, VideoRequest
 
 # Step Functions keeps 25,000 events of an execution, of which a clip takes 10 and each retry 4 more.
@@ -31,8 +36,11 @@ class Clip(Document):
 class Scene(Document):
     index: int
     text: str  # what the scene is about, as a viewer would read it
+    negative_prompt: str
     clips: list[Clip]
     chained: bool  # its clips are rendered one after the other
+    still: str | None = None  # key of its first picture in the output bucket
+    narration: list[Sentence] = []
 
 
 class Assembly(Document):
@@ -56,12 +64,13 @@ class FilmPlan(Document):
     fps: int
     steps: int | None
     guidance: float | None
-    negative_prompt: str
     image: str | None  # key of the user's first frame in the input bucket
     speed: Speed | None = None
     loras: tuple[Lora, ...] = ()
     scenes: list[Scene] = Field(min_length=1)
     assembly: Assembly = Assembly()
+    captions: bool = False
+    language: str = "en-US"  # of the narration
 
     @property
     def clips(self) -> list[Clip]:
@@ -100,6 +109,18 @@ class FilmPlan(Document):
         return next((scene, clip) for scene in self.scenes for clip in scene.clips if clip.index == index)
 
 
+@dataclass(frozen=True)
+class Shot:
+    """What a scene is planned from. `frames`: from where it begins in the film to where the next one does."""
+
+    text: str
+    negative_prompt: str
+    frames: int
+    prompts: Callable[[int], list[str]]  # of so many clips
+    still: str | None = None  # SHA-256 that its artifact is named by
+    narration: Sequence[Sentence] = ()
+
+
 def cut(frames: int, longest: int, overlap: int = 0) -> list[int]:
     """Splits a scene of `frames` into the fewest parts of at most `longest` frames, as even as may be, of
     which each shares its last `overlap` frames with the next."""
@@ -108,24 +129,26 @@ def cut(frames: int, longest: int, overlap: int = 0) -> list[int]:
     return [rendered // count + (1 if i < rendered % count else 0) for i in range(count)]
 
 
-def clip_lengths(request: VideoRequest, engine: Engine) -> list[int]:
-    """The frames that each clip gives: together the film's, and those that a transition shows twice.
+def clip_lengths(request: VideoRequest, engine: Engine, frames: int | None = None) -> list[int]:
+    """The frames that each clip of a scene gives, of `frames` or of the whole film: together the scene's, and
+    those that a transition shows twice.
 
     Raises InvalidRequest for a transition that is too long for the engine's clips, or a film that takes more
     of them than can be made.
     """
-    frames, longest = request.seconds * request.fps, engine.longest_clip * request.fps
-    if engine.chained or request.transition is TransitionKind.NONE:
+    frames = request.seconds * request.fps if frames is None else frames
+    longest = engine.longest_clip * request.fps
+    if request.transition is TransitionKind.NONE:
         return _within_limit(cut(frames, longest), engine)
     transition = _transition_frames(request)
     # So the shortest of them still has room for two, however the scene is cut.
-    if 3 * transition > longest:
+    if not engine.chained and 3 * transition > longest:
         raise InvalidRequest(
             f"transition_seconds must be at most {longest // 3 / request.fps:g} with engine {engine.name}, "
             f"whose clips last {engine.longest_clip} s; {request.transition_seconds:g} was given.",
             param="transition_seconds",
         )
-    overlap = transition if request.transition.overlaps else 0
+    overlap = transition if request.transition.overlaps and not engine.chained else 0
     return _within_limit(cut(frames, longest, overlap), engine)
 
 
@@ -143,45 +166,18 @@ def _transition_frames(request: VideoRequest) -> int:
     return max(1, round(request.transition_seconds * request.fps))
 
 
-def make_plan(video: Video, engine: Engine, prompts: list[str]) -> FilmPlan:
-    """The plan of a video of one scene, `prompts` in the order of its clips (`clip_lengths`)."""
+def make_plan(video: Video, engine: Engine, shots: Sequence[Shot]) -> FilmPlan:
+    """The plan of a film of such scenes. Each but the last also gives the frames that a transition to the
+    next shows twice. Raises InvalidRequest as `clip_lengths` does."""
     request = video.request
-    parts = clip_lengths(request, engine)
-    clips: list[Clip] = []
-    for index, (part, prompt) in enumerate(zip(parts, prompts, strict=True)):
-        frames = engine.frames_to_render(part)
-        before = clips[-1] if engine.chained and clips else None
-        seed = (video.seed + index) % 2**63  # engines take no larger one
-        first_frame = before.key_hash if before else request.image.sha256 if request.image else None
-        clips.append(
-            Clip(
-                index=index,
-                prompt=prompt,
-                frames=frames,
-                skip_frames=frames - part,
-                seed=seed,
-                starts_from=before.index if before else None,
-                key_hash=fingerprint(
-                    {
-                        "engine": engine.name,
-                        "revision": engine.revision,
-                        "prompt": prompt,
-                        "negative_prompt": request.negative_prompt,
-                        "size": [request.width, request.height],
-                        "fps": request.fps,
-                        "frames": [frames, frames - part],
-                        "seed": seed,
-                        "steps": request.steps or engine.steps,
-                        "guidance": request.guidance,
-                        "speed": request.speed,
-                        "loras": [lora.model_dump() for lora in request.loras],
-                        "first_frame": first_frame,
-                        # A draft draws the scene's text and its place in the scene.
-                        "draft": [request.prompt, index, len(parts)] if engine.draft else None,
-                    }
-                ),
-            )
-        )
+    overlap = _transition_frames(request) if request.transition.overlaps else 0
+    scenes: list[Scene] = []
+    first = 0
+    for index, shot in enumerate(shots):
+        frames = shot.frames + (overlap if index + 1 < len(shots) else 0)
+        scenes.append(_scene(video, engine, shot, index, first, clip_lengths(request, engine, frames)))
+        first += len(scenes[-1].clips)
+    _within_limit([clip.frames for scene in scenes for clip in scene.clips], engine)
     return FilmPlan(
         video_id=video.id,
         tenant=video.tenant,
@@ -192,23 +188,81 @@ def make_plan(video: Video, engine: Engine, prompts: list[str]) -> FilmPlan:
         fps=request.fps,
         steps=request.steps or engine.steps,
         guidance=request.guidance,
-        negative_prompt=request.negative_prompt,
         image=request.image.key if request.image else None,
         speed=request.speed,
         loras=request.loras,
-        scenes=[Scene(index=0, text=request.prompt, clips=clips, chained=engine.chained)],
+        scenes=scenes,
         assembly=Assembly(
             transition=request.transition,
             transition_frames=_transition_frames(request),
             even_out=request.even_out,
             fragmented=request.fragmented,
         ),
+        captions=request.captions,
+        language=request.brief.language if request.brief else "en-US",
+    )
+
+
+# Between the seeds of two scenes, so that a scene that grows by a clip changes no other's.
+_SEEDS_PER_SCENE = 1_000
+
+
+def _scene(video: Video, engine: Engine, shot: Shot, index: int, first: int, lengths: Sequence[int]) -> Scene:
+    """`first` is the index of its first clip."""
+    request = video.request
+    image = request.image.sha256 if request.image and index == 0 else None
+    clips: list[Clip] = []
+    for place, (part, prompt) in enumerate(zip(lengths, shot.prompts(len(lengths)), strict=True)):
+        frames = engine.frames_to_render(part)
+        before = clips[-1] if engine.chained and clips else None
+        seed = (video.seed + index * _SEEDS_PER_SCENE + place) % 2**63  # engines take no larger one
+        clips.append(
+            Clip(
+                index=first + place,
+                prompt=prompt,
+                frames=frames,
+                skip_frames=frames - part,
+                seed=seed,
+                starts_from=before.index if before else None,
+                key_hash=fingerprint(
+                    {
+                        "engine": engine.name,
+                        "revision": engine.revision,
+                        "prompt": prompt,
+                        "negative_prompt": shot.negative_prompt,
+                        "size": [request.width, request.height],
+                        "fps": request.fps,
+                        "frames": [frames, frames - part],
+                        "seed": seed,
+                        "steps": request.steps or engine.steps,
+                        "guidance": request.guidance,
+                        "speed": request.speed,
+                        "loras": [lora.model_dump() for lora in request.loras],
+                        "first_frame": before.key_hash if before else image or shot.still,
+                        # A draft draws the scene's text and its place in the scene.
+                        "draft": [shot.text, place, len(lengths)] if engine.draft else None,
+                    }
+                ),
+            )
+        )
+    return Scene(
+        index=index,
+        text=shot.text,
+        negative_prompt=shot.negative_prompt,
+        clips=clips,
+        chained=engine.chained,
+        still=keys.still(video.tenant, shot.still) if shot.still else None,
+        narration=list(shot.narration),
     )
 
 
 def film_hash(plan: FilmPlan) -> str:
     """SHA-256 of all that determines the film's bytes: its clips, how they are joined, and the texts in its
     metadata and chapters."""
-    scenes = [[scene.text, [clip.key_hash for clip in scene.clips]] for scene in plan.scenes]
+    scenes = [
+        [scene.text, [clip.key_hash for clip in scene.clips], [said.model_dump() for said in scene.narration]]
+        for scene in plan.scenes
+    ]
     assembly = plan.assembly.model_dump(mode="json")
-    return fingerprint({"film": 2, "scenes": scenes, "assembly": assembly})
+    captions = plan.language if plan.captions else None
+    return fingerprint({"film": 3, "scenes": scenes, "assembly": assembly, "captions": captions})

@@ -34,6 +34,23 @@ def clip(tenant: str, key_hash: str) -> str:
     return f"artifacts/{tenant}/clips/{key_hash}.mp4"
 
 
+def speech(tenant: str, sentence_hash: str) -> str:
+    return f"artifacts/{tenant}/speech/{sentence_hash}.mp3"
+
+
+def narration(tenant: str, narration_hash: str) -> str:
+    return f"artifacts/{tenant}/narrations/{narration_hash}.json"
+
+
+def still(tenant: str, still_hash: str) -> str:
+    return f"artifacts/{tenant}/stills/{still_hash}.png"
+
+
+def captions(tenant: str, film_hash: str, extension: str) -> str:
+    """`extension`: vtt or srt."""
+    return f"artifacts/{tenant}/films/{film_hash}.{extension}"
+
+
 def film(tenant: str, film_hash: str) -> str:
     return f"artifacts/{tenant}/films/{film_hash}.mp4"
 
@@ -74,6 +91,14 @@ def delivered_thumbnail(tenant: str, video_id: str) -> str:
 
 def delivered_spritesheet(tenant: str, video_id: str) -> str:
     return video_folder(tenant, video_id) + "spritesheet.jpg"
+
+
+def delivered_captions(tenant: str, video_id: str, extension: str) -> str:
+    return video_folder(tenant, video_id) + f"captions.{extension}"
+
+
+def storyboard(tenant: str, video_id: str) -> str:
+    return video_folder(tenant, video_id) + "storyboard.json"
 
 
 def film_plan(tenant: str, video_id: str) -> str:

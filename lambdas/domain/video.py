@@ -13,6 +13,10 @@ from lambdas.domain.engines import Speed
 
 SHORTEST_TRANSITION, LONGEST_TRANSITION = 0.1, 1.0  # seconds; no engine's clip is shorter than two of them
 
+VoiceEngine = Literal["standard", "neural", "long-form", "generative"]  # Polly's
+SampleRate = Literal[8000, 16000, 22050, 24000]
+StillQuality = Literal["standard", "premium"]
+
 Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
@@ -71,15 +75,15 @@ class Voice(Document):
     """Who narrates, where a scene names no other. `name` None: the deployment's voice, and its engine."""
 
     name: str | None = None
-    engine: Literal["standard", "neural", "long-form", "generative"] | None = None
+    engine: VoiceEngine | None = None
     speed: float = Field(default=1.0, ge=0.5, le=2.0, allow_inf_nan=False)
-    sample_rate: Literal[8000, 16000, 22050, 24000] = 24000
+    sample_rate: SampleRate = 24000
 
 
 class Stills(Document):
     """Each scene's first picture is drawn by an image model."""
 
-    quality: Literal["standard", "premium"] = "standard"
+    quality: StillQuality = "standard"
 
 
 class VideoRequest(Document):
@@ -157,6 +161,7 @@ class PartProgress(Document):
     state: ClipState = ClipState.WAITING
     reused: bool = False
     by: str | None = None  # the voice, or the model that drew
+    artifact: str | None = None  # its key in the output bucket
     started_ms: int | None = None
     finished_ms: int | None = None
 

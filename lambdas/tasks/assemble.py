@@ -14,11 +14,12 @@ from lambdas.domain.documents import Document
 from lambdas.domain.errors import ClipUnreadable
 from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.video import Stage
+from lambdas.media.captions import srt, vtt
 from lambdas.media.frames import poster
 from lambdas.media.sheet import spritesheet
 from lambdas.settings import StoreSettings
 from lambdas.tasks.clips import load_plan, require_open
-from lambdas.tasks.film import Film, forget_broken_clip
+from lambdas.tasks.film import Film, cues, forget_broken_clip
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
 
@@ -53,6 +54,7 @@ def assemble(tenant: str, video_id: str, videos: Videos, outputs: Objects) -> Fi
     if not reused:
         _make(film, plan, outputs, Progress(plan, videos))
     _make_pictures(film, plan, outputs)
+    _write_captions(plan, outputs)
     logger.info("film reused" if reused else "film assembled", extra={"film": film})
     return FilmMade(film=film, reused=reused)
 
@@ -76,6 +78,19 @@ def _make_pictures(film: str, plan: FilmPlan, outputs: Objects) -> None:
         outputs.put(thumbnail, poster(outputs.source(film)), "image/webp")
     if not outputs.exists(sheet):
         outputs.put(sheet, spritesheet(outputs.source(film)).jpeg, "image/jpeg")
+
+
+def _write_captions(plan: FilmPlan, outputs: Objects) -> None:
+    said = cues(plan) if plan.captions else []
+    if not said:
+        return
+    content = film_hash(plan)
+    for extension, write, media_type in CAPTIONS:
+        outputs.put(keys.captions(plan.tenant, content, extension), write(said).encode(), media_type)
+
+
+# By extension: what writes them, and what they are.
+CAPTIONS = (("vtt", vtt, "text/vtt"), ("srt", srt, "application/x-subrip"))
 
 
 class Progress:

@@ -72,7 +72,7 @@ def _write(
         started_ms=started_ms,
         finished_ms=finished_ms,
     )
-    videos.update_clip(plan.tenant, plan.video_id, clip.index, progress)
+    videos.update_entry(plan.tenant, plan.video_id, "clips", clip.index, progress)
 
 
 def require_open(videos: Videos, plan: FilmPlan) -> None:

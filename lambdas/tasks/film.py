@@ -20,14 +20,16 @@ from lambdas.domain.assembly import Fit
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
-from lambdas.domain.film_plan import FilmPlan
+from lambdas.domain.film_plan import FilmPlan, Scene
+from lambdas.domain.narration import LEAD, Sentence
 from lambdas.media import continuity, splice
+from lambdas.media.captions import Cue, timed_text
 from lambdas.media.conform import FilmFormat, conform
 from lambdas.media.mp4.clip import blame, read_clip
 from lambdas.media.mp4.layout import Layout
 from lambdas.media.mp4.merge import Chapter, Piece, lay_out
-from lambdas.media.sound import silence
-from lambdas.media.source import FileSource, Source
+from lambdas.media.sound import Placed, mix, silence
+from lambdas.media.source import BytesSource, FileSource, Source
 
 _LONGEST_TITLE = 120  # characters; players show it in a window's title
 _MAKING = 1  # grows when the same clips are made into other bytes
@@ -51,6 +53,7 @@ class Film:
         layout = lay_out(
             pieces,
             sound=self._sound(),
+            captions=self._captions(),
             chapters=chapters(plan),
             metadata=metadata(plan),
             fragmented=plan.assembly.fragmented,
@@ -112,13 +115,19 @@ class Film:
         return joint
 
     def _sound(self) -> Source:
-        """Silence, so that every film has a track."""
-        duration = Fraction(self._plan.frames, self._plan.fps)
-        key = keys.sound(self._plan.tenant, fingerprint([_MAKING, "silence", str(duration)]))
+        """The narration where it belongs, at the film's loudness; silence where there is none, so that every
+        film has a track."""
+        plan = self._plan
+        duration = Fraction(plan.frames, plan.fps)
+        said = [[str(start), sentence.sound] for start, sentence in narration(plan)]
+        key = keys.sound(plan.tenant, fingerprint([_MAKING, said or "silence", str(duration)]))
 
         def make() -> bytes:
             output = BytesIO()
-            silence(duration, output)
+            if said:
+                mix(duration, [self._placed(*one) for one in narration(plan)], None, output)
+            else:
+                silence(duration, output)
             return output.getvalue()
 
         # It is read a second at a time between the pictures: from S3 each would be a call.
@@ -127,6 +136,17 @@ class Film:
         with path.open("wb") as file:
             file.writelines(sound.stream(0, sound.size))
         return FileSource(path)
+
+    def _placed(self, start: Fraction, sentence: Sentence) -> Placed:
+        sound = self._outputs.get(keys.speech(self._plan.tenant, sentence.sound))
+        return Placed(BytesIO(sound), start)
+
+    def _captions(self) -> list[Source]:
+        said = cues(self._plan) if self._plan.captions else []
+        if not said:
+            return []
+        duration = Fraction(self._plan.frames, self._plan.fps)
+        return [BytesSource(timed_text(said, duration, language=self._plan.language))]
 
     def _made(self, key: str, make: Callable[[], bytes], content_type: str) -> Source:
         if not self._outputs.exists(key):
@@ -146,12 +166,31 @@ def forget_broken_clip(plan: FilmPlan, outputs: Objects, error: ClipUnreadable) 
         outputs.delete(keys.clip(plan.tenant, plan.clips[error.clip].key_hash))
 
 
+def narration(plan: FilmPlan) -> list[tuple[Fraction, Sentence]]:
+    """Each sentence with the second of the film at which it begins."""
+    return [
+        (scene_start(plan, scene) + Fraction(str(LEAD)) + Fraction(str(sentence.start)), sentence)
+        for scene in plan.scenes
+        for sentence in scene.narration
+    ]
+
+
+def cues(plan: FilmPlan) -> list[Cue]:
+    """The captions: what is said, as long as it is said."""
+    return [
+        Cue(start, start + Fraction(str(sentence.seconds)), sentence.text)
+        for start, sentence in narration(plan)
+    ]
+
+
+def scene_start(plan: FilmPlan, scene: Scene) -> Fraction:
+    """In seconds, of the first frame in which the scene is seen."""
+    return Fraction(plan.starts[scene.clips[0].index], plan.fps)
+
+
 def chapters(plan: FilmPlan) -> list[Chapter]:
     """One per scene, from the first frame in which it is seen."""
-    return [
-        Chapter(Fraction(plan.starts[scene.clips[0].index], plan.fps), _title(scene.text))
-        for scene in plan.scenes
-    ]
+    return [Chapter(scene_start(plan, scene), _title(scene.text)) for scene in plan.scenes]
 
 
 def metadata(plan: FilmPlan) -> dict[str, str]:

@@ -9,17 +9,17 @@ from lambdas.adapters.clients import client
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.text_model import TextModel
 from lambdas.adapters.videos import Videos
-from lambdas.domain import film_plan
 from lambdas.domain.answers import accept
 from lambdas.domain.assembler import Assembler, assembler_for
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE, Engine, Renderer
 from lambdas.domain.errors import TextModelUnavailable
-from lambdas.domain.film_plan import FilmPlan
+from lambdas.domain.film_plan import FilmPlan, Shot, make_plan
 from lambdas.domain.prompts import clip_prompts, system_prompt, user_message, words_for
 from lambdas.domain.video import ClipProgress, Enhancement, Stage, Video
 from lambdas.settings import PlanSettings
 from lambdas.tasks.clips import find_plan, store_plan
+from lambdas.tasks.shots import storyboard_shots
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
 
@@ -60,19 +60,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def plan(tenant: str, video_id: str, videos: Videos, outputs: Objects, model: TextModel) -> Plan:
-    """Plans a video once: what is stored already is used again, so that a later attempt makes the
-    same clips and the text model isn't asked twice. Raises VideoClosed, VideoNotFound."""
+    """Plans a video once: what is stored already is used again, so that a later attempt makes the same clips
+    and the text model isn't asked twice. Raises NarrationTooLong, VideoClosed, VideoNotFound."""
     video = videos.get(tenant, video_id)
-    if video.stage is not Stage.RENDERING:  # it is where this task timed out and its first try went on
+    # It is rendering where this task timed out and its first try went on.
+    if video.stage not in (Stage.PREPARING, Stage.RENDERING):
         video = videos.advance(tenant, video_id, Stage.PLANNING)
     plan = find_plan(outputs, tenant, video_id)
     if plan is None:
         engine = CATALOGUE[video.request.engine]
-        if video.request.enhance and video.enhancement is None:
-            # In the record before the plan, which alone doesn't say who wrote its prompts.
-            enhancement = enhance(video.request.prompt, engine, model)
-            video = videos.advance(tenant, video_id, Stage.PLANNING, enhancement=enhancement)
-        plan = film_plan.make_plan(video, engine, _prompts(video, engine))
+        if video.request.brief is not None:
+            shots = storyboard_shots(video, engine, outputs)
+        else:
+            video = _enhanced(video, engine, videos, model)
+            shots = [_shot(video, engine)]
+        plan = make_plan(video, engine, shots)
         store_plan(outputs, plan)
         logger.info("video planned", extra={"clips": len(plan.clips)})
     waiting = [ClipProgress(seconds=clip.film_frames / plan.fps) for clip in plan.clips]
@@ -80,10 +82,24 @@ def plan(tenant: str, video_id: str, videos: Videos, outputs: Objects, model: Te
     return _summary(plan)
 
 
-def _prompts(video: Video, engine: Engine) -> list[str]:
-    paragraph = video.enhancement.prompt if video.enhancement else video.request.prompt
-    count = len(film_plan.clip_lengths(video.request, engine))
-    return clip_prompts(paragraph, count, engine.prompt_tokens)
+def _enhanced(video: Video, engine: Engine, videos: Videos, model: TextModel) -> Video:
+    if not video.request.enhance or video.enhancement is not None:
+        return video
+    # In the record before the plan, which alone doesn't say who wrote its prompts.
+    enhancement = enhance(video.request.prompt, engine, model)
+    return videos.advance(video.tenant, video.id, Stage.PLANNING, enhancement=enhancement)
+
+
+def _shot(video: Video, engine: Engine) -> Shot:
+    """A film of one prompt is one scene."""
+    request = video.request
+    paragraph = video.enhancement.prompt if video.enhancement else request.prompt
+    return Shot(
+        text=request.prompt,
+        negative_prompt=request.negative_prompt,
+        frames=request.seconds * request.fps,
+        prompts=lambda count: clip_prompts(paragraph, count, engine.prompt_tokens),
+    )
 
 
 def enhance(prompt: str, engine: Engine, model: TextModel) -> Enhancement:

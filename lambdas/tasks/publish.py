@@ -20,6 +20,9 @@ from lambdas.tasks.clips import load_plan
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import count, logger
 
+# By the record's field: extension and media type.
+_CAPTIONS = {"captions": ("vtt", "text/vtt"), "captions_srt": ("srt", "application/x-subrip")}
+
 
 class Published(Document):
     film: str  # key in the output bucket
@@ -47,7 +50,7 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
     video = videos.get(tenant, video_id)
     if video.stage is not Stage.COMPLETED:
         video = videos.advance(tenant, video_id, Stage.PUBLISHING)
-        _deliver(video, outputs)
+        captions = _deliver(video, outputs)
         try:
             video = videos.advance(
                 tenant,
@@ -56,6 +59,7 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
                 film=film,
                 thumbnail=keys.delivered_thumbnail(tenant, video_id),
                 spritesheet=keys.delivered_spritesheet(tenant, video_id),
+                **captions,
                 film_bytes=outputs.size(film),
                 draft=CATALOGUE[video.request.engine].draft,
             )
@@ -70,8 +74,10 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
     return Published(film=film)
 
 
-def _deliver(video: Video, outputs: Objects) -> None:
-    content = film_hash(load_plan(outputs, video.tenant, video.id))
+def _deliver(video: Video, outputs: Objects) -> dict[str, str]:
+    """The keys of the captions, by the record's field."""
+    plan = load_plan(outputs, video.tenant, video.id)
+    content = film_hash(plan)
     for artifact, key, media_type in (
         (keys.poster, keys.delivered_thumbnail, "image/webp"),
         (keys.spritesheet, keys.delivered_spritesheet, "image/jpeg"),
@@ -79,11 +85,24 @@ def _deliver(video: Video, outputs: Objects) -> None:
         outputs.copy(artifact(video.tenant, content), key(video.tenant, video.id), media_type)
     for film in _films(video):
         outputs.copy(keys.film(video.tenant, content), film, "video/mp4")
+    if not plan.captions or not any(scene.narration for scene in plan.scenes):
+        return {}
+    for extension, media_type in _CAPTIONS.values():
+        outputs.copy(
+            keys.captions(video.tenant, content, extension),
+            keys.delivered_captions(video.tenant, video.id, extension),
+            media_type,
+        )
+    return {
+        field: keys.delivered_captions(video.tenant, video.id, extension)
+        for field, (extension, _) in _CAPTIONS.items()
+    }
 
 
 def _take_back(video: Video, outputs: Objects) -> None:
     pictures = (keys.delivered_thumbnail, keys.delivered_spritesheet)
-    for key in (*(picture(video.tenant, video.id) for picture in pictures), *_films(video)):
+    captions = [keys.delivered_captions(video.tenant, video.id, end) for end, _ in _CAPTIONS.values()]
+    for key in (*(picture(video.tenant, video.id) for picture in pictures), *captions, *_films(video)):
         outputs.delete(key)
 
 

@@ -14,7 +14,7 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
 from lambdas.domain.engine_request import engine_request
-from lambdas.domain.film_plan import Clip, FilmPlan
+from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.domain.names import endpoint_name
 from lambdas.media.frames import last_frame
 from lambdas.media.images import cover
@@ -54,13 +54,13 @@ class RenderClip:
         Raises ArtifactMissing, ClipUnreadable, EngineFailed, VideoClosed, VideoNotFound.
         """
         plan = load_plan(self._outputs, request.tenant, request.video_id)
-        _, clip = plan.clip(request.clip)
+        scene, clip = plan.clip(request.clip)
         if reused(self._videos, self._outputs, plan, clip):
             return ClipMade(clip=clip.index, reused=True)
         require_open(self._videos, plan)
         inference = _inference(request)
         key = keys.engine_request(inference.id)
-        body = engine_request(plan, clip, self._first_frame(plan, clip)).model_dump_json()
+        body = engine_request(plan, scene, clip, self._first_frame(plan, scene, clip)).model_dump_json()
         self._inputs.put(key, body.encode(), "application/json")
         begun(self._videos, plan, clip, inference.requested_ms)
         # The token is parked before the call, since the answer may be quicker than the next line. Where it
@@ -72,13 +72,15 @@ class RenderClip:
         logger.info("clip requested", extra={"inference_id": inference.id, "endpoint": endpoint})
         return None
 
-    def _first_frame(self, plan: FilmPlan, clip: Clip) -> str | None:
+    def _first_frame(self, plan: FilmPlan, scene: Scene, clip: Clip) -> str | None:
         """Base64 of the PNG that the clip starts from, at the clip's size."""
         if clip.starts_from is not None:
             _, before = plan.clip(clip.starts_from)
             frame = last_frame(self._outputs.get(keys.clip(plan.tenant, before.key_hash)))
-        elif plan.image is not None:
+        elif plan.image is not None and scene.index == 0:
             frame = cover(self._inputs.get(plan.image), plan.width, plan.height)
+        elif scene.still is not None:
+            frame = cover(self._outputs.get(scene.still), plan.width, plan.height)
         else:
             return None
         return base64.b64encode(frame).decode()

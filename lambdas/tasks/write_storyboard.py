@@ -1,8 +1,16 @@
 """Writes a video's storyboard, or one scene of it anew, by the text model."""
 
 from collections.abc import Callable
+from typing import Any
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import writing_client
+from lambdas.adapters.objects import Objects
 from lambdas.adapters.text_model import TextModel, ToolAnswer
+from lambdas.adapters.videos import Videos
+from lambdas.domain import keys
 from lambdas.domain.direction import (
     Brief,
     Question,
@@ -13,9 +21,71 @@ from lambdas.domain.direction import (
 )
 from lambdas.domain.direction_answers import Accepted, AnswerRejected, accept_scene, accept_storyboard
 from lambdas.domain.documents import Document
+from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import StoryboardRejected
 from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.video import PartProgress, Stage, Writer
+from lambdas.settings import PlanSettings
+from lambdas.tasks.scenes import find_storyboard
+from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
+
+
+class SceneToPrepare(Document):
+    """What the state machine is to have made of a scene before its clips."""
+
+    index: int
+    narrate: bool
+    still: bool
+
+
+class StoryboardWritten(Document):
+    """What the state machine is told: of a film of one prompt there is nothing to prepare."""
+
+    tenant: str
+    video_id: str
+    scenes: list[SceneToPrepare] = []
+
+
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    request = VideoTask.model_validate(event)
+    settings = PlanSettings.from_env()
+    model = TextModel(writing_client(), settings.text_model)
+    written = write_storyboard(request, stores.videos(settings), stores.outputs(settings), model)
+    return written.model_dump()
+
+
+def write_storyboard(
+    request: VideoTask, videos: Videos, outputs: Objects, model: TextModel
+) -> StoryboardWritten:
+    """Writes a video's storyboard once: a later attempt finds the one that is there, which the user may have
+    seen. Raises StoryboardRejected, TextModelUnavailable, VideoClosed, VideoNotFound."""
+    video = videos.advance(request.tenant, request.video_id, Stage.PLANNING)
+    brief = video.request.brief
+    if brief is None:
+        return StoryboardWritten(tenant=video.tenant, video_id=video.id)
+    storyboard = find_storyboard(outputs, video.tenant, video.id)
+    if storyboard is None:
+        budget = CATALOGUE[video.request.engine].prompt_tokens
+        written = write(brief, budget, model, video.request.writing)
+        storyboard = written.storyboard
+        # In the record before the storyboard, which alone doesn't say who wrote it.
+        writer = Writer(by=written.by, note=written.note)
+        videos.advance(video.tenant, video.id, Stage.PLANNING, writer=writer)
+        body = storyboard.model_dump_json().encode()
+        outputs.put(keys.storyboard(video.tenant, video.id), body, "application/json")
+    scenes = [
+        SceneToPrepare(
+            index=index,
+            narrate=scene.narration is not None,
+            still=video.request.stills is not None and not (index == 0 and video.request.image),
+        )
+        for index, scene in enumerate(storyboard.scenes)
+    ]
+    parts = [PartProgress(scene=scene.index) for scene in scenes]
+    videos.advance(video.tenant, video.id, Stage.PREPARING, narrations=parts, stills=parts)
+    return StoryboardWritten(tenant=video.tenant, video_id=video.id, scenes=scenes)
 
 
 class Written(Document):

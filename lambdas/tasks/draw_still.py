@@ -1,0 +1,55 @@
+"""Has the first picture of a scene drawn by an image model."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import stills_client
+from lambdas.adapters.objects import Objects
+from lambdas.adapters.stills import MODELS, REGION, Stills
+from lambdas.adapters.videos import Videos
+from lambdas.domain import keys
+from lambdas.domain.direction_answers import scene_prompt
+from lambdas.domain.documents import fingerprint
+from lambdas.settings import StoreSettings
+from lambdas.tasks.scenes import PartMade, SceneTask, load_storyboard, make_part, require_open
+from lambdas.tasks.task import task
+
+_MAKING = 1  # grows when the same words are drawn in another way
+_PROMPT_TOKENS = 1_000  # of a prompt: an image model reads more than an engine
+
+
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    request = SceneTask.model_validate(event)
+    settings = StoreSettings.from_env()
+    stills = Stills(stills_client(REGION))
+    return draw_still(request, stores.videos(settings), stores.outputs(settings), stills).model_dump()
+
+
+def draw_still(request: SceneTask, videos: Videos, outputs: Objects, stills: Stills) -> PartMade:
+    """Raises ArtifactMissing, StillRefused, VideoClosed, VideoNotFound."""
+    video = require_open(videos, request)
+    asked = video.request.stills
+    assert asked is not None  # noqa: S101 - else no still is drawn
+    storyboard = load_storyboard(outputs, request.tenant, request.video_id)
+    picture = storyboard.scenes[request.scene].image
+    wanted: dict[str, Any] = {
+        "prompt": scene_prompt(storyboard, picture, _PROMPT_TOKENS),
+        "negative_prompt": picture.negative_prompt,
+        "width": video.request.width,
+        "height": video.request.height,
+        "quality": asked.quality,
+        "seed": video.seed + request.scene,
+    }
+    artifact = keys.still(
+        request.tenant, fingerprint({"still": _MAKING, "model": MODELS[asked.quality], **wanted})
+    )
+
+    def make() -> str:
+        drawn = stills.draw(**wanted)
+        outputs.put(artifact, drawn.png, "image/png")
+        return drawn.by
+
+    return make_part(request, "stills", artifact, videos, outputs, make)

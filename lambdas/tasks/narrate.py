@@ -1,0 +1,68 @@
+"""Has a scene's narration spoken, sentence by sentence, so that captions are exact."""
+
+from fractions import Fraction
+from io import BytesIO
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.objects import Objects
+from lambdas.adapters.speech import Speech
+from lambdas.adapters.videos import Videos
+from lambdas.domain import keys
+from lambdas.domain.english import sentences
+from lambdas.domain.narration import Speaker, speaker, spoken
+from lambdas.media.sound_input import length
+from lambdas.settings import NarrateSettings
+from lambdas.tasks.scenes import PartMade, SceneTask, load_storyboard, make_part, require_open
+from lambdas.tasks.task import task
+
+
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    request = SceneTask.model_validate(event)
+    settings = NarrateSettings.from_env()
+    speech = Speech(client("polly"))
+    made = narrate(request, settings, stores.videos(settings), stores.outputs(settings), speech)
+    return made.model_dump()
+
+
+def narrate(
+    request: SceneTask, settings: NarrateSettings, videos: Videos, outputs: Objects, speech: Speech
+) -> PartMade:
+    """Raises ArtifactMissing, NarrationRefused, SoundUnreadable, VideoClosed, VideoNotFound."""
+    video = require_open(videos, request)
+    narration = load_storyboard(outputs, request.tenant, request.video_id).scenes[request.scene].narration
+    assert narration is not None  # noqa: S101 - scenes without one are not narrated
+    by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
+    artifact = keys.narration(request.tenant, by.narration_hash(narration.text))
+
+    def make() -> str:
+        said = [
+            (text, by.sentence_hash(text), _said(text, request, by, outputs, speech))
+            for text in sentences(narration.text)
+        ]
+        outputs.put(artifact, spoken(by.voice, said).model_dump_json().encode(), "application/json")
+        return by.voice
+
+    return make_part(request, "narrations", artifact, videos, outputs, make)
+
+
+def _said(text: str, request: SceneTask, by: Speaker, outputs: Objects, speech: Speech) -> Fraction:
+    """Has a sentence spoken unless its sound is there; its seconds."""
+    key = keys.speech(request.tenant, by.sentence_hash(text))
+    if outputs.exists(key):
+        sound = outputs.get(key)
+    else:
+        sound = speech.speak(
+            text,
+            voice=by.voice,
+            engine=by.engine,
+            language=by.language,
+            speed=by.speed,
+            sample_rate=by.sample_rate,
+        )
+        outputs.put(key, sound, "audio/mpeg")
+    return length(BytesIO(sound), f"the narration of scene {request.scene}")

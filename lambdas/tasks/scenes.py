@@ -1,0 +1,66 @@
+"""What the tasks that make a scene's narration and still share: the storyboard, and a part's place in the
+record."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from lambdas.adapters.objects import Objects
+from lambdas.adapters.videos import Videos, now_ms
+from lambdas.domain import keys
+from lambdas.domain.documents import Document
+from lambdas.domain.errors import ArtifactMissing, VideoClosed
+from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.video import ClipState, PartProgress, Video
+from lambdas.tasks.task import VideoTask
+from lambdas.telemetry import logger
+
+Parts = Literal["narrations", "stills"]
+
+
+class SceneTask(VideoTask):
+    scene: int  # index in the storyboard, from 0
+
+
+class PartMade(Document):
+    """What the state machine is told of a narration or still."""
+
+    scene: int
+    reused: bool
+
+
+def load_storyboard(outputs: Objects, tenant: str, video_id: str) -> Storyboard:
+    """Raises ArtifactMissing."""
+    return Storyboard.model_validate_json(outputs.get(keys.storyboard(tenant, video_id)))
+
+
+def find_storyboard(outputs: Objects, tenant: str, video_id: str) -> Storyboard | None:
+    try:
+        return load_storyboard(outputs, tenant, video_id)
+    except ArtifactMissing:
+        return None
+
+
+def require_open(videos: Videos, task: SceneTask) -> Video:
+    """Raises VideoClosed, so that nothing is made for a video that was cancelled; VideoNotFound."""
+    video = videos.get(task.tenant, task.video_id)
+    if video.closed:
+        raise VideoClosed(f"video {video.id} is {video.stage}")
+    return video
+
+
+def make_part(
+    task: SceneTask, parts: Parts, artifact: str, videos: Videos, outputs: Objects, make: Callable[[], str]
+) -> PartMade:
+    """Has `make` store the artifact and say who made it, unless it is there; the record tells of both."""
+    reused = outputs.exists(artifact)
+    progress = PartProgress(
+        scene=task.scene, state=ClipState.RENDERING, reused=reused, artifact=artifact, started_ms=now_ms()
+    )
+    by = None
+    if not reused:
+        videos.update_entry(task.tenant, task.video_id, parts, task.scene, progress)
+        by = make()
+    made = {"state": ClipState.DONE, "by": by, "finished_ms": now_ms()}
+    videos.update_entry(task.tenant, task.video_id, parts, task.scene, progress.model_copy(update=made))
+    logger.info("part made", extra={"part": parts, "scene": task.scene, "reused": reused})
+    return PartMade(scene=task.scene, reused=reused)
