@@ -1,7 +1,10 @@
 """Valid documents for tests, each field to be overridden by name."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.film_plan import FilmPlan, Shot, make_plan
 from lambdas.domain.video import Video, VideoRequest
 
 
@@ -31,3 +34,15 @@ def a_video(**fields: Any) -> Video:
             **fields,
         }
     )
+
+
+def a_plan(video: Video, prompts: Sequence[str]) -> FilmPlan:
+    """Of one scene, with these prompts in the order of its clips."""
+    request = video.request
+    shot = Shot(
+        text=request.prompt,
+        negative_prompt=request.negative_prompt,
+        frames=request.seconds * request.fps,
+        prompts=lambda count: [*prompts][:count],
+    )
+    return make_plan(video, CATALOGUE[request.engine], [shot])

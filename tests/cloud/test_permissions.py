@@ -17,15 +17,14 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.upload import PART
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
-from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.film_plan import film_hash, make_plan
+from lambdas.domain.film_plan import film_hash
 from lambdas.domain.video import Stage
 from lambdas.settings import TASK_VARIABLE
 from lambdas.tasks.clips import store_plan
 from lambdas.tasks.task import VideoTask
 from tests.cloud.real_template import Client, deployed, synthesize
 from tests.cloud.servers import wait_until
-from tests.factories import a_request, a_video
+from tests.factories import a_plan, a_request, a_video
 from tests.unit.clips import clip, padded
 
 # ministack enforces all but these as AWS does (1.5.33).
@@ -127,7 +126,7 @@ def _rendered(client: Client, outputs: dict[str, str]) -> tuple[str, VideoTask]:
     videos.create(video)
     for stage in (Stage.PLANNING, Stage.RENDERING):
         videos.advance(video.tenant, video.id, stage)
-    plan = make_plan(video, CATALOGUE["animatic"], ["x"])
+    plan = a_plan(video, ["x"])
     store_plan(objects, plan)
     (made,) = plan.clips
     objects.put(keys.clip(video.tenant, made.key_hash), padded(clip(8), 4_500_000), "video/mp4")

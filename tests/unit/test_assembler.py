@@ -12,10 +12,10 @@ from lambdas.domain.assembler import (
 )
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, clip_lengths, make_plan
+from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, clip_lengths
 from lambdas.domain.video import ClipProgress, ClipState, Image
 from lambdas.tasks.plan import _summary
-from tests.factories import a_request, a_video
+from tests.factories import a_plan, a_request, a_video
 
 ENGINES = pytest.mark.parametrize("name", CATALOGUE)
 
@@ -30,7 +30,7 @@ def longest(name: str, **fields: object) -> FilmPlan:
     request = a_request(
         engine=name, seconds=seconds, width=width, height=height, fps=engine.fps[0], **given, **fields
     )
-    return make_plan(a_video(request=request), engine, ["x"] * len(clip_lengths(request, engine)))
+    return a_plan(a_video(request=request), ["x"] * len(clip_lengths(request, engine)))
 
 
 @ENGINES

@@ -6,9 +6,9 @@ from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.engines import CATALOGUE, Engine
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, clip_lengths, cut, film_hash, make_plan
+from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, clip_lengths, cut, film_hash
 from lambdas.domain.video import LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
-from tests.factories import a_request, a_video
+from tests.factories import a_plan, a_request, a_video
 
 
 def plan_of(engine: Engine, seconds: int, **fields: object) -> FilmPlan:
@@ -24,7 +24,7 @@ def plan_of(engine: Engine, seconds: int, **fields: object) -> FilmPlan:
         **fields,
     )
     prompts = [f"part {i}" for i in range(len(clip_lengths(request, engine)))]
-    return make_plan(a_video(request=request), engine, prompts)
+    return a_plan(a_video(request=request), prompts)
 
 
 @given(
@@ -172,21 +172,21 @@ def test_a_changed_clip_changes_all_that_are_chained_to_it() -> None:
             image=Image(key="uploads/acme/2.png", sha256="2" * 64, width=8, height=8),
         )
     )
-    other = make_plan(video, engine, ["part 0", "part 1", "part 2"])
+    other = a_plan(video, ["part 0", "part 1", "part 2"])
     assert all(a.key_hash != b.key_hash for a, b in zip(one.clips, other.clips, strict=True))
 
 
 def test_the_same_request_and_seed_has_the_same_address_in_every_video() -> None:
     engine = CATALOGUE["cogvideox-5b"]
     request = a_request(engine=engine.name, width=720, height=480, fps=8, seed=9)
-    first = make_plan(a_video(request=request), engine, ["a", "b", "c"])
-    second = make_plan(a_video(id="video_" + "1" * 32, request=request), engine, ["a", "b", "c"])
+    first = a_plan(a_video(request=request), ["a", "b", "c"])
+    second = a_plan(a_video(id="video_" + "1" * 32, request=request), ["a", "b", "c"])
     assert film_hash(first) == film_hash(second)
 
 
 def test_clips_without_a_seed_of_the_user_differ_from_video_to_video_and_from_each_other() -> None:
     engine = CATALOGUE["cogvideox-5b"]
     request = a_request(engine=engine.name, width=720, height=480, fps=8)
-    first = make_plan(a_video(request=request), engine, ["a", "a", "a"])
-    second = make_plan(a_video(id="video_" + "1" * 32, request=request), engine, ["a", "a", "a"])
+    first = a_plan(a_video(request=request), ["a", "a", "a"])
+    second = a_plan(a_video(id="video_" + "1" * 32, request=request), ["a", "a", "a"])
     assert len({clip.key_hash for clip in first.clips + second.clips}) == 6

@@ -31,6 +31,7 @@ from lambdas.intake.drop_folder import DropFolder
 from lambdas.settings import UpkeepSettings
 from tests.cloud.deployment import Deployment
 from tests.cloud.servers import wait_until
+from tests.factories import a_plan
 from tests.unit.clips import clip as real_clip
 
 TENANT = "acme"
@@ -222,7 +223,7 @@ class Bench:
         engine = CATALOGUE[video.request.engine]
         count = len(film_plan.clip_lengths(video.request, engine))
         prompts = [f"{video.id} {index}" for index in range(count)]  # artifacts of its own
-        plan = film_plan.make_plan(video, engine, prompts)
+        plan = a_plan(video, prompts)
         key = keys.film_plan(TENANT, video.id)
         self.outputs.put(key, plan.model_dump_json().encode(), "application/json")
         return plan
