@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.cloud.servers import local_aws
+from tests.cloud.servers import local_aws, wait_until
 from tests.unit.test_state_machine import MACHINE, STATES, TASKS, TEXT
 
 _ROLE = "arn:aws:iam::000000000000:role/any"
@@ -114,6 +114,13 @@ class Stage:
         output = json.loads(found["output"]) if found["status"] == "SUCCEEDED" else None
         return Ended(found["status"], output, found.get("error"), found.get("cause"), calls)
 
+    def waiting(self) -> int:
+        """How many tasks nobody has looked at yet."""
+        counted = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.queue, AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        return int(counted["Attributes"]["ApproximateNumberOfMessages"])
+
     def _answer(self, states: Any, token: str, answer: Answer, payload: dict[str, Any]) -> None:
         try:
             output = answer(payload)
@@ -170,8 +177,20 @@ def plan(*scenes: tuple[int, list[tuple[int, str]]], assembler: str = "function"
     return lambda payload: {**payload, "scenes": described, "assembler": assembler}
 
 
+def storyboard(*scenes: tuple[bool, bool]) -> Answer:
+    """WriteStoryboard's answer: of each scene whether it is narrated, and whether a still is drawn."""
+    described = [
+        {"index": index, "narrate": narrate, "still": still} for index, (narrate, still) in enumerate(scenes)
+    ]
+    return lambda payload: {**payload, "scenes": described}
+
+
 def clip_made(payload: dict[str, Any]) -> dict[str, Any]:
     return {"clip": payload["clip"], "reused": False}
+
+
+def part_made(payload: dict[str, Any]) -> dict[str, Any]:
+    return {"scene": payload["scene"], "reused": False}
 
 
 def done(payload: dict[str, Any]) -> dict[str, Any]:
@@ -197,6 +216,9 @@ def in_turn(*answers: Answer) -> Answer:
 
 DRAFT = plan((3, [(0, "function"), (1, "function"), (2, "function")]))
 ANSWERS: dict[str, Answer] = {
+    "WriteStoryboard": storyboard(),
+    "Narrate": part_made,
+    "DrawStill": part_made,
     "Plan": DRAFT,
     "DrawClip": clip_made,
     "RenderClip": clip_made,
@@ -213,10 +235,41 @@ ANSWERS: dict[str, Answer] = {
 def test_a_draft_is_planned_drawn_assembled_and_published(stage: Stage) -> None:
     ended = stage.run(ANSWERS)
     assert ended.status == "SUCCEEDED"
-    assert ended.tasks == ["Plan", "DrawClip", "DrawClip", "DrawClip", "Assemble", "Publish"]
-    assert ended.payloads("Plan") == ended.payloads("Assemble") == ended.payloads("Publish") == [_INPUT]
+    assert ended.tasks == ["WriteStoryboard", "Plan", *3 * ["DrawClip"], "Assemble", "Publish"]
+    for task in ("WriteStoryboard", "Plan", "Assemble", "Publish"):
+        assert ended.payloads(task) == [_INPUT]
     assert sorted(clip["clip"] for clip in ended.payloads("DrawClip")) == [0, 1, 2]
     assert ended.payloads("DrawClip")[0] == {**_INPUT, "clip": ended.payloads("DrawClip")[0]["clip"]}
+
+
+def test_scenes_are_spoken_and_drawn_before_the_film_is_planned(stage: Stage) -> None:
+    scenes = storyboard((True, True), (True, False), (False, True), (False, False))
+    ended = stage.run({**ANSWERS, "WriteStoryboard": scenes})
+    assert ended.status == "SUCCEEDED"
+    assert ended.tasks[0] == "WriteStoryboard"
+    assert sorted(ended.tasks[1:5]) == ["DrawStill", "DrawStill", "Narrate", "Narrate"]
+    assert ended.tasks[5] == "Plan"
+    assert sorted(part["scene"] for part in ended.payloads("Narrate")) == [0, 1]
+    assert sorted(part["scene"] for part in ended.payloads("DrawStill")) == [0, 2]
+    assert {**_INPUT, "scene": 1} in ended.payloads("Narrate")
+    assert {**_INPUT, "scene": 2} in ended.payloads("DrawStill")
+
+
+def test_four_scenes_at_a_time_are_prepared(stage: Stage) -> None:
+    begun: list[int] = []
+
+    def narrate(payload: dict[str, Any]) -> dict[str, Any]:
+        if not begun:  # none has been answered yet
+            wait_until(lambda: stage.waiting() == 3)
+            time.sleep(0.3)  # a fifth would be seen by now
+            assert stage.waiting() == 3
+        begun.append(payload["scene"])
+        return part_made(payload)
+
+    scenes = storyboard(*6 * [(True, False)])
+    ended = stage.run({**ANSWERS, "WriteStoryboard": scenes, "Narrate": narrate})
+    assert ended.status == "SUCCEEDED"
+    assert sorted(begun) == list(range(6))
 
 
 def test_scenes_of_several_engines_each_go_to_their_renderer(stage: Stage) -> None:
@@ -233,10 +286,7 @@ def test_chained_clips_are_asked_for_one_after_the_other(stage: Stage) -> None:
 
     def render(payload: dict[str, Any]) -> dict[str, Any]:
         time.sleep(0.3)  # a clip asked for too early would be seen by now
-        waiting = stage.client("sqs").get_queue_attributes(
-            QueueUrl=stage.queue, AttributeNames=["ApproximateNumberOfMessages"]
-        )
-        assert waiting["Attributes"]["ApproximateNumberOfMessages"] == "0"
+        assert stage.waiting() == 0
         answered.append(payload["clip"])
         return clip_made(payload)
 
@@ -249,20 +299,32 @@ def test_a_film_that_takes_long_is_assembled_by_a_build(stage: Stage) -> None:
     answers = {**ANSWERS, "Plan": plan((1, [(0, "function")]), assembler="build")}
     ended = stage.run({**answers, "AssembleLong": in_turn(failing("AssemblerFailed"), done)})
     assert ended.status == "SUCCEEDED"
-    assert ended.tasks == ["Plan", "DrawClip", "AssembleLong", "AssembleLong", "Publish"]
+    assert ended.tasks[1:] == ["Plan", "DrawClip", "AssembleLong", "AssembleLong", "Publish"]
     assert [payload["retry"] for payload in ended.payloads("AssembleLong")] == [0, 1]
 
 
 def test_a_passing_error_is_retried(stage: Stage) -> None:
     answers = {
         task: in_turn(failing("ServiceUnavailable"), failing("Lambda.Unknown"), answer)
-        for task, answer in ANSWERS.items()
+        for task, answer in {
+            **ANSWERS,
+            "WriteStoryboard": storyboard((True, True)),
+            "Plan": plan((1, [(0, "function")])),
+        }.items()
     }
-    ended = stage.run(
-        {**answers, "Plan": in_turn(failing("ServiceUnavailable"), plan((1, [(0, "function")])))}
-    )
+    ended = stage.run(answers)
     assert ended.status == "SUCCEEDED"
-    assert [ended.tasks.count(task) for task in ("Plan", "DrawClip", "Assemble", "Publish")] == [2, 3, 3, 3]
+    tasks = ("WriteStoryboard", "Narrate", "DrawStill", "Plan", "DrawClip", "Assemble", "Publish")
+    assert {task: ended.tasks.count(task) for task in tasks} == dict.fromkeys(tasks, 3)
+
+
+def test_a_text_model_that_is_away_is_asked_three_times_and_then_the_video_fails(stage: Stage) -> None:
+    away = failing("TextModelUnavailable")
+    ended = stage.run({**ANSWERS, "WriteStoryboard": in_turn(away, away, storyboard())})
+    assert (ended.status, ended.tasks.count("WriteStoryboard")) == ("SUCCEEDED", 3)
+    ended = stage.run({**ANSWERS, "WriteStoryboard": away})
+    assert ended.tasks == [*3 * ["WriteStoryboard"], "RecordFailure"]
+    assert ended.error == "TextModelUnavailable"
 
 
 def test_an_engine_that_failed_is_asked_twice_more_and_each_try_has_its_number(stage: Stage) -> None:
@@ -282,11 +344,42 @@ def test_a_clip_that_fails_is_named_in_the_record(stage: Stage, task: str, rende
     answers = {**ANSWERS, "Plan": plan((1, [(0, renderer), (1, renderer)])), task: fail_the_second}
     ended = stage.run(answers)
     error = {"Error": "EngineRejected", "Cause": '{"errorMessage": "frames must be 8N+1"}'}
-    failure = {"step": task, "clip": 1, "error": error}
+    failure = {"step": task, "scene": 0, "clip": 1, "error": error}
     assert ended.payloads("RecordFailure") == [{**_INPUT, **failure}]
     assert (ended.status, ended.error, json.loads(ended.cause or "")) == ("FAILED", "EngineRejected", failure)
     assert ended.tasks.count(task) == 2  # never retried
     assert "Assemble" not in ended.tasks
+
+
+def test_a_clip_that_fails_names_the_scene_that_it_is_of(stage: Stage) -> None:
+    scenes = plan((1, [(0, "function")]), (1, [(1, "function"), (2, "function")]))
+
+    def fail_the_last(payload: dict[str, Any]) -> dict[str, Any]:
+        if payload["clip"] == 2:
+            raise Failure("ClipUnreadable")
+        return clip_made(payload)
+
+    [payload] = stage.run({**ANSWERS, "Plan": scenes, "DrawClip": fail_the_last}).payloads("RecordFailure")
+    assert (payload["scene"], payload["clip"]) == (1, 2)
+
+
+@pytest.mark.parametrize(("task", "name"), [("Narrate", "NarrationRefused"), ("DrawStill", "StillRefused")])
+def test_a_scene_that_can_t_be_spoken_or_drawn_is_named_in_the_record(
+    stage: Stage, task: str, name: str
+) -> None:
+    def fail_the_second(payload: dict[str, Any]) -> dict[str, Any]:
+        if payload["scene"] == 1:
+            raise Failure(name)
+        return part_made(payload)
+
+    scenes = storyboard((True, True), (True, True))
+    ended = stage.run({**ANSWERS, "WriteStoryboard": scenes, task: fail_the_second})
+    error = {"Error": name, "Cause": "the cause"}
+    failure = {"step": task, "scene": 1, "clip": None, "error": error}
+    assert ended.payloads("RecordFailure") == [{**_INPUT, **failure}]
+    assert (ended.status, ended.error, json.loads(ended.cause or "")) == ("FAILED", name, failure)
+    assert ended.tasks.count(task) == 2  # never retried
+    assert "Plan" not in ended.tasks
 
 
 def test_a_clip_s_long_cause_is_cut_so_that_it_fits_into_a_fail_state(stage: Stage) -> None:
@@ -300,10 +393,11 @@ def test_a_clip_s_long_cause_is_cut_so_that_it_fits_into_a_fail_state(stage: Sta
     assert payload["error"]["Cause"] == '"\\' * 6_000
 
 
-@pytest.mark.parametrize("task", ["Plan", "Assemble", "Publish"])
+@pytest.mark.parametrize("task", ["WriteStoryboard", "Plan", "Assemble", "Publish"])
 def test_a_step_that_can_t_go_on_is_named_in_the_record(stage: Stage, task: str) -> None:
     ended = stage.run({**ANSWERS, task: failing("VideoClosed")})
-    failure = {"step": task, "clip": None, "error": {"Error": "VideoClosed", "Cause": "the cause"}}
+    error = {"Error": "VideoClosed", "Cause": "the cause"}
+    failure = {"step": task, "scene": None, "clip": None, "error": error}
     assert ended.payloads("RecordFailure") == [{**_INPUT, **failure}]
     assert (ended.status, ended.error) == ("FAILED", "VideoClosed")
     assert ended.tasks.count(task) == 1
@@ -311,7 +405,7 @@ def test_a_step_that_can_t_go_on_is_named_in_the_record(stage: Stage, task: str)
 
 def test_a_passing_error_that_does_not_pass_is_recorded(stage: Stage) -> None:
     ended = stage.run({**ANSWERS, "Plan": failing("ServiceUnavailable")})
-    assert ended.tasks == ["Plan"] * 7 + ["RecordFailure"]
+    assert ended.tasks == ["WriteStoryboard", *7 * ["Plan"], "RecordFailure"]
     assert ended.error == "ServiceUnavailable"
 
 
@@ -329,10 +423,11 @@ def test_a_clip_whose_answer_never_comes_is_asked_for_once_more_and_then_fails(s
     assert (ended.status, ended.error) == ("FAILED", "States.Timeout")
 
 
-def test_a_plan_that_makes_no_sense_to_the_maps_is_recorded(stage: Stage) -> None:
-    ended = stage.run({**ANSWERS, "Plan": lambda payload: {**payload, "scenes": "none"}})
+@pytest.mark.parametrize(("task", "map_"), [("WriteStoryboard", "PrepareScenes"), ("Plan", "RenderScenes")])
+def test_an_answer_that_makes_no_sense_to_the_maps_is_recorded(stage: Stage, task: str, map_: str) -> None:
+    ended = stage.run({**ANSWERS, task: lambda payload: {**payload, "scenes": "none"}})
     [payload] = ended.payloads("RecordFailure")
-    assert (payload["step"], payload["clip"]) == ("RenderScenes", None)
+    assert (payload["step"], payload["scene"], payload["clip"]) == (map_, None, None)
     assert payload["error"]["Error"] == "States.QueryEvaluationError"
 
 
@@ -353,22 +448,34 @@ def alone(name: str) -> dict[str, Any]:
     return {"QueryLanguage": MACHINE["QueryLanguage"], "StartAt": name, "States": states}
 
 
-CLIP = {**_INPUT, "index": 4}  # also what the execution was started with, which payloads quote
-FAILED = {"step": "Assemble", "clip": None, "error": {"Error": "ClipsDiffer", "Cause": "the cause"}}
+CLIP = {**_INPUT, "index": 4, "scene": 2}  # what the execution was started with, which payloads quote
+PLACES: dict[str, dict[str, int | None]] = {  # of that, what a task's failure names
+    "Narrate": {"scene": 4, "clip": None},
+    "DrawStill": {"scene": 4, "clip": None},
+    "DrawClip": {"scene": 2, "clip": 4},
+    "RenderClip": {"scene": 2, "clip": 4},
+}
+NOWHERE: dict[str, int | None] = {"scene": None, "clip": None}
+FAILED = {"step": "Assemble", **NOWHERE, "error": {"Error": "ClipsDiffer", "Cause": "the cause"}}
+STEPS = ["WriteStoryboard", "Plan", "DrawClip", "RenderClip", "Assemble", "Publish"]
 
 
-@pytest.mark.parametrize("task", ["Plan", "DrawClip", "RenderClip", "Assemble", "Publish"])
+@pytest.mark.parametrize("task", STEPS)
 def test_a_task_alone_gives_what_its_function_answers(stage: Stage, task: str) -> None:
     ended = stage.run({task: lambda _: {"answer": task}}, definition=_quick(alone(task)), document=CLIP)
     assert ended.output == {"answer": task}
 
 
-@pytest.mark.parametrize("task", ["Plan", "DrawClip", "RenderClip", "Assemble", "Publish"])
-def test_a_task_alone_says_which_step_and_clip_failed(stage: Stage, task: str) -> None:
+@pytest.mark.parametrize("task", ["Narrate", "DrawStill"])
+def test_a_scene_s_task_alone_passes_the_scene_on(stage: Stage, task: str) -> None:
+    assert stage.run({task: part_made}, definition=alone(task), document=CLIP).output == CLIP
+
+
+@pytest.mark.parametrize("task", [*STEPS, "Narrate", "DrawStill"])
+def test_a_task_alone_says_which_step_scene_and_clip_failed(stage: Stage, task: str) -> None:
     ended = stage.run({task: failing("ArtifactMissing")}, definition=_quick(alone(task)), document=CLIP)
-    clip = 4 if task in ("DrawClip", "RenderClip") else None
     error = {"Error": "ArtifactMissing", "Cause": "the cause"}
-    assert ended.output == {"step": task, "clip": clip, "error": error}
+    assert ended.output == {"step": task, **PLACES.get(task, NOWHERE), "error": error}
 
 
 @pytest.mark.parametrize("answer", [recorded, failing("Broken")])
@@ -386,6 +493,26 @@ def test_a_map_alone_makes_every_clip(stage: Stage, state: str) -> None:
     ended = stage.run({"DrawClip": clip_made}, definition=_quick(alone(state)), document=document)
     made = [{"clip": index, "reused": False} for index in range(3)]
     assert ended.output == (document if state == "RenderScenes" else made)
+
+
+@pytest.mark.parametrize("scenes", [[], [{"index": 0, "narrate": True, "still": False}]])
+def test_the_map_of_scenes_alone_gives_what_was_prepared(stage: Stage, scenes: list[Any]) -> None:
+    document = {**_INPUT, "scenes": scenes}
+    ended = stage.run({"Narrate": part_made}, definition=alone("PrepareScenes"), document=document)
+    assert ended.output == scenes
+
+
+@pytest.mark.parametrize(
+    ("choice", "asked", "task", "otherwise"),
+    [("ChooseVoice", "narrate", "Narrate", "ChooseStill"), ("ChooseStill", "still", "DrawStill", "Prepared")],
+)
+def test_the_choices_alone_go_by_the_scene(
+    stage: Stage, choice: str, asked: str, task: str, otherwise: str
+) -> None:
+    machine = {**alone(choice), "States": {choice: STATES[choice]}}
+    machine["States"] |= {name: {"Type": "Pass", "Output": name, "End": True} for name in (task, otherwise)}
+    for answer, state in ((True, task), (False, otherwise)):
+        assert stage.run({}, definition=machine, document={asked: answer}).output == state
 
 
 @pytest.mark.parametrize(("renderer", "task"), [("function", "DrawClip"), ("endpoint", "RenderClip")])

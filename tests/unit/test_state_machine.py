@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambdas.domain import errors
-from lambdas.domain.errors import ReelworksError, TextModelUnavailable, TransientError
+from lambdas.domain.errors import ReelworksError, TransientError
 
 TEXT = (Path(__file__).parents[2] / "statemachines" / "produce_video.asl.json").read_text()
 MACHINE = json.loads(TEXT.replace("${RenderClipTimeoutSeconds}", "25200"))
@@ -27,6 +27,13 @@ def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 STATES = dict(states(MACHINE))
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+# The tasks within maps, and the state that carries their failure out.
+WITHIN_MAPS = {
+    "Narrate": "SceneFailed",
+    "DrawStill": "SceneFailed",
+    "DrawClip": "ClipFailed",
+    "RenderClip": "ClipFailed",
+}
 ALL_TASKS = pytest.mark.parametrize("name", TASKS)
 
 
@@ -49,6 +56,9 @@ def test_placeholders_are_the_tasks_functions_and_the_time_a_clip_may_take() -> 
 
 def test_the_tasks_are_those_of_the_pipeline() -> None:
     assert set(TASKS) == {
+        "WriteStoryboard",
+        "Narrate",
+        "DrawStill",
         "Plan",
         "DrawClip",
         "RenderClip",
@@ -88,10 +98,20 @@ def test_a_task_is_retried_with_growing_spread_out_waits(name: str) -> None:
 def test_whatever_a_task_fails_with_is_caught(name: str) -> None:
     catcher = TASKS[name]["Catch"][-1]
     assert catcher["ErrorEquals"] == ["States.ALL"]
-    within_map = name in ("DrawClip", "RenderClip")
     if name != "RecordFailure":
-        assert catcher["Next"] == ("ClipFailed" if within_map else "RecordFailure")
+        assert catcher["Next"] == WITHIN_MAPS.get(name, "RecordFailure")
         assert catcher["Output"]["step"] == name
+
+
+def test_every_failure_names_its_scene_and_clip_or_none() -> None:
+    given = STATES["RecordFailure"]["Arguments"]["Payload"]
+    told = {name: f"{{% $states.input.{name} %}}" for name in ("step", "scene", "clip", "error")}
+    assert told.items() <= given.items()
+    caught = [rule["Output"] for state in STATES.values() for rule in state.get("Catch", ())]
+    documents = [output for output in caught if isinstance(output, dict)]
+    assert len(documents) == len(TASKS) - 1 + 2  # of every task but RecordFailure, and of the outer maps
+    for document in documents:
+        assert set(document) == set(told)
 
 
 def test_every_error_named_is_one_that_exists() -> None:
@@ -105,8 +125,7 @@ def test_every_error_named_is_one_that_exists() -> None:
 
 def test_every_transient_error_is_retried() -> None:
     everywhere = set(chain.from_iterable(map(retried, TASKS.values())))
-    # The text model is asked again within Plan, which then goes on without it.
-    assert kinds(TransientError) - {TextModelUnavailable.__name__} <= everywhere
+    assert kinds(TransientError) <= everywhere
 
 
 def test_no_other_error_of_ours_is_retried() -> None:
