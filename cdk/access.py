@@ -59,7 +59,10 @@ ACCESS: Mapping[str, Access] = {
     "Intake": Access(
         read=(_DROPPED,), write=(_UPLOADS, _DROP_RESULTS), delete=(_DROP_RESULTS,), journal=True
     ),
-    "Plan": Access(read=(_VIDEOS,), write=(_VIDEOS,), journal=True),
+    "WriteStoryboard": Access(read=(_VIDEOS,), write=(_VIDEOS,), journal=True),
+    "Narrate": Access(read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,)),
+    "DrawStill": Access(read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,)),
+    "Plan": Access(read=(_VIDEOS, _ARTIFACTS), write=(_VIDEOS,), journal=True),
     "DrawClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_ARTIFACTS,)),
     "RenderClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_REQUESTS,)),
     "SettleClip": Access(read=(_VIDEOS, _ENGINE, _ARTIFACTS), write=(_ARTIFACTS,), delete=(_ENGINE,)),

@@ -21,6 +21,7 @@ from lambdas.settings import (
     AuthorizerSettings,
     DispatchSettings,
     IntakeSettings,
+    NarrateSettings,
     PlanSettings,
     PublishSettings,
     RenderClipSettings,
@@ -55,6 +56,14 @@ FUNCTIONS: Mapping[str, Spec] = {
         asynchronous=True,
     ),
     "Dispatch": Spec(module="lambdas.intake.dispatch", settings=DispatchSettings, timeout=30),
+    "WriteStoryboard": Spec(module="lambdas.tasks.write_storyboard", settings=PlanSettings, timeout=300),
+    # Both may wait for a model to load on a PC, which takes far longer than the services.
+    "Narrate": Spec(
+        module="lambdas.tasks.narrate", settings=NarrateSettings, timeout=900, memory=1024, media=True
+    ),
+    "DrawStill": Spec(
+        module="lambdas.tasks.draw_still", settings=StoreSettings, timeout=900, memory=1024, media=True
+    ),
     "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=120),
     # 1,769 MB are one full processor (Lambda's documentation): drawing and encoding use two. Its time is
     # Lambda's longest, since on a PC it waits its turn (lambdas/tasks/turn.py).

@@ -14,13 +14,13 @@ from cdk.buckets import Buckets
 from cdk.drop_folder import DropFolder
 from cdk.functions import FUNCTIONS, Functions
 from cdk.identity import Identity
+from cdk.models import grant_ask, grant_draw, grant_speak
 from cdk.notices import Notices
 from cdk.permissions import allow
 from cdk.queues import Queues
 from cdk.settings import DeploymentSettings
 from cdk.state_machine import ProduceVideo
 from cdk.table import VideosTable
-from cdk.text_model import grant_ask
 from cdk.upkeep import Upkeep
 from lambdas.domain.names import endpoint_name
 from lambdas.settings import (
@@ -29,6 +29,7 @@ from lambdas.settings import (
     AuthorizerSettings,
     DispatchSettings,
     IntakeSettings,
+    NarrateSettings,
     PlanSettings,
     PublishSettings,
     RenderClipSettings,
@@ -51,6 +52,12 @@ class PipelineStack(Stack):
             "Engines",
             default=",".join(settings.engines),
             description="Names of the engines offered, comma-separated",
+        )
+        self._voice = CfnParameter(
+            self, "Voice", default=settings.voice, description="Who narrates where a request names nobody"
+        )
+        self._voice_engine = CfnParameter(
+            self, "VoiceEngine", default=settings.voice_engine, description="The engine of that voice"
         )
 
         self.buckets = Buckets(
@@ -144,6 +151,13 @@ class PipelineStack(Stack):
                 "Api": ApiSettings(**stores, **intake, state_machine_arn=machine),
                 "Intake": IntakeSettings(**stores, **intake),
                 "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),
+                "WriteStoryboard": PlanSettings(**stores, text_model=settings.text_model),
+                "Narrate": NarrateSettings(
+                    **stores,
+                    voice=self._voice.value_as_string,
+                    voice_engine=self._voice_engine.value_as_string,
+                ),
+                "DrawStill": StoreSettings(**stores),
                 "Plan": PlanSettings(**stores, text_model=settings.text_model),
                 "DrawClip": StoreSettings(**stores),
                 "RenderClip": RenderClipSettings(
@@ -185,6 +199,9 @@ class PipelineStack(Stack):
         self.produce_video.grant_answer(*map(role, answering), self.assembly_build.role)
         allow(role("Upkeep"), "lambda:InvokeFunction", on=[self.functions["Intake"].function_arn])
         grant_ask(role("Plan"), settings.text_model)
+        grant_ask(role("WriteStoryboard"), settings.text_model, *settings.text_models)
+        grant_speak(role("Narrate"))
+        grant_draw(role("DrawStill"))
         allow(
             role("RenderClip"),
             "sagemaker:InvokeEndpointAsync",

@@ -41,6 +41,9 @@ class DeploymentSettings(BaseModel):
     default_engine: str
     model_aliases: dict[Annotated[str, Field(pattern=r"^[^=,\s]+$")], str]
     text_model: Annotated[str, Field(min_length=1)]
+    text_models: tuple[Annotated[str, Field(min_length=1)], ...]  # others that a request may name
+    voice: Annotated[str, Field(min_length=1)]
+    voice_engine: Literal["standard", "neural", "long-form", "generative"]
     retention_days: Annotated[int, Field(ge=1, le=3650)]
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365]  # CloudWatch Logs takes no others
     allowed_cidrs: tuple[IPv4Network | IPv6Network, ...]

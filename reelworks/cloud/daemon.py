@@ -27,6 +27,7 @@ from reelworks.cloud.home import CloudError, Home, write_private
 from reelworks.cloud.life import Process
 from reelworks.cloud.record import Deployment, Output, deployment_of, write_deployment
 from reelworks.cloud.settings import Settings
+from reelworks.cloud.voices import BUNDLED
 
 PREFERRED_PORT = 4566  # ministack's own, and LocalStack's
 LOCAL_TENANT = "local"
@@ -96,7 +97,11 @@ def _source(home: Home, settings: Settings) -> str:
 
 def _parameters(home: Home, settings: Settings) -> dict[str, str]:
     """Of the template, those that this PC has its own values for."""
-    return {"Engines": ",".join(offered_engines(home.folder, settings.comfyui))}
+    return {
+        "Engines": ",".join(offered_engines(home.folder, settings.comfyui)),
+        "Voice": BUNDLED,
+        "VoiceEngine": "standard",
+    }
 
 
 def _is_current(home: Home, process: Process, source: str, port: int | None) -> bool:

@@ -166,9 +166,12 @@ def template(**extra: Any) -> dict[str, Any]:
         "SleepFunction": {"Ref": "Sleep"},
         "VideosTable": {"Ref": "Table"},
         "Engines": {"Ref": "Engines"},
+        "Voice": {"Ref": "Voice"},
     }
     return {
-        "Parameters": {"Engines": {"Type": "String", "Default": "none"}},
+        "Parameters": {
+            name: {"Type": "String", "Default": "none"} for name in ("Engines", "Voice", "VoiceEngine")
+        },
         "Resources": resources,
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
     }

@@ -46,13 +46,23 @@ def test_outputs(pipeline: Template) -> None:
     assert set(pipeline["Outputs"]) - exports == OUTPUTS
 
 
-def test_it_is_deployed_with_the_engines_that_a_home_has(pipeline: Template) -> None:
+def test_it_is_deployed_with_the_engines_and_the_voice_that_a_home_has(pipeline: Template) -> None:
     assert pipeline["Parameters"] == {
         "Engines": {
             "Type": "String",
             "Default": "animatic,cogvideox-5b,cogvideox-5b-i2v",
             "Description": "Names of the engines offered, comma-separated",
-        }
+        },
+        "Voice": {
+            "Type": "String",
+            "Default": "Joanna",
+            "Description": "Who narrates where a request names nobody",
+        },
+        "VoiceEngine": {
+            "Type": "String",
+            "Default": "neural",
+            "Description": "The engine of that voice",
+        },
     }
 
 
@@ -90,6 +100,12 @@ def test_the_engines_offered_come_from_the_parameter(pipeline: Template) -> None
         assert _function(pipeline, name)["Environment"]["Variables"]["REELWORKS_ENGINES"] == {
             "Ref": "Engines"
         }
+
+
+def test_the_voice_comes_from_the_parameters(pipeline: Template) -> None:
+    variables = _function(pipeline, "Narrate")["Environment"]["Variables"]
+    assert variables["REELWORKS_VOICE"] == {"Ref": "Voice"}
+    assert variables["REELWORKS_VOICE_ENGINE"] == {"Ref": "VoiceEngine"}
 
 
 def test_aliases_are_read_as_they_are_written() -> None:
@@ -241,7 +257,7 @@ def test_the_machine_may_call_its_functions_and_no_others(pipeline: Template) ->
         for arn in listed(statement["Resource"])
     }
     assert invoked == substituted
-    assert len(invoked) == 7
+    assert len(invoked) == 10
 
 
 def test_a_callback_is_waited_for_longer_than_its_engine_may_take(pipeline: Template) -> None:

@@ -25,6 +25,7 @@ WITHOUT_RESOURCE = {
     "logs:PutResourcePolicy": "Step Functions, setting up its log",
     "logs:DescribeResourcePolicies": "Step Functions, setting up its log",
     "logs:DescribeLogGroups": "Step Functions, setting up its log",
+    "polly:SynthesizeSpeech": "Narrate; a voice is no resource",
     "cloudwatch:PutMetricData": "SageMaker, for the endpoints' metrics; limited by namespace",
     "ecr:GetAuthorizationToken": "SageMaker, fetching the container",
 }

@@ -29,6 +29,8 @@ def test_the_command_line_goes_over_cdk_json() -> None:
         ({"default_engine": "cogvideox-2b"}, "default_engine: 'cogvideox-2b' is not one of: animatic"),
         ({"model_aliases": {"sora-2": "x"}}, "model_aliases: 'x' is not one of: animatic"),
         ({"model_aliases": {"a,b": "animatic"}}, "String should match pattern"),
+        ({"voice_engine": "natural"}, "voice_engine: Input should be 'standard', 'neural', 'long-form'"),
+        ({"text_models": [""]}, "text_models.0: String should have at least 1 character"),
         ({"endpoints": {}}, "endpoints: no instance type for the engine 'cogvideox-5b'"),
         (
             {"endpoints": {"cogvideox-5b": {"instance_types": ["ml.m5.large"], "max_instances": 1}}},

@@ -6,7 +6,7 @@ from typing import Any
 
 from cdk.app import reelworks
 from tests.template.conftest import SOURCE_ONLY
-from tests.template.reading import listed, properties, statements
+from tests.template.reading import function_ids, listed, properties, target
 
 
 def _synthesize(folder: Path, **settings: Any) -> dict[str, Any]:
@@ -28,14 +28,31 @@ def test_only_the_networks_named_reach_the_api(account: None, tmp_path: Path) ->
 def test_a_plain_model_is_allowed_without_a_wildcard(account: None, tmp_path: Path) -> None:
     model = "amazon.nova-lite-v1:0"
     pipeline = _synthesize(tmp_path, text_model=model)
-    assert _models(pipeline) == [f":bedrock:eu-west-1::foundation-model/{model}"]
+    assert _models(pipeline, "Plan") == [f":bedrock:eu-west-1::foundation-model/{model}"]
 
 
 def test_a_profile_is_allowed_with_the_models_behind_it(pipeline: dict[str, Any]) -> None:
     model = "anthropic.claude-haiku-4-5-20251001-v1:0"
-    assert _models(pipeline) == [
-        f":bedrock:*::foundation-model/{model}",
-        f":bedrock:eu-west-1:111122223333:inference-profile/global.{model}",
+    for name in ("Plan", "WriteStoryboard"):
+        assert _models(pipeline, name) == [
+            f":bedrock:*::foundation-model/{model}",
+            f":bedrock:eu-west-1:111122223333:inference-profile/global.{model}",
+        ]
+
+
+def test_a_storyboard_is_written_by_any_model_that_requests_may_name(account: None, tmp_path: Path) -> None:
+    one, other = "amazon.nova-lite-v1:0", "amazon.nova-pro-v1:0"
+    pipeline = _synthesize(tmp_path, text_model=one, text_models=[other])
+    assert _models(pipeline, "WriteStoryboard") == [
+        f":bedrock:eu-west-1::foundation-model/{model}" for model in (one, other)
+    ]
+    assert _models(pipeline, "Plan") == [f":bedrock:eu-west-1::foundation-model/{one}"]
+
+
+def test_stills_are_drawn_by_the_models_of_both_qualities_where_they_are(pipeline: dict[str, Any]) -> None:
+    assert _models(pipeline, "DrawStill") == [
+        f":bedrock:us-west-2::foundation-model/stability.stable-image-{model}-v1:1"
+        for model in ("core", "ultra")
     ]
 
 
@@ -47,10 +64,14 @@ def test_buckets_are_named_at_deployment_where_no_account_is_known(monkeypatch: 
         assert json.dumps(bucket["BucketName"]).count("AWS::") == 2
 
 
-def _models(pipeline: dict[str, Any]) -> list[str]:
+def _models(pipeline: dict[str, Any], function: str) -> list[str]:
+    """The models of Bedrock that the function may call: their ARNs without the partition."""
+    role = properties(pipeline, "AWS::Lambda::Function")[function_ids(pipeline)[function]]["Role"]
     return sorted(
         arn["Fn::Join"][1][-1]
-        for _, statement in statements(pipeline, "AWS::IAM::Policy")
+        for policy in properties(pipeline, "AWS::IAM::Policy").values()
+        if target(role) in {target(one) for one in policy["Roles"]}
+        for statement in policy["PolicyDocument"]["Statement"]
         if statement["Action"] == "bedrock:InvokeModel"
         for arn in listed(statement["Resource"])
     )
