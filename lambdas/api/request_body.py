@@ -1,7 +1,8 @@
 """The body of a create: JSON or multipart/form-data, as fields and an image.
 
 OpenAI's client 3.54 sends every create as multipart, with numbers as strings, an absent value as "" and
-nested values under bracketed names (`input_reference[image_url]`); 2.2 sends JSON.
+nested values under bracketed names (`input_reference[image_url]`); 2.2 sends JSON. A value that is nested
+more deeply, as a storyboard is, comes as its JSON text.
 """
 
 import base64
@@ -108,6 +109,12 @@ def _place(fields: dict[str, Any], name: str, value: str | bytes) -> None:
     if value == "":
         return
     outer, bracket, inner = name.partition("[")
+    if "[" in inner:
+        # A list's `a[][b]` don't say which of them belong to one object.
+        raise InvalidRequest(
+            f"{name[:100]!r} is nested too deeply for a form: send {outer[:100]} as its JSON text.",
+            param=outer[:100],
+        )
     target, key = (fields.setdefault(outer, {}), inner.rstrip("]")) if bracket else (fields, outer)
     if not isinstance(target, dict) or key in target:
         raise _given_twice(name)

@@ -11,11 +11,23 @@ from lambdas.adapters.creates import Creates
 from lambdas.adapters.requests_queue import RequestsQueue
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
+from lambdas.domain.direction import Brief, Writing
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
 from lambdas.domain.film_plan import clip_lengths
 from lambdas.domain.prompts import estimate_tokens
-from lambdas.domain.video import Image, Source, Stage, StageEntry, Video, VideoRequest, video_id
+from lambdas.domain.video import (
+    Image,
+    Source,
+    Stage,
+    StageEntry,
+    Stills,
+    Video,
+    VideoRequest,
+    Voice,
+    video_id,
+)
+from lambdas.intake.brief import OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.fields import INPUT_REFERENCE, Fields, parse
 from lambdas.media.images import check_image
 from lambdas.settings import IntakeSettings
@@ -24,6 +36,8 @@ from lambdas.telemetry import count, logger
 _DAY_MS = 24 * 3600 * 1000
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 _MEDIA_TYPES = {extension: media_type for media_type, extension in _EXTENSIONS.items()}
+# The fields that the record has in another form; all others it has as they are given.
+_IN_ANOTHER_FORM = {*SOURCES, *OF_SCENES, "model", "size", "fps", "seconds", "enhance"}
 
 
 class Intake:
@@ -80,27 +94,48 @@ class Intake:
 
     def _check(self, tenant: str, fields: Mapping[str, Any], image: bytes | None) -> VideoRequest:
         parsed = parse(fields)
+        brief = brief_of(parsed)
         model = parsed.model or self._settings.default_engine
         engine = engine_named(self._settings.aliases.get(model, model), self._settings.offered)
         width, height = map(int, parsed.size.split("x")) if parsed.size else engine.sizes.default
         fps = parsed.fps or engine.fps[0]
+        stills = _stills(parsed, brief, engine, image=image is not None)
         engine.check(
             width=width,
             height=height,
             fps=fps,
-            image=image is not None,
+            image=image is not None or stills is not None,
             offered=self._settings.offered,
             speed=parsed.speed,
             loras=bool(parsed.loras),
         )
         _check_budget(parsed, engine)
         request = VideoRequest(
-            **parsed.model_dump(exclude={"model", "size", "fps"}),
+            **parsed.model_dump(exclude=_IN_ANOTHER_FORM),
+            prompt=brief.topic if brief else str(parsed.prompt),
+            enhance=parsed.enhance and brief is None,
             engine=engine.name,
+            seconds=film_seconds(parsed, brief),
             width=width,
             height=height,
             fps=fps,
             image=None if image is None else _image(tenant, image),
+            brief=brief,
+            writing=Writing(
+                model=parsed.text_model,
+                temperature=parsed.temperature,
+                top_p=parsed.top_p,
+                max_tokens=parsed.max_tokens,
+                context_size=parsed.context_size,
+            ),
+            voice=Voice(
+                name=parsed.voice,
+                engine=parsed.voice_engine,
+                speed=parsed.speech_speed,
+                sample_rate=parsed.sample_rate,
+            ),
+            captions=parsed.captions,
+            stills=stills,
         )
         clip_lengths(request, engine)  # raises for those that can't be cut into clips
         return request
@@ -132,10 +167,31 @@ class Intake:
         return video
 
 
+def _stills(fields: Fields, brief: Brief | None, engine: Engine, *, image: bool) -> Stills | None:
+    """Whose scenes begin with a picture that is drawn."""
+    if brief is None:
+        return None
+    needed = engine.image == "required" and (brief.count > 1 or not image)
+    match fields.stills:
+        case "none" if needed:
+            raise InvalidRequest(
+                f"stills can't be none: engine {engine.name} starts every scene from an image; send standard "
+                "or premium, or choose another engine.",
+                param="stills",
+            )
+        case None | "none":
+            return Stills() if needed else None
+    if engine.image == "none":
+        raise InvalidRequest(
+            f"stills must be none or left out: engine {engine.name} takes no image.", param="stills"
+        )
+    return Stills(quality=fields.stills)
+
+
 def _check_budget(fields: Fields, engine: Engine) -> None:
     """An enhanced prompt is written to fit; what goes to the engine as it came must fit by itself."""
     texts = {"negative_prompt": fields.negative_prompt}
-    if not fields.enhance:
+    if fields.prompt and not fields.enhance:
         texts["prompt"] = fields.prompt
     for param, text in texts.items():
         tokens = estimate_tokens(text)

@@ -1,7 +1,7 @@
 """The fields of a request as clients send them: JSON values, or the strings of a form or a file."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import from_json
@@ -10,10 +10,17 @@ from lambdas.domain.assembly import TransitionKind
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.video import LONGEST_TRANSITION, SHORTEST_TRANSITION, Lora
+from lambdas.domain.storyboard import MOST_SCENES, PartialStoryboard, parse_partial
+from lambdas.domain.video import (
+    LONGEST_TRANSITION,
+    SHORTEST_TRANSITION,
+    Lora,
+    SampleRate,
+    StillQuality,
+    VoiceEngine,
+)
 
 INPUT_REFERENCE = "input_reference"  # the field of the image, which each way in reads for itself
-DEFAULT_SECONDS = 4  # OpenAI's
 
 # Control characters other than tab and line ends: no text encoder, caption or MP4 tag takes them.
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -31,6 +38,23 @@ def _from_json(value: Any) -> Any:
     return from_json(value) if isinstance(value, str) else value
 
 
+def _storyboard(value: Any) -> PartialStoryboard:
+    """Its errors name the path of what is wrong in it."""
+    if isinstance(value, str):
+        try:
+            value = from_json(value)
+        except ValueError as error:
+            raise InvalidRequest(
+                f"storyboard must be an object, in a form its JSON text; this is no JSON: {error}.",
+                param="storyboard",
+            ) from error
+    return parse_partial(value)
+
+
+def _from_digits(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
 def _distinct(loras: tuple[Lora, ...]) -> tuple[Lora, ...]:
     if len({lora.name for lora in loras}) < len(loras):
         raise ValueError("a name is given twice")
@@ -42,20 +66,73 @@ _Whole = Annotated[int, BeforeValidator(_no_bool)]
 _Number = Annotated[float, BeforeValidator(_no_bool)]
 _Loras = Annotated[tuple[Lora, ...], BeforeValidator(_from_json), AfterValidator(_distinct)]
 _MOST_LORAS = 4
+_PROMPT = f"text of 1 to {LONGEST_PROMPT:,} characters without control characters"
+
+
+def _one_of(values: Any) -> str:
+    return f"one of {', '.join(map(str, get_args(values)))}"
 
 
 class Fields(Document):
     """Numbers may come as strings, as OpenAI's client sends them. Each field's description is what an
     error says is allowed; what the engine allows is checked after this."""
 
-    prompt: Annotated[_Text, StringConstraints(min_length=1)] = Field(
-        description=f"text of 1 to {LONGEST_PROMPT:,} characters without control characters"
+    prompt: Annotated[_Text, StringConstraints(min_length=1)] | None = Field(
+        default=None, description=_PROMPT
+    )
+    topic: Annotated[_Text, StringConstraints(min_length=1)] | None = Field(default=None, description=_PROMPT)
+    storyboard: Annotated[PartialStoryboard, BeforeValidator(_storyboard)] | None = Field(
+        default=None, description="an object, in a form its JSON text"
+    )
+    tone: _Text = Field(
+        default="", description=f"text of at most {LONGEST_PROMPT:,} characters without control characters"
+    )
+    scenes: _Whole | None = Field(
+        default=None, ge=1, le=MOST_SCENES, description=f"a whole number from 1 to {MOST_SCENES}"
+    )
+    narrate: bool = Field(default=True, description="true or false")
+    language: str = Field(
+        default="en-US",
+        pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$",
+        description="a language's code, such as en-US or de",
+    )
+    captions: bool = Field(default=False, description="true or false")
+    voice: str | None = Field(
+        default=None, min_length=1, max_length=100, description="the name of a voice, such as Joanna"
+    )
+    voice_engine: VoiceEngine | None = Field(default=None, description=_one_of(VoiceEngine))
+    speech_speed: _Number = Field(
+        default=1.0, ge=0.5, le=2, allow_inf_nan=False, description="a number from 0.5 to 2"
+    )
+    sample_rate: Annotated[SampleRate, BeforeValidator(_from_digits)] = Field(
+        default=24000, description=_one_of(SampleRate)
+    )
+    stills: Literal["none"] | StillQuality | None = Field(
+        default=None, description=f"one of none, {', '.join(get_args(StillQuality))}"
+    )
+    text_model: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="the name of a text model, 1 to 200 characters",
+    )
+    temperature: _Number | None = Field(
+        default=None, ge=0, le=1, allow_inf_nan=False, description="a number from 0 to 1"
+    )
+    top_p: _Number | None = Field(
+        default=None, ge=0, le=1, allow_inf_nan=False, description="a number from 0 to 1"
+    )
+    max_tokens: _Whole | None = Field(
+        default=None, ge=1, lt=2**31, description="a whole number of tokens above 0"
+    )
+    context_size: _Whole | None = Field(
+        default=None, ge=512, lt=2**31, description="a whole number of tokens, at least 512"
     )
     model: str | None = Field(
         default=None, max_length=100, description="the name of an engine that is offered (GET /v1/models)"
     )
-    seconds: _Whole = Field(
-        default=DEFAULT_SECONDS,
+    seconds: _Whole | None = Field(
+        default=None,
         ge=1,
         le=LONGEST_FILM,
         description=f"a whole number of seconds from 1 to {LONGEST_FILM:,}",

@@ -107,6 +107,14 @@ def test_a_request_has_the_apis_fields(folder: Folder) -> None:
     assert (made.engine, made.seconds, made.seed, made.enhance) == ("cogvideox-2b", 12, 3, False)
 
 
+def test_a_request_may_hold_a_storyboard(folder: Folder) -> None:
+    scene = {"image": {"positive_prompt": "A kite."}, "video": {"positive_prompt": "It rises."}}
+    folder.drop("kite.json", json.dumps({"storyboard": {"title": "Kites", "scenes": [scene]}}).encode())
+    brief = folder.video().request.brief
+    assert brief is not None
+    assert brief.given.scenes[0].video is not None
+
+
 @pytest.mark.parametrize("name", ["kite.txt", "kite.json"])
 def test_an_event_that_comes_twice_makes_one_video(folder: Folder, name: str) -> None:
     etag = folder.drop(name, b'{"prompt": "A kite"}')
@@ -253,7 +261,7 @@ def test_what_a_failed_video_says_stays(folder: Folder) -> None:
         ("deep.json", b"[" * 100_000, "object", "JSON"),
         ("list.json", b"[]", "object", "JSON object"),
         ("size.json", b'{"prompt": "x", "size": "1x1"}', "size", "64 to 1080"),
-        ("unknown.json", b'{"prompt": "x", "colour": "red"}', "colour", "prompt, model"),
+        ("unknown.json", b'{"prompt": "x", "colour": "red"}', "colour", "prompt, topic"),
         ("away.json", b'{"prompt": "x", "input_reference": "../b/photo.png"}', "input_reference", "beside"),
         (
             "url.json",

@@ -102,6 +102,64 @@ def test_a_speed_is_one_of_three() -> None:
     assert refused.value.param == "speed"
 
 
+@pytest.mark.parametrize(
+    ("field", "wrong", "allowed"),
+    [
+        ("topic", " ", "1 to 2,000"),
+        ("tone", "x" * 2001, "at most 2,000"),
+        ("scenes", 0, "1 to 50"),
+        ("scenes", "51", "1 to 50"),
+        ("scenes", True, "1 to 50"),
+        ("scenes", [{"text": "a"}], "1 to 50"),
+        ("narrate", "perhaps", "true or false"),
+        ("captions", "perhaps", "true or false"),
+        ("language", "english", "such as en-US or de"),
+        ("voice", "", "such as Joanna"),
+        ("voice_engine", "loud", "one of standard, neural, long-form, generative"),
+        ("speech_speed", 0.4, "0.5 to 2"),
+        ("speech_speed", True, "0.5 to 2"),
+        ("sample_rate", 44100, "one of 8000, 16000, 22050, 24000"),
+        ("sample_rate", "16000.0", "one of 8000, 16000, 22050, 24000"),
+        ("sample_rate", True, "one of 8000, 16000, 22050, 24000"),
+        ("stills", "cheap", "one of none, standard, premium"),
+        ("text_model", "", "1 to 200"),
+        ("temperature", 1.1, "0 to 1"),
+        ("top_p", "nan", "0 to 1"),
+        ("max_tokens", 0, "above 0"),
+        ("context_size", 511, "at least 512"),
+    ],
+)
+def test_a_film_of_scenes_that_can_t_be_asked_for(field: str, wrong: Any, allowed: str) -> None:
+    with pytest.raises(InvalidRequest, match=allowed) as refused:
+        parse({"topic": "x", field: wrong})
+    assert refused.value.param == field
+
+
+def test_a_film_of_scenes_in_the_texts_of_a_form() -> None:
+    storyboard = {"scenes": [{"narration": {"text": "A kite."}}]}
+    texts = {"scenes": "3", "narrate": "false", "captions": "1", "sample_rate": "16000", "top_p": "0.9"}
+    values = {"scenes": 3, "narrate": False, "captions": True, "sample_rate": 16000, "top_p": 0.9}
+    assert parse({"storyboard": json.dumps(storyboard)} | texts) == parse({"storyboard": storyboard} | values)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "param", "says"),
+    [
+        ("{", "storyboard", "in a form its JSON text; this is no JSON: EOF while parsing"),
+        ("[" * 100_000, "storyboard", "this is no JSON"),
+        ("[]", "storyboard", "an object with the fields title, style, scenes"),
+        (5, "storyboard", "an object with the fields title, style, scenes"),
+        ({"scene": []}, "scene", "allowed: title, style, scenes"),
+        ({"scenes": [{}, {}, {"video": {"positive_prompt": 5}}]}, "scenes[2].video.positive_prompt", "text"),
+        ('{"scenes": [{"seconds": 0}]}', "scenes[0].seconds", "above 0, at most 3,600; 0 was given"),
+    ],
+)
+def test_what_is_wrong_in_a_storyboard_is_named_by_its_path(wrong: Any, param: str, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says) as refused:
+        parse({"storyboard": wrong})
+    assert refused.value.param == param
+
+
 @pytest.mark.parametrize("size", ["0x64", "64X64", "64x", " 64x64", "٦٤x64", "64x64\n", "100000x64", 64])
 def test_sizes_that_are_none(size: Any) -> None:
     with pytest.raises(InvalidRequest, match="width x height"):

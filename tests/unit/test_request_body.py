@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lambdas.api.request_body import parse_body
 from lambdas.domain.errors import InvalidRequest
+from lambdas.intake.brief import brief_of
 from lambdas.intake.fields import Fields, parse
 
 BOUNDARY = "b0undary"
@@ -95,6 +96,7 @@ def test_a_form_with_a_data_url(reference: bytes) -> None:
         ([part("prompt", b"a"), part("prompt", b"b")], "'prompt' is given more than once"),
         ([part("a", b"1"), part("a[b]", b"2")], "given more than once"),
         ([part("a[b]", b"1"), part("a", b"2")], "given more than once"),
+        ([part("storyboard[scenes][][seconds]", b"2")], "send storyboard as its JSON text"),
         ([file("input_reference", b"1"), file("input_reference", b"2")], "given more than once"),
         ([file("input_reference", b"1"), part("input_reference", b"{}")], "given more than once"),
         ([file("prompt", b"1")], "the file field is input_reference"),
@@ -136,7 +138,7 @@ FIELD_NAMES = st.sampled_from([*Fields.model_fields, "input_reference"]) | st.te
 def judged(event: dict[str, Any], content_type: str | None) -> None:
     with suppress(InvalidRequest):
         fields, _ = parse_body(event, content_type)
-        parse(fields)
+        brief_of(parse(fields))
 
 
 @given(st.text(), st.booleans(), st.none() | st.text() | st.sampled_from(["application/json", MULTIPART]))
@@ -149,6 +151,29 @@ def test_any_body(body: str, is_base64: bool, content_type: str | None) -> None:
 @given(st.binary(), st.sampled_from(["application/json", MULTIPART, "multipart/form-data; boundary=é"]))
 def test_any_bytes(body: bytes, content_type: str) -> None:
     judged(binary(body), content_type)
+
+
+def objects(names: list[str]) -> st.SearchStrategy[Any]:
+    return st.dictionaries(st.sampled_from(names), JSON_VALUES | st.integers(0, 9), max_size=3)
+
+
+SCENES = st.fixed_dictionaries(
+    {},
+    optional={
+        "narration": objects(["text", "voice", "language", "speed"]),
+        "image": objects(["positive_prompt", "negative_prompt"]),
+        "video": objects(["positive_prompt", "x"]) | JSON_VALUES,
+        "seconds": st.floats() | st.integers(),
+    },
+)
+STORYBOARDS = objects(["title", "style", "x"]) | st.fixed_dictionaries(
+    {"title": st.text()}, optional={"scenes": st.lists(SCENES | JSON_VALUES, max_size=3)}
+)
+
+
+@given(STORYBOARDS, st.dictionaries(FIELD_NAMES, JSON_VALUES, max_size=3))
+def test_any_storyboard(storyboard: Any, fields: dict[str, Any]) -> None:
+    judged(text(json.dumps(fields | {"storyboard": storyboard})), "application/json")
 
 
 @given(st.dictionaries(FIELD_NAMES, JSON_VALUES, max_size=5))
