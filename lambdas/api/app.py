@@ -15,9 +15,16 @@ from lambdas.adapters import stores
 from lambdas.api import openai_format
 from lambdas.api.ending import Ending
 from lambdas.api.request_body import parse_body
-from lambdas.domain import names
+from lambdas.domain import keys, names
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.errors import InvalidRequest, NotReady, RequestError, TransientError, VideoNotFound
+from lambdas.domain.errors import (
+    ArtifactMissing,
+    InvalidRequest,
+    NotReady,
+    RequestError,
+    TransientError,
+    VideoNotFound,
+)
 from lambdas.domain.video import Stage, Video
 from lambdas.intake.accept import Intake
 from lambdas.settings import ApiSettings
@@ -31,6 +38,7 @@ _METHODS = {
     "/v1/videos": ("GET", "POST"),
     "/v1/videos/<video_id>": ("GET", "DELETE"),
     "/v1/videos/<video_id>/content": ("GET", "HEAD"),
+    "/v1/videos/<video_id>/storyboard": ("GET",),
     "/v1/videos/<video_id>/cancel": ("POST",),
     "/v1/models": ("GET",),
     "/v1/models/<name>": ("GET",),
@@ -40,6 +48,8 @@ _VARIANTS = {
     "video": ("film", "mp4", "video/mp4"),
     "thumbnail": ("thumbnail", "webp", "image/webp"),
     "spritesheet": ("spritesheet", "jpg", "image/jpeg"),
+    "captions": ("captions", "vtt", "text/vtt"),
+    "captions_srt": ("captions_srt", "srt", "application/x-subrip"),
 }
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -111,8 +121,10 @@ def content(video_id: str) -> Response[str]:
     field, extension, media_type = _VARIANTS[variant]
     video = _video(video_id)
     key = getattr(video, field)
-    if video.stage is not Stage.COMPLETED or key is None:
+    if video.stage is not Stage.COMPLETED:
         raise NotReady(f"The {variant} is not there: video {video_id} is {video.stage}.", param="id")
+    if key is None:
+        raise VideoNotFound(f"Video {video_id} was made without {variant}.", param="variant")
     link = stores.outputs(_settings()).link(
         key,
         _settings().link_seconds,
@@ -122,6 +134,20 @@ def content(video_id: str) -> Response[str]:
     )
     headers = {"Location": link, "Cache-Control": "no-store"}  # the link outlives no cache
     return Response(HTTPStatus.FOUND, content_type="text/plain", body="", headers=headers)
+
+
+@app.get("/v1/videos/<video_id>/storyboard")
+def storyboard(video_id: str) -> Response[str]:
+    video = _video(video_id)
+    if video.request.brief is None:
+        raise VideoNotFound(f"Video {video_id} is of one prompt and has no storyboard.", param="id")
+    try:
+        document = stores.outputs(_settings()).get(keys.storyboard(video.tenant, video_id))
+    except ArtifactMissing as error:
+        raise NotReady(
+            f"The storyboard is not written: video {video_id} is {video.stage}.", param="id"
+        ) from error
+    return Response(HTTPStatus.OK, content_type="application/json", body=document.decode())
 
 
 @app.post("/v1/videos/<video_id>/cancel")

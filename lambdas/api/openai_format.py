@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from lambdas.domain.engines import Engine
-from lambdas.domain.video import Stage, Video
+from lambdas.domain.video import PartProgress, Stage, Video
 
 # Lambda answers at most 6 MB, in which this is a quoted string; a video of 1,000 clips has 0.1 MB.
 LARGEST_PAGE = 4_000_000
@@ -19,6 +19,7 @@ LARGEST_PAGE = 4_000_000
 _STATUS = {
     Stage.QUEUED: "queued",
     Stage.PLANNING: "in_progress",
+    Stage.PREPARING: "in_progress",
     Stage.RENDERING: "in_progress",
     Stage.ASSEMBLING: "in_progress",
     Stage.PUBLISHING: "in_progress",
@@ -62,6 +63,10 @@ def video_object(video: Video) -> dict[str, Any]:
             "even_out": request.even_out,
             "fragmented": request.fragmented,
         },
+        "captions": request.captions,
+        "storyboard": video.writer.model_dump() if video.writer else None,
+        "narrations": [_part(part) for part in video.narrations],
+        "stills": [_part(part) for part in video.stills],
         "clips": [clip.model_dump(mode="json") for clip in video.clips],
         "failure": video.failure.model_dump(mode="json") if video.failure else None,
         "stages": [entry.model_dump(mode="json") for entry in video.history],
@@ -103,6 +108,11 @@ def _completed_at(video: Video) -> int | None:
     times = (entry.at_ms for entry in video.history if entry.stage is Stage.COMPLETED)
     at_ms = next(times, None)
     return None if at_ms is None else at_ms // 1000
+
+
+def _part(part: PartProgress) -> dict[str, Any]:
+    """Where it is stored is nobody's business."""
+    return part.model_dump(mode="json", exclude={"artifact"})
 
 
 def _error(video: Video) -> dict[str, str] | None:

@@ -24,7 +24,8 @@ from lambdas.adapters.clients import client
 from lambdas.adapters.inferences import Inference
 from lambdas.api import app
 from lambdas.domain import keys
-from lambdas.domain.video import Failure, Source, Stage, execution_name, video_id
+from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.video import Failure, Source, Stage, Stills, VideoRequest, execution_name, video_id
 from lambdas.intake.fields import ALLOWED
 from tests.cloud.deployment import Context, Deployment, deployed, png, rest_event
 from tests.cloud.servers import serving
@@ -52,6 +53,10 @@ def log() -> Iterator[StringIO]:
     before = handler.setStream(stream)
     yield stream
     handler.setStream(before)
+
+
+KITES: dict[str, Any] = {"prompt": None, "topic": "Kites"}
+SCENE = {"image": {"positive_prompt": "A kite."}, "video": {"positive_prompt": "A kite that rises."}}
 
 
 class Answer:
@@ -87,7 +92,7 @@ def create(tenant: str = "acme", headers: dict[str, str] | None = None, **fields
     return video
 
 
-def complete(id_: str, tenant: str = "acme") -> None:
+def complete(id_: str, tenant: str = "acme", **fields: Any) -> None:
     """As the pipeline does it."""
     videos, outputs = stores.videos(app._settings()), stores.outputs(app._settings())
     outputs.put(keys.delivered_film(tenant, id_), b"film", "video/mp4")
@@ -102,6 +107,7 @@ def complete(id_: str, tenant: str = "acme") -> None:
         film=keys.delivered_film(tenant, id_),
         thumbnail=keys.delivered_thumbnail(tenant, id_),
         spritesheet=keys.delivered_spritesheet(tenant, id_),
+        **fields,
     )
 
 
@@ -193,6 +199,24 @@ def test_two_creates_of_one_request_are_two_videos(queue: Deployment) -> None:
         ({"input_reference": "photo.png"}, "input_reference", "data:image/png"),
         ({"prompt": "word " * 390, "enhance": False, "model": "cogvideox-2b"}, "prompt", "226"),
         ({"negative_prompt": "word " * 390, "model": "cogvideox-2b"}, "negative_prompt", "226"),
+        ({"topic": "Kites"}, "prompt", "left out where topic is given"),
+        ({"prompt": None, "tone": "calm"}, "prompt", "topic or storyboard"),
+        ({"tone": "calm"}, "tone", "topic or storyboard"),
+        ({"captions": True}, "captions", "topic or storyboard"),
+        (KITES | {"scenes": 51}, "scenes", "1 to 50"),
+        (KITES | {"narrate": "perhaps"}, "narrate", "true or false"),
+        (KITES | {"narrate": False, "captions": True}, "captions", "narrate=true"),
+        (KITES | {"enhance": False}, "enhance", "left out"),
+        (KITES | {"scenes": 1, "storyboard": {"scenes": [{}, {}]}}, "scenes", "at least 2"),
+        (KITES | {"storyboard": "{"}, "storyboard", "JSON text"),
+        (
+            KITES | {"storyboard": {"scenes": [{}, {"video": {"positive_prompt": 5}}]}},
+            "scenes[1].video.positive_prompt",
+            "1 to 2,000",
+        ),
+        ({"prompt": None, "storyboard": {"scenes": []}}, "title", "With topic"),
+        (KITES | {"stills": "none", "model": "cogvideox-5b-i2v"}, "stills", "standard or premium"),
+        (KITES | {"stills": "standard", "model": "cogvideox-2b"}, "stills", "takes no image"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_is_allowed_and_nothing_is_made(
@@ -233,13 +257,55 @@ def test_a_malformed_body_is_refused(
     assert queue.messages() == []
 
 
+def stored(video: dict[str, Any], tenant: str = "acme") -> VideoRequest:
+    return stores.videos(app._settings()).get(tenant, video["id"]).request
+
+
+def test_a_film_of_scenes_is_recorded_and_answered(queue: Deployment) -> None:
+    video = create(**KITES, tone="calm", scenes=3, captions=True, voice="Amy", speech_speed=1.2, top_p=0.9)
+    assert (video["prompt"], video["seconds"], video["captions"]) == ("Kites", "24", True)
+    assert (video["storyboard"], video["narrations"], video["stills"]) == (None, [], [])
+    assert video["enhance"]["requested"] is False
+    request = stored(video)
+    assert request.brief is not None
+    assert (request.brief.topic, request.brief.tone, request.brief.count) == ("Kites", "calm", 3)
+    assert (request.voice.name, request.voice.speed, request.writing.top_p) == ("Amy", 1.2, 0.9)
+    assert call("GET", f"/v1/videos/{video['id']}").json == video
+
+
+def test_stills_are_drawn_for_an_engine_that_starts_from_an_image(queue: Deployment) -> None:
+    assert stored(create(**KITES)).stills is None
+    assert stored(create(**KITES, stills="premium")).stills == Stills(quality="premium")
+    assert stored(create(**KITES, model="cogvideox-5b-i2v")).stills == Stills()
+    # The one scene there is has its image.
+    image = {"image_url": "data:image/png;base64," + b64encode(png(6)).decode()}
+    one = create(**KITES, model="cogvideox-5b-i2v", scenes=1, input_reference=image, stills="none")
+    assert stored(one).stills is None
+
+
+def test_one_key_with_two_storyboards_is_a_conflict(queue: Deployment) -> None:
+    headers = {"Idempotency-Key": "scenes-1"}
+    first = create(**KITES, storyboard={"style": "Ink."}, headers=headers)
+    assert create(**KITES, storyboard='{"style": "Ink."}', headers=headers)["id"] == first["id"]
+    other = call("POST", "/v1/videos", body=KITES | {"storyboard": {"style": "Oil."}}, headers=headers)
+    assert other.status == 409
+
+
+def test_the_largest_storyboard_is_kept(queue: Deployment) -> None:
+    scene = {"narration": {"text": "🐝" * 700}, **SCENE}
+    video = create(prompt=None, storyboard={"title": "Bees", "scenes": [scene] * 50})
+    brief = stored(video).brief
+    assert brief is not None
+    assert brief.whole() is not None
+
+
 def test_an_image_is_stored_once_under_its_content(queue: Deployment) -> None:
     data_url = "data:image/png;base64," + b64encode(png(1)).decode()
     for _ in range(2):
         create(tenant="images", model="cogvideox-5b-i2v", input_reference={"image_url": data_url})
-    stored = queue.keys("input", "uploads/images/")
-    assert len(stored) == 1
-    assert client("s3").get_object(Bucket="input", Key=stored.pop())["ContentType"] == "image/png"
+    uploads = queue.keys("input", "uploads/images/")
+    assert len(uploads) == 1
+    assert client("s3").get_object(Bucket="input", Key=uploads.pop())["ContentType"] == "image/png"
 
 
 # --- a create tried again
@@ -334,7 +400,8 @@ def test_an_unfinished_video_says_when_to_ask_again(aws: Deployment) -> None:
 
 @pytest.mark.parametrize("id_", ["video_" + "0" * 32, "nope", "video_" + "0" * 5000, "a b", "%00"])
 @pytest.mark.parametrize(
-    ("method", "tail"), [("GET", ""), ("DELETE", ""), ("GET", "/content"), ("POST", "/cancel")]
+    ("method", "tail"),
+    [("GET", ""), ("DELETE", ""), ("GET", "/content"), ("GET", "/storyboard"), ("POST", "/cancel")],
 )
 def test_an_unknown_video_is_not_found(aws: Deployment, method: str, tail: str, id_: str) -> None:
     answer = call(method, f"/v1/videos/{id_}{tail}")
@@ -342,7 +409,8 @@ def test_an_unknown_video_is_not_found(aws: Deployment, method: str, tail: str, 
 
 
 @pytest.mark.parametrize(
-    ("method", "tail"), [("GET", ""), ("DELETE", ""), ("GET", "/content"), ("POST", "/cancel")]
+    ("method", "tail"),
+    [("GET", ""), ("DELETE", ""), ("GET", "/content"), ("GET", "/storyboard"), ("POST", "/cancel")],
 )
 def test_another_tenants_video_is_not_found(aws: Deployment, method: str, tail: str) -> None:
     id_ = create(tenant="owner")["id"]
@@ -456,6 +524,48 @@ def test_content_can_be_looked_at_without_fetching_it(aws: Deployment) -> None:
     request = urllib.request.Request(answer.headers["location"], method="HEAD")
     with urllib.request.urlopen(request) as response:
         assert (response.headers["content-type"], response.headers["content-length"]) == ("video/mp4", "4")
+
+
+@pytest.mark.parametrize(
+    ("variant", "extension", "kind"),
+    [("captions", "vtt", "text/vtt"), ("captions_srt", "srt", "application/x-subrip")],
+)
+def test_captions_are_content(aws: Deployment, variant: str, extension: str, kind: str) -> None:
+    id_ = create(**KITES, captions=True)["id"]
+    key = keys.delivered_captions("acme", id_, extension)
+    stores.outputs(app._settings()).put(key, b"captions", kind)
+    assert call("GET", f"/v1/videos/{id_}/content", query={"variant": variant}).status == 409
+    complete(id_, **{variant: key})
+    answer = call("GET", f"/v1/videos/{id_}/content", query={"variant": variant})
+    assert answer.status == 302
+    with urllib.request.urlopen(answer.headers["location"]) as response:
+        assert response.read() == b"captions"
+        assert response.headers["content-type"] == kind
+        assert f"{id_}.{extension}" in response.headers["content-disposition"]
+
+
+def test_captions_that_nobody_asked_for(aws: Deployment) -> None:
+    id_ = create()["id"]
+    complete(id_)
+    answer = call("GET", f"/v1/videos/{id_}/content", query={"variant": "captions"})
+    assert (answer.status, answer.error["param"]) == (404, "variant")
+
+
+def test_a_storyboard_is_there_once_it_is_written(aws: Deployment) -> None:
+    id_ = create(**KITES)["id"]
+    early = call("GET", f"/v1/videos/{id_}/storyboard")
+    assert (early.status, early.error["code"]) == (409, "not_ready")
+    storyboard = Storyboard.model_validate({"title": "Käfer", "scenes": [SCENE]})
+    body = storyboard.model_dump_json().encode()
+    stores.outputs(app._settings()).put(keys.storyboard("acme", id_), body, "application/json")
+    answer = call("GET", f"/v1/videos/{id_}/storyboard")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert Storyboard.model_validate(answer.json) == storyboard
+    assert call("GET", f"/v1/videos/{id_}/storyboard", tenant="stranger").status == 404
+    plain = call("GET", f"/v1/videos/{create()['id']}/storyboard")
+    assert plain.status == 404
+    assert "one prompt" in plain.error["message"]
 
 
 def test_content_that_is_not_there(aws: Deployment) -> None:
@@ -579,6 +689,7 @@ def test_an_unknown_url_is_not_found(aws: Deployment, method: str, path: str) ->
         ("PATCH", f"/v1/videos/video_{'a' * 32}", "GET, DELETE"),
         ("POST", f"/v1/videos/video_{'a' * 32}/content", "GET, HEAD"),
         ("GET", f"/v1/videos/video_{'a' * 32}/cancel", "POST"),
+        ("PUT", f"/v1/videos/video_{'a' * 32}/storyboard", "GET"),
         ("OPTIONS", "/v1/models", "GET"),
     ],
 )
@@ -692,12 +803,30 @@ def test_openais_client_makes_downloads_lists_and_deletes(sdk: openai.OpenAI) ->
 def test_openais_client_sends_nested_values(sdk: openai.OpenAI) -> None:
     data_url = "data:image/png;base64," + b64encode(png(5)).decode()
     video = sdk.videos.create(prompt="A kite", extra_body={"input_reference": {"image_url": data_url}})
-    stored = stores.videos(app._settings()).get("openai", video.id).request.image
-    assert stored is not None
-    assert (stored.width, stored.height) == (320, 180)
+    image = stores.videos(app._settings()).get("openai", video.id).request.image
+    assert image is not None
+    assert (image.width, image.height) == (320, 180)
     with pytest.raises(openai.BadRequestError) as refused:
         sdk.videos.create(prompt="A kite", extra_body={"scenes": [{"text": "a"}]})
     assert refused.value.param == "scenes"
+    nested = {"storyboard": {"scenes": [{"image": {"positive_prompt": "A kite."}}]}}
+    with pytest.raises(openai.BadRequestError, match="send storyboard as its JSON text"):
+        sdk.videos.create(prompt="A kite", extra_body=nested)
+
+
+@pytest.mark.filterwarnings("ignore:.*Sora:DeprecationWarning")
+def test_openais_client_asks_for_a_film_of_scenes(sdk: openai.OpenAI) -> None:
+    """Its prompt can't be left out, but may be empty, which is a field not given."""
+    storyboard = {"title": "The kite", "scenes": [SCENE]}
+    extra = {"storyboard": json.dumps(storyboard), "narrate": False}
+    video = sdk.videos.create(prompt="", extra_body=extra)
+    assert video.prompt == "The kite"
+    brief = stored({"id": video.id}, "openai").brief
+    assert brief is not None
+    assert (brief.narrate, brief.count, brief.whole() is not None) == (False, 1, True)
+    with pytest.raises(openai.BadRequestError) as refused:
+        sdk.videos.create(prompt="", extra_body={"topic": "Kites", "narrate": "perhaps"})
+    assert refused.value.param == "narrate"
 
 
 @pytest.mark.filterwarnings("ignore:.*Sora:DeprecationWarning")

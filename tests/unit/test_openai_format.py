@@ -7,8 +7,17 @@ from openai.types import Model, Video
 
 from lambdas.api.openai_format import model_list, video_list, video_object
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.video import ClipProgress, ClipState, Enhancement, Failure, Stage, StageEntry
-from tests.factories import a_video
+from lambdas.domain.video import (
+    ClipProgress,
+    ClipState,
+    Enhancement,
+    Failure,
+    PartProgress,
+    Stage,
+    StageEntry,
+    Writer,
+)
+from tests.factories import a_request, a_video
 
 
 @pytest.mark.parametrize(
@@ -16,6 +25,7 @@ from tests.factories import a_video
     [
         (Stage.QUEUED, "queued"),
         (Stage.PLANNING, "in_progress"),
+        (Stage.PREPARING, "in_progress"),
         (Stage.RENDERING, "in_progress"),
         (Stage.ASSEMBLING, "in_progress"),
         (Stage.PUBLISHING, "in_progress"),
@@ -51,6 +61,39 @@ def test_what_became_of_the_prompt_and_each_clip() -> None:
     assert video["clips"][0]["state"] == "done"
     assert video["clips"][0]["reused"] is True
     assert video["clips"][0]["seconds"] == 6
+
+
+def test_who_wrote_the_storyboard_and_what_is_spoken_and_drawn() -> None:
+    done = PartProgress(
+        scene=0,
+        state=ClipState.DONE,
+        reused=True,
+        by="Joanna",
+        artifact="artifacts/acme/narrations/0.json",
+        started_ms=1,
+        finished_ms=2,
+    )
+    video = video_object(
+        a_video(
+            request=a_request(captions=True, brief={"topic": "Bees"}),
+            writer=Writer(by="director", note="Scene 2 was shortened."),
+            narrations=[done],
+            stills=[PartProgress(scene=1)],
+        )
+    )
+    assert video["captions"] is True
+    assert video["storyboard"] == {"by": "director", "note": "Scene 2 was shortened."}
+    assert video["narrations"] == [
+        {"scene": 0, "state": "done", "reused": True, "by": "Joanna", "started_ms": 1, "finished_ms": 2}
+    ]
+    assert (video["stills"][0]["scene"], video["stills"][0]["state"]) == (1, "waiting")
+    plain = video_object(a_video())
+    assert [plain[name] for name in ("captions", "storyboard", "narrations", "stills")] == [
+        False,
+        None,
+        [],
+        [],
+    ]
 
 
 def test_errors_have_a_code_and_say_what_to_do() -> None:
