@@ -30,6 +30,8 @@ keys_app = typer.Typer(help="API keys and their tenants.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 models_app = typer.Typer(help="The engines' models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+storyboard_app = typer.Typer(help="What is said and shown in a film's scenes.", no_args_is_help=True)
+app.add_typer(storyboard_app, name="storyboard")
 
 # What reads a pipe wants whole lines: they are as long as they get, not 80 characters.
 _out = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
@@ -155,7 +157,46 @@ def doctor(as_json: Json = False) -> None:
 
 @app.command()
 def make(
-    prompt: Annotated[str, typer.Argument(help="What the film shows.")],
+    prompt: Annotated[
+        str | None, typer.Argument(help="What the film shows; or give --topic, --storyboard.")
+    ] = None,
+    topic: Annotated[
+        str | None, typer.Option(help="What a film of several scenes is about: its storyboard is written.")
+    ] = None,
+    tone: Annotated[str | None, typer.Option(help="How it is told, such as warm and curious.")] = None,
+    scenes: Annotated[int | None, typer.Option(help="How many scenes it has.")] = None,
+    storyboard: Annotated[
+        Path | None,
+        typer.Option(
+            help="A JSON file of a storyboard; with --topic, of the parts that are not to be written.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+        ),
+    ] = None,
+    narrate: Annotated[bool | None, typer.Option(help="Whether narration is written.")] = None,
+    captions: Annotated[
+        bool | None, typer.Option("--captions", help="Captions of the narration, in the film and beside it.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Of the narration, such as en-US.")] = None,
+    voice: Annotated[str | None, typer.Option(help="Who narrates, such as Joanna.")] = None,
+    voice_engine: Annotated[
+        str | None, typer.Option(help="The voice's engine: standard, neural, long-form or generative.")
+    ] = None,
+    speech_speed: Annotated[float | None, typer.Option(help="0.5 to 2; 1 is the voice's own.")] = None,
+    sample_rate: Annotated[
+        int | None, typer.Option(help="Of the speech: 8000, 16000, 22050 or 24000.")
+    ] = None,
+    stills: Annotated[
+        str | None, typer.Option(help="Each scene's first picture, drawn: none, standard or premium.")
+    ] = None,
+    text_model: Annotated[str | None, typer.Option(help="Who writes the storyboard.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="The text model's: 0 to 1.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="The text model's: 0 to 1.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="The most that the text model may answer.")] = None,
+    context_size: Annotated[
+        int | None, typer.Option(help="Tokens that the text model has in mind, on a PC.")
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="The engine that renders the clips.")] = None,
     seconds: Annotated[int | None, typer.Option(help="Length of the film.")] = None,
     size: Annotated[str | None, typer.Option(help="Width x height, such as 1280x720.")] = None,
@@ -174,7 +215,7 @@ def make(
         list[str] | None,
         typer.Option(help="An adapter in the model's folder, as name or name:scale. May be given again."),
     ] = None,
-    enhance: Annotated[bool, typer.Option(help="Let a text model write the prompt out.")] = True,
+    enhance: Annotated[bool | None, typer.Option(help="Let a text model write the prompt out.")] = None,
     transition: Annotated[
         str | None,
         typer.Option(help="Between clips that don't go on from one another: crossfade, fade, wipe."),
@@ -190,11 +231,29 @@ def make(
     wait: Annotated[bool, typer.Option(help="Wait for the film and download it.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Make a film of a prompt, watch it come about, and download it."""
+    """Make a film of a prompt or a topic, watch it come about, and download it."""
+    given = None if storyboard is None else _read_json(storyboard)
     with _Session() as client:
         video = client.create(
             prompt,
             image=image,
+            topic=topic,
+            tone=tone,
+            scenes=scenes,
+            storyboard=given,
+            narrate=narrate,
+            captions=captions,
+            language=language,
+            voice=voice,
+            voice_engine=voice_engine,
+            speech_speed=speech_speed,
+            sample_rate=sample_rate,
+            stills=stills,
+            text_model=text_model,
+            temperature=temperature,
+            top_p=top_p,
+            max_tokens=max_tokens,
+            context_size=context_size,
             model=engine,
             seconds=None if seconds is None else str(seconds),
             size=size,
@@ -217,6 +276,15 @@ def make(
         if not as_json:
             _out.print(f"{video['id']}: {video['model']}, {video['size']}, {video['seconds']} s")
         _finish(client, video["id"], output, as_json=as_json)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        _fail(f"{path} can't be read: {error.strerror}")
+    except (ValueError, RecursionError) as error:
+        _fail(f"{path} is not valid JSON: {error}")
 
 
 def _lora(text: str) -> dict[str, Any]:
@@ -245,10 +313,12 @@ def _finish(client: Client, video_id: str, output: Path | None, *, as_json: bool
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         size = client.download(video_id, path)
+        captions = _download_captions(client, video, path)
     except OSError as error:
         _fail(f"{path} can't be written: {error.strerror}. Get the film with: reel get {video_id} -o PATH")
     if as_json:
-        _print_json({**video, "path": str(path.resolve()), "bytes": size})
+        files = {"path": str(path.resolve()), "captions_paths": [str(file.resolve()) for file in captions]}
+        _print_json({**video, **files, "bytes": size})
         return
     by, note = video["enhance"]["by"], video["enhance"]["note"]
     _out.print(progress.stages_table(video))
@@ -256,11 +326,25 @@ def _finish(client: Client, video_id: str, output: Path | None, *, as_json: bool
         _out.print(f"prompt enhanced by: {escape(by)}")
     if note:
         _out.print(f"prompt: {escape(note)}", soft_wrap=True)
+    for line in progress.makers(video):
+        _out.print(escape(line), soft_wrap=True)
     if video.get("draft"):
         _out.print("This film is a draft: drawn storyboard clips, not rendered video.")
     _out.print(f"film: {path.resolve()}", soft_wrap=True)
+    for file in captions:
+        _out.print(f"captions: {file.resolve()}", soft_wrap=True)
     weight = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
     _out.print(f"{weight}, {_duration(path)} s, {video['size']}")
+
+
+def _download_captions(client: Client, video: dict[str, Any], film: Path) -> list[Path]:
+    """Beside the film under its name, where players look for them."""
+    if not video.get("captions"):
+        return []
+    files = {"captions": film.with_suffix(".vtt"), "captions_srt": film.with_suffix(".srt")}
+    for variant, path in files.items():
+        client.download(video["id"], path, variant=variant)
+    return list(files.values())
 
 
 def _duration(path: Path) -> str:
@@ -316,6 +400,13 @@ def show(video_id: str, as_json: Json = False) -> None:
     for name in ("prompt", "by", "note"):
         if video["enhance"][name]:
             table.add_row(f"enhanced {name}", escape(video["enhance"][name]))
+    for line in progress.makers(video):
+        what, _, by = line.partition(": ")
+        table.add_row(what, escape(by))
+    for name in ("narrations", "stills"):
+        for part in video.get(name, []):
+            state = part["state"] + (", reused" if part["reused"] else "")
+            table.add_row(f"{name.removesuffix('s')} {part['scene'] + 1}", state)
     for number, clip in enumerate(video["clips"], 1):
         state = clip["state"] + (", reused" if clip["reused"] else "")
         table.add_row(f"clip {number}", f"{state}, {clip['seconds']} s")
@@ -369,6 +460,17 @@ def logs(
         clock = time.strftime("%H:%M:%S", time.localtime(event["at_ms"] / 1000))
         text = escape(progress.log_line(event["message"]))
         _out.print(f"{clock} [cyan]{event['function']:<14}[/cyan] {text}", soft_wrap=True)
+
+
+# --- storyboards
+
+
+@storyboard_app.command("show")
+def show_storyboard(video_id: str, as_json: Json = False) -> None:
+    """The storyboard of a film: what is said and shown in each scene."""
+    with _Session() as client:
+        document = client.storyboard(video_id)
+    _print_json(document) if as_json else _out.print(progress.storyboard_table(document))
 
 
 # --- keys

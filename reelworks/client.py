@@ -59,13 +59,18 @@ class Client:
     ) -> None:
         self._http.close()
 
-    def create(self, prompt: str, *, image: Path | None = None, **fields: Any) -> dict[str, Any]:
-        """Asks for a video; `fields` as in docs/api.md. Fields that are None are left out."""
-        body = {"prompt": prompt, **{name: value for name, value in fields.items() if value is not None}}
+    def create(
+        self, prompt: str | None = None, *, image: Path | None = None, **fields: Any
+    ) -> dict[str, Any]:
+        """Asks for a video of a prompt, or of a `topic` or `storyboard`; `fields` as in docs/api.md. Those
+        that are None are left out."""
+        given = {"prompt": prompt, **fields}
+        body = {name: value for name, value in given.items() if value is not None}
         content: dict[str, Any] = {"json": body}
         if image is not None:
             form = {
-                name: json.dumps(value) if isinstance(value, list) else value for name, value in body.items()
+                name: json.dumps(value) if isinstance(value, list | dict) else value
+                for name, value in body.items()
             }
             content = {"data": form, "files": {"input_reference": (image.name, image.read_bytes())}}
         # One key for all tries of this call: a lost answer never makes a second video.
@@ -73,6 +78,10 @@ class Client:
 
     def get(self, video_id: str) -> dict[str, Any]:
         return self._call("GET", _path(video_id))
+
+    def storyboard(self, video_id: str) -> dict[str, Any]:
+        """What is said, shown and moved in each scene (docs/api.md)."""
+        return self._call("GET", f"{_path(video_id)}/storyboard")
 
     def list(self, *, limit: int, after: str | None = None) -> dict[str, Any]:
         return self._call("GET", "videos", params={"limit": limit, **({"after": after} if after else {})})

@@ -18,7 +18,8 @@ from rich.text import Text
 
 _WORDS = {
     "queued": "waiting in the queue",
-    "planning": "planning the clips",
+    "planning": "planning the film",
+    "preparing": "speaking and drawing",
     "rendering": "rendering",
     "assembling": "joining the clips",
     "publishing": "publishing the film",
@@ -29,7 +30,7 @@ _WORDS = {
 
 
 def describe(video: dict[str, Any]) -> str:
-    """The stage in words, with the clips under way: "rendering clips 1, 2 of 3"."""
+    """The stage in words, with what is under way: "rendering clips 1, 2 of 3"."""
     stage: str = video["stage"]
     words = _WORDS.get(stage, stage)
     clips = video["clips"]
@@ -39,7 +40,17 @@ def describe(video: dict[str, Any]) -> str:
             return f"{words} clip{'s' if len(active) > 1 else ''} {', '.join(active)} of {len(clips)}"
         done = sum(clip["state"] == "done" for clip in clips)
         return f"{words} clips: {done} of {len(clips)} done"
+    parts = video.get("narrations", []) + video.get("stills", [])
+    if stage == "preparing" and parts:
+        done = sum(part["state"] == "done" for part in parts)
+        return f"{_speaking_and_drawing(video)}: {done} of {len(parts)}"
     return words
+
+
+def _speaking_and_drawing(video: dict[str, Any]) -> str:
+    return " and ".join(
+        [*(["speaking"] if video["narrations"] else []), *(["drawing"] if video["stills"] else [])]
+    )
 
 
 def watch(console: Console, updates: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -101,6 +112,42 @@ def videos_table(videos: list[dict[str, Any]]) -> Table:
             Text(" ".join(video["prompt"].split()), no_wrap=True, overflow="ellipsis"),
         )
     return table
+
+
+def makers(video: dict[str, Any]) -> list[str]:
+    """Who wrote, spoke and drew, as lines such as "narrated by: Joanna"."""
+    lines = []
+    if written := video.get("storyboard"):
+        lines.append(f"storyboard by: {written['by'] or 'you'}")
+        if written["note"]:
+            lines.append(f"storyboard note: {written['note']}")
+    for name, done in (("narrations", "narrated by"), ("stills", "drawn by")):
+        if by := sorted({part["by"] for part in video.get(name, []) if part["by"]}):
+            lines.append(f"{done}: {', '.join(by)}")
+    return lines
+
+
+def storyboard_table(storyboard: dict[str, Any]) -> Table:
+    """A scene a row: what is said and seen, and what moves."""
+    table = Table("scene", "s", "narration", "image", "video", show_lines=True, title_justify="left")
+    table.title = Text(": ".join(filter(None, (storyboard["title"], storyboard["style"]))))
+    for number, scene in enumerate(storyboard["scenes"], 1):
+        seconds, said = scene.get("seconds"), scene.get("narration")
+        table.add_row(
+            str(number),
+            "" if seconds is None else f"{seconds:g}",
+            Text(said["text"] if said else ""),
+            _prompts(scene["image"]),
+            _prompts(scene["video"]),
+        )
+    return table
+
+
+def _prompts(prompts: dict[str, Any]) -> Text:
+    text = Text(prompts["positive_prompt"])
+    if prompts["negative_prompt"]:
+        text.append(f"\nnot: {prompts['negative_prompt']}", style="dim")
+    return text
 
 
 def failure_text(video: dict[str, Any]) -> str:

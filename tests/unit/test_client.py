@@ -41,9 +41,16 @@ def test_an_image_is_sent_as_it_is_whatever_its_name(tmp_path: Path) -> None:
         assert b'name="seed"\r\n\r\n7\r\n' in body
         assert b"fps" not in body
         assert b'name="loras"\r\n\r\n[{"name": "paper"}]\r\n' in body
+        assert b'name="storyboard"\r\n\r\n{"title": "Bees"}\r\n' in body
+        assert b'name="prompt"' not in body
         return httpx.Response(200, json={"id": "video_1"})
 
     with client(answer) as api:
         assert api.create(
-            "A bee", image=image, seed=7, enhance=False, fps=None, loras=[{"name": "paper"}]
+            image=image,
+            seed=7,
+            enhance=False,
+            fps=None,
+            loras=[{"name": "paper"}],
+            storyboard={"title": "Bees"},
         ) == {"id": "video_1"}
