@@ -58,8 +58,8 @@ def _storyboard(message: str) -> _Answer:
     subject = topic.shown
     for index, (view, words) in enumerate(zip(views, task.narration_words, strict=True)):
         own = _own_words(given, index)
-        subject = own or _seen(told[index], topic) or subject
-        scene = looks.prompts(subject, view, task.prompt_words, rng)
+        subject = _seen(told[index], topic) or subject
+        scene = looks.prompts(own or subject, view, task.prompt_words, rng)
         if words is not None:
             said = _fitting(told[index], words) or _said(topic, index, count, view, words, used, rng)
             scene = {"narration": {"text": said}} | scene
@@ -79,7 +79,7 @@ def _scene_anew(message: str) -> _Answer:
     rng = random.Random(f"{note} {before}")  # noqa: S311  as above
     topic = understand(storyboard["title"])
     wish = _wish(note)
-    view = rng.choice(_views(count, rng)[1:-1] or storylines.VIEWS)
+    view = rng.choice(storylines.VIEWS)
     scene: _Answer = {}
     if task.narration_words[0] is not None:
         now = before["narration"]["text"]
@@ -158,7 +158,7 @@ def _said(
     said: list[str] = []
     for group in groups:
         left = words - spoken_words(" ".join(said))
-        lines = [line.format(x=topic.text) for line in group]
+        lines = [line.replace("{x}", topic.text) for line in group]
         fitting = [line for line in lines if spoken_words(line) <= left]
         if not fitting or len(said) == most:
             continue

@@ -48,7 +48,7 @@ def understand(text: str) -> Topic:
     text = _unwrapped(text)
     if text.isupper():
         text = text.lower()
-    if not _english(text):
+    if not _english(text) or (len(text.split()) > LONGEST_THEME and not reads_as_english(text)):
         quoted = f"“{shortened(_plain_quotes(text), 6)[:_LONGEST_FOREIGN].rstrip()}”"
         return Topic(Kind.THEME, quoted, quoted, f"{quoted}.")
     told = sentences(text)
