@@ -1,6 +1,7 @@
 """What is asked of the text model for a storyboard, or for one scene of it anew."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ NARRATION_WORDS = 25  # of a scene that lasts as long as its narration
 
 # A model counts its words badly: it is asked for fewer than are accepted.
 _ASKED_SHARE = 0.9
-_STYLE_WORDS, _PROMPT_WORDS, _NEGATIVE_WORDS = 25, 60, 15
+_STYLE_WORDS, _PROMPT_WORDS, _NEGATIVE_WORDS = 36, 60, 15
 
 
 class Writing(Document):
@@ -312,6 +313,15 @@ def repair_message(message: str, answer: Any, problems: Sequence[str]) -> str:
     return "\n".join(parts)
 
 
+_LETTERS_PER_WORD = 2  # of scripts that write a syllable or a word as one letter, without spaces
+_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+
+
+def spoken_words(text: str) -> float:
+    """How many words of English take as long to say."""
+    return len(_DENSE.sub("", text).split()) + len(_DENSE.findall(text)) / _LETTERS_PER_WORD
+
+
 def words_within(seconds: float | None) -> int:
     """How many words of narration are asked for."""
     if seconds is None:
@@ -332,7 +342,7 @@ def _scene_line(index: int, seconds: float | None, *, narrate: bool) -> str:
 
 def _word_line(budget: int) -> str:
     words = words_for(budget)
-    style = min(_STYLE_WORDS, words // 4)
+    style = min(_STYLE_WORDS, 2 * words // 5)
     return (
         f"At most {style} words for the style, {min(_PROMPT_WORDS, words - style)} for each positive prompt, "
         f"{_NEGATIVE_WORDS} for each negative prompt."

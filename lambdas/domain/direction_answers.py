@@ -13,10 +13,11 @@ from lambdas.domain.direction import (
     Brief,
     Schema,
     scene_schema,
+    spoken_words,
     storyboard_schema,
     words_within,
 )
-from lambdas.domain.english import reads_as_english, words
+from lambdas.domain.english import is_function_word, reads_as_english, words
 from lambdas.domain.prompts import PLACE_TOKENS, closed, estimate_tokens, fit
 from lambdas.domain.storyboard import Prompts, Scene, Storyboard, complete
 from lambdas.domain.subject import mentions
@@ -158,7 +159,7 @@ def _narration_problems(scene: Scene, index: int, seconds: float | None) -> list
     path = f"scenes[{index}].narration"
     if scene.narration is None:
         return [f"{path} is required: an object with the text that the narrator says."]
-    takes = _spoken_seconds(scene.narration.text)
+    takes = spoken_words(scene.narration.text) / WORDS_PER_SECOND
     if seconds is None or takes <= seconds:
         return []
     return [
@@ -189,37 +190,31 @@ def _language_problems(scenes: list[Scene], language: str) -> list[str]:
     if not said:
         return []
     english = language.startswith("en")
-    if english and not _in_english(said):
+    if english and not _in_english(said, spoken=True):
         return ["scenes: the narration must be in English."]
-    if not english and reads_as_english(_without_quotes(said)):
+    if not english and reads_as_english(_without_quotes(said), spoken=True):
         return [f"scenes: the narration must be in the language {language}, not in English."]
     return []
 
 
-_FEWEST_WORDS = 8  # fewer may have no word that tells the language
+# A text of fewer words may have none of English alone, or few.
+_FEWEST_WORDS, _FEW_WORDS = 8, 20
 
 
-def _in_english(text: str) -> bool:
+def _in_english(text: str, *, spoken: bool = False) -> bool:
     """Whether it may be English; what stands in quotation marks may be in any language."""
     plain = _without_quotes(text)
     letters = [char for char in plain if char.isalpha()]
     if sum(char.isascii() for char in letters) < 0.9 * len(letters):
         return False
-    return len(words(plain)) < _FEWEST_WORDS or reads_as_english(plain)
+    found = words(plain)
+    if len(found) < _FEW_WORDS:
+        return len(found) < _FEWEST_WORDS or any(map(is_function_word, found))
+    return reads_as_english(plain, spoken=spoken)
 
 
 def _without_quotes(text: str) -> str:
     return _QUOTED.sub(" ", text)
-
-
-_LETTERS_PER_SECOND = 5  # of scripts that write a syllable or a word as one letter, without spaces
-_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
-
-
-def _spoken_seconds(text: str) -> float:
-    """How long a narrator takes at least."""
-    dense = len(_DENSE.findall(text))
-    return len(_DENSE.sub("", text).split()) / WORDS_PER_SECOND + dense / _LETTERS_PER_SECOND
 
 
 def _all_text(storyboard: Storyboard) -> str:

@@ -38,15 +38,19 @@ def is_function_word(word: str) -> bool:
     return word in _OWN or word in _SHARED
 
 
-def reads_as_english(text: str) -> bool:
-    """Whether the text is in Latin letters and has English function words. A text of a few nouns has
-    none, and the answer is no: it could be of any language."""
-    return _english_share(text) >= _ENGLISH_SHARE
+# What a narrator says to an audience, and a description never.
+_SPOKEN = frozenset(words("you us let what how why about here only never always again something nothing"))
 
 
-def _english_share(text: str) -> float:
+def reads_as_english(text: str, *, spoken: bool = False) -> bool:
+    """Whether the text is in Latin letters and has English function words, those of speech included if it is
+    `spoken`. A text of a few nouns has none, and the answer is no: it could be of any language."""
+    return _english_share(text, _OWN | _SPOKEN if spoken else _OWN) >= _ENGLISH_SHARE
+
+
+def _english_share(text: str, own: frozenset[str]) -> float:
     letters = [char for char in text if char.isalpha()]
     found = words(text)
     if not found or sum(char.isascii() for char in letters) < 0.95 * len(letters):
         return 0.0
-    return sum(1.0 if word in _OWN else 0.5 if word in _SHARED else 0.0 for word in found) / len(found)
+    return sum(1.0 if word in own else 0.5 if word in _SHARED else 0.0 for word in found) / len(found)

@@ -116,7 +116,7 @@ class PartialStoryboard(Document):
 
     def given(self) -> dict[str, Any]:
         """Only what was given."""
-        return self.model_dump(exclude_none=True)
+        return self.model_dump(exclude_defaults=True)
 
 
 _Parsed = TypeVar("_Parsed", bound=Document)

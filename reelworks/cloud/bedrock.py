@@ -134,11 +134,16 @@ class _ToolConfig(_Document):
         return Tool(spec.name, spec.description, spec.input_schema.json_)
 
 
+class _ModelFields(_Document):
+    num_ctx: Annotated[int | None, Field(alias="num_ctx", ge=512)] = None  # Ollama's name; tokens
+
+
 class _ConverseRequest(_Document):
     messages: Annotated[tuple[_Message, ...], Field(min_length=1)]
     system: tuple[_Text, ...] = ()
     inference_config: _InferenceConfig = _InferenceConfig()
     tool_config: _ToolConfig | None = None
+    additional_model_request_fields: _ModelFields = _ModelFields()
 
     def conversation(self) -> Conversation:
         return Conversation(
@@ -152,6 +157,7 @@ class _ConverseRequest(_Document):
             temperature=self.inference_config.temperature,
             top_p=self.inference_config.top_p,
             stop=self.inference_config.stop_sequences,
+            context_tokens=self.additional_model_request_fields.num_ctx,
         )
 
 
@@ -205,10 +211,11 @@ class BedrockRuntime:
 def _response(answer: Answer, tool: Tool | None, answered_by: str, seconds: float) -> dict[str, object]:
     stop_reason: str = answer.stop_reason
     content: list[dict[str, object]] = [{"text": answer.text}] if answer.text else []
-    if tool and stop_reason == "end_turn":
+    used = _object(answer.text) if tool and stop_reason == "end_turn" else None
+    if tool and used is not None:
         use_id = f"tooluse_{secrets.token_urlsafe(16)}"
-        used = {"toolUseId": use_id, "name": tool.name, "input": _object(answer.text, answered_by)}
-        stop_reason, content = "tool_use", [{"toolUse": used}]
+        stop_reason = "tool_use"
+        content = [{"toolUse": {"toolUseId": use_id, "name": tool.name, "input": used}}]
     return {
         "output": {"message": {"role": "assistant", "content": content}},
         "stopReason": stop_reason,
@@ -222,13 +229,11 @@ def _response(answer: Answer, tool: Tool | None, answered_by: str, seconds: floa
     }
 
 
-def _object(text: str, answered_by: str) -> dict[str, Any]:
-    """As with Bedrock's own models, it need not fit the tool's schema: who asked looks."""
+def _object(text: str) -> dict[str, Any] | None:
+    """A tool's input, which need not fit the tool's schema; None: the model did not use the tool. Who asked
+    looks, as with Bedrock's own models."""
     try:
         value = json.loads(text)
     except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        message = f"{answered_by} answered with no JSON object: {text[:200]!r}"
-        raise ServiceError(424, "ModelErrorException", message)
-    return value
+        return None
+    return value if isinstance(value, dict) else None

@@ -52,16 +52,16 @@ def enhance(prompt: str, words: int) -> str:
         prompt += "."
     left = words - len(prompt.split())
     chosen: set[str] = set()
-    sentences = _sentences(prompt, random.Random(prompt))  # noqa: S311  a choice of words, not a secret
-    for sentence in _by_weight(sentences):
+    found = sentences(prompt, random.Random(prompt))  # noqa: S311  a choice of words, not a secret
+    for sentence in _by_weight(found):
         length = len(sentence.split())
         if length <= left:
             chosen.add(sentence)
             left -= length
-    return " ".join([prompt, *(s for s in sentences.values() if s in chosen)])
+    return " ".join([prompt, *(s for s in found.values() if s in chosen)])
 
 
-# What goes in first when words are few; the order of reading is that of _sentences.
+# What goes in first when words are few; the order of reading is that of `sentences`.
 _WEIGHT = ("camera", "light", "detail", "setting", "weather", "mood", "look")
 
 
@@ -69,14 +69,14 @@ def _by_weight(sentences: Mapping[str, str]) -> list[str]:
     return [sentences[part] for part in _WEIGHT if part in sentences]
 
 
-def _sentences(prompt: str, rng: random.Random) -> dict[str, str]:
+def sentences(prompt: str, rng: random.Random) -> dict[str, str]:
     """The sentences for a prompt, in the order in which they are read."""
     text = prompt.lower().replace("-", " ").replace("’", "'")
     subject = _subject(text)
     place = _first(v.PLACES, text)
     time = _first(v.TIMES, text)
     style = _first(v.STYLES, text)
-    weather = next((name for name, words in v.WEATHER_WORDS.items() if _find(words, text) is not None), None)
+    weather = next((name for name, words in v.WEATHER_WORDS.items() if find(words, text) is not None), None)
     chosen = {
         "camera": _camera(text, subject, place),
         "setting": _setting(subject, place),
@@ -84,14 +84,14 @@ def _sentences(prompt: str, rng: random.Random) -> dict[str, str]:
         "weather": _weather(place, weather),
         "detail": _detail(text, subject, place, style),
         "mood": next(
-            (mood.sentences for mood in v.MOODS if _find(mood.words, text) is not None), v.PLAIN_MOOD
+            (mood.sentences for mood in v.MOODS if find(mood.words, text) is not None), v.PLAIN_MOOD
         ),
         "look": v.STYLES[style].sentences if style else v.FILM_LOOK,
     }
     return {part: rng.choice(sentences) for part, sentences in chosen.items() if sentences}
 
 
-def _find(words: str, text: str) -> int | None:
+def find(words: str, text: str) -> int | None:
     """Where the first of a vocabulary's words stands in a lower-case text."""
     alternatives = "|".join(re.escape(word) for word in words.split(", "))
     match = re.search(rf"\b(?:{alternatives})(?:e?s)?\b", text)
@@ -99,18 +99,19 @@ def _find(words: str, text: str) -> int | None:
 
 
 def _first(categories: Mapping[str, v.Category], text: str) -> str | None:
-    return next((name for name, (words, _) in categories.items() if _find(words, text) is not None), None)
+    return next((name for name, (words, _) in categories.items() if find(words, text) is not None), None)
 
 
 def _subject(text: str) -> v.Subject | None:
-    found = {at: subject for subject in v.SUBJECTS if (at := _find(subject.words, text)) is not None}
+    # Of two that begin at one word ("honey bee" and "honey") the earlier in the table counts.
+    found = {at: subject for subject in reversed(v.SUBJECTS) if (at := find(subject.words, text)) is not None}
     return found[min(found)] if found else None
 
 
 def _camera(text: str, subject: v.Subject | None, place: str | None) -> Sequence[str]:
-    if _find(v.DIRECTED.words, text) is not None:
+    if find(v.DIRECTED.words, text) is not None:
         return v.DIRECTED.sentences
-    if _find(v.STILL.words, text) is not None:
+    if find(v.STILL.words, text) is not None:
         return v.STILL.camera
     if subject:
         return subject.camera
@@ -118,7 +119,7 @@ def _camera(text: str, subject: v.Subject | None, place: str | None) -> Sequence
 
 
 def _detail(text: str, subject: v.Subject | None, place: str | None, style: str | None) -> Sequence[str]:
-    if _find(v.STILL.words, text) is not None:
+    if find(v.STILL.words, text) is not None:
         return v.STILL.detail
     if style in v.DRAWN:
         return v.PLAIN_DETAIL

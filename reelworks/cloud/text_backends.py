@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 import httpx
 
-from reelworks.cloud import director
+from reelworks.cloud import director, storyteller
 from reelworks.cloud.settings import TextKind, TextServer
 from reelworks.cloud.wire import ServiceError
 
@@ -47,6 +47,7 @@ class Conversation:
     temperature: float | None
     top_p: float | None
     stop: tuple[str, ...]
+    context_tokens: int | None
 
     def messages(self) -> list[dict[str, str]]:
         """In the form that Ollama and OpenAI share. A tool's schema stands in it, too: a server that keeps a
@@ -100,7 +101,7 @@ class Ollama:
 
     async def answer(self, conversation: Conversation) -> Answer:
         options = {
-            "num_ctx": self._context_tokens,
+            "num_ctx": conversation.context_tokens or self._context_tokens,
             "num_predict": conversation.max_tokens,
             "temperature": conversation.temperature,
             "top_p": conversation.top_p,
@@ -139,6 +140,9 @@ class OpenAICompatible:
         return f"openai-compatible {self._model}"
 
     async def answer(self, conversation: Conversation) -> Answer:
+        if conversation.context_tokens is not None:
+            problem = f"The text model at {self._url} has a context size of its own: set it there."
+            raise ServiceError(400, "ValidationException", problem)
         request = {
             "model": self._model,
             "messages": conversation.messages(),
@@ -167,15 +171,15 @@ class Director:
     name = "rule-based director"
 
     async def answer(self, conversation: Conversation) -> Answer:
-        if conversation.tool:
-            problem = f"The rule-based director can't fill the tool {conversation.tool.name!r}."
-            raise ServiceError(400, "ValidationException", problem)
         message = conversation.turns[-1].text
         try:
-            task = director.read_task(message)
+            if conversation.tool:
+                text = json.dumps(storyteller.fill(conversation.tool.name, message), ensure_ascii=False)
+            else:
+                task = director.read_task(message)
+                text = director.enhance(task.prompt, task.words)
         except director.NotATask as error:
             raise ServiceError(400, "ValidationException", str(error)) from error
-        text = director.enhance(task.prompt, task.words)
         return Answer(text, "end_turn", len(message.split()), len(text.split()))
 
 

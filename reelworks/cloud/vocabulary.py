@@ -85,9 +85,9 @@ DIRECTED = Category(
 # --- subjects
 
 SMALL_NATURE = Subject(
-    "bee, bumblebee, honeybee, butterfly, butterflie, insect, ant, spider, ladybug, ladybird, dragonfly, "
-    "dragonflie, firefly, fireflie, beetle, caterpillar, snail, flower, blossom, petal, red rose, roses, "
-    "tulip, daisy, daisie, sunflower, orchid, seed, leaf, dewdrop, mushroom, snowflake",
+    "bee, bumblebee, honeybee, honey bee, butterfly, butterflie, insect, ant, spider, ladybug, ladybird, "
+    "dragonfly, dragonflie, firefly, fireflie, beetle, caterpillar, snail, flower, blossom, petal, red rose, "
+    "roses, tulip, daisy, daisie, sunflower, orchid, seed, leaf, dewdrop, mushroom, snowflake",
     _MACRO,
     (
         "The finest structures are sharply visible, and even the smallest movement has weight and intention.",

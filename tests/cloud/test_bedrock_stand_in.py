@@ -10,52 +10,15 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from reelworks.cloud.bedrock import BedrockRuntime
 from reelworks.cloud.settings import Settings, TextKind, TextServer
+from tests.cloud.model_servers import ModelServer, ollama_answer, openai_answer
 from tests.cloud.servers import serving, stopping
 
 MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 TASK = "Write at most 80 words.\n<prompt>A bee on a flower</prompt>"
-
-
-class ModelServer:
-    """Answers each path as told, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Response | Callable[[Any], Response]] = {}
-        self.requests: list[tuple[str, dict[str, str], Any]] = []
-        self.app = Starlette(routes=[Route("/{path:path}", self.answer, methods=["GET", "POST"])])
-
-    async def answer(self, request: Request) -> Response:
-        body = await request.body()
-        document = json.loads(body) if body else None
-        self.requests.append((request.url.path, dict(request.headers), document))
-        answer = self.answers.get(request.url.path, JSONResponse({"error": "not found"}, 404))
-        return answer if isinstance(answer, Response) else answer(document)
-
-
-def ollama_answer(content: object, **fields: object) -> Response:
-    message = {"role": "assistant", "content": content}
-    counts = {"prompt_eval_count": 31, "eval_count": 17, "total_duration": 5_000_000}
-    answer = {"model": "llama3.1:8b", "message": message, "done": True, "done_reason": "stop"}
-    return JSONResponse(answer | counts | fields)
-
-
-def openai_answer(content: object, finish_reason: str = "stop") -> Response:
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": content},
-        "finish_reason": finish_reason,
-    }
-    usage = {"prompt_tokens": 31, "completion_tokens": 17, "total_tokens": 48}
-    return JSONResponse(
-        {"id": "chatcmpl-1", "object": "chat.completion", "choices": [choice], "usage": usage}
-    )
 
 
 @pytest.fixture
@@ -342,10 +305,11 @@ def test_what_a_model_may_do_with_a_tool(
 ) -> None:
     server, url = model_server
     client = bedrock(TextServer(kind=kind, url=url, model="m"))
-    for text in ("A film about bees.", '["Bees"]', ""):
+    for text in ("A film about bees.", '["Bees"]', ""):  # it did not use it
         server.answers[path] = answer(text)
-        with pytest.raises(client.exceptions.ModelErrorException, match="no JSON object"):
-            converse(client, toolConfig=FORCED)
+        got = converse(client, toolConfig=FORCED)
+        assert got["output"]["message"]["content"] == ([{"text": text}] if text else [])
+        assert got["stopReason"] == "end_turn"
     cut = {"done_reason": "length"} if kind is TextKind.OLLAMA else {"finish_reason": "length"}
     server.answers[path] = answer('{"title": "Be', **cut)
     assert converse(client, toolConfig=FORCED)["stopReason"] == "max_tokens"
@@ -375,10 +339,33 @@ def test_a_tools_use_and_its_result_are_told_to_the_model(
     assert "title: a text" in told["content"]
 
 
-def test_the_director_fills_no_tool(bedrock: Callable[..., Any]) -> None:
+def test_the_size_of_ollama_s_context_may_be_asked_for(
+    bedrock: Callable[..., Any], model_server: tuple[ModelServer, str]
+) -> None:
+    server, url = model_server
+    server.answers["/api/chat"] = ollama_answer("A bee.")
+    fields = {"num_ctx": 16384}
+    converse(
+        bedrock(TextServer(kind=TextKind.OLLAMA, url=url, model="m")), additionalModelRequestFields=fields
+    )
+    assert server.requests[0][2]["options"]["num_ctx"] == 16384
+    other = bedrock(TextServer(url=url, model="m"))
+    with pytest.raises(other.exceptions.ValidationException, match="context size of its own"):
+        converse(other, additionalModelRequestFields=fields)
+    with pytest.raises(other.exceptions.ValidationException, match="top_k"):
+        converse(other, additionalModelRequestFields={"top_k": 40})
+
+
+def test_the_director_fills_no_tool_but_its_own(bedrock: Callable[..., Any]) -> None:
     client = bedrock()
-    with pytest.raises(client.exceptions.ValidationException, match="storyboard"):
+    with pytest.raises(client.exceptions.ValidationException, match="lists the scenes"):
         converse(client, toolConfig=FORCED)
+    other = {
+        "tools": [{"toolSpec": TOOL["toolSpec"] | {"name": "poem"}}],
+        "toolChoice": {"tool": {"name": "poem"}},
+    }
+    with pytest.raises(client.exceptions.ValidationException, match="can't fill the tool 'poem'"):
+        converse(client, toolConfig=other)
 
 
 def test_another_operation_is_refused(bedrock: Callable[..., Any]) -> None:

@@ -77,8 +77,8 @@ def lay_out(
     parts = [_read(piece) for piece in pieces]
     for part in parts:
         _refuse_difference(parts[0], part)
-    picture = _pictures(parts)
-    first, fps = parts[0].clip, parts[0].clip.fps
+    picture, fps = _pictures(parts), parts[0].clip.fps
+    del parts  # a film of 1,000 clips needs the memory for its own index
     tracks, marks = [picture], [(chapter.start, chapter.title) for chapter in chapters]
     if sound is not None:
         tracks.append(_sound(sound, picture))
@@ -89,7 +89,7 @@ def lay_out(
         picture.chapters = len(tracks)
     index = Index(tracks, picture.timescale, metadata, marks)
     strands, turns = _fragments(index) if fragmented else _fast_start(index)
-    return Layout(len(picture.sizes), fps, *first.picture.size, strands, turns)
+    return Layout(len(picture.sizes), fps, *picture.size, strands, turns)
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,7 @@ def _entry(stsd: memoryview) -> tuple[bytes, memoryview]:
     (codec, (entry,)), *_ = entries.items()
     if len(entry) > _MAX_ENTRY:
         raise ClipUnreadable(f"a sample entry of {len(entry)} bytes")
-    return codec, entry
+    return codec, memoryview(bytes(entry))  # a view would keep the whole index
 
 
 def _edit(trak: Boxes, movie_scale: int) -> Edit | None:

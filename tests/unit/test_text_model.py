@@ -1,0 +1,119 @@
+"""What Bedrock's Converse is sent and what is read of its answers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from lambdas.adapters.text_model import TextModel, ToolAnswer
+from lambdas.domain.direction import Brief, Tool, Writing
+from lambdas.domain.errors import StoryboardRejected, TextModelUnavailable
+from lambdas.tasks.write_storyboard import write
+
+MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+TOOL = Tool("storyboard", "The storyboard of a film.", {"type": "object", "properties": {}})
+ASKED = {
+    "system": [{"text": "You are a director."}],
+    "messages": [{"role": "user", "content": [{"text": "A film on bees."}]}],
+    "toolConfig": {
+        "tools": [
+            {
+                "toolSpec": {
+                    "name": "storyboard",
+                    "description": "The storyboard of a film.",
+                    "inputSchema": {"json": TOOL.schema},
+                }
+            }
+        ],
+        "toolChoice": {"tool": {"name": "storyboard"}},
+    },
+}
+
+
+def answer(content: list[dict[str, Any]], stop_reason: str = "tool_use") -> dict[str, Any]:
+    return {
+        "output": {"message": {"role": "assistant", "content": content}},
+        "stopReason": stop_reason,
+        "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+        "metrics": {"latencyMs": 1},
+    }
+
+
+USE = {"toolUse": {"toolUseId": "t1", "name": "storyboard", "input": {"title": "Bees"}}}
+
+
+@pytest.fixture
+def bedrock() -> Iterator[Stubber]:
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    with Stubber(session.client("bedrock-runtime")) as stubber:
+        yield stubber
+
+
+def fill(bedrock: Stubber, **writing: Any) -> ToolAnswer:
+    return TextModel(bedrock.client, MODEL).fill(
+        system="You are a director.",
+        message="A film on bees.",
+        tool=TOOL,
+        max_tokens=500,
+        writing=Writing(**writing),
+    )
+
+
+@pytest.mark.parametrize(
+    ("writing", "sent"),
+    [
+        ({}, {"modelId": MODEL, "inferenceConfig": {"maxTokens": 500}}),
+        (
+            {"model": "amazon.nova-lite-v1:0", "temperature": 0.2, "top_p": 0.8, "max_tokens": 90},
+            {
+                "modelId": "amazon.nova-lite-v1:0",
+                "inferenceConfig": {"maxTokens": 90, "temperature": 0.2, "topP": 0.8},
+            },
+        ),
+        (
+            {"context_size": 8192},
+            {
+                "modelId": MODEL,
+                "inferenceConfig": {"maxTokens": 500},
+                "additionalModelRequestFields": {"num_ctx": 8192},
+            },
+        ),
+    ],
+)
+def test_one_tool_that_must_be_used_and_only_what_is_set(
+    bedrock: Stubber, writing: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    bedrock.add_response("converse", answer([{"text": "Sure."}, USE]), ASKED | sent)
+    assert fill(bedrock, **writing) == ToolAnswer(
+        input={"title": "Bees"}, by=str(sent["modelId"]), stop_reason="tool_use"
+    )
+
+
+@pytest.mark.parametrize(("content", "stop"), [([], "max_tokens"), ([{"text": "No."}], "end_turn")])
+def test_a_tool_that_was_not_used(bedrock: Stubber, content: list[dict[str, Any]], stop: str) -> None:
+    bedrock.add_response("converse", answer(content, stop))
+    assert fill(bedrock) == ToolAnswer(input=None, by=MODEL, stop_reason=stop)
+
+
+@pytest.mark.parametrize(
+    "code", ["ThrottlingException", "ResourceNotFoundException", "AccessDeniedException"]
+)
+def test_a_model_that_can_t_answer_says_what_to_do(bedrock: Stubber, code: str) -> None:
+    bedrock.add_client_error("converse", code, "not now")
+    with pytest.raises(
+        TextModelUnavailable, match=f"the text model {MODEL} did not answer: .*not now"
+    ) as caught:
+        fill(bedrock)
+    assert "give the storyboard with the request" in caught.value.advice
+    assert "enhance" not in caught.value.advice
+
+
+@pytest.mark.parametrize("stop", ["guardrail_intervened", "content_filtered"])
+def test_a_filter_is_not_argued_with(bedrock: Stubber, stop: str) -> None:
+    bedrock.add_response("converse", answer([{"text": "Blocked."}], stop))
+    with pytest.raises(StoryboardRejected, match="content filter") as caught:
+        write(Brief(topic="Bees"), 226, TextModel(bedrock.client, MODEL), Writing())
+    assert "Change the topic" in caught.value.advice
+    bedrock.assert_no_pending_responses()
