@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from lambdas.adapters.text_model import TextModel
 from lambdas.domain.direction import Brief, Writing
 from lambdas.domain.errors import StoryboardRejected, TextModelUnavailable
-from lambdas.domain.script import Storyboard, parse_partial
+from lambdas.domain.storyboard import Storyboard, parse_partial
 from lambdas.tasks.write_storyboard import Written, rewrite, write
 from reelworks.cloud.bedrock import BedrockRuntime
 from reelworks.cloud.settings import Settings, TextKind, TextServer

@@ -26,7 +26,7 @@ from lambdas.domain.direction_answers import AnswerRejected, accept_scene, accep
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.prompts import clip_prompts, estimate_tokens
-from lambdas.domain.script import parse_partial, parse_storyboard
+from lambdas.domain.storyboard import parse_partial, parse_storyboard
 
 BUDGET = 226
 SPANISH = (

@@ -12,7 +12,7 @@ from lambdas.domain.direction_answers import Accepted, accept_scene, accept_stor
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.english import sentences
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.script import Storyboard, parse_partial
+from lambdas.domain.storyboard import Storyboard, parse_partial
 from reelworks.cloud import storylines
 from reelworks.cloud.director import NotATask
 from reelworks.cloud.storyteller import fill
