@@ -45,4 +45,4 @@ def a_plan(video: Video, prompts: Sequence[str]) -> FilmPlan:
         frames=request.seconds * request.fps,
         prompts=lambda count: [*prompts][:count],
     )
-    return make_plan(video, CATALOGUE[request.engine], [shot])
+    return make_plan(video, CATALOGUE[request.engine], request.prompt, [shot])

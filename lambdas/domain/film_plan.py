@@ -42,6 +42,11 @@ class Scene(Document):
     still: str | None = None  # key of its first picture in the output bucket
     narration: list[Sentence] = []
 
+    @property
+    def title(self) -> str:
+        """Of its chapter: what is said first, else what it is about."""
+        return self.narration[0].text if self.narration else self.text
+
 
 class Assembly(Document):
     """How the clips become the film."""
@@ -67,6 +72,7 @@ class FilmPlan(Document):
     image: str | None  # key of the user's first frame in the input bucket
     speed: Speed | None = None
     loras: tuple[Lora, ...] = ()
+    title: str
     scenes: list[Scene] = Field(min_length=1)
     assembly: Assembly = Assembly()
     captions: bool = False
@@ -166,7 +172,7 @@ def _transition_frames(request: VideoRequest) -> int:
     return max(1, round(request.transition_seconds * request.fps))
 
 
-def make_plan(video: Video, engine: Engine, shots: Sequence[Shot]) -> FilmPlan:
+def make_plan(video: Video, engine: Engine, title: str, shots: Sequence[Shot]) -> FilmPlan:
     """The plan of a film of such scenes. Each but the last also gives the frames that a transition to the
     next shows twice. Raises InvalidRequest as `clip_lengths` does."""
     request = video.request
@@ -191,6 +197,7 @@ def make_plan(video: Video, engine: Engine, shots: Sequence[Shot]) -> FilmPlan:
         image=request.image.key if request.image else None,
         speed=request.speed,
         loras=request.loras,
+        title=title,
         scenes=scenes,
         assembly=Assembly(
             transition=request.transition,
@@ -260,9 +267,15 @@ def film_hash(plan: FilmPlan) -> str:
     """SHA-256 of all that determines the film's bytes: its clips, how they are joined, and the texts in its
     metadata and chapters."""
     scenes = [
-        [scene.text, [clip.key_hash for clip in scene.clips], [said.model_dump() for said in scene.narration]]
+        [
+            scene.title,
+            [clip.key_hash for clip in scene.clips],
+            [said.model_dump() for said in scene.narration],
+        ]
         for scene in plan.scenes
     ]
     assembly = plan.assembly.model_dump(mode="json")
     captions = plan.language if plan.captions else None
-    return fingerprint({"film": 3, "scenes": scenes, "assembly": assembly, "captions": captions})
+    return fingerprint(
+        {"film": 3, "title": plan.title, "scenes": scenes, "assembly": assembly, "captions": captions}
+    )

@@ -190,20 +190,23 @@ def scene_start(plan: FilmPlan, scene: Scene) -> Fraction:
 
 def chapters(plan: FilmPlan) -> list[Chapter]:
     """One per scene, from the first frame in which it is seen."""
-    return [Chapter(scene_start(plan, scene), _title(scene.text)) for scene in plan.scenes]
+    return [Chapter(scene_start(plan, scene), _title(scene.title)) for scene in plan.scenes]
 
 
 def metadata(plan: FilmPlan) -> dict[str, str]:
     """What the MP4 says of itself: nothing but what is part of the film's content address."""
-    text = " ".join(scene.text for scene in plan.scenes)
     said = {
-        "title": _title(text),
-        "description": text,
+        "title": _title(plan.title),
+        "description": " ".join(_told(scene) for scene in plan.scenes),
         "reelworks_engine": plan.engine,
     }
     if CATALOGUE[plan.engine].draft:
-        said |= {"comment": "Draft plan film, not a rendered video", "reelworks_draft": "true"}
+        said |= {"comment": "Draft storyboard film, not a rendered video", "reelworks_draft": "true"}
     return said
+
+
+def _told(scene: Scene) -> str:
+    return " ".join(sentence.text for sentence in scene.narration) or scene.text
 
 
 def _title(text: str) -> str:

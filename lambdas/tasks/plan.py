@@ -19,7 +19,8 @@ from lambdas.domain.prompts import clip_prompts, system_prompt, user_message, wo
 from lambdas.domain.video import ClipProgress, Enhancement, Stage, Video
 from lambdas.settings import PlanSettings
 from lambdas.tasks.clips import find_plan, store_plan
-from lambdas.tasks.shots import storyboard_shots
+from lambdas.tasks.scenes import load_storyboard
+from lambdas.tasks.shots import shots
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
 
@@ -70,11 +71,11 @@ def plan(tenant: str, video_id: str, videos: Videos, outputs: Objects, model: Te
     if plan is None:
         engine = CATALOGUE[video.request.engine]
         if video.request.brief is not None:
-            shots = storyboard_shots(video, engine, outputs)
+            storyboard = load_storyboard(outputs, tenant, video_id)
+            plan = make_plan(video, engine, storyboard.title, shots(video, engine, storyboard, outputs))
         else:
             video = _enhanced(video, engine, videos, model)
-            shots = [_shot(video, engine)]
-        plan = make_plan(video, engine, shots)
+            plan = make_plan(video, engine, video.request.prompt, [_shot(video, engine)])
         store_plan(outputs, plan)
         logger.info("video planned", extra={"clips": len(plan.clips)})
     waiting = [ClipProgress(seconds=clip.film_frames / plan.fps) for clip in plan.clips]

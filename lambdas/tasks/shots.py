@@ -1,5 +1,6 @@
 """What the scenes of a storyboard are planned from: their words, and what was spoken and drawn of them."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from lambdas.adapters.objects import Objects
@@ -11,43 +12,40 @@ from lambdas.domain.errors import NarrationTooLong
 from lambdas.domain.film_plan import Shot
 from lambdas.domain.narration import Spoken
 from lambdas.domain.prompts import clip_prompts
-from lambdas.domain.storyboard import Scene
+from lambdas.domain.storyboard import Scene, Storyboard
 from lambdas.domain.video import PartProgress, Video
-from lambdas.tasks.scenes import load_storyboard
 
 
-def storyboard_shots(video: Video, engine: Engine, outputs: Objects) -> list[Shot]:
+def shots(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects) -> list[Shot]:
     """One per scene, in order. Raises ArtifactMissing; NarrationTooLong naming a scene and by how much."""
-    storyboard = load_storyboard(outputs, video.tenant, video.id)
-    shots: list[Shot] = []
+    planned: list[Shot] = []
     ends = 0.0  # counted in seconds, so that rounding to frames does not add up
     for index, scene in enumerate(storyboard.scenes):
-        spoken = _spoken(video.narrations[index], outputs)
+        narration = _artifact(video.narrations, index)
+        spoken = Spoken.model_validate_json(outputs.get(narration)) if narration else None
         begins, ends = ends, ends + _seconds(index, scene, spoken)
         prompt = scene_prompt(storyboard, scene.video, engine.prompt_tokens)
         avoided = (scene.video.negative_prompt, video.request.negative_prompt)
-        shots.append(
+        planned.append(
             Shot(
                 text=sentences(scene.video.positive_prompt)[0],
                 negative_prompt=", ".join(text for text in avoided if text),
                 frames=round(ends * video.request.fps) - round(begins * video.request.fps),
                 prompts=partial(clip_prompts, prompt, budget=engine.prompt_tokens),
-                still=_hash(video.stills[index]),
+                still=_hash(_artifact(video.stills, index)),
                 narration=spoken.sentences if spoken else (),
             )
         )
-    return shots
+    return planned
 
 
-def _spoken(progress: PartProgress, outputs: Objects) -> Spoken | None:
-    if progress.artifact is None:
-        return None
-    return Spoken.model_validate_json(outputs.get(progress.artifact))
+def _artifact(parts: Sequence[PartProgress], scene: int) -> str | None:
+    return parts[scene].artifact if parts else None
 
 
-def _hash(progress: PartProgress) -> str | None:
-    """What the artifact is named by."""
-    return progress.artifact.rpartition("/")[2].partition(".")[0] if progress.artifact else None
+def _hash(artifact: str | None) -> str | None:
+    """What it is named by."""
+    return artifact.rpartition("/")[2].partition(".")[0] if artifact else None
 
 
 def _seconds(index: int, scene: Scene, spoken: Spoken | None) -> float:

@@ -84,7 +84,13 @@ def write_storyboard(
         for index, scene in enumerate(storyboard.scenes)
     ]
     parts = [PartProgress(scene=scene.index) for scene in scenes]
-    videos.advance(video.tenant, video.id, Stage.PREPARING, narrations=parts, stills=parts)
+    videos.advance(
+        video.tenant,
+        video.id,
+        Stage.PREPARING,
+        narrations=parts if any(scene.narrate for scene in scenes) else [],
+        stills=parts if any(scene.still for scene in scenes) else [],
+    )
     return StoryboardWritten(tenant=video.tenant, video_id=video.id, scenes=scenes)
 
 
