@@ -15,6 +15,7 @@ from cdk.code import ROOT
 from reelworks.cloud import aws
 from reelworks.cloud.assembly import read_assembly
 from reelworks.cloud.deploy import deploy
+from reelworks.cloud.voices import BUNDLED
 from tests.cloud.servers import local_aws
 
 Client = Callable[[str], Any]
@@ -39,5 +40,6 @@ def deployed(folder: Path) -> Iterator[tuple[str, Client, dict[str, str]]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with local_aws(port) as url:
-        outputs = deploy(read_assembly(folder), url, {"Engines": "animatic"})
+        of_a_pc = {"Engines": "animatic", "Voice": BUNDLED, "VoiceEngine": "standard"}
+        outputs = deploy(read_assembly(folder), url, of_a_pc)
         yield url, partial(aws.client, base_url=url), outputs
