@@ -167,6 +167,7 @@ def template(**extra: Any) -> dict[str, Any]:
         "VideosTable": {"Ref": "Table"},
         "Engines": {"Ref": "Engines"},
         "Voice": {"Ref": "Voice"},
+        "VoiceEngine": {"Ref": "VoiceEngine"},
     }
     return {
         "Parameters": {

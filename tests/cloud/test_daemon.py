@@ -19,6 +19,7 @@ from reelworks.cloud import life
 from reelworks.cloud.aws import client
 from reelworks.cloud.daemon import Status, down, status, up
 from reelworks.cloud.home import CloudError, Home
+from reelworks.cloud.voices import BUNDLED
 from tests.cloud import small_stack
 
 
@@ -277,6 +278,11 @@ def test_a_new_model_restarts_the_cloud_with_its_engine(home: Home) -> None:
     model.mkdir()
     (model / "manifest.json").write_text("{}")
     assert up(home).outputs["Engines"] == "animatic,cogvideox-5b"
+
+
+def test_the_bundled_voice_narrates(home: Home) -> None:
+    outputs = up(home).outputs
+    assert (outputs["Voice"], outputs["VoiceEngine"]) == (BUNDLED, "standard")
 
 
 def test_functions_see_no_secret_of_the_shell(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
