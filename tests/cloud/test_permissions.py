@@ -28,7 +28,7 @@ from reelworks.cloud.bedrock import BedrockRuntime
 from reelworks.cloud.polly import Polly
 from reelworks.cloud.settings import Settings
 from tests.cloud.real_template import Client, deployed, synthesize
-from tests.cloud.servers import serving, stopping, wait_until
+from tests.cloud.servers import StandIn, serving, stopping, wait_until
 from tests.factories import a_plan, a_request, a_video
 from tests.unit.clips import clip, padded
 
@@ -73,7 +73,7 @@ def refusals(client: Client) -> list[str]:
 def enforced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """IAM is enforced for all but what ministack does not answer as AWS does: the text model, speech and
     stills, for which the template's own tests must do."""
-    stand_ins = {"BEDROCK_RUNTIME": BedrockRuntime(Settings()), "POLLY": Polly({})}
+    stand_ins: dict[str, StandIn] = {"BEDROCK_RUNTIME": BedrockRuntime(Settings()), "POLLY": Polly({})}
     with ExitStack() as stack:
         for service, stand_in in stand_ins.items():
             url = stack.enter_context(serving(stopping(stand_in)))
