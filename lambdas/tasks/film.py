@@ -163,7 +163,7 @@ def metadata(plan: FilmPlan) -> dict[str, str]:
         "reelworks_engine": plan.engine,
     }
     if CATALOGUE[plan.engine].draft:
-        said |= {"comment": "Draft plan film, not a rendered video", "reelworks_draft": "true"}
+        said |= {"comment": "Draft storyboard film, not a rendered video", "reelworks_draft": "true"}
     return said
 
 
