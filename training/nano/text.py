@@ -7,6 +7,7 @@ import string
 from pathlib import Path
 
 import sentencepiece
+from sentencepiece.sentencepiece_model_pb2 import ModelProto
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from training.nano.draw import TRAINING, caption
@@ -19,7 +20,7 @@ MAX_TOKENS = 226
 def new_tokenizer(directory: Path) -> T5Tokenizer:
     """Learn a vocabulary from captions and write it into `directory` as the published checkpoints have it.
 
-    Words of no caption are spelled in letters, so that every prompt has tokens.
+    A word of no caption is one unknown token, so that long prompts fit.
     """
     rng = random.Random(0)
     captions = [caption(scene, rng) for scene in TRAINING for _ in range(6)]
@@ -42,10 +43,23 @@ def new_tokenizer(directory: Path) -> T5Tokenizer:
         minloglevel=2,
     )
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "spiece.model").write_bytes(model.getvalue())
+    (directory / "spiece.model").write_bytes(_without_letters(model.getvalue()))
     settings = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, "model_max_length": MAX_TOKENS}
     (directory / "tokenizer_config.json").write_text(json.dumps(settings))
     return T5Tokenizer.from_pretrained(directory, local_files_only=True)
+
+
+_PRIVATE_USE = 0xE000  # where Unicode's characters of no text begin
+
+
+def _without_letters(model: bytes) -> bytes:
+    """The same vocabulary, in which no word is spelled letter by letter; the ids stay. A piece of no text
+    takes a letter's place, since transformers reads pieces whatever their type."""
+    vocabulary = ModelProto.FromString(model)
+    for place, piece in enumerate(vocabulary.pieces):
+        if piece.type == piece.NORMAL and len(piece.piece) == 1 and piece.piece.isalnum():
+            piece.piece = chr(_PRIVATE_USE + place)
+    return bytes(vocabulary.SerializeToString())
 
 
 def new_text_encoder(vocabulary: int) -> T5EncoderModel:
