@@ -218,7 +218,7 @@ CATALOGUE: dict[str, Engine] = {
             "none",
             sizes=_NANO,
             longest_clip=1,
-            prompt_tokens=150,  # it reads 226 of its own, of which any word it doesn't know takes two
+            prompt_tokens=200,  # it reads 226 of its own, of which any word it doesn't know takes two
             steps=20,
         ),
         _cogvideox(
