@@ -124,13 +124,14 @@ class Brief(Document):
                 raise InvalidRequest(f"{path} is required where no narration is written.", param=path)
 
     def whole(self) -> Storyboard | None:
-        """The storyboard, if the user gave all of it."""
+        """The storyboard, if the user gave all of it, with the lengths that the film's gives its scenes."""
         if len(self.given.scenes) < self.count or self.asks_narration:
             return None
         try:
-            return Storyboard.model_validate(self.given.given())
+            given = Storyboard.model_validate(self.given.given())
         except ValidationError:
             return None
+        return given.timed(self.lengths())
 
 
 def _total(lengths: Sequence[float | None]) -> float:

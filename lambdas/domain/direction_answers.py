@@ -62,11 +62,7 @@ def accept_storyboard(answer: Any, brief: Brief, budget: int) -> Accepted:
         problems.append("scenes: none of the texts speaks of the topic; name what the film is about.")
     if problems:
         raise AnswerRejected(problems)
-    scenes = [
-        scene.model_copy(update={"seconds": length})
-        for scene, length in zip(written.scenes, lengths, strict=True)
-    ]
-    completed = complete(brief.given, written.model_copy(update={"scenes": scenes}))
+    completed = complete(brief.given, written.timed(lengths))
     return _within_budget(completed, budget, style=brief.given.style is None, prompted=prompted)
 
 

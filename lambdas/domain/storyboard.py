@@ -1,6 +1,7 @@
 """The storyboard: what is said, shown and moved in each scene of a film. Written by a text model or by the
 user, in whole or in part; seen and edited by the user before anything costly is made of it."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, StringConstraints, ValidationError
@@ -83,6 +84,14 @@ class Storyboard(Document):
     scenes: list[Scene] = Field(
         min_length=1, max_length=MOST_SCENES, description=f"a list of 1 to {MOST_SCENES} scenes"
     )
+
+    def timed(self, lengths: Sequence[float | None]) -> "Storyboard":
+        """With these seconds of its scenes."""
+        scenes = [
+            scene.model_copy(update={"seconds": length})
+            for scene, length in zip(self.scenes, lengths, strict=True)
+        ]
+        return self.model_copy(update={"scenes": scenes})
 
 
 # --- what a user may give of one; None: not given

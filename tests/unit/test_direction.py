@@ -160,6 +160,13 @@ def test_a_storyboard_that_is_given_whole_needs_no_model() -> None:
     assert brief(given=silent, narrate=False).whole() == parse_storyboard(silent)
 
 
+def test_a_storyboard_that_is_given_whole_shares_the_film_s_length() -> None:
+    timed = brief(given=ANSWER, seconds=20).whole()
+    assert timed
+    assert [scene.seconds for scene in timed.scenes] == brief(given=ANSWER, seconds=20).lengths()
+    assert timed.timed([None] * len(timed.scenes)) == parse_storyboard(ANSWER)
+
+
 # --- the question
 
 
