@@ -61,7 +61,10 @@ def write_storyboard(
 ) -> StoryboardWritten:
     """Writes a video's storyboard once: a later attempt finds the one that is there, which the user may have
     seen. Raises StoryboardRejected, TextModelUnavailable, VideoClosed, VideoNotFound."""
-    video = videos.advance(request.tenant, request.video_id, Stage.PLANNING)
+    video = videos.get(request.tenant, request.video_id)
+    # It is preparing where this task was tried again though its first try came to its end.
+    if video.stage is not Stage.PREPARING:
+        video = videos.advance(request.tenant, request.video_id, Stage.PLANNING)
     brief = video.request.brief
     if brief is None:
         return StoryboardWritten(tenant=video.tenant, video_id=video.id)
@@ -83,6 +86,9 @@ def write_storyboard(
         )
         for index, scene in enumerate(storyboard.scenes)
     ]
+    told = StoryboardWritten(tenant=video.tenant, video_id=video.id, scenes=scenes)
+    if video.stage is Stage.PREPARING:
+        return told
     parts = [PartProgress(scene=scene.index) for scene in scenes]
     videos.advance(
         video.tenant,
@@ -91,7 +97,7 @@ def write_storyboard(
         narrations=parts if any(scene.narrate for scene in scenes) else [],
         stills=parts if any(scene.still for scene in scenes) else [],
     )
-    return StoryboardWritten(tenant=video.tenant, video_id=video.id, scenes=scenes)
+    return told
 
 
 class Written(Document):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lambdas.adapters.clients import client
+from lambdas.adapters.clients import client, stills_client, writing_client
 from lambdas.settings import ApiSettings, AuthorizerSettings, env_of
 from tests.cloud.servers import local_aws
 
@@ -68,13 +68,19 @@ def deployed() -> Iterator[Deployment]:
             "AWS_DEFAULT_REGION": "us-east-1",
         }.items():
             environment.setenv(name, value)
-        client.cache_clear()
+        _forget_clients()
         deployment = _deploy(url)
         for settings in (deployment.settings, deployment.authorizer):
             for name, value in env_of(settings).items():
                 environment.setenv(name, value)
         yield deployment
-        client.cache_clear()
+        _forget_clients()
+
+
+def _forget_clients() -> None:
+    """They keep the endpoints of the environment they were made in."""
+    for made in (client, writing_client, stills_client):
+        made.cache_clear()
 
 
 def _deploy(url: str) -> Deployment:

@@ -2,9 +2,11 @@
 S3, DynamoDB, SQS, EventBridge and Step Functions. The services that a local AWS lacks, and Lambda, are
 answered by a server that keeps what it was asked."""
 
+import base64
 import json
 import time
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +19,7 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.domain import film_plan, keys
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.film_plan import FilmPlan
+from lambdas.domain.film_plan import FilmPlan, Shot, make_plan
 from lambdas.domain.video import (
     ClipProgress,
     Image,
@@ -29,10 +31,11 @@ from lambdas.domain.video import (
 )
 from lambdas.intake.drop_folder import DropFolder
 from lambdas.settings import UpkeepSettings
-from tests.cloud.deployment import Deployment
+from tests.cloud.deployment import Context, Deployment, png
 from tests.cloud.servers import wait_until
 from tests.factories import a_plan
 from tests.unit.clips import clip as real_clip
+from tests.unit.sounds import encoded, tone
 
 TENANT = "acme"
 _ROLE = "arn:aws:iam::000000000000:role/any"
@@ -53,7 +56,7 @@ _WAITER = {
 
 
 class Answers:
-    """Answers SageMaker's runtime, Bedrock, Lambda and CodeBuild, and keeps what they were asked."""
+    """Answers SageMaker's runtime, Bedrock, Polly, Lambda and CodeBuild, and keeps what they were asked."""
 
     def __init__(self) -> None:
         self.forget()
@@ -61,6 +64,8 @@ class Answers:
             routes=[
                 Route("/endpoints/{name}/async-invocations", self._invoke_endpoint, methods=["POST"]),
                 Route("/model/{model}/converse", self._converse, methods=["POST"]),
+                Route("/model/{model}/invoke", self._draw, methods=["POST"]),
+                Route("/v1/speech", self._speak, methods=["POST"]),
                 Route("/2015-03-31/functions/{name}/invocations", self._invoke, methods=["POST"]),
                 Route("/", self._codebuild, methods=["POST"]),
             ]
@@ -71,6 +76,12 @@ class Answers:
         self.questions: list[dict[str, Any]] = []  # bodies of Converse
         self.events: list[dict[str, Any]] = []  # payloads of asynchronous Invoke
         self.converse: tuple[int, dict[str, Any]] = (200, converse_answer(""))
+        self.spoken: list[dict[str, Any]] = []  # bodies of SynthesizeSpeech
+        self.drawn: list[dict[str, Any]] = []  # bodies of InvokeModel, each with its model
+        self.sound = spoken_sound(SENTENCE_SECONDS)
+        self.picture: dict[str, Any] = {"seeds": [1], "finish_reasons": [None], "images": [a_picture()]}
+        # What is answered first to SynthesizeSpeech and InvokeModel, in turn: status, error code, message.
+        self.refusals: list[tuple[int, str, str]] = []
         self.endpoints_exist = True
         self.builds: dict[str, dict[str, Any]] = {}  # by id, each with the request that started it
         self.builds_allowed = True
@@ -87,6 +98,20 @@ class Answers:
         status, body = self.converse
         headers = {} if status == 200 else {"x-amzn-errortype": body["code"]}
         return JSONResponse(body, status, headers=headers)
+
+    async def _speak(self, request: Request) -> Response:
+        self.spoken.append(await request.json())
+        return self._refused() or Response(self.sound, media_type="audio/mpeg")
+
+    async def _draw(self, request: Request) -> Response:
+        self.drawn.append({"model": request.path_params["model"], **await request.json()})
+        return self._refused() or JSONResponse(self.picture)
+
+    def _refused(self) -> Response | None:
+        if not self.refusals:
+            return None
+        status, code, message = self.refusals.pop(0)
+        return JSONResponse({"message": message}, status, headers={"x-amzn-errortype": code})
 
     async def _invoke(self, request: Request) -> Response:
         assert request.headers["x-amz-invocation-type"] == "Event"
@@ -117,6 +142,42 @@ def converse_answer(text: str, stop_reason: str = "end_turn", by: str = "directo
         "metrics": {"latencyMs": 1},
         "additionalModelResponseFields": {"answered_by": by},
     }
+
+
+def tool_answer(filled: Any, by: str = "director") -> dict[str, Any]:
+    """A use of the tool that the model was given."""
+    use = {"toolUse": {"toolUseId": "t1", "name": "storyboard", "input": filled}}
+    answer = converse_answer("", "tool_use", by)
+    answer["output"]["message"]["content"] = [use]
+    return answer
+
+
+SENTENCE_SECONDS = 0.5
+
+
+def spoken_sound(seconds: float, hertz: float = 440) -> bytes:
+    """An MP3 as Polly gives it, of a tone."""
+    return encoded(tone(seconds, hertz, rate=24_000), "mp3", rate=24_000).getvalue()
+
+
+def a_picture() -> str:
+    return base64.b64encode(png(size=(48, 32))).decode()
+
+
+def a_scene(said: str | None = None, seen: str = "A bee on a flower.", **fields: Any) -> dict[str, Any]:
+    """A scene of a storyboard in which this is said (None: nothing) and seen."""
+    narration = {"narration": {"text": said}} if said else {}
+    return {"image": {"positive_prompt": seen}, "video": {"positive_prompt": seen}, **narration, **fields}
+
+
+def a_brief(*scenes: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """One that holds a whole storyboard."""
+    storyboard = {"title": "Bees", "style": "Warm light.", "scenes": [*scenes]}
+    return {"topic": "Bees", "narrate": False, "given": storyboard, **fields}
+
+
+# What takes a task's event and answers its token.
+Handler = Callable[[dict[str, Any], Any], None]
 
 
 @dataclass(frozen=True)
@@ -183,7 +244,9 @@ class Bench:
     # --- videos
 
     def video(self, engine: str = "cogvideox-nano", stage: Stage = Stage.QUEUED, **changes: Any) -> Video:
-        """A recorded video, of two clips unless `request` says otherwise, brought to a stage."""
+        """A recorded video, of two clips unless `request` says otherwise, brought to a stage. `shots`: what
+        its plan is made of, where it is not of one scene."""
+        shots = changes.pop("shots", None)
         request = {
             "prompt": "A bee on a flower",
             "enhance": False,
@@ -207,7 +270,7 @@ class Bench:
         )
         order = (Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING)
         if stage in order:
-            plan = self._store_plan(video)
+            plan = self._store_plan(video, shots)
             waiting = [ClipProgress(seconds=clip.film_frames / plan.fps) for clip in plan.clips]
             for step in order[: order.index(stage) + 1]:
                 video = self.videos.advance(TENANT, video.id, step, clips=waiting)
@@ -219,11 +282,11 @@ class Bench:
         """What Intake does with a dropped prompt."""
         DropFolder(self.deployment.settings, pair_seconds=0).take(key, etag)
 
-    def _store_plan(self, video: Video) -> FilmPlan:
+    def _store_plan(self, video: Video, shots: Sequence[Shot] | None) -> FilmPlan:
         engine = CATALOGUE[video.request.engine]
         count = len(film_plan.clip_lengths(video.request, engine))
         prompts = [f"{video.id} {index}" for index in range(count)]  # artifacts of its own
-        plan = a_plan(video, prompts)
+        plan = make_plan(video, engine, "Bees", shots) if shots else a_plan(video, prompts)
         key = keys.film_plan(TENANT, video.id)
         self.outputs.put(key, plan.model_dump_json().encode(), "application/json")
         return plan
@@ -242,6 +305,12 @@ class Bench:
         return self.videos.get(TENANT, video.id)
 
     # --- tokens
+
+    def answer(self, handler: Handler, video: Video, **payload: Any) -> Any:
+        """What a task answers its token."""
+        task = self.task()
+        handler({"token": task.token, "tenant": TENANT, "video_id": video.id, **payload}, Context())
+        return task.answer()
 
     def task(self) -> Task:
         started = client("stepfunctions").start_execution(stateMachineArn=self._waiter, input="{}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lambdas.settings import PlanSettings, RenderClipSettings, env_of
+from lambdas.settings import NarrateSettings, PlanSettings, RenderClipSettings, env_of
 from tests.cloud.deployment import deployed
 from tests.cloud.pipeline.bench import Answers, Bench
 from tests.cloud.servers import serving
@@ -14,13 +14,14 @@ from tests.cloud.servers import serving
 def deployed_bench() -> Iterator[Bench]:
     answers = Answers()
     with deployed() as deployment, serving(answers.app) as url, pytest.MonkeyPatch.context() as environment:
-        for service in ("SAGEMAKER_RUNTIME", "BEDROCK_RUNTIME", "LAMBDA", "CODEBUILD"):
+        for service in ("SAGEMAKER_RUNTIME", "BEDROCK_RUNTIME", "POLLY", "LAMBDA", "CODEBUILD"):
             environment.setenv(f"AWS_ENDPOINT_URL_{service}", url)
         bench = Bench(deployment, answers)
         stores = bench.settings.model_dump(include={"videos_table", "input_bucket", "output_bucket"})
         for settings in (
             bench.settings,
             PlanSettings(**stores, text_model="amazon.nova-lite-v1:0"),
+            NarrateSettings(**stores, voice="Joanna", voice_engine="neural"),
             RenderClipSettings(
                 **stores, endpoint_prefix="reelworks", invocation_seconds=900, request_ttl_seconds=3600
             ),
