@@ -53,16 +53,17 @@ def narrate(
 def _said(text: str, request: SceneTask, by: Speaker, outputs: Objects, speech: Speech) -> Fraction:
     """Has a sentence spoken unless its sound is there; its seconds."""
     key = keys.speech(request.tenant, by.sentence_hash(text))
+    what = f"the narration of scene {request.scene}"
     if outputs.exists(key):
-        sound = outputs.get(key)
-    else:
-        sound = speech.speak(
-            text,
-            voice=by.voice,
-            engine=by.engine,
-            language=by.language,
-            speed=by.speed,
-            sample_rate=by.sample_rate,
-        )
-        outputs.put(key, sound, "audio/mpeg")
-    return length(BytesIO(sound), f"the narration of scene {request.scene}")
+        return length(BytesIO(outputs.get(key)), what)
+    sound = speech.speak(
+        text,
+        voice=by.voice,
+        engine=by.engine,
+        language=by.language,
+        speed=by.speed,
+        sample_rate=by.sample_rate,
+    )
+    seconds = length(BytesIO(sound), what)  # before it is kept: a broken one would be found again
+    outputs.put(key, sound, "audio/mpeg")
+    return seconds

@@ -1,0 +1,195 @@
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from lambdas.adapters.speech import Speech
+from lambdas.domain import keys
+from lambdas.domain.errors import ServiceUnavailable
+from lambdas.domain.narration import LEAD, PAUSE, TAIL, Spoken
+from lambdas.domain.video import ClipState, Stage, Video
+from lambdas.settings import NarrateSettings
+from lambdas.tasks import narrate, write_storyboard
+from lambdas.tasks.scenes import SceneTask
+from tests.cloud.pipeline.bench import SENTENCE_SECONDS, TENANT, Bench, a_brief, a_scene
+
+SPEECH = f"artifacts/{TENANT}/speech/"
+
+
+def run(bench: Bench, video: Video, scene: int = 0) -> Any:
+    return bench.answer(narrate.handler, video, scene=scene)
+
+
+def written(bench: Bench, *said: str, **request: Any) -> Video:
+    """A video whose scenes are to say this."""
+    brief = a_brief(*(a_scene(text) for text in said))
+    return storyboarded(bench, brief, **request)
+
+
+def storyboarded(bench: Bench, brief: dict[str, Any], **request: Any) -> Video:
+    video = bench.video("animatic", request={"brief": brief, **request})
+    bench.answer(write_storyboard.handler, video)
+    return video
+
+
+def narration(bench: Bench, video: Video, scene: int = 0) -> Spoken:
+    artifact = bench.now(video).narrations[scene].artifact
+    assert artifact
+    return Spoken.model_validate_json(bench.outputs.get(artifact))
+
+
+def texts(bench: Bench) -> list[str]:
+    return [asked["Text"] for asked in bench.answers.spoken]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_said(bench: Bench) -> None:
+    """Each test finds no sound but its own."""
+    for folder in ("speech", "narrations"):
+        bench.outputs.delete_all(f"artifacts/{TENANT}/{folder}/")
+
+
+def test_a_narration_is_spoken_sentence_by_sentence(bench: Bench) -> None:
+    video = written(bench, "A bee wakes. It flies!")
+    assert run(bench, video) == {"scene": 0, "reused": False}
+    first, second = bench.answers.spoken
+    joanna = {"VoiceId": "Joanna", "Engine": "neural", "OutputFormat": "mp3", "SampleRate": "24000"}
+    assert first == {**joanna, "Text": "A bee wakes.", "TextType": "text"}
+    assert second["Text"] == "It flies!"
+    said = narration(bench, video)
+    one, two = said.sentences
+    assert (one.text, two.text, said.by) == ("A bee wakes.", "It flies!", "Joanna")
+    assert one.start == 0
+    assert one.seconds == pytest.approx(SENTENCE_SECONDS, abs=0.1)  # an MP3 has whole frames
+    assert two.start == pytest.approx(one.seconds + PAUSE)
+    assert said.seconds == pytest.approx(LEAD + one.seconds + PAUSE + two.seconds + TAIL)
+    for sentence in said.sentences:
+        assert bench.outputs.get(keys.speech(TENANT, sentence.sound)) == bench.answers.sound
+
+
+def test_the_record_says_how_far_each_scene_is(bench: Bench) -> None:
+    video = written(bench, "A bee wakes.", "It flies!")
+    run(bench, video, scene=1)
+    waiting, done = bench.now(video).narrations
+    assert (waiting.state, waiting.artifact) == (ClipState.WAITING, None)
+    assert (done.scene, done.state, done.reused, done.by) == (1, ClipState.DONE, False, "Joanna")
+    assert done.started_ms
+    assert done.finished_ms
+    assert done.started_ms <= done.finished_ms
+
+
+def test_a_scene_s_own_voice_speed_and_language_and_the_film_s(bench: Bench) -> None:
+    own = {"text": "A bee & a wasp.", "voice": "Aditi", "language": "en-IN", "speed": 0.8}
+    brief = a_brief(a_scene(narration=own), a_scene("It flies!"))
+    video = storyboarded(bench, brief, voice={"name": "Amy", "engine": "standard", "sample_rate": 16000})
+    for scene in range(2):
+        run(bench, video, scene)
+    first, second = bench.answers.spoken
+    assert (first["VoiceId"], first["LanguageCode"], first["TextType"]) == ("Aditi", "en-IN", "ssml")
+    assert first["Text"] == '<speak><prosody rate="80%">A bee &amp; a wasp.</prosody></speak>'
+    assert (second["VoiceId"], second["Engine"], second["SampleRate"]) == ("Amy", "standard", "16000")
+    assert "LanguageCode" not in second
+
+
+def test_the_same_request_twice_is_spoken_once(bench: Bench) -> None:
+    first, again = (written(bench, "A bee wakes. It flies!") for _ in range(2))
+    run(bench, first)
+    assert run(bench, again) == {"scene": 0, "reused": True}
+    assert len(bench.answers.spoken) == 2
+    assert narration(bench, again) == narration(bench, first)
+    made = bench.now(again).narrations[0]
+    assert (made.state, made.reused) == (ClipState.DONE, True)
+
+
+def test_a_task_that_is_delivered_twice_speaks_once(bench: Bench) -> None:
+    video = written(bench, "A bee wakes.")
+    run(bench, video)
+    said = narration(bench, video)
+    run(bench, video)
+    assert texts(bench) == ["A bee wakes."]
+    assert narration(bench, video) == said
+
+
+def test_of_an_edited_narration_only_the_other_sentences_are_spoken(bench: Bench) -> None:
+    run(bench, written(bench, "A bee wakes. It flies! It rests."))
+    video = written(bench, "A bee wakes. It dances! It rests.")
+    assert run(bench, video) == {"scene": 0, "reused": False}
+    assert texts(bench)[3:] == ["It dances!"]
+    assert len(narration(bench, video).sentences) == 3
+
+
+def test_another_voice_speaks_anew(bench: Bench) -> None:
+    for voice in ("Joanna", "Amy"):
+        run(bench, written(bench, "A bee wakes.", voice={"name": voice}))
+    assert [asked["VoiceId"] for asked in bench.answers.spoken] == ["Joanna", "Amy"]
+
+
+def test_a_throttled_sentence_is_asked_for_again(bench: Bench) -> None:
+    bench.answers.refusals = [(400, "ThrottlingException", "Rate exceeded")]
+    video = written(bench, "A bee wakes.")
+    assert run(bench, video) == {"scene": 0, "reused": False}
+    assert texts(bench) == ["A bee wakes."] * 2
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "ThrottlingException"), (503, "ServiceUnavailable"), (500, "Whatever")]
+)
+def test_what_was_said_before_a_passing_failure_is_not_said_again(
+    bench: Bench, status: int, code: str
+) -> None:
+    video = written(bench, "A bee wakes. It flies! It rests.")
+    once = Config(retries={"total_max_attempts": 1})
+    speech = Speech(boto3.client("polly", config=once))
+    bench.answers.refusals = [(status, code, "Not now")]
+    task = SceneTask(token="t", tenant=TENANT, video_id=video.id, scene=0)
+
+    def attempt() -> None:
+        narrate.narrate(task, NarrateSettings.from_env(), bench.videos, bench.outputs, speech)
+
+    with pytest.raises(ServiceUnavailable, match="Not now"):
+        attempt()
+    assert bench.now(video).narrations[0].state is ClipState.RENDERING
+    attempt()
+    assert texts(bench) == ["A bee wakes.", "A bee wakes.", "It flies!", "It rests."]
+    assert bench.now(video).narrations[0].state is ClipState.DONE
+
+
+def test_what_the_voice_can_t_say_ends_with_the_service_s_words(bench: Bench) -> None:
+    bench.answers.refusals = [(400, "ValidationException", "there is no voice 'Bob'; there are: Joe")]
+    video = written(bench, "A bee wakes.", voice={"name": "Bob"})
+    error, cause = run(bench, video)
+    assert error == "NarrationRefused"
+    assert "there are: Joe" in cause["errorMessage"]
+    assert "the voice" in cause["advice"]
+    assert bench.deployment.keys("output", SPEECH) == set()
+
+
+@pytest.mark.parametrize("sound", [b"<html>", b"ID3 is no sound"])
+def test_a_broken_sound_is_named_and_not_kept(bench: Bench, sound: bytes) -> None:
+    good, bench.answers.sound = bench.answers.sound, sound
+    video = written(bench, "A bee wakes.", "It flies!")
+    error, cause = run(bench, video, scene=1)
+    assert error == "SoundUnreadable"
+    assert "the narration of scene 1" in cause["errorMessage"]
+    assert bench.deployment.keys("output", SPEECH) == set()
+    bench.answers.sound = good
+    assert run(bench, video, scene=1) == {"scene": 1, "reused": False}
+
+
+def test_nothing_is_said_for_a_video_that_has_ended(bench: Bench) -> None:
+    cancelled = written(bench, "A bee wakes.")
+    bench.videos.advance(TENANT, cancelled.id, Stage.CANCELLED)
+    assert run(bench, cancelled)[0] == "VideoClosed"
+    deleted = written(bench, "A bee wakes.")
+    bench.videos.delete(TENANT, deleted.id)
+    assert run(bench, deleted)[0] == "VideoNotFound"
+    assert bench.answers.spoken == []
+
+
+def test_a_storyboard_that_is_gone_is_named(bench: Bench) -> None:
+    video = written(bench, "A bee wakes.")
+    bench.outputs.delete(keys.storyboard(TENANT, video.id))
+    error, cause = run(bench, video)
+    assert error == "ArtifactMissing"
+    assert "storyboard.json" in cause["errorMessage"]

@@ -1,0 +1,77 @@
+"""Who speaks a scene's narration, and where its sentences lie."""
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from lambdas.domain.narration import LEAD, PAUSE, TAIL, Speaker, speaker, spoken
+from lambdas.domain.storyboard import Narration
+from lambdas.domain.video import Voice
+
+
+def by(narration: dict[str, Any] | None = None, **film: Any) -> Speaker:
+    """On a PC, whose own voice is Joe."""
+    said = Narration.model_validate({"text": "A bee.", **(narration or {})})
+    return speaker(said, Voice(**film), voice="Joe", engine="standard")
+
+
+@pytest.mark.parametrize(
+    ("narration", "film", "voice", "engine"),
+    [
+        ({}, {}, "Joe", "standard"),
+        ({}, {"name": "Joe"}, "Joe", "standard"),
+        ({}, {"name": "Amy"}, "Amy", "neural"),
+        ({}, {"name": "Amy", "engine": "generative"}, "Amy", "generative"),
+        ({}, {"engine": "neural"}, "Joe", "neural"),
+        ({"voice": "Brian"}, {"name": "Joe"}, "Brian", "neural"),
+        ({"voice": "Joe"}, {"name": "Amy"}, "Joe", "standard"),
+        ({"voice": "Brian"}, {"engine": "long-form"}, "Brian", "long-form"),
+    ],
+)
+def test_the_scene_s_voice_stands_before_the_film_s_and_that_before_the_deployment_s(
+    narration: dict[str, Any], film: dict[str, Any], voice: str, engine: str
+) -> None:
+    found = by(narration, **film)
+    assert (found.voice, found.engine) == (voice, engine)
+
+
+def test_a_scene_s_own_speed_and_language() -> None:
+    assert by(speed=1.5).speed == 1.5
+    own = by({"speed": 0.8, "language": "hi-IN"}, speed=1.5, sample_rate=16000)
+    assert (own.speed, own.language, own.sample_rate) == (0.8, "hi-IN", 16000)
+    assert by().language is None
+
+
+def test_all_that_is_heard_is_in_a_sound_s_address_and_nothing_else() -> None:
+    others: list[dict[str, Any]] = [
+        {"name": "Amy"},
+        {"engine": "neural"},
+        {"speed": 1.1},
+        {"sample_rate": 8000},
+    ]
+    speakers = [by(), *(by(**other) for other in others), by({"language": "en-IN"})]
+    assert len({one.sentence_hash("A bee.") for one in speakers}) == len(speakers)
+    assert len({one.narration_hash("A bee.") for one in speakers}) == len(speakers)
+    assert by().sentence_hash("A bee.") == by({"text": "Another."}).sentence_hash("A bee.")
+    assert by().sentence_hash("A bee.") != by().sentence_hash("A bee!")
+    assert by().sentence_hash("A bee.") != by().narration_hash("A bee.")
+
+
+def test_sentences_follow_one_another_with_a_pause_between() -> None:
+    said = spoken(
+        "Joe", [("One.", "a", Fraction(3, 2)), ("Two.", "b", Fraction(1, 4)), ("3.", "c", Fraction(2))]
+    )
+    assert [(one.text, one.sound, one.seconds) for one in said.sentences] == [
+        ("One.", "a", 1.5),
+        ("Two.", "b", 0.25),
+        ("3.", "c", 2),
+    ]
+    assert [one.start for one in said.sentences] == [0, 1.5 + PAUSE, 1.75 + 2 * PAUSE]
+    assert said.seconds == pytest.approx(LEAD + 3.75 + 2 * PAUSE + TAIL)
+    assert said.by == "Joe"
+
+
+def test_a_narration_reads_back_as_it_was_written() -> None:
+    said = spoken("Joe", [("One.", "a", Fraction(1, 3)), ("Two.", "b", Fraction(1, 7))])
+    assert said.model_validate_json(said.model_dump_json()) == said
