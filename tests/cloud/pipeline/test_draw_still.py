@@ -1,0 +1,136 @@
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from lambdas.domain.video import ClipState, Stage, Video
+from lambdas.tasks import draw_still, write_storyboard
+from tests.cloud.pipeline.bench import TENANT, Bench, a_brief, a_scene
+
+STILLS = f"artifacts/{TENANT}/stills/"
+SMALL = {"width": 96, "height": 64, "fps": 8, "seed": 7}
+
+
+def run(bench: Bench, video: Video, scene: int = 0) -> Any:
+    return bench.answer(draw_still.handler, video, scene=scene)
+
+
+def written(bench: Bench, *scenes: dict[str, Any], **request: Any) -> Video:
+    brief = a_brief(*(scenes or (a_scene(),)))
+    video = bench.video("animatic", request={"brief": brief, "stills": {}, **SMALL, **request})
+    bench.answer(write_storyboard.handler, video)
+    return video
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_drawn(bench: Bench) -> None:
+    """Each test finds no picture but its own."""
+    bench.outputs.delete_all(STILLS)
+
+
+def test_a_scene_s_first_picture_has_the_film_s_size(bench: Bench) -> None:
+    image = {"positive_prompt": "A bee sleeps in a bell flower.", "negative_prompt": "people"}
+    video = written(bench, a_scene(), a_scene(image=image))
+    assert run(bench, video, scene=1) == {"scene": 1, "reused": False}
+    [asked] = bench.answers.drawn
+    assert asked["model"] == "stability.stable-image-core-v1:1"
+    assert asked["prompt"] == "A bee sleeps in a bell flower. Warm light."
+    assert (asked["negative_prompt"], asked["aspect_ratio"]) == ("people", "3:2")
+    waiting, done = bench.now(video).stills
+    assert (waiting.state, done.state, done.reused) == (ClipState.WAITING, ClipState.DONE, False)
+    assert done.by == "stability.stable-image-core-v1:1"
+    with Image.open(BytesIO(bench.outputs.get(str(done.artifact)))) as picture:
+        assert (picture.format, picture.size) == ("PNG", (96, 64))
+
+
+def test_quality_is_the_model_and_who_drew_is_told(bench: Bench) -> None:
+    bench.answers.picture["answered_by"] = "comfyui flux"
+    video = written(bench, stills={"quality": "premium"})
+    run(bench, video)
+    assert bench.answers.drawn[0]["model"] == "stability.stable-image-ultra-v1:1"
+    assert bench.now(video).stills[0].by == "comfyui flux"
+
+
+def test_the_same_request_twice_is_drawn_once(bench: Bench) -> None:
+    first, again = written(bench), written(bench)
+    run(bench, first)
+    assert run(bench, again) == {"scene": 0, "reused": True}
+    assert len(bench.answers.drawn) == 1
+    one, other = bench.now(first).stills[0], bench.now(again).stills[0]
+    assert one.artifact == other.artifact
+    assert (other.state, other.reused) == (ClipState.DONE, True)
+
+
+def test_a_task_that_is_delivered_twice_draws_once(bench: Bench) -> None:
+    video = written(bench)
+    run(bench, video)
+    drawn = bench.now(video).stills[0].artifact
+    run(bench, video)
+    assert len(bench.answers.drawn) == 1
+    assert bench.now(video).stills[0].artifact == drawn
+
+
+def test_whatever_determines_a_still_has_it_drawn_anew(bench: Bench) -> None:
+    run(bench, written(bench))
+    others = [
+        written(bench, a_scene(seen="A wasp on a flower.")),
+        written(bench, seed=8),
+        written(bench, width=64),
+        written(bench, stills={"quality": "premium"}),
+    ]
+    for video in others:
+        assert run(bench, video)["reused"] is False
+    assert len(bench.answers.drawn) == 5
+
+
+def test_two_scenes_of_the_same_words_are_two_pictures(bench: Bench) -> None:
+    video = written(bench, a_scene(), a_scene())
+    for scene in range(2):
+        run(bench, video, scene)
+    first, second = bench.answers.drawn
+    assert first["seed"] != second["seed"]
+
+
+def test_a_throttled_picture_is_asked_for_again(bench: Bench) -> None:
+    bench.answers.refusals = [(429, "ThrottlingException", "Too many requests")]
+    assert run(bench, written(bench)) == {"scene": 0, "reused": False}
+    assert len(bench.answers.drawn) == 2
+
+
+def test_what_the_model_can_t_draw_ends_with_its_words(bench: Bench) -> None:
+    bench.answers.refusals = [(400, "ValidationException", "the prompt is too long")]
+    video = written(bench)
+    error, cause = run(bench, video)
+    assert error == "StillRefused"
+    assert "the prompt is too long" in cause["errorMessage"]
+    assert bench.now(video).stills[0].state is ClipState.RENDERING
+    assert bench.deployment.keys("output", STILLS) == set()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "advice"),
+    [
+        ({"finish_reasons": ["Filter reason: prompt"]}, "Filter reason: prompt", "the model's filter"),
+        ({"images": ["R0lGODlh"]}, "no picture", "image prompt"),
+    ],
+)
+def test_an_answer_without_a_picture_is_refused_and_not_kept(
+    bench: Bench, answer: dict[str, Any], said: str, advice: str
+) -> None:
+    bench.answers.picture |= answer
+    error, cause = run(bench, written(bench))
+    assert error == "StillRefused"
+    assert said in cause["errorMessage"]
+    assert advice in cause["advice"]
+    assert bench.deployment.keys("output", STILLS) == set()
+
+
+def test_nothing_is_drawn_for_a_video_that_has_ended(bench: Bench) -> None:
+    cancelled = written(bench)
+    bench.videos.advance(TENANT, cancelled.id, Stage.CANCELLED)
+    assert run(bench, cancelled)[0] == "VideoClosed"
+    deleted = written(bench)
+    bench.videos.delete(TENANT, deleted.id)
+    assert run(bench, deleted)[0] == "VideoNotFound"
+    assert bench.answers.drawn == []
