@@ -174,12 +174,13 @@ def _transition_frames(request: VideoRequest) -> int:
 
 def make_plan(video: Video, engine: Engine, title: str, shots: Sequence[Shot]) -> FilmPlan:
     """The plan of a film of such scenes. Each but the last also gives the frames that a transition to the
-    next shows twice. Raises InvalidRequest as `clip_lengths` does."""
+    next shows twice. Raises InvalidRequest as `clip_lengths` does, and for a scene that is too short."""
     request = video.request
     overlap = _transition_frames(request) if request.transition.overlaps else 0
     scenes: list[Scene] = []
     first = 0
     for index, shot in enumerate(shots):
+        _check_room(request, index, shot.frames)
         frames = shot.frames + (overlap if index + 1 < len(shots) else 0)
         scenes.append(_scene(video, engine, shot, index, first, clip_lengths(request, engine, frames)))
         first += len(scenes[-1].clips)
@@ -208,6 +209,17 @@ def make_plan(video: Video, engine: Engine, title: str, shots: Sequence[Shot]) -
         captions=request.captions,
         language=request.brief.language if request.brief else "en-US",
     )
+
+
+def _check_room(request: VideoRequest, index: int, frames: int) -> None:
+    """A scene has room for the transitions on its sides, and is seen at all."""
+    least = 1 if request.transition is TransitionKind.NONE else _transition_frames(request)
+    if frames < least:
+        raise InvalidRequest(
+            f"scenes[{index}].seconds must be at least {least / request.fps:g}, which is one frame, or the "
+            f"film's transition; the scene would have {frames} frames of {request.fps} a second.",
+            param=f"scenes[{index}].seconds",
+        )
 
 
 # Between the seeds of two scenes, so that a scene that grows by a clip changes no other's.

@@ -1,3 +1,6 @@
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +9,8 @@ from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.engines import CATALOGUE, Engine
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, clip_lengths, cut, film_hash
+from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, Shot, clip_lengths, cut, film_hash, make_plan
+from lambdas.domain.narration import Sentence
 from lambdas.domain.video import LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
 from tests.factories import a_plan, a_request, a_video
 
@@ -190,3 +194,190 @@ def test_clips_without_a_seed_of_the_user_differ_from_video_to_video_and_from_ea
     first = a_plan(a_video(request=request), ["a", "a", "a"])
     second = a_plan(a_video(id="video_" + "1" * 32, request=request), ["a", "a", "a"])
     assert len({clip.key_hash for clip in first.clips + second.clips}) == 6
+
+
+# --- films of several scenes
+
+
+def film_of(
+    engine: str, lengths: Sequence[int], edited: Mapping[int, Shot] | None = None, **fields: object
+) -> FilmPlan:
+    """One of scenes of so many frames; `edited` stand in the place of others."""
+    shots = [shot(index, frames) for index, frames in enumerate(lengths)]
+    for index, other in (edited or {}).items():
+        shots[index] = other
+    width, height = CATALOGUE[engine].sizes.default
+    size = {"width": width, "height": height, "fps": CATALOGUE[engine].fps[0]}
+    video = a_video(request=a_request(engine=engine, **size, **fields))
+    return make_plan(video, CATALOGUE[engine], "Bees", shots)
+
+
+def shot(index: int, frames: int, text: str = "", **fields: Any) -> Shot:
+    text = text or f"Scene {index}."
+    return Shot(
+        **{
+            "text": text,
+            "negative_prompt": "",
+            "frames": frames,
+            "prompts": lambda count: [f"{text} {place}" for place in range(count)],
+            **fields,
+        }
+    )
+
+
+ENGINES = sorted(set(CATALOGUE) - {"cogvideox-nano"})  # whose clips of 1 s have no room for every transition
+
+
+@given(
+    st.sampled_from(ENGINES),
+    st.lists(st.integers(30, 600), min_size=1, max_size=8),
+    st.sampled_from(TransitionKind),
+    st.floats(SHORTEST_TRANSITION, LONGEST_TRANSITION),
+)
+def test_every_scene_begins_where_those_before_it_end(
+    engine: str, lengths: list[int], transition: TransitionKind, seconds: float
+) -> None:
+    plan = film_of(engine, lengths, transition=transition, transition_seconds=seconds)
+    begins = [plan.starts[scene.clips[0].index] for scene in plan.scenes]
+    assert begins == [sum(lengths[:index]) for index in range(len(lengths))]
+    assert plan.frames == sum(lengths)
+    assert [clip.index for clip in plan.clips] == list(range(len(plan.clips)))
+    assert [scene.index for scene in plan.scenes] == list(range(len(lengths)))
+    assert all(scene.clips[0].starts_from is None for scene in plan.scenes)
+    around = [None, *plan.transitions, None]
+    for clip, before, after in zip(plan.clips, around, around[1:], strict=False):
+        head, tail = before.head if before else 0, after.tail if after else 0
+        assert head + tail <= clip.film_frames, "two transitions never meet"
+
+
+def test_scenes_without_a_transition_have_exactly_their_frames() -> None:
+    plan = film_of("cogvideox-5b", [40, 60, 30])
+    assert [[clip.film_frames for clip in scene.clips] for scene in plan.scenes] == [[40], [30, 30], [30]]
+    assert plan.starts == [0, 40, 70, 100]
+    assert plan.transitions == [None] * 3
+
+
+def test_each_scene_but_the_last_gives_the_frames_that_a_crossfade_shows_twice() -> None:
+    plan = film_of("cogvideox-5b", [40, 60, 30], transition="crossfade", transition_seconds=0.5)
+    assert [[clip.film_frames for clip in scene.clips] for scene in plan.scenes] == [[44], [34, 34], [30]]
+    assert plan.starts == [0, 40, 70, 100]
+    assert plan.transitions == [Transition(TransitionKind.CROSSFADE, 4)] * 3
+
+
+def test_a_chained_scene_has_transitions_at_its_ends_only() -> None:
+    plan = film_of("cogvideox-5b-i2v", [40, 60, 30], transition="crossfade", transition_seconds=0.5)
+    assert [clip.starts_from for clip in plan.clips] == [None, None, 1, None]
+    fade = Transition(TransitionKind.CROSSFADE, 4)
+    assert plan.transitions == [fade, None, fade]
+    assert [[clip.film_frames for clip in scene.clips] for scene in plan.scenes] == [[44], [32, 32], [30]]
+
+
+def test_a_fade_takes_no_frames_of_a_scene() -> None:
+    plan = film_of("cogvideox-5b", [40, 60, 30], transition="fade", transition_seconds=0.5)
+    assert [[clip.film_frames for clip in scene.clips] for scene in plan.scenes] == [[40], [30, 30], [30]]
+
+
+@pytest.mark.parametrize("transition", ["none", "crossfade", "fade", "wipe"])
+def test_a_scene_that_is_too_short_is_named(transition: str) -> None:
+    least = 1 if transition == "none" else 4
+    fields: dict[str, object] = {"transition": transition, "transition_seconds": 0.5}
+    assert film_of("cogvideox-5b", [40, least, 40], **fields).frames == 80 + least
+    with pytest.raises(
+        InvalidRequest, match=rf"scenes\[1\].seconds must be at least {least / 8:g},"
+    ) as refused:
+        film_of("cogvideox-5b", [40, least - 1, 40], **fields)
+    assert refused.value.param == "scenes[1].seconds"
+
+
+def test_a_film_of_more_scenes_clips_than_can_be_made_is_refused() -> None:
+    assert len(film_of("cogvideox-nano", [8 * 20] * 50).clips) == MOST_CLIPS
+    with pytest.raises(InvalidRequest, match="1,001 of its clips"):
+        film_of("cogvideox-nano", [8 * 20] * 49 + [8 * 21])
+
+
+STILL = "5" * 64
+SAID = Sentence(text="A bee.", sound="a" * 64, start=0, seconds=1.5)
+
+
+@pytest.mark.parametrize("engine", ["cogvideox-5b", "cogvideox-5b-i2v", "animatic"])
+@pytest.mark.parametrize("place", [0, 3, 7])
+@pytest.mark.parametrize(
+    ("edit", "clips"),
+    [
+        ({"text": "Another scene."}, True),
+        ({"negative_prompt": "blurred"}, True),
+        ({"still": STILL}, True),
+        ({"frames": 320}, True),  # of one clip more, by whose indexes all later ones move
+        ({"frames": 41}, True),
+        ({"narration": [SAID]}, False),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_an_edited_scene_of_eight_changes_its_own_clips_and_no_other(
+    engine: str, place: int, edit: dict[str, Any], clips: bool
+) -> None:
+    lengths = [300] * 8  # of two clips and more
+    fields: dict[str, object] = {"seed": 4, "transition": "crossfade", "transition_seconds": 0.5}
+    before = film_of(engine, lengths, **fields)
+    after = film_of(engine, lengths, {place: shot(place, **{"frames": 300, **edit})}, **fields)
+    for index, (one, other) in enumerate(zip(before.scenes, after.scenes, strict=True)):
+        hashes = [{clip.key_hash for clip in scene.clips} for scene in (one, other)]
+        if index == place and clips:
+            assert hashes[0].isdisjoint(hashes[1])
+        else:
+            assert hashes[0] == hashes[1]
+    assert film_hash(before) != film_hash(after)
+
+
+def test_an_image_is_the_first_scene_s_and_a_still_its_own_scene_s() -> None:
+    image = Image(key="uploads/acme/1.png", sha256="1" * 64, width=8, height=8)
+    plain = film_of("animatic", [300] * 3, seed=4)
+    given = film_of("animatic", [300] * 3, seed=4, image=image)
+    same = [
+        a.clips[0].key_hash == b.clips[0].key_hash for a, b in zip(plain.scenes, given.scenes, strict=True)
+    ]
+    assert same == [False, True, True]
+    drawn = film_of("animatic", [300] * 2, {1: shot(1, 300, still=STILL)}, seed=4)
+    assert [scene.still for scene in drawn.scenes] == [None, f"artifacts/acme/stills/{STILL}.png"]
+
+
+def test_the_scenes_of_a_film_have_seeds_of_their_own() -> None:
+    plan = film_of("cogvideox-5b", [300] * 3, seed=2**63 - 2)
+    seeds = [clip.seed for clip in plan.clips]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"text": "A wasp.", "sound": "a" * 64},
+        {"sound": "b" * 64},
+        {"start": 1.0},
+        {"seconds": 2.0},
+    ],
+    ids=str,
+)
+def test_what_is_said_and_where_is_part_of_a_film_s_address(edit: dict[str, Any]) -> None:
+    said = film_of("animatic", [300], {0: shot(0, 300, narration=[SAID])}, seed=4)
+    other = film_of("animatic", [300], {0: shot(0, 300, narration=[SAID.model_copy(update=edit)])}, seed=4)
+    assert film_hash(said) != film_hash(other)
+    assert [clip.key_hash for clip in said.clips] == [clip.key_hash for clip in other.clips]
+
+
+def test_captions_their_language_and_the_title_are_part_of_a_film_s_address() -> None:
+    brief = {"topic": "Bees", "language": "de-DE"}
+    plain = film_of("animatic", [300], seed=4)
+    films = [
+        plain,
+        plain.model_copy(update={"title": "Wasps"}),
+        film_of("animatic", [300], seed=4, captions=True),
+        film_of("animatic", [300], seed=4, captions=True, brief=brief),
+    ]
+    assert len({film_hash(film) for film in films}) == 4
+    assert film_hash(film_of("animatic", [300], seed=4, brief=brief)) == film_hash(plain)
+
+
+def test_a_chapter_is_named_by_what_is_said_first() -> None:
+    plan = film_of("animatic", [300, 300], {1: shot(1, 300, narration=[SAID])})
+    assert [scene.title for scene in plan.scenes] == ["Scene 0.", "A bee."]
