@@ -36,6 +36,16 @@ def a_video(**fields: Any) -> Video:
     )
 
 
+def a_shot(text: str = "A bee on a flower", **fields: Any) -> Shot:
+    """Of three seconds at 8 fps, unless `frames` says otherwise."""
+    given = {
+        "negative_prompt": "",
+        "frames": 24,
+        "prompts": lambda count: [f"{text} {place}" for place in range(count)],
+    }
+    return Shot(text, **{**given, **fields})
+
+
 def a_plan(video: Video, prompts: Sequence[str]) -> FilmPlan:
     """Of one scene, with these prompts in the order of its clips."""
     request = video.request

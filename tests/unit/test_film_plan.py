@@ -12,7 +12,7 @@ from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, Shot, clip_lengths, cut, film_hash, make_plan
 from lambdas.domain.narration import Sentence
 from lambdas.domain.video import LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
-from tests.factories import a_plan, a_request, a_video
+from tests.factories import a_plan, a_request, a_shot, a_video
 
 
 def plan_of(engine: Engine, seconds: int, **fields: object) -> FilmPlan:
@@ -200,29 +200,16 @@ def test_clips_without_a_seed_of_the_user_differ_from_video_to_video_and_from_ea
 
 
 def film_of(
-    engine: str, lengths: Sequence[int], edited: Mapping[int, Shot] | None = None, **fields: object
+    engine: str, lengths: Sequence[int], edited: Mapping[int, Shot] | None = None, **fields: Any
 ) -> FilmPlan:
     """One of scenes of so many frames; `edited` stand in the place of others."""
-    shots = [shot(index, frames) for index, frames in enumerate(lengths)]
+    shots = [a_shot(f"Scene {index}.", frames=frames) for index, frames in enumerate(lengths)]
     for index, other in (edited or {}).items():
         shots[index] = other
     width, height = CATALOGUE[engine].sizes.default
     size = {"width": width, "height": height, "fps": CATALOGUE[engine].fps[0]}
     video = a_video(request=a_request(engine=engine, **size, **fields))
     return make_plan(video, CATALOGUE[engine], "Bees", shots)
-
-
-def shot(index: int, frames: int, text: str = "", **fields: Any) -> Shot:
-    text = text or f"Scene {index}."
-    return Shot(
-        **{
-            "text": text,
-            "negative_prompt": "",
-            "frames": frames,
-            "prompts": lambda count: [f"{text} {place}" for place in range(count)],
-            **fields,
-        }
-    )
 
 
 ENGINES = sorted(set(CATALOGUE) - {"cogvideox-nano"})  # whose clips of 1 s have no room for every transition
@@ -280,7 +267,7 @@ def test_a_fade_takes_no_frames_of_a_scene() -> None:
 @pytest.mark.parametrize("transition", ["none", "crossfade", "fade", "wipe"])
 def test_a_scene_that_is_too_short_is_named(transition: str) -> None:
     least = 1 if transition == "none" else 4
-    fields: dict[str, object] = {"transition": transition, "transition_seconds": 0.5}
+    fields: dict[str, Any] = {"transition": transition, "transition_seconds": 0.5}
     assert film_of("cogvideox-5b", [40, least, 40], **fields).frames == 80 + least
     with pytest.raises(
         InvalidRequest, match=rf"scenes\[1\].seconds must be at least {least / 8:g},"
@@ -317,9 +304,11 @@ def test_an_edited_scene_of_eight_changes_its_own_clips_and_no_other(
     engine: str, place: int, edit: dict[str, Any], clips: bool
 ) -> None:
     lengths = [300] * 8  # of two clips and more
-    fields: dict[str, object] = {"seed": 4, "transition": "crossfade", "transition_seconds": 0.5}
+    fields: dict[str, Any] = {"seed": 4, "transition": "crossfade", "transition_seconds": 0.5}
     before = film_of(engine, lengths, **fields)
-    after = film_of(engine, lengths, {place: shot(place, **{"frames": 300, **edit})}, **fields)
+    after = film_of(
+        engine, lengths, {place: a_shot(**{"text": f"Scene {place}.", "frames": 300, **edit})}, **fields
+    )
     for index, (one, other) in enumerate(zip(before.scenes, after.scenes, strict=True)):
         hashes = [{clip.key_hash for clip in scene.clips} for scene in (one, other)]
         if index == place and clips:
@@ -337,7 +326,7 @@ def test_an_image_is_the_first_scene_s_and_a_still_its_own_scene_s() -> None:
         a.clips[0].key_hash == b.clips[0].key_hash for a, b in zip(plain.scenes, given.scenes, strict=True)
     ]
     assert same == [False, True, True]
-    drawn = film_of("animatic", [300] * 2, {1: shot(1, 300, still=STILL)}, seed=4)
+    drawn = film_of("animatic", [300] * 2, {1: a_shot("Scene 1.", frames=300, still=STILL)}, seed=4)
     assert [scene.still for scene in drawn.scenes] == [None, f"artifacts/acme/stills/{STILL}.png"]
 
 
@@ -359,8 +348,13 @@ def test_the_scenes_of_a_film_have_seeds_of_their_own() -> None:
     ids=str,
 )
 def test_what_is_said_and_where_is_part_of_a_film_s_address(edit: dict[str, Any]) -> None:
-    said = film_of("animatic", [300], {0: shot(0, 300, narration=[SAID])}, seed=4)
-    other = film_of("animatic", [300], {0: shot(0, 300, narration=[SAID.model_copy(update=edit)])}, seed=4)
+    said = film_of("animatic", [300], {0: a_shot("Scene 0.", frames=300, narration=[SAID])}, seed=4)
+    other = film_of(
+        "animatic",
+        [300],
+        {0: a_shot("Scene 0.", frames=300, narration=[SAID.model_copy(update=edit)])},
+        seed=4,
+    )
     assert film_hash(said) != film_hash(other)
     assert [clip.key_hash for clip in said.clips] == [clip.key_hash for clip in other.clips]
 
@@ -379,5 +373,5 @@ def test_captions_their_language_and_the_title_are_part_of_a_film_s_address() ->
 
 
 def test_a_chapter_is_named_by_what_is_said_first() -> None:
-    plan = film_of("animatic", [300, 300], {1: shot(1, 300, narration=[SAID])})
+    plan = film_of("animatic", [300, 300], {1: a_shot("Scene 1.", frames=300, narration=[SAID])})
     assert [scene.title for scene in plan.scenes] == ["Scene 0.", "A bee."]

@@ -31,6 +31,7 @@ from lambdas.domain.video import (
 )
 from lambdas.intake.drop_folder import DropFolder
 from lambdas.settings import UpkeepSettings
+from lambdas.tasks import draw_still, narrate, write_storyboard
 from tests.cloud.deployment import Context, Deployment, png
 from tests.cloud.servers import wait_until
 from tests.factories import a_plan
@@ -311,6 +312,15 @@ class Bench:
         task = self.task()
         handler({"token": task.token, "tenant": TENANT, "video_id": video.id, **payload}, Context())
         return task.answer()
+
+    def prepare(self, video: Video) -> Video:
+        """Writes a video's storyboard, and has its scenes spoken and drawn."""
+        for scene in self.answer(write_storyboard.handler, video)["scenes"]:
+            if scene["narrate"]:
+                self.answer(narrate.handler, video, scene=scene["index"])
+            if scene["still"]:
+                self.answer(draw_still.handler, video, scene=scene["index"])
+        return self.now(video)
 
     def task(self) -> Task:
         started = client("stepfunctions").start_execution(stateMachineArn=self._waiter, input="{}")

@@ -2,10 +2,12 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.video import ClipState, Enhancement, Stage, Video
+from lambdas.domain import keys
+from lambdas.domain.narration import Spoken
+from lambdas.domain.video import ClipState, Enhancement, PartProgress, Stage, Video
 from lambdas.tasks import plan
 from tests.cloud.deployment import Context
-from tests.cloud.pipeline.bench import TENANT, Bench, converse_answer
+from tests.cloud.pipeline.bench import TENANT, Bench, a_brief, a_scene, converse_answer, spoken_sound
 
 PARAGRAPH = (
     "A honey bee settles on a white daisy in a summer meadow and gathers pollen from its yellow heart. "
@@ -16,9 +18,7 @@ ENHANCE = {"enhance": True}
 
 def run(bench: Bench, video: Video) -> Any:
     """What the task answers."""
-    task = bench.task()
-    plan.handler({"token": task.token, "tenant": TENANT, "video_id": video.id}, Context())
-    return task.answer()
+    return bench.answer(plan.handler, video)
 
 
 def test_a_video_is_planned_into_clips(bench: Bench) -> None:
@@ -131,3 +131,126 @@ def test_a_fault_of_ours_is_answered_and_raised(bench: Bench) -> None:
     with pytest.raises(ValueError, match="video_id"):
         plan.handler({"token": task.token, "tenant": TENANT}, Context())
     assert task.answer()[0] == "ValidationError"
+
+
+# --- a storyboard's scenes
+
+
+def prepared(bench: Bench, *scenes: dict[str, Any], **request: Any) -> Video:
+    """A video whose scenes were spoken and drawn."""
+    size = {"width": 96, "height": 64, "fps": 8}
+    return bench.prepare(bench.video("animatic", request={"brief": a_brief(*scenes), **size, **request}))
+
+
+def spoken(bench: Bench, video: Video, scene: int) -> Spoken:
+    return Spoken.model_validate_json(bench.outputs.get(str(video.narrations[scene].artifact)))
+
+
+def frames(bench: Bench, video: Video) -> list[int]:
+    return [sum(clip.film_frames for clip in scene.clips) for scene in bench.plan(video).scenes]
+
+
+def test_a_scene_lasts_as_long_as_its_narration_or_what_is_usual(bench: Bench) -> None:
+    video = prepared(bench, a_scene("A bee wakes. It flies!"), a_scene("It rests."), a_scene())
+    answer = run(bench, video)
+    assert [[clip["index"] for clip in scene["clips"]] for scene in answer["scenes"]] == [[0], [1], [2, 3]]
+    said = [spoken(bench, video, scene) for scene in range(2)]
+    assert frames(bench, video) == [*(round(8 * one.seconds) for one in said), 8 * 8]
+    assert frames(bench, video)[0] > frames(bench, video)[1] > 8
+    scenes = bench.plan(video).scenes
+    assert [scene.narration for scene in scenes] == [said[0].sentences, said[1].sentences, []]
+    assert bench.plan(video).title == "Bees"
+    planned = bench.now(video)
+    assert [entry.stage for entry in planned.history] == [Stage.PLANNING, Stage.PREPARING, Stage.RENDERING]
+    assert len(planned.clips) == 4
+    assert bench.answers.questions == []
+
+
+def test_given_lengths_add_up_to_the_film_s(bench: Bench) -> None:
+    video = prepared(bench, *[a_scene(seconds=2.3)] * 5)
+    run(bench, video)
+    assert sum(frames(bench, video)) == 5 * 2.3 * 8
+    assert set(frames(bench, video)) == {18, 19}
+
+
+def test_a_scene_of_whole_seconds_has_them_wherever_it_begins(bench: Bench) -> None:
+    video = prepared(bench, *[a_scene(seconds=seconds) for seconds in (0.1, 1, 0.3, 1)], fps=25)
+    run(bench, video)
+    assert frames(bench, video)[1::2] == [25, 25]
+
+
+def test_a_narration_that_is_longer_than_its_scene_says_by_how_much(bench: Bench) -> None:
+    bench.answers.sound = spoken_sound(3)
+    video = prepared(bench, a_scene(), a_scene("A bee dreams long.", seconds=2))
+    takes = spoken(bench, video, 1).seconds
+    error, cause = run(bench, video)
+    assert error == "NarrationTooLong"
+    assert cause["errorMessage"] == (
+        f"scenes[1].narration takes {takes:.1f} s with its pauses, "
+        f"{takes - 2:.1f} s longer than its scene of 2 s"
+    )
+    assert "Shorten the narration" in cause["advice"]
+    assert not bench.outputs.exists(keys.film_plan(TENANT, video.id))
+
+
+def test_other_words_of_one_scene_change_no_other_scene_s_clips(bench: Bench) -> None:
+    said = ["A bee wakes.", "It flies!", "It rests.", "It sleeps."]
+    plans = []
+    for second in (said[1], "It flies! It hums."):
+        video = prepared(bench, *map(a_scene, [said[0], second, *said[2:]]), seed=7)
+        run(bench, video)
+        plans.append(bench.plan(video))
+    same = [
+        [clip.key_hash for clip in one.clips] == [clip.key_hash for clip in other.clips]
+        for one, other in zip(plans[0].scenes, plans[1].scenes, strict=True)
+    ]
+    assert same == [True, False, True, True]
+
+
+def test_a_scene_s_prompts_have_the_style_and_what_is_to_be_avoided(bench: Bench) -> None:
+    moving = {"positive_prompt": "A bee flies. It lands.", "negative_prompt": "cuts"}
+    video = prepared(bench, a_scene(seconds=2, video=moving), negative_prompt="people")
+    run(bench, video)
+    [scene] = bench.plan(video).scenes
+    assert (scene.text, scene.negative_prompt) == ("A bee flies.", "cuts, people")
+    assert scene.clips[0].prompt == "A bee flies. It lands. Warm light."
+
+
+def test_each_scene_begins_with_its_still(bench: Bench) -> None:
+    video = prepared(bench, a_scene(seconds=1), a_scene(seconds=1), stills={})
+    run(bench, video)
+    stills = [scene.still for scene in bench.plan(video).scenes]
+    assert stills == [still.artifact for still in video.stills]
+    assert all(still and bench.outputs.exists(still) for still in stills)
+
+
+def test_the_same_request_twice_is_planned_alike(bench: Bench) -> None:
+    plans = []
+    for _ in range(2):
+        video = prepared(bench, a_scene("A bee wakes."), a_scene(seconds=2), stills={}, seed=7)
+        run(bench, video)
+        plans.append(bench.plan(video).model_copy(update={"video_id": ""}))
+    assert plans[0] == plans[1]
+    assert [part.reused for part in (*video.narrations[:1], *video.stills)] == [True] * 3
+
+
+def test_a_narration_that_was_not_made_is_missed(bench: Bench) -> None:
+    video = prepared(bench, a_scene("A bee wakes."))
+    bench.videos.update_entry(TENANT, video.id, "narrations", 0, PartProgress(scene=0))
+    error, cause = run(bench, video)
+    assert (error, cause["errorMessage"]) == ("ArtifactMissing", "the narration of scene 0 was not made")
+
+
+def test_a_scene_that_is_shorter_than_its_transition_is_refused_before_it_is_rendered(bench: Bench) -> None:
+    video = prepared(bench, a_scene(seconds=2), a_scene(seconds=0.2), transition="fade")
+    error, cause = run(bench, video)
+    assert error == "InvalidRequest"
+    assert "scenes[1].seconds must be at least 0.5" in cause["errorMessage"]
+
+
+def test_a_crash_before_the_answer_gives_the_same_plan_of_scenes(bench: Bench) -> None:
+    video = prepared(bench, a_scene("A bee wakes."), a_scene(seconds=2))
+    first = run(bench, video)
+    before = bench.plan(video)
+    assert run(bench, video) == first
+    assert bench.plan(video) == before
