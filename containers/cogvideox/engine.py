@@ -52,8 +52,8 @@ class CogVideoXEngine:
         self._checkpoint: Checkpoint = read_checkpoint(self._directory)
         # No network: neither to look for newer files nor to count the download.
         os.environ["HF_HUB_OFFLINE"] = "1"
-        # Where it is installed (a PC's speech has it), diffusers loads it without need, and it leaves files in
-        # the home folder.
+        # Where it is installed (a PC's speech has it), diffusers loads it without need, and it leaves files
+        # in the home folder.
         sys.modules["onnxruntime"] = None  # type: ignore[assignment]
         # Here, since torch takes seconds to import and /ping must answer at once.
         import torch
