@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,9 @@ class CogVideoXEngine:
         self._checkpoint: Checkpoint = read_checkpoint(self._directory)
         # No network: neither to look for newer files nor to count the download.
         os.environ["HF_HUB_OFFLINE"] = "1"
+        # Where it is installed (a PC's speech has it), diffusers loads it without need, and it leaves files
+        # in the home folder.
+        sys.modules["onnxruntime"] = None  # type: ignore[assignment]
         # Here, since torch takes seconds to import and /ping must answer at once.
         import torch
 

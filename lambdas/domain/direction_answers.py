@@ -17,7 +17,7 @@ from lambdas.domain.direction import (
     storyboard_schema,
     words_within,
 )
-from lambdas.domain.english import is_function_word, reads_as_english, words
+from lambdas.domain.english import is_function_word, reads_as_english, sentences, words
 from lambdas.domain.prompts import PLACE_TOKENS, closed, estimate_tokens, fit
 from lambdas.domain.storyboard import Prompts, Scene, Storyboard, complete
 from lambdas.domain.subject import mentions
@@ -151,6 +151,13 @@ def _prompt_given(brief: Brief, index: int, name: Literal["image", "video"]) -> 
     return prompts is not None and prompts.positive_prompt is not None
 
 
+def _is_clients(prompt: str, told: list[str]) -> bool:
+    """Whether the client speaks in that way, or the prompt begins with the client's own words: the film may
+    show it."""
+    begins = f" {' '.join(words(sentences(prompt)[0])[:3])} "
+    return any(talks(text) or begins in f" {' '.join(words(text))} " for text in told)
+
+
 def _narration_problems(scene: Scene, index: int, seconds: float | None) -> list[str]:
     path = f"scenes[{index}].narration"
     if scene.narration is None:
@@ -170,8 +177,7 @@ def _prompt_problems(storyboard: Storyboard, places: list[_Place], told: list[st
     for place in places:
         index, name = place
         prompt = _prompts(storyboard, place).positive_prompt
-        # Where the client speaks in that way, the film may show it.
-        if (said := talks(prompt)) and not any(map(talks, told)):
+        if (said := talks(prompt)) and not _is_clients(prompt, told):
             problems.append(f"scenes[{index}].{name}.positive_prompt must say what is seen. {said}")
         texts.setdefault(index, []).append(prompt)
     for index, prompts in texts.items():

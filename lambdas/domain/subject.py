@@ -64,6 +64,7 @@ _VISIBLE = re.compile(
 )
 _WORDS_PER_SHARED = 6
 _MOST_SHARED = 8
+_FEWEST_COMPARED = 3
 
 
 def strays(paragraph: str, prompt: str) -> str | None:
@@ -100,10 +101,11 @@ def strays(paragraph: str, prompt: str) -> str | None:
 
 def mentions(text: str, topic: str) -> bool:
     """Whether a text shares a word of meaning with the topic. True also where that can't be told: the topic
-    is in another language, or has no such word."""
+    is in another language, or has few such words."""
     description, _ = parted(topic)
     asked = _content(description)
-    return not asked or not reads_as_english(description) or _shared(asked, _content(text)) > 0
+    comparable = len(asked) >= _FEWEST_COMPARED and reads_as_english(description)
+    return not comparable or _shared(asked, _content(text)) > 0
 
 
 def _content(text: str) -> set[str]:

@@ -215,8 +215,8 @@ _PRONOUN = re.compile(r"\A(?:\w+,? ){0,2}(?:he|she|it|they|his|her|its|their)\b"
 
 def _seen(told: str, topic: Topic) -> str:
     """A client's sentence as a prompt, which is read alone: a pronoun needs the one it stands for."""
-    sentence = _first_sentence(told)
-    return f"{topic.shown} {sentence}" if _PRONOUN.match(sentence) else sentence
+    seen = _within(LONGEST_MOMENT, [_first_sentence(told), *sentences(told)[1:]])
+    return f"{topic.shown} {seen}" if _PRONOUN.match(seen) else seen
 
 
 def _spread(story: Sequence[str], count: int) -> list[str]:

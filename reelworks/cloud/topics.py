@@ -30,7 +30,7 @@ class Topic:
 
 
 LONGEST_MOMENT, LONGEST_THEME, LONGEST_TITLE = 18, 9, 8  # words
-_LONGEST_FOREIGN = 40  # characters
+_LONGEST_FOREIGN, _LONGEST_SEEN = 40, 80  # characters; of words that are not understood
 
 _REQUEST = re.compile(
     r"\A(?:please,? |can you |could you |i (?:want|need|would like) (?:you to )?|i'd like (?:you to )?)*"
@@ -45,23 +45,28 @@ _ABOUT = re.compile(r"\Aabout (?=\S)", re.IGNORECASE)
 
 def understand(text: str) -> Topic:
     """The topic of a film in a client's words, which have at least one visible character."""
-    text = _unwrapped(text)
+    text = _plain_quotes(_unwrapped(text))
     if text.isupper():
         text = text.lower()
-    if not _english(text) or (len(text.split()) > LONGEST_THEME and not reads_as_english(text)):
-        quoted = f"“{shortened(_plain_quotes(text), 6)[:_LONGEST_FOREIGN].rstrip()}”"
-        return Topic(Kind.THEME, quoted, quoted, f"{quoted}.")
     told = sentences(text)
-    story = tuple(told) if len(told) > 1 and reads_as_english(text) else ()
     first = told[0].rstrip(" .!?…,;:-–—") or told[0]
-    shown = _sentence(shortened(first, LONGEST_MOMENT), "?" if told[0].endswith("?") else ".")
+    if not _english(text) or not _is_plain(first):
+        quoted = f"“{shortened(text, 6)[:_LONGEST_FOREIGN].rstrip()}”"
+        return Topic(Kind.THEME, quoted, quoted, f"“{_beginning(text)}”.")
+    story = tuple(told) if len(told) > 1 and all(map(_is_plain, told)) else ()
+    several = len(told) > 1 and not story
+    shown = (
+        _beginning(text) + "."
+        if several
+        else _sentence(shortened(first, LONGEST_MOMENT), "?" if told[0].endswith("?") else ".")
+    )
     named = _without_form(first)
     title = _sentence(shortened(named, LONGEST_TITLE), "")
     if _is_question(told[0]):
         asked = shortened(first, LONGEST_MOMENT)
         return Topic(Kind.QUESTION, _lowered(asked), f"{title}?", shown, story)
     if not story and words(named)[:1] and words(named)[0] in _PLAIN_VERBS and len(words(named)) > 1:
-        said = shortened(_plain_quotes(named), LONGEST_THEME)
+        said = shortened(named, LONGEST_THEME)
         return Topic(Kind.THEME, f"“{said}”", title, shown)
     if not story and len(named.split()) <= LONGEST_THEME and not _is_clause(named):
         return Topic(Kind.THEME, _lowered(named), title, shown)
@@ -88,6 +93,16 @@ def _without_form(text: str) -> str:
     return start if start and any(find(form, low) is not None for form in forms) else bare
 
 
+def _beginning(text: str) -> str:
+    dense = len(text.encode()) > 1.5 * len(text)
+    return text[: _LONGEST_FOREIGN if dense else _LONGEST_SEEN].rstrip(" .,;:-–—")
+
+
+def _is_plain(sentence: str) -> bool:
+    """Whether it can be said among English sentences."""
+    return _english(sentence) and (len(sentence.split()) <= LONGEST_THEME or reads_as_english(sentence))
+
+
 def _unwrapped(text: str) -> str:
     """Without the words that ask for a film."""
     bare = text.strip("\"'“”‘’ ") or text
@@ -97,6 +112,7 @@ def _unwrapped(text: str) -> str:
 
 
 def _plain_quotes(text: str) -> str:
+    """Quotation marks are set around what is not understood, so there are none in it."""
     return re.sub(r"[“”„«»「」『』\"]", "'", text).strip()
 
 
