@@ -13,14 +13,17 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from pysubs2 import SSAFile
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.upload import PART
 from lambdas.domain import keys
+from lambdas.domain.documents import fingerprint
 from lambdas.domain.errors import VideoClosed
-from lambdas.domain.film_plan import film_hash
+from lambdas.domain.film_plan import Shot, film_hash
+from lambdas.domain.narration import LEAD, Sentence
 from lambdas.domain.video import Stage, Video
 from lambdas.media import continuity
 from lambdas.media.probe import probe
@@ -28,10 +31,13 @@ from lambdas.settings import TASK_VARIABLE
 from lambdas.tasks import assemble
 from lambdas.tasks.task import VideoTask
 from tests.cloud.deployment import Context
-from tests.cloud.pipeline.bench import TENANT, Bench, film_clip
+from tests.cloud.pipeline.bench import TENANT, Bench, film_clip, spoken_sound
 from tests.cloud.pipeline.watched_s3 import WatchedS3
 from tests.cloud.servers import serving
+from tests.factories import a_shot
+from tests.unit import sounds
 from tests.unit.clips import decoded, padded
+from tests.unit.sounds import Wave
 
 TINY = {"width": 96, "height": 64, "fps": 8}  # of a draft
 
@@ -219,6 +225,158 @@ def test_no_joint_is_encoded_for_a_video_that_was_cancelled(bench: Bench) -> Non
     with pytest.raises(VideoClosed):
         assemble.assemble(TENANT, video.id, bench.videos, Cancelling(client("s3"), bench.outputs.bucket))
     assert len(bench.deployment.keys("output", joints) - before) == 1
+
+
+# --- narration and captions
+
+TONES = {"A bee wakes.": 600, "It flies!": 1500, "It rests.": 3100}  # Hz
+SENTENCE = 0.5  # seconds
+
+
+def sentence(bench: Bench, text: str, start: float = 0, seconds: float = SENTENCE) -> Sentence:
+    """One whose sound is a tone, kept as a narration's is."""
+    sound = fingerprint([text, seconds])
+    content = spoken_sound(seconds, TONES[text])
+    bench.outputs.put(keys.speech(TENANT, sound), content, "audio/mpeg")
+    return Sentence(text=text, sound=sound, start=start, seconds=seconds)
+
+
+def narrated(bench: Bench, **request: Any) -> Video:
+    """A rendered video of three scenes of three, two and three seconds: two sentences are said in the first,
+    none in the second, one in the third."""
+    shots = [
+        a_shot(narration=[sentence(bench, "A bee wakes."), sentence(bench, "It flies!", start=0.75)]),
+        a_shot("A daisy.", frames=16),
+        a_shot(narration=[sentence(bench, "It rests.")]),
+    ]
+    return filmed(bench, shots, **request)
+
+
+def filmed(bench: Bench, shots: list[Shot], **request: Any) -> Video:
+    video = bench.video("animatic", Stage.RENDERING, request={**TINY, **request}, shots=shots)
+    for clip in bench.plan(video).clips:
+        bench.put_clip(bench.plan(video), clip.index)
+    return video
+
+
+def heard(wave: Wave, hertz: float) -> tuple[float, float]:
+    """The seconds in which a tone begins and ends."""
+    block = 960  # 20 ms
+    parts = wave[0][: wave.shape[1] // block * block].reshape(-1, block)
+    turn = np.exp(-2j * np.pi * hertz * np.arange(block) / 48_000)
+    loud = np.abs((parts * np.hanning(block) * turn).sum(axis=1))
+    (found,) = np.nonzero(loud > loud.max() / 4)
+    return found[0] * block / 48_000, (found[-1] + 1) * block / 48_000
+
+
+# Each sentence's start: where its scene begins, and the silence before a narration.
+STARTS = {"A bee wakes.": LEAD, "It flies!": LEAD + 0.75, "It rests.": 5 + LEAD}
+
+
+@pytest.mark.parametrize("transition", ["none", "crossfade", "fade"])
+def test_each_sentence_is_heard_where_it_belongs(bench: Bench, transition: str) -> None:
+    video = narrated(bench, transition=transition)
+    run(bench, video)
+    wave = sounds.decoded(BytesIO(bench.outputs.get(film(bench, video))))
+    assert wave.shape[1] == 8 * 48_000
+    for text, hertz in TONES.items():
+        begins, ends = heard(wave, hertz)
+        assert begins == pytest.approx(STARTS[text], abs=0.04)
+        assert ends == pytest.approx(STARTS[text] + SENTENCE, abs=0.06)
+    # AAC's own noise lies 60 dB below.
+    assert np.abs(wave[:, 48_000 * 3 : 48_000 * 5]).max() < 0.001 * np.abs(wave).max()
+
+
+def test_a_film_s_chapters_are_its_scenes_and_it_tells_what_is_said(bench: Bench) -> None:
+    video = narrated(bench, transition="crossfade")
+    run(bench, video)
+    content = bench.outputs.get(film(bench, video))
+    with av.open(BytesIO(content)) as container:
+        found = [
+            (part["start"] * part["time_base"], part["metadata"]["title"]) for part in container.chapters()
+        ]
+    assert found == [(0, "A bee wakes."), (3, "A daisy."), (5, "It rests.")]
+    said = probe(content).metadata
+    assert said["title"] == "Bees"
+    assert said["description"] == "A bee wakes. It flies! A daisy. It rests."
+
+
+CUES = [(start, start + SENTENCE, text) for text, start in STARTS.items()]
+
+
+def in_milliseconds(cues: list[tuple[float, float, str]]) -> list[tuple[int, int, str]]:
+    return [(round(start * 1000), round(end * 1000), text) for start, end, text in cues]
+
+
+def test_captions_are_a_track_of_the_film(bench: Bench) -> None:
+    brief = {"topic": "Bees", "language": "de-DE"}
+    video = narrated(bench, captions=True, brief=brief)
+    run(bench, video)
+    with av.open(BytesIO(bench.outputs.get(film(bench, video)))) as container:
+        (track,) = container.streams.subtitles
+        assert (track.codec_context.name, track.language) == ("mov_text", "deu")
+        shown = []
+        for packet in container.demux(track):
+            if packet.size and (text := bytes(packet)[2 : 2 + int.from_bytes(bytes(packet)[:2])]):
+                start, end = packet.pts, packet.pts + packet.duration
+                shown.append((float(start * track.time_base), float(end * track.time_base), text.decode()))
+    assert in_milliseconds(shown) == in_milliseconds(CUES)
+
+
+@pytest.mark.parametrize("extension", ["vtt", "srt"])
+def test_captions_are_files_beside_the_film(bench: Bench, extension: str) -> None:
+    video = narrated(bench, captions=True)
+    run(bench, video)
+    key = keys.captions(TENANT, film_hash(bench.plan(video)), extension)
+    written = bench.outputs.get(key).decode()
+    assert written.startswith({"vtt": "WEBVTT\n", "srt": "1\n00:00:00,400 --> "}[extension])
+    read = [(event.start, event.end, event.text) for event in SSAFile.from_string(written)]
+    assert read == in_milliseconds(CUES)
+
+
+def test_a_film_without_captions_has_none(bench: Bench) -> None:
+    silent = filmed(bench, [a_shot(), a_shot()], captions=True)
+    for video in (silent, narrated(bench)):
+        run(bench, video)
+        content = film_hash(bench.plan(video))
+        assert not any(bench.outputs.exists(keys.captions(TENANT, content, end)) for end in ("vtt", "srt"))
+        with av.open(BytesIO(bench.outputs.get(film(bench, video)))) as container:
+            assert not container.streams.subtitles
+
+
+def test_a_crash_after_the_film_writes_its_captions(bench: Bench) -> None:
+    video = narrated(bench, captions=True)
+    run(bench, video)
+    key = keys.captions(TENANT, film_hash(bench.plan(video)), "vtt")
+    written = bench.outputs.get(key)
+    bench.outputs.delete(key)
+    assert run(bench, video)["reused"] is True
+    assert bench.outputs.get(key) == written
+
+
+def test_a_narration_that_was_mixed_is_not_mixed_again(bench: Bench) -> None:
+    video = narrated(bench, captions=True)
+    run(bench, video)
+    made = bench.outputs.get(film(bench, video))
+    bench.outputs.delete(film(bench, video))
+    bench.outputs.delete_all(f"artifacts/{TENANT}/speech/")
+    assert run(bench, video) == {"film": film(bench, video), "reused": False}
+    assert bench.outputs.get(film(bench, video)) == made
+
+
+def test_a_sentence_whose_sound_is_gone_is_named(bench: Bench) -> None:
+    bench.outputs.delete_all(f"artifacts/{TENANT}/sounds/")
+    video = narrated(bench)
+    bench.outputs.delete_all(f"artifacts/{TENANT}/speech/")
+    error, cause = run(bench, video)
+    assert error == "ArtifactMissing"
+    assert "speech/" in cause["errorMessage"]
+
+
+def test_a_narration_that_ends_after_the_film_is_refused(bench: Bench) -> None:
+    video = filmed(bench, [a_shot(frames=16, narration=[sentence(bench, "It flies!", seconds=2)])])
+    assert run(bench, video)[0] == "NarrationTooLong"
+    assert not bench.outputs.exists(film(bench, video))
 
 
 # --- a film of several parts, by the program of the build

@@ -10,12 +10,16 @@ from lambdas.api.ending import Ending
 from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.film_plan import film_hash
+from lambdas.domain.narration import Sentence
 from lambdas.domain.video import Source, Stage, Video
 from lambdas.tasks import publish
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench
+from tests.factories import a_shot
 
 FILM, POSTER, SHEET = b"the film", b"the poster", b"the sheet"
+CAPTIONS = {"vtt": b"WEBVTT", "srt": b"1"}
+SAID = Sentence(text="A bee.", sound="a" * 64, start=0, seconds=1)
 
 
 def run(bench: Bench, video: Video) -> Any:
@@ -33,6 +37,15 @@ def assembled(bench: Bench, **changes: Any) -> Video:
     return video
 
 
+def captioned(bench: Bench, **changes: Any) -> Video:
+    """A narrated film with captions."""
+    video = assembled(bench, request={"captions": True}, shots=[a_shot(narration=[SAID])], **changes)
+    content = film_hash(bench.plan(video))
+    for extension, written in CAPTIONS.items():
+        bench.outputs.put(keys.captions(TENANT, content, extension), written, "text/plain")
+    return video
+
+
 def test_the_film_is_delivered_the_record_says_so_and_an_event_tells(bench: Bench) -> None:
     video = assembled(bench)
     assert run(bench, video) == {"film": keys.delivered_film(TENANT, video.id)}
@@ -46,6 +59,36 @@ def test_the_film_is_delivered_the_record_says_so_and_an_event_tells(bench: Benc
     assert bench.outputs.get(done.spritesheet) == SHEET
     assert bench.events(video) == ["video.completed"]
     assert [open_.id for open_ in bench.videos.open_videos() if open_.id == video.id] == []
+
+
+def test_captions_are_delivered_beside_the_film(bench: Bench) -> None:
+    video = captioned(bench)
+    run(bench, video)
+    done = bench.now(video)
+    assert done.captions
+    assert done.captions_srt
+    assert bench.outputs.get(done.captions) == CAPTIONS["vtt"]
+    assert bench.outputs.get(done.captions_srt) == CAPTIONS["srt"]
+    folder = keys.video_folder(TENANT, video.id)
+    assert {done.captions, done.captions_srt} <= bench.deployment.keys("output", folder)
+
+
+def test_a_film_in_which_nothing_is_said_or_shown_has_no_captions(bench: Bench) -> None:
+    silent = assembled(bench, request={"captions": True})
+    without = assembled(bench, shots=[a_shot(narration=[SAID])])
+    for video in (silent, without):
+        run(bench, video)
+        done = bench.now(video)
+        assert (done.stage, done.captions, done.captions_srt) == (Stage.COMPLETED, None, None)
+
+
+def test_captions_that_are_gone_are_named(bench: Bench) -> None:
+    video = captioned(bench)
+    bench.outputs.delete(keys.captions(TENANT, film_hash(bench.plan(video)), "srt"))
+    error, cause = run(bench, video)
+    assert error == "ArtifactMissing"
+    assert ".srt" in cause["errorMessage"]
+    assert bench.now(video).stage is Stage.PUBLISHING
 
 
 def test_a_dropped_object_gets_its_film_beside_it(bench: Bench) -> None:
@@ -111,15 +154,13 @@ def test_of_a_video_that_is_ended_while_its_film_is_copied_nothing_stays(
     bench: Bench, end: Callable[[Ending, str, str], object], error: type[Exception]
 ) -> None:
     key = f"drop/acme/{error.__name__}.txt"
-    video = assembled(bench, source=Source(bucket="input", key=key, etag="1"))
+    video = captioned(bench, source=Source(bucket="input", key=key, etag="1"))
     ending = Ending(bench.deployment.settings)
     with pytest.raises(error):
         publish_while(bench, video, lambda: end(ending, TENANT, video.id))
-    delivered = [
-        of(TENANT, video.id)
-        for of in (keys.delivered_film, keys.delivered_thumbnail, keys.delivered_spritesheet)
-    ]
-    assert not any(map(bench.outputs.exists, (*delivered, f"{key}.mp4")))
+    folder = bench.deployment.keys("output", keys.video_folder(TENANT, video.id))
+    assert folder <= {keys.film_plan(TENANT, video.id)}
+    assert not bench.outputs.exists(f"{key}.mp4")
     assert bench.outputs.exists(f"{key}.error.json")
     assert bench.events(video) == []
 
