@@ -5,8 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-PROMPT ?= A bee on a flower
-SECONDS_ ?= 18
+TOPIC ?= How a bee finds its way home
+SCENES ?= 3
 ENGINE ?=
 IMAGE ?=
 # The oldest client that is promised to work, with what it needs, beside the environment.
@@ -35,9 +35,9 @@ $(VENV)/.dev: $(VENV)/.run
 install: $(VENV)/.run  ## the environment for `reel` (in .venv)
 
 .PHONY: demo
-demo: $(VENV)/.run  ## make a film through the whole pipeline on this PC: PROMPT=… IMAGE=… ENGINE=…
+demo: $(VENV)/.run  ## make a narrated, captioned film on this PC: TOPIC=… SCENES=… IMAGE=… ENGINE=…
 	$(BIN)/reel up
-	$(BIN)/reel make "$(PROMPT)" --seconds $(SECONDS_) $(if $(ENGINE),--engine "$(ENGINE)") $(if $(IMAGE),--image "$(IMAGE)")
+	$(BIN)/reel make --topic "$(TOPIC)" --scenes $(SCENES) --narrate --captions $(if $(ENGINE),--engine "$(ENGINE)") $(if $(IMAGE),--image "$(IMAGE)")
 
 .PHONY: test
 test: $(VENV)/.dev  ## all tests: unit, template, local cloud, films

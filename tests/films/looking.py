@@ -1,5 +1,6 @@
 """What the tests see when they look at a film: every frame decoded."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import numpy.typing as npt
+from av.audio.resampler import AudioResampler
 
 
 @dataclass
@@ -54,3 +56,14 @@ def look_at(path: Path, *, scale: int = 4) -> Film:
             sound=sum(track.duration * track.time_base for track in container.streams.audio),
             chapters=[chapter["metadata"]["title"] for chapter in container.chapters()],
         )
+
+
+def loudness(path: Path) -> Callable[[float, float], float]:
+    """The root mean square of the film's sound between two seconds, of 1."""
+    with av.open(str(path)) as container:
+        mono = AudioResampler(format="flt", layout="mono", rate=48_000)
+        blocks = [
+            block.to_ndarray()[0] for frame in container.decode(audio=0) for block in mono.resample(frame)
+        ]
+    samples = np.concatenate(blocks)
+    return lambda start, end: float(np.sqrt(np.mean(samples[int(start * 48_000) : int(end * 48_000)] ** 2)))

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pysubs2
 import pytest
 from PIL import Image
 
 from tests.films.conftest import Cloud
-from tests.films.looking import look_at
+from tests.films.looking import look_at, loudness
 from training.nano.score import measure
 
 
@@ -166,3 +167,26 @@ def test_bad_input_names_the_field_and_makes_nothing(
     assert result.returncode == 1
     assert says in result.stderr
     assert {video["id"] for video in cloud.json("list", "--limit", "100")["data"]} == before
+
+
+def test_a_topic_becomes_a_narrated_captioned_film(cloud: Cloud) -> None:
+    small = ("--size", "320x180", "--fps", "8")
+    video = make(
+        cloud, "--topic", "How a bee finds its way home", "--scenes", "2", "--narrate", "--captions", *small
+    )
+    assert [part["state"] for part in video["narrations"]] == ["done"] * 2
+    film = look_at(Path(video["path"]), scale=1)
+    storyboard = cloud.json("storyboard", "show", video["id"])
+    said = [scene["narration"]["text"] for scene in storyboard["scenes"]]
+    assert film.metadata["title"] == storyboard["title"]
+    assert len(film.chapters) == 2
+    assert len(film.frames) == film.duration * 8
+    assert film.sound == film.duration
+
+    cues = pysubs2.load(str(Path(video["path"]).with_suffix(".vtt")))
+    spoken = " ".join(cue.plaintext.replace("\n", " ") for cue in cues)
+    assert spoken == " ".join(said)
+    loud = loudness(Path(video["path"]))
+    for cue in cues:
+        assert loud(cue.start / 1000, cue.end / 1000) > 0.02, cue.text
+    assert loud(0, cues[0].start / 1000 - 0.05) < 0.01, "nobody speaks before the first caption"
