@@ -153,7 +153,7 @@ def tool_answer(filled: Any, by: str = "director") -> dict[str, Any]:
     return answer
 
 
-SENTENCE_SECONDS = 0.5
+SENTENCE_SECONDS = 0.43  # no whole number of frames at any rate
 
 
 def spoken_sound(seconds: float, hertz: float = 440) -> bytes:

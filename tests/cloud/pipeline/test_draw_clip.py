@@ -8,6 +8,7 @@ from lambdas.media.probe import probe
 from lambdas.tasks import draw_clip
 from tests.cloud.deployment import Context, png
 from tests.cloud.pipeline.bench import TENANT, Bench
+from tests.factories import a_shot
 
 SMALL = {"width": 96, "height": 64, "fps": 8, "seconds": 7}  # cut into two clips
 
@@ -44,6 +45,25 @@ def test_the_user_s_image_is_drawn_upon(bench: Bench) -> None:
     plain = bench.video("animatic", Stage.RENDERING, request=SMALL)
     run(bench, plain)
     assert artifact(bench, video) != artifact(bench, plain)
+
+
+def test_each_scene_is_drawn_upon_its_own_first_picture(bench: Bench) -> None:
+    bench.inputs.put("uploads/acme/a.png", png(), "image/png")
+    bench.outputs.put(keys.still(TENANT, "5" * 64), png(1), "image/png")
+    image = {"key": "uploads/acme/a.png", "sha256": "0" * 64, "width": 320, "height": 180}
+
+    def second(still: str | None, **request: Any) -> bytes:
+        asked = {**SMALL, "seed": 7, **request}
+        video = bench.video("animatic", Stage.RENDERING, request=asked, shots=[a_shot(), a_shot(still=still)])
+        bench.outputs.delete(keys.clip(TENANT, bench.plan(video).clips[1].key_hash))
+        assert run(bench, video, clip=1) == {"clip": 1, "reused": False}
+        return artifact(bench, video, clip=1)
+
+    plain, drawn_upon = second(None), second("5" * 64)
+    assert plain != drawn_upon
+    # The user's image is the first scene's.
+    assert second(None, image=image) == plain
+    assert second("5" * 64, image=image) == drawn_upon
 
 
 def test_a_clip_that_is_there_is_not_drawn_again(bench: Bench) -> None:

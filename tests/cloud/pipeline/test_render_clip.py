@@ -11,6 +11,7 @@ from lambdas.domain.video import ClipState, Stage, Video
 from lambdas.tasks import render_clip
 from tests.cloud.deployment import Context, png
 from tests.cloud.pipeline.bench import TENANT, Bench, Task
+from tests.factories import a_shot
 from tests.unit.clips import decoded
 
 IMAGE = {"key": "uploads/acme/frame.png", "sha256": "1" * 64, "width": 320, "height": 180}
@@ -80,6 +81,17 @@ def test_the_first_clip_starts_from_the_user_s_image_at_the_clip_s_size(bench: B
     run(bench, video)
     [inference] = bench.inferences.of_video(video.id)
     assert pixels(request(bench, inference.id)).shape == (64, 96, 3)
+
+
+def test_another_scene_starts_from_its_still_at_the_clip_s_size(bench: Bench) -> None:
+    bench.inputs.put(IMAGE["key"], png(), "image/png")
+    still = png(1, size=(96, 64))
+    bench.outputs.put(keys.still(TENANT, "5" * 64), still, "image/png")
+    shots = [a_shot(), a_shot(still="5" * 64)]
+    video = bench.video("cogvideox-nano-i2v", Stage.RENDERING, request={"image": IMAGE}, shots=shots)
+    run(bench, video, clip=1)
+    [inference] = bench.inferences.of_video(video.id)
+    assert np.array_equal(pixels(request(bench, inference.id)), np.asarray(Image.open(io.BytesIO(still))))
 
 
 def test_the_next_clip_starts_from_the_last_frame_of_the_one_before(bench: Bench) -> None:
