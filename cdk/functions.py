@@ -56,7 +56,7 @@ FUNCTIONS: Mapping[str, Spec] = {
         asynchronous=True,
     ),
     "Dispatch": Spec(module="lambdas.intake.dispatch", settings=DispatchSettings, timeout=30),
-    "WriteStoryboard": Spec(module="lambdas.tasks.write_storyboard", settings=PlanSettings, timeout=300),
+    "WriteStoryboard": Spec(module="lambdas.tasks.write_storyboard", settings=PlanSettings, timeout=900),
     # Both may wait for a model to load on a PC, which takes far longer than the services.
     "Narrate": Spec(
         module="lambdas.tasks.narrate", settings=NarrateSettings, timeout=900, memory=1024, media=True

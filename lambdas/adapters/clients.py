@@ -28,9 +28,10 @@ _STILLS_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=300
 )
 
-# Both tries end within WriteStoryboard's 300 s.
+# A model on a PC may write for minutes (the PC's stand-in waits 240 s for it); the question and the one that
+# has its answer mended end within WriteStoryboard's 900 s.
 _WRITING_CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=140
+    retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=400
 )
 
 # Codes that mean "the same call may succeed later" (botocore's own retryable set and the services' pages).
