@@ -8,9 +8,9 @@ from typing import BinaryIO, Protocol, cast, runtime_checkable
 
 from lambdas.domain.errors import ClipUnreadable
 
-CHUNK = 256 * 1024
-"""The most that `Source.stream` gives at once, in bytes. With larger ones a film takes a third more processor
-time: glibc gives their memory back and takes it anew, page by page, for each."""
+CHUNK = 96 * 1024
+"""The most that `Source.stream` gives at once, in bytes. From 128 KiB on glibc asks the system for each one's
+memory anew (mallopt(3), M_MMAP_THRESHOLD), which costs as much as copying it."""
 # A decoder reads on from where it looked: few, larger reads, as each may be a request to S3.
 _BUFFER = 256 * 1024
 
