@@ -62,6 +62,7 @@ def video_object(video: Video) -> dict[str, Any]:
             "transition_seconds": request.transition_seconds,
             "even_out": request.even_out,
             "fragmented": request.fragmented,
+            "steps": [step.model_dump(mode="json") for step in video.steps],
         },
         "captions": request.captions,
         "storyboard": video.writer.model_dump() if video.writer else None,

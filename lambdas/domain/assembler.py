@@ -14,6 +14,7 @@ _BITS_PER_PIXEL = 0.5
 _BYTES_PER_SECOND = 20e6  # from S3 and back, one part after the other
 _SECONDS_PER_CLIP = 0.2  # looking it up, reading its index, opening its data: calls to S3
 _SECONDS_PER_MEGAPIXEL = 0.3  # decoding, blending and encoding
+_SECONDS_PER_MEGAPIXEL_MEASURED = 0.05  # decoding alone
 _SECONDS_PER_SECOND_OF_SOUND = 0.02
 # A joint is encoded anew up to the next keyframes on both sides; engines' clips have one every two seconds.
 _SECONDS_AROUND_JOINT = 4
@@ -36,6 +37,7 @@ def seconds_to_assemble(plan: FilmPlan) -> float:
         copied / _BYTES_PER_SECOND
         + len(plan.clips) * _SECONDS_PER_CLIP
         + _frames_to_encode(plan) * megapixels * _SECONDS_PER_MEGAPIXEL
+        + _frames_to_measure(plan) * megapixels * _SECONDS_PER_MEGAPIXEL_MEASURED
         + plan.frames / plan.fps * _SECONDS_PER_SECOND_OF_SOUND
     )
 
@@ -44,3 +46,8 @@ def _frames_to_encode(plan: FilmPlan) -> int:
     """Around each joint, and what lies in its middle."""
     around = plan.joints_to_encode * _SECONDS_AROUND_JOINT * plan.fps
     return around + sum(transition.frames for transition in plan.transitions if transition)
+
+
+def _frames_to_measure(plan: FilmPlan) -> int:
+    """Half a second on both sides of each place where a clip goes on from the one before."""
+    return sum(clip.starts_from is not None for clip in plan.clips) * plan.fps

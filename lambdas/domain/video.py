@@ -181,6 +181,15 @@ class Enhancement(Document):
     note: str | None = None
 
 
+class JoinStep(Document):
+    """A step of light where a clip goes on from the one before: by how much its first frame is brighter (mean
+    luma) than the last before it, and of another colour (mean Cb, Cr), in 8-bit levels."""
+
+    clip: int
+    brightness: float
+    colour: tuple[float, float]
+
+
 class StageEntry(Document):
     stage: Stage
     at_ms: int
@@ -205,6 +214,7 @@ class Video(Document):
     stills: list[PartProgress] = []
     clips: list[ClipProgress] = []
     build: str | None = None  # the build that assembles the film, where a function's time is too short
+    steps: list[JoinStep] = []  # that can be seen, as the engine gave the clips
     assembled: int = 0  # how much of the assembling stage is done, in per cent
     film: str | None = None  # key of the film in the output bucket
     thumbnail: str | None = None

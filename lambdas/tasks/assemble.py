@@ -52,17 +52,21 @@ def assemble(tenant: str, video_id: str, videos: Videos, outputs: Objects) -> Fi
     film = keys.film(tenant, film_hash(plan))
     reused = outputs.exists(film)
     if not reused:
-        _make(film, plan, outputs, Progress(plan, videos))
+        _make(film, plan, outputs, videos)
     _make_pictures(film, plan, outputs)
     _write_captions(plan, outputs)
     logger.info("film reused" if reused else "film assembled", extra={"film": film})
     return FilmMade(film=film, reused=reused)
 
 
-def _make(film: str, plan: FilmPlan, outputs: Objects, progress: "Progress") -> None:
+def _make(film: str, plan: FilmPlan, outputs: Objects, videos: Videos) -> None:
+    progress = Progress(plan, videos)
     try:
         with TemporaryDirectory() as scratch:
-            layout = Film(plan, outputs, Path(scratch), progress.joint_encoded).layout()
+            making = Film(plan, outputs, Path(scratch), progress.joint_encoded)
+            layout = making.layout()
+            if making.steps:
+                videos.advance(plan.tenant, plan.video_id, Stage.ASSEMBLING, steps=making.steps)
             outputs.put_streamed(
                 film, layout, "video/mp4", sent=lambda size: progress.uploaded(size, layout.size)
             )

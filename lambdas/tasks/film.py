@@ -22,6 +22,7 @@ from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
 from lambdas.domain.film_plan import FilmPlan, Scene
 from lambdas.domain.narration import LEAD, Sentence
+from lambdas.domain.video import JoinStep
 from lambdas.media import continuity, splice
 from lambdas.media.captions import Cue, timed_text
 from lambdas.media.conform import FilmFormat, conform
@@ -44,11 +45,13 @@ class Film:
         self._scratch = scratch
         self._encoded = encoded
         self._format = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
+        self.steps: list[JoinStep] = []  # once it is laid out
 
     def layout(self) -> Layout:
         """Raises ArtifactMissing, ClipMismatch; ClipUnreadable, ClipsDiffer with a clip's index."""
         plan = self._plan
         pieces = [self._piece(index) for index in range(len(plan.clips))]
+        self.steps = self._measured(pieces)
         pieces = self._encoded_where_needed(pieces)
         layout = lay_out(
             pieces,
@@ -88,6 +91,14 @@ class Film:
             return False
         film = self._format
         return (clip.picture.size, clip.fps) == ((film.width, film.height), film.fps)
+
+    def _measured(self, pieces: list[Piece]) -> list[JoinStep]:
+        """The steps of light that can be seen where clips go on from one another."""
+        joined = [
+            pieces[i - 1 : i + 1] for i, clip in enumerate(self._plan.clips) if clip.starts_from is not None
+        ]
+        steps = [step for pair in joined for step in continuity.measure_steps(pair) if step.is_seen]
+        return [JoinStep(**asdict(step)) for step in steps]
 
     def _encoded_where_needed(self, pieces: list[Piece]) -> list[Piece]:
         plan = self._plan

@@ -120,6 +120,7 @@ def test_a_transition_leaves_the_film_as_long_as_asked(bench: Bench, transition:
     run(bench, video)
     content = bench.outputs.get(film(bench, video))
     assert probe(content).frames == 14 * 8 == len(decoded(content))
+    assert bench.now(video).steps == [], "a cut is no step"
     joints = bench.deployment.keys("output", f"artifacts/{TENANT}/joints/")
     bench.outputs.delete(film(bench, video))
     run(bench, video)  # of which no joint is encoded again
@@ -132,6 +133,8 @@ def test_steps_of_light_are_evened_out_where_a_clip_goes_on_from_another(bench: 
     video = rendered(bench, "cogvideox-nano-i2v", image=image, even_out=True)
     plan = bench.plan(video)
     run(bench, video)
+    (step,) = bench.now(video).steps
+    assert (step.clip, step.brightness < -10) == (1, True)
     frames = [picture.mean() for picture in decoded(bench.outputs.get(film(bench, video)))]
     assert len(frames) == plan.frames
     before, after = ([picture.mean() for picture in decoded(film_clip(plan, index))] for index in (0, 1))
