@@ -54,7 +54,7 @@ def speaker(narration: Narration, film: Voice, *, voice: str, engine: str) -> Sp
     return Speaker(
         voice=name,
         engine=film.engine or (engine if name == voice else "neural"),
-        language=narration.language,
+        language=narration.language or film.language,
         speed=narration.speed or film.speed,
         sample_rate=film.sample_rate,
     )

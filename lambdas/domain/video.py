@@ -75,6 +75,7 @@ class Voice(Document):
     """Who narrates, where a scene names no other. `name` None: the deployment's voice, and its engine."""
 
     name: str | None = None
+    language: str | None = None  # None: the voice's own
     engine: VoiceEngine | None = None
     speed: float = Field(default=1.0, ge=0.5, le=2.0, allow_inf_nan=False)
     sample_rate: SampleRate = 24000

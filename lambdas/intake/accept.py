@@ -130,6 +130,8 @@ class Intake:
             ),
             voice=Voice(
                 name=parsed.voice,
+                # Only where it was asked for: a voice of another kind of English is not refused.
+                language=parsed.language if "language" in parsed.model_fields_set else None,
                 engine=parsed.voice_engine,
                 speed=parsed.speech_speed,
                 sample_rate=parsed.sample_rate,

@@ -41,6 +41,8 @@ def test_a_scene_s_own_speed_and_language() -> None:
     own = by({"speed": 0.8, "language": "hi-IN"}, speed=1.5, sample_rate=16000)
     assert (own.speed, own.language, own.sample_rate) == (0.8, "hi-IN", 16000)
     assert by().language is None
+    assert by(language="de-DE").language == "de-DE"
+    assert by({"language": "hi-IN"}, language="de-DE").language == "hi-IN"
 
 
 def test_all_that_is_heard_is_in_a_sound_s_address_and_nothing_else() -> None:
