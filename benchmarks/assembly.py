@@ -281,7 +281,7 @@ def targets(measured: Measured) -> Iterator[dict[str, Any]]:
     for joiner, goal in ((Joiner.CUTS, 40), (Joiner.FADES, 240)):
         most = max(measured.peak(film, joiner) for film in FILMS)
         yield at_most(goal, f"{joiner}: peak memory", most, " MB")
-        # Of what is kept, the index alone grows: some 80 bytes a frame.
+        # Of what is kept, the index alone grows: some 90 bytes a frame.
         times = measured.peak(LONG, joiner) / measured.peak(SMALL, joiner)
         yield at_most(1.5, f"{joiner}: memory for 1,000 clips, of that for 12", times, "×")
     few, many = (
