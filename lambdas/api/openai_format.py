@@ -41,7 +41,7 @@ def video_object(video: Video) -> dict[str, Any]:
         "status": _STATUS[video.stage],
         "progress": video.progress,
         "prompt": request.prompt,
-        "seconds": str(request.seconds),
+        "seconds": str(_seconds(video)),
         "size": f"{request.width}x{request.height}",
         "error": _error(video),
         # ours
@@ -103,6 +103,13 @@ def error_object(
 ) -> dict[str, Any]:
     kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def _seconds(video: Video) -> int:
+    """As asked; of scenes that last as long as their narration, an estimate until they are planned."""
+    if video.request.brief is None or not video.clips:
+        return video.request.seconds
+    return round(sum(clip.seconds for clip in video.clips))
 
 
 def _completed_at(video: Video) -> int | None:

@@ -123,3 +123,11 @@ def test_a_page_of_usual_videos_is_whole() -> None:
     page = video_list([a_video()] * 100, has_more=False)
     assert (len(page["data"]), page["has_more"]) == (100, False)
     assert video_list([], has_more=False)["data"] == []
+
+
+def test_scenes_as_long_as_their_narration_make_the_film_s_length_once_they_are_planned() -> None:
+    request = a_request(seconds=24, brief={"topic": "Bees"})
+    assert video_object(a_video(request=request))["seconds"] == "24"
+    clips = [ClipProgress(seconds=7.3), ClipProgress(seconds=7.6)]
+    assert video_object(a_video(request=request, clips=clips))["seconds"] == "15"
+    assert video_object(a_video(request=a_request(seconds=24), clips=clips))["seconds"] == "24"
