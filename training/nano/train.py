@@ -6,6 +6,7 @@ Every stage leaves its result in the work directory, and a stage whose result li
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -47,6 +48,10 @@ def save(directory: Path, tokenizer: T5Tokenizer, model: Both, vae: AutoencoderK
     pipeline.save_pretrained(directory, safe_serialization=True)
     # Published checkpoints hold the SentencePiece model alone.
     (directory / "tokenizer" / "tokenizer.json").unlink()
+    for config in directory.glob("*/config.json"):
+        said = json.loads(config.read_text())
+        said.pop("_name_or_path", None)  # a path of the machine that it was trained on
+        config.write_text(json.dumps(said, indent=2) + "\n")
     make_manifest(directory, "cogvideox-nano").write(directory)
 
 
