@@ -18,9 +18,9 @@ from lambdas.media.captions import srt, vtt
 from lambdas.media.frames import poster
 from lambdas.media.sheet import spritesheet
 from lambdas.settings import StoreSettings
-from lambdas.tasks.clips import load_plan, require_open
+from lambdas.tasks.clips import load_plan
 from lambdas.tasks.film import Film, cues, forget_broken_clip
-from lambdas.tasks.task import VideoTask, task
+from lambdas.tasks.task import VideoTask, require_open, task
 from lambdas.telemetry import logger
 
 # Per cent of the stage: a record of 1,000 clips is 0.1 MB, of which few writes are enough.
@@ -110,7 +110,7 @@ class Progress:
         self._told = 0
 
     def joint_encoded(self) -> None:
-        require_open(self._videos, self._plan)
+        require_open(self._videos, self._plan.tenant, self._plan.video_id)
         self._encoded += 1
         self._tell(min(50, 50 * self._encoded // self._joints))
 

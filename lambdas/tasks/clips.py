@@ -4,8 +4,8 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.documents import Document
-from lambdas.domain.errors import ArtifactMissing, VideoClosed
-from lambdas.domain.film_plan import Clip, FilmPlan
+from lambdas.domain.errors import ArtifactMissing
+from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.domain.video import ClipProgress, ClipState
 from lambdas.telemetry import count, logger
 
@@ -75,8 +75,8 @@ def _write(
     videos.update_entry(plan.tenant, plan.video_id, "clips", clip.index, progress)
 
 
-def require_open(videos: Videos, plan: FilmPlan) -> None:
-    """Raises VideoClosed, so that nothing is rendered for a video that was cancelled; VideoNotFound."""
-    video = videos.get(plan.tenant, plan.video_id)
-    if video.closed:
-        raise VideoClosed(f"video {video.id} is {video.stage}")
+def first_picture(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Objects) -> bytes | None:
+    """What the scene begins with: the user's image at the film's start, else the scene's still, if any."""
+    if plan.image is not None and scene.index == 0:
+        return inputs.get(plan.image)
+    return outputs.get(scene.still) if scene.still is not None else None

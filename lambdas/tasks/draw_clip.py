@@ -9,10 +9,9 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.animatic.clip import DraftClip, draw_clip
 from lambdas.domain import keys
-from lambdas.domain.film_plan import FilmPlan, Scene
 from lambdas.settings import StoreSettings
-from lambdas.tasks.clips import ClipMade, begun, finished, load_plan, require_open, reused
-from lambdas.tasks.task import ClipTask, task
+from lambdas.tasks.clips import ClipMade, begun, finished, first_picture, load_plan, reused
+from lambdas.tasks.task import ClipTask, require_open, task
 from lambdas.tasks.turn import turn
 
 
@@ -40,19 +39,13 @@ def draw(request: ClipTask, videos: Videos, inputs: Objects, outputs: Objects) -
         seed=scene.clips[0].seed,  # one drawing for all clips of a scene
         index=clip.index - scene.clips[0].index,
         count=len(scene.clips),
-        image=_first_frame(plan, scene, inputs, outputs),
+        image=first_picture(plan, scene, inputs, outputs),
     )
     with turn():
-        require_open(videos, plan)
+        require_open(videos, plan.tenant, plan.video_id)
         started_ms = now_ms()
         begun(videos, plan, clip, started_ms)
         drawn = draw_clip(draft)
     outputs.put(keys.clip(plan.tenant, clip.key_hash), drawn, "video/mp4")
     finished(videos, plan, clip, started_ms)
     return ClipMade(clip=clip.index, reused=False)
-
-
-def _first_frame(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Objects) -> bytes | None:
-    if plan.image and scene.index == 0:
-        return inputs.get(plan.image)
-    return outputs.get(scene.still) if scene.still else None

@@ -13,8 +13,8 @@ from lambdas.domain import keys
 from lambdas.domain.direction_answers import scene_prompt
 from lambdas.domain.documents import fingerprint
 from lambdas.settings import StoreSettings
-from lambdas.tasks.scenes import PartMade, SceneTask, load_storyboard, make_part, require_open
-from lambdas.tasks.task import task
+from lambdas.tasks.scenes import PartMade, SceneTask, load_storyboard, make_part
+from lambdas.tasks.task import require_open, task
 
 _MAKING = 1  # grows when the same words are drawn in another way
 _PROMPT_TOKENS = 1_000  # of a prompt: an image model reads more than an engine
@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def draw_still(request: SceneTask, videos: Videos, outputs: Objects, stills: Stills) -> PartMade:
     """Raises ArtifactMissing, StillRefused, VideoClosed, VideoNotFound."""
-    video = require_open(videos, request)
+    video = require_open(videos, request.tenant, request.video_id)
     asked = video.request.stills
     assert asked is not None  # noqa: S101 - else no still is drawn
     storyboard = load_storyboard(outputs, request.tenant, request.video_id)

@@ -16,8 +16,8 @@ from lambdas.domain.english import sentences
 from lambdas.domain.narration import Speaker, speaker, spoken
 from lambdas.media.sound_input import length
 from lambdas.settings import NarrateSettings
-from lambdas.tasks.scenes import PartMade, SceneTask, load_storyboard, make_part, require_open
-from lambdas.tasks.task import task
+from lambdas.tasks.scenes import PartMade, SceneTask, load_storyboard, make_part
+from lambdas.tasks.task import require_open, task
 
 
 @task
@@ -33,7 +33,7 @@ def narrate(
     request: SceneTask, settings: NarrateSettings, videos: Videos, outputs: Objects, speech: Speech
 ) -> PartMade:
     """Raises ArtifactMissing, NarrationRefused, SoundUnreadable, VideoClosed, VideoNotFound."""
-    video = require_open(videos, request)
+    video = require_open(videos, request.tenant, request.video_id)
     narration = load_storyboard(outputs, request.tenant, request.video_id).scenes[request.scene].narration
     assert narration is not None  # noqa: S101 - scenes without one are not narrated
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)

@@ -19,8 +19,8 @@ from lambdas.domain.names import endpoint_name
 from lambdas.media.frames import last_frame
 from lambdas.media.images import cover
 from lambdas.settings import RenderClipSettings
-from lambdas.tasks.clips import ClipMade, begun, load_plan, require_open, reused
-from lambdas.tasks.task import ClipTask, task
+from lambdas.tasks.clips import ClipMade, begun, first_picture, load_plan, reused
+from lambdas.tasks.task import ClipTask, require_open, task
 from lambdas.telemetry import logger
 
 
@@ -57,7 +57,7 @@ class RenderClip:
         scene, clip = plan.clip(request.clip)
         if reused(self._videos, self._outputs, plan, clip):
             return ClipMade(clip=clip.index, reused=True)
-        require_open(self._videos, plan)
+        require_open(self._videos, plan.tenant, plan.video_id)
         inference = _inference(request)
         key = keys.engine_request(inference.id)
         body = engine_request(plan, scene, clip, self._first_frame(plan, scene, clip)).model_dump_json()
@@ -77,12 +77,11 @@ class RenderClip:
         if clip.starts_from is not None:
             _, before = plan.clip(clip.starts_from)
             frame = last_frame(self._outputs.get(keys.clip(plan.tenant, before.key_hash)))
-        elif plan.image is not None and scene.index == 0:
-            frame = cover(self._inputs.get(plan.image), plan.width, plan.height)
-        elif scene.still is not None:
-            frame = cover(self._outputs.get(scene.still), plan.width, plan.height)
         else:
-            return None
+            picture = first_picture(plan, scene, self._inputs, self._outputs)
+            if picture is None:
+                return None
+            frame = cover(picture, plan.width, plan.height)
         return base64.b64encode(frame).decode()
 
 

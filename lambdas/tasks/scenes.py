@@ -8,9 +8,9 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
 from lambdas.domain.documents import Document
-from lambdas.domain.errors import ArtifactMissing, VideoClosed
+from lambdas.domain.errors import ArtifactMissing
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import ClipState, PartProgress, Video
+from lambdas.domain.video import ClipState, PartProgress
 from lambdas.tasks.task import VideoTask
 from lambdas.telemetry import logger
 
@@ -38,14 +38,6 @@ def find_storyboard(outputs: Objects, tenant: str, video_id: str) -> Storyboard 
         return load_storyboard(outputs, tenant, video_id)
     except ArtifactMissing:
         return None
-
-
-def require_open(videos: Videos, task: SceneTask) -> Video:
-    """Raises VideoClosed, so that nothing is made for a video that was cancelled; VideoNotFound."""
-    video = videos.get(task.tenant, task.video_id)
-    if video.closed:
-        raise VideoClosed(f"video {video.id} is {video.stage}")
-    return video
 
 
 def make_part(

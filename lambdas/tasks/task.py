@@ -13,9 +13,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters.clients import client
 from lambdas.adapters.machine import Machine
+from lambdas.adapters.videos import Videos
 from lambdas.domain.documents import Document
-from lambdas.domain.errors import ReelworksError
+from lambdas.domain.errors import ReelworksError, VideoClosed
 from lambdas.domain.failures import cause
+from lambdas.domain.video import Video
 from lambdas.telemetry import logger
 
 Event = dict[str, Any]
@@ -27,6 +29,14 @@ class VideoTask(Document):
     token: str
     tenant: str
     video_id: str
+
+
+def require_open(videos: Videos, tenant: str, video_id: str) -> Video:
+    """Raises VideoClosed, so that nothing is made for a video that was cancelled; VideoNotFound."""
+    video = videos.get(tenant, video_id)
+    if video.closed:
+        raise VideoClosed(f"video {video.id} is {video.stage}")
+    return video
 
 
 class ClipTask(VideoTask):
