@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.h
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -57,27 +57,35 @@ def create_app(engine: Engine) -> Starlette:
         return JSONResponse(document, status_code=200 if serving else 503)
 
     async def invocations(request: Request) -> Response:
-        body = await _read_body(request, engine.check)
-        rendering = asyncio.create_task(engine.render(body))
-        gone = asyncio.create_task(_until_gone(request))
-        try:
-            await asyncio.wait({rendering, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not rendering.done():
-                logger.info("client gone")
-                return Response(status_code=CLIENT_GONE)
-            clip = rendering.result()
-            return Response(clip.mp4, media_type="video/mp4", headers=dict(clip.headers))
-        except asyncio.CancelledError:
-            raise NotReady("the server is being stopped") from None
-        finally:
-            rendering.cancel()
-            gone.cancel()
+        return await invoke(request, engine.check, engine.render)
 
     return Starlette(
         routes=[Route("/ping", ping), Route("/invocations", invocations, methods=["POST"])],
-        exception_handlers={EngineError: _refuse, HTTPException: _refuse_route},
+        exception_handlers=REFUSALS,
         lifespan=lifespan,
     )
+
+
+async def invoke(
+    request: Request, check: Callable[[], None], render: Callable[[bytes], Coroutine[Any, Any, Clip]]
+) -> Response:
+    """The answer to POST /invocations: the clip that `render` makes of the body, unless `check` raises. Where
+    the client goes away, `render` is cancelled. Raises EngineError."""
+    body = await _read_body(request, check)
+    rendering = asyncio.create_task(render(body))
+    gone = asyncio.create_task(_until_gone(request))
+    try:
+        await asyncio.wait({rendering, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not rendering.done():
+            logger.info("client gone")
+            return Response(status_code=CLIENT_GONE)
+        clip = rendering.result()
+        return Response(clip.mp4, media_type="video/mp4", headers=dict(clip.headers))
+    except asyncio.CancelledError:
+        raise NotReady("the server is being stopped") from None
+    finally:
+        rendering.cancel()
+        gone.cancel()
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
@@ -89,6 +97,13 @@ async def _refuse_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  what it is registered for
     message = f"{request.method} {request.url.path}: {error.detail}"
     return JSONResponse(InvalidRequest(None, message).document(), status_code=error.status_code)
+
+
+# What is raised while a request is answered, and how it is told.
+REFUSALS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+    EngineError: _refuse,
+    HTTPException: _refuse_route,
+}
 
 
 async def _until_gone(request: Request) -> None:

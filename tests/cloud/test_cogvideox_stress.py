@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from containers.cogvideox.server import MAX_BODY_BYTES
+from containers.serving.app import MAX_BODY_BYTES
 from tests.cloud.engine_server import Document, Server, running, scripted
 from tests.cloud.servers import answers as is_there
 from tests.cloud.servers import wait_until

@@ -43,8 +43,9 @@ def test_the_server_starts_from_the_files_of_the_image_alone(tmp_path: Path) -> 
     image = tmp_path / "containers" / "cogvideox"
     image.mkdir(parents=True)
     (image.parent / "__init__.py").touch()
-    for file in FOLDER.glob("*.py"):
-        (image / file.name).write_bytes(file.read_bytes())
+    (image.parent / "serving").mkdir()
+    for file in (*FOLDER.glob("*.py"), *(FOLDER.parent / "serving").glob("*.py")):
+        (image.parent / file.parent.name / file.name).write_bytes(file.read_bytes())
     # -P and no site: neither this repository nor its installation is on the path, only the libraries.
     libraries = [path for path in sys.path if path.endswith("site-packages")]
     command = "import sys; sys.path += {!r}; import containers.cogvideox.__main__, containers.cogvideox.model"

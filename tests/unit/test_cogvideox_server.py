@@ -12,10 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from containers.cogvideox import server, supervisor
+from containers.cogvideox import supervisor
 from containers.cogvideox.log import JsonFormatter
-from containers.cogvideox.server import MAX_BODY_BYTES, create_app
+from containers.cogvideox.server import create_app
 from containers.cogvideox.supervisor import LOADING_ATTEMPTS, Supervisor
+from containers.serving import app as serving
+from containers.serving.app import MAX_BODY_BYTES
 from tests.contract import document
 
 REPOSITORY = Path(__file__).parents[2]
@@ -306,7 +308,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_rendered(run: Callable[..
 def test_a_client_that_sends_slowly_is_refused_and_holds_up_nobody(
     run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(serving, "BODY_SECONDS", 0.2)
 
     async def test(bench: Bench) -> None:
         await bench.until("ready")
