@@ -23,6 +23,7 @@ class Inference(Document):
     tenant: str
     video_id: str
     clip: int
+    key_hash: str  # of the clip that was asked for: the plan may have changed before the answer comes
     requested_ms: int
     settled: bool = False
 

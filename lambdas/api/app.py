@@ -12,13 +12,13 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
+from lambdas.adapters.storyboards import Storyboards
 from lambdas.api import openai_format
 from lambdas.api.ending import Ending
 from lambdas.api.request_body import parse_body
-from lambdas.domain import keys, names
+from lambdas.domain import names
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import (
-    ArtifactMissing,
     InvalidRequest,
     NotReady,
     RequestError,
@@ -141,13 +141,9 @@ def storyboard(video_id: str) -> Response[str]:
     video = _video(video_id)
     if video.request.brief is None:
         raise VideoNotFound(f"Video {video_id} is of one prompt and has no storyboard.", param="id")
-    try:
-        document = stores.outputs(_settings()).get(keys.storyboard(video.tenant, video_id))
-    except ArtifactMissing as error:
-        raise NotReady(
-            f"The storyboard is not written: video {video_id} is {video.stage}.", param="id"
-        ) from error
-    return Response(HTTPStatus.OK, content_type="application/json", body=document.decode())
+    if video.storyboard is None:
+        raise NotReady(f"The storyboard is not written: video {video_id} is {video.stage}.", param="id")
+    return _answer(Storyboards(stores.outputs(_settings())).get(video).model_dump(exclude_none=True))
 
 
 @app.post("/v1/videos/<video_id>/cancel")

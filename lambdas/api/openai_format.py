@@ -20,6 +20,7 @@ _STATUS = {
     Stage.QUEUED: "queued",
     Stage.PLANNING: "in_progress",
     Stage.PREPARING: "in_progress",
+    Stage.REVIEWING: "in_progress",
     Stage.RENDERING: "in_progress",
     Stage.ASSEMBLING: "in_progress",
     Stage.PUBLISHING: "in_progress",

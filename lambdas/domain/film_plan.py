@@ -62,6 +62,7 @@ class FilmPlan(Document):
 
     video_id: str
     tenant: str
+    inputs: str = ""  # SHA-256 of what it was made from and may change: the storyboard, voices and stills
     engine: str
     renderer: Renderer
     width: int
@@ -125,6 +126,7 @@ class Shot:
     prompts: Callable[[int], list[str]]  # of so many clips
     still: str | None = None  # SHA-256 that its artifact is named by
     narration: Sequence[Sentence] = ()
+    seed: int | None = None  # None: one of the film's
 
 
 def cut(frames: int, longest: int, overlap: int = 0) -> list[int]:
@@ -172,7 +174,7 @@ def _transition_frames(request: VideoRequest) -> int:
     return max(1, round(request.transition_seconds * request.fps))
 
 
-def make_plan(video: Video, engine: Engine, title: str, shots: Sequence[Shot]) -> FilmPlan:
+def make_plan(video: Video, engine: Engine, title: str, shots: Sequence[Shot], inputs: str = "") -> FilmPlan:
     """The plan of a film of such scenes. Each but the last also gives the frames that a transition to the
     next shows twice. Raises InvalidRequest as `clip_lengths` does, and for a scene that is too short."""
     request = video.request
@@ -188,6 +190,7 @@ def make_plan(video: Video, engine: Engine, title: str, shots: Sequence[Shot]) -
     return FilmPlan(
         video_id=video.id,
         tenant=video.tenant,
+        inputs=inputs,
         engine=engine.name,
         renderer=engine.renderer,
         width=request.width,
@@ -230,11 +233,12 @@ def _scene(video: Video, engine: Engine, shot: Shot, index: int, first: int, len
     """`first` is the index of its first clip."""
     request = video.request
     image = request.image.sha256 if request.image and index == 0 else None
+    first_seed = video.seed + index * _SEEDS_PER_SCENE if shot.seed is None else shot.seed
     clips: list[Clip] = []
     for place, (part, prompt) in enumerate(zip(lengths, shot.prompts(len(lengths)), strict=True)):
         frames = engine.frames_to_render(part)
         before = clips[-1] if engine.chained and clips else None
-        seed = (video.seed + index * _SEEDS_PER_SCENE + place) % 2**63  # engines take no larger one
+        seed = (first_seed + place) % 2**63  # engines take no larger one
         clips.append(
             Clip(
                 index=first + place,

@@ -42,6 +42,11 @@ def narration(tenant: str, narration_hash: str) -> str:
     return f"artifacts/{tenant}/narrations/{narration_hash}.json"
 
 
+def narration_preview(tenant: str, narration_hash: str) -> str:
+    """The narration as one sound, to listen to before the film is made."""
+    return f"artifacts/{tenant}/narrations/{narration_hash}.m4a"
+
+
 def still(tenant: str, still_hash: str) -> str:
     return f"artifacts/{tenant}/stills/{still_hash}.png"
 
@@ -97,8 +102,18 @@ def delivered_captions(tenant: str, video_id: str, extension: str) -> str:
     return video_folder(tenant, video_id) + f"captions.{extension}"
 
 
-def storyboard(tenant: str, video_id: str) -> str:
+def storyboard(tenant: str, video_id: str, storyboard_hash: str) -> str:
+    """As it was written or edited."""
+    return video_folder(tenant, video_id) + f"storyboards/{storyboard_hash}.json"
+
+
+def delivered_storyboard(tenant: str, video_id: str) -> str:
+    """The one that the film was made from."""
     return video_folder(tenant, video_id) + "storyboard.json"
+
+
+def delivered_manifest(tenant: str, video_id: str) -> str:
+    return video_folder(tenant, video_id) + "manifest.json"
 
 
 def film_plan(tenant: str, video_id: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
+from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document, fingerprint
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.wrong_fields import wrong_fields
 
@@ -39,6 +39,9 @@ _Language = Annotated[
 _Speed = Annotated[
     float, Field(strict=True, ge=0.5, le=2.0, allow_inf_nan=False, description="a number from 0.5 to 2")
 ]
+_Seed = Annotated[
+    int, Field(strict=True, ge=0, lt=2**32, description=f"a whole number from 0 to {2**32 - 1}")
+]
 _Seconds = Annotated[
     float,
     Field(
@@ -52,10 +55,12 @@ _Seconds = Annotated[
 
 
 class Prompts(Document):
-    """What a picture or clip shall show, and what it shall not."""
+    """What a picture or clip shall show, and what it shall not. `seed` None: one of the film's; another gives
+    another picture of the same words."""
 
     positive_prompt: _Prompt
     negative_prompt: _Note = ""
+    seed: _Seed | None = None
 
 
 class Narration(Document):
@@ -85,6 +90,10 @@ class Storyboard(Document):
         min_length=1, max_length=MOST_SCENES, description=f"a list of 1 to {MOST_SCENES} scenes"
     )
 
+    @property
+    def sha256(self) -> str:
+        return fingerprint(self.model_dump(mode="json"))
+
     def timed(self, lengths: Sequence[float | None]) -> "Storyboard":
         """With these seconds of its scenes."""
         scenes = [
@@ -100,6 +109,7 @@ class Storyboard(Document):
 class PartialPrompts(Document):
     positive_prompt: _Prompt | None = None
     negative_prompt: _Note | None = None
+    seed: _Seed | None = None
 
 
 class PartialNarration(Document):

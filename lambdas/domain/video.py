@@ -23,6 +23,7 @@ Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 class Stage(StrEnum):
     QUEUED = "queued"
     PLANNING = "planning"
+    REVIEWING = "reviewing"  # it waits for the user
     PREPARING = "preparing"  # voices and stills
     RENDERING = "rendering"
     ASSEMBLING = "assembling"
@@ -35,18 +36,24 @@ class Stage(StrEnum):
 CLOSED = frozenset({Stage.COMPLETED, Stage.FAILED, Stage.CANCELLED})
 _ENDS = frozenset({Stage.FAILED, Stage.CANCELLED})
 
-# Each open stage may be entered again (a step retried) and may go back to queued (a new attempt
-# after the execution was lost).
+# Each open stage may be entered again (a step retried), and every one may go back to queued: a new attempt,
+# after the execution was lost, or asked for by the user (a retry, an edited storyboard).
 NEXT: dict[Stage, frozenset[Stage]] = {
     Stage.QUEUED: frozenset({Stage.QUEUED, Stage.PLANNING}) | _ENDS,
-    Stage.PLANNING: frozenset({Stage.PLANNING, Stage.PREPARING, Stage.RENDERING, Stage.QUEUED}) | _ENDS,
-    Stage.PREPARING: frozenset({Stage.PREPARING, Stage.RENDERING, Stage.QUEUED}) | _ENDS,
+    Stage.PLANNING: frozenset(
+        {Stage.PLANNING, Stage.REVIEWING, Stage.PREPARING, Stage.RENDERING, Stage.QUEUED}
+    )
+    | _ENDS,
+    # From its first gate the film goes on to its voices and stills, from the second to its clips; from either
+    # it goes back to be written anew.
+    Stage.REVIEWING: frozenset({Stage.REVIEWING, Stage.PLANNING, Stage.PREPARING, Stage.QUEUED}) | _ENDS,
+    Stage.PREPARING: frozenset({Stage.PREPARING, Stage.REVIEWING, Stage.RENDERING, Stage.QUEUED}) | _ENDS,
     Stage.RENDERING: frozenset({Stage.RENDERING, Stage.ASSEMBLING, Stage.QUEUED}) | _ENDS,
     Stage.ASSEMBLING: frozenset({Stage.ASSEMBLING, Stage.PUBLISHING, Stage.QUEUED}) | _ENDS,
     Stage.PUBLISHING: frozenset({Stage.PUBLISHING, Stage.COMPLETED, Stage.QUEUED}) | _ENDS,
-    Stage.COMPLETED: frozenset(),
-    Stage.FAILED: frozenset(),
-    Stage.CANCELLED: frozenset(),
+    Stage.COMPLETED: frozenset({Stage.QUEUED}),
+    Stage.FAILED: frozenset({Stage.QUEUED}),
+    Stage.CANCELLED: frozenset({Stage.QUEUED}),
 }
 
 
@@ -81,6 +88,13 @@ class Voice(Document):
     sample_rate: SampleRate = 24000
 
 
+class Gate(StrEnum):
+    """Where a film of several scenes waits until the user approves."""
+
+    STORYBOARD = "storyboard"  # before voices and stills
+    PREVIEWS = "previews"  # of voices and stills, before clips
+
+
 class Stills(Document):
     """Each scene's first picture is drawn by an image model."""
 
@@ -110,6 +124,7 @@ class VideoRequest(Document):
     voice: Voice = Voice()
     captions: bool = False
     stills: Stills | None = None
+    review: tuple[Gate, ...] = ()
     transition: TransitionKind = TransitionKind.NONE
     transition_seconds: float = Field(default=0.5, ge=SHORTEST_TRANSITION, le=LONGEST_TRANSITION)
     even_out: bool = False  # the steps of brightness and colour where one clip starts from another
@@ -151,6 +166,7 @@ class ClipProgress(Document):
     state: ClipState = ClipState.WAITING
     seconds: float  # its length in the film
     reused: bool = False  # an artifact made before, not rendered for this attempt
+    cost: float | None = None  # USD, once it is made; of a reused one 0
     started_ms: int | None = None
     finished_ms: int | None = None
 
@@ -162,6 +178,7 @@ class PartProgress(Document):
     state: ClipState = ClipState.WAITING
     reused: bool = False
     by: str | None = None  # the voice, or the model that drew
+    cost: float | None = None  # USD, once it is made; of a reused one 0
     artifact: str | None = None  # its key in the output bucket
     started_ms: int | None = None
     finished_ms: int | None = None
@@ -172,6 +189,38 @@ class Writer(Document):
 
     by: str | None = None
     note: str | None = None
+    cost: float | None = None  # USD
+
+
+class Part(StrEnum):
+    """What of a scene is made anew."""
+
+    TEXT = "text"  # all of its texts
+    VOICE = "voice"  # what is said
+    STILL = "still"  # what its first picture shows
+
+
+class Rewrite(Document):
+    """Texts of one scene that the text model is to write anew, as the user's note says."""
+
+    scene: int
+    part: Part
+    note: str
+
+
+class Decision(StrEnum):
+    """The user's, at a gate."""
+
+    APPROVED = "approved"
+    CHANGED = "changed"  # what was changed is made, and shown again
+
+
+class Review(Document):
+    """A gate that the film has come to. `decision` None: it waits there, until `until_ms`."""
+
+    gate: Gate
+    until_ms: int
+    decision: Decision | None = None
 
 
 class Enhancement(Document):
@@ -211,6 +260,11 @@ class Video(Document):
     source: Source | None = None
     enhancement: Enhancement | None = None
     writer: Writer | None = None
+    storyboard: str | None = None  # SHA-256 of the one that stands: see keys.storyboard
+    filmed: str | None = None  # SHA-256 of the one that the film was made from
+    rewrite: Rewrite | None = None  # asked for and not yet done
+    review: Review | None = None
+    approved: tuple[Gate, ...] = ()
     narrations: list[PartProgress] = []
     stills: list[PartProgress] = []
     clips: list[ClipProgress] = []
@@ -242,6 +296,8 @@ class Video(Document):
                 return 2
             case Stage.PREPARING:
                 return 3
+            case Stage.REVIEWING:
+                return 4 if self.review and self.review.gate is Gate.PREVIEWS else 2
             case Stage.RENDERING:
                 return 5 + (85 * done // len(self.clips) if self.clips else 0)
             case Stage.ASSEMBLING:
@@ -252,6 +308,11 @@ class Video(Document):
                 return 100
             case Stage.FAILED | Stage.CANCELLED:
                 return 5 + 85 * done // len(self.clips) if self.clips else 0
+
+    @property
+    def gates(self) -> list[Gate]:
+        """At which it has yet to wait, in their order."""
+        return [gate for gate in Gate if gate in self.request.review and gate not in self.approved]
 
     @property
     def seed(self) -> int:

@@ -8,12 +8,13 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import stills_client
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.stills import MODELS, REGION, Stills
+from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.direction_answers import scene_prompt
 from lambdas.domain.documents import fingerprint
 from lambdas.settings import StoreSettings
-from lambdas.tasks.scenes import PartMade, SceneTask, load_storyboard, make_part
+from lambdas.tasks.scenes import PartMade, SceneTask, make_part
 from lambdas.tasks.task import require_open, task
 
 _MAKING = 1  # grows when the same words are drawn in another way
@@ -33,7 +34,7 @@ def draw_still(request: SceneTask, videos: Videos, outputs: Objects, stills: Sti
     video = require_open(videos, request.tenant, request.video_id)
     asked = video.request.stills
     assert asked is not None  # noqa: S101 - else no still is drawn
-    storyboard = load_storyboard(outputs, request.tenant, request.video_id)
+    storyboard = Storyboards(outputs).get(video)
     picture = storyboard.scenes[request.scene].image
     wanted: dict[str, Any] = {
         "prompt": scene_prompt(storyboard, picture, _PROMPT_TOKENS),
@@ -41,7 +42,7 @@ def draw_still(request: SceneTask, videos: Videos, outputs: Objects, stills: Sti
         "width": video.request.width,
         "height": video.request.height,
         "quality": asked.quality,
-        "seed": video.seed + request.scene,
+        "seed": video.seed + request.scene if picture.seed is None else picture.seed,
     }
     artifact = keys.still(
         request.tenant, fingerprint({"still": _MAKING, "model": MODELS[asked.quality], **wanted})

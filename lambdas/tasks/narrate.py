@@ -10,13 +10,14 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.speech import Speech
+from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.english import sentences
 from lambdas.domain.narration import Speaker, speaker, spoken
 from lambdas.media.sound_input import length
 from lambdas.settings import NarrateSettings
-from lambdas.tasks.scenes import PartMade, SceneTask, load_storyboard, make_part
+from lambdas.tasks.scenes import PartMade, SceneTask, make_part
 from lambdas.tasks.task import require_open, task
 
 
@@ -34,7 +35,7 @@ def narrate(
 ) -> PartMade:
     """Raises ArtifactMissing, NarrationRefused, SoundUnreadable, VideoClosed, VideoNotFound."""
     video = require_open(videos, request.tenant, request.video_id)
-    narration = load_storyboard(outputs, request.tenant, request.video_id).scenes[request.scene].narration
+    narration = Storyboards(outputs).get(video).scenes[request.scene].narration
     assert narration is not None  # noqa: S101 - scenes without one are not narrated
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
     artifact = keys.narration(request.tenant, by.narration_hash(narration.text))

@@ -7,11 +7,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel
 from lambdas.adapters.videos import Videos
 from lambdas.domain.answers import accept
 from lambdas.domain.assembler import Assembler, assembler_for
-from lambdas.domain.documents import Document
+from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import CATALOGUE, Engine, Renderer
 from lambdas.domain.errors import TextModelUnavailable
 from lambdas.domain.film_plan import FilmPlan, Shot, make_plan
@@ -19,7 +20,6 @@ from lambdas.domain.prompts import clip_prompts, system_prompt, user_message, wo
 from lambdas.domain.video import ClipProgress, Enhancement, Stage, Video
 from lambdas.settings import PlanSettings
 from lambdas.tasks.clips import find_plan, store_plan
-from lambdas.tasks.scenes import load_storyboard
 from lambdas.tasks.shots import shots
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
@@ -62,25 +62,37 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def plan(tenant: str, video_id: str, videos: Videos, outputs: Objects, model: TextModel) -> Plan:
     """Plans a video once: what is stored already is used again, so that a later attempt makes the same clips
-    and the text model isn't asked twice. Raises NarrationTooLong, VideoClosed, VideoNotFound."""
+    and the text model isn't asked twice; unless the storyboard, a voice or a still has changed since.
+
+    Raises NarrationTooLong, VideoClosed, VideoNotFound.
+    """
     video = videos.get(tenant, video_id)
     # It is rendering where this task timed out and its first try went on.
     if video.stage not in (Stage.PREPARING, Stage.RENDERING):
         video = videos.advance(tenant, video_id, Stage.PLANNING)
+    inputs = _inputs(video)
     plan = find_plan(outputs, tenant, video_id)
-    if plan is None:
+    if plan is None or plan.inputs != inputs:
         engine = CATALOGUE[video.request.engine]
         if video.request.brief is not None:
-            storyboard = load_storyboard(outputs, tenant, video_id)
-            plan = make_plan(video, engine, storyboard.title, shots(video, engine, storyboard, outputs))
+            storyboard = Storyboards(outputs).get(video)
+            plan = make_plan(
+                video, engine, storyboard.title, shots(video, engine, storyboard, outputs), inputs
+            )
         else:
             video = _enhanced(video, engine, videos, model)
-            plan = make_plan(video, engine, video.request.prompt, [_shot(video, engine)])
+            plan = make_plan(video, engine, video.request.prompt, [_shot(video, engine)], inputs)
         store_plan(outputs, plan)
         logger.info("video planned", extra={"clips": len(plan.clips)})
     waiting = [ClipProgress(seconds=clip.film_frames / plan.fps) for clip in plan.clips]
     videos.advance(tenant, video_id, Stage.RENDERING, clips=waiting)
     return _summary(plan)
+
+
+def _inputs(video: Video) -> str:
+    """SHA-256 of what may change between two attempts at a video."""
+    made = [part.artifact for part in [*video.narrations, *video.stills]]
+    return fingerprint([video.storyboard, made])
 
 
 def _enhanced(video: Video, engine: Engine, videos: Videos, model: TextModel) -> Video:

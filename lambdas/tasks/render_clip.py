@@ -58,7 +58,7 @@ class RenderClip:
         if reused(self._videos, self._outputs, plan, clip):
             return ClipMade(clip=clip.index, reused=True)
         require_open(self._videos, plan.tenant, plan.video_id)
-        inference = _inference(request)
+        inference = _inference(request, clip)
         key = keys.engine_request(inference.id)
         body = engine_request(plan, scene, clip, self._first_frame(plan, scene, clip)).model_dump_json()
         self._inputs.put(key, body.encode(), "application/json")
@@ -85,7 +85,7 @@ class RenderClip:
         return base64.b64encode(frame).decode()
 
 
-def _inference(request: RenderTask) -> Inference:
+def _inference(request: RenderTask, clip: Clip) -> Inference:
     """The same delivery gives the same id, a retry another one, even where it has the same token
     (ministack keeps one for all tries of a state; on AWS each has its own)."""
     token_hash = hashlib.sha256(f"{request.token} {request.retry}".encode()).hexdigest()
@@ -95,5 +95,6 @@ def _inference(request: RenderTask) -> Inference:
         tenant=request.tenant,
         video_id=request.video_id,
         clip=request.clip,
+        key_hash=clip.key_hash,
         requested_ms=now_ms(),
     )

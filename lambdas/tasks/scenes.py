@@ -1,15 +1,11 @@
-"""What the tasks that make a scene's narration and still share: the storyboard, and a part's place in the
-record."""
+"""What the tasks that make a scene's narration and still share: a part's place in the record."""
 
 from collections.abc import Callable
 from typing import Literal
 
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
-from lambdas.domain import keys
 from lambdas.domain.documents import Document
-from lambdas.domain.errors import ArtifactMissing
-from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import ClipState, PartProgress
 from lambdas.tasks.task import VideoTask
 from lambdas.telemetry import logger
@@ -26,18 +22,6 @@ class PartMade(Document):
 
     scene: int
     reused: bool
-
-
-def load_storyboard(outputs: Objects, tenant: str, video_id: str) -> Storyboard:
-    """Raises ArtifactMissing."""
-    return Storyboard.model_validate_json(outputs.get(keys.storyboard(tenant, video_id)))
-
-
-def find_storyboard(outputs: Objects, tenant: str, video_id: str) -> Storyboard | None:
-    try:
-        return load_storyboard(outputs, tenant, video_id)
-    except ArtifactMissing:
-        return None
 
 
 def make_part(

@@ -84,7 +84,7 @@ class SettleClip:
         _log_for(inference)
         try:
             plan = load_plan(self._outputs, inference.tenant, inference.video_id)
-            _, clip = plan.clip(inference.clip)
+            clip = _asked_for(inference, plan)
             self._keep(output, plan, clip)
             finished(self._videos, plan, clip, inference.requested_ms)
         except (StepError, VideoNotFound) as error:
@@ -146,6 +146,14 @@ def check(output: bytes, plan: FilmPlan, clip: Clip) -> None:
                 f"clip {clip.index} should have {what} {asked}, the engine {plan.engine} gave {given}",
                 clip=clip.index,
             )
+
+
+def _asked_for(inference: Inference, plan: FilmPlan) -> Clip:
+    """Raises ArtifactMissing where the film was edited since, and has no such clip any more."""
+    for clip in plan.clips:
+        if clip.key_hash == inference.key_hash:
+            return clip
+    raise ArtifactMissing("the film was edited, and has this clip no more")
 
 
 def _log_for(inference: Inference) -> None:

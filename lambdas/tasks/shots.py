@@ -43,6 +43,7 @@ def shots(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects
                 prompts=partial(clip_prompts, prompt, budget=engine.prompt_tokens),
                 still=_hash(_artifact(video.stills, index)),
                 narration=spoken.sentences if spoken else (),
+                seed=scene.video.seed,
             )
         )
     return planned

@@ -8,9 +8,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.clients import writing_client
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel, ToolAnswer
 from lambdas.adapters.videos import Videos
-from lambdas.domain import keys
 from lambdas.domain.direction import (
     Brief,
     Question,
@@ -26,7 +26,6 @@ from lambdas.domain.errors import StoryboardRejected
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import PartProgress, Stage, Writer
 from lambdas.settings import PlanSettings
-from lambdas.tasks.scenes import find_storyboard
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
 
@@ -68,16 +67,16 @@ def write_storyboard(
     brief = video.request.brief
     if brief is None:
         return StoryboardWritten(tenant=video.tenant, video_id=video.id)
-    storyboard = find_storyboard(outputs, video.tenant, video.id)
-    if storyboard is None:
+    storyboards = Storyboards(outputs)
+    if video.storyboard is not None:
+        storyboard = storyboards.get(video)
+    else:
         budget = CATALOGUE[video.request.engine].prompt_tokens
         written = write(brief, budget, model, video.request.writing)
         storyboard = written.storyboard
-        # In the record before the storyboard, which alone doesn't say who wrote it.
         writer = Writer(by=written.by, note=written.note)
-        videos.advance(video.tenant, video.id, Stage.PLANNING, writer=writer)
-        body = storyboard.model_dump_json().encode()
-        outputs.put(keys.storyboard(video.tenant, video.id), body, "application/json")
+        kept = storyboards.put(video, storyboard)
+        videos.advance(video.tenant, video.id, Stage.PLANNING, storyboard=kept, writer=writer)
     scenes = [
         SceneToPrepare(
             index=index,

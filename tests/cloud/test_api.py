@@ -22,6 +22,7 @@ from starlette.routing import Route
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.inferences import Inference
+from lambdas.adapters.storyboards import Storyboards
 from lambdas.api import app
 from lambdas.domain import keys
 from lambdas.domain.storyboard import Storyboard
@@ -556,8 +557,9 @@ def test_a_storyboard_is_there_once_it_is_written(aws: Deployment) -> None:
     early = call("GET", f"/v1/videos/{id_}/storyboard")
     assert (early.status, early.error["code"]) == (409, "not_ready")
     storyboard = Storyboard.model_validate({"title": "Käfer", "scenes": [SCENE]})
-    body = storyboard.model_dump_json().encode()
-    stores.outputs(app._settings()).put(keys.storyboard("acme", id_), body, "application/json")
+    videos = stores.videos(app._settings())
+    sha256 = Storyboards(stores.outputs(app._settings())).put(videos.get("acme", id_), storyboard)
+    videos.advance("acme", id_, Stage.PLANNING, storyboard=sha256)
     answer = call("GET", f"/v1/videos/{id_}/storyboard")
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
@@ -592,7 +594,7 @@ def queue_engine_request(id_: str) -> str:
     key = keys.engine_request(inference)
     stores.inputs(app._settings()).put(key, b"{}", "application/json")
     stores.inferences(app._settings()).park(
-        Inference(id=inference, token="t", tenant="acme", video_id=id_, clip=0, requested_ms=0)
+        Inference(id=inference, token="t", tenant="acme", video_id=id_, clip=0, key_hash="0", requested_ms=0)
     )
     return key
 

@@ -82,9 +82,17 @@ def test_who_wrote_the_storyboard_and_what_is_spoken_and_drawn() -> None:
         )
     )
     assert video["captions"] is True
-    assert video["storyboard"] == {"by": "director", "note": "Scene 2 was shortened."}
+    assert video["storyboard"] == {"by": "director", "note": "Scene 2 was shortened.", "cost": None}
     assert video["narrations"] == [
-        {"scene": 0, "state": "done", "reused": True, "by": "Joanna", "started_ms": 1, "finished_ms": 2}
+        {
+            "scene": 0,
+            "state": "done",
+            "reused": True,
+            "by": "Joanna",
+            "cost": None,
+            "started_ms": 1,
+            "finished_ms": 2,
+        }
     ]
     assert (video["stills"][0]["scene"], video["stills"][0]["state"]) == (1, "waiting")
     plain = video_object(a_video())

@@ -15,10 +15,10 @@ from lambdas.domain.video import (
 from tests.factories import a_request, a_video
 
 
-def test_every_stage_has_its_followers_and_closed_ones_have_none() -> None:
+def test_every_stage_has_its_followers_and_closed_ones_only_a_new_attempt() -> None:
     assert set(NEXT) == set(Stage)
     for stage in Stage:
-        assert (NEXT[stage] == frozenset()) == (stage in CLOSED)
+        assert (NEXT[stage] == {Stage.QUEUED}) == (stage in CLOSED)
         if stage not in CLOSED:
             assert {Stage.FAILED, Stage.CANCELLED, Stage.QUEUED, stage} <= NEXT[stage]
 

@@ -68,6 +68,7 @@ def park(bench: Bench, video: Video, clip: int = 0, requested_ms: int = LONG_AGO
             tenant=TENANT,
             video_id=video.id,
             clip=clip,
+            key_hash=bench.plan(video).clips[clip].key_hash,
             requested_ms=requested_ms,
         )
     )

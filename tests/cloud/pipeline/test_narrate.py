@@ -189,7 +189,9 @@ def test_nothing_is_said_for_a_video_that_has_ended(bench: Bench) -> None:
 
 def test_a_storyboard_that_is_gone_is_named(bench: Bench) -> None:
     video = written(bench, "A bee wakes.")
-    bench.outputs.delete(keys.storyboard(TENANT, video.id))
+    sha256 = bench.now(video).storyboard
+    assert sha256
+    bench.outputs.delete(keys.storyboard(TENANT, video.id, sha256))
     error, cause = run(bench, video)
     assert error == "ArtifactMissing"
-    assert "storyboard.json" in cause["errorMessage"]
+    assert f"{sha256}.json" in cause["errorMessage"]

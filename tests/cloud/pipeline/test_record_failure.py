@@ -106,7 +106,9 @@ def test_engine_calls_that_still_wait_are_withdrawn(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
     waiting, settled = (f"{video.id}.00{index}.0123456789ab" for index in range(2))
     for clip, id_ in enumerate((waiting, settled)):
-        call = Inference(id=id_, token="t", tenant=TENANT, video_id=video.id, clip=clip, requested_ms=0)
+        call = Inference(
+            id=id_, token="t", tenant=TENANT, video_id=video.id, clip=clip, key_hash="0", requested_ms=0
+        )
         bench.inferences.park(call)
         bench.inputs.put(keys.engine_request(id_), b"{}", "application/json")
     bench.inferences.settle(settled)

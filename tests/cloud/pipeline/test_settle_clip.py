@@ -30,6 +30,7 @@ class Asked:
                 tenant=TENANT,
                 video_id=video.id,
                 clip=clip,
+                key_hash=bench.plan(video).clips[clip].key_hash,
                 requested_ms=video.updated_ms,
             )
         )

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain import keys
+from lambdas.adapters.storyboards import Storyboards
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import ClipState, PartProgress, Stage, Video, Writer
 from lambdas.tasks import write_storyboard
@@ -33,14 +33,14 @@ def briefed(bench: Bench, brief: dict[str, Any], **request: Any) -> Video:
 
 
 def storyboard(bench: Bench, video: Video) -> Storyboard:
-    return Storyboard.model_validate_json(bench.outputs.get(keys.storyboard(TENANT, video.id)))
+    return Storyboards(bench.outputs).get(bench.now(video))
 
 
 def test_a_film_of_one_prompt_has_nothing_to_prepare(bench: Bench) -> None:
     video = bench.video()
     assert run(bench, video) == {"tenant": TENANT, "video_id": video.id, "scenes": []}
     assert bench.now(video).stage is Stage.PLANNING
-    assert not bench.outputs.exists(keys.storyboard(TENANT, video.id))
+    assert bench.now(video).storyboard is None
 
 
 def test_the_model_s_storyboard_is_kept_and_the_record_says_who_wrote_it(bench: Bench) -> None:
@@ -145,7 +145,7 @@ def test_without_a_storyboard_the_task_says_why_and_may_be_tried_again(
     assert advice in cause["advice"]
     assert len(bench.answers.questions) == asked
     assert bench.now(video).stage is Stage.PLANNING
-    assert not bench.outputs.exists(keys.storyboard(TENANT, video.id))
+    assert bench.now(video).storyboard is None
     bench.answers.converse = (200, tool_answer(ANSWER))
     assert len(run(bench, video)["scenes"]) == 2
 
