@@ -104,22 +104,23 @@ class Videos:
         Raises VideoClosed where the stage can't follow the one the video is at, VideoNotFound.
         """
         while True:
-            video = self.get(tenant, video_id)
-            if video.stage not in stages_before(stage):
-                raise VideoClosed(f"video {video_id} is {video.stage}: it can't become {stage}")
-            changed = _at_stage(video, stage, changes)
-            if self._replace(changed, version=video.version, lists=LISTS & changes.keys()):
-                self._write_journal(changed)
+            if changed := self.advance_from(self.get(tenant, video_id), stage, **changes):
                 return changed
 
-    def requeue(self, video: Video) -> Video | None:
-        """A new attempt at a video whose execution was lost. None, and nothing is changed, where the record
-        has moved on since `video` was read: then somebody is at work on it."""
-        changed = _at_stage(video, Stage.QUEUED, {"attempt": video.attempt + 1})
-        if not self._replace(changed, version=video.version, lists=frozenset()):
+    def advance_from(self, video: Video, stage: Stage, **changes: Any) -> Video | None:
+        """As `advance`, of the record as it was read: None, and nothing is changed, where it has moved on
+        since. Raises VideoClosed."""
+        if video.stage not in stages_before(stage):
+            raise VideoClosed(f"video {video.id} is {video.stage}: it can't become {stage}")
+        changed = _at_stage(video, stage, changes)
+        if not self._replace(changed, version=video.version, lists=LISTS & changes.keys()):
             return None
         self._write_journal(changed)
         return changed
+
+    def requeue(self, video: Video, **changes: Any) -> Video | None:
+        """A new attempt, as `advance_from`: None where somebody is at work on the video by now."""
+        return self.advance_from(video, Stage.QUEUED, attempt=video.attempt + 1, review=None, **changes)
 
     def _replace(self, video: Video, *, version: int, lists: Set[str]) -> bool:
         attributes = _state_attributes(video) | {name: _list_attribute(video, name) for name in lists}
