@@ -73,9 +73,9 @@ def _settings() -> ApiSettings:
 
 @app.post("/v1/videos")
 def create() -> Response[str]:
-    fields, image = parse_body(app.current_event.raw_event, _header("content-type"))
+    fields, files = parse_body(app.current_event.raw_event, _header("content-type"))
     video = Intake(_settings()).accept(
-        _tenant(), fields, image, nonce=_idempotency_key(), retry=_retry_count() > 0
+        _tenant(), fields, files, nonce=_idempotency_key(), retry=_retry_count() > 0
     )
     return _answer(openai_format.video_object(video))
 

@@ -1,4 +1,4 @@
-"""The body of a create: JSON or multipart/form-data, as fields and an image.
+"""The body of a create: JSON or multipart/form-data, as fields and files.
 
 OpenAI's client 3.54 sends every create as multipart, with numbers as strings, an absent value as "" and
 nested values under bracketed names (`input_reference[image_url]`); 2.2 sends JSON. A value that is nested
@@ -13,16 +13,19 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
 from lambdas.domain.errors import InvalidRequest
-from lambdas.intake.fields import INPUT_REFERENCE
-from lambdas.intake.input_reference import image_of
+from lambdas.intake.files import FILES, take_files
 
 
-def parse_body(event: dict[str, Any], content_type: str | None) -> tuple[dict[str, Any], bytes | None]:
-    """(the fields, the image) of an API Gateway event. Raises InvalidRequest naming what is malformed."""
+def parse_body(event: dict[str, Any], content_type: str | None) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """(the fields, the files by their fields) of an API Gateway event.
+
+    Raises InvalidRequest naming what is malformed.
+    """
     body = _decoded(event)
     media_type = (content_type or "application/json").partition(";")[0].strip().lower()
     if media_type == "application/json":
-        return _split(_json_object(body))
+        fields = _json_object(body)
+        return fields, take_files(fields)
     if media_type == "multipart/form-data":
         return _parse_form(body, content_type or "")
     raise InvalidRequest(
@@ -51,12 +54,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _split(fields: dict[str, Any]) -> tuple[dict[str, Any], bytes | None]:
-    reference = fields.pop(INPUT_REFERENCE, None)
-    return fields, None if reference is None else image_of(reference)
-
-
-def _parse_form(body: bytes, content_type: str) -> tuple[dict[str, Any], bytes | None]:
+def _parse_form(body: bytes, content_type: str) -> tuple[dict[str, Any], dict[str, bytes]]:
     fields: dict[str, Any] = {}
     files: dict[str, bytes] = {}
     ended = False
@@ -93,14 +91,14 @@ def _parse_form(body: bytes, content_type: str) -> tuple[dict[str, Any], bytes |
         raise InvalidRequest("The multipart body is malformed: it ends before its closing boundary.")
 
     for name in files:
-        if name != INPUT_REFERENCE:
+        if name not in FILES:
             raise InvalidRequest(
-                f"{name[:100]!r} can't be a file; the file field is {INPUT_REFERENCE}.", param=name[:100]
+                f"{name[:100]!r} can't be a file; files are of the fields {', '.join(FILES)}.",
+                param=name[:100],
             )
         if name in fields:
             raise _given_twice(name)
-    fields, image = _split(fields)
-    return fields, files.get(INPUT_REFERENCE, image)
+    return fields, files | take_files(fields)
 
 
 def _place(fields: dict[str, Any], name: str, value: str | bytes) -> None:

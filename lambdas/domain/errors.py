@@ -3,10 +3,12 @@
     ReelworksError
     ├── RequestError            the caller must change the request; answered with 4xx, nothing is queued
     │   ├── InvalidRequest          400  names the field and what is allowed
-    │   │   └── ImageRejected       400  the image is broken, too large or of the wrong kind
+    │   │   ├── ImageRejected       400  the image is broken, too large or of the wrong kind
+    │   │   └── MusicRejected       400  the music is broken, too long, too short or silent
     │   ├── Unauthenticated         401
     │   ├── VideoNotFound           404  also for another tenant's video
     │   ├── NotReady                409  the video is not at the stage this call needs
+    │   ├── PreconditionFailed      412  what was read has been changed since
     │   └── IdempotencyConflict     409  one Idempotency-Key, two different requests
     ├── StepError               a step of the pipeline can't go on; never retried
     │   ├── MediaError
@@ -69,6 +71,12 @@ class ImageRejected(InvalidRequest):
     code = "invalid_image"
 
 
+class MusicRejected(InvalidRequest):
+    """Music that can't be decoded from start to end, or is too long, too short or silent."""
+
+    code = "invalid_music"
+
+
 class Unauthenticated(RequestError):
     status = HTTPStatus.UNAUTHORIZED
     code = "invalid_api_key"
@@ -82,6 +90,13 @@ class VideoNotFound(RequestError):
 class NotReady(RequestError):
     status = HTTPStatus.CONFLICT
     code = "not_ready"
+
+
+class PreconditionFailed(RequestError):
+    """An If-Match that names another version than the one that stands."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "precondition_failed"
 
 
 class IdempotencyConflict(RequestError):

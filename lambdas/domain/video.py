@@ -71,6 +71,14 @@ class Image(Document):
     height: int
 
 
+class Music(Document):
+    """Sound that the user gave to lie under the film; its bytes lie in the input bucket under `key`."""
+
+    key: str
+    sha256: str
+    seconds: float
+
+
 class Lora(Document):
     """An adapter in the folder of the engine's model, and how much of it."""
 
@@ -119,10 +127,12 @@ class VideoRequest(Document):
     speed: Speed | None = None  # None: the engine's own default
     loras: tuple[Lora, ...] = ()
     image: Image | None = None
+    music: Music | None = None
     brief: Brief | None = None
     writing: Writing = Writing()
     voice: Voice = Voice()
-    captions: bool = False
+    captions: bool = False  # as a track of the film, and as files
+    burn_captions: bool = False  # drawn into its pictures
     stills: Stills | None = None
     review: tuple[Gate, ...] = ()
     transition: TransitionKind = TransitionKind.NONE

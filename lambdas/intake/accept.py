@@ -18,6 +18,7 @@ from lambdas.domain.film_plan import clip_lengths
 from lambdas.domain.prompts import estimate_tokens
 from lambdas.domain.video import (
     Image,
+    Music,
     Source,
     Stage,
     StageEntry,
@@ -28,14 +29,16 @@ from lambdas.domain.video import (
     video_id,
 )
 from lambdas.intake.brief import OF_SCENES, SOURCES, brief_of, film_seconds
-from lambdas.intake.fields import INPUT_REFERENCE, Fields, parse
-from lambdas.media.images import check_image
+from lambdas.intake.fields import Fields, parse
+from lambdas.intake.files import INPUT_REFERENCE, MUSIC
+from lambdas.media import images, music
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import count, logger
 
 _DAY_MS = 24 * 3600 * 1000
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
-_MEDIA_TYPES = {extension: media_type for media_type, extension in _EXTENSIONS.items()}
+_MEDIA_TYPES = {extension: media_type for media_type, extension in _EXTENSIONS.items()} | music.MEDIA_TYPES
+_NO_FILES: Mapping[str, bytes] = {}
 # The fields that the record has in another form; all others it has as they are given.
 _IN_ANOTHER_FORM = {*SOURCES, *OF_SCENES, "model", "size", "fps", "seconds", "enhance"}
 
@@ -52,19 +55,19 @@ class Intake:
         self,
         tenant: str,
         fields: Mapping[str, Any],
-        image: bytes | None = None,
+        files: Mapping[str, bytes] = _NO_FILES,
         *,
         nonce: str | None = None,
         retry: bool = False,
         source: Source | None = None,
     ) -> Video:
-        """The video that the request makes, or made before.
+        """The video that the request makes, or made before. `files` by their fields.
 
         `nonce` names the request: the same one always means the same video. Without it, `retry` says
         that the client tries again, and the video of its first try is found by the request itself.
-        Raises InvalidRequest, ImageRejected; IdempotencyConflict where the nonce named another request.
+        Raises InvalidRequest; IdempotencyConflict where the nonce named another request.
         """
-        request = self._check(tenant, fields, image)
+        request = self._check(tenant, fields, files)
         fingerprint = request.fingerprint()
         if nonce is None:
             random_id = video_id(tenant, secrets.token_hex(16))
@@ -75,11 +78,12 @@ class Intake:
 
         video = self._find(tenant, id_)
         if video is None:
-            if request.image and image:
-                # Before the record, which must not name an image that isn't there. The same image has
-                # the same key, so trying again leaves no second one.
-                extension = request.image.key.rpartition(".")[2]
-                self._uploads.put(request.image.key, image, _MEDIA_TYPES[extension])
+            # Before the record, which must not name a file that isn't there. The same file has the same
+            # key, so trying again leaves no second one.
+            for given, name in ((request.image, INPUT_REFERENCE), (request.music, MUSIC)):
+                if given:
+                    media_type = _MEDIA_TYPES[given.key.rpartition(".")[2]]
+                    self._uploads.put(given.key, files[name], media_type)
             video = self._record(tenant, id_, request, source)
         if video.request.fingerprint() != fingerprint:
             raise IdempotencyConflict(
@@ -92,8 +96,9 @@ class Intake:
             self._queue.send(video)
         return video
 
-    def _check(self, tenant: str, fields: Mapping[str, Any], image: bytes | None) -> VideoRequest:
+    def _check(self, tenant: str, fields: Mapping[str, Any], files: Mapping[str, bytes]) -> VideoRequest:
         parsed = parse(fields)
+        image = files.get(INPUT_REFERENCE)
         brief = brief_of(parsed)
         model = parsed.model or self._settings.default_engine
         engine = engine_named(self._settings.aliases.get(model, model), self._settings.offered)
@@ -122,6 +127,7 @@ class Intake:
             image=None if image is None else _image(tenant, image),
             brief=brief,
             writing=Writing(
+            music=_music(tenant, files[MUSIC]) if MUSIC in files else None,
                 model=parsed.text_model,
                 temperature=parsed.temperature,
                 top_p=parsed.top_p,
@@ -139,6 +145,7 @@ class Intake:
             captions=parsed.captions,
             stills=stills,
         )
+            burn_captions=parsed.burn_captions,
         clip_lengths(request, engine)  # raises for those that can't be cut into clips
         return request
 
@@ -207,7 +214,7 @@ def _check_budget(fields: Fields, engine: Engine) -> None:
 
 
 def _image(tenant: str, data: bytes) -> Image:
-    info = check_image(data, INPUT_REFERENCE)
+    info = images.check_image(data, INPUT_REFERENCE)
     sha256 = hashlib.sha256(data).hexdigest()
     return Image(
         key=keys.upload(tenant, sha256, _EXTENSIONS[info.media_type]),
@@ -215,3 +222,9 @@ def _image(tenant: str, data: bytes) -> Image:
         width=info.width,
         height=info.height,
     )
+
+
+def _music(tenant: str, data: bytes) -> Music:
+    info = music.check_music(data, MUSIC)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Music(key=keys.upload(tenant, sha256, info.kind), sha256=sha256, seconds=info.seconds)

@@ -1,7 +1,8 @@
 """The drop folder: an object put under drop/{tenant}/ becomes a video.
 
   kite.txt              a prompt, UTF-8; the engine and all else are the defaults
-  kite.json             a request with the API's fields; "input_reference" may name an image beside it
+  kite.json             a request with the API's fields; "input_reference" may name an image beside it,
+                        "music" a sound (.wav .mp3 .ogg .opus .flac .m4a .mp4)
   photo.png, photo.txt  an image (.png .jpg .jpeg .webp) and its prompt: one video
 
 The two of a pair may come in either order, within PAIR_SECONDS of each other: a prompt waits so long for its
@@ -37,14 +38,19 @@ from lambdas.domain.errors import (
 from lambdas.domain.video import Source, Tenant, video_id
 from lambdas.intake.accept import Intake
 from lambdas.intake.drop_error import DropError, clear_drop_error, write_drop_error
-from lambdas.intake.fields import INPUT_REFERENCE
-from lambdas.intake.input_reference import image_of
-from lambdas.media.images import MAX_BYTES
+from lambdas.intake.files import INPUT_REFERENCE, MUSIC, take_files
+from lambdas.media import images, music
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import logger
 
 PAIR_SECONDS = 5.0
 _IMAGES = ("png", "jpg", "jpeg", "webp")
+_SOUNDS = ("wav", "mp3", "ogg", "opus", "flac", "m4a", "mp4")
+# What a request may name beside it, by the field: what it is, its extensions, and its bytes at most.
+_BESIDE = {
+    INPUT_REFERENCE: ("an image", _IMAGES, images.MAX_BYTES),
+    MUSIC: ("a sound", _SOUNDS, music.MAX_BYTES),
+}
 _LARGEST_TEXT = 1024 * 1024  # bytes of a .txt or .json; an image is better dropped beside it
 
 _tenant = TypeAdapter(Tenant)
@@ -140,10 +146,12 @@ class DropFolder:
                 self._take_request(dropped)
             case extension if extension in _IMAGES:
                 self._take_image(dropped)
+            case extension if extension in _SOUNDS:
+                logger.info("sound waits for its request")
             case _:
                 raise InvalidRequest(
-                    f"{dropped.name!r} must be a prompt (.txt), a request (.json) or an image "
-                    f"({', '.join('.' + image for image in _IMAGES)}).",
+                    f"{dropped.name!r} must be a prompt (.txt), a request (.json), an image "
+                    f"({_listed(_IMAGES)}) or a sound ({_listed(_SOUNDS)}).",
                     param="object",
                 )
 
@@ -173,13 +181,11 @@ class DropFolder:
 
     def _take_request(self, request: Dropped) -> None:
         fields = self._json(request)
-        reference = fields.pop(INPUT_REFERENCE, None)
-        image = None
-        if isinstance(reference, str):
-            image = self._image(self._named(request, reference))
-        elif reference is not None:
-            image = image_of(reference)
-        self._accept(request, fields, image, nonce=self._nonce(request))
+        named = {name: fields.pop(name) for name in _BESIDE if isinstance(fields.get(name), str)}
+        files = take_files(fields)
+        for field, name in named.items():
+            files[field] = self._file(self._named(request, field, name), field)
+        self._accept(request, fields, files, nonce=self._nonce(request))
 
     # --- accepting
 
@@ -192,15 +198,18 @@ class DropFolder:
 
     def _accept_prompt(self, prompt: Dropped, image: Dropped | None, *, nonce: str) -> None:
         fields = {"prompt": self._text(prompt, "prompt")}
-        self._accept(prompt, fields, None if image is None else self._image(image), nonce=nonce)
+        files = {} if image is None else {INPUT_REFERENCE: self._file(image, INPUT_REFERENCE)}
+        self._accept(prompt, fields, files, nonce=nonce)
 
-    def _accept(self, asking: Dropped, fields: dict[str, Any], image: bytes | None, *, nonce: str) -> None:
+    def _accept(
+        self, asking: Dropped, fields: dict[str, Any], files: dict[str, bytes], *, nonce: str
+    ) -> None:
         if not self._known(asking.tenant, nonce):
             # It may have been refused before, for want of its image. What a video that failed has
             # written there stays.
             clear_drop_error(self._outputs, asking.key)
         source = Source(bucket=self._inputs.bucket, key=asking.key, etag=asking.etag)
-        self._intake.accept(asking.tenant, fields, image, nonce=nonce, source=source)
+        self._intake.accept(asking.tenant, fields, files, nonce=nonce, source=source)
 
     def _known(self, tenant: str, nonce: str) -> bool:
         try:
@@ -229,15 +238,16 @@ class DropFolder:
         same = [other for other in listed if other.stem == dropped.stem and other.extension in extensions]
         return min(same, key=lambda other: (extensions.index(other.extension), other.key), default=None)
 
-    def _named(self, request: Dropped, name: str) -> Dropped:
-        image = None if "/" in name else self._await(lambda: self._find(request.folder + name))
-        if image is None or image.extension not in _IMAGES:
+    def _named(self, request: Dropped, field: str, name: str) -> Dropped:
+        what, extensions, _ = _BESIDE[field]
+        file = None if "/" in name else self._await(lambda: self._find(request.folder + name))
+        if file is None or file.extension not in extensions:
             raise InvalidRequest(
-                f"{INPUT_REFERENCE} must be the name of an image beside {request.name!r}; {name[:100]!r} "
-                "was given. Drop the image first, then the request.",
-                param=INPUT_REFERENCE,
+                f"{field} must be the name of {what} ({_listed(extensions)}) beside {request.name!r}; "
+                f"{name[:100]!r} was given. Drop it first, then the request.",
+                param=field,
             )
-        return image
+        return file
 
     def _await(self, find: Callable[[], Dropped | None]) -> Dropped | None:
         found = find()
@@ -246,8 +256,9 @@ class DropFolder:
             found = find()
         return found
 
-    def _image(self, image: Dropped) -> bytes:
-        return self._read(image, INPUT_REFERENCE, MAX_BYTES)
+    def _file(self, file: Dropped, field: str) -> bytes:
+        _, _, largest = _BESIDE[field]
+        return self._read(file, field, largest)
 
     def _text(self, dropped: Dropped, param: str) -> str:
         try:
@@ -271,3 +282,7 @@ class DropFolder:
                 f"{dropped.name!r} must have at most {largest:,} bytes; it has {size:,}.", param=param
             )
         return self._inputs.get(dropped.key)
+
+
+def _listed(extensions: tuple[str, ...]) -> str:
+    return ", ".join("." + extension for extension in extensions)

@@ -19,8 +19,7 @@ from lambdas.domain.video import (
     StillQuality,
     VoiceEngine,
 )
-
-INPUT_REFERENCE = "input_reference"  # the field of the image, which each way in reads for itself
+from lambdas.intake.files import FILES
 
 # Control characters other than tab and line ends: no text encoder, caption or MP4 tag takes them.
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -97,6 +96,7 @@ class Fields(Document):
         description="a language's code, such as en-US or de",
     )
     captions: bool = Field(default=False, description="true or false")
+    burn_captions: bool = Field(default=False, description="true or false")
     voice: str | None = Field(
         default=None, min_length=1, max_length=100, description="the name of a voice, such as Joanna"
     )
@@ -182,7 +182,7 @@ class Fields(Document):
     fragmented: bool = Field(default=False, description="true or false")
 
 
-ALLOWED = (*Fields.model_fields, INPUT_REFERENCE)
+ALLOWED = (*Fields.model_fields, *FILES)
 
 
 def parse(fields: Mapping[str, Any]) -> Fields:

@@ -73,7 +73,7 @@ def _decoded(file: BinaryIO) -> Iterator[Samples]:
     # FFmpeg is given an open file, its format and the decoders it may use, never a name: so neither a
     # playlist nor a network protocol nor another file can be reached through a sound's content.
     options = {"codec_whitelist": ",".join(sorted(_CODECS))}
-    kind = _format(file)
+    kind = format_of(file)
     if kind == "mp4":
         try:
             screen(HandleSource(file))
@@ -131,7 +131,7 @@ def _resampled(resampler: Any, frame: Any) -> Iterator[Samples]:
             yield block
 
 
-def _format(file: BinaryIO) -> str:
+def format_of(file: BinaryIO) -> str:
     """FFmpeg's name of the format, by the file's first bytes."""
     file.seek(0)
     head = file.read(12)

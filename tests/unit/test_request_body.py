@@ -13,6 +13,7 @@ from lambdas.api.request_body import parse_body
 from lambdas.domain.errors import InvalidRequest
 from lambdas.intake.brief import brief_of
 from lambdas.intake.fields import Fields, parse
+from lambdas.intake.files import FILES
 
 BOUNDARY = "b0undary"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
@@ -34,7 +35,7 @@ def binary(body: bytes) -> dict[str, Any]:
     return {"body": b64encode(body).decode(), "isBase64Encoded": True}
 
 
-def form(*parts: bytes) -> tuple[dict[str, Any], bytes | None]:
+def form(*parts: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
     return parse_body(binary(b"".join(parts) + END), MULTIPART)
 
 
@@ -45,13 +46,39 @@ def text(body: str) -> dict[str, Any]:
 def test_json() -> None:
     body = text('{"prompt": "A bee", "seed": 7, "model": null}')
     for content_type in ("application/json", "Application/JSON; charset=utf-8", None):
-        assert parse_body(body, content_type) == ({"prompt": "A bee", "seed": 7, "model": None}, None)
+        assert parse_body(body, content_type) == ({"prompt": "A bee", "seed": 7, "model": None}, {})
 
 
 def test_an_object_in_json_may_be_text_as_in_a_form() -> None:
     reference = {"image_url": "data:image/png;base64,AAEC"}
     for value in (reference, json.dumps(reference)):
-        assert parse_body(text(json.dumps({"input_reference": value})), None) == ({}, b"\x00\x01\x02")
+        body = text(json.dumps({"input_reference": value}))
+        assert parse_body(body, None) == ({}, {"input_reference": b"\x00\x01\x02"})
+
+
+def test_music_in_json() -> None:
+    for value in ("data:audio/mpeg;base64,AAEC", "data:audio/x-m4a;base64,AAEC"):
+        body = text(json.dumps({"music": {"audio_url": value}}))
+        assert parse_body(body, None) == ({}, {"music": b"\x00\x01\x02"})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "song.mp3",
+        {"audio_url": "https://example.org/song.mp3"},
+        {"image_url": "data:audio/mpeg;base64,AAEC"},
+        {"audio_url": "data:text/html;base64,AAEC"},
+        {"audio_url": "data:audio/mpeg;base64,A"},
+        {"audio_url": 7},
+        [],
+        7,
+    ],
+)
+def test_music_that_is_none(value: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"music must be a file, or .*audio_url") as refused:
+        parse_body(text(json.dumps({"music": value})), None)
+    assert refused.value.param == "music"
 
 
 @pytest.mark.parametrize("body", ["[" * 100_000, '{"seed": ' + "9" * 5000 + "}"])
@@ -65,17 +92,17 @@ def test_a_form_with_a_file() -> None:
     image = bytes(range(256)) * 8192  # 2 MB, beyond what the parser would keep in memory of itself
     assert form(part("prompt", "Käfer".encode()), file("input_reference", image)) == (
         {"prompt": "Käfer"},
-        image,
+        {"input_reference": image},
     )
 
 
 def test_a_form_that_arrives_as_text() -> None:
     body = (part("prompt", b"A bee") + END).decode()
-    assert parse_body(text(body), MULTIPART) == ({"prompt": "A bee"}, None)
+    assert parse_body(text(body), MULTIPART) == ({"prompt": "A bee"}, {})
 
 
 def test_an_empty_text_is_a_field_not_given() -> None:
-    assert form(part("prompt", b"A bee"), part("seed", b"")) == ({"prompt": "A bee"}, None)
+    assert form(part("prompt", b"A bee"), part("seed", b"")) == ({"prompt": "A bee"}, {})
 
 
 @pytest.mark.parametrize(
@@ -87,7 +114,10 @@ def test_an_empty_text_is_a_field_not_given() -> None:
     ids=["bracketed", "as JSON text"],
 )
 def test_a_form_with_a_data_url(reference: bytes) -> None:
-    assert form(part("prompt", b"A bee"), reference) == ({"prompt": "A bee"}, b"\x00\x01\x02")
+    assert form(part("prompt", b"A bee"), reference) == (
+        {"prompt": "A bee"},
+        {"input_reference": b"\x00\x01\x02"},
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,7 +129,7 @@ def test_a_form_with_a_data_url(reference: bytes) -> None:
         ([part("storyboard[scenes][][seconds]", b"2")], "send storyboard as its JSON text"),
         ([file("input_reference", b"1"), file("input_reference", b"2")], "given more than once"),
         ([file("input_reference", b"1"), part("input_reference", b"{}")], "given more than once"),
-        ([file("prompt", b"1")], "the file field is input_reference"),
+        ([file("prompt", b"1")], "files are of the fields input_reference, music"),
         ([part("prompt", b"\xff")], "malformed"),
         ([part("input_reference", b"photo.png")], "must be a file, or .* text was given"),
         ([part("input_reference", b"[]")], "must be a file, or"),
@@ -132,7 +162,7 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-FIELD_NAMES = st.sampled_from([*Fields.model_fields, "input_reference"]) | st.text()
+FIELD_NAMES = st.sampled_from([*Fields.model_fields, *FILES]) | st.text()
 
 
 def judged(event: dict[str, Any], content_type: str | None) -> None:
