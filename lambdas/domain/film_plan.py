@@ -17,6 +17,15 @@ from lambdas.domain.video import Lora, Video, VideoRequest
 MOST_CLIPS = 1_000
 
 
+class Footage(Document):
+    """Pictures that there are already: of the clip artifact named `clip`, or of an uploaded `file` (its key
+    in the input bucket), from the frame `start` on."""
+
+    clip: str | None = None
+    file: str | None = None
+    start: int = 0
+
+
 class Clip(Document):
     """One clip to render. `frames` are rendered, the first `skip_frames` of them are left out."""
 
@@ -27,6 +36,8 @@ class Clip(Document):
     seed: int
     key_hash: str  # SHA-256 of all that determines the clip's bytes
     starts_from: int | None = None  # index of the clip whose last frame it starts from
+    footage: Footage | None = None  # what it is made of, by `strength`; without one it is the footage itself
+    strength: float | None = None  # how much of the footage is made anew, over 0 to 1
 
     @property
     def film_frames(self) -> int:
@@ -40,6 +51,7 @@ class Scene(Document):
     clips: list[Clip]
     chained: bool  # its clips are rendered one after the other
     still: str | None = None  # key of its first picture in the output bucket
+    continues: bool = False  # it goes on where the scene before it ends, without a transition
     narration: list[Sentence] = []
 
     @property
@@ -90,7 +102,11 @@ class FilmPlan(Document):
         if between.transition is TransitionKind.NONE:
             return [None] * (len(self.clips) - 1)
         made = Transition(between.transition, between.transition_frames)
-        return [None if clip.starts_from is not None else made for clip in self.clips[1:]]
+        continuing = {scene.clips[0].index for scene in self.scenes if scene.continues}
+        return [
+            None if clip.starts_from is not None or clip.index in continuing else made
+            for clip in self.clips[1:]
+        ]
 
     @property
     def joints_to_encode(self) -> int:
@@ -127,6 +143,9 @@ class Shot:
     still: str | None = None  # SHA-256 that its artifact is named by
     narration: Sequence[Sentence] = ()
     seed: int | None = None  # None: one of the film's
+    continues: bool = False  # see Scene
+    of: Sequence[Footage] = ()  # what its clips are made of, in their order
+    strength: float | None = None
 
 
 def cut(frames: int, longest: int, overlap: int = 0) -> list[int]:
@@ -174,17 +193,25 @@ def _transition_frames(request: VideoRequest) -> int:
     return max(1, round(request.transition_seconds * request.fps))
 
 
-def make_plan(video: Video, engine: Engine, title: str, shots: Sequence[Shot], inputs: str = "") -> FilmPlan:
-    """The plan of a film of such scenes. Each but the last also gives the frames that a transition to the
-    next shows twice. Raises InvalidRequest as `clip_lengths` does, and for a scene that is too short."""
+def make_plan(
+    video: Video, engine: Engine, title: str, shots: Sequence[Shot | Scene], inputs: str = ""
+) -> FilmPlan:
+    """The plan of a film of such scenes; those of another film are taken over with their clips. Each but the
+    last also gives the frames that a transition to the next shows twice. Raises InvalidRequest as
+    `clip_lengths` does, and for a scene that is too short."""
     request = video.request
     overlap = _transition_frames(request) if request.transition.overlaps else 0
     scenes: list[Scene] = []
     first = 0
-    for index, shot in enumerate(shots):
-        _check_room(request, index, shot.frames)
-        frames = shot.frames + (overlap if index + 1 < len(shots) else 0)
-        scenes.append(_scene(video, engine, shot, index, first, clip_lengths(request, engine, frames)))
+    for index, (shot, following) in enumerate(zip(shots, [*shots[1:], None], strict=True)):
+        if isinstance(shot, Scene):
+            scenes.append(_taken_over(shot, index, first))
+        else:
+            _check_room(request, index, shot.frames)
+            frames = shot.frames + (overlap if following and not following.continues else 0)
+            lengths = clip_lengths(request, engine, frames)
+            before = scenes[-1].clips[-1] if scenes and shot.continues else None
+            scenes.append(_scene(video, engine, shot, index, first, lengths, before))
         first += len(scenes[-1].clips)
     _within_limit([clip.frames for scene in scenes for clip in scene.clips], engine)
     return FilmPlan(
@@ -229,15 +256,42 @@ def _check_room(request: VideoRequest, index: int, frames: int) -> None:
 _SEEDS_PER_SCENE = 1_000
 
 
-def _scene(video: Video, engine: Engine, shot: Shot, index: int, first: int, lengths: Sequence[int]) -> Scene:
-    """`first` is the index of its first clip."""
+def _taken_over(scene: Scene, index: int, first: int) -> Scene:
+    """A scene of another film at its place in this one, where `first` is the index of its first clip."""
+    moved = first - scene.clips[0].index
+    clips = [
+        clip.model_copy(
+            update={
+                "index": clip.index + moved,
+                "starts_from": None if clip.starts_from is None else clip.starts_from + moved,
+            }
+        )
+        for clip in scene.clips
+    ]
+    return scene.model_copy(update={"index": index, "clips": clips})
+
+
+def _scene(
+    video: Video,
+    engine: Engine,
+    shot: Shot,
+    index: int,
+    first: int,
+    lengths: Sequence[int],
+    last: Clip | None = None,
+) -> Scene:
+    """`first` is the index of its first clip, `last` the one that it goes on from, if it does."""
     request = video.request
+    if engine.image == "none":
+        last = None  # it goes on by its words alone
     image = request.image.sha256 if request.image and index == 0 else None
+    picture = last.key_hash if last else image or shot.still
     first_seed = video.seed + index * _SEEDS_PER_SCENE if shot.seed is None else shot.seed
     clips: list[Clip] = []
     for place, (part, prompt) in enumerate(zip(lengths, shot.prompts(len(lengths)), strict=True)):
         frames = engine.frames_to_render(part)
-        before = clips[-1] if engine.chained and clips else None
+        before = (clips[-1] if engine.chained else None) if clips else last
+        footage = shot.of[place] if place < len(shot.of) else None
         seed = (first_seed + place) % 2**63  # engines take no larger one
         clips.append(
             Clip(
@@ -247,6 +301,8 @@ def _scene(video: Video, engine: Engine, shot: Shot, index: int, first: int, len
                 skip_frames=frames - part,
                 seed=seed,
                 starts_from=before.index if before else None,
+                footage=footage,
+                strength=shot.strength if footage else None,
                 key_hash=fingerprint(
                     {
                         "engine": engine.name,
@@ -261,10 +317,11 @@ def _scene(video: Video, engine: Engine, shot: Shot, index: int, first: int, len
                         "guidance": request.guidance,
                         "speed": request.speed,
                         "loras": [lora.model_dump() for lora in request.loras],
-                        "first_frame": before.key_hash if before else image or shot.still,
+                        "first_frame": before.key_hash if before else picture,
                         # A draft draws the scene's text and its place in the scene.
                         "draft": [shot.text, place, len(lengths)] if engine.draft else None,
                     }
+                    | ({"footage": footage.model_dump(), "strength": shot.strength} if footage else {})
                 ),
             )
         )
@@ -275,6 +332,7 @@ def _scene(video: Video, engine: Engine, shot: Shot, index: int, first: int, len
         clips=clips,
         chained=engine.chained,
         still=keys.still(video.tenant, shot.still) if shot.still else None,
+        continues=shot.continues,
         narration=list(shot.narration),
     )
 
@@ -287,6 +345,7 @@ def film_hash(plan: FilmPlan) -> str:
             scene.title,
             [clip.key_hash for clip in scene.clips],
             [said.model_dump() for said in scene.narration],
+            *(["continues"] if scene.continues else []),
         ]
         for scene in plan.scenes
     ]

@@ -120,6 +120,11 @@ def film_plan(tenant: str, video_id: str) -> str:
     return video_folder(tenant, video_id) + "plan.json"
 
 
+def origin_plan(tenant: str, video_id: str) -> str:
+    """The plan of the video that this one is made of, as it was then."""
+    return video_folder(tenant, video_id) + "origin.json"
+
+
 def video_record(tenant: str, video_id: str) -> str:
     return f"{VIDEO_RECORDS_PREFIX}{tenant}/{video_id}.json"
 

@@ -109,6 +109,26 @@ class Stills(Document):
     quality: StillQuality = "standard"
 
 
+class OriginKind(StrEnum):
+    REMIX = "remix"  # the same film but for what the prompt says
+    EDIT = "edit"  # as that, and made of the source's pictures where the engine takes a video
+    EXTEND = "extend"  # the source's film, and how it goes on
+
+
+class Origin(Document):
+    """What a video is made of: another video, whose plan and storyboard are kept beside it, or a file."""
+
+    kind: OriginKind
+    prompt: str  # what changes, or what comes next
+    video: str | None = None  # the source's id; None: a file
+    paragraphs: tuple[str, ...] = ()  # from which the scenes of a film of prompts were filmed
+    storyboard: str | None = None  # SHA-256 of the source's
+    seconds: int | None = None  # by which it is extended
+    strength: float | None = None  # of an edit: how much of the source's pictures is made anew, over 0 to 1
+    file: str | None = None  # its key in the input bucket
+    frames: int | None = None  # that the file has in the film's format
+
+
 class VideoRequest(Document):
     """What was asked, checked and completed with the engine's defaults. With a `brief` the film has the
     scenes of a storyboard, and `prompt` is what it is about; else it films the prompt."""
@@ -139,6 +159,7 @@ class VideoRequest(Document):
     transition_seconds: float = Field(default=0.5, ge=SHORTEST_TRANSITION, le=LONGEST_TRANSITION)
     even_out: bool = False  # the steps of brightness and colour where one clip starts from another
     fragmented: bool = False  # the film as a fragmented MP4
+    origin: Origin | None = None
 
     def fingerprint(self) -> str:
         """SHA-256 that two requests share exactly if they ask for the same."""
@@ -239,6 +260,16 @@ class Enhancement(Document):
     prompt: str
     by: str | None = None  # who wrote it: a Bedrock model, a local model, the director
     note: str | None = None
+    cost: float | None = None  # USD
+
+
+class AssemblyProgress(Document):
+    """The last making of the film from its clips."""
+
+    reused: bool = False
+    cost: float | None = None  # USD, of a reused one 0
+    started_ms: int
+    finished_ms: int
 
 
 class JoinStep(Document):
@@ -281,6 +312,7 @@ class Video(Document):
     build: str | None = None  # the build that assembles the film, where a function's time is too short
     steps: list[JoinStep] = []  # that can be seen, as the engine gave the clips
     assembled: int = 0  # how much of the assembling stage is done, in per cent
+    assembly: AssemblyProgress | None = None  # once it is done
     film: str | None = None  # key of the film in the output bucket
     thumbnail: str | None = None
     spritesheet: str | None = None
