@@ -125,9 +125,9 @@ class Intake:
             height=height,
             fps=fps,
             image=None if image is None else _image(tenant, image),
+            music=_music(tenant, files[MUSIC]) if MUSIC in files else None,
             brief=brief,
             writing=Writing(
-            music=_music(tenant, files[MUSIC]) if MUSIC in files else None,
                 model=parsed.text_model,
                 temperature=parsed.temperature,
                 top_p=parsed.top_p,
@@ -143,9 +143,10 @@ class Intake:
                 sample_rate=parsed.sample_rate,
             ),
             captions=parsed.captions,
-            stills=stills,
-        )
             burn_captions=parsed.burn_captions,
+            stills=stills,
+            review=parsed.review,
+        )
         clip_lengths(request, engine)  # raises for those that can't be cut into clips
         return request
 

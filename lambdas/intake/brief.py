@@ -15,7 +15,7 @@ LARGEST_STORYBOARD = 200_000  # bytes of JSON: DynamoDB keeps a record of at mos
 SOURCES = ("prompt", "topic", "storyboard")
 _WRITING = ("text_model", "temperature", "top_p", "max_tokens", "context_size")
 _SPOKEN = ("voice", "voice_engine", "speech_speed", "sample_rate", "captions", "burn_captions")
-OF_SCENES = ("tone", "scenes", "narrate", "language", "stills", *_SPOKEN, *_WRITING)
+OF_SCENES = ("tone", "scenes", "narrate", "language", "stills", "review", *_SPOKEN, *_WRITING)
 
 
 def brief_of(fields: Fields) -> Brief | None:

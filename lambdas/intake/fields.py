@@ -14,6 +14,7 @@ from lambdas.domain.storyboard import MOST_SCENES, PartialStoryboard, parse_part
 from lambdas.domain.video import (
     LONGEST_TRANSITION,
     SHORTEST_TRANSITION,
+    Gate,
     Lora,
     SampleRate,
     StillQuality,
@@ -54,6 +55,19 @@ def _from_digits(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
 
 
+def _listed(value: Any) -> Any:
+    """A form has no lists: JSON text, or names with commas between."""
+    if not isinstance(value, str) or value.lstrip().startswith("["):
+        return _from_json(value)
+    return [name.strip() for name in value.split(",")]
+
+
+def _in_order(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+    if len(set(gates)) < len(gates):
+        raise ValueError("a gate is given twice")
+    return tuple(gate for gate in Gate if gate in gates)
+
+
 def _distinct(loras: tuple[Lora, ...]) -> tuple[Lora, ...]:
     if len({lora.name for lora in loras}) < len(loras):
         raise ValueError("a name is given twice")
@@ -64,6 +78,7 @@ _Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGE
 _Whole = Annotated[int, BeforeValidator(_no_bool)]
 _Number = Annotated[float, BeforeValidator(_no_bool)]
 _Loras = Annotated[tuple[Lora, ...], BeforeValidator(_from_json), AfterValidator(_distinct)]
+_Gates = Annotated[tuple[Gate, ...], BeforeValidator(_listed), AfterValidator(_in_order)]
 _MOST_LORAS = 4
 _PROMPT = f"text of 1 to {LONGEST_PROMPT:,} characters without control characters"
 
@@ -109,6 +124,11 @@ class Fields(Document):
     )
     stills: Literal["none"] | StillQuality | None = Field(
         default=None, description=f"one of none, {', '.join(get_args(StillQuality))}"
+    )
+    review: _Gates = Field(
+        default=(),
+        description=f"a list of {', '.join(Gate)}, each at most once; in a form its JSON text, or the names "
+        "with commas between",
     )
     text_model: str | None = Field(
         default=None,

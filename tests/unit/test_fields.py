@@ -7,6 +7,7 @@ import pytest
 
 from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.video import Gate
 from lambdas.intake.fields import ALLOWED, Fields, parse
 
 
@@ -182,3 +183,43 @@ def test_an_unknown_field_is_told_which_are_allowed() -> None:
 
 def test_every_field_says_what_is_allowed() -> None:
     assert all(field.description for field in Fields.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["storyboard", "previews"],
+        ["previews", "storyboard"],
+        "storyboard,previews",
+        " previews , storyboard ",
+        '["storyboard", "previews"]',
+    ],
+)
+def test_gates_of_a_review_as_a_list_or_the_text_of_a_form(given: Any) -> None:
+    assert parse({"topic": "x", "review": given}).review == (Gate.STORYBOARD, Gate.PREVIEWS)
+
+
+def test_a_review_of_nothing_is_none() -> None:
+    assert parse({"topic": "x", "review": []}).review == parse({"topic": "x"}).review == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "clips",
+        "[",
+        ["clips"],
+        ["storyboard", "storyboard"],
+        "previews,previews",
+        True,
+        1,
+        {"storyboard": 1},
+    ],
+)
+def test_gates_that_there_are_not(wrong: Any) -> None:
+    with pytest.raises(
+        InvalidRequest, match="review must be a list of storyboard, previews, each at most"
+    ) as no:
+        parse({"topic": "x", "review": wrong})
+    assert no.value.param == "review"

@@ -97,6 +97,7 @@ def test_fields_that_don_t_go_together(fields: dict[str, Any], param: str, says:
 def test_what_is_of_scenes_is_refused_with_a_prompt_and_told_the_topic(name: str) -> None:
     value = {"scenes": 2, "sample_rate": 16000, "max_tokens": 900, "context_size": 4096}.get(name, 1)
     text = {"tone": "calm", "language": "de", "voice": "Joanna", "voice_engine": "neural", "stills": "none"}
+    text["review"] = "previews"
     fields = {"prompt": "A kite", name: text.get(name, "m" if name == "text_model" else value)}
     with pytest.raises(InvalidRequest, match=f"^{name} goes with topic or storyboard") as refused:
         brief_of(parse(fields))
