@@ -60,6 +60,10 @@ class PipelineStack(Stack):
             self, "VoiceEngine", default=settings.voice_engine, description="The engine of that voice"
         )
 
+        self._workflow = CfnParameter(
+            self, "Workflow", default="", description="What the workflow of a user's ComfyUI takes, as JSON"
+        )
+
         self.buckets = Buckets(
             self,
             "Buckets",
@@ -133,6 +137,7 @@ class PipelineStack(Stack):
             "requests_queue_url": self.queues.requests.queue_url,
             "engines": engines,
             "default_engine": settings.default_engine,
+            "workflow": self._workflow.value_as_string,
             "model_aliases": ",".join(
                 f"{alias}={engine}" for alias, engine in settings.model_aliases.items()
             ),
@@ -158,7 +163,11 @@ class PipelineStack(Stack):
                     voice_engine=self._voice_engine.value_as_string,
                 ),
                 "DrawStill": StoreSettings(**stores),
-                "Plan": PlanSettings(**stores, text_model=settings.text_model),
+                "Plan": PlanSettings(
+                    **stores,
+                    text_model=settings.text_model,
+                    workflow=self._workflow.value_as_string,
+                ),
                 "DrawClip": StoreSettings(**stores),
                 "RenderClip": RenderClipSettings(
                     **stores,

@@ -46,6 +46,7 @@ class IntakeSettings(StoreSettings):
     requests_queue_url: str
     engines: str  # names of the engines offered, comma-separated
     default_engine: str
+    workflow: str = ""  # what the user's ComfyUI renders by: JSON, see lambdas.domain.engines.deployed
     model_aliases: str = ""  # "sora-2=cogvideox-5b,…": names that clients use for engines
     retention_days: int
     link_seconds: int = 3600  # how long a presigned link lives
@@ -70,6 +71,7 @@ class DispatchSettings(StoreSettings):
 
 class PlanSettings(StoreSettings):
     text_model: str  # Bedrock model id or inference profile
+    workflow: str = ""  # as in IntakeSettings
 
 
 class NarrateSettings(StoreSettings):

@@ -1,4 +1,4 @@
-"""python -m containers.comfyui --workflow FILE [--comfyui URL] [--host HOST] [--port N] [--seconds N]"""
+"""python -m containers.comfyui --workflow FILE [--revision R] [--comfyui URL] [--host H] [--port N] […]"""
 
 import sys
 
@@ -17,7 +17,7 @@ GRACE_SECONDS = 1
 def main() -> None:
     options = parse(sys.argv[1:])
     log_as_json()
-    bridge = Bridge(ComfyUI(options.comfyui), options.workflow, options.seconds)
+    bridge = Bridge(ComfyUI(options.comfyui), options.workflow, options.seconds, options.revision)
     # No access log: /ping is called every few seconds, and each clip has its own line.
     uvicorn.run(
         create_app(bridge), host=options.host, port=options.port, log_config=None, access_log=False,

@@ -35,13 +35,14 @@ logger = logging.getLogger(__name__)
 
 class Bridge:
     """Renders by the workflow in the file `workflow`, which is read for every clip, so that it can be
-    exported anew while the server runs. A clip that takes longer than `seconds` is given up, the time that it
-    waits for other users of the ComfyUI server included."""
+    exported anew while the server runs, unless `revision` says by which alone. A clip that takes longer than
+    `seconds` is given up, the time that it waits for other users of the ComfyUI server included."""
 
-    def __init__(self, comfyui: ComfyUI, workflow: Path, seconds: float) -> None:
+    def __init__(self, comfyui: ComfyUI, workflow: Path, seconds: float, revision: str | None = None) -> None:
         self._comfyui = comfyui
         self._path = workflow
         self._seconds = seconds
+        self._revision = revision
         self._rendering: asyncio.Task[Any] | None = None
         self._progress: str | None = None
         self._cancelling: set[asyncio.Task[None]] = set()
@@ -130,9 +131,15 @@ class Bridge:
 
     def _workflow(self) -> Workflow:
         try:
-            return Workflow.read(self._path)
+            workflow = Workflow.read(self._path)
         except BadWorkflow as error:
             raise NotReady(str(error)) from error
+        if self._revision not in (None, workflow.revision):
+            raise NotReady(
+                f"{self._path} was changed since what it takes was looked up: run `reel up` again, or put "
+                f"the workflow back (now {workflow.revision}, looked up {self._revision})"
+            )
+        return workflow
 
     async def _queued(self, request: ClipRequest, workflow: Workflow) -> str:
         """The prompt's id, once its files are uploaded and it is in ComfyUI's queue."""

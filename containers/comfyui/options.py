@@ -21,6 +21,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="the workflow, as ComfyUI exports it for programs (COMFYUI_WORKFLOW)",
     )
     parser.add_argument(
+        "--revision",
+        default=environment("COMFYUI_REVISION"),
+        help="render by no other than this, which GET /ping calls `workflow`, though the file be changed; "
+        "without it, by whatever the file has (COMFYUI_REVISION)",
+    )
+    parser.add_argument(
         "--comfyui",
         metavar="URL",
         default=environment("COMFYUI_URL", "http://127.0.0.1:8188"),

@@ -17,7 +17,7 @@ from lambdas.api import openai_format
 from lambdas.api.ending import Ending
 from lambdas.api.request_body import parse_body
 from lambdas.domain import names
-from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.engines import CATALOGUE, deployed
 from lambdas.domain.errors import (
     InvalidRequest,
     NotReady,
@@ -155,8 +155,9 @@ def cancel(video_id: str) -> Response[str]:
 
 @app.get("/v1/models")
 def list_models() -> Response[str]:
-    offered = _settings().offered
-    return _answer(openai_format.model_list(e for e in CATALOGUE.values() if e.name in offered))
+    settings = _settings()
+    offered = [deployed(name, settings.workflow) for name in CATALOGUE if name in settings.offered]
+    return _answer(openai_format.model_list(offered))
 
 
 @app.get("/v1/models/<name>")
@@ -168,7 +169,7 @@ def retrieve_model(name: str) -> Response[str]:
             code="not_found",
             param="model",
         )
-    return _answer(openai_format.model_object(CATALOGUE[name]))
+    return _answer(openai_format.model_object(deployed(name, _settings().workflow)))
 
 
 def _refuse_other_methods(path: str, allowed: tuple[str, ...]) -> None:

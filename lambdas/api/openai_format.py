@@ -147,6 +147,8 @@ def model_object(engine: Engine) -> dict[str, Any]:
         "fps": list(engine.fps),
         "longest_clip": engine.longest_clip,
         "image": engine.image,
+        "audio": engine.audio,
+        "refuses": list(engine.refuses),
         "speeds": list(engine.speeds),
         "loras": engine.loras,
         "prompt_tokens": engine.prompt_tokens,

@@ -59,6 +59,11 @@ class Brief(Document):
         return DEFAULT_SCENES
 
     @property
+    def narrated(self) -> bool:
+        """Whether anything is said in the film."""
+        return self.narrate or any(map(self.narration_given, range(self.count)))
+
+    @property
     def asks_narration(self) -> bool:
         """Whether the text model has any narration to write."""
         return self.narrate and not all(map(self.narration_given, range(self.count)))

@@ -74,6 +74,19 @@ def _span(bounds: tuple[int, int]) -> str:
     return str(bounds[0]) if bounds[0] == bounds[1] else f"{bounds[0]} to {bounds[1]}"
 
 
+# Fields of a request that a workflow may have no node for.
+OPTIONAL = ("negative_prompt", "steps", "guidance")
+
+
+class Workflow(BaseModel):
+    """What the user's workflow takes; its JSON is the template's parameter `Workflow`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    revision: str  # changes with the workflow's file
+    takes: tuple[str, ...]  # the names that its nodes are titled with (docs/comfyui.md)
+
+
 class Engine(BaseModel):
     """What one engine takes and gives."""
 
@@ -90,8 +103,9 @@ class Engine(BaseModel):
     longest_clip: int  # seconds of film that one clip gives at most
     prompt_tokens: int  # the budget of the engine's text encoder
     image: Literal["none", "optional", "required"]  # a first frame
-    audio: Literal["none", "optional"] = "none"  # sound or speech to film to
+    audio: Literal["none", "required"] = "none"  # what is said in the clip, which it films to
     workflow: bool = False  # a workflow of the user's ComfyUI renders it, so only a PC has it
+    refuses: tuple[str, ...] = ()  # of OPTIONAL, what it has no use for
     chained: bool = False  # a scene's next clip starts from the last frame of the one before
     steps: int | None = None  # the default number of denoising steps
     speeds: tuple[Speed, ...] = ()  # those that can be asked for; none: it has no other way to render
@@ -137,6 +151,19 @@ class Engine(BaseModel):
                 f"engine {self.name} starts from an image: send one as input_reference.",
                 param="input_reference",
             )
+
+    def by(self, workflow: Workflow) -> "Engine":
+        """The engine as it renders by that workflow."""
+        image = "image" in workflow.takes
+        return self.model_copy(
+            update={
+                "revision": f"{self.revision}-{workflow.revision}",
+                "image": "required" if image else "none",
+                "audio": "required" if "audio" in workflow.takes else "none",
+                "chained": image,
+                "refuses": tuple(name for name in OPTIONAL if name not in workflow.takes),
+            }
+        )
 
     def frames_to_render(self, frames: int) -> int:
         """The smallest number of frames the engine can render that holds `frames` of them after the
@@ -239,16 +266,25 @@ CATALOGUE: dict[str, Engine] = {
             frame_step=8,  # LTX-Video's 8N+1, which is also 4N+1: Wan's and HunyuanVideo's
             longest_clip=5,  # Wan's 81 frames at 16 fps and 121 at 24
             prompt_tokens=256,
-            image="optional",
-            audio="optional",
+            # Its image, sound and revision are the workflow's: see `deployed`.
+            image="none",
             workflow=True,
         ),
     )
 }
 
 
-def engine_named(name: str, offered: frozenset[str]) -> Engine:
-    """The engine of that name, if this deployment offers it.
+def deployed(name: str, workflow: str) -> Engine:
+    """The engine of that name as a deployment has it, whose parameter `Workflow` is `workflow`: the JSON of
+    one, or empty where there is none."""
+    engine = CATALOGUE[name]
+    if not engine.workflow or not workflow:
+        return engine
+    return engine.by(Workflow.model_validate_json(workflow))
+
+
+def engine_named(name: str, offered: frozenset[str], workflow: str) -> Engine:
+    """The engine of that name as this deployment has it, if it offers it (see `deployed`).
 
     Raises InvalidRequest (param `model`) naming the engines that are offered.
     """
@@ -257,4 +293,4 @@ def engine_named(name: str, offered: frozenset[str]) -> Engine:
         raise InvalidRequest(
             f"model {name!r} is not an engine offered here; allowed: {names}.", param="model"
         )
-    return CATALOGUE[name]
+    return deployed(name, workflow)

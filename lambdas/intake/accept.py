@@ -101,7 +101,8 @@ class Intake:
         image = files.get(INPUT_REFERENCE)
         brief = brief_of(parsed)
         model = parsed.model or self._settings.default_engine
-        engine = engine_named(self._settings.aliases.get(model, model), self._settings.offered)
+        name = self._settings.aliases.get(model, model)
+        engine = engine_named(name, self._settings.offered, self._settings.workflow)
         width, height = map(int, parsed.size.split("x")) if parsed.size else engine.sizes.default
         fps = parsed.fps or engine.fps[0]
         stills = _stills(parsed, brief, engine, image=image is not None)
@@ -114,6 +115,7 @@ class Intake:
             speed=parsed.speed,
             loras=bool(parsed.loras),
         )
+        _check_taken(parsed, brief, engine)
         _check_budget(parsed, engine)
         request = VideoRequest(
             **parsed.model_dump(exclude=_IN_ANOTHER_FORM),
@@ -145,7 +147,6 @@ class Intake:
             captions=parsed.captions,
             burn_captions=parsed.burn_captions,
             stills=stills,
-            review=parsed.review,
         )
         clip_lengths(request, engine)  # raises for those that can't be cut into clips
         return request
@@ -196,6 +197,25 @@ def _stills(fields: Fields, brief: Brief | None, engine: Engine, *, image: bool)
             f"stills must be none or left out: engine {engine.name} takes no image.", param="stills"
         )
     return Stills(quality=fields.stills)
+
+
+def _check_taken(fields: Fields, brief: Brief | None, engine: Engine) -> None:
+    """What a workflow has no node for is refused, and so is a silent film by one that films to speech."""
+    for name in engine.refuses:
+        if getattr(fields, name):
+            raise InvalidRequest(
+                f"{name} must be left out: no node of engine {engine.name}'s workflow takes it.", param=name
+            )
+    if engine.audio == "required" and not (brief and brief.narrated):
+        raise InvalidRequest(
+            f"engine {engine.name} films to what is said, and nobody speaks in this film: "
+            + (
+                "send narrate=true, or give narration in the storyboard."
+                if brief
+                else "give topic or storyboard instead of prompt, with narration."
+            ),
+            param="narrate" if brief else "prompt",
+        )
 
 
 def _check_budget(fields: Fields, engine: Engine) -> None:

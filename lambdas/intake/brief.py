@@ -119,7 +119,7 @@ def _title(fields: Fields, given: PartialStoryboard) -> str:
 
 
 def _check_narration(fields: Fields, brief: Brief) -> None:
-    if brief.narrate or any(map(brief.narration_given, range(brief.count))):
+    if brief.narrated:
         return
     for name in _SPOKEN:
         # `captions: false` says of a silent film what is so.

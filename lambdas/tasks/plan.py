@@ -13,7 +13,7 @@ from lambdas.adapters.videos import Videos
 from lambdas.domain.answers import accept
 from lambdas.domain.assembler import Assembler, assembler_for
 from lambdas.domain.documents import Document, fingerprint
-from lambdas.domain.engines import CATALOGUE, Engine, Renderer
+from lambdas.domain.engines import Engine, Renderer, deployed
 from lambdas.domain.errors import TextModelUnavailable
 from lambdas.domain.film_plan import FilmPlan, Shot, make_plan
 from lambdas.domain.prompts import clip_prompts, system_prompt, user_message, words_for
@@ -56,13 +56,23 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = VideoTask.model_validate(event)
     settings = PlanSettings.from_env()
     model = TextModel(client("bedrock-runtime"), settings.text_model)
-    planned = plan(request.tenant, request.video_id, stores.videos(settings), stores.outputs(settings), model)
+    planned = plan(
+        request.tenant,
+        request.video_id,
+        stores.videos(settings),
+        stores.outputs(settings),
+        model,
+        settings.workflow,
+    )
     return planned.model_dump(mode="json")
 
 
-def plan(tenant: str, video_id: str, videos: Videos, outputs: Objects, model: TextModel) -> Plan:
+def plan(
+    tenant: str, video_id: str, videos: Videos, outputs: Objects, model: TextModel, workflow: str
+) -> Plan:
     """Plans a video once: what is stored already is used again, so that a later attempt makes the same clips
-    and the text model isn't asked twice; unless the storyboard, a voice or a still has changed since.
+    and the text model isn't asked twice; unless the storyboard, a voice, a still or the engine has changed
+    since. `workflow`: as in the settings.
 
     Raises NarrationTooLong, VideoClosed, VideoNotFound.
     """
@@ -70,10 +80,10 @@ def plan(tenant: str, video_id: str, videos: Videos, outputs: Objects, model: Te
     # It is rendering where this task timed out and its first try went on.
     if video.stage not in (Stage.PREPARING, Stage.RENDERING):
         video = videos.advance(tenant, video_id, Stage.PLANNING)
-    inputs = _inputs(video)
+    engine = deployed(video.request.engine, workflow)
+    inputs = _inputs(video, engine)
     plan = find_plan(outputs, tenant, video_id)
     if plan is None or plan.inputs != inputs:
-        engine = CATALOGUE[video.request.engine]
         if video.request.brief is not None:
             storyboard = Storyboards(outputs).get(video)
             plan = make_plan(
@@ -89,10 +99,10 @@ def plan(tenant: str, video_id: str, videos: Videos, outputs: Objects, model: Te
     return _summary(plan)
 
 
-def _inputs(video: Video) -> str:
+def _inputs(video: Video, engine: Engine) -> str:
     """SHA-256 of what may change between two attempts at a video."""
     made = [part.artifact for part in [*video.narrations, *video.stills]]
-    return fingerprint([video.storyboard, made])
+    return fingerprint([video.storyboard, made, engine.revision])
 
 
 def _enhanced(video: Video, engine: Engine, videos: Videos, model: TextModel) -> Video:

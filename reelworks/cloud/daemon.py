@@ -16,12 +16,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.adapters.api_keys import ApiKeys, new_key
 from lambdas.adapters.objects import Objects
+from lambdas.domain.engines import Workflow
 from reelworks.cloud import life, torn_writes
 from reelworks.cloud.assembly import SOURCES, fingerprint, read_assembly, synthesize
 from reelworks.cloud.aws import REGION, client
 from reelworks.cloud.deploy import deploy
 from reelworks.cloud.dispatch import API_PATH
-from reelworks.cloud.engines import offered_engines
+from reelworks.cloud.engines import offered_engines, workflow_now
 from reelworks.cloud.environment import SETTINGS, cloud_environment
 from reelworks.cloud.home import CloudError, Home, write_private
 from reelworks.cloud.life import Process
@@ -61,12 +62,15 @@ def up(home: Home, port: int | None = None) -> Status:
     home.create()
     with life.changing(home):
         settings = Settings.load(home, os.environ)
-        source = _source(home, settings)
+        workflow = workflow_now(home.folder, settings.comfyui)
+        parameters = _parameters(home, settings, workflow)
+        source = _source(home, settings, parameters)
         running = life.running(home)
         if running is None or not _is_current(home, running, source, port):
             life.stop(home, running)
             any_port = [life.last_port(home) or PREFERRED_PORT, PREFERRED_PORT, 0]
-            _bring_up(home, source, settings, [port] if port else any_port)
+            revision = workflow.revision if workflow else ""
+            _bring_up(home, source, settings, parameters, revision, [port] if port else any_port)
     return status(home)
 
 
@@ -88,17 +92,18 @@ def status(home: Home) -> Status:
     return Status("up", process.address + API_PATH, api_key, process.address, REGION, deployment.outputs)
 
 
-def _source(home: Home, settings: Settings) -> str:
+def _source(home: Home, settings: Settings, parameters: Mapping[str, str]) -> str:
     """Fingerprint of all that a running cloud would have to be restarted for."""
     sources = fingerprint(home.checkout, (*SOURCES, *_CLOUD_SOURCES))
-    all_of_it = json.dumps([sources, _parameters(home, settings), settings.model_dump_json()], sort_keys=True)
+    all_of_it = json.dumps([sources, parameters, settings.model_dump_json()], sort_keys=True)
     return hashlib.sha256(all_of_it.encode()).hexdigest()
 
 
-def _parameters(home: Home, settings: Settings) -> dict[str, str]:
+def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> dict[str, str]:
     """Of the template, those that this PC has its own values for."""
     return {
         "Engines": ",".join(offered_engines(home.folder, settings.comfyui)),
+        "Workflow": workflow.model_dump_json() if workflow else "",
         "Voice": BUNDLED,
         "VoiceEngine": "standard",
     }
@@ -115,13 +120,20 @@ def _is_current(home: Home, process: Process, source: str, port: int | None) -> 
     )
 
 
-def _bring_up(home: Home, source: str, settings: Settings, ports: list[int]) -> None:
+def _bring_up(
+    home: Home,
+    source: str,
+    settings: Settings,
+    parameters: Mapping[str, str],
+    workflow: str,
+    ports: list[int],
+) -> None:
     assembly = read_assembly(synthesize(home))
     process = _start(home, settings, ports)
     try:
-        outputs = deploy(assembly, process.address, _parameters(home, settings))
+        outputs = deploy(assembly, process.address, parameters)
         # The engines' endpoints, which restored videos ask for at once, are made from the outputs.
-        deployment = Deployment(process.pid, source, outputs, ready=False)
+        deployment = Deployment(process.pid, source, outputs, ready=False, workflow=workflow)
         write_deployment(home, deployment)
         _register_local_tenant(home, process.address, outputs)
         _restore_videos(process.address, outputs)

@@ -4,10 +4,13 @@ import sys
 from pathlib import Path
 
 from containers.cogvideox.manifest import MANIFEST
-from lambdas.domain.engines import CATALOGUE, Engine, Renderer
+from containers.comfyui.workflow import BadWorkflow
+from containers.comfyui.workflow import Workflow as WorkflowFile
+from lambdas.domain.engines import CATALOGUE, Engine, Renderer, Workflow
 from lambdas.domain.keys import ENGINE_FAILURE_PREFIX, ENGINE_OUTPUT_PREFIX
 from lambdas.domain.names import endpoint_name
 from reelworks.cloud.endpoints import Endpoint
+from reelworks.cloud.home import CloudError
 from reelworks.cloud.leash import GRACE_SECONDS
 from reelworks.cloud.settings import ComfyUI
 
@@ -21,21 +24,38 @@ def offered_engines(home: Path, comfyui: ComfyUI) -> list[str]:
     return [
         name
         for name, engine in CATALOGUE.items()
-        if engine.renderer is not Renderer.ENDPOINT or _server(engine, home, comfyui)
+        if engine.renderer is not Renderer.ENDPOINT or _server(engine, home, comfyui, "")
     ]
+
+
+def workflow_now(home: Path, comfyui: ComfyUI) -> Workflow | None:
+    """What the workflow that renders clips takes, as its file is now; None without one. Raises CloudError."""
+    path = _workflow(home, comfyui)
+    if path is None:
+        return None
+    try:
+        read = WorkflowFile.read(path)
+    except BadWorkflow as error:
+        raise CloudError(
+            f"The workflow for clips can't be used: {error}.",
+            advice="Mend it (docs/comfyui.md), or take it away; then run `reel up` again.",
+        ) from error
+    return Workflow(revision=read.revision, takes=tuple(sorted(read.slots)))
 
 
 def local_engines(
     home: Path,
     comfyui: ComfyUI,
     *,
+    revision: str,
     prefix: str,
     output_bucket: str,
     success_topic_arn: str,
     error_topic_arn: str,
 ) -> dict[str, Endpoint]:
     """The endpoint of each engine whose server can be started here, by engine name: there is its model,
-    `{home}/models/{engine}/manifest.json`, or the workflow that ComfyUI renders it by.
+    `{home}/models/{engine}/manifest.json`, or the workflow that ComfyUI renders it by. `revision` is that of
+    the workflow that was deployed: the server renders by no other.
 
     Engines that render in a Lambda task (`animatic`) need no endpoint and are not among them.
     """
@@ -50,18 +70,24 @@ def local_engines(
             error_topic_arn=error_topic_arn,
         )
         for name, engine in CATALOGUE.items()
-        if engine.renderer is Renderer.ENDPOINT and (server := _server(engine, home, comfyui))
+        if engine.renderer is Renderer.ENDPOINT and (server := _server(engine, home, comfyui, revision))
     }
 
 
-def _server(engine: Engine, home: Path, comfyui: ComfyUI) -> tuple[str, ...] | None:
+def _workflow(home: Path, comfyui: ComfyUI) -> Path | None:
+    """The file that is set, whether it is there or not; else the home folder's, if it is."""
+    usual = home / "workflows" / "comfyui.json"
+    return comfyui.workflow or (usual if usual.is_file() else None)
+
+
+def _server(engine: Engine, home: Path, comfyui: ComfyUI, revision: str) -> tuple[str, ...] | None:
     """The engine's server and its own options; None without what it renders with."""
     if engine.workflow:
-        workflow = comfyui.workflow or home / "workflows" / f"{engine.name}.json"
-        # One that is set but not there is told when a clip is asked for.
-        if comfyui.workflow is None and not workflow.is_file():
+        workflow = _workflow(home, comfyui)
+        if workflow is None:
             return None
-        return "containers.comfyui", "--workflow", str(workflow), "--comfyui", comfyui.url
+        options = ("--workflow", str(workflow), "--revision", revision, "--comfyui", comfyui.url)
+        return "containers.comfyui", *options
     model = home / "models" / engine.name
     # Without the manifest the engine loads nothing; it is written last.
     if not (model / MANIFEST).is_file():

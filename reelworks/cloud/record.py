@@ -34,6 +34,7 @@ class Deployment:
     source: str  # fingerprint of what was deployed
     outputs: dict[str, str]  # the stack's
     ready: bool  # the journal is restored: the API may answer
+    workflow: str = ""  # revision of the workflow for clips
 
 
 def write_deployment(home: Home, deployment: Deployment) -> None:
@@ -59,6 +60,11 @@ class Deployed:
         """The stack's outputs; empty until the stack is there."""
         deployment = self._current()
         return deployment.outputs if deployment else {}
+
+    def workflow(self) -> str:
+        """The revision of the workflow for clips that the stack knows; empty where it knows none."""
+        deployment = self._current()
+        return deployment.workflow if deployment else ""
 
     def api(self) -> RestApi | None:
         """None until the journal is restored."""
@@ -102,6 +108,7 @@ class EngineEndpoints(Mapping[str, Endpoint]):
         engines = local_engines(
             self._home.folder,
             self._comfyui,
+            revision=self._deployed.workflow(),
             prefix=outputs[Output.ENDPOINT_PREFIX],
             output_bucket=outputs[Output.OUTPUT_BUCKET],
             success_topic_arn=outputs[Output.SUCCESS_TOPIC_ARN],

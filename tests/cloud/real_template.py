@@ -40,6 +40,6 @@ def deployed(folder: Path) -> Iterator[tuple[str, Client, dict[str, str]]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with local_aws(port) as url:
-        of_a_pc = {"Engines": "animatic", "Voice": BUNDLED, "VoiceEngine": "standard"}
+        of_a_pc = {"Engines": "animatic", "Workflow": "", "Voice": BUNDLED, "VoiceEngine": "standard"}
         outputs = deploy(read_assembly(folder), url, of_a_pc)
         yield url, partial(aws.client, base_url=url), outputs

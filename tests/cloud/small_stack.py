@@ -166,12 +166,14 @@ def template(**extra: Any) -> dict[str, Any]:
         "SleepFunction": {"Ref": "Sleep"},
         "VideosTable": {"Ref": "Table"},
         "Engines": {"Ref": "Engines"},
+        "Workflow": {"Ref": "Workflow"},
         "Voice": {"Ref": "Voice"},
         "VoiceEngine": {"Ref": "VoiceEngine"},
     }
     return {
         "Parameters": {
-            name: {"Type": "String", "Default": "none"} for name in ("Engines", "Voice", "VoiceEngine")
+            name: {"Type": "String", "Default": "none"}
+            for name in ("Engines", "Workflow", "Voice", "VoiceEngine")
         },
         "Resources": resources,
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},

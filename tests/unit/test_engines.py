@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.engines import CATALOGUE, Speed, engine_named
+from lambdas.domain.engines import CATALOGUE, Speed, Workflow, deployed, engine_named
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.names import endpoint_name
 from tests.contract import document
@@ -61,11 +61,24 @@ def test_the_speeds_are_those_of_the_engines_servers() -> None:
 
 def test_an_engine_that_is_not_offered_here_is_not_found() -> None:
     offered = frozenset({"animatic"})
-    assert engine_named("animatic", offered).draft
+    assert engine_named("animatic", offered, "").draft
     for name in ("cogvideox-5b", "nope", ""):
         with pytest.raises(InvalidRequest, match="allowed: animatic") as caught:
-            engine_named(name, offered)
+            engine_named(name, offered, "")
         assert caught.value.param == "model"
+
+
+def test_an_engine_of_a_workflow_takes_what_that_takes() -> None:
+    static = CATALOGUE["comfyui"]
+    assert deployed("comfyui", "") == static
+    speech = Workflow(revision="ab12", takes=("audio", "image", "prompt", "steps"))
+    engine = deployed("comfyui", speech.model_dump_json())
+    assert (engine.image, engine.audio, engine.chained) == ("required", "required", True)
+    assert engine.refuses == ("negative_prompt", "guidance")
+    assert engine.revision == f"{static.revision}-ab12"
+    text = deployed("comfyui", Workflow(revision="cd34", takes=("prompt",)).model_dump_json())
+    assert (text.image, text.audio, text.chained) == ("none", "none", False)
+    assert deployed("animatic", speech.model_dump_json()) is CATALOGUE["animatic"]
 
 
 def test_endpoint_names_are_distinct_and_allowed_by_sagemaker() -> None:

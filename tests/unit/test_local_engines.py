@@ -1,18 +1,25 @@
 import re
+import shutil
 from pathlib import Path
+
+import pytest
 
 from containers.cogvideox.options import parse
 from containers.comfyui import options as comfyui_options
 from reelworks.cloud.endpoints import Endpoint
-from reelworks.cloud.engines import local_engines, offered_engines
+from reelworks.cloud.engines import local_engines, offered_engines, workflow_now
+from reelworks.cloud.home import CloudError
 from reelworks.cloud.leash import GRACE_SECONDS
 from reelworks.cloud.settings import ComfyUI
+
+SAMPLES = Path(__file__).parents[2] / "docs" / "comfyui"
 
 
 def offered(home: Path, comfyui: ComfyUI | None = None) -> dict[str, Endpoint]:
     return local_engines(
         home,
         comfyui or ComfyUI(),
+        revision="5eed",
         prefix="reelworks",
         output_bucket="films",
         success_topic_arn="arn:success",
@@ -57,8 +64,33 @@ def test_comfyui_is_offered_when_a_workflow_is_there_or_set(tmp_path: Path) -> N
     assert command[1:3] == ("-m", "containers.comfyui")
     options = comfyui_options.parse([part.replace("{port}", "8123") for part in command[3:]])
     assert (options.workflow, options.comfyui) == (workflow, "http://127.0.0.1:8188")
+    assert options.revision == "5eed"
     assert (options.host, options.port) == ("127.0.0.1", 8123)
     elsewhere = ComfyUI(url="http://10.0.0.7:8188", workflow=Path("/mine.json"))
     command = offered(tmp_path / "none", elsewhere)["comfyui"].command
     options = comfyui_options.parse([part.replace("{port}", "8123") for part in command[3:]])
     assert (options.workflow, options.comfyui) == (Path("/mine.json"), "http://10.0.0.7:8188")
+
+
+def test_what_a_workflow_takes_is_read_from_it(tmp_path: Path) -> None:
+    assert workflow_now(tmp_path, ComfyUI()) is None
+    file = tmp_path / "workflows" / "comfyui.json"
+    file.parent.mkdir()
+    shutil.copy(SAMPLES / "speech-to-video.json", file)
+    speech = workflow_now(tmp_path, ComfyUI())
+    assert speech is not None
+    assert {"prompt", "image", "audio", "frames"} < set(speech.takes)
+    text = workflow_now(tmp_path, ComfyUI(workflow=SAMPLES / "text-to-video.json"))
+    assert text is not None
+    assert not {"image", "audio"} & set(text.takes)
+    assert text.revision != speech.revision
+
+
+def test_a_workflow_that_can_t_be_used_is_told_by_up(tmp_path: Path) -> None:
+    with pytest.raises(CloudError, match=r"gone\.json can't be read"):
+        workflow_now(tmp_path, ComfyUI(workflow=tmp_path / "gone.json"))
+    file = tmp_path / "workflows" / "comfyui.json"
+    file.parent.mkdir()
+    file.write_text("{}")
+    with pytest.raises(CloudError, match="is no workflow of ComfyUI"):
+        workflow_now(tmp_path, ComfyUI())
