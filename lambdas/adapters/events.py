@@ -16,7 +16,7 @@ class Events:
 
     def video_ended(self, video: Video, event: str) -> None:
         """Emits `event`, one of names.VIDEO_*."""
-        detail = {"id": video.id, "tenant": video.tenant, "stage": video.stage}
+        detail = {"id": video.id, "tenant": video.tenant, "stage": video.stage, "attempt": video.attempt}
         with translated(f"emit {event}"):
             answer = self._eventbridge.put_events(
                 Entries=[

@@ -3,7 +3,9 @@
 from lambdas.adapters.api_keys import ApiKeys
 from lambdas.adapters.clients import client
 from lambdas.adapters.inferences import Inferences
+from lambdas.adapters.machine import Machine
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.reviews import Reviews
 from lambdas.adapters.videos import Videos
 from lambdas.settings import StoreSettings
 
@@ -22,6 +24,10 @@ def videos(settings: StoreSettings) -> Videos:
 
 def inferences(settings: StoreSettings) -> Inferences:
     return Inferences(client("dynamodb"), settings.videos_table)
+
+
+def reviews(settings: StoreSettings) -> Reviews:
+    return Reviews(client("dynamodb"), settings.videos_table, Machine(client("stepfunctions")))
 
 
 def api_keys(settings: StoreSettings) -> ApiKeys:

@@ -22,6 +22,7 @@
     │   ├── StoryboardRejected      the text model's storyboard can't be used, nor the one after it
     │   ├── NarrationRefused        the voice can't say it: no such voice, language, speed, or too long
     │   ├── StillRefused            the image model won't or can't draw it
+    │   ├── ReviewTimedOut          nobody approved in time; the state machine gives a timeout this name
     │   ├── VideoClosed             the video was cancelled, deleted or finished meanwhile
     │   └── ArtifactMissing         an artifact that an earlier step made is gone
     └── TransientError          the same call may succeed later; the state machine retries it
@@ -154,6 +155,10 @@ class StillRefused(StepError):
 
 class StoryboardRejected(StepError):
     advice = "Retry the video, choose another text model, or give the storyboard with the request."
+
+
+class ReviewTimedOut(StepError):
+    advice = "Approve or retry the video: it takes up where it waited, and what is made is used again."
 
 
 class VideoClosed(StepError):

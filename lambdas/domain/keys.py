@@ -163,6 +163,11 @@ def api_key_item(key_hash: str) -> tuple[str, str]:
     return f"key#{key_hash}", "key"
 
 
+def review_item(video_id: str) -> tuple[str, str]:
+    """The task token of a film that waits for its user."""
+    return f"review#{video_id}", "review"
+
+
 def inference_partition(video_id: str) -> str:
     return f"inferences#{video_id}"
 

@@ -1,6 +1,7 @@
 """The video: what was asked, where it stands, and which step may follow which."""
 
 import hashlib
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -215,6 +216,11 @@ class PartProgress(Document):
     finished_ms: int | None = None
 
 
+def part_of(parts: Sequence[PartProgress], scene: int) -> PartProgress | None:
+    """A scene's among a film's narrations or stills; None: it has none."""
+    return next((part for part in parts if part.scene == scene), None)
+
+
 class Writer(Document):
     """Who wrote the storyboard; None: the user. `note` says what was changed."""
 
@@ -306,7 +312,7 @@ class Video(Document):
     rewrite: Rewrite | None = None  # asked for and not yet done
     review: Review | None = None
     approved: tuple[Gate, ...] = ()
-    narrations: list[PartProgress] = []
+    narrations: list[PartProgress] = []  # of the scenes that have one, in their order; so the stills
     stills: list[PartProgress] = []
     clips: list[ClipProgress] = []
     build: str | None = None  # the build that assembles the film, where a function's time is too short

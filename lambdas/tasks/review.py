@@ -1,0 +1,69 @@
+"""Has a film wait at a gate until its user has decided.
+
+A wait costs nothing: the execution holds a task token, which `Reviews.answer` answers once the decision is in
+the record. It is named by when it began, so a message that comes twice, or late, begins no other.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.adapters import stores
+from lambdas.adapters.reviews import Reviews
+from lambdas.adapters.videos import Videos
+from lambdas.domain.documents import Document
+from lambdas.domain.errors import VideoClosed
+from lambdas.domain.video import Decision, Gate, Review, Stage, Video, execution_name
+from lambdas.settings import StoreSettings
+from lambdas.tasks.task import VideoTask, require_open, task
+from lambdas.telemetry import logger
+
+
+class ReviewTask(VideoTask):
+    execution: str  # its name
+    gate: Gate
+    entered: datetime
+    seconds: int  # after which the wait ends
+
+    @property
+    def until_ms(self) -> int:
+        return round((self.entered + timedelta(seconds=self.seconds)).timestamp() * 1000)
+
+
+class Decided(Document):
+    decision: Decision
+
+
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
+    settings = StoreSettings.from_env()
+    decided = review(ReviewTask.model_validate(event), stores.videos(settings), stores.reviews(settings))
+    return decided.model_dump(mode="json") if decided else None
+
+
+def review(request: ReviewTask, videos: Videos, reviews: Reviews) -> Decided | None:
+    """The decision, if this wait was decided by the time it is asked for again; None: the token is parked.
+    Raises VideoClosed, VideoNotFound."""
+    wait = Review(gate=request.gate, until_ms=request.until_ms)
+    while True:
+        video = require_open(videos, request.tenant, request.video_id)
+        if request.execution != execution_name(video.id, video.attempt):
+            raise VideoClosed(f"video {video.id} is at attempt {video.attempt} by now")
+        if decision := _decision(video, request.gate):
+            return Decided(decision=decision)
+        if not reviews.park(video, wait, request.token):
+            raise VideoClosed(f"video {video.id} has passed this wait")
+        # Of the record as it was read: a decision may come between.
+        if videos.advance_from(video, Stage.REVIEWING, review=wait):
+            logger.info("review awaited", extra={"gate": request.gate})
+            return None
+
+
+def _decision(video: Video, gate: Gate) -> Decision | None:
+    """That no token has been answered with: WriteStoryboard, where the film goes on, takes a change away."""
+    if gate in video.approved:
+        return Decision.APPROVED
+    if video.review and video.review.decision is Decision.CHANGED:
+        return Decision.CHANGED
+    return None
