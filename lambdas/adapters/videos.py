@@ -112,15 +112,22 @@ class Videos:
         since. Raises VideoClosed."""
         if video.stage not in stages_before(stage):
             raise VideoClosed(f"video {video.id} is {video.stage}: it can't become {stage}")
+        return self._change(video, stage, changes)
+
+    def amend(self, video: Video, **changes: Any) -> Video | None:
+        """Other fields at the stage where it is, of a video that has ended too; None as of `advance_from`."""
+        return self._change(video, video.stage, changes)
+
+    def requeue(self, video: Video, **changes: Any) -> Video | None:
+        """A new attempt, as `advance_from`: None where somebody is at work on the video by now."""
+        return self.advance_from(video, Stage.QUEUED, attempt=video.attempt + 1, review=None, **changes)
+
+    def _change(self, video: Video, stage: Stage, changes: dict[str, Any]) -> Video | None:
         changed = _at_stage(video, stage, changes)
         if not self._replace(changed, version=video.version, lists=LISTS & changes.keys()):
             return None
         self._write_journal(changed)
         return changed
-
-    def requeue(self, video: Video, **changes: Any) -> Video | None:
-        """A new attempt, as `advance_from`: None where somebody is at work on the video by now."""
-        return self.advance_from(video, Stage.QUEUED, attempt=video.attempt + 1, review=None, **changes)
 
     def _replace(self, video: Video, *, version: int, lists: Set[str]) -> bool:
         attributes = _state_attributes(video) | {name: _list_attribute(video, name) for name in lists}

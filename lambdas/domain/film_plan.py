@@ -207,7 +207,7 @@ def make_plan(
         if isinstance(shot, Scene):
             scenes.append(_taken_over(shot, index, first))
         else:
-            _check_room(request, index, shot.frames)
+            check_room(request, index, shot.frames)
             frames = shot.frames + (overlap if following and not following.continues else 0)
             lengths = clip_lengths(request, engine, frames)
             before = scenes[-1].clips[-1] if scenes and shot.continues else None
@@ -241,7 +241,7 @@ def make_plan(
     )
 
 
-def _check_room(request: VideoRequest, index: int, frames: int) -> None:
+def check_room(request: VideoRequest, index: int, frames: int) -> None:
     """A scene has room for the transitions on its sides, and is seen at all."""
     least = 1 if request.transition is TransitionKind.NONE else _transition_frames(request)
     if frames < least:

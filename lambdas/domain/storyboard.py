@@ -18,7 +18,8 @@ LONGEST_NARRATION = 3_000  # characters; Polly's limit of one call is as long
 _PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 
-def _text(least: int, most: int) -> Any:
+def text_of(least: int, most: int) -> Any:
+    """What a text of so many characters is annotated with."""
     span = f"{least} to {most:,}" if least else f"at most {most:,}"
     return (
         StringConstraints(strip_whitespace=True, min_length=least, max_length=most, pattern=_PLAIN),
@@ -26,20 +27,20 @@ def _text(least: int, most: int) -> Any:
     )
 
 
-_Title = Annotated[str, *_text(1, LONGEST_TITLE)]
-_Prompt = Annotated[str, *_text(1, LONGEST_PROMPT)]
-_Note = Annotated[str, *_text(0, LONGEST_PROMPT)]
-_Said = Annotated[str, *_text(1, LONGEST_NARRATION)]
-_Voice = Annotated[
+_Title = Annotated[str, *text_of(1, LONGEST_TITLE)]
+_Prompt = Annotated[str, *text_of(1, LONGEST_PROMPT)]
+_Note = Annotated[str, *text_of(0, LONGEST_PROMPT)]
+_Said = Annotated[str, *text_of(1, LONGEST_NARRATION)]
+VoiceName = Annotated[
     str, Field(min_length=1, max_length=100, description="the name of a voice, such as Joanna")
 ]
 _Language = Annotated[
     str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="a language's code, such as en-US or de")
 ]
-_Speed = Annotated[
+Speed = Annotated[
     float, Field(strict=True, ge=0.5, le=2.0, allow_inf_nan=False, description="a number from 0.5 to 2")
 ]
-_Seed = Annotated[
+Seed = Annotated[
     int, Field(strict=True, ge=0, lt=2**32, description=f"a whole number from 0 to {2**32 - 1}")
 ]
 _Seconds = Annotated[
@@ -60,16 +61,16 @@ class Prompts(Document):
 
     positive_prompt: _Prompt
     negative_prompt: _Note = ""
-    seed: _Seed | None = None
+    seed: Seed | None = None
 
 
 class Narration(Document):
     """What is said in a scene. A voice, speed or language of its own stands before the film's."""
 
     text: _Said
-    voice: _Voice | None = None
+    voice: VoiceName | None = None
     language: _Language | None = None
-    speed: _Speed | None = None
+    speed: Speed | None = None
 
 
 class Scene(Document):
@@ -109,14 +110,14 @@ class Storyboard(Document):
 class PartialPrompts(Document):
     positive_prompt: _Prompt | None = None
     negative_prompt: _Note | None = None
-    seed: _Seed | None = None
+    seed: Seed | None = None
 
 
 class PartialNarration(Document):
     text: _Said | None = None
-    voice: _Voice | None = None
+    voice: VoiceName | None = None
     language: _Language | None = None
-    speed: _Speed | None = None
+    speed: Speed | None = None
 
 
 class PartialScene(Document):
