@@ -62,6 +62,7 @@ ACCESS: Mapping[str, Access] = {
     "WriteStoryboard": Access(read=(_VIDEOS,), write=(_VIDEOS,), journal=True),
     "Narrate": Access(read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,)),
     "DrawStill": Access(read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,)),
+    "Review": Access(journal=True),
     "Plan": Access(read=(_VIDEOS, _ARTIFACTS), write=(_VIDEOS,), journal=True),
     "DrawClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_ARTIFACTS,)),
     "RenderClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_REQUESTS,)),

@@ -64,6 +64,7 @@ FUNCTIONS: Mapping[str, Spec] = {
     "DrawStill": Spec(
         module="lambdas.tasks.draw_still", settings=StoreSettings, timeout=900, memory=1024, media=True
     ),
+    "Review": Spec(module="lambdas.tasks.review", settings=StoreSettings, timeout=60),
     "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=120),
     # 1,769 MB are one full processor (Lambda's documentation): drawing and encoding use two. Its time is
     # Lambda's longest, since on a PC it waits its turn (lambdas/tasks/turn.py).

@@ -97,6 +97,7 @@ class PipelineStack(Stack):
             render_timeout_seconds=settings.request_ttl_seconds
             + settings.invocation_seconds
             + _ANSWER_MARGIN_SECONDS,
+            review_timeout_seconds=settings.review_hours * 3600,
             log_retention_days=days,
         )
         self.api = Api(
@@ -163,6 +164,7 @@ class PipelineStack(Stack):
                     voice_engine=self._voice_engine.value_as_string,
                 ),
                 "DrawStill": StoreSettings(**stores),
+                "Review": StoreSettings(**stores),
                 "Plan": PlanSettings(
                     **stores,
                     text_model=settings.text_model,
@@ -204,7 +206,7 @@ class PipelineStack(Stack):
         self.produce_video.grant_start(role("Dispatch"))
         self.produce_video.grant_oversee(role("Api"))
         self.produce_video.grant_oversee(role("Upkeep"))
-        answering = (*self.produce_video.tasks, "SettleClip", "Upkeep")
+        answering = (*self.produce_video.tasks, "SettleClip", "Upkeep", "Api")
         self.produce_video.grant_answer(*map(role, answering), self.assembly_build.role)
         allow(role("Upkeep"), "lambda:InvokeFunction", on=[self.functions["Intake"].function_arn])
         grant_ask(role("Plan"), settings.text_model)

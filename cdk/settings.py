@@ -51,6 +51,7 @@ class DeploymentSettings(BaseModel):
     # InvokeEndpointAsync's own limits.
     invocation_seconds: Annotated[int, Field(ge=1, le=3600)]
     request_ttl_seconds: Annotated[int, Field(ge=60, le=21600)]
+    review_hours: Annotated[int, Field(ge=1, le=720)]
     model_bucket: str  # empty: {prefix}-models-{account}-{region}, which the deployer makes and fills
     model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
     endpoints: dict[str, EndpointSettings]

@@ -16,6 +16,13 @@ DEFINITION = ROOT / "statemachines" / "produce_video.asl.json"
 _TASK = re.compile(r"\$\{(\w+)FunctionArn\}")
 
 
+# Of a film, but for the time that it waits for its user: any of its steps ends far earlier.
+_FILM_SECONDS = 6 * 24 * 3600
+# As often it may wait as long as it may: at both gates, and again after changes. With the longest wait that
+# the settings take, all of it is less than the year that an execution may last (Step Functions' quota).
+_REVIEWS = 10
+
+
 class ProduceVideo(Construct):
     def __init__(
         self,
@@ -24,13 +31,18 @@ class ProduceVideo(Construct):
         *,
         functions: Functions,
         render_timeout_seconds: int,
+        review_timeout_seconds: int,
         prefix: str,
         log_retention_days: int,
     ) -> None:
         super().__init__(scope, id)
         definition = DEFINITION.read_text()
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
-        substitutions = {"RenderClipTimeoutSeconds": str(render_timeout_seconds)}
+        substitutions = {
+            "FilmTimeoutSeconds": str(_FILM_SECONDS + _REVIEWS * review_timeout_seconds),
+            "RenderClipTimeoutSeconds": str(render_timeout_seconds),
+            "ReviewTimeoutSeconds": str(review_timeout_seconds),
+        }
         self.tasks = sorted(set(_TASK.findall(definition)))  # the functions that are its tasks
         for name in self.tasks:
             arn = functions[name].function_arn

@@ -36,8 +36,9 @@ class Reviews:
                         "settled": {"BOOL": False},
                         "expires": {"N": str(review.until_ms // 1000 + _KEPT_SECONDS)},
                     },
-                    ConditionExpression="attribute_not_exists(pk) OR attempt < :attempt OR (attempt = :attempt"
-                    " AND (until_ms < :until_ms OR (until_ms = :until_ms AND settled = :no)))",
+                    ConditionExpression="attribute_not_exists(pk) OR attempt < :attempt OR "
+                    "(attempt = :attempt AND until_ms < :until_ms) OR "
+                    "(attempt = :attempt AND until_ms = :until_ms AND settled = :no)",
                     ExpressionAttributeValues={
                         ":attempt": {"N": str(video.attempt)},
                         ":until_ms": {"N": str(review.until_ms)},
