@@ -11,7 +11,7 @@ from lambdas.domain import keys, names
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.failures import failure
-from lambdas.domain.video import Failure, Stage, Video
+from lambdas.domain.video import Failure, Stage, Video, execution_name
 from lambdas.intake.drop_error import DropError, write_drop_error
 from lambdas.settings import PublishSettings, StoreSettings
 from lambdas.tasks.task import VideoTask, task
@@ -19,6 +19,7 @@ from lambdas.telemetry import count, logger
 
 
 class FailedTask(VideoTask):
+    execution: str  # its name
     step: str
     scene: int | None = None
     clip: int | None = None
@@ -26,7 +27,7 @@ class FailedTask(VideoTask):
 
 
 class Recorded(Document):
-    recorded: bool  # False: the video was ended by a request, or is gone
+    recorded: bool  # False: the video was ended by a request, is gone or at another attempt
 
 
 @task
@@ -35,7 +36,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     settings = PublishSettings.from_env()
     reason = failure(request.step, request.error, scene=request.scene, clip=request.clip)
     events = Events(client("events"), settings.event_bus)
-    recorded = RecordFailure(settings, events).record(request.tenant, request.video_id, reason)
+    recorded = RecordFailure(settings, events).record(
+        request.tenant, request.video_id, request.execution, reason
+    )
     return Recorded(recorded=recorded).model_dump()
 
 
@@ -47,15 +50,12 @@ class RecordFailure:
         self._outputs = stores.outputs(settings)
         self._events = events
 
-    def record(self, tenant: str, video_id: str, reason: Failure) -> bool:
-        """Ends an open video as failed and leaves nothing running for it; one that has ended otherwise is
-        left alone. As in publish, the event comes last and may come twice."""
+    def record(self, tenant: str, video_id: str, execution: str, reason: Failure) -> bool:
+        """Ends an open video as failed and leaves nothing running for it; one that has ended otherwise, or
+        whose present attempt is another execution, is left alone. As in publish, the event comes last and
+        may come twice."""
         try:
-            video = self._videos.get(tenant, video_id)
-            if video.stage is not Stage.FAILED:
-                video = self._videos.advance(tenant, video_id, Stage.FAILED, failure=reason)
-                logger.warning("video failed", extra={"failure": reason.model_dump()})
-                count(names.METRIC_VIDEOS_FAILED)
+            video = self._failed(tenant, video_id, execution, reason)
         except (VideoClosed, VideoNotFound) as error:
             logger.info("failure not recorded", extra={"reason": error.message})
             return False
@@ -63,6 +63,19 @@ class RecordFailure:
         self._tell_dropper(video)
         self._events.video_ended(video, names.VIDEO_FAILED)
         return True
+
+    def _failed(self, tenant: str, video_id: str, execution: str, reason: Failure) -> Video:
+        while True:
+            video = self._videos.get(tenant, video_id)
+            if execution != execution_name(video.id, video.attempt):
+                raise VideoClosed(f"video {video.id} is at attempt {video.attempt} by now")
+            if video.stage is Stage.FAILED:
+                return video
+            # Of the record as it was read: a new attempt may begin meanwhile.
+            if failed := self._videos.advance_from(video, Stage.FAILED, failure=reason):
+                logger.warning("video failed", extra={"failure": reason.model_dump()})
+                count(names.METRIC_VIDEOS_FAILED)
+                return failed
 
     def _withdraw_requests(self, video: Video) -> None:
         """An engine call that still waits in the endpoint's queue fails at once when its request object is

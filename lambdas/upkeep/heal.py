@@ -5,6 +5,7 @@ queued, and no execution                  queueing it again: the message was los
 further on, and no execution              a new attempt: a whole cloud was lost with its executions
 open, and the execution failed            recording the failure, which the machine could not
 open, and the execution succeeded         a new attempt: the record is older than the film
+a decision, and a gate's token waits      answering it: the decision broke off before the answer
 a clip's output, and its token waits      settling the clip: the notice was lost
 a build that ended, and its token waits   failing the step, which is then tried again: the build broke
 an object in the drop folder, no video    asking Intake again: the event was lost (lambdas.upkeep.drops)
@@ -67,6 +68,7 @@ class Heal:
         self._videos = stores.videos(settings)
         self._outputs = stores.outputs(settings)
         self._inferences = stores.inferences(settings)
+        self._reviews = stores.reviews(settings)
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
         self._machine = Machine(client("stepfunctions"), settings.state_machine_arn)
         self._builds = Builds(client("codebuild"), settings.build_project)
@@ -97,13 +99,15 @@ class Heal:
             return False
         if video.closed or not self._left_alone(video.updated_ms):
             return False
-        state, error = self._machine.state(execution_name(video.id, video.attempt))
+        execution = execution_name(video.id, video.attempt)
+        state, error = self._machine.state(execution)
         match state:
             case Execution.RUNNING:
-                return self._settle_clips(video) or self._fail_ended_build(video)
+                answered = self._reviews.answer(video)
+                return answered or self._settle_clips(video) or self._fail_ended_build(video)
             case Execution.FAILED:
                 logger.info("failure found")
-                return self._failures.record(tenant, video_id, failure("ProduceVideo", error))
+                return self._failures.record(tenant, video_id, execution, failure("ProduceVideo", error))
             case Execution.MISSING if video.stage is Stage.QUEUED:
                 logger.info("request queued again")
                 self._queue.send(video)
