@@ -147,9 +147,33 @@ def material(text: str) -> str:
     return " ".join(seen.translate(_ANGLES).split())
 
 
-def user_message(prompt: str, words: int) -> str:
-    """The input."""
-    return f"Write at most {words} words.\n<prompt>{material(prompt)}</prompt>"
+_CHANGE = """\
+The idea is filmed already, from the paragraph between <before> and </before>. Write that paragraph anew \
+with the client's change, which stands between <change> and </change>, and keep all else of it: words that \
+the change has nothing to do with stay as they are."""
+_GO_ON = """\
+The idea is what comes next: the shot goes on where the one between <before> and </before> ends, with the \
+same subject, place and looks unless the idea says otherwise. Name them anew."""
+
+
+def user_message(prompt: str, words: int, *, before: str = "", change: str = "") -> str:
+    """The input. With `before`, the paragraph of a shot that was filmed: how the prompt goes on from it, or
+    with `change` that paragraph, which was written of the prompt, changed."""
+    lines = [f"Write at most {words} words."]
+    if before:
+        lines.append(_CHANGE if change else _GO_ON)
+    lines.append(f"<prompt>{material(prompt)}</prompt>")
+    for tag, text in (("before", before), ("change", change)):
+        if text:
+            lines.append(f"<{tag}>{material(text)}</{tag}>")
+    return "\n".join(lines)
+
+
+def with_change(prompt: str, change: str, budget: int) -> str:
+    """The prompt and what is to change in it, one after the other, within the budget: in doubt the change
+    stays whole."""
+    change = fit(change, budget - SMALLEST_BUDGET)
+    return f"{closed(fit(prompt, max(SMALLEST_BUDGET, budget - estimate_tokens(change) - 1)))} {change}"
 
 
 # --- one prompt for each clip

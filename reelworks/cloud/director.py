@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from reelworks.cloud import vocabulary as v
 
 _PROMPT = re.compile(r"<prompt>(.*)</prompt>", re.DOTALL)
+_CHANGE = re.compile(r"<change>(.*)</change>", re.DOTALL)
 _LIMIT = re.compile(r"Write at most (\d+) words")
 
 
@@ -23,10 +24,12 @@ class NotATask(ValueError):
 class Task:
     prompt: str
     words: int  # the answer's limit
+    change: str = ""  # of what was made of the prompt
 
 
 def read_task(message: str) -> Task:
-    """The task in a user's message: `<prompt>…</prompt>` and, outside of it, `Write at most N words`.
+    """The task in a user's message: `<prompt>…</prompt>`, perhaps `<change>…</change>`, and outside of them
+    `Write at most N words`.
 
     Raises NotATask.
     """
@@ -36,29 +39,40 @@ def read_task(message: str) -> Task:
     limit = _LIMIT.search(message[: prompt.start()]) or _LIMIT.search(message[prompt.end() :])
     if limit is None:
         raise NotATask("The rule-based director needs a message that says 'Write at most N words'.")
-    return Task(prompt[1], int(limit[1]))
+    change = _CHANGE.search(message, prompt.end())
+    return Task(prompt[1], int(limit[1]), change[1].strip() if change else "")
 
 
-def enhance(prompt: str, words: int) -> str:
-    """One paragraph of at most `words` words: the prompt, then as many sentences as fit.
+def enhance(prompt: str, words: int, change: str = "") -> str:
+    """One paragraph of at most `words` words: the prompt with its change, then as many sentences as fit. They
+    are those of the prompt without the change, but for what it names.
 
     A longer prompt is cut, after its last whole sentence that fits if there is one. A prompt that is not
     English can't be translated here: no word of it is known, so English follows that fits any prompt.
     """
     prompt = " ".join(prompt.split())
-    if len(prompt.split()) > words:
-        return _cut(prompt, words)
-    if prompt[-1].isalnum() or prompt[-1] in "\"'”’)":
-        prompt += "."
+    change = " ".join(change.split())
+    room = words - len(change.split())
+    if len(prompt.split()) > max(room, 1):
+        prompt = _cut(prompt, max(room, 1))
+        return _cut(f"{_ended(prompt)} {change}", words) if change else prompt
+    prompt = _ended(prompt)
+    rng = random.Random(prompt)  # noqa: S311  a choice of words, not a secret
+    if change:
+        prompt = f"{prompt} {_ended(change[0].upper() + change[1:])}"
     left = words - len(prompt.split())
     chosen: set[str] = set()
-    found = sentences(prompt, random.Random(prompt))  # noqa: S311  a choice of words, not a secret
+    found = sentences(prompt, rng)
     for sentence in _by_weight(found):
         length = len(sentence.split())
         if length <= left:
             chosen.add(sentence)
             left -= length
     return " ".join([prompt, *(s for s in found.values() if s in chosen)])
+
+
+def _ended(text: str) -> str:
+    return text + "." if text[-1].isalnum() or text[-1] in "\"'”’)" else text
 
 
 # What goes in first when words are few; the order of reading is that of `sentences`.

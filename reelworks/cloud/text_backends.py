@@ -177,7 +177,7 @@ class Director:
                 text = json.dumps(storyteller.fill(conversation.tool.name, message), ensure_ascii=False)
             else:
                 task = director.read_task(message)
-                text = director.enhance(task.prompt, task.words)
+                text = director.enhance(task.prompt, task.words, task.change)
         except director.NotATask as error:
             raise ServiceError(400, "ValidationException", str(error)) from error
         return Answer(text, "end_turn", len(message.split()), len(text.split()))
