@@ -5,20 +5,20 @@ of the same names) point them at a deployment on AWS.
 """
 
 import json
-import os
-import sys
 import time
 from dataclasses import asdict, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from reelworks import progress
-from reelworks.client import Address, ApiError, Client
+from reelworks import progress, review
+from reelworks.client import Client
+from reelworks.terminal import Json, Session, err, fail, out, print_json
+from reelworks.waiting import finish
 
 app = typer.Typer(
     help="Prompt in, finished film out.",
@@ -33,53 +33,19 @@ app.add_typer(models_app, name="models")
 storyboard_app = typer.Typer(help="What is said and shown in a film's scenes.", no_args_is_help=True)
 app.add_typer(storyboard_app, name="storyboard")
 
-# What reads a pipe wants whole lines: they are as long as they get, not 80 characters.
-_out = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
-_err = Console(stderr=True, highlight=False)
+VideoId = Annotated[str, typer.Argument(help="As `reel make` and `reel list` show it.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to put the film.")]
+Wait = Annotated[bool, typer.Option(help="Wait for the film and download it.")]
+
+
+class Gate(StrEnum):
+    """Where a film waits for its user, as the API has it."""
+
+    STORYBOARD = "storyboard"
+    PREVIEWS = "previews"
+
 
 _YEAR = 366 * 24 * 60  # minutes
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
-
-
-def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def _fail(message: str) -> NoReturn:
-    _err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True)
-    raise typer.Exit(1)
-
-
-def _address() -> Address:
-    """The API that is meant: of the environment, else the PC's cloud."""
-    base_url, api_key = os.environ.get("REELWORKS_BASE_URL"), os.environ.get("REELWORKS_API_KEY")
-    if base_url or api_key:
-        if not (base_url and api_key):
-            _fail("set both REELWORKS_BASE_URL and REELWORKS_API_KEY, or neither for the PC's cloud")
-        if not api_key.isascii():
-            _fail("REELWORKS_API_KEY has characters that no key has")
-        return Address(base_url, api_key)
-    from reelworks.cloud import daemon, home
-
-    found = daemon.status(home.Home.locate())
-    if found.base_url is None or found.api_key is None:
-        _fail("the PC's cloud is down: start it with `reel up`")
-    return Address(found.base_url, found.api_key)
-
-
-class _Session:
-    """A client whose errors end the command with the API's own words."""
-
-    def __enter__(self) -> Client:
-        self._client = Client(_address())
-        return self._client
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._client.__exit__(None, None, None)
-        if isinstance(error, ApiError):
-            _fail(f"{error.message} (field: {error.param})" if error.param else error.message)
-
 
 # --- the PC's cloud
 
@@ -96,11 +62,11 @@ def up(
     try:
         status = daemon.up(home.Home.locate(), port=port)
     except home.CloudError as error:
-        _fail(f"{error.message} {error.advice}")
+        fail(f"{error.message} {error.advice}")
     if as_json:
-        _print_json(status.document())
+        print_json(status.document())
     else:
-        _out.print(f"up at {status.base_url} ({time.monotonic() - began:.1f} s)")
+        out.print(f"up at {status.base_url} ({time.monotonic() - began:.1f} s)")
 
 
 @app.command()
@@ -111,11 +77,11 @@ def down(as_json: Json = False) -> None:
     try:
         daemon.down(home.Home.locate())
     except home.CloudError as error:
-        _fail(f"{error.message} {error.advice}")
+        fail(f"{error.message} {error.advice}")
     if as_json:
-        _print_json({"state": "down"})
+        print_json({"state": "down"})
     else:
-        _out.print("down")
+        out.print("down")
 
 
 @app.command()
@@ -125,13 +91,11 @@ def status(as_json: Json = False) -> None:
 
     found = daemon.status(home.Home.locate())
     if as_json:
-        _print_json(found.document())
+        print_json(found.document())
     elif found.state == "up":
-        _out.print(
-            f"up at {found.base_url}\nOPENAI_BASE_URL={found.base_url}\nOPENAI_API_KEY={found.api_key}"
-        )
+        out.print(f"up at {found.base_url}\nOPENAI_BASE_URL={found.base_url}\nOPENAI_API_KEY={found.api_key}")
     else:
-        _out.print("down")
+        out.print("down")
 
 
 @app.command()
@@ -141,13 +105,13 @@ def doctor(as_json: Json = False) -> None:
 
     findings = examine()
     if as_json:
-        _print_json([finding.document() for finding in findings])
+        print_json([finding.document() for finding in findings])
     else:
         for finding in findings:
             mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]" if finding.needed else "[dim]-[/dim]"
-            _out.print(f"{mark} {finding.what}: {escape(finding.found)}", soft_wrap=True)
+            out.print(f"{mark} {finding.what}: {escape(finding.found)}", soft_wrap=True)
             if not finding.ok and finding.todo:
-                _out.print(f"    to get it: {escape(finding.todo)}", soft_wrap=True)
+                out.print(f"    to get it: {escape(finding.todo)}", soft_wrap=True)
     if any(finding.needed and not finding.ok for finding in findings):
         raise typer.Exit(1)
 
@@ -227,16 +191,34 @@ def make(
     fragmented: Annotated[
         bool, typer.Option("--fragmented", help="A fragmented MP4, for players that stream.")
     ] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to put the film.")] = None,
-    wait: Annotated[bool, typer.Option(help="Wait for the film and download it.")] = True,
+    music: Annotated[
+        Path | None,
+        typer.Option(help="Played under the film, softer under speech.", exists=True, dir_okay=False),
+    ] = None,
+    burn_captions: Annotated[
+        bool | None, typer.Option("--burn-captions", help="Captions drawn into the pictures.")
+    ] = None,
+    review_all: Annotated[
+        bool,
+        typer.Option(
+            "--review",
+            help="Wait for you twice: with the storyboard, then with the voices and stills.",
+        ),
+    ] = False,
+    review_at: Annotated[
+        list[Gate] | None, typer.Option(help="Wait for you there alone. May be given again.")
+    ] = None,
+    output: Output = None,
+    wait: Wait = True,
     as_json: Json = False,
 ) -> None:
     """Make a film of a prompt or a topic, watch it come about, and download it."""
     given = None if storyboard is None else _read_json(storyboard)
-    with _Session() as client:
+    with Session() as client:
         video = client.create(
             prompt,
             image=image,
+            music=music,
             topic=topic,
             tone=tone,
             scenes=scenes,
@@ -269,22 +251,69 @@ def make(
             transition_seconds=transition_seconds,
             even_out=even_out,
             fragmented=fragmented,
+            burn_captions=burn_captions,
+            review=list(Gate) if review_all else review_at or None,
         )
-        if not wait:
-            _print_json(video) if as_json else _out.print(video["id"])
-            return
-        if not as_json:
-            _out.print(f"{video['id']}: {video['model']}, {video['size']}, {video['seconds']} s")
-        _finish(client, video["id"], output, as_json=as_json)
+        _made(client, video, output, wait=wait, as_json=as_json)
+
+
+@app.command()
+def remix(
+    video_id: VideoId,
+    prompt: Annotated[str, typer.Argument(help="What is to be other than in that film.")],
+    output: Output = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Make a new film of another, with something changed."""
+    with Session() as client:
+        _made(client, client.remix(video_id, prompt), output, wait=wait, as_json=as_json)
+
+
+@app.command()
+def edit(
+    video_id: VideoId,
+    prompt: Annotated[str, typer.Argument(help="What its pictures are to become.")],
+    output: Output = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Make a new film of another, drawn anew over its pictures."""
+    with Session() as client:
+        _made(client, client.edit(video_id, prompt), output, wait=wait, as_json=as_json)
+
+
+@app.command()
+def extend(
+    video_id: VideoId,
+    prompt: Annotated[str, typer.Argument(help="What happens next.")],
+    seconds: Annotated[int, typer.Option(help="How much longer the film becomes.")],
+    output: Output = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Make a new film that goes on where another ends."""
+    with Session() as client:
+        _made(client, client.extend(video_id, prompt, seconds), output, wait=wait, as_json=as_json)
+
+
+def _made(client: Client, video: dict[str, Any], output: Path | None, *, wait: bool, as_json: bool) -> None:
+    """Of a video that was just asked for."""
+    if not wait:
+        print_json(video) if as_json else out.print(video["id"])
+        return
+    if not as_json:
+        out.print(f"{video['id']}: {video['model']}, {video['size']}, {video['seconds']} s")
+    finish(client, video["id"], output, as_json=as_json)
 
 
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
-        _fail(f"{path} can't be read: {error.strerror}")
+        fail(f"{path} can't be read: {error.strerror}")
     except (ValueError, RecursionError) as error:
-        _fail(f"{path} is not valid JSON: {error}")
+        fail(f"{path} is not valid JSON: {error}")
 
 
 def _lora(text: str) -> dict[str, Any]:
@@ -292,66 +321,7 @@ def _lora(text: str) -> dict[str, Any]:
     try:
         return {"name": name, "scale": float(scale)} if colon else {"name": text}
     except ValueError:
-        _fail(f"--lora takes name or name:scale, such as paper:0.8; {text!r} was given.")
-
-
-def _finish(client: Client, video_id: str, output: Path | None, *, as_json: bool) -> None:
-    """Follows a video to its end and downloads the film."""
-    try:
-        video = progress.watch(_err, client.follow(video_id))
-    except KeyboardInterrupt:
-        _err.print(f"\nThe film is still being made. Get it with: reel get {video_id}", soft_wrap=True)
-        raise typer.Exit(130) from None
-    if video["status"] == "failed":
-        if as_json:
-            _print_json(video)
-            raise typer.Exit(1)
-        _fail(progress.failure_text(video))
-    path = output or Path("films")
-    if path.is_dir() or output is None:
-        path /= f"{video_id}.mp4"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        size = client.download(video_id, path)
-        captions = _download_captions(client, video, path)
-    except OSError as error:
-        _fail(f"{path} can't be written: {error.strerror}. Get the film with: reel get {video_id} -o PATH")
-    if as_json:
-        files = {"path": str(path.resolve()), "captions_paths": [str(file.resolve()) for file in captions]}
-        _print_json({**video, **files, "bytes": size})
-        return
-    by, note = video["enhance"]["by"], video["enhance"]["note"]
-    _out.print(progress.stages_table(video))
-    if by:
-        _out.print(f"prompt enhanced by: {escape(by)}")
-    if note:
-        _out.print(f"prompt: {escape(note)}", soft_wrap=True)
-    for line in progress.makers(video):
-        _out.print(escape(line), soft_wrap=True)
-    if video.get("draft"):
-        _out.print("This film is a draft: drawn storyboard clips, not rendered video.")
-    _out.print(f"film: {path.resolve()}", soft_wrap=True)
-    for file in captions:
-        _out.print(f"captions: {file.resolve()}", soft_wrap=True)
-    weight = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
-    _out.print(f"{weight}, {_duration(path)} s, {video['size']}")
-
-
-def _download_captions(client: Client, video: dict[str, Any], film: Path) -> list[Path]:
-    """Beside the film under its name, where players look for them."""
-    if not video.get("captions"):
-        return []
-    files = {"captions": film.with_suffix(".vtt"), "captions_srt": film.with_suffix(".srt")}
-    for variant, path in files.items():
-        client.download(video["id"], path, variant=variant)
-    return list(files.values())
-
-
-def _duration(path: Path) -> str:
-    """The length that the file itself has, in seconds."""
-    from lambdas.media.probe import probe
-
-    return f"{float(probe(path).duration):.3f}"
+        fail(f"--lora takes name or name:scale, such as paper:0.8; {text!r} was given.")
 
 
 @app.command("list")
@@ -361,79 +331,47 @@ def list_videos(
     as_json: Json = False,
 ) -> None:
     """The newest videos."""
-    with _Session() as client:
+    with Session() as client:
         page = client.list(limit=limit, after=after)
     if as_json:
-        _print_json(page)
+        print_json(page)
         return
-    _out.print(progress.videos_table(page["data"]))
+    out.print(progress.videos_table(page["data"]))
     if page["has_more"]:
-        _out.print(f"more: reel list --after {page['last_id']}")
+        out.print(f"more: reel list --after {page['last_id']}")
 
 
 @app.command()
-def show(video_id: str, as_json: Json = False) -> None:
+def show(video_id: VideoId, as_json: Json = False) -> None:
     """All that is known of a video."""
-    with _Session() as client:
+    with Session() as client:
         video = client.get(video_id)
     if as_json:
-        _print_json(video)
+        print_json(video)
         return
     table = Table(show_header=False)
-    for name in (
-        "id",
-        "stage",
-        "progress",
-        "model",
-        "size",
-        "fps",
-        "seconds",
-        "seed",
-        "speed",
-        "draft",
-        "prompt",
-    ):
-        if video.get(name) is not None:
-            table.add_row(name, escape(str(video[name])))
-    for lora in video.get("loras", []):
-        table.add_row("lora", escape(f"{lora['name']}:{lora['scale']:g}"))
-    for name in ("prompt", "by", "note"):
-        if video["enhance"][name]:
-            table.add_row(f"enhanced {name}", escape(video["enhance"][name]))
-    for line in progress.makers(video):
-        what, _, by = line.partition(": ")
-        table.add_row(what, escape(by))
-    for name in ("narrations", "stills"):
-        for part in video.get(name, []):
-            state = part["state"] + (", reused" if part["reused"] else "")
-            table.add_row(f"{name.removesuffix('s')} {part['scene'] + 1}", state)
-    for number, clip in enumerate(video["clips"], 1):
-        state = clip["state"] + (", reused" if clip["reused"] else "")
-        table.add_row(f"clip {number}", f"{state}, {clip['seconds']} s")
-    for stage, seconds in progress.stage_seconds(video).items():
-        table.add_row(f"time {stage}", f"{seconds} s")
-    if video["status"] == "failed":
-        table.add_row("failed", escape(progress.failure_text(video)))
-    _out.print(table)
+    for name, text in progress.details(video):
+        table.add_row(name, escape(text))
+    out.print(table)
 
 
 @app.command()
 def get(
-    video_id: str,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to put the film.")] = None,
+    video_id: VideoId,
+    output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Wait for a video, if need be, and download its film."""
-    with _Session() as client:
-        _finish(client, video_id, output, as_json=as_json)
+    """Wait for a video, or for what it waits for you with, and download its film."""
+    with Session() as client:
+        finish(client, video_id, output, as_json=as_json)
 
 
 @app.command()
-def cancel(video_id: str, as_json: Json = False) -> None:
+def cancel(video_id: VideoId, as_json: Json = False) -> None:
     """End a video that is being made."""
-    with _Session() as client:
+    with Session() as client:
         video = client.cancel(video_id)
-    _print_json(video) if as_json else _out.print(f"{video_id}: {video['stage']}")
+    print_json(video) if as_json else out.print(f"{video_id}: {video['stage']}")
 
 
 @app.command()
@@ -449,28 +387,125 @@ def logs(
     try:
         events = list(Deployment.find().log_events(video_id=video_id, function=function, minutes=minutes))
     except DeploymentError as error:
-        _fail(str(error))
+        fail(str(error))
     if as_json:
-        _print_json(events)
+        print_json(events)
         return
     if not events:
         about = f" of {video_id}" if video_id else ""
-        _err.print(f"Nothing was logged{escape(about)} in the last {minutes} minutes.", soft_wrap=True)
+        err.print(f"Nothing was logged{escape(about)} in the last {minutes} minutes.", soft_wrap=True)
     for event in events:
         clock = time.strftime("%H:%M:%S", time.localtime(event["at_ms"] / 1000))
         text = escape(progress.log_line(event["message"]))
-        _out.print(f"{clock} [cyan]{event['function']:<14}[/cyan] {text}", soft_wrap=True)
+        out.print(f"{clock} [cyan]{event['function']:<14}[/cyan] {text}", soft_wrap=True)
 
 
-# --- storyboards
+# --- review
 
 
 @storyboard_app.command("show")
-def show_storyboard(video_id: str, as_json: Json = False) -> None:
+def show_storyboard(video_id: VideoId, as_json: Json = False) -> None:
     """The storyboard of a film: what is said and shown in each scene."""
-    with _Session() as client:
-        document = client.storyboard(video_id)
-    _print_json(document) if as_json else _out.print(progress.storyboard_table(document))
+    with Session() as client:
+        document, _ = client.storyboard(video_id)
+    print_json(document) if as_json else out.print(progress.storyboard_table(document))
+
+
+@storyboard_app.command("edit")
+def edit_storyboard(
+    video_id: VideoId,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A JSON file to put in its place, without an editor.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Change the storyboard in your editor (VISUAL or EDITOR). Nothing is filmed before you approve."""
+    document = None if file is None else _read_json(file)
+    with Session() as client:
+        if file is None:
+            changed = review.edit_storyboard(client, video_id)
+        else:
+            changed = review.put_file(client, video_id, document)
+        video = client.get(video_id)
+    if as_json:
+        print_json({**video, "changed": changed})
+    elif changed:
+        out.print("\n".join(progress.edited_lines(video)), soft_wrap=True)
+    else:
+        out.print("unchanged")
+
+
+@app.command()
+def approve(video_id: VideoId, output: Output = None, wait: Wait = True, as_json: Json = False) -> None:
+    """Let a film that waits for you go on, or film what was changed in one that has ended."""
+    with Session() as client:
+        _go_on(client, client.approve(video_id), output, wait=wait, as_json=as_json)
+
+
+@app.command()
+def retry(video_id: VideoId, output: Output = None, wait: Wait = True, as_json: Json = False) -> None:
+    """Resume a film that failed or was cancelled: what it has is not made again."""
+    with Session() as client:
+        _go_on(client, client.retry(video_id), output, wait=wait, as_json=as_json)
+
+
+@app.command()
+def regenerate(
+    video_id: VideoId,
+    scene: Annotated[int, typer.Argument(min=1, help="Its number; the first is 1.")],
+    part: Annotated[Literal["text", "voice", "still"], typer.Argument(help="What of it.")],
+    note: Annotated[str | None, typer.Option(help="What is to become other, for the text model.")] = None,
+    voice: Annotated[str | None, typer.Option(help="Another voice for the scene.")] = None,
+    speed: Annotated[float | None, typer.Option(help="Of the voice: 0.5 to 2.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the still; else another than it had.")] = None,
+    output: Output = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Have one scene's text, voice or still made anew."""
+    with Session() as client:
+        video = client.regenerate(video_id, scene - 1, part, note=note, voice=voice, speed=speed, seed=seed)
+        _go_on(client, video, output, wait=wait, as_json=as_json)
+
+
+@app.command()
+def previews(
+    video_id: VideoId,
+    folder: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Else films/VIDEO_ID/previews.", file_okay=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Download the voices and stills that a film has so far."""
+    with Session() as client:
+        video = client.get(video_id)
+        found = review.fetch_previews(client, video, folder)
+        storyboard = client.storyboard(video_id)[0] if found else {"scenes": []}
+    if as_json:
+        print_json(found)
+    elif found:
+        review.show_previews(storyboard, found)
+    else:
+        out.print(f"There are none yet: {video_id} is {video['stage']}.")
+
+
+def _go_on(client: Client, video: dict[str, Any], output: Path | None, *, wait: bool, as_json: bool) -> None:
+    """Of a video that was just decided on."""
+    ended = video["status"] in ("completed", "failed")
+    if wait and not ended:
+        finish(client, video["id"], output, as_json=as_json)
+    elif as_json:
+        print_json(video)
+    elif ended:
+        out.print("\n".join(progress.edited_lines(video)), soft_wrap=True)
+    else:
+        out.print(f"{video['id']}: {progress.describe(video)}", soft_wrap=True)
 
 
 # --- keys
@@ -488,8 +523,8 @@ def create_key(
     try:
         key = Deployment.find().create_key(tenant, name)
     except DeploymentError as error:
-        _fail(str(error))
-    _print_json({"api_key": key, "tenant": tenant}) if as_json else _out.print(key)
+        fail(str(error))
+    print_json({"api_key": key, "tenant": tenant}) if as_json else out.print(key)
 
 
 @keys_app.command("revoke")
@@ -502,8 +537,8 @@ def revoke_key(
     try:
         Deployment.find().revoke_key(key)
     except DeploymentError as error:
-        _fail(str(error))
-    _print_json({"revoked": True}) if as_json else _out.print("revoked")
+        fail(str(error))
+    print_json({"revoked": True}) if as_json else out.print("revoked")
 
 
 # --- models
@@ -519,14 +554,14 @@ def list_local_models(as_json: Json = False) -> None:
 
     found = list_models(Home.locate().models)
     if as_json:
-        _print_json([asdict(model) for model in found])
+        print_json([asdict(model) for model in found])
         return
     table = Table("Engine", "Model", "Size", "From")
     for model in found:
         size = f"{model.bytes / 1e9:.1f} GB" if model.bytes else ""
         origin = f"{model.repository} {(model.revision or '')[:12]}" if model.repository else ""
         table.add_row(model.name, model.state, size, origin)
-    _out.print(table)
+    out.print(table)
 
 
 @models_app.command("pull")
@@ -569,13 +604,13 @@ def push_model(
             target = replace(target, bucket=bucket, own=True)
         if prefix is not None:
             target = replace(target, prefix=prefix)
-        address, sent = models.push(home.models, name, target, session, _err.print)
+        address, sent = models.push(home.models, name, target, session, err.print)
     except (models.ModelError, BotoCoreError, ClientError) as error:
-        _fail(str(error))
+        fail(str(error))
     if as_json:
-        _print_json({"model": name, "address": address, "sent": sent})
+        print_json({"model": name, "address": address, "sent": sent})
     else:
-        _out.print(f"{address} ({sent} files sent)", soft_wrap=True)
+        out.print(f"{address} ({sent} files sent)", soft_wrap=True)
 
 
 def _model(verb: Literal["pull", "verify", "trust"], name: str, *, as_json: bool) -> None:
@@ -585,13 +620,13 @@ def _model(verb: Literal["pull", "verify", "trust"], name: str, *, as_json: bool
     folder = Home.locate().models
     try:
         if verb == "pull":
-            manifest = models.pull(folder, name, _err.print)
+            manifest = models.pull(folder, name, err.print)
         else:
             manifest = getattr(models, verb)(folder, name)
     except models.ModelError as error:
-        _fail(str(error))
+        fail(str(error))
     if as_json:
-        _print_json(
+        print_json(
             {
                 "model": name,
                 "path": str(folder / name),
@@ -601,4 +636,4 @@ def _model(verb: Literal["pull", "verify", "trust"], name: str, *, as_json: bool
         )
     else:
         size = f"{len(manifest.files)} files, {manifest.total_bytes / 1e9:.1f} GB"
-        _out.print(f"{folder / name}: whole, {size}, {manifest.identity}", soft_wrap=True)
+        out.print(f"{folder / name}: whole, {size}, {manifest.identity}", soft_wrap=True)

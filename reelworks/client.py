@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 
@@ -60,28 +60,67 @@ class Client:
         self._http.close()
 
     def create(
-        self, prompt: str | None = None, *, image: Path | None = None, **fields: Any
+        self,
+        prompt: str | None = None,
+        *,
+        image: Path | None = None,
+        music: Path | None = None,
+        **fields: Any,
     ) -> dict[str, Any]:
         """Asks for a video of a prompt, or of a `topic` or `storyboard`; `fields` as in docs/api.md. Those
         that are None are left out."""
-        given = {"prompt": prompt, **fields}
-        body = {name: value for name, value in given.items() if value is not None}
-        content: dict[str, Any] = {"json": body}
-        if image is not None:
-            form = {
-                name: json.dumps(value) if isinstance(value, list | dict) else value
-                for name, value in body.items()
-            }
-            content = {"data": form, "files": {"input_reference": (image.name, image.read_bytes())}}
-        # One key for all tries of this call: a lost answer never makes a second video.
-        return self._call("POST", "videos", **content, headers={"Idempotency-Key": uuid.uuid4().hex})
+        body = _given(prompt=prompt, **fields)
+        named = {"input_reference": image, "music": music}
+        files = {name: (file.name, file.read_bytes()) for name, file in named.items() if file}
+        if not files:
+            return self._create("videos", json=body)
+        form = {
+            name: json.dumps(value) if isinstance(value, list | dict) else value
+            for name, value in body.items()
+        }
+        return self._create("videos", data=form, files=files)
+
+    def remix(self, video_id: str, prompt: str) -> dict[str, Any]:
+        """Asks for a new video: the one of `video_id` with what the prompt says changed."""
+        return self._create(f"{_path(video_id)}/remix", json={"prompt": prompt})
+
+    def edit(self, video_id: str, prompt: str) -> dict[str, Any]:
+        """Asks for a new video: the film of `video_id` drawn anew, as the prompt says."""
+        return self._create("videos/edits", json={"prompt": prompt, "video": {"id": video_id}})
+
+    def extend(self, video_id: str, prompt: str, seconds: int) -> dict[str, Any]:
+        """Asks for a new video: the film of `video_id`, and after it `seconds` of what the prompt says."""
+        body = {"prompt": prompt, "seconds": str(seconds), "video": {"id": video_id}}
+        return self._create("videos/extensions", json=body)
 
     def get(self, video_id: str) -> dict[str, Any]:
         return self._call("GET", _path(video_id))
 
-    def storyboard(self, video_id: str) -> dict[str, Any]:
-        """What is said, shown and moved in each scene (docs/api.md)."""
-        return self._call("GET", f"{_path(video_id)}/storyboard")
+    def storyboard(self, video_id: str) -> tuple[dict[str, Any], str | None]:
+        """What is said, shown and moved in each scene (docs/api.md), and the ETag of it."""
+        answer = self._send("GET", f"{_path(video_id)}/storyboard")
+        return answer.json(), answer.headers.get("etag")
+
+    def put_storyboard(self, video_id: str, document: Any, *, etag: str | None = None) -> str | None:
+        """Puts it in the place of the one that stands: with `etag`, only if that is still the one. Returns
+        the ETag of what stands now."""
+        headers = {} if etag is None else {"If-Match": etag}
+        answer = self._send("PUT", f"{_path(video_id)}/storyboard", json=document, headers=headers)
+        return answer.headers.get("etag")
+
+    def approve(self, video_id: str) -> dict[str, Any]:
+        """Lets the film that waits for its user go on, or one that has ended be made as it was edited."""
+        return self._call("POST", f"{_path(video_id)}/approve")
+
+    def retry(self, video_id: str) -> dict[str, Any]:
+        """Resumes a video that failed or was cancelled; what it has is not made again."""
+        return self._call("POST", f"{_path(video_id)}/retry")
+
+    def regenerate(self, video_id: str, scene: int, part: str, **wishes: Any) -> dict[str, Any]:
+        """Has a part of a scene, counted from 0, made anew: `wishes` as in docs/api.md; those that are None
+        are left out."""
+        body = _given(part=part, **wishes)
+        return self._call("POST", f"{_path(video_id)}/scenes/{scene}/regenerate", json=body)
 
     def list(self, *, limit: int, after: str | None = None) -> dict[str, Any]:
         return self._call("GET", "videos", params={"limit": limit, **({"after": after} if after else {})})
@@ -93,8 +132,8 @@ class Client:
         return self._call("DELETE", _path(video_id))
 
     def follow(self, video_id: str, *, every: float = 0.5) -> Iterator[dict[str, Any]]:
-        """The video each time it is looked at, the last time once it has ended. A short outage of the
-        API (a restart) is waited out for two minutes."""
+        """The video each time it is looked at, the last time once it has ended or waits for its user. A
+        short outage of the API (a restart) is waited out for two minutes."""
         lost_at: float | None = None
         while True:
             try:
@@ -108,13 +147,20 @@ class Client:
             else:
                 lost_at = None
                 yield video
-                if video["status"] in ("completed", "failed"):
+                if video["status"] in ("completed", "failed") or video["stage"] == "reviewing":
                     return
             time.sleep(every)
 
     def download(self, video_id: str, path: Path, *, variant: str = "video") -> int:
         """Writes the film, or another variant, to `path`, whole or not at all; returns its size in bytes."""
-        answer = self._send("GET", f"{_path(video_id)}/content", params={"variant": variant})
+        return self._fetch(f"{_path(video_id)}/content", path, params={"variant": variant})
+
+    def preview(self, video_id: str, scene: int, part: Literal["narration", "still"], path: Path) -> int:
+        """Writes what is said in a scene, counted from 0, or its first picture, to `path`, as download."""
+        return self._fetch(f"{_path(video_id)}/scenes/{scene}/{part}", path)
+
+    def _fetch(self, url: str, path: Path, **options: Any) -> int:
+        answer = self._send("GET", url, **options)
         part = path.with_name(path.name + ".part")
         try:
             # The link is presigned and of another server: the API key stays here.
@@ -133,6 +179,10 @@ class Client:
             part.unlink(missing_ok=True)
         return path.stat().st_size
 
+    def _create(self, url: str, **content: Any) -> dict[str, Any]:
+        # One key for all tries of this call: a lost answer never makes a second video.
+        return self._call("POST", url, **content, headers={"Idempotency-Key": uuid.uuid4().hex})
+
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self._send(method, path, **options).json()
         return answer
@@ -145,6 +195,10 @@ class Client:
         if response.status_code >= 400:
             raise _error(response)
         return response
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _path(video_id: str) -> str:

@@ -1,5 +1,6 @@
 """A video's way to its film, as a person in a terminal sees it."""
 
+import time
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
@@ -19,6 +20,7 @@ from rich.text import Text
 _WORDS = {
     "queued": "waiting in the queue",
     "planning": "planning the film",
+    "reviewing": "waiting for you",
     "preparing": "speaking and drawing",
     "rendering": "rendering",
     "assembling": "joining the clips",
@@ -28,11 +30,16 @@ _WORDS = {
     "cancelled": "cancelled",
 }
 
+_CLOSED = ("completed", "failed", "cancelled")
+_GATES = {"storyboard": "the storyboard is written", "previews": "voices and stills are there"}
+
 
 def describe(video: dict[str, Any]) -> str:
     """The stage in words, with what is under way: "rendering clips 1, 2 of 3"."""
     stage: str = video["stage"]
     words = _WORDS.get(stage, stage)
+    if stage == "reviewing":
+        return f"{words}: {_GATES.get(video['review']['gate'], 'review')}"
     clips = video["clips"]
     if stage == "rendering" and clips:
         active = [str(number) for number, clip in enumerate(clips, 1) if clip["state"] == "rendering"]
@@ -79,12 +86,13 @@ def watch(console: Console, updates: Iterable[dict[str, Any]]) -> dict[str, Any]
 
 
 def stage_seconds(video: dict[str, Any]) -> dict[str, float]:
-    """How long the video was at each stage, in seconds, in order."""
-    entries = video["stages"]
-    return {
-        entry["stage"]: round((after["at_ms"] - entry["at_ms"]) / 1000, 1)
-        for entry, after in pairwise(entries)
-    }
+    """How long the video was at each stage, in seconds, in order: of all attempts together, without the time
+    between them."""
+    spent: dict[str, int] = {}
+    for entry, after in pairwise(video["stages"]):
+        if entry["stage"] not in _CLOSED:
+            spent[entry["stage"]] = spent.get(entry["stage"], 0) + after["at_ms"] - entry["at_ms"]
+    return {stage: round(ms / 1000, 1) for stage, ms in spent.items()}
 
 
 def stages_table(video: dict[str, Any]) -> Table:
@@ -124,6 +132,127 @@ def makers(video: dict[str, Any]) -> list[str]:
     for name, done in (("narrations", "narrated by"), ("stills", "drawn by")):
         if by := sorted({part["by"] for part in video.get(name, []) if part["by"]}):
             lines.append(f"{done}: {', '.join(by)}")
+    return lines
+
+
+def film_lines(video: dict[str, Any]) -> list[str]:
+    """What is worth knowing of a film that is done, besides where it lies."""
+    by, note = video["enhance"]["by"], video["enhance"]["note"]
+    lines = [f"prompt enhanced by: {by}"] if by else []
+    if note:
+        lines.append(f"prompt: {note}")
+    lines += makers(video)
+    parts = [part for name in ("narrations", "stills", "clips") for part in video.get(name, [])]
+    if reused := sum(part["reused"] for part in parts):
+        lines.append(f"made anew: {len(parts) - reused} of {len(parts)} voices, stills and clips")
+    if cost := money(video.get("cost")):
+        lines.append(f"cost: {cost}")
+    if video.get("draft"):
+        lines.append("This film is a draft: drawn storyboard clips, not rendered video.")
+    return lines
+
+
+_FACTS = (
+    "id",
+    "stage",
+    "progress",
+    "model",
+    "size",
+    "fps",
+    "seconds",
+    "seed",
+    "speed",
+    "draft",
+    "remixed_from_video_id",
+    "prompt",
+)
+
+
+def details(video: dict[str, Any]) -> list[tuple[str, str]]:
+    """All that is known of a video, as name and text; scenes and clips count from 1."""
+    rows = [(name, str(video[name])) for name in _FACTS if video.get(name) is not None]
+    if video.get("attempt", 1) > 1:
+        rows.append(("attempt", str(video["attempt"])))
+    if video["stage"] == "reviewing":
+        rows.append(("waits for you", f"{video['review']['gate']}, until {_until(video)}"))
+    rows += [("lora", f"{lora['name']}:{lora['scale']:g}") for lora in video.get("loras", [])]
+    rows += [
+        (f"enhanced {name}", video["enhance"][name])
+        for name in ("prompt", "by", "note")
+        if video["enhance"][name]
+    ]
+    for line in makers(video):
+        what, _, by = line.partition(": ")
+        rows.append((what, by))
+    if (written := video.get("storyboard")) and not written.get("filmed", True) and video["stage"] in _CLOSED:
+        rows.append(("edited", f"film it with: reel approve {video['id']}"))
+    for name in ("narrations", "stills"):
+        rows += [
+            (f"{name.removesuffix('s')} {part['scene'] + 1}", _made(part)) for part in video.get(name, [])
+        ]
+    rows += [
+        (f"clip {number}", f"{clip['seconds']:g} s long, {_made(clip)}")
+        for number, clip in enumerate(video["clips"], 1)
+    ]
+    rows += [(f"time {stage}", f"{seconds} s") for stage, seconds in stage_seconds(video).items()]
+    if cost := money(video.get("cost")):
+        rows.append(("cost", cost))
+    if video["status"] == "failed":
+        rows.append(("failed", failure_text(video)))
+    return rows
+
+
+def _made(part: dict[str, Any]) -> str:
+    """Of an artifact: whether it was made or reused, how long that took, and what it cost."""
+    if part["state"] != "done":
+        return str(part["state"])
+    if part["reused"]:
+        return "reused"
+    took = part.get("took")
+    words = ["made" if took is None else f"made in {took:.1f} s", money(part.get("cost"))]
+    return ", ".join(filter(None, words))
+
+
+def money(usd: float | None) -> str:
+    """Empty for nothing, which is what all costs on a PC."""
+    return f"${usd:.4f}" if usd else ""
+
+
+def _until(video: dict[str, Any]) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(video["review"]["until"]))
+
+
+def waiting_lines(video: dict[str, Any]) -> list[str]:
+    """What can be done about a film that waits for its user."""
+    id_ = video["id"]
+    lines = [f"The film waits for you until {_until(video)}, and costs nothing meanwhile. Go on with:"]
+    lines.append(f"  reel approve {id_}")
+    lines.append(f"  reel storyboard edit {id_}")
+    lines.append(f'  reel regenerate {id_} 1 text --note "…"')
+    if video["review"]["gate"] == "previews":
+        lines.append(f'  reel regenerate {id_} 1 still --note "…"')
+        lines.append(f"  reel regenerate {id_} 1 voice --speed 0.9")
+    return lines
+
+
+def edited_lines(video: dict[str, Any]) -> list[str]:
+    """What comes next for a film whose storyboard was just edited."""
+    if video["stage"] == "reviewing":
+        return [f"The storyboard stands. Go on with: reel approve {video['id']}"]
+    if video["stage"] in _CLOSED:
+        if (video.get("storyboard") or {}).get("filmed"):
+            return ["The film is of this storyboard: there is nothing to film anew."]
+        return [f"The storyboard stands. Film what changed with: reel approve {video['id']}"]
+    return [f"What changed is being made. See it with: reel get {video['id']}"]
+
+
+def preview_lines(storyboard: dict[str, Any], previews: list[dict[str, Any]]) -> list[str]:
+    """Each scene's narration, and where its voice and still lie."""
+    lines = []
+    for number, scene in enumerate(storyboard["scenes"]):
+        narration = scene.get("narration")
+        lines.append(f"scene {number + 1}: {narration['text'] if narration else '(nothing is said)'}")
+        lines += [f"  {one['part']}: {one['path']}" for one in previews if one["scene"] == number]
     return lines
 
 
