@@ -54,3 +54,21 @@ def test_an_image_is_sent_as_it_is_whatever_its_name(tmp_path: Path) -> None:
             loras=[{"name": "paper"}],
             storyboard={"title": "Bees"},
         ) == {"id": "video_1"}
+
+
+def test_music_is_sent_as_a_file_and_an_edit_only_over_what_was_read(tmp_path: Path) -> None:
+    (tmp_path / "tune.mp3").write_bytes(b"ID3")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            assert b'name="music"; filename="tune.mp3"' in request.read()
+            return httpx.Response(200, json={"id": "video_1"})
+        if request.method == "PUT":
+            assert request.headers["if-match"] == '"one"'
+            return httpx.Response(200, json={}, headers={"ETag": '"two"'})
+        return httpx.Response(200, json={"title": "Bees"}, headers={"ETag": '"one"'})
+
+    with client(answer) as api:
+        api.create(music=tmp_path / "tune.mp3", review=["storyboard"])
+        storyboard, etag = api.storyboard("video_1")
+        assert api.put_storyboard("video_1", storyboard, etag=etag) == '"two"'

@@ -9,11 +9,16 @@ from rich.table import Table
 
 from reelworks.progress import (
     describe,
+    details,
+    edited_lines,
     failure_text,
+    film_lines,
     log_line,
     makers,
+    stage_seconds,
     storyboard_table,
     videos_table,
+    waiting_lines,
 )
 
 VIDEO = {"id": "video_" + "0" * 32, "seconds": "300", "model": "cogvideox-1.5-5b-i2v"}
@@ -105,3 +110,71 @@ def test_a_storyboard_is_shown_scene_by_scene() -> None:
     shown = "\n".join(lines_of(storyboard_table(storyboard), 120))
     for text in ("The [kite]: Watercolour.", "2.5", "A [kite] rises.", "not: rain", "Grass moves."):
         assert text in shown
+
+
+def entered(*stages: tuple[str, int]) -> dict[str, Any]:
+    return {"stages": [{"stage": stage, "at_ms": at * 1000} for stage, at in stages]}
+
+
+def test_a_stage_s_time_is_that_of_all_attempts_without_the_time_between_them() -> None:
+    video = entered(
+        ("queued", 0),
+        ("rendering", 2),
+        ("completed", 7),
+        ("queued", 1000),
+        ("reviewing", 1001),
+        ("rendering", 1011),
+        ("rendering", 1012),
+        ("failed", 1014),
+    )
+    assert stage_seconds(video) == {"queued": 3.0, "rendering": 8.0, "reviewing": 10.0}
+
+
+REVIEWING = {
+    "id": "video_1",
+    "status": "in_progress",
+    "stage": "reviewing",
+    "review": {"gate": "storyboard", "until": 1_800_000_000},
+    "enhance": {"prompt": None, "by": None, "note": None},
+    "clips": [],
+    "stages": [],
+}
+
+
+def test_what_a_film_waits_for_is_told() -> None:
+    assert describe(REVIEWING) == "waiting for you: the storyboard is written"
+    assert dict(details(REVIEWING))["waits for you"].startswith("storyboard, until 2027-01-")
+    assert "  reel approve video_1" in waiting_lines(REVIEWING)
+
+
+def test_of_each_artifact_it_is_told_whether_it_was_made_and_what_it_took() -> None:
+    made = {"state": "done", "reused": False, "by": "Joe", "took": 3.25, "cost": 0.0123, "scene": 0}
+    free = made | {"cost": 0.0, "scene": 1}
+    waiting = made | {"state": "waiting", "took": None, "cost": None, "scene": 1}
+    video = REVIEWING | {
+        "stage": "completed",
+        "status": "completed",
+        "attempt": 2,
+        "cost": 1.5,
+        "storyboard": {"by": "director", "note": None, "filmed": False},
+        "narrations": [made, free],
+        "stills": [made | {"reused": True, "cost": 0.0}, waiting],
+        "clips": [made | {"seconds": 4.0}],
+    }
+    shown = dict(details(video))
+    assert shown["narration 1"] == "made in 3.2 s, $0.0123"
+    assert shown["narration 2"] == "made in 3.2 s"
+    assert (shown["still 1"], shown["still 2"]) == ("reused", "waiting")
+    assert shown["clip 1"] == "4 s long, made in 3.2 s, $0.0123"
+    assert (shown["attempt"], shown["cost"]) == ("2", "$1.5000")
+    assert shown["edited"] == "film it with: reel approve video_1"
+    assert "made anew: 4 of 5 voices, stills and clips" in film_lines(video)
+    assert "cost" not in dict(details(video | {"cost": 0.0, "attempt": 1}))
+
+
+def test_what_comes_after_an_edit_is_told() -> None:
+    assert "reel approve video_1" in edited_lines(REVIEWING)[0]
+    ended = REVIEWING | {"stage": "completed", "storyboard": {"filmed": False}}
+    assert "reel approve video_1" in edited_lines(ended)[0]
+    assert "nothing to film anew" in edited_lines(ended | {"storyboard": {"filmed": True}})[0]
+    assert "reel get video_1" in edited_lines(REVIEWING | {"stage": "planning"})[0]
