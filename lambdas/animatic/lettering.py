@@ -1,17 +1,13 @@
 """The scene's text as a lower third, and the mark that says it is a draft."""
 
 import unicodedata
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from lambdas.animatic.palettes import Colour, lighter
+from lambdas.media.letters import SMALLEST, font_of, has_shape
 
-# Latin, Greek and Cyrillic. Pillow's built-in font draws hardly more than ASCII.
-FONT = Path(__file__).parent / "fonts" / "Inter-SemiBold.otf"
-SMALLEST = 7  # pixels: below, letters can't be read
 MOST_LINES = 3
 
 
@@ -50,23 +46,7 @@ def overlay(size: tuple[int, int], *, title: str, mark: str, accent: Colour) -> 
 def drawable(text: str) -> str:
     """The text on one line, without what the font has no shape for (it would draw boxes)."""
     plain = unicodedata.normalize("NFC", text)
-    return " ".join("".join(letter if _has_shape(letter) else " " for letter in plain).split())
-
-
-@lru_cache(maxsize=64)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    # Basic layout: shaping libraries differ between machines.
-    return ImageFont.truetype(FONT, size, layout_engine=ImageFont.Layout.BASIC)
-
-
-@lru_cache(maxsize=4096)
-def _has_shape(letter: str) -> bool:
-    return _shape(letter) != _shape("\uffff")  # never a character, so always the font's box
-
-
-def _shape(letter: str) -> tuple[tuple[int, int], bytes]:
-    mask = _font(24).getmask(letter)
-    return mask.size, bytes(mask)
+    return " ".join("".join(letter if has_shape(letter) else " " for letter in plain).split())
 
 
 def _fit(text: str, width: int, unit: int) -> tuple[list[str], ImageFont.FreeTypeFont]:
@@ -74,13 +54,13 @@ def _fit(text: str, width: int, unit: int) -> tuple[list[str], ImageFont.FreeTyp
     largest = max(SMALLEST, round(unit * 0.075))
     smallest = max(SMALLEST, round(unit * 0.046))
     for size in range(largest, smallest - 1, -1):
-        lines = _wrap(text, _font(size), width)
+        lines = _wrap(text, font_of(size), width)
         if len(lines) <= 2:
             # As even as may be: no word alone on its line.
             widths = (width * share for share in (0.55, 0.65, 0.75, 0.85, 1.0))
-            even = (_wrap(text, _font(size), round(narrower)) for narrower in widths)
-            return next(found for found in even if len(found) == len(lines)), _font(size)
-    font = _font(smallest)
+            even = (_wrap(text, font_of(size), round(narrower)) for narrower in widths)
+            return next(found for found in even if len(found) == len(lines)), font_of(size)
+    font = font_of(smallest)
     lines = _wrap(text, font, width)
     if len(lines) > MOST_LINES:
         lines = [*lines[: MOST_LINES - 1], _cut(lines[MOST_LINES - 1], font, width)]
@@ -126,7 +106,7 @@ def _coloured(colour: Colour, alpha: Image.Image) -> Image.Image:
 
 
 def _stamp_mark(picture: Image.Image, mark: str, unit: int, margin: int) -> None:
-    font = _font(max(SMALLEST, round(unit * 0.03)))
+    font = font_of(max(SMALLEST, round(unit * 0.03)))
     left, top, right, bottom = font.getbbox(mark)
     pad = max(1, round(font.size * 0.45))
     wide, high = int(right - left) + 2 * pad, int(bottom - top) + 2 * pad

@@ -21,6 +21,7 @@
     │   ├── EngineRejected          the engine refused the request (its 4xx)
     │   ├── StoryboardRejected      the text model's storyboard can't be used, nor the one after it
     │   ├── NarrationRefused        the voice can't say it: no such voice, language, speed, or too long
+    │   ├── CaptionsRefused         the narration has letters that can't be drawn into the pictures
     │   ├── StillRefused            the image model won't or can't draw it
     │   ├── ReviewTimedOut          nobody approved in time; the state machine gives a timeout this name
     │   ├── VideoClosed             the video was cancelled, deleted or finished meanwhile
@@ -147,6 +148,10 @@ class EngineRejected(StepError):
 
 class NarrationRefused(StepError):
     advice = "Change the narration, or the voice, as the message says."
+
+
+class CaptionsRefused(StepError):
+    advice = "Change the narration, or send captions instead of burn_captions: players have more letters."
 
 
 class StillRefused(StepError):

@@ -1,7 +1,9 @@
-"""Captions: what is said, wrapped to what can be read, as .srt, .vtt and a track of an MP4."""
+"""Captions: what is said, wrapped to what can be read, as .srt, .vtt and a track of an MP4 (`burn` draws them
+into the pictures)."""
 
 import re
 import struct
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -78,7 +80,7 @@ class Cue:
     text: str
 
 
-# In all three, a cue longer than two lines is shown in several turns, each as long as its share of the text;
+# In all, a cue longer than two lines is shown in several turns, each as long as its share of the text;
 # and a cue ends at the latest where the next begins.
 
 
@@ -104,7 +106,7 @@ def timed_text(cues: Sequence[Cue], duration: Fraction, *, language: str) -> byt
         track.codec_context.subtitle_header = _STYLE
         track.time_base = track.codec_context.time_base = _MILLISECOND
         track.metadata["language"] = _LANGUAGES.get(language.split("-")[0].lower(), _UNKNOWN_LANGUAGE)
-        for turn in _covering(_turns(cues), int(duration / _MILLISECOND)):
+        for turn in _covering(turns(cues), int(duration / _MILLISECOND)):
             text = turn.text.encode()
             packet = av.Packet(struct.pack(">H", len(text)) + text)  # 3GPP TS 26.245, 5.17
             packet.stream, packet.time_base = track, _MILLISECOND
@@ -115,7 +117,7 @@ def timed_text(cues: Sequence[Cue], duration: Fraction, *, language: str) -> byt
 
 
 @dataclass(frozen=True)
-class _Turn:
+class Turn:
     """What is on the screen at once: times in milliseconds, one or two lines."""
 
     start: int
@@ -125,7 +127,7 @@ class _Turn:
 
 def _written(cues: Sequence[Cue], kind: str, escaped: Callable[[str], str]) -> str:
     file = SSAFile()
-    for turn in _turns(cues):
+    for turn in turns(cues):
         text = escaped(turn.text).replace("\\", _BACKSLASH).replace("\n", r"\N")
         file.append(SSAEvent(start=turn.start, end=turn.end, text=text))
     return file.to_string(kind, keep_ssa_tags=True).replace(_BACKSLASH, "\\")
@@ -135,9 +137,22 @@ def _srt_text(text: str) -> str:
     return _SRT_TAG.sub(r"‹\1›", text.translate(_SRT_BRACES)).replace("-->", "→")
 
 
-def _turns(cues: Sequence[Cue]) -> Iterator[_Turn]:
-    """In order, none empty, none overlapping."""
-    spoken: list[_Turn] = []
+def columns(text: str) -> int:
+    """Two for a Chinese, Japanese or Korean character, none for what joins the one before."""
+    return sum(
+        0 if category(char) in ("Mn", "Me", "Cf") else 2 if east_asian_width(char) in "WF" else 1
+        for char in text
+    )
+
+
+def turns(
+    cues: Sequence[Cue], *, most: int = COLUMNS, width: Callable[[str], float] = columns
+) -> Iterator[Turn]:
+    """In order, none empty, none overlapping; no line is wider than `most`, of what `width` measures in.
+
+    ValueError as for `srt`.
+    """
+    spoken: list[Turn] = []
     for cue in sorted(cues, key=lambda cue: cue.start):
         if not 0 <= cue.start < cue.end:
             raise ValueError(f"a cue can't go from {float(cue.start)} s to {float(cue.end)} s")
@@ -146,75 +161,74 @@ def _turns(cues: Sequence[Cue]) -> Iterator[_Turn]:
         if spoken and spoken[-1].start == start:  # said at once, read one after the other
             before = spoken.pop()
             text, end = f"{before.text} {text}", max(before.end, end)
-        spoken.append(_Turn(start, end, text))
+        spoken.append(Turn(start, end, text))
     for turn, following in zip_longest(spoken, spoken[1:]):
         end = min(turn.end, following.start) if following else turn.end
-        yield from _in_turns(turn.start, end, _wrapped(turn.text))
+        yield from _in_turns(turn.start, end, _wrapped(turn.text, most, width))
 
 
-def _in_turns(start: int, end: int, lines: list[str]) -> Iterator[_Turn]:
-    whole, shown = sum(map(_width, lines)), 0
+def _in_turns(start: int, end: int, lines: list[str]) -> Iterator[Turn]:
+    whole, shown = sum(map(columns, lines)), 0
     at = start
     for first in range(0, len(lines), LINES):
         together = lines[first : first + LINES]
-        shown += sum(map(_width, together))
+        shown += sum(map(columns, together))
         until = start + round((end - start) * shown / whole)
         if until > at:
-            yield _Turn(at, until, "\n".join(together))
+            yield Turn(at, until, "\n".join(together))
         at = until
 
 
-def _covering(turns: Iterable[_Turn], end: int) -> Iterator[_Turn]:
+def _covering(turns: Iterable[Turn], end: int) -> Iterator[Turn]:
     """The turns up to `end`, and empty ones between them."""
     at = 0
     for turn in turns:
         if turn.start >= end:
             break
         if turn.start > at:
-            yield _Turn(at, turn.start, "")
+            yield Turn(at, turn.start, "")
         at = min(turn.end, end)
-        yield _Turn(turn.start, at, turn.text)
+        yield Turn(turn.start, at, turn.text)
     if at < end:
-        yield _Turn(at, end, "")
+        yield Turn(at, end, "")
 
 
-def _wrapped(text: str) -> list[str]:
-    """Lines of at most COLUMNS; more than one are of about the same length."""
-    lines = _lines(text, COLUMNS)
+_Width = Callable[[str], float]
+
+
+def _wrapped(text: str, most: int, width: _Width) -> list[str]:
+    """Lines of at most that width; more than one are of about the same length."""
+    lines = _lines(text, most, most, width)
     if len(lines) < 2:
         return lines
-    most = -(-len(lines) // LINES) * LINES
-    return next(narrow for columns in range(1, COLUMNS + 1) if len(narrow := _lines(text, columns)) <= most)
+    together = -(-len(lines) // LINES) * LINES
+    # A line that may be wider never makes them more.
+    narrow = bisect_left(
+        range(1, most), -together, key=lambda narrower: -len(_lines(text, narrower, most, width))
+    )
+    return _lines(text, 1 + narrow, most, width)
 
 
-def _lines(text: str, columns: int) -> list[str]:
-    """Broken between words; only a word wider than COLUMNS is broken itself."""
+def _lines(text: str, narrow: int, most: int, width: _Width) -> list[str]:
+    """Broken between words; only a word wider than `most` is broken itself."""
     lines: list[str] = []
     for word in text.split():
-        for index, part in enumerate(_parts(word)):
+        for index, part in enumerate(_parts(word, most, width)):
             glue = "" if index else " "
-            if lines and _width(lines[-1] + glue + part) <= columns:
+            if lines and width(lines[-1] + glue + part) <= narrow:
                 lines[-1] += glue + part
             else:
                 lines.append(part)
     return lines
 
 
-def _parts(word: str) -> list[str]:
-    """Where a line may break within a word: around wide characters, else at COLUMNS."""
+def _parts(word: str, most: int, width: _Width) -> list[str]:
+    """Where a line may break within a word: around wide characters, else at `most`."""
     parts = [""]
     for char in word:
-        between_wide = _width(char) == 2 or _width(parts[-1][-1:]) == 2
-        breaks = between_wide and _width(char) > 0 and char not in _CLOSING
-        if parts[-1] and (breaks or _width(parts[-1] + char) > COLUMNS):
+        between_wide = columns(char) == 2 or columns(parts[-1][-1:]) == 2
+        breaks = between_wide and columns(char) > 0 and char not in _CLOSING
+        if parts[-1] and (breaks or width(parts[-1] + char) > most):
             parts.append("")
         parts[-1] += char
     return parts
-
-
-def _width(text: str) -> int:
-    """Columns: two for a Chinese, Japanese or Korean character, none for what joins the one before."""
-    return sum(
-        0 if category(char) in ("Mn", "Me", "Cf") else 2 if east_asian_width(char) in "WF" else 1
-        for char in text
-    )
