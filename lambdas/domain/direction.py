@@ -1,4 +1,4 @@
-"""What is asked of the text model for a storyboard, or for one scene of it anew."""
+"""What is asked of the text model for a storyboard, for one scene of it anew, or for changes to it."""
 
 import json
 import re
@@ -216,6 +216,23 @@ def storyboard_schema(*, scenes: int, narrate: bool) -> Schema:
     )
 
 
+def changes_schema(*, narrate: bool) -> Schema:
+    """The scenes that change, each whole and with its number."""
+    scene = scene_schema(narrate=narrate)["properties"]
+    number = {"type": "integer", "description": "The scene's number in the storyboard; the first is 1."}
+    return _strict(
+        {
+            "title": _string("The film's title, where it changes; else empty."),
+            "style": _string("The looks that are the same in every scene, where they change; else empty."),
+            "scenes": {
+                "type": "array",
+                "items": _strict({"number": number, **scene}),
+                "description": "The scenes that change and no others, each written anew as a whole.",
+            },
+        }
+    )
+
+
 # --- what is asked
 
 _SYSTEM = """\
@@ -255,6 +272,14 @@ note says nothing of stays in meaning as it was, and the scene goes with the sce
 _REWRITE_INPUT = """\
 the client's note stands between <note> and </note>, the storyboard between <storyboard> and </storyboard>, \
 as JSON."""
+_CHANGE = """\
+use the tool changes once and change a storyboard as the client's change wishes. Write anew the scenes that \
+the change is about, each as a whole, and no other: scenes that are not named stay as they are, and what the \
+change says nothing of stays in meaning as it was. Leave title and style empty, unless the change is about \
+them or about what is the same in all scenes; a new style changes every scene's picture."""
+_CHANGE_INPUT = """\
+the client's change stands between <note> and </note>, the storyboard between <storyboard> and \
+</storyboard>, as JSON."""
 
 
 def storyboard_question(brief: Brief, budget: int) -> Question:
@@ -304,6 +329,29 @@ def scene_question(storyboard: Storyboard, index: int, note: str, language: str,
         message="\n".join(lines),
         tool=Tool("scene", "One scene of a film.", scene_schema(narrate=narrate)),
         answer_tokens=_answer_tokens(1),
+    )
+
+
+def changes_question(storyboard: Storyboard, change: str, language: str, budget: int) -> Question:
+    """Which of the scenes change, and how, as the user wishes. `language`: the film's."""
+    scenes = storyboard.scenes
+    narrate = any(scene.narration for scene in scenes)
+    lines = [
+        f"Change this storyboard of {len(scenes)} scenes.",
+        *(
+            _scene_line(index, scene.seconds, narrate=scene.narration is not None)
+            for index, scene in enumerate(scenes)
+        ),
+        _word_line(budget),
+        *_language_lines(language, narrate=narrate),
+        f"<note>{material(change)}</note>",
+        f"<storyboard>{_material_json(storyboard.model_dump(exclude_none=True))}</storyboard>",
+    ]
+    return Question(
+        system=_system(_CHANGE, _CHANGE_INPUT, "let the film show what it speaks of", language),
+        message="\n".join(lines),
+        tool=Tool("changes", "What changes in a storyboard.", changes_schema(narrate=narrate)),
+        answer_tokens=_answer_tokens(len(scenes)),
     )
 
 

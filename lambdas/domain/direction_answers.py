@@ -12,6 +12,7 @@ from lambdas.domain.direction import (
     WORDS_PER_SECOND,
     Brief,
     Schema,
+    changes_schema,
     scene_schema,
     spoken_words,
     storyboard_schema,
@@ -88,6 +89,48 @@ def accept_scene(
     if problems:
         raise AnswerRejected(problems)
     return _within_budget(written, budget, style=False, prompted=_places([index]))
+
+
+def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: str, budget: int) -> Accepted:
+    """The answer to `changes_question` in its place in the storyboard: what it doesn't name stays to the
+    byte, and of a scene that it names the seconds, seeds and voice. Raises AnswerRejected."""
+    narrate = any(scene.narration for scene in storyboard.scenes)
+    picked = _picked(answer, changes_schema(narrate=narrate))
+    if not isinstance(picked, dict) or not isinstance(picked.get("scenes"), list):
+        raise AnswerRejected(["scenes is required: a list of the scenes that change."])
+    document = storyboard.model_dump()
+    document |= {name: picked[name] for name in ("title", "style") if picked.get(name)}
+    named: list[int] = []
+    for scene in picked["scenes"]:
+        number = scene.pop("number", None) if isinstance(scene, dict) else None
+        if type(number) is not int or not 1 <= number <= len(storyboard.scenes):
+            raise AnswerRejected([f"scenes: number must be from 1 to {len(storyboard.scenes)}."])
+        if number - 1 in named:
+            raise AnswerRejected([f"scenes: number {number} is there twice."])
+        named.append(number - 1)
+        document["scenes"][number - 1] = _changed(document["scenes"][number - 1], scene)
+    written = _read(document)
+    if written == storyboard:
+        raise AnswerRejected(["Nothing changes: write the scenes anew that the client's change is about."])
+    problems = _prompt_problems(written, _places(named), [change])
+    for index in named:
+        scene, before = written.scenes[index], storyboard.scenes[index]
+        if before.narration:
+            problems += _narration_problems(scene, index, before.seconds)
+            problems += _language_problems([scene], before.narration.language or language)
+    if problems:
+        raise AnswerRejected(problems)
+    return _within_budget(written, budget, style=bool(picked.get("style")), prompted=_places(named))
+
+
+def _changed(before: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """A scene's texts as they were answered; a scene without narration stays without."""
+    scene = dict(before)
+    for name in ("narration", "image", "video"):
+        if before[name] is not None:
+            part = answer.get(name)
+            scene[name] = before[name] | part if isinstance(part, dict) else part
+    return scene
 
 
 def scene_prompt(storyboard: Storyboard, prompts: Prompts, budget: int) -> str:

@@ -1,4 +1,4 @@
-"""The rule-based director's answers to the tools `storyboard` and `scene`, which need no model.
+"""The rule-based director's answers to the tools `storyboard`, `scene` and `changes`, which need no model.
 
 Deterministic: a message always gets the same answer. It says little, but never anything wrong of a topic
 that it knows nothing of; what a client wrote is kept word for word.
@@ -39,6 +39,8 @@ def fill(tool: str, message: str) -> _Answer:
         return _storyboard(message)
     if tool == "scene":
         return _scene_anew(message)
+    if tool == "changes":
+        return _changes(message)
     raise NotATask(f"The rule-based director can't fill the tool {tool!r}.")
 
 
@@ -72,22 +74,59 @@ def _scene_anew(message: str) -> _Answer:
     place = _ANEW.search(message)
     if place is None:
         raise NotATask("The rule-based director needs a message that says 'Write scene N of M anew.'.")
-    index, count = int(place[1]) - 1, int(place[2])
+    storyboard = json.loads(_material("storyboard", message))
+    return _rewritten(
+        task, storyboard, int(place[1]) - 1, task.narration_words[0], _material("note", message)
+    )
+
+
+_NAMED = re.compile(
+    r"(?:\b(?:in|for|of) )?(?:\bscene (?:number )?(\d+)"
+    r"|\b(?:the )?(first|second|third|fourth|fifth|last) scene)\b[,:]?\s*",
+    re.IGNORECASE,
+)
+_PLACES = ("first", "second", "third", "fourth", "fifth")
+
+
+def _changes(message: str) -> _Answer:
+    """Of the scenes that the client names, else of all; what is said stays."""
+    task = _read(message)
     note = _material("note", message)
     storyboard = json.loads(_material("storyboard", message))
-    before = storyboard["scenes"][index]
+    count = len(storyboard["scenes"])
+    named = {_place_of(found, count) for found in _NAMED.finditer(note)} & set(range(count))
+    wish = _NAMED.sub("", note).strip() or note
+    scenes = []
+    for index in sorted(named or range(count)):
+        scene = _rewritten(task, storyboard, index, None, wish)
+        if said := storyboard["scenes"][index].get("narration"):
+            scene = {"narration": {"text": said["text"]}} | scene
+        scenes.append({"number": index + 1} | scene)
+    return {"title": "", "style": "", "scenes": scenes}
+
+
+def _place_of(found: re.Match[str], count: int) -> int:
+    number, word = found[1], (found[2] or "").lower()
+    if number:
+        return int(number) - 1
+    return count - 1 if word == "last" else _PLACES.index(word)
+
+
+def _rewritten(task: _Task, storyboard: _Answer, index: int, words: int | None, note: str) -> _Answer:
+    """A scene with what the client wishes; `words`: the limit of its narration, if it has one."""
+    before, count = storyboard["scenes"][index], len(storyboard["scenes"])
     rng = random.Random(f"{note} {before}")  # noqa: S311  as above
     topic = understand(storyboard["title"])
     wish = _wish(note)
     view = rng.choice(storylines.VIEWS)
     scene: _Answer = {}
-    if task.narration_words[0] is not None:
+    if words is not None:
         now = before["narration"]["text"]
-        said = _said(topic, index, count, view, task.narration_words[0], set(sentences(now)), rng)
+        said = _said(topic, index, count, view, words, set(sentences(now)), rng)
         scene["narration"] = {"text": said}
     looks = _Looks(f"{topic.shown} {wish}", "", storyboard.get("style"), rng)
     for name in ("image", "video"):
-        subject = " ".join(filter(None, (_first_sentence(before[name]["positive_prompt"]), wish)))
+        subject = _wished(_first_sentence(before[name]["positive_prompt"]), wish)
         scene[name] = looks.prompts(subject, view, task.prompt_words, rng)[name]
     return scene
 
@@ -143,6 +182,11 @@ def _wish(note: str) -> str:
         return ""
     text = shortened(_WISHING.sub("", note, count=1).strip() or note, LONGEST_MOMENT)
     return _closed(text[:1].upper() + text[1:]) if text else ""
+
+
+def _wished(subject: str, wish: str) -> str:
+    """A scene that is new was written of the wish alone, which is not said twice."""
+    return wish if wish.startswith(subject.rstrip(".")) else f"{subject} {wish}".strip()
 
 
 # --- what is said
