@@ -22,12 +22,19 @@ class EngineRequest(Document):
     image: str | None = None  # base64 of a PNG, JPEG or WebP: the first frame
     video: str | None = None  # base64 of an MP4 with the clip's size and frames, which the clip starts from
     strength: float | None = None  # how much of `video` is made anew, over 0 to 1
+    audio: str | None = None  # base64 of a WAV or MP3 of frames / fps seconds, which the clip is filmed to
     loras: tuple[Lora, ...] = ()
     speed: Speed | None = None  # None: the server's default
 
+    def body(self) -> bytes:
+        """The JSON; without `audio` where there is none, as engines that take none refuse the field."""
+        return self.model_dump_json(exclude={"audio"} if self.audio is None else None).encode()
 
-def engine_request(plan: FilmPlan, scene: Scene, clip: Clip, image: str | None) -> EngineRequest:
-    """The request for one clip; `image` is base64."""
+
+def engine_request(
+    plan: FilmPlan, scene: Scene, clip: Clip, image: str | None, audio: str | None
+) -> EngineRequest:
+    """The request for one clip; `image` and `audio` are base64."""
     return EngineRequest(
         prompt=clip.prompt,
         negative_prompt=scene.negative_prompt,
@@ -40,6 +47,7 @@ def engine_request(plan: FilmPlan, scene: Scene, clip: Clip, image: str | None) 
         steps=plan.steps,
         guidance=plan.guidance,
         image=image,
+        audio=audio,
         loras=plan.loras,
         speed=plan.speed,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from pydantic import Field
 
@@ -10,8 +11,8 @@ from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Engine, Renderer, Speed
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.narration import Sentence
-from lambdas.domain.video import Lora, Video, VideoRequest
+from lambdas.domain.narration import LEAD, Sentence
+from lambdas.domain.video import Lora, Music, Video, VideoRequest
 
 # Step Functions keeps 25,000 events of an execution, of which a clip takes 10 and each retry 4 more.
 MOST_CLIPS = 1_000
@@ -26,6 +27,14 @@ class Footage(Document):
     start: int = 0
 
 
+class Heard(Document):
+    """A sentence in the sound that a clip is filmed to. `start`: seconds from where the sound begins, below 0
+    for one that began before."""
+
+    sound: str  # SHA-256 that its artifact is named by
+    start: float
+
+
 class Clip(Document):
     """One clip to render. `frames` are rendered, the first `skip_frames` of them are left out."""
 
@@ -38,6 +47,7 @@ class Clip(Document):
     starts_from: int | None = None  # index of the clip whose last frame it starts from
     footage: Footage | None = None  # what it is made of, by `strength`; without one it is the footage itself
     strength: float | None = None  # how much of the footage is made anew, over 0 to 1
+    heard: list[Heard] | None = None  # while its `frames` are shown; None: the engine takes no sound
 
     @property
     def film_frames(self) -> int:
@@ -89,7 +99,9 @@ class FilmPlan(Document):
     scenes: list[Scene] = Field(min_length=1)
     assembly: Assembly = Assembly()
     captions: bool = False
+    burn_captions: bool = False
     language: str = "en-US"  # of the narration
+    music: Music | None = None
 
     @property
     def clips(self) -> list[Clip]:
@@ -115,6 +127,11 @@ class FilmPlan(Document):
         return evened + sum(transition is not None for transition in self.transitions)
 
     @property
+    def parts_to_encode(self) -> int:
+        """About how many: also where a caption is drawn."""
+        return self.joints_to_encode + (len(self.narration) if self.burn_captions else 0)
+
+    @property
     def starts(self) -> list[int]:
         """In which frame of the film each clip begins to be shown."""
         starts = [0]
@@ -126,6 +143,19 @@ class FilmPlan(Document):
     def frames(self) -> int:
         """The film's length."""
         return self.starts[-1] + self.clips[-1].film_frames
+
+    @property
+    def narration(self) -> list[tuple[Fraction, Sentence]]:
+        """Each sentence with the second of the film at which it begins."""
+        return [
+            (self.scene_start(scene) + Fraction(str(LEAD)) + Fraction(str(sentence.start)), sentence)
+            for scene in self.scenes
+            for sentence in scene.narration
+        ]
+
+    def scene_start(self, scene: Scene) -> Fraction:
+        """In seconds, of the first frame in which the scene is seen."""
+        return Fraction(self.starts[scene.clips[0].index], self.fps)
 
     def clip(self, index: int) -> tuple[Scene, Clip]:
         """The clip of that index, with its scene."""
@@ -237,7 +267,9 @@ def make_plan(
             fragmented=request.fragmented,
         ),
         captions=request.captions,
+        burn_captions=request.burn_captions,
         language=request.brief.language if request.brief else "en-US",
+        music=request.music,
     )
 
 
@@ -287,12 +319,19 @@ def _scene(
     image = request.image.sha256 if request.image and index == 0 else None
     picture = last.key_hash if last else image or shot.still
     first_seed = video.seed + index * _SEEDS_PER_SCENE if shot.seed is None else shot.seed
+    negative_prompt = "" if "negative_prompt" in engine.refuses else shot.negative_prompt
+    overlap = _transition_frames(request) if request.transition.overlaps and not engine.chained else 0
     clips: list[Clip] = []
+    begins = 0  # in which frame of the scene the clip does
     for place, (part, prompt) in enumerate(zip(lengths, shot.prompts(len(lengths)), strict=True)):
         frames = engine.frames_to_render(part)
         before = (clips[-1] if engine.chained else None) if clips else last
         footage = shot.of[place] if place < len(shot.of) else None
         seed = (first_seed + place) % 2**63  # engines take no larger one
+        heard = None
+        if engine.audio == "required":
+            heard = _heard(shot.narration, begins - (frames - part), frames, request.fps)
+        begins += part - overlap
         clips.append(
             Clip(
                 index=first + place,
@@ -303,12 +342,13 @@ def _scene(
                 starts_from=before.index if before else None,
                 footage=footage,
                 strength=shot.strength if footage else None,
+                heard=heard,
                 key_hash=fingerprint(
                     {
                         "engine": engine.name,
                         "revision": engine.revision,
                         "prompt": prompt,
-                        "negative_prompt": shot.negative_prompt,
+                        "negative_prompt": negative_prompt,
                         "size": [request.width, request.height],
                         "fps": request.fps,
                         "frames": [frames, frames - part],
@@ -322,19 +362,32 @@ def _scene(
                         "draft": [shot.text, place, len(lengths)] if engine.draft else None,
                     }
                     | ({"footage": footage.model_dump(), "strength": shot.strength} if footage else {})
+                    | ({} if heard is None else {"heard": [one.model_dump() for one in heard]})
                 ),
             )
         )
     return Scene(
         index=index,
         text=shot.text,
-        negative_prompt=shot.negative_prompt,
+        negative_prompt=negative_prompt,
         clips=clips,
         chained=engine.chained,
         still=keys.still(video.tenant, shot.still) if shot.still else None,
         continues=shot.continues,
         narration=list(shot.narration),
     )
+
+
+def _heard(narration: Sequence[Sentence], first: int, frames: int, fps: int) -> list[Heard]:
+    """What of a scene's narration is heard in so many frames from its frame `first` on, which is negative
+    where an engine renders more than the scene shows."""
+    begins, seconds = Fraction(first, fps), Fraction(frames, fps)
+    placed = [(said, Fraction(str(LEAD)) + Fraction(str(said.start)) - begins) for said in narration]
+    return [
+        Heard(sound=said.sound, start=float(start))
+        for said, start in placed
+        if start < seconds and start + Fraction(said.seconds) > 0
+    ]
 
 
 def film_hash(plan: FilmPlan) -> str:
@@ -352,5 +405,13 @@ def film_hash(plan: FilmPlan) -> str:
     assembly = plan.assembly.model_dump(mode="json")
     captions = plan.language if plan.captions else None
     return fingerprint(
-        {"film": 3, "title": plan.title, "scenes": scenes, "assembly": assembly, "captions": captions}
+        {
+            "film": 4,
+            "title": plan.title,
+            "scenes": scenes,
+            "assembly": assembly,
+            "captions": captions,
+            "burnt": plan.burn_captions,
+            "music": plan.music.sha256 if plan.music else None,
+        }
     )

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+from fractions import Fraction
+from io import BytesIO
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -16,8 +18,10 @@ from lambdas.domain import keys
 from lambdas.domain.engine_request import engine_request
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.domain.names import endpoint_name
+from lambdas.media.excerpt import excerpt
 from lambdas.media.frames import last_frame
 from lambdas.media.images import cover
+from lambdas.media.sound import Placed
 from lambdas.settings import RenderClipSettings
 from lambdas.tasks.clips import ClipMade, begun, first_picture, load_plan, reused
 from lambdas.tasks.task import ClipTask, require_open, task
@@ -60,8 +64,9 @@ class RenderClip:
         require_open(self._videos, plan.tenant, plan.video_id)
         inference = _inference(request, clip)
         key = keys.engine_request(inference.id)
-        body = engine_request(plan, scene, clip, self._first_frame(plan, scene, clip)).model_dump_json()
-        self._inputs.put(key, body.encode(), "application/json")
+        image, audio = self._first_frame(plan, scene, clip), self._sound(plan, clip)
+        body = engine_request(plan, scene, clip, image, audio).body()
+        self._inputs.put(key, body, "application/json")
         begun(self._videos, plan, clip, inference.requested_ms)
         # The token is parked before the call, since the answer may be quicker than the next line. Where it
         # is parked already, an earlier delivery of this very task parked it and may have ended before its
@@ -83,6 +88,17 @@ class RenderClip:
                 return None
             frame = cover(picture, plan.width, plan.height)
         return base64.b64encode(frame).decode()
+
+    def _sound(self, plan: FilmPlan, clip: Clip) -> str | None:
+        """Base64 of the WAV that the clip is filmed to, as long as all its frames, those too that are left
+        out: so lips and words stay together."""
+        if clip.heard is None:
+            return None
+        voices = [
+            Placed(BytesIO(self._outputs.get(keys.speech(plan.tenant, one.sound))), Fraction(str(one.start)))
+            for one in clip.heard
+        ]
+        return base64.b64encode(excerpt(voices, Fraction(clip.frames, plan.fps))).decode()
 
 
 def _inference(request: RenderTask, clip: Clip) -> Inference:

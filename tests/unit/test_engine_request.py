@@ -1,12 +1,24 @@
 """The pipeline's side of the engine contract."""
 
+import json
+
 import pytest
 
+from containers.cogvideox.errors import InvalidRequest
+from containers.cogvideox.request import parse_request
 from lambdas.domain.engine_request import EngineRequest
 from tests.contract import document
 
 
-@pytest.mark.parametrize("kind", ["text", "image", "video"])
+@pytest.mark.parametrize("kind", ["text", "image", "video", "audio"])
 def test_the_contract_s_requests_are_what_the_pipeline_writes(kind: str) -> None:
     request = document(f"clip_request.{kind}")
-    assert EngineRequest.model_validate(request).model_dump(mode="json") == request
+    assert json.loads(EngineRequest.model_validate(request).body()) == request
+
+
+def test_an_engine_that_takes_no_sound_is_sent_no_field_for_it() -> None:
+    assert "audio" not in document("clip_request.text")
+    request = EngineRequest.model_validate(document("clip_request.text"))
+    assert parse_request(request.body()).prompt == request.prompt
+    with pytest.raises(InvalidRequest, match="audio"):
+        parse_request(request.model_copy(update={"audio": "UklGRg=="}).body())

@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -6,11 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.domain.assembly import Transition, TransitionKind
-from lambdas.domain.documents import LONGEST_FILM
-from lambdas.domain.engines import CATALOGUE, Engine
+from lambdas.domain.documents import LONGEST_FILM, fingerprint
+from lambdas.domain.engines import CATALOGUE, Engine, Workflow
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, Shot, clip_lengths, cut, film_hash, make_plan
-from lambdas.domain.narration import Sentence
+from lambdas.domain.film_plan import (
+    MOST_CLIPS,
+    FilmPlan,
+    Heard,
+    Shot,
+    clip_lengths,
+    cut,
+    film_hash,
+    make_plan,
+)
+from lambdas.domain.narration import LEAD, Sentence
 from lambdas.domain.video import LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
 from tests.factories import a_plan, a_request, a_shot, a_video
 
@@ -375,3 +385,83 @@ def test_captions_their_language_and_the_title_are_part_of_a_film_s_address() ->
 def test_a_chapter_is_named_by_what_is_said_first() -> None:
     plan = film_of("animatic", [300, 300], {1: a_shot("Scene 1.", frames=300, narration=[SAID])})
     assert [scene.title for scene in plan.scenes] == ["Scene 0.", "A bee."]
+
+
+# --- engines that film to what is said
+
+SPEAKING = CATALOGUE["comfyui"].by(Workflow(revision="ab12", takes=("audio", "image", "prompt")))
+SPEAKING_ALONE = CATALOGUE["comfyui"].by(Workflow(revision="ab12", takes=("audio", "prompt")))
+SPEECH = [
+    Sentence(text="One.", sound="a" * 64, start=0, seconds=2.5),
+    Sentence(text="Two.", sound="b" * 64, start=2.75, seconds=6),
+]
+
+
+def spoken_film(engine: Engine, narration: Sequence[Sentence] = SPEECH, **fields: Any) -> FilmPlan:
+    """Of a scene of 10 s and one of 4 s in which nothing is said, at 8 fps."""
+    request = a_request(engine=engine.name, width=96, height=64, fps=8, seed=1, **fields)
+    shots = [
+        a_shot("Scene 0.", frames=80, narration=narration, still="c" * 64, negative_prompt="rain"),
+        a_shot("Scene 1.", frames=32, still="d" * 64),
+    ]
+    return make_plan(a_video(request=request), engine, "Bees", shots)
+
+
+def test_each_clip_is_filmed_to_what_is_heard_while_its_frames_are_shown() -> None:
+    plan = spoken_film(SPEAKING)
+    first, second, silent = plan.clips
+    assert [(clip.frames, clip.skip_frames) for clip in plan.clips] == [(41, 1), (41, 1), (33, 1)]
+    assert first.heard == [
+        Heard(sound="a" * 64, start=0.4 + 0.125),
+        Heard(sound="b" * 64, start=3.15 + 0.125),
+    ]
+    # From 5 s less a frame on: the first sentence is over, the second has begun.
+    assert second.heard == [Heard(sound="b" * 64, start=3.15 - 5 + 0.125)]
+    assert second.starts_from == 0
+    assert silent.heard == []
+    assert silent.starts_from is None
+
+
+@pytest.mark.parametrize("transition", ["crossfade", "fade", "none"])
+def test_what_is_heard_in_a_clip_is_what_the_film_has_there(transition: str) -> None:
+    plan = spoken_film(SPEAKING_ALONE, transition=transition, transition_seconds=0.5)
+    speech = {said.sound: Fraction(str(LEAD)) + Fraction(str(said.start)) for said in SPEECH}
+    for clip, start in zip(plan.clips, plan.starts, strict=True):
+        begins = Fraction(start - clip.skip_frames, plan.fps)
+        for one in clip.heard or []:
+            assert begins + Fraction(one.start) == pytest.approx(speech[one.sound])
+    assert plan.clips[0].heard
+    assert plan.clips[1].heard
+    assert plan.clips[-1].heard == []
+
+
+def test_what_is_said_is_part_of_a_clip_s_address_where_it_is_filmed_to() -> None:
+    later = [SPEECH[0], SPEECH[1].model_copy(update={"start": 3.0})]
+    one, other = spoken_film(SPEAKING), spoken_film(SPEAKING, later)
+    changed = [a.key_hash != b.key_hash for a, b in zip(one.clips, other.clips, strict=True)]
+    assert changed == [True, True, False]
+    text = CATALOGUE["comfyui"].by(Workflow(revision="ab12", takes=("image", "prompt")))
+    silent, spoken = spoken_film(text, ()), spoken_film(text)
+    assert [clip.key_hash for clip in silent.clips] == [clip.key_hash for clip in spoken.clips]
+    assert all(clip.heard is None for clip in spoken.clips)
+
+
+def test_another_workflow_renders_anew() -> None:
+    other = CATALOGUE["comfyui"].by(Workflow(revision="cd34", takes=("audio", "image", "prompt")))
+    pairs = zip(spoken_film(SPEAKING).clips, spoken_film(other).clips, strict=True)
+    assert all(a.key_hash != b.key_hash for a, b in pairs)
+
+
+def test_a_negative_prompt_that_no_node_takes_is_left_out() -> None:
+    assert spoken_film(SPEAKING).scenes[0].negative_prompt == ""
+    takes = ("audio", "image", "prompt", "negative_prompt")
+    plan = spoken_film(CATALOGUE["comfyui"].by(Workflow(revision="ab12", takes=takes)))
+    assert plan.scenes[0].negative_prompt == "rain"
+
+
+def test_the_addresses_of_clips_of_other_engines_stay_what_they_were() -> None:
+    """Else every clip that was ever rendered would be rendered anew."""
+    plan = film_of("cogvideox-5b", [48, 96], seed=3)
+    assert fingerprint([clip.key_hash for clip in plan.clips]) == (
+        "bf8f69cf459175725468e8b5f64781e65523e40ed855498c56aacf5b39f778a3"
+    )
