@@ -13,7 +13,7 @@ from cdk.code import PYTHON
 from cdk.log_groups import log_group
 from cdk.permissions import acknowledge, allow
 from lambdas.domain import names
-from lambdas.settings import StoreSettings, env_of
+from lambdas.settings import PricedSettings, env_of
 
 LONGEST_MINUTES = 8 * 60
 LONGEST_QUEUED_MINUTES = 60
@@ -30,7 +30,7 @@ class AssemblyBuild(Construct):
         id: str,
         *,
         code: s3.Location,
-        settings: StoreSettings,
+        settings: PricedSettings,
         prefix: str,
         log_retention_days: int,
     ) -> None:

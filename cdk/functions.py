@@ -23,6 +23,7 @@ from lambdas.settings import (
     IntakeSettings,
     NarrateSettings,
     PlanSettings,
+    PricedSettings,
     PublishSettings,
     RenderClipSettings,
     Settings,
@@ -62,14 +63,14 @@ FUNCTIONS: Mapping[str, Spec] = {
         module="lambdas.tasks.narrate", settings=NarrateSettings, timeout=900, memory=1024, media=True
     ),
     "DrawStill": Spec(
-        module="lambdas.tasks.draw_still", settings=StoreSettings, timeout=900, memory=1024, media=True
+        module="lambdas.tasks.draw_still", settings=PricedSettings, timeout=900, memory=1024, media=True
     ),
     "Review": Spec(module="lambdas.tasks.review", settings=StoreSettings, timeout=60),
     "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=120),
     # 1,769 MB are one full processor (Lambda's documentation): drawing and encoding use two. Its time is
     # Lambda's longest, since on a PC it waits its turn (lambdas/tasks/turn.py).
     "DrawClip": Spec(
-        module="lambdas.tasks.draw_clip", settings=StoreSettings, timeout=900, memory=3008, media=True
+        module="lambdas.tasks.draw_clip", settings=PricedSettings, timeout=900, memory=3008, media=True
     ),
     "RenderClip": Spec(
         module="lambdas.tasks.render_clip",
@@ -80,7 +81,7 @@ FUNCTIONS: Mapping[str, Spec] = {
     ),
     "SettleClip": Spec(
         module="lambdas.tasks.settle_clip",
-        settings=StoreSettings,
+        settings=PricedSettings,
         timeout=120,
         memory=1024,
         media=True,
@@ -88,7 +89,7 @@ FUNCTIONS: Mapping[str, Spec] = {
     ),
     # On its disk lies the sound; pictures pass through memory.
     "Assemble": Spec(
-        module="lambdas.tasks.assemble", settings=StoreSettings, timeout=900, memory=2048, media=True
+        module="lambdas.tasks.assemble", settings=PricedSettings, timeout=900, memory=2048, media=True
     ),
     "AssembleLong": Spec(module="lambdas.tasks.assemble_long", settings=AssembleLongSettings, timeout=60),
     "Publish": Spec(module="lambdas.tasks.publish", settings=PublishSettings, timeout=300),

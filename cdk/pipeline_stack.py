@@ -31,6 +31,7 @@ from lambdas.settings import (
     IntakeSettings,
     NarrateSettings,
     PlanSettings,
+    PricedSettings,
     PublishSettings,
     RenderClipSettings,
     StoreSettings,
@@ -64,6 +65,12 @@ class PipelineStack(Stack):
             self, "Workflow", default="", description="What the workflow of a user's ComfyUI takes, as JSON"
         )
 
+        prices = CfnParameter(
+            self,
+            "Prices",
+            default=settings.prices.model_dump_json(),
+            description="What is paid for what makes films, as JSON (lambdas/domain/prices.py)",
+        )
         self.buckets = Buckets(
             self,
             "Buckets",
@@ -81,11 +88,12 @@ class PipelineStack(Stack):
             input_bucket=self.buckets.input.bucket_name,
             output_bucket=self.buckets.output.bucket_name,
         )
+        self._priced = PricedSettings(**stores.model_dump(), prices=prices.value_as_string)
         self.assembly_build = AssemblyBuild(
             self,
             "AssemblyBuild",
             code=self.functions.media_code,
-            settings=stores,
+            settings=self._priced,
             prefix=prefix,
             log_retention_days=days,
         )
@@ -144,6 +152,7 @@ class PipelineStack(Stack):
             ),
             "retention_days": settings.retention_days,
         }
+        priced = self._priced.model_dump()
         machine = self.produce_video.machine.state_machine_arn
         build_project = self.assembly_build.name
         publish = PublishSettings(**stores, event_bus=self.bus.event_bus_name)
@@ -157,33 +166,33 @@ class PipelineStack(Stack):
                 "Api": ApiSettings(**stores, **intake, state_machine_arn=machine),
                 "Intake": IntakeSettings(**stores, **intake),
                 "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),
-                "WriteStoryboard": PlanSettings(**stores, text_model=settings.text_model),
+                "WriteStoryboard": PlanSettings(**priced, text_model=settings.text_model),
                 "Narrate": NarrateSettings(
-                    **stores,
+                    **priced,
                     voice=self._voice.value_as_string,
                     voice_engine=self._voice_engine.value_as_string,
                 ),
-                "DrawStill": StoreSettings(**stores),
+                "DrawStill": self._priced,
                 "Review": StoreSettings(**stores),
                 "Plan": PlanSettings(
-                    **stores,
+                    **priced,
                     text_model=settings.text_model,
                     workflow=self._workflow.value_as_string,
                 ),
-                "DrawClip": StoreSettings(**stores),
+                "DrawClip": self._priced,
                 "RenderClip": RenderClipSettings(
                     **stores,
                     endpoint_prefix=settings.prefix,
                     invocation_seconds=settings.invocation_seconds,
                     request_ttl_seconds=settings.request_ttl_seconds,
                 ),
-                "SettleClip": StoreSettings(**stores),
-                "Assemble": StoreSettings(**stores),
+                "SettleClip": self._priced,
+                "Assemble": self._priced,
                 "AssembleLong": AssembleLongSettings(**stores, build_project=build_project),
                 "Publish": publish,
                 "RecordFailure": publish,
                 "Upkeep": UpkeepSettings(
-                    **stores,
+                    **priced,
                     requests_queue_url=self.queues.requests.queue_url,
                     state_machine_arn=machine,
                     event_bus=self.bus.event_bus_name,

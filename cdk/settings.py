@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cdk.instances import INSTANCES
 from lambdas.domain.engines import CATALOGUE, Renderer
+from lambdas.domain.prices import AWS, Prices
 
 
 class SettingsError(Exception):
@@ -78,6 +79,15 @@ class DeploymentSettings(BaseModel):
     def endpoint_engines(self) -> tuple[str, ...]:
         """The engines that run on an endpoint of the engines stack."""
         return tuple(name for name in self.engines if CATALOGUE[name].renderer is Renderer.ENDPOINT)
+
+    @property
+    def prices(self) -> Prices:
+        """What AWS takes, of an endpoint for the first of its instance types."""
+        hourly = {
+            engine: INSTANCES[self.endpoints[engine].instance_types[0]].usd_per_hour
+            for engine in self.endpoint_engines
+        }
+        return AWS.with_instances({engine: usd for engine, usd in hourly.items() if usd is not None})
 
     @classmethod
     def of_context(cls, defaults: Mapping[str, Any], given: Mapping[str, Any] | str) -> Self:

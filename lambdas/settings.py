@@ -7,6 +7,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from lambdas.domain.prices import Prices
+
 _PREFIX = "REELWORKS_"
 
 
@@ -32,6 +34,16 @@ class StoreSettings(Settings):
     videos_table: str
     input_bucket: str
     output_bucket: str
+
+
+class PricedSettings(StoreSettings):
+    """Of a function that makes something: what it costs."""
+
+    prices: str  # JSON of lambdas.domain.prices.Prices
+
+    @property
+    def price_list(self) -> Prices:
+        return Prices.model_validate_json(self.prices)
 
 
 class AuthorizerSettings(Settings):
@@ -69,12 +81,12 @@ class DispatchSettings(StoreSettings):
     state_machine_arn: str
 
 
-class PlanSettings(StoreSettings):
+class PlanSettings(PricedSettings):
     text_model: str  # Bedrock model id or inference profile
     workflow: str = ""  # as in IntakeSettings
 
 
-class NarrateSettings(StoreSettings):
+class NarrateSettings(PricedSettings):
     """The voice of requests that name none; which others there are, the speech service says."""
 
     voice: str
@@ -91,7 +103,7 @@ class AssembleLongSettings(StoreSettings):
     build_project: str
 
 
-class AssemblyBuildSettings(StoreSettings):
+class AssemblyBuildSettings(PricedSettings):
     """The environment of a build: the project's, and what the build is started with."""
 
     task: str  # JSON of a VideoTask (lambdas.tasks.task)
@@ -104,7 +116,7 @@ class PublishSettings(StoreSettings):
     event_bus: str
 
 
-class UpkeepSettings(StoreSettings):
+class UpkeepSettings(PricedSettings):
     requests_queue_url: str
     state_machine_arn: str
     event_bus: str

@@ -7,12 +7,14 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from lambdas.domain.direction import Tool, Writing
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import TextModelUnavailable
+from lambdas.domain.prices import Prices
 
 
 class Answer(Document):
     text: str
     by: str  # the model that answered
     stop_reason: str
+    cost: float | None  # USD
 
 
 class ToolAnswer(Document):
@@ -21,12 +23,14 @@ class ToolAnswer(Document):
     input: Any
     by: str
     stop_reason: str
+    cost: float | None  # USD
 
 
 class TextModel:
-    def __init__(self, bedrock_runtime: Any, model: str) -> None:
+    def __init__(self, bedrock_runtime: Any, model: str, prices: Prices) -> None:
         self._bedrock = bedrock_runtime
         self._model = model
+        self._prices = prices
 
     def ask(self, *, system: str, message: str, max_tokens: int, temperature: float) -> Answer:
         """One question, one answer. Raises TextModelUnavailable for whatever keeps the model from it."""
@@ -36,6 +40,7 @@ class TextModel:
             text="".join(block.get("text", "") for block in _content(response)),
             by=_answered_by(response, self._model),
             stop_reason=str(response.get("stopReason", "")),
+            cost=self._cost(response, self._model),
         )
 
     def fill(self, *, system: str, message: str, tool: Tool, max_tokens: int, writing: Writing) -> ToolAnswer:
@@ -61,7 +66,12 @@ class TextModel:
             input=uses[0].get("input") if uses else None,
             by=_answered_by(response, model),
             stop_reason=str(response.get("stopReason", "")),
+            cost=self._cost(response, model),
         )
+
+    def _cost(self, response: dict[str, Any], model: str) -> float | None:
+        usage = response["usage"]  # of every answer of Converse
+        return self._prices.text(model, usage["inputTokens"], usage["outputTokens"])
 
     def _converse(
         self, model: str, system: str, message: str, advice: str | None, **options: Any

@@ -8,16 +8,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
 from lambdas.adapters.objects import Objects
-from lambdas.adapters.videos import Videos
+from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import ClipUnreadable
 from lambdas.domain.film_plan import FilmPlan, film_hash
-from lambdas.domain.video import Stage
+from lambdas.domain.prices import of_time
+from lambdas.domain.video import AssemblyProgress, Stage
 from lambdas.media.captions import srt, vtt
 from lambdas.media.frames import poster
 from lambdas.media.sheet import spritesheet
-from lambdas.settings import StoreSettings
+from lambdas.settings import PricedSettings
 from lambdas.tasks.clips import load_plan
 from lambdas.tasks.film import Film, cues, forget_broken_clip
 from lambdas.tasks.task import VideoTask, require_open, task
@@ -37,16 +38,21 @@ class FilmMade(Document):
 @task
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = VideoTask.model_validate(event)
-    settings = StoreSettings.from_env()
-    made = assemble(request.tenant, request.video_id, stores.videos(settings), stores.outputs(settings))
-    return made.model_dump()
+    settings = PricedSettings.from_env()
+    usd_per_second = settings.price_list.function_second(int(context.memory_limit_in_mb))
+    videos, outputs = stores.videos(settings), stores.outputs(settings)
+    return assemble(request.tenant, request.video_id, usd_per_second, videos, outputs).model_dump()
 
 
-def assemble(tenant: str, video_id: str, videos: Videos, outputs: Objects) -> FilmMade:
+def assemble(
+    tenant: str, video_id: str, usd_per_second: float | None, videos: Videos, outputs: Objects
+) -> FilmMade:
     """Goes on with what an earlier attempt has left; two at once do the same work twice and no harm.
+    `usd_per_second`: of the function or build that this runs in.
 
     Raises ArtifactMissing, ClipMismatch, VideoClosed; ClipUnreadable, ClipsDiffer with a clip's index.
     """
+    started_ms = now_ms()
     videos.advance(tenant, video_id, Stage.ASSEMBLING, assembled=0)
     plan = load_plan(outputs, tenant, video_id)
     film = keys.film(tenant, film_hash(plan))
@@ -55,6 +61,10 @@ def assemble(tenant: str, video_id: str, videos: Videos, outputs: Objects) -> Fi
         _make(film, plan, outputs, videos)
     _make_pictures(film, plan, outputs)
     _write_captions(plan, outputs)
+    finished_ms = now_ms()
+    cost = 0.0 if reused else of_time(usd_per_second, started_ms, finished_ms)
+    done = AssemblyProgress(reused=reused, cost=cost, started_ms=started_ms, finished_ms=finished_ms)
+    videos.advance(tenant, video_id, Stage.ASSEMBLING, assembly=done)
     logger.info("film reused" if reused else "film assembled", extra={"film": film})
     return FilmMade(film=film, reused=reused)
 

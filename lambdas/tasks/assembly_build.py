@@ -14,7 +14,8 @@ def main() -> None:
 
     def work() -> Event:
         videos, outputs = stores.videos(settings), stores.outputs(settings)
-        return assemble(request.tenant, request.video_id, videos, outputs).model_dump()
+        usd_per_second = settings.price_list.build_second()
+        return assemble(request.tenant, request.video_id, usd_per_second, videos, outputs).model_dump()
 
     answer(request.token, work)
 

@@ -6,6 +6,7 @@ from lambdas.domain import keys, names
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import ArtifactMissing
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
+from lambdas.domain.prices import of_time
 from lambdas.domain.video import ClipProgress, ClipState
 from lambdas.telemetry import count, logger
 
@@ -39,7 +40,7 @@ def reused(videos: Videos, outputs: Objects, plan: FilmPlan, clip: Clip) -> bool
     if not outputs.exists(keys.clip(plan.tenant, clip.key_hash)):
         return False
     now = now_ms()
-    _write(videos, plan, clip, ClipState.DONE, reused=True, started_ms=now, finished_ms=now)
+    _write(videos, plan, clip, ClipState.DONE, reused=True, cost=0.0, started_ms=now, finished_ms=now)
     logger.info("clip reused", extra={"key_hash": clip.key_hash})
     count(names.METRIC_CLIPS_REUSED)
     return True
@@ -49,8 +50,13 @@ def begun(videos: Videos, plan: FilmPlan, clip: Clip, started_ms: int) -> None:
     _write(videos, plan, clip, ClipState.RENDERING, started_ms=started_ms)
 
 
-def finished(videos: Videos, plan: FilmPlan, clip: Clip, started_ms: int) -> None:
-    _write(videos, plan, clip, ClipState.DONE, started_ms=started_ms, finished_ms=now_ms())
+def finished(
+    videos: Videos, plan: FilmPlan, clip: Clip, started_ms: int, usd_per_second: float | None
+) -> None:
+    """`usd_per_second`: of what has been at work on it since `started_ms`."""
+    finished_ms = now_ms()
+    cost = of_time(usd_per_second, started_ms, finished_ms)
+    _write(videos, plan, clip, ClipState.DONE, cost=cost, started_ms=started_ms, finished_ms=finished_ms)
     logger.info("clip rendered", extra={"key_hash": clip.key_hash})
     count(names.METRIC_CLIPS_RENDERED)
 
@@ -64,11 +70,13 @@ def _write(
     started_ms: int,
     finished_ms: int | None = None,
     reused: bool = False,
+    cost: float | None = None,
 ) -> None:
     progress = ClipProgress(
         state=state,
         seconds=clip.film_frames / plan.fps,
         reused=reused,
+        cost=cost,
         started_ms=started_ms,
         finished_ms=finished_ms,
     )

@@ -9,7 +9,7 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.animatic.clip import DraftClip, draw_clip
 from lambdas.domain import keys
-from lambdas.settings import StoreSettings
+from lambdas.settings import PricedSettings
 from lambdas.tasks.clips import ClipMade, begun, finished, first_picture, load_plan, reused
 from lambdas.tasks.task import ClipTask, require_open, task
 from lambdas.tasks.turn import turn
@@ -18,13 +18,21 @@ from lambdas.tasks.turn import turn
 @task
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = ClipTask.model_validate(event)
-    settings = StoreSettings.from_env()
-    made = draw(request, stores.videos(settings), stores.inputs(settings), stores.outputs(settings))
+    settings = PricedSettings.from_env()
+    made = draw(
+        request,
+        settings.price_list.function_second(int(context.memory_limit_in_mb)),
+        stores.videos(settings),
+        stores.inputs(settings),
+        stores.outputs(settings),
+    )
     return made.model_dump()
 
 
-def draw(request: ClipTask, videos: Videos, inputs: Objects, outputs: Objects) -> ClipMade:
-    """Raises ArtifactMissing, VideoClosed, VideoNotFound."""
+def draw(
+    request: ClipTask, usd_per_second: float | None, videos: Videos, inputs: Objects, outputs: Objects
+) -> ClipMade:
+    """`usd_per_second`: of this function. Raises ArtifactMissing, VideoClosed, VideoNotFound."""
     plan = load_plan(outputs, request.tenant, request.video_id)
     scene, clip = plan.clip(request.clip)
     if reused(videos, outputs, plan, clip):
@@ -47,5 +55,5 @@ def draw(request: ClipTask, videos: Videos, inputs: Objects, outputs: Objects) -
         begun(videos, plan, clip, started_ms)
         drawn = draw_clip(draft)
     outputs.put(keys.clip(plan.tenant, clip.key_hash), drawn, "video/mp4")
-    finished(videos, plan, clip, started_ms)
+    finished(videos, plan, clip, started_ms, usd_per_second)
     return ClipMade(clip=clip.index, reused=False)

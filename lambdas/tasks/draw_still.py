@@ -13,7 +13,8 @@ from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.direction_answers import scene_prompt
 from lambdas.domain.documents import fingerprint
-from lambdas.settings import StoreSettings
+from lambdas.domain.prices import Prices
+from lambdas.settings import PricedSettings
 from lambdas.tasks.scenes import PartMade, SceneTask, make_part
 from lambdas.tasks.task import require_open, task
 
@@ -24,12 +25,15 @@ _PROMPT_TOKENS = 1_000  # of a prompt: an image model reads more than an engine
 @task
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = SceneTask.model_validate(event)
-    settings = StoreSettings.from_env()
+    settings = PricedSettings.from_env()
     stills = Stills(stills_client(REGION))
-    return draw_still(request, stores.videos(settings), stores.outputs(settings), stills).model_dump()
+    made = draw_still(request, settings.price_list, stores.videos(settings), stores.outputs(settings), stills)
+    return made.model_dump()
 
 
-def draw_still(request: SceneTask, videos: Videos, outputs: Objects, stills: Stills) -> PartMade:
+def draw_still(
+    request: SceneTask, prices: Prices, videos: Videos, outputs: Objects, stills: Stills
+) -> PartMade:
     """Raises ArtifactMissing, StillRefused, VideoClosed, VideoNotFound."""
     video = require_open(videos, request.tenant, request.video_id)
     asked = video.request.stills
@@ -48,9 +52,9 @@ def draw_still(request: SceneTask, videos: Videos, outputs: Objects, stills: Sti
         request.tenant, fingerprint({"still": _MAKING, "model": MODELS[asked.quality], **wanted})
     )
 
-    def make() -> str:
+    def make() -> tuple[str, float | None]:
         drawn = stills.draw(**wanted)
         outputs.put(artifact, drawn.png, "image/png")
-        return drawn.by
+        return drawn.by, prices.still(asked.quality)
 
     return make_part(request, "stills", artifact, videos, outputs, make)

@@ -40,23 +40,26 @@ def narrate(
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
     artifact = keys.narration(request.tenant, by.narration_hash(narration.text))
 
-    def make() -> str:
-        said = [
-            (text, by.sentence_hash(text), _said(text, request, by, outputs, speech))
-            for text in sentences(narration.text)
-        ]
+    def make() -> tuple[str, float | None]:
+        said, billed = [], 0
+        for text in sentences(narration.text):
+            seconds, characters = _said(text, request, by, outputs, speech)
+            said.append((text, by.sentence_hash(text), seconds))
+            billed += characters
         outputs.put(artifact, spoken(by.voice, said).model_dump_json().encode(), "application/json")
-        return by.voice
+        return by.voice, settings.price_list.narration(by.engine, billed)
 
     return make_part(request, "narrations", artifact, videos, outputs, make)
 
 
-def _said(text: str, request: SceneTask, by: Speaker, outputs: Objects, speech: Speech) -> Fraction:
-    """Has a sentence spoken unless its sound is there; its seconds."""
+def _said(
+    text: str, request: SceneTask, by: Speaker, outputs: Objects, speech: Speech
+) -> tuple[Fraction, int]:
+    """Has a sentence spoken unless its sound is there; its seconds, and how many characters are billed."""
     key = keys.speech(request.tenant, by.sentence_hash(text))
     what = f"the narration of scene {request.scene}"
     if outputs.exists(key):
-        return length(BytesIO(outputs.get(key)), what)
+        return length(BytesIO(outputs.get(key)), what), 0
     sound = speech.speak(
         text,
         voice=by.voice,
@@ -67,4 +70,4 @@ def _said(text: str, request: SceneTask, by: Speaker, outputs: Objects, speech: 
     )
     seconds = length(BytesIO(sound), what)  # before it is kept: a broken one would be found again
     outputs.put(key, sound, "audio/mpeg")
-    return seconds
+    return seconds, len(text)

@@ -55,7 +55,7 @@ class Plan(Document):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = VideoTask.model_validate(event)
     settings = PlanSettings.from_env()
-    model = TextModel(client("bedrock-runtime"), settings.text_model)
+    model = TextModel(client("bedrock-runtime"), settings.text_model, settings.price_list)
     planned = plan(
         request.tenant,
         request.video_id,
@@ -136,12 +136,12 @@ def enhance(prompt: str, engine: Engine, model: TextModel) -> Enhancement:
         )
     except TextModelUnavailable as error:
         logger.warning("text model unavailable", extra={"reason": error.message})
-        return Enhancement(prompt=prompt, note=f"{error.message} {error.advice}")
+        return Enhancement(prompt=prompt, note=f"{error.message} {error.advice}", cost=0.0)
     accepted = accept(answer.text, answer.stop_reason, prompt, engine.prompt_tokens)
     logger.info("prompt enhanced", extra={"by": answer.by, "note": accepted.note})
     if accepted.prompt is None:
-        return Enhancement(prompt=prompt, note=f"{accepted.note} (asked: {answer.by})")
-    return Enhancement(prompt=accepted.prompt, by=answer.by, note=accepted.note)
+        return Enhancement(prompt=prompt, note=f"{accepted.note} (asked: {answer.by})", cost=answer.cost)
+    return Enhancement(prompt=accepted.prompt, by=answer.by, note=accepted.note, cost=answer.cost)
 
 
 def _summary(plan: FilmPlan) -> Plan:

@@ -1,7 +1,7 @@
 """What the tasks that make a scene's narration and still share: a part's place in the record."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
@@ -25,18 +25,24 @@ class PartMade(Document):
 
 
 def make_part(
-    task: SceneTask, parts: Parts, artifact: str, videos: Videos, outputs: Objects, make: Callable[[], str]
+    task: SceneTask,
+    parts: Parts,
+    artifact: str,
+    videos: Videos,
+    outputs: Objects,
+    make: Callable[[], tuple[str, float | None]],
 ) -> PartMade:
-    """Has `make` store the artifact and say who made it, unless it is there; the record tells of both."""
+    """Has `make` store the artifact and say who made it, and for how many USD, unless it is there; the record
+    tells of both."""
     reused = outputs.exists(artifact)
     progress = PartProgress(
         scene=task.scene, state=ClipState.RENDERING, reused=reused, artifact=artifact, started_ms=now_ms()
     )
-    by = None
+    made: dict[str, Any] = {"cost": 0.0}
     if not reused:
         videos.update_entry(task.tenant, task.video_id, parts, task.scene, progress)
-        by = make()
-    made = {"state": ClipState.DONE, "by": by, "finished_ms": now_ms()}
+        made["by"], made["cost"] = make()
+    made |= {"state": ClipState.DONE, "finished_ms": now_ms()}
     videos.update_entry(task.tenant, task.video_id, parts, task.scene, progress.model_copy(update=made))
     logger.info("part made", extra={"part": parts, "scene": task.scene, "reused": reused})
     return PartMade(scene=task.scene, reused=reused)

@@ -25,7 +25,7 @@ from lambdas.domain.errors import (
 from lambdas.domain.failures import cause
 from lambdas.domain.film_plan import Clip, FilmPlan
 from lambdas.media.probe import probe
-from lambdas.settings import StoreSettings
+from lambdas.settings import PricedSettings
 from lambdas.tasks.clips import ClipMade, finished, load_plan
 from lambdas.telemetry import logger
 
@@ -49,7 +49,7 @@ class Notice(Result):
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    settler = SettleClip(StoreSettings.from_env())
+    settler = SettleClip(PricedSettings.from_env())
     for record in event["Records"]:
         settler.hear(Notice.model_validate_json(record["Sns"]["Message"]))
 
@@ -58,7 +58,8 @@ class SettleClip:
     """Each step of a settlement may be done again, so one that broke off is taken up by the next notice or
     by upkeep: the inference counts as settled, and its output is deleted, only once the token is answered."""
 
-    def __init__(self, settings: StoreSettings) -> None:
+    def __init__(self, settings: PricedSettings) -> None:
+        self._prices = settings.price_list
         self._videos = stores.videos(settings)
         self._outputs = stores.outputs(settings)
         self._inferences = stores.inferences(settings)
@@ -80,13 +81,19 @@ class SettleClip:
                 self._fail(inference, expired())
 
     def completed(self, inference: Inference, output: str) -> None:
-        """Makes the object under `output` the clip, if it is what the plan asks for."""
+        """Makes the object under `output` the clip, if it is what the plan asks for.
+
+        It is said to cost what the instance does from the request to now. That is at most what it does cost:
+        SageMaker doesn't say how long a request waited, in the queue or for an instance to start, while the
+        instance worked for other clips or wasn't there yet.
+        """
         _log_for(inference)
         try:
             plan = load_plan(self._outputs, inference.tenant, inference.video_id)
             clip = _asked_for(inference, plan)
             self._keep(output, plan, clip)
-            finished(self._videos, plan, clip, inference.requested_ms)
+            usd_per_second = self._prices.instance_second(plan.engine)
+            finished(self._videos, plan, clip, inference.requested_ms, usd_per_second)
         except (StepError, VideoNotFound) as error:
             self._fail(inference, error)
             return

@@ -23,6 +23,7 @@ from lambdas.domain.direction_answers import Accepted, AnswerRejected, accept_sc
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import StoryboardRejected
+from lambdas.domain.prices import total
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import PartProgress, Stage, Writer
 from lambdas.settings import PlanSettings
@@ -50,7 +51,7 @@ class StoryboardWritten(Document):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = VideoTask.model_validate(event)
     settings = PlanSettings.from_env()
-    model = TextModel(writing_client(), settings.text_model)
+    model = TextModel(writing_client(), settings.text_model, settings.price_list)
     written = write_storyboard(request, stores.videos(settings), stores.outputs(settings), model)
     return written.model_dump()
 
@@ -74,7 +75,7 @@ def write_storyboard(
         budget = CATALOGUE[video.request.engine].prompt_tokens
         written = write(brief, budget, model, video.request.writing)
         storyboard = written.storyboard
-        writer = Writer(by=written.by, note=written.note)
+        writer = Writer(by=written.by, note=written.note, cost=written.cost)
         kept = storyboards.put(video, storyboard)
         videos.advance(video.tenant, video.id, Stage.PLANNING, storyboard=kept, writer=writer)
     scenes = [
@@ -100,11 +101,13 @@ def write_storyboard(
 
 
 class Written(Document):
-    """`by`: the model that wrote; None: the user gave all of it. `note` says what was changed."""
+    """`by`: the model that wrote; None: the user gave all of it. `note` says what was changed, `cost` (USD)
+    what was paid for it, for all that was asked."""
 
     storyboard: Storyboard
     by: str | None = None
     note: str | None = None
+    cost: float | None = 0.0
 
 
 def write(brief: Brief, budget: int, model: TextModel, writing: Writing) -> Written:
@@ -147,18 +150,20 @@ def _asked(
 ) -> Written:
     """Asks once and, where the answer can't be used, once more with what is wrong with it."""
     answer = _fill(question, question.message, model, writing)
+    costs = [answer.cost]
     try:
         accepted = _judged(answer, accept)
     except AnswerRejected as first:
         logger.warning("storyboard rejected", extra={"by": answer.by, "problems": first.problems})
         message = repair_message(question.message, answer.input, first.problems)
         answer = _fill(question, message, model, writing)
+        costs.append(answer.cost)
         try:
             accepted = _judged(answer, accept)
         except AnswerRejected as second:
             raise _rejected(answer, second.problems) from second
     logger.info("storyboard written", extra={"by": answer.by, "note": accepted.note})
-    return Written(storyboard=accepted.storyboard, by=answer.by, note=accepted.note)
+    return Written(storyboard=accepted.storyboard, by=answer.by, note=accepted.note, cost=total(costs))
 
 
 def _fill(question: Question, message: str, model: TextModel, writing: Writing) -> ToolAnswer:

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.adapters.api_keys import ApiKeys, new_key
 from lambdas.adapters.objects import Objects
 from lambdas.domain.engines import Workflow
+from lambdas.domain.prices import FREE
 from reelworks.cloud import life, torn_writes
 from reelworks.cloud.assembly import SOURCES, fingerprint, read_assembly, synthesize
 from reelworks.cloud.aws import REGION, client
@@ -106,6 +107,7 @@ def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> di
         "Workflow": workflow.model_dump_json() if workflow else "",
         "Voice": BUNDLED,
         "VoiceEngine": "standard",
+        "Prices": FREE.model_dump_json(),
     }
 
 

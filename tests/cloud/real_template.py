@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cdk.code import ROOT
+from lambdas.domain.prices import FREE
 from reelworks.cloud import aws
 from reelworks.cloud.assembly import read_assembly
 from reelworks.cloud.deploy import deploy
@@ -41,5 +42,6 @@ def deployed(folder: Path) -> Iterator[tuple[str, Client, dict[str, str]]]:
         port = free.getsockname()[1]
     with local_aws(port) as url:
         of_a_pc = {"Engines": "animatic", "Workflow": "", "Voice": BUNDLED, "VoiceEngine": "standard"}
+        of_a_pc["Prices"] = FREE.model_dump_json()
         outputs = deploy(read_assembly(folder), url, of_a_pc)
         yield url, partial(aws.client, base_url=url), outputs

@@ -169,11 +169,12 @@ def template(**extra: Any) -> dict[str, Any]:
         "Workflow": {"Ref": "Workflow"},
         "Voice": {"Ref": "Voice"},
         "VoiceEngine": {"Ref": "VoiceEngine"},
+        "Prices": {"Ref": "Prices"},
     }
     return {
         "Parameters": {
             name: {"Type": "String", "Default": "none"}
-            for name in ("Engines", "Workflow", "Voice", "VoiceEngine")
+            for name in ("Engines", "Workflow", "Voice", "VoiceEngine", "Prices")
         },
         "Resources": resources,
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},

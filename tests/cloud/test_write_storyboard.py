@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from lambdas.adapters.text_model import TextModel
 from lambdas.domain.direction import Brief, Writing
 from lambdas.domain.errors import StoryboardRejected, TextModelUnavailable
+from lambdas.domain.prices import FREE
 from lambdas.domain.storyboard import Storyboard, parse_partial
 from lambdas.tasks.write_storyboard import Written, rewrite, write
 from reelworks.cloud.bedrock import BedrockRuntime
@@ -69,7 +70,7 @@ def model(stack: ExitStack) -> Callable[..., TextModel]:
             endpoint_url=stack.enter_context(serving(runtime)),
             config=Config(retries={"total_max_attempts": 1}),
         )
-        return TextModel(stack.enter_context(closing(client)), "a-bedrock-model")
+        return TextModel(stack.enter_context(closing(client)), "a-bedrock-model", FREE)
 
     return connect
 

@@ -14,7 +14,14 @@ from cdk.buckets import ARTIFACTS, ENGINE, REQUESTS, UPLOADS, VIDEOS
 from cdk.functions import FUNCTIONS
 from cdk.state_machine import DEFINITION
 from lambdas.domain import keys
-from lambdas.settings import TASK_VARIABLE, ApiSettings, AssemblyBuildSettings, UpkeepSettings
+from lambdas.domain.prices import Prices
+from lambdas.settings import (
+    TASK_VARIABLE,
+    ApiSettings,
+    AssemblyBuildSettings,
+    PricedSettings,
+    UpkeepSettings,
+)
 from tests.template.reading import Template, function_ids, listed, of_type, properties, target
 
 OUTPUTS = {
@@ -47,7 +54,10 @@ def test_outputs(pipeline: Template) -> None:
 
 
 def test_it_is_deployed_with_the_engines_and_the_voice_that_a_home_has(pipeline: Template) -> None:
-    assert pipeline["Parameters"] == {
+    parameters = dict(pipeline["Parameters"])
+    prices = parameters.pop("Prices")
+    assert Prices.model_validate_json(prices["Default"]).instance_second("cogvideox-5b") is not None
+    assert parameters == {
         "Engines": {
             "Type": "String",
             "Default": "animatic,cogvideox-5b,cogvideox-5b-i2v",
@@ -106,6 +116,15 @@ def test_the_voice_comes_from_the_parameters(pipeline: Template) -> None:
     variables = _function(pipeline, "Narrate")["Environment"]["Variables"]
     assert variables["REELWORKS_VOICE"] == {"Ref": "Voice"}
     assert variables["REELWORKS_VOICE_ENGINE"] == {"Ref": "VoiceEngine"}
+
+
+def test_what_makes_something_knows_the_prices(pipeline: Template) -> None:
+    for name, spec in FUNCTIONS.items():
+        variables = _function(pipeline, name)["Environment"]["Variables"]
+        if issubclass(spec.settings, PricedSettings):
+            assert variables["REELWORKS_PRICES"] == {"Ref": "Prices"}
+        else:
+            assert "REELWORKS_PRICES" not in variables
 
 
 def test_aliases_are_read_as_they_are_written() -> None:

@@ -10,6 +10,7 @@ from botocore.stub import Stubber
 from lambdas.adapters.text_model import TextModel, ToolAnswer
 from lambdas.domain.direction import Brief, Tool, Writing
 from lambdas.domain.errors import StoryboardRejected, TextModelUnavailable
+from lambdas.domain.prices import Prices
 from lambdas.tasks.write_storyboard import write
 
 MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -36,11 +37,12 @@ def answer(content: list[dict[str, Any]], stop_reason: str = "tool_use") -> dict
     return {
         "output": {"message": {"role": "assistant", "content": content}},
         "stopReason": stop_reason,
-        "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+        "usage": {"inputTokens": 2_000, "outputTokens": 500, "totalTokens": 2_500},
         "metrics": {"latencyMs": 1},
     }
 
 
+PRICES = Prices(each={f"input {MODEL}": 0.005, f"output {MODEL}": 0.02})
 USE = {"toolUse": {"toolUseId": "t1", "name": "storyboard", "input": {"title": "Bees"}}}
 
 
@@ -52,7 +54,7 @@ def bedrock() -> Iterator[Stubber]:
 
 
 def fill(bedrock: Stubber, **writing: Any) -> ToolAnswer:
-    return TextModel(bedrock.client, MODEL).fill(
+    return TextModel(bedrock.client, MODEL, PRICES).fill(
         system="You are a director.",
         message="A film on bees.",
         tool=TOOL,
@@ -86,15 +88,16 @@ def test_one_tool_that_must_be_used_and_only_what_is_set(
     bedrock: Stubber, writing: dict[str, Any], sent: dict[str, Any]
 ) -> None:
     bedrock.add_response("converse", answer([{"text": "Sure."}, USE]), ASKED | sent)
+    cost = 0.02 if sent["modelId"] == MODEL else None
     assert fill(bedrock, **writing) == ToolAnswer(
-        input={"title": "Bees"}, by=str(sent["modelId"]), stop_reason="tool_use"
+        input={"title": "Bees"}, by=str(sent["modelId"]), stop_reason="tool_use", cost=cost
     )
 
 
 @pytest.mark.parametrize(("content", "stop"), [([], "max_tokens"), ([{"text": "No."}], "end_turn")])
 def test_a_tool_that_was_not_used(bedrock: Stubber, content: list[dict[str, Any]], stop: str) -> None:
     bedrock.add_response("converse", answer(content, stop))
-    assert fill(bedrock) == ToolAnswer(input=None, by=MODEL, stop_reason=stop)
+    assert fill(bedrock) == ToolAnswer(input=None, by=MODEL, stop_reason=stop, cost=0.02)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +117,19 @@ def test_a_model_that_can_t_answer_says_what_to_do(bedrock: Stubber, code: str) 
 def test_a_filter_is_not_argued_with(bedrock: Stubber, stop: str) -> None:
     bedrock.add_response("converse", answer([{"text": "Blocked."}], stop))
     with pytest.raises(StoryboardRejected, match="content filter") as caught:
-        write(Brief(topic="Bees"), 226, TextModel(bedrock.client, MODEL), Writing())
+        write(Brief(topic="Bees"), 226, TextModel(bedrock.client, MODEL, PRICES), Writing())
     assert "Change the topic" in caught.value.advice
+    bedrock.assert_no_pending_responses()
+
+
+def test_what_was_asked_twice_is_paid_twice(bedrock: Stubber) -> None:
+    prompts = {"positive_prompt": "A honey bee rests on a white daisy in a sunny meadow."}
+    scene = {"image": prompts, "video": prompts}
+    whole = {"title": "Bees", "style": "Warm light.", "scenes": [scene]}
+    for filled in ({"title": "Bees"}, whole):
+        bedrock.add_response("converse", answer([{"toolUse": USE["toolUse"] | {"input": filled}}]))
+    model = TextModel(bedrock.client, MODEL, PRICES)
+    written = write(Brief(topic="Bees", scenes=1, narrate=False), 226, model, Writing())
+    assert written.storyboard.title == "Bees"
+    assert written.cost == 0.04
     bedrock.assert_no_pending_responses()

@@ -20,6 +20,7 @@ from lambdas.adapters.clients import client
 from lambdas.domain import film_plan, keys
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import FilmPlan, Shot, make_plan
+from lambdas.domain.prices import AWS
 from lambdas.domain.video import (
     ClipProgress,
     Image,
@@ -39,6 +40,8 @@ from tests.unit.clips import clip as real_clip
 from tests.unit.sounds import encoded, tone
 
 TENANT = "acme"
+PRICES = AWS.with_instances({"cogvideox-nano": 3.60})
+ANSWER_COST = PRICES.text("amazon.nova-lite-v1:0", 1, 1)  # of each answer of Converse, see converse_answer
 _ROLE = "arn:aws:iam::000000000000:role/any"
 
 # An execution that hands its task token to a queue and then waits for the answer.
@@ -218,6 +221,7 @@ class Bench:
             event_bus="videos",
             build_project="assemble",
             intake_function="intake",
+            prices=PRICES.model_dump_json(),
         )
         self.videos = stores.videos(self.settings)
         self.inputs = stores.inputs(self.settings)

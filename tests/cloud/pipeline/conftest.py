@@ -18,10 +18,11 @@ def deployed_bench() -> Iterator[Bench]:
             environment.setenv(f"AWS_ENDPOINT_URL_{service}", url)
         bench = Bench(deployment, answers)
         stores = bench.settings.model_dump(include={"videos_table", "input_bucket", "output_bucket"})
+        priced = stores | {"prices": bench.settings.prices}
         for settings in (
             bench.settings,
-            PlanSettings(**stores, text_model="amazon.nova-lite-v1:0"),
-            NarrateSettings(**stores, voice="Joanna", voice_engine="neural"),
+            PlanSettings(**priced, text_model="amazon.nova-lite-v1:0"),
+            NarrateSettings(**priced, voice="Joanna", voice_engine="neural"),
             RenderClipSettings(
                 **stores, endpoint_prefix="reelworks", invocation_seconds=900, request_ttl_seconds=3600
             ),

@@ -75,6 +75,20 @@ def test_the_clips_become_a_film_to_the_frame(bench: Bench) -> None:
     assert (bench.now(video).stage, bench.now(video).assembled) == (Stage.ASSEMBLING, 100)
 
 
+def test_what_the_assembly_took_and_cost_is_in_the_record(bench: Bench) -> None:
+    video = rendered(bench)
+    run(bench, video)
+    done = bench.now(video).assembly
+    assert done
+    assert not done.reused
+    seconds = (done.finished_ms - done.started_ms) / 1000
+    assert done.cost == pytest.approx(seconds * Context.memory_limit_in_mb / 1024 * 0.0000133334)
+    run(bench, video)
+    again = bench.now(video).assembly
+    assert again
+    assert (again.reused, again.cost) == (True, 0.0)
+
+
 def test_a_film_has_a_sound_track_a_chapter_a_poster_and_a_spritesheet(bench: Bench) -> None:
     video = rendered(bench)
     run(bench, video)
@@ -226,7 +240,7 @@ def test_no_joint_is_encoded_for_a_video_that_was_cancelled(bench: Bench) -> Non
                 bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
 
     with pytest.raises(VideoClosed):
-        assemble.assemble(TENANT, video.id, bench.videos, Cancelling(client("s3"), bench.outputs.bucket))
+        assemble.assemble(TENANT, video.id, 0.5, bench.videos, Cancelling(client("s3"), bench.outputs.bucket))
     assert len(bench.deployment.keys("output", joints) - before) == 1
 
 
@@ -440,7 +454,7 @@ def test_two_at_once_make_one_film(bench: Bench) -> None:
     video = large(bench)
 
     def once(_: int) -> assemble.FilmMade:
-        return assemble.assemble(TENANT, video.id, bench.videos, stores.outputs(bench.settings))
+        return assemble.assemble(TENANT, video.id, 0.5, bench.videos, stores.outputs(bench.settings))
 
     with ThreadPoolExecutor() as pool:
         made = list(pool.map(once, range(2)))

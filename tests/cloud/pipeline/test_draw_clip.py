@@ -35,6 +35,9 @@ def test_a_clip_is_drawn_to_the_frame(bench: Bench) -> None:
     assert done.started_ms
     assert done.finished_ms
     assert done.started_ms <= done.finished_ms
+    seconds = (done.finished_ms - done.started_ms) / 1000
+    assert done.cost == pytest.approx(seconds * Context.memory_limit_in_mb / 1024 * 0.0000133334)
+    assert waiting.cost is None
 
 
 def test_the_user_s_image_is_drawn_upon(bench: Bench) -> None:

@@ -49,7 +49,8 @@ def test_quality_is_the_model_and_who_drew_is_told(bench: Bench) -> None:
     video = written(bench, stills={"quality": "premium"})
     run(bench, video)
     assert bench.answers.drawn[0]["model"] == "stability.stable-image-ultra-v1:1"
-    assert bench.now(video).stills[0].by == "comfyui flux"
+    still = bench.now(video).stills[0]
+    assert (still.by, still.cost) == ("comfyui flux", 0.14)
 
 
 def test_the_same_request_twice_is_drawn_once(bench: Bench) -> None:
@@ -58,6 +59,7 @@ def test_the_same_request_twice_is_drawn_once(bench: Bench) -> None:
     assert run(bench, again) == {"scene": 0, "reused": True}
     assert len(bench.answers.drawn) == 1
     one, other = bench.now(first).stills[0], bench.now(again).stills[0]
+    assert (one.cost, other.cost) == (0.04, 0.0)
     assert one.artifact == other.artifact
     assert (other.state, other.reused) == (ClipState.DONE, True)
 

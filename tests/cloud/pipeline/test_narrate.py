@@ -68,6 +68,19 @@ def test_a_narration_is_spoken_sentence_by_sentence(bench: Bench) -> None:
         assert bench.outputs.get(keys.speech(TENANT, sentence.sound)) == bench.answers.sound
 
 
+def test_what_was_spoken_is_paid_by_the_character(bench: Bench) -> None:
+    video = written(bench, "A bee wakes. It flies!", "It flies!")
+    run(bench, video)
+    run(bench, video, scene=1)
+    long, short = bench.now(video).narrations
+    assert long.cost == pytest.approx(len("A bee wakes.It flies!") * 16e-6)
+    assert (short.reused, short.cost) == (False, 0.0)  # of a sentence that was there
+    again = written(bench, "A bee wakes. It flies!")
+    run(bench, again)
+    [reused] = bench.now(again).narrations
+    assert (reused.reused, reused.cost) == (True, 0.0)
+
+
 def test_the_record_says_how_far_each_scene_is(bench: Bench) -> None:
     video = written(bench, "A bee wakes.", "It flies!")
     run(bench, video, scene=1)

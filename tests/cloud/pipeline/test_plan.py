@@ -7,7 +7,15 @@ from lambdas.domain.narration import Spoken
 from lambdas.domain.video import ClipState, Enhancement, PartProgress, Stage, Video
 from lambdas.tasks import plan
 from tests.cloud.deployment import Context
-from tests.cloud.pipeline.bench import TENANT, Bench, a_brief, a_scene, converse_answer, spoken_sound
+from tests.cloud.pipeline.bench import (
+    ANSWER_COST,
+    TENANT,
+    Bench,
+    a_brief,
+    a_scene,
+    converse_answer,
+    spoken_sound,
+)
 
 PARAGRAPH = (
     "A honey bee settles on a white daisy in a summer meadow and gathers pollen from its yellow heart. "
@@ -49,7 +57,7 @@ def test_the_text_model_s_paragraph_becomes_the_clips_prompts(bench: Bench) -> N
     bench.answers.converse = (200, converse_answer(PARAGRAPH, by="qwen3"))
     video = bench.video(request=ENHANCE)
     run(bench, video)
-    assert bench.now(video).enhancement == Enhancement(prompt=PARAGRAPH, by="qwen3")
+    assert bench.now(video).enhancement == Enhancement(prompt=PARAGRAPH, by="qwen3", cost=ANSWER_COST)
     prompts = [clip.prompt for clip in bench.plan(video).clips]
     assert all(prompt.startswith("A honey bee settles on a white daisy") for prompt in prompts)
     assert "lifts off" not in prompts[0]

@@ -87,6 +87,8 @@ def test_the_engine_s_clip_becomes_the_artifact_and_the_machine_goes_on(asked: A
     assert asked.settled
     clip = bench.now(asked.video).clips[0]
     assert (clip.state, clip.reused, clip.started_ms) == (ClipState.DONE, False, asked.video.updated_ms)
+    assert clip.finished_ms
+    assert clip.cost == pytest.approx((clip.finished_ms - asked.video.updated_ms) / 1000 * 0.001)
 
 
 def test_a_notice_that_comes_twice_changes_nothing(asked: Asked, bench: Bench) -> None:

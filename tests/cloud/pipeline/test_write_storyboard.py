@@ -6,7 +6,15 @@ from lambdas.adapters.storyboards import Storyboards
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import ClipState, PartProgress, Stage, Video, Writer
 from lambdas.tasks import write_storyboard
-from tests.cloud.pipeline.bench import TENANT, Bench, a_brief, a_scene, converse_answer, tool_answer
+from tests.cloud.pipeline.bench import (
+    ANSWER_COST,
+    TENANT,
+    Bench,
+    a_brief,
+    a_scene,
+    converse_answer,
+    tool_answer,
+)
 
 BRIEF = {"topic": "The life of a honey bee", "scenes": 2}
 SEEN = "A honey bee with dusty golden fur rests on a white daisy in a sunny meadow."
@@ -51,7 +59,7 @@ def test_the_model_s_storyboard_is_kept_and_the_record_says_who_wrote_it(bench: 
     assert storyboard(bench, video) == Storyboard.model_validate(ANSWER)
     written = bench.now(video)
     assert [entry.stage for entry in written.history] == [Stage.PLANNING, Stage.PREPARING]
-    assert written.writer == Writer(by="qwen3")
+    assert written.writer == Writer(by="qwen3", cost=ANSWER_COST)
     assert written.narrations == [PartProgress(scene=index) for index in range(2)]
     assert written.stills == []
     [question] = bench.answers.questions
@@ -63,7 +71,7 @@ def test_a_whole_storyboard_is_asked_of_nobody(bench: Bench) -> None:
     video = briefed(bench, brief)
     assert [scene["narrate"] for scene in run(bench, video)["scenes"]] == [True, False]
     assert storyboard(bench, video) == Storyboard.model_validate(brief["given"])
-    assert bench.now(video).writer == Writer(by=None)
+    assert bench.now(video).writer == Writer(by=None, cost=0.0)
     assert bench.answers.questions == []
 
 
@@ -118,7 +126,7 @@ def test_a_crash_between_record_and_storyboard_asks_again(bench: Bench) -> None:
     video = briefed(bench, BRIEF)
     bench.videos.advance(TENANT, video.id, Stage.PLANNING, writer=Writer(by="another"))
     run(bench, video)
-    assert bench.now(video).writer == Writer(by="qwen3")
+    assert bench.now(video).writer == Writer(by="qwen3", cost=ANSWER_COST)
     assert len(bench.answers.questions) == 1
 
 

@@ -1,0 +1,108 @@
+"""What is paid for a film: list prices of the services that make it, and what follows from them.
+
+They are estimates: they leave out free tiers, discounts, taxes, tries that failed, requests, storage and
+transfer. On a PC nothing is billed (docs/decisions/0022-what-a-film-cost.md).
+"""
+
+from collections.abc import Iterable
+
+from lambdas.domain.documents import Document
+
+_BUILD = "build minute"
+_GB_SECOND = "function GB-second"
+
+
+class Prices(Document):
+    """USD of one unit of each thing; `other` is the price of what has none here, None: it is unknown, and so
+    is what it costs."""
+
+    each: dict[str, float] = {}
+    other: float | None = None
+
+    def narration(self, engine: str, characters: int) -> float | None:
+        """Of so many characters, without markup, that an engine of Polly's speaks."""
+        return self._cost((f"character {engine}", characters))
+
+    def still(self, quality: str) -> float | None:
+        return self._cost((f"still {quality}", 1))
+
+    def text(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
+        """Of one answer of a text model, by the id that it was asked by."""
+        return self._cost(
+            (f"input {model}", input_tokens / 1_000),
+            (f"output {model}", output_tokens / 1_000),
+        )
+
+    def instance_second(self, engine: str) -> float | None:
+        """Of the instance that an engine's endpoint runs on."""
+        return self._cost((f"instance {engine}", 1))
+
+    def function_second(self, memory_mb: int) -> float | None:
+        """Of a function with so much memory."""
+        return self._cost((_GB_SECOND, memory_mb / 1024))
+
+    def build_second(self) -> float | None:
+        return self._cost((_BUILD, 1 / 60))
+
+    def with_instances(self, usd_per_hour: dict[str, float]) -> "Prices":
+        """With what the instances of these engines cost."""
+        seconds = {f"instance {engine}": usd / 3600 for engine, usd in usd_per_hour.items()}
+        return self.model_copy(update={"each": {**self.each, **seconds}})
+
+    def _cost(self, *used: tuple[str, float]) -> float | None:
+        prices = [(self.each.get(name, self.other), amount) for name, amount in used]
+        return total(None if price is None else price * amount for price, amount in prices)
+
+
+def total(costs: Iterable[float | None]) -> float | None:
+    """None if one of them is unknown."""
+    known: list[float] = []
+    for cost in costs:
+        if cost is None:
+            return None
+        known.append(cost)
+    return round(sum(known), 12)
+
+
+def of_time(usd_per_second: float | None, started_ms: int, finished_ms: int) -> float | None:
+    """What is billed by the second cost between two moments."""
+    return None if usd_per_second is None else total([usd_per_second * (finished_ms - started_ms) / 1000])
+
+
+FREE = Prices(other=0.0)  # what runs on one's own PC
+
+# List prices in us-east-1, stills in us-west-2, on demand, without AWS's free tier. Each is as public pages
+# and repositories quoted AWS's price page in 2026; none was fetched from AWS itself. They differ by region
+# and change: a deployment gives its own by the template's parameter `Prices`.
+AWS = Prices(
+    each={
+        # aws.amazon.com/polly/pricing: USD 4, 16, 100 and 30 for a million characters (2026-04)
+        "character standard": 4e-6,
+        "character neural": 16e-6,
+        "character long-form": 100e-6,
+        "character generative": 30e-6,
+        # aws.amazon.com/bedrock/pricing, Stability AI: Stable Image Core and Ultra (2026-04)
+        "still standard": 0.04,
+        "still premium": 0.14,
+        # aws.amazon.com/bedrock/pricing, per 1,000 tokens (2026-05); of Claude, a geography's profile costs a
+        # tenth more than the global one
+        "input global.anthropic.claude-haiku-4-5-20251001-v1:0": 0.001,
+        "output global.anthropic.claude-haiku-4-5-20251001-v1:0": 0.005,
+        "input us.anthropic.claude-haiku-4-5-20251001-v1:0": 0.0011,
+        "output us.anthropic.claude-haiku-4-5-20251001-v1:0": 0.0055,
+        "input eu.anthropic.claude-haiku-4-5-20251001-v1:0": 0.0011,
+        "output eu.anthropic.claude-haiku-4-5-20251001-v1:0": 0.0055,
+        "input global.anthropic.claude-sonnet-4-5-20250929-v1:0": 0.003,
+        "output global.anthropic.claude-sonnet-4-5-20250929-v1:0": 0.015,
+        "input amazon.nova-micro-v1:0": 0.000035,
+        "output amazon.nova-micro-v1:0": 0.00014,
+        "input amazon.nova-lite-v1:0": 0.00006,
+        "output amazon.nova-lite-v1:0": 0.00024,
+        "input amazon.nova-pro-v1:0": 0.0008,
+        "output amazon.nova-pro-v1:0": 0.0032,
+        # aws.amazon.com/lambda/pricing: ARM, first tier (2026-04)
+        _GB_SECOND: 0.0000133334,
+        # aws.amazon.com/codebuild/pricing: arm1.small (2026-04)
+        _BUILD: 0.0034,
+    }
+)
