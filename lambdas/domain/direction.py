@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
@@ -183,19 +183,27 @@ def _string(description: str) -> Schema:
 _NEGATIVE = _string(f"What must not be seen: at most {_NEGATIVE_WORDS} English words, separated by commas.")
 
 
-def scene_schema(*, narrate: bool) -> Schema:
-    """One scene, in the form of the storyboard's document."""
+SceneField = Literal["narration", "image", "video"]
+
+
+def _fields(*, narrate: bool) -> tuple[SceneField, ...]:
+    return ("narration", "image", "video") if narrate else ("image", "video")
+
+
+def scene_schema(fields: Sequence[SceneField]) -> Schema:
+    """These fields of a scene, in the form of the storyboard's document."""
     said = _string("What the narrator says: whole sentences, to be read aloud as they are.")
     still = _string("The scene's first picture: English sentences that say what is seen.")
     moving = _string(
         "The shot that begins with that picture: English sentences that say what is seen, how it "
         "moves and how the camera moves."
     )
-    prompts = {
+    whole: dict[SceneField, Schema] = {
+        "narration": _strict({"text": said}),
         "image": _strict({"positive_prompt": still, "negative_prompt": _NEGATIVE}),
         "video": _strict({"positive_prompt": moving, "negative_prompt": _NEGATIVE}),
     }
-    return _strict({"narration": _strict({"text": said}), **prompts} if narrate else prompts)
+    return _strict({field: whole[field] for field in whole if field in fields})
 
 
 def storyboard_schema(*, scenes: int, narrate: bool) -> Schema:
@@ -207,7 +215,7 @@ def storyboard_schema(*, scenes: int, narrate: bool) -> Schema:
             "style": _string("The looks that are the same in every scene: one or two English sentences."),
             "scenes": {
                 "type": "array",
-                "items": scene_schema(narrate=narrate),
+                "items": scene_schema(_fields(narrate=narrate)),
                 "minItems": scenes,
                 "maxItems": scenes,
                 "description": "The film's scenes, in their order.",
@@ -218,7 +226,7 @@ def storyboard_schema(*, scenes: int, narrate: bool) -> Schema:
 
 def changes_schema(*, narrate: bool) -> Schema:
     """The scenes that change, each whole and with its number."""
-    scene = scene_schema(narrate=narrate)["properties"]
+    scene = scene_schema(_fields(narrate=narrate))["properties"]
     number = {"type": "integer", "description": "The scene's number in the storyboard; the first is 1."}
     return _strict(
         {
@@ -267,8 +275,9 @@ the client's topic stands between <topic> and </topic>, the tone between <tone> 
 client has written already may stand between <given> and </given>, as JSON: they stay as they are, and all \
 that you write goes with them."""
 _REWRITE = """\
-use the tool scene once and write one scene of a storyboard anew, as the client's note wishes. Whatever the \
-note says nothing of stays in meaning as it was, and the scene goes with the scenes around it."""
+use the tool scene once and write one scene of a storyboard anew, or the one part of it that is asked for, \
+as the client's note wishes. Whatever the note says nothing of stays in meaning as it was, and the scene goes \
+with the scenes around it and with what stays of its own."""
 _REWRITE_INPUT = """\
 the client's note stands between <note> and </note>, the storyboard between <storyboard> and </storyboard>, \
 as JSON."""
@@ -310,14 +319,25 @@ def storyboard_question(brief: Brief, budget: int) -> Question:
     )
 
 
-def scene_question(storyboard: Storyboard, index: int, note: str, language: str, budget: int) -> Question:
-    """One scene's texts anew, with a user's note; it has narration then if it has it now.
+_ONLY = {"narration": "its narration", "image": "its first picture, the image"}  # where one field is asked for
+
+
+def scene_question(
+    storyboard: Storyboard,
+    index: int,
+    note: str,
+    fields: Sequence[SceneField],
+    language: str,
+    budget: int,
+) -> Question:
+    """These fields of one scene anew, with a user's note; narration only where the scene has it now.
     `language`: the film's."""
     scene = storyboard.scenes[index]
-    narrate = scene.narration is not None
+    narrate = "narration" in fields
     own = scene.narration.language if scene.narration else None
+    only = f": only {_ONLY[fields[0]]}" if len(fields) == 1 else ""
     lines = [
-        f"Write scene {index + 1} of {len(storyboard.scenes)} anew.",
+        f"Write scene {index + 1} of {len(storyboard.scenes)} anew{only}.",
         _scene_line(index, scene.seconds, narrate=narrate),
         _word_line(budget),
         *_language_lines(own or language, narrate=narrate),
@@ -327,7 +347,7 @@ def scene_question(storyboard: Storyboard, index: int, note: str, language: str,
     return Question(
         system=_system(_REWRITE, _REWRITE_INPUT, "let the scene show what it speaks of", own or language),
         message="\n".join(lines),
-        tool=Tool("scene", "One scene of a film.", scene_schema(narrate=narrate)),
+        tool=Tool("scene", "One scene of a film.", scene_schema(fields)),
         answer_tokens=_answer_tokens(1),
     )
 

@@ -1,7 +1,7 @@
 """What is accepted of a text model's storyboard, and a scene's prompts as the engine gets them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from lambdas.domain.answers import talks
 from lambdas.domain.direction import (
     WORDS_PER_SECOND,
     Brief,
+    SceneField,
     Schema,
     changes_schema,
     scene_schema,
@@ -68,27 +69,32 @@ def accept_storyboard(answer: Any, brief: Brief, budget: int) -> Accepted:
 
 
 def accept_scene(
-    answer: Any, storyboard: Storyboard, index: int, note: str, language: str, budget: int
+    answer: Any,
+    storyboard: Storyboard,
+    index: int,
+    note: str,
+    fields: Sequence[SceneField],
+    language: str,
+    budget: int,
 ) -> Accepted:
-    """The answer to `scene_question` in its place in the storyboard; the scene's seconds and voice stay.
-    Raises AnswerRejected."""
+    """The answer to `scene_question` in its place in the storyboard; all that is not text stays: the scene's
+    seconds, voice and seeds. Raises AnswerRejected."""
     before = storyboard.scenes[index]
-    picked = _picked(answer, scene_schema(narrate=before.narration is not None))
+    picked = _picked(answer, scene_schema(fields))
     document = storyboard.model_dump()
     if isinstance(picked, dict):
-        if before.narration and isinstance(picked.get("narration"), dict):
-            picked["narration"] = before.narration.model_dump(exclude={"text"}) | picked["narration"]
-        picked["seconds"] = before.seconds
+        picked = _changed(document["scenes"][index], picked, fields)
     document["scenes"][index] = picked
     written = _read(document)
     scene = written.scenes[index]
-    problems = _prompt_problems(written, _places([index]), [note])
-    if before.narration:
+    prompted = [(index, field) for field in fields if field != "narration"]
+    problems = _prompt_problems(written, prompted, [note])
+    if before.narration and "narration" in fields:
         problems += _narration_problems(scene, index, before.seconds)
         problems += _language_problems([scene], before.narration.language or language)
     if problems:
         raise AnswerRejected(problems)
-    return _within_budget(written, budget, style=False, prompted=_places([index]))
+    return _within_budget(written, budget, style=False, prompted=prompted)
 
 
 def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: str, budget: int) -> Accepted:
@@ -108,7 +114,7 @@ def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: s
         if number - 1 in named:
             raise AnswerRejected([f"scenes: number {number} is there twice."])
         named.append(number - 1)
-        document["scenes"][number - 1] = _changed(document["scenes"][number - 1], scene)
+        document["scenes"][number - 1] = _changed(document["scenes"][number - 1], scene, _TEXTS)
     written = _read(document)
     if written == storyboard:
         raise AnswerRejected(["Nothing changes: write the scenes anew that the client's change is about."])
@@ -123,13 +129,18 @@ def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: s
     return _within_budget(written, budget, style=bool(picked.get("style")), prompted=_places(named))
 
 
-def _changed(before: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    """A scene's texts as they were answered; a scene without narration stays without."""
+_TEXTS: tuple[SceneField, ...] = ("narration", "image", "video")
+_STAYS = frozenset({"voice", "language", "speed", "seed"})  # of them, what is no text
+
+
+def _changed(before: dict[str, Any], answer: dict[str, Any], fields: Sequence[SceneField]) -> dict[str, Any]:
+    """A scene with these of its texts as they were answered; a scene without narration stays without."""
     scene = dict(before)
-    for name in ("narration", "image", "video"):
+    for name in fields:
         if before[name] is not None:
             part = answer.get(name)
-            scene[name] = before[name] | part if isinstance(part, dict) else part
+            stays = {key: value for key, value in before[name].items() if key in _STAYS}
+            scene[name] = stays | part if isinstance(part, dict) else part
     return scene
 
 

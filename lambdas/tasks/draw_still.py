@@ -57,4 +57,4 @@ def draw_still(
         outputs.put(artifact, drawn.png, "image/png")
         return drawn.by, prices.still(asked.quality)
 
-    return make_part(request, "stills", artifact, videos, outputs, make)
+    return make_part(video, request, "stills", artifact, videos, outputs, make)

@@ -49,7 +49,7 @@ def narrate(
         outputs.put(artifact, spoken(by.voice, said).model_dump_json().encode(), "application/json")
         return by.voice, settings.price_list.narration(by.engine, billed)
 
-    return make_part(request, "narrations", artifact, videos, outputs, make)
+    return make_part(video, request, "narrations", artifact, videos, outputs, make)
 
 
 def _said(

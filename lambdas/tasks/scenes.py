@@ -6,7 +6,7 @@ from typing import Any, Literal
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain.documents import Document
-from lambdas.domain.video import ClipState, PartProgress
+from lambdas.domain.video import ClipState, PartProgress, Video
 from lambdas.tasks.task import VideoTask
 from lambdas.telemetry import logger
 
@@ -25,6 +25,7 @@ class PartMade(Document):
 
 
 def make_part(
+    video: Video,
     task: SceneTask,
     parts: Parts,
     artifact: str,
@@ -34,15 +35,16 @@ def make_part(
 ) -> PartMade:
     """Has `make` store the artifact and say who made it, and for how many USD, unless it is there; the record
     tells of both."""
+    place = [part.scene for part in getattr(video, parts)].index(task.scene)
     reused = outputs.exists(artifact)
     progress = PartProgress(
         scene=task.scene, state=ClipState.RENDERING, reused=reused, artifact=artifact, started_ms=now_ms()
     )
     made: dict[str, Any] = {"cost": 0.0}
     if not reused:
-        videos.update_entry(task.tenant, task.video_id, parts, task.scene, progress)
+        videos.update_entry(task.tenant, task.video_id, parts, place, progress)
         made["by"], made["cost"] = make()
     made |= {"state": ClipState.DONE, "finished_ms": now_ms()}
-    videos.update_entry(task.tenant, task.video_id, parts, task.scene, progress.model_copy(update=made))
+    videos.update_entry(task.tenant, task.video_id, parts, place, progress.model_copy(update=made))
     logger.info("part made", extra={"part": parts, "scene": task.scene, "reused": reused})
     return PartMade(scene=task.scene, reused=reused)

@@ -15,7 +15,7 @@ from lambdas.domain.film_plan import Shot
 from lambdas.domain.narration import Spoken
 from lambdas.domain.prompts import clip_prompts
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import PartProgress, Video
+from lambdas.domain.video import PartProgress, Video, part_of
 
 
 def shots(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects) -> list[Shot]:
@@ -57,7 +57,8 @@ def _spoken(video: Video, scene: int, outputs: Objects) -> Spoken:
 
 
 def _artifact(parts: Sequence[PartProgress], scene: int) -> str | None:
-    return parts[scene].artifact if parts else None
+    part = part_of(parts, scene)
+    return part.artifact if part else None
 
 
 def _hash(artifact: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Writes a video's storyboard, or one scene of it anew, by the text model."""
+"""Writes a video's storyboard, or texts of one of its scenes anew, by the text model."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +14,7 @@ from lambdas.adapters.videos import Videos
 from lambdas.domain.direction import (
     Brief,
     Question,
+    SceneField,
     Writing,
     repair_message,
     scene_question,
@@ -22,10 +23,10 @@ from lambdas.domain.direction import (
 from lambdas.domain.direction_answers import Accepted, AnswerRejected, accept_scene, accept_storyboard
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.errors import StoryboardRejected
+from lambdas.domain.errors import StoryboardRejected, VideoClosed
 from lambdas.domain.prices import total
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import PartProgress, Stage, Writer
+from lambdas.domain.video import Gate, Part, PartProgress, Rewrite, Stage, Video, Writer
 from lambdas.settings import PlanSettings
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
@@ -40,11 +41,12 @@ class SceneToPrepare(Document):
 
 
 class StoryboardWritten(Document):
-    """What the state machine is told: of a film of one prompt there is nothing to prepare."""
+    """What the state machine is told: of a film of one prompt there is nothing to prepare or to review."""
 
     tenant: str
     video_id: str
     scenes: list[SceneToPrepare] = []
+    review: list[Gate] = []  # the gates that it has yet to wait at
 
 
 @task
@@ -53,16 +55,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     settings = PlanSettings.from_env()
     model = TextModel(writing_client(), settings.text_model, settings.price_list)
     written = write_storyboard(request, stores.videos(settings), stores.outputs(settings), model)
-    return written.model_dump()
+    return written.model_dump(mode="json")
 
 
 def write_storyboard(
     request: VideoTask, videos: Videos, outputs: Objects, model: TextModel
 ) -> StoryboardWritten:
     """Writes a video's storyboard once: a later attempt finds the one that is there, which the user may have
-    seen. Raises StoryboardRejected, TextModelUnavailable, VideoClosed, VideoNotFound."""
+    seen, and writes anew only what the user wishes. Comes again after the gate of the storyboard, and after
+    each change at a gate. Raises StoryboardRejected, TextModelUnavailable, VideoClosed, VideoNotFound."""
     video = videos.get(request.tenant, request.video_id)
-    # It is preparing where this task was tried again though its first try came to its end.
+    # From the gate of the storyboard it comes preparing, with the decision; else this task was tried again
+    # though its first try came to its end.
+    done = video.stage is Stage.PREPARING and video.review is None
     if video.stage is not Stage.PREPARING:
         video = videos.advance(request.tenant, request.video_id, Stage.PLANNING)
     brief = video.request.brief
@@ -71,13 +76,15 @@ def write_storyboard(
     storyboards = Storyboards(outputs)
     if video.storyboard is not None:
         storyboard = storyboards.get(video)
+        if video.rewrite is not None:
+            video, storyboard = _rewritten(video, brief, video.rewrite, storyboard, videos, storyboards, model)
     else:
         budget = CATALOGUE[video.request.engine].prompt_tokens
         written = write(brief, budget, model, video.request.writing)
         storyboard = written.storyboard
         writer = Writer(by=written.by, note=written.note, cost=written.cost)
         kept = storyboards.put(video, storyboard)
-        videos.advance(video.tenant, video.id, Stage.PLANNING, storyboard=kept, writer=writer)
+        video = _planned(videos, video, storyboard=kept, writer=writer)
     scenes = [
         SceneToPrepare(
             index=index,
@@ -86,18 +93,57 @@ def write_storyboard(
         )
         for index, scene in enumerate(storyboard.scenes)
     ]
-    told = StoryboardWritten(tenant=video.tenant, video_id=video.id, scenes=scenes)
-    if video.stage is Stage.PREPARING:
-        return told
-    parts = [PartProgress(scene=scene.index) for scene in scenes]
-    videos.advance(
-        video.tenant,
-        video.id,
-        Stage.PREPARING,
-        narrations=parts if any(scene.narrate for scene in scenes) else [],
-        stills=parts if any(scene.still for scene in scenes) else [],
-    )
-    return told
+    if not done:
+        videos.advance(
+            video.tenant,
+            video.id,
+            Stage.PLANNING if Gate.STORYBOARD in video.gates else Stage.PREPARING,
+            narrations=[PartProgress(scene=scene.index) for scene in scenes if scene.narrate],
+            stills=[PartProgress(scene=scene.index) for scene in scenes if scene.still],
+            review=None,
+        )
+    return StoryboardWritten(tenant=video.tenant, video_id=video.id, scenes=scenes, review=video.gates)
+
+
+def _rewritten(
+    video: Video,
+    brief: Brief,
+    wish: Rewrite,
+    storyboard: Storyboard,
+    videos: Videos,
+    storyboards: Storyboards,
+    model: TextModel,
+) -> tuple[Video, Storyboard]:
+    """With what the user wishes to be written anew. Where the text model can't, the storyboard stays, and the
+    record says why: the user sees it at a gate, or asks again."""
+    try:
+        written = rewrite(
+            storyboard,
+            wish.scene,
+            wish.note,
+            part=wish.part,
+            language=brief.language,
+            budget=CATALOGUE[video.request.engine].prompt_tokens,
+            model=model,
+            writing=video.request.writing,
+        )
+    except StoryboardRejected as error:
+        note = f"scenes[{wish.scene}] could not be written anew: {error.message}"
+        writer = (video.writer or Writer()).model_copy(update={"note": note})
+        return _planned(videos, video, writer=writer, rewrite=None), storyboard
+    kept = storyboards.put(video, written.storyboard)
+    writer = Writer(by=written.by, note=written.note)
+    video = _planned(videos, video, storyboard=kept, writer=writer, rewrite=None)
+    return video, written.storyboard
+
+
+def _planned(videos: Videos, video: Video, **changes: Any) -> Video:
+    """Of the record as it was read: while the text model wrote, the user may have ended this attempt, edited
+    the storyboard and begun another."""
+    changed = videos.advance_from(video, Stage.PLANNING, **changes)
+    if changed is None:
+        raise VideoClosed(f"video {video.id} was taken on while its storyboard was written")
+    return changed
 
 
 class Written(Document):
@@ -119,22 +165,33 @@ def write(brief: Brief, budget: int, model: TextModel, writing: Writing) -> Writ
     return _asked(question, lambda answer: accept_storyboard(answer, brief, budget), model, writing)
 
 
+_FIELDS: dict[Part, tuple[SceneField, ...]] = {
+    Part.TEXT: ("narration", "image", "video"),
+    Part.VOICE: ("narration",),
+    Part.STILL: ("image",),
+}
+
+
 def rewrite(
     storyboard: Storyboard,
     scene: int,
     note: str,
     *,
+    part: Part = Part.TEXT,
     language: str,
     budget: int,
     model: TextModel,
     writing: Writing,
 ) -> Written:
-    """The storyboard with the texts of one scene (its index) written anew as a user's note says. Raises as
-    `write` does."""
-    question = scene_question(storyboard, scene, note, language, budget)
+    """The storyboard with a part of one scene (its index) written anew as a user's note says; the rest stays
+    to the letter. Raises as `write` does."""
+    fields = [
+        field for field in _FIELDS[part] if field != "narration" or storyboard.scenes[scene].narration
+    ]
+    question = scene_question(storyboard, scene, note, fields, language, budget)
     return _asked(
         question,
-        lambda answer: accept_scene(answer, storyboard, scene, note, language, budget),
+        lambda answer: accept_scene(answer, storyboard, scene, note, fields, language, budget),
         model,
         writing,
     )

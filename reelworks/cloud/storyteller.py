@@ -21,7 +21,9 @@ from reelworks.cloud.topics import LONGEST_MOMENT, Kind, Topic, shortened, under
 _SCENE = re.compile(r"^Scene (\d+): .*?(?:narration of at most (\d+) words|no narration)\.$", re.MULTILINE)
 _WORDS = re.compile(r"^At most (\d+) words for the style, (\d+) for each positive prompt", re.MULTILINE)
 _LANGUAGE = re.compile(r"^Narration in the language ([a-z]{2,3})", re.MULTILINE)
-_ANEW = re.compile(r"^Write scene (\d+) of (\d+) anew\.$", re.MULTILINE)
+_ANEW = re.compile(
+    r"^Write scene (\d+) of (\d+) anew(?:: only its (narration|first picture)\b.*)?\.$", re.MULTILINE
+)
 
 _Answer = dict[str, Any]
 
@@ -75,9 +77,11 @@ def _scene_anew(message: str) -> _Answer:
     if place is None:
         raise NotATask("The rule-based director needs a message that says 'Write scene N of M anew.'.")
     storyboard = json.loads(_material("storyboard", message))
-    return _rewritten(
+    scene = _rewritten(
         task, storyboard, int(place[1]) - 1, task.narration_words[0], _material("note", message)
     )
+    only = {"narration": "narration", "first picture": "image"}.get(place[3])
+    return {only: scene[only]} if only else scene
 
 
 _NAMED = re.compile(
