@@ -109,6 +109,7 @@ class ComfyUIServer:
             Route("/queue", self._queue),
             Route("/queue", self._change_queue, methods=["POST"]),
             Route("/interrupt", self._interrupt, methods=["POST"]),
+            Route("/free", self._free, methods=["POST"]),
             Route("/view", self._view),
         ]
         if self.jobs:
@@ -186,6 +187,11 @@ class ComfyUIServer:
         # Old versions take no notice of a prompt_id.
         self.calls.append("interrupt")
         self._interrupted = True
+        return Response()
+
+    async def _free(self, request: Request) -> Response:
+        assert await request.json() == {"unload_models": True, "free_memory": True}
+        self.calls.append("free")
         return Response()
 
     async def _cancel(self, request: Request) -> Response:

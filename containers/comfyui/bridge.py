@@ -25,6 +25,9 @@ from containers.comfyui.workflow import BadWorkflow, Slot, Workflow
 POLL_SECONDS = 0.5
 # For a prompt to be taken back when nobody waits for it, before a server that ends gives up.
 CANCEL_SECONDS = 5.0
+# ComfyUI keeps a workflow's models in the GPU's memory, where what writes and draws the next film then finds
+# no room. A film's clips follow one another faster than this, so that none of them loads the models anew.
+REST_SECONDS = 20.0
 # Where nodes show the files that they saved: SaveVideo and SaveWEBM, VideoHelperSuite, others.
 SHOWN_UNDER = ("images", "gifs", "videos")
 VIDEOS = (".mp4", ".m4v", ".mov", ".webm", ".mkv")
@@ -46,6 +49,7 @@ class Bridge:
         self._rendering: asyncio.Task[Any] | None = None
         self._progress: str | None = None
         self._cancelling: set[asyncio.Task[None]] = set()
+        self._resting: asyncio.Task[None] | None = None  # since a prompt was in ComfyUI's queue
 
     async def health(self) -> tuple[bool, dict[str, Any]]:
         about: dict[str, Any] = {"engine": "comfyui", "model": self._path.stem, "device": None}
@@ -97,6 +101,9 @@ class Bridge:
             await asyncio.wait({self._rendering})
         if self._cancelling:
             await asyncio.wait(self._cancelling, timeout=CANCEL_SECONDS)
+        if self._resting and not self._resting.done():
+            self._resting.cancel()
+            await self._free()
         await self._comfyui.close()
 
     async def _render(self, body: bytes) -> Clip:
@@ -104,6 +111,8 @@ class Bridge:
         request, workflow = parse_request(body), self._workflow()
         check_request(request, workflow)
         prompt_id = await self._queued(request, workflow)
+        if self._resting:
+            self._resting.cancel()
         try:
             async with asyncio.timeout(self._seconds):
                 finished = await self._finished(prompt_id)
@@ -112,6 +121,8 @@ class Bridge:
             raise EngineFailed(f"ComfyUI has not finished the clip within {self._seconds:g} s") from None
         except Unreachable as error:
             raise EngineFailed(f"{error}, in the middle of a clip") from error
+        finally:
+            self._resting = asyncio.create_task(self._rest())
         rendered = time.monotonic()
         mp4 = await asyncio.to_thread(result.clip, video, request, _metadata(request, workflow))
         logger.info(
@@ -189,6 +200,18 @@ class Bridge:
                 logger.info("clip waits" if ahead else "clip started", extra={"ahead": ahead})
             self._progress = progress
         return finished
+
+    async def _rest(self) -> None:
+        await asyncio.sleep(REST_SECONDS)
+        await self._free()
+
+    async def _free(self) -> None:
+        """Have the models leave the GPU; a ComfyUI that can't is let be."""
+        try:
+            async with asyncio.timeout(CANCEL_SECONDS):
+                await self._comfyui.free()
+        except (TimeoutError, Unreachable, EngineError) as error:
+            logger.warning("memory not freed", extra={"reason": str(error)})
 
     def _cancel(self, prompt_id: str) -> None:
         """Have ComfyUI give the prompt up; `close` waits for that."""

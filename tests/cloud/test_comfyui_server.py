@@ -70,7 +70,7 @@ def test_a_bridge_that_is_stopped_takes_its_clip_back(comfyui: ComfyUIServer, tm
         assert server.process.wait(10) in (0, -signal.SIGTERM)
         client.join(10)
         assert [answer.json()["error"]["code"] for answer in answers] == ["not_ready"]
-        assert comfyui.calls == ["prompt", "cancel"]
+        assert comfyui.calls == ["prompt", "cancel", "free"]
         wait_until(lambda: not comfyui.running)
 
 

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from starlette.types import Receive, Scope, Send
 
+from containers.cogvideox.errors import NotReady
 from containers.comfyui import bridge as bridge_module
 from containers.comfyui.bridge import Bridge
 from containers.comfyui.client import ComfyUI
@@ -537,6 +538,51 @@ def test_a_file_that_is_gone_is_told(run: Run) -> None:
         status, code, _, message = error_of(await bench.ask())
         assert (status, code) == (500, "engine_failed")
         assert "saved reelworks_00001_.mp4, but answers 404" in message
+
+    run(test)
+
+
+def test_the_models_leave_the_gpu_when_no_clip_is_asked_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(bench: Bench) -> None:
+        await bench.ask()
+        monkeypatch.setattr(bridge_module, "REST_SECONDS", 0)
+        assert error_of(await bench.ask(frames=0))[0] == 400
+        assert bench.comfyui.calls == ["prompt"]
+        await bench.ask()
+        await bench.until(lambda: bench.comfyui.calls == ["prompt", "prompt", "free"])
+
+    run(test)
+
+
+def test_a_bridge_that_ends_leaves_no_models_behind(run: Run) -> None:
+    seen: list[ComfyUIServer] = []
+
+    async def test(bench: Bench) -> None:
+        seen.append(bench.comfyui)
+        await bench.ask()
+        assert bench.comfyui.calls == ["prompt"]
+
+    run(test)
+    assert seen[0].calls == ["prompt", "free"]
+
+
+def test_another_workflow_than_was_looked_up_is_refused(run: Run, tmp_path: Path) -> None:
+    async def test(bench: Bench) -> None:
+        revision = (await bench.ping()).json()["workflow"]
+        line = httpx.ASGITransport(bench.comfyui.app)
+        bridge = Bridge(ComfyUI("http://comfyui:8188", transport=line), bench.workflow, 60, revision)
+        assert (await bridge.health())[0]
+        bench.change(lambda graph: graph["3"]["inputs"].update(steps=3))
+        serving, told = await bridge.health()
+        assert (serving, told["status"]) == (False, "failed")
+        assert "mine.json was changed since" in told["reason"]
+        assert "run `reel up` again" in told["reason"]
+        with pytest.raises(NotReady, match=r"mine\.json was changed since"):
+            await bridge.render(json.dumps(document("clip_request.text")).encode())
+        assert bench.comfyui.calls == []
+        await bridge.close()
 
     run(test)
 
