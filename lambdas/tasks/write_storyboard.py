@@ -74,10 +74,10 @@ def write_storyboard(
     if brief is None:
         return StoryboardWritten(tenant=video.tenant, video_id=video.id)
     storyboards = Storyboards(outputs)
+    if video.rewrite is not None:
+        video = _rewritten(video, video.rewrite, brief, videos, storyboards, model)
     if video.storyboard is not None:
         storyboard = storyboards.get(video)
-        if video.rewrite is not None:
-            video, storyboard = _rewritten(video, brief, video.rewrite, storyboard, videos, storyboards, model)
     else:
         budget = CATALOGUE[video.request.engine].prompt_tokens
         written = write(brief, budget, model, video.request.writing)
@@ -106,19 +106,13 @@ def write_storyboard(
 
 
 def _rewritten(
-    video: Video,
-    brief: Brief,
-    wish: Rewrite,
-    storyboard: Storyboard,
-    videos: Videos,
-    storyboards: Storyboards,
-    model: TextModel,
-) -> tuple[Video, Storyboard]:
+    video: Video, wish: Rewrite, brief: Brief, videos: Videos, storyboards: Storyboards, model: TextModel
+) -> Video:
     """With what the user wishes to be written anew. Where the text model can't, the storyboard stays, and the
     record says why: the user sees it at a gate, or asks again."""
     try:
         written = rewrite(
-            storyboard,
+            storyboards.get(video),
             wish.scene,
             wish.note,
             part=wish.part,
@@ -130,11 +124,10 @@ def _rewritten(
     except StoryboardRejected as error:
         note = f"scenes[{wish.scene}] could not be written anew: {error.message}"
         writer = (video.writer or Writer()).model_copy(update={"note": note})
-        return _planned(videos, video, writer=writer, rewrite=None), storyboard
+        return _planned(videos, video, writer=writer, rewrite=None)
     kept = storyboards.put(video, written.storyboard)
     writer = Writer(by=written.by, note=written.note)
-    video = _planned(videos, video, storyboard=kept, writer=writer, rewrite=None)
-    return video, written.storyboard
+    return _planned(videos, video, storyboard=kept, writer=writer, rewrite=None)
 
 
 def _planned(videos: Videos, video: Video, **changes: Any) -> Video:
