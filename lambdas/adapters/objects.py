@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
+from urllib.parse import quote, unquote
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
@@ -14,6 +15,7 @@ from lambdas.domain.errors import ArtifactMissing
 
 # One call copies up to S3's 5 GB, but takes its time over them, which the client doesn't wait for.
 _COPYING = TransferConfig(multipart_threshold=128 * 1024 * 1024, multipart_chunksize=128 * 1024 * 1024)
+_BY = "by"  # of an object's metadata, which takes ASCII only
 _EVER = datetime.min.replace(tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -24,9 +26,17 @@ class Objects:
         self.bucket = bucket
         self._blocks = Blocks()
 
-    def put(self, key: str, body: bytes | BinaryIO, content_type: str) -> None:
+    def put(self, key: str, body: bytes | BinaryIO, content_type: str, *, by: str = "") -> None:
+        """`by`: who made it, for `made_by`."""
+        noted = {"Metadata": {_BY: quote(by)}} if by else {}
         with translated(f"put {key}"):
-            self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+            self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, **noted)
+
+    def made_by(self, key: str) -> str | None:
+        """Who made the object; None where nobody is noted."""
+        with translated(f"head {key}"):
+            metadata = self._s3.head_object(Bucket=self.bucket, Key=key)["Metadata"]
+        return unquote(metadata[_BY]) if _BY in metadata else None
 
     def get(self, key: str) -> bytes:
         """The object's bytes. Raises ArtifactMissing."""

@@ -276,8 +276,8 @@ client has written already may stand between <given> and </given>, as JSON: they
 that you write goes with them."""
 _REWRITE = """\
 use the tool scene once and write one scene of a storyboard anew, or the one part of it that is asked for, \
-as the client's note wishes. Whatever the note says nothing of stays in meaning as it was, and the scene goes \
-with the scenes around it and with what stays of its own."""
+as the client's note wishes. Whatever the note says nothing of stays in meaning as it was, and the scene \
+goes with the scenes around it and with what stays of its own."""
 _REWRITE_INPUT = """\
 the client's note stands between <note> and </note>, the storyboard between <storyboard> and </storyboard>, \
 as JSON."""
@@ -319,7 +319,8 @@ def storyboard_question(brief: Brief, budget: int) -> Question:
     )
 
 
-_ONLY = {"narration": "its narration", "image": "its first picture, the image"}  # where one field is asked for
+# Where one field is asked for.
+_ONLY: dict[SceneField, str] = {"narration": "its narration", "image": "its first picture, the image"}
 
 
 def scene_question(
