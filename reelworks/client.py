@@ -106,7 +106,8 @@ class Client:
         the ETag of what stands now."""
         headers = {} if etag is None else {"If-Match": etag}
         answer = self._send("PUT", f"{_path(video_id)}/storyboard", json=document, headers=headers)
-        return answer.headers.get("etag")
+        stands: str | None = answer.headers.get("etag")
+        return stands
 
     def approve(self, video_id: str) -> dict[str, Any]:
         """Lets the film that waits for its user go on, or one that has ended be made as it was edited."""

@@ -124,7 +124,7 @@ def edit_storyboard(client: Client, video_id: str) -> bool:
             )
 
 
-def _refused(client: Client, video_id: str, text: str, etag: str) -> str | None:
+def _refused(client: Client, video_id: str, text: str, etag: str | None) -> str | None:
     """Why the storyboard was not taken; None: it stands."""
     try:
         client.put_storyboard(video_id, json.loads(text), etag=etag)

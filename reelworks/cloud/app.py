@@ -29,16 +29,15 @@ from reelworks.cloud.settings import Settings
 def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
     """The app to be served at `base_url`, on loopback only."""
     deployed = Deployed(home)
+    bedrock = BedrockRuntime(settings)
+    polly = Polly(settings.speech.voices)
     sagemaker = SageMakerRuntime(
         EngineEndpoints(home, deployed, settings.comfyui),
         s3=client("s3", base_url),
         sns=client("sns", base_url),
         logs=home.engine_logs,
+        make_room=bedrock.free,
     )
-
-    bedrock = BedrockRuntime(settings)
-    polly = Polly(settings.speech.voices)
-
     codebuild = CodeBuild(
         ministack,
         projects=client("codebuild", base_url),

@@ -174,11 +174,12 @@ class BedrockRuntime:
         self._stills = Stills(settings)
         self._ollama_url = ollama_url
         self._found: Ollama | None = None
+        self._loaded: Backend | None = None  # answered, and may have its model in the GPU
         self._looked_at = float("-inf")
         self._app = service(
             [
                 Route("/model/{model:path}/converse", self._converse, methods=["POST"]),
-                Route("/model/{model:path}/invoke", self._stills.invoke_model, methods=["POST"]),
+                Route("/model/{model:path}/invoke", self._invoke_model, methods=["POST"]),
             ]
         )
 
@@ -189,11 +190,25 @@ class BedrockRuntime:
         await self._http.aclose()
         await self._stills.stop()
 
+    async def free(self) -> None:
+        """Has the models that write and draw leave the GPU: an engine needs it next."""
+        await self._free_text()
+        await self._stills.free()
+
+    async def _free_text(self) -> None:
+        loaded, self._loaded = self._loaded, None
+        if loaded:
+            await loaded.free()
+
+    async def _invoke_model(self, request: Request) -> JSONResponse:
+        await self._free_text()
+        return await self._stills.invoke_model(request)
+
     async def _converse(self, request: Request) -> JSONResponse:
         conversation = parsed(_ConverseRequest, await request.body()).conversation()
         if conversation.turns[-1].role != "user":
             raise ServiceError(400, "ValidationException", "A conversation must end with a user message.")
-        backend = await self._backend()
+        backend = self._loaded = await self._backend()
         started = time.monotonic()
         answer = await backend.answer(conversation)
         seconds = time.monotonic() - started

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # boto3 types are a development dependency
 logger = logging.getLogger(__name__)
 
 Status = Literal["Completed", "Failed", "Expired"]
+# Has other models leave the memory that a server needs for a job.
+MakeRoom = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,19 @@ class EndpointQueue:
     hand, as it does the executions that wait for them. The pipeline's upkeep restarts both, so a journal
     here would only make work that nobody waits for."""
 
-    def __init__(self, endpoint: Endpoint, *, s3: "S3Client", sns: "SNSClient", logs: Path) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, s3: "S3Client", sns: "SNSClient", logs: Path, make_room: MakeRoom
+    ) -> None:
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._instances = [
             asyncio.create_task(
-                Instance(endpoint, s3=s3, sns=sns, log=logs / f"{endpoint.name}-{number}.log").run(self._jobs)
+                Instance(
+                    endpoint,
+                    s3=s3,
+                    sns=sns,
+                    log=logs / f"{endpoint.name}-{number}.log",
+                    make_room=make_room,
+                ).run(self._jobs)
             )
             for number in range(endpoint.instances)
         ]
@@ -98,8 +108,11 @@ class EndpointQueue:
 class Instance:
     """One worker of the queue with its server process, which runs from the first job until it idles."""
 
-    def __init__(self, endpoint: Endpoint, *, s3: "S3Client", sns: "SNSClient", log: Path) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, s3: "S3Client", sns: "SNSClient", log: Path, make_room: MakeRoom
+    ) -> None:
         self._endpoint = endpoint
+        self._make_room = make_room
         self._s3 = s3
         self._sns = sns
         self._log = log
@@ -143,6 +156,7 @@ class Instance:
     async def _infer(self, job: Job) -> str:
         """Puts the server's answer at the output location; returns its content type."""
         content = await self._fetch(job)  # first, so that a job whose input was deleted starts no server
+        await self._make_room()
         try:
             server = await self._running_server()
             response = await server.invoke(content, job.headers, job.invocation_seconds)

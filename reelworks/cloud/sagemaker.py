@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from reelworks.cloud.endpoints import Endpoint, EndpointQueue, Job
+from reelworks.cloud.endpoints import Endpoint, EndpointQueue, Job, MakeRoom
 from reelworks.cloud.wire import ServiceError, service
 
 if TYPE_CHECKING:  # boto3 types are a development dependency
@@ -33,17 +33,24 @@ class SageMakerRuntime:
     """An ASGI app for requests signed for `sagemaker`.
 
     `endpoints` by name is read at each request, so its owner may fill it after the stack, whose topics
-    and buckets the endpoints name, is deployed. Servers write their output under `logs`. The queues are
-    in memory by design: see EndpointQueue.
+    and buckets the endpoints name, is deployed. Servers write their output under `logs`. `make_room` comes
+    before each job. The queues are in memory by design: see EndpointQueue.
     """
 
     def __init__(
-        self, endpoints: Mapping[str, Endpoint], *, s3: "S3Client", sns: "SNSClient", logs: Path
+        self,
+        endpoints: Mapping[str, Endpoint],
+        *,
+        s3: "S3Client",
+        sns: "SNSClient",
+        logs: Path,
+        make_room: MakeRoom,
     ) -> None:
         self._endpoints = endpoints
         self._s3 = s3
         self._sns = sns
         self._logs = logs
+        self._make_room = make_room
         self._queues: dict[str, EndpointQueue] = {}
         self._app = service(
             [Route("/endpoints/{name}/async-invocations", self._invoke_endpoint_async, methods=["POST"])]
@@ -64,7 +71,9 @@ class SageMakerRuntime:
             raise _invalid(f"Endpoint {request.path_params['name']} not found.")
         job = _job(endpoint, request.headers, await _body(request))
         if endpoint.name not in self._queues:
-            self._queues[endpoint.name] = EndpointQueue(endpoint, s3=self._s3, sns=self._sns, logs=self._logs)
+            self._queues[endpoint.name] = EndpointQueue(
+                endpoint, s3=self._s3, sns=self._sns, logs=self._logs, make_room=self._make_room
+            )
         self._queues[endpoint.name].submit(job)
         headers = {
             "x-amzn-sagemaker-outputlocation": job.output_location,

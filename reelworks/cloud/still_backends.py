@@ -47,6 +47,9 @@ class StillBackend(Protocol):
     async def draw(self, order: Order) -> bytes:
         """An image file; it may have another size than was asked for."""
 
+    async def free(self) -> None:
+        """Has the model leave the GPU."""
+
     async def stop(self) -> None: ...
 
 
@@ -59,6 +62,9 @@ class Card:
         return await asyncio.to_thread(
             draw_still, order.prompt, width=order.width, height=order.height, seed=order.seed
         )
+
+    async def free(self) -> None:
+        """It holds nothing."""
 
     async def stop(self) -> None:
         """It holds nothing."""
@@ -96,6 +102,9 @@ class Diffusers:
                 raise _broken(f"The image model {self._model} failed: {problem}")
             return file.read_bytes()
 
+    async def free(self) -> None:
+        await self._worker.stop()  # the next still starts it anew
+
     async def stop(self) -> None:
         await self._worker.stop()
 
@@ -131,6 +140,9 @@ class ComfyStills:
             if not self._at_work:
                 with suppress(Unreachable, EngineFailed):  # the still is there; a server that can't is let be
                     await self._comfyui.free()
+
+    async def free(self) -> None:
+        """It is told so after the last still."""
 
     async def stop(self) -> None:
         await self._comfyui.close()

@@ -55,6 +55,9 @@ class Stills:
     async def stop(self) -> None:
         await self._backend.stop()
 
+    async def free(self) -> None:
+        await self._backend.free()
+
     async def invoke_model(self, http: Request) -> JSONResponse:
         model = http.path_params["model"]
         if not model.rpartition("stability.")[1]:

@@ -3,7 +3,9 @@
 Every backend raises ServiceError with the code that Bedrock has for the case.
 """
 
+import asyncio
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +21,12 @@ StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "content_filtere
 
 LONGEST_ANSWER_SECONDS = 240.0  # loading the model from disk included
 LOOK_SECONDS = 0.5  # for an Ollama that may not be there
+# A storyboard that is mended, or written anew scene by scene, asks again within this time, and need not wait
+# for the model to be read from disk; whoever draws or renders before it is over has the model freed.
+KEPT_SECONDS = 60
+_LEAVING_SECONDS = 10.0
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,9 @@ class Backend(Protocol):
 
     async def answer(self, conversation: Conversation) -> Answer: ...
 
+    async def free(self) -> None:
+        """Has the model leave the GPU, as far as the server can be told so. Raises nothing."""
+
 
 def connect(server: TextServer, http: httpx.AsyncClient) -> Backend:
     if server.kind is TextKind.OLLAMA:
@@ -84,7 +95,7 @@ def connect(server: TextServer, http: httpx.AsyncClient) -> Backend:
 
 
 class Ollama:
-    """Ollama's own API, which alone can free the GPU after the answer.
+    """Ollama's own API, which alone can free the GPU.
 
     Source: docs/api.md of github.com/ollama/ollama.
     """
@@ -112,7 +123,7 @@ class Ollama:
             "messages": conversation.messages(),
             "stream": False,
             "think": False,
-            "keep_alive": 0,  # the video engine needs the memory next
+            "keep_alive": KEPT_SECONDS,
             "options": _given(options),
             "format": conversation.tool and conversation.tool.schema,
         }
@@ -124,6 +135,22 @@ class Ollama:
                 input_tokens=int(answer.get("prompt_eval_count", 0)),
                 output_tokens=int(answer.get("eval_count", 0)),
             )
+
+    async def free(self) -> None:
+        """Returns once the model is out of memory: Ollama answers before it is."""
+        try:
+            async with asyncio.timeout(_LEAVING_SECONDS):
+                leave = {"model": self._model, "keep_alive": 0}
+                (await self._http.post(f"{self._url}/api/generate", json=leave)).raise_for_status()
+                while await self._is_loaded():
+                    await asyncio.sleep(0.05)
+        except (TimeoutError, httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            # Without Ollama there is no model in memory either; and one that stays may leave room enough.
+            logger.warning("text model not freed", extra={"model": self._model, "reason": repr(error)})
+
+    async def _is_loaded(self) -> bool:
+        models = (await self._http.get(f"{self._url}/api/ps")).raise_for_status().json()["models"]
+        return any(model["name"] in (self._model, f"{self._model}:latest") for model in models)
 
 
 class OpenAICompatible:
@@ -164,6 +191,9 @@ class OpenAICompatible:
                 output_tokens=int(usage.get("completion_tokens", 0)),
             )
 
+    async def free(self) -> None:
+        """The format has no word for it: such a server has its memory for itself."""
+
 
 class Director:
     """The rule-based director as a backend; it counts words as tokens."""
@@ -181,6 +211,9 @@ class Director:
         except director.NotATask as error:
             raise ServiceError(400, "ValidationException", str(error)) from error
         return Answer(text, "end_turn", len(message.split()), len(text.split()))
+
+    async def free(self) -> None:
+        """It holds nothing."""
 
 
 async def find_ollama(http: httpx.AsyncClient, url: str) -> Ollama | None:

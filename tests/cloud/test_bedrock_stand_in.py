@@ -1,5 +1,6 @@
 """The Bedrock stand-in, driven by an unmodified boto3 client, with real servers as its backends."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -104,7 +106,7 @@ def test_a_configured_ollama(bedrock: Callable[..., Any], model_server: tuple[Mo
                 ],
                 "stream": False,
                 "think": False,
-                "keep_alive": 0,
+                "keep_alive": 60,
                 "options": {"num_ctx": 8192, "num_predict": 300, "temperature": 0.5, "stop": ["END"]},
             },
         )
@@ -366,6 +368,54 @@ def test_the_director_fills_no_tool_but_its_own(bedrock: Callable[..., Any]) -> 
     }
     with pytest.raises(client.exceptions.ValidationException, match="can't fill the tool 'poem'"):
         converse(client, toolConfig=other)
+
+
+def test_an_ollama_s_model_stays_for_the_next_call_and_is_gone_before_a_picture_or_a_clip(
+    model_server: tuple[ModelServer, str],
+) -> None:
+    server, url = model_server
+    loaded: list[str] = []
+
+    def chat(_: Any) -> Response:
+        loaded[:] = ["m:latest"] * 3
+        return ollama_answer("A bee.")
+
+    def running(_: Any) -> Response:
+        """Ollama has said that the model leaves some time before it has left."""
+        models = [{"name": name} for name in [*loaded[:1], "other:latest"]]
+        del loaded[:1]
+        return JSONResponse({"models": models})
+
+    left = JSONResponse({"model": "m", "response": "", "done": True, "done_reason": "unload"})
+    server.answers |= {"/api/chat": chat, "/api/generate": left, "/api/ps": running}
+    body = {"messages": [{"role": "user", "content": [{"text": TASK}]}]}
+
+    async def films() -> None:
+        runtime = BedrockRuntime(Settings(text=TextServer(kind=TextKind.OLLAMA, url=url, model="m")))
+        transport = httpx.ASGITransport(runtime)
+        async with httpx.AsyncClient(transport=transport, base_url="http://bedrock") as http:
+            for _ in range(2):
+                assert (await http.post(f"/model/{MODEL}/converse", json=body)).status_code == 200
+            assert {path for path, _, _ in server.requests} == {"/api/chat"}
+            await runtime.free()
+            assert not loaded
+            asked = [(path, told) for path, _, told in server.requests[2:]]
+            assert asked[0] == ("/api/generate", {"model": "m", "keep_alive": 0})
+            assert asked[1:] == [("/api/ps", None)] * 4
+            await runtime.free()
+            assert len(server.requests) == 2 + len(asked), "nothing is loaded any more"
+
+            await http.post(f"/model/{MODEL}/converse", json=body)
+            picture = {"prompt": "A bee.", "aspect_ratio": "21:9"}
+            assert (await http.post("/model/stability.sd3-5-large-v1:0/invoke", json=picture)).is_success
+            assert not loaded
+
+            await http.post(f"/model/{MODEL}/converse", json=body)
+            server.answers["/api/generate"] = Response(status_code=500)
+            await runtime.free()  # a server that can't is let be
+        await runtime.stop()
+
+    asyncio.run(films())
 
 
 def test_another_operation_is_refused(bedrock: Callable[..., Any]) -> None:

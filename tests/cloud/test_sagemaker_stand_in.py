@@ -78,6 +78,10 @@ class Bench:
         self.logs = logs
         self.endpoints: dict[str, Endpoint] = {}
         self.runtime: Any = None
+        self.rooms = 0  # how often there was room made
+
+    async def make_room(self) -> None:
+        self.rooms += 1
 
     def endpoint(self, *arguments: str, **settings: Any) -> Endpoint:
         command = (sys.executable, "-m", "tests.cloud.echo_engine", "--port", "{port}", *arguments)
@@ -120,7 +124,9 @@ class Bench:
 def bench(aws: Callable[[str], Any], request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     name = re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:60]
     bench = Bench(aws, name, tmp_path)
-    runtime = SageMakerRuntime(bench.endpoints, s3=bench.s3, sns=bench.sns, logs=tmp_path)
+    runtime = SageMakerRuntime(
+        bench.endpoints, s3=bench.s3, sns=bench.sns, logs=tmp_path, make_room=bench.make_room
+    )
 
     with serving(stopping(runtime)) as url:
         session = boto3.Session("test", "test", region_name="us-east-1")
@@ -259,6 +265,14 @@ def test_an_input_that_is_gone_fails_at_once_and_starts_no_server(bench: Bench) 
     assert list(bench.logs.iterdir()) == []
 
 
+def test_room_is_made_before_each_job(bench: Bench) -> None:
+    bench.offer()
+    for number in (1, 2):
+        bench.ask("a bee", InferenceId=f"clip-{number}")
+        assert bench.notices.next()[0] == "success"
+        assert bench.rooms == number
+
+
 def test_one_job_at_a_time_in_the_order_of_arrival(bench: Bench) -> None:
     """The echo engine answers 500 to a second request while it renders one."""
     bench.offer()
@@ -382,7 +396,9 @@ def test_a_job_that_waited_longer_than_its_ttl_expires(bench: Bench) -> None:
         )
 
     async def run() -> None:
-        queue = EndpointQueue(bench.endpoint(), s3=bench.s3, sns=bench.sns, logs=bench.logs)
+        queue = EndpointQueue(
+            bench.endpoint(), s3=bench.s3, sns=bench.sns, logs=bench.logs, make_room=bench.make_room
+        )
         queue.submit(job("in-hand", "sleep 0.5", ttl_seconds=60))
         queue.submit(job("too-late", "a bee", ttl_seconds=0.1))
         try:
@@ -400,7 +416,9 @@ def test_a_job_that_waited_longer_than_its_ttl_expires(bench: Bench) -> None:
 def test_stopping_the_cloud_ends_the_servers(aws: Callable[[str], Any], tmp_path: Path) -> None:
     bench = Bench(aws, "stopped", tmp_path)
     bench.offer()
-    runtime = SageMakerRuntime(bench.endpoints, s3=bench.s3, sns=bench.sns, logs=tmp_path)
+    runtime = SageMakerRuntime(
+        bench.endpoints, s3=bench.s3, sns=bench.sns, logs=tmp_path, make_room=bench.make_room
+    )
     with serving(stopping(runtime)) as url:
         session = boto3.Session("test", "test", region_name="us-east-1")
         with closing(session.client("sagemaker-runtime", endpoint_url=url)) as bench.runtime:
