@@ -12,10 +12,11 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
-from lambdas.adapters.storyboards import Storyboards
 from lambdas.api import openai_format
+from lambdas.api.editing import Editing, Preview, etag
+from lambdas.api.edits import parse_regeneration
 from lambdas.api.ending import Ending
-from lambdas.api.request_body import parse_body
+from lambdas.api.request_body import parse_body, parse_json
 from lambdas.domain import names
 from lambdas.domain.engines import CATALOGUE, deployed
 from lambdas.domain.errors import (
@@ -25,7 +26,9 @@ from lambdas.domain.errors import (
     TransientError,
     VideoNotFound,
 )
-from lambdas.domain.video import Stage, Video
+from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.variants import VARIANTS
+from lambdas.domain.video import Video
 from lambdas.intake.accept import Intake
 from lambdas.settings import ApiSettings
 from lambdas.telemetry import logger
@@ -38,19 +41,17 @@ _METHODS = {
     "/v1/videos": ("GET", "POST"),
     "/v1/videos/<video_id>": ("GET", "DELETE"),
     "/v1/videos/<video_id>/content": ("GET", "HEAD"),
-    "/v1/videos/<video_id>/storyboard": ("GET",),
+    "/v1/videos/<video_id>/storyboard": ("GET", "PUT"),
+    "/v1/videos/<video_id>/approve": ("POST",),
+    "/v1/videos/<video_id>/retry": ("POST",),
     "/v1/videos/<video_id>/cancel": ("POST",),
+    "/v1/videos/<video_id>/scenes/<scene>/regenerate": ("POST",),
+    "/v1/videos/<video_id>/scenes/<scene>/narration": ("GET", "HEAD"),
+    "/v1/videos/<video_id>/scenes/<scene>/still": ("GET", "HEAD"),
     "/v1/models": ("GET",),
     "/v1/models/<name>": ("GET",),
 }
-# What can be had of a video: the record's field that holds its key, and what it is.
-_VARIANTS = {
-    "video": ("film", "mp4", "video/mp4"),
-    "thumbnail": ("thumbnail", "webp", "image/webp"),
-    "spritesheet": ("spritesheet", "jpg", "image/jpeg"),
-    "captions": ("captions", "vtt", "text/vtt"),
-    "captions_srt": ("captions_srt", "srt", "application/x-subrip"),
-}
+_PREVIEWS = {Preview.NARRATION: ("m4a", "audio/mp4"), Preview.STILL: ("png", "image/png")}
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 app = APIGatewayRestResolver()
@@ -114,36 +115,64 @@ def delete(video_id: str) -> Response[str]:
 @app.route("/v1/videos/<video_id>/content", method=["GET", "HEAD"])
 def content(video_id: str) -> Response[str]:
     variant = _query("variant", "video")
-    if variant not in _VARIANTS:
+    if variant not in VARIANTS:
         raise InvalidRequest(
-            f"variant must be one of {', '.join(_VARIANTS)}; {variant[:80]!r} was given.", param="variant"
+            f"variant must be one of {', '.join(VARIANTS)}; {variant[:80]!r} was given.", param="variant"
         )
-    field, extension, media_type = _VARIANTS[variant]
+    wanted = VARIANTS[variant]
     video = _video(video_id)
-    key = getattr(video, field)
-    if video.stage is not Stage.COMPLETED:
+    key = getattr(video, wanted.field)
+    if video.film is None:
         raise NotReady(f"The {variant} is not there: video {video_id} is {video.stage}.", param="id")
     if key is None:
         raise VideoNotFound(f"Video {video_id} was made without {variant}.", param="variant")
-    link = stores.outputs(_settings()).link(
-        key,
-        _settings().link_seconds,
-        file_name=f"{video_id}.{extension}",
-        content_type=media_type,
-        head=app.current_event.http_method == "HEAD",
-    )
-    headers = {"Location": link, "Cache-Control": "no-store"}  # the link outlives no cache
-    return Response(HTTPStatus.FOUND, content_type="text/plain", body="", headers=headers)
+    return _link(key, f"{video_id}.{wanted.extension}", wanted.media_type)
 
 
 @app.get("/v1/videos/<video_id>/storyboard")
 def storyboard(video_id: str) -> Response[str]:
     video = _video(video_id)
-    if video.request.brief is None:
-        raise VideoNotFound(f"Video {video_id} is of one prompt and has no storyboard.", param="id")
-    if video.storyboard is None:
-        raise NotReady(f"The storyboard is not written: video {video_id} is {video.stage}.", param="id")
-    return _answer(Storyboards(stores.outputs(_settings())).get(video).model_dump(exclude_none=True))
+    return _storyboard(video, Editing(_settings()).storyboard(video))
+
+
+@app.put("/v1/videos/<video_id>/storyboard")
+def replace_storyboard(video_id: str) -> Response[str]:
+    document = parse_json(app.current_event.raw_event, _header("content-type"))
+    replaced = Editing(_settings()).replace(_tenant(), _checked(video_id), document, _header("if-match"))
+    logger.info("storyboard replaced")
+    return _storyboard(*replaced)
+
+
+@app.post("/v1/videos/<video_id>/approve")
+def approve(video_id: str) -> Response[str]:
+    video = Editing(_settings()).approve(_tenant(), _checked(video_id))
+    logger.info("video approved")
+    return _answer(openai_format.video_object(video))
+
+
+@app.post("/v1/videos/<video_id>/retry")
+def retry(video_id: str) -> Response[str]:
+    video = Editing(_settings()).retry(_tenant(), _checked(video_id))
+    logger.info("video retried", extra={"attempt": video.attempt})
+    return _answer(openai_format.video_object(video))
+
+
+@app.post("/v1/videos/<video_id>/scenes/<scene>/regenerate")
+def regenerate(video_id: str, scene: str) -> Response[str]:
+    asked = parse_regeneration(parse_json(app.current_event.raw_event, _header("content-type")))
+    video = Editing(_settings()).regenerate(_tenant(), _checked(video_id), scene, asked)
+    logger.info("scene regenerated", extra={"part": asked.part})
+    return _answer(openai_format.video_object(video))
+
+
+@app.route("/v1/videos/<video_id>/scenes/<scene>/narration", method=["GET", "HEAD"])
+def narration(video_id: str, scene: str) -> Response[str]:
+    return _preview(video_id, scene, Preview.NARRATION)
+
+
+@app.route("/v1/videos/<video_id>/scenes/<scene>/still", method=["GET", "HEAD"])
+def still(video_id: str, scene: str) -> Response[str]:
+    return _preview(video_id, scene, Preview.STILL)
 
 
 @app.post("/v1/videos/<video_id>/cancel")
@@ -173,8 +202,8 @@ def retrieve_model(name: str) -> Response[str]:
 
 
 def _refuse_other_methods(path: str, allowed: tuple[str, ...]) -> None:
-    def refuse(video_id: str | None = None) -> Response[str]:
-        if video_id is not None and not _VIDEO_ID.fullmatch(video_id):
+    def refuse(**parts: str) -> Response[str]:
+        if "video_id" in parts and not _VIDEO_ID.fullmatch(parts["video_id"]):
             # OpenAI's /v1/videos/edits and the like, which are not here, look like a video's URL.
             return _unknown_url()
         method = app.current_event.http_method
@@ -288,6 +317,28 @@ def _unknown_after(after: str) -> InvalidRequest:
     return InvalidRequest(
         f"after must be the id of one of your videos; {after[:80]!r} was given.", param="after"
     )
+
+
+def _storyboard(video: Video, storyboard: Storyboard) -> Response[str]:
+    return _answer(storyboard.model_dump(exclude_none=True), headers={"ETag": etag(video)})
+
+
+def _preview(video_id: str, scene: str, preview: Preview) -> Response[str]:
+    key = Editing(_settings()).preview(_video(video_id), scene, preview)
+    extension, media_type = _PREVIEWS[preview]
+    return _link(key, f"{video_id}-{scene}.{extension}", media_type)
+
+
+def _link(key: str, file_name: str, media_type: str) -> Response[str]:
+    link = stores.outputs(_settings()).link(
+        key,
+        _settings().link_seconds,
+        file_name=file_name,
+        content_type=media_type,
+        head=app.current_event.http_method == "HEAD",
+    )
+    headers = {"Location": link, "Cache-Control": "no-store"}  # the link outlives no cache
+    return Response(HTTPStatus.FOUND, content_type="text/plain", body="", headers=headers)
 
 
 def _answer(

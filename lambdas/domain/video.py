@@ -324,6 +324,8 @@ class Video(Document):
     spritesheet: str | None = None
     captions: str | None = None  # WebVTT
     captions_srt: str | None = None
+    delivered_storyboard: str | None = None
+    manifest: str | None = None
     film_bytes: int | None = None
     draft: bool = False
     failure: Failure | None = None

@@ -1,0 +1,43 @@
+"""What can be had of a video, by the name that a client asks for it by."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from lambdas.domain import keys
+
+
+@dataclass(frozen=True)
+class Variant:
+    """`field` of the record holds the key under which it is delivered, as `delivered` gives it of tenant and
+    video id. `artifact`: of tenant and film hash the key under which the assembly has left it; None: it is
+    written when the film is delivered."""
+
+    field: str
+    extension: str
+    media_type: str
+    delivered: Callable[[str, str], str]
+    artifact: Callable[[str, str], str] | None = None
+
+
+VARIANTS = {
+    "video": Variant("film", "mp4", "video/mp4", keys.delivered_film, keys.film),
+    "thumbnail": Variant("thumbnail", "webp", "image/webp", keys.delivered_thumbnail, keys.poster),
+    "spritesheet": Variant("spritesheet", "jpg", "image/jpeg", keys.delivered_spritesheet, keys.spritesheet),
+    "captions": Variant(
+        "captions",
+        "vtt",
+        "text/vtt",
+        partial(keys.delivered_captions, extension="vtt"),
+        partial(keys.captions, extension="vtt"),
+    ),
+    "captions_srt": Variant(
+        "captions_srt",
+        "srt",
+        "application/x-subrip",
+        partial(keys.delivered_captions, extension="srt"),
+        partial(keys.captions, extension="srt"),
+    ),
+    "storyboard": Variant("delivered_storyboard", "json", "application/json", keys.delivered_storyboard),
+    "manifest": Variant("manifest", "json", "application/json", keys.delivered_manifest),
+}
