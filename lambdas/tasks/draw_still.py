@@ -54,7 +54,7 @@ def draw_still(
 
     def make() -> tuple[str, float | None]:
         drawn = stills.draw(**wanted)
-        outputs.put(artifact, drawn.png, "image/png")
+        outputs.put(artifact, drawn.png, "image/png", by=drawn.by)
         return drawn.by, prices.still(asked.quality)
 
     return make_part(video, request, "stills", artifact, videos, outputs, make)

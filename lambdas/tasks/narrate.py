@@ -46,7 +46,8 @@ def narrate(
             seconds, characters = _said(text, request, by, outputs, speech)
             said.append((text, by.sentence_hash(text), seconds))
             billed += characters
-        outputs.put(artifact, spoken(by.voice, said).model_dump_json().encode(), "application/json")
+        document = spoken(by.voice, said).model_dump_json().encode()
+        outputs.put(artifact, document, "application/json", by=by.voice)
         return by.voice, settings.price_list.narration(by.engine, billed)
 
     return make_part(video, request, "narrations", artifact, videos, outputs, make)

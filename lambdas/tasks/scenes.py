@@ -33,17 +33,20 @@ def make_part(
     outputs: Objects,
     make: Callable[[], tuple[str, float | None]],
 ) -> PartMade:
-    """Has `make` store the artifact and say who made it, and for how many USD, unless it is there; the record
-    tells of both."""
+    """Has `make` store the artifact, noted with who made it, and say who and for how many USD, unless it is
+    there; the record tells of both."""
     place = [part.scene for part in getattr(video, parts)].index(task.scene)
     reused = outputs.exists(artifact)
     progress = PartProgress(
         scene=task.scene, state=ClipState.RENDERING, reused=reused, artifact=artifact, started_ms=now_ms()
     )
-    made: dict[str, Any] = {"cost": 0.0}
-    if not reused:
+    made: dict[str, Any]
+    if reused:
+        made = {"by": outputs.made_by(artifact), "cost": 0.0}
+    else:
         videos.update_entry(task.tenant, task.video_id, parts, place, progress)
-        made["by"], made["cost"] = make()
+        by, cost = make()
+        made = {"by": by, "cost": cost}
     made |= {"state": ClipState.DONE, "finished_ms": now_ms()}
     videos.update_entry(task.tenant, task.video_id, parts, place, progress.model_copy(update=made))
     logger.info("part made", extra={"part": parts, "scene": task.scene, "reused": reused})

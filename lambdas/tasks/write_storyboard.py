@@ -126,7 +126,8 @@ def _rewritten(
         writer = (video.writer or Writer()).model_copy(update={"note": note})
         return _planned(videos, video, writer=writer, rewrite=None)
     kept = storyboards.put(video, written.storyboard)
-    writer = Writer(by=written.by, note=written.note, cost=written.cost)
+    before = video.writer.cost if video.writer else 0.0
+    writer = Writer(by=written.by, note=written.note, cost=total([before, written.cost]))
     return _planned(videos, video, storyboard=kept, writer=writer, rewrite=None)
 
 
