@@ -68,7 +68,7 @@ ACCESS: Mapping[str, Access] = {
     "RenderClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_REQUESTS,)),
     "SettleClip": Access(read=(_VIDEOS, _ENGINE, _ARTIFACTS), write=(_ARTIFACTS,), delete=(_ENGINE,)),
     "Assemble": Access(
-        read=(_VIDEOS, _ARTIFACTS),
+        read=(_UPLOADS, _VIDEOS, _ARTIFACTS),
         write=(_ARTIFACTS,),
         delete=(_ARTIFACTS,),
         resume=(_ARTIFACTS,),

@@ -1,4 +1,4 @@
-"""The body of a create: JSON or multipart/form-data, as fields and files.
+"""The body of a request: JSON, or of a create also multipart/form-data, as fields and files.
 
 OpenAI's client 3.54 sends every create as multipart, with numbers as strings, an absent value as "" and
 nested values under bracketed names (`input_reference[image_url]`); 2.2 sends JSON. A value that is nested
@@ -21,8 +21,7 @@ def parse_body(event: dict[str, Any], content_type: str | None) -> tuple[dict[st
 
     Raises InvalidRequest naming what is malformed.
     """
-    body = _decoded(event)
-    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
+    body, media_type = _decoded(event), _media_type(content_type)
     if media_type == "application/json":
         fields = _json_object(body)
         return fields, take_files(fields)
@@ -32,6 +31,20 @@ def parse_body(event: dict[str, Any], content_type: str | None) -> tuple[dict[st
         f"Content-Type must be application/json or multipart/form-data; {media_type[:100]!r} was given.",
         param="content-type",
     )
+
+
+def parse_json(event: dict[str, Any], content_type: str | None) -> dict[str, Any]:
+    """The JSON object of an API Gateway event. Raises InvalidRequest naming what is malformed."""
+    media_type = _media_type(content_type)
+    if media_type != "application/json":
+        raise InvalidRequest(
+            f"Content-Type must be application/json; {media_type[:100]!r} was given.", param="content-type"
+        )
+    return _json_object(_decoded(event))
+
+
+def _media_type(content_type: str | None) -> str:
+    return (content_type or "application/json").partition(";")[0].strip().lower()
 
 
 def _decoded(event: dict[str, Any]) -> bytes:

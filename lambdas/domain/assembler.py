@@ -17,7 +17,8 @@ _SECONDS_PER_MEGAPIXEL = 0.3  # decoding, blending and encoding
 _SECONDS_PER_MEGAPIXEL_MEASURED = 0.05  # decoding alone
 _SECONDS_PER_SECOND_OF_SOUND = 0.02
 # A joint is encoded anew up to the next keyframes on both sides; engines' clips have one every two seconds.
-_SECONDS_AROUND_JOINT = 4
+_SECONDS_TO_KEYFRAME = 2
+_SECONDS_AROUND_JOINT = 2 * _SECONDS_TO_KEYFRAME
 
 
 class Assembler(StrEnum):
@@ -45,7 +46,14 @@ def seconds_to_assemble(plan: FilmPlan) -> float:
 def _frames_to_encode(plan: FilmPlan) -> int:
     """Around each joint, and what lies in its middle."""
     around = plan.joints_to_encode * _SECONDS_AROUND_JOINT * plan.fps
-    return around + sum(transition.frames for transition in plan.transitions if transition)
+    between = sum(transition.frames for transition in plan.transitions if transition)
+    return around + between + (_frames_with_captions(plan) if plan.burn_captions else 0)
+
+
+def _frames_with_captions(plan: FilmPlan) -> int:
+    """Those in which something is said, and up to the next keyframe: of the whole film at most."""
+    said = sum(sentence.seconds + _SECONDS_TO_KEYFRAME for _, sentence in plan.narration)
+    return min(plan.frames, round(said * plan.fps))
 
 
 def _frames_to_measure(plan: FilmPlan) -> int:

@@ -5,6 +5,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
+from itertools import chain, islice, repeat
 from typing import BinaryIO
 
 from av.filter import Graph
@@ -13,10 +15,12 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from lambdas.domain.assembly import Fit
-from lambdas.domain.errors import ClipUnreadable
-from lambdas.media.encode import splice_points, write_pictures
+from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
+from lambdas.media.encode import BT709, splice_points, write_pictures
 from lambdas.media.limits import LONGEST_SECONDS, MOST_DECODED_PIXELS
-from lambdas.media.probe import ClipInfo, Source, all_packets, decoded, open_video, probe
+from lambdas.media.mp4.clip import read_clip
+from lambdas.media.mp4.movie import UPRIGHT
+from lambdas.media.probe import ClipInfo, Source, all_packets, as_source, decoded, open_video, probe
 
 _UNSPECIFIED = 2  # ITU-T H.273, table 4: nobody said how red, green and blue make luma and chroma
 
@@ -37,30 +41,51 @@ class FilmFormat:
             raise ValueError(f"width and height must be even for yuv420p, not {self.width}x{self.height}")
 
 
-def conforms(info: ClipInfo, film: FilmFormat) -> bool:
-    """Whether the clip can be part of the film as it is."""
+def conforms(source: Source, film: FilmFormat, *, frames: int | None = None) -> bool:
+    """Whether the clip can be part of the film as it is, and has so many frames, where that is given. Its
+    headers tell; nothing is decoded.
+
+    Raises ClipUnreadable.
+    """
+    try:
+        clip = read_clip(as_source(source))
+    except ClipsDiffer:
+        return False
+    picture = clip.picture
     return (
-        (info.width, info.height, info.fps) == (film.width, film.height, film.fps)
-        and (info.codec, info.pix_fmt) == ("h264", "yuv420p")
-        and info.plain
+        (picture.size, clip.fps) == ((film.width, film.height), film.fps)
+        and (picture.chroma_format, picture.bit_depths, picture.progressive) == (1, (8, 8), True)
+        and picture.colour == (*BT709, False)
+        and picture.aspect_ratio == (1, 1)
+        and clip.track.matrix == UPRIGHT
+        and frames in (None, len(clip.shown))
     )
 
 
-def conform(source: Source, film: FilmFormat, fit: Fit, output: BinaryIO) -> ClipInfo:
+def check_length(source: Source, film: FilmFormat, frames: int) -> None:
+    """Raises ClipMismatch where the clip is not as long as so many frames of the film, to the frame of
+    either; ClipUnreadable."""
+    _count(_measure(source), film, frames)
+
+
+def conform(
+    source: Source, film: FilmFormat, fit: Fit, output: BinaryIO, *, frames: int | None = None
+) -> ClipInfo:
     """Writes the clip's pictures in the film's format to `output` (seekable, readable, empty) as an MP4 with
     keyframes half a second from its ends, which a transition can begin or end at.
 
-    It has round(duration × fps) frames, at least one; each shows what is on the screen at its time, so a
-    variable frame rate becomes a constant one. Pixels that are not square are stretched to be, and a clip
-    that is to be turned or mirrored when it is shown, is. A clip that doesn't say how its colours are stored
-    is taken to be BT.601 of limited range: FFmpeg's default, and so that of the writers that don't say
-    (diffusers, ComfyUI). HDR is not toned down. Sound is left out. Memory: a few frames.
+    It has `frames` frames, where that is given, else round(duration × fps), at least one; each shows what is
+    on the screen at its time, so a variable frame rate becomes a constant one. Pixels that are not square are
+    stretched to be, and a clip that is to be turned or mirrored when it is shown, is. A clip that doesn't say
+    how its colours are stored is taken to be BT.601 of limited range: FFmpeg's default, and so that of the
+    writers that don't say (diffusers, ComfyUI). HDR is not toned down. Sound is left out. Memory: few frames.
 
-    Returns the new clip as read back. Raises ClipUnreadable.
+    Returns the new clip as read back. Raises ClipUnreadable; ClipMismatch as `check_length` does.
     """
-    start, count = _measure(source, film)
+    length = _measure(source)
+    count = _count(length, film, frames)
     with open_video(source) as (container, stream):
-        shown = _on_screen(decoded(container, stream), start, count, film.fps)
+        shown = _on_screen(decoded(container, stream), length.start, count, film.fps)
         write_pictures(
             _converted(shown, stream, film, fit),
             output,
@@ -72,22 +97,71 @@ def conform(source: Source, film: FilmFormat, fit: Fit, output: BinaryIO) -> Cli
     return probe(output)
 
 
-def _measure(source: Source, film: FilmFormat) -> tuple[int, int]:
-    """The time stamp of the frame that is shown first, and how many frames of the film the clip lasts."""
+def frames_in(source: Source, film: FilmFormat) -> int:
+    """How many frames of the film the clip becomes. Its first picture is decoded. Raises ClipUnreadable."""
+    length = _measure(source)
     with open_video(source) as (container, stream):
-        start, end = math.inf, -math.inf
+        if next(decoded(container, stream), None) is None:
+            raise ClipUnreadable("no pictures")
+    return _count(length, film, None)
+
+
+def excerpt(source: Source, film: FilmFormat, fit: Fit, *, start: int, frames: int, lead: int) -> bytes:
+    """So many `frames` as an MP4 in the film's format, as `conform` brings them to it: what the clip shows
+    from its frame `start` on, counted in the film's. The first one stands still for `lead` frames before it
+    moves, the last one where the clip ends. Raises ClipUnreadable."""
+    length, output = _measure(source), BytesIO()
+    end = start + frames - lead
+    with open_video(source) as (container, stream):
+        shown = islice(_on_screen(decoded(container, stream), length.start, end, film.fps), start, None)
+        first = next(shown)
+        write_pictures(
+            _converted(chain(repeat(first, lead + 1), shown), stream, film, fit),
+            output,
+            width=film.width,
+            height=film.height,
+            fps=film.fps,
+            keyframes=splice_points(frames, film.fps),
+        )
+    return output.getvalue()
+
+
+@dataclass(frozen=True)
+class _Length:
+    """`start`: the time stamp of the frame that is shown first; `frames` that are shown, for `seconds`."""
+
+    start: int
+    frames: int
+    seconds: Fraction
+
+
+def _measure(source: Source) -> _Length:
+    with open_video(source) as (container, stream):
+        start, end, frames = math.inf, -math.inf, 0
         for packet, pts in all_packets(container, stream):
             if not packet.is_discard:
                 start, end = min(start, pts), max(end, pts + max(packet.duration or 0, 0))
+                frames += 1
         if stream.time_base is None or math.isinf(start):
             raise ClipUnreadable("no frame is shown")
         seconds = int(end - start) * stream.time_base
     if seconds > LONGEST_SECONDS:
         raise ClipUnreadable(f"it lasts {float(seconds):.0f} s, {LONGEST_SECONDS} s are allowed")
-    count = max(1, round(seconds * film.fps))
+    return _Length(int(start), frames, seconds)
+
+
+def _count(length: _Length, film: FilmFormat, frames: int | None) -> int:
+    """How many frames of the film it becomes."""
+    count = max(1, round(length.seconds * film.fps)) if frames is None else frames
     if count * film.width * film.height > MOST_DECODED_PIXELS:
         raise ClipUnreadable(f"it has {count} frames in the film's format, which are too many at its size")
-    return int(start), count
+    # The longer of both frames, and the millisecond to which some writers round.
+    allowed = max(1 / film.fps, length.seconds / length.frames) + Fraction(1, 1000)
+    if frames is not None and abs(length.seconds - frames / film.fps) > allowed:
+        raise ClipMismatch(
+            f"it lasts {float(length.seconds):.3f} s, and should last {float(frames / film.fps):.3f} s"
+        )
+    return count
 
 
 def _on_screen(frames: Iterable[VideoFrame], start: int, count: int, fps: Fraction) -> Iterator[VideoFrame]:

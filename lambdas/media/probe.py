@@ -125,7 +125,7 @@ def open_video(source: Source) -> Iterator[tuple[InputContainer, VideoStream]]:
     FFmpeg is given an open file and the format, never a name, and may open nothing itself: so neither a
     playlist nor a network protocol nor another file can be reached through a clip's content.
     """
-    source = _as_source(source)
+    source = as_source(source)
     screen(source)
     try:
         with av.open(
@@ -232,7 +232,7 @@ def frame_rate(stream: VideoStream) -> Fraction:
     return rate
 
 
-def _as_source(source: Source) -> sources.Source:
+def as_source(source: Source) -> sources.Source:
     if isinstance(source, bytes):
         return sources.BytesSource(source)
     if isinstance(source, Path):

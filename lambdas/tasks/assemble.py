@@ -14,6 +14,7 @@ from lambdas.domain.documents import Document
 from lambdas.domain.errors import ClipUnreadable
 from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.prices import of_time
+from lambdas.domain.variants import VARIANTS
 from lambdas.domain.video import AssemblyProgress, Stage
 from lambdas.media.captions import srt, vtt
 from lambdas.media.frames import poster
@@ -40,17 +41,24 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = VideoTask.model_validate(event)
     settings = PricedSettings.from_env()
     usd_per_second = settings.price_list.function_second(int(context.memory_limit_in_mb))
-    videos, outputs = stores.videos(settings), stores.outputs(settings)
-    return assemble(request.tenant, request.video_id, usd_per_second, videos, outputs).model_dump()
+    videos, inputs, outputs = stores.videos(settings), stores.inputs(settings), stores.outputs(settings)
+    made = assemble(request.tenant, request.video_id, usd_per_second, videos, inputs, outputs)
+    return made.model_dump()
 
 
 def assemble(
-    tenant: str, video_id: str, usd_per_second: float | None, videos: Videos, outputs: Objects
+    tenant: str,
+    video_id: str,
+    usd_per_second: float | None,
+    videos: Videos,
+    inputs: Objects,
+    outputs: Objects,
 ) -> FilmMade:
     """Goes on with what an earlier attempt has left; two at once do the same work twice and no harm.
     `usd_per_second`: of the function or build that this runs in.
 
-    Raises ArtifactMissing, ClipMismatch, VideoClosed; ClipUnreadable, ClipsDiffer with a clip's index.
+    Raises ArtifactMissing, CaptionsRefused, ClipMismatch, NarrationTooLong, SoundUnreadable, VideoClosed;
+    ClipUnreadable, ClipsDiffer with a clip's index.
     """
     started_ms = now_ms()
     videos.advance(tenant, video_id, Stage.ASSEMBLING, assembled=0)
@@ -58,7 +66,7 @@ def assemble(
     film = keys.film(tenant, film_hash(plan))
     reused = outputs.exists(film)
     if not reused:
-        _make(film, plan, outputs, videos)
+        _make(film, plan, inputs, outputs, videos)
     _make_pictures(film, plan, outputs)
     _write_captions(plan, outputs)
     finished_ms = now_ms()
@@ -69,11 +77,11 @@ def assemble(
     return FilmMade(film=film, reused=reused)
 
 
-def _make(film: str, plan: FilmPlan, outputs: Objects, videos: Videos) -> None:
+def _make(film: str, plan: FilmPlan, inputs: Objects, outputs: Objects, videos: Videos) -> None:
     progress = Progress(plan, videos)
     try:
         with TemporaryDirectory() as scratch:
-            making = Film(plan, outputs, Path(scratch), progress.joint_encoded)
+            making = Film(plan, inputs, outputs, Path(scratch), progress.part_encoded)
             layout = making.layout()
             if making.steps:
                 videos.advance(plan.tenant, plan.video_id, Stage.ASSEMBLING, steps=making.steps)
@@ -99,33 +107,30 @@ def _write_captions(plan: FilmPlan, outputs: Objects) -> None:
     if not said:
         return
     content = film_hash(plan)
-    for extension, write, media_type in CAPTIONS:
+    for variant, write in (("captions", vtt), ("captions_srt", srt)):
+        extension, media_type = VARIANTS[variant].extension, VARIANTS[variant].media_type
         outputs.put(keys.captions(plan.tenant, content, extension), write(said).encode(), media_type)
 
 
-# By extension: what writes them, and what they are.
-CAPTIONS = (("vtt", vtt, "text/vtt"), ("srt", srt, "application/x-subrip"))
-
-
 class Progress:
-    """Tells the record how much of the stage is done, in a few steps: encoding joints is the first half where
-    there are any, sending the film the rest. Raises VideoClosed, at each joint and each write: no more is
-    done for a video that was cancelled."""
+    """Tells the record how much of the stage is done, in a few steps: encoding parts anew is the first half
+    where there are any, sending the film the rest. Raises VideoClosed, at each part and each write: no more
+    is done for a video that was cancelled."""
 
     def __init__(self, plan: FilmPlan, videos: Videos) -> None:
         self._plan = plan
         self._videos = videos
-        self._joints = plan.joints_to_encode
+        self._parts = plan.parts_to_encode
         self._encoded = 0
         self._told = 0
 
-    def joint_encoded(self) -> None:
+    def part_encoded(self) -> None:
         require_open(self._videos, self._plan.tenant, self._plan.video_id)
         self._encoded += 1
-        self._tell(min(50, 50 * self._encoded // self._joints))
+        self._tell(min(50, 50 * self._encoded // self._parts))
 
     def uploaded(self, size: int, of: int) -> None:
-        begun = 50 if self._joints else 0
+        begun = 50 if self._parts else 0
         self._tell(begun + (100 - begun) * size // of)
 
     def _tell(self, done: int) -> None:

@@ -13,9 +13,10 @@ def main() -> None:
     logger.append_keys(video_id=request.video_id)
 
     def work() -> Event:
-        videos, outputs = stores.videos(settings), stores.outputs(settings)
+        videos, inputs, outputs = stores.videos(settings), stores.inputs(settings), stores.outputs(settings)
         usd_per_second = settings.price_list.build_second()
-        return assemble(request.tenant, request.video_id, usd_per_second, videos, outputs).model_dump()
+        made = assemble(request.tenant, request.video_id, usd_per_second, videos, inputs, outputs)
+        return made.model_dump()
 
     answer(request.token, work)
 

@@ -5,7 +5,7 @@ tried again encodes nothing twice, and gets the same film to the byte.
 """
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from functools import partial
@@ -19,28 +19,32 @@ from lambdas.domain import keys
 from lambdas.domain.assembly import Fit
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
+from lambdas.domain.errors import ClipMismatch, ClipUnreadable
 from lambdas.domain.film_plan import FilmPlan, Scene
-from lambdas.domain.narration import LEAD, Sentence
+from lambdas.domain.narration import Sentence
 from lambdas.domain.video import JoinStep
-from lambdas.media import continuity, splice
+from lambdas.media import burn, continuity, splice
 from lambdas.media.captions import Cue, timed_text
-from lambdas.media.conform import FilmFormat, conform
-from lambdas.media.mp4.clip import blame, read_clip
+from lambdas.media.conform import FilmFormat, conform, conforms
+from lambdas.media.mp4.clip import blame
 from lambdas.media.mp4.layout import Layout
 from lambdas.media.mp4.merge import Chapter, Piece, lay_out
 from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.source import BytesSource, FileSource, Source
 
 _LONGEST_TITLE = 120  # characters; players show it in a window's title
-_MAKING = 1  # grows when the same clips are made into other bytes
+_MAKING = 2  # grows when the same clips are made into other bytes
 
 
 class Film:
-    """`scratch` is a folder for the sound; `encoded` is told of each joint that is there."""
+    """`inputs` has the music. `scratch` is a folder for the sound; `encoded` is told of each part that was to
+    be encoded and is there."""
 
-    def __init__(self, plan: FilmPlan, outputs: Objects, scratch: Path, encoded: Callable[[], None]) -> None:
+    def __init__(
+        self, plan: FilmPlan, inputs: Objects, outputs: Objects, scratch: Path, encoded: Callable[[], None]
+    ) -> None:
         self._plan = plan
+        self._inputs = inputs
         self._outputs = outputs
         self._scratch = scratch
         self._encoded = encoded
@@ -66,31 +70,24 @@ class Film:
         return layout
 
     def _piece(self, index: int) -> Piece:
-        """A clip; where it is not in the film's format, brought to it."""
+        """A clip; where it is not in the film's format, or a frame too long or short, brought to it."""
         clip = self._plan.clips[index]
         key = keys.clip(self._plan.tenant, clip.key_hash)
         source = self._outputs.source(key)
-        if self._is_in_format(source, index):
-            return Piece(source, index)
-        wanted = fingerprint([_MAKING, self._format.width, self._format.height, self._plan.fps, Fit.FIT])
+        with blame(index):
+            if conforms(source, self._format, frames=clip.film_frames):
+                return Piece(source, index)
+        size = [self._format.width, self._format.height]
+        wanted = fingerprint([_MAKING, size, self._plan.fps, Fit.FIT, clip.film_frames])
         conformed = keys.conformed_clip(self._plan.tenant, clip.key_hash, wanted)
 
         def make() -> bytes:
             output = BytesIO()
             with blame(index):
-                conform(source, self._format, Fit.FIT, output)
+                conform(source, self._format, Fit.FIT, output, frames=clip.film_frames)
             return output.getvalue()
 
         return Piece(self._made(conformed, make, "video/mp4"), index)
-
-    def _is_in_format(self, source: Source, index: int) -> bool:
-        try:
-            with blame(index):
-                clip = read_clip(source)
-        except ClipsDiffer:
-            return False
-        film = self._format
-        return (clip.picture.size, clip.fps) == ((film.width, film.height), film.fps)
 
     def _measured(self, pieces: list[Piece]) -> list[JoinStep]:
         """The steps of light that can be seen where clips go on from one another."""
@@ -107,6 +104,8 @@ class Film:
         if plan.assembly.even_out:
             chained = {clip.index for clip in plan.clips if clip.starts_from is not None}
             pieces = continuity.even_out(pieces, chained, partial(self._keep_evened_out, pieces))
+        if plan.burn_captions:
+            pieces = burn.burn(pieces, cues(plan), self._keep_captioned)
         return pieces
 
     def _keep_transition(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
@@ -119,6 +118,9 @@ class Film:
         around = pieces[index - 1 : index + 1]
         return self._keep(["even out", continuity.REVISION, *map(_address, around)], make)
 
+    def _keep_captioned(self, part: Piece, shown: Sequence[burn.Shown], make: Callable[[], bytes]) -> Source:
+        return self._keep(["captions", burn.REVISION, _address(part), [asdict(one) for one in shown]], make)
+
     def _keep(self, determines: list[Any], make: Callable[[], bytes]) -> Source:
         """What is encoded in place of a piece; `determines` its bytes."""
         joint = self._made(keys.joint(self._plan.tenant, fingerprint(determines)), make, "video/mp4")
@@ -126,27 +128,35 @@ class Film:
         return joint
 
     def _sound(self) -> Source:
-        """The narration where it belongs, at the film's loudness; silence where there is none, so that every
-        film has a track."""
+        """The narration where it belongs and the music under it, at the film's loudness; silence where there
+        is neither, so that every film has a track. What sound its clips have is no part of the film."""
         plan = self._plan
         duration = Fraction(plan.frames, plan.fps)
-        said = [[str(start), sentence.sound] for start, sentence in narration(plan)]
-        key = keys.sound(plan.tenant, fingerprint([_MAKING, said or "silence", str(duration)]))
+        said = [[str(start), sentence.sound] for start, sentence in plan.narration]
+        music = plan.music.sha256 if plan.music else None
+        key = keys.sound(plan.tenant, fingerprint([_MAKING, said, music, str(duration)]))
 
         def make() -> bytes:
             output = BytesIO()
-            if said:
-                mix(duration, [self._placed(*one) for one in narration(plan)], None, output)
+            if said or plan.music:
+                mix(duration, [self._placed(*one) for one in plan.narration], self._music(), output)
             else:
                 silence(duration, output)
             return output.getvalue()
 
         # It is read a second at a time between the pictures: from S3 each would be a call.
-        path = self._scratch / "sound.m4a"
-        sound = self._made(key, make, "audio/mp4")
+        return FileSource(self._saved(self._made(key, make, "audio/mp4"), "sound"))
+
+    def _music(self) -> Path | None:
+        """A mix reads it from start to end several times, and as often again as it is looped."""
+        music = self._plan.music
+        return self._saved(self._inputs.source(music.key), "music") if music else None
+
+    def _saved(self, source: Source, name: str) -> Path:
+        path = self._scratch / name
         with path.open("wb") as file:
-            file.writelines(sound.stream(0, sound.size))
-        return FileSource(path)
+            file.writelines(source.stream(0, source.size))
+        return path
 
     def _placed(self, start: Fraction, sentence: Sentence) -> Placed:
         sound = self._outputs.get(keys.speech(self._plan.tenant, sentence.sound))
@@ -177,31 +187,17 @@ def forget_broken_clip(plan: FilmPlan, outputs: Objects, error: ClipUnreadable) 
         outputs.delete(keys.clip(plan.tenant, plan.clips[error.clip].key_hash))
 
 
-def narration(plan: FilmPlan) -> list[tuple[Fraction, Sentence]]:
-    """Each sentence with the second of the film at which it begins."""
-    return [
-        (scene_start(plan, scene) + Fraction(str(LEAD)) + Fraction(str(sentence.start)), sentence)
-        for scene in plan.scenes
-        for sentence in scene.narration
-    ]
-
-
 def cues(plan: FilmPlan) -> list[Cue]:
     """The captions: what is said, as long as it is said."""
     return [
         Cue(start, start + Fraction(str(sentence.seconds)), sentence.text)
-        for start, sentence in narration(plan)
+        for start, sentence in plan.narration
     ]
-
-
-def scene_start(plan: FilmPlan, scene: Scene) -> Fraction:
-    """In seconds, of the first frame in which the scene is seen."""
-    return Fraction(plan.starts[scene.clips[0].index], plan.fps)
 
 
 def chapters(plan: FilmPlan) -> list[Chapter]:
     """One per scene, from the first frame in which it is seen."""
-    return [Chapter(scene_start(plan, scene), _title(scene.title)) for scene in plan.scenes]
+    return [Chapter(plan.scene_start(scene), _title(scene.title)) for scene in plan.scenes]
 
 
 def metadata(plan: FilmPlan) -> dict[str, str]:

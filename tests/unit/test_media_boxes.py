@@ -79,7 +79,6 @@ def test_equal_values_are_written_once() -> None:
         (lambda: changed(b"stts", 12, ">I", 0), "its frame rate is 0"),
         (lambda: changed(b"stts", 12, ">I", 1), "its frame rate is 10000"),
         (lambda: changed(b"ctts", 8, ">I", 21), "ctts is about"),
-        (lambda: changed(b"ctts", 12, ">I", 3750), "not evenly spaced"),
         (lambda: changed(b"stss", 8, ">I", 0), "stss counts no frames"),
         (lambda: changed(b"stss", 12, ">I", 21), "stss names frame 20 of 20"),
         (lambda: changed(b"stss", 8, ">I", 2), "its first frame is no keyframe"),
@@ -105,6 +104,7 @@ def test_a_lying_file_is_refused_with_the_reason(broken: Callable[[], bytes], wh
 @pytest.mark.parametrize(
     ("odd", "what"),
     [
+        (lambda: changed(b"ctts", 12, ">I", 3750), "not evenly spaced"),
         (lambda: changed(b"elst", 12, ">i", 2**31 - 1), "an edit list hides frames"),
         (lambda: changed(b"elst", 8, ">I", 1), "an edit list hides frames"),
         (lambda: changed(b"elst", 16, ">I", 2 << 16), "another order or speed"),

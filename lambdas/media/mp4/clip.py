@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 
-from lambdas.domain.errors import ClipsDiffer, ClipUnreadable
+from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
 from lambdas.media.limits import HIGHEST_FPS
 from lambdas.media.mp4.boxes import Boxes, child, children, name, optional_child, unpack
 from lambdas.media.mp4.h264 import UNSPECIFIED, Picture, Setup, read_setup
@@ -99,7 +99,7 @@ def _shown(track: Track) -> tuple[Fraction, "array[int]"]:
     # The nearest frame: 33, 33, 34 ms are thirds of a second too.
     indexes = [(2 * (stamp - first) * count + total) // (2 * total) for stamp in stamps]
     if sorted(indexes) != list(range(count)):
-        raise ClipUnreadable("its frames are not evenly spaced in time")
+        raise ClipsDiffer("its frames are not evenly spaced in time")
     if any(abs(frame - sample) > _MOST_REORDERED for sample, frame in enumerate(indexes)):
         raise ClipUnreadable(f"a frame is shown over {_MOST_REORDERED} frames from its decoding")
     return fps, array("I", indexes)
@@ -115,7 +115,7 @@ def blame(clip: int | None, what: str = "clip") -> Iterator[None]:
     """Puts the clip's index, or the name of what it is, into an error that is raised inside."""
     try:
         yield
-    except (ClipUnreadable, ClipsDiffer) as error:
+    except (ClipMismatch, ClipUnreadable, ClipsDiffer) as error:
         if error.clip is not None:
             raise
         whose = what if clip is None else f"{what} {clip}"
