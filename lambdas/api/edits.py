@@ -1,0 +1,172 @@
+"""What a user's edits make of a storyboard: another one in its place, or one scene's part anew."""
+
+import math
+import secrets
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from lambdas.domain.direction import SCENE_SECONDS
+from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
+from lambdas.domain.engines import Engine
+from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.film_plan import MOST_CLIPS, check_room, clip_lengths
+from lambdas.domain.prompts import material
+from lambdas.domain.storyboard import (
+    Narration,
+    Scene,
+    Seed,
+    Speed,
+    Storyboard,
+    VoiceName,
+    parse_storyboard,
+    text_of,
+)
+from lambdas.domain.video import Part, PartProgress, Video, VideoRequest
+from lambdas.domain.wrong_fields import wrong_fields
+from lambdas.intake.brief import LARGEST_STORYBOARD
+
+# --- a storyboard in place of another
+
+
+def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engine) -> Storyboard:
+    """The storyboard that a user gives for a video. Raises InvalidRequest naming the path that is wrong."""
+    storyboard = parse_storyboard(document)
+    size = len(storyboard.model_dump_json(exclude_none=True).encode())
+    if size > LARGEST_STORYBOARD:
+        raise InvalidRequest(
+            f"storyboard must have at most {LARGEST_STORYBOARD:,} bytes; it has {size:,}.", param="storyboard"
+        )
+    if not material(storyboard.title):
+        raise InvalidRequest("title must have characters that can be seen.", param="title")
+    if engine.audio == "required" and not any(scene.narration for scene in storyboard.scenes):
+        raise InvalidRequest(
+            f"scenes must have narration: engine {engine.name} films to what is said.", param="scenes"
+        )
+    _check_lengths(storyboard, request, engine)
+    return storyboard
+
+
+def _check_lengths(storyboard: Storyboard, request: VideoRequest, engine: Engine) -> None:
+    """Of a scene that lasts as long as its narration nobody knows yet how long that is."""
+    lengths = [SCENE_SECONDS if scene.seconds is None else scene.seconds for scene in storyboard.scenes]
+    seconds = math.ceil(sum(lengths))
+    if seconds > LONGEST_FILM:
+        raise InvalidRequest(
+            f"scenes must last together at most {LONGEST_FILM:,} seconds; they last {seconds:,}.",
+            param="scenes",
+        )
+    clips = 0
+    for index, length in enumerate(lengths):
+        frames = math.floor(Fraction(str(length)) * request.fps)
+        check_room(request, index, frames)
+        clips += len(clip_lengths(request, engine, frames))
+    if clips > MOST_CLIPS:
+        raise InvalidRequest(
+            f"scenes must be shorter with engine {engine.name}: the film would take {clips:,} of its clips "
+            f"of {engine.longest_clip} s, and at most {MOST_CLIPS:,} can be made.",
+            param="scenes",
+        )
+
+
+# --- one scene's part anew
+
+
+class Regeneration(Document):
+    """What of a scene is to be made anew: by the text model as a note says, or in another voice, or from
+    another seed."""
+
+    part: Part = Field(description=f"one of {', '.join(Part)}")
+    note: Annotated[str, *text_of(1, LONGEST_PROMPT)] | None = None
+    voice: VoiceName | None = None
+    speed: Speed | None = None
+    seed: Seed | None = None
+
+
+# The fields that go with one part alone.
+_OF_PART = {"voice": Part.VOICE, "speed": Part.VOICE, "seed": Part.STILL}
+
+
+def parse_regeneration(document: Mapping[str, Any]) -> Regeneration:
+    """Raises InvalidRequest naming the wrong field and what is allowed."""
+    try:
+        asked = Regeneration.model_validate(document)
+    except ValidationError as error:
+        first = wrong_fields(Regeneration, error, "the body")[0]
+        raise InvalidRequest(first.message, param=first.path or None) from None
+    for name, part in _OF_PART.items():
+        if getattr(asked, name) is not None and asked.part is not part:
+            raise InvalidRequest(
+                f"{name} goes with part {part}; leave it out of part {asked.part}.", param=name
+            )
+    if asked.note is not None and not material(asked.note):
+        raise InvalidRequest("note must have characters that can be seen.", param="note")
+    if asked.note is None and asked.part is Part.TEXT:
+        raise InvalidRequest("note is required with part text: what is to be otherwise.", param="note")
+    if asked.note is None and asked.part is Part.VOICE and asked.voice is None and asked.speed is None:
+        raise InvalidRequest("part voice needs a note, a voice or a speed.", param="part")
+    return asked
+
+
+def scene_index(text: str, storyboard: Storyboard) -> int:
+    """The scene of a URL. Raises InvalidRequest naming those that there are."""
+    last = len(storyboard.scenes) - 1
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and int(text) <= last):
+        allowed = f"a whole number from 0 to {last}" if last else "0, the only one"
+        raise InvalidRequest(f"scene must be {allowed}; {text[:80]!r} was given.", param="scene")
+    return int(text)
+
+
+def has_still(request: VideoRequest, scene: int) -> bool:
+    """The user's own picture is the first scene's."""
+    return request.stills is not None and not (scene == 0 and request.image)
+
+
+def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request: VideoRequest) -> Storyboard:
+    """The storyboard with what can be changed in it without the text model: a voice, a speed, a seed.
+
+    Raises InvalidRequest where the scene has no such part.
+    """
+    before = storyboard.scenes[scene]
+    if asked.part is Part.VOICE:
+        if before.narration is None:
+            raise InvalidRequest(
+                f"part can't be voice: scene {scene} has no narration; put a storyboard in which it has.",
+                param="part",
+            )
+        own = asked.model_dump(include={"voice", "speed"}, exclude_none=True)
+        narration = Narration.model_validate(before.narration.model_dump() | own)
+        return _with_scene(storyboard, scene, before.model_copy(update={"narration": narration}))
+    if asked.part is Part.STILL:
+        if not has_still(request, scene):
+            why = (
+                "starts with the picture that was given" if request.stills else "is of a film without stills"
+            )
+            raise InvalidRequest(f"part can't be still: scene {scene} {why}.", param="part")
+        if asked.seed is not None or asked.note is None:
+            seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
+            image = before.image.model_copy(update={"seed": seed})
+            return _with_scene(storyboard, scene, before.model_copy(update={"image": image}))
+    return storyboard
+
+
+def _with_scene(storyboard: Storyboard, index: int, scene: Scene) -> Storyboard:
+    scenes = [*storyboard.scenes[:index], scene, *storyboard.scenes[index + 1 :]]
+    return storyboard.model_copy(update={"scenes": scenes})
+
+
+# --- what an edit leaves as it was
+
+
+def unchanged_parts(video: Video, before: Storyboard, after: Storyboard) -> dict[str, list[PartProgress]]:
+    """The narrations and stills of the record that are still of their scenes: another's are heard and seen by
+    nobody, who would take them for what the storyboard says."""
+    pairs = list(enumerate(zip(before.scenes, after.scenes, strict=False)))
+    said = {index for index, (old, new) in pairs if old.narration == new.narration}
+    drawn = {index for index, (old, new) in pairs if old.image == new.image and before.style == after.style}
+    return {
+        "narrations": [part for part in video.narrations if part.scene in said],
+        "stills": [part for part in video.stills if part.scene in drawn],
+    }

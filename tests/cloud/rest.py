@@ -1,0 +1,88 @@
+"""The REST API as its tests call it: with API Gateway's events, or over HTTP as its clients do."""
+
+import json
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lambdas.adapters import stores
+from lambdas.api import app
+from lambdas.domain import keys
+from lambdas.domain.video import Stage
+from tests.cloud.deployment import Context, rest_event
+
+
+class Answer:
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.status = raw["statusCode"]
+        self.headers = {name.lower(): values[0] for name, values in raw["multiValueHeaders"].items()}
+        self.text = raw["body"]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        assert set(self.json) == {"error"}
+        error = self.json["error"]
+        assert set(error) == {"message", "type", "param", "code"}
+        assert isinstance(error, dict)
+        return error
+
+
+def call(method: str, path: str, **details: Any) -> Answer:
+    event = rest_event(method, path, **details)
+    answer = Answer(app.handler(event, Context()))
+    assert answer.headers["x-request-id"] == event["requestContext"]["requestId"]
+    return answer
+
+
+def create(tenant: str = "acme", headers: dict[str, str] | None = None, **fields: Any) -> dict[str, Any]:
+    answer = call("POST", "/v1/videos", body={"prompt": "A bee"} | fields, tenant=tenant, headers=headers)
+    assert answer.status == 200, answer.text
+    video: dict[str, Any] = answer.json
+    return video
+
+
+def complete(id_: str, tenant: str = "acme", **fields: Any) -> None:
+    """As the pipeline does it."""
+    videos, outputs = stores.videos(app._settings()), stores.outputs(app._settings())
+    outputs.put(keys.delivered_film(tenant, id_), b"film", "video/mp4")
+    outputs.put(keys.delivered_thumbnail(tenant, id_), b"thumbnail", "image/webp")
+    outputs.put(keys.delivered_spritesheet(tenant, id_), b"spritesheet", "image/jpeg")
+    for stage in (Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING):
+        videos.advance(tenant, id_, stage)
+    videos.advance(
+        tenant,
+        id_,
+        Stage.COMPLETED,
+        film=keys.delivered_film(tenant, id_),
+        thumbnail=keys.delivered_thumbnail(tenant, id_),
+        spritesheet=keys.delivered_spritesheet(tenant, id_),
+        **fields,
+    )
+
+
+def gateway(tenant: str = "openai") -> Starlette:
+    """HTTP as API Gateway hands it to the function."""
+
+    async def answer(request: Request) -> Response:
+        body, kind = await request.body(), request.headers.get("content-type", "")
+        event = rest_event(
+            request.method,
+            request.url.path,
+            body=body if kind.startswith("multipart/form-data") else body.decode() or None,
+            headers=dict(request.headers),
+            query=dict(request.query_params) or None,
+            tenant=tenant,
+        )
+        raw = await run_in_threadpool(app.handler, event, Context())
+        headers = {name: values[0] for name, values in raw["multiValueHeaders"].items()}
+        return Response(raw["body"], raw["statusCode"], headers)
+
+    return Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST", "PUT", "DELETE"])])
