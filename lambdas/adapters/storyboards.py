@@ -22,5 +22,10 @@ class Storyboards:
         """The one that stands. Raises ArtifactMissing, also where none is written yet."""
         if video.storyboard is None:
             raise ArtifactMissing(f"video {video.id} has no storyboard yet")
-        body = self._outputs.get(keys.storyboard(video.tenant, video.id, video.storyboard))
-        return Storyboard.model_validate_json(body)
+        return self.of(video, video.storyboard)
+
+    def of(self, video: Video, sha256: str) -> Storyboard:
+        """Any that the video has, also that of the video it is made of. Raises ArtifactMissing."""
+        return Storyboard.model_validate_json(
+            self._outputs.get(keys.storyboard(video.tenant, video.id, sha256))
+        )

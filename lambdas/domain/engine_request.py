@@ -32,9 +32,9 @@ class EngineRequest(Document):
 
 
 def engine_request(
-    plan: FilmPlan, scene: Scene, clip: Clip, image: str | None, audio: str | None
+    plan: FilmPlan, scene: Scene, clip: Clip, *, image: str | None, video: str | None, audio: str | None
 ) -> EngineRequest:
-    """The request for one clip; `image` and `audio` are base64."""
+    """The request for one clip; `image`, `video` and `audio` are base64."""
     return EngineRequest(
         prompt=clip.prompt,
         negative_prompt=scene.negative_prompt,
@@ -47,6 +47,8 @@ def engine_request(
         steps=plan.steps,
         guidance=plan.guidance,
         image=image,
+        video=video,
+        strength=clip.strength,
         audio=audio,
         loras=plan.loras,
         speed=plan.speed,

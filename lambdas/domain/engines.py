@@ -104,6 +104,7 @@ class Engine(BaseModel):
     prompt_tokens: int  # the budget of the engine's text encoder
     image: Literal["none", "optional", "required"]  # a first frame
     audio: Literal["none", "required"] = "none"  # what is said in the clip, which it films to
+    video: Literal["none", "optional"] = "none"  # pictures to keep the composition and motion of
     workflow: bool = False  # a workflow of the user's ComfyUI renders it, so only a PC has it
     refuses: tuple[str, ...] = ()  # of OPTIONAL, what it has no use for
     chained: bool = False  # a scene's next clip starts from the last frame of the one before
@@ -197,6 +198,7 @@ def _cogvideox(name: str, summary: str, image: Literal["none", "required"], **li
             "renderer": Renderer.ENDPOINT,
             "summary": summary,
             "image": image,
+            "video": "optional" if image == "none" else "none",
             "chained": image == "required",
             **defaults,
             **limits,

@@ -53,6 +53,11 @@ class Clip(Document):
     def film_frames(self) -> int:
         return self.frames - self.skip_frames
 
+    @property
+    def is_footage(self) -> bool:
+        """No engine makes it."""
+        return self.footage is not None and self.strength is None
+
 
 class Scene(Document):
     index: int
@@ -86,6 +91,7 @@ class FilmPlan(Document):
     tenant: str
     inputs: str = ""  # SHA-256 of what it was made from and may change: the storyboard, voices and stills
     engine: str
+    revision: str = ""  # of the engine
     renderer: Renderer
     width: int
     height: int
@@ -249,6 +255,7 @@ def make_plan(
         tenant=video.tenant,
         inputs=inputs,
         engine=engine.name,
+        revision=engine.revision,
         renderer=engine.renderer,
         width=request.width,
         height=request.height,

@@ -5,9 +5,9 @@ from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import ArtifactMissing
-from lambdas.domain.film_plan import Clip, FilmPlan, Scene
+from lambdas.domain.film_plan import Clip, FilmPlan
 from lambdas.domain.prices import of_time
-from lambdas.domain.video import ClipProgress, ClipState
+from lambdas.domain.video import ClipProgress, ClipState, Video
 from lambdas.telemetry import count, logger
 
 
@@ -23,6 +23,14 @@ def find_plan(outputs: Objects, tenant: str, video_id: str) -> FilmPlan | None:
         return load_plan(outputs, tenant, video_id)
     except ArtifactMissing:
         return None
+
+
+def source_plan(outputs: Objects, video: Video) -> FilmPlan | None:
+    """The plan of the video that this one is made of, if it is of one. Raises ArtifactMissing."""
+    origin = video.request.origin
+    if origin is None or origin.video is None:
+        return None
+    return FilmPlan.model_validate_json(outputs.get(keys.origin_plan(video.tenant, video.id)))
 
 
 def load_plan(outputs: Objects, tenant: str, video_id: str) -> FilmPlan:
@@ -81,10 +89,3 @@ def _write(
         finished_ms=finished_ms,
     )
     videos.update_entry(plan.tenant, plan.video_id, "clips", clip.index, progress)
-
-
-def first_picture(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Objects) -> bytes | None:
-    """What the scene begins with: the user's image at the film's start, else the scene's still, if any."""
-    if plan.image is not None and scene.index == 0:
-        return inputs.get(plan.image)
-    return outputs.get(scene.still) if scene.still is not None else None

@@ -1,4 +1,4 @@
-"""Draws a clip here and now: the `animatic` engine."""
+"""Makes a clip here and now: a drawing of the `animatic` engine, or a file brought to the film's format."""
 
 from typing import Any
 
@@ -9,8 +9,10 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.animatic.clip import DraftClip, draw_clip
 from lambdas.domain import keys
+from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.settings import PricedSettings
-from lambdas.tasks.clips import ClipMade, begun, finished, first_picture, load_plan, reused
+from lambdas.tasks.clips import ClipMade, begun, finished, load_plan, reused
+from lambdas.tasks.pictures import first_picture, footage
 from lambdas.tasks.task import ClipTask, require_open, task
 from lambdas.tasks.turn import turn
 
@@ -37,7 +39,20 @@ def draw(
     scene, clip = plan.clip(request.clip)
     if reused(videos, outputs, plan, clip):
         return ClipMade(clip=clip.index, reused=True)
-    draft = DraftClip(
+    with turn():
+        require_open(videos, plan.tenant, plan.video_id)
+        started_ms = now_ms()
+        begun(videos, plan, clip, started_ms)
+        made = footage(plan, clip, inputs, outputs)
+        if made is None:
+            made = draw_clip(_draft(plan, scene, clip, first_picture(plan, scene, inputs, outputs)))
+    outputs.put(keys.clip(plan.tenant, clip.key_hash), made, "video/mp4")
+    finished(videos, plan, clip, started_ms, usd_per_second)
+    return ClipMade(clip=clip.index, reused=False)
+
+
+def _draft(plan: FilmPlan, scene: Scene, clip: Clip, image: bytes | None) -> DraftClip:
+    return DraftClip(
         prompt=clip.prompt,
         title=scene.text,
         width=plan.width,
@@ -47,13 +62,5 @@ def draw(
         seed=scene.clips[0].seed,  # one drawing for all clips of a scene
         index=clip.index - scene.clips[0].index,
         count=len(scene.clips),
-        image=first_picture(plan, scene, inputs, outputs),
+        image=image,
     )
-    with turn():
-        require_open(videos, plan.tenant, plan.video_id)
-        started_ms = now_ms()
-        begun(videos, plan, clip, started_ms)
-        drawn = draw_clip(draft)
-    outputs.put(keys.clip(plan.tenant, clip.key_hash), drawn, "video/mp4")
-    finished(videos, plan, clip, started_ms, usd_per_second)
-    return ClipMade(clip=clip.index, reused=False)

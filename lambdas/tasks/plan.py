@@ -15,11 +15,13 @@ from lambdas.domain.assembler import Assembler, assembler_for
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Engine, Renderer, deployed
 from lambdas.domain.errors import TextModelUnavailable
-from lambdas.domain.film_plan import FilmPlan, Shot, make_plan
-from lambdas.domain.prompts import clip_prompts, system_prompt, user_message, words_for
+from lambdas.domain.film_plan import FilmPlan, make_plan
+from lambdas.domain.origin import Idea, ideas_of, prompt_shots, written
+from lambdas.domain.prices import total
+from lambdas.domain.prompts import system_prompt, user_message, words_for
 from lambdas.domain.video import ClipProgress, Enhancement, Stage, Video
 from lambdas.settings import PlanSettings
-from lambdas.tasks.clips import find_plan, store_plan
+from lambdas.tasks.clips import find_plan, source_plan, store_plan
 from lambdas.tasks.shots import shots
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
@@ -33,11 +35,13 @@ _TEMPERATURE = 0.7
 
 class PlannedClip(Document):
     index: int
+    scene: int
     renderer: Renderer
 
 
 class PlannedScene(Document):
-    index: int
+    """A scene with those that go on from it: their clips are made after its own."""
+
     concurrency: int  # how many of its clips may be made at once
     clips: list[PlannedClip]
 
@@ -90,8 +94,9 @@ def plan(
                 video, engine, storyboard.title, shots(video, engine, storyboard, outputs), inputs
             )
         else:
-            video = _enhanced(video, engine, videos, model)
-            plan = make_plan(video, engine, video.request.prompt, [_shot(video, engine)], inputs)
+            source = source_plan(outputs, video)
+            video = _enhanced(video, engine, source, videos, model)
+            plan = make_plan(video, engine, video.request.prompt, prompt_shots(video, engine, source), inputs)
         store_plan(outputs, plan)
         logger.info("video planned", extra={"clips": len(plan.clips)})
     waiting = [ClipProgress(seconds=clip.film_frames / plan.fps) for clip in plan.clips]
@@ -105,32 +110,34 @@ def _inputs(video: Video, engine: Engine) -> str:
     return fingerprint([video.storyboard, made, engine.revision])
 
 
-def _enhanced(video: Video, engine: Engine, videos: Videos, model: TextModel) -> Video:
+def _enhanced(
+    video: Video, engine: Engine, source: FilmPlan | None, videos: Videos, model: TextModel
+) -> Video:
     if not video.request.enhance or video.enhancement is not None:
         return video
     # In the record before the plan, which alone doesn't say who wrote its prompts.
-    enhancement = enhance(video.request.prompt, engine, model)
+    ideas = ideas_of(video.request, engine.prompt_tokens, source)
+    made = [enhance(idea, engine, model) for idea in ideas]
+    enhancement = made[-1].model_copy(
+        update={
+            "prompt": written([one.prompt for one in made]),
+            "note": " ".join(dict.fromkeys(one.note for one in made if one.note)) or None,
+            "cost": total([one.cost for one in made]),
+        }
+    )
     return videos.advance(video.tenant, video.id, Stage.PLANNING, enhancement=enhancement)
 
 
-def _shot(video: Video, engine: Engine) -> Shot:
-    """A film of one prompt is one scene."""
-    request = video.request
-    paragraph = video.enhancement.prompt if video.enhancement else request.prompt
-    return Shot(
-        text=request.prompt,
-        negative_prompt=request.negative_prompt,
-        frames=request.seconds * request.fps,
-        prompts=lambda count: clip_prompts(paragraph, count, engine.prompt_tokens),
+def enhance(idea: Idea, engine: Engine, model: TextModel) -> Enhancement:
+    """What the text model makes of an idea; where that is of no use, its plain text and a note."""
+    prompt = idea.plain
+    message = user_message(
+        idea.prompt, words_for(engine.prompt_tokens), before=idea.before, change=idea.change
     )
-
-
-def enhance(prompt: str, engine: Engine, model: TextModel) -> Enhancement:
-    """What the text model makes of a prompt; where that is of no use, the prompt itself and a note."""
     try:
         answer = model.ask(
             system=system_prompt(engine),
-            message=user_message(prompt, words_for(engine.prompt_tokens)),
+            message=message,
             max_tokens=_LONGEST_ANSWER,
             temperature=_TEMPERATURE,
         )
@@ -145,16 +152,18 @@ def enhance(prompt: str, engine: Engine, model: TextModel) -> Enhancement:
 
 
 def _summary(plan: FilmPlan) -> Plan:
-    return Plan(
-        tenant=plan.tenant,
-        video_id=plan.video_id,
-        scenes=[
-            PlannedScene(
-                index=scene.index,
-                concurrency=1 if scene.chained else SIDE_BY_SIDE,
-                clips=[PlannedClip(index=clip.index, renderer=plan.renderer) for clip in scene.clips],
+    scenes: list[PlannedScene] = []
+    for scene in plan.scenes:
+        clips = [
+            PlannedClip(
+                index=clip.index,
+                scene=scene.index,
+                renderer=Renderer.FUNCTION if clip.is_footage else plan.renderer,
             )
-            for scene in plan.scenes
-        ],
-        assembler=assembler_for(plan),
-    )
+            for clip in scene.clips
+        ]
+        if scene.clips[0].starts_from is not None:
+            scenes[-1] = PlannedScene(concurrency=1, clips=[*scenes[-1].clips, *clips])
+        else:
+            scenes.append(PlannedScene(concurrency=1 if scene.chained else SIDE_BY_SIDE, clips=clips))
+    return Plan(tenant=plan.tenant, video_id=plan.video_id, scenes=scenes, assembler=assembler_for(plan))

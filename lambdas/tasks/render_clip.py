@@ -23,7 +23,8 @@ from lambdas.media.frames import last_frame
 from lambdas.media.images import cover
 from lambdas.media.sound import Placed
 from lambdas.settings import RenderClipSettings
-from lambdas.tasks.clips import ClipMade, begun, first_picture, load_plan, reused
+from lambdas.tasks.clips import ClipMade, begun, load_plan, reused
+from lambdas.tasks.pictures import first_picture, footage
 from lambdas.tasks.task import ClipTask, require_open, task
 from lambdas.telemetry import logger
 
@@ -64,8 +65,14 @@ class RenderClip:
         require_open(self._videos, plan.tenant, plan.video_id)
         inference = _inference(request, clip)
         key = keys.engine_request(inference.id)
-        image, audio = self._first_frame(plan, scene, clip), self._sound(plan, clip)
-        body = engine_request(plan, scene, clip, image, audio).body()
+        body = engine_request(
+            plan,
+            scene,
+            clip,
+            image=self._first_frame(plan, scene, clip),
+            video=_base64(footage(plan, clip, self._inputs, self._outputs)),
+            audio=self._sound(plan, clip),
+        ).body()
         self._inputs.put(key, body, "application/json")
         begun(self._videos, plan, clip, inference.requested_ms)
         # The token is parked before the call, since the answer may be quicker than the next line. Where it
@@ -99,6 +106,10 @@ class RenderClip:
             for one in clip.heard
         ]
         return base64.b64encode(excerpt(voices, Fraction(clip.frames, plan.fps))).decode()
+
+
+def _base64(data: bytes | None) -> str | None:
+    return None if data is None else base64.b64encode(data).decode()
 
 
 def _inference(request: RenderTask, clip: Clip) -> Inference:

@@ -6,20 +6,35 @@ from functools import partial
 from math import floor
 
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.storyboards import Storyboards
 from lambdas.domain.direction import SCENE_SECONDS
 from lambdas.domain.direction_answers import scene_prompt
 from lambdas.domain.engines import Engine
 from lambdas.domain.english import sentences
 from lambdas.domain.errors import ArtifactMissing, NarrationTooLong
-from lambdas.domain.film_plan import Shot
+from lambdas.domain.film_plan import Scene, Shot
 from lambdas.domain.narration import Spoken
+from lambdas.domain.origin import storyboard_shots
 from lambdas.domain.prompts import clip_prompts
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import PartProgress, Video, part_of
+from lambdas.tasks.clips import source_plan
 
 
-def shots(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects) -> list[Shot]:
-    """One per scene, in order. Raises ArtifactMissing; NarrationTooLong naming a scene and by how much."""
+def shots(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects) -> list[Shot | Scene]:
+    """One per scene, in order; a scene of the video that this one is made of is taken over as it was.
+
+    Raises ArtifactMissing; NarrationTooLong naming a scene and by how much.
+    """
+    planned = _planned(video, engine, storyboard, outputs)
+    origin, source = video.request.origin, source_plan(outputs, video)
+    if source is None or origin is None or origin.storyboard is None:
+        return [*planned]
+    before = Storyboards(outputs).of(video, origin.storyboard)
+    return storyboard_shots(planned, storyboard, engine, origin=origin, source=source, before=before)
+
+
+def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects) -> list[Shot]:
     planned: list[Shot] = []
     fps = video.request.fps
     ends = Fraction(0)

@@ -31,11 +31,11 @@ def run(bench: Bench, video: Video) -> Any:
 
 def test_a_video_is_planned_into_clips(bench: Bench) -> None:
     video = bench.video()
-    clips = [{"index": index, "renderer": "endpoint"} for index in range(2)]
+    clips = [{"index": index, "scene": 0, "renderer": "endpoint"} for index in range(2)]
     assert run(bench, video) == {
         "tenant": TENANT,
         "video_id": video.id,
-        "scenes": [{"index": 0, "concurrency": plan.SIDE_BY_SIDE, "clips": clips}],
+        "scenes": [{"concurrency": plan.SIDE_BY_SIDE, "clips": clips}],
         "assembler": "function",
     }
     planned = bench.now(video)

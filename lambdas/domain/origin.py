@@ -1,0 +1,193 @@
+"""What a film that is made of another takes from it, and what of it is planned anew."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+
+from lambdas.domain.documents import fingerprint
+from lambdas.domain.engines import Engine
+from lambdas.domain.film_plan import Clip, FilmPlan, Footage, Scene, Shot, clip_lengths
+from lambdas.domain.prompts import clip_prompts, with_change
+from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.video import Origin, OriginKind, Video, VideoRequest
+
+_BETWEEN = "\n\n"  # paragraphs, each of which is one line
+
+
+def unwritten(request: VideoRequest, budget: int) -> list[str]:
+    """What the scenes of a film of prompts are filmed from where no text model writes: a text for each that
+    is planned anew. `budget`: the tokens that the engine reads."""
+    origin = request.origin
+    if origin is None:
+        return [request.prompt]
+    if origin.kind is OriginKind.EXTEND or origin.video is None:
+        return [origin.prompt]
+    return [with_change(paragraph, origin.prompt, budget) for paragraph in origin.paragraphs]
+
+
+@dataclass(frozen=True)
+class Idea:
+    """What a text model is asked to write a paragraph of: see `user_message`. `plain`: what stands in where
+    it is of no use."""
+
+    plain: str
+    prompt: str
+    before: str = ""
+    change: str = ""
+
+
+def ideas_of(request: VideoRequest, budget: int, source: FilmPlan | None) -> list[Idea]:
+    """One for each of `unwritten`."""
+    origin, plain = request.origin, unwritten(request, budget)
+    if origin is None or source is None:
+        return [Idea(plain[0], plain[0])]
+    if origin.kind is OriginKind.EXTEND:
+        return [Idea(plain[0], plain[0], before=origin.paragraphs[-1] if origin.paragraphs else "")]
+    scenes = [scene for scene in source.scenes if not scene.clips[0].is_footage]
+    return [
+        Idea(text, scene.text, before=paragraph, change=origin.prompt)
+        for text, scene, paragraph in zip(plain, scenes, origin.paragraphs, strict=True)
+    ]
+
+
+def written(texts: Sequence[str]) -> str:
+    """As `Enhancement.prompt` holds them: a paragraph for each scene, with an empty line in between."""
+    return texts[0] if len(texts) == 1 else _BETWEEN.join(" ".join(text.split()) for text in texts)
+
+
+def paragraphs(video: Video, budget: int) -> list[str]:
+    """From which the scenes of a film of prompts are filmed, those that are planned anew."""
+    plain = unwritten(video.request, budget)
+    if video.enhancement is None:
+        return plain
+    return [video.enhancement.prompt] if len(plain) == 1 else video.enhancement.prompt.split(_BETWEEN)
+
+
+def all_paragraphs(video: Video, budget: int) -> tuple[str, ...]:
+    """Those of its source's film too, if it goes on from it."""
+    origin = video.request.origin
+    before = origin.paragraphs if origin and origin.kind is OriginKind.EXTEND else ()
+    return (*before, *paragraphs(video, budget))
+
+
+def prompt_shots(video: Video, engine: Engine, source: FilmPlan | None) -> list[Shot | Scene]:
+    """The scenes of a film of prompts. `source`: the plan that it takes over, if it is made of a video."""
+    request, origin = video.request, video.request.origin
+    texts = paragraphs(video, engine.prompt_tokens)
+    if origin is None:
+        return [_shot(request.prompt, texts[0], request.seconds * request.fps, request, engine)]
+    if origin.kind is OriginKind.EXTEND:
+        frames = (origin.seconds or 0) * request.fps
+        going_on = replace(_shot(origin.prompt, texts[0], frames, request, engine), continues=True)
+        return [*(source.scenes if source else [_file_scene(request, origin)]), going_on]
+    if source is None:
+        return [_file_shot(request, origin, texts[0], engine)]
+    shots: list[Shot | Scene] = []
+    anew = iter(texts)
+    for scene, frames in zip(source.scenes, _scene_frames(source), strict=True):
+        if scene.clips[0].is_footage:  # nobody's prompt made it
+            shots.append(scene)
+            continue
+        text = f"{scene.text.rstrip('.')}. {origin.prompt}"
+        shot = _shot(text, next(anew), frames, request, engine)
+        shots.append(
+            replace(
+                shot,
+                negative_prompt=scene.negative_prompt,
+                continues=scene.continues,
+                of=_pictures(scene, origin, engine),
+                strength=origin.strength,
+            )
+        )
+    return shots
+
+
+def storyboard_shots(
+    shots: Sequence[Shot],
+    storyboard: Storyboard,
+    engine: Engine,
+    *,
+    origin: Origin,
+    source: FilmPlan,
+    before: Storyboard,
+) -> list[Shot | Scene]:
+    """The scenes of a storyboard that was made of another one, `before`, whose film is `source`: those that
+    are as they were are taken over, with their clips."""
+    result: list[Shot | Scene] = []
+    for index, (shot, scene) in enumerate(zip(shots, storyboard.scenes, strict=True)):
+        old = source.scenes[index] if index < len(source.scenes) else None
+        continues = old.continues if old else origin.kind is OriginKind.EXTEND and index == len(source.scenes)
+        # A film's last scene gives no frames to a transition: as another than the last it is another scene.
+        follows = index + 1 < len(shots) and not (
+            origin.kind is OriginKind.EXTEND and index + 1 == len(source.scenes)
+        )
+        same = (
+            old is not None
+            and index < len(before.scenes)
+            and (storyboard.style, scene) == (before.style, before.scenes[index])
+            and (not continues or (bool(result) and isinstance(result[-1], Scene)))
+            and follows == (index + 1 < len(source.scenes))
+        )
+        if old is not None and same:
+            result.append(old)
+            continue
+        result.append(
+            replace(
+                shot,
+                continues=continues,
+                of=_pictures(old, origin, engine) if old else (),
+                strength=origin.strength,
+            )
+        )
+    return result
+
+
+def _shot(text: str, paragraph: str, frames: int, request: VideoRequest, engine: Engine) -> Shot:
+    return Shot(
+        text=text,
+        negative_prompt=request.negative_prompt,
+        frames=frames,
+        prompts=partial(clip_prompts, paragraph, budget=engine.prompt_tokens),
+    )
+
+
+def _scene_frames(plan: FilmPlan) -> list[int]:
+    """From where each scene begins in the film to where the next one does."""
+    starts = [plan.starts[scene.clips[0].index - plan.clips[0].index] for scene in plan.scenes]
+    return [end - start for start, end in pairwise([*starts, plan.frames])]
+
+
+def _pictures(scene: Scene, origin: Origin, engine: Engine) -> list[Footage]:
+    """What the clips of an edited scene are made of."""
+    if origin.kind is not OriginKind.EDIT or engine.video == "none":
+        return []
+    return [Footage(clip=clip.key_hash) for clip in scene.clips]
+
+
+def _file_scene(request: VideoRequest, origin: Origin) -> Scene:
+    """A file as a film's first scene: one clip, which no engine makes."""
+    shown = {"file": origin.file, "size": [request.width, request.height], "fps": request.fps}
+    clip = Clip(
+        index=0,
+        prompt="",
+        frames=origin.frames or 0,
+        skip_frames=0,
+        seed=0,
+        key_hash=fingerprint(shown),
+        footage=Footage(file=origin.file),
+    )
+    return Scene(index=0, text=origin.prompt, negative_prompt="", clips=[clip], chained=False)
+
+
+def _file_shot(request: VideoRequest, origin: Origin, paragraph: str, engine: Engine) -> Shot:
+    """A file that is made anew, clip by clip."""
+    frames = origin.frames or 0
+    starts = [0]
+    for length in clip_lengths(request, engine, frames):
+        starts.append(starts[-1] + length)
+    return replace(
+        _shot(request.prompt, paragraph, frames, request, engine),
+        of=[Footage(file=origin.file, start=start) for start in starts[:-1]],
+        strength=origin.strength,
+    )
