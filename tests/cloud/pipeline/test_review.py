@@ -1,0 +1,220 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.domain import keys
+from lambdas.domain.video import Decision, Gate, Review, Stage, Video, execution_name
+from lambdas.tasks import review
+from tests.cloud.deployment import Context
+from tests.cloud.pipeline.bench import TENANT, Bench, Task
+
+ENTERED = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = 3600
+UNTIL_MS = round(ENTERED.timestamp() * 1000) + HOUR * 1000
+
+
+def at_gate(bench: Bench, **changes: Any) -> Video:
+    """A video whose scenes are prepared."""
+    video = bench.video(stage=Stage.PLANNING, **changes)
+    return bench.videos.advance(TENANT, video.id, Stage.PREPARING)
+
+
+def wait(
+    bench: Bench,
+    video: Video,
+    gate: Gate = Gate.PREVIEWS,
+    *,
+    task: Task | None = None,
+    entered: datetime = ENTERED,
+    attempt: int = 1,
+) -> Task:
+    """What the state machine does at a gate; a task given comes again."""
+    task = task or bench.task()
+    event = {
+        "token": task.token,
+        "tenant": TENANT,
+        "video_id": video.id,
+        "execution": execution_name(video.id, attempt),
+        "gate": gate,
+        "entered": entered.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "seconds": HOUR,
+    }
+    review.handler(event, Context())
+    return task
+
+
+def decide(bench: Bench, video: Video, decision: Decision = Decision.APPROVED) -> Video:
+    """What the API writes of a decision."""
+    video = bench.now(video)
+    assert video.review
+    decided: dict[str, Any] = {"review": video.review.model_copy(update={"decision": decision})}
+    stage = Stage.PLANNING
+    if decision is Decision.APPROVED:
+        stage = Stage.PREPARING
+        decided["approved"] = (*video.approved, video.review.gate)
+    changed = bench.videos.advance_from(video, stage, **decided)
+    assert changed
+    return changed
+
+
+def answer(bench: Bench, video: Video) -> bool:
+    return stores.reviews(bench.settings).answer(video)
+
+
+def parked(bench: Bench, video: Video) -> dict[str, Any]:
+    key = dict(zip(("pk", "sk"), ({"S": part} for part in keys.review_item(video.id)), strict=True))
+    table = bench.settings.videos_table
+    return dict(client("dynamodb").get_item(TableName=table, Key=key)["Item"])
+
+
+def test_a_film_waits_until_its_user_has_decided(bench: Bench) -> None:
+    video = at_gate(bench)
+    task = wait(bench, video)
+    waiting = bench.now(video)
+    assert waiting.stage is Stage.REVIEWING
+    assert waiting.review == Review(gate=Gate.PREVIEWS, until_ms=UNTIL_MS)
+    assert task.waits
+    assert not answer(bench, waiting)  # there is no decision yet
+    assert answer(bench, decide(bench, video))
+    assert task.answer() == {"decision": "approved"}
+
+
+def test_a_change_is_told_as_one(bench: Bench) -> None:
+    video = at_gate(bench)
+    task = wait(bench, video)
+    assert answer(bench, decide(bench, video, Decision.CHANGED))
+    assert task.answer() == {"decision": "changed"}
+
+
+def test_the_token_is_in_neither_record_nor_journal_and_is_forgotten_in_time(bench: Bench) -> None:
+    video = at_gate(bench)
+    task = wait(bench, video)
+    assert task.token not in bench.now(video).model_dump_json()
+    assert task.token.encode() not in bench.outputs.get(keys.video_record(TENANT, video.id))
+    item = parked(bench, video)
+    assert item["token"]["S"] == task.token
+    kept = int(item["expires"]["N"]) - UNTIL_MS // 1000
+    assert timedelta() < timedelta(seconds=kept) < timedelta(days=2)
+
+
+def test_a_decision_that_is_sent_twice_is_answered_once(bench: Bench) -> None:
+    video = at_gate(bench)
+    task = wait(bench, video)
+    decided = decide(bench, video)
+    assert [answer(bench, decided) for _ in range(3)] == [True, False, False]
+    assert task.answer() == {"decision": "approved"}
+
+
+# --- the same message again
+
+
+def test_a_message_that_comes_twice_begins_one_wait(bench: Bench) -> None:
+    video = at_gate(bench)
+    task = wait(bench, video)
+    wait(bench, video, task=task)
+    assert bench.now(video).review == Review(gate=Gate.PREVIEWS, until_ms=UNTIL_MS)
+    assert answer(bench, decide(bench, video))
+    assert task.answer() == {"decision": "approved"}
+
+
+@pytest.mark.parametrize("decision", Decision)
+def test_a_wait_that_was_decided_meanwhile_is_answered_at_once(bench: Bench, decision: Decision) -> None:
+    """Its first try broke off after the record, and the decision found a token that was gone."""
+    video = at_gate(bench)
+    first = wait(bench, video)
+    client("stepfunctions").send_task_failure(taskToken=first.token, error="Lambda.Unknown", cause="{}")
+    decided = decide(bench, video, decision)
+    assert not answer(bench, decided)
+    again = wait(bench, video)
+    assert again.answer() == {"decision": decision}
+    assert bench.now(video) == decided
+
+
+def test_a_wait_that_is_tried_again_takes_the_new_token(bench: Bench) -> None:
+    video = at_gate(bench)
+    first = wait(bench, video)
+    again = wait(bench, video)
+    assert answer(bench, decide(bench, video))
+    assert again.answer() == {"decision": "approved"}
+    assert first.waits  # which the machine has given up
+
+
+def test_a_message_that_comes_late_does_not_hold_the_film_up(bench: Bench) -> None:
+    video = at_gate(bench)
+    task = wait(bench, video)
+    answer(bench, decide(bench, video, Decision.CHANGED))
+    bench.videos.advance(TENANT, video.id, Stage.PREPARING, review=None)  # it was written anew
+    late = wait(bench, video)
+    assert late.answer()[0] == "VideoClosed"
+    assert bench.now(video).stage is Stage.PREPARING
+    following = wait(bench, video, entered=ENTERED + timedelta(minutes=1))
+    assert wait(bench, video).answer()[0] == "VideoClosed"
+    assert following.waits
+    assert answer(bench, decide(bench, video))
+    assert following.answer() == {"decision": "approved"}
+    assert task.answer() == {"decision": "changed"}
+
+
+# --- decisions on other waits
+
+
+def test_a_decision_on_one_gate_is_none_on_the_next(bench: Bench) -> None:
+    video = at_gate(bench)
+    wait(bench, video, Gate.STORYBOARD)
+    decided = decide(bench, video)
+    following = bench.task()
+    later = Review(gate=Gate.PREVIEWS, until_ms=UNTIL_MS + 1)
+    stores.reviews(bench.settings).park(decided, later, following.token)  # and not yet in the record
+    assert not answer(bench, decided)
+    assert following.waits
+
+
+def test_a_change_is_not_told_to_the_wait_after_it(bench: Bench) -> None:
+    video = at_gate(bench)
+    wait(bench, video)
+    changed = decide(bench, video, Decision.CHANGED)
+    answer(bench, changed)
+    bench.videos.advance(TENANT, video.id, Stage.PREPARING, review=None)
+    following = wait(bench, video, entered=ENTERED + timedelta(minutes=1))
+    assert not answer(bench, changed)
+    assert following.waits
+    assert bench.now(video).stage is Stage.REVIEWING
+
+
+def test_a_decision_of_an_earlier_attempt_is_none_of_the_next_and_the_reverse(bench: Bench) -> None:
+    video = at_gate(bench)
+    old = wait(bench, video)
+    decided = decide(bench, video, Decision.CHANGED)
+    assert bench.videos.requeue(decided)
+    assert bench.now(video).review is None
+    bench.videos.advance(TENANT, video.id, Stage.PLANNING)
+    new = wait(bench, video, attempt=2)
+    assert not answer(bench, decided)
+    assert new.waits
+    assert wait(bench, video, task=None, attempt=1).answer()[0] == "VideoClosed"
+    assert answer(bench, decide(bench, video))
+    assert new.answer() == {"decision": "approved"}
+    assert old.waits
+
+
+# --- videos that end while they wait
+
+
+def test_nothing_waits_for_a_video_that_has_ended(bench: Bench) -> None:
+    cancelled = at_gate(bench)
+    bench.videos.advance(TENANT, cancelled.id, Stage.CANCELLED)
+    assert wait(bench, cancelled).answer()[0] == "VideoClosed"
+    deleted = at_gate(bench)
+    bench.videos.delete(TENANT, deleted.id)
+    assert wait(bench, deleted).answer()[0] == "VideoNotFound"
+
+
+def test_a_decision_on_an_execution_that_was_stopped_finds_nobody(bench: Bench) -> None:
+    video = at_gate(bench)
+    task = wait(bench, video)
+    client("stepfunctions").send_task_failure(taskToken=task.token, error="VideoClosed", cause="{}")
+    assert not answer(bench, decide(bench, video))
+    assert parked(bench, video)["settled"]["BOOL"]
