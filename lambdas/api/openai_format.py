@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from lambdas.domain.engines import Engine
-from lambdas.domain.video import PartProgress, Stage, Video
+from lambdas.domain.video import AssemblyProgress, ClipProgress, PartProgress, Stage, Video, Writer
 
 # Lambda answers at most 6 MB, in which this is a quoted string; a video of 1,000 clips has 0.1 MB.
 LARGEST_PAGE = 4_000_000
@@ -47,6 +47,9 @@ def video_object(video: Video) -> dict[str, Any]:
         "error": _error(video),
         # ours
         "stage": video.stage,
+        "attempt": video.attempt,
+        "review": _review(video),
+        "cost": _cost(video),
         "draft": video.draft,
         "fps": request.fps,
         "seed": video.seed,
@@ -64,12 +67,15 @@ def video_object(video: Video) -> dict[str, Any]:
             "even_out": request.even_out,
             "fragmented": request.fragmented,
             "steps": [step.model_dump(mode="json") for step in video.steps],
+            "made": _made(video.assembly) if video.assembly else None,
         },
         "captions": request.captions,
-        "storyboard": video.writer.model_dump() if video.writer else None,
-        "narrations": [_part(part) for part in video.narrations],
-        "stills": [_part(part) for part in video.stills],
-        "clips": [clip.model_dump(mode="json") for clip in video.clips],
+        "burn_captions": request.burn_captions,
+        "music": {"seconds": request.music.seconds} if request.music else None,
+        "storyboard": _storyboard(video) if video.storyboard else None,
+        "narrations": [_made(part) for part in video.narrations],
+        "stills": [_made(part) for part in video.stills],
+        "clips": [_made(clip) for clip in video.clips],
         "failure": video.failure.model_dump(mode="json") if video.failure else None,
         "stages": [entry.model_dump(mode="json") for entry in video.history],
     }
@@ -114,14 +120,42 @@ def _seconds(video: Video) -> int:
 
 
 def _completed_at(video: Video) -> int | None:
-    times = (entry.at_ms for entry in video.history if entry.stage is Stage.COMPLETED)
+    """Of the film that there is, which may be of an earlier attempt."""
+    times = (entry.at_ms for entry in reversed(video.history) if entry.stage is Stage.COMPLETED)
     at_ms = next(times, None)
     return None if at_ms is None else at_ms // 1000
 
 
-def _part(part: PartProgress) -> dict[str, Any]:
-    """Where it is stored is nobody's business."""
-    return part.model_dump(mode="json", exclude={"artifact"})
+def _review(video: Video) -> dict[str, Any]:
+    """`gate`: where it waits, `until`: in seconds since the epoch."""
+    waits = video.review if video.stage is Stage.REVIEWING else None
+    return {
+        "requested": list(video.request.review),
+        "gate": waits.gate if waits else None,
+        "until": waits.until_ms // 1000 if waits else None,
+        "approved": list(video.approved),
+    }
+
+
+def _storyboard(video: Video) -> dict[str, Any]:
+    """`filmed`: whether the film is of the one that stands."""
+    filmed = video.film is not None and video.filmed == video.storyboard
+    writer = video.writer or Writer()
+    return {**writer.model_dump(), "sha256": video.storyboard, "filmed": filmed}
+
+
+def _made(part: PartProgress | ClipProgress | AssemblyProgress) -> dict[str, Any]:
+    """`took`: seconds, once it is made. Where it is stored is nobody's business."""
+    begun, ended = part.started_ms, part.finished_ms
+    took = None if begun is None or ended is None else (ended - begun) / 1000
+    return {**part.model_dump(mode="json", exclude={"artifact"}), "took": took}
+
+
+def _cost(video: Video) -> float | None:
+    """USD of all that this attempt made and that has a price; None: nothing yet."""
+    parts = [video.enhancement, video.writer, *video.narrations, *video.stills, *video.clips, video.assembly]
+    costs = [part.cost for part in parts if part is not None and part.cost is not None]
+    return round(sum(costs), 6) if costs else None
 
 
 def _error(video: Video) -> dict[str, str] | None:

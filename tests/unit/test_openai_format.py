@@ -8,11 +8,14 @@ from openai.types import Model, Video
 from lambdas.api.openai_format import model_list, video_list, video_object
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.video import (
+    AssemblyProgress,
     ClipProgress,
     ClipState,
     Enhancement,
     Failure,
+    Gate,
     PartProgress,
+    Review,
     Stage,
     StageEntry,
     Writer,
@@ -26,6 +29,7 @@ from tests.factories import a_request, a_video
         (Stage.QUEUED, "queued"),
         (Stage.PLANNING, "in_progress"),
         (Stage.PREPARING, "in_progress"),
+        (Stage.REVIEWING, "in_progress"),
         (Stage.RENDERING, "in_progress"),
         (Stage.ASSEMBLING, "in_progress"),
         (Stage.PUBLISHING, "in_progress"),
@@ -47,6 +51,10 @@ def test_times_are_seconds_and_those_of_stages_milliseconds() -> None:
     assert video["created_at"] == 1_700_000_000
     assert video["completed_at"] == 1_700_000_061
     assert video["stages"] == [{"stage": "completed", "at_ms": 1_700_000_061_500}]
+    again = [StageEntry(stage=Stage.QUEUED, at_ms=1_700_000_070_000), *history]
+    again.append(StageEntry(stage=Stage.COMPLETED, at_ms=1_700_000_099_000))
+    assert video_object(a_video(history=again[:2]))["completed_at"] == 1_700_000_061
+    assert video_object(a_video(history=again))["completed_at"] == 1_700_000_099
 
 
 def test_what_became_of_the_prompt_and_each_clip() -> None:
@@ -77,12 +85,19 @@ def test_who_wrote_the_storyboard_and_what_is_spoken_and_drawn() -> None:
         a_video(
             request=a_request(captions=True, brief={"topic": "Bees"}),
             writer=Writer(by="director", note="Scene 2 was shortened."),
+            storyboard="5" * 64,
             narrations=[done],
             stills=[PartProgress(scene=1)],
         )
     )
     assert video["captions"] is True
-    assert video["storyboard"] == {"by": "director", "note": "Scene 2 was shortened.", "cost": None}
+    assert video["storyboard"] == {
+        "by": "director",
+        "note": "Scene 2 was shortened.",
+        "cost": None,
+        "sha256": "5" * 64,
+        "filmed": False,
+    }
     assert video["narrations"] == [
         {
             "scene": 0,
@@ -92,6 +107,7 @@ def test_who_wrote_the_storyboard_and_what_is_spoken_and_drawn() -> None:
             "cost": None,
             "started_ms": 1,
             "finished_ms": 2,
+            "took": 0.001,
         }
     ]
     assert (video["stills"][0]["scene"], video["stills"][0]["state"]) == (1, "waiting")
@@ -139,3 +155,52 @@ def test_scenes_as_long_as_their_narration_make_the_film_s_length_once_they_are_
     clips = [ClipProgress(seconds=7.3), ClipProgress(seconds=7.6)]
     assert video_object(a_video(request=request, clips=clips))["seconds"] == "15"
     assert video_object(a_video(request=a_request(seconds=24), clips=clips))["seconds"] == "24"
+
+
+def test_where_a_film_waits_and_what_was_approved() -> None:
+    request = a_request(brief={"topic": "Bees"}, review=["storyboard", "previews"])
+    review = Review(gate=Gate.PREVIEWS, until_ms=1_700_000_061_500)
+    fields = {"request": request, "review": review, "approved": ("storyboard",)}
+    shown = {"requested": ["storyboard", "previews"], "approved": ["storyboard"]}
+    waiting = video_object(a_video(stage=Stage.REVIEWING, **fields))
+    assert waiting["review"] == {"gate": "previews", "until": 1_700_000_061, **shown}
+    ended = video_object(a_video(stage=Stage.FAILED, **fields))
+    assert ended["review"] == {"gate": None, "until": None, **shown}
+
+
+@pytest.mark.parametrize(
+    ("film", "filmed", "is_of_it"), [(None, "5" * 64, False), ("f", "4" * 64, False), ("f", "5" * 64, True)]
+)
+def test_whether_the_film_is_of_the_storyboard_that_stands(
+    film: str | None, filmed: str, is_of_it: bool
+) -> None:
+    shown = video_object(a_video(storyboard="5" * 64, film=film, filmed=filmed))["storyboard"]
+    assert (shown["filmed"], shown["by"]) == (is_of_it, None)
+
+
+def test_what_each_part_took_and_what_all_cost() -> None:
+    made = {"state": ClipState.DONE, "started_ms": 1_000, "finished_ms": 3_500}
+    video = video_object(
+        a_video(
+            attempt=3,
+            writer=Writer(by="nova", cost=0.001),
+            enhancement=Enhancement(prompt="A bee", cost=None),
+            narrations=[PartProgress(scene=0, cost=0.02, **made)],
+            stills=[PartProgress(scene=0, cost=0.0, reused=True, **made)],
+            clips=[ClipProgress(seconds=6, cost=0.3, **made), ClipProgress(seconds=6)],
+            assembly=AssemblyProgress(cost=0.004, started_ms=0, finished_ms=250),
+        )
+    )
+    assert video["cost"] == 0.325
+    assert video["attempt"] == 3
+    assert [video[part][0]["took"] for part in ("narrations", "stills", "clips")] == [2.5, 2.5, 2.5]
+    assert video["clips"][1]["took"] is None
+    assert video["assembly"]["made"] == {
+        "reused": False,
+        "cost": 0.004,
+        "started_ms": 0,
+        "finished_ms": 250,
+        "took": 0.25,
+    }
+    untouched = video_object(a_video())
+    assert (untouched["cost"], untouched["assembly"]["made"]) == (None, None)
