@@ -7,6 +7,7 @@ more deeply, as a storyboard is, comes as its JSON text.
 
 import base64
 import json
+from collections.abc import Collection
 from typing import Any
 
 from python_multipart.exceptions import FormParserError
@@ -16,7 +17,9 @@ from lambdas.domain.errors import InvalidRequest
 from lambdas.intake.files import FILES, take_files
 
 
-def parse_body(event: dict[str, Any], content_type: str | None) -> tuple[dict[str, Any], dict[str, bytes]]:
+def parse_body(
+    event: dict[str, Any], content_type: str | None, files: Collection[str] = tuple(FILES)
+) -> tuple[dict[str, Any], dict[str, bytes]]:
     """(the fields, the files by their fields) of an API Gateway event.
 
     Raises InvalidRequest naming what is malformed.
@@ -24,9 +27,9 @@ def parse_body(event: dict[str, Any], content_type: str | None) -> tuple[dict[st
     body, media_type = _decoded(event), _media_type(content_type)
     if media_type == "application/json":
         fields = _json_object(body)
-        return fields, take_files(fields)
+        return fields, take_files(fields, files)
     if media_type == "multipart/form-data":
-        return _parse_form(body, content_type or "")
+        return _parse_form(body, content_type or "", files)
     raise InvalidRequest(
         f"Content-Type must be application/json or multipart/form-data; {media_type[:100]!r} was given.",
         param="content-type",
@@ -67,7 +70,9 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _parse_form(body: bytes, content_type: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+def _parse_form(
+    body: bytes, content_type: str, allowed: Collection[str]
+) -> tuple[dict[str, Any], dict[str, bytes]]:
     fields: dict[str, Any] = {}
     files: dict[str, bytes] = {}
     ended = False
@@ -104,14 +109,14 @@ def _parse_form(body: bytes, content_type: str) -> tuple[dict[str, Any], dict[st
         raise InvalidRequest("The multipart body is malformed: it ends before its closing boundary.")
 
     for name in files:
-        if name not in FILES:
+        if name not in allowed:
             raise InvalidRequest(
-                f"{name[:100]!r} can't be a file; files are of the fields {', '.join(FILES)}.",
+                f"{name[:100]!r} can't be a file; files are of the fields {', '.join(allowed)}.",
                 param=name[:100],
             )
         if name in fields:
             raise _given_twice(name)
-    return fields, files | take_files(fields)
+    return fields, files | take_files(fields, allowed)
 
 
 def _place(fields: dict[str, Any], name: str, value: str | bytes) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lambdas.adapters import stores
@@ -32,6 +32,7 @@ from lambdas.intake.brief import OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.fields import Fields, parse
 from lambdas.intake.files import INPUT_REFERENCE, MUSIC
 from lambdas.media import images, music
+from lambdas.media.letters import not_drawn
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import count, logger
 
@@ -68,6 +69,25 @@ class Intake:
         Raises InvalidRequest; IdempotencyConflict where the nonce named another request.
         """
         request = self._check(tenant, fields, files)
+        # The same file has the same key, so trying again leaves no second one.
+        given = ((request.image, INPUT_REFERENCE), (request.music, MUSIC))
+        uploads = {file.key: files[name] for file, name in given if file}
+        return self.admit(
+            tenant, request, lambda _: self._keep(uploads), nonce=nonce, retry=retry, source=source
+        )
+
+    def admit(
+        self,
+        tenant: str,
+        request: VideoRequest,
+        keep: Callable[[str], None],
+        *,
+        nonce: str | None,
+        retry: bool,
+        source: Source | None = None,
+    ) -> Video:
+        """The video of a request that is checked, as `accept` says; `keep` stores under its id what the
+        record will name. Raises IdempotencyConflict."""
         fingerprint = request.fingerprint()
         if nonce is None:
             random_id = video_id(tenant, secrets.token_hex(16))
@@ -78,12 +98,7 @@ class Intake:
 
         video = self._find(tenant, id_)
         if video is None:
-            # Before the record, which must not name a file that isn't there. The same file has the same
-            # key, so trying again leaves no second one.
-            for given, name in ((request.image, INPUT_REFERENCE), (request.music, MUSIC)):
-                if given:
-                    media_type = _MEDIA_TYPES[given.key.rpartition(".")[2]]
-                    self._uploads.put(given.key, files[name], media_type)
+            keep(id_)  # before the record, which must not name a file that isn't there
             video = self._record(tenant, id_, request, source)
         if video.request.fingerprint() != fingerprint:
             raise IdempotencyConflict(
@@ -117,6 +132,7 @@ class Intake:
         )
         _check_taken(parsed, brief, engine)
         _check_budget(parsed, engine)
+        _check_letters(parsed)
         request = VideoRequest(
             **parsed.model_dump(exclude=_IN_ANOTHER_FORM),
             prompt=brief.topic if brief else str(parsed.prompt),
@@ -147,9 +163,14 @@ class Intake:
             captions=parsed.captions,
             burn_captions=parsed.burn_captions,
             stills=stills,
+            review=parsed.review,
         )
         clip_lengths(request, engine)  # raises for those that can't be cut into clips
         return request
+
+    def _keep(self, uploads: Mapping[str, bytes]) -> None:
+        for key, data in uploads.items():
+            self._uploads.put(key, data, _MEDIA_TYPES[key.rpartition(".")[2]])
 
     def _find(self, tenant: str, id_: str) -> Video | None:
         try:
@@ -231,6 +252,21 @@ def _check_budget(fields: Fields, engine: Engine) -> None:
                 f"{engine.prompt_tokens}; shorten it"
                 + (", or send enhance=true." if param == "prompt" else "."),
                 param=param,
+            )
+
+
+def _check_letters(fields: Fields) -> None:
+    """What will be written is checked when it is there."""
+    if not fields.burn_captions or fields.storyboard is None:
+        return
+    for index, scene in enumerate(fields.storyboard.scenes):
+        missing = not_drawn(scene.narration.text or "") if scene.narration else None
+        if missing:
+            path = f"scenes[{index}].narration.text"
+            raise InvalidRequest(
+                f"{path} can't be drawn into the pictures: {missing}. Send captions instead of "
+                "burn_captions: players have more letters.",
+                param=path,
             )
 
 

@@ -5,7 +5,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from lambdas.domain.errors import InvalidRequest
 
 INPUT_REFERENCE = "input_reference"  # the first picture
 MUSIC = "music"
+VIDEO = "video"  # of an edit or extension; its bytes come as a file alone, as no URL
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ FILES: Mapping[str, FileField] = {
 }
 
 
-def take_files(fields: dict[str, Any]) -> dict[str, bytes]:
-    """The files that came as data URLs, which are taken out of the fields. Raises InvalidRequest."""
-    given = {name: fields.pop(name, None) for name in FILES}
+def take_files(fields: dict[str, Any], names: Collection[str] = tuple(FILES)) -> dict[str, bytes]:
+    """Those of the files that came as data URLs, which are taken out of the fields. Raises InvalidRequest."""
+    given = {name: fields.pop(name, None) for name in names if name in FILES}
     return {name: FILES[name].decoded(value) for name, value in given.items() if value is not None}
