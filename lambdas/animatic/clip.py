@@ -40,6 +40,7 @@ class DraftClip(BaseModel):
     seed: int = Field(ge=0)
     index: int = Field(ge=0)
     count: int = Field(ge=1)
+    lettered: bool = True  # the title is written into the picture
     image: bytes | None = None  # a checked PNG, JPEG or WebP: shown, moved over by the camera
     metadata: Mapping[str, str] = Field(default_factory=dict)  # more to write into the MP4
 
@@ -81,7 +82,7 @@ def _scene(request: DraftClip) -> Scene:
         seconds=clip_seconds * request.count,
         rng=np.random.default_rng([request.seed, zlib.crc32(words.encode())]),
         image=request.image,
-        title=request.title,
+        title=request.title if request.lettered else "",
         mark=_mark(request),
         flash_at=clip_seconds * (request.index + 0.4),  # well inside a clip, so that no join flickers
     )

@@ -163,6 +163,10 @@ class FilmPlan(Document):
         """In seconds, of the first frame in which the scene is seen."""
         return Fraction(self.starts[scene.clips[0].index], self.fps)
 
+    def is_lettered(self, scene: Scene) -> bool:
+        """Whether a draft has the scene's text in its pictures: under captions it can't be read."""
+        return not (self.burn_captions and scene.narration)
+
     def clip(self, index: int) -> tuple[Scene, Clip]:
         """The clip of that index, with its scene."""
         return next((scene, clip) for scene in self.scenes for clip in scene.clips if clip.index == index)
@@ -328,6 +332,7 @@ def _scene(
     first_seed = video.seed + index * _SEEDS_PER_SCENE if shot.seed is None else shot.seed
     negative_prompt = "" if "negative_prompt" in engine.refuses else shot.negative_prompt
     overlap = _transition_frames(request) if request.transition.overlaps and not engine.chained else 0
+    bare = ["bare"] if request.burn_captions and shot.narration else []  # see FilmPlan.is_lettered
     clips: list[Clip] = []
     begins = 0  # in which frame of the scene the clip does
     for place, (part, prompt) in enumerate(zip(lengths, shot.prompts(len(lengths)), strict=True)):
@@ -366,7 +371,7 @@ def _scene(
                         "loras": [lora.model_dump() for lora in request.loras],
                         "first_frame": before.key_hash if before else picture,
                         # A draft draws the scene's text and its place in the scene.
-                        "draft": [shot.text, place, len(lengths)] if engine.draft else None,
+                        "draft": [shot.text, place, len(lengths), *bare] if engine.draft else None,
                     }
                     | ({"footage": footage.model_dump(), "strength": shot.strength} if footage else {})
                     | ({} if heard is None else {"heard": [one.model_dump() for one in heard]})

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from lambdas.domain.errors import CaptionsRefused
 from lambdas.media.captions import Cue, turns
-from lambdas.media.letters import composed, font_of, without_shape
+from lambdas.media.letters import composed, font_of, not_drawn
 from lambdas.media.mp4.clip import Clip, blame, read_clip
 from lambdas.media.mp4.merge import Piece
 from lambdas.media.segments import decode, encode_segment, ends, starts
@@ -46,18 +46,6 @@ class Shown:
     text: str
 
 
-def check_letters(text: str, whose: str) -> None:
-    """Raises CaptionsRefused where the font has no shape for a character."""
-    missing = without_shape(text)
-    if missing:
-        named = ", ".join(f"{char} (U+{ord(char):04X})" for char in missing[:5])
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        raise CaptionsRefused(
-            f"{whose} can't be drawn into the pictures: the font, of Latin, Greek and Cyrillic, has no "
-            f"{named}{more}"
-        )
-
-
 def burn(
     pieces: Sequence[Piece],
     cues: Sequence[Cue],
@@ -73,7 +61,8 @@ def burn(
     Raises CaptionsRefused; ClipUnreadable, ClipsDiffer with the clip's index.
     """
     for cue in cues:
-        check_letters(cue.text, "what is said")
+        if missing := not_drawn(cue.text):
+            raise CaptionsRefused(f"“{cue.text[:80]}” can't be drawn into the pictures: {missing}")
     result: list[Piece] = []
     first = 0  # frame of the film
     for piece in pieces:

@@ -9,6 +9,7 @@ from PIL import ImageFont
 # Latin, Greek and Cyrillic. Pillow's built-in font draws hardly more than ASCII.
 FONT = Path(__file__).parent / "fonts" / "Inter-SemiBold.otf"
 SMALLEST = 7  # pixels: below, letters can't be read
+_NAMED = 5  # characters in a message
 
 
 @lru_cache(maxsize=64)
@@ -28,10 +29,15 @@ def composed(text: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFC", text) if unicodedata.category(char) != "Cf")
 
 
-def without_shape(text: str) -> list[str]:
-    """The characters of a text that can't be drawn, each once, in their order."""
-    missing = (char for char in composed(text) if not char.isspace() and not has_shape(char))
-    return list(dict.fromkeys(missing))
+def not_drawn(text: str) -> str | None:
+    """Which characters of a text the font has no shape for; None: it has all."""
+    found = (char for char in composed(text) if not char.isspace() and not has_shape(char))
+    missing = list(dict.fromkeys(found))
+    if not missing:
+        return None
+    named = ", ".join(f"{char} (U+{ord(char):04X})" for char in missing[:_NAMED])
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    return f"the font, which has Latin, Greek and Cyrillic, lacks {named}{more}"
 
 
 def _shape(letter: str) -> tuple[tuple[int, int], bytes]:

@@ -55,6 +55,7 @@ def _draft(plan: FilmPlan, scene: Scene, clip: Clip, image: bytes | None) -> Dra
     return DraftClip(
         prompt=clip.prompt,
         title=scene.text,
+        lettered=plan.is_lettered(scene),
         width=plan.width,
         height=plan.height,
         frames=clip.film_frames,

@@ -14,7 +14,9 @@ from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.english import sentences
+from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.narration import Speaker, speaker, spoken
+from lambdas.media.letters import not_drawn
 from lambdas.media.sound_input import length
 from lambdas.settings import NarrateSettings
 from lambdas.tasks.scenes import PartMade, SceneTask, make_part
@@ -33,10 +35,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def narrate(
     request: SceneTask, settings: NarrateSettings, videos: Videos, outputs: Objects, speech: Speech
 ) -> PartMade:
-    """Raises ArtifactMissing, NarrationRefused, SoundUnreadable, VideoClosed, VideoNotFound."""
+    """Raises ArtifactMissing, CaptionsRefused, NarrationRefused, SoundUnreadable, VideoClosed,
+    VideoNotFound."""
     video = require_open(videos, request.tenant, request.video_id)
     narration = Storyboards(outputs).get(video).scenes[request.scene].narration
     assert narration is not None  # noqa: S101 - scenes without one are not narrated
+    if video.request.burn_captions and (missing := not_drawn(narration.text)):
+        raise CaptionsRefused(
+            f"the narration of scene {request.scene} can't be drawn into the pictures: {missing}"
+        )
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
     artifact = keys.narration(request.tenant, by.narration_hash(narration.text))
 
