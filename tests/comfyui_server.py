@@ -86,6 +86,7 @@ class ComfyUIServer:
     """`app` is the server. Its version is one of those with /api/jobs unless `jobs` is False."""
 
     jobs: bool = True
+    combo: bool = False  # /object_info has choices as newer versions do
     hold: bool = False  # the sampler does not end
     fail: dict[str, tuple[str, str]] = field(default_factory=dict)  # class → the exception's type and message
     gives: dict[str, Any] = field(default_factory=dict)  # what a video has instead: width, length, fps, sound
@@ -103,6 +104,8 @@ class ComfyUIServer:
         self._worker: asyncio.Task[None] | None = None
         routes = [
             Route("/system_stats", self._system_stats),
+            Route("/object_info", self._object_info),
+            Route("/models/{folder}", lambda _: JSONResponse([])),
             Route("/upload/image", self._upload, methods=["POST"]),
             Route("/prompt", self._prompt, methods=["POST"]),
             Route("/history/{prompt_id}", self._history),
@@ -144,6 +147,19 @@ class ComfyUIServer:
                 ],
             }
         )
+
+    async def _object_info(self, _request: Request) -> Response:
+        return JSONResponse(
+            {
+                kind: {"input": {"required": {name: self._input(bounds) for name, bounds in inputs.items()}}}
+                for kind, inputs in NODES.items()
+            }
+        )
+
+    def _input(self, bounds: tuple[float, float] | list[str] | None) -> list[Any]:
+        if isinstance(bounds, list):
+            return ["COMBO", {"options": bounds}] if self.combo else [bounds]
+        return ["FLOAT", {"min": bounds[0], "max": bounds[1]}] if bounds else ["STRING", {}]
 
     async def _upload(self, request: Request) -> Response:
         async with request.form() as form:

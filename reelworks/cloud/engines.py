@@ -30,7 +30,7 @@ def offered_engines(home: Path, comfyui: ComfyUI) -> list[str]:
 
 def workflow_now(home: Path, comfyui: ComfyUI) -> Workflow | None:
     """What the workflow that renders clips takes, as its file is now; None without one. Raises CloudError."""
-    path = _workflow(home, comfyui)
+    path = workflow_file(home, comfyui)
     if path is None:
         return None
     try:
@@ -74,7 +74,7 @@ def local_engines(
     }
 
 
-def _workflow(home: Path, comfyui: ComfyUI) -> Path | None:
+def workflow_file(home: Path, comfyui: ComfyUI) -> Path | None:
     """The file that is set, whether it is there or not; else the home folder's, if it is."""
     usual = home / "workflows" / "comfyui.json"
     return comfyui.workflow or (usual if usual.is_file() else None)
@@ -83,7 +83,7 @@ def _workflow(home: Path, comfyui: ComfyUI) -> Path | None:
 def _server(engine: Engine, home: Path, comfyui: ComfyUI, revision: str) -> tuple[str, ...] | None:
     """The engine's server and its own options; None without what it renders with."""
     if engine.workflow:
-        workflow = _workflow(home, comfyui)
+        workflow = workflow_file(home, comfyui)
         if workflow is None:
             return None
         options = ("--workflow", str(workflow), "--revision", revision, "--comfyui", comfyui.url)

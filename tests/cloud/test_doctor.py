@@ -13,9 +13,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from reelworks.cloud.home import Home
-from reelworks.doctor import Finding, backends
+from reelworks.doctor import Finding, backends, found_ollama, openai_servers
 from tests.cloud.servers import serving
+from tests.comfyui_server import ComfyUIServer
 
+REPOSITORY = Path(__file__).parents[2]
 NOWHERE = "http://127.0.0.1:9"  # the discard port, where nothing listens
 
 
@@ -30,7 +32,9 @@ def server(stack: ExitStack, answers: dict[str, Any]) -> str:
         found = answers.get(request.url.path)
         return JSONResponse({"error": "not found"}, 404) if found is None else JSONResponse(found)
 
-    return stack.enter_context(serving(Starlette(routes=[Route("/{path:path}", answer)])))
+    return stack.enter_context(
+        serving(Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])]))
+    )
 
 
 def found(tmp_path: Path, file: str = "", **environment: str) -> dict[str, Finding]:
@@ -44,7 +48,9 @@ def test_what_comes_with_it(tmp_path: Path) -> None:
     findings = found(tmp_path)
     assert findings["Voice Joe"].ok
     assert findings["Voice Joe"].found.startswith("en-US ")
-    assert "Piper" not in findings  # nothing is missing
+    assert findings["Piper"].ok
+    assert "python -m piper.download_voices" in findings["Piper"].found  # the way to another
+    assert "hf download stabilityai/sdxl-turbo" in findings["Stills"].todo
     for what in ("Stills", "ComfyUI"):
         assert not findings[what].ok
         assert not findings[what].needed
@@ -66,6 +72,61 @@ def test_a_text_server_its_models_and_the_command_for_one(stack: ExitStack, tmp_
     down = found(tmp_path, f"[text]\nurl = '{NOWHERE}'\nmodel = 'm'")["Text model"]
     assert (down.ok, down.needed) == (False, True)
     assert "does not answer" in down.found
+    down = found(tmp_path, f"[text]\nkind = 'ollama'\nurl = '{NOWHERE}'\nmodel = 'm'")["Text model"]
+    assert "ollama serve" in down.todo
+
+
+def test_servers_that_are_there_and_not_yet_used(stack: ExitStack, tmp_path: Path) -> None:
+    url = server(stack, {"/v1/models": {"data": [{"id": "qwen3-4b"}, {"id": "phi-4"}]}})
+    home = Home(tmp_path)
+    there = openai_servers([NOWHERE, url], home)
+    assert there.ok
+    assert there.found.startswith(f"{url} has qwen3-4b, phi-4; ")
+    assert f"[text] in {home.settings}" in there.found
+    none = openai_servers([NOWHERE], home)
+    assert (none.ok, none.needed) == (False, False)
+    assert "llama-server" in none.todo
+
+
+def test_an_ollama_that_is_found(stack: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    answers: dict[str, Any] = {"/api/tags": {"models": []}, "/api/show": {"capabilities": ["completion"]}}
+    url = server(stack, answers)
+    assert found_ollama(url).todo == "ollama pull qwen3:8b"
+    answers["/api/tags"] = {"models": [{"name": "gemma3:4b"}]}
+    assert found_ollama(url).ok
+    assert found_ollama(url).found == f"ollama gemma3:4b at {url}; it has gemma3:4b"
+    answers["/api/show"] = {"capabilities": ["embedding"]}
+    embeds = found_ollama(url)
+    assert (embeds.ok, embeds.needed, embeds.todo) == (False, False, "ollama pull qwen3:8b")
+    assert "gemma3:4b" in embeds.found
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert found_ollama(NOWHERE).todo.endswith("install.sh | sh; ollama serve; ollama pull qwen3:8b")
+    (tmp_path / "ollama").touch(0o755)
+    assert found_ollama(NOWHERE).todo == "ollama serve; ollama pull qwen3:8b"
+
+
+@pytest.mark.parametrize("combo", [False, True])
+def test_what_comfyui_has_not_of_a_workflow(stack: ExitStack, tmp_path: Path, combo: bool) -> None:
+    comfyui = ComfyUIServer(combo=combo)
+    url = stack.enter_context(serving(comfyui.app))
+    graph = json.loads((REPOSITORY / "docs/comfyui/text-to-video.json").read_text())
+    (tmp_path / "workflows").mkdir()
+    file = tmp_path / "workflows" / "comfyui.json"
+    file.write_text(json.dumps(graph))
+    whole = found(tmp_path, REELWORKS_COMFYUI_URL=url)["Workflow for clips"]
+    assert (whole.ok, whole.needed) == (True, True), whole
+    loader = next(node for node in graph.values() if node["class_type"] == "UNETLoader")
+    loader["inputs"]["unet_name"] = "mine.safetensors"
+    graph["77"] = {"class_type": "Upscaler9000", "inputs": {}}
+    file.write_text(json.dumps(graph))
+    lacking = found(tmp_path, REELWORKS_COMFYUI_URL=url)["Workflow for clips"]
+    assert not lacking.ok
+    assert "mine.safetensors" in lacking.found
+    assert "the node Upscaler9000" in lacking.found
+    assert "put mine.safetensors into ComfyUI's folder models/diffusion_models" in lacking.todo
+    assert "Install Missing Custom Nodes" in lacking.todo
+    file.write_text("{}")
+    assert not found(tmp_path, REELWORKS_COMFYUI_URL=url)["Workflow for clips"].ok
 
 
 def test_a_voice_that_is_not_there_and_the_command_that_gets_it(tmp_path: Path) -> None:
@@ -101,6 +162,11 @@ def test_a_diffusers_model(tmp_path: Path) -> None:
     assert "model_index.json" in missing.found
     (tmp_path / "sd").mkdir()
     (tmp_path / "sd" / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    there = found(tmp_path, file)["Stills"]
+    assert not there.ok
+    assert "no safetensors" in there.found
+    (tmp_path / "sd" / "unet").mkdir()
+    (tmp_path / "sd" / "unet" / "diffusion_pytorch_model.safetensors").touch()
     there = found(tmp_path, file)["Stills"]
     assert there.ok
     assert "StableDiffusionPipeline" in there.found
