@@ -29,7 +29,8 @@ class Ending:
                 param="id",
             ) from error
         self._halt(video)
-        self._tell_dropper(video, "cancelled")
+        if video.film is None:  # else the film of an attempt before stays
+            self._tell_dropper(video, "cancelled")
         return video
 
     def delete(self, tenant: str, video_id: str) -> None:
@@ -56,7 +57,7 @@ class Ending:
             self._inputs.delete(keys.engine_request(inference.id))
 
     def _tell_dropper(self, video: Video, ended: str) -> None:
-        """Beside a dropped object lies either its film or the reason that there is none."""
+        """Beside a dropped object lies its film, or else the reason that there is none."""
         if video.source is None:
             return
         self._outputs.delete(keys.drop_result(video.source.key, "mp4"))

@@ -15,6 +15,7 @@ from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.film_plan import film_hash
 from lambdas.domain.video import Stage, Video
+from lambdas.intake.drop_error import clear_drop_error
 from lambdas.settings import PublishSettings
 from lambdas.tasks.clips import load_plan
 from lambdas.tasks.task import VideoTask, task
@@ -70,6 +71,8 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
             raise
         logger.info("video completed", extra={"bytes": video.film_bytes})
         count(names.METRIC_VIDEOS_COMPLETED)
+    if video.source is not None:
+        clear_drop_error(outputs, video.source.key)  # of an attempt before
     events.video_ended(video, names.VIDEO_COMPLETED)
     return Published(film=film)
 
