@@ -43,6 +43,8 @@ _UPLOADS = f"input/{UPLOADS}"
 _REQUESTS = f"input/{REQUESTS}"
 _ARTIFACTS = f"output/{ARTIFACTS}"
 _VIDEOS = f"output/{VIDEOS}"  # storyboards and what is delivered
+# What a user hears and sees of a film that is to be made.
+_PREVIEWS = (f"{_ARTIFACTS}*/narrations/", f"{_ARTIFACTS}*/stills/")
 _ENGINE = f"output/{ENGINE}"
 _RECORDS = f"output/{keys.RECORDS_PREFIX}"
 _JOURNAL = f"output/{keys.VIDEO_RECORDS_PREFIX}"
@@ -50,8 +52,8 @@ _JOURNAL = f"output/{keys.VIDEO_RECORDS_PREFIX}"
 # All of them read and write items of the table.
 ACCESS: Mapping[str, Access] = {
     "Api": Access(
-        read=(_VIDEOS,),
-        write=(_UPLOADS, _DROP_RESULTS),
+        read=(_VIDEOS, *_PREVIEWS),
+        write=(_UPLOADS, _DROP_RESULTS, _VIDEOS),
         delete=(_VIDEOS, _DROP_RESULTS, _REQUESTS),
         journal=True,
         indexes=True,
