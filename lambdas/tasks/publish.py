@@ -13,16 +13,15 @@ from lambdas.domain import keys, names
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import VideoClosed, VideoNotFound
-from lambdas.domain.film_plan import film_hash
+from lambdas.domain.film_plan import FilmPlan, film_hash
+from lambdas.domain.manifest import artifact_keys, make_manifest
+from lambdas.domain.variants import VARIANTS
 from lambdas.domain.video import Stage, Video
 from lambdas.intake.drop_error import clear_drop_error
 from lambdas.settings import PublishSettings
 from lambdas.tasks.clips import load_plan
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import count, logger
-
-# By the record's field: extension and media type.
-_CAPTIONS = {"captions": ("vtt", "text/vtt"), "captions_srt": ("srt", "application/x-subrip")}
 
 
 class Published(Document):
@@ -51,23 +50,20 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
     video = videos.get(tenant, video_id)
     if video.stage is not Stage.COMPLETED:
         video = videos.advance(tenant, video_id, Stage.PUBLISHING)
-        captions = _deliver(video, outputs)
+        delivered = _deliver(video, outputs)
         try:
             video = videos.advance(
                 tenant,
                 video_id,
                 Stage.COMPLETED,
-                film=film,
-                thumbnail=keys.delivered_thumbnail(tenant, video_id),
-                spritesheet=keys.delivered_spritesheet(tenant, video_id),
-                **captions,
+                **delivered,
                 film_bytes=outputs.size(film),
+                filmed=video.storyboard,
                 draft=CATALOGUE[video.request.engine].draft,
             )
         except (VideoClosed, VideoNotFound):
-            if not _is_completed(video, videos):
-                # The request that ended it took away what was delivered by then, and this came after.
-                _take_back(video, outputs)
+            # The request that ended it took away what was delivered by then, and this came after.
+            _take_back(video, _standing(video, videos), outputs)
             raise
         logger.info("video completed", extra={"bytes": video.film_bytes})
         count(names.METRIC_VIDEOS_COMPLETED)
@@ -77,47 +73,53 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
     return Published(film=film)
 
 
-def _deliver(video: Video, outputs: Objects) -> dict[str, str]:
-    """The keys of the captions, by the record's field."""
+def _deliver(video: Video, outputs: Objects) -> dict[str, str | None]:
+    """The keys of what is delivered, by the record's field; None: the film has none such."""
     plan = load_plan(outputs, video.tenant, video.id)
     content = film_hash(plan)
-    for artifact, key, media_type in (
-        (keys.poster, keys.delivered_thumbnail, "image/webp"),
-        (keys.spritesheet, keys.delivered_spritesheet, "image/jpeg"),
-    ):
-        outputs.copy(artifact(video.tenant, content), key(video.tenant, video.id), media_type)
-    for film in _films(video):
-        outputs.copy(keys.film(video.tenant, content), film, "video/mp4")
-    if not plan.captions or not any(scene.narration for scene in plan.scenes):
-        return {}
-    for extension, media_type in _CAPTIONS.values():
-        outputs.copy(
-            keys.captions(video.tenant, content, extension),
-            keys.delivered_captions(video.tenant, video.id, extension),
-            media_type,
-        )
-    return {
-        field: keys.delivered_captions(video.tenant, video.id, extension)
-        for field, (extension, _) in _CAPTIONS.items()
-    }
+    film = keys.film(video.tenant, content)
+    delivered: dict[str, str] = {}
+    for name, variant in VARIANTS.items():
+        if variant.artifact is not None and _has(plan, name):
+            delivered[name] = variant.delivered(video.tenant, video.id)
+            outputs.copy(variant.artifact(video.tenant, content), delivered[name], variant.media_type)
+    if video.storyboard is not None:
+        delivered["storyboard"] = keys.delivered_storyboard(video.tenant, video.id)
+        kept = keys.storyboard(video.tenant, video.id, video.storyboard)
+        outputs.copy(kept, delivered["storyboard"], VARIANTS["storyboard"].media_type)
+    if video.source is not None:
+        outputs.copy(film, keys.drop_result(video.source.key, "mp4"), VARIANTS["video"].media_type)
+    manifest = make_manifest(
+        video,
+        plan,
+        {key: outputs.size(key) for key in artifact_keys(video, plan)},
+        {name: outputs.size(key) or 0 for name, key in delivered.items()},
+    )
+    delivered["manifest"] = keys.delivered_manifest(video.tenant, video.id)
+    body = manifest.model_dump_json(indent=1).encode()
+    outputs.put(delivered["manifest"], body, VARIANTS["manifest"].media_type)
+    return {variant.field: delivered.get(name) for name, variant in VARIANTS.items()}
 
 
-def _take_back(video: Video, outputs: Objects) -> None:
-    pictures = (keys.delivered_thumbnail, keys.delivered_spritesheet)
-    captions = [keys.delivered_captions(video.tenant, video.id, end) for end, _ in _CAPTIONS.values()]
-    for key in (*(picture(video.tenant, video.id) for picture in pictures), *captions, *_films(video)):
-        outputs.delete(key)
+def _has(plan: FilmPlan, variant: str) -> bool:
+    """Captions are there only where something is said, and they were asked for."""
+    return not variant.startswith("captions") or (plan.captions and bool(plan.narration))
 
 
-def _films(video: Video) -> list[str]:
-    """Where the film is put."""
-    beside = [keys.drop_result(video.source.key, "mp4")] if video.source else []
-    return [keys.delivered_film(video.tenant, video.id), *beside]
+def _take_back(video: Video, standing: Video | None, outputs: Objects) -> None:
+    """Deletes what was delivered, but for what the record that stands (None: it was deleted) names: another
+    try of this step, which had timed out and went on, has completed the video, or an earlier attempt has
+    given it a film."""
+    for variant in VARIANTS.values():
+        key = variant.delivered(video.tenant, video.id)
+        if standing is None or getattr(standing, variant.field) != key:
+            outputs.delete(key)
+    if video.source is not None and (standing is None or standing.film is None):
+        outputs.delete(keys.drop_result(video.source.key, "mp4"))
 
 
-def _is_completed(video: Video, videos: Videos) -> bool:
-    """By another try of this step, which had timed out and went on."""
+def _standing(video: Video, videos: Videos) -> Video | None:
     try:
-        return videos.get(video.tenant, video.id).stage is Stage.COMPLETED
+        return videos.get(video.tenant, video.id)
     except VideoNotFound:
-        return False
+        return None

@@ -6,15 +6,18 @@ import pytest
 from lambdas.adapters.clients import client
 from lambdas.adapters.events import Events
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.storyboards import Storyboards
 from lambdas.api.ending import Ending
 from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.film_plan import film_hash
+from lambdas.domain.manifest import Manifest
 from lambdas.domain.narration import Sentence
-from lambdas.domain.video import Source, Stage, Video
+from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.video import Source, Stage, Video, Writer
 from lambdas.tasks import publish
 from tests.cloud.deployment import Context
-from tests.cloud.pipeline.bench import TENANT, Bench
+from tests.cloud.pipeline.bench import TENANT, Bench, a_brief, a_scene
 from tests.factories import a_shot
 
 FILM, POSTER, SHEET = b"the film", b"the poster", b"the sheet"
@@ -59,6 +62,42 @@ def test_the_film_is_delivered_the_record_says_so_and_an_event_tells(bench: Benc
     assert bench.outputs.get(done.spritesheet) == SHEET
     assert bench.events(video) == ["video.completed"]
     assert [open_.id for open_ in bench.videos.open_videos() if open_.id == video.id] == []
+
+
+def test_a_manifest_is_delivered_with_every_film(bench: Bench) -> None:
+    video = assembled(bench)
+    bench.put_clip(bench.plan(video), 0, b"12345")
+    run(bench, video)
+    done = bench.now(video)
+    assert (done.manifest, done.delivered_storyboard, done.filmed) == (
+        keys.delivered_manifest(TENANT, video.id),
+        None,
+        None,
+    )
+    manifest = Manifest.model_validate_json(bench.outputs.get(str(done.manifest)))
+    assert (manifest.video, manifest.storyboard, manifest.film.bytes) == (video.id, None, len(FILM))
+    plan = bench.plan(video)
+    assert [clip.sha256 for clip in manifest.scenes[0].clips] == [clip.key_hash for clip in plan.clips]
+    assert [clip.bytes for clip in manifest.scenes[0].clips] == [5, None]
+    assert {one.variant: one.bytes for one in manifest.delivered} == {
+        "video": len(FILM),
+        "thumbnail": len(POSTER),
+        "spritesheet": len(SHEET),
+    }
+
+
+def test_the_storyboard_that_was_filmed_is_delivered(bench: Bench) -> None:
+    storyboard = Storyboard.model_validate(a_brief(a_scene())["given"])
+    first = assembled(bench, request={"brief": a_brief(a_scene())})
+    kept = Storyboards(bench.outputs).put(first, storyboard)
+    bench.videos.advance(TENANT, first.id, Stage.ASSEMBLING, storyboard=kept, writer=Writer(by="qwen3"))
+    run(bench, first)
+    done = bench.now(first)
+    assert done.filmed == kept == storyboard.sha256
+    assert Storyboard.model_validate_json(bench.outputs.get(str(done.delivered_storyboard))) == storyboard
+    manifest = Manifest.model_validate_json(bench.outputs.get(str(done.manifest)))
+    assert manifest.storyboard
+    assert (manifest.storyboard.sha256, manifest.storyboard.by) == (kept, "qwen3")
 
 
 def test_captions_are_delivered_beside_the_film(bench: Bench) -> None:
@@ -163,6 +202,21 @@ def test_of_a_video_that_is_ended_while_its_film_is_copied_nothing_stays(
     assert not bench.outputs.exists(f"{key}.mp4")
     assert bench.outputs.exists(f"{key}.error.json")
     assert bench.events(video) == []
+
+
+def test_a_film_that_an_earlier_attempt_has_given_stays_where_the_next_is_cancelled(bench: Bench) -> None:
+    video = assembled(bench)
+    run(bench, video)
+    for stage in (Stage.QUEUED, Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING):
+        bench.videos.advance(TENANT, video.id, stage)
+    ending = Ending(bench.deployment.settings)
+    with pytest.raises(VideoClosed):
+        publish_while(bench, video, lambda: ending.cancel(TENANT, video.id))
+    now = bench.now(video)
+    assert now.stage is Stage.CANCELLED
+    for key in (now.film, now.thumbnail, now.manifest):
+        assert key
+        assert bench.outputs.exists(key)
 
 
 def test_a_film_that_another_try_has_published_stays(bench: Bench) -> None:

@@ -1,0 +1,241 @@
+"""The manifest of a film: all that it was made of, where each piece lies in it, what it took and cost."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from lambdas.domain import keys
+from lambdas.domain.documents import Document
+from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.film_plan import Clip, FilmPlan, Scene, film_hash
+from lambdas.domain.narration import LEAD
+from lambdas.domain.prices import total
+from lambdas.domain.variants import VARIANTS
+from lambdas.domain.video import AssemblyProgress, ClipProgress, PartProgress, Video, part_of
+
+
+class Artifact(Document):
+    """A piece that was made. `sha256` is its content address: the hash of all that determines it, not of its
+    bytes. The same address is the same piece, made once."""
+
+    sha256: str
+    bytes: int | None  # None: it is not stored any more
+    reused: bool = False  # made before, for an earlier attempt or another film
+    by: str | None = None  # the model, voice or engine; None where it was not asked for this film
+    took: float | None = None  # seconds from the beginning to the end of its making
+    cost: float | None = None  # USD, an estimate by list prices; None: unknown
+
+
+class Span(Document):
+    """Where in the film: seconds."""
+
+    start: float
+    end: float
+
+
+class StoryboardMade(Document):
+    """`by` None: the user."""
+
+    sha256: str
+    by: str | None = None
+    note: str | None = None
+    cost: float | None = None
+
+
+class PromptWritten(Document):
+    """What was made of the prompt of a film without a storyboard. `by` None: the prompt was kept, for the
+    reason in `note`."""
+
+    prompt: str
+    by: str | None = None
+    note: str | None = None
+    cost: float | None = None
+
+
+class NarrationMade(Artifact):
+    text: str
+    at: Span
+
+
+class ClipMade(Artifact):
+    """`frames` are those that are seen; an engine may have rendered more."""
+
+    index: int
+    prompt: str
+    negative_prompt: str
+    seed: int
+    frames: int
+    at: Span
+
+
+class SceneMade(Document):
+    index: int
+    at: Span
+    narration: NarrationMade | None = None
+    still: Artifact | None = None
+    clips: list[ClipMade]
+
+    @property
+    def made(self) -> list[Artifact]:
+        """All that was made for it."""
+        return [one for one in (self.narration, self.still, *self.clips) if one is not None]
+
+
+class Delivered(Document):
+    """A file that can be had by GET …/content?variant={variant}."""
+
+    variant: str
+    media_type: str
+    bytes: int
+
+
+class Manifest(Document):
+    """`cost` is the sum of all that have one, None where one of them is unknown."""
+
+    video: str
+    title: str
+    engine: str
+    revision: str  # of the engine: another makes other clips of the same words
+    draft: bool
+    size: str
+    fps: int
+    frames: int
+    seconds: float
+    attempt: int
+    image: str | None = None  # SHA-256 of the user's first picture
+    music: str | None = None  # SHA-256 of the user's music
+    storyboard: StoryboardMade | None = None
+    prompt: PromptWritten | None = None
+    scenes: list[SceneMade]
+    film: Artifact
+    delivered: list[Delivered]
+    cost: float | None
+
+
+def artifact_keys(video: Video, plan: FilmPlan) -> list[str]:
+    """The keys in the output bucket of what the manifest tells the size of, besides what is delivered."""
+    parts = [part.artifact for part in [*video.narrations, *video.stills] if part.artifact]
+    clips = [keys.clip(plan.tenant, clip.key_hash) for clip in plan.clips]
+    return [*parts, *clips, keys.film(plan.tenant, film_hash(plan))]
+
+
+def make_manifest(
+    video: Video, plan: FilmPlan, sizes: Mapping[str, int | None], delivered: Mapping[str, int]
+) -> Manifest:
+    """`sizes`: in bytes by artifact's key (`artifact_keys`), None of what is gone; `delivered`: by the name
+    of the variant."""
+    pieces = _Pieces(video, plan, sizes)
+    scenes, film = pieces.scenes(), pieces.film()
+    storyboard, prompt = _storyboard(video), _prompt(video)
+    made = (storyboard, prompt, *(one for scene in scenes for one in scene.made), film)
+    return Manifest(
+        video=video.id,
+        title=plan.title,
+        engine=plan.engine,
+        revision=plan.revision,
+        draft=CATALOGUE[plan.engine].draft,
+        size=f"{plan.width}x{plan.height}",
+        fps=plan.fps,
+        frames=plan.frames,
+        seconds=plan.frames / plan.fps,
+        attempt=video.attempt,
+        image=video.request.image.sha256 if video.request.image else None,
+        music=plan.music.sha256 if plan.music else None,
+        storyboard=storyboard,
+        prompt=prompt,
+        scenes=scenes,
+        film=film,
+        delivered=[
+            Delivered(variant=name, media_type=VARIANTS[name].media_type, bytes=size)
+            for name, size in delivered.items()
+        ],
+        cost=total(one.cost for one in made if one is not None),
+    )
+
+
+def _storyboard(video: Video) -> StoryboardMade | None:
+    if video.storyboard is None:
+        return None
+    writer = video.writer.model_dump() if video.writer else {}
+    return StoryboardMade(sha256=video.storyboard, **writer)
+
+
+def _prompt(video: Video) -> PromptWritten | None:
+    return PromptWritten(**video.enhancement.model_dump()) if video.enhancement else None
+
+
+class _Pieces:
+    def __init__(self, video: Video, plan: FilmPlan, sizes: Mapping[str, int | None]) -> None:
+        self._video = video
+        self._plan = plan
+        self._sizes = sizes
+        self._starts = [frame / plan.fps for frame in plan.starts]  # of the clips
+
+    def scenes(self) -> list[SceneMade]:
+        firsts = [self._starts[scene.clips[0].index] for scene in self._plan.scenes]
+        film = self._plan.frames / self._plan.fps
+        spans = [Span(start=start, end=end) for start, end in pairwise([*firsts, film])]
+        return [self._scene(scene, at) for scene, at in zip(self._plan.scenes, spans, strict=True)]
+
+    def film(self) -> Artifact:
+        content, made = film_hash(self._plan), self._video.assembly
+        return Artifact(
+            sha256=content,
+            bytes=self._sizes[keys.film(self._plan.tenant, content)],
+            reused=made.reused if made else False,
+            took=_took(made) if made else None,
+            cost=made.cost if made else None,
+        )
+
+    def _scene(self, scene: Scene, at: Span) -> SceneMade:
+        still = part_of(self._video.stills, scene.index)
+        return SceneMade(
+            index=scene.index,
+            at=at,
+            narration=self._narration(scene, at.start + LEAD),
+            still=self._part(still, still.artifact) if still and still.artifact else None,
+            clips=[self._clip(scene, clip) for clip in scene.clips],
+        )
+
+    def _narration(self, scene: Scene, start: float) -> NarrationMade | None:
+        part = part_of(self._video.narrations, scene.index)
+        if part is None or part.artifact is None or not scene.narration:
+            return None
+        last = scene.narration[-1]
+        return NarrationMade(
+            **self._part(part, part.artifact).model_dump(),
+            text=" ".join(said.text for said in scene.narration),
+            at=Span(start=start, end=start + last.start + last.seconds),
+        )
+
+    def _part(self, part: PartProgress, artifact: str) -> Artifact:
+        return Artifact(
+            sha256=artifact.rpartition("/")[2].partition(".")[0],
+            bytes=self._sizes[artifact],
+            reused=part.reused,
+            by=part.by,
+            took=_took(part),
+            cost=part.cost,
+        )
+
+    def _clip(self, scene: Scene, clip: Clip) -> ClipMade:
+        progress, start = self._video.clips[clip.index], self._starts[clip.index]
+        return ClipMade(
+            sha256=clip.key_hash,
+            bytes=self._sizes[keys.clip(self._plan.tenant, clip.key_hash)],
+            reused=progress.reused,
+            by=None if clip.is_footage else self._plan.engine,
+            took=_took(progress),
+            cost=progress.cost,
+            index=clip.index,
+            prompt=clip.prompt,
+            negative_prompt=scene.negative_prompt,
+            seed=clip.seed,
+            frames=clip.film_frames,
+            at=Span(start=start, end=start + clip.film_frames / self._plan.fps),
+        )
+
+
+def _took(made: PartProgress | ClipProgress | AssemblyProgress) -> float | None:
+    if made.started_ms is None or made.finished_ms is None:
+        return None
+    return (made.finished_ms - made.started_ms) / 1000
