@@ -8,13 +8,15 @@ import json
 import socket
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
 
+from lambdas.domain.failures import failure
 from tests.cloud.servers import local_aws, wait_until
 from tests.unit.test_state_machine import MACHINE, STATES, TASKS, TEXT
 
@@ -27,7 +29,8 @@ def handler(event, context):
     sqs.send_message(QueueUrl=os.environ["QUEUE"], MessageBody=body)
 """
 _INPUT = {"tenant": "acme", "video_id": "video_1"}
-_QUICK = 1  # seconds that RenderClip waits for its answer where a test wants it to wait in vain
+_NAME = {"execution": "video_1-2"}
+_QUICK = 1  # seconds that a task waits for its answer where a test wants it to wait in vain
 _PATIENT = 60
 
 
@@ -84,17 +87,21 @@ class Stage:
         definition: dict[str, Any] | None = None,
         document: Any = None,
         render_seconds: int = _PATIENT,
+        review_seconds: int = _PATIENT,
     ) -> Ended:
         """Runs an execution to its end. A task without an answer is left waiting."""
         states, sqs = self.client("stepfunctions"), self.client("sqs")
         text = TEXT if definition is None else json.dumps(definition)
         for task, arn in self.functions.items():
             text = text.replace(f"${{{task}FunctionArn}}", arn)
-        text = text.replace("${RenderClipTimeoutSeconds}", str(render_seconds))
+        for what, seconds in (("RenderClip", render_seconds), ("Review", review_seconds), ("Film", 600)):
+            text = text.replace(f"${{{what}TimeoutSeconds}}", str(seconds))
         self._made += 1
         machine = states.create_state_machine(name=f"m{self._made}", definition=text, roleArn=_ROLE)
         execution = states.start_execution(
-            stateMachineArn=machine["stateMachineArn"], input=json.dumps(document or _INPUT)
+            stateMachineArn=machine["stateMachineArn"],
+            name=_NAME["execution"],
+            input=json.dumps(document or _INPUT),
         )["executionArn"]
         calls: list[tuple[str, dict[str, Any]]] = []
         deadline = time.monotonic() + 60
@@ -168,21 +175,21 @@ def plan(*scenes: tuple[int, list[tuple[int, str]]], assembler: str = "function"
     """Plan's answer: each scene with its concurrency, and its clips with their renderer."""
     described = [
         {
-            "index": number,
             "concurrency": concurrency,
-            "clips": [{"index": index, "renderer": renderer} for index, renderer in clips],
+            "clips": [{"index": index, "scene": number, "renderer": renderer} for index, renderer in clips],
         }
         for number, (concurrency, clips) in enumerate(scenes)
     ]
     return lambda payload: {**payload, "scenes": described, "assembler": assembler}
 
 
-def storyboard(*scenes: tuple[bool, bool]) -> Answer:
-    """WriteStoryboard's answer: of each scene whether it is narrated, and whether a still is drawn."""
+def storyboard(*scenes: tuple[bool, bool], review: Sequence[str] = ()) -> Answer:
+    """WriteStoryboard's answer: of each scene whether it is narrated, and whether a still is drawn; and the
+    gates that the film has yet to wait at."""
     described = [
         {"index": index, "narrate": narrate, "still": still} for index, (narrate, still) in enumerate(scenes)
     ]
-    return lambda payload: {**payload, "scenes": described}
+    return lambda payload: {**payload, "scenes": described, "review": [*review]}
 
 
 def clip_made(payload: dict[str, Any]) -> dict[str, Any]:
@@ -345,7 +352,7 @@ def test_a_clip_that_fails_is_named_in_the_record(stage: Stage, task: str, rende
     ended = stage.run(answers)
     error = {"Error": "EngineRejected", "Cause": '{"errorMessage": "frames must be 8N+1"}'}
     failure = {"step": task, "scene": 0, "clip": 1, "error": error}
-    assert ended.payloads("RecordFailure") == [{**_INPUT, **failure}]
+    assert ended.payloads("RecordFailure") == [{**_INPUT, **_NAME, **failure}]
     assert (ended.status, ended.error, json.loads(ended.cause or "")) == ("FAILED", "EngineRejected", failure)
     assert ended.tasks.count(task) == 2  # never retried
     assert "Assemble" not in ended.tasks
@@ -376,7 +383,7 @@ def test_a_scene_that_can_t_be_spoken_or_drawn_is_named_in_the_record(
     ended = stage.run({**ANSWERS, "WriteStoryboard": scenes, task: fail_the_second})
     error = {"Error": name, "Cause": "the cause"}
     failure = {"step": task, "scene": 1, "clip": None, "error": error}
-    assert ended.payloads("RecordFailure") == [{**_INPUT, **failure}]
+    assert ended.payloads("RecordFailure") == [{**_INPUT, **_NAME, **failure}]
     assert (ended.status, ended.error, json.loads(ended.cause or "")) == ("FAILED", name, failure)
     assert ended.tasks.count(task) == 2  # never retried
     assert "Plan" not in ended.tasks
@@ -398,7 +405,7 @@ def test_a_step_that_can_t_go_on_is_named_in_the_record(stage: Stage, task: str)
     ended = stage.run({**ANSWERS, task: failing("VideoClosed")})
     error = {"Error": "VideoClosed", "Cause": "the cause"}
     failure = {"step": task, "scene": None, "clip": None, "error": error}
-    assert ended.payloads("RecordFailure") == [{**_INPUT, **failure}]
+    assert ended.payloads("RecordFailure") == [{**_INPUT, **_NAME, **failure}]
     assert (ended.status, ended.error) == ("FAILED", "VideoClosed")
     assert ended.tasks.count(task) == 1
 
@@ -435,6 +442,87 @@ def test_where_the_failure_can_t_be_recorded_the_execution_still_says_it(stage: 
     ended = stage.run({**ANSWERS, "Assemble": failing("ClipsDiffer"), "RecordFailure": failing("Broken")})
     assert (ended.status, ended.error) == ("FAILED", "ClipsDiffer")
     assert json.loads(ended.cause or "")["step"] == "Assemble"
+
+
+# --- reviews
+
+GATES = ("storyboard", "previews")
+TWO_SCENES = ((True, False), (False, True))
+PREPARED = {"Narrate", "DrawStill"}
+MADE = ["Plan", *3 * ["DrawClip"], "Assemble", "Publish"]
+
+
+def decisions(*decided: str) -> Answer:
+    """Review's answers, one after the other."""
+    return in_turn(*(lambda _, decision=decision: {"decision": decision} for decision in decided))
+
+
+def in_order(tasks: list[str]) -> list[str]:
+    """The tasks without those of the scenes, which go side by side; in their place is "scenes"."""
+    kept = ["scenes" if task in PREPARED else task for task in tasks]
+    return [task for place, task in enumerate(kept) if task != "scenes" or kept[place - 1] != "scenes"]
+
+
+def test_a_film_waits_at_both_gates(stage: Stage) -> None:
+    written = in_turn(
+        storyboard(*TWO_SCENES, review=GATES),
+        storyboard(*TWO_SCENES, (True, True), review=GATES[1:]),  # edited while it waited
+    )
+    answers = {**ANSWERS, "WriteStoryboard": written, "Review": decisions("approved")}
+    ended = stage.run(answers)
+    assert ended.status == "SUCCEEDED"
+    before = ["WriteStoryboard", "Review", "WriteStoryboard", "scenes", "Review"]
+    assert in_order(ended.tasks) == [*before, *MADE]
+    assert [payload["gate"] for payload in ended.payloads("Review")] == [*GATES]
+    assert sorted(part["scene"] for part in ended.payloads("Narrate")) == [0, 2]
+
+
+def test_a_review_s_payload_names_the_wait(stage: Stage) -> None:
+    written = storyboard(*TWO_SCENES, review=["previews"])
+    [payload] = stage.run({**ANSWERS, "WriteStoryboard": written, "Review": decisions("approved")}).payloads(
+        "Review"
+    )
+    entered = datetime.fromisoformat(payload.pop("entered"))
+    assert abs((datetime.now(UTC) - entered).total_seconds()) < 600
+    assert payload == {**_INPUT, **_NAME, "gate": "previews", "seconds": _PATIENT}
+
+
+def test_a_change_at_the_storyboard_s_gate_is_shown_again(stage: Stage) -> None:
+    written = in_turn(*2 * [storyboard(*TWO_SCENES, review=["storyboard"])], storyboard(*TWO_SCENES))
+    answers = {**ANSWERS, "WriteStoryboard": written, "Review": decisions("changed", "approved")}
+    ended = stage.run(answers)
+    assert ended.status == "SUCCEEDED"
+    assert in_order(ended.tasks) == [*2 * ["WriteStoryboard", "Review"], "WriteStoryboard", "scenes", *MADE]
+
+
+def test_a_change_at_the_previews_gate_is_made_and_shown_again(stage: Stage) -> None:
+    written = storyboard(*TWO_SCENES, review=["previews"])
+    answers = {**ANSWERS, "WriteStoryboard": written, "Review": decisions("changed", "approved")}
+    ended = stage.run(answers)
+    assert ended.status == "SUCCEEDED"
+    assert in_order(ended.tasks) == [*2 * ["WriteStoryboard", "scenes", "Review"], *MADE]
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_a_review_that_nobody_decides_ends_the_video_and_says_so(stage: Stage, gate: str) -> None:
+    answers = {**ANSWERS, "WriteStoryboard": storyboard(*TWO_SCENES, review=[gate])}
+    ended = stage.run(answers, review_seconds=_QUICK)
+    assert (ended.status, ended.error) == ("FAILED", "ReviewTimedOut")
+    assert ended.tasks.count("Review") == 1
+    [payload] = ended.payloads("RecordFailure")
+    told = failure(payload["step"], payload["error"])
+    assert (told.step, told.code) == ("Review", "ReviewTimedOut")
+    assert told.reason.startswith(f"Nobody approved the {gate} within ")
+    assert "approve or retry" in told.advice.lower()
+
+
+def test_a_review_whose_function_fails_is_tried_again_and_then_recorded(stage: Stage) -> None:
+    answers = {**ANSWERS, "WriteStoryboard": storyboard(*TWO_SCENES, review=["previews"])}
+    once = in_turn(failing("ServiceUnavailable"), decisions("approved"))
+    assert stage.run({**answers, "Review": once}).status == "SUCCEEDED"
+    ended = stage.run({**answers, "Review": failing("VideoClosed")})
+    [payload] = ended.payloads("RecordFailure")
+    assert (payload["step"], payload["error"]["Error"]) == ("Review", "VideoClosed")
 
 
 # --- each state by itself
@@ -482,13 +570,14 @@ def test_a_task_alone_says_which_step_scene_and_clip_failed(stage: Stage, task: 
 def test_record_failure_alone_passes_the_failure_on(stage: Stage, answer: Answer) -> None:
     document = {**_INPUT, **FAILED}
     ended = stage.run({"RecordFailure": answer}, definition=alone("RecordFailure"), document=document)
-    assert ended.payloads("RecordFailure") == [document]
+    assert ended.payloads("RecordFailure") == [{**document, **_NAME}]
     assert ended.output == document
 
 
 @pytest.mark.parametrize("state", ["RenderScenes", "RenderClips"])
 def test_a_map_alone_makes_every_clip(stage: Stage, state: str) -> None:
-    scene = {"index": 0, "concurrency": 2, "clips": [{"index": i, "renderer": "function"} for i in range(3)]}
+    clips = [{"index": i, "scene": 0, "renderer": "function"} for i in range(3)]
+    scene = {"concurrency": 2, "clips": clips}
     document = {**_INPUT, **scene, "scenes": [scene]}
     ended = stage.run({"DrawClip": clip_made}, definition=_quick(alone(state)), document=document)
     made = [{"clip": index, "reused": False} for index in range(3)]
@@ -496,10 +585,10 @@ def test_a_map_alone_makes_every_clip(stage: Stage, state: str) -> None:
 
 
 @pytest.mark.parametrize("scenes", [[], [{"index": 0, "narrate": True, "still": False}]])
-def test_the_map_of_scenes_alone_gives_what_was_prepared(stage: Stage, scenes: list[Any]) -> None:
+def test_the_map_of_scenes_alone_passes_on_what_it_was_given(stage: Stage, scenes: list[Any]) -> None:
     document = {**_INPUT, "scenes": scenes}
     ended = stage.run({"Narrate": part_made}, definition=alone("PrepareScenes"), document=document)
-    assert ended.output == scenes
+    assert ended.output == document
 
 
 @pytest.mark.parametrize(

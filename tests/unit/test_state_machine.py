@@ -13,7 +13,11 @@ from lambdas.domain import errors
 from lambdas.domain.errors import ReelworksError, TransientError
 
 TEXT = (Path(__file__).parents[2] / "statemachines" / "produce_video.asl.json").read_text()
-MACHINE = json.loads(TEXT.replace("${RenderClipTimeoutSeconds}", "25200"))
+MACHINE = json.loads(
+    TEXT.replace("${RenderClipTimeoutSeconds}", "25200")
+    .replace("${ReviewTimeoutSeconds}", "604800")
+    .replace("${FilmTimeoutSeconds}", "6566400")
+)
 KEPT_SECONDS = 7 * 24 * 3600  # how long lambdas/adapters/inferences.py keeps a token
 
 
@@ -49,14 +53,16 @@ def retried(task: dict[str, Any]) -> set[str]:
     return set(chain.from_iterable(retrier["ErrorEquals"] for retrier in task["Retry"]))
 
 
-def test_placeholders_are_the_tasks_functions_and_the_time_a_clip_may_take() -> None:
-    expected = {f"{name}FunctionArn" for name in TASKS} | {"RenderClipTimeoutSeconds"}
+def test_placeholders_are_the_tasks_functions_and_the_times_that_are_set() -> None:
+    expected = {f"{name}FunctionArn" for name in TASKS}
+    expected |= {f"{what}TimeoutSeconds" for what in ("RenderClip", "Review", "Film")}
     assert set(re.findall(r"\$\{(\w+)\}", TEXT)) == expected
 
 
 def test_the_tasks_are_those_of_the_pipeline() -> None:
     assert set(TASKS) == {
         "WriteStoryboard",
+        "Review",
         "Narrate",
         "DrawStill",
         "Plan",
@@ -91,7 +97,9 @@ def test_a_task_is_retried_with_growing_spread_out_waits(name: str) -> None:
         assert retrier["MaxAttempts"] >= 1
         assert retrier["MaxDelaySeconds"] > retrier["IntervalSeconds"]
         assert retrier["JitterStrategy"] == "FULL"
-    assert {"ServiceUnavailable", "Lambda.TooManyRequestsException", "States.Timeout"} <= retried(TASKS[name])
+    assert {"ServiceUnavailable", "Lambda.TooManyRequestsException"} <= retried(TASKS[name])
+    # Who did not decide in a week is not asked for another.
+    assert ("States.Timeout" in retried(TASKS[name])) is (name != "Review")
 
 
 @ALL_TASKS
@@ -109,7 +117,8 @@ def test_every_failure_names_its_scene_and_clip_or_none() -> None:
     assert told.items() <= given.items()
     caught = [rule["Output"] for state in STATES.values() for rule in state.get("Catch", ())]
     documents = [output for output in caught if isinstance(output, dict)]
-    assert len(documents) == len(TASKS) - 1 + 2  # of every task but RecordFailure, and of the outer maps
+    # Of every task but RecordFailure, of the outer maps, and of a review that nobody decided.
+    assert len(documents) == len(TASKS) - 1 + 2 + 1
     for document in documents:
         assert set(document) == set(told)
 
@@ -138,8 +147,22 @@ def test_nothing_waits_by_polling() -> None:
     assert "HeartbeatSeconds" not in TEXT
 
 
-def test_an_execution_ends_while_its_tokens_are_still_kept() -> None:
-    assert 25200 < MACHINE["TimeoutSeconds"] < KEPT_SECONDS
+def test_a_review_that_nobody_decides_ends_by_an_error_of_ours() -> None:
+    [name] = {
+        rule["Output"]["error"]["Error"]
+        for rule in TASKS["Review"]["Catch"]
+        if rule["ErrorEquals"] == ["States.Timeout"]
+    }
+    assert issubclass(getattr(errors, name), errors.StepError)
+
+
+def test_a_failure_names_the_execution_that_it_is_of() -> None:
+    for name in ("RecordFailure", "Review"):
+        assert TASKS[name]["Arguments"]["Payload"]["execution"] == "{% $states.context.Execution.Name %}"
+
+
+def test_a_clip_s_token_is_kept_for_longer_than_its_task_waits() -> None:
+    assert TASKS["RenderClip"]["TimeoutSeconds"] < KEPT_SECONDS
 
 
 @pytest.mark.parametrize("name", [name for name, state in STATES.items() if state["Type"] == "Map"])

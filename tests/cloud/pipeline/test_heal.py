@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.adapters import stores
 from lambdas.adapters.api_keys import find, hash_of
 from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
@@ -12,7 +13,7 @@ from lambdas.adapters.inferences import Inference
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
-from lambdas.domain.video import Stage, Video, execution_name
+from lambdas.domain.video import Decision, Gate, Review, Stage, Video, execution_name
 from lambdas.intake.accept import Intake
 from lambdas.tasks.task import VideoTask
 from lambdas.upkeep import heal
@@ -57,8 +58,16 @@ def ended(execution: str) -> bool:
     return bool(found["status"] != "RUNNING")
 
 
-def park(bench: Bench, video: Video, clip: int = 0, requested_ms: int = LONG_AGO) -> tuple[Task, str]:
-    """An engine call under way: the token that waits for it, and the inference's id."""
+def park(
+    bench: Bench,
+    video: Video,
+    clip: int = 0,
+    requested_ms: int = LONG_AGO,
+    *,
+    key_hash: str | None = None,
+) -> tuple[Task, str]:
+    """An engine call under way: the token that waits for it, and the inference's id. `key_hash` None: of the
+    plan's clip."""
     task = bench.task()
     id_ = keys.inference_id(video.id, clip, task.token.replace("-", "")[-12:])
     bench.inferences.park(
@@ -68,11 +77,54 @@ def park(bench: Bench, video: Video, clip: int = 0, requested_ms: int = LONG_AGO
             tenant=TENANT,
             video_id=video.id,
             clip=clip,
-            key_hash=bench.plan(video).clips[clip].key_hash,
+            key_hash=key_hash or bench.plan(video).clips[clip].key_hash,
             requested_ms=requested_ms,
         )
     )
     return task, id_
+
+
+# --- decisions that broke off before their answer
+
+
+def at_gate(bench: Bench, *, decision: Decision | None) -> tuple[Video, Task]:
+    """A video whose execution runs and waits at a gate, with what the record says of it."""
+    video = bench.video(stage=Stage.PLANNING)
+    start(video, bench.settings.state_machine_arn)
+    task = bench.task()
+    wait = Review(gate=Gate.STORYBOARD, until_ms=LONG_AGO)
+    stores.reviews(bench.settings).park(video, wait, task.token)
+    bench.videos.advance(TENANT, video.id, Stage.REVIEWING, review=wait)
+    if decision is None:
+        return bench.now(video), task
+    decided = wait.model_copy(update={"decision": decision})
+    return bench.videos.advance(TENANT, video.id, Stage.PLANNING, review=decided), task
+
+
+@pytest.mark.parametrize("decision", Decision)
+def test_a_decision_whose_token_still_waits_is_told(bench: Bench, decision: Decision) -> None:
+    video, task = at_gate(bench, decision=decision)
+    assert look_at(bench, video)
+    assert task.answer() == {"decision": decision}
+    assert not look_at(bench, video)
+
+
+def test_a_film_that_waits_for_its_user_is_left_alone(bench: Bench) -> None:
+    video, task = at_gate(bench, decision=None)
+    assert not look_at(bench, video)
+    assert task.waits
+    assert bench.now(video) == video
+
+
+def test_a_film_whose_wait_was_lost_with_the_cloud_comes_to_its_gate_again(bench: Bench) -> None:
+    video = bench.video(stage=Stage.PLANNING)
+    wait = Review(gate=Gate.PREVIEWS, until_ms=LONG_AGO)
+    bench.videos.advance(TENANT, video.id, Stage.REVIEWING, review=wait, approved=(Gate.STORYBOARD,))
+    assert look_at(bench, video)
+    again = bench.now(video)
+    assert (again.stage, again.attempt, again.review) == (Stage.QUEUED, 2, None)
+    assert again.approved == (Gate.STORYBOARD,)
+    assert bench.requests(video) == 1
 
 
 # --- builds that ended without an answer
@@ -251,7 +303,7 @@ def test_a_clip_that_is_still_rendered_is_waited_for(bench: Bench) -> None:
 def test_one_broken_video_does_not_keep_the_others_from_being_healed(bench: Bench) -> None:
     broken = bench.video(updated_ms=LONG_AGO)
     start(broken, bench.settings.state_machine_arn)
-    _, inference_id = park(bench, broken)
+    _, inference_id = park(bench, broken, key_hash="0")  # it has no plan
     bench.outputs.put(f"{keys.ENGINE_OUTPUT_PREFIX}{inference_id}.out", b"", "video/mp4")
     bench.outputs.put(keys.film_plan(TENANT, broken.id), b"not JSON", "application/json")
     video = bench.video(updated_ms=LONG_AGO + 1)

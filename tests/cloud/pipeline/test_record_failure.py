@@ -7,7 +7,7 @@ from lambdas.adapters.inferences import Inference
 from lambdas.domain import keys
 from lambdas.domain.errors import ClipsDiffer, NarrationRefused
 from lambdas.domain.failures import cause
-from lambdas.domain.video import Failure, Source, Stage, Video
+from lambdas.domain.video import Failure, Source, Stage, Video, execution_name
 from lambdas.tasks import record_failure
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench
@@ -16,11 +16,16 @@ ERROR = {"Error": "ClipsDiffer", "Cause": cause(ClipsDiffer("clip 1 has another 
 
 
 def run(
-    bench: Bench, video: Video, error: Any = ERROR, step: str = "Assemble", scene: int | None = None
+    bench: Bench,
+    video: Video,
+    error: Any = ERROR,
+    step: str = "Assemble",
+    scene: int | None = None,
+    attempt: int = 1,
 ) -> Any:
     task = bench.task()
     event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "step": step}
-    event |= {"scene": scene, "clip": None}
+    event |= {"execution": execution_name(video.id, attempt), "scene": scene, "clip": None}
     record_failure.handler({**event, "error": error}, Context())
     return task.answer()
 
@@ -74,6 +79,22 @@ def test_a_video_that_has_ended_otherwise_is_left_alone(bench: Bench, stage: Sta
     assert run(bench, video) == {"recorded": False}
     assert bench.now(video).stage is stage
     assert bench.events(video) == []
+
+
+@pytest.mark.parametrize("stage", [Stage.QUEUED, Stage.RENDERING, Stage.FAILED])
+def test_a_failure_of_an_earlier_attempt_is_none_of_this_one(bench: Bench, stage: Stage) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    bench.videos.advance(TENANT, video.id, Stage.FAILED)
+    again = bench.videos.requeue(bench.now(video))
+    assert again
+    for step in (Stage.PLANNING, Stage.RENDERING, Stage.FAILED):
+        if bench.now(video).stage is not stage:
+            again = bench.videos.advance(TENANT, video.id, step)
+    assert run(bench, video, attempt=1) == {"recorded": False}
+    assert bench.now(video) == again
+    assert bench.events(video) == []
+    assert run(bench, video, attempt=2) == {"recorded": True}
+    assert bench.now(video).stage is Stage.FAILED
 
 
 def test_a_video_that_was_deleted_is_not_brought_back(bench: Bench) -> None:

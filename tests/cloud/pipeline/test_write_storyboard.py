@@ -2,10 +2,25 @@ from typing import Any
 
 import pytest
 
+from lambdas.adapters.clients import client
 from lambdas.adapters.storyboards import Storyboards
+from lambdas.adapters.text_model import TextModel, ToolAnswer
+from lambdas.domain.errors import VideoClosed
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import ClipState, PartProgress, Stage, Video, Writer
+from lambdas.domain.video import (
+    ClipState,
+    Decision,
+    Gate,
+    Part,
+    PartProgress,
+    Review,
+    Rewrite,
+    Stage,
+    Video,
+    Writer,
+)
 from lambdas.tasks import write_storyboard
+from lambdas.tasks.task import VideoTask
 from tests.cloud.pipeline.bench import (
     ANSWER_COST,
     TENANT,
@@ -46,7 +61,7 @@ def storyboard(bench: Bench, video: Video) -> Storyboard:
 
 def test_a_film_of_one_prompt_has_nothing_to_prepare(bench: Bench) -> None:
     video = bench.video()
-    assert run(bench, video) == {"tenant": TENANT, "video_id": video.id, "scenes": []}
+    assert run(bench, video) == {"tenant": TENANT, "video_id": video.id, "scenes": [], "review": []}
     assert bench.now(video).stage is Stage.PLANNING
     assert bench.now(video).storyboard is None
 
@@ -55,7 +70,8 @@ def test_the_model_s_storyboard_is_kept_and_the_record_says_who_wrote_it(bench: 
     bench.answers.converse = (200, tool_answer(ANSWER, by="qwen3"))
     video = briefed(bench, BRIEF)
     scenes = [{"index": index, "narrate": True, "still": False} for index in range(2)]
-    assert run(bench, video) == {"tenant": TENANT, "video_id": video.id, "scenes": scenes}
+    told = {"tenant": TENANT, "video_id": video.id, "scenes": scenes, "review": []}
+    assert run(bench, video) == told
     assert storyboard(bench, video) == Storyboard.model_validate(ANSWER)
     written = bench.now(video)
     assert [entry.stage for entry in written.history] == [Stage.PLANNING, Stage.PREPARING]
@@ -89,6 +105,13 @@ def test_only_a_first_scene_that_has_no_image_gets_a_still(bench: Bench) -> None
     assert bench.now(plain).stills == [PartProgress(scene=index) for index in range(2)]
     given = briefed(bench, brief, stills={}, image=image)
     assert [scene["still"] for scene in run(bench, given)["scenes"]] == [False, True]
+    assert bench.now(given).stills == [PartProgress(scene=1)]
+
+
+def test_the_record_lists_narrations_of_scenes_that_have_one(bench: Bench) -> None:
+    video = briefed(bench, a_brief(a_scene(), a_scene("A bee."), a_scene()))
+    run(bench, video)
+    assert bench.now(video).narrations == [PartProgress(scene=1)]
 
 
 def test_a_later_attempt_finds_the_storyboard_and_begins_its_parts_anew(bench: Bench) -> None:
@@ -166,3 +189,143 @@ def test_no_storyboard_is_written_for_a_video_that_has_ended(bench: Bench) -> No
     bench.videos.delete(TENANT, deleted.id)
     assert run(bench, deleted)[0] == "VideoNotFound"
     assert bench.answers.questions == []
+
+
+# --- gates
+
+
+def at_gate(bench: Bench, video: Video, gate: Gate, **changes: Any) -> Video:
+    """The record as the review leaves it: of a change it is planning, of an approval preparing."""
+    review = Review(gate=gate, until_ms=1)
+    bench.videos.advance(TENANT, video.id, Stage.REVIEWING, review=review)
+    decision = Decision.CHANGED if changes else Decision.APPROVED
+    decided = {"review": review.model_copy(update={"decision": decision}), **changes}
+    if not changes:
+        decided["approved"] = (*bench.now(video).approved, gate)
+    stage = Stage.PLANNING if changes else Stage.PREPARING
+    return bench.videos.advance(TENANT, video.id, stage, **decided)
+
+
+def test_a_film_stays_in_planning_until_its_storyboard_is_approved(bench: Bench) -> None:
+    video = briefed(bench, a_brief(a_scene("A bee."), a_scene()), review=["storyboard", "previews"])
+    assert run(bench, video)["review"] == ["storyboard", "previews"]
+    assert bench.now(video).stage is Stage.PLANNING
+    at_gate(bench, video, Gate.STORYBOARD)
+    assert run(bench, video)["review"] == ["previews"]
+    prepared = bench.now(video)
+    assert (prepared.stage, prepared.review) == (Stage.PREPARING, None)
+    make_narration(bench, video)
+    assert run(bench, video)["review"] == ["previews"]  # its answer was lost
+    assert bench.now(video).narrations[0].state is ClipState.DONE
+    at_gate(bench, video, Gate.PREVIEWS)
+    assert bench.now(video).gates == []
+
+
+def test_a_storyboard_that_was_edited_at_its_gate_is_the_one_that_is_prepared(bench: Bench) -> None:
+    video = briefed(bench, a_brief(a_scene("A bee.")), review=["storyboard"])
+    run(bench, video)
+    edited = Storyboard.model_validate(a_brief(a_scene(), a_scene("One."), a_scene("Two."))["given"])
+    kept = Storyboards(bench.outputs).put(video, edited)
+    bench.videos.advance(TENANT, video.id, Stage.PLANNING, storyboard=kept)
+    at_gate(bench, video, Gate.STORYBOARD)
+    assert [scene["narrate"] for scene in run(bench, video)["scenes"]] == [False, True, True]
+    assert bench.now(video).narrations == [PartProgress(scene=1), PartProgress(scene=2)]
+    assert bench.answers.questions == []
+
+
+def test_a_change_at_the_previews_gate_begins_the_parts_anew(bench: Bench) -> None:
+    video = briefed(bench, a_brief(a_scene("A bee."), a_scene("Two.")), review=["previews"])
+    run(bench, video)
+    make_narration(bench, video)
+    edited = Storyboard.model_validate(a_brief(a_scene("A bee."))["given"])
+    at_gate(bench, video, Gate.PREVIEWS, storyboard=Storyboards(bench.outputs).put(video, edited))
+    assert run(bench, video)["review"] == ["previews"]
+    changed = bench.now(video)
+    assert (changed.stage, changed.review) == (Stage.PREPARING, None)
+    assert changed.narrations == [PartProgress(scene=0)]
+
+
+# --- a part written anew
+
+ANEW = {
+    "narration": {"text": "At night the bee sleeps in its hive."},
+    "image": {"positive_prompt": "A honey bee sleeps in a dark hive.", "negative_prompt": "sun"},
+    "video": {"positive_prompt": "A honey bee sleeps while the camera moves in.", "negative_prompt": "cuts"},
+}
+CHANGED = {Part.TEXT: set(ANEW), Part.VOICE: {"narration"}, Part.STILL: {"image"}}
+
+
+def wished(bench: Bench, part: Part, gate: Gate = Gate.STORYBOARD) -> Video:
+    """A video of which the user wishes a part of its second scene to be another, at a gate."""
+    own = a_scene("A bee flies from flower to flower.", SEEN, seconds=6.5)
+    own["narration"] |= {"voice": "Amy", "speed": 0.9}
+    own["image"] = {**own["image"], "seed": 7}
+    video = briefed(bench, a_brief(a_scene("One."), own), review=[gate])
+    run(bench, video)
+    rewrite = Rewrite(scene=1, part=part, note="At night")
+    return at_gate(bench, video, gate, rewrite=rewrite)
+
+
+@pytest.mark.parametrize("part", Part)
+def test_only_the_part_that_is_wished_is_written_anew(bench: Bench, part: Part) -> None:
+    video = wished(bench, part)
+    before = storyboard(bench, video).model_dump()
+    bench.answers.converse = (200, tool_answer(ANEW, by="qwen3"))  # of all, whatever was asked for
+    assert run(bench, video)["review"] == ["storyboard"]
+    after = storyboard(bench, video).model_dump()
+    [question] = bench.answers.questions
+    asked = question["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"]
+    assert set(asked["properties"]) == set(asked["required"]) == CHANGED[part]
+    assert "At night" in question["messages"][0]["content"][0]["text"]
+    expected = before["scenes"][1]
+    for field in CHANGED[part]:
+        expected[field] |= ANEW[field]
+    assert after == before
+    written = bench.now(video)
+    assert (written.rewrite, written.stage) == (None, Stage.PLANNING)
+    assert written.writer
+    assert (written.writer.by, written.writer.note) == ("qwen3", None)
+    run(bench, video)  # its answer was lost
+    assert len(bench.answers.questions) == 1
+
+
+def test_a_part_that_can_t_be_written_leaves_the_storyboard_and_says_why(bench: Bench) -> None:
+    video = wished(bench, Part.VOICE, Gate.PREVIEWS)
+    bench.answers.converse = (200, converse_answer("Sorry."))
+    told = run(bench, video)
+    assert (len(told["scenes"]), told["review"]) == (2, ["previews"])
+    after = bench.now(video)
+    assert (after.storyboard, after.rewrite, after.stage) == (video.storyboard, None, Stage.PREPARING)
+    assert after.writer
+    assert after.writer.by is None  # it is the user's still
+    assert str(after.writer.note).startswith("scenes[1] could not be written anew: The text model")
+
+
+def test_a_text_model_that_is_away_leaves_the_wish_for_the_next_attempt(bench: Bench) -> None:
+    video = wished(bench, Part.TEXT)
+    bench.answers.converse = (429, {"code": "ThrottlingException", "message": "slow down"})
+    assert run(bench, video)[0] == "TextModelUnavailable"
+    assert bench.now(video).rewrite == video.rewrite
+    assert bench.videos.requeue(bench.now(video))
+    bench.answers.converse = (200, tool_answer(ANEW))
+    assert run(bench, video)["review"] == ["storyboard"]
+    assert "At night" in str(storyboard(bench, video).scenes[1].narration)
+
+
+def test_what_a_lost_attempt_wrote_does_not_replace_an_edit(bench: Bench) -> None:
+    """The user ended the attempt while the text model wrote, and began another."""
+    video = briefed(bench, BRIEF)
+
+    class Slow(TextModel):
+        def fill(self, **question: Any) -> ToolAnswer:
+            bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
+            assert bench.videos.requeue(bench.now(video))
+            bench.videos.advance(TENANT, video.id, Stage.PLANNING)
+            return super().fill(**question)
+
+    bench.answers.converse = (200, tool_answer(ANSWER))
+    request = VideoTask(token="t", tenant=TENANT, video_id=video.id)
+    model = Slow(client("bedrock-runtime"), "m", PRICES)
+    with pytest.raises(VideoClosed):
+        write_storyboard.write_storyboard(request, bench.videos, bench.outputs, model)
+    assert bench.now(video).storyboard is None
