@@ -9,6 +9,7 @@ from lambdas.domain.video import Voice
 # Seconds of silence in a scene: before the narration, between its sentences, and after it.
 LEAD, PAUSE, TAIL = 0.4, 0.25, 0.6
 _MAKING = 1  # grows when the same words are spoken in another way
+_KEEPING = 2  # grows when something else is kept of what was spoken
 
 
 class Speaker(Document):
@@ -24,7 +25,7 @@ class Speaker(Document):
         return fingerprint({"sentence": _MAKING, "text": sentence, **self.model_dump()})
 
     def narration_hash(self, text: str) -> str:
-        return fingerprint({"narration": _MAKING, "text": text, **self.model_dump()})
+        return fingerprint({"narration": [_MAKING, _KEEPING], "text": text, **self.model_dump()})
 
 
 class Sentence(Document):

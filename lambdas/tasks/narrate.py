@@ -15,8 +15,9 @@ from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.english import sentences
 from lambdas.domain.errors import CaptionsRefused
-from lambdas.domain.narration import Speaker, speaker, spoken
+from lambdas.domain.narration import Speaker, Spoken, speaker, spoken
 from lambdas.media.letters import not_drawn
+from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import length
 from lambdas.settings import NarrateSettings
 from lambdas.tasks.scenes import PartMade, SceneTask, make_part
@@ -45,7 +46,9 @@ def narrate(
             f"the narration of scene {request.scene} can't be drawn into the pictures: {missing}"
         )
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
-    artifact = keys.narration(request.tenant, by.narration_hash(narration.text))
+    content = by.narration_hash(narration.text)
+    artifact = keys.narration(request.tenant, content)
+    preview = keys.narration_preview(request.tenant, content)
 
     def make() -> tuple[str, float | None]:
         said, billed = [], 0
@@ -53,11 +56,25 @@ def narrate(
             seconds, characters = _said(text, request, by, outputs, speech)
             said.append((text, by.sentence_hash(text), seconds))
             billed += characters
-        document = spoken(by.voice, said).model_dump_json().encode()
-        outputs.put(artifact, document, "application/json", by=by.voice)
+        document = spoken(by.voice, said)
+        # Before the narration itself, whose part is made once that is there.
+        outputs.put(preview, _preview(document, request.tenant, outputs), "audio/mp4")
+        outputs.put(artifact, document.model_dump_json().encode(), "application/json", by=by.voice)
         return by.voice, settings.price_list.narration(by.engine, billed)
 
     return make_part(video, request, "narrations", artifact, videos, outputs, make)
+
+
+def _preview(said: Spoken, tenant: str, outputs: Objects) -> bytes:
+    """The narration as one sound, with its pauses, as loud as it will be in the film."""
+    voices = [
+        Placed(BytesIO(outputs.get(keys.speech(tenant, sentence.sound))), Fraction(str(sentence.start)))
+        for sentence in said.sentences
+    ]
+    last = said.sentences[-1]
+    output = BytesIO()
+    mix(Fraction(str(last.start)) + Fraction(str(last.seconds)), voices, None, output)
+    return output.getvalue()
 
 
 def _said(

@@ -1,6 +1,9 @@
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import boto3
+import numpy as np
 import pytest
 from botocore.config import Config
 
@@ -9,6 +12,7 @@ from lambdas.domain import keys
 from lambdas.domain.errors import ServiceUnavailable
 from lambdas.domain.narration import LEAD, PAUSE, TAIL, Spoken
 from lambdas.domain.video import ClipState, Stage, Video
+from lambdas.media.sound_input import length, samples
 from lambdas.settings import NarrateSettings
 from lambdas.tasks import narrate, write_storyboard
 from lambdas.tasks.scenes import SceneTask
@@ -79,6 +83,20 @@ def test_what_was_spoken_is_paid_by_the_character(bench: Bench) -> None:
     run(bench, again)
     [reused] = bench.now(again).narrations
     assert (reused.reused, reused.cost) == (True, 0.0)
+
+
+def test_a_narration_is_heard_as_a_whole_before_the_film_is_made(bench: Bench) -> None:
+    """Also a single short sentence, of no whole number of frames."""
+    for said in ("A bee wakes. It flies!", "A bee."):
+        video = written(bench, said)
+        run(bench, video)
+        artifact = bench.now(video).narrations[0].artifact
+        assert artifact
+        sound = bench.outputs.get(keys.narration_preview(TENANT, Path(artifact).stem))
+        heard = length(BytesIO(sound), "the preview")
+        assert float(heard) == pytest.approx(narration(bench, video).seconds - LEAD - TAIL, abs=0.03)
+        block = np.concatenate(list(samples(BytesIO(sound), "the preview")), axis=1)
+        assert np.abs(block).max() > 0.05
 
 
 def test_the_record_says_how_far_each_scene_is(bench: Bench) -> None:
