@@ -49,7 +49,7 @@ def video_object(video: Video) -> dict[str, Any]:
         "stage": video.stage,
         "attempt": video.attempt,
         "review": _review(video),
-        "cost": _cost(video),
+        "cost": video.cost,
         "draft": video.draft,
         "fps": request.fps,
         "seed": video.seed,
@@ -149,13 +149,6 @@ def _made(part: PartProgress | ClipProgress | AssemblyProgress) -> dict[str, Any
     begun, ended = part.started_ms, part.finished_ms
     took = None if begun is None or ended is None else (ended - begun) / 1000
     return {**part.model_dump(mode="json", exclude={"artifact"}), "took": took}
-
-
-def _cost(video: Video) -> float | None:
-    """USD of all that this attempt made and that has a price; None: nothing yet."""
-    parts = [video.enhancement, video.writer, *video.narrations, *video.stills, *video.clips, video.assembly]
-    costs = [part.cost for part in parts if part is not None and part.cost is not None]
-    return round(sum(costs), 6) if costs else None
 
 
 def _error(video: Video) -> dict[str, str] | None:

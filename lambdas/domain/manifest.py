@@ -8,7 +8,6 @@ from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene, film_hash
 from lambdas.domain.narration import LEAD
-from lambdas.domain.prices import total
 from lambdas.domain.variants import VARIANTS
 from lambdas.domain.video import AssemblyProgress, ClipProgress, PartProgress, Video, part_of
 
@@ -74,11 +73,6 @@ class SceneMade(Document):
     still: Artifact | None = None
     clips: list[ClipMade]
 
-    @property
-    def made(self) -> list[Artifact]:
-        """All that was made for it."""
-        return [one for one in (self.narration, self.still, *self.clips) if one is not None]
-
 
 class Delivered(Document):
     """A file that can be had by GET …/content?variant={variant}."""
@@ -89,7 +83,7 @@ class Delivered(Document):
 
 
 class Manifest(Document):
-    """`cost` is the sum of all that have one, None where one of them is unknown."""
+    """`cost` is the sum, None where one of them is unknown."""
 
     video: str
     title: str
@@ -124,9 +118,6 @@ def make_manifest(
     """`sizes`: in bytes by artifact's key (`artifact_keys`), None of what is gone; `delivered`: by the name
     of the variant."""
     pieces = _Pieces(video, plan, sizes)
-    scenes, film = pieces.scenes(), pieces.film()
-    storyboard, prompt = _storyboard(video), _prompt(video)
-    made = (storyboard, prompt, *(one for scene in scenes for one in scene.made), film)
     return Manifest(
         video=video.id,
         title=plan.title,
@@ -140,15 +131,15 @@ def make_manifest(
         attempt=video.attempt,
         image=video.request.image.sha256 if video.request.image else None,
         music=plan.music.sha256 if plan.music else None,
-        storyboard=storyboard,
-        prompt=prompt,
-        scenes=scenes,
-        film=film,
+        storyboard=_storyboard(video),
+        prompt=_prompt(video),
+        scenes=pieces.scenes(),
+        film=pieces.film(),
         delivered=[
             Delivered(variant=name, media_type=VARIANTS[name].media_type, bytes=size)
             for name, size in delivered.items()
         ],
-        cost=total(one.cost for one in made if one is not None),
+        cost=video.cost,
     )
 
 

@@ -11,6 +11,7 @@ from lambdas.domain.assembly import TransitionKind
 from lambdas.domain.direction import Brief, Writing
 from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Speed
+from lambdas.domain.prices import total
 
 SHORTEST_TRANSITION, LONGEST_TRANSITION = 0.1, 1.0  # seconds; no engine's clip is shorter than two of them
 
@@ -358,6 +359,16 @@ class Video(Document):
                 return 100
             case Stage.FAILED | Stage.CANCELLED:
                 return 5 + 85 * done // len(self.clips) if self.clips else 0
+
+    @property
+    def cost(self) -> float | None:
+        """USD of all that this attempt has made by now, an estimate by list prices. None: nothing yet, or
+        some of it has no known price."""
+        parts = [*self.narrations, *self.stills, *self.clips]
+        done = [part for part in parts if part.state is ClipState.DONE]
+        made = [self.enhancement, self.writer, *done, self.assembly]
+        costs = [one.cost for one in made if one is not None]
+        return total(costs) if costs else None
 
     @property
     def gates(self) -> list[Gate]:

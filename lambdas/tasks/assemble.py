@@ -61,7 +61,7 @@ def assemble(
     ClipUnreadable, ClipsDiffer with a clip's index.
     """
     started_ms = now_ms()
-    videos.advance(tenant, video_id, Stage.ASSEMBLING, assembled=0)
+    videos.advance(tenant, video_id, Stage.ASSEMBLING, assembled=0, assembly=None)
     plan = load_plan(outputs, tenant, video_id)
     film = keys.film(tenant, film_hash(plan))
     reused = outputs.exists(film)

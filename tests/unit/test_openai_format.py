@@ -184,7 +184,7 @@ def test_what_each_part_took_and_what_all_cost() -> None:
         a_video(
             attempt=3,
             writer=Writer(by="nova", cost=0.001),
-            enhancement=Enhancement(prompt="A bee", cost=None),
+            enhancement=Enhancement(prompt="A bee", cost=0.0),
             narrations=[PartProgress(scene=0, cost=0.02, **made)],
             stills=[PartProgress(scene=0, cost=0.0, reused=True, **made)],
             clips=[ClipProgress(seconds=6, cost=0.3, **made), ClipProgress(seconds=6)],
@@ -202,5 +202,7 @@ def test_what_each_part_took_and_what_all_cost() -> None:
         "finished_ms": 250,
         "took": 0.25,
     }
+    unknown = a_video(writer=Writer(by="a model of mine"), enhancement=Enhancement(prompt="A bee", cost=0.1))
+    assert video_object(unknown)["cost"] is None
     untouched = video_object(a_video())
     assert (untouched["cost"], untouched["assembly"]["made"]) == (None, None)
