@@ -135,11 +135,12 @@ _STAYS = frozenset({"voice", "language", "speed", "seed"})  # of them, what is n
 
 def _changed(before: dict[str, Any], answer: dict[str, Any], fields: Sequence[SceneField]) -> dict[str, Any]:
     """A scene with these of its texts as they were answered; a scene without narration stays without."""
-    scene = dict(before)
-    for name in fields:
-        if before[name] is not None:
-            part = answer.get(name)
-            stays = {key: value for key, value in before[name].items() if key in _STAYS}
+    asked = [name for name in fields if before[name] is not None]
+    scene = {name: value for name, value in before.items() if name not in asked}
+    for name in asked:
+        stays = {key: value for key, value in before[name].items() if key in _STAYS}
+        if name in answer:
+            part = answer[name]
             scene[name] = stays | part if isinstance(part, dict) else part
     return scene
 

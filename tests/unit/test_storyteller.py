@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain.direction import Brief, scene_question, spoken_words, storyboard_question
+from lambdas.domain.direction import Brief, SceneField, scene_question, spoken_words, storyboard_question
 from lambdas.domain.direction_answers import Accepted, accept_scene, accept_storyboard
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.english import sentences
@@ -19,6 +19,7 @@ from reelworks.cloud.storyteller import fill
 from reelworks.cloud.topics import Kind, understand
 
 BUDGET = 226
+TEXTS: tuple[SceneField, ...] = ("narration", "image", "video")
 TOPICS = [
     "Coffee",
     "The life of a honey bee",
@@ -194,10 +195,10 @@ def test_it_writes_no_other_language() -> None:
 @pytest.mark.parametrize("note", ["Make it rain at night", "花", "Please show a dog instead", "?", "x" * 900])
 def test_a_scene_is_written_anew(note: str) -> None:
     storyboard = directed("A fox crosses a frozen lake", scenes=4).storyboard
-    question = scene_question(storyboard, 1, note, "en-US", BUDGET)
+    question = scene_question(storyboard, 1, note, TEXTS, "en-US", BUDGET)
     answer = fill(question.tool.name, question.message)
     assert answer == fill(question.tool.name, question.message)
-    accepted = accept_scene(answer, storyboard, 1, note, "en-US", BUDGET).storyboard
+    accepted = accept_scene(answer, storyboard, 1, note, TEXTS, "en-US", BUDGET).storyboard
     before, after = storyboard.scenes[1], accepted.scenes[1]
     assert after.video.positive_prompt.startswith("A fox crosses a frozen lake.")
     assert before.narration != after.narration
@@ -206,9 +207,20 @@ def test_a_scene_is_written_anew(note: str) -> None:
 
 def test_a_note_is_seen_in_the_scene_it_was_given_for() -> None:
     storyboard = directed("A fox crosses a frozen lake", scenes=3).storyboard
-    question = scene_question(storyboard, 2, "Please make it a stormy night", "en-US", BUDGET)
+    question = scene_question(storyboard, 2, "Please make it a stormy night", TEXTS, "en-US", BUDGET)
     scene = fill(question.tool.name, question.message)
     assert "A stormy night." in scene["image"]["positive_prompt"]
+
+
+@pytest.mark.parametrize("field", ["narration", "image"])
+def test_only_the_part_that_is_asked_for_is_written(field: SceneField) -> None:
+    storyboard = directed("A fox crosses a frozen lake", scenes=3).storyboard
+    question = scene_question(storyboard, 1, "At night", [field], "en-US", BUDGET)
+    answer = fill(question.tool.name, question.message)
+    assert list(answer) == [field]
+    after = accept_scene(answer, storyboard, 1, "At night", [field], "en-US", BUDGET).storyboard
+    changed = storyboard.scenes[1].model_dump() | {field: getattr(after.scenes[1], field).model_dump()}
+    assert after.scenes[1].model_dump() == changed != storyboard.scenes[1].model_dump()
 
 
 ASKED = "Scene 1: no narration.\nAt most 9 words for the style, 60 for each positive prompt."

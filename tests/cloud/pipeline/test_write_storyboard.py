@@ -23,6 +23,7 @@ from lambdas.tasks import write_storyboard
 from lambdas.tasks.task import VideoTask
 from tests.cloud.pipeline.bench import (
     ANSWER_COST,
+    PRICES,
     TENANT,
     Bench,
     a_brief,
