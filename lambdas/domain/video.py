@@ -364,10 +364,14 @@ class Video(Document):
     def cost(self) -> float | None:
         """USD of all that this attempt has made by now, an estimate by list prices. None: nothing yet, or
         some of it has no known price."""
-        parts = [*self.narrations, *self.stills, *self.clips]
-        done = [part for part in parts if part.state is ClipState.DONE]
-        made = [self.enhancement, self.writer, *done, self.assembly]
-        costs = [one.cost for one in made if one is not None]
+        parts: list[PartProgress | ClipProgress] = [*self.narrations, *self.stills, *self.clips]
+        once: list[Enhancement | Writer | AssemblyProgress | None] = [
+            self.enhancement,
+            self.writer,
+            self.assembly,
+        ]
+        costs = [part.cost for part in parts if part.state is ClipState.DONE]
+        costs += [one.cost for one in once if one is not None]
         return total(costs) if costs else None
 
     @property

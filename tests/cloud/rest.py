@@ -55,6 +55,7 @@ def complete(id_: str, tenant: str = "acme", **fields: Any) -> None:
     outputs.put(keys.delivered_film(tenant, id_), b"film", "video/mp4")
     outputs.put(keys.delivered_thumbnail(tenant, id_), b"thumbnail", "image/webp")
     outputs.put(keys.delivered_spritesheet(tenant, id_), b"spritesheet", "image/jpeg")
+    outputs.put(keys.delivered_manifest(tenant, id_), b"{}", "application/json")
     for stage in (Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING):
         videos.advance(tenant, id_, stage)
     videos.advance(
@@ -64,6 +65,7 @@ def complete(id_: str, tenant: str = "acme", **fields: Any) -> None:
         film=keys.delivered_film(tenant, id_),
         thumbnail=keys.delivered_thumbnail(tenant, id_),
         spritesheet=keys.delivered_spritesheet(tenant, id_),
+        manifest=keys.delivered_manifest(tenant, id_),
         **fields,
     )
 

@@ -441,6 +441,7 @@ def test_the_engines_offered_are_listed(aws: Deployment) -> None:
         ({"variant": "video"}, b"film", "video/mp4"),
         ({"variant": "thumbnail"}, b"thumbnail", "image/webp"),
         ({"variant": "spritesheet"}, b"spritesheet", "image/jpeg"),
+        ({"variant": "manifest"}, b"{}", "application/json"),
     ],
 )
 def test_content_leads_to_the_object(
