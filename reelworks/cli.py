@@ -408,7 +408,7 @@ def show_storyboard(video_id: VideoId, as_json: Json = False) -> None:
     """The storyboard of a film: what is said and shown in each scene."""
     with Session() as client:
         document, _ = client.storyboard(video_id)
-    print_json(document) if as_json else out.print(progress.storyboard_table(document))
+    print_json(document) if as_json else review.show_storyboard(document)
 
 
 @storyboard_app.command("edit")

@@ -32,7 +32,7 @@ def at_gate(client: Client, video: dict[str, Any], *, as_json: bool) -> bool:
         if previews:
             show_previews(storyboard, previews)
         else:
-            out.print(progress.storyboard_table(storyboard))
+            show_storyboard(storyboard)
         if not interactive():
             _leave(video)
             return False
@@ -85,6 +85,11 @@ def fetch_previews(client: Client, video: dict[str, Any], folder: Path | None = 
     except OSError as error:
         fail(f"{folder} can't be written: {error.strerror}")
     return sorted(previews, key=lambda preview: preview["scene"])
+
+
+def show_storyboard(storyboard: dict[str, Any]) -> None:
+    # Its cells are paragraphs: they are broken into lines in a pipe, too.
+    out.print(progress.storyboard_table(storyboard), width=min(out.width, 120))
 
 
 def show_previews(storyboard: dict[str, Any], previews: list[dict[str, Any]]) -> None:
