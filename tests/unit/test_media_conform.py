@@ -8,8 +8,8 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
 from lambdas.domain.assembly import Fit
-from lambdas.domain.errors import ClipUnreadable
-from lambdas.media.conform import FilmFormat, conform, conforms
+from lambdas.domain.errors import ClipMismatch, ClipUnreadable
+from lambdas.media.conform import FilmFormat, check_length, conform, conforms
 from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.probe import ClipInfo, probe
 from lambdas.media.source import BytesSource
@@ -238,7 +238,46 @@ def test_what_is_conformed_joins_by_copying_and_has_keyframes_for_transitions() 
 
 def test_what_conforms_and_what_does_not() -> None:
     assert conforms(clip(3), FILM)
+    assert conforms(clip(3), FILM, frames=3)
+    assert not conforms(clip(3), FILM, frames=4)
     for other in (clip(3, fps=9), clip(3, width=64), recorded(pictures(3), codec="mpeg4")):
         assert not conforms(other, FILM)
     with pytest.raises(ValueError, match="even"):
         FilmFormat(97, 64, Fraction(8))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"colorspace": Colorspace.SMPTE170M},
+        {"color_range": ColorRange.JPEG},
+        {"pix_fmt": "yuv444p"},
+        {"turned": 90},
+        {"sample_aspect_ratio": Fraction(4, 3)},
+        {"times": [Fraction(n, 8) for n in (0, 1, 2, 4, 7)]},
+    ],
+    ids=["matrix", "range", "chroma", "turned", "aspect ratio", "varying rate"],
+)
+def test_whatever_differs_of_a_clip_does_not_conform(other: dict[str, Any]) -> None:
+    data = recorded(list(pictures(5)), **other)
+    assert not conforms(data, FILM)
+    conformed(data)
+
+
+@pytest.mark.parametrize("given", [7, 8, 9])
+@pytest.mark.parametrize("fps", [8, 16, 24])
+def test_a_frame_more_or_less_becomes_as_many_as_are_planned(given: int, fps: int) -> None:
+    output = BytesIO()
+    data = clip(given * fps // 8, fps=fps)
+    check_length(data, FILM, 8)
+    assert conform(data, FILM, Fit.FIT, output, frames=8).frames == 8
+    assert len(decoded(output.getvalue())) == 8
+
+
+@pytest.mark.parametrize(("given", "fps"), [(6, 8), (10, 8), (8, 16), (19, 24)])
+def test_a_clip_of_another_length_is_refused(given: int, fps: int) -> None:
+    data = clip(given, fps=fps)
+    with pytest.raises(ClipMismatch, match=r"should last 1\.000 s"):
+        check_length(data, FILM, 8)
+    with pytest.raises(ClipMismatch):
+        conform(data, FILM, Fit.FIT, BytesIO(), frames=8)
