@@ -30,6 +30,8 @@ from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.variants import VARIANTS
 from lambdas.domain.video import Video
 from lambdas.intake.accept import Intake
+from lambdas.intake.files import VIDEO
+from lambdas.intake.remake import Remake
 from lambdas.settings import ApiSettings
 from lambdas.telemetry import logger
 
@@ -39,12 +41,15 @@ _POLL_AFTER_MS = 2_000
 _RETRY_AFTER_SECONDS = 2
 _METHODS = {
     "/v1/videos": ("GET", "POST"),
+    "/v1/videos/edits": ("POST",),
+    "/v1/videos/extensions": ("POST",),
     "/v1/videos/<video_id>": ("GET", "DELETE"),
     "/v1/videos/<video_id>/content": ("GET", "HEAD"),
     "/v1/videos/<video_id>/storyboard": ("GET", "PUT"),
     "/v1/videos/<video_id>/approve": ("POST",),
     "/v1/videos/<video_id>/retry": ("POST",),
     "/v1/videos/<video_id>/cancel": ("POST",),
+    "/v1/videos/<video_id>/remix": ("POST",),
     "/v1/videos/<video_id>/scenes/<scene>/regenerate": ("POST",),
     "/v1/videos/<video_id>/scenes/<scene>/narration": ("GET", "HEAD"),
     "/v1/videos/<video_id>/scenes/<scene>/still": ("GET", "HEAD"),
@@ -77,6 +82,33 @@ def create() -> Response[str]:
     fields, files = parse_body(app.current_event.raw_event, _header("content-type"))
     video = Intake(_settings()).accept(
         _tenant(), fields, files, nonce=_idempotency_key(), retry=_retry_count() > 0
+    )
+    return _answer(openai_format.video_object(video))
+
+
+@app.post("/v1/videos/edits")
+def edit() -> Response[str]:
+    fields, files = parse_body(app.current_event.raw_event, _header("content-type"), (VIDEO,))
+    video = Remake(_settings()).edit(
+        _tenant(), fields, files, nonce=_idempotency_key(), retry=_retry_count() > 0
+    )
+    return _answer(openai_format.video_object(video))
+
+
+@app.post("/v1/videos/extensions")
+def extend() -> Response[str]:
+    fields, files = parse_body(app.current_event.raw_event, _header("content-type"), (VIDEO,))
+    video = Remake(_settings()).extend(
+        _tenant(), fields, files, nonce=_idempotency_key(), retry=_retry_count() > 0
+    )
+    return _answer(openai_format.video_object(video))
+
+
+@app.post("/v1/videos/<video_id>/remix")
+def remix(video_id: str) -> Response[str]:
+    fields, _ = parse_body(app.current_event.raw_event, _header("content-type"), ())
+    video = Remake(_settings()).remix(
+        _tenant(), _checked(video_id), fields, nonce=_idempotency_key(), retry=_retry_count() > 0
     )
     return _answer(openai_format.video_object(video))
 
@@ -204,7 +236,7 @@ def retrieve_model(name: str) -> Response[str]:
 def _refuse_other_methods(path: str, allowed: tuple[str, ...]) -> None:
     def refuse(**parts: str) -> Response[str]:
         if "video_id" in parts and not _VIDEO_ID.fullmatch(parts["video_id"]):
-            # OpenAI's /v1/videos/edits and the like, which are not here, look like a video's URL.
+            # OpenAI's /v1/videos/characters and the like, which are not here, look like a video's URL.
             return _unknown_url()
         method = app.current_event.http_method
         return _error(

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from lambdas.domain.engines import Engine
-from lambdas.domain.video import AssemblyProgress, ClipProgress, PartProgress, Stage, Video, Writer
+from lambdas.domain.video import AssemblyProgress, ClipProgress, Origin, PartProgress, Stage, Video, Writer
 
 # Lambda answers at most 6 MB, in which this is a quoted string; a video of 1,000 clips has 0.1 MB.
 LARGEST_PAGE = 4_000_000
@@ -41,7 +41,8 @@ def video_object(video: Video) -> dict[str, Any]:
         "model": request.engine,
         "status": _STATUS[video.stage],
         "progress": video.progress,
-        "prompt": request.prompt,
+        "prompt": request.origin.prompt if request.origin else request.prompt,
+        "remixed_from_video_id": request.origin.video if request.origin else None,
         "seconds": str(_seconds(video)),
         "size": f"{request.width}x{request.height}",
         "error": _error(video),
@@ -50,6 +51,7 @@ def video_object(video: Video) -> dict[str, Any]:
         "attempt": video.attempt,
         "review": _review(video),
         "cost": video.cost,
+        "origin": _origin(request.origin) if request.origin else None,
         "draft": video.draft,
         "fps": request.fps,
         "seed": video.seed,
@@ -117,6 +119,10 @@ def _seconds(video: Video) -> int:
     if video.request.brief is None or not video.clips:
         return video.request.seconds
     return round(sum(clip.seconds for clip in video.clips))
+
+
+def _origin(origin: Origin) -> dict[str, Any]:
+    return {"video": origin.video, "kind": origin.kind, "strength": origin.strength}
 
 
 def _completed_at(video: Video) -> int | None:

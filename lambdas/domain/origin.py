@@ -114,20 +114,19 @@ def storyboard_shots(
 ) -> list[Shot | Scene]:
     """The scenes of a storyboard that was made of another one, `before`, whose film is `source`: those that
     are as they were are taken over, with their clips."""
+    continuing = continuing_scenes(origin, source)
     result: list[Shot | Scene] = []
     for index, (shot, scene) in enumerate(zip(shots, storyboard.scenes, strict=True)):
         old = source.scenes[index] if index < len(source.scenes) else None
-        continues = old.continues if old else origin.kind is OriginKind.EXTEND and index == len(source.scenes)
+        continues = index in continuing
         # A film's last scene gives no frames to a transition: as another than the last it is another scene.
-        follows = index + 1 < len(shots) and not (
-            origin.kind is OriginKind.EXTEND and index + 1 == len(source.scenes)
-        )
+        follows = index + 1 < len(shots) and index + 1 not in continuing
         same = (
             old is not None
             and index < len(before.scenes)
             and (storyboard.style, scene) == (before.style, before.scenes[index])
             and (not continues or (bool(result) and isinstance(result[-1], Scene)))
-            and follows == (index + 1 < len(source.scenes))
+            and follows == (index + 1 < len(source.scenes) and index + 1 not in continuing)
         )
         if old is not None and same:
             result.append(old)
@@ -141,6 +140,16 @@ def storyboard_shots(
             )
         )
     return result
+
+
+def continuing_scenes(origin: Origin | None, source: FilmPlan | None) -> set[int]:
+    """The scenes of a storyboard that begin with the last picture of the scene before them."""
+    if origin is None or source is None:
+        return set()
+    return {
+        *(scene.index for scene in source.scenes if scene.continues),
+        *([len(source.scenes)] if origin.kind is OriginKind.EXTEND else []),
+    }
 
 
 def _shot(text: str, paragraph: str, frames: int, request: VideoRequest, engine: Engine) -> Shot:

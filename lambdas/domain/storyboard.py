@@ -40,9 +40,7 @@ _Language = Annotated[
 Speed = Annotated[
     float, Field(strict=True, ge=0.5, le=2.0, allow_inf_nan=False, description="a number from 0.5 to 2")
 ]
-Seed = Annotated[
-    int, Field(strict=True, ge=0, lt=2**32, description=f"a whole number from 0 to {2**32 - 1}")
-]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32, description=f"a whole number from 0 to {2**32 - 1}")]
 _Seconds = Annotated[
     float,
     Field(
@@ -102,6 +100,14 @@ class Storyboard(Document):
             for scene, length in zip(self.scenes, lengths, strict=True)
         ]
         return self.model_copy(update={"scenes": scenes})
+
+    def continued(self, prompt: str, seconds: float | None) -> "Storyboard":
+        """With a scene more, of a user's words alone; it is narrated, by the same voice, if others are."""
+        spoken = [scene.narration for scene in self.scenes if scene.narration]
+        said = spoken[-1].model_copy(update={"text": prompt}) if spoken else None
+        prompts = Prompts(positive_prompt=prompt)
+        scene = Scene(narration=said, image=prompts, video=prompts, seconds=seconds)
+        return self.model_copy(update={"scenes": [*self.scenes, scene]})
 
 
 # --- what a user may give of one; None: not given

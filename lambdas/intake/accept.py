@@ -68,7 +68,7 @@ class Intake:
         that the client tries again, and the video of its first try is found by the request itself.
         Raises InvalidRequest; IdempotencyConflict where the nonce named another request.
         """
-        request = self._check(tenant, fields, files)
+        request = self.check(tenant, fields, files)
         # The same file has the same key, so trying again leaves no second one.
         given = ((request.image, INPUT_REFERENCE), (request.music, MUSIC))
         uploads = {file.key: files[name] for file, name in given if file}
@@ -111,7 +111,16 @@ class Intake:
             self._queue.send(video)
         return video
 
-    def _check(self, tenant: str, fields: Mapping[str, Any], files: Mapping[str, bytes]) -> VideoRequest:
+    def check(
+        self,
+        tenant: str,
+        fields: Mapping[str, Any],
+        files: Mapping[str, bytes] = _NO_FILES,
+        *,
+        pictured: bool = False,
+    ) -> VideoRequest:
+        """What the fields ask for. `pictured`: what comes before gives the first picture. Raises
+        InvalidRequest."""
         parsed = parse(fields)
         image = files.get(INPUT_REFERENCE)
         brief = brief_of(parsed)
@@ -125,7 +134,7 @@ class Intake:
             width=width,
             height=height,
             fps=fps,
-            image=image is not None or stills is not None,
+            image=image is not None or stills is not None or (pictured and engine.image != "none"),
             offered=self._settings.offered,
             speed=parsed.speed,
             loras=bool(parsed.loras),

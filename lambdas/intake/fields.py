@@ -1,7 +1,7 @@
 """The fields of a request as clients send them: JSON values, or the strings of a form or a file."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import from_json
@@ -202,19 +202,64 @@ class Fields(Document):
     fragmented: bool = Field(default=False, description="true or false")
 
 
+class Named(Document):
+    """A video that there is."""
+
+    id: Annotated[str, StringConstraints(max_length=100)]
+
+
+class RemixFields(Document):
+    """What a film is made of says all else."""
+
+    prompt: Annotated[_Text, StringConstraints(min_length=1)] = Field(description=_PROMPT)
+
+
+class EditFields(RemixFields):
+    video: Annotated[Named, BeforeValidator(_from_json)] | None = Field(
+        default=None, description='{"id": …} of a completed video, or an MP4 file'
+    )
+    strength: _Number | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="a number above 0, at most 1: how much of the video's pictures is made anew",
+    )
+
+
+class ExtendFields(RemixFields):
+    video: Annotated[Named, BeforeValidator(_from_json)] | None = Field(
+        default=None, description='{"id": …} of a completed video, or an MP4 file'
+    )
+    seconds: _Whole = Field(
+        ge=1,
+        le=LONGEST_FILM,
+        description=f"a whole number of seconds from 1 to {LONGEST_FILM:,}, by which the film gets longer",
+    )
+
+
 ALLOWED = (*Fields.model_fields, *FILES)
 
 
+_Form = TypeVar("_Form", bound=Document)
+
+
 def parse(fields: Mapping[str, Any]) -> Fields:
+    """A create's. Raises as `parse_form` does."""
+    return parse_form(Fields, fields)
+
+
+def parse_form(form: type[_Form], fields: Mapping[str, Any]) -> _Form:
     """Raises InvalidRequest naming the first wrong field, what is allowed and what was given."""
     try:
-        return Fields.model_validate({name: value for name, value in fields.items() if value is not None})
+        return form.model_validate({name: value for name, value in fields.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
     name = str(first["loc"][0])[:100]
-    if name not in Fields.model_fields:
-        raise InvalidRequest(f"{name!r} is not a field; allowed: {', '.join(ALLOWED)}.", param=name)
-    allowed = Fields.model_fields[name].description
+    if name not in form.model_fields:
+        allowed = ", ".join(ALLOWED if form is Fields else form.model_fields)
+        raise InvalidRequest(f"{name!r} is not a field; allowed: {allowed}.", param=name)
+    allowed = form.model_fields[name].description or ""
     if first["type"] == "missing":
         raise InvalidRequest(f"{name} is required: {allowed}.", param=name)
     raise InvalidRequest(f"{name} must be {allowed}; {_shown(first['input'])} was given.", param=name)

@@ -16,18 +16,27 @@ from lambdas.domain.direction import (
     Question,
     SceneField,
     Writing,
+    changes_question,
     repair_message,
     scene_question,
     storyboard_question,
 )
-from lambdas.domain.direction_answers import Accepted, AnswerRejected, accept_scene, accept_storyboard
+from lambdas.domain.direction_answers import (
+    Accepted,
+    AnswerRejected,
+    accept_changes,
+    accept_scene,
+    accept_storyboard,
+)
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import StoryboardRejected, VideoClosed
+from lambdas.domain.origin import continuing_scenes
 from lambdas.domain.prices import total
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import Gate, Part, PartProgress, Rewrite, Stage, Video, Writer
+from lambdas.domain.video import Gate, OriginKind, Part, PartProgress, Rewrite, Stage, Video, Writer
 from lambdas.settings import PlanSettings
+from lambdas.tasks.clips import source_plan
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
 
@@ -80,16 +89,21 @@ def write_storyboard(
         storyboard = storyboards.get(video)
     else:
         budget = CATALOGUE[video.request.engine].prompt_tokens
-        written = write(brief, budget, model, video.request.writing)
+        written = _first(video, brief, budget, storyboards, model)
         storyboard = written.storyboard
         writer = Writer(by=written.by, note=written.note, cost=written.cost)
         kept = storyboards.put(video, storyboard)
         video = _planned(videos, video, storyboard=kept, writer=writer)
+    continuing = continuing_scenes(video.request.origin, source_plan(outputs, video))
     scenes = [
         SceneToPrepare(
             index=index,
             narrate=scene.narration is not None,
-            still=video.request.stills is not None and not (index == 0 and video.request.image),
+            still=(
+                video.request.stills is not None
+                and not (index == 0 and video.request.image)
+                and index not in continuing
+            ),
         )
         for index, scene in enumerate(storyboard.scenes)
     ]
@@ -159,6 +173,39 @@ def write(brief: Brief, budget: int, model: TextModel, writing: Writing) -> Writ
     return _asked(question, lambda answer: accept_storyboard(answer, brief, budget), model, writing)
 
 
+def _first(video: Video, brief: Brief, budget: int, storyboards: Storyboards, model: TextModel) -> Written:
+    """Of a video that is made of another its storyboard with the change, or with a scene more."""
+    writing, origin = video.request.writing, video.request.origin
+    if origin is None or origin.storyboard is None:
+        return write(brief, budget, model, writing)
+    before = storyboards.of(video, origin.storyboard)
+    if origin.kind is not OriginKind.EXTEND:
+        return change(before, origin.prompt, brief.language, budget, model, writing)
+    return rewrite(
+        before.continued(origin.prompt, origin.seconds),
+        len(before.scenes),
+        origin.prompt,
+        part=Part.TEXT,
+        language=brief.language,
+        budget=budget,
+        model=model,
+        writing=writing,
+    )
+
+
+def change(
+    storyboard: Storyboard, wish: str, language: str, budget: int, model: TextModel, writing: Writing
+) -> Written:
+    """The storyboard with the scenes written anew that the user's wish is about. Raises as `write` does."""
+    question = changes_question(storyboard, wish, language, budget)
+    return _asked(
+        question,
+        lambda answer: accept_changes(answer, storyboard, wish, language, budget),
+        model,
+        writing,
+    )
+
+
 _FIELDS: dict[Part, tuple[SceneField, ...]] = {
     Part.TEXT: ("narration", "image", "video"),
     Part.VOICE: ("narration",),
@@ -179,9 +226,7 @@ def rewrite(
 ) -> Written:
     """The storyboard with a part of one scene (its index) written anew as a user's note says; the rest stays
     to the letter. Raises as `write` does."""
-    fields = [
-        field for field in _FIELDS[part] if field != "narration" or storyboard.scenes[scene].narration
-    ]
+    fields = [field for field in _FIELDS[part] if field != "narration" or storyboard.scenes[scene].narration]
     question = scene_question(storyboard, scene, note, fields, language, budget)
     return _asked(
         question,
