@@ -1,16 +1,27 @@
-"""A film rendered by a workflow of the user's ComfyUI."""
+"""Films rendered by a workflow of the user's ComfyUI."""
 
+import io
+import json
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+import av
+import httpx
+import numpy as np
+import numpy.typing as npt
 import pytest
+from av.audio.resampler import AudioResampler
+from PIL import Image
 
 from tests.cloud.servers import serving
-from tests.comfyui_server import ComfyUIServer
+from tests.comfyui_server import ComfyUIServer, Graph
 from tests.films.conftest import REPOSITORY, Cloud
 from tests.films.looking import look_at
+
+SIZE = ("--size", "96x64", "--fps", "8", "--seed", "7")
 
 
 @pytest.fixture
@@ -18,30 +29,148 @@ def comfyui() -> ComfyUIServer:
     return ComfyUIServer()
 
 
-@pytest.fixture
-def cloud(comfyui: ComfyUIServer, tmp_path: Path) -> Iterator[Cloud]:
-    workflow = tmp_path / "workflows" / "comfyui.json"
+@contextmanager
+def cloud_with(sample: str, comfyui: ComfyUIServer, home: Path) -> Iterator[Cloud]:
+    workflow = home / "workflows" / "comfyui.json"
     workflow.parent.mkdir()
-    shutil.copy(REPOSITORY / "docs" / "comfyui" / "text-to-video.json", workflow)
+    shutil.copy(REPOSITORY / "docs" / "comfyui" / f"{sample}.json", workflow)
     with serving(comfyui.app) as url, ExitStack() as resources:
-        (tmp_path / "reelworks.toml").write_text(f'[comfyui]\nurl = "{url}"\n')
-        cloud = Cloud(tmp_path, resources)
+        (home / "reelworks.toml").write_text(f'[comfyui]\nurl = "{url}"\n')
+        cloud = Cloud(home, resources)
         cloud.reel("up")
         yield cloud
         cloud.reel("down")
 
 
-def test_a_film_by_a_workflow(cloud: Cloud, comfyui: ComfyUIServer) -> None:
-    arguments = ("--engine", "comfyui", "--seconds", "7", "--size", "96x64", "--fps", "8", "--seed", "7")
-    video = cloud.json("make", "A lighthouse in the fog", *arguments)
-    film = look_at(Path(video["path"]), scale=1)
-    assert (film.width, film.height, film.rate, len(film.frames)) == (96, 64, 8, 56)
-    assert len(video["clips"]) == len(comfyui.prompts) == 2
-    assert {graph["55"]["inputs"]["length"] for graph in comfyui.prompts} == {33}, "8N+1 frames of 28 and one"
-    assert len({graph["3"]["inputs"]["seed"] for graph in comfyui.prompts}) == 2
+def model(cloud: Cloud) -> dict[str, Any]:
+    """What the engine says of itself."""
+    status = cloud.status
+    headers = {"Authorization": f"Bearer {status['api_key']}"}
+    answer = httpx.get(f"{status['base_url']}/models/comfyui", headers=headers)
+    document: dict[str, Any] = answer.raise_for_status().json()
+    return document
 
-    workflow = cloud.home / "workflows" / "comfyui.json"
-    workflow.write_text(workflow.read_text().replace("wan2.2_vae.safetensors", "gone.safetensors"))
-    failed = cloud.json("make", "A ship in the fog", *arguments, check=False)
-    assert failed["status"] == "failed"
-    assert "(VAELoader), input vae_name: Value not in list" in failed["error"]["message"]
+
+def test_a_film_by_a_workflow(comfyui: ComfyUIServer, tmp_path: Path) -> None:
+    with cloud_with("text-to-video", comfyui, tmp_path) as cloud:
+        arguments = ("--engine", "comfyui", "--seconds", "7", *SIZE)
+        video = cloud.json("make", "A lighthouse in the fog", *arguments)
+        film = look_at(Path(video["path"]), scale=1)
+        assert (film.width, film.height, film.rate, len(film.frames)) == (96, 64, 8, 56)
+        assert len(video["clips"]) == len(comfyui.prompts) == 2
+        lengths = {graph["55"]["inputs"]["length"] for graph in comfyui.prompts}
+        assert lengths == {33}, "8N+1 frames of 28 and one"
+        assert len({graph["3"]["inputs"]["seed"] for graph in comfyui.prompts}) == 2
+
+        taken = model(cloud)
+        assert (taken["image"], taken["audio"], taken["refuses"]) == ("none", "none", [])
+        refused = cloud.reel(
+            *("make", "--topic", "Fog", "--stills", "standard", "--engine", "comfyui", *SIZE), check=False
+        )
+        assert "stills must be none or left out: engine comfyui takes no image" in refused.stderr
+
+        # Until `reel up` looks at it, a workflow that was changed renders nothing under the other's name.
+        workflow = cloud.home / "workflows" / "comfyui.json"
+        workflow.write_text(workflow.read_text().replace("wan2.2_vae.safetensors", "gone.safetensors"))
+        failed = cloud.json("make", "A ship in the fog", *arguments, check=False)
+        assert failed["status"] == "failed"
+        assert "run `reel up` again" in failed["error"]["message"]
+        cloud.reel("up")
+        # The clips that the other workflow rendered are not this one's.
+        failed = cloud.json("make", "A lighthouse in the fog", *arguments, check=False)
+        assert failed["status"] == "failed"
+        assert "(VAELoader), input vae_name: Value not in list" in failed["error"]["message"]
+        assert len(comfyui.prompts) == 2
+
+
+STORYBOARD = {
+    "title": "Home by the light",
+    "scenes": [
+        {
+            "narration": {
+                "text": "Every morning the bees leave the hive before the sun is over the hill. "
+                "They find the way home again by its light."
+            },
+            "image": {"positive_prompt": "A bee at a hive"},
+            "video": {"positive_prompt": "The bee speaks at the hive"},
+            "seconds": 9,
+        },
+        {
+            "narration": {"text": "At noon they dance."},
+            "image": {"positive_prompt": "A red flower on a hill"},
+            "video": {"positive_prompt": "The flower nods"},
+            "seconds": 4,
+        },
+    ],
+}
+
+
+def test_a_narrated_film_by_a_workflow_that_takes_image_and_sound(
+    comfyui: ComfyUIServer, tmp_path: Path
+) -> None:
+    with cloud_with("speech-to-video", comfyui, tmp_path) as cloud:
+        taken = model(cloud)
+        assert (taken["image"], taken["audio"]) == ("required", "required")
+        refused = cloud.reel(
+            "make", "--topic", "A bee", "--no-narrate", "--engine", "comfyui", *SIZE, check=False
+        )
+        assert "nobody speaks in this film: send narrate=true" in refused.stderr
+        (tmp_path / "bees.json").write_text(json.dumps(STORYBOARD))
+        video = cloud.json("make", "--storyboard", str(tmp_path / "bees.json"), "--engine", "comfyui", *SIZE)
+        s3, bucket = cloud.aws("s3"), cloud.outputs["OutputBucket"]
+        stills = s3.list_objects_v2(Bucket=bucket, Prefix="artifacts/local/stills/")["Contents"]
+        drawn = [pixels(s3.get_object(Bucket=bucket, Key=still["Key"])["Body"].read()) for still in stills]
+    film = look_at(Path(video["path"]), scale=1)
+    assert len(film.frames) == 13 * 8
+    assert len(comfyui.prompts) == 3
+    # In the queue the second scene's clip may come anywhere.
+    (other,) = (graph for graph in comfyui.prompts if "flower" in graph["6"]["inputs"]["text"])
+    first, second = (graph for graph in comfyui.prompts if graph is not other)
+
+    # Each scene begins with its own still, and goes on from the last frame, which is the brightest.
+    assert len(drawn) == 2
+    for graph in (first, other):
+        assert sum(np.array_equal(image(comfyui, graph), still) for still in drawn) == 1
+    assert not np.array_equal(image(comfyui, first), image(comfyui, other))
+    assert image(comfyui, second).min() > 200
+
+    # Each clip is filmed to what the film has there; 5 frames and 1 are rendered before it is shown.
+    in_film = heard(Path(video["path"]))
+    for graph, start, frames, before in ((first, 0, 36, 5), (second, 36, 36, 5), (other, 72, 32, 1)):
+        sound = heard(io.BytesIO(comfyui.input[graph["58"]["inputs"]["audio"]]))
+        assert graph["93"]["inputs"]["length"] == frames + before
+        assert len(sound) == (frames + before) * FRAME
+        silent = before if graph is not second else 0  # what is said in the scene before is not heard
+        assert not sound[: silent * FRAME].any()
+        sent = loudness(sound[silent * FRAME :])
+        shown = loudness(in_film[(start + silent - before) * FRAME : (start + frames) * FRAME])
+        assert sent.max() > 0.02, "somebody speaks"
+        assert np.corrcoef(sent, shown)[0, 1] > 0.98
+
+
+FRAME = 6000  # samples of sound, at 48 kHz and 8 frames a second
+
+
+def image(comfyui: ComfyUIServer, graph: Graph) -> npt.NDArray[np.uint8]:
+    """That the workflow starts from."""
+    return pixels(comfyui.input[graph["52"]["inputs"]["image"]])
+
+
+def pixels(png: bytes) -> npt.NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def heard(file: Path | io.BytesIO) -> npt.NDArray[np.float32]:
+    """The samples of its sound, at 48 kHz."""
+    with av.open(str(file) if isinstance(file, Path) else file) as container:
+        mono = AudioResampler(format="flt", layout="mono", rate=48_000)
+        return np.concatenate(
+            [block.to_ndarray()[0] for frame in container.decode(audio=0) for block in mono.resample(frame)]
+        )
+
+
+def loudness(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The root mean square of each frame's."""
+    whole = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME)
+    level: npt.NDArray[np.float32] = np.sqrt(np.mean(whole**2, axis=1))
+    return level
