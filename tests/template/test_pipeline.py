@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from cdk.buckets import ARTIFACTS, ENGINE, REQUESTS, UPLOADS, VIDEOS
 from cdk.functions import FUNCTIONS
+from cdk.settings import DeploymentSettings
 from cdk.state_machine import DEFINITION
 from lambdas.domain import keys
 from lambdas.domain.prices import Prices
@@ -276,7 +277,7 @@ def test_the_machine_may_call_its_functions_and_no_others(pipeline: Template) ->
         for arn in listed(statement["Resource"])
     }
     assert invoked == substituted
-    assert len(invoked) == 10
+    assert len(invoked) == 11
 
 
 def test_a_callback_is_waited_for_longer_than_its_engine_may_take(pipeline: Template) -> None:
@@ -286,24 +287,55 @@ def test_a_callback_is_waited_for_longer_than_its_engine_may_take(pipeline: Temp
     rendering = int(variables["REELWORKS_INVOCATION_SECONDS"])
     queueing = int(variables["REELWORKS_REQUEST_TTL_SECONDS"])
     assert waited > rendering + queueing
-    assert (
-        json.loads(machine["DefinitionString"].replace("${RenderClipTimeoutSeconds}", "1"))["TimeoutSeconds"]
-        > waited
-    )
+    assert _definition(machine)["TimeoutSeconds"] > waited
+
+
+def test_a_film_may_wait_for_its_user_at_both_gates_and_again_after_changes(pipeline: Template) -> None:
+    ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
+    substituted = machine["DefinitionSubstitutions"]
+    week = 7 * 24 * 3600
+    assert int(substituted["ReviewTimeoutSeconds"]) == week
+    year = 365 * 24 * 3600  # Step Functions' quota
+    assert 10 * week < int(substituted["FilmTimeoutSeconds"]) < year
+    longest = DeploymentSettings.model_json_schema()["properties"]["review_hours"]["maximum"] * 3600
+    assert int(substituted["FilmTimeoutSeconds"]) + 10 * (longest - week) < year
+
+
+def test_who_takes_decisions_may_answer_tokens(pipeline: Template) -> None:
+    [policy] = [
+        policy
+        for policy in properties(pipeline, "AWS::IAM::Policy").values()
+        if any(
+            "states:SendTaskSuccess" in listed(statement["Action"])
+            for statement in policy["PolicyDocument"]["Statement"]
+        )
+    ]
+    roles = " ".join(role["Ref"] for role in policy["Roles"])
+    for name in ("Api", "Upkeep", "Review"):
+        assert f"{name}Role" in roles
 
 
 def test_tasks_are_given_the_time_that_their_function_has(pipeline: Template) -> None:
     ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
-    text = machine["DefinitionString"].replace("${RenderClipTimeoutSeconds}", "999999")
-    for name, state in _tasks(json.loads(text)):
+    for name, state in _tasks(_definition(machine)):
         assert state["TimeoutSeconds"] >= FUNCTIONS[name].timeout, name
 
 
 def test_a_build_is_waited_for_longer_than_it_may_queue_and_take(pipeline: Template) -> None:
     ((_, project),) = properties(pipeline, "AWS::CodeBuild::Project").items()
     minutes = project["TimeoutInMinutes"] + project["QueuedTimeoutInMinutes"]
-    text = DEFINITION.read_text().replace("${RenderClipTimeoutSeconds}", "1")
-    assert dict(_tasks(json.loads(text)))["AssembleLong"]["TimeoutSeconds"] > minutes * 60
+    ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
+    assert dict(_tasks(_definition(machine)))["AssembleLong"]["TimeoutSeconds"] > minutes * 60
+
+
+def _definition(machine: dict[str, Any]) -> dict[str, Any]:
+    """The state machine's document with its times put in."""
+    text = machine["DefinitionString"]
+    for name, value in machine["DefinitionSubstitutions"].items():
+        if isinstance(value, str):
+            text = text.replace(f"${{{name}}}", value)
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 def _tasks(definition: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

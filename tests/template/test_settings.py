@@ -39,6 +39,7 @@ def test_the_command_line_goes_over_cdk_json() -> None:
         ({"endpoints": {"cogvideox-5b": {"instance_types": [], "max_instances": 1}}}, "at least 1 item"),
         ({"allowed_cidrs": ["10.0.0.1/8"]}, "allowed_cidrs.0"),
         ({"alarm_email": "nobody"}, "alarm_email: String should match pattern"),
+        ({"review_hours": 721}, "review_hours: Input should be less than or equal to 720"),
         ({"invocation_seconds": 3601}, "invocation_seconds: Input should be less than or equal to 3600"),
         ("[]", "takes a JSON object, not '[]'"),
         ("retention_days=7", "takes a JSON object, not 'retention_days=7'"),
