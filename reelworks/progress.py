@@ -191,7 +191,7 @@ def details(video: dict[str, Any]) -> list[tuple[str, str]]:
             (f"{name.removesuffix('s')} {part['scene'] + 1}", _made(part)) for part in video.get(name, [])
         ]
     rows += [
-        (f"clip {number}", f"{clip['seconds']:g} s long, {_made(clip)}")
+        (f"clip {number}", f"{clip['seconds']:.1f} s long, {_made(clip)}")
         for number, clip in enumerate(video["clips"], 1)
     ]
     rows += [(f"time {stage}", f"{seconds} s") for stage, seconds in stage_seconds(video).items()]
