@@ -33,8 +33,10 @@ def fail(message: str) -> NoReturn:
 
 
 def said(error: ApiError) -> str:
-    """The API's own words, with the field that they are about."""
-    return f"{error.message} (field: {error.param})" if error.param else error.message
+    """The API's own words, with the field that they are about, where they don't name it."""
+    param = error.param
+    told = param in (None, "id") or str(param) in error.message
+    return error.message if told else f"{error.message} (field: {param})"
 
 
 class Session:
