@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import signal
@@ -12,6 +13,8 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange
+from numpy.typing import NDArray
 from PIL import Image
 from pysubs2 import SSAFile
 
@@ -24,7 +27,7 @@ from lambdas.domain.documents import fingerprint
 from lambdas.domain.errors import VideoClosed
 from lambdas.domain.film_plan import Shot, film_hash
 from lambdas.domain.narration import LEAD, Sentence
-from lambdas.domain.video import Stage, Video
+from lambdas.domain.video import Music, Stage, Video
 from lambdas.media import continuity
 from lambdas.media.probe import probe
 from lambdas.settings import TASK_VARIABLE
@@ -36,7 +39,8 @@ from tests.cloud.pipeline.watched_s3 import WatchedS3
 from tests.cloud.servers import serving
 from tests.factories import a_shot
 from tests.unit import sounds
-from tests.unit.clips import decoded, padded
+from tests.unit.clips import decoded, padded, pictures
+from tests.unit.media_files import recorded, with_sound
 from tests.unit.sounds import Wave
 
 TINY = {"width": 96, "height": 64, "fps": 8}  # of a draft
@@ -396,6 +400,161 @@ def test_a_narration_that_ends_after_the_film_is_refused(bench: Bench) -> None:
     video = filmed(bench, [a_shot(frames=16, narration=[sentence(bench, "It flies!", seconds=2)])])
     assert run(bench, video)[0] == "NarrationTooLong"
     assert not bench.outputs.exists(film(bench, video))
+
+
+# --- music
+
+HUM = 220  # Hz
+
+
+def hum(bench: Bench, seconds: float = 2) -> dict[str, Any]:
+    """Music as a request has it: a low tone, kept as an upload is."""
+    content = sounds.encoded(sounds.tone(seconds, HUM), "mp3").getvalue()
+    sha256 = hashlib.sha256(content).hexdigest()
+    key = keys.upload(TENANT, sha256, "mp3")
+    bench.inputs.put(key, content, "audio/mpeg")
+    return {"key": key, "sha256": sha256, "seconds": seconds}
+
+
+def film_sound(bench: Bench, video: Video) -> Wave:
+    return sounds.decoded(BytesIO(bench.outputs.get(film(bench, video))))
+
+
+def hummed(wave: Wave, start: float, stop: float) -> float:
+    return sounds.level(wave[:, round(start * 48_000) : round(stop * 48_000)], HUM)
+
+
+@pytest.mark.parametrize("transition", ["none", "crossfade"])
+def test_music_lies_under_the_narration_and_is_lower_while_somebody_speaks(
+    bench: Bench, transition: str
+) -> None:
+    video = narrated(bench, music=hum(bench), transition=transition)
+    run(bench, video)
+    wave = film_sound(bench, video)
+    assert wave.shape[1] == 8 * 48_000
+    assert sounds.loudness(wave) == pytest.approx(-16, abs=0.4)
+    assert sounds.true_peak(wave) <= -1
+    alone = hummed(wave, 3, 4.9)
+    assert alone > -35
+    for text, start in STARTS.items():
+        begins, ends = heard(wave, TONES[text])
+        assert begins == pytest.approx(start, abs=0.04)
+        assert hummed(wave, begins + 0.15, ends) < alone - 5
+    assert hummed(wave, 7.8, 8) < alone - 10, "it fades out"
+
+
+def test_music_alone_is_looped_under_a_film_of_one_prompt(bench: Bench) -> None:
+    video = rendered(bench, "animatic", **TINY, seconds=7, music=hum(bench, 1.5))
+    run(bench, video)
+    wave = film_sound(bench, video)
+    assert probe(bench.outputs.get(film(bench, video))).frames == 7 * 8
+    assert wave.shape[1] == 7 * 48_000
+    assert sounds.loudness(wave) == pytest.approx(-16, abs=0.4)
+    assert all(hummed(wave, start, start + 0.5) > -30 for start in (0.2, 2, 3.4))
+
+
+def test_other_music_makes_another_film_of_the_same_clips(bench: Bench) -> None:
+    plan = bench.plan(rendered(bench))
+    others = [plan.model_copy(update={"music": Music(**hum(bench, seconds))}) for seconds in (2, 3)]
+    assert len({film_hash(one) for one in (plan, *others)}) == 3
+
+
+def test_music_that_is_gone_is_named(bench: Bench) -> None:
+    music = hum(bench)
+    video = rendered(bench, music=music)
+    bench.inputs.delete(music["key"])
+    error, cause = run(bench, video)
+    assert error == "ArtifactMissing"
+    assert music["key"] in cause["errorMessage"]
+
+
+# --- captions in the pictures
+
+
+def with_captions(frames: list[NDArray[np.uint8]], plain: list[NDArray[np.uint8]]) -> list[int]:
+    """The frames of which many pixels differ, by more than another encoding makes them."""
+    differ = [np.mean(np.abs(one.astype(int) - other) > 60) for one, other in zip(frames, plain, strict=True)]
+    return [number for number, share in enumerate(differ) if share > 0.01]
+
+
+@pytest.mark.parametrize("transition", ["none", "crossfade", "fade"])
+def test_captions_are_drawn_into_the_pictures_while_somebody_speaks(bench: Bench, transition: str) -> None:
+    plain, burnt = (narrated(bench, burn_captions=burn, transition=transition) for burn in (False, True))
+    run(bench, plain)
+    joints = f"artifacts/{TENANT}/joints/"
+    run(bench, burnt)
+    contents = [bench.outputs.get(film(bench, video)) for video in (plain, burnt)]
+    before, after = map(decoded, contents)
+    assert len(after) == len(before) == 8 * 8
+    shown = [n for n in range(64) for start, end, _ in CUES if start <= n / 8 < end]
+    assert with_captions(after, before) == shown
+    with av.open(BytesIO(contents[1])) as container:
+        assert not container.streams.subtitles, "only on request"
+    content = film_hash(bench.plan(burnt))
+    assert not bench.outputs.exists(keys.captions(TENANT, content, "vtt"))
+    assert bench.now(burnt).assembled == 100
+    made = bench.deployment.keys("output", joints)
+    bench.outputs.delete(film(bench, burnt))
+    run(bench, burnt)  # of which no part is encoded again
+    assert bench.deployment.keys("output", joints) == made
+    assert bench.outputs.get(film(bench, burnt)) == contents[1]
+
+
+def test_captions_may_be_a_track_and_in_the_pictures(bench: Bench) -> None:
+    video = narrated(bench, captions=True, burn_captions=True)
+    run(bench, video)
+    with av.open(BytesIO(bench.outputs.get(film(bench, video)))) as container:
+        assert len(container.streams.subtitles) == 1
+    assert bench.outputs.exists(keys.captions(TENANT, film_hash(bench.plan(video)), "vtt"))
+
+
+# --- clips that are not as the film is
+
+
+def test_a_clip_s_own_sound_is_no_part_of_the_film(bench: Bench) -> None:
+    video = rendered(bench)
+    bench.put_clip(bench.plan(video), 0, with_sound())
+    run(bench, video)
+    content = bench.outputs.get(film(bench, video))
+    with av.open(BytesIO(content)) as container:
+        assert len(container.streams.audio) == 1
+    assert np.abs(sounds.decoded(BytesIO(content))).max() < 0.001
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"pix_fmt": "yuv444p"},
+        {"color_range": ColorRange.JPEG},
+        {"turned": 180},
+        {"sample_aspect_ratio": Fraction(4, 3)},
+        {"times": [Fraction(n, 16) for n in (0, 2, 6, 8, 10, 11, 12, 14)]},
+        {"codec": "mpeg4"},
+    ],
+    ids=["chroma", "range", "turned", "aspect ratio", "varying rate", "codec"],
+)
+def test_of_clips_only_those_that_differ_are_encoded_anew(bench: Bench, other: dict[str, Any]) -> None:
+    video = rendered(bench)
+    plan = bench.plan(video)
+    bench.put_clip(plan, 1, recorded(list(pictures(8)), **other))
+    assert run(bench, video) == {"film": film(bench, video), "reused": False}
+    content = bench.outputs.get(film(bench, video))
+    assert len(decoded(content)) == plan.frames
+    assert all(map(np.array_equal, decoded(content)[:8], decoded(film_clip(plan, 0))))
+    conformed = bench.deployment.keys("output", f"artifacts/{TENANT}/clips/{plan.clips[1].key_hash}-")
+    assert len(conformed) == 1
+    assert not bench.deployment.keys("output", f"artifacts/{TENANT}/clips/{plan.clips[0].key_hash}-")
+
+
+@pytest.mark.parametrize("changes", [{"count": 7}, {"count": 9}, {"count": 25, "fps": 24}])
+def test_a_clip_a_frame_too_long_or_short_gives_the_planned_frames(
+    bench: Bench, changes: dict[str, int]
+) -> None:
+    video = rendered(bench)
+    plan = bench.plan(video)
+    bench.put_clip(plan, 1, film_clip(plan, 1, **changes))
+    assert run(bench, video) == {"film": film(bench, video), "reused": False}
+    assert len(decoded(bench.outputs.get(film(bench, video)))) == plan.frames
 
 
 # --- a film of several parts, by the program of the build
