@@ -62,6 +62,7 @@ def video_object(video: Video) -> dict[str, Any]:
             "prompt": enhancement.prompt if enhancement else None,
             "by": enhancement.by if enhancement else None,
             "note": enhancement.note if enhancement else None,
+            "cost": enhancement.cost if enhancement else None,
         },
         "assembly": {
             "transition": request.transition,

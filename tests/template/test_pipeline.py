@@ -74,6 +74,11 @@ def test_it_is_deployed_with_the_engines_and_the_voice_that_a_home_has(pipeline:
             "Default": "neural",
             "Description": "The engine of that voice",
         },
+        "Workflow": {
+            "Type": "String",
+            "Default": "",
+            "Description": "What the workflow of a user's ComfyUI takes, as JSON",
+        },
     }
 
 

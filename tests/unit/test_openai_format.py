@@ -60,12 +60,18 @@ def test_times_are_seconds_and_those_of_stages_milliseconds() -> None:
 def test_what_became_of_the_prompt_and_each_clip() -> None:
     video = video_object(
         a_video(
-            enhancement=Enhancement(prompt="A golden bee", by="director", note=None),
+            enhancement=Enhancement(prompt="A golden bee", by="director", cost=0.0),
             clips=[ClipProgress(seconds=6, state=ClipState.DONE, reused=True)],
         )
     )
     assert video["prompt"] == "A bee on a flower"
-    assert video["enhance"] == {"requested": True, "prompt": "A golden bee", "by": "director", "note": None}
+    assert video["enhance"] == {
+        "requested": True,
+        "prompt": "A golden bee",
+        "by": "director",
+        "note": None,
+        "cost": 0.0,
+    }
     assert video["clips"][0]["state"] == "done"
     assert video["clips"][0]["reused"] is True
     assert video["clips"][0]["seconds"] == 6
