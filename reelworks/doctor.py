@@ -152,8 +152,8 @@ def found_ollama(url: str) -> Finding:
     """Of an Ollama that is used without being set."""
     models = _models(TextServer(kind=TextKind.OLLAMA, url=url, model="any"))
     if models is None:
-        there = "" if shutil.which("ollama") else "not installed, "
-        found = f"{there}none at {url}: the rule-based director writes"
+        how = f"does not answer at {url}" if shutil.which("ollama") else "is not installed"
+        found = f"none: Ollama {how}; the rule-based director writes"
         return Finding("Text model", False, False, found, f"{_start_ollama()}; ollama pull {_OLLAMA_MODEL}")
     chatting = asyncio.run(_ollama(url))
     has = f"it has {', '.join(models) or 'no models'}"
@@ -305,7 +305,7 @@ def _comfyui(settings: Settings) -> Finding:
         release, devices = stats["system"].get("comfyui_version"), stats["devices"]
         models = [name for kind in _COMFYUI_MODELS for name in _get(f"{url}/models/{kind}")]
     except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
-        todo = "start it (python main.py in its folder), or set url of [comfyui] in the settings"
+        todo = "pip install comfy-cli; comfy install; comfy launch, or set url of [comfyui] in the settings"
         return Finding("ComfyUI", False, needed, f"none at {url}", todo)
     about = f"{release} at {url} on {', '.join(str(device['name']) for device in devices) or 'no device'}"
     return Finding("ComfyUI", True, needed, f"{about}; models: {', '.join(map(str, models)) or 'none'}")

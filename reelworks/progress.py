@@ -194,6 +194,8 @@ def details(video: dict[str, Any]) -> list[tuple[str, str]]:
         (f"clip {number}", f"{clip['seconds']:.1f} s long, {_made(clip)}")
         for number, clip in enumerate(video["clips"], 1)
     ]
+    if joined := video.get("assembly", {}).get("made"):
+        rows.append(("film", _made({"state": "done", **joined})))
     rows += [(f"time {stage}", f"{seconds} s") for stage, seconds in stage_seconds(video).items()]
     if cost := money(video.get("cost")):
         rows.append(("cost", cost))

@@ -160,12 +160,14 @@ def test_of_each_artifact_it_is_told_whether_it_was_made_and_what_it_took() -> N
         "narrations": [made, free],
         "stills": [made | {"reused": True, "cost": 0.0}, waiting],
         "clips": [made | {"seconds": 4.0}],
+        "assembly": {"made": {"reused": False, "took": 2.0, "cost": 0.0}},
     }
     shown = dict(details(video))
     assert shown["narration 1"] == "made in 3.2 s, $0.0123"
     assert shown["narration 2"] == "made in 3.2 s"
     assert (shown["still 1"], shown["still 2"]) == ("reused", "waiting")
     assert shown["clip 1"] == "4.0 s long, made in 3.2 s, $0.0123"
+    assert shown["film"] == "made in 2.0 s"
     assert (shown["attempt"], shown["cost"]) == ("2", "$1.5000")
     assert shown["edited"] == "film it with: reel approve video_1"
     assert "made anew: 4 of 5 voices, stills and clips" in film_lines(video)
