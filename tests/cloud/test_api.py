@@ -26,6 +26,7 @@ from lambdas.intake.fields import ALLOWED
 from tests.cloud.deployment import Deployment, deployed, png
 from tests.cloud.rest import call, complete, create, gateway
 from tests.cloud.servers import serving
+from tests.unit import sounds
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +143,9 @@ def test_two_creates_of_one_request_are_two_videos(queue: Deployment) -> None:
         ({"input_reference": {"image_url": "data:image/png;base64,@@"}}, "input_reference", "base64"),
         ({"input_reference": {"image_url": "data:image/png;base64,AAAA"}}, "input_reference", "PNG"),
         ({"input_reference": "photo.png"}, "input_reference", "data:image/png"),
+        ({"music": "song.mp3"}, "music", "audio_url"),
+        ({"music": {"audio_url": "data:audio/mpeg;base64,AAAA"}}, "music", "WAV, MP3"),
+        ({"burn_captions": True}, "burn_captions", "topic or storyboard"),
         ({"prompt": "word " * 390, "enhance": False, "model": "cogvideox-2b"}, "prompt", "226"),
         ({"negative_prompt": "word " * 390, "model": "cogvideox-2b"}, "negative_prompt", "226"),
         ({"topic": "Kites"}, "prompt", "left out where topic is given"),
@@ -158,6 +162,11 @@ def test_two_creates_of_one_request_are_two_videos(queue: Deployment) -> None:
             KITES | {"storyboard": {"scenes": [{}, {"video": {"positive_prompt": 5}}]}},
             "scenes[1].video.positive_prompt",
             "1 to 2,000",
+        ),
+        (
+            KITES | {"burn_captions": True, "storyboard": {"scenes": [{}, {"narration": {"text": "凧"}}]}},
+            "scenes[1].narration.text",
+            "U+51E7",
         ),
         ({"prompt": None, "storyboard": {"scenes": []}}, "title", "With topic"),
         (KITES | {"stills": "none", "model": "cogvideox-5b-i2v"}, "stills", "standard or premium"),
@@ -251,6 +260,19 @@ def test_an_image_is_stored_once_under_its_content(queue: Deployment) -> None:
     uploads = queue.keys("input", "uploads/images/")
     assert len(uploads) == 1
     assert client("s3").get_object(Bucket="input", Key=uploads.pop())["ContentType"] == "image/png"
+
+
+def test_music_is_stored_once_under_its_content(queue: Deployment) -> None:
+    content = sounds.encoded(sounds.noise(1.5), "flac").getvalue()
+    data_url = "data:audio/flac;base64," + b64encode(content).decode()
+    for _ in range(2):
+        video = create(tenant="sounds", music={"audio_url": data_url})
+    assert video["music"] == {"seconds": 1.5}
+    uploads = queue.keys("input", "uploads/sounds/")
+    assert len(uploads) == 1
+    kept = client("s3").get_object(Bucket="input", Key=uploads.pop())
+    assert kept["ContentType"] == "audio/flac"
+    assert kept["Body"].read() == content
 
 
 # --- a create tried again

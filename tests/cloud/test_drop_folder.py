@@ -16,6 +16,7 @@ from lambdas.domain.video import Failure, Stage, Video, video_id
 from lambdas.intake import drop_folder
 from lambdas.intake.drop_folder import DropFolder
 from tests.cloud.deployment import Context, Deployment, deployed, event, png
+from tests.unit import sounds
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +237,31 @@ def test_a_request_names_an_image_beside_it(folder: Folder) -> None:
     assert folder.results() == set(), "the error of before is gone"
 
 
+def test_a_request_names_music_beside_it(folder: Folder) -> None:
+    request = b'{"prompt": "A kite", "music": "song.MP3"}'
+    etag = folder.drop("request.json", request)
+    assert folder.error("request.json")["field"] == "music"
+    content = sounds.encoded(sounds.noise(1.5), "mp3").getvalue()
+    folder.drop("song.MP3", content)
+    assert folder.videos() == [], "it waits for its request"
+    assert folder.results() == {"request.json.error.json"}
+    folder.notify("request.json", etag)
+    music = folder.video().request.music
+    assert music is not None
+    assert music.seconds == pytest.approx(1.5, abs=0.06)
+    assert stores.inputs(folder.aws.settings).get(music.key) == content
+    assert folder.results() == set(), "the error of before is gone"
+
+
+def test_music_that_is_broken_is_told_beside_its_request(folder: Folder) -> None:
+    folder.drop("song.wav", sounds.encoded(sounds.noise(1.5)).getvalue()[:-9000])
+    folder.drop("request.json", b'{"prompt": "A kite", "music": "song.wav"}')
+    error = folder.error("request.json")
+    assert (error["field"], error["code"]) == ("music", "invalid_music")
+    assert "truncated" in error["reason"]
+    assert folder.videos() == []
+
+
 def test_what_a_failed_video_says_stays(folder: Folder) -> None:
     etag = folder.drop("kite.txt", b"A kite")
     video = folder.video()
@@ -269,6 +295,7 @@ def test_what_a_failed_video_says_stays(folder: Folder) -> None:
             "input_reference",
             "data:",
         ),
+        ("picture.json", b'{"prompt": "x", "music": "photo.png"}', "music", "a sound (.wav"),
         ("report.docx", b"x", "object", ".txt"),
         ("noextension", b"x", "object", ".txt"),
     ],

@@ -13,6 +13,7 @@ from lambdas.domain.assembler import (
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, clip_lengths
+from lambdas.domain.narration import Sentence
 from lambdas.domain.video import ClipProgress, ClipState, Image
 from lambdas.tasks.plan import _summary
 from tests.factories import a_plan, a_request, a_video
@@ -60,6 +61,24 @@ def test_the_estimate_grows_with_length_size_and_joints() -> None:
     ]
     assert seconds == sorted(seconds)
     assert seconds[0] < LONGEST_IN_A_FUNCTION / 10
+
+
+def test_captions_in_the_pictures_are_counted_up_to_the_whole_film() -> None:
+    plain = longest("cogvideox-1.5-5b", seconds=3600)
+    said = [Sentence(text="It flies!", sound="0", start=20.0 * n, seconds=3) for n in range(100)]
+
+    def burnt(count: int, *, burn: bool = True) -> float:
+        scene = plain.scenes[0].model_copy(update={"narration": said[:count]})
+        plan = plain.model_copy(update={"scenes": [scene], "burn_captions": burn})
+        return seconds_to_assemble(plan)
+
+    assert burnt(100, burn=False) == seconds_to_assemble(plain) < burnt(10) < burnt(100)
+    assert assembler_for(plain) is Assembler.FUNCTION
+    assert burnt(100) > LONGEST_IN_A_FUNCTION
+    whole = [Sentence(text="It flies!", sound="0", start=0, seconds=3000)] * 10
+    scene = plain.scenes[0].model_copy(update={"narration": whole})
+    at_most = plain.model_copy(update={"scenes": [scene], "burn_captions": True})
+    assert seconds_to_assemble(at_most) < seconds_to_assemble(plain) + 3600 * 16 * 1.36 * 0.768 * 0.4
 
 
 # --- the longest film

@@ -82,7 +82,7 @@ def test_what_was_spoken_is_paid_by_the_character(bench: Bench) -> None:
     again = written(bench, "A bee wakes. It flies!")
     run(bench, again)
     [reused] = bench.now(again).narrations
-    assert (reused.reused, reused.cost) == (True, 0.0)
+    assert (reused.reused, reused.cost, reused.by) == (True, 0.0, "Joanna")
 
 
 def test_a_narration_is_heard_as_a_whole_before_the_film_is_made(bench: Bench) -> None:
@@ -194,6 +194,19 @@ def test_what_the_voice_can_t_say_ends_with_the_service_s_words(bench: Bench) ->
     assert "there are: Joe" in cause["errorMessage"]
     assert "the voice" in cause["advice"]
     assert bench.deployment.keys("output", SPEECH) == set()
+
+
+def test_what_can_t_be_drawn_as_a_caption_is_named_before_it_is_spoken(bench: Bench) -> None:
+    video = written(bench, "A bee wakes.", "凧が飛ぶ。", burn_captions=True)
+    assert isinstance(run(bench, video), dict)
+    error, cause = run(bench, video, scene=1)
+    assert error == "CaptionsRefused"
+    assert "scene 1" in cause["errorMessage"]
+    assert "凧 (U+51E7)" in cause["errorMessage"]
+    assert "captions" in cause["advice"]
+    assert texts(bench) == ["A bee wakes."]
+    track = run(bench, written(bench, "凧が飛ぶ。", captions=True))
+    assert isinstance(track, dict), "players have more letters"
 
 
 @pytest.mark.parametrize("sound", [b"<html>", b"ID3 is no sound"])

@@ -171,6 +171,34 @@ def test_a_clip_of_another_length_size_or_rate_is_refused(
     assert not bench.outputs.exists(asked.artifact)
 
 
+WORKFLOW = {"width": 96, "height": 64, "fps": 8, "seconds": 1}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"count": 7}, {"width": 64}, {"height": 128}, {"count": 16, "fps": 16}, {"count": 25, "fps": 24}],
+)
+def test_a_workflow_s_clip_may_have_another_size_or_rate(bench: Bench, changes: dict[str, int]) -> None:
+    video = bench.video("comfyui", Stage.RENDERING, request=WORKFLOW)
+    asked = Asked(bench, video, 0)
+    asked.render(film_clip(bench.plan(video), 0, **changes))
+    asked.notice("Completed")
+    assert asked.task.answer()["clip"] == 0
+    assert bench.outputs.exists(asked.artifact)
+
+
+@pytest.mark.parametrize("changes", [{"count": 6}, {"count": 10}, {"fps": 16}])
+def test_a_workflow_s_clip_must_be_as_long_as_was_asked(bench: Bench, changes: dict[str, int]) -> None:
+    video = bench.video("comfyui", Stage.RENDERING, request=WORKFLOW)
+    asked = Asked(bench, video, 0)
+    asked.render(film_clip(bench.plan(video), 0, **changes))
+    asked.notice("Completed")
+    error, cause = asked.task.answer()
+    assert (error, cause["clip"]) == ("ClipMismatch", 0)
+    assert "should last 1.000 s" in cause["errorMessage"]
+    assert not bench.outputs.exists(asked.artifact)
+
+
 @pytest.mark.parametrize("content", [b"no video", b""])
 def test_what_is_no_video_is_refused(asked: Asked, bench: Bench, content: bytes) -> None:
     bench.outputs.put(asked.output, content, "video/mp4")
