@@ -29,7 +29,10 @@ def clip(video: bytes, request: ClipRequest, metadata: Mapping[str, str]) -> byt
     """`video` (MP4, MOV, WebM or MKV) as the engines' clips are: an MP4, its index first, of H.264 (yuv420p,
     BT.709, no B-frames, closed GOPs) and AAC if it has sound, without the first `skip_frames` frames.
 
-    Raises EngineFailed if it can't be decoded or has another size, length or rate than was asked for.
+    It keeps its size: the pipeline fits a picture of other proportions into the film.
+
+    Raises EngineFailed if it can't be decoded, has an odd size (yuv420p halves it), or another length or rate
+    than was asked for.
     """
     try:
         # The demuxer is named, so that no other one (playlists, concat scripts) ever reads the bytes.
@@ -88,7 +91,10 @@ class _Pictures:
 
     def __init__(self, output: OutputContainer, request: ClipRequest, source: VideoStream) -> None:
         self._output, self._request = output, request
-        self._stream = _video_stream(output, request)
+        self._size = source.codec_context.width, source.codec_context.height
+        if self._size[0] % 2 or self._size[1] % 2:
+            raise EngineFailed(f"the workflow's video is {self._size[0]}×{self._size[1]}; both must be even")
+        self._stream = _video_stream(output, request, self._size)
         self._keyframes = DEFAULT.keyframes(request.frames - request.skip_frames, request.fps)
         self._rate = source.average_rate
         self._count = 0
@@ -97,8 +103,8 @@ class _Pictures:
 
     def take(self, frame: av.VideoFrame) -> None:
         request, number = self._request, self._count - self._request.skip_frames
-        if (frame.width, frame.height) != (request.width, request.height):
-            raise _differs("size", f"{frame.width}×{frame.height}", f"{request.width}×{request.height}")
+        if (frame.width, frame.height) != self._size:
+            raise EngineFailed("the workflow's video changes its size on the way")
         self._count += 1
         if frame.time is not None:
             self._first, self._last = frame.time if self._first is None else self._first, frame.time
@@ -169,10 +175,11 @@ class _Sound:
             self._output.mux(self._stream.encode(frame))
 
 
-def _video_stream(output: OutputContainer, request: ClipRequest) -> VideoStream:
+def _video_stream(output: OutputContainer, request: ClipRequest, size: tuple[int, int]) -> VideoStream:
     stream = output.add_stream("libx264", rate=request.fps, options=ENCODER | {"crf": str(DEFAULT.crf)})
     assert isinstance(stream, VideoStream)  # noqa: S101  of a video codec
-    stream.width, stream.height, stream.pix_fmt = request.width, request.height, "yuv420p"
+    stream.width, stream.height = size
+    stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     context.time_base = Fraction(1, request.fps)
     context.gop_size = KEYFRAME_EVERY

@@ -262,7 +262,7 @@ CATALOGUE: dict[str, Engine] = {
             revision="1",
             renderer=Renderer.ENDPOINT,
             summary="Whatever a workflow of your own ComfyUI renders (docs/comfyui.md)",
-            # What most of ComfyUI's video models take; of a workflow that gives anything else the clip fails.
+            # What most of ComfyUI's video models take; a workflow that gives another size is conformed.
             sizes=SizeRange(default=(832, 480), short_side=(64, 1088), long_side=(64, 1920), multiple=16),
             fps=(24, 16, 8, 12, 25, 30),
             frame_step=8,  # LTX-Video's 8N+1, which is also 4N+1: Wan's and HunyuanVideo's

@@ -365,7 +365,6 @@ def test_a_node_that_fails_is_named_and_the_next_clip_is_taken(
     [
         ({"fps": 16}, "another rate than was asked for: 16 frames a second instead of 8"),
         ({"length": 13}, "another length than was asked for: 13 frames instead of 17"),
-        ({"width": 128}, "another size than was asked for: 128×64 instead of 96×64"),
     ],
 )
 def test_a_clip_that_is_not_what_was_asked_for_is_told(run: Run, gives: Document, says: str) -> None:
