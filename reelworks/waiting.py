@@ -27,7 +27,8 @@ def finish(client: Client, video_id: str, output: Path | None, *, as_json: bool)
         if as_json:
             print_json(video)
             raise typer.Exit(1)
-        fail(f"{progress.failure_text(video)}\nto go on from there: reel retry {video_id}")
+        edit = f"reel storyboard edit {video_id}, then " if video.get("storyboard") else ""
+        fail(f"{progress.failure_text(video)}\nto go on from there: {edit}reel retry {video_id}")
     _deliver(client, video, output, as_json=as_json)
 
 
