@@ -210,7 +210,8 @@ def _refuse(others: Mapping[str, Any], form: type[RemixFields]) -> None:
             raise InvalidRequest(
                 f"{name} must be left out: it is as the other video has it.", param=name[:100]
             )
-        parse_form(form, {name: 0})  # raises: the form has no such field
+        allowed = ", ".join(form.model_fields)
+        raise InvalidRequest(f"{name[:100]!r} is not a field; allowed: {allowed}.", param=name[:100])
 
 
 def _file(named: bool, files: Mapping[str, bytes]) -> bytes | None:

@@ -1,0 +1,270 @@
+import base64
+from fractions import Fraction
+from io import BytesIO
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from containers.cogvideox.video import video_frames
+from lambdas.domain.assembly import Fit, TransitionKind
+from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.errors import ClipUnreadable
+from lambdas.domain.film_plan import FilmPlan, Scene, make_plan
+from lambdas.domain.origin import (
+    all_paragraphs,
+    ideas_of,
+    prompt_shots,
+    storyboard_shots,
+    unwritten,
+    written,
+)
+from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.video import Enhancement, Origin, OriginKind, Video, VideoRequest
+from lambdas.media.conform import FilmFormat, excerpt, frames_in
+from tests.factories import a_request, a_shot, a_video
+from tests.unit.clips import clip
+
+ANIMATIC = CATALOGUE["animatic"]
+NANO = CATALOGUE["cogvideox-nano"]
+FILE = "uploads/acme/1.mp4"
+
+
+def of_prompt(engine: str = "animatic", **fields: Any) -> VideoRequest:
+    width, height = CATALOGUE[engine].sizes.default
+    return a_request(engine=engine, seconds=2, width=width, height=height, fps=8, seed=5, **fields)
+
+
+def planned(video: Video, source: FilmPlan | None = None) -> FilmPlan:
+    engine = CATALOGUE[video.request.engine]
+    return make_plan(video, engine, video.request.prompt, prompt_shots(video, engine, source))
+
+
+def made_of(video: Video, kind: OriginKind, prompt: str = "Make it night.", **fields: Any) -> Video:
+    """As the request for it is admitted."""
+    origin = Origin(kind=kind, prompt=prompt, video=video.id, paragraphs=all_paragraphs(video, 226), **fields)
+    return a_video(id="video_" + "1" * 32, request=video.request.model_copy(update={"origin": origin}))
+
+
+def hashes(plan: FilmPlan) -> list[str]:
+    return [clip.key_hash for clip in plan.clips]
+
+
+def test_a_film_of_one_prompt_is_one_scene() -> None:
+    video = a_video(request=of_prompt())
+    [scene] = planned(video).scenes
+    assert (scene.text, scene.clips[0].prompt, scene.continues) == (video.request.prompt,) * 2 + (False,)
+
+
+def test_a_remix_is_as_long_as_its_source_and_says_the_change() -> None:
+    source = a_video(request=of_prompt("cogvideox-nano"))
+    before = planned(source)
+    remix = made_of(source, OriginKind.REMIX)
+    plan = planned(remix, before)
+    assert [clip.film_frames for clip in plan.clips] == [clip.film_frames for clip in before.clips]
+    assert [clip.seed for clip in plan.clips] == [clip.seed for clip in before.clips]
+    assert all("A bee on a flower." in clip.prompt for clip in plan.clips)
+    assert "Make it night." in plan.clips[0].prompt
+    assert not set(hashes(plan)) & set(hashes(before))
+    assert all(clip.footage is None for clip in plan.clips)
+
+
+def test_a_remix_whose_paragraph_is_the_source_s_has_its_clips() -> None:
+    source = a_video(request=of_prompt("cogvideox-nano"))
+    before = planned(source)
+    enhancement = Enhancement(prompt=source.request.prompt)
+    remix = made_of(source, OriginKind.REMIX).model_copy(update={"enhancement": enhancement})
+    assert hashes(planned(remix, before)) == hashes(before)
+
+
+def test_a_long_prompt_leaves_room_for_the_change() -> None:
+    source = a_video(request=of_prompt(prompt="A bee flies on. " * 400))
+    [text] = unwritten(made_of(source, OriginKind.REMIX).request, 226)
+    assert text.endswith("A bee flies on. Make it night.")
+
+
+def test_an_edit_is_made_of_the_source_s_clips_by_its_strength() -> None:
+    source = a_video(request=of_prompt("cogvideox-nano"))
+    before = planned(source)
+    found = {}
+    for strength in (0.5, 0.8):
+        plan = planned(made_of(source, OriginKind.EDIT, strength=strength), before)
+        assert [clip.footage and clip.footage.clip for clip in plan.clips] == hashes(before)
+        assert {clip.strength for clip in plan.clips} == {strength}
+        found[strength] = hashes(plan)
+    assert not set(found[0.5]) & set(found[0.8])
+    assert not set(found[0.8]) & set(hashes(planned(made_of(source, OriginKind.REMIX), before)))
+
+
+def test_an_engine_that_takes_no_video_edits_as_it_remixes() -> None:
+    source = a_video(request=of_prompt())
+    before = planned(source)
+    edited, remixed = (planned(made_of(source, kind), before) for kind in (OriginKind.EDIT, OriginKind.REMIX))
+    assert hashes(edited) == hashes(remixed)
+
+
+def test_an_extension_begins_with_the_source_s_clips() -> None:
+    source = a_video(request=of_prompt(transition=TransitionKind.CROSSFADE, transition_seconds=0.25))
+    before = planned(source)
+    longer = made_of(source, OriginKind.EXTEND, "It lands.", seconds=7)
+    plan = planned(longer, before)
+    assert hashes(plan)[: len(before.clips)] == hashes(before)
+    assert plan.frames == before.frames + 7 * 8
+    first = plan.scenes[1].clips[0]
+    assert (first.starts_from, plan.scenes[1].continues) == (len(before.clips) - 1, True)
+    assert plan.transitions[len(before.clips) - 1] is None
+    # And once more: what it goes on from is all of it.
+    again = made_of(longer, OriginKind.EXTEND, "It sleeps.", seconds=1)
+    assert hashes(planned(again, plan))[: len(plan.clips)] == hashes(plan)
+
+
+def test_the_picture_that_an_extension_begins_with_is_part_of_its_address() -> None:
+    last = []
+    for seed in (1, 2):
+        source = a_video(request=of_prompt().model_copy(update={"seed": seed}))
+        longer = made_of(source, OriginKind.EXTEND, "It lands.", seconds=1)
+        longer = longer.model_copy(update={"request": longer.request.model_copy(update={"seed": 9})})
+        last.append(hashes(planned(longer, planned(source)))[-1])
+    assert last[0] != last[1]
+
+
+def test_an_engine_that_takes_no_image_goes_on_by_words_alone() -> None:
+    source = a_video(
+        request=of_prompt("cogvideox-nano", transition=TransitionKind.FADE, transition_seconds=0.2)
+    )
+    plan = planned(made_of(source, OriginKind.EXTEND, "It lands.", seconds=1), planned(source))
+    assert plan.scenes[1].clips[0].starts_from is None
+    assert plan.transitions[-1] is None
+
+
+def test_a_remix_of_an_extension_changes_each_of_its_scenes() -> None:
+    source = a_video(request=of_prompt())
+    longer = made_of(source, OriginKind.EXTEND, "It lands.", seconds=1)
+    plan = planned(longer, planned(source))
+    remix = made_of(longer, OriginKind.REMIX)
+    assert unwritten(remix.request, 226) == [
+        "A bee on a flower. Make it night.",
+        "It lands. Make it night.",
+    ]
+    ideas = ideas_of(remix.request, 226, plan)
+    assert [(idea.prompt, idea.change) for idea in ideas] == [
+        ("A bee on a flower", "Make it night."),
+        ("It lands.", "Make it night."),
+    ]
+    texts = ["A bee at night.", "It lands\nat night."]
+    remix = remix.model_copy(update={"enhancement": Enhancement(prompt=written(texts))})
+    after = planned(remix, plan)
+    assert [scene.clips[0].prompt for scene in after.scenes] == ["A bee at night.", "It lands at night."]
+    assert (after.frames, after.scenes[1].continues) == (plan.frames, True)
+    assert after.scenes[1].clips[0].starts_from == len(after.scenes[0].clips) - 1
+
+
+def of_file(engine: str, kind: OriginKind, frames: int, **fields: Any) -> Video:
+    origin = Origin(kind=kind, prompt="It rains.", file=FILE, frames=frames, **fields)
+    return a_video(request=of_prompt(engine, origin=origin))
+
+
+def test_a_film_goes_on_from_a_file() -> None:
+    plan = planned(of_file("animatic", OriginKind.EXTEND, 13, seconds=1))
+    first, second = plan.clips
+    assert first.is_footage
+    assert first.footage
+    assert (first.footage.file, first.film_frames) == (FILE, 13)
+    assert (second.is_footage, second.starts_from, second.film_frames) == (False, 0, 8)
+
+
+def test_a_file_is_made_anew_piece_by_piece() -> None:
+    plan = planned(of_file("cogvideox-nano", OriginKind.EDIT, 13, strength=0.5))
+    assert [clip.film_frames for clip in plan.clips] == [7, 6]
+    assert [(one.footage.file, one.footage.start) for one in plan.clips if one.footage] == [
+        (FILE, 0),
+        (FILE, 7),
+    ]
+
+
+# --- storyboards
+
+
+def a_board(*texts: str, style: str = "Warm light.") -> Storyboard:
+    scenes = [{"image": {"positive_prompt": text}, "video": {"positive_prompt": text}} for text in texts]
+    return Storyboard.model_validate({"title": "Bees", "style": style, "scenes": scenes})
+
+
+def board_plan(board: Storyboard, **fields: Any) -> FilmPlan:
+    shots = [a_shot(scene.video.positive_prompt) for scene in board.scenes]
+    return make_plan(a_video(request=of_prompt(**fields)), ANIMATIC, board.title, shots)
+
+
+def remade(
+    before: Storyboard, after: Storyboard, source: FilmPlan, kind: OriginKind = OriginKind.REMIX
+) -> list[bool]:
+    """Which of the scenes are taken over."""
+    shots = [a_shot(scene.video.positive_prompt) for scene in after.scenes]
+    origin = Origin(kind=kind, prompt="x", video="video_" + "0" * 32)
+    found = storyboard_shots(shots, after, ANIMATIC, origin=origin, source=source, before=before)
+    plan = make_plan(a_video(request=of_prompt()), ANIMATIC, "Bees", found)
+    assert [clip.index for clip in plan.clips] == list(range(len(plan.clips)))
+    return [isinstance(one, Scene) for one in found]
+
+
+def test_only_the_scenes_that_changed_are_made() -> None:
+    before = a_board("One.", "Two.", "Three.")
+    source = board_plan(before)
+    assert remade(before, before, source) == [True] * 3
+    assert remade(before, a_board("One.", "Night.", "Three."), source) == [True, False, True]
+    assert remade(before, a_board("One.", "Two.", "Three.", style="Ink."), source) == [False] * 3
+    assert remade(before, a_board("One.", "Two."), source) == [True, False]
+
+
+def test_a_scene_that_goes_on_from_a_changed_one_is_made_anew() -> None:
+    before = a_board("One.", "Two.")
+    shots = [a_shot("One."), a_shot("Two.", continues=True)]
+    source = make_plan(a_video(request=of_prompt()), ANIMATIC, "Bees", shots)
+    assert remade(before, a_board("Night.", "Two."), source) == [False, False]
+    assert remade(before, a_board("One.", "Night."), source) == [True, False]
+
+
+def test_an_extended_storyboard_keeps_all_its_scenes() -> None:
+    before = a_board("One.", "Two.")
+    source = board_plan(before, transition=TransitionKind.CROSSFADE)
+    after = before.continued("Three.", 2)
+    assert remade(before, after, source, OriginKind.EXTEND) == [True, True, False]
+
+
+def test_a_new_scene_is_narrated_by_the_voice_of_the_others() -> None:
+    said = {"text": "Bees fly.", "voice": "Amy", "speed": 1.5}
+    scene = {**a_board("One.").scenes[0].model_dump(), "narration": said}
+    board = Storyboard.model_validate({"title": "Bees", "scenes": [scene]})
+    added = board.continued("It lands.", 4).scenes[-1]
+    assert added.narration
+    assert (added.narration.text, added.narration.voice, added.narration.speed) == ("It lands.", "Amy", 1.5)
+    assert a_board("One.").continued("It lands.", 4).scenes[-1].narration is None
+
+
+# --- the pictures that a clip is made of
+
+
+def decoded(data: bytes) -> list[np.ndarray[Any, Any]]:
+    with av.open(BytesIO(data)) as container:
+        return [frame.to_ndarray(format="gray").astype(int) for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize(("start", "lead", "shown"), [(0, 1, [0, 0, 1, 2]), (3, 2, [3, 3, 3, 4])])
+def test_a_clip_of_footage_has_the_frames_that_the_engine_renders(
+    start: int, lead: int, shown: list[int]
+) -> None:
+    whole = clip(8)
+    film = FilmFormat(96, 64, Fraction(8))
+    made = excerpt(whole, film, Fit.COVER, start=start, frames=9, lead=lead)
+    pictures, frames = decoded(whole), decoded(made)
+    assert len(video_frames(base64.b64encode(made).decode(), (96, 64), 9)) == 9
+    nearest = [int(np.argmin([np.abs(one - other).mean() for other in pictures])) for one in frames]
+    assert nearest[:4] == shown
+    assert nearest[-1] == min(start + 8 - lead, 7), "the last one stands where the clip ends"
+
+
+def test_a_file_is_so_many_frames_of_the_film() -> None:
+    assert frames_in(clip(12, fps=12), FilmFormat(64, 64, Fraction(8))) == 8
+    with pytest.raises(ClipUnreadable):
+        frames_in(b"no video", FilmFormat(64, 64, Fraction(8)))
