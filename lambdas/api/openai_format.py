@@ -181,6 +181,7 @@ def model_object(engine: Engine) -> dict[str, Any]:
         "fps": list(engine.fps),
         "longest_clip": engine.longest_clip,
         "image": engine.image,
+        "video": engine.video,
         "audio": engine.audio,
         "refuses": list(engine.refuses),
         "speeds": list(engine.speeds),

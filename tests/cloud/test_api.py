@@ -639,10 +639,7 @@ def test_who_dropped_the_request_is_told(aws: Deployment, method: str, tail: str
         ("GET", "/v1"),
         ("GET", "/v1/nope"),
         ("POST", "/v1/videos/a/b/c"),
-        ("POST", "/v1/videos/edits"),
-        ("POST", "/v1/videos/extensions"),
         ("POST", "/v1/videos/characters"),
-        ("POST", f"/v1/videos/video_{'a' * 32}/remix"),
     ],
 )
 def test_an_unknown_url_is_not_found(aws: Deployment, method: str, path: str) -> None:
