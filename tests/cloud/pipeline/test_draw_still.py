@@ -61,7 +61,8 @@ def test_the_same_request_twice_is_drawn_once(bench: Bench) -> None:
     one, other = bench.now(first).stills[0], bench.now(again).stills[0]
     assert (one.cost, other.cost) == (0.04, 0.0)
     assert one.artifact == other.artifact
-    assert (other.state, other.reused) == (ClipState.DONE, True)
+    assert (other.state, other.reused, other.by) == (ClipState.DONE, True, one.by)
+    assert one.by
 
 
 def test_a_task_that_is_delivered_twice_draws_once(bench: Bench) -> None:

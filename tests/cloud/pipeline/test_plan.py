@@ -4,7 +4,7 @@ import pytest
 
 from lambdas.domain import keys
 from lambdas.domain.narration import Spoken
-from lambdas.domain.video import ClipState, Enhancement, PartProgress, Stage, Video
+from lambdas.domain.video import ClipState, Enhancement, PartProgress, Stage, Video, part_of
 from lambdas.tasks import plan
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import (
@@ -151,7 +151,9 @@ def prepared(bench: Bench, *scenes: dict[str, Any], **request: Any) -> Video:
 
 
 def spoken(bench: Bench, video: Video, scene: int) -> Spoken:
-    return Spoken.model_validate_json(bench.outputs.get(str(video.narrations[scene].artifact)))
+    narration = part_of(video.narrations, scene)
+    assert narration
+    return Spoken.model_validate_json(bench.outputs.get(str(narration.artifact)))
 
 
 def frames(bench: Bench, video: Video) -> list[int]:
