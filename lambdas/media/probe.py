@@ -10,9 +10,7 @@ from typing import BinaryIO, Never
 import av
 from av.container import InputContainer
 from av.packet import Packet
-from av.sidedata.sidedata import Type as SideData
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from lambdas.domain.errors import ClipUnreadable
@@ -51,7 +49,6 @@ _OPENING = _DECODING | {
 class ClipInfo:
     """One video track of constant frame rate.
 
-    `plain`: its pictures are stored as they are shown: upright, of square pixels, in BT.709 of limited range.
     `delay`: how many frames the decoder works ahead of showing: a B-frame follows what it refers to.
     `extradata`: what the decoder is set up with (H.264: `avcC` with SPS and PPS).
     """
@@ -62,7 +59,6 @@ class ClipInfo:
     frames: int
     codec: str
     pix_fmt: str
-    plain: bool
     has_audio: bool
     delay: int
     metadata: Mapping[str, str] = field(repr=False)
@@ -96,26 +92,11 @@ def probe(source: Source) -> ClipInfo:
             frames=len(indexes),
             codec=context.name,
             pix_fmt=first.format.name,
-            plain=_is_plain(first, stream),
             has_audio=bool(container.streams.audio),
             delay=max(decoded - shown for decoded, shown in enumerate(indexes)),
             metadata=dict(container.metadata),
             extradata=bytes(context.extradata or b""),
         )
-
-
-def _is_plain(picture: VideoFrame, stream: VideoStream) -> bool:
-    return (
-        stream.sample_aspect_ratio in (None, 1)
-        and is_upright(picture)
-        and picture.colorspace == Colorspace.ITU709
-        and picture.color_range == ColorRange.MPEG
-    )
-
-
-def is_upright(picture: VideoFrame) -> bool:
-    """Neither turned nor mirrored when it is shown."""
-    return SideData.DISPLAYMATRIX not in picture.side_data
 
 
 @contextmanager
