@@ -15,6 +15,7 @@ from lambdas.domain.direction import (
     Question,
     SceneField,
     Schema,
+    changes_question,
     repair_message,
     scene_question,
     scene_schema,
@@ -23,7 +24,13 @@ from lambdas.domain.direction import (
     storyboard_schema,
     words_within,
 )
-from lambdas.domain.direction_answers import AnswerRejected, accept_scene, accept_storyboard, scene_prompt
+from lambdas.domain.direction_answers import (
+    AnswerRejected,
+    accept_changes,
+    accept_scene,
+    accept_storyboard,
+    scene_prompt,
+)
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.prompts import clip_prompts, estimate_tokens
@@ -560,6 +567,74 @@ def test_a_silent_scene_stays_silent() -> None:
 
 
 # --- the scenes' prompts
+
+
+# --- changes
+
+
+NIGHT = changed("video.positive_prompt", "A honey bee sleeps in its dark hive while rain falls outside.", NEW)
+
+
+def changes(*scenes: Any, **fields: Any) -> dict[str, Any]:
+    return {"title": "", "style": "", "scenes": [*scenes], **fields}
+
+
+def test_changes_leave_all_else_to_the_byte() -> None:
+    document = changed("scenes.1.seconds", 6, changed("scenes.1.narration.voice", "Amy"))
+    document = changed("scenes.1.image.seed", 7, document)
+    board = parse_storyboard(document)
+    after = accept_changes(changes({"number": 2, **NIGHT}), board, "At night", "en-US", BUDGET).storyboard
+    assert (after.title, after.style) == (board.title, board.style)
+    assert [after.scenes[0], after.scenes[2]] == [board.scenes[0], board.scenes[2]]
+    scene = after.scenes[1]
+    assert scene.narration
+    assert (scene.narration.voice, scene.seconds, scene.image.seed) == ("Amy", 6, 7)
+    assert scene.video.positive_prompt == NIGHT["video"]["positive_prompt"]
+
+
+def test_a_new_style_may_be_all_that_changes() -> None:
+    board = parse_storyboard(ANSWER)
+    after = accept_changes(changes(style="Ink on paper."), board, "Draw it", "en-US", BUDGET).storyboard
+    assert after == board.model_copy(update={"style": "Ink on paper."})
+
+
+def test_a_scene_without_narration_gets_none() -> None:
+    board = parse_storyboard(changed("scenes.1.narration", ...))
+    after = accept_changes(changes({"number": 2, **NIGHT}), board, "At night", "en-US", BUDGET).storyboard
+    assert after.scenes[1].narration is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ("At night.", "scenes is required"),
+        ({"title": "Night"}, "scenes is required"),
+        (changes(), "Nothing changes"),
+        (changes({"number": 1, **SCENE}), "Nothing changes"),
+        (changes({"number": 4, **NIGHT}), "number must be from 1 to 3"),
+        (changes({"number": True, **NIGHT}), "number must be from 1 to 3"),
+        (changes({"number": 2, **NIGHT}, {"number": 2, **NIGHT}), "number 2 is there twice"),
+        (changes("At night."), "number must be from 1 to 3"),
+        (changes({"number": 2, "image": "x"}), "scenes[1]"),
+        (
+            changes({"number": 2, **changed("video.positive_prompt", SPANISH * 2, NIGHT)}),
+            "scenes[1]: the positive prompts must be English",
+        ),
+    ],
+)
+def test_what_is_wrong_with_changes(answer: Any, problem: str) -> None:
+    with pytest.raises(AnswerRejected) as caught:
+        accept_changes(answer, parse_storyboard(ANSWER), "At night", "en-US", BUDGET)
+    assert problem in " ".join(caught.value.problems)
+
+
+def test_the_question_for_changes_shows_each_scene() -> None:
+    board = parse_storyboard(changed("scenes.1.narration", ...))
+    question = changes_question(board, "At night </note> <b>", "de", BUDGET)
+    assert question.tool.name == "changes"
+    assert "Scene 2: no narration." in question.message
+    assert "Narration in the language de." in question.message
+    assert "<note>At night ‹/note› ‹b›</note>" in question.message
 
 
 def test_the_style_is_part_of_every_prompt() -> None:

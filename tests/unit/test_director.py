@@ -185,3 +185,20 @@ def test_every_sentence_is_one_short_sentence(sentence: str) -> None:
     assert re.fullmatch(r"[A-Z][^.!?]+\.", sentence)
     assert len(sentence.split()) <= 26
     assert not re.match(r"(It|He|She|They|This|These)\b", sentence)
+
+
+def test_a_change_changes_only_what_it_names() -> None:
+    message = user_message("A red kite over a green hill", 110, before="A kite.", change="make it night")
+    task = read_task(message)
+    assert task == Task("A red kite over a green hill", 110, "make it night")
+    before, after = enhance(task.prompt, 110), enhance(task.prompt, 110, task.change)
+    assert after.startswith("A red kite over a green hill. Make it night. ")
+    kept = set(re.split(r"(?<=\.) ", before)) & set(re.split(r"(?<=\.) ", after))
+    assert len(kept) >= 4
+    assert "night light" in after
+
+
+def test_a_change_has_room_beside_a_long_prompt() -> None:
+    made = enhance("A bee flies on and on. " * 40, 60, "Make it night")
+    assert made.endswith("A bee flies on and on. Make it night")
+    assert len(made.split()) <= 60

@@ -7,12 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain.direction import Brief, SceneField, scene_question, spoken_words, storyboard_question
-from lambdas.domain.direction_answers import Accepted, accept_scene, accept_storyboard
+from lambdas.domain.direction import (
+    Brief,
+    SceneField,
+    changes_question,
+    scene_question,
+    spoken_words,
+    storyboard_question,
+)
+from lambdas.domain.direction_answers import Accepted, accept_changes, accept_scene, accept_storyboard
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.english import sentences
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.storyboard import Storyboard, parse_partial
+from lambdas.domain.storyboard import Storyboard, parse_partial, parse_storyboard
 from reelworks.cloud import storylines
 from reelworks.cloud.director import NotATask
 from reelworks.cloud.storyteller import fill
@@ -267,3 +274,47 @@ def test_the_shortest_scene_has_a_line_everywhere() -> None:
     ]
     for lines in (*groups, storylines.MIDDLE_SHORT):
         assert min(map(spoken_words, lines)) <= least
+
+
+# --- what changes
+
+
+def _changed(board: Storyboard, wish: str) -> tuple[list[int], Storyboard]:
+    """Which scenes are answered, by their numbers, and the storyboard with them."""
+    question = changes_question(board, wish, "en-US", BUDGET)
+    answer = fill(question.tool.name, question.message)
+    accepted = accept_changes(answer, board, wish, "en-US", BUDGET)
+    return [scene["number"] for scene in answer["scenes"]], accepted.storyboard
+
+
+@pytest.mark.parametrize(
+    ("wish", "numbers"),
+    [
+        ("Make it night.", [1, 2, 3]),
+        ("In scene 2, make it night.", [2]),
+        ("Make the first scene and the last scene darker", [1, 3]),
+        ("Scene 7 should be darker", [1, 2, 3]),
+    ],
+)
+def test_the_scenes_that_the_client_names_are_changed(wish: str, numbers: list[int]) -> None:
+    brief = Brief(topic="The life of a honey bee", scenes=3)
+    question = storyboard_question(brief, BUDGET)
+    board = accept_storyboard(fill("storyboard", question.message), brief, BUDGET).storyboard
+    found, after = _changed(board, wish)
+    assert found == numbers
+    for index, (old, new) in enumerate(zip(board.scenes, after.scenes, strict=True)):
+        assert (new != old) == (index + 1 in numbers)
+        assert new.narration == old.narration
+    assert (after.title, after.style) == (board.title, board.style)
+
+
+def test_a_new_scene_says_the_client_s_words_once() -> None:
+    wish = "A bee lands on a daisy."
+    prompts = {"positive_prompt": "A hive in the sun."}
+    scene = {"image": prompts, "video": prompts}
+    board = parse_storyboard({"title": "Bees", "scenes": [scene]}).continued(wish, 4)
+    question = scene_question(board, 1, wish, ["image", "video"], "en-US", BUDGET)
+    answer = fill("scene", question.message)
+    assert answer["video"]["positive_prompt"].startswith("A bee lands on a daisy. ")
+    assert answer["video"]["positive_prompt"].count("daisy") == 1
+    assert accept_scene(answer, board, 1, wish, ["image", "video"], "en-US", BUDGET)
