@@ -38,8 +38,10 @@ def cloud_with(sample: str, comfyui: ComfyUIServer, home: Path) -> Iterator[Clou
         (home / "reelworks.toml").write_text(f'[comfyui]\nurl = "{url}"\n')
         cloud = Cloud(home, resources)
         cloud.reel("up")
-        yield cloud
-        cloud.reel("down")
+        try:
+            yield cloud
+        finally:
+            cloud.reel("down")
 
 
 def model(cloud: Cloud) -> dict[str, Any]:
