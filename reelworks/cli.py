@@ -193,7 +193,9 @@ def make(
     ] = False,
     music: Annotated[
         Path | None,
-        typer.Option(help="Played under the film, softer under speech.", exists=True, dir_okay=False),
+        typer.Option(
+            help="Played under the film, softer under speech.", exists=True, dir_okay=False, readable=True
+        ),
     ] = None,
     burn_captions: Annotated[
         bool | None, typer.Option("--burn-captions", help="Captions drawn into the pictures.")

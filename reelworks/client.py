@@ -99,7 +99,7 @@ class Client:
     def storyboard(self, video_id: str) -> tuple[dict[str, Any], str | None]:
         """What is said, shown and moved in each scene (docs/api.md), and the ETag of it."""
         answer = self._send("GET", f"{_path(video_id)}/storyboard")
-        return answer.json(), answer.headers.get("etag")
+        return _document(answer), answer.headers.get("etag")
 
     def put_storyboard(self, video_id: str, document: Any, *, etag: str | None = None) -> str | None:
         """Puts it in the place of the one that stands: with `etag`, only if that is still the one. Returns
@@ -185,8 +185,7 @@ class Client:
         return self._call("POST", url, **content, headers={"Idempotency-Key": uuid.uuid4().hex})
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._send(method, path, **options).json()
-        return answer
+        return _document(self._send(method, path, **options))
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
@@ -207,6 +206,14 @@ def _path(video_id: str) -> str:
     if not re.fullmatch("[A-Za-z0-9_-]+", video_id):
         raise ApiError(f"{video_id!r} is not the id of a video")
     return f"videos/{video_id}"
+
+
+def _document(response: httpx.Response) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = response.json()
+    except ValueError as error:
+        raise ApiError(f"what answers at {response.url} is no Reelworks API: it gave no JSON") from error
+    return document
 
 
 def _error(response: httpx.Response) -> ApiError:

@@ -103,14 +103,14 @@ def edit_storyboard(client: Client, video_id: str) -> bool:
     storyboard, etag = client.storyboard(video_id)
     editor = _editor()
     text = json.dumps(storyboard, indent=2, ensure_ascii=False) + "\n"
-    number, name = tempfile.mkstemp(prefix=f"storyboard-{video_id}-", suffix=".json")
-    file = Path(name)
-    with os.fdopen(number, "w", encoding="utf-8") as stream:
-        stream.write(text)
+    file = _temporary(video_id, text)
     while True:
-        ended = _run([*editor, name])
-        # utf-8-sig: an editor of Windows may have put a mark before it
-        written = file.read_bytes().decode("utf-8-sig", "replace")
+        ended = _run([*editor, str(file)])
+        try:
+            # utf-8-sig: an editor of Windows may have put a mark before it
+            written = file.read_bytes().decode("utf-8-sig", "replace")
+        except OSError as error:
+            fail(f"nothing was changed: {file} can't be read any more: {error.strerror}")
         problem = f"the editor ended with status {ended}" if ended else None
         if written.strip() == text.strip():
             file.unlink()
@@ -122,11 +122,28 @@ def edit_storyboard(client: Client, video_id: str) -> bool:
             file.unlink()
             return True
         err.print(f"[red]not taken:[/red] {escape(problem)}", soft_wrap=True)
-        if not interactive() or not typer.confirm("Edit it again?", default=True):
+        if not _again():
             fail(
-                f"nothing was changed. Your text lies in {name}; "
-                f"to try it again: reel storyboard edit {video_id} --file {name}"
+                f"nothing was changed. Your text lies in {file}; "
+                f"to try it again: reel storyboard edit {video_id} --file {file}"
             )
+
+
+def _temporary(video_id: str, text: str) -> Path:
+    try:
+        number, name = tempfile.mkstemp(prefix=f"storyboard-{video_id}-", suffix=".json")
+        with os.fdopen(number, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        fail(f"a temporary file for the editor can't be written: {error.strerror}; set TMPDIR")
+    return Path(name)
+
+
+def _again() -> bool:
+    try:
+        return interactive() and typer.confirm("Edit it again?", default=True)
+    except typer.Abort:  # Ctrl-C or the end of the input
+        return False
 
 
 def _refused(client: Client, video_id: str, text: str, etag: str | None) -> str | None:

@@ -316,6 +316,27 @@ def test_an_edit_does_not_undo_another_s(api: Api, monkeypatch: pytest.MonkeyPat
     assert api.storyboard["title"] == "Mine"
 
 
+def test_ctrl_c_in_the_editor_is_the_editor_s(
+    api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    editor(
+        monkeypatch,
+        tmp_path,
+        "import os, signal; os.kill(os.getppid(), signal.SIGINT); text = text.replace('Kites', 'Mine')",
+    )
+    reel("storyboard", "edit", ID)
+    assert api.storyboard["title"] == "Mine"
+
+
+def test_a_file_that_the_editor_took_away_is_told(
+    api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    editor(monkeypatch, tmp_path, "import os; os.remove(path); sys.exit()")
+    assert "can't be read any more" in reel("storyboard", "edit", ID, code=1).stderr
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    assert "TMPDIR" in reel("storyboard", "edit", ID, code=1).stderr
+
+
 def test_without_an_editor_it_is_told_how_else(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("", "  ", "'"):
         monkeypatch.setenv("EDITOR", name)

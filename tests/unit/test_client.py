@@ -56,6 +56,14 @@ def test_an_image_is_sent_as_it_is_whatever_its_name(tmp_path: Path) -> None:
         ) == {"id": "video_1"}
 
 
+def test_what_is_no_api_is_told() -> None:
+    with (
+        client(lambda _: httpx.Response(200, text="<html>")) as api,
+        pytest.raises(ApiError, match="no Reelworks API"),
+    ):
+        api.get("video_1")
+
+
 def test_music_is_sent_as_a_file_and_an_edit_only_over_what_was_read(tmp_path: Path) -> None:
     (tmp_path / "tune.mp3").write_bytes(b"ID3")
 
