@@ -1,0 +1,58 @@
+"""A narrated film with music under it and captions in its pictures, by `reel make` alone."""
+
+from io import BytesIO
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pysubs2
+import pytest
+
+from tests.films.conftest import Cloud
+from tests.films.looking import look_at
+from tests.unit import sounds
+
+HUM = 3520  # Hz: above a voice's strongest tones
+
+
+def test_music_lies_under_the_narration_and_captions_in_the_pictures(cloud: Cloud, tmp_path: Path) -> None:
+    song = tmp_path / "song.mp3"
+    song.write_bytes(sounds.encoded(sounds.tone(2.5, HUM), "mp3").getvalue())
+    video = cloud.json(
+        *("make", "--topic", "How a kite finds the wind", "--scenes", "2", "--narrate", "--seed", "4"),
+        *("--size", "320x180", "--fps", "8", "--captions", "--burn-captions", "--music", str(song)),
+    )
+    assert (video["burn_captions"], round(video["music"]["seconds"], 1)) == (True, 2.5)
+    path = Path(video["path"])
+    film = look_at(path, scale=1)
+    assert len(film.frames) == film.duration * 8
+    assert film.sound == film.duration
+    cues = pysubs2.load(str(path.with_suffix(".vtt")))
+
+    wave = heard(path)
+    assert sounds.loudness(wave) == pytest.approx(-16, abs=0.4)
+    assert sounds.true_peak(wave) <= -1
+    alone = hum(wave, 0.05, 0.35)  # nobody speaks before the first caption
+    spoken = [hum(wave, cue.start / 1000 + 0.3, cue.end / 1000 - 0.1) for cue in cues[:-1]]
+    assert alone > -40
+    assert max(spoken) < alone - 4
+
+    for cue in cues:
+        shown = film.frames[(cue.start + cue.end) // 2 * 8 // 1000]
+        assert letters(shown) > letters(film.frames[0]) + 0.003, cue.plaintext
+
+
+def heard(path: Path) -> sounds.Wave:
+    with av.open(BytesIO(path.read_bytes())) as container:
+        parts = [frame.to_ndarray() for frame in container.decode(audio=0)]
+    return np.concatenate(parts, axis=1).astype(np.float64)
+
+
+def hum(wave: sounds.Wave, start: float, stop: float) -> float:
+    return sounds.level(wave[:, round(start * 48_000) : round(stop * 48_000)], HUM)
+
+
+def letters(frame: npt.NDArray[np.uint8]) -> float:
+    """How much of the lowest third is as white as they are."""
+    return float((frame[len(frame) * 2 // 3 :].min(axis=2) > 215).mean())
