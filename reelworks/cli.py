@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from reelworks import progress, review
-from reelworks.client import Client
+from reelworks.client import ApiError, Client
 from reelworks.terminal import Json, Session, err, fail, out, print_json
 from reelworks.waiting import finish
 
@@ -472,7 +472,13 @@ def regenerate(
 ) -> None:
     """Have one scene's text, voice or still made anew."""
     with Session() as client:
-        video = client.regenerate(video_id, scene - 1, part, note=note, voice=voice, speed=speed, seed=seed)
+        wishes = {"note": note, "voice": voice, "speed": speed, "seed": seed}
+        try:
+            video = client.regenerate(video_id, scene - 1, part, **wishes)
+        except ApiError as error:
+            if error.param == "scene":  # the API's words count scenes from 0
+                fail(f"there is no scene {scene}: see reel storyboard show {video_id}")
+            raise
         _go_on(client, video, output, wait=wait, as_json=as_json)
 
 

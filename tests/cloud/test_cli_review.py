@@ -139,6 +139,8 @@ class Api:
 
     async def _regenerate(self, request: Request) -> Response:
         await self._keep(request)
+        if int(request.path_params["scene"]) >= len(self.storyboard["scenes"]):
+            return _error(400, "scene must be from 0 to 1; '2' was given.", "scene")
         return JSONResponse(self.video)
 
     async def _preview(self, request: Request) -> Response:
@@ -247,6 +249,7 @@ def test_scenes_count_from_one(api: Api) -> None:
     )
     reel("regenerate", ID, "1", "voice", "--voice", "Amy", "--speed", "0.9", "--no-wait")
     assert api.asked[-1][2] == {"part": "voice", "voice": "Amy", "speed": 0.9}
+    assert "no scene 3:" in reel("regenerate", ID, "3", "still", code=1).stderr
     reel("regenerate", ID, "0", "still", code=2)
     reel("regenerate", ID, "1", "music", code=2)
 
