@@ -92,10 +92,20 @@ def test_the_roles_are_enough(tmp_path: Path) -> None:
             Bucket=outputs["InputBucket"], Key="drop/acme/bee.txt", Body=b"A bee on a flower"
         )
         _wait_for(api, made, "completed")
-        told = _create(api, topic="A bee and its flower", scenes=2, captions=True, stills="standard")
+        spoken = {"topic": "A bee and its flower", "captions": True, "stills": "standard"}
+        told = _create(api, **spoken, scenes=2, review=["previews"])
+        _wait_at_a_gate(api, told)
+        for preview in ("narration", "still"):
+            assert api.get(f"/videos/{told}/scenes/0/{preview}", follow_redirects=True).status_code == 200
+        assert api.post(f"/videos/{told}/approve").status_code == 200
         shown = _wait_for(api, told, "completed")
         assert [part["state"] for part in shown["narrations"] + shown["stills"]] == 4 * ["done"]
-        assert api.get(f"/videos/{told}/storyboard").status_code == 200
+        storyboard = api.get(f"/videos/{told}/storyboard").json()
+        assert api.put(f"/videos/{told}/storyboard", json={**storyboard, "title": "Bees"}).status_code == 200
+        assert api.post(f"/videos/{told}/approve").status_code == 200
+        _wait_at_a_gate(api, told)
+        assert api.post(f"/videos/{told}/approve").status_code == 200
+        _wait_for(api, told, "completed")
         assert api.get(f"/videos/{told}/content?variant=captions").status_code == 302
         assert api.get(f"/videos/{made}/content").status_code == 302
         assert _film_beside(client, outputs, "drop/acme/bee.txt.mp4")
@@ -181,6 +191,15 @@ def _create(api: httpx.Client, **fields: Any) -> str:
     answer = api.post("/videos", json={"size": "320x240", **what, **fields})
     assert answer.status_code == 200, answer.text
     return str(answer.json()["id"])
+
+
+def _wait_at_a_gate(api: httpx.Client, video_id: str) -> None:
+    def waits() -> bool:
+        video = api.get(f"/videos/{video_id}").json()
+        assert video["status"] != "failed", video["failure"]
+        return bool(video["review"]["gate"])
+
+    wait_until(waits, seconds=120)
 
 
 def _wait_for(api: httpx.Client, video_id: str, status: str) -> dict[str, Any]:
