@@ -1,0 +1,193 @@
+"""Videos that are made of others, from the record to the engine's request."""
+
+import base64
+import json
+from typing import Any
+
+from lambdas.adapters.storyboards import Storyboards
+from lambdas.domain import keys
+from lambdas.domain.origin import all_paragraphs
+from lambdas.domain.video import Origin, OriginKind, Stage, Video
+from lambdas.media.probe import probe
+from lambdas.tasks import draw_clip, plan, render_clip, write_storyboard
+from tests.cloud.deployment import Context
+from tests.cloud.pipeline.bench import (
+    TENANT,
+    Bench,
+    a_brief,
+    a_scene,
+    converse_answer,
+    tool_answer,
+)
+from tests.unit.clips import clip, decoded
+
+SMALL = {"width": 96, "height": 64, "fps": 8}
+PARAGRAPH = (
+    "A honey bee settles on a white daisy in a sunny meadow at night, and the camera follows it slowly while "
+    "the petals move in the wind."
+)
+FILE = "uploads/acme/1.mp4"
+
+
+def made_of(bench: Bench, source: Video, kind: OriginKind, prompt: str, **fields: Any) -> Video:
+    """As the API makes it."""
+    source = bench.now(source)
+    origin = Origin(
+        kind=kind,
+        prompt=prompt,
+        video=source.id,
+        paragraphs=() if source.request.brief else all_paragraphs(source, 200),
+        storyboard=source.storyboard,
+        **fields,
+    )
+    request = {**source.request.model_dump(), "seed": source.seed, "origin": origin}
+    video = bench.video(source.request.engine, request=request)
+    bench.outputs.delete_all(keys.video_folder(TENANT, video.id))
+    copies = [(keys.film_plan(TENANT, source.id), keys.origin_plan(TENANT, video.id))]
+    if source.storyboard:
+        copies.append(
+            (
+                keys.storyboard(TENANT, source.id, source.storyboard),
+                keys.storyboard(TENANT, video.id, source.storyboard),
+            )
+        )
+    for old, new in copies:
+        bench.outputs.copy(old, new, "application/json")
+    bench.outputs.delete_all(keys.video_folder(TENANT, source.id))  # nothing needs it any more
+    return video
+
+
+def hashes(bench: Bench, video: Video) -> list[str]:
+    return [one.key_hash for one in bench.plan(video).clips]
+
+
+def of_scenes(bench: Bench, *scenes: dict[str, Any]) -> Video:
+    video = bench.prepare(bench.video("animatic", request={"brief": a_brief(*scenes), **SMALL}))
+    bench.answer(plan.handler, video)
+    return bench.now(video)
+
+
+def of_prompt(bench: Bench, engine: str = "cogvideox-nano") -> Video:
+    video = bench.video(engine, request=SMALL)
+    bench.answer(plan.handler, video)
+    return video
+
+
+def test_a_remixed_storyboard_has_its_source_s_scenes_but_those_that_change(bench: Bench) -> None:
+    source = of_scenes(bench, a_scene("Bees fly."), a_scene(seen="A hive in the sun."))
+    before = hashes(bench, source)
+    video = made_of(bench, source, OriginKind.REMIX, "Let the hive be at night")
+    seen = {"positive_prompt": "A dark hive at night.", "negative_prompt": ""}
+    scene = {"number": 2, "narration": {"text": "."}, "image": seen, "video": seen}
+    bench.answers.converse = (200, tool_answer({"title": "", "style": "", "scenes": [scene]}))
+    made = bench.prepare(video)
+    assert (made.writer and made.writer.by, len(bench.answers.questions)) == ("director", 1)
+    board = Storyboards(bench.outputs).get(made)
+    assert board.scenes[1].video.positive_prompt == "A dark hive at night."
+    assert [part.reused for part in made.narrations] == [True]
+    bench.answer(plan.handler, video)
+    after = hashes(bench, video)
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+
+
+def test_an_extended_storyboard_has_its_source_s_clips_and_a_scene_more(bench: Bench) -> None:
+    source = of_scenes(bench, a_scene("Bees fly."), a_scene(seen="A hive in the sun.", seconds=3))
+    before = hashes(bench, source)
+    video = made_of(bench, source, OriginKind.EXTEND, "The bee comes home.", seconds=4)
+    seen = {"positive_prompt": "The bee comes home to its hive.", "negative_prompt": ""}
+    written = {"narration": {"text": "It is home."}, "image": seen, "video": seen}
+    bench.answers.converse = (200, tool_answer(written))
+    made = bench.prepare(video)
+    assert Storyboards(bench.outputs).get(made).scenes[2].seconds == 4
+    planned = bench.answer(plan.handler, video)
+    assert hashes(bench, video)[:2] == before
+    # The new clip is made after the one that it goes on from.
+    assert [(one["concurrency"], [clip["scene"] for clip in one["clips"]]) for one in planned["scenes"]] == [
+        (plan.SIDE_BY_SIDE, [0]),
+        (1, [1, 2]),
+    ]
+    assert bench.now(video).clips[-1].seconds == 4
+
+
+def test_no_still_is_drawn_of_a_scene_that_goes_on_from_a_picture(bench: Bench) -> None:
+    source = of_scenes(bench, a_scene())
+    video = made_of(bench, source, OriginKind.EXTEND, "The bee comes home.", seconds=4)
+    request = bench.now(video).request.model_dump(mode="json") | {"stills": {"quality": "standard"}}
+    drawn = bench.video("animatic", request=request)
+    for name in ("origin.json", f"storyboards/{request['origin']['storyboard']}.json"):
+        folder = keys.video_folder(TENANT, video.id)
+        bench.outputs.copy(folder + name, keys.video_folder(TENANT, drawn.id) + name, "application/json")
+    seen = {"positive_prompt": "The bee comes home to its hive.", "negative_prompt": ""}
+    bench.answers.converse = (200, tool_answer({"image": seen, "video": seen}))
+    scenes = bench.answer(write_storyboard.handler, drawn)["scenes"]
+    assert [scene["still"] for scene in scenes] == [True, False]
+
+
+def test_the_text_model_is_shown_the_prompt_its_paragraph_and_the_change(bench: Bench) -> None:
+    source = of_prompt(bench)
+    video = made_of(bench, source, OriginKind.REMIX, "Make it night")
+    request = bench.now(video).request.model_dump() | {"enhance": True}
+    asked = bench.video("cogvideox-nano", request=request)
+    bench.outputs.delete_all(keys.video_folder(TENANT, asked.id))
+    folder = keys.video_folder(TENANT, video.id)
+    bench.outputs.copy(folder + "origin.json", keys.origin_plan(TENANT, asked.id), "application/json")
+    bench.answers.converse = (200, converse_answer(PARAGRAPH))
+    bench.answer(plan.handler, asked)
+    [question] = bench.answers.questions
+    message = question["messages"][0]["content"][0]["text"]
+    for part in ("<prompt>A bee on a flower</prompt>", "<before>A bee", "<change>Make it night</change>"):
+        assert part in message
+    enhancement = bench.now(asked).enhancement
+    assert enhancement
+    assert enhancement.prompt == PARAGRAPH
+
+
+def test_the_engine_gets_the_clip_that_is_edited(bench: Bench) -> None:
+    source = of_prompt(bench)
+    before = bench.plan(source)
+    for index in range(len(before.clips)):
+        bench.put_clip(before, index, clip(before.clips[index].film_frames))
+    video = made_of(bench, source, OriginKind.EDIT, "Make it night", strength=0.5)
+    bench.answer(plan.handler, video)
+    task = bench.task()
+    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "clip": 1, "retry": 0}
+    render_clip.handler(event, Context())
+    [inference] = bench.inferences.of_video(video.id)
+    request = json.loads(bench.inputs.get(keys.engine_request(inference.id)))
+    assert request["strength"] == 0.5
+    found = probe(base64.b64decode(request["video"]))
+    assert (found.width, found.height, found.fps, found.frames) == (96, 64, 8, request["frames"])
+
+
+def test_a_file_becomes_the_film_s_first_clip(bench: Bench) -> None:
+    bench.inputs.put(FILE, clip(18, fps=12, width=128), "video/mp4")
+    origin = Origin(kind=OriginKind.EXTEND, prompt="It lands.", file=FILE, frames=12, seconds=1)
+    video = bench.video("cogvideox-nano", request={**SMALL, "origin": origin})
+    bench.outputs.delete_all(keys.video_folder(TENANT, video.id))
+    planned = bench.answer(plan.handler, video)
+    assert [one["renderer"] for scene in planned["scenes"] for one in scene["clips"]] == [
+        "function",
+        "endpoint",
+    ]
+    assert bench.answer(draw_clip.handler, video, clip=0) == {"clip": 0, "reused": False}
+    found = probe(bench.outputs.get(keys.clip(TENANT, hashes(bench, video)[0])))
+    assert (found.width, found.height, found.fps, found.frames) == (96, 64, 8, 12)
+
+
+def test_a_drawn_scene_goes_on_from_the_last_picture(bench: Bench) -> None:
+    source = of_prompt(bench, "animatic")
+    before = bench.plan(source)
+    last = len(before.clips) - 1
+    bench.put_clip(before, last)
+    video = made_of(bench, source, OriginKind.EXTEND, "It lands.", seconds=1)
+    bench.answer(plan.handler, video)
+    made = []
+    for seed in (1, 2):
+        bench.put_clip(before, last, clip(before.clips[last].film_frames, seed=seed))
+        bench.outputs.delete(keys.clip(TENANT, hashes(bench, video)[-1]))
+        bench.answer(draw_clip.handler, video, clip=last + 1)
+        made.append(bench.outputs.get(keys.clip(TENANT, hashes(bench, video)[-1])))
+    assert made[0] != made[1]
+    assert bench.now(video).stage is Stage.RENDERING
+    assert len(decoded(made[0])) == 8
