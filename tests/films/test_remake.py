@@ -129,3 +129,34 @@ def packets(path: Path) -> list[bytes]:
     """The pictures as they are encoded."""
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+EDIT = """
+import sys
+from openai import OpenAI
+
+client = OpenAI()
+video = client.videos.create(
+    prompt="A red circle moves to the right", seconds="1", model="cogvideox-nano",
+    extra_body={"enhance": False, "seed": 3},
+)
+video = client.videos.poll(video.id, poll_interval_ms=300)
+assert video.status == "completed", video
+client.videos.download_content(video.id).write_to_file(sys.argv[1])
+body = {"prompt": "Make it blue", "video": {"id": video.id}}
+for strength, path in zip((0.2, 0.9), sys.argv[2:]):
+    edit = client.post("/videos/edits", body={**body, "strength": strength}, cast_to=type(video))
+    edit = client.videos.poll(edit.id, poll_interval_ms=300)
+    assert edit.status == "completed", edit
+    client.videos.download_content(edit.id).write_to_file(path)
+"""
+
+
+def test_an_edit_keeps_the_pictures_by_its_strength(cloud: Cloud, tmp_path: Path) -> None:
+    before, little, much = (tmp_path / f"{name}.mp4" for name in ("before", "little", "much"))
+    run(cloud, EDIT, before, little, much)
+    frames = [look_at(film, scale=1).frames for film in (before, little, much)]
+    assert [len(one) for one in frames] == [8, 8, 8]
+    apart = [np.mean([alike(*pair) for pair in zip(frames[0], one, strict=True)]) for one in frames[1:]]
+    assert apart[0] > apart[1]
+    assert apart[0] > 0.8
