@@ -43,7 +43,7 @@ def video_object(video: Video) -> dict[str, Any]:
         "progress": video.progress,
         "prompt": request.origin.prompt if request.origin else request.prompt,
         "remixed_from_video_id": request.origin.video if request.origin else None,
-        "seconds": str(_seconds(video)),
+        "seconds": str(video.seconds),
         "size": f"{request.width}x{request.height}",
         "error": _error(video),
         # ours
@@ -113,13 +113,6 @@ def error_object(
 ) -> dict[str, Any]:
     kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
-
-
-def _seconds(video: Video) -> int:
-    """As asked; of scenes that last as long as their narration, an estimate until they are planned."""
-    if video.request.brief is None or not video.clips:
-        return video.request.seconds
-    return round(sum(clip.seconds for clip in video.clips))
 
 
 def _origin(origin: Origin) -> dict[str, Any]:

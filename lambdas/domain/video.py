@@ -375,6 +375,13 @@ class Video(Document):
         return total(costs) if costs else None
 
     @property
+    def seconds(self) -> int:
+        """As asked; of scenes that last as long as their narration, an estimate until they are planned."""
+        if self.request.brief is None or not self.clips:
+            return self.request.seconds
+        return round(sum(clip.seconds for clip in self.clips))
+
+    @property
     def gates(self) -> list[Gate]:
         """At which it has yet to wait, in their order."""
         return [gate for gate in Gate if gate in self.request.review and gate not in self.approved]

@@ -100,8 +100,7 @@ class Remake:
         _check_prompt(parsed.prompt, engine)
         origin = _origin(source, engine, parsed.prompt, OriginKind.EXTEND)
         request = source.request.model_copy(update={"seed": source.seed, "origin": origin})
-        before = round(sum(clip.seconds for clip in source.clips))
-        request = _longer(request, engine, parsed.seconds, before, clips=len(source.clips))
+        request = _longer(request, engine, parsed.seconds, source.seconds, clips=len(source.clips))
         self._check_scenes(source, origin, parsed.seconds)
         return self._admit(source, request, nonce=nonce, retry=retry)
 
