@@ -119,8 +119,10 @@ class Videos:
         return self._change(video, video.stage, changes)
 
     def requeue(self, video: Video, **changes: Any) -> Video | None:
-        """A new attempt, as `advance_from`: None where somebody is at work on the video by now."""
-        return self.advance_from(video, Stage.QUEUED, attempt=video.attempt + 1, review=None, **changes)
+        """A new attempt, as `advance_from`: None where somebody is at work on the video by now. Its clips are
+        planned anew, so that those of the last attempt don't count as done."""
+        begun: dict[str, Any] = {"attempt": video.attempt + 1, "review": None, "clips": []}
+        return self.advance_from(video, Stage.QUEUED, **begun, **changes)
 
     def _change(self, video: Video, stage: Stage, changes: dict[str, Any]) -> Video | None:
         changed = _at_stage(video, stage, changes)

@@ -85,7 +85,8 @@ class RecordFailure:
                 self._inputs.delete(keys.engine_request(inference.id))
 
     def _tell_dropper(self, video: Video) -> None:
-        if video.source and video.failure:
+        # Beside the film of an earlier attempt, which stays, no error is put.
+        if video.source and video.failure and not video.film:
             told = video.failure
             reason = f"{told.reason} {told.advice}"
             write_drop_error(self._outputs, DropError(object=video.source.key, code=told.code, reason=reason))

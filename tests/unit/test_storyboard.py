@@ -49,7 +49,11 @@ WRONG = [
     ({"image": {"positive_prompt": "a\x00"}}, "scenes[2].image.positive_prompt", f"must be {TEXT}; 'a\\x00'"),
     ({"image": {"positive_prompt": 3}}, "scenes[2].image.positive_prompt", "3 was given."),
     ({"image": {"prompt": "A bee"}}, "scenes[2].image.positive_prompt", "is required"),
-    ({"image": PROMPTS | {"size": 1}}, "scenes[2].image.size", "allowed: positive_prompt, negative_prompt."),
+    (
+        {"image": PROMPTS | {"size": 1}},
+        "scenes[2].image.size",
+        "allowed: positive_prompt, negative_prompt, seed.",
+    ),
     ({"narration": "A bee."}, "scenes[2].narration", "must be an object with the fields text, voice"),
     (
         {"narration": {"text": "a" * 3001}},
