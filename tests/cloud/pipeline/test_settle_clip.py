@@ -5,8 +5,9 @@ import pytest
 
 from lambdas.adapters.inferences import Inference
 from lambdas.domain import keys
-from lambdas.domain.video import ClipState, Stage, Video
+from lambdas.domain.video import ClipProgress, ClipState, Stage, Video
 from lambdas.tasks import settle_clip
+from lambdas.tasks.clips import store_plan
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, Task, film_clip
 
@@ -89,6 +90,21 @@ def test_the_engine_s_clip_becomes_the_artifact_and_the_machine_goes_on(asked: A
     assert (clip.state, clip.reused, clip.started_ms) == (ClipState.DONE, False, asked.video.updated_ms)
     assert clip.finished_ms
     assert clip.cost == pytest.approx((clip.finished_ms - asked.video.updated_ms) / 1000 * 0.001)
+
+
+def test_of_two_clips_that_are_the_same_each_is_noted_in_its_place(bench: Bench) -> None:
+    """Scenes of the same words and seed, which are rendered side by side."""
+    video = bench.video(stage=Stage.RENDERING)
+    plan = bench.plan(video)
+    [scene] = plan.scenes
+    clips = [*scene.clips, scene.clips[0].model_copy(update={"index": len(scene.clips)})]
+    store_plan(bench.outputs, plan.model_copy(update={"scenes": [scene.model_copy(update={"clips": clips})]}))
+    waiting = [ClipProgress(seconds=1) for _ in clips]
+    bench.videos.advance(TENANT, video.id, Stage.RENDERING, clips=waiting)
+    asked = Asked(bench, video, clip=clips[-1].index)
+    asked.render()
+    asked.notice("Completed")
+    assert [clip.state for clip in bench.now(video).clips] == [*[ClipState.WAITING] * len(scene.clips), "done"]
 
 
 def test_a_notice_that_comes_twice_changes_nothing(asked: Asked, bench: Bench) -> None:
