@@ -154,22 +154,38 @@ class Videos:
         return True
 
     def update_entry(
-        self, tenant: str, video_id: str, name: str, index: int, progress: ClipProgress | PartProgress
+        self,
+        tenant: str,
+        video_id: str,
+        name: str,
+        index: int,
+        progress: ClipProgress | PartProgress,
+        *,
+        over: ClipProgress | PartProgress | None = None,
     ) -> None:
-        """Writes the progress of one entry of one of the LISTS; others may be written at the same time."""
+        """Writes the progress of one entry of one of the LISTS; others may be written at the same time.
+        `over`: only where the entry is that; else somebody has begun it anew, and it stays as it is.
+
+        Raises VideoNotFound.
+        """
+        condition, values = "attribute_exists(pk)", {":entry": {"S": progress.model_dump_json()}}
+        if over is not None:
+            condition = f"{name}[{index}] = :over"
+            values[":over"] = {"S": over.model_dump_json()}
         with translated(f"update {name}"):
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,
                     Key=item_key(*keys.video_item(tenant, video_id)),
                     UpdateExpression=f"SET {name}[{index}] = :entry",
-                    ConditionExpression="attribute_exists(pk)",
-                    ExpressionAttributeValues={":entry": {"S": progress.model_dump_json()}},
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
                 )
             except ClientError as error:
-                if error_code(error) == CONDITION_FAILED:
+                if error_code(error) != CONDITION_FAILED:
+                    raise
+                if over is None:
                     raise VideoNotFound(f"There is no video {video_id!r}.", param="id") from error
-                raise
 
     def delete(self, tenant: str, video_id: str) -> None:
         """The journal first: a record that is left over can be deleted again, a journal entry would

@@ -1,7 +1,7 @@
 """What the tasks that make a scene's narration and still share: a part's place in the record."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
@@ -34,20 +34,18 @@ def make_part(
     make: Callable[[], tuple[str, float | None]],
 ) -> PartMade:
     """Has `make` store the artifact, noted with who made it, and say who and for how many USD, unless it is
-    there; the record tells of both."""
+    there. The record tells of both, if it still waits for them: by now the storyboard may have been edited
+    and a new attempt begun, whose film must not have a part made of the former words."""
     place = [part.scene for part in getattr(video, parts)].index(task.scene)
     reused = outputs.exists(artifact)
     progress = PartProgress(
         scene=task.scene, state=ClipState.RENDERING, reused=reused, artifact=artifact, started_ms=now_ms()
     )
-    made: dict[str, Any]
-    if reused:
-        made = {"by": outputs.made_by(artifact), "cost": 0.0}
-    else:
-        videos.update_entry(task.tenant, task.video_id, parts, place, progress)
-        by, cost = make()
-        made = {"by": by, "cost": cost}
-    made |= {"state": ClipState.DONE, "finished_ms": now_ms()}
-    videos.update_entry(task.tenant, task.video_id, parts, place, progress.model_copy(update=made))
+    videos.update_entry(task.tenant, task.video_id, parts, place, progress)
+    by, cost = (outputs.made_by(artifact), 0.0) if reused else make()
+    done = {"state": ClipState.DONE, "by": by, "cost": cost, "finished_ms": now_ms()}
+    videos.update_entry(
+        task.tenant, task.video_id, parts, place, progress.model_copy(update=done), over=progress
+    )
     logger.info("part made", extra={"part": parts, "scene": task.scene, "reused": reused})
     return PartMade(scene=task.scene, reused=reused)

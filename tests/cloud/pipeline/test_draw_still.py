@@ -4,8 +4,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from lambdas.domain.video import ClipState, Stage, Video
+from lambdas.adapters.clients import stills_client
+from lambdas.adapters.stills import REGION, Still, Stills
+from lambdas.domain.prices import FREE
+from lambdas.domain.video import ClipState, PartProgress, Stage, Video
 from lambdas.tasks import draw_still, write_storyboard
+from lambdas.tasks.scenes import SceneTask
 from tests.cloud.pipeline.bench import TENANT, Bench, a_brief, a_scene
 
 STILLS = f"artifacts/{TENANT}/stills/"
@@ -137,3 +141,19 @@ def test_nothing_is_drawn_for_a_video_that_has_ended(bench: Bench) -> None:
     bench.videos.delete(TENANT, deleted.id)
     assert run(bench, deleted)[0] == "VideoNotFound"
     assert bench.answers.drawn == []
+
+
+def test_a_still_of_an_attempt_that_was_ended_is_none_of_the_edited_film_s(bench: Bench) -> None:
+    """The user ended the attempt while it was drawn, edited the storyboard and began another."""
+    video = written(bench)
+    begun_anew = [PartProgress(scene=0)]
+
+    class Slow(Stills):
+        def draw(self, **wanted: Any) -> Still:
+            bench.videos.advance(TENANT, video.id, Stage.PREPARING, stills=begun_anew)
+            return super().draw(**wanted)
+
+    task = SceneTask(token="t", tenant=TENANT, video_id=video.id, scene=0)
+    stills = Slow(stills_client(REGION))
+    draw_still.draw_still(task, FREE, bench.videos, bench.outputs, stills)
+    assert bench.now(video).stills == begun_anew
