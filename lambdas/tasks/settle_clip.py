@@ -163,8 +163,8 @@ def check(output: bytes, plan: FilmPlan, clip: Clip) -> None:
 
 
 def _asked_for(inference: Inference, plan: FilmPlan) -> Clip:
-    """In its place, unless the film was edited since: then wherever it is by now. Raises ArtifactMissing where
-    the film has no such clip any more."""
+    """In its place, unless the film was edited since: then wherever it is by now. Raises ArtifactMissing
+    where the film has no such clip any more."""
     same = [clip for clip in plan.clips if clip.key_hash == inference.key_hash]
     if not same:
         raise ArtifactMissing("the film was edited, and has this clip no more")
