@@ -1,18 +1,15 @@
 """What a user's edits make of a storyboard: another one in its place, or one scene's part anew."""
 
-import math
 import secrets
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from lambdas.domain.direction import SCENE_SECONDS
-from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
+from lambdas.domain.documents import LONGEST_PROMPT, Document
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.film_plan import MOST_CLIPS, check_room, clip_lengths
+from lambdas.domain.film_plan import check_scenes
 from lambdas.domain.prompts import material
 from lambdas.domain.storyboard import (
     Narration,
@@ -45,30 +42,8 @@ def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engi
         raise InvalidRequest(
             f"scenes must have narration: engine {engine.name} films to what is said.", param="scenes"
         )
-    _check_lengths(storyboard, request, engine)
+    check_scenes([scene.seconds for scene in storyboard.scenes], request, engine)
     return storyboard
-
-
-def _check_lengths(storyboard: Storyboard, request: VideoRequest, engine: Engine) -> None:
-    """Of a scene that lasts as long as its narration nobody knows yet how long that is."""
-    lengths = [SCENE_SECONDS if scene.seconds is None else scene.seconds for scene in storyboard.scenes]
-    seconds = math.ceil(sum(lengths))
-    if seconds > LONGEST_FILM:
-        raise InvalidRequest(
-            f"scenes must last together at most {LONGEST_FILM:,} seconds; they last {seconds:,}.",
-            param="scenes",
-        )
-    clips = 0
-    for index, length in enumerate(lengths):
-        frames = math.floor(Fraction(str(length)) * request.fps)
-        check_room(request, index, frames)
-        clips += len(clip_lengths(request, engine, frames))
-    if clips > MOST_CLIPS:
-        raise InvalidRequest(
-            f"scenes must be shorter with engine {engine.name}: the film would take {clips:,} of its clips "
-            f"of {engine.longest_clip} s, and at most {MOST_CLIPS:,} can be made.",
-            param="scenes",
-        )
 
 
 # --- one scene's part anew

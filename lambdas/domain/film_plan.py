@@ -1,5 +1,6 @@
 """The plan of a film: its scenes and the clips that they are cut into."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,10 +9,12 @@ from pydantic import Field
 
 from lambdas.domain import keys
 from lambdas.domain.assembly import Transition, TransitionKind
-from lambdas.domain.documents import Document, fingerprint
+from lambdas.domain.direction import SCENE_SECONDS
+from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Engine, Renderer, Speed
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.narration import LEAD, Sentence
+from lambdas.domain.narration import Sentence
+from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video import Lora, Music, Video, VideoRequest
 
 # Step Functions keeps 25,000 events of an execution, of which a clip takes 10 and each retry 4 more.
@@ -247,7 +250,7 @@ def make_plan(
         if isinstance(shot, Scene):
             scenes.append(_taken_over(shot, index, first))
         else:
-            check_room(request, index, shot.frames)
+            _check_room(request, index, shot.frames)
             frames = shot.frames + (overlap if following and not following.continues else 0)
             lengths = clip_lengths(request, engine, frames)
             before = scenes[-1].clips[-1] if scenes and shot.continues else None
@@ -284,7 +287,30 @@ def make_plan(
     )
 
 
-def check_room(request: VideoRequest, index: int, frames: int) -> None:
+def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine: Engine) -> None:
+    """Whether scenes of these seconds can be planned; None: as long as its narration, which nobody knows yet.
+    Raises InvalidRequest."""
+    known = [SCENE_SECONDS if length is None else length for length in lengths]
+    seconds = math.ceil(sum(known))
+    if seconds > LONGEST_FILM:
+        raise InvalidRequest(
+            f"scenes must last together at most {LONGEST_FILM:,} seconds; they last {seconds:,}.",
+            param="scenes",
+        )
+    clips = 0
+    for index, length in enumerate(known):
+        frames = math.floor(Fraction(str(length)) * request.fps)
+        _check_room(request, index, frames)
+        clips += len(clip_lengths(request, engine, frames))
+    if clips > MOST_CLIPS:
+        raise InvalidRequest(
+            f"scenes must be shorter with engine {engine.name}: the film would take {clips:,} of its clips "
+            f"of {engine.longest_clip} s, and at most {MOST_CLIPS:,} can be made.",
+            param="scenes",
+        )
+
+
+def _check_room(request: VideoRequest, index: int, frames: int) -> None:
     """A scene has room for the transitions on its sides, and is seen at all."""
     least = 1 if request.transition is TransitionKind.NONE else _transition_frames(request)
     if frames < least:

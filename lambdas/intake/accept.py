@@ -14,7 +14,7 @@ from lambdas.domain import keys, names
 from lambdas.domain.direction import Brief, Writing
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
-from lambdas.domain.film_plan import clip_lengths
+from lambdas.domain.film_plan import check_scenes, clip_lengths
 from lambdas.domain.prompts import estimate_tokens
 from lambdas.domain.video import (
     Image,
@@ -174,7 +174,11 @@ class Intake:
             stills=stills,
             review=parsed.review,
         )
-        clip_lengths(request, engine)  # raises for those that can't be cut into clips
+        # Raises for those that can't be cut into clips.
+        if brief:
+            check_scenes(brief.lengths(), request, engine)
+        else:
+            clip_lengths(request, engine)
         return request
 
     def _keep(self, uploads: Mapping[str, bytes]) -> None:

@@ -159,6 +159,17 @@ def test_two_creates_of_one_request_are_two_videos(queue: Deployment) -> None:
         (KITES | {"scenes": 1, "storyboard": {"scenes": [{}, {}]}}, "scenes", "at least 2"),
         (KITES | {"storyboard": "{"}, "storyboard", "JSON text"),
         (
+            {
+                "prompt": None,
+                "storyboard": {"title": "Kites", "scenes": [SCENE, SCENE | {"seconds": 0.5}]},
+                "narrate": False,
+                "transition": "fade",
+                "transition_seconds": 1,
+            },
+            "scenes[1].seconds",
+            "at least 1",
+        ),
+        (
             KITES | {"storyboard": {"scenes": [{}, {"video": {"positive_prompt": 5}}]}},
             "scenes[1].video.positive_prompt",
             "1 to 2,000",
