@@ -9,19 +9,29 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationError
 
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
+from lambdas.domain.english import sentences
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.prompts import material, words_for
-from lambdas.domain.storyboard import MOST_SCENES, PartialScene, PartialStoryboard, Storyboard
+from lambdas.domain.storyboard import (
+    LEAD,
+    MOST_SCENES,
+    PAUSE,
+    TAIL,
+    PartialScene,
+    PartialStoryboard,
+    Storyboard,
+)
 
 DEFAULT_SCENES = 4
 SCENE_SECONDS = 8  # of a film whose length is given, but not its scenes
 SHORTEST_SCENE = 1  # seconds
-SHORTEST_NARRATED = 2  # seconds; four words
+SHORTEST_NARRATED = 3  # seconds: four words and the silence around them
 WORDS_PER_SECOND = 2.5  # of an English narrator, unhurried
 NARRATION_WORDS = 25  # of a scene that lasts as long as its narration
 
 # A model counts its words badly: it is asked for fewer than are accepted.
 _ASKED_SHARE = 0.9
+_FEWEST_WORDS = 4
 _STYLE_WORDS, _PROMPT_WORDS, _NEGATIVE_WORDS = 36, 60, 15
 
 
@@ -401,7 +411,13 @@ def words_within(seconds: float | None) -> int:
     """How many words of narration are asked for."""
     if seconds is None:
         return NARRATION_WORDS
-    return max(1, int(_ASKED_SHARE * seconds * WORDS_PER_SECOND))
+    spoken = seconds - LEAD - PAUSE - TAIL
+    return max(_FEWEST_WORDS, int(_ASKED_SHARE * spoken * WORDS_PER_SECOND))
+
+
+def seconds_to_narrate(text: str) -> float:
+    """About how long a scene must be in which that is said."""
+    return LEAD + spoken_words(text) / WORDS_PER_SECOND + PAUSE * (len(sentences(text)) - 1) + TAIL
 
 
 def _system(task: str, given: str, instead: str, language: str) -> str:

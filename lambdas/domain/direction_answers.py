@@ -9,13 +9,12 @@ from pydantic import ValidationError
 
 from lambdas.domain.answers import talks
 from lambdas.domain.direction import (
-    WORDS_PER_SECOND,
     Brief,
     SceneField,
     Schema,
     changes_schema,
     scene_schema,
-    spoken_words,
+    seconds_to_narrate,
     storyboard_schema,
     words_within,
 )
@@ -217,11 +216,12 @@ def _narration_problems(scene: Scene, index: int, seconds: float | None) -> list
     path = f"scenes[{index}].narration"
     if scene.narration is None:
         return [f"{path} is required: an object with the text that the narrator says."]
-    takes = spoken_words(scene.narration.text) / WORDS_PER_SECOND
+    takes = seconds_to_narrate(scene.narration.text)
     if seconds is None or takes <= seconds:
         return []
     return [
-        f"{path}.text takes about {takes:.1f} s to say, {takes - seconds:.1f} s more than its scene lasts; "
+        f"{path}.text takes about {takes:.1f} s with its pauses, {takes - seconds:.1f} s more than its scene "
+        "lasts; "
         f"write at most {words_within(seconds)} words."
     ]
 

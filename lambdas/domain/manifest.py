@@ -7,7 +7,7 @@ from lambdas.domain import keys
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene, film_hash
-from lambdas.domain.narration import LEAD
+from lambdas.domain.storyboard import LEAD
 from lambdas.domain.variants import VARIANTS
 from lambdas.domain.video import AssemblyProgress, ClipProgress, PartProgress, Video, part_of
 

@@ -3,11 +3,9 @@
 from fractions import Fraction
 
 from lambdas.domain.documents import Document, fingerprint
-from lambdas.domain.storyboard import Narration
+from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
 from lambdas.domain.video import Voice
 
-# Seconds of silence in a scene: before the narration, between its sentences, and after it.
-LEAD, PAUSE, TAIL = 0.4, 0.25, 0.6
 _MAKING = 1  # grows when the same words are spoken in another way
 _KEEPING = 2  # grows when something else is kept of what was spoken
 

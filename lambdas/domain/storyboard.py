@@ -12,6 +12,8 @@ from lambdas.domain.wrong_fields import wrong_fields
 
 MOST_SCENES = 50
 LONGEST_TITLE = 200  # characters
+# Seconds of silence in a scene: before the narration, between its sentences, and after it.
+LEAD, PAUSE, TAIL = 0.4, 0.25, 0.6
 LONGEST_NARRATION = 3_000  # characters; Polly's limit of one call is as long
 
 # Control characters other than tab and line ends: no text encoder, voice or caption takes them.

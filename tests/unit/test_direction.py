@@ -34,7 +34,7 @@ from lambdas.domain.direction_answers import (
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.prompts import clip_prompts, estimate_tokens
-from lambdas.domain.storyboard import parse_partial, parse_storyboard
+from lambdas.domain.storyboard import LEAD, TAIL, parse_partial, parse_storyboard
 
 BUDGET = 226
 TEXTS: tuple[SceneField, ...] = ("narration", "image", "video")
@@ -97,9 +97,9 @@ def problems(answer: Any, asked: Brief = BRIEF) -> str:
         ({"scenes": None, "seconds": 3}, 1, [3]),
         ({"scenes": None, "seconds": 3600}, 50, [72] * 50),
         ({"scenes": 3, "seconds": 10}, 3, [3.4, 3.3, 3.3]),
-        ({"scenes": None, "given": {"scenes": [{}, {"seconds": 2.5}]}}, 2, [None, 2.5]),
+        ({"scenes": None, "given": {"scenes": [{}, {"seconds": 3.5}]}}, 2, [None, 3.5]),
         ({"scenes": 3, "seconds": 12, "given": {"scenes": [{}, {"seconds": 5}]}}, 3, [3.5, 5, 3.5]),
-        ({"scenes": None, "seconds": 6, "given": {"scenes": [{"seconds": 2}, {"seconds": 4}]}}, 2, [2, 4]),
+        ({"scenes": None, "seconds": 7, "given": {"scenes": [{"seconds": 3}, {"seconds": 4}]}}, 2, [3, 4]),
     ],
 )
 def test_the_scenes_and_their_lengths(
@@ -125,7 +125,7 @@ def test_shares_add_up_to_the_film(scenes: int, seconds: float) -> None:
         (
             {"seconds": 5},
             "seconds",
-            "1.7 s are left for scene 0, and a scene with narration takes at least 2",
+            "1.7 s are left for scene 0, and a scene with narration takes at least 3",
         ),
         (
             {"seconds": 2, "narrate": False},
@@ -134,7 +134,7 @@ def test_shares_add_up_to_the_film(scenes: int, seconds: float) -> None:
         ),
         ({"seconds": 9, "given": {"scenes": [{"seconds": 9}]}}, "seconds", "0 s are left for scene 1"),
         ({"seconds": 9, "given": {"scenes": [{"seconds": 30}]}}, "seconds", "-10.5 s are left for scene 1"),
-        ({"given": {"scenes": [{"seconds": 1}]}}, "scenes[0].seconds", "must be at least 2"),
+        ({"given": {"scenes": [{"seconds": 1}]}}, "scenes[0].seconds", "must be at least 3"),
         (
             {"scenes": 1, "seconds": 5, "given": {"scenes": [{"seconds": 4}]}},
             "seconds",
@@ -220,9 +220,9 @@ def test_the_message_says_what_each_scene_takes() -> None:
     question = storyboard_question(brief(seconds=12, tone="calm"), BUDGET)
     assert question.message.splitlines()[:5] == [
         "Write a storyboard of 3 scenes.",
-        "Scene 1: 4 s, narration of at most 9 words.",
-        "Scene 2: 4 s, narration of at most 9 words.",
-        "Scene 3: 4 s, narration of at most 9 words.",
+        "Scene 1: 4 s, narration of at most 6 words.",
+        "Scene 2: 4 s, narration of at most 6 words.",
+        "Scene 3: 4 s, narration of at most 6 words.",
         "At most 36 words for the style, 60 for each positive prompt, 15 for each negative prompt.",
     ]
     assert "<topic>The life of a honey bee</topic>\n<tone>calm</tone>" in question.message
@@ -290,7 +290,7 @@ def test_a_question_for_one_scene() -> None:
     question = scene_question(board, 1, "At night, please", TEXTS, "en-US", BUDGET)
     assert question.message.splitlines()[:2] == [
         "Write scene 2 of 2 anew.",
-        "Scene 2: 6 s, narration of at most 13 words.",
+        "Scene 2: 6 s, narration of at most 10 words.",
     ]
     assert "<note>At night, please</note>" in question.message
     assert (question.tool.name, question.tool.schema) == ("scene", scene_schema(TEXTS))
@@ -414,11 +414,11 @@ def test_a_narration_longer_than_its_scene_says_by_how_much() -> None:
     answer = changed("scenes.1.narration.text", " ".join(["A bee visits a flower."] * 4))
     found = problems(answer, brief(seconds=15))
     assert found == (
-        "scenes[1].narration.text takes about 8.0 s to say, 3.0 s more than its scene lasts; "
-        "write at most 11 words."
+        "scenes[1].narration.text takes about 9.8 s with its pauses, 4.8 s more than its scene "
+        "lasts; write at most 8 words."
     )
     assert accept_storyboard(answer, brief(), BUDGET)
-    assert words_within(5) < 5 * 2.5
+    assert words_within(5) < (5 - LEAD - TAIL) * 2.5
 
 
 def test_the_narration_is_in_its_language() -> None:
@@ -532,7 +532,7 @@ def test_one_scene_is_replaced_and_keeps_its_seconds_and_voice() -> None:
         (changed("image", ..., NEW), "scenes[1].image is required"),
         (changed("narration", ..., NEW), "scenes[1].narration is required"),
         (changed("narration", "At night.", NEW), "scenes[1].narration must be an object"),
-        (changed("narration.text", "A bee sleeps " * 9, NEW), "scenes[1].narration.text takes about 10.8 s"),
+        (changed("narration.text", "A bee sleeps " * 9, NEW), "scenes[1].narration.text takes about 11.8 s"),
         (
             changed("video.positive_prompt", SPANISH * 2, NEW),
             "scenes[1]: the positive prompts must be English",

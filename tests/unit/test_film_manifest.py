@@ -6,7 +6,8 @@ from lambdas.domain import keys
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import FilmPlan, film_hash, make_plan
 from lambdas.domain.manifest import Manifest, artifact_keys, make_manifest
-from lambdas.domain.narration import LEAD, Sentence
+from lambdas.domain.narration import Sentence
+from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video import (
     AssemblyProgress,
     ClipProgress,

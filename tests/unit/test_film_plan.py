@@ -20,7 +20,8 @@ from lambdas.domain.film_plan import (
     film_hash,
     make_plan,
 )
-from lambdas.domain.narration import LEAD, Sentence
+from lambdas.domain.narration import Sentence
+from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video import LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
 from tests.factories import a_plan, a_request, a_shot, a_video
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.narration import LEAD, PAUSE, TAIL, Speaker, speaker, spoken
-from lambdas.domain.storyboard import Narration
+from lambdas.domain.narration import Speaker, speaker, spoken
+from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
 from lambdas.domain.video import Voice
 
 

@@ -26,7 +26,8 @@ from lambdas.domain import keys
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.errors import VideoClosed
 from lambdas.domain.film_plan import Shot, film_hash
-from lambdas.domain.narration import LEAD, Sentence
+from lambdas.domain.narration import Sentence
+from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video import Music, Stage, Video
 from lambdas.media import continuity
 from lambdas.media.probe import probe

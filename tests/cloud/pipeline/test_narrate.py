@@ -10,7 +10,8 @@ from botocore.config import Config
 from lambdas.adapters.speech import Speech
 from lambdas.domain import keys
 from lambdas.domain.errors import ServiceUnavailable
-from lambdas.domain.narration import LEAD, PAUSE, TAIL, Spoken
+from lambdas.domain.narration import Spoken
+from lambdas.domain.storyboard import LEAD, PAUSE, TAIL
 from lambdas.domain.video import ClipState, Stage, Video
 from lambdas.media.sound_input import length, samples
 from lambdas.settings import NarrateSettings
