@@ -119,9 +119,17 @@ class Videos:
         return self._change(video, video.stage, changes)
 
     def requeue(self, video: Video, **changes: Any) -> Video | None:
-        """A new attempt, as `advance_from`: None where somebody is at work on the video by now. Its clips are
-        planned anew, so that those of the last attempt don't count as done."""
-        begun: dict[str, Any] = {"attempt": video.attempt + 1, "review": None, "clips": []}
+        """A new attempt, as `advance_from`: None where somebody is at work on the video by now. What the last
+        one made doesn't count as done, and texts that it had written are used again, which costs nothing."""
+        begun: dict[str, Any] = {
+            "attempt": video.attempt + 1,
+            "failure": None,
+            "review": None,
+            "writer": video.writer and video.writer.model_copy(update={"cost": 0.0}),
+            "enhancement": video.enhancement and video.enhancement.model_copy(update={"cost": 0.0}),
+            "clips": [],
+            "assembly": None,
+        }
         return self.advance_from(video, Stage.QUEUED, **begun, **changes)
 
     def _change(self, video: Video, stage: Stage, changes: dict[str, Any]) -> Video | None:

@@ -111,7 +111,7 @@ class Editing:
                 raise NotReady(
                     f"Video {video.id} is completed: there is nothing to try again.{edited}", param="id"
                 )
-            return self._videos.requeue(video, failure=None) if video.closed else video
+            return self._videos.requeue(video) if video.closed else video
 
         return self._settled(tenant, video_id, act)
 
@@ -169,7 +169,7 @@ class Editing:
         changes |= unchanged_parts(video, before, after)
         noted = changes.get("rewrite") is not None
         if video.closed and noted:
-            return self._videos.requeue(video, failure=None, approved=(), **changes)
+            return self._videos.requeue(video, approved=(), **changes)
         if video.closed:
             return self._videos.amend(video, review=None, approved=(), **changes)
         if not noted and video.review and video.review.gate is Gate.STORYBOARD:
@@ -201,7 +201,7 @@ class Editing:
             )
         waited_at = [video.review.gate] if video.review and video.review.decision is None else []
         approved = _gates(video, Gate.STORYBOARD, *waited_at)
-        return self._videos.requeue(video, failure=None, rewrite=None, approved=approved)
+        return self._videos.requeue(video, rewrite=None, approved=approved)
 
 
 def _gates(video: Video, *more: Gate) -> tuple[Gate, ...]:

@@ -119,7 +119,7 @@ def test_a_later_attempt_finds_the_storyboard_and_begins_its_parts_anew(bench: B
     bench.answers.converse = (200, tool_answer(ANSWER))
     video = briefed(bench, BRIEF)
     first = run(bench, video)
-    before = bench.now(video).writer
+    assert bench.now(video).writer == Writer(by="director", cost=ANSWER_COST)
     make_narration(bench, video)
     assert bench.videos.requeue(bench.now(video))
     bench.answers.converse = (200, tool_answer(ANSWER | {"title": "Another film on bees"}))
@@ -127,7 +127,7 @@ def test_a_later_attempt_finds_the_storyboard_and_begins_its_parts_anew(bench: B
     assert storyboard(bench, video).title == "A bee's day"
     assert len(bench.answers.questions) == 1
     assert bench.now(video).narrations == [PartProgress(scene=index) for index in range(2)]
-    assert bench.now(video).writer == before
+    assert bench.now(video).writer == Writer(by="director", cost=0.0)
 
 
 def make_narration(bench: Bench, video: Video) -> PartProgress:
