@@ -15,19 +15,21 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.requests_queue import RequestsQueue
 from lambdas.adapters.storyboards import Storyboards
-from lambdas.api.edits import (
-    Regeneration,
-    has_still,
-    regenerated,
-    replacement,
-    scene_index,
-    unchanged_parts,
-)
+from lambdas.api.edits import Regeneration, regenerated, replacement, scene_index
 from lambdas.domain import keys
 from lambdas.domain.engines import deployed
 from lambdas.domain.errors import NotReady, PreconditionFailed, VideoNotFound
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import ClipState, Decision, Gate, Rewrite, Stage, Video, part_of
+from lambdas.domain.video import (
+    ClipState,
+    Decision,
+    Gate,
+    Rewrite,
+    Stage,
+    Video,
+    part_of,
+    unchanged_parts,
+)
 from lambdas.settings import ApiSettings
 
 
@@ -123,7 +125,7 @@ class Editing:
         if preview is Preview.NARRATION:
             has, parts = storyboard.scenes[index].narration is not None, video.narrations
         else:
-            has, parts = has_still(video.request, index), video.stills
+            has, parts = video.request.draws_still(index), video.stills
         if not has:
             raise VideoNotFound(f"Scene {index} of video {video.id} has no {preview}.", param="scene")
         part = part_of(parts, index)

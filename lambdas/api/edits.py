@@ -21,7 +21,7 @@ from lambdas.domain.storyboard import (
     parse_storyboard,
     text_of,
 )
-from lambdas.domain.video import Part, PartProgress, Video, VideoRequest
+from lambdas.domain.video import Part, VideoRequest
 from lambdas.domain.wrong_fields import wrong_fields
 from lambdas.intake.brief import LARGEST_STORYBOARD
 
@@ -94,11 +94,6 @@ def scene_index(text: str, storyboard: Storyboard) -> int:
     return int(text)
 
 
-def has_still(request: VideoRequest, scene: int) -> bool:
-    """The user's own picture is the first scene's."""
-    return request.stills is not None and not (scene == 0 and request.image)
-
-
 def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request: VideoRequest) -> Storyboard:
     """The storyboard with what can be changed in it without the text model: a voice, a speed, a seed.
 
@@ -115,7 +110,7 @@ def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request
         narration = Narration.model_validate(before.narration.model_dump() | own)
         return _with_scene(storyboard, scene, before.model_copy(update={"narration": narration}))
     if asked.part is Part.STILL:
-        if not has_still(request, scene):
+        if not request.draws_still(scene):
             why = (
                 "starts with the picture that was given" if request.stills else "is of a film without stills"
             )
@@ -130,18 +125,3 @@ def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request
 def _with_scene(storyboard: Storyboard, index: int, scene: Scene) -> Storyboard:
     scenes = [*storyboard.scenes[:index], scene, *storyboard.scenes[index + 1 :]]
     return storyboard.model_copy(update={"scenes": scenes})
-
-
-# --- what an edit leaves as it was
-
-
-def unchanged_parts(video: Video, before: Storyboard, after: Storyboard) -> dict[str, list[PartProgress]]:
-    """The narrations and stills of the record that are still of their scenes: another's are heard and seen by
-    nobody, who would take them for what the storyboard says."""
-    pairs = list(enumerate(zip(before.scenes, after.scenes, strict=False)))
-    said = {index for index, (old, new) in pairs if old.narration == new.narration}
-    drawn = {index for index, (old, new) in pairs if old.image == new.image and before.style == after.style}
-    return {
-        "narrations": [part for part in video.narrations if part.scene in said],
-        "stills": [part for part in video.stills if part.scene in drawn],
-    }

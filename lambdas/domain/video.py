@@ -12,6 +12,7 @@ from lambdas.domain.direction import Brief, Writing
 from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Speed
 from lambdas.domain.prices import total
+from lambdas.domain.storyboard import Storyboard
 
 SHORTEST_TRANSITION, LONGEST_TRANSITION = 0.1, 1.0  # seconds; no engine's clip is shorter than two of them
 
@@ -162,6 +163,10 @@ class VideoRequest(Document):
     even_out: bool = False  # the steps of brightness and colour where one clip starts from another
     fragmented: bool = False  # the film as a fragmented MP4
     origin: Origin | None = None
+
+    def draws_still(self, scene: int) -> bool:
+        """The user's own picture is the first scene's."""
+        return self.stills is not None and not (scene == 0 and self.image)
 
     def fingerprint(self) -> str:
         """SHA-256 that two requests share exactly if they ask for the same."""
@@ -392,6 +397,18 @@ class Video(Document):
         if self.request.seed is not None:
             return self.request.seed
         return int(hashlib.sha256(self.id.encode()).hexdigest()[:8], 16)
+
+
+def unchanged_parts(video: Video, before: Storyboard, after: Storyboard) -> dict[str, list[PartProgress]]:
+    """The narrations and stills of the record that are still of their scenes: another's are heard and seen by
+    nobody, who would take them for what the storyboard says."""
+    pairs = list(enumerate(zip(before.scenes, after.scenes, strict=False)))
+    said = {index for index, (old, new) in pairs if old.narration == new.narration}
+    drawn = {index for index, (old, new) in pairs if old.image == new.image and before.style == after.style}
+    return {
+        "narrations": [part for part in video.narrations if part.scene in said],
+        "stills": [part for part in video.stills if part.scene in drawn],
+    }
 
 
 def video_id(tenant: str, nonce: str) -> str:

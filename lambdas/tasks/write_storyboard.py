@@ -1,6 +1,6 @@
 """Writes a video's storyboard, or texts of one of its scenes anew, by the text model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -34,7 +34,19 @@ from lambdas.domain.errors import StoryboardRejected, VideoClosed
 from lambdas.domain.origin import continuing_scenes
 from lambdas.domain.prices import total
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import Gate, OriginKind, Part, PartProgress, Rewrite, Stage, Video, Writer
+from lambdas.domain.video import (
+    ClipState,
+    Gate,
+    OriginKind,
+    Part,
+    PartProgress,
+    Rewrite,
+    Stage,
+    Video,
+    Writer,
+    part_of,
+    unchanged_parts,
+)
 from lambdas.settings import PlanSettings
 from lambdas.tasks.clips import source_plan
 from lambdas.tasks.task import VideoTask, task
@@ -72,11 +84,15 @@ def write_storyboard(
 ) -> StoryboardWritten:
     """Writes a video's storyboard once: a later attempt finds the one that is there, which the user may have
     seen, and writes anew only what the user wishes. Comes again after the gate of the storyboard, and after
-    each change at a gate. Raises StoryboardRejected, TextModelUnavailable, VideoClosed, VideoNotFound."""
+    each change at a gate; what the attempt has made by then stays, but for what was changed.
+
+    Raises StoryboardRejected, TextModelUnavailable, VideoClosed, VideoNotFound.
+    """
     video = videos.get(request.tenant, request.video_id)
+    from_gate = video.review is not None
     # From the gate of the storyboard it comes preparing, with the decision; else this task was tried again
     # though its first try came to its end.
-    done = video.stage is Stage.PREPARING and video.review is None
+    done = video.stage is Stage.PREPARING and not from_gate
     if video.stage is not Stage.PREPARING:
         video = videos.advance(request.tenant, request.video_id, Stage.PLANNING)
     brief = video.request.brief
@@ -93,30 +109,33 @@ def write_storyboard(
         storyboard = written.storyboard
         writer = Writer(by=written.by, note=written.note, cost=written.cost)
         kept = storyboards.put(video, storyboard)
-        video = _planned(videos, video, storyboard=kept, writer=writer)
+        video = _planned(videos, video, Stage.PLANNING, storyboard=kept, writer=writer)
     continuing = continuing_scenes(video.request.origin, source_plan(outputs, video))
-    scenes = [
-        SceneToPrepare(
-            index=index,
-            narrate=scene.narration is not None,
-            still=(
-                video.request.stills is not None
-                and not (index == 0 and video.request.image)
-                and index not in continuing
-            ),
-        )
-        for index, scene in enumerate(storyboard.scenes)
-    ]
+    indexes = range(len(storyboard.scenes))
+    spoken = [index for index in indexes if storyboard.scenes[index].narration]
+    drawn = [index for index in indexes if video.request.draws_still(index) and index not in continuing]
+    begun = from_gate or done  # this attempt has parts
+    narrations = _parts(spoken, video.narrations if begun else [])
+    stills = _parts(drawn, video.stills if begun else [])
     if not done:
-        videos.advance(
-            video.tenant,
-            video.id,
-            Stage.PLANNING if Gate.STORYBOARD in video.gates else Stage.PREPARING,
-            narrations=[PartProgress(scene=scene.index) for scene in scenes if scene.narrate],
-            stills=[PartProgress(scene=scene.index) for scene in scenes if scene.still],
-            review=None,
-        )
+        stage = Stage.PLANNING if Gate.STORYBOARD in video.gates else Stage.PREPARING
+        video = _planned(videos, video, stage, narrations=narrations, stills=stills, review=None)
+    scenes = [
+        SceneToPrepare(index=index, narrate=_is_due(narrations, index), still=_is_due(stills, index))
+        for index in indexes
+    ]
     return StoryboardWritten(tenant=video.tenant, video_id=video.id, scenes=scenes, review=video.gates)
+
+
+def _parts(scenes: Sequence[int], before: Sequence[PartProgress]) -> list[PartProgress]:
+    """A part for each of the scenes: that of before, if it is made."""
+    made = {part.scene: part for part in before if part.state is ClipState.DONE}
+    return [made.get(scene, PartProgress(scene=scene)) for scene in scenes]
+
+
+def _is_due(parts: Sequence[PartProgress], scene: int) -> bool:
+    part = part_of(parts, scene)
+    return part is not None and part.state is not ClipState.DONE
 
 
 def _rewritten(
@@ -124,9 +143,10 @@ def _rewritten(
 ) -> Video:
     """With what the user wishes to be written anew. Where the text model can't, the storyboard stays, and the
     record says why: the user sees it at a gate, or asks again."""
+    before = storyboards.get(video)
     try:
         written = rewrite(
-            storyboards.get(video),
+            before,
             wish.scene,
             wish.note,
             part=wish.part,
@@ -138,17 +158,18 @@ def _rewritten(
     except StoryboardRejected as error:
         note = f"scenes[{wish.scene}] could not be written anew: {error.message}"
         writer = (video.writer or Writer()).model_copy(update={"note": note})
-        return _planned(videos, video, writer=writer, rewrite=None)
-    kept = storyboards.put(video, written.storyboard)
-    before = video.writer.cost if video.writer else 0.0
-    writer = Writer(by=written.by, note=written.note, cost=total([before, written.cost]))
-    return _planned(videos, video, storyboard=kept, writer=writer, rewrite=None)
+        return _planned(videos, video, Stage.PLANNING, writer=writer, rewrite=None)
+    changes: dict[str, Any] = unchanged_parts(video, before, written.storyboard)
+    changes["storyboard"] = storyboards.put(video, written.storyboard)
+    paid = video.writer.cost if video.writer else 0.0
+    writer = Writer(by=written.by, note=written.note, cost=total([paid, written.cost]))
+    return _planned(videos, video, Stage.PLANNING, writer=writer, rewrite=None, **changes)
 
 
-def _planned(videos: Videos, video: Video, **changes: Any) -> Video:
+def _planned(videos: Videos, video: Video, stage: Stage, **changes: Any) -> Video:
     """Of the record as it was read: while the text model wrote, the user may have ended this attempt, edited
-    the storyboard and begun another."""
-    changed = videos.advance_from(video, Stage.PLANNING, **changes)
+    the storyboard and begun another; or a later try of this task has ended, and the film waits at a gate."""
+    changed = videos.advance_from(video, stage, **changes)
     if changed is None:
         raise VideoClosed(f"video {video.id} was taken on while its storyboard was written")
     return changed

@@ -140,11 +140,10 @@ def test_a_film_waits_for_its_user_at_both_gates(cloud: Cloud, tmp_path: Path) -
         picture.load()
 
     api.call("POST", f"/{id_}/scenes/1/regenerate", json={"part": "still"})
-    video = wait_for(
-        api.client, id_, lambda v: v["review"]["gate"] == "previews" and anew(v, "stills") == [1]
-    )
+    again = api.waits(id_, "previews")
     assert (api.made() - made) == Counter({"stills.png": 1})
-    assert anew(video, "narrations") == []
+    assert again["narrations"] == video["narrations"]
+    assert [again["stills"][index] == video["stills"][index] for index in range(2)] == [True, False]
     other = api.call("GET", f"/{id_}/scenes/1/still", follow_redirects=True).content
     assert other != still
 

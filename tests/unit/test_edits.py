@@ -6,16 +6,14 @@ import pytest
 
 from lambdas.api.edits import (
     Regeneration,
-    has_still,
     regenerated,
     replacement,
     scene_index,
-    unchanged_parts,
 )
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import Part, PartProgress
+from lambdas.domain.video import Part, PartProgress, unchanged_parts
 from tests.factories import a_request, a_video
 
 ENGINE = CATALOGUE["animatic"]
@@ -74,8 +72,8 @@ def test_a_note_leaves_the_seed_of_a_still_as_it_is() -> None:
 def test_the_user_s_own_picture_is_not_drawn_anew() -> None:
     image = {"key": "k", "sha256": "0" * 64, "width": 64, "height": 64}
     request = a_request(stills={}, image=image)
-    assert [has_still(request, scene) for scene in (0, 1)] == [False, True]
-    assert not has_still(a_request(), 1)
+    assert [request.draws_still(scene) for scene in (0, 1)] == [False, True]
+    assert not a_request().draws_still(1)
     with pytest.raises(InvalidRequest, match="the picture that was given"):
         regenerated(a_board(), 0, Regeneration(part=Part.STILL), request)
 

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from lambdas.adapters.clients import client
+from lambdas.adapters.objects import Objects
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel, ToolAnswer
 from lambdas.domain.errors import VideoClosed
@@ -18,6 +19,7 @@ from lambdas.domain.video import (
     Stage,
     Video,
     Writer,
+    unchanged_parts,
 )
 from lambdas.tasks import write_storyboard
 from lambdas.tasks.task import VideoTask
@@ -50,6 +52,11 @@ ANSWER = {
 
 def run(bench: Bench, video: Video) -> Any:
     return bench.answer(write_storyboard.handler, video)
+
+
+def due(told: Any) -> list[int]:
+    """The scenes that are to be spoken."""
+    return [scene["index"] for scene in told["scenes"] if scene["narrate"]]
 
 
 def briefed(bench: Bench, brief: dict[str, Any], **request: Any) -> Video:
@@ -138,9 +145,9 @@ def make_narration(bench: Bench, video: Video) -> PartProgress:
 
 def test_a_try_whose_answer_was_lost_is_repeated_and_takes_nothing_back(bench: Bench) -> None:
     video = briefed(bench, a_brief(a_scene("A bee."), a_scene("Two.")))
-    first = run(bench, video)
+    assert due(run(bench, video)) == [0, 1]
     made = make_narration(bench, video)
-    assert run(bench, video) == first
+    assert due(run(bench, video)) == [1]
     assert bench.now(video).stage is Stage.PREPARING
     assert bench.now(video).narrations == [made, PartProgress(scene=1)]
 
@@ -234,16 +241,52 @@ def test_a_storyboard_that_was_edited_at_its_gate_is_the_one_that_is_prepared(be
     assert bench.answers.questions == []
 
 
-def test_a_change_at_the_previews_gate_begins_the_parts_anew(bench: Bench) -> None:
+def test_of_a_change_at_the_previews_gate_only_what_it_changes_is_made_anew(bench: Bench) -> None:
+    """What was paid for before it stays in the attempt's cost."""
+    video = briefed(bench, a_brief(a_scene("A bee."), a_scene("Two.")), review=["previews"])
+    run(bench, video)
+    made = make_narration(bench, video)
+    before = storyboard(bench, video)
+    edited = Storyboard.model_validate(a_brief(a_scene("A bee."), a_scene("A wasp."))["given"])
+    kept = Storyboards(bench.outputs).put(video, edited)
+    parts = unchanged_parts(bench.now(video), before, edited)
+    at_gate(bench, video, Gate.PREVIEWS, storyboard=kept, **parts)
+    told = run(bench, video)
+    assert (told["review"], due(told)) == (["previews"], [1])
+    changed = bench.now(video)
+    assert (changed.stage, changed.review) == (Stage.PREPARING, None)
+    assert changed.narrations == [made, PartProgress(scene=1)]
+
+
+def test_what_is_written_anew_at_the_previews_gate_is_spoken_anew(bench: Bench) -> None:
     video = briefed(bench, a_brief(a_scene("A bee."), a_scene("Two.")), review=["previews"])
     run(bench, video)
     make_narration(bench, video)
-    edited = Storyboard.model_validate(a_brief(a_scene("A bee."))["given"])
-    at_gate(bench, video, Gate.PREVIEWS, storyboard=Storyboards(bench.outputs).put(video, edited))
-    assert run(bench, video)["review"] == ["previews"]
-    changed = bench.now(video)
-    assert (changed.stage, changed.review) == (Stage.PREPARING, None)
-    assert changed.narrations == [PartProgress(scene=0)]
+    at_gate(bench, video, Gate.PREVIEWS, rewrite=Rewrite(scene=0, part=Part.VOICE, note="At night"))
+    bench.answers.converse = (200, tool_answer(ANEW))
+    assert due(run(bench, video)) == [0, 1]
+    assert bench.now(video).narrations[0] == PartProgress(scene=0)
+
+
+def test_a_try_that_was_late_does_not_end_the_wait_of_a_later_one(bench: Bench) -> None:
+    video = briefed(bench, a_brief(a_scene("A bee.")), review=["storyboard"])
+    wait = Review(gate=Gate.STORYBOARD, until_ms=1)
+
+    class Late(Objects):
+        """While it reads the storyboard, the later try ends."""
+
+        def get(self, key: str) -> bytes:
+            if "/storyboards/" in key:
+                bench.videos.advance(TENANT, video.id, Stage.REVIEWING, review=wait)
+            return super().get(key)
+
+    run(bench, video)
+    outputs = Late(client("s3"), bench.outputs.bucket)
+    request = VideoTask(token="t", tenant=TENANT, video_id=video.id)
+    model = TextModel(client("bedrock-runtime"), "m", PRICES)
+    with pytest.raises(VideoClosed):
+        write_storyboard.write_storyboard(request, bench.videos, outputs, model)
+    assert bench.now(video).review == wait
 
 
 # --- a part written anew
