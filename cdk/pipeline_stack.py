@@ -68,7 +68,7 @@ class PipelineStack(Stack):
         prices = CfnParameter(
             self,
             "Prices",
-            default=settings.prices.model_dump_json(),
+            default=settings.price_list.model_dump_json(),
             description="What is paid for what makes films, as JSON (lambdas/domain/prices.py)",
         )
         self.buckets = Buckets(

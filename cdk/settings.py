@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cdk.instances import INSTANCES
 from lambdas.domain.engines import CATALOGUE, Renderer
-from lambdas.domain.prices import AWS, Prices
+from lambdas.domain.prices import AWS, PRICED, Prices
 
 
 class SettingsError(Exception):
@@ -53,6 +53,8 @@ class DeploymentSettings(BaseModel):
     invocation_seconds: Annotated[int, Field(ge=1, le=3600)]
     request_ttl_seconds: Annotated[int, Field(ge=60, le=21600)]
     review_hours: Annotated[int, Field(ge=1, le=720)]
+    # USD, over those of lambdas/domain/prices.py, which says the unit of each.
+    prices: dict[Annotated[str, Field(pattern=PRICED)], Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     model_bucket: str  # empty: {prefix}-models-{account}-{region}, which the deployer makes and fills
     model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
     endpoints: dict[str, EndpointSettings]
@@ -81,13 +83,14 @@ class DeploymentSettings(BaseModel):
         return tuple(name for name in self.engines if CATALOGUE[name].renderer is Renderer.ENDPOINT)
 
     @property
-    def prices(self) -> Prices:
-        """What AWS takes, of an endpoint for the first of its instance types."""
+    def price_list(self) -> Prices:
+        """What AWS takes, of an endpoint for the first of its instance types; the deployer's own go first."""
         hourly = {
             engine: INSTANCES[self.endpoints[engine].instance_types[0]].usd_per_hour
             for engine in self.endpoint_engines
         }
-        return AWS.with_instances({engine: usd for engine, usd in hourly.items() if usd is not None})
+        aws = AWS.with_instances({engine: usd for engine, usd in hourly.items() if usd is not None})
+        return aws.model_copy(update={"each": {**aws.each, **self.prices}})
 
     @classmethod
     def of_context(cls, defaults: Mapping[str, Any], given: Mapping[str, Any] | str) -> Self:

@@ -40,6 +40,8 @@ def test_the_command_line_goes_over_cdk_json() -> None:
         ({"allowed_cidrs": ["10.0.0.1/8"]}, "allowed_cidrs.0"),
         ({"alarm_email": "nobody"}, "alarm_email: String should match pattern"),
         ({"review_hours": 721}, "review_hours: Input should be less than or equal to 720"),
+        ({"prices": {"still cheap": -1}}, "prices.still cheap: Input should be greater than or equal to 0"),
+        ({"prices": {"stills": 1}}, "prices.stills.[key]: String should match pattern"),
         ({"invocation_seconds": 3601}, "invocation_seconds: Input should be less than or equal to 3600"),
         ("[]", "takes a JSON object, not '[]'"),
         ("retention_days=7", "takes a JSON object, not 'retention_days=7'"),

@@ -32,7 +32,7 @@ def test_text_is_paid_by_the_thousand_tokens_read_and_written() -> None:
 
 
 def test_the_default_deployment_has_a_price_of_all_that_it_uses() -> None:
-    prices = DEPLOYMENT.prices
+    prices = DEPLOYMENT.price_list
     assert prices.text(DEPLOYMENT.text_model, 1_000, 1_000) == 0.006
     assert prices.narration(DEPLOYMENT.voice_engine, 1) == 16e-6
     for engine in DEPLOYMENT.endpoint_engines:
@@ -43,8 +43,8 @@ def test_an_instance_without_a_known_price_gives_no_price() -> None:
     endpoint = {"instance_types": ["ml.p5.4xlarge"], "max_instances": 1}
     endpoints = DEPLOYMENT.model_dump()["endpoints"] | {"cogvideox-5b": endpoint}
     given = DeploymentSettings.model_validate(DEPLOYMENT.model_dump() | {"endpoints": endpoints})
-    assert given.prices.instance_second("cogvideox-5b") is None
-    assert given.prices.instance_second("cogvideox-5b-i2v") is not None
+    assert given.price_list.instance_second("cogvideox-5b") is None
+    assert given.price_list.instance_second("cogvideox-5b-i2v") is not None
 
 
 def test_a_function_is_paid_by_its_memory_and_a_build_by_the_minute() -> None:
@@ -76,9 +76,18 @@ def test_a_sum_with_an_unknown_part_is_unknown() -> None:
 
 def test_the_list_fits_where_it_is_handed_on() -> None:
     # CloudFormation's longest parameter has 4,096 bytes, and so has all of a function's environment.
-    text = DEPLOYMENT.prices.model_dump_json()
+    text = DEPLOYMENT.price_list.model_dump_json()
     assert len(text) < 2_600
-    assert Prices.model_validate_json(text) == DEPLOYMENT.prices
+    assert Prices.model_validate_json(text) == DEPLOYMENT.price_list
+
+
+def test_a_deployment_s_own_prices_go_over_the_list() -> None:
+    own = {"still standard": 0.01, "instance cogvideox-5b": 0.002, "input mine.model-v1:0": 0.5}
+    given = DeploymentSettings.model_validate(DEPLOYMENT.model_dump() | {"prices": own}).price_list
+    assert given.still("standard") == 0.01
+    assert given.instance_second("cogvideox-5b") == 0.002
+    assert given.still("premium") == AWS.still("premium")
+    assert given.text("mine.model-v1:0", 1_000, 0) is None  # no price for what it writes
 
 
 def test_every_text_model_has_both_prices() -> None:
