@@ -37,7 +37,12 @@ _REFUSALS = {
     "ACCESS_DENIED": Refusal(_INVALID, "access_denied", 403),
     # What the gateway calls a path that it does not have.
     "MISSING_AUTHENTICATION_TOKEN": Refusal(_INVALID, "not_found", 404, "There is no such path."),
-    "REQUEST_TOO_LARGE": Refusal(_INVALID, "request_too_large", 413),
+    "REQUEST_TOO_LARGE": Refusal(
+        _INVALID,
+        "request_too_large",
+        413,
+        "A request has at most 6 MB, files as base64. Larger images and music go through the drop folder.",
+    ),
     "THROTTLED": Refusal("rate_limit_error", "rate_limit_exceeded", 429),
     "INTEGRATION_TIMEOUT": Refusal("server_error", "timeout", 504),
     "DEFAULT_4XX": Refusal(_INVALID, "bad_request"),
