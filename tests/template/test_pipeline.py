@@ -102,6 +102,19 @@ def test_the_environment_is_what_the_function_reads(pipeline: Template, name: st
     assert len(ours) == len(settings.model_dump())
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_environment_is_smaller_than_lambda_allows(pipeline: Template, name: str) -> None:
+    def longest(value: Any) -> int:
+        if isinstance(value, str):
+            return len(value)
+        # What is known when it is deployed alone is a name, a URL or an ARN.
+        parameter = pipeline["Parameters"].get(value.get("Ref"))
+        return len(parameter["Default"]) if parameter else 200
+
+    variables = _function(pipeline, name)["Environment"]["Variables"]
+    assert sum(len(key) + longest(value) for key, value in variables.items()) < 4096
+
+
 def test_a_variable_that_is_missing_is_noticed(pipeline: Template) -> None:
     variables = {
         key: str(value) for key, value in _function(pipeline, "Upkeep")["Environment"]["Variables"].items()
