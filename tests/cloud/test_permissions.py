@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,6 +32,7 @@ from tests.cloud.real_template import Client, deployed, synthesize
 from tests.cloud.servers import StandIn, serving, stopping, wait_until
 from tests.factories import a_plan, a_request, a_video
 from tests.unit.clips import clip, padded
+from tests.unit.sounds import encoded, tone
 
 # ministack enforces all but these as AWS does (1.5.33).
 _TLS_ONLY = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
@@ -116,6 +118,37 @@ def test_the_roles_are_enough(tmp_path: Path) -> None:
         assert refusals(client) == []
 
 
+def test_the_roles_are_enough_for_music_and_for_videos_of_videos(tmp_path: Path) -> None:
+    allow_what_ministack_checks_differently(synthesize(tmp_path))
+    with deployed(tmp_path) as (url, client, outputs), _api(url, client, outputs) as api:
+        music = {"audio_url": f"data:audio/wav;base64,{b64encode(encoded(tone(2, 440)).read()).decode()}"}
+        film = _create(api, topic="A bee", scenes=2, music=music, burn_captions=True, review=["previews"])
+        _wait_at_a_gate(api, film)
+        again = {"part": "text", "note": "Let it rain."}
+        _accepted(api.post(f"/videos/{film}/scenes/0/regenerate", json=again))
+        _wait_at_a_gate(api, film)
+        _accepted(api.post(f"/videos/{film}/approve"))
+        _wait_for(api, film, "completed")
+        for variant in ("storyboard", "manifest"):
+            answer = api.get(f"/videos/{film}/content", params={"variant": variant}, follow_redirects=True)
+            assert answer.status_code == 200, answer.text
+        file = {"prompt": "It flies on", "seconds": "1", "size": "96x64", "fps": "8"}
+        of_others = [
+            _accepted(api.post(f"/videos/{film}/remix", json={"prompt": "At night"})),
+            _accepted(api.post("/videos/edits", json={"prompt": "In ink", "video": {"id": film}})),
+            _accepted(
+                api.post("/videos/extensions", json={"prompt": "On", "seconds": 4, "video": {"id": film}})
+            ),
+            _accepted(api.post("/videos/extensions", data=file, files={"video": ("bee.mp4", clip(8))})),
+        ]
+        for video in of_others:
+            if video["review"]["requested"]:
+                _wait_at_a_gate(api, video["id"])
+                _accepted(api.post(f"/videos/{video['id']}/approve"))
+            _wait_for(api, video["id"], "completed")
+        assert refusals(client) == []
+
+
 def test_the_build_s_role_is_enough(tmp_path: Path) -> None:
     """Its program, with nothing but what the project gives it, goes on with a film of several parts."""
     allow_what_ministack_checks_differently(synthesize(tmp_path))
@@ -188,9 +221,12 @@ def _api(url: str, client: Client, outputs: dict[str, str]) -> httpx.Client:
 
 def _create(api: httpx.Client, **fields: Any) -> str:
     what = {} if "topic" in fields else {"prompt": "A bee on a flower"}
-    answer = api.post("/videos", json={"size": "320x240", **what, **fields})
+    return str(_accepted(api.post("/videos", json={"size": "320x240", **what, **fields}))["id"])
+
+
+def _accepted(answer: httpx.Response) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
-    return str(answer.json()["id"])
+    return dict(answer.json())
 
 
 def _wait_at_a_gate(api: httpx.Client, video_id: str) -> None:
