@@ -10,8 +10,8 @@ from lambdas.domain.documents import Document
 
 _BUILD = "build minute"
 _GB_SECOND = "function GB-second"
-# What has a price, as a regular expression: one character or picture, 1,000 tokens read or written by a model,
-# a second of the instance that an engine runs on.
+# What has a price, as a regular expression: one character or picture, 1,000 tokens read or written, a second
+# of the instance that an engine runs on.
 PRICED = rf"^((character|still|input|output|instance) \S+|{_GB_SECOND}|{_BUILD})$"
 
 
