@@ -92,7 +92,7 @@ class OperationsStack(Stack):
                     machine.metric_timed_out(),
                     machine.metric_aborted(),
                 ],
-                "Executions: duration (ms)": [
+                "Executions: duration (ms, with waits for users)": [
                     machine.metric_time(statistic=statistic) for statistic in ("p50", "p99")
                 ],
             }
@@ -157,7 +157,8 @@ class OperationsStack(Stack):
             "ExecutionsFailed",
             machine.metric_failed(period=_PERIOD),
             above=0,
-            advice="Videos failed. Their records say which step, which clip and why: reel show ID.",
+            advice="Videos failed; their records say which step, which clip and why: reel show ID. "
+            "With the code ReviewTimedOut it is only that nobody approved them in time.",
         )
         alarms.on(
             "ExecutionsTimedOut",
