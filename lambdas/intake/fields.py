@@ -209,15 +209,18 @@ class Named(Document):
 
 
 class RemixFields(Document):
-    """What a film is made of says all else."""
+    """What changes, or comes next; all else is as in the film that it is made of."""
 
     prompt: Annotated[_Text, StringConstraints(min_length=1)] = Field(description=_PROMPT)
 
 
-class EditFields(RemixFields):
+class _OfVideoFields(RemixFields):
     video: Annotated[Named, BeforeValidator(_from_json)] | None = Field(
         default=None, description='{"id": …} of a completed video, or an MP4 file'
     )
+
+
+class EditFields(_OfVideoFields):
     strength: _Number | None = Field(
         default=None,
         gt=0,
@@ -227,10 +230,7 @@ class EditFields(RemixFields):
     )
 
 
-class ExtendFields(RemixFields):
-    video: Annotated[Named, BeforeValidator(_from_json)] | None = Field(
-        default=None, description='{"id": …} of a completed video, or an MP4 file'
-    )
+class ExtendFields(_OfVideoFields):
     seconds: _Whole = Field(
         ge=1,
         le=LONGEST_FILM,

@@ -14,7 +14,7 @@ from lambdas.domain.errors import ArtifactMissing, ClipUnreadable, InvalidReques
 from lambdas.domain.film_plan import MOST_CLIPS, clip_lengths
 from lambdas.domain.origin import all_paragraphs
 from lambdas.domain.prompts import closed, estimate_tokens, material
-from lambdas.domain.storyboard import MOST_SCENES, Storyboard
+from lambdas.domain.storyboard import MOST_SCENES, Scene, Storyboard
 from lambdas.domain.video import Origin, OriginKind, Stage, Video, VideoRequest
 from lambdas.intake.accept import Intake
 from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields, parse_form
@@ -27,8 +27,18 @@ LONGEST_FILE = 60  # seconds
 LARGEST_FILE = 4_500_000  # bytes: Lambda takes a call of 6 MB, in which a file is base64
 # What a request may say of a film that is made of a file; of another video it is as that has it.
 _OF_FILE = (
-    *("model", "size", "fps", "seed", "steps", "guidance", "negative_prompt", "speed", "loras", "enhance"),
-    *("even_out", "fragmented"),
+    "model",
+    "size",
+    "fps",
+    "seed",
+    "steps",
+    "guidance",
+    "negative_prompt",
+    "speed",
+    "loras",
+    "enhance",
+    "even_out",
+    "fragmented",
 )
 
 
@@ -118,22 +128,25 @@ class Remake:
         return source, engine_named(source.request.engine, self._settings.offered, self._settings.workflow)
 
     def _check_scenes(self, source: Video, origin: Origin, seconds: int) -> None:
-        if origin.storyboard is None:
-            return
-        key = keys.storyboard(source.tenant, source.id, origin.storyboard)
-        storyboard = Storyboard.model_validate_json(_there(source, lambda: self._outputs.get(key)))
-        if len(storyboard.scenes) >= MOST_SCENES:
+        """A film has room for one more."""
+        scenes = [] if origin.storyboard is None else self._scenes(source, origin.storyboard)
+        count = len(scenes or origin.paragraphs)
+        if count >= MOST_SCENES:
             raise InvalidRequest(
                 f"video must have fewer than {MOST_SCENES} scenes, which are the most of a film; "
-                f"{source.id} has {len(storyboard.scenes)}.",
+                f"{source.id} has {count}.",
                 param=VIDEO,
             )
-        if seconds < SHORTEST_NARRATED and any(scene.narration for scene in storyboard.scenes):
+        if seconds < SHORTEST_NARRATED and any(scene.narration for scene in scenes):
             raise InvalidRequest(
                 f"seconds must be at least {SHORTEST_NARRATED} for a scene with narration, which video "
                 f"{source.id} has; {seconds} was given.",
                 param="seconds",
             )
+
+    def _scenes(self, source: Video, storyboard: str) -> list[Scene]:
+        key = keys.storyboard(source.tenant, source.id, storyboard)
+        return Storyboard.model_validate_json(_there(source, lambda: self._outputs.get(key))).scenes
 
     def _of_file(
         self, tenant: str, data: bytes, prompt: str, kind: OriginKind, others: Mapping[str, Any]

@@ -181,6 +181,16 @@ def test_an_extension_is_as_long_as_both(queue: Deployment) -> None:
     assert (origin(answer).seconds, origin(answer).paragraphs) == (4, ("A bee",))
 
 
+def test_a_film_has_at_most_so_many_scenes_however_often_it_is_extended(queue: Deployment) -> None:
+    id_ = filmed()
+    videos, source = stores.videos(app._settings()), now(id_)
+    extended = Origin(kind=OriginKind.EXTEND, prompt="On", video=id_, paragraphs=("A bee",) * 49, seconds=1)
+    videos.amend(source, request=source.request.model_copy(update={"origin": extended}))
+    answer = post("/extensions", video={"id": id_}, prompt="On", seconds="1")
+    assert (answer.status, answer.json["error"]["param"]) == (400, "video")
+    assert f"fewer than 50 scenes, which are the most of a film; {id_} has 50." in answer.text
+
+
 def test_a_film_of_scenes_is_extended_by_a_scene(queue: Deployment) -> None:
     source = filmed(prompt=None, storyboard=BOARD, narrate=False)
     answer = post("/extensions", prompt="It lands.", seconds=1, video={"id": source})
