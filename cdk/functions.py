@@ -66,7 +66,8 @@ FUNCTIONS: Mapping[str, Spec] = {
         module="lambdas.tasks.draw_still", settings=PricedSettings, timeout=900, memory=1024, media=True
     ),
     "Review": Spec(module="lambdas.tasks.review", settings=StoreSettings, timeout=60),
-    "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=120),
+    # It may ask the text model for a paragraph of each scene of a film that is made of another.
+    "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=900),
     # 1,769 MB are one full processor (Lambda's documentation): drawing and encoding use two. Its time is
     # Lambda's longest, since on a PC it waits its turn (lambdas/tasks/turn.py).
     "DrawClip": Spec(

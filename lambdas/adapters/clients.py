@@ -16,7 +16,8 @@ _CONFIGS = {
     # botocore presigns with the old signature in us-east-1 and other early regions unless told otherwise;
     # that one reads nothing that KMS encrypts, and ministack takes it for none.
     "s3": _CONFIG.merge(Config(signature_version="s3v4")),
-    # One quick retry, and both tries end well within Plan's 120 s: the video is made without the model.
+    # One quick retry, so that Plan's 900 s are enough for a film of several paragraphs whose model doesn't
+    # answer: it is made without the model.
     "bedrock-runtime": Config(
         retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=5, read_timeout=45
     ),
