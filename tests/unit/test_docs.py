@@ -1,0 +1,85 @@
+"""The pages tell of all that there is, and their links lead somewhere."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from lambdas.api import app, openai_format
+from lambdas.domain.variants import VARIANTS
+from lambdas.intake.fields import EditFields, ExtendFields, Fields
+from lambdas.intake.files import FILES
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").rglob("*.md")])
+API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+# OpenAI's own, which its documentation describes.
+OPENAI = set(
+    [
+        "id",
+        "object",
+        "data",
+        "first_id",
+        "last_id",
+        "created",
+        "created_at",
+        "completed_at",
+        "expires_at",
+        "owned_by",
+        "error",
+    ]
+)
+
+
+def prose(page: Path) -> str:
+    return re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """Of the headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", prose(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_route_is_told() -> None:
+    source = Path(app.__file__).read_text(encoding="utf-8")
+    routes = set(re.findall(r'@app\.\w+\("(/v1[^"]*)"', source))
+    assert len(routes) > 10
+    for route in routes:
+        told = route.replace("video_id", "id").replace("<", "{").replace(">", "}")
+        assert re.search(rf"`[A-Z]+ {re.escape(told)}[?`]", API), route
+
+
+@pytest.mark.parametrize("form", [Fields, EditFields, ExtendFields])
+def test_every_field_is_told(form: type[Fields] | type[EditFields] | type[ExtendFields]) -> None:
+    for field in (*form.model_fields, *FILES):
+        assert f"`{field}`" in API, field
+
+
+def test_every_variant_is_told() -> None:
+    assert "variant=" + r"\|".join(VARIANTS) in API
+
+
+def test_every_field_of_an_answer_is_told() -> None:
+    source = Path(openai_format.__file__).read_text(encoding="utf-8")
+    for name in set(re.findall(r'^        "(\w+)":', source, flags=re.MULTILINE)) - OPENAI:
+        assert re.search(rf"\b{name}\b", API), name
+
+
+def test_every_setting_of_a_deployment_is_told() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    settings = json.loads((ROOT / "cdk.json").read_text())["context"]["reelworks"]
+    for name in settings:
+        assert f"`{name}`" in page, name
