@@ -10,7 +10,7 @@ from lambdas.domain.storyboard import PartialStoryboard, parse_storyboard
 from lambdas.intake.fields import Fields
 
 DEFAULT_SECONDS = 4  # OpenAI's, of a film of one prompt
-LARGEST_STORYBOARD = 200_000  # bytes of JSON: DynamoDB keeps a record of at most 400 KB
+LARGEST_STORYBOARD = 150_000  # bytes of JSON: with 1,000 clips the record fits in DynamoDB's 400 KB
 
 SOURCES = ("prompt", "topic", "storyboard")
 _WRITING = ("text_model", "temperature", "top_p", "max_tokens", "context_size")

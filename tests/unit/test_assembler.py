@@ -1,7 +1,5 @@
 """Which films a function assembles, and that the longest fit into the services' limits."""
 
-import json
-
 import pytest
 
 from lambdas.domain.assembler import (
@@ -10,11 +8,14 @@ from lambdas.domain.assembler import (
     assembler_for,
     seconds_to_assemble,
 )
-from lambdas.domain.documents import LONGEST_FILM
+from lambdas.domain.direction import Brief
+from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import MOST_CLIPS, FilmPlan, clip_lengths
 from lambdas.domain.narration import Sentence
-from lambdas.domain.video import ClipProgress, ClipState, Image
+from lambdas.domain.storyboard import MOST_SCENES, PartialScene, PartialStoryboard
+from lambdas.domain.video import ClipProgress, ClipState, Image, JoinStep, PartProgress
+from lambdas.intake.brief import LARGEST_STORYBOARD
 from lambdas.tasks.plan import _summary
 from tests.factories import a_plan, a_request, a_video
 
@@ -101,10 +102,20 @@ def test_a_state_s_output_holds_the_plan(name: str) -> None:
 
 @ENGINES
 def test_a_table_s_item_holds_the_record(name: str) -> None:
-    """400 KB, names included (DynamoDB's quotas)."""
-    done = ClipProgress(
-        state=ClipState.RENDERING, seconds=5.958333333333333, started_ms=10**12, finished_ms=10**12
+    """400 KB (DynamoDB's quotas): of the largest storyboard and the most clips, of which those that go on
+    from one another each may have a step of light."""
+    clips = len(longest(name).clips) + (0 if name == "cogvideox-nano" else MOST_SCENES)
+    times = {"state": ClipState.DONE, "cost": 0.012345678901, "started_ms": 10**12, "finished_ms": 10**12}
+    clip = ClipProgress(seconds=5.958333333333333, **times)
+    part = PartProgress(scene=10, by="x" * 40, artifact="x" * 160, **times)
+    step = JoinStep(clip=100, brightness=-12.345678901234567, colour=(-1.2345678901234567, 2.345678901234567))
+    given = PartialStoryboard(scenes=[PartialScene()] * MOST_SCENES)
+    bees = "\U0001f41d" * LONGEST_PROMPT
+    video = a_video(
+        request=a_request(prompt=bees, brief=Brief(topic=bees, tone=bees, given=given)),
+        clips=[clip] * clips,
+        steps=[step] * (clips if CATALOGUE[name].chained or CATALOGUE[name].workflow else MOST_SCENES),
+        narrations=[part] * MOST_SCENES,
+        stills=[part] * MOST_SCENES,
     )
-    clips = [done.model_dump_json()] * len(longest(name).clips)
-    prompts = {"prompt": "\U0001f41d" * 2_000, "enhancement": "\U0001f41d" * 2_000}
-    assert len(json.dumps([clips, prompts])) < 400_000 / 2
+    assert LARGEST_STORYBOARD + len(video.model_dump_json().encode()) < 400 * 1024
