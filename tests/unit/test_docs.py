@@ -15,21 +15,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").rglob("*.md")])
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 # OpenAI's own, which its documentation describes.
-OPENAI = set(
-    [
-        "id",
-        "object",
-        "data",
-        "first_id",
-        "last_id",
-        "created",
-        "created_at",
-        "completed_at",
-        "expires_at",
-        "owned_by",
-        "error",
-    ]
-)
+OPENAI = {
+    *("id", "object", "data", "first_id", "last_id", "created", "created_at", "completed_at", "expires_at"),
+    *("owned_by", "error", "deleted"),
+}
 
 
 def prose(page: Path) -> str:
