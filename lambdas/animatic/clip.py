@@ -14,7 +14,7 @@ from lambdas.animatic.words import read
 from lambdas.media.encode import encode, splice_points
 
 # Part of a clip's content address: raise it when the same request draws other pictures.
-REVISION = "2"
+REVISION = "3"
 COMMENT = "Draft storyboard clip, not a rendered video"
 
 # Two frames are drawn at a time, and a few wait for the encoder; Pillow works outside Python's lock.
@@ -23,9 +23,10 @@ WAITING = 4
 
 
 class DraftClip(BaseModel):
-    """Clip `index` (from 0) of the `count` that a scene has; all of them `frames` long.
+    """Clip `index` (from 0) of the `count` that a scene has: its frames from `first` on, of `scene_frames`.
 
-    The clips of one scene are one drawing and one camera move when they share title, seed, size and image.
+    The clips of one scene are one drawing and one camera move when they share title, seed, size and image:
+    where two of them overlap, they show the same.
     What is drawn is read from the title, or from the prompt where the title names nothing that can be drawn.
     """
 
@@ -40,14 +41,18 @@ class DraftClip(BaseModel):
     seed: int = Field(ge=0)
     index: int = Field(ge=0)
     count: int = Field(ge=1)
+    first: int = Field(ge=0)
+    scene_frames: int = Field(ge=1)
     lettered: bool = True  # the title is written into the picture
     image: bytes | None = None  # a checked PNG, JPEG or WebP: shown, moved over by the camera
     metadata: Mapping[str, str] = Field(default_factory=dict)  # more to write into the MP4
 
     @model_validator(mode="after")
-    def _index_within_count(self) -> "DraftClip":
+    def _within_the_scene(self) -> "DraftClip":
         if self.index >= self.count:
             raise ValueError(f"index must be below count ({self.count}), not {self.index}")
+        if self.first + self.frames > self.scene_frames:
+            raise ValueError(f"the scene ends at frame {self.scene_frames}, before the clip")
         return self
 
 
@@ -75,30 +80,31 @@ def _scene(request: DraftClip) -> Scene:
     spoken = read(request.title)
     look = spoken if spoken.known else read(request.prompt)
     words = " ".join((request.title if spoken.known else request.prompt).casefold().split())
-    clip_seconds = request.frames / request.fps
     return Scene(
         look,
         size=(request.width, request.height),
-        seconds=clip_seconds * request.count,
+        seconds=request.scene_frames / request.fps,
         rng=np.random.default_rng([request.seed, zlib.crc32(words.encode())]),
         image=request.image,
         title=request.title if request.lettered else "",
         mark=_mark(request),
-        flash_at=clip_seconds * (request.index + 0.4),  # well inside a clip, so that no join flickers
+        # Well inside a clip, so that no join flickers.
+        flash_at=(request.first + 0.4 * request.frames) / request.fps,
     )
 
 
 def _mark(request: DraftClip) -> str:
+    if request.count == 1:
+        return "DRAFT"
     number = f"{request.index + 1}/{request.count}"
     return f"DRAFT · clip {number}" if request.width >= 160 else f"DRAFT {number}"
 
 
 def _drawn_ahead(scene: Scene, request: DraftClip) -> Iterator[NDArray[np.uint8]]:
     """The clip's frames in order, some drawn while the encoder has others."""
-    first = request.index * request.frames
     with ThreadPoolExecutor(WORKERS) as pool:
         waiting: deque[Future[NDArray[np.uint8]]] = deque()
-        for frame in range(first, first + request.frames):
+        for frame in range(request.first, request.first + request.frames):
             waiting.append(pool.submit(scene.picture, frame / request.fps))
             if len(waiting) == WAITING:
                 yield waiting.popleft().result()

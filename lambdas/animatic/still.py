@@ -8,14 +8,14 @@ import numpy as np
 from PIL import Image
 
 from lambdas.animatic.scene import Scene
-from lambdas.animatic.words import read
+from lambdas.animatic.words import read_opening
 
 
 def draw_still(prompt: str, *, width: int, height: int, seed: int) -> bytes:
     """A PNG of width × height pixels; the same bytes each time."""
     words = " ".join(prompt.casefold().split())
     scene = Scene(
-        read(prompt),
+        read_opening(prompt),
         size=(width, height),
         seconds=1.0,
         rng=np.random.default_rng([seed, zlib.crc32(words.encode())]),

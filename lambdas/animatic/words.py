@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lambdas.animatic.palettes import Colour, rgb
+from lambdas.domain.english import sentences
 
 PLACES = {
     "flowers": (
@@ -217,8 +218,11 @@ def read(text: str) -> Look:
     landmark = _first(landmarks, words)
     if place == "flowers" and subject and subject.kind not in FLOWER_SIZED:
         place = "hills"
+    place = place or (HOMES[subject.kind] if subject else None)
+    if place == "flowers":
+        landmark = None  # smaller than a flower it would be a toy
     return Look(
-        place=place or (HOMES[subject.kind] if subject else None),
+        place=place,
         light=_first(LIGHTS, words),
         weather=_first(WEATHERS, words),
         subject=subject,
@@ -226,6 +230,13 @@ def read(text: str) -> Look:
         move=_first(MOVES, words),
         pace=_first(PACES, words) or 1.0,
     )
+
+
+def read_opening(text: str) -> Look:
+    """Of the first sentence that names anything which can be drawn: what a scene is of stands before what is
+    said of its light and air, whose words ("cloud", "leaves") name other places and weathers."""
+    looks = [read(sentence) for sentence in sentences(text)]
+    return next((look for look in looks if look.known), read(""))
 
 
 def _words(text: str) -> list[str]:

@@ -213,7 +213,7 @@ CATALOGUE: dict[str, Engine] = {
     for engine in (
         Engine(
             name="animatic",
-            revision="2",
+            revision="3",
             renderer=Renderer.FUNCTION,
             summary="Draft storyboard clips: drawn, moving, titled; no GPU, no weights",
             draft=True,

@@ -153,6 +153,11 @@ class FilmPlan(Document):
         """The film's length."""
         return self.starts[-1] + self.clips[-1].film_frames
 
+    def seconds_of(self, clip: Clip) -> float:
+        """From where the clip begins in the film to where the next one does."""
+        begins = [*self.starts, self.frames]
+        return (begins[clip.index + 1] - begins[clip.index]) / self.fps
+
     @property
     def narration(self) -> list[tuple[Fraction, Sentence]]:
         """Each sentence with the second of the film at which it begins."""
@@ -167,8 +172,8 @@ class FilmPlan(Document):
         return Fraction(self.starts[scene.clips[0].index], self.fps)
 
     def is_lettered(self, scene: Scene) -> bool:
-        """Whether a draft has the scene's text in its pictures: under captions it can't be read."""
-        return not (self.burn_captions and scene.narration)
+        """Whether a draft has the scene's text in its pictures: under captions neither can be read."""
+        return not ((self.captions or self.burn_captions) and scene.narration)
 
     def clip(self, index: int) -> tuple[Scene, Clip]:
         """The clip of that index, with its scene."""
@@ -358,14 +363,18 @@ def _scene(
     first_seed = video.seed + index * _SEEDS_PER_SCENE if shot.seed is None else shot.seed
     negative_prompt = "" if "negative_prompt" in engine.refuses else shot.negative_prompt
     overlap = _transition_frames(request) if request.transition.overlaps and not engine.chained else 0
-    bare = ["bare"] if request.burn_captions and shot.narration else []  # see FilmPlan.is_lettered
+    captioned = request.captions or request.burn_captions
+    bare = ["bare"] if captioned and shot.narration else []  # see FilmPlan.is_lettered
     clips: list[Clip] = []
     begins = 0  # in which frame of the scene the clip does
+    in_all = sum(lengths) - overlap * (len(lengths) - 1)
     for place, (part, prompt) in enumerate(zip(lengths, shot.prompts(len(lengths)), strict=True)):
         frames = engine.frames_to_render(part)
         before = (clips[-1] if engine.chained else None) if clips else last
         footage = shot.of[place] if place < len(shot.of) else None
         seed = (first_seed + place) % 2**63  # engines take no larger one
+        # A draft draws the scene's text and what is the clip's of the scene.
+        draft = [shot.text, place, len(lengths), begins, in_all, *bare] if engine.draft else None
         heard = None
         if engine.audio == "required":
             heard = _heard(shot.narration, begins - (frames - part), frames, request.fps)
@@ -396,8 +405,7 @@ def _scene(
                         "speed": request.speed,
                         "loras": [lora.model_dump() for lora in request.loras],
                         "first_frame": before.key_hash if before else picture,
-                        # A draft draws the scene's text and its place in the scene.
-                        "draft": [shot.text, place, len(lengths), *bare] if engine.draft else None,
+                        "draft": draft,
                     }
                     | ({"footage": footage.model_dump(), "strength": shot.strength} if footage else {})
                     | ({} if heard is None else {"heard": [one.model_dump() for one in heard]})

@@ -17,8 +17,9 @@ from tests.unit.clips import Pixels, decoded, decoded_frames, top_level_boxes
 
 
 def request(title: str = "A bee on a flower", **fields: object) -> DraftClip:
-    """The title is the scene's text, drawn over the lowest part of the picture."""
-    defaults: dict[str, object] = {
+    """The title is the scene's text, drawn over the lowest part of the picture. Clips of a scene are of one
+    length, unless `first` and `scene_frames` say otherwise."""
+    values: dict[str, Any] = {
         "prompt": title,
         "width": 96,
         "height": 64,
@@ -27,8 +28,13 @@ def request(title: str = "A bee on a flower", **fields: object) -> DraftClip:
         "seed": 1,
         "index": 0,
         "count": 1,
+        **fields,
     }
-    return DraftClip.model_validate({**defaults, **fields, "title": title})
+    placed = {
+        "first": values["index"] * values["frames"],
+        "scene_frames": values["count"] * values["frames"],
+    }
+    return DraftClip.model_validate({**placed, **values, "title": title})
 
 
 def frames(title: str = "A bee on a flower", **fields: object) -> list[Pixels]:
@@ -121,13 +127,24 @@ def test_every_place_is_drawn_and_moves(title: str) -> None:
 @pytest.mark.parametrize("title", ["A bee on a flower", "A dog runs through the snow", "abstract thoughts"])
 @pytest.mark.parametrize("lengths", [(8, 8), (9, 8)])
 def test_the_next_clip_goes_on_where_the_last_ended(title: str, lengths: tuple[int, int]) -> None:
-    fields = {"count": 2, "width": 160, "height": 96}
-    first = [coarse(frame) for frame in frames(title, index=0, frames=lengths[0], **fields)]
-    second = [coarse(frame) for frame in frames(title, index=1, frames=lengths[1], **fields)]
-    unrelated = [coarse(frame) for frame in frames(title, index=1, frames=lengths[1], seed=2, **fields)]
+    fields = {"count": 2, "width": 160, "height": 96, "scene_frames": sum(lengths)}
+    begun = {"index": 0, "first": 0, "frames": lengths[0], **fields}
+    ended = {"index": 1, "first": lengths[0], "frames": lengths[1], **fields}
+    first = [coarse(frame) for frame in frames(title, **begun)]
+    second = [coarse(frame) for frame in frames(title, **ended)]
+    unrelated = [coarse(frame) for frame in frames(title, seed=2, **ended)]
     step = max(difference(*pair) for clip in (first, second) for pair in pairwise(clip))
     assert difference(first[-1], second[0]) < 1.5 * step
     assert difference(first[-1], unrelated[0]) > 2 * step
+
+
+def test_clips_that_overlap_show_the_same_where_they_do() -> None:
+    fields = {"count": 2, "scene_frames": 13, "width": 128, "height": 96}
+    before, after = frames(index=0, first=0, **fields), frames(index=1, first=5, **fields)
+    # Within the encoder's noise, and but for the mark, which counts the clips.
+    together = zip(before[5:], after[:3], strict=True)
+    assert all(difference(*(coarse(one)[1:] for one in pair)) < 1 for pair in together)
+    assert difference(coarse(before[0]), coarse(after[0])) > 2
 
 
 def coarse(picture: Pixels) -> NDArray[np.float32]:

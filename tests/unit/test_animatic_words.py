@@ -6,7 +6,7 @@ from lambdas.animatic.figures import FIGURES
 from lambdas.animatic.palettes import PALETTES
 from lambdas.animatic.places import PLACES
 from lambdas.animatic.weather import KINDS
-from lambdas.animatic.words import read
+from lambdas.animatic.words import read, read_opening
 
 
 def test_every_word_leads_to_something_that_can_be_drawn() -> None:
@@ -47,6 +47,20 @@ def test_light_weather_colour_number_and_landmark_are_read() -> None:
     assert look.subject.many
     assert look.subject.colour == (216, 52, 59)
     assert look.pace > 1 > read("slowly").pace
+
+
+def test_no_building_stands_among_flowers_that_are_seen_from_close_by() -> None:
+    look = read("How a bee finds its way home")
+    assert (look.place, look.landmark) == ("flowers", None)
+    assert read("A fox comes home to the castle").landmark == "house"
+
+
+def test_a_prompt_is_read_by_the_sentence_that_names_what_it_is_of() -> None:
+    look = read_opening("A wide view. Lighthouses guide ships. Dark cloud churns overhead, and leaves fall.")
+    assert (look.place, look.light, look.weather) == ("ocean", None, None)
+    assert look.subject is not None
+    assert look.subject.kind == "lighthouse"
+    assert not read_opening("A wide view. It is calm.").known
 
 
 def test_a_text_that_names_nothing_is_known_as_such() -> None:

@@ -260,6 +260,9 @@ def test_each_scene_but_the_last_gives_the_frames_that_a_crossfade_shows_twice()
     assert [[clip.film_frames for clip in scene.clips] for scene in plan.scenes] == [[44], [34, 34], [30]]
     assert plan.starts == [0, 40, 70, 100]
     assert plan.transitions == [Transition(TransitionKind.CROSSFADE, 4)] * 3
+    # So that the record's clips add up to the film's length.
+    assert [plan.seconds_of(clip) for clip in plan.clips] == [5, 3.75, 3.75, 3.75]
+    assert plan.frames / plan.fps == 16.25
 
 
 def test_a_chained_scene_has_transitions_at_its_ends_only() -> None:
@@ -327,6 +330,17 @@ def test_an_edited_scene_of_eight_changes_its_own_clips_and_no_other(
         else:
             assert hashes[0] == hashes[1]
     assert film_hash(before) != film_hash(after)
+
+
+def test_under_captions_a_draft_has_no_lettering() -> None:
+    spoken, silent = {0: a_shot("Scene 0.", frames=96, narration=[SAID])}, {0: a_shot("Scene 0.", frames=96)}
+    bare = film_of("animatic", [96, 96], spoken, captions=True)
+    assert [bare.is_lettered(scene) for scene in bare.scenes] == [False, True]
+    lettered = film_of("animatic", [96, 96], spoken)
+    assert lettered.is_lettered(lettered.scenes[0])
+    assert bare.clips[0].key_hash != lettered.clips[0].key_hash
+    other = film_of("animatic", [96, 96], silent, captions=True)
+    assert other.clips[0].key_hash == lettered.clips[0].key_hash
 
 
 def test_an_image_is_the_first_scene_s_and_a_still_its_own_scene_s() -> None:
