@@ -305,7 +305,7 @@ def _made(client: Client, video: dict[str, Any], output: Path | None, *, wait: b
         print_json(video) if as_json else out.print(video["id"])
         return
     if not as_json:
-        out.print(f"{video['id']}: {video['model']}, {video['size']}, {video['seconds']} s")
+        out.print(f"{video['id']}: {video['model']}, {video['size']}")
     finish(client, video["id"], output, as_json=as_json)
 
 

@@ -202,7 +202,7 @@ class ClipProgress(Document):
     """One clip of the film as the record shows it."""
 
     state: ClipState = ClipState.WAITING
-    seconds: float  # its length in the film
+    seconds: float  # of the film, up to where the next one begins
     reused: bool = False  # an artifact made before, not rendered for this attempt
     cost: float | None = None  # USD, once it is made; of a reused one 0
     started_ms: int | None = None

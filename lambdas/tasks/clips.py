@@ -82,7 +82,7 @@ def _write(
 ) -> None:
     progress = ClipProgress(
         state=state,
-        seconds=clip.film_frames / plan.fps,
+        seconds=plan.seconds_of(clip),
         reused=reused,
         cost=cost,
         started_ms=started_ms,
