@@ -17,7 +17,7 @@ API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 # OpenAI's own, which its documentation describes.
 OPENAI = {
     *("id", "object", "data", "first_id", "last_id", "created", "created_at", "completed_at", "expires_at"),
-    *("owned_by", "error", "deleted"),
+    *("owned_by", "error", "deleted", "model", "status", "progress"),
 }
 
 
