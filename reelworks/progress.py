@@ -232,8 +232,8 @@ def waiting_lines(video: dict[str, Any]) -> list[str]:
     lines.append(f"  reel storyboard edit {id_}")
     lines.append(f'  reel regenerate {id_} 1 text --note "…"')
     if video["review"]["gate"] == "previews":
-        lines.append(f'  reel regenerate {id_} 1 still --note "…"')
-        lines.append(f"  reel regenerate {id_} 1 voice --speed 0.9")
+        for part, made, wish in (("still", "stills", '--note "…"'), ("voice", "narrations", "--speed 0.9")):
+            lines += [f"  reel regenerate {id_} {one['scene'] + 1} {part} {wish}" for one in video[made][:1]]
     return lines
 
 

@@ -103,7 +103,7 @@ def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request
     if asked.part is Part.VOICE:
         if before.narration is None:
             raise InvalidRequest(
-                f"part can't be voice: scene {scene} has no narration; put a storyboard in which it has.",
+                "part can't be voice: the scene has no narration; put a storyboard in which it has.",
                 param="part",
             )
         own = asked.model_dump(include={"voice", "speed"}, exclude_none=True)
@@ -114,7 +114,7 @@ def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request
             why = (
                 "starts with the picture that was given" if request.stills else "is of a film without stills"
             )
-            raise InvalidRequest(f"part can't be still: scene {scene} {why}.", param="part")
+            raise InvalidRequest(f"part can't be still: the scene {why}.", param="part")
         if asked.seed is not None or asked.note is None:
             seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
             image = before.image.model_copy(update={"seed": seed})

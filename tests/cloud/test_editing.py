@@ -555,7 +555,7 @@ def test_another_voice(aws: Deployment) -> None:
         ("0", {"part": "voice"}, "part", "a note, a voice or a speed"),
         ("0", {"part": "voice", "speed": 3}, "speed", "0.5 to 2"),
         ("0", {"part": "still", "seed": 2**32}, "seed", "4294967295"),
-        ("1", {"part": "voice", "voice": "Amy"}, "part", "scene 1 has no narration"),
+        ("1", {"part": "voice", "voice": "Amy"}, "part", "the scene has no narration"),
         ("0", {"part": "still"}, "part", "film without stills"),
         ("0", {"part": "text", "note": "x", "colour": "red"}, "colour", "part, note, voice, speed, seed"),
     ],

@@ -147,6 +147,13 @@ def test_what_a_film_waits_for_is_told() -> None:
     assert "  reel approve video_1" in waiting_lines(REVIEWING)
 
 
+def test_only_what_a_film_has_is_offered_to_be_made_anew() -> None:
+    previews = REVIEWING | {"review": REVIEWING["review"] | {"gate": "previews"}, "stills": []}
+    lines = waiting_lines(previews | {"narrations": [{"scene": 1}, {"scene": 2}]})
+    assert "  reel regenerate video_1 2 voice --speed 0.9" in lines
+    assert not [line for line in lines if " still " in line]
+
+
 def test_of_each_artifact_it_is_told_whether_it_was_made_and_what_it_took() -> None:
     made = {"state": "done", "reused": False, "by": "Joe", "took": 3.25, "cost": 0.0123, "scene": 0}
     free = made | {"cost": 0.0, "scene": 1}
