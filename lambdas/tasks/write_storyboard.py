@@ -44,7 +44,6 @@ from lambdas.domain.video import (
     Stage,
     Video,
     Writer,
-    part_of,
     unchanged_parts,
 )
 from lambdas.settings import PlanSettings
@@ -62,7 +61,8 @@ class SceneToPrepare(Document):
 
 
 class StoryboardWritten(Document):
-    """What the state machine is told: of a film of one prompt there is nothing to prepare or to review."""
+    """What the state machine is told: only of scenes of which something is to be made, since an execution has
+    room for 25,000 events. Of a film of one prompt there is nothing to prepare or to review."""
 
     tenant: str
     video_id: str
@@ -120,10 +120,8 @@ def write_storyboard(
     if not done:
         stage = Stage.PLANNING if Gate.STORYBOARD in video.gates else Stage.PREPARING
         video = _planned(videos, video, stage, narrations=narrations, stills=stills, review=None)
-    scenes = [
-        SceneToPrepare(index=index, narrate=_is_due(narrations, index), still=_is_due(stills, index))
-        for index in indexes
-    ]
+    said, seen = _due(narrations), _due(stills)
+    scenes = [SceneToPrepare(index=i, narrate=i in said, still=i in seen) for i in sorted(said | seen)]
     return StoryboardWritten(tenant=video.tenant, video_id=video.id, scenes=scenes, review=video.gates)
 
 
@@ -133,9 +131,9 @@ def _parts(scenes: Sequence[int], before: Sequence[PartProgress]) -> list[PartPr
     return [made.get(scene, PartProgress(scene=scene)) for scene in scenes]
 
 
-def _is_due(parts: Sequence[PartProgress], scene: int) -> bool:
-    part = part_of(parts, scene)
-    return part is not None and part.state is not ClipState.DONE
+def _due(parts: Sequence[PartProgress]) -> set[int]:
+    """The scenes whose part is not made."""
+    return {part.scene for part in parts if part.state is not ClipState.DONE}
 
 
 def _rewritten(

@@ -121,7 +121,7 @@ def test_no_still_is_drawn_of_a_scene_that_goes_on_from_a_picture(bench: Bench) 
     seen = {"positive_prompt": "The bee comes home to its hive.", "negative_prompt": ""}
     bench.answers.converse = (200, tool_answer({"image": seen, "video": seen}))
     scenes = bench.answer(write_storyboard.handler, drawn)["scenes"]
-    assert [scene["still"] for scene in scenes] == [True, False]
+    assert [scene["index"] for scene in scenes] == [0]
 
 
 def test_the_text_model_is_shown_the_prompt_its_paragraph_and_the_change(bench: Bench) -> None:

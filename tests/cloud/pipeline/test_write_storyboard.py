@@ -54,9 +54,9 @@ def run(bench: Bench, video: Video) -> Any:
     return bench.answer(write_storyboard.handler, video)
 
 
-def due(told: Any) -> list[int]:
-    """The scenes that are to be spoken."""
-    return [scene["index"] for scene in told["scenes"] if scene["narrate"]]
+def due(told: Any, what: str = "narrate") -> list[int]:
+    """The scenes of which that is to be made."""
+    return [scene["index"] for scene in told["scenes"] if scene[what]]
 
 
 def briefed(bench: Bench, brief: dict[str, Any], **request: Any) -> Video:
@@ -93,7 +93,7 @@ def test_the_model_s_storyboard_is_kept_and_the_record_says_who_wrote_it(bench: 
 def test_a_whole_storyboard_is_asked_of_nobody(bench: Bench) -> None:
     brief = a_brief(a_scene("A bee."), a_scene())
     video = briefed(bench, brief)
-    assert [scene["narrate"] for scene in run(bench, video)["scenes"]] == [True, False]
+    assert due(run(bench, video)) == [0]
     assert storyboard(bench, video) == Storyboard.model_validate(brief["given"])
     assert bench.now(video).writer == Writer(by=None, cost=0.0)
     assert bench.answers.questions == []
@@ -109,10 +109,10 @@ def test_only_a_first_scene_that_has_no_image_gets_a_still(bench: Bench) -> None
     image = {"key": "uploads/acme/x.png", "sha256": "0" * 64, "width": 96, "height": 64}
     brief = a_brief(a_scene(), a_scene())
     plain = briefed(bench, brief, stills={})
-    assert [scene["still"] for scene in run(bench, plain)["scenes"]] == [True, True]
+    assert due(run(bench, plain), "still") == [0, 1]
     assert bench.now(plain).stills == [PartProgress(scene=index) for index in range(2)]
     given = briefed(bench, brief, stills={}, image=image)
-    assert [scene["still"] for scene in run(bench, given)["scenes"]] == [False, True]
+    assert due(run(bench, given), "still") == [1]
     assert bench.now(given).stills == [PartProgress(scene=1)]
 
 
@@ -236,7 +236,7 @@ def test_a_storyboard_that_was_edited_at_its_gate_is_the_one_that_is_prepared(be
     kept = Storyboards(bench.outputs).put(video, edited)
     bench.videos.advance(TENANT, video.id, Stage.PLANNING, storyboard=kept)
     at_gate(bench, video, Gate.STORYBOARD)
-    assert [scene["narrate"] for scene in run(bench, video)["scenes"]] == [False, True, True]
+    assert due(run(bench, video)) == [1, 2]
     assert bench.now(video).narrations == [PartProgress(scene=1), PartProgress(scene=2)]
     assert bench.answers.questions == []
 
