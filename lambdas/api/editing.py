@@ -125,7 +125,7 @@ class Editing:
         if preview is Preview.NARRATION:
             has, parts = storyboard.scenes[index].narration is not None, video.narrations
         else:
-            has, parts = video.request.draws_still(index), video.stills
+            has, parts = video.request.draws_still(index, storyboard), video.stills
         if not has:
             raise VideoNotFound(f"Scene {index} of video {video.id} has no {preview}.", param="scene")
         part = part_of(parts, index)

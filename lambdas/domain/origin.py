@@ -113,43 +113,32 @@ def storyboard_shots(
     before: Storyboard,
 ) -> list[Shot | Scene]:
     """The scenes of a storyboard that was made of another one, `before`, whose film is `source`: those that
-    are as they were are taken over, with their clips."""
-    continuing = continuing_scenes(origin, source)
+    are as they were, in their place, are taken over with their clips. One elsewhere has the seeds of that
+    place, as in every film. Where scenes were added or left out since, a changed one is made of its words
+    alone: nobody knows which pictures were its own."""
     result: list[Shot | Scene] = []
     for index, (shot, scene) in enumerate(zip(shots, storyboard.scenes, strict=True)):
-        old = source.scenes[index] if index < len(source.scenes) else None
-        continues = index in continuing
-        # A film's last scene gives no frames to a transition: as another than the last it is another scene.
-        follows = index + 1 < len(shots) and index + 1 not in continuing
+        old = source.scenes[index] if index < len(before.scenes) else None
         same = (
             old is not None
-            and index < len(before.scenes)
             and (storyboard.style, scene) == (before.style, before.scenes[index])
-            and (not continues or (bool(result) and isinstance(result[-1], Scene)))
-            and follows == (index + 1 < len(source.scenes) and index + 1 not in continuing)
+            and (not scene.continues or (bool(result) and result[-1] is source.scenes[index - 1]))
+            # A film's last scene gives no frames to a transition: as another than the last it is another.
+            and _gives(storyboard, index) == _gives(before, index)
         )
         if old is not None and same:
             result.append(old)
             continue
-        result.append(
-            replace(
-                shot,
-                continues=continues,
-                of=_pictures(old, origin, engine) if old else (),
-                strength=origin.strength,
-            )
-        )
+        known = old is not None and len(storyboard.scenes) == len(before.scenes)
+        of = _pictures(old, origin, engine) if old is not None and known else []
+        result.append(replace(shot, of=of, strength=origin.strength))
     return result
 
 
-def continuing_scenes(origin: Origin | None, source: FilmPlan | None) -> set[int]:
-    """The scenes of a storyboard that begin with the last picture of the scene before them."""
-    if origin is None or source is None:
-        return set()
-    return {
-        *(scene.index for scene in source.scenes if scene.continues),
-        *([len(source.scenes)] if origin.kind is OriginKind.EXTEND else []),
-    }
+def _gives(storyboard: Storyboard, index: int) -> bool:
+    """Whether the scene has frames that a transition to the next one shows twice, where there are any."""
+    after = storyboard.scenes[index + 1 : index + 2]
+    return bool(after) and not after[0].continues
 
 
 def _shot(text: str, paragraph: str, frames: int, request: VideoRequest, engine: Engine) -> Shot:

@@ -54,6 +54,8 @@ _Seconds = Annotated[
     ),
 ]
 
+_Continues = Annotated[bool, Field(strict=True, description="true or false")]
+
 
 class Prompts(Document):
     """What a picture or clip shall show, and what it shall not. `seed` None: one of the film's; another gives
@@ -74,12 +76,14 @@ class Narration(Document):
 
 
 class Scene(Document):
-    """`seconds`: how long it is shown; None: as long as its narration takes, else the film's share."""
+    """`seconds`: how long it is shown; None: as long as its narration takes, else the film's share.
+    `continues`: it goes on from the scene before it, by a cut and with its last picture as its first."""
 
     narration: Narration | None = None
     image: Prompts
     video: Prompts
     seconds: _Seconds | None = None
+    continues: _Continues = False
 
 
 class Storyboard(Document):
@@ -104,11 +108,12 @@ class Storyboard(Document):
         return self.model_copy(update={"scenes": scenes})
 
     def continued(self, prompt: str, seconds: float | None) -> "Storyboard":
-        """With a scene more, of a user's words alone; it is narrated, by the same voice, if others are."""
+        """With a scene more that goes on from the last one, of a user's words alone; it is narrated, by the
+        same voice, if others are."""
         spoken = [scene.narration for scene in self.scenes if scene.narration]
         said = spoken[-1].model_copy(update={"text": prompt}) if spoken else None
         prompts = Prompts(positive_prompt=prompt)
-        scene = Scene(narration=said, image=prompts, video=prompts, seconds=seconds)
+        scene = Scene(narration=said, image=prompts, video=prompts, seconds=seconds, continues=True)
         return self.model_copy(update={"scenes": [*self.scenes, scene]})
 
 
@@ -133,6 +138,7 @@ class PartialScene(Document):
     image: PartialPrompts | None = None
     video: PartialPrompts | None = None
     seconds: _Seconds | None = None
+    continues: _Continues | None = None
 
 
 class PartialStoryboard(Document):
@@ -147,7 +153,7 @@ class PartialStoryboard(Document):
         return self.model_dump(exclude_defaults=True)
 
 
-_Parsed = TypeVar("_Parsed", bound=Document)
+_Parsed = TypeVar("_Parsed", Storyboard, PartialStoryboard)
 
 
 def parse_storyboard(value: Any) -> Storyboard:
@@ -163,10 +169,14 @@ def parse_partial(value: Any) -> PartialStoryboard:
 
 def _parse(document: type[_Parsed], value: Any) -> _Parsed:
     try:
-        return document.model_validate(value)
+        storyboard = document.model_validate(value)
     except ValidationError as error:
         first = wrong_fields(document, error, "storyboard")[0]
-    raise InvalidRequest(first.message, param=first.path or "storyboard")
+        raise InvalidRequest(first.message, param=first.path or "storyboard") from None
+    if storyboard.scenes and storyboard.scenes[0].continues:
+        path = "scenes[0].continues"
+        raise InvalidRequest(f"{path} must be false or left out: no scene is before it.", param=path)
+    return storyboard
 
 
 def complete(partial: PartialStoryboard, written: Storyboard) -> Storyboard:

@@ -164,9 +164,10 @@ class VideoRequest(Document):
     fragmented: bool = False  # the film as a fragmented MP4
     origin: Origin | None = None
 
-    def draws_still(self, scene: int) -> bool:
-        """The user's own picture is the first scene's."""
-        return self.stills is not None and not (scene == 0 and self.image)
+    def draws_still(self, scene: int, storyboard: Storyboard) -> bool:
+        """The user's own picture is the first scene's; one that continues has the last of the one before."""
+        given = scene == 0 and self.image is not None
+        return self.stills is not None and not given and not storyboard.scenes[scene].continues
 
     def fingerprint(self) -> str:
         """SHA-256 that two requests share exactly if they ask for the same."""

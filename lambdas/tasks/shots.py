@@ -59,6 +59,7 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
                 still=_hash(_artifact(video.stills, index)),
                 narration=spoken.sentences if spoken else (),
                 seed=scene.video.seed,
+                continues=scene.continues,
             )
         )
     return planned

@@ -31,7 +31,6 @@ from lambdas.domain.direction_answers import (
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import StoryboardRejected, VideoClosed
-from lambdas.domain.origin import continuing_scenes
 from lambdas.domain.prices import total
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import (
@@ -47,7 +46,6 @@ from lambdas.domain.video import (
     unchanged_parts,
 )
 from lambdas.settings import PlanSettings
-from lambdas.tasks.clips import source_plan
 from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
 
@@ -110,10 +108,9 @@ def write_storyboard(
         writer = Writer(by=written.by, note=written.note, cost=written.cost)
         kept = storyboards.put(video, storyboard)
         video = _planned(videos, video, Stage.PLANNING, storyboard=kept, writer=writer)
-    continuing = continuing_scenes(video.request.origin, source_plan(outputs, video))
     indexes = range(len(storyboard.scenes))
     spoken = [index for index in indexes if storyboard.scenes[index].narration]
-    drawn = [index for index in indexes if video.request.draws_still(index) and index not in continuing]
+    drawn = [index for index in indexes if video.request.draws_still(index, storyboard)]
     begun = from_gate or done  # this attempt has parts
     narrations = _parts(spoken, video.narrations if begun else [])
     stills = _parts(drawn, video.stills if begun else [])

@@ -72,10 +72,26 @@ def test_a_note_leaves_the_seed_of_a_still_as_it_is() -> None:
 def test_the_user_s_own_picture_is_not_drawn_anew() -> None:
     image = {"key": "k", "sha256": "0" * 64, "width": 64, "height": 64}
     request = a_request(stills={}, image=image)
-    assert [request.draws_still(scene) for scene in (0, 1)] == [False, True]
-    assert not a_request().draws_still(1)
+    board = a_board(a_scene(), a_scene())
+    assert [request.draws_still(scene, board) for scene in (0, 1)] == [False, True]
+    assert not a_request().draws_still(1, board)
     with pytest.raises(InvalidRequest, match="the picture that was given"):
         regenerated(a_board(), 0, Regeneration(part=Part.STILL), request)
+
+
+def test_a_scene_that_goes_on_from_another_has_no_still_of_its_own() -> None:
+    request, board = a_request(stills={}), a_board(a_scene(), a_scene(continues=True), a_scene())
+    assert [request.draws_still(scene, board) for scene in range(3)] == [True, False, True]
+    with pytest.raises(InvalidRequest, match="the last one of the scene before"):
+        regenerated(board, 1, Regeneration(part=Part.STILL), request)
+
+
+def test_a_first_scene_goes_on_from_none() -> None:
+    scenes = [a_scene(continues=True), a_scene()]
+    with pytest.raises(InvalidRequest, match="no scene is before it") as refused:
+        replacement({"title": "Bees", "scenes": scenes}, a_request(), ENGINE)
+    assert refused.value.param == "scenes[0].continues"
+    assert replacement({"title": "Bees", "scenes": scenes[::-1]}, a_request(), ENGINE).scenes[1].continues
 
 
 def test_what_a_voice_says_stays_and_so_does_what_is_not_given_of_it() -> None:

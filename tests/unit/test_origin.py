@@ -11,7 +11,7 @@ from containers.cogvideox.video import video_frames
 from lambdas.domain.assembly import Fit, TransitionKind
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ClipUnreadable
-from lambdas.domain.film_plan import FilmPlan, Scene, make_plan
+from lambdas.domain.film_plan import FilmPlan, Scene, Shot, make_plan
 from lambdas.domain.origin import (
     all_paragraphs,
     ideas_of,
@@ -191,8 +191,19 @@ def a_board(*texts: str, style: str = "Warm light.") -> Storyboard:
     return Storyboard.model_validate({"title": "Bees", "style": style, "scenes": scenes})
 
 
+def going_on(board: Storyboard, index: int) -> Storyboard:
+    """With one of its scenes going on from the one before."""
+    scenes = list(board.scenes)
+    scenes[index] = scenes[index].model_copy(update={"continues": True})
+    return board.model_copy(update={"scenes": scenes})
+
+
+def board_shots(board: Storyboard) -> list[Shot]:
+    return [a_shot(scene.video.positive_prompt, continues=scene.continues) for scene in board.scenes]
+
+
 def board_plan(board: Storyboard, **fields: Any) -> FilmPlan:
-    shots = [a_shot(scene.video.positive_prompt) for scene in board.scenes]
+    shots = board_shots(board)
     return make_plan(a_video(request=of_prompt(**fields)), ANIMATIC, board.title, shots)
 
 
@@ -200,9 +211,8 @@ def remade(
     before: Storyboard, after: Storyboard, source: FilmPlan, kind: OriginKind = OriginKind.REMIX
 ) -> list[bool]:
     """Which of the scenes are taken over."""
-    shots = [a_shot(scene.video.positive_prompt) for scene in after.scenes]
     origin = Origin(kind=kind, prompt="x", video="video_" + "0" * 32)
-    found = storyboard_shots(shots, after, ANIMATIC, origin=origin, source=source, before=before)
+    found = storyboard_shots(board_shots(after), after, ANIMATIC, origin=origin, source=source, before=before)
     plan = make_plan(a_video(request=of_prompt()), ANIMATIC, "Bees", found)
     assert [clip.index for clip in plan.clips] == list(range(len(plan.clips)))
     return [isinstance(one, Scene) for one in found]
@@ -218,11 +228,46 @@ def test_only_the_scenes_that_changed_are_made() -> None:
 
 
 def test_a_scene_that_goes_on_from_a_changed_one_is_made_anew() -> None:
+    before = going_on(a_board("One.", "Two."), 1)
+    source = board_plan(before)
+    assert remade(before, going_on(a_board("Night.", "Two."), 1), source) == [False, False]
+    assert remade(before, going_on(a_board("One.", "Night."), 1), source) == [True, False]
+
+
+def test_an_added_scene_goes_on_from_the_one_before_it_wherever_it_comes_to_be() -> None:
     before = a_board("One.", "Two.")
-    shots = [a_shot("One."), a_shot("Two.", continues=True)]
-    source = make_plan(a_video(request=of_prompt()), ANIMATIC, "Bees", shots)
-    assert remade(before, a_board("Night.", "Two."), source) == [False, False]
-    assert remade(before, a_board("One.", "Night."), source) == [True, False]
+    source = board_plan(before, transition=TransitionKind.CROSSFADE)
+    longer = before.continued("Three.", 2)
+    one, two, three = longer.scenes
+    new = two.model_copy(update={"video": one.video})
+    for scenes in ([two, three], [one, new, two, three], [two, one, three]):
+        board = longer.model_copy(update={"scenes": scenes})
+        origin = Origin(kind=OriginKind.EXTEND, prompt="Three.", video="video_" + "0" * 32)
+        found = storyboard_shots(
+            board_shots(board), board, ANIMATIC, origin=origin, source=source, before=before
+        )
+        request = of_prompt(transition=TransitionKind.CROSSFADE)
+        plan = make_plan(a_video(request=request), ANIMATIC, "Bees", found)
+        last = plan.scenes[-1].clips[0]
+        assert [scene.continues for scene in plan.scenes] == [False] * (len(scenes) - 1) + [True]
+        assert last.starts_from == last.index - 1
+        assert [one is None for one in plan.transitions] == [False] * (len(scenes) - 2) + [True]
+
+
+def test_an_edit_is_made_of_its_own_pictures_or_of_none() -> None:
+    before = a_board("One.", "Two.", "Three.")
+    video = a_video(request=of_prompt("cogvideox-nano"))
+    source = make_plan(video, NANO, "Bees", board_shots(before))
+    origin = Origin(kind=OriginKind.EDIT, prompt="x", video=video.id, strength=0.5)
+
+    def made_of(board: Storyboard) -> list[list[str | None]]:
+        """The clips that each scene that is made is made of."""
+        found = storyboard_shots(board_shots(board), board, NANO, origin=origin, source=source, before=before)
+        return [[one.clip for one in shot.of] for shot in found if isinstance(shot, Shot)]
+
+    own = [[clip.key_hash for clip in scene.clips] for scene in source.scenes]
+    assert made_of(a_board("Night.", "Two.", "Fog.")) == [own[0], own[2]]
+    assert made_of(a_board("Two.", "Fog.")) == [[], []]
 
 
 def test_an_extended_storyboard_keeps_all_its_scenes() -> None:

@@ -67,7 +67,11 @@ WRONG = [
     ({"seconds": "4"}, "scenes[2].seconds", "'4' was given."),
     ({"seconds": True}, "scenes[2].seconds", "True was given."),
     ({"seconds": float("nan")}, "scenes[2].seconds", "nan was given."),
-    ({"length": 4}, "scenes[2].length", "is not a field; allowed: narration, image, video, seconds."),
+    (
+        {"length": 4},
+        "scenes[2].length",
+        "is not a field; allowed: narration, image, video, seconds, continues.",
+    ),
 ]
 
 
