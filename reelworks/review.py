@@ -38,7 +38,7 @@ def at_gate(client: Client, video: dict[str, Any], *, as_json: bool) -> bool:
             return False
         match _asked(video):
             case "approve":
-                client.approve(video["id"])
+                client.approve(video["id"], video["review"]["gate"])
                 return True
             case "edit":
                 if edit_storyboard(client, video["id"]):

@@ -28,7 +28,7 @@ from lambdas.domain.errors import (
 )
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.variants import VARIANTS
-from lambdas.domain.video import Video
+from lambdas.domain.video import Gate, Video
 from lambdas.intake.accept import Intake
 from lambdas.intake.files import VIDEO
 from lambdas.intake.remake import Remake
@@ -177,7 +177,12 @@ def replace_storyboard(video_id: str) -> Response[str]:
 
 @app.post("/v1/videos/<video_id>/approve")
 def approve(video_id: str) -> Response[str]:
-    video = Editing(_settings()).approve(_tenant(), _checked(video_id))
+    gate = _query("gate", None)
+    if gate is not None and gate not in list(Gate):
+        raise InvalidRequest(
+            f"gate must be one of {', '.join(Gate)}, or left out; {gate[:80]!r} was given.", param="gate"
+        )
+    video = Editing(_settings()).approve(_tenant(), _checked(video_id), gate and Gate(gate))
     logger.info("video approved")
     return _answer(openai_format.video_object(video))
 

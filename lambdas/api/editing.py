@@ -84,13 +84,21 @@ class Editing:
 
         return self._settled(tenant, video_id, act)
 
-    def approve(self, tenant: str, video_id: str) -> Video:
-        """Lets the film go on from its gate, or films anew what was edited or has failed.
+    def approve(self, tenant: str, video_id: str, gate: Gate | None = None) -> Video:
+        """Lets the film go on from its gate, or films anew what was edited or has failed. `gate`: the one
+        that is meant, so that an approval sent again can't be taken for that of the next.
         Raises NotReady, VideoNotFound."""
 
         def act(video: Video) -> Video | None:
             _check_scenes(video)
-            if video.stage is Stage.REVIEWING:
+            if video.review and video.stage is Stage.REVIEWING:
+                if gate in video.approved:
+                    return video  # asked for again
+                if gate not in (None, video.review.gate):
+                    raise NotReady(
+                        f"Video {video.id} waits with its {video.review.gate}, not with its {gate}.",
+                        param="gate",
+                    )
                 return self._decide(video, Decision.APPROVED, Stage.PREPARING)
             if video.closed:
                 return self._film_anew(video)

@@ -190,6 +190,18 @@ def test_what_is_approved_goes_on(queue: Deployment, gate: Gate) -> None:
     assert not [message for message in queue.messages() if message["video_id"] == id_][1:]  # the create's
 
 
+def test_an_approval_sent_again_is_not_taken_for_that_of_the_next_gate(queue: Deployment) -> None:
+    id_ = waiting(Gate.PREVIEWS)
+    version = now(id_).version
+    again = post(id_, "approve", query={"gate": "storyboard"})
+    assert (again.status, again.json["review"]["gate"]) == (200, "previews")
+    assert now(id_).version == version
+    early = post(waiting(), "approve", query={"gate": "previews"})
+    refused(early, 409, "not_ready", "its storyboard, not with its previews", param="gate")
+    refused(post(id_, "approve", query={"gate": "door"}), 400, "invalid_request", "storyboard, previews")
+    assert post(id_, "approve", query={"gate": "previews"}).json["stage"] == "preparing"
+
+
 def test_an_approval_whose_answer_got_lost_is_sent_by_the_next(aws: Deployment) -> None:
     id_ = waiting()
     execution = token_of(id_, "lost")
