@@ -55,6 +55,8 @@ _UNKNOWN_LANGUAGE = "und"
 _MILLISECOND = Fraction(1, 1000)
 # No line starts with these; scripts without spaces break before any other character.
 _CLOSING = frozenset("。、，．！？：；」』）】〉》…・ーっッ")
+# Where a sentence may be left for the next screen: behind its commas, dashes and full stops.
+_CLAUSE = re.compile(r"[,;:.!?…—–][\"'”’)]*\s+|[，；：。！？、]")
 # Control characters, private use, halves of characters.
 _NO_TEXT = ("Cc", "Co", "Cs")
 # pysubs2 takes a backslash before n, N or h for a line break or space of its own format; a character of no
@@ -164,14 +166,13 @@ def turns(
         spoken.append(Turn(start, end, text))
     for turn, following in zip_longest(spoken, spoken[1:]):
         end = min(turn.end, following.start) if following else turn.end
-        yield from _in_turns(turn.start, end, _wrapped(turn.text, most, width))
+        yield from _in_turns(turn.start, end, list(_screens(turn.text, most, width)))
 
 
-def _in_turns(start: int, end: int, lines: list[str]) -> Iterator[Turn]:
-    whole, shown = sum(map(columns, lines)), 0
+def _in_turns(start: int, end: int, screens: Sequence[list[str]]) -> Iterator[Turn]:
+    whole, shown = sum(columns(line) for lines in screens for line in lines), 0
     at = start
-    for first in range(0, len(lines), LINES):
-        together = lines[first : first + LINES]
+    for together in screens:
         shown += sum(map(columns, together))
         until = start + round((end - start) * shown / whole)
         if until > at:
@@ -194,6 +195,26 @@ def _covering(turns: Iterable[Turn], end: int) -> Iterator[Turn]:
 
 
 _Width = Callable[[str], float]
+
+
+def _screens(text: str, most: int, width: _Width) -> Iterator[list[str]]:
+    """The lines that are shown at once. Where it takes no more screens, one ends with a clause."""
+    lines = _wrapped(text, most, width)
+    count = -(-len(lines) // LINES)
+    if count < 2:
+        yield from [lines] if lines else []
+        return
+    share = len(text) / count
+    cuts = [match.end() for match in _CLAUSE.finditer(text) if match.end() < 2 * share]
+    for cut in sorted(cuts, key=lambda cut: abs(cut - share)):
+        head, tail = text[:cut], text[cut:]
+        fits = len(_lines(head, most, most, width)) <= LINES
+        if fits and len(_lines(tail, most, most, width)) <= LINES * (count - 1):
+            yield _wrapped(head, most, width)
+            yield from _screens(tail, most, width)
+            return
+    for first in range(0, len(lines), LINES):
+        yield lines[first : first + LINES]
 
 
 def _wrapped(text: str, most: int, width: _Width) -> list[str]:

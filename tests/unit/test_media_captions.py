@@ -81,6 +81,17 @@ def test_text_is_wrapped_evenly_to_two_lines() -> None:
     assert abs(len(first) - len(second)) <= 6
 
 
+def test_a_long_text_is_parted_where_one_breathes() -> None:
+    said = "The next time you think about how a bee finds its way home, remember what you have seen here."
+    assert [turn[2] for turn in shown([cue(1, 9, said)])] == [
+        "The next time you think about\nhow a bee finds its way home,",
+        "remember what you have seen here.",
+    ]
+    # Not where that takes more turns.
+    early = "Now, the bee that has seen so many flowers on this long warm day flies home to tell the others."
+    assert len(shown([cue(1, 9, early)])) == 2
+
+
 def test_a_long_text_is_shown_in_turns_by_its_length() -> None:
     turns = shown([cue(1, 9, STORY)])
     lines = [line for turn in turns for line in turn[2].split("\n")]
