@@ -111,8 +111,8 @@ def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request
         return _with_scene(storyboard, scene, before.model_copy(update={"narration": narration}))
     if asked.part is Part.STILL:
         if not request.draws_still(scene, storyboard):
-            given = "the last one of the scene before" if before.continues else "the picture that was given"
-            why = f"starts with {given}" if request.stills else "is of a film without stills"
+            given = "was given" if not before.continues else "the scene before ends with"
+            why = f"starts with the picture that {given}" if request.stills else "is of a film without stills"
             raise InvalidRequest(f"part can't be still: the scene {why}.", param="part")
         if asked.seed is not None or asked.note is None:
             seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed

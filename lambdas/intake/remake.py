@@ -299,12 +299,12 @@ def _edited(request: VideoRequest, engine: Engine, strength: float | None) -> Vi
 def _check_takes_video(engine: Engine, offered: frozenset[str], param: str = VIDEO) -> None:
     if engine.video != "none":
         return
+    what = f"engine {engine.name} makes no video of another's pictures"
+    if param != VIDEO:
+        raise InvalidRequest(f"{what}; leave {param} out.", param=param)
     taking = ", ".join(e.name for e in CATALOGUE.values() if e.video != "none" and e.name in offered)
     choose = f"choose one of: {taking}" if taking else "no engine here does"
-    made = "make a video of it by extend instead, " if param == VIDEO else f"leave {param} out, "
-    raise InvalidRequest(
-        f"engine {engine.name} makes no video of another's pictures; {made}or {choose}.", param=param
-    )
+    raise InvalidRequest(f"{what}; make a video of it by extend instead, or {choose}.", param=param)
 
 
 def _longer(request: VideoRequest, engine: Engine, by: int, before: int, *, clips: int) -> VideoRequest:

@@ -5,9 +5,12 @@ from fractions import Fraction
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
 from lambdas.domain.assembly import Fit
+from lambdas.domain.errors import ArtifactMissing
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.media.conform import FilmFormat, excerpt
 from lambdas.media.frames import last_frame
+
+_SEND = "Download the film that this one was to be made of, and edit or extend that, sent as a file."
 
 
 def first_picture(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Objects) -> bytes | None:
@@ -29,6 +32,12 @@ def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> by
     found = clip.footage
     if found is None:
         return None
-    data = inputs.get(found.file) if found.file else outputs.get(keys.clip(plan.tenant, str(found.clip)))
+    try:
+        data = inputs.get(found.file) if found.file else outputs.get(keys.clip(plan.tenant, str(found.clip)))
+    except ArtifactMissing as error:
+        # Nothing of this film says how they were made.
+        raise ArtifactMissing(
+            f"the pictures that clip {clip.index} is made of have expired", advice=_SEND
+        ) from error
     film = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
     return excerpt(data, film, Fit.COVER, start=found.start, frames=clip.frames, lead=clip.skip_frames)

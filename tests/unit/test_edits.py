@@ -82,7 +82,7 @@ def test_the_user_s_own_picture_is_not_drawn_anew() -> None:
 def test_a_scene_that_goes_on_from_another_has_no_still_of_its_own() -> None:
     request, board = a_request(stills={}), a_board(a_scene(), a_scene(continues=True), a_scene())
     assert [request.draws_still(scene, board) for scene in range(3)] == [True, False, True]
-    with pytest.raises(InvalidRequest, match="the last one of the scene before"):
+    with pytest.raises(InvalidRequest, match="the picture that the scene before ends with"):
         regenerated(board, 1, Regeneration(part=Part.STILL), request)
 
 

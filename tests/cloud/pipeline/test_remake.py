@@ -4,12 +4,16 @@ import base64
 import json
 from typing import Any
 
+import pytest
+
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.domain import keys
+from lambdas.domain.errors import ArtifactMissing
 from lambdas.domain.origin import all_paragraphs
 from lambdas.domain.video import Origin, OriginKind, Stage, Video
 from lambdas.media.probe import probe
 from lambdas.tasks import draw_clip, plan, render_clip, write_storyboard
+from lambdas.tasks.pictures import footage
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import (
     TENANT,
@@ -158,6 +162,16 @@ def test_the_engine_gets_the_clip_that_is_edited(bench: Bench) -> None:
     assert request["strength"] == 0.5
     found = probe(base64.b64decode(request["video"]))
     assert (found.width, found.height, found.fps, found.frames) == (96, 64, 8, request["frames"])
+
+
+def test_expired_pictures_are_told_with_what_can_be_done(bench: Bench) -> None:
+    source = of_prompt(bench)
+    video = made_of(bench, source, OriginKind.EDIT, "Make it night", strength=0.5)
+    bench.answer(plan.handler, video)
+    edited = bench.plan(video)
+    with pytest.raises(ArtifactMissing, match="the pictures that clip 0 is made of have expired") as missing:
+        footage(edited, edited.clips[0], bench.inputs, bench.outputs)
+    assert "sent as a file" in missing.value.advice
 
 
 def test_a_file_becomes_the_film_s_first_clip(bench: Bench) -> None:
