@@ -81,6 +81,11 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def error_message(error: ClientError) -> str:
+    """What the service says, without boto's words around it."""
+    return str(error.response.get("Error", {}).get("Message") or error)
+
+
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Turns passing failures of an AWS call into ServiceUnavailable; others stay ClientError, which

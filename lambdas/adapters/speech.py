@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 
 from botocore.exceptions import ClientError
 
-from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.clients import error_code, error_message, translated
 from lambdas.domain.errors import NarrationRefused
 
 # Polly's bounds of a prosody's rate (docs.aws.amazon.com/polly/latest/dg/prosody-tag.html)
@@ -63,7 +63,7 @@ class Speech:
                 )
             except ClientError as error:
                 if error_code(error) in _REFUSALS:
-                    raise NarrationRefused(f"{voice} can't speak it: {error}") from error
+                    raise NarrationRefused(f"{voice} can't speak it: {error_message(error)}") from error
                 raise
             sound = bytes(answer["AudioStream"].read(MAX_BYTES + 1))
         if not 0 < len(sound) <= MAX_BYTES:

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.clients import error_code, error_message, translated
 from lambdas.domain.errors import ImageRejected, ServiceUnavailable, StillRefused
 from lambdas.media.images import check_image, cover
 
@@ -77,7 +77,7 @@ class Stills:
                 )
             except ClientError as error:
                 if error_code(error) in ("ValidationException", "ModelErrorException"):
-                    raise StillRefused(f"{model} can't draw it: {error}") from error
+                    raise StillRefused(f"{model} can't draw it: {error_message(error)}") from error
                 raise
             body = response["body"].read(MAX_BYTES + 1)
         if len(body) > MAX_BYTES:
