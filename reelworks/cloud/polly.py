@@ -7,6 +7,7 @@ speech marks all but sentences.
 
 import asyncio
 import json
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -36,6 +37,16 @@ _RATES = {
 }
 _CONTENT_TYPES = {"mp3": "audio/mpeg", "ogg_opus": "audio/ogg", "pcm": "audio/pcm"}
 _CODECS = {"mp3": ("mp3", "libmp3lame"), "ogg_opus": ("ogg", "libopus")}
+# Of Piper's voices, those of languages that aren't written in Latin letters.
+_OTHER_LETTERS = "ar bg cmn el fa he hi hy ja ka kk ko ml ne ru sr te th uk ur yue zh"
+
+
+def _can_read(language: str, text: str) -> bool:
+    """Of foreign letters Piper would say what they are ("Chinese letter"), one by one."""
+    if language.partition("-")[0] in _OTHER_LETTERS.split():
+        return True
+    letters = [char for char in text if char.isalpha()]
+    return not letters or any(unicodedata.name(char, "").startswith("LATIN") for char in letters)
 
 
 class _SpeechRequest(BaseModel):
@@ -124,6 +135,10 @@ class Polly:
             message = f"The voice {voice.name} speaks {voice.language}, not {request.language_code}."
             raise ServiceError(400, "LanguageNotSupportedException", message)
         said = request.utterances()
+        for one in said:
+            if isinstance(one, Sentence) and not _can_read(voice.language, one.text):
+                message = f"The voice {voice.name} speaks {voice.language}, which “{one.text[:40]}” is not."
+                raise ServiceError(400, "LanguageNotSupportedException", message)
         headers = {"x-amzn-RequestCharacters": str(utterances.characters(said))}
         if request.output_format == "json":
             if not request.speech_mark_types:

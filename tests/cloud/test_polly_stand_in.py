@@ -145,6 +145,7 @@ def test_the_pcs_cloud_answers_it_at_its_one_address(cloud: Status) -> None:
         ({"VoiceId": "Joanna"}, "ValidationException", "no voice 'Joanna' on this machine; there are: Joe"),
         ({"Engine": "generative"}, "EngineNotSupportedException", "standard, neural"),
         ({"LanguageCode": "de-DE"}, "LanguageNotSupportedException", "speaks en-US"),
+        ({"Text": "Hello. 蜜蜂飞。"}, "LanguageNotSupportedException", "en-US, which “蜜蜂飞。” is not"),
         ({"OutputFormat": "pcm", "SampleRate": "24000"}, "InvalidSampleRateException", "8000, 16000"),
         ({"SampleRate": "11025"}, "InvalidSampleRateException", "22050"),
         ({"OutputFormat": "ogg_vorbis"}, "ValidationException", "OutputFormat"),
