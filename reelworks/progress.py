@@ -31,6 +31,7 @@ _WORDS = {
 }
 
 _CLOSED = ("completed", "failed", "cancelled")
+_FEW = 4  # clips that are named; an endpoint's queue may hold all of them
 _GATES = {"storyboard": "the storyboard is written", "previews": "voices and stills are there"}
 
 
@@ -43,7 +44,7 @@ def describe(video: dict[str, Any]) -> str:
     clips = video["clips"]
     if stage == "rendering" and clips:
         active = [str(number) for number, clip in enumerate(clips, 1) if clip["state"] == "rendering"]
-        if active:
+        if 0 < len(active) <= _FEW:
             return f"{words} clip{'s' if len(active) > 1 else ''} {', '.join(active)} of {len(clips)}"
         done = sum(clip["state"] == "done" for clip in clips)
         return f"{words} clips: {done} of {len(clips)} done"

@@ -55,6 +55,15 @@ def test_a_log_line_is_the_event_and_what_belongs_to_it() -> None:
     assert log_line("START RequestId: 1") == "START RequestId: 1"
 
 
+def test_clips_under_way_are_named_while_they_are_few() -> None:
+    def of(count: int) -> str:
+        clips = [{"state": "done"}, *({"state": "rendering"} for _ in range(count))]
+        return describe({"stage": "rendering", "clips": clips})
+
+    assert of(2) == "rendering clips 2, 3 of 3"
+    assert of(12) == "rendering clips: 1 of 13 done"
+
+
 DONE, WAITING = {"state": "done", "by": "Joanna"}, {"state": "waiting", "by": None}
 
 
