@@ -4,9 +4,11 @@ import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lambdas.animatic.scene import Scene
@@ -76,7 +78,15 @@ def draw_clip(request: DraftClip) -> bytes:
     )
 
 
-def _scene(request: DraftClip) -> Scene:
+def last_picture(request: DraftClip) -> bytes:
+    """A PNG of the clip's last frame without title and mark: the clip that goes on from it has its own."""
+    scene = _scene(request.model_copy(update={"lettered": False}), marked=False)
+    file = BytesIO()
+    Image.fromarray(scene.picture((request.first + request.frames - 1) / request.fps)).save(file, "PNG")
+    return file.getvalue()
+
+
+def _scene(request: DraftClip, *, marked: bool = True) -> Scene:
     spoken = read(request.title)
     look = spoken if spoken.known else read(request.prompt)
     words = " ".join((request.title if spoken.known else request.prompt).casefold().split())
@@ -87,7 +97,7 @@ def _scene(request: DraftClip) -> Scene:
         rng=np.random.default_rng([request.seed, zlib.crc32(words.encode())]),
         image=request.image,
         title=request.title if request.lettered else "",
-        mark=_mark(request),
+        mark=_mark(request) if marked else "",
         # Well inside a clip, so that no join flickers.
         flash_at=(request.first + 0.4 * request.frames) / request.fps,
     )

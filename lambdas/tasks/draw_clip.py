@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
-from lambdas.animatic.clip import DraftClip, draw_clip
+from lambdas.animatic.clip import DraftClip, draw_clip, last_picture
 from lambdas.domain import keys
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.settings import PricedSettings
@@ -45,10 +45,19 @@ def draw(
         begun(videos, plan, clip, started_ms)
         made = footage(plan, clip, inputs, outputs)
         if made is None:
-            made = draw_clip(_draft(plan, scene, clip, first_picture(plan, scene, inputs, outputs)))
+            made = draw_clip(_draft(plan, scene, clip, _begins_with(plan, scene, inputs, outputs)))
     outputs.put(keys.clip(plan.tenant, clip.key_hash), made, "video/mp4")
     finished(videos, plan, clip, started_ms, usd_per_second)
     return ClipMade(clip=clip.index, reused=False)
+
+
+def _begins_with(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Objects) -> bytes | None:
+    """What the scene begins with. The last picture of another draft is drawn once more: in its clip the
+    title is part of it, which would be seen under the scene's own."""
+    before = scene.clips[0].starts_from
+    if before is None or (found := plan.clip(before))[1].is_footage:
+        return first_picture(plan, scene, inputs, outputs)
+    return last_picture(_draft(plan, *found, _begins_with(plan, found[0], inputs, outputs)))
 
 
 def _draft(plan: FilmPlan, scene: Scene, clip: Clip, image: bytes | None) -> DraftClip:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
 
-from lambdas.animatic.clip import REVISION, DraftClip, draw_clip
+from lambdas.animatic.clip import REVISION, DraftClip, draw_clip, last_picture
 from lambdas.domain.engines import CATALOGUE
 from lambdas.media.join import join
 from lambdas.media.probe import probe
@@ -205,6 +205,15 @@ def lettered(title: str) -> Pixels:
     return frames(title, prompt="x", image=image, width=320, height=180, frames=1)[0][120:, :].astype(
         np.uint8
     )
+
+
+def test_what_goes_on_from_a_clip_has_none_of_its_letters() -> None:
+    asked = request(width=320, height=180)
+    bare = asked.model_copy(update={"lettered": False})
+    picture = np.asarray(Image.open(BytesIO(last_picture(asked))))
+    shown, unlettered = (decoded(draw_clip(one))[-1] for one in (asked, bare))
+    assert difference(picture[40:], unlettered[40:]) < 5  # under the mark
+    assert difference(picture[120:], shown[120:]) > 8
 
 
 def test_the_title_is_legible() -> None:

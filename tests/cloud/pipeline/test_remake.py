@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lambdas.adapters.storyboards import Storyboards
@@ -190,18 +191,20 @@ def test_a_file_becomes_the_film_s_first_clip(bench: Bench) -> None:
 
 
 def test_a_drawn_scene_goes_on_from_the_last_picture(bench: Bench) -> None:
-    source = of_prompt(bench, "animatic")
-    before = bench.plan(source)
-    last = len(before.clips) - 1
-    bench.put_clip(before, last)
-    video = made_of(bench, source, OriginKind.EXTEND, "It lands.", seconds=1)
-    bench.answer(plan.handler, video)
     made = []
-    for seed in (1, 2):
-        bench.put_clip(before, last, clip(before.clips[last].film_frames, seed=seed))
-        bench.outputs.delete(keys.clip(TENANT, hashes(bench, video)[-1]))
-        bench.answer(draw_clip.handler, video, clip=last + 1)
-        made.append(bench.outputs.get(keys.clip(TENANT, hashes(bench, video)[-1])))
-    assert made[0] != made[1]
+    for prompt in ("A boat on the sea.", "A snowy forest at night."):
+        source = bench.video("animatic", request={**SMALL, "prompt": prompt})
+        bench.answer(plan.handler, source)
+        video = made_of(bench, source, OriginKind.EXTEND, "It lands.", seconds=1)
+        bench.answer(plan.handler, video)
+        for index in range(len(bench.plan(video).clips)):
+            bench.answer(draw_clip.handler, video, clip=index)
+        drawn = [decoded(bench.outputs.get(keys.clip(TENANT, one))) for one in hashes(bench, video)]
+        made.append((drawn[-2][-1], drawn[-1][0]))
+    # Each begins as what is before it ends, but for the title and the camera's place.
+    ended = [np.abs(made[0][1][:32] - before[:32].astype(int)).mean() for before, _ in made]
+    assert ended[0] < ended[1] / 2
+    )
+    assert near < far / 2
     assert bench.now(video).stage is Stage.RENDERING
-    assert len(decoded(made[0])) == 8
+    assert len(drawn[-1]) == 8
