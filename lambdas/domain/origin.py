@@ -113,9 +113,9 @@ def storyboard_shots(
     before: Storyboard,
 ) -> list[Shot | Scene]:
     """The scenes of a storyboard that was made of another one, `before`, whose film is `source`: those that
-    are as they were, in their place, are taken over with their clips. One elsewhere has the seeds of that
-    place, as in every film. Where scenes were added or left out since, a changed one is made of its words
-    alone: nobody knows which pictures were its own."""
+    are as they were, in their place, are taken over with their clips; one elsewhere is planned as in every
+    film. Where scenes were added or left out since, a changed one is made of its words alone: nobody knows
+    which pictures were its own."""
     result: list[Shot | Scene] = []
     for index, (shot, scene) in enumerate(zip(shots, storyboard.scenes, strict=True)):
         old = source.scenes[index] if index < len(before.scenes) else None

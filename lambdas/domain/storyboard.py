@@ -58,8 +58,8 @@ _Continues = Annotated[bool, Field(strict=True, description="true or false")]
 
 
 class Prompts(Document):
-    """What a picture or clip shall show, and what it shall not. `seed` None: one of the film's; another gives
-    another picture of the same words."""
+    """What a picture or clip shall show, and what it shall not. `seed` None: `seed_of` gives one; another
+    gives another picture of the same words."""
 
     positive_prompt: _Prompt
     negative_prompt: _Note = ""
@@ -115,6 +115,17 @@ class Storyboard(Document):
         prompts = Prompts(positive_prompt=prompt)
         scene = Scene(narration=said, image=prompts, video=prompts, seconds=seconds, continues=True)
         return self.model_copy(update={"scenes": [*self.scenes, scene]})
+
+
+def seed_of(prompts: Sequence[Prompts], scene: int, film: int) -> int:
+    """The seed of a scene's picture or clips, of all scenes' prompts and the film's seed: its own, else one
+    by its words. So it stays the same where scenes are put before it or taken away, and what was made of it
+    is found. Only where the same words came before, its place counts: it is another picture of them."""
+    own = prompts[scene]
+    if own.seed is not None:
+        return own.seed
+    repeated = any(one.positive_prompt == own.positive_prompt for one in prompts[:scene])
+    return film + int(fingerprint([own.positive_prompt, scene if repeated else 0])[:8], 16)
 
 
 # --- what a user may give of one; None: not given

@@ -14,6 +14,7 @@ from lambdas.domain import keys
 from lambdas.domain.direction_answers import scene_prompt
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.prices import Prices
+from lambdas.domain.storyboard import seed_of
 from lambdas.settings import PricedSettings
 from lambdas.tasks.scenes import PartMade, SceneTask, make_part
 from lambdas.tasks.task import require_open, task
@@ -46,7 +47,7 @@ def draw_still(
         "width": video.request.width,
         "height": video.request.height,
         "quality": asked.quality,
-        "seed": video.seed + request.scene if picture.seed is None else picture.seed,
+        "seed": seed_of([scene.image for scene in storyboard.scenes], request.scene, video.seed),
     }
     artifact = keys.still(
         request.tenant, fingerprint({"still": _MAKING, "model": MODELS[asked.quality], **wanted})

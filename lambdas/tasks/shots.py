@@ -16,7 +16,7 @@ from lambdas.domain.film_plan import Scene, Shot
 from lambdas.domain.narration import Spoken
 from lambdas.domain.origin import storyboard_shots
 from lambdas.domain.prompts import clip_prompts
-from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.storyboard import Storyboard, seed_of
 from lambdas.domain.video import PartProgress, Video, part_of
 from lambdas.tasks.clips import source_plan
 
@@ -36,6 +36,7 @@ def shots(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects
 
 def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects) -> list[Shot]:
     planned: list[Shot] = []
+    prompts = [scene.video for scene in storyboard.scenes]
     fps = video.request.fps
     ends = Fraction(0)
     for index, scene in enumerate(storyboard.scenes):
@@ -58,7 +59,7 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
                 prompts=partial(clip_prompts, prompt, budget=engine.prompt_tokens),
                 still=_hash(_artifact(video.stills, index)),
                 narration=spoken.sentences if spoken else (),
-                seed=scene.video.seed,
+                seed=seed_of(prompts, index, video.seed),
                 continues=scene.continues,
             )
         )

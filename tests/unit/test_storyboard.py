@@ -18,6 +18,7 @@ from lambdas.domain.storyboard import (
     complete,
     parse_partial,
     parse_storyboard,
+    seed_of,
 )
 
 PROMPTS = {"positive_prompt": "A bee on a flower."}
@@ -172,3 +173,29 @@ def test_what_can_t_be_completed() -> None:
         complete(parse_partial({"scenes": [{"narration": {"voice": "Amy"}}]}), silent)
     assert complete(PartialStoryboard(), silent) == silent
     assert isinstance(silent, Storyboard)
+
+
+# --- seeds
+
+
+def seeds(*words: str) -> list[int]:
+    prompts = [Prompts(positive_prompt=each) for each in words]
+    return [seed_of(prompts, scene, 7) for scene in range(len(prompts))]
+
+
+def test_a_scene_keeps_its_seed_where_others_are_added_moved_or_taken_away() -> None:
+    bee, fox, owl = seeds("A bee", "A fox", "An owl")
+    assert len({bee, fox, owl}) == 3
+    assert seeds("A cat", "A bee", "A fox", "An owl")[1:] == [bee, fox, owl]
+    assert seeds("An owl", "A fox") == [owl, fox]
+
+
+def test_the_same_words_again_have_another_seed() -> None:
+    before = seeds("A bee", "A bee", "A bee")
+    assert len(set(before)) == 3
+    assert seeds("A cat", "A bee", "A bee")[2] == before[2]
+
+
+def test_a_seed_of_its_own_stands() -> None:
+    assert seed_of([Prompts(positive_prompt="A bee", seed=3)], 0, 7) == 3
+    assert seed_of([Prompts(positive_prompt="A bee")], 0, 8) == seeds("A bee")[0] + 1

@@ -217,6 +217,21 @@ def test_other_words_of_one_scene_change_no_other_scene_s_clips(bench: Bench) ->
     assert same == [True, False, True, True]
 
 
+def test_scenes_that_are_added_or_taken_away_change_no_other_scene_s_clips(bench: Bench) -> None:
+    def seen(animal: str) -> dict[str, Any]:
+        return a_scene(seconds=2, seen=f"A {animal} walks.")
+
+    hashes = []
+    for animals in (["bee", "fox", "owl"], ["cat", "bee", "owl"]):
+        video = prepared(bench, *map(seen, animals), stills={}, seed=7)
+        run(bench, video)
+        plan = bench.plan(video)
+        hashes.append([[clip.key_hash for clip in scene.clips] for scene in plan.scenes])
+    before, after = hashes
+    assert after[1:] == [before[0], before[2]]
+    assert after[0] not in before
+
+
 def test_a_scene_s_prompts_have_the_style_and_what_is_to_be_avoided(bench: Bench) -> None:
     moving = {"positive_prompt": "A bee flies. It lands.", "negative_prompt": "cuts"}
     video = prepared(bench, a_scene(seconds=2, video=moving), negative_prompt="people")
