@@ -4,6 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
+from lambdas.adapters.clients import error_message
 from lambdas.domain.direction import Tool, Writing
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import TextModelUnavailable
@@ -84,8 +85,9 @@ class TextModel:
                 **options,
             )
         except (ClientError, ConnectionError, HTTPClientError) as error:
+            said = error_message(error) if isinstance(error, ClientError) else error
             raise TextModelUnavailable(
-                f"the text model {model} did not answer: {error}", advice=advice
+                f"the text model {model} did not answer: {said}", advice=advice
             ) from error
         return response
 
