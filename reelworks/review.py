@@ -33,6 +33,8 @@ def at_gate(client: Client, video: dict[str, Any], *, as_json: bool) -> bool:
             show_previews(storyboard, previews)
         else:
             show_storyboard(storyboard)
+        if note := video["storyboard"]["note"]:  # such as why a scene could not be written anew
+            out.print(f"storyboard note: {escape(note)}", soft_wrap=True)
         if not interactive():
             _leave(video)
             return False

@@ -53,6 +53,7 @@ class Api:
             "scenes": [scene("A kite rises."), scene("Käfer.")],
         }
     )
+    note: str | None = None
     version: int = 1
     filmed: int = 0
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -89,7 +90,7 @@ class Api:
             "prompt": "Kites",
             "enhance": {"prompt": None, "by": None, "note": None},
             "review": {"requested": [], "gate": self.gate, "until": 1_800_000_000, "approved": []},
-            "storyboard": {"by": "director", "note": None, "filmed": self.filmed == self.version},
+            "storyboard": {"by": "director", "note": self.note, "filmed": self.filmed == self.version},
             "narrations": parts,
             "stills": parts,
             "clips": [],
@@ -219,6 +220,12 @@ def test_at_the_previews_their_files_are_told(api: Api, tmp_path: Path) -> None:
         "part": "narration",
         "path": str(folder / "scene-1.m4a"),
     }
+
+
+@pytest.mark.parametrize("gate", ["storyboard", "previews"])
+def test_why_a_scene_could_not_be_written_anew_is_told(api: Api, gate: str) -> None:
+    api.gate, api.note = gate, "scenes[0] could not be written anew: the answer was cut off."
+    assert f"storyboard note: {api.note}" in reel("regenerate", ID, "1", "text", "--note", "Rain").stdout
 
 
 def test_previews_are_downloaded_anywhere(api: Api, tmp_path: Path) -> None:
