@@ -109,11 +109,12 @@ class Client:
         stands: str | None = answer.headers.get("etag")
         return stands
 
-    def approve(self, video_id: str, gate: str | None = None) -> dict[str, Any]:
-        """Lets the film that waits for its user go on (at the gate, if it is named: storyboard or previews),
-        or one that has ended be made as it was edited."""
+    def approve(self, video_id: str, *, gate: str | None = None, etag: str | None = None) -> dict[str, Any]:
+        """Lets the film that waits for its user go on, or one that has ended be made as it was edited.
+        `gate` (storyboard or previews) and `etag` say what was seen: nothing else is approved then."""
         query = f"?gate={gate}" if gate else ""
-        return self._call("POST", f"{_path(video_id)}/approve{query}")
+        headers = {} if etag is None else {"If-Match": etag}
+        return self._call("POST", f"{_path(video_id)}/approve{query}", headers=headers)
 
     def retry(self, video_id: str) -> dict[str, Any]:
         """Resumes a video that failed or was cancelled; what it has is not made again."""

@@ -28,7 +28,7 @@ def at_gate(client: Client, video: dict[str, Any], *, as_json: bool) -> bool:
         if as_json:
             print_json({**video, "previews": previews})
             return False
-        storyboard, _ = client.storyboard(video["id"])
+        storyboard, etag = client.storyboard(video["id"])
         if previews:
             show_previews(storyboard, previews)
         else:
@@ -40,7 +40,7 @@ def at_gate(client: Client, video: dict[str, Any], *, as_json: bool) -> bool:
             return False
         match _asked(video):
             case "approve":
-                client.approve(video["id"], video["review"]["gate"])
+                client.approve(video["id"], gate=video["review"]["gate"], etag=etag)
                 return True
             case "edit":
                 if edit_storyboard(client, video["id"]):

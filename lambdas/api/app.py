@@ -182,7 +182,9 @@ def approve(video_id: str) -> Response[str]:
         raise InvalidRequest(
             f"gate must be one of {', '.join(Gate)}, or left out; {gate[:80]!r} was given.", param="gate"
         )
-    video = Editing(_settings()).approve(_tenant(), _checked(video_id), gate and Gate(gate))
+    video = Editing(_settings()).approve(
+        _tenant(), _checked(video_id), gate=gate and Gate(gate), if_match=_header("if-match")
+    )
     logger.info("video approved")
     return _answer(openai_format.video_object(video))
 

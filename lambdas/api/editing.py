@@ -84,10 +84,12 @@ class Editing:
 
         return self._settled(tenant, video_id, act)
 
-    def approve(self, tenant: str, video_id: str, gate: Gate | None = None) -> Video:
+    def approve(
+        self, tenant: str, video_id: str, *, gate: Gate | None = None, if_match: str | None = None
+    ) -> Video:
         """Lets the film go on from its gate, or films anew what was edited or has failed. `gate`: the one
-        that is meant, so that an approval sent again can't be taken for that of the next.
-        Raises NotReady, VideoNotFound."""
+        that is meant, so that an approval sent again can't be taken for that of the next. `if_match`: as in
+        `replace`, the storyboard that was seen. Raises NotReady, PreconditionFailed, VideoNotFound."""
 
         def act(video: Video) -> Video | None:
             _check_scenes(video)
@@ -99,8 +101,10 @@ class Editing:
                         f"Video {video.id} waits with its {video.review.gate}, not with its {gate}.",
                         param="gate",
                     )
+                _check_match(video, if_match)
                 return self._decide(video, Decision.APPROVED, Stage.PREPARING)
             if video.closed:
+                _check_match(video, if_match)
                 return self._film_anew(video)
             if video.approved:
                 return video  # asked for again

@@ -202,6 +202,16 @@ def test_an_approval_sent_again_is_not_taken_for_that_of_the_next_gate(queue: De
     assert post(id_, "approve", query={"gate": "previews"}).json["stage"] == "preparing"
 
 
+def test_only_the_storyboard_that_was_seen_is_approved(queue: Deployment) -> None:
+    id_ = waiting()
+    seen = {"If-Match": call("GET", f"/v1/videos/{id_}/storyboard").headers["etag"]}
+    put(id_, edited())
+    refused(post(id_, "approve", headers=seen), 412, "precondition_failed", "Another storyboard")
+    assert now(id_).stage is Stage.REVIEWING
+    stands = {"If-Match": call("GET", f"/v1/videos/{id_}/storyboard").headers["etag"]}
+    assert post(id_, "approve", headers=stands).json["stage"] == "preparing"
+
+
 def test_an_approval_whose_answer_got_lost_is_sent_by_the_next(aws: Deployment) -> None:
     id_ = waiting()
     execution = token_of(id_, "lost")
