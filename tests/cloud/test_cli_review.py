@@ -358,13 +358,21 @@ def test_without_an_editor_it_is_told_how_else(api: Api, monkeypatch: pytest.Mon
 # --- at a terminal
 
 
+# Where the tests run in the background, Ctrl-C is ignored by all that they start.
+_AT_A_TERMINAL = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("reelworks", run_name="__main__")
+"""
+
+
 class Terminal:
     """`reel` at a terminal of its own, with somebody who types."""
 
     def __init__(self, *arguments: str) -> None:
         self._master, slave = pty.openpty()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "reelworks", *arguments],
+            [sys.executable, "-c", _AT_A_TERMINAL, *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
