@@ -223,10 +223,10 @@ def test_of_many_problems_a_failure_tells_some(
     [
         (
             JSONResponse({"error": "model 'llama3.1:8b' not found"}, 404),
-            "ResourceNotFoundException.*not found",
+            "not found",
         ),
-        (JSONResponse({"error": "slow down"}, 429), "ThrottlingException.*slow down"),
-        (JSONResponse({"error": "model requires more memory"}, 500), "ModelErrorException.*more memory"),
+        (JSONResponse({"error": "slow down"}, 429), "slow down"),
+        (JSONResponse({"error": "model requires more memory"}, 500), "more memory"),
         (Response(b"<html>"), "malformed"),
     ],
 )
