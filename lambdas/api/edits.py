@@ -23,7 +23,7 @@ from lambdas.domain.storyboard import (
 )
 from lambdas.domain.video import Part, VideoRequest
 from lambdas.domain.wrong_fields import wrong_fields
-from lambdas.intake.brief import LARGEST_STORYBOARD
+from lambdas.intake.brief import check_size, check_title
 
 # --- a storyboard in place of another
 
@@ -31,13 +31,8 @@ from lambdas.intake.brief import LARGEST_STORYBOARD
 def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engine) -> Storyboard:
     """The storyboard that a user gives for a video. Raises InvalidRequest naming the path that is wrong."""
     storyboard = parse_storyboard(document)
-    size = len(storyboard.model_dump_json(exclude_none=True).encode())
-    if size > LARGEST_STORYBOARD:
-        raise InvalidRequest(
-            f"storyboard must have at most {LARGEST_STORYBOARD:,} bytes; it has {size:,}.", param="storyboard"
-        )
-    if not material(storyboard.title):
-        raise InvalidRequest("title must have characters that can be seen.", param="title")
+    check_size(storyboard)
+    check_title(storyboard)
     if engine.audio == "required" and not any(scene.narration for scene in storyboard.scenes):
         raise InvalidRequest(
             f"scenes must have narration: engine {engine.name} films to what is said.", param="scenes"

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from lambdas.domain.engines import Engine
 from lambdas.domain.english import reads_as_english, sentences
+from lambdas.domain.errors import InvalidRequest
 
 SMALLEST_BUDGET = 32  # tokens; below it not every text could be shortened to something
 LONGEST_PARAGRAPH = 120  # words; more gains an engine nothing and takes a model on a PC long to write
@@ -15,6 +16,18 @@ LONGEST_PARAGRAPH = 120  # words; more gains an engine nothing and takes a model
 
 _RUN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|.", re.DOTALL)
 _LONGEST_WORD = 20  # letters; what is longer is no word
+
+
+def check_tokens(param: str, text: str, engine: Engine, otherwise: str = "") -> None:
+    """Raises InvalidRequest where the engine reads less than the text that was sent as `param`; `otherwise`:
+    what can be done but shorten it."""
+    tokens = estimate_tokens(text)
+    if tokens > engine.prompt_tokens:
+        raise InvalidRequest(
+            f"{param} takes about {tokens} tokens and engine {engine.name} reads at most "
+            f"{engine.prompt_tokens}; shorten it{otherwise}.",
+            param=param,
+        )
 
 
 def estimate_tokens(text: str) -> int:

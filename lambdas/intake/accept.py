@@ -15,7 +15,7 @@ from lambdas.domain.direction import Brief, Writing
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
 from lambdas.domain.film_plan import check_scenes, clip_lengths
-from lambdas.domain.prompts import estimate_tokens
+from lambdas.domain.prompts import check_tokens
 from lambdas.domain.video import (
     Image,
     Music,
@@ -254,18 +254,9 @@ def _check_taken(fields: Fields, brief: Brief | None, engine: Engine) -> None:
 
 def _check_budget(fields: Fields, engine: Engine) -> None:
     """An enhanced prompt is written to fit; what goes to the engine as it came must fit by itself."""
-    texts = {"negative_prompt": fields.negative_prompt}
+    check_tokens("negative_prompt", fields.negative_prompt, engine)
     if fields.prompt and not fields.enhance:
-        texts["prompt"] = fields.prompt
-    for param, text in texts.items():
-        tokens = estimate_tokens(text)
-        if tokens > engine.prompt_tokens:
-            raise InvalidRequest(
-                f"{param} takes about {tokens} tokens and engine {engine.name} reads at most "
-                f"{engine.prompt_tokens}; shorten it"
-                + (", or send enhance=true." if param == "prompt" else "."),
-                param=param,
-            )
+        check_tokens("prompt", fields.prompt, engine, ", or send enhance=true")
 
 
 def _check_letters(fields: Fields) -> None:

@@ -6,7 +6,7 @@ from lambdas.domain.direction import SCENE_SECONDS, Brief
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.prompts import material
-from lambdas.domain.storyboard import PartialStoryboard, parse_storyboard
+from lambdas.domain.storyboard import PartialStoryboard, Storyboard, parse_storyboard
 from lambdas.intake.fields import Fields
 
 DEFAULT_SECONDS = 4  # OpenAI's, of a film of one prompt
@@ -82,11 +82,7 @@ def _refuse_scenes(fields: Fields) -> None:
 
 
 def _brief(fields: Fields, given: PartialStoryboard) -> Brief:
-    size = len(given.model_dump_json(exclude_none=True).encode())
-    if size > LARGEST_STORYBOARD:
-        raise InvalidRequest(
-            f"storyboard must have at most {LARGEST_STORYBOARD:,} bytes; it has {size:,}.", param="storyboard"
-        )
+    check_size(given)
     return Brief(
         topic=fields.topic or _title(fields, given),
         tone=fields.tone,
@@ -113,9 +109,23 @@ def _title(fields: Fields, given: PartialStoryboard) -> str:
             f"{fields.scenes} was given. With topic, what is missing is written.",
             param="scenes",
         )
-    if not material(whole.title):
-        raise InvalidRequest("title must have characters that can be seen.", param="title")
+    check_title(whole)
     return whole.title
+
+
+def check_size(storyboard: PartialStoryboard | Storyboard) -> None:
+    """Raises InvalidRequest."""
+    size = len(storyboard.model_dump_json(exclude_none=True).encode())
+    if size > LARGEST_STORYBOARD:
+        raise InvalidRequest(
+            f"storyboard must have at most {LARGEST_STORYBOARD:,} bytes; it has {size:,}.", param="storyboard"
+        )
+
+
+def check_title(storyboard: Storyboard) -> None:
+    """Raises InvalidRequest."""
+    if not material(storyboard.title):
+        raise InvalidRequest("title must have characters that can be seen.", param="title")
 
 
 def _check_narration(fields: Fields, brief: Brief) -> None:

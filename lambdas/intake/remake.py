@@ -13,7 +13,7 @@ from lambdas.domain.engines import CATALOGUE, Engine, engine_named
 from lambdas.domain.errors import ArtifactMissing, ClipUnreadable, InvalidRequest, NotReady, VideoNotFound
 from lambdas.domain.film_plan import MOST_CLIPS, clip_lengths
 from lambdas.domain.origin import all_paragraphs
-from lambdas.domain.prompts import closed, estimate_tokens, material
+from lambdas.domain.prompts import check_tokens, closed, material
 from lambdas.domain.storyboard import MOST_SCENES, Scene, Storyboard
 from lambdas.domain.video import Origin, OriginKind, Stage, Video, VideoRequest
 from lambdas.intake.accept import Intake
@@ -71,14 +71,12 @@ class Remake:
         retry: bool,
     ) -> Video:
         """Raises as `remix` does."""
-        own, others = _split(fields, EditFields)
-        parsed = parse_form(EditFields, own)
-        if (data := _file(parsed.video is not None, files)) is not None:
+        parsed, data, others = _read(EditFields, fields, files)
+        if data is not None:
             request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EDIT, others)
             _check_takes_video(engine, self._settings.offered)
             request = _edited(request, engine, parsed.strength)
             return self._admit_file(tenant, request, data, nonce=nonce, retry=retry)
-        _refuse(others, EditFields)
         source, engine = self._source(tenant, str(parsed.video and parsed.video.id), VIDEO)
         request = _changed(source, engine, parsed.prompt, OriginKind.EDIT)
         if engine.video != "none":
@@ -97,15 +95,13 @@ class Remake:
         retry: bool,
     ) -> Video:
         """Raises as `remix` does."""
-        own, others = _split(fields, ExtendFields)
-        parsed = parse_form(ExtendFields, own)
-        if (data := _file(parsed.video is not None, files)) is not None:
+        parsed, data, others = _read(ExtendFields, fields, files)
+        if data is not None:
             request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EXTEND, others)
             frames = request.origin.frames if request.origin else None
             before = -(-(frames or 0) // request.fps)
             request = _longer(request, engine, parsed.seconds, before, clips=1)
             return self._admit_file(tenant, request, data, nonce=nonce, retry=retry)
-        _refuse(others, ExtendFields)
         source, engine = self._source(tenant, str(parsed.video and parsed.video.id), VIDEO)
         _check_prompt(parsed.prompt, engine)
         origin = _origin(source, engine, parsed.prompt, OriginKind.EXTEND)
@@ -198,6 +194,7 @@ class Remake:
 
 
 _T = TypeVar("_T")
+_Form = TypeVar("_Form", EditFields, ExtendFields)
 
 
 def _there(source: Video, read: Callable[[], _T]) -> _T:
@@ -208,11 +205,17 @@ def _there(source: Video, read: Callable[[], _T]) -> _T:
         raise VideoNotFound(f"Video {source.id} was deleted, or has expired.", param=VIDEO) from error
 
 
-def _split(fields: Mapping[str, Any], form: type[RemixFields]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The form's own fields, and others."""
+def _read(
+    form: type[_Form], fields: Mapping[str, Any], files: Mapping[str, bytes]
+) -> tuple[_Form, bytes | None, dict[str, Any]]:
+    """The form's own fields; the file, if the request names no video; and what else is given of its film."""
     own = {name: value for name, value in fields.items() if name in form.model_fields}
     others = {name: value for name, value in fields.items() if name not in own and value is not None}
-    return own, others
+    parsed = parse_form(form, own)
+    data = _file(parsed.video is not None, files)
+    if data is None:
+        _refuse(others, form)
+    return parsed, data, others
 
 
 def _refuse(others: Mapping[str, Any], form: type[RemixFields]) -> None:
@@ -263,13 +266,7 @@ def _changed(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> Vi
 def _check_prompt(prompt: str, engine: Engine) -> None:
     if not material(prompt):
         raise InvalidRequest("prompt must have characters that can be seen.", param="prompt")
-    tokens = estimate_tokens(prompt)
-    if tokens > engine.prompt_tokens:
-        raise InvalidRequest(
-            f"prompt takes about {tokens} tokens and engine {engine.name} reads at most "
-            f"{engine.prompt_tokens}; shorten it.",
-            param="prompt",
-        )
+    check_tokens("prompt", prompt, engine)
 
 
 def _origin(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> Origin:
