@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from pydantic import Field
 
@@ -153,17 +154,20 @@ class FilmPlan(Document):
         """The film's length."""
         return self.starts[-1] + self.clips[-1].film_frames
 
-    def seconds_of(self, clip: Clip) -> float:
-        """From where the clip begins in the film to where the next one does."""
-        begins = [*self.starts, self.frames]
-        return (begins[clip.index + 1] - begins[clip.index]) / self.fps
+    @property
+    def clip_seconds(self) -> list[float]:
+        """By clip: from where it begins in the film to where the next one does."""
+        starts = self.starts
+        film = starts[-1] + self.clips[-1].film_frames
+        return [(end - start) / self.fps for start, end in pairwise([*starts, film])]
 
     @property
     def narration(self) -> list[tuple[Fraction, Sentence]]:
         """Each sentence with the second of the film at which it begins."""
+        begins = [(self.scene_start(scene), scene) for scene in self.scenes if scene.narration]
         return [
-            (self.scene_start(scene) + Fraction(str(LEAD)) + Fraction(str(sentence.start)), sentence)
-            for scene in self.scenes
+            (start + Fraction(str(LEAD)) + Fraction(str(sentence.start)), sentence)
+            for start, scene in begins
             for sentence in scene.narration
         ]
 

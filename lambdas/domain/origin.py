@@ -152,7 +152,8 @@ def _shot(text: str, paragraph: str, frames: int, request: VideoRequest, engine:
 
 def _scene_frames(plan: FilmPlan) -> list[int]:
     """From where each scene begins in the film to where the next one does."""
-    starts = [plan.starts[scene.clips[0].index - plan.clips[0].index] for scene in plan.scenes]
+    clips, first = plan.starts, plan.clips[0].index
+    starts = [clips[scene.clips[0].index - first] for scene in plan.scenes]
     return [end - start for start, end in pairwise([*starts, plan.frames])]
 
 

@@ -82,7 +82,7 @@ def _write(
 ) -> None:
     progress = ClipProgress(
         state=state,
-        seconds=plan.seconds_of(clip),
+        seconds=plan.clip_seconds[clip.index],
         reused=reused,
         cost=cost,
         started_ms=started_ms,

@@ -61,7 +61,8 @@ def _begins_with(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Objects
 
 
 def _draft(plan: FilmPlan, scene: Scene, clip: Clip, image: bytes | None) -> DraftClip:
-    begins, last = plan.starts[scene.clips[0].index], scene.clips[-1]
+    starts, last = plan.starts, scene.clips[-1]
+    begins = starts[scene.clips[0].index]
     return DraftClip(
         prompt=clip.prompt,
         title=scene.text,
@@ -73,7 +74,7 @@ def _draft(plan: FilmPlan, scene: Scene, clip: Clip, image: bytes | None) -> Dra
         seed=scene.clips[0].seed,  # one drawing for all clips of a scene
         index=clip.index - scene.clips[0].index,
         count=len(scene.clips),
-        first=plan.starts[clip.index] - begins,
-        scene_frames=plan.starts[last.index] + last.film_frames - begins,
+        first=starts[clip.index] - begins,
+        scene_frames=starts[last.index] + last.film_frames - begins,
         image=image,
     )

@@ -99,7 +99,7 @@ def plan(
             plan = make_plan(video, engine, video.request.prompt, prompt_shots(video, engine, source), inputs)
         store_plan(outputs, plan)
         logger.info("video planned", extra={"clips": len(plan.clips)})
-    waiting = [ClipProgress(seconds=plan.seconds_of(clip)) for clip in plan.clips]
+    waiting = [ClipProgress(seconds=seconds) for seconds in plan.clip_seconds]
     videos.advance(tenant, video_id, Stage.RENDERING, clips=waiting)
     return _summary(plan)
 

@@ -261,7 +261,7 @@ def test_each_scene_but_the_last_gives_the_frames_that_a_crossfade_shows_twice()
     assert plan.starts == [0, 40, 70, 100]
     assert plan.transitions == [Transition(TransitionKind.CROSSFADE, 4)] * 3
     # So that the record's clips add up to the film's length.
-    assert [plan.seconds_of(clip) for clip in plan.clips] == [5, 3.75, 3.75, 3.75]
+    assert plan.clip_seconds == [5, 3.75, 3.75, 3.75]
     assert plan.frames / plan.fps == 16.25
 
 
