@@ -1,13 +1,15 @@
-"""A running cloud with the small stack."""
+"""A running cloud with the small stack; and what the API is tested on."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lambdas.api import app
 from reelworks.cloud.daemon import Status, down, status, up
 from reelworks.cloud.home import Home
 from tests.cloud import small_stack
+from tests.cloud.deployment import Deployment, deployed
 
 
 @pytest.fixture
@@ -31,3 +33,17 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 @pytest.fixture
 def cloud(shared_home: Home) -> Status:
     return status(shared_home)
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Deployment]:
+    app._settings.cache_clear()
+    with deployed() as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def queue(aws: Deployment) -> Deployment:
+    """The deployment with an empty queue."""
+    aws.messages()
+    return aws

@@ -23,24 +23,10 @@ from lambdas.domain import keys
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Failure, Source, Stage, Stills, VideoRequest, execution_name, video_id
 from lambdas.intake.fields import ALLOWED
-from tests.cloud.deployment import Deployment, deployed, png
+from tests.cloud.deployment import Deployment, png
 from tests.cloud.rest import call, complete, create, gateway
 from tests.cloud.servers import serving
 from tests.unit import sounds
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Deployment]:
-    app._settings.cache_clear()
-    with deployed() as deployment:
-        yield deployment
-
-
-@pytest.fixture
-def queue(aws: Deployment) -> Deployment:
-    """The deployment with an empty queue."""
-    aws.messages()
-    return aws
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ calls is written to the record."""
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -31,25 +31,11 @@ from lambdas.domain.video import (
     Video,
     execution_name,
 )
-from tests.cloud.deployment import Deployment, deployed, png
+from tests.cloud.deployment import Deployment, png
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
 
 FAILURE = Failure(step="Review", code="ReviewTimedOut", reason="Nobody came.", advice="Approve it.")
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Deployment]:
-    app._settings.cache_clear()
-    with deployed() as deployment:
-        yield deployment
-
-
-@pytest.fixture
-def queue(aws: Deployment) -> Deployment:
-    """The deployment with an empty queue."""
-    aws.messages()
-    return aws
 
 
 def scene(text: str, said: str | None = None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from lambdas.domain.film_plan import FilmPlan, make_plan
 from lambdas.domain.origin import prompt_shots
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import ClipProgress, ClipState, Origin, OriginKind, Video
-from tests.cloud.deployment import Deployment, deployed
+from tests.cloud.deployment import Deployment
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
 from tests.factories import a_shot
@@ -29,20 +29,6 @@ from tests.unit.clips import clip
 OLD_OPENAI = Path(__file__).parents[2] / ".venv" / "openai-2.2.0"
 SCENE = {"image": {"positive_prompt": "A kite."}, "video": {"positive_prompt": "A kite."}, "seconds": 2}
 BOARD = {"title": "Kites", "style": "Ink.", "scenes": [SCENE, SCENE]}
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Deployment]:
-    app._settings.cache_clear()
-    with deployed() as deployment:
-        yield deployment
-
-
-@pytest.fixture
-def queue(aws: Deployment) -> Deployment:
-    """The deployment with an empty queue."""
-    aws.messages()
-    return aws
 
 
 def now(id_: str, tenant: str = "acme") -> Video:
