@@ -22,7 +22,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Reelworks needs Python 3.11 or newer: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
-	$(BIN)/python -m reelworks.cloud.assembly
+	$(BIN)/python -m reelworks.cloud.lifecycle.cloud_assembly
 	touch $@
 
 # What the tests and checks need besides: torch for the CogVideoX server, the linters, both OpenAI clients.

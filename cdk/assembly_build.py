@@ -52,7 +52,7 @@ class AssemblyBuild(Construct):
             "version": "0.2",
             "phases": {
                 "install": {"runtime-versions": {"python": PYTHON}},
-                "build": {"commands": ["python -m lambdas.tasks.assembly_build"]},
+                "build": {"commands": ["python -m lambdas.builds.assemble_film"]},
             },
         }
         self.project = codebuild.CfnProject(

@@ -69,7 +69,7 @@ FUNCTIONS: Mapping[str, Spec] = {
     # It may ask the text model for a paragraph of each scene of a film that is made of another.
     "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=900),
     # 1,769 MB are one full processor (Lambda's documentation): drawing and encoding use two. Its time is
-    # Lambda's longest, since on a PC it waits its turn (lambdas/tasks/turn.py).
+    # Lambda's longest, since on a PC it waits its turn (lambdas/production/cpu_slots.py).
     "DrawClip": Spec(
         module="lambdas.tasks.draw_clip", settings=PricedSettings, timeout=900, memory=3008, media=True
     ),
@@ -81,7 +81,7 @@ FUNCTIONS: Mapping[str, Spec] = {
         media=True,
     ),
     "SettleClip": Spec(
-        module="lambdas.tasks.settle_clip",
+        module="lambdas.notices.settle_clip",
         settings=PricedSettings,
         timeout=120,
         memory=1024,

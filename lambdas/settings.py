@@ -106,7 +106,7 @@ class AssembleLongSettings(StoreSettings):
 class AssemblyBuildSettings(PricedSettings):
     """The environment of a build: the project's, and what the build is started with."""
 
-    task: str  # JSON of a VideoTask (lambdas.tasks.task)
+    task: str  # JSON of a VideoTask (lambdas.production.task_token)
 
 
 TASK_VARIABLE = _PREFIX + "TASK"

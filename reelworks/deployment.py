@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lambdas.adapters.api_keys import ApiKeys, hash_of, new_key
 from lambdas.adapters.objects import Objects
-from lambdas.domain.video import Tenant
+from lambdas.domain.video_request import Tenant
 
 STACK = "Reelworks-Pipeline"
 _FUNCTION_OUTPUT = "Function"
@@ -36,10 +36,11 @@ class Deployment:
     @classmethod
     def find(cls) -> Self:
         """Raises DeploymentError where neither a local nor an AWS deployment is found."""
-        from reelworks.cloud import aws, daemon, home
+        from reelworks.cloud import aws, home
+        from reelworks.cloud.lifecycle import start_stop
 
         if "AWS_PROFILE" not in os.environ:
-            status = daemon.status(home.Home.locate())
+            status = start_stop.status(home.Home.locate())
             if status.aws_endpoint_url is not None:
                 return cls(partial(aws.client, base_url=status.aws_endpoint_url), status.outputs)
         try:

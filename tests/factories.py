@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.film_plan import FilmPlan, Shot, make_plan
-from lambdas.domain.video import Video, VideoRequest
+from lambdas.domain.film_plan import FilmPlan
+from lambdas.domain.planning import Shot, make_plan
+from lambdas.domain.video import Video
+from lambdas.domain.video_request import VideoRequest
 
 
 def a_request(**fields: Any) -> VideoRequest:

@@ -29,7 +29,7 @@ from diffusers import (
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from containers.cogvideox.manifest import make_manifest
-from reelworks.cloud.director import enhance
+from reelworks.cloud.director.prompts import enhance
 
 # 3:2 as CogVideoX's own 720×480, and a whole number of patches: 8 pixels a latent × 2 latents a patch.
 SIZE = (96, 64)

@@ -10,7 +10,7 @@ from lambdas.adapters.items import item_key
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
 from lambdas.domain.documents import Document
-from lambdas.domain.video import Tenant
+from lambdas.domain.video_request import Tenant
 
 PREFIX = "rk-"
 

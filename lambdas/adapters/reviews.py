@@ -8,10 +8,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.executions import Machine
 from lambdas.adapters.items import CONDITION_FAILED, item_key
-from lambdas.adapters.machine import Machine
 from lambdas.domain import keys
-from lambdas.domain.video import Review, Video
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import Review
 
 _KEPT_SECONDS = 24 * 3600  # beyond its time: a wait that was tried again ends a little later
 

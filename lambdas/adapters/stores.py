@@ -2,8 +2,8 @@
 
 from lambdas.adapters.api_keys import ApiKeys
 from lambdas.adapters.clients import client
-from lambdas.adapters.inferences import Inferences
-from lambdas.adapters.machine import Machine
+from lambdas.adapters.engine_calls import Inferences
+from lambdas.adapters.executions import Machine
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.reviews import Reviews
 from lambdas.adapters.videos import Videos

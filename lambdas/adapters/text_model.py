@@ -5,10 +5,11 @@ from typing import Any
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from lambdas.adapters.clients import error_message
-from lambdas.domain.direction import Tool, Writing
+from lambdas.domain.brief import Writing
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import TextModelUnavailable
 from lambdas.domain.prices import Prices
+from lambdas.domain.storyboard_questions import Tool
 
 
 class Answer(Document):

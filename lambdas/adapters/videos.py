@@ -21,14 +21,9 @@ from lambdas.adapters.items import CONDITION_FAILED, item_key
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed, VideoNotFound
-from lambdas.domain.video import (
-    ClipProgress,
-    PartProgress,
-    Stage,
-    StageEntry,
-    Video,
-    stages_before,
-)
+from lambdas.domain.stages import Stage, stages_before
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import ClipProgress, PartProgress, StageEntry
 
 BY_CREATED = "by_created"  # local index: tenant, created
 # What tasks that run side by side write: each its own entry.

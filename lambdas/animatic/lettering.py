@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from lambdas.animatic.palettes import Colour, lighter
-from lambdas.media.letters import SMALLEST, font_of, has_shape
+from lambdas.media.font import SMALLEST, font_of, has_shape
 
 MOST_LINES = 3
 

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from lambdas.adapters import api_keys
 from lambdas.adapters.clients import client
 from lambdas.domain.errors import Unauthenticated
-from lambdas.domain.video import Tenant
+from lambdas.domain.video_request import Tenant
 from lambdas.settings import AuthorizerSettings
 from lambdas.telemetry import logger
 

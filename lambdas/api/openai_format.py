@@ -10,7 +10,10 @@ from itertools import accumulate
 from typing import Any
 
 from lambdas.domain.engines import Engine
-from lambdas.domain.video import AssemblyProgress, ClipProgress, Origin, PartProgress, Stage, Video, Writer
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgress, Writer
+from lambdas.domain.video_request import Origin
 
 # Lambda answers at most 6 MB, in which this is a quoted string; a video of 1,000 clips has 0.1 MB.
 LARGEST_PAGE = 4_000_000

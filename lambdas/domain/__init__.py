@@ -1,0 +1,1 @@
+"""Rules and documents. No AWS, no I/O."""

@@ -5,7 +5,7 @@ from pydantic import Field
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import Speed
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
-from lambdas.domain.video import Lora
+from lambdas.domain.video_request import Lora
 
 
 class EngineRequest(Document):

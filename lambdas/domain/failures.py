@@ -9,7 +9,7 @@ from typing import Any
 
 from lambdas.domain import errors
 from lambdas.domain.errors import ReelworksError
-from lambdas.domain.video import Failure
+from lambdas.domain.video_parts import Failure
 
 LONGEST_REASON = 1_000  # characters
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from lambdas.domain import keys
+from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene, film_hash
 from lambdas.domain.storyboard import LEAD
-from lambdas.domain.variants import VARIANTS
-from lambdas.domain.video import AssemblyProgress, ClipProgress, PartProgress, Video, part_of
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgress, part_of
 
 
 class Artifact(Document):

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
-from lambdas.domain.video import Voice
+from lambdas.domain.video_request import Voice
 
 _MAKING = 1  # grows when the same words are spoken in another way
 _KEEPING = 2  # grows when something else is kept of what was spoken

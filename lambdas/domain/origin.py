@@ -7,10 +7,12 @@ from itertools import pairwise
 
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.engines import Engine
-from lambdas.domain.film_plan import Clip, FilmPlan, Footage, Scene, Shot, clip_lengths
+from lambdas.domain.film_plan import Clip, FilmPlan, Footage, Scene
+from lambdas.domain.planning import Shot, clip_lengths
 from lambdas.domain.prompts import clip_prompts, with_change
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import Origin, OriginKind, Video, VideoRequest
+from lambdas.domain.video import Video
+from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
 
 _BETWEEN = "\n\n"  # paragraphs, each of which is one line
 

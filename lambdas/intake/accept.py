@@ -7,32 +7,24 @@ from typing import Any
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
-from lambdas.adapters.creates import Creates
+from lambdas.adapters.recent_creates import Creates
 from lambdas.adapters.requests_queue import RequestsQueue
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
-from lambdas.domain.direction import Brief, Writing
+from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
-from lambdas.domain.film_plan import check_scenes, clip_lengths
+from lambdas.domain.planning import check_scenes, clip_lengths
 from lambdas.domain.prompts import check_tokens
-from lambdas.domain.video import (
-    Image,
-    Music,
-    Source,
-    Stage,
-    StageEntry,
-    Stills,
-    Video,
-    VideoRequest,
-    Voice,
-    video_id,
-)
-from lambdas.intake.brief import OF_SCENES, SOURCES, brief_of, film_seconds
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Source, Video, video_id
+from lambdas.domain.video_parts import StageEntry
+from lambdas.domain.video_request import Image, Music, Stills, VideoRequest, Voice
 from lambdas.intake.fields import Fields, parse
 from lambdas.intake.files import INPUT_REFERENCE, MUSIC
+from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.media import images, music
-from lambdas.media.letters import not_drawn
+from lambdas.media.font import not_drawn
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import count, logger
 

@@ -9,11 +9,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
-from lambdas.adapters.machine import Machine
+from lambdas.adapters.executions import Machine
 from lambdas.adapters.requests_queue import QueuedRequest
 from lambdas.adapters.videos import Videos
 from lambdas.domain.errors import VideoNotFound
-from lambdas.domain.video import Stage, execution_name
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import execution_name
 from lambdas.settings import DispatchSettings
 from lambdas.telemetry import logger
 

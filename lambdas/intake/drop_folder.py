@@ -35,7 +35,8 @@ from lambdas.domain.errors import (
     RequestError,
     VideoNotFound,
 )
-from lambdas.domain.video import Source, Tenant, video_id
+from lambdas.domain.video import Source, video_id
+from lambdas.domain.video_request import Tenant
 from lambdas.intake.accept import Intake
 from lambdas.intake.drop_error import DropError, clear_drop_error, write_drop_error
 from lambdas.intake.files import INPUT_REFERENCE, MUSIC, take_files

@@ -11,7 +11,7 @@ from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.storyboard import MOST_SCENES, PartialStoryboard, parse_partial
-from lambdas.domain.video import (
+from lambdas.domain.video_request import (
     LONGEST_TRANSITION,
     SHORTEST_TRANSITION,
     Gate,

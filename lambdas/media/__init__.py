@@ -1,0 +1,1 @@
+"""Video, sound and caption files. No AWS."""

@@ -24,7 +24,7 @@ from lambdas.media.limits import (
     MOST_TRACKS,
     WIDEST,
 )
-from lambdas.media.mp4.screen import screen
+from lambdas.media.mp4.index_check import check_index
 
 Source = bytes | BinaryIO | Path | sources.Source
 """A whole MP4: in memory, an open seekable file (read from its start), a path, or wherever it lies."""
@@ -107,7 +107,7 @@ def open_video(source: Source) -> Iterator[tuple[InputContainer, VideoStream]]:
     playlist nor a network protocol nor another file can be reached through a clip's content.
     """
     source = as_source(source)
-    screen(source)
+    check_index(source)
     try:
         with av.open(
             sources.opened(source),

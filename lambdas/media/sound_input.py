@@ -14,7 +14,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from lambdas.domain.errors import ClipUnreadable, SoundUnreadable
-from lambdas.media.mp4.screen import screen
+from lambdas.media.mp4.index_check import check_index
 from lambdas.media.source import HandleSource
 
 RATE = 48_000
@@ -76,7 +76,7 @@ def _decoded(file: BinaryIO) -> Iterator[Samples]:
     kind = format_of(file)
     if kind == "mp4":
         try:
-            screen(HandleSource(file))
+            check_index(HandleSource(file))
         except ClipUnreadable as error:
             raise SoundUnreadable(error.message) from error
     file.seek(0)

@@ -10,19 +10,20 @@ from lambdas.adapters import stores
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
+from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import ClipUnreadable
 from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.prices import of_time
-from lambdas.domain.variants import VARIANTS
-from lambdas.domain.video import AssemblyProgress, Stage
+from lambdas.domain.stages import Stage
+from lambdas.domain.video_parts import AssemblyProgress
 from lambdas.media.captions import srt, vtt
 from lambdas.media.frames import poster
-from lambdas.media.sheet import spritesheet
+from lambdas.media.spritesheet import spritesheet
+from lambdas.production.film_layout import Film, cues, forget_broken_clip
+from lambdas.production.plans import load_plan
+from lambdas.production.task_token import VideoTask, require_open, task
 from lambdas.settings import PricedSettings
-from lambdas.tasks.clips import load_plan
-from lambdas.tasks.film import Film, cues, forget_broken_clip
-from lambdas.tasks.task import VideoTask, require_open, task
 from lambdas.telemetry import logger
 
 # Per cent of the stage: a record of 1,000 clips is 0.1 MB, of which few writes are enough.

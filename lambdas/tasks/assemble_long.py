@@ -1,4 +1,4 @@
-"""Has a film assembled that may take longer than a function lives: by lambdas.tasks.assembly_build, in a
+"""Has a film assembled that may take longer than a function lives: by lambdas.builds.assemble_film, in a
 build, which answers the task token."""
 
 from typing import Any
@@ -8,9 +8,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
-from lambdas.domain.video import Stage
+from lambdas.domain.stages import Stage
+from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import AssembleLongSettings
-from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
 
 

@@ -10,11 +10,12 @@ from lambdas.adapters.videos import Videos, now_ms
 from lambdas.animatic.clip import DraftClip, draw_clip, last_picture
 from lambdas.domain import keys
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
+from lambdas.production.clip_inputs import first_picture, footage
+from lambdas.production.clip_progress import ClipMade, begun, finished, reused
+from lambdas.production.cpu_slots import cpu_slot
+from lambdas.production.plans import load_plan
+from lambdas.production.task_token import ClipTask, require_open, task
 from lambdas.settings import PricedSettings
-from lambdas.tasks.clips import ClipMade, begun, finished, load_plan, reused
-from lambdas.tasks.pictures import first_picture, footage
-from lambdas.tasks.task import ClipTask, require_open, task
-from lambdas.tasks.turn import turn
 
 
 @task
@@ -39,7 +40,7 @@ def draw(
     scene, clip = plan.clip(request.clip)
     if reused(videos, outputs, plan, clip):
         return ClipMade(clip=clip.index, reused=True)
-    with turn():
+    with cpu_slot():
         require_open(videos, plan.tenant, plan.video_id)
         started_ms = now_ms()
         begun(videos, plan, clip, started_ms)

@@ -11,13 +11,13 @@ from lambdas.adapters.stills import MODELS, REGION, Stills
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
-from lambdas.domain.direction_answers import scene_prompt
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.prices import Prices
 from lambdas.domain.storyboard import seed_of
+from lambdas.domain.storyboard_answers import scene_prompt
+from lambdas.production.scene_parts import PartMade, SceneTask, make_part
+from lambdas.production.task_token import require_open, task
 from lambdas.settings import PricedSettings
-from lambdas.tasks.scenes import PartMade, SceneTask, make_part
-from lambdas.tasks.task import require_open, task
 
 _MAKING = 1  # grows when the same words are drawn in another way
 _PROMPT_TOKENS = 1_000  # of a prompt: an image model reads more than an engine

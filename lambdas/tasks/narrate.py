@@ -16,12 +16,12 @@ from lambdas.domain import keys
 from lambdas.domain.english import sentences
 from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.narration import Speaker, Spoken, speaker, spoken
-from lambdas.media.letters import not_drawn
+from lambdas.media.font import not_drawn
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import length
+from lambdas.production.scene_parts import PartMade, SceneTask, make_part
+from lambdas.production.task_token import require_open, task
 from lambdas.settings import NarrateSettings
-from lambdas.tasks.scenes import PartMade, SceneTask, make_part
-from lambdas.tasks.task import require_open, task
 
 
 @task

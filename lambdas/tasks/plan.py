@@ -10,20 +10,23 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel
 from lambdas.adapters.videos import Videos
-from lambdas.domain.answers import accept
 from lambdas.domain.assembler import Assembler, assembler_for
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Engine, Renderer, deployed
 from lambdas.domain.errors import TextModelUnavailable
-from lambdas.domain.film_plan import FilmPlan, make_plan
+from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.origin import Idea, ideas_of, prompt_shots, written
+from lambdas.domain.planning import make_plan
 from lambdas.domain.prices import total
+from lambdas.domain.prompt_answers import accept
 from lambdas.domain.prompts import system_prompt, user_message, words_for
-from lambdas.domain.video import ClipProgress, Enhancement, Stage, Video
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import ClipProgress, Enhancement
+from lambdas.production.plans import find_plan, source_plan, store_plan
+from lambdas.production.scene_shots import shots
+from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PlanSettings
-from lambdas.tasks.clips import find_plan, source_plan, store_plan
-from lambdas.tasks.shots import shots
-from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
 
 # How many clips of a scene are made at once: enough to use several functions or instances, few enough for a

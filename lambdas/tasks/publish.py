@@ -10,17 +10,18 @@ from lambdas.adapters.events import Events
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys, names
+from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.manifest import artifact_keys, make_manifest
-from lambdas.domain.variants import VARIANTS
-from lambdas.domain.video import Stage, Video
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video
 from lambdas.intake.drop_error import clear_drop_error
+from lambdas.production.plans import load_plan
+from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PublishSettings
-from lambdas.tasks.clips import load_plan
-from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import count, logger
 
 

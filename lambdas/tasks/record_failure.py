@@ -11,10 +11,12 @@ from lambdas.domain import keys, names
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.failures import failure
-from lambdas.domain.video import Failure, Stage, Video, execution_name
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video, execution_name
+from lambdas.domain.video_parts import Failure
 from lambdas.intake.drop_error import DropError, write_drop_error
+from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PublishSettings, StoreSettings
-from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import count, logger
 
 

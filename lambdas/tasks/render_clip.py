@@ -11,21 +11,22 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.endpoints import Endpoints
-from lambdas.adapters.inferences import Inference, Inferences
+from lambdas.adapters.engine_calls import Inference, Inferences
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
 from lambdas.domain.engine_request import engine_request
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.domain.names import endpoint_name
-from lambdas.media.excerpt import excerpt
 from lambdas.media.frames import last_frame
 from lambdas.media.images import cover
 from lambdas.media.sound import Placed
+from lambdas.media.speech_excerpt import excerpt
+from lambdas.production.clip_inputs import first_picture, footage
+from lambdas.production.clip_progress import ClipMade, begun, reused
+from lambdas.production.plans import load_plan
+from lambdas.production.task_token import ClipTask, require_open, task
 from lambdas.settings import RenderClipSettings
-from lambdas.tasks.clips import ClipMade, begun, load_plan, reused
-from lambdas.tasks.pictures import first_picture, footage
-from lambdas.tasks.task import ClipTask, require_open, task
 from lambdas.telemetry import logger
 
 

@@ -14,9 +14,12 @@ from lambdas.adapters.reviews import Reviews
 from lambdas.adapters.videos import Videos
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import VideoClosed
-from lambdas.domain.video import Decision, Gate, Review, Stage, Video, execution_name
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video, execution_name
+from lambdas.domain.video_parts import Decision, Review
+from lambdas.domain.video_request import Gate
+from lambdas.production.task_token import VideoTask, require_open, task
 from lambdas.settings import StoreSettings
-from lambdas.tasks.task import VideoTask, require_open, task
 from lambdas.telemetry import logger
 
 

@@ -11,42 +11,33 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel, ToolAnswer
 from lambdas.adapters.videos import Videos
-from lambdas.domain.direction import (
-    Brief,
-    Question,
-    SceneField,
-    Writing,
-    changes_question,
-    repair_message,
-    scene_question,
-    storyboard_question,
-)
-from lambdas.domain.direction_answers import (
+from lambdas.domain.brief import Brief, Writing
+from lambdas.domain.documents import Document
+from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.errors import StoryboardRejected, VideoClosed
+from lambdas.domain.prices import total
+from lambdas.domain.stages import Stage
+from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.storyboard_answers import (
     Accepted,
     AnswerRejected,
     accept_changes,
     accept_scene,
     accept_storyboard,
 )
-from lambdas.domain.documents import Document
-from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.errors import StoryboardRejected, VideoClosed
-from lambdas.domain.prices import total
-from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import (
-    ClipState,
-    Gate,
-    OriginKind,
-    Part,
-    PartProgress,
-    Rewrite,
-    Stage,
-    Video,
-    Writer,
-    unchanged_parts,
+from lambdas.domain.storyboard_questions import (
+    Question,
+    SceneField,
+    changes_question,
+    repair_message,
+    scene_question,
+    storyboard_question,
 )
+from lambdas.domain.video import Video, unchanged_parts
+from lambdas.domain.video_parts import ClipState, Part, PartProgress, Rewrite, Writer
+from lambdas.domain.video_request import Gate, OriginKind
+from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PlanSettings
-from lambdas.tasks.task import VideoTask, task
 from lambdas.telemetry import logger
 
 

@@ -1,0 +1,1 @@
+"""Upkeep: repairs what lost events left undone."""

@@ -8,7 +8,7 @@ open, and the execution succeeded         a new attempt: the record is older tha
 a decision, and a gate's token waits      answering it: the decision broke off before the answer
 a clip's output, and its token waits      settling the clip: the notice was lost
 a build that ended, and its token waits   failing the step, which is then tried again: the build broke
-an object in the drop folder, no video    asking Intake again: the event was lost (lambdas.upkeep.drops)
+an object in the drop folder, no video    asking Intake again: the event was lost (lambdas.upkeep.lost_drops)
 """
 
 from collections.abc import Callable
@@ -20,22 +20,23 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
+from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.events import Events
-from lambdas.adapters.inferences import Inference
-from lambdas.adapters.machine import Execution, Machine
+from lambdas.adapters.executions import Execution, Machine
 from lambdas.adapters.requests_queue import RequestsQueue
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.errors import AssemblerFailed, VideoNotFound
 from lambdas.domain.failures import cause, failure
-from lambdas.domain.video import Stage, Video, execution_name
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video, execution_name
+from lambdas.notices.settle_clip import SettleClip
+from lambdas.production.task_token import VideoTask
 from lambdas.settings import UpkeepSettings
 from lambdas.tasks.record_failure import RecordFailure
-from lambdas.tasks.settle_clip import SettleClip
-from lambdas.tasks.task import VideoTask
 from lambdas.telemetry import count, logger
-from lambdas.upkeep.drops import Drops
-from lambdas.upkeep.restore import restore
+from lambdas.upkeep.lost_drops import Drops
+from lambdas.upkeep.restore_records import restore
 
 GRACE = timedelta(seconds=60)  # what is younger is not lost yet: events usually take seconds
 DROPS_FOR = timedelta(days=1)  # how long an object in the drop folder is looked at

@@ -1,13 +1,13 @@
-"""The cloud's process, as `daemon.start` runs it: `python -m reelworks.cloud LIFE_LOCK_FD LISTENER_FD`."""
+"""The cloud's process, started by `start_stop.up` as `python -m reelworks.cloud LOCK_FD LISTENER_FD`."""
 
 import os
 import socket
 import sys
 from pathlib import Path
 
-from reelworks.cloud import life
-from reelworks.cloud.environment import MARK, SETTINGS
 from reelworks.cloud.home import Home
+from reelworks.cloud.lifecycle import process_lock
+from reelworks.cloud.lifecycle.environment import MARK, SETTINGS
 
 GRACE_SECONDS = 2  # for requests in hand at SIGTERM
 
@@ -15,7 +15,7 @@ GRACE_SECONDS = 2  # for requests in hand at SIGTERM
 def main() -> None:
     lock, listener_fd = (int(argument) for argument in sys.argv[1:])
     listener = socket.socket(fileno=listener_fd)
-    process = life.claim(lock, listener)  # before the imports that take a second
+    process = process_lock.claim(lock, listener)  # before the imports that take a second
     home = Home(Path(os.environ[MARK]))
     settings = os.environ.pop(SETTINGS)  # functions inherit the rest
 
@@ -23,7 +23,7 @@ def main() -> None:
 
     import uvicorn
 
-    from reelworks.cloud.app import create_app
+    from reelworks.cloud.server.app import create_app
     from reelworks.cloud.settings import Settings
 
     logging.getLogger().setLevel(logging.WARNING)  # ministack, which has set INFO, tells of every call

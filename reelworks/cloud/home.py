@@ -8,15 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from lambdas.domain.errors import ReelworksError
+from reelworks.cloud.errors import CloudError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-class CloudError(ReelworksError):
-    """The PC's cloud can't be started, deployed or stopped; the message says why."""
-
-    advice = "Look at cloud.log in the home folder, then run `reel up` again."
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,7 @@ class Home:
 
     @property
     def record(self) -> Path:
-        """What is deployed, and by which process (see daemon.Deployment)."""
+        """What is deployed, and by which process (deployment_record.py)."""
         return self.folder / "cloud.json"
 
     @property
@@ -82,9 +76,9 @@ class Home:
         return self.folder / "change.lock"
 
     @property
-    def life_lock(self) -> Path:
+    def process_lock(self) -> Path:
         """Held by the cloud's process for as long as it lives; holds its pid and port."""
-        return self.folder / "life.lock"
+        return self.folder / "life.lock"  # its name of old: a cloud of an earlier version may hold it
 
     def create(self) -> None:
         """With the checkout's own models in it, where none lies in their place.

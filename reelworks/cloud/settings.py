@@ -26,14 +26,16 @@ Key `k` of section `s` is also the variable REELWORKS_S_K; a table is `name=valu
 
 import tomllib
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reelworks.cloud.home import CloudError, Home
+from reelworks.cloud.backends.text.catalogue import TextKind
+from reelworks.cloud.backends.text.ollama import CONTEXT_TOKENS
+from reelworks.cloud.errors import CloudError
+from reelworks.cloud.home import Home
 
 _PREFIX = "REELWORKS_"
 
@@ -60,17 +62,12 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 
-class TextKind(StrEnum):
-    OLLAMA = "ollama"
-    OPENAI = "openai"  # what llama.cpp, vLLM and LM Studio speak, and Ollama too
-
-
 class TextServer(_Section):
     kind: TextKind = TextKind.OPENAI
     url: Url
     model: Annotated[str, Field(min_length=1)]
     api_key: str | None = Field(default=None, repr=False)
-    context_tokens: Annotated[int, Field(ge=512)] = 8192  # Ollama's documented defaults conflict: it is told
+    context_tokens: Annotated[int, Field(ge=512)] = CONTEXT_TOKENS
 
 
 class Speech(_Section):

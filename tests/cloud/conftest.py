@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.api import app
-from reelworks.cloud.daemon import Status, down, status, up
+from lambdas.api.request import settings
 from reelworks.cloud.home import Home
+from reelworks.cloud.lifecycle.start_stop import Status, down, status, up
 from tests.cloud import small_stack
 from tests.cloud.deployment import Deployment, deployed
 
@@ -37,7 +37,7 @@ def cloud(shared_home: Home) -> Status:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Deployment]:
-    app._settings.cache_clear()
+    settings.cache_clear()
     with deployed() as deployment:
         yield deployment
 

@@ -14,9 +14,9 @@ from typing import Any
 from cdk.code import ROOT
 from lambdas.domain.prices import FREE
 from reelworks.cloud import aws
-from reelworks.cloud.assembly import read_assembly
-from reelworks.cloud.deploy import deploy
-from reelworks.cloud.voices import BUNDLED
+from reelworks.cloud.backends.voice.piper import BUNDLED
+from reelworks.cloud.lifecycle.cloud_assembly import read_assembly
+from reelworks.cloud.lifecycle.deploy import deploy
 from tests.cloud.servers import local_aws
 
 Client = Callable[[str], Any]

@@ -11,8 +11,9 @@ from starlette.routing import Route
 
 from lambdas.adapters import stores
 from lambdas.api import app
+from lambdas.api.request import settings
 from lambdas.domain import keys
-from lambdas.domain.video import Stage
+from lambdas.domain.stages import Stage
 from tests.cloud.deployment import Context, rest_event
 
 
@@ -51,7 +52,7 @@ def create(tenant: str = "acme", headers: dict[str, str] | None = None, **fields
 
 def complete(id_: str, tenant: str = "acme", **fields: Any) -> None:
     """As the pipeline does it."""
-    videos, outputs = stores.videos(app._settings()), stores.outputs(app._settings())
+    videos, outputs = stores.videos(settings()), stores.outputs(settings())
     outputs.put(keys.delivered_film(tenant, id_), b"film", "video/mp4")
     outputs.put(keys.delivered_thumbnail(tenant, id_), b"thumbnail", "image/webp")
     outputs.put(keys.delivered_spritesheet(tenant, id_), b"spritesheet", "image/jpeg")

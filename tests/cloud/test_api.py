@@ -16,13 +16,18 @@ import pytest
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
-from lambdas.adapters.inferences import Inference
+from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.storyboards import Storyboards
-from lambdas.api import app
+from lambdas.api.request import settings
 from lambdas.domain import keys
+from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import Failure, Source, Stage, Stills, VideoRequest, execution_name, video_id
+from lambdas.domain.video import Source, execution_name, video_id
+from lambdas.domain.video_parts import Failure
+from lambdas.domain.video_request import Stills, VideoRequest
+from lambdas.intake.accept import Intake
 from lambdas.intake.fields import ALLOWED
+from lambdas.telemetry import logger
 from tests.cloud.deployment import Deployment, png
 from tests.cloud.rest import call, complete, create, gateway
 from tests.cloud.servers import serving
@@ -32,7 +37,7 @@ from tests.unit import sounds
 @pytest.fixture
 def log() -> Iterator[StringIO]:
     """What the logger writes; its handler holds the standard output of the time it was made."""
-    handler, stream = app.logger.registered_handler, StringIO()
+    handler, stream = logger.registered_handler, StringIO()
     assert isinstance(handler, StreamHandler)
     before = handler.setStream(stream)
     yield stream
@@ -209,7 +214,7 @@ def test_a_malformed_body_is_refused(
 
 
 def stored(video: dict[str, Any], tenant: str = "acme") -> VideoRequest:
-    return stores.videos(app._settings()).get(tenant, video["id"]).request
+    return stores.videos(settings()).get(tenant, video["id"]).request
 
 
 def test_a_film_of_scenes_is_recorded_and_answered(queue: Deployment) -> None:
@@ -286,7 +291,7 @@ def test_one_idempotency_key_makes_one_video(queue: Deployment) -> None:
 def test_a_video_under_way_is_not_queued_again(queue: Deployment) -> None:
     headers = {"Idempotency-Key": "order-2"}
     id_ = create(headers=headers)["id"]
-    stores.videos(app._settings()).advance("acme", id_, Stage.PLANNING)
+    stores.videos(settings()).advance("acme", id_, Stage.PLANNING)
     queue.messages()
     assert create(headers=headers)["status"] == "in_progress"
     assert queue.messages() == []
@@ -324,7 +329,7 @@ def test_a_clients_retry_finds_the_video_of_its_first_try(queue: Deployment) -> 
 
 def test_a_retry_makes_the_video_that_its_first_try_only_noted(queue: Deployment) -> None:
     first = create(prompt="noted")
-    stores.videos(app._settings()).delete("acme", first["id"])
+    stores.videos(settings()).delete("acme", first["id"])
     assert create(prompt="noted", headers=retry(1))["id"] == first["id"]
 
 
@@ -437,7 +442,7 @@ def test_a_failed_video_says_what_failed(aws: Deployment) -> None:
     failure = Failure(
         step="render_clip", clip=1, code="EngineFailed", reason="Out of memory.", advice="Wait."
     )
-    stores.videos(app._settings()).advance("acme", id_, Stage.FAILED, failure=failure)
+    stores.videos(settings()).advance("acme", id_, Stage.FAILED, failure=failure)
     video = call("GET", f"/v1/videos/{id_}").json
     assert video["status"] == "failed"
     assert video["error"] == {"code": "EngineFailed", "message": "Out of memory. Wait."}
@@ -498,7 +503,7 @@ def test_content_can_be_looked_at_without_fetching_it(aws: Deployment) -> None:
 def test_captions_are_content(aws: Deployment, variant: str, extension: str, kind: str) -> None:
     id_ = create(**KITES, captions=True)["id"]
     key = keys.delivered_captions("acme", id_, extension)
-    stores.outputs(app._settings()).put(key, b"captions", kind)
+    stores.outputs(settings()).put(key, b"captions", kind)
     assert call("GET", f"/v1/videos/{id_}/content", query={"variant": variant}).status == 409
     complete(id_, **{variant: key})
     answer = call("GET", f"/v1/videos/{id_}/content", query={"variant": variant})
@@ -521,8 +526,8 @@ def test_a_storyboard_is_there_once_it_is_written(aws: Deployment) -> None:
     early = call("GET", f"/v1/videos/{id_}/storyboard")
     assert (early.status, early.error["code"]) == (409, "not_ready")
     storyboard = Storyboard.model_validate({"title": "Käfer", "scenes": [SCENE]})
-    videos = stores.videos(app._settings())
-    sha256 = Storyboards(stores.outputs(app._settings())).put(videos.get("acme", id_), storyboard)
+    videos = stores.videos(settings())
+    sha256 = Storyboards(stores.outputs(settings())).put(videos.get("acme", id_), storyboard)
     videos.advance("acme", id_, Stage.PLANNING, storyboard=sha256)
     answer = call("GET", f"/v1/videos/{id_}/storyboard")
     assert answer.status == 200
@@ -548,7 +553,7 @@ def test_content_that_is_not_there(aws: Deployment) -> None:
 
 
 def start_execution(id_: str) -> str:
-    machine = app._settings().state_machine_arn
+    machine = settings().state_machine_arn
     started = client("stepfunctions").start_execution(stateMachineArn=machine, name=execution_name(id_, 1))
     return str(started["executionArn"])
 
@@ -556,8 +561,8 @@ def start_execution(id_: str) -> str:
 def queue_engine_request(id_: str) -> str:
     inference = keys.inference_id(id_, 0, "f" * 64)
     key = keys.engine_request(inference)
-    stores.inputs(app._settings()).put(key, b"{}", "application/json")
-    stores.inferences(app._settings()).park(
+    stores.inputs(settings()).put(key, b"{}", "application/json")
+    stores.inferences(settings()).park(
         Inference(id=inference, token="t", tenant="acme", video_id=id_, clip=0, key_hash="0", requested_ms=0)
     )
     return key
@@ -600,7 +605,7 @@ def test_the_key_of_a_deleted_video_makes_it_anew(aws: Deployment) -> None:
     names = []
     for _ in range(3):
         id_ = create(headers=headers)["id"]
-        video = stores.videos(app._settings()).get("acme", id_)
+        video = stores.videos(settings()).get("acme", id_)
         names.append(execution_name(id_, video.attempt))
         assert call("DELETE", f"/v1/videos/{id_}").status == 200
     assert names == [id_, f"{id_}-2", f"{id_}-3"]
@@ -618,8 +623,8 @@ def test_a_completed_video_is_deleted_with_its_film(aws: Deployment) -> None:
 )
 def test_who_dropped_the_request_is_told(aws: Deployment, method: str, tail: str, code: str) -> None:
     source = Source(bucket="input", key=f"drop/acme/{code}.txt", etag="1")
-    outputs = stores.outputs(app._settings())
-    video = app.Intake(app._settings()).accept("acme", {"prompt": "A bee"}, source=source)
+    outputs = stores.outputs(settings())
+    video = Intake(settings()).accept("acme", {"prompt": "A bee"}, source=source)
     outputs.put(keys.drop_result(source.key, "mp4"), b"film", "video/mp4")
     assert call(method, f"/v1/videos/{video.id}{tail}").status == 200
     error = json.loads(outputs.get(keys.drop_result(source.key, "error.json")))
@@ -688,9 +693,9 @@ def test_an_unexpected_failure_shows_nothing_of_the_inside(
 ) -> None:
     with monkeypatch.context() as broken:
         broken.setenv("REELWORKS_VIDEOS_TABLE", "no-such-table")
-        app._settings.cache_clear()
+        settings.cache_clear()
         answer = call("GET", f"/v1/videos/video_{'0' * 32}")
-    app._settings.cache_clear()
+    settings.cache_clear()
     assert (answer.status, answer.error["code"]) == (500, "internal_error")
     assert "table" not in answer.text.lower()
     assert "ResourceNotFound" in log.getvalue()
@@ -752,7 +757,7 @@ def test_openais_client_makes_downloads_lists_and_deletes(sdk: openai.OpenAI) ->
 def test_openais_client_sends_nested_values(sdk: openai.OpenAI) -> None:
     data_url = "data:image/png;base64," + b64encode(png(5)).decode()
     video = sdk.videos.create(prompt="A kite", extra_body={"input_reference": {"image_url": data_url}})
-    image = stores.videos(app._settings()).get("openai", video.id).request.image
+    image = stores.videos(settings()).get("openai", video.id).request.image
     assert image is not None
     assert (image.width, image.height) == (320, 180)
     with pytest.raises(openai.BadRequestError) as refused:

@@ -14,8 +14,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from starlette.responses import JSONResponse, Response
 
-from reelworks.cloud.bedrock import BedrockRuntime
-from reelworks.cloud.settings import Settings, TextKind, TextServer
+from reelworks.cloud.backends.text.catalogue import TextKind
+from reelworks.cloud.services.bedrock import BedrockRuntime
+from reelworks.cloud.settings import Settings, TextServer
 from tests.cloud.model_servers import ModelServer, ollama_answer, openai_answer
 from tests.cloud.servers import serving, stopping
 

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from reelworks.cloud.codebuild import CodeBuild
+from reelworks.cloud.services.codebuild import CodeBuild
 from tests.cloud.servers import local_aws, serving, stopping, wait_until
 
 BUCKET = "assets"

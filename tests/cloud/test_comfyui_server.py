@@ -14,7 +14,7 @@ import httpx
 import pytest
 import uvicorn
 
-from reelworks.cloud.processes import ServerFailed, ServerProcess
+from reelworks.cloud.backends.clips.server_process import ServerFailed, ServerProcess
 from tests.cloud.engine_server import Server, started
 from tests.cloud.servers import serving, wait_until
 from tests.comfyui_server import ComfyUIServer

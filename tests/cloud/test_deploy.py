@@ -7,10 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
-from reelworks.cloud import life
 from reelworks.cloud.aws import client
-from reelworks.cloud.daemon import Status, down, status, up
-from reelworks.cloud.home import CloudError, Home
+from reelworks.cloud.errors import CloudError
+from reelworks.cloud.home import Home
+from reelworks.cloud.lifecycle import process_lock
+from reelworks.cloud.lifecycle.start_stop import Status, down, status, up
 from tests.cloud import small_stack
 from tests.cloud.small_stack import BUCKET
 
@@ -61,7 +62,7 @@ def test_the_template_is_deployed_as_it_is(cloud: Status) -> None:
 def test_after_a_kill_everything_is_back(home: Home) -> None:
     before = up(home)
     s3_of(before).put_object(Bucket=BUCKET, Key="films/f.mp4", Body=b"film", ContentType="video/mp4")
-    process = life.running(home)
+    process = process_lock.running(home)
     assert process
     os.kill(process.pid, signal.SIGKILL)
 
@@ -119,7 +120,7 @@ def test_a_resource_that_fails_says_why_and_nothing_is_left_running(home: Home) 
     with pytest.raises(CloudError, match="Bad: "):
         up(home)
     assert status(home).state == "down"
-    assert life.running(home) is None
+    assert process_lock.running(home) is None
 
 
 def test_a_resource_that_ministack_lacks_is_refused(home: Home) -> None:

@@ -6,8 +6,9 @@ import httpx
 import pytest
 from botocore.config import Config
 
-from reelworks.cloud.daemon import Status
-from reelworks.cloud.dispatch import Dispatcher, RestApi, signed_for
+from reelworks.cloud.deployment_record import RestApi
+from reelworks.cloud.lifecycle.start_stop import Status
+from reelworks.cloud.server.dispatch import Dispatcher, signed_for
 
 CREDENTIAL = "AKIA/20260102/us-east-1/{}/aws4_request"
 

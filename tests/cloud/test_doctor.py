@@ -13,7 +13,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from reelworks.cloud.home import Home
-from reelworks.doctor import Finding, backends, found_ollama, openai_servers
+from reelworks.doctor import backends
+from reelworks.doctor.finding import Finding
+from reelworks.doctor.text import found_ollama, openai_servers
 from tests.cloud.servers import serving
 from tests.comfyui_server import ComfyUIServer
 

@@ -12,7 +12,9 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.domain import keys
 from lambdas.domain.documents import fingerprint
-from lambdas.domain.video import Failure, Stage, Video, video_id
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video, video_id
+from lambdas.domain.video_parts import Failure
 from lambdas.intake import drop_folder
 from lambdas.intake.drop_folder import DropFolder
 from tests.cloud.deployment import Context, Deployment, deployed, event, png

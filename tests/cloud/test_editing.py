@@ -14,23 +14,14 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.videos import now_ms
-from lambdas.api import app
+from lambdas.api.request import settings
 from lambdas.domain import keys
+from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import (
-    ClipState,
-    Decision,
-    Failure,
-    Gate,
-    Part,
-    PartProgress,
-    Review,
-    Rewrite,
-    Source,
-    Stage,
-    Video,
-    execution_name,
-)
+from lambdas.domain.video import Source, Video, execution_name
+from lambdas.domain.video_parts import ClipState, Decision, Failure, Part, PartProgress, Review, Rewrite
+from lambdas.domain.video_request import Gate
+from lambdas.intake.accept import Intake
 from tests.cloud.deployment import Deployment, png
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
@@ -51,22 +42,22 @@ def edited(**fields: Any) -> dict[str, Any]:
 
 
 def now(id_: str) -> Video:
-    return stores.videos(app._settings()).get("acme", id_)
+    return stores.videos(settings()).get("acme", id_)
 
 
 def standing(id_: str) -> Storyboard:
-    return Storyboards(stores.outputs(app._settings())).get(now(id_))
+    return Storyboards(stores.outputs(settings())).get(now(id_))
 
 
 def advance(id_: str, *stages: Stage, **changes: Any) -> None:
     for stage in stages:
-        stores.videos(app._settings()).advance("acme", id_, stage, **changes)
+        stores.videos(settings()).advance("acme", id_, stage, **changes)
 
 
 def written(**fields: Any) -> str:
     """A video whose storyboard is written."""
     id_: str = create(prompt=None, storyboard=BOARD, narrate=False, **fields)["id"]
-    kept = Storyboards(stores.outputs(app._settings())).put(now(id_), Storyboard.model_validate(BOARD))
+    kept = Storyboards(stores.outputs(settings())).put(now(id_), Storyboard.model_validate(BOARD))
     advance(id_, Stage.PLANNING, storyboard=kept)
     return id_
 
@@ -108,7 +99,7 @@ def token_of(id_: str, name: str) -> str:
     [message] = sqs.receive_message(QueueUrl=tokens, WaitTimeSeconds=10)["Messages"]
     video = now(id_)
     assert video.review
-    assert stores.reviews(app._settings()).park(video, video.review, message["Body"])
+    assert stores.reviews(settings()).park(video, video.review, message["Body"])
     return execution
 
 
@@ -236,7 +227,7 @@ def test_a_retry_of_what_waited_too_long_waits_again(aws: Deployment) -> None:
 
 def test_a_video_that_waits_is_cancelled_and_its_machine_stopped(aws: Deployment) -> None:
     id_ = waiting()
-    machine = app._settings().state_machine_arn
+    machine = settings().state_machine_arn
     name = execution_name(id_, 1)
     started = client("stepfunctions").start_execution(stateMachineArn=machine, name=name)["executionArn"]
     assert post(id_, "cancel").json["stage"] == "cancelled"
@@ -478,9 +469,9 @@ def test_a_key_s_create_finds_the_new_attempt(queue: Deployment) -> None:
 def test_a_film_stays_while_a_new_one_is_made(aws: Deployment) -> None:
     """Also the one beside a dropped object."""
     source = Source(bucket="input", key="drop/acme/stays.json", etag="1")
-    outputs = stores.outputs(app._settings())
+    outputs = stores.outputs(settings())
     fields = {"storyboard": BOARD, "narrate": False, "review": "previews"}
-    id_ = app.Intake(app._settings()).accept("acme", fields, source=source).id
+    id_ = Intake(settings()).accept("acme", fields, source=source).id
     assert now(id_).request.review == (Gate.PREVIEWS,)
     kept = Storyboards(outputs).put(now(id_), Storyboard.model_validate(BOARD))
     outputs.put(keys.drop_result(source.key, "mp4"), b"film", "video/mp4")
@@ -583,11 +574,11 @@ def test_what_can_t_be_made_anew(
 
 def test_previews_are_links(aws: Deployment) -> None:
     id_ = waiting(Gate.PREVIEWS, stills="standard")
-    outputs = stores.outputs(app._settings())
+    outputs = stores.outputs(settings())
     spoken, drawn = keys.narration("acme", "a" * 64), keys.still("acme", "b" * 64)
     outputs.put(keys.narration_preview("acme", "a" * 64), b"sound", "audio/mp4")
     outputs.put(drawn, png(), "image/png")
-    videos, state = stores.videos(app._settings()), ClipState.DONE
+    videos, state = stores.videos(settings()), ClipState.DONE
     videos.amend(
         now(id_),
         narrations=[PartProgress(scene=0, state=state, artifact=spoken)],

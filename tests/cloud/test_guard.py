@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from reelworks.cloud.daemon import Status
-from reelworks.cloud.guard import Guard, is_admin
+from reelworks.cloud.lifecycle.start_stop import Status
+from reelworks.cloud.server.guard import Guard, is_admin
 
 PORT = 4566
 HOST = f"127.0.0.1:{PORT}"

@@ -21,12 +21,12 @@ from lambdas.adapters.upload import PART
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.film_plan import film_hash
-from lambdas.domain.video import Stage
+from lambdas.domain.stages import Stage
+from lambdas.production.plans import store_plan
+from lambdas.production.task_token import VideoTask
 from lambdas.settings import TASK_VARIABLE
-from lambdas.tasks.clips import store_plan
-from lambdas.tasks.task import VideoTask
-from reelworks.cloud.bedrock import BedrockRuntime
-from reelworks.cloud.polly import Polly
+from reelworks.cloud.services.bedrock import BedrockRuntime
+from reelworks.cloud.services.polly import Polly
 from reelworks.cloud.settings import Settings
 from tests.cloud.real_template import Client, deployed, synthesize
 from tests.cloud.servers import StandIn, serving, stopping, wait_until
@@ -161,7 +161,7 @@ def test_the_build_s_role_is_enough(tmp_path: Path) -> None:
         role = client("sts").assume_role(RoleArn=project["serviceRole"], RoleSessionName="build")
         environment = {one["name"]: one["value"] for one in project["environment"]["environmentVariables"]}
         done = subprocess.run(
-            [sys.executable, "-m", "lambdas.tasks.assembly_build"],
+            [sys.executable, "-m", "lambdas.builds.assemble_film"],
             env={
                 "PATH": os.environ["PATH"],
                 "AWS_ENDPOINT_URL": url,

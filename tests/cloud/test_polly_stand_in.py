@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from lambdas.adapters.speech import Speech
 from reelworks.cloud.aws import client
-from reelworks.cloud.daemon import Status
-from reelworks.cloud.polly import Polly
-from reelworks.cloud.voices import bundled_model
+from reelworks.cloud.backends.voice.piper import bundled_model
+from reelworks.cloud.lifecycle.start_stop import Status
+from reelworks.cloud.services.polly import Polly
 from tests.cloud.servers import serving, stopping
 
 SENTENCE = "A bee lands on a flower and drinks, while the morning sun rises over the meadow."

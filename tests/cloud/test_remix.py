@@ -13,13 +13,16 @@ import pytest
 
 from lambdas.adapters import stores
 from lambdas.adapters.storyboards import Storyboards
-from lambdas.api import app
+from lambdas.api.request import settings
 from lambdas.domain import keys
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.film_plan import FilmPlan, make_plan
+from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.origin import prompt_shots
+from lambdas.domain.planning import make_plan
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import ClipProgress, ClipState, Origin, OriginKind, Video
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import ClipProgress, ClipState
+from lambdas.domain.video_request import Origin, OriginKind
 from tests.cloud.deployment import Deployment
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
@@ -32,13 +35,13 @@ BOARD = {"title": "Kites", "style": "Ink.", "scenes": [SCENE, SCENE]}
 
 
 def now(id_: str, tenant: str = "acme") -> Video:
-    return stores.videos(app._settings()).get(tenant, id_)
+    return stores.videos(settings()).get(tenant, id_)
 
 
 def filmed(tenant: str = "acme", **fields: Any) -> str:
     """A completed video, with the plan and storyboard that it was made by."""
     id_: str = create(tenant, **{"size": "128x96", "fps": 8} | fields)["id"]
-    video, outputs = now(id_, tenant), stores.outputs(app._settings())
+    video, outputs = now(id_, tenant), stores.outputs(settings())
     engine = CATALOGUE[video.request.engine]
     changes: dict[str, Any] = {}
     if video.request.brief is None:
@@ -67,7 +70,7 @@ def origin(answer: Answer) -> Origin:
 
 
 def taken_over(id_: str) -> FilmPlan:
-    outputs = stores.outputs(app._settings())
+    outputs = stores.outputs(settings())
     return FilmPlan.model_validate_json(outputs.get(keys.origin_plan("acme", id_)))
 
 
@@ -98,7 +101,7 @@ def test_what_is_taken_over_outlives_the_source(queue: Deployment) -> None:
     assert call("DELETE", f"/v1/videos/{source}").status == 200
     assert len(taken_over(id_).scenes) == 2
     assert sha256
-    board = Storyboards(stores.outputs(app._settings())).of(now(id_), sha256)
+    board = Storyboards(stores.outputs(settings())).of(now(id_), sha256)
     assert board == Storyboard.model_validate(BOARD)
     assert call("DELETE", f"/v1/videos/{id_}").status == 200
     assert not queue.keys("output", keys.video_folder("acme", id_))
@@ -107,7 +110,7 @@ def test_what_is_taken_over_outlives_the_source(queue: Deployment) -> None:
 def test_a_remix_may_be_remixed(queue: Deployment) -> None:
     source = filmed()
     first = post(f"/{source}/remix", prompt="Make it night").json["id"]
-    outputs = stores.outputs(app._settings())
+    outputs = stores.outputs(settings())
     plan = make_plan(
         now(first),
         CATALOGUE["animatic"],
@@ -169,7 +172,7 @@ def test_an_extension_is_as_long_as_both(queue: Deployment) -> None:
 
 def test_a_film_has_at_most_so_many_scenes_however_often_it_is_extended(queue: Deployment) -> None:
     id_ = filmed()
-    videos, source = stores.videos(app._settings()), now(id_)
+    videos, source = stores.videos(settings()), now(id_)
     extended = Origin(kind=OriginKind.EXTEND, prompt="On", video=id_, paragraphs=("A bee",) * 49, seconds=1)
     videos.amend(source, request=source.request.model_copy(update={"origin": extended}))
     answer = post("/extensions", video={"id": id_}, prompt="On", seconds="1")

@@ -17,8 +17,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from reelworks.cloud.endpoints import Endpoint, EndpointQueue, Job
-from reelworks.cloud.sagemaker import SageMakerRuntime
+from reelworks.cloud.backends.clips.endpoint import Endpoint
+from reelworks.cloud.services.inference_queue import EndpointQueue, Job
+from reelworks.cloud.services.sagemaker import SageMakerRuntime
 from tests.cloud.servers import local_aws, serving, stopping, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -437,8 +438,8 @@ time.sleep(300)
 """
 CLOUD = """
 import subprocess, sys, time
-from reelworks.cloud import leash
-subprocess.Popen([sys.executable, "-I", "-S", leash.__file__, *sys.argv[1:]], stdin=subprocess.PIPE)
+from reelworks.cloud.processes import watchdog
+subprocess.Popen([sys.executable, "-I", "-S", watchdog.__file__, *sys.argv[1:]], stdin=subprocess.PIPE)
 time.sleep(300)
 """
 

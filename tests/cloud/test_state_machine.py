@@ -1,6 +1,6 @@
 """The state machine on a local AWS, with small real functions that hand each task's payload to the test.
 
-The test then answers the task's token, as the real functions do (lambdas/tasks/task.py).
+The test then answers the task's token, as the real functions do (lambdas/production/task_token.py).
 """
 
 import io

@@ -23,8 +23,8 @@ from starlette.routing import Route
 
 from lambdas.adapters.stills import Stills
 from reelworks.cloud import settings
-from reelworks.cloud.bedrock import BedrockRuntime
-from reelworks.cloud.diffusers_program import load
+from reelworks.cloud.backends.image.diffusers_program import load
+from reelworks.cloud.services.bedrock import BedrockRuntime
 from tests.cloud.servers import serving, stopping
 
 MODEL = "stability.stable-image-core-v1:1"

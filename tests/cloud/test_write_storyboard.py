@@ -13,13 +13,14 @@ from botocore.config import Config
 from starlette.responses import JSONResponse, Response
 
 from lambdas.adapters.text_model import TextModel
-from lambdas.domain.direction import Brief, Writing
+from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.errors import StoryboardRejected, TextModelUnavailable
 from lambdas.domain.prices import FREE
 from lambdas.domain.storyboard import Storyboard, parse_partial
 from lambdas.tasks.write_storyboard import Written, rewrite, write
-from reelworks.cloud.bedrock import BedrockRuntime
-from reelworks.cloud.settings import Settings, TextKind, TextServer
+from reelworks.cloud.backends.text.catalogue import TextKind
+from reelworks.cloud.services.bedrock import BedrockRuntime
+from reelworks.cloud.settings import Settings, TextServer
 from tests.cloud.model_servers import ModelServer, ollama_answer
 from tests.cloud.servers import serving, stopping
 

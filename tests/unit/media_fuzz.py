@@ -27,10 +27,10 @@ from lambdas.media.frames import last_frame, poster
 from lambdas.media.join import join
 from lambdas.media.mp4.merge import Chapter, Piece, lay_out
 from lambdas.media.probe import probe
-from lambdas.media.sheet import spritesheet
 from lambdas.media.sound import silence
 from lambdas.media.source import BytesSource, Source
 from lambdas.media.splice import splice
+from lambdas.media.spritesheet import spritesheet
 from tests.unit.clips import pictures
 from tests.unit.media_files import recorded, with_sound
 

@@ -7,7 +7,7 @@ import pytest
 
 from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.video import Gate
+from lambdas.domain.video_request import Gate
 from lambdas.intake.fields import ALLOWED, Fields, parse
 
 

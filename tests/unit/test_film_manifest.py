@@ -4,17 +4,18 @@ import pytest
 
 from lambdas.domain import keys
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.film_plan import FilmPlan, film_hash, make_plan
+from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.manifest import Manifest, artifact_keys, make_manifest
 from lambdas.domain.narration import Sentence
+from lambdas.domain.planning import make_plan
 from lambdas.domain.storyboard import LEAD
-from lambdas.domain.video import (
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import (
     AssemblyProgress,
     ClipProgress,
     ClipState,
     Enhancement,
     PartProgress,
-    Video,
     Writer,
 )
 from tests.factories import a_plan, a_request, a_shot, a_video

@@ -10,19 +10,11 @@ from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.domain.documents import LONGEST_FILM, fingerprint
 from lambdas.domain.engines import CATALOGUE, Engine, Workflow
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.film_plan import (
-    MOST_CLIPS,
-    FilmPlan,
-    Heard,
-    Shot,
-    clip_lengths,
-    cut,
-    film_hash,
-    make_plan,
-)
+from lambdas.domain.film_plan import FilmPlan, Heard, film_hash
 from lambdas.domain.narration import Sentence
+from lambdas.domain.planning import MOST_CLIPS, Shot, clip_lengths, cut, make_plan
 from lambdas.domain.storyboard import LEAD
-from lambdas.domain.video import LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
+from lambdas.domain.video_request import LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
 from tests.factories import a_plan, a_request, a_shot, a_video
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from containers.cogvideox.options import parse
 from containers.comfyui import options as comfyui_options
-from reelworks.cloud.endpoints import Endpoint
-from reelworks.cloud.engines import local_engines, offered_engines, workflow_now
-from reelworks.cloud.home import CloudError
-from reelworks.cloud.leash import GRACE_SECONDS
+from reelworks.cloud.backends.clips.endpoint import Endpoint
+from reelworks.cloud.backends.clips.engine_servers import local_engines, offered_engines, workflow_now
+from reelworks.cloud.errors import CloudError
+from reelworks.cloud.processes.watchdog import GRACE_SECONDS
 from reelworks.cloud.settings import ComfyUI
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "comfyui"
@@ -49,7 +49,7 @@ def test_the_endpoint_of_an_engine(tmp_path: Path) -> None:
     assert endpoint.command[1:3] == ("-m", "containers.cogvideox")
     options = parse([part.replace("{port}", "8123") for part in endpoint.command[3:]])
     assert (options.model, options.host, options.port) == (model, "127.0.0.1", 8123)
-    assert options.grace < GRACE_SECONDS, "the server ends by itself before the leash kills it"
+    assert options.grace < GRACE_SECONDS, "the server ends by itself before the watchdog kills it"
     assert endpoint.cwd is not None
     assert (endpoint.cwd / "containers" / "cogvideox" / "__main__.py").is_file()
 

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from reelworks.cloud.home import CloudError, Home
-from reelworks.cloud.settings import Settings, TextKind
+from reelworks.cloud.backends.text.catalogue import TextKind
+from reelworks.cloud.errors import CloudError
+from reelworks.cloud.home import Home
+from reelworks.cloud.settings import Settings
 
 FILE = """
 [text]

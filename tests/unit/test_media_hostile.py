@@ -19,8 +19,8 @@ from lambdas.media.frames import last_frame, poster
 from lambdas.media.join import join
 from lambdas.media.limits import LONGEST_SECONDS, MOST_FRAMES, MOST_INDEX_BYTES, MOST_SAMPLES, WIDEST
 from lambdas.media.probe import probe
-from lambdas.media.sheet import spritesheet
 from lambdas.media.sound_input import samples
+from lambdas.media.spritesheet import spritesheet
 from tests.unit.clips import clip, pictures, sound_only
 from tests.unit.media_files import bare, flat, patched, recorded, with_sound
 

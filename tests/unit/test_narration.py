@@ -7,7 +7,7 @@ import pytest
 
 from lambdas.domain.narration import Speaker, speaker, spoken
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
-from lambdas.domain.video import Voice
+from lambdas.domain.video_request import Voice
 
 
 def by(narration: dict[str, Any] | None = None, **film: Any) -> Speaker:

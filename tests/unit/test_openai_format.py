@@ -7,19 +7,19 @@ from openai.types import Model, Video
 
 from lambdas.api.openai_format import model_list, video_list, video_object
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.video import (
+from lambdas.domain.stages import Stage
+from lambdas.domain.video_parts import (
     AssemblyProgress,
     ClipProgress,
     ClipState,
     Enhancement,
     Failure,
-    Gate,
     PartProgress,
     Review,
-    Stage,
     StageEntry,
     Writer,
 )
+from lambdas.domain.video_request import Gate
 from tests.factories import a_request, a_video
 
 

@@ -11,7 +11,7 @@ from containers.cogvideox.video import video_frames
 from lambdas.domain.assembly import Fit, TransitionKind
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ClipUnreadable
-from lambdas.domain.film_plan import FilmPlan, Scene, Shot, make_plan
+from lambdas.domain.film_plan import FilmPlan, Scene
 from lambdas.domain.origin import (
     all_paragraphs,
     ideas_of,
@@ -20,8 +20,11 @@ from lambdas.domain.origin import (
     unwritten,
     written,
 )
+from lambdas.domain.planning import Shot, make_plan
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import Enhancement, Origin, OriginKind, Video, VideoRequest
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import Enhancement
+from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
 from lambdas.media.conform import FilmFormat, excerpt, frames_in
 from tests.factories import a_request, a_shot, a_video
 from tests.unit.clips import clip

@@ -7,7 +7,7 @@ from cdk.code import ROOT
 from cdk.settings import DeploymentSettings
 from lambdas.adapters.stills import MODELS
 from lambdas.domain.prices import AWS, FREE, Prices, of_time, total
-from lambdas.domain.video import StillQuality, VoiceEngine
+from lambdas.domain.video_request import StillQuality, VoiceEngine
 
 DEPLOYMENT = DeploymentSettings.model_validate(
     json.loads((ROOT / "cdk.json").read_text())["context"]["reelworks"]

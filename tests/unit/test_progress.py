@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from reelworks.progress import (
+from reelworks.cli.progress import (
     describe,
     details,
     edited_lines,

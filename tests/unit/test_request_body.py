@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from lambdas.api.request_body import parse_body
 from lambdas.domain.errors import InvalidRequest
-from lambdas.intake.brief import brief_of
 from lambdas.intake.fields import Fields, parse
 from lambdas.intake.files import FILES
+from lambdas.intake.film_kind import brief_of
 
 BOUNDARY = "b0undary"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"

@@ -18,7 +18,7 @@ MACHINE = json.loads(
     .replace("${ReviewTimeoutSeconds}", "604800")
     .replace("${FilmTimeoutSeconds}", "6566400")
 )
-KEPT_SECONDS = 7 * 24 * 3600  # how long lambdas/adapters/inferences.py keeps a token
+KEPT_SECONDS = 7 * 24 * 3600  # how long lambdas/adapters/engine_calls.py keeps a token
 
 
 def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

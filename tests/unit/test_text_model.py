@@ -8,9 +8,10 @@ import pytest
 from botocore.stub import Stubber
 
 from lambdas.adapters.text_model import TextModel, ToolAnswer
-from lambdas.domain.direction import Brief, Tool, Writing
+from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.errors import StoryboardRejected, TextModelUnavailable
 from lambdas.domain.prices import Prices
+from lambdas.domain.storyboard_questions import Tool
 from lambdas.tasks.write_storyboard import write
 
 MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"

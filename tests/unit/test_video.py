@@ -2,16 +2,9 @@ import pytest
 from pydantic import ValidationError
 
 from lambdas.domain import keys
-from lambdas.domain.video import (
-    CLOSED,
-    NEXT,
-    ClipProgress,
-    ClipState,
-    Stage,
-    execution_name,
-    stages_before,
-    video_id,
-)
+from lambdas.domain.stages import CLOSED, NEXT, Stage, stages_before
+from lambdas.domain.video import execution_name, video_id
+from lambdas.domain.video_parts import ClipProgress, ClipState
 from tests.factories import a_request, a_video
 
 

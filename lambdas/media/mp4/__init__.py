@@ -1,0 +1,1 @@
+"""MP4 files, read and written box by box."""

@@ -17,19 +17,15 @@ from starlette.routing import Route
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
-from lambdas.domain import film_plan, keys
+from lambdas.domain import keys, planning
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.film_plan import FilmPlan, Shot, make_plan
+from lambdas.domain.film_plan import FilmPlan
+from lambdas.domain.planning import Shot, make_plan
 from lambdas.domain.prices import AWS
-from lambdas.domain.video import (
-    ClipProgress,
-    Image,
-    Source,
-    Stage,
-    Video,
-    VideoRequest,
-    execution_name,
-)
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Source, Video, execution_name
+from lambdas.domain.video_parts import ClipProgress
+from lambdas.domain.video_request import Image, VideoRequest
 from lambdas.intake.drop_folder import DropFolder
 from lambdas.settings import UpkeepSettings
 from lambdas.tasks import draw_still, narrate, write_storyboard
@@ -289,7 +285,7 @@ class Bench:
 
     def _store_plan(self, video: Video, shots: Sequence[Shot] | None) -> FilmPlan:
         engine = CATALOGUE[video.request.engine]
-        count = len(film_plan.clip_lengths(video.request, engine))
+        count = len(planning.clip_lengths(video.request, engine))
         prompts = [f"{video.id} {index}" for index in range(count)]  # artifacts of its own
         plan = make_plan(video, engine, "Bees", shots) if shots else a_plan(video, prompts)
         key = keys.film_plan(TENANT, video.id)

@@ -25,15 +25,18 @@ from lambdas.adapters.upload import PART
 from lambdas.domain import keys
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.errors import VideoClosed
-from lambdas.domain.film_plan import Shot, film_hash
+from lambdas.domain.film_plan import film_hash
 from lambdas.domain.narration import Sentence
+from lambdas.domain.planning import Shot
+from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import LEAD
-from lambdas.domain.video import Music, Stage, Video
+from lambdas.domain.video import Video
+from lambdas.domain.video_request import Music
 from lambdas.media import continuity
 from lambdas.media.probe import probe
+from lambdas.production.task_token import VideoTask
 from lambdas.settings import TASK_VARIABLE
 from lambdas.tasks import assemble
-from lambdas.tasks.task import VideoTask
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, film_clip, spoken_sound
 from tests.cloud.pipeline.watched_s3 import WatchedS3
@@ -583,7 +586,7 @@ def begin(bench: Bench, video: Video) -> tuple["subprocess.Popen[bytes]", Callab
     task = bench.task()
     request = VideoTask(token=task.token, tenant=TENANT, video_id=video.id)
     process = subprocess.Popen(
-        [sys.executable, "-m", "lambdas.tasks.assembly_build"],
+        [sys.executable, "-m", "lambdas.builds.assemble_film"],
         env=os.environ | {TASK_VARIABLE: request.model_dump_json(), "POWERTOOLS_DEV": "0"},
         stdout=subprocess.PIPE,
     )

@@ -1,9 +1,10 @@
 from typing import Any
 
-from lambdas.domain.video import Stage, Video
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video
+from lambdas.production.task_token import VideoTask
 from lambdas.settings import TASK_VARIABLE
 from lambdas.tasks import assemble_long
-from lambdas.tasks.task import VideoTask
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, Task
 

@@ -1,6 +1,7 @@
 from typing import Any
 
-from lambdas.domain.video import Stage, Video
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video
 from lambdas.intake import dispatch
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench

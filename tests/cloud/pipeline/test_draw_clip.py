@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 
 from lambdas.domain import keys
-from lambdas.domain.video import ClipState, Stage, Video
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import ClipState
 from lambdas.media.probe import probe
 from lambdas.tasks import draw_clip
 from tests.cloud.deployment import Context, png

@@ -7,9 +7,11 @@ from PIL import Image
 from lambdas.adapters.clients import stills_client
 from lambdas.adapters.stills import REGION, Still, Stills
 from lambdas.domain.prices import FREE
-from lambdas.domain.video import ClipState, PartProgress, Stage, Video
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import ClipState, PartProgress
+from lambdas.production.scene_parts import SceneTask
 from lambdas.tasks import draw_still, write_storyboard
-from lambdas.tasks.scenes import SceneTask
 from tests.cloud.pipeline.bench import TENANT, Bench, a_brief, a_scene
 
 STILLS = f"artifacts/{TENANT}/stills/"

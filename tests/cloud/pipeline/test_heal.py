@@ -9,15 +9,18 @@ from lambdas.adapters import stores
 from lambdas.adapters.api_keys import find, hash_of
 from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
-from lambdas.adapters.inferences import Inference
+from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
-from lambdas.domain.video import Decision, Gate, Review, Stage, Video, execution_name
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video, execution_name
+from lambdas.domain.video_parts import Decision, Review
+from lambdas.domain.video_request import Gate
 from lambdas.intake.accept import Intake
-from lambdas.tasks.task import VideoTask
+from lambdas.production.task_token import VideoTask
 from lambdas.upkeep import heal
-from lambdas.upkeep.drops import Drops
+from lambdas.upkeep.lost_drops import Drops
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, Task, film_clip
 from tests.cloud.servers import wait_until

@@ -11,12 +11,14 @@ from lambdas.adapters.speech import Speech
 from lambdas.domain import keys
 from lambdas.domain.errors import ServiceUnavailable
 from lambdas.domain.narration import Spoken
+from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL
-from lambdas.domain.video import ClipState, Stage, Video
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import ClipState
 from lambdas.media.sound_input import length, samples
+from lambdas.production.scene_parts import SceneTask
 from lambdas.settings import NarrateSettings
 from lambdas.tasks import narrate, write_storyboard
-from lambdas.tasks.scenes import SceneTask
 from tests.cloud.pipeline.bench import SENTENCE_SECONDS, TENANT, Bench, a_brief, a_scene
 
 SPEECH = f"artifacts/{TENANT}/speech/"

@@ -4,7 +4,9 @@ import pytest
 
 from lambdas.domain import keys
 from lambdas.domain.narration import Spoken
-from lambdas.domain.video import ClipState, Enhancement, PartProgress, Stage, Video, part_of
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import ClipState, Enhancement, PartProgress, part_of
 from lambdas.tasks import plan
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import (

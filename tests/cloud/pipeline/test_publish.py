@@ -7,14 +7,16 @@ from lambdas.adapters.clients import client
 from lambdas.adapters.events import Events
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.storyboards import Storyboards
-from lambdas.api.ending import Ending
+from lambdas.api.cancel_delete import Ending
 from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.film_plan import film_hash
 from lambdas.domain.manifest import Manifest
 from lambdas.domain.narration import Sentence
+from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import Source, Stage, Video, Writer
+from lambdas.domain.video import Source, Video
+from lambdas.domain.video_parts import Writer
 from lambdas.tasks import publish
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, a_brief, a_scene

@@ -3,11 +3,13 @@ from typing import Any
 
 import pytest
 
-from lambdas.adapters.inferences import Inference
+from lambdas.adapters.engine_calls import Inference
 from lambdas.domain import keys
 from lambdas.domain.errors import ClipsDiffer, NarrationRefused
 from lambdas.domain.failures import cause
-from lambdas.domain.video import Failure, Source, Stage, Video, execution_name
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Source, Video, execution_name
+from lambdas.domain.video_parts import Failure
 from lambdas.tasks import record_failure
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench

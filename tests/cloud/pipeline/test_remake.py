@@ -11,10 +11,12 @@ from lambdas.adapters.storyboards import Storyboards
 from lambdas.domain import keys
 from lambdas.domain.errors import ArtifactMissing
 from lambdas.domain.origin import all_paragraphs
-from lambdas.domain.video import Origin, OriginKind, Stage, Video
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video
+from lambdas.domain.video_request import Origin, OriginKind
 from lambdas.media.probe import probe
+from lambdas.production.clip_inputs import footage
 from lambdas.tasks import draw_clip, plan, render_clip, write_storyboard
-from lambdas.tasks.pictures import footage
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import (
     TENANT,

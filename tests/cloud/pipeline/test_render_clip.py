@@ -7,7 +7,9 @@ import numpy as np
 from PIL import Image
 
 from lambdas.domain import keys
-from lambdas.domain.video import ClipState, Stage, Video
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import ClipState
 from lambdas.tasks import render_clip
 from tests.cloud.deployment import Context, png
 from tests.cloud.pipeline.bench import TENANT, Bench, Task

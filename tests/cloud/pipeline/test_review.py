@@ -6,7 +6,10 @@ import pytest
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.domain import keys
-from lambdas.domain.video import Decision, Gate, Review, Stage, Video, execution_name
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video, execution_name
+from lambdas.domain.video_parts import Decision, Review
+from lambdas.domain.video_request import Gate
 from lambdas.tasks import review
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, Task

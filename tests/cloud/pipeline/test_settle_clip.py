@@ -3,11 +3,13 @@ from typing import Any
 
 import pytest
 
-from lambdas.adapters.inferences import Inference
+from lambdas.adapters.engine_calls import Inference
 from lambdas.domain import keys
-from lambdas.domain.video import ClipProgress, ClipState, Stage, Video
-from lambdas.tasks import settle_clip
-from lambdas.tasks.clips import store_plan
+from lambdas.domain.stages import Stage
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import ClipProgress, ClipState
+from lambdas.notices import settle_clip
+from lambdas.production.plans import store_plan
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, Task, film_clip
 

@@ -7,22 +7,13 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel, ToolAnswer
 from lambdas.domain.errors import VideoClosed
+from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import (
-    ClipState,
-    Decision,
-    Gate,
-    Part,
-    PartProgress,
-    Review,
-    Rewrite,
-    Stage,
-    Video,
-    Writer,
-    unchanged_parts,
-)
+from lambdas.domain.video import Video, unchanged_parts
+from lambdas.domain.video_parts import ClipState, Decision, Part, PartProgress, Review, Rewrite, Writer
+from lambdas.domain.video_request import Gate
+from lambdas.production.task_token import VideoTask
 from lambdas.tasks import write_storyboard
-from lambdas.tasks.task import VideoTask
 from tests.cloud.pipeline.bench import (
     ANSWER_COST,
     PRICES,

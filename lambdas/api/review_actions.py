@@ -1,0 +1,243 @@
+"""What a user may do with a film of scenes where it waits for them, and after it has ended: edit its
+storyboard, have parts of it made anew, approve, try again.
+
+Every change is made to the record as it was read, so that of two at once the later one sees what the earlier
+one did. What follows from it (the machine is answered, the new attempt queued) is done however often the call
+comes.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Any
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.requests_queue import RequestsQueue
+from lambdas.adapters.storyboards import Storyboards
+from lambdas.api.storyboard_edits import Regeneration, regenerated, replacement, scene_index
+from lambdas.domain import keys
+from lambdas.domain.engines import deployed
+from lambdas.domain.errors import NotReady, PreconditionFailed, VideoNotFound
+from lambdas.domain.stages import Stage
+from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.video import Video, unchanged_parts
+from lambdas.domain.video_parts import ClipState, Decision, Rewrite, part_of
+from lambdas.domain.video_request import Gate
+from lambdas.settings import ApiSettings
+
+
+class Preview(StrEnum):
+    """What of a scene can be had before the film is made."""
+
+    NARRATION = "narration"
+    STILL = "still"
+
+
+class Editing:
+    def __init__(self, settings: ApiSettings) -> None:
+        self._workflow = settings.workflow
+        self._videos = stores.videos(settings)
+        self._storyboards = Storyboards(stores.outputs(settings))
+        self._reviews = stores.reviews(settings)
+        self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
+
+    def storyboard(self, video: Video) -> Storyboard:
+        """The one that stands. Raises NotReady until one does; VideoNotFound of a film of one prompt."""
+        _check_scenes(video)
+        if video.storyboard is None:
+            raise NotReady(f"The storyboard is not written: video {video.id} is {video.stage}.", param="id")
+        return self._storyboards.get(video)
+
+    def replace(
+        self, tenant: str, video_id: str, document: Mapping[str, Any], if_match: str | None
+    ) -> tuple[Video, Storyboard]:
+        """Puts a storyboard in place of the one that stands, if that is the one of `if_match` (an If-Match
+        header). Raises InvalidRequest, NotReady, PreconditionFailed, VideoNotFound."""
+
+        def act(video: Video) -> Video | None:
+            before = self._editable(video)
+            _check_match(video, if_match)
+            after = replacement(document, video.request, deployed(video.request.engine, self._workflow))
+            return video if after == before else self._edit(video, before, after, rewrite=None)
+
+        video = self._settled(tenant, video_id, act)
+        return video, self._storyboards.get(video)
+
+    def regenerate(self, tenant: str, video_id: str, scene: str, asked: Regeneration) -> Video:
+        """Has a scene's part made anew. Raises InvalidRequest, NotReady, VideoNotFound."""
+
+        def act(video: Video) -> Video | None:
+            before = self._editable(video)
+            index = scene_index(scene, before)
+            after = regenerated(before, index, asked, video.request)
+            if asked.note:
+                rewrite = Rewrite(scene=index, part=asked.part, note=asked.note)
+                return self._edit(video, before, after, rewrite=rewrite)
+            return video if after == before else self._edit(video, before, after)
+
+        return self._settled(tenant, video_id, act)
+
+    def approve(
+        self, tenant: str, video_id: str, *, gate: Gate | None = None, if_match: str | None = None
+    ) -> Video:
+        """Lets the film go on from its gate, or films anew what was edited or has failed. `gate`: the one
+        that is meant, so that an approval sent again can't be taken for that of the next. `if_match`: as in
+        `replace`, the storyboard that was seen. Raises NotReady, PreconditionFailed, VideoNotFound."""
+
+        def act(video: Video) -> Video | None:
+            _check_scenes(video)
+            if video.review and video.stage is Stage.REVIEWING:
+                if gate in video.approved:
+                    return video  # asked for again
+                if gate not in (None, video.review.gate):
+                    raise NotReady(
+                        f"Video {video.id} waits with its {video.review.gate}, not with its {gate}.",
+                        param="gate",
+                    )
+                _check_match(video, if_match)
+                return self._decide(video, Decision.APPROVED, Stage.PREPARING)
+            if video.closed:
+                _check_match(video, if_match)
+                return self._film_anew(video)
+            if video.approved:
+                return video  # asked for again
+            raise NotReady(
+                f"There is nothing to approve: video {video.id} is {video.stage}. It waits for you where its "
+                "stage is reviewing.",
+                param="id",
+            )
+
+        return self._settled(tenant, video_id, act)
+
+    def retry(self, tenant: str, video_id: str) -> Video:
+        """A new attempt at a video that failed or was cancelled. Raises NotReady, VideoNotFound."""
+
+        def act(video: Video) -> Video | None:
+            if video.stage is Stage.COMPLETED:
+                edited = " Approve it to film its edited storyboard." if _edited(video) else ""
+                raise NotReady(
+                    f"Video {video.id} is completed: there is nothing to try again.{edited}", param="id"
+                )
+            return self._videos.requeue(video) if video.closed else video
+
+        return self._settled(tenant, video_id, act)
+
+    def preview(self, video: Video, scene: str, preview: Preview) -> str:
+        """The key of what a scene's narration or still is. Raises InvalidRequest for a scene that there is
+        not, NotReady until it is made; VideoNotFound where the scene has none."""
+        storyboard = self.storyboard(video)
+        index = scene_index(scene, storyboard)
+        if preview is Preview.NARRATION:
+            has, parts = storyboard.scenes[index].narration is not None, video.narrations
+        else:
+            has, parts = video.request.draws_still(index, storyboard), video.stills
+        if not has:
+            raise VideoNotFound(f"Scene {index} of video {video.id} has no {preview}.", param="scene")
+        part = part_of(parts, index)
+        if part is None or part.artifact is None or part.state is not ClipState.DONE:
+            raise NotReady(
+                f"The {preview} of scene {index} is not made: video {video.id} is {video.stage}.",
+                param="scene",
+            )
+        if preview is Preview.STILL:
+            return part.artifact
+        return keys.narration_preview(video.tenant, PurePosixPath(part.artifact).stem)
+
+    # --- the record
+
+    def _settled(self, tenant: str, video_id: str, act: Callable[[Video], Video | None]) -> Video:
+        """Acts on the record; where somebody else was faster (None), on what it has become."""
+        while (video := act(self._videos.get(tenant, video_id))) is None:
+            pass
+        if video.stage is Stage.QUEUED:
+            self._queue.send(video)
+        self._reviews.answer(video)
+        return video
+
+    def _editable(self, video: Video) -> Storyboard:
+        """The storyboard that stands, where nothing is being made of it."""
+        _check_scenes(video)
+        if video.stage is not Stage.REVIEWING and not video.closed:
+            raise NotReady(
+                f"Video {video.id} is {video.stage}: its storyboard can be changed where it waits for "
+                "review, and once the video has ended. Wait, or cancel it.",
+                param="id",
+            )
+        if video.storyboard is None:
+            raise NotReady(
+                f"Video {video.id} is {video.stage} and has no storyboard yet; retry it.", param="id"
+            )
+        return self._storyboards.get(video)
+
+    def _edit(self, video: Video, before: Storyboard, after: Storyboard, **changes: Any) -> Video | None:
+        """The edit stands until it is approved; but what a note asks for is written at once, and what is to
+        be seen at the second gate is made at once."""
+        changes |= {"storyboard": self._storyboards.put(video, after)}
+        changes |= unchanged_parts(video, before, after)
+        noted = changes.get("rewrite") is not None
+        if video.closed and noted:
+            return self._videos.requeue(video, approved=(), **changes)
+        if video.closed:
+            return self._videos.amend(video, review=None, approved=(), **changes)
+        if not noted and video.review and video.review.gate is Gate.STORYBOARD:
+            return self._videos.amend(video, **changes)
+        return self._decide(video, Decision.CHANGED, Stage.PLANNING, **changes)
+
+    def _decide(self, video: Video, decision: Decision, stage: Stage, **changes: Any) -> Video | None:
+        """At the gate where the video waits."""
+        assert video.review is not None  # noqa: S101 - what is reviewing has one
+        if decision is Decision.APPROVED:
+            changes["approved"] = _gates(video, video.review.gate)
+        review = video.review.model_copy(update={"decision": decision})
+        return self._videos.advance_from(video, stage, review=review, **changes)
+
+    def _film_anew(self, video: Video) -> Video | None:
+        """A new attempt at a video that has ended, with what stands approved: its storyboard and, where it
+        ended waiting for that, what there was to see."""
+        if video.storyboard is None:
+            raise NotReady(
+                f"There is nothing to approve: video {video.id} is {video.stage} and has no storyboard yet; "
+                "retry it.",
+                param="id",
+            )
+        if video.stage is Stage.COMPLETED and not _edited(video):
+            raise NotReady(
+                f"There is nothing to film anew: video {video.id} is completed, and its film is of the "
+                "storyboard that stands.",
+                param="id",
+            )
+        waited_at = [video.review.gate] if video.review and video.review.decision is None else []
+        approved = _gates(video, Gate.STORYBOARD, *waited_at)
+        return self._videos.requeue(video, rewrite=None, approved=approved)
+
+
+def _gates(video: Video, *more: Gate) -> tuple[Gate, ...]:
+    """Those that were approved, and more."""
+    return tuple(gate for gate in Gate if gate in video.approved or gate in more)
+
+
+def _edited(video: Video) -> bool:
+    """Whether the film is of another storyboard than the one that stands."""
+    return video.storyboard != video.filmed
+
+
+def _check_scenes(video: Video) -> None:
+    if video.request.brief is None:
+        raise VideoNotFound(f"Video {video.id} is of one prompt and has no storyboard.", param="id")
+
+
+def _check_match(video: Video, if_match: str | None) -> None:
+    """Source: RFC 9110, 13.1.1. A weak tag never matches."""
+    if if_match is None:
+        return
+    tags = [tag.strip() for tag in if_match.split(",")]
+    if "*" not in tags and etag(video) not in tags:
+        raise PreconditionFailed(
+            f"Another storyboard stands by now, {etag(video)}; get it and edit that.", param="if-match"
+        )
+
+
+def etag(video: Video) -> str:
+    """Of the storyboard that stands."""
+    return f'"{video.storyboard}"'

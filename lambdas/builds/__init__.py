@@ -1,0 +1,1 @@
+"""Programs that CodeBuild runs for work that outlasts a function."""

@@ -1,0 +1,139 @@
+"""The brief of a film of scenes: what is given, and what a text model is to write."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
+from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.prompts import material
+from lambdas.domain.storyboard import (
+    MOST_SCENES,
+    PartialScene,
+    PartialStoryboard,
+    Storyboard,
+)
+
+DEFAULT_SCENES = 4
+SCENE_SECONDS = 8  # of a film whose length is given, but not its scenes
+SHORTEST_SCENE = 1  # seconds
+SHORTEST_NARRATED = 3  # seconds: four words and the silence around them
+
+
+class Writing(Document):
+    """How the text model is to write; what is None is left to the model."""
+
+    model: str | None = None  # another than the deployment's
+    temperature: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None  # of the answer; None: enough for what is asked
+    context_size: Annotated[int, Field(ge=512)] | None = None  # tokens; for a model on a PC
+
+
+class Brief(Document):
+    """What a storyboard is to be of. `scenes` None: as many as are given, else by `seconds`; `seconds`, of
+    the whole film, None: each scene as long as its narration, or as it is given."""
+
+    topic: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_PROMPT)]
+    tone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_PROMPT)] = ""
+    scenes: Annotated[int, Field(ge=1, le=MOST_SCENES)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=LONGEST_FILM, allow_inf_nan=False)] | None = None
+    narrate: bool = True
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] = "en-US"
+    given: PartialStoryboard = PartialStoryboard()
+
+    @property
+    def count(self) -> int:
+        """The number of scenes."""
+        if self.scenes is not None:
+            return self.scenes
+        if self.given.scenes:
+            return len(self.given.scenes)
+        if self.seconds is not None:
+            return min(max(1, round(self.seconds / SCENE_SECONDS)), MOST_SCENES)
+        return DEFAULT_SCENES
+
+    @property
+    def narrated(self) -> bool:
+        """Whether anything is said in the film."""
+        return self.narrate or any(map(self.narration_given, range(self.count)))
+
+    @property
+    def asks_narration(self) -> bool:
+        """Whether the text model has any narration to write."""
+        return self.narrate and not all(map(self.narration_given, range(self.count)))
+
+    def scene_given(self, index: int) -> PartialScene:
+        """What the user gave of a scene."""
+        return self.given.scenes[index] if index < len(self.given.scenes) else PartialScene()
+
+    def narration_given(self, index: int) -> bool:
+        narration = self.scene_given(index).narration
+        return narration is not None and narration.text is not None
+
+    def lengths(self) -> list[float | None]:
+        """The seconds of each scene: as given, else an even share in tenths of what is left of the film's;
+        None: as long as its narration."""
+        lengths = [self.scene_given(index).seconds for index in range(self.count)]
+        if self.seconds is None or None not in lengths:
+            return lengths
+        sharing = [index for index, length in enumerate(lengths) if length is None]
+        share, more = divmod(round(10 * (self.seconds - _total(lengths))), len(sharing))
+        for place, index in enumerate(sharing):
+            lengths[index] = (share + (place < more)) / 10
+        return lengths
+
+    def check(self) -> None:
+        """Raises InvalidRequest where the fields contradict one another."""
+        if not material(self.topic):
+            raise InvalidRequest("topic must have characters that can be seen.", param="topic")
+        given = self.given.scenes
+        if len(given) > self.count:
+            raise InvalidRequest(
+                f"scenes must be at least {len(given)}, as many as the storyboard has; "
+                f"{self.count} was given.",
+                param="scenes",
+            )
+        lengths = self.lengths()
+        all_own = len(given) == self.count and all(scene.seconds for scene in given)
+        if self.seconds is not None and all_own and abs(_total(lengths) - self.seconds) >= 0.05:
+            raise InvalidRequest(
+                f"seconds must be {_total(lengths):g}, the sum of the storyboard's scenes, or be left out; "
+                f"{self.seconds:g} was given.",
+                param="seconds",
+            )
+        for index, length in enumerate(lengths):
+            own = self.scene_given(index).seconds is not None
+            written = self.narrate and not self.narration_given(index)
+            least = SHORTEST_NARRATED if written else SHORTEST_SCENE
+            if length is not None and length < least and (written or not own):
+                what = "a scene with narration" if written else "a scene"
+                if own:
+                    raise InvalidRequest(
+                        f"scenes[{index}].seconds must be at least {least} for {what}; {length:g} was given.",
+                        param=f"scenes[{index}].seconds",
+                    )
+                raise InvalidRequest(
+                    f"seconds must be more, or the scenes fewer: {length:g} s are left for scene {index}, "
+                    f"and {what} takes at least {least}.",
+                    param="seconds",
+                )
+        for index, scene in enumerate(given):
+            if scene.narration and scene.narration.text is None and not self.narrate:
+                path = f"scenes[{index}].narration.text"
+                raise InvalidRequest(f"{path} is required where no narration is written.", param=path)
+
+    def whole(self) -> Storyboard | None:
+        """The storyboard, if the user gave all of it, with the lengths that the film's gives its scenes."""
+        if len(self.given.scenes) < self.count or self.asks_narration:
+            return None
+        try:
+            given = Storyboard.model_validate(self.given.given())
+        except ValidationError:
+            return None
+        return given.timed(self.lengths())
+
+
+def _total(lengths: Sequence[float | None]) -> float:
+    return sum(length for length in lengths if length is not None)

@@ -1,0 +1,277 @@
+"""How a film is planned: its scenes, and the clips that they are cut into."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from lambdas.domain import keys
+from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.brief import SCENE_SECONDS
+from lambdas.domain.documents import LONGEST_FILM, fingerprint
+from lambdas.domain.engines import Engine
+from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.film_plan import Assembly, Clip, FilmPlan, Footage, Heard, Scene
+from lambdas.domain.narration import Sentence
+from lambdas.domain.storyboard import LEAD
+from lambdas.domain.video import Video
+from lambdas.domain.video_request import VideoRequest
+
+# Step Functions keeps 25,000 events of an execution, of which a clip takes 10 and each retry 4 more.
+MOST_CLIPS = 1_000
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What a scene is planned from. `frames`: from where it begins in the film to where the next one does."""
+
+    text: str
+    negative_prompt: str
+    frames: int
+    prompts: Callable[[int], list[str]]  # of so many clips
+    still: str | None = None  # SHA-256 that its artifact is named by
+    narration: Sequence[Sentence] = ()
+    seed: int | None = None  # None: one of the film's
+    continues: bool = False  # see Scene
+    of: Sequence[Footage] = ()  # what its clips are made of, in their order
+    strength: float | None = None
+
+
+def cut(frames: int, longest: int, overlap: int = 0) -> list[int]:
+    """Splits a scene of `frames` into the fewest parts of at most `longest` frames, as even as may be, of
+    which each shares its last `overlap` frames with the next."""
+    count = max(1, -(-(frames - overlap) // (longest - overlap)))
+    rendered = frames + (count - 1) * overlap
+    return [rendered // count + (1 if i < rendered % count else 0) for i in range(count)]
+
+
+def clip_lengths(request: VideoRequest, engine: Engine, frames: int | None = None) -> list[int]:
+    """The frames that each clip of a scene gives, of `frames` or of the whole film: together the scene's, and
+    those that a transition shows twice.
+
+    Raises InvalidRequest for a transition that is too long for the engine's clips, or a film that takes more
+    of them than can be made.
+    """
+    frames = request.seconds * request.fps if frames is None else frames
+    longest = engine.longest_clip * request.fps
+    if request.transition is TransitionKind.NONE:
+        return _within_limit(cut(frames, longest), engine)
+    transition = _transition_frames(request)
+    # So the shortest of them still has room for two, however the scene is cut.
+    if not engine.chained and 3 * transition > longest:
+        raise InvalidRequest(
+            f"transition_seconds must be at most {longest // 3 / request.fps:g} with engine {engine.name}, "
+            f"whose clips last {engine.longest_clip} s; {request.transition_seconds:g} was given.",
+            param="transition_seconds",
+        )
+    overlap = transition if request.transition.overlaps and not engine.chained else 0
+    return _within_limit(cut(frames, longest, overlap), engine)
+
+
+def _within_limit(lengths: list[int], engine: Engine) -> list[int]:
+    if len(lengths) > MOST_CLIPS:
+        raise InvalidRequest(
+            f"seconds must be fewer with engine {engine.name}: the film would take {len(lengths):,} of its "
+            f"clips of {engine.longest_clip} s, and at most {MOST_CLIPS:,} can be made.",
+            param="seconds",
+        )
+    return lengths
+
+
+def _transition_frames(request: VideoRequest) -> int:
+    return max(1, round(request.transition_seconds * request.fps))
+
+
+def make_plan(
+    video: Video, engine: Engine, title: str, shots: Sequence[Shot | Scene], inputs: str = ""
+) -> FilmPlan:
+    """The plan of a film of such scenes; those of another film are taken over with their clips. Each but the
+    last also gives the frames that a transition to the next shows twice. Raises InvalidRequest as
+    `clip_lengths` does, and for a scene that is too short."""
+    request = video.request
+    overlap = _transition_frames(request) if request.transition.overlaps else 0
+    scenes: list[Scene] = []
+    first = 0
+    for index, (shot, following) in enumerate(zip(shots, [*shots[1:], None], strict=True)):
+        if isinstance(shot, Scene):
+            scenes.append(_taken_over(shot, index, first))
+        else:
+            _check_room(request, index, shot.frames)
+            frames = shot.frames + (overlap if following and not following.continues else 0)
+            lengths = clip_lengths(request, engine, frames)
+            before = scenes[-1].clips[-1] if scenes and shot.continues else None
+            scenes.append(_scene(video, engine, shot, index, first, lengths, before))
+        first += len(scenes[-1].clips)
+    _within_limit([clip.frames for scene in scenes for clip in scene.clips], engine)
+    return FilmPlan(
+        video_id=video.id,
+        tenant=video.tenant,
+        inputs=inputs,
+        engine=engine.name,
+        revision=engine.revision,
+        renderer=engine.renderer,
+        width=request.width,
+        height=request.height,
+        fps=request.fps,
+        steps=request.steps or engine.steps,
+        guidance=request.guidance,
+        image=request.image.key if request.image else None,
+        speed=request.speed,
+        loras=request.loras,
+        title=title,
+        scenes=scenes,
+        assembly=Assembly(
+            transition=request.transition,
+            transition_frames=_transition_frames(request),
+            even_out=request.even_out,
+            fragmented=request.fragmented,
+        ),
+        captions=request.captions,
+        burn_captions=request.burn_captions,
+        language=request.brief.language if request.brief else "en-US",
+        music=request.music,
+    )
+
+
+def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine: Engine) -> None:
+    """Whether scenes of these seconds can be planned; None: as long as its narration, which nobody knows yet.
+    Raises InvalidRequest."""
+    known = [SCENE_SECONDS if length is None else length for length in lengths]
+    seconds = math.ceil(sum(known))
+    if seconds > LONGEST_FILM:
+        raise InvalidRequest(
+            f"scenes must last together at most {LONGEST_FILM:,} seconds; they last {seconds:,}.",
+            param="scenes",
+        )
+    clips = 0
+    for index, length in enumerate(known):
+        frames = math.floor(Fraction(str(length)) * request.fps)
+        _check_room(request, index, frames)
+        clips += len(clip_lengths(request, engine, frames))
+    if clips > MOST_CLIPS:
+        raise InvalidRequest(
+            f"scenes must be shorter with engine {engine.name}: the film would take {clips:,} of its clips "
+            f"of {engine.longest_clip} s, and at most {MOST_CLIPS:,} can be made.",
+            param="scenes",
+        )
+
+
+def _check_room(request: VideoRequest, index: int, frames: int) -> None:
+    """A scene has room for the transitions on its sides, and is seen at all."""
+    least = 1 if request.transition is TransitionKind.NONE else _transition_frames(request)
+    if frames < least:
+        raise InvalidRequest(
+            f"scenes[{index}].seconds must be at least {least / request.fps:g}, which is one frame, or the "
+            f"film's transition; the scene would have {frames} frames of {request.fps} a second.",
+            param=f"scenes[{index}].seconds",
+        )
+
+
+# Between the seeds of two scenes, so that a scene that grows by a clip changes no other's.
+_SEEDS_PER_SCENE = 1_000
+
+
+def _taken_over(scene: Scene, index: int, first: int) -> Scene:
+    """A scene of another film at its place in this one, where `first` is the index of its first clip."""
+    moved = first - scene.clips[0].index
+    clips = [
+        clip.model_copy(
+            update={
+                "index": clip.index + moved,
+                "starts_from": None if clip.starts_from is None else clip.starts_from + moved,
+            }
+        )
+        for clip in scene.clips
+    ]
+    return scene.model_copy(update={"index": index, "clips": clips})
+
+
+def _scene(
+    video: Video,
+    engine: Engine,
+    shot: Shot,
+    index: int,
+    first: int,
+    lengths: Sequence[int],
+    last: Clip | None = None,
+) -> Scene:
+    """`first` is the index of its first clip, `last` the one that it goes on from, if it does."""
+    request = video.request
+    if engine.image == "none":
+        last = None  # it goes on by its words alone
+    image = request.image.sha256 if request.image and index == 0 else None
+    picture = last.key_hash if last else image or shot.still
+    first_seed = video.seed + index * _SEEDS_PER_SCENE if shot.seed is None else shot.seed
+    negative_prompt = "" if "negative_prompt" in engine.refuses else shot.negative_prompt
+    overlap = _transition_frames(request) if request.transition.overlaps and not engine.chained else 0
+    captioned = request.captions or request.burn_captions
+    bare = ["bare"] if captioned and shot.narration else []  # see FilmPlan.is_lettered
+    clips: list[Clip] = []
+    begins = 0  # in which frame of the scene the clip does
+    in_all = sum(lengths) - overlap * (len(lengths) - 1)
+    for place, (part, prompt) in enumerate(zip(lengths, shot.prompts(len(lengths)), strict=True)):
+        frames = engine.frames_to_render(part)
+        before = (clips[-1] if engine.chained else None) if clips else last
+        footage = shot.of[place] if place < len(shot.of) else None
+        seed = (first_seed + place) % 2**63  # engines take no larger one
+        # A draft draws the scene's text and what is the clip's of the scene.
+        draft = [shot.text, place, len(lengths), begins, in_all, *bare] if engine.draft else None
+        heard = None
+        if engine.audio == "required":
+            heard = _heard(shot.narration, begins - (frames - part), frames, request.fps)
+        begins += part - overlap
+        clips.append(
+            Clip(
+                index=first + place,
+                prompt=prompt,
+                frames=frames,
+                skip_frames=frames - part,
+                seed=seed,
+                starts_from=before.index if before else None,
+                footage=footage,
+                strength=shot.strength if footage else None,
+                heard=heard,
+                key_hash=fingerprint(
+                    {
+                        "engine": engine.name,
+                        "revision": engine.revision,
+                        "prompt": prompt,
+                        "negative_prompt": negative_prompt,
+                        "size": [request.width, request.height],
+                        "fps": request.fps,
+                        "frames": [frames, frames - part],
+                        "seed": seed,
+                        "steps": request.steps or engine.steps,
+                        "guidance": request.guidance,
+                        "speed": request.speed,
+                        "loras": [lora.model_dump() for lora in request.loras],
+                        "first_frame": before.key_hash if before else picture,
+                        "draft": draft,
+                    }
+                    | ({"footage": footage.model_dump(), "strength": shot.strength} if footage else {})
+                    | ({} if heard is None else {"heard": [one.model_dump() for one in heard]})
+                ),
+            )
+        )
+    return Scene(
+        index=index,
+        text=shot.text,
+        negative_prompt=negative_prompt,
+        clips=clips,
+        chained=engine.chained,
+        still=keys.still(video.tenant, shot.still) if shot.still else None,
+        continues=shot.continues,
+        narration=list(shot.narration),
+    )
+
+
+def _heard(narration: Sequence[Sentence], first: int, frames: int, fps: int) -> list[Heard]:
+    """What of a scene's narration is heard in so many frames from its frame `first` on, which is negative
+    where an engine renders more than the scene shows."""
+    begins, seconds = Fraction(first, fps), Fraction(frames, fps)
+    placed = [(said, Fraction(str(LEAD)) + Fraction(str(said.start)) - begins) for said in narration]
+    return [
+        Heard(sound=said.sound, start=float(start))
+        for said, start in placed
+        if start < seconds and start + Fraction(said.seconds) > 0
+    ]

@@ -1,0 +1,303 @@
+"""What is accepted of a text model's storyboard, and a scene's prompts as the engine gets them."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from lambdas.domain.brief import Brief
+from lambdas.domain.english import is_function_word, reads_as_english, sentences, words
+from lambdas.domain.prompt_answers import talks
+from lambdas.domain.prompt_subject import mentions
+from lambdas.domain.prompts import PLACE_TOKENS, closed, estimate_tokens, fit
+from lambdas.domain.speaking_time import seconds_to_narrate, words_within
+from lambdas.domain.storyboard import Prompts, Scene, Storyboard, complete
+from lambdas.domain.storyboard_questions import (
+    SceneField,
+    Schema,
+    changes_schema,
+    scene_schema,
+    storyboard_schema,
+)
+from lambdas.domain.wrong_fields import wrong_fields
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """`note` says what of the answer was changed; None: nothing."""
+
+    storyboard: Storyboard
+    note: str | None = None
+
+
+class AnswerRejected(Exception):
+    """The answer can't be used; each of the problems begins with the path of what it is about."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+def accept_storyboard(answer: Any, brief: Brief, budget: int) -> Accepted:
+    """The answer to `storyboard_question(brief, budget)` with the parts that the user gave in their places,
+    which are not judged. Raises AnswerRejected."""
+    picked = _picked(answer, storyboard_schema(scenes=brief.count, narrate=brief.asks_narration))
+    written = _read(picked)
+    if len(written.scenes) != brief.count:
+        many = f"scenes: {brief.count} are asked for; {len(written.scenes)} were written."
+        raise AnswerRejected([many])
+    problems = []
+    if not written.style and brief.given.style is None:
+        problems.append("style must say what is the same in every scene.")
+    narrated = [i for i in range(brief.count) if brief.narrate and not brief.narration_given(i)]
+    lengths = brief.lengths()
+    for index in narrated:
+        problems += _narration_problems(written.scenes[index], index, lengths[index])
+    problems += _language_problems([written.scenes[index] for index in narrated], brief.language)
+    prompted = [place for place in _places(range(brief.count)) if not _prompt_given(brief, *place)]
+    problems += _prompt_problems(written, prompted, [brief.topic, brief.tone])
+    if not mentions(_all_text(written), brief.topic):
+        problems.append("scenes: none of the texts speaks of the topic; name what the film is about.")
+    if problems:
+        raise AnswerRejected(problems)
+    completed = complete(brief.given, written.timed(lengths))
+    return _within_budget(completed, budget, style=brief.given.style is None, prompted=prompted)
+
+
+def accept_scene(
+    answer: Any,
+    storyboard: Storyboard,
+    index: int,
+    note: str,
+    fields: Sequence[SceneField],
+    language: str,
+    budget: int,
+) -> Accepted:
+    """The answer to `scene_question` in its place in the storyboard; all that is not text stays: the scene's
+    seconds, voice and seeds. Raises AnswerRejected."""
+    before = storyboard.scenes[index]
+    picked = _picked(answer, scene_schema(fields))
+    document = storyboard.model_dump()
+    if isinstance(picked, dict):
+        picked = _changed(document["scenes"][index], picked, fields)
+    document["scenes"][index] = picked
+    written = _read(document)
+    scene = written.scenes[index]
+    prompted = [(index, field) for field in fields if field != "narration"]
+    problems = _prompt_problems(written, prompted, [note])
+    if before.narration and "narration" in fields:
+        problems += _narration_problems(scene, index, before.seconds)
+        problems += _language_problems([scene], before.narration.language or language)
+    if problems:
+        raise AnswerRejected(problems)
+    return _within_budget(written, budget, style=False, prompted=prompted)
+
+
+def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: str, budget: int) -> Accepted:
+    """The answer to `changes_question` in its place in the storyboard: what it doesn't name stays to the
+    byte, and of a scene that it names the seconds, seeds and voice. Raises AnswerRejected."""
+    narrate = any(scene.narration for scene in storyboard.scenes)
+    picked = _picked(answer, changes_schema(narrate=narrate))
+    if not isinstance(picked, dict) or not isinstance(picked.get("scenes"), list):
+        raise AnswerRejected(["scenes is required: a list of the scenes that change."])
+    document = storyboard.model_dump()
+    document |= {name: picked[name] for name in ("title", "style") if picked.get(name)}
+    named: list[int] = []
+    for scene in picked["scenes"]:
+        number = scene.pop("number", None) if isinstance(scene, dict) else None
+        if type(number) is not int or not 1 <= number <= len(storyboard.scenes):
+            raise AnswerRejected([f"scenes: number must be from 1 to {len(storyboard.scenes)}."])
+        if number - 1 in named:
+            raise AnswerRejected([f"scenes: number {number} is there twice."])
+        named.append(number - 1)
+        document["scenes"][number - 1] = _changed(document["scenes"][number - 1], scene, _TEXTS)
+    written = _read(document)
+    if written == storyboard:
+        raise AnswerRejected(["Nothing changes: write the scenes anew that the client's change is about."])
+    problems = _prompt_problems(written, _places(named), [change])
+    for index in named:
+        scene, before = written.scenes[index], storyboard.scenes[index]
+        if before.narration:
+            problems += _narration_problems(scene, index, before.seconds)
+            problems += _language_problems([scene], before.narration.language or language)
+    if problems:
+        raise AnswerRejected(problems)
+    return _within_budget(written, budget, style=bool(picked.get("style")), prompted=_places(named))
+
+
+_TEXTS: tuple[SceneField, ...] = ("narration", "image", "video")
+_STAYS = frozenset({"voice", "language", "speed", "seed"})  # of them, what is no text
+
+
+def _changed(before: dict[str, Any], answer: dict[str, Any], fields: Sequence[SceneField]) -> dict[str, Any]:
+    """A scene with these of its texts as they were answered; a scene without narration stays without."""
+    asked = [name for name in fields if before[name] is not None]
+    scene = {name: value for name, value in before.items() if name not in asked}
+    for name in asked:
+        stays = {key: value for key, value in before[name].items() if key in _STAYS}
+        if name in answer:
+            part = answer[name]
+            scene[name] = stays | part if isinstance(part, dict) else part
+    return scene
+
+
+def scene_prompt(storyboard: Storyboard, prompts: Prompts, budget: int) -> str:
+    """A scene's positive prompt with the storyboard's style, within the budget: the style is never more than
+    a third of it. A clip's place in the shot (`clip_prompts`) fits in, too."""
+    style = fit(storyboard.style, budget // 3)
+    prompt = fit(prompts.positive_prompt, _prompt_tokens(style, budget))
+    return f"{closed(prompt)} {style}" if style else prompt
+
+
+def _prompt_tokens(style: str, budget: int) -> int:
+    return budget - PLACE_TOKENS - estimate_tokens(style) - 1  # for the full stop between them
+
+
+# --- the form
+
+
+def _picked(value: Any, schema: Schema) -> Any:
+    """Of an answer only what was asked for, texts on one line: models add fields, line ends and spaces."""
+    match schema["type"], value:
+        case "object", dict():
+            parts = schema["properties"]
+            return {name: _picked(value[name], part) for name, part in parts.items() if name in value}
+        case "array", list():
+            return [_picked(item, schema["items"]) for item in value]
+        case "string", str():
+            return " ".join(value.split())
+    return value
+
+
+def _read(document: Any) -> Storyboard:
+    try:
+        storyboard = Storyboard.model_validate(document)
+    except ValidationError as error:
+        found = wrong_fields(Storyboard, error, "the storyboard")
+        raise AnswerRejected([wrong.message for wrong in found]) from None
+    return storyboard
+
+
+# --- what it says
+
+_QUOTED = re.compile(r"[“„«「『\"][^“”„«»「」『』\"]*[”“»」』\"]")
+
+
+_Place = tuple[int, Literal["image", "video"]]  # of a scene's prompts in a storyboard
+
+
+def _places(indexes: Iterable[int]) -> list[_Place]:
+    return [place for index in indexes for place in ((index, "image"), (index, "video"))]
+
+
+def _prompts(storyboard: Storyboard, place: _Place) -> Prompts:
+    index, name = place
+    scene = storyboard.scenes[index]
+    return scene.image if name == "image" else scene.video
+
+
+def _prompt_given(brief: Brief, index: int, name: Literal["image", "video"]) -> bool:
+    scene = brief.scene_given(index)
+    prompts = scene.image if name == "image" else scene.video
+    return prompts is not None and prompts.positive_prompt is not None
+
+
+def _is_clients(prompt: str, told: list[str]) -> bool:
+    """Whether the client speaks in that way, or the prompt begins with the client's own words: the film may
+    show it."""
+    begins = f" {' '.join(words(sentences(prompt)[0])[:3])} "
+    return any(talks(text) or begins in f" {' '.join(words(text))} " for text in told)
+
+
+def _narration_problems(scene: Scene, index: int, seconds: float | None) -> list[str]:
+    path = f"scenes[{index}].narration"
+    if scene.narration is None:
+        return [f"{path} is required: an object with the text that the narrator says."]
+    takes = seconds_to_narrate(scene.narration.text)
+    if seconds is None or takes <= seconds:
+        return []
+    return [
+        f"{path}.text takes about {takes:.1f} s with its pauses, {takes - seconds:.1f} s more than its scene "
+        "lasts; "
+        f"write at most {words_within(seconds)} words."
+    ]
+
+
+def _prompt_problems(storyboard: Storyboard, places: list[_Place], told: list[str]) -> list[str]:
+    problems = []
+    texts: dict[int, list[str]] = {}
+    for place in places:
+        index, name = place
+        prompt = _prompts(storyboard, place).positive_prompt
+        if (said := talks(prompt)) and not _is_clients(prompt, told):
+            problems.append(f"scenes[{index}].{name}.positive_prompt must say what is seen. {said}")
+        texts.setdefault(index, []).append(prompt)
+    for index, prompts in texts.items():
+        # Together: a picture's prompt may be a list of nouns, which is of no language.
+        if not _in_english(" ".join(prompts)):
+            problems.append(f"scenes[{index}]: the positive prompts must be English sentences.")
+    return problems
+
+
+def _language_problems(scenes: list[Scene], language: str) -> list[str]:
+    said = " ".join(scene.narration.text for scene in scenes if scene.narration)
+    if not said:
+        return []
+    english = language.startswith("en")
+    if english and not _in_english(said, spoken=True):
+        return ["scenes: the narration must be in English."]
+    if not english and reads_as_english(_without_quotes(said), spoken=True):
+        return [f"scenes: the narration must be in the language {language}, not in English."]
+    return []
+
+
+# A text of fewer words may have none of English alone, or few.
+_FEWEST_WORDS, _FEW_WORDS = 8, 20
+
+
+def _in_english(text: str, *, spoken: bool = False) -> bool:
+    """Whether it may be English; what stands in quotation marks may be in any language."""
+    plain = _without_quotes(text)
+    letters = [char for char in plain if char.isalpha()]
+    if sum(char.isascii() for char in letters) < 0.9 * len(letters):
+        return False
+    found = words(plain)
+    if len(found) < _FEW_WORDS:
+        return len(found) < _FEWEST_WORDS or any(map(is_function_word, found))
+    return reads_as_english(plain, spoken=spoken)
+
+
+def _without_quotes(text: str) -> str:
+    return _QUOTED.sub(" ", text)
+
+
+def _all_text(storyboard: Storyboard) -> str:
+    parts = [storyboard.title, storyboard.style]
+    for scene in storyboard.scenes:
+        parts += [scene.image.positive_prompt, scene.video.positive_prompt]
+        parts += [scene.narration.text] if scene.narration else []
+    return " ".join(parts)
+
+
+# --- the budget
+
+
+def _within_budget(storyboard: Storyboard, budget: int, *, style: bool, prompted: list[_Place]) -> Accepted:
+    """The storyboard with those of its prompts, and its style if it is the model's, within the budget."""
+    shortened = []
+    look = fit(storyboard.style, budget // 3)
+    if style and look != storyboard.style:
+        shortened.append("style")
+        storyboard = storyboard.model_copy(update={"style": look})
+    scenes = list(storyboard.scenes)
+    for index, name in prompted:
+        prompts = _prompts(storyboard, (index, name))
+        prompt = fit(prompts.positive_prompt, _prompt_tokens(look, budget))
+        if prompt != prompts.positive_prompt:
+            shortened.append(f"scenes[{index}].{name}.positive_prompt")
+            shorter = prompts.model_copy(update={"positive_prompt": prompt})
+            scenes[index] = scenes[index].model_copy(update={name: shorter})
+    note = f"Shortened to the engine's {budget} tokens: {', '.join(shortened)}." if shortened else None
+    return Accepted(storyboard.model_copy(update={"scenes": scenes}), note)

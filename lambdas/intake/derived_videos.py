@@ -1,0 +1,323 @@
+"""Requests for videos that are made of others: OpenAI's remix, edit and extend."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any, TypeVar
+
+from lambdas.adapters import stores
+from lambdas.domain import keys
+from lambdas.domain.brief import SHORTEST_NARRATED
+from lambdas.domain.documents import LONGEST_FILM
+from lambdas.domain.engines import CATALOGUE, Engine, engine_named
+from lambdas.domain.errors import ArtifactMissing, ClipUnreadable, InvalidRequest, NotReady, VideoNotFound
+from lambdas.domain.origin import all_paragraphs
+from lambdas.domain.planning import MOST_CLIPS, clip_lengths
+from lambdas.domain.prompts import check_tokens, closed, material
+from lambdas.domain.stages import Stage
+from lambdas.domain.storyboard import MOST_SCENES, Scene, Storyboard
+from lambdas.domain.video import Video
+from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
+from lambdas.intake.accept import Intake
+from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields, parse_form
+from lambdas.intake.files import VIDEO
+from lambdas.media.conform import FilmFormat, frames_in
+from lambdas.settings import IntakeSettings
+
+STRENGTH = 0.8  # of an edit that names none: the CogVideoX server's, and diffusers'
+LONGEST_FILE = 60  # seconds
+LARGEST_FILE = 4_500_000  # bytes: Lambda takes a call of 6 MB, in which a file is base64
+# What a request may say of a film that is made of a file; of another video it is as that has it.
+_OF_FILE = (
+    "model",
+    "size",
+    "fps",
+    "seed",
+    "steps",
+    "guidance",
+    "negative_prompt",
+    "speed",
+    "loras",
+    "enhance",
+    "even_out",
+    "fragmented",
+)
+
+
+class Remake:
+    """`nonce` and `retry` as `Intake.accept` has them."""
+
+    def __init__(self, settings: IntakeSettings) -> None:
+        self._settings = settings
+        self._intake = Intake(settings)
+        self._videos = stores.videos(settings)
+        self._uploads = stores.inputs(settings)
+        self._outputs = stores.outputs(settings)
+
+    def remix(
+        self, tenant: str, video_id: str, fields: Mapping[str, Any], *, nonce: str | None, retry: bool
+    ) -> Video:
+        """Raises InvalidRequest, VideoNotFound, NotReady, IdempotencyConflict."""
+        parsed = parse_form(RemixFields, fields)
+        source, engine = self._source(tenant, video_id, "id")
+        request = _changed(source, engine, parsed.prompt, OriginKind.REMIX)
+        return self._admit(source, request, nonce=nonce, retry=retry)
+
+    def edit(
+        self,
+        tenant: str,
+        fields: Mapping[str, Any],
+        files: Mapping[str, bytes],
+        *,
+        nonce: str | None,
+        retry: bool,
+    ) -> Video:
+        """Raises as `remix` does."""
+        parsed, data, others = _read(EditFields, fields, files)
+        if data is not None:
+            request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EDIT, others)
+            _check_takes_video(engine, self._settings.offered)
+            request = _edited(request, engine, parsed.strength)
+            return self._admit_file(tenant, request, data, nonce=nonce, retry=retry)
+        source, engine = self._source(tenant, str(parsed.video and parsed.video.id), VIDEO)
+        request = _changed(source, engine, parsed.prompt, OriginKind.EDIT)
+        if engine.video != "none":
+            request = _edited(request, engine, parsed.strength)
+        elif parsed.strength is not None:
+            _check_takes_video(engine, self._settings.offered, "strength")
+        return self._admit(source, request, nonce=nonce, retry=retry)
+
+    def extend(
+        self,
+        tenant: str,
+        fields: Mapping[str, Any],
+        files: Mapping[str, bytes],
+        *,
+        nonce: str | None,
+        retry: bool,
+    ) -> Video:
+        """Raises as `remix` does."""
+        parsed, data, others = _read(ExtendFields, fields, files)
+        if data is not None:
+            request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EXTEND, others)
+            frames = request.origin.frames if request.origin else None
+            before = -(-(frames or 0) // request.fps)
+            request = _longer(request, engine, parsed.seconds, before, clips=1)
+            return self._admit_file(tenant, request, data, nonce=nonce, retry=retry)
+        source, engine = self._source(tenant, str(parsed.video and parsed.video.id), VIDEO)
+        _check_prompt(parsed.prompt, engine)
+        origin = _origin(source, engine, parsed.prompt, OriginKind.EXTEND)
+        request = source.request.model_copy(update={"seed": source.seed, "origin": origin})
+        request = _longer(request, engine, parsed.seconds, source.seconds, clips=len(source.clips))
+        self._check_scenes(source, origin, parsed.seconds)
+        return self._admit(source, request, nonce=nonce, retry=retry)
+
+    def _source(self, tenant: str, video_id: str, param: str) -> tuple[Video, Engine]:
+        """The video that another is made of, and its engine."""
+        try:
+            source = self._videos.get(tenant, video_id)
+        except VideoNotFound as error:
+            raise VideoNotFound(f"There is no video {video_id[:100]!r}.", param=param) from error
+        if source.stage is not Stage.COMPLETED:
+            raise NotReady(
+                f"Video {video_id} is {source.stage}; only of a completed one can another be made.",
+                param=param,
+            )
+        return source, engine_named(source.request.engine, self._settings.offered, self._settings.workflow)
+
+    def _check_scenes(self, source: Video, origin: Origin, seconds: int) -> None:
+        """A film has room for one more."""
+        scenes = [] if origin.storyboard is None else self._scenes(source, origin.storyboard)
+        count = len(scenes or origin.paragraphs)
+        if count >= MOST_SCENES:
+            raise InvalidRequest(
+                f"video must have fewer than {MOST_SCENES} scenes, which are the most of a film; "
+                f"{source.id} has {count}.",
+                param=VIDEO,
+            )
+        if seconds < SHORTEST_NARRATED and any(scene.narration for scene in scenes):
+            raise InvalidRequest(
+                f"seconds must be at least {SHORTEST_NARRATED} for a scene with narration, which video "
+                f"{source.id} has; {seconds} was given.",
+                param="seconds",
+            )
+
+    def _scenes(self, source: Video, storyboard: str) -> list[Scene]:
+        key = keys.storyboard(source.tenant, source.id, storyboard)
+        return Storyboard.model_validate_json(_there(source, lambda: self._outputs.get(key))).scenes
+
+    def _of_file(
+        self, tenant: str, data: bytes, prompt: str, kind: OriginKind, others: Mapping[str, Any]
+    ) -> tuple[VideoRequest, Engine]:
+        for name in others:
+            if name in Fields.model_fields and name not in _OF_FILE:
+                raise InvalidRequest(
+                    f"{name} must be left out of a film of a file; allowed: {', '.join(_OF_FILE)}.",
+                    param=name,
+                )
+        request = self._intake.check(tenant, {**others, "prompt": prompt}, pictured=kind is OriginKind.EXTEND)
+        frames = _frames_of(data, request)
+        key = keys.upload(tenant, hashlib.sha256(data).hexdigest(), "mp4")
+        origin = Origin(kind=kind, prompt=prompt, file=key, frames=frames)
+        seconds = max(1, round(Fraction(frames, request.fps)))
+        request = request.model_copy(update={"origin": origin, "seconds": seconds})
+        return request, engine_named(request.engine, self._settings.offered, self._settings.workflow)
+
+    def _admit(self, source: Video, request: VideoRequest, *, nonce: str | None, retry: bool) -> Video:
+        """With a copy of what the film takes over, so that deleting its source harms nothing."""
+        origin = request.origin
+
+        def keep(id_: str) -> None:
+            tenant = source.tenant
+            copies = [(keys.film_plan(tenant, source.id), keys.origin_plan(tenant, id_))]
+            if origin and (sha256 := origin.storyboard):
+                copies.append(
+                    (keys.storyboard(tenant, source.id, sha256), keys.storyboard(tenant, id_, sha256))
+                )
+            for old, new in copies:
+                self._outputs.copy(old, new, "application/json")
+
+        return _there(
+            source,
+            lambda: self._intake.admit(source.tenant, request, keep, nonce=nonce, retry=retry),
+        )
+
+    def _admit_file(
+        self, tenant: str, request: VideoRequest, data: bytes, *, nonce: str | None, retry: bool
+    ) -> Video:
+        key = str(request.origin and request.origin.file)
+        return self._intake.admit(
+            tenant,
+            request,
+            lambda _: self._uploads.put(key, data, "video/mp4"),
+            nonce=nonce,
+            retry=retry,
+        )
+
+
+_T = TypeVar("_T")
+_Form = TypeVar("_Form", EditFields, ExtendFields)
+
+
+def _there(source: Video, read: Callable[[], _T]) -> _T:
+    """What is read of the source; VideoNotFound where it was deleted meanwhile."""
+    try:
+        return read()
+    except ArtifactMissing as error:
+        raise VideoNotFound(f"Video {source.id} was deleted, or has expired.", param=VIDEO) from error
+
+
+def _read(
+    form: type[_Form], fields: Mapping[str, Any], files: Mapping[str, bytes]
+) -> tuple[_Form, bytes | None, dict[str, Any]]:
+    """The form's own fields; the file, if the request names no video; and what else is given of its film."""
+    own = {name: value for name, value in fields.items() if name in form.model_fields}
+    others = {name: value for name, value in fields.items() if name not in own and value is not None}
+    parsed = parse_form(form, own)
+    data = _file(parsed.video is not None, files)
+    if data is None:
+        _refuse(others, form)
+    return parsed, data, others
+
+
+def _refuse(others: Mapping[str, Any], form: type[RemixFields]) -> None:
+    """What a video is made of says all that its request doesn't."""
+    for name in others:
+        if name in _OF_FILE:
+            raise InvalidRequest(
+                f"{name} must be left out: it is as the other video has it.", param=name[:100]
+            )
+        allowed = ", ".join(form.model_fields)
+        raise InvalidRequest(f"{name[:100]!r} is not a field; allowed: {allowed}.", param=name[:100])
+
+
+def _file(named: bool, files: Mapping[str, bytes]) -> bytes | None:
+    """None: the request names a video."""
+    if named == (VIDEO in files):
+        raise InvalidRequest(
+            f"{VIDEO} is required: " + str(EditFields.model_fields[VIDEO].description) + ".", param=VIDEO
+        )
+    return files.get(VIDEO)
+
+
+def _frames_of(data: bytes, request: VideoRequest) -> int:
+    """How many frames of the film a file is."""
+    what = (
+        f"{VIDEO} must be an MP4 of at most {LONGEST_FILE} s and {LARGEST_FILE:,} bytes that can be decoded"
+    )
+    if len(data) > LARGEST_FILE:
+        raise InvalidRequest(f"{what}; it has {len(data):,} bytes.", param=VIDEO)
+    try:
+        frames = frames_in(data, FilmFormat(request.width, request.height, Fraction(request.fps)))
+    except ClipUnreadable as error:
+        raise InvalidRequest(f"{what}: {error.message}.", param=VIDEO) from error
+    if frames > LONGEST_FILE * request.fps:
+        raise InvalidRequest(f"{what}; it lasts {frames / request.fps:.0f} s.", param=VIDEO)
+    return frames
+
+
+def _changed(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> VideoRequest:
+    """The source's request with a change."""
+    _check_prompt(prompt, engine)
+    update: dict[str, Any] = {"seed": source.seed, "origin": _origin(source, engine, prompt, kind)}
+    if source.request.brief is None:
+        update["prompt"] = f"{closed(source.request.prompt)} {prompt}"
+    return source.request.model_copy(update=update)
+
+
+def _check_prompt(prompt: str, engine: Engine) -> None:
+    if not material(prompt):
+        raise InvalidRequest("prompt must have characters that can be seen.", param="prompt")
+    check_tokens("prompt", prompt, engine)
+
+
+def _origin(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> Origin:
+    of_prompts = source.request.brief is None
+    return Origin(
+        kind=kind,
+        prompt=prompt,
+        video=source.id,
+        paragraphs=all_paragraphs(source, engine.prompt_tokens) if of_prompts else (),
+        storyboard=None if of_prompts else source.filmed or source.storyboard,
+    )
+
+
+def _edited(request: VideoRequest, engine: Engine, strength: float | None) -> VideoRequest:
+    strength = STRENGTH if strength is None else strength
+    steps = request.steps or engine.steps or 1
+    if int(steps * strength) < 1:  # the CogVideoX server's rule: the last int(steps × strength) are made
+        raise InvalidRequest(
+            f"strength must be at least {-(-10_000 // steps) / 10_000:g}, which leaves one of {steps} "
+            f"steps; {strength:g} was given.",
+            param="strength",
+        )
+    origin = request.origin and request.origin.model_copy(update={"strength": strength})
+    return request.model_copy(update={"origin": origin})
+
+
+def _check_takes_video(engine: Engine, offered: frozenset[str], param: str = VIDEO) -> None:
+    if engine.video != "none":
+        return
+    what = f"engine {engine.name} makes no video of another's pictures"
+    if param != VIDEO:
+        raise InvalidRequest(f"{what}; leave {param} out.", param=param)
+    taking = ", ".join(e.name for e in CATALOGUE.values() if e.video != "none" and e.name in offered)
+    choose = f"choose one of: {taking}" if taking else "no engine here does"
+    raise InvalidRequest(f"{what}; make a video of it by extend instead, or {choose}.", param=param)
+
+
+def _longer(request: VideoRequest, engine: Engine, by: int, before: int, *, clips: int) -> VideoRequest:
+    """The request of a film that is `before` seconds, in so many clips, and goes on."""
+    if before + by > LONGEST_FILM:
+        raise InvalidRequest(
+            f"seconds must be at most {max(0, LONGEST_FILM - before)}: the film has {before:,} and may have "
+            f"{LONGEST_FILM:,}; {by} was given.",
+            param="seconds",
+        )
+    if clips + len(clip_lengths(request, engine, by * request.fps)) > MOST_CLIPS:
+        raise InvalidRequest(
+            f"seconds must be fewer: the film has {clips:,} clips and may have {MOST_CLIPS:,}.",
+            param="seconds",
+        )
+    origin = request.origin and request.origin.model_copy(update={"seconds": by})
+    return request.model_copy(update={"origin": origin, "seconds": before + by})

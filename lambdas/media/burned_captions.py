@@ -1,0 +1,200 @@
+"""Captions drawn into a film's pictures, of which only those that show one are encoded anew, and what lies
+between them and the next keyframe."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from lambdas.domain.errors import CaptionsRefused
+from lambdas.media.captions import Cue, turns
+from lambdas.media.font import composed, font_of, not_drawn
+from lambdas.media.mp4.clip import Clip, blame, read_clip
+from lambdas.media.mp4.merge import Piece
+from lambdas.media.segments import decode, encode_segment, ends, starts
+from lambdas.media.source import Source
+from lambdas.media.transitions import Planes, mixed
+
+REVISION = "1"
+"""Raise it when the same pictures and captions give others."""
+
+# Of the picture's height: what broadcasters' captions have (EBU-TT-D: 1/15 of it for a line).
+_LETTERS, _LEADING = 0.05, 1.25
+# Of the picture: what every screen shows (EBU R 95, graphics safe area).
+_MARGIN = 0.05
+# In widths of an average letter: a line that is read at a glance, and the least that holds most words.
+_LONGEST_LINE, _SHORTEST_LINE = 42, 24
+_AVERAGE_LETTER = 0.56  # of the letters' size, in this font
+_SMALLEST = 8  # pixels: with an outline around them, smaller letters run together
+_OUTLINE = 0.1  # of the letters' size
+_SHADE = 0.4  # how much of the picture the box behind the lines takes away
+_BLACK, _WHITE, _GREY = 16, 235, 128  # of limited range: luma, and chroma without colour
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A caption over the frames [start, stop) of a piece's clip."""
+
+    start: int
+    stop: int
+    text: str
+
+
+def burn(
+    pieces: Sequence[Piece],
+    cues: Sequence[Cue],
+    keep: Callable[[Piece, list[Shown], Callable[[], bytes]], Source],
+) -> list[Piece]:
+    """The pieces with the captions drawn in, in the places and as long as the cues say. Pieces must start at
+    keyframes: `splice` and `even_out` first.
+
+    `keep(part, shown, make)` gives the stored MP4 that stands for a part of a piece, and calls `make` for it
+    if it is not stored yet; it depends on the part, on what is shown over it and on REVISION. Memory: a few
+    frames, and one part as encoded.
+
+    Raises CaptionsRefused; ClipUnreadable, ClipsDiffer with the clip's index.
+    """
+    for cue in cues:
+        if missing := not_drawn(cue.text):
+            raise CaptionsRefused(f"“{cue.text[:80]}” can't be drawn into the pictures: {missing}")
+    result: list[Piece] = []
+    first = 0  # frame of the film
+    for piece in pieces:
+        with blame(piece.clip):
+            clip = read_clip(piece.source)
+        stop = len(clip.shown) if piece.stop is None else piece.stop
+        shown = [
+            Shown(
+                piece.start + max(0, one.start - first), min(stop, piece.start + one.stop - first), one.text
+            )
+            for one in _in_frames(cues, clip)
+            if one.start < first + stop - piece.start and one.stop > first
+        ]
+        first += stop - piece.start
+        at = piece.start
+        for part, texts in _parts(replace(piece, stop=stop), clip, shown):
+            if at < part.start:
+                result.append(replace(piece, start=at, stop=part.start))
+            assert part.stop is not None  # noqa: S101 - _parts gives all of them an end
+            at = part.stop
+            burnt = keep(part, texts, _Burning(part, clip, texts).encoded)
+            result.append(Piece(burnt, piece.clip, 0, at - part.start))
+        if at < stop:
+            result.append(replace(piece, start=at))
+    return result
+
+
+def _in_frames(cues: Sequence[Cue], clip: Clip) -> list[Shown]:
+    """Over the frames of the film that are on the screen when a caption is."""
+    width, height = clip.picture.size
+    size = _letters(width, height)
+    widest = round(min(width * (1 - 2 * _MARGIN), _LONGEST_LINE * _AVERAGE_LETTER * size))
+    drawn = [replace(cue, text=composed(cue.text)) for cue in cues]
+    found = [
+        Shown(math.ceil(turn.start * clip.fps / 1000), math.ceil(turn.end * clip.fps / 1000), turn.text)
+        for turn in turns(drawn, most=widest - 2 * _outline(size), width=font_of(size).getlength)
+    ]
+    return [one for one in found if one.start < one.stop]
+
+
+def _parts(piece: Piece, clip: Clip, shown: Sequence[Shown]) -> Iterator[tuple[Piece, list[Shown]]]:
+    """What has to be encoded: from each caption's first frame, or where copying can end before it, to the
+    next keyframe behind it."""
+    assert piece.stop is not None  # noqa: S101 - the caller puts it in
+    ending = [frame for frame in ends(clip) if piece.start <= frame <= piece.stop]
+    beginning = [frame for frame in starts(clip) if piece.start <= frame < piece.stop]
+    texts: list[Shown] = []
+    start = stop = piece.start
+    for one in shown:
+        if texts and one.start >= stop:
+            yield replace(piece, start=start, stop=stop), texts
+            texts = []
+        if not texts:
+            start = max((frame for frame in ending if stop <= frame <= one.start), default=stop)
+        texts = [*texts, one]
+        stop = max(stop, min((frame for frame in beginning if frame >= one.stop), default=piece.stop))
+    if texts:
+        yield replace(piece, start=start, stop=stop), texts
+
+
+@dataclass(frozen=True)
+class _Burning:
+    part: Piece
+    clip: Clip
+    shown: list[Shown]
+
+    def encoded(self) -> bytes:
+        with blame(self.part.clip):
+            return encode_segment(self._pictures(), self.clip)
+
+    def _pictures(self) -> Iterator[VideoFrame]:
+        assert self.part.stop is not None  # noqa: S101 - see _parts
+        frames = decode(self.part.source, self.clip, self.part.start, self.part.stop)
+        for number, frame in enumerate(frames, self.part.start):
+            text = next((one.text for one in self.shown if one.start <= number < one.stop), None)
+            if text is None:
+                yield frame
+                continue
+            caption = _caption(text, frame.width, frame.height)
+            picture = cast(Planes, frame.to_ndarray())
+            planes = mixed(picture, caption.picture, caption.luma, caption.chroma)
+            yield VideoFrame.from_ndarray(planes, "yuv420p")
+
+
+@dataclass(frozen=True)
+class _Caption:
+    """A picture, and how much of it is seen, in 256ths: of its luma, and of both chroma planes."""
+
+    picture: Planes
+    luma: NDArray[np.uint16]
+    chroma: NDArray[np.uint16]
+
+
+@lru_cache(maxsize=2)
+def _caption(text: str, width: int, height: int) -> _Caption:
+    letters, outline, box = _masks(text, width, height)
+    # The box over the picture, over that the outline, over that the letters.
+    around = 1 - (1 - box * _SHADE) * (1 - outline)
+    seen = 1 - (1 - around) * (1 - letters)
+    share = np.divide(letters, seen, out=np.zeros_like(seen), where=seen > 0)
+    picture = np.full((height * 3 // 2, width), _GREY, np.uint8)
+    picture[:height] = np.rint(_BLACK + (_WHITE - _BLACK) * share)
+    halved = seen.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    luma, chroma = (np.rint(256 * part).astype(np.uint16) for part in (seen, np.tile(halved, (2, 1))))
+    return _Caption(picture, luma, chroma)
+
+
+def _masks(text: str, width: int, height: int) -> list[NDArray[np.float64]]:
+    """Of the letters, of them with their outline, and of a box behind the lines: 0 to 1."""
+    size = _letters(width, height)
+    font, outline, leading = font_of(size), _outline(size), round(size * _LEADING)
+    lines = text.split("\n")
+    foot = height - max(2, round(height * _MARGIN)) - outline
+    masks = [Image.new("L", (width, height)) for _ in range(3)]
+    letters, outlined, box = map(ImageDraw.Draw, masks)
+    pad = round(size * 0.3)
+    for number, line in enumerate(lines):
+        # By the font's own baseline, so that lines with and without descenders stand alike.
+        left = (width - font.getlength(line)) / 2
+        base = foot - round(size * 0.25) - (len(lines) - 1 - number) * leading
+        letters.text((left, base), line, fill=255, font=font, anchor="ls")
+        outlined.text((left, base), line, fill=255, font=font, anchor="ls", stroke_width=outline)
+        right = width - left
+        box.rectangle((left - pad, base - size, right + pad, base - size + leading), fill=255)
+    return [np.asarray(mask, np.float64) / 255 for mask in masks]
+
+
+def _letters(width: int, height: int) -> int:
+    """Their size in pixels: by the height, in a narrow picture by what a line must hold."""
+    widest = width * (1 - 2 * _MARGIN) / (_SHORTEST_LINE * _AVERAGE_LETTER)
+    return max(_SMALLEST, round(min(height * _LETTERS, widest)))
+
+
+def _outline(size: int) -> int:
+    return max(1, round(size * _OUTLINE))

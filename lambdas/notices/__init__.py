@@ -1,0 +1,1 @@
+"""Functions that SNS calls with notices of what engines finished."""

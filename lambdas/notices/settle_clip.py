@@ -1,0 +1,176 @@
+"""Hears from an endpoint what became of a clip, and answers the task token that waits for it.
+
+Notices may come twice, late or never; upkeep settles the clips whose notice was lost.
+"""
+
+from fractions import Fraction
+from typing import Any, Literal
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.engine_calls import Inference
+from lambdas.adapters.executions import Machine
+from lambdas.domain import keys
+from lambdas.domain.engine_failure import engine_failure, expired
+from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.errors import (
+    ArtifactMissing,
+    ClipMismatch,
+    ReelworksError,
+    StepError,
+    VideoNotFound,
+)
+from lambdas.domain.failures import cause
+from lambdas.domain.film_plan import Clip, FilmPlan
+from lambdas.media.conform import FilmFormat, check_length
+from lambdas.media.mp4.clip import blame
+from lambdas.media.probe import probe
+from lambdas.production.clip_progress import ClipMade, finished
+from lambdas.production.plans import load_plan
+from lambdas.settings import PricedSettings
+from lambdas.telemetry import logger
+
+
+class Result(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    output: str | None = Field(None, alias="outputLocation")
+    failure: str | None = Field(None, alias="failureLocation")
+    reason: str | None = Field(None, alias="failureReason")
+
+
+class Notice(Result):
+    """SageMaker's notice. What a failure left is named at its top level or in `responseParameters`: both
+    were seen."""
+
+    inference_id: str = Field(alias="inferenceId")
+    status: Literal["Completed", "Failed", "Expired"] = Field(alias="invocationStatus")
+    result: Result = Field(Result(), alias="responseParameters")
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    settler = SettleClip(PricedSettings.from_env())
+    for record in event["Records"]:
+        settler.hear(Notice.model_validate_json(record["Sns"]["Message"]))
+
+
+class SettleClip:
+    """Each step of a settlement may be done again, so one that broke off is taken up by the next notice or
+    by upkeep: the inference counts as settled, and its output is deleted, only once the token is answered."""
+
+    def __init__(self, settings: PricedSettings) -> None:
+        self._prices = settings.price_list
+        self._videos = stores.videos(settings)
+        self._outputs = stores.outputs(settings)
+        self._inferences = stores.inferences(settings)
+        self._machine = Machine(client("stepfunctions"))
+
+    def hear(self, notice: Notice) -> None:
+        inference = self._inferences.get(notice.inference_id)
+        if inference is None or inference.settled:
+            logger.info("notice ignored", extra={"inference_id": notice.inference_id})
+            return
+        match notice.status:
+            case "Completed":
+                self.completed(inference, self._key(notice.output or notice.result.output or ""))
+            case "Failed":
+                location = notice.failure or notice.result.failure
+                reason = notice.reason or notice.result.reason or ""
+                self.failed(inference, reason, self._key(location) if location else None)
+            case "Expired":
+                self._fail(inference, expired())
+
+    def completed(self, inference: Inference, output: str) -> None:
+        """Makes the object under `output` the clip, if it is what the plan asks for.
+
+        It is said to cost what the instance does from the request to now. That is at most what it does cost:
+        SageMaker doesn't say how long a request waited, in the queue or for an instance to start, while the
+        instance worked for other clips or wasn't there yet.
+        """
+        _log_for(inference)
+        try:
+            plan = load_plan(self._outputs, inference.tenant, inference.video_id)
+            clip = _asked_for(inference, plan)
+            self._keep(output, plan, clip)
+            usd_per_second = self._prices.instance_second(plan.engine)
+            finished(self._videos, plan, clip, inference.requested_ms, usd_per_second)
+        except (StepError, VideoNotFound) as error:
+            self._fail(inference, error)
+            return
+        made = ClipMade(clip=inference.clip, reused=False)
+        if not self._machine.succeed(inference.token, made.model_dump()):
+            logger.info("answer came too late")
+        self._inferences.settle(inference.id)
+        self._outputs.delete(output)
+
+    def failed(self, inference: Inference, reason: str, failure_object: str | None) -> None:
+        """`reason` is the notice's text, `failure_object` the key under which the engine's answer lies."""
+        _log_for(inference)
+        self._fail(inference, engine_failure(self._text(failure_object), reason))
+
+    def _keep(self, output: str, plan: FilmPlan, clip: Clip) -> None:
+        artifact = keys.clip(plan.tenant, clip.key_hash)
+        if self._outputs.exists(artifact):
+            return
+        check(self._outputs.get(output), plan, clip)
+        self._outputs.copy(output, artifact, "video/mp4")
+
+    def _fail(self, inference: Inference, error: ReelworksError) -> None:
+        name = type(error).__name__
+        answered = self._machine.fail(inference.token, name, cause(error))
+        logger.warning("clip failed", extra={"error": name, "reason": error.message, "answered": answered})
+        self._inferences.settle(inference.id)
+
+    def _text(self, key: str | None) -> str:
+        if key is None:
+            return ""
+        try:
+            return self._outputs.get(key).decode(errors="replace")
+        except ArtifactMissing:
+            return ""
+
+    def _key(self, location: str) -> str:
+        """The key of an s3:// URI in the output bucket."""
+        prefix = f"s3://{self._outputs.bucket}/"
+        if not location.startswith(prefix):
+            raise ValueError(f"{location!r} is not in the output bucket")
+        return location.removeprefix(prefix)
+
+
+def check(output: bytes, plan: FilmPlan, clip: Clip) -> None:
+    """Raises ClipUnreadable, ClipMismatch where an engine's output is not the clip that was asked for. A
+    workflow of the user's need only give one as long: it is brought to the film's format when the film is
+    assembled. All other engines have promised the format."""
+    with blame(clip.index):
+        if CATALOGUE[plan.engine].workflow:
+            film = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
+            check_length(output, film, clip.film_frames)
+            return
+        found = probe(output)
+    for what, asked, given in (
+        ("frames", clip.film_frames, found.frames),
+        ("size", f"{plan.width}x{plan.height}", f"{found.width}x{found.height}"),
+        ("fps", plan.fps, found.fps),
+    ):
+        if asked != given:
+            raise ClipMismatch(
+                f"clip {clip.index} should have {what} {asked}, the engine {plan.engine} gave {given}",
+                clip=clip.index,
+            )
+
+
+def _asked_for(inference: Inference, plan: FilmPlan) -> Clip:
+    """In its place, unless the film was edited since: then wherever it is by now. Raises ArtifactMissing
+    where the film has no such clip any more."""
+    same = [clip for clip in plan.clips if clip.key_hash == inference.key_hash]
+    if not same:
+        raise ArtifactMissing("the film was edited, and has this clip no more")
+    return next((clip for clip in same if clip.index == inference.clip), same[0])
+
+
+def _log_for(inference: Inference) -> None:
+    logger.append_keys(video_id=inference.video_id, clip=inference.clip, inference_id=inference.id)

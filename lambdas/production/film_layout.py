@@ -1,0 +1,224 @@
+"""From a plan and the clips in S3 to the layout of the film, whose bytes are streamed from it.
+
+Whatever has to be encoded on the way is an artifact of its own, content-addressed like all: a task that is
+tried again encodes nothing twice, and gets the same film to the byte.
+"""
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from lambdas.adapters.object_source import ObjectSource
+from lambdas.adapters.objects import Objects
+from lambdas.domain import keys
+from lambdas.domain.assembly import Fit
+from lambdas.domain.documents import fingerprint
+from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.errors import ClipMismatch, ClipUnreadable
+from lambdas.domain.film_plan import FilmPlan, Scene
+from lambdas.domain.narration import Sentence
+from lambdas.domain.video_parts import JoinStep
+from lambdas.media import burned_captions, continuity, splice
+from lambdas.media.captions import Cue, timed_text
+from lambdas.media.conform import FilmFormat, conform, conforms
+from lambdas.media.mp4.clip import blame
+from lambdas.media.mp4.layout import Layout
+from lambdas.media.mp4.merge import Chapter, Piece, lay_out
+from lambdas.media.sound import Placed, mix, silence
+from lambdas.media.source import BytesSource, FileSource, Source
+
+_LONGEST_TITLE = 120  # characters; players show it in a window's title
+_MAKING = 2  # grows when the same clips are made into other bytes
+
+
+class Film:
+    """`inputs` has the music. `scratch` is a folder for the sound; `encoded` is told of each part that was to
+    be encoded and is there."""
+
+    def __init__(
+        self, plan: FilmPlan, inputs: Objects, outputs: Objects, scratch: Path, encoded: Callable[[], None]
+    ) -> None:
+        self._plan = plan
+        self._inputs = inputs
+        self._outputs = outputs
+        self._scratch = scratch
+        self._encoded = encoded
+        self._format = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
+        self.steps: list[JoinStep] = []  # once it is laid out
+
+    def layout(self) -> Layout:
+        """Raises ArtifactMissing, ClipMismatch; ClipUnreadable, ClipsDiffer with a clip's index."""
+        plan = self._plan
+        pieces = [self._piece(index) for index in range(len(plan.clips))]
+        self.steps = self._measured(pieces)
+        pieces = self._encoded_where_needed(pieces)
+        layout = lay_out(
+            pieces,
+            sound=self._sound(),
+            captions=self._captions(),
+            chapters=chapters(plan),
+            metadata=metadata(plan),
+            fragmented=plan.assembly.fragmented,
+        )
+        if layout.frames != plan.frames:
+            raise ClipMismatch(f"the film has {layout.frames} frames, its plan {plan.frames}")
+        return layout
+
+    def _piece(self, index: int) -> Piece:
+        """A clip; where it is not in the film's format, or a frame too long or short, brought to it."""
+        clip = self._plan.clips[index]
+        key = keys.clip(self._plan.tenant, clip.key_hash)
+        source = self._outputs.source(key)
+        with blame(index):
+            if conforms(source, self._format, frames=clip.film_frames):
+                return Piece(source, index)
+        size = [self._format.width, self._format.height]
+        wanted = fingerprint([_MAKING, size, self._plan.fps, Fit.FIT, clip.film_frames])
+        conformed = keys.conformed_clip(self._plan.tenant, clip.key_hash, wanted)
+
+        def make() -> bytes:
+            output = BytesIO()
+            with blame(index):
+                conform(source, self._format, Fit.FIT, output, frames=clip.film_frames)
+            return output.getvalue()
+
+        return Piece(self._made(conformed, make, "video/mp4"), index)
+
+    def _measured(self, pieces: list[Piece]) -> list[JoinStep]:
+        """The steps of light that can be seen where clips go on from one another."""
+        joined = [
+            pieces[i - 1 : i + 1] for i, clip in enumerate(self._plan.clips) if clip.starts_from is not None
+        ]
+        steps = [step for pair in joined for step in continuity.measure_steps(pair) if step.is_seen]
+        return [JoinStep(**asdict(step)) for step in steps]
+
+    def _encoded_where_needed(self, pieces: list[Piece]) -> list[Piece]:
+        plan = self._plan
+        if any(plan.transitions):
+            pieces = splice.splice(pieces, plan.transitions, partial(self._keep_transition, pieces))
+        if plan.assembly.even_out:
+            chained = {clip.index for clip in plan.clips if clip.starts_from is not None}
+            pieces = continuity.even_out(pieces, chained, partial(self._keep_evened_out, pieces))
+        if plan.burn_captions:
+            pieces = burned_captions.burn(pieces, cues(plan), self._keep_captioned)
+        return pieces
+
+    def _keep_transition(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
+        first = max(0, index - 2)
+        near = [asdict(one) if one else None for one in self._plan.transitions[first : index + 1]]
+        around = pieces[first : index + 2]
+        return self._keep(["transition", splice.REVISION, near, index - first, *map(_address, around)], make)
+
+    def _keep_evened_out(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
+        around = pieces[index - 1 : index + 1]
+        return self._keep(["even out", continuity.REVISION, *map(_address, around)], make)
+
+    def _keep_captioned(
+        self, part: Piece, shown: Sequence[burned_captions.Shown], make: Callable[[], bytes]
+    ) -> Source:
+        return self._keep(
+            ["captions", burned_captions.REVISION, _address(part), [asdict(one) for one in shown]], make
+        )
+
+    def _keep(self, determines: list[Any], make: Callable[[], bytes]) -> Source:
+        """What is encoded in place of a piece; `determines` its bytes."""
+        joint = self._made(keys.joint(self._plan.tenant, fingerprint(determines)), make, "video/mp4")
+        self._encoded()
+        return joint
+
+    def _sound(self) -> Source:
+        """The narration where it belongs and the music under it, at the film's loudness; silence where there
+        is neither, so that every film has a track. What sound its clips have is no part of the film."""
+        plan = self._plan
+        duration = Fraction(plan.frames, plan.fps)
+        said = [[str(start), sentence.sound] for start, sentence in plan.narration]
+        music = plan.music.sha256 if plan.music else None
+        key = keys.sound(plan.tenant, fingerprint([_MAKING, said, music, str(duration)]))
+
+        def make() -> bytes:
+            output = BytesIO()
+            if said or plan.music:
+                mix(duration, [self._placed(*one) for one in plan.narration], self._music(), output)
+            else:
+                silence(duration, output)
+            return output.getvalue()
+
+        # It is read a second at a time between the pictures: from S3 each would be a call.
+        return FileSource(self._saved(self._made(key, make, "audio/mp4"), "sound"))
+
+    def _music(self) -> Path | None:
+        """A mix reads it from start to end several times, and as often again as it is looped."""
+        music = self._plan.music
+        return self._saved(self._inputs.source(music.key), "music") if music else None
+
+    def _saved(self, source: Source, name: str) -> Path:
+        path = self._scratch / name
+        with path.open("wb") as file:
+            file.writelines(source.stream(0, source.size))
+        return path
+
+    def _placed(self, start: Fraction, sentence: Sentence) -> Placed:
+        sound = self._outputs.get(keys.speech(self._plan.tenant, sentence.sound))
+        return Placed(BytesIO(sound), start)
+
+    def _captions(self) -> list[Source]:
+        said = cues(self._plan) if self._plan.captions else []
+        if not said:
+            return []
+        duration = Fraction(self._plan.frames, self._plan.fps)
+        return [BytesSource(timed_text(said, duration, language=self._plan.language))]
+
+    def _made(self, key: str, make: Callable[[], bytes], content_type: str) -> Source:
+        if not self._outputs.exists(key):
+            self._outputs.put(key, make(), content_type)
+        return self._outputs.source(key)
+
+
+def _address(piece: Piece) -> list[Any]:
+    """What a piece shows: keys name their content."""
+    assert isinstance(piece.source, ObjectSource)  # noqa: S101 - all that is joined lies in S3
+    return [piece.source.key, piece.start, piece.stop]
+
+
+def forget_broken_clip(plan: FilmPlan, outputs: Objects, error: ClipUnreadable) -> None:
+    """Else the next attempt would find the broken artifact and use it again."""
+    if error.clip is not None:
+        outputs.delete(keys.clip(plan.tenant, plan.clips[error.clip].key_hash))
+
+
+def cues(plan: FilmPlan) -> list[Cue]:
+    """The captions: what is said, as long as it is said."""
+    return [
+        Cue(start, start + Fraction(str(sentence.seconds)), sentence.text)
+        for start, sentence in plan.narration
+    ]
+
+
+def chapters(plan: FilmPlan) -> list[Chapter]:
+    """One per scene, from the first frame in which it is seen."""
+    return [Chapter(plan.scene_start(scene), _title(scene.title)) for scene in plan.scenes]
+
+
+def metadata(plan: FilmPlan) -> dict[str, str]:
+    """What the MP4 says of itself: nothing but what is part of the film's content address."""
+    said = {
+        "title": _title(plan.title),
+        "description": " ".join(_told(scene) for scene in plan.scenes),
+        "reelworks_engine": plan.engine,
+    }
+    if CATALOGUE[plan.engine].draft:
+        said |= {"comment": "Draft storyboard film, not a rendered video", "reelworks_draft": "true"}
+    return said
+
+
+def _told(scene: Scene) -> str:
+    return " ".join(sentence.text for sentence in scene.narration) or scene.text
+
+
+def _title(text: str) -> str:
+    return textwrap.shorten(text, _LONGEST_TITLE, placeholder=" …")

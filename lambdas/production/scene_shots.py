@@ -1,0 +1,98 @@
+"""What the scenes of a storyboard are planned from: their words, and what was spoken and drawn of them."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import partial
+from math import floor
+
+from lambdas.adapters.objects import Objects
+from lambdas.adapters.storyboards import Storyboards
+from lambdas.domain.brief import SCENE_SECONDS
+from lambdas.domain.engines import Engine
+from lambdas.domain.english import sentences
+from lambdas.domain.errors import ArtifactMissing, NarrationTooLong
+from lambdas.domain.film_plan import Scene
+from lambdas.domain.narration import Spoken
+from lambdas.domain.origin import storyboard_shots
+from lambdas.domain.planning import Shot
+from lambdas.domain.prompts import clip_prompts
+from lambdas.domain.storyboard import Storyboard, seed_of
+from lambdas.domain.storyboard_answers import scene_prompt
+from lambdas.domain.video import Video
+from lambdas.domain.video_parts import PartProgress, part_of
+from lambdas.production.plans import source_plan
+
+
+def shots(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects) -> list[Shot | Scene]:
+    """One per scene, in order; a scene of the video that this one is made of is taken over as it was.
+
+    Raises ArtifactMissing; NarrationTooLong naming a scene and by how much.
+    """
+    planned = _planned(video, engine, storyboard, outputs)
+    origin, source = video.request.origin, source_plan(outputs, video)
+    if source is None or origin is None or origin.storyboard is None:
+        return [*planned]
+    before = Storyboards(outputs).of(video, origin.storyboard)
+    return storyboard_shots(planned, storyboard, engine, origin=origin, source=source, before=before)
+
+
+def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects) -> list[Shot]:
+    planned: list[Shot] = []
+    prompts = [scene.video for scene in storyboard.scenes]
+    fps = video.request.fps
+    ends = Fraction(0)
+    for index, scene in enumerate(storyboard.scenes):
+        spoken = _spoken(video, index, outputs) if scene.narration else None
+        if scene.seconds is None:
+            # By itself, so that other words of one scene change no other's clips.
+            frames = _frame(spoken.seconds if spoken else SCENE_SECONDS, fps)
+        else:
+            _check_narration(index, scene.seconds, spoken)
+            # With those before, so that what is lost by rounding does not add up.
+            begins, ends = ends, ends + Fraction(str(scene.seconds))
+            frames = _frame(ends, fps) - _frame(begins, fps)
+        prompt = scene_prompt(storyboard, scene.video, engine.prompt_tokens)
+        avoided = (scene.video.negative_prompt, video.request.negative_prompt)
+        planned.append(
+            Shot(
+                text=sentences(scene.video.positive_prompt)[0],
+                negative_prompt=", ".join(text for text in avoided if text),
+                frames=frames,
+                prompts=partial(clip_prompts, prompt, budget=engine.prompt_tokens),
+                still=_hash(_artifact(video.stills, index)),
+                narration=spoken.sentences if spoken else (),
+                seed=seed_of(prompts, index, video.seed),
+                continues=scene.continues,
+            )
+        )
+    return planned
+
+
+def _spoken(video: Video, scene: int, outputs: Objects) -> Spoken:
+    artifact = _artifact(video.narrations, scene)
+    if artifact is None:
+        raise ArtifactMissing(f"the narration of scene {scene} was not made")
+    return Spoken.model_validate_json(outputs.get(artifact))
+
+
+def _artifact(parts: Sequence[PartProgress], scene: int) -> str | None:
+    part = part_of(parts, scene)
+    return part.artifact if part else None
+
+
+def _hash(artifact: str | None) -> str | None:
+    """What it is named by."""
+    return artifact.rpartition("/")[2].partition(".")[0] if artifact else None
+
+
+def _frame(seconds: float | Fraction, fps: int) -> int:
+    """The nearest frame; half-way the later, so that whole seconds are as many frames wherever they begin."""
+    return floor(seconds * fps + Fraction(1, 2))
+
+
+def _check_narration(index: int, seconds: float, spoken: Spoken | None) -> None:
+    if spoken and spoken.seconds > seconds + 0.02:
+        raise NarrationTooLong(
+            f"scenes[{index}].narration takes {spoken.seconds:.1f} s with its pauses, "
+            f"{spoken.seconds - seconds:.1f} s longer than its scene of {seconds:g} s"
+        )

@@ -1,0 +1,25 @@
+"""Puts the table's records back from the journal in S3, after a PC's cloud lost all but its buckets."""
+
+from lambdas.adapters import stores
+from lambdas.adapters.clients import client
+from lambdas.adapters.recent_creates import Creates
+from lambdas.domain.video import Video
+from lambdas.settings import StoreSettings
+from lambdas.telemetry import logger
+
+
+def restore(settings: StoreSettings) -> int:
+    """Restores API keys, videos and the notes of their creates where the table has none of them; returns
+    how many videos."""
+    stores.api_keys(settings).restore_all()
+    videos = stores.videos(settings)
+    restored: list[Video] = []
+    for key in videos.journal():
+        try:
+            if video := videos.restore(key):
+                restored.append(video)
+        except Exception:  # noqa: BLE001  (one unreadable record must not keep the others away)
+            logger.exception("record not restored", extra={"key": key})
+    Creates(client("dynamodb"), settings.videos_table).restore(restored)
+    logger.info("journal restored", extra={"videos": len(restored)})
+    return len(restored)

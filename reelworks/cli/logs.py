@@ -1,0 +1,39 @@
+"""`reel logs`: what a deployment's functions logged."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from reelworks.cli import progress
+from reelworks.cli.terminal import Json, err, fail, out, print_json
+
+app = typer.Typer()
+_YEAR = 366 * 24 * 60  # minutes
+
+
+@app.command()
+def logs(
+    video_id: Annotated[str | None, typer.Argument(help="Only what concerns this video.")] = None,
+    function: Annotated[str | None, typer.Option(help="Only this function, such as Plan.")] = None,
+    minutes: Annotated[int, typer.Option(min=1, max=_YEAR, help="How far back to look.")] = 60,
+    as_json: Json = False,
+) -> None:
+    """What the functions logged, in the order of time."""
+    from reelworks.deployment import Deployment, DeploymentError
+
+    try:
+        events = list(Deployment.find().log_events(video_id=video_id, function=function, minutes=minutes))
+    except DeploymentError as error:
+        fail(str(error))
+    if as_json:
+        print_json(events)
+        return
+    if not events:
+        about = f" of {video_id}" if video_id else ""
+        err.print(f"Nothing was logged{escape(about)} in the last {minutes} minutes.", soft_wrap=True)
+    for event in events:
+        clock = time.strftime("%H:%M:%S", time.localtime(event["at_ms"] / 1000))
+        text = escape(progress.log_line(event["message"]))
+        out.print(f"{clock} [cyan]{event['function']:<14}[/cyan] {text}", soft_wrap=True)

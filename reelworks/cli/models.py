@@ -1,0 +1,106 @@
+"""`reel models`: the engines' models."""
+
+from dataclasses import asdict, replace
+from typing import Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from reelworks.cli.terminal import Json, err, fail, out, print_json
+
+models_app = typer.Typer(help="The engines' models.", no_args_is_help=True)
+
+ModelName = Annotated[str, typer.Argument(help="The engine's name, such as cogvideox-5b.")]
+
+
+@models_app.command("list")
+def list_local_models(as_json: Json = False) -> None:
+    """Which models are here; files are not read (see verify)."""
+    from reelworks.cloud.home import Home
+    from reelworks.models import list_models
+
+    found = list_models(Home.locate().models)
+    if as_json:
+        print_json([asdict(model) for model in found])
+        return
+    table = Table("Engine", "Model", "Size", "From")
+    for model in found:
+        size = f"{model.bytes / 1e9:.1f} GB" if model.bytes else ""
+        origin = f"{model.repository} {(model.revision or '')[:12]}" if model.repository else ""
+        table.add_row(model.name, model.state, size, origin)
+    out.print(table)
+
+
+@models_app.command("pull")
+def pull_model(name: ModelName, as_json: Json = False) -> None:
+    """Get a model from the hub: the pinned revision, checked, with a manifest. Goes on where it broke off."""
+    _model("pull", name, as_json=as_json)
+
+
+@models_app.command("verify")
+def verify_model(name: ModelName, as_json: Json = False) -> None:
+    """Check every file of a model against its manifest, as its engine does before it loads it."""
+    _model("verify", name, as_json=as_json)
+
+
+@models_app.command("trust")
+def trust_model(name: ModelName, as_json: Json = False) -> None:
+    """Make the manifest of a model folder that you filled or added to yourself."""
+    _model("trust", name, as_json=as_json)
+
+
+@models_app.command("push")
+def push_model(
+    name: ModelName,
+    bucket: Annotated[str | None, typer.Option(help="Another bucket than the deployment's.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="Another folder in it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Upload a model to where the deployment's engines look for it (cdk.json). Goes on where it broke off."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from reelworks import models
+    from reelworks.cloud.home import Home
+
+    home = Home.locate()
+    try:
+        session = boto3.Session()
+        target = models.Target.of_deployment(home.checkout / "cdk.json", session)
+        if bucket is not None:
+            target = replace(target, bucket=bucket, own=True)
+        if prefix is not None:
+            target = replace(target, prefix=prefix)
+        address, sent = models.push(home.models, name, target, session, err.print)
+    except (models.ModelError, BotoCoreError, ClientError) as error:
+        fail(str(error))
+    if as_json:
+        print_json({"model": name, "address": address, "sent": sent})
+    else:
+        out.print(f"{address} ({sent} files sent)", soft_wrap=True)
+
+
+def _model(verb: Literal["pull", "verify", "trust"], name: str, *, as_json: bool) -> None:
+    from reelworks import models
+    from reelworks.cloud.home import Home
+
+    folder = Home.locate().models
+    try:
+        if verb == "pull":
+            manifest = models.pull(folder, name, err.print)
+        else:
+            manifest = getattr(models, verb)(folder, name)
+    except models.ModelError as error:
+        fail(str(error))
+    if as_json:
+        print_json(
+            {
+                "model": name,
+                "path": str(folder / name),
+                "bytes": manifest.total_bytes,
+                "revision": manifest.identity,
+            }
+        )
+    else:
+        size = f"{len(manifest.files)} files, {manifest.total_bytes / 1e9:.1f} GB"
+        out.print(f"{folder / name}: whole, {size}, {manifest.identity}", soft_wrap=True)

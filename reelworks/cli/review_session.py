@@ -1,0 +1,196 @@
+"""A film that waits for its user: what there is to judge, and the storyboard in an editor."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import typer
+from rich.markup import escape
+
+from reelworks.cli import progress
+from reelworks.cli.terminal import err, fail, interactive, out, print_json, said
+from reelworks.client import ApiError, Client
+
+
+def at_gate(client: Client, video: dict[str, Any], *, as_json: bool) -> bool:
+    """Shows what the film waits for and, where somebody is there, asks. Whether it goes on: else it is left
+    waiting."""
+    while True:
+        previews = fetch_previews(client, video) if video["review"]["gate"] == "previews" else []
+        if as_json:
+            print_json({**video, "previews": previews})
+            return False
+        storyboard, etag = client.storyboard(video["id"])
+        if previews:
+            show_previews(storyboard, previews)
+        else:
+            show_storyboard(storyboard)
+        if note := video["storyboard"]["note"]:  # such as why a scene could not be written anew
+            out.print(f"storyboard note: {escape(note)}", soft_wrap=True)
+        if not interactive():
+            _leave(video)
+            return False
+        match _asked(video):
+            case "approve":
+                client.approve(video["id"], gate=video["review"]["gate"], etag=etag)
+                return True
+            case "edit":
+                if edit_storyboard(client, video["id"]):
+                    video = client.get(video["id"])
+            case "stop":
+                _leave(video)
+                return False
+        if video["stage"] != "reviewing":  # what was changed is made
+            return True
+
+
+def _asked(video: dict[str, Any]) -> Literal["approve", "edit", "stop"]:
+    out.print(f"{escape(progress.describe(video)).capitalize()}.")
+    while True:
+        try:
+            answer = str(typer.prompt("[a]pprove, [e]dit the storyboard, or [s]top and leave it waiting"))
+        except typer.Abort:  # Ctrl-C or the end of the input
+            return "stop"
+        for choice in ("approve", "edit", "stop"):
+            if answer.strip() and choice.startswith(answer.strip().lower()):
+                return choice
+
+
+def _leave(video: dict[str, Any]) -> None:
+    out.print("\n".join(progress.waiting_lines(video)), soft_wrap=True)
+
+
+def fetch_previews(client: Client, video: dict[str, Any], folder: Path | None = None) -> list[dict[str, Any]]:
+    """Downloads what is said and seen of each scene, as far as it is made, in the order of scenes: {"scene",
+    "part", "path"}, scenes counted from 0."""
+    folder = folder or Path("films") / video["id"] / "previews"
+    previews: list[dict[str, Any]] = []
+    kinds: tuple[tuple[str, Literal["narration", "still"], str], ...] = (
+        ("narrations", "narration", "m4a"),
+        ("stills", "still", "png"),
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, part, extension in kinds:
+            for scene in (entry["scene"] for entry in video[name] if entry["state"] == "done"):
+                path = folder.resolve() / f"scene-{scene + 1}.{extension}"
+                client.preview(video["id"], scene, part, path)
+                previews.append({"scene": scene, "part": part, "path": str(path)})
+    except OSError as error:
+        fail(f"{folder} can't be written: {error.strerror}")
+    return sorted(previews, key=lambda preview: preview["scene"])
+
+
+def show_storyboard(storyboard: dict[str, Any]) -> None:
+    # Its cells are paragraphs: they are broken into lines in a pipe, too.
+    out.print(progress.storyboard_table(storyboard), width=min(out.width, 120))
+
+
+def show_previews(storyboard: dict[str, Any], previews: list[dict[str, Any]]) -> None:
+    for line in progress.preview_lines(storyboard, previews):
+        out.print(escape(line), soft_wrap=True)
+
+
+def edit_storyboard(client: Client, video_id: str) -> bool:
+    """Opens the storyboard in the user's editor and puts what it has become in its place; whether it was
+    changed. What the API refuses is not lost: the file stays."""
+    storyboard, etag = client.storyboard(video_id)
+    editor = _editor()
+    text = json.dumps(storyboard, indent=2, ensure_ascii=False) + "\n"
+    file = _temporary(video_id, text)
+    while True:
+        ended = _run([*editor, str(file)])
+        try:
+            # utf-8-sig: an editor of Windows may have put a mark before it
+            written = file.read_bytes().decode("utf-8-sig", "replace")
+        except OSError as error:
+            fail(f"nothing was changed: {file} can't be read any more: {error.strerror}")
+        problem = f"the editor ended with status {ended}" if ended else None
+        if written.strip() == text.strip():
+            file.unlink()
+            if problem:
+                fail(f"{problem}: nothing was changed")
+            return False
+        problem = problem or _refused(client, video_id, written, etag)
+        if problem is None:
+            file.unlink()
+            return True
+        err.print(f"[red]not taken:[/red] {escape(problem)}", soft_wrap=True)
+        if not _again():
+            fail(
+                f"nothing was changed. Your text lies in {file}; "
+                f"to try it again: reel storyboard edit {video_id} --file {file}"
+            )
+
+
+def _temporary(video_id: str, text: str) -> Path:
+    try:
+        number, name = tempfile.mkstemp(prefix=f"storyboard-{video_id}-", suffix=".json")
+        with os.fdopen(number, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        fail(f"a temporary file for the editor can't be written: {error.strerror}; set TMPDIR")
+    return Path(name)
+
+
+def _again() -> bool:
+    try:
+        return interactive() and typer.confirm("Edit it again?", default=True)
+    except typer.Abort:  # Ctrl-C or the end of the input
+        return False
+
+
+def _refused(client: Client, video_id: str, text: str, etag: str | None) -> str | None:
+    """Why the storyboard was not taken; None: it stands."""
+    try:
+        client.put_storyboard(video_id, json.loads(text), etag=etag)
+    except (ValueError, RecursionError) as error:
+        return f"it is not valid JSON: {error}"
+    except ApiError as error:
+        return said(error)
+    return None
+
+
+def _editor() -> list[str]:
+    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    found = shutil.which("nano") or shutil.which("vi") if interactive() else None
+    try:
+        words = shlex.split(chosen) if chosen else [found] if found else []
+    except ValueError as error:
+        fail(f"EDITOR can't be read: {error}")
+    if not words:
+        fail("set EDITOR to your editor, such as EDITOR=nano, or give the new storyboard with --file")
+    return words
+
+
+def _run(command: list[str]) -> int:
+    try:
+        with _ctrl_c_is_the_editor_s():
+            return subprocess.run(command, check=False).returncode  # noqa: S603  the user's own editor
+    except OSError as error:
+        fail(f"the editor {command[0]} can't be started: {error.strerror}; set EDITOR to another")
+
+
+@contextmanager
+def _ctrl_c_is_the_editor_s() -> Iterator[None]:
+    """Else it would end `reel`, and the editor with it. A handler, since what is ignored would be ignored by
+    the editor too."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def put_file(client: Client, video_id: str, document: Any) -> bool:
+    """Puts a storyboard in the place of the one that stands; whether that changed it."""
+    _, before = client.storyboard(video_id)
+    return client.put_storyboard(video_id, document) != before

@@ -1,0 +1,126 @@
+"""`reel storyboard`, `approve`, `retry`, `regenerate`, `previews`: films that wait for their user."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from reelworks.cli import progress, review_session
+from reelworks.cli.follow_film import finish
+from reelworks.cli.options import Output, VideoId, Wait, read_json_file
+from reelworks.cli.terminal import Json, Session, fail, out, print_json
+from reelworks.client import ApiError, Client
+
+app = typer.Typer()
+storyboard_app = typer.Typer(help="What is said and shown in a film's scenes.", no_args_is_help=True)
+
+
+@storyboard_app.command("show")
+def show_storyboard(video_id: VideoId, as_json: Json = False) -> None:
+    """The storyboard of a film: what is said and shown in each scene."""
+    with Session() as client:
+        document, _ = client.storyboard(video_id)
+    print_json(document) if as_json else review_session.show_storyboard(document)
+
+
+@storyboard_app.command("edit")
+def edit_storyboard(
+    video_id: VideoId,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A JSON file to put in its place, without an editor.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Change the storyboard in your editor (VISUAL or EDITOR). Nothing is filmed before you approve."""
+    document = None if file is None else read_json_file(file)
+    with Session() as client:
+        if file is None:
+            changed = review_session.edit_storyboard(client, video_id)
+        else:
+            changed = review_session.put_file(client, video_id, document)
+        video = client.get(video_id)
+    if as_json:
+        print_json({**video, "changed": changed})
+    elif changed:
+        out.print("\n".join(progress.edited_lines(video)), soft_wrap=True)
+    else:
+        out.print("unchanged")
+
+
+@app.command()
+def approve(video_id: VideoId, output: Output = None, wait: Wait = True, as_json: Json = False) -> None:
+    """Let a film that waits for you go on, or film what was changed in one that has ended."""
+    with Session() as client:
+        _go_on(client, client.approve(video_id), output, wait=wait, as_json=as_json)
+
+
+@app.command()
+def retry(video_id: VideoId, output: Output = None, wait: Wait = True, as_json: Json = False) -> None:
+    """Resume a film that failed or was cancelled: what it has is not made again."""
+    with Session() as client:
+        _go_on(client, client.retry(video_id), output, wait=wait, as_json=as_json)
+
+
+@app.command()
+def regenerate(
+    video_id: VideoId,
+    scene: Annotated[int, typer.Argument(min=1, help="Its number; the first is 1.")],
+    part: Annotated[Literal["text", "voice", "still"], typer.Argument(help="What of it.")],
+    note: Annotated[str | None, typer.Option(help="What is to become other, for the text model.")] = None,
+    voice: Annotated[str | None, typer.Option(help="Another voice for the scene.")] = None,
+    speed: Annotated[float | None, typer.Option(help="Of the voice: 0.5 to 2.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the still; else another than it had.")] = None,
+    output: Output = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Have one scene's text, voice or still made anew."""
+    with Session() as client:
+        wishes = {"note": note, "voice": voice, "speed": speed, "seed": seed}
+        try:
+            video = client.regenerate(video_id, scene - 1, part, **wishes)
+        except ApiError as error:
+            if error.param == "scene":  # the API's words count scenes from 0
+                fail(f"there is no scene {scene}: see reel storyboard show {video_id}")
+            raise
+        _go_on(client, video, output, wait=wait, as_json=as_json)
+
+
+@app.command()
+def previews(
+    video_id: VideoId,
+    folder: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Else films/VIDEO_ID/previews.", file_okay=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Download the voices and stills that a film has so far."""
+    with Session() as client:
+        video = client.get(video_id)
+        found = review_session.fetch_previews(client, video, folder)
+        storyboard = client.storyboard(video_id)[0] if found else {"scenes": []}
+    if as_json:
+        print_json(found)
+    elif found:
+        review_session.show_previews(storyboard, found)
+    else:
+        out.print(f"There are none yet: {video_id} is {video['stage']}.")
+
+
+def _go_on(client: Client, video: dict[str, Any], output: Path | None, *, wait: bool, as_json: bool) -> None:
+    """Of a video that was just decided on."""
+    ended = video["status"] in ("completed", "failed")
+    if wait and not ended:
+        finish(client, video["id"], output, as_json=as_json)
+    elif as_json:
+        print_json(video)
+    elif ended:
+        out.print("\n".join(progress.edited_lines(video)), soft_wrap=True)
+    else:
+        out.print(f"{video['id']}: {progress.describe(video)}", soft_wrap=True)

@@ -1,0 +1,52 @@
+"""A text-to-image model in a folder, drawn with by diffusers."""
+
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from reelworks.cloud.backends.image import diffusers_program
+from reelworks.cloud.backends.image.interface import LONGEST_DRAWING_SECONDS, Order, model_failed
+from reelworks.cloud.processes.line_worker import LineWorker, WorkerFailed
+
+# The video engine needs the memory next; the scenes' stills are asked for all at once.
+_IDLE_SECONDS = 5.0
+
+
+class Diffusers:
+    """A text-to-image model in a folder, as diffusers saves one, in a process of its own."""
+
+    def __init__(self, model: Path, *, steps: int | None, guidance: float | None) -> None:
+        self._model = model
+        self._options = {"steps": steps, "guidance": guidance}
+        self._worker = LineWorker(
+            [sys.executable, "-P", "-m", diffusers_program.__name__, str(self._model)],
+            is_answer=lambda line: line.startswith(diffusers_program.ANSWER),
+            idle_seconds=_IDLE_SECONDS,
+            env={"HF_HUB_OFFLINE": "1"},
+        )
+
+    @property
+    def name(self) -> str:
+        return f"diffusers {self._model.name}"
+
+    async def draw(self, order: Order) -> bytes:
+        if not (self._model / "model_index.json").is_file():
+            raise model_failed(f"{self._model} is no diffusers model: it has no model_index.json.")
+        with tempfile.TemporaryDirectory(prefix="still-") as folder:
+            file = Path(folder) / "still.png"
+            line = json.dumps(asdict(order) | self._options | {"file": str(file)})
+            try:
+                answer = await self._worker.ask(line, LONGEST_DRAWING_SECONDS)
+            except WorkerFailed as error:
+                raise model_failed(f"The image model {self._model} failed. {error}") from error
+            if problem := json.loads(answer.removeprefix(diffusers_program.ANSWER)).get("error"):
+                raise model_failed(f"The image model {self._model} failed: {problem}")
+            return file.read_bytes()
+
+    async def free(self) -> None:
+        await self._worker.stop()  # the next still starts it anew
+
+    async def stop(self) -> None:
+        await self._worker.stop()

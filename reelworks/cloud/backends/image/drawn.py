@@ -1,0 +1,23 @@
+"""The animatic's artwork, which needs no model."""
+
+import asyncio
+
+from lambdas.animatic.still import draw_still
+from reelworks.cloud.backends.image.interface import Order
+
+
+class DrawnCard:
+    """The animatic's artwork."""
+
+    name = "drawn card"
+
+    async def draw(self, order: Order) -> bytes:
+        return await asyncio.to_thread(
+            draw_still, order.prompt, width=order.width, height=order.height, seed=order.seed
+        )
+
+    async def free(self) -> None:
+        """It holds nothing."""
+
+    async def stop(self) -> None:
+        """It holds nothing."""

@@ -1,0 +1,28 @@
+"""The rule-based director, which needs no model (reelworks/cloud/director)."""
+
+import json
+
+from reelworks.cloud.backends.text.interface import Answer, Conversation
+from reelworks.cloud.director import prompts, storyboards
+from reelworks.cloud.errors import ServiceError
+
+
+class RuleBasedDirector:
+    """The rule-based director as a backend; it counts words as tokens."""
+
+    name = "rule-based director"
+
+    async def answer(self, conversation: Conversation) -> Answer:
+        message = conversation.turns[-1].text
+        try:
+            if conversation.tool:
+                text = json.dumps(storyboards.fill(conversation.tool.name, message), ensure_ascii=False)
+            else:
+                task = prompts.read_task(message)
+                text = prompts.enhance(task.prompt, task.words, task.change)
+        except prompts.NotATask as error:
+            raise ServiceError(400, "ValidationException", str(error)) from error
+        return Answer(text, "end_turn", len(message.split()), len(text.split()))
+
+    async def free(self) -> None:
+        """It holds nothing."""

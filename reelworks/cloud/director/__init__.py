@@ -1,0 +1,1 @@
+"""The rule-based director: prompts and storyboards without a model."""

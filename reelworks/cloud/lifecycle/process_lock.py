@@ -1,0 +1,163 @@
+"""Whether the cloud's process lives, and which it is.
+
+That it lives is told by a lock that it holds (flock: the kernel frees it however the process ends), not by a
+pid, which the system gives to another process some day. The locked file names the process and its port. Both
+locks' files are never removed: a lock on a file that is gone keeps nobody out.
+"""
+
+import fcntl
+import http.client
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from reelworks.cloud.addresses import IDENTITY_PATH, address
+from reelworks.cloud.errors import CloudError
+from reelworks.cloud.home import Home, read_json
+from reelworks.cloud.lifecycle.environment import MARK
+
+CLAIM_SECONDS = 5.0
+STOP_SECONDS = 5.0
+ANSWER_SECONDS = 5.0  # while engines have all cores
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Process:
+    """The cloud's process and its port on 127.0.0.1."""
+
+    pid: int
+    port: int
+
+    @property
+    def address(self) -> str:
+        return address(self.port)
+
+    def answers(self) -> bool:
+        """Whether it is this process that has the port, and serves it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
+        try:
+            connection.request("GET", IDENTITY_PATH)
+            answer = json.loads(connection.getresponse().read())
+        except (OSError, http.client.HTTPException, ValueError):
+            return False
+        finally:
+            connection.close()
+        return bool(answer == {"pid": self.pid})
+
+
+def running(home: Home) -> Process | None:
+    """The process of this home, None if there is none. One that was started just now is waited for."""
+    until = time.monotonic() + CLAIM_SECONDS
+    while is_held(home.process_lock) and time.monotonic() < until:
+        if claimed := read_json(home.process_lock):
+            return Process(**claimed)
+        time.sleep(POLL_SECONDS)
+    return None
+
+
+def claim(process_lock: int, listener: socket.socket) -> Process:
+    """Called by the cloud's process, which inherits both from `up`, to name itself."""
+    for fd in (process_lock, listener.fileno()):
+        os.set_inheritable(fd, False)  # a function's process that outlives this one must not keep them
+    process = Process(os.getpid(), listener.getsockname()[1])
+    os.pwrite(process_lock, json.dumps(asdict(process)).encode(), 0)
+    return process
+
+
+def stop(home: Home, process: Process | None) -> None:
+    """Ends the process, if there is one, and what it or one that was killed left behind."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process is None or not is_held(home.process_lock):
+            break
+        os.kill(process.pid, number)
+        _wait_until(lambda: not is_held(home.process_lock), STOP_SECONDS)
+    for pid in _leftovers(home):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if not _wait_until(lambda: not is_held(home.process_lock), STOP_SECONDS):
+        raise CloudError("The cloud's process could not be ended.")
+
+
+def last_port(home: Home) -> int | None:
+    """The port of the last process, whether or not it lives."""
+    return read_json(home.process_lock).get("port")
+
+
+# --- locks
+
+
+@contextmanager
+def changing(home: Home) -> Iterator[None]:
+    """Waits until nobody else starts or stops the cloud, and keeps others from doing so."""
+    with _open(home.change_lock) as fd:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def hand_over(home: Home) -> Iterator[int]:
+    """The lock's descriptor, locked, for the process to inherit; the file names no process yet."""
+    with _open(home.process_lock) as fd:
+        # `is_held` of another `status` may have it for a moment.
+        if not _wait_until(lambda: _locked(fd, fcntl.LOCK_EX), CLAIM_SECONDS):
+            raise CloudError("Another process of this home is running.")
+        os.ftruncate(fd, 0)
+        yield fd
+
+
+def is_held(lock: Path) -> bool:
+    try:
+        fd = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _locked(fd, fcntl.LOCK_SH)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _open(lock: Path) -> Iterator[int]:
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _locked(fd: int, kind: int) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not (met := condition()) and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
+    return met
+
+
+# --- after a kill -9
+
+
+def _leftovers(home: Home) -> list[int]:
+    """Processes that bear this home's mark: functions at work when their cloud was killed. (Idle ones end
+    by themselves: their standard input closes.) They would go on calling the port, where the next cloud
+    may listen. Found through /proc; elsewhere than on Linux they are left to finish their invocation."""
+    mark = f"{MARK}={home.folder}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is another user's
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found

@@ -1,0 +1,35 @@
+"""What a cloud that starts again does with what the last one left: torn objects are repaired, and unfinished
+videos go on.
+
+ministack stores an object as two files, first the data, then a sidecar `*.meta.json` with its size and
+checksums, each replaced in one step (ministack/services/s3.py, _persist_object). An object that was being
+overwritten when the cloud was killed has new data and the old sidecar, and reading it would fail.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from reelworks.cloud.aws import client
+from reelworks.cloud.deployment_record import Output
+from reelworks.cloud.errors import CloudError
+
+SIDECAR = ".meta.json"
+
+
+def repair_torn_objects(s3: Path) -> None:
+    """Has ministack take size and checksums from the data wherever these are newer than the sidecar."""
+    for sidecar in s3.rglob(f"*{SIDECAR}"):
+        data = sidecar.with_name(sidecar.name.removesuffix(SIDECAR))
+        if data.is_file() and data.stat().st_mtime_ns > sidecar.stat().st_mtime_ns:
+            meta = json.loads(sidecar.read_bytes())
+            sidecar.write_text(json.dumps({**meta, "size": None, "etag": None, "checksums": {}}))
+
+
+def restore_videos(base_url: str, outputs: Mapping[str, str]) -> None:
+    """Has `upkeep` rebuild the records from the journal and go on with the unfinished videos."""
+    answer = client("lambda", base_url).invoke(
+        FunctionName=outputs[Output.UPKEEP_FUNCTION], Payload=json.dumps({"restore": True}).encode()
+    )
+    if "FunctionError" in answer:
+        raise CloudError(f"The videos could not be restored: {answer['Payload'].read().decode()}")

@@ -1,0 +1,207 @@
+"""`up`, `down` and `status` of the PC's cloud: what `reel` offers."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.adapters.api_keys import ApiKeys, new_key
+from lambdas.adapters.objects import Objects
+from lambdas.domain.engines import Workflow
+from lambdas.domain.prices import FREE
+from reelworks.cloud.addresses import API_PATH, address
+from reelworks.cloud.aws import REGION, client
+from reelworks.cloud.backends.clips.engine_servers import offered_engines, workflow_now
+from reelworks.cloud.backends.voice.piper import BUNDLED
+from reelworks.cloud.deployment_record import Deployment, Output, deployment_of, write_deployment
+from reelworks.cloud.errors import CloudError
+from reelworks.cloud.home import Home, write_private
+from reelworks.cloud.lifecycle import process_lock
+from reelworks.cloud.lifecycle.cloud_assembly import SOURCES, fingerprint, read_assembly, synthesize
+from reelworks.cloud.lifecycle.deploy import deploy
+from reelworks.cloud.lifecycle.environment import SETTINGS, cloud_environment
+from reelworks.cloud.lifecycle.process_lock import Process
+from reelworks.cloud.lifecycle.restart import repair_torn_objects, restore_videos
+from reelworks.cloud.settings import Settings
+
+PREFERRED_PORT = 4566  # ministack's own, and LocalStack's
+LOCAL_TENANT = "local"
+START_SECONDS = 30.0
+
+# What runs in the cloud's process or is started by it, besides what the template is made from.
+_CLOUD_SOURCES = ("reelworks/cloud", "containers")
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `reel status --json` prints. While the cloud is down it has no address and no outputs."""
+
+    state: Literal["up", "down"]
+    base_url: str | None  # for an OpenAI client
+    api_key: str | None  # the local tenant's; None before the first `up`
+    aws_endpoint_url: str | None
+    region: str
+    outputs: dict[str, str]  # the stack's
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def up(home: Home, port: int | None = None) -> Status:
+    """Brings the cloud up with the checkout's code, unless it is, and restores its videos.
+
+    `port` must be had; without it, it is the last run's, else 4566, else any free one. Heals whatever an
+    earlier `up`, or a kill, left behind. Raises CloudError and leaves nothing running if it fails.
+    """
+    home.create()
+    with process_lock.changing(home):
+        settings = Settings.load(home, os.environ)
+        workflow = workflow_now(home.folder, settings.comfyui)
+        parameters = _parameters(home, settings, workflow)
+        source = _source(home, settings, parameters)
+        running = process_lock.running(home)
+        if running is None or not _is_current(home, running, source, port):
+            process_lock.stop(home, running)
+            any_port = [process_lock.last_port(home) or PREFERRED_PORT, PREFERRED_PORT, 0]
+            revision = workflow.revision if workflow else ""
+            _bring_up(home, source, settings, parameters, revision, [port] if port else any_port)
+    return status(home)
+
+
+def down(home: Home) -> Status:
+    """Stops the cloud and all its processes. The buckets stay."""
+    home.create()
+    with process_lock.changing(home):
+        process_lock.stop(home, process_lock.running(home))
+    return status(home)
+
+
+def status(home: Home) -> Status:
+    """`up` if this home's process lives, answers, and has a finished deployment."""
+    api_key = home.key_file.read_text() if home.key_file.exists() else None
+    process = process_lock.running(home)
+    deployment = deployment_of(home, process.pid) if process and process.answers() else None
+    if process is None or deployment is None or not deployment.ready:
+        return Status("down", None, api_key, None, REGION, {})
+    return Status("up", process.address + API_PATH, api_key, process.address, REGION, deployment.outputs)
+
+
+def _source(home: Home, settings: Settings, parameters: Mapping[str, str]) -> str:
+    """Fingerprint of all that a running cloud would have to be restarted for."""
+    sources = fingerprint(home.checkout, (*SOURCES, *_CLOUD_SOURCES))
+    all_of_it = json.dumps([sources, parameters, settings.model_dump_json()], sort_keys=True)
+    return hashlib.sha256(all_of_it.encode()).hexdigest()
+
+
+def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> dict[str, str]:
+    """Of the template, those that this PC has its own values for."""
+    return {
+        "Engines": ",".join(offered_engines(home.folder, settings.comfyui)),
+        "Workflow": workflow.model_dump_json() if workflow else "",
+        "Voice": BUNDLED,
+        "VoiceEngine": "standard",
+        "Prices": FREE.model_dump_json(),
+    }
+
+
+def _is_current(home: Home, process: Process, source: str, port: int | None) -> bool:
+    deployment = deployment_of(home, process.pid)
+    return (
+        deployment is not None
+        and deployment.ready
+        and deployment.source == source
+        and port in (None, process.port)
+        and process.answers()
+    )
+
+
+def _bring_up(
+    home: Home,
+    source: str,
+    settings: Settings,
+    parameters: Mapping[str, str],
+    workflow: str,
+    ports: list[int],
+) -> None:
+    assembly = read_assembly(synthesize(home))
+    process = _start(home, settings, ports)
+    try:
+        outputs = deploy(assembly, process.address, parameters)
+        # The engines' endpoints, which restored videos ask for at once, are made from the outputs.
+        deployment = Deployment(process.pid, source, outputs, ready=False, workflow=workflow)
+        write_deployment(home, deployment)
+        _register_local_tenant(home, process.address, outputs)
+        restore_videos(process.address, outputs)
+        write_deployment(home, replace(deployment, ready=True))
+    except BaseException as error:
+        process_lock.stop(home, process)
+        if isinstance(error, (BotoCoreError, ClientError, OSError)):  # it was killed, or its disk is full
+            raise CloudError(f"The cloud could not be set up: {error}") from error
+        raise
+
+
+def _start(home: Home, settings: Settings, ports: list[int]) -> Process:
+    """The process, serving, with nothing deployed; at the first of `ports` that is free."""
+    shutil.rmtree(home.scratch, ignore_errors=True)
+    home.create()
+    repair_torn_objects(home.s3)
+    if home.log.exists():
+        home.log.replace(home.log.with_name(home.log.name + ".1"))
+    with process_lock.hand_over(home) as lock, _listener(ports) as listener:
+        base_url = address(listener.getsockname()[1])
+        for fd in (lock, listener.fileno()):
+            os.set_inheritable(fd, True)
+        # Not Popen, which expects its caller to wait for the process.
+        os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-P", "-m", "reelworks.cloud", str(lock), str(listener.fileno())],
+            cloud_environment(home, base_url, os.environ) | {SETTINGS: settings.model_dump_json()},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(home.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,  # a Ctrl-C at the terminal is not for the cloud
+        )
+    until = time.monotonic() + START_SECONDS
+    while (process := process_lock.running(home)) and time.monotonic() < until:
+        if process.answers():
+            return process
+        time.sleep(process_lock.POLL_SECONDS)
+    process_lock.stop(home, process)
+    raise CloudError(f"The cloud did not start: {home.log.read_text(errors='replace')[-3000:].strip()}")
+
+
+def _listener(ports: list[int]) -> socket.socket:
+    """Listens at once, so that a call made while the process starts waits instead of failing."""
+    for port in ports:
+        listener = socket.socket()
+        # The last run's connections may linger in TIME_WAIT; a port that is listened at stays refused.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            listener.listen(128)
+            return listener
+        listener.close()
+    raise CloudError(
+        f"Port {ports[-1]} of 127.0.0.1 can't be listened at.",
+        advice="Choose another port, or end the program that has it.",
+    )
+
+
+def _register_local_tenant(home: Home, base_url: str, outputs: Mapping[str, str]) -> None:
+    """Makes the key of the PC's user valid; it is made once and stays the same."""
+    if not home.key_file.exists():
+        write_private(home.key_file, new_key())
+    journal = Objects(client("s3", base_url), outputs[Output.OUTPUT_BUCKET])
+    api_keys = ApiKeys(client("dynamodb", base_url), outputs[Output.VIDEOS_TABLE], journal)
+    api_keys.register(home.key_file.read_text(), LOCAL_TENANT, "this PC")

@@ -1,0 +1,1 @@
+"""Programs that the cloud starts, and how they end with it."""

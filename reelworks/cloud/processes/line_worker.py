@@ -1,0 +1,105 @@
+"""A program that keeps something loaded, and answers one line with one line."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+_LONGEST_LINE = 1 << 20
+_TAIL_LINES = 12
+
+
+class WorkerFailed(Exception):
+    """The program could not be started, ended, or gave no answer in time; the message says why."""
+
+
+class LineWorker:
+    """Starts the program for the first line, ends it when there was none for `idle_seconds`.
+
+    It reads lines from its standard input and ends with that, so it can't outlive this process. What it
+    writes, to either output, is log, except for the lines that `is_answer`.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        is_answer: Callable[[str], bool],
+        idle_seconds: float,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self._command = command
+        self._is_answer = is_answer
+        self._idle_seconds = idle_seconds
+        self._env = dict(env or {})
+        self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+        self._idle: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Task[None] | None = None
+
+    async def ask(self, line: str, seconds: float) -> str:
+        """The answer to a line, one at a time. Raises WorkerFailed, with the program ended."""
+        async with self._turn:
+            if self._idle:
+                self._idle.cancel()
+            try:
+                async with asyncio.timeout(seconds):
+                    answer = await self._answer(line)
+            except TimeoutError:
+                await self._end()
+                raise WorkerFailed(f"{self._command[0]} gave no answer within {seconds:g} s.") from None
+            except BaseException:
+                await self._end()
+                raise
+            self._idle = asyncio.get_running_loop().call_later(self._idle_seconds, self._rest)
+            return answer
+
+    async def stop(self) -> None:
+        async with self._turn:
+            if self._idle:
+                self._idle.cancel()
+            await self._end()
+
+    async def _answer(self, line: str) -> str:
+        process = self._process or await self._start()
+        assert process.stdin  # noqa: S101  it was started with pipes
+        assert process.stdout  # noqa: S101
+        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        with suppress(ConnectionError):  # it has ended: what it said before is read below
+            process.stdin.write(line.encode() + b"\n")
+            await process.stdin.drain()
+        while said := await process.stdout.readline():
+            text = said.decode(errors="replace").rstrip()
+            if self._is_answer(text):
+                return text
+            tail.append(text)
+        code = await process.wait()
+        raise WorkerFailed(f"It ended with exit code {code}; it said:\n" + "\n".join(tail))
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        # No business with AWS: it gets no credentials and no endpoint.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env=inherited | {"PYTHONUTF8": "1"} | self._env,
+                limit=_LONGEST_LINE,
+                start_new_session=True,  # a Ctrl-C at the terminal is for the cloud, which then stops us
+            )
+        except OSError as error:
+            raise WorkerFailed(f"It could not be started: {error}") from error
+        return self._process
+
+    def _rest(self) -> None:
+        self._ending = asyncio.create_task(self.stop())
+
+    async def _end(self) -> None:
+        process, self._process = self._process, None
+        if process and process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()

@@ -1,0 +1,1 @@
+"""What takes every request: guard, dispatcher, and ministack behind them."""

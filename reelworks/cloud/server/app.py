@@ -1,0 +1,92 @@
+"""The PC's cloud as one ASGI app: guard → dispatcher → stand-ins, REST API, ministack.
+
+Import it only in a process that has `cloud_environment`: ministack reads its settings when imported.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+
+from ministack.app import app as ministack
+from ministack.core import lambda_runtime
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reelworks.cloud.addresses import IDENTITY_PATH
+from reelworks.cloud.aws import client
+from reelworks.cloud.backends.clips.engine_servers import EngineEndpoints
+from reelworks.cloud.deployment_record import Deployed
+from reelworks.cloud.home import Home
+from reelworks.cloud.server.dispatch import Dispatcher
+from reelworks.cloud.server.guard import Guard
+from reelworks.cloud.server.unpersisted_writes import UnpersistedWrites
+from reelworks.cloud.services.bedrock import BedrockRuntime
+from reelworks.cloud.services.codebuild import CodeBuild
+from reelworks.cloud.services.polly import Polly
+from reelworks.cloud.services.sagemaker import SageMakerRuntime
+from reelworks.cloud.settings import Settings
+
+
+def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
+    """The app to be served at `base_url`, on loopback only."""
+    deployed = Deployed(home)
+    bedrock = BedrockRuntime(settings)
+    polly = Polly(settings.speech.voices)
+    sagemaker = SageMakerRuntime(
+        EngineEndpoints(home, deployed, settings.comfyui),
+        s3=client("s3", base_url),
+        sns=client("sns", base_url),
+        logs=home.engine_logs,
+        make_room=bedrock.free,
+    )
+    codebuild = CodeBuild(
+        ministack,
+        projects=client("codebuild", base_url),
+        s3=client("s3", base_url),
+        scratch=home.scratch,
+        logs=home.build_logs,
+    )
+
+    async def stop() -> None:
+        await sagemaker.stop()
+        await codebuild.stop()
+        await bedrock.stop()
+        await polly.stop()
+        await asyncio.to_thread(lambda_runtime.reset)  # ends the functions' processes
+
+    stand_ins: dict[str, ASGIApp] = {
+        "sagemaker": sagemaker,
+        "bedrock": bedrock,
+        "polly": polly,
+        "codebuild": codebuild,
+    }
+    dispatcher = Dispatcher(_stopping(UnpersistedWrites(ministack), stop), stand_ins, deployed.api)
+    return Guard(_identified(dispatcher), int(base_url.rpartition(":")[2]))
+
+
+def _identified(app: ASGIApp) -> ASGIApp:
+    """Answers GET /_reelworks with the pid, by which `up` and `status` know that it is this process that
+    has the port."""
+
+    async def identified(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == IDENTITY_PATH:
+            await JSONResponse({"pid": os.getpid()})(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return identified
+
+
+def _stopping(app: ASGIApp, stop: Callable[[], Awaitable[None]]) -> ASGIApp:
+    """Stops what depends on ministack before ministack itself."""
+
+    async def stopping(scope: Scope, receive: Receive, send: Send) -> None:
+        async def heard() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await stop()
+            return message
+
+        await app(scope, heard if scope["type"] == "lifespan" else receive, send)
+
+    return stopping

@@ -1,0 +1,253 @@
+"""Bedrock's runtime on this machine: Converse, and InvokeModel for pictures, in the service's wire format.
+
+Source: botocore's model of bedrock-runtime, 2023-09-30. The request's model id is accepted as it is;
+`additionalModelResponseFields.answered_by` says who answered in its place.
+"""
+
+import json
+import secrets
+import time
+from typing import Annotated, Any, Literal, Self
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from reelworks.cloud.backends.text.interface import Answer, Conversation, TextBackend, Tool, Turn
+from reelworks.cloud.backends.text.ollama import Ollama, find_ollama
+from reelworks.cloud.backends.text.rule_based import RuleBasedDirector
+from reelworks.cloud.errors import ServiceError
+from reelworks.cloud.services.bedrock_images import BedrockImages
+from reelworks.cloud.services.wire import parsed, service
+from reelworks.cloud.settings import Settings, TextServer
+
+OLLAMA_URL = "http://127.0.0.1:11434"  # where Ollama listens unless told otherwise
+LOOK_EVERY_SECONDS = 30.0
+
+
+class _Document(BaseModel):
+    """What Bedrock has beyond these fields (guardrails, images, a free choice of tools) is refused, not
+    ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+
+class _Text(_Document):
+    text: Annotated[str, Field(pattern=r"\S")]
+
+
+class _ToolUse(_Document):
+    tool_use_id: str
+    name: str
+    input: dict[str, Any]
+
+
+class _ToolResultBlock(_Document):
+    text: str | None = None
+    json_: Annotated[Any, Field(alias="json")] = None
+
+
+class _ToolResult(_Document):
+    tool_use_id: str
+    content: tuple[_ToolResultBlock, ...]
+    status: Literal["success", "error"] = "success"
+
+
+class _Block(_Document):
+    text: Annotated[str, Field(pattern=r"\S")] | None = None
+    tool_use: _ToolUse | None = None
+    tool_result: _ToolResult | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("must have one of text, toolUse, toolResult")
+        return self
+
+    def as_text(self) -> str:
+        """A tool's use and its result are read by the local models as the JSON and the text they are."""
+        if self.tool_use:
+            return json.dumps(self.tool_use.input, ensure_ascii=False)
+        if self.tool_result:
+            parts = (part.text or json.dumps(part.json_) for part in self.tool_result.content)
+            return "\n".join((f"The tool's result, {self.tool_result.status}:", *parts))
+        return self.text or ""
+
+
+class _Message(_Document):
+    role: Literal["user", "assistant"]
+    content: Annotated[tuple[_Block, ...], Field(min_length=1)]
+
+
+class _InferenceConfig(_Document):
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    stop_sequences: tuple[str, ...] = ()
+
+
+class _InputSchema(_Document):
+    json_: Annotated[dict[str, Any], Field(alias="json")]
+
+
+class _ToolSpec(_Document):
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    description: str = ""
+    input_schema: _InputSchema
+    strict: bool = False
+
+
+class _Tool(_Document):
+    tool_spec: _ToolSpec
+
+
+class _ToolName(_Document):
+    name: str
+
+
+class _ToolChoice(_Document):
+    tool: _ToolName
+
+
+class _ToolConfig(_Document):
+    """One tool, which the answer must use: the way to ask a model for JSON by a schema."""
+
+    tools: Annotated[tuple[_Tool, ...], Field(min_length=1, max_length=1)]
+    tool_choice: _ToolChoice
+
+    def tool(self) -> Tool:
+        spec = self.tools[0].tool_spec
+        if self.tool_choice.tool.name != spec.name:
+            message = f"toolConfig.toolChoice: there is no tool {self.tool_choice.tool.name!r}."
+            raise ServiceError(400, "ValidationException", message)
+        return Tool(spec.name, spec.description, spec.input_schema.json_)
+
+
+class _ModelFields(_Document):
+    num_ctx: Annotated[int | None, Field(alias="num_ctx", ge=512)] = None  # Ollama's name; tokens
+
+
+class _ConverseRequest(_Document):
+    messages: Annotated[tuple[_Message, ...], Field(min_length=1)]
+    system: tuple[_Text, ...] = ()
+    inference_config: _InferenceConfig = _InferenceConfig()
+    tool_config: _ToolConfig | None = None
+    additional_model_request_fields: _ModelFields = _ModelFields()
+
+    def conversation(self) -> Conversation:
+        return Conversation(
+            system="\n".join(block.text for block in self.system),
+            turns=tuple(
+                Turn(message.role, "\n".join(block.as_text() for block in message.content))
+                for message in self.messages
+            ),
+            tool=self.tool_config.tool() if self.tool_config else None,
+            max_tokens=self.inference_config.max_tokens,
+            temperature=self.inference_config.temperature,
+            top_p=self.inference_config.top_p,
+            stop=self.inference_config.stop_sequences,
+            context_tokens=self.additional_model_request_fields.num_ctx,
+        )
+
+
+class BedrockRuntime:
+    """An ASGI app for requests signed for `bedrock`.
+
+    Who writes: the configured backend, and only it, even when it is down; without one, an Ollama found at
+    `ollama_url`, else the rule-based director.
+    """
+
+    def __init__(self, settings: Settings, *, ollama_url: str = OLLAMA_URL) -> None:
+        self._http = httpx.AsyncClient(trust_env=False)  # a proxy is not for loopback
+        self._configured = _connect(settings.text, self._http) if settings.text else None
+        self._images = BedrockImages(settings)
+        self._ollama_url = ollama_url
+        self._found: Ollama | None = None
+        self._loaded: TextBackend | None = None  # answered, and may have its model in the GPU
+        self._looked_at = float("-inf")
+        self._app = service(
+            [
+                Route("/model/{model:path}/converse", self._converse, methods=["POST"]),
+                Route("/model/{model:path}/invoke", self._invoke_model, methods=["POST"]),
+            ]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    async def stop(self) -> None:
+        await self._http.aclose()
+        await self._images.stop()
+
+    async def free(self) -> None:
+        """Has the models that write and draw leave the GPU: an engine needs it next."""
+        await self._free_text()
+        await self._images.free()
+
+    async def _free_text(self) -> None:
+        loaded, self._loaded = self._loaded, None
+        if loaded:
+            await loaded.free()
+
+    async def _invoke_model(self, request: Request) -> JSONResponse:
+        await self._free_text()
+        return await self._images.invoke_model(request)
+
+    async def _converse(self, request: Request) -> JSONResponse:
+        conversation = parsed(_ConverseRequest, await request.body()).conversation()
+        if conversation.turns[-1].role != "user":
+            raise ServiceError(400, "ValidationException", "A conversation must end with a user message.")
+        backend = self._loaded = await self._backend()
+        started = time.monotonic()
+        answer = await backend.answer(conversation)
+        seconds = time.monotonic() - started
+        return JSONResponse(_response(answer, conversation.tool, backend.name, seconds))
+
+    async def _backend(self) -> TextBackend:
+        if self._configured:
+            return self._configured
+        if time.monotonic() - self._looked_at > LOOK_EVERY_SECONDS:
+            self._found = await find_ollama(self._http, self._ollama_url)
+            self._looked_at = time.monotonic()
+        return self._found or RuleBasedDirector()
+
+
+def _connect(server: TextServer, http: httpx.AsyncClient) -> TextBackend:
+    return server.kind.backend(
+        http, server.url, server.model, api_key=server.api_key, context_tokens=server.context_tokens
+    )
+
+
+def _response(answer: Answer, tool: Tool | None, answered_by: str, seconds: float) -> dict[str, object]:
+    stop_reason: str = answer.stop_reason
+    content: list[dict[str, object]] = [{"text": answer.text}] if answer.text else []
+    used = _object(answer.text) if tool and stop_reason == "end_turn" else None
+    if tool and used is not None:
+        use_id = f"tooluse_{secrets.token_urlsafe(16)}"
+        stop_reason = "tool_use"
+        content = [{"toolUse": {"toolUseId": use_id, "name": tool.name, "input": used}}]
+    return {
+        "output": {"message": {"role": "assistant", "content": content}},
+        "stopReason": stop_reason,
+        "usage": {
+            "inputTokens": answer.input_tokens,
+            "outputTokens": answer.output_tokens,
+            "totalTokens": answer.input_tokens + answer.output_tokens,
+        },
+        "metrics": {"latencyMs": round(seconds * 1000)},
+        "additionalModelResponseFields": {"answered_by": answered_by},
+    }
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """A tool's input, which need not fit the tool's schema; None: the model did not use the tool. Who asked
+    looks, as with Bedrock's own models."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

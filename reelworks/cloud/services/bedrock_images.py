@@ -1,0 +1,86 @@
+"""Bedrock's InvokeModel for image models on this machine, in the wire format of Stability AI's models: those
+that Bedrock has, since Amazon's own ended (docs/decisions/0017-stills-by-stability.md).
+
+Source: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-stability-diffusion.html. Any of their
+model ids is accepted; `answered_by`, which Bedrock's answer has not, says who drew in its place.
+"""
+
+import asyncio
+import base64
+import secrets
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from lambdas.domain.errors import ImageRejected
+from lambdas.media.images import check_image, cover
+from reelworks.cloud.backends.image.catalogue import connect
+from reelworks.cloud.backends.image.interface import Order
+from reelworks.cloud.errors import ServiceError
+from reelworks.cloud.services.wire import parsed
+from reelworks.cloud.settings import Settings
+
+# The models' picture sizes, of about a megapixel (platform.stability.ai/docs/api-reference).
+SIZES = {
+    "16:9": (1344, 768),
+    "1:1": (1024, 1024),
+    "21:9": (1536, 640),
+    "2:3": (832, 1216),
+    "3:2": (1216, 832),
+    "4:5": (896, 1088),
+    "5:4": (1088, 896),
+    "9:16": (768, 1344),
+    "9:21": (640, 1536),
+}
+HIGHEST_SEED = 4_294_967_294
+
+
+class _ImageRequest(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: Annotated[str, Field(pattern=r"\S", max_length=10_000)]
+    negative_prompt: Annotated[str, Field(max_length=10_000)] = ""
+    aspect_ratio: Literal["16:9", "1:1", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21"] = "1:1"
+    mode: Literal["text-to-image"] = "text-to-image"
+    output_format: Literal["png"] = "png"
+    seed: Annotated[int, Field(ge=0, le=HIGHEST_SEED)] = 0  # 0: any
+
+
+class BedrockImages:
+    """Who draws: the one that is configured, and only it, even when it is down; else the card."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._backend = connect(settings.stills, settings.comfyui)
+
+    async def stop(self) -> None:
+        await self._backend.stop()
+
+    async def free(self) -> None:
+        await self._backend.free()
+
+    async def invoke_model(self, http: Request) -> JSONResponse:
+        model = http.path_params["model"]
+        if not model.rpartition("stability.")[1]:
+            message = f"{model} is not answered here: of the image models, Stability AI's are."
+            raise ServiceError(400, "ValidationException", message)
+        request = parsed(_ImageRequest, await http.body())
+        seed = request.seed or 1 + secrets.randbelow(HIGHEST_SEED)
+        width, height = SIZES[request.aspect_ratio]
+        drawn = await self._backend.draw(Order(request.prompt, request.negative_prompt, width, height, seed))
+        try:
+            picture = await asyncio.to_thread(_of_size, drawn, width, height)
+        except ImageRejected as error:
+            message = f"{self._backend.name} drew no picture: {error}"
+            raise ServiceError(424, "ModelErrorException", message) from error
+        image = base64.b64encode(picture).decode()
+        answer = {"seeds": [seed], "finish_reasons": [None], "images": [image]}
+        return JSONResponse(answer | {"answered_by": self._backend.name})
+
+
+def _of_size(drawn: bytes, width: int, height: int) -> bytes:
+    """A model may have a size of its own."""
+    found = check_image(drawn, "the picture")
+    exact = (found.width, found.height, found.media_type) == (width, height, "image/png")
+    return drawn if exact else cover(drawn, width, height)

@@ -1,0 +1,161 @@
+"""CodeBuild on this machine: StartBuild runs the project's commands as a process, BatchGetBuilds tells of it.
+
+Projects, and every other call, are ministack's: its own builds need Docker or do nothing (1.5.33:
+services/codebuild.py). A project here has its source in S3 and an inline buildspec in JSON, of which the
+commands of the phase `build` are run, by the interpreter that runs the functions; as what it is to install is
+there already. Formats are those of botocore's model of codebuild, 2016-10-06.
+"""
+
+import asyncio
+import io
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reelworks.cloud.processes.watched import start_watched
+
+logger = logging.getLogger(__name__)
+
+_TARGET = b"CodeBuild_20161006."
+_LOOK_EVERY_SECONDS = 0.1
+
+
+class CodeBuild:
+    """An ASGI app for requests signed for `codebuild`. Builds are kept in memory by design: what waits for
+    them is lost with the cloud, too. `scratch` is for their sources, `logs` for their output."""
+
+    def __init__(self, ministack: ASGIApp, *, projects: Any, s3: Any, scratch: Path, logs: Path) -> None:
+        self._ministack = ministack
+        self._projects = projects
+        self._s3 = s3
+        self._scratch = scratch
+        self._logs = logs
+        self._builds: dict[str, dict[str, Any]] = {}
+        self._started: dict[str, str] = {}  # build ids by idempotency token
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        target = dict(scope["headers"]).get(b"x-amz-target", b"").removeprefix(_TARGET)
+        calls = {b"StartBuild": self._start_build, b"BatchGetBuilds": self._batch_get_builds}
+        if target not in calls:
+            await self._ministack(scope, receive, send)
+            return
+        answer = await calls[target](await Request(scope, receive).json())
+        await answer(scope, receive, send)
+
+    async def stop(self) -> None:
+        """Ends every build with all that it started."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _start_build(self, request: dict[str, Any]) -> JSONResponse:
+        token = request.get("idempotencyToken")
+        if token in self._started:
+            return JSONResponse({"build": self._builds[self._started[token]]})
+        name = request["projectName"]
+        found = await asyncio.to_thread(self._projects.batch_get_projects, names=[name])
+        if not found["projects"]:
+            error = {"__type": "ResourceNotFoundException", "message": f"Project cannot be found: {name}"}
+            return JSONResponse(error, 400)
+        build = _build(found["projects"][0], request.get("environmentVariablesOverride", []))
+        self._builds[build["id"]] = build
+        if token:
+            self._started[token] = build["id"]
+        task = asyncio.create_task(self._run(build))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return JSONResponse({"build": build})
+
+    async def _batch_get_builds(self, request: dict[str, Any]) -> JSONResponse:
+        known = [self._builds[id_] for id_ in request["ids"] if id_ in self._builds]
+        unknown = [id_ for id_ in request["ids"] if id_ not in self._builds]
+        return JSONResponse({"builds": known, "buildsNotFound": unknown})
+
+    async def _run(self, build: dict[str, Any]) -> None:
+        status = "FAULT"
+        folder = self._scratch / build["id"].replace(":", "-")
+        try:
+            await asyncio.to_thread(self._fetch, build["source"]["location"], folder)
+            status = await self._work(build, folder)
+        except Exception:
+            logger.exception("build broke off", extra={"build": build["id"]})
+        finally:
+            build.update(
+                buildStatus=status, buildComplete=True, currentPhase="COMPLETED", endTime=time.time()
+            )
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _fetch(self, location: str, folder: Path) -> None:
+        bucket, _, key = location.partition("/")
+        content = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            archive.extractall(folder)  # it refuses to leave the folder
+
+    async def _work(self, build: dict[str, Any], folder: Path) -> str:
+        """The status that the build ends with."""
+        commands = json.loads(build["source"]["buildspec"])["phases"]["build"]["commands"]
+        process = start_watched(
+            ["/bin/sh", "-e", "-c", "\n".join(commands)],
+            log=self._logs / f"{folder.name}.log",
+            cwd=folder,
+            env=os.environ | _variables(build) | {"PATH": _path()},
+        )
+        try:
+            async with asyncio.timeout(build["timeoutInMinutes"] * 60):
+                while process.poll() is None:
+                    await asyncio.sleep(_LOOK_EVERY_SECONDS)
+        except TimeoutError:
+            return "TIMED_OUT"
+        finally:
+            await asyncio.to_thread(_end, process)
+        return "SUCCEEDED" if process.returncode == 0 else "FAILED"
+
+
+def _build(project: Mapping[str, Any], overrides: list[dict[str, str]]) -> dict[str, Any]:
+    """A build as it starts, with the variables that it is started with in place of the project's."""
+    id_ = f"{project['name']}:{uuid.uuid4()}"
+    overridden = {one["name"] for one in overrides}
+    variables = [
+        one for one in project["environment"]["environmentVariables"] if one["name"] not in overridden
+    ]
+    return {
+        "id": id_,
+        "arn": project["arn"].replace(f":project/{project['name']}", f":build/{id_}"),
+        "projectName": project["name"],
+        "startTime": time.time(),
+        "currentPhase": "BUILD",
+        "buildStatus": "IN_PROGRESS",
+        "buildComplete": False,
+        "source": project["source"],
+        "environment": {**project["environment"], "environmentVariables": variables + overrides},
+        "timeoutInMinutes": project["timeoutInMinutes"],
+    }
+
+
+def _variables(build: Mapping[str, Any]) -> dict[str, str]:
+    return {one["name"]: one["value"] for one in build["environment"]["environmentVariables"]}
+
+
+def _path() -> str:
+    """Where `python` is the interpreter that has the functions' requirements."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    assert process.stdin is not None  # noqa: S101  it was started with a pipe
+    process.stdin.close()  # the watchdog does the rest
+    process.wait()

@@ -1,0 +1,238 @@
+"""An async endpoint: a queue of inference jobs, and the instances that work it off."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reelworks.cloud.backends.clips.endpoint import Endpoint
+from reelworks.cloud.backends.clips.server_process import ServerFailed, ServerProcess
+
+if TYPE_CHECKING:  # boto3 types are a development dependency
+    from types_boto3_s3 import S3Client
+    from types_boto3_sns import SNSClient
+
+logger = logging.getLogger(__name__)
+
+Status = Literal["Completed", "Failed", "Expired"]
+# Has other models leave the memory that a server needs for a job.
+MakeRoom = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One accepted InvokeEndpointAsync call. `input` is an s3:// URI, or the body itself."""
+
+    inference_id: str
+    input: str | bytes
+    output_location: str
+    failure_location: str
+    invocation_seconds: float
+    ttl_seconds: float
+    headers: Mapping[str, str]  # of the request to the server
+    received: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def expired(self) -> bool:
+        return datetime.now(UTC) > self.received + timedelta(seconds=self.ttl_seconds)
+
+
+class JobFailed(Exception):
+    """Why a job failed, and what goes to the failure path: the server's own answer if it gave one."""
+
+    def __init__(self, reason: str, content: bytes | None = None, content_type: str = "text/plain") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.content = reason.encode() if content is None else content
+        self.content_type = content_type
+
+
+class EndpointQueue:
+    """First in, first out, in memory: a cloud that is killed loses the jobs that were queued and in
+    hand, as it does the executions that wait for them. The pipeline's upkeep restarts both, so a journal
+    here would only make work that nobody waits for."""
+
+    def __init__(
+        self, endpoint: Endpoint, *, s3: "S3Client", sns: "SNSClient", logs: Path, make_room: MakeRoom
+    ) -> None:
+        self._jobs: asyncio.Queue[Job] = asyncio.Queue()
+        self._instances = [
+            asyncio.create_task(
+                Instance(
+                    endpoint,
+                    s3=s3,
+                    sns=sns,
+                    log=logs / f"{endpoint.name}-{number}.log",
+                    make_room=make_room,
+                ).run(self._jobs)
+            )
+            for number in range(endpoint.instances)
+        ]
+
+    def submit(self, job: Job) -> None:
+        self._jobs.put_nowait(job)
+
+    async def stop(self) -> None:
+        """Drops what is queued and in hand, and ends the server processes."""
+        for instance in self._instances:
+            instance.cancel()
+        await asyncio.gather(*self._instances, return_exceptions=True)
+
+
+class Instance:
+    """One worker of the queue with its server process, which runs from the first job until it idles."""
+
+    def __init__(
+        self, endpoint: Endpoint, *, s3: "S3Client", sns: "SNSClient", log: Path, make_room: MakeRoom
+    ) -> None:
+        self._endpoint = endpoint
+        self._make_room = make_room
+        self._s3 = s3
+        self._sns = sns
+        self._log = log
+        self._server: ServerProcess | None = None
+
+    async def run(self, jobs: asyncio.Queue[Job]) -> None:
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(self._endpoint.idle_seconds if self._server else None):
+                        job = await jobs.get()
+                except TimeoutError:
+                    await self._stop_server()
+                    continue
+                try:
+                    await self._work_off(job)
+                except Exception:
+                    # Nothing may end this loop: the endpoint would accept jobs and never do them.
+                    logger.exception("job lost", extra={"inference_id": job.inference_id})
+        finally:
+            await self._stop_server()
+
+    async def _work_off(self, job: Job) -> None:
+        if job.expired:
+            reason = f"The request was queued for more than its TTL of {job.ttl_seconds:g} s."
+            await self._notify(job, "Expired", failureReason=reason)
+            return
+        try:
+            content_type = await self._infer(job)
+        except JobFailed as failure:
+            await self._fail(job, failure)
+            return
+        except Exception as error:
+            # Whatever it is, whoever waits for the job must hear of it, or waits for hours.
+            logger.exception("job broke off", extra={"inference_id": job.inference_id})
+            await self._fail(job, JobFailed(f"The endpoint could not do the job: {error!r}"))
+            return
+        result = {"contentType": content_type, "outputLocation": job.output_location}
+        await self._notify(job, "Completed", responseParameters=result)
+
+    async def _infer(self, job: Job) -> str:
+        """Puts the server's answer at the output location; returns its content type."""
+        content = await self._fetch(job)  # first, so that a job whose input was deleted starts no server
+        await self._make_room()
+        try:
+            server = await self._running_server()
+            response = await server.invoke(content, job.headers, job.invocation_seconds)
+        except ServerFailed as error:
+            await self._stop_server()
+            raise JobFailed(str(error)) from error
+        content_type: str = response.headers.get("content-type", "application/octet-stream")
+        if not response.is_success:
+            kind = "client" if response.is_client_error else "server"
+            message = response.text[:1000]
+            reason = f"Received {kind} error ({response.status_code}) from model with message {message!r}"
+            raise JobFailed(reason, response.content, content_type)
+        try:
+            await self._put(job.output_location, response.content, content_type)
+        except (BotoCoreError, ClientError) as error:
+            raise JobFailed(f"The output could not be written to {job.output_location}: {error}") from error
+        return content_type
+
+    async def _running_server(self) -> ServerProcess:
+        if self._server is None or not self._server.running:
+            await self._stop_server()
+            self._server = await ServerProcess.start(
+                self._endpoint.command,
+                log=self._log,
+                cwd=self._endpoint.cwd,
+                env=self._endpoint.env,
+                startup_seconds=self._endpoint.startup_seconds,
+            )
+        return self._server
+
+    async def _stop_server(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop()
+
+    async def _fetch(self, job: Job) -> bytes:
+        if isinstance(job.input, bytes):
+            return job.input
+        bucket, key = split_s3_uri(job.input)
+        try:
+            return await asyncio.to_thread(lambda: self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        except (BotoCoreError, ClientError) as error:
+            raise JobFailed(f"The input {job.input} could not be read: {error}") from error
+
+    async def _put(self, location: str, content: bytes, content_type: str) -> None:
+        bucket, key = split_s3_uri(location)
+        await asyncio.to_thread(
+            self._s3.put_object, Bucket=bucket, Key=key, Body=content, ContentType=content_type
+        )
+
+    async def _fail(self, job: Job, failure: JobFailed) -> None:
+        logger.warning("job failed", extra={"inference_id": job.inference_id, "reason": failure.reason})
+        try:
+            await self._put(job.failure_location, failure.content, failure.content_type)
+        except (BotoCoreError, ClientError):
+            logger.exception("failure object not written", extra={"inference_id": job.inference_id})
+        await self._notify(
+            job,
+            "Failed",
+            failureReason=failure.reason,
+            responseParameters={"failureLocation": job.failure_location},
+        )
+
+    async def _notify(self, job: Job, status: Status, **result: object) -> None:
+        topic = self._endpoint.success_topic_arn if status == "Completed" else self._endpoint.error_topic_arn
+        if topic is None:
+            return
+        notice = {
+            "awsRegion": self._sns.meta.region_name,
+            "eventTime": _timestamp(datetime.now(UTC)),
+            "receivedTime": _timestamp(job.received),
+            "invocationStatus": status,
+            "requestParameters": {
+                "accept": job.headers["accept"],
+                "contentType": job.headers["content-type"],
+                "endpointName": self._endpoint.name,
+            }
+            | ({"inputLocation": job.input} if isinstance(job.input, str) else {}),
+            **result,
+            "inferenceId": job.inference_id,
+            "eventVersion": "1.0",
+            "eventSource": "aws:sagemaker",
+            "eventName": "InferenceResult",
+        }
+        try:
+            await asyncio.to_thread(self._sns.publish, TopicArn=topic, Message=json.dumps(notice))
+        except (BotoCoreError, ClientError):
+            # Notices can be lost on AWS too; upkeep finds the output in S3.
+            logger.exception("notice not published", extra={"inference_id": job.inference_id})
+
+
+def split_s3_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

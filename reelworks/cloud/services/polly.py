@@ -1,0 +1,202 @@
+"""Polly on this machine: SynthesizeSpeech and DescribeVoices in the service's wire format, spoken by Piper.
+
+Source: botocore's model of polly, 2016-06-10. Both engines that cost least are taken for any voice. Not here:
+ogg_vorbis (FFmpeg as PyAV ships it has no encoder of it for one channel), mulaw, alaw, lexicons, and of the
+speech marks all but sentences.
+"""
+
+import asyncio
+import json
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_pascal
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceFailed
+from reelworks.cloud.backends.voice.piper import Piper, read_voice, voice_files
+from reelworks.cloud.errors import ServiceError
+from reelworks.cloud.services import ssml
+from reelworks.cloud.services.speech_encoding import encoded, resampled
+from reelworks.cloud.services.ssml import BadMarkup, Pause, Sentence, Utterance
+from reelworks.cloud.services.wire import parsed, service
+
+ENGINES = ("standard", "neural")
+MOST_CHARACTERS = 3000  # billed: without markup (docs.aws.amazon.com/polly/latest/dg/limits.html)
+MOST_MARKED_UP = 6000
+
+_RATES = {
+    "mp3": ("8000", "16000", "22050", "24000", "44100", "48000"),
+    "ogg_opus": ("48000",),
+    "pcm": ("8000", "16000"),
+}
+_CONTENT_TYPES = {"mp3": "audio/mpeg", "ogg_opus": "audio/ogg", "pcm": "audio/pcm"}
+_CODECS = {"mp3": ("mp3", "libmp3lame"), "ogg_opus": ("ogg", "libopus")}
+# Of Piper's voices, those of languages that aren't written in Latin letters.
+_OTHER_LETTERS = "ar bg cmn el fa he hi hy ja ka kk ko ml ne ru sr te th uk ur yue zh"
+
+
+def _can_read(language: str, text: str) -> bool:
+    """Of foreign letters Piper would say what they are ("Chinese letter"), one by one."""
+    if language.partition("-")[0] in _OTHER_LETTERS.split():
+        return True
+    letters = [char for char in text if char.isalpha()]
+    return not letters or any(unicodedata.name(char, "").startswith("LATIN") for char in letters)
+
+
+class _SpeechRequest(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_pascal)
+
+    output_format: Literal["mp3", "ogg_opus", "pcm", "json"]
+    text: Annotated[str, Field(min_length=1)]
+    voice_id: str
+    engine: str = "standard"
+    language_code: str | None = None
+    sample_rate: str | None = None
+    text_type: Literal["text", "ssml"] = "text"
+    speech_mark_types: tuple[Literal["sentence"], ...] = ()
+
+    def utterances(self) -> list[Utterance]:
+        """Raises ServiceError."""
+        try:
+            read = ssml.read_ssml if self.text_type == "ssml" else ssml.read_plain
+            said = read(self.text)
+        except BadMarkup as error:
+            raise ServiceError(400, "InvalidSsmlException", str(error)) from error
+        billed = ssml.characters(said) if self.text_type == "ssml" else len(self.text)
+        if billed > MOST_CHARACTERS or len(self.text) > MOST_MARKED_UP:
+            message = f"At most {MOST_CHARACTERS} characters are spoken at a time; it is {billed}."
+            raise ServiceError(400, "TextLengthExceededException", message)
+        if not any(isinstance(one, Sentence) for one in said):
+            raise ServiceError(400, "ValidationException", "Text has nothing that can be spoken.")
+        return said
+
+    def rate(self) -> int:
+        """The sample rate. Raises ServiceError."""
+        allowed = _RATES[self.output_format]
+        unless_said = {"mp3": "22050" if self.engine == "standard" else "24000"}
+        rate = self.sample_rate or unless_said.get(self.output_format, allowed[-1])
+        if rate not in allowed:
+            message = f"SampleRate of {self.output_format} is one of {', '.join(allowed)}; it is {rate!r}."
+            raise ServiceError(400, "InvalidSampleRateException", message)
+        return int(rate)
+
+
+class Polly:
+    """An ASGI app for requests signed for `polly`. `voices`: the user's, by name."""
+
+    def __init__(self, voices: Mapping[str, Path]) -> None:
+        self._voices = voice_files(voices)
+        self._piper = Piper()
+        self._app = service(
+            [
+                Route("/v1/speech", self._synthesize_speech, methods=["POST"]),
+                Route("/v1/voices", self._describe_voices, methods=["GET"]),
+            ]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    async def stop(self) -> None:
+        await self._piper.stop()
+
+    async def _describe_voices(self, request: Request) -> JSONResponse:
+        voices = [self._voice(name) for name in self._voices]
+        language, engine = request.query_params.get("LanguageCode"), request.query_params.get("Engine")
+        return JSONResponse(
+            {
+                "Voices": [
+                    {
+                        "Id": voice.name,
+                        "Name": voice.name,
+                        "LanguageCode": voice.language,
+                        "LanguageName": voice.language_name,
+                        "SupportedEngines": ENGINES,
+                    }
+                    for voice in voices
+                    if language in (None, voice.language) and engine in (None, *ENGINES)
+                ]
+            }
+        )
+
+    async def _synthesize_speech(self, http: Request) -> Response:
+        request = parsed(_SpeechRequest, await http.body())
+        voice = self._voice(request.voice_id)
+        if request.engine not in ENGINES:
+            message = f"The voice {voice.name} has the engines {', '.join(ENGINES)}; not {request.engine}."
+            raise ServiceError(400, "EngineNotSupportedException", message)
+        if request.language_code not in (None, voice.language):
+            message = f"The voice {voice.name} speaks {voice.language}, not {request.language_code}."
+            raise ServiceError(400, "LanguageNotSupportedException", message)
+        said = request.utterances()
+        for one in said:
+            if isinstance(one, Sentence) and not _can_read(voice.language, one.text):
+                message = f"The voice {voice.name} speaks {voice.language}, which “{one.text[:40]}” is not."
+                raise ServiceError(400, "LanguageNotSupportedException", message)
+        headers = {"x-amzn-RequestCharacters": str(ssml.characters(said))}
+        if request.output_format == "json":
+            if not request.speech_mark_types:
+                raise ServiceError(400, "ValidationException", "SpeechMarkTypes: json needs sentence.")
+            marks = await self._marks(voice, said)
+            return Response(marks, headers=headers, media_type="application/x-json-stream")
+        if request.speech_mark_types:
+            message = "Speech marks come as OutputFormat json."
+            raise ServiceError(400, "MarksNotSupportedForFormatException", message)
+        rate = request.rate()
+        samples, spoken_at = await self._sound(voice, said)
+        body = await asyncio.to_thread(_delivered, samples, spoken_at, request.output_format, rate)
+        return Response(body, headers=headers, media_type=_CONTENT_TYPES[request.output_format])
+
+    def _voice(self, name: str) -> Voice:
+        if name not in self._voices:
+            known = ", ".join(sorted(self._voices)) or "none"
+            message = f"VoiceId: there is no voice {name!r} on this machine; there are: {known}."
+            raise ServiceError(400, "ValidationException", message)
+        try:
+            return read_voice(name, self._voices[name])
+        except VoiceFailed as error:
+            raise ServiceError(500, "ServiceFailureException", str(error)) from error
+
+    async def _spoken(self, voice: Voice, sentence: Sentence) -> tuple[Samples, int]:
+        try:
+            return await self._piper.say(voice, sentence.rate, sentence.text)
+        except VoiceFailed as error:
+            raise ServiceError(500, "ServiceFailureException", str(error)) from error
+
+    async def _sound(self, voice: Voice, said: list[Utterance]) -> tuple[Samples, int]:
+        """All of it, and its samples a second."""
+        spoken = {one: await self._spoken(voice, one) for one in said if isinstance(one, Sentence)}
+        rate = next(iter(spoken.values()))[1]
+        silences = (np.zeros(round(one.seconds * rate), np.int16) for one in said if isinstance(one, Pause))
+        parts = [next(silences) if isinstance(one, Pause) else spoken[one][0] for one in said]
+        return np.concatenate(parts), rate
+
+    async def _marks(self, voice: Voice, said: list[Utterance]) -> bytes:
+        """A line of JSON for each sentence; `time` in ms
+        (docs.aws.amazon.com/polly/latest/dg/output.html)."""
+        lines, time = [], 0.0
+        for one in said:
+            if isinstance(one, Pause):
+                time += one.seconds
+                continue
+            mark = {"time": round(time * 1000), "type": "sentence", "start": one.start, "end": one.end}
+            lines.append(json.dumps(mark | {"value": one.text}, ensure_ascii=False) + "\n")
+            samples, rate = await self._spoken(voice, one)
+            time += len(samples) / rate
+        return "".join(lines).encode()
+
+
+def _delivered(samples: Samples, rate: int, output_format: str, wanted: int) -> bytes:
+    samples = resampled(samples, rate, wanted)
+    if output_format == "pcm":
+        return samples.astype("<i2").tobytes()
+    container, codec = _CODECS[output_format]
+    return encoded(samples, wanted, container, codec)

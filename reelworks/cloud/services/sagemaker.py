@@ -1,0 +1,136 @@
+"""SageMaker's runtime on this machine: InvokeEndpointAsync in the service's wire format.
+
+Limits and header names are those of botocore's model of sagemaker-runtime, 2017-05-13.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from reelworks.cloud.backends.clips.endpoint import Endpoint
+from reelworks.cloud.errors import ServiceError
+from reelworks.cloud.services.inference_queue import EndpointQueue, Job, MakeRoom
+from reelworks.cloud.services.wire import service
+
+if TYPE_CHECKING:  # boto3 types are a development dependency
+    from types_boto3_s3 import S3Client
+    from types_boto3_sns import SNSClient
+
+LONGEST_INLINE_BODY = 128_000  # bytes
+INVOCATION_SECONDS = (1, 3600, 900)  # least, most, default
+TTL_SECONDS = (60, 21_600, 21_600)
+S3_OBJECT = re.compile(r"s3://[^/]+/.+")
+INFERENCE_ID = re.compile(r"\S[\x20-\x7e]{0,63}")
+UNSUPPORTED = ("x-amzn-sagemaker-filename", "x-amzn-sagemaker-s3outputpathextension")
+
+
+class SageMakerRuntime:
+    """An ASGI app for requests signed for `sagemaker`.
+
+    `endpoints` by name is read at each request, so its owner may fill it after the stack, whose topics
+    and buckets the endpoints name, is deployed. Servers write their output under `logs`. `make_room` comes
+    before each job. The queues are in memory by design: see EndpointQueue.
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        *,
+        s3: "S3Client",
+        sns: "SNSClient",
+        logs: Path,
+        make_room: MakeRoom,
+    ) -> None:
+        self._endpoints = endpoints
+        self._s3 = s3
+        self._sns = sns
+        self._logs = logs
+        self._make_room = make_room
+        self._queues: dict[str, EndpointQueue] = {}
+        self._app = service(
+            [Route("/endpoints/{name}/async-invocations", self._invoke_endpoint_async, methods=["POST"])]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    async def stop(self) -> None:
+        """Ends every server process. Jobs that were queued or in hand are dropped."""
+        while self._queues:
+            _, queue = self._queues.popitem()
+            await queue.stop()
+
+    async def _invoke_endpoint_async(self, request: Request) -> JSONResponse:
+        endpoint = self._endpoints.get(request.path_params["name"])
+        if endpoint is None:
+            raise _invalid(f"Endpoint {request.path_params['name']} not found.")
+        job = _job(endpoint, request.headers, await _body(request))
+        if endpoint.name not in self._queues:
+            self._queues[endpoint.name] = EndpointQueue(
+                endpoint, s3=self._s3, sns=self._sns, logs=self._logs, make_room=self._make_room
+            )
+        self._queues[endpoint.name].submit(job)
+        headers = {
+            "x-amzn-sagemaker-outputlocation": job.output_location,
+            "x-amzn-sagemaker-failurelocation": job.failure_location,
+        }
+        return JSONResponse({"InferenceId": job.inference_id}, 202, headers)
+
+
+def _job(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Job:
+    for name in UNSUPPORTED:
+        if name in headers:
+            raise _invalid(f"{name} is not supported by this stand-in.")
+    location = headers.get("x-amzn-sagemaker-inputlocation")
+    if (location is None) == (not body):
+        raise _invalid("Provide exactly one of InputLocation and Body.")
+    if location is not None and not S3_OBJECT.fullmatch(location):
+        raise _invalid(f"InputLocation must be s3://bucket/key; {location!r} was given.")
+    inference_id = headers.get("x-amzn-sagemaker-inference-id", str(uuid.uuid4()))
+    if not INFERENCE_ID.fullmatch(inference_id):
+        raise _invalid("InferenceId must have 1 to 64 printable characters.")
+    attributes = headers.get("x-amzn-sagemaker-custom-attributes", "")
+    if len(attributes) > 1024:
+        raise _invalid("CustomAttributes must have at most 1024 characters.")
+    return Job(
+        inference_id=inference_id,
+        input=body if location is None else location,
+        output_location=f"{endpoint.s3_output_path.rstrip('/')}/{inference_id}.out",
+        failure_location=f"{endpoint.s3_failure_path.rstrip('/')}/{inference_id}-error.out",
+        invocation_seconds=_seconds(headers, "InvocationTimeoutSeconds", INVOCATION_SECONDS),
+        ttl_seconds=_seconds(headers, "RequestTTLSeconds", TTL_SECONDS),
+        headers={
+            "content-type": headers.get("x-amzn-sagemaker-content-type", "application/octet-stream"),
+            "accept": headers.get("x-amzn-sagemaker-accept", "*/*"),
+            "x-amzn-sagemaker-custom-attributes": attributes,
+        },
+    )
+
+
+async def _body(request: Request) -> bytes:
+    """The request's body; refused as soon as it is seen to be too long."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST_INLINE_BODY:
+            raise _invalid(f"Body must have at most {LONGEST_INLINE_BODY} bytes.")
+    return body
+
+
+def _seconds(headers: Mapping[str, str], name: str, limits: tuple[int, int, int]) -> int:
+    least, most, default = limits
+    value = headers.get(f"x-amzn-sagemaker-{name.lower()}", str(default))
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise _invalid(f"{name} must be an integer from {least} to {most}; {value!r} was given.")
+    return int(value)
+
+
+def _invalid(message: str) -> ServiceError:
+    return ServiceError(400, "ValidationError", message)

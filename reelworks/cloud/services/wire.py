@@ -1,0 +1,41 @@
+"""What the stand-ins share of AWS's REST-JSON wire format."""
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute
+
+from reelworks.cloud.errors import ServiceError
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+def parsed(document: type[Document], body: bytes) -> Document:
+    """A request's body; what does not fit is refused as the services refuse it, naming the field."""
+    try:
+        return document.model_validate_json(body)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"])) or "body"
+        raise ServiceError(400, "ValidationException", f"{where}: {problem['msg']}") from error
+
+
+def service(routes: list[BaseRoute]) -> Starlette:
+    """An app of `routes` whose every error has the service's shape."""
+    return Starlette(
+        routes=routes, exception_handlers={ServiceError: _service_error, HTTPException: _unknown_operation}
+    )
+
+
+async def _service_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ServiceError)  # noqa: S101  Starlette's handler type is wider than its promise
+    return JSONResponse(error.body, error.status, headers={"x-amzn-errortype": error.code})
+
+
+async def _unknown_operation(request: Request, _: Exception) -> JSONResponse:
+    message = f"{request.method} {request.url.path} is not an operation of this stand-in."
+    return await _service_error(request, ServiceError(404, "UnknownOperationException", message))

@@ -1,0 +1,45 @@
+"""What a PC needs to run Reelworks: what is there, what is missing, and the command that gets it."""
+
+import os
+from collections.abc import Mapping
+
+from lambdas.domain.engines import CATALOGUE, Renderer
+from reelworks.cloud.backends.voice.piper import voice_files
+from reelworks.cloud.errors import CloudError
+from reelworks.cloud.home import Home
+from reelworks.cloud.settings import Settings
+from reelworks.doctor.comfyui import comfyui, workflows
+from reelworks.doctor.engines import engine_finding
+from reelworks.doctor.finding import Finding
+from reelworks.doctor.images import stills
+from reelworks.doctor.machine import cloud, disk, gpu, node, python, settings_file, torch
+from reelworks.doctor.text import text_models
+from reelworks.doctor.voice import piper, voice_finding
+
+
+def examine() -> list[Finding]:
+    """All findings, what is needed first."""
+    home = Home.locate()
+    checks = [python(), node(), disk(home), settings_file(home), cloud(home), torch(), gpu()]
+    engines = [
+        engine_finding(name, home)
+        for name, engine in CATALOGUE.items()
+        if engine.renderer is Renderer.ENDPOINT and not engine.workflow
+    ]
+    return checks + backends(home, os.environ) + engines
+
+
+def backends(home: Home, environment: Mapping[str, str]) -> list[Finding]:
+    """Of who writes, speaks and draws. None while the settings are wrong, of which there is a finding."""
+    try:
+        settings = Settings.load(home, environment)
+    except CloudError:
+        return []
+    return [
+        *text_models(settings.text, home),
+        *(voice_finding(name, model) for name, model in voice_files(settings.speech.voices).items()),
+        piper(settings, home),
+        stills(settings.stills, home),
+        comfyui(settings),
+        *workflows(settings, home),
+    ]

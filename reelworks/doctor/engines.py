@@ -1,0 +1,19 @@
+"""The engines whose models this PC has."""
+
+from reelworks.cloud.home import Home
+from reelworks.doctor.finding import Finding
+from reelworks.models import SOURCES, Listed
+
+
+def engine_finding(name: str, home: Home) -> Finding:
+    model = Listed.of(name, home.models)
+    folder = home.models / name
+    if model.state == "here":
+        return Finding(f"Engine {name}", True, False, str(folder))
+    if model.state == "no manifest":
+        todo = f"reel models trust {name}, if you trust where its files come from; reel up"
+    elif name in SOURCES:
+        todo = f"reel models pull {name}; reel up"
+    else:
+        todo = f"put a checkpoint into {folder}; reel models trust {name}; reel up"
+    return Finding(f"Engine {name}", False, False, f"model: {model.state}", todo)

@@ -1,0 +1,301 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+
+from reelworks.cloud.aws import client
+from reelworks.cloud.backends.voice.piper import BUNDLED
+from reelworks.cloud.errors import CloudError
+from reelworks.cloud.home import Home
+from reelworks.cloud.lifecycle import process_lock
+from reelworks.cloud.lifecycle.start_stop import Status, down, status, up
+from tests.cloud import small_stack
+
+
+def pid_of(home: Home) -> int:
+    process = process_lock.running(home)
+    assert process
+    return process.pid
+
+
+def port_of(cloud: Status) -> int:
+    assert cloud.aws_endpoint_url
+    port = urlsplit(cloud.aws_endpoint_url).port
+    assert port
+    return port
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of that pid runs; one that has ended and waits to be collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(*pids: int) -> None:
+    until = time.monotonic() + 10
+    while any(alive(pid) for pid in pids):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def workers_of(home: Home) -> set[int]:
+    """The functions' processes, seen by the folder they run from."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(home.scratch).encode() in (folder / "cmdline").read_bytes() and alive(int(folder.name)):
+                found.add(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+@contextmanager
+def foreign_listener(port: int) -> Iterator[None]:
+    """Another program that has the port."""
+    with socket.create_server(("127.0.0.1", port)):
+        yield
+
+
+def workers_at_work(home: Home, cloud: Status) -> set[int]:
+    """Has a function sleep for longer than any test, and returns all functions' processes."""
+    assert cloud.aws_endpoint_url
+    client("lambda", cloud.aws_endpoint_url).invoke(
+        FunctionName=cloud.outputs["SleepFunction"], InvocationType="Event", Payload=b'{"seconds": 50}'
+    )
+    s3 = client("s3", cloud.aws_endpoint_url)
+    until = time.monotonic() + 10
+    while not s3.list_objects_v2(Bucket=small_stack.BUCKET, Prefix="asleep")["KeyCount"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return workers_of(home)
+
+
+def test_up_tells_where_the_cloud_is_and_down_that_it_is_gone(home: Home) -> None:
+    assert status(home) == Status("down", None, None, None, "us-east-1", {})
+    cloud = up(home)
+    assert cloud.state == "up"
+    assert cloud.base_url == f"{cloud.aws_endpoint_url}/v1"
+    assert cloud.outputs["OutputBucket"] == small_stack.BUCKET
+    assert httpx.get(f"{cloud.base_url}/videos").status_code == 200
+    assert status(home) == cloud
+    pid = pid_of(home)
+    assert down(home) == Status("down", None, cloud.api_key, None, "us-east-1", {})
+    wait_until_gone(pid)
+    assert workers_of(home) == set()
+
+
+def test_only_the_user_may_read_the_home(shared_home: Home) -> None:
+    assert shared_home.folder.stat().st_mode & 0o777 == 0o700
+    for file in (shared_home.key_file, shared_home.log, shared_home.record):
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_up_again_changes_nothing(shared_home: Home) -> None:
+    before, pid = status(shared_home), pid_of(shared_home)
+    assert up(shared_home) == before
+    assert pid_of(shared_home) == pid
+
+
+def test_two_ups_at_once_start_one_cloud(home: Home) -> None:
+    with ThreadPoolExecutor() as pool:
+        first, second = pool.map(up, [home, home])
+    assert first == second
+    assert first.state == "up"
+
+
+def test_the_tenants_key_is_registered(cloud: Status) -> None:
+    assert cloud.aws_endpoint_url
+    assert cloud.api_key
+    table = client("dynamodb", cloud.aws_endpoint_url).scan(TableName=cloud.outputs["VideosTable"])
+    (item,) = table["Items"]
+    assert json.loads(item["document"]["S"])["tenant"] == "local"
+    assert cloud.api_key not in str(item)
+
+
+def test_upkeep_is_asked_to_restore(cloud: Status) -> None:
+    assert cloud.aws_endpoint_url
+    notes = small_stack.notes(client("s3", cloud.aws_endpoint_url))
+    assert {"restore": True} in [note["event"] for note in notes]
+
+
+def test_down_when_down_does_nothing(home: Home) -> None:
+    assert down(home).state == "down"
+
+
+def test_a_restore_that_fails_is_told_and_leaves_nothing_running(home: Home) -> None:
+    code = small_stack.CODE.replace("    note = json", "    raise KeyError('lost')\n    note = json")
+    small_stack.write_checkout(home.checkout, small_stack.template(), code)
+    with pytest.raises(CloudError, match="lost"):
+        up(home)
+    assert process_lock.running(home) is None
+
+
+def test_a_home_that_cannot_be_written_is_told_as_such(home: Home) -> None:
+    home.s3.parent.mkdir(parents=True, exist_ok=True)
+    home.s3.touch()  # a folder can't be made here, not even by root
+    with pytest.raises(CloudError, match="The home folder can't be made or written"):
+        up(home)
+    home.s3.unlink()
+
+
+def test_a_cloud_that_ends_while_it_is_set_up_is_told_as_such(home: Home) -> None:
+    code = small_stack.CODE.replace("    note = json", "    os.kill(os.getppid(), 9)\n    note = json")
+    small_stack.write_checkout(home.checkout, small_stack.template(), code)
+    with pytest.raises(CloudError, match="could not be set up"):
+        up(home)
+    assert process_lock.running(home) is None
+
+
+def test_a_write_that_does_not_reach_the_disk_is_refused(home: Home) -> None:
+    cloud = up(home)
+    assert cloud.aws_endpoint_url
+    s3 = client("s3", cloud.aws_endpoint_url)
+    [bucket] = home.s3.glob(f"*/{small_stack.BUCKET}")
+    s3.put_object(Bucket=small_stack.BUCKET, Key="before", Body=b"kept")
+    away = bucket.rename(bucket.with_name("away"))
+    bucket.touch()  # what is no folder takes no files, whoever writes them
+    with pytest.raises(ClientError, match=r"InternalError.*Failed to persist"):
+        s3.put_object(Bucket=small_stack.BUCKET, Key="during", Body=b"lost")
+    bucket.unlink()
+    away.rename(bucket)
+    s3.put_object(Bucket=small_stack.BUCKET, Key="after", Body=b"kept")
+    assert (bucket / "after").read_bytes() == b"kept"
+
+
+def test_up_after_a_kill(home: Home) -> None:
+    first = up(home)
+    pid = pid_of(home)
+    os.kill(pid, signal.SIGKILL)
+    wait_until_gone(pid)
+    assert status(home).state == "down"
+    second = up(home)
+    assert second.state == "up"
+    assert (second.base_url, second.api_key) == (first.base_url, first.api_key)
+
+
+def test_functions_at_work_during_a_kill_are_ended_by_the_next_up(home: Home) -> None:
+    workers = workers_at_work(home, up(home))
+    os.kill(pid_of(home), signal.SIGKILL)
+    up(home)
+    wait_until_gone(*workers)
+
+
+def test_down_ends_functions_at_work(home: Home) -> None:
+    workers = workers_at_work(home, up(home))
+    down(home)
+    wait_until_gone(*workers)
+
+
+def test_a_term_signal_alone_ends_functions_at_work(home: Home) -> None:
+    workers = workers_at_work(home, up(home))
+    pid = pid_of(home)
+    os.kill(pid, signal.SIGTERM)
+    wait_until_gone(pid, *workers)
+
+
+def test_an_up_that_was_killed_half_way_is_healed(home: Home) -> None:
+    """As if `up` had died after the deployment, before the restore."""
+    up(home)
+    pid = pid_of(home)
+    record = json.loads(home.record.read_text())
+    home.record.write_text(json.dumps({**record, "ready": False}))
+    assert status(home).state == "down"
+    assert up(home).state == "up"
+    assert pid_of(home) != pid
+    wait_until_gone(pid)
+
+
+def test_the_api_is_closed_until_the_journal_is_restored(home: Home) -> None:
+    cloud = up(home)
+    record = json.loads(home.record.read_text())
+    home.record.write_text(json.dumps({**record, "ready": False}))
+    answer = httpx.get(f"{cloud.base_url}/videos")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_deployed")
+
+
+def test_a_port_that_is_taken_is_left_alone(home: Home) -> None:
+    first = up(home)
+    down(home)
+    with foreign_listener(port_of(first)):
+        assert status(home).state == "down"
+        second = up(home)
+        assert second.base_url != first.base_url
+        assert status(home).state == "up"
+
+
+def test_a_port_that_must_be_had_but_is_taken_is_an_error(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CloudError, match=str(port)):
+            up(home, port)
+    assert process_lock.running(home) is None
+
+
+def test_another_port_restarts_the_cloud(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    assert port_of(up(home)) != port
+    assert port_of(up(home, port)) == port
+
+
+def test_down_never_touches_a_process_that_only_has_the_old_pid(home: Home) -> None:
+    up(home)
+    down(home)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as foreign:
+        home.process_lock.write_text(json.dumps({"pid": foreign.pid, "port": 1}))
+        down(home)
+        up(home)
+        assert foreign.poll() is None
+        assert foreign.stdin
+        foreign.stdin.close()
+
+
+def test_a_cloud_that_does_not_answer_is_replaced(home: Home) -> None:
+    up(home)
+    pid = pid_of(home)
+    os.kill(pid, signal.SIGSTOP)
+    assert up(home).state == "up"
+    wait_until_gone(pid)
+
+
+def test_a_new_model_restarts_the_cloud_with_its_engine(home: Home) -> None:
+    assert up(home).outputs["Engines"] == "animatic"
+    model = home.models / "cogvideox-5b"
+    model.mkdir()
+    (model / "manifest.json").write_text("{}")
+    assert up(home).outputs["Engines"] == "animatic,cogvideox-5b"
+
+
+def test_the_bundled_voice_narrates(home: Home) -> None:
+    outputs = up(home).outputs
+    assert (outputs["Voice"], outputs["VoiceEngine"]) == (BUNDLED, "standard")
+
+
+def test_functions_see_no_secret_of_the_shell(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "s3cr3t-of-the-user"
+    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "OPENAI_API_KEY", "REELWORKS_TEXT_API_KEY"):
+        monkeypatch.setenv(name, secret)
+    monkeypatch.setenv("REELWORKS_TEXT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("REELWORKS_TEXT_MODEL", "m")
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    cloud = up(home)
+    assert cloud.aws_endpoint_url
+    (note,) = small_stack.notes(client("s3", cloud.aws_endpoint_url))
+    assert secret not in note["environment"].values()
+    assert "AWS_PROFILE" not in note["environment"]
+    assert note["environment"]["AWS_ENDPOINT_URL"] == cloud.aws_endpoint_url

@@ -1,0 +1,181 @@
+"""Captions in pictures: where, how long, how they look, and what is encoded for them."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from lambdas.domain.errors import CaptionsRefused
+from lambdas.media.burned_captions import Shown, burn
+from lambdas.media.captions import Cue
+from lambdas.media.encode import encode
+from lambdas.media.font import not_drawn
+from lambdas.media.mp4.merge import Piece, lay_out
+from lambdas.media.source import BytesSource, Source
+from tests.unit.clips import Pixels, clip, decoded, nal_types, reordered_clip
+
+FPS = 8
+SMALL = (96, 64)
+
+
+def cue(start: float, end: float, text: str = "It flies!") -> Cue:
+    return Cue(Fraction(start), Fraction(end), text)
+
+
+class Burnt:
+    """A film of clips with the captions drawn in, and what was encoded for it."""
+
+    def __init__(self, pieces: Sequence[bytes | Piece], cues: Sequence[Cue]) -> None:
+        self.encoded: list[tuple[Piece, Sequence[Shown]]] = []
+        laid = [
+            one if isinstance(one, Piece) else Piece(BytesSource(one), index)
+            for index, one in enumerate(pieces)
+        ]
+        self.pieces = burn(laid, cues, self._keep)
+        layout = lay_out(self.pieces, sound=None, captions=[], chapters=[], metadata={}, fragmented=False)
+        self.frames = decoded(b"".join(layout.stream()))
+
+    def _keep(self, part: Piece, shown: Sequence[Shown], make: Callable[[], bytes]) -> Source:
+        self.encoded.append((part, shown))
+        return BytesSource(make())
+
+    @property
+    def spans(self) -> list[tuple[int, int, int | None]]:
+        return [(part.clip, part.start, part.stop) for part, _ in self.encoded]
+
+
+def grey(count: int, size: tuple[int, int] = SMALL, level: int = 120, keyframes: Sequence[int] = ()) -> bytes:
+    width, height = size
+    frame = np.full((height, width, 3), level, np.uint8)
+    return encode([frame] * count, width=width, height=height, fps=FPS, metadata={}, keyframes=keyframes)
+
+
+def differs(one: Pixels, other: Pixels) -> bool:
+    """By more than another encoding does."""
+    return bool(np.abs(one.astype(int) - other).max() > 60)
+
+
+def test_pixels_differ_only_while_a_caption_shows() -> None:
+    plain = [grey(16), grey(16)]
+    film = Burnt(plain, [cue(0.5, 1), cue(1.75, 2.5)])
+    before = [frame for one in plain for frame in decoded(one)]
+    assert len(film.frames) == len(before)
+    changed = [number for number, pair in enumerate(zip(film.frames, before, strict=True)) if differs(*pair)]
+    assert changed == [*range(4, 8), *range(14, 20)]
+
+
+def test_frames_that_show_none_stay_as_they_are_up_to_the_caption_and_from_the_next_keyframe_on() -> None:
+    plain = clip(48)  # a keyframe every two seconds
+    film = Burnt([plain], [cue(0.5, 1)])
+    assert film.spans == [(0, 4, 16)]
+    before = decoded(plain)
+    same = [np.array_equal(*pair) for pair in zip(film.frames, before, strict=True)]
+    assert same == [True] * 4 + [False] * 12 + [True] * 32
+    assert [nal_types(plain).count(5), len(film.pieces)] == [3, 3]
+
+
+def test_captions_that_share_a_keyframe_are_encoded_together() -> None:
+    film = Burnt([clip(48)], [cue(0.25, 0.5), cue(1, 1.5), cue(4.5, 5)])
+    assert film.spans == [(0, 2, 16), (0, 36, 48)]
+    assert [[shown.start for shown in texts] for _, texts in film.encoded] == [[2, 8], [36]]
+
+
+def test_a_caption_goes_on_over_the_next_clip() -> None:
+    film = Burnt([grey(8), grey(8), grey(8)], [cue(0.5, 2.5)])
+    assert film.spans == [(0, 4, 8), (1, 0, 8), (2, 0, 8)]
+    assert [texts[0].stop for _, texts in film.encoded] == [8, 8, 4]
+    assert len(film.frames) == 24
+
+
+def test_a_part_of_a_clip_counts_from_its_own_frames() -> None:
+    source = BytesSource(grey(48))
+    film = Burnt([Piece(source, 0, 16, 40)], [cue(0.5, 1)])
+    assert film.spans == [(0, 20, 32)]
+    assert len(film.frames) == 24
+
+
+def test_clips_with_b_frames() -> None:
+    plain = reordered_clip(48)
+    film = Burnt([plain], [cue(2.5, 3)])
+    assert len(film.frames) == 48
+    ((_, start, stop),) = film.spans
+    assert 16 <= start <= 20
+    assert stop == 32
+    before = decoded(plain)
+    assert all(np.array_equal(film.frames[n], before[n]) for n in [*range(start), *range(32, 48)])
+
+
+def test_a_film_without_captions_is_copied() -> None:
+    film = Burnt([clip(8)], [])
+    assert film.spans == []
+    assert film.pieces == [Piece(film.pieces[0].source, 0, 0, None)]
+
+
+def test_a_caption_behind_the_film_s_end_is_none() -> None:
+    assert Burnt([clip(8)], [cue(3, 4)]).spans == []
+
+
+@pytest.mark.parametrize("level", [0, 120, 255])
+@pytest.mark.parametrize("size", [(1280, 720), (480, 720), SMALL])
+def test_letters_are_white_with_a_dark_edge_on_any_ground_and_within_the_safe_area(
+    size: tuple[int, int], level: int
+) -> None:
+    text = "The quick brown fox jumps over the lazy dog while the kite leans on the wind."
+    film = Burnt([grey(2, size, level)], [cue(0, 0.125, text)])
+    width, height = size
+    frame, plain = (one.astype(int).mean(axis=2) for one in film.frames)
+    assert (frame > 200).sum() > 0.004 * width * height
+    # The box and the outline: even on white, what lies around the letters is darker than they are.
+    rows, columns = np.nonzero(np.abs(frame - plain) > 12)
+    assert frame[rows.min() : rows.max(), columns.min() : columns.max()].min() < 60
+    assert columns.min() >= 0.03 * width - 1
+    assert columns.max() <= 0.97 * width
+    assert rows.max() <= 0.97 * height
+    assert rows.min() >= 0.6 * height, "two lines"
+
+
+def test_a_caption_without_colour_leaves_none() -> None:
+    red = np.zeros((64, 96, 3), np.uint8)
+    red[:, :, 0] = 200
+    film = Burnt([encode([red] * 2, width=96, height=64, fps=FPS, metadata={})], [cue(0, 0.25, "MMMMMMMM")])
+    brightest = film.frames[0].reshape(-1, 3)[film.frames[0].min(axis=2).argmax()].astype(int)
+    assert brightest.max() - brightest.min() < 60
+    assert film.frames[0][:20].astype(int)[..., 0].min() > 170, "above it nothing changes"
+
+
+def test_a_long_sentence_is_shown_in_turns_of_two_lines() -> None:
+    text = " ".join(["A kite leans on the wind and sings."] * 8)
+    film = Burnt([grey(64)], [cue(0, 8, text)])
+    shown = [one for _, texts in film.encoded for one in texts]
+    assert max(one.text.count("\n") for one in shown) == 1
+    assert " ".join(one.text.replace("\n", " ") for one in shown) == text
+    assert [one.stop for one in shown[:-1]] == [one.start for one in shown[1:]]
+
+
+def test_the_same_captions_give_the_same_bytes() -> None:
+    one, other = (Burnt([clip(16)], [cue(0.5, 1)]) for _ in range(2))
+    assert all(map(np.array_equal, one.frames, other.frames))
+
+
+@pytest.mark.parametrize(
+    "text", ["It flies!", "Łódź, Ωμέγα, Київ – „größer“ … 5 €", "a\u0308", "soft\u00adhyphen"]
+)
+def test_latin_greek_and_cyrillic_can_be_drawn(text: str) -> None:
+    assert not_drawn(text) is None
+    Burnt([clip(4)], [cue(0, 0.5, text)])
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("A 🪁 flies", "🪁 (U+1FA81)"),
+        ("凧が飛ぶ", "凧 (U+51E7)"),
+        ("طائرة", "ط (U+0637)"),
+        ("".join(map(chr, range(0x4E00, 0x4E0A))), "and 5 more"),
+    ],
+)
+def test_what_the_font_lacks_is_refused_by_name(text: str, names: str) -> None:
+    with pytest.raises(CaptionsRefused) as refused:
+        Burnt([clip(4)], [cue(0, 0.5, text)])
+    assert names in refused.value.message
