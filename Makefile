@@ -1,4 +1,4 @@
-# All set-up is done by the first target that needs it. `make help` lists the targets.
+# The first target that needs an environment sets it up. `make help` lists the targets.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -9,12 +9,14 @@ TOPIC ?= How a bee finds its way home
 SCENES ?= 3
 ENGINE ?=
 IMAGE ?=
-# The oldest client that is promised to work, with what it needs, beside the environment.
+# The oldest supported OpenAI client, installed with its dependencies beside the environment.
 OLD_OPENAI := $(VENV)/openai-2.2.0
+# One worker per core, each with its own cloud and port. A file stays with one worker; the files keep their order.
+WORKERS := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 AWS_CDK := npx --yes aws-cdk@2.1148.1
 
 .PHONY: help
-help:  ## this list
+help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # Everything `reel` needs: the CLI, the PC's cloud, the template it deploys. No torch.
@@ -25,14 +27,14 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	$(BIN)/python -m reelworks.cloud.lifecycle.cloud_assembly
 	touch $@
 
-# What the tests and checks need besides: torch for the CogVideoX server, the linters, both OpenAI clients.
+# What tests and checks also need: torch for the CogVideoX server, the linters, both OpenAI clients.
 $(VENV)/.dev: $(VENV)/.run
 	$(PIP) --editable '.[dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(OLD_OPENAI) openai==2.2.0
 	touch $@
 
 .PHONY: install
-install: $(VENV)/.run  ## the environment for `reel` (in .venv)
+install: $(VENV)/.run  ## create the environment for `reel` in .venv
 
 .PHONY: demo
 demo: $(VENV)/.run  ## make a narrated, captioned film on this PC: TOPIC=… SCENES=… IMAGE=… ENGINE=…
@@ -40,33 +42,33 @@ demo: $(VENV)/.run  ## make a narrated, captioned film on this PC: TOPIC=… SCE
 	$(BIN)/reel make --topic "$(TOPIC)" --scenes $(SCENES) --narrate --captions $(if $(ENGINE),--engine "$(ENGINE)") $(if $(IMAGE),--image "$(IMAGE)")
 
 .PHONY: test
-test: $(VENV)/.dev  ## all tests: unit, template, local cloud, films
-	$(BIN)/python -m pytest tests
+test: $(VENV)/.dev  ## run all tests: unit, template, local cloud, films
+	$(BIN)/python -m pytest $(WORKERS)
 
 .PHONY: test-unit
-test-unit: $(VENV)/.dev  ## the fast tests
-	$(BIN)/python -m pytest tests/unit
+test-unit: $(VENV)/.dev  ## run the fast tests
+	$(BIN)/python -m pytest $(WORKERS) tests/unit
 
 .PHONY: check
-check: $(VENV)/.dev  ## format, lint, types, import rules
+check: $(VENV)/.dev  ## check format, lint, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 .PHONY: format
-format: $(VENV)/.dev  ## mend format and lint where that is safe
+format: $(VENV)/.dev  ## fix format and lint where safe
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 .PHONY: constraints
-constraints: $(VENV)/.dev  ## take the installed versions as those to install
+constraints: $(VENV)/.dev  ## pin the installed versions in constraints.txt
 	(sed -n '/^#/p' constraints.txt; \
 	 $(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(torch|triton|nvidia)'; \
 	 echo torch==2.13.0) > constraints.new && mv constraints.new constraints.txt
 
 .PHONY: synth
-synth: $(VENV)/.run  ## the three CloudFormation templates, in cdk.out
+synth: $(VENV)/.run  ## write the three CloudFormation templates to cdk.out
 	$(AWS_CDK) synth --quiet
 
 .PHONY: deploy
@@ -74,10 +76,10 @@ deploy: $(VENV)/.run  ## deploy to the AWS account of your credentials (docs/dep
 	$(AWS_CDK) deploy --all --no-previous-parameters
 
 .PHONY: destroy
-destroy: $(VENV)/.run  ## remove all that deploy made, films included (asks first)
+destroy: $(VENV)/.run  ## remove everything deployed, films included (asks first)
 	$(BIN)/python -m cdk.destroy
 
 .PHONY: clean
-clean:  ## stop the PC's cloud and remove the environment; films and models stay
+clean:  ## stop the PC's cloud and remove the environment; keep films and models
 	-$(BIN)/reel down
 	rm -rf $(VENV) cdk.out build *.egg-info

@@ -1,4 +1,4 @@
-"""The CDK app. `cdk` runs it; so does `python app.py`, which writes cdk.out without the CLI."""
+"""The CDK app. Run it with `cdk`, or with `python app.py` to write cdk.out without the CLI."""
 
 from cdk.app import reelworks
 

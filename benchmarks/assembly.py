@@ -1,15 +1,15 @@
-"""Joining clips: what the assembly takes, beside copying bytes, FFmpeg and MoviePy.
+"""Measure the cost of joining clips: our assembly compared with copying bytes, FFmpeg and MoviePy.
 
     python -m benchmarks.assembly [--json] [--rounds 9] [--seconds 60]
 
-Each way of joining is a program of its own. `work` is what its work takes in a process that runs already,
-as a function or a server does: for a Python program (copying, ours, MoviePy) without Python's start and the
-imports, for FFmpeg its whole process, as it is a program that is started for each film. `whole` is the
-whole process, of each. Both have wall time and CPU time (user and system, of children too). A target that
-says nothing else is of the work's wall time; that of the whole process stands beside it where it differs.
+Each way of joining is a separate program. `work` is the cost in a process that is already running, like a
+function or a server: for a Python program (copying, ours, MoviePy) without Python's startup and imports; for
+FFmpeg its whole process, because it is started for each film. `whole` is the whole process of each. Both have
+wall time and CPU time (user and system, including children). A target is for the work's wall time unless it
+says otherwise; the whole process's follows if it differs.
 
-Ours and a peer run in turn, again and again, in pairs that change their order, so that whatever else the
-machine does disturbs both; a ratio is the median of its pairs. Peers encode with their own settings.
+Ours and a peer run repeatedly in pairs of alternating order, so that other load on the machine disturbs both;
+a ratio is the median of its pairs. Peers encode with their own settings.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from lambdas.media.source import FileSource
 ROOT = Path(__file__).parents[1]
 LAUNCHER = ROOT / "benchmarks" / "joiners" / "launch.py"
 DISTINCT = 4
-"""Clips that are rendered for a film; the others are copies, each a file of its own."""
+"""Number of clips rendered for a film; the others are copies, each in its own file."""
 FADE_SECONDS = 0.5
 
 
@@ -72,7 +72,7 @@ class Film:
         return self.count * self.frames - (self.count - 1) * self.fade * faded
 
 
-# The lengths that the CogVideoX models make of 6 and of 10 seconds: a frame more.
+# CogVideoX's lengths for 6 and 10 seconds: one frame more.
 SMALL = Film("12 × 6 s 720×480", 720, 480, 49, 8, 12)
 LARGE = Film("12 × 10 s 1360×768", 1360, 768, 161, 16, 12)
 LONG = Film("1,000 × 6 s 720×480", 720, 480, 49, 8, 1_000)
@@ -92,12 +92,12 @@ PEERS = [
     ),
     *((LONG, Joiner.CUTS, peer) for peer in (Joiner.COPY, Joiner.FFMPEG_CUTS)),
 ]
-"""What is compared, with ours first; LONG's crossfades are only ours."""
+"""Comparisons: film, ours, peer. LONG's crossfades have no peer."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds."""
+    """Wall time and CPU time in seconds."""
 
     wall: float
     cpu: float
@@ -105,7 +105,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Run:
-    """`peak` is in MB."""
+    """Measurements of one run; `peak` is in MB."""
 
     whole: Cost
     work: Cost
@@ -114,14 +114,14 @@ class Run:
 
 @dataclass
 class Measured:
-    """`runs` of each joiner for each film; `pairs` of (ours, a peer) that ran one after the other."""
+    """Results: `runs` of each joiner for each film; `pairs` of (ours, a peer) that ran back to back."""
 
     runs: dict[tuple[Film, Joiner], list[Run]] = field(default_factory=dict)
     pairs: dict[tuple[Film, Joiner], list[tuple[Run, Run]]] = field(default_factory=dict)
     size: dict[Film, int] = field(default_factory=dict)
 
     def ratio(self, film: Film, peer: Joiner, of: str) -> float:
-        """How many times as much as ours the peer takes of `work.wall`, `whole.cpu`, …"""
+        """Return how many times as much `work.wall`, `whole.cpu`, … the peer takes as ours."""
         value = attrgetter(of)
         return float(median(value(its) / value(ours) for ours, its in self.pairs[film, peer]))
 
@@ -133,14 +133,14 @@ class Measured:
 
 
 class Bench:
-    """A directory with the clips of each film, and what joins them."""
+    """A directory with the clips of each film, and the programs that join them."""
 
     def __init__(self, directory: Path, ffmpeg: str) -> None:
         self._directory = directory
         self._ffmpeg = ffmpeg
 
     def make(self, film: Film) -> int:
-        """Its clips; returns their bytes."""
+        """Make the film's clips; return their total bytes."""
         clips = self._clips(film)
         clips.mkdir()
         picture = (film.width, film.height, film.frames, film.fps, DISTINCT)
@@ -150,16 +150,16 @@ class Bench:
         return sum(path.stat().st_size for path in clips.iterdir())
 
     def run(self, film: Film, joiner: Joiner) -> Run:
-        """Joins the film, and counts its frames."""
+        """Join the film and check its number of frames."""
         with tempfile.TemporaryDirectory(dir=self._directory) as directory:
             output = Path(directory) / "film.mp4"
             run = self._launch(self._command(film, joiner, output))
             if joiner == Joiner.COPY:
                 return run
             found, expected = len(read_track(FileSource(output), "video", b"vide").sizes), film.length(joiner)
-            # Peers count in seconds; a frame more or less a clip is theirs to round.
+            # Peers count in seconds, so their rounding may add or drop a frame per clip.
             if abs(found - expected) > (0 if joiner in (Joiner.CUTS, Joiner.FADES) else film.count):
-                raise SystemExit(f"{joiner}: {film.name} has {found} frames instead of {expected}")
+                raise SystemExit(f"{joiner}: {film.name} has {found} frames; expected {expected}")
             return run
 
     def _clips(self, film: Film) -> Path:
@@ -207,7 +207,7 @@ def _program(name: str) -> list[str]:
 
 
 def xfades(film: Film) -> str:
-    """FFmpeg's filters for a film with a crossfade between each two of its inputs."""
+    """Return FFmpeg's filters for a film with a crossfade between consecutive inputs."""
     step = film.frames / film.fps - FADE_SECONDS
     links, before = [], "[0:v]"
     for number in range(1, film.count):
@@ -219,7 +219,7 @@ def xfades(film: Film) -> str:
 
 
 def measure(bench: Bench, rounds: int, seconds: float) -> Measured:
-    """Each comparison: up to `rounds` pairs, and no further one after so many `seconds`."""
+    """Run each comparison: up to `rounds` pairs, starting no more after `seconds`."""
     measured = Measured()
     for film in FILMS:
         print(f"making the clips: {film.name}", file=sys.stderr)
@@ -243,7 +243,7 @@ COSTS = ("work.wall", "work.cpu", "whole.wall", "whole.cpu")
 
 
 def document(measured: Measured) -> dict[str, Any]:
-    """{rows: […], targets: […]}; ratios are the row's value divided by ours."""
+    """Return {rows: […], targets: […]}; ratios are the row's value divided by ours."""
     rows = [
         row(measured, film, joiner) for film in FILMS for joiner in Joiner if (film, joiner) in measured.runs
     ]
@@ -263,7 +263,8 @@ def row(measured: Measured, film: Film, joiner: Joiner) -> dict[str, Any]:
 
 
 def targets(measured: Measured) -> Iterator[dict[str, Any]]:
-    """Of hard cuts, that are over before Python is started, both parts; of crossfades the whole process."""
+    """Yield the targets: both parts for hard cuts, which finish before Python has started; the whole process
+    for crossfades."""
     both = PARTS.items()
     for film, (part, name) in product(FILMS, both):
         times = 1 / measured.ratio(film, Joiner.COPY, f"{part}.cpu")
@@ -281,7 +282,7 @@ def targets(measured: Measured) -> Iterator[dict[str, Any]]:
     for joiner, goal in ((Joiner.CUTS, 40), (Joiner.FADES, 240)):
         most = max(measured.peak(film, joiner) for film in FILMS)
         yield at_most(goal, f"{joiner}: peak memory", most, " MB")
-        # Of what is kept, the index alone grows: some 90 bytes a frame.
+        # Only the index grows in memory, by about 90 bytes per frame.
         times = measured.peak(LONG, joiner) / measured.peak(SMALL, joiner)
         yield at_most(1.5, f"{joiner}: memory for 1,000 clips, of that for 12", times, "×")
     few, many = (
@@ -330,9 +331,9 @@ def show(found: dict[str, Any]) -> None:
 
 
 def peers() -> str:
-    """FFmpeg's program, of imageio-ffmpeg."""
+    """Return the path of imageio-ffmpeg's FFmpeg program."""
     if missing := [name for name in ("moviepy", "imageio_ffmpeg") if find_spec(name) is None]:
-        raise SystemExit(f"not installed: {', '.join(missing)}; see docs/benchmarks.md, assembly")
+        raise SystemExit(f"not installed: {', '.join(missing)}; see Assembly in docs/benchmarks.md")
     import imageio_ffmpeg
 
     return str(imageio_ffmpeg.get_ffmpeg_exe())
@@ -343,9 +344,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--rounds", type=int, default=9, help="pairs of a comparison, at most (%(default)s)")
     parser.add_argument(
-        "--seconds", type=float, default=60, help="after which it gets no further pair (%(default)s)"
+        "--rounds", type=int, default=9, help="Most pairs per comparison (default: %(default)s)."
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=60,
+        help="Time limit for starting a comparison's pairs (default: %(default)s).",
     )
     options = parser.parse_args()
     ffmpeg = peers()

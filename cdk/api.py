@@ -1,4 +1,4 @@
-"""The REST API: one function behind an authorizer, with errors in OpenAI's shape from the gateway too."""
+"""The REST API: one function behind an authorizer. The gateway's own errors have OpenAI's shape too."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,29 +19,30 @@ STAGE = "api"
 
 @dataclass(frozen=True)
 class Refusal:
-    """What the gateway itself answers, in OpenAI's shape."""
+    """An error response of the gateway itself, in OpenAI's shape."""
 
     type: str
     code: str
-    status: int | None = None  # None: the gateway's own
-    message: str | None = None  # None: the gateway's own
+    status: int | None = None  # None: the gateway's own status
+    message: str | None = None  # None: the gateway's own message
 
 
 _INVALID = "invalid_request_error"
 
-# By gateway response; the two defaults cover those that are not listed.
+# By gateway response type; the two defaults cover types that are not listed.
 _REFUSALS = {
     "UNAUTHORIZED": Refusal(
         _INVALID, "invalid_api_key", 401, "Send a valid API key or token: Authorization: Bearer KEY."
     ),
     "ACCESS_DENIED": Refusal(_INVALID, "access_denied", 403),
-    # What the gateway calls a path that it does not have.
+    # The gateway's type for an unknown path.
     "MISSING_AUTHENTICATION_TOKEN": Refusal(_INVALID, "not_found", 404, "There is no such path."),
     "REQUEST_TOO_LARGE": Refusal(
         _INVALID,
         "request_too_large",
         413,
-        "A request has at most 6 MB, files as base64. Larger images and music go through the drop folder.",
+        "A request may have at most 6 MB, including files as base64. "
+        "Upload larger images and music through the drop folder.",
     ),
     "THROTTLED": Refusal("rate_limit_error", "rate_limit_exceeded", 429),
     "INTEGRATION_TIMEOUT": Refusal("server_error", "timeout", 504),
@@ -69,10 +70,10 @@ class Api(Construct):
             "RestApi",
             rest_api_name=prefix,
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            # OpenAI's SDK sends a create as multipart; as text its file would be damaged.
+            # OpenAI's SDK sends a create request as multipart; decoding it as text would corrupt its file.
             binary_media_types=["multipart/form-data"],
             policy=_only_from(allowed_cidrs),
-            # The account's role for API Gateway's logs: without it a stage with access logs is refused.
+            # The account's role for API Gateway's logs: a stage with access logs is rejected without it.
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.DESTROY,
             deploy_options=apigateway.StageOptions(
@@ -95,8 +96,8 @@ class Api(Construct):
                 throttling_burst_limit=100,
             ),
         )
-        self.rest_api.node.try_remove_child("Endpoint")  # an output without the version's path
-        # The gateway's own log, made before the gateway makes one that never expires.
+        self.rest_api.node.try_remove_child("Endpoint")  # an output that lacks the version's path
+        # Create the gateway's log before the gateway creates one that never expires.
         execution_logs = log_group(
             self,
             "ExecutionLogs",
@@ -130,19 +131,19 @@ class Api(Construct):
 
     @property
     def url(self) -> str:
-        """What an OpenAI client is given as its base URL."""
+        """The base URL for an OpenAI client."""
         return self.rest_api.url_for_path("/v1")
 
 
 def _body(refusal: Refusal) -> str:
-    """The response's template; `messageString` is the gateway's message with its quotes."""
+    """Return the response's template; `messageString` is the gateway's message, quotes included."""
     message = "$context.error.messageString" if refusal.message is None else json.dumps(refusal.message)
     rest = json.dumps({"type": refusal.type, "param": None, "code": refusal.code})
     return f'{{"error": {{"message": {message}, {rest[1:]}}}'
 
 
 def _only_from(cidrs: Sequence[str]) -> iam.PolicyDocument | None:
-    """A resource policy that lets in callers from these networks alone; none for an empty list."""
+    """Return a resource policy that allows only callers from these networks; None for an empty list."""
     if not cidrs:
         return None
 
@@ -163,10 +164,10 @@ def _only_from(cidrs: Sequence[str]) -> iam.PolicyDocument | None:
 
 def _acknowledge(api: apigateway.RestApi) -> None:
     acknowledge(api, "APIG2", "The function validates: its errors name the field and the allowed values.")
-    acknowledge(api, "APIG3", "A web ACL costs by the month; throttling and allowed_cidrs are there.")
-    acknowledge(api, "COG4", "The Lambda authorizer takes Cognito's tokens and API keys.")
+    acknowledge(api, "APIG3", "A web ACL has a monthly cost; throttling and allowed_cidrs limit access.")
+    acknowledge(api, "COG4", "The Lambda authorizer accepts Cognito's tokens and API keys.")
     acknowledge(
         api,
         "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
-        "The account-wide role that API Gateway writes its logs with, as its documentation has it.",
+        "The account-wide role that API Gateway writes its logs with, as its documentation specifies.",
     )

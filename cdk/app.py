@@ -1,4 +1,4 @@
-"""The app: three stacks, of which the first is the same on AWS and on a PC."""
+"""The app: three stacks. The first is the same on AWS and on a PC."""
 
 import json
 import os
@@ -15,12 +15,12 @@ from cdk.settings import DeploymentSettings
 
 
 def reelworks(*, outdir: str | None = None, context: Mapping[str, Any] | None = None) -> App:
-    """The app by the context of cdk.json, by what the CLI gives over it, and by `context` over both.
+    """Return the app. The CLI's context overrides cdk.json's, and `context` overrides both.
 
-    Raises SettingsError for a setting that is unknown or wrong.
+    Raises SettingsError if a setting is unknown or invalid.
     """
     defaults = json.loads((ROOT / "cdk.json").read_text())["context"]
-    # No analytics: the CLI would add a resource, and the template be another one than without it.
+    # No analytics: with them, the CLI adds a resource, so the template would differ from one made without it.
     app = App(outdir=outdir, context=defaults, post_cli_context=context, analytics_reporting=False)
     settings = DeploymentSettings.of_context(defaults["reelworks"], app.node.get_context("reelworks"))
     common: dict[str, Any] = {
@@ -37,6 +37,8 @@ def reelworks(*, outdir: str | None = None, context: Mapping[str, Any] | None = 
 
 
 def _synthesizer() -> DefaultStackSynthesizer:
-    """Without the rule that looks up the bootstrap version in SSM: the CLI checks it anyway, and a
-    local cloud is not bootstrapped."""
+    """Return a synthesizer without the rule that looks up the bootstrap version in SSM.
+
+    The CLI checks that version anyway, and a local cloud is not bootstrapped.
+    """
     return DefaultStackSynthesizer(generate_bootstrap_version_rule=False)

@@ -1,6 +1,6 @@
-"""The build that assembles long films: the functions' own code in CodeBuild, for as long as it takes.
+"""The build that assembles long films: the functions' own code in CodeBuild, without Lambda's time limit.
 
-docs/decisions/0013-long-assembly.md says why it is CodeBuild.
+docs/decisions/0013-long-assembly.md explains why it is CodeBuild.
 """
 
 from aws_cdk import Stack
@@ -17,12 +17,12 @@ from lambdas.settings import PricedSettings, env_of
 
 LONGEST_MINUTES = 8 * 60
 LONGEST_QUEUED_MINUTES = 60
-# Amazon Linux 2023 as in Lambda, so the wheels that were bundled for Lambda run.
+# Amazon Linux 2023, as in Lambda, so the wheels bundled for Lambda run here too.
 _IMAGE = "aws/codebuild/amazonlinux-aarch64-standard:3.0"
 
 
 class AssemblyBuild(Construct):
-    """What it may do is granted to its `role` where it is used."""
+    """The CodeBuild project. Grant permissions to its `role` where it is used."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class AssemblyBuild(Construct):
         prefix: str,
         log_retention_days: int,
     ) -> None:
-        """`code`: an archive with lambdas/ and the media libraries."""
+        """`code` is an archive with lambdas/ and the media libraries."""
         super().__init__(scope, id)
         name = f"{prefix}-assemble"
         logs = log_group(self, "Logs", name=f"/aws/codebuild/{name}", days=log_retention_days)
@@ -59,7 +59,7 @@ class AssemblyBuild(Construct):
             self,
             "Project",
             name=name,
-            description="Assembles films that take longer than a function lives",
+            description="Assembles films that take longer than a function may run",
             service_role=self.role.role_arn,
             source=codebuild.CfnProject.SourceProperty(
                 type="S3",
@@ -84,11 +84,9 @@ class AssemblyBuild(Construct):
             timeout_in_minutes=LONGEST_MINUTES,
             queued_timeout_in_minutes=LONGEST_QUEUED_MINUTES,
         )
-        # A build begins with its role's policies, not with the project's.
+        # A build uses its role's policies, so the project must depend on the role.
         self.project.node.add_dependency(self.role)
-        acknowledge(
-            self.project, "CB4", "It makes no artifact that a key would encrypt; films go to S3 encrypted."
-        )
+        acknowledge(self.project, "CB4", "It produces no artifact to encrypt; films are encrypted in S3.")
 
     @property
     def name(self) -> str:
@@ -98,5 +96,5 @@ class AssemblyBuild(Construct):
         allow(role, "codebuild:StartBuild", on=[self.project.attr_arn])
 
     def grant_look(self, role: iam.IRole) -> None:
-        """Allows looking at builds."""
+        """Allow reading builds."""
         allow(role, "codebuild:BatchGetBuilds", on=[self.project.attr_arn])

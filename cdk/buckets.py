@@ -1,4 +1,4 @@
-"""The buckets: what comes in, what goes out, and who fetched it."""
+"""The buckets: input, output and access logs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ ARTIFACTS = "artifacts/"
 VIDEOS = "videos/"
 ENGINE = "engine/"
 
-# What expires: everything but records/keys/, since an API key lives until it is revoked.
+# Everything expires except records/keys/: an API key is valid until it is revoked.
 _INPUT_PREFIXES = (keys.DROP_PREFIX, UPLOADS, REQUESTS)
 _OUTPUT_PREFIXES = (keys.DROP_PREFIX, ARTIFACTS, VIDEOS, ENGINE, keys.VIDEO_RECORDS_PREFIX)
 
@@ -32,14 +32,14 @@ class Buckets(Construct):
         self.logs = self._bucket(
             "logs", lifecycle_rules=[*_expiry(log_retention_days, [""]), _ABORT_MULTIPART]
         )
-        acknowledge(self.logs, "S1", "The bucket of the access logs: logging it to itself never ends.")
+        acknowledge(self.logs, "S1", "The access logs' own bucket: logging it to itself would never end.")
         self.input = self._bucket(
             "input",
             lifecycle_rules=[*_expiry(retention_days, _INPUT_PREFIXES), _ABORT_MULTIPART],
             server_access_logs_bucket=self.logs,
             server_access_logs_prefix="input/",
         )
-        # The L2's event_bridge_enabled=True adds a custom resource for what this one property does.
+        # The L2's event_bridge_enabled=True adds a custom resource; this one property does the same.
         resource = self.input.node.default_child
         assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - for the type checker
         resource.add_property_override(
@@ -83,7 +83,10 @@ def _expiry(days: int, prefixes: Sequence[str]) -> list[s3.LifecycleRule]:
 
 
 def bucket_name(scope: Construct, prefix: str, name: str) -> str:
-    """A literal name where account and region are: see docs/decisions/0006-bucket-names.md."""
+    """Return a bucket's name: literal if account and region are known.
+
+    See docs/decisions/0006-bucket-names.md.
+    """
     stack = Stack.of(scope)
     account = Aws.ACCOUNT_ID if Token.is_unresolved(stack.account) else stack.account
     region = Aws.REGION if Token.is_unresolved(stack.region) else stack.region
@@ -99,8 +102,7 @@ def grant_objects(
     delete: Sequence[str] = (),
     resume: Sequence[str] = (),
 ) -> None:
-    """Allows reading, writing and deleting of the objects under prefixes, and finding uploads of them that
-    broke off."""
+    """Allow reading, writing and deleting objects under prefixes, and finding their interrupted uploads."""
     for action, prefixes in (
         ("GetObject", read),
         ("PutObject", write),
@@ -112,10 +114,10 @@ def grant_objects(
                 role,
                 f"s3:{action}",
                 on=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
-                why_wildcard="The keys under a prefix are made at run time.",
+                why_wildcard="The keys under a prefix are only known at run time.",
             )
     if read:
-        # Without it a missing object answers 403, as if it were forbidden, and not 404.
+        # Without ListBucket, S3 returns 403 for a missing object instead of 404.
         allow(role, "s3:ListBucket", on=[bucket.bucket_arn])
     if resume:
         allow(role, "s3:ListBucketMultipartUploads", on=[bucket.bucket_arn])

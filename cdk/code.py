@@ -1,8 +1,7 @@
-"""The code of the functions as assets: `lambdas/` with its requirements, for the Lambda platform, without
-Docker. docs/decisions/0008-no-docker-bundling.md says why.
+"""The functions' code as assets: `lambdas/` with its requirements for Lambda's platform, without Docker.
 
-A PC deploys the source alone (context "aws:cdk:bundling-stacks": []): its functions run on the
-interpreter that has the requirements already.
+docs/decisions/0008-no-docker-bundling.md explains why. A PC deploys only the source (context
+"aws:cdk:bundling-stacks": []): its functions run on an interpreter that already has the requirements.
 """
 
 import subprocess
@@ -20,11 +19,11 @@ RUNTIME = lambda_.Runtime.PYTHON_3_13
 PYTHON = RUNTIME.name.removeprefix("python")
 _LIMIT_BYTES = 250 * 1024 * 1024  # Lambda's quota for a function's unzipped code
 
-# The wheels of one platform come under several tags; Lambda's Amazon Linux 2023 has glibc 2.34.
+# Wheels for one platform have several tags; Lambda's Amazon Linux 2023 has glibc 2.34.
 _PLATFORMS = [*(f"manylinux_2_{glibc}_aarch64" for glibc in (34, 28, 27, 17)), "manylinux2014_aarch64"]
 
-# Everything but lambdas/. In git's way of ignoring, the walk stays out of folders that are left out
-# whole, such as .venv.
+# Everything except lambdas/. With git's ignore rules, the walk skips fully excluded folders, for example
+# .venv.
 EXCLUDE = ["/*", "!/lambdas", "__pycache__", "*.pyc"]
 
 _REQUIREMENTS = ROOT / "lambdas" / "requirements.txt"
@@ -32,17 +31,18 @@ _MEDIA_REQUIREMENTS = ROOT / "lambdas" / "requirements-media.txt"
 
 
 class BundlingError(Exception):
-    """The functions' code can't be bundled; the message says why."""
+    """The functions' code cannot be bundled; the message says why."""
 
 
 def code(scope: Construct, *, media: bool) -> lambda_.Code:
-    """The asset: with the media libraries for the functions that need them."""
+    """Return the code asset; `media` adds the media libraries for functions that need them."""
     requirements = [_REQUIREMENTS, _MEDIA_REQUIREMENTS] if media else [_REQUIREMENTS]
     return lambda_.Code.from_asset(
         str(ROOT),
         exclude=EXCLUDE,
         ignore_mode=IgnoreMode.GIT,
-        # CDK's own skipping would take the source path as it is, with all that is excluded.
+        # Where no bundling is required, leave it out: CDK's own skipping would use the source path as it is,
+        # excluded files included.
         bundling=_bundling(scope, requirements) if Stack.of(scope).bundling_required else None,
     )
 
@@ -50,34 +50,34 @@ def code(scope: Construct, *, media: bool) -> lambda_.Code:
 def _bundling(scope: Construct, requirements: list[Path]) -> BundlingOptions:
     compiler = _interpreter()
     if compiler is None:
-        # Measured: boto3 and an S3 client take 1.0-1.25 s to import without bytecode, 0.31-0.36 s with.
+        # Measured: importing boto3 and an S3 client takes 1.0-1.25 s without bytecode, 0.31-0.36 s with it.
         Annotations.of(scope).add_warning_v2(
             "reelworks:bytecode",
-            f"No python{PYTHON} on the PATH: the functions ship without bytecode and start 0.7 s later.",
+            f"python{PYTHON} is not on the PATH: functions ship without bytecode and start 0.7 s slower.",
         )
     return BundlingOptions(
         local=PipBundling(requirements, compiler),
-        # Never pulled: PipBundling answers True or raises. But the field must be there.
+        # Required by CDK, but never pulled: PipBundling returns True or raises.
         image=DockerImage.from_registry("none"),
-        # These are part of the asset's hash and tell the assets of one source apart.
+        # These are part of the asset's hash, so that two assets of one source differ.
         command=[path.name for path in requirements],
         environment={"PYTHON": PYTHON, "BYTECODE": str(compiler is not None)},
     )
 
 
 def _interpreter() -> str | None:
-    """An interpreter of the runtime's version: no other writes its bytecode."""
+    """Find an interpreter of the runtime's version: no other version writes bytecode it can load."""
     if sys.version_info[:2] == tuple(map(int, PYTHON.split("."))):
         return sys.executable
     found = which(f"python{PYTHON}")
-    # A version manager's shim may be there without the version.
+    # A version manager's shim may exist without that version installed.
     runs = found and subprocess.run([found, "-V"], capture_output=True, check=False).returncode == 0  # noqa: S603
     return found if runs else None
 
 
 @jsii.implements(ILocalBundling)
 class PipBundling:
-    """Bundles on this machine, whatever its platform."""
+    """Bundle on this machine, whatever its platform."""
 
     def __init__(self, requirements: list[Path], compiler: str | None) -> None:
         self._requirements = requirements
@@ -89,24 +89,26 @@ class PipBundling:
 
 
 def bundle(target: Path, requirements: list[Path], compiler: str | None) -> None:
-    """Writes lambdas/ and its requirements' wheels into a folder, with bytecode by the interpreter
-    `compiler`. Raises BundlingError."""
+    """Write lambdas/ and its requirements' wheels into a folder, compiled to bytecode by `compiler`.
+
+    Raises BundlingError if pip or the compiler fails, or if the code is larger than Lambda allows.
+    """
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     install += ["--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]
     install += [f"--platform={platform}" for platform in _PLATFORMS]
     install += [f"--requirement={path}" for path in requirements]
     _run([*install, "--no-compile", f"--target={target}"])
     for tests in sorted(target.rglob("tests/")):
-        rmtree(tests, ignore_errors=True)  # the packages' own: 14 MB of what Lambda allows
+        rmtree(tests, ignore_errors=True)  # the packages' own tests: 14 MB of Lambda's limit
     copytree(ROOT / "lambdas", target / "lambdas", ignore=ignore_patterns("__pycache__"))
     if compiler is not None:
-        # unchecked-hash: the time stamps that bytecode is otherwise checked against don't survive the
-        # zip. -s: tracebacks name the function's paths, not this machine's.
+        # unchecked-hash: by default bytecode is checked against timestamps, which the zip does not preserve.
+        # -s: tracebacks show the function's paths, not this machine's.
         compile_all = [compiler, "-m", "compileall", "-q", "-j0", "--invalidation-mode=unchecked-hash"]
         _run([*compile_all, "-s", str(target), str(target)])
     size = sum(path.lstat().st_size for path in target.rglob("*"))
     if size > _LIMIT_BYTES:
-        raise BundlingError(f"the code has {size:,} bytes unzipped; Lambda takes {_LIMIT_BYTES:,}.")
+        raise BundlingError(f"the unzipped code must have at most {_LIMIT_BYTES:,} bytes; got {size:,}.")
 
 
 def _run(command: list[str]) -> None:

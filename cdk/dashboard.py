@@ -1,4 +1,4 @@
-"""The dashboard: from the requests that come in to the films that go out."""
+"""The dashboard: from incoming requests to finished films."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ class Dashboard(Construct):
         )
 
     def row(self, graphs: dict[str, Sequence[cloudwatch.IMetric]]) -> None:
-        """The graphs share the dashboard's width of 24."""
+        """Add a row of graphs that share the dashboard's width of 24."""
         width = 24 // len(graphs)
         self.dashboard.add_widgets(
             *(

@@ -1,8 +1,8 @@
-"""python -m cdk.destroy [--yes]: removes the stacks, then what they keep.
+"""Remove the stacks, then the resources they retain: python -m cdk.destroy [--yes].
 
-A deleted stack keeps its buckets, its table and its user pool, so that nobody loses films by a slip
-(docs/decisions/0006-bucket-names.md). CloudFormation remembers for 90 days what a deleted stack has kept,
-so an interrupted run is finished by the next.
+A deleted stack retains its buckets, its table and its user pool, so that nobody loses films by accident
+(docs/decisions/0006-bucket-names.md). CloudFormation reports for 90 days what a deleted stack retained,
+so the next run finishes an interrupted one.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,31 +13,31 @@ import boto3
 import typer
 from botocore.exceptions import ClientError
 
-# Those that refer to others first.
+# Stacks that refer to others come first.
 STACKS = ("Reelworks-Operations", "Reelworks-Engines", "Reelworks-Pipeline")
 _GONE = frozenset({"NoSuchBucket", "ResourceNotFoundException"})
-_TRIES = 5  # the log bucket may be given another log while it is emptied
+_TRIES = 5  # another log may arrive in the log bucket while it is emptied
 
 Client = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A resource that its stack does not delete."""
+    """A resource that its stack retains."""
 
     type: str
     id: str
 
 
 def stacks(client: Client) -> list[str]:
-    """The names of the stacks that are there."""
+    """Return the names of the existing stacks."""
     pages = client("cloudformation").get_paginator("describe_stacks").paginate()
     present = {stack["StackName"] for page in pages for stack in page["Stacks"]}
     return [name for name in STACKS if name in present]
 
 
 def kept(client: Client) -> list[Kept]:
-    """What the stacks keep, or have kept when they were deleted, and what is still there of it."""
+    """Return the existing resources that the stacks retain, or retained when they were deleted."""
     found = dict.fromkeys((*_to_be_kept(client), *_left_behind(client)))
     return [one for one in found if one.type in _REMOVE and _EXISTS[one.type](client, one.id)]
 
@@ -51,7 +51,7 @@ def _to_be_kept(client: Client) -> Iterator[Kept]:
 
 
 def _left_behind(client: Client) -> Iterator[Kept]:
-    """CloudFormation has the events of a deleted stack for 90 days."""
+    """Yield the resources that deleted stacks retained: CloudFormation keeps their events for 90 days."""
     cloudformation = client("cloudformation")
     deleted = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
     for stack in (stack for page in deleted for stack in page["StackSummaries"]):
@@ -67,14 +67,14 @@ def delete_stacks(client: Client) -> None:
     cloudformation = client("cloudformation")
     for name in stacks(client):
         cloudformation.delete_stack(StackName=name)
-        # Endpoints take minutes to go; the waiter's own limit is one hour.
+        # Deleting endpoints takes minutes; the waiter's default limit is one hour.
         cloudformation.get_waiter("stack_delete_complete").wait(
             StackName=name, WaiterConfig={"Delay": 5, "MaxAttempts": 720}
         )
 
 
 def remove(client: Client, resource: Kept) -> None:
-    """Removes the resource with all that it holds."""
+    """Remove the resource and its contents."""
     _REMOVE[resource.type](client, resource.id)
 
 
@@ -121,21 +121,21 @@ _EXISTS: dict[str, Callable[[Client, str], bool]] = {
 
 
 def main(
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Skip the confirmation prompt.")] = False,
 ) -> None:
-    """Removes all that `make deploy` made: the stacks, every film, record, key and user."""
+    """Remove everything that `make deploy` created: the stacks and every film, record, key and user."""
     session = boto3.Session()
     client = cast(Client, session.client)
     here, keeping = stacks(client), kept(client)
     if not here and not keeping:
-        typer.echo("There is nothing to remove.")
+        typer.echo("Nothing to remove.")
         return
     account = client("sts").get_caller_identity()["Account"]
     typer.echo(f"In account {account}, region {session.region_name}:")
-    for line in (*here, *(f"{one.type} {one.id}, with all that it holds" for one in keeping)):
+    for line in (*here, *(f"{one.type} {one.id} and its contents" for one in keeping)):
         typer.echo(f"  {line}")
     if not yes:
-        typer.confirm("Remove these for good?", abort=True)
+        typer.confirm("Remove these permanently?", abort=True)
     delete_stacks(client)
     for one in keeping:
         remove(client, one)

@@ -1,4 +1,4 @@
-"""The drop folder: an object put under drop/ of the input bucket makes Intake run."""
+"""The drop folder: an object put under drop/ in the input bucket invokes Intake."""
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets

@@ -1,5 +1,5 @@
-"""The metrics of asynchronous endpoints (SageMaker's guide, "Monitor asynchronous endpoint"), and those that
-the engines' log lines hold (containers/cogvideox/metrics.py)."""
+"""Metrics of asynchronous endpoints (SageMaker's guide, "Monitor asynchronous endpoint") and metrics from
+the engines' log lines (containers/cogvideox/metrics.py)."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -16,7 +16,7 @@ def endpoint_metric(name: str, endpoint_name: str, *, statistic: str = "Average"
 
 
 def instances_metric(endpoint_name: str, variant: str) -> cloudwatch.Metric:
-    """How many instances run: each reports its processor's use once a minute."""
+    """Return the number of running instances: each reports its CPU utilization once a minute."""
     return cloudwatch.Metric(
         namespace="/aws/sagemaker/Endpoints",
         metric_name="CPUUtilization",

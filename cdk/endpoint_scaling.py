@@ -1,4 +1,4 @@
-"""The scaling of an endpoint: none while there is nothing to do, one job per instance."""
+"""The scaling of an endpoint: no instance while idle, one job per instance."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_applicationautoscaling as autoscaling
@@ -12,7 +12,7 @@ from cdk.engine_endpoint import VARIANT
 
 
 def _service_role(scope: Construct) -> iam.IRole:
-    """The role that Application Auto Scaling makes for itself; the L2 would make one that it ignores."""
+    """Return the role that Application Auto Scaling creates; the L2 would create one that it ignores."""
     arn = Stack.of(scope).format_arn(
         service="iam",
         region="",
@@ -38,13 +38,13 @@ class EndpointScaling(Construct):
         self.target.scale_to_track_metric(
             "Backlog",
             custom_metric=endpoint_metric("ApproximateBacklogSizePerInstance", endpoint_name),
-            # The backlog counts jobs in flight. With a target above 1 one long job reads as idle, and
-            # its instance is taken away under it.
+            # The backlog includes jobs in flight. With a target above 1, one long job looks idle, and its
+            # instance is removed while it runs.
             target_value=1,
-            scale_out_cooldown=Duration.minutes(5),  # about what an instance takes to load its model
+            scale_out_cooldown=Duration.minutes(5),  # about the time an instance takes to load its model
             scale_in_cooldown=Duration.minutes(10),
         )
-        # Target tracking does not wake an endpoint that has no instance.
+        # Target tracking does not wake an endpoint without instances.
         self.wake = autoscaling.StepScalingAction(
             self,
             "Wake",
@@ -57,7 +57,7 @@ class EndpointScaling(Construct):
         alarm = cloudwatch.Alarm(
             self,
             "HasBacklogWithoutCapacity",
-            alarm_description=f"{endpoint_name}: requests wait and no instance runs; one is started",
+            alarm_description=f"{endpoint_name}: requests wait and no instance runs. Starts one instance.",
             metric=endpoint_metric("HasBacklogWithoutCapacity", endpoint_name, statistic="Maximum"),
             threshold=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,

@@ -1,4 +1,4 @@
-"""A SageMaker asynchronous endpoint of one engine. CDK has no L2 for the async config (aws-cdk#23149)."""
+"""A SageMaker asynchronous endpoint for one engine. CDK has no L2 for the async config (aws-cdk#23149)."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -15,17 +15,18 @@ from lambdas.domain.names import endpoint_name
 
 VARIANT = "AllTraffic"
 
-# The host whose GPU driver is new enough for the container (containers/cogvideox/Dockerfile): driver 580,
+# A host with a GPU driver new enough for the container (containers/cogvideox/Dockerfile): driver 580,
 # CUDA 13.0 (ProductionVariant.InferenceAmiVersion in SageMaker's API reference).
 _HOST = "al2023-ami-sagemaker-inference-gpu-4-1"
 
-# SageMaker's longest: tens of gigabytes of weights are fetched, then loaded.
+# SageMaker's maximum: tens of gigabytes of weights are downloaded, then loaded.
 _DOWNLOAD_SECONDS = 3600
 _STARTUP_SECONDS = 3600
-# Operators report half an hour without capacity. This does not count the download and the start.
+# Operators report half an hour without capacity. Excludes the download and the start.
 _PROVISION_SECONDS = 1800
-# How long the old instances stay beside the new ones after an update, while the rollback's alarm is watched:
-# a clip that they have begun is finished (docs/engines.md: how long clips take), and the new ones make one.
+# How long the old instances run beside the new ones after an update, while the rollback alarm is watched:
+# long enough for the old ones to finish a clip in progress (docs/engines.md has the times) and for the new
+# ones to render one.
 _BAKING_SECONDS = 900
 _UPDATE_SECONDS = _PROVISION_SECONDS + _DOWNLOAD_SECONDS + _STARTUP_SECONDS + _BAKING_SECONDS
 
@@ -42,7 +43,7 @@ class EngineEndpoint(Construct):
         role: iam.IRole,
         notices: Notices,
     ) -> None:
-        """`id` is the engine's name, `model_uri` an S3 folder of safetensors."""
+        """`id` is the engine's name; `model_uri` is an S3 folder of safetensors."""
         super().__init__(scope, id)
         self.name = endpoint_name(settings.prefix, id)
         output_bucket = bucket_name(self, settings.prefix, "output")
@@ -61,7 +62,7 @@ class EngineEndpoint(Construct):
                 ),
             ),
         )
-        model.node.add_dependency(role)  # SageMaker reads the S3 folder when the model is made
+        model.node.add_dependency(role)  # SageMaker reads the S3 folder when it creates the model
         config = sagemaker.CfnEndpointConfig(
             self,
             "Config",
@@ -76,7 +77,7 @@ class EngineEndpoint(Construct):
                         for priority, instance_type in enumerate(settings.endpoints[id].instance_types, 1)
                     ],
                     variant_instance_provision_timeout_in_seconds=_PROVISION_SECONDS,
-                    initial_instance_count=1,  # an endpoint can't be made with none; scaling takes it to 0
+                    initial_instance_count=1,  # SageMaker requires one; scaling reduces it to 0
                     initial_variant_weight=1,
                     inference_ami_version=_HOST,
                     model_data_download_timeout_in_seconds=_DOWNLOAD_SECONDS,
@@ -85,12 +86,12 @@ class EngineEndpoint(Construct):
             ],
             async_inference_config=sagemaker.CfnEndpointConfig.AsyncInferenceConfigProperty(
                 client_config=sagemaker.CfnEndpointConfig.AsyncInferenceClientConfigProperty(
-                    max_concurrent_invocations_per_instance=1  # a clip takes the whole GPU
+                    max_concurrent_invocations_per_instance=1  # a clip uses the whole GPU
                 ),
                 output_config=sagemaker.CfnEndpointConfig.AsyncInferenceOutputConfigProperty(
                     s3_output_path=f"s3://{output_bucket}/{keys.ENGINE_OUTPUT_PREFIX}",
                     s3_failure_path=f"s3://{output_bucket}/{keys.ENGINE_FAILURE_PREFIX}",
-                    # No error topic, no notice of a failure.
+                    # Without an error topic, SageMaker sends no failure notices.
                     notification_config=sagemaker.CfnEndpointConfig.AsyncInferenceNotificationConfigProperty(
                         success_topic=notices.success.topic_arn, error_topic=notices.error.topic_arn
                     ),
@@ -107,21 +108,21 @@ class EngineEndpoint(Construct):
         logs = log_group(
             self, "Logs", name=f"/aws/sagemaker/Endpoints/{self.name}", days=settings.log_retention_days
         )
-        self.endpoint.node.add_dependency(logs)  # before SageMaker makes one that never expires
+        self.endpoint.node.add_dependency(logs)  # or SageMaker creates a log group that never expires
 
     def _careful_updates(self) -> sagemaker.CfnEndpoint.DeploymentConfigProperty:
-        """New instances beside the old ones; back to these if the new ones do not start or fail at clips.
+        """Start new instances beside the old ones; roll back if the new ones do not start or fail on clips.
 
         Not SageMaker's rolling policy: a batch is at most half of the instances (RollingUpdatePolicy in its
-        API reference), and an endpoint that scales from none has none or one most of the time.
+        API reference), and an endpoint that scales from zero has zero or one instance most of the time.
         """
         alarm = cloudwatch.Alarm(
             self,
             "Rollback",
             alarm_name=rollback_alarm_name(self.name),
-            alarm_description=f"{self.name}: clips fail; an update that is under way is taken back",
+            alarm_description=f"{self.name}: clips fail. Rolls back an update in progress.",
             metric=endpoint_metric("InvocationFailures", self.name, statistic="Sum"),
-            # One may be the fault of its request.
+            # A single failure may be caused by its request.
             threshold=2,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             evaluation_periods=_BAKING_SECONDS // 60,
@@ -133,7 +134,7 @@ class EngineEndpoint(Construct):
             blue_green_update_policy=properties.BlueGreenUpdatePolicyProperty(
                 traffic_routing_configuration=properties.TrafficRoutingConfigProperty(
                     type="ALL_AT_ONCE",
-                    wait_interval_in_seconds=0,  # between steps, of which there is one
+                    wait_interval_in_seconds=0,  # between steps; there is only one
                 ),
                 maximum_execution_timeout_in_seconds=_UPDATE_SECONDS,
                 termination_wait_in_seconds=_BAKING_SECONDS,

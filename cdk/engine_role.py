@@ -14,8 +14,10 @@ from lambdas.domain.names import endpoint_name
 
 
 class EngineRole(Construct):
-    """Reads models and requests, writes clips, tells the topics. The container itself can do none of it:
-    it has no network."""
+    """The role reads models and requests, writes clips and publishes to the topics.
+
+    The container itself can do none of this: it has no network.
+    """
 
     def __init__(
         self,
@@ -48,13 +50,13 @@ class EngineRole(Construct):
                     arn_format=ArnFormat.COLON_RESOURCE_NAME,
                 )
             ],
-            why_wildcard="The endpoints' log groups, by the rule that names them.",
+            why_wildcard="The endpoints' log groups, matched by their naming rule.",
         )
         allow(
             self.role,
             "cloudwatch:PutMetricData",
             on=["*"],
-            why_wildcard="It takes no resource; the namespace is what limits it.",
+            why_wildcard="PutMetricData takes no resource; the namespace condition limits it.",
             conditions={"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "AWS/SageMaker*"]}},
         )
         allow(
@@ -68,7 +70,7 @@ class EngineRole(Construct):
                     arn_format=ArnFormat.COLON_RESOURCE_NAME,
                 )
             ],
-            why_wildcard="The alarms that take back an update of an endpoint, by the rule that names them.",
+            why_wildcard="The alarms that roll back an endpoint's update, matched by their naming rule.",
         )
 
     def _bucket(self, prefix: str, name: str) -> s3.IBucket:

@@ -1,4 +1,4 @@
-"""The engines: a SageMaker endpoint for each that the settings name. AWS only."""
+"""The engines: a SageMaker endpoint for each engine in the settings that needs one. AWS only."""
 
 from typing import Any
 

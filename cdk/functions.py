@@ -35,14 +35,14 @@ from lambdas.settings import (
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What a function is; what it may do is granted where it is used."""
+    """The properties of a function. Its permissions are granted where it is used."""
 
-    module: str  # its `handler` is called
+    module: str  # the module that has the `handler`
     settings: type[Settings]
     timeout: int  # seconds
     memory: int = 512  # MB
     media: bool = False  # needs PyAV, Pillow and NumPy
-    asynchronous: bool = False  # called by events, which nobody waits for
+    asynchronous: bool = False  # invoked by events; no caller waits for the result
 
 
 FUNCTIONS: Mapping[str, Spec] = {
@@ -58,7 +58,7 @@ FUNCTIONS: Mapping[str, Spec] = {
     ),
     "Dispatch": Spec(module="lambdas.intake.dispatch", settings=DispatchSettings, timeout=30),
     "WriteStoryboard": Spec(module="lambdas.tasks.write_storyboard", settings=PlanSettings, timeout=900),
-    # Both may wait for a model to load on a PC, which takes far longer than the services.
+    # On a PC, Narrate and DrawStill may wait for a model to load, which takes far longer than the services.
     "Narrate": Spec(
         module="lambdas.tasks.narrate", settings=NarrateSettings, timeout=900, memory=1024, media=True
     ),
@@ -66,10 +66,10 @@ FUNCTIONS: Mapping[str, Spec] = {
         module="lambdas.tasks.draw_still", settings=PricedSettings, timeout=900, memory=1024, media=True
     ),
     "Review": Spec(module="lambdas.tasks.review", settings=StoreSettings, timeout=60),
-    # It may ask the text model for a paragraph of each scene of a film that is made of another.
+    # Plan may ask the text model for one paragraph per scene of a film made from another.
     "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=900),
-    # 1,769 MB are one full processor (Lambda's documentation): drawing and encoding use two. Its time is
-    # Lambda's longest, since on a PC it waits its turn (lambdas/production/cpu_slots.py).
+    # 1,769 MB equal one full vCPU (Lambda's documentation); drawing and encoding use two. The timeout is
+    # Lambda's maximum, since on a PC DrawClip waits for a CPU slot (lambdas/production/cpu_slots.py).
     "DrawClip": Spec(
         module="lambdas.tasks.draw_clip", settings=PricedSettings, timeout=900, memory=3008, media=True
     ),
@@ -88,7 +88,7 @@ FUNCTIONS: Mapping[str, Spec] = {
         media=True,
         asynchronous=True,
     ),
-    # On its disk lies the sound; pictures pass through memory.
+    # Assemble stores sound on disk; pictures stay in memory.
     "Assemble": Spec(
         module="lambdas.tasks.assemble", settings=PricedSettings, timeout=900, memory=2048, media=True
     ),
@@ -102,13 +102,17 @@ FUNCTIONS: Mapping[str, Spec] = {
 
 
 def function_name(prefix: str, name: str) -> str:
-    """A constant rule: so the log group is made before the function, and the operations stack refers to
-    no function, which would keep the pipeline from ever removing one."""
+    """Return a function's physical name.
+
+    Because names follow a fixed rule, a log group can be created before its function, and the operations
+    stack needs no reference to a function: such a reference would keep the pipeline stack from ever
+    removing one.
+    """
     return f"{prefix}-{name}"
 
 
 class Functions(Construct):
-    """`functions["Plan"]` is the function of that name."""
+    """The functions by name, for example `functions["Plan"]`."""
 
     def __init__(self, scope: Construct, id: str, *, prefix: str, log_retention_days: int) -> None:
         super().__init__(scope, id)
@@ -120,7 +124,7 @@ class Functions(Construct):
             logs = log_group(
                 self, f"{name}Logs", name=f"/aws/lambda/{physical_name}", days=log_retention_days
             )
-            # Its own role, since the default one may write to every log group of the account.
+            # An explicit role, because the default one may write to every log group of the account.
             role = iam.Role(
                 self,
                 f"{name}Role",
@@ -146,7 +150,7 @@ class Functions(Construct):
                     "POWERTOOLS_METRICS_NAMESPACE": names.METRICS_NAMESPACE,
                 },
             )
-            acknowledge(function, "L1", "The newest for which all of the pinned wheels were tried.")
+            acknowledge(function, "L1", "The newest runtime with which all pinned wheels are tested.")
             self._functions[name] = function
             self._roles[name] = role
 
@@ -154,7 +158,7 @@ class Functions(Construct):
 
     @property
     def media_code(self) -> s3.Location:
-        """Where the code with the media libraries lies, which not only functions run."""
+        """The location of the code with the media libraries; the assembly build runs it too."""
         location = self._media_code.bind(self).s3_location
         assert location is not None  # noqa: S101 - for the type checker
         return location
@@ -166,7 +170,7 @@ class Functions(Construct):
         return self._roles[name]
 
     def on_failure(self, queue: sqs.IQueue) -> None:
-        """Events that an asynchronous function fails on go to the queue, after Lambda's two retries."""
+        """Send events to the queue when an asynchronous function still fails after Lambda's two retries."""
         for name, spec in FUNCTIONS.items():
             if spec.asynchronous:
                 self._functions[name].configure_async_invoke(
@@ -175,9 +179,9 @@ class Functions(Construct):
                 )
 
     def configure(self, settings: Mapping[str, Settings]) -> None:
-        """Gives every function its environment, written through the type that it reads it with."""
+        """Set every function's environment, written through the same type that the function reads it with."""
         for name, spec in FUNCTIONS.items():
             if type(settings[name]) is not spec.settings:
-                raise TypeError(f"{name} takes {spec.settings.__name__}, not {settings[name]!r}")
+                raise TypeError(f"{name} requires {spec.settings.__name__}; got {settings[name]!r}")
             for variable, value in env_of(settings[name]).items():
                 self._functions[name].add_environment(variable, value)

@@ -1,4 +1,4 @@
-"""Who may use the API with a login: a Cognito user pool whose groups are tenants."""
+"""Logins for the API: a Cognito user pool whose groups are tenants."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
@@ -30,7 +30,7 @@ class Identity(Construct):
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         acknowledge(self.pool, "COG2", "Optional: most callers are programs with an API key.")
-        acknowledge(self.pool, "COG8", "The Plus plan costs per user; Essentials has all that is used here.")
+        acknowledge(self.pool, "COG8", "The Plus plan costs per user; Essentials has all features used here.")
         self.client = self.pool.add_client(
             "Client",
             auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),

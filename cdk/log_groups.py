@@ -1,4 +1,4 @@
-"""Log groups, made by the template: those that a service makes for itself never expire."""
+"""Log groups defined in the template: those that a service creates automatically never expire."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
@@ -19,7 +19,7 @@ _RETENTION = {
 
 
 def log_group(scope: Construct, id: str, *, name: str, days: int) -> logs.LogGroup:
-    """A log group that goes with its stack; `days` is one that the settings allow."""
+    """Create a log group that is deleted with its stack; `days` is a retention that the settings allow."""
     return logs.LogGroup(
         scope, id, log_group_name=name, retention=_RETENTION[days], removal_policy=RemovalPolicy.DESTROY
     )

@@ -1,4 +1,4 @@
-"""The permissions to have models write, speak and draw."""
+"""Permissions to use models for text, speech and images."""
 
 import re
 
@@ -8,12 +8,12 @@ from aws_cdk import aws_iam as iam
 from cdk.permissions import allow
 from lambdas.adapters import stills
 
-# Inference profiles are named by where they may take a request, then the model.
+# An inference profile's name starts with the geography it may route a request to, followed by the model.
 _PROFILE = re.compile(r"^(global|[a-z]{2,4})\.(?P<model>[a-z0-9]+\..+)$")
 
 
 def grant_ask(role: iam.IRole, *models: str) -> None:
-    """Allows Converse with Bedrock model ids and cross-region inference profiles."""
+    """Allow Converse with Bedrock model ids and cross-region inference profiles."""
     for model in models:
         _grant_ask(role, model)
 
@@ -30,23 +30,23 @@ def _grant_ask(role: iam.IRole, model: str) -> None:
         role,
         "bedrock:InvokeModel",
         on=[_foundation_model(role, "*", profile["model"])],
-        why_wildcard="The profile chooses the region, and the model only by way of the profile.",
+        why_wildcard="The profile chooses the region; the model is only allowed through the profile.",
         conditions={"StringEquals": {"bedrock:InferenceProfileArn": profile_arn}},
     )
 
 
 def grant_speak(role: iam.IRole) -> None:
-    """Allows speech by any voice."""
+    """Allow speech synthesis with any voice."""
     allow(
         role,
         "polly:SynthesizeSpeech",
         on=["*"],
-        why_wildcard="A voice is no resource of Polly; only a lexicon is, and none is used.",
+        why_wildcard="A Polly voice is not a resource; only a lexicon is, and none is used.",
     )
 
 
 def grant_draw(role: iam.IRole) -> None:
-    """Allows the image models of every quality, in the one region that has them."""
+    """Allow the image models of every quality, in the one region that offers them."""
     models = sorted(stills.MODELS.values())
     allow(role, "bedrock:InvokeModel", on=[_foundation_model(role, stills.REGION, model) for model in models])
 

@@ -1,4 +1,4 @@
-"""SageMaker's notices: two topics that SettleClip hears."""
+"""SageMaker's notices: two topics that SettleClip subscribes to."""
 
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -13,7 +13,7 @@ class Notices(Construct):
         self, scope: Construct, id: str, *, listener: lambda_.IFunction, failed_events: sqs.IQueue
     ) -> None:
         super().__init__(scope, id)
-        # SNS's own key will do: who publishes is a role of this account, the endpoints'.
+        # SNS's own key is enough: the publisher is a role of this account, the endpoints' role.
         key = kms.Alias.from_alias_name(self, "Key", "alias/aws/sns")
         self.success = sns.Topic(self, "Success", enforce_ssl=True, master_key=key)
         self.error = sns.Topic(self, "Error", enforce_ssl=True, master_key=key)

@@ -1,4 +1,4 @@
-"""What whoever runs it looks at: a dashboard, and alarms. AWS only."""
+"""The operator's dashboard and alarms. AWS only."""
 
 from typing import Any
 
@@ -139,45 +139,46 @@ class OperationsStack(Stack):
             "RequestsDeadLetters",
             queues.requests_dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum"),
             above=0,
-            advice="Requests that Dispatch failed on five times. Read its log, then redrive the queue.",
+            advice="Dispatch failed on requests five times. Read its log, then redrive the queue.",
         )
         alarms.on(
             "FailedEvents",
             queues.failed_events.metric_approximate_number_of_messages_visible(statistic="Maximum"),
             above=0,
-            advice="Events that Intake, SettleClip or Upkeep failed on. Each message holds event and error.",
+            advice="Intake, SettleClip or Upkeep failed on events. Each message has the event and the error.",
         )
         alarms.on(
             "OldestRequest",
             queues.requests.metric_approximate_age_of_oldest_message(statistic="Maximum"),
             above=900,
-            advice="A request has waited 15 minutes for its execution. Is Dispatch failing or throttled?",
+            advice="A request has waited 15 minutes for its execution to start. "
+            "Check whether Dispatch fails or is throttled.",
         )
         alarms.on(
             "ExecutionsFailed",
             machine.metric_failed(period=_PERIOD),
             above=0,
-            advice="Videos failed; their records say which step, which clip and why: reel show ID. "
-            "With the code ReviewTimedOut it is only that nobody approved them in time.",
+            advice="Videos failed. Run reel show ID to see which step and clip failed, and why. "
+            "The code ReviewTimedOut only means that nobody approved the video in time.",
         )
         alarms.on(
             "ExecutionsTimedOut",
             machine.metric_timed_out(period=_PERIOD),
             above=0,
-            advice="An execution reached the state machine's timeout. Is an engine stuck?",
+            advice="An execution reached the state machine's timeout. Check whether an engine is stuck.",
         )
         alarms.on(
             "UpkeepErrors",
             self._functions["Upkeep"].metric_errors(period=_PERIOD),
             above=0,
             periods=3,
-            advice="Upkeep fails: what events lose is not healed. Read its log.",
+            advice="Upkeep fails, so lost events are not repaired. Read its log.",
         )
         alarms.on(
             "ApiServerErrors",
             self._pipeline.api.rest_api.metric_server_error(period=_PERIOD, statistic="Sum"),
             above=0,
-            advice="The API answered 5xx. The access log has the request ids, the log of Api the errors.",
+            advice="The API returned 5xx. The access log has the request ids; the log of Api has the errors.",
         )
         for endpoint, engine in self._endpoints.items():
             alarms.on(
@@ -185,20 +186,21 @@ class OperationsStack(Stack):
                 endpoint_metric("HasBacklogWithoutCapacity", endpoint, statistic="Minimum"),
                 above=0,
                 periods=30,  # operators report half an hour without capacity; waking takes about ten minutes
-                advice="Requests wait and no instance has come for half an hour: quota or capacity?",
+                advice="Requests have waited half an hour without an instance. "
+                "Check your quota and AWS's capacity.",
             )
             alarms.on(
                 f"{endpoint}-failures",
                 endpoint_metric("InvocationFailures", endpoint, statistic="Sum"),
                 above=0,
-                advice=f"The engine failed. Its log group is /aws/sagemaker/Endpoints/{endpoint}.",
+                advice=f"The engine failed. Read its log group, /aws/sagemaker/Endpoints/{endpoint}.",
             )
             alarms.on(
                 f"{endpoint}-lost",
                 engine_metric("lost_count", engine, statistic="Sum"),
                 above=0,
-                advice="The engine's process ended and was started again: the GPU failed, or memory ran out? "
-                f"The lines `engine lost` in /aws/sagemaker/Endpoints/{endpoint} say how.",
+                advice="The engine's process ended and was restarted. The GPU may have failed, or memory run "
+                f"out: see the lines `engine lost` in /aws/sagemaker/Endpoints/{endpoint}.",
             )
 
 

@@ -1,4 +1,4 @@
-"""Permissions with their reasons: what a role may do, and why where a wildcard is in it."""
+"""Permissions of roles, each wildcard with its reason."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
-    """Notes why a finding of cdk-nag's AwsSolutions pack is meant, e.g. rule "IAM5[Action::s3:*]"."""
+    """Record why a finding of cdk-nag's AwsSolutions pack is intended, e.g. rule "IAM5[Action::s3:*]"."""
     finding = Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
     Validations.of(construct).acknowledge(finding)
 
@@ -21,7 +21,10 @@ def allow(
     why_wildcard: str = "",
     conditions: Mapping[str, Any] | None = None,
 ) -> None:
-    """Allows actions on resources. One with a `*` in its ARN needs a reason."""
+    """Allow actions on resources.
+
+    Raises ValueError if a resource has a `*` in its ARN and `why_wildcard` is empty.
+    """
     role.add_to_principal_policy(
         iam.PolicyStatement(actions=list(actions), resources=list(on), conditions=conditions)
     )
@@ -29,12 +32,12 @@ def allow(
         text = flat(Stack.of(role).resolve(arn))
         if "*" in text:
             if not why_wildcard:
-                raise ValueError(f"{role.node.path}: no reason for the wildcard in {text}")
+                raise ValueError(f"{role.node.path}: why_wildcard is required for the wildcard in {text}")
             acknowledge(role, f"IAM5[Resource::{text}]", why_wildcard)
 
 
 def flat(value: Any) -> str:
-    """A resolved ARN as cdk-nag writes it in a finding: references in angle brackets."""
+    """Return a resolved ARN as cdk-nag writes it in a finding: references in angle brackets."""
     match value:
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(map(flat, parts))

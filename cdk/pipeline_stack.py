@@ -1,4 +1,4 @@
-"""The pipeline: all that a PC's cloud runs, deployed unchanged in both homes."""
+"""The pipeline: everything a PC's cloud runs, deployed unchanged in both homes."""
 
 from typing import Any
 
@@ -38,8 +38,8 @@ from lambdas.settings import (
     UpkeepSettings,
 )
 
-# RenderClip waits for an engine's answer: while the request is queued, while it is rendered, and this
-# much for the notice and for SettleClip.
+# RenderClip waits while the request is queued, while the engine renders, and this much longer for the notice
+# and SettleClip.
 _ANSWER_MARGIN_SECONDS = 300
 
 
@@ -52,24 +52,24 @@ class PipelineStack(Stack):
             self,
             "Engines",
             default=",".join(settings.engines),
-            description="Names of the engines offered, comma-separated",
+            description="Names of the available engines, comma-separated",
         )
         self._voice = CfnParameter(
-            self, "Voice", default=settings.voice, description="Who narrates where a request names nobody"
+            self, "Voice", default=settings.voice, description="Default narration voice"
         )
         self._voice_engine = CfnParameter(
-            self, "VoiceEngine", default=settings.voice_engine, description="The engine of that voice"
+            self, "VoiceEngine", default=settings.voice_engine, description="Engine of the default voice"
         )
 
         self._workflow = CfnParameter(
-            self, "Workflow", default="", description="What the workflow of a user's ComfyUI takes, as JSON"
+            self, "Workflow", default="", description="Inputs of the user's ComfyUI workflow, as JSON"
         )
 
         prices = CfnParameter(
             self,
             "Prices",
             default=settings.price_list.model_dump_json(),
-            description="What is paid for what makes films, as JSON (lambdas/domain/prices.py)",
+            description="Prices for calculating what a film costs, as JSON (lambdas/domain/prices.py)",
         )
         self.buckets = Buckets(
             self,
@@ -232,7 +232,7 @@ class PipelineStack(Stack):
                     resource_name=endpoint_name(settings.prefix, "*"),
                 )
             ],
-            why_wildcard="The engines stack's endpoints, by the rule that names them.",
+            why_wildcard="The engines stack's endpoints, matched by their naming rule.",
         )
 
     def _export(self, prefix: str) -> None:

@@ -1,4 +1,4 @@
-"""The queue of requests, and the two queues for what could not be handled."""
+"""The request queue, and two queues for messages and events that failed."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from constructs import Construct
 
 from cdk.permissions import acknowledge
 
-_KEPT = Duration.days(14)  # SQS's longest: time to look at what failed
+_KEPT = Duration.days(14)  # SQS's maximum, to leave time to look at failures
 
 
 class Queues(Construct):
@@ -18,15 +18,15 @@ class Queues(Construct):
         self.requests = self._queue(
             "Requests",
             retention_period=Duration.days(4),
-            # Lambda's documentation: at least six times the function's timeout, so that a batch that is
-            # retried inside the function's poller does not come back meanwhile.
+            # Lambda's documentation: at least six times the function's timeout, so that a batch does not
+            # reappear while the function's poller retries it.
             visibility_timeout=Duration.seconds(6 * consumer_timeout.to_seconds()),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.requests_dead_letters, max_receive_count=5),
         )
-        # Events that an asynchronous function gave up on.
+        # Events that an asynchronous function failed on after all retries.
         self.failed_events = self._queue("FailedEvents", retention_period=_KEPT)
         for queue in (self.requests_dead_letters, self.failed_events):
-            acknowledge(queue, "SQS3", "It is itself the queue for what failed; an alarm watches it.")
+            acknowledge(queue, "SQS3", "It is itself the queue for failures; an alarm watches it.")
 
     def _queue(self, name: str, **options: Any) -> sqs.Queue:
         return sqs.Queue(

@@ -1,4 +1,4 @@
-"""The settings of a deployment: "reelworks" of cdk.json's context, checked when the template is made."""
+"""The deployment settings: "reelworks" in cdk.json's context, validated at synth."""
 
 import json
 from collections.abc import Mapping
@@ -13,13 +13,14 @@ from lambdas.domain.prices import AWS, PRICED, Prices
 
 
 class SettingsError(Exception):
-    """A deployment setting is unknown, missing or wrong; the message has a line for each."""
+    """Deployment settings are unknown, missing or invalid; the message has one line for each."""
 
 
 class EndpointSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # The first is asked for, the others when there is none to be had (instance pools, at most five).
+    # In order of preference: the next is used when the one before has no capacity (instance pools, at most
+    # five).
     instance_types: Annotated[tuple[str, ...], Field(min_length=1, max_length=5)]
     max_instances: Annotated[int, Field(ge=1, le=100)]
 
@@ -27,35 +28,38 @@ class EndpointSettings(BaseModel):
     def _instances_are_known(self) -> Self:
         for name in self.instance_types:
             if name not in INSTANCES:
-                raise ValueError(f"{name!r} is not one of: {', '.join(INSTANCES)} (cdk/instances.py)")
+                raise ValueError(
+                    f"instance_types must be one of: {', '.join(INSTANCES)} (cdk/instances.py); got {name!r}"
+                )
         return self
 
 
 class DeploymentSettings(BaseModel):
-    """cdk.json holds a value for each; docs/deploy.md says what they mean."""
+    """The settings of one deployment. cdk.json has a value for each; docs/deploy.md explains them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # Begins the names of buckets ({prefix}-output-{account}-{region}, at most 63) and endpoints.
+    # Starts the names of buckets ({prefix}-output-{account}-{region}, at most 63 characters) and endpoints.
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$")]
     engines: Annotated[tuple[str, ...], Field(min_length=1)]
     default_engine: str
     model_aliases: dict[Annotated[str, Field(pattern=r"^[^=,\s]+$")], str]
     text_model: Annotated[str, Field(min_length=1)]
-    text_models: tuple[Annotated[str, Field(min_length=1)], ...]  # others that a request may name
+    text_models: tuple[Annotated[str, Field(min_length=1)], ...]  # further models that a request may choose
     voice: Annotated[str, Field(min_length=1)]
     voice_engine: Literal["standard", "neural", "long-form", "generative"]
     retention_days: Annotated[int, Field(ge=1, le=3650)]
-    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365]  # CloudWatch Logs takes no others
+    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365]  # those CloudWatch Logs supports
     allowed_cidrs: tuple[IPv4Network | IPv6Network, ...]
     alarm_email: Annotated[str, Field(pattern=r"^$|^[^@\s]+@[^@\s]+$")]
-    # InvokeEndpointAsync's own limits.
+    # The limits are those of InvokeEndpointAsync.
     invocation_seconds: Annotated[int, Field(ge=1, le=3600)]
     request_ttl_seconds: Annotated[int, Field(ge=60, le=21600)]
     review_hours: Annotated[int, Field(ge=1, le=720)]
-    # USD, over those of lambdas/domain/prices.py, which says the unit of each.
+    # USD; override those in lambdas/domain/prices.py, which gives the unit of each.
     prices: dict[Annotated[str, Field(pattern=PRICED)], Annotated[float, Field(ge=0, allow_inf_nan=False)]]
-    model_bucket: str  # empty: {prefix}-models-{account}-{region}, which the deployer makes and fills
+    # Empty: {prefix}-models-{account}-{region}. The deployer creates and fills the bucket.
+    model_bucket: str
     model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
     endpoints: dict[str, EndpointSettings]
 
@@ -71,10 +75,10 @@ class DeploymentSettings(BaseModel):
             allowed = hosted if field == "engines" else self.engines
             for name in names:
                 if name not in allowed:
-                    raise ValueError(f"{field}: {name!r} is not one of: {', '.join(allowed)}")
+                    raise ValueError(f"{field} must be one of: {', '.join(allowed)}; got {name!r}")
         for name in self.endpoint_engines:
             if name not in self.endpoints:
-                raise ValueError(f"endpoints: no instance type for the engine {name!r}")
+                raise ValueError(f"endpoints must have an entry for engine {name!r}")
         return self
 
     @property
@@ -84,7 +88,7 @@ class DeploymentSettings(BaseModel):
 
     @property
     def price_list(self) -> Prices:
-        """What AWS takes, of an endpoint for the first of its instance types; the deployer's own go first."""
+        """AWS's prices, an endpoint's by its first instance type; the deployer's own prices override them."""
         hourly = {
             engine: INSTANCES[self.endpoints[engine].instance_types[0]].usd_per_hour
             for engine in self.endpoint_engines
@@ -94,8 +98,11 @@ class DeploymentSettings(BaseModel):
 
     @classmethod
     def of_context(cls, defaults: Mapping[str, Any], given: Mapping[str, Any] | str) -> Self:
-        """The settings of cdk.json with those given over them; on the command line they are text:
-        `-c reelworks='{"retention_days": 30}'`. Raises SettingsError."""
+        """Return the settings of cdk.json, overridden by `given`.
+
+        On the command line `given` is text: `-c reelworks='{"retention_days": 30}'`.
+        Raises SettingsError if a setting is unknown, missing or invalid.
+        """
         if isinstance(given, str):
             given = _object(given)
         try:
@@ -105,7 +112,7 @@ class DeploymentSettings(BaseModel):
                 f"  {'.'.join(map(str, problem['loc'])) or 'reelworks'}: {problem['msg']}"
                 for problem in error.errors()
             )
-            raise SettingsError("the deployment's settings (cdk.json):\n" + "\n".join(lines)) from None
+            raise SettingsError("invalid deployment settings (cdk.json):\n" + "\n".join(lines)) from None
 
 
 def _object(text: str) -> Mapping[str, Any]:
@@ -114,5 +121,5 @@ def _object(text: str) -> Mapping[str, Any]:
     except json.JSONDecodeError:
         value = None
     if not isinstance(value, dict):
-        raise SettingsError(f"-c reelworks takes a JSON object, not {text!r}")
+        raise SettingsError(f"-c reelworks must be a JSON object; got {text!r}")
     return value

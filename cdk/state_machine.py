@@ -1,4 +1,4 @@
-"""The state machine of statemachines/produce_video.asl.json, with its functions put in."""
+"""The state machine of statemachines/produce_video.asl.json, with its functions filled in."""
 
 import re
 
@@ -16,10 +16,10 @@ DEFINITION = ROOT / "statemachines" / "produce_video.asl.json"
 _TASK = re.compile(r"\$\{(\w+)FunctionArn\}")
 
 
-# Of a film, but for the time that it waits for its user: any of its steps ends far earlier.
+# A film's time without the waits for its user; each of its steps ends far earlier.
 _FILM_SECONDS = 6 * 24 * 3600
-# As often it may wait as long as it may: at both gates, and again after changes. With the longest wait that
-# the settings take, all of it is less than the year that an execution may last (Step Functions' quota).
+# How many full waits a film may have: at both gates, and again after changes. Even with the longest wait that
+# the settings allow, the total is less than the year an execution may last (Step Functions' quota).
 _REVIEWS = 10
 
 
@@ -43,14 +43,12 @@ class ProduceVideo(Construct):
             "RenderClipTimeoutSeconds": str(render_timeout_seconds),
             "ReviewTimeoutSeconds": str(review_timeout_seconds),
         }
-        self.tasks = sorted(set(_TASK.findall(definition)))  # the functions that are its tasks
+        self.tasks = sorted(set(_TASK.findall(definition)))  # the functions it calls as tasks
         for name in self.tasks:
             arn = functions[name].function_arn
             substitutions[f"{name}FunctionArn"] = arn
             allow(role, "lambda:InvokeFunction", on=[arn])
-        acknowledge(
-            role, "IAM5[Resource::*]", "X-Ray's calls and those that set up a log delivery take no resource."
-        )
+        acknowledge(role, "IAM5[Resource::*]", "Calls to X-Ray and to set up log delivery take no resource.")
         self.machine = sfn.StateMachine(
             self,
             "Machine",
@@ -60,15 +58,15 @@ class ProduceVideo(Construct):
             state_machine_type=sfn.StateMachineType.STANDARD,
             logs=sfn.LogOptions(
                 destination=log_group(
-                    # Log groups of this path need no entry in the account's log resource policy, which
-                    # holds few (Step Functions' documentation).
+                    # Log groups under this path need no entry in the account's log resource policy, which
+                    # holds only a few (Step Functions' documentation).
                     self,
                     "Logs",
                     name=f"/aws/vendedlogs/states/{prefix}-produce-video",
                     days=log_retention_days,
                 ),
                 level=sfn.LogLevel.ALL,
-                include_execution_data=False,  # prompts are the tenants'
+                include_execution_data=False,  # prompts belong to the tenants
             ),
             tracing_enabled=True,
         )
@@ -77,7 +75,7 @@ class ProduceVideo(Construct):
         allow(role, "states:StartExecution", on=[self.machine.state_machine_arn])
 
     def grant_oversee(self, role: iam.IRole) -> None:
-        """Allows looking at executions and stopping them."""
+        """Allow describing and stopping executions."""
         allow(
             role,
             "states:DescribeExecution",
@@ -90,12 +88,15 @@ class ProduceVideo(Construct):
                     arn_format=ArnFormat.COLON_RESOURCE_NAME,
                 )
             ],
-            why_wildcard="Executions are named by their video.",
+            why_wildcard="Executions are named after their video.",
         )
 
     def grant_answer(self, *roles: iam.IRole) -> None:
-        """Allows answering task tokens. A policy of its own: in the role's it would make a circle, since
-        the machine waits for its functions and they for their role."""
+        """Allow answering task tokens.
+
+        A separate policy: in the role's own it would be a circular dependency, since the machine depends on
+        its functions and they depend on their role.
+        """
         iam.Policy(
             self,
             "AnswerTasks",

@@ -1,4 +1,4 @@
-"""The table of videos, API keys and engine calls under way."""
+"""The table of videos, API keys and engine calls in progress."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -19,7 +19,7 @@ class VideosTable(Construct):
             partition_key=dynamodb.Attribute(name="pk", type=string),
             sort_key=dynamodb.Attribute(name="sk", type=string),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            # Keys that AWS owns cost nothing a month and nothing a call.
+            # Keys owned by AWS cost nothing per month and nothing per call.
             encryption=dynamodb.TableEncryption.AWS_MANAGED,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
@@ -37,11 +37,11 @@ class VideosTable(Construct):
         )
 
     def grant_get(self, role: iam.IRole) -> None:
-        """Allows looking one item up by its key."""
+        """Allow reading one item by its key."""
         allow(role, "dynamodb:GetItem", on=[self.table.table_arn])
 
     def grant_items(self, role: iam.IRole) -> None:
-        """Allows reading and writing of items, one at a time or a partition; no scan, no batch."""
+        """Allow reading and writing items, one at a time or by partition; no scan, no batch."""
         allow(
             role,
             *(f"dynamodb:{call}" for call in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")),
@@ -49,6 +49,6 @@ class VideosTable(Construct):
         )
 
     def grant_indexes(self, role: iam.IRole) -> None:
-        """Allows listing: a tenant's videos by age, and all that have not ended."""
+        """Allow listing a tenant's videos by age, and all videos that have not ended."""
         arns = [f"{self.table.table_arn}/index/{index}" for index in (BY_CREATED, OPEN)]
         allow(role, "dynamodb:Query", on=arns)

@@ -1,4 +1,4 @@
-"""Upkeep: every minute, what events lost is healed."""
+"""Upkeep: repairs every minute what lost events left undone."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -16,7 +16,7 @@ class Upkeep(Construct):
         self.rule = events.Rule(
             self,
             "EveryMinute",
-            description="Heals what events lost",
+            description="Repairs what lost events left undone",
             schedule=events.Schedule.rate(Duration.minutes(1)),
         )
         self.rule.add_target(targets.LambdaFunction(heal, dead_letter_queue=failed_events))

@@ -1,1 +1,1 @@
-"""The engine servers."""
+"""Engine servers."""

@@ -1,5 +1,5 @@
-"""The environment of each function, as a type: CDK writes it with `env_of`, the function reads it with
-`from_env`, so a misspelt or missing name fails when the template is made."""
+"""The typed environment of each function. CDK writes it with `env_of` and the function reads it with
+`from_env`, so a misspelt or missing name fails when the template is synthesized."""
 
 import os
 from collections.abc import Mapping
@@ -17,19 +17,19 @@ class Settings(BaseModel):
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Reads REELWORKS_<FIELD> for each field; raises ValidationError naming what is missing."""
+        """Read REELWORKS_<FIELD> for each field. Raises ValidationError naming what is missing."""
         source = os.environ if environment is None else environment
         names = {field: _PREFIX + field.upper() for field in cls.model_fields}
         return cls.model_validate({field: source[name] for field, name in names.items() if name in source})
 
 
 def env_of(settings: Settings) -> dict[str, str]:
-    """The environment variables that `from_env` of the same type reads back."""
+    """Return the environment variables that `from_env` of the same type reads back."""
     return {_PREFIX + field.upper(): str(value) for field, value in settings.model_dump().items()}
 
 
 class StoreSettings(Settings):
-    """Where videos, their journal and their artifacts lie."""
+    """Where videos, their journal and their artifacts are stored."""
 
     videos_table: str
     input_bucket: str
@@ -37,7 +37,7 @@ class StoreSettings(Settings):
 
 
 class PricedSettings(StoreSettings):
-    """Of a function that makes something: what it costs."""
+    """Settings of a function that makes something and records its cost."""
 
     prices: str  # JSON of lambdas.domain.prices.Prices
 
@@ -53,15 +53,15 @@ class AuthorizerSettings(Settings):
 
 
 class IntakeSettings(StoreSettings):
-    """What it takes to accept a request: the API and the drop folder."""
+    """Settings for accepting requests, through the API and the drop folder."""
 
     requests_queue_url: str
     engines: str  # names of the engines offered, comma-separated
     default_engine: str
-    workflow: str = ""  # what the user's ComfyUI renders by: JSON, see lambdas.domain.engines.deployed
-    model_aliases: str = ""  # "sora-2=cogvideox-5b,…": names that clients use for engines
+    workflow: str = ""  # JSON of the user's ComfyUI workflow, see lambdas.domain.engines.deployed
+    model_aliases: str = ""  # "sora-2=cogvideox-5b,…": other names for engines
     retention_days: int
-    link_seconds: int = 3600  # how long a presigned link lives
+    link_seconds: int = 3600  # lifetime of a presigned link
 
     @property
     def offered(self) -> frozenset[str]:
@@ -87,7 +87,7 @@ class PlanSettings(PricedSettings):
 
 
 class NarrateSettings(PricedSettings):
-    """The voice of requests that name none; which others there are, the speech service says."""
+    """The default voice. The speech service lists the others."""
 
     voice: str
     voice_engine: str
@@ -104,7 +104,7 @@ class AssembleLongSettings(StoreSettings):
 
 
 class AssemblyBuildSettings(PricedSettings):
-    """The environment of a build: the project's, and what the build is started with."""
+    """The environment of a build: the project's variables and those that the build is started with."""
 
     task: str  # JSON of a VideoTask (lambdas.production.task_token)
 
@@ -121,4 +121,4 @@ class UpkeepSettings(PricedSettings):
     state_machine_arn: str
     event_bus: str
     build_project: str
-    intake_function: str  # asked again for drop-folder objects whose event was lost
+    intake_function: str  # invoked again for drop-folder objects whose event was lost

@@ -1,4 +1,4 @@
-"""The functions' log and metrics."""
+"""Logger and metrics of the functions."""
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
@@ -9,6 +9,6 @@ logger = Logger(service=names.SERVICE)
 
 
 def count(metric: str) -> None:
-    """Adds one to a metric of lambdas.domain.names."""
+    """Add one to a metric named in lambdas.domain.names."""
     with single_metric(metric, MetricUnit.Count, 1, namespace=names.METRICS_NAMESPACE) as one:
         one.add_dimension("service", names.SERVICE)

@@ -1,1 +1,1 @@
-"""What a user installs: the client, the `reel` command and the PC's cloud."""
+"""Reelworks' user package: the API client, the `reel` command and the PC's cloud."""

@@ -1,7 +1,7 @@
-"""A client of the REST API. Any OpenAI client works as well; this one knows what Reelworks adds.
+"""A client for the REST API. Any OpenAI client works too; this one also covers what Reelworks adds.
 
-ApiError            the API's answer in its error shape
-└── ApiUnreachable  no answer
+ApiError            an error response from the API
+└── ApiUnreachable  no response
 """
 
 import json
@@ -18,7 +18,7 @@ import httpx
 
 
 class ApiError(Exception):
-    """An error answer: `status`, the message, and the field it is about, where there is one."""
+    """An error response: its `status`, message and, if known, the field it is about."""
 
     def __init__(
         self, message: str, *, status: int = 0, param: str | None = None, code: str | None = None
@@ -36,7 +36,7 @@ class ApiUnreachable(ApiError):
 
 @dataclass(frozen=True)
 class Address:
-    """Where an API is, and the key to it."""
+    """The base URL of an API and its API key."""
 
     base_url: str  # ends in /v1
     api_key: str
@@ -67,8 +67,8 @@ class Client:
         music: Path | None = None,
         **fields: Any,
     ) -> dict[str, Any]:
-        """Asks for a video of a prompt, or of a `topic` or `storyboard`; `fields` as in docs/api.md. Those
-        that are None are left out."""
+        """Request a video from a prompt, `topic` or `storyboard`. docs/api.md lists the `fields`; those that
+        are None are omitted."""
         body = _given(prompt=prompt, **fields)
         named = {"input_reference": image, "music": music}
         files = {name: (file.name, file.read_bytes()) for name, file in named.items() if file}
@@ -81,15 +81,15 @@ class Client:
         return self._create("videos", data=form, files=files)
 
     def remix(self, video_id: str, prompt: str) -> dict[str, Any]:
-        """Asks for a new video: the one of `video_id` with what the prompt says changed."""
+        """Request a new video: `video_id` with the changes that the prompt describes."""
         return self._create(f"{_path(video_id)}/remix", json={"prompt": prompt})
 
     def edit(self, video_id: str, prompt: str) -> dict[str, Any]:
-        """Asks for a new video: the film of `video_id` drawn anew, as the prompt says."""
+        """Request a new video: the film of `video_id` redrawn as the prompt says."""
         return self._create("videos/edits", json={"prompt": prompt, "video": {"id": video_id}})
 
     def extend(self, video_id: str, prompt: str, seconds: int) -> dict[str, Any]:
-        """Asks for a new video: the film of `video_id`, and after it `seconds` of what the prompt says."""
+        """Request a new video: the film of `video_id`, then `seconds` of what the prompt describes."""
         body = {"prompt": prompt, "seconds": str(seconds), "video": {"id": video_id}}
         return self._create("videos/extensions", json=body)
 
@@ -97,32 +97,32 @@ class Client:
         return self._call("GET", _path(video_id))
 
     def storyboard(self, video_id: str) -> tuple[dict[str, Any], str | None]:
-        """What is said, shown and moved in each scene (docs/api.md), and the ETag of it."""
+        """Return the storyboard and its ETag: what is said, shown and moves in each scene (docs/api.md)."""
         answer = self._send("GET", f"{_path(video_id)}/storyboard")
         return _document(answer), answer.headers.get("etag")
 
     def put_storyboard(self, video_id: str, document: Any, *, etag: str | None = None) -> str | None:
-        """Puts it in the place of the one that stands: with `etag`, only if that is still the one. Returns
-        the ETag of what stands now."""
+        """Replace the storyboard; with `etag`, only if the current one still has that ETag. Return the new
+        ETag."""
         headers = {} if etag is None else {"If-Match": etag}
         answer = self._send("PUT", f"{_path(video_id)}/storyboard", json=document, headers=headers)
         stands: str | None = answer.headers.get("etag")
         return stands
 
     def approve(self, video_id: str, *, gate: str | None = None, etag: str | None = None) -> dict[str, Any]:
-        """Lets the film that waits for its user go on, or one that has ended be made as it was edited.
-        `gate` (storyboard or previews) and `etag` say what was seen: nothing else is approved then."""
+        """Approve a film that waits for its user, or re-render an edited film that has ended. `gate`
+        (storyboard or previews) and `etag` name what was reviewed; nothing else is approved."""
         query = f"?gate={gate}" if gate else ""
         headers = {} if etag is None else {"If-Match": etag}
         return self._call("POST", f"{_path(video_id)}/approve{query}", headers=headers)
 
     def retry(self, video_id: str) -> dict[str, Any]:
-        """Resumes a video that failed or was cancelled; what it has is not made again."""
+        """Resume a video that failed or was cancelled, reusing everything already made."""
         return self._call("POST", f"{_path(video_id)}/retry")
 
     def regenerate(self, video_id: str, scene: int, part: str, **wishes: Any) -> dict[str, Any]:
-        """Has a part of a scene, counted from 0, made anew: `wishes` as in docs/api.md; those that are None
-        are left out."""
+        """Regenerate a part of a scene, counted from 0. docs/api.md lists the `wishes`; those that are None
+        are omitted."""
         body = _given(part=part, **wishes)
         return self._call("POST", f"{_path(video_id)}/scenes/{scene}/regenerate", json=body)
 
@@ -136,8 +136,8 @@ class Client:
         return self._call("DELETE", _path(video_id))
 
     def follow(self, video_id: str, *, every: float = 0.5) -> Iterator[dict[str, Any]]:
-        """The video each time it is looked at, the last time once it has ended or waits for its user. A
-        short outage of the API (a restart) is waited out for two minutes."""
+        """Yield the video at every poll, the last time once it has ended or waits for its user. Waits out a
+        short API outage, for example a restart, for two minutes."""
         lost_at: float | None = None
         while True:
             try:
@@ -156,18 +156,18 @@ class Client:
             time.sleep(every)
 
     def download(self, video_id: str, path: Path, *, variant: str = "video") -> int:
-        """Writes the film, or another variant, to `path`, whole or not at all; returns its size in bytes."""
+        """Save the film or another variant to `path`, completely or not at all. Return its size in bytes."""
         return self._fetch(f"{_path(video_id)}/content", path, params={"variant": variant})
 
     def preview(self, video_id: str, scene: int, part: Literal["narration", "still"], path: Path) -> int:
-        """Writes what is said in a scene, counted from 0, or its first picture, to `path`, as download."""
+        """Save a scene's narration or still to `path`, like `download`. Scenes count from 0."""
         return self._fetch(f"{_path(video_id)}/scenes/{scene}/{part}", path)
 
     def _fetch(self, url: str, path: Path, **options: Any) -> int:
         answer = self._send("GET", url, **options)
         part = path.with_name(path.name + ".part")
         try:
-            # The link is presigned and of another server: the API key stays here.
+            # The link is presigned and leads to another server, so do not send the API key.
             with httpx.stream("GET", answer.headers["location"], timeout=60) as response:
                 if response.status_code != httpx.codes.OK:
                     raise ApiError(
@@ -178,13 +178,13 @@ class Client:
                         file.write(chunk)
             part.replace(path)
         except httpx.HTTPError as error:
-            raise ApiUnreachable(f"the download broke off: {error}") from error
+            raise ApiUnreachable(f"the download was interrupted: {error}") from error
         finally:
             part.unlink(missing_ok=True)
         return path.stat().st_size
 
     def _create(self, url: str, **content: Any) -> dict[str, Any]:
-        # One key for all tries of this call: a lost answer never makes a second video.
+        # One key for all retries of this call, so a lost response never creates a second video.
         return self._call("POST", url, **content, headers={"Idempotency-Key": uuid.uuid4().hex})
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
@@ -194,7 +194,7 @@ class Client:
         try:
             response = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise ApiUnreachable(f"no answer from {self._http.base_url}: {error}") from error
+            raise ApiUnreachable(f"no response from {self._http.base_url}: {error}") from error
         if response.status_code >= 400:
             raise _error(response)
         return response
@@ -205,9 +205,9 @@ def _given(**fields: Any) -> dict[str, Any]:
 
 
 def _path(video_id: str) -> str:
-    """A typing error must not become another URL of the API: "" would be the list."""
+    """Build the video's path. A typo must not address another URL of the API: "" would be the list."""
     if not re.fullmatch("[A-Za-z0-9_-]+", video_id):
-        raise ApiError(f"{video_id!r} is not the id of a video")
+        raise ApiError(f"{video_id!r} is not a valid video id: use only letters, digits, _ and -")
     return f"videos/{video_id}"
 
 
@@ -215,7 +215,7 @@ def _document(response: httpx.Response) -> dict[str, Any]:
     try:
         document: dict[str, Any] = response.json()
     except ValueError as error:
-        raise ApiError(f"what answers at {response.url} is no Reelworks API: it gave no JSON") from error
+        raise ApiError(f"{response.url} is not a Reelworks API: its response is not JSON") from error
     return document
 
 

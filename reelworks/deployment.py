@@ -1,6 +1,6 @@
-"""A deployed pipeline stack, seen with an operator's AWS credentials: its logs and its API keys.
+"""Access a deployed pipeline stack with an operator's AWS credentials: its logs and its API keys.
 
-The PC's cloud when it is up and no AWS_PROFILE says otherwise, else the stack of the account.
+Uses the PC's cloud if it is up and AWS_PROFILE is not set, otherwise the stack in the AWS account.
 """
 
 import json
@@ -24,18 +24,18 @@ _FUNCTION_OUTPUT = "Function"
 
 
 class DeploymentError(Exception):
-    """There is no deployment to be found, or it refused; the message says which."""
+    """No deployment was found, or it refused the call; the message says which."""
 
 
 class Deployment:
     def __init__(self, client: Callable[..., Any], outputs: dict[str, str]) -> None:
-        """`client` gives a boto3 client of a service."""
+        """`client` returns a boto3 client for a service."""
         self._client = client
         self._outputs = outputs
 
     @classmethod
     def find(cls) -> Self:
-        """Raises DeploymentError where neither a local nor an AWS deployment is found."""
+        """Find the deployment. Raises DeploymentError if there is neither a local nor an AWS deployment."""
         from reelworks.cloud import aws, home
         from reelworks.cloud.lifecycle import start_stop
 
@@ -48,14 +48,14 @@ class Deployment:
             stacks = session.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
         except (BotoCoreError, ClientError) as error:
             raise DeploymentError(
-                f"no deployment found: the PC's cloud is down (`reel up`), and on AWS: {error}"
+                f"no deployment found: the PC's cloud is down (start it with `reel up`), and on AWS: {error}"
             ) from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
         return cls(session.client, outputs)
 
     @property
     def functions(self) -> dict[str, str]:
-        """Physical name of each function by its name in the template."""
+        """Map each function's name in the template to its physical name."""
         return {
             key.removeprefix(_FUNCTION_OUTPUT): value
             for key, value in self._outputs.items()
@@ -65,13 +65,15 @@ class Deployment:
     def log_events(
         self, *, video_id: str | None, function: str | None, minutes: int
     ) -> Iterator[dict[str, Any]]:
-        """{"at_ms", "function", "message"} of each log event, in the order of time. A line of ours is the
-        JSON object that it was logged as.
+        """Yield {"at_ms", "function", "message"} of each log event, oldest first. For lines that the
+        functions log themselves, the message is the logged JSON object.
 
-        Raises DeploymentError for an unknown function, or where the logs can't be read.
+        Raises DeploymentError if the function is unknown or the logs cannot be read.
         """
         if function is not None and function not in self.functions:
-            raise DeploymentError(f"no function {function!r}; there are: {', '.join(sorted(self.functions))}")
+            raise DeploymentError(
+                f"no function {function!r}; use one of: {', '.join(sorted(self.functions))}"
+            )
         logs = self._client("logs")
         lambdas = self._client("lambda")
         since = int((time.time() - minutes * 60) * 1000)
@@ -91,28 +93,29 @@ class Deployment:
                         for event in page["events"]
                     ]
             except logs.exceptions.ResourceNotFoundException:
-                continue  # a function that has not run yet has no log
+                continue  # a function that has never run has no log
             except (BotoCoreError, ClientError) as error:
-                raise DeploymentError(f"the log of {name} can't be read: {error}") from error
+                raise DeploymentError(f"cannot read the log of {name}: {error}") from error
         yield from sorted(events, key=lambda event: event["at_ms"])
 
     def create_key(self, tenant: str, name: str) -> str:
-        """A new API key of a tenant. Raises DeploymentError for a tenant name that is not allowed."""
+        """Create an API key for a tenant. Raises DeploymentError if the tenant name is not allowed."""
         try:
             TypeAdapter(Tenant).validate_python(tenant)
         except ValidationError:
             raise DeploymentError(
-                f"tenant {tenant!r} is not allowed: 1 to 63 of a-z, 0-9 and hyphens, no hyphen first"
+                "tenant must be 1 to 63 characters of a-z, 0-9 and hyphens, with no hyphen first; "
+                f"got {tenant!r}"
             ) from None
         key = new_key()
         self._keys().register(key, tenant, name)
         return key
 
     def revoke_key(self, key: str) -> None:
-        """Of the key itself, or its SHA-256. Raises DeploymentError where there is no such key."""
+        """Revoke a key, given by itself or by its SHA-256. Raises DeploymentError if it does not exist."""
         is_hash = len(key) == 64 and all(letter in "0123456789abcdef" for letter in key)
         if not self._keys().revoke(key if is_hash else hash_of(key)):
-            raise DeploymentError("there is no such key; give the key itself or its SHA-256")
+            raise DeploymentError("key does not exist; give the key itself or its SHA-256")
 
     def _keys(self) -> ApiKeys:
         journal = Objects(self._client("s3"), self._outputs["OutputBucket"])
@@ -120,11 +123,11 @@ class Deployment:
 
 
 def _read(line: str, at_ms: int) -> dict[str, Any]:
-    """A line that a function logged, and when: its own time, since a function's lines may reach the log
-    together when it ends."""
+    """Parse a log line and its time. The line's own timestamp wins, because a function's lines may reach the
+    log together when it ends."""
     try:
         message = json.loads(line)
         logged = datetime.strptime(message["timestamp"], "%Y-%m-%d %H:%M:%S,%f%z")
-    except (ValueError, KeyError, TypeError):  # a line of Lambda's own, or of a library
+    except (ValueError, KeyError, TypeError):  # a line logged by Lambda itself or by a library
         return {"at_ms": at_ms, "message": line}
     return {"at_ms": int(logged.timestamp() * 1000), "message": message}

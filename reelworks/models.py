@@ -1,7 +1,7 @@
-"""The engines' models: from the hub into the home folder, and from there to the bucket that SageMaker reads.
+"""Download the engines' models from the hub to the home folder, and upload them to SageMaker's bucket.
 
-What `pull` puts into {home}/models/NAME is whole: it is put together beside it, checked file by file against
-what the hub says of the pinned revision, and moved there with its manifest.
+`pull` only ever leaves complete models in {home}/models/NAME: it downloads to a staging folder, checks every
+file against the hub's record of the pinned revision, and then moves the folder there with its manifest.
 """
 
 import hashlib
@@ -25,19 +25,19 @@ Report = Callable[[str], None]
 
 
 class ModelError(Exception):
-    """A model can't be got, checked or uploaded; the message says why and what to do."""
+    """A model cannot be downloaded, checked or uploaded. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A repository of huggingface.co and a commit of it, which never changes."""
+    """A repository on huggingface.co and one of its commits, which never changes."""
 
     repository: str
     revision: str
 
 
-# Each commit was found, as that of its repository, in several independent public projects that pin or record
-# it; none could be looked up on the hub itself when it was written down here.
+# Several independent public projects pin or record each commit as that of its repository. None could be
+# looked up on the hub itself when it was added here.
 SOURCES = {
     "cogvideox-2b": Source("zai-org/CogVideoX-2b", "1137dacfc2c9c012bed6a0793f4ecf2ca8e7ba01"),
     "cogvideox-5b": Source("zai-org/CogVideoX-5b", "8fc5b281006c82b82d34fd2543d2f0ebb4e7e321"),
@@ -46,7 +46,7 @@ SOURCES = {
     "cogvideox-1.5-5b-i2v": Source("zai-org/CogVideoX1.5-5B-I2V", "46c90528707aebbe69066390b4fe7e7d24c9c2a4"),
 }
 
-# What the engine reads, and the licence.
+# The files that the engine reads, and the licence.
 _NEEDED = (
     "LICENSE",
     "model_index.json",
@@ -67,7 +67,7 @@ State = Literal["here", "no manifest", "partly pulled", "absent"]
 
 @dataclass(frozen=True)
 class Listed:
-    """An engine's model, as far as a look at its folder tells."""
+    """An engine's model and its state, as seen in its folder without reading the weights."""
 
     name: str
     state: State
@@ -91,7 +91,7 @@ class Listed:
 
 
 def list_models(models: Path) -> list[Listed]:
-    """Every engine that needs a model; files are not read."""
+    """List the model of every engine that needs one, without reading the files."""
     names = (
         name
         for name, engine in CATALOGUE.items()
@@ -101,9 +101,9 @@ def list_models(models: Path) -> list[Listed]:
 
 
 def pull(models: Path, name: str, report: Report) -> Manifest:
-    """Get a model's pinned revision into {models}/{name}. What was got before a break is not got again.
+    """Download a model's pinned revision to {models}/{name}, resuming an interrupted download.
 
-    Raises ModelError, also for a folder that is there and did not come from the hub.
+    Raises ModelError, also if the folder exists and did not come from the hub.
     """
     source, folder = _source(name), models / name
     there = _pulled_before(folder)
@@ -115,8 +115,8 @@ def pull(models: Path, name: str, report: Report) -> Manifest:
     try:
         inspect(staging)
     except BadCheckpoint as error:
-        raise ModelError(f"{source.repository} is not what the engine takes: {error}") from error
-    report("hashing")
+        raise ModelError(f"the engine does not support {source.repository}: {error}") from error
+    report("hashing the files")
     manifest = make_manifest(staging, name, repository=source.repository, revision=source.revision)
     manifest.write(staging)
     shutil.rmtree(staging / ".cache", ignore_errors=True)
@@ -125,10 +125,9 @@ def pull(models: Path, name: str, report: Report) -> Manifest:
 
 
 def verify(models: Path, name: str) -> Manifest:
-    """Read every file of {models}/{name} as the engine does before it loads it.
+    """Check every file of {models}/{name}, as the engine does before loading it.
 
-    Raises ModelError. Where torch is installed, whether every tensor is there is checked too; the engine does
-    so in any case.
+    Raises ModelError. Also checks that no tensor is missing if torch is installed; the engine always does.
     """
     folder = _folder(models, name)
     try:
@@ -140,9 +139,9 @@ def verify(models: Path, name: str) -> Manifest:
 
 
 def trust(models: Path, name: str) -> Manifest:
-    """Make the manifest of {models}/{name} as it is: of a folder that was not pulled, or was added to.
+    """Write a manifest for {models}/{name} as it is, for a folder that was not pulled or has added files.
 
-    Raises ModelError for what the engine would refuse with any manifest.
+    Raises ModelError if the engine would refuse the folder with any manifest.
     """
     folder = _folder(models, name)
     try:
@@ -157,16 +156,16 @@ def trust(models: Path, name: str) -> Manifest:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a deployment's engines find their models: s3://{bucket}/{prefix}/{engine}/."""
+    """Where a deployment's engines load their models from: s3://{bucket}/{prefix}/{engine}/."""
 
     bucket: str
     prefix: str
     own: bool
-    """The bucket is one that the user named; any other is made if it is not there."""
+    """Whether the user named the bucket; any other bucket is created if missing."""
 
     @classmethod
     def of_deployment(cls, cdk_json: Path, session: Any) -> Self:
-        """By the settings in cdk.json and the account and region of `session`, as the engines stack does."""
+        """Build it as the engines stack does, from cdk.json and the account and region of `session`."""
         from cdk.settings import DeploymentSettings
 
         defaults = json.loads(cdk_json.read_text())["context"]["reelworks"]
@@ -174,16 +173,16 @@ class Target:
         if settings.model_bucket:
             return cls(settings.model_bucket, settings.model_prefix, own=True)
         account = session.client("sts").get_caller_identity()["Account"]
-        # The rule of cdk/buckets.py.
+        # The naming rule of cdk/buckets.py.
         bucket = f"{settings.prefix}-models-{account}-{session.region_name}"
         return cls(bucket, settings.model_prefix, own=False)
 
 
 def push(models: Path, name: str, target: Target, session: Any, report: Report) -> tuple[str, int]:
-    """Upload a model, the manifest last, and return its S3 address and how many files were sent.
+    """Upload a model, manifest last. Return its S3 address and the number of files uploaded.
 
-    Files that are there with the same SHA-256 are not sent again. Raises ModelError, also for an object that
-    the manifest does not list, since the engine would refuse the folder.
+    Skips files already there with the same SHA-256. Raises ModelError, also if the folder has an object that
+    the manifest does not list, because the engine would refuse it.
     """
     manifest, folder = verify(models, name), models / name
     address = f"s3://{target.bucket}/{target.prefix}/{name}/"
@@ -196,7 +195,7 @@ def push(models: Path, name: str, target: Target, session: Any, report: Report) 
         strangers = sorted(there.keys() - manifest.files.keys() - {MANIFEST})
         if strangers:
             raise ModelError(
-                f"{address} has objects that are no part of the model, and the engine would refuse it: "
+                f"{address} has objects that are not part of the model, so the engine would refuse it: "
                 f"{', '.join(strangers[:5])}. Remove them: aws s3 rm {address}{strangers[0]}"
             )
         sent = 0
@@ -217,7 +216,7 @@ def push(models: Path, name: str, target: Target, session: Any, report: Report) 
 
 
 def _fetch(source: Source, staging: Path, report: Report) -> None:
-    """The files of the revision that the engine needs, each as the hub says it is."""
+    """Download the revision's files that the engine needs, and check each against the hub's record."""
     import huggingface_hub
 
     api = huggingface_hub.HfApi()
@@ -227,12 +226,12 @@ def _fetch(source: Source, staging: Path, report: Report) -> None:
         files = [
             entry for entry in tree if isinstance(entry, huggingface_hub.RepoFile) and _needed(entry.path)
         ]
-    except Exception as error:  # its client raises errors of several libraries
-        raise ModelError(f"{place} cannot be listed: {error}") from error
+    except Exception as error:  # the hub's client raises errors of several libraries
+        raise ModelError(f"cannot list {place}: {error}") from error
     missing = sum(file.size for file in files if not (staging / file.path).is_file())
     free = shutil.disk_usage(staging).free
     if missing > free:
-        raise ModelError(f"{place} takes {missing / 1e9:.1f} GB more; {staging} has {free / 1e9:.1f} GB free")
+        raise ModelError(f"{place} needs {missing / 1e9:.1f} GB more; {staging} has {free / 1e9:.1f} GB free")
     report(f"{place}: {len(files)} files, {sum(file.size for file in files) / 1e9:.1f} GB")
     try:
         huggingface_hub.snapshot_download(
@@ -242,13 +241,15 @@ def _fetch(source: Source, staging: Path, report: Report) -> None:
             allow_patterns=[file.path for file in files],
         )
     except Exception as error:
-        raise ModelError(f"{place} cannot be downloaded: {error}. Run the command again to go on.") from error
+        raise ModelError(f"cannot download {place}: {error}. Run the command again to resume.") from error
     report("checking against the hub")
     wrong = [file.path for file in files if not _as_the_hub_has_it(staging / file.path, file)]
     if wrong:
         for path in wrong:
             (staging / path).unlink(missing_ok=True)
-        raise ModelError(f"{place}: {', '.join(wrong)} did not arrive whole. Run the command again to go on.")
+        raise ModelError(
+            f"{place}: incomplete or corrupt: {', '.join(wrong)}. Run the command again to resume."
+        )
 
 
 def _needed(path: str) -> bool:
@@ -260,7 +261,7 @@ def _as_the_hub_has_it(path: Path, file: Any) -> bool:
         return False
     if file.lfs is not None:
         return bool(digests(path.parent, [path.name])[path.name] == file.lfs.sha256)
-    # Small files are Git's own, which names them by SHA-1.
+    # Small files are plain Git blobs, identified by SHA-1.
     content = path.read_bytes()
     git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
     return bool(git.hexdigest() == file.blob_id)
@@ -268,7 +269,7 @@ def _as_the_hub_has_it(path: Path, file: Any) -> bool:
 
 def _source(name: str) -> Source:
     if name not in SOURCES:
-        raise ModelError(f"there is no model {name!r} on the hub; there are: {', '.join(SOURCES)}")
+        raise ModelError(f"the hub has no model {name!r}; use one of: {', '.join(SOURCES)}")
     return SOURCES[name]
 
 
@@ -283,12 +284,12 @@ def _pulled_before(folder: Path) -> Manifest | None:
     except BadCheckpoint:
         manifest = None
     if manifest is None or manifest.repository is None:
-        raise ModelError(f"{folder} is there and was not pulled: move it away first")
+        raise ModelError(f"{folder} exists and was not pulled; move it away first")
     return manifest
 
 
 def _staging(models: Path, name: str) -> Path:
-    # By its revision, so that files of another one are never taken for its own.
+    # Named by revision, so that files of different revisions never mix.
     return models / ".pull" / f"{name}-{SOURCES[name].revision[:12]}"
 
 
@@ -304,7 +305,7 @@ def _replace(folder: Path, staging: Path) -> None:
 def _folder(models: Path, name: str) -> Path:
     folder = models / name
     if not folder.is_dir():
-        raise ModelError(f"there is no model in {folder}: get it with `reel models pull {name}`")
+        raise ModelError(f"{folder} does not exist; download the model with `reel models pull {name}`")
     return folder
 
 
@@ -330,7 +331,7 @@ def _make_bucket(s3: Any, bucket: str, region: str) -> None:
             raise
     else:
         return
-    # us-east-1 is the one region that must not be named.
+    # us-east-1 is the one region that must not be given.
     place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     s3.create_bucket(Bucket=bucket, **place)
     closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -344,13 +345,13 @@ def _objects(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
 
 
 def _sha256(s3: Any, bucket: str, key: str) -> str | None:
-    """What this module noted of the object when it was uploaded."""
+    """Return the SHA-256 that this module recorded when it uploaded the object."""
     found: str | None = s3.head_object(Bucket=bucket, Key=key)["Metadata"].get("sha256")
     return found
 
 
 def _upload(s3: Any, path: Path, bucket: str, key: str, sha256: str) -> None:
-    # In parts, each with a checksum that S3 compares; an object appears when it is whole.
+    # Uploads in parts whose checksums S3 verifies; the object appears once it is complete.
     s3.upload_file(
         str(path), bucket, key, ExtraArgs={"Metadata": {"sha256": sha256}, "ChecksumAlgorithm": "SHA256"}
     )

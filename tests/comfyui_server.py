@@ -1,4 +1,4 @@
-"""A server that speaks ComfyUI's wire formats, errors included, and films its graphs as plain frames.
+"""A server with ComfyUI's wire formats, including errors, that renders graphs as plain frames.
 
 The formats are those of https://github.com/Comfy-Org/ComfyUI: server.py, execution.py and main.py. A prompt
 is checked as ComfyUI checks it, waits in a queue, and runs node after node; what it saves has the size,
@@ -22,7 +22,7 @@ from starlette.routing import Route
 Graph = dict[str, dict[str, Any]]
 LOOK_SECONDS = 0.005
 
-# What each node takes besides links: a number's bounds, what there is to choose from, or anything.
+# Each node's inputs besides links: a number's bounds, the choices, or anything.
 NODES: dict[str, dict[str, tuple[float, float] | list[str] | None]] = {
     "UNETLoader": {
         "unet_name": ["wan2.2_ti2v_5B_fp16.safetensors", "wan2.2_s2v_14B_fp8_scaled.safetensors"],
@@ -86,10 +86,10 @@ class ComfyUIServer:
     """`app` is the server. Its version is one of those with /api/jobs unless `jobs` is False."""
 
     jobs: bool = True
-    combo: bool = False  # /object_info has choices as newer versions do
+    combo: bool = False  # /object_info lists choices as newer versions do
     hold: bool = False  # the sampler does not end
     fail: dict[str, tuple[str, str]] = field(default_factory=dict)  # class → the exception's type and message
-    gives: dict[str, Any] = field(default_factory=dict)  # what a video has instead: width, length, fps, sound
+    gives: dict[str, Any] = field(default_factory=dict)  # overrides for a video: width, length, fps, sound
     prompts: list[Graph] = field(default_factory=list)  # that were taken
     calls: list[str] = field(default_factory=list)  # of requests that change something
     input: dict[str, bytes] = field(default_factory=dict)
@@ -120,15 +120,15 @@ class ComfyUIServer:
         self.app = Starlette(routes=routes)
 
     def crowd(self) -> None:
-        """Another user's prompt runs, and does not end."""
+        """Run another user's prompt, which does not end."""
         self.running.append([-1, str(uuid.uuid4()), {}, {}, []])
 
     def interrupt(self) -> None:
-        """Someone presses the button."""
+        """Interrupt as the user's button does."""
         self._interrupted = True
 
     def clear(self) -> None:
-        """As a restart does: nothing is known of any prompt."""
+        """Forget all prompts, as a restart does."""
         self.pending.clear()
         self.running.clear()
         self.history.clear()
@@ -200,7 +200,7 @@ class ComfyUIServer:
         return Response()
 
     async def _interrupt(self, request: Request) -> Response:
-        # Old versions take no notice of a prompt_id.
+        # Old versions ignore prompt_id.
         self.calls.append("interrupt")
         self._interrupted = True
         return Response()
@@ -313,8 +313,8 @@ class ComfyUIServer:
                 }
 
     async def _run(self, prompt_id: str, graph: Graph, outputs: dict[str, Any]) -> list[Any] | None:
-        """What ended the prompt, if anything did before its end."""
-        # Nodes that save come last.
+        """Return what ended the prompt early, or None."""
+        # Nodes that save run last.
         for node in sorted(graph, key=lambda node: graph[node]["class_type"] in SAVING):
             kind = graph[node]["class_type"]
             told = {"prompt_id": prompt_id, "node_id": node, "node_type": kind, "executed": list(outputs)}
@@ -343,7 +343,7 @@ class ComfyUIServer:
             kept = graph[upstream]["inputs"]
             rate = kept.get("frame_rate", kept.get("fps", video["fps"]))
             video |= {"fps": rate} | {name: kept[name] for name in video if name in kept and name != "fps"}
-        # The sound of a video is what is linked to the node that makes it.
+        # A video's sound is the one linked to the node that creates it.
         makers = [made["inputs"] for made in graph.values() if made["class_type"] in ("CreateVideo", kind)]
         links = [inputs["audio"][0] for inputs in makers if "audio" in inputs]
         if links:
@@ -367,7 +367,7 @@ def _upstream(graph: Graph, node: str) -> list[str]:
 def film(
     *, width: int, height: int, length: int, fps: float, sound: bytes = b"", webm: bool = False
 ) -> bytes:
-    """Frames that get brighter, as SaveVideo (H.264, with B-frames) or SaveWEBM saves them."""
+    """Encode brightening frames as SaveVideo (H.264, with B-frames) or SaveWEBM does."""
     output = io.BytesIO()
     with av.open(output, "w", format="webm" if webm else "mp4") as container:
         stream = container.add_stream("libvpx-vp9" if webm else "libx264", rate=int(fps))

@@ -8,12 +8,12 @@ FOLDER = Path(__file__).parent / "contracts"
 
 
 def document(name: str) -> Any:
-    """The document `name` (without .json)."""
+    """Load the document `name` (without .json)."""
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def bad_requests(kind: str) -> list[tuple[str, dict[str, Any], str]]:
-    """(why, request, param) of every request of a kind (text, image, video) that an engine server refuses."""
+    """Return (reason, request, param) for each invalid request of a kind (text, image, video)."""
     return [
         (entry["why"], _changed(document(f"clip_request.{kind}"), entry), entry["param"])
         for entry in document("clip_request.bad")

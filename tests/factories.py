@@ -39,7 +39,7 @@ def a_video(**fields: Any) -> Video:
 
 
 def a_shot(text: str = "A bee on a flower", **fields: Any) -> Shot:
-    """Of three seconds at 8 fps, unless `frames` says otherwise."""
+    """Return a shot of three seconds at 8 fps, unless `frames` says otherwise."""
     given = {
         "negative_prompt": "",
         "frames": 24,
@@ -49,7 +49,7 @@ def a_shot(text: str = "A bee on a flower", **fields: Any) -> Shot:
 
 
 def a_plan(video: Video, prompts: Sequence[str]) -> FilmPlan:
-    """Of one scene, with these prompts in the order of its clips."""
+    """Return a plan with one scene, whose clips have these prompts in order."""
     request = video.request
     shot = Shot(
         text=request.prompt,

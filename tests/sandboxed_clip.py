@@ -1,4 +1,4 @@
-"""Run in a sandbox: one clip of a server there, and what it was not allowed to do. Prints a JSON object.
+"""Run in a sandbox: render one clip on a server, and print as JSON what was not allowed.
 
 python -m tests.sandboxed_clip MODEL SCRATCH
 """
@@ -15,7 +15,7 @@ from tests.contract import document
 
 
 def refusal(action: object) -> str:
-    """The name of the error that an action gives."""
+    """Return the name of the error that an action raises."""
     try:
         action()  # type: ignore[operator]
     except OSError as error:

@@ -4,8 +4,8 @@
 
 Loading does what FOLDER/loading says, a line for each start: `ready`, `wait` (until FOLDER/go exists), `die`,
 or an error's name; FOLDER/pid is its process. A request is {"do": …}: `clip`, `steps` (many short ones,
-counted in FOLDER/steps), `hang`, `die`, `exit`, or an error's name. Tests of the server need an engine of
-which they know when it does what.
+counted in FOLDER/steps), `hang`, `die`, `exit`, or an error's name. Tests of the server need an engine with
+predictable timing.
 """
 
 import json

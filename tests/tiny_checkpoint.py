@@ -12,7 +12,9 @@ coloured noise that follows the seed, the prompt and the image.
 import argparse
 import io
 import json
+import shutil
 import textwrap
+from functools import partial
 from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any, Literal
@@ -30,12 +32,13 @@ from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from containers.cogvideox.manifest import make_manifest
 from reelworks.cloud.director.prompts import enhance
+from tests.shared import made_once
 
 # 3:2 as CogVideoX's own 720×480, and a whole number of patches: 8 pixels a latent × 2 latents a patch.
 SIZE = (96, 64)
 MAX_TEXT_TOKENS = 226
 
-# What the tokenizer learns its words from: English of the standard library, and prompts as the director
+# The tokenizer's training text: English from the standard library, and prompts as the director
 # writes them, so that a text takes about as many tokens as with T5's own tokenizer.
 TOPICS = (
     "a bee",
@@ -66,6 +69,15 @@ def make_tiny_checkpoint(
 
     `size` is the native (width, height) in pixels, each a multiple of 16.
     """
+    key = f"tiny-{'image' if image_to_video else 'text'}-{generation}-{size[0]}x{size[1]}"
+    made = made_once(key, partial(_write, image_to_video=image_to_video, generation=generation, size=size))
+    shutil.copytree(made, directory, dirs_exist_ok=True)
+    make_manifest(directory, directory.name).write(directory)
+    return directory
+
+
+def _write(directory: Path, *, image_to_video: bool, generation: Generation, size: tuple[int, int]) -> None:
+    """Write all but the manifest, which names the directory."""
     torch.manual_seed(0)
     tokenizer = _tokenizer(directory / "tokenizer")
     pipeline_class = CogVideoXImageToVideoPipeline if image_to_video else CogVideoXPipeline
@@ -77,10 +89,8 @@ def make_tiny_checkpoint(
         scheduler=_scheduler(),
     )
     pipeline.save_pretrained(directory, safe_serialization=True)
-    # Published checkpoints hold the SentencePiece model alone: the server must be able to read that.
+    # Published checkpoints contain only the SentencePiece model: the server must be able to read it.
     (directory / "tokenizer" / "tokenizer.json").unlink()
-    make_manifest(directory, directory.name).write(directory)
-    return directory
 
 
 def _tokenizer(directory: Path) -> T5Tokenizer:
@@ -115,7 +125,7 @@ def _text_encoder(vocabulary: int) -> T5EncoderModel:
 
 def _vae(size: tuple[int, int]) -> AutoencoderKLCogVideoX:
     vae = AutoencoderKLCogVideoX(
-        block_out_channels=(8, 8, 8, 8),  # four blocks, as the real one: 8 pixels and 4 frames a latent
+        block_out_channels=(8, 8, 8, 8),  # four blocks, like the real one: 8 pixels and 4 frames per latent
         latent_channels=16,
         layers_per_block=1,
         norm_num_groups=2,
@@ -123,7 +133,7 @@ def _vae(size: tuple[int, int]) -> AutoencoderKLCogVideoX:
         sample_height=size[1],
     )
     with torch.no_grad():
-        # From near grey to a picture in which one sees that something moves.
+        # From near grey to a picture with visible motion.
         vae.decoder.conv_out.conv.weight *= 4
     return vae.eval()
 

@@ -1,1 +1,1 @@
-"""How the weights that this repository ships were made."""
+"""Training of the weights that this repository ships."""

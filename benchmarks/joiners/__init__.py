@@ -1,1 +1,1 @@
-"""One program for each way of joining, since processor time and memory are those of a process of its own."""
+"""One program for each way of joining, because processor time and memory are measured per process."""

@@ -1,4 +1,4 @@
-"""Clips as the CogVideoX server exports them, of pictures that move and have grain.
+"""Make clips as the CogVideoX server exports them, from moving pictures with grain.
 
 python -m benchmarks.joiners.clips WIDTH HEIGHT FRAMES FPS HOW_MANY DIRECTORY
 """
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from containers.cogvideox.export import mp4
 
 GRAIN = 0.5
-"""Standard deviation, of 255. With it clips have the bitrate of rendered ones: 110 and 320 KB a second at
-720x480 (8 a second) and 1360x768 (16 a second)."""
-_GRAINS = 8  # different ones, shown in turn
+"""Standard deviation, out of 255. It gives clips the bitrate of rendered ones: 110 and 320 KB per second at
+720x480 (8 fps) and 1360x768 (16 fps)."""
+_GRAINS = 8  # distinct patterns, shown in turn
 _WAVES = 12
 
 
 def pictures(width: int, height: int, frames: int, seed: int) -> NDArray[np.uint8]:
-    """A window that travels over a landscape of soft shapes, while its light changes; as RGB of shape
+    """Draw a window that travels over a landscape of soft shapes while its light changes, as RGB of shape
     (frames, height, width, 3)."""
     random = np.random.default_rng(seed)
-    across, down = random.uniform(0.5, 2.5), random.uniform(0.25, 1.25)  # pixels a frame
+    across, down = random.uniform(0.5, 2.5), random.uniform(0.25, 1.25)  # pixels per frame
     landscape = _landscape(width + int(across * frames) + 1, height + int(down * frames) + 1, random)
     grain = random.normal(0, GRAIN, (_GRAINS, height, width, 1)).astype(np.float32)
     result = np.empty((frames, height, width, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""What a joiner's work takes, beside its whole process."""
+"""Measure a joiner's work separately from its whole process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from time import perf_counter
 
 @contextmanager
 def clocked() -> Iterator[None]:
-    """Prints the seconds, and the CPU seconds (of children that ended, too), of what is done inside."""
+    """Print the seconds and CPU seconds of the block; CPU seconds include children that have ended."""
     seconds, cpu = perf_counter(), _cpu()
     yield
     print(perf_counter() - seconds, _cpu() - cpu)

@@ -1,4 +1,4 @@
-"""Copies the clips' bytes end to end: no way of joining them reads and writes less.
+"""Copy the clips' bytes end to end: no way of joining them reads and writes less.
 
 python -m benchmarks.joiners.copying DIRECTORY OUTPUT
 """

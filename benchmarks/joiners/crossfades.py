@@ -1,4 +1,4 @@
-"""Joins clips with crossfades as the assembly does: only the frames that change are encoded.
+"""Join clips with crossfades as the assembly does, encoding only the frames that change.
 
 python -m benchmarks.joiners.crossfades DIRECTORY OUTPUT FRAMES
 """

@@ -1,4 +1,4 @@
-"""Joins clips with hard cuts as the assembly does: by their sample tables.
+"""Join clips with hard cuts as the assembly does, by their sample tables.
 
 python -m benchmarks.joiners.cuts DIRECTORY OUTPUT
 """

@@ -1,10 +1,10 @@
-"""Runs a program; the last line of what is printed then is its seconds, CPU seconds and peak memory in KiB.
+"""Run a program; the last line printed is its seconds, CPU seconds and peak memory in KiB.
 
     python -I -S launch.py PROGRAM ARGUMENT...
 
-Linux counts what a process was before `exec` into its peak: one that a large process starts would look
-large. So this one, which imports next to nothing, lies between. CPU and peak contain the program's own
-children that it waited for; of them and itself the largest is the peak, not the sum.
+Linux includes a process's memory before `exec` in its peak, so a program started by a large process would
+look large. This launcher, which imports next to nothing, sits in between. CPU and peak include children that
+the program waited for; the peak is the largest single process, not the sum.
 """
 
 import os
@@ -18,7 +18,7 @@ def main() -> None:
     _, status, used = os.wait4(process, 0)
     seconds = perf_counter() - started
     if code := os.waitstatus_to_exitcode(status):
-        sys.exit(f"{sys.argv[1:4]} ended with {code}")
+        sys.exit(f"{sys.argv[1:4]} ended with exit code {code}")
     print(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss)
 
 

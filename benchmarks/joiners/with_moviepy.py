@@ -1,8 +1,8 @@
-"""Joins clips by MoviePy, as its documentation shows it and with its own settings.
+"""Join clips with MoviePy, as its documentation shows and with its own settings.
 
     python -m benchmarks.joiners.with_moviepy DIRECTORY OUTPUT [SECONDS]
 
-With crossfades of so many seconds, else with hard cuts.
+With SECONDS, joins with crossfades of that length; otherwise with hard cuts.
 """
 
 import sys
@@ -24,7 +24,7 @@ def main() -> None:
         else:
             film = concatenate_videoclips(clips)
         film.write_videofile(output, audio=False, logger=None)
-        for clip in clips:  # each has an FFmpeg of its own, whose CPU time is known once it ended
+        for clip in clips:  # each has its own FFmpeg, whose CPU time is known once it has ended
             clip.close()
 
 

@@ -1,3 +1,3 @@
-"""The CogVideoX engine server: a clip request in, an MP4 out, on SageMaker's container contract."""
+"""CogVideoX engine server: a clip request in, an MP4 out, over SageMaker's container contract."""
 
 VERSION = "0.1.0"

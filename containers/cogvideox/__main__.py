@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def run(supervisor: Supervisor, *, host: str, port: int, grace: int) -> None:
-    """Serve until SIGTERM or SIGINT, and then for `grace` seconds more if a clip is being rendered."""
+    """Serve until SIGTERM or SIGINT; a clip in progress then gets `grace` seconds to finish."""
     log_as_json()
     # No access log: /ping is called every few seconds, and each job has its own line.
     uvicorn.run(

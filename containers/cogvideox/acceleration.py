@@ -1,4 +1,4 @@
-"""What a speed does to a pipeline, for one clip."""
+"""Apply a speed to a pipeline for one clip."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,14 +12,14 @@ from containers.cogvideox.speed import FIRST_STEPS, LAST_STEPS, ONE_STEP_OF, Spe
 
 
 class Accelerator:
-    """The ways to make one transformer faster. They are applied for a clip and taken off after it, so that
-    nothing of a clip, even of one that was broken off, reaches the next."""
+    """Speeds up one transformer. Accelerations are applied for one clip and removed after it, so that nothing
+    from a clip, even from an aborted one, leaks into the next."""
 
     def __init__(self, transformer: Any, *, compiled: bool, backend: str = "inductor") -> None:
-        """`compiled` has torch's `backend` compile the blocks, when they are first used."""
+        """If `compiled`, torch compiles the blocks with `backend` on first use."""
         self._transformer = transformer
-        # Each block by itself: compile_repeated_blocks() raises for this model, and the whole would be
-        # compiled anew wherever a step is left out.
+        # Block by block: compile_repeated_blocks() raises for this model, and the whole transformer would be
+        # recompiled wherever a step is skipped.
         self._compiled = [
             torch.compile(block.forward, backend=backend)
             for block in (transformer.transformer_blocks if compiled else ())
@@ -27,9 +27,9 @@ class Accelerator:
 
     @contextmanager
     def at(self, speed: Speed, scheduler: Any, steps: int) -> Iterator[None]:
-        """The transformer at this speed, for one clip of `steps` steps of `scheduler`."""
+        """Run the transformer at this speed for one clip of `steps` steps of `scheduler`."""
         with ExitStack() as undo:
-            # A compiled block rounds differently: `exact` would not be what diffusers renders.
+            # Compiled blocks round differently, so `exact` would not match what diffusers renders.
             if speed is not Speed.EXACT:
                 undo.enter_context(self._blocks_compiled())
                 undo.enter_context(cached(self._transformer, _taylorseer(speed, scheduler, steps)))
@@ -50,7 +50,7 @@ class Accelerator:
 
 @contextmanager
 def cached(transformer: Any, config: Any) -> Iterator[None]:
-    """`transformer` with one of diffusers' caches, which is empty at first and gone afterwards."""
+    """Enable one of diffusers' caches on `transformer`; it starts empty and is removed afterwards."""
     transformer.enable_cache(config)
     try:
         yield
@@ -63,11 +63,11 @@ def _taylorseer(speed: Speed, scheduler: Any, steps: int) -> TaylorSeerCacheConf
         cache_interval=ONE_STEP_OF[speed],
         disable_cache_before_step=FIRST_STEPS,
         disable_cache_after_step=steps - LAST_STEPS,
-        # From step to step the output goes on in a line, unless the scheduler adds new noise at each, as
-        # DPM's does: a line through two outputs would go on with the difference of their noises.
+        # The output changes linearly from step to step, unless the scheduler adds new noise at each step, as
+        # DPM's does: a line through two outputs would extrapolate the difference of their noise.
         max_order=0 if isinstance(scheduler, CogVideoXDPMScheduler) else 1,
         taylor_factors_dtype=torch.float32,
-        # Blocks are skipped and proj_out is predicted. Otherwise it is the layers named in cache_identifiers,
-        # whose default names none of this model's (and nothing says so).
+        # Skip the blocks and predict proj_out. Otherwise diffusers predicts the layers in cache_identifiers,
+        # whose default silently matches none of this model's.
         use_lite_mode=True,
     )

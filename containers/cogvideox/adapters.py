@@ -1,4 +1,4 @@
-"""LoRA adapters in a pipeline, for one clip."""
+"""Apply LoRA adapters to a pipeline for one clip."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,15 +12,15 @@ from containers.cogvideox.request import Lora
 
 @contextmanager
 def adapted(pipeline: Any, files: Mapping[str, Path], loras: Sequence[Lora]) -> Iterator[None]:
-    """`pipeline` with `loras`, read from `files`; afterwards it is as it was.
+    """Load `loras` from `files` into `pipeline`, and unload them afterwards.
 
-    Raises EngineFailed if one of them is not for this model.
+    Raises EngineFailed if an adapter is not for this model.
     """
     if not loras:
         yield
         return
-    # PEFT makes its names those of modules, in which there can be no dot, and finds them again as a part of a
-    # tensor's name, which must not hold them by chance.
+    # PEFT uses adapter names as module names, which must not contain dots, and later searches for them in
+    # tensor names, which must not contain them by chance.
     names = [f"adapter{number}" for number in range(len(loras))]
     try:
         for name, lora in zip(names, loras, strict=True):
@@ -36,7 +36,7 @@ def _load(pipeline: Any, name: str, lora: str, file: Path) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings(
                 "ignore", "Already found a `peft_config`"
-            )  # several are what is asked for
+            )  # several adapters are intended
             pipeline.load_lora_weights(
                 file.parent,
                 weight_name=file.name,
@@ -44,16 +44,16 @@ def _load(pipeline: Any, name: str, lora: str, file: Path) -> None:
                 use_safetensors=True,
                 local_files_only=True,
             )
-    except Exception as error:  # whatever a file of another model leads to
+    except Exception as error:  # a file for another model can raise anything
         reason = _first(error)
         raise EngineFailed(f"the adapter {lora} cannot be loaded into this model: {reason}") from error
-    # diffusers only warns of a file that holds nothing for the transformer, and would render without it.
+    # diffusers only warns about a file with nothing for the transformer, and would render without it.
     if name not in pipeline.get_list_adapters().get("transformer", []):
-        raise EngineFailed(f"the adapter {lora} holds nothing for this model")
+        raise EngineFailed(f"the adapter {lora} contains no weights for this model")
 
 
 def _first(error: BaseException) -> BaseException:
-    """What went wrong: diffusers' tidying up after a failure may fail too, and hides it."""
+    """Return the original error: diffusers' cleanup after a failure may fail too and hide it."""
     while error.__context__ is not None:
         error = error.__context__
     return error

@@ -1,4 +1,4 @@
-"""The published checkpoints, and for any other what its configuration files say: what it renders, and how.
+"""Limits and defaults of the published checkpoints, and of any other from its configuration files.
 
 Sources: the model cards at https://huggingface.co/zai-org, and for the sampler and dynamic guidance
 https://github.com/zai-org/CogVideo/blob/main/inference/cli_demo.py.
@@ -15,10 +15,10 @@ from containers.cogvideox.weights import read_json
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a checkpoint renders where a request does not say otherwise."""
+    """How a checkpoint renders unless a request says otherwise."""
 
     dtype: Literal["float16", "bfloat16"]
-    """What it was trained in, and computes in on a GPU. On a CPU it computes in float32."""
+    """Type it was trained in, and computes in on a GPU. On a CPU it computes in float32."""
     scheduler: Literal["ddim", "dpm"]
     """CogVideoXDDIMScheduler or CogVideoXDPMScheduler, both with trailing steps."""
     dynamic_guidance: bool
@@ -30,7 +30,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`name` is None for one that is not in PUBLISHED."""
+    """A checkpoint's limits and recipe; `name` is None if it is not in PUBLISHED."""
 
     name: str | None
     limits: Limits
@@ -39,7 +39,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What tells the published transformers apart, whatever their folders are called."""
+    """Properties that distinguish the published transformers, whatever their folders are called."""
 
     layers: int
     heads: int
@@ -74,7 +74,7 @@ PUBLISHED: dict[Architecture, Checkpoint] = {
     ),
 }
 
-# Trained here (training/nano), and not for a GPU: its float16 is that of its files.
+# Trained here (training/nano), and not for a GPU: float16 is the type of its files.
 _NANO = Limits(
     width=96, height=64, any_long_side=False, takes_image=False, frame_step=8, longest=9, fps=8,
     prompt_tokens=226, rotary=False, patches_in_time=False,
@@ -85,7 +85,7 @@ PUBLISHED[Architecture(6, 4, 8, patches_in_time=False)] = Checkpoint(
 
 
 def read_checkpoint(directory: Path) -> Checkpoint:
-    """The checkpoint in `directory`; raises BadCheckpoint with the reason if it is none."""
+    """Return the checkpoint in `directory`. Raises BadCheckpoint with the reason if there is none."""
     index = read_json(directory / "model_index.json")
     if not str(index.get("_class_name", "")).startswith("CogVideoX"):
         raise BadCheckpoint(
@@ -97,19 +97,19 @@ def read_checkpoint(directory: Path) -> Checkpoint:
         limits = limits_of(transformer, vae)
     except (KeyError, TypeError) as error:
         raise BadCheckpoint(
-            f"a config.json in {directory} lacks a value or has a wrong one: {error}"
+            f"a config.json in {directory} has a missing or invalid value: {error}"
         ) from error
     known = PUBLISHED.get(_architecture(transformer))
-    # One that was trained further for another size or length is not the published one.
+    # A checkpoint fine-tuned for another size or length is not the published one.
     if known is not None and known.limits == limits:
         return known
-    # What has rotary position embeddings is built as the 5b models are.
+    # Models with rotary position embeddings are built like the 5b models.
     recipe = _1_5 if limits.patches_in_time else _5B if limits.rotary else _2B
     return Checkpoint(None, limits, replace(recipe, frames=min(recipe.frames, limits.longest)))
 
 
 def _architecture(transformer: dict[str, Any]) -> Architecture:
-    # The missing values are those of CogVideoXTransformer3DModel.
+    # The defaults are those of CogVideoXTransformer3DModel.
     return Architecture(
         transformer.get("num_layers", 30),
         transformer.get("num_attention_heads", 30),

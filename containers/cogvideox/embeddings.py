@@ -1,18 +1,18 @@
-"""Prompts that were encoded before: a film's clips share their negative prompt, and often more."""
+"""Cache of encoded prompts: a film's clips share their negative prompt, and often more."""
 
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-# 118 MB of the published models' embeddings (226 tokens × 4096 values × 2 bytes each).
+# 118 MB for the published models' embeddings (226 tokens × 4096 values × 2 bytes each).
 MOST = 64
 
 
 class EmbeddingCache:
-    """The embeddings of the texts that were used last, at most MOST."""
+    """Embeddings of the most recently used texts, at most MOST."""
 
     def __init__(self, encode: Callable[[str], Any]) -> None:
-        """`encode` makes the tensor for a text; the same text must give the same tensor."""
+        """`encode` returns the tensor for a text; the same text must give the same tensor."""
         self._encode = encode
         self._kept: OrderedDict[str, Any] = OrderedDict()
 

@@ -1,4 +1,4 @@
-"""One request from bytes to bytes: parse, check, render, export; one log line per job."""
+"""Turn a request's bytes into a clip's: parse, check, render, export; one log line per job."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class CogVideoXEngine:
-    """The checkpoint in `directory`, called `name` in logs and in the clips' metadata."""
+    """Engine for the checkpoint in `directory`, called `name` in logs and in the clips' metadata."""
 
     def __init__(
         self,
@@ -35,27 +35,27 @@ class CogVideoXEngine:
         export: Export = DEFAULT,
         compiled: bool | None = None,
     ) -> None:
-        """`device` is cpu, cuda, or auto for cuda where there is one; `speed` is for requests without;
-        `compiled` has torch compile the blocks for all speeds but exact: None for where there is a GPU."""
+        """`device` is cpu, cuda, or auto (cuda if available); `speed` applies to requests without one;
+        if `compiled`, torch compiles the blocks for every speed but exact (None: only on a GPU)."""
         self._directory = directory
         self._name = name
         self._device = device
         self._speed = speed
         self._export = export
         self._compiled = compiled
-        self._memory: dict[str, Any] | None = None  # until it is planned
+        self._memory: dict[str, Any] | None = None  # until it has been planned
 
     def load(self) -> None:
-        """Read the checkpoint; raises BadCheckpoint or OutOfMemory."""
+        """Load the checkpoint. Raises BadCheckpoint or OutOfMemory."""
         started = time.monotonic()
         self._revision = check_weights(self._directory).identity
         self._checkpoint: Checkpoint = read_checkpoint(self._directory)
-        # No network: neither to look for newer files nor to count the download.
+        # No network access, neither to check for newer files nor to report the download.
         os.environ["HF_HUB_OFFLINE"] = "1"
-        # Where it is installed (a PC's speech has it), diffusers loads it without need, and it leaves files
+        # If it is installed (a PC's speech installs it), diffusers loads it needlessly, and it leaves files
         # in the home folder.
         sys.modules["onnxruntime"] = None  # type: ignore[assignment]
-        # Here, since torch takes seconds to import and /ping must answer at once.
+        # Imported here because torch takes seconds to import and /ping must answer at once.
         import torch
 
         from containers.cogvideox.model import Model
@@ -73,7 +73,7 @@ class CogVideoXEngine:
         logger.info("model loaded", extra={**self.describe(), "load_seconds": round(self._load_seconds, 3)})
 
     def describe(self) -> dict[str, Any]:
-        """What /ping says beside the status."""
+        """Return the fields of /ping besides the status."""
         return {
             "engine": "cogvideox",
             "model": self._name,
@@ -84,8 +84,11 @@ class CogVideoXEngine:
         }
 
     def render(self, body: bytes, go_on: Callable[[], None]) -> Clip:
-        """The clip for a JSON request; raises InvalidRequest before any work, OutOfMemory, EngineFailed, or
-        what `go_on` raises, which is called many times while the clip is rendered."""
+        """Render the clip for a JSON request.
+
+        Raises InvalidRequest before any work, OutOfMemory, EngineFailed, or what `go_on` raises, which is
+        called many times during rendering.
+        """
         request = parse_request(body)
         check_request(request, self._checkpoint, self._model.loras)
         for param in ("prompt", "negative_prompt"):
@@ -127,12 +130,12 @@ class CogVideoXEngine:
                 {"model": self._name},
             ),
         )
-        # The one header that SageMaker passes on.
+        # The only header that SageMaker passes on.
         said = f"speed={speed};steps={steps};computed_steps={computed}"
         return Clip(clip, {"X-Amzn-SageMaker-Custom-Attributes": said})
 
     def _warm_up(self) -> None:
-        """Render a clip in one step: what is slow the first time, or fails, is so before /ping says ready."""
+        """Render a clip in one step, so that slow first runs and failures come before /ping reports ready."""
         limits = self._checkpoint.limits
         # Blocks are compiled for the length that most clips have.
         speed, frames = self._speed, limits.frame_step + 1

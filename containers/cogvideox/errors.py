@@ -1,28 +1,28 @@
-"""Everything that can go wrong in an engine server.
+"""Errors of an engine server.
 
 EngineError            code, HTTP status
 ├── InvalidRequest     invalid_request, 4xx: the request can never succeed; names the field
-├── Busy               busy, 503: one clip at a time; ask again later
+├── Busy               busy, 503: the server renders one clip at a time; retry later
 ├── NotReady           not_ready, 503: the model is loading, or could not be loaded
-│   └── Stopped        the clip was given up: its client has gone, or the server is being stopped
+│   └── Stopped        the clip was stopped: its client disconnected, or the server is stopping
 ├── OutOfMemory        out_of_memory, 507: the clip does not fit into this device's memory
 └── EngineFailed       engine_failed, 500: a fault of the server or the model
     ├── BadCheckpoint  the model folder is missing, broken, or not a CogVideoX checkpoint
-    └── DeviceLost     the GPU is in a state that only a new process can leave
+    └── DeviceLost     the GPU is in a state that only a new process can recover from
 """
 
 from typing import Any
 
 
 class EngineError(Exception):
-    """Base of all; `str(error)` is the message shown to the caller."""
+    """Base class; `str(error)` is the message shown to the caller."""
 
     code = "engine_failed"
     status = 500
     param: str | None = None
 
     def document(self) -> dict[str, dict[str, str | None]]:
-        """The body of the HTTP answer."""
+        """Return the body of the HTTP response."""
         return {"error": {"code": self.code, "param": self.param, "message": str(self)}}
 
 
@@ -69,7 +69,7 @@ class DeviceLost(EngineFailed):
 
 
 def of_document(status: int, document: dict[str, dict[str, Any]]) -> EngineError:
-    """The error that an engine's process answered with."""
+    """Return the error that an engine process answered with."""
     error = EngineError(document["error"]["message"])
     error.status, error.code, error.param = status, document["error"]["code"], document["error"]["param"]
     return error

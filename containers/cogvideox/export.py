@@ -1,4 +1,4 @@
-"""Frames to an MP4 that every player opens and that joins to its neighbours without re-encoding."""
+"""Export frames to an MP4 that every player opens and that joins its neighbours without re-encoding."""
 
 import tempfile
 from collections.abc import Mapping
@@ -18,31 +18,31 @@ ENCODER = {
     # on one machine (PyAV 18.1: 36 of 240 encodings); without it 240 of 240 were equal.
     # stitchable: the headers depend on the size and rate alone, not on the content or its length.
     "x264-params": "no-mbtree=1:stitchable=1",
-    # No B-frames, so no decoding delay that joining clips would have to even out.
+    # No B-frames, so no decoding delay that joining clips would have to compensate.
     "bf": "0",
-    # A forced keyframe is one that decoding can begin at.
+    # Decoding can start at a forced keyframe.
     "forced-idr": "1",
-    # The number of threads changes the bits too; the default is the machine's number of cores.
+    # The number of threads also changes the bits; the default is the machine's number of cores.
     "threads": "4",
     "flags": "+bitexact+cgop",
 }
-# More than any clip's frames (161): one GOP but for the keyframes that are asked for and abrupt changes.
+# More frames than any clip has (161): one GOP, except for requested keyframes and abrupt changes.
 KEYFRAME_EVERY = 250
 
 
 @dataclass(frozen=True)
 class Export:
-    """How clips are encoded."""
+    """Encoder settings for clips."""
 
     crf: int = 16
-    """x264's quality, 0 (lossless, larger) to 51. 16 is visually lossless: the film is made of these bits,
-    and most of them are never encoded again."""
+    """x264 quality, 0 (lossless, larger) to 51. 16 is visually lossless: the film consists of these bits, and
+    most of them are never encoded again."""
     splice_seconds: float = 0.5
-    """A crossfade up to this long encodes only the clip's ends anew: there are keyframes after the first
-    `splice_seconds` and before the last ones."""
+    """Longest crossfade that re-encodes only the clip's ends: there are keyframes after the first
+    `splice_seconds` and before the last."""
 
     def keyframes(self, count: int, fps: int) -> set[int]:
-        """The frames, of `count`, at which decoding can begin."""
+        """Return the frames, out of `count`, at which decoding can start."""
         end = round(self.splice_seconds * fps)
         return {0, end, count - end} if 0 < end < count - end else {0}
 
@@ -51,11 +51,12 @@ DEFAULT = Export()
 
 
 def mp4(frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str], export: Export = DEFAULT) -> bytes:
-    """H.264 (yuv420p, BT.709, closed GOPs), index first, of RGB `frames` of shape (n, height, width, 3).
+    """Encode RGB `frames` of shape (n, height, width, 3) as MP4, index first, with H.264 (yuv420p, BT.709,
+    closed GOPs).
 
     The same arguments give the same bytes.
     """
-    # To put the index first, the muxer opens its file a second time; it can do that only with a real one.
+    # To put the index first, the muxer reopens its file, which works only with a real file.
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "clip.mp4"
         _write(path, frames, fps, metadata, export)
@@ -66,7 +67,7 @@ def _write(
     path: Path, frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str], export: Export
 ) -> None:
     options = {
-        "movflags": "+faststart+use_metadata_tags",  # the latter keeps keys that are not iTunes'
+        "movflags": "+faststart+use_metadata_tags",  # the latter keeps keys other than iTunes'
         "fflags": "+bitexact",  # without the library's version
         "movie_timescale": str(fps * 1000),  # the default, 1000, would round the duration at 16 fps
     }
@@ -76,8 +77,8 @@ def _write(
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
         context = stream.codec_context
         context.time_base = Fraction(1, fps)
-        # Not the clip's length: x264 writes what follows from it into the headers, and clips of one engine
-        # must have the same headers to be joined without re-encoding.
+        # Not the clip's length: x264 derives header values from it, and clips of one engine must have the
+        # same headers to be joined without re-encoding.
         context.gop_size = KEYFRAME_EVERY
         context.colorspace = Colorspace.ITU709
         context.color_range = ColorRange.MPEG

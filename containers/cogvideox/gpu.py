@@ -1,7 +1,7 @@
-"""What this machine's GPUs do, as NVIDIA's management library tells, which comes with the driver.
+"""Read this machine's GPU usage from NVIDIA's management library, which comes with the driver.
 
-https://docs.nvidia.com/deploy/nvml-api/ Not through torch: that would load it into the server, and make the
-server a user of the GPU's memory.
+https://docs.nvidia.com/deploy/nvml-api/ Not through torch: that would load torch into the server, which would
+then use GPU memory itself.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Utilization(ctypes.Structure):
-    """nvmlUtilization_t: percent of the last moment in which the GPU computed, and moved memory."""
+    """nvmlUtilization_t: percent of the last sample period in which the GPU computed, and moved memory."""
 
     _fields_ = [("gpu", ctypes.c_uint), ("memory", ctypes.c_uint)]
 
@@ -31,7 +31,7 @@ class Memory(ctypes.Structure):
 
 
 class GpuFailed(Exception):
-    """The library refused a call; the message has its name and the code it gave."""
+    """A library call failed; the message has the function's name and the error code."""
 
 
 class Gpus:
@@ -46,7 +46,7 @@ class Gpus:
 
     @classmethod
     def find(cls) -> Self | None:
-        """None where there is no NVIDIA driver, or none that works."""
+        """Return the machine's GPUs, or None without a working NVIDIA driver."""
         try:
             library = ctypes.CDLL(LIBRARY)
         except OSError:
@@ -54,12 +54,12 @@ class Gpus:
         try:
             return cls(library)
         except GpuFailed as failure:
-            # A CPU serves without it, and a model that needs the GPU tells of it better.
+            # A CPU serves without it, and a model that needs the GPU reports a better error.
             logger.warning("gpu cannot be read", extra={"reason": str(failure)})
             return None
 
     def read(self) -> dict[str, list[float]]:
-        """gpu_percent (of the time), and gpu_memory_percent and _bytes in use; one value for each GPU."""
+        """Return gpu_percent (of the time), and gpu_memory_percent and _bytes in use; one value per GPU."""
         readings: dict[str, list[float]] = {
             "gpu_percent": [],
             "gpu_memory_percent": [],
@@ -80,11 +80,11 @@ class Gpus:
 
 
 async def watch(gpus: Gpus, dimensions: Callable[[], dict[str, str]]) -> None:
-    """Log the GPUs' metrics every minute, until it is cancelled or the library fails."""
+    """Log the GPUs' metrics every minute until cancelled or until the library fails."""
     try:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             logger.info("gpu", extra=metrics(gpus.read(), dimensions()))
     except GpuFailed:
-        # A lost GPU fails the engine too, which /ping tells.
+        # A lost GPU fails the engine too, and /ping reports that.
         logger.exception("gpu cannot be read")

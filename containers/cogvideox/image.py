@@ -1,4 +1,4 @@
-"""The first frame of an image-to-video clip, from an untrusted base64 string."""
+"""Decode the first frame of an image-to-video clip from an untrusted base64 string."""
 
 import base64
 import binascii
@@ -10,14 +10,15 @@ from PIL import Image, ImageOps
 from containers.cogvideox.errors import InvalidRequest
 
 FORMATS = ("PNG", "JPEG", "WEBP")
-# Above any phone's photo in full resolution; 150 MB once decoded.
+# More than any phone's full-resolution photo; 150 MB once decoded.
 MAX_PIXELS = 50_000_000
 
 
 def first_frame(data: str, size: tuple[int, int]) -> Image.Image:
-    """The image in base64 `data` as RGB of exactly `size` (width, height): upright, scaled to cover, cropped.
+    """Decode the image in base64 `data` to RGB of exactly `size` (width, height): upright, scaled to cover,
+    cropped.
 
-    Raises InvalidRequest if it is not a whole PNG, JPEG or WebP of at most MAX_PIXELS pixels.
+    Raises InvalidRequest unless it is an intact PNG, JPEG or WebP of at most MAX_PIXELS pixels.
     """
     try:
         encoded = base64.b64decode(data, validate=True)
@@ -28,20 +29,20 @@ def first_frame(data: str, size: tuple[int, int]) -> Image.Image:
         raise _too_large(f"{image.width}×{image.height}")
     try:
         upright = ImageOps.exif_transpose(image)
-        # Crops first and scales then, so that a thin strip never becomes a huge image.
+        # Crops before scaling, so that a thin strip never becomes a huge image.
         return ImageOps.fit(_rgb(upright), size, Image.Resampling.LANCZOS)
-    except Exception as error:  # decoders raise whatever broken bytes lead them to
-        raise InvalidRequest("image", f"image is broken: {_reason(error)}") from error
+    except Exception as error:  # corrupt bytes can make decoders raise anything
+        raise InvalidRequest("image", f"image is corrupt: {_reason(error)}") from error
 
 
 def _open(encoded: bytes) -> Image.Image:
     with warnings.catch_warnings():
-        # Pillow itself refuses what is larger than twice its own limit and warns from that limit on.
+        # Pillow itself rejects images larger than twice its own limit and warns above that limit.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             return Image.open(io.BytesIO(encoded), formats=FORMATS)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise _too_large("more than that") from None
+            raise _too_large("more") from None
         except Exception as error:
             raise InvalidRequest("image", "image must be a PNG, JPEG or WebP") from error
 
@@ -57,7 +58,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _too_large(given: str) -> InvalidRequest:
-    return InvalidRequest("image", f"image must have at most {MAX_PIXELS:,} pixels; {given} was given")
+    return InvalidRequest("image", f"image must have at most {MAX_PIXELS:,} pixels; got {given}")
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""What a checkpoint can render, and the rules that follow from it."""
+"""Limits of what a checkpoint can render, and checks against them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,32 +6,33 @@ from typing import Any
 from containers.cogvideox.errors import BadCheckpoint, InvalidRequest
 
 # https://huggingface.co/zai-org/CogVideoX1.5-5B: "16N + 1 where N <= 10 (default 81)", 16 fps, 224 tokens.
-# Its config files give 81 frames (the default) and 226 tokens (what the code would take).
+# Its config files give 81 frames (the default) and 226 tokens (what the code would accept).
 LONGEST_1_5 = 161
 PROMPT_TOKENS_1_5 = 224
-# Early copies of the 1.5 checkpoints, and what diffusers' scripts/convert_cogvideox_to_diffusers.py makes,
+# Early copies of the 1.5 checkpoints, and the output of diffusers' scripts/convert_cogvideox_to_diffusers.py,
 # give the size of the rotary table (300×300 latents) where later ones give the video's.
 TABLE_LATENTS_1_5 = 300
 SIZE_1_5 = (1360, 768)
-# One patch: 8 pixels a latent × 2 latents.
+# One patch: 8 pixels per latent × 2 latents.
 PATCH_PIXELS = 16
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The sizes (pixels), lengths (frames), rate and prompt length that a checkpoint was trained for."""
+    """Sizes (pixels), lengths (frames), frame rate and prompt length that a checkpoint was trained for."""
 
     width: int
     height: int
     any_long_side: bool
-    """The short side is fixed, the long one free between it and `width`; either may be the height."""
+    """The short side is fixed; the long side may be anything between it and `width`. Either may be the
+    height."""
     takes_image: bool
     frame_step: int
     longest: int
     fps: int
     prompt_tokens: int
     rotary: bool
-    """Rotary position embeddings: every published checkpoint but CogVideoX-2b."""
+    """Rotary position embeddings: every published checkpoint except CogVideoX-2b."""
     patches_in_time: bool
     """CogVideoX1.5."""
 
@@ -43,14 +44,14 @@ class Limits:
         param = "width" if width != nearest[0] else "height"
         raise InvalidRequest(
             param,
-            f"the size must be {self._sizes()}; {width}×{height} was given, "
+            f"the size must be {self._sizes()}; got {width}×{height}, "
             f"the nearest is {nearest[0]}×{nearest[1]}",
         )
 
     def check_frames(self, frames: int, skip_frames: int) -> None:
         """Raise InvalidRequest unless `frames` can be rendered and some are left after `skip_frames`."""
         step, longest = self.frame_step, self.longest
-        # Whole numbers alone: one of hundreds of digits is JSON too, and no float.
+        # Integers only: JSON also allows numbers of hundreds of digits, which fit no float.
         blocks = min(max((frames - 1 + step // 2) // step, 1), (longest - 1) // step)
         nearest = blocks * step + 1
         if frames != nearest:
@@ -62,14 +63,14 @@ class Limits:
         if skip_frames >= frames:
             raise InvalidRequest(
                 "skip_frames",
-                f"skip_frames must be less than frames ({frames}); {skip_frames} was given, "
+                f"skip_frames must be less than frames ({frames}); got {skip_frames}, "
                 f"the nearest is {frames - 1}",
             )
 
     def check_fps(self, fps: int) -> None:
-        """Raise InvalidRequest unless `fps` is the rate of the videos the model learned from."""
+        """Raise InvalidRequest unless `fps` is the rate of the videos the model was trained on."""
         if fps != self.fps:
-            raise InvalidRequest("fps", f"fps must be {self.fps}; {fps} was given")
+            raise InvalidRequest("fps", f"fps must be {self.fps}; got {fps}")
 
     def _nearest_size(self, width: int, height: int) -> tuple[int, int]:
         if not self.any_long_side:
@@ -83,14 +84,14 @@ class Limits:
             return f"{self.width}×{self.height}"
         return (
             f"{self.height} on the short side and a multiple of {PATCH_PIXELS} "
-            f"from {self.height} to {self.width} on the long one"
+            f"from {self.height} to {self.width} on the long side"
         )
 
 
 def limits_of(transformer: dict[str, Any], vae: dict[str, Any]) -> Limits:
-    """The limits that the config.json of a transformer and its VAE give.
+    """Return the limits given by the config.json of a transformer and its VAE.
 
-    Raises KeyError or TypeError if a value is missing or wrong, BadCheckpoint if they do not fit each other.
+    Raises KeyError or TypeError if a value is missing or invalid, BadCheckpoint if the two do not match.
     """
     pixels_per_latent = 2 ** (len(vae["block_out_channels"]) - 1)
     latents = (transformer["sample_width"], transformer["sample_height"])
@@ -98,8 +99,8 @@ def limits_of(transformer: dict[str, Any], vae: dict[str, Any]) -> Limits:
     takes_image = transformer["in_channels"] == 2 * vae["latent_channels"]
     if not takes_image and transformer["in_channels"] != vae["latent_channels"]:
         raise BadCheckpoint(
-            f"the transformer takes {transformer['in_channels']} channels: text-to-video takes "
-            f"{vae['latent_channels']}, image-to-video {2 * vae['latent_channels']}"
+            f"the transformer has {transformer['in_channels']} input channels; expected "
+            f"{vae['latent_channels']} (text-to-video) or {2 * vae['latent_channels']} (image-to-video)"
         )
     if patches_in_time and latents == (TABLE_LATENTS_1_5, TABLE_LATENTS_1_5):
         width, height = SIZE_1_5

@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line on standard output: CloudWatch Logs Insights finds the fields by itself."""
+"""Log one JSON object per line to standard output: CloudWatch Logs Insights discovers the fields."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ _PLAIN = set(logging.makeLogRecord({}).__dict__) | {"message", "taskName", "colo
 
 
 class JsonFormatter(logging.Formatter):
-    """The event, its time (UTC) and level, the fields given as `extra`, and the traceback if there is one."""
+    """Formats the event, its time (UTC) and level, the fields given as `extra`, and any traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -25,7 +25,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_as_json() -> None:
-    """Send every logger's lines, from INFO, to standard output as JSON."""
+    """Send every logger's lines, from INFO up, to standard output as JSON."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -1,4 +1,4 @@
-"""The LoRA adapters in a checkpoint's folder: loras/NAME/ANYTHING.safetensors."""
+"""Find the LoRA adapters in a checkpoint's folder: loras/NAME/ANYTHING.safetensors."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ FOLDER = "loras"
 
 
 def find_loras(checkpoint: Path) -> dict[str, Path]:
-    """Each adapter's name and file, in order; raises BadCheckpoint unless each folder holds exactly one."""
+    """Return each adapter's name and file, in order. Raises BadCheckpoint unless each folder holds exactly
+    one."""
     folder = checkpoint / FOLDER
     if not folder.is_dir():
         return {}
@@ -18,10 +19,10 @@ def find_loras(checkpoint: Path) -> dict[str, Path]:
 def _only_file(folder: Path) -> Path:
     files = sorted(file for file in folder.glob("*.safetensors") if _seen(file))
     if len(files) != 1:
-        raise BadCheckpoint(f"{folder} must hold one .safetensors file; it holds {len(files)}")
+        raise BadCheckpoint(f"{folder} must contain exactly one .safetensors file; found {len(files)}")
     return files[0]
 
 
 def _seen(path: Path) -> bool:
-    # The manifest vouches for no name that begins with a dot.
+    # The manifest does not cover names that begin with a dot.
     return not path.name.startswith(".")

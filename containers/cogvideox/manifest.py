@@ -1,4 +1,4 @@
-"""The list of a model folder's files with their SHA-256, kept beside them as manifest.json."""
+"""Manifest of a model folder: its files with their SHA-256, stored beside them as manifest.json."""
 
 import hashlib
 import os
@@ -22,20 +22,20 @@ class FileRecord(BaseModel):
 
 
 class Manifest(BaseModel):
-    """`files` has a record for each file of the folder but the manifest itself, by its path with slashes."""
+    """`files` has a record for each file in the folder but the manifest itself, by its path with slashes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
     model: str
     repository: str | None = None
-    """Where the files come from on the hub; None for a folder that its owner filled."""
+    """Source of the files on the hub; None for a folder that its owner filled."""
     revision: str | None = None
     files: dict[str, FileRecord]
 
     @property
     def identity(self) -> str:
-        """The hub's revision, or where there is none a digest of all files."""
+        """Hub revision, or a digest of all files if there is none."""
         if self.revision is not None:
             return self.revision
         lines = (f"{record.sha256}  {path}\n" for path, record in sorted(self.files.items()))
@@ -46,7 +46,8 @@ class Manifest(BaseModel):
         return sum(record.bytes for record in self.files.values())
 
     def differences(self, directory: Path) -> list[str]:
-        """What is missing, changed or not listed in `directory`, a line for each; reads every listed file."""
+        """Return what is missing, changed or not listed in `directory`, one line each. Reads every listed
+        file."""
         found = folder_files(directory)
         problems = [f"{path} is missing" for path in self.files if path not in found]
         problems += [f"{path} is not in the manifest" for path in found if path not in self.files]
@@ -54,7 +55,7 @@ class Manifest(BaseModel):
         for path in sorted(self.files.keys() & found):
             size, listed = (directory / path).stat().st_size, self.files[path].bytes
             if size != listed:
-                problems.append(f"{path} has {size:,} bytes where the manifest has {listed:,}")
+                problems.append(f"{path} has {size:,} bytes; the manifest lists {listed:,}")
             else:
                 whole.append(path)
         for path, digest in digests(directory, whole).items():
@@ -63,7 +64,7 @@ class Manifest(BaseModel):
         return problems
 
     def write(self, directory: Path) -> None:
-        """In one step: a reader finds no manifest, the old one or the new."""
+        """Write the manifest atomically: a reader finds none, the old one or the new one."""
         new = directory / f".{MANIFEST}.new"
         new.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
         new.replace(directory / MANIFEST)
@@ -72,7 +73,7 @@ class Manifest(BaseModel):
 def make_manifest(
     directory: Path, model: str, *, repository: str | None = None, revision: str | None = None
 ) -> Manifest:
-    """The manifest of the files as they are; it is not written."""
+    """Return a manifest of the files as they are, without writing it."""
     paths = sorted(folder_files(directory))
     hashes = digests(directory, paths)
     records = {
@@ -82,28 +83,28 @@ def make_manifest(
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """Raises BadCheckpoint where there is none or it is not one."""
+    """Read the manifest in `directory`. Raises BadCheckpoint if it is missing or invalid."""
     path = directory / MANIFEST
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise BadCheckpoint(
-            f"{directory} has no {MANIFEST}. `reel models pull` gets a model with one; for a folder that you "
-            f"filled yourself, and whose origin you trust, `reel models trust {directory.name}` makes one"
+            f"{directory} has no {MANIFEST}. Download the model with `reel models pull`. If you filled the "
+            f"folder yourself and trust where its files come from, run `reel models trust {directory.name}`"
         ) from None
     except OSError as error:
         raise BadCheckpoint(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the document"
-        raise BadCheckpoint(f"{path} is not a manifest: {where}: {first['msg']}") from None
+        raise BadCheckpoint(f"{path} is not a valid manifest: {where}: {first['msg']}") from None
 
 
 def folder_files(directory: Path) -> set[str]:
-    """The paths of all files but the manifest, with slashes.
+    """Return the paths, with slashes, of all files except the manifest.
 
-    Names that begin with a dot are left out: no loader reads them, and downloads and desktops leave such
-    files behind. Raises BadCheckpoint for a link to a folder: what is in there could not be listed.
+    Skips names that begin with a dot: no loader reads them, and downloads and desktops leave such files
+    behind. Raises BadCheckpoint for a link to a folder, because its contents could not be listed.
     """
     found = set()
     for folder, folders, files in os.walk(directory):
@@ -111,7 +112,7 @@ def folder_files(directory: Path) -> set[str]:
         for name in folders:
             if (Path(folder) / name).is_symlink():
                 raise BadCheckpoint(
-                    f"{Path(folder) / name} is a link to a folder: put the files themselves there"
+                    f"{Path(folder) / name} is a link to a folder; replace it with the files themselves"
                 )
         relative = Path(folder).relative_to(directory)
         found |= {(relative / name).as_posix() for name in files if not name.startswith(".")}
@@ -119,7 +120,8 @@ def folder_files(directory: Path) -> set[str]:
 
 
 def digests(directory: Path, paths: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of files; several are read at once, since one core hashes slower than a good disk reads."""
+    """Return the SHA-256 of files; reads several at once because one core hashes slower than a good disk
+    reads."""
 
     def digest(path: str) -> tuple[str, str]:
         with (directory / path).open("rb") as file:

@@ -1,8 +1,8 @@
-"""Where a model goes so that its clips fit: worked out from its sizes and the device's before it is loaded.
+"""Plan where to place a model so that its clips fit, from its sizes and the device's, before loading it.
 
-The estimates count what PyTorch allocates. Their coefficients were read off the real classes, run on the meta
-device with every allocation counted (benchmarks/memory.py, which also compares them with what others measured
-on GPUs).
+The estimates count what PyTorch allocates. Their coefficients were measured on the real classes, run on the
+meta device with every allocation counted (benchmarks/memory.py, which also compares them with what others
+measured on GPUs).
 """
 
 import math
@@ -17,24 +17,25 @@ from containers.cogvideox.weights import COMPONENTS, Tensor, component_tensors, 
 
 GIB = 2**30
 
-# Denoising: as many tensors of one value per token and channel are alive at once, where the one inside the
+# Denoising: number of tensors with one value per token and channel alive at once; the one inside the
 # feed-forward counts as four. Metered: 12.9 to 13.1.
 HIDDEN_TENSORS = 13.5
-# Decoding: as many tensors of one value per pixel and channel (a block's frames of the finest level, and the
-# convolutions' caches of the piece before and of this one). Metered: 89.4.
+# Decoding: number of tensors with one value per pixel and channel (a block's frames at the finest level, and
+# the convolutions' caches of the previous and the current piece). Metered: 89.4.
 PIXEL_TENSORS = 90
-# The frames themselves while the last piece is decoded, and while they are put together and scaled to 0 … 1.
+# Copies of the frames while the last piece is decoded, and while they are joined and scaled to 0 … 1.
 FRAME_COPIES_WHILE_DECODING, FRAME_COPIES_AFTER = 1.5, 4
 
-# What the allocator holds beyond what is in use, and the libraries' workspaces. An assumption: the figures in
-# diffusers' documentation, which are of reserved memory, are 1.1 to 1.2 times those of allocated memory.
+# Memory that the allocator holds beyond what is in use, and the libraries' workspaces. An assumption: the
+# figures in diffusers' documentation, which are for reserved memory, are 1.1 to 1.2 times those for allocated
+# memory.
 RESERVED = 1.1
 WORKSPACES = GIB // 2
-# What is left to the operating system and the server where the weights lie in main memory.
+# Left for the operating system and the server when the weights are in main memory.
 HOST_RESERVE = 2 * GIB
 
-# The size of a tile in pixels. Its width must be a multiple of 40 and its height of 48: diffusers overlaps
-# tiles by a fifth and a sixth, which are whole latents of 8 pixels only then; else frames come out larger.
+# Tile size in pixels. The width must be a multiple of 40 and the height of 48: diffusers overlaps tiles by a
+# fifth and a sixth, and only then are these whole latents of 8 pixels; otherwise frames come out larger.
 TILE = (360, 240)
 TILE_STEP = (40, 48)
 
@@ -44,15 +45,15 @@ _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 @dataclass(frozen=True)
 class Weights:
-    """A component's weights in bytes."""
+    """Sizes of a component's weights in bytes."""
 
     total: int
     fp8: int
-    """With linear layers in 8 bits."""
+    """Total with linear layers in 8 bits."""
     tensor: int
-    """The largest tensor."""
+    """Largest tensor."""
     blocks: int
-    """The transformer's blocks together, and the largest of them; 0 elsewhere."""
+    """All of the transformer's blocks, and the largest of them; 0 for other components."""
     block: int
 
     @classmethod
@@ -80,24 +81,24 @@ class Weights:
 
 @dataclass(frozen=True)
 class ModelSizes:
-    """What of a checkpoint decides how much memory it needs."""
+    """Properties of a checkpoint that determine how much memory it needs."""
 
     text_encoder: Weights
     transformer: Weights
     vae: Weights
     channels: int
-    """Of a token in the transformer."""
+    """Per token in the transformer."""
     text_tokens: int
     patch_pixels: int
-    """A token's side."""
+    """Side of a token."""
     patches_in_time: bool
     pixel_channels: int
-    """Of the VAE's decoder where it has one value per pixel."""
+    """Channels of the VAE's decoder at one value per pixel."""
     value_bytes: int
 
     @classmethod
     def read(cls, directory: Path, dtype: Dtype) -> "ModelSizes":
-        """From the headers and configurations in `directory`, for weights loaded as `dtype`.
+        """Read the sizes from the headers and configurations in `directory`, for weights loaded as `dtype`.
 
         Raises BadCheckpoint.
         """
@@ -113,7 +114,10 @@ class ModelSizes:
         vae: dict[str, Any],
         dtype: Dtype,
     ) -> "ModelSizes":
-        """From each component's tensors and the two configurations, as config.json has them."""
+        """Return the sizes for each component's tensors and the two configurations, as in config.json.
+
+        Raises BadCheckpoint.
+        """
         try:
             finest = vae["block_out_channels"]
             return cls(
@@ -126,7 +130,7 @@ class ModelSizes:
                 value_bytes=_BYTES[dtype],
             )
         except (KeyError, TypeError) as error:
-            raise BadCheckpoint(f"a config.json lacks a value or has a wrong one: {error}") from error
+            raise BadCheckpoint(f"a config.json has a missing or invalid value: {error}") from error
 
     @property
     def weights(self) -> tuple[Weights, Weights, Weights]:
@@ -135,7 +139,7 @@ class ModelSizes:
 
 @dataclass(frozen=True)
 class Device:
-    """A device and what is free on it, and in main memory, before a model is loaded; in bytes."""
+    """A device, and the bytes free on it and in main memory before a model is loaded."""
 
     kind: Literal["cuda", "cpu"]
     name: str
@@ -145,7 +149,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Demand:
-    """A clip's size in pixels and frames; with guidance, each step computes it twice."""
+    """A clip's size in pixels and frames; guidance computes each step twice."""
 
     width: int
     height: int
@@ -158,22 +162,22 @@ class Demand:
 
 class Placement(StrEnum):
     RESIDENT = "resident"
-    """Everything on the device, all the time."""
+    """Everything stays on the device."""
     MODEL_OFFLOAD = "model offload"
     """The text encoder, the transformer and the VAE take turns on the device."""
     GROUP_OFFLOAD = "group offload"
-    """So do the transformer's blocks, each fetched while the one before computes."""
+    """The transformer's blocks take turns too, each fetched while the previous one computes."""
     SEQUENTIAL_OFFLOAD = "sequential offload"
-    """So does each layer, fetched when it is needed: slow."""
+    """Every layer takes turns too, fetched when needed: slow."""
 
 
 @dataclass(frozen=True)
 class Option:
     placement: Placement
     tiling: bool = False
-    """Frames are decoded in tiles that overlap; they differ a little from frames decoded whole."""
+    """Decode frames in overlapping tiles; they differ slightly from frames decoded whole."""
     fp8: bool = False
-    """Linear layers are stored in 8 bits and computed in 16; clips differ a little."""
+    """Store linear layers in 8 bits and compute in 16; clips differ slightly."""
 
     def __str__(self) -> str:
         parts = [str(self.placement)]
@@ -182,8 +186,8 @@ class Option:
         return ", ".join(parts)
 
 
-# From the fastest to the slowest, and fp8, which changes the clips, last: on a small device fetching 16-bit
-# blocks while others compute costs next to nothing, so only a small main memory asks for fp8.
+# From fastest to slowest, with fp8 last because it changes the clips: on a small device, fetching 16-bit
+# blocks while others compute costs next to nothing, so only a small main memory needs fp8.
 OPTIONS = (
     Option(Placement.RESIDENT),
     Option(Placement.RESIDENT, tiling=True),
@@ -194,29 +198,30 @@ OPTIONS = (
     Option(Placement.MODEL_OFFLOAD, tiling=True, fp8=True),
     Option(Placement.GROUP_OFFLOAD, tiling=True, fp8=True),
 )
-# For devices on which no clip fits otherwise: fetching each layer when it is needed takes several times as
-# long as computing it (zai-org/CogVideo#668).
+# For devices on which no clip fits otherwise: fetching each layer on demand takes several times as long as
+# computing it (zai-org/CogVideo#668).
 LAST_RESORT = Option(Placement.SEQUENTIAL_OFFLOAD, tiling=True)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where a model goes on a device, and why not elsewhere."""
+    """Placement of a model on a device, and why faster ones were ruled out."""
 
     model: ModelSizes
     device: Device
     option: Option
     demand: Demand
-    """The longest clip that it was made for."""
+    """Longest clip that the plan was made for."""
     reason: str
 
     @property
     def peak(self) -> int:
-        """Bytes of the device's memory that the longest clip takes."""
+        """Bytes of device memory that the longest clip needs."""
         return peak(self.model, self.option, self.demand)
 
     def check(self, demand: Demand, limits: Limits) -> None:
-        """Raise InvalidRequest unless the clip fits, naming the longest of its size that does."""
+        """Raise InvalidRequest unless the clip fits; the message names the longest clip of its size that
+        does."""
         need = peak(self.model, self.option, demand)
         if need <= self.device.free:
             return
@@ -225,18 +230,18 @@ class Plan:
             n for n in reversed(shorter) if self._fits(Demand(demand.width, demand.height, n, demand.guided))
         )
         longest = next(fits, None)
-        advice = f"{longest} frames of this size fit" if longest else "no length of this size fits"
+        advice = f"use at most {longest} frames at this size" if longest else "no length fits at this size"
         raise InvalidRequest(
             "frames",
-            f"{demand} need {gib(need)} of this device's memory ({self.option}), "
-            f"where {gib(self.device.free)} are free; {advice}",
+            f"{demand} need {gib(need)} of device memory ({self.option}), "
+            f"but only {gib(self.device.free)} are free; {advice}",
         )
 
     def _fits(self, demand: Demand) -> bool:
         return peak(self.model, self.option, demand) <= self.device.free
 
     def document(self) -> dict[str, Any]:
-        """For /ping and the log."""
+        """Return the plan's fields for /ping and the log."""
         return {
             "placement": str(self.option),
             "planned_for": str(self.demand),
@@ -247,12 +252,13 @@ class Plan:
 
 
 def plan(model: ModelSizes, device: Device, limits: Limits) -> Plan:
-    """The first of OPTIONS in which the longest clip fits that fits in any, at the model's largest size.
+    """Return the fastest placement for the longest clip that fits in any of OPTIONS, at the model's largest
+    size.
 
-    Raises OutOfMemory with what each option lacks if not even the shortest fits.
+    Raises OutOfMemory, with what each option needs, if not even the shortest clip fits.
     """
     demands = [Demand(limits.width, limits.height, frames) for frames in reversed(lengths(limits))]
-    # Offloading is to main memory: on a CPU that is where the weights are.
+    # Offloading moves weights to main memory, where a CPU has them anyway.
     options = OPTIONS if device.kind == "cuda" else OPTIONS[:2]
     for choice in (options, (LAST_RESORT,)) if device.kind == "cuda" else (options,):
         for demand in demands:
@@ -260,7 +266,9 @@ def plan(model: ModelSizes, device: Device, limits: Limits) -> Plan:
             if found is not None:
                 return found
     lacks = "; ".join(filter(None, (_lack(model, device, demands[-1], option) for option in options)))
-    raise OutOfMemory(f"not even {demands[-1]} fit into the {gib(device.free)} of {device.name}: {lacks}")
+    raise OutOfMemory(
+        f"not even {demands[-1]} fit into the {gib(device.free)} free on {device.name}: {lacks}"
+    )
 
 
 def _first_fit(model: ModelSizes, device: Device, demand: Demand, options: tuple[Option, ...]) -> Plan | None:
@@ -274,17 +282,17 @@ def _first_fit(model: ModelSizes, device: Device, demand: Demand, options: tuple
 
 
 def _lack(model: ModelSizes, device: Device, demand: Demand, option: Option) -> str | None:
-    """Why a clip does not fit, if so."""
+    """Return why a clip does not fit, or None if it does."""
     need, host = peak(model, option, demand), host_need(model, option)
     if need > device.free:
-        return f"{option} takes {gib(need)}"
+        return f"{option} needs {gib(need)}"
     if host > device.host_free:
-        return f"{option} takes {gib(host)} of main memory, which has {gib(device.host_free)} free"
+        return f"{option} needs {gib(host)} of main memory, but only {gib(device.host_free)} are free"
     return None
 
 
 def peak(model: ModelSizes, option: Option, demand: Demand) -> int:
-    """Bytes of the device's memory that a clip takes at most, the model's included."""
+    """Return the bytes of device memory that a clip needs at its peak, including the model."""
     working = (0, denoising(model, demand), decoding(model, demand, tiling=option.tiling))
     if option.placement is Placement.RESIDENT:
         needed = sum(_bytes(weights, option) for weights in model.weights) + max(working)
@@ -292,12 +300,12 @@ def peak(model: ModelSizes, option: Option, demand: Demand) -> int:
         turns = zip(model.weights, working, strict=True)
         needed = max(_on_device(weights, option) + work for weights, work in turns)
         if option.placement is Placement.GROUP_OFFLOAD:
-            needed += model.vae.total  # stays
+            needed += model.vae.total  # stays on the device
     return int(needed * RESERVED) + WORKSPACES
 
 
 def denoising(model: ModelSizes, demand: Demand) -> int:
-    """Bytes that a step allocates at its peak."""
+    """Return the bytes that a step allocates at its peak."""
     latents = (demand.frames - 1) // 4 + 1
     depth = -(-latents // 2) if model.patches_in_time else latents
     tokens = depth * demand.width * demand.height // model.patch_pixels**2
@@ -306,7 +314,7 @@ def denoising(model: ModelSizes, demand: Demand) -> int:
 
 
 def decoding(model: ModelSizes, demand: Demand, *, tiling: bool) -> int:
-    """Bytes that decoding allocates at its peak."""
+    """Return the bytes that decoding allocates at its peak."""
     frame = demand.width * demand.height
     pixels = min(frame, math.prod(tile_size(demand.width, demand.height))) if tiling else frame
     video = 3 * demand.frames * frame * model.value_bytes
@@ -315,19 +323,19 @@ def decoding(model: ModelSizes, demand: Demand, *, tiling: bool) -> int:
 
 
 def host_need(model: ModelSizes, option: Option) -> int:
-    """Bytes of main memory that the weights take; none where they stay on the device."""
+    """Return the bytes of main memory that the weights need; 0 if they stay on the device."""
     if option.placement is Placement.RESIDENT:
         return 0
     return sum(_bytes(weights, option) for weights in model.weights) + HOST_RESERVE
 
 
 def lengths(limits: Limits) -> list[int]:
-    """The numbers of frames that a model renders, in order."""
+    """Return the frame counts that a model renders, in ascending order."""
     return list(range(limits.frame_step + 1, limits.longest + 1, limits.frame_step))
 
 
 def tile_size(width: int, height: int) -> tuple[int, int]:
-    """The tiles' width and height in pixels: TILE, or for a smaller frame about half its sides."""
+    """Return the tiles' width and height in pixels: TILE, or about half the sides of a smaller frame."""
     sides = zip((width, height), TILE, TILE_STEP, strict=True)
     across, down = (min(most, max(step, side // 2 // step * step)) for side, most, step in sides)
     return across, down
@@ -338,7 +346,7 @@ def gib(size: float) -> str:
 
 
 def in_fp8(component: str, name: str, tensor: Tensor) -> bool:
-    """Whether Option.fp8 stores this tensor in 8 bits: the matrices of linear layers, with exceptions."""
+    """Return whether Option.fp8 stores this tensor in 8 bits: matrices of linear layers, with exceptions."""
     return (
         component != "vae"
         and len(tensor.shape) == 2
@@ -346,7 +354,7 @@ def in_fp8(component: str, name: str, tensor: Tensor) -> bool:
     )
 
 
-# By parts of their names. T5 asks its embeddings for the type of its output, and wo for that of its input.
+# Parts of tensor names. T5 takes its output type from its embeddings, and the type of wo's input from wo.
 KEPT_16_BIT = {
     "text_encoder": ("shared", "embed_tokens", "relative_attention_bias", "wo", "norm"),
     "transformer": ("patch_embed", "norm", "proj_out"),
@@ -354,7 +362,7 @@ KEPT_16_BIT = {
 
 
 def _stored_bytes(component: str, name: str, dtype: Dtype) -> int:
-    # transformers keeps T5's wo in float32 where the rest is float16 (its _keep_in_fp32_modules).
+    # transformers keeps T5's wo in float32 when the rest is float16 (its _keep_in_fp32_modules).
     if component == "text_encoder" and dtype == "float16" and name.endswith(".wo.weight"):
         return 4
     return _BYTES[dtype]
@@ -365,11 +373,11 @@ def _bytes(weights: Weights, option: Option) -> int:
 
 
 def _on_device(weights: Weights, option: Option) -> int:
-    """Of a component's weights, what is on the device at once while the component works."""
+    """Return the bytes of a component's weights on the device at once while the component computes."""
     match option.placement:
         case Placement.GROUP_OFFLOAD if weights.block:
-            # What is not in a block stays; one block computes, the next is fetched, the last is let go.
-            # In 16 bits, as which each layer computes.
+            # Weights outside the blocks stay; one block computes, the next is fetched, the previous is
+            # released. In 16 bits, in which each layer computes.
             return weights.total - weights.blocks + 3 * weights.block
         case Placement.GROUP_OFFLOAD | Placement.SEQUENTIAL_OFFLOAD:
             return 3 * weights.tensor

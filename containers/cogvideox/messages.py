@@ -1,4 +1,4 @@
-"""What the server and the engine's process say to each other, over a pair of sockets: kind, length, body."""
+"""Messages between the server and the engine process over a pair of sockets: kind, length, body."""
 
 import json
 import struct
@@ -11,24 +11,24 @@ HEADER = struct.Struct(">BI")
 
 
 class Kind(IntEnum):
-    """The first byte of a message, and what its body is."""
+    """First byte of a message; says what its body contains."""
 
     # engine → server
     READY = 1
-    """The model is loaded: a JSON object of fields for /ping."""
+    """The model is loaded. Body: a JSON object of fields for /ping."""
     FAILED = 2
-    """It cannot be loaded: the reason. The process ends."""
+    """The model cannot be loaded, and the process exits. Body: the reason."""
     CLIP = 3
-    """A JSON object of headers for the answer, a line feed, the MP4."""
+    """The clip. Body: a JSON object of response headers, a line feed, the MP4."""
     ERROR = 4
-    """There is no clip: {"status": of HTTP, "document": of the contract}."""
+    """No clip. Body: {"status": the HTTP status, "document": the contract's error document}."""
     LAST_ERROR = 5
-    """As ERROR, and the process ends: it can render no more."""
+    """Like ERROR, but the process exits because it cannot render any more."""
     # server → engine
     RENDER = 6
-    """The request, as the client sent it. One at a time."""
+    """Render a clip, one at a time. Body: the request as the client sent it."""
     STOP = 7
-    """Nobody waits for the clip any more. Without effect where it is done. Empty."""
+    """Stop the clip because no client waits for it. Has no effect once the clip is done. Empty body."""
 
 
 def packed(kind: Kind, body: bytes = b"") -> bytes:
@@ -37,13 +37,13 @@ def packed(kind: Kind, body: bytes = b"") -> bytes:
 
 @dataclass(frozen=True)
 class Clip:
-    """An MP4, and what is said of it in the headers of the answer."""
+    """An MP4, and the response headers that describe it."""
 
     mp4: bytes
     headers: Mapping[str, str]
 
     def body(self) -> bytes:
-        """Of a message of kind CLIP."""
+        """Return the body of a CLIP message."""
         return json.dumps(dict(self.headers)).encode() + b"\n" + self.mp4
 
     @classmethod

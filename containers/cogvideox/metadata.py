@@ -1,14 +1,14 @@
-"""What an MP4 says of itself: what made it and how, so that it can be made again."""
+"""Metadata of an MP4: what made it and how, so that it can be reproduced."""
 
 from containers.cogvideox import VERSION
 from containers.cogvideox.request import ClipRequest
 
-# Given as whole images and videos; they belong to whoever sent them.
+# Whole images and videos; they belong to the sender.
 MEDIA = {"image", "video"}
 
 
 def clip_metadata(request: ClipRequest, *, model: str, revision: str, speed: str) -> dict[str, str]:
-    """The tags of a clip; `speed` says what it did. Nothing in them changes from run to run."""
+    """Return the tags of a clip; `speed` says what the speed did. The tags are the same in every run."""
     return {
         "engine": "cogvideox",
         "engine_version": VERSION,

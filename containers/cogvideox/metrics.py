@@ -1,4 +1,4 @@
-"""Metrics as CloudWatch reads them from a log line: its embedded metric format is JSON and needs no AWS code.
+"""Metrics that CloudWatch reads from log lines: its embedded metric format is JSON and needs no AWS code.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 NAMESPACE = "Reelworks/Engines"
-# The unit of a metric by how its name ends.
+# Unit of a metric, by the suffix of its name.
 UNITS = {"_seconds": "Seconds", "_bytes": "Bytes", "_percent": "Percent", "_count": "Count"}
 
 Value = float | list[float]
 
 
 def metrics(values: Mapping[str, Value], dimensions: Mapping[str, str]) -> dict[str, Any]:
-    """Fields for a log line (`extra`), of which CloudWatch makes metrics; each name ends with its unit."""
+    """Return log fields (`extra`) that CloudWatch turns into metrics; each name ends with its unit."""
     described = [{"Name": name, "Unit": UNITS[name[name.rindex("_") :]]} for name in values]
     directive = {"Namespace": NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": described}
     return {

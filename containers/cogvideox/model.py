@@ -1,4 +1,4 @@
-"""A CogVideoX checkpoint in memory: words and pictures in, frames out. Only this file, adapters.py and
+"""CogVideoX checkpoint in memory: text and images in, frames out. Only this file, adapters.py and
 acceleration.py know diffusers."""
 
 import logging
@@ -41,19 +41,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rendering:
-    """`frames` is RGB of shape (frames, height, width, 3); the times are in seconds."""
+    """A rendered clip: `frames` is RGB of shape (frames, height, width, 3); times are in seconds."""
 
     frames: NDArray[np.uint8]
     encode_seconds: float
     step_seconds: list[float]
-    """Of each denoising step."""
+    """Seconds of each denoising step."""
     decode_seconds: float
     peak_memory_bytes: int
-    """The most that was in use: of the GPU for this clip, or of the process on a CPU, since it started."""
+    """Peak memory: on a GPU for this clip, on a CPU for the process since it started."""
 
 
 class Model:
-    """A loaded checkpoint on one device; not for use by two threads at once."""
+    """A loaded checkpoint on one device; not thread-safe."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Model:
         plan: Plan,
     ) -> None:
         self.loras = loras
-        """The adapters' names and files."""
+        """Names and files of the adapters."""
         self.plan = plan
         self._accelerator = accelerator
         self._pipeline = pipeline
@@ -73,10 +73,10 @@ class Model:
 
     @classmethod
     def load(cls, directory: Path, checkpoint: Checkpoint, device: str, *, compiled: bool = False) -> "Model":
-        """Read the safetensors to where they fit on `device` (cpu, cuda).
+        """Load the safetensors to where they fit on `device` (cpu, cuda).
 
-        `compiled` has torch compile the transformer's blocks for what is not rendered exactly, if they stay
-        on the device as they are: compiled, a block would be neither fetched nor turned from 8 into 16 bits.
+        If `compiled`, torch compiles the transformer's blocks for every speed but exact, provided that they
+        stay on the device unchanged: a compiled block would be neither fetched nor cast from 8 to 16 bits.
         Raises BadCheckpoint or OutOfMemory.
         """
         _use_our_logging()
@@ -93,7 +93,7 @@ class Model:
             place(pipeline, planned.option, device, (limits.width, limits.height))
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemory(f"the model does not fit into the memory of {device}") from error
-        except Exception as error:  # the loaders raise whatever a broken file leads them to
+        except Exception as error:  # a corrupt file can make the loaders raise anything
             raise BadCheckpoint(f"the checkpoint in {directory} cannot be loaded: {error}") from error
         pipeline.set_progress_bar_config(disable=True)
         if recipe.scheduler == "dpm":
@@ -107,29 +107,32 @@ class Model:
         return cls(pipeline, checkpoint, loras, accelerator, planned)
 
     def check(self, request: ClipRequest) -> None:
-        """Raise InvalidRequest unless the clip fits into the device's memory, and its adapters to where the
-        model lies in it."""
+        """Raise InvalidRequest unless the clip fits into the device's memory and the model's placement
+        supports its adapters."""
         if request.loras and self.plan.option.fp8:
-            # PEFT makes an adapter of the type of the layer that it is for, and computes in it: 8 bits round
-            # the adapter, and PyTorch multiplies none.
+            # PEFT gives an adapter the type of its layer, and computes in that type: 8 bits round the
+            # adapter, and PyTorch cannot multiply them.
             raise InvalidRequest(
                 "loras",
-                "loras must be empty: to fit into memory the model is kept in 8 bits, to which no adapter "
-                "can be added; a machine with more main memory takes them",
+                "loras must be empty: to fit into memory, the model is stored in 8 bits, which does not "
+                "support adapters; use a machine with more main memory",
             )
         guidance = self._checkpoint.recipe.guidance if request.guidance is None else request.guidance
         demand = Demand(request.width, request.height, request.frames, guided=guidance > 1)
         self.plan.check(demand, self._checkpoint.limits)
 
     def count_tokens(self, text: str) -> int:
-        """The number of tokens of `text` with the checkpoint's tokenizer, its end mark included."""
+        """Return the number of tokens in `text` by the checkpoint's tokenizer, including the end token."""
         return len(self._pipeline.tokenizer(text, verbose=False).input_ids)
 
     def render(
         self, request: ClipRequest, source: Source, speed: Speed, go_on: Callable[[], None]
     ) -> Rendering:
-        """All `request.frames` frames; raises OutOfMemory, DeviceLost, EngineFailed, or what `go_on` raises,
-        which is called before every denoising step and every piece that is decoded."""
+        """Render all `request.frames` frames.
+
+        Raises OutOfMemory, DeviceLost, EngineFailed, or what `go_on` raises, which is called before every
+        denoising step and every decoded piece.
+        """
         try:
             return self._render(request, source, speed, go_on)
         except (torch.OutOfMemoryError, MemoryError) as error:
@@ -144,7 +147,7 @@ class Model:
         self, request: ClipRequest, source: Source, speed: Speed, go_on: Callable[[], None]
     ) -> Rendering:
         started = time.monotonic()
-        # Not whether there is one: it may be left to others.
+        # Not whether a GPU exists: it may be left to others.
         on_gpu = self.plan.device.kind == "cuda"
         if on_gpu:
             torch.cuda.reset_peak_memory_stats()
@@ -159,7 +162,7 @@ class Model:
             _pipeline: Any, _step: int, _timestep: Any, tensors: dict[str, Any]
         ) -> dict[str, Any]:
             if on_gpu:
-                torch.cuda.synchronize()  # else the steps are queued, and are neither timed nor stopped
+                torch.cuda.synchronize()  # otherwise steps are only queued, and neither timed nor stopped
             ticks.append(time.monotonic())
             return tensors
 
@@ -171,12 +174,12 @@ class Model:
                 latents = self._denoise(request, source, speed, on_step_end)
                 frames = _to_rgb(self._decode(latents, request.frames))
             except BaseException:
-                # A clip that is broken off leaves on the GPU what would have been moved out after its turn.
+                # An aborted clip leaves components on the GPU that would have moved out after their turn.
                 self._pipeline.maybe_free_model_hooks()
                 raise
         expected = (request.frames, request.height, request.width, 3)
         if frames.shape != expected:
-            raise EngineFailed(f"the model made frames of shape {frames.shape}, not {expected}")
+            raise EngineFailed(f"the model returned frames of shape {frames.shape}; expected {expected}")
         return Rendering(
             frames,
             encode_seconds=ticks[0] - started,
@@ -195,7 +198,7 @@ class Model:
             embeddings["negative_prompt_embeds"] = self._embeddings[request.negative_prompt]
         steps = recipe.steps if request.steps is None else request.steps
         pipeline, inputs = self._start(request, source)
-        # A video's own steps are the last ones of the schedule.
+        # Video to video runs only the last steps of the schedule.
         own_steps = int(steps * inputs.get("strength", 1))
         with (
             adapted(pipeline, self.loras, request.loras),
@@ -223,17 +226,17 @@ class Model:
             )[0]
 
     def _start(self, request: ClipRequest, source: Source) -> tuple[Any, dict[str, Any]]:
-        """The pipeline for what the clip starts from, and its arguments for it."""
+        """Return the pipeline for what the clip starts from, and its arguments."""
         if source.video is None:
             inputs: dict[str, Any] = {"num_frames": request.frames}
             return self._pipeline, inputs if source.image is None else inputs | {"image": source.image}
-        # As the other pipelines do for CogVideoX1.5: more latents in front, so that they are a whole number
-        # of its patches in time. This one asks for the frames to them.
+        # As the other pipelines do for CogVideoX1.5: pad latents in front to a whole number of its patches in
+        # time. This pipeline needs the frames for them.
         patch = self._pipeline.transformer.config.patch_size_t or 1
         missing = -self._latents(request.frames) % patch * self._pipeline.vae_scale_factor_temporal
         strength = STRENGTH if request.strength is None else request.strength
         video = source.video[:1] * missing + source.video
-        # Not kept: it knows by itself where the model lies at the moment.
+        # Not cached: it detects where the model is at the moment.
         pipeline = CogVideoXVideoToVideoPipeline(**self._pipeline.components)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline, {"video": video, "strength": strength}
@@ -242,7 +245,7 @@ class Model:
         return int((frames - 1) // self._pipeline.vae_scale_factor_temporal + 1)
 
     def _decode(self, latents: Any, frames: int) -> Any:
-        """The video (frames, 3, height, width) from 0 to 1; what `latents` has too many is in front."""
+        """Return the video (frames, 3, height, width) from 0 to 1; surplus `latents` are in front."""
         pipeline = self._pipeline
         with torch.no_grad():
             video = decode_latents(pipeline, latents[:, latents.shape[1] - self._latents(frames) :])
@@ -262,14 +265,14 @@ def _called_before(module: Any, hook: Callable[..., None]) -> Iterator[None]:
 def _peak_memory_bytes(*, on_gpu: bool) -> int:
     if on_gpu:
         return int(torch.cuda.max_memory_allocated())
-    # In bytes on a Mac, in KiB elsewhere (getrusage(2)).
+    # Bytes on macOS, KiB elsewhere (getrusage(2)).
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _to_rgb(video: Any) -> NDArray[np.uint8]:
-    """`video` is a tensor (frames, 3, height, width) from 0 to 1, of any float type."""
+    """Convert `video`, a tensor (frames, 3, height, width) from 0 to 1 of any float type, to RGB frames."""
     if not torch.isfinite(video).all():
-        raise EngineFailed("the model made values that are not numbers; try other steps or guidance")
+        raise EngineFailed("the model returned NaN or infinite values; try other steps or guidance")
     pixels = [(frame.float() * 255).round().to(torch.uint8).permute(1, 2, 0).cpu() for frame in video]
     rgb: NDArray[np.uint8] = torch.stack(pixels).numpy()
     return rgb
@@ -280,8 +283,8 @@ def _dtype(recipe: Recipe, device: str) -> Dtype:
 
 
 def _make_rotary_table_square(transformer: Any) -> None:
-    # CogVideoX1.5 cuts its rotary table to the clip's size, and diffusers makes the table as large as the
-    # landscape size in the configuration: portrait fails (zai-org/CogVideo#758). The values of a table do not
+    # CogVideoX1.5 crops its rotary table to the clip's size, and diffusers makes the table as large as the
+    # landscape size in the configuration: portrait fails (zai-org/CogVideo#758). A table's values do not
     # depend on its size, so a larger one changes nothing else.
     side = max(transformer.config.sample_width, transformer.config.sample_height)
     transformer.register_to_config(sample_width=side, sample_height=side)

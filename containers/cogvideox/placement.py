@@ -1,4 +1,4 @@
-"""A memory plan applied to a pipeline of diffusers."""
+"""Apply a memory plan to a diffusers pipeline."""
 
 import logging
 from typing import Any
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def read_device(kind: str) -> Device:
-    """What is free now on the device `kind` (cpu, cuda); on a CPU it is main memory."""
+    """Return the device `kind` (cpu, cuda) with what is free on it now; on a CPU, that is main memory."""
     host_free = psutil.virtual_memory().available
     if kind == "cpu":
         return Device("cpu", "the CPU", host_free, host_free)
@@ -22,7 +22,7 @@ def read_device(kind: str) -> Device:
 
 
 def place(pipeline: Any, option: Option, device: str, size: tuple[int, int]) -> None:
-    """Put `pipeline`, just loaded, where `option` says; `size` is the largest (width, height) it renders.
+    """Place `pipeline`, just loaded, as `option` says; `size` is the largest (width, height) it renders.
 
     Raises torch.OutOfMemoryError if it does not fit after all.
     """
@@ -49,23 +49,23 @@ def place(pipeline: Any, option: Option, device: str, size: tuple[int, int]) -> 
 
 
 def tile(vae: Any, size: tuple[int, int]) -> None:
-    """Have frames of `size` (width, height), and larger ones, decoded in tiles that give the same size."""
+    """Make `vae` decode frames of `size` (width, height) and larger in tiles that add up to the same size."""
     width, height = tile_size(*size)
     vae.enable_tiling(tile_sample_min_width=width, tile_sample_min_height=height)
 
 
 def decode_latents(pipeline: Any, latents: Any) -> Any:
-    """`pipeline.decode_latents`, once more in tiles if whole frames do not fit into memory.
+    """Return `pipeline.decode_latents`; retry in tiles if whole frames do not fit into memory.
 
-    `latents` has the shape (1, frames, channels, height, width); afterwards the pipeline is as it was. Raises
-    torch.OutOfMemoryError if tiles do not fit either, or if the frames were decoded in tiles already.
+    `latents` has the shape (1, frames, channels, height, width); the pipeline ends up as it was. Raises
+    torch.OutOfMemoryError if tiles do not fit either, or if the frames were already decoded in tiles.
     """
     try:
         return pipeline.decode_latents(latents)
     except torch.OutOfMemoryError:
         if pipeline.vae.use_tiling:
             raise
-    # Outside the handler: the error's traceback holds what the attempt had allocated.
+    # Outside the handler: the error's traceback keeps alive what the attempt allocated.
     logger.warning("decoding in tiles after running out of memory")
     if latents.device.type == "cuda":
         torch.cuda.empty_cache()
@@ -82,12 +82,12 @@ def _offload_groups(pipeline: Any, device: torch.device) -> None:
     apply_group_offloading(
         pipeline.transformer, device, offload_type="block_level", num_blocks_per_group=1, use_stream=streams
     )
-    # Its blocks are not where diffusers looks for blocks: as one group they would all be fetched at once.
+    # Its blocks are not where diffusers looks for blocks; as one group, they would all be fetched at once.
     apply_group_offloading(pipeline.text_encoder, device, offload_type="leaf_level", use_stream=streams)
     pipeline.vae.to(device)
 
 
 def _offload_layers(pipeline: Any, device: torch.device) -> None:
-    # Not pipeline.enable_sequential_cpu_offload: accelerate 1.15 fails on the embeddings that T5 has twice.
+    # Not pipeline.enable_sequential_cpu_offload: accelerate 1.15 fails on the embeddings that T5 holds twice.
     for component in (pipeline.transformer, pipeline.text_encoder, pipeline.vae):
         apply_group_offloading(component, device, offload_type="leaf_level")

@@ -1,4 +1,4 @@
-"""The document that POST /invocations takes, and the checks that need no model."""
+"""Request document of POST /invocations, and the checks that need no model."""
 
 import math
 from collections.abc import Collection
@@ -11,16 +11,16 @@ from containers.cogvideox.errors import InvalidRequest
 from containers.cogvideox.limits import Limits
 from containers.cogvideox.speed import Speed
 
-# Longer than any prompt within 226 tokens, and short enough to count the tokens of in a moment.
+# Longer than any prompt within 226 tokens, and short enough to tokenize quickly.
 MAX_PROMPT_CHARACTERS = 20_000
-# Of a video that is sent without one: diffusers' default.
+# Default strength for a video: diffusers' default.
 STRENGTH = 0.8
 
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
 
 
 class Lora(BaseModel):
-    """One adapter of the checkpoint's folder, and how much of it."""
+    """One adapter in the checkpoint's folder, and how strongly to apply it."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -47,16 +47,16 @@ class ClipRequest(BaseModel):
     image: str | None = None
     """Base64 of a PNG, JPEG or WebP: the first frame."""
     video: str | None = None
-    """Base64 of an MP4 with the clip's size and frames, which the clip starts from."""
+    """Base64 of an MP4 with the clip's size and frame count, which the clip starts from."""
     strength: Annotated[float, Field(gt=0, le=1)] | None = None
-    """How much of `video` is made anew: 1 leaves nothing of it."""
+    """How much of `video` to replace: 1 leaves nothing of it."""
     loras: Annotated[tuple[Lora, ...], Field(max_length=4, strict=False)] = ()
     speed: Annotated[Speed, Field(strict=False)] | None = None
     """None: the server's default."""
 
 
 def parse_request(body: bytes) -> ClipRequest:
-    """The request in a JSON body; raises InvalidRequest naming the first field that is wrong."""
+    """Parse the request in a JSON body. Raises InvalidRequest naming the first invalid field."""
     try:
         return ClipRequest.model_validate_json(body)
     except ValidationError as error:
@@ -71,7 +71,7 @@ def check_request(request: ClipRequest, checkpoint: Checkpoint, loras: Collectio
     """Raise InvalidRequest unless `checkpoint` with its adapters `loras` can render the clip."""
     limits = checkpoint.limits
     if not request.prompt.strip():
-        raise InvalidRequest("prompt", "prompt must not be empty")
+        raise InvalidRequest("prompt", "prompt is empty or contains only whitespace")
     limits.check_size(request.width, request.height)
     limits.check_frames(request.frames, request.skip_frames)
     limits.check_fps(request.fps)
@@ -85,11 +85,11 @@ def _check_inputs(request: ClipRequest, limits: Limits) -> None:
     if limits.takes_image and request.image is None:
         raise InvalidRequest("image", "image is required: this model turns an image into video")
     if not limits.takes_image and request.image is not None:
-        raise InvalidRequest("image", "image must be null: this model takes text or a video")
+        raise InvalidRequest("image", "image must be null: this model accepts text or a video")
     if limits.takes_image and request.video is not None:
         raise InvalidRequest("video", "video must be null: this model turns an image into video")
     if request.strength is not None and request.video is None:
-        raise InvalidRequest("strength", "strength must be null: there is no video for it")
+        raise InvalidRequest("strength", "strength must be null without a video")
 
 
 def _check_strength(request: ClipRequest, checkpoint: Checkpoint) -> None:
@@ -99,7 +99,8 @@ def _check_strength(request: ClipRequest, checkpoint: Checkpoint) -> None:
     if int(steps * strength) < 1:
         nearest = math.ceil(10_000 / steps) / 10_000
         raise InvalidRequest(
-            "strength", f"strength {strength} leaves none of {steps} steps; the nearest is {nearest}"
+            "strength",
+            f"strength must leave at least 1 of {steps} steps; got {strength}, the nearest is {nearest}",
         )
 
 
@@ -107,20 +108,20 @@ def _check_loras(names: list[str], known: Collection[str]) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         allowed = f"allowed: {', '.join(known)}" if known else "this model has none"
-        raise InvalidRequest("loras", f"loras: there is no adapter {unknown[0]!r}; {allowed}")
+        raise InvalidRequest("loras", f"loras: unknown adapter {unknown[0]!r}; {allowed}")
     if len(set(names)) < len(names):
-        raise InvalidRequest("loras", "loras: each adapter can be named only once")
+        raise InvalidRequest("loras", "loras must name each adapter only once")
 
 
 def check_tokens(param: str, tokens: int, limits: Limits) -> None:
     """Raise InvalidRequest if the field `param` has more tokens than the model reads (it drops the rest)."""
     if tokens > limits.prompt_tokens:
         raise InvalidRequest(
-            param, f"{param} must have at most {limits.prompt_tokens} tokens; it has {tokens}: shorten it"
+            param, f"{param} must have at most {limits.prompt_tokens} tokens; got {tokens}. Shorten it"
         )
 
 
 def _explain(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
-        return f"unknown field; the fields are {', '.join(ClipRequest.model_fields)}"
+        return f"unknown field; allowed: {', '.join(ClipRequest.model_fields)}"
     return message[:1].lower() + message[1:]

@@ -1,4 +1,4 @@
-"""The server of an engine that a supervisor runs in a process of its own. Knows no model."""
+"""Server for an engine that a supervisor runs in a separate process. Independent of any model."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from containers.serving.app import REFUSALS, invoke
 
 
 def create_app(supervisor: Supervisor) -> FastAPI:
-    """The server of the engine that `supervisor` runs; loading begins when the app starts."""
+    """Return the app for the engine that `supervisor` runs; loading begins when the app starts."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""What a clip starts from beside words."""
+"""Image or video that a clip starts from, besides the prompt."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from containers.cogvideox.video import video_frames
 
 @dataclass(frozen=True)
 class Source:
-    """A first frame, or all frames, of the clip's size; or neither."""
+    """The first frame or all frames, of the clip's size; or neither."""
 
     image: Image.Image | None = None
     video: list[Image.Image] | None = None
 
 
 def source_of(request: ClipRequest) -> Source:
-    """The pictures in a request; raises InvalidRequest if they cannot be read or do not fit the clip."""
+    """Decode the images in a request. Raises InvalidRequest if they cannot be read or do not fit the clip."""
     size = (request.width, request.height)
     return Source(
         image=None if request.image is None else first_frame(request.image, size),

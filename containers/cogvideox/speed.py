@@ -1,27 +1,27 @@
-"""How fast a clip is rendered: a choice between its likeness to the exact one and the work it takes.
+"""Rendering speeds: a trade-off between likeness to the exact clip and the work it takes.
 
-Chosen by measurement (benchmarks/serving.py): of all that diffusers can leave out, predicting the
-transformer's output (TaylorSeer, lite) keeps most for the work it saves. It also needs no memory to speak of:
-what caches the layers inside takes 9 to 37 GB for a clip of CogVideoX-5b, one tensor or more of
-2 × 17776 × 3072 for each of its 42 blocks.
+Chosen by measurement (benchmarks/serving.py): of everything that diffusers can skip, predicting the
+transformer's output (TaylorSeer, lite) preserves the most for the work it saves. It also needs hardly any
+memory: methods that cache the layers inside take 9 to 37 GB for a clip of CogVideoX-5b, at least one tensor
+of 2 × 17776 × 3072 for each of its 42 blocks.
 """
 
 from enum import StrEnum
 
-# The first steps decide what is seen where, the last ones the details: these are always computed.
+# The first steps decide the composition, the last ones the details: these are always computed.
 FIRST_STEPS = 3
 LAST_STEPS = 2
 
 
 class Speed(StrEnum):
-    """`exact` is what diffusers renders, bit for bit; the others leave work out, the last one most."""
+    """`exact` is what diffusers renders, bit for bit; the others skip work, the last one the most."""
 
     EXACT = "exact"
     BALANCED = "balanced"
     FAST = "fast"
 
 
-# Of how many steps in the middle one is computed.
+# Compute one in this many of the middle steps.
 ONE_STEP_OF = {Speed.EXACT: 1, Speed.BALANCED: 2, Speed.FAST: 3}
 
 DOES = {
@@ -32,7 +32,7 @@ DOES = {
 
 
 def computed_steps(speed: Speed, steps: int) -> int:
-    """How many of a clip's `steps` the transformer computes."""
+    """Return how many of a clip's `steps` the transformer computes."""
     first = min(FIRST_STEPS, steps)
     last = min(LAST_STEPS, steps - first)
     middle = range(first, steps - last)

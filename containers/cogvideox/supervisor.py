@@ -1,6 +1,6 @@
-"""The engine's process seen from the server: started, handed one clip at a time, started again when lost.
+"""Supervise the engine process: start it, hand it one clip at a time, restart it when lost.
 
-starting → ready ⇄ busy; back to starting whenever the process ends; failed if it cannot be brought to serve.
+starting → ready ⇄ busy; back to starting whenever the process ends; failed if it cannot be made to serve.
 """
 
 import asyncio
@@ -18,14 +18,15 @@ from containers.cogvideox.metrics import metrics
 
 Status = Literal["starting", "ready", "busy", "failed"]
 
-# A process that ends while it loads (the kernel takes it for its memory, say) is not started for ever.
+# A process that ends while loading (for example, killed by the kernel for its memory) is not restarted for
+# ever.
 LOADING_ATTEMPTS = 3
-# Between two starts, for the GPU to give back the memory of a killed process.
+# Pause between two starts, for the GPU to release the memory of a killed process.
 PAUSE_SECONDS = 1.0
-# How long a process that has closed its socket may take to end.
+# How long a process that has closed its socket may take to exit.
 EXIT_SECONDS = 5.0
-# How long a clip that nobody waits for may take to stop, until its process is killed and the model loaded
-# anew. It stops between two steps, and the longest takes 132 s (CogVideoX1.5-5B, 161 frames, 463 PFLOP in 50
+# How long an abandoned clip may take to stop before its process is killed and the model reloaded. A clip
+# stops between two steps, the longest of which takes 132 s (CogVideoX1.5-5B, 161 frames, 463 PFLOP in 50
 # steps, on an A10G at its peak).
 STOP_SECONDS = 300.0
 
@@ -33,12 +34,12 @@ logger = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Lives in one event loop, and needs no locks."""
+    """Keeps an engine process running. Lives in one event loop, so needs no locks."""
 
     def __init__(
         self, command: Sequence[str], description: dict[str, Any], *, stop_seconds: float = STOP_SECONDS
     ) -> None:
-        """`command` runs worker.serve; `description` is for /ping until the engine gives its own."""
+        """`command` runs worker.serve; `description` is for /ping until the engine sends its own."""
         self.status: Status = "starting"
         self.reason: str | None = None
         self.description = description
@@ -49,17 +50,17 @@ class Supervisor:
 
     @property
     def serving(self) -> bool:
-        """The model is loaded; SageMaker wants 200 from /ping then, also while a clip is rendered."""
+        """Whether the model is loaded; SageMaker then expects 200 from /ping, also while a clip renders."""
         return self.status in ("ready", "busy")
 
     async def run(self) -> None:
-        """Keep a process of the engine running; returns when that is in vain."""
+        """Keep an engine process running; return when further attempts are pointless."""
         attempts = 0
         while self.status != "failed":
             try:
                 attempts = 0 if await self._serve_until_lost() else attempts + 1
-            except OSError as error:  # no memory for a process, say
-                self.reason = f"the engine's process cannot be started: {error}"
+            except OSError as error:  # for example, no memory for a process
+                self.reason = f"the engine process cannot be started: {error}"
                 attempts += 1
             if self.status == "starting":
                 lost = metrics({"lost_count": 1}, {"model": self.description["model"]})
@@ -69,27 +70,27 @@ class Supervisor:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def close(self) -> None:
-        """End the engine's process, whatever it does."""
+        """Kill the engine process, whatever it is doing."""
         if self._process is not None:
             self._process.kill()
             await self._process.ended()
 
     def check(self) -> None:
-        """Raise Busy or NotReady unless a clip would be taken now."""
+        """Raise Busy or NotReady unless a clip would be accepted now."""
         if self.status == "busy":
             raise Busy("a clip is being rendered; this server renders one at a time")
         if self.status != "ready":
             raise NotReady(self.reason or "the model is still loading")
 
     async def render(self, body: bytes) -> Clip:
-        """The clip for a request; raises EngineError.
+        """Render the clip for a request. Raises EngineError.
 
-        When it is cancelled the clip is stopped; the server is busy until it has.
+        Cancelling it stops the clip; the server stays busy until the clip has stopped.
         """
         self.check()
         self.status = "busy"
         process = self._process
-        assert process is not None  # noqa: S101  there is one where the status is ready
+        assert process is not None  # noqa: S101  set while the status is ready
         job = asyncio.create_task(self._job(process, body))
         try:
             kind, answer = await asyncio.shield(job)
@@ -106,7 +107,7 @@ class Supervisor:
         raise of_document(refusal["status"], refusal["document"])
 
     async def _serve_until_lost(self) -> bool:
-        """Run one process to its end; True if it was ready meanwhile."""
+        """Run one process until it ends; return whether it became ready."""
         self._process = process = await _Process.start(self._command)
         kind, body = await process.receive()
         if kind is Kind.FAILED:
@@ -119,7 +120,7 @@ class Supervisor:
         return kind is Kind.READY
 
     async def _job(self, process: "_Process", body: bytes) -> tuple[Kind | None, bytes]:
-        """The engine's answer; None, and what happened, if its process ended."""
+        """Return the engine's answer; if its process ended, None and what happened."""
         await process.send(Kind.RENDER, body)
         kind, answer = await process.receive()
         if kind is Kind.CLIP or kind is Kind.ERROR:
@@ -128,11 +129,11 @@ class Supervisor:
             return kind, answer
         reason = await process.ended(kill_after=EXIT_SECONDS)
         self._lost(process, reason)
-        return kind, answer or f"{reason} while it rendered the clip".encode()
+        return kind, answer or f"{reason} while rendering the clip".encode()
 
     async def _stop(self, process: "_Process", job: "asyncio.Task[Any]") -> None:
         if job.done():
-            return  # the next clip may have begun, and must not be stopped
+            return  # the next clip may have started, and must not be stopped
         await process.send(Kind.STOP)
         await asyncio.wait({job}, timeout=self._stop_seconds)
         if not job.done():
@@ -140,12 +141,12 @@ class Supervisor:
             process.kill()
 
     def _lost(self, process: "_Process", reason: str) -> None:
-        if self._process is process:  # else the next one runs already
+        if self._process is process:  # else the next one is already running
             self.status, self.reason = "starting", reason
 
 
 class _Process:
-    """A running process of the engine, and the socket to it."""
+    """A running engine process, and the socket to it."""
 
     def __init__(
         self,
@@ -167,12 +168,12 @@ class _Process:
         return cls(process, *await asyncio.open_unix_connection(sock=ours))
 
     async def send(self, kind: Kind, body: bytes = b"") -> None:
-        with suppress(OSError):  # it ended, which `receive` tells
+        with suppress(OSError):  # the process ended, which `receive` reports
             self._writer.write(packed(kind, body))
             await self._writer.drain()
 
     async def receive(self) -> tuple[Kind | None, bytes]:
-        """The next message; None if there will be no more."""
+        """Return the next message; None if no more will come."""
         try:
             kind, length = HEADER.unpack(await self._reader.readexactly(HEADER.size))
             return Kind(kind), await self._reader.readexactly(length)
@@ -180,11 +181,11 @@ class _Process:
             return None, b""
 
     def kill(self) -> None:
-        with suppress(ProcessLookupError):  # it ended already
+        with suppress(ProcessLookupError):  # already ended
             self._process.kill()
 
     async def ended(self, kill_after: float | None = None) -> str:
-        """Wait for its end, and say how it ended; `kill_after` seconds help it to."""
+        """Wait for the process to end, and return how it ended; kill it after `kill_after` seconds."""
         try:
             async with asyncio.timeout(kill_after):
                 code = await self._process.wait()
@@ -193,8 +194,8 @@ class _Process:
             code = await self._process.wait()
         self._writer.close()
         if code >= 0:
-            return f"the engine's process ended with exit code {code}"
+            return f"the engine process ended with exit code {code}"
         how = signal.Signals(-code).name
         if how == "SIGKILL":
-            how += " (the kernel does that when memory runs out)"
-        return f"the engine's process was ended by {how}"
+            how += " (which the kernel sends when memory runs out)"
+        return f"the engine process was killed by {how}"

@@ -1,6 +1,6 @@
-"""Whether a checkpoint's files hold every tensor that its configuration calls for.
+"""Check that a checkpoint's files hold every tensor that its configuration requires.
 
-diffusers and transformers only warn of a tensor that is missing and render with random numbers in its place.
+diffusers and transformers only warn about a missing tensor and render with random numbers in its place.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from containers.cogvideox.weights import COMPONENTS, component_tensors
 
 
 def check_tensors(directory: Path) -> None:
-    """Raise BadCheckpoint naming a tensor that is missing or has another shape; allocates nothing.
+    """Raise BadCheckpoint naming a tensor that is missing or has the wrong shape; allocate nothing.
 
     Call it after check_weights.
     """
@@ -24,7 +24,7 @@ def check_tensors(directory: Path) -> None:
         try:
             with torch.device("meta"):
                 model = _build(directory, component)
-        except Exception as error:  # the libraries raise whatever a wrong configuration leads them to
+        except Exception as error:  # an invalid configuration can make the libraries raise anything
             raise BadCheckpoint(f"{directory / component}/config.json cannot be used: {error}") from error
         for names, shape in _needed(model):
             found = next((name for name in names if name in there), None)
@@ -32,8 +32,8 @@ def check_tensors(directory: Path) -> None:
                 raise BadCheckpoint(f"{directory / component} lacks the tensor {names[0]}")
             if there[found].shape != shape:
                 raise BadCheckpoint(
-                    f"{directory / component}: {found} has the shape {list(there[found].shape)}, "
-                    f"not {list(shape)} as its config.json has it"
+                    f"{directory / component}: {found} has shape {list(there[found].shape)}; "
+                    f"expected {list(shape)} from config.json"
                 )
 
 
@@ -46,7 +46,7 @@ def _build(directory: Path, component: str) -> Any:
 
 
 def _needed(model: Any) -> list[tuple[list[str], tuple[int, ...]]]:
-    """Each tensor's names, of which a file holds one (T5 has two for its embeddings), and its shape."""
+    """Return each tensor's shape and names; a file holds one of the names (T5's embeddings have two)."""
     names: dict[int, list[str]] = {}
     tensors = model.state_dict(keep_vars=True)
     for name, tensor in tensors.items():

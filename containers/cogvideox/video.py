@@ -1,4 +1,4 @@
-"""The video of a video-to-video clip, from an untrusted base64 string."""
+"""Decode the video of a video-to-video clip from an untrusted base64 string."""
 
 import base64
 import binascii
@@ -13,28 +13,26 @@ from PIL import Image
 from containers.cogvideox.errors import InvalidRequest
 
 CODEC = "h264"
-# Its two matrices in H.264 (ITU-T H.273): that of 625 lines and that of 525 lines.
+# The two BT.601 matrices in H.264 (ITU-T H.273): for 625 lines and for 525 lines.
 BT_601 = (5, 6)
 
 
 def video_frames(data: str, size: tuple[int, int], frames: int) -> list[Image.Image]:
-    """The RGB frames of the MP4 in base64 `data`: H.264 of `size` (width, height), `frames` of them.
+    """Return the RGB frames of the MP4 in base64 `data`: H.264 of `size` (width, height), `frames` of them.
 
-    Raises InvalidRequest if it is anything else; nothing is scaled, cut or repeated here.
+    Raises InvalidRequest for anything else; nothing is scaled, cut or repeated here.
     """
     try:
         encoded = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidRequest("video", "video must be base64 (with padding, without a data: prefix)") from None
     try:
-        # The demuxer is named, so that no other one (playlists, concat scripts) ever reads the bytes.
-        # What the file says of itself is not looked at, so it may be in any encoding.
+        # Naming the demuxer keeps others (playlists, concat scripts) from ever reading the bytes.
+        # The file's metadata is ignored, so it may be in any encoding.
         with av.open(io.BytesIO(encoded), format="mp4", metadata_errors="ignore") as container:
             return _decode(container, size, frames)
     except av.FFmpegError as error:
-        raise InvalidRequest(
-            "video", f"video must be an MP4 that can be decoded: {error.strerror}"
-        ) from error
+        raise InvalidRequest("video", f"video must be a decodable MP4: {error.strerror}") from error
 
 
 def _decode(container: InputContainer, size: tuple[int, int], frames: int) -> list[Image.Image]:
@@ -44,17 +42,17 @@ def _decode(container: InputContainer, size: tuple[int, int], frames: int) -> li
     context: VideoCodecContext | None = stream.codec_context  # None for a codec that FFmpeg doesn't know
     codec = context.name if context else "unknown"
     if codec != CODEC:
-        raise InvalidRequest("video", f"video must be H.264 in MP4; its codec is {codec}")
+        raise InvalidRequest("video", f"video must be H.264 in MP4; got codec {codec}")
     _check_size((stream.width, stream.height), size)
     images: list[Image.Image] = []
     for frame in container.decode(stream):
-        # Again, since a stream may change its size and its header may lie.
+        # Checked again because a stream may change its size and its header may lie.
         _check_size((frame.width, frame.height), size)
         images.append(_rgb(frame))
         if len(images) > frames:
-            raise InvalidRequest("video", f"video must have {frames} frames, as the clip; it has more")
+            raise InvalidRequest("video", f"video must have {frames} frames, like the clip; got more")
     if len(images) < frames:
-        raise InvalidRequest("video", f"video must have {frames} frames, as the clip; it has {len(images)}")
+        raise InvalidRequest("video", f"video must have {frames} frames, like the clip; got {len(images)}")
     return images
 
 
@@ -62,12 +60,12 @@ def _check_size(given: tuple[int, int], size: tuple[int, int]) -> None:
     if given != size:
         raise InvalidRequest(
             "video",
-            f"video must be {size[0]}×{size[1]}, as the clip; it is {given[0]}×{given[1]}",
+            f"video must be {size[0]}×{size[1]}, like the clip; got {given[0]}×{given[1]}",
         )
 
 
 def _rgb(frame: av.VideoFrame) -> Image.Image:
-    # What does not say its colours is taken as what engines make: BT.709.
+    # A video that does not state its colours is assumed to be what engines make: BT.709.
     colours = Colorspace.ITU601 if frame.colorspace in BT_601 else Colorspace.ITU709
     rgb = frame.reformat(format="rgb24", src_colorspace=colours, dst_color_range=ColorRange.JPEG)
     return Image.fromarray(rgb.to_ndarray())

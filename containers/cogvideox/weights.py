@@ -1,8 +1,7 @@
-"""Whether a model folder may be loaded: checked on its bytes, before any library reads it.
+"""Check from its bytes whether a model folder may be loaded, before any library reads it.
 
-Nothing here imports torch. What is refused: files that the manifest does not vouch for, code and pickles,
-files that are no whole safetensors, and configuration that would make a library load anything but the classes
-of CogVideoX.
+Nothing here imports torch. Refused are files that do not match the manifest, code and pickles, incomplete
+safetensors files, and configuration that would make a library load anything but CogVideoX's classes.
 """
 
 import json
@@ -29,7 +28,7 @@ CLASSES = {
 }
 PIPELINES = {"CogVideoXPipeline", "CogVideoXImageToVideoPipeline", "CogVideoXVideoToVideoPipeline"}
 
-# .model is a tokenizer's SentencePiece model, which is a table of pieces.
+# .model is a tokenizer's SentencePiece model: a table of pieces.
 _DATA = {".json", ".safetensors", ".model", ".txt", ".md"}
 _PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 _PROBLEMS_SHOWN = 5
@@ -48,9 +47,9 @@ class Tensor:
 
 
 def check_weights(directory: Path) -> Manifest:
-    """The manifest of `directory`, all of whose files were read and are as it says.
+    """Read and check every file in `directory` against its manifest, and return the manifest.
 
-    Raises BadCheckpoint naming what is wrong; call it before anything else touches the folder.
+    Raises BadCheckpoint naming what is wrong. Call it before anything else touches the folder.
     """
     manifest = read_manifest(directory)
     _refuse(directory, _unwanted(directory))
@@ -60,9 +59,9 @@ def check_weights(directory: Path) -> Manifest:
 
 
 def inspect(directory: Path) -> None:
-    """Raise BadCheckpoint unless the folder holds a CogVideoX checkpoint made of data alone.
+    """Raise BadCheckpoint unless the folder holds a CogVideoX checkpoint made only of data.
 
-    What check_weights does without a manifest, and what to do before a manifest is made.
+    The checks of check_weights that need no manifest; run them before making one.
     """
     _refuse(directory, _unwanted(directory))
     _check_classes(directory)
@@ -76,10 +75,10 @@ def inspect(directory: Path) -> None:
 
 
 def component_tensors(directory: Path, component: str) -> dict[str, Tensor]:
-    """The tensors that the loaders will find for `component`, by name.
+    """Return the tensors that the loaders will find for `component`, by name.
 
-    Raises BadCheckpoint if the weights or one of their shards is missing, or a shard lacks a tensor that the
-    index places in it.
+    Raises BadCheckpoint if the weights or one of their shards is missing, or if a shard lacks a tensor that
+    the index places in it.
     """
     folder = directory / component
     stem = "model" if CLASSES[component][0] == "transformers" else "diffusion_pytorch_model"
@@ -89,11 +88,11 @@ def component_tensors(directory: Path, component: str) -> dict[str, Tensor]:
         return read_header(single)
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
-        raise BadCheckpoint(f"{index} has no weight_map of tensors to files")
+        raise BadCheckpoint(f"{index} has no weight_map from tensors to files")
     tensors: dict[str, Tensor] = {}
     for shard in sorted(set(places.values())):
         if PurePosixPath(shard).name != shard:
-            raise BadCheckpoint(f"{index} names {shard!r}, which is not a file beside it")
+            raise BadCheckpoint(f"{index} names {shard!r}, which is not a file in the same folder")
         header = read_header(folder / shard)
         for name in (name for name, place in places.items() if place == shard):
             if name not in header:
@@ -103,13 +102,14 @@ def component_tensors(directory: Path, component: str) -> dict[str, Tensor]:
 
 
 def read_header(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, by name; raises BadCheckpoint unless the file is one and whole."""
+    """Return the tensors of a safetensors file, by name. Raises BadCheckpoint if it is invalid or
+    incomplete."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if size < 8 or length > min(MAX_HEADER_BYTES, size - 8):
-                raise BadCheckpoint(f"{path} is not a safetensors file, or not all of one")
+                raise BadCheckpoint(f"{path} is not a safetensors file, or is incomplete")
             text = file.read(length)
     except OSError as error:
         raise BadCheckpoint(f"{path} cannot be read: {error.strerror}") from error
@@ -127,19 +127,17 @@ def read_header(path: Path) -> dict[str, Tensor]:
     end = 0
     for start, stop, name, tensor in sorted(parts, key=lambda part: part[:2]):
         if tensor.dtype not in VALUE_BYTES:
-            raise BadCheckpoint(
-                f"{path}: {name} is of type {tensor.dtype}; the engine takes {', '.join(VALUE_BYTES)}"
-            )
+            raise BadCheckpoint(f"{path}: {name} has type {tensor.dtype}; allowed: {', '.join(VALUE_BYTES)}")
         if start != end or stop - start != tensor.values * VALUE_BYTES[tensor.dtype]:
-            raise BadCheckpoint(f"{path}: the bytes of {name} do not fit its shape {list(tensor.shape)}")
+            raise BadCheckpoint(f"{path}: the bytes of {name} do not match its shape {list(tensor.shape)}")
         end = stop
     if size != 8 + length + end:
-        raise BadCheckpoint(f"{path} has {size:,} bytes where its header asks for {8 + length + end:,}")
+        raise BadCheckpoint(f"{path} has {size:,} bytes; its header requires {8 + length + end:,}")
     return {name: tensor for _, _, name, tensor in parts}
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; raises BadCheckpoint."""
+    """Return the JSON object in a file. Raises BadCheckpoint."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -157,10 +155,10 @@ def _unwanted(directory: Path) -> list[str]:
         suffix = PurePosixPath(path).suffix.lower()
         if suffix in _PICKLES:
             problems.append(
-                f"{path} is a pickle, which can run code when it is read: only safetensors are loaded"
+                f"{path} is a pickle, which can run code when loaded; only safetensors files are allowed"
             )
         elif suffix not in _DATA and PurePosixPath(path).name != "LICENSE":
-            problems.append(f"{path} does not belong to a model's data ({', '.join(sorted(_DATA))})")
+            problems.append(f"{path} is not a model data file; allowed: {', '.join(sorted(_DATA))}")
     return problems
 
 
@@ -175,19 +173,19 @@ def _check_classes(directory: Path) -> None:
         library, classes = CLASSES.get(name, ("", set()))
         value = parts.get(name)
         if not (isinstance(value, list) and len(value) == 2 and value[0] == library and value[1] in classes):
-            wanted = f"{library}'s {' or '.join(sorted(classes))}" if classes else "nothing of that name"
+            wanted = f"{library}'s {' or '.join(sorted(classes))}" if classes else "no such entry"
             raise BadCheckpoint(f"{path} has {value!r} as {name}; a CogVideoX checkpoint has {wanted}")
 
 
 def _refuse_custom_code(path: Path) -> None:
-    # How a configuration names Python code of its own to transformers and diffusers.
+    # Makes transformers and diffusers load Python code that the configuration names.
     # https://huggingface.co/docs/transformers/custom_models
     if "auto_map" in read_json(path):
-        raise BadCheckpoint(f"{path} asks for code of its own (auto_map)")
+        raise BadCheckpoint(f"{path} requests custom code (auto_map), which is not allowed")
 
 
 def _refuse(directory: Path, problems: list[str]) -> None:
     if problems:
         more = len(problems) - _PROBLEMS_SHOWN
         shown = "; ".join(problems[:_PROBLEMS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-        raise BadCheckpoint(f"{directory} is not loaded: {shown}")
+        raise BadCheckpoint(f"{directory} cannot be loaded: {shown}")

@@ -1,8 +1,8 @@
-"""The engine's process: loads the model, then renders what the server hands it, one clip at a time.
+"""Engine process: loads the model, then renders what the server hands it, one clip at a time.
 
-It talks to the server over its standard input, which is a socket, and ends with it. A process of its own, so
-that /ping answers while the model computes, and so that nothing that happens to the model (a failed GPU, the
-kernel's out-of-memory killer, a fault in native code) takes the server along.
+It talks to the server over its standard input, which is a socket, and ends with it. It is a separate process
+so that /ping answers while the model computes, and so that nothing that happens to the model (a failed GPU,
+the kernel's out-of-memory killer, a crash in native code) takes the server down.
 """
 
 import json
@@ -25,30 +25,30 @@ logger = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
-    """What the process runs."""
+    """Engine that the process runs."""
 
     def load(self) -> None:
-        """Called once, before any request; raises if the engine cannot serve."""
+        """Load the engine; called once, before any request. Raises if the engine cannot serve."""
 
     def describe(self) -> dict[str, Any]:
-        """Fields for /ping, once loaded."""
+        """Return the fields for /ping, once loaded."""
 
     def render(self, body: bytes, go_on: Callable[[], None]) -> Clip:
-        """The clip for a request; raises EngineError.
+        """Render the clip for a request. Raises EngineError.
 
-        Calls `go_on` now and then, which raises Stopped when nobody waits for the clip any more.
+        Calls `go_on` regularly, which raises Stopped once no client waits for the clip.
         """
 
 
 def serve(engine: Engine) -> NoReturn:
     """Load `engine` and render with it until the server ends."""
-    # The server decides when to end; a Ctrl-C or a process group's SIGTERM reaches both.
+    # The server decides when to stop; Ctrl-C or a SIGTERM to the process group reaches both.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     channel = _Channel(_take_standard_input())
     try:
         engine.load()
-    except Exception as error:  # whatever it is, /ping must tell it
+    except Exception as error:  # whatever it is, /ping must report it
         logger.exception("model failed to load")
         channel.send(Kind.FAILED, f"{type(error).__name__}: {error}".encode())
         _end()
@@ -77,7 +77,7 @@ def _answer(engine: Engine, body: bytes, go_on: Callable[[], None]) -> tuple[Kin
 
 
 class _Channel:
-    """The socket to the server, read on a thread of its own: it can end or stop a clip while one is made."""
+    """Socket to the server, read on its own thread: the server can end, or stop a clip, during rendering."""
 
     def __init__(self, socket_: socket.socket) -> None:
         self.requests: SimpleQueue[bytes] = SimpleQueue()
@@ -93,7 +93,7 @@ class _Channel:
 
     def go_on(self) -> None:
         if self._stop.is_set():
-            raise Stopped("the clip was stopped: nobody waits for it any more")
+            raise Stopped("the clip was stopped: no client is waiting for it")
 
     def _read(self) -> None:
         with self._socket.makefile("rb") as orders:
@@ -103,14 +103,14 @@ class _Channel:
                 if kind == Kind.STOP:
                     self._stop.set()
                 elif len(body) == length:
-                    # A stop that came too late for the clip before is not for this one.
+                    # A stop that came too late for the previous clip must not stop this one.
                     self._stop.clear()
                     self.requests.put(body)
         _end()
 
 
 def _take_standard_input() -> socket.socket:
-    """Standard input as the socket that it is; what reads it from now on finds it empty."""
+    """Return standard input as a socket, which it is; later readers of standard input find it empty."""
     channel = socket.socket(fileno=os.dup(0))
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -119,13 +119,13 @@ def _take_standard_input() -> socket.socket:
 
 
 def _end() -> NoReturn:
-    # Not sys.exit: with a failed GPU the libraries' own tidying up may hang or abort.
+    # Not sys.exit: with a failed GPU, the libraries' own cleanup may hang or abort.
     logging.shutdown()
     os._exit(0)
 
 
 def main() -> None:
-    # Here, so that what knows no engine above stays free of one.
+    # Imported here so that the code above stays independent of any engine.
     from containers.cogvideox.engine import CogVideoXEngine
     from containers.cogvideox.export import Export
     from containers.cogvideox.speed import Speed

@@ -1,3 +1,3 @@
-"""The ComfyUI bridge: an engine server that renders by a workflow of a ComfyUI server the user runs."""
+"""ComfyUI bridge: an engine server that renders with a workflow on the user's own ComfyUI server."""
 
 VERSION = "0.1.0"

@@ -10,7 +10,7 @@ from containers.comfyui.client import ComfyUI
 from containers.comfyui.options import parse
 from containers.serving.app import create_app
 
-# For a prompt to be taken back when the server is stopped. Nobody waits for a clip then.
+# Time to cancel a prompt when the server stops. No client waits for a clip then.
 GRACE_SECONDS = 1
 
 

@@ -1,4 +1,4 @@
-"""The engine: one request from bytes to bytes through a ComfyUI server; one log line per clip."""
+"""Engine that turns a request's bytes into a clip's through a ComfyUI server; one log line per clip."""
 
 import asyncio
 import logging
@@ -20,15 +20,15 @@ from containers.comfyui.client import ComfyUI, Finished, Refused, Saved, TooSlow
 from containers.comfyui.request import ClipRequest, check_request, parse_request, scalars
 from containers.comfyui.workflow import BadWorkflow, Slot, Workflow
 
-# Asked this often whether a prompt is done. ComfyUI also tells by a WebSocket, but only who listens when it
-# happens, so /history has to be asked in any case; and a clip takes minutes, on the same machine.
+# How often to poll for a finished prompt. ComfyUI also reports over a WebSocket, but only to clients
+# listening at that moment, so /history must be polled anyway; and a clip takes minutes, on the same machine.
 POLL_SECONDS = 0.5
-# For a prompt to be taken back when nobody waits for it, before a server that ends gives up.
+# Time to cancel a prompt that no client waits for, before a stopping server gives up.
 CANCEL_SECONDS = 5.0
-# ComfyUI keeps a workflow's models in the GPU's memory, where what writes and draws the next film then finds
-# no room. A film's clips follow one another faster than this, so that none of them loads the models anew.
+# ComfyUI keeps a workflow's models in GPU memory, leaving no room for the models that write and draw the next
+# film. A film's clips follow one another faster than this, so none of them reloads the models.
 REST_SECONDS = 20.0
-# Where nodes show the files that they saved: SaveVideo and SaveWEBM, VideoHelperSuite, others.
+# Output keys under which nodes list the files they saved: SaveVideo and SaveWEBM, VideoHelperSuite, others.
 SHOWN_UNDER = ("images", "gifs", "videos")
 VIDEOS = (".mp4", ".m4v", ".mov", ".webm", ".mkv")
 _PROBLEMS_SHOWN = 3
@@ -37,9 +37,12 @@ logger = logging.getLogger(__name__)
 
 
 class Bridge:
-    """Renders by the workflow in the file `workflow`, which is read for every clip, so that it can be
-    exported anew while the server runs, unless `revision` says by which alone. A clip that takes longer than
-    `seconds` is given up, the time that it waits for other users of the ComfyUI server included."""
+    """Renders with the workflow in the file `workflow`.
+
+    The file is read for every clip, so that it can be exported again while the server runs; with `revision`,
+    only that revision is rendered. A clip that takes longer than `seconds` is abandoned; that includes the
+    time it waits for other users of the ComfyUI server.
+    """
 
     def __init__(self, comfyui: ComfyUI, workflow: Path, seconds: float, revision: str | None = None) -> None:
         self._comfyui = comfyui
@@ -49,7 +52,7 @@ class Bridge:
         self._rendering: asyncio.Task[Any] | None = None
         self._progress: str | None = None
         self._cancelling: set[asyncio.Task[None]] = set()
-        self._resting: asyncio.Task[None] | None = None  # since a prompt was in ComfyUI's queue
+        self._resting: asyncio.Task[None] | None = None  # None until a prompt has been queued
 
     async def health(self) -> tuple[bool, dict[str, Any]]:
         about: dict[str, Any] = {"engine": "comfyui", "model": self._path.stem, "device": None}
@@ -59,7 +62,7 @@ class Bridge:
             workflow = self._workflow()
             about |= {"workflow": workflow.revision, "takes": sorted(workflow.slots)}
             if self._rendering:
-                # It may be loading a model, and then answers nobody.
+                # Not asked: ComfyUI may be loading a model, and then answers no requests.
                 status, reason = "busy", self._progress
             else:
                 stats = await self._comfyui.stats()
@@ -69,7 +72,7 @@ class Bridge:
         except TooSlow as error:
             status, reason = "starting", str(error)
         except Unreachable as error:
-            status, reason = "failed", f"{error}; start ComfyUI, or say where it is by --comfyui"
+            status, reason = "failed", f"{error}; start ComfyUI, or set its URL with --comfyui"
         except EngineError as error:
             status, reason = "failed", str(error)
         return status in ("ready", "busy"), {"status": status, "reason": reason} | about
@@ -118,9 +121,9 @@ class Bridge:
                 finished = await self._finished(prompt_id)
             video = await self._comfyui.file(_video(finished, workflow))
         except TimeoutError:
-            raise EngineFailed(f"ComfyUI has not finished the clip within {self._seconds:g} s") from None
+            raise EngineFailed(f"ComfyUI did not finish the clip within {self._seconds:g} s") from None
         except Unreachable as error:
-            raise EngineFailed(f"{error}, in the middle of a clip") from error
+            raise EngineFailed(f"{error}, while rendering a clip") from error
         finally:
             self._resting = asyncio.create_task(self._rest())
         rendered = time.monotonic()
@@ -137,7 +140,7 @@ class Bridge:
                 "bytes": len(mp4),
             },
         )
-        # The one header that SageMaker passes on.
+        # The only header that SageMaker passes on.
         return Clip(mp4, {"X-Amzn-SageMaker-Custom-Attributes": f"workflow={workflow.revision}"})
 
     def _workflow(self) -> Workflow:
@@ -147,13 +150,13 @@ class Bridge:
             raise NotReady(str(error)) from error
         if self._revision not in (None, workflow.revision):
             raise NotReady(
-                f"{self._path} was changed since what it takes was looked up: run `reel up` again, or put "
-                f"the workflow back (now {workflow.revision}, looked up {self._revision})"
+                f"{self._path} has changed since it was read (revision now {workflow.revision}, expected "
+                f"{self._revision}): run `reel up` again, or restore the workflow"
             )
         return workflow
 
     async def _queued(self, request: ClipRequest, workflow: Workflow) -> str:
-        """The prompt's id, once its files are uploaded and it is in ComfyUI's queue."""
+        """Upload the request's files, queue the prompt in ComfyUI and return its id."""
         files = []
         if request.image is not None:
             size = (request.width, request.height)
@@ -168,7 +171,7 @@ class Bridge:
             try:
                 return await asyncio.shield(queueing)
             except asyncio.CancelledError:
-                self._cancel(await queueing)  # what is not known can't be taken back
+                self._cancel(await queueing)  # a prompt can't be cancelled without its id
                 raise
         except Unreachable as error:
             raise NotReady(str(error)) from error
@@ -176,7 +179,8 @@ class Bridge:
             raise _refused(refusal, workflow) from refusal
 
     async def _finished(self, prompt_id: str) -> Finished:
-        """What the prompt came to. Whatever ends the waiting before, the client's going too, cancels it."""
+        """Wait for the prompt and return its result. Cancel it if the wait ends early, for example because
+        the client disconnects."""
         try:
             while (finished := await self._look(prompt_id)) is None:
                 await asyncio.sleep(POLL_SECONDS)
@@ -188,14 +192,14 @@ class Bridge:
     async def _look(self, prompt_id: str) -> Finished | None:
         try:
             ahead = await self._comfyui.ahead(prompt_id)
-            # After the queue: a prompt that was not there any more is in the history by now.
+            # Asked after the queue: a prompt that has left the queue is in the history by now.
             finished = await self._comfyui.finished(prompt_id)
         except TooSlow:
-            return None  # it computes; the time for the clip bounds this
+            return None  # it is computing; the clip's timeout limits this
         if finished is None:
             if ahead is None:
-                raise EngineFailed("ComfyUI has lost the clip: it was restarted, or its queue was cleared")
-            progress = f"waits behind {ahead} in ComfyUI's queue" if ahead else "ComfyUI renders it"
+                raise EngineFailed("ComfyUI lost the clip: it was restarted, or its queue was cleared")
+            progress = f"waiting behind {ahead} in ComfyUI's queue" if ahead else "rendering in ComfyUI"
             if progress != self._progress:
                 logger.info("clip waits" if ahead else "clip started", extra={"ahead": ahead})
             self._progress = progress
@@ -206,7 +210,7 @@ class Bridge:
         await self._free()
 
     async def _free(self) -> None:
-        """Have the models leave the GPU; a ComfyUI that can't is let be."""
+        """Unload the models from the GPU; only log a warning if ComfyUI can't."""
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
                 await self._comfyui.free()
@@ -214,7 +218,7 @@ class Bridge:
             logger.warning("memory not freed", extra={"reason": str(error)})
 
     def _cancel(self, prompt_id: str) -> None:
-        """Have ComfyUI give the prompt up; `close` waits for that."""
+        """Make ComfyUI cancel the prompt; `close` waits for that."""
 
         async def cancel() -> None:
             try:
@@ -228,7 +232,8 @@ class Bridge:
 
 
 def _refused(refusal: Refused, workflow: Workflow) -> InvalidRequest:
-    """Names the nodes and inputs that ComfyUI does not take, and the request's field where it is to blame."""
+    """Return an error with the nodes and inputs that ComfyUI rejects, and the request's field if it is to
+    blame."""
     param, problems = None, []
     for node, wrong in refusal.node_errors.items():
         for complaint in wrong.errors:
@@ -240,12 +245,12 @@ def _refused(refusal: Refused, workflow: Workflow) -> InvalidRequest:
     said = "; ".join(problems[:_PROBLEMS_SHOWN]) or str(refusal)
     return InvalidRequest(
         param,
-        f"ComfyUI refuses the workflow {workflow.name}: {said}" + (f"; and {more} more" if more > 0 else ""),
+        f"ComfyUI rejected the workflow {workflow.name}: {said}" + (f"; and {more} more" if more > 0 else ""),
     )
 
 
 def _video(finished: Finished, workflow: Workflow) -> Saved:
-    """The file that is the clip; raises what the prompt ended with where there is none."""
+    """Return the file that is the clip; if there is none, raise the error that the prompt ended with."""
     if error := finished.message("execution_error"):
         node = workflow.describe(str(error.get("node_id")))
         kind, said = str(error.get("exception_type")), str(error.get("exception_message")).strip()
@@ -256,7 +261,7 @@ def _video(finished: Finished, workflow: Workflow) -> Saved:
         node = workflow.describe(str(interrupted.get("node_id")))
         raise EngineFailed(f"the clip was interrupted in ComfyUI, at {node}")
     if finished.status is not None and finished.status.status_str != "success":
-        raise EngineFailed(f"ComfyUI ended the clip with the status {finished.status.status_str!r}")
+        raise EngineFailed(f"ComfyUI ended the clip with status {finished.status.status_str!r}")
     saved = [
         (node, Saved.model_validate(shown))
         for node, output in finished.outputs.items()
@@ -265,21 +270,21 @@ def _video(finished: Finished, workflow: Workflow) -> Saved:
         for shown in output.get(kind) or []
         if isinstance(shown, dict) and str(shown.get("filename", "")).lower().endswith(VIDEOS)
     ]
-    # A preview of the same is in the folder for temporary files.
+    # Previews of the same video are in the folder for temporary files.
     kept = [one for one in saved if one[1].type == "output"] or saved
     if not kept:
         who = f"{workflow.describe(workflow.video)} saved no" if workflow.video else "no node saved a"
-        raise EngineFailed(f"the workflow has run, but {who} video ({', '.join(VIDEOS)})")
+        raise EngineFailed(f"the workflow ran, but {who} video ({', '.join(VIDEOS)})")
     if len(kept) > 1:
         nodes = " and ".join(f"{workflow.describe(node)}: {file.filename}" for node, file in kept)
         raise EngineFailed(
-            f'the workflow saves several videos, {nodes}: title the node whose is the clip "reelworks: video"'
+            f'the workflow saved several videos, {nodes}; title the one with the clip "reelworks: video"'
         )
     return kept[0][1]
 
 
 def _metadata(request: ClipRequest, workflow: Workflow) -> dict[str, str]:
-    """What the clip says of itself, with the keys of the other engines' clips."""
+    """Return the clip's metadata, with the same keys as other engines' clips."""
     return {
         "engine": "comfyui",
         "engine_version": VERSION,

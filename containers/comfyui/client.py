@@ -1,4 +1,4 @@
-"""ComfyUI's HTTP API, as far as the bridge speaks it.
+"""Client for the part of ComfyUI's HTTP API that the bridge uses.
 
 https://docs.comfy.org/development/comfyui-server/comms_routes and server.py, execution.py and
 comfy_execution/jobs.py of https://github.com/Comfy-Org/ComfyUI, in versions with and without /api/jobs.
@@ -16,9 +16,9 @@ from pydantic import BaseModel, Field, ValidationError
 from containers.cogvideox.errors import EngineFailed
 from containers.comfyui.workflow import Graph
 
-# Files go into a folder of their own below ComfyUI's input folder.
+# Uploaded files go into their own folder below ComfyUI's input folder.
 SUBFOLDER = "reelworks"
-# ComfyUI answers from the process that computes: loading a model can keep it from answering for a while.
+# ComfyUI answers from the process that computes: loading a model can block it for a while.
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 # For /ping, whose caller waits no longer than 5 s.
 PING_SECONDS = 3.0
@@ -28,15 +28,15 @@ _TOLD = 500
 
 
 class Unreachable(Exception):
-    """Nothing answers at ComfyUI's address, or not any more."""
+    """Nothing answers at ComfyUI's address, or no longer."""
 
 
 class TooSlow(Unreachable):
-    """Something is there, but gives no answer in time."""
+    """A server is running there, but does not answer in time."""
 
 
 class Refused(Exception):
-    """ComfyUI does not take the prompt; `node_errors` is empty where it isn't about an input of a node."""
+    """ComfyUI rejects the prompt; `node_errors` is empty unless an input of a node is the reason."""
 
     def __init__(self, message: str, node_errors: Mapping[str, "NodeErrors"]) -> None:
         super().__init__(message)
@@ -63,7 +63,7 @@ class NodeErrors(BaseModel):
 
 class _Refusal(BaseModel):
     error: Complaint
-    # A list, and empty, where the complaint is about the whole.
+    # An empty list if the complaint is about the whole prompt.
     node_errors: dict[str, NodeErrors] | list[Any] = {}
 
 
@@ -83,7 +83,7 @@ class _Status(BaseModel):
 
 
 class Saved(BaseModel):
-    """A file that a node has put into one of ComfyUI's folders."""
+    """A file that a node saved in one of ComfyUI's folders."""
 
     filename: str
     subfolder: str = ""
@@ -91,13 +91,13 @@ class Saved(BaseModel):
 
 
 class Finished(BaseModel):
-    """What a prompt came to; `outputs` is {node: {kind: [what a node shows, files among it]}}."""
+    """Result of a prompt; `outputs` is {node: {kind: [what the node shows, including files]}}."""
 
     outputs: dict[str, dict[str, Any]] = {}
     status: _Status | None = None  # old versions have none
 
     def message(self, event: str) -> dict[str, Any] | None:
-        """The data of the event `event`, if it happened."""
+        """Return the data of the event `event`, or None if it did not happen."""
         messages = self.status.messages if self.status else []
         return next((data for name, data in messages if name == event), None)
 
@@ -123,7 +123,7 @@ class Stats(BaseModel):
 
 @dataclass(frozen=True)
 class Upload:
-    """A file for ComfyUI's input folder, where LoadImage and LoadAudio look for it by its name."""
+    """A file for ComfyUI's input folder, where LoadImage and LoadAudio find it by name."""
 
     name: str
     content: bytes
@@ -134,14 +134,14 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class ComfyUI:
-    """The server at `url`. Methods raise Unreachable, or EngineFailed for what it should not answer."""
+    """Client of the server at `url`. Methods raise Unreachable, or EngineFailed for unexpected answers."""
 
     def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
         self._http = httpx.AsyncClient(
             base_url=self.url,
             timeout=TIMEOUT,
-            trust_env=False,  # a proxy is not for loopback
+            trust_env=False,  # proxies are not for loopback
             transport=transport,
         )
 
@@ -152,7 +152,7 @@ class ComfyUI:
         return _read(Stats, await self._send("GET", "/system_stats", timeout=PING_SECONDS))
 
     async def upload(self, file: Upload) -> str:
-        """What a LoadImage or LoadAudio node takes to load the file."""
+        """Upload the file; return the value with which a LoadImage or LoadAudio node loads it."""
         # Audio too: https://github.com/Comfy-Org/ComfyUI/blob/master/comfy_extras/nodes_audio.py lists the
         # input folder, and the front end uploads to this route.
         answer = await self._send(
@@ -165,8 +165,8 @@ class ComfyUI:
         return f"{uploaded.subfolder}/{uploaded.name}" if uploaded.subfolder else uploaded.name
 
     async def queue(self, graph: Graph) -> str:
-        """The prompt's id; raises Refused, with nothing in the queue."""
-        # Old versions take no id from outside; then a prompt whose answer is lost is rendered for nobody.
+        """Queue the graph and return the prompt's id. Raises Refused, with nothing in the queue."""
+        # Old versions accept no id from clients; a prompt whose answer is lost is then rendered for nobody.
         prompt_id = str(uuid.uuid4())
         try:
             prompt = {"prompt": graph, "prompt_id": prompt_id}
@@ -180,13 +180,13 @@ class ComfyUI:
             raise Refused(str(refusal.error), _by_node(refusal.node_errors))
         queued = _read(_Queued, answer)
         if wrong := _by_node(queued.node_errors):
-            # It would run what is left of the graph.
+            # ComfyUI would run the rest of the graph.
             await self.cancel(queued.prompt_id)
-            raise Refused("a part of the workflow can't run", wrong)
+            raise Refused("part of the workflow can't run", wrong)
         return queued.prompt_id
 
     async def finished(self, prompt_id: str) -> Finished | None:
-        """None while it isn't."""
+        """Return the prompt's result, or None if it isn't finished."""
         answer = await self._send("GET", f"/history/{prompt_id}")
         try:
             entry = answer.json().get(prompt_id)
@@ -195,7 +195,7 @@ class ComfyUI:
             raise _nonsense(answer) from error
 
     async def ahead(self, prompt_id: str) -> int | None:
-        """How many prompts come before it, 0 while it runs; None if it neither runs nor waits."""
+        """Return how many prompts come before this one, 0 while it runs, None if it isn't in the queue."""
         queue = _read(_Queue, await self._send("GET", "/queue"))
         if any(item[1] == prompt_id for item in queue.queue_running):
             return 0
@@ -205,32 +205,32 @@ class ComfyUI:
         return len(queue.queue_running) + waiting.index(prompt_id)
 
     async def cancel(self, prompt_id: str) -> None:
-        """Take the prompt from the queue, or stop it; others, of whoever else uses the server, are let be."""
+        """Remove the prompt from the queue, or stop it; leave prompts of other users of the server alone."""
         answer = await self._send("POST", f"/api/jobs/{prompt_id}/cancel", fine=(404, 405))
         if answer.is_success:
             return
-        # The route came late. Before it, and before /interrupt took an id, that stopped whatever ran.
+        # Older versions lack this route. In the oldest, /interrupt takes no id and stops whatever is running.
         await self._send("POST", "/queue", json={"delete": [prompt_id]})
         if await self.ahead(prompt_id) == 0:
             await self._send("POST", "/interrupt", json={"prompt_id": prompt_id})
 
     async def free(self) -> None:
-        """Have the models leave the GPU once the queue is empty."""
+        """Unload the models from the GPU once the queue is empty."""
         await self._send("POST", "/free", json={"unload_models": True, "free_memory": True})
 
     async def file(self, saved: Saved) -> bytes:
-        """The content of a file, of at most MAX_FILE_BYTES."""
+        """Return the content of a file of at most MAX_FILE_BYTES."""
         content = bytearray()
         try:
             async with self._http.stream("GET", "/view", params=saved.model_dump()) as answer:
                 if not answer.is_success:
                     raise EngineFailed(
-                        f"ComfyUI saved {saved.filename}, but answers {answer.status_code} to GET /view"
+                        f"ComfyUI saved {saved.filename}, but answered {answer.status_code} to GET /view"
                     )
                 async for chunk in answer.aiter_bytes():
                     content += chunk
                     if len(content) > MAX_FILE_BYTES:
-                        raise EngineFailed(f"{saved.filename} has more than {MAX_FILE_BYTES:,} bytes")
+                        raise EngineFailed(f"{saved.filename} is larger than {MAX_FILE_BYTES:,} bytes")
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         return bytes(content)
@@ -251,7 +251,7 @@ class ComfyUI:
 
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
         if isinstance(error, httpx.TimeoutException):
-            return TooSlow(f"ComfyUI at {self.url} gave no answer in time ({type(error).__name__})")
+            return TooSlow(f"ComfyUI at {self.url} did not answer in time ({type(error).__name__})")
         return Unreachable(f"ComfyUI at {self.url} can't be reached: {error or type(error).__name__}")
 
 
@@ -269,6 +269,6 @@ def _read(model: type[_Model], answer: httpx.Response) -> _Model:
 def _nonsense(answer: httpx.Response) -> EngineFailed:
     request = answer.request
     return EngineFailed(
-        f"what answers at {request.url.scheme}://{request.url.netloc.decode()} isn't ComfyUI, or one that is "
-        f"not known here: {request.method} {request.url.path} gave {answer.text[:_TOLD]}"
+        f"the server at {request.url.scheme}://{request.url.netloc.decode()} isn't ComfyUI, or is an unknown "
+        f"version: {request.method} {request.url.path} returned {answer.text[:_TOLD]}"
     )

@@ -1,4 +1,4 @@
-"""The files of a request, from untrusted base64 strings to what LoadImage and LoadAudio load."""
+"""Turn a request's files from untrusted base64 strings into what LoadImage and LoadAudio load."""
 
 import base64
 import binascii
@@ -13,14 +13,14 @@ from containers.comfyui.client import Upload
 
 
 def image_file(data: str, size: tuple[int, int]) -> Upload:
-    """The image in base64 `data` as a PNG of exactly `size` (width, height); raises InvalidRequest."""
+    """Return the image in base64 `data` as a PNG of exactly `size` (width, height). Raises InvalidRequest."""
     png = io.BytesIO()
     first_frame(data, size).save(png, "PNG")
     return _file(png.getvalue(), "png", "image/png")
 
 
 def audio_file(data: str) -> Upload:
-    """The WAV or MP3 in base64 `data`, unchanged; raises InvalidRequest unless it can be heard."""
+    """Return the WAV or MP3 in base64 `data`, unchanged. Raises InvalidRequest unless it decodes to sound."""
     try:
         encoded = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
@@ -32,16 +32,16 @@ def audio_file(data: str) -> Upload:
     else:
         raise InvalidRequest("audio", "audio must be a WAV or MP3")
     try:
-        # The demuxer is named, so that no other one (playlists, concat scripts) ever reads the bytes.
+        # Naming the demuxer keeps others (playlists, concat scripts) from ever reading the bytes.
         with av.open(io.BytesIO(encoded), format=kind) as container:
             samples = sum(frame.samples for frame in container.decode(audio=0))
     except (av.FFmpegError, IndexError) as error:
-        raise InvalidRequest("audio", f"audio is broken: {error}") from error
+        raise InvalidRequest("audio", f"audio is corrupt: {error}") from error
     if not samples:
-        raise InvalidRequest("audio", "audio has no sound in it")
+        raise InvalidRequest("audio", "audio contains no sound")
     return _file(encoded, kind, "audio/wav" if kind == "wav" else "audio/mpeg")
 
 
 def _file(content: bytes, extension: str, media_type: str) -> Upload:
-    # Named by its content: sent again it takes no more room, and ComfyUI knows that it is the same.
+    # Named by its content: sent again, it takes no more space, and ComfyUI recognizes it.
     return Upload(f"{hashlib.sha256(content).hexdigest()[:32]}.{extension}", content, media_type)

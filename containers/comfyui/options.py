@@ -1,4 +1,4 @@
-"""The options of the server."""
+"""Command-line options of the server."""
 
 import argparse
 import os
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Each option can be given as an environment variable instead: COMFYUI_URL, COMFYUI_WORKFLOW, …"""
+    """Parse `arguments`. Environment variables can set the options too: COMFYUI_URL, COMFYUI_WORKFLOW, …"""
     environment = os.environ.get
     parser = argparse.ArgumentParser(
-        prog="python -m containers.comfyui", description="Engine server that renders by a ComfyUI server"
+        prog="python -m containers.comfyui", description="Run the engine server that renders with ComfyUI."
     )
     workflow = environment("COMFYUI_WORKFLOW")
     parser.add_argument(
@@ -18,30 +18,36 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         type=Path,
         default=workflow,
         required=workflow is None,
-        help="the workflow, as ComfyUI exports it for programs (COMFYUI_WORKFLOW)",
+        help="Workflow file, exported from ComfyUI in API format (COMFYUI_WORKFLOW).",
     )
     parser.add_argument(
         "--revision",
         default=environment("COMFYUI_REVISION"),
-        help="render by no other than this, which GET /ping calls `workflow`, though the file be changed; "
-        "without it, by whatever the file has (COMFYUI_REVISION)",
+        help="Only workflow revision to render, even if the file changes; GET /ping reports it as `workflow` "
+        "(COMFYUI_REVISION; default: whatever the file contains).",
     )
     parser.add_argument(
         "--comfyui",
         metavar="URL",
         default=environment("COMFYUI_URL", "http://127.0.0.1:8188"),
-        help="the ComfyUI server (COMFYUI_URL; %(default)s)",
+        help="URL of the ComfyUI server (COMFYUI_URL; default: %(default)s).",
     )
     parser.add_argument(
-        "--host", default=environment("COMFYUI_HOST", "127.0.0.1"), help="(COMFYUI_HOST; %(default)s)"
+        "--host",
+        default=environment("COMFYUI_HOST", "127.0.0.1"),
+        help="Address to listen on (COMFYUI_HOST; default: %(default)s).",
     )
     parser.add_argument(
-        "--port", type=int, default=environment("COMFYUI_PORT", "8080"), help="(COMFYUI_PORT; %(default)s)"
+        "--port",
+        type=int,
+        default=environment("COMFYUI_PORT", "8080"),
+        help="Port to listen on (COMFYUI_PORT; default: %(default)s).",
     )
     parser.add_argument(
         "--seconds",
         type=float,
         default=environment("COMFYUI_SECONDS", "3600"),
-        help="until a clip is given up (COMFYUI_SECONDS; %(default)s, as long as SageMaker waits)",
+        help="Timeout of a clip in seconds (COMFYUI_SECONDS; default: %(default)s, as long as SageMaker "
+        "waits).",
     )
     return parser.parse_args(arguments)

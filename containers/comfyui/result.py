@@ -1,4 +1,4 @@
-"""From the file that a workflow saved to the clip that was asked for, or what differs."""
+"""Convert the file that a workflow saved to the requested clip, or report what differs."""
 
 import io
 import tempfile
@@ -17,8 +17,8 @@ from containers.cogvideox.errors import EngineFailed
 from containers.cogvideox.export import DEFAULT, ENCODER, KEYFRAME_EVERY
 from containers.comfyui.request import ClipRequest
 
-# What FFmpeg's converter takes where nothing is said, and what ComfyUI's own nodes wrote before they said
-# BT.709: a matrix of BT.601 (ITU-T H.273: 5 and 6; 2 is "unspecified").
+# BT.601's matrices (ITU-T H.273: 5 and 6; 2 is "unspecified"): FFmpeg's converter assumes one if none is
+# stated, and ComfyUI's own nodes wrote one before they stated BT.709.
 BT_601 = (2, 5, 6)
 # Matroska and WebM round a frame's time to a millisecond.
 ROUNDING_SECONDS = 0.0015
@@ -26,16 +26,17 @@ SOUND_RATE = 48_000
 
 
 def clip(video: bytes, request: ClipRequest, metadata: Mapping[str, str]) -> bytes:
-    """`video` (MP4, MOV, WebM or MKV) as the engines' clips are: an MP4, its index first, of H.264 (yuv420p,
-    BT.709, no B-frames, closed GOPs) and AAC if it has sound, without the first `skip_frames` frames.
+    """Convert `video` (MP4, MOV, WebM or MKV) to the format of the engines' clips: an MP4, index first, of
+    H.264 (yuv420p, BT.709, no B-frames, closed GOPs) and AAC if it has sound, without the first `skip_frames`
+    frames.
 
     It keeps its size: the pipeline fits a picture of other proportions into the film.
 
-    Raises EngineFailed if it can't be decoded, has an odd size (yuv420p halves it), or another length or rate
-    than was asked for.
+    Raises EngineFailed if it can't be decoded, has an odd size (yuv420p halves it), or differs from the
+    requested length or rate.
     """
     try:
-        # The demuxer is named, so that no other one (playlists, concat scripts) ever reads the bytes.
+        # Naming the demuxer keeps others (playlists, concat scripts) from ever reading the bytes.
         with av.open(io.BytesIO(video), format=_container(video)) as source:
             if not source.streams.video:
                 raise EngineFailed("the workflow's file has no video track")
@@ -49,15 +50,15 @@ def _container(video: bytes) -> str:
         return "mp4"
     if video[:4] == b"\x1aE\xdf\xa3":
         return "matroska"
-    raise EngineFailed("the workflow's file is none of MP4, MOV, WebM and MKV")
+    raise EngineFailed("the workflow's file must be MP4, MOV, WebM or MKV")
 
 
 def _converted(source: InputContainer, request: ClipRequest, metadata: Mapping[str, str]) -> bytes:
-    # To put the index first, the muxer opens its file a second time; it can do that only with a real one.
+    # To put the index first, the muxer reopens its file, which works only with a real file.
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "clip.mp4"
         options = {
-            "movflags": "+faststart+use_metadata_tags",  # the latter keeps keys that are not iTunes'
+            "movflags": "+faststart+use_metadata_tags",  # the latter keeps keys other than iTunes'
             "fflags": "+bitexact",
             "movie_timescale": str(request.fps * 1000),
         }
@@ -77,7 +78,7 @@ def _converted(source: InputContainer, request: ClipRequest, metadata: Mapping[s
 
 
 def _decoded(source: InputContainer) -> Iterator[av.VideoFrame | av.AudioFrame]:
-    """The frames of the first video and the first audio track, in the file's order."""
+    """Yield the frames of the first video and the first audio track, in the file's order."""
     streams: list[VideoStream | AudioStream] = [source.streams.video[0], *source.streams.audio[:1]]
     source.streams.video[0].thread_type = "AUTO"
     for packet in source.demux(streams):
@@ -93,7 +94,9 @@ class _Pictures:
         self._output, self._request = output, request
         self._size = source.codec_context.width, source.codec_context.height
         if self._size[0] % 2 or self._size[1] % 2:
-            raise EngineFailed(f"the workflow's video is {self._size[0]}×{self._size[1]}; both must be even")
+            raise EngineFailed(
+                f"the workflow's video is {self._size[0]}×{self._size[1]}; width and height must be even"
+            )
         self._stream = _video_stream(output, request, self._size)
         self._keyframes = DEFAULT.keyframes(request.frames - request.skip_frames, request.fps)
         self._rate = source.average_rate
@@ -104,7 +107,7 @@ class _Pictures:
     def take(self, frame: av.VideoFrame) -> None:
         request, number = self._request, self._count - self._request.skip_frames
         if (frame.width, frame.height) != self._size:
-            raise EngineFailed("the workflow's video changes its size on the way")
+            raise EngineFailed("the workflow's video changes its size midway")
         self._count += 1
         if frame.time is not None:
             self._first, self._last = frame.time if self._first is None else self._first, frame.time
@@ -115,7 +118,7 @@ class _Pictures:
         request = self._request
         if self._count != request.frames:
             raise _differs("length", f"{self._count} frames", f"{request.frames}")
-        # By the frames' times: the header's rate is a guess in WebM, and VideoHelperSuite's may be 23.976.
+        # From the frames' times: the header's rate is a guess in WebM, and VideoHelperSuite's may be 23.976.
         if self._first is not None and self._last is not None:
             seconds, asked = self._last - self._first, (request.frames - 1) / request.fps
             if abs(seconds - asked) > ROUNDING_SECONDS:
@@ -131,7 +134,7 @@ class _Pictures:
 
 
 class _Sound:
-    """Encodes the sound from the first frame that is kept to the end of the last."""
+    """Encodes the sound from the first kept frame to the end of the last."""
 
     def __init__(self, output: OutputContainer, request: ClipRequest, source: AudioStream) -> None:
         self._output = output
@@ -145,7 +148,7 @@ class _Sound:
         self._written = 0
 
     def take(self, frame: av.AudioFrame) -> None:
-        frame.pts = None  # it is counted, from the start
+        frame.pts = None  # samples are counted from the start instead
         self._queue(self._resampler.resample(frame))
         self._encode(self._stream.codec_context.frame_size or 1024)
 
@@ -163,7 +166,7 @@ class _Sound:
             self._skip -= skipped.samples if skipped else 0
 
     def _encode(self, least: int) -> None:
-        """What lies ready, in frames of the encoder's size; the last one has `least` samples or more."""
+        """Encode what is ready, in frames of the encoder's size; the last one has `least` samples or more."""
         size = self._stream.codec_context.frame_size or 1024
         while self._left and self._fifo.samples >= min(least, self._left):
             frame = self._fifo.read(min(size, self._left), partial=True)
@@ -196,7 +199,7 @@ def _as_encoded(frame: av.VideoFrame) -> bool:
 
 
 def _recoloured(frame: av.VideoFrame) -> av.VideoFrame:
-    # By way of RGB in 16 bits: FFmpeg's own way from matrix to matrix darkens by a level, as 8 bits do.
+    # Through 16-bit RGB: FFmpeg's direct conversion between matrices darkens by a level, and so do 8 bits.
     return frame.reformat(
         format="gbrp16le",
         src_colorspace=Colorspace.ITU601 if frame.colorspace in BT_601 else Colorspace.ITU709,
@@ -207,6 +210,6 @@ def _recoloured(frame: av.VideoFrame) -> av.VideoFrame:
 
 def _differs(what: str, given: str, asked: str) -> EngineFailed:
     return EngineFailed(
-        f"the workflow gave another {what} than was asked for: {given} instead of {asked}; bind it in the "
-        "workflow (docs/comfyui.md), or ask for what the workflow gives"
+        f"the {what} of the workflow's video must be {asked}; got {given}. Bind it in the workflow "
+        "(docs/comfyui.md), or request what the workflow renders"
     )

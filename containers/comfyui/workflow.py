@@ -1,8 +1,8 @@
-"""A workflow as ComfyUI exports it ("API format"), and what of a request goes into which of its nodes.
+"""Read a workflow as ComfyUI exports it ("API format"), and map a request's fields to its nodes.
 
-The maker says so in the nodes' titles, which the export keeps under `_meta`: the node `reelworks: prompt`
-takes the prompt, `reelworks: width, height, frames=length` those three, the last into its input `length`.
-docs/comfyui.md tells makers.
+The author defines the mapping in the nodes' titles, which the export keeps under `_meta`: the node
+`reelworks: prompt` takes the prompt, `reelworks: width, height, frames=length` takes those three, the last
+into its input `length`. docs/comfyui.md is the guide for authors.
 """
 
 import copy
@@ -17,8 +17,8 @@ from typing import Any, Self
 Graph = dict[str, dict[str, Any]]
 
 PREFIX = "reelworks:"
-# Which input a binding goes into where its title does not say: the first of these that the node has. They are
-# those of ComfyUI's own nodes and of the best-known others; `value` is that of its primitives.
+# Input that a binding sets if the title names none: the first of these that the node has. They are the names
+# in ComfyUI's own nodes and in the best-known others; `value` is that of its primitives.
 INPUTS: dict[str, tuple[str, ...]] = {
     "prompt": ("text", "prompt", "positive_prompt", "value"),
     "negative_prompt": ("text", "negative_prompt", "negative", "value"),
@@ -32,12 +32,12 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "steps": ("steps", "value"),
     "guidance": ("cfg", "guidance", "value"),
 }
-# Marks the node whose video is the clip, where several save one. It takes nothing.
+# Marks the node whose video is the clip if several nodes save one. It sets no input.
 VIDEO = "video"
 
 
 class BadWorkflow(Exception):
-    """The workflow's file can't be used; the message says what to change in it."""
+    """The workflow file can't be used; the message says what to change in it."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class Workflow:
     slots: Mapping[str, tuple[Slot, ...]]
     """By binding; only those that the workflow has."""
     video: str | None
-    """The node whose video is the clip; None if none is marked."""
+    """Node whose video is the clip; None if none is marked."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Raises BadWorkflow."""
+        """Read the workflow in the file `path`. Raises BadWorkflow."""
         try:
             content = path.read_bytes()
             document = json.loads(content)
@@ -77,15 +77,15 @@ class Workflow:
                 slots[binding] = (*slots.get(binding, ()), _slot(graph, node, binding, input_name))
         if "prompt" not in slots:
             raise BadWorkflow(
-                f'{path} has no node titled "{PREFIX} prompt": title the node that takes the prompt'
+                f'{path} has no node titled "{PREFIX} prompt"; give this title to the node for the prompt'
             )
         if len(marked) > 1:
-            raise BadWorkflow(f'"{PREFIX} {VIDEO}" must be on one node; it is on {_listed(graph, marked)}')
+            raise BadWorkflow(f'"{PREFIX} {VIDEO}" must title only one node; got {_listed(graph, marked)}')
         revision = hashlib.sha256(content).hexdigest()[:16]
         return cls(path.stem, revision, graph, slots, marked[0] if marked else None)
 
     def filled(self, values: Mapping[str, str | int | float]) -> Graph:
-        """A copy of the graph with `values`, by binding, in it; the workflow has a slot for each."""
+        """Return a copy of the graph with `values`, by binding, filled in; each must have a slot."""
         graph = copy.deepcopy(self.graph)
         for binding, value in values.items():
             for slot in self.slots[binding]:
@@ -93,18 +93,18 @@ class Workflow:
         return graph
 
     def binding_of(self, slot: Slot) -> str | None:
-        """What of a request goes into the slot."""
+        """Return the binding that sets the slot, or None."""
         return next((binding for binding, slots in self.slots.items() if slot in slots), None)
 
     def describe(self, node: str) -> str:
-        """How a maker finds the node."""
+        """Describe the node so that the author can find it."""
         return _described(self.graph, node)
 
 
 def _graph(path: Path, document: Any) -> Graph:
     if isinstance(document, dict) and "nodes" in document and "links" in document:
         raise BadWorkflow(
-            f"{path} is a workflow as ComfyUI saves it; export it for programs: Workflow → Export (API)"
+            f"{path} is a saved workflow, not an exported one; export it with Workflow → Export (API)"
         )
     if (
         not isinstance(document, dict)
@@ -114,12 +114,12 @@ def _graph(path: Path, document: Any) -> Graph:
         )
         or not all(isinstance(node.get("inputs"), dict) for node in document.values())
     ):
-        raise BadWorkflow(f"{path} is no workflow of ComfyUI: export one by Workflow → Export (API)")
+        raise BadWorkflow(f"{path} is not a ComfyUI workflow; export one with Workflow → Export (API)")
     return document
 
 
 def _bindings(graph: Graph) -> list[tuple[str, str, str | None]]:
-    """(node, binding, the input that the title names) of all titles that have the prefix."""
+    """Return (node, binding, the input that the title names) for every title with the prefix."""
     found = []
     for node in graph:
         title = _title(graph, node)
@@ -128,14 +128,14 @@ def _bindings(graph: Graph) -> list[tuple[str, str, str | None]]:
         words = [word for word in re.split(r"[,\s]+", title[len(PREFIX) :]) if word]
         if not words:
             raise BadWorkflow(
-                f'{_described(graph, node)}: its title must name what it takes: "{PREFIX} prompt"'
+                f'{_described(graph, node)}: its title must name what it takes, for example "{PREFIX} prompt"'
             )
         for word in words:
             binding, _, input_name = word.partition("=")
             if binding not in INPUTS and binding != VIDEO:
                 allowed = ", ".join((*INPUTS, VIDEO))
                 raise BadWorkflow(
-                    f"{_described(graph, node)}: there is no {binding!r} to bind; allowed: {allowed}"
+                    f"{_described(graph, node)}: unknown binding {binding!r}; allowed: {allowed}"
                 )
             found.append((node, binding, input_name or None))
     return found
@@ -148,12 +148,12 @@ def _slot(graph: Graph, node: str, binding: str, input_name: str | None) -> Slot
     if name not in inputs:
         has = ", ".join(inputs) or "none"
         raise BadWorkflow(
-            f"{_described(graph, node)} has no input {name!r} for the {binding}; it has {has}: "
-            f'name one in the title, as in "{PREFIX} {binding}={next(iter(inputs), usual[0])}"'
+            f"{_described(graph, node)} has no input {name!r} for {binding}; it has {has}. "
+            f'Name one in the title, for example "{PREFIX} {binding}={next(iter(inputs), usual[0])}"'
         )
     if isinstance(inputs[name], list):
         raise BadWorkflow(
-            f"{_described(graph, node)}: its input {name!r} comes from another node; "
+            f"{_described(graph, node)}: input {name!r} comes from another node; "
             f"title {_described(graph, str(inputs[name][0]))} instead"
         )
     return Slot(node, name)

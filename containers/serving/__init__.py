@@ -1,1 +1,1 @@
-"""What engine servers share: SageMaker's container contract over HTTP. Knows no engine."""
+"""SageMaker's container contract over HTTP, shared by the engine servers. Independent of any engine."""

@@ -20,32 +20,33 @@ from containers.cogvideox.messages import Clip
 
 # A full-size photo and a scene's narration in base64, with room to spare.
 MAX_BODY_BYTES = 64 * 1024 * 1024
-# A body of that size at 9 Mbit/s; it comes from the same machine.
+# A body of that size at 9 Mbit/s; clients are on the same machine.
 BODY_SECONDS = 60.0
-# What nginx logs for a client that went away; it reaches nobody.
+# nginx's status for a client that disconnected; no client receives it.
 CLIENT_GONE = 499
 
 logger = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
-    """What the server serves."""
+    """Engine behind the server."""
 
     async def health(self) -> tuple[bool, dict[str, Any]]:
-        """Whether it can serve, also while it renders; and what /ping says (tests/contracts/ping.*.json)."""
+        """Return whether the engine can serve, also while it renders, and the document for /ping
+        (tests/contracts/ping.*.json)."""
 
     def check(self) -> None:
-        """Raise Busy or NotReady unless a clip would be taken now."""
+        """Raise Busy or NotReady unless a clip would be accepted now."""
 
     async def render(self, body: bytes) -> Clip:
-        """The clip for a request; raises EngineError. When it is cancelled nobody waits any more."""
+        """Render the clip for a request. Raises EngineError. Cancelled once no client waits for the clip."""
 
     async def close(self) -> None:
-        """Called once, when the server ends."""
+        """Called once, when the server stops."""
 
 
 def create_app(engine: Engine) -> Starlette:
-    """The server of `engine`."""
+    """Return the server app for `engine`."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -69,8 +70,10 @@ def create_app(engine: Engine) -> Starlette:
 async def invoke(
     request: Request, check: Callable[[], None], render: Callable[[bytes], Coroutine[Any, Any, Clip]]
 ) -> Response:
-    """The answer to POST /invocations: the clip that `render` makes of the body, unless `check` raises. Where
-    the client goes away, `render` is cancelled. Raises EngineError."""
+    """Answer POST /invocations with the clip that `render` makes from the body, unless `check` raises.
+
+    Cancels `render` if the client disconnects. Raises EngineError.
+    """
     body = await _read_body(request, check)
     rendering = asyncio.create_task(render(body))
     gone = asyncio.create_task(_until_gone(request))
@@ -82,24 +85,24 @@ async def invoke(
         clip = rendering.result()
         return Response(clip.mp4, media_type="video/mp4", headers=dict(clip.headers))
     except asyncio.CancelledError:
-        raise NotReady("the server is being stopped") from None
+        raise NotReady("the server is stopping") from None
     finally:
         rendering.cancel()
         gone.cancel()
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, EngineError)  # noqa: S101  what it is registered for
+    assert isinstance(error, EngineError)  # noqa: S101  registered for this type
     return JSONResponse(error.document(), status_code=error.status)
 
 
 async def _refuse_route(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101  what it is registered for
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for this type
     message = f"{request.method} {request.url.path}: {error.detail}"
     return JSONResponse(InvalidRequest(None, message).document(), status_code=error.status_code)
 
 
-# What is raised while a request is answered, and how it is told.
+# Exceptions raised while answering a request, and the handlers that report them.
 REFUSALS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     EngineError: _refuse,
     HTTPException: _refuse_route,
@@ -107,15 +110,15 @@ REFUSALS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
 
 
 async def _until_gone(request: Request) -> None:
-    """Returns when the client has closed its connection; the body must have been read."""
+    """Return once the client has closed its connection; call it after reading the body."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
 async def _read_body(request: Request, check: Callable[[], None]) -> bytes:
-    """The whole body; `check` raises if it is not worth keeping."""
+    """Return the whole body; `check` raises if reading it would be pointless."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    # Also keeps web pages out: without asking first, a browser sends no application/json to another origin.
+    # Also keeps web pages out: browsers don't send application/json to another origin without a preflight.
     if media_type != "application/json":
         raise InvalidRequest("Content-Type", "Content-Type must be application/json", status=415)
     check()
@@ -126,10 +129,12 @@ async def _read_body(request: Request, check: Callable[[], None]) -> bytes:
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
                     raise InvalidRequest(
-                        None, f"the body must be at most {MAX_BODY_BYTES:,} bytes", status=413
+                        None, f"the request body must be at most {MAX_BODY_BYTES:,} bytes", status=413
                     )
     except ClientDisconnect:
-        raise InvalidRequest(None, "the body ended before its end") from None
+        raise InvalidRequest(None, "the request body is incomplete") from None
     except TimeoutError:
-        raise InvalidRequest(None, f"the body took more than {BODY_SECONDS:g} s", status=408) from None
+        raise InvalidRequest(
+            None, f"the request body did not arrive within {BODY_SECONDS:g} s", status=408
+        ) from None
     return bytes(body)

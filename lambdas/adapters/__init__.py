@@ -1,1 +1,1 @@
-"""The only code that calls AWS: one module for each thing that is stored or called."""
+"""The only code that calls AWS: one module for each stored resource or called service."""

@@ -1,4 +1,4 @@
-"""API keys: 256 random bits, of which only the SHA-256 is stored (a fast hash is safe for random keys)."""
+"""API keys: 256 random bits each; only their SHA-256 is stored (a fast hash is safe for random keys)."""
 
 import hashlib
 import secrets
@@ -16,7 +16,7 @@ PREFIX = "rk-"
 
 
 class ApiKey(Document):
-    """What is kept of a key."""
+    """The stored record of a key."""
 
     hash: str
     tenant: Tenant
@@ -33,7 +33,7 @@ def hash_of(key: str) -> str:
 
 
 def find(dynamodb: Any, table: str, key: str) -> ApiKey | None:
-    """The record of a key, None for one that was never made or was revoked."""
+    """Return the record of a key; None if it never existed or was revoked."""
     pk, sk = keys.api_key_item(hash_of(key))
     with translated("find key"):
         response = dynamodb.get_item(TableName=table, Key=item_key(pk, sk))
@@ -42,7 +42,7 @@ def find(dynamodb: Any, table: str, key: str) -> ApiKey | None:
 
 
 class ApiKeys:
-    """Making and revoking keys, which the journal remembers too."""
+    """Register and revoke keys in the table and the journal."""
 
     def __init__(self, dynamodb: Any, table: str, journal: Objects) -> None:
         self._dynamodb = dynamodb
@@ -50,7 +50,7 @@ class ApiKeys:
         self._journal = journal
 
     def register(self, key: str, tenant: str, name: str) -> ApiKey:
-        """Makes a key valid for a tenant; registering it again changes nothing else."""
+        """Make a key valid for a tenant. Registering it again changes nothing else."""
         api_key = ApiKey(hash=hash_of(key), tenant=tenant, name=name, created=int(time.time()))
         self.restore(api_key)
         record = api_key.model_dump_json().encode()
@@ -66,7 +66,7 @@ class ApiKeys:
             )
 
     def revoke(self, key_hash: str) -> bool:
-        """Whether there was such a key."""
+        """Revoke a key. Return whether it existed."""
         self._journal.delete(keys.key_record(key_hash))
         pk, sk = keys.api_key_item(key_hash)
         with translated("revoke key"):
@@ -76,7 +76,7 @@ class ApiKeys:
         return "Attributes" in answer
 
     def restore_all(self) -> int:
-        """Puts every key of the journal back into the table; returns how many."""
+        """Restore every key of the journal to the table. Return how many."""
         count = 0
         for object_key, _ in self._journal.list(keys.KEY_RECORDS_PREFIX):
             self.restore(ApiKey.model_validate_json(self._journal.get(object_key)))

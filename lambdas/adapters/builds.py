@@ -1,4 +1,4 @@
-"""Builds (CodeBuild) that do a task of the state machine for as long as it takes."""
+"""CodeBuild builds that run a task of the state machine without Lambda's time limit."""
 
 import hashlib
 from typing import Any
@@ -13,8 +13,10 @@ class Builds:
         self._project = project
 
     def start(self, task: str, *, delivery: str) -> str:
-        """Starts a build with a task (JSON) in its environment; its id. A delivery that is repeated within
-        five minutes starts no second one."""
+        """Start a build with a task (JSON) in its environment. Return its id.
+
+        Repeating a delivery within five minutes starts no second build.
+        """
         with translated(f"start {self._project}"):
             started = self._codebuild.start_build(
                 projectName=self._project,
@@ -24,7 +26,7 @@ class Builds:
         return str(started["build"]["id"])
 
     def ended(self, build: str) -> tuple[str, str] | None:
-        """How a build ended (CodeBuild's status) and the task it was given; None while it is at work."""
+        """Return a finished build's CodeBuild status and task; None while it is in progress or unknown."""
         with translated(f"look at {build}"):
             found = self._codebuild.batch_get_builds(ids=[build])["builds"]
         if not found or found[0]["buildStatus"] == "IN_PROGRESS":

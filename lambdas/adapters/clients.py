@@ -1,4 +1,4 @@
-"""boto3 clients, made once per process, and the one place that translates ClientError."""
+"""boto3 clients, created once per process, and the only place that translates ClientError."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,24 +13,24 @@ from lambdas.domain.errors import ServiceUnavailable
 
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=60)
 _CONFIGS = {
-    # botocore presigns with the old signature in us-east-1 and other early regions unless told otherwise;
-    # that one reads nothing that KMS encrypts, and ministack takes it for none.
+    # By default botocore presigns with the old signature in us-east-1 and other early regions. That signature
+    # can't read KMS-encrypted objects, and ministack doesn't recognize it.
     "s3": _CONFIG.merge(Config(signature_version="s3v4")),
-    # One quick retry, so that Plan's 900 s are enough for a film of several paragraphs whose model doesn't
-    # answer: it is made without the model.
+    # One quick retry, so that Plan's 900 s suffice for a film of several paragraphs even if the model doesn't
+    # answer: the film is then made without the model.
     "bedrock-runtime": Config(
         retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=5, read_timeout=45
     ),
-    # Polly answers in a second; a PC that has to load a voice first, while engines have all cores, does not.
+    # Polly answers within a second; a PC that first loads a voice, while engines use all cores, takes longer.
     "polly": _CONFIG.merge(Config(read_timeout=180)),
 }
-# A still takes a service some ten seconds, and a PC's model minutes.
+# A still takes the AWS service about ten seconds and a PC's model minutes.
 _STILLS_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=300
 )
 
-# A model on a PC may write for minutes (the PC's stand-in waits 240 s for it); the question and the one that
-# has its answer mended end within WriteStoryboard's 900 s.
+# A model on a PC may write for minutes (the PC's stand-in waits 240 s for it); the question and the repair
+# question end within WriteStoryboard's 900 s.
 _WRITING_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=400
 )
@@ -38,7 +38,7 @@ _WRITING_CONFIG = Config(
 # Codes that mean "the same call may succeed later" (botocore's own retryable set and the services' pages).
 _PASSING = frozenset(
     {
-        "AccountLimitExceededException",  # CodeBuild: as many builds as may be are at work and queued
+        "AccountLimitExceededException",  # CodeBuild: the limit of running and queued builds is reached
         "InternalServerError",
         "InternalError",
         "InternalFailure",
@@ -56,24 +56,24 @@ _PASSING = frozenset(
     }
 )
 
-MISSING = frozenset({"NoSuchKey", "404", "NotFound"})  # what S3 calls an object that is not there
+MISSING = frozenset({"NoSuchKey", "404", "NotFound"})  # S3's error codes for a missing object
 
 
 @cache
 def client(service: str) -> Any:
-    """The process's client of a service; endpoint, region and credentials come from the environment."""
+    """Return the process's client for a service; the environment sets endpoint, region and credentials."""
     return boto3.client(service, config=_CONFIGS.get(service, _CONFIG))  # type: ignore[call-overload]
 
 
 @cache
 def writing_client() -> Any:
-    """The process's client for texts that take a model minutes, such as storyboards on a PC."""
+    """Return the process's client for texts that take a model minutes, for example storyboards on a PC."""
     return boto3.client("bedrock-runtime", config=_WRITING_CONFIG)
 
 
 @cache
 def stills_client(region: str) -> Any:
-    """The process's client for the image models, which only some regions have."""
+    """Return the process's client for the image models, which only some regions have."""
     return boto3.client("bedrock-runtime", region_name=region, config=_STILLS_CONFIG)
 
 
@@ -82,14 +82,17 @@ def error_code(error: ClientError) -> str:
 
 
 def error_message(error: ClientError) -> str:
-    """What the service says, without boto's words around it."""
+    """Return the service's own message, without boto's wording around it."""
     return str(error.response.get("Error", {}).get("Message") or error)
 
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turns passing failures of an AWS call into ServiceUnavailable; others stay ClientError, which
-    no step catches: they are faults of the deployment and end in record_failure with their text."""
+    """Translate temporary failures of an AWS call into ServiceUnavailable.
+
+    Others stay ClientError, which no step catches: they are deployment faults and reach record_failure with
+    their text.
+    """
     try:
         yield
     except ClientError as error:

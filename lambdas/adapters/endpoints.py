@@ -15,7 +15,7 @@ class Endpoints:
         self._request_ttl_seconds = request_ttl_seconds
 
     def invoke(self, endpoint: str, *, bucket: str, key: str, inference_id: str) -> None:
-        """Queues the request that lies at s3://bucket/key. Raises EngineFailed where there is no endpoint."""
+        """Queue the request stored at s3://bucket/key. Raises EngineFailed if the endpoint does not exist."""
         with translated(f"invoke {endpoint}"):
             try:
                 self._runtime.invoke_endpoint_async(
@@ -30,7 +30,7 @@ class Endpoints:
             except ClientError as error:
                 if error_code(error) == "ValidationError":
                     raise EngineFailed(
-                        f"the endpoint {endpoint} did not take the request: {error}",
+                        f"endpoint {endpoint} did not accept the request: {error}",
                         advice=f"Check that the engines stack is deployed and {endpoint} is in service.",
                     ) from error
                 raise

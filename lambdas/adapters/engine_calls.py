@@ -1,6 +1,6 @@
-"""Engine calls under way, each with the task token that its answer goes to.
+"""Engine calls in progress, each with the task token for its answer.
 
-SageMaker's CustomAttributes hold 1,024 characters and a task token up to 2,048, so the token waits in
+SageMaker's CustomAttributes hold 1,024 characters and a task token has up to 2,048, so the token is stored in
 the table under the inference id.
 """
 
@@ -23,7 +23,7 @@ class Inference(Document):
     tenant: str
     video_id: str
     clip: int
-    key_hash: str  # of the clip that was asked for: the plan may have changed before the answer comes
+    key_hash: str  # of the requested clip: the plan may change before the answer arrives
     requested_ms: int
     settled: bool = False
 
@@ -34,7 +34,7 @@ class Inferences:
         self._table = table
 
     def park(self, inference: Inference) -> bool:
-        """Keeps the token before the engine is called; False where this call is parked already."""
+        """Store the token before the engine is called. Return False if this call is already stored."""
         pk, sk = keys.inference_item(inference.id)
         with translated("park inference"):
             try:
@@ -63,7 +63,8 @@ class Inferences:
         return _inference(response["Item"]) if "Item" in response else None
 
     def settle(self, inference_id: str) -> None:
-        """Notes that the token was answered. Only after it was: an answer twice is harmless, none is not."""
+        """Mark the token as answered. Call it only after the answer: answering twice is harmless, never is
+        not."""
         pk, sk = keys.inference_item(inference_id)
         with translated("settle inference"):
             self._dynamodb.update_item(

@@ -1,4 +1,4 @@
-"""Events that a video's end gives rise to (EventBridge)."""
+"""EventBridge events about the end of a video."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ class Events:
         self._bus = bus
 
     def video_ended(self, video: Video, event: str) -> None:
-        """Emits `event`, one of names.VIDEO_*."""
+        """Emit `event`, one of names.VIDEO_*."""
         detail = {"id": video.id, "tenant": video.tenant, "stage": video.stage, "attempt": video.attempt}
         with translated(f"emit {event}"):
             answer = self._eventbridge.put_events(

@@ -15,13 +15,13 @@ _TOKEN_GONE = frozenset({"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"})
 class Execution(StrEnum):
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"  # or stopped, or out of time
+    FAILED = "FAILED"  # or stopped or timed out
     MISSING = "MISSING"
 
 
 class Machine:
     def __init__(self, stepfunctions: Any, state_machine_arn: str = "") -> None:
-        """Answering tokens needs no state machine."""
+        """`state_machine_arn` may be empty if the machine is used only to answer tokens."""
         self._stepfunctions = stepfunctions
         self._arn = state_machine_arn
 
@@ -29,7 +29,7 @@ class Machine:
         return self._arn.replace(":stateMachine:", ":execution:") + f":{name}"
 
     def start(self, name: str, document: dict[str, Any]) -> bool:
-        """Starts an execution; False where one of that name was started before."""
+        """Start an execution. Return False if one with that name was started before."""
         with translated("start execution"):
             try:
                 self._stepfunctions.start_execution(
@@ -42,7 +42,7 @@ class Machine:
         return True
 
     def stop(self, name: str, cause: str) -> None:
-        """Stops an execution; does nothing where there is none running."""
+        """Stop an execution. Do nothing if it is not running."""
         with translated("stop execution"):
             try:
                 self._stepfunctions.stop_execution(
@@ -53,8 +53,8 @@ class Machine:
                     raise
 
     def state(self, name: str) -> tuple[Execution, dict[str, Any]]:
-        """Whether an execution runs, has ended or never was; and of one that failed why, in the form that
-        a Catch has: {"Error": name, "Cause": text}."""
+        """Return whether an execution is running, has ended or never existed; and for a failed one the
+        reason, in the form of a Catch: {"Error": name, "Cause": text}."""
         with translated("describe execution"):
             try:
                 found = self._stepfunctions.describe_execution(executionArn=self.execution_arn(name))
@@ -65,18 +65,18 @@ class Machine:
         status = found["status"]
         if status in (Execution.RUNNING, Execution.SUCCEEDED):
             return Execution(status), {}
-        reason = f"The execution ended as {status} and its failure was not recorded."
+        reason = f"The execution ended as {status} without a recorded failure."
         return Execution.FAILED, {
             "Error": found.get("error") or "ExecutionEnded",
             "Cause": found.get("cause") or reason,
         }
 
     def succeed(self, token: str, output: dict[str, Any]) -> bool:
-        """Answers a task token; False where nobody waits on it any more."""
+        """Answer a task token. Return False if nothing waits for it any longer."""
         return self._answer("send_task_success", taskToken=token, output=json.dumps(output))
 
     def fail(self, token: str, error: str, cause: str) -> bool:
-        """Fails a task; `error` is a class name of the error tree (256 characters), `cause` JSON."""
+        """Fail a task. `error` is a class name of the error tree (up to 256 characters), `cause` is JSON."""
         return self._answer("send_task_failure", taskToken=token, error=error[:256], cause=cause[:32_000])
 
     def _answer(self, call: str, **arguments: str) -> bool:

@@ -1,4 +1,4 @@
-"""Lambda functions that one function asks to do something."""
+"""Invoke one Lambda function from another."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ class Functions:
         self._lambda = lambda_
 
     def send(self, function: str, event: dict[str, Any]) -> None:
-        """Invokes a function and does not wait for it."""
+        """Invoke a function without waiting for it."""
         with translated(f"invoke {function}"):
             self._lambda.invoke(
                 FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode()

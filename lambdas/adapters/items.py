@@ -1,4 +1,4 @@
-"""What all adapters over the table share: an item's key, and the answer to a condition that does not hold."""
+"""Shared by all adapters over the table: an item's key and the error code of a failed condition."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
 def item_key(pk: str, sk: str) -> dict[str, Any]:
-    """The key in DynamoDB's wire format."""
+    """Return the key in DynamoDB's wire format."""
     return {"pk": {"S": pk}, "sk": {"S": sk}}

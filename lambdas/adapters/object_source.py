@@ -11,15 +11,15 @@ from lambdas.adapters.clients import MISSING, error_code, translated
 from lambdas.domain.errors import ArtifactMissing, ServiceUnavailable
 from lambdas.media.source import CHUNK, check_range
 
-_BLOCK = 256 * 1024  # bytes; an engine's clip has its index, a few KB, in the first one
+_BLOCK = 256 * 1024  # bytes; the first block of an engine's clip contains its index, a few KB
 _KEPT_BLOCKS = 64  # 16 MiB
 
 
 class Blocks:
-    """The blocks that were read last, of all objects together: constant memory for any number of them."""
+    """A cache of the most recently read blocks of all objects: constant memory for any number of them."""
 
     def __init__(self) -> None:
-        self._blocks: OrderedDict[tuple[str, int], bytes] = OrderedDict()  # by the object's ETag and a number
+        self._blocks: OrderedDict[tuple[str, int], bytes] = OrderedDict()  # by object ETag and block number
 
     def get(self, etag: str, number: int) -> bytes | None:
         block = self._blocks.get((etag, number))
@@ -34,10 +34,12 @@ class Blocks:
 
 
 class ObjectSource:
-    """The object as it was when this was made: where it is replaced meanwhile, ServiceUnavailable.
+    """The object as it was when this source was created.
 
-    Many small reads cost few requests: a read fetches whole blocks, which are kept for the next one.
-    Raises ArtifactMissing; ClipUnreadable for a range that is not in the object.
+    Many small reads cost few requests: a read fetches whole blocks and caches them for the next one.
+
+    Raises ArtifactMissing if the object is gone, ServiceUnavailable if it was replaced meanwhile, and
+    ClipUnreadable if a range is not within the object.
     """
 
     def __init__(self, s3: Any, bucket: str, key: str, blocks: Blocks) -> None:
@@ -55,7 +57,7 @@ class ObjectSource:
         return b"".join(self._pieces(offset, length))
 
     def stream(self, offset: int, length: int) -> Iterator[bytes]:
-        """One request, however long the range."""
+        """Stream a range with a single request, however long it is."""
         check_range(self, offset, length)
         if length == 0:
             return

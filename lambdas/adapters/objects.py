@@ -13,9 +13,9 @@ from lambdas.adapters.object_source import Blocks, ObjectSource
 from lambdas.adapters.upload import Content, Upload
 from lambdas.domain.errors import ArtifactMissing
 
-# One call copies up to S3's 5 GB, but takes its time over them, which the client doesn't wait for.
+# One call copies up to 5 GB, S3's limit, but may take longer than the client's timeout.
 _COPYING = TransferConfig(multipart_threshold=128 * 1024 * 1024, multipart_chunksize=128 * 1024 * 1024)
-_BY = "by"  # of an object's metadata, which takes ASCII only
+_BY = "by"  # metadata field; object metadata is ASCII only
 _EVER = datetime.min.replace(tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -27,19 +27,19 @@ class Objects:
         self._blocks = Blocks()
 
     def put(self, key: str, body: bytes | BinaryIO, content_type: str, *, by: str = "") -> None:
-        """`by`: who made it, for `made_by`."""
+        """Store an object. `by`: who made it, for `made_by`."""
         noted = {"Metadata": {_BY: quote(by)}} if by else {}
         with translated(f"put {key}"):
             self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, **noted)
 
     def made_by(self, key: str) -> str | None:
-        """Who made the object; None where nobody is noted."""
+        """Return who made the object; None if that is not recorded."""
         with translated(f"head {key}"):
             metadata = self._s3.head_object(Bucket=self.bucket, Key=key)["Metadata"]
         return unquote(metadata[_BY]) if _BY in metadata else None
 
     def get(self, key: str) -> bytes:
-        """The object's bytes. Raises ArtifactMissing."""
+        """Return the object's bytes. Raises ArtifactMissing if it does not exist."""
         with translated(f"get {key}"):
             try:
                 body: bytes = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
@@ -50,18 +50,18 @@ class Objects:
         return body
 
     def source(self, key: str) -> ObjectSource:
-        """The object's bytes by ranges. Raises ArtifactMissing."""
+        """Return a source that reads ranges of the object. Raises ArtifactMissing if it does not exist."""
         return ObjectSource(self._s3, self.bucket, key, self._blocks)
 
     def put_streamed(
         self, key: str, content: Content, content_type: str, *, sent: Callable[[int], None]
     ) -> None:
-        """Writes an object of any size as its bytes come. What an earlier attempt has sent of the same
-        content is not sent again. `sent` is told how many bytes are there, after each part."""
+        """Write an object of any size as its bytes arrive. Parts of the same content that an earlier attempt
+        sent are not sent again. `sent` is called after each part with the number of bytes stored."""
         Upload(self._s3, self.bucket, key, content, content_type).send(sent)
 
     def size(self, key: str) -> int | None:
-        """The object's size in bytes, None where there is no such object."""
+        """Return the object's size in bytes; None if it does not exist."""
         with translated(f"head {key}"):
             try:
                 return int(self._s3.head_object(Bucket=self.bucket, Key=key)["ContentLength"])
@@ -78,7 +78,7 @@ class Objects:
             return str(self._s3.head_object(Bucket=self.bucket, Key=key)["ETag"]).strip('"')
 
     def written(self, key: str) -> datetime | None:
-        """When the object was written, to the second; None where there is no such object."""
+        """Return when the object was written, to the second; None if it does not exist."""
         with translated(f"head {key}"):
             try:
                 at: datetime = self._s3.head_object(Bucket=self.bucket, Key=key)["LastModified"]
@@ -89,7 +89,8 @@ class Objects:
         return at
 
     def copy(self, source: str, target: str, content_type: str) -> None:
-        """Copies within the bucket; a large object in parts, side by side."""
+        """Copy an object within the bucket, a large one in parallel parts. Raises ArtifactMissing if the
+        source does not exist."""
         with translated(f"copy {source}"):
             try:
                 self._s3.copy(
@@ -105,8 +106,8 @@ class Objects:
                 raise
 
     def link(self, key: str, seconds: int, *, file_name: str, content_type: str, head: bool = False) -> str:
-        """A presigned link for a GET, or for a HEAD: S3 takes no link for another method than it was signed
-        for. Made at each request: a link dies with the role session that signed it."""
+        """Return a presigned link for a GET, or for a HEAD: S3 accepts a link only for the method it was
+        signed for. Create one per request: a link expires with the role session that signed it."""
         url: str = self._s3.generate_presigned_url(
             "head_object" if head else "get_object",
             Params={
@@ -130,7 +131,7 @@ class Objects:
     def list(
         self, prefix: str, *, after: datetime = _EVER, before: datetime = _NEVER
     ) -> Iterator[tuple[str, str]]:
-        """(key, ETag) of every object under a prefix, if wanted only those written within a span of time."""
+        """Yield (key, ETag) of every object under a prefix, optionally only those written in a time span."""
         with translated(f"list {prefix}"):
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
                 for entry in page.get("Contents", []):

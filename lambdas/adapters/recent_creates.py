@@ -1,9 +1,9 @@
-"""Creates without an Idempotency-Key: how a client's retry finds the video of its first try.
+"""Let a client's retry of a create without an Idempotency-Key find the video of its first attempt.
 
-OpenAI's SDK sends no key of its own accord; all that tells its retry from a new create is the header
-`x-stainless-retry-count`. So each first try leaves a note under its request's fingerprint, before its video
-is made. A retry may even overtake its first try (a connection cut while the first still starts): then the
-retry leaves the note, and the first try joins it.
+OpenAI's SDK sends no key by default; only the header `x-stainless-retry-count` distinguishes its retry from a
+new create. So each first attempt leaves a note under its request's fingerprint before its video is created. A
+retry may even overtake its first attempt (the connection is cut while the first one still starts): then the
+retry leaves the note, and the first attempt joins it.
 """
 
 import time
@@ -18,7 +18,7 @@ from lambdas.domain import keys
 from lambdas.domain.video import Video
 
 _RETRY_SECONDS = 15 * 60  # OpenAI's SDK: 10 min timeout and two retries, in practice seconds
-_FIRST_TRY_SECONDS = 30  # API Gateway ends a call after 29 s, so no first try starts later than that
+_FIRST_TRY_SECONDS = 30  # API Gateway ends a call after 29 s, so no first attempt starts later than that
 
 
 class Creates:
@@ -27,7 +27,7 @@ class Creates:
         self._table = table
 
     def claim(self, tenant: str, fingerprint: str, video_id: str, *, retry: bool) -> str:
-        """The id to make the video under: `video_id`, or the one that another try of this create noted."""
+        """Return the id for the video: `video_id`, or the one that another attempt at this create noted."""
         joined = self._joined_by_retry if retry else self._joined_by_first_try
         while True:
             if self._note(tenant, fingerprint, video_id, retry=retry):
@@ -36,16 +36,17 @@ class Creates:
                 return noted
 
     def restore(self, videos: Iterable[Video]) -> None:
-        """Leaves the notes anew after the table was lost: a client whose create a kill cut off tries again.
-        For a video that was made with a key as well, of which a retry without one knows nothing."""
+        """Restore the notes after the table was lost, because a client whose create was cut off by a kill
+        retries. This includes videos created with a key, which a retry without one doesn't know about."""
         since = time.time() - _RETRY_SECONDS
         for video in sorted(videos, key=lambda video: video.created_ms):  # the latest create's note stays
             if video.created_ms > since * 1000:
                 self._note(video.tenant, video.request.fingerprint(), video.id, retry=False)
 
     def _note(self, tenant: str, fingerprint: str, video_id: str, *, retry: bool) -> bool:
-        """A retry leaves a note only where there is none. A first try replaces the note of an earlier
-        create, but not that of a retry that waits for its first try."""
+        """Leave a note, unless there is one to respect. A retry leaves a note only if there is none. A first
+        attempt replaces the note of an earlier create, but not that of a retry that waits for its first
+        attempt."""
         now = int(time.time())
         item = {
             **_key(tenant, fingerprint),
@@ -78,7 +79,7 @@ class Creates:
         return str(response["Item"]["video_id"]["S"]) if "Item" in response else None
 
     def _joined_by_first_try(self, tenant: str, fingerprint: str) -> str | None:
-        """Once: the next create of the same request is another one."""
+        """Join a retry's note, only once: the next create of the same request is a new one."""
         with translated("join create"):
             try:
                 response = self._dynamodb.update_item(

@@ -1,6 +1,7 @@
-"""Films that wait for their user: each with the task token that the decision goes to.
+"""Films that wait for their user, each with the task token for the decision.
 
-A video has one parked token, that of its last wait. It never goes into the record, which the journal follows.
+A video has one stored token, that of its latest wait. It is never part of the record, because the journal
+copies the record.
 """
 
 from typing import Any
@@ -14,7 +15,7 @@ from lambdas.domain import keys
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import Review
 
-_KEPT_SECONDS = 24 * 3600  # beyond its time: a wait that was tried again ends a little later
+_KEPT_SECONDS = 24 * 3600  # beyond its deadline: a retried wait ends a little later
 
 
 class Reviews:
@@ -24,8 +25,8 @@ class Reviews:
         self._machine = machine
 
     def park(self, video: Video, review: Review, token: str) -> bool:
-        """Keeps the token before the record says that the film waits. False where this wait was decided, or
-        the film waits elsewhere by now: then the message that asks for it is an old one."""
+        """Store the token before the record says that the film waits. Return False if this wait was already
+        decided or the film now waits elsewhere: then the message that asks for it is outdated."""
         with translated("park review"):
             try:
                 self._dynamodb.put_item(
@@ -53,8 +54,10 @@ class Reviews:
         return True
 
     def answer(self, video: Video) -> bool:
-        """Sends the decision of the record to the token that waits for it; False where none does. May be
-        called any number of times: a token of another attempt, gate or time gets none."""
+        """Send the record's decision to the token that waits for it. Return False if none waits.
+
+        May be called any number of times: a token of another attempt, gate or time gets no answer.
+        """
         review = video.review
         if review is None or review.decision is None:
             return False
@@ -71,8 +74,8 @@ class Reviews:
         return answered
 
     def _settle(self, video: Video, wait: dict[str, Any]) -> None:
-        """Only after the answer: one given twice is harmless, none is not. And only this wait: the next may
-        have begun."""
+        """Mark the wait as answered, only after the answer: answering twice is harmless, never is not. Mark
+        only this wait: the next may have started."""
         with translated("settle review"):
             try:
                 self._dynamodb.update_item(
@@ -92,7 +95,7 @@ class Reviews:
 
 
 def _wait(video: Video, review: Review) -> dict[str, Any]:
-    """What tells one wait of a video from the others."""
+    """Return the attributes that identify one wait of a video."""
     return {
         "attempt": {"N": str(video.attempt)},
         "gate": {"S": review.gate},

@@ -1,4 +1,4 @@
-"""Stills by Bedrock's image models, in the format of Stability AI's (docs/decisions/0017).
+"""Stills from Bedrock's image models, in Stability AI's format (docs/decisions/0017).
 
 Source: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-stability-diffusion.html.
 """
@@ -16,37 +16,37 @@ from lambdas.adapters.clients import error_code, error_message, translated
 from lambdas.domain.errors import ImageRejected, ServiceUnavailable, StillRefused
 from lambdas.media.images import check_image, cover
 
-REGION = "us-west-2"  # the only one that has the models
-# By quality. The best takes the longest and costs the most.
+REGION = "us-west-2"  # the only region with these models
+# By quality. The best takes longest and costs most.
 MODELS = {
     "standard": "stability.stable-image-core-v1:1",
     "premium": "stability.stable-image-ultra-v1:1",
 }
 ASPECT_RATIOS = ("16:9", "1:1", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21")
-MOST_CHARACTERS = 10_000  # of a prompt
-_SEEDS = 4_294_967_294  # 1 … this; 0 means any
-MAX_BYTES = 32 * 1024 * 1024  # an image of the largest size let in, in base64, and what is around it
+MOST_CHARACTERS = 10_000  # in a prompt
+_SEEDS = 4_294_967_294  # seeds are 1 to this; 0 means any
+MAX_BYTES = 32 * 1024 * 1024  # the largest accepted image in base64, and the JSON around it
 
 
 @dataclass(frozen=True)
 class Still:
     png: bytes
-    by: str  # the model that drew
+    by: str  # the image model
 
 
 class Stills:
     def __init__(self, bedrock_runtime: Any, models: Mapping[str, str] = MODELS) -> None:
-        """`bedrock_runtime`: a client of REGION."""
+        """`bedrock_runtime`: a client in REGION."""
         self._bedrock = bedrock_runtime
         self._models = models
 
     def draw(
         self, prompt: str, *, negative_prompt: str = "", width: int, height: int, quality: str, seed: int
     ) -> Still:
-        """A picture of exactly width × height pixels; `seed` is from 0.
+        """Draw a picture of exactly width × height pixels; `seed` starts at 0.
 
-        The model draws in the proportions nearest to those asked for; what is over is cut off evenly.
-        Raises StillRefused for what the model won't draw, ServiceUnavailable for what passes.
+        The model draws in its nearest aspect ratio; the excess is cropped evenly.
+        Raises StillRefused if the model won't draw it, ServiceUnavailable if the failure is temporary.
         """
         model = self._models[quality]
         request = {
@@ -63,7 +63,7 @@ class Stills:
             drawn = _image(answer, model)
             check_image(drawn, "the still")
         except (ValueError, LookupError, TypeError, ImageRejected) as error:
-            raise StillRefused(f"{model} answered with no picture: {error}") from error
+            raise StillRefused(f"{model} returned no picture: {error}") from error
         return Still(png=cover(drawn, width, height), by=str(answer.get("answered_by", model)))
 
     def _invoke(self, model: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -77,22 +77,22 @@ class Stills:
                 )
             except ClientError as error:
                 if error_code(error) in ("ValidationException", "ModelErrorException"):
-                    raise StillRefused(f"{model} can't draw it: {error_message(error)}") from error
+                    raise StillRefused(f"{model} can't draw the still: {error_message(error)}") from error
                 raise
             body = response["body"].read(MAX_BYTES + 1)
         if len(body) > MAX_BYTES:
-            raise StillRefused(f"{model} answered with more than {MAX_BYTES:,} bytes")
+            raise StillRefused(f"{model} returned more than {MAX_BYTES:,} bytes")
         try:
             answer = json.loads(body)
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise StillRefused(f"{model} answered with no JSON object: {body[:200]!r}")
+            raise StillRefused(f"{model} returned no JSON object: {body[:200]!r}")
         return answer
 
 
 def nearest_ratio(width: int, height: int) -> str:
-    """The one of ASPECT_RATIOS of which the least is cut off."""
+    """Return the one of ASPECT_RATIOS that needs the least cropping."""
 
     def cut(ratio: str) -> float:
         wide, high = map(int, ratio.split(":"))
@@ -107,7 +107,7 @@ def _image(answer: dict[str, Any], model: str) -> bytes:
         raise ServiceUnavailable(f"draw with {model}: {reason}")
     if reason is not None:
         raise StillRefused(
-            f"{model} won't draw it: {reason}",
-            advice="Change the scene's image prompt: the model's filter has stopped it.",
+            f"{model} refused to draw the still: {reason}",
+            advice="Change the scene's image prompt: the model's filter blocked it.",
         )
     return base64.b64decode(answer["images"][0], validate=True)

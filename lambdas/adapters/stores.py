@@ -1,4 +1,4 @@
-"""The adapters over a function's stores, made from its settings."""
+"""Create the adapters for a function's stores from its settings."""
 
 from lambdas.adapters.api_keys import ApiKeys
 from lambdas.adapters.clients import client

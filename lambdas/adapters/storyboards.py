@@ -1,4 +1,4 @@
-"""The storyboards that a video has had, in S3; the record names the one that stands."""
+"""All storyboards of a video, in S3; the record names the current one."""
 
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
@@ -12,20 +12,21 @@ class Storyboards:
         self._outputs = outputs
 
     def put(self, video: Video, storyboard: Storyboard) -> str:
-        """Keeps it and returns its SHA-256, which stands once it is in the record."""
+        """Store a storyboard and return its SHA-256; it becomes current once the record has that hash."""
         sha256 = storyboard.sha256
         body = storyboard.model_dump_json(exclude_none=True).encode()
         self._outputs.put(keys.storyboard(video.tenant, video.id, sha256), body, "application/json")
         return sha256
 
     def get(self, video: Video) -> Storyboard:
-        """The one that stands. Raises ArtifactMissing, also where none is written yet."""
+        """Return the current storyboard. Raises ArtifactMissing if it is gone or not written yet."""
         if video.storyboard is None:
             raise ArtifactMissing(f"video {video.id} has no storyboard yet")
         return self.of(video, video.storyboard)
 
     def of(self, video: Video, sha256: str) -> Storyboard:
-        """Any that the video has, also that of the video it is made of. Raises ArtifactMissing."""
+        """Return any storyboard of the video, including its source video's. Raises ArtifactMissing if it does
+        not exist."""
         return Storyboard.model_validate_json(
             self._outputs.get(keys.storyboard(video.tenant, video.id, sha256))
         )

@@ -1,4 +1,4 @@
-"""The text model behind Bedrock's Converse."""
+"""Ask a text model through Bedrock's Converse."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class Answer(Document):
 
 
 class ToolAnswer(Document):
-    """`input` need not fit the tool's schema; None: the model did not use the tool."""
+    """An answer through a tool. `input` may not fit its schema; None: the model did not use the tool."""
 
     input: Any
     by: str
@@ -35,7 +35,7 @@ class TextModel:
         self._prices = prices
 
     def ask(self, *, system: str, message: str, max_tokens: int, temperature: float) -> Answer:
-        """One question, one answer. Raises TextModelUnavailable for whatever keeps the model from it."""
+        """Ask one question and return the answer. Raises TextModelUnavailable if the model doesn't answer."""
         inference = {"maxTokens": max_tokens, "temperature": temperature}
         response = self._converse(self._model, system, message, None, inferenceConfig=inference)
         return Answer(
@@ -46,8 +46,8 @@ class TextModel:
         )
 
     def fill(self, *, system: str, message: str, tool: Tool, max_tokens: int, writing: Writing) -> ToolAnswer:
-        """One question, one use of the tool. `max_tokens` counts where `writing` says nothing of it. Raises
-        TextModelUnavailable as `ask` does."""
+        """Ask one question and return one use of the tool. `max_tokens` applies if `writing` doesn't set it.
+        Raises TextModelUnavailable as `ask` does."""
         model = writing.model or self._model
         inference = {
             "maxTokens": writing.max_tokens or max_tokens,
@@ -56,7 +56,7 @@ class TextModel:
         }
         spec = {"name": tool.name, "description": tool.description, "inputSchema": {"json": tool.schema}}
         options: dict[str, Any] = {
-            # Some models take no temperature, or not both: what is not set is not sent.
+            # Some models accept no temperature, or not both settings: unset ones are not sent.
             "inferenceConfig": {name: value for name, value in inference.items() if value is not None},
             "toolConfig": {"tools": [{"toolSpec": spec}], "toolChoice": {"tool": {"name": tool.name}}},
         }
@@ -72,7 +72,7 @@ class TextModel:
         )
 
     def _cost(self, response: dict[str, Any], model: str) -> float | None:
-        usage = response["usage"]  # of every answer of Converse
+        usage = response["usage"]  # part of every Converse response
         return self._prices.text(model, usage["inputTokens"], usage["outputTokens"])
 
     def _converse(
@@ -94,8 +94,8 @@ class TextModel:
 
 
 _FOR_A_STORYBOARD = (
-    "Check that the account has access to the text model, or on a PC that its server runs (reel doctor); "
-    "retry the video later, choose another text model, or give the storyboard with the request."
+    "Check that the account has access to the text model, or on a PC that its server is running (reel "
+    "doctor); retry the video later, choose another text model, or send your own storyboard with the request."
 )
 
 
@@ -105,5 +105,5 @@ def _content(response: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _answered_by(response: dict[str, Any], model: str) -> str:
-    """A local backend says which model answered in Bedrock's place."""
+    """Return the model that answered: a local backend reports which one it used in place of Bedrock's."""
     return str((response.get("additionalModelResponseFields") or {}).get("answered_by", model))

@@ -1,9 +1,9 @@
-"""An upload of many parts that goes on where an earlier one broke off.
+"""A multipart upload that resumes where an earlier one was interrupted.
 
-It relies on the content being the same bytes each time. That an unfinished upload is of this content is told
-by its first part, whose ETag is its MD5 (true of objects that S3 encrypts with its own keys): a film's first
-part holds its index, and so the size of every frame. Two uploads of one content at once do no harm: they send
-the same parts. What is never taken up again is removed by the bucket's lifecycle rule (cdk/buckets.py).
+It relies on the content being the same bytes each time. The first part identifies an unfinished upload of
+this content: its ETag is its MD5 (true for objects that S3 encrypts with its own keys), and a film's first
+part holds its index, and so the size of every frame. Two simultaneous uploads of the same content do no harm:
+they send the same parts. The bucket's lifecycle rule (cdk/buckets.py) removes uploads that are never resumed.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ from botocore.exceptions import ClientError
 from lambdas.adapters.clients import MISSING, error_code, translated
 from lambdas.domain.errors import ServiceUnavailable
 
-PART = 16 * 1024 * 1024  # bytes; S3 takes 5 MiB to 5 GiB, the last part apart
+PART = 16 * 1024 * 1024  # bytes; S3 allows 5 MiB to 5 GiB, except for the last part
 MOST_PARTS = 10_000
 
 
 class Content(Protocol):
-    """Bytes that come one after the other, from any of them on: always the same ones."""
+    """A stream of bytes that can start at any offset and is always the same."""
 
     @property
     def size(self) -> int: ...
@@ -38,7 +38,8 @@ class Upload:
         self._count = -(-content.size // self._part)
 
     def send(self, sent: Callable[[int], None]) -> None:
-        """Raises ServiceUnavailable where somebody has taken the upload away before its end."""
+        """Upload the content. Raises ServiceUnavailable if the upload was aborted or completed elsewhere and
+        the object is missing."""
         with translated(f"upload {self._object['Key']}"):
             if self._count <= 1:
                 body = b"".join(self._content.stream())
@@ -56,7 +57,7 @@ class Upload:
                     raise ServiceUnavailable(f"the upload of {self._object['Key']} is gone") from error
 
     def _send_parts(self, upload: str, etags: dict[int, str], sent: Callable[[int], None]) -> None:
-        """Adds the parts that are missing to `etags`."""
+        """Send the missing parts and add them to `etags`."""
         missing = [number for number in range(1, self._count + 1) if number not in etags]
         if not missing:
             return
@@ -83,7 +84,7 @@ class Upload:
         return str(made["UploadId"])
 
     def _begun_before(self) -> tuple[str, dict[int, str]] | None:
-        """The unfinished upload of this content that has most parts, and its parts' ETags by number."""
+        """Return this content's unfinished upload with the most parts, and its parts' ETags by number."""
         first = None
         found: list[tuple[str, dict[int, str]]] = []
         for upload in self._unfinished():
@@ -107,7 +108,7 @@ class Upload:
                     yield upload["UploadId"]
 
     def _listed(self, upload: str) -> dict[int, dict[str, Any]]:
-        """Its parts by number; none for an upload that has ended meanwhile."""
+        """Return an upload's parts by number; none if it has ended meanwhile."""
         try:
             pages = self._s3.get_paginator("list_parts").paginate(**self._object, UploadId=upload)
             return {part["PartNumber"]: part for page in pages for part in page.get("Parts", [])}
@@ -120,7 +121,7 @@ class Upload:
         return next(part for _, part in self._parts(1))
 
     def _size_of(self, number: int) -> int:
-        """The bytes of a part; 0 for one that the content has not."""
+        """Return the size of a part in bytes; 0 if the content has no such part."""
         return max(0, min(self._part, self._content.size - (number - 1) * self._part))
 
     def _complete(self, upload: str, etags: dict[int, str]) -> None:
@@ -128,7 +129,7 @@ class Upload:
         self._s3.complete_multipart_upload(**self._object, UploadId=upload, MultipartUpload={"Parts": parts})
 
     def _is_there(self) -> bool:
-        """Whether another upload of the same content has ended."""
+        """Return whether another upload of the same content has completed."""
         try:
             found = self._s3.head_object(**self._object)
         except ClientError as error:
@@ -139,6 +140,7 @@ class Upload:
 
 
 def part_size(size: int) -> int:
-    """The size of all parts but the last: PART, or the whole number of MiB that MOST_PARTS can hold."""
+    """Return the size of all parts but the last: PART, or for large content the fewest whole MiB that keep to
+    MOST_PARTS."""
     mebibyte = 1024 * 1024
     return max(PART, -(-size // (MOST_PARTS * mebibyte)) * mebibyte)

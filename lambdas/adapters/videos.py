@@ -1,12 +1,12 @@
 """The videos table and its journal in S3.
 
-A record's document is kept as JSON in one attribute; `clips`, `narrations` and `stills` are lists beside it,
-so that what is made side by side changes its own entry only. Every change of the document is also written to
-the journal (`records/` of the output bucket), from which the table can be rebuilt.
+A record's document is stored as JSON in one attribute; `clips`, `narrations` and `stills` are separate lists,
+so that parallel tasks change only their own entries. Every change of the document is also written to the
+journal (`records/` in the output bucket), from which the table can be rebuilt.
 
-Of a deleted video a trace stays until the record would have expired. It says where the video stood in the
-list, so that a client that deletes while it pages can go on after it; and its last attempt, since the same
-Idempotency-Key gives the same id again, and an execution's name is used once in 90 days.
+A deleted video leaves a trace until its record would have expired. The trace holds the video's place in the
+list, so that a client that deletes while it pages can continue after it; and its last attempt, because the
+same Idempotency-Key gives the same id again, and an execution's name can be used only once in 90 days.
 """
 
 import json
@@ -26,9 +26,9 @@ from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipProgress, PartProgress, StageEntry
 
 BY_CREATED = "by_created"  # local index: tenant, created
-# What tasks that run side by side write: each its own entry.
+# Written by parallel tasks, each its own entry.
 LISTS = frozenset({"clips", "narrations", "stills"})
-OPEN = "open"  # global index: "open", updated_ms; holds the videos that have not ended
+OPEN = "open"  # global index: "open", updated_ms; contains the videos that have not ended
 
 
 def now_ms() -> int:
@@ -44,7 +44,7 @@ class Videos:
     # --- one video
 
     def create(self, video: Video) -> tuple[Video, bool]:
-        """Writes the record unless the id is taken; returns the record that stands and whether it is new."""
+        """Write the record unless the id is taken. Return the current record and whether it is new."""
         trace = self._item(*keys.deleted_video_item(video.tenant, video.id))
         if trace is not None:
             video = video.model_copy(update={"attempt": int(trace["attempt"]["N"]) + 1})
@@ -54,7 +54,7 @@ class Videos:
         return video, True
 
     def restore(self, journal_key: str) -> Video | None:
-        """Puts a record of the journal back where the table has none. None if the table has it."""
+        """Restore a record of the journal to the table. Return None if the table already has it."""
         video = Video.model_validate_json(self._journal.get(journal_key))
         return video if self._put_new(video) else None
 
@@ -79,7 +79,7 @@ class Videos:
         return True
 
     def get(self, tenant: str, video_id: str) -> Video:
-        """Raises VideoNotFound, for another tenant's video too."""
+        """Return a video's record. Raises VideoNotFound, also for another tenant's video."""
         item = self._item(*keys.video_item(tenant, video_id))
         if item is None:
             raise VideoNotFound(f"There is no video {video_id!r}.", param="id")
@@ -94,28 +94,31 @@ class Videos:
         return item
 
     def advance(self, tenant: str, video_id: str, stage: Stage, **changes: Any) -> Video:
-        """Moves a video to a stage, with changes of other fields.
+        """Move a video to a stage, and change other fields.
 
-        Raises VideoClosed where the stage can't follow the one the video is at, VideoNotFound.
+        Raises VideoClosed if the stage can't follow the video's current one, VideoNotFound if it is missing.
         """
         while True:
             if changed := self.advance_from(self.get(tenant, video_id), stage, **changes):
                 return changed
 
     def advance_from(self, video: Video, stage: Stage, **changes: Any) -> Video | None:
-        """As `advance`, of the record as it was read: None, and nothing is changed, where it has moved on
-        since. Raises VideoClosed."""
+        """Like `advance`, for a record as it was read. Return None and change nothing if it has changed
+        since. Raises VideoClosed as `advance` does."""
         if video.stage not in stages_before(stage):
-            raise VideoClosed(f"video {video.id} is {video.stage}: it can't become {stage}")
+            raise VideoClosed(f"video {video.id} is {video.stage} and can't become {stage}")
         return self._change(video, stage, changes)
 
     def amend(self, video: Video, **changes: Any) -> Video | None:
-        """Other fields at the stage where it is, of a video that has ended too; None as of `advance_from`."""
+        """Change fields without changing the stage, also after the video has ended. Return None as
+        `advance_from` does."""
         return self._change(video, video.stage, changes)
 
     def requeue(self, video: Video, **changes: Any) -> Video | None:
-        """A new attempt, as `advance_from`: None where somebody is at work on the video by now. What the last
-        one made doesn't count as done, and texts that it had written are used again, which costs nothing."""
+        """Start a new attempt. Return None as `advance_from` does, if the video has been changed meanwhile.
+
+        The previous attempt's results don't count as done; its texts are reused at no cost.
+        """
         begun: dict[str, Any] = {
             "attempt": video.attempt + 1,
             "failure": None,
@@ -166,10 +169,10 @@ class Videos:
         *,
         over: ClipProgress | PartProgress | None = None,
     ) -> None:
-        """Writes the progress of one entry of one of the LISTS; others may be written at the same time.
-        `over`: only where the entry is that; else somebody has begun it anew, and it stays as it is.
+        """Write the progress of one entry of one of the LISTS; others may be written at the same time.
+        `over`: write only if the entry still equals this; else it has been restarted and stays as it is.
 
-        Raises VideoNotFound.
+        Raises VideoNotFound if the video does not exist.
         """
         condition, values = "attribute_exists(pk)", {":entry": {"S": progress.model_dump_json()}}
         if over is not None:
@@ -191,9 +194,12 @@ class Videos:
                     raise VideoNotFound(f"There is no video {video_id!r}.", param="id") from error
 
     def delete(self, tenant: str, video_id: str) -> None:
-        """The journal first: a record that is left over can be deleted again, a journal entry would
-        bring the video back. And once more, since a late writer (see _write_journal) that still found the
-        record has put its entry back."""
+        """Delete a video.
+
+        The journal comes first: a leftover record can be deleted again, but a leftover journal entry would
+        bring the video back. It is deleted again at the end, because a late writer (see _write_journal) that
+        still found the record may have restored its entry.
+        """
         self._journal.delete(keys.video_record(tenant, video_id))
         self._leave_trace(tenant, video_id)
         with translated("delete video"):
@@ -221,10 +227,10 @@ class Videos:
     def list(
         self, tenant: str, *, after: str | None, limit: int, newest_first: bool
     ) -> tuple[list[Video], bool]:
-        """A page of a tenant's videos by time of creation, and whether there are more.
+        """Return a page of a tenant's videos by creation time, and whether there are more.
 
-        `after` is the id of the last video of the page before, which may have been deleted since; raises
-        VideoNotFound where there was none.
+        `after` is the id of the previous page's last video, which may have been deleted since. Raises
+        VideoNotFound if it never existed.
         """
         query: dict[str, Any] = {}
         if after is not None:
@@ -259,7 +265,7 @@ class Videos:
             return str(trace["place"]["S"])
 
     def open_videos(self) -> Iterator[Video]:
-        """All videos that have not ended, those longest untouched first."""
+        """Yield all videos that have not ended, the least recently updated first."""
         with translated("open videos"):
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
@@ -275,8 +281,11 @@ class Videos:
     # --- the journal
 
     def _write_journal(self, video: Video) -> None:
-        """Two writers may reach S3 in the wrong order; the later one then sees the newer record and
-        writes again, so the journal ends with the table's last state."""
+        """Write the record to the journal.
+
+        Two writers may reach S3 in the wrong order; the later one then sees the newer record and writes
+        again, so that the journal ends with the table's latest state.
+        """
         while True:
             body = video.model_dump_json().encode()
             self._journal.put(keys.video_record(video.tenant, video.id), body, "application/json")
@@ -290,18 +299,18 @@ class Videos:
             video = latest
 
     def journal(self) -> Iterator[str]:
-        """The key of every record of the journal."""
+        """Yield the key of every record in the journal."""
         for key, _ in self._journal.list(keys.VIDEO_RECORDS_PREFIX):
             yield key
 
 
 def _place(video: Video) -> str:
-    """Where a video stands among its tenant's, by time of creation."""
+    """Return the sort key of a video among its tenant's, by creation time."""
     return f"{video.created_ms:015d}#{video.id}"
 
 
 def _at_stage(video: Video, stage: Stage, changes: dict[str, Any]) -> Video:
-    """The next version of a record."""
+    """Return the next version of a record."""
     now = now_ms()
     history = video.history
     if video.stage is not stage or not history:

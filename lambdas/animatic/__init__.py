@@ -1,1 +1,1 @@
-"""Draft clips drawn on the CPU: `draw_clip` in clip.py; the rest are its parts, from words to pictures."""
+"""Draw draft clips on the CPU. The entry point is `draw_clip` in clip.py; the other modules support it."""

@@ -1,4 +1,4 @@
-"""Figures on their way through a scene."""
+"""Move figures through a scene."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ LIT_AT_NIGHT = frozenset({"house", "castle", "lighthouse", "ship", "car", "train
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a sprite stands: its middle in stage pixels, turned clockwise by `turn` degrees."""
+    """A sprite's position: its centre in stage pixels, rotated clockwise by `turn` degrees."""
 
     sprite: Image.Image  # RGBa: colours premultiplied
     x: float
@@ -29,7 +29,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Actor:
-    """One figure on its path. `lag`, `lane`: how far behind and beside it is, in shares of the stage."""
+    """One figure on its path. `lag` and `lane` offset it backwards and sideways, as shares of the stage."""
 
     figure: Figure
     sprites: list[Image.Image]
@@ -43,7 +43,7 @@ class Actor:
     lane: float = 0.0
 
     def poses(self, progress: float, time: float) -> list[Pose]:
-        """`progress` 0 … 1 through the scene, `time` in seconds since its beginning."""
+        """Return the poses at `progress` (0 … 1) through the scene, `time` seconds after its start."""
         width, height = self.size
         x, y, turn = self._place(progress, time)
         sprite = self.sprites[int((time * self._rate() + self.start + self.lag * 3) * PHASES) % PHASES]
@@ -83,7 +83,7 @@ class Actor:
         return 0.5 + (0.1 if self.start < 0.5 else -0.1), ground, 0
 
     def _rate(self) -> float:
-        """Steps keep up with the ground, as far as that looks natural."""
+        """Return the cycles per second. Steps match the ground's speed as far as that looks natural."""
         if self.figure.path != "walk":
             return self.figure.rate
         stride = 0.5 * self.sprites[0].width
@@ -104,7 +104,7 @@ def cast(
     seconds: float,
     pace: float,
 ) -> list[Actor]:
-    """The figure at a share of its size, with companions where there are many."""
+    """Create the figure at a share of its size, with companions if there are many."""
     figure = FIGURES[kind]
     unit = min(size[0], size[1] * 1.1)
     tone = colour or figure.colour or palette.accents[0]
@@ -167,7 +167,7 @@ def _shadow(side: float) -> Image.Image:
 def placed(
     pose: Pose, box: tuple[float, float, float, float], scale: float
 ) -> tuple[Image.Image, tuple[int, int]]:
-    """The sprite as seen: turned, scaled, shifted by parts of a pixel; and the whole pixel it starts at."""
+    """Return the sprite rotated, scaled and shifted by subpixels, and the whole pixel it starts at."""
     cos, sin = math.cos(math.radians(pose.turn)), math.sin(math.radians(pose.turn))
     half_wide, half_high = pose.sprite.width / 2, pose.sprite.height / 2
     reach_x = (half_wide * abs(cos) + half_high * abs(sin)) * scale + 1.5
@@ -175,7 +175,7 @@ def placed(
     x, y = (pose.x - box[0]) * scale, (pose.y - box[1]) * scale
     left, top = math.floor(x - reach_x), math.floor(y - reach_y)
     size = (math.ceil(2 * reach_x) + 1, math.ceil(2 * reach_y) + 1)
-    # PIL asks, for each pixel of the result, where it comes from in the sprite.
+    # PIL maps each pixel of the result back to the sprite.
     a, b, d, e = cos / scale, sin / scale, -sin / scale, cos / scale
     from_x, from_y = x - left, y - top
     matrix = (a, b, half_wide - a * from_x - b * from_y, d, e, half_high - d * from_x - e * from_y)

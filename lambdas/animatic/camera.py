@@ -1,4 +1,4 @@
-"""The camera: which part of the stage is seen, from the scene's beginning (0) to its end (1)."""
+"""The camera: the visible part of the stage, from the scene's start (0) to its end (1)."""
 
 import math
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from numpy.random import Generator
 
 from lambdas.animatic.canvas import Point
 
-# A stage is this many times larger than the picture: room to move in. Seen from closest, pixel is pixel.
+# The stage is this much larger than the picture, for camera moves. At closest zoom, pixels map one to one.
 OVERSCAN = 1.26
 
 
 @dataclass(frozen=True)
 class View:
-    """`zoom`: 1 sees the whole stage; `x`, `y`: -1 … 1, from one edge of the room to move in to the other."""
+    """A camera view. `zoom` 1 shows the whole stage; `x` and `y` (-1 … 1) span the room for camera moves."""
 
     zoom: float
     x: float
@@ -23,7 +23,8 @@ class View:
     def box(
         self, size: tuple[int, int], depth: float, shift: Point = (0.0, 0.0)
     ) -> tuple[float, float, float, float]:
-        """What is seen of a plane: left, top, right, bottom in its pixels. Far planes move less."""
+        """Return the visible part of a plane (left, top, right, bottom in its pixels). Far planes move
+        less."""
         zoom = 1 + (self.zoom - 1) * depth
         edges: list[tuple[float, float]] = []
         for length, aim, by in zip(size, (self.x, self.y), shift, strict=True):
@@ -39,7 +40,7 @@ Move = Callable[[float], View]
 
 
 def move_for(name: str | None, pace: float, rng: Generator) -> Move:
-    """The move that a word asks for, else one of the calm ones; `pace` stretches its way."""
+    """Return the named move, or a random calm one. `pace` scales its distance."""
     side = 1 if rng.random() < 0.5 else -1
     calm = ("in", "out", "pan", "arc")
     chosen = name or calm[rng.integers(len(calm))]
@@ -66,11 +67,11 @@ def move_for(name: str | None, pace: float, rng: Generator) -> Move:
 
 
 def _zoom(share: float) -> float:
-    """Equal steps of `share` look equally fast."""
+    """Return the zoom for a share. Equal steps of `share` look equally fast."""
     return 1.03 * math.exp(share * math.log(OVERSCAN / 1.03))
 
 
 def _ease(progress: float) -> float:
-    """Gentle at both ends, but never still."""
+    """Ease at both ends without ever stopping."""
     smooth = progress * progress * (3 - 2 * progress)
     return 0.45 * progress + 0.55 * smooth

@@ -1,4 +1,4 @@
-"""What artwork is drawn with: planes (paper layers of a stage) and pens (smooth small shapes)."""
+"""Drawing tools: planes (paper layers of a stage) and pens (smooth small shapes)."""
 
 import math
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from lambdas.animatic.palettes import Colour
 Point = tuple[float, float]
 Floats = NDArray[np.float32]
 
-SMOOTH = 3  # small shapes are drawn this many times larger, then reduced
+SMOOTH = 3  # small shapes are drawn this much larger, then reduced
 SMOOTH_LARGE = 2
 LARGE = 300  # pixels
 
 
 @dataclass
 class Plane:
-    """One RGBA layer of a stage, `size` pixels. The camera moves it by `depth`: 0 is the sky, 1 is close by.
+    """One RGBA layer of a stage, `size` pixels. The camera moves it by `depth`: 0 is the sky, 1 is nearest.
 
-    `sway`: how far it swings by itself, (x, y) in pixels, once in `period` seconds.
+    `sway` is how far it swings on its own, (x, y) in pixels, once per `period` seconds.
     """
 
     size: tuple[int, int]
@@ -45,19 +45,20 @@ class Plane:
 
     @property
     def unit(self) -> float:
-        """The length that sizes of things are given in: pixels of a stage's shorter side."""
+        """Return the unit of object sizes: the stage's shorter side in pixels."""
         return float(min(self.width, self.height * 1.1))
 
     def fill(self, stops: Sequence[tuple[float, Colour]]) -> None:
-        """A vertical gradient all over; `stops`: (share of the height, colour), from the top down."""
+        """Fill the plane with a vertical gradient. `stops`: (share of the height, colour), from the top
+        down."""
         self.image = vertical_gradient(self.size, stops).convert("RGBA")
 
     def ridge(
         self, tops: Floats, crest: Colour, foot: Colour, *, fade: float = 0.5, bottom: float | None = None
     ) -> None:
-        """Land from the line `tops` (y per column, pixels) down to `bottom`: `crest` turning into `foot`.
+        """Draw land from the line `tops` (y per column, pixels) down to `bottom`, fading `crest` into `foot`.
 
-        `fade`: within which share of the plane's height.
+        `fade` is the share of the plane's height over which the colour fades.
         """
         first = max(0, math.floor(float(tops.min())) - 1)
         last = self.height if bottom is None else min(self.height, math.ceil(bottom))
@@ -71,7 +72,7 @@ class Plane:
         self.image.alpha_composite(Image.fromarray(pixels, "RGBA"), (0, first))
 
     def stamp(self, sprite: Image.Image, x: float, y: float) -> None:
-        """Pastes a sprite with its middle at (x, y), cut at the plane's edges."""
+        """Paste a sprite centred at (x, y), clipped to the plane."""
         left, top = round(x - sprite.width / 2), round(y - sprite.height / 2)
         cut_left, cut_top = max(0, -left), max(0, -top)
         right, bottom = min(sprite.width, self.width - left), min(sprite.height, self.height - top)
@@ -80,11 +81,12 @@ class Plane:
             self.image.alpha_composite(sprite, (left + cut_left, top + cut_top), visible)
 
     def glow(self, x: float, y: float, radius: float, colour: Colour, strength: float) -> None:
-        """Light that fades outward from (x, y)."""
+        """Add light that fades outward from (x, y)."""
         self.stamp(glow(radius, colour, strength), x, y)
 
     def veil(self, colour: Colour, strengths: Sequence[tuple[float, float]]) -> None:
-        """Haze over what is drawn so far; `strengths`: (share of the height, 0 … 1), from the top down."""
+        """Add haze over what is drawn so far. `strengths`: (share of the height, 0 … 1), from the top
+        down."""
         heights, values = zip(*strengths, strict=True)
         column = np.interp(np.linspace(0, 1, self.height), heights, values) * 255
         alpha = Image.fromarray(np.repeat(column[:, None].astype(np.uint8), self.width, axis=1), "L")
@@ -93,8 +95,8 @@ class Plane:
         self.image.alpha_composite(haze)
 
     def blur(self, radius: float) -> None:
-        """Out of focus."""
-        # Premultiplied, so that what is transparent has no colour to give.
+        """Blur the plane, as if out of focus."""
+        # Premultiplied, so that transparent pixels contribute no colour.
         self.image = self.image.convert("RGBa").filter(ImageFilter.GaussianBlur(radius)).convert("RGBA")
 
 
@@ -105,14 +107,14 @@ def vertical_gradient(size: tuple[int, int], stops: Sequence[tuple[float, Colour
     column = np.stack(
         [np.interp(rows, heights, [colour[channel] for _, colour in stops]) for channel in range(3)], axis=-1
     )
-    # Dither: an ordered half-step pattern hides the bands of slow gradients.
+    # Dither with an ordered half-step pattern to hide banding in slow gradients.
     steps = np.array([[0.0, 0.5], [0.75, 0.25]])
     pattern = np.tile(steps, (height // 2 + 1, width // 2 + 1))[:height, :width, None]
     return Image.fromarray((column[:, None, :] + pattern).clip(0, 255).astype(np.uint8), "RGB")
 
 
 def glow(radius: float, colour: Colour, strength: float) -> Image.Image:
-    """A round light, `strength` (0 … 1) in the middle and nothing at `radius` pixels."""
+    """Return a round light: `strength` (0 … 1) in the middle, fading to nothing at `radius` pixels."""
     side = max(2, round(radius * 2))
     axis = (np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1
     distance = np.sqrt(axis[:, None] ** 2 + axis[None, :] ** 2).clip(0, 1)
@@ -123,9 +125,9 @@ def glow(radius: float, colour: Colour, strength: float) -> Image.Image:
 
 
 def waves(width: int, rng: Generator, *, length: float, detail: int = 1, rough: float = 0.5) -> Floats:
-    """A smooth random line over `width` columns, between -1 and 1; `length`: columns of its longest wave.
+    """Return a smooth random line over `width` columns, from -1 to 1. Its longest wave has `length` columns.
 
-    `detail` adds waves of half the length each, `rough` times as high as the one before.
+    `detail` adds waves, each half as long and `rough` times as high as the one before.
     """
     x = np.arange(width, dtype=np.float64)
     line, reach, height = np.zeros(width), 0.0, 1.0
@@ -139,7 +141,7 @@ def waves(width: int, rng: Generator, *, length: float, detail: int = 1, rough: 
 
 
 def peaks(width: int, rng: Generator, *, length: float, detail: int = 5) -> Floats:
-    """A mountain line between 0 (valleys) and 1 (the highest summit): straight flanks, sharp tops."""
+    """Return a mountain line from 0 (valleys) to 1 (highest summit), with straight flanks and sharp tops."""
     x = np.arange(width, dtype=np.float64)
     line, height = np.zeros(width), 1.0
     for octave in range(detail):
@@ -155,7 +157,7 @@ def peaks(width: int, rng: Generator, *, length: float, detail: int = 5) -> Floa
 
 
 def spline(points: Sequence[Point], *, closed: bool = True, steps: int = 10) -> list[Point]:
-    """A smooth line through the points (Catmull-Rom)."""
+    """Return a smooth line through the points (Catmull-Rom)."""
     count = len(points)
     path: list[Point] = []
     for index in range(count if closed else count - 1):
@@ -180,7 +182,7 @@ def spline(points: Sequence[Point], *, closed: bool = True, steps: int = 10) -> 
 
 
 class Pen:
-    """Draws a sprite in a box from -1 to 1 (x to the right, y down), `size` pixels wide and high."""
+    """Draws a sprite in a box from -1 to 1 (x right, y down), `size` pixels wide and high."""
 
     def __init__(self, size: float) -> None:
         self.pixels = max(4, round(size))
@@ -191,7 +193,7 @@ class Pen:
         self._half = side / 2
 
     def sprite(self, *, shade: float = 0.0) -> Image.Image:
-        """What was drawn; `shade`: how much lighter its top and darker its foot is (0 … 1)."""
+        """Return what was drawn. `shade` (0 … 1) lightens its top and darkens its foot."""
         image = self._image.convert("RGBa").reduce(self._smooth).convert("RGBA")
         if not shade:
             return image
@@ -201,7 +203,7 @@ class Pen:
         return Image.fromarray(pixels.clip(0, 255).astype(np.uint8), "RGBA")
 
     def shape(self, points: Sequence[Point], colour: Colour, alpha: int = 255) -> None:
-        """A polygon."""
+        """Draw a polygon."""
         corners = [((x + 1) * self._half, (y + 1) * self._half) for x, y in points]
         if alpha == 255:
             self._draw.polygon(corners, fill=(*colour, 255))
@@ -215,13 +217,13 @@ class Pen:
         self._image.alpha_composite(glass, (left, top))
 
     def blob(self, points: Sequence[Point], colour: Colour, alpha: int = 255) -> None:
-        """A closed smooth outline through the points."""
+        """Draw a closed smooth shape through the points."""
         self.shape(spline(points), colour, alpha)
 
     def ellipse(
         self, x: float, y: float, rx: float, ry: float, colour: Colour, *, turn: float = 0, alpha: int = 255
     ) -> None:
-        """`turn`: degrees clockwise."""
+        """Draw an ellipse, rotated clockwise by `turn` degrees."""
         cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
         outline = []
         for step in range(48):
@@ -238,7 +240,7 @@ class Pen:
     def stroke(
         self, points: Sequence[Point], width: float, colour: Colour, *, end: float | None = None
     ) -> None:
-        """A smooth line with round ends, `width` wide and tapering to `end`."""
+        """Draw a smooth line with round ends, `width` wide and tapering to `end`."""
         path = spline(points, closed=False) if len(points) > 2 else _straight(points[0], points[1])
         last = width if end is None else end
         for index, (x, y) in enumerate(path):

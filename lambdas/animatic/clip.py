@@ -1,4 +1,4 @@
-"""The draft engine: a clip drawn from its words, in place of one rendered by a model."""
+"""The draft engine: draw a clip from its words instead of rendering it with a model."""
 
 import zlib
 from collections import deque
@@ -15,21 +15,21 @@ from lambdas.animatic.scene import Scene
 from lambdas.animatic.words import read
 from lambdas.media.encode import encode, splice_points
 
-# Part of a clip's content address: raise it when the same request draws other pictures.
+# Part of a clip's content address: increment when the same request draws other pictures.
 REVISION = "3"
 COMMENT = "Draft storyboard clip, not a rendered video"
 
-# Two frames are drawn at a time, and a few wait for the encoder; Pillow works outside Python's lock.
+# Frames drawn in parallel, and frames waiting for the encoder. Pillow releases the GIL.
 WORKERS = 2
 WAITING = 4
 
 
 class DraftClip(BaseModel):
-    """Clip `index` (from 0) of the `count` that a scene has: its frames from `first` on, of `scene_frames`.
+    """Clip `index` (from 0) of a scene's `count` clips: its frames from `first`, out of `scene_frames`.
 
-    The clips of one scene are one drawing and one camera move when they share title, seed, size and image:
-    where two of them overlap, they show the same.
-    What is drawn is read from the title, or from the prompt where the title names nothing that can be drawn.
+    A scene's clips are one drawing and one camera move if they share title, seed, size and image: where two
+    clips overlap, they show the same picture.
+    The drawing follows the title, or the prompt if the title names nothing that can be drawn.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,20 +46,21 @@ class DraftClip(BaseModel):
     first: int = Field(ge=0)
     scene_frames: int = Field(ge=1)
     lettered: bool = True  # the title is written into the picture
-    image: bytes | None = None  # a checked PNG, JPEG or WebP: shown, moved over by the camera
-    metadata: Mapping[str, str] = Field(default_factory=dict)  # more to write into the MP4
+    image: bytes | None = None  # a checked PNG, JPEG or WebP, shown with a camera move over it
+    metadata: Mapping[str, str] = Field(default_factory=dict)  # extra metadata for the MP4
 
     @model_validator(mode="after")
     def _within_the_scene(self) -> "DraftClip":
         if self.index >= self.count:
-            raise ValueError(f"index must be below count ({self.count}), not {self.index}")
+            raise ValueError(f"index must be below count ({self.count}); got {self.index}")
         if self.first + self.frames > self.scene_frames:
-            raise ValueError(f"the scene ends at frame {self.scene_frames}, before the clip")
+            raise ValueError(f"first + frames must be at most scene_frames ({self.scene_frames})")
         return self
 
 
 def draw_clip(request: DraftClip) -> bytes:
-    """An MP4 (H.264, fast start) of exactly the request's size, frames and fps; the same bytes each time."""
+    """Return an MP4 (H.264, fast start) with exactly the request's size, frames and fps, always the same
+    bytes."""
     scene = _scene(request)
     return encode(
         _drawn_ahead(scene, request),
@@ -79,7 +80,8 @@ def draw_clip(request: DraftClip) -> bytes:
 
 
 def last_picture(request: DraftClip) -> bytes:
-    """A PNG of the clip's last frame without title and mark: the clip that goes on from it has its own."""
+    """Return the clip's last frame as a PNG without title and mark; the clip that continues it has its
+    own."""
     scene = _scene(request.model_copy(update={"lettered": False}), marked=False)
     file = BytesIO()
     Image.fromarray(scene.picture((request.first + request.frames - 1) / request.fps)).save(file, "PNG")
@@ -98,7 +100,7 @@ def _scene(request: DraftClip, *, marked: bool = True) -> Scene:
         image=request.image,
         title=request.title if request.lettered else "",
         mark=_mark(request) if marked else "",
-        # Well inside a clip, so that no join flickers.
+        # Well inside a clip, so that joins do not flicker.
         flash_at=(request.first + 0.4 * request.frames) / request.fps,
     )
 
@@ -111,7 +113,7 @@ def _mark(request: DraftClip) -> str:
 
 
 def _drawn_ahead(scene: Scene, request: DraftClip) -> Iterator[NDArray[np.uint8]]:
-    """The clip's frames in order, some drawn while the encoder has others."""
+    """Yield the clip's frames in order, drawing ahead while the encoder works."""
     with ThreadPoolExecutor(WORKERS) as pool:
         waiting: deque[Future[NDArray[np.uint8]]] = deque()
         for frame in range(request.first, request.first + request.frames):

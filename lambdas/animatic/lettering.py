@@ -1,4 +1,4 @@
-"""The scene's text as a lower third, and the mark that says it is a draft."""
+"""Draw the scene's text as a lower third, and the draft mark."""
 
 import unicodedata
 
@@ -12,7 +12,7 @@ MOST_LINES = 3
 
 
 def overlay(size: tuple[int, int], *, title: str, mark: str, accent: Colour) -> Image.Image:
-    """What lies still over the moving picture, RGBA: darkened edges, the title on a soft shade, the mark."""
+    """Return the static RGBA overlay: darkened edges, the title on a soft shade, the mark."""
     width, height = size
     unit = min(width, height)
     margin = max(3, round(unit * 0.06))
@@ -44,19 +44,20 @@ def overlay(size: tuple[int, int], *, title: str, mark: str, accent: Colour) -> 
 
 
 def drawable(text: str) -> str:
-    """The text on one line, without what the font has no shape for (it would draw boxes)."""
+    """Return the text on one line, without characters that the font lacks and would draw as boxes."""
     plain = unicodedata.normalize("NFC", text)
     return " ".join("".join(letter if has_shape(letter) else " " for letter in plain).split())
 
 
 def _fit(text: str, width: int, unit: int) -> tuple[list[str], ImageFont.FreeTypeFont]:
-    """The largest letters with which the text takes two lines at most, else three small ones, cut by an …"""
+    """Return the text in the largest letters that fit two lines, otherwise in three small lines cut with an
+    …"""
     largest = max(SMALLEST, round(unit * 0.075))
     smallest = max(SMALLEST, round(unit * 0.046))
     for size in range(largest, smallest - 1, -1):
         lines = _wrap(text, font_of(size), width)
         if len(lines) <= 2:
-            # As even as may be: no word alone on its line.
+            # Balance the lines, so that no word is alone on its line.
             widths = (width * share for share in (0.55, 0.65, 0.75, 0.85, 1.0))
             even = (_wrap(text, font_of(size), round(narrower)) for narrower in widths)
             return next(found for found in even if len(found) == len(lines)), font_of(size)
@@ -74,7 +75,7 @@ def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
             lines[-1] += f" {word}"
             continue
         lines.append("")
-        for letter in word:  # a word longer than a line is broken
+        for letter in word:  # break a word longer than a line
             if lines[-1] and font.getlength(lines[-1] + letter) > width:
                 lines.append("")
             lines[-1] += letter
@@ -88,7 +89,7 @@ def _cut(line: str, font: ImageFont.FreeTypeFont, width: int) -> str:
 
 
 def _shade(size: tuple[int, int], foot: int) -> Image.Image:
-    """Black, thicker in the corners and over the lowest `foot` pixels."""
+    """Return a dark shade, denser in the corners and over the lowest `foot` pixels."""
     width, height = size
     x, y = np.linspace(-1, 1, width)[None, :], np.linspace(-1, 1, height)[:, None]
     corners = 0.4 * np.clip((x**2 + y**2) / 2 - 0.28, 0, 1) ** 1.2

@@ -1,4 +1,4 @@
-"""Colours of a scene: one palette by light and place, turned a little by the seed."""
+"""Colours of a scene: a palette chosen by light and place, with hues shifted slightly by the seed."""
 
 import colorsys
 from dataclasses import dataclass, replace
@@ -9,13 +9,13 @@ Colour = tuple[int, int, int]
 
 
 def rgb(text: str) -> Colour:
-    """'#1E6FB0' → (30, 111, 176)."""
+    """Parse a colour: '#1E6FB0' → (30, 111, 176)."""
     value = int(text.lstrip("#"), 16)
     return value >> 16, value >> 8 & 255, value & 255
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """`a` at 0, `b` at 1."""
+    """Mix two colours: `a` at 0, `b` at 1."""
     red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
     return red, green, blue
 
@@ -30,18 +30,19 @@ def darker(colour: Colour, share: float) -> Colour:
 
 @dataclass(frozen=True)
 class Palette:
-    """`sky`: from the zenith down to the horizon; `far`, `near`: what stands in the distance and close by."""
+    """A scene's colours. `sky` runs from zenith to horizon; `far` and `near` are for distant and near
+    objects."""
 
     sky: tuple[Colour, Colour, Colour]
     sun: Colour
     far: Colour
     near: Colour
-    ground: tuple[Colour, Colour]  # lit, in shade
+    ground: tuple[Colour, Colour]  # lit, shaded
     accents: tuple[Colour, Colour, Colour]
     dark: bool = False  # night: lamps, stars and windows are lit
 
     def between(self, nearness: float) -> Colour:
-        """The colour of a layer: air lightens what is far."""
+        """Return a layer's colour: air lightens distant layers."""
         return mix(self.far, self.near, nearness)
 
 
@@ -126,7 +127,7 @@ PALETTES = {
 
 
 def palette_for(names: tuple[str, ...], rng: Generator) -> Palette:
-    """One of the named palettes, its hues turned by up to 9° and its accents in another order."""
+    """Return a random palette of the named ones, with hues shifted by up to 9° and accents shuffled."""
     palette = PALETTES[names[rng.integers(len(names))]]
     turn = rng.uniform(-0.025, 0.025)
     first, second, third = (palette.accents[index] for index in rng.permutation(3))

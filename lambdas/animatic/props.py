@@ -1,4 +1,4 @@
-"""Still things that scenery is built from: sprites of trees, flowers, clouds, flames."""
+"""Sprites for scenery, for example trees, flowers and clouds."""
 
 import math
 
@@ -11,7 +11,7 @@ from lambdas.animatic.palettes import Colour, darker, lighter, mix
 
 
 def cloud(width: float, lit: Colour, shade: Colour, rng: Generator) -> Image.Image:
-    """Heaped discs on a flat foot, lit from above."""
+    """Draw heaped discs on a flat base, lit from above."""
     columns, rows = max(8, round(width)), max(6, round(width * 0.4))
     mask = Image.new("L", (columns, rows), 0)
     draw = ImageDraw.Draw(mask)
@@ -34,7 +34,7 @@ def cloud(width: float, lit: Colour, shade: Colour, rng: Generator) -> Image.Ima
 
 
 def pine(height: float, colour: Colour, rng: Generator, *, snow: bool = False) -> Image.Image:
-    """A conifer of five ragged tiers; its foot is the sprite's foot."""
+    """Draw a conifer of five ragged tiers, rooted at the sprite's bottom."""
     pen = Pen(height)
     pen.box(-0.035, 0.7, 0.035, 1.0, darker(colour, 0.45))
     lean = rng.uniform(-0.02, 0.02)
@@ -62,7 +62,7 @@ def pine(height: float, colour: Colour, rng: Generator, *, snow: bool = False) -
 
 
 def tree(height: float, leaves: Colour, rng: Generator) -> Image.Image:
-    """A broad-leaved tree, lit from the upper left."""
+    """Draw a broad-leaved tree, lit from the upper left."""
     pen = Pen(height)
     trunk = mix(darker(leaves, 0.6), (90, 58, 40), 0.5)
     pen.stroke([(0, 1.0), (0.02, 0.5), (-0.02, 0.05)], 0.13, trunk, end=0.07)
@@ -81,7 +81,7 @@ def tree(height: float, leaves: Colour, rng: Generator) -> Image.Image:
 
 
 def trunk(height: float, width: float, colour: Colour, rng: Generator) -> Image.Image:
-    """A tall bare trunk with a few branches; as high as the sprite."""
+    """Draw a tall bare trunk with a few branches, as high as the sprite."""
     pen = Pen(height)
     lean = rng.uniform(-0.05, 0.05)
     pen.shape(
@@ -104,7 +104,7 @@ def trunk(height: float, width: float, colour: Colour, rng: Generator) -> Image.
 
 
 def flower(size: float, petals: Colour, heart: Colour, rng: Generator) -> Image.Image:
-    """An open blossom seen from the front, two rings of petals."""
+    """Draw an open blossom from the front, with two rings of petals."""
     pen = Pen(size)
     count = int(rng.integers(9, 14))
     start = rng.uniform(0, 360)
@@ -135,7 +135,7 @@ def flower(size: float, petals: Colour, heart: Colour, rng: Generator) -> Image.
 
 
 def stem(size: float, colour: Colour, bend: float) -> Image.Image:
-    """A stalk from the sprite's middle down to its foot, with two leaves."""
+    """Draw a stalk from the sprite's middle to its bottom, with two leaves."""
     pen = Pen(size)
     foot = bend * 0.3
     pen.stroke([(0, 0), (bend * 0.22, 0.45), (foot, 1.0)], 0.035, colour, end=0.045)
@@ -154,7 +154,7 @@ def stem(size: float, colour: Colour, bend: float) -> Image.Image:
 
 
 def grass(width: float, height: float, colour: Colour, rng: Generator) -> Image.Image:
-    """A tuft of blades as wide and high as given; its foot is the sprite's foot."""
+    """Draw a tuft of blades of the given width and height, rooted at the sprite's bottom."""
     side = max(width, height)
     pen = Pen(side)
     across, up = width / side, 2 * height / side
@@ -221,7 +221,7 @@ def cactus(height: float, colour: Colour) -> Image.Image:
 
 
 def planet(size: float, colour: Colour, band: Colour, *, ring: Colour | None) -> Image.Image:
-    """A banded ball lit from the upper left, with a ring where a colour is given."""
+    """Draw a banded ball lit from the upper left, with a ring if a colour is given."""
     side = max(8, round(size))
     axis = (np.arange(side) + 0.5) / side * 2 - 1
     x, y = axis[None, :] / 0.62, axis[:, None] / 0.62
@@ -245,7 +245,7 @@ def planet(size: float, colour: Colour, band: Colour, *, ring: Colour | None) ->
     v = -axis[None, :] * math.sin(turn) + axis[:, None] * math.cos(turn)
     disc[(u / 0.7) ** 2 + (v / 0.14) ** 2 < 1, 3] = 0  # the gap between ring and ball
     back = disc.copy()
-    disc[v < 0, 3] = 0  # the far half lies behind the ball
+    disc[v < 0, 3] = 0  # the far half is behind the ball
     back[v >= 0, 3] = 0
     whole = Image.fromarray(back, "RGBA")
     whole.alpha_composite(ball)

@@ -1,4 +1,4 @@
-"""A scene made ready to be drawn at any moment: stage, camera, figures, weather, lettering."""
+"""A prepared scene, drawable at any time: stage, camera, figures, weather, lettering."""
 
 import math
 from io import BytesIO
@@ -19,12 +19,13 @@ from lambdas.animatic.weather import Weather
 from lambdas.animatic.words import Look
 from lambdas.media.images import cover
 
-GUEST = 0.6  # who passes by without being named is smaller
-GRAIN = 3  # steps of brightness, from darkest to lightest speck: hides the bands of slow gradients
+GUEST = 0.6  # scale of a figure that the text does not name
+GRAIN = 3  # brightness steps from darkest to lightest speck; hides banding in slow gradients
 
 
 class Scene:
-    """`size`: the picture's pixels. `seconds`: the whole scene's, over all its clips."""
+    """A scene. `size` is the picture's, in pixels; `seconds` is the length of the whole scene, over all its
+    clips."""
 
     def __init__(
         self, look: Look, *, size: tuple[int, int], seconds: float, rng: Generator,
@@ -50,7 +51,7 @@ class Scene:
         self._grain = _grain(size, rng)
 
     def picture(self, time: float) -> NDArray[np.uint8]:
-        """The scene at `time` seconds from its beginning: height × width × 3."""
+        """Return the scene at `time` seconds from its start: height × width × 3."""
         progress = min(1.0, time / self._seconds)
         view = self._move(progress)
         picture = Image.new("RGB", self._size)
@@ -100,10 +101,10 @@ class Scene:
 
 
 class _Layer:
-    """A finished plane, with a list of the parts that hold anything, so that empty air costs nothing."""
+    """A finished plane and the list of its non-empty parts, so that empty areas cost nothing."""
 
     def __init__(self, plane: Plane) -> None:
-        # No larger than the camera, which comes less close to what is far, can show.
+        # No larger than the camera can show: it zooms less into distant planes.
         share = (1 + (OVERSCAN - 1) * plane.depth) / OVERSCAN
         size = (math.ceil(plane.width * share), math.ceil(plane.height * share))
         self._depth, self._period = plane.depth, plane.period
@@ -111,7 +112,7 @@ class _Layer:
         alpha = plane.image.getchannel("A").resize(size, Image.Resampling.HAMMING)
         self._opaque = alpha.getextrema()[0] == 255
         self._parts = [(0, 0, *size)] if self._opaque else _filled_parts(alpha)
-        # Colours are kept premultiplied, or edges would shimmer as they are resized.
+        # Premultiplied, because edges would otherwise shimmer when resized.
         mode = "RGB" if self._opaque else "RGBa"
         self._image = plane.image.convert(mode).resize(size, Image.Resampling.HAMMING)
 
@@ -134,7 +135,7 @@ class _Layer:
 
 
 def _filled_parts(alpha: Image.Image) -> list[tuple[int, int, int, int]]:
-    """Boxes that don't overlap and together hold all that isn't transparent: runs of a grid's cells."""
+    """Return non-overlapping boxes that cover everything not transparent, as runs of grid cells."""
     columns, rows = 12, 8
     xs = [round(alpha.width * index / columns) for index in range(columns + 1)]
     ys = [round(alpha.height * index / rows) for index in range(rows + 1)]
@@ -162,9 +163,10 @@ def _filled_parts(alpha: Image.Image) -> list[tuple[int, int, int, int]]:
 
 
 def _span(start: int, end: int, first: float, last: float, pixels: int) -> tuple[int, int, float, float]:
-    """Along one axis: the picture's pixels that show plane pixels `start` … `end`, and what they show.
+    """Return, along one axis, the picture's pixels that show plane pixels `start` … `end`, and what they
+    show.
 
-    Rounded alike for the end of one part and the start of the next, so that parts meet without a seam.
+    The end of one part and the start of the next are rounded alike, so that parts meet without a seam.
     """
     scale = pixels / (last - first)
     low = min(max(math.floor((start - first) * scale), 0), pixels)
@@ -175,7 +177,7 @@ def _span(start: int, end: int, first: float, last: float, pixels: int) -> tuple
 
 
 class _Flash:
-    """Lightning: a bolt and a lit sky, twice within half a second."""
+    """Lightning: a bolt and a bright sky, twice within half a second."""
 
     def __init__(self, size: tuple[int, int], at: float, rng: Generator) -> None:
         self._at = at
@@ -207,7 +209,7 @@ class _Flash:
 
 
 def _palette(look: Look, rng: Generator) -> Palette:
-    """The place's own colours, or those of the light that the text names."""
+    """Return the colours of the light that the text names, otherwise the place's own."""
     names = PLACES[look.place].palettes
     own_light = look.place in ("space", "underwater", "fire")
     if look.light and not own_light:

@@ -1,5 +1,5 @@
-"""One picture drawn from its words: what the animatic's scenes show, without lettering and mark, since a clip
-is made from it."""
+"""Draw one still from its words, like the animatic's scenes but without lettering and mark, since clips are
+made from it."""
 
 import zlib
 from io import BytesIO
@@ -12,7 +12,7 @@ from lambdas.animatic.words import read_opening
 
 
 def draw_still(prompt: str, *, width: int, height: int, seed: int) -> bytes:
-    """A PNG of width × height pixels; the same bytes each time."""
+    """Return a PNG of width × height pixels, always the same bytes."""
     words = " ".join(prompt.casefold().split())
     scene = Scene(
         read_opening(prompt),

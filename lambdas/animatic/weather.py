@@ -1,4 +1,4 @@
-"""What falls, drifts and glimmers in front of a scene."""
+"""Weather: particles that fall, drift and glimmer in front of a scene."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from lambdas.animatic.palettes import Palette, lighter, mix, rgb
 
 @dataclass(frozen=True)
 class Drops:
-    """How many, how large, and how they move: in units (the picture's shorter side) and units a second."""
+    """Number, size and motion of particles, in units (the picture's shorter side) and units per second."""
 
     count: int
     size: tuple[float, float]
@@ -36,7 +36,7 @@ GLIMMERS = 6
 
 
 class Weather:
-    """All drops of one kind over a picture of `size` pixels; their places follow from the time alone."""
+    """All drops of one kind over a picture of `size` pixels. Positions depend only on the time."""
 
     def __init__(self, kind: str, size: tuple[int, int], palette: Palette, rng: Generator) -> None:
         drops = KINDS[kind]
@@ -45,7 +45,7 @@ class Weather:
         self._unit = min(size)
         area = size[0] * size[1] / self._unit**2 / (16 / 9)
         self._count = max(8, round(drops.count * area))
-        self._nearness = np.sort(rng.random(self._count))  # near ones are larger, faster, and drawn last
+        self._nearness = np.sort(rng.random(self._count))  # near drops are larger, faster and drawn last
         self._places = rng.random((self._count, 2))
         self._shift = rng.uniform(0, math.tau, self._count)
         self._sprites = [
@@ -56,7 +56,7 @@ class Weather:
         ]
 
     def draw(self, picture: Image.Image, time: float) -> None:
-        """Onto an RGB picture, at `time` seconds."""
+        """Draw onto an RGB picture, at `time` seconds."""
         width, height = self._size
         drops = self._drops
         speed = (0.45 + 0.75 * self._nearness) * self._unit
@@ -77,7 +77,7 @@ class Weather:
     def _family(
         self, kind: str, size: float, nearness: float, palette: Palette, rng: Generator
     ) -> list[Image.Image]:
-        """A drop's pictures: as it turns or glimmers."""
+        """Return a drop's pictures as it turns or glimmers."""
         pixels = max(3.0, size * self._unit)
         if kind == "rain":
             pen = Pen(pixels)

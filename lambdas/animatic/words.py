@@ -1,6 +1,6 @@
-"""What a text asks to be drawn: place, light, weather, subjects and camera move, by its words.
+"""Read from a text's words what to draw: place, light, weather, subjects and camera move.
 
-English, with the commonest words of German, French and Spanish. The first word that says something wins.
+Words are English plus the most common ones of German, French and Spanish. The first matching word wins.
 """
 
 import re
@@ -100,7 +100,7 @@ SUBJECTS = {
     ),
 }
 
-# Where a subject is at home, when no word names the place.
+# Default place of a subject if no word names a place.
 HOMES = {
     "bee": "flowers",
     "butterfly": "flowers",
@@ -126,7 +126,7 @@ HOMES = {
 }
 
 LANDMARKS = frozenset({"house", "castle", "lighthouse"})
-FLOWER_SIZED = frozenset({"bee", "butterfly"})  # flowers are seen from close by; others stand in a meadow
+FLOWER_SIZED = frozenset({"bee", "butterfly"})  # flowers are shown close up; larger subjects get a meadow
 
 MOVES = {
     "in": (
@@ -188,29 +188,30 @@ Concept = TypeVar("Concept")
 @dataclass(frozen=True)
 class Subject:
     kind: str
-    colour: Colour | None  # where a colour word stands right before it
+    colour: Colour | None  # set if a colour word comes right before it
     many: bool
 
 
 @dataclass(frozen=True)
 class Look:
-    """None: the text doesn't say."""
+    """What to draw. None means that the text doesn't say."""
 
     place: str | None
     light: str | None
     weather: str | None
     subject: Subject | None
-    landmark: str | None  # a building that stands in the scene besides the subject
+    landmark: str | None  # a building in the scene besides the subject
     move: str | None
     pace: float
 
     @property
     def known(self) -> bool:
-        """Whether the text names anything that can be drawn."""
+        """Return whether the text names anything that can be drawn."""
         return bool(self.place or self.light or self.weather or self.subject)
 
 
 def read(text: str) -> Look:
+    """Return what a text asks to be drawn."""
     words = _words(text)
     place = _first(PLACES, words)
     subject = _subject(words)
@@ -220,7 +221,7 @@ def read(text: str) -> Look:
         place = "hills"
     place = place or (HOMES[subject.kind] if subject else None)
     if place == "flowers":
-        landmark = None  # smaller than a flower it would be a toy
+        landmark = None  # a building smaller than a flower would look like a toy
     return Look(
         place=place,
         light=_first(LIGHTS, words),
@@ -233,14 +234,14 @@ def read(text: str) -> Look:
 
 
 def read_opening(text: str) -> Look:
-    """Of the first sentence that names anything which can be drawn: what a scene is of stands before what is
-    said of its light and air, whose words ("cloud", "leaves") name other places and weathers."""
+    """Return the look of the first sentence that names anything drawable. A scene's subject comes before its
+    light and air, whose words ("cloud", "leaves") name other places and weathers."""
     looks = [read(sentence) for sentence in sentences(text)]
     return next((look for look in looks if look.known), read(""))
 
 
 def _words(text: str) -> list[str]:
-    """Lower case, without accents, so that "Blüte" and "blute" are one word."""
+    """Split a text into lower-case words without accents, so that "Blüte" and "blute" are the same word."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     return re.findall(r"[a-z]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
 
@@ -259,7 +260,7 @@ def _first(table: Mapping[Concept, str], words: list[str]) -> Concept | None:
 
 
 def _forms(word: str) -> list[str]:
-    """The word, then what it may be the plural or another case of."""
+    """Return the word, followed by words it may be a plural or another case of."""
     stems = [word[: -len(ending)] for ending in ("s", "es", "n", "en", "e") if word.endswith(ending)]
     if word.endswith("ies"):
         stems.append(word[:-3] + "y")

@@ -1,4 +1,4 @@
-"""The REST API, in OpenAI's format: routes/ by group, and what all of them have in common."""
+"""The REST API, in OpenAI's format: combines the groups in routes/ and handles what all routes share."""
 
 from http import HTTPStatus
 from typing import Any
@@ -49,12 +49,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _refuse_other_methods(path: str, allowed: tuple[str, ...]) -> None:
     def refuse(**parts: str) -> Response[str]:
         if "video_id" in parts and not VIDEO_ID.fullmatch(parts["video_id"]):
-            # OpenAI's /v1/videos/characters and the like, which are not here, look like a video's URL.
+            # OpenAI's /v1/videos/characters and similar routes, not supported here, look like a video's URL.
             return _unknown_url()
         method = app.current_event.http_method
         return error_answer(
             HTTPStatus.METHOD_NOT_ALLOWED,
-            f"{method} is not a method of this URL; allowed: {', '.join(allowed)}.",
+            f"{method} is not supported by this URL; allowed: {', '.join(allowed)}.",
             code="method_not_allowed",
             headers={"Allow": ", ".join(allowed)},
         )
@@ -82,7 +82,7 @@ def _unknown_url() -> Response[str]:
 @app.exception_handler(RequestError)  # type: ignore[untyped-decorator]
 def refused(error: RequestError) -> Response[str]:
     logger.info("request refused", extra={"code": error.code, "param": error.param})
-    # OpenAI's client retries every 409 unless told that it is of no use.
+    # OpenAI's client retries every 409 unless this header says not to.
     headers = {"x-should-retry": "false"} if error.status is HTTPStatus.CONFLICT else {}
     return error_answer(error.status, error.message, code=error.code, param=error.param, headers=headers)
 
@@ -92,7 +92,7 @@ def unavailable(error: TransientError) -> Response[str]:
     logger.warning("service unavailable", extra={"reason": error.message})
     return error_answer(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "A service that this call needs is unavailable; try again.",
+        "A service that this request depends on is unavailable; try again.",
         code="service_unavailable",
         headers={"Retry-After": str(_RETRY_AFTER_SECONDS)},
     )
@@ -103,6 +103,6 @@ def broken(_: Exception) -> Response[str]:
     logger.exception("request failed")
     return error_answer(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "The server failed. The log has the details under this answer's x-request-id.",
+        "Internal server error. The server's log has the details under this response's x-request-id.",
         code="internal_error",
     )

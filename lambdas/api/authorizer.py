@@ -1,8 +1,8 @@
-"""Who calls: an API key of ours, or a user of the Cognito pool. The answer is the caller's tenant.
+"""Authenticate the caller by a Reelworks API key or a Cognito user's token, and return the caller's tenant.
 
-API Gateway keeps the answer for some minutes under the Authorization header, whatever the route, so the
-policy covers the whole stage. It turns an exception of exactly "Unauthorized" into a 401; any other becomes
-a 500, which clients try again. A tenant is checked here, before it becomes part of keys.
+API Gateway caches the response for some minutes under the Authorization header, whatever the route, so the
+policy covers the whole stage. It turns an exception whose message is exactly "Unauthorized" into a 401; any
+other becomes a 500, which clients retry. The tenant is validated here, before it becomes part of keys.
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
 """
 
@@ -51,14 +51,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def authenticate(token: str, settings: AuthorizerSettings) -> Caller:
-    """Raises Unauthenticated; its message is for the log and says nothing of the token."""
+    """Return the caller that a token belongs to.
+
+    Raises Unauthenticated; its message is for the log and reveals nothing about the token.
+    """
     if token.startswith(api_keys.PREFIX):
         key = api_keys.find(client("dynamodb"), settings.videos_table, token)
         if key is None:
             raise Unauthenticated("unknown API key")
         return Caller(tenant=key.tenant, principal=f"key:{key.hash[:16]}")
 
-    from lambdas.api.tokens import Pool  # PyJWT and its cryptography: only for who needs them
+    from lambdas.api.tokens import Pool  # loads PyJWT and cryptography, so import only if needed
 
     pool = Pool(settings.user_pool_id, settings.user_pool_client_id)
     claims = pool.claims(token, _jwks_url(settings.user_pool_id))
@@ -66,7 +69,7 @@ def authenticate(token: str, settings: AuthorizerSettings) -> Caller:
     try:
         return Caller(tenant=_tenant.validate_python(tenant), principal=f"user:{claims['sub']}")
     except ValidationError as error:
-        raise Unauthenticated(f"the group {tenant!r} of {claims['sub']} can be no tenant") from error
+        raise Unauthenticated(f"group {tenant!r} of {claims['sub']} is not a valid tenant") from error
 
 
 @cache
@@ -75,7 +78,7 @@ def _settings() -> AuthorizerSettings:
 
 
 def _jwks_url(pool_id: str) -> str:
-    """Where the client finds Cognito, so that it is the pool of this home."""
+    """Return the key set's URL at the endpoint that the client uses, so that it is this home's pool."""
     return f"{client('cognito-idp').meta.endpoint_url}/{pool_id}/.well-known/jwks.json"
 
 

@@ -1,4 +1,4 @@
-"""What a client may do to end a video: cancel it, delete it."""
+"""End a video: cancel or delete it."""
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
@@ -20,7 +20,7 @@ class Ending:
         self._machine = Machine(client("stepfunctions"), settings.state_machine_arn)
 
     def cancel(self, tenant: str, video_id: str) -> Video:
-        """Raises VideoNotFound, NotReady for a video that has ended."""
+        """Cancel a video. Raises VideoNotFound; NotReady if the video has ended."""
         try:
             video = self._videos.advance(tenant, video_id, Stage.CANCELLED)
         except VideoClosed as error:
@@ -30,12 +30,12 @@ class Ending:
                 param="id",
             ) from error
         self._halt(video)
-        if video.film is None:  # else the film of an attempt before stays
+        if video.film is None:  # otherwise keep the film of an earlier attempt
             self._tell_dropper(video, "cancelled")
         return video
 
     def delete(self, tenant: str, video_id: str) -> None:
-        """The record last: a deletion that broke off is taken up again by the next one.
+        """Delete a video, its record last, so that the next call can finish an interrupted deletion.
 
         Raises VideoNotFound.
         """
@@ -43,7 +43,7 @@ class Ending:
         if not video.closed:
             try:
                 video = self._videos.advance(tenant, video_id, Stage.CANCELLED)
-            except VideoClosed:  # it ended just now
+            except VideoClosed:  # it has just ended
                 video = self._videos.get(tenant, video_id)
         self._halt(video)
         self._outputs.delete_all(keys.video_folder(tenant, video_id))
@@ -51,14 +51,14 @@ class Ending:
         self._videos.delete(tenant, video_id)
 
     def _halt(self, video: Video) -> None:
-        """Leaves nothing running. An engine call that still waits in the endpoint's queue fails at once
-        when its request object is gone; one under way ends by itself, and nobody hears it."""
+        """Stop everything that still runs for the video. An engine call that waits in the endpoint's queue
+        fails at once when its request object is gone; one in progress finishes, and its result is ignored."""
         self._machine.stop(execution_name(video.id, video.attempt), f"video {video.stage}")
         for inference in self._inferences.of_video(video.id):
             self._inputs.delete(keys.engine_request(inference.id))
 
     def _tell_dropper(self, video: Video, ended: str) -> None:
-        """Beside a dropped object lies its film, or else the reason that there is none."""
+        """Replace a dropped object's film with an error file that says why there is none."""
         if video.source is None:
             return
         self._outputs.delete(keys.drop_result(video.source.key, "mp4"))

@@ -1,6 +1,6 @@
-"""Videos and errors in OpenAI's wire format, with fields of ours beside its own.
+"""Videos, models and errors in OpenAI's wire format, with Reelworks' fields added.
 
-Source: openai-python 3.54 (types/video.py, types/model.py); the format keeps extra fields in `model_extra`.
+Source: openai-python 3.54 (types/video.py, types/model.py), which keeps extra fields in `model_extra`.
 """
 
 import json
@@ -15,10 +15,10 @@ from lambdas.domain.video import Video
 from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgress, Writer
 from lambdas.domain.video_request import Origin
 
-# Lambda answers at most 6 MB, in which this is a quoted string; a video of 1,000 clips has 0.1 MB.
+# Lambda returns at most 6 MB, in which this is a quoted string; a video of 1,000 clips takes 0.1 MB.
 LARGEST_PAGE = 4_000_000
 
-# OpenAI's client polls while the status is queued or in_progress, so a cancelled video must read failed.
+# OpenAI's client polls while the status is queued or in_progress, so a cancelled video must report failed.
 _STATUS = {
     Stage.QUEUED: "queued",
     Stage.PLANNING: "in_progress",
@@ -49,7 +49,7 @@ def video_object(video: Video) -> dict[str, Any]:
         "seconds": str(video.seconds),
         "size": f"{request.width}x{request.height}",
         "error": _error(video),
-        # ours
+        # Reelworks' own fields
         "stage": video.stage,
         "attempt": video.attempt,
         "review": _review(video),
@@ -88,7 +88,7 @@ def video_object(video: Video) -> dict[str, Any]:
 
 
 def video_list(videos: list[Video], has_more: bool) -> dict[str, Any]:
-    """A page that ends early where it would be longer than Lambda answers."""
+    """Return a page of videos, cut short if it would exceed the size that Lambda can return."""
     objects = [video_object(video) for video in videos]
     sizes = accumulate(len(json.dumps(one)) for one in objects)
     fitting = max(1, sum(size <= LARGEST_PAGE for size in sizes))
@@ -123,14 +123,14 @@ def _origin(origin: Origin) -> dict[str, Any]:
 
 
 def _completed_at(video: Video) -> int | None:
-    """Of the film that there is, which may be of an earlier attempt."""
+    """Return when the current film was completed, possibly in an earlier attempt."""
     times = (entry.at_ms for entry in reversed(video.history) if entry.stage is Stage.COMPLETED)
     at_ms = next(times, None)
     return None if at_ms is None else at_ms // 1000
 
 
 def _review(video: Video) -> dict[str, Any]:
-    """`gate`: where it waits, `until`: in seconds since the epoch."""
+    """`gate`: where the video waits; `until`: seconds since the epoch."""
     waits = video.review if video.stage is Stage.REVIEWING else None
     return {
         "requested": list(video.request.review),
@@ -141,14 +141,14 @@ def _review(video: Video) -> dict[str, Any]:
 
 
 def _storyboard(video: Video) -> dict[str, Any]:
-    """`filmed`: whether the film is of the one that stands."""
+    """`filmed`: whether the film was made from the current storyboard."""
     filmed = video.film is not None and video.filmed == video.storyboard
     writer = video.writer or Writer()
     return {**writer.model_dump(), "sha256": video.storyboard, "filmed": filmed}
 
 
 def _made(part: PartProgress | ClipProgress | AssemblyProgress) -> dict[str, Any]:
-    """`took`: seconds, once it is made. Where it is stored is nobody's business."""
+    """`took`: duration in seconds, once finished. The storage location is internal, so it is left out."""
     begun, ended = part.started_ms, part.finished_ms
     took = None if begun is None or ended is None else (ended - begun) / 1000
     return {**part.model_dump(mode="json", exclude={"artifact"}), "took": took}
@@ -169,7 +169,7 @@ def model_object(engine: Engine) -> dict[str, Any]:
         "object": "model",
         "created": 0,  # OpenAI's client requires the field; engines have no date
         "owned_by": "reelworks",
-        # ours
+        # Reelworks' own fields
         "summary": engine.summary,
         "draft": engine.draft,
         "size": f"{width}x{height}",

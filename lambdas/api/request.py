@@ -1,4 +1,4 @@
-"""What the routes read of a request: who asks, for which video, with which headers and query."""
+"""Read a request: its tenant, video, headers and query parameters."""
 
 import re
 from functools import cache
@@ -16,7 +16,7 @@ from lambdas.telemetry import logger
 VIDEO_ID = re.compile(r"video_[0-9a-f]{32}")
 _KEY_TEXT = re.compile(r"[\x20-\x7e]{1,255}")
 
-router = Router()  # type: ignore[no-untyped-call]  # for the event in hand
+router = Router()  # type: ignore[no-untyped-call]  # for the current event
 
 
 @cache
@@ -25,7 +25,7 @@ def settings() -> ApiSettings:
 
 
 def tenant() -> str:
-    """As the authorizer found it; the client has no say in it."""
+    """Return the tenant that the authorizer determined; the client can't influence it."""
     return str(router.current_event["requestContext"]["authorizer"]["tenant"])
 
 
@@ -65,7 +65,5 @@ def retry_count() -> int:
 def limit() -> int:
     text = query("limit", "20")
     if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= 100:
-        raise InvalidRequest(
-            f"limit must be a whole number from 1 to 100; {text[:80]!r} was given.", param="limit"
-        )
+        raise InvalidRequest(f"limit must be a whole number from 1 to 100; got {text[:80]!r}.", param="limit")
     return int(text)

@@ -1,8 +1,8 @@
-"""The body of a request: JSON, or of a create also multipart/form-data, as fields and files.
+"""Parse a request body into fields and files: JSON or, to create a video, also multipart/form-data.
 
-OpenAI's client 3.54 sends every create as multipart, with numbers as strings, an absent value as "" and
-nested values under bracketed names (`input_reference[image_url]`); 2.2 sends JSON. A value that is nested
-more deeply, as a storyboard is, comes as its JSON text.
+OpenAI's client 3.54 sends every create as multipart, with numbers as strings, a missing value as "" and
+nested values under bracketed names (`input_reference[image_url]`); 2.2 sends JSON. A more deeply nested
+value, for example a storyboard, is sent as its JSON text.
 """
 
 import base64
@@ -20,7 +20,7 @@ from lambdas.intake.files import FILES, take_files
 def parse_body(
     event: dict[str, Any], content_type: str | None, files: Collection[str] = tuple(FILES)
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """(the fields, the files by their fields) of an API Gateway event.
+    """Return (fields, files by field name) of an API Gateway event.
 
     Raises InvalidRequest naming what is malformed.
     """
@@ -31,17 +31,17 @@ def parse_body(
     if media_type == "multipart/form-data":
         return _parse_form(body, content_type or "", files)
     raise InvalidRequest(
-        f"Content-Type must be application/json or multipart/form-data; {media_type[:100]!r} was given.",
+        f"Content-Type must be application/json or multipart/form-data; got {media_type[:100]!r}.",
         param="content-type",
     )
 
 
 def parse_json(event: dict[str, Any], content_type: str | None) -> dict[str, Any]:
-    """The JSON object of an API Gateway event. Raises InvalidRequest naming what is malformed."""
+    """Return the JSON object of an API Gateway event. Raises InvalidRequest naming what is malformed."""
     media_type = _media_type(content_type)
     if media_type != "application/json":
         raise InvalidRequest(
-            f"Content-Type must be application/json; {media_type[:100]!r} was given.", param="content-type"
+            f"Content-Type must be application/json; got {media_type[:100]!r}.", param="content-type"
         )
     return _json_object(_decoded(event))
 
@@ -55,7 +55,7 @@ def _decoded(event: dict[str, Any]) -> bytes:
     try:
         return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
     except ValueError as error:
-        raise InvalidRequest("The body's encoding is malformed.") from error
+        raise InvalidRequest("The body has an invalid encoding.") from error
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
@@ -64,7 +64,9 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
     except (ValueError, RecursionError) as error:  # Python's own limits
-        raise InvalidRequest("The body's JSON has too long a number or is nested too deeply.") from error
+        raise InvalidRequest(
+            "The body's JSON contains a number that is too long, or is nested too deeply."
+        ) from error
     if not isinstance(value, dict):
         raise InvalidRequest("The body must be a JSON object.")
     return value
@@ -91,14 +93,16 @@ def _parse_form(
     try:
         _, options = parse_options_header(content_type)
         if not options.get(b"boundary"):
-            raise InvalidRequest("The multipart body's Content-Type names no boundary.", param="content-type")
+            raise InvalidRequest(
+                "Content-Type multipart/form-data requires a boundary parameter.", param="content-type"
+            )
         parser = FormParser(
             "multipart/form-data",
             on_field,
             on_file,
             on_end,
             boundary=options[b"boundary"],
-            # no temporary files, nothing passed over in silence
+            # Write no temporary files and ignore nothing silently.
             config={"MAX_MEMORY_FILE_SIZE": len(body) + 1, "UPLOAD_ERROR_ON_BAD_CTE": True},
         )
         parser.write(body)
@@ -111,7 +115,7 @@ def _parse_form(
     for name in files:
         if name not in allowed:
             raise InvalidRequest(
-                f"{name[:100]!r} can't be a file; files are of the fields {', '.join(allowed)}.",
+                f"{name[:100]!r} can't be a file; fields that take a file: {', '.join(allowed)}.",
                 param=name[:100],
             )
         if name in fields:
@@ -120,15 +124,17 @@ def _parse_form(
 
 
 def _place(fields: dict[str, Any], name: str, value: str | bytes) -> None:
-    """`a` is a field, `a[b]` an entry of the object that is field `a`. An empty text is a field not given:
-    so OpenAI's client writes None, and a browser's form what was not filled in."""
+    """Add a form entry to `fields`: `a` is a field, `a[b]` an entry of the object in field `a`.
+
+    Ignore empty text: OpenAI's client sends None as "", and so does a browser's form with a blank input.
+    """
     if value == "":
         return
     outer, bracket, inner = name.partition("[")
     if "[" in inner:
-        # A list's `a[][b]` don't say which of them belong to one object.
+        # A list's entries `a[][b]` don't say which of them belong to the same object.
         raise InvalidRequest(
-            f"{name[:100]!r} is nested too deeply for a form: send {outer[:100]} as its JSON text.",
+            f"{name[:100]!r} is nested too deeply for a form; send {outer[:100]} as JSON text.",
             param=outer[:100],
         )
     target, key = (fields.setdefault(outer, {}), inner.rstrip("]")) if bracket else (fields, outer)

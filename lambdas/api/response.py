@@ -1,4 +1,4 @@
-"""What the routes answer with: JSON, a link, an error in OpenAI's format."""
+"""Build the routes' responses: JSON, a redirect to a link, or an error in OpenAI's format."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def link_answer(key: str, file_name: str, media_type: str) -> Response[str]:
         content_type=media_type,
         head=router.current_event.http_method == "HEAD",
     )
-    headers = {"Location": link, "Cache-Control": "no-store"}  # the link outlives no cache
+    headers = {"Location": link, "Cache-Control": "no-store"}  # a cached redirect could outlive the link
     return Response(HTTPStatus.FOUND, content_type="text/plain", body="", headers=headers)
 
 

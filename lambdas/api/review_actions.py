@@ -1,9 +1,9 @@
-"""What a user may do with a film of scenes where it waits for them, and after it has ended: edit its
-storyboard, have parts of it made anew, approve, try again.
+"""Review a film of scenes, while it waits for the user and after it has ended: edit its storyboard,
+regenerate parts of it, approve, retry.
 
-Every change is made to the record as it was read, so that of two at once the later one sees what the earlier
-one did. What follows from it (the machine is answered, the new attempt queued) is done however often the call
-comes.
+Each change applies to the record as it was read, so of two concurrent changes the later one sees what the
+earlier one did. Its consequences (answering the state machine, queueing the new attempt) happen however often
+the call is repeated.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ from lambdas.settings import ApiSettings
 
 
 class Preview(StrEnum):
-    """What of a scene can be had before the film is made."""
+    """Parts of a scene that are available before the film is made."""
 
     NARRATION = "narration"
     STILL = "still"
@@ -43,17 +43,22 @@ class Editing:
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
 
     def storyboard(self, video: Video) -> Storyboard:
-        """The one that stands. Raises NotReady until one does; VideoNotFound of a film of one prompt."""
+        """Return the current storyboard.
+
+        Raises NotReady until there is one; VideoNotFound for a film of one prompt.
+        """
         _check_scenes(video)
         if video.storyboard is None:
-            raise NotReady(f"The storyboard is not written: video {video.id} is {video.stage}.", param="id")
+            raise NotReady(f"The storyboard is not ready: video {video.id} is {video.stage}.", param="id")
         return self._storyboards.get(video)
 
     def replace(
         self, tenant: str, video_id: str, document: Mapping[str, Any], if_match: str | None
     ) -> tuple[Video, Storyboard]:
-        """Puts a storyboard in place of the one that stands, if that is the one of `if_match` (an If-Match
-        header). Raises InvalidRequest, NotReady, PreconditionFailed, VideoNotFound."""
+        """Replace the current storyboard, provided that it matches `if_match` (an If-Match header).
+
+        Raises InvalidRequest, NotReady, PreconditionFailed, VideoNotFound.
+        """
 
         def act(video: Video) -> Video | None:
             before = self._editable(video)
@@ -65,7 +70,7 @@ class Editing:
         return video, self._storyboards.get(video)
 
     def regenerate(self, tenant: str, video_id: str, scene: str, asked: Regeneration) -> Video:
-        """Has a scene's part made anew. Raises InvalidRequest, NotReady, VideoNotFound."""
+        """Regenerate a part of a scene. Raises InvalidRequest, NotReady, VideoNotFound."""
 
         def act(video: Video) -> Video | None:
             before = self._editable(video)
@@ -81,18 +86,20 @@ class Editing:
     def approve(
         self, tenant: str, video_id: str, *, gate: Gate | None = None, if_match: str | None = None
     ) -> Video:
-        """Lets the film go on from its gate, or films anew what was edited or has failed. `gate`: the one
-        that is meant, so that an approval sent again can't be taken for that of the next. `if_match`: as in
-        `replace`, the storyboard that was seen. Raises NotReady, PreconditionFailed, VideoNotFound."""
+        """Continue the film past its gate, or start a new attempt if it was edited or has failed.
+
+        `gate`: the gate meant, so that a repeated approval can't approve the next gate. `if_match`: the
+        storyboard that was seen, as in `replace`. Raises NotReady, PreconditionFailed, VideoNotFound.
+        """
 
         def act(video: Video) -> Video | None:
             _check_scenes(video)
             if video.review and video.stage is Stage.REVIEWING:
                 if gate in video.approved:
-                    return video  # asked for again
+                    return video  # a repeated approval
                 if gate not in (None, video.review.gate):
                     raise NotReady(
-                        f"Video {video.id} waits with its {video.review.gate}, not with its {gate}.",
+                        f"Video {video.id} is waiting at gate {video.review.gate}, not at gate {gate}.",
                         param="gate",
                     )
                 _check_match(video, if_match)
@@ -101,31 +108,34 @@ class Editing:
                 _check_match(video, if_match)
                 return self._film_anew(video)
             if video.approved:
-                return video  # asked for again
+                return video  # a repeated approval
             raise NotReady(
-                f"There is nothing to approve: video {video.id} is {video.stage}. It waits for you where its "
-                "stage is reviewing.",
+                f"There is nothing to approve: video {video.id} is {video.stage}. A video waits for "
+                "approval while its stage is reviewing.",
                 param="id",
             )
 
         return self._settled(tenant, video_id, act)
 
     def retry(self, tenant: str, video_id: str) -> Video:
-        """A new attempt at a video that failed or was cancelled. Raises NotReady, VideoNotFound."""
+        """Start a new attempt at a video that failed or was cancelled. Raises NotReady, VideoNotFound."""
 
         def act(video: Video) -> Video | None:
             if video.stage is Stage.COMPLETED:
-                edited = " Approve it to film its edited storyboard." if _edited(video) else ""
+                edited = " Approve it to render its edited storyboard." if _edited(video) else ""
                 raise NotReady(
-                    f"Video {video.id} is completed: there is nothing to try again.{edited}", param="id"
+                    f"Video {video.id} is completed: there is nothing to retry.{edited}", param="id"
                 )
             return self._videos.requeue(video) if video.closed else video
 
         return self._settled(tenant, video_id, act)
 
     def preview(self, video: Video, scene: str, preview: Preview) -> str:
-        """The key of what a scene's narration or still is. Raises InvalidRequest for a scene that there is
-        not, NotReady until it is made; VideoNotFound where the scene has none."""
+        """Return the key of a scene's narration or still.
+
+        Raises InvalidRequest if the scene does not exist; NotReady until the part is made; VideoNotFound if
+        the scene has none.
+        """
         storyboard = self.storyboard(video)
         index = scene_index(scene, storyboard)
         if preview is Preview.NARRATION:
@@ -137,7 +147,7 @@ class Editing:
         part = part_of(parts, index)
         if part is None or part.artifact is None or part.state is not ClipState.DONE:
             raise NotReady(
-                f"The {preview} of scene {index} is not made: video {video.id} is {video.stage}.",
+                f"The {preview} of scene {index} is not ready: video {video.id} is {video.stage}.",
                 param="scene",
             )
         if preview is Preview.STILL:
@@ -147,7 +157,7 @@ class Editing:
     # --- the record
 
     def _settled(self, tenant: str, video_id: str, act: Callable[[Video], Video | None]) -> Video:
-        """Acts on the record; where somebody else was faster (None), on what it has become."""
+        """Apply `act` to the record, and again to the new record if another change came first (None)."""
         while (video := act(self._videos.get(tenant, video_id))) is None:
             pass
         if video.stage is Stage.QUEUED:
@@ -156,12 +166,12 @@ class Editing:
         return video
 
     def _editable(self, video: Video) -> Storyboard:
-        """The storyboard that stands, where nothing is being made of it."""
+        """Return the current storyboard. Raises NotReady while something is being made from it."""
         _check_scenes(video)
         if video.stage is not Stage.REVIEWING and not video.closed:
             raise NotReady(
-                f"Video {video.id} is {video.stage}: its storyboard can be changed where it waits for "
-                "review, and once the video has ended. Wait, or cancel it.",
+                f"Video {video.id} is {video.stage}: its storyboard can be edited only while it waits "
+                "for review or after the video has ended. Wait, or cancel the video.",
                 param="id",
             )
         if video.storyboard is None:
@@ -171,8 +181,8 @@ class Editing:
         return self._storyboards.get(video)
 
     def _edit(self, video: Video, before: Storyboard, after: Storyboard, **changes: Any) -> Video | None:
-        """The edit stands until it is approved; but what a note asks for is written at once, and what is to
-        be seen at the second gate is made at once."""
+        """Store an edit until it is approved. But what a note asks for is written immediately, and what the
+        second gate shows is made immediately."""
         changes |= {"storyboard": self._storyboards.put(video, after)}
         changes |= unchanged_parts(video, before, after)
         noted = changes.get("rewrite") is not None
@@ -185,16 +195,16 @@ class Editing:
         return self._decide(video, Decision.CHANGED, Stage.PLANNING, **changes)
 
     def _decide(self, video: Video, decision: Decision, stage: Stage, **changes: Any) -> Video | None:
-        """At the gate where the video waits."""
-        assert video.review is not None  # noqa: S101 - what is reviewing has one
+        """Record a decision at the gate where the video waits."""
+        assert video.review is not None  # noqa: S101 - a reviewing video has one
         if decision is Decision.APPROVED:
             changes["approved"] = _gates(video, video.review.gate)
         review = video.review.model_copy(update={"decision": decision})
         return self._videos.advance_from(video, stage, review=review, **changes)
 
     def _film_anew(self, video: Video) -> Video | None:
-        """A new attempt at a video that has ended, with what stands approved: its storyboard and, where it
-        ended waiting for that, what there was to see."""
+        """Start a new attempt at a video that has ended, with its current storyboard approved and also, if it
+        ended while waiting for approval, the gate where it waited."""
         if video.storyboard is None:
             raise NotReady(
                 f"There is nothing to approve: video {video.id} is {video.stage} and has no storyboard yet; "
@@ -203,8 +213,8 @@ class Editing:
             )
         if video.stage is Stage.COMPLETED and not _edited(video):
             raise NotReady(
-                f"There is nothing to film anew: video {video.id} is completed, and its film is of the "
-                "storyboard that stands.",
+                f"There is nothing to re-render: video {video.id} is completed, and its film already matches "
+                "the current storyboard.",
                 param="id",
             )
         waited_at = [video.review.gate] if video.review and video.review.decision is None else []
@@ -213,31 +223,36 @@ class Editing:
 
 
 def _gates(video: Video, *more: Gate) -> tuple[Gate, ...]:
-    """Those that were approved, and more."""
+    """Return the gates already approved, plus `more`, in order."""
     return tuple(gate for gate in Gate if gate in video.approved or gate in more)
 
 
 def _edited(video: Video) -> bool:
-    """Whether the film is of another storyboard than the one that stands."""
+    """Return whether the current storyboard differs from the one that was filmed."""
     return video.storyboard != video.filmed
 
 
 def _check_scenes(video: Video) -> None:
     if video.request.brief is None:
-        raise VideoNotFound(f"Video {video.id} is of one prompt and has no storyboard.", param="id")
+        raise VideoNotFound(f"Video {video.id} is a film of one prompt and has no storyboard.", param="id")
 
 
 def _check_match(video: Video, if_match: str | None) -> None:
-    """Source: RFC 9110, 13.1.1. A weak tag never matches."""
+    """Raise PreconditionFailed if an If-Match header does not name the current storyboard.
+
+    A weak tag never matches. Source: RFC 9110, 13.1.1.
+    """
     if if_match is None:
         return
     tags = [tag.strip() for tag in if_match.split(",")]
     if "*" not in tags and etag(video) not in tags:
         raise PreconditionFailed(
-            f"Another storyboard stands by now, {etag(video)}; get it and edit that.", param="if-match"
+            f"If-Match does not match the current storyboard's ETag, {etag(video)}; get that storyboard and "
+            "try again.",
+            param="if-match",
         )
 
 
 def etag(video: Video) -> str:
-    """Of the storyboard that stands."""
+    """Return the ETag of the current storyboard."""
     return f'"{video.storyboard}"'

@@ -1,4 +1,4 @@
-"""What a user's edits make of a storyboard: another one in its place, or one scene's part anew."""
+"""Apply a user's edits to a storyboard: replace it, or regenerate a part of one scene."""
 
 import secrets
 from collections.abc import Mapping
@@ -26,28 +26,28 @@ from lambdas.domain.video_request import VideoRequest
 from lambdas.domain.wrong_fields import wrong_fields
 from lambdas.intake.film_kind import check_size, check_title
 
-# --- a storyboard in place of another
+# --- replace a storyboard
 
 
 def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engine) -> Storyboard:
-    """The storyboard that a user gives for a video. Raises InvalidRequest naming the path that is wrong."""
+    """Return the storyboard that a user sends for a video. Raises InvalidRequest naming the wrong path."""
     storyboard = parse_storyboard(document)
     check_size(storyboard)
     check_title(storyboard)
     if engine.audio == "required" and not any(scene.narration for scene in storyboard.scenes):
         raise InvalidRequest(
-            f"scenes must have narration: engine {engine.name} films to what is said.", param="scenes"
+            f"scenes must include narration: engine {engine.name} requires speech.", param="scenes"
         )
     check_scenes([scene.seconds for scene in storyboard.scenes], request, engine)
     return storyboard
 
 
-# --- one scene's part anew
+# --- regenerate a part of a scene
 
 
 class Regeneration(Document):
-    """What of a scene is to be made anew: by the text model as a note says, or in another voice, or from
-    another seed."""
+    """A part of a scene to regenerate: by the text model as a note says, in another voice, or from another
+    seed."""
 
     part: Part = Field(description=f"one of {', '.join(Part)}")
     note: Annotated[str, *text_of(1, LONGEST_PROMPT)] | None = None
@@ -56,12 +56,12 @@ class Regeneration(Document):
     seed: Seed | None = None
 
 
-# The fields that go with one part alone.
+# Fields allowed with one part only.
 _OF_PART = {"voice": Part.VOICE, "speed": Part.VOICE, "seed": Part.STILL}
 
 
 def parse_regeneration(document: Mapping[str, Any]) -> Regeneration:
-    """Raises InvalidRequest naming the wrong field and what is allowed."""
+    """Parse a regenerate request. Raises InvalidRequest naming the wrong field and what is allowed."""
     try:
         asked = Regeneration.model_validate(document)
     except ValidationError as error:
@@ -70,36 +70,36 @@ def parse_regeneration(document: Mapping[str, Any]) -> Regeneration:
     for name, part in _OF_PART.items():
         if getattr(asked, name) is not None and asked.part is not part:
             raise InvalidRequest(
-                f"{name} goes with part {part}; leave it out of part {asked.part}.", param=name
+                f"{name} is allowed only when part is {part}; omit it when part is {asked.part}.", param=name
             )
     if asked.note is not None and not material(asked.note):
-        raise InvalidRequest("note must have characters that can be seen.", param="note")
+        raise InvalidRequest("note is empty or contains only invisible characters.", param="note")
     if asked.note is None and asked.part is Part.TEXT:
-        raise InvalidRequest("note is required with part text: what is to be otherwise.", param="note")
+        raise InvalidRequest("note is required when part is text: say what should change.", param="note")
     if asked.note is None and asked.part is Part.VOICE and asked.voice is None and asked.speed is None:
-        raise InvalidRequest("part voice needs a note, a voice or a speed.", param="part")
+        raise InvalidRequest("part voice requires a note, a voice or a speed.", param="part")
     return asked
 
 
 def scene_index(text: str, storyboard: Storyboard) -> int:
-    """The scene of a URL. Raises InvalidRequest naming those that there are."""
+    """Return the index of the scene named in a URL. Raises InvalidRequest naming the valid indexes."""
     last = len(storyboard.scenes) - 1
     if not (text.isascii() and text.isdigit() and len(text) < 4 and int(text) <= last):
-        allowed = f"a whole number from 0 to {last}" if last else "0, the only one"
-        raise InvalidRequest(f"scene must be {allowed}; {text[:80]!r} was given.", param="scene")
+        allowed = f"a whole number from 0 to {last}" if last else "0, the only scene"
+        raise InvalidRequest(f"scene must be {allowed}; got {text[:80]!r}.", param="scene")
     return int(text)
 
 
 def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request: VideoRequest) -> Storyboard:
-    """The storyboard with what can be changed in it without the text model: a voice, a speed, a seed.
+    """Return the storyboard with the changes that need no text model: a voice, a speed, a seed.
 
-    Raises InvalidRequest where the scene has no such part.
+    Raises InvalidRequest if the scene has no such part.
     """
     before = storyboard.scenes[scene]
     if asked.part is Part.VOICE:
         if before.narration is None:
             raise InvalidRequest(
-                "part can't be voice: the scene has no narration; put a storyboard in which it has.",
+                "part can't be voice: the scene has no narration; replace the storyboard to add one.",
                 param="part",
             )
         own = asked.model_dump(include={"voice", "speed"}, exclude_none=True)
@@ -107,8 +107,12 @@ def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request
         return _with_scene(storyboard, scene, before.model_copy(update={"narration": narration}))
     if asked.part is Part.STILL:
         if not request.draws_still(scene, storyboard):
-            given = "was given" if not before.continues else "the scene before ends with"
-            why = f"starts with the picture that {given}" if request.stills else "is of a film without stills"
+            given = "you sent" if not before.continues else "the previous scene ends with"
+            why = (
+                f"starts with the picture that {given}"
+                if request.stills
+                else "belongs to a film without stills"
+            )
             raise InvalidRequest(f"part can't be still: the scene {why}.", param="part")
         if asked.seed is not None or asked.note is None:
             seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed

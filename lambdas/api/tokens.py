@@ -1,4 +1,4 @@
-"""JSON Web Tokens of a Cognito user pool.
+"""Verify JSON Web Tokens of a Cognito user pool.
 
 Source: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
 """
@@ -10,8 +10,8 @@ import jwt
 
 from lambdas.domain.errors import ServiceUnavailable, Unauthenticated
 
-_ALGORITHM = "RS256"  # the only one that Cognito signs with
-_CLIENT_CLAIM = {"access": "client_id", "id": "aud"}  # where a token names the app client, by its use
+_ALGORITHM = "RS256"  # the only algorithm that Cognito signs with
+_CLIENT_CLAIM = {"access": "client_id", "id": "aud"}  # the claim that names the app client, by token use
 
 
 class Pool:
@@ -21,14 +21,14 @@ class Pool:
         self._client_id = client_id
 
     def claims(self, token: str, jwks_url: str) -> dict[str, Any]:
-        """The claims of a token that this pool made for this client and that has not expired.
+        """Return the claims of a token that this pool issued for this client and that has not expired.
 
-        Raises Unauthenticated, and ServiceUnavailable where the pool's keys can't be read.
+        Raises Unauthenticated; ServiceUnavailable if the pool's keys can't be read.
         """
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") != _ALGORITHM:
-                raise Unauthenticated("token not signed with " + _ALGORITHM)
+                raise Unauthenticated("token is not signed with " + _ALGORITHM)
             key = _keys(jwks_url).get_signing_key(header.get("kid", ""))
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -39,16 +39,16 @@ class Pool:
                 options={"require": ["exp", "iss", "sub", "token_use"], "verify_aud": False},
             )
         except jwt.PyJWKClientConnectionError as error:
-            raise ServiceUnavailable(f"keys of the user pool: {error}") from error
+            raise ServiceUnavailable(f"can't read the user pool's keys: {error}") from error
         except jwt.PyJWTError as error:
             raise Unauthenticated(f"invalid token: {type(error).__name__}") from error
         client_claim = _CLIENT_CLAIM.get(str(claims["token_use"]))
         if client_claim is None or claims.get(client_claim) != self._client_id:
-            raise Unauthenticated("token of another use or client")
+            raise Unauthenticated("token is for another use or client")
         return claims
 
 
 @cache
 def _keys(jwks_url: str) -> jwt.PyJWKClient:
-    """Keeps the keys; reads them again for an unknown key id, at most twice a minute."""
+    """Return a client that caches the keys and reloads them for an unknown key id, at most twice a minute."""
     return jwt.PyJWKClient(jwks_url, timeout=5)

@@ -1,1 +1,1 @@
-"""Programs that CodeBuild runs for work that outlasts a function."""
+"""Programs that CodeBuild runs for work that takes too long for a function."""

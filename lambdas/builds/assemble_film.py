@@ -1,4 +1,4 @@
-"""`python -m lambdas.builds.assemble_film`: the work of the Assemble function as a program, for a build."""
+"""`python -m lambdas.builds.assemble_film`: do the work of the Assemble function as a program, in a build."""
 
 from lambdas.adapters import stores
 from lambdas.production.task_token import Event, VideoTask, answer

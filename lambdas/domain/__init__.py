@@ -1,1 +1,1 @@
-"""Rules and documents. No AWS, no I/O."""
+"""The pipeline's rules and documents, without AWS calls or I/O."""

@@ -1,22 +1,21 @@
-"""Where a film is assembled: in a function, or in a build where that could take too long."""
+"""Choose where a film is assembled: in a function, or in a build if that could take too long."""
 
 from enum import StrEnum
 
 from lambdas.domain.film_plan import FilmPlan
 
-# Lambda ends a function after 900 s. What is estimated may be wrong by half.
+# Lambda stops a function after 900 s. The estimate may be wrong by half.
 LONGEST_IN_A_FUNCTION = 450  # seconds
 
-# The estimate's constants are on the safe side of what was measured (docs/benchmarks.md): clips of CogVideoX
-# have 0.16 to 0.33 bits a pixel, and joints cost 0.17 s of a processor a megapixel, of which the function
-# has 1.2.
+# The constants are on the safe side of the measurements (docs/benchmarks.md): CogVideoX clips have 0.16 to
+# 0.33 bits per pixel, and joints cost 0.17 processor seconds per megapixel; the function has 1.2 processors.
 _BITS_PER_PIXEL = 0.5
-_BYTES_PER_SECOND = 20e6  # from S3 and back, one part after the other
-_SECONDS_PER_CLIP = 0.2  # looking it up, reading its index, opening its data: calls to S3
+_BYTES_PER_SECOND = 20e6  # from S3 and back, one part at a time
+_SECONDS_PER_CLIP = 0.2  # S3 calls: look it up, read its index, open its data
 _SECONDS_PER_MEGAPIXEL = 0.3  # decoding, blending and encoding
 _SECONDS_PER_MEGAPIXEL_MEASURED = 0.05  # decoding alone
 _SECONDS_PER_SECOND_OF_SOUND = 0.02
-# A joint is encoded anew up to the next keyframes on both sides; engines' clips have one every two seconds.
+# A joint is re-encoded up to the next keyframe on both sides; engines' clips have one every two seconds.
 _SECONDS_TO_KEYFRAME = 2
 _SECONDS_AROUND_JOINT = 2 * _SECONDS_TO_KEYFRAME
 
@@ -31,7 +30,7 @@ def assembler_for(plan: FilmPlan) -> Assembler:
 
 
 def seconds_to_assemble(plan: FilmPlan) -> float:
-    """An estimate, for a function; nothing is read but the plan."""
+    """Estimate the seconds a function takes to assemble the film, from the plan alone."""
     megapixels = plan.width * plan.height / 1e6
     copied = plan.frames * megapixels * 1e6 * _BITS_PER_PIXEL / 8
     return (
@@ -44,18 +43,18 @@ def seconds_to_assemble(plan: FilmPlan) -> float:
 
 
 def _frames_to_encode(plan: FilmPlan) -> int:
-    """Around each joint, and what lies in its middle."""
+    """Count the frames around and within each joint, and those with burned captions."""
     around = plan.joints_to_encode * _SECONDS_AROUND_JOINT * plan.fps
     between = sum(transition.frames for transition in plan.transitions if transition)
     return around + between + (_frames_with_captions(plan) if plan.burn_captions else 0)
 
 
 def _frames_with_captions(plan: FilmPlan) -> int:
-    """Those in which something is said, and up to the next keyframe: of the whole film at most."""
+    """Count the frames with speech, each sentence up to the next keyframe; at most the whole film."""
     said = sum(sentence.seconds + _SECONDS_TO_KEYFRAME for _, sentence in plan.narration)
     return min(plan.frames, round(said * plan.fps))
 
 
 def _frames_to_measure(plan: FilmPlan) -> int:
-    """Half a second on both sides of each place where a clip goes on from the one before."""
+    """Count half a second on both sides of each joint where a clip continues the previous one."""
     return sum(clip.starts_from is not None for clip in plan.clips) * plan.fps

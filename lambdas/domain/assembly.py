@@ -1,11 +1,11 @@
-"""How clips are put together: the words that requests, the storyboard and the media library share."""
+"""How clips are joined: the terms that requests, the storyboard and the media library share."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class TransitionKind(StrEnum):
-    """What lies between two clips that don't go on from one another."""
+    """The transition between two clips that don't continue one another."""
 
     NONE = "none"  # a hard cut
     CROSSFADE = "crossfade"
@@ -14,33 +14,33 @@ class TransitionKind(StrEnum):
 
     @property
     def overlaps(self) -> bool:
-        """Whether the two clips are shown at the same time, so that the film is shorter than their sum."""
+        """Whether both clips are visible at the same time, so that the film is shorter than their sum."""
         return self in (TransitionKind.CROSSFADE, TransitionKind.WIPE)
 
 
 class Fit(StrEnum):
-    """How a picture of other proportions is brought to the film's size."""
+    """How to scale a picture with another aspect ratio to the film's size."""
 
-    FIT = "fit"  # all of it, black at its sides
-    COVER = "cover"  # as much of it as fills the film's
-    STRETCH = "stretch"  # all of it, out of proportion
+    FIT = "fit"  # show all of it, with black bars
+    COVER = "cover"  # fill the frame and crop the rest
+    STRETCH = "stretch"  # show all of it, distorted
 
 
 @dataclass(frozen=True)
 class Transition:
-    """One between two clips, over that many frames."""
+    """A transition between two clips, `frames` long."""
 
     kind: TransitionKind
     frames: int
 
     @property
     def overlap(self) -> int:
-        """How many frames the two clips share."""
+        """The number of frames the two clips share."""
         return self.frames if self.kind.overlaps else 0
 
     @property
     def tail(self) -> int:
-        """How many of the earlier clip's last frames it changes."""
+        """The number of frames it changes at the end of the earlier clip."""
         match self.kind:
             case TransitionKind.NONE:
                 return 0
@@ -51,5 +51,5 @@ class Transition:
 
     @property
     def head(self) -> int:
-        """How many of the later clip's first frames it changes."""
+        """The number of frames it changes at the start of the later clip."""
         return self.frames - self.tail if self.kind is TransitionKind.FADE else self.tail

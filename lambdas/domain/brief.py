@@ -1,4 +1,4 @@
-"""The brief of a film of scenes: what is given, and what a text model is to write."""
+"""The brief of a film of scenes: what the user gives and what a text model writes."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -16,24 +16,27 @@ from lambdas.domain.storyboard import (
 )
 
 DEFAULT_SCENES = 4
-SCENE_SECONDS = 8  # of a film whose length is given, but not its scenes
+SCENE_SECONDS = 8  # length of a scene, if only the film's length is given
 SHORTEST_SCENE = 1  # seconds
 SHORTEST_NARRATED = 3  # seconds: four words and the silence around them
 
 
 class Writing(Document):
-    """How the text model is to write; what is None is left to the model."""
+    """Settings for the text model; None leaves a setting to the model."""
 
-    model: str | None = None  # another than the deployment's
+    model: str | None = None  # overrides the deployment's model
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None  # of the answer; None: enough for what is asked
+    max_tokens: Annotated[int, Field(ge=1)] | None = None  # of the answer; None: enough for the question
     context_size: Annotated[int, Field(ge=512)] | None = None  # tokens; for a model on a PC
 
 
 class Brief(Document):
-    """What a storyboard is to be of. `scenes` None: as many as are given, else by `seconds`; `seconds`, of
-    the whole film, None: each scene as long as its narration, or as it is given."""
+    """The topic, length and given parts of a storyboard.
+
+    `scenes` None: as many as are given, else derived from `seconds`. `seconds` is the length of the whole
+    film; None: each scene has its given length, or lasts as long as its narration.
+    """
 
     topic: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_PROMPT)]
     tone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_PROMPT)] = ""
@@ -56,16 +59,16 @@ class Brief(Document):
 
     @property
     def narrated(self) -> bool:
-        """Whether anything is said in the film."""
+        """Whether the film has any narration."""
         return self.narrate or any(map(self.narration_given, range(self.count)))
 
     @property
     def asks_narration(self) -> bool:
-        """Whether the text model has any narration to write."""
+        """Whether the text model must write any narration."""
         return self.narrate and not all(map(self.narration_given, range(self.count)))
 
     def scene_given(self, index: int) -> PartialScene:
-        """What the user gave of a scene."""
+        """Return the parts of a scene that the user gave."""
         return self.given.scenes[index] if index < len(self.given.scenes) else PartialScene()
 
     def narration_given(self, index: int) -> bool:
@@ -73,7 +76,7 @@ class Brief(Document):
         return narration is not None and narration.text is not None
 
     def lengths(self) -> list[float | None]:
-        """The seconds of each scene: as given, else an even share in tenths of what is left of the film's;
+        """Return the seconds of each scene: as given, else an even share, in tenths, of the rest of the film;
         None: as long as its narration."""
         lengths = [self.scene_given(index).seconds for index in range(self.count)]
         if self.seconds is None or None not in lengths:
@@ -85,22 +88,22 @@ class Brief(Document):
         return lengths
 
     def check(self) -> None:
-        """Raises InvalidRequest where the fields contradict one another."""
+        """Raise InvalidRequest if the topic has no visible characters or fields contradict one another."""
         if not material(self.topic):
-            raise InvalidRequest("topic must have characters that can be seen.", param="topic")
+            raise InvalidRequest("topic is empty or contains only invisible characters.", param="topic")
         given = self.given.scenes
         if len(given) > self.count:
             raise InvalidRequest(
-                f"scenes must be at least {len(given)}, as many as the storyboard has; "
-                f"{self.count} was given.",
+                f"scenes must be at least {len(given)}, the number of scenes in the storyboard; "
+                f"got {self.count}.",
                 param="scenes",
             )
         lengths = self.lengths()
         all_own = len(given) == self.count and all(scene.seconds for scene in given)
         if self.seconds is not None and all_own and abs(_total(lengths) - self.seconds) >= 0.05:
             raise InvalidRequest(
-                f"seconds must be {_total(lengths):g}, the sum of the storyboard's scenes, or be left out; "
-                f"{self.seconds:g} was given.",
+                f"seconds must be {_total(lengths):g}, the sum of the storyboard's scenes, or omitted; "
+                f"got {self.seconds:g}.",
                 param="seconds",
             )
         for index, length in enumerate(lengths):
@@ -111,21 +114,21 @@ class Brief(Document):
                 what = "a scene with narration" if written else "a scene"
                 if own:
                     raise InvalidRequest(
-                        f"scenes[{index}].seconds must be at least {least} for {what}; {length:g} was given.",
+                        f"scenes[{index}].seconds must be at least {least} for {what}; got {length:g}.",
                         param=f"scenes[{index}].seconds",
                     )
                 raise InvalidRequest(
-                    f"seconds must be more, or the scenes fewer: {length:g} s are left for scene {index}, "
-                    f"and {what} takes at least {least}.",
+                    f"seconds is too low: scene {index} would get {length:g} s, but {what} needs at least "
+                    f"{least} s; raise seconds or reduce the number of scenes.",
                     param="seconds",
                 )
         for index, scene in enumerate(given):
             if scene.narration and scene.narration.text is None and not self.narrate:
                 path = f"scenes[{index}].narration.text"
-                raise InvalidRequest(f"{path} is required where no narration is written.", param=path)
+                raise InvalidRequest(f"{path} is required when narrate is false.", param=path)
 
     def whole(self) -> Storyboard | None:
-        """The storyboard, if the user gave all of it, with the lengths that the film's gives its scenes."""
+        """Return the storyboard with its scenes' lengths, if the user gave all of it; else None."""
         if len(self.given.scenes) < self.count or self.asks_narration:
             return None
         try:

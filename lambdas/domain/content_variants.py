@@ -1,4 +1,4 @@
-"""What can be had of a video, by the name that a client asks for it by."""
+"""The downloadable variants of a video's content, by the name that clients use."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,12 @@ from lambdas.domain import keys
 
 @dataclass(frozen=True)
 class Variant:
-    """`field` of the record holds the key under which it is delivered, as `delivered` gives it of tenant and
-    video id. `artifact`: of tenant and film hash the key under which the assembly has left it; None: it is
-    written when the film is delivered."""
+    """One file that a finished video delivers.
+
+    `field`: the record's field with the key of the delivered file. `delivered`: returns that key for a tenant
+    and video id. `artifact`: returns the key under which the assembly stores it, for a tenant and film hash;
+    None: it is written when the film is delivered.
+    """
 
     field: str
     extension: str

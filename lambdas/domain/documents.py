@@ -1,4 +1,4 @@
-"""What all documents have in common, and the limits that several of them share."""
+"""The base class of all documents, and the limits that several of them share."""
 
 import hashlib
 import json
@@ -11,12 +11,12 @@ LONGEST_PROMPT = 2_000  # characters
 
 
 class Document(BaseModel):
-    """A frozen document of one hop; unknown fields are errors."""
+    """A frozen document that one component sends to the next; unknown fields are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def fingerprint(value: Any) -> str:
-    """SHA-256 (hex) of a JSON value in canonical form."""
+    """Return the SHA-256 (hex) of a JSON value in canonical form."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

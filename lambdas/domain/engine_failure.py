@@ -1,4 +1,4 @@
-"""What an engine or its endpoint said of a clip that it did not make."""
+"""Read the reason for a failed clip from what the engine or its endpoint reports."""
 
 import json
 import re
@@ -7,12 +7,12 @@ from typing import Any
 from lambdas.domain.errors import EngineFailed, EngineRejected
 
 _REFUSED = "invalid_request"  # the one code of an engine's 4xx (tests/contracts/)
-_CLIENT_ERROR = re.compile(r"client error \(4\d\d\)", re.IGNORECASE)  # SageMaker's words for a 4xx
+_CLIENT_ERROR = re.compile(r"client error \(4\d\d\)", re.IGNORECASE)  # SageMaker's wording for a 4xx
 
 
 def engine_failure(*texts: str) -> EngineRejected | EngineFailed:
-    """The error that a failed inference stands for, read from the failure object and from the notice's
-    reason, of which the first that holds an engine's error document counts."""
+    """Return the error of a failed inference, read from the failure object and the notice's reason; the first
+    text that contains an engine's error document counts."""
     documents = (_error_document(text) for text in texts)
     document = next(filter(None, documents), None)
     if document is not None:
@@ -26,13 +26,13 @@ def engine_failure(*texts: str) -> EngineRejected | EngineFailed:
 
 def expired() -> EngineFailed:
     return EngineFailed(
-        "The request waited or ran longer at the endpoint than it may.",
-        advice="Let the engine's endpoint have more instances, or allow requests more time in the settings.",
+        "The request timed out: it waited or ran too long at the endpoint.",
+        advice="Give the engine's endpoint more instances, or raise the request time limit in the settings.",
     )
 
 
 def _error_document(text: str) -> dict[str, Any] | None:
-    """The engine's `{"error": {…}}` in a text that may have more around it, as SageMaker's reasons do."""
+    """Return the engine's `{"error": {…}}` from a text that may contain more, as SageMaker's reasons do."""
     decoder = json.JSONDecoder()
     for brace in re.finditer(r"\{", text):
         try:

@@ -1,4 +1,4 @@
-"""The request that an engine server gets: the document of tests/contracts/."""
+"""The request to an engine server: the document of tests/contracts/."""
 
 from pydantic import Field
 
@@ -14,27 +14,27 @@ class EngineRequest(Document):
     width: int
     height: int
     frames: int = Field(ge=1)
-    skip_frames: int = Field(ge=0)  # leading frames left out of the MP4
+    skip_frames: int = Field(ge=0)  # leading frames to leave out of the MP4
     fps: int
     seed: int
     steps: int | None = None  # None: the model's default
     guidance: float | None = None
     image: str | None = None  # base64 of a PNG, JPEG or WebP: the first frame
-    video: str | None = None  # base64 of an MP4 with the clip's size and frames, which the clip starts from
-    strength: float | None = None  # how much of `video` is made anew, over 0 to 1
-    audio: str | None = None  # base64 of a WAV or MP3 of frames / fps seconds, which the clip is filmed to
+    video: str | None = None  # base64 of an MP4 with the clip's size and frames, to start from
+    strength: float | None = None  # how much of `video` to re-render, over 0 to 1
+    audio: str | None = None  # base64 of a WAV or MP3 of frames / fps seconds, for the pictures to follow
     loras: tuple[Lora, ...] = ()
     speed: Speed | None = None  # None: the server's default
 
     def body(self) -> bytes:
-        """The JSON; without `audio` where there is none, as engines that take none refuse the field."""
+        """Return the JSON; without `audio` if it is None, because engines without sound reject the field."""
         return self.model_dump_json(exclude={"audio"} if self.audio is None else None).encode()
 
 
 def engine_request(
     plan: FilmPlan, scene: Scene, clip: Clip, *, image: str | None, video: str | None, audio: str | None
 ) -> EngineRequest:
-    """The request for one clip; `image`, `video` and `audio` are base64."""
+    """Return the request for one clip; `image`, `video` and `audio` are base64."""
     return EngineRequest(
         prompt=clip.prompt,
         negative_prompt=scene.negative_prompt,

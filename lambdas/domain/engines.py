@@ -1,4 +1,4 @@
-"""The catalogue of engines: what each can do, so that a request is checked before anything is queued.
+"""The catalogue of engines: what each supports, so that requests are checked before anything is queued.
 
 Sources: the CogVideoX model cards (sizes, frame rules, fps, prompt tokens).
 """
@@ -20,7 +20,7 @@ class Renderer(StrEnum):
 
 
 class Speed(StrEnum):
-    """How fast an engine renders; only `exact` leaves nothing out (docs/engines.md)."""
+    """How fast an engine renders; only `exact` skips nothing (docs/engines.md)."""
 
     EXACT = "exact"
     BALANCED = "balanced"
@@ -28,7 +28,7 @@ class Speed(StrEnum):
 
 
 class ExactSizes(BaseModel):
-    """The engine renders these sizes and no other."""
+    """The only sizes that an engine renders."""
 
     model_config = ConfigDict(frozen=True)
     kind: Literal["exact"] = "exact"
@@ -46,14 +46,14 @@ class ExactSizes(BaseModel):
 
 
 class SizeRange(BaseModel):
-    """The engine renders any size within bounds on its sides."""
+    """Bounds on the sides of the sizes that an engine renders."""
 
     model_config = ConfigDict(frozen=True)
     kind: Literal["range"] = "range"
     default: tuple[int, int]
     short_side: tuple[int, int]  # inclusive bounds of the shorter side, pixels
     long_side: tuple[int, int]
-    multiple: int  # of both sides
+    multiple: int  # both sides must be multiples of this
 
     def allows(self, width: int, height: int) -> bool:
         short, long = sorted((width, height))
@@ -74,43 +74,43 @@ def _span(bounds: tuple[int, int]) -> str:
     return str(bounds[0]) if bounds[0] == bounds[1] else f"{bounds[0]} to {bounds[1]}"
 
 
-# Fields of a request that a workflow may have no node for.
+# Request fields that a workflow may have no node for.
 OPTIONAL = ("negative_prompt", "steps", "guidance")
 
 
 class Workflow(BaseModel):
-    """What the user's workflow takes; its JSON is the template's parameter `Workflow`."""
+    """The inputs of the user's workflow; its JSON is the template's parameter `Workflow`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     revision: str  # changes with the workflow's file
-    takes: tuple[str, ...]  # the names that its nodes are titled with (docs/comfyui.md)
+    takes: tuple[str, ...]  # the names in the titles of its nodes (docs/comfyui.md)
 
 
 class Engine(BaseModel):
-    """What one engine takes and gives."""
+    """The inputs, outputs and limits of one engine."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    revision: str  # part of every clip's content address: a new one renders anew
+    revision: str  # part of every clip's content address: a new revision renders every clip again
     renderer: Renderer
     summary: str
-    draft: bool = False  # a stand-in for a rendered film, for trying and reviewing
+    draft: bool = False  # renders a stand-in for the film, for trials and reviews
     sizes: Annotated[ExactSizes | SizeRange, Field(discriminator="kind")]
     fps: tuple[int, ...]  # the default first
     frame_step: int  # an engine renders frame_step × N + 1 frames (1: any number)
-    longest_clip: int  # seconds of film that one clip gives at most
+    longest_clip: int  # most seconds of film in one clip
     prompt_tokens: int  # the budget of the engine's text encoder
     image: Literal["none", "optional", "required"]  # a first frame
-    audio: Literal["none", "required"] = "none"  # what is said in the clip, which it films to
-    video: Literal["none", "optional"] = "none"  # pictures to keep the composition and motion of
-    workflow: bool = False  # a workflow of the user's ComfyUI renders it, so only a PC has it
-    refuses: tuple[str, ...] = ()  # of OPTIONAL, what it has no use for
-    chained: bool = False  # a scene's next clip starts from the last frame of the one before
+    audio: Literal["none", "required"] = "none"  # the clip's speech, which the pictures follow
+    video: Literal["none", "optional"] = "none"  # pictures whose composition and motion it keeps
+    workflow: bool = False  # rendered by a workflow of the user's ComfyUI, so only on a PC
+    refuses: tuple[str, ...] = ()  # the fields of OPTIONAL that it ignores
+    chained: bool = False  # a scene's next clip starts from the last frame of the previous one
     steps: int | None = None  # the default number of denoising steps
-    speeds: tuple[Speed, ...] = ()  # those that can be asked for; none: it has no other way to render
-    loras: bool = False  # takes adapters, those that lie in its model's folder
+    speeds: tuple[Speed, ...] = ()  # the speeds a request may choose; empty: the speed is fixed
+    loras: bool = False  # supports the LoRA adapters in its model's folder
 
     def check(
         self,
@@ -123,38 +123,42 @@ class Engine(BaseModel):
         speed: Speed | None = None,
         loras: bool = False,
     ) -> None:
-        """Raises InvalidRequest naming the field and what this engine allows, or another that is offered."""
+        """Check a request against this engine's limits.
+
+        Raises InvalidRequest that names the field and what this engine allows, or an offered engine that
+        supports it.
+        """
         if not self.sizes.allows(width, height):
             raise InvalidRequest(
-                f"size {width}x{height} is not one that engine {self.name} renders; "
+                f"engine {self.name} does not support size {width}x{height}; "
                 f"allowed: {self.sizes.describe()}.",
                 param="size",
             )
         if fps not in self.fps:
             allowed = ", ".join(map(str, self.fps))
             raise InvalidRequest(
-                f"fps {fps} is not one that engine {self.name} renders; allowed: {allowed}.", param="fps"
+                f"engine {self.name} does not support fps {fps}; allowed: {allowed}.", param="fps"
             )
         for given, taken_by, what, param in (
-            (image, lambda e: e.image != "none", "image", "input_reference"),
+            (image, lambda e: e.image != "none", "an input image", "input_reference"),
             (speed is not None, lambda e: speed in e.speeds, f"speed {speed}", "speed"),
             (loras, lambda e: e.loras, "LoRA adapters", "loras"),
         ):
             if given and not taken_by(self):
                 others = ", ".join(e.name for e in CATALOGUE.values() if taken_by(e) and e.name in offered)
                 raise InvalidRequest(
-                    f"engine {self.name} takes no {what}; leave {param} out"
-                    + (f" or choose one of: {others}." if others else "."),
+                    f"engine {self.name} does not support {what}; omit {param}"
+                    + (f" or choose an engine that does: {others}." if others else "."),
                     param=param,
                 )
         if not image and self.image == "required":
             raise InvalidRequest(
-                f"engine {self.name} starts from an image: send one as input_reference.",
+                f"engine {self.name} requires an image; send one as input_reference.",
                 param="input_reference",
             )
 
     def by(self, workflow: Workflow) -> "Engine":
-        """The engine as it renders by that workflow."""
+        """Return the engine with the inputs and revision of that workflow."""
         image = "image" in workflow.takes
         return self.model_copy(
             update={
@@ -167,8 +171,8 @@ class Engine(BaseModel):
         )
 
     def frames_to_render(self, frames: int) -> int:
-        """The smallest number of frames the engine can render that holds `frames` of them after the
-        first, which a chained clip shares with the clip before it."""
+        """Return the smallest number of frames the engine can render that holds `frames` after the first
+        one, which a chained clip shares with the previous clip."""
         if self.frame_step == 1:
             return frames
         return math.ceil(frames / self.frame_step) * self.frame_step + 1
@@ -179,8 +183,11 @@ _NANO = ExactSizes(sizes=((96, 64),))
 
 
 def _cogvideox(name: str, summary: str, image: Literal["none", "required"], **limits: object) -> Engine:
-    """CogVideoX 1.0 has 8N+1 ≤ 49 frames at 8 fps, 1.5 has 16N+1 ≤ 161 at 16 fps (model cards):
-    6 and 10 seconds of film, with one frame to spare for the join."""
+    """Build a CogVideoX entry.
+
+    CogVideoX 1.0 renders 8N+1 ≤ 49 frames at 8 fps, 1.5 renders 16N+1 ≤ 161 at 16 fps (model cards): 6 and
+    10 seconds of film, plus one frame for the join.
+    """
     defaults: dict[str, object] = {
         "sizes": _SD,
         "fps": (8,),
@@ -220,7 +227,7 @@ CATALOGUE: dict[str, Engine] = {
             sizes=SizeRange(default=(1280, 720), short_side=(64, 1080), long_side=(64, 1920), multiple=2),
             fps=(24, 8, 12, 16, 25, 30),
             frame_step=1,
-            longest_clip=6,  # as CogVideoX's, so that a draft is cut like the film it stands for
+            longest_clip=6,  # same as CogVideoX, so that a draft is cut like the final film
             prompt_tokens=512,
             image="optional",
         ),
@@ -243,11 +250,11 @@ CATALOGUE: dict[str, Engine] = {
         ),
         _cogvideox(
             "cogvideox-nano",
-            "A tiny CogVideoX for a CPU: films plain shapes that move (models/cogvideox-nano), text to video",
+            "A tiny CogVideoX for a CPU: films simple moving shapes (models/cogvideox-nano), text to video",
             "none",
             sizes=_NANO,
             longest_clip=1,
-            prompt_tokens=200,  # it reads 226 of its own, of which any word it doesn't know takes two
+            prompt_tokens=200,  # it reads 226 of its own tokens, and an unknown word takes two of them
             steps=20,
         ),
         _cogvideox(
@@ -261,14 +268,14 @@ CATALOGUE: dict[str, Engine] = {
             name="comfyui",
             revision="1",
             renderer=Renderer.ENDPOINT,
-            summary="Whatever a workflow of your own ComfyUI renders (docs/comfyui.md)",
-            # What most of ComfyUI's video models take; a workflow that gives another size is conformed.
+            summary="Clips rendered by a workflow of your own ComfyUI (docs/comfyui.md)",
+            # Most of ComfyUI's video models support these; output of another size is conformed.
             sizes=SizeRange(default=(832, 480), short_side=(64, 1088), long_side=(64, 1920), multiple=16),
             fps=(24, 16, 8, 12, 25, 30),
             frame_step=8,  # LTX-Video's 8N+1, which is also 4N+1: Wan's and HunyuanVideo's
             longest_clip=5,  # Wan's 81 frames at 16 fps and 121 at 24
             prompt_tokens=256,
-            # Its image, sound and revision are the workflow's: see `deployed`.
+            # The workflow determines its image, sound and revision: see `deployed`.
             image="none",
             workflow=True,
         ),
@@ -277,8 +284,8 @@ CATALOGUE: dict[str, Engine] = {
 
 
 def deployed(name: str, workflow: str) -> Engine:
-    """The engine of that name as a deployment has it, whose parameter `Workflow` is `workflow`: the JSON of
-    one, or empty where there is none."""
+    """Return the engine as deployed, where `workflow` is the deployment's parameter `Workflow`: the JSON of a
+    workflow, or empty."""
     engine = CATALOGUE[name]
     if not engine.workflow or not workflow:
         return engine
@@ -286,13 +293,13 @@ def deployed(name: str, workflow: str) -> Engine:
 
 
 def engine_named(name: str, offered: frozenset[str], workflow: str) -> Engine:
-    """The engine of that name as this deployment has it, if it offers it (see `deployed`).
+    """Return the engine as deployed (see `deployed`), if this deployment offers it.
 
-    Raises InvalidRequest (param `model`) naming the engines that are offered.
+    Raises InvalidRequest (param `model`) that names the offered engines.
     """
     if name not in CATALOGUE or name not in offered:
         names = ", ".join(e for e in CATALOGUE if e in offered)
         raise InvalidRequest(
-            f"model {name!r} is not an engine offered here; allowed: {names}.", param="model"
+            f"model {name!r} is not offered by this deployment; allowed: {names}.", param="model"
         )
     return deployed(name, workflow)

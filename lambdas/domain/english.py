@@ -1,4 +1,4 @@
-"""What the pipeline knows of English: sentences, words, and whether a text reads as English."""
+"""Split English text into sentences and words, and detect whether a text reads as English."""
 
 import re
 
@@ -7,16 +7,16 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
 def sentences(text: str) -> list[str]:
-    """The text's sentences in order, each with its own end mark, without the space around them."""
+    """Return the sentences in order, each with its end mark and without surrounding space."""
     return [part for match in _SENTENCE.finditer(text) if (part := match.group().strip())]
 
 
 def words(text: str) -> list[str]:
-    """The words in lower case; digits and marks are left out."""
+    """Return the words in lower case, without digits and punctuation."""
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
 
 
-# Function words that are hardly words of another language …
+# Function words that hardly occur in other languages …
 _OWN = frozenset(
     words(
         """the of and with from into onto its their his her our your through while this that these those are
@@ -26,7 +26,7 @@ _OWN = frozenset(
         not but or if than all can will"""
     )
 )
-# … and ones that others have too ("in" is German, "a" Spanish, "on" French), which prove half as much.
+# … and those that others share ("in" is German, "a" Spanish, "on" French), which count half.
 _SHARED = frozenset(words("a an in on is at to for it so be was do no we me i my one more like just"))
 
 # 3,900 English paragraphs that language models wrote for video prompts have 0.22 and more; samples in ten
@@ -38,13 +38,13 @@ def is_function_word(word: str) -> bool:
     return word in _OWN or word in _SHARED
 
 
-# What a narrator says to an audience, and a description never.
+# Words that a narrator says to an audience and that a description never uses.
 _SPOKEN = frozenset(words("you us let what how why about here only never always again something nothing"))
 
 
 def reads_as_english(text: str, *, spoken: bool = False) -> bool:
-    """Whether the text is in Latin letters and has English function words, those of speech included if it is
-    `spoken`. A text of a few nouns has none, and the answer is no: it could be of any language."""
+    """Return whether the text is in Latin letters and has English function words, including those of speech
+    if `spoken`. A text of a few nouns has none, so the result is False: it could be in any language."""
     return _english_share(text, _OWN | _SPOKEN if spoken else _OWN) >= _ENGLISH_SHARE
 
 

@@ -1,48 +1,48 @@
-"""What can go wrong, and whose turn it is then.
+"""Errors, and who can fix each: the caller, the operator, or a retry.
 
     ReelworksError
     ├── RequestError            the caller must change the request; answered with 4xx, nothing is queued
     │   ├── InvalidRequest          400  names the field and what is allowed
-    │   │   ├── ImageRejected       400  the image is broken, too large or of the wrong kind
+    │   │   ├── ImageRejected       400  the image is broken, too large or in an unsupported format
     │   │   └── MusicRejected       400  the music is broken, too long, too short or silent
     │   ├── Unauthenticated         401
     │   ├── VideoNotFound           404  also for another tenant's video
     │   ├── NotReady                409  the video is not at the stage this call needs
-    │   ├── PreconditionFailed      412  what was read has been changed since
-    │   └── IdempotencyConflict     409  one Idempotency-Key, two different requests
-    ├── StepError               a step of the pipeline can't go on; never retried
+    │   ├── PreconditionFailed      412  the resource has changed since it was read
+    │   └── IdempotencyConflict     409  one Idempotency-Key for two different requests
+    ├── StepError               a pipeline step can't continue; never retried
     │   ├── MediaError
-    │   │   ├── ClipUnreadable      not a video, truncated, empty
-    │   │   ├── ClipsDiffer         clips that can't be joined by stream copy
-    │   │   ├── TransitionTooLong   the transitions of a clip take more frames than it has
-    │   │   ├── ClipMismatch        the engine's clip is not what was asked of it
-    │   │   ├── SoundUnreadable     not a sound file, truncated, empty, out of bounds
-    │   │   └── NarrationTooLong    it ends after the film
-    │   ├── EngineRejected          the engine refused the request (its 4xx)
-    │   ├── StoryboardRejected      the text model's storyboard can't be used, nor the one after it
-    │   ├── NarrationRefused        the voice can't say it: no such voice, language, speed, or too long
-    │   ├── CaptionsRefused         the narration has letters that can't be drawn into the pictures
-    │   ├── StillRefused            the image model won't or can't draw it
-    │   ├── ReviewTimedOut          nobody approved in time; the state machine gives a timeout this name
+    │   │   ├── ClipUnreadable      not a video, truncated or empty
+    │   │   ├── ClipsDiffer         the clips can't be joined by stream copy
+    │   │   ├── TransitionTooLong   a clip's transitions need more frames than it has
+    │   │   ├── ClipMismatch        the engine's clip does not match the request
+    │   │   ├── SoundUnreadable     not a sound file, truncated, empty or outside the limits
+    │   │   └── NarrationTooLong    the narration ends after the film
+    │   ├── EngineRejected          the engine rejected the request (4xx)
+    │   ├── StoryboardRejected      the text model's storyboard and its second attempt are both unusable
+    │   ├── NarrationRefused        unknown voice, unsupported language or speed, or text too long
+    │   ├── CaptionsRefused         the narration has characters that can't be drawn into the pictures
+    │   ├── StillRefused            the image model can't or won't draw the still
+    │   ├── ReviewTimedOut          no approval in time; the state machine gives a timeout this name
     │   ├── VideoClosed             the video was cancelled, deleted or finished meanwhile
-    │   └── ArtifactMissing         an artifact that an earlier step made is gone
+    │   └── ArtifactMissing         an artifact from an earlier step is gone
     └── TransientError          the same call may succeed later; the state machine retries it
-        ├── EngineFailed            the engine broke down, ran out of memory or time
-        ├── AssemblerFailed         the build that assembles a film ended before its end
-        ├── TextModelUnavailable    Bedrock throttled, is down, or refuses this account
-        └── ServiceUnavailable      an AWS service call failed for a passing reason
+        ├── EngineFailed            the engine crashed, ran out of memory or timed out
+        ├── AssemblerFailed         the build that assembles the film stopped early
+        ├── TextModelUnavailable    Bedrock throttles, is down or denies this account access
+        └── ServiceUnavailable      an AWS call failed for a temporary reason
 
-The state machine's `ErrorEquals` matches these class names: a Lambda function that raises one reports
-`errorType` = the name, and `settle_clip` passes the name to SendTaskFailure.
+The state machine's `ErrorEquals` matches these class names: a Lambda function that raises one reports the
+name as `errorType`, and `settle_clip` passes it to SendTaskFailure.
 """
 
 from http import HTTPStatus
 
 
 class ReelworksError(Exception):
-    """The root. `advice` says what the reader of the message can do about it."""
+    """The root of the tree. `advice` says what the reader of the message can do."""
 
-    advice = "Retry the video; if it fails again, look at the function's log for the video id."
+    advice = "Retry the video; if it fails again, search the function's log for the video id."
 
     def __init__(self, message: str, *, advice: str | None = None) -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ class ReelworksError(Exception):
 
 
 class RequestError(ReelworksError):
-    """The caller's to mend. `param` is the request's field, `code` a word for programs."""
+    """An error that the caller can fix. `param` is the request field, `code` is for programs."""
 
     status = HTTPStatus.BAD_REQUEST
     code = "invalid_request"
@@ -64,7 +64,7 @@ class RequestError(ReelworksError):
 
 
 class InvalidRequest(RequestError):
-    """A field is missing or has a value that is not allowed; the message names both."""
+    """A missing field or a value that is not allowed; the message names both."""
 
 
 class ImageRejected(InvalidRequest):
@@ -74,7 +74,7 @@ class ImageRejected(InvalidRequest):
 
 
 class MusicRejected(InvalidRequest):
-    """Music that can't be decoded from start to end, or is too long, too short or silent."""
+    """Music that can't be decoded completely, or is too long, too short or silent."""
 
     code = "invalid_music"
 
@@ -95,7 +95,7 @@ class NotReady(RequestError):
 
 
 class PreconditionFailed(RequestError):
-    """An If-Match that names another version than the one that stands."""
+    """An If-Match that names a version other than the current one."""
 
     status = HTTPStatus.PRECONDITION_FAILED
     code = "precondition_failed"
@@ -107,11 +107,11 @@ class IdempotencyConflict(RequestError):
 
 
 class StepError(ReelworksError):
-    """A step can't go on, and repeating it would fail in the same way."""
+    """A step can't continue, and repeating it would fail in the same way."""
 
 
 class MediaError(StepError):
-    """A clip or film is not what it should be. `clip` is its index from 0, where one is to blame."""
+    """An invalid clip or film. `clip` is the index, from 0, of the clip at fault, if it is one clip."""
 
     def __init__(self, message: str, *, clip: int | None = None) -> None:
         super().__init__(message)
@@ -127,19 +127,19 @@ class ClipsDiffer(MediaError):
 
 
 class TransitionTooLong(MediaError):
-    advice = "Make the transitions shorter, or the clips between them longer, as the message says."
+    advice = "Shorten the transitions, or lengthen the clips between them, as the message says."
 
 
 class ClipMismatch(MediaError):
-    advice = "The engine's server and the catalogue disagree: deploy the two from one version."
+    advice = "The engine server and the catalogue disagree: deploy both from the same version."
 
 
 class SoundUnreadable(MediaError):
-    advice = "Give a WAV, MP3, Ogg, FLAC or M4A file that a player plays from start to end."
+    advice = "Send a WAV, MP3, Ogg, FLAC or M4A file that plays from start to end."
 
 
 class NarrationTooLong(MediaError):
-    advice = "Shorten the narration, or make its scene as much longer as the message says."
+    advice = "Shorten the narration, or lengthen its scene as the message says."
 
 
 class EngineRejected(StepError):
@@ -147,35 +147,35 @@ class EngineRejected(StepError):
 
 
 class NarrationRefused(StepError):
-    advice = "Change the narration, or the voice, as the message says."
+    advice = "Change the narration or the voice, as the message says."
 
 
 class CaptionsRefused(StepError):
-    advice = "Change the narration, or send captions instead of burn_captions: players have more letters."
+    advice = "Change the narration, or use captions instead of burn_captions: players have more characters."
 
 
 class StillRefused(StepError):
-    advice = "Change the scene's image prompt, or the image model, as the message says."
+    advice = "Change the scene's image prompt or the image model, as the message says."
 
 
 class StoryboardRejected(StepError):
-    advice = "Retry the video, choose another text model, or give the storyboard with the request."
+    advice = "Retry the video, choose another text model, or send your own storyboard with the request."
 
 
 class ReviewTimedOut(StepError):
-    advice = "Approve or retry the video: it takes up where it waited, and what is made is used again."
+    advice = "Approve or retry the video: it resumes where it waited and reuses what is already made."
 
 
 class VideoClosed(StepError):
-    advice = "Nothing to do: the video was ended by a request."
+    advice = "No action needed: a request ended the video."
 
 
 class ArtifactMissing(StepError):
-    advice = "Retry the video: what is missing is made again."
+    advice = "Retry the video: missing artifacts are regenerated."
 
 
 class TransientError(ReelworksError):
-    """Worth another try, later."""
+    """An error that a later retry may resolve."""
 
 
 class EngineFailed(TransientError):

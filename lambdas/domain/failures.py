@@ -1,7 +1,7 @@
-"""How an error travels through the state machine, and what the record says of it in the end.
+"""Carry an error through the state machine and turn it into the failure in the video's record.
 
 Step Functions passes on a name and a text. The text is JSON in the form that Lambda gives an uncaught
-exception (`errorType`, `errorMessage`), so that errors of ours, of Lambda and of the machine read alike.
+exception (`errorType`, `errorMessage`), so that our errors, Lambda's and the state machine's read alike.
 """
 
 import json
@@ -15,12 +15,12 @@ LONGEST_REASON = 1_000  # characters
 
 _REASONS = {
     "States.Timeout": "The step did not end within its time limit.",
-    "Lambda.TooManyRequestsException": "The account runs as many functions at once as it may.",
+    "Lambda.TooManyRequestsException": "The account has reached its limit of concurrent Lambda functions.",
 }
 
 
 def cause(error: Exception) -> str:
-    """The text that goes with an error's class name."""
+    """Return the text that accompanies an error's class name."""
     document: dict[str, Any] = {"errorType": type(error).__name__, "errorMessage": str(error)}
     if isinstance(error, ReelworksError):
         document["advice"] = error.advice
@@ -32,7 +32,7 @@ def cause(error: Exception) -> str:
 def failure(
     step: str, error: dict[str, Any], *, scene: int | None = None, clip: int | None = None
 ) -> Failure:
-    """What the record says of an error that a Catch gave: {"Error": name, "Cause": text}.
+    """Return the failure to record for an error from a Catch: {"Error": name, "Cause": text}.
 
     Never raises: whatever the error looks like, the video ends with a reason.
     """
@@ -40,7 +40,7 @@ def failure(
     text = str(error.get("Cause") or "")
     told = _object(text)
     if isinstance(told.get("error"), dict) and "step" in told:
-        # What the machine's Failed state says when an execution ended and nobody recorded why.
+        # The output of the machine's Failed state, when an execution ended without a recorded reason.
         places = {place: _index(told.get(place)) for place in ("scene", "clip")}
         return failure(str(told["step"]), told["error"], **places)
     reason = str(told.get("errorMessage") or "") or _REASONS.get(name) or text or f"The step failed: {name}."

@@ -1,4 +1,4 @@
-"""The plan of a film: its scenes and the clips that they are cut into."""
+"""The plan of a film: its scenes and the clips they are cut into."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -14,8 +14,8 @@ from lambdas.domain.video_request import Lora, Music
 
 
 class Footage(Document):
-    """Pictures that there are already: of the clip artifact named `clip`, or of an uploaded `file` (its key
-    in the input bucket), from the frame `start` on."""
+    """Existing pictures: the clip artifact named `clip`, or an uploaded `file` (its key in the input bucket),
+    from the frame `start` on."""
 
     clip: str | None = None
     file: str | None = None
@@ -23,26 +23,26 @@ class Footage(Document):
 
 
 class Heard(Document):
-    """A sentence in the sound that a clip is filmed to. `start`: seconds from where the sound begins, below 0
-    for one that began before."""
+    """A sentence in the sound that a clip's pictures follow. `start`: seconds from the start of that sound;
+    negative if the sentence started before it."""
 
-    sound: str  # SHA-256 that its artifact is named by
+    sound: str  # SHA-256 in its artifact's name
     start: float
 
 
 class Clip(Document):
-    """One clip to render. `frames` are rendered, the first `skip_frames` of them are left out."""
+    """One clip to render. The engine renders `frames`; the film omits the first `skip_frames` of them."""
 
     index: int  # in the film, from 0
     prompt: str
     frames: int
     skip_frames: int
     seed: int
-    key_hash: str  # SHA-256 of all that determines the clip's bytes
+    key_hash: str  # SHA-256 of everything that determines the clip's bytes
     starts_from: int | None = None  # index of the clip whose last frame it starts from
-    footage: Footage | None = None  # what it is made of, by `strength`; without one it is the footage itself
-    strength: float | None = None  # how much of the footage is made anew, over 0 to 1
-    heard: list[Heard] | None = None  # while its `frames` are shown; None: the engine takes no sound
+    footage: Footage | None = None  # its source, changed by `strength`; without a strength, the clip itself
+    strength: float | None = None  # how much of the footage to re-render, over 0 to 1
+    heard: list[Heard] | None = None  # speech during its `frames`; None: the engine takes no sound
 
     @property
     def film_frames(self) -> int:
@@ -50,41 +50,41 @@ class Clip(Document):
 
     @property
     def is_footage(self) -> bool:
-        """No engine makes it."""
+        """Whether the clip is the footage itself, which no engine renders."""
         return self.footage is not None and self.strength is None
 
 
 class Scene(Document):
     index: int
-    text: str  # what the scene is about, as a viewer would read it
+    text: str  # what the scene is about, in words for a viewer
     negative_prompt: str
     clips: list[Clip]
-    chained: bool  # its clips are rendered one after the other
+    chained: bool  # its clips are rendered one after another
     still: str | None = None  # key of its first picture in the output bucket
-    continues: bool = False  # it goes on where the scene before it ends, without a transition
+    continues: bool = False  # it continues the previous scene without a transition
     narration: list[Sentence] = []
 
     @property
     def title(self) -> str:
-        """Of its chapter: what is said first, else what it is about."""
+        """The title of its chapter: the first sentence of the narration, else the scene's text."""
         return self.narration[0].text if self.narration else self.text
 
 
 class Assembly(Document):
     """How the clips become the film."""
 
-    transition: TransitionKind = TransitionKind.NONE  # where a clip doesn't start from the one before
+    transition: TransitionKind = TransitionKind.NONE  # used if a clip doesn't start from the previous one
     transition_frames: int = 0
     even_out: bool = False
     fragmented: bool = False
 
 
 class FilmPlan(Document):
-    """The plan of a film: everything the render, assemble and publish steps need to know."""
+    """The plan of a film: everything that the render, assemble and publish steps need."""
 
     video_id: str
     tenant: str
-    inputs: str = ""  # SHA-256 of what it was made from and may change: the storyboard, voices and stills
+    inputs: str = ""  # SHA-256 of its inputs that may change: the storyboard, voices and stills
     engine: str
     revision: str = ""  # of the engine
     renderer: Renderer
@@ -110,7 +110,7 @@ class FilmPlan(Document):
 
     @property
     def transitions(self) -> list[Transition | None]:
-        """By joint: the first lies between the clips 0 and 1. None: the one goes on from the other."""
+        """One entry per joint, the first between clips 0 and 1. None: the second clip continues the first."""
         between = self.assembly
         if between.transition is TransitionKind.NONE:
             return [None] * (len(self.clips) - 1)
@@ -123,18 +123,18 @@ class FilmPlan(Document):
 
     @property
     def joints_to_encode(self) -> int:
-        """How many joints of clips can't be made by copying."""
+        """The number of joints that stream copy can't make."""
         evened = sum(clip.starts_from is not None for clip in self.clips) if self.assembly.even_out else 0
         return evened + sum(transition is not None for transition in self.transitions)
 
     @property
     def parts_to_encode(self) -> int:
-        """About how many: also where a caption is drawn."""
+        """The approximate number of parts to encode: joints, and captions drawn into the pictures."""
         return self.joints_to_encode + (len(self.narration) if self.burn_captions else 0)
 
     @property
     def starts(self) -> list[int]:
-        """In which frame of the film each clip begins to be shown."""
+        """The frame of the film at which each clip starts."""
         starts = [0]
         for clip, transition in zip(self.clips, self.transitions, strict=False):
             starts.append(starts[-1] + clip.film_frames - (transition.overlap if transition else 0))
@@ -142,19 +142,19 @@ class FilmPlan(Document):
 
     @property
     def frames(self) -> int:
-        """The film's length."""
+        """The film's length in frames."""
         return self.starts[-1] + self.clips[-1].film_frames
 
     @property
     def clip_seconds(self) -> list[float]:
-        """By clip: from where it begins in the film to where the next one does."""
+        """For each clip, the seconds from its start in the film to the start of the next one."""
         starts = self.starts
         film = starts[-1] + self.clips[-1].film_frames
         return [(end - start) / self.fps for start, end in pairwise([*starts, film])]
 
     @property
     def narration(self) -> list[tuple[Fraction, Sentence]]:
-        """Each sentence with the second of the film at which it begins."""
+        """Each sentence with the second of the film at which it starts."""
         begins = [(self.scene_start(scene), scene) for scene in self.scenes if scene.narration]
         return [
             (start + Fraction(str(LEAD)) + Fraction(str(sentence.start)), sentence)
@@ -163,21 +163,21 @@ class FilmPlan(Document):
         ]
 
     def scene_start(self, scene: Scene) -> Fraction:
-        """In seconds, of the first frame in which the scene is seen."""
+        """Return the second of the film at which the scene's first frame appears."""
         return Fraction(self.starts[scene.clips[0].index], self.fps)
 
     def is_lettered(self, scene: Scene) -> bool:
-        """Whether a draft has the scene's text in its pictures: under captions neither can be read."""
+        """Return whether a draft draws the scene's text: with captions over it, neither would be readable."""
         return not ((self.captions or self.burn_captions) and scene.narration)
 
     def clip(self, index: int) -> tuple[Scene, Clip]:
-        """The clip of that index, with its scene."""
+        """Return the clip with that index and its scene."""
         return next((scene, clip) for scene in self.scenes for clip in scene.clips if clip.index == index)
 
 
 def film_hash(plan: FilmPlan) -> str:
-    """SHA-256 of all that determines the film's bytes: its clips, how they are joined, and the texts in its
-    metadata and chapters."""
+    """Return the SHA-256 of everything that determines the film's bytes: its clips, how they are joined, and
+    the texts in its metadata and chapters."""
     scenes = [
         [
             scene.title,

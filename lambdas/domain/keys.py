@@ -3,9 +3,9 @@
 Input bucket                      Output bucket
   drop/{tenant}/…   drop folder     drop/{tenant}/…          the film or error beside a dropped object
   uploads/{tenant}/ first frames    artifacts/{tenant}/…     clips, films and their parts by content
-  requests/…        engine requests videos/{tenant}/{id}/…   what is delivered
-                                    engine/…                 what endpoints write
-                                    records/…                the journal that the table is rebuilt from
+  requests/…        engine requests videos/{tenant}/{id}/…   delivered files
+                                    engine/…                 output of the endpoints
+                                    records/…                the journal for rebuilding the table
 """
 
 DROP_PREFIX = "drop/"
@@ -43,7 +43,7 @@ def narration(tenant: str, narration_hash: str) -> str:
 
 
 def narration_preview(tenant: str, narration_hash: str) -> str:
-    """The narration as one sound, to listen to before the film is made."""
+    """Return the key of the narration as one sound, to preview before the film is made."""
     return f"artifacts/{tenant}/narrations/{narration_hash}.m4a"
 
 
@@ -73,12 +73,12 @@ def sound(tenant: str, sound_hash: str) -> str:
 
 
 def conformed_clip(tenant: str, key_hash: str, format_hash: str) -> str:
-    """A clip brought to the format of a film."""
+    """Return the key of a clip converted to a film's format."""
     return f"artifacts/{tenant}/clips/{key_hash}-{format_hash[:16]}.mp4"
 
 
 def joint(tenant: str, joint_hash: str) -> str:
-    """A piece of a film that was encoded anew: a transition, or the evened-out beginning of a clip."""
+    """Return the key of a re-encoded piece of a film: a transition, or the evened-out start of a clip."""
     return f"artifacts/{tenant}/joints/{joint_hash}.mp4"
 
 
@@ -103,12 +103,12 @@ def delivered_captions(tenant: str, video_id: str, extension: str) -> str:
 
 
 def storyboard(tenant: str, video_id: str, storyboard_hash: str) -> str:
-    """As it was written or edited."""
+    """Return the key of one version of the storyboard, as written or edited."""
     return video_folder(tenant, video_id) + f"storyboards/{storyboard_hash}.json"
 
 
 def delivered_storyboard(tenant: str, video_id: str) -> str:
-    """The one that the film was made from."""
+    """Return the key of the storyboard that the film was made from."""
     return video_folder(tenant, video_id) + "storyboard.json"
 
 
@@ -121,7 +121,7 @@ def film_plan(tenant: str, video_id: str) -> str:
 
 
 def origin_plan(tenant: str, video_id: str) -> str:
-    """The plan of the video that this one is made of, as it was then."""
+    """Return the key of the snapshot of the source video's plan."""
     return video_folder(tenant, video_id) + "origin.json"
 
 
@@ -134,7 +134,7 @@ def key_record(key_hash: str) -> str:
 
 
 def drop_result(dropped: str, extension: str) -> str:
-    """Where the film (`mp4`) or the reason of failure (`error.json`) of a dropped object is put."""
+    """Return the key of a dropped object's film (`mp4`) or failure (`error.json`)."""
     return f"{dropped}.{extension}"
 
 
@@ -150,12 +150,12 @@ def video_item(tenant: str, video_id: str) -> tuple[str, str]:
 
 
 def deleted_video_item(tenant: str, video_id: str) -> tuple[str, str]:
-    """What is kept of a deleted video: its place in the list, and its last attempt."""
+    """Return the item that remains of a deleted video: its place in the list and its last attempt."""
     return tenant_partition(tenant), f"deleted#{video_id}"
 
 
 def create_item(tenant: str, request_fingerprint: str) -> tuple[str, str]:
-    """The latest create without an Idempotency-Key of one request: what a client's retry finds."""
+    """Return the item of a request's latest create without an Idempotency-Key, for a client's retry."""
     return tenant_partition(tenant), f"create#{request_fingerprint}"
 
 
@@ -164,7 +164,7 @@ def api_key_item(key_hash: str) -> tuple[str, str]:
 
 
 def review_item(video_id: str) -> tuple[str, str]:
-    """The task token of a film that waits for its user."""
+    """Return the item with the task token of a film that waits for its user."""
     return f"review#{video_id}", "review"
 
 
@@ -173,10 +173,13 @@ def inference_partition(video_id: str) -> str:
 
 
 def inference_item(inference_id: str) -> tuple[str, str]:
-    """An engine call under way. The id begins with the video's (`inference_id` below)."""
+    """Return the item of an engine call in progress. Its id starts with the video's (see `inference_id`)."""
     return inference_partition(inference_id.split(".")[0]), inference_id
 
 
 def inference_id(video_id: str, clip_index: int, token_hash: str) -> str:
-    """SageMaker allows 64 characters: 38 + 1 + 3 + 1 + 12. The same task token gives the same id."""
+    """Return the id of an engine call; the same task token gives the same id.
+
+    SageMaker allows 64 characters: 38 + 1 + 3 + 1 + 12.
+    """
     return f"{video_id}.{clip_index:03d}.{token_hash[:12]}"

@@ -1,4 +1,4 @@
-"""The manifest of a film: all that it was made of, where each piece lies in it, what it took and cost."""
+"""The manifest of a film: everything it was made from, with each piece's position, duration and cost."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -14,26 +14,26 @@ from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgr
 
 
 class Artifact(Document):
-    """A piece that was made. `sha256` is its content address: the hash of all that determines it, not of its
-    bytes. The same address is the same piece, made once."""
+    """A piece of the film. `sha256` is its content address: the hash of everything that determines it, not of
+    its bytes. The same address means the same piece, made once."""
 
     sha256: str
-    bytes: int | None  # None: it is not stored any more
-    reused: bool = False  # made before, for an earlier attempt or another film
-    by: str | None = None  # the model, voice or engine; None where it was not asked for this film
-    took: float | None = None  # seconds from the beginning to the end of its making
-    cost: float | None = None  # USD, an estimate by list prices; None: unknown
+    bytes: int | None  # None: it is no longer stored
+    reused: bool = False  # made earlier, for a previous attempt or another film
+    by: str | None = None  # the model, voice or engine; None: it was not made for this film
+    took: float | None = None  # seconds from start to finish
+    cost: float | None = None  # USD, estimated from list prices; None: unknown
 
 
 class Span(Document):
-    """Where in the film: seconds."""
+    """A span of the film, in seconds."""
 
     start: float
     end: float
 
 
 class StoryboardMade(Document):
-    """`by` None: the user."""
+    """The storyboard and its author. `by` None: the user."""
 
     sha256: str
     by: str | None = None
@@ -42,8 +42,8 @@ class StoryboardMade(Document):
 
 
 class PromptWritten(Document):
-    """What was made of the prompt of a film without a storyboard. `by` None: the prompt was kept, for the
-    reason in `note`."""
+    """The enhanced prompt of a film without a storyboard. `by` None: the original prompt was kept; `note`
+    says why."""
 
     prompt: str
     by: str | None = None
@@ -57,7 +57,7 @@ class NarrationMade(Artifact):
 
 
 class ClipMade(Artifact):
-    """`frames` are those that are seen; an engine may have rendered more."""
+    """A clip of the film. `frames` counts the visible frames; the engine may have rendered more."""
 
     index: int
     prompt: str
@@ -76,7 +76,7 @@ class SceneMade(Document):
 
 
 class Delivered(Document):
-    """A file that can be had by GET …/content?variant={variant}."""
+    """A file that GET …/content?variant={variant} returns."""
 
     variant: str
     media_type: str
@@ -84,19 +84,19 @@ class Delivered(Document):
 
 
 class Manifest(Document):
-    """`cost` is the sum, None where one of them is unknown."""
+    """The manifest of a film. `cost` is the total; None if any cost is unknown."""
 
     video: str
     title: str
     engine: str
-    revision: str  # of the engine: another makes other clips of the same words
+    revision: str  # of the engine: another revision renders different clips from the same prompts
     draft: bool
     size: str
     fps: int
     frames: int
     seconds: float
     attempt: int
-    image: str | None = None  # SHA-256 of the user's first picture
+    image: str | None = None  # SHA-256 of the user's first frame
     music: str | None = None  # SHA-256 of the user's music
     storyboard: StoryboardMade | None = None
     prompt: PromptWritten | None = None
@@ -107,7 +107,8 @@ class Manifest(Document):
 
 
 def artifact_keys(video: Video, plan: FilmPlan) -> list[str]:
-    """The keys in the output bucket of what the manifest tells the size of, besides what is delivered."""
+    """Return the keys in the output bucket of the pieces whose sizes the manifest states, except delivered
+    files."""
     parts = [part.artifact for part in [*video.narrations, *video.stills] if part.artifact]
     clips = [keys.clip(plan.tenant, clip.key_hash) for clip in plan.clips]
     return [*parts, *clips, keys.film(plan.tenant, film_hash(plan))]
@@ -116,8 +117,11 @@ def artifact_keys(video: Video, plan: FilmPlan) -> list[str]:
 def make_manifest(
     video: Video, plan: FilmPlan, sizes: Mapping[str, int | None], delivered: Mapping[str, int]
 ) -> Manifest:
-    """`sizes`: in bytes by artifact's key (`artifact_keys`), None of what is gone; `delivered`: by the name
-    of the variant."""
+    """Return the manifest of a film.
+
+    `sizes`: bytes by artifact key (`artifact_keys`), None if the artifact is gone. `delivered`: bytes by
+    variant name.
+    """
     pieces = _Pieces(video, plan, sizes)
     return Manifest(
         video=video.id,
@@ -160,7 +164,7 @@ class _Pieces:
         self._video = video
         self._plan = plan
         self._sizes = sizes
-        self._starts = [frame / plan.fps for frame in plan.starts]  # of the clips
+        self._starts = [frame / plan.fps for frame in plan.starts]  # each clip's start in seconds
 
     def scenes(self) -> list[SceneMade]:
         firsts = [self._starts[scene.clips[0].index] for scene in self._plan.scenes]

@@ -1,8 +1,8 @@
-"""Every name that two parts of the system must agree on: headers, events, metrics, endpoints."""
+"""Names that two parts of the system must agree on: headers, events, metrics, endpoints."""
 
 SERVICE = "reelworks"
 
-# HTTP headers. The first three are OpenAI's and its SDK's (source: openai-python 3.54).
+# HTTP headers. The first three come from OpenAI and its SDK (source: openai-python 3.54).
 REQUEST_ID_HEADER = "x-request-id"
 RETRY_COUNT_HEADER = "x-stainless-retry-count"
 POLL_AFTER_HEADER = "openai-poll-after-ms"
@@ -24,6 +24,9 @@ METRIC_VIDEOS_HEALED = "VideosHealed"
 
 
 def endpoint_name(prefix: str, engine: str) -> str:
-    """The SageMaker endpoint of an engine. A constant rule, so that the pipeline stack refers to no
-    resource of the engines stack. SageMaker allows letters, digits and hyphens, at most 63."""
+    """Return the name of an engine's SageMaker endpoint.
+
+    A fixed rule, so that the pipeline stack references no resource of the engines stack. SageMaker allows
+    letters, digits and hyphens, at most 63 characters.
+    """
     return f"{prefix}-{engine.replace('.', '-')}"

@@ -1,4 +1,4 @@
-"""What is said in a scene: who says it, how long it takes, and where each sentence begins."""
+"""A scene's narration: the voice, its length, and where each sentence starts."""
 
 from fractions import Fraction
 
@@ -6,12 +6,12 @@ from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
 from lambdas.domain.video_request import Voice
 
-_MAKING = 1  # grows when the same words are spoken in another way
-_KEEPING = 2  # grows when something else is kept of what was spoken
+_MAKING = 1  # increment when the same words are spoken in another way
+_KEEPING = 2  # increment when the stored form of a narration changes
 
 
 class Speaker(Document):
-    """The voice of one scene, with everything that determines its sound."""
+    """The voice of one scene and every setting that affects its sound."""
 
     voice: str
     engine: str
@@ -28,8 +28,8 @@ class Speaker(Document):
 
 class Sentence(Document):
     text: str
-    sound: str  # SHA-256 that its artifact is named by
-    start: float  # seconds from the narration's start
+    sound: str  # SHA-256 in its artifact's name
+    start: float  # seconds from the start of the narration
     seconds: float
 
 
@@ -41,14 +41,14 @@ class Spoken(Document):
 
     @property
     def seconds(self) -> float:
-        """How long the scene must at least be."""
+        """The minimum length of the scene."""
         last = self.sentences[-1]
         return LEAD + last.start + last.seconds + TAIL
 
 
 def speaker(narration: Narration, film: Voice, *, voice: str, engine: str) -> Speaker:
-    """A scene's own settings stand before the film's, and those before the deployment's `voice`, whose
-    `engine` is for no other voice."""
+    """Return the speaker of a scene: its own settings override the film's, which override the deployment's
+    `voice`. The deployment's `engine` applies to that voice only."""
     name = narration.voice or film.name or voice
     return Speaker(
         voice=name,
@@ -60,7 +60,7 @@ def speaker(narration: Narration, film: Voice, *, voice: str, engine: str) -> Sp
 
 
 def spoken(by: str, sentences: list[tuple[str, str, Fraction]]) -> Spoken:
-    """Of (text, hash, seconds) in their order."""
+    """Return the narration made of `sentences`: (text, hash, seconds) in order."""
     placed: list[Sentence] = []
     start = 0.0
     for text, sound, seconds in sentences:

@@ -1,4 +1,4 @@
-"""What a film that is made of another takes from it, and what of it is planned anew."""
+"""Derive a film from another one: what it reuses, and what is planned again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +14,12 @@ from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
 
-_BETWEEN = "\n\n"  # paragraphs, each of which is one line
+_BETWEEN = "\n\n"  # separates paragraphs, each of them one line
 
 
 def unwritten(request: VideoRequest, budget: int) -> list[str]:
-    """What the scenes of a film of prompts are filmed from where no text model writes: a text for each that
-    is planned anew. `budget`: the tokens that the engine reads."""
+    """Return one text for each newly planned scene of a film of prompts, as used without a text model.
+    `budget`: the number of tokens that the engine reads."""
     origin = request.origin
     if origin is None:
         return [request.prompt]
@@ -30,8 +30,8 @@ def unwritten(request: VideoRequest, budget: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Idea:
-    """What a text model is asked to write a paragraph of: see `user_message`. `plain`: what stands in where
-    it is of no use."""
+    """The input from which a text model writes a paragraph: see `user_message`. `plain`: the text to use if
+    its answer is unusable."""
 
     plain: str
     prompt: str
@@ -40,7 +40,7 @@ class Idea:
 
 
 def ideas_of(request: VideoRequest, budget: int, source: FilmPlan | None) -> list[Idea]:
-    """One for each of `unwritten`."""
+    """Return one idea for each text of `unwritten`."""
     origin, plain = request.origin, unwritten(request, budget)
     if origin is None or source is None:
         return [Idea(plain[0], plain[0])]
@@ -54,12 +54,12 @@ def ideas_of(request: VideoRequest, budget: int, source: FilmPlan | None) -> lis
 
 
 def written(texts: Sequence[str]) -> str:
-    """As `Enhancement.prompt` holds them: a paragraph for each scene, with an empty line in between."""
+    """Join the texts as `Enhancement.prompt` stores them: a paragraph per scene, with empty lines between."""
     return texts[0] if len(texts) == 1 else _BETWEEN.join(" ".join(text.split()) for text in texts)
 
 
 def paragraphs(video: Video, budget: int) -> list[str]:
-    """From which the scenes of a film of prompts are filmed, those that are planned anew."""
+    """Return one paragraph for each newly planned scene of a film of prompts."""
     plain = unwritten(video.request, budget)
     if video.enhancement is None:
         return plain
@@ -67,14 +67,14 @@ def paragraphs(video: Video, budget: int) -> list[str]:
 
 
 def all_paragraphs(video: Video, budget: int) -> tuple[str, ...]:
-    """Those of its source's film too, if it goes on from it."""
+    """Return `paragraphs`, preceded by those of the source film if the video extends it."""
     origin = video.request.origin
     before = origin.paragraphs if origin and origin.kind is OriginKind.EXTEND else ()
     return (*before, *paragraphs(video, budget))
 
 
 def prompt_shots(video: Video, engine: Engine, source: FilmPlan | None) -> list[Shot | Scene]:
-    """The scenes of a film of prompts. `source`: the plan that it takes over, if it is made of a video."""
+    """Return the scenes of a film of prompts. `source`: the source video's plan, if there is one."""
     request, origin = video.request, video.request.origin
     texts = paragraphs(video, engine.prompt_tokens)
     if origin is None:
@@ -88,7 +88,7 @@ def prompt_shots(video: Video, engine: Engine, source: FilmPlan | None) -> list[
     shots: list[Shot | Scene] = []
     anew = iter(texts)
     for scene, frames in zip(source.scenes, _scene_frames(source), strict=True):
-        if scene.clips[0].is_footage:  # nobody's prompt made it
+        if scene.clips[0].is_footage:  # not made from a prompt
             shots.append(scene)
             continue
         text = f"{scene.text.rstrip('.')}. {origin.prompt}"
@@ -114,10 +114,12 @@ def storyboard_shots(
     source: FilmPlan,
     before: Storyboard,
 ) -> list[Shot | Scene]:
-    """The scenes of a storyboard that was made of another one, `before`, whose film is `source`: those that
-    are as they were, in their place, are taken over with their clips; one elsewhere is planned as in every
-    film. Where scenes were added or left out since, a changed one is made of its words alone: nobody knows
-    which pictures were its own."""
+    """Return the scenes of a storyboard derived from another one, `before`, whose film is `source`.
+
+    A scene that is unchanged and at the same position is reused with its clips; at another position it is
+    planned like any other scene. If scenes were added or removed, a changed scene is made from its text
+    alone, because it is unknown which pictures were its own.
+    """
     result: list[Shot | Scene] = []
     for index, (shot, scene) in enumerate(zip(shots, storyboard.scenes, strict=True)):
         old = source.scenes[index] if index < len(before.scenes) else None
@@ -125,7 +127,7 @@ def storyboard_shots(
             old is not None
             and (storyboard.style, scene) == (before.style, before.scenes[index])
             and (not scene.continues or (bool(result) and result[-1] is source.scenes[index - 1]))
-            # A film's last scene gives no frames to a transition: as another than the last it is another.
+            # The last scene gives no frames to a transition, so its clips differ from any other scene's.
             and _gives(storyboard, index) == _gives(before, index)
         )
         if old is not None and same:
@@ -138,7 +140,7 @@ def storyboard_shots(
 
 
 def _gives(storyboard: Storyboard, index: int) -> bool:
-    """Whether the scene has frames that a transition to the next one shows twice, where there are any."""
+    """Return whether a transition to the next scene, if any, shows some of this scene's frames twice."""
     after = storyboard.scenes[index + 1 : index + 2]
     return bool(after) and not after[0].continues
 
@@ -153,21 +155,21 @@ def _shot(text: str, paragraph: str, frames: int, request: VideoRequest, engine:
 
 
 def _scene_frames(plan: FilmPlan) -> list[int]:
-    """From where each scene begins in the film to where the next one does."""
+    """Return the number of frames from the start of each scene to the start of the next one."""
     clips, first = plan.starts, plan.clips[0].index
     starts = [clips[scene.clips[0].index - first] for scene in plan.scenes]
     return [end - start for start, end in pairwise([*starts, plan.frames])]
 
 
 def _pictures(scene: Scene, origin: Origin, engine: Engine) -> list[Footage]:
-    """What the clips of an edited scene are made of."""
+    """Return the footage from which the clips of an edited scene are made."""
     if origin.kind is not OriginKind.EDIT or engine.video == "none":
         return []
     return [Footage(clip=clip.key_hash) for clip in scene.clips]
 
 
 def _file_scene(request: VideoRequest, origin: Origin) -> Scene:
-    """A file as a film's first scene: one clip, which no engine makes."""
+    """Return a file as a film's first scene: one clip that no engine renders."""
     shown = {"file": origin.file, "size": [request.width, request.height], "fps": request.fps}
     clip = Clip(
         index=0,
@@ -182,7 +184,7 @@ def _file_scene(request: VideoRequest, origin: Origin) -> Scene:
 
 
 def _file_shot(request: VideoRequest, origin: Origin, paragraph: str, engine: Engine) -> Shot:
-    """A file that is made anew, clip by clip."""
+    """Return a shot that re-renders a file, clip by clip."""
     frames = origin.frames or 0
     starts = [0]
     for length in clip_lengths(request, engine, frames):

@@ -1,4 +1,4 @@
-"""How a film is planned: its scenes, and the clips that they are cut into."""
+"""Plan a film: its scenes, and the clips they are cut into."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,51 +17,50 @@ from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import VideoRequest
 
-# Step Functions keeps 25,000 events of an execution, of which a clip takes 10 and each retry 4 more.
+# Step Functions keeps 25,000 events per execution; a clip takes 10 of them and each retry 4 more.
 MOST_CLIPS = 1_000
 
 
 @dataclass(frozen=True)
 class Shot:
-    """What a scene is planned from. `frames`: from where it begins in the film to where the next one does."""
+    """The input for planning a scene. `frames`: from the start of the scene to the start of the next one."""
 
     text: str
     negative_prompt: str
     frames: int
-    prompts: Callable[[int], list[str]]  # of so many clips
-    still: str | None = None  # SHA-256 that its artifact is named by
+    prompts: Callable[[int], list[str]]  # the prompts for that many clips
+    still: str | None = None  # SHA-256 in its artifact's name
     narration: Sequence[Sentence] = ()
-    seed: int | None = None  # None: one of the film's
+    seed: int | None = None  # None: derived from the film's seed
     continues: bool = False  # see Scene
-    of: Sequence[Footage] = ()  # what its clips are made of, in their order
+    of: Sequence[Footage] = ()  # source footage of its clips, in order
     strength: float | None = None
 
 
 def cut(frames: int, longest: int, overlap: int = 0) -> list[int]:
-    """Splits a scene of `frames` into the fewest parts of at most `longest` frames, as even as may be, of
-    which each shares its last `overlap` frames with the next."""
+    """Split a scene of `frames` into the fewest parts of at most `longest` frames, as even as possible, where
+    each part shares its last `overlap` frames with the next."""
     count = max(1, -(-(frames - overlap) // (longest - overlap)))
     rendered = frames + (count - 1) * overlap
     return [rendered // count + (1 if i < rendered % count else 0) for i in range(count)]
 
 
 def clip_lengths(request: VideoRequest, engine: Engine, frames: int | None = None) -> list[int]:
-    """The frames that each clip of a scene gives, of `frames` or of the whole film: together the scene's, and
-    those that a transition shows twice.
+    """Return the number of frames of each clip of a scene of `frames` (None: the whole film). They add up to
+    the scene's frames plus those that a transition shows twice.
 
-    Raises InvalidRequest for a transition that is too long for the engine's clips, or a film that takes more
-    of them than can be made.
+    Raises InvalidRequest if a transition is too long for the engine's clips or the film needs too many clips.
     """
     frames = request.seconds * request.fps if frames is None else frames
     longest = engine.longest_clip * request.fps
     if request.transition is TransitionKind.NONE:
         return _within_limit(cut(frames, longest), engine)
     transition = _transition_frames(request)
-    # So the shortest of them still has room for two, however the scene is cut.
+    # So that the shortest clip has room for two transitions, however the scene is cut.
     if not engine.chained and 3 * transition > longest:
         raise InvalidRequest(
             f"transition_seconds must be at most {longest // 3 / request.fps:g} with engine {engine.name}, "
-            f"whose clips last {engine.longest_clip} s; {request.transition_seconds:g} was given.",
+            f"whose clips last {engine.longest_clip} s; got {request.transition_seconds:g}.",
             param="transition_seconds",
         )
     overlap = transition if request.transition.overlaps and not engine.chained else 0
@@ -71,8 +70,8 @@ def clip_lengths(request: VideoRequest, engine: Engine, frames: int | None = Non
 def _within_limit(lengths: list[int], engine: Engine) -> list[int]:
     if len(lengths) > MOST_CLIPS:
         raise InvalidRequest(
-            f"seconds must be fewer with engine {engine.name}: the film would take {len(lengths):,} of its "
-            f"clips of {engine.longest_clip} s, and at most {MOST_CLIPS:,} can be made.",
+            f"seconds is too high for engine {engine.name}: the film would need {len(lengths):,} clips of "
+            f"{engine.longest_clip} s, and the limit is {MOST_CLIPS:,}; shorten the film.",
             param="seconds",
         )
     return lengths
@@ -85,9 +84,11 @@ def _transition_frames(request: VideoRequest) -> int:
 def make_plan(
     video: Video, engine: Engine, title: str, shots: Sequence[Shot | Scene], inputs: str = ""
 ) -> FilmPlan:
-    """The plan of a film of such scenes; those of another film are taken over with their clips. Each but the
-    last also gives the frames that a transition to the next shows twice. Raises InvalidRequest as
-    `clip_lengths` does, and for a scene that is too short."""
+    """Return the plan of a film of these scenes; a `Scene` of another film is reused with its clips. Each
+    scene but the last also supplies the frames that a transition to the next shows twice.
+
+    Raises InvalidRequest as `clip_lengths` does, and if a scene is too short.
+    """
     request = video.request
     overlap = _transition_frames(request) if request.transition.overlaps else 0
     scenes: list[Scene] = []
@@ -134,13 +135,15 @@ def make_plan(
 
 
 def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine: Engine) -> None:
-    """Whether scenes of these seconds can be planned; None: as long as its narration, which nobody knows yet.
-    Raises InvalidRequest."""
+    """Check that scenes of these seconds can be planned; None: as long as its narration, not known yet.
+
+    Raises InvalidRequest if they can't.
+    """
     known = [SCENE_SECONDS if length is None else length for length in lengths]
     seconds = math.ceil(sum(known))
     if seconds > LONGEST_FILM:
         raise InvalidRequest(
-            f"scenes must last together at most {LONGEST_FILM:,} seconds; they last {seconds:,}.",
+            f"scenes must last at most {LONGEST_FILM:,} seconds in total; got {seconds:,}.",
             param="scenes",
         )
     clips = 0
@@ -150,29 +153,29 @@ def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine:
         clips += len(clip_lengths(request, engine, frames))
     if clips > MOST_CLIPS:
         raise InvalidRequest(
-            f"scenes must be shorter with engine {engine.name}: the film would take {clips:,} of its clips "
-            f"of {engine.longest_clip} s, and at most {MOST_CLIPS:,} can be made.",
+            f"scenes are too long for engine {engine.name}: the film would need {clips:,} clips of "
+            f"{engine.longest_clip} s, and the limit is {MOST_CLIPS:,}; shorten the scenes.",
             param="scenes",
         )
 
 
 def _check_room(request: VideoRequest, index: int, frames: int) -> None:
-    """A scene has room for the transitions on its sides, and is seen at all."""
+    """Check that a scene has room for its transitions and is at least one frame long."""
     least = 1 if request.transition is TransitionKind.NONE else _transition_frames(request)
     if frames < least:
         raise InvalidRequest(
-            f"scenes[{index}].seconds must be at least {least / request.fps:g}, which is one frame, or the "
-            f"film's transition; the scene would have {frames} frames of {request.fps} a second.",
+            f"scenes[{index}].seconds must be at least {least / request.fps:g}, the length of one frame or "
+            f"of the film's transition; the scene would have {frames} frames at {request.fps} fps.",
             param=f"scenes[{index}].seconds",
         )
 
 
-# Between the seeds of two scenes, so that a scene that grows by a clip changes no other's.
+# The distance between two scenes' seeds, so that adding a clip to one scene changes no other scene's seeds.
 _SEEDS_PER_SCENE = 1_000
 
 
 def _taken_over(scene: Scene, index: int, first: int) -> Scene:
-    """A scene of another film at its place in this one, where `first` is the index of its first clip."""
+    """Return a scene of another film, moved to its place in this one; `first` is its first clip's index."""
     moved = first - scene.clips[0].index
     clips = [
         clip.model_copy(
@@ -195,10 +198,10 @@ def _scene(
     lengths: Sequence[int],
     last: Clip | None = None,
 ) -> Scene:
-    """`first` is the index of its first clip, `last` the one that it goes on from, if it does."""
+    """Plan one scene. `first` is the index of its first clip, `last` the clip it continues from, if any."""
     request = video.request
     if engine.image == "none":
-        last = None  # it goes on by its words alone
+        last = None  # only the prompt carries over
     image = request.image.sha256 if request.image and index == 0 else None
     picture = last.key_hash if last else image or shot.still
     first_seed = video.seed + index * _SEEDS_PER_SCENE if shot.seed is None else shot.seed
@@ -207,14 +210,14 @@ def _scene(
     captioned = request.captions or request.burn_captions
     bare = ["bare"] if captioned and shot.narration else []  # see FilmPlan.is_lettered
     clips: list[Clip] = []
-    begins = 0  # in which frame of the scene the clip does
+    begins = 0  # the frame of the scene where the clip starts
     in_all = sum(lengths) - overlap * (len(lengths) - 1)
     for place, (part, prompt) in enumerate(zip(lengths, shot.prompts(len(lengths)), strict=True)):
         frames = engine.frames_to_render(part)
         before = (clips[-1] if engine.chained else None) if clips else last
         footage = shot.of[place] if place < len(shot.of) else None
-        seed = (first_seed + place) % 2**63  # engines take no larger one
-        # A draft draws the scene's text and what is the clip's of the scene.
+        seed = (first_seed + place) % 2**63  # engines accept no larger seed
+        # A draft draws the scene's text and the clip's part of the scene.
         draft = [shot.text, place, len(lengths), begins, in_all, *bare] if engine.draft else None
         heard = None
         if engine.audio == "required":
@@ -266,8 +269,8 @@ def _scene(
 
 
 def _heard(narration: Sequence[Sentence], first: int, frames: int, fps: int) -> list[Heard]:
-    """What of a scene's narration is heard in so many frames from its frame `first` on, which is negative
-    where an engine renders more than the scene shows."""
+    """Return the sentences of a scene's narration heard in `frames` frames from its frame `first`, which is
+    negative if the engine renders more than the scene shows."""
     begins, seconds = Fraction(first, fps), Fraction(frames, fps)
     placed = [(said, Fraction(str(LEAD)) + Fraction(str(said.start)) - begins) for said in narration]
     return [

@@ -1,7 +1,7 @@
-"""What is paid for a film: list prices of the services that make it, and what follows from them.
+"""Estimate what a film costs, from the list prices of the services that make it.
 
-They are estimates: they leave out free tiers, discounts, taxes, tries that failed, requests, storage and
-transfer. On a PC nothing is billed (docs/decisions/0022-what-a-film-cost.md).
+The estimates leave out free tiers, discounts, taxes, failed attempts, requests, storage and transfer. On a PC
+nothing is billed (docs/decisions/0022-what-a-film-cost.md).
 """
 
 from collections.abc import Iterable
@@ -10,45 +10,44 @@ from lambdas.domain.documents import Document
 
 _BUILD = "build minute"
 _GB_SECOND = "function GB-second"
-# What has a price, as a regular expression: one character or picture, 1,000 tokens read or written, a second
-# of the instance that an engine runs on.
+# Regular expression of the priced units: one character or picture, 1,000 tokens read or written, a second of
+# the instance that an engine runs on.
 PRICED = rf"^((character|still|input|output|instance) \S+|{_GB_SECOND}|{_BUILD})$"
 
 
 class Prices(Document):
-    """USD of one unit of each thing; `other` is the price of what has none here, None: it is unknown, and so
-    is what it costs."""
+    """USD per unit. `other` is the price of units not listed; None: unknown, and so is their cost."""
 
     each: dict[str, float] = {}
     other: float | None = None
 
     def narration(self, engine: str, characters: int) -> float | None:
-        """Of so many characters, without markup, that an engine of Polly's speaks."""
+        """Return the cost of that many characters, without markup, spoken by a Polly engine."""
         return self._cost((f"character {engine}", characters))
 
     def still(self, quality: str) -> float | None:
         return self._cost((f"still {quality}", 1))
 
     def text(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
-        """Of one answer of a text model, by the id that it was asked by."""
+        """Return the cost of one answer of a text model; `model` is the id used in the request."""
         return self._cost(
             (f"input {model}", input_tokens / 1_000),
             (f"output {model}", output_tokens / 1_000),
         )
 
     def instance_second(self, engine: str) -> float | None:
-        """Of the instance that an engine's endpoint runs on."""
+        """Return the cost per second of the instance that an engine's endpoint runs on."""
         return self._cost((f"instance {engine}", 1))
 
     def function_second(self, memory_mb: int) -> float | None:
-        """Of a function with so much memory."""
+        """Return the cost per second of a function with that much memory."""
         return self._cost((_GB_SECOND, memory_mb / 1024))
 
     def build_second(self) -> float | None:
         return self._cost((_BUILD, 1 / 60))
 
     def with_instances(self, usd_per_hour: dict[str, float]) -> "Prices":
-        """With what the instances of these engines cost."""
+        """Return these prices with those of the engines' instances added."""
         seconds = {f"instance {engine}": usd / 3600 for engine, usd in usd_per_hour.items()}
         return self.model_copy(update={"each": {**self.each, **seconds}})
 
@@ -58,7 +57,7 @@ class Prices(Document):
 
 
 def total(costs: Iterable[float | None]) -> float | None:
-    """None if one of them is unknown."""
+    """Return the sum of the costs; None if any of them is unknown."""
     known: list[float] = []
     for cost in costs:
         if cost is None:
@@ -68,18 +67,18 @@ def total(costs: Iterable[float | None]) -> float | None:
 
 
 def of_time(usd_per_second: float | None, started_ms: int, finished_ms: int) -> float | None:
-    """What is billed by the second cost between two moments."""
+    """Return the cost of something billed per second, between two times."""
     return None if usd_per_second is None else total([usd_per_second * (finished_ms - started_ms) / 1000])
 
 
-FREE = Prices(other=0.0)  # what runs on one's own PC
+FREE = Prices(other=0.0)  # services on the user's own PC
 
-# List prices in us-east-1, stills in us-west-2, on demand, without AWS's free tier. Each is as public pages
-# and repositories quoted AWS's price page in 2026; none was fetched from AWS itself. They differ by region
-# and change: a deployment gives its own by the template's parameter `Prices`.
+# On-demand list prices in us-east-1, stills in us-west-2, without AWS's free tier. Each is taken from public
+# pages and repositories that quoted AWS's price page in 2026; none was fetched from AWS itself. Prices differ
+# by region and change: a deployment sets its own with the template's parameter `Prices`.
 AWS = Prices(
     each={
-        # aws.amazon.com/polly/pricing: USD 4, 16, 100 and 30 for a million characters (2026-04)
+        # aws.amazon.com/polly/pricing: USD 4, 16, 100 and 30 per million characters (2026-04)
         "character standard": 4e-6,
         "character neural": 16e-6,
         "character long-form": 100e-6,
@@ -87,8 +86,8 @@ AWS = Prices(
         # aws.amazon.com/bedrock/pricing, Stability AI: Stable Image Core and Ultra (2026-04)
         "still standard": 0.04,
         "still premium": 0.14,
-        # aws.amazon.com/bedrock/pricing, per 1,000 tokens (2026-05); of Claude, a geography's profile costs a
-        # tenth more than the global one
+        # aws.amazon.com/bedrock/pricing, per 1,000 tokens (2026-05); Claude's regional profiles cost a tenth
+        # more than the global one
         "input global.anthropic.claude-haiku-4-5-20251001-v1:0": 0.001,
         "output global.anthropic.claude-haiku-4-5-20251001-v1:0": 0.005,
         "input us.anthropic.claude-haiku-4-5-20251001-v1:0": 0.0011,

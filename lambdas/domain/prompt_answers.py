@@ -1,4 +1,4 @@
-"""What is accepted of a text model's answer: one English paragraph of what the prompt describes.
+"""Check a text model's answer: it must be one English paragraph that shows what the prompt describes.
 
 In doubt the user's own prompt is filmed, and the note says why.
 """
@@ -14,18 +14,21 @@ from lambdas.domain.prompts import estimate_tokens, fit, system_prompt
 
 @dataclass(frozen=True)
 class Accepted:
-    """`prompt` is one English paragraph within the budget; None: film the original. `note` says in plain
-    words why the original is kept, or what was changed; None: the answer was taken as it is."""
+    """The result of checking an answer.
+
+    `prompt` is one English paragraph within the budget; None: film the original. `note` says in plain words
+    why the original is kept, or what was changed; None: the answer is used unchanged.
+    """
 
     prompt: str | None
     note: str | None = None
 
 
 class _Refused(Exception):
-    """The answer can't be used; the message is the note."""
+    """The answer is unusable; the message is the note."""
 
 
-_LONGEST_ANSWER = 20_000  # characters that are looked at; no budget holds a tenth of it
+_LONGEST_ANSWER = 20_000  # characters examined; no budget holds a tenth of that
 _SHORTEST_PARAGRAPH = 8  # words
 
 _STOPPED_BY_POLICY = frozenset({"guardrail_intervened", "content_filtered"})
@@ -33,7 +36,7 @@ _STOPPED_SHORT = frozenset({"max_tokens", "model_context_window_exceeded"})
 
 
 def accept(answer: str, stop_reason: str, original: str, budget: int) -> Accepted:
-    """Judges the answer to `user_message(original, …)`. `stop_reason` is Bedrock Converse's `stopReason`."""
+    """Check the answer to `user_message(original, …)`. `stop_reason` is Bedrock Converse's `stopReason`."""
     try:
         if stop_reason in _STOPPED_BY_POLICY:
             raise _Refused("The text model's content filter stopped the answer.")
@@ -41,7 +44,7 @@ def accept(answer: str, stop_reason: str, original: str, budget: int) -> Accepte
             raise _Refused("The text model asked for a tool instead of answering.")
         text = _bare(answer[:_LONGEST_ANSWER])
         if not text:
-            raise _Refused("The text model answered nothing.")
+            raise _Refused("The text model returned an empty answer.")
         _check_form(text)
         paragraph = " ".join(text.split())
         _check_voice(paragraph)
@@ -58,12 +61,12 @@ def accept(answer: str, stop_reason: str, original: str, budget: int) -> Accepte
         return Accepted(fitted, f"The paragraph was shortened from {tokens} to the engine's {budget} tokens.")
     if whole != paragraph:
         return Accepted(
-            whole, "The text model was cut off in the middle; the last half sentence is left out."
+            whole, "The text model's answer was cut off; its incomplete last sentence was dropped."
         )
     return Accepted(whole)
 
 
-# --- what may stand around the paragraph, and is taken off
+# --- text around the paragraph, which is removed
 
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"\A```[\w-]*\n(.*?)\n?```\Z", re.DOTALL)
@@ -90,7 +93,7 @@ _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "�
 
 
 def _bare(answer: str) -> str:
-    """The answer without thoughts, fence, emphasis, preamble, title, epilogue and quotation marks."""
+    """Return the answer without thoughts, fence, emphasis, preamble, title, epilogue and quotation marks."""
     text = _THINKING.sub("", answer).strip()
     if fence := _FENCE.match(text):
         text = fence.group(1).strip()
@@ -115,7 +118,7 @@ def _unquoted(text: str) -> str:
     return text
 
 
-# --- the form: prose, in one piece
+# --- the form: one piece of prose
 
 _MARKUP = re.compile(r"[{}<>|\\\[\]`]|https?:|www\.|^\s*#", re.IGNORECASE | re.MULTILINE)
 _ITEM = re.compile(r"^\s*(?:[-*•–]\s|\(?\d{1,2}[.):]\s)", re.MULTILINE)
@@ -130,7 +133,7 @@ _NUMBERED = re.compile(
 
 def _check_form(text: str) -> None:
     if _MARKUP.search(text):
-        raise _Refused("The text model answered with code, markup or an address instead of a paragraph.")
+        raise _Refused("The text model answered with code, markup or a URL instead of a paragraph.")
     first = _FIRST_ITEM.search(text)
     if (
         _ITEM.match(text)
@@ -171,7 +174,7 @@ _TALK = re.compile(
 
 
 def talks(text: str) -> str | None:
-    """Why the text speaks to somebody instead of describing something; None if it describes."""
+    """Return why the text addresses someone instead of describing something; None if it describes."""
     try:
         _check_voice(text)
     except _Refused as refusal:
@@ -195,9 +198,9 @@ def _check_language(paragraph: str) -> None:
         raise _Refused(f"The text model's answer is too short to be a description: {len(found)} words.")
 
 
-# --- our own words
+# --- leaked instructions
 
-_GRAM = 6  # words in a row; no two descriptions share so many of the instructions' by chance
+_GRAM = 6  # consecutive words; a description doesn't share that many with the instructions by chance
 _ABOUT_INSTRUCTIONS = re.compile(
     r"\bsystem prompt\b|\b(?:my|these|the above|previous|your) instructions\b|\blanguage model\b"
     r"|\bwrite at most \d+ words\b",
@@ -218,15 +221,15 @@ def _check_leak(paragraph: str) -> None:
         raise _Refused("The text model answered with its instructions instead of a description.")
 
 
-# --- an answer that was cut off
+# --- truncated answers
 
 
 def _whole_sentences(paragraph: str) -> str:
-    """The paragraph up to its last full sentence."""
+    """Return the paragraph up to its last complete sentence."""
     parts = sentences(paragraph)
     if parts and not re.search(r"[.!?…][\"'”’)]*\Z", parts[-1]):
         parts = parts[:-1]
     whole = " ".join(parts)
     if len(words(whole)) < _SHORTEST_PARAGRAPH:
-        raise _Refused("The text model was cut off before its first sentence ended.")
+        raise _Refused("The text model's answer was cut off before its first sentence ended.")
     return whole

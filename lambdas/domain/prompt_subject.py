@@ -1,10 +1,10 @@
-"""Whether a paragraph shows what a prompt describes, also where the prompt speaks to the text model."""
+"""Check that a paragraph shows what a prompt describes, even if the prompt instructs the text model."""
 
 import re
 
 from lambdas.domain.english import is_function_word, reads_as_english, words
 
-# --- what in a prompt is meant for the text model
+# --- instructions to the text model in a prompt
 
 _CLAUSE_START = r"(?:(?<=[.!?,;:\n] )|(?<=\n)|\A|\band |\bbut |\bjust |\binstead,? |\bplease )"
 _TEXT_KINDS = (
@@ -30,8 +30,8 @@ _TO_SENTENCE_END = re.compile(r"[^.!?\n]*[.!?]?")
 
 
 def parted(prompt: str) -> tuple[str, str]:
-    """What the prompt describes, and what it tells the text model to do. An instruction runs to the end of
-    its sentence."""
+    """Return what the prompt describes, and its instructions to the text model. An instruction runs to the
+    end of its sentence."""
     described, told, position = [], [], 0
     for match in _INSTRUCTION.finditer(prompt):
         if match.start() < position:
@@ -43,9 +43,9 @@ def parted(prompt: str) -> tuple[str, str]:
     return " ".join([*described, prompt[position:]]).strip(), " ".join(told)
 
 
-# --- what they have in common
+# --- shared words
 
-# Words of asking for a film and of talking to a model: they name nothing that must be seen.
+# Words for requesting a film or addressing a model: they name nothing that must be visible.
 _GENERIC = frozenset(
     words(
         """video film movie clip footage shot scene make create generate produce show please want need would
@@ -68,12 +68,12 @@ _FEWEST_COMPARED = 3
 
 
 def strays(paragraph: str, prompt: str) -> str | None:
-    """Why the paragraph is not a description of what the prompt describes; None if it may be one.
+    """Return why the paragraph does not show what the prompt describes; None if it may.
 
-    An English prompt shares content words with it: one, and one more for every six. A prompt in another
-    language, or with no English function words, can't be compared; if they share nothing, the paragraph must
-    at least speak of what a camera sees. A prompt that also instructs the text model must find a third of its
-    description again, and a greater part of that than of its instructions.
+    The paragraph must share content words with an English prompt: one, and one more for every six. A prompt
+    in another language, or with no English function words, can't be compared; if they share nothing, the
+    paragraph must at least mention what a camera sees. If the prompt also instructs the text model, the
+    paragraph must contain a third of its description, and a greater part of it than of its instructions.
 
     Measured on VBench's prompts and the paragraphs that language models wrote for them: of 3,900 for English
     prompts 0.2 % stray, of 1,950 for Chinese ones 0.6 %; with the English paragraphs shuffled, 66 to 77 %.
@@ -81,7 +81,7 @@ def strays(paragraph: str, prompt: str) -> str | None:
     description, instructions = parted(prompt)
     shown, asked, told = _content(paragraph), _content(description), _content(instructions)
     if instructions and not asked and not _other_script(description):
-        return "The prompt speaks to the text model and describes no scene that it could enhance."
+        return "The prompt instructs the text model and describes no scene to enhance."
     kept = _shared(asked, shown)
     comparable = bool(asked) and reads_as_english(description)
     if comparable:
@@ -89,19 +89,19 @@ def strays(paragraph: str, prompt: str) -> str | None:
         if kept < least:
             return "The text model's paragraph does not show what the prompt describes."
     elif not kept and len({match.lower() for match in _VISIBLE.findall(paragraph)}) < 2:
-        return "The text model's paragraph describes nothing that a camera sees."
+        return "The text model's paragraph describes nothing that a camera can see."
     told -= asked
     followed = _shared(told, shown)
     share = kept / len(asked) if comparable else 0.5
-    # Who keeps the whole description may film the rest of the prompt too.
+    # A paragraph that keeps the whole description may show the rest of the prompt too.
     if followed > 1 and share < 1 and followed / len(told) >= share:
         return "The text model followed an instruction in the prompt instead of describing the scene."
     return None
 
 
 def mentions(text: str, topic: str) -> bool:
-    """Whether a text shares a word of meaning with the topic. True also where that can't be told: the topic
-    is in another language, or has few such words."""
+    """Return whether a text shares a content word with the topic. Also True if that can't be determined: the
+    topic is in another language or has few content words."""
     description, _ = parted(topic)
     asked = _content(description)
     comparable = len(asked) >= _FEWEST_COMPARED and reads_as_english(description)
@@ -109,7 +109,7 @@ def mentions(text: str, topic: str) -> bool:
 
 
 def _content(text: str) -> set[str]:
-    """The words that carry the meaning, in the singular."""
+    """Return the content words, in the singular."""
     return {
         _singular(word)
         for word in words(text)
@@ -123,8 +123,8 @@ def _singular(word: str) -> str:
 
 
 def _shared(asked: set[str], shown: set[str]) -> int:
-    """How many of the words asked for are shown, also in another form ("runs", "running") or as a part of
-    a word ("bee" in "honeybee")."""
+    """Return how many of the `asked` words are in `shown`, also in another form ("runs", "running") or as
+    part of a word ("bee" in "honeybee")."""
     return sum(any(word.startswith(_stem(one)) or word.endswith(one) for word in shown) for one in asked)
 
 

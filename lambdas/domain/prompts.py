@@ -1,4 +1,4 @@
-"""What is asked of the text model, what an engine's text encoder can hold, and one prompt for each clip."""
+"""Ask a text model for a paragraph, fit prompts to an engine's token budget, and split them by clip."""
 
 import re
 import unicodedata
@@ -9,35 +9,35 @@ from lambdas.domain.engines import Engine
 from lambdas.domain.english import reads_as_english, sentences
 from lambdas.domain.errors import InvalidRequest
 
-SMALLEST_BUDGET = 32  # tokens; below it not every text could be shortened to something
-LONGEST_PARAGRAPH = 120  # words; more gains an engine nothing and takes a model on a PC long to write
+SMALLEST_BUDGET = 32  # tokens; with less, shortening could leave nothing of a text
+LONGEST_PARAGRAPH = 120  # words; more doesn't help an engine and takes a model on a PC long to write
 
 # --- tokens
 
 _RUN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|.", re.DOTALL)
-_LONGEST_WORD = 20  # letters; what is longer is no word
+_LONGEST_WORD = 20  # letters; anything longer is not a word
 
 
 def check_tokens(param: str, text: str, engine: Engine, otherwise: str = "") -> None:
-    """Raises InvalidRequest where the engine reads less than the text that was sent as `param`; `otherwise`:
-    what can be done but shorten it."""
+    """Raise InvalidRequest if the text sent as `param` is longer than the engine reads. `otherwise`: an
+    alternative to shortening it."""
     tokens = estimate_tokens(text)
     if tokens > engine.prompt_tokens:
         raise InvalidRequest(
-            f"{param} takes about {tokens} tokens and engine {engine.name} reads at most "
+            f"{param} has about {tokens} tokens, but engine {engine.name} reads at most "
             f"{engine.prompt_tokens}; shorten it{otherwise}.",
             param=param,
         )
 
 
 def estimate_tokens(text: str) -> int:
-    """How many tokens T5's tokenizer makes of the text at most, its end mark included.
+    """Return an upper estimate of the text's T5 tokens, including the end mark.
 
-    The tokenizer itself (SentencePiece, 32,000 pieces) comes with an engine. Measured against it on 3,900
-    English paragraphs that language models wrote for video prompts, this is 1.03 to 2.3 times its count, 1.3
-    times in the middle; a text of fewer than ten words may be 7 tokens short, which no budget is near.
-    What doesn't read as English is counted at two letters a token (Spanish and Turkish take about that), and
-    each letter outside ASCII as one, which is never too few.
+    The tokenizer itself (SentencePiece, 32,000 pieces) ships with an engine. Measured against it on 3,900
+    English paragraphs that language models wrote for video prompts, the estimate is 1.03 to 2.3 times its
+    count, median 1.3; for a text of fewer than ten words it may be 7 tokens short, but every budget is far
+    larger. Text that doesn't read as English counts as one token per two letters (about right for Spanish and
+    Turkish), and each letter outside ASCII as one token, which is never too few.
     """
     plain = unicodedata.normalize("NFKC", text)
     return 1 + sum(
@@ -50,8 +50,8 @@ def estimate_tokens(text: str) -> int:
 
 def _word_tokens(word: str, letters_per_token: int) -> int:
     runs = _RUN.findall(word)
-    # The space before a word is part of its first piece if that is common enough, else a piece of its own;
-    # it is one before every mark, digit and rare letter, and before the article "a".
+    # The space before a word is part of its first piece if that piece is common enough, else a separate
+    # piece. It is separate before every mark, digit and rare letter, and before the article "a".
     first = runs[0]
     joined = letters_per_token > 2 and first.isascii() and first.isalpha() and first != "a"
     return (0 if joined else 1) + sum(_run_tokens(run, letters_per_token) for run in runs)
@@ -72,10 +72,10 @@ _CLAUSE_END = re.compile(r"[,;:–—](?=\s|$)|[、，；：]")
 
 
 def fit(text: str, budget: int) -> str:
-    """The text on one line, shortened to `budget` estimated tokens: at the end of a sentence or, where that
-    would lose more than half of what fits, of a clause or a word. Never empty unless the text is.
+    """Return the text on one line, shortened to `budget` estimated tokens: at the end of a sentence or, if
+    that would lose more than half of what fits, of a clause or a word. Never empty unless the text is.
 
-    Raises ValueError for a budget below SMALLEST_BUDGET.
+    Raises ValueError if the budget is below SMALLEST_BUDGET.
     """
     if budget < SMALLEST_BUDGET:
         raise ValueError(f"a budget of {budget} tokens is less than {SMALLEST_BUDGET}")
@@ -92,12 +92,12 @@ def fit(text: str, budget: int) -> str:
 
 
 def _longest_start(text: str, budget: int) -> str:
-    """As many of the text's first words as the budget holds; if not even one, its first letters."""
-    # Past 20 letters a token nothing fits, however long the text is.
+    """Return as many of the text's first words as fit the budget; if not even one fits, its first letters."""
+    # No text has more than 20 letters per token, so nothing beyond that can fit.
     words = [match.end() for match in re.finditer(r"\S+", text[: 20 * budget])]
     for ends in (words, range(1, budget)):
         size = bisect_right(ends, budget, key=lambda end: estimate_tokens(text[:end]))
-        # The estimate may fall as a text grows, where that makes it read as English: so look back.
+        # The estimate may drop when a longer text starts to read as English: so step back.
         while size and estimate_tokens(text[: ends[size - 1]]) > budget:
             size -= 1
         if size:
@@ -106,14 +106,14 @@ def _longest_start(text: str, budget: int) -> str:
 
 
 def words_for(budget: int) -> int:
-    """How many words to ask for, so that a paragraph fits the budget with a clip's place in the shot.
+    """Return how many words to ask for, so that a paragraph and a clip's place in the shot fit the budget.
 
-    Measured on 945 paragraphs that a language model wrote for video prompts: 1.9 estimated tokens a word.
+    Measured on 945 paragraphs that a language model wrote for video prompts: 1.9 estimated tokens per word.
     """
     return min(LONGEST_PARAGRAPH, (budget - PLACE_TOKENS) // 2)
 
 
-# --- what is asked
+# --- the question
 
 _SYSTEM = """\
 Role: you are the director of photography of a film. You turn a client's idea into the one description \
@@ -141,7 +141,7 @@ the camera moves on; invent no looks that the idea doesn't give.
 
 
 def system_prompt(engine: Engine) -> str:
-    """Role and task, for an engine."""
+    """Return the system prompt for an engine: role and task."""
     return _SYSTEM.format(picture=_FROM_PICTURE if engine.image == "required" else "")
 
 
@@ -149,9 +149,9 @@ _ANGLES = str.maketrans({"<": "‹", ">": "›", "＜": "‹", "＞": "›", "�
 
 
 def material(text: str) -> str:
-    """A client's text as it may stand between tags: it is one line and has no angle brackets, so it can
-    neither close its own tag nor add a line; characters that can't be seen are left out, as instructions
-    have been hidden in them."""
+    """Return a client's text in a form that is safe between tags: one line without angle brackets, so that it
+    can neither close its own tag nor add a line, and without invisible characters, because instructions have
+    been hidden in them."""
     seen = "".join(
         " " if unicodedata.category(char) == "Cc" else char
         for char in text
@@ -170,8 +170,11 @@ same subject, place and looks unless the idea says otherwise. Name them anew."""
 
 
 def user_message(prompt: str, words: int, *, before: str = "", change: str = "") -> str:
-    """The input. With `before`, the paragraph of a shot that was filmed: how the prompt goes on from it, or
-    with `change` that paragraph, which was written of the prompt, changed."""
+    """Return the message to the text model.
+
+    With `before`, the paragraph of a shot already filmed, ask how the prompt continues it; with `change` too,
+    ask for that paragraph, which was written from the prompt, with the change.
+    """
     lines = [f"Write at most {words} words."]
     if before:
         lines.append(_CHANGE if change else _GO_ON)
@@ -183,8 +186,8 @@ def user_message(prompt: str, words: int, *, before: str = "", change: str = "")
 
 
 def with_change(prompt: str, change: str, budget: int) -> str:
-    """The prompt and what is to change in it, one after the other, within the budget: in doubt the change
-    stays whole."""
+    """Return the prompt followed by the change to it, within the budget; the change is kept whole if
+    possible."""
     change = fit(change, budget - SMALLEST_BUDGET)
     return f"{closed(fit(prompt, max(SMALLEST_BUDGET, budget - estimate_tokens(change) - 1)))} {change}"
 
@@ -193,7 +196,7 @@ def with_change(prompt: str, change: str, budget: int) -> str:
 
 _OPENING = "The continuous shot begins here."
 _ENDING = "The continuous shot comes to its close."
-# Early, half-way and late in the shot; neighbours take turns within a group.
+# Early, half-way and late in the shot; adjacent clips rotate through the sentences of a group.
 _MIDDLE = (
     (
         "The same shot goes on as the motion gathers.",
@@ -211,7 +214,7 @@ _MIDDLE = (
         "The same take goes on as the motion eases.",
     ),
 )
-PLACE_TOKENS = 20  # of a clip's place in the shot; more than any of these takes
+PLACE_TOKENS = 20  # reserved for a clip's place in the shot; more than any of these sentences needs
 
 _TIME_WORDS = (
     r"then|next|finally|eventually|suddenly|afterwards?|later|meanwhile|soon|at last|at first|first|"
@@ -224,13 +227,13 @@ _IN_TIME = re.compile(
 
 
 def clip_prompts(paragraph: str, count: int, budget: int) -> list[str]:
-    """One prompt for each of `count` clips that follow one another, each within the budget: the paragraph's
-    look, then where in the one continuous shot the clip is, then what happens there.
+    """Return one prompt for each of `count` consecutive clips, each within the budget: the paragraph's look,
+    then where in the continuous shot the clip is, then what happens there.
 
-    Sentences that tell of an order in time ("Then …", "Finally …") are spread over the clips in that order;
-    where there are more clips than such sentences, the first clips show the look before anything happens.
+    Sentences that describe an order in time ("Then …", "Finally …") are spread over the clips in that order;
+    if there are more clips than such sentences, the first clips show the look before anything happens.
 
-    Raises ValueError for a budget below three times SMALLEST_BUDGET, which no engine has.
+    Raises ValueError if the budget is below three times SMALLEST_BUDGET; every engine has more.
     """
     if budget < 3 * SMALLEST_BUDGET:
         raise ValueError(f"a budget of {budget} tokens is less than {3 * SMALLEST_BUDGET}")
@@ -243,28 +246,28 @@ def clip_prompts(paragraph: str, count: int, budget: int) -> list[str]:
         if happening:
             parts.append(fit(happening, budget // 3))
         tail = " ".join(parts)
-        # Sentences are estimated one by one, so the parts' estimates add up; a token is left for a full stop.
+        # Sentences are estimated separately, so estimates add up; one token remains for a full stop.
         prompts.append(f"{closed(fit(look, budget - estimate_tokens(tail)))} {tail}")
     return prompts
 
 
 def closed(text: str) -> str:
-    """The text with a full stop, unless it ends a sentence already."""
+    """Return the text with a full stop, unless it already ends a sentence."""
     return text if _SENTENCE_END.search(text, len(text) - 2) else text + "."
 
 
 def _look_and_beats(paragraph: str) -> tuple[str, list[str]]:
-    """The sentences that hold throughout, and those that happen one after the other."""
+    """Return the sentences that hold throughout, and those that happen in sequence."""
     parts = sentences(paragraph)
     beats = [part for part in parts if _IN_TIME.search(part)]
     look = [part for part in parts if part not in beats]
-    if not look:  # all is told in order: the first sentence names the subject
+    if not look:  # every sentence is part of the sequence: the first one names the subject
         return parts[0], parts[1:]
     return " ".join(look), beats
 
 
 def _spread(beats: list[str], count: int) -> list[str]:
-    """What happens in each clip: the beats in order, several in a clip or one through several clips."""
+    """Return what happens in each clip: the beats in order, several per clip or one across several clips."""
     if len(beats) >= count:
         bounds = [i * len(beats) // count for i in range(count + 1)]
         return [" ".join(beats[start:end]) for start, end in pairwise(bounds)]

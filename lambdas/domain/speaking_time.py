@@ -1,4 +1,4 @@
-"""How long words take to be said, and how many words a scene has time for."""
+"""Estimate how long narration takes to speak, and how many words fit a scene."""
 
 import re
 
@@ -9,22 +9,22 @@ from lambdas.domain.storyboard import (
     TAIL,
 )
 
-WORDS_PER_SECOND = 2.5  # of an English narrator, unhurried
-NARRATION_WORDS = 25  # of a scene that lasts as long as its narration
-# A model counts its words badly: it is asked for fewer than are accepted.
+WORDS_PER_SECOND = 2.5  # pace of an unhurried English narrator
+NARRATION_WORDS = 25  # for a scene that lasts as long as its narration
+# Models count words badly, so the question asks for fewer words than are accepted.
 _ASKED_SHARE = 0.9
 _FEWEST_WORDS = 4
-_LETTERS_PER_WORD = 2  # of scripts that write a syllable or a word as one letter, without spaces
+_LETTERS_PER_WORD = 2  # in scripts that write a syllable or word as one letter, without spaces
 _DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
 
 def spoken_words(text: str) -> float:
-    """How many words of English take as long to say."""
+    """Return the number of English words that take as long to speak as the text."""
     return len(_DENSE.sub("", text).split()) + len(_DENSE.findall(text)) / _LETTERS_PER_WORD
 
 
 def words_within(seconds: float | None) -> int:
-    """How many words of narration are asked for."""
+    """Return how many words of narration to ask for, for a scene of that length."""
     if seconds is None:
         return NARRATION_WORDS
     spoken = seconds - LEAD - PAUSE - TAIL
@@ -32,5 +32,5 @@ def words_within(seconds: float | None) -> int:
 
 
 def seconds_to_narrate(text: str) -> float:
-    """About how long a scene must be in which that is said."""
+    """Return about how many seconds a scene with that narration must last."""
     return LEAD + spoken_words(text) / WORDS_PER_SECOND + PAUSE * (len(sentences(text)) - 1) + TAIL

@@ -1,4 +1,4 @@
-"""The stages of a video, and which may follow which."""
+"""The stages of a video and the transitions allowed between them."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 class Stage(StrEnum):
     QUEUED = "queued"
     PLANNING = "planning"
-    REVIEWING = "reviewing"  # it waits for the user
+    REVIEWING = "reviewing"  # waiting for the user
     PREPARING = "preparing"  # voices and stills
     RENDERING = "rendering"
     ASSEMBLING = "assembling"
@@ -18,16 +18,16 @@ class Stage(StrEnum):
 
 CLOSED = frozenset({Stage.COMPLETED, Stage.FAILED, Stage.CANCELLED})
 _ENDS = frozenset({Stage.FAILED, Stage.CANCELLED})
-# Each open stage may be entered again (a step retried), and every one may go back to queued: a new attempt,
-# after the execution was lost, or asked for by the user (a retry, an edited storyboard).
+# Each open stage may be entered again (a step is retried), and every stage may return to queued: a new
+# attempt after the execution was lost, or at the user's request (a retry, an edited storyboard).
 NEXT: dict[Stage, frozenset[Stage]] = {
     Stage.QUEUED: frozenset({Stage.QUEUED, Stage.PLANNING}) | _ENDS,
     Stage.PLANNING: frozenset(
         {Stage.PLANNING, Stage.REVIEWING, Stage.PREPARING, Stage.RENDERING, Stage.QUEUED}
     )
     | _ENDS,
-    # From its first gate the film goes on to its voices and stills, from the second to its clips; from either
-    # it goes back to be written anew.
+    # After the first gate the film continues with voices and stills, after the second with clips; from either
+    # it may return to planning to be rewritten.
     Stage.REVIEWING: frozenset({Stage.REVIEWING, Stage.PLANNING, Stage.PREPARING, Stage.QUEUED}) | _ENDS,
     Stage.PREPARING: frozenset({Stage.PREPARING, Stage.REVIEWING, Stage.RENDERING, Stage.QUEUED}) | _ENDS,
     Stage.RENDERING: frozenset({Stage.RENDERING, Stage.ASSEMBLING, Stage.QUEUED}) | _ENDS,
@@ -40,5 +40,5 @@ NEXT: dict[Stage, frozenset[Stage]] = {
 
 
 def stages_before(stage: Stage) -> frozenset[Stage]:
-    """The stages from which `stage` may be entered."""
+    """Return the stages that may come directly before `stage`."""
     return frozenset(before for before, after in NEXT.items() if stage in after)

@@ -1,5 +1,8 @@
-"""The storyboard: what is said, shown and moved in each scene of a film. Written by a text model or by the
-user, in whole or in part; seen and edited by the user before anything costly is made of it."""
+"""The storyboard: the narration, still and motion of each scene of a film.
+
+A text model or the user writes it, in whole or in part; the user reviews and edits it before anything costly
+is made.
+"""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
@@ -14,14 +17,14 @@ MOST_SCENES = 50
 LONGEST_TITLE = 200  # characters
 # Seconds of silence in a scene: before the narration, between its sentences, and after it.
 LEAD, PAUSE, TAIL = 0.4, 0.25, 0.6
-LONGEST_NARRATION = 3_000  # characters; Polly's limit of one call is as long
+LONGEST_NARRATION = 3_000  # characters; also Polly's limit per call
 
-# Control characters other than tab and line ends: no text encoder, voice or caption takes them.
+# Control characters other than tab and line ends: no text encoder, voice or caption accepts them.
 _PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 
 def text_of(least: int, most: int) -> Any:
-    """What a text of so many characters is annotated with."""
+    """Return the annotations of a text field of `least` to `most` characters."""
     span = f"{least} to {most:,}" if least else f"at most {most:,}"
     return (
         StringConstraints(strip_whitespace=True, min_length=least, max_length=most, pattern=_PLAIN),
@@ -34,10 +37,10 @@ _Prompt = Annotated[str, *text_of(1, LONGEST_PROMPT)]
 _Note = Annotated[str, *text_of(0, LONGEST_PROMPT)]
 _Said = Annotated[str, *text_of(1, LONGEST_NARRATION)]
 VoiceName = Annotated[
-    str, Field(min_length=1, max_length=100, description="the name of a voice, such as Joanna")
+    str, Field(min_length=1, max_length=100, description="a voice name, for example Joanna")
 ]
 _Language = Annotated[
-    str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="a language's code, such as en-US or de")
+    str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="a language code, for example en-US or de")
 ]
 Speed = Annotated[
     float, Field(strict=True, ge=0.5, le=2.0, allow_inf_nan=False, description="a number from 0.5 to 2")
@@ -58,8 +61,8 @@ _Continues = Annotated[bool, Field(strict=True, description="true or false")]
 
 
 class Prompts(Document):
-    """What a picture or clip shall show, and what it shall not. `seed` None: `seed_of` gives one; another
-    gives another picture of the same words."""
+    """What a picture or clip must and must not show. `seed` None: `seed_of` derives one; a different seed
+    gives a different picture for the same text."""
 
     positive_prompt: _Prompt
     negative_prompt: _Note = ""
@@ -67,7 +70,7 @@ class Prompts(Document):
 
 
 class Narration(Document):
-    """What is said in a scene. A voice, speed or language of its own stands before the film's."""
+    """The narration of a scene. Its own voice, speed or language overrides the film's."""
 
     text: _Said
     voice: VoiceName | None = None
@@ -76,8 +79,11 @@ class Narration(Document):
 
 
 class Scene(Document):
-    """`seconds`: how long it is shown; None: as long as its narration takes, else the film's share.
-    `continues`: it goes on from the scene before it, by a cut and with its last picture as its first."""
+    """One scene.
+
+    `seconds`: its length; None: as long as its narration, else its share of the film. `continues`: it
+    continues the previous scene with a cut, starting from that scene's last picture.
+    """
 
     narration: Narration | None = None
     image: Prompts
@@ -87,7 +93,7 @@ class Scene(Document):
 
 
 class Storyboard(Document):
-    """`style`: the looks and characters that are the same in every scene."""
+    """The storyboard of a film. `style`: the looks and characters that every scene shares."""
 
     title: _Title
     style: _Note = ""
@@ -100,7 +106,7 @@ class Storyboard(Document):
         return fingerprint(self.model_dump(mode="json"))
 
     def timed(self, lengths: Sequence[float | None]) -> "Storyboard":
-        """With these seconds of its scenes."""
+        """Return the storyboard with these scene lengths in seconds."""
         scenes = [
             scene.model_copy(update={"seconds": length})
             for scene, length in zip(self.scenes, lengths, strict=True)
@@ -108,8 +114,8 @@ class Storyboard(Document):
         return self.model_copy(update={"scenes": scenes})
 
     def continued(self, prompt: str, seconds: float | None) -> "Storyboard":
-        """With a scene more that goes on from the last one, of a user's words alone; it is narrated, by the
-        same voice, if others are."""
+        """Return the storyboard with one more scene that continues the last one and has only the user's text.
+        It has narration, with the same voice, if other scenes do."""
         spoken = [scene.narration for scene in self.scenes if scene.narration]
         said = spoken[-1].model_copy(update={"text": prompt}) if spoken else None
         prompts = Prompts(positive_prompt=prompt)
@@ -118,9 +124,12 @@ class Storyboard(Document):
 
 
 def seed_of(prompts: Sequence[Prompts], scene: int, film: int) -> int:
-    """The seed of a scene's picture or clips, of all scenes' prompts and the film's seed: its own, else one
-    by its words. So it stays the same where scenes are put before it or taken away, and what was made of it
-    is found. Only where the same words came before, its place counts: it is another picture of them."""
+    """Return the seed of a scene's picture or clips, from all scenes' prompts and the film's seed.
+
+    It is the scene's own seed, else one derived from its text. So it stays the same if scenes are added or
+    removed before it, and its artifacts are found again. Its position counts only if an earlier scene has the
+    same text, which then gets a different picture.
+    """
     own = prompts[scene]
     if own.seed is not None:
         return own.seed
@@ -128,7 +137,7 @@ def seed_of(prompts: Sequence[Prompts], scene: int, film: int) -> int:
     return film + int(fingerprint([own.positive_prompt, scene if repeated else 0])[:8], 16)
 
 
-# --- what a user may give of one; None: not given
+# --- the parts a user may give; None: not given
 
 
 class PartialPrompts(Document):
@@ -160,7 +169,7 @@ class PartialStoryboard(Document):
     )
 
     def given(self) -> dict[str, Any]:
-        """Only what was given."""
+        """Return only the given fields."""
         return self.model_dump(exclude_defaults=True)
 
 
@@ -168,13 +177,16 @@ _Parsed = TypeVar("_Parsed", Storyboard, PartialStoryboard)
 
 
 def parse_storyboard(value: Any) -> Storyboard:
-    """Raises InvalidRequest naming the path of the first wrong field, such as
-    `scenes[2].video.positive_prompt`, and what is allowed."""
+    """Parse a complete storyboard.
+
+    Raises InvalidRequest that names the path of the first invalid field, for example
+    `scenes[2].video.positive_prompt`, and what is allowed.
+    """
     return _parse(Storyboard, value)
 
 
 def parse_partial(value: Any) -> PartialStoryboard:
-    """As `parse_storyboard`, of a storyboard in which anything may be missing."""
+    """Parse a storyboard in which anything may be missing. Raises errors as `parse_storyboard` does."""
     return _parse(PartialStoryboard, value)
 
 
@@ -186,15 +198,15 @@ def _parse(document: type[_Parsed], value: Any) -> _Parsed:
         raise InvalidRequest(first.message, param=first.path or "storyboard") from None
     if storyboard.scenes and storyboard.scenes[0].continues:
         path = "scenes[0].continues"
-        raise InvalidRequest(f"{path} must be false or left out: no scene is before it.", param=path)
+        raise InvalidRequest(f"{path} must be false or omitted: no scene comes before it.", param=path)
     return storyboard
 
 
 def complete(partial: PartialStoryboard, written: Storyboard) -> Storyboard:
-    """What was written, with every field that the user gave in its place.
+    """Return the written storyboard with every field that the user gave in place.
 
-    Raises ValueError where the user gave more scenes than were written, or of a scene without narration
-    only whose voice it is.
+    Raises ValueError if the user gave more scenes than were written, or only the voice of a scene without
+    narration.
     """
     if len(partial.scenes) > len(written.scenes):
         raise ValueError(f"{len(partial.scenes)} scenes are given, {len(written.scenes)} are written")

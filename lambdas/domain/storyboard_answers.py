@@ -1,4 +1,4 @@
-"""What is accepted of a text model's storyboard, and a scene's prompts as the engine gets them."""
+"""Check a text model's storyboard, and fit scenes' prompts to the engine."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -26,14 +26,14 @@ from lambdas.domain.wrong_fields import wrong_fields
 
 @dataclass(frozen=True)
 class Accepted:
-    """`note` says what of the answer was changed; None: nothing."""
+    """A storyboard that can be used. `note` says what was changed in the answer; None: nothing."""
 
     storyboard: Storyboard
     note: str | None = None
 
 
 class AnswerRejected(Exception):
-    """The answer can't be used; each of the problems begins with the path of what it is about."""
+    """The answer is unusable; each problem starts with the path of the field at fault."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__(" ".join(problems))
@@ -41,8 +41,8 @@ class AnswerRejected(Exception):
 
 
 def accept_storyboard(answer: Any, brief: Brief, budget: int) -> Accepted:
-    """The answer to `storyboard_question(brief, budget)` with the parts that the user gave in their places,
-    which are not judged. Raises AnswerRejected."""
+    """Return the answer to `storyboard_question(brief, budget)` with the user's own parts in place, which are
+    not checked. Raises AnswerRejected if the answer is unusable."""
     picked = _picked(answer, storyboard_schema(scenes=brief.count, narrate=brief.asks_narration))
     written = _read(picked)
     if len(written.scenes) != brief.count:
@@ -75,8 +75,8 @@ def accept_scene(
     language: str,
     budget: int,
 ) -> Accepted:
-    """The answer to `scene_question` in its place in the storyboard; all that is not text stays: the scene's
-    seconds, voice and seeds. Raises AnswerRejected."""
+    """Return the storyboard with the answer to `scene_question` in place. Everything other than text stays:
+    the scene's seconds, voice and seeds. Raises AnswerRejected if the answer is unusable."""
     before = storyboard.scenes[index]
     picked = _picked(answer, scene_schema(fields))
     document = storyboard.model_dump()
@@ -96,8 +96,11 @@ def accept_scene(
 
 
 def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: str, budget: int) -> Accepted:
-    """The answer to `changes_question` in its place in the storyboard: what it doesn't name stays to the
-    byte, and of a scene that it names the seconds, seeds and voice. Raises AnswerRejected."""
+    """Return the storyboard with the answer to `changes_question` in place. Whatever the answer doesn't name
+    stays identical, and so do the seconds, seeds and voice of the scenes it names.
+
+    Raises AnswerRejected if the answer is unusable.
+    """
     narrate = any(scene.narration for scene in storyboard.scenes)
     picked = _picked(answer, changes_schema(narrate=narrate))
     if not isinstance(picked, dict) or not isinstance(picked.get("scenes"), list):
@@ -110,12 +113,12 @@ def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: s
         if type(number) is not int or not 1 <= number <= len(storyboard.scenes):
             raise AnswerRejected([f"scenes: number must be from 1 to {len(storyboard.scenes)}."])
         if number - 1 in named:
-            raise AnswerRejected([f"scenes: number {number} is there twice."])
+            raise AnswerRejected([f"scenes: number {number} appears twice."])
         named.append(number - 1)
         document["scenes"][number - 1] = _changed(document["scenes"][number - 1], scene, _TEXTS)
     written = _read(document)
     if written == storyboard:
-        raise AnswerRejected(["Nothing changes: write the scenes anew that the client's change is about."])
+        raise AnswerRejected(["Nothing changes: rewrite the scenes that the client's change is about."])
     problems = _prompt_problems(written, _places(named), [change])
     for index in named:
         scene, before = written.scenes[index], storyboard.scenes[index]
@@ -128,11 +131,11 @@ def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: s
 
 
 _TEXTS: tuple[SceneField, ...] = ("narration", "image", "video")
-_STAYS = frozenset({"voice", "language", "speed", "seed"})  # of them, what is no text
+_STAYS = frozenset({"voice", "language", "speed", "seed"})  # their fields that are not text
 
 
 def _changed(before: dict[str, Any], answer: dict[str, Any], fields: Sequence[SceneField]) -> dict[str, Any]:
-    """A scene with these of its texts as they were answered; a scene without narration stays without."""
+    """Return a scene with these texts replaced by the answer's; a scene without narration stays without."""
     asked = [name for name in fields if before[name] is not None]
     scene = {name: value for name, value in before.items() if name not in asked}
     for name in asked:
@@ -144,8 +147,8 @@ def _changed(before: dict[str, Any], answer: dict[str, Any], fields: Sequence[Sc
 
 
 def scene_prompt(storyboard: Storyboard, prompts: Prompts, budget: int) -> str:
-    """A scene's positive prompt with the storyboard's style, within the budget: the style is never more than
-    a third of it. A clip's place in the shot (`clip_prompts`) fits in, too."""
+    """Return a scene's positive prompt with the storyboard's style, within the budget. The style takes at
+    most a third of it; a clip's place in the shot (`clip_prompts`) also fits."""
     style = fit(storyboard.style, budget // 3)
     prompt = fit(prompts.positive_prompt, _prompt_tokens(style, budget))
     return f"{closed(prompt)} {style}" if style else prompt
@@ -159,7 +162,8 @@ def _prompt_tokens(style: str, budget: int) -> int:
 
 
 def _picked(value: Any, schema: Schema) -> Any:
-    """Of an answer only what was asked for, texts on one line: models add fields, line ends and spaces."""
+    """Return only the requested parts of an answer, each text on one line, because models add fields, line
+    ends and spaces."""
     match schema["type"], value:
         case "object", dict():
             parts = schema["properties"]
@@ -180,12 +184,12 @@ def _read(document: Any) -> Storyboard:
     return storyboard
 
 
-# --- what it says
+# --- the content
 
 _QUOTED = re.compile(r"[“„«「『\"][^“”„«»「」『』\"]*[”“»」』\"]")
 
 
-_Place = tuple[int, Literal["image", "video"]]  # of a scene's prompts in a storyboard
+_Place = tuple[int, Literal["image", "video"]]  # locates a scene's prompts in a storyboard
 
 
 def _places(indexes: Iterable[int]) -> list[_Place]:
@@ -205,8 +209,8 @@ def _prompt_given(brief: Brief, index: int, name: Literal["image", "video"]) -> 
 
 
 def _is_clients(prompt: str, told: list[str]) -> bool:
-    """Whether the client speaks in that way, or the prompt begins with the client's own words: the film may
-    show it."""
+    """Return whether the client's text has that form too, or the prompt starts with the client's own words:
+    then the film may show it."""
     begins = f" {' '.join(words(sentences(prompt)[0])[:3])} "
     return any(talks(text) or begins in f" {' '.join(words(text))} " for text in told)
 
@@ -235,7 +239,7 @@ def _prompt_problems(storyboard: Storyboard, places: list[_Place], told: list[st
             problems.append(f"scenes[{index}].{name}.positive_prompt must say what is seen. {said}")
         texts.setdefault(index, []).append(prompt)
     for index, prompts in texts.items():
-        # Together: a picture's prompt may be a list of nouns, which is of no language.
+        # Check them together: a picture's prompt may be a list of nouns, which has no clear language.
         if not _in_english(" ".join(prompts)):
             problems.append(f"scenes[{index}]: the positive prompts must be English sentences.")
     return problems
@@ -253,12 +257,12 @@ def _language_problems(scenes: list[Scene], language: str) -> list[str]:
     return []
 
 
-# A text of fewer words may have none of English alone, or few.
+# Shorter texts may have no function words that are only English, or few.
 _FEWEST_WORDS, _FEW_WORDS = 8, 20
 
 
 def _in_english(text: str, *, spoken: bool = False) -> bool:
-    """Whether it may be English; what stands in quotation marks may be in any language."""
+    """Return whether the text may be English; quoted text may be in any language."""
     plain = _without_quotes(text)
     letters = [char for char in plain if char.isalpha()]
     if sum(char.isascii() for char in letters) < 0.9 * len(letters):
@@ -285,7 +289,7 @@ def _all_text(storyboard: Storyboard) -> str:
 
 
 def _within_budget(storyboard: Storyboard, budget: int, *, style: bool, prompted: list[_Place]) -> Accepted:
-    """The storyboard with those of its prompts, and its style if it is the model's, within the budget."""
+    """Shorten those prompts, and the style if the model wrote it, to the budget."""
     shortened = []
     look = fit(storyboard.style, budget // 3)
     if style and look != storyboard.style:

@@ -1,4 +1,4 @@
-"""What is asked of the text model for a storyboard, for one scene of it anew, or for changes to it."""
+"""Ask a text model for a storyboard, a rewritten scene, or changes to a storyboard."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True)
 class Tool:
-    """What the text model answers with: an object by the schema."""
+    """The tool that the text model answers with: an object that fits the schema."""
 
     name: str
     description: str
@@ -30,7 +30,7 @@ class Question:
     system: str
     message: str
     tool: Tool
-    answer_tokens: int  # that the answer may take
+    answer_tokens: int  # limit for the answer
 
 
 def _strict(properties: Schema) -> Schema:
@@ -43,7 +43,7 @@ def _strict(properties: Schema) -> Schema:
 
 
 def _string(description: str) -> Schema:
-    # No maxLength: llama.cpp, and Ollama with it, refuses a grammar of one of 2,000 and more
+    # No maxLength: llama.cpp, and so Ollama, rejects a grammar with a limit of 2,000 or more
     # (github.com/ggml-org/llama.cpp/issues/25746).
     return {"type": "string", "description": description}
 
@@ -57,7 +57,7 @@ def _fields(*, narrate: bool) -> tuple[SceneField, ...]:
 
 
 def scene_schema(fields: Sequence[SceneField]) -> Schema:
-    """These fields of a scene, in the form of the storyboard's document."""
+    """Return the schema of these fields of a scene, in the form of the storyboard document."""
     said = _string("What the narrator says: whole sentences, to be read aloud as they are.")
     still = _string("The scene's first picture: English sentences that say what is seen.")
     moving = _string(
@@ -73,8 +73,8 @@ def scene_schema(fields: Sequence[SceneField]) -> Schema:
 
 
 def storyboard_schema(*, scenes: int, narrate: bool) -> Schema:
-    """A storyboard of exactly `scenes` scenes. Only keywords that Bedrock's models and Ollama's grammars
-    both take."""
+    """Return the schema of a storyboard with exactly `scenes` scenes. It uses only keywords that both
+    Bedrock's models and Ollama's grammars support."""
     return _strict(
         {
             "title": _string("The film's title: at most eight words."),
@@ -91,7 +91,7 @@ def storyboard_schema(*, scenes: int, narrate: bool) -> Schema:
 
 
 def changes_schema(*, narrate: bool) -> Schema:
-    """The scenes that change, each whole and with its number."""
+    """Return the schema of the scenes that change, each complete and with its number."""
     scene = scene_schema(_fields(narrate=narrate))["properties"]
     number = {"type": "integer", "description": "The scene's number in the storyboard; the first is 1."}
     return _strict(
@@ -155,7 +155,8 @@ the client's change stands between <note> and </note>, the storyboard between <s
 
 
 def storyboard_question(brief: Brief, budget: int) -> Question:
-    """`budget`: the tokens of the engine's text encoder. The brief is one that `check` has passed."""
+    """Return the question for a storyboard. `budget`: the tokens of the engine's text encoder. The brief must
+    have passed `check`."""
     lines = [
         f"Write a storyboard of {brief.count} scenes.",
         *(
@@ -182,7 +183,7 @@ def storyboard_question(brief: Brief, budget: int) -> Question:
     )
 
 
-# Where one field is asked for.
+# Used if only one field is requested.
 _ONLY: dict[SceneField, str] = {"narration": "its narration", "image": "its first picture, the image"}
 
 
@@ -194,8 +195,8 @@ def scene_question(
     language: str,
     budget: int,
 ) -> Question:
-    """These fields of one scene anew, with a user's note; narration only where the scene has it now.
-    `language`: the film's."""
+    """Return the question for rewriting these fields of one scene by a user's note; narration only if the
+    scene has some now. `language`: the film's."""
     scene = storyboard.scenes[index]
     narrate = "narration" in fields
     own = scene.narration.language if scene.narration else None
@@ -217,7 +218,7 @@ def scene_question(
 
 
 def changes_question(storyboard: Storyboard, change: str, language: str, budget: int) -> Question:
-    """Which of the scenes change, and how, as the user wishes. `language`: the film's."""
+    """Return the question for the scenes that a user's change affects. `language`: the film's."""
     scenes = storyboard.scenes
     narrate = any(scene.narration for scene in scenes)
     lines = [
@@ -240,8 +241,7 @@ def changes_question(storyboard: Storyboard, change: str, language: str, budget:
 
 
 def repair_message(message: str, answer: Any, problems: Sequence[str]) -> str:
-    """The question's message once more, with what was answered (None: nothing that could be read) and what
-    is wrong with it."""
+    """Return the question's message with the previous answer (None: it was unreadable) and its problems."""
     parts = [message]
     if answer is not None:
         parts.append(f"You answered this before:\n<answer>{_material_json(answer)}</answer>")
@@ -276,7 +276,7 @@ def _language_lines(language: str, *, narrate: bool) -> list[str]:
 
 
 def _answer_tokens(scenes: int) -> int:
-    """Twice what scenes of the asked lengths take in English: other languages take more."""
+    """Return twice what scenes of the requested lengths take in English: other languages take more."""
     return 1_000 + 600 * scenes
 
 

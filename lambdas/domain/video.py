@@ -1,4 +1,4 @@
-"""A video: what was asked for, where it stands, what it has."""
+"""The record of a video: its request, stage and results."""
 
 import hashlib
 
@@ -23,7 +23,7 @@ from lambdas.domain.video_request import Gate, Tenant, VideoRequest
 
 
 class Source(Document):
-    """The object of a drop folder that asked for the video; the film is put beside it."""
+    """The drop folder object that requested the video; the film is stored beside it."""
 
     bucket: str
     key: str
@@ -40,23 +40,23 @@ class Video(Document):
     updated_ms: int
     expires_ms: int
     stage: Stage = Stage.QUEUED
-    version: int = 1  # grows with every change of the record
-    attempt: int = 1  # a new one when the execution was lost
+    version: int = 1  # increases with every change of the record
+    attempt: int = 1  # increases when the execution was lost
     source: Source | None = None
     enhancement: Enhancement | None = None
     writer: Writer | None = None
-    storyboard: str | None = None  # SHA-256 of the one that stands: see keys.storyboard
-    filmed: str | None = None  # SHA-256 of the one that the film was made from
-    rewrite: Rewrite | None = None  # asked for and not yet done
+    storyboard: str | None = None  # SHA-256 of the current storyboard: see keys.storyboard
+    filmed: str | None = None  # SHA-256 of the storyboard that the film was made from
+    rewrite: Rewrite | None = None  # requested, not yet done
     review: Review | None = None
     approved: tuple[Gate, ...] = ()
-    narrations: list[PartProgress] = []  # of the scenes that have one, in their order; so the stills
+    narrations: list[PartProgress] = []  # of the scenes that have one, in order; likewise the stills
     stills: list[PartProgress] = []
     clips: list[ClipProgress] = []
-    build: str | None = None  # the build that assembles the film, where a function's time is too short
-    steps: list[JoinStep] = []  # that can be seen, as the engine gave the clips
-    assembled: int = 0  # how much of the assembling stage is done, in per cent
-    assembly: AssemblyProgress | None = None  # once it is done
+    build: str | None = None  # the build that assembles the film, if a function's time is too short
+    steps: list[JoinStep] = []  # the visible ones, in the clips as rendered
+    assembled: int = 0  # progress of the assembling stage, in percent
+    assembly: AssemblyProgress | None = None  # set when it is done
     film: str | None = None  # key of the film in the output bucket
     thumbnail: str | None = None
     spritesheet: str | None = None
@@ -75,7 +75,7 @@ class Video(Document):
 
     @property
     def progress(self) -> int:
-        """0 to 100, as the wire format has it; rendering takes 5 to 90, assembling 91 to 97."""
+        """The progress from 0 to 100, as in the wire format; rendering takes 5 to 90, assembling 91 to 97."""
         done = sum(clip.state is ClipState.DONE for clip in self.clips)
         match self.stage:
             case Stage.QUEUED:
@@ -99,8 +99,8 @@ class Video(Document):
 
     @property
     def cost(self) -> float | None:
-        """USD of all that this attempt has made by now, an estimate by list prices. None: nothing yet, or
-        some of it has no known price."""
+        """USD for everything this attempt has made so far, estimated from list prices. None: nothing yet, or
+        a price is unknown."""
         parts: list[PartProgress | ClipProgress] = [*self.narrations, *self.stills, *self.clips]
         once: list[Enhancement | Writer | AssemblyProgress | None] = [
             self.enhancement,
@@ -113,27 +113,27 @@ class Video(Document):
 
     @property
     def seconds(self) -> int:
-        """As asked; of scenes that last as long as their narration, an estimate until they are planned."""
+        """The requested length; an estimate until planned, if scenes last as long as their narration."""
         if self.request.brief is None or not self.clips:
             return self.request.seconds
         return round(sum(clip.seconds for clip in self.clips))
 
     @property
     def gates(self) -> list[Gate]:
-        """At which it has yet to wait, in their order."""
+        """The gates at which it still has to wait, in order."""
         return [gate for gate in Gate if gate in self.request.review and gate not in self.approved]
 
     @property
     def seed(self) -> int:
-        """The request's seed, or one that stays the same for this video."""
+        """The request's seed, or a constant one for this video."""
         if self.request.seed is not None:
             return self.request.seed
         return int(hashlib.sha256(self.id.encode()).hexdigest()[:8], 16)
 
 
 def unchanged_parts(video: Video, before: Storyboard, after: Storyboard) -> dict[str, list[PartProgress]]:
-    """The narrations and stills of the record that are still of their scenes: another's are heard and seen by
-    nobody, who would take them for what the storyboard says."""
+    """Return the record's narrations and stills that still match their scenes, so that nobody mistakes an
+    outdated one for what the storyboard says."""
     pairs = list(enumerate(zip(before.scenes, after.scenes, strict=False)))
     said = {index for index, (old, new) in pairs if old.narration == new.narration}
     drawn = {index for index, (old, new) in pairs if old.image == new.image and before.style == after.style}
@@ -144,11 +144,11 @@ def unchanged_parts(video: Video, before: Storyboard, after: Storyboard) -> dict
 
 
 def video_id(tenant: str, nonce: str) -> str:
-    """The id of a video: the same tenant and nonce (an idempotency key, a drop object's version or a
-    random value) always give the same id, which makes creating idempotent by one conditional write."""
+    """Return the id of a video. The same tenant and nonce (an idempotency key, a drop object's version or a
+    random value) always give the same id, so that one conditional write makes creating idempotent."""
     return "video_" + fingerprint([tenant, nonce])[:32]
 
 
 def execution_name(video: str, attempt: int) -> str:
-    """The execution that produces a video: named by its id, so that starting twice starts one."""
+    """Return the name of a video's execution: its id, so that starting twice starts only one."""
     return video if attempt == 1 else f"{video}-{attempt}"

@@ -1,4 +1,4 @@
-"""What the record says of a video's parts: clips, narrations, stills, reviews, assembly."""
+"""The parts of a video's record: clips, narrations, stills, reviews, assembly."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -9,7 +9,7 @@ from lambdas.domain.video_request import Gate
 
 
 class Failure(Document):
-    """Why a video failed: which step, of which scene and clip, and what to do."""
+    """Why a video failed: the step, scene and clip, and what to do."""
 
     step: str
     scene: int | None = None
@@ -26,36 +26,36 @@ class ClipState(StrEnum):
 
 
 class ClipProgress(Document):
-    """One clip of the film as the record shows it."""
+    """The progress of one clip."""
 
     state: ClipState = ClipState.WAITING
-    seconds: float  # of the film, up to where the next one begins
-    reused: bool = False  # an artifact made before, not rendered for this attempt
-    cost: float | None = None  # USD, once it is made; of a reused one 0
+    seconds: float  # from its start in the film to the start of the next clip
+    reused: bool = False  # an existing artifact, not rendered for this attempt
+    cost: float | None = None  # USD, set when it is made; 0 if reused
     started_ms: int | None = None
     finished_ms: int | None = None
 
 
 class PartProgress(Document):
-    """A scene's narration or still as the record shows it."""
+    """The progress of a scene's narration or still."""
 
     scene: int
     state: ClipState = ClipState.WAITING
     reused: bool = False
-    by: str | None = None  # the voice, or the model that drew
-    cost: float | None = None  # USD, once it is made; of a reused one 0
+    by: str | None = None  # the voice or the image model
+    cost: float | None = None  # USD, set when it is made; 0 if reused
     artifact: str | None = None  # its key in the output bucket
     started_ms: int | None = None
     finished_ms: int | None = None
 
 
 def part_of(parts: Sequence[PartProgress], scene: int) -> PartProgress | None:
-    """A scene's among a film's narrations or stills; None: it has none."""
+    """Return a scene's entry from a film's narrations or stills; None if it has none."""
     return next((part for part in parts if part.scene == scene), None)
 
 
 class Writer(Document):
-    """Who wrote the storyboard; None: the user. `note` says what was changed."""
+    """The author of the storyboard. `by` None: the user. `note` says what was changed."""
 
     by: str | None = None
     note: str | None = None
@@ -63,15 +63,15 @@ class Writer(Document):
 
 
 class Part(StrEnum):
-    """What of a scene is made anew."""
+    """The part of a scene to regenerate."""
 
-    TEXT = "text"  # all of its texts
-    VOICE = "voice"  # what is said
-    STILL = "still"  # what its first picture shows
+    TEXT = "text"  # all its texts
+    VOICE = "voice"  # its narration
+    STILL = "still"  # its first picture
 
 
 class Rewrite(Document):
-    """Texts of one scene that the text model is to write anew, as the user's note says."""
+    """The texts of one scene that the text model must rewrite, following the user's note."""
 
     scene: int
     part: Part
@@ -79,14 +79,14 @@ class Rewrite(Document):
 
 
 class Decision(StrEnum):
-    """The user's, at a gate."""
+    """The user's decision at a gate."""
 
     APPROVED = "approved"
-    CHANGED = "changed"  # what was changed is made, and shown again
+    CHANGED = "changed"  # the changed parts are made and shown again
 
 
 class Review(Document):
-    """A gate that the film has come to. `decision` None: it waits there, until `until_ms`."""
+    """A gate that the film has reached. `decision` None: it waits there until `until_ms`."""
 
     gate: Gate
     until_ms: int
@@ -94,7 +94,7 @@ class Review(Document):
 
 
 class Enhancement(Document):
-    """What became of the prompt. `note` says why the original was kept, where it was."""
+    """The result of enhancing the prompt. `note` says why the original was kept, if it was."""
 
     prompt: str
     by: str | None = None  # who wrote it: a Bedrock model, a local model, the director
@@ -103,17 +103,17 @@ class Enhancement(Document):
 
 
 class AssemblyProgress(Document):
-    """The last making of the film from its clips."""
+    """The latest assembly of the film from its clips."""
 
     reused: bool = False
-    cost: float | None = None  # USD, of a reused one 0
+    cost: float | None = None  # USD; 0 if reused
     started_ms: int
     finished_ms: int
 
 
 class JoinStep(Document):
-    """A step of light where a clip goes on from the one before: by how much its first frame is brighter (mean
-    luma) than the last before it, and of another colour (mean Cb, Cr), in 8-bit levels."""
+    """A jump in brightness or colour where a clip continues the previous one: its first frame minus the frame
+    before it, in mean luma (positive is brighter) and in mean Cb and Cr, in 8-bit levels."""
 
     clip: int
     brightness: float

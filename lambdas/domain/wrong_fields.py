@@ -1,6 +1,6 @@
-"""What pydantic finds wrong in a nested document, told by the path of the field and what it allows.
+"""Turn pydantic's errors in a nested document into messages with the field's path and allowed values.
 
-A field's description says what is allowed, as it would go on after "must be".
+A field's description says what is allowed, worded to follow "must be".
 """
 
 from typing import Any, NamedTuple, get_args
@@ -12,12 +12,12 @@ _LONGEST_SHOWN = 80  # characters of a wrong value
 
 
 class WrongField(NamedTuple):
-    path: str  # such as `scenes[2].video.positive_prompt`; empty: the document itself
+    path: str  # for example `scenes[2].video.positive_prompt`; empty for the document itself
     message: str  # begins with the path
 
 
 def wrong_fields(document: type[BaseModel], error: ValidationError, name: str) -> list[WrongField]:
-    """Every wrong field in its order; `name` is what the document itself is called."""
+    """Return every invalid field in order; `name` is what to call the document itself."""
     found = []
     for problem in error.errors(include_url=False, include_context=False):
         location = problem["loc"]
@@ -28,13 +28,13 @@ def wrong_fields(document: type[BaseModel], error: ValidationError, name: str) -
         elif problem["type"] == "missing":
             said = f"is required: {_allowed(document, location)}."
         else:
-            said = f"must be {_allowed(document, location)}; {_shown(problem['input'])} was given."
+            said = f"must be {_allowed(document, location)}; got {_shown(problem['input'])}."
         found.append(WrongField(path, f"{path or name} {said}"))
     return found
 
 
 def path_of(location: tuple[str | int, ...]) -> str:
-    """`("scenes", 2, "video")` as `scenes[2].video`."""
+    """Return `("scenes", 2, "video")` as `scenes[2].video`."""
     path = ""
     for part in location:
         step = str(part)[:100]
@@ -60,14 +60,14 @@ def _model_at(document: type[BaseModel], location: tuple[str | int, ...]) -> typ
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The document that a field or the items of its list are, also where it may be None."""
+    """Return the document type of a field or of its list's items, even if it may also be None."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((model for part in get_args(annotation) if (model := _model_in(part))), None)
 
 
 def _description(field: FieldInfo) -> str | None:
-    """The field's own, or that of a type that others share (`Text | None`)."""
+    """Return the field's own description, or that of a shared type (`Text | None`)."""
     if field.description:
         return field.description
     notes = [note for part in get_args(field.annotation) for note in getattr(part, "__metadata__", ())]

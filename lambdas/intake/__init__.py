@@ -1,1 +1,1 @@
-"""How requests come in: checked, recorded and queued, from the API and the drop folder."""
+"""Accept requests from the API and the drop folder: check, record and queue them."""

@@ -1,4 +1,4 @@
-"""The one way a request comes in, from the API and from the drop folder: checked, recorded, queued."""
+"""Check, record and queue a request. Both the API and the drop folder use this entry point only."""
 
 import hashlib
 import secrets
@@ -32,7 +32,7 @@ _DAY_MS = 24 * 3600 * 1000
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 _MEDIA_TYPES = {extension: media_type for media_type, extension in _EXTENSIONS.items()} | music.MEDIA_TYPES
 _NO_FILES: Mapping[str, bytes] = {}
-# The fields that the record has in another form; all others it has as they are given.
+# Fields that the record stores in another form; it stores all others as given.
 _IN_ANOTHER_FORM = {*SOURCES, *OF_SCENES, "model", "size", "fps", "seconds", "enhance"}
 
 
@@ -54,14 +54,14 @@ class Intake:
         retry: bool = False,
         source: Source | None = None,
     ) -> Video:
-        """The video that the request makes, or made before. `files` by their fields.
+        """Return the video that the request creates, or that it created before. `files` are keyed by field.
 
-        `nonce` names the request: the same one always means the same video. Without it, `retry` says
-        that the client tries again, and the video of its first try is found by the request itself.
-        Raises InvalidRequest; IdempotencyConflict where the nonce named another request.
+        `nonce` identifies the request: the same nonce always means the same video. Without it, `retry` says
+        that the client is retrying, and the video of its first try is found by the request itself.
+        Raises InvalidRequest; IdempotencyConflict if the nonce belongs to another request.
         """
         request = self.check(tenant, fields, files)
-        # The same file has the same key, so trying again leaves no second one.
+        # The same file has the same key, so a retry stores no second copy.
         given = ((request.image, INPUT_REFERENCE), (request.music, MUSIC))
         uploads = {file.key: files[name] for file, name in given if file}
         return self.admit(
@@ -78,8 +78,10 @@ class Intake:
         retry: bool,
         source: Source | None = None,
     ) -> Video:
-        """The video of a request that is checked, as `accept` says; `keep` stores under its id what the
-        record will name. Raises IdempotencyConflict."""
+        """Return the video of a checked request, as `accept` does.
+
+        `keep` takes the video's id and stores what the record will reference. Raises IdempotencyConflict.
+        """
         fingerprint = request.fingerprint()
         if nonce is None:
             random_id = video_id(tenant, secrets.token_hex(16))
@@ -90,16 +92,16 @@ class Intake:
 
         video = self._find(tenant, id_)
         if video is None:
-            keep(id_)  # before the record, which must not name a file that isn't there
+            keep(id_)  # before the record, which must not reference a missing file
             video = self._record(tenant, id_, request, source)
         if video.request.fingerprint() != fingerprint:
             raise IdempotencyConflict(
-                f"This Idempotency-Key made video {id_} from another request; "
-                "send a new key, or the same request as before.",
+                f"Idempotency-Key was already used to create video {id_} from a different request; "
+                "send a new key, or repeat the original request.",
                 param=names.IDEMPOTENCY_HEADER,
             )
         if video.stage is Stage.QUEUED:
-            # For an old video too: its first try may have ended between the record and the queue.
+            # Also for an existing video: its first try may have stopped between recording and queueing.
             self._queue.send(video)
         return video
 
@@ -111,8 +113,10 @@ class Intake:
         *,
         pictured: bool = False,
     ) -> VideoRequest:
-        """What the fields ask for. `pictured`: what comes before gives the first picture. Raises
-        InvalidRequest."""
+        """Check the fields and return the request that they describe.
+
+        `pictured`: the film that comes before provides the first picture. Raises InvalidRequest.
+        """
         parsed = parse(fields)
         image = files.get(INPUT_REFERENCE)
         brief = brief_of(parsed)
@@ -155,7 +159,7 @@ class Intake:
             ),
             voice=Voice(
                 name=parsed.voice,
-                # Only where it was asked for: a voice of another kind of English is not refused.
+                # Only if requested, so that a voice of another variety of English is not rejected.
                 language=parsed.language if "language" in parsed.model_fields_set else None,
                 engine=parsed.voice_engine,
                 speed=parsed.speech_speed,
@@ -166,7 +170,7 @@ class Intake:
             stills=stills,
             review=parsed.review,
         )
-        # Raises for those that can't be cut into clips.
+        # Raises if the film or a scene can't be cut into clips.
         if brief:
             check_scenes(brief.lengths(), request, engine)
         else:
@@ -205,7 +209,7 @@ class Intake:
 
 
 def _stills(fields: Fields, brief: Brief | None, engine: Engine, *, image: bool) -> Stills | None:
-    """Whose scenes begin with a picture that is drawn."""
+    """Return how each scene's first picture is drawn, or None if none is."""
     if brief is None:
         return None
     needed = engine.image == "required" and (brief.count > 1 or not image)
@@ -220,39 +224,39 @@ def _stills(fields: Fields, brief: Brief | None, engine: Engine, *, image: bool)
             return Stills() if needed else None
     if engine.image == "none":
         raise InvalidRequest(
-            f"stills must be none or left out: engine {engine.name} takes no image.", param="stills"
+            f"stills must be none or omitted: engine {engine.name} does not accept an image.", param="stills"
         )
     return Stills(quality=fields.stills)
 
 
 def _check_taken(fields: Fields, brief: Brief | None, engine: Engine) -> None:
-    """What a workflow has no node for is refused, and so is a silent film by one that films to speech."""
+    """Reject fields that no node of a workflow takes, and a silent film if the engine requires speech."""
     for name in engine.refuses:
         if getattr(fields, name):
             raise InvalidRequest(
-                f"{name} must be left out: no node of engine {engine.name}'s workflow takes it.", param=name
+                f"{name} must be omitted: no node of engine {engine.name}'s workflow takes it.", param=name
             )
     if engine.audio == "required" and not (brief and brief.narrated):
         raise InvalidRequest(
-            f"engine {engine.name} films to what is said, and nobody speaks in this film: "
+            f"engine {engine.name} requires speech, but this film has no narration: "
             + (
-                "send narrate=true, or give narration in the storyboard."
+                "send narrate=true, or add narration to the storyboard."
                 if brief
-                else "give topic or storyboard instead of prompt, with narration."
+                else "send topic or storyboard, with narration, instead of prompt."
             ),
             param="narrate" if brief else "prompt",
         )
 
 
 def _check_budget(fields: Fields, engine: Engine) -> None:
-    """An enhanced prompt is written to fit; what goes to the engine as it came must fit by itself."""
+    """Check text that goes to the engine unchanged. An enhanced prompt is written to fit the token budget."""
     check_tokens("negative_prompt", fields.negative_prompt, engine)
     if fields.prompt and not fields.enhance:
         check_tokens("prompt", fields.prompt, engine, ", or send enhance=true")
 
 
 def _check_letters(fields: Fields) -> None:
-    """What will be written is checked when it is there."""
+    """Check the letters of given narration. Generated narration is checked once it is written."""
     if not fields.burn_captions or fields.storyboard is None:
         return
     for index, scene in enumerate(fields.storyboard.scenes):
@@ -260,8 +264,8 @@ def _check_letters(fields: Fields) -> None:
         if missing:
             path = f"scenes[{index}].narration.text"
             raise InvalidRequest(
-                f"{path} can't be drawn into the pictures: {missing}. Send captions instead of "
-                "burn_captions: players have more letters.",
+                f"{path} can't be burned into the pictures: {missing}. Send captions instead of "
+                "burn_captions: players support more letters.",
                 param=path,
             )
 

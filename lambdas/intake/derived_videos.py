@@ -1,4 +1,4 @@
-"""Requests for videos that are made of others: OpenAI's remix, edit and extend."""
+"""Create videos from other videos: OpenAI's remix, edit and extend."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -24,10 +24,10 @@ from lambdas.intake.files import VIDEO
 from lambdas.media.conform import FilmFormat, frames_in
 from lambdas.settings import IntakeSettings
 
-STRENGTH = 0.8  # of an edit that names none: the CogVideoX server's, and diffusers'
+STRENGTH = 0.8  # default of an edit; the CogVideoX server and diffusers use the same
 LONGEST_FILE = 60  # seconds
-LARGEST_FILE = 4_500_000  # bytes: Lambda takes a call of 6 MB, in which a file is base64
-# What a request may say of a film that is made of a file; of another video it is as that has it.
+LARGEST_FILE = 4_500_000  # bytes: Lambda accepts a request of 6 MB, in which a file is base64
+# Fields allowed if the source is a file. If it is a video, they are taken from that video.
 _OF_FILE = (
     "model",
     "size",
@@ -45,7 +45,7 @@ _OF_FILE = (
 
 
 class Remake:
-    """`nonce` and `retry` as `Intake.accept` has them."""
+    """Remix, edit and extend videos. `nonce` and `retry` are those of `Intake.accept`."""
 
     def __init__(self, settings: IntakeSettings) -> None:
         self._settings = settings
@@ -57,7 +57,10 @@ class Remake:
     def remix(
         self, tenant: str, video_id: str, fields: Mapping[str, Any], *, nonce: str | None, retry: bool
     ) -> Video:
-        """Raises InvalidRequest, VideoNotFound, NotReady, IdempotencyConflict."""
+        """Create a video from another one with a change.
+
+        Raises InvalidRequest, VideoNotFound, NotReady, IdempotencyConflict.
+        """
         parsed = parse_form(RemixFields, fields)
         source, engine = self._source(tenant, video_id, "id")
         request = _changed(source, engine, parsed.prompt, OriginKind.REMIX)
@@ -72,7 +75,7 @@ class Remake:
         nonce: str | None,
         retry: bool,
     ) -> Video:
-        """Raises as `remix` does."""
+        """Create a video from the pictures of another one or of a file. Raises as `remix` does."""
         parsed, data, others = _read(EditFields, fields, files)
         if data is not None:
             request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EDIT, others)
@@ -96,7 +99,7 @@ class Remake:
         nonce: str | None,
         retry: bool,
     ) -> Video:
-        """Raises as `remix` does."""
+        """Create a video that continues another one or a file. Raises as `remix` does."""
         parsed, data, others = _read(ExtendFields, fields, files)
         if data is not None:
             request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EXTEND, others)
@@ -113,32 +116,32 @@ class Remake:
         return self._admit(source, request, nonce=nonce, retry=retry)
 
     def _source(self, tenant: str, video_id: str, param: str) -> tuple[Video, Engine]:
-        """The video that another is made of, and its engine."""
+        """Return the source video and its engine."""
         try:
             source = self._videos.get(tenant, video_id)
         except VideoNotFound as error:
             raise VideoNotFound(f"There is no video {video_id[:100]!r}.", param=param) from error
         if source.stage is not Stage.COMPLETED:
             raise NotReady(
-                f"Video {video_id} is {source.stage}; only of a completed one can another be made.",
+                f"Video {video_id} is {source.stage}; only a completed video can be the source of another.",
                 param=param,
             )
         return source, engine_named(source.request.engine, self._settings.offered, self._settings.workflow)
 
     def _check_scenes(self, source: Video, origin: Origin, seconds: int) -> None:
-        """A film has room for one more."""
+        """Check that the source has room for one more scene."""
         scenes = [] if origin.storyboard is None else self._scenes(source, origin.storyboard)
         count = len(scenes or origin.paragraphs)
         if count >= MOST_SCENES:
             raise InvalidRequest(
-                f"video must have fewer than {MOST_SCENES} scenes, which are the most of a film; "
+                f"video must have fewer than {MOST_SCENES} scenes, the maximum of a film; "
                 f"{source.id} has {count}.",
                 param=VIDEO,
             )
         if seconds < SHORTEST_NARRATED and any(scene.narration for scene in scenes):
             raise InvalidRequest(
-                f"seconds must be at least {SHORTEST_NARRATED} for a scene with narration, which video "
-                f"{source.id} has; {seconds} was given.",
+                f"seconds must be at least {SHORTEST_NARRATED} because video {source.id} has narration; "
+                f"got {seconds}.",
                 param="seconds",
             )
 
@@ -152,7 +155,7 @@ class Remake:
         for name in others:
             if name in Fields.model_fields and name not in _OF_FILE:
                 raise InvalidRequest(
-                    f"{name} must be left out of a film of a file; allowed: {', '.join(_OF_FILE)}.",
+                    f"{name} is not allowed when video is a file; allowed: {', '.join(_OF_FILE)}.",
                     param=name,
                 )
         request = self._intake.check(tenant, {**others, "prompt": prompt}, pictured=kind is OriginKind.EXTEND)
@@ -164,7 +167,7 @@ class Remake:
         return request, engine_named(request.engine, self._settings.offered, self._settings.workflow)
 
     def _admit(self, source: Video, request: VideoRequest, *, nonce: str | None, retry: bool) -> Video:
-        """With a copy of what the film takes over, so that deleting its source harms nothing."""
+        """Admit the request and copy what the film reuses, so that its source can be deleted."""
         origin = request.origin
 
         def keep(id_: str) -> None:
@@ -200,17 +203,17 @@ _Form = TypeVar("_Form", EditFields, ExtendFields)
 
 
 def _there(source: Video, read: Callable[[], _T]) -> _T:
-    """What is read of the source; VideoNotFound where it was deleted meanwhile."""
+    """Return what `read` reads from the source. Raises VideoNotFound if the source was deleted meanwhile."""
     try:
         return read()
     except ArtifactMissing as error:
-        raise VideoNotFound(f"Video {source.id} was deleted, or has expired.", param=VIDEO) from error
+        raise VideoNotFound(f"Video {source.id} was deleted or has expired.", param=VIDEO) from error
 
 
 def _read(
     form: type[_Form], fields: Mapping[str, Any], files: Mapping[str, bytes]
 ) -> tuple[_Form, bytes | None, dict[str, Any]]:
-    """The form's own fields; the file, if the request names no video; and what else is given of its film."""
+    """Return the form's own fields, the file if the request names no video, and all other fields given."""
     own = {name: value for name, value in fields.items() if name in form.model_fields}
     others = {name: value for name, value in fields.items() if name not in own and value is not None}
     parsed = parse_form(form, own)
@@ -221,18 +224,18 @@ def _read(
 
 
 def _refuse(others: Mapping[str, Any], form: type[RemixFields]) -> None:
-    """What a video is made of says all that its request doesn't."""
+    """Reject all other fields: the source video determines the rest."""
     for name in others:
         if name in _OF_FILE:
             raise InvalidRequest(
-                f"{name} must be left out: it is as the other video has it.", param=name[:100]
+                f"{name} must be omitted: it is taken from the source video.", param=name[:100]
             )
         allowed = ", ".join(form.model_fields)
-        raise InvalidRequest(f"{name[:100]!r} is not a field; allowed: {allowed}.", param=name[:100])
+        raise InvalidRequest(f"{name[:100]!r} is not a known field; allowed: {allowed}.", param=name[:100])
 
 
 def _file(named: bool, files: Mapping[str, bytes]) -> bytes | None:
-    """None: the request names a video."""
+    """Return the file, or None if the request names a video."""
     if named == (VIDEO in files):
         raise InvalidRequest(
             f"{VIDEO} is required: " + str(EditFields.model_fields[VIDEO].description) + ".", param=VIDEO
@@ -241,23 +244,21 @@ def _file(named: bool, files: Mapping[str, bytes]) -> bytes | None:
 
 
 def _frames_of(data: bytes, request: VideoRequest) -> int:
-    """How many frames of the film a file is."""
-    what = (
-        f"{VIDEO} must be an MP4 of at most {LONGEST_FILE} s and {LARGEST_FILE:,} bytes that can be decoded"
-    )
+    """Return how many frames of the film a file has."""
+    what = f"{VIDEO} must be a decodable MP4 file of at most {LONGEST_FILE} s and {LARGEST_FILE:,} bytes"
     if len(data) > LARGEST_FILE:
-        raise InvalidRequest(f"{what}; it has {len(data):,} bytes.", param=VIDEO)
+        raise InvalidRequest(f"{what}; got {len(data):,} bytes.", param=VIDEO)
     try:
         frames = frames_in(data, FilmFormat(request.width, request.height, Fraction(request.fps)))
     except ClipUnreadable as error:
         raise InvalidRequest(f"{what}: {error.message}.", param=VIDEO) from error
     if frames > LONGEST_FILE * request.fps:
-        raise InvalidRequest(f"{what}; it lasts {frames / request.fps:.0f} s.", param=VIDEO)
+        raise InvalidRequest(f"{what}; got {frames / request.fps:.0f} s.", param=VIDEO)
     return frames
 
 
 def _changed(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> VideoRequest:
-    """The source's request with a change."""
+    """Return the source's request with a change."""
     _check_prompt(prompt, engine)
     update: dict[str, Any] = {"seed": source.seed, "origin": _origin(source, engine, prompt, kind)}
     if source.request.brief is None:
@@ -267,7 +268,7 @@ def _changed(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> Vi
 
 def _check_prompt(prompt: str, engine: Engine) -> None:
     if not material(prompt):
-        raise InvalidRequest("prompt must have characters that can be seen.", param="prompt")
+        raise InvalidRequest("prompt is empty or contains only invisible characters.", param="prompt")
     check_tokens("prompt", prompt, engine)
 
 
@@ -285,10 +286,10 @@ def _origin(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> Ori
 def _edited(request: VideoRequest, engine: Engine, strength: float | None) -> VideoRequest:
     strength = STRENGTH if strength is None else strength
     steps = request.steps or engine.steps or 1
-    if int(steps * strength) < 1:  # the CogVideoX server's rule: the last int(steps × strength) are made
+    if int(steps * strength) < 1:  # the CogVideoX server runs the last int(steps × strength) steps
         raise InvalidRequest(
             f"strength must be at least {-(-10_000 // steps) / 10_000:g}, which leaves one of {steps} "
-            f"steps; {strength:g} was given.",
+            f"steps; got {strength:g}.",
             param="strength",
         )
     origin = request.origin and request.origin.model_copy(update={"strength": strength})
@@ -298,25 +299,25 @@ def _edited(request: VideoRequest, engine: Engine, strength: float | None) -> Vi
 def _check_takes_video(engine: Engine, offered: frozenset[str], param: str = VIDEO) -> None:
     if engine.video != "none":
         return
-    what = f"engine {engine.name} makes no video of another's pictures"
+    what = f"engine {engine.name} does not accept a video"
     if param != VIDEO:
-        raise InvalidRequest(f"{what}; leave {param} out.", param=param)
+        raise InvalidRequest(f"{what}; omit {param}.", param=param)
     taking = ", ".join(e.name for e in CATALOGUE.values() if e.video != "none" and e.name in offered)
-    choose = f"choose one of: {taking}" if taking else "no engine here does"
-    raise InvalidRequest(f"{what}; make a video of it by extend instead, or {choose}.", param=param)
+    choose = f", or choose one of: {taking}" if taking else ": no available engine accepts one"
+    raise InvalidRequest(f"{what}; extend the video instead{choose}.", param=param)
 
 
 def _longer(request: VideoRequest, engine: Engine, by: int, before: int, *, clips: int) -> VideoRequest:
-    """The request of a film that is `before` seconds, in so many clips, and goes on."""
+    """Return the request of a film of `before` seconds and `clips` clips that is extended by `by` seconds."""
     if before + by > LONGEST_FILM:
         raise InvalidRequest(
-            f"seconds must be at most {max(0, LONGEST_FILM - before)}: the film has {before:,} and may have "
-            f"{LONGEST_FILM:,}; {by} was given.",
+            f"seconds must be at most {max(0, LONGEST_FILM - before)}: the film has {before:,} s of at most "
+            f"{LONGEST_FILM:,} s; got {by}.",
             param="seconds",
         )
     if clips + len(clip_lengths(request, engine, by * request.fps)) > MOST_CLIPS:
         raise InvalidRequest(
-            f"seconds must be fewer: the film has {clips:,} clips and may have {MOST_CLIPS:,}.",
+            f"seconds must be lower: the film already has {clips:,} of at most {MOST_CLIPS:,} clips.",
             param="seconds",
         )
     origin = request.origin and request.origin.model_copy(update={"seconds": by})

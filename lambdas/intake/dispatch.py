@@ -1,4 +1,4 @@
-"""Starts the execution of each queued video."""
+"""Start the execution of each queued video."""
 
 from typing import Any
 
@@ -21,7 +21,8 @@ from lambdas.telemetry import logger
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Messages that failed come back, and after their receives go to the dead-letter queue."""
+    """Start each message's execution. Failed messages return to the queue and, after their last receive, go
+    to the dead-letter queue."""
     settings = DispatchSettings.from_env()
     videos = stores.videos(settings)
     machine = Machine(client("stepfunctions"), settings.state_machine_arn)
@@ -29,13 +30,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     def take(record: SQSRecord) -> None:
         dispatch(QueuedRequest.model_validate_json(record.body), videos, machine)
 
-    # All messages failing is answered like some: each by its id.
+    # If all messages fail, report each by its id, as when some fail.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return process_partial_response(event, take, processor, context)
 
 
 def dispatch(request: QueuedRequest, videos: Videos, machine: Machine) -> None:
-    """A message that comes twice starts one execution: it is named by the video and its attempt."""
+    """Start the execution of a video. It is named after the video and its attempt, so a duplicate message
+    starts no second one."""
     logger.append_keys(video_id=request.video_id)
     try:
         video = videos.get(request.tenant, request.video_id)

@@ -1,4 +1,4 @@
-"""The file that says why a dropped object has no film; it lies where the film would."""
+"""Error files, which say why a dropped object has no film. Each is stored next to where the film would be."""
 
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
@@ -9,7 +9,7 @@ class DropError(Document):
     object: str  # key of the dropped object
     code: str
     reason: str  # what is wrong and what is allowed
-    field: str | None = None  # of the request, where one is to blame
+    field: str | None = None  # the request's wrong field, if any
 
 
 def write_drop_error(outputs: Objects, error: DropError) -> None:
@@ -18,5 +18,5 @@ def write_drop_error(outputs: Objects, error: DropError) -> None:
 
 
 def clear_drop_error(outputs: Objects, key: str) -> None:
-    """For an object that is taken now, after it was refused before."""
+    """Delete the error file of an object that was refused before and is accepted now."""
     outputs.delete(keys.drop_result(key, "error.json"))

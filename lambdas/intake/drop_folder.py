@@ -1,19 +1,20 @@
-"""The drop folder: an object put under drop/{tenant}/ becomes a video.
+"""Turn objects in the drop folder, drop/{tenant}/, into videos.
 
-  kite.txt              a prompt, UTF-8; the engine and all else are the defaults
-  kite.json             a request with the API's fields; "input_reference" may name an image beside it,
-                        "music" a sound (.wav .mp3 .ogg .opus .flac .m4a .mp4)
+  kite.txt              a prompt, UTF-8; the engine and all other settings are the defaults
+  kite.json             a request with the API's fields; "input_reference" may name an image next to it,
+                        "music" an audio file (.wav .mp3 .ogg .opus .flac .m4a .mp4)
   photo.png, photo.txt  an image (.png .jpg .jpeg .webp) and its prompt: one video
 
-The two of a pair may come in either order, within PAIR_SECONDS of each other: a prompt waits so long for its
-image, an image waits for ever for its prompt. A prompt's version (bucket, key, ETag) names its video, alone
-or with an image, so the two events of a pair, or an event that comes twice, make one video; putting the same
-bytes under the same name again makes none. An image that is changed later makes a new one; an image that
-comes after its prompt was taken alone gets an error file.
+The two files of a pair may arrive in either order, within PAIR_SECONDS of each other: a prompt waits that
+long for its image, an image waits forever for its prompt. A prompt's version (bucket, key, ETag) identifies
+its video, with or without an image, so the two events of a pair, or a duplicate event, make one video;
+putting the same bytes under the same name again makes none. Changing the image later makes a new video. An
+image that arrives after its prompt was accepted without it gets an error file.
 
-The film, or an error file that says why there is none, is put beside the prompt or request in the output
-bucket. What can't become a video is not tried again: the error file is the answer. Names that begin with a
-dot and folder markers get none, since programs leave those unasked (.DS_Store).
+The film, or an error file that says why there is none, is stored in the output bucket under the key of the
+prompt or request, with an extension added. An object that can't become a video is not retried: the error
+file is the response. Folder markers and names that begin with a dot get none, because programs create those
+unasked (.DS_Store).
 """
 
 import json
@@ -47,19 +48,19 @@ from lambdas.telemetry import logger
 PAIR_SECONDS = 5.0
 _IMAGES = ("png", "jpg", "jpeg", "webp")
 _SOUNDS = ("wav", "mp3", "ogg", "opus", "flac", "m4a", "mp4")
-# What a request may name beside it, by the field: what it is, its extensions, and its bytes at most.
+# The files that a request may name, by field: kind, extensions and maximum size in bytes.
 _BESIDE = {
     INPUT_REFERENCE: ("an image", _IMAGES, images.MAX_BYTES),
-    MUSIC: ("a sound", _SOUNDS, music.MAX_BYTES),
+    MUSIC: ("an audio file", _SOUNDS, music.MAX_BYTES),
 }
-_LARGEST_TEXT = 1024 * 1024  # bytes of a .txt or .json; an image is better dropped beside it
+_LARGEST_TEXT = 1024 * 1024  # bytes of a .txt or .json; drop an image as a file next to it
 
 _tenant = TypeAdapter(Tenant)
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    # EventBridge has the key as it is; only S3's own notifications encode it.
+    # EventBridge sends the key unencoded; only S3's own notifications encode it.
     dropped = event["detail"]["object"]
     DropFolder(_settings(), pair_seconds=PAIR_SECONDS).take(dropped["key"], dropped["etag"].strip('"'))
 
@@ -98,7 +99,7 @@ class Dropped:
         return self.name.rpartition(".")[2].lower()
 
     def nonce(self, bucket: str) -> str:
-        """Names this version of an object: its video is the same however often the event comes."""
+        """Return a name for this version of an object, so that duplicate events mean the same video."""
         return f"{bucket}/{self.key}/{self.etag}"
 
 
@@ -111,20 +112,20 @@ class DropFolder:
         self._pair_seconds = pair_seconds
 
     def take(self, key: str, etag: str) -> None:
-        """Makes the object's video, or an error file. Raises TransientError, worth another try."""
+        """Make the object's video, or an error file. Raises TransientError if a retry may succeed."""
         dropped = Dropped(key, etag)
         logger.append_keys(key=key)
         if not dropped.name or dropped.name.startswith("."):
             logger.info("drop ignored")
             return
         if self._find(key) != dropped:
-            # Deleted since, or replaced, of which another event tells.
+            # Deleted or replaced since; a replacement has its own event.
             logger.info("drop gone")
             return
         try:
             self._take(dropped)
         except IdempotencyConflict:
-            # This version has its video; what it refers to, or a default, has changed since.
+            # This version already has a video; a file that it names, or a default, has changed since.
             logger.info("drop known")
         except RequestError as error:
             self._refuse(dropped, error)
@@ -136,8 +137,8 @@ class DropFolder:
             _tenant.validate_python(dropped.tenant)
         except ValidationError as error:
             raise InvalidRequest(
-                "An object must lie under drop/{tenant}/, the tenant in lowercase letters, digits and "
-                f"hyphens; {dropped.tenant[:80]!r} was given.",
+                "The object must be under drop/{tenant}/, where tenant has only lowercase letters, digits "
+                f"and hyphens; got {dropped.tenant[:80]!r}.",
                 param="tenant",
             ) from error
         match dropped.extension:
@@ -152,7 +153,7 @@ class DropFolder:
             case _:
                 raise InvalidRequest(
                     f"{dropped.name!r} must be a prompt (.txt), a request (.json), an image "
-                    f"({_listed(_IMAGES)}) or a sound ({_listed(_SOUNDS)}).",
+                    f"({_listed(_IMAGES)}) or an audio file ({_listed(_SOUNDS)}).",
                     param="object",
                 )
 
@@ -174,7 +175,7 @@ class DropFolder:
             made = self._videos.get(prompt.tenant, video_id(prompt.tenant, nonce))
             if made.request.image is None:
                 raise InvalidRequest(
-                    f"{image.name!r} came too late: {prompt.name!r} was made into {made.id} without an "
+                    f"{image.name!r} arrived too late: {prompt.name!r} already became {made.id} without an "
                     f"image. Drop the image first, or both within {PAIR_SECONDS:.0f} s, under a new name.",
                     param=INPUT_REFERENCE,
                 ) from error
@@ -191,7 +192,7 @@ class DropFolder:
     # --- accepting
 
     def _accept_or_refuse(self, prompt: Dropped, image: Dropped, *, nonce: str) -> None:
-        """What is wrong with a pair is told beside its prompt, whichever event finds it."""
+        """Accept a pair, or write its error file next to the prompt, whichever event finds the error."""
         try:
             self._accept_prompt(prompt, image, nonce=nonce)
         except InvalidRequest as error:
@@ -206,8 +207,8 @@ class DropFolder:
         self, asking: Dropped, fields: dict[str, Any], files: dict[str, bytes], *, nonce: str
     ) -> None:
         if not self._known(asking.tenant, nonce):
-            # It may have been refused before, for want of its image. What a video that failed has
-            # written there stays.
+            # The prompt may have been refused before because its image was missing. Keep the error file of a
+            # video that failed.
             clear_drop_error(self._outputs, asking.key)
         source = Source(bucket=self._inputs.bucket, key=asking.key, etag=asking.etag)
         self._intake.accept(asking.tenant, fields, files, nonce=nonce, source=source)
@@ -234,7 +235,7 @@ class DropFolder:
         return next(found, None)
 
     def _beside(self, dropped: Dropped, extensions: tuple[str, ...]) -> Dropped | None:
-        """The object of the same name with one of the extensions, in whatever case they are written."""
+        """Return the object of the same name with one of the extensions, in upper or lower case."""
         listed = (Dropped(key, etag) for key, etag in self._inputs.list(dropped.stem + "."))
         same = [other for other in listed if other.stem == dropped.stem and other.extension in extensions]
         return min(same, key=lambda other: (extensions.index(other.extension), other.key), default=None)
@@ -244,8 +245,8 @@ class DropFolder:
         file = None if "/" in name else self._await(lambda: self._find(request.folder + name))
         if file is None or file.extension not in extensions:
             raise InvalidRequest(
-                f"{field} must be the name of {what} ({_listed(extensions)}) beside {request.name!r}; "
-                f"{name[:100]!r} was given. Drop it first, then the request.",
+                f"{field} must be the name of {what} ({_listed(extensions)}) in the folder of "
+                f"{request.name!r}; got {name[:100]!r}. Drop the file first, then the request.",
                 param=field,
             )
         return file
@@ -273,14 +274,14 @@ class DropFolder:
         except (ValueError, RecursionError) as error:
             raise InvalidRequest(f"{dropped.name!r} is not valid JSON: {error}.", param="object") from error
         if not isinstance(fields, dict):
-            raise InvalidRequest(f"{dropped.name!r} must hold a JSON object.", param="object")
+            raise InvalidRequest(f"{dropped.name!r} must contain a JSON object.", param="object")
         return fields
 
     def _read(self, dropped: Dropped, param: str, largest: int) -> bytes:
         size = self._inputs.size(dropped.key) or 0
         if size > largest:
             raise InvalidRequest(
-                f"{dropped.name!r} must have at most {largest:,} bytes; it has {size:,}.", param=param
+                f"{dropped.name!r} must be at most {largest:,} bytes; got {size:,}.", param=param
             )
         return self._inputs.get(dropped.key)
 

@@ -1,4 +1,4 @@
-"""The fields of a request as clients send them: JSON values, or the strings of a form or a file."""
+"""Parse request fields as clients send them: as JSON values, or as the strings of a form or a file."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -22,30 +22,30 @@ from lambdas.domain.video_request import (
 )
 from lambdas.intake.files import FILES
 
-# Control characters other than tab and line ends: no text encoder, caption or MP4 tag takes them.
+# No control characters except tab and line ends: no text encoder, caption or MP4 tag accepts them.
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 
 def _no_bool(value: Any) -> Any:
-    """pydantic would read true as 1."""
+    """Reject a boolean: pydantic would read true as 1."""
     if isinstance(value, bool):
-        raise ValueError("a number is wanted")
+        raise ValueError("expected a number")
     return value
 
 
 def _from_json(value: Any) -> Any:
-    """A form has no lists."""
+    """Parse JSON text: a form has no lists."""
     return from_json(value) if isinstance(value, str) else value
 
 
 def _storyboard(value: Any) -> PartialStoryboard:
-    """Its errors name the path of what is wrong in it."""
+    """Parse a storyboard. Errors name the path of what is wrong in it."""
     if isinstance(value, str):
         try:
             value = from_json(value)
         except ValueError as error:
             raise InvalidRequest(
-                f"storyboard must be an object, in a form its JSON text; this is no JSON: {error}.",
+                f"storyboard must be an object, or its JSON text in a form; got invalid JSON: {error}.",
                 param="storyboard",
             ) from error
     return parse_partial(value)
@@ -56,7 +56,7 @@ def _from_digits(value: Any) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    """A form has no lists: JSON text, or names with commas between."""
+    """Parse JSON text, or names separated by commas: a form has no lists."""
     if not isinstance(value, str) or value.lstrip().startswith("["):
         return _from_json(value)
     return [name.strip() for name in value.split(",")]
@@ -64,13 +64,13 @@ def _listed(value: Any) -> Any:
 
 def _in_order(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
     if len(set(gates)) < len(gates):
-        raise ValueError("a gate is given twice")
+        raise ValueError("duplicate gate")
     return tuple(gate for gate in Gate if gate in gates)
 
 
 def _distinct(loras: tuple[Lora, ...]) -> tuple[Lora, ...]:
     if len({lora.name for lora in loras}) < len(loras):
-        raise ValueError("a name is given twice")
+        raise ValueError("duplicate name")
     return loras
 
 
@@ -88,15 +88,17 @@ def _one_of(values: Any) -> str:
 
 
 class Fields(Document):
-    """Numbers may come as strings, as OpenAI's client sends them. Each field's description is what an
-    error says is allowed; what the engine allows is checked after this."""
+    """The fields of a create. Numbers may be strings, as OpenAI's client sends them.
+
+    A field's description completes the error message "… must be". What the engine allows is checked later.
+    """
 
     prompt: Annotated[_Text, StringConstraints(min_length=1)] | None = Field(
         default=None, description=_PROMPT
     )
     topic: Annotated[_Text, StringConstraints(min_length=1)] | None = Field(default=None, description=_PROMPT)
     storyboard: Annotated[PartialStoryboard, BeforeValidator(_storyboard)] | None = Field(
-        default=None, description="an object, in a form its JSON text"
+        default=None, description="an object, or its JSON text in a form"
     )
     tone: _Text = Field(
         default="", description=f"text of at most {LONGEST_PROMPT:,} characters without control characters"
@@ -108,12 +110,12 @@ class Fields(Document):
     language: str = Field(
         default="en-US",
         pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$",
-        description="a language's code, such as en-US or de",
+        description="a language code, for example en-US or de",
     )
     captions: bool = Field(default=False, description="true or false")
     burn_captions: bool = Field(default=False, description="true or false")
     voice: str | None = Field(
-        default=None, min_length=1, max_length=100, description="the name of a voice, such as Joanna"
+        default=None, min_length=1, max_length=100, description="the name of a voice, for example Joanna"
     )
     voice_engine: VoiceEngine | None = Field(default=None, description=_one_of(VoiceEngine))
     speech_speed: _Number = Field(
@@ -127,8 +129,8 @@ class Fields(Document):
     )
     review: _Gates = Field(
         default=(),
-        description=f"a list of {', '.join(Gate)}, each at most once; in a form its JSON text, or the names "
-        "with commas between",
+        description=f"a list of {', '.join(Gate)}, each at most once; in a form, its JSON text or the names "
+        "separated by commas",
     )
     text_model: str | None = Field(
         default=None,
@@ -149,7 +151,7 @@ class Fields(Document):
         default=None, ge=512, lt=2**31, description="a whole number of tokens, at least 512"
     )
     model: str | None = Field(
-        default=None, max_length=100, description="the name of an engine that is offered (GET /v1/models)"
+        default=None, max_length=100, description="the name of an available engine (see GET /v1/models)"
     )
     seconds: _Whole | None = Field(
         default=None,
@@ -160,13 +162,13 @@ class Fields(Document):
     size: str | None = Field(
         default=None,
         pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$",
-        description="width x height in pixels, such as 1280x720",
+        description="width x height in pixels, for example 1280x720",
     )
     fps: _Whole | None = Field(
         default=None,
         ge=1,
         le=240,
-        description="a whole number of frames a second that the engine renders (GET /v1/models)",
+        description="a whole number of frames per second that the engine supports (see GET /v1/models)",
     )
     enhance: bool = Field(default=True, description="true or false")
     negative_prompt: _Text = Field(
@@ -185,8 +187,8 @@ class Fields(Document):
     loras: _Loras = Field(
         default=(),
         max_length=_MOST_LORAS,
-        description=f'a list of at most {_MOST_LORAS} of {{"name": …, "scale": -2 to 2}}, each name once; '
-        "in a form its JSON text",
+        description=f'a list of at most {_MOST_LORAS} objects {{"name": …, "scale": -2 to 2}}, each name '
+        "once; in a form, its JSON text",
     )
     transition: TransitionKind = Field(
         default=TransitionKind.NONE, description=f"one of {', '.join(TransitionKind)}"
@@ -203,13 +205,13 @@ class Fields(Document):
 
 
 class Named(Document):
-    """A video that there is."""
+    """A reference to an existing video."""
 
     id: Annotated[str, StringConstraints(max_length=100)]
 
 
 class RemixFields(Document):
-    """What changes, or comes next; all else is as in the film that it is made of."""
+    """What changes or comes next. Everything else is taken from the source film."""
 
     prompt: Annotated[_Text, StringConstraints(min_length=1)] = Field(description=_PROMPT)
 
@@ -226,7 +228,7 @@ class EditFields(_OfVideoFields):
         gt=0,
         le=1,
         allow_inf_nan=False,
-        description="a number above 0, at most 1: how much of the video's pictures is made anew",
+        description="a number above 0, at most 1: how much of the video's pictures is regenerated",
     )
 
 
@@ -234,7 +236,7 @@ class ExtendFields(_OfVideoFields):
     seconds: _Whole = Field(
         ge=1,
         le=LONGEST_FILM,
-        description=f"a whole number of seconds from 1 to {LONGEST_FILM:,}, by which the film gets longer",
+        description=f"a whole number of seconds from 1 to {LONGEST_FILM:,} to add to the film",
     )
 
 
@@ -245,12 +247,13 @@ _Form = TypeVar("_Form", bound=Document)
 
 
 def parse(fields: Mapping[str, Any]) -> Fields:
-    """A create's. Raises as `parse_form` does."""
+    """Parse the fields of a create. Raises as `parse_form` does."""
     return parse_form(Fields, fields)
 
 
 def parse_form(form: type[_Form], fields: Mapping[str, Any]) -> _Form:
-    """Raises InvalidRequest naming the first wrong field, what is allowed and what was given."""
+    """Parse the fields of a form. Raises InvalidRequest naming the first wrong field, the allowed values and
+    the value given."""
     try:
         return form.model_validate({name: value for name, value in fields.items() if value is not None})
     except ValidationError as error:
@@ -258,11 +261,11 @@ def parse_form(form: type[_Form], fields: Mapping[str, Any]) -> _Form:
     name = str(first["loc"][0])[:100]
     if name not in form.model_fields:
         allowed = ", ".join(ALLOWED if form is Fields else form.model_fields)
-        raise InvalidRequest(f"{name!r} is not a field; allowed: {allowed}.", param=name)
+        raise InvalidRequest(f"{name!r} is not a known field; allowed: {allowed}.", param=name)
     allowed = form.model_fields[name].description or ""
     if first["type"] == "missing":
         raise InvalidRequest(f"{name} is required: {allowed}.", param=name)
-    raise InvalidRequest(f"{name} must be {allowed}; {_shown(first['input'])} was given.", param=name)
+    raise InvalidRequest(f"{name} must be {allowed}; got {_shown(first['input'])}.", param=name)
 
 
 def _shown(value: Any) -> str:

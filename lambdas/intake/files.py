@@ -1,5 +1,5 @@
-"""The files of a request, each in a field of its own; as text they are data URLs:
-{"image_url": "data:image/png;base64,…"}, or that as JSON text, since a form has no objects."""
+"""The files of a request, each in its own field. As text, a file is a data URL:
+{"image_url": "data:image/png;base64,…"}, or the JSON text of that, since a form has no objects."""
 
 import base64
 import binascii
@@ -13,12 +13,12 @@ from lambdas.domain.errors import InvalidRequest
 
 INPUT_REFERENCE = "input_reference"  # the first picture
 MUSIC = "music"
-VIDEO = "video"  # of an edit or extension; its bytes come as a file alone, as no URL
+VIDEO = "video"  # of an edit or extension; sent only as a file, never as a URL
 
 
 @dataclass(frozen=True)
 class FileField:
-    """`url`: the key of its data URL; `kinds`: the media types that one may have; `example` of them."""
+    """`url`: the key of the data URL; `kinds`: its allowed media types; `example`: one of them."""
 
     name: str
     url: str
@@ -27,7 +27,7 @@ class FileField:
     what: str
 
     def decoded(self, value: Any) -> bytes:
-        """The bytes of the data URL. Nothing is fetched: any other URL, or a file_id, is refused.
+        """Return the bytes of the data URL. Nothing is fetched: any other URL, or a file_id, is rejected.
 
         Raises InvalidRequest.
         """
@@ -35,18 +35,18 @@ class FileField:
             try:
                 value = json.loads(value)
             except (ValueError, RecursionError) as error:
-                raise self._refused("text was given") from error
+                raise self._refused("got text") from error
         if not isinstance(value, dict) or set(value) != {self.url}:
-            raise self._refused("something else was given")
+            raise self._refused("got something else")
         url = value[self.url]
         head = re.compile(f"data:(?:{self.kinds});base64,", re.IGNORECASE)
         start = head.match(url) if isinstance(url, str) else None
         if start is None:
-            raise self._refused(f"another kind of {self.url} was given")
+            raise self._refused(f"got another kind of {self.url}")
         try:
             return base64.b64decode(url[start.end() :], validate=True)
         except (binascii.Error, ValueError) as error:
-            raise self._refused("its base64 is malformed") from error
+            raise self._refused("got invalid base64") from error
 
     def _refused(self, but: str) -> InvalidRequest:
         return InvalidRequest(
@@ -66,19 +66,19 @@ FILES: Mapping[str, FileField] = {
             "image/png",
             "a PNG, JPEG or WebP image",
         ),
-        # What it is, its content says: there are a dozen names for five kinds.
+        # The content determines the kind: there are a dozen media types for five kinds.
         FileField(
             MUSIC,
             "audio_url",
             "(?:audio|video)/[a-z0-9.+-]{1,40}",
             "audio/mpeg",
-            "WAV, MP3, Ogg, FLAC or MP4 (M4A) sound",
+            "WAV, MP3, Ogg, FLAC or MP4 (M4A) audio",
         ),
     )
 }
 
 
 def take_files(fields: dict[str, Any], names: Collection[str] = tuple(FILES)) -> dict[str, bytes]:
-    """Those of the files that came as data URLs, which are taken out of the fields. Raises InvalidRequest."""
+    """Remove files sent as data URLs from the fields and return their bytes. Raises InvalidRequest."""
     given = {name: fields.pop(name, None) for name in names if name in FILES}
     return {name: FILES[name].decoded(value) for name, value in given.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Which kind of film the fields ask for: of one prompt, or of a storyboard's scenes."""
+"""Decide which kind of film the fields request: one prompt, or the scenes of a storyboard."""
 
 import math
 
@@ -9,7 +9,7 @@ from lambdas.domain.prompts import material
 from lambdas.domain.storyboard import PartialStoryboard, Storyboard, parse_storyboard
 from lambdas.intake.fields import Fields
 
-DEFAULT_SECONDS = 4  # OpenAI's, of a film of one prompt
+DEFAULT_SECONDS = 4  # OpenAI's default, for a film of one prompt
 LARGEST_STORYBOARD = 150_000  # bytes of JSON: with 1,000 clips the record fits in DynamoDB's 400 KB
 
 SOURCES = ("prompt", "topic", "storyboard")
@@ -19,16 +19,16 @@ OF_SCENES = ("tone", "scenes", "narrate", "language", "stills", "review", *_SPOK
 
 
 def brief_of(fields: Fields) -> Brief | None:
-    """What the storyboard is to be of; None: the film is of one prompt.
+    """Return what the storyboard must contain, or None for a film of one prompt.
 
-    Raises InvalidRequest where fields are given that don't go together, or too few.
+    Raises InvalidRequest if fields conflict or are missing.
     """
     given = fields.model_fields_set
     sources = [name for name in SOURCES if name in given]
     if not sources:
         allowed = Fields.model_fields["prompt"].description
         raise InvalidRequest(
-            f"prompt is required: {allowed}; for a film of several scenes give topic or storyboard instead.",
+            f"prompt is required: {allowed}; for a film of several scenes send topic or storyboard instead.",
             param="prompt",
         )
     if sources == ["prompt"]:
@@ -36,13 +36,13 @@ def brief_of(fields: Fields) -> Brief | None:
         return None
     if "prompt" in sources:
         raise InvalidRequest(
-            f"prompt must be left out where {sources[1]} is given: a film is of one prompt, or of the scenes "
-            "of a topic or a storyboard.",
+            f"prompt must be omitted when {sources[1]} is set: a film is made from one prompt, or from the "
+            "scenes of a topic or a storyboard.",
             param="prompt",
         )
     if "enhance" in given:
         raise InvalidRequest(
-            "enhance must be left out where topic or storyboard is given: it is about a prompt.",
+            "enhance must be omitted when topic or storyboard is set: it applies only to prompt.",
             param="enhance",
         )
     brief = _brief(fields, fields.storyboard or PartialStoryboard())
@@ -52,9 +52,9 @@ def brief_of(fields: Fields) -> Brief | None:
 
 
 def film_seconds(fields: Fields, brief: Brief | None) -> int:
-    """How long the film is to be, or about as long as it will be where its narration decides.
+    """Return the length of the film, or an estimate if its narration determines the length.
 
-    Raises InvalidRequest for a storyboard that is longer than a film may be.
+    Raises InvalidRequest if a storyboard is longer than a film may be.
     """
     if fields.seconds is not None:
         return fields.seconds
@@ -64,8 +64,7 @@ def film_seconds(fields: Fields, brief: Brief | None) -> int:
     seconds = math.ceil(sum(lengths))
     if seconds > LONGEST_FILM:
         raise InvalidRequest(
-            f"storyboard must have scenes of together at most {LONGEST_FILM:,} seconds; they have "
-            f"{seconds:,}.",
+            f"storyboard scenes must last at most {LONGEST_FILM:,} seconds in total; got {seconds:,}.",
             param="storyboard",
         )
     return seconds
@@ -75,8 +74,8 @@ def _refuse_scenes(fields: Fields) -> None:
     for name in OF_SCENES:
         if name in fields.model_fields_set:
             raise InvalidRequest(
-                f"{name} goes with topic or storyboard, a film of several scenes; leave it out, or give the "
-                "prompt as topic.",
+                f"{name} is allowed only with topic or storyboard, for a film of several scenes; omit it, or "
+                "send the prompt as topic.",
                 param=name,
             )
 
@@ -95,18 +94,18 @@ def _brief(fields: Fields, given: PartialStoryboard) -> Brief:
 
 
 def _title(fields: Fields, given: PartialStoryboard) -> str:
-    """Of a storyboard that stands for itself: but for narration nothing is written, as nothing says what it
-    should be of."""
+    """Return the title of a storyboard sent without topic. Only its narration may be missing, because nothing
+    says what the rest should be about."""
     try:
         whole = parse_storyboard(given.given())
     except InvalidRequest as error:
         raise InvalidRequest(
-            f"{error.message} With topic, what is missing is written.", param=error.param
+            f"{error.message} Send topic to have missing parts written.", param=error.param
         ) from error
     if fields.scenes is not None and fields.scenes > len(whole.scenes):
         raise InvalidRequest(
-            f"scenes must be {len(whole.scenes)}, as many as the storyboard has, or be left out; "
-            f"{fields.scenes} was given. With topic, what is missing is written.",
+            f"scenes must be {len(whole.scenes)}, as many as the storyboard has, or be omitted; "
+            f"got {fields.scenes}. Send topic to have missing parts written.",
             param="scenes",
         )
     check_title(whole)
@@ -114,28 +113,28 @@ def _title(fields: Fields, given: PartialStoryboard) -> str:
 
 
 def check_size(storyboard: PartialStoryboard | Storyboard) -> None:
-    """Raises InvalidRequest."""
+    """Raise InvalidRequest if a storyboard is too large."""
     size = len(storyboard.model_dump_json(exclude_none=True).encode())
     if size > LARGEST_STORYBOARD:
         raise InvalidRequest(
-            f"storyboard must have at most {LARGEST_STORYBOARD:,} bytes; it has {size:,}.", param="storyboard"
+            f"storyboard must be at most {LARGEST_STORYBOARD:,} bytes; got {size:,}.", param="storyboard"
         )
 
 
 def check_title(storyboard: Storyboard) -> None:
-    """Raises InvalidRequest."""
+    """Raise InvalidRequest if a storyboard's title has no visible characters."""
     if not material(storyboard.title):
-        raise InvalidRequest("title must have characters that can be seen.", param="title")
+        raise InvalidRequest("title is empty or contains only invisible characters.", param="title")
 
 
 def _check_narration(fields: Fields, brief: Brief) -> None:
     if brief.narrated:
         return
     for name in _SPOKEN:
-        # `captions: false` says of a silent film what is so.
+        # `captions: false` is already true of a silent film.
         if name in fields.model_fields_set and getattr(fields, name) is not False:
             raise InvalidRequest(
-                f"{name} is of the narration, and the film has none: send narrate=true, give narration in "
-                f"the storyboard, or leave {name} out.",
+                f"{name} requires narration, but the film has none: send narrate=true, add narration to "
+                f"the storyboard, or omit {name}.",
                 param=name,
             )

@@ -1,5 +1,5 @@
-"""Captions drawn into a film's pictures, of which only those that show one are encoded anew, and what lies
-between them and the next keyframe."""
+"""Burn captions into a film's pictures. Only pictures that show a caption, and those up to the next keyframe,
+are re-encoded."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -22,19 +22,19 @@ from lambdas.media.source import Source
 from lambdas.media.transitions import Planes, mixed
 
 REVISION = "1"
-"""Raise it when the same pictures and captions give others."""
+"""Increment when the same pictures and captions produce other pictures."""
 
-# Of the picture's height: what broadcasters' captions have (EBU-TT-D: 1/15 of it for a line).
+# Fractions of the picture's height, as in broadcasters' captions (EBU-TT-D: 1/15 of it per line).
 _LETTERS, _LEADING = 0.05, 1.25
-# Of the picture: what every screen shows (EBU R 95, graphics safe area).
+# Fraction of the picture; every screen shows what is inside (EBU R 95, graphics safe area).
 _MARGIN = 0.05
-# In widths of an average letter: a line that is read at a glance, and the least that holds most words.
+# In average letter widths: a line readable at a glance, and the shortest that holds most words.
 _LONGEST_LINE, _SHORTEST_LINE = 42, 24
-_AVERAGE_LETTER = 0.56  # of the letters' size, in this font
-_SMALLEST = 8  # pixels: with an outline around them, smaller letters run together
-_OUTLINE = 0.1  # of the letters' size
-_SHADE = 0.4  # how much of the picture the box behind the lines takes away
-_BLACK, _WHITE, _GREY = 16, 235, 128  # of limited range: luma, and chroma without colour
+_AVERAGE_LETTER = 0.56  # fraction of the letter size, in this font
+_SMALLEST = 8  # pixels; smaller letters run together once outlined
+_OUTLINE = 0.1  # fraction of the letter size
+_SHADE = 0.4  # opacity of the box behind the lines
+_BLACK, _WHITE, _GREY = 16, 235, 128  # limited range: luma, and chroma without colour
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,18 @@ def burn(
     cues: Sequence[Cue],
     keep: Callable[[Piece, list[Shown], Callable[[], bytes]], Source],
 ) -> list[Piece]:
-    """The pieces with the captions drawn in, in the places and as long as the cues say. Pieces must start at
-    keyframes: `splice` and `even_out` first.
+    """Return the pieces with the captions burned in, timed as the cues say. Pieces must start at keyframes:
+    call `splice` and `even_out` first.
 
-    `keep(part, shown, make)` gives the stored MP4 that stands for a part of a piece, and calls `make` for it
-    if it is not stored yet; it depends on the part, on what is shown over it and on REVISION. Memory: a few
-    frames, and one part as encoded.
+    `keep(part, shown, make)` returns the stored MP4 that replaces a part of a piece, calling `make` if it is
+    not stored yet. The MP4 depends on the part, on what is shown over it and on REVISION. Memory: a few
+    frames and one encoded part.
 
     Raises CaptionsRefused; ClipUnreadable, ClipsDiffer with the clip's index.
     """
     for cue in cues:
         if missing := not_drawn(cue.text):
-            raise CaptionsRefused(f"“{cue.text[:80]}” can't be drawn into the pictures: {missing}")
+            raise CaptionsRefused(f"“{cue.text[:80]}” can't be burned into the pictures: {missing}")
     result: list[Piece] = []
     first = 0  # frame of the film
     for piece in pieces:
@@ -81,7 +81,7 @@ def burn(
         for part, texts in _parts(replace(piece, stop=stop), clip, shown):
             if at < part.start:
                 result.append(replace(piece, start=at, stop=part.start))
-            assert part.stop is not None  # noqa: S101 - _parts gives all of them an end
+            assert part.stop is not None  # noqa: S101 - _parts sets it
             at = part.stop
             burnt = keep(part, texts, _Burning(part, clip, texts).encoded)
             result.append(Piece(burnt, piece.clip, 0, at - part.start))
@@ -91,7 +91,7 @@ def burn(
 
 
 def _in_frames(cues: Sequence[Cue], clip: Clip) -> list[Shown]:
-    """Over the frames of the film that are on the screen when a caption is."""
+    """Return each caption with the frames of the film during which it is on screen."""
     width, height = clip.picture.size
     size = _letters(width, height)
     widest = round(min(width * (1 - 2 * _MARGIN), _LONGEST_LINE * _AVERAGE_LETTER * size))
@@ -104,9 +104,9 @@ def _in_frames(cues: Sequence[Cue], clip: Clip) -> list[Shown]:
 
 
 def _parts(piece: Piece, clip: Clip, shown: Sequence[Shown]) -> Iterator[tuple[Piece, list[Shown]]]:
-    """What has to be encoded: from each caption's first frame, or where copying can end before it, to the
-    next keyframe behind it."""
-    assert piece.stop is not None  # noqa: S101 - the caller puts it in
+    """Yield what must be encoded: from each caption's first frame, or the last point before it where copying
+    can end, to the next keyframe after it."""
+    assert piece.stop is not None  # noqa: S101 - the caller sets it
     ending = [frame for frame in ends(clip) if piece.start <= frame <= piece.stop]
     beginning = [frame for frame in starts(clip) if piece.start <= frame < piece.stop]
     texts: list[Shown] = []
@@ -149,7 +149,7 @@ class _Burning:
 
 @dataclass(frozen=True)
 class _Caption:
-    """A picture, and how much of it is seen, in 256ths: of its luma, and of both chroma planes."""
+    """A picture and its opacity, in 256ths, for its luma and for both chroma planes."""
 
     picture: Planes
     luma: NDArray[np.uint16]
@@ -159,7 +159,7 @@ class _Caption:
 @lru_cache(maxsize=2)
 def _caption(text: str, width: int, height: int) -> _Caption:
     letters, outline, box = _masks(text, width, height)
-    # The box over the picture, over that the outline, over that the letters.
+    # From back to front: picture, box, outline, letters.
     around = 1 - (1 - box * _SHADE) * (1 - outline)
     seen = 1 - (1 - around) * (1 - letters)
     share = np.divide(letters, seen, out=np.zeros_like(seen), where=seen > 0)
@@ -171,7 +171,7 @@ def _caption(text: str, width: int, height: int) -> _Caption:
 
 
 def _masks(text: str, width: int, height: int) -> list[NDArray[np.float64]]:
-    """Of the letters, of them with their outline, and of a box behind the lines: 0 to 1."""
+    """Return masks (0 to 1) of the letters, the letters with outline, and the box behind the lines."""
     size = _letters(width, height)
     font, outline, leading = font_of(size), _outline(size), round(size * _LEADING)
     lines = text.split("\n")
@@ -180,7 +180,7 @@ def _masks(text: str, width: int, height: int) -> list[NDArray[np.float64]]:
     letters, outlined, box = map(ImageDraw.Draw, masks)
     pad = round(size * 0.3)
     for number, line in enumerate(lines):
-        # By the font's own baseline, so that lines with and without descenders stand alike.
+        # Positioned by the font's baseline, so that descenders don't shift a line.
         left = (width - font.getlength(line)) / 2
         base = foot - round(size * 0.25) - (len(lines) - 1 - number) * leading
         letters.text((left, base), line, fill=255, font=font, anchor="ls")
@@ -191,7 +191,7 @@ def _masks(text: str, width: int, height: int) -> list[NDArray[np.float64]]:
 
 
 def _letters(width: int, height: int) -> int:
-    """Their size in pixels: by the height, in a narrow picture by what a line must hold."""
+    """Return the letter size in pixels: by the height, or in a narrow picture by what a line must hold."""
     widest = width * (1 - 2 * _MARGIN) / (_SHORTEST_LINE * _AVERAGE_LETTER)
     return max(_SMALLEST, round(min(height * _LETTERS, widest)))
 

@@ -1,5 +1,5 @@
-"""Captions: what is said, wrapped to what can be read, as .srt, .vtt and a track of an MP4 (`burn` draws them
-into the pictures)."""
+"""Captions: the spoken text wrapped to readable lines, as .srt, .vtt and an MP4 track. `burn` draws them into
+the pictures."""
 
 import re
 import struct
@@ -16,11 +16,11 @@ from pysubs2 import SSAEvent, SSAFile
 
 from lambdas.media.mp4.muxer import mp4_writer
 
-# What broadcasters and streaming sites allow (Netflix's timed text guide; the BBC's has 37).
+# Broadcasters' and streaming sites' limits (Netflix's timed text guide; the BBC's has 37).
 COLUMNS = 42
 LINES = 2
 
-# ISO 639-2 codes, which MP4 tracks carry, of the languages that Polly speaks (BCP 47).
+# Polly's languages (BCP 47) as ISO 639-2 codes, which MP4 tracks carry.
 _LANGUAGES = {
     "ar": "ara",
     "arb": "ara",
@@ -53,20 +53,20 @@ _LANGUAGES = {
 _UNKNOWN_LANGUAGE = "und"
 
 _MILLISECOND = Fraction(1, 1000)
-# No line starts with these; scripts without spaces break before any other character.
+# Characters that never start a line; scripts without spaces break before any other.
 _CLOSING = frozenset("。、，．！？：；」』）】〉》…・ーっッ")
-# Where a sentence may be left for the next screen: behind its commas, dashes and full stops.
+# Where a sentence may continue on the next screen: after a comma, dash or full stop.
 _CLAUSE = re.compile(r"[,;:.!?…—–][\"'”’)]*\s+|[，；：。！？、]")
-# Control characters, private use, halves of characters.
+# Control characters, private use, surrogates.
 _NO_TEXT = ("Cc", "Co", "Cs")
-# pysubs2 takes a backslash before n, N or h for a line break or space of its own format; a character of no
-# text (private use) stands for it meanwhile.
+# pysubs2 reads a backslash before n, N or h as a line break or space of its own format, so a private-use
+# character temporarily replaces backslashes.
 _BACKSLASH = "\ue000"
-# SubRip has no way to escape: what its players take for markup (FFmpeg even "< i>", and braces) becomes what
-# looks like it.
+# SubRip has no escaping: whatever players read as markup (FFmpeg even "< i>" and braces) becomes a
+# look-alike.
 _SRT_BRACES = str.maketrans("{}", "()")
 _SRT_TAG = re.compile("<([^<>]*)>")
-# FFmpeg's mov_text track takes its look (white, below) from this.
+# Style of FFmpeg's mov_text track: white, at the bottom.
 _STYLE = b"""[V4+ Styles]
 Format: Name, Fontname, Fontsize, PrimaryColour, BackColour, Bold, Italic, Underline, Alignment
 Style: Default,Sans,18,&H00FFFFFF,&HFF000000,0,0,0,2
@@ -75,32 +75,35 @@ Style: Default,Sans,18,&H00FFFFFF,&HFF000000,0,0,0,2
 
 @dataclass(frozen=True)
 class Cue:
-    """What is said from `start` to `end`, in seconds of the film."""
+    """Text spoken from `start` to `end`, in seconds of the film."""
 
     start: Fraction
     end: Fraction
     text: str
 
 
-# In all, a cue longer than two lines is shown in several turns, each as long as its share of the text;
-# and a cue ends at the latest where the next begins.
+# In every format, a cue longer than two lines is shown in several turns, each as long as its share of the
+# text, and a cue ends no later than the next one begins.
 
 
 def srt(cues: Sequence[Cue]) -> str:
-    """SubRip. ValueError: a cue that does not end after its start, or starts before the film."""
+    """Return SubRip text.
+
+    Raises ValueError for a cue that does not end after its start or starts before the film.
+    """
     return _written(cues, "srt", _srt_text)
 
 
 def vtt(cues: Sequence[Cue]) -> str:
-    """WebVTT. ValueError as for `srt`."""
+    """Return WebVTT text. Raises ValueError as `srt` does."""
     return _written(
         cues, "vtt", lambda text: text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     )
 
 
 def timed_text(cues: Sequence[Cue], duration: Fraction, *, language: str) -> bytes:
-    """An MP4 with one track of timed text (tx3g), `duration` seconds long to the millisecond; empty samples
-    fill the gaps. `language`: a BCP 47 tag. ValueError as for `srt`.
+    """Return an MP4 with one timed text track (tx3g), `duration` seconds long to the millisecond. Empty
+    samples fill the gaps. `language` is a BCP 47 tag. Raises ValueError as `srt` does.
     """
     output = BytesIO()
     with mp4_writer(output, fps=1 / _MILLISECOND, metadata={}) as container:
@@ -120,7 +123,7 @@ def timed_text(cues: Sequence[Cue], duration: Fraction, *, language: str) -> byt
 
 @dataclass(frozen=True)
 class Turn:
-    """What is on the screen at once: times in milliseconds, one or two lines."""
+    """Text shown at one time: one or two lines, times in milliseconds."""
 
     start: int
     end: int
@@ -140,7 +143,7 @@ def _srt_text(text: str) -> str:
 
 
 def columns(text: str) -> int:
-    """Two for a Chinese, Japanese or Korean character, none for what joins the one before."""
+    """Return a text's width: 2 per Chinese, Japanese or Korean character, 0 per combining one, else 1."""
     return sum(
         0 if category(char) in ("Mn", "Me", "Cf") else 2 if east_asian_width(char) in "WF" else 1
         for char in text
@@ -150,17 +153,21 @@ def columns(text: str) -> int:
 def turns(
     cues: Sequence[Cue], *, most: int = COLUMNS, width: Callable[[str], float] = columns
 ) -> Iterator[Turn]:
-    """In order, none empty, none overlapping; no line is wider than `most`, of what `width` measures in.
+    """Yield turns in order, without empty or overlapping ones. No line is wider than `most`, in the units of
+    `width`.
 
-    ValueError as for `srt`.
+    Raises ValueError as `srt` does.
     """
     spoken: list[Turn] = []
     for cue in sorted(cues, key=lambda cue: cue.start):
         if not 0 <= cue.start < cue.end:
-            raise ValueError(f"a cue can't go from {float(cue.start)} s to {float(cue.end)} s")
+            raise ValueError(
+                "a cue must start at 0 s or later and end after its start; "
+                f"got {float(cue.start)} s to {float(cue.end)} s"
+            )
         start, end = round(cue.start / _MILLISECOND), round(cue.end / _MILLISECOND)
         text = "".join(char for char in cue.text if char.isspace() or category(char) not in _NO_TEXT)
-        if spoken and spoken[-1].start == start:  # said at once, read one after the other
+        if spoken and spoken[-1].start == start:  # spoken simultaneously, shown one after the other
             before = spoken.pop()
             text, end = f"{before.text} {text}", max(before.end, end)
         spoken.append(Turn(start, end, text))
@@ -181,7 +188,7 @@ def _in_turns(start: int, end: int, screens: Sequence[list[str]]) -> Iterator[Tu
 
 
 def _covering(turns: Iterable[Turn], end: int) -> Iterator[Turn]:
-    """The turns up to `end`, and empty ones between them."""
+    """Yield the turns up to `end`, with empty turns filling the gaps."""
     at = 0
     for turn in turns:
         if turn.start >= end:
@@ -198,7 +205,7 @@ _Width = Callable[[str], float]
 
 
 def _screens(text: str, most: int, width: _Width) -> Iterator[list[str]]:
-    """The lines that are shown at once. Where it takes no more screens, one ends with a clause."""
+    """Yield the lines of each screen. Screens end with a clause where that needs no extra screen."""
     lines = _wrapped(text, most, width)
     count = -(-len(lines) // LINES)
     if count < 2:
@@ -218,12 +225,12 @@ def _screens(text: str, most: int, width: _Width) -> Iterator[list[str]]:
 
 
 def _wrapped(text: str, most: int, width: _Width) -> list[str]:
-    """Lines of at most that width; more than one are of about the same length."""
+    """Wrap a text to at most that width, balancing the lines."""
     lines = _lines(text, most, most, width)
     if len(lines) < 2:
         return lines
     together = -(-len(lines) // LINES) * LINES
-    # A line that may be wider never makes them more.
+    # Monotonic: a wider limit never needs more lines.
     narrow = bisect_left(
         range(1, most), -together, key=lambda narrower: -len(_lines(text, narrower, most, width))
     )
@@ -231,7 +238,7 @@ def _wrapped(text: str, most: int, width: _Width) -> list[str]:
 
 
 def _lines(text: str, narrow: int, most: int, width: _Width) -> list[str]:
-    """Broken between words; only a word wider than `most` is broken itself."""
+    """Break a text between words; only a word wider than `most` is itself broken."""
     lines: list[str] = []
     for word in text.split():
         for index, part in enumerate(_parts(word, most, width)):
@@ -244,7 +251,7 @@ def _lines(text: str, narrow: int, most: int, width: _Width) -> list[str]:
 
 
 def _parts(word: str, most: int, width: _Width) -> list[str]:
-    """Where a line may break within a word: around wide characters, else at `most`."""
+    """Split a word where a line may break: around wide characters, otherwise at `most`."""
     parts = [""]
     for char in word:
         between_wide = columns(char) == 2 or columns(parts[-1][-1:]) == 2

@@ -1,4 +1,4 @@
-"""A clip of any size, fps, pixel format and codec, brought to those of the film."""
+"""Convert a clip of any size, fps, pixel format and codec to the film's format."""
 
 import math
 import struct
@@ -22,14 +22,14 @@ from lambdas.media.mp4.clip import read_clip
 from lambdas.media.mp4.movie import UPRIGHT
 from lambdas.media.probe import ClipInfo, Source, all_packets, as_source, decoded, open_video, probe
 
-_UNSPECIFIED = 2  # ITU-T H.273, table 4: nobody said how red, green and blue make luma and chroma
+_UNSPECIFIED = 2  # ITU-T H.273, table 4: matrix from RGB to luma and chroma not specified
 
 
 @dataclass(frozen=True)
 class FilmFormat:
-    """What all clips of a film have in common: H.264, yuv420p, BT.709 of limited range, and these.
+    """The format shared by all clips of a film: H.264, yuv420p, limited-range BT.709, and these values.
 
-    ValueError: a side is odd (yuv420p halves it).
+    Raises ValueError if a side is odd (yuv420p halves it).
     """
 
     width: int
@@ -38,12 +38,12 @@ class FilmFormat:
 
     def __post_init__(self) -> None:
         if self.width % 2 or self.height % 2:
-            raise ValueError(f"width and height must be even for yuv420p, not {self.width}x{self.height}")
+            raise ValueError(f"width and height must be even for yuv420p; got {self.width}x{self.height}")
 
 
 def conforms(source: Source, film: FilmFormat, *, frames: int | None = None) -> bool:
-    """Whether the clip can be part of the film as it is, and has so many frames, where that is given. Its
-    headers tell; nothing is decoded.
+    """Return whether the clip can join the film unchanged and, if `frames` is given, has that many frames.
+    Reads only headers; decodes nothing.
 
     Raises ClipUnreadable.
     """
@@ -63,24 +63,24 @@ def conforms(source: Source, film: FilmFormat, *, frames: int | None = None) -> 
 
 
 def check_length(source: Source, film: FilmFormat, frames: int) -> None:
-    """Raises ClipMismatch where the clip is not as long as so many frames of the film, to the frame of
-    either; ClipUnreadable."""
+    """Raise ClipMismatch unless the clip is as long as `frames` frames of the film, to within one frame of
+    either. Raises ClipUnreadable too."""
     _count(_measure(source), film, frames)
 
 
 def conform(
     source: Source, film: FilmFormat, fit: Fit, output: BinaryIO, *, frames: int | None = None
 ) -> ClipInfo:
-    """Writes the clip's pictures in the film's format to `output` (seekable, readable, empty) as an MP4 with
-    keyframes half a second from its ends, which a transition can begin or end at.
+    """Write the clip's pictures in the film's format to `output` (seekable, readable, empty), as an MP4 with
+    keyframes half a second from its ends where a transition can begin or end.
 
-    It has `frames` frames, where that is given, else round(duration × fps), at least one; each shows what is
-    on the screen at its time, so a variable frame rate becomes a constant one. Pixels that are not square are
-    stretched to be, and a clip that is to be turned or mirrored when it is shown, is. A clip that doesn't say
-    how its colours are stored is taken to be BT.601 of limited range: FFmpeg's default, and so that of the
-    writers that don't say (diffusers, ComfyUI). HDR is not toned down. Sound is left out. Memory: few frames.
+    The result has `frames` frames if given, otherwise round(duration × fps), at least one. Each frame shows
+    what is on screen at its time, so a variable frame rate becomes constant. Non-square pixels are stretched
+    to square; display rotation and mirroring are applied. A clip that doesn't specify its colours is assumed
+    to be limited-range BT.601: FFmpeg's default, and therefore that of writers that don't specify them
+    (diffusers, ComfyUI). HDR is not tone-mapped. Sound is dropped. Memory: a few frames.
 
-    Returns the new clip as read back. Raises ClipUnreadable; ClipMismatch as `check_length` does.
+    Return the new clip as read back. Raises ClipUnreadable; ClipMismatch as `check_length` does.
     """
     length = _measure(source)
     count = _count(length, film, frames)
@@ -98,18 +98,18 @@ def conform(
 
 
 def frames_in(source: Source, film: FilmFormat) -> int:
-    """How many frames of the film the clip becomes. Its first picture is decoded. Raises ClipUnreadable."""
+    """Return how many of the film's frames the clip becomes. Decodes one picture. Raises ClipUnreadable."""
     length = _measure(source)
     with open_video(source) as (container, stream):
         if next(decoded(container, stream), None) is None:
-            raise ClipUnreadable("no pictures")
+            raise ClipUnreadable("it has no pictures")
     return _count(length, film, None)
 
 
 def excerpt(source: Source, film: FilmFormat, fit: Fit, *, start: int, frames: int, lead: int) -> bytes:
-    """So many `frames` as an MP4 in the film's format, as `conform` brings them to it: what the clip shows
-    from its frame `start` on, counted in the film's. The first one stands still for `lead` frames before it
-    moves, the last one where the clip ends. Raises ClipUnreadable."""
+    """Return an MP4 of `frames` frames in the film's format, converted as in `conform`, showing the clip from
+    frame `start` (counted in the film's frames). The first frame is held for `lead` frames before it moves;
+    the last is held if the clip ends early. Raises ClipUnreadable."""
     length, output = _measure(source), BytesIO()
     end = start + frames - lead
     with open_video(source) as (container, stream):
@@ -128,7 +128,8 @@ def excerpt(source: Source, film: FilmFormat, fit: Fit, *, start: int, frames: i
 
 @dataclass(frozen=True)
 class _Length:
-    """`start`: the time stamp of the frame that is shown first; `frames` that are shown, for `seconds`."""
+    """A clip's timing. `start` is the timestamp of the first shown frame; `frames` are shown for
+    `seconds`."""
 
     start: int
     frames: int
@@ -143,44 +144,44 @@ def _measure(source: Source) -> _Length:
                 start, end = min(start, pts), max(end, pts + max(packet.duration or 0, 0))
                 frames += 1
         if stream.time_base is None or math.isinf(start):
-            raise ClipUnreadable("no frame is shown")
+            raise ClipUnreadable("it shows no frame")
         seconds = int(end - start) * stream.time_base
     if seconds > LONGEST_SECONDS:
-        raise ClipUnreadable(f"it lasts {float(seconds):.0f} s, {LONGEST_SECONDS} s are allowed")
+        raise ClipUnreadable(f"it may last at most {LONGEST_SECONDS} s; got {float(seconds):.0f} s")
     return _Length(int(start), frames, seconds)
 
 
 def _count(length: _Length, film: FilmFormat, frames: int | None) -> int:
-    """How many frames of the film it becomes."""
+    """Return how many frames of the film a clip becomes."""
     count = max(1, round(length.seconds * film.fps)) if frames is None else frames
     if count * film.width * film.height > MOST_DECODED_PIXELS:
-        raise ClipUnreadable(f"it has {count} frames in the film's format, which are too many at its size")
-    # The longer of both frames, and the millisecond to which some writers round.
+        raise ClipUnreadable(f"it has {count} frames in the film's format, too many for the film's size")
+    # The longer of the two frame durations, plus the millisecond to which some writers round.
     allowed = max(1 / film.fps, length.seconds / length.frames) + Fraction(1, 1000)
     if frames is not None and abs(length.seconds - frames / film.fps) > allowed:
         raise ClipMismatch(
-            f"it lasts {float(length.seconds):.3f} s, and should last {float(frames / film.fps):.3f} s"
+            f"it lasts {float(length.seconds):.3f} s; expected {float(frames / film.fps):.3f} s"
         )
     return count
 
 
 def _on_screen(frames: Iterable[VideoFrame], start: int, count: int, fps: Fraction) -> Iterator[VideoFrame]:
-    """For each of the film's `count` frames the one that is on the screen then.
+    """Yield, for each of the film's `count` frames, the clip's frame that is on screen then.
 
-    "Then" is an eighth of a frame late: some writers round time stamps to milliseconds, so they may be half a
-    millisecond late, an eighth of a frame at 240 fps, and must not be missed for that.
+    Frames are sampled an eighth of a frame late: some writers round timestamps to milliseconds, which makes
+    them up to half a millisecond late (an eighth of a frame at 240 fps), and they must not be missed.
     """
     shown, done = None, 0
     for frame in frames:
         if frame.pts is None or frame.time_base is None:
-            raise ClipUnreadable("a picture without a time")
+            raise ClipUnreadable("a picture has no timestamp")
         comes = math.ceil((frame.pts - start) * frame.time_base * fps - Fraction(1, 8))
         while shown is not None and done < min(comes, count):
             yield shown
             done += 1
         shown = frame
     if shown is None:
-        raise ClipUnreadable("no pictures")
+        raise ClipUnreadable("it has no pictures")
     for _ in range(done, count):
         yield shown
 
@@ -199,7 +200,7 @@ def _converted(
 
 
 def _graph(frame: VideoFrame, pixel: Fraction, film: FilmFormat, fit: Fit) -> Graph:
-    """The filters from frames such as this one, of pixels `pixel` times as wide as high, to the film's."""
+    """Return the filters that convert frames like this one, with pixels `pixel` times as wide as high."""
     graph = Graph()
     filters = [
         (
@@ -214,7 +215,7 @@ def _graph(frame: VideoFrame, pixel: Fraction, film: FilmFormat, fit: Fit) -> Gr
     if any(name == "transpose" for name, _ in turn):
         width, height, pixel = height, width, 1 / pixel
     excess = Fraction(width, height) * pixel / Fraction(film.width, film.height)
-    # How much wider, or higher, in its proportions the picture is than the film's; 1 if it is not.
+    # How much wider, or taller, the picture's aspect is than the film's; 1 if it is not.
     wider, higher = max(Fraction(1), excess), max(Fraction(1), 1 / excess)
     size = film.width, film.height
     if fit is Fit.COVER:
@@ -248,8 +249,8 @@ _TURNS: dict[tuple[int, int, int, int], list[tuple[str, str | None]]] = {
     (0, 1, 1, 0): [("transpose", "cclock_flip")],
     (0, -1, -1, 0): [("transpose", "clock_flip")],
 }
-"""The filters that do what a display matrix tells, by the signs of its a, b, c and d: it shows the pixel x, y
-at ax + cy, bx + dy (ISO/IEC 14496-12, 6.2.2)."""
+"""Filters that apply a display matrix, by the signs of its a, b, c and d: it shows pixel x, y at ax + cy,
+bx + dy (ISO/IEC 14496-12, 6.2.2)."""
 
 
 def _orientation(frame: VideoFrame) -> list[tuple[str, str | None]]:
@@ -259,7 +260,7 @@ def _orientation(frame: VideoFrame) -> list[tuple[str, str | None]]:
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))
     turn = _TURNS.get((_sign(a), _sign(b), _sign(c), _sign(d)))
     if turn is None:
-        raise ClipUnreadable("it is to be shown turned by less than a quarter, or skewed")
+        raise ClipUnreadable("its display matrix skews it or rotates it by other than quarter turns")
     return turn
 
 

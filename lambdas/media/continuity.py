@@ -1,10 +1,10 @@
-"""Where one clip goes on from another: how far the picture jumps at the join, and jumps of light made even.
+"""Measure brightness and colour steps where one clip continues another, and even them out.
 
-An engine that starts a clip from the last frame of the one before gives that frame again as its first, and
-often a little brighter or of another tint. The repeated frame is already left out when the engine encodes
-(`skip_frames`, decision 0005), so clips of the pipeline need nothing here for that. For clips that come
-otherwise, `repeats_last_frame` tells, and a piece that starts a frame later leaves it out. In the same way a
-later start leaves out an engine's bad first frames: `splice` encodes what then lies before the next keyframe.
+An engine that starts a clip from the previous clip's last frame repeats that frame first, often slightly
+brighter or with another tint. The engine server already leaves out the repeated frame when encoding
+(`skip_frames`, decision 0005), so the pipeline's clips need nothing here for that. For other clips,
+`repeats_last_frame` detects it, and a piece that starts one frame later leaves it out. A later start also
+leaves out an engine's bad first frames: `splice` encodes the frames up to the next keyframe.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -21,22 +21,22 @@ from lambdas.media.segments import decode, encode_segment, starts
 from lambdas.media.source import Source
 
 REVISION = "1"
-"""Raise it when the same clips give other corrections."""
+"""Increment when the same clips produce other corrections."""
 LEAST_STEP = 1.0
-"""Levels: 8 bits can't be moved by less, and nobody sees it."""
+"""Levels. 8 bits can't change by less, and less is invisible."""
 MOST_BRIGHTNESS, MOST_COLOUR = 16.0, 8.0
-"""Levels: what lies beyond is another picture rather than an engine's drift; only so much is made even."""
-# Of the distance between two frames that follow each other, in levels.
+"""Levels. A larger step is another picture rather than engine drift; at most this much is evened out."""
+# Distance between two consecutive frames, in levels.
 _STILL, _NEAR = 0.75, 2.0
-_BLOCK = 8  # pixels: grain and compression differ from frame to frame, and average out over them
+_BLOCK = 8  # pixels; grain and compression noise average out over a block
 
 Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
 class Step:
-    """From the last frame before `clip` to its first: how much brighter it is (mean luma), and by how much
-    its colour differs (mean Cb, Cr), in 8-bit levels."""
+    """Difference between the last frame before `clip` and its first frame: brightness (mean luma) and colour
+    (mean Cb, Cr), in 8-bit levels."""
 
     clip: int
     brightness: float
@@ -48,9 +48,9 @@ class Step:
 
 
 def measure_steps(pieces: Sequence[Piece]) -> list[Step]:
-    """One for each place where a clip follows another; a cut to another scene is a step too.
+    """Return one step for each place where a clip follows another; a cut to another scene counts too.
 
-    Decodes of each clip the groups of pictures of its first and last frame.
+    Decodes the groups of pictures that hold each clip's first and last frame.
     Raises ClipUnreadable, ClipsDiffer, with the clip's index.
     """
     return [_step(before, after) for before, after in pairwise(pieces) if before.clip != after.clip]
@@ -59,12 +59,13 @@ def measure_steps(pieces: Sequence[Piece]) -> list[Step]:
 def even_out(
     pieces: Sequence[Piece], chained: Collection[int], keep: Callable[[int, Callable[[], bytes]], Source]
 ) -> list[Piece]:
-    """The pieces, without the steps at the start of `chained` clips: those (by index) that go on from the one
-    before. Such a clip's first frame becomes as bright and of the same tint as the last before it, and until
-    its next keyframe, or its end, that fades to what the clip is. Only these frames are encoded.
+    """Return the pieces without the steps at the start of `chained` clips (by index), those that continue the
+    clip before. Such a clip's first frame gets the brightness and tint of the frame before it; the correction
+    fades out by the clip's next keyframe or its end. Only these frames are encoded.
 
-    `keep(i, make)` gives the MP4 that replaces the start of piece i, stored, and calls `make` for it if it is
-    not yet; it depends on pieces i - 1 and i and on REVISION. Pieces must start at keyframes: `splice` first.
+    `keep(i, make)` returns the stored MP4 that replaces the start of piece i, calling `make` if it is not
+    stored yet. It depends on pieces i - 1 and i and on REVISION. Pieces must start at keyframes: call
+    `splice` first.
 
     Raises ClipUnreadable, ClipsDiffer, with the clip's index.
     """
@@ -85,8 +86,8 @@ def even_out(
 
 
 def repeats_last_frame(before: Piece, after: Piece) -> bool:
-    """Whether the first frame of `after` shows the last one of `before` again: nearly the same picture, while
-    the frames around move on. Where nothing moves it can't be told and does no harm: False.
+    """Return whether the first frame of `after` repeats the last one of `before`: nearly the same picture
+    while the surrounding frames move. False where nothing moves: a repeat is then undetectable and harmless.
 
     A step in brightness or colour does not count. Raises ClipUnreadable, ClipsDiffer.
     """
@@ -98,7 +99,7 @@ def repeats_last_frame(before: Piece, after: Piece) -> bool:
 
 @dataclass(frozen=True)
 class _Head:
-    """The frames of a piece before `until`, and the step to the first of them."""
+    """A piece's frames before `until`, and the step to the first of them."""
 
     piece: Piece
     clip: Clip
@@ -122,14 +123,14 @@ def _step(before: Piece, after: Piece) -> Step:
 
 
 def _read(piece: Piece) -> tuple[Clip, int]:
-    """The piece's clip, and the frame it stops before."""
+    """Return the piece's clip and the frame it stops before."""
     with blame(piece.clip):
         clip = read_clip(piece.source)
     return clip, len(clip.shown) if piece.stop is None else piece.stop
 
 
 def _frames(piece: Piece, count: int) -> list[Planes]:
-    """At most `count` frames from the piece's start, or, where negative, up to its end."""
+    """Return up to `count` frames from the piece's start or, if negative, up to its end."""
     clip, stop = _read(piece)
     first, last = (piece.start, piece.start + count) if count > 0 else (stop + count, stop)
     with blame(piece.clip):
@@ -138,7 +139,7 @@ def _frames(piece: Piece, count: int) -> list[Planes]:
 
 
 def _planes(frame: VideoFrame) -> Planes:
-    """Of a yuv420p picture: luma, and of half the size Cb and Cr."""
+    """Return the luma of a yuv420p picture and its half-size Cb and Cr."""
     height, width = frame.height, frame.width
     packed: NDArray[np.uint8] = frame.to_ndarray().astype(np.uint8, copy=False)
     luma, chroma = packed[:height], packed[height:].reshape(2, height // 2, width // 2)
@@ -146,7 +147,7 @@ def _planes(frame: VideoFrame) -> Planes:
 
 
 def _distance(one: Planes, other: Planes) -> float:
-    """Root mean square over blocks of luma, each picture taken about its own mean."""
+    """Return the root mean square difference of luma blocks, each picture taken about its own mean."""
     blocks = []
     for luma, _, _ in (one, other):
         height, width = (side - side % _BLOCK or side for side in luma.shape)
@@ -158,7 +159,7 @@ def _distance(one: Planes, other: Planes) -> float:
 
 
 def _shifted(frame: VideoFrame, step: Step, weight: float) -> VideoFrame:
-    """Without `weight` of the step. Luma is scaled, so that black stays black; chroma is moved."""
+    """Remove `weight` of the step. Luma is scaled, so that black stays black; chroma is offset."""
     levels = np.arange(256, dtype=np.float64)
     luma, *chroma = _planes(frame)
     above_black = max(float(luma.mean()) - 16, 1.0)
@@ -166,7 +167,7 @@ def _shifted(frame: VideoFrame, step: Step, weight: float) -> VideoFrame:
     gain = min(2.0, max(0.5, 1 - brighter / above_black))
     tables = [16 + (levels - 16) * gain]
     tables += [levels - float(np.clip(one, -MOST_COLOUR, MOST_COLOUR)) * weight for one in step.colour]
-    limits = ((16, 235), (16, 240), (16, 240))  # of limited range
+    limits = ((16, 235), (16, 240), (16, 240))  # limited range
     shifted = [
         np.clip(np.rint(table), *limit).astype(np.uint8)[plane].ravel()
         for plane, table, limit in zip((luma, *chroma), tables, limits, strict=True)

@@ -1,4 +1,4 @@
-"""Pictures to an MP4 clip, always in the same way, so that clips of one size and fps join by copying."""
+"""Encode pictures to MP4 clips with fixed settings, so that clips of one size and fps join by copying."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from fractions import Fraction
@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 
 from lambdas.media.mp4.muxer import mp4_writer
 
-# The headers (SPS, PPS) are those of the engines' clips of the same size and fps, so that a film has one
-# kind: containers/cogvideox/export.py has preset medium without B-frames. Of what the faster presets used
-# here change, two values show in the headers: the reference frames, and the chroma offset that comes with
+# Headers (SPS, PPS) match those of the engines' clips of the same size and fps, so that a film has one kind:
+# containers/cogvideox/export.py uses preset medium without B-frames. Of the settings that the faster presets
+# used here change, two show in the headers: the reference frames, and the chroma offset that comes with
 # medium's psychovisual optimisation.
 X264_PARAMETERS = (
     "ref=3:bframes=0:chroma-qp-offset=-2"
-    # x264 writes the same headers whatever the content.
+    # Makes x264 write the same headers whatever the content.
     ":stitchable=1"
-    # x264's bits depend on their number, and the machine's core count must not change a clip.
+    # x264's output depends on the thread count, and the machine's core count must not change a clip.
     ":threads=2"
-    # With mbtree, the same frames gave other bytes in up to one run of two (x264 165 in PyAV 18.1).
+    # With mbtree, the same frames gave different bytes in up to half the runs (x264 165 in PyAV 18.1).
     ":no-mbtree=1"
     ":open-gop=0"
 )
 DRAFT_CRF = 21
 FILM_CRF = 16
-"""x264's quality (0 lossless to 51) of what becomes part of the film: the engines' own, visually lossless."""
+"""x264 quality (0 lossless to 51) for parts of the film: visually lossless, as the engines use."""
 KEYFRAME_SECONDS = 2
 SPLICE_SECONDS = Fraction(1, 2)
 
@@ -45,9 +45,10 @@ def encode(
     metadata: Mapping[str, str],
     keyframes: Container[int] = (),
 ) -> bytes:
-    """RGB frames (height × width × 3, uint8) as a draft: `write_pictures` with less quality, in memory.
+    """Encode RGB frames (height × width × 3, uint8) as a draft: `write_pictures` in memory, at lower quality.
 
-    The same frames give the same bytes. ValueError as for `write_pictures`; a frame of another shape.
+    The same frames give the same bytes. Raises ValueError as `write_pictures` does, and for a frame of
+    another shape.
     """
     output = BytesIO()
     write_pictures(
@@ -78,16 +79,17 @@ def write_pictures(
     colours: tuple[int, int, int] = BT709,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes yuv420p pictures of limited range to `output` (seekable, readable, empty) as H.264 in a
-    fast-start MP4, one after the other: frame n is shown at n / fps.
+    """Write limited-range yuv420p pictures to `output` (seekable, readable, empty) as H.264 in a fast-start
+    MP4. Frame n is shown at n / fps.
 
-    Decoding can begin at frame 0, every two seconds, and at the `keyframes`. `preset`: veryfast or a faster
-    one, else the headers differ. `colours`: primaries, transfer, matrix, as ITU-T H.273 numbers them; they
-    are written down, nothing is converted. ValueError: odd sizes (yuv420p halves them), no pictures.
+    Decoding can begin at frame 0, every two seconds, and at the `keyframes`. `preset` must be veryfast or
+    faster, otherwise the headers differ. `colours` are primaries, transfer and matrix as numbered in ITU-T
+    H.273; they are only tagged, nothing is converted. Raises ValueError for odd sizes (yuv420p halves them)
+    or no pictures.
     """
     if width % 2 or height % 2:
-        raise ValueError(f"width and height must be even for yuv420p, not {width}x{height}")
-    # forced-idr: a forced keyframe is one that decoding can begin at.
+        raise ValueError(f"width and height must be even for yuv420p; got {width}x{height}")
+    # forced-idr: decoding can begin at a forced keyframe.
     options = {"preset": preset, "crf": str(crf), "profile": profile, "forced-idr": "1"}
     count = 0
     with mp4_writer(output, fps=fps, metadata=metadata or {}) as container:
@@ -99,18 +101,18 @@ def write_pictures(
         context.color_primaries, context.color_trc, context.colorspace = colours
         for picture in pictures:
             picture.pts, picture.time_base = count, 1 / fps
-            # A decoded picture has the type that it was encoded with.
+            # Reset: a decoded picture keeps the type that it was encoded with.
             picture.pict_type = PictureType.I if count in keyframes else PictureType.NONE
             container.mux(track.encode(picture))
             count += 1
         if count == 0:
-            raise ValueError("no frames")
+            raise ValueError("at least one frame is required; got none")
         container.mux(track.encode())
 
 
 def splice_points(frames: int, fps: int | Fraction) -> set[int]:
-    """Keyframes for a clip of so many frames, so that of a transition of up to half a second at either end
-    nothing more than its own frames is encoded anew."""
+    """Return the keyframes for a clip of `frames` frames. With them, a transition of up to half a second at
+    either end re-encodes only its own frames."""
     end = round(SPLICE_SECONDS * fps)
     return {0, end, frames - end} if 0 < end < frames - end else {0}
 
@@ -118,7 +120,7 @@ def splice_points(frames: int, fps: int | Fraction) -> set[int]:
 def _in_yuv(frames: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int]) -> Iterator[VideoFrame]:
     for number, frame in enumerate(frames):
         if frame.shape != shape:
-            raise ValueError(f"frame {number} has shape {frame.shape}, not {shape}")
+            raise ValueError(f"frame {number} must have shape {shape}; got {frame.shape}")
         yield av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24").reformat(
             format="yuv420p",
             dst_colorspace=Colorspace.ITU709,

@@ -1,4 +1,4 @@
-"""Single pictures out of a clip."""
+"""Extract single pictures from a clip."""
 
 from io import BytesIO
 from itertools import islice
@@ -16,13 +16,13 @@ POSTER_QUALITY = 82
 
 
 def last_frame(source: Source) -> bytes:
-    """The very last frame as a PNG of the clip's size: what a chained clip starts from.
+    """Return the last frame as a PNG of the clip's size. A chained clip starts from it.
 
     Raises ClipUnreadable.
     """
     with open_video(source) as (container, stream):
         last = None
-        # Only the last group of pictures is decoded.
+        # Decode only the last group of pictures.
         if stream.duration:
             container.seek(stream.duration, stream=stream)
         for last in decoded(container, stream):  # noqa: B007
@@ -31,8 +31,8 @@ def last_frame(source: Source) -> bytes:
 
 
 def poster(source: Source) -> bytes:
-    """A WebP thumbnail at most 640 pixels wide: of the first two seconds, the frame with the most contrast,
-    so that a fade from black is no black poster.
+    """Return a WebP thumbnail at most 640 pixels wide: the frame of the first two seconds with the most
+    contrast, so that a fade from black does not give a black poster.
 
     Raises ClipUnreadable.
     """
@@ -50,9 +50,9 @@ def _contrast(frame: VideoFrame) -> float:
 
 
 def _rgb(frame: VideoFrame | None) -> Image.Image:
-    """Converted by the frame's own colour tags."""
+    """Convert a frame to RGB by its own colour tags."""
     if frame is None:
-        raise ClipUnreadable("no frames")
+        raise ClipUnreadable("it has no frames")
     return Image.fromarray(frame.to_ndarray(format="rgb24"))
 
 

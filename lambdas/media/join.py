@@ -1,4 +1,4 @@
-"""Clips laid end to end into one film, their encoded frames copied as they are."""
+"""Join clips end to end into one film, copying their encoded frames unchanged."""
 
 from collections.abc import Mapping, Sequence
 from itertools import count
@@ -10,13 +10,14 @@ from lambdas.media.probe import ClipInfo, Source, open_video, packets, probe, sh
 
 
 def join(clips: Sequence[Source], output: BinaryIO, *, metadata: Mapping[str, str]) -> ClipInfo:
-    """Writes the clips' pictures, in order, to `output` (seekable, readable, empty) as one fast-start MP4.
+    """Write the clips' pictures, in order, to `output` (seekable, readable, empty) as one fast-start MP4.
 
-    Each frame's time is counted, not added up, so the film lasts exactly all frames ÷ fps after any number of
-    clips. Only pictures are joined; clips' sound is left out. Memory: the packets of one clip.
+    Frame times are computed from frame numbers rather than summed, so the film lasts exactly frames ÷ fps for
+    any number of clips. Only pictures are joined; the clips' sound is dropped. Memory: the packets of one
+    clip.
 
-    Returns the film as read back. Raises ClipUnreadable or ClipsDiffer, both with the clip's index from 0,
-    before anything is written. ValueError: no clips.
+    Return the film as read back. Raises ClipUnreadable or ClipsDiffer, both with the clip's index from 0,
+    before anything is written. Raises ValueError if there are no clips.
     """
     if not clips:
         raise ValueError("a film needs at least one clip")
@@ -51,7 +52,7 @@ def _probe(index: int, clip: Source) -> ClipInfo:
 
 
 def _refuse_difference(index: int, first: ClipInfo, other: ClipInfo) -> None:
-    """A decoder sets itself up once per track, so all that it is set up with must be equal."""
+    """Raise ClipsDiffer unless the decoder setup is equal: a decoder is set up once per track."""
     for what, expected, found in (
         ("codec", first.codec, other.codec),
         ("size", f"{first.width}x{first.height}", f"{other.width}x{other.height}"),
@@ -61,6 +62,6 @@ def _refuse_difference(index: int, first: ClipInfo, other: ClipInfo) -> None:
     ):
         if found != expected:
             raise ClipsDiffer(
-                f"clip {index} can't be joined to clip 0: its {what} is {found}, clip 0's is {expected}",
+                f"clip {index} can't be joined to clip 0: its {what} is {found}; clip 0's is {expected}",
                 clip=index,
             )

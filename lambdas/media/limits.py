@@ -1,23 +1,23 @@
-"""How large a clip or film may be. Whatever asks for more is refused before the memory or time is spent.
+"""Limits on the size of clips and films. Anything larger is rejected before it costs memory or time.
 
-FFmpeg decodes in this process and can't be stopped from outside, so all that bounds its work is checked
-first: decision 0014. Each limit is well above what any engine gives and any film needs.
+FFmpeg decodes in this process and can't be stopped from outside, so everything that bounds its work is
+checked first: decision 0014. Each limit is well above what any engine produces and any film needs.
 """
 
 WIDEST = 8192
-"""Pixels of either side of a picture."""
+"""Pixels per side of a picture."""
 MOST_PIXELS = 4096 * 4096
-"""Of a picture. A decoder may hold 17 of them: 430 MB of yuv420p, about Lambda's memory for assembly."""
+"""Per picture. A decoder may hold 17 pictures: 430 MB of yuv420p, about Lambda's memory for assembly."""
 LONGEST_SECONDS = 3600
-"""Of a clip or film: the longest video that can be asked for."""
+"""Per clip or film: the longest video that can be requested."""
 MOST_FRAMES = LONGEST_SECONDS * 60
-"""Of a clip or film."""
+"""Per clip or film."""
 HIGHEST_FPS = 240
 MOST_DECODED_PIXELS = 2**36
-"""That one call decodes or encodes: a quarter of an hour of 1080p at 30 fps, ten minutes of two cores."""
+"""Per decode or encode call: about 15 minutes of 1080p at 30 fps, which takes two cores ten minutes."""
 MOST_TRACKS = 16
-"""Of a file: picture, sound, a caption track for each language."""
+"""Per file: picture, sound and one caption track per language."""
 MOST_SAMPLES = 1_000_000
-"""Of all tracks of a file: an hour of sound has 169,000 (48 kHz, 1024 each). FFmpeg takes 65 bytes each."""
+"""Per file, over all tracks. An hour of sound has 169,000 (48 kHz, 1024 each). FFmpeg needs 65 bytes each."""
 MOST_INDEX_BYTES = 16 * 1024 * 1024
-"""Of the boxes that say where the samples lie (`moov`, `moof`): 16 bytes for each sample."""
+"""Total of the boxes that locate the samples (`moov`, `moof`): 16 bytes per sample."""

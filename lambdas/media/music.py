@@ -1,4 +1,4 @@
-"""Music that comes from outside: what is let in."""
+"""Check uploaded music."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from lambdas.media.sound_input import RATE, format_of, samples
 MAX_BYTES = 100 * 1024 * 1024
 """An hour of MP3 at 200,000 bits a second."""
 QUIETEST = 10 ** (-70 / 20)
-"""Of the loudest sample, full scale 1: what lies below, a loudness meter takes for silence (BS.1770-4)."""
+"""Peak sample at full scale 1. A loudness meter treats anything quieter as silence (BS.1770-4)."""
 MEDIA_TYPES = {
     "wav": "audio/wav",
     "mp3": "audio/mpeg",
@@ -22,7 +22,7 @@ MEDIA_TYPES = {
     "flac": "audio/flac",
     "mp4": "audio/mp4",
 }
-"""By the kind of file, which is its extension too."""
+"""By file kind, which is also the extension."""
 ALLOWED = (
     f"a WAV, MP3, Ogg, FLAC or MP4 (M4A) file with {SHORTEST_MUSIC} to {LONGEST_FILM:,} seconds of sound and "
     "at most 100 MB"
@@ -32,16 +32,16 @@ ALLOWED = (
 @dataclass(frozen=True)
 class MusicInfo:
     seconds: float
-    kind: str  # of MEDIA_TYPES
+    kind: str  # a key of MEDIA_TYPES
 
 
 def check_music(data: bytes, param: str) -> MusicInfo:
-    """Judges a sound file by its content and decodes all of it: an hour takes five seconds of a processor.
+    """Check a sound file by its content, decoding all of it. An hour of sound takes five seconds of CPU.
 
     Raises MusicRejected, naming the request's field `param` and what is allowed.
     """
     if len(data) > MAX_BYTES:
-        raise _rejected(param, f"{len(data):,} bytes were given")
+        raise _rejected(param, f"got {len(data):,} bytes")
     file = BytesIO(data)
     count, loudest = 0, 0.0
     try:
@@ -49,14 +49,14 @@ def check_music(data: bytes, param: str) -> MusicInfo:
             count += block.shape[1]
             loudest = max(loudest, float(np.abs(block).max(initial=0)))
             if count > LONGEST_FILM * RATE:
-                raise _rejected(param, "a longer one was given")
+                raise _rejected(param, "got a longer one")
         kind = format_of(file)
     except SoundUnreadable as error:
         raise _rejected(param, error.message) from error
     if count < math.ceil(SHORTEST_MUSIC * RATE):
-        raise _rejected(param, f"{count / RATE:.2f} seconds were given")
+        raise _rejected(param, f"got {count / RATE:.2f} seconds")
     if loudest < QUIETEST:
-        raise _rejected(param, "silence was given")
+        raise _rejected(param, "got silence")
     return MusicInfo(count / RATE, kind)
 
 

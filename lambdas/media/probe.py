@@ -1,4 +1,4 @@
-"""What a clip really is, read from its packets and pictures instead of believed from its header."""
+"""Probe a clip by its packets and pictures rather than trusting its header."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,30 +27,30 @@ from lambdas.media.limits import (
 from lambdas.media.mp4.index_check import check_index
 
 Source = bytes | BinaryIO | Path | sources.Source
-"""A whole MP4: in memory, an open seekable file (read from its start), a path, or wherever it lies."""
+"""A whole MP4: bytes, an open seekable file (read from its start), a path, or any other source."""
 
 DECODERS = "h264,hevc,libdav1d,vp9,mpeg4,mjpeg,prores,png"
-"""FFmpeg's, for pictures. It has some two hundred, of which an MP4 may ask for any: the fewer of them a
-stranger's file reaches, the better."""
+"""FFmpeg decoders allowed for pictures. FFmpeg has some two hundred, and an MP4 may select any of them: the
+fewer an untrusted file reaches, the better."""
 _DECODING = {
     "codec_whitelist": DECODERS,
     "max_pixels": str(MOST_PIXELS),
-    "err_detect": "explode",  # a damaged picture is an error, not something patched up
+    "err_detect": "explode",  # report damaged pictures instead of concealing them
 }
 _OPENING = _DECODING | {
-    # Sound and captions are not decoded, but FFmpeg opens a decoder for each track to learn what is in it.
+    # Sound and captions are not decoded, but FFmpeg opens a decoder for each track to identify it.
     "codec_whitelist": DECODERS + ",aac,mp3,ac3,opus,mov_text,text",
     "max_streams": str(MOST_TRACKS),
-    "strict": "strict",  # FFmpeg looks for an index in other boxes otherwise
+    "strict": "strict",  # otherwise FFmpeg looks for an index in other boxes
 }
 
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """One video track of constant frame rate.
+    """One video track with a constant frame rate.
 
-    `delay`: how many frames the decoder works ahead of showing: a B-frame follows what it refers to.
-    `extradata`: what the decoder is set up with (H.264: `avcC` with SPS and PPS).
+    `delay` is how many frames decoding runs ahead of display, because a B-frame follows what it refers to.
+    `extradata` is the decoder's setup (H.264: `avcC` with SPS and PPS).
     """
 
     width: int
@@ -66,25 +66,25 @@ class ClipInfo:
 
     @property
     def duration(self) -> Fraction:
-        """Seconds, exact."""
+        """Return the exact length in seconds."""
         return self.frames / self.fps
 
 
 def probe(source: Source) -> ClipInfo:
-    """Reads every packet of the clip's video track, and decodes its first picture.
+    """Read every packet of the clip's video track and decode its first picture.
 
-    Raises ClipUnreadable with the reason for anything that is not a whole MP4 with such a track.
+    Raises ClipUnreadable with the reason unless the source is a complete MP4 with such a track.
     """
     with open_video(source) as (container, stream):
         time_stamps = [pts for _, pts in packets(container, stream)]
         fps, indexes = frame_rate(stream), shown_indexes(time_stamps, stream)
         if len(indexes) > LONGEST_SECONDS * fps:
-            raise ClipUnreadable(f"longer than {LONGEST_SECONDS} s")
+            raise ClipUnreadable(f"it is longer than {LONGEST_SECONDS} s")
         context = stream.codec_context
         container.seek(min(time_stamps), stream=stream)
         first = next(decoded(container, stream), None)
         if first is None:
-            raise ClipUnreadable("no pictures")
+            raise ClipUnreadable("it has no pictures")
         return ClipInfo(
             width=first.width,
             height=first.height,
@@ -101,10 +101,10 @@ def probe(source: Source) -> ClipInfo:
 
 @contextmanager
 def open_video(source: Source) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its first video track; what FFmpeg refuses inside the block becomes ClipUnreadable.
+    """Open the container and its first video track. FFmpeg errors inside the block become ClipUnreadable.
 
-    FFmpeg is given an open file and the format, never a name, and may open nothing itself: so neither a
-    playlist nor a network protocol nor another file can be reached through a clip's content.
+    FFmpeg gets an open file and the format, never a name, and may not open anything itself, so a clip's
+    content cannot reach a playlist, a network protocol or another file.
     """
     source = as_source(source)
     check_index(source)
@@ -118,7 +118,7 @@ def open_video(source: Source) -> Iterator[tuple[InputContainer, VideoStream]]:
             io_open=_refuse,
         ) as container:
             if not container.streams.video:
-                raise ClipUnreadable("no video track")
+                raise ClipUnreadable("it has no video track")
             stream = container.streams.video[0]
             if stream.codec_context is None:
                 raise ClipUnreadable("the video track's codec is unknown")
@@ -136,42 +136,44 @@ def _refuse(url: str, flags: int, options: Mapping[str, str]) -> Never:
 
 
 def check_size(width: int, height: int) -> None:
-    """ClipUnreadable: pictures of this many pixels are too large."""
+    """Raise ClipUnreadable if pictures of this size are too large."""
     if max(width, height) > WIDEST or width * height > MOST_PIXELS:
         raise ClipUnreadable(f"its pictures of {width}x{height} pixels are too large")
 
 
 def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Frames from where the container stands; ClipUnreadable once they are not what the header says, or too
-    many."""
-    # Taken before the first is decoded: a decoder changes these to what it finds.
+    """Yield frames from the container's current position. Raises ClipUnreadable if they differ from the
+    header or are too many."""
+    # Read before decoding, because the decoder overwrites these with what it finds.
     width, height, pix_fmt, pixels = stream.width, stream.height, stream.pix_fmt, 0
     for frame in container.decode(stream):
         if (frame.width, frame.height) != (width, height):
-            raise ClipUnreadable(f"a picture of {frame.width}x{frame.height}, the clip has {width}x{height}")
+            raise ClipUnreadable(
+                f"its pictures must all be {width}x{height}; got {frame.width}x{frame.height}"
+            )
         if frame.format.name != pix_fmt:
-            raise ClipUnreadable(f"a picture in {frame.format.name}, the clip is in {pix_fmt}")
+            raise ClipUnreadable(f"its pictures must all be {pix_fmt}; got {frame.format.name}")
         if frame.is_corrupt:
             raise ClipUnreadable("a picture is damaged")
         pixels += width * height
         if pixels > MOST_DECODED_PIXELS:
-            raise ClipUnreadable("it has more pictures than may be decoded")
+            raise ClipUnreadable("it has too many pictures to decode")
         yield frame
 
 
 def packets(container: InputContainer, stream: VideoStream) -> Iterator[tuple["Packet[VideoStream]", int]]:
-    """The track's packets and their time stamps in decoding order: all of them and all shown, or
-    ClipUnreadable."""
+    """Yield all of the track's packets with their timestamps, in decoding order. Raises ClipUnreadable if one
+    is missing or hidden."""
     for packet, pts in all_packets(container, stream):
         if packet.is_discard:
-            raise ClipUnreadable("a frame is hidden by an edit list")
+            raise ClipUnreadable("an edit list hides a frame")
         yield packet, pts
 
 
 def all_packets(
     container: InputContainer, stream: VideoStream
 ) -> Iterator[tuple["Packet[VideoStream]", int]]:
-    """Also those that an edit list hides."""
+    """Yield packets as `packets` does, including those that an edit list hides."""
     count = size = 0
     for packet in container.demux(stream):
         if packet.pts is None:  # the flush packet at the end
@@ -181,20 +183,20 @@ def all_packets(
         count += 1
         size += packet.size
         if count > MOST_FRAMES:
-            raise ClipUnreadable(f"more than {MOST_FRAMES} frames")
+            raise ClipUnreadable(f"it has more than {MOST_FRAMES} frames")
         if size > container.size:
-            raise ClipUnreadable("its frames take more bytes than the file has")
+            raise ClipUnreadable("its frames claim more bytes than the file has")
         yield packet, packet.pts
     if count == 0:
-        raise ClipUnreadable("no frames")
+        raise ClipUnreadable("it has no frames")
     if stream.frames not in (0, count):  # 0: a fragmented file doesn't say
-        raise ClipUnreadable(f"truncated: {count} frames of {stream.frames}")
+        raise ClipUnreadable(f"truncated: {count} of {stream.frames} frames found")
 
 
 def shown_indexes(time_stamps: list[int], stream: VideoStream) -> list[int]:
-    """Which frame of the clip, counted as shown, each packet holds: its time stamp without its rounding."""
+    """Return the frame, in display order, that each packet holds: its timestamp without rounding."""
     if stream.time_base is None:
-        raise ClipUnreadable("no time base")
+        raise ClipUnreadable("it has no time base")
     start = min(time_stamps)
     per_tick = frame_rate(stream) * stream.time_base
     indexes = [round((stamp - start) * per_tick) for stamp in time_stamps]
@@ -204,12 +206,12 @@ def shown_indexes(time_stamps: list[int], stream: VideoStream) -> list[int]:
 
 
 def frame_rate(stream: VideoStream) -> Fraction:
-    """Frames a second: for MP4, FFmpeg computes it from the sample table (frames ÷ duration)."""
+    """Return the frames per second. For MP4, FFmpeg computes it from the sample table (frames ÷ duration)."""
     if not stream.average_rate:
-        raise ClipUnreadable("no frame rate")
+        raise ClipUnreadable("it has no frame rate")
     rate = Fraction(stream.average_rate)
     if not 0 < rate <= HIGHEST_FPS:
-        raise ClipUnreadable(f"{rate} frames a second")
+        raise ClipUnreadable(f"its frame rate of {rate} fps is not supported")
     return rate
 
 

@@ -1,4 +1,4 @@
-"""Parts of a clip, decoded and encoded: of a whole clip only what a change of its pictures touches."""
+"""Decode and re-encode parts of a clip: only what a change to its pictures touches."""
 
 from collections.abc import Iterable, Iterator
 from io import BytesIO
@@ -18,42 +18,44 @@ from lambdas.media.source import Source
 
 _DECODING = {
     "max_pixels": str(MOST_PIXELS),
-    "err_detect": "explode",  # a damaged picture is an error, not something patched up
-    # Where the headers don't say how far B-frames change the order, FFmpeg guesses and gives a few too early.
+    "err_detect": "explode",  # report damaged pictures instead of concealing them
+    # Without it, if the headers don't say how far B-frames reorder, FFmpeg guesses and outputs some too
+    # early.
     "strict": "strict",
 }
 _PROFILES = {66: "baseline", 77: "main", 100: "high"}  # ITU-T H.264, A.2
 
 
 def ends(clip: Clip) -> list[int]:
-    """The frames at which a part of the clip that begins before them can end, when its samples are copied: no
-    later frame is among those that are decoded before. Without B-frames these are all."""
+    """Return the frames at which a copied part of the clip can end: no later frame is decoded before them.
+    Without B-frames, these are all frames."""
     latest = accumulate(clip.shown, max, initial=-1)
     return [sample for sample, frame in enumerate(latest) if frame == sample - 1]
 
 
 def starts(clip: Clip) -> list[int]:
-    """The frames at which a part that is copied, or decoding, can begin."""
+    """Return the frames at which a copied part, or decoding, can begin."""
     keyframes = set(clip.keyframes(0, len(clip.shown)))
-    # Where a later frame is decoded first, the group of pictures is open: its first ones need the one before.
+    # If a later frame is decoded first, the group of pictures is open: its first frames need the group
+    # before.
     return [frame for frame in ends(clip) if frame in keyframes and clip.shown[frame] == frame]
 
 
 def check_decodable(clip: Clip) -> None:
-    """ClipsDiffer: the clip's pictures are not of the one format that is decoded and encoded here."""
+    """Raise ClipsDiffer unless the clip's pictures have the one format that is decoded and encoded here."""
     picture = clip.picture
     kind = (picture.chroma_format, picture.bit_depths, picture.progressive, picture.colour[3])
     if kind != (1, (8, 8), True, False):
-        raise ClipsDiffer("its pictures are not progressive yuv420p of limited range")
+        raise ClipsDiffer("its pictures must be progressive, limited-range yuv420p")
     if picture.profile not in _PROFILES:
-        raise ClipsDiffer(f"its H.264 profile is {picture.profile}")
+        raise ClipsDiffer(f"its H.264 profile must be baseline, main or high; got {picture.profile}")
     check_size(*picture.size)
 
 
 def decode(source: Source, clip: Clip, start: int, stop: int) -> Iterator[VideoFrame]:
-    """Frames [start, stop) of the clip that `read_clip` found in the source, in yuv420p, as they are shown.
+    """Yield frames [start, stop) of the source's clip, as read by `read_clip`, in yuv420p and display order.
 
-    What is read and decoded begins at the last keyframe before them. Memory: the decoder's few frames.
+    Reading and decoding begin at the last keyframe before them. Memory: the decoder's few frames.
 
     Raises ClipUnreadable; ClipsDiffer as `check_decodable` does.
     """
@@ -61,7 +63,7 @@ def decode(source: Source, clip: Clip, start: int, stop: int) -> Iterator[VideoF
     if start >= stop:
         return
     first = max(frame for frame in starts(clip) if frame <= start)
-    # With B-frames, a picture is decoded after some that are shown later.
+    # With B-frames, a picture may be decoded after some that are shown later.
     last = max(sample for sample, frame in enumerate(clip.shown) if frame < stop)
     expected = start
     try:
@@ -71,7 +73,9 @@ def decode(source: Source, clip: Clip, start: int, stop: int) -> Iterator[VideoF
             if frame.pts != expected or frame.format.name != "yuv420p" or frame.is_corrupt:
                 raise ClipUnreadable(f"frame {expected} can't be decoded")
             if (frame.width, frame.height) != clip.picture.size:
-                raise ClipUnreadable(f"frame {expected} is {frame.width}x{frame.height}, unlike the clip")
+                raise ClipUnreadable(
+                    f"frame {expected} differs from the clip's size; got {frame.width}x{frame.height}"
+                )
             expected += 1
             yield frame
     except av.FFmpegError as error:
@@ -81,9 +85,10 @@ def decode(source: Source, clip: Clip, start: int, stop: int) -> Iterator[VideoF
 
 
 def encode_segment(pictures: Iterable[VideoFrame], like: Clip, *, crf: int = FILM_CRF) -> bytes:
-    """An MP4 of the pictures that joins to `like` by copying: with the headers of engines' clips and drafts.
+    """Return an MP4 of the pictures that joins to `like` by copying, with the headers of engines' clips and
+    drafts.
 
-    ClipsDiffer as `check_decodable`. ValueError: no pictures.
+    Raises ClipsDiffer as `check_decodable` does; ValueError if there are no pictures.
     """
     check_decodable(like)
     output = BytesIO()
@@ -101,8 +106,8 @@ def encode_segment(pictures: Iterable[VideoFrame], like: Clip, *, crf: int = FIL
 
 
 def _decoded(source: Source, clip: Clip, first: int, stop: int) -> Iterator[VideoFrame]:
-    """What the samples [first, stop), in the order of decoding, show; `pts` is the number of the frame."""
-    # Not by `av.open`, which decodes some pictures of each file that it opens to learn what is in it.
+    """Decode the samples [first, stop), in decoding order. `pts` is the frame number."""
+    # Not `av.open`, which decodes some pictures of each file to identify its content.
     decoder = CodecContext.create("h264", "r")
     decoder.extradata = clip.setup.avcc
     decoder.options = _DECODING

@@ -1,6 +1,6 @@
-"""The film's sound: narration and music mixed once, brought to one loudness, as one AAC track.
+"""Mix the film's sound: narration and music, normalized to one loudness, as one AAC track.
 
-docs/decisions/0012-linear-loudness.md says why in passes and with linear gain.
+docs/decisions/0012-linear-loudness.md explains why in passes and with linear gain.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,30 +17,30 @@ from lambdas.media.mp4.muxer import mp4_writer
 from lambdas.media.sound_filters import SILENT, Measured, ducked, frame_of, limited, measure
 from lambdas.media.sound_input import RATE, Samples, SoundFile, samples
 
-LOUDNESS = -16.0  # LUFS, what podcasts and streaming sites play speech at (AES TD1008)
+LOUDNESS = -16.0  # LUFS; the level of speech on podcasts and streaming sites (AES TD1008)
 TOLERANCE = 0.4
 TRUE_PEAK = -1.0  # dBTP (EBU R128)
-# AAC moves peaks by some tenths of a dB.
+# AAC shifts peaks by a few tenths of a dB.
 CEILING = TRUE_PEAK - 0.5
-# A sound of rare peaks (a click, a slammed door) stays quieter than LOUDNESS rather than being squeezed by
-# more than this, in dB; speech needs 3 to 6.
+# dB. A sound of rare peaks (a click, a slammed door) stays quieter than LOUDNESS rather than being limited by
+# more than this; speech needs 3 to 6.
 MOST_LIMITED = 12.0
-# Below the speech in its pauses; while there is speech it is ducked besides.
+# Level below the speech during pauses; during speech the music is also ducked.
 MUSIC_BELOW_SPEECH = 6.0
-FADE_OUT = 3  # seconds of the music's end
-SHORTEST_MUSIC = 1  # second: it is looped, and each turn opens the file anew
+FADE_OUT = 3  # seconds at the end of the music
+SHORTEST_MUSIC = 1  # second; music is looped, and each loop reopens the file
 BIT_RATE = 160_000
-# A narration may end this much after the film: a lossy format's padding, cut off.
+# A narration may end this much after the film: a lossy format's padding, which is cut off.
 ROUNDING = Fraction(1, 50)
 _BLOCK = RATE
 _FRAME = 1024  # samples of one AAC packet
 _ATTEMPTS = 6
-_METER = 0.01  # dB: it tells peaks to three digits
+_METER = 0.01  # dB; the meter reports peaks to three digits
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A sound that begins `start` seconds after the film does. An open file can be placed only once."""
+    """A sound that starts `start` seconds into the film. An open file can be placed only once."""
 
     source: SoundFile
     start: Fraction
@@ -48,9 +48,10 @@ class Placed:
 
 @dataclass(frozen=True)
 class Sound:
-    """A finished track, as measured on what a decoder makes of it.
+    """A finished track, as measured after decoding.
 
-    `loudness`: integrated, in LUFS (-70: silence). `true_peak`: dBTP (-inf: silence). `duration`: seconds.
+    `loudness` is integrated, in LUFS (-70: silence), `true_peak` in dBTP (-inf: silence), `duration` in
+    seconds.
     """
 
     loudness: float
@@ -59,29 +60,30 @@ class Sound:
 
 
 def mix(duration: Fraction, voices: Sequence[Placed], music: SoundFile | None, output: BinaryIO) -> Sound:
-    """Writes narration and music (looped or cut to the film's length, ducked under speech) to `output`
-    (seekable, readable) as an MP4 of one AAC track, 48 kHz stereo, of exactly `duration` seconds rounded to
-    a sample: -16 LUFS, no true peak above -1 dBTP. Silence stays silence, and a sound of little but rare
-    peaks stays quieter (MOST_LIMITED); what is returned says how loud it is.
+    """Write narration and music (looped or cut to the film's length, ducked under speech) to `output`
+    (seekable, readable) as an MP4 with one AAC track: 48 kHz stereo, exactly `duration` seconds rounded to a
+    sample, -16 LUFS, no true peak above -1 dBTP. Silence stays silent, and a sound of little but rare peaks
+    stays quieter (MOST_LIMITED); the returned value says how loud it is.
 
-    The sources are decoded several times, in blocks: memory does not grow with the film.
+    Sources are decoded several times, in blocks, so memory does not grow with the film.
 
-    Raises SoundUnreadable for a source that can't be used, NarrationTooLong for a narration that ends after
-    the film; both name the piece, counted from 0. ValueError: nothing to mix, a negative start, no length.
+    Raises SoundUnreadable for an unusable source and NarrationTooLong for a narration that ends after the
+    film; both name the piece, counted from 0. Raises ValueError for nothing to mix, a negative start or no
+    length.
     """
     total = _total(duration)
     if any(voice.start < 0 for voice in voices):
-        raise ValueError("a narration can't begin before the film")
+        raise ValueError("a narration must start at 0 s or later")
 
     speech = partial(_narration, voices, total)
     if music is None:
         if not voices:
-            raise ValueError("neither narration nor music to mix")
+            raise ValueError("narration or music is required; got neither")
         return _to_loudness(speech, output)
     background = partial(_background, music, total)
     if not voices:
         return _to_loudness(background, output)
-    # The ducking's threshold and the music's place below the speech hold for sources of any level.
+    # Normalize both first, so that the ducking threshold and the music's level suit sources of any level.
     speech_gain = _gain(measure(speech()), LOUDNESS)
     music_gain = _gain(measure(background()), LOUDNESS - MUSIC_BELOW_SPEECH)
     return _to_loudness(
@@ -90,14 +92,14 @@ def mix(duration: Fraction, voices: Sequence[Placed], music: SoundFile | None, o
 
 
 def silence(duration: Fraction, output: BinaryIO) -> None:
-    """Writes an AAC track of silence, of exactly `duration` seconds rounded to a sample, as `mix` does."""
+    """Write an AAC track of silence, exactly `duration` seconds rounded to a sample, as `mix` does."""
     total = _total(duration)
     with mp4_writer(output, fps=Fraction(RATE), metadata={}) as container:
         track = _aac(container)
-        # All packets of silence but the first, which carries the encoder's name, are alike.
+        # All packets of silence are identical except the first, which carries the encoder's name.
         encoded = [*track.encode(frame_of(np.zeros((2, 4 * _FRAME), np.float32), 0)), *track.encode()]
         first, other = bytes(encoded[0]), bytes(encoded[1])
-        for position in range(-_FRAME, total, _FRAME):  # the first fills the encoder's delay
+        for position in range(-_FRAME, total, _FRAME):  # the first covers the encoder's delay
             packet = av.Packet(first if position < 0 else other)
             packet.stream, packet.time_base = track, Fraction(1, RATE)
             packet.pts = packet.dts = position
@@ -108,7 +110,7 @@ def silence(duration: Fraction, output: BinaryIO) -> None:
 def _total(duration: Fraction) -> int:
     total = round(duration * RATE)
     if total <= 0:
-        raise ValueError(f"a film can't last {float(duration)} s")
+        raise ValueError(f"a film must be longer than 0 s; got {float(duration)} s")
     return total
 
 
@@ -119,7 +121,7 @@ def _aac(container: av.container.OutputContainer) -> av.AudioStream:
 
 
 def _to_loudness(sound: Callable[[], Iterator[Samples]], output: BinaryIO) -> Sound:
-    """Encodes and measures the result; where limiter or codec moved it out of bounds, once more."""
+    """Encode and measure the result; repeat if limiter or codec moved it out of bounds."""
     found = measure(sound())
     gain, ceiling = _gain(found, LOUDNESS), CEILING
     for _ in range(_ATTEMPTS):
@@ -137,7 +139,7 @@ def _to_loudness(sound: Callable[[], Iterator[Samples]], output: BinaryIO) -> So
 
 
 def _gain(found: Measured, loudness: float) -> float:
-    """In dB."""
+    """Return the gain to that loudness, in dB."""
     return loudness - found.loudness if found.loudness > SILENT else 0.0
 
 
@@ -149,8 +151,8 @@ def _scaled(sound: Iterable[Samples], gain: float) -> Iterator[Samples]:
 def _encode(sound: Iterable[Samples], output: BinaryIO) -> None:
     output.seek(0)
     output.truncate()
-    # One tick a sample, so the track's length is exact. The muxer's edit list leaves the encoder's first
-    # 1,024 samples out, which are not the sound's.
+    # One tick per sample, so the track's length is exact. The muxer's edit list skips the encoder's first
+    # 1,024 samples, which are not part of the sound.
     with mp4_writer(output, fps=Fraction(RATE), metadata={}) as container:
         track = _aac(container)
         position = 0
@@ -161,7 +163,7 @@ def _encode(sound: Iterable[Samples], output: BinaryIO) -> None:
 
 
 class _Reader:
-    """A sound's samples in portions of any size; it begins at sample `start` of the film."""
+    """Reads a sound's samples in portions of any size. The sound starts at sample `start` of the film."""
 
     def __init__(self, name: str, start: int, blocks: Iterator[Samples]) -> None:
         self.name = name
@@ -170,7 +172,7 @@ class _Reader:
         self._rest = np.zeros((2, 0), np.float32)
 
     def read(self, count: int) -> Samples:
-        """`count` samples; fewer at the sound's end."""
+        """Return `count` samples, or fewer at the sound's end."""
         parts = [self._rest]
         there = self._rest.shape[1]
         while there < count and (block := next(self._blocks, None)) is not None:
@@ -181,13 +183,13 @@ class _Reader:
         return whole[:, :count]
 
     def rest(self) -> int:
-        """How many samples are left, which are read."""
+        """Read the remaining samples and return their number."""
         left: int = self._rest.shape[1] + sum(block.shape[1] for block in self._blocks)
         return left
 
 
 def _blocks(total: int) -> Iterator[tuple[int, int]]:
-    """Starts and sizes."""
+    """Yield each block's start and size, in samples."""
     for start in range(0, total, _BLOCK):
         yield start, min(_BLOCK, total - start)
 
@@ -233,4 +235,4 @@ def _looped(music: SoundFile) -> Iterator[Samples]:
             played += block.shape[1]
             yield block
         if played < SHORTEST_MUSIC * RATE:
-            raise SoundUnreadable(f"the music must last at least {SHORTEST_MUSIC} s")
+            raise SoundUnreadable(f"the music must be at least {SHORTEST_MUSIC} s long")

@@ -1,4 +1,4 @@
-"""FFmpeg's sound filters over streams of samples: measure, duck, limit."""
+"""Apply FFmpeg's sound filters to streams of samples: measure, duck, limit."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from av.filter import Graph
 from lambdas.media.sound_input import RATE, Samples
 
 SILENT = -70.0
-"""LUFS: the absolute gate of BS.1770, and what the meter says where nothing is above it."""
-# The meter's blocks overlap by three steps (BS.1770-4, annex 1). A sound shorter than a block is measured
-# with silence behind it.
+"""LUFS: the absolute gate of BS.1770, which the meter reports if nothing is above it."""
+# The meter's blocks overlap by three steps (BS.1770-4, annex 1). A sound shorter than a block is padded with
+# silence.
 _STEP = RATE // 10
 _BLOCK = 4 * _STEP
-# Speech of -16 LUFS stays some 10 to 15 dB above the threshold, so a ratio of 6 takes about 10 dB off the
-# music. It is down before a word is half said, and comes back slower than the pauses between words.
+# Speech at -16 LUFS is 10 to 15 dB above the threshold, so a ratio of 6 lowers the music by about 10 dB. The
+# music is down before a word is half spoken, and recovers slower than the pauses between words.
 _DUCKING = "threshold=0.03:ratio=6:attack=20:release=600:detection=rms:makeup=1"
-# A true peak lies between the samples: four times as many show it to 0.7 dB at worst (BS.1770-4, annex 2).
+# True peaks lie between samples; 4x oversampling finds them to within 0.7 dB (BS.1770-4, annex 2).
 _OVERSAMPLED = 4 * RATE
 
 
 @dataclass(frozen=True)
 class Measured:
     """Integrated loudness in LUFS (EBU R128; SILENT for silence), true peak in dBTP (-inf for silence), and
-    how many samples were heard."""
+    the number of samples measured."""
 
     loudness: float
     true_peak: float
@@ -36,6 +36,7 @@ class Measured:
 
 
 def measure(sound: Iterable[Samples]) -> Measured:
+    """Measure loudness, true peak and length."""
     graph = Graph()
     source = _input(graph)
     meter = graph.add("ebur128", "metadata=1:peak=true")
@@ -43,7 +44,7 @@ def measure(sound: Iterable[Samples]) -> Measured:
     heard = 0
 
     def padded() -> Iterator[Samples]:
-        """With silence behind: the meter speaks at each full step, and knows of a peak one step later."""
+        """Append silence: the meter reports at each full step, and sees a peak one step late."""
         nonlocal heard
         for block in sound:
             heard += block.shape[1]
@@ -61,7 +62,7 @@ def measure(sound: Iterable[Samples]) -> Measured:
 
 
 def ducked(speech: Iterable[Samples], music: Iterable[Samples]) -> Iterator[Samples]:
-    """Both together, blocks of equal sizes, the music pressed down while there is speech (of -16 LUFS)."""
+    """Mix both, in blocks of equal sizes, lowering the music during speech (at -16 LUFS)."""
     graph = Graph()
     speaking, playing = _input(graph), _input(graph)
     twice = graph.add("asplit", "2")
@@ -77,10 +78,10 @@ def ducked(speech: Iterable[Samples], music: Iterable[Samples]) -> Iterator[Samp
 
 
 def limited(sound: Iterable[Samples], ceiling: float) -> Iterator[Samples]:
-    """No true peak above `ceiling` (dB of full scale, -24 to 0), nothing else changed."""
+    """Limit true peaks to `ceiling` (dB of full scale, -24 to 0) and change nothing else."""
     graph = Graph()
     source = _input(graph)
-    # latency=1 takes the limiter's looking ahead out of the sound's timing; level=0: no gain of its own.
+    # latency=1 compensates the limiter's lookahead; level=0 disables its automatic gain.
     limiter = graph.add("alimiter", f"limit={10 ** (ceiling / 20):.6f}:level=0:latency=1")
     finer, back = graph.add("aresample", str(_OVERSAMPLED)), graph.add("aresample", str(RATE))
     graph.link_nodes(source, finer, limiter, back, *_output(graph)).configure()
@@ -88,7 +89,7 @@ def limited(sound: Iterable[Samples], ceiling: float) -> Iterator[Samples]:
 
 
 def frame_of(block: Samples, start: int) -> Any:
-    """A block as FFmpeg's frame, `start` samples after the sound's beginning."""
+    """Return a block as an FFmpeg frame, `start` samples into the sound."""
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block, np.float32), "fltp", "stereo")
     frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), start
     return frame

@@ -1,4 +1,4 @@
-"""Sound files that come from outside, as samples at the film's rate, and which of them are let in."""
+"""Read untrusted sound files as samples at the film's rate, and reject unsupported ones."""
 
 import sys
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ SoundFile = Path | BinaryIO
 LONGEST = 2 * 60 * 60
 MAX_CHANNELS = 8
 SAMPLE_RATES = range(8_000, 192_001)
-# 40 dB over full scale. Files of floats can hold any number, and none at all (NaN fails the comparison).
+# 40 dB over full scale. Float files can hold any number, and NaN, which fails the comparison.
 LOUDEST_SAMPLE = 100.0
 ALLOWED = "WAV, MP3, Ogg, FLAC or MP4 (M4A) of at most two hours"
 _CODECS = {
@@ -36,10 +36,10 @@ _CODECS = {
 
 
 def samples(source: SoundFile, what: str) -> Iterator[Samples]:
-    """The first sound track of a file, decoded piece by piece.
+    """Decode the first sound track of a file, piece by piece.
 
-    Raises SoundUnreadable, which names the sound by `what`, for anything that is not a whole sound file of
-    the kinds and bounds above.
+    Raises SoundUnreadable, naming the sound by `what`, for anything but a complete sound file of the kinds
+    and limits above.
     """
     with _opened(source) as file:
         try:
@@ -48,7 +48,7 @@ def samples(source: SoundFile, what: str) -> Iterator[Samples]:
                 found = True
                 yield block
             if not found:
-                raise SoundUnreadable("it holds no sound")
+                raise SoundUnreadable("it contains no sound")
         except av.FFmpegError as error:
             raise SoundUnreadable(f"{what} can't be decoded: {error.strerror}") from error
         except SoundUnreadable as error:
@@ -56,7 +56,7 @@ def samples(source: SoundFile, what: str) -> Iterator[Samples]:
 
 
 def length(source: SoundFile, what: str) -> Fraction:
-    """Seconds of sound, by decoding all of it. Raises SoundUnreadable as `samples` does."""
+    """Return the seconds of sound by decoding all of it. Raises SoundUnreadable as `samples` does."""
     return Fraction(sum(block.shape[1] for block in samples(source, what)), RATE)
 
 
@@ -70,8 +70,8 @@ def _opened(source: SoundFile) -> Iterator[BinaryIO]:
 
 
 def _decoded(file: BinaryIO) -> Iterator[Samples]:
-    # FFmpeg is given an open file, its format and the decoders it may use, never a name: so neither a
-    # playlist nor a network protocol nor another file can be reached through a sound's content.
+    # FFmpeg gets an open file, its format and the allowed decoders, never a name, so a sound's content cannot
+    # reach a playlist, a network protocol or another file.
     options = {"codec_whitelist": ",".join(sorted(_CODECS))}
     kind = format_of(file)
     if kind == "mp4":
@@ -86,14 +86,14 @@ def _decoded(file: BinaryIO) -> Iterator[Samples]:
         stream = container.streams.audio[0]
         context = stream.codec_context
         if context is None or context.name not in _CODECS:
-            raise SoundUnreadable(f"its codec is none of {', '.join(sorted(_CODECS))}")
+            raise SoundUnreadable(f"its codec is not supported; use one of {', '.join(sorted(_CODECS))}")
         if not 1 <= context.channels <= MAX_CHANNELS:
-            raise SoundUnreadable(f"{context.channels} channels; 1 to {MAX_CHANNELS} are allowed")
+            raise SoundUnreadable(f"it must have 1 to {MAX_CHANNELS} channels; got {context.channels}")
         if context.sample_rate not in SAMPLE_RATES:
-            raise SoundUnreadable(f"{context.sample_rate} samples a second; 8,000 to 192,000 are allowed")
+            raise SoundUnreadable(f"its sample rate must be 8,000 to 192,000 Hz; got {context.sample_rate}")
         end = sys.maxsize
         if kind == "mp4" and stream.duration and stream.time_base:
-            # The track ends within its last packet, which FFmpeg gives whole.
+            # The track ends within its last packet, which FFmpeg returns whole.
             end = round(stream.duration * stream.time_base * RATE)
         count = 0
         for block in _blocks(container, stream):
@@ -114,25 +114,28 @@ def _blocks(container: InputContainer, stream: AudioStream) -> Iterator[Samples]
         for frame in packet.decode():
             yield from _resampled(resampler, frame)
             found = True
-    if found:  # a resampler that was given nothing knows no format
+    if found:  # a resampler without input has no format
         yield from _resampled(resampler, None)
 
 
 def _resampled(resampler: Any, frame: Any) -> Iterator[Samples]:
     try:
         parts = resampler.resample(frame)
-    except ValueError as error:  # PyAV's, where rate or layout change on the way
-        raise SoundUnreadable("its sample rate or its channels change") from error
+    except ValueError as error:  # from PyAV, if the rate or layout changes midway
+        raise SoundUnreadable("its sample rate or channels change midway") from error
     for part in parts:
         block: Samples = part.to_ndarray()
         if block.size:
             if not np.abs(block).max() <= LOUDEST_SAMPLE:
-                raise SoundUnreadable("samples beyond all measure")
+                raise SoundUnreadable("its samples are not numbers or are more than 40 dB over full scale")
             yield block
 
 
 def format_of(file: BinaryIO) -> str:
-    """FFmpeg's name of the format, by the file's first bytes."""
+    """Return FFmpeg's name for the format, by the file's first bytes.
+
+    Raises SoundUnreadable for an unknown format.
+    """
     file.seek(0)
     head = file.read(12)
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
@@ -146,4 +149,4 @@ def format_of(file: BinaryIO) -> str:
     # A tag before the sound, or the sync word of MPEG audio, layer III (ISO 11172-3, 2.4.2.3).
     if head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2):
         return "mp3"
-    raise SoundUnreadable(f"it is none of {ALLOWED}")
+    raise SoundUnreadable(f"it is not {ALLOWED}")

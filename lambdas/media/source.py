@@ -1,4 +1,4 @@
-"""Random-access bytes of one MP4, wherever they lie: only the ranges that are needed are read."""
+"""Random access to the bytes of one MP4, wherever it is stored. Only the needed ranges are read."""
 
 import io
 import os
@@ -9,25 +9,25 @@ from typing import BinaryIO, Protocol, cast, runtime_checkable
 from lambdas.domain.errors import ClipUnreadable
 
 CHUNK = 96 * 1024
-"""The most that `Source.stream` gives at once, in bytes. From 128 KiB on glibc asks the system for each one's
-memory anew (mallopt(3), M_MMAP_THRESHOLD), which costs as much as copying it."""
-# A decoder reads on from where it looked: few, larger reads, as each may be a request to S3.
+"""Largest chunk of `Source.stream`, in bytes. From 128 KiB, glibc requests each chunk's memory from the
+system (mallopt(3), M_MMAP_THRESHOLD), which costs as much as copying it."""
+# Decoders read sequentially; few larger reads, because each may be a request to S3.
 _BUFFER = 256 * 1024
 
 
 @runtime_checkable
 class Source(Protocol):
-    """`size` bytes that don't change while they are read. ClipUnreadable: fewer are there than asked for."""
+    """`size` bytes that don't change during reading. Raises ClipUnreadable if fewer exist than requested."""
 
     @property
     def size(self) -> int: ...
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes."""
+        """Return exactly `length` bytes."""
         ...
 
     def stream(self, offset: int, length: int) -> Iterator[bytes]:
-        """Exactly `length` bytes in chunks of at most CHUNK."""
+        """Yield exactly `length` bytes in chunks of at most CHUNK."""
         ...
 
 
@@ -47,7 +47,7 @@ class BytesSource:
 
 
 class FileSource:
-    """A file that is opened for each use, so that a film of 1,000 clips holds none open."""
+    """A file opened for each use, so that a film of 1,000 clips keeps none open."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -67,7 +67,7 @@ class FileSource:
 
 
 class HandleSource:
-    """An open, seekable file, which has one reader at a time."""
+    """An open, seekable file with one reader at a time."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -86,19 +86,19 @@ def _chunks(file: io.FileIO | BinaryIO, length: int) -> Iterator[bytes]:
     while length:
         chunk = file.read(min(length, CHUNK))
         if not chunk:
-            raise ClipUnreadable("truncated while it was read")
+            raise ClipUnreadable("truncated while being read")
         length -= len(chunk)
         yield chunk
 
 
 def check_range(source: Source, offset: int, length: int) -> None:
-    """ClipUnreadable unless the range lies in the source."""
+    """Raise ClipUnreadable unless the range lies in the source."""
     if offset < 0 or length < 0 or offset + length > source.size:
-        raise ClipUnreadable(f"bytes {offset} to {offset + length} of {source.size} were looked for")
+        raise ClipUnreadable(f"bytes {offset} to {offset + length} are outside its {source.size} bytes")
 
 
 def opened(source: Source) -> BinaryIO:
-    """A seekable reader at the source's start, for what wants a file (PyAV)."""
+    """Return a seekable reader at the source's start, for libraries that need a file (PyAV)."""
     return cast(BinaryIO, io.BufferedReader(_Reader(source), _BUFFER))
 
 
@@ -123,7 +123,7 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         length = max(0, min(len(buffer), self._source.size - self._position))
-        if length:  # else the position is behind the end, where a file is only empty
+        if length:  # otherwise the position is past the end, where reads return nothing
             buffer[:length] = self._source.read(self._position, length)
         self._position += length
         return length

@@ -1,4 +1,4 @@
-"""A piece of what is said, as the sound file that an engine films to."""
+"""Extract a part of the narration as the sound file that an engine renders to."""
 
 import io
 import wave
@@ -10,15 +10,15 @@ import numpy as np
 from lambdas.media.sound import Placed
 from lambdas.media.sound_input import RATE, samples
 
-_BYTES = 2  # a sample
-# A voice of one channel is decoded into two, of half its power each: this gives it back as it was.
+_BYTES = 2  # per sample
+# A mono voice is decoded into two channels of half its power each; this restores the original level.
 _MONO = np.float32(0.5**0.5)
 
 
 def excerpt(voices: Sequence[Placed], duration: Fraction) -> bytes:
-    """A WAV (48 kHz, mono, 16 bits) of exactly `duration` seconds rounded to a sample, in which the voices
-    are heard as they are. Each begins `start` seconds after the sound does, before it if that is negative;
-    what lies outside is cut off, and the rest is silence.
+    """Return a WAV (48 kHz, mono, 16 bits) of exactly `duration` seconds rounded to a sample, with the voices
+    unchanged. Each begins `start` seconds into the sound, or before it if negative. Anything outside is cut
+    off; the rest is silence.
 
     Raises SoundUnreadable, naming the voice counted from 0.
     """

@@ -1,4 +1,4 @@
-"""Transitions between clips, of which only the frames around each joint are decoded and encoded anew."""
+"""Add transitions between clips, re-encoding only the frames around each joint."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from lambdas.media.source import Source
 from lambdas.media.transitions import transition
 
 REVISION = "1"
-"""Raise it when the same clips and transitions give other joints."""
+"""Increment when the same clips and transitions produce other joints."""
 _CUT = Transition(TransitionKind.NONE, 0)
 
 
@@ -24,20 +24,21 @@ def splice(
     transitions: Sequence[Transition | None],
     keep: Callable[[int, Callable[[], bytes]], Source],
 ) -> list[Piece]:
-    """The pieces, with re-encoded ones in between, that `lay_out` makes a film with the transitions of.
-    `transitions[i]` lies between pieces i and i + 1.
+    """Return the pieces with re-encoded joints between them, for `lay_out` to make the film with its
+    transitions. `transitions[i]` is between pieces i and i + 1.
 
-    A joint reaches up to the next keyframe, so a piece may also start at a frame that is none.
-    `keep(i, make)` gives the stored MP4 of the joint before piece i (the last one: behind all pieces), and
-    calls `make` for it if it is not stored yet. A joint depends on the pieces on both its sides, on its
-    transition and those next to it, and on REVISION. Memory: a few frames, and one joint as encoded.
+    A joint extends to the next keyframe, so a piece may also start at a frame that is not one.
+    `keep(i, make)` returns the stored MP4 of the joint before piece i (the last one: after all pieces),
+    calling `make` if it is not stored yet. A joint depends on the pieces on both sides, on its transition and
+    the neighbouring ones, and on REVISION. Memory: a few frames and one encoded joint.
 
-    Raises, before anything is decoded, TransitionTooLong, ClipsDiffer and ClipUnreadable with the clip's
-    index; the last also later, for a damaged frame. ValueError: not one transition between each two pieces.
+    Raises TransitionTooLong, ClipsDiffer and ClipUnreadable with the clip's index before anything is decoded;
+    ClipUnreadable also later, for a damaged frame. Raises ValueError unless there is one transition between
+    each two pieces.
     """
     between = [_CUT, *(one or _CUT for one in transitions), _CUT]
     if len(between) != len(pieces) + 1:
-        raise ValueError(f"{len(transitions)} transitions between {len(pieces)} pieces")
+        raise ValueError(f"{len(pieces)} pieces need one transition between each two; got {len(transitions)}")
     parts = [
         _part(piece, before.head, after.tail)
         for piece, before, after in zip(pieces, between, between[1:], strict=False)
@@ -59,9 +60,9 @@ def splice(
 
 @dataclass(frozen=True)
 class _Part:
-    """The frames of a piece. Those from `start` belong to the transition before it, those from `tail` up to
-    `stop` to the one after it. Those from `copied` up to `copied_to` stay as they are; those between are
-    encoded anew because decoding can't begin or end there."""
+    """The frames of a piece. Frames from `start` belong to the transition before it, frames from `tail` to
+    `stop` to the one after it. Frames from `copied` to `copied_to` are copied; those in between are
+    re-encoded because decoding can't begin or end there."""
 
     piece: Piece
     clip: Clip
@@ -84,8 +85,8 @@ def _part(piece: Piece, of_head: int, of_tail: int) -> _Part:
         raise ValueError(f"clip {piece.clip}: frames {start} to {stop} of {len(clip.shown)}")
     if of_head + of_tail > stop - start:
         raise TransitionTooLong(
-            f"clip {piece.clip}: the transitions before and after it take {of_head} and {of_tail} of its "
-            f"frames; together they may take all that it has, {stop - start}",
+            f"clip {piece.clip}: the transitions before and after it need {of_head} and {of_tail} frames; "
+            f"together they may take at most its {stop - start}",
             clip=piece.clip,
         )
     head, tail = start + of_head, stop - of_tail
@@ -98,8 +99,8 @@ def _part(piece: Piece, of_head: int, of_tail: int) -> _Part:
 
 @dataclass(frozen=True)
 class _Joint:
-    """What is encoded anew, in the way of the part `like`, between two parts that are copied; at either end
-    of the film one of them is missing."""
+    """The re-encoded frames between two copied parts, with the settings of the part `like`. At either end of
+    the film, one of the parts is missing."""
 
     earlier: _Part | None
     between: Transition
@@ -113,7 +114,7 @@ class _Joint:
         return earlier + later - self.between.overlap
 
     def check(self) -> None:
-        """Raises ClipsDiffer for pictures that can't be encoded, or not together."""
+        """Raise ClipsDiffer for pictures that can't be encoded, or not together."""
         touched = [part for part in (self.earlier, self.later) if part] if self.frames else []
         for part in touched:
             with blame(part.piece.clip):
@@ -121,13 +122,13 @@ class _Joint:
                 difference = touched[0].clip.picture.difference(part.clip.picture)
                 if difference:
                     what, before, after = difference
-                    raise ClipsDiffer(f"its {what} is {after}, that of the clip before it {before}")
+                    raise ClipsDiffer(f"its {what} is {after}; that of the clip before it is {before}")
 
     def encoded(self) -> bytes:
         return encode_segment(self._pictures(), self.like.clip)
 
     def _pictures(self) -> Iterator[VideoFrame]:
-        """Each clip is decoded once, from end to end of what is touched."""
+        """Yield the joint's pictures. Each clip is decoded once, over the whole touched range."""
         ending: Iterator[VideoFrame] = iter(())
         beginning: Iterator[VideoFrame] = iter(())
         if self.later:

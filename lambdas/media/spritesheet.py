@@ -1,4 +1,4 @@
-"""The spritesheet: a film's moments in one picture, for a player's seek bar."""
+"""Make the spritesheet: tiles of a film in one picture, for a player's seek bar."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from lambdas.media.probe import Source, decoded, frame_rate, open_video
 
 COLUMNS = 10
 MOST_TILES = 100
-# A tile fits into a square of this side: a landscape film's is as wide, a portrait film's as high.
+# Longer side of a tile: its width for a landscape film, its height for a portrait one.
 TILE_SIDE = 160
 QUALITY = 75
 INTERVALS = [Fraction(step) for step in ("1/4", "1/2", "1", "2", "5", "10", "15", "20", "30", "40", "60")]
-# Engines' keyframes are two seconds apart: below that, all is decoded once, without seeking.
+# Engines' keyframes are two seconds apart. At shorter intervals, the film is decoded once without seeking.
 SEEKING_FROM = 2
-# From this interval on, a tile shows the nearest keyframe before its moment: decoding up to the moment itself
+# From this interval on, a tile shows the last keyframe before its time, because decoding up to the exact time
 # costs ten times as much.
 KEYFRAMES_FROM = 10
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """`jpeg`: tile n, counted from 0, shows the film at n × `interval` seconds; rows of COLUMNS tiles from
-    the top left. Sizes in pixels."""
+    """A spritesheet. In `jpeg`, tile n (from 0) shows the film at n × `interval` seconds, in rows of COLUMNS
+    tiles from the top left. Sizes are in pixels."""
 
     jpeg: bytes
     tiles: int
@@ -40,7 +40,7 @@ class Sheet:
     interval: Fraction
 
     def vtt(self, url: str) -> str:
-        """The WebVTT by which players find the tile of a moment; `url` is the sheet's."""
+        """Return the WebVTT that maps times to tiles for players. `url` is the sheet's URL."""
         file = SSAFile()
         for index in range(self.tiles):
             x, y = _corner(index, self.tile_width, self.tile_height)
@@ -51,18 +51,18 @@ class Sheet:
 
 
 def spritesheet(film: Source) -> Sheet:
-    """At most 100 tiles, at the least interval of INTERVALS that is enough for the whole film.
+    """Make a sheet of at most 100 tiles, at the shortest of INTERVALS that covers the whole film.
 
     Memory: one frame and the sheet. Raises ClipUnreadable, also for a film of more than 100 minutes.
     """
     with open_video(film) as (container, stream):
-        # Not frames ÷ fps: FFmpeg knows no number of frames where the film is in fragments.
+        # Not frames ÷ fps, because FFmpeg doesn't know the frame count of a fragmented film.
         if not (stream.duration and stream.time_base):
             raise ClipUnreadable("its length is unknown")
         duration = stream.duration * stream.time_base
         interval = next((step for step in INTERVALS if duration <= step * MOST_TILES), None)
         if interval is None:
-            raise ClipUnreadable(f"{float(duration):.0f} s are too long for a spritesheet")
+            raise ClipUnreadable(f"it is too long for a spritesheet: {float(duration):.0f} s")
         tiles = ceil(duration / interval)
         scale = TILE_SIDE / max(stream.width, stream.height)
         width, height = (max(1, round(side * scale)) for side in (stream.width, stream.height))
@@ -85,7 +85,7 @@ def _moments(
     container: InputContainer, stream: VideoStream, interval: Fraction, count: int
 ) -> Iterator[VideoFrame]:
     if stream.time_base is None:
-        raise ClipUnreadable("no time base")
+        raise ClipUnreadable("it has no time base")
     if interval >= KEYFRAMES_FROM:
         stream.codec_context.skip_frame = "NONKEY"
     half_a_frame = 1 / (2 * frame_rate(stream) * stream.time_base)
@@ -101,5 +101,5 @@ def _moments(
                 break
             shown = following
         if shown is None:
-            raise ClipUnreadable(f"no frame at {float(index * interval)} s")
+            raise ClipUnreadable(f"it has no frame at {float(index * interval)} s")
         yield shown

@@ -1,4 +1,4 @@
-"""The pictures of a transition, mixed in the planes they are stored in: no conversion to RGB and back."""
+"""Make the pictures of a transition by mixing YUV planes directly, without converting to RGB and back."""
 
 from collections.abc import Iterable, Iterator
 from typing import cast
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from lambdas.domain.assembly import Transition, TransitionKind
 
 Planes = NDArray[np.uint8]
-"""A yuv420p picture: `height` rows of luma, below them half as many of both chroma planes."""
+"""A yuv420p picture: `height` rows of luma, then half as many rows of both chroma planes."""
 Weights = int | NDArray[np.uint16]
-"""How much of the second picture, in 256ths: of all of it, or of each column."""
+"""Share of the second picture in 256ths, for the whole picture or per column."""
 
 WIPE_EDGE = 8
-"""Pixels over which a wipe goes from one picture to the other; a hard edge flickers where it moves."""
+"""Pixels over which a wipe blends one picture into the other; a moving hard edge flickers."""
 _FULL = 256
 _BLACK_LUMA, _BLACK_CHROMA = 16, 128  # limited range (ITU-R BT.709)
 
@@ -23,10 +23,11 @@ _BLACK_LUMA, _BLACK_CHROMA = 16, 128  # limited range (ITU-R BT.709)
 def transition(
     between: Transition, earlier: Iterable[VideoFrame], later: Iterable[VideoFrame]
 ) -> Iterator[VideoFrame]:
-    """What is shown for the earlier clip's last `between.tail` frames and the later's first `between.head`.
+    """Yield the pictures shown in place of the earlier clip's last `between.tail` frames and the later clip's
+    first `between.head`.
 
-    A crossfade or wipe of n frames has n, of which picture j (from 1) is j / (n + 1) of the way. A fade ends
-    the earlier clip with one black picture.
+    A crossfade or wipe of n frames yields n pictures; picture j (from 1) is j / (n + 1) of the way. A fade
+    ends the earlier clip with one black picture.
     """
     match between.kind:
         case TransitionKind.CROSSFADE | TransitionKind.WIPE:
@@ -44,7 +45,7 @@ def transition(
 
 
 def mixed(first: Planes, second: Planes, luma: Weights, chroma: Weights) -> Planes:
-    """Each sample rounded to the nearest: exact integers, so the same on every machine."""
+    """Mix two pictures. Integer arithmetic, rounded to nearest, gives the same result on every machine."""
     result = np.empty_like(first)
     for weights, (a, b, out) in zip(
         (luma, chroma), zip(_split(first), _split(second), _split(result), strict=True), strict=True
@@ -55,7 +56,7 @@ def mixed(first: Planes, second: Planes, luma: Weights, chroma: Weights) -> Plan
 
 
 def _split(planes: Planes) -> tuple[Planes, Planes]:
-    """Luma, and the rows of both chroma planes, as views."""
+    """Return views of the luma and of the rows of both chroma planes."""
     height, width = planes.shape[0] * 2 // 3, planes.shape[1]
     return planes[:height], planes[height:].reshape(height, width // 2)
 
@@ -72,7 +73,7 @@ def _wiped(planes: Planes, part: int, whole: int) -> tuple[Weights, Weights]:
 
 
 def _left_of(edge: float, columns: NDArray[np.float64]) -> NDArray[np.uint16]:
-    """1 to the left of the edge, 0 to its right, for the middles of columns, in pixels of luma."""
+    """Return a weight per column centre, in luma pixels: full left of the edge, 0 right of it."""
     return np.rint(_FULL * np.clip((edge - columns) / WIPE_EDGE + 0.5, 0, 1)).astype(np.uint16)
 
 

@@ -1,1 +1,1 @@
-"""Functions that SNS calls with notices of what engines finished."""
+"""Functions that SNS invokes with notices of finished engine calls."""

@@ -1,6 +1,6 @@
-"""Hears from an endpoint what became of a clip, and answers the task token that waits for it.
+"""Receive an endpoint's notice about a clip and answer the task token that waits for it.
 
-Notices may come twice, late or never; upkeep settles the clips whose notice was lost.
+Notices may arrive twice, late or never; upkeep settles clips whose notice was lost.
 """
 
 from fractions import Fraction
@@ -43,8 +43,8 @@ class Result(BaseModel):
 
 
 class Notice(Result):
-    """SageMaker's notice. What a failure left is named at its top level or in `responseParameters`: both
-    were seen."""
+    """SageMaker's notice. It names a failure's output at its top level or in `responseParameters`; both were
+    observed."""
 
     inference_id: str = Field(alias="inferenceId")
     status: Literal["Completed", "Failed", "Expired"] = Field(alias="invocationStatus")
@@ -59,8 +59,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
 
 
 class SettleClip:
-    """Each step of a settlement may be done again, so one that broke off is taken up by the next notice or
-    by upkeep: the inference counts as settled, and its output is deleted, only once the token is answered."""
+    """Settle clips. Each step can be repeated, so the next notice or upkeep finishes an interrupted
+    settlement: the inference counts as settled, and its output is deleted, only after the token is answered.
+    """
 
     def __init__(self, settings: PricedSettings) -> None:
         self._prices = settings.price_list
@@ -85,11 +86,11 @@ class SettleClip:
                 self._fail(inference, expired())
 
     def completed(self, inference: Inference, output: str) -> None:
-        """Makes the object under `output` the clip, if it is what the plan asks for.
+        """Make the object under `output` the clip, provided that it is what the plan asks for.
 
-        It is said to cost what the instance does from the request to now. That is at most what it does cost:
-        SageMaker doesn't say how long a request waited, in the queue or for an instance to start, while the
-        instance worked for other clips or wasn't there yet.
+        The recorded cost is that of the instance from the request until now. This is an upper bound:
+        SageMaker doesn't report how long a request waited, in the queue or for an instance to start, while
+        the instance rendered other clips or didn't exist yet.
         """
         _log_for(inference)
         try:
@@ -108,7 +109,7 @@ class SettleClip:
         self._outputs.delete(output)
 
     def failed(self, inference: Inference, reason: str, failure_object: str | None) -> None:
-        """`reason` is the notice's text, `failure_object` the key under which the engine's answer lies."""
+        """Fail the clip. `reason` is the notice's text, `failure_object` the key of the engine's response."""
         _log_for(inference)
         self._fail(inference, engine_failure(self._text(failure_object), reason))
 
@@ -134,7 +135,7 @@ class SettleClip:
             return ""
 
     def _key(self, location: str) -> str:
-        """The key of an s3:// URI in the output bucket."""
+        """Return the key of an s3:// URI in the output bucket."""
         prefix = f"s3://{self._outputs.bucket}/"
         if not location.startswith(prefix):
             raise ValueError(f"{location!r} is not in the output bucket")
@@ -142,9 +143,11 @@ class SettleClip:
 
 
 def check(output: bytes, plan: FilmPlan, clip: Clip) -> None:
-    """Raises ClipUnreadable, ClipMismatch where an engine's output is not the clip that was asked for. A
-    workflow of the user's need only give one as long: it is brought to the film's format when the film is
-    assembled. All other engines have promised the format."""
+    """Raise ClipUnreadable or ClipMismatch if an engine's output is not the requested clip.
+
+    A user's workflow only has to return the right length: assembly converts its clips to the film's format.
+    All other engines guarantee the format.
+    """
     with blame(clip.index):
         if CATALOGUE[plan.engine].workflow:
             film = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
@@ -158,17 +161,19 @@ def check(output: bytes, plan: FilmPlan, clip: Clip) -> None:
     ):
         if asked != given:
             raise ClipMismatch(
-                f"clip {clip.index} should have {what} {asked}, the engine {plan.engine} gave {given}",
+                f"clip {clip.index} must have {what} {asked}; engine {plan.engine} returned {given}",
                 clip=clip.index,
             )
 
 
 def _asked_for(inference: Inference, plan: FilmPlan) -> Clip:
-    """In its place, unless the film was edited since: then wherever it is by now. Raises ArtifactMissing
-    where the film has no such clip any more."""
+    """Return the clip at its original index or, if the film was edited since, wherever it is now.
+
+    Raises ArtifactMissing if the film no longer has such a clip.
+    """
     same = [clip for clip in plan.clips if clip.key_hash == inference.key_hash]
     if not same:
-        raise ArtifactMissing("the film was edited, and has this clip no more")
+        raise ArtifactMissing("the film was edited and no longer has this clip")
     return next((clip for clip in same if clip.index == inference.clip), same[0])
 
 

@@ -1,1 +1,1 @@
-"""What the tasks of the state machine share: tokens, plans, progress in the record, film layout."""
+"""Code shared by the state machine's tasks: tokens, plans, progress in the record, film layout."""

@@ -1,4 +1,4 @@
-"""What a clip is made of besides words: the picture that it begins with, and footage."""
+"""Inputs of a clip besides words: the picture that it starts from, and footage."""
 
 from fractions import Fraction
 
@@ -10,12 +10,12 @@ from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.media.conform import FilmFormat, excerpt
 from lambdas.media.frames import last_frame
 
-_SEND = "Download the film that this one was to be made of, and edit or extend that, sent as a file."
+_SEND = "Download the source film, then upload it and edit or extend the uploaded file."
 
 
 def first_picture(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Objects) -> bytes | None:
-    """What the scene begins with: the last frame of the clip that it goes on from, else the user's image at
-    the film's start, else its still, if any. Raises ArtifactMissing."""
+    """Return the picture that the scene starts from: the last frame of the clip that it continues, else (for
+    the first scene) the user's image, else its still, else None. Raises ArtifactMissing."""
     if (before := scene.clips[0].starts_from) is not None:
         return last_frame(outputs.get(keys.clip(plan.tenant, plan.clip(before)[1].key_hash)))
     if plan.image is not None and scene.index == 0:
@@ -24,8 +24,9 @@ def first_picture(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Object
 
 
 def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> bytes | None:
-    """The MP4 that the clip is made of, of as many frames as are rendered and in the film's format: where
-    the first ones are left out, they are the first picture, which waits. None: it is made of words alone.
+    """Return the MP4 that the clip is made from, in the film's format and with as many frames as are
+    rendered. If the film leaves out the first frames, they hold the first picture. Return None for a clip
+    made from words alone.
 
     Raises ArtifactMissing, ClipUnreadable.
     """
@@ -35,9 +36,7 @@ def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> by
     try:
         data = inputs.get(found.file) if found.file else outputs.get(keys.clip(plan.tenant, str(found.clip)))
     except ArtifactMissing as error:
-        # Nothing of this film says how they were made.
-        raise ArtifactMissing(
-            f"the pictures that clip {clip.index} is made of have expired", advice=_SEND
-        ) from error
+        # This film's plan does not say how they were made.
+        raise ArtifactMissing(f"the footage of clip {clip.index} has expired", advice=_SEND) from error
     film = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
     return excerpt(data, film, Fit.COVER, start=found.start, frames=clip.frames, lead=clip.skip_frames)

@@ -1,4 +1,4 @@
-"""What the tasks that make clips share: a clip's place in the record."""
+"""A clip's progress in the record, shared by the tasks that make clips."""
 
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
@@ -11,14 +11,14 @@ from lambdas.telemetry import count, logger
 
 
 class ClipMade(Document):
-    """What the state machine is told of a clip."""
+    """A clip task's result for the state machine."""
 
     clip: int
     reused: bool  # made before, for an earlier attempt or another video
 
 
 def reused(videos: Videos, outputs: Objects, plan: FilmPlan, clip: Clip) -> bool:
-    """Whether the clip was made before; the record then shows it as done."""
+    """Return whether the clip was made before; if so, mark it done in the record."""
     if not outputs.exists(keys.clip(plan.tenant, clip.key_hash)):
         return False
     now = now_ms()
@@ -29,13 +29,14 @@ def reused(videos: Videos, outputs: Objects, plan: FilmPlan, clip: Clip) -> bool
 
 
 def begun(videos: Videos, plan: FilmPlan, clip: Clip, started_ms: int) -> None:
+    """Mark a clip as rendering."""
     _write(videos, plan, clip, ClipState.RENDERING, started_ms=started_ms)
 
 
 def finished(
     videos: Videos, plan: FilmPlan, clip: Clip, started_ms: int, usd_per_second: float | None
 ) -> None:
-    """`usd_per_second`: of what has been at work on it since `started_ms`."""
+    """Mark a clip done. `usd_per_second` is the price of whatever has worked on it since `started_ms`."""
     finished_ms = now_ms()
     cost = of_time(usd_per_second, started_ms, finished_ms)
     _write(videos, plan, clip, ClipState.DONE, cost=cost, started_ms=started_ms, finished_ms=finished_ms)

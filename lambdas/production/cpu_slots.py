@@ -1,8 +1,8 @@
-"""Work that takes whole cores waits its turn: on one machine, as much is done at once as it has cores.
+"""Limit CPU-bound work to one job per core of the machine.
 
-A Lambda instance is a machine of its own, so nothing waits there. On a PC, where each instance is a process
-of the same machine, a dozen videos have dozens of clips to draw: all at once, each would take until its
-function is out of time, and none be finished.
+A Lambda instance is its own machine, so nothing waits there. On a PC, all instances are processes of the same
+machine and a dozen videos have dozens of clips to draw: run all at once, each would exceed its function's
+timeout and none would finish.
 """
 
 import fcntl
@@ -18,8 +18,8 @@ _LOOK_EVERY_SECONDS = 0.2
 
 @contextmanager
 def cpu_slot(places: int | None = None) -> Iterator[None]:
-    """Waits for one of `places` (as many as cores), and holds it. They are locks on files, which the kernel
-    frees however the process ends."""
+    """Wait for one of `places` slots (default: one per core) and hold it. Slots are file locks, which the
+    kernel releases however the process ends."""
     with ExitStack() as resources:
         locks = [
             resources.enter_context((Path(gettempdir()) / f"cpu-slot-{place}.lock").open("w"))

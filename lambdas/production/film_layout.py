@@ -1,7 +1,7 @@
-"""From a plan and the clips in S3 to the layout of the film, whose bytes are streamed from it.
+"""Build the layout of a film from its plan and the clips in S3. The film's bytes are streamed from it.
 
-Whatever has to be encoded on the way is an artifact of its own, content-addressed like all: a task that is
-tried again encodes nothing twice, and gets the same film to the byte.
+Everything that must be encoded on the way is its own content-addressed artifact, so a retried task encodes
+nothing twice and produces the same film, byte for byte.
 """
 
 import textwrap
@@ -32,13 +32,13 @@ from lambdas.media.mp4.merge import Chapter, Piece, lay_out
 from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.source import BytesSource, FileSource, Source
 
-_LONGEST_TITLE = 120  # characters; players show it in a window's title
-_MAKING = 2  # grows when the same clips are made into other bytes
+_LONGEST_TITLE = 120  # characters; players show it in the window title
+_MAKING = 2  # increment when the same clips produce other bytes
 
 
 class Film:
-    """`inputs` has the music. `scratch` is a folder for the sound; `encoded` is told of each part that was to
-    be encoded and is there."""
+    """Lays out the film of a plan. `inputs` holds the music, `scratch` is a folder for the sound, and
+    `encoded` is called for each part that needed encoding, once it exists."""
 
     def __init__(
         self, plan: FilmPlan, inputs: Objects, outputs: Objects, scratch: Path, encoded: Callable[[], None]
@@ -49,10 +49,13 @@ class Film:
         self._scratch = scratch
         self._encoded = encoded
         self._format = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
-        self.steps: list[JoinStep] = []  # once it is laid out
+        self.steps: list[JoinStep] = []  # set by layout()
 
     def layout(self) -> Layout:
-        """Raises ArtifactMissing, ClipMismatch; ClipUnreadable, ClipsDiffer with a clip's index."""
+        """Return the film's layout.
+
+        Raises ArtifactMissing, ClipMismatch; ClipUnreadable, ClipsDiffer with a clip's index.
+        """
         plan = self._plan
         pieces = [self._piece(index) for index in range(len(plan.clips))]
         self.steps = self._measured(pieces)
@@ -66,11 +69,11 @@ class Film:
             fragmented=plan.assembly.fragmented,
         )
         if layout.frames != plan.frames:
-            raise ClipMismatch(f"the film has {layout.frames} frames, its plan {plan.frames}")
+            raise ClipMismatch(f"the film must have {plan.frames} frames, as planned; got {layout.frames}")
         return layout
 
     def _piece(self, index: int) -> Piece:
-        """A clip; where it is not in the film's format, or a frame too long or short, brought to it."""
+        """Return a clip, converted if its format or frame count differs from the film's."""
         clip = self._plan.clips[index]
         key = keys.clip(self._plan.tenant, clip.key_hash)
         source = self._outputs.source(key)
@@ -90,7 +93,7 @@ class Film:
         return Piece(self._made(conformed, make, "video/mp4"), index)
 
     def _measured(self, pieces: list[Piece]) -> list[JoinStep]:
-        """The steps of light that can be seen where clips go on from one another."""
+        """Return the visible brightness steps where clips continue one another."""
         joined = [
             pieces[i - 1 : i + 1] for i, clip in enumerate(self._plan.clips) if clip.starts_from is not None
         ]
@@ -126,14 +129,16 @@ class Film:
         )
 
     def _keep(self, determines: list[Any], make: Callable[[], bytes]) -> Source:
-        """What is encoded in place of a piece; `determines` its bytes."""
+        """Return what is encoded in place of a piece. `determines` is everything that determines its
+        bytes."""
         joint = self._made(keys.joint(self._plan.tenant, fingerprint(determines)), make, "video/mp4")
         self._encoded()
         return joint
 
     def _sound(self) -> Source:
-        """The narration where it belongs and the music under it, at the film's loudness; silence where there
-        is neither, so that every film has a track. What sound its clips have is no part of the film."""
+        """Return the film's sound: the narration in its place with the music under it, at the film's
+        loudness, or silence if there is neither, so that every film has a sound track. The clips' own sound
+        is not used."""
         plan = self._plan
         duration = Fraction(plan.frames, plan.fps)
         said = [[str(start), sentence.sound] for start, sentence in plan.narration]
@@ -148,11 +153,12 @@ class Film:
                 silence(duration, output)
             return output.getvalue()
 
-        # It is read a second at a time between the pictures: from S3 each would be a call.
+        # Read from disk: it is interleaved with the pictures a second at a time, and from S3 each read is a
+        # call.
         return FileSource(self._saved(self._made(key, make, "audio/mp4"), "sound"))
 
     def _music(self) -> Path | None:
-        """A mix reads it from start to end several times, and as often again as it is looped."""
+        """Save the music locally: a mix reads it from start to end several times, and again for each loop."""
         music = self._plan.music
         return self._saved(self._inputs.source(music.key), "music") if music else None
 
@@ -180,19 +186,19 @@ class Film:
 
 
 def _address(piece: Piece) -> list[Any]:
-    """What a piece shows: keys name their content."""
-    assert isinstance(piece.source, ObjectSource)  # noqa: S101 - all that is joined lies in S3
+    """Return what a piece shows. Keys are content addresses."""
+    assert isinstance(piece.source, ObjectSource)  # noqa: S101 - everything joined is stored in S3
     return [piece.source.key, piece.start, piece.stop]
 
 
 def forget_broken_clip(plan: FilmPlan, outputs: Objects, error: ClipUnreadable) -> None:
-    """Else the next attempt would find the broken artifact and use it again."""
+    """Delete the broken clip, which the next attempt would otherwise reuse."""
     if error.clip is not None:
         outputs.delete(keys.clip(plan.tenant, plan.clips[error.clip].key_hash))
 
 
 def cues(plan: FilmPlan) -> list[Cue]:
-    """The captions: what is said, as long as it is said."""
+    """Return the captions: each sentence, for as long as it is spoken."""
     return [
         Cue(start, start + Fraction(str(sentence.seconds)), sentence.text)
         for start, sentence in plan.narration
@@ -200,12 +206,12 @@ def cues(plan: FilmPlan) -> list[Cue]:
 
 
 def chapters(plan: FilmPlan) -> list[Chapter]:
-    """One per scene, from the first frame in which it is seen."""
+    """Return one chapter per scene, starting at its first visible frame."""
     return [Chapter(plan.scene_start(scene), _title(scene.title)) for scene in plan.scenes]
 
 
 def metadata(plan: FilmPlan) -> dict[str, str]:
-    """What the MP4 says of itself: nothing but what is part of the film's content address."""
+    """Return the MP4's metadata, limited to what is part of the film's content address."""
     said = {
         "title": _title(plan.title),
         "description": " ".join(_told(scene) for scene in plan.scenes),

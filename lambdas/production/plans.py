@@ -1,4 +1,4 @@
-"""The plan of a film, as the tasks store and find it."""
+"""Store and find film plans."""
 
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
@@ -8,6 +8,7 @@ from lambdas.domain.video import Video
 
 
 def find_plan(outputs: Objects, tenant: str, video_id: str) -> FilmPlan | None:
+    """Return the plan of a film, or None if there is none."""
     try:
         return load_plan(outputs, tenant, video_id)
     except ArtifactMissing:
@@ -15,7 +16,7 @@ def find_plan(outputs: Objects, tenant: str, video_id: str) -> FilmPlan | None:
 
 
 def source_plan(outputs: Objects, video: Video) -> FilmPlan | None:
-    """The plan of the video that this one is made of, if it is of one. Raises ArtifactMissing."""
+    """Return the plan of the video that this one is made from, if any. Raises ArtifactMissing."""
     origin = video.request.origin
     if origin is None or origin.video is None:
         return None
@@ -23,10 +24,11 @@ def source_plan(outputs: Objects, video: Video) -> FilmPlan | None:
 
 
 def load_plan(outputs: Objects, tenant: str, video_id: str) -> FilmPlan:
-    """Raises ArtifactMissing."""
+    """Return the plan of a film. Raises ArtifactMissing."""
     return FilmPlan.model_validate_json(outputs.get(keys.film_plan(tenant, video_id)))
 
 
 def store_plan(outputs: Objects, plan: FilmPlan) -> None:
+    """Store the plan of a film."""
     key = keys.film_plan(plan.tenant, plan.video_id)
     outputs.put(key, plan.model_dump_json().encode(), "application/json")

@@ -1,4 +1,4 @@
-"""What the tasks that make a scene's narration and still share: a part's place in the record."""
+"""A part's progress in the record, shared by the tasks that make narrations and stills."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -19,7 +19,7 @@ class SceneTask(VideoTask):
 
 
 class PartMade(Document):
-    """What the state machine is told of a narration or still."""
+    """A narration or still task's result for the state machine."""
 
     scene: int
     reused: bool
@@ -34,9 +34,9 @@ def make_part(
     outputs: Objects,
     make: Callable[[], tuple[str, float | None]],
 ) -> PartMade:
-    """Has `make` store the artifact, noted with who made it, and say who and for how many USD, unless it is
-    there. The record tells of both, if it still waits for them: by now the storyboard may have been edited
-    and a new attempt begun, whose film must not have a part made of the former words."""
+    """Call `make` unless the artifact exists. `make` stores the artifact with its maker and returns that
+    maker and the cost in USD. Both are recorded only if the record still waits for this part: the storyboard
+    may have been edited and a new attempt started, whose film must not get a part made from the old words."""
     place = [part.scene for part in getattr(video, parts)].index(task.scene)
     reused = outputs.exists(artifact)
     progress = PartProgress(

@@ -1,4 +1,4 @@
-"""What the scenes of a storyboard are planned from: their words, and what was spoken and drawn of them."""
+"""Shots that a storyboard's scenes are planned from: their words, narration and stills."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -24,9 +24,9 @@ from lambdas.production.plans import source_plan
 
 
 def shots(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects) -> list[Shot | Scene]:
-    """One per scene, in order; a scene of the video that this one is made of is taken over as it was.
+    """Return one shot per scene, in order. Scenes taken over from the source video are returned unchanged.
 
-    Raises ArtifactMissing; NarrationTooLong naming a scene and by how much.
+    Raises ArtifactMissing; NarrationTooLong naming the scene and by how much.
     """
     planned = _planned(video, engine, storyboard, outputs)
     origin, source = video.request.origin, source_plan(outputs, video)
@@ -44,11 +44,11 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
     for index, scene in enumerate(storyboard.scenes):
         spoken = _spoken(video, index, outputs) if scene.narration else None
         if scene.seconds is None:
-            # By itself, so that other words of one scene change no other's clips.
+            # Independent of other scenes, so that changing one scene's words changes no other's clips.
             frames = _frame(spoken.seconds if spoken else SCENE_SECONDS, fps)
         else:
             _check_narration(index, scene.seconds, spoken)
-            # With those before, so that what is lost by rounding does not add up.
+            # Cumulative, so that rounding errors do not add up.
             begins, ends = ends, ends + Fraction(str(scene.seconds))
             frames = _frame(ends, fps) - _frame(begins, fps)
         prompt = scene_prompt(storyboard, scene.video, engine.prompt_tokens)
@@ -71,7 +71,7 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
 def _spoken(video: Video, scene: int, outputs: Objects) -> Spoken:
     artifact = _artifact(video.narrations, scene)
     if artifact is None:
-        raise ArtifactMissing(f"the narration of scene {scene} was not made")
+        raise ArtifactMissing(f"the narration of scene {scene} is missing")
     return Spoken.model_validate_json(outputs.get(artifact))
 
 
@@ -81,18 +81,19 @@ def _artifact(parts: Sequence[PartProgress], scene: int) -> str | None:
 
 
 def _hash(artifact: str | None) -> str | None:
-    """What it is named by."""
+    """Return the hash in an artifact's key."""
     return artifact.rpartition("/")[2].partition(".")[0] if artifact else None
 
 
 def _frame(seconds: float | Fraction, fps: int) -> int:
-    """The nearest frame; half-way the later, so that whole seconds are as many frames wherever they begin."""
+    """Return the nearest frame. Halves round up, so that whole seconds have the same number of frames
+    wherever they start."""
     return floor(seconds * fps + Fraction(1, 2))
 
 
 def _check_narration(index: int, seconds: float, spoken: Spoken | None) -> None:
     if spoken and spoken.seconds > seconds + 0.02:
         raise NarrationTooLong(
-            f"scenes[{index}].narration takes {spoken.seconds:.1f} s with its pauses, "
-            f"{spoken.seconds - seconds:.1f} s longer than its scene of {seconds:g} s"
+            f"scenes[{index}].narration takes {spoken.seconds:.1f} s including pauses, "
+            f"{spoken.seconds - seconds:.1f} s longer than its {seconds:g} s scene"
         )

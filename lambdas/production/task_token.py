@@ -1,8 +1,8 @@
-"""What every task of the state machine has in common: it answers a task token.
+"""Answer task tokens. Every task of the state machine does this.
 
-A state waits for its token even where the function knows the answer before it returns. So an error reaches
+A state waits for its token even if the function knows the answer before it returns. This way an error reaches
 the machine's Retry and Catch by its class name wherever the function runs: on a PC, ministack reports
-whatever a function raises as Runtime.HandlerError (1.5.33: services/lambda_svc.py, _execute_function_warm).
+anything a function raises as Runtime.HandlerError (1.5.33: services/lambda_svc.py, _execute_function_warm).
 """
 
 from collections.abc import Callable
@@ -32,7 +32,8 @@ class VideoTask(Document):
 
 
 def require_open(videos: Videos, tenant: str, video_id: str) -> Video:
-    """Raises VideoClosed, so that nothing is made for a video that was cancelled; VideoNotFound."""
+    """Return an open video. Raises VideoNotFound, and VideoClosed so that nothing is made for a cancelled
+    video."""
     video = videos.get(tenant, video_id)
     if video.closed:
         raise VideoClosed(f"video {video.id} is {video.stage}")
@@ -44,7 +45,7 @@ class ClipTask(VideoTask):
 
 
 def task(handler: Callable[[Event, LambdaContext], Event | None]) -> Callable[[Event, LambdaContext], None]:
-    """Makes a function of a handler, and answers its event's token as `answer` does."""
+    """Turn a handler into a Lambda function that answers its event's token as `answer` does."""
 
     @logger.inject_lambda_context(clear_state=True)
     @wraps(handler)
@@ -56,7 +57,7 @@ def task(handler: Callable[[Event, LambdaContext], Event | None]) -> Callable[[E
 
 
 def answer(token: str, work: Callable[[], Event | None]) -> None:
-    """Answers a token with what the work returns or raises; None means that somebody else will answer it."""
+    """Answer a token with what the work returns or raises. None means that another party will answer it."""
     machine = Machine(client("stepfunctions"))
     try:
         output = work()
@@ -65,7 +66,7 @@ def answer(token: str, work: Callable[[], Event | None]) -> None:
         machine.fail(token, type(error).__name__, cause(error))
     except Exception as error:
         machine.fail(token, type(error).__name__, cause(error))
-        raise  # a fault of ours: the function's error metric counts it and its log has the traceback
+        raise  # a bug: the function's error metric counts it and its log has the traceback
     else:
         if output is not None and not machine.succeed(token, output):
             logger.info("answer came too late")

@@ -1,1 +1,1 @@
-"""The tasks of the state machine: each module is the function of the state of its name."""
+"""Tasks of the state machine: one module per state, named after it."""

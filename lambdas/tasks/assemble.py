@@ -1,4 +1,4 @@
-"""Joins the clips of a video into its film, which is streamed from S3 to S3."""
+"""Join the clips of a video into its film, streaming from S3 to S3."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,12 +26,12 @@ from lambdas.production.task_token import VideoTask, require_open, task
 from lambdas.settings import PricedSettings
 from lambdas.telemetry import logger
 
-# Per cent of the stage: a record of 1,000 clips is 0.1 MB, of which few writes are enough.
+# Percent of the stage: the record of a video with 1,000 clips is 0.1 MB, so it is rewritten rarely.
 _PROGRESS_STEP = 20
 
 
 class FilmMade(Document):
-    """What the state machine is told of the film."""
+    """The task's result for the state machine."""
 
     film: str  # key in the output bucket
     reused: bool
@@ -55,8 +55,8 @@ def assemble(
     inputs: Objects,
     outputs: Objects,
 ) -> FilmMade:
-    """Goes on with what an earlier attempt has left; two at once do the same work twice and no harm.
-    `usd_per_second`: of the function or build that this runs in.
+    """Assemble the film, resuming from whatever an earlier attempt left. Two concurrent runs duplicate work
+    but do no harm. `usd_per_second` is the price of the function or build that this runs in.
 
     Raises ArtifactMissing, CaptionsRefused, ClipMismatch, NarrationTooLong, SoundUnreadable, VideoClosed;
     ClipUnreadable, ClipsDiffer with a clip's index.
@@ -114,9 +114,9 @@ def _write_captions(plan: FilmPlan, outputs: Objects) -> None:
 
 
 class Progress:
-    """Tells the record how much of the stage is done, in a few steps: encoding parts anew is the first half
-    where there are any, sending the film the rest. Raises VideoClosed, at each part and each write: no more
-    is done for a video that was cancelled."""
+    """Report the stage's progress to the record in a few steps. Re-encoding parts, if any, is the first half
+    and uploading the film the rest. Raises VideoClosed at each part and each write, so that work on a
+    cancelled video stops."""
 
     def __init__(self, plan: FilmPlan, videos: Videos) -> None:
         self._plan = plan

@@ -1,5 +1,5 @@
-"""Has a film assembled that may take longer than a function lives: by lambdas.builds.assemble_film, in a
-build, which answers the task token."""
+"""Assemble a film that may exceed the Lambda timeout: start a build that runs lambdas.builds.assemble_film
+and answers the task token."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from lambdas.telemetry import logger
 
 
 class AssembleLongTask(VideoTask):
-    retry: int  # how often the state machine has retried this step
+    retry: int  # how many times the state machine has retried this step
 
 
 @task
@@ -29,6 +29,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         VideoTask(**request.model_dump(exclude={"retry"})).model_dump_json(),
         delivery=f"{request.token} {request.retry}",
     )
-    # So that upkeep finds a build that ends without an answer.
+    # Lets upkeep find a build that ends without answering.
     videos.advance(request.tenant, request.video_id, Stage.ASSEMBLING, build=build)
     logger.info("build started", extra={"build": build})

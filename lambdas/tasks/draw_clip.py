@@ -1,4 +1,4 @@
-"""Makes a clip here and now: a drawing of the `animatic` engine, or a file brought to the film's format."""
+"""Make a clip in this function: an `animatic` drawing, or footage converted to the film's format."""
 
 from typing import Any
 
@@ -35,7 +35,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def draw(
     request: ClipTask, usd_per_second: float | None, videos: Videos, inputs: Objects, outputs: Objects
 ) -> ClipMade:
-    """`usd_per_second`: of this function. Raises ArtifactMissing, VideoClosed, VideoNotFound."""
+    """Draw or convert a clip. `usd_per_second` is this function's price.
+
+    Raises ArtifactMissing, VideoClosed, VideoNotFound.
+    """
     plan = load_plan(outputs, request.tenant, request.video_id)
     scene, clip = plan.clip(request.clip)
     if reused(videos, outputs, plan, clip):
@@ -53,8 +56,8 @@ def draw(
 
 
 def _begins_with(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Objects) -> bytes | None:
-    """What the scene begins with. The last picture of another draft is drawn once more: in its clip the
-    title is part of it, which would be seen under the scene's own."""
+    """Return the picture that the scene starts from. The last picture of another draft is redrawn without its
+    title, which would otherwise show through under this scene's own."""
     before = scene.clips[0].starts_from
     if before is None or (found := plan.clip(before))[1].is_footage:
         return first_picture(plan, scene, inputs, outputs)

@@ -1,4 +1,4 @@
-"""Has the first picture of a scene drawn by an image model."""
+"""Generate a scene's first picture with an image model."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ from lambdas.production.scene_parts import PartMade, SceneTask, make_part
 from lambdas.production.task_token import require_open, task
 from lambdas.settings import PricedSettings
 
-_MAKING = 1  # grows when the same words are drawn in another way
-_PROMPT_TOKENS = 1_000  # of a prompt: an image model reads more than an engine
+_MAKING = 1  # increment when the same words are drawn in another way
+_PROMPT_TOKENS = 1_000  # an image model reads longer prompts than an engine
 
 
 @task
@@ -35,10 +35,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def draw_still(
     request: SceneTask, prices: Prices, videos: Videos, outputs: Objects, stills: Stills
 ) -> PartMade:
-    """Raises ArtifactMissing, StillRefused, VideoClosed, VideoNotFound."""
+    """Make a scene's still. Raises ArtifactMissing, StillRefused, VideoClosed, VideoNotFound."""
     video = require_open(videos, request.tenant, request.video_id)
     asked = video.request.stills
-    assert asked is not None  # noqa: S101 - else no still is drawn
+    assert asked is not None  # noqa: S101 - otherwise no still is drawn
     storyboard = Storyboards(outputs).get(video)
     picture = storyboard.scenes[request.scene].image
     wanted: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Has a scene's narration spoken, sentence by sentence, so that captions are exact."""
+"""Synthesize a scene's narration sentence by sentence, so that captions are exact."""
 
 from fractions import Fraction
 from io import BytesIO
@@ -36,14 +36,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def narrate(
     request: SceneTask, settings: NarrateSettings, videos: Videos, outputs: Objects, speech: Speech
 ) -> PartMade:
-    """Raises ArtifactMissing, CaptionsRefused, NarrationRefused, SoundUnreadable, VideoClosed,
-    VideoNotFound."""
+    """Make a scene's narration and its preview.
+
+    Raises ArtifactMissing, CaptionsRefused, NarrationRefused, SoundUnreadable, VideoClosed, VideoNotFound.
+    """
     video = require_open(videos, request.tenant, request.video_id)
     narration = Storyboards(outputs).get(video).scenes[request.scene].narration
-    assert narration is not None  # noqa: S101 - scenes without one are not narrated
+    assert narration is not None  # noqa: S101 - scenes without narration are skipped
     if video.request.burn_captions and (missing := not_drawn(narration.text)):
         raise CaptionsRefused(
-            f"the narration of scene {request.scene} can't be drawn into the pictures: {missing}"
+            f"the narration of scene {request.scene} can't be burned into the pictures: {missing}"
         )
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
     content = by.narration_hash(narration.text)
@@ -57,7 +59,7 @@ def narrate(
             said.append((text, by.sentence_hash(text), seconds))
             billed += characters
         document = spoken(by.voice, said)
-        # Before the narration itself, whose part is made once that is there.
+        # Before the narration itself: once that exists, the part counts as made.
         outputs.put(preview, _preview(document, request.tenant, outputs), "audio/mp4")
         outputs.put(artifact, document.model_dump_json().encode(), "application/json", by=by.voice)
         return by.voice, settings.price_list.narration(by.engine, billed)
@@ -66,7 +68,7 @@ def narrate(
 
 
 def _preview(said: Spoken, tenant: str, outputs: Objects) -> bytes:
-    """The narration as one sound, with its pauses, as loud as it will be in the film."""
+    """Return the narration as one sound, with its pauses, at the loudness it has in the film."""
     voices = [
         Placed(BytesIO(outputs.get(keys.speech(tenant, sentence.sound))), Fraction(str(sentence.start)))
         for sentence in said.sentences
@@ -80,7 +82,8 @@ def _preview(said: Spoken, tenant: str, outputs: Objects) -> bytes:
 def _said(
     text: str, request: SceneTask, by: Speaker, outputs: Objects, speech: Speech
 ) -> tuple[Fraction, int]:
-    """Has a sentence spoken unless its sound is there; its seconds, and how many characters are billed."""
+    """Synthesize a sentence unless its sound exists; return its seconds and the number of billed
+    characters."""
     key = keys.speech(request.tenant, by.sentence_hash(text))
     what = f"the narration of scene {request.scene}"
     if outputs.exists(key):
@@ -93,6 +96,6 @@ def _said(
         speed=by.speed,
         sample_rate=by.sample_rate,
     )
-    seconds = length(BytesIO(sound), what)  # before it is kept: a broken one would be found again
+    seconds = length(BytesIO(sound), what)  # before storing: a retry would reuse a broken sound
     outputs.put(key, sound, "audio/mpeg")
     return seconds, len(text)

@@ -1,4 +1,4 @@
-"""Writes the plan of a video, from its prompt or from what a text model makes of it."""
+"""Plan a video's film from its storyboard, its prompt or the text model's version of that prompt."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PlanSettings
 from lambdas.telemetry import logger
 
-# How many clips of a scene are made at once: enough to use several functions or instances, few enough for a
-# PC, where each is a process.
+# Clips of a scene made at once: enough to use several functions or instances, few enough for a PC, where
+# each is a process.
 SIDE_BY_SIDE = 6
 _LONGEST_ANSWER = 1_000  # tokens; some models think aloud before the paragraph
 _TEMPERATURE = 0.7
@@ -43,14 +43,14 @@ class PlannedClip(Document):
 
 
 class PlannedScene(Document):
-    """A scene with those that go on from it: their clips are made after its own."""
+    """A scene and the scenes that continue it, whose clips are made after its own."""
 
-    concurrency: int  # how many of its clips may be made at once
+    concurrency: int  # clips that may be made at once
     clips: list[PlannedClip]
 
 
 class Plan(Document):
-    """What the state machine needs to know of a film's plan."""
+    """What the state machine needs from a film's plan."""
 
     tenant: str
     video_id: str
@@ -77,14 +77,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def plan(
     tenant: str, video_id: str, videos: Videos, outputs: Objects, model: TextModel, workflow: str
 ) -> Plan:
-    """Plans a video once: what is stored already is used again, so that a later attempt makes the same clips
-    and the text model isn't asked twice; unless the storyboard, a voice, a still or the engine has changed
-    since. `workflow`: as in the settings.
+    """Plan a video once. A stored plan is reused, so that a later attempt makes the same clips and the text
+    model isn't asked twice, unless the storyboard, a voice, a still or the engine has changed since.
+    `workflow` is the setting of that name.
 
     Raises NarrationTooLong, VideoClosed, VideoNotFound.
     """
     video = videos.get(tenant, video_id)
-    # It is rendering where this task timed out and its first try went on.
+    # The stage is rendering if this task timed out while its first try continued.
     if video.stage not in (Stage.PREPARING, Stage.RENDERING):
         video = videos.advance(tenant, video_id, Stage.PLANNING)
     engine = deployed(video.request.engine, workflow)
@@ -108,7 +108,7 @@ def plan(
 
 
 def _inputs(video: Video, engine: Engine) -> str:
-    """SHA-256 of what may change between two attempts at a video."""
+    """Return the SHA-256 of everything that may change between two attempts at a video."""
     made = [part.artifact for part in [*video.narrations, *video.stills]]
     return fingerprint([video.storyboard, made, engine.revision])
 
@@ -118,7 +118,7 @@ def _enhanced(
 ) -> Video:
     if not video.request.enhance or video.enhancement is not None:
         return video
-    # In the record before the plan, which alone doesn't say who wrote its prompts.
+    # Recorded before the plan is stored, because the plan doesn't say who wrote its prompts.
     ideas = ideas_of(video.request, engine.prompt_tokens, source)
     made = [enhance(idea, engine, model) for idea in ideas]
     enhancement = made[-1].model_copy(
@@ -132,7 +132,7 @@ def _enhanced(
 
 
 def enhance(idea: Idea, engine: Engine, model: TextModel) -> Enhancement:
-    """What the text model makes of an idea; where that is of no use, its plain text and a note."""
+    """Return the text model's prompt for an idea, or its plain text and a note if the answer is unusable."""
     prompt = idea.plain
     message = user_message(
         idea.prompt, words_for(engine.prompt_tokens), before=idea.before, change=idea.change

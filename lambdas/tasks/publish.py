@@ -1,4 +1,4 @@
-"""Delivers a film: under the video's folder, beside a dropped object, and as an event."""
+"""Deliver a film: to the video's folder, beside a dropped object, and as an event."""
 
 from typing import Any
 
@@ -41,11 +41,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events: Events) -> Published:
-    """Raises ArtifactMissing; VideoClosed, VideoNotFound for a video that was ended by a request, of which
-    nothing stays delivered.
+    """Deliver a film, complete the record and emit the event.
 
-    The event comes after the record, so whoever hears it finds the film; a crash between the two repeats
-    this step, which then only emits. So an event may come twice, and who listens goes by the video's id.
+    The event is emitted after the record is written, so listeners always find the film. A crash between the
+    two repeats this step, which then only emits. Events may therefore arrive twice; listeners deduplicate by
+    video id.
+
+    Raises ArtifactMissing. Raises VideoClosed or VideoNotFound if a request ended the video; everything
+    delivered is then deleted again.
     """
     film = keys.delivered_film(tenant, video_id)
     video = videos.get(tenant, video_id)
@@ -63,19 +66,20 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
                 draft=CATALOGUE[video.request.engine].draft,
             )
         except (VideoClosed, VideoNotFound):
-            # The request that ended it took away what was delivered by then, and this came after.
+            # The request that ended the video deleted what was delivered by then; delete what came after.
             _take_back(video, _standing(video, videos), outputs)
             raise
         logger.info("video completed", extra={"bytes": video.film_bytes})
         count(names.METRIC_VIDEOS_COMPLETED)
     if video.source is not None:
-        clear_drop_error(outputs, video.source.key)  # of an attempt before
+        clear_drop_error(outputs, video.source.key)  # from an earlier attempt
     events.video_ended(video, names.VIDEO_COMPLETED)
     return Published(film=film)
 
 
 def _deliver(video: Video, outputs: Objects) -> dict[str, str | None]:
-    """The keys of what is delivered, by the record's field; None: the film has none such."""
+    """Copy everything to be delivered. Return the keys by record field; None where the film has no such
+    file."""
     plan = load_plan(outputs, video.tenant, video.id)
     content = film_hash(plan)
     film = keys.film(video.tenant, content)
@@ -103,14 +107,14 @@ def _deliver(video: Video, outputs: Objects) -> dict[str, str | None]:
 
 
 def _has(plan: FilmPlan, variant: str) -> bool:
-    """Captions are there only where something is said, and they were asked for."""
+    """Return whether the film has the variant. Captions need narration, and must be requested."""
     return not variant.startswith("captions") or (plan.captions and bool(plan.narration))
 
 
 def _take_back(video: Video, standing: Video | None, outputs: Objects) -> None:
-    """Deletes what was delivered, but for what the record that stands (None: it was deleted) names: another
-    try of this step, which had timed out and went on, has completed the video, or an earlier attempt has
-    given it a film."""
+    """Delete what was delivered, except what the current record names (None: the record was deleted). A
+    record names a film if another try of this step, which timed out but kept running, completed the video, or
+    if an earlier attempt produced one."""
     for variant in VARIANTS.values():
         key = variant.delivered(video.tenant, video.id)
         if standing is None or getattr(standing, variant.field) != key:

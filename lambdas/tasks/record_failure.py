@@ -1,4 +1,5 @@
-"""Where every error of the state machine ends: the record says what failed, why, and what to do."""
+"""Record a failure. Every error of the state machine ends here: the record says what failed, why, and what
+to do."""
 
 from typing import Any
 
@@ -25,11 +26,11 @@ class FailedTask(VideoTask):
     step: str
     scene: int | None = None
     clip: int | None = None
-    error: dict[str, Any]  # {"Error": name, "Cause": text}, as a Catch has it
+    error: dict[str, Any]  # {"Error": name, "Cause": text}, as a Catch passes it
 
 
 class Recorded(Document):
-    recorded: bool  # False: the video was ended by a request, is gone or at another attempt
+    recorded: bool  # False: a request ended or deleted the video, or it is at another attempt
 
 
 @task
@@ -53,9 +54,9 @@ class RecordFailure:
         self._events = events
 
     def record(self, tenant: str, video_id: str, execution: str, reason: Failure) -> bool:
-        """Ends an open video as failed and leaves nothing running for it; one that has ended otherwise, or
-        whose present attempt is another execution, is left alone. As in publish, the event comes last and
-        may come twice."""
+        """Mark an open video as failed and leave nothing running for it. Leave alone a video that has ended
+        otherwise or whose current attempt is another execution. As in publish, the event is emitted last
+        and may arrive twice. Return whether the failure was recorded."""
         try:
             video = self._failed(tenant, video_id, execution, reason)
         except (VideoClosed, VideoNotFound) as error:
@@ -70,24 +71,24 @@ class RecordFailure:
         while True:
             video = self._videos.get(tenant, video_id)
             if execution != execution_name(video.id, video.attempt):
-                raise VideoClosed(f"video {video.id} is at attempt {video.attempt} by now")
+                raise VideoClosed(f"video {video.id} is now at attempt {video.attempt}")
             if video.stage is Stage.FAILED:
                 return video
-            # Of the record as it was read: a new attempt may begin meanwhile.
+            # Conditional on the record as read: a new attempt may start meanwhile.
             if failed := self._videos.advance_from(video, Stage.FAILED, failure=reason):
                 logger.warning("video failed", extra={"failure": reason.model_dump()})
                 count(names.METRIC_VIDEOS_FAILED)
                 return failed
 
     def _withdraw_requests(self, video: Video) -> None:
-        """An engine call that still waits in the endpoint's queue fails at once when its request object is
-        gone; one under way can't be stopped, and its clip is kept for another video that asks for it."""
+        """Delete the request objects of open engine calls. A call still waiting in the endpoint's queue then
+        fails at once. A running call can't be stopped; its clip is kept for any video that needs it."""
         for inference in self._inferences.of_video(video.id):
             if not inference.settled:
                 self._inputs.delete(keys.engine_request(inference.id))
 
     def _tell_dropper(self, video: Video) -> None:
-        # Beside the film of an earlier attempt, which stays, no error is put.
+        # The film of an earlier attempt stays; no error is written beside it.
         if video.source and video.failure and not video.film:
             told = video.failure
             reason = f"{told.reason} {told.advice}"

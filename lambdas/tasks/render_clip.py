@@ -1,4 +1,4 @@
-"""Asks an engine's endpoint for a clip. The answer comes to settle_clip, which answers the task token."""
+"""Request a clip from an engine's endpoint. settle_clip receives the result and answers the task token."""
 
 import base64
 import hashlib
@@ -31,7 +31,7 @@ from lambdas.telemetry import logger
 
 
 class RenderTask(ClipTask):
-    retry: int  # how often the state machine has retried this clip
+    retry: int  # how many times the state machine has retried this clip
 
 
 @task
@@ -55,7 +55,7 @@ class RenderClip:
         )
 
     def render(self, request: RenderTask) -> ClipMade | None:
-        """The clip if it was made before; None once the engine is asked for it.
+        """Return the clip if it was made before; otherwise request it from the engine and return None.
 
         Raises ArtifactMissing, ClipUnreadable, EngineFailed, VideoClosed, VideoNotFound.
         """
@@ -76,9 +76,9 @@ class RenderClip:
         ).body()
         self._inputs.put(key, body, "application/json")
         begun(self._videos, plan, clip, inference.requested_ms)
-        # The token is parked before the call, since the answer may be quicker than the next line. Where it
-        # is parked already, an earlier delivery of this very task parked it and may have ended before its
-        # call: so call (again). At worst an engine renders the clip twice; both write the same artifact.
+        # Park the token before the call, since the answer may arrive before the next line runs. If it is
+        # parked already, an earlier delivery of this task parked it and may have died before its call, so
+        # call again. At worst an engine renders the clip twice; both write the same artifact.
         self._inferences.park(inference)
         endpoint = endpoint_name(self._prefix, plan.engine)
         self._endpoints.invoke(endpoint, bucket=self._inputs.bucket, key=key, inference_id=inference.id)
@@ -86,7 +86,7 @@ class RenderClip:
         return None
 
     def _first_frame(self, plan: FilmPlan, scene: Scene, clip: Clip) -> str | None:
-        """Base64 of the PNG that the clip starts from, at the clip's size."""
+        """Return the PNG that the clip starts from, at the clip's size, as base64."""
         if clip.starts_from is not None:
             _, before = plan.clip(clip.starts_from)
             frame = last_frame(self._outputs.get(keys.clip(plan.tenant, before.key_hash)))
@@ -98,8 +98,8 @@ class RenderClip:
         return base64.b64encode(frame).decode()
 
     def _sound(self, plan: FilmPlan, clip: Clip) -> str | None:
-        """Base64 of the WAV that the clip is filmed to, as long as all its frames, those too that are left
-        out: so lips and words stay together."""
+        """Return the WAV that the clip is rendered to, as base64. It covers all rendered frames, including
+        those that are left out of the film, so that lips and words stay in sync."""
         if clip.heard is None:
             return None
         voices = [
@@ -114,8 +114,8 @@ def _base64(data: bytes | None) -> str | None:
 
 
 def _inference(request: RenderTask, clip: Clip) -> Inference:
-    """The same delivery gives the same id, a retry another one, even where it has the same token
-    (ministack keeps one for all tries of a state; on AWS each has its own)."""
+    """Return the inference of a delivery. The same delivery gives the same id; a retry gives another, even if
+    its token is the same (ministack keeps one token for all tries of a state; AWS issues one per try)."""
     token_hash = hashlib.sha256(f"{request.token} {request.retry}".encode()).hexdigest()
     return Inference(
         id=keys.inference_id(request.video_id, request.clip, token_hash),

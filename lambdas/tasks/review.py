@@ -1,7 +1,7 @@
-"""Has a film wait at a gate until its user has decided.
+"""Hold a film at a gate until its user decides.
 
-A wait costs nothing: the execution holds a task token, which `Reviews.answer` answers once the decision is in
-the record. It is named by when it began, so a message that comes twice, or late, begins no other.
+Waiting costs nothing: the execution holds a task token, which `Reviews.answer` answers once the decision is
+in the record. A wait is identified by its start time, so a duplicate or late message starts no second one.
 """
 
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ class ReviewTask(VideoTask):
     execution: str  # its name
     gate: Gate
     entered: datetime
-    seconds: int  # after which the wait ends
+    seconds: int  # until the wait ends
 
     @property
     def until_ms(self) -> int:
@@ -46,25 +46,29 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
 
 
 def review(request: ReviewTask, videos: Videos, reviews: Reviews) -> Decided | None:
-    """The decision, if this wait was decided by the time it is asked for again; None: the token is parked.
-    Raises VideoClosed, VideoNotFound."""
+    """Return the decision if it was made before this wait is requested again; otherwise park the token and
+    return None.
+
+    Raises VideoClosed, VideoNotFound.
+    """
     wait = Review(gate=request.gate, until_ms=request.until_ms)
     while True:
         video = require_open(videos, request.tenant, request.video_id)
         if request.execution != execution_name(video.id, video.attempt):
-            raise VideoClosed(f"video {video.id} is at attempt {video.attempt} by now")
+            raise VideoClosed(f"video {video.id} is now at attempt {video.attempt}")
         if decision := _decision(video, request.gate):
             return Decided(decision=decision)
         if not reviews.park(video, wait, request.token):
-            raise VideoClosed(f"video {video.id} has passed this wait")
-        # Of the record as it was read: a decision may come between.
+            raise VideoClosed(f"video {video.id} is already past this wait")
+        # Conditional on the record as read: a decision may arrive in between.
         if videos.advance_from(video, Stage.REVIEWING, review=wait):
             logger.info("review awaited", extra={"gate": request.gate})
             return None
 
 
 def _decision(video: Video, gate: Gate) -> Decision | None:
-    """That no token has been answered with: WriteStoryboard, where the film goes on, takes a change away."""
+    """Return a decision that no token was answered with. WriteStoryboard, where the film resumes, clears a
+    change."""
     if gate in video.approved:
         return Decision.APPROVED
     if video.review and video.review.decision is Decision.CHANGED:

@@ -1,4 +1,4 @@
-"""Writes a video's storyboard, or texts of one of its scenes anew, by the text model."""
+"""Write a video's storyboard, or rewrite one of its scenes, with the text model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -42,7 +42,7 @@ from lambdas.telemetry import logger
 
 
 class SceneToPrepare(Document):
-    """What the state machine is to have made of a scene before its clips."""
+    """What to make for a scene before its clips."""
 
     index: int
     narrate: bool
@@ -50,13 +50,13 @@ class SceneToPrepare(Document):
 
 
 class StoryboardWritten(Document):
-    """What the state machine is told: only of scenes of which something is to be made, since an execution has
-    room for 25,000 events. Of a film of one prompt there is nothing to prepare or to review."""
+    """The task's result for the state machine. It lists only scenes that need something made, since an
+    execution is limited to 25,000 events. A film made from one prompt has nothing to prepare or review."""
 
     tenant: str
     video_id: str
     scenes: list[SceneToPrepare] = []
-    review: list[Gate] = []  # the gates that it has yet to wait at
+    review: list[Gate] = []  # gates still to wait at
 
 
 @task
@@ -71,16 +71,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def write_storyboard(
     request: VideoTask, videos: Videos, outputs: Objects, model: TextModel
 ) -> StoryboardWritten:
-    """Writes a video's storyboard once: a later attempt finds the one that is there, which the user may have
-    seen, and writes anew only what the user wishes. Comes again after the gate of the storyboard, and after
-    each change at a gate; what the attempt has made by then stays, but for what was changed.
+    """Write a video's storyboard once. A later attempt reuses the existing one, which the user may have seen,
+    and rewrites only what the user asks for. Runs again after the storyboard's gate and after each change at
+    a gate; what the attempt has made so far stays, except for what was changed.
 
     Raises StoryboardRejected, TextModelUnavailable, VideoClosed, VideoNotFound.
     """
     video = videos.get(request.tenant, request.video_id)
     from_gate = video.review is not None
-    # From the gate of the storyboard it comes preparing, with the decision; else this task was tried again
-    # though its first try came to its end.
+    # After the storyboard's gate the stage is preparing and the decision is in the record. Otherwise this
+    # task was retried although its first try finished.
     done = video.stage is Stage.PREPARING and not from_gate
     if video.stage is not Stage.PREPARING:
         video = videos.advance(request.tenant, request.video_id, Stage.PLANNING)
@@ -102,7 +102,7 @@ def write_storyboard(
     indexes = range(len(storyboard.scenes))
     spoken = [index for index in indexes if storyboard.scenes[index].narration]
     drawn = [index for index in indexes if video.request.draws_still(index, storyboard)]
-    begun = from_gate or done  # this attempt has parts
+    begun = from_gate or done  # this attempt already has parts
     narrations = _parts(spoken, video.narrations if begun else [])
     stills = _parts(drawn, video.stills if begun else [])
     if not done:
@@ -114,21 +114,21 @@ def write_storyboard(
 
 
 def _parts(scenes: Sequence[int], before: Sequence[PartProgress]) -> list[PartProgress]:
-    """A part for each of the scenes: that of before, if it is made."""
+    """Return a part for each scene: the previous one if it is made, otherwise a new one."""
     made = {part.scene: part for part in before if part.state is ClipState.DONE}
     return [made.get(scene, PartProgress(scene=scene)) for scene in scenes]
 
 
 def _due(parts: Sequence[PartProgress]) -> set[int]:
-    """The scenes whose part is not made."""
+    """Return the scenes whose part is not yet made."""
     return {part.scene for part in parts if part.state is not ClipState.DONE}
 
 
 def _rewritten(
     video: Video, wish: Rewrite, brief: Brief, videos: Videos, storyboards: Storyboards, model: TextModel
 ) -> Video:
-    """With what the user wishes to be written anew. Where the text model can't, the storyboard stays, and the
-    record says why: the user sees it at a gate, or asks again."""
+    """Apply the rewrite that the user asked for. If the text model fails, keep the storyboard and record why,
+    so that the user sees it at a gate or asks again."""
     before = storyboards.get(video)
     try:
         written = rewrite(
@@ -142,7 +142,7 @@ def _rewritten(
             writing=video.request.writing,
         )
     except StoryboardRejected as error:
-        note = f"scenes[{wish.scene}] could not be written anew: {error.message}"
+        note = f"scenes[{wish.scene}] could not be rewritten: {error.message}"
         writer = (video.writer or Writer()).model_copy(update={"note": note})
         return _planned(videos, video, Stage.PLANNING, writer=writer, rewrite=None)
     changes: dict[str, Any] = unchanged_parts(video, before, written.storyboard)
@@ -153,17 +153,18 @@ def _rewritten(
 
 
 def _planned(videos: Videos, video: Video, stage: Stage, **changes: Any) -> Video:
-    """Of the record as it was read: while the text model wrote, the user may have ended this attempt, edited
-    the storyboard and begun another; or a later try of this task has ended, and the film waits at a gate."""
+    """Update the record, conditional on it being as read. While the text model wrote, the user may have ended
+    this attempt, edited the storyboard and started another, or a later try of this task may have finished and
+    the film may be waiting at a gate."""
     changed = videos.advance_from(video, stage, **changes)
     if changed is None:
-        raise VideoClosed(f"video {video.id} was taken on while its storyboard was written")
+        raise VideoClosed(f"video {video.id} changed while its storyboard was being written")
     return changed
 
 
 class Written(Document):
-    """`by`: the model that wrote; None: the user gave all of it. `note` says what was changed, `cost` (USD)
-    what was paid for it, for all that was asked."""
+    """A storyboard and who wrote it. `by` is the model, or None if the user provided all of it; `note` says
+    what was changed; `cost` is the total paid for all questions, in USD."""
 
     storyboard: Storyboard
     by: str | None = None
@@ -172,8 +173,8 @@ class Written(Document):
 
 
 def write(brief: Brief, budget: int, model: TextModel, writing: Writing) -> Written:
-    """The storyboard of a brief, for an engine that reads `budget` tokens; a brief that holds a whole one
-    is asked of nobody. Raises StoryboardRejected, TextModelUnavailable."""
+    """Write the storyboard of a brief for an engine that reads `budget` tokens. A brief that holds a complete
+    storyboard needs no model. Raises StoryboardRejected, TextModelUnavailable."""
     if given := brief.whole():
         return Written(storyboard=given)
     question = storyboard_question(brief, budget)
@@ -181,7 +182,8 @@ def write(brief: Brief, budget: int, model: TextModel, writing: Writing) -> Writ
 
 
 def _first(video: Video, brief: Brief, budget: int, storyboards: Storyboards, model: TextModel) -> Written:
-    """Of a video that is made of another its storyboard with the change, or with a scene more."""
+    """Write the first storyboard. A video made from another takes over its storyboard, changed or
+    extended."""
     writing, origin = video.request.writing, video.request.origin
     if origin is None or origin.storyboard is None:
         return write(brief, budget, model, writing)
@@ -203,7 +205,7 @@ def _first(video: Video, brief: Brief, budget: int, storyboards: Storyboards, mo
 def change(
     storyboard: Storyboard, wish: str, language: str, budget: int, model: TextModel, writing: Writing
 ) -> Written:
-    """The storyboard with the scenes written anew that the user's wish is about. Raises as `write` does."""
+    """Rewrite the scenes that the user's wish is about. Raises the same errors as `write`."""
     question = changes_question(storyboard, wish, language, budget)
     return _asked(
         question,
@@ -231,8 +233,8 @@ def rewrite(
     model: TextModel,
     writing: Writing,
 ) -> Written:
-    """The storyboard with a part of one scene (its index) written anew as a user's note says; the rest stays
-    to the letter. Raises as `write` does."""
+    """Rewrite a part of one scene (its index) as the user's note says; the rest stays identical. Raises the
+    same errors as `write`."""
     fields = [field for field in _FIELDS[part] if field != "narration" or storyboard.scenes[scene].narration]
     question = scene_question(storyboard, scene, note, fields, language, budget)
     return _asked(
@@ -245,13 +247,13 @@ def rewrite(
 
 _STOPPED_BY_POLICY = frozenset({"guardrail_intervened", "content_filtered"})
 _STOPPED_SHORT = frozenset({"max_tokens", "model_context_window_exceeded"})
-_MOST_TOLD = 3  # problems in the reason of a failure
+_MOST_TOLD = 3  # problems listed in a failure's reason
 
 
 def _asked(
     question: Question, accept: Callable[[object], Accepted], model: TextModel, writing: Writing
 ) -> Written:
-    """Asks once and, where the answer can't be used, once more with what is wrong with it."""
+    """Ask once and, if the answer is unusable, once more with a list of its problems."""
     answer = _fill(question, question.message, model, writing)
     costs = [answer.cost]
     try:
@@ -279,8 +281,9 @@ def _fill(question: Question, message: str, model: TextModel, writing: Writing) 
     )
     if answer.stop_reason in _STOPPED_BY_POLICY:
         raise StoryboardRejected(
-            f"The content filter of the text model {answer.by} stopped the answer.",
-            advice="Change the topic, choose another text model, or give the storyboard with the request.",
+            f"The content filter of text model {answer.by} stopped the answer.",
+            advice="Change the topic, choose another text model, or send your own storyboard with the "
+            "request.",
         )
     return answer
 
@@ -299,11 +302,10 @@ def _rejected(answer: ToolAnswer, problems: list[str]) -> StoryboardRejected:
     advice = None
     if answer.stop_reason in _STOPPED_SHORT:
         advice = (
-            "Ask for fewer scenes or let the model write more (max_tokens; on a PC also context_size), "
-            "choose another text model, or give the storyboard with the request."
+            "Request fewer scenes, raise the model's limit (max_tokens; on a PC also context_size), "
+            "choose another text model, or send your own storyboard with the request."
         )
     return StoryboardRejected(
-        f"The text model {answer.by} wrote no storyboard that can be used, also when asked to mend it. "
-        f"{told}{more}",
+        f"Text model {answer.by} wrote no usable storyboard, even when asked to repair it. {told}{more}",
         advice=advice,
     )

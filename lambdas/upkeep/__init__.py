@@ -1,1 +1,1 @@
-"""Upkeep: repairs what lost events left undone."""
+"""Repair what lost events left undone."""

@@ -1,14 +1,16 @@
-"""Heals what events lost. Runs every minute; and with {"restore": true} when a PC's cloud has started.
+"""Repair what lost events left undone.
 
-found                                     healed by
-queued, and no execution                  queueing it again: the message was lost
-further on, and no execution              a new attempt: a whole cloud was lost with its executions
-open, and the execution failed            recording the failure, which the machine could not
-open, and the execution succeeded         a new attempt: the record is older than the film
-a decision, and a gate's token waits      answering it: the decision broke off before the answer
-a clip's output, and its token waits      settling the clip: the notice was lost
-a build that ended, and its token waits   failing the step, which is then tried again: the build broke
-an object in the drop folder, no video    asking Intake again: the event was lost (lambdas.upkeep.lost_drops)
+Runs every minute, and with {"restore": true} after a PC's cloud has started.
+
+found                                     repair
+queued, no execution                      queue it again: the message was lost
+at a later stage, no execution            start a new attempt: a whole cloud was lost with its executions
+open, execution failed                    record the failure, which the state machine could not
+open, execution succeeded                 start a new attempt: the record is older than the film
+a decision, but a gate's token waits      answer it: the decision was interrupted before the answer
+a clip's output, but its token waits      settle the clip: the notice was lost
+a build that ended, but its token waits   fail the step, which is then retried: the build crashed
+an object in the drop folder, no video    invoke Intake again: the event was lost (lambdas.upkeep.lost_drops)
 """
 
 from collections.abc import Callable
@@ -38,9 +40,9 @@ from lambdas.telemetry import count, logger
 from lambdas.upkeep.lost_drops import Drops
 from lambdas.upkeep.restore_records import restore
 
-GRACE = timedelta(seconds=60)  # what is younger is not lost yet: events usually take seconds
-DROPS_FOR = timedelta(days=1)  # how long an object in the drop folder is looked at
-_RESERVE_MS = 60_000  # of the function's time, for what is in hand when it runs out
+GRACE = timedelta(seconds=60)  # anything younger is not lost yet: events usually take seconds
+DROPS_FOR = timedelta(days=1)  # the maximum age of a drop-folder object to check
+_RESERVE_MS = 60_000  # of the function's time, reserved to finish the current item
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -51,7 +53,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
         return context.get_remaining_time_in_millis() > _RESERVE_MS
 
     if event.get("restore"):
-        # Nothing of the lost cloud is still under way, so nothing needs time; and an object may have
+        # Nothing of the lost cloud is still in progress, so no grace is needed; and an object may have
         # waited in the drop folder for as long as the cloud was down.
         restored = restore(settings)
         heal, drops = Heal(settings, timedelta(0)), Drops(settings, timedelta(0), timedelta.max)
@@ -64,7 +66,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 class Heal:
     def __init__(self, settings: UpkeepSettings, grace: timedelta) -> None:
-        """`grace`: how long a video or clip must have been left alone to count as lost."""
+        """`grace`: how long a video or clip must be unchanged to count as lost."""
         self._grace_ms = grace // timedelta(milliseconds=1)
         self._videos = stores.videos(settings)
         self._outputs = stores.outputs(settings)
@@ -77,7 +79,7 @@ class Heal:
         self._failures = RecordFailure(settings, Events(client("events"), settings.event_bus))
 
     def all_videos(self, time_left: Callable[[], bool]) -> int:
-        """Looks at every open video, those longest untouched first; returns how many were healed."""
+        """Check every open video, those longest unchanged first. Return how many were repaired."""
         healed = 0
         for video in self._videos.open_videos():
             if not time_left():
@@ -88,14 +90,14 @@ class Heal:
                 if self._left_alone(video.updated_ms) and self.video(video.tenant, video.id):
                     healed += 1
                     count(names.METRIC_VIDEOS_HEALED)
-            except Exception:  # noqa: BLE001  (one broken video must not keep the others from being healed)
+            except Exception:  # noqa: BLE001  (one broken video must not block the repair of others)
                 logger.exception("healing failed")
         return healed
 
     def video(self, tenant: str, video_id: str) -> bool:
-        """Heals one video; True if there was something to heal."""
+        """Repair one video. Return True if there was something to repair."""
         try:
-            video = self._videos.get(tenant, video_id)  # the index that lists open videos may be behind
+            video = self._videos.get(tenant, video_id)  # the index of open videos may be stale
         except VideoNotFound:
             return False
         if video.closed or not self._left_alone(video.updated_ms):
@@ -114,7 +116,7 @@ class Heal:
                 self._queue.send(video)
                 return True
             case Execution.MISSING | Execution.SUCCEEDED:
-                # However often: only the loss of a cloud brings it about, which is no fault of the video.
+                # Without a limit: only the loss of a cloud causes this, which is not the video's fault.
                 return self._try_again(video)
 
     def _try_again(self, video: Video) -> bool:
@@ -134,7 +136,7 @@ class Heal:
         return sum(map(self._settle, waiting)) > 0
 
     def _settle(self, inference: Inference) -> bool:
-        """Whether the engine had answered. What SageMaker writes is named after the inference."""
+        """Return whether the engine had responded. SageMaker names what it writes after the inference."""
         if output := self._first(keys.ENGINE_OUTPUT_PREFIX + inference.id):
             self._settler.completed(inference, output)
         elif failure_object := self._first(keys.ENGINE_FAILURE_PREFIX + inference.id):
@@ -149,7 +151,7 @@ class Heal:
         if ended is None:
             return False
         status, task = ended
-        error = AssemblerFailed(f"the build {video.build} ended as {status} without an answer")
+        error = AssemblerFailed(f"build {video.build} ended with status {status} without a response")
         logger.info("ended build found", extra={"build": video.build, "status": status})
         token = VideoTask.model_validate_json(task).token
         return self._machine.fail(token, type(error).__name__, cause(error))

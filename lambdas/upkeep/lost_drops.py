@@ -1,4 +1,4 @@
-"""Asks Intake again for objects of the drop folder whose event was lost."""
+"""Invoke Intake again for drop-folder objects whose event was lost."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,13 +13,13 @@ from lambdas.intake.drop_folder import Dropped
 from lambdas.settings import UpkeepSettings
 from lambdas.telemetry import logger
 
-_ASKING = ("txt", "json")  # an image asks for nothing by itself
-_MOST = 100  # objects asked for in one run; the next one takes the rest
+_ASKING = ("txt", "json")  # an image alone requests no video
+_MOST = 100  # objects per run; the next run takes the rest
 
 
 class Drops:
     def __init__(self, settings: UpkeepSettings, grace: timedelta, looked_at: timedelta) -> None:
-        """Objects older than `grace` and younger than `looked_at` are looked at."""
+        """Check objects older than `grace` and younger than `looked_at`."""
         self._grace = grace
         self._looked_at = looked_at
         self._function = settings.intake_function
@@ -29,7 +29,7 @@ class Drops:
         self._outputs = stores.outputs(settings)
 
     def ask_again(self, time_left: Callable[[], bool]) -> int:
-        """Returns how many objects were asked for."""
+        """Invoke Intake for each lost object. Return how many there were in this run."""
         asked = 0
         for dropped in self._forgotten():
             if asked == _MOST or not time_left():
@@ -48,8 +48,11 @@ class Drops:
                 yield dropped
 
     def _answered(self, dropped: Dropped) -> bool:
-        """Whether there is a result that is younger than the object: an older one is the answer to what lay
-        there before. One of the same second may be either, and asking once more does no harm."""
+        """Return whether there is a result younger than the object.
+
+        An older result belongs to an earlier object at that key. One from the same second may belong to
+        either, and invoking Intake again does no harm.
+        """
         since = self._inputs.written(dropped.key)
         results = (keys.drop_result(dropped.key, extension) for extension in ("error.json", "mp4"))
         return any(since and at and at > since for at in map(self._outputs.written, results))
@@ -62,7 +65,7 @@ class Drops:
         return True
 
     def _event(self, dropped: Dropped) -> dict[str, object]:
-        """What Intake reads of EventBridge's "Object Created"."""
+        """Return the parts of EventBridge's "Object Created" that Intake reads."""
         return {
             "detail": {
                 "bucket": {"name": self._inputs.bucket},

@@ -1,4 +1,4 @@
-"""Puts the table's records back from the journal in S3, after a PC's cloud lost all but its buckets."""
+"""Restore the table's records from the journal in S3, after a PC's cloud lost all but its buckets."""
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
@@ -9,8 +9,10 @@ from lambdas.telemetry import logger
 
 
 def restore(settings: StoreSettings) -> int:
-    """Restores API keys, videos and the notes of their creates where the table has none of them; returns
-    how many videos."""
+    """Restore API keys, videos and the notes of their creates that are missing from the table.
+
+    Return how many videos were restored.
+    """
     stores.api_keys(settings).restore_all()
     videos = stores.videos(settings)
     restored: list[Video] = []
@@ -18,7 +20,7 @@ def restore(settings: StoreSettings) -> int:
         try:
             if video := videos.restore(key):
                 restored.append(video)
-        except Exception:  # noqa: BLE001  (one unreadable record must not keep the others away)
+        except Exception:  # noqa: BLE001  (one unreadable record must not block the others)
             logger.exception("record not restored", extra={"key": key})
     Creates(client("dynamodb"), settings.videos_table).restore(restored)
     logger.info("journal restored", extra={"videos": len(restored)})

@@ -1,7 +1,7 @@
-"""`reel`: the PC's cloud, and films from any Reelworks API. A module for each group of commands.
+"""`reel`: run the PC's cloud, and make films with any Reelworks API. One module per group of commands.
 
-By default the commands speak to the PC's cloud; REELWORKS_BASE_URL and REELWORKS_API_KEY (or the options
-of the same names) point them at a deployment on AWS.
+Commands use the PC's cloud by default. Set REELWORKS_BASE_URL and REELWORKS_API_KEY (or the options of the
+same names) to use a deployment on AWS.
 """
 
 import typer
@@ -9,7 +9,7 @@ import typer
 from reelworks.cli import cloud, films, keys, logs, models, reviews
 
 app = typer.Typer(
-    help="Prompt in, finished film out.",
+    help="Turn a prompt into a finished film, on this PC or on AWS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

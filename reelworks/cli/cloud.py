@@ -1,4 +1,4 @@
-"""`reel up`, `down`, `status`, `doctor`: the PC's cloud."""
+"""`reel up`, `down`, `status` and `doctor`: run and check the PC's cloud."""
 
 import time
 from typing import Annotated
@@ -13,10 +13,10 @@ app = typer.Typer()
 
 @app.command()
 def up(
-    port: Annotated[int | None, typer.Option(help="The port to use; else 4566 or a free one.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to use. Default: 4566, or a free one.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Start the PC's cloud, deploy the pipeline to it, and resume what was unfinished."""
+    """Start the PC's cloud, deploy the pipeline and resume unfinished videos."""
     from reelworks.cloud import errors, home
     from reelworks.cloud.lifecycle import start_stop
 
@@ -33,7 +33,7 @@ def up(
 
 @app.command()
 def down(as_json: Json = False) -> None:
-    """Stop the PC's cloud; unfinished videos go on at the next `reel up`."""
+    """Stop the PC's cloud. Unfinished videos resume with the next `reel up`."""
     from reelworks.cloud import errors, home
     from reelworks.cloud.lifecycle import start_stop
 
@@ -49,7 +49,7 @@ def down(as_json: Json = False) -> None:
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Whether the PC's cloud is up, where it is, and the key to it."""
+    """Show the state, URL and API key of the PC's cloud."""
     from reelworks.cloud import home
     from reelworks.cloud.lifecycle import start_stop
 
@@ -64,7 +64,7 @@ def status(as_json: Json = False) -> None:
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """What this PC has, what is missing, and the command that gets it."""
+    """Check this PC for missing software and models, and show how to install them."""
     from reelworks.doctor import examine
 
     findings = examine()
@@ -75,6 +75,6 @@ def doctor(as_json: Json = False) -> None:
             mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]" if finding.needed else "[dim]-[/dim]"
             out.print(f"{mark} {finding.what}: {escape(finding.found)}", soft_wrap=True)
             if not finding.ok and finding.todo:
-                out.print(f"    to get it: {escape(finding.todo)}", soft_wrap=True)
+                out.print(f"    fix: {escape(finding.todo)}", soft_wrap=True)
     if any(finding.needed and not finding.ok for finding in findings):
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`reel make` and the commands that make, list, show and download films."""
+"""`reel make` and the other commands that make, list, show and download films."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ app = typer.Typer()
 
 
 class Gate(StrEnum):
-    """Where a film waits for its user, as the API has it."""
+    """Where a film waits for its user's review, as named in the API."""
 
     STORYBOARD = "storyboard"
     PREVIEWS = "previews"
@@ -27,99 +27,113 @@ class Gate(StrEnum):
 @app.command()
 def make(
     prompt: Annotated[
-        str | None, typer.Argument(help="What the film shows; or give --topic, --storyboard.")
+        str | None, typer.Argument(help="What the film shows. Alternatives: --topic, --storyboard.")
     ] = None,
     topic: Annotated[
-        str | None, typer.Option(help="What a film of several scenes is about: its storyboard is written.")
+        str | None,
+        typer.Option(help="Subject of a film of several scenes; its storyboard is written for you."),
     ] = None,
-    tone: Annotated[str | None, typer.Option(help="How it is told, such as warm and curious.")] = None,
-    scenes: Annotated[int | None, typer.Option(help="How many scenes it has.")] = None,
+    tone: Annotated[
+        str | None, typer.Option(help="Tone of the film, for example 'warm and curious'.")
+    ] = None,
+    scenes: Annotated[int | None, typer.Option(help="Number of scenes.")] = None,
     storyboard: Annotated[
         Path | None,
         typer.Option(
-            help="A JSON file of a storyboard; with --topic, of the parts that are not to be written.",
+            help="JSON file with a storyboard. With --topic, only the parts you don't want generated.",
             exists=True,
             dir_okay=False,
             readable=True,
         ),
     ] = None,
-    narrate: Annotated[bool | None, typer.Option(help="Whether narration is written.")] = None,
+    narrate: Annotated[bool | None, typer.Option(help="Write narration.")] = None,
     captions: Annotated[
-        bool | None, typer.Option("--captions", help="Captions of the narration, in the film and beside it.")
+        bool | None,
+        typer.Option("--captions", help="Add captions of the narration, in the film and as files beside it."),
     ] = None,
-    language: Annotated[str | None, typer.Option(help="Of the narration, such as en-US.")] = None,
-    voice: Annotated[str | None, typer.Option(help="Who narrates, such as Joanna.")] = None,
+    language: Annotated[str | None, typer.Option(help="Narration language, for example en-US.")] = None,
+    voice: Annotated[str | None, typer.Option(help="Narration voice, for example Joanna.")] = None,
     voice_engine: Annotated[
-        str | None, typer.Option(help="The voice's engine: standard, neural, long-form or generative.")
+        str | None, typer.Option(help="Voice engine: standard, neural, long-form or generative.")
     ] = None,
-    speech_speed: Annotated[float | None, typer.Option(help="0.5 to 2; 1 is the voice's own.")] = None,
+    speech_speed: Annotated[
+        float | None, typer.Option(help="Voice speed, 0.5 to 2; 1 is the voice's normal speed.")
+    ] = None,
     sample_rate: Annotated[
-        int | None, typer.Option(help="Of the speech: 8000, 16000, 22050 or 24000.")
+        int | None, typer.Option(help="Speech sample rate in Hz: 8000, 16000, 22050 or 24000.")
     ] = None,
     stills: Annotated[
-        str | None, typer.Option(help="Each scene's first picture, drawn: none, standard or premium.")
+        str | None,
+        typer.Option(help="Stills to draw as each scene's first frame: none, standard or premium."),
     ] = None,
-    text_model: Annotated[str | None, typer.Option(help="Who writes the storyboard.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="The text model's: 0 to 1.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="The text model's: 0 to 1.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="The most that the text model may answer.")] = None,
+    text_model: Annotated[str | None, typer.Option(help="Text model that writes the storyboard.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Text model temperature, 0 to 1.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Text model top-p, 0 to 1.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Longest text model answer, in tokens.")] = None,
     context_size: Annotated[
-        int | None, typer.Option(help="Tokens that the text model has in mind, on a PC.")
+        int | None, typer.Option(help="Text model context size in tokens (PC only).")
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="The engine that renders the clips.")] = None,
-    seconds: Annotated[int | None, typer.Option(help="Length of the film.")] = None,
-    size: Annotated[str | None, typer.Option(help="Width x height, such as 1280x720.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Engine that renders the clips.")] = None,
+    seconds: Annotated[int | None, typer.Option(help="Film length in seconds.")] = None,
+    size: Annotated[str | None, typer.Option(help="Film size as WIDTHxHEIGHT, for example 1280x720.")] = None,
     fps: Annotated[int | None, typer.Option(help="Frames per second.")] = None,
     image: Annotated[
-        Path | None, typer.Option(help="The first frame.", exists=True, dir_okay=False, readable=True)
+        Path | None,
+        typer.Option(help="Image for the first frame.", exists=True, dir_okay=False, readable=True),
     ] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What the film must not show.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same film.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed; the same seed gives the same film.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps per clip.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="How closely the prompt is followed.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="How closely to follow the prompt.")] = None,
     speed: Annotated[
-        str | None, typer.Option(help="exact, balanced or fast: the last two leave work out.")
+        str | None,
+        typer.Option(help="Rendering speed: exact, balanced or fast. The last two skip some work."),
     ] = None,
     lora: Annotated[
         list[str] | None,
-        typer.Option(help="An adapter in the model's folder, as name or name:scale. May be given again."),
+        typer.Option(help="Adapter in the model's folder, as NAME or NAME:SCALE. Can be repeated."),
     ] = None,
-    enhance: Annotated[bool | None, typer.Option(help="Let a text model write the prompt out.")] = None,
+    enhance: Annotated[bool | None, typer.Option(help="Let a text model expand the prompt.")] = None,
     transition: Annotated[
         str | None,
-        typer.Option(help="Between clips that don't go on from one another: crossfade, fade, wipe."),
+        typer.Option(
+            help="Transition between clips that don't continue each other: crossfade, fade or wipe."
+        ),
     ] = None,
-    transition_seconds: Annotated[float | None, typer.Option(help="How long a transition takes.")] = None,
+    transition_seconds: Annotated[float | None, typer.Option(help="Transition length in seconds.")] = None,
     even_out: Annotated[
-        bool, typer.Option("--even-out", help="Even out the light where a clip goes on from another.")
+        bool, typer.Option("--even-out", help="Even out the light where one clip continues another.")
     ] = False,
     fragmented: Annotated[
-        bool, typer.Option("--fragmented", help="A fragmented MP4, for players that stream.")
+        bool, typer.Option("--fragmented", help="Write a fragmented MP4, for streaming players.")
     ] = False,
     music: Annotated[
         Path | None,
         typer.Option(
-            help="Played under the film, softer under speech.", exists=True, dir_okay=False, readable=True
+            help="Music to play under the film, softer during speech.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
         ),
     ] = None,
     burn_captions: Annotated[
-        bool | None, typer.Option("--burn-captions", help="Captions drawn into the pictures.")
+        bool | None, typer.Option("--burn-captions", help="Draw captions into the pictures.")
     ] = None,
     review_all: Annotated[
         bool,
         typer.Option(
             "--review",
-            help="Wait for you twice: with the storyboard, then with the voices and stills.",
+            help="Wait for your review twice: of the storyboard, then of the voices and stills.",
         ),
     ] = False,
     review_at: Annotated[
-        list[Gate] | None, typer.Option(help="Wait for you there alone. May be given again.")
+        list[Gate] | None, typer.Option(help="Wait for your review only at this gate. Can be repeated.")
     ] = None,
     output: Output = None,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
-    """Make a film of a prompt or a topic, watch it come about, and download it."""
+    """Make a film from a prompt or topic, follow its progress and download it."""
     given = None if storyboard is None else read_json_file(storyboard)
     with Session() as client:
         video = client.create(
@@ -167,12 +181,12 @@ def make(
 @app.command()
 def remix(
     video_id: VideoId,
-    prompt: Annotated[str, typer.Argument(help="What is to be other than in that film.")],
+    prompt: Annotated[str, typer.Argument(help="What to change.")],
     output: Output = None,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
-    """Make a new film of another, with something changed."""
+    """Make a new film from an existing one, with something changed."""
     with Session() as client:
         _made(client, client.remix(video_id, prompt), output, wait=wait, as_json=as_json)
 
@@ -180,12 +194,12 @@ def remix(
 @app.command()
 def edit(
     video_id: VideoId,
-    prompt: Annotated[str, typer.Argument(help="What its pictures are to become.")],
+    prompt: Annotated[str, typer.Argument(help="What the pictures should become.")],
     output: Output = None,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
-    """Make a new film of another, drawn anew over its pictures."""
+    """Make a new film by redrawing the pictures of an existing one."""
     with Session() as client:
         _made(client, client.edit(video_id, prompt), output, wait=wait, as_json=as_json)
 
@@ -194,18 +208,18 @@ def edit(
 def extend(
     video_id: VideoId,
     prompt: Annotated[str, typer.Argument(help="What happens next.")],
-    seconds: Annotated[int, typer.Option(help="How much longer the film becomes.")],
+    seconds: Annotated[int, typer.Option(help="Seconds to add.")],
     output: Output = None,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
-    """Make a new film that goes on where another ends."""
+    """Make a new film that continues where an existing one ends."""
     with Session() as client:
         _made(client, client.extend(video_id, prompt, seconds), output, wait=wait, as_json=as_json)
 
 
 def _made(client: Client, video: dict[str, Any], output: Path | None, *, wait: bool, as_json: bool) -> None:
-    """Of a video that was just asked for."""
+    """Follow a video that was just requested, or print it."""
     if not wait:
         print_json(video) if as_json else out.print(video["id"])
         return
@@ -219,16 +233,16 @@ def _lora(text: str) -> dict[str, Any]:
     try:
         return {"name": name, "scale": float(scale)} if colon else {"name": text}
     except ValueError:
-        fail(f"--lora takes name or name:scale, such as paper:0.8; {text!r} was given.")
+        fail(f"--lora must be NAME or NAME:SCALE, for example paper:0.8; got {text!r}.")
 
 
 @app.command("list")
 def list_videos(
     limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
-    after: Annotated[str | None, typer.Option(help="Go on after this video.")] = None,
+    after: Annotated[str | None, typer.Option(help="List the videos after this one.")] = None,
     as_json: Json = False,
 ) -> None:
-    """The newest videos."""
+    """List the newest videos."""
     with Session() as client:
         page = client.list(limit=limit, after=after)
     if as_json:
@@ -241,7 +255,7 @@ def list_videos(
 
 @app.command()
 def show(video_id: VideoId, as_json: Json = False) -> None:
-    """All that is known of a video."""
+    """Show everything about a video."""
     with Session() as client:
         video = client.get(video_id)
     if as_json:
@@ -259,14 +273,14 @@ def get(
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Wait for a video, or for what it waits for you with, and download its film."""
+    """Wait for a video, pausing where it needs your review, and download its film."""
     with Session() as client:
         finish(client, video_id, output, as_json=as_json)
 
 
 @app.command()
 def cancel(video_id: VideoId, as_json: Json = False) -> None:
-    """End a video that is being made."""
+    """Cancel a video in progress."""
     with Session() as client:
         video = client.cancel(video_id)
     print_json(video) if as_json else out.print(f"{video_id}: {video['stage']}")

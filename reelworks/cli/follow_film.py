@@ -1,4 +1,4 @@
-"""From a request to the film on disk: what `reel make`, `get`, `approve` and the like do while they wait."""
+"""Follow a video and download its film: the waiting part of `reel make`, `get`, `approve` etc."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from reelworks.client import Client
 
 
 def finish(client: Client, video_id: str, output: Path | None, *, as_json: bool) -> None:
-    """Follows a video to its end, or to where it waits for its user, and downloads the film."""
+    """Follow a video until it ends or its user leaves it waiting for review, and download the film."""
     try:
         video = progress.watch(err, client.follow(video_id))
         while video["stage"] == "reviewing":
@@ -21,14 +21,14 @@ def finish(client: Client, video_id: str, output: Path | None, *, as_json: bool)
                 return
             video = progress.watch(err, client.follow(video_id))
     except KeyboardInterrupt:
-        err.print(f"\nThe film is still being made. Get it with: reel get {video_id}", soft_wrap=True)
+        err.print(f"\nThe film is still in progress. Get it with: reel get {video_id}", soft_wrap=True)
         raise typer.Exit(130) from None
     if video["status"] == "failed":
         if as_json:
             print_json(video)
             raise typer.Exit(1)
         edit = f"reel storyboard edit {video_id}, then " if video.get("storyboard") else ""
-        fail(f"{progress.failure_text(video)}\nto go on from there: {edit}reel retry {video_id}")
+        fail(f"{progress.failure_text(video)}\nTo resume: {edit}reel retry {video_id}")
     _deliver(client, video, output, as_json=as_json)
 
 
@@ -42,7 +42,7 @@ def _deliver(client: Client, video: dict[str, Any], output: Path | None, *, as_j
         size = client.download(video_id, path)
         captions = _download_captions(client, video, path)
     except OSError as error:
-        fail(f"{path} can't be written: {error.strerror}. Get the film with: reel get {video_id} -o PATH")
+        fail(f"cannot write {path}: {error.strerror}. Get the film with: reel get {video_id} -o PATH")
     if as_json:
         files = {"path": str(path.resolve()), "captions_paths": [str(file.resolve()) for file in captions]}
         print_json({**video, **files, "bytes": size})
@@ -58,7 +58,7 @@ def _deliver(client: Client, video: dict[str, Any], output: Path | None, *, as_j
 
 
 def _download_captions(client: Client, video: dict[str, Any], film: Path) -> list[Path]:
-    """Beside the film under its name, where players look for them."""
+    """Save the captions beside the film, under its name, where players look for them."""
     if not video.get("captions"):
         return []
     files = {"captions": film.with_suffix(".vtt"), "captions_srt": film.with_suffix(".srt")}
@@ -68,7 +68,7 @@ def _download_captions(client: Client, video: dict[str, Any], film: Path) -> lis
 
 
 def _duration(path: Path) -> str:
-    """The length that the file itself has, in seconds."""
+    """Return the length of the file itself, in seconds."""
     from lambdas.media.probe import probe
 
     return f"{float(probe(path).duration):.3f}"

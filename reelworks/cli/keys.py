@@ -1,4 +1,4 @@
-"""`reel keys`: API keys and their tenants."""
+"""`reel keys`: create and revoke API keys."""
 
 from typing import Annotated
 
@@ -6,16 +6,18 @@ import typer
 
 from reelworks.cli.terminal import Json, fail, out, print_json
 
-keys_app = typer.Typer(help="API keys and their tenants.", no_args_is_help=True)
+keys_app = typer.Typer(help="Create and revoke tenants' API keys.", no_args_is_help=True)
 
 
 @keys_app.command("create")
 def create_key(
-    tenant: Annotated[str, typer.Argument(help="Whose videos the key opens: a-z, 0-9 and hyphens.")],
+    tenant: Annotated[
+        str, typer.Argument(help="Tenant whose videos the key can access: a-z, 0-9 and hyphens.")
+    ],
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Make an API key for a tenant. It is shown once and only its hash is stored."""
+    """Create an API key for a tenant. The key is shown once; only its hash is stored."""
     from reelworks.deployment import Deployment, DeploymentError
 
     try:
@@ -27,9 +29,9 @@ def create_key(
 
 @keys_app.command("revoke")
 def revoke_key(
-    key: Annotated[str, typer.Argument(help="The key itself, or its SHA-256.")], as_json: Json = False
+    key: Annotated[str, typer.Argument(help="The key itself or its SHA-256.")], as_json: Json = False
 ) -> None:
-    """Make an API key invalid (within five minutes: the authorizer's answers are cached that long)."""
+    """Revoke an API key. Takes up to five minutes, because the authorizer caches its answers."""
     from reelworks.deployment import Deployment, DeploymentError
 
     try:

@@ -1,4 +1,4 @@
-"""`reel logs`: what a deployment's functions logged."""
+"""`reel logs`: the logs of a deployment's functions."""
 
 import time
 from typing import Annotated
@@ -15,12 +15,12 @@ _YEAR = 366 * 24 * 60  # minutes
 
 @app.command()
 def logs(
-    video_id: Annotated[str | None, typer.Argument(help="Only what concerns this video.")] = None,
-    function: Annotated[str | None, typer.Option(help="Only this function, such as Plan.")] = None,
-    minutes: Annotated[int, typer.Option(min=1, max=_YEAR, help="How far back to look.")] = 60,
+    video_id: Annotated[str | None, typer.Argument(help="Show only events of this video.")] = None,
+    function: Annotated[str | None, typer.Option(help="Show only this function, for example Plan.")] = None,
+    minutes: Annotated[int, typer.Option(min=1, max=_YEAR, help="How many minutes back to look.")] = 60,
     as_json: Json = False,
 ) -> None:
-    """What the functions logged, in the order of time."""
+    """Show the logs of the deployment's functions, oldest first."""
     from reelworks.deployment import Deployment, DeploymentError
 
     try:
@@ -31,8 +31,8 @@ def logs(
         print_json(events)
         return
     if not events:
-        about = f" of {video_id}" if video_id else ""
-        err.print(f"Nothing was logged{escape(about)} in the last {minutes} minutes.", soft_wrap=True)
+        about = f" for {video_id}" if video_id else ""
+        err.print(f"No log events{escape(about)} in the last {minutes} minutes.", soft_wrap=True)
     for event in events:
         clock = time.strftime("%H:%M:%S", time.localtime(event["at_ms"] / 1000))
         text = escape(progress.log_line(event["message"]))

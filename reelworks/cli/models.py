@@ -1,4 +1,4 @@
-"""`reel models`: the engines' models."""
+"""`reel models`: download, check and upload the engines' models."""
 
 from dataclasses import asdict, replace
 from typing import Annotated, Literal
@@ -8,14 +8,14 @@ from rich.table import Table
 
 from reelworks.cli.terminal import Json, err, fail, out, print_json
 
-models_app = typer.Typer(help="The engines' models.", no_args_is_help=True)
+models_app = typer.Typer(help="Download, check and upload the engines' models.", no_args_is_help=True)
 
-ModelName = Annotated[str, typer.Argument(help="The engine's name, such as cogvideox-5b.")]
+ModelName = Annotated[str, typer.Argument(help="Engine name, for example cogvideox-5b.")]
 
 
 @models_app.command("list")
 def list_local_models(as_json: Json = False) -> None:
-    """Which models are here; files are not read (see verify)."""
+    """List the engines' models and whether they are on this PC. Does not read the files; see verify."""
     from reelworks.cloud.home import Home
     from reelworks.models import list_models
 
@@ -33,30 +33,32 @@ def list_local_models(as_json: Json = False) -> None:
 
 @models_app.command("pull")
 def pull_model(name: ModelName, as_json: Json = False) -> None:
-    """Get a model from the hub: the pinned revision, checked, with a manifest. Goes on where it broke off."""
+    """Download and verify a model's pinned revision from the hub, with a manifest. Resumes if interrupted."""
     _model("pull", name, as_json=as_json)
 
 
 @models_app.command("verify")
 def verify_model(name: ModelName, as_json: Json = False) -> None:
-    """Check every file of a model against its manifest, as its engine does before it loads it."""
+    """Check every file of a model against its manifest, as its engine does before loading it."""
     _model("verify", name, as_json=as_json)
 
 
 @models_app.command("trust")
 def trust_model(name: ModelName, as_json: Json = False) -> None:
-    """Make the manifest of a model folder that you filled or added to yourself."""
+    """Write the manifest of a model folder that you filled, or added files to, yourself."""
     _model("trust", name, as_json=as_json)
 
 
 @models_app.command("push")
 def push_model(
     name: ModelName,
-    bucket: Annotated[str | None, typer.Option(help="Another bucket than the deployment's.")] = None,
-    prefix: Annotated[str | None, typer.Option(help="Another folder in it.")] = None,
+    bucket: Annotated[str | None, typer.Option(help="Bucket to use instead of the deployment's.")] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="Folder in the bucket to use instead of the deployment's.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Upload a model to where the deployment's engines look for it (cdk.json). Goes on where it broke off."""
+    """Upload a model to the bucket the deployment's engines read (see cdk.json). Resumes if interrupted."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -77,7 +79,7 @@ def push_model(
     if as_json:
         print_json({"model": name, "address": address, "sent": sent})
     else:
-        out.print(f"{address} ({sent} files sent)", soft_wrap=True)
+        out.print(f"{address} ({sent} files uploaded)", soft_wrap=True)
 
 
 def _model(verb: Literal["pull", "verify", "trust"], name: str, *, as_json: bool) -> None:
@@ -103,4 +105,4 @@ def _model(verb: Literal["pull", "verify", "trust"], name: str, *, as_json: bool
         )
     else:
         size = f"{len(manifest.files)} files, {manifest.total_bytes / 1e9:.1f} GB"
-        out.print(f"{folder / name}: whole, {size}, {manifest.identity}", soft_wrap=True)
+        out.print(f"{folder / name}: complete, {size}, {manifest.identity}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take, and files that they read."""
+"""Arguments and options shared by several commands, and the JSON files they read."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,8 @@ import typer
 
 from reelworks.cli.terminal import fail
 
-VideoId = Annotated[str, typer.Argument(help="As `reel make` and `reel list` show it.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to put the film.")]
+VideoId = Annotated[str, typer.Argument(help="Video ID, as shown by `reel make` and `reel list`.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to save the film to.")]
 Wait = Annotated[bool, typer.Option(help="Wait for the film and download it.")]
 
 
@@ -17,6 +17,6 @@ def read_json_file(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
-        fail(f"{path} can't be read: {error.strerror}")
+        fail(f"cannot read {path}: {error.strerror}")
     except (ValueError, RecursionError) as error:
         fail(f"{path} is not valid JSON: {error}")

@@ -1,4 +1,4 @@
-"""A video's way to its film, as a person in a terminal sees it."""
+"""A video's progress and details, as shown in a terminal."""
 
 import time
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _WORDS = {
     "queued": "waiting in the queue",
     "planning": "planning the film",
     "reviewing": "waiting for you",
-    "preparing": "speaking and drawing",
+    "preparing": "generating voices and stills",
     "rendering": "rendering",
     "assembling": "joining the clips",
     "publishing": "publishing the film",
@@ -31,12 +31,12 @@ _WORDS = {
 }
 
 _CLOSED = ("completed", "failed", "cancelled")
-_FEW = 4  # clips that are named; an endpoint's queue may hold all of them
-_GATES = {"storyboard": "the storyboard is written", "previews": "voices and stills are there"}
+_FEW = 4  # most clips listed by number; an endpoint's queue may hold all of them
+_GATES = {"storyboard": "the storyboard is ready", "previews": "voices and stills are ready"}
 
 
 def describe(video: dict[str, Any]) -> str:
-    """The stage in words, with what is under way: "rendering clips 1, 2 of 3"."""
+    """Describe the stage and what is in progress: "rendering clips 1, 2 of 3"."""
     stage: str = video["stage"]
     words = _WORDS.get(stage, stage)
     if stage == "reviewing":
@@ -51,19 +51,19 @@ def describe(video: dict[str, Any]) -> str:
     parts = video.get("narrations", []) + video.get("stills", [])
     if stage == "preparing" and parts:
         done = sum(part["state"] == "done" for part in parts)
-        return f"{_speaking_and_drawing(video)}: {done} of {len(parts)}"
+        return f"generating {_speaking_and_drawing(video)}: {done} of {len(parts)}"
     return words
 
 
 def _speaking_and_drawing(video: dict[str, Any]) -> str:
     return " and ".join(
-        [*(["speaking"] if video["narrations"] else []), *(["drawing"] if video["stills"] else [])]
+        [*(["voices"] if video["narrations"] else []), *(["stills"] if video["stills"] else [])]
     )
 
 
 def watch(console: Console, updates: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Shows a progress bar until the video has ended, or a line for each step where no terminal is
-    there to show it; returns the video's last state."""
+    """Show a progress bar until the updates end, or one line per step if the output is not a terminal.
+    Return the video's last state."""
     video: dict[str, Any] = {}
     if not console.is_terminal:
         said = ""
@@ -87,7 +87,7 @@ def watch(console: Console, updates: Iterable[dict[str, Any]]) -> dict[str, Any]
 
 
 def stage_seconds(video: dict[str, Any]) -> dict[str, float]:
-    """How long the video was at each stage, in seconds, in order: of all attempts together, without the time
+    """Return the seconds the video spent in each stage, in order, over all attempts and without the time
     between them."""
     spent: dict[str, int] = {}
     for entry, after in pairwise(video["stages"]):
@@ -105,10 +105,10 @@ def stages_table(video: dict[str, Any]) -> Table:
 
 
 def videos_table(videos: list[dict[str, Any]]) -> Table:
-    """A line each. 80 columns have room for an id and a few words; `show` has the rest."""
+    """List the videos, one per line. 80 columns fit an id and a few words; `show` has the rest."""
     table = Table("video", "stage", "s", "engine", "prompt", box=None, pad_edge=False)
     for column in table.columns[:-1]:
-        column.no_wrap = True  # the prompt is cut to what is left
+        column.no_wrap = True  # the prompt is cut to the remaining width
     for column, longest in zip(table.columns, ("video_" + 32 * "0", "rendering 99 %", "3600"), strict=False):
         column.min_width = len(longest)
     for video in videos:
@@ -124,7 +124,7 @@ def videos_table(videos: list[dict[str, Any]]) -> Table:
 
 
 def makers(video: dict[str, Any]) -> list[str]:
-    """Who wrote, spoke and drew, as lines such as "narrated by: Joanna"."""
+    """Return who wrote, narrated and drew, as lines like "narrated by: Joanna"."""
     lines = []
     if written := video.get("storyboard"):
         lines.append(f"storyboard by: {written['by'] or 'you'}")
@@ -137,7 +137,7 @@ def makers(video: dict[str, Any]) -> list[str]:
 
 
 def film_lines(video: dict[str, Any]) -> list[str]:
-    """What is worth knowing of a film that is done, besides where it lies."""
+    """Summarize a finished film, apart from its location."""
     by, note = video["enhance"]["by"], video["enhance"]["note"]
     lines = [f"prompt enhanced by: {by}"] if by else []
     if note:
@@ -145,7 +145,7 @@ def film_lines(video: dict[str, Any]) -> list[str]:
     lines += makers(video)
     parts = [part for name in ("narrations", "stills", "clips") for part in video.get(name, [])]
     if reused := sum(part["reused"] for part in parts):
-        lines.append(f"made anew: {len(parts) - reused} of {len(parts)} voices, stills and clips")
+        lines.append(f"generated: {len(parts) - reused} of {len(parts)} voices, stills and clips")
     if cost := money(video.get("cost")):
         lines.append(f"cost: {cost}")
     if video.get("draft"):
@@ -170,12 +170,12 @@ _FACTS = (
 
 
 def details(video: dict[str, Any]) -> list[tuple[str, str]]:
-    """All that is known of a video, as name and text; scenes and clips count from 1."""
+    """Return everything about a video as (name, text) rows; scenes and clips count from 1."""
     rows = [(name, str(video[name])) for name in _FACTS if video.get(name) is not None]
     if video.get("attempt", 1) > 1:
         rows.append(("attempt", str(video["attempt"])))
     if video["stage"] == "reviewing":
-        rows.append(("waits for you", f"{video['review']['gate']}, until {_until(video)}"))
+        rows.append(("waiting for you", f"{video['review']['gate']}, until {_until(video)}"))
     rows += [("lora", f"{lora['name']}:{lora['scale']:g}") for lora in video.get("loras", [])]
     rows += [
         (f"enhanced {name}", video["enhance"][name])
@@ -186,7 +186,7 @@ def details(video: dict[str, Any]) -> list[tuple[str, str]]:
         what, _, by = line.partition(": ")
         rows.append((what, by))
     if (written := video.get("storyboard")) and not written.get("filmed", True) and video["stage"] in _CLOSED:
-        rows.append(("edited", f"film it with: reel approve {video['id']}"))
+        rows.append(("edited", f"render the changes with: reel approve {video['id']}"))
     for name in ("narrations", "stills"):
         rows += [
             (f"{name.removesuffix('s')} {part['scene'] + 1}", _made(part)) for part in video.get(name, [])
@@ -206,7 +206,7 @@ def details(video: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _made(part: dict[str, Any]) -> str:
-    """Of an artifact: whether it was made or reused, how long that took, and what it cost."""
+    """Describe an artifact: whether it was made or reused, how long it took and its cost."""
     if part["state"] != "done":
         return str(part["state"])
     if part["reused"]:
@@ -217,7 +217,7 @@ def _made(part: dict[str, Any]) -> str:
 
 
 def money(usd: float | None) -> str:
-    """Empty for nothing, which is what all costs on a PC."""
+    """Format a cost. Empty for zero, which is the cost of everything on a PC."""
     return f"${usd:.4f}" if usd else ""
 
 
@@ -226,9 +226,11 @@ def _until(video: dict[str, Any]) -> str:
 
 
 def waiting_lines(video: dict[str, Any]) -> list[str]:
-    """What can be done about a film that waits for its user."""
+    """Return the commands to continue a film that waits for its user."""
     id_ = video["id"]
-    lines = [f"The film waits for you until {_until(video)}, and costs nothing meanwhile. Go on with:"]
+    lines = [
+        f"The film waits for your review until {_until(video)} and costs nothing meanwhile. Continue with:"
+    ]
     lines.append(f"  reel approve {id_}")
     lines.append(f"  reel storyboard edit {id_}")
     lines.append(f'  reel regenerate {id_} 1 text --note "…"')
@@ -239,28 +241,28 @@ def waiting_lines(video: dict[str, Any]) -> list[str]:
 
 
 def edited_lines(video: dict[str, Any]) -> list[str]:
-    """What comes next for a film whose storyboard was just edited."""
+    """Return the next step for a film whose storyboard was just edited."""
     if video["stage"] == "reviewing":
-        return [f"The storyboard stands. Go on with: reel approve {video['id']}"]
+        return [f"The storyboard is saved. Continue with: reel approve {video['id']}"]
     if video["stage"] in _CLOSED:
         if (video.get("storyboard") or {}).get("filmed"):
-            return ["The film is of this storyboard: there is nothing to film anew."]
-        return [f"The storyboard stands. Film what changed with: reel approve {video['id']}"]
-    return [f"What changed is being made. See it with: reel get {video['id']}"]
+            return ["The film already matches this storyboard: there is nothing to re-render."]
+        return [f"The storyboard is saved. Render the changes with: reel approve {video['id']}"]
+    return [f"The changes are in progress. Follow them with: reel get {video['id']}"]
 
 
 def preview_lines(storyboard: dict[str, Any], previews: list[dict[str, Any]]) -> list[str]:
-    """Each scene's narration, and where its voice and still lie."""
+    """Return each scene's narration and the paths of its voice and still."""
     lines = []
     for number, scene in enumerate(storyboard["scenes"]):
         narration = scene.get("narration")
-        lines.append(f"scene {number + 1}: {narration['text'] if narration else '(nothing is said)'}")
+        lines.append(f"scene {number + 1}: {narration['text'] if narration else '(no narration)'}")
         lines += [f"  {one['part']}: {one['path']}" for one in previews if one["scene"] == number]
     return lines
 
 
 def storyboard_table(storyboard: dict[str, Any]) -> Table:
-    """A scene a row: what is said and seen, and what moves."""
+    """Show one scene per row: what is said, what is seen and what moves."""
     table = Table("scene", "s", "narration", "image", "video", show_lines=True, title_justify="left")
     table.title = Text(": ".join(filter(None, (storyboard["title"], storyboard["style"]))))
     for number, scene in enumerate(storyboard["scenes"], 1):
@@ -283,24 +285,24 @@ def _prompts(prompts: dict[str, Any]) -> Text:
 
 
 def failure_text(video: dict[str, Any]) -> str:
-    """Why a video failed, and what to do."""
+    """Return why a video failed and what to do."""
     failure = video.get("failure")
     if not failure:
-        return str((video.get("error") or {}).get("message", "no reason is recorded"))
+        return str((video.get("error") or {}).get("message", "no reason was recorded"))
     places = [
         f"{place} {failure[place] + 1}" for place in ("scene", "clip") if failure.get(place) is not None
     ]
     return f"{', '.join([failure['step'], *places])}: {failure['reason']}\n{failure['advice']}"
 
 
-# What Powertools adds to every line; `reel logs --json` has it.
+# Fields that Powertools adds to every line; `reel logs --json` shows them.
 _ENVELOPE = frozenset(
     ("level", "location", "message", "timestamp", "service", "cold_start", "correlation_id", "xray_trace_id")
 )
 
 
 def log_line(message: str | dict[str, Any]) -> str:
-    """A line of a log as a person reads it: the event, then what was logged with it."""
+    """Format a log line for a person: the event, then the fields logged with it."""
     if isinstance(message, str):
         return message
     details = {

@@ -1,4 +1,4 @@
-"""A film that waits for its user: what there is to judge, and the storyboard in an editor."""
+"""Review a film that waits for its user: show its storyboard or previews, and edit the storyboard."""
 
 import json
 import os
@@ -21,8 +21,8 @@ from reelworks.client import ApiError, Client
 
 
 def at_gate(client: Client, video: dict[str, Any], *, as_json: bool) -> bool:
-    """Shows what the film waits for and, where somebody is there, asks. Whether it goes on: else it is left
-    waiting."""
+    """Show what the film needs reviewed and, at an interactive terminal, ask what to do. Return whether the
+    film continues; otherwise it is left waiting."""
     while True:
         previews = fetch_previews(client, video) if video["review"]["gate"] == "previews" else []
         if as_json:
@@ -33,7 +33,7 @@ def at_gate(client: Client, video: dict[str, Any], *, as_json: bool) -> bool:
             show_previews(storyboard, previews)
         else:
             show_storyboard(storyboard)
-        if note := video["storyboard"]["note"]:  # such as why a scene could not be written anew
+        if note := video["storyboard"]["note"]:  # for example why a scene could not be rewritten
             out.print(f"storyboard note: {escape(note)}", soft_wrap=True)
         if not interactive():
             _leave(video)
@@ -48,7 +48,7 @@ def at_gate(client: Client, video: dict[str, Any], *, as_json: bool) -> bool:
             case "stop":
                 _leave(video)
                 return False
-        if video["stage"] != "reviewing":  # what was changed is made
+        if video["stage"] != "reviewing":  # the changes are being made
             return True
 
 
@@ -69,8 +69,8 @@ def _leave(video: dict[str, Any]) -> None:
 
 
 def fetch_previews(client: Client, video: dict[str, Any], folder: Path | None = None) -> list[dict[str, Any]]:
-    """Downloads what is said and seen of each scene, as far as it is made, in the order of scenes: {"scene",
-    "part", "path"}, scenes counted from 0."""
+    """Download the finished narrations and stills. Return {"scene", "part", "path"} of each, in the order of
+    scenes, counted from 0."""
     folder = folder or Path("films") / video["id"] / "previews"
     previews: list[dict[str, Any]] = []
     kinds: tuple[tuple[str, Literal["narration", "still"], str], ...] = (
@@ -85,12 +85,12 @@ def fetch_previews(client: Client, video: dict[str, Any], folder: Path | None = 
                 client.preview(video["id"], scene, part, path)
                 previews.append({"scene": scene, "part": part, "path": str(path)})
     except OSError as error:
-        fail(f"{folder} can't be written: {error.strerror}")
+        fail(f"cannot write {folder}: {error.strerror}")
     return sorted(previews, key=lambda preview: preview["scene"])
 
 
 def show_storyboard(storyboard: dict[str, Any]) -> None:
-    # Its cells are paragraphs: they are broken into lines in a pipe, too.
+    # Cells hold paragraphs, so lines are wrapped even in a pipe.
     out.print(progress.storyboard_table(storyboard), width=min(out.width, 120))
 
 
@@ -100,8 +100,8 @@ def show_previews(storyboard: dict[str, Any], previews: list[dict[str, Any]]) ->
 
 
 def edit_storyboard(client: Client, video_id: str) -> bool:
-    """Opens the storyboard in the user's editor and puts what it has become in its place; whether it was
-    changed. What the API refuses is not lost: the file stays."""
+    """Open the storyboard in the user's editor and store the result. Return whether it changed. If the API
+    refuses it, the file is kept so that no text is lost."""
     storyboard, etag = client.storyboard(video_id)
     editor = _editor()
     text = json.dumps(storyboard, indent=2, ensure_ascii=False) + "\n"
@@ -109,11 +109,11 @@ def edit_storyboard(client: Client, video_id: str) -> bool:
     while True:
         ended = _run([*editor, str(file)])
         try:
-            # utf-8-sig: an editor of Windows may have put a mark before it
+            # utf-8-sig: a Windows editor may have added a byte order mark
             written = file.read_bytes().decode("utf-8-sig", "replace")
         except OSError as error:
-            fail(f"nothing was changed: {file} can't be read any more: {error.strerror}")
-        problem = f"the editor ended with status {ended}" if ended else None
+            fail(f"nothing was changed: cannot read {file}: {error.strerror}")
+        problem = f"the editor exited with status {ended}" if ended else None
         if written.strip() == text.strip():
             file.unlink()
             if problem:
@@ -123,11 +123,11 @@ def edit_storyboard(client: Client, video_id: str) -> bool:
         if problem is None:
             file.unlink()
             return True
-        err.print(f"[red]not taken:[/red] {escape(problem)}", soft_wrap=True)
+        err.print(f"[red]rejected:[/red] {escape(problem)}", soft_wrap=True)
         if not _again():
             fail(
-                f"nothing was changed. Your text lies in {file}; "
-                f"to try it again: reel storyboard edit {video_id} --file {file}"
+                f"nothing was changed. Your text is saved in {file}; "
+                f"to retry: reel storyboard edit {video_id} --file {file}"
             )
 
 
@@ -137,7 +137,9 @@ def _temporary(video_id: str, text: str) -> Path:
         with os.fdopen(number, "w", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
-        fail(f"a temporary file for the editor can't be written: {error.strerror}; set TMPDIR")
+        fail(
+            f"cannot write a temporary file for the editor: {error.strerror}; set TMPDIR to a writable folder"
+        )
     return Path(name)
 
 
@@ -149,7 +151,7 @@ def _again() -> bool:
 
 
 def _refused(client: Client, video_id: str, text: str, etag: str | None) -> str | None:
-    """Why the storyboard was not taken; None: it stands."""
+    """Return why the storyboard was rejected, or None if it was stored."""
     try:
         client.put_storyboard(video_id, json.loads(text), etag=etag)
     except (ValueError, RecursionError) as error:
@@ -165,9 +167,9 @@ def _editor() -> list[str]:
     try:
         words = shlex.split(chosen) if chosen else [found] if found else []
     except ValueError as error:
-        fail(f"EDITOR can't be read: {error}")
+        fail(f"EDITOR is not a valid command: {error}")
     if not words:
-        fail("set EDITOR to your editor, such as EDITOR=nano, or give the new storyboard with --file")
+        fail("set EDITOR to your editor, for example EDITOR=nano, or pass the new storyboard with --file")
     return words
 
 
@@ -176,13 +178,13 @@ def _run(command: list[str]) -> int:
         with _ctrl_c_is_the_editor_s():
             return subprocess.run(command, check=False).returncode  # noqa: S603  the user's own editor
     except OSError as error:
-        fail(f"the editor {command[0]} can't be started: {error.strerror}; set EDITOR to another")
+        fail(f"cannot start the editor {command[0]}: {error.strerror}; set EDITOR to another one")
 
 
 @contextmanager
 def _ctrl_c_is_the_editor_s() -> Iterator[None]:
-    """Else it would end `reel`, and the editor with it. A handler, since what is ignored would be ignored by
-    the editor too."""
+    """Keep Ctrl-C from ending `reel`, and the editor with it. This installs a handler because the editor
+    would inherit an ignored signal."""
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         yield
@@ -191,6 +193,6 @@ def _ctrl_c_is_the_editor_s() -> Iterator[None]:
 
 
 def put_file(client: Client, video_id: str, document: Any) -> bool:
-    """Puts a storyboard in the place of the one that stands; whether that changed it."""
+    """Replace the current storyboard. Return whether that changed it."""
     _, before = client.storyboard(video_id)
     return client.put_storyboard(video_id, document) != before

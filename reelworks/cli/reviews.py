@@ -1,4 +1,4 @@
-"""`reel storyboard`, `approve`, `retry`, `regenerate`, `previews`: films that wait for their user."""
+"""`reel storyboard`, `approve`, `retry`, `regenerate` and `previews`: review and change films."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,12 +12,12 @@ from reelworks.cli.terminal import Json, Session, fail, out, print_json
 from reelworks.client import ApiError, Client
 
 app = typer.Typer()
-storyboard_app = typer.Typer(help="What is said and shown in a film's scenes.", no_args_is_help=True)
+storyboard_app = typer.Typer(help="Show or edit a film's storyboard.", no_args_is_help=True)
 
 
 @storyboard_app.command("show")
 def show_storyboard(video_id: VideoId, as_json: Json = False) -> None:
-    """The storyboard of a film: what is said and shown in each scene."""
+    """Show a film's storyboard: what is said and shown in each scene."""
     with Session() as client:
         document, _ = client.storyboard(video_id)
     print_json(document) if as_json else review_session.show_storyboard(document)
@@ -29,7 +29,7 @@ def edit_storyboard(
     file: Annotated[
         Path | None,
         typer.Option(
-            help="A JSON file to put in its place, without an editor.",
+            help="JSON file with the new storyboard, instead of opening an editor.",
             exists=True,
             dir_okay=False,
             readable=True,
@@ -37,7 +37,7 @@ def edit_storyboard(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Change the storyboard in your editor (VISUAL or EDITOR). Nothing is filmed before you approve."""
+    """Edit a film's storyboard in your editor (VISUAL or EDITOR). Nothing is filmed until you approve."""
     document = None if file is None else read_json_file(file)
     with Session() as client:
         if file is None:
@@ -55,14 +55,14 @@ def edit_storyboard(
 
 @app.command()
 def approve(video_id: VideoId, output: Output = None, wait: Wait = True, as_json: Json = False) -> None:
-    """Let a film that waits for you go on, or film what was changed in one that has ended."""
+    """Approve a film that waits for your review, or re-render the edits to one that has ended."""
     with Session() as client:
         _go_on(client, client.approve(video_id), output, wait=wait, as_json=as_json)
 
 
 @app.command()
 def retry(video_id: VideoId, output: Output = None, wait: Wait = True, as_json: Json = False) -> None:
-    """Resume a film that failed or was cancelled: what it has is not made again."""
+    """Resume a failed or cancelled film. Everything already made is reused."""
     with Session() as client:
         _go_on(client, client.retry(video_id), output, wait=wait, as_json=as_json)
 
@@ -70,24 +70,24 @@ def retry(video_id: VideoId, output: Output = None, wait: Wait = True, as_json: 
 @app.command()
 def regenerate(
     video_id: VideoId,
-    scene: Annotated[int, typer.Argument(min=1, help="Its number; the first is 1.")],
-    part: Annotated[Literal["text", "voice", "still"], typer.Argument(help="What of it.")],
-    note: Annotated[str | None, typer.Option(help="What is to become other, for the text model.")] = None,
-    voice: Annotated[str | None, typer.Option(help="Another voice for the scene.")] = None,
-    speed: Annotated[float | None, typer.Option(help="Of the voice: 0.5 to 2.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the still; else another than it had.")] = None,
+    scene: Annotated[int, typer.Argument(min=1, help="Scene number, starting at 1.")],
+    part: Annotated[Literal["text", "voice", "still"], typer.Argument(help="Part to regenerate.")],
+    note: Annotated[str | None, typer.Option(help="Note to the text model: what should change.")] = None,
+    voice: Annotated[str | None, typer.Option(help="New voice for the scene.")] = None,
+    speed: Annotated[float | None, typer.Option(help="Voice speed, 0.5 to 2.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the still. Default: a different one.")] = None,
     output: Output = None,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
-    """Have one scene's text, voice or still made anew."""
+    """Regenerate one scene's text, voice or still."""
     with Session() as client:
         wishes = {"note": note, "voice": voice, "speed": speed, "seed": seed}
         try:
             video = client.regenerate(video_id, scene - 1, part, **wishes)
         except ApiError as error:
-            if error.param == "scene":  # the API's words count scenes from 0
-                fail(f"there is no scene {scene}: see reel storyboard show {video_id}")
+            if error.param == "scene":  # the API's message counts scenes from 0
+                fail(f"scene {scene} does not exist; see reel storyboard show {video_id}")
             raise
         _go_on(client, video, output, wait=wait, as_json=as_json)
 
@@ -96,11 +96,14 @@ def regenerate(
 def previews(
     video_id: VideoId,
     folder: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Else films/VIDEO_ID/previews.", file_okay=False)
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder to save to. Default: films/VIDEO_ID/previews.", file_okay=False
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Download the voices and stills that a film has so far."""
+    """Download the voices and stills made so far."""
     with Session() as client:
         video = client.get(video_id)
         found = review_session.fetch_previews(client, video, folder)
@@ -110,11 +113,11 @@ def previews(
     elif found:
         review_session.show_previews(storyboard, found)
     else:
-        out.print(f"There are none yet: {video_id} is {video['stage']}.")
+        out.print(f"No previews yet: {video_id} is {video['stage']}.")
 
 
 def _go_on(client: Client, video: dict[str, Any], output: Path | None, *, wait: bool, as_json: bool) -> None:
-    """Of a video that was just decided on."""
+    """Follow a video that was just approved, retried or regenerated, or print what comes next."""
     ended = video["status"] in ("completed", "failed")
     if wait and not ended:
         finish(client, video["id"], output, as_json=as_json)

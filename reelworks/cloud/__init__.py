@@ -1,12 +1,12 @@
-"""The PC's cloud: the AWS that `reel up` runs in one process on one port.
+"""The PC's cloud: the AWS services that `reel up` runs in one process on one port.
 
-    server/     takes every request: the guard, and the dispatcher that finds who answers
-    services/   the AWS services that it answers itself: Bedrock, Polly, SageMaker, CodeBuild
-    backends/   what works behind them: text, voice, image, and engine servers for clips
-    director/   the rule-based director, which writes where there is no text model
-    processes/  how programs are started, and end with the cloud
+    server/     accepts every request: the guard, and the dispatcher that picks who answers
+    services/   AWS services implemented here: Bedrock, Polly, SageMaker, CodeBuild
+    backends/   the implementations behind them: text, voice, image, and engine servers for clips
+    director/   the rule-based director, which writes when there is no text model
+    processes/  starting programs, and stopping them with the cloud
     lifecycle/  up, down, restart: the process, its lock, the deployment of the template
 
-home.py (where the state lies), settings.py (what the user set), deployment_record.py (what is deployed),
-addresses.py, aws.py and errors.py are shared by all of them.
+All of them share home.py (where state is stored), settings.py (the user's settings), deployment_record.py
+(what is deployed), addresses.py, aws.py and errors.py.
 """

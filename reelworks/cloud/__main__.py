@@ -9,7 +9,7 @@ from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle import process_lock
 from reelworks.cloud.lifecycle.environment import MARK, SETTINGS
 
-GRACE_SECONDS = 2  # for requests in hand at SIGTERM
+GRACE_SECONDS = 2  # for requests in progress at SIGTERM
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     listener = socket.socket(fileno=listener_fd)
     process = process_lock.claim(lock, listener)  # before the imports that take a second
     home = Home(Path(os.environ[MARK]))
-    settings = os.environ.pop(SETTINGS)  # functions inherit the rest
+    settings = os.environ.pop(SETTINGS)  # functions inherit the other variables
 
     import logging
 
@@ -26,7 +26,7 @@ def main() -> None:
     from reelworks.cloud.server.app import create_app
     from reelworks.cloud.settings import Settings
 
-    logging.getLogger().setLevel(logging.WARNING)  # ministack, which has set INFO, tells of every call
+    logging.getLogger().setLevel(logging.WARNING)  # ministack sets INFO and logs every call
     config = uvicorn.Config(
         create_app(home, process.address, Settings.model_validate_json(settings)),
         lifespan="on",
@@ -36,7 +36,7 @@ def main() -> None:
         server_header=False,
         date_header=False,  # ministack sends its own
         ws="none",
-        timeout_keep_alive=75,  # as ministack's own server: boto3 keeps its connections
+        timeout_keep_alive=75,  # as in ministack's own server: boto3 keeps connections open
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[listener])

@@ -1,4 +1,4 @@
-"""What is deployed in the running cloud: written by `up`, read by the cloud's process and by `status`."""
+"""The record of what is deployed: written by `up`, read by the cloud's process and by `status`."""
 
 import json
 import os
@@ -24,13 +24,13 @@ class Output(StrEnum):
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack in the process `pid`, with which all of it but the buckets ends."""
+    """A stack in the process `pid`. When the process ends, only the buckets remain."""
 
     pid: int
-    source: str  # fingerprint of what was deployed
+    source: str  # fingerprint of the deployed sources and settings
     outputs: dict[str, str]  # the stack's
-    ready: bool  # the journal is restored: the API may answer
-    workflow: str = ""  # revision of the workflow for clips
+    ready: bool  # the journal is restored, so the API may answer
+    workflow: str = ""  # revision of the workflow that renders clips
 
 
 def write_deployment(home: Home, deployment: Deployment) -> None:
@@ -38,7 +38,7 @@ def write_deployment(home: Home, deployment: Deployment) -> None:
 
 
 def deployment_of(home: Home, pid: int) -> Deployment | None:
-    """What is deployed in the process `pid`; the record may be that of one that has ended."""
+    """Return what is deployed in the process `pid`; None without a record of that process."""
     document = read_json(home.record)
     deployment = Deployment(**document) if document else None
     return deployment if deployment and deployment.pid == pid else None
@@ -53,7 +53,7 @@ class RestApi:
 
 
 class Deployed:
-    """This process's deployment, as its home folder tells; read again when the record was replaced."""
+    """This process's deployment, read from its home folder and reloaded when the record is replaced."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -61,17 +61,17 @@ class Deployed:
         self._deployment: Deployment | None = None
 
     def outputs(self) -> Mapping[str, str]:
-        """The stack's outputs; empty until the stack is there."""
+        """Return the stack's outputs; empty until the stack is deployed."""
         deployment = self._current()
         return deployment.outputs if deployment else {}
 
     def workflow(self) -> str:
-        """The revision of the workflow for clips that the stack knows; empty where it knows none."""
+        """Return the revision of the clip workflow that the stack was deployed with; empty without one."""
         deployment = self._current()
         return deployment.workflow if deployment else ""
 
     def api(self) -> RestApi | None:
-        """None until the journal is restored."""
+        """Return the deployed API; None until the journal is restored."""
         deployment = self._current()
         if deployment is None or not deployment.ready:
             return None

@@ -1,4 +1,4 @@
-"""The one folder that holds the state of the PC's cloud, and the checkout that it runs."""
+"""The folder with all state of the PC's cloud, and the checkout it runs."""
 
 import json
 import os
@@ -15,25 +15,25 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Home:
-    """Only its owner may enter the folder: it holds films, the API key and the functions' code."""
+    """The home folder. Only its owner has access: it holds films, the API key and the functions' code."""
 
     folder: Path
     checkout: Path = CHECKOUT  # the code that is deployed
 
     @classmethod
     def locate(cls) -> Self:
-        """`$REELWORKS_HOME`, else `.reelworks` in the checkout. Creates nothing."""
+        """Return the home at `$REELWORKS_HOME`, else at `.reelworks` in the checkout. Creates nothing."""
         chosen = os.environ.get("REELWORKS_HOME")
         return cls(Path(chosen).expanduser().resolve() if chosen else CHECKOUT / ".reelworks")
 
     @property
     def s3(self) -> Path:
-        """The buckets: all that must outlive a kill -9 (design.md: "S3 is the journal")."""
+        """The buckets: everything that must survive a kill -9 (design.md: "S3 is the journal")."""
         return self.folder / "s3"
 
     @property
     def settings(self) -> Path:
-        """The user's file (see settings.Settings); there need not be one."""
+        """The user's settings file (see settings.Settings); optional."""
         return self.folder / "reelworks.toml"
 
     @property
@@ -42,7 +42,7 @@ class Home:
 
     @property
     def scratch(self) -> Path:
-        """Temporary files of the cloud and of its functions; emptied before each start."""
+        """Temporary files of the cloud and its functions; emptied before each start."""
         return self.folder / "tmp"
 
     @property
@@ -51,7 +51,7 @@ class Home:
 
     @property
     def record(self) -> Path:
-        """What is deployed, and by which process (deployment_record.py)."""
+        """The record of what is deployed, and by which process (deployment_record.py)."""
         return self.folder / "cloud.json"
 
     @property
@@ -72,18 +72,18 @@ class Home:
 
     @property
     def change_lock(self) -> Path:
-        """Held by whoever starts or stops the cloud, so that two don't do so at once."""
+        """The lock held while the cloud is started or stopped, so that only one caller does so at a time."""
         return self.folder / "change.lock"
 
     @property
     def process_lock(self) -> Path:
-        """Held by the cloud's process for as long as it lives; holds its pid and port."""
-        return self.folder / "life.lock"  # its name of old: a cloud of an earlier version may hold it
+        """The lock that the cloud's process holds while it is alive; the file contains its pid and port."""
+        return self.folder / "life.lock"  # historical name: a cloud of an earlier version may hold it
 
     def create(self) -> None:
-        """With the checkout's own models in it, where none lies in their place.
+        """Create the folder, with links to the checkout's own models unless a model of that name exists.
 
-        Raises CloudError where the folder can't be written.
+        Raises CloudError if the folder can't be written.
         """
         try:
             for folder in (self.folder, self.s3, self.models, self.scratch):
@@ -91,19 +91,19 @@ class Home:
             self.folder.chmod(0o700)
             for shipped in (self.checkout / "models").glob("*/"):
                 here = self.models / shipped.name
-                if here.is_symlink() and not here.exists():  # to a checkout that is gone
+                if here.is_symlink() and not here.exists():  # links to a deleted checkout
                     here.unlink(missing_ok=True)
                 with suppress(FileExistsError):
                     here.symlink_to(shipped, target_is_directory=True)
         except OSError as error:
             raise CloudError(
-                f"The home folder can't be made or written: {error}.",
-                advice="Set REELWORKS_HOME to a folder of yours on a disk with room.",
+                f"The home folder can't be created or written: {error}.",
+                advice="Set REELWORKS_HOME to a folder that you own, on a disk with free space.",
             ) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The file's object; empty if there is no file yet."""
+    """Return the JSON object in the file; empty if the file is missing or empty."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -113,7 +113,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_private(path: Path, content: str) -> None:
-    """Replaces the file in one step: a reader, or a crash, finds the old content or the new."""
+    """Replace the file atomically: after a crash, and for any reader, it has the old content or the new."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(content)

@@ -1,27 +1,28 @@
-"""What the PC's user has set: `reelworks.toml` in the home folder, and the environment, which wins.
+"""The PC user's settings: `reelworks.toml` in the home folder, overridden by environment variables.
 
-    [text]                                  who writes: an OpenAI-compatible server, or Ollama
-    kind = "ollama"                         "openai" unless it is said
+    [text]                                  text model: an OpenAI-compatible server, or Ollama
+    kind = "ollama"                         default: "openai"
     url = "http://127.0.0.1:11434"
     model = "llama3.2"
     api_key = "…"
-    context_tokens = 8192                   for Ollama; other servers have their own
+    context_tokens = 8192                   for Ollama only; other servers set their own
 
-    [speech]                                voices besides the bundled one
+    [speech]                                voices in addition to the bundled one
     voices = {Amy = "/voices/en_US-amy-medium.onnx"}
 
-    [stills]                                who draws: a diffusers model …
+    [stills]                                image model: a diffusers model …
     model = "/models/sdxl-turbo"
-    steps = 4                               as the model's page says, where its own file does not
+    steps = 4                               see the model's page, unless its own file sets it
     guidance = 0.0
-                                            … or a workflow of ComfyUI (docs/comfyui.md)
+                                            … or a ComfyUI workflow (docs/comfyui.md)
     workflow = "/workflows/flux.json"
 
     [comfyui]
     url = "http://127.0.0.1:8188"
-    workflow = "/workflows/wan.json"        which renders clips, see docs/comfyui.md
+    workflow = "/workflows/wan.json"        renders clips, see docs/comfyui.md
 
-Key `k` of section `s` is also the variable REELWORKS_S_K; a table is `name=value,name=value` there.
+Key `k` of section `s` can also be set by the variable REELWORKS_S_K; write a table as
+`name=value,name=value` there.
 """
 
 import tomllib
@@ -71,11 +72,11 @@ class TextServer(_Section):
 
 
 class Speech(_Section):
-    voices: dict[Name, AbsolutePath] = {}  # the .onnx, with its .onnx.json beside it
+    voices: dict[Name, AbsolutePath] = {}  # the .onnx, with its .onnx.json next to it
 
 
 class Stills(_Section):
-    """One of `model`, a folder as diffusers saves it, and `workflow`, as ComfyUI exports it (API format)."""
+    """Either `model`, a folder saved by diffusers, or `workflow`, exported by ComfyUI (API format)."""
 
     model: AbsolutePath | None = None
     steps: Annotated[int, Field(ge=1)] | None = None
@@ -85,15 +86,15 @@ class Stills(_Section):
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.model is None) == (self.workflow is None):
-            raise ValueError("set one of model and workflow")
+            raise ValueError("set exactly one of model and workflow")
         if self.workflow and (self.steps is not None or self.guidance is not None):
-            raise ValueError("a workflow has steps and guidance of its own")
+            raise ValueError("steps and guidance are not allowed with workflow, which sets its own")
         return self
 
 
 class ComfyUI(_Section):
-    url: Url = "http://127.0.0.1:8188"  # where it listens unless told otherwise
-    workflow: AbsolutePath | None = None  # renders clips; else the home folder's workflows/comfyui.json
+    url: Url = "http://127.0.0.1:8188"  # ComfyUI's default
+    workflow: AbsolutePath | None = None  # renders clips; default: workflows/comfyui.json in the home folder
 
 
 class Settings(_Section):
@@ -104,7 +105,10 @@ class Settings(_Section):
 
     @classmethod
     def load(cls, home: Home, environment: Mapping[str, str]) -> Self:
-        """Raises CloudError, which names the key or variable and what is allowed."""
+        """Read the settings.
+
+        Raises CloudError, which names the key or variable and the allowed values, if a setting is invalid.
+        """
         document = _read(home.settings)
         variables: dict[tuple[str, ...], str] = {}
         for section, field in cls.model_fields.items():
@@ -113,7 +117,7 @@ class Settings(_Section):
                 key = variable.removeprefix(prefix).lower()
                 table = document.setdefault(section, {})
                 if not isinstance(table, dict):
-                    continue  # the file's mistake is told below
+                    continue  # validation below reports this mistake of the file
                 table[key] = _value(field.annotation, key, environment[variable])
                 variables[section, key] = variable
         try:
@@ -124,19 +128,19 @@ class Settings(_Section):
             where = variables.get(loc[:2]) or f"{home.settings}: {'.'.join(loc)}"
             raise CloudError(
                 f"{where}: {cls._said(problem, loc)}",
-                advice="Mend the setting, then run `reel up` again.",
+                advice="Fix the setting and run `reel up` again.",
             ) from error
 
     @classmethod
     def _said(cls, problem: Any, loc: tuple[str, ...]) -> str:
         if problem["type"] == "extra_forbidden":
             section: Any = cls if len(loc) == 1 else _model_of(cls.model_fields[loc[0]].annotation)
-            return f"there is no such setting; there are {', '.join(section.model_fields)}."
+            return f"unknown setting; allowed: {', '.join(section.model_fields)}."
         if problem["type"] == "missing":
-            return "it must be set as well."
+            return "required when its section is set."
         said = str(problem["msg"]).removeprefix("Value error, ")
         given = problem["input"]
-        return f"{said}; it is {given!r}." if isinstance(given, str | int | float) else f"{said}."
+        return f"{said}; got {given!r}." if isinstance(given, str | int | float) else f"{said}."
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -146,12 +150,12 @@ def _read(file: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise CloudError(
-            f"{file} can't be read: {error}", advice="Mend the file, then run `reel up` again."
+            f"{file} can't be read: {error}", advice="Fix the file and run `reel up` again."
         ) from error
 
 
 def _value(section: Any, key: str, text: str) -> object:
-    """A variable's text as TOML would have it."""
+    """Convert a variable's text to the value that TOML would give."""
     field = _model_of(section).model_fields.get(key)
     if field is None or not isinstance(field.default, dict):
         return text
@@ -159,6 +163,6 @@ def _value(section: Any, key: str, text: str) -> object:
 
 
 def _model_of(annotation: Any) -> Any:
-    """The section's type, of an annotation that may say that it is optional."""
+    """Return the section's type from an annotation that may be optional."""
     options = [annotation, *getattr(annotation, "__args__", ())]
     return next((one for one in options if isinstance(one, type) and issubclass(one, BaseModel)), None)

@@ -1,4 +1,4 @@
-"""What a PC needs to run Reelworks: what is there, what is missing, and the command that gets it."""
+"""Check what this PC has to run Reelworks, what is missing, and which command installs it."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from reelworks.doctor.voice import piper, voice_finding
 
 
 def examine() -> list[Finding]:
-    """All findings, what is needed first."""
+    """Return all findings, required ones first."""
     home = Home.locate()
     checks = [python(), node(), disk(home), settings_file(home), cloud(home), torch(), gpu()]
     engines = [
@@ -30,7 +30,8 @@ def examine() -> list[Finding]:
 
 
 def backends(home: Home, environment: Mapping[str, str]) -> list[Finding]:
-    """Of who writes, speaks and draws. None while the settings are wrong, of which there is a finding."""
+    """Return findings about the text, voice and image backends. Empty if the settings are invalid, which
+    `settings_file` reports."""
     try:
         settings = Settings.load(home, environment)
     except CloudError:

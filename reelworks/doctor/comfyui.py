@@ -1,4 +1,4 @@
-"""ComfyUI: whether it is there, and has what the workflows need."""
+"""Check that ComfyUI is running and has what the workflows need."""
 
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ from reelworks.cloud.settings import Settings
 from reelworks.doctor.finding import Finding, get_json
 from reelworks.doctor.workflow_nodes import missing
 
-# Of ComfyUI's folders, those with models that draw.
+# ComfyUI's folders of models that draw.
 _COMFYUI_MODELS = ("checkpoints", "diffusion_models")
 
 
 def workflows(settings: Settings, home: Home) -> list[Finding]:
-    """Of those that are set: whether ComfyUI has what is in them. None where it does not answer, which is
-    told above."""
+    """Check that ComfyUI has what the configured workflows use. Empty if ComfyUI does not answer, which
+    `comfyui` reports."""
     paths = {
         "Workflow for stills": settings.stills.workflow if settings.stills else None,
         "Workflow for clips": workflow_file(home.folder, settings.comfyui),
@@ -35,14 +35,14 @@ def _workflow(what: str, path: Path, nodes: Any) -> Finding:
         workflow = Workflow.read(path)
         wanting = missing(workflow, nodes)
     except BadWorkflow as error:
-        return Finding(what, False, True, str(error), "mend it as docs/comfyui.md says")
+        return Finding(what, False, True, str(error), "fix it as described in docs/comfyui.md")
     except (LookupError, TypeError, AttributeError) as error:
-        return Finding(what, False, True, f"ComfyUI's /object_info can't be read: {error!r}")
+        return Finding(what, False, True, f"cannot read ComfyUI's /object_info: {error!r}")
     if wanting:
-        found = f"{path}: ComfyUI has not {', '.join(one.what for one in wanting)}"
+        found = f"{path}: ComfyUI is missing {', '.join(one.what for one in wanting)}"
         return Finding(what, False, True, found, "; ".join(dict.fromkeys(one.todo for one in wanting)))
     takes = ", ".join(sorted(workflow.slots))
-    return Finding(what, True, True, f"{path} takes {takes}; its nodes and models are there")
+    return Finding(what, True, True, f"{path} takes {takes}; its nodes and models are installed")
 
 
 def comfyui(settings: Settings) -> Finding:
@@ -54,6 +54,6 @@ def comfyui(settings: Settings) -> Finding:
         models = [name for kind in _COMFYUI_MODELS for name in get_json(f"{url}/models/{kind}")]
     except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
         todo = "pip install comfy-cli; comfy install; comfy launch, or set url of [comfyui] in the settings"
-        return Finding("ComfyUI", False, needed, f"none at {url}", todo)
+        return Finding("ComfyUI", False, needed, f"not found at {url}", todo)
     about = f"{release} at {url} on {', '.join(str(device['name']) for device in devices) or 'no device'}"
     return Finding("ComfyUI", True, needed, f"{about}; models: {', '.join(map(str, models)) or 'none'}")

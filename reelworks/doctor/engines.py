@@ -1,4 +1,4 @@
-"""The engines whose models this PC has."""
+"""Check which engines have their models on this PC."""
 
 from reelworks.cloud.home import Home
 from reelworks.doctor.finding import Finding
@@ -11,9 +11,9 @@ def engine_finding(name: str, home: Home) -> Finding:
     if model.state == "here":
         return Finding(f"Engine {name}", True, False, str(folder))
     if model.state == "no manifest":
-        todo = f"reel models trust {name}, if you trust where its files come from; reel up"
+        todo = f"reel models trust {name}, if you trust the source of its files; reel up"
     elif name in SOURCES:
         todo = f"reel models pull {name}; reel up"
     else:
-        todo = f"put a checkpoint into {folder}; reel models trust {name}; reel up"
+        todo = f"put a checkpoint in {folder}; reel models trust {name}; reel up"
     return Finding(f"Engine {name}", False, False, f"model: {model.state}", todo)

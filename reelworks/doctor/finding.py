@@ -1,4 +1,4 @@
-"""What a check found, and how it asks servers on this machine."""
+"""The result of a check, and requests to servers on this machine."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ import httpx
 class Finding:
     what: str
     ok: bool
-    needed: bool  # without it no film can be made
+    needed: bool  # no film can be made without it
     found: str
     todo: str = ""
 

@@ -1,4 +1,4 @@
-"""The machine: Python, Node, disk, GPU, settings, the cloud."""
+"""Check the machine: Python, Node, disk, GPU, settings and the PC's cloud."""
 
 import importlib.util
 import os
@@ -30,7 +30,7 @@ def node() -> Finding:
 def disk(home: Home) -> Finding:
     existing = next(folder for folder in (home.folder, *home.folder.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
-    todo = "" if free > _DISK_NEEDED else "free some disk, or set REELWORKS_HOME to a larger one"
+    todo = "" if free > _DISK_NEEDED else "free some disk space, or set REELWORKS_HOME to a larger disk"
     return Finding("Disk", free > _DISK_NEEDED, True, f"{free / 1e9:.0f} GB free for {home.folder}", todo)
 
 
@@ -57,10 +57,10 @@ def settings_file(home: Home) -> Finding:
         Settings.load(home, os.environ)
     except CloudError as error:
         return Finding("Settings", False, True, error.message, error.advice)
-    there = "" if home.settings.exists() else " (not there: all is as it comes)"
+    there = "" if home.settings.exists() else " (does not exist; the defaults apply)"
     return Finding("Settings", True, True, f"{home.settings}{there}")
 
 
 def gpu() -> Finding:
     there = shutil.which("nvidia-smi") is not None
-    return Finding("GPU", there, False, "NVIDIA" if there else "none: engines would run on the CPU")
+    return Finding("GPU", there, False, "NVIDIA" if there else "none; engines run on the CPU")

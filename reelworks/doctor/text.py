@@ -1,4 +1,4 @@
-"""Who writes: the text model that is set, Ollama, other servers."""
+"""Check the text backend: the configured model, Ollama and other servers."""
 
 import asyncio
 import shutil
@@ -13,9 +13,9 @@ from reelworks.cloud.services.bedrock import OLLAMA_URL
 from reelworks.cloud.settings import TextServer
 from reelworks.doctor.finding import Finding, get_json
 
-# Where llama.cpp, vLLM and LM Studio listen unless told otherwise.
+# Default addresses of llama.cpp, vLLM and LM Studio.
 OPENAI_URLS = ("http://127.0.0.1:8080", "http://127.0.0.1:8000", "http://127.0.0.1:1234")
-_OLLAMA_MODEL = "qwen3:8b"  # keeps to a schema, and has room beside nothing else in 8 GB
+_OLLAMA_MODEL = "qwen3:8b"  # follows a schema, and fits in 8 GB if nothing else is loaded
 _INSTALL_OLLAMA = "curl -fsSL https://ollama.com/install.sh | sh"  # ollama.com/download
 
 
@@ -35,28 +35,28 @@ def _configured_text_model(configured: TextServer) -> Finding:
             False,
             True,
             f"{name} does not answer",
-            f"{start}, or take [text] out of the settings",
+            f"{start}, or remove [text] from the settings",
         )
     if configured.model in models or f"{configured.model}:latest" in models:
         return Finding("Text model", True, True, name)
-    found = f"{name}: no such model; it has {', '.join(models) or 'none'}"
+    found = f"{name}: model not found; it has {', '.join(models) or 'none'}"
     pull = f"ollama pull {configured.model}"
-    todo = pull if configured.kind is TextKind.OLLAMA else "set text.model to one of those"
+    todo = pull if configured.kind is TextKind.OLLAMA else "set text.model to one of these"
     return Finding("Text model", False, True, found, todo)
 
 
 def found_ollama(url: str) -> Finding:
-    """Of an Ollama that is used without being set."""
+    """Check for an Ollama server, which is used without being configured."""
     models = _models(TextServer(kind=TextKind.OLLAMA, url=url, model="any"))
     if models is None:
         how = f"does not answer at {url}" if shutil.which("ollama") else "is not installed"
-        found = f"none: Ollama {how}; the rule-based director writes"
+        found = f"none: Ollama {how}; the rule-based director is used"
         return Finding("Text model", False, False, found, f"{_start_ollama()}; ollama pull {_OLLAMA_MODEL}")
     chatting = asyncio.run(_ollama(url))
     has = f"it has {', '.join(models) or 'no models'}"
     if chatting:
         return Finding("Text model", True, False, f"{chatting} at {url}; {has}")
-    found = f"Ollama at {url} has no model that chats ({has}): the rule-based director writes"
+    found = f"Ollama at {url} has no chat model ({has}); the rule-based director is used"
     return Finding("Text model", False, False, found, f"ollama pull {_OLLAMA_MODEL}")
 
 
@@ -65,13 +65,13 @@ def _start_ollama() -> str:
 
 
 def openai_servers(urls: Sequence[str], home: Home) -> Finding:
-    """Of those where such servers listen unless told otherwise. One is used once it is set."""
+    """Check the default addresses of such servers. A server is used only once it is configured."""
     what = "OpenAI-compatible servers"
     found = {url: _models(TextServer(url=url, model="any")) for url in urls}
     there = {url: models for url, models in found.items() if models}
     if not there:
         todo = (
-            f"start one, as in llama-server -m MODEL.gguf, and set url and model of [text] in {home.settings}"
+            f"start one (e.g. llama-server -m MODEL.gguf) and set url and model of [text] in {home.settings}"
         )
         return Finding(what, False, False, f"none at {', '.join(urls)}", todo)
     has = "; ".join(f"{url} has {', '.join(models)}" for url, models in there.items())
@@ -79,7 +79,7 @@ def openai_servers(urls: Sequence[str], home: Home) -> Finding:
 
 
 def _models(server: TextServer) -> list[str] | None:
-    """The names of a server's models; None if it gives none."""
+    """Return the names of a server's models, or None if it does not answer with any."""
     headers = {"authorization": f"Bearer {server.api_key}"} if server.api_key else {}
     try:
         if server.kind is TextKind.OLLAMA:

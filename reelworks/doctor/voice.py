@@ -1,4 +1,4 @@
-"""Who speaks: Piper and its voices."""
+"""Check the voice backend: Piper and its voices."""
 
 import importlib.util
 from importlib.metadata import version
@@ -23,7 +23,7 @@ def piper(settings: Settings, home: Home) -> Finding:
     folder = home.folder / "voices"
     get = f"python -m piper.download_voices --download-dir {folder} en_US-amy-medium"
     found = (
-        f"{version('piper-tts')} with {', '.join(voice_files(settings.speech.voices))}; another voice: {get}"
+        f"{version('piper-tts')} with {', '.join(voice_files(settings.speech.voices))}; to add a voice: {get}"
     )
     return Finding("Piper", True, True, f'{found}, then voices = {{Amy = "{folder}/en_US-amy-medium.onnx"}}')
 

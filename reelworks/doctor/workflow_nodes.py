@@ -1,5 +1,5 @@
-"""What a workflow needs that a ComfyUI server does not have: by the graph, and what the server says of its
-nodes (GET /object_info)."""
+"""Find what a workflow needs and a ComfyUI server lacks, from the graph and the server's list of nodes
+(GET /object_info)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 
 from containers.comfyui.workflow import Slot, Workflow
 
-# Where ComfyUI looks for what a loader's input names: folder_paths.py of github.com/Comfy-Org/ComfyUI.
+# The folder where ComfyUI looks for the file that a loader's input names: folder_paths.py of
+# github.com/Comfy-Org/ComfyUI.
 _FOLDERS = {
     "ckpt_name": "checkpoints",
     "unet_name": "diffusion_models",
@@ -29,8 +30,9 @@ class Missing:
 
 
 def missing(workflow: Workflow, nodes: Mapping[str, Any]) -> list[Missing]:
-    """`nodes`: the server's answer, by class. What a request fills in is not looked at."""
-    found = dict.fromkeys(_missing(workflow, nodes))  # each once, though several nodes may need it
+    """Return what is missing. `nodes` is the server's answer, by class. Inputs that a request fills in are
+    skipped."""
+    found = dict.fromkeys(_missing(workflow, nodes))  # each only once, even if several nodes need it
     return list(found)
 
 
@@ -53,8 +55,8 @@ def _missing(workflow: Workflow, nodes: Mapping[str, Any]) -> Iterator[Missing]:
 
 
 def _choices(node: Mapping[str, Any], name: str) -> list[Any] | None:
-    """What there is to choose from for an input; None where it is no choice. Older servers have the list in
-    the place of the type, newer ones beside the type COMBO."""
+    """Return an input's allowed values, or None if it is not a choice. Older servers give the list in place
+    of the type, newer ones beside the type COMBO."""
     groups = node.get("input", {})
     spec = groups.get("required", {}).get(name) or groups.get("optional", {}).get(name) or [None]
     if isinstance(spec[0], list):

@@ -1,8 +1,7 @@
-"""A real engine server for tests: speaks the engine contract, and does as the prompt says.
+"""A real engine server for tests: implements the engine contract and does what the prompt says.
 
 `python -m tests.cloud.echo_engine --port N [--load SECONDS] [--fail-to-start]`. Prompts: `sleep 3`,
-`refuse`, `fail`, `crash`, `garble`, `busy` (at first), `environment`, `headers`; any other is answered with
-itself.
+`refuse`, `fail`, `crash`, `garble`, `busy` (at first), `environment`, `headers`; any other prompt is echoed.
 """
 
 import argparse

@@ -44,7 +44,7 @@ class Server:
         return self.ping()
 
     def engine_pid(self) -> int:
-        """The process that the server runs its engine in."""
+        """Return the process that the server runs its engine in."""
         pid = self.process.pid
         (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return int(child)
@@ -55,10 +55,10 @@ class Server:
 
 @contextmanager
 def running(model: Path, log: Path, *, grace: int = 25) -> Iterator[Server]:
-    """The server of a checkpoint, as soon as it answers."""
-    # A tiny model gains nothing from a second thread, and loses much where the cores are shared.
+    """Start the server of a checkpoint and wait until it responds."""
+    # A tiny model gains nothing from a second thread, and loses much if the cores are shared.
     settings = {"COGVIDEOX_MODEL": str(model), "COGVIDEOX_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
-    # `serve` is what SageMaker adds.
+    # SageMaker adds `serve`.
     command = ["-m", "containers.cogvideox", "serve", "--grace", str(grace)]
     with started(command, log, settings) as server:
         yield server
@@ -66,7 +66,7 @@ def running(model: Path, log: Path, *, grace: int = 25) -> Iterator[Server]:
 
 @contextmanager
 def scripted(folder: Path, *, grace: int = 25) -> Iterator[Server]:
-    """A server of tests/scripted_engine.py in `folder`, as soon as it answers."""
+    """Start a server of tests/scripted_engine.py in `folder` and wait until it responds."""
     command = ["-m", "tests.scripted_server", str(folder), str(grace)]
     with started(command, folder / "log", {}) as server:
         yield server

@@ -1,4 +1,4 @@
-"""A server that speaks the part of huggingface.co's API that a download needs.
+"""A server with the part of huggingface.co's API that a download needs.
 
 https://huggingface.co/docs/hub/api and, for the headers of a file, huggingface_hub's get_hf_file_metadata.
 """
@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 
 class LocalHub:
-    """One repository at one revision, its files those of a folder."""
+    """One repository at one revision, with the files of a folder."""
 
     def __init__(self, folder: Path, repository: str, revision: str) -> None:
         self.fetched: list[str] = []

@@ -1,4 +1,4 @@
-"""A server in the place of Ollama or an OpenAI-compatible one, with their recorded answers."""
+"""A fake Ollama or OpenAI-compatible server, with recorded responses."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 
 class ModelServer:
-    """Answers each path as told, and keeps what it was asked."""
+    """Returns a set response for each path, and records the requests."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Response | Callable[[Any], Response]] = {}

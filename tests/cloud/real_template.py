@@ -1,37 +1,26 @@
 """The pipeline's real template on a fresh local AWS."""
 
-import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cdk.code import ROOT
 from lambdas.domain.prices import FREE
 from reelworks.cloud import aws
 from reelworks.cloud.backends.voice.piper import BUNDLED
 from reelworks.cloud.lifecycle.cloud_assembly import read_assembly
 from reelworks.cloud.lifecycle.deploy import deploy
 from tests.cloud.servers import local_aws
+from tests.shared import copy_assembly_of_a_pc
 
 Client = Callable[[str], Any]
 
 
 def synthesize(folder: Path) -> Path:
-    """The file of the pipeline's template in a new cloud assembly."""
-    environment = {
-        "CDK_OUTDIR": str(folder),
-        "CDK_CONTEXT_JSON": json.dumps({"aws:cdk:bundling-stacks": []}),
-        "CDK_DEFAULT_ACCOUNT": aws.ACCOUNT,
-        "CDK_DEFAULT_REGION": aws.REGION,
-    }
-    subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=os.environ | environment, check=True)
-    return folder / "Reelworks-Pipeline.template.json"
+    """The file of the pipeline's template in a cloud assembly of its own, made at `folder`."""
+    return copy_assembly_of_a_pc(folder) / "Reelworks-Pipeline.template.json"
 
 
 @contextmanager

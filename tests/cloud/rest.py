@@ -1,4 +1,4 @@
-"""The REST API as its tests call it: with API Gateway's events, or over HTTP as its clients do."""
+"""The REST API for tests: called with API Gateway's events, or over HTTP as clients do."""
 
 import json
 from typing import Any
@@ -51,7 +51,7 @@ def create(tenant: str = "acme", headers: dict[str, str] | None = None, **fields
 
 
 def complete(id_: str, tenant: str = "acme", **fields: Any) -> None:
-    """As the pipeline does it."""
+    """Complete the video as the pipeline does."""
     videos, outputs = stores.videos(settings()), stores.outputs(settings())
     outputs.put(keys.delivered_film(tenant, id_), b"film", "video/mp4")
     outputs.put(keys.delivered_thumbnail(tenant, id_), b"thumbnail", "image/webp")
@@ -72,7 +72,7 @@ def complete(id_: str, tenant: str = "acme", **fields: Any) -> None:
 
 
 def gateway(tenant: str = "openai") -> Starlette:
-    """HTTP as API Gateway hands it to the function."""
+    """Convert HTTP to API Gateway's event."""
 
     async def answer(request: Request) -> Response:
         body, kind = await request.body(), request.headers.get("content-type", "")

@@ -36,7 +36,7 @@ from tests.unit import sounds
 
 @pytest.fixture
 def log() -> Iterator[StringIO]:
-    """What the logger writes; its handler holds the standard output of the time it was made."""
+    """Return the logger's output; its handler keeps the standard output of the time it was created."""
     handler, stream = logger.registered_handler, StringIO()
     assert isinstance(handler, StreamHandler)
     before = handler.setStream(stream)
@@ -68,7 +68,7 @@ def test_a_create_is_recorded_queued_and_answered(queue: Deployment) -> None:
     assert keys.video_record("acme", video["id"]) in queue.keys("output")
 
 
-def test_how_it_is_rendered_is_recorded_and_answered(queue: Deployment) -> None:
+def test_rendering_options_are_recorded_and_returned(queue: Deployment) -> None:
     video = create(model="cogvideox-2b", speed="fast", loras=[{"name": "paper", "scale": 0.5}])
     assert (video["speed"], video["loras"]) == ("fast", [{"name": "paper", "scale": 0.5}])
     assert call("GET", f"/v1/videos/{video['id']}").json == video
@@ -76,21 +76,21 @@ def test_how_it_is_rendered_is_recorded_and_answered(queue: Deployment) -> None:
     assert (plain["speed"], plain["loras"]) == (None, [])
 
 
-def test_a_key_is_of_one_speed(queue: Deployment) -> None:
+def test_an_idempotency_key_covers_the_speed(queue: Deployment) -> None:
     headers = {"Idempotency-Key": "k"}
     create(headers=headers, model="cogvideox-2b", speed="fast")
     body = {"prompt": "A bee", "model": "cogvideox-2b"}
     assert call("POST", "/v1/videos", body=body, headers=headers).status == 409
 
 
-def test_what_is_left_out_is_the_engines_default(queue: Deployment) -> None:
+def test_omitted_fields_get_the_engine_s_defaults(queue: Deployment) -> None:
     video = create(model="sora-2")
     assert (video["model"], video["size"], video["fps"]) == ("cogvideox-2b", "720x480", 8)
     assert video["seconds"] == "4"
     assert video["enhance"]["requested"] is True
 
 
-def test_two_creates_of_one_request_are_two_videos(queue: Deployment) -> None:
+def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> None:
     assert create()["id"] != create()["id"]
     assert len(queue.messages()) == 2
 
@@ -105,7 +105,7 @@ def test_two_creates_of_one_request_are_two_videos(queue: Deployment) -> None:
         ({"prompt": "\ud800"}, "prompt", "text"),
         ({"prompt": 5}, "prompt", "text"),
         ({"model": "nope"}, "model", "animatic, cogvideox-2b, cogvideox-5b-i2v"),
-        ({"model": "cogvideox-5b"}, "model", "animatic"),  # in the catalogue, but not offered here
+        ({"model": "cogvideox-5b"}, "model", "animatic"),  # in the catalogue, but not enabled here
         ({"seconds": "0"}, "seconds", "1 to 3,600"),
         ({"seconds": 3601}, "seconds", "1 to 3,600"),
         ({"transition": "dissolve"}, "transition", "none, crossfade, fade, wipe"),
@@ -139,14 +139,14 @@ def test_two_creates_of_one_request_are_two_videos(queue: Deployment) -> None:
         ({"burn_captions": True}, "burn_captions", "topic or storyboard"),
         ({"prompt": "word " * 390, "enhance": False, "model": "cogvideox-2b"}, "prompt", "226"),
         ({"negative_prompt": "word " * 390, "model": "cogvideox-2b"}, "negative_prompt", "226"),
-        ({"topic": "Kites"}, "prompt", "left out where topic is given"),
+        ({"topic": "Kites"}, "prompt", "omitted when topic is set"),
         ({"prompt": None, "tone": "calm"}, "prompt", "topic or storyboard"),
         ({"tone": "calm"}, "tone", "topic or storyboard"),
         ({"captions": True}, "captions", "topic or storyboard"),
         (KITES | {"scenes": 51}, "scenes", "1 to 50"),
         (KITES | {"narrate": "perhaps"}, "narrate", "true or false"),
         (KITES | {"narrate": False, "captions": True}, "captions", "narrate=true"),
-        (KITES | {"enhance": False}, "enhance", "left out"),
+        (KITES | {"enhance": False}, "enhance", "omitted"),
         (KITES | {"scenes": 1, "storyboard": {"scenes": [{}, {}]}}, "scenes", "at least 2"),
         (KITES | {"storyboard": "{"}, "storyboard", "JSON text"),
         (
@@ -170,12 +170,12 @@ def test_two_creates_of_one_request_are_two_videos(queue: Deployment) -> None:
             "scenes[1].narration.text",
             "U+51E7",
         ),
-        ({"prompt": None, "storyboard": {"scenes": []}}, "title", "With topic"),
+        ({"prompt": None, "storyboard": {"scenes": []}}, "title", "Send topic"),
         (KITES | {"stills": "none", "model": "cogvideox-5b-i2v"}, "stills", "standard or premium"),
-        (KITES | {"stills": "standard", "model": "cogvideox-2b"}, "stills", "takes no image"),
+        (KITES | {"stills": "standard", "model": "cogvideox-2b"}, "stills", "does not accept an image"),
     ],
 )
-def test_a_wrong_field_is_named_with_what_is_allowed_and_nothing_is_made(
+def test_an_invalid_field_is_named_with_the_allowed_values_and_nothing_is_created(
     queue: Deployment, fields: dict[str, Any], param: str, says: str
 ) -> None:
     before = queue.keys("input"), queue.keys("output")
@@ -233,7 +233,7 @@ def test_stills_are_drawn_for_an_engine_that_starts_from_an_image(queue: Deploym
     assert stored(create(**KITES)).stills is None
     assert stored(create(**KITES, stills="premium")).stills == Stills(quality="premium")
     assert stored(create(**KITES, model="cogvideox-5b-i2v")).stills == Stills()
-    # The one scene there is has its image.
+    # The only scene has an image.
     image = {"image_url": "data:image/png;base64," + b64encode(png(6)).decode()}
     one = create(**KITES, model="cogvideox-5b-i2v", scenes=1, input_reference=image, stills="none")
     assert stored(one).stills is None
@@ -277,18 +277,18 @@ def test_music_is_stored_once_under_its_content(queue: Deployment) -> None:
     assert kept["Body"].read() == content
 
 
-# --- a create tried again
+# --- retries of a create
 
 
 def test_one_idempotency_key_makes_one_video(queue: Deployment) -> None:
     first, second = (create(headers={"Idempotency-Key": "order-1"}) for _ in range(2))
     assert first["id"] == second["id"] == video_id("acme", "order-1")
-    # The message is sent again: the first try may have ended before it was.
+    # The message is sent again: the first try may have ended before sending it.
     assert [message["video_id"] for message in queue.messages()] == [first["id"]] * 2
     assert create(tenant="other", headers={"Idempotency-Key": "order-1"})["id"] != first["id"]
 
 
-def test_a_video_under_way_is_not_queued_again(queue: Deployment) -> None:
+def test_a_video_in_progress_is_not_queued_again(queue: Deployment) -> None:
     headers = {"Idempotency-Key": "order-2"}
     id_ = create(headers=headers)["id"]
     stores.videos(settings()).advance("acme", id_, Stage.PLANNING)
@@ -319,7 +319,7 @@ def retry(count: int) -> dict[str, str]:
     return {"x-stainless-retry-count": str(count)}
 
 
-def test_a_clients_retry_finds_the_video_of_its_first_try(queue: Deployment) -> None:
+def test_a_client_s_retry_finds_the_video_of_its_first_try(queue: Deployment) -> None:
     first = create(prompt="retried", headers=retry(0))
     assert create(prompt="retried", headers=retry(1))["id"] == first["id"]
     assert create(prompt="retried", headers=retry(2))["id"] == first["id"]
@@ -327,7 +327,7 @@ def test_a_clients_retry_finds_the_video_of_its_first_try(queue: Deployment) -> 
     assert create(prompt="retried", tenant="other", headers=retry(1))["id"] != first["id"]
 
 
-def test_a_retry_makes_the_video_that_its_first_try_only_noted(queue: Deployment) -> None:
+def test_a_retry_creates_the_video_that_its_first_try_only_recorded(queue: Deployment) -> None:
     first = create(prompt="noted")
     stores.videos(settings()).delete("acme", first["id"])
     assert create(prompt="noted", headers=retry(1))["id"] == first["id"]
@@ -340,7 +340,7 @@ def test_a_first_try_joins_the_retry_that_overtook_it_once(queue: Deployment) ->
 
 
 @pytest.mark.parametrize("tries", [(0, 1), (0, 1, 2), (1, 2), (2, 1, 0)])
-def test_tries_of_one_create_at_once_make_one_video(queue: Deployment, tries: tuple[int, ...]) -> None:
+def test_concurrent_tries_of_one_create_make_one_video(queue: Deployment, tries: tuple[int, ...]) -> None:
     for round_ in range(8):
         start = threading.Barrier(len(tries))
 
@@ -356,7 +356,7 @@ def test_tries_of_one_create_at_once_make_one_video(queue: Deployment, tries: tu
 # --- retrieve, list
 
 
-def test_an_unfinished_video_says_when_to_ask_again(aws: Deployment) -> None:
+def test_an_unfinished_video_says_when_to_poll_again(aws: Deployment) -> None:
     id_ = create()["id"]
     assert int(call("GET", f"/v1/videos/{id_}").headers["openai-poll-after-ms"]) > 0
     complete(id_)
@@ -432,7 +432,7 @@ def test_videos_may_be_deleted_while_they_are_paged(aws: Deployment) -> None:
         ({"after": "video_" + "1" * 32}, "after"),
     ],
 )
-def test_a_wrong_query_is_named(aws: Deployment, query: dict[str, str], param: str) -> None:
+def test_an_invalid_query_parameter_is_named(aws: Deployment, query: dict[str, str], param: str) -> None:
     answer = call("GET", "/v1/videos", query=query)
     assert (answer.status, answer.error["param"]) == (400, param)
 
@@ -449,7 +449,7 @@ def test_a_failed_video_says_what_failed(aws: Deployment) -> None:
     assert video["failure"] == failure.model_dump()
 
 
-def test_the_engines_offered_are_listed(aws: Deployment) -> None:
+def test_the_enabled_engines_are_listed(aws: Deployment) -> None:
     models = call("GET", "/v1/models").json
     assert [model["id"] for model in models["data"]] == ["animatic", "cogvideox-2b", "cogvideox-5b-i2v"]
     assert models["data"][1]["sizes"] == "720x480"
@@ -468,7 +468,7 @@ def test_the_engines_offered_are_listed(aws: Deployment) -> None:
         ({"variant": "manifest"}, b"{}", "application/json"),
     ],
 )
-def test_content_leads_to_the_object(
+def test_content_redirects_to_the_object(
     aws: Deployment, query: dict[str, str], bytes_: bytes, kind: str
 ) -> None:
     id_ = create()["id"]
@@ -480,11 +480,11 @@ def test_content_leads_to_the_object(
         assert response.headers["content-type"] == kind
 
 
-def test_content_can_be_looked_at_without_fetching_it(aws: Deployment) -> None:
+def test_content_supports_head(aws: Deployment) -> None:
     id_ = create()["id"]
     assert call("HEAD", f"/v1/videos/{id_}/content").status == 409
     complete(id_)
-    signed: list[str] = []  # the local S3 looks at no signature
+    signed: list[str] = []  # the local S3 checks no signatures
     events = client("s3").meta.events
     events.register("provide-client-params.s3", note := lambda event_name, **_: signed.append(event_name))
     answer = call("HEAD", f"/v1/videos/{id_}/content")
@@ -514,14 +514,14 @@ def test_captions_are_content(aws: Deployment, variant: str, extension: str, kin
         assert f"{id_}.{extension}" in response.headers["content-disposition"]
 
 
-def test_captions_that_nobody_asked_for(aws: Deployment) -> None:
+def test_captions_that_were_not_requested(aws: Deployment) -> None:
     id_ = create()["id"]
     complete(id_)
     answer = call("GET", f"/v1/videos/{id_}/content", query={"variant": "captions"})
     assert (answer.status, answer.error["param"]) == (404, "variant")
 
 
-def test_a_storyboard_is_there_once_it_is_written(aws: Deployment) -> None:
+def test_a_storyboard_is_available_once_written(aws: Deployment) -> None:
     id_ = create(**KITES)["id"]
     early = call("GET", f"/v1/videos/{id_}/storyboard")
     assert (early.status, early.error["code"]) == (409, "not_ready")
@@ -539,7 +539,7 @@ def test_a_storyboard_is_there_once_it_is_written(aws: Deployment) -> None:
     assert "one prompt" in plain.error["message"]
 
 
-def test_content_that_is_not_there(aws: Deployment) -> None:
+def test_missing_content(aws: Deployment) -> None:
     id_ = create()["id"]
     answer = call("GET", f"/v1/videos/{id_}/content")
     assert (answer.status, answer.error["code"]) == (409, "not_ready")
@@ -587,7 +587,7 @@ def test_a_cancelled_video_leaves_nothing_running(aws: Deployment) -> None:
     assert "cancelled" in again.error["message"]
 
 
-def test_a_running_video_is_deleted_with_all_that_is_its_own(aws: Deployment) -> None:
+def test_a_running_video_is_deleted_with_everything_it_owns(aws: Deployment) -> None:
     id_ = create()["id"]
     execution, request = start_execution(id_), queue_engine_request(id_)
     answer = call("DELETE", f"/v1/videos/{id_}")
@@ -599,8 +599,8 @@ def test_a_running_video_is_deleted_with_all_that_is_its_own(aws: Deployment) ->
     assert call("DELETE", f"/v1/videos/{id_}").status == 404
 
 
-def test_the_key_of_a_deleted_video_makes_it_anew(aws: Deployment) -> None:
-    """Its execution was stopped, and an execution's name can't be used again."""
+def test_a_deleted_video_s_key_creates_a_new_one(aws: Deployment) -> None:
+    """Its execution was stopped, and an execution's name can't be reused."""
     headers = {"Idempotency-Key": "deleted-1"}
     names = []
     for _ in range(3):
@@ -621,7 +621,7 @@ def test_a_completed_video_is_deleted_with_its_film(aws: Deployment) -> None:
 @pytest.mark.parametrize(
     ("method", "tail", "code"), [("POST", "/cancel", "cancelled"), ("DELETE", "", "deleted")]
 )
-def test_who_dropped_the_request_is_told(aws: Deployment, method: str, tail: str, code: str) -> None:
+def test_a_dropped_request_gets_an_error_file(aws: Deployment, method: str, tail: str, code: str) -> None:
     source = Source(bucket="input", key=f"drop/acme/{code}.txt", etag="1")
     outputs = stores.outputs(settings())
     video = Intake(settings()).accept("acme", {"prompt": "A bee"}, source=source)
@@ -632,7 +632,7 @@ def test_who_dropped_the_request_is_told(aws: Deployment, method: str, tail: str
     assert not outputs.exists(keys.drop_result(source.key, "mp4"))
 
 
-# --- what is not a route, what goes wrong
+# --- unknown routes and failures
 
 
 @pytest.mark.parametrize(
@@ -674,9 +674,7 @@ def test_another_method_is_not_allowed(aws: Deployment, method: str, path: str, 
     assert allowed in answer.error["message"]
 
 
-def test_a_service_that_is_down_is_worth_another_try(
-    aws: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unavailable_service_is_retryable(aws: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as down:
         down.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nothing listens there
         client.cache_clear()
@@ -688,7 +686,7 @@ def test_a_service_that_is_down_is_worth_another_try(
     assert "127.0.0.1:9" not in answer.text
 
 
-def test_an_unexpected_failure_shows_nothing_of_the_inside(
+def test_an_unexpected_failure_shows_no_internals(
     aws: Deployment, monkeypatch: pytest.MonkeyPatch, log: StringIO
 ) -> None:
     with monkeypatch.context() as broken:
@@ -702,7 +700,7 @@ def test_an_unexpected_failure_shows_nothing_of_the_inside(
     assert answer.headers["x-request-id"] in log.getvalue()
 
 
-def test_the_log_names_the_video_and_holds_no_secret(
+def test_the_log_names_the_video_and_contains_no_secret(
     aws: Deployment, log: StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secret = "rk-" + "s" * 43
@@ -764,13 +762,13 @@ def test_openais_client_sends_nested_values(sdk: openai.OpenAI) -> None:
         sdk.videos.create(prompt="A kite", extra_body={"scenes": [{"text": "a"}]})
     assert refused.value.param == "scenes"
     nested = {"storyboard": {"scenes": [{"image": {"positive_prompt": "A kite."}}]}}
-    with pytest.raises(openai.BadRequestError, match="send storyboard as its JSON text"):
+    with pytest.raises(openai.BadRequestError, match="send storyboard as JSON text"):
         sdk.videos.create(prompt="A kite", extra_body=nested)
 
 
 @pytest.mark.filterwarnings("ignore:.*Sora:DeprecationWarning")
-def test_openais_client_asks_for_a_film_of_scenes(sdk: openai.OpenAI) -> None:
-    """Its prompt can't be left out, but may be empty, which is a field not given."""
+def test_openais_client_requests_a_film_of_scenes(sdk: openai.OpenAI) -> None:
+    """The client requires a prompt, but it may be empty, which counts as omitted."""
     storyboard = {"title": "The kite", "scenes": [SCENE]}
     extra = {"storyboard": json.dumps(storyboard), "narrate": False}
     video = sdk.videos.create(prompt="", extra_body=extra)
@@ -784,7 +782,7 @@ def test_openais_client_asks_for_a_film_of_scenes(sdk: openai.OpenAI) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*Sora:DeprecationWarning")
-def test_openais_client_gives_up_at_once_on_what_no_retry_mends(sdk: openai.OpenAI) -> None:
+def test_openais_client_does_not_retry_permanent_errors(sdk: openai.OpenAI) -> None:
     video = sdk.videos.create(prompt="A kite")
     with pytest.raises(openai.ConflictError) as refused:
         sdk.videos.download_content(video.id)

@@ -1,4 +1,4 @@
-"""The authorizer over a local AWS: keys of the table, tokens of a user pool, and forged ones."""
+"""The authorizer over a local AWS: API keys from the table, user pool tokens, and forged tokens."""
 
 import base64
 import hashlib
@@ -59,7 +59,7 @@ def register(aws: Deployment, tenant: str = "acme") -> str:
     return key
 
 
-def test_a_key_lets_its_tenant_into_the_whole_stage(aws: Deployment) -> None:
+def test_a_key_gives_its_tenant_access_to_the_whole_stage(aws: Deployment) -> None:
     key = register(aws)
     answer = authorize(key)
     statement = answer["policyDocument"]["Statement"][0]
@@ -70,7 +70,7 @@ def test_a_key_lets_its_tenant_into_the_whole_stage(aws: Deployment) -> None:
     assert authorize(key, "bearer  {} ")["context"] == answer["context"]
 
 
-def test_a_revoked_key_is_refused(aws: Deployment) -> None:
+def test_a_revoked_key_is_rejected(aws: Deployment) -> None:
     key = register(aws)
     assert stores.api_keys(aws.settings).revoke(api_keys.hash_of(key))
     assert not stores.api_keys(aws.settings).revoke(api_keys.hash_of(key)), "there is none any more"
@@ -80,7 +80,7 @@ def test_a_revoked_key_is_refused(aws: Deployment) -> None:
 @pytest.mark.parametrize(
     "header", ["", "Bearer", "Bearer ", "Basic rk-x", "rk-x", "Bearer rk-x", "Bearer rk-é", "Bearer a.b.c"]
 )
-def test_what_is_no_token_of_ours_is_refused(aws: Deployment, header: str) -> None:
+def test_an_unknown_token_is_rejected(aws: Deployment, header: str) -> None:
     assert refused("", header)
 
 
@@ -93,7 +93,7 @@ def test_no_header_at_all(aws: Deployment) -> None:
 
 
 def sign_in(aws: Deployment, user: str, *groups: str) -> dict[str, str]:
-    """The tokens of a new user."""
+    """Create a user and return its tokens."""
     cognito, pool = client("cognito-idp"), aws.authorizer.user_pool_id
     cognito.admin_create_user(UserPoolId=pool, Username=user, MessageAction="SUPPRESS")
     cognito.admin_set_user_password(UserPoolId=pool, Username=user, Password=PASSWORD, Permanent=True)
@@ -121,7 +121,7 @@ def test_a_user_without_a_group_is_a_tenant(aws: Deployment) -> None:
 
 
 @pytest.mark.parametrize("group", ["Studio", "a_b", "-a"])
-def test_a_group_that_can_be_no_tenant_is_refused(aws: Deployment, group: str) -> None:
+def test_a_group_with_an_invalid_tenant_name_is_rejected(aws: Deployment, group: str) -> None:
     assert refused(sign_in(aws, f"user-{group}", group)["AccessToken"])
 
 
@@ -169,7 +169,7 @@ def signed(kid: str = "first", **changes: Any) -> str:
 
 
 def with_secret(algorithm: str, secret: Any) -> Callable[[], str]:
-    """PyJWT won't sign with a public key as a secret, so the MAC is made as an attacker would."""
+    """PyJWT refuses to sign with a public key as a secret, so compute the MAC as an attacker would."""
 
     def make() -> str:
         def part(value: bytes) -> bytes:
@@ -183,7 +183,7 @@ def with_secret(algorithm: str, secret: Any) -> Callable[[], str]:
     return make
 
 
-def test_a_token_of_the_pool_and_client_is_taken(key_set: tuple[KeySet, str]) -> None:
+def test_a_token_of_the_pool_and_client_is_accepted(key_set: tuple[KeySet, str]) -> None:
     pool = Pool(POOL, CLIENT)
     assert pool.claims(signed(), key_set[1])["client_id"] == CLIENT
     id_token = signed(token_use="id", aud=CLIENT, client_id=None)
@@ -223,12 +223,12 @@ def test_a_token_of_the_pool_and_client_is_taken(key_set: tuple[KeySet, str]) ->
         pytest.param(lambda: "a.b.c", id="no token"),
     ],
 )
-def test_a_forged_token_is_refused(key_set: tuple[KeySet, str], forge: Callable[[], str]) -> None:
+def test_a_forged_token_is_rejected(key_set: tuple[KeySet, str], forge: Callable[[], str]) -> None:
     with pytest.raises(Unauthenticated):
         Pool(POOL, CLIENT).claims(forge(), key_set[1])
 
 
-def test_unknown_keys_do_not_make_it_read_the_key_set_each_time(key_set: tuple[KeySet, str]) -> None:
+def test_unknown_keys_do_not_reload_the_key_set_each_time(key_set: tuple[KeySet, str]) -> None:
     keys, url = key_set
     Pool(POOL, CLIENT).claims(signed(), url)
     before = keys.reads
@@ -238,6 +238,6 @@ def test_unknown_keys_do_not_make_it_read_the_key_set_each_time(key_set: tuple[K
     assert keys.reads <= before + 1
 
 
-def test_a_key_set_that_cannot_be_read_is_no_verdict_on_the_token() -> None:
+def test_an_unreadable_key_set_does_not_reject_the_token() -> None:
     with pytest.raises(ServiceUnavailable):
         Pool(POOL, CLIENT).claims(signed(), "http://127.0.0.1:9/jwks.json")

@@ -26,7 +26,7 @@ TASK = "Write at most 80 words.\n<prompt>A bee on a flower</prompt>"
 
 @pytest.fixture
 def closed_url() -> str:
-    """A URL where nothing listens."""
+    """Return a URL where nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
@@ -51,7 +51,7 @@ def session() -> boto3.Session:
 
 @pytest.fixture
 def bedrock(stack: ExitStack, closed_url: str, session: boto3.Session) -> Callable[..., Any]:
-    """Makes a client of a runtime with the given backend."""
+    """Return a function that creates a client of a runtime with the given backend."""
 
     def connect(configured: TextServer | None = None, ollama_url: str = closed_url) -> Any:
         runtime = BedrockRuntime(Settings(text=configured), ollama_url=ollama_url)
@@ -67,7 +67,7 @@ def converse(client: Any, text: str = TASK, **fields: Any) -> Any:
     return client.converse(modelId=MODEL, messages=[{"role": "user", "content": [{"text": text}]}], **fields)
 
 
-def test_the_director_answers_when_there_is_no_model(bedrock: Callable[..., Any]) -> None:
+def test_the_director_answers_without_a_model(bedrock: Callable[..., Any]) -> None:
     answer = converse(bedrock(), system=[{"text": "You are a director."}], inferenceConfig={"maxTokens": 300})
     text = answer["output"]["message"]["content"][0]["text"]
     assert text.startswith("A bee on a flower. ")
@@ -79,7 +79,7 @@ def test_the_director_answers_when_there_is_no_model(bedrock: Callable[..., Any]
     assert answer["additionalModelResponseFields"] == {"answered_by": "rule-based director"}
 
 
-def test_the_director_refuses_what_is_no_task_of_its_own(bedrock: Callable[..., Any]) -> None:
+def test_the_director_rejects_texts_that_are_not_its_tasks(bedrock: Callable[..., Any]) -> None:
     client = bedrock()
     with pytest.raises(client.exceptions.ValidationException, match="<prompt>"):
         converse(client, "What is the capital of France?")
@@ -145,7 +145,7 @@ BACKENDS: list[tuple[TextKind, str, Callable[..., Response]]] = [
 
 
 @pytest.mark.parametrize(("kind", "path", "answer"), BACKENDS)
-def test_what_a_model_may_say(
+def test_answers_of_a_model(
     bedrock: Callable[..., Any], model_server: tuple[ModelServer, str], kind: TextKind, path: str, answer: Any
 ) -> None:
     server, url = model_server
@@ -178,7 +178,7 @@ def test_what_a_model_may_say(
         (openai_answer(["not text"]), "ModelErrorException", "malformed"),
     ],
 )
-def test_errors_of_a_backend_are_bedrocks(
+def test_errors_of_a_backend_become_bedrock_s(
     bedrock: Callable[..., Any],
     model_server: tuple[ModelServer, str],
     kind: TextKind,
@@ -207,7 +207,7 @@ def test_a_configured_backend_that_is_down_is_an_error(
         converse(client)
 
 
-def test_an_ollama_is_found_with_its_first_chat_model(
+def test_an_ollama_is_discovered_with_its_first_chat_model(
     bedrock: Callable[..., Any], model_server: tuple[ModelServer, str]
 ) -> None:
     server, url = model_server
@@ -218,14 +218,14 @@ def test_an_ollama_is_found_with_its_first_chat_model(
     client = bedrock(ollama_url=url)
     for _ in range(2):
         assert converse(client)["additionalModelResponseFields"] == {"answered_by": "ollama gemma3:4b"}
-    assert [path for path, _, _ in server.requests].count("/api/tags") == 1  # looked for once in a while
+    assert [path for path, _, _ in server.requests].count("/api/tags") == 1  # looked up once in a while
 
 
 @pytest.mark.parametrize(
     "tags",
     [JSONResponse({"models": []}), JSONResponse({}, 500), JSONResponse(["no Ollama"]), Response(b"hello")],
 )
-def test_what_is_no_ollama_with_a_model_leaves_it_to_the_director(
+def test_the_director_answers_if_no_ollama_model_is_found(
     bedrock: Callable[..., Any], model_server: tuple[ModelServer, str], tags: Response
 ) -> None:
     server, url = model_server
@@ -263,11 +263,13 @@ def test_what_is_no_ollama_with_a_model_leaves_it_to_the_director(
                     "toolChoice": {"tool": {"name": "u"}},
                 }
             },
-            "no tool 'u'",
+            "must name the given tool; got 'u'",
         ),
     ],
 )
-def test_a_bad_request(bedrock: Callable[..., Any], request_fields: dict[str, Any], message: str) -> None:
+def test_an_invalid_request(
+    bedrock: Callable[..., Any], request_fields: dict[str, Any], message: str
+) -> None:
     client = bedrock()
     fields = {"messages": [{"role": "user", "content": [{"text": TASK}]}]} | request_fields
     with pytest.raises(client.exceptions.ValidationException, match=message):
@@ -280,7 +282,7 @@ FORCED = {"tools": [TOOL], "toolChoice": {"tool": {"name": "storyboard"}}}
 
 
 @pytest.mark.parametrize(("kind", "path", "answer"), BACKENDS)
-def test_a_tool_that_must_be_used_is_answered_by_its_schema(
+def test_a_required_tool_is_answered_by_its_schema(
     bedrock: Callable[..., Any], model_server: tuple[ModelServer, str], kind: TextKind, path: str, answer: Any
 ) -> None:
     server, url = model_server
@@ -303,7 +305,7 @@ def test_a_tool_that_must_be_used_is_answered_by_its_schema(
 
 
 @pytest.mark.parametrize(("kind", "path", "answer"), BACKENDS)
-def test_what_a_model_may_do_with_a_tool(
+def test_tool_use_of_a_model(
     bedrock: Callable[..., Any], model_server: tuple[ModelServer, str], kind: TextKind, path: str, answer: Any
 ) -> None:
     server, url = model_server
@@ -318,7 +320,7 @@ def test_what_a_model_may_do_with_a_tool(
     assert converse(client, toolConfig=FORCED)["stopReason"] == "max_tokens"
 
 
-def test_a_tools_use_and_its_result_are_told_to_the_model(
+def test_a_tool_s_use_and_result_are_sent_to_the_model(
     bedrock: Callable[..., Any], model_server: tuple[ModelServer, str]
 ) -> None:
     server, url = model_server
@@ -342,7 +344,7 @@ def test_a_tools_use_and_its_result_are_told_to_the_model(
     assert "title: a text" in told["content"]
 
 
-def test_the_size_of_ollama_s_context_may_be_asked_for(
+def test_the_size_of_ollama_s_context_can_be_set(
     bedrock: Callable[..., Any], model_server: tuple[ModelServer, str]
 ) -> None:
     server, url = model_server
@@ -353,13 +355,13 @@ def test_the_size_of_ollama_s_context_may_be_asked_for(
     )
     assert server.requests[0][2]["options"]["num_ctx"] == 16384
     other = bedrock(TextServer(url=url, model="m"))
-    with pytest.raises(other.exceptions.ValidationException, match="context size of its own"):
+    with pytest.raises(other.exceptions.ValidationException, match="does not support num_ctx; set it"):
         converse(other, additionalModelRequestFields=fields)
     with pytest.raises(other.exceptions.ValidationException, match="top_k"):
         converse(other, additionalModelRequestFields={"top_k": 40})
 
 
-def test_the_director_fills_no_tool_but_its_own(bedrock: Callable[..., Any]) -> None:
+def test_the_director_only_fills_its_own_tools(bedrock: Callable[..., Any]) -> None:
     client = bedrock()
     with pytest.raises(client.exceptions.ValidationException, match="lists the scenes"):
         converse(client, toolConfig=FORCED)
@@ -367,11 +369,11 @@ def test_the_director_fills_no_tool_but_its_own(bedrock: Callable[..., Any]) -> 
         "tools": [{"toolSpec": TOOL["toolSpec"] | {"name": "poem"}}],
         "toolChoice": {"tool": {"name": "poem"}},
     }
-    with pytest.raises(client.exceptions.ValidationException, match="can't fill the tool 'poem'"):
+    with pytest.raises(client.exceptions.ValidationException, match="does not support the tool 'poem'"):
         converse(client, toolConfig=other)
 
 
-def test_an_ollama_s_model_stays_for_the_next_call_and_is_gone_before_a_picture_or_a_clip(
+def test_an_ollama_model_stays_for_the_next_call_and_unloads_before_a_picture_or_clip(
     model_server: tuple[ModelServer, str],
 ) -> None:
     server, url = model_server
@@ -382,7 +384,7 @@ def test_an_ollama_s_model_stays_for_the_next_call_and_is_gone_before_a_picture_
         return ollama_answer("A bee.")
 
     def running(_: Any) -> Response:
-        """Ollama has said that the model leaves some time before it has left."""
+        """Ollama reports that a model unloads some time before it is unloaded."""
         models = [{"name": name} for name in [*loaded[:1], "other:latest"]]
         del loaded[:1]
         return JSONResponse({"models": models})
@@ -413,12 +415,12 @@ def test_an_ollama_s_model_stays_for_the_next_call_and_is_gone_before_a_picture_
 
             await http.post(f"/model/{MODEL}/converse", json=body)
             server.answers["/api/generate"] = Response(status_code=500)
-            await runtime.free()  # a server that can't is let be
+            await runtime.free()  # a server without unloading is left alone
         await runtime.stop()
 
     asyncio.run(films())
 
 
-def test_another_operation_is_refused(bedrock: Callable[..., Any]) -> None:
+def test_other_operations_are_rejected(bedrock: Callable[..., Any]) -> None:
     with pytest.raises(ClientError, match="UnknownOperationException"):
         bedrock().count_tokens(modelId=MODEL, input={"invokeModel": {"body": b"{}"}})

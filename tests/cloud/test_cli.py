@@ -62,29 +62,29 @@ def reel(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
         yield CliRunner()
 
 
-def test_a_film_is_put_into_a_folder_under_its_id(reel: CliRunner, tmp_path: Path) -> None:
+def test_a_film_is_saved_in_a_folder_under_its_id(reel: CliRunner, tmp_path: Path) -> None:
     result = reel.invoke(app, ["get", "video_1", "--json", "-o", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["path"] == str(tmp_path / "video_1.mp4")
     assert (tmp_path / "video_1.mp4").read_bytes() == b"film"
 
 
-def test_a_film_that_cannot_be_written_is_not_lost(reel: CliRunner, tmp_path: Path) -> None:
+def test_a_film_that_cannot_be_saved_is_not_lost(reel: CliRunner, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = reel.invoke(app, ["get", "video_1", "-o", str(tmp_path / "file" / "film.mp4")])
     assert result.exit_code == 1
-    assert "can't be written" in result.stderr
+    assert "cannot write" in result.stderr
     assert "reel get video_1 -o PATH" in result.stderr
 
 
-def test_a_key_that_is_none_is_refused(reel: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_key_is_rejected(reel: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REELWORKS_API_KEY", "clé")
     result = reel.invoke(app, ["show", "video_1"])
     assert result.exit_code == 1
     assert "REELWORKS_API_KEY" in result.stderr
 
 
-def test_speed_and_adapters_are_asked_for(reel: CliRunner) -> None:
+def test_speed_and_adapters_are_requested(reel: CliRunner) -> None:
     loras = ["--lora", "paper", "--lora", "ink:wash:0.8"]
     result = reel.invoke(app, ["make", "A bee", "--no-wait", "--json", "--speed", "fast", *loras])
     assert result.exit_code == 0, result.output
@@ -105,12 +105,12 @@ def asked(result: Result) -> dict[str, Any]:
     return fields
 
 
-def test_a_prompt_alone_asks_for_nothing_of_scenes(reel: CliRunner) -> None:
+def test_a_prompt_sends_no_scene_fields(reel: CliRunner) -> None:
     sent = asked(reel.invoke(app, ["make", "A bee", "--no-wait", "--json"]))
     assert sent == {"prompt": "A bee", "even_out": False, "fragmented": False}
 
 
-def test_a_film_of_scenes_is_asked_for(reel: CliRunner, tmp_path: Path) -> None:
+def test_a_film_of_scenes_is_requested(reel: CliRunner, tmp_path: Path) -> None:
     file = tmp_path / "kite.json"
     file.write_text(json.dumps(STORYBOARD), "utf-8-sig")  # as editors of Windows write it
     options = {
@@ -148,9 +148,7 @@ def test_a_film_of_scenes_is_asked_for(reel: CliRunner, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"), [(b"{", "not valid JSON"), (b"\xff", "not valid JSON"), (None, "does not exist")]
 )
-def test_a_storyboard_that_can_t_be_read(
-    reel: CliRunner, tmp_path: Path, content: bytes | None, says: str
-) -> None:
+def test_an_unreadable_storyboard(reel: CliRunner, tmp_path: Path, content: bytes | None, says: str) -> None:
     file = tmp_path / "kite.json"
     if content is not None:
         file.write_bytes(content)
@@ -159,7 +157,7 @@ def test_a_storyboard_that_can_t_be_read(
     assert says in " ".join(result.stderr.split())
 
 
-def test_captions_are_put_beside_the_film(reel: CliRunner, tmp_path: Path) -> None:
+def test_captions_are_saved_beside_the_film(reel: CliRunner, tmp_path: Path) -> None:
     result = reel.invoke(app, ["get", "captioned", "--json", "-o", str(tmp_path / "kite.mp4")])
     assert result.exit_code == 0, result.output
     paths = [str(tmp_path / "kite.vtt"), str(tmp_path / "kite.srt")]

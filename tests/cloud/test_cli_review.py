@@ -1,4 +1,4 @@
-"""`reel` and a film that waits for its user: against an API on loopback, with and without a terminal."""
+"""`reel` with a film that waits for its user: against an API on loopback, with and without a terminal."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def scene(said: str) -> dict[str, Any]:
 
 @dataclass
 class Api:
-    """Of one video; keeps what it was asked."""
+    """Serves one video; records requests."""
 
     stage: str = "reviewing"
     gate: str | None = "storyboard"
@@ -141,7 +141,7 @@ class Api:
     async def _regenerate(self, request: Request) -> Response:
         await self._keep(request)
         if int(request.path_params["scene"]) >= len(self.storyboard["scenes"]):
-            return _error(400, "scene must be from 0 to 1; '2' was given.", "scene")
+            return _error(400, "scene must be a whole number from 0 to 1; got '2'.", "scene")
         return JSONResponse(self.video)
 
     async def _preview(self, request: Request) -> Response:
@@ -173,7 +173,7 @@ def reel(*arguments: str, code: int = 0) -> Result:
 
 
 def editor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str) -> None:
-    """An editor that runs `program`, in which `text` is the file's text and becomes what it is set to."""
+    """Return an editor that runs `program`, where `text` is the file's text and is saved afterwards."""
     script = tmp_path / "my editor.py"
     script.write_text(
         f"import sys\npath = sys.argv[-1]\ntext = open(path, encoding='utf-8').read()\n{program}\n"
@@ -189,7 +189,7 @@ def left(tmp_path: Path) -> list[Path]:
 # --- without a terminal
 
 
-def test_a_review_is_asked_for(api: Api) -> None:
+def test_a_review_is_requested(api: Api) -> None:
     line = ["make", "--topic", "Kites", "--tone", "calm", "--scenes", "4", "--narrate", "--captions"]
     reel(*line, "--review", "--no-wait")
     assert api.asked[-1][2]["review"] == ["storyboard", "previews"]
@@ -199,14 +199,14 @@ def test_a_review_is_asked_for(api: Api) -> None:
     assert "review" not in api.asked[-1][2]
 
 
-def test_at_the_storyboard_the_commands_are_told(api: Api) -> None:
+def test_commands_are_shown_at_the_storyboard_gate(api: Api) -> None:
     shown = reel("get", ID).stdout
     for text in ("A kite rises.", f"reel approve {ID}", f"reel storyboard edit {ID}", "reel regenerate"):
         assert text in shown
     assert not api.asked
 
 
-def test_at_the_previews_their_files_are_told(api: Api, tmp_path: Path) -> None:
+def test_files_are_shown_at_the_previews_gate(api: Api, tmp_path: Path) -> None:
     api.gate = "previews"
     folder = tmp_path / "films" / ID / "previews"
     shown = reel("get", ID).stdout
@@ -223,19 +223,19 @@ def test_at_the_previews_their_files_are_told(api: Api, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("gate", ["storyboard", "previews"])
-def test_why_a_scene_could_not_be_written_anew_is_told(api: Api, gate: str) -> None:
-    api.gate, api.note = gate, "scenes[0] could not be written anew: the answer was cut off."
+def test_a_failed_scene_rewrite_is_explained(api: Api, gate: str) -> None:
+    api.gate, api.note = gate, "scenes[0] could not be rewritten: the answer was cut off."
     assert f"storyboard note: {api.note}" in reel("regenerate", ID, "1", "text", "--note", "Rain").stdout
 
 
 def test_previews_are_downloaded_anywhere(api: Api, tmp_path: Path) -> None:
-    assert "none yet" in reel("previews", ID).stdout
+    assert "No previews yet" in reel("previews", ID).stdout
     api.gate = "previews"
     reel("previews", ID, "-o", str(tmp_path / "here"))
     assert len(list((tmp_path / "here").iterdir())) == 4
 
 
-def test_approve_goes_on_to_the_next_gate_and_then_to_the_film(api: Api, tmp_path: Path) -> None:
+def test_approve_continues_to_the_next_gate_and_then_to_the_film(api: Api, tmp_path: Path) -> None:
     assert "scene-2.png" in reel("approve", ID).stdout
     document = json.loads(reel("approve", ID, "--json").stdout)
     assert Path(document["path"]).read_bytes() == FILM
@@ -256,12 +256,12 @@ def test_scenes_count_from_one(api: Api) -> None:
     )
     reel("regenerate", ID, "1", "voice", "--voice", "Amy", "--speed", "0.9", "--no-wait")
     assert api.asked[-1][2] == {"part": "voice", "voice": "Amy", "speed": 0.9}
-    assert "no scene 3:" in reel("regenerate", ID, "3", "still", code=1).stderr
+    assert "scene 3 does not exist;" in reel("regenerate", ID, "3", "still", code=1).stderr
     reel("regenerate", ID, "0", "still", code=2)
     reel("regenerate", ID, "1", "music", code=2)
 
 
-def test_what_is_regenerated_of_a_film_that_has_ended_waits_to_be_approved(api: Api) -> None:
+def test_regenerated_parts_of_an_ended_film_wait_for_approval(api: Api) -> None:
     api.stage, api.gate = "completed", None
     assert f"reel approve {ID}" in reel("regenerate", ID, "1", "still").stdout
 
@@ -283,7 +283,9 @@ def test_a_storyboard_is_edited(api: Api, monkeypatch: pytest.MonkeyPatch, tmp_p
     assert not left(tmp_path)
 
 
-def test_what_is_not_changed_is_not_sent(api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unchanged_storyboard_is_not_sent(
+    api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     editor(monkeypatch, tmp_path, "")
     assert reel("storyboard", "edit", ID).stdout == "unchanged\n"
     assert not api.asked
@@ -298,7 +300,7 @@ def test_what_is_not_changed_is_not_sent(api: Api, monkeypatch: pytest.MonkeyPat
         ("text = text.replace('Kites', 'x'); open(path, 'w').write(text); sys.exit(3)", "status 3"),
     ],
 )
-def test_a_text_that_is_refused_is_not_lost(
+def test_a_rejected_text_is_not_lost(
     api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, says: str
 ) -> None:
     editor(monkeypatch, tmp_path, program)
@@ -309,7 +311,9 @@ def test_a_text_that_is_refused_is_not_lost(
     assert str(file) in told
 
 
-def test_an_edit_does_not_undo_another_s(api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_edit_does_not_undo_a_concurrent_one(
+    api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     editor(
         monkeypatch,
         tmp_path,
@@ -326,7 +330,7 @@ def test_an_edit_does_not_undo_another_s(api: Api, monkeypatch: pytest.MonkeyPat
     assert api.storyboard["title"] == "Mine"
 
 
-def test_ctrl_c_in_the_editor_is_the_editor_s(
+def test_ctrl_c_in_the_editor_does_not_stop_reel(
     api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     editor(
@@ -338,27 +342,27 @@ def test_ctrl_c_in_the_editor_is_the_editor_s(
     assert api.storyboard["title"] == "Mine"
 
 
-def test_a_file_that_the_editor_took_away_is_told(
+def test_a_file_deleted_by_the_editor_is_reported(
     api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     editor(monkeypatch, tmp_path, "import os; os.remove(path); sys.exit()")
-    assert "can't be read any more" in reel("storyboard", "edit", ID, code=1).stderr
+    assert "nothing was changed: cannot read" in reel("storyboard", "edit", ID, code=1).stderr
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     assert "TMPDIR" in reel("storyboard", "edit", ID, code=1).stderr
 
 
-def test_without_an_editor_it_is_told_how_else(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_editor_an_alternative_is_suggested(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("", "  ", "'"):
         monkeypatch.setenv("EDITOR", name)
         assert "EDITOR" in reel("storyboard", "edit", ID, code=1).stderr
     monkeypatch.setenv("EDITOR", "no-such-editor")
-    assert "can't be started" in reel("storyboard", "edit", ID, code=1).stderr
+    assert "cannot start the editor" in reel("storyboard", "edit", ID, code=1).stderr
 
 
 # --- at a terminal
 
 
-# Where the tests run in the background, Ctrl-C is ignored by all that they start.
+# If the tests run in the background, every process they start ignores Ctrl-C.
 _AT_A_TERMINAL = """
 import runpy, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -367,7 +371,7 @@ runpy.run_module("reelworks", run_name="__main__")
 
 
 class Terminal:
-    """`reel` at a terminal of its own, with somebody who types."""
+    """`reel` in its own terminal, with a user who types."""
 
     def __init__(self, *arguments: str) -> None:
         self._master, slave = pty.openpty()
@@ -383,7 +387,7 @@ class Terminal:
         self._shown = ""
 
     def waits_for(self, text: str) -> str:
-        """What was shown since the last time, up to the text."""
+        """Return the output since the last call, up to the text."""
         deadline = time.monotonic() + 30
         while text not in self._shown:
             assert time.monotonic() < deadline, self._shown
@@ -397,7 +401,7 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def interrupts(self) -> None:
-        """Ctrl-C, which reaches a process only from the terminal that it belongs to."""
+        """Press Ctrl-C, which only reaches a process from its own terminal."""
         self._process.send_signal(signal.SIGINT)
 
     def ends(self) -> str:
@@ -438,7 +442,7 @@ def test_at_a_terminal_it_asks_at_each_gate(
 
 
 @pytest.mark.parametrize("typed", ["s\n", "\x04", None])
-def test_at_a_terminal_it_can_be_left_waiting(api: Api, typed: str | None) -> None:
+def test_at_a_terminal_the_film_can_be_left_waiting(api: Api, typed: str | None) -> None:
     terminal = Terminal("get", ID)
     terminal.waits_for("[s]top")
     terminal.types(typed) if typed else terminal.interrupts()
@@ -446,7 +450,7 @@ def test_at_a_terminal_it_can_be_left_waiting(api: Api, typed: str | None) -> No
     assert not api.asked
 
 
-def test_at_a_terminal_a_text_that_is_refused_is_edited_again(
+def test_at_a_terminal_a_rejected_text_is_edited_again(
     api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     mends = (

@@ -33,7 +33,7 @@ exec(os.environ.get("THEN", ""))
 
 
 class Passing:
-    """Stands where ministack's app stands in the cloud, and passes on to one of another process."""
+    """Replaces ministack's app in the cloud, and forwards to one in another process."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -75,7 +75,7 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[tuple[str, Callable[[str, str], Any]]]:
-    """The URL of the local AWS, and what makes clients by service and URL."""
+    """Return the local AWS's URL, and a function that creates clients by service and URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -130,7 +130,7 @@ def project(aws: tuple[str, Callable[[str, str], Any]]) -> None:
     )
 
 
-def test_a_build_runs_the_project_s_commands_with_what_it_is_started_with(bench: Bench) -> None:
+def test_a_build_runs_the_project_s_commands_with_its_start_parameters(bench: Bench) -> None:
     id_ = bench.start()
     assert id_.startswith("film:")
     build = bench.ended(id_)
@@ -152,7 +152,7 @@ def test_a_program_that_is_killed_is_a_failed_build(bench: Bench) -> None:
     assert bench.ended(killed)["buildStatus"] == "FAILED"
 
 
-def test_a_build_at_work_says_so(bench: Bench) -> None:
+def test_a_running_build_is_in_progress(bench: Bench) -> None:
     id_ = bench.start("import time; time.sleep(300)")
     bench.said(id_)
     assert bench.build(id_)["buildStatus"] == "IN_PROGRESS"
@@ -184,22 +184,22 @@ def alive(pid: int) -> bool:
     return True
 
 
-def test_a_start_that_comes_twice_is_one_build(bench: Bench) -> None:
+def test_a_duplicate_start_makes_one_build(bench: Bench) -> None:
     first, again = (bench.start(idempotencyToken="a" * 64) for _ in range(2))
     assert first == again
     assert bench.start() != first
 
 
-def test_a_project_that_is_not_there_is_named(bench: Bench) -> None:
+def test_a_missing_project_is_named(bench: Bench) -> None:
     with pytest.raises(ClientError) as refused:
         bench.client.start_build(projectName="other")
     assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"
     assert "other" in str(refused.value)
 
 
-def test_builds_that_nobody_knows_are_named(bench: Bench) -> None:
+def test_unknown_builds_are_named(bench: Bench) -> None:
     assert bench.client.batch_get_builds(ids=["film:1"])["buildsNotFound"] == ["film:1"]
 
 
-def test_all_else_is_ministack_s(bench: Bench) -> None:
+def test_everything_else_goes_to_ministack(bench: Bench) -> None:
     assert bench.client.list_projects()["projects"] == ["film"]

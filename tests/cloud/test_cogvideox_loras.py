@@ -61,7 +61,7 @@ def test_adapters_are_found_with_the_model(model: Model) -> None:
     assert list(model.loras) == ["other", "paper", "sketch-1.5", "wide"]
 
 
-def test_an_adapter_changes_its_clip_and_no_other(model: Model) -> None:
+def test_an_adapter_only_changes_its_own_clip(model: Model) -> None:
     plain = frames(model)
     paper = frames(model, Lora(name="paper"))
     assert not np.array_equal(paper, plain)
@@ -71,7 +71,7 @@ def test_an_adapter_changes_its_clip_and_no_other(model: Model) -> None:
     assert not np.array_equal(frames(model, Lora(name="paper", scale=0.5)), paper)
 
 
-def test_adapters_add_up_whatever_their_order(model: Model, caplog: pytest.LogCaptureFixture) -> None:
+def test_adapters_add_up_in_any_order(model: Model, caplog: pytest.LogCaptureFixture) -> None:
     paper, sketch = Lora(name="paper"), Lora(name="sketch-1.5", scale=0.5)
     both = frames(model, paper, sketch).astype(int)
     assert np.abs(both - frames(model, sketch, paper)).max() <= 1  # a sum's order rounds differently
@@ -88,7 +88,7 @@ def test_an_adapter_can_be_rendered_fast(model: Model) -> None:
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("wide", "cannot be loaded into this model: .*size mismatch"), ("other", "holds nothing")],
+    [("wide", "cannot be loaded into this model: .*size mismatch"), ("other", "contains no weights")],
 )
 def test_an_adapter_of_another_model_is_a_failure_that_says_why(model: Model, name: str, reason: str) -> None:
     plain = frames(model)
@@ -97,11 +97,11 @@ def test_an_adapter_of_another_model_is_a_failure_that_says_why(model: Model, na
     assert np.array_equal(frames(model), plain)
 
 
-def test_a_model_in_8_bits_takes_no_adapters(directory: Path) -> None:
+def test_an_8_bit_model_supports_no_adapters(directory: Path) -> None:
     loaded = Model.load(directory, read_checkpoint(directory), "cpu")
     loaded.plan = replace(loaded.plan, option=Option(Placement.RESIDENT, tiling=True, fp8=True))
     request = ClipRequest(**document("clip_request.text"))
     loaded.check(request)
-    with pytest.raises(InvalidRequest, match="no adapter can be added") as refusal:
+    with pytest.raises(InvalidRequest, match="does not support adapters") as refusal:
         loaded.check(request.model_copy(update={"loras": (Lora(name="paper"),)}))
     assert refusal.value.param == "loras"

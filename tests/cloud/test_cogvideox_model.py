@@ -1,4 +1,4 @@
-"""The model alone, on every kind of checkpoint: does it give what diffusers itself gives?"""
+"""The model alone, on every kind of checkpoint: its output must equal diffusers'."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def rendered(model: Model, wanted: ClipRequest, source: Source, speed: Speed = S
 
 
 def diffusers_frames(directory: Path, checkpoint: Checkpoint, wanted: ClipRequest, source: Source) -> Any:
-    """As the model cards do it."""
+    """Render as the model cards do."""
     pipeline = DiffusionPipeline.from_pretrained(directory, dtype=torch.float32, local_files_only=True)
     limits = checkpoint.limits
     if limits.rotary:
@@ -68,7 +68,7 @@ def diffusers_frames(directory: Path, checkpoint: Checkpoint, wanted: ClipReques
 
 @pytest.mark.parametrize("generation", ["1.0", "1.5"])
 @pytest.mark.parametrize("image_to_video", [False, True])
-def test_frames_are_those_of_diffusers(tmp_path: Path, generation: Generation, image_to_video: bool) -> None:
+def test_frames_match_diffusers(tmp_path: Path, generation: Generation, image_to_video: bool) -> None:
     directory = make_tiny_checkpoint(tmp_path, generation=generation, image_to_video=image_to_video)
     checkpoint = read_checkpoint(directory)
     assert checkpoint.limits.takes_image == image_to_video
@@ -78,7 +78,7 @@ def test_frames_are_those_of_diffusers(tmp_path: Path, generation: Generation, i
     frames = rendered(model, wanted, start)
     assert frames.shape == (wanted.frames, wanted.height, wanted.width, 3)
     assert np.array_equal(frames, diffusers_frames(directory, checkpoint, wanted, start))
-    # With the prompts' embeddings from the first time.
+    # With the prompts' embeddings cached from the first time.
     assert np.array_equal(frames, rendered(model, wanted, start))
     unguided = wanted.model_copy(update={"guidance": 1.0})
     assert np.array_equal(
@@ -86,7 +86,7 @@ def test_frames_are_those_of_diffusers(tmp_path: Path, generation: Generation, i
     )
 
 
-def test_video_to_video_is_that_of_diffusers(tmp_path: Path) -> None:
+def test_video_to_video_matches_diffusers(tmp_path: Path) -> None:
     directory = make_tiny_checkpoint(tmp_path)
     checkpoint = read_checkpoint(directory)
     wanted = request(checkpoint, steps=4, strength=0.5)
@@ -97,13 +97,13 @@ def test_video_to_video_is_that_of_diffusers(tmp_path: Path) -> None:
     assert np.array_equal(rendering.frames, diffusers_frames(directory, checkpoint, wanted, start))
 
 
-def test_1_5_video_to_video_keeps_more_of_the_video_the_less_is_made_anew(tmp_path: Path) -> None:
+def test_1_5_video_to_video_keeps_more_of_the_video_at_lower_strength(tmp_path: Path) -> None:
     directory = make_tiny_checkpoint(tmp_path, generation="1.5")
     checkpoint = read_checkpoint(directory)
     wanted = request(checkpoint, steps=10)
     start = source(checkpoint, wanted, video=True)
     with pytest.raises(ValueError, match="must be divisible by"):
-        # diffusers alone takes none of the lengths that the model was trained for.
+        # diffusers alone supports none of the lengths that the model was trained for.
         diffusers_frames(directory, checkpoint, wanted.model_copy(update={"strength": 0.5}), start)
     model = Model.load(directory, checkpoint, "cpu")
     clips = [

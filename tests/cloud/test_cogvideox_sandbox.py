@@ -1,4 +1,4 @@
-"""The server as the container is meant to run: no rights, nothing to write to but /tmp, no network."""
+"""The server under the container's intended restrictions: no privileges, only /tmp writable, no network."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def may_sandbox() -> bool:
 
 
 @pytest.mark.skipif(not may_sandbox(), reason="needs root, and Linux's unshare")
-def test_a_clip_needs_no_rights_no_network_and_no_file_system(tmp_path: Path) -> None:
+def test_a_clip_needs_no_privileges_network_or_file_system(tmp_path: Path) -> None:
     model, scratch = make_tiny_checkpoint(tmp_path / "cogvideox-nano"), tmp_path / "scratch"
     scratch.mkdir()
     command = [sys.executable, "-m", "tests.sandboxed_clip", str(model), str(scratch)]

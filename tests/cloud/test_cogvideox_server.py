@@ -30,7 +30,7 @@ def text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def described(answer: httpx.Response) -> Any:
-    """What /ping tells but for the memory plan, whose figures are the machine's."""
+    """Return /ping's response without the memory plan, whose numbers depend on the machine."""
     document = answer.json()
     assert document.pop("memory")["placement"] == "resident"
     return document
@@ -59,7 +59,7 @@ def base64_png(pixels: np.ndarray | Image.Image) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def test_a_text_request_becomes_the_clip_that_it_asks_for(text_server: Server) -> None:
+def test_a_text_request_becomes_the_requested_clip(text_server: Server) -> None:
     request = document("clip_request.text")
     clip = text_server.clip(request)
     info = probe(clip)
@@ -86,7 +86,7 @@ def test_the_same_request_gives_the_same_bytes(text_server: Server) -> None:
         assert not np.array_equal(decoded(other), decoded(first)), change
 
 
-def test_the_longest_clip_can_start_later(text_server: Server) -> None:
+def test_the_longest_clip_can_skip_its_first_frame(text_server: Server) -> None:
     request = document("clip_request.text") | {"frames": 49, "skip_frames": 1}
     clip = text_server.clip(request)
     assert probe(clip).frames == 48
@@ -118,7 +118,7 @@ def test_a_video_request_starts_from_the_video(text_server: Server) -> None:
 
 
 @pytest.mark.parametrize(("speed", "computed"), [("exact", 12), ("balanced", 8), ("fast", 7)])
-def test_the_answer_says_what_its_speed_did(text_server: Server, speed: str, computed: int) -> None:
+def test_the_response_reports_the_effect_of_its_speed(text_server: Server, speed: str, computed: int) -> None:
     answer = text_server.invoke(document("clip_request.text") | {"frames": 9, "steps": 12, "speed": speed})
     said = answer.headers["x-amzn-sagemaker-custom-attributes"]
     assert said == f"speed={speed};steps=12;computed_steps={computed}"
@@ -135,7 +135,7 @@ def test_an_image_request_starts_from_the_image(image_server: Server) -> None:
     assert "iVBOR" not in json.dumps(image_server.log_lines()), "the image is no matter for the log"
 
 
-def test_a_clip_goes_on_from_the_last_frame_of_the_one_before(image_server: Server) -> None:
+def test_a_clip_continues_from_the_last_frame_of_the_one_before(image_server: Server) -> None:
     request = document("clip_request.image") | {"skip_frames": 0}
     first = image_server.clip(request)
     last_frame = base64_png(decoded(first)[-1])
@@ -148,7 +148,7 @@ def test_a_clip_goes_on_from_the_last_frame_of_the_one_before(image_server: Serv
     ]
 
 
-def test_a_second_request_is_told_that_the_server_is_busy(text_server: Server) -> None:
+def test_a_second_request_gets_busy(text_server: Server) -> None:
     long = document("clip_request.text") | {"frames": 49, "steps": 200}
     clips: list[bytes] = []
     rendering = threading.Thread(target=lambda: clips.append(text_server.clip(long)))
@@ -172,7 +172,7 @@ def test_a_second_request_is_told_that_the_server_is_busy(text_server: Server) -
         for why, request, param in bad_requests(kind)
     ],
 )
-def test_bad_requests_are_refused(
+def test_invalid_requests_are_rejected(
     text_server: Server, image_server: Server, kind: str, request_: Document, param: str
 ) -> None:
     answer = (image_server if kind == "image" else text_server).invoke(request_)
@@ -181,25 +181,25 @@ def test_bad_requests_are_refused(
     assert (error["code"], error["param"]) == ("invalid_request", param)
 
 
-def test_a_prompt_over_budget_is_refused_with_both_numbers(text_server: Server, text_model: Path) -> None:
+def test_a_prompt_over_budget_is_rejected_with_both_numbers(text_server: Server, text_model: Path) -> None:
     from transformers import T5Tokenizer
 
     prompt = "a bee " * 150
     tokens = len(T5Tokenizer.from_pretrained(text_model / "tokenizer")(prompt, verbose=False).input_ids)
     answer = text_server.invoke(document("clip_request.text") | {"prompt": prompt})
     message = answer.json()["error"]["message"]
-    assert f"at most {MAX_TEXT_TOKENS} tokens; it has {tokens}" in message
+    assert f"at most {MAX_TEXT_TOKENS} tokens; got {tokens}" in message
 
 
 @pytest.mark.parametrize("side", [10_000, 30_000])
-def test_an_image_bomb_is_refused(image_server: Server, side: int) -> None:
+def test_an_image_bomb_is_rejected(image_server: Server, side: int) -> None:
     image = base64.b64encode(bomb(side, side)).decode()
     answer = image_server.invoke(document("clip_request.image") | {"image": image})
     assert answer.status_code == 400
     assert "at most 50,000,000 pixels" in answer.json()["error"]["message"]
 
 
-def test_a_missing_model_folder_is_told_by_ping(tmp_path: Path) -> None:
+def test_ping_reports_a_missing_model_folder(tmp_path: Path) -> None:
     with running(tmp_path / "nothing", tmp_path / "log") as server:
         failed = server.until("failed", "ready")
         assert failed.status_code == 503
@@ -208,11 +208,11 @@ def test_a_missing_model_folder_is_told_by_ping(tmp_path: Path) -> None:
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_ready")
 
 
-def test_broken_weights_are_told_by_ping(tmp_path: Path) -> None:
+def test_ping_reports_broken_weights(tmp_path: Path) -> None:
     model = make_tiny_checkpoint(tmp_path / "model")
     weights = model / "transformer" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with running(model, tmp_path / "log") as server:
         reason = server.until("failed", "ready").json()["reason"]
         assert reason.startswith("BadCheckpoint: ")
-        assert "transformer/diffusion_pytorch_model.safetensors has 1,000 bytes where the manifest" in reason
+        assert "transformer/diffusion_pytorch_model.safetensors has 1,000 bytes; the manifest lists" in reason

@@ -1,4 +1,4 @@
-"""The speeds on a tiny checkpoint, and the traps of diffusers' accelerations that they stay clear of."""
+"""The speeds on a tiny checkpoint, and the pitfalls of diffusers' accelerations that they avoid."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +55,7 @@ def frames(
 
 
 def computed(model: tuple[Model, Checkpoint], speed: Speed, **changes: Any) -> int:
-    """How often the transformer's first attention really ran."""
+    """Count how often the transformer's first attention really ran."""
     ran: list[None] = []
     attention = model[0]._pipeline.transformer.transformer_blocks[0].attn1
     handle = attention.register_forward_pre_hook(lambda *_: ran.append(None))
@@ -68,11 +68,11 @@ def computed(model: tuple[Model, Checkpoint], speed: Speed, **changes: Any) -> i
 
 @pytest.mark.parametrize("speed", Speed)
 @pytest.mark.parametrize("steps", [1, 4, 5, 7, STEPS])
-def test_as_many_steps_are_computed_as_is_said(model: Any, speed: Speed, steps: int) -> None:
+def test_the_reported_number_of_steps_is_computed(model: Any, speed: Speed, steps: int) -> None:
     assert computed(model, speed, steps=steps) == computed_steps(speed, steps)
 
 
-def test_each_speed_leaves_out_more_than_the_one_before() -> None:
+def test_each_speed_skips_more_than_the_one_before() -> None:
     for steps in (20, 50, 200):
         exact, balanced, fast = (computed_steps(speed, steps) for speed in Speed)
         assert exact == steps
@@ -92,7 +92,7 @@ def test_less_work_gives_nearly_the_same_clip(model: Any) -> None:
 
 
 @pytest.mark.parametrize("speed", Speed)
-def test_nothing_of_a_clip_that_was_broken_off_reaches_the_next(model: Any, speed: Speed) -> None:
+def test_a_cancelled_clip_does_not_affect_the_next(model: Any, speed: Speed) -> None:
     expected = frames(model, speed)
     calls = 0
 
@@ -113,7 +113,7 @@ def test_the_speeds_do_not_disturb_each_other(model: Any) -> None:
         assert np.array_equal(frames(model, speed), first[speed])
 
 
-def test_blocks_can_be_compiled_with_steps_left_out(tmp_path: Path) -> None:
+def test_blocks_can_be_compiled_with_skipped_steps(tmp_path: Path) -> None:
     folder = make_tiny_checkpoint(tmp_path)
     checkpoint = read_checkpoint(folder)
     loaded = Model.load(folder, checkpoint, "cpu")
@@ -134,7 +134,7 @@ def test_blocks_can_be_compiled_with_steps_left_out(tmp_path: Path) -> None:
     assert len(graphs) == compiled, "once is enough for all speeds and clips"
 
 
-# What follows is true of diffusers 0.42.1 and the reason for some of our lines; a new release may change it.
+# The rest describes diffusers 0.42.1 and explains some of our code; a new release may change it.
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_taylorseer_s_own_identifiers_match_nothing(transformer: CogVideoXTransf
     assert flops(transformer, TaylorSeerCacheConfig(use_lite_mode=True)) < exact / 1.5
 
 
-def test_the_first_block_cache_leaves_nothing_out_of_random_weights(
+def test_the_first_block_cache_skips_nothing_with_random_weights(
     transformer: CogVideoXTransformer3DModel,
 ) -> None:
     assert flops(transformer, FirstBlockCacheConfig()) == flops(transformer)
@@ -189,6 +189,6 @@ def test_an_attention_backend_is_accepted_and_ignored(transformer: CogVideoXTran
     assert "backend" not in type(processor).__call__.__code__.co_names
 
 
-def test_compile_repeated_blocks_refuses_this_model(transformer: CogVideoXTransformer3DModel) -> None:
+def test_compile_repeated_blocks_rejects_this_model(transformer: CogVideoXTransformer3DModel) -> None:
     with pytest.raises(ValueError, match="_repeated_blocks"):
         transformer.compile_repeated_blocks()

@@ -1,5 +1,4 @@
-"""The server under stress, over real connections: with an engine that does what it is told, and with a real
-one."""
+"""The server under stress, over real connections: with a scripted engine, and with a real one."""
 
 import json
 import os
@@ -51,7 +50,7 @@ def in_background(server: Server, request: Document) -> "tuple[threading.Thread,
 
 
 def send(server: Server, request: Document) -> socket.socket:
-    """A connection that has sent a request and has read nothing."""
+    """Return a connection that has sent a request and has read nothing."""
     body = json.dumps(request).encode()
     url = httpx.URL(server.url)
     connection = socket.create_connection((url.host, url.port))
@@ -60,7 +59,7 @@ def send(server: Server, request: Document) -> socket.socket:
     return connection
 
 
-def test_a_clip_whose_client_has_gone_ends_at_once(server: Server, tmp_path: Path) -> None:
+def test_a_clip_whose_client_disconnected_ends_immediately(server: Server, tmp_path: Path) -> None:
     connection = send(server, STEPS)
     server.until("busy")
     connection.close()
@@ -84,7 +83,7 @@ def test_a_stopped_server_finishes_its_clip(server: Server, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("what", ["steps", "hang"])
-def test_a_stopped_server_gives_up_what_is_not_finished_in_its_grace(tmp_path: Path, what: str) -> None:
+def test_a_stopped_server_cancels_a_clip_after_its_grace_period(tmp_path: Path, what: str) -> None:
     with scripted(tmp_path, grace=1) as server:
         server.until("ready")
         rendering, answers = in_background(server, {"do": what, "steps": 100_000})
@@ -95,13 +94,13 @@ def test_a_stopped_server_gives_up_what_is_not_finished_in_its_grace(tmp_path: P
         assert answers[0].json()["error"] == {
             "code": "not_ready",
             "param": None,
-            "message": "the server is being stopped",
+            "message": "the server is stopping",
         }
         assert server.process.wait(10) == -signal.SIGTERM
         assert not Path(f"/proc/{engine}").exists()
 
 
-def test_a_server_is_stopped_while_it_loads(tmp_path: Path) -> None:
+def test_a_server_can_be_stopped_while_loading(tmp_path: Path) -> None:
     (tmp_path / "loading").write_text("hang")
     with scripted(tmp_path) as server:
         wait_until(lambda: (tmp_path / "pid").exists())
@@ -115,7 +114,7 @@ def test_an_engine_does_not_outlive_a_killed_server(server: Server, doing: str) 
     server.until("busy")
     engine = server.engine_pid()
     server.process.kill()
-    # Whoever adopts it may be slow to fetch its exit code: a zombie has ended too.
+    # Its new parent may be slow to collect its exit code: a zombie counts as ended.
     wait_until(lambda: _state(engine) in ("", "Z"))
     connection.close()
 
@@ -127,7 +126,7 @@ def _state(pid: int) -> str:
         return ""
 
 
-def test_bodies_over_the_limit_are_refused(server: Server) -> None:
+def test_bodies_over_the_limit_are_rejected(server: Server) -> None:
     answer = httpx.post(
         f"{server.url}/invocations",
         content=b" " * (MAX_BODY_BYTES + 1),
@@ -137,7 +136,7 @@ def test_bodies_over_the_limit_are_refused(server: Server) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "invalid_request")
 
 
-def test_a_body_that_takes_a_while_to_send_is_told_that_the_server_is_busy(server: Server) -> None:
+def test_a_large_request_to_a_busy_server_gets_busy(server: Server) -> None:
     connection = send(server, STEPS)
     server.until("busy")
     image = "A" * (MAX_BODY_BYTES // 2)
@@ -146,17 +145,17 @@ def test_a_body_that_takes_a_while_to_send_is_told_that_the_server_is_busy(serve
     connection.close()
 
 
-def test_a_client_that_reads_nothing_holds_up_nobody(server: Server) -> None:
-    # Larger than the buffers of a connection.
+def test_a_client_that_reads_nothing_blocks_nobody(server: Server) -> None:
+    # Larger than a connection's buffers.
     slow = send(server, {"do": "clip", "image": "A" * 16_000_000})
     slow.settimeout(60)
-    slow.recv(1, socket.MSG_PEEK)  # its answer has come, and lies there
+    slow.recv(1, socket.MSG_PEEK)  # its response has arrived and is unread
     assert server.invoke({"do": "clip"}).status_code == 200
     assert server.ping().json()["status"] == "ready"
     slow.close()
 
 
-def test_of_twenty_requests_at_once_one_is_rendered(model_server: Server) -> None:
+def test_one_of_twenty_concurrent_requests_is_rendered(model_server: Server) -> None:
     request = document("clip_request.text") | {"frames": 9, "steps": 20}
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(model_server.invoke, [request] * 20))
@@ -165,7 +164,7 @@ def test_of_twenty_requests_at_once_one_is_rendered(model_server: Server) -> Non
     assert all(answer.json() == document("error.busy") for answer in answers if answer.status_code == 503)
 
 
-def test_what_a_broken_off_clip_leaves_behind_changes_no_other(model_server: Server) -> None:
+def test_a_cancelled_clip_s_leftovers_change_no_other_clip(model_server: Server) -> None:
     request = document("clip_request.text") | {"frames": 9, "steps": 4}
     clip = model_server.clip(request)
     connection = send(model_server, request | {"steps": 200, "frames": 49})
@@ -176,7 +175,7 @@ def test_what_a_broken_off_clip_leaves_behind_changes_no_other(model_server: Ser
     assert model_server.clip(request) == clip
 
 
-def test_a_killed_engine_is_told_and_the_next_one_makes_the_same_clips(model_server: Server) -> None:
+def test_a_killed_engine_is_reported_and_its_successor_renders_the_same_clips(model_server: Server) -> None:
     request = document("clip_request.text") | {"frames": 9}
     clip = model_server.clip(request)
     rendering, answers = in_background(model_server, request | {"steps": 200, "frames": 49})
@@ -191,7 +190,7 @@ def test_a_killed_engine_is_told_and_the_next_one_makes_the_same_clips(model_ser
     assert model_server.clip(request) == clip
 
 
-def test_a_stopped_server_gives_its_clip_up_between_two_steps(model: Path, tmp_path: Path) -> None:
+def test_a_stopped_server_cancels_its_clip_between_two_steps(model: Path, tmp_path: Path) -> None:
     with running(model, tmp_path / "log", grace=1) as server:
         server.until("ready")
         long = document("clip_request.text") | {"frames": 49, "steps": 200}

@@ -1,4 +1,4 @@
-"""The bridge as the PC's cloud starts it, before a ComfyUI server on a socket."""
+"""The bridge as the PC's cloud starts it, in front of a ComfyUI server on a socket."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ def test_clips_with_and_without_sound(comfyui: ComfyUIServer, tmp_path: Path) ->
             assert [line["event"] for line in server.log_lines()][-1] == "clip rendered"
 
 
-def test_a_client_that_goes_away_takes_its_clip_along(comfyui: ComfyUIServer, tmp_path: Path) -> None:
+def test_a_disconnecting_client_cancels_its_clip(comfyui: ComfyUIServer, tmp_path: Path) -> None:
     comfyui.hold = True
     with serving(comfyui.app) as url, bridge(url, tmp_path / "log") as server:
         with pytest.raises(httpx.ReadTimeout):
@@ -59,7 +59,7 @@ def test_a_client_that_goes_away_takes_its_clip_along(comfyui: ComfyUIServer, tm
         assert server.clip(document("clip_request.text"))
 
 
-def test_a_bridge_that_is_stopped_takes_its_clip_back(comfyui: ComfyUIServer, tmp_path: Path) -> None:
+def test_a_stopped_bridge_cancels_its_clip(comfyui: ComfyUIServer, tmp_path: Path) -> None:
     comfyui.hold = True
     with serving(comfyui.app) as url, bridge(url, tmp_path / "log") as server:
         answers: list[httpx.Response] = []
@@ -74,7 +74,7 @@ def test_a_bridge_that_is_stopped_takes_its_clip_back(comfyui: ComfyUIServer, tm
         wait_until(lambda: not comfyui.running)
 
 
-def test_a_comfyui_that_dies_in_the_middle_of_a_clip_is_told(comfyui: ComfyUIServer, tmp_path: Path) -> None:
+def test_a_comfyui_that_dies_during_a_clip_is_reported(comfyui: ComfyUIServer, tmp_path: Path) -> None:
     comfyui.hold = True
     dying = uvicorn.Server(
         uvicorn.Config(
@@ -97,7 +97,7 @@ def test_a_comfyui_that_dies_in_the_middle_of_a_clip_is_told(comfyui: ComfyUISer
         error = answer.json()["error"]
         assert (answer.status_code, error["code"]) == (500, "engine_failed")
         assert f"ComfyUI at {url} can't be reached" in error["message"]
-        assert error["message"].endswith("in the middle of a clip")
+        assert error["message"].endswith(", while rendering a clip")
         ping = server.ping()
         assert (ping.status_code, ping.json()["status"]) == (503, "failed")
         refused = server.invoke(document("clip_request.text"))
@@ -105,7 +105,7 @@ def test_a_comfyui_that_dies_in_the_middle_of_a_clip_is_told(comfyui: ComfyUISer
 
 
 async def start(url: str, log: Path) -> ServerProcess:
-    """As the PC's cloud does."""
+    """Start it as the PC's cloud does."""
     return await ServerProcess.start(
         (
             *(sys.executable, "-m", "containers.comfyui", "--workflow", str(SAMPLE)),
@@ -118,13 +118,13 @@ async def start(url: str, log: Path) -> ServerProcess:
     )
 
 
-def test_without_comfyui_the_pc_s_cloud_is_told_at_once_what_to_do(tmp_path: Path) -> None:
-    url = "http://127.0.0.1:1"  # a port that is never served
+def test_without_comfyui_the_error_comes_at_once_with_advice(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:1"  # a port where nothing listens
     with pytest.raises(ServerFailed, match=f"ComfyUI at {url} can't be reached: .*; start ComfyUI"):
         asyncio.run(start(url, tmp_path / "log"))
 
 
-def test_a_comfyui_that_has_gone_since_the_last_clip_is_told_at_once(
+def test_a_comfyui_that_stopped_since_the_last_clip_is_reported_at_once(
     comfyui: ComfyUIServer, tmp_path: Path
 ) -> None:
     async def test(stack: ExitStack) -> None:

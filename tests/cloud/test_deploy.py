@@ -31,7 +31,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def drop(s3: Any, key: str) -> None:
-    """Puts an object under drop/ and waits for the function that the bucket's event calls."""
+    """Put an object under drop/ and wait for the function that the bucket's event calls."""
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"1")
 
     def told() -> bool:
@@ -53,13 +53,13 @@ def assets(s3: Any) -> list[str]:
     return [found["Key"] for found in s3.list_objects_v2(Bucket=ASSETS_BUCKET)["Contents"]]
 
 
-def test_the_template_is_deployed_as_it_is(cloud: Status) -> None:
+def test_the_template_is_deployed_unchanged(cloud: Status) -> None:
     assert cloud.outputs["OutputBucket"] == BUCKET
     assert allowed_origins(s3_of(cloud)) == ["https://a.example"]
     drop(s3_of(cloud), "drop/a")
 
 
-def test_after_a_kill_everything_is_back(home: Home) -> None:
+def test_everything_is_restored_after_a_kill(home: Home) -> None:
     before = up(home)
     s3_of(before).put_object(Bucket=BUCKET, Key="films/f.mp4", Body=b"film", ContentType="video/mp4")
     process = process_lock.running(home)
@@ -75,7 +75,7 @@ def test_after_a_kill_everything_is_back(home: Home) -> None:
     assert after.outputs.keys() == before.outputs.keys()
 
 
-def test_an_object_that_was_being_overwritten_at_a_kill_can_be_read(home: Home) -> None:
+def test_an_object_being_overwritten_during_a_kill_is_readable(home: Home) -> None:
     """ministack stores an object's data first, then its size and checksum: here the second is missing."""
     s3_of(up(home)).put_object(Bucket=BUCKET, Key="records/r", Body=b"old", ContentType="text/plain")
     down(home)
@@ -123,7 +123,7 @@ def test_a_resource_that_fails_says_why_and_nothing_is_left_running(home: Home) 
     assert process_lock.running(home) is None
 
 
-def test_a_resource_that_ministack_lacks_is_refused(home: Home) -> None:
+def test_a_resource_that_ministack_lacks_is_rejected(home: Home) -> None:
     small_stack.write_checkout(
         home.checkout, small_stack.template(Bad={"Type": "AWS::Budgets::Budget", "Properties": {}})
     )
@@ -131,14 +131,14 @@ def test_a_resource_that_ministack_lacks_is_refused(home: Home) -> None:
         up(home)
 
 
-def test_a_bucket_without_a_literal_name_is_refused(home: Home) -> None:
+def test_a_bucket_without_a_literal_name_is_rejected(home: Home) -> None:
     unnamed = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": {"Fn::Sub": "${AWS::AccountId}-x"}}}
     small_stack.write_checkout(home.checkout, small_stack.template(Unnamed=unnamed))
     with pytest.raises(CloudError, match="Unnamed has no literal name"):
         up(home)
 
 
-def test_a_checkout_whose_template_can_not_be_made_says_why(home: Home) -> None:
+def test_a_failed_synth_says_why(home: Home) -> None:
     (home.checkout / "app.py").write_text("raise SystemExit('no such setting: colour')")
     with pytest.raises(CloudError, match="no such setting: colour"):
         up(home)

@@ -14,7 +14,7 @@ def count(found: list[Kept]) -> dict[str, int]:
 
 
 def left(client: Client) -> list[object]:
-    """All that the template can leave, asked of the services themselves."""
+    """Everything the template can leave, as reported by the services themselves."""
     return [
         *(b["Name"] for b in client("s3").list_buckets()["Buckets"] if b["Name"].startswith("reelworks")),
         *client("dynamodb").list_tables()["TableNames"],
@@ -28,9 +28,9 @@ def left(client: Client) -> list[object]:
     ]
 
 
-def test_nothing_is_left(tmp_path: Path) -> None:
-    synthesize(tmp_path)
-    with deployed(tmp_path) as (_, client, outputs):
+def test_nothing_remains(tmp_path: Path) -> None:
+    synthesize(tmp_path / "cdk.out")
+    with deployed(tmp_path / "cdk.out") as (_, client, outputs):
         for number in range(3):
             client("s3").put_object(Bucket=outputs["OutputBucket"], Key=f"videos/t/{number}", Body=b"film")
         assert stacks(client) == ["Reelworks-Pipeline"]
@@ -38,7 +38,7 @@ def test_nothing_is_left(tmp_path: Path) -> None:
 
         delete_stacks(client)
         assert stacks(client) == []
-        # What a run that ended here has left is found again.
+        # The next run finds what a run interrupted here has left.
         remaining = kept(client)
         assert count(remaining) == KEPT
         assert client("s3").list_objects_v2(Bucket=outputs["OutputBucket"])["KeyCount"] >= 3

@@ -29,7 +29,7 @@ class Named:
 
 
 class Inside:
-    """A dispatcher among apps that remember."""
+    """A dispatcher among recording apps."""
 
     def __init__(self, api: RestApi | None = None) -> None:
         self.ministack, self.sagemaker, self.sent = Named(), Named(), list[Any]()
@@ -59,14 +59,14 @@ def test_a_request_signed_for_a_stand_in_goes_there() -> None:
 
 
 @pytest.mark.parametrize("headers", [signed("s3"), [], [(b"authorization", b"Bearer sagemaker")]])
-def test_all_else_goes_to_ministack_as_it_is(headers: list[tuple[bytes, bytes]]) -> None:
+def test_everything_else_goes_to_ministack_unchanged(headers: list[tuple[bytes, bytes]]) -> None:
     inside = Inside(RestApi("abc", "live"))
     inside.ask("/bucket/v1/key", headers)
     assert [scope["path"] for scope in inside.ministack.scopes] == ["/bucket/v1/key"]
     assert not inside.sagemaker.scopes
 
 
-def test_a_bearer_token_that_looks_like_a_signature_is_none() -> None:
+def test_a_bearer_token_that_looks_like_a_signature_is_not_one() -> None:
     inside = Inside()
     inside.ask("/x", [(b"authorization", f"Bearer {CREDENTIAL.format('sagemaker')}".encode())])
     assert not inside.sagemaker.scopes
@@ -100,7 +100,7 @@ def test_signed_v1_paths_are_not_the_api() -> None:
     assert inside.ministack.scopes[0]["path"] == "/v1/describejobs"
 
 
-def test_v1_without_a_deployment_says_so_in_openais_shape() -> None:
+def test_v1_without_a_deployment_returns_an_error_in_openai_s_shape() -> None:
     inside = Inside(api=None)
     inside.ask("/v1/videos")
     assert inside.sent[0]["status"] == 503
@@ -113,7 +113,7 @@ def test_v1_without_a_deployment_says_so_in_openais_shape() -> None:
     [("sagemaker-runtime", "sagemaker"), ("bedrock-runtime", "bedrock"), ("polly", "polly"), ("s3", "s3")],
 )
 def test_boto3_signs_with_the_names_we_dispatch_on(client: str, service: str) -> None:
-    """Read off a real signed request of each client, which is never sent."""
+    """Read from a real signed request of each client, which is never sent."""
     made: list[Any] = []
     aws = boto3.client(
         client,  # type: ignore[call-overload]
@@ -154,7 +154,7 @@ def test_the_running_cloud_serves_its_api_at_v1(cloud: Status) -> None:
 
 
 def test_the_running_cloud_answers_for_sagemaker(cloud: Status) -> None:
-    """ministack has no SageMaker; an endpoint whose model is not here is the stand-in's to refuse."""
+    """ministack has no SageMaker; the stand-in rejects an endpoint whose model is missing."""
     from reelworks.cloud.aws import client
 
     assert cloud.aws_endpoint_url

@@ -1,4 +1,4 @@
-"""What `reel doctor` finds of the local backends: with real servers, and without."""
+"""What `reel doctor` finds about the local backends, with and without real servers."""
 
 import json
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def found(tmp_path: Path, file: str = "", **environment: str) -> dict[str, Findi
     return {finding.what: finding for finding in backends(home, defaults | environment)}
 
 
-def test_what_comes_with_it(tmp_path: Path) -> None:
+def test_the_bundled_backends(tmp_path: Path) -> None:
     findings = found(tmp_path)
     assert findings["Voice Joe"].ok
     assert findings["Voice Joe"].found.startswith("en-US ")
@@ -78,7 +78,7 @@ def test_a_text_server_its_models_and_the_command_for_one(stack: ExitStack, tmp_
     assert "ollama serve" in down.todo
 
 
-def test_servers_that_are_there_and_not_yet_used(stack: ExitStack, tmp_path: Path) -> None:
+def test_servers_that_run_but_are_not_used_yet(stack: ExitStack, tmp_path: Path) -> None:
     url = server(stack, {"/v1/models": {"data": [{"id": "qwen3-4b"}, {"id": "phi-4"}]}})
     home = Home(tmp_path)
     there = openai_servers([NOWHERE, url], home)
@@ -90,7 +90,7 @@ def test_servers_that_are_there_and_not_yet_used(stack: ExitStack, tmp_path: Pat
     assert "llama-server" in none.todo
 
 
-def test_an_ollama_that_is_found(stack: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_discovered_ollama(stack: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     answers: dict[str, Any] = {"/api/tags": {"models": []}, "/api/show": {"capabilities": ["completion"]}}
     url = server(stack, answers)
     assert found_ollama(url).todo == "ollama pull qwen3:8b"
@@ -108,7 +108,9 @@ def test_an_ollama_that_is_found(stack: ExitStack, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("combo", [False, True])
-def test_what_comfyui_has_not_of_a_workflow(stack: ExitStack, tmp_path: Path, combo: bool) -> None:
+def test_models_and_nodes_that_comfyui_lacks_for_a_workflow(
+    stack: ExitStack, tmp_path: Path, combo: bool
+) -> None:
     comfyui = ComfyUIServer(combo=combo)
     url = stack.enter_context(serving(comfyui.app))
     graph = json.loads((REPOSITORY / "docs/comfyui/text-to-video.json").read_text())
@@ -131,7 +133,7 @@ def test_what_comfyui_has_not_of_a_workflow(stack: ExitStack, tmp_path: Path, co
     assert not found(tmp_path, REELWORKS_COMFYUI_URL=url)["Workflow for clips"].ok
 
 
-def test_a_voice_that_is_not_there_and_the_command_that_gets_it(tmp_path: Path) -> None:
+def test_a_missing_voice_and_the_command_to_install_it(tmp_path: Path) -> None:
     amy = found(tmp_path, "[speech]\nvoices = {Amy = '/voices/en_US-amy-medium.onnx'}")["Voice Amy"]
     assert (amy.ok, amy.needed) == (False, True)
     assert "/voices/en_US-amy-medium.onnx" in amy.found
@@ -174,5 +176,5 @@ def test_a_diffusers_model(tmp_path: Path) -> None:
     assert "StableDiffusionPipeline" in there.found
 
 
-def test_wrong_settings_are_told_elsewhere(tmp_path: Path) -> None:
+def test_invalid_settings_are_reported_elsewhere(tmp_path: Path) -> None:
     assert found(tmp_path, "[text]\nkind = 'llama'") == {}

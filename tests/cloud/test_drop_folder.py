@@ -29,7 +29,7 @@ def aws() -> Iterator[Deployment]:
 
 
 class Folder:
-    """A tenant's drop folder. What is put raises no event by itself: `notify` is the event."""
+    """A tenant's drop folder. Putting an object raises no event automatically: `notify` is the event."""
 
     def __init__(self, aws: Deployment, tenant: str) -> None:
         self.aws = aws
@@ -93,7 +93,7 @@ def test_a_prompt_becomes_a_video(folder: Folder) -> None:
 
 def test_the_handler_takes_eventbridges_event(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_folder, "PAIR_SECONDS", 0)
-    # The key as it is, and as nothing that decodes it would leave it.
+    # The key as is; any decoding would change it.
     name = "a+b c%20ü.txt"
     etag = folder.put(name, b"A kite")
     created = event("object_created")
@@ -103,14 +103,14 @@ def test_the_handler_takes_eventbridges_event(folder: Folder, monkeypatch: pytes
     assert folder.video().source is not None
 
 
-def test_a_request_has_the_apis_fields(folder: Folder) -> None:
+def test_a_request_has_the_api_s_fields(folder: Folder) -> None:
     request = {"prompt": "A kite", "model": "cogvideox-2b", "seconds": 12, "seed": 3, "enhance": False}
     folder.drop("sub/kite.JSON", json.dumps(request).encode())
     made = folder.video().request
     assert (made.engine, made.seconds, made.seed, made.enhance) == ("cogvideox-2b", 12, 3, False)
 
 
-def test_a_request_may_hold_a_storyboard(folder: Folder) -> None:
+def test_a_request_may_contain_a_storyboard(folder: Folder) -> None:
     scene = {"image": {"positive_prompt": "A kite."}, "video": {"positive_prompt": "It rises."}}
     folder.drop("kite.json", json.dumps({"storyboard": {"title": "Kites", "scenes": [scene]}}).encode())
     brief = folder.video().request.brief
@@ -119,7 +119,7 @@ def test_a_request_may_hold_a_storyboard(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("name", ["kite.txt", "kite.json"])
-def test_an_event_that_comes_twice_makes_one_video(folder: Folder, name: str) -> None:
+def test_a_duplicate_event_makes_one_video(folder: Folder, name: str) -> None:
     etag = folder.drop(name, b'{"prompt": "A kite"}')
     folder.notify(name, etag)
     video = folder.video()
@@ -131,11 +131,11 @@ def test_an_event_that_comes_twice_makes_one_video(folder: Folder, name: str) ->
 def test_a_changed_object_makes_a_new_video(folder: Folder) -> None:
     first = folder.drop("kite.txt", b"A kite")
     folder.drop("kite.txt", b"Two kites")
-    folder.notify("kite.txt", first)  # late: what it tells of was replaced
+    folder.notify("kite.txt", first)  # late: its object was replaced
     assert [video.request.prompt for video in folder.videos()] == ["A kite", "Two kites"]
 
 
-def test_an_event_of_an_object_that_is_gone_makes_nothing(folder: Folder) -> None:
+def test_an_event_for_a_deleted_object_makes_nothing(folder: Folder) -> None:
     etag = folder.put("kite.txt", b"A kite")
     client("s3").delete_object(Bucket="input", Key=folder.key("kite.txt"))
     folder.notify("kite.txt", etag)
@@ -144,7 +144,7 @@ def test_an_event_of_an_object_that_is_gone_makes_nothing(folder: Folder) -> Non
 
 
 @pytest.mark.parametrize("name", ["", "sub/", ".DS_Store", "sub/._kite.txt"])
-def test_what_programs_leave_is_ignored(folder: Folder, name: str) -> None:
+def test_temporary_files_of_programs_are_ignored(folder: Folder, name: str) -> None:
     folder.drop(name, b"")
     assert folder.videos() == []
     assert folder.results() == set()
@@ -180,7 +180,7 @@ def test_prompt_then_image_is_one_video(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("round_", range(5))
-def test_both_events_at_once_make_one_video(folder: Folder, round_: int) -> None:
+def test_concurrent_events_make_one_video(folder: Folder, round_: int) -> None:
     etags = {name: folder.put(name, body) for name, body in (("a.txt", b"It moves"), ("a.webp", png(round_)))}
     start = Barrier(2)
 
@@ -193,7 +193,7 @@ def test_both_events_at_once_make_one_video(folder: Folder, round_: int) -> None
     assert folder.video().request.image is not None
 
 
-def test_an_image_that_comes_too_late_is_told_so(folder: Folder) -> None:
+def test_a_late_image_gets_an_error_file(folder: Folder) -> None:
     prompt = folder.drop("photo.txt", b"It moves")
     image = folder.drop("photo.png", png(3))
     assert folder.video().request.image is None
@@ -219,7 +219,7 @@ def test_a_changed_image_makes_a_new_video(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("names", [("photo.png", "photo.txt"), ("photo.txt", "photo.png")])
-def test_a_broken_image_is_told_beside_its_prompt(folder: Folder, names: tuple[str, str]) -> None:
+def test_a_broken_image_is_reported_beside_its_prompt(folder: Folder, names: tuple[str, str]) -> None:
     etags = {name: folder.put(name, b"It moves") for name in names}
     for name in names:
         folder.notify(name, etags[name])
@@ -228,7 +228,7 @@ def test_a_broken_image_is_told_beside_its_prompt(folder: Folder, names: tuple[s
     assert "PNG, JPEG or WebP" in folder.error("photo.txt")["reason"]
 
 
-def test_a_request_names_an_image_beside_it(folder: Folder) -> None:
+def test_a_request_can_name_an_image_beside_it(folder: Folder) -> None:
     request = b'{"prompt": "It moves", "model": "cogvideox-5b-i2v", "input_reference": "photo.png"}'
     etag = folder.drop("request.json", request)
     assert folder.error("request.json")["field"] == "input_reference"
@@ -239,7 +239,7 @@ def test_a_request_names_an_image_beside_it(folder: Folder) -> None:
     assert folder.results() == set(), "the error of before is gone"
 
 
-def test_a_request_names_music_beside_it(folder: Folder) -> None:
+def test_a_request_can_name_music_beside_it(folder: Folder) -> None:
     request = b'{"prompt": "A kite", "music": "song.MP3"}'
     etag = folder.drop("request.json", request)
     assert folder.error("request.json")["field"] == "music"
@@ -255,7 +255,7 @@ def test_a_request_names_music_beside_it(folder: Folder) -> None:
     assert folder.results() == set(), "the error of before is gone"
 
 
-def test_music_that_is_broken_is_told_beside_its_request(folder: Folder) -> None:
+def test_broken_music_is_reported_beside_its_request(folder: Folder) -> None:
     folder.drop("song.wav", sounds.encoded(sounds.noise(1.5)).getvalue()[:-9000])
     folder.drop("request.json", b'{"prompt": "A kite", "music": "song.wav"}')
     error = folder.error("request.json")
@@ -264,7 +264,7 @@ def test_music_that_is_broken_is_told_beside_its_request(folder: Folder) -> None
     assert folder.videos() == []
 
 
-def test_what_a_failed_video_says_stays(folder: Folder) -> None:
+def test_a_failed_video_s_error_file_stays(folder: Folder) -> None:
     etag = folder.drop("kite.txt", b"A kite")
     video = folder.video()
     failure = Failure(step="plan", code="StepError", reason="No.", advice="None.")
@@ -275,7 +275,7 @@ def test_what_a_failed_video_says_stays(folder: Folder) -> None:
     assert folder.results() == {"kite.txt.error.json"}
 
 
-# --- what can't become a video
+# --- invalid input
 
 
 @pytest.mark.parametrize(
@@ -290,19 +290,24 @@ def test_what_a_failed_video_says_stays(folder: Folder) -> None:
         ("list.json", b"[]", "object", "JSON object"),
         ("size.json", b'{"prompt": "x", "size": "1x1"}', "size", "64 to 1080"),
         ("unknown.json", b'{"prompt": "x", "colour": "red"}', "colour", "prompt, topic"),
-        ("away.json", b'{"prompt": "x", "input_reference": "../b/photo.png"}', "input_reference", "beside"),
+        (
+            "away.json",
+            b'{"prompt": "x", "input_reference": "../b/photo.png"}',
+            "input_reference",
+            "in the folder of",
+        ),
         (
             "url.json",
             b'{"prompt": "x", "input_reference": {"image_url": "http://a/b"}}',
             "input_reference",
             "data:",
         ),
-        ("picture.json", b'{"prompt": "x", "music": "photo.png"}', "music", "a sound (.wav"),
+        ("picture.json", b'{"prompt": "x", "music": "photo.png"}', "music", "an audio file (.wav"),
         ("report.docx", b"x", "object", ".txt"),
         ("noextension", b"x", "object", ".txt"),
     ],
 )
-def test_bad_input_gets_an_error_file_and_no_video(
+def test_invalid_input_gets_an_error_file_and_no_video(
     folder: Folder, name: str, body: bytes, field: str, says: str
 ) -> None:
     folder.drop(name, body)

@@ -1,5 +1,5 @@
-"""Review, edits and new attempts by the REST API, over a local AWS. What the state machine does between the
-calls is written to the record."""
+"""Review, edits and new attempts through the REST API, over a local AWS. The tests write to the record what
+the state machine does between the calls."""
 
 import json
 import urllib.request
@@ -55,7 +55,7 @@ def advance(id_: str, *stages: Stage, **changes: Any) -> None:
 
 
 def written(**fields: Any) -> str:
-    """A video whose storyboard is written."""
+    """Return a video whose storyboard is written."""
     id_: str = create(prompt=None, storyboard=BOARD, narrate=False, **fields)["id"]
     kept = Storyboards(stores.outputs(settings())).put(now(id_), Storyboard.model_validate(BOARD))
     advance(id_, Stage.PLANNING, storyboard=kept)
@@ -63,7 +63,7 @@ def written(**fields: Any) -> str:
 
 
 def waiting(gate: Gate = Gate.STORYBOARD, **fields: Any) -> str:
-    """A video that waits for its user."""
+    """Return a video that waits for its user."""
     id_ = written(review=["storyboard", "previews"], **fields)
     approved = () if gate is Gate.STORYBOARD else (Gate.STORYBOARD,)
     review = Review(gate=gate, until_ms=now_ms() + 3_600_000)
@@ -83,7 +83,7 @@ def filmed(**fields: Any) -> str:
 
 
 def token_of(id_: str, name: str) -> str:
-    """Parks the token of an execution that waits at the video's gate; the execution's ARN."""
+    """Park the token of an execution that waits at the video's gate; return the execution's ARN."""
     states, sqs = client("stepfunctions"), client("sqs")
     tokens = sqs.create_queue(QueueName=f"tokens-{name}")["QueueUrl"]
     wait = {
@@ -124,7 +124,7 @@ def refused(answer: Answer, status: int, code: str, *says: str, param: str | Non
         assert words in answer.error["message"]
     if param:
         assert answer.error["param"] == param
-    if status == 409:  # OpenAI's client would try again
+    if status == 409:  # OpenAI's client would retry
         assert answer.headers["x-should-retry"] == "false"
 
 
@@ -151,7 +151,7 @@ def test_a_video_shows_its_gates_and_waits_in_progress(aws: Deployment) -> None:
 
 
 @pytest.mark.parametrize("gate", list(Gate))
-def test_what_is_approved_goes_on(queue: Deployment, gate: Gate) -> None:
+def test_an_approved_video_continues(queue: Deployment, gate: Gate) -> None:
     id_ = waiting(gate)
     execution = token_of(id_, f"approved-{gate}")
     answer = post(id_, "approve")
@@ -164,32 +164,39 @@ def test_what_is_approved_goes_on(queue: Deployment, gate: Gate) -> None:
     again = post(id_, "approve")
     assert (again.status, again.json["stage"]) == (200, "preparing")
     assert now(id_).version == version
-    assert not [message for message in queue.messages() if message["video_id"] == id_][1:]  # the create's
+    assert not [message for message in queue.messages() if message["video_id"] == id_][
+        1:
+    ]  # from the create request
 
 
-def test_an_approval_sent_again_is_not_taken_for_that_of_the_next_gate(queue: Deployment) -> None:
+def test_a_repeated_approval_does_not_approve_the_next_gate(queue: Deployment) -> None:
     id_ = waiting(Gate.PREVIEWS)
     version = now(id_).version
     again = post(id_, "approve", query={"gate": "storyboard"})
     assert (again.status, again.json["review"]["gate"]) == (200, "previews")
     assert now(id_).version == version
     early = post(waiting(), "approve", query={"gate": "previews"})
-    refused(early, 409, "not_ready", "its storyboard, not with its previews", param="gate")
+    refused(early, 409, "not_ready", "gate storyboard, not at gate previews", param="gate")
     refused(post(id_, "approve", query={"gate": "door"}), 400, "invalid_request", "storyboard, previews")
     assert post(id_, "approve", query={"gate": "previews"}).json["stage"] == "preparing"
 
 
-def test_only_the_storyboard_that_was_seen_is_approved(queue: Deployment) -> None:
+def test_only_the_storyboard_seen_is_approved(queue: Deployment) -> None:
     id_ = waiting()
     seen = {"If-Match": call("GET", f"/v1/videos/{id_}/storyboard").headers["etag"]}
     put(id_, edited())
-    refused(post(id_, "approve", headers=seen), 412, "precondition_failed", "Another storyboard")
+    refused(
+        post(id_, "approve", headers=seen),
+        412,
+        "precondition_failed",
+        "does not match the current storyboard's ETag",
+    )
     assert now(id_).stage is Stage.REVIEWING
     stands = {"If-Match": call("GET", f"/v1/videos/{id_}/storyboard").headers["etag"]}
     assert post(id_, "approve", headers=stands).json["stage"] == "preparing"
 
 
-def test_an_approval_whose_answer_got_lost_is_sent_by_the_next(aws: Deployment) -> None:
+def test_the_next_approval_answers_for_a_lost_one(aws: Deployment) -> None:
     id_ = waiting()
     execution = token_of(id_, "lost")
     review = now(id_).review
@@ -203,13 +210,13 @@ def test_an_approval_whose_answer_got_lost_is_sent_by_the_next(aws: Deployment) 
 
 def test_an_approval_at_the_wrong_time(aws: Deployment) -> None:
     refused(post(written(), "approve"), 409, "not_ready", "planning", "reviewing", param="id")
-    refused(post(filmed(), "approve"), 409, "not_ready", "nothing to film anew")
+    refused(post(filmed(), "approve"), 409, "not_ready", "nothing to re-render")
     refused(post(create()["id"], "approve"), 404, "not_found", "one prompt")
     unwritten = create(prompt=None, topic="Bees")["id"]
     refused(post(failed(unwritten), "approve"), 409, "not_ready", "no storyboard", "retry")
 
 
-def test_what_waited_too_long_is_taken_up_where_it_waited(queue: Deployment) -> None:
+def test_a_review_that_timed_out_resumes_at_its_gate(queue: Deployment) -> None:
     for gate in Gate:
         id_ = failed(waiting(gate))
         queue.messages()
@@ -219,13 +226,13 @@ def test_what_waited_too_long_is_taken_up_where_it_waited(queue: Deployment) -> 
         assert queue.messages() == [{"tenant": "acme", "video_id": id_}]
 
 
-def test_a_retry_of_what_waited_too_long_waits_again(aws: Deployment) -> None:
+def test_a_retry_after_a_review_timeout_waits_again(aws: Deployment) -> None:
     id_ = failed(waiting(Gate.PREVIEWS))
     assert post(id_, "retry").json["stage"] == "queued"
     assert now(id_).gates == [Gate.PREVIEWS]
 
 
-def test_a_video_that_waits_is_cancelled_and_its_machine_stopped(aws: Deployment) -> None:
+def test_a_waiting_video_is_cancelled_and_its_execution_stopped(aws: Deployment) -> None:
     id_ = waiting()
     machine = settings().state_machine_arn
     name = execution_name(id_, 1)
@@ -236,7 +243,7 @@ def test_a_video_that_waits_is_cancelled_and_its_machine_stopped(aws: Deployment
     assert now(id_).approved == (Gate.STORYBOARD,)
 
 
-# --- a storyboard in place of another
+# --- replacing a storyboard
 
 
 def test_a_storyboard_is_read_edited_and_put(aws: Deployment) -> None:
@@ -262,12 +269,14 @@ def test_the_same_storyboard_changes_nothing(aws: Deployment) -> None:
         assert now(id_) == before
 
 
-def test_a_storyboard_is_put_only_in_place_of_the_one_that_was_read(aws: Deployment) -> None:
+def test_a_storyboard_only_replaces_the_version_that_was_read(aws: Deployment) -> None:
     id_ = filmed()
     read = call("GET", f"/v1/videos/{id_}/storyboard").headers["etag"]
     assert put(id_, edited(title="First"), read).status == 200
     late = put(id_, edited(title="Late"), read)
-    refused(late, 412, "precondition_failed", "Another storyboard", param="if-match")
+    refused(
+        late, 412, "precondition_failed", "does not match the current storyboard's ETag", param="if-match"
+    )
     assert standing(id_).title == "First"
     for weak in (f"W/{read}", "nonsense", f"W/{put(id_, edited(title='First')).headers['etag']}"):
         assert put(id_, edited(title="Late"), weak).status == 412
@@ -280,9 +289,7 @@ def test_a_storyboard_is_put_only_in_place_of_the_one_that_was_read(aws: Deploym
 
 
 @pytest.mark.parametrize("matched", [True, False])
-def test_of_storyboards_put_at_once_one_stands_and_nothing_else_is_lost(
-    aws: Deployment, matched: bool
-) -> None:
+def test_one_of_several_concurrent_puts_wins_and_nothing_else_is_lost(aws: Deployment, matched: bool) -> None:
     id_ = filmed()
     tag = call("GET", f"/v1/videos/{id_}/storyboard").headers["etag"] if matched else None
     titles = [f"Title {number}" for number in range(4)]
@@ -307,7 +314,7 @@ LONG = [{**scene("A bee."), "seconds": 1801}, {**scene("A bee."), "seconds": 180
         ("{", None, "JSON"),
         ("[]", None, "JSON object"),
         ({}, "title", "1 to 200"),
-        (edited(title="\u200b"), "title", "can be seen"),
+        (edited(title="\u200b"), "title", "invisible characters"),
         (edited(scenes=[]), "scenes", "1 to 50"),
         (edited(colour="red"), "colour", "title, style, scenes"),
         (
@@ -316,11 +323,11 @@ LONG = [{**scene("A bee."), "seconds": 1801}, {**scene("A bee."), "seconds": 180
             "1 to 2,000",
         ),
         (edited(scenes=[{**scene("A bee."), "seconds": 0.001}]), "scenes[0].seconds", "one frame"),
-        (edited(scenes=LONG), "scenes", "3,600 seconds; they last 3,602"),
+        (edited(scenes=LONG), "scenes", "3,600 seconds in total; got 3,602"),
         (edited(scenes=[scene("A bee.", "é" * 2900)] * 36), "storyboard", "150,000 bytes"),
     ],
 )
-def test_a_storyboard_that_can_t_be_filmed_is_refused_and_nothing_is_lost(
+def test_an_invalid_storyboard_is_rejected_and_nothing_is_lost(
     aws: Deployment, document: Any, param: str | None, says: str
 ) -> None:
     id_ = filmed()
@@ -344,7 +351,7 @@ def test_more_clips_than_a_film_may_have(aws: Deployment) -> None:
     assert put(id_, edited(scenes=shots)).status == 200  # 600 clips of 6 s
 
 
-def test_while_the_film_is_made_nothing_is_edited(aws: Deployment) -> None:
+def test_a_film_in_production_cannot_be_edited(aws: Deployment) -> None:
     id_ = written()
     for stage in (Stage.PREPARING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING):
         advance(id_, stage)
@@ -356,7 +363,7 @@ def test_while_the_film_is_made_nothing_is_edited(aws: Deployment) -> None:
     refused(put(create()["id"], edited()), 404, "not_found", "one prompt")
 
 
-def test_at_the_first_gate_an_edit_stands_until_it_is_approved(aws: Deployment) -> None:
+def test_an_edit_at_the_first_gate_waits_for_approval(aws: Deployment) -> None:
     id_ = waiting()
     execution = token_of(id_, "stands")
     assert put(id_, edited()).status == 200
@@ -366,7 +373,7 @@ def test_at_the_first_gate_an_edit_stands_until_it_is_approved(aws: Deployment) 
     assert standing(id_).scenes[0].image.positive_prompt == "A wasp."
 
 
-def test_at_the_second_gate_what_an_edit_changes_is_made_and_shown_again(aws: Deployment) -> None:
+def test_an_edit_at_the_second_gate_regenerates_the_changed_previews(aws: Deployment) -> None:
     id_ = waiting(Gate.PREVIEWS)
     execution = token_of(id_, "changed")
     assert put(id_, edited()).status == 200
@@ -379,7 +386,7 @@ def test_at_the_second_gate_what_an_edit_changes_is_made_and_shown_again(aws: De
     assert output_of(execution) == {"decision": "changed"}
 
 
-def test_an_edit_and_an_approval_at_once_are_one_after_the_other(aws: Deployment) -> None:
+def test_a_concurrent_edit_and_approval_are_serialized(aws: Deployment) -> None:
     for _ in range(3):
         id_ = waiting()
         with ThreadPoolExecutor(2) as pool:
@@ -393,7 +400,7 @@ def test_an_edit_and_an_approval_at_once_are_one_after_the_other(aws: Deployment
         )
 
 
-def test_an_edited_film_is_made_anew_once_it_is_approved(queue: Deployment) -> None:
+def test_an_edited_film_is_re_rendered_once_approved(queue: Deployment) -> None:
     id_ = filmed(review=["storyboard", "previews"])
     put(id_, edited())
     queue.messages()
@@ -407,7 +414,7 @@ def test_an_edited_film_is_made_anew_once_it_is_approved(queue: Deployment) -> N
     assert call("GET", f"/v1/videos/{id_}/content").status == 302
 
 
-def test_the_failed_films_previews_count_only_for_the_storyboard_they_are_of(aws: Deployment) -> None:
+def test_a_failed_film_s_previews_only_count_for_their_storyboard(aws: Deployment) -> None:
     for edit, gates in ((None, []), (edited(), [Gate.PREVIEWS])):
         id_ = failed(waiting(Gate.PREVIEWS))
         if edit:
@@ -425,9 +432,7 @@ def ended_by_a_cancel(id_: str) -> str:
 
 
 @pytest.mark.parametrize("end", [failed, ended_by_a_cancel])
-def test_what_failed_or_was_cancelled_is_tried_again_once(
-    queue: Deployment, end: Callable[[str], str]
-) -> None:
+def test_a_failed_or_cancelled_video_is_retried_once(queue: Deployment, end: Callable[[str], str]) -> None:
     id_ = end(create()["id"])
     queue.messages()
     with ThreadPoolExecutor(3) as pool:
@@ -440,7 +445,7 @@ def test_what_failed_or_was_cancelled_is_tried_again_once(
     assert (video.attempt, video.failure, video.history[-1].stage) == (2, None, Stage.QUEUED)
 
 
-def test_a_retry_of_what_is_under_way_or_done(aws: Deployment) -> None:
+def test_a_retry_of_a_running_or_completed_video(aws: Deployment) -> None:
     id_ = written()
     before = now(id_)
     assert post(id_, "retry").json["stage"] == "planning"
@@ -451,13 +456,13 @@ def test_a_retry_of_what_is_under_way_or_done(aws: Deployment) -> None:
     refused(post(done, "retry"), 409, "not_ready", "Approve")
 
 
-def test_a_retry_where_no_storyboard_was_written(aws: Deployment) -> None:
+def test_a_retry_without_a_storyboard(aws: Deployment) -> None:
     id_ = failed(create(prompt=None, topic="Bees")["id"])
     video = post(id_, "retry").json
     assert (video["stage"], video["storyboard"]) == ("queued", None)
 
 
-def test_a_key_s_create_finds_the_new_attempt(queue: Deployment) -> None:
+def test_a_repeated_create_finds_the_new_attempt(queue: Deployment) -> None:
     headers = {"Idempotency-Key": "again"}
     id_ = failed(create(headers=headers)["id"])
     assert create(headers=headers)["stage"] == "failed"
@@ -466,8 +471,8 @@ def test_a_key_s_create_finds_the_new_attempt(queue: Deployment) -> None:
     assert (found["id"], found["attempt"], found["stage"]) == (id_, 2, "queued")
 
 
-def test_a_film_stays_while_a_new_one_is_made(aws: Deployment) -> None:
-    """Also the one beside a dropped object."""
+def test_a_film_stays_while_a_new_one_is_rendered(aws: Deployment) -> None:
+    """Including the film beside a dropped object."""
     source = Source(bucket="input", key="drop/acme/stays.json", etag="1")
     outputs = stores.outputs(settings())
     fields = {"storyboard": BOARD, "narrate": False, "review": "previews"}
@@ -485,11 +490,11 @@ def test_a_film_stays_while_a_new_one_is_made(aws: Deployment) -> None:
         assert response.read() == b"film"
 
 
-# --- a scene's part anew
+# --- regenerating a scene's part
 
 
 @pytest.mark.parametrize("part", list(Part))
-def test_with_a_note_the_text_model_is_asked(aws: Deployment, part: Part) -> None:
+def test_a_note_asks_the_text_model(aws: Deployment, part: Part) -> None:
     asked = {"part": part, "note": " At night "}
     wanted = Rewrite(scene=0, part=part, note="At night")
     id_ = waiting(Gate.STORYBOARD, stills="standard")
@@ -504,7 +509,7 @@ def test_with_a_note_the_text_model_is_asked(aws: Deployment, part: Part) -> Non
     assert (now(done).rewrite, now(done).approved) == (wanted, ())
 
 
-def test_the_same_note_again_after_a_failure(aws: Deployment) -> None:
+def test_the_same_note_can_be_sent_again_after_a_failure(aws: Deployment) -> None:
     id_ = filmed()
     note = {"part": "text", "note": "At night"}
     post(id_, "scenes/1/regenerate", note)
@@ -512,7 +517,7 @@ def test_the_same_note_again_after_a_failure(aws: Deployment) -> None:
     assert post(id_, "scenes/1/regenerate", note).json["attempt"] == 3
 
 
-def test_a_still_from_another_seed(aws: Deployment) -> None:
+def test_regenerating_a_still_with_another_seed(aws: Deployment) -> None:
     id_ = waiting(Gate.PREVIEWS, stills="standard")
     assert post(id_, "scenes/1/regenerate", {"part": "still", "seed": 7}).json["stage"] == "planning"
     assert [drawn.image.seed for drawn in standing(id_).scenes] == [None, 7]
@@ -528,7 +533,7 @@ def test_a_still_from_another_seed(aws: Deployment) -> None:
     assert now(done).version == version
 
 
-def test_another_voice(aws: Deployment) -> None:
+def test_regenerating_a_narration_with_another_voice(aws: Deployment) -> None:
     id_ = waiting()
     answer = post(id_, "scenes/0/regenerate", {"part": "voice", "voice": "Amy", "speed": 0.9})
     assert answer.json["stage"] == "reviewing"  # nothing is spoken before the storyboard is approved
@@ -540,7 +545,7 @@ def test_another_voice(aws: Deployment) -> None:
 @pytest.mark.parametrize(
     ("where", "body", "param", "says"),
     [
-        ("2", {"part": "text", "note": "x"}, "scene", "from 0 to 1; '2' was given"),
+        ("2", {"part": "text", "note": "x"}, "scene", "from 0 to 1; got '2'"),
         ("-1", {"part": "text", "note": "x"}, "scene", "from 0 to 1"),
         ("one", {"part": "text", "note": "x"}, "scene", "from 0 to 1"),
         ("0", {}, "part", "one of text, voice, still"),
@@ -548,9 +553,9 @@ def test_another_voice(aws: Deployment) -> None:
         ("0", {"part": "text"}, "note", "required"),
         ("0", {"part": "text", "note": "x" * 2001}, "note", "1 to 2,000 characters"),
         ("0", {"part": "text", "note": " "}, "note", "1 to 2,000 characters"),
-        ("0", {"part": "text", "note": "\u200b"}, "note", "can be seen"),
-        ("0", {"part": "text", "note": "x", "seed": 1}, "seed", "goes with part still"),
-        ("0", {"part": "still", "voice": "Amy"}, "voice", "goes with part voice"),
+        ("0", {"part": "text", "note": "\u200b"}, "note", "invisible characters"),
+        ("0", {"part": "text", "note": "x", "seed": 1}, "seed", "allowed only when part is still"),
+        ("0", {"part": "still", "voice": "Amy"}, "voice", "allowed only when part is voice"),
         ("0", {"part": "voice"}, "part", "a note, a voice or a speed"),
         ("0", {"part": "voice", "speed": 3}, "speed", "0.5 to 2"),
         ("0", {"part": "still", "seed": 2**32}, "seed", "4294967295"),
@@ -559,7 +564,7 @@ def test_another_voice(aws: Deployment) -> None:
         ("0", {"part": "text", "note": "x", "colour": "red"}, "colour", "part, note, voice, speed, seed"),
     ],
 )
-def test_what_can_t_be_made_anew(
+def test_parts_that_cannot_be_regenerated(
     aws: Deployment, where: str, body: dict[str, Any], param: str, says: str
 ) -> None:
     id_ = filmed()
@@ -595,7 +600,7 @@ def test_previews_are_links(aws: Deployment) -> None:
     missing = call("GET", f"/v1/videos/{id_}/scenes/9/still")
     refused(missing, 400, "invalid_request", "from 0 to 1", param="scene")
     refused(call("GET", f"/v1/videos/{written()}/scenes/0/still"), 404, "not_found", "no still")
-    # Of what is edited, the former one is nobody's preview.
+    # An edited part's former artifact is no preview any more.
     changed = edited(scenes=[BOARD["scenes"][0], scene("A wasp's nest.")])
     put(id_, changed)
     assert call("GET", f"/v1/videos/{id_}/scenes/0/narration").status == 302

@@ -17,7 +17,7 @@ Headers = Iterable[tuple[str, str]]
 
 
 async def _open_to_all(scope: Any, receive: Any, send: Any) -> None:
-    """An app that answers as ministack does: any origin may read."""
+    """An app that responds like ministack: any origin may read."""
     headers = [(b"Access-Control-Allow-Origin", b"*"), (b"access-control-max-age", b"9"), (b"x-mine", b"1")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"inside"})
@@ -26,7 +26,7 @@ async def _open_to_all(scope: Any, receive: Any, send: Any) -> None:
 def ask(
     path: str = "/", headers: Headers = (("host", HOST),), method: str = "GET", client: Any = ("127.0.0.1", 5)
 ) -> list[Any]:
-    """The messages that the guarded app sends."""
+    """Return the messages that the guarded app sends."""
     sent: list[Any] = []
 
     async def run() -> None:
@@ -55,7 +55,7 @@ def test_own_host_passes(host: str) -> None:
         [],
         [""],
         ["evil.example"],
-        [f"evil.example:{PORT}"],  # a name that was re-bound to 127.0.0.1
+        [f"evil.example:{PORT}"],  # a name rebound to 127.0.0.1
         ["127.0.0.1"],
         ["127.0.0.1:80"],
         [f"127.0.0.1:{PORT}.evil.example"],
@@ -67,7 +67,7 @@ def test_own_host_passes(host: str) -> None:
         [HOST, "evil.example"],
     ],
 )
-def test_other_hosts_are_refused(hosts: list[str]) -> None:
+def test_other_hosts_are_rejected(hosts: list[str]) -> None:
     assert ask(headers=[("host", host) for host in hosts])[0]["status"] == 403
 
 
@@ -90,7 +90,7 @@ def test_own_origin_passes(origin: str) -> None:
         f"http://{HOST}, https://evil.example",
     ],
 )
-def test_other_origins_are_refused_and_get_no_cors_header(origin: str, method: str) -> None:
+def test_other_origins_are_rejected_and_get_no_cors_header(origin: str, method: str) -> None:
     preflight = [
         ("access-control-request-method", "POST"),
         ("access-control-request-headers", "x-amz-target"),
@@ -100,7 +100,7 @@ def test_other_origins_are_refused_and_get_no_cors_header(origin: str, method: s
     assert not any(name.lower().startswith(b"access-control-") for name, _ in start["headers"])
 
 
-def test_cors_headers_of_the_inside_are_removed_and_others_kept() -> None:
+def test_cors_headers_of_the_app_are_removed_and_others_kept() -> None:
     assert ask()[0]["headers"] == [(b"x-mine", b"1")]
 
 
@@ -108,7 +108,7 @@ def test_cors_headers_of_the_inside_are_removed_and_others_kept() -> None:
     ("site", "status"),
     [("none", 200), ("same-origin", 200), ("same-site", 403), ("cross-site", 403), ("Cross-Site", 403)],
 )
-def test_fetches_of_other_sites_are_refused(site: str, status: int) -> None:
+def test_fetches_from_other_sites_are_rejected(site: str, status: int) -> None:
     assert ask(headers=[("host", HOST), ("sec-fetch-site", site)])[0]["status"] == status
 
 
@@ -124,7 +124,7 @@ def test_fetches_of_other_sites_are_refused(site: str, status: int) -> None:
         (None, 403),
     ],
 )
-def test_callers_of_other_machines_are_refused(client: Any, status: int) -> None:
+def test_callers_on_other_machines_are_rejected(client: Any, status: int) -> None:
     assert ask(client=client)[0]["status"] == status
 
 
@@ -157,11 +157,11 @@ def test_admin_routes_do_not_exist(path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "", "/bucket/_ministack/x", "/_ministacks", "/_aws/execute-api/a/b", "/v1/videos"]
 )
-def test_other_paths_are_no_admin_routes(path: str) -> None:
+def test_other_paths_are_not_admin_routes(path: str) -> None:
     assert not is_admin(path)
 
 
-def test_websockets_are_refused() -> None:
+def test_websockets_are_rejected() -> None:
     sent: list[Any] = []
 
     async def run() -> None:
@@ -189,7 +189,7 @@ def test_websockets_are_refused() -> None:
 def request(
     cloud: Status, path: str, headers: Headers = (), method: str = "GET", host: str | None = None
 ) -> http.client.HTTPResponse:
-    """Sends the path as it is written; http.client changes nothing in it."""
+    """Send the path as written; http.client does not change it."""
     assert cloud.aws_endpoint_url
     port = urlsplit(cloud.aws_endpoint_url).port
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
@@ -222,7 +222,7 @@ def test_the_cloud_refuses_another_origin(cloud: Status, origin: str, method: st
     assert not any(name.lower().startswith("access-control-") for name in response.headers)
 
 
-def test_the_cloud_believes_no_forwarded_address(cloud: Status) -> None:
+def test_the_cloud_ignores_forwarded_addresses(cloud: Status) -> None:
     assert (
         request(
             cloud, "/v1/videos", [("X-Forwarded-For", "192.168.1.2"), ("X-Forwarded-Proto", "https")]
@@ -249,11 +249,11 @@ def test_the_cloud_refuses_a_websocket(cloud: Status) -> None:
 
 
 def other_addresses() -> list[str]:
-    """127.0.0.2, which only a listener on all addresses has, and the machine's address on its network."""
+    """Return 127.0.0.2, which only a listener on all addresses has, and the machine's network address."""
     addresses = ["127.0.0.2"]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing: chooses the address that would be used
+            probe.connect(("192.0.2.1", 9))  # sends nothing: only selects the address that would be used
             addresses.append(probe.getsockname()[0])
         except OSError:
             pass  # no network

@@ -30,7 +30,7 @@ BUCKET = "reelworks-models-000000000000-eu-west-1"
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the hub has: more than an engine needs."""
+    """The hub's files: more than an engine needs."""
     folder = make_tiny_checkpoint(tmp_path_factory.mktemp("hub") / "repository")
     (folder / MANIFEST).unlink()
     for name in ("README.md", "LICENSE", ".gitattributes", "configuration.json", "vae/old.bin", "demo.py"):
@@ -44,7 +44,7 @@ def hub(published: Path) -> LocalHub:
 
 
 class Reel:
-    """The command, in an environment of its own."""
+    """Runs the command in its own environment."""
 
     def __init__(self, home: Path, **environment: str) -> None:
         self.models = home / "models"
@@ -53,9 +53,9 @@ class Reel:
         self._environment = kept | own | environment
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        """The exit code, what was printed, and the errors."""
+        """Return exit code, output and errors."""
         if arguments[0] == "pull":
-            # The hub's client reads the hub's address once, when it is imported.
+            # The hub's client reads the hub's address once, on import.
             result = subprocess.run(
                 [sys.executable, "-m", "reelworks", "models", *arguments],
                 cwd=REPOSITORY,
@@ -94,7 +94,7 @@ def state(reel: Reel, name: str = NAME) -> str:
     return {model["name"]: model["state"] for model in reel.json("list")}[name]
 
 
-def test_pull_gets_what_the_engine_needs_and_vouches_for_it(
+def test_pull_downloads_what_the_engine_needs_and_writes_its_manifest(
     reel: Reel, hub: LocalHub, published: Path
 ) -> None:
     assert state(reel) == "absent"
@@ -111,15 +111,15 @@ def test_pull_gets_what_the_engine_needs_and_vouches_for_it(
     assert (manifest["repository"], manifest["revision"]) == (SOURCE.repository, SOURCE.revision)
     assert state(reel) == "here"
     assert reel.json("verify", NAME)["bytes"] == answer["bytes"]
-    # Once more gets nothing.
+    # A second pull downloads nothing.
     hub.fetched.clear()
     reel.json("pull", NAME)
     assert hub.fetched == []
 
 
-def test_a_broken_pull_goes_on(reel: Reel, hub: LocalHub) -> None:
+def test_an_interrupted_pull_resumes(reel: Reel, hub: LocalHub) -> None:
     hub.refused.add(WEIGHTS)
-    assert "Run the command again to go on" in reel.error("pull", NAME)
+    assert "Run the command again to resume" in reel.error("pull", NAME)
     assert not (reel.models / NAME).exists()
     assert state(reel) == "partly pulled"
     (staging,) = (reel.models / ".pull").iterdir()
@@ -133,17 +133,17 @@ def test_a_broken_pull_goes_on(reel: Reel, hub: LocalHub) -> None:
     assert not staging.exists()
 
 
-def test_bytes_that_are_not_what_the_hub_says_are_thrown_away(reel: Reel, hub: LocalHub) -> None:
+def test_bytes_that_differ_from_the_hub_s_hash_are_discarded(reel: Reel, hub: LocalHub) -> None:
     hub.corrupted.add(WEIGHTS)
-    assert f"{WEIGHTS} did not arrive whole" in reel.error("pull", NAME)
+    assert f"incomplete or corrupt: {WEIGHTS}" in reel.error("pull", NAME)
     assert not (reel.models / NAME).exists()
     hub.corrupted.clear()
     reel.json("pull", NAME)
     assert reel.json("verify", NAME)["revision"] == SOURCE.revision
 
 
-def test_a_name_that_is_not_on_the_hub(reel: Reel) -> None:
-    assert "there are: cogvideox-2b, cogvideox-5b" in reel.error("pull", "cogvideox-9b")
+def test_a_name_unknown_to_the_hub(reel: Reel) -> None:
+    assert "use one of: cogvideox-2b, cogvideox-5b" in reel.error("pull", "cogvideox-9b")
 
 
 def test_verify_names_what_has_changed(reel: Reel) -> None:
@@ -156,13 +156,13 @@ def test_verify_names_what_has_changed(reel: Reel) -> None:
     assert f"{WEIGHTS} has changed" in reel.error("verify", NAME)
 
 
-def test_an_own_folder_is_trusted_by_a_command_of_its_own(reel: Reel, published: Path) -> None:
+def test_a_user_s_folder_is_trusted_by_an_explicit_command(reel: Reel, published: Path) -> None:
     folder = reel.models / NAME
     shutil.copytree(published, folder)
     assert state(reel) == "no manifest"
     assert f"reel models trust {NAME}" in reel.error("verify", NAME)
-    assert "was not pulled: move it away first" in reel.error("pull", NAME)
-    assert "demo.py does not belong" in reel.error("trust", NAME)
+    assert "was not pulled; move it away first" in reel.error("pull", NAME)
+    assert "demo.py is not a model data file" in reel.error("trust", NAME)
     (folder / "demo.py").unlink()
     assert "vae/old.bin is a pickle" in reel.error("trust", NAME)
     (folder / "vae" / "old.bin").unlink()
@@ -172,7 +172,7 @@ def test_an_own_folder_is_trusted_by_a_command_of_its_own(reel: Reel, published:
     reel.json("verify", NAME)
 
 
-# --- to S3
+# --- uploads to S3
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +213,7 @@ def objects(s3: Any, prefix: str, bucket: str = BUCKET) -> dict[str, bytes]:
     }
 
 
-def test_push_puts_a_model_where_the_engines_stack_looks(deployer: Reel, s3: Any) -> None:
+def test_push_uploads_a_model_to_the_engines_stack_s_location(deployer: Reel, s3: Any) -> None:
     answer = deployer.json("push", NAME)
     assert answer["address"] == f"s3://{BUCKET}/models/{NAME}/"
     folder = deployer.models / NAME
@@ -224,26 +224,26 @@ def test_push_puts_a_model_where_the_engines_stack_looks(deployer: Reel, s3: Any
     assert all(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values())
 
 
-def test_push_sends_only_what_is_not_there(deployer: Reel, s3: Any) -> None:
+def test_push_uploads_only_missing_files(deployer: Reel, s3: Any) -> None:
     deployer.json("push", NAME, "--prefix", "again")
     assert deployer.json("push", NAME, "--prefix", "again")["sent"] == 0
-    s3.delete_object(Bucket=BUCKET, Key=f"again/{NAME}/{WEIGHTS}")  # as if it had broken off before
+    s3.delete_object(Bucket=BUCKET, Key=f"again/{NAME}/{WEIGHTS}")  # as if a push had been interrupted
     s3.put_object(Bucket=BUCKET, Key=f"again/{NAME}/LICENSE", Body=b"other text")  # not by push
     assert deployer.json("push", NAME, "--prefix", "again")["sent"] == 2
     assert objects(s3, f"again/{NAME}/")["LICENSE"] == (deployer.models / NAME / "LICENSE").read_bytes()
 
 
-def test_push_does_not_upload_what_the_engine_would_refuse(deployer: Reel, s3: Any) -> None:
+def test_push_does_not_upload_what_the_engine_would_reject(deployer: Reel, s3: Any) -> None:
     (deployer.models / NAME / "extra.json").write_text("{}")
     assert "extra.json is not in the manifest" in deployer.error("push", NAME, "--prefix", "bad")
     (deployer.models / NAME / "extra.json").unlink()
     s3.create_bucket(Bucket="mine", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_object(Bucket="mine", Key=f"bad/{NAME}/old.safetensors", Body=b"")
     refusal = deployer.error("push", NAME, "--bucket", "mine", "--prefix", "bad")
-    assert "no part of the model" in refusal
+    assert "not part of the model" in refusal
     assert f"aws s3 rm s3://mine/bad/{NAME}/old.safetensors" in refusal
     assert list(objects(s3, "bad/", "mine")) == [f"{NAME}/old.safetensors"]
 
 
-def test_push_makes_no_bucket_that_the_user_named(deployer: Reel, s3: Any) -> None:
+def test_push_does_not_create_a_bucket_named_by_the_user(deployer: Reel, s3: Any) -> None:
     assert "NoSuchBucket" in deployer.error("push", NAME, "--bucket", "not-there")

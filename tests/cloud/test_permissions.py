@@ -1,4 +1,4 @@
-"""The functions' roles are enough for what they do: the real template where IAM is enforced."""
+"""The functions' roles have sufficient permissions: the real template with IAM enforced."""
 
 import json
 import os
@@ -34,13 +34,13 @@ from tests.factories import a_plan, a_request, a_video
 from tests.unit.clips import clip, padded
 from tests.unit.sounds import encoded, tone
 
-# ministack enforces all but these as AWS does (1.5.33).
+# ministack (1.5.33) enforces everything except these as AWS does.
 _TLS_ONLY = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
 
 
 def allow_what_ministack_checks_differently(template: Path) -> None:
-    """It has no TLS, which the policies of buckets, queues and topics ask for; and it wants states:SendTask*
-    on every resource, where AWS wants it on the state machine."""
+    """ministack has no TLS, which the policies of buckets, queues and topics require, and it needs
+    states:SendTask* on every resource, while AWS needs it on the state machine."""
     document = json.loads(template.read_text())
     resources = document["Resources"]
     for id_ in [id_ for id_, resource in resources.items() if resource["Type"] in _TLS_ONLY]:
@@ -59,7 +59,7 @@ def allow_what_ministack_checks_differently(template: Path) -> None:
 
 
 def refusals(client: Client) -> list[str]:
-    """What the functions' logs say of calls that were not allowed."""
+    """Return what the functions' logs say about denied calls."""
     found = []
     for page in client("logs").get_paginator("describe_log_groups").paginate():
         for group in page["logGroups"]:
@@ -71,22 +71,34 @@ def refusals(client: Client) -> list[str]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def enforced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """IAM is enforced for all but what ministack does not answer as AWS does: the text model, speech and
-    stills, for which the template's own tests must do."""
+@pytest.fixture(scope="module", autouse=True)
+def enforced() -> Iterator[None]:
+    """IAM is enforced except where ministack differs from AWS: the text model, speech and stills, which only
+    the template's tests cover."""
     stand_ins: dict[str, StandIn] = {"BEDROCK_RUNTIME": BedrockRuntime(Settings()), "POLLY": Polly({})}
-    with ExitStack() as stack:
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as environment:
         for service, stand_in in stand_ins.items():
             url = stack.enter_context(serving(stopping(stand_in)))
-            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", url)
-        monkeypatch.setenv("AUTH", "true")
+            environment.setenv(f"AWS_ENDPOINT_URL_{service}", url)
+        environment.setenv("AUTH", "true")
         yield
 
 
-def test_the_roles_are_enough(tmp_path: Path) -> None:
-    allow_what_ministack_checks_differently(synthesize(tmp_path))
-    with deployed(tmp_path) as (url, client, outputs), _api(url, client, outputs) as api:
+Deployed = tuple[str, Client, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def as_it_is(enforced: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """The unmodified template, deployed once; each test has its own tenant."""
+    folder = tmp_path_factory.mktemp("template") / "cdk.out"
+    allow_what_ministack_checks_differently(synthesize(folder))
+    with deployed(folder) as deployment:
+        yield deployment
+
+
+def test_the_roles_are_sufficient(as_it_is: Deployed) -> None:
+    url, client, outputs = as_it_is
+    with _api(url, client, outputs, "acme") as api:
         made = _create(api, seconds="8", transition="crossfade")
         cancelled = _create(api, seconds="120")
         assert api.post(f"/videos/{cancelled}/cancel").status_code == 200
@@ -118,9 +130,9 @@ def test_the_roles_are_enough(tmp_path: Path) -> None:
         assert refusals(client) == []
 
 
-def test_the_roles_are_enough_for_music_and_for_videos_of_videos(tmp_path: Path) -> None:
-    allow_what_ministack_checks_differently(synthesize(tmp_path))
-    with deployed(tmp_path) as (url, client, outputs), _api(url, client, outputs) as api:
+def test_the_roles_are_sufficient_for_music_and_for_videos_of_videos(as_it_is: Deployed) -> None:
+    url, client, outputs = as_it_is
+    with _api(url, client, outputs, "musicians") as api:
         music = {"audio_url": f"data:audio/wav;base64,{b64encode(encoded(tone(2, 440)).read()).decode()}"}
         film = _create(api, topic="A bee", scenes=2, music=music, burn_captions=True, review=["previews"])
         _wait_at_a_gate(api, film)
@@ -149,43 +161,44 @@ def test_the_roles_are_enough_for_music_and_for_videos_of_videos(tmp_path: Path)
         assert refusals(client) == []
 
 
-def test_the_build_s_role_is_enough(tmp_path: Path) -> None:
-    """Its program, with nothing but what the project gives it, goes on with a film of several parts."""
-    allow_what_ministack_checks_differently(synthesize(tmp_path))
-    with deployed(tmp_path) as (url, client, outputs):
-        film, task = _rendered(client, outputs)
-        s3, where = client("s3"), {"Bucket": outputs["OutputBucket"], "Key": film}
-        begun = s3.create_multipart_upload(**where)["UploadId"]
-        s3.upload_part(**where, UploadId=begun, PartNumber=1, Body=b"of another film")
-        (project,) = client("codebuild").batch_get_projects(names=["reelworks-assemble"])["projects"]
-        role = client("sts").assume_role(RoleArn=project["serviceRole"], RoleSessionName="build")
-        environment = {one["name"]: one["value"] for one in project["environment"]["environmentVariables"]}
-        done = subprocess.run(
-            [sys.executable, "-m", "lambdas.builds.assemble_film"],
-            env={
-                "PATH": os.environ["PATH"],
-                "AWS_ENDPOINT_URL": url,
-                "AWS_DEFAULT_REGION": "us-east-1",
-                "AWS_ACCESS_KEY_ID": role["Credentials"]["AccessKeyId"],
-                "AWS_SECRET_ACCESS_KEY": role["Credentials"]["SecretAccessKey"],
-                "AWS_SESSION_TOKEN": role["Credentials"]["SessionToken"],
-                **environment,
-                TASK_VARIABLE: task.model_dump_json(),
-            },
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "film assembled" in done.stdout
-        assert s3.head_object(**where)["ContentLength"] > PART
+def test_the_build_s_role_is_sufficient(as_it_is: Deployed) -> None:
+    """With only its project's environment, the program resumes a film of several parts."""
+    url, client, outputs = as_it_is
+    film, task = _rendered(client, outputs)
+    s3, where = client("s3"), {"Bucket": outputs["OutputBucket"], "Key": film}
+    begun = s3.create_multipart_upload(**where)["UploadId"]
+    s3.upload_part(**where, UploadId=begun, PartNumber=1, Body=b"of another film")
+    (project,) = client("codebuild").batch_get_projects(names=["reelworks-assemble"])["projects"]
+    role = client("sts").assume_role(RoleArn=project["serviceRole"], RoleSessionName="build")
+    environment = {one["name"]: one["value"] for one in project["environment"]["environmentVariables"]}
+    done = subprocess.run(
+        [sys.executable, "-m", "lambdas.builds.assemble_film"],
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_ENDPOINT_URL": url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": role["Credentials"]["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": role["Credentials"]["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": role["Credentials"]["SessionToken"],
+            **environment,
+            TASK_VARIABLE: task.model_dump_json(),
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "film assembled" in done.stdout
+    assert s3.head_object(**where)["ContentLength"] > PART
 
 
 def _rendered(client: Client, outputs: dict[str, str]) -> tuple[str, VideoTask]:
-    """A video whose clip is there: the key of its film, and the task to assemble it."""
+    """Return the film's key of a video with a rendered clip, and the task to assemble it."""
     objects = Objects(client("s3"), outputs["OutputBucket"])
     videos = Videos(client("dynamodb"), outputs["VideosTable"], journal=objects)
-    video = a_video(request=a_request(seconds=1, width=96, height=64, fps=8), expires_ms=2**41)
+    video = a_video(
+        tenant="builders", request=a_request(seconds=1, width=96, height=64, fps=8), expires_ms=2**41
+    )
     videos.create(video)
     for stage in (Stage.PLANNING, Stage.RENDERING):
         videos.advance(video.tenant, video.id, stage)
@@ -197,8 +210,8 @@ def _rendered(client: Client, outputs: dict[str, str]) -> tuple[str, VideoTask]:
     return keys.film(video.tenant, film_hash(plan)), task
 
 
-def test_a_refusal_would_be_seen(tmp_path: Path) -> None:
-    template = synthesize(tmp_path)
+def test_a_denied_call_would_be_noticed(tmp_path: Path) -> None:
+    template = synthesize(tmp_path / "cdk.out")
     allow_what_ministack_checks_differently(template)
     document = json.loads(template.read_text())
     for id_, resource in document["Resources"].items():
@@ -206,15 +219,15 @@ def test_a_refusal_would_be_seen(tmp_path: Path) -> None:
             policy = resource["Properties"]["PolicyDocument"]
             policy["Statement"] = [one for one in policy["Statement"] if "s3:PutObject" not in one["Action"]]
     template.write_text(json.dumps(document))
-    with deployed(tmp_path) as (url, client, outputs), _api(url, client, outputs) as api:
+    with deployed(tmp_path / "cdk.out") as (url, client, outputs), _api(url, client, outputs, "acme") as api:
         _wait_for(api, _create(api, seconds="4"), "failed")
         assert any("s3:PutObject" in message for message in refusals(client))
 
 
-def _api(url: str, client: Client, outputs: dict[str, str]) -> httpx.Client:
+def _api(url: str, client: Client, outputs: dict[str, str], tenant: str) -> httpx.Client:
     key = new_key()
     journal = Objects(client("s3"), outputs["OutputBucket"])
-    ApiKeys(client("dynamodb"), outputs["VideosTable"], journal=journal).register(key, "acme", "test")
+    ApiKeys(client("dynamodb"), outputs["VideosTable"], journal=journal).register(key, tenant, "test")
     base = f"{url}/_aws/execute-api/{outputs['RestApiId']}/{outputs['RestApiStage']}/v1"
     return httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}, timeout=60)
 

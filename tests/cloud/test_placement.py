@@ -1,4 +1,4 @@
-"""Memory plans applied to real pipelines: the same frames from wherever the model lies."""
+"""Memory plans applied to real pipelines: the same frames for every placement of the model."""
 
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def decoded(pipeline: Any, latents: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def expected(checkpoint: Path) -> tuple[Any, Any]:
-    """The latents and the frames of a pipeline that nothing was done to."""
+    """The latents and frames of an unmodified pipeline."""
     pipeline = load(checkpoint)
     latents = latents_of(pipeline)
     with torch.no_grad():
@@ -71,7 +71,7 @@ def test_fp8_weights_change_clips_a_little(
     for component in (pipeline.transformer, pipeline.text_encoder):
         kinds = {parameter.dtype for parameter in component.parameters()}
         assert kinds == {torch.float8_e4m3fn, torch.float32}
-        assert component.dtype == torch.float32  # what the pipeline gives to the embeddings
+        assert component.dtype == torch.float32  # the pipeline's input to the embeddings
     latents = latents_of(pipeline)
     difference = (latents - expected[0]).abs().mean()
     assert 0 < difference < 0.1 * expected[0].abs().mean()
@@ -79,7 +79,7 @@ def test_fp8_weights_change_clips_a_little(
 
 
 def test_fp8_weights_work_beside_those_that_t5_keeps_in_float32(checkpoint: Path) -> None:
-    """As CogVideoX-2b is loaded, in float16."""
+    """In float16, as CogVideoX-2b is loaded."""
     option = Option(Placement.RESIDENT, tiling=True, fp8=True)
     pipeline = load(checkpoint, option, torch.float16)
     assert torch.isfinite(latents_of(pipeline)).all()
@@ -103,7 +103,7 @@ def test_tiles_give_frames_of_the_right_size(checkpoint: Path, size: tuple[int, 
 
 
 class Full:
-    """A decoder on a device that is full for anything larger than a tile, as often as is said."""
+    """Simulate a device without memory for anything larger than a tile, for a number of times."""
 
     def __init__(self, pipeline: Any, most: int, times: int = 100) -> None:
         self.refused = 0

@@ -1,4 +1,4 @@
-"""The Polly stand-in, driven by an unmodified boto3 client. The bundled voice speaks, and what it says is
+"""The Polly stand-in, driven by an unmodified boto3 client. The bundled voice speaks, and its speech is
 measured."""
 
 import io
@@ -29,7 +29,7 @@ SENTENCE = "A bee lands on a flower and drinks, while the morning sun rises over
 
 @pytest.fixture(scope="module")
 def connect() -> Iterator[Callable[..., Any]]:
-    """Makes a client of a stand-in with the given voices."""
+    """Return a function that creates a client of a stand-in with the given voices."""
     session = boto3.Session("test", "test", region_name="us-east-1")
     config = Config(retries={"total_max_attempts": 1})
     with ExitStack() as stack:
@@ -43,7 +43,7 @@ def connect() -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture(scope="module")
 def polly(connect: Callable[..., Any]) -> Any:
-    """With the bundled voice alone."""
+    """With only the bundled voice."""
     return connect({})
 
 
@@ -63,7 +63,7 @@ def decoded(file: bytes) -> tuple[NDArray[np.float64], int]:
     return np.concatenate(parts).astype(float), rate
 
 
-def test_a_sentence_is_heard_at_every_format_and_rate(polly: Any) -> None:
+def test_a_sentence_is_audible_at_every_format_and_rate(polly: Any) -> None:
     pcm, answer = speak(polly, OutputFormat="pcm")
     samples = np.frombuffer(pcm, "<i2") / 32768
     seconds = len(samples) / 16000
@@ -72,7 +72,7 @@ def test_a_sentence_is_heard_at_every_format_and_rate(polly: Any) -> None:
     assert 3.5 < seconds < 8  # 15 words
     assert np.sqrt(np.mean(samples**2)) > 0.03
     loud = [np.abs(part).max() > 0.05 for part in np.array_split(samples, 20)]
-    assert sum(loud) >= 15  # it is speech all through
+    assert sum(loud) >= 15  # speech throughout
     for output_format, rate, content_type in [
         ("mp3", 24000, "audio/mpeg"),
         ("mp3", 22050, "audio/mpeg"),
@@ -105,14 +105,14 @@ def test_speed_pauses_and_the_times_of_sentences(polly: Any) -> None:
     assert starts / 8000 - 2 == pytest.approx(len(slow) / 16000 / 2, rel=0.35)  # twice as fast
 
 
-def test_the_pipeline_hears_it(polly: Any) -> None:
+def test_the_pipeline_can_use_it(polly: Any) -> None:
     sound, rate = decoded(Speech(polly).speak("One bee flies.", voice="Joe", engine="neural", speed=2.0))
     assert rate == 24000
     assert 0.3 < len(sound) / rate < 1.5
     assert np.abs(sound).max() > 0.1
 
 
-def test_a_voice_of_the_users(connect: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_user_s_own_voice(connect: Callable[..., Any], tmp_path: Path) -> None:
     bundled = bundled_model()
     assert bundled
     (tmp_path / "eva.onnx").symlink_to(bundled)
@@ -133,7 +133,7 @@ def test_a_voice_of_the_users(connect: Callable[..., Any], tmp_path: Path) -> No
     assert np.abs(sound).max() > 0.1
 
 
-def test_the_pcs_cloud_answers_it_at_its_one_address(cloud: Status) -> None:
+def test_the_pc_s_cloud_serves_it_at_its_single_address(cloud: Status) -> None:
     assert cloud.aws_endpoint_url
     voices = client("polly", cloud.aws_endpoint_url).describe_voices()["Voices"]
     assert [voice["Id"] for voice in voices] == ["Joe"]
@@ -142,9 +142,9 @@ def test_the_pcs_cloud_answers_it_at_its_one_address(cloud: Status) -> None:
 @pytest.mark.parametrize(
     ("fields", "code", "message"),
     [
-        ({"VoiceId": "Joanna"}, "ValidationException", "no voice 'Joanna' on this machine; there are: Joe"),
+        ({"VoiceId": "Joanna"}, "ValidationException", "'Joanna' is unknown on this machine; available: Joe"),
         ({"Engine": "generative"}, "EngineNotSupportedException", "standard, neural"),
-        ({"LanguageCode": "de-DE"}, "LanguageNotSupportedException", "speaks en-US"),
+        ({"LanguageCode": "de-DE"}, "LanguageNotSupportedException", "must be en-US"),
         ({"Text": "Hello. 蜜蜂飞。"}, "LanguageNotSupportedException", "en-US, which “蜜蜂飞。” is not"),
         ({"OutputFormat": "pcm", "SampleRate": "24000"}, "InvalidSampleRateException", "8000, 16000"),
         ({"SampleRate": "11025"}, "InvalidSampleRateException", "22050"),
@@ -159,14 +159,14 @@ def test_the_pcs_cloud_answers_it_at_its_one_address(cloud: Status) -> None:
         ({"Text": "<speak><w>A</w></speak>", "TextType": "ssml"}, "InvalidSsmlException", "<w>"),
     ],
 )
-def test_a_request_that_is_refused(polly: Any, fields: dict[str, Any], code: str, message: str) -> None:
+def test_a_rejected_request(polly: Any, fields: dict[str, Any], code: str, message: str) -> None:
     with pytest.raises(ClientError, match=message) as caught:
         speak(polly, **fields)
     assert caught.value.response["Error"]["Code"] == code
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_a_voice_that_is_broken_is_an_error(connect: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_broken_voice_is_an_error(connect: Callable[..., Any], tmp_path: Path) -> None:
     bundled = bundled_model()
     assert bundled
     (tmp_path / "bad.onnx").write_bytes(b"no model")
@@ -174,7 +174,7 @@ def test_a_voice_that_is_broken_is_an_error(connect: Callable[..., Any], tmp_pat
     (tmp_path / "half.onnx").symlink_to(bundled)
     missing = tmp_path / "gone.onnx"
     polly = connect({"Bad": tmp_path / "bad.onnx", "Half": tmp_path / "half.onnx", "Gone": missing})
-    for voice, message in [("Bad", "exit code"), ("Half", "half.onnx.json"), ("Gone", str(missing))]:
+    for voice, message in [("Bad", "exited with code"), ("Half", "half.onnx.json"), ("Gone", str(missing))]:
         with pytest.raises(polly.exceptions.ServiceFailureException, match=message) as caught:
             speak(polly, VoiceId=voice)
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500

@@ -1,4 +1,4 @@
-"""OpenAI's remix, edit and extend by the REST API, over a local AWS, with OpenAI's clients."""
+"""OpenAI's remix, edit and extend through the REST API, over a local AWS, with OpenAI's clients."""
 
 import json
 import subprocess
@@ -39,7 +39,7 @@ def now(id_: str, tenant: str = "acme") -> Video:
 
 
 def filmed(tenant: str = "acme", **fields: Any) -> str:
-    """A completed video, with the plan and storyboard that it was made by."""
+    """Return a completed video with its plan and storyboard."""
     id_: str = create(tenant, **{"size": "128x96", "fps": 8} | fields)["id"]
     video, outputs = now(id_, tenant), stores.outputs(settings())
     engine = CATALOGUE[video.request.engine]
@@ -94,7 +94,7 @@ def test_a_remix_is_the_source_s_request_with_the_change(queue: Deployment) -> N
     assert queue.messages() == [{"tenant": "acme", "video_id": video["id"]}]
 
 
-def test_what_is_taken_over_outlives_the_source(queue: Deployment) -> None:
+def test_reused_parts_outlive_the_source(queue: Deployment) -> None:
     source = filmed(prompt=None, storyboard=BOARD, narrate=False)
     answer = post(f"/{source}/remix", prompt="Make it night")
     id_, sha256 = answer.json["id"], origin(answer).storyboard
@@ -143,7 +143,7 @@ def test_a_client_s_retry_makes_no_second_remix(queue: Deployment) -> None:
 # --- edit
 
 
-def test_an_edit_is_made_of_the_source_s_pictures(queue: Deployment) -> None:
+def test_an_edit_starts_from_the_source_s_pictures(queue: Deployment) -> None:
     source = filmed(model="cogvideox-2b", size="720x480")
     answer = post("/edits", prompt="Make it night", video={"id": source})
     assert (answer.json["remixed_from_video_id"], answer.json["origin"]["kind"]) == (source, "edit")
@@ -151,12 +151,12 @@ def test_an_edit_is_made_of_the_source_s_pictures(queue: Deployment) -> None:
     assert origin(post("/edits", prompt="Night", video={"id": source}, strength=0.3)).strength == 0.3
 
 
-def test_an_engine_that_takes_no_video_edits_by_the_prompt(queue: Deployment) -> None:
+def test_an_engine_without_video_input_edits_by_prompt(queue: Deployment) -> None:
     source = filmed()
     assert origin(post("/edits", prompt="Make it night", video={"id": source})).strength is None
     refused = post("/edits", prompt="Make it night", video={"id": source}, strength=0.5)
     assert (refused.status, refused.error["param"]) == (400, "strength")
-    assert refused.error["message"].endswith("leave strength out.")
+    assert refused.error["message"].endswith("omit strength.")
 
 
 # --- extend
@@ -170,14 +170,14 @@ def test_an_extension_is_as_long_as_both(queue: Deployment) -> None:
     assert (origin(answer).seconds, origin(answer).paragraphs) == (4, ("A bee",))
 
 
-def test_a_film_has_at_most_so_many_scenes_however_often_it_is_extended(queue: Deployment) -> None:
+def test_extensions_cannot_exceed_the_maximum_number_of_scenes(queue: Deployment) -> None:
     id_ = filmed()
     videos, source = stores.videos(settings()), now(id_)
     extended = Origin(kind=OriginKind.EXTEND, prompt="On", video=id_, paragraphs=("A bee",) * 49, seconds=1)
     videos.amend(source, request=source.request.model_copy(update={"origin": extended}))
     answer = post("/extensions", video={"id": id_}, prompt="On", seconds="1")
     assert (answer.status, answer.json["error"]["param"]) == (400, "video")
-    assert f"fewer than 50 scenes, which are the most of a film; {id_} has 50." in answer.text
+    assert f"fewer than 50 scenes, the maximum of a film; {id_} has 50." in answer.text
 
 
 def test_a_film_of_scenes_is_extended_by_a_scene(queue: Deployment) -> None:
@@ -190,7 +190,7 @@ def test_a_film_of_scenes_is_extended_by_a_scene(queue: Deployment) -> None:
 @pytest.mark.parametrize(
     ("seconds", "says"), [("0", "1 to 3,600"), ("3600", "at most 3596"), ("x", "whole"), (None, "required")]
 )
-def test_how_much_longer_is_checked(queue: Deployment, seconds: str | None, says: str) -> None:
+def test_the_extension_s_length_is_validated(queue: Deployment, seconds: str | None, says: str) -> None:
     source = filmed()
     queue.messages()
     answer = post("/extensions", prompt="It lands.", seconds=seconds, video={"id": source})
@@ -219,7 +219,7 @@ def send(path: str, **parts: str | bytes) -> Answer:
     return call("POST", f"/v1/videos{path}", body=body, headers=headers)
 
 
-def test_a_film_goes_on_from_a_file(queue: Deployment) -> None:
+def test_a_file_can_be_extended(queue: Deployment) -> None:
     answer = send("/extensions", prompt="It lands.", seconds="4", video=clip(12), size="128x96", fps="8")
     assert answer.json["origin"] == {"video": None, "kind": "extend", "strength": None}
     assert (answer.json["remixed_from_video_id"], answer.json["seconds"]) == (None, "6")
@@ -229,12 +229,12 @@ def test_a_film_goes_on_from_a_file(queue: Deployment) -> None:
     assert found.file in queue.keys("input", "uploads/acme/")
 
 
-def test_a_film_of_an_engine_that_starts_from_an_image_may_go_on_from_a_file(queue: Deployment) -> None:
+def test_an_image_to_video_engine_can_extend_a_file(queue: Deployment) -> None:
     answer = send("/extensions", prompt="It lands.", seconds="4", video=clip(12), model="cogvideox-5b-i2v")
     assert answer.status == 200, answer.text
 
 
-def test_a_file_is_edited_by_an_engine_that_takes_video(queue: Deployment) -> None:
+def test_a_file_is_edited_by_an_engine_with_video_input(queue: Deployment) -> None:
     answer = send("/edits", prompt="Make it night", video=clip(12), model="cogvideox-2b", strength="0.5")
     assert (origin(answer).strength, origin(answer).frames) == (0.5, 12)
     refused = send("/edits", prompt="Make it night", video=clip(12), model="animatic")
@@ -246,14 +246,14 @@ def test_a_file_is_edited_by_an_engine_that_takes_video(queue: Deployment) -> No
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"no video", "can be decoded"),
-        (clip(4)[:-200], "can be decoded"),
+        (b"no video", "must be a decodable MP4"),
+        (clip(4)[:-200], "must be a decodable MP4"),
         (b"\0" * 4_500_001, "4,500,001 bytes"),
-        (clip(61, fps=1), "it lasts 61 s"),
+        (clip(61, fps=1), "got 61 s"),
     ],
     ids=["no video", "cut short", "too large", "too long"],
 )
-def test_a_file_that_can_t_be_used_is_refused_at_once(queue: Deployment, data: bytes, says: str) -> None:
+def test_an_unusable_file_is_rejected_immediately(queue: Deployment, data: bytes, says: str) -> None:
     before = queue.keys("input")
     answer = send("/extensions", prompt="It lands.", seconds="4", video=data)
     assert (answer.status, answer.error["param"]) == (400, "video")
@@ -261,10 +261,10 @@ def test_a_file_that_can_t_be_used_is_refused_at_once(queue: Deployment, data: b
     assert (queue.keys("input"), queue.messages()) == (before, [])
 
 
-# --- what is refused of all
+# --- errors common to all
 
 
-def test_only_a_completed_video_of_the_tenant_s_own_is_taken(queue: Deployment) -> None:
+def test_only_the_tenant_s_own_completed_video_is_accepted(queue: Deployment) -> None:
     open_, own = create()["id"], filmed("other")
     queue.messages()
     for answer in (
@@ -299,7 +299,7 @@ def test_only_a_completed_video_of_the_tenant_s_own_is_taken(queue: Deployment) 
         ("/extensions", {"prompt": "x", "seconds": 4, "video": {}}, "video"),
     ],
 )
-def test_a_wrong_field_is_named(queue: Deployment, path: str, body: dict[str, Any], param: str) -> None:
+def test_an_invalid_field_is_named(queue: Deployment, path: str, body: dict[str, Any], param: str) -> None:
     source = filmed()
     queue.messages()
     answer = post(path.replace("ID", source), **json.loads(json.dumps(body).replace("ID", source)))
@@ -307,7 +307,7 @@ def test_a_wrong_field_is_named(queue: Deployment, path: str, body: dict[str, An
     assert queue.messages() == []
 
 
-def test_other_methods_are_told_which_are_allowed() -> None:
+def test_other_methods_get_the_allowed_ones() -> None:
     for path in ("/v1/videos/edits", "/v1/videos/extensions", "/v1/videos/video_" + "0" * 32 + "/remix"):
         assert call("GET", path).headers["allow"] == "POST"
 

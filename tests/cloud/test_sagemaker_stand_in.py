@@ -28,7 +28,7 @@ BUCKET = "film-bucket"
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Callable[[str], Any]]:
-    """Makes clients of the local AWS."""
+    """Return a function that creates clients of the local AWS."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -39,7 +39,7 @@ def aws() -> Iterator[Callable[[str], Any]]:
 
 
 class Notices:
-    """What two topics said, in order, by way of a queue that is subscribed to both."""
+    """The messages of two topics, in order, read from a queue subscribed to both."""
 
     def __init__(self, aws: Callable[[str], Any], name: str) -> None:
         self.sqs = aws("sqs")
@@ -68,7 +68,7 @@ class Notices:
 
 
 class Bench:
-    """A runtime with one endpoint, `film`, of echo engines."""
+    """A runtime with one endpoint, `film`, with echo engines."""
 
     def __init__(self, aws: Callable[[str], Any], name: str, logs: Path) -> None:
         self.s3 = aws("s3")
@@ -79,7 +79,7 @@ class Bench:
         self.logs = logs
         self.endpoints: dict[str, Endpoint] = {}
         self.runtime: Any = None
-        self.rooms = 0  # how often there was room made
+        self.rooms = 0  # how often room was made
 
     async def make_room(self) -> None:
         self.rooms += 1
@@ -114,7 +114,7 @@ class Bench:
         return self.s3.get_object(Bucket=bucket, Key=key)
 
     def server_pid(self) -> int:
-        """Asks the running server."""
+        """Ask the running server."""
         answer = self.ask("environment")
         self.notices.next()
         pid: int = json.loads(self.read(answer["OutputLocation"])["Body"].read())["pid"]
@@ -210,7 +210,7 @@ def test_inline_body_and_headers_reach_the_server(bench: Bench) -> None:
         ("fail", r"Received server error \(500\) from model with message .*out of memory", "out_of_memory"),
     ],
 )
-def test_a_server_that_answers_an_error(bench: Bench, prompt: str, reason: str, code: str) -> None:
+def test_a_server_that_returns_an_error(bench: Bench, prompt: str, reason: str, code: str) -> None:
     bench.offer()
     answer = bench.ask(prompt)
     topic, notice = bench.notices.next()
@@ -224,7 +224,7 @@ def test_a_server_that_answers_an_error(bench: Bench, prompt: str, reason: str, 
         bench.read(answer["OutputLocation"])
 
 
-def test_an_answer_that_cannot_be_read_fails_the_job(bench: Bench) -> None:
+def test_an_unreadable_response_fails_the_job(bench: Bench) -> None:
     bench.offer()
     bench.ask("garble")
     topic, notice = bench.notices.next()
@@ -251,12 +251,12 @@ def test_a_crash_fails_the_job_with_what_the_server_printed(bench: Bench) -> Non
     bench.ask("after the crash")
     topic, notice = bench.notices.next()
     assert topic == "error"
-    assert "exit code 3 during the invocation" in notice["failureReason"]
+    assert "exited with code 3 during the invocation" in notice["failureReason"]
     assert "the GPU fell off the bus" in notice["failureReason"]
     assert bench.notices.next()[1]["invocationStatus"] == "Completed"
 
 
-def test_an_input_that_is_gone_fails_at_once_and_starts_no_server(bench: Bench) -> None:
+def test_a_missing_input_fails_immediately_and_starts_no_server(bench: Bench) -> None:
     bench.offer()
     bench.runtime.invoke_endpoint_async(EndpointName="film", InputLocation=f"s3://{BUCKET}/no/such/input")
     topic, notice = bench.notices.next()
@@ -275,7 +275,7 @@ def test_room_is_made_before_each_job(bench: Bench) -> None:
 
 
 def test_one_job_at_a_time_in_the_order_of_arrival(bench: Bench) -> None:
-    """The echo engine answers 500 to a second request while it renders one."""
+    """The echo engine returns 500 to a second request while it renders one."""
     bench.offer()
     asked = [bench.ask("sleep 0.3")["InferenceId"] for _ in range(3)]
     notices = [bench.notices.next()[1] for _ in asked]
@@ -305,7 +305,7 @@ def test_jobs_wait_for_a_server_that_loads(bench: Bench) -> None:
     assert bench.notices.next()[1]["invocationStatus"] == "Completed"
 
 
-def test_a_busy_server_is_asked_again(bench: Bench) -> None:
+def test_a_busy_server_is_retried(bench: Bench) -> None:
     bench.offer()
     bench.ask("busy")
     assert bench.notices.next()[1]["invocationStatus"] == "Completed"
@@ -316,15 +316,15 @@ def test_a_busy_server_is_asked_again(bench: Bench) -> None:
     [
         (
             {"command": (sys.executable, "-c", "raise SystemExit('no CUDA')")},
-            r"exit code 1 while starting.*no CUDA",
+            r"exited with code 1 while starting.*no CUDA",
         ),
-        ({"command": ("no-such-program",)}, r"exit code 1 while starting.*no-such-program"),
+        ({"command": ("no-such-program",)}, r"exited with code 1 while starting.*no-such-program"),
         ({"cwd": Path("/no/such/folder")}, r"could not be started.*no/such/folder"),
         ({"arguments": ("--fail-to-start",)}, r"can't serve: the checkpoint is truncated"),
         ({"arguments": ("--load", "99"), "startup_seconds": 1}, r"not ready within 1 s"),
     ],
 )
-def test_a_server_that_does_not_start(bench: Bench, settings: dict[str, Any], reason: str) -> None:
+def test_a_server_that_fails_to_start(bench: Bench, settings: dict[str, Any], reason: str) -> None:
     bench.offer(*settings.pop("arguments", ()), **settings)
     bench.ask("a bee")
     topic, notice = bench.notices.next()
@@ -332,7 +332,7 @@ def test_a_server_that_does_not_start(bench: Bench, settings: dict[str, Any], re
     assert re.search(reason, notice["failureReason"], re.DOTALL)
 
 
-def test_an_output_that_cannot_be_written(bench: Bench) -> None:
+def test_an_unwritable_output(bench: Bench) -> None:
     bench.offer(s3_output_path="s3://no-such-bucket/out")
     bench.ask("a bee")
     topic, notice = bench.notices.next()
@@ -371,19 +371,19 @@ def test_the_endpoint_is_unknown(bench: Bench) -> None:
         ({"InputLocation": "s3://b/k", "Filename": "clip"}, "not supported"),
     ],
 )
-def test_a_bad_parameter(bench: Bench, parameters: dict[str, Any], message: str) -> None:
+def test_an_invalid_parameter(bench: Bench, parameters: dict[str, Any], message: str) -> None:
     bench.offer()
     with pytest.raises(bench.runtime.exceptions.ValidationError, match=message):
         bench.runtime.invoke_endpoint_async(EndpointName="film", **parameters)
 
 
-def test_another_operation_is_refused(bench: Bench) -> None:
+def test_other_operations_are_rejected(bench: Bench) -> None:
     with pytest.raises(ClientError, match="UnknownOperationException"):
         bench.runtime.invoke_endpoint(EndpointName="film", Body=b"{}")
 
 
 def test_a_job_that_waited_longer_than_its_ttl_expires(bench: Bench) -> None:
-    """Below the wire, where a TTL under the service's 60 s can be had."""
+    """Below the wire format, which allows a TTL under the service's minimum of 60 s."""
 
     def job(inference_id: str, prompt: str, ttl_seconds: float) -> Job:
         return Job(
@@ -444,8 +444,8 @@ time.sleep(300)
 """
 
 
-def test_a_killed_cloud_takes_its_servers_with_it() -> None:
-    """kill -9 of the parent; the server ignores SIGTERM and has a child of its own."""
+def test_a_killed_cloud_s_servers_end_too() -> None:
+    """kill -9 of the parent; the server ignores SIGTERM and has its own child."""
     parent = subprocess.Popen(
         [sys.executable, "-c", CLOUD, sys.executable, "-c", STUBBORN],
         cwd=ROOT,

@@ -38,7 +38,7 @@ def port_of(cloud: Status) -> int:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process of that pid runs; one that has ended and waits to be collected does not."""
+    """Return whether a process with that pid runs; a zombie does not count."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
     except FileNotFoundError:
@@ -53,7 +53,7 @@ def wait_until_gone(*pids: int) -> None:
 
 
 def workers_of(home: Home) -> set[int]:
-    """The functions' processes, seen by the folder they run from."""
+    """Return the functions' processes, identified by their working folder."""
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -66,13 +66,13 @@ def workers_of(home: Home) -> set[int]:
 
 @contextmanager
 def foreign_listener(port: int) -> Iterator[None]:
-    """Another program that has the port."""
+    """Another program that uses the port."""
     with socket.create_server(("127.0.0.1", port)):
         yield
 
 
 def workers_at_work(home: Home, cloud: Status) -> set[int]:
-    """Has a function sleep for longer than any test, and returns all functions' processes."""
+    """Make a function sleep longer than any test, and return all functions' processes."""
     assert cloud.aws_endpoint_url
     client("lambda", cloud.aws_endpoint_url).invoke(
         FunctionName=cloud.outputs["SleepFunction"], InvocationType="Event", Payload=b'{"seconds": 50}'
@@ -85,7 +85,7 @@ def workers_at_work(home: Home, cloud: Status) -> set[int]:
     return workers_of(home)
 
 
-def test_up_tells_where_the_cloud_is_and_down_that_it_is_gone(home: Home) -> None:
+def test_up_prints_the_cloud_s_address_and_down_that_it_stopped(home: Home) -> None:
     assert status(home) == Status("down", None, None, None, "us-east-1", {})
     cloud = up(home)
     assert cloud.state == "up"
@@ -99,7 +99,7 @@ def test_up_tells_where_the_cloud_is_and_down_that_it_is_gone(home: Home) -> Non
     assert workers_of(home) == set()
 
 
-def test_only_the_user_may_read_the_home(shared_home: Home) -> None:
+def test_only_the_user_can_read_the_home(shared_home: Home) -> None:
     assert shared_home.folder.stat().st_mode & 0o777 == 0o700
     for file in (shared_home.key_file, shared_home.log, shared_home.record):
         assert file.stat().st_mode & 0o777 == 0o600
@@ -111,7 +111,7 @@ def test_up_again_changes_nothing(shared_home: Home) -> None:
     assert pid_of(shared_home) == pid
 
 
-def test_two_ups_at_once_start_one_cloud(home: Home) -> None:
+def test_concurrent_ups_start_one_cloud(home: Home) -> None:
     with ThreadPoolExecutor() as pool:
         first, second = pool.map(up, [home, home])
     assert first == second
@@ -127,7 +127,7 @@ def test_the_tenants_key_is_registered(cloud: Status) -> None:
     assert cloud.api_key not in str(item)
 
 
-def test_upkeep_is_asked_to_restore(cloud: Status) -> None:
+def test_upkeep_is_invoked_to_restore(cloud: Status) -> None:
     assert cloud.aws_endpoint_url
     notes = small_stack.notes(client("s3", cloud.aws_endpoint_url))
     assert {"restore": True} in [note["event"] for note in notes]
@@ -137,7 +137,7 @@ def test_down_when_down_does_nothing(home: Home) -> None:
     assert down(home).state == "down"
 
 
-def test_a_restore_that_fails_is_told_and_leaves_nothing_running(home: Home) -> None:
+def test_a_failed_restore_is_reported_and_leaves_nothing_running(home: Home) -> None:
     code = small_stack.CODE.replace("    note = json", "    raise KeyError('lost')\n    note = json")
     small_stack.write_checkout(home.checkout, small_stack.template(), code)
     with pytest.raises(CloudError, match="lost"):
@@ -145,15 +145,15 @@ def test_a_restore_that_fails_is_told_and_leaves_nothing_running(home: Home) -> 
     assert process_lock.running(home) is None
 
 
-def test_a_home_that_cannot_be_written_is_told_as_such(home: Home) -> None:
+def test_an_unwritable_home_is_reported(home: Home) -> None:
     home.s3.parent.mkdir(parents=True, exist_ok=True)
-    home.s3.touch()  # a folder can't be made here, not even by root
-    with pytest.raises(CloudError, match="The home folder can't be made or written"):
+    home.s3.touch()  # not even root can create a folder here
+    with pytest.raises(CloudError, match="The home folder can't be created or written"):
         up(home)
     home.s3.unlink()
 
 
-def test_a_cloud_that_ends_while_it_is_set_up_is_told_as_such(home: Home) -> None:
+def test_a_cloud_that_ends_during_setup_is_reported(home: Home) -> None:
     code = small_stack.CODE.replace("    note = json", "    os.kill(os.getppid(), 9)\n    note = json")
     small_stack.write_checkout(home.checkout, small_stack.template(), code)
     with pytest.raises(CloudError, match="could not be set up"):
@@ -161,14 +161,14 @@ def test_a_cloud_that_ends_while_it_is_set_up_is_told_as_such(home: Home) -> Non
     assert process_lock.running(home) is None
 
 
-def test_a_write_that_does_not_reach_the_disk_is_refused(home: Home) -> None:
+def test_a_write_that_does_not_reach_the_disk_fails(home: Home) -> None:
     cloud = up(home)
     assert cloud.aws_endpoint_url
     s3 = client("s3", cloud.aws_endpoint_url)
     [bucket] = home.s3.glob(f"*/{small_stack.BUCKET}")
     s3.put_object(Bucket=small_stack.BUCKET, Key="before", Body=b"kept")
     away = bucket.rename(bucket.with_name("away"))
-    bucket.touch()  # what is no folder takes no files, whoever writes them
+    bucket.touch()  # not a folder, so nobody can write files in it
     with pytest.raises(ClientError, match=r"InternalError.*Failed to persist"):
         s3.put_object(Bucket=small_stack.BUCKET, Key="during", Body=b"lost")
     bucket.unlink()
@@ -188,28 +188,28 @@ def test_up_after_a_kill(home: Home) -> None:
     assert (second.base_url, second.api_key) == (first.base_url, first.api_key)
 
 
-def test_functions_at_work_during_a_kill_are_ended_by_the_next_up(home: Home) -> None:
+def test_the_next_up_ends_functions_that_ran_during_a_kill(home: Home) -> None:
     workers = workers_at_work(home, up(home))
     os.kill(pid_of(home), signal.SIGKILL)
     up(home)
     wait_until_gone(*workers)
 
 
-def test_down_ends_functions_at_work(home: Home) -> None:
+def test_down_ends_running_functions(home: Home) -> None:
     workers = workers_at_work(home, up(home))
     down(home)
     wait_until_gone(*workers)
 
 
-def test_a_term_signal_alone_ends_functions_at_work(home: Home) -> None:
+def test_a_term_signal_alone_ends_running_functions(home: Home) -> None:
     workers = workers_at_work(home, up(home))
     pid = pid_of(home)
     os.kill(pid, signal.SIGTERM)
     wait_until_gone(pid, *workers)
 
 
-def test_an_up_that_was_killed_half_way_is_healed(home: Home) -> None:
-    """As if `up` had died after the deployment, before the restore."""
+def test_an_up_killed_halfway_is_repaired(home: Home) -> None:
+    """As if `up` had died after deploying and before restoring."""
     up(home)
     pid = pid_of(home)
     record = json.loads(home.record.read_text())
@@ -228,7 +228,7 @@ def test_the_api_is_closed_until_the_journal_is_restored(home: Home) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_deployed")
 
 
-def test_a_port_that_is_taken_is_left_alone(home: Home) -> None:
+def test_a_port_in_use_is_left_alone(home: Home) -> None:
     first = up(home)
     down(home)
     with foreign_listener(port_of(first)):
@@ -238,7 +238,7 @@ def test_a_port_that_is_taken_is_left_alone(home: Home) -> None:
         assert status(home).state == "up"
 
 
-def test_a_port_that_must_be_had_but_is_taken_is_an_error(home: Home) -> None:
+def test_an_explicit_port_in_use_is_an_error(home: Home) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(CloudError, match=str(port)):
@@ -253,7 +253,7 @@ def test_another_port_restarts_the_cloud(home: Home) -> None:
     assert port_of(up(home, port)) == port
 
 
-def test_down_never_touches_a_process_that_only_has_the_old_pid(home: Home) -> None:
+def test_down_never_stops_another_process_with_the_old_pid(home: Home) -> None:
     up(home)
     down(home)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as foreign:
@@ -265,7 +265,7 @@ def test_down_never_touches_a_process_that_only_has_the_old_pid(home: Home) -> N
         foreign.stdin.close()
 
 
-def test_a_cloud_that_does_not_answer_is_replaced(home: Home) -> None:
+def test_a_cloud_that_does_not_respond_is_replaced(home: Home) -> None:
     up(home)
     pid = pid_of(home)
     os.kill(pid, signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""The state machine on a local AWS, with small real functions that hand each task's payload to the test.
+"""The state machine on a local AWS, with small real functions that pass each task's payload to the test.
 
 The test then answers the task's token, as the real functions do (lambdas/production/task_token.py).
 """
@@ -30,12 +30,12 @@ def handler(event, context):
 """
 _INPUT = {"tenant": "acme", "video_id": "video_1"}
 _NAME = {"execution": "video_1-2"}
-_QUICK = 1  # seconds that a task waits for its answer where a test wants it to wait in vain
+_QUICK = 1  # task timeout in seconds for tests that let a task wait in vain
 _PATIENT = 60
 
 
 class Failure(Exception):
-    """A task's error, by the name that Retry and Catch see."""
+    """A task's error, with the name that Retry and Catch see."""
 
     def __init__(self, name: str, cause: str = "the cause") -> None:
         super().__init__(name)
@@ -89,7 +89,7 @@ class Stage:
         render_seconds: int = _PATIENT,
         review_seconds: int = _PATIENT,
     ) -> Ended:
-        """Runs an execution to its end. A task without an answer is left waiting."""
+        """Run an execution to its end. A task without an answer keeps waiting."""
         states, sqs = self.client("stepfunctions"), self.client("sqs")
         text = TEXT if definition is None else json.dumps(definition)
         for task, arn in self.functions.items():
@@ -122,7 +122,7 @@ class Stage:
         return Ended(found["status"], output, found.get("error"), found.get("cause"), calls)
 
     def waiting(self) -> int:
-        """How many tasks nobody has looked at yet."""
+        """Return the number of tasks not looked at yet."""
         counted = self.client("sqs").get_queue_attributes(
             QueueUrl=self.queue, AttributeNames=["ApproximateNumberOfMessages"]
         )
@@ -143,7 +143,7 @@ def stage() -> Iterator[Stage]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SFN_WAIT_SCALE", "0")  # retries come at once
+        environment.setenv("SFN_WAIT_SCALE", "0")  # retries come immediately
         environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         environment.setenv("AWS_ACCESS_KEY_ID", "test")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
@@ -172,7 +172,7 @@ def _function(stage: Stage, task: str) -> str:
 
 
 def plan(*scenes: tuple[int, list[tuple[int, str]]], assembler: str = "function") -> Answer:
-    """Plan's answer: each scene with its concurrency, and its clips with their renderer."""
+    """Return Plan's answer: each scene with its concurrency, and its clips with their renderers."""
     described = [
         {
             "concurrency": concurrency,
@@ -184,8 +184,8 @@ def plan(*scenes: tuple[int, list[tuple[int, str]]], assembler: str = "function"
 
 
 def storyboard(*scenes: tuple[bool, bool], review: Sequence[str] = ()) -> Answer:
-    """WriteStoryboard's answer: of each scene whether it is narrated, and whether a still is drawn; and the
-    gates that the film has yet to wait at."""
+    """Return WriteStoryboard's answer: for each scene, whether it needs a narration and a still; and the
+    gates still to wait at."""
     described = [
         {"index": index, "narrate": narrate, "still": still} for index, (narrate, still) in enumerate(scenes)
     ]
@@ -216,7 +216,7 @@ def failing(name: str, cause: str = "the cause") -> Answer:
 
 
 def in_turn(*answers: Answer) -> Answer:
-    """One answer after the other, the last one from then on."""
+    """Return the answers in order, then repeat the last one."""
     left = list(answers)
     return lambda payload: (left.pop(0) if len(left) > 1 else left[0])(payload)
 
@@ -249,7 +249,7 @@ def test_a_draft_is_planned_drawn_assembled_and_published(stage: Stage) -> None:
     assert ended.payloads("DrawClip")[0] == {**_INPUT, "clip": ended.payloads("DrawClip")[0]["clip"]}
 
 
-def test_scenes_are_spoken_and_drawn_before_the_film_is_planned(stage: Stage) -> None:
+def test_narrations_and_stills_are_created_before_the_film_is_planned(stage: Stage) -> None:
     scenes = storyboard((True, True), (True, False), (False, True), (False, False))
     ended = stage.run({**ANSWERS, "WriteStoryboard": scenes})
     assert ended.status == "SUCCEEDED"
@@ -262,13 +262,13 @@ def test_scenes_are_spoken_and_drawn_before_the_film_is_planned(stage: Stage) ->
     assert {**_INPUT, "scene": 2} in ended.payloads("DrawStill")
 
 
-def test_four_scenes_at_a_time_are_prepared(stage: Stage) -> None:
+def test_four_scenes_are_prepared_in_parallel(stage: Stage) -> None:
     begun: list[int] = []
 
     def narrate(payload: dict[str, Any]) -> dict[str, Any]:
-        if not begun:  # none has been answered yet
+        if not begun:  # none is answered yet
             wait_until(lambda: stage.waiting() == 3)
-            time.sleep(0.3)  # a fifth would be seen by now
+            time.sleep(0.3)  # a fifth would have arrived by now
             assert stage.waiting() == 3
         begun.append(payload["scene"])
         return part_made(payload)
@@ -287,12 +287,12 @@ def test_scenes_of_several_engines_each_go_to_their_renderer(stage: Stage) -> No
     assert ended.payloads("DrawClip") == [{**_INPUT, "clip": 1}]
 
 
-def test_chained_clips_are_asked_for_one_after_the_other(stage: Stage) -> None:
+def test_chained_clips_are_requested_one_after_another(stage: Stage) -> None:
     clips = [(index, "endpoint") for index in range(3)]
     answered: list[int] = []
 
     def render(payload: dict[str, Any]) -> dict[str, Any]:
-        time.sleep(0.3)  # a clip asked for too early would be seen by now
+        time.sleep(0.3)  # a clip requested too early would have arrived by now
         assert stage.waiting() == 0
         answered.append(payload["clip"])
         return clip_made(payload)
@@ -302,7 +302,7 @@ def test_chained_clips_are_asked_for_one_after_the_other(stage: Stage) -> None:
     assert answered == [0, 1, 2]
 
 
-def test_a_film_that_takes_long_is_assembled_by_a_build(stage: Stage) -> None:
+def test_a_long_assembly_runs_in_a_build(stage: Stage) -> None:
     answers = {**ANSWERS, "Plan": plan((1, [(0, "function")]), assembler="build")}
     ended = stage.run({**answers, "AssembleLong": in_turn(failing("AssemblerFailed"), done)})
     assert ended.status == "SUCCEEDED"
@@ -310,7 +310,7 @@ def test_a_film_that_takes_long_is_assembled_by_a_build(stage: Stage) -> None:
     assert [payload["retry"] for payload in ended.payloads("AssembleLong")] == [0, 1]
 
 
-def test_a_passing_error_is_retried(stage: Stage) -> None:
+def test_a_transient_error_is_retried(stage: Stage) -> None:
     answers = {
         task: in_turn(failing("ServiceUnavailable"), failing("Lambda.Unknown"), answer)
         for task, answer in {
@@ -325,7 +325,7 @@ def test_a_passing_error_is_retried(stage: Stage) -> None:
     assert {task: ended.tasks.count(task) for task in tasks} == dict.fromkeys(tasks, 3)
 
 
-def test_a_text_model_that_is_away_is_asked_three_times_and_then_the_video_fails(stage: Stage) -> None:
+def test_an_unavailable_text_model_is_tried_three_times_and_then_the_video_fails(stage: Stage) -> None:
     away = failing("TextModelUnavailable")
     ended = stage.run({**ANSWERS, "WriteStoryboard": in_turn(away, away, storyboard())})
     assert (ended.status, ended.tasks.count("WriteStoryboard")) == ("SUCCEEDED", 3)
@@ -334,7 +334,7 @@ def test_a_text_model_that_is_away_is_asked_three_times_and_then_the_video_fails
     assert ended.error == "TextModelUnavailable"
 
 
-def test_an_engine_that_failed_is_asked_twice_more_and_each_try_has_its_number(stage: Stage) -> None:
+def test_a_failed_engine_is_retried_twice_and_each_try_is_numbered(stage: Stage) -> None:
     render = in_turn(failing("EngineFailed"), failing("EngineFailed"), clip_made)
     ended = stage.run({**ANSWERS, "Plan": plan((1, [(0, "endpoint")])), "RenderClip": render})
     assert ended.status == "SUCCEEDED"
@@ -342,7 +342,7 @@ def test_an_engine_that_failed_is_asked_twice_more_and_each_try_has_its_number(s
 
 
 @pytest.mark.parametrize(("task", "renderer"), [("DrawClip", "function"), ("RenderClip", "endpoint")])
-def test_a_clip_that_fails_is_named_in_the_record(stage: Stage, task: str, renderer: str) -> None:
+def test_a_failed_clip_is_named_in_the_record(stage: Stage, task: str, renderer: str) -> None:
     def fail_the_second(payload: dict[str, Any]) -> dict[str, Any]:
         if payload["clip"] == 1:
             raise Failure("EngineRejected", '{"errorMessage": "frames must be 8N+1"}')
@@ -358,7 +358,7 @@ def test_a_clip_that_fails_is_named_in_the_record(stage: Stage, task: str, rende
     assert "Assemble" not in ended.tasks
 
 
-def test_a_clip_that_fails_names_the_scene_that_it_is_of(stage: Stage) -> None:
+def test_a_failed_clip_names_its_scene(stage: Stage) -> None:
     scenes = plan((1, [(0, "function")]), (1, [(1, "function"), (2, "function")]))
 
     def fail_the_last(payload: dict[str, Any]) -> dict[str, Any]:
@@ -371,7 +371,7 @@ def test_a_clip_that_fails_names_the_scene_that_it_is_of(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("task", "name"), [("Narrate", "NarrationRefused"), ("DrawStill", "StillRefused")])
-def test_a_scene_that_can_t_be_spoken_or_drawn_is_named_in_the_record(
+def test_a_scene_that_cannot_be_narrated_or_drawn_is_named_in_the_record(
     stage: Stage, task: str, name: str
 ) -> None:
     def fail_the_second(payload: dict[str, Any]) -> dict[str, Any]:
@@ -389,7 +389,7 @@ def test_a_scene_that_can_t_be_spoken_or_drawn_is_named_in_the_record(
     assert "Plan" not in ended.tasks
 
 
-def test_a_clip_s_long_cause_is_cut_so_that_it_fits_into_a_fail_state(stage: Stage) -> None:
+def test_a_clip_s_long_cause_is_truncated_to_fit_a_fail_state(stage: Stage) -> None:
     answers = {
         **ANSWERS,
         "Plan": plan((1, [(0, "function")])),
@@ -401,7 +401,7 @@ def test_a_clip_s_long_cause_is_cut_so_that_it_fits_into_a_fail_state(stage: Sta
 
 
 @pytest.mark.parametrize("task", ["WriteStoryboard", "Plan", "Assemble", "Publish"])
-def test_a_step_that_can_t_go_on_is_named_in_the_record(stage: Stage, task: str) -> None:
+def test_a_failed_step_is_named_in_the_record(stage: Stage, task: str) -> None:
     ended = stage.run({**ANSWERS, task: failing("VideoClosed")})
     error = {"Error": "VideoClosed", "Cause": "the cause"}
     failure = {"step": task, "scene": None, "clip": None, "error": error}
@@ -410,13 +410,13 @@ def test_a_step_that_can_t_go_on_is_named_in_the_record(stage: Stage, task: str)
     assert ended.tasks.count(task) == 1
 
 
-def test_a_passing_error_that_does_not_pass_is_recorded(stage: Stage) -> None:
+def test_a_persistent_transient_error_is_recorded(stage: Stage) -> None:
     ended = stage.run({**ANSWERS, "Plan": failing("ServiceUnavailable")})
     assert ended.tasks == ["WriteStoryboard", *7 * ["Plan"], "RecordFailure"]
     assert ended.error == "ServiceUnavailable"
 
 
-def test_a_clip_whose_answer_never_comes_is_asked_for_once_more_and_then_fails(stage: Stage) -> None:
+def test_a_clip_without_an_answer_is_retried_once_and_then_fails(stage: Stage) -> None:
     answers = {**ANSWERS, "Plan": plan((1, [(0, "endpoint")]))}
     del answers["RenderClip"]
     ended = stage.run(answers, render_seconds=_QUICK)
@@ -431,14 +431,14 @@ def test_a_clip_whose_answer_never_comes_is_asked_for_once_more_and_then_fails(s
 
 
 @pytest.mark.parametrize(("task", "map_"), [("WriteStoryboard", "PrepareScenes"), ("Plan", "RenderScenes")])
-def test_an_answer_that_makes_no_sense_to_the_maps_is_recorded(stage: Stage, task: str, map_: str) -> None:
+def test_an_answer_that_the_maps_cannot_use_is_recorded(stage: Stage, task: str, map_: str) -> None:
     ended = stage.run({**ANSWERS, task: lambda payload: {**payload, "scenes": "none"}})
     [payload] = ended.payloads("RecordFailure")
     assert (payload["step"], payload["scene"], payload["clip"]) == (map_, None, None)
     assert payload["error"]["Error"] == "States.QueryEvaluationError"
 
 
-def test_where_the_failure_can_t_be_recorded_the_execution_still_says_it(stage: Stage) -> None:
+def test_a_failure_that_cannot_be_recorded_is_in_the_execution(stage: Stage) -> None:
     ended = stage.run({**ANSWERS, "Assemble": failing("ClipsDiffer"), "RecordFailure": failing("Broken")})
     assert (ended.status, ended.error) == ("FAILED", "ClipsDiffer")
     assert json.loads(ended.cause or "")["step"] == "Assemble"
@@ -453,12 +453,12 @@ MADE = ["Plan", *3 * ["DrawClip"], "Assemble", "Publish"]
 
 
 def decisions(*decided: str) -> Answer:
-    """Review's answers, one after the other."""
+    """Return Review's answers in order."""
     return in_turn(*(lambda _, decision=decision: {"decision": decision} for decision in decided))
 
 
 def in_order(tasks: list[str]) -> list[str]:
-    """The tasks without those of the scenes, which go side by side; in their place is "scenes"."""
+    """Return the tasks, with those of the scenes, which run in parallel, replaced by "scenes"."""
     kept = ["scenes" if task in PREPARED else task for task in tasks]
     return [task for place, task in enumerate(kept) if task != "scenes" or kept[place - 1] != "scenes"]
 
@@ -466,7 +466,7 @@ def in_order(tasks: list[str]) -> list[str]:
 def test_a_film_waits_at_both_gates(stage: Stage) -> None:
     written = in_turn(
         storyboard(*TWO_SCENES, review=GATES),
-        storyboard(*TWO_SCENES, (True, True), review=GATES[1:]),  # edited while it waited
+        storyboard(*TWO_SCENES, (True, True), review=GATES[1:]),  # edited during the wait
     )
     answers = {**ANSWERS, "WriteStoryboard": written, "Review": decisions("approved")}
     ended = stage.run(answers)
@@ -477,7 +477,7 @@ def test_a_film_waits_at_both_gates(stage: Stage) -> None:
     assert sorted(part["scene"] for part in ended.payloads("Narrate")) == [0, 2]
 
 
-def test_a_review_s_payload_names_the_wait(stage: Stage) -> None:
+def test_a_review_s_payload_identifies_the_wait(stage: Stage) -> None:
     written = storyboard(*TWO_SCENES, review=["previews"])
     [payload] = stage.run({**ANSWERS, "WriteStoryboard": written, "Review": decisions("approved")}).payloads(
         "Review"
@@ -495,7 +495,7 @@ def test_a_change_at_the_storyboard_s_gate_is_shown_again(stage: Stage) -> None:
     assert in_order(ended.tasks) == [*2 * ["WriteStoryboard", "Review"], "WriteStoryboard", "scenes", *MADE]
 
 
-def test_a_change_at_the_previews_gate_is_made_and_shown_again(stage: Stage) -> None:
+def test_a_change_at_the_previews_gate_is_applied_and_shown_again(stage: Stage) -> None:
     written = storyboard(*TWO_SCENES, review=["previews"])
     answers = {**ANSWERS, "WriteStoryboard": written, "Review": decisions("changed", "approved")}
     ended = stage.run(answers)
@@ -504,7 +504,7 @@ def test_a_change_at_the_previews_gate_is_made_and_shown_again(stage: Stage) -> 
 
 
 @pytest.mark.parametrize("gate", GATES)
-def test_a_review_that_nobody_decides_ends_the_video_and_says_so(stage: Stage, gate: str) -> None:
+def test_a_review_that_times_out_fails_the_video_and_says_so(stage: Stage, gate: str) -> None:
     answers = {**ANSWERS, "WriteStoryboard": storyboard(*TWO_SCENES, review=[gate])}
     ended = stage.run(answers, review_seconds=_QUICK)
     assert (ended.status, ended.error) == ("FAILED", "ReviewTimedOut")
@@ -516,7 +516,7 @@ def test_a_review_that_nobody_decides_ends_the_video_and_says_so(stage: Stage, g
     assert "approve or retry" in told.advice.lower()
 
 
-def test_a_review_whose_function_fails_is_tried_again_and_then_recorded(stage: Stage) -> None:
+def test_a_review_whose_function_fails_is_retried_and_then_recorded(stage: Stage) -> None:
     answers = {**ANSWERS, "WriteStoryboard": storyboard(*TWO_SCENES, review=["previews"])}
     once = in_turn(failing("ServiceUnavailable"), decisions("approved"))
     assert stage.run({**answers, "Review": once}).status == "SUCCEEDED"
@@ -525,19 +525,19 @@ def test_a_review_whose_function_fails_is_tried_again_and_then_recorded(stage: S
     assert (payload["step"], payload["error"]["Error"]) == ("Review", "VideoClosed")
 
 
-# --- each state by itself
+# --- each state alone
 
 
 def alone(name: str) -> dict[str, Any]:
-    """A machine of one state; what it catches is its output."""
+    """Return a machine with one state; its output is what it catches."""
     state = {key: value for key, value in STATES[name].items() if key != "Next"} | {"End": True}
     state["Catch"] = [{**catcher, "Next": "Caught"} for catcher in state.get("Catch", [])]
     states = {name: state, "Caught": {"Type": "Succeed"}}
     return {"QueryLanguage": MACHINE["QueryLanguage"], "StartAt": name, "States": states}
 
 
-CLIP = {**_INPUT, "index": 4, "scene": 2}  # what the execution was started with, which payloads quote
-PLACES: dict[str, dict[str, int | None]] = {  # of that, what a task's failure names
+CLIP = {**_INPUT, "index": 4, "scene": 2}  # the execution's input, which payloads repeat
+PLACES: dict[str, dict[str, int | None]] = {  # the part of it that a task's failure names
     "Narrate": {"scene": 4, "clip": None},
     "DrawStill": {"scene": 4, "clip": None},
     "DrawClip": {"scene": 2, "clip": 4},
@@ -549,7 +549,7 @@ STEPS = ["WriteStoryboard", "Plan", "DrawClip", "RenderClip", "Assemble", "Publi
 
 
 @pytest.mark.parametrize("task", STEPS)
-def test_a_task_alone_gives_what_its_function_answers(stage: Stage, task: str) -> None:
+def test_a_task_alone_returns_its_function_s_answer(stage: Stage, task: str) -> None:
     ended = stage.run({task: lambda _: {"answer": task}}, definition=_quick(alone(task)), document=CLIP)
     assert ended.output == {"answer": task}
 
@@ -575,7 +575,7 @@ def test_record_failure_alone_passes_the_failure_on(stage: Stage, answer: Answer
 
 
 @pytest.mark.parametrize("state", ["RenderScenes", "RenderClips"])
-def test_a_map_alone_makes_every_clip(stage: Stage, state: str) -> None:
+def test_a_map_alone_renders_every_clip(stage: Stage, state: str) -> None:
     clips = [{"index": i, "scene": 0, "renderer": "function"} for i in range(3)]
     scene = {"concurrency": 2, "clips": clips}
     document = {**_INPUT, **scene, "scenes": [scene]}
@@ -585,7 +585,7 @@ def test_a_map_alone_makes_every_clip(stage: Stage, state: str) -> None:
 
 
 @pytest.mark.parametrize("scenes", [[], [{"index": 0, "narrate": True, "still": False}]])
-def test_the_map_of_scenes_alone_passes_on_what_it_was_given(stage: Stage, scenes: list[Any]) -> None:
+def test_the_map_of_scenes_alone_passes_its_input_on(stage: Stage, scenes: list[Any]) -> None:
     document = {**_INPUT, "scenes": scenes}
     ended = stage.run({"Narrate": part_made}, definition=alone("PrepareScenes"), document=document)
     assert ended.output == document
@@ -595,7 +595,7 @@ def test_the_map_of_scenes_alone_passes_on_what_it_was_given(stage: Stage, scene
     ("choice", "asked", "task", "otherwise"),
     [("ChooseVoice", "narrate", "Narrate", "ChooseStill"), ("ChooseStill", "still", "DrawStill", "Prepared")],
 )
-def test_the_choices_alone_go_by_the_scene(
+def test_the_choices_alone_depend_on_the_scene(
     stage: Stage, choice: str, asked: str, task: str, otherwise: str
 ) -> None:
     machine = {**alone(choice), "States": {choice: STATES[choice]}}
@@ -605,7 +605,7 @@ def test_the_choices_alone_go_by_the_scene(
 
 
 @pytest.mark.parametrize(("renderer", "task"), [("function", "DrawClip"), ("endpoint", "RenderClip")])
-def test_the_choice_alone_goes_by_the_renderer(stage: Stage, renderer: str, task: str) -> None:
+def test_the_choice_alone_depends_on_the_renderer(stage: Stage, renderer: str, task: str) -> None:
     machine = alone("ChooseRenderer")
     del machine["States"]["ChooseRenderer"]["End"], machine["States"]["ChooseRenderer"]["Catch"]
     machine["States"] |= {
@@ -615,7 +615,7 @@ def test_the_choice_alone_goes_by_the_renderer(stage: Stage, renderer: str, task
 
 
 @pytest.mark.parametrize(("assembler", "task"), [("function", "Assemble"), ("build", "AssembleLong")])
-def test_the_choice_alone_goes_by_the_assembler(stage: Stage, assembler: str, task: str) -> None:
+def test_the_choice_alone_depends_on_the_assembler(stage: Stage, assembler: str, task: str) -> None:
     machine = alone("ChooseAssembler")
     del machine["States"]["ChooseAssembler"]["End"], machine["States"]["ChooseAssembler"]["Catch"]
     machine["States"] |= {

@@ -1,5 +1,5 @@
-"""InvokeModel of the Bedrock stand-in, driven by an unmodified boto3 client: the drawn card, a ComfyUI that
-speaks the recorded wire format, and a real diffusers model with random weights."""
+"""InvokeModel of the Bedrock stand-in, driven by an unmodified boto3 client: the drawn card, a ComfyUI with
+the recorded wire format, and a real diffusers model with random weights."""
 
 import base64
 import json
@@ -50,7 +50,7 @@ def png(width: int, height: int, colour: str = "green") -> bytes:
 
 
 class ComfyUI:
-    """Draws a green picture at the second look, or fails as it is told."""
+    """Returns a green picture on the second poll, or fails as set."""
 
     def __init__(self) -> None:
         self.queued: list[dict[str, Any]] = []
@@ -117,7 +117,7 @@ def session() -> boto3.Session:
 
 @pytest.fixture
 def bedrock(stack: ExitStack, session: boto3.Session) -> Callable[..., Any]:
-    """Makes a client of a runtime with the given settings."""
+    """Return a function that creates a client of a runtime with the given settings."""
 
     def connect(**sections: Any) -> Any:
         runtime = BedrockRuntime(settings.Settings.model_validate(sections))
@@ -133,7 +133,7 @@ def bedrock(stack: ExitStack, session: boto3.Session) -> Callable[..., Any]:
 def comfyui(
     stack: ExitStack, bedrock: Callable[..., Any], tmp_path: Path
 ) -> tuple[ComfyUI, Any, Callable[[], str]]:
-    """The server, a client whose stills it draws, and its URL."""
+    """Return the server, a client whose stills it draws, and its URL."""
     server = ComfyUI()
     url = stack.enter_context(serving(server.app))
     workflow = tmp_path / "flux.json"
@@ -153,7 +153,7 @@ def draw(client: Any, model: str = MODEL, **fields: Any) -> tuple[Image.Image, d
     return picture, document
 
 
-def test_without_a_model_a_card_is_drawn_from_the_words(bedrock: Callable[..., Any]) -> None:
+def test_without_a_model_a_card_is_drawn_from_the_prompt(bedrock: Callable[..., Any]) -> None:
     client = bedrock()
     bee, document = draw(client, aspect_ratio="9:21")
     assert bee.size == (640, 1536)
@@ -166,7 +166,7 @@ def test_without_a_model_a_card_is_drawn_from_the_words(bedrock: Callable[..., A
     assert np.abs(np.asarray(bee, float) - np.asarray(sea, float)).mean() > 20
 
 
-def test_the_pipeline_gets_its_size(comfyui: tuple[ComfyUI, Any, Any]) -> None:
+def test_the_pipeline_gets_the_requested_size(comfyui: tuple[ComfyUI, Any, Any]) -> None:
     server, client, _ = comfyui
     still = Stills(client).draw("A bee", width=720, height=480, quality="premium", seed=0)
     assert still.by == "comfyui flux"
@@ -175,7 +175,7 @@ def test_the_pipeline_gets_its_size(comfyui: tuple[ComfyUI, Any, Any]) -> None:
     assert server.queued[0]["5"]["inputs"]["width"] == 1216  # 3:2
 
 
-def test_comfyui_draws_by_the_workflow(comfyui: tuple[ComfyUI, Any, Any]) -> None:
+def test_comfyui_draws_with_the_workflow(comfyui: tuple[ComfyUI, Any, Any]) -> None:
     server, client, _ = comfyui
     picture, document = draw(client, negative_prompt="text", aspect_ratio="16:9")
     assert document["answered_by"] == "comfyui flux"
@@ -191,7 +191,7 @@ def test_comfyui_draws_by_the_workflow(comfyui: tuple[ComfyUI, Any, Any]) -> Non
     assert json.loads(server.calls[-1][5:]) == {"unload_models": True, "free_memory": True}
 
 
-def test_what_comfyui_says_is_told(comfyui: tuple[ComfyUI, Any, Any]) -> None:
+def test_errors_of_comfyui_are_reported(comfyui: tuple[ComfyUI, Any, Any]) -> None:
     server, client, url = comfyui
     exceptions = client.exceptions
     problem = {"node_id": "3", "exception_type": "OutOfMemoryError", "exception_message": "20 GB\n"}
@@ -207,7 +207,7 @@ def test_what_comfyui_says_is_told(comfyui: tuple[ComfyUI, Any, Any]) -> None:
         draw(client)
     server.images = [{"filename": "a.png", "subfolder": "", "type": "output"}]
     server.picture = b"not a picture"
-    with pytest.raises(exceptions.ModelErrorException, match="comfyui flux drew no picture"):
+    with pytest.raises(exceptions.ModelErrorException, match="comfyui flux returned no usable image"):
         draw(client)
     complaint = {"type": "value_not_in_list", "message": "Value not in list", "details": "ckpt_name: 'a'"}
     refusal = {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed validation"}
@@ -224,7 +224,7 @@ def test_what_comfyui_says_is_told(comfyui: tuple[ComfyUI, Any, Any]) -> None:
         draw(client)
 
 
-def test_a_comfyui_that_is_down_is_an_error(bedrock: Callable[..., Any], tmp_path: Path) -> None:
+def test_an_unreachable_comfyui_is_an_error(bedrock: Callable[..., Any], tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
@@ -244,7 +244,7 @@ def test_a_comfyui_that_is_down_is_an_error(bedrock: Callable[..., Any], tmp_pat
         (json.dumps(WORKFLOW | {"6": node("CLIPTextEncode", "Text", text="")}), "reelworks: prompt"),
     ],
 )
-def test_a_workflow_that_can_not_be_used_is_an_error(
+def test_an_unusable_workflow_is_an_error(
     bedrock: Callable[..., Any], tmp_path: Path, workflow: str | None, message: str
 ) -> None:
     file = tmp_path / "flux.json"
@@ -256,7 +256,7 @@ def test_a_workflow_that_can_not_be_used_is_an_error(
 
 
 def make_tiny_model(folder: Path) -> None:
-    """A Stable Diffusion of random weights that draws 32×32."""
+    """A Stable Diffusion model with random weights that draws 32×32."""
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -302,7 +302,7 @@ def make_tiny_model(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-@pytest.mark.filterwarnings("ignore")  # of the libraries that make the model, not of ours
+@pytest.mark.filterwarnings("ignore")  # from the libraries that build the model, not from our code
 def test_a_diffusers_model_draws(bedrock: Callable[..., Any], tmp_path: Path) -> None:
     make_tiny_model(tmp_path / "tiny-sd")
     client = bedrock(stills={"model": tmp_path / "tiny-sd", "steps": 2})
@@ -315,7 +315,7 @@ def test_a_diffusers_model_draws(bedrock: Callable[..., Any], tmp_path: Path) ->
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_weights_that_run_code_are_not_read(tmp_path: Path) -> None:
+def test_weights_that_run_code_are_not_loaded(tmp_path: Path) -> None:
     make_tiny_model(tmp_path / "tiny-sd")
     weights = tmp_path / "tiny-sd" / "unet" / "diffusion_pytorch_model.safetensors"
     weights.rename(weights.with_suffix(".bin"))  # a pickle's name: never opened
@@ -323,9 +323,9 @@ def test_weights_that_run_code_are_not_read(tmp_path: Path) -> None:
         load(str(tmp_path / "tiny-sd"))
 
 
-def test_a_folder_that_is_no_model_is_an_error(bedrock: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_an_error(bedrock: Callable[..., Any], tmp_path: Path) -> None:
     client = bedrock(stills={"model": tmp_path})
-    with pytest.raises(client.exceptions.ModelErrorException, match=r"no model_index\.json"):
+    with pytest.raises(client.exceptions.ModelErrorException, match=r"model_index\.json is missing"):
         draw(client)
 
 
@@ -342,7 +342,7 @@ def test_a_folder_that_is_no_model_is_an_error(bedrock: Callable[..., Any], tmp_
         ({"model": "amazon.nova-canvas-v1:0"}, "Stability AI"),
     ],
 )
-def test_a_request_that_is_refused(bedrock: Callable[..., Any], fields: Any, message: str) -> None:
+def test_a_rejected_request(bedrock: Callable[..., Any], fields: Any, message: str) -> None:
     client = bedrock()
     with pytest.raises(ClientError, match=message) as caught:
         draw(client, **fields)

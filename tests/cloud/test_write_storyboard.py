@@ -58,7 +58,7 @@ def ollama(stack: ExitStack) -> tuple[ModelServer, str]:
 
 @pytest.fixture
 def model(stack: ExitStack) -> Callable[..., TextModel]:
-    """The text model with an Ollama at a URL behind it; without one, the director."""
+    """Return the text model backed by an Ollama at a URL, or by the director without a URL."""
 
     def connect(url: str | None = None) -> TextModel:
         with socket.socket() as probe:
@@ -77,7 +77,7 @@ def model(stack: ExitStack) -> Callable[..., TextModel]:
 
 
 def answers(server: ModelServer, *given: Response) -> None:
-    """One answer after the other; the last stays."""
+    """Return the answers in order, then repeat the last one."""
     left = list(given)
     server.answers["/api/chat"] = lambda _: left.pop(0) if len(left) > 1 else left[0]
 
@@ -90,7 +90,7 @@ def asked(server: ModelServer) -> list[Any]:
     return [document for path, _, document in server.requests if path == "/api/chat"]
 
 
-def test_the_director_writes_where_there_is_no_model(model: Callable[..., TextModel]) -> None:
+def test_the_director_writes_without_a_model(model: Callable[..., TextModel]) -> None:
     written = write(BRIEF, BUDGET, model(), Writing())
     assert (written.by, written.note) == ("rule-based director", None)
     assert len(written.storyboard.scenes) == 2
@@ -102,10 +102,10 @@ def test_the_director_writes_where_there_is_no_model(model: Callable[..., TextMo
     assert "At night." in again.storyboard.scenes[1].image.positive_prompt
 
 
-def test_the_director_writes_no_other_language(model: Callable[..., TextModel]) -> None:
+def test_the_director_only_writes_english(model: Callable[..., TextModel]) -> None:
     with pytest.raises(TextModelUnavailable, match="writes English only, not 'de'") as caught:
         write(Brief(topic="Bienen", language="de-DE"), BUDGET, model(), Writing())
-    assert "give the storyboard" in caught.value.advice
+    assert "send your own storyboard" in caught.value.advice
 
 
 def test_a_model_s_storyboard(ollama: tuple[ModelServer, str], model: Callable[..., TextModel]) -> None:
@@ -123,7 +123,7 @@ def test_a_model_s_storyboard(ollama: tuple[ModelServer, str], model: Callable[.
     assert "<topic>The life of a honey bee</topic>" in user["content"]
 
 
-def test_what_is_not_set_is_left_to_the_model(
+def test_unset_options_are_left_to_the_model(
     ollama: tuple[ModelServer, str], model: Callable[..., TextModel]
 ) -> None:
     server, url = ollama
@@ -147,7 +147,7 @@ def test_given_parts_are_kept(ollama: tuple[ModelServer, str], model: Callable[.
     assert "Une abeille." in asked(server)[0]["messages"][1]["content"]
 
 
-def test_a_whole_storyboard_is_asked_of_nobody(
+def test_a_complete_storyboard_needs_no_model(
     ollama: tuple[ModelServer, str], model: Callable[..., TextModel]
 ) -> None:
     server, url = ollama
@@ -173,7 +173,7 @@ TOO_FEW = as_json(ANSWER | {"scenes": [SCENE]})
         (as_json(ANSWER | {"scenes": [SCENE, SCENE | {"image": {}}]}), "scenes[1].image.positive_prompt is"),
     ],
 )
-def test_a_bad_answer_is_mended_once(
+def test_a_bad_answer_is_repaired_once(
     ollama: tuple[ModelServer, str], model: Callable[..., TextModel], first: Response, told: str
 ) -> None:
     server, url = ollama
@@ -185,7 +185,7 @@ def test_a_bad_answer_is_mended_once(
     assert told in repair.removeprefix(question)
 
 
-def test_two_bad_answers_fail_with_what_is_wrong(
+def test_two_bad_answers_fail_with_the_problems(
     ollama: tuple[ModelServer, str], model: Callable[..., TextModel]
 ) -> None:
     server, url = ollama
@@ -193,14 +193,14 @@ def test_two_bad_answers_fail_with_what_is_wrong(
     with pytest.raises(StoryboardRejected) as caught:
         write(BRIEF, BUDGET, model(url), Writing())
     assert caught.value.message == (
-        "The text model ollama llama3.1:8b wrote no storyboard that can be used, also when asked to mend it. "
+        "Text model ollama llama3.1:8b wrote no usable storyboard, even when asked to repair it. "
         "scenes: 2 are asked for; 1 were written."
     )
     assert "another text model" in caught.value.advice
     assert len(asked(server)) == 2
 
 
-def test_an_answer_cut_off_twice_says_how_to_get_more(
+def test_an_answer_truncated_twice_has_advice(
     ollama: tuple[ModelServer, str], model: Callable[..., TextModel]
 ) -> None:
     server, url = ollama
@@ -210,7 +210,7 @@ def test_an_answer_cut_off_twice_says_how_to_get_more(
     assert "max_tokens" in caught.value.advice
 
 
-def test_of_many_problems_a_failure_tells_some(
+def test_a_failure_lists_only_some_of_many_problems(
     ollama: tuple[ModelServer, str], model: Callable[..., TextModel]
 ) -> None:
     server, url = ollama
@@ -231,18 +231,18 @@ def test_of_many_problems_a_failure_tells_some(
         (Response(b"<html>"), "malformed"),
     ],
 )
-def test_a_model_that_does_not_answer(
+def test_an_unresponsive_model(
     ollama: tuple[ModelServer, str], model: Callable[..., TextModel], response: Response, message: str
 ) -> None:
     server, url = ollama
     answers(server, response)
     with pytest.raises(TextModelUnavailable, match=message) as caught:
         write(BRIEF, BUDGET, model(url), Writing())
-    assert "another text model, or give the storyboard" in caught.value.advice
+    assert "another text model, or send your own storyboard" in caught.value.advice
     assert len(asked(server)) == 1
 
 
-def test_a_scene_is_written_anew_and_mended(
+def test_a_scene_is_rewritten_and_repaired(
     ollama: tuple[ModelServer, str], model: Callable[..., TextModel]
 ) -> None:
     server, url = ollama

@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from reelworks.client import Address, Client
+from tests.shared import copy_assembly_of_a_pc
 from tests.tiny_checkpoint import make_tiny_checkpoint
 
 REPOSITORY = Path(__file__).parents[2]
@@ -25,6 +26,7 @@ class Cloud:
         """`resources` closes the clients that are handed out."""
         self.home = home
         self._resources = resources
+        self._status: tuple[int, dict[str, Any]] | None = None
 
     def reel(
         self, *arguments: str, check: bool = True, timeout: float = 240
@@ -46,8 +48,11 @@ class Cloud:
 
     @property
     def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = self.json("status")
-        return status
+        """What `reel status` prints; asked again when the record of the deployment has changed."""
+        record = (self.home / "cloud.json").stat().st_mtime_ns
+        if self._status is None or self._status[0] != record:
+            self._status = record, self.json("status")
+        return self._status[1]
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -78,6 +83,7 @@ class Cloud:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     home = tmp_path_factory.mktemp("home")
     make_tiny_checkpoint(home / "models" / "cogvideox-nano-i2v", image_to_video=True)
+    copy_assembly_of_a_pc(home / "cdk.out")
     with ExitStack() as resources:
         cloud = Cloud(home, resources)
         cloud.reel("up")

@@ -1,4 +1,4 @@
-"""What the tests see when they look at a film: every frame decoded."""
+"""Helpers to inspect a film: every frame is decoded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ class Film:
     chapters: list[str]  # their titles
 
     def motion(self) -> float:
-        """Mean absolute change from frame to frame, of 255."""
+        """Return the mean absolute change from frame to frame, out of 255."""
         pairs = zip(self.frames, self.frames[1:], strict=False)
         return float(np.mean([np.abs(b.astype(int) - a.astype(int)).mean() for a, b in pairs]))
 
 
 def look_at(path: Path, *, scale: int = 4) -> Film:
-    """Decodes a whole film; its frames are kept at 1/scale of their size."""
+    """Decode a whole film; keep its frames at 1/scale of their size."""
     data = path.read_bytes()
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -59,7 +59,7 @@ def look_at(path: Path, *, scale: int = 4) -> Film:
 
 
 def loudness(path: Path) -> Callable[[float, float], float]:
-    """The root mean square of the film's sound between two seconds, of 1."""
+    """Return the root mean square of the film's sound between two times in seconds; full scale is 1."""
     with av.open(str(path)) as container:
         mono = AudioResampler(format="flt", layout="mono", rate=48_000)
         blocks = [

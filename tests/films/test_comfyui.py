@@ -1,4 +1,4 @@
-"""Films rendered by a workflow of the user's ComfyUI."""
+"""Films rendered by a workflow in the user's ComfyUI."""
 
 import io
 import json
@@ -20,6 +20,7 @@ from tests.cloud.servers import serving
 from tests.comfyui_server import ComfyUIServer, Graph
 from tests.films.conftest import REPOSITORY, Cloud
 from tests.films.looking import look_at
+from tests.shared import copy_assembly_of_a_pc
 
 SIZE = ("--size", "96x64", "--fps", "8", "--seed", "7")
 
@@ -34,6 +35,7 @@ def cloud_with(sample: str, comfyui: ComfyUIServer, home: Path) -> Iterator[Clou
     workflow = home / "workflows" / "comfyui.json"
     workflow.parent.mkdir()
     shutil.copy(REPOSITORY / "docs" / "comfyui" / f"{sample}.json", workflow)
+    copy_assembly_of_a_pc(home / "cdk.out")
     with serving(comfyui.app) as url, ExitStack() as resources:
         (home / "reelworks.toml").write_text(f'[comfyui]\nurl = "{url}"\n')
         cloud = Cloud(home, resources)
@@ -45,7 +47,7 @@ def cloud_with(sample: str, comfyui: ComfyUIServer, home: Path) -> Iterator[Clou
 
 
 def model(cloud: Cloud) -> dict[str, Any]:
-    """What the engine says of itself."""
+    """Return the engine's description of itself."""
     status = cloud.status
     headers = {"Authorization": f"Bearer {status['api_key']}"}
     answer = httpx.get(f"{status['base_url']}/models/comfyui", headers=headers)
@@ -53,7 +55,7 @@ def model(cloud: Cloud) -> dict[str, Any]:
     return document
 
 
-def test_a_film_by_a_workflow(comfyui: ComfyUIServer, tmp_path: Path) -> None:
+def test_a_film_rendered_by_a_workflow(comfyui: ComfyUIServer, tmp_path: Path) -> None:
     with cloud_with("text-to-video", comfyui, tmp_path) as cloud:
         arguments = ("--engine", "comfyui", "--seconds", "7", *SIZE)
         video = cloud.json("make", "A lighthouse in the fog", *arguments)
@@ -71,7 +73,7 @@ def test_a_film_by_a_workflow(comfyui: ComfyUIServer, tmp_path: Path) -> None:
         )
         assert "stills must be none or left out: engine comfyui takes no image" in refused.stderr
 
-        # Until `reel up` looks at it, a workflow that was changed renders nothing under the other's name.
+        # Until the next `reel up`, a changed workflow renders nothing under the old one's name.
         workflow = cloud.home / "workflows" / "comfyui.json"
         workflow.write_text(workflow.read_text().replace("subtitles", "captions"))
         failed = cloud.json("make", "A ship in the fog", *arguments, check=False)
@@ -79,7 +81,7 @@ def test_a_film_by_a_workflow(comfyui: ComfyUIServer, tmp_path: Path) -> None:
         assert "run `reel up` again" in failed["error"]["message"]
         assert len(comfyui.prompts) == 2
         cloud.reel("up")
-        # The clips that the other workflow rendered are not this one's.
+        # Clips of the old workflow are not reused.
         again = cloud.json("make", "A lighthouse in the fog", *arguments)
         assert [clip["reused"] for clip in again["clips"]] == [False, False]
         assert len(comfyui.prompts) == 4
@@ -107,7 +109,7 @@ STORYBOARD = {
 }
 
 
-def test_a_narrated_film_by_a_workflow_that_takes_image_and_sound(
+def test_a_narrated_film_rendered_by_a_workflow_with_image_and_sound_inputs(
     comfyui: ComfyUIServer, tmp_path: Path
 ) -> None:
     with cloud_with("speech-to-video", comfyui, tmp_path) as cloud:
@@ -125,24 +127,24 @@ def test_a_narrated_film_by_a_workflow_that_takes_image_and_sound(
     film = look_at(Path(video["path"]), scale=1)
     assert len(film.frames) == 13 * 8
     assert len(comfyui.prompts) == 3
-    # In the queue the second scene's clip may come anywhere.
+    # The second scene's clip may have any position in the queue.
     (other,) = (graph for graph in comfyui.prompts if "flower" in graph["6"]["inputs"]["text"])
     first, second = (graph for graph in comfyui.prompts if graph is not other)
 
-    # Each scene begins with its own still, and goes on from the last frame, which is the brightest.
+    # Each scene begins with its own still and continues from the last frame, which is the brightest.
     assert len(drawn) == 2
     for graph in (first, other):
         assert sum(np.array_equal(image(comfyui, graph), still) for still in drawn) == 1
     assert not np.array_equal(image(comfyui, first), image(comfyui, other))
     assert image(comfyui, second).min() > 200
 
-    # Each clip is filmed to what the film has there; 5 frames and 1 are rendered before it is shown.
+    # Each clip gets the film's sound at its position; 5 frames and 1 are rendered before it is shown.
     in_film = heard(Path(video["path"]))
     for graph, start, frames, before in ((first, 0, 36, 5), (second, 36, 36, 5), (other, 72, 32, 1)):
         sound = heard(io.BytesIO(comfyui.input[graph["58"]["inputs"]["audio"]]))
         assert graph["93"]["inputs"]["length"] == frames + before
         assert len(sound) == (frames + before) * FRAME
-        silent = before if graph is not second else 0  # what is said in the scene before is not heard
+        silent = before if graph is not second else 0  # the previous scene's speech is not audible
         assert not sound[: silent * FRAME].any()
         sent = loudness(sound[silent * FRAME :])
         shown = loudness(in_film[(start + silent - before) * FRAME : (start + frames) * FRAME])
@@ -154,7 +156,7 @@ FRAME = 6000  # samples of sound, at 48 kHz and 8 frames a second
 
 
 def image(comfyui: ComfyUIServer, graph: Graph) -> npt.NDArray[np.uint8]:
-    """That the workflow starts from."""
+    """Return the image that the workflow starts from."""
     return pixels(comfyui.input[graph["52"]["inputs"]["image"]])
 
 
@@ -163,7 +165,7 @@ def pixels(png: bytes) -> npt.NDArray[np.uint8]:
 
 
 def heard(file: Path | io.BytesIO) -> npt.NDArray[np.float32]:
-    """The samples of its sound, at 48 kHz."""
+    """Return the samples of its sound, at 48 kHz."""
     with av.open(str(file) if isinstance(file, Path) else file) as container:
         mono = AudioResampler(format="flt", layout="mono", rate=48_000)
         return np.concatenate(
@@ -172,7 +174,7 @@ def heard(file: Path | io.BytesIO) -> npt.NDArray[np.float32]:
 
 
 def loudness(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The root mean square of each frame's."""
+    """Return the root mean square of each frame's samples."""
     whole = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME)
     level: npt.NDArray[np.float32] = np.sqrt(np.mean(whole**2, axis=1))
     return level

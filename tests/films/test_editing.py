@@ -1,88 +1,28 @@
-"""Films that are reviewed, edited and taken up again: what waits, and what is made anew."""
+"""Films that are reviewed, edited and resumed: what waits, and what is rendered again."""
 
-import os
-import signal
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import av
-import httpx
 import numpy as np
 from PIL import Image
 
-from reelworks.client import Client
 from tests.films.conftest import Cloud
 from tests.films.looking import look_at
-from tests.films.test_resume import finish, wait_for
+from tests.films.requests import Api, board, finish, scene, wait_for
 
 ANIMALS = ("bee", "fox", "owl", "whale", "horse", "frog", "cat", "crab")
 
 
-def scene(animal: str) -> dict[str, Any]:
-    return {
-        "narration": {"text": f"This is the {animal}."},
-        "image": {"positive_prompt": f"A {animal} sits in a green meadow"},
-        "video": {"positive_prompt": f"A {animal} walks through a green meadow"},
-    }
-
-
-def board(*animals: str) -> dict[str, Any]:
-    return {"title": "Animals", "style": "Warm light.", "scenes": [scene(animal) for animal in animals]}
-
-
-class Api:
-    """The REST API as curl sees it, with a key of a tenant of its own."""
-
-    def __init__(self, cloud: Cloud, tenant: str) -> None:
-        self.tenant = tenant
-        self._cloud = cloud
-        self._key = cloud.json("keys", "create", tenant)["api_key"]
-
-    @property
-    def client(self) -> Client:
-        return self._cloud.client(self._key)
-
-    def call(self, method: str, path: str, expect: int = 200, **options: Any) -> httpx.Response:
-        answer = httpx.request(
-            method,
-            f"{self._cloud.status['base_url']}/videos{path}",
-            headers={"Authorization": f"Bearer {self._key}", **options.pop("headers", {})},
-            timeout=60,
-            **options,
-        )
-        assert answer.status_code == expect, answer.text
-        return answer
-
-    def create(self, **fields: Any) -> str:
-        request = {"size": "320x180", "fps": 12, "seed": 3, "model": "animatic", **fields}
-        return str(self.call("POST", "", json=request).json()["id"])
-
-    def waits(self, id_: str, gate: str) -> dict[str, Any]:
-        return wait_for(self.client, id_, lambda v: v["review"]["gate"] == gate or v["status"] == "failed")
-
-    def made(self) -> Counter[str]:
-        """How many artifacts of each kind the tenant has."""
-        pages = self._cloud.aws("s3").get_paginator("list_objects_v2")
-        found = pages.paginate(
-            Bucket=self._cloud.outputs["OutputBucket"], Prefix=f"artifacts/{self.tenant}/"
-        ).search("Contents[].Key")
-        kinds = (Path(key) for key in found if key)
-        return Counter(f"{path.parent.name}{path.suffix}" for path in kinds)
-
-    def film(self, id_: str, path: Path) -> Path:
-        self.client.download(id_, path)
-        return path
-
-
 def anew(video: dict[str, Any], part: str) -> list[int]:
-    """Which entries of a list of the record were not reused."""
+    """Return which entries of a list in the record were not reused."""
     assert all(entry["state"] == "done" for entry in video[part])
     return [index for index, entry in enumerate(video[part]) if not entry["reused"]]
 
 
-def test_of_eight_scenes_only_the_edited_one_is_made_anew(cloud: Cloud, tmp_path: Path) -> None:
+def test_only_the_edited_scene_of_eight_is_re_rendered(cloud: Cloud, tmp_path: Path) -> None:
     api = Api(cloud, "editors")
     id_ = api.create(storyboard=board(*ANIMALS), stills="standard", captions=True)
     first = finish(api.client, id_)
@@ -154,22 +94,10 @@ def test_a_film_waits_for_its_user_at_both_gates(cloud: Cloud, tmp_path: Path) -
     assert film.chapters == ["This is the bee.", "This is the owl."]
 
 
-def test_a_waiting_film_survives_a_kill(cloud: Cloud) -> None:
-    api = Api(cloud, "patients")
-    id_ = api.create(storyboard=board("bee"), review=["storyboard"])
-    api.waits(id_, "storyboard")
-    os.kill(cloud.pid(), signal.SIGKILL)
-    cloud.reel("up")
-    video = api.waits(id_, "storyboard")
-    assert video["attempt"] == 2
-    api.call("POST", f"/{id_}/approve")
-    finish(api.client, id_)
-
-
-def test_a_failed_film_is_mended_and_taken_up_again(cloud: Cloud) -> None:
+def test_a_failed_film_is_fixed_and_resumed(cloud: Cloud) -> None:
     api = Api(cloud, "menders")
     storyboard = board("bee", "fox")
-    storyboard["scenes"][1]["seconds"] = 0.5  # too short for what is said in it
+    storyboard["scenes"][1]["seconds"] = 0.5  # too short for its narration
     id_ = api.create(storyboard=storyboard)
     failed = wait_for(api.client, id_, lambda v: v["status"] == "failed")
     assert failed["failure"]["code"] == "NarrationTooLong"

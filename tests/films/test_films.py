@@ -1,4 +1,4 @@
-"""Films of every kind of engine, decoded and looked at."""
+"""Films of every kind of engine, decoded and inspected."""
 
 import time
 from fractions import Fraction
@@ -57,7 +57,7 @@ def test_text_to_video_runs_through_the_real_engine_server(cloud: Cloud) -> None
 
 
 @pytest.mark.parametrize("speed", ["exact", "fast"])
-def test_a_trained_engine_films_what_is_asked_for(cloud: Cloud, speed: str) -> None:
+def test_a_trained_engine_renders_what_the_prompt_describes(cloud: Cloud, speed: str) -> None:
     video = make(
         cloud,
         "A large red circle moves right on a black background",
@@ -85,7 +85,7 @@ def test_image_to_video_chains_each_clip_to_the_one_before(cloud: Cloud, tmp_pat
     assert first["finished_ms"] <= second["started_ms"], "a chained clip waits for the one before"
 
 
-def test_a_crossfade_leaves_the_film_as_long_as_asked(cloud: Cloud) -> None:
+def test_a_crossfade_keeps_the_requested_length(cloud: Cloud) -> None:
     request = ("Rain on a lake", "--seconds", "7", "--size", "320x180", "--seed", "5")
     cut, faded = make(cloud, *request), make(cloud, *request, "--transition", "crossfade")
     film = look_at(Path(faded["path"]), scale=1)
@@ -130,7 +130,7 @@ def test_the_same_request_with_the_same_seed_reuses_every_clip(cloud: Cloud) -> 
     assert Path(first["path"]).read_bytes() == Path(second["path"]).read_bytes()
 
 
-def test_a_dropped_text_and_a_dropped_mistake(cloud: Cloud) -> None:
+def test_a_dropped_prompt_and_a_dropped_invalid_file(cloud: Cloud) -> None:
     s3, outputs = cloud.aws("s3"), cloud.outputs
     s3.put_object(Bucket=outputs["InputBucket"], Key="drop/local/kite.txt", Body=b"A kite in the wind")
     s3.put_object(

@@ -1,4 +1,4 @@
-"""A narrated film with music under it and captions in its pictures, by `reel make` alone."""
+"""A narrated film with background music and burned-in captions, made with one `reel make`."""
 
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.unit import sounds
 HUM = 3520  # Hz: above a voice's strongest tones
 
 
-def test_music_lies_under_the_narration_and_captions_in_the_pictures(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_film_has_background_music_and_burned_in_captions(cloud: Cloud, tmp_path: Path) -> None:
     song = tmp_path / "song.mp3"
     song.write_bytes(sounds.encoded(sounds.tone(2.5, HUM), "mp3").getvalue())
     video = cloud.json(
@@ -54,5 +54,5 @@ def hum(wave: sounds.Wave, start: float, stop: float) -> float:
 
 
 def letters(frame: npt.NDArray[np.uint8]) -> float:
-    """How much of the lowest third is as white as they are."""
+    """Return the share of the lowest third that is as white as the captions."""
     return float((frame[len(frame) * 2 // 3 :].min(axis=2) > 215).mean())

@@ -1,4 +1,4 @@
-"""The unmodified OpenAI clients make films: the newest, and the oldest that is promised to work."""
+"""The unmodified OpenAI clients make films: the newest, and the oldest supported one."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ else:
 @pytest.mark.parametrize(
     ("version", "path"), [("3.54.0", ""), ("2.2.0", str(OLD_OPENAI))], ids=["openai-3.54", "openai-2.2"]
 )
-def test_a_program_makes_looks_at_and_deletes_a_film(
+def test_a_program_creates_retrieves_and_deletes_a_film(
     cloud: Cloud, tmp_path: Path, version: str, path: str
 ) -> None:
     status = cloud.status

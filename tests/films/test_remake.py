@@ -1,4 +1,4 @@
-"""The unmodified OpenAI clients remix, extend and edit films; what stays is the same to the byte."""
+"""The unmodified OpenAI clients remix, extend and edit films; unchanged parts are identical to the byte."""
 
 import subprocess
 import sys
@@ -106,12 +106,12 @@ def test_a_remix_outlives_its_source(cloud: Cloud, tmp_path: Path, path: str) ->
     assert len(look_at(film).frames) == 2 * 8
 
 
-def test_a_film_goes_on(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_film_is_extended(cloud: Cloud, tmp_path: Path) -> None:
     first, longer, shown = (tmp_path / f"{name}.mp4" for name in ("first", "longer", "shown"))
     run(cloud, EXTEND, first, longer, shown)
     before, after = look_at(first), look_at(longer)
     assert (len(before.frames), len(after.frames)) == (16, 32)
-    # All that the film had is as it was, its transition too; the rest begins with its last picture.
+    # The original film is unchanged, including its transition; the rest begins with its last picture.
     assert all(map(np.array_equal, before.frames, after.frames))
     new = after.frames[16]
     assert alike(new, after.frames[15]) > 0.9
@@ -123,12 +123,12 @@ def test_a_film_goes_on(cloud: Cloud, tmp_path: Path) -> None:
 
 
 def alike(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
-    """1: the same but for brightness and contrast."""
+    """Return 1 if the pictures are the same except for brightness and contrast."""
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
 def packets(path: Path) -> list[bytes]:
-    """The pictures as they are encoded."""
+    """Return the encoded pictures."""
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(video=0) if packet.size]
 
@@ -154,7 +154,7 @@ for strength, path in zip((0.2, 0.9), sys.argv[2:]):
 """
 
 
-def test_an_edit_keeps_the_pictures_by_its_strength(cloud: Cloud, tmp_path: Path) -> None:
+def test_an_edit_keeps_more_of_the_pictures_at_lower_strength(cloud: Cloud, tmp_path: Path) -> None:
     before, little, much = (tmp_path / f"{name}.mp4" for name in ("before", "little", "much"))
     run(cloud, EDIT, before, little, much)
     frames = [look_at(film, scale=1).frames for film in (before, little, much)]

@@ -1,38 +1,24 @@
-"""What must not be lost or doubled: kills, duplicates, lost notices, cancelled videos."""
+"""Nothing is lost or duplicated: kills, duplicates, lost notices, cancelled videos."""
 
 import json
 import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from reelworks.client import ApiError, Client
+from reelworks.client import ApiError
 from tests.films.conftest import Cloud
 from tests.films.looking import look_at
-
-
-def wait_for(client: Client, video_id: str, reached: Any, seconds: float = 90) -> dict[str, Any]:
-    deadline = time.monotonic() + seconds
-    while not reached(video := client.get(video_id)):
-        assert time.monotonic() < deadline, video
-        time.sleep(0.1)
-    return video
-
-
-def finish(client: Client, video_id: str, seconds: float = 200) -> dict[str, Any]:
-    video = wait_for(client, video_id, lambda v: v["status"] in ("completed", "failed"), seconds)
-    assert video["status"] == "completed", video
-    return video
+from tests.films.requests import Api, board, finish, wait_for
 
 
 def test_a_kill_in_the_middle_loses_no_video_and_no_finished_clip(cloud: Cloud, tmp_path: Path) -> None:
     client = cloud.client()
     base_url = cloud.status["base_url"]
     videos = [
-        client.create(f"A river in spring, take {take}", seconds="18", size="960x540")["id"]
+        client.create(f"A river in spring, take {take}", seconds="18", size="640x360")["id"]
         for take in range(2)
     ]
     wait_for(client, videos[0], lambda v: any(clip["state"] == "done" for clip in v.get("clips") or []))
@@ -51,12 +37,24 @@ def test_a_kill_in_the_middle_loses_no_video_and_no_finished_clip(cloud: Cloud, 
     )
 
 
-def test_a_kill_right_after_the_answer_loses_nothing(cloud: Cloud) -> None:
+def test_a_kill_loses_no_request_no_review_and_no_cancellation(cloud: Cloud) -> None:
     client = cloud.client()
-    video = client.create("A door opens", seconds="1", size="320x180")
-    os.kill(cloud.pid(), signal.SIGKILL)
+    reviewed = Api(cloud, "patients")
+    waiting = reviewed.create(storyboard=board("bee"), review=["storyboard"])
+    reviewed.waits(waiting, "storyboard")
+    cancelled = client.create("A long walk", seconds="60", size="1280x720")["id"]
+    wait_for(client, cancelled, lambda v: v["stage"] == "rendering")
+    answer = client.cancel(cancelled)
+    assert answer["status"] == "failed"
+    assert answer["error"]["code"] == "cancelled"
+    accepted = client.create("A door opens", seconds="1", size="320x180")["id"]
+    os.kill(cloud.pid(), signal.SIGKILL)  # right after the answer
     cloud.reel("up")
-    finish(client, video["id"])
+    finish(client, accepted)
+    assert reviewed.waits(waiting, "storyboard")["attempt"] == 2
+    reviewed.call("POST", f"/{waiting}/approve")
+    finish(reviewed.client, waiting)
+    assert client.get(cancelled)["stage"] == "cancelled", "it stays so while upkeep resumes the others"
 
 
 def test_a_message_delivered_twice_makes_one_film(cloud: Cloud) -> None:
@@ -70,7 +68,7 @@ def test_a_message_delivered_twice_makes_one_film(cloud: Cloud) -> None:
     assert [e["name"] for e in executions["executions"]].count(video["id"]) == 1
 
 
-def test_a_lost_notice_is_made_good(cloud: Cloud) -> None:
+def test_a_lost_notice_is_recovered(cloud: Cloud) -> None:
     sns, topic = cloud.aws("sns"), cloud.outputs["SuccessTopicArn"]
     (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
@@ -82,7 +80,7 @@ def test_a_lost_notice_is_made_good(cloud: Cloud) -> None:
         sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=subscription["Endpoint"])
 
 
-def test_a_notice_delivered_again_changes_nothing(cloud: Cloud) -> None:
+def test_a_duplicate_notice_changes_nothing(cloud: Cloud) -> None:
     client = cloud.client()
     video = client.create("A candle burns", model="cogvideox-nano", seconds="2")
     finish(client, video["id"])
@@ -103,19 +101,6 @@ def test_a_notice_delivered_again_changes_nothing(cloud: Cloud) -> None:
     cloud.aws("sns").publish(TopicArn=cloud.outputs["SuccessTopicArn"], Message=json.dumps(notice))
     time.sleep(3)
     assert client.get(video["id"]) == before
-
-
-def test_a_cancelled_video_stays_cancelled(cloud: Cloud) -> None:
-    client = cloud.client()
-    video = client.create("A long walk", seconds="60", size="1280x720")
-    wait_for(client, video["id"], lambda v: v["stage"] == "rendering")
-    cancelled = client.cancel(video["id"])
-    assert cancelled["status"] == "failed"
-    assert cancelled["error"]["code"] == "cancelled"
-    os.kill(cloud.pid(), signal.SIGKILL)
-    cloud.reel("up")
-    time.sleep(2)
-    assert client.get(video["id"])["stage"] == "cancelled"
 
 
 def test_a_tenant_sees_only_its_own(cloud: Cloud) -> None:

@@ -1,4 +1,4 @@
-"""Reading templates."""
+"""Helpers to read templates."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ Template = dict[str, Any]
 
 
 def of_type(template: Template, type_: str) -> dict[str, dict[str, Any]]:
-    """Logical id and resource of each of a type; there is at least one."""
+    """Return the resources of a type by logical id; fail if there is none."""
     found = {id_: r for id_, r in template["Resources"].items() if r["Type"] == type_}
     assert found, f"no {type_}"
     return found
@@ -18,7 +18,7 @@ def properties(template: Template, type_: str) -> dict[str, dict[str, Any]]:
 
 
 def statements(template: Template, *types: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Logical id and statement of each policy document of those types."""
+    """Yield the logical id and each policy statement of resources of those types."""
     for id_, resource in template["Resources"].items():
         if resource["Type"] in types:
             for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
@@ -30,14 +30,14 @@ def listed(value: Any) -> list[Any]:
 
 
 def target(reference: Any) -> str:
-    """The logical id that a Ref or a Fn::GetAtt names."""
+    """Return the logical id in a Ref or an Fn::GetAtt."""
     if "Ref" in reference:
         return str(reference["Ref"])
     return str(reference["Fn::GetAtt"][0])
 
 
 def function_ids(template: Template) -> dict[str, str]:
-    """Logical id of each function by the name that the outputs give it."""
+    """Return each function's logical id by its name in the outputs."""
     return {
         name.removeprefix("Function"): target(output["Value"])
         for name, output in template["Outputs"].items()

@@ -13,7 +13,7 @@ from tests.template.reading import Template, properties
 REQUIREMENTS = ("requirements.txt", "requirements-media.txt")
 
 
-def test_a_pc_is_given_the_source_and_nothing_else(assembly: Path, pipeline: Template) -> None:
+def test_a_pc_gets_only_the_source(assembly: Path, pipeline: Template) -> None:
     (key,) = {f["Code"]["S3Key"] for f in properties(pipeline, "AWS::Lambda::Function").values()}
     asset = assembly / f"asset.{key.removesuffix('.zip')}"
     assert [path.name for path in asset.iterdir()] == ["lambdas"]
@@ -21,7 +21,7 @@ def test_a_pc_is_given_the_source_and_nothing_else(assembly: Path, pipeline: Tem
     assert not list(asset.rglob("*.pyc"))
 
 
-def test_only_a_change_of_the_functions_changes_the_asset(tmp_path: Path) -> None:
+def test_only_changes_to_lambdas_change_the_asset(tmp_path: Path) -> None:
     source = tmp_path / "lambdas" / "api.py"
     source.parent.mkdir()
     source.write_text("a = 1\n")
@@ -40,7 +40,7 @@ def _fingerprint(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", REQUIREMENTS)
-def test_requirements_are_pinned_to_what_the_tests_run_with(name: str) -> None:
+def test_requirements_are_pinned_to_the_tested_versions(name: str) -> None:
     lines = [line for line in (ROOT / "lambdas" / name).read_text().splitlines() if not line.startswith("#")]
     assert lines
     for line in lines:
@@ -48,7 +48,7 @@ def test_requirements_are_pinned_to_what_the_tests_run_with(name: str) -> None:
         assert version(package) == pinned
 
 
-def test_requirements_hold_whatever_they_require() -> None:
+def test_requirements_include_their_own_requirements() -> None:
     pinned = {
         _normal(line.split("==")[0])
         for name in REQUIREMENTS
@@ -67,7 +67,7 @@ def _normal(package: str) -> str:
     return re.sub(r"[-_.]+", "-", package).lower()
 
 
-def test_a_requirement_that_has_no_wheel_is_told(tmp_path: Path) -> None:
+def test_a_requirement_without_a_wheel_is_reported(tmp_path: Path) -> None:
     wanted = tmp_path / "requirements.txt"
     wanted.write_text("./no-such-package\n")
     with pytest.raises(BundlingError, match="pip install"):

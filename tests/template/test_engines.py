@@ -5,7 +5,7 @@ from tests.template.reading import Template, listed, properties, statements
 ENGINES = ("cogvideox-5b", "cogvideox-5b-i2v")
 
 
-def test_each_engine_has_an_endpoint_named_by_rule(engines: Template) -> None:
+def test_each_engine_has_an_endpoint_named_after_it(engines: Template) -> None:
     names = {e["EndpointName"] for e in properties(engines, "AWS::SageMaker::Endpoint").values()}
     assert names == {f"reelworks-{engine}" for engine in ENGINES}
 
@@ -21,7 +21,7 @@ def test_containers_have_no_network_and_models_come_uncompressed(engines: Templa
     assert uris == {f"s3://{bucket}/models/{engine}/" for engine in ENGINES}
 
 
-def test_results_and_failures_are_told(engines: Template) -> None:
+def test_results_and_failures_are_published_to_topics(engines: Template) -> None:
     for config in properties(engines, "AWS::SageMaker::EndpointConfig").values():
         asynchronous = config["AsyncInferenceConfig"]
         assert asynchronous["ClientConfig"] == {"MaxConcurrentInvocationsPerInstance": 1}
@@ -33,7 +33,7 @@ def test_results_and_failures_are_told(engines: Template) -> None:
         assert topics["SuccessTopic"] != topics["ErrorTopic"]
 
 
-def test_there_are_no_instances_without_work(engines: Template) -> None:
+def test_an_idle_endpoint_scales_to_zero(engines: Template) -> None:
     for instances in properties(engines, "AWS::ApplicationAutoScaling::ScalableTarget").values():
         assert (instances["MinCapacity"], instances["MaxCapacity"]) == (0, 2)
     policies = properties(engines, "AWS::ApplicationAutoScaling::ScalingPolicy").values()
@@ -68,7 +68,7 @@ def test_endpoints_read_requests_and_models_and_write_their_results(engines: Tem
     assert "s3:DeleteObject" not in allowed
 
 
-def test_other_instance_types_are_asked_for_where_there_is_no_capacity(engines: Template) -> None:
+def test_an_endpoint_falls_back_to_other_instance_types(engines: Template) -> None:
     for config in properties(engines, "AWS::SageMaker::EndpointConfig").values():
         (variant,) = config["ProductionVariants"]
         assert "InstanceType" not in variant
@@ -79,7 +79,7 @@ def test_other_instance_types_are_asked_for_where_there_is_no_capacity(engines: 
         assert variant["InferenceAmiVersion"] == "al2023-ami-sagemaker-inference-gpu-4-1"
 
 
-def test_an_update_that_fails_is_taken_back(engines: Template) -> None:
+def test_a_failed_update_is_rolled_back(engines: Template) -> None:
     alarms = {
         alarm["AlarmName"]: name
         for name, alarm in properties(engines, "AWS::CloudWatch::Alarm").items()

@@ -11,11 +11,11 @@ from cdk_nag import AwsSolutionsChecks
 from cdk.app import reelworks
 from tests.template.conftest import SOURCE_ONLY, STACKS
 
-# W3005: CDK has a function wait for its role by name too, so that it waits for the role's policies.
+# W3005: CDK also adds an explicit dependency on a function's role, so that it waits for the role's policies.
 IGNORED = "W3005"
 
 
-def test_cfn_lint_is_content(assembly: Path) -> None:
+def test_cfn_lint_passes(assembly: Path) -> None:
     templates = [str(assembly / f"Reelworks-{stack}.template.json") for stack in STACKS]
     cfn_lint = Path(sys.executable).parent / "cfn-lint"
     command = [str(cfn_lint), "--ignore-checks", IGNORED, "--", *templates]
@@ -23,10 +23,10 @@ def test_cfn_lint_is_content(assembly: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_cdk_nag_is_content_or_answered(account: None, tmp_path: Path) -> None:
+def test_cdk_nag_passes_or_is_acknowledged(account: None, tmp_path: Path) -> None:
     app = reelworks(outdir=str(tmp_path), context=SOURCE_ONLY)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    app.synth()  # raises, with the findings, if one is not acknowledged
+    app.synth()  # raises with the findings if one is not acknowledged
     (report,) = json.loads((tmp_path / "validation-report.json").read_text())["pluginReports"]
     assert report["conclusion"] == "success"
     answered = report["suppressedViolations"]

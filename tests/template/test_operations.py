@@ -30,7 +30,7 @@ def test_alarms(operations: Template) -> None:
         assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_the_dashboard_shows_every_metric_of_ours(operations: Template) -> None:
+def test_the_dashboard_shows_all_our_metrics(operations: Template) -> None:
     ((_, dashboard),) = properties(operations, "AWS::CloudWatch::Dashboard").items()
     body = json.dumps(dashboard["DashboardBody"])
     metrics = [value for name, value in vars(names).items() if name.startswith("METRIC_")]
@@ -41,7 +41,7 @@ def test_the_dashboard_shows_every_metric_of_ours(operations: Template) -> None:
         assert f"reelworks-{engine}" in body
 
 
-def test_the_metrics_of_engines_are_those_that_they_log(operations: Template) -> None:
+def test_engine_metrics_match_those_the_engines_log(operations: Template) -> None:
     from containers.cogvideox.metrics import NAMESPACE
 
     ((_, dashboard),) = properties(operations, "AWS::CloudWatch::Dashboard").items()
@@ -52,7 +52,7 @@ def test_the_metrics_of_engines_are_those_that_they_log(operations: Template) ->
     assert lost["Dimensions"] == [{"Name": "model", "Value": "cogvideox-5b"}]
 
 
-def test_whoever_is_named_is_mailed(account: None, tmp_path: Any) -> None:
+def test_alarms_are_mailed_to_the_configured_address(account: None, tmp_path: Any) -> None:
     settings = {"alarm_email": "ops@example.com"}
     reelworks(outdir=str(tmp_path), context={**SOURCE_ONLY, "reelworks": settings}).synth()
     template = json.loads((tmp_path / "Reelworks-Operations.template.json").read_text())
@@ -60,5 +60,5 @@ def test_whoever_is_named_is_mailed(account: None, tmp_path: Any) -> None:
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
 
 
-def test_nobody_is_mailed_by_default(operations: Template) -> None:
+def test_alarms_are_not_mailed_by_default(operations: Template) -> None:
     assert "AWS::SNS::Subscription" not in {r["Type"] for r in operations["Resources"].values()}

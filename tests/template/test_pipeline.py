@@ -1,4 +1,4 @@
-"""The pipeline stack: what its parts must agree on."""
+"""The pipeline stack: its parts must agree with each other and with the code."""
 
 import importlib
 import inspect
@@ -54,7 +54,7 @@ def test_outputs(pipeline: Template) -> None:
     assert set(pipeline["Outputs"]) - exports == OUTPUTS
 
 
-def test_it_is_deployed_with_the_engines_and_the_voice_that_a_home_has(pipeline: Template) -> None:
+def test_engines_voice_workflow_and_prices_are_parameters(pipeline: Template) -> None:
     parameters = dict(pipeline["Parameters"])
     prices = parameters.pop("Prices")
     assert Prices.model_validate_json(prices["Default"]).instance_second("cogvideox-5b") is not None
@@ -62,27 +62,27 @@ def test_it_is_deployed_with_the_engines_and_the_voice_that_a_home_has(pipeline:
         "Engines": {
             "Type": "String",
             "Default": "animatic,cogvideox-5b,cogvideox-5b-i2v",
-            "Description": "Names of the engines offered, comma-separated",
+            "Description": "Names of the available engines, comma-separated",
         },
         "Voice": {
             "Type": "String",
             "Default": "Joanna",
-            "Description": "Who narrates where a request names nobody",
+            "Description": "Default narration voice",
         },
         "VoiceEngine": {
             "Type": "String",
             "Default": "neural",
-            "Description": "The engine of that voice",
+            "Description": "Engine of the default voice",
         },
         "Workflow": {
             "Type": "String",
             "Default": "",
-            "Description": "What the workflow of a user's ComfyUI takes, as JSON",
+            "Description": "Inputs of the user's ComfyUI workflow, as JSON",
         },
     }
 
 
-def test_the_local_cloud_has_all_its_resource_types(pipeline: Template) -> None:
+def test_the_local_cloud_supports_all_its_resource_types(pipeline: Template) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         provisioners = importlib.import_module("ministack.services.cloudformation.provisioners")
@@ -94,7 +94,7 @@ def test_the_local_cloud_has_all_its_resource_types(pipeline: Template) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_environment_is_what_the_function_reads(pipeline: Template, name: str) -> None:
+def test_the_environment_matches_the_function_s_settings(pipeline: Template, name: str) -> None:
     variables = _function(pipeline, name)["Environment"]["Variables"]
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in variables.items()}
     settings = FUNCTIONS[name].settings.from_env(texts)
@@ -107,7 +107,7 @@ def test_the_environment_is_smaller_than_lambda_allows(pipeline: Template, name:
     def longest(value: Any) -> int:
         if isinstance(value, str):
             return len(value)
-        # What is known when it is deployed alone is a name, a URL or an ARN.
+        # A value that is only known at deployment is a name, a URL or an ARN.
         parameter = pipeline["Parameters"].get(value.get("Ref"))
         return len(parameter["Default"]) if parameter else 200
 
@@ -115,7 +115,7 @@ def test_the_environment_is_smaller_than_lambda_allows(pipeline: Template, name:
     assert sum(len(key) + longest(value) for key, value in variables.items()) < 4096
 
 
-def test_a_variable_that_is_missing_is_noticed(pipeline: Template) -> None:
+def test_a_missing_variable_is_reported(pipeline: Template) -> None:
     variables = {
         key: str(value) for key, value in _function(pipeline, "Upkeep")["Environment"]["Variables"].items()
     }
@@ -137,7 +137,7 @@ def test_the_voice_comes_from_the_parameters(pipeline: Template) -> None:
     assert variables["REELWORKS_VOICE_ENGINE"] == {"Ref": "VoiceEngine"}
 
 
-def test_what_makes_something_knows_the_prices(pipeline: Template) -> None:
+def test_functions_that_record_costs_have_the_prices(pipeline: Template) -> None:
     for name, spec in FUNCTIONS.items():
         variables = _function(pipeline, name)["Environment"]["Variables"]
         if issubclass(spec.settings, PricedSettings):
@@ -152,7 +152,7 @@ def test_aliases_are_read_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_handler_is_there(pipeline: Template, name: str) -> None:
+def test_the_handler_exists(pipeline: Template, name: str) -> None:
     module, _, attribute = _function(pipeline, name)["Handler"].rpartition(".")
     handler = getattr(importlib.import_module(module), attribute)
     assert len(inspect.signature(handler).parameters) >= 2
@@ -192,7 +192,7 @@ def test_the_build_runs_the_functions_code_with_the_media_libraries(pipeline: Te
     assert callable(importlib.import_module(command.removeprefix("python -m ")).main)
 
 
-def test_the_build_s_environment_is_what_its_program_reads(pipeline: Template) -> None:
+def test_the_build_s_environment_matches_its_program_s_settings(pipeline: Template) -> None:
     ((_, project),) = properties(pipeline, "AWS::CodeBuild::Project").items()
     variables = {
         one["Name"]: json.dumps(one["Value"]) for one in project["Environment"]["EnvironmentVariables"]
@@ -200,7 +200,7 @@ def test_the_build_s_environment_is_what_its_program_reads(pipeline: Template) -
     assert AssemblyBuildSettings.from_env(variables | {TASK_VARIABLE: "{}"}).task == "{}"
 
 
-def test_the_build_may_do_what_the_function_may(pipeline: Template) -> None:
+def test_the_build_has_the_permissions_of_the_function(pipeline: Template) -> None:
     ((_, project),) = properties(pipeline, "AWS::CodeBuild::Project").items()
     build, function = target(project["ServiceRole"]), target(_function(pipeline, "Assemble")["Role"])
     services = ("dynamodb:", "s3:", "states:")
@@ -224,7 +224,7 @@ def test_the_build_may_do_what_the_function_may(pipeline: Template) -> None:
 # --- events
 
 
-def test_asynchronous_functions_have_a_destination_for_what_fails(pipeline: Template) -> None:
+def test_asynchronous_functions_have_a_destination_for_failures(pipeline: Template) -> None:
     functions = {id_: name for name, id_ in function_ids(pipeline).items()}
     failed = _queue_id(pipeline, "FailedEventsQueueUrl")
     destinations = {
@@ -246,7 +246,7 @@ def test_events_that_reach_no_function_are_kept(pipeline: Template) -> None:
         assert target(subscription["RedrivePolicy"]["deadLetterTargetArn"]) == failed
 
 
-def test_requests_are_delivered_again_and_then_kept(pipeline: Template) -> None:
+def test_requests_are_redelivered_and_then_kept(pipeline: Template) -> None:
     queue = properties(pipeline, "AWS::SQS::Queue")[_queue_id(pipeline, "RequestsQueueUrl")]
     assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS["Dispatch"].timeout
     assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
@@ -298,7 +298,7 @@ def test_the_machine_may_call_its_functions_and_no_others(pipeline: Template) ->
     assert len(invoked) == 11
 
 
-def test_a_callback_is_waited_for_longer_than_its_engine_may_take(pipeline: Template) -> None:
+def test_the_machine_waits_for_a_callback_longer_than_its_engine_may_take(pipeline: Template) -> None:
     ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
     waited = int(machine["DefinitionSubstitutions"]["RenderClipTimeoutSeconds"])
     variables = _function(pipeline, "RenderClip")["Environment"]["Variables"]
@@ -319,7 +319,7 @@ def test_a_film_may_wait_for_its_user_at_both_gates_and_again_after_changes(pipe
     assert int(substituted["FilmTimeoutSeconds"]) + 10 * (longest - week) < year
 
 
-def test_who_takes_decisions_may_answer_tokens(pipeline: Template) -> None:
+def test_functions_that_take_decisions_may_answer_tokens(pipeline: Template) -> None:
     [policy] = [
         policy
         for policy in properties(pipeline, "AWS::IAM::Policy").values()
@@ -333,13 +333,13 @@ def test_who_takes_decisions_may_answer_tokens(pipeline: Template) -> None:
         assert f"{name}Role" in roles
 
 
-def test_tasks_are_given_the_time_that_their_function_has(pipeline: Template) -> None:
+def test_tasks_time_out_no_sooner_than_their_function(pipeline: Template) -> None:
     ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
     for name, state in _tasks(_definition(machine)):
         assert state["TimeoutSeconds"] >= FUNCTIONS[name].timeout, name
 
 
-def test_a_build_is_waited_for_longer_than_it_may_queue_and_take(pipeline: Template) -> None:
+def test_the_machine_waits_for_a_build_longer_than_it_may_queue_and_run(pipeline: Template) -> None:
     ((_, project),) = properties(pipeline, "AWS::CodeBuild::Project").items()
     minutes = project["TimeoutInMinutes"] + project["QueuedTimeoutInMinutes"]
     ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
@@ -347,7 +347,7 @@ def test_a_build_is_waited_for_longer_than_it_may_queue_and_take(pipeline: Templ
 
 
 def _definition(machine: dict[str, Any]) -> dict[str, Any]:
-    """The state machine's document with its times put in."""
+    """Return the state machine's definition with its timeouts filled in."""
     text = machine["DefinitionString"]
     for name, value in machine["DefinitionSubstitutions"].items():
         if isinstance(value, str):
@@ -377,7 +377,7 @@ def test_every_route_is_authorized_by_the_authorizer(pipeline: Template) -> None
     assert authorizer["IdentitySource"] == "method.request.header.Authorization"
 
 
-def test_the_gateway_answers_in_openais_shape(pipeline: Template) -> None:
+def test_the_gateway_s_errors_have_openai_s_shape(pipeline: Template) -> None:
     responses = properties(pipeline, "AWS::ApiGateway::GatewayResponse")
     assert {"UNAUTHORIZED", "ACCESS_DENIED", "DEFAULT_4XX", "DEFAULT_5XX", "THROTTLED"} <= {
         response["ResponseType"] for response in responses.values()
@@ -398,7 +398,7 @@ def test_uploads_arrive_as_bytes(pipeline: Template) -> None:
 # --- keys
 
 
-def test_the_buckets_folders_are_those_of_the_keys() -> None:
+def test_the_buckets_folders_match_the_keys() -> None:
     assert keys.upload("t", "hash", "png").startswith(UPLOADS)
     assert keys.engine_request("id").startswith(REQUESTS)
     for artifact in (keys.clip, keys.film, keys.poster, keys.spritesheet, keys.sound, keys.joint):
@@ -409,7 +409,7 @@ def test_the_buckets_folders_are_those_of_the_keys() -> None:
     assert keys.ENGINE_FAILURE_PREFIX.startswith(ENGINE)
 
 
-def test_the_table_is_as_the_adapters_query_it(pipeline: Template) -> None:
+def test_the_table_has_the_keys_and_indexes_that_the_adapters_query(pipeline: Template) -> None:
     ((_, table),) = of_type(pipeline, "AWS::DynamoDB::Table").items()
     settings = table["Properties"]
     assert _key(settings) == ["pk", "sk"]

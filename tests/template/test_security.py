@@ -1,4 +1,4 @@
-"""What must hold of all three templates, whatever else changes in them."""
+"""Security properties that must hold for all three templates."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Templates = dict[str, Template]
 POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 RESOURCE_POLICIES = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
 
-# Actions that take no resource, and who calls them.
+# Actions that take no resource, and their callers.
 WITHOUT_RESOURCE = {
     "xray:PutTelemetryRecords": "Lambda and Step Functions, for traces",
     "xray:PutTraceSegments": "Lambda and Step Functions, for traces",
@@ -25,7 +25,7 @@ WITHOUT_RESOURCE = {
     "logs:PutResourcePolicy": "Step Functions, setting up its log",
     "logs:DescribeResourcePolicies": "Step Functions, setting up its log",
     "logs:DescribeLogGroups": "Step Functions, setting up its log",
-    "polly:SynthesizeSpeech": "Narrate; a voice is no resource",
+    "polly:SynthesizeSpeech": "Narrate; a voice is not a resource",
     "cloudwatch:PutMetricData": "SageMaker, for the endpoints' metrics; limited by namespace",
     "ecr:GetAuthorizationToken": "SageMaker, fetching the container",
 }
@@ -47,7 +47,7 @@ def test_there_are_no_custom_resources(templates: Templates, stack: str) -> None
 
 
 @pytest.mark.parametrize("stack", ["Pipeline", "Engines"])
-def test_logs_expire_and_go_with_their_stack(templates: Templates, stack: str) -> None:
+def test_logs_expire_and_are_deleted_with_their_stack(templates: Templates, stack: str) -> None:
     for id_, group in of_type(templates[stack], "AWS::Logs::LogGroup").items():
         assert group["Properties"]["RetentionInDays"] == 30, id_
         assert group["DeletionPolicy"] == "Delete", id_
@@ -68,7 +68,7 @@ def test_buckets_have_literal_names(pipeline: Template) -> None:
     assert names == {f"reelworks-{name}-111122223333-eu-west-1" for name in ("input", "output", "logs")}
 
 
-def test_all_expires_but_api_keys(pipeline: Template) -> None:
+def test_everything_expires_except_api_keys(pipeline: Template) -> None:
     buckets = {b["BucketName"].split("-")[1]: b for b in properties(pipeline, "AWS::S3::Bucket").values()}
     expiring = {
         name: {
@@ -93,7 +93,7 @@ def test_access_to_buckets_is_logged(pipeline: Template) -> None:
         assert ("LoggingConfiguration" in bucket) is ("-logs-" not in bucket["BucketName"]), id_
 
 
-def test_only_tls_is_let_in(templates: Templates) -> None:
+def test_only_tls_is_allowed(templates: Templates) -> None:
     protected: set[str] = set()
     wanted: set[str] = set()
     for template in templates.values():
@@ -133,7 +133,7 @@ def test_queues_topics_and_table_are_encrypted(templates: Templates) -> None:
     assert table["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
-def test_nobody_signs_up_by_themselves(pipeline: Template) -> None:
+def test_self_sign_up_is_disabled(pipeline: Template) -> None:
     ((_, pool),) = properties(pipeline, "AWS::Cognito::UserPool").items()
     assert pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
     assert pool["Policies"]["PasswordPolicy"]["MinimumLength"] >= 12

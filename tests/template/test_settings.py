@@ -1,4 +1,4 @@
-"""The deployment's settings."""
+"""The deployment settings."""
 
 import json
 from typing import Any
@@ -9,32 +9,38 @@ from cdk.code import ROOT
 from cdk.settings import DeploymentSettings, SettingsError
 
 DEFAULTS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]["reelworks"]
+HOSTED = (
+    "animatic, cogvideox-2b, cogvideox-5b, cogvideox-5b-i2v, cogvideox-1.5-5b, cogvideox-1.5-5b-i2v, "
+    "cogvideox-nano, cogvideox-nano-i2v"
+)
+CHOSEN = "animatic, cogvideox-5b, cogvideox-5b-i2v"
 
 
-def test_the_command_line_goes_over_cdk_json() -> None:
+def test_the_command_line_overrides_cdk_json() -> None:
     settings = DeploymentSettings.of_context(DEFAULTS, '{"retention_days": 7}')
     assert (settings.retention_days, settings.prefix) == (7, "reelworks")
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "problem"),
     [
         ({"retention": 7}, "retention: Extra inputs are not permitted"),
         ({"retention_days": 0}, "retention_days: Input should be greater than or equal to 1"),
         ({"prefix": "Reel_Works"}, "prefix: String should match pattern"),
         ({"prefix": "a" * 21}, "prefix: String should match pattern"),
         ({"log_retention_days": 31}, "log_retention_days: Input should be 1, 3, 5, 7, 14, 30, 60, 90"),
-        ({"engines": ["animatic", "sora"]}, "engines: 'sora' is not one of: animatic, cogvideox-2b"),
-        ({"engines": ["animatic", "comfyui"]}, "engines: 'comfyui' is not one of: animatic, cogvideox-2b"),
-        ({"default_engine": "cogvideox-2b"}, "default_engine: 'cogvideox-2b' is not one of: animatic"),
-        ({"model_aliases": {"sora-2": "x"}}, "model_aliases: 'x' is not one of: animatic"),
+        ({"engines": ["animatic", "sora"]}, f"engines must be one of: {HOSTED}; got 'sora'"),
+        ({"engines": ["animatic", "comfyui"]}, f"engines must be one of: {HOSTED}; got 'comfyui'"),
+        ({"default_engine": "cogvideox-2b"}, f"default_engine must be one of: {CHOSEN}; got 'cogvideox-2b'"),
+        ({"model_aliases": {"sora-2": "x"}}, f"model_aliases must be one of: {CHOSEN}; got 'x'"),
         ({"model_aliases": {"a,b": "animatic"}}, "String should match pattern"),
         ({"voice_engine": "natural"}, "voice_engine: Input should be 'standard', 'neural', 'long-form'"),
         ({"text_models": [""]}, "text_models.0: String should have at least 1 character"),
-        ({"endpoints": {}}, "endpoints: no instance type for the engine 'cogvideox-5b'"),
+        ({"endpoints": {}}, "endpoints must have an entry for engine 'cogvideox-5b'"),
         (
             {"endpoints": {"cogvideox-5b": {"instance_types": ["ml.m5.large"], "max_instances": 1}}},
-            "'ml.m5.large' is not one of: ml.g6.2xlarge, ml.g5.2xlarge",
+            "instance_types must be one of: ml.g6.2xlarge, ml.g5.2xlarge, ml.g6e.2xlarge, ml.g6e.4xlarge, "
+            "ml.p5.4xlarge (cdk/instances.py); got 'ml.m5.large'",
         ),
         ({"endpoints": {"cogvideox-5b": {"instance_types": [], "max_instances": 1}}}, "at least 1 item"),
         ({"allowed_cidrs": ["10.0.0.1/8"]}, "allowed_cidrs.0"),
@@ -43,17 +49,17 @@ def test_the_command_line_goes_over_cdk_json() -> None:
         ({"prices": {"still cheap": -1}}, "prices.still cheap: Input should be greater than or equal to 0"),
         ({"prices": {"stills": 1}}, "prices.stills.[key]: String should match pattern"),
         ({"invocation_seconds": 3601}, "invocation_seconds: Input should be less than or equal to 3600"),
-        ("[]", "takes a JSON object, not '[]'"),
-        ("retention_days=7", "takes a JSON object, not 'retention_days=7'"),
+        ("[]", "must be a JSON object; got '[]'"),
+        ("retention_days=7", "must be a JSON object; got 'retention_days=7'"),
     ],
 )
-def test_what_is_wrong_is_told(given: Any, told: str) -> None:
+def test_an_invalid_setting_is_reported(given: Any, problem: str) -> None:
     with pytest.raises(SettingsError) as raised:
         DeploymentSettings.of_context(DEFAULTS, given)
-    assert told in str(raised.value)
+    assert problem in str(raised.value)
 
 
-def test_what_is_missing_is_told() -> None:
+def test_a_missing_setting_is_reported() -> None:
     incomplete = {name: value for name, value in DEFAULTS.items() if name != "text_model"}
     with pytest.raises(SettingsError, match="text_model: Field required"):
         DeploymentSettings.of_context(incomplete, {})

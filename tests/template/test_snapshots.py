@@ -1,7 +1,7 @@
-"""The templates as they were last looked at.
+"""Snapshots of the templates.
 
-A change of the CDK app that is meant: `UPDATE_SNAPSHOTS=1 python -m pytest tests/template/test_snapshots.py`,
-then read the difference before committing it.
+After an intended change of the CDK app, run
+`UPDATE_SNAPSHOTS=1 python -m pytest tests/template/test_snapshots.py` and read the diff before committing it.
 """
 
 import json
@@ -16,7 +16,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
 @pytest.mark.parametrize("stack", ["Pipeline", "Engines", "Operations"])
-def test_the_template_is_as_it_was(templates: dict[str, dict[str, Any]], stack: str) -> None:
+def test_the_template_matches_its_snapshot(templates: dict[str, dict[str, Any]], stack: str) -> None:
     found = _normal(templates[stack])
     path = SNAPSHOTS / f"{stack.lower()}.json"
     if os.environ.get("UPDATE_SNAPSHOTS"):
@@ -26,8 +26,8 @@ def test_the_template_is_as_it_was(templates: dict[str, dict[str, Any]], stack: 
 
 
 def _normal(template: dict[str, Any]) -> dict[str, Any]:
-    """Without what changes with the functions' and the engines' code, or with the state machine's text,
-    which lies beside its own tests."""
+    """Remove what changes with the code of functions and engines, and the state machine's definition, which
+    has its own tests."""
     text = re.sub(r"\b[0-9a-f]{64}\b", "HASH", json.dumps(template))
     normal: dict[str, Any] = json.loads(text)
     for resource in normal["Resources"].values():

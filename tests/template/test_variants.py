@@ -15,13 +15,13 @@ def _synthesize(folder: Path, **settings: Any) -> dict[str, Any]:
     return pipeline
 
 
-def test_only_the_networks_named_reach_the_api(account: None, tmp_path: Path) -> None:
+def test_only_allowed_networks_reach_the_api(account: None, tmp_path: Path) -> None:
     pipeline = _synthesize(tmp_path, allowed_cidrs=["203.0.113.0/24"], engines=["animatic"], endpoints={})
     ((_, api),) = properties(pipeline, "AWS::ApiGateway::RestApi").items()
     allow, deny = api["Policy"]["Statement"]
     assert (allow["Effect"], deny["Effect"]) == ("Allow", "Deny")
     assert deny["Condition"] == {"NotIpAddress": {"aws:SourceIp": ["203.0.113.0/24"]}}
-    # Without an engine on an endpoint there is no engines stack.
+    # If no engine needs an endpoint, there is no engines stack.
     assert not (tmp_path / "Reelworks-Engines.template.json").exists()
 
 
@@ -40,7 +40,7 @@ def test_a_profile_is_allowed_with_the_models_behind_it(pipeline: dict[str, Any]
         ]
 
 
-def test_a_storyboard_is_written_by_any_model_that_requests_may_name(account: None, tmp_path: Path) -> None:
+def test_write_storyboard_may_use_every_model_that_requests_may_choose(account: None, tmp_path: Path) -> None:
     one, other = "amazon.nova-lite-v1:0", "amazon.nova-pro-v1:0"
     pipeline = _synthesize(tmp_path, text_model=one, text_models=[other])
     assert _models(pipeline, "WriteStoryboard") == [
@@ -49,14 +49,14 @@ def test_a_storyboard_is_written_by_any_model_that_requests_may_name(account: No
     assert _models(pipeline, "Plan") == [f":bedrock:eu-west-1::foundation-model/{one}"]
 
 
-def test_stills_are_drawn_by_the_models_of_both_qualities_where_they_are(pipeline: dict[str, Any]) -> None:
+def test_draw_still_may_use_both_image_models_in_their_region(pipeline: dict[str, Any]) -> None:
     assert _models(pipeline, "DrawStill") == [
         f":bedrock:us-west-2::foundation-model/stability.stable-image-{model}-v1:1"
         for model in ("core", "ultra")
     ]
 
 
-def test_buckets_are_named_at_deployment_where_no_account_is_known(monkeypatch: Any, tmp_path: Path) -> None:
+def test_buckets_are_named_at_deployment_if_no_account_is_known(monkeypatch: Any, tmp_path: Path) -> None:
     monkeypatch.delenv("CDK_DEFAULT_ACCOUNT", raising=False)
     monkeypatch.delenv("CDK_DEFAULT_REGION", raising=False)
     pipeline = _synthesize(tmp_path)
@@ -65,7 +65,7 @@ def test_buckets_are_named_at_deployment_where_no_account_is_known(monkeypatch: 
 
 
 def _models(pipeline: dict[str, Any], function: str) -> list[str]:
-    """The models of Bedrock that the function may call: their ARNs without the partition."""
+    """Return the Bedrock models that the function may call: their ARNs without the partition."""
     role = properties(pipeline, "AWS::Lambda::Function")[function_ids(pipeline)[function]]["Role"]
     return sorted(
         arn["Fn::Join"][1][-1]

@@ -1,4 +1,4 @@
-"""Small real clips, and what tests read out of MP4 bytes."""
+"""Small real clips, and helpers that read MP4 bytes."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -28,7 +28,7 @@ def clip(count: int, *, seed: int = 0, width: int = 96, height: int = 64, fps: i
 
 
 def reordered_clip(count: int, *, seed: int = 0) -> bytes:
-    """8 fps, a keyframe every 16 frames, B-frames between: decoded in another order than shown."""
+    """Encode at 8 fps, a keyframe every 16 frames, B-frames between: decode and display order differ."""
     output = BytesIO()
     parameters = "bframes=2:b-adapt=0:keyint=16:min-keyint=16:scenecut=0:open-gop=0"
     with mp4_writer(output, fps=Fraction(8), metadata={}) as container:
@@ -44,7 +44,8 @@ def reordered_clip(count: int, *, seed: int = 0) -> bytes:
 
 
 def padded(clip: bytes, room: int) -> bytes:
-    """The clip, of 8 fps, with bytes in its frames that decoders skip (ITU-T H.264, 7.3.2.7: filler data)."""
+    """Return the 8 fps clip with bytes in its frames that decoders skip
+    (ITU-T H.264, 7.3.2.7: filler data)."""
     filler = room.to_bytes(4) + b"\x0c" + b"\xff" * (room - 2) + b"\x80"
     output = BytesIO()
     with av.open(BytesIO(clip)) as source, mp4_writer(output, fps=Fraction(8), metadata={}) as target:
@@ -59,7 +60,7 @@ def padded(clip: bytes, room: int) -> bytes:
 
 
 def decoded(mp4: bytes) -> list[Pixels]:
-    """Every frame as RGB."""
+    """Decode every frame as RGB."""
     return [frame.to_ndarray(format="rgb24") for frame in decoded_frames(mp4)]
 
 
@@ -69,7 +70,7 @@ def decoded_frames(mp4: bytes) -> list[av.VideoFrame]:
 
 
 def shown_seconds(mp4: bytes) -> list[Fraction]:
-    """When each frame is shown, exactly."""
+    """Return the exact display time of each frame."""
     return [frame.pts * frame.time_base for frame in decoded_frames(mp4)]
 
 
@@ -83,7 +84,7 @@ def top_level_boxes(mp4: bytes) -> list[str]:
 
 
 def nal_types(mp4: bytes) -> list[int]:
-    """The kinds of the video's NAL units (ITU-T H.264, table 7-1), in order, without those of the headers."""
+    """Return the types of the video's NAL units (ITU-T H.264, table 7-1), in order, without headers."""
     kinds = []
     with av.open(BytesIO(mp4), "r", format="mp4") as container:
         for packet in container.demux(video=0):

@@ -1,4 +1,4 @@
-"""Unit tests run with sockets off: whatever reaches for the network fails at once."""
+"""Unit tests run with sockets disabled: any network access fails immediately."""
 
 from collections.abc import Iterator
 

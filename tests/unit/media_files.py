@@ -1,4 +1,4 @@
-"""Clips of every kind, and MP4s that lie."""
+"""Clips of every kind, and MP4s with false claims."""
 
 import struct
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ def recorded(
     movflags: str = "",
     **settings: Any,
 ) -> bytes:
-    """RGB frames as somebody else's writer may store them. `times`: seconds at which each is shown.
+    """Encode RGB frames as another program may store them. `times`: display time of each frame in seconds.
     `settings`: of the encoder (`colorspace`, `color_range` …; `sample_aspect_ratio`), `turned` in degrees."""
     output = BytesIO()
     options = {"movflags": movflags} if movflags else {}
@@ -67,7 +67,7 @@ def flat(colour: tuple[int, int, int], width: int, height: int) -> Pixels:
 
 
 def with_sound(seconds: int = 1) -> bytes:
-    """Eight pictures a second and a tone."""
+    """Encode eight pictures per second and a tone."""
     output = BytesIO()
     with av.open(output, "w", format="mp4") as file:
         video: Any = file.add_stream("libx264", rate=8)
@@ -88,12 +88,12 @@ def with_sound(seconds: int = 1) -> bytes:
 
 
 def patched(mp4: bytes, kind: bytes, offset: int, *numbers: int) -> bytes:
-    """With other 32-bit numbers at `offset` in the content of the first box of that kind."""
+    """Replace 32-bit numbers at `offset` in the content of the first box of that kind."""
     at = mp4.index(kind) + 4 + offset
     new = struct.pack(f">{len(numbers)}I", *numbers)
     return mp4[:at] + new + mp4[at + len(new) :]
 
 
 def bare(mp4: bytes) -> bytes:
-    """Without edit list and composition times, which FFmpeg would also look at."""
+    """Remove the edit list and composition times, which FFmpeg would otherwise use too."""
     return mp4.replace(b"edts", b"free").replace(b"ctts", b"free")

@@ -1,7 +1,7 @@
-"""Damages clips and films in many ways and hands them to all that opens them: a program, as it may crash.
+"""Damage clips and films in many ways and pass them to every reader: a separate program, since it may crash.
 
-`python -m tests.unit.media_fuzz [NUMBER]`: all files, or that one. Each file's number is printed before it is
-read, so the last one printed is the file that ended the process.
+`python -m tests.unit.media_fuzz [NUMBER]` reads all files, or only that one. Each file's number is printed
+before it is read, so the last number printed is the file that crashed the process.
 """
 
 import faulthandler
@@ -72,14 +72,14 @@ def healthy() -> dict[str, bytes]:
         "with sound": with_sound(),
         "B-frames": recorded(pictures(12, **size)),
         "mpeg4": recorded(pictures(5, **size), codec="mpeg4"),
-        # Not of the same size: x265 writes past its memory for pictures smaller than its blocks of 64.
+        # A different size: x265 writes past its memory for pictures smaller than its 64-pixel blocks.
         "hevc": recorded(pictures(5), codec="libx265"),
         "vp9": recorded(pictures(5, **size), codec="libvpx-vp9"),
     }
 
 
 def boxes(mp4: bytes) -> list[tuple[int, int]]:
-    """Start and end of all boxes in the file, however deep."""
+    """Return start and end of all boxes in the file, at any depth."""
     found = []
 
     def walk(start: int, end: int) -> None:
@@ -97,7 +97,7 @@ def boxes(mp4: bytes) -> list[tuple[int, int]]:
 
 
 def index_of(mp4: bytes) -> tuple[int, int]:
-    """Where `moov` lies."""
+    """Return the position of `moov`."""
     return next((start, end) for start, end in boxes(mp4) if mp4[start + 4 : start + 8] == b"moov")
 
 
@@ -118,7 +118,7 @@ def _flipped(mp4: bytes, rng: random.Random, start: int, end: int, count: int) -
 
 
 def extreme_number(mp4: bytes, rng: random.Random) -> bytes:
-    """One or two of the index's fields."""
+    """Change one or two of the index's fields."""
     damaged = bytearray(mp4)
     for _ in range(rng.randint(1, 2)):
         start, end = rng.choice([span for span in boxes(mp4) if mp4[span[0] + 4 : span[0] + 8] != b"mdat"])
@@ -140,7 +140,7 @@ def cut_off(mp4: bytes, rng: random.Random) -> bytes:
 
 def swapped_boxes(mp4: bytes, rng: random.Random) -> bytes:
     one, other = sorted(rng.sample(boxes(mp4), 2))
-    if other[0] < one[1]:  # one lies in the other
+    if other[0] < one[1]:  # one contains the other
         return mp4[: one[0]] + mp4[other[0] : other[1]] + mp4[one[1] :]
     between = mp4[one[1] : other[0]]
     return b"".join((mp4[: one[0]], mp4[slice(*other)], between, mp4[slice(*one)], mp4[other[1] :]))
@@ -190,7 +190,7 @@ DAMAGES: list[Damage] = [
 
 
 def files() -> Iterator[tuple[str, bytes]]:
-    """What each is, and its bytes; always the same."""
+    """Return each file's description and its bytes; always the same."""
     bases = healthy()
     for number in range(FILES):
         rng = random.Random(SEED + number)
@@ -204,7 +204,7 @@ FADE = Transition(TransitionKind.CROSSFADE, 2)
 
 
 def read_all(data: bytes) -> list[bool]:
-    """Which of the readers refuse the file."""
+    """Return the readers that reject the file."""
     piece = Piece(BytesSource(data), 0)
     again = Piece(BytesSource(data), 1)
 
@@ -235,10 +235,10 @@ def _refuses(reader: Callable[[], object]) -> bool:
 
 
 def _most_resident() -> int:
-    """KiB, of this program alone: getrusage counts what the process was before its exec, too."""
+    """Return KiB used by this program only: getrusage also counts the process before its exec."""
     try:
         return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
-    except FileNotFoundError:  # another system than Linux
+    except FileNotFoundError:  # not Linux
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 

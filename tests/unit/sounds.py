@@ -1,4 +1,4 @@
-"""Sounds to mix, and meters of the tests' own, so that FFmpeg is not the only witness of what FFmpeg did."""
+"""Sounds to mix, and independent meters, so that FFmpeg's output is not only checked by FFmpeg."""
 
 from fractions import Fraction
 from io import BytesIO
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Wave = NDArray[np.float64]  # channels × samples, full scale ±1
 
-# Format and encoder by the file name's ending.
+# Format and encoder by file name extension.
 KINDS = {
     "wav": ("wav", "pcm_s16le", "s16"),
     "mp3": ("mp3", "libmp3lame", "fltp"),
@@ -22,7 +22,7 @@ KINDS = {
 
 
 def noise(seconds: float, *, level: float = 0.05, rate: int = 48_000, seed: int = 0) -> Wave:
-    """White, mono; `level` is its standard deviation."""
+    """Return white mono noise; `level` is its standard deviation."""
     return np.random.default_rng(seed).normal(0, level, (1, round(seconds * rate)))
 
 
@@ -32,7 +32,7 @@ def tone(seconds: float, hertz: float, *, level: float = 0.3, rate: int = 48_000
 
 def encoded(wave: Wave, kind: str = "wav", *, rate: int = 48_000) -> BytesIO:
     container_format, codec, sample_format = KINDS[kind]
-    if codec == "vorbis":  # FFmpeg's own encoder of it knows only stereo
+    if codec == "vorbis":  # FFmpeg's own encoder for it only supports stereo
         wave = np.concatenate([wave, wave])
     layout = {1: "mono", 2: "stereo"}[len(wave)]
     file = BytesIO()
@@ -51,7 +51,7 @@ def encoded(wave: Wave, kind: str = "wav", *, rate: int = 48_000) -> BytesIO:
 
 
 def decoded(file: BytesIO) -> Wave:
-    """What is played: from the first sample of the edit list to the track's end."""
+    """Return the samples that play: from the edit list's first sample to the track's end."""
     file.seek(0)
     with av.open(file, "r", format="mp4") as container:
         (track,) = container.streams.audio
@@ -62,7 +62,7 @@ def decoded(file: BytesIO) -> Wave:
 
 
 def loudness(wave: Wave) -> float:
-    """Integrated loudness in LUFS by ITU-R BS.1770-4, annex 1, with its filters for 48 kHz."""
+    """Return integrated loudness in LUFS by ITU-R BS.1770-4, annex 1, with its filters for 48 kHz."""
     weighted = _filtered(
         wave,
         ([1.53512485958697, -2.69169618940638, 1.19839281085285], [1, -1.69065929318241, 0.73248077421585]),
@@ -82,7 +82,7 @@ def _lufs(power: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _filtered(wave: Wave, *biquads: tuple[list[float], list[float]]) -> Wave:
-    """By the filters' frequency responses; the padding takes their ringing."""
+    """Filter by frequency response; the padding absorbs the ringing."""
     length = wave.shape[1] + 48_000
     turn = np.exp(-2j * np.pi * np.fft.rfftfreq(length))
     spectrum = np.fft.rfft(wave, length)
@@ -92,7 +92,7 @@ def _filtered(wave: Wave, *biquads: tuple[list[float], list[float]]) -> Wave:
 
 
 def true_peak(wave: Wave) -> float:
-    """dBTP: the highest point, also between the samples (four times as many, by Fourier interpolation)."""
+    """Return the true peak in dBTP, also between samples (4x oversampled by Fourier interpolation)."""
     padded = np.pad(wave, ((0, 0), (1000, 1000)))
     count = padded.shape[1]
     finer = np.fft.irfft(np.fft.rfft(padded), 4 * count) * 4
@@ -100,6 +100,6 @@ def true_peak(wave: Wave) -> float:
 
 
 def level(wave: Wave, hertz: float) -> float:
-    """dB of one tone in the first channel."""
+    """Return the level of one tone in the first channel, in dB."""
     turn = np.exp(-2j * np.pi * hertz * np.arange(wave.shape[1]) / 48_000)
     return float(20 * np.log10(2 * abs(np.mean(wave[0] * np.hanning(wave.shape[1]) * 2 * turn))))

@@ -17,8 +17,8 @@ from tests.unit.clips import Pixels, decoded, decoded_frames, top_level_boxes
 
 
 def request(title: str = "A bee on a flower", **fields: object) -> DraftClip:
-    """The title is the scene's text, drawn over the lowest part of the picture. Clips of a scene are of one
-    length, unless `first` and `scene_frames` say otherwise."""
+    """Draw a clip. The title is the scene's text, drawn over the bottom of the picture. Clips of a scene have
+    equal length unless `first` and `scene_frames` say otherwise."""
     values: dict[str, Any] = {
         "prompt": title,
         "width": 96,
@@ -42,12 +42,12 @@ def frames(title: str = "A bee on a flower", **fields: object) -> list[Pixels]:
 
 
 def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Mean over all pixels, in steps of 255."""
+    """Return the mean difference over all pixels, in steps of 255."""
     return float(np.abs(one.astype(float) - other.astype(float)).mean())
 
 
 def photo(colour: tuple[int, int, int] = (200, 40, 40)) -> bytes:
-    """Stripes, so that a camera move over them can be seen."""
+    """Return stripes, so that a camera move over them is visible."""
     pixels = np.zeros((60, 90, 3), np.uint8)
     pixels[:, ::6] = colour
     pixels[:, 1::6] = colour
@@ -67,7 +67,7 @@ def test_size_frames_and_fps_are_exact(width: int, height: int, count: int, fps:
     assert (info.codec, info.pix_fmt) == ("h264", "yuv420p")
 
 
-def test_the_file_says_that_it_is_a_draft() -> None:
+def test_the_file_is_marked_as_a_draft() -> None:
     mp4 = draw_clip(request("Eine Biene auf einer Blüte", metadata={"reelworks_video": "v1"}))
     metadata = probe(mp4).metadata
     assert metadata["reelworks_engine"] == "animatic"
@@ -90,11 +90,11 @@ def test_the_same_request_gives_the_same_bytes() -> None:
     assert draw_clip(rainy) == draw_clip(rainy)
 
 
-def test_another_seed_gives_another_picture() -> None:
+def test_a_different_seed_gives_a_different_picture() -> None:
     assert difference(frames(seed=1)[0], frames(seed=2)[0]) > 8
 
 
-def test_another_text_gives_another_picture() -> None:
+def test_a_different_text_gives_a_different_picture() -> None:
     assert difference(frames("A ship at sea")[0], frames("A house in the forest")[0]) > 15
 
 
@@ -126,7 +126,7 @@ def test_every_place_is_drawn_and_moves(title: str) -> None:
 
 @pytest.mark.parametrize("title", ["A bee on a flower", "A dog runs through the snow", "abstract thoughts"])
 @pytest.mark.parametrize("lengths", [(8, 8), (9, 8)])
-def test_the_next_clip_goes_on_where_the_last_ended(title: str, lengths: tuple[int, int]) -> None:
+def test_the_next_clip_continues_where_the_last_ended(title: str, lengths: tuple[int, int]) -> None:
     fields = {"count": 2, "width": 160, "height": 96, "scene_frames": sum(lengths)}
     begun = {"index": 0, "first": 0, "frames": lengths[0], **fields}
     ended = {"index": 1, "first": lengths[0], "frames": lengths[1], **fields}
@@ -138,17 +138,17 @@ def test_the_next_clip_goes_on_where_the_last_ended(title: str, lengths: tuple[i
     assert difference(first[-1], unrelated[0]) > 2 * step
 
 
-def test_clips_that_overlap_show_the_same_where_they_do() -> None:
+def test_overlapping_clips_show_the_same_in_their_overlap() -> None:
     fields = {"count": 2, "scene_frames": 13, "width": 128, "height": 96}
     before, after = frames(index=0, first=0, **fields), frames(index=1, first=5, **fields)
-    # Within the encoder's noise, and but for the mark, which counts the clips.
+    # Within the encoder's noise, except for the mark, which counts the clips.
     together = zip(before[5:], after[:3], strict=True)
     assert all(difference(*(coarse(one)[1:] for one in pair)) < 1 for pair in together)
     assert difference(coarse(before[0]), coarse(after[0])) > 2
 
 
 def coarse(picture: Pixels) -> NDArray[np.float32]:
-    """Means of 16 × 16 pixels: the picture without the encoder's noise, which starts anew with each clip."""
+    """Return means of 16 × 16 pixels: the picture without the encoder's noise, which differs in each clip."""
     height, width, _ = picture.shape
     return picture.reshape(height // 16, 16, width // 16, 16, 3).mean(axis=(1, 3)).astype(np.float32)
 
@@ -160,7 +160,7 @@ def test_clips_of_a_scene_join_to_one_film() -> None:
     assert len(decoded(film.getvalue())) == 24
 
 
-def test_all_of_a_scene_is_drawn_from_its_title_though_prompts_differ() -> None:
+def test_a_whole_scene_is_drawn_from_its_title_even_if_prompts_differ() -> None:
     one = frames(prompt="The camera flies over a desert")
     other = frames(prompt="A whale in the ocean at night")
     assert all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
@@ -171,7 +171,7 @@ def test_the_prompt_is_drawn_when_the_title_names_nothing() -> None:
     assert difference(ocean, forest) > 15
 
 
-def test_the_image_is_shown_and_moved_over() -> None:
+def test_the_camera_moves_over_the_image() -> None:
     red = frames("Summer", image=photo((220, 30, 30)), width=90, height=60)
     blue = frames("Summer", image=photo((30, 30, 220)), width=90, height=60)
     middle = np.s_[20:40, 20:70]
@@ -200,14 +200,14 @@ def test_odd_titles_are_drawn_or_left_out(title: str, size: tuple[int, int]) -> 
 
 
 def lettered(title: str) -> Pixels:
-    """What the title adds to the lower left of a picture: the same drawing with and without letters."""
+    """Return what the title adds to the lower left: the same drawing with and without letters."""
     image = photo((90, 90, 90))
     return frames(title, prompt="x", image=image, width=320, height=180, frames=1)[0][120:, :].astype(
         np.uint8
     )
 
 
-def test_what_goes_on_from_a_clip_has_none_of_its_letters() -> None:
+def test_a_continued_clip_has_no_letters_of_the_one_before() -> None:
     asked = request(width=320, height=180)
     bare = asked.model_copy(update={"lettered": False})
     picture = np.asarray(Image.open(BytesIO(last_picture(asked))))
@@ -221,7 +221,7 @@ def test_the_title_is_legible() -> None:
     assert (with_title.min(axis=2) > 200).sum() > 300  # white letters …
     assert (with_title.max(axis=2) < 90).sum() > 3000  # … on a dark shade
     assert (lettered("").min(axis=2) > 200).sum() == 0
-    # What the font can't draw is left out, without a box in its place.
+    # Characters missing from the font are left out, without a replacement box.
     assert (lettered("蜂").min(axis=2) > 200).sum() == 0
 
 
@@ -229,6 +229,6 @@ def test_the_title_is_legible() -> None:
     ("field", "value"),
     [("index", 1), ("count", 0), ("frames", 0), ("width", 97), ("fps", 0), ("seed", -1), ("unknown", 1)],
 )
-def test_impossible_requests_are_refused(field: str, value: int) -> None:
+def test_impossible_requests_are_rejected(field: str, value: int) -> None:
     with pytest.raises(ValidationError):
         request(**{field: value})

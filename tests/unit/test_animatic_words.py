@@ -9,7 +9,7 @@ from lambdas.animatic.weather import KINDS
 from lambdas.animatic.words import read, read_opening
 
 
-def test_every_word_leads_to_something_that_can_be_drawn() -> None:
+def test_every_word_can_be_drawn() -> None:
     assert set(words.PLACES) | set(words.HOMES.values()) | {None} == set(PLACES)
     assert set(words.SUBJECTS) | {"umbrella", "campfire"} == set(FIGURES)
     assert set(words.HOMES) == set(words.SUBJECTS)
@@ -49,13 +49,13 @@ def test_light_weather_colour_number_and_landmark_are_read() -> None:
     assert look.pace > 1 > read("slowly").pace
 
 
-def test_no_building_stands_among_flowers_that_are_seen_from_close_by() -> None:
+def test_close_ups_of_flowers_have_no_buildings() -> None:
     look = read("How a bee finds its way home")
     assert (look.place, look.landmark) == ("flowers", None)
     assert read("A fox comes home to the castle").landmark == "house"
 
 
-def test_a_prompt_is_read_by_the_sentence_that_names_what_it_is_of() -> None:
+def test_a_prompt_is_read_by_the_sentence_that_names_its_subject() -> None:
     look = read_opening("A wide view. Lighthouses guide ships. Dark cloud churns overhead, and leaves fall.")
     assert (look.place, look.light, look.weather) == ("ocean", None, None)
     assert look.subject is not None
@@ -63,7 +63,7 @@ def test_a_prompt_is_read_by_the_sentence_that_names_what_it_is_of() -> None:
     assert not read_opening("A wide view. It is calm.").known
 
 
-def test_a_text_that_names_nothing_is_known_as_such() -> None:
+def test_a_text_without_a_subject_is_recognized() -> None:
     assert not read("Chapter one").known
     assert read("the sea").known
 
@@ -71,7 +71,7 @@ def test_a_text_that_names_nothing_is_known_as_such() -> None:
 @pytest.mark.parametrize("depth", [0.1, 0.5, 1.0])
 @pytest.mark.parametrize("zoom", [1.0, 1.1, OVERSCAN])
 @pytest.mark.parametrize("aim", [-1.0, 0.0, 1.0])
-def test_the_camera_never_looks_past_a_plane(depth: float, zoom: float, aim: float) -> None:
+def test_the_camera_never_shows_the_edge_of_a_plane(depth: float, zoom: float, aim: float) -> None:
     left, top, right, bottom = View(zoom, aim, -aim).box((400, 300), depth, shift=(50, -50))
     assert 0 <= left < right <= 400
     assert 0 <= top < bottom <= 300

@@ -1,4 +1,4 @@
-"""Which films a function assembles, and that the longest fit into the services' limits."""
+"""Which films a function assembles, and that the longest films fit the services' limits."""
 
 import pytest
 
@@ -25,7 +25,7 @@ ENGINES = pytest.mark.parametrize("name", CATALOGUE)
 
 
 def longest(name: str, **fields: object) -> FilmPlan:
-    """The film of an engine that takes most clips."""
+    """Return the film with the most clips an engine allows."""
     engine = CATALOGUE[name]
     width, height = engine.sizes.default
     seconds = min(LONGEST_FILM, fields.pop("seconds", MOST_CLIPS * engine.longest_clip))
@@ -43,7 +43,7 @@ def test_a_short_film_is_assembled_in_a_function(name: str) -> None:
     assert assembler_for(longest(name, seconds=12, even_out=True)) is Assembler.FUNCTION
 
 
-def test_long_films_that_are_encoded_in_part_take_a_build() -> None:
+def test_long_partly_encoded_films_need_a_build() -> None:
     fades = longest("cogvideox-1.5-5b", transition="crossfade")
     assert assembler_for(fades) is Assembler.BUILD
     evened = longest("cogvideox-1.5-5b-i2v", even_out=True)
@@ -66,7 +66,7 @@ def test_the_estimate_grows_with_length_size_and_joints() -> None:
     assert seconds[0] < LONGEST_IN_A_FUNCTION / 10
 
 
-def test_captions_in_the_pictures_are_counted_up_to_the_whole_film() -> None:
+def test_burned_in_captions_count_for_at_most_the_whole_film() -> None:
     plain = longest("cogvideox-1.5-5b", seconds=3600)
     said = [Sentence(text="It flies!", sound="0", start=20.0 * n, seconds=3) for n in range(100)]
 
@@ -88,26 +88,26 @@ def test_captions_in_the_pictures_are_counted_up_to_the_whole_film() -> None:
 
 
 @ENGINES
-def test_an_execution_s_history_holds_every_clip_with_its_retries(name: str) -> None:
-    """25,000 events an execution (Step Functions' quotas). A clip takes ten: its iteration's start and end,
-    in and out of the choice, and of its task entered, scheduled, started, submitted, succeeded and left; a
-    retry four more. And its user may change it a hundred times at a gate."""
+def test_an_execution_s_history_has_room_for_every_clip_with_retries(name: str) -> None:
+    """An execution may have 25,000 events (Step Functions' quotas). A clip needs ten: its iteration's start
+    and end, the choice's enter and exit, and its task's enter, schedule, start, submit, success and exit; a
+    retry needs four more. And its user may change the film a hundred times at a gate."""
     clips = len(longest(name).clips)
-    scene, round_ = 20, 22  # of a scene that is spoken and drawn; through a gate and back, for one of them
+    scene, round_ = 20, 22  # per narrated and drawn scene; per round trip through a gate for one of them
     changes = 100
     assert clips * (10 + 2 * 4) + MOST_SCENES * scene + changes * (round_ + scene) + 200 < 25_000
 
 
 @ENGINES
-def test_a_state_s_output_holds_the_plan(name: str) -> None:
-    """256 KiB (Step Functions' quotas)."""
+def test_a_state_s_output_has_room_for_the_plan(name: str) -> None:
+    """The limit is 256 KiB (Step Functions' quotas)."""
     assert len(_summary(longest(name)).model_dump_json()) < 256 * 1024 / 2
 
 
 @ENGINES
-def test_a_table_s_item_holds_the_record(name: str) -> None:
-    """400 KB (DynamoDB's quotas): of the largest storyboard and the most clips, of which those that go on
-    from one another each may have a step of light."""
+def test_a_table_item_has_room_for_the_record(name: str) -> None:
+    """The limit is 400 KB (DynamoDB's quotas): with the largest storyboard and the most clips, where each
+    clip that continues another may have a brightness step."""
     clips = len(longest(name).clips) + (0 if name == "cogvideox-nano" else MOST_SCENES)
     times = {"state": ClipState.DONE, "cost": 0.012345678901, "started_ms": 10**12, "finished_ms": 10**12}
     clip = ClipProgress(seconds=5.958333333333333, **times)

@@ -1,4 +1,4 @@
-"""The arithmetic of benchmarks.assembly, on numbers that are given, and its way to run a program."""
+"""The arithmetic of benchmarks.assembly on given numbers, and how it runs a program."""
 
 import json
 import sys
@@ -19,13 +19,13 @@ TINY = Film("tiny", 64, 48, 9, 8, 3)
 
 
 def run(work: float, whole: float, peak: float = 20) -> Run:
-    """Whose CPU time is twice its wall time."""
+    """Return a measurement whose CPU time is twice its wall time."""
     return Run(Cost(whole, 2 * whole), Cost(work, 2 * work), peak)
 
 
 @pytest.fixture
 def measured() -> Measured:
-    """Every peer works 10 times as long as ours, and takes 4 times as long as a whole process."""
+    """Every peer takes 10 times as long as ours, and 4 times as long as a whole process."""
     found = Measured(size={SMALL: 1_000, LARGE: 5_000, LONG: 83_000})
     for film, ours, peer in PEERS:
         found.pairs[film, peer] = [(run(0.01, 0.1), run(0.1, 0.4))] * 3
@@ -64,7 +64,7 @@ def test_a_ratio_is_the_median_of_the_pairs_not_the_ratio_of_medians(measured: M
     assert measured.ratio(SMALL, Joiner.FFMPEG_CUTS, "work.wall") == 5
 
 
-def test_hard_cuts_are_measured_by_what_they_take_of_copying(measured: Measured) -> None:
+def test_hard_cuts_are_measured_relative_to_copying(measured: Measured) -> None:
     words = ("CPU of copying", SMALL.name, "the work")
     assert target(measured, *words)["measured"] == 0.1
     assert target(measured, *words)["holds"]
@@ -77,7 +77,7 @@ def test_hard_cuts_are_measured_by_what_they_take_of_copying(measured: Measured)
     }
 
 
-def test_speed_is_wall_time_of_the_part_that_is_named(measured: Measured) -> None:
+def test_speed_is_the_wall_time_of_the_named_part(measured: Measured) -> None:
     assert target(measured, "faster than hard cuts: ffmpeg", SMALL.name, "the work")["measured"] == 10
     whole = target(measured, "faster than hard cuts: ffmpeg", SMALL.name, "the whole process")
     assert (whole["measured"], whole["holds"]) == (4, False)
@@ -86,13 +86,13 @@ def test_speed_is_wall_time_of_the_part_that_is_named(measured: Measured) -> Non
 
 
 @pytest.mark.parametrize(("peak", "holds"), [(40, True), (40.5, False)])
-def test_memory_is_the_most_of_any_run(measured: Measured, peak: float, holds: bool) -> None:
+def test_memory_is_the_maximum_over_all_runs(measured: Measured, peak: float, holds: bool) -> None:
     measured.runs[LARGE, Joiner.CUTS].append(replace(run(1, 1), peak=peak))
     found = target(measured, "hard cuts: ours: peak memory")
     assert (found["measured"], found["holds"]) == (peak, holds)
 
 
-def test_memory_and_cost_of_a_thousand_clips_are_beside_those_of_twelve(measured: Measured) -> None:
+def test_a_thousand_clips_are_compared_with_twelve_in_memory_and_cost(measured: Measured) -> None:
     assert target(measured, "crossfades: ours", "of that for 12")["measured"] == 1.25
     assert target(measured, "CPU a byte")["measured"] == 1.0
     measured.runs[LONG, Joiner.CUTS] = [run(2, 2)]
@@ -127,16 +127,16 @@ def bench(tmp_path: Path) -> Bench:
 
 
 @pytest.mark.parametrize("joiner", [Joiner.COPY, Joiner.CUTS])
-def test_a_joiner_is_measured_in_a_process_of_its_own(bench: Bench, joiner: Joiner) -> None:
+def test_a_joiner_is_measured_in_its_own_process(bench: Bench, joiner: Joiner) -> None:
     found = bench.run(TINY, joiner)
     assert 0 < found.work.cpu < found.whole.cpu
     assert 0 < found.work.wall < found.whole.wall
-    # Of the interpreter alone: nothing of this process, which is larger, is counted.
+    # The interpreter's memory only: this larger process is not counted.
     assert 5 < found.peak < 40
 
 
-def test_a_film_of_other_length_than_its_clips_ends_the_benchmark(bench: Bench) -> None:
-    with pytest.raises(SystemExit, match="27 frames instead of 30"):
+def test_a_film_of_the_wrong_length_ends_the_benchmark(bench: Bench) -> None:
+    with pytest.raises(SystemExit, match="27 frames; expected 30"):
         bench.run(replace(TINY, frames=10), Joiner.CUTS)
 
 

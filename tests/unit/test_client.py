@@ -14,7 +14,7 @@ def client(answer: Callable[[httpx.Request], httpx.Response]) -> Client:
 
 
 @pytest.mark.parametrize("video_id", ["", ".", "..", "../models", "a b", "video_1/content", "video_1?x", "é"])
-def test_what_can_be_no_id_never_becomes_another_url(video_id: str) -> None:
+def test_an_invalid_id_never_becomes_another_url(video_id: str) -> None:
     asked: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -23,13 +23,13 @@ def test_what_can_be_no_id_never_becomes_another_url(video_id: str) -> None:
 
     with client(answer) as api:
         for call in (api.get, api.cancel, api.delete, lambda id_: api.download(id_, Path("film.mp4"))):
-            with pytest.raises(ApiError, match="not the id of a video"):
+            with pytest.raises(ApiError, match="not a valid video id"):
                 call(video_id)
     assert asked == []
 
 
-def test_an_image_is_sent_as_it_is_whatever_its_name(tmp_path: Path) -> None:
-    """What it is the server judges by its content."""
+def test_an_image_is_sent_unchanged_whatever_its_name(tmp_path: Path) -> None:
+    """The server determines the type by content."""
     image = tmp_path / "photo"
     image.write_bytes(b"\x89PNG")
 
@@ -56,15 +56,15 @@ def test_an_image_is_sent_as_it_is_whatever_its_name(tmp_path: Path) -> None:
         ) == {"id": "video_1"}
 
 
-def test_what_is_no_api_is_told() -> None:
+def test_a_server_that_is_not_the_api_is_reported() -> None:
     with (
         client(lambda _: httpx.Response(200, text="<html>")) as api,
-        pytest.raises(ApiError, match="no Reelworks API"),
+        pytest.raises(ApiError, match="not a Reelworks API"),
     ):
         api.get("video_1")
 
 
-def test_music_is_sent_as_a_file_and_an_edit_only_over_what_was_read(tmp_path: Path) -> None:
+def test_music_is_sent_as_a_file_and_an_edit_only_replaces_the_version_read(tmp_path: Path) -> None:
     (tmp_path / "tune.mp3").write_bytes(b"ID3")
 
     def answer(request: httpx.Request) -> httpx.Response:

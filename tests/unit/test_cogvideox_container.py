@@ -1,4 +1,4 @@
-"""The container installs what the PC's extra does, and copies what the server imports."""
+"""The container installs the same packages as the PC's extra, and copies what the server imports."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def pinned() -> dict[str, Requirement]:
     return requirements((FOLDER / "requirements.txt").read_text().splitlines())
 
 
-def test_the_container_pins_what_the_project_asks_for(pinned: dict[str, Requirement]) -> None:
+def test_the_container_pins_the_project_s_requirements(pinned: dict[str, Requirement]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extra = requirements(project["optional-dependencies"]["cogvideox"])
     asked = requirements(project["dependencies"]) | extra
@@ -39,7 +39,7 @@ def test_the_engine_s_version_is_the_project_s() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
 
 
-def test_the_server_starts_from_the_files_of_the_image_alone(tmp_path: Path) -> None:
+def test_the_server_starts_with_only_the_image_s_files(tmp_path: Path) -> None:
     image = tmp_path / "containers" / "cogvideox"
     image.mkdir(parents=True)
     (image.parent / "__init__.py").touch()

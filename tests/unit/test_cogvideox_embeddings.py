@@ -1,7 +1,7 @@
 from containers.cogvideox.embeddings import MOST, EmbeddingCache
 
 
-def test_a_text_is_encoded_once_while_it_is_kept() -> None:
+def test_a_text_is_encoded_once_while_it_is_cached() -> None:
     encoded: list[str] = []
 
     def encode(text: str) -> str:
@@ -13,7 +13,7 @@ def test_a_text_is_encoded_once_while_it_is_kept() -> None:
     assert encoded == ["snow", "a bee"]
 
 
-def test_the_text_that_was_used_longest_ago_is_dropped_first() -> None:
+def test_the_least_recently_used_text_is_evicted_first() -> None:
     encoded: list[str] = []
     cache = EmbeddingCache(lambda text: encoded.append(text))
     for number in range(MOST):

@@ -47,7 +47,7 @@ def test_decoding_can_begin_where_a_crossfade_ends_or_begins(
     clip = mp4(frames(count), fps, {}, Export(splice_seconds=seconds))
     assert {index for index, frame in enumerate(decoded_frames(clip)) if frame.key_frame} == keyframes
     kinds = [kind for kind in nal_types(clip) if kind in (1, 5)]
-    # Type 5 is IDR (ITU-T H.264, table 7-1): nothing after it refers to what came before it.
+    # Type 5 is IDR (ITU-T H.264, table 7-1): nothing after it refers to anything before it.
     assert {index for index, kind in enumerate(kinds) if kind == 5} == keyframes
 
 
@@ -78,7 +78,7 @@ def test_quality_is_a_setting() -> None:
     assert sizes[0] > 2 * sizes[2]
 
 
-def test_the_index_comes_first() -> None:
+def test_the_index_is_at_the_start_of_the_file() -> None:
     boxes = top_level_boxes(mp4(frames(9), 8, {}))
     assert boxes.index("moov") < boxes.index("mdat")
 
@@ -93,7 +93,7 @@ def test_colours_survive_and_are_tagged_as_bt709() -> None:
     assert (frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range) == (1, 1, 1, 1)
     # In the file, where players look first: the colr box (ISO/IEC 14496-12, 12.1.5), nclx, 1, 1, 1, limited.
     assert b"colrnclx" + bytes((0, 1, 0, 1, 0, 1, 0)) in clip
-    # And in the stream (its VUI), which is all that is left when packets are copied elsewhere.
+    # And in the stream (its VUI): the only tag left when packets are copied to another file.
     with av.open(io.BytesIO(clip)) as container:
         decoder = av.CodecContext.create("h264", "r")
         decoder.extradata = container.streams.video[0].codec_context.extradata
@@ -105,10 +105,10 @@ def test_colours_survive_and_are_tagged_as_bt709() -> None:
         assert np.abs(shown[32, number * 24 + 12].astype(int) - colour).max() <= 3
 
 
-def test_the_picture_is_kept() -> None:
+def test_the_picture_is_preserved() -> None:
     made = frames(9)
     error = np.stack(decoded(mp4(made, 8, {}))).astype(float) - made
-    # Most of what is lost of this noise is its colour resolution (yuv420p), which luma does not have.
+    # Most of this noise's loss is colour resolution (yuv420p), which does not affect luma.
     luma = error @ (0.2126, 0.7152, 0.0722)
     assert 10 * np.log10(255**2 / np.mean(luma**2)) > 35
 

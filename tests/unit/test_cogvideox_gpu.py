@@ -1,4 +1,4 @@
-"""The readings of GPUs, with NVIDIA's library played by its documented calls."""
+"""GPU readings, with a fake of NVIDIA's library that implements its documented calls."""
 
 import asyncio
 import ctypes
@@ -16,7 +16,7 @@ GIB = 2**30
 
 
 class Library:
-    """Two GPUs; every call answers 0 (NVML_SUCCESS) or `code`."""
+    """A fake NVML with two GPUs; every call returns 0 (NVML_SUCCESS) or `code`."""
 
     def __init__(self) -> None:
         self.code = 0
@@ -54,7 +54,7 @@ def test_the_structures_have_the_sizes_of_nvml_h() -> None:
     assert (ctypes.sizeof(gpu.Utilization), ctypes.sizeof(gpu.Memory)) == (8, 24)
 
 
-def test_a_refused_call_is_told() -> None:
+def test_a_failed_call_is_reported() -> None:
     library = Library()
     gpus = Gpus(library)
     library.code = 15  # NVML_ERROR_GPU_IS_LOST
@@ -62,17 +62,17 @@ def test_a_refused_call_is_told() -> None:
         gpus.read()
 
 
-def test_a_driver_that_does_not_work_keeps_no_server_from_starting(
+def test_a_broken_driver_does_not_keep_a_server_from_starting(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     library = Library()
-    library.code = 18  # NVML_ERROR_LIB_RM_VERSION_MISMATCH, as after an update of the driver
+    library.code = 18  # NVML_ERROR_LIB_RM_VERSION_MISMATCH, for example after a driver update
     monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
     assert Gpus.find() is None
     assert "nvmlInit_v2: 18" in caplog.records[0].__dict__["reason"]
 
 
-def test_the_log_line_is_what_cloudwatch_makes_metrics_of(
+def test_the_log_line_has_cloudwatch_s_metric_format(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gpu, "EVERY_SECONDS", 0.0)

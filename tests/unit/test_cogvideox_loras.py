@@ -10,13 +10,13 @@ from tests.contract import document
 from tests.unit.test_cogvideox_video import NANO
 
 
-def test_adapters_are_found_by_their_folders(tmp_path: Path) -> None:
+def test_adapters_are_found_by_folder(tmp_path: Path) -> None:
     assert find_loras(tmp_path) == {}
     for name in ("sketch", "paper"):
         (tmp_path / "loras" / name).mkdir(parents=True)
         (tmp_path / "loras" / name / "weights.safetensors").touch()
     (tmp_path / "loras" / "README.md").touch()
-    # No manifest lists what begins with a dot.
+    # Manifests do not list names that start with a dot.
     (tmp_path / "loras" / "paper" / "._weights.safetensors").touch()
     (tmp_path / "loras" / ".hidden").mkdir()
     (tmp_path / "loras" / ".hidden" / "weights.safetensors").touch()
@@ -31,7 +31,7 @@ def test_a_folder_holds_exactly_one_adapter(tmp_path: Path, files: list[str]) ->
     folder.mkdir(parents=True)
     for file in files:
         (folder / file).touch()
-    with pytest.raises(BadCheckpoint, match=r"paper must hold one \.safetensors file"):
+    with pytest.raises(BadCheckpoint, match=r"paper must contain exactly one \.safetensors file"):
         find_loras(tmp_path)
 
 
@@ -40,20 +40,20 @@ def check(loras: list[dict[str, object]], known: tuple[str, ...]) -> None:
     check_request(parse_request(json.dumps(request).encode()), NANO, known)
 
 
-def test_known_adapters_are_taken() -> None:
+def test_known_adapters_are_accepted() -> None:
     check([{"name": "paper", "scale": 0.5}, {"name": "sketch"}], ("paper", "sketch"))
 
 
 @pytest.mark.parametrize(
     ("loras", "known", "message"),
     [
-        ([{"name": "oil"}], ("paper", "sketch"), "no adapter 'oil'; allowed: paper, sketch$"),
-        ([{"name": "oil"}], (), "no adapter 'oil'; this model has none$"),
-        ([{"name": "paper"}, {"name": "paper"}], ("paper",), "named only once"),
+        ([{"name": "oil"}], ("paper", "sketch"), "unknown adapter 'oil'; allowed: paper, sketch$"),
+        ([{"name": "oil"}], (), "unknown adapter 'oil'; this model has none$"),
+        ([{"name": "paper"}, {"name": "paper"}], ("paper",), "must name each adapter only once"),
         ([{"name": "paper", "scale": 3}], ("paper",), "less than or equal to 2"),
     ],
 )
-def test_other_adapters_are_refused(
+def test_other_adapters_are_rejected(
     loras: list[dict[str, object]], known: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(InvalidRequest, match=message) as refusal:

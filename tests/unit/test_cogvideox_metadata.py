@@ -11,7 +11,7 @@ def tags(request: ClipRequest) -> dict[str, str]:
     return clip_metadata(request, model="cogvideox-5b", revision="8d6ea3f", speed="exact: every step")
 
 
-def test_a_clip_tells_what_made_it() -> None:
+def test_a_clip_s_metadata_says_how_it_was_made() -> None:
     request = parse_request(json.dumps(document("clip_request.text")).encode())
     made = tags(request)
     assert (
@@ -28,12 +28,12 @@ def test_a_clip_tells_what_made_it() -> None:
     )
 
 
-def test_a_clip_can_be_asked_for_again_by_its_tags() -> None:
+def test_a_clip_can_be_requested_again_from_its_tags() -> None:
     request = parse_request(json.dumps(document("clip_request.text")).encode())
     assert parse_request(tags(request)["request"].encode()) == request
 
 
-def test_what_was_sent_is_not_passed_on() -> None:
+def test_inputs_are_not_part_of_the_metadata() -> None:
     secret = base64.b64encode(b"a private picture").decode()
     for name in ("image", "video"):
         request = parse_request(json.dumps(document("clip_request.text") | {name: secret}).encode())

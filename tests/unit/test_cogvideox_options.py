@@ -12,13 +12,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def test_without_options_it_is_what_sagemaker_expects() -> None:
+def test_defaults_are_what_sagemaker_expects() -> None:
     options = parse(["serve"])
     assert (options.model, options.name, options.port) == (Path("/opt/ml/model"), "model", 8080)
     assert (options.device, options.speed, options.grace) == ("auto", "exact", 25)
 
 
-def test_an_option_can_come_from_the_environment_and_is_overruled_by_an_argument(
+def test_an_argument_overrides_the_environment(
     environment: pytest.MonkeyPatch,
 ) -> None:
     environment.setenv("COGVIDEOX_SPEED", "fast")
@@ -31,7 +31,7 @@ def test_an_option_can_come_from_the_environment_and_is_overruled_by_an_argument
     ("name", "value"),
     [("speed", "turbo"), ("device", "gpu"), ("crf", "52"), ("compile", "yes"), ("port", "")],
 )
-def test_an_environment_variable_is_checked_as_its_option_is(
+def test_an_environment_variable_is_validated_like_its_option(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
 ) -> None:
     environment.setenv(f"COGVIDEOX_{name.upper()}", value)

@@ -23,7 +23,7 @@ def refusal_of(body: bytes) -> InvalidRequest:
     return refusal.value
 
 
-def test_the_contract_s_request_is_taken() -> None:
+def test_the_contract_s_request_is_accepted() -> None:
     request = document("clip_request.text")
     parsed = parse_request(json.dumps(request).encode())
     check_request(parsed, NANO, LORAS)
@@ -48,13 +48,13 @@ def test_every_bad_request_names_its_field(request_: dict[str, object], param: s
     assert param in str(refusal) or "the size" in str(refusal)
 
 
-def test_the_contract_s_refusal_is_what_ten_frames_get() -> None:
+def test_ten_frames_get_the_contract_s_error() -> None:
     request = document("clip_request.text") | {"frames": 10}
     assert refusal_of(json.dumps(request).encode()).document() == document("error.invalid_request")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"a bee"', b"\xff\xfe"])
-def test_a_body_that_is_no_json_object_names_no_field(body: bytes) -> None:
+def test_a_body_other_than_a_json_object_names_no_field(body: bytes) -> None:
     refusal = refusal_of(body)
     assert refusal.param is None
     assert str(refusal).startswith("the body: ")
@@ -66,12 +66,12 @@ def test_guidance_is_a_number(number: str) -> None:
     assert refusal_of(body.encode()).param == "guidance"
 
 
-def test_half_a_surrogate_pair_is_no_prompt() -> None:
+def test_half_a_surrogate_pair_is_rejected() -> None:
     body = json.dumps(document("clip_request.text") | {"prompt": "BEE"}).replace("BEE", r"\ud83d")
     assert refusal_of(body.encode()).param is None
 
 
-def test_too_many_tokens_are_refused_with_both_numbers() -> None:
+def test_too_many_tokens_are_rejected_with_both_numbers() -> None:
     check_tokens("prompt", 226, LIMITS)
-    with pytest.raises(InvalidRequest, match="at most 226 tokens; it has 227"):
+    with pytest.raises(InvalidRequest, match="at most 226 tokens; got 227"):
         check_tokens("prompt", 227, LIMITS)

@@ -1,4 +1,4 @@
-"""The server around an engine that does what it is told; the real engine is in tests/cloud/."""
+"""The server around a scripted engine; the real engine is tested in tests/cloud/."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Bench:
-    """A server of a scripted engine, and a client of it."""
+    """A server with a scripted engine, and a client for it."""
 
     def __init__(self, folder: Path, supervisor: Supervisor, client: httpx.AsyncClient) -> None:
         self.supervisor = supervisor
@@ -98,7 +98,7 @@ async def _with_server(folder: Path, test: Test, stop_seconds: float) -> None:
             await test(Bench(folder, supervised, client))
 
 
-def test_ping_tells_starting_ready_busy_and_ready_again(run: Callable[..., None]) -> None:
+def test_ping_reports_starting_ready_busy_and_ready_again(run: Callable[..., None]) -> None:
     async def test(bench: Bench) -> None:
         starting = await bench.ping()
         assert (starting.status_code, starting.json()) == (503, document("ping.starting"))
@@ -122,7 +122,7 @@ def test_ping_tells_starting_ready_busy_and_ready_again(run: Callable[..., None]
     run(test, loading="wait")
 
 
-def test_of_twenty_requests_at_once_one_is_rendered(run: Callable[..., None]) -> None:
+def test_one_of_twenty_concurrent_requests_is_rendered(run: Callable[..., None]) -> None:
     async def test(bench: Bench) -> None:
         await bench.until("ready")
         answers = await asyncio.gather(*(bench.do("steps", steps=20) for _ in range(20)))
@@ -134,7 +134,7 @@ def test_of_twenty_requests_at_once_one_is_rendered(run: Callable[..., None]) ->
     run(test)
 
 
-def test_ping_tells_why_loading_failed_and_so_does_every_request(run: Callable[..., None]) -> None:
+def test_ping_and_every_request_report_why_loading_failed(run: Callable[..., None]) -> None:
     async def test(bench: Bench) -> None:
         failed = await bench.until("failed")
         assert (failed.status_code, failed.json()) == (503, document("ping.failed"))
@@ -155,7 +155,7 @@ def test_ping_tells_why_loading_failed_and_so_does_every_request(run: Callable[.
         ("the weights are broken", 500, "engine_failed"),
     ],
 )
-def test_an_error_is_answered_and_the_next_request_is_taken(
+def test_an_error_is_returned_and_the_next_request_accepted(
     run: Callable[..., None], what: str, status: int, name: str
 ) -> None:
     async def test(bench: Bench) -> None:
@@ -175,18 +175,18 @@ def test_an_error_is_answered_and_the_next_request_is_taken(
         ("DeviceLost", "the GPU failed: CUDA error: an illegal memory access", "ended with exit code 0"),
         (
             "die",
-            "the engine's process was ended by SIGKILL (the kernel does that when memory runs out) "
-            "while it rendered the clip",
-            "ended by SIGKILL",
+            "the engine process was killed by SIGKILL (which the kernel sends when memory runs out) "
+            "while rendering the clip",
+            "killed by SIGKILL",
         ),
         (
             "exit",
-            "the engine's process ended with exit code 3 while it rendered the clip",
+            "the engine process ended with exit code 3 while rendering the clip",
             "ended with exit code 3",
         ),
     ],
 )
-def test_a_lost_engine_is_told_and_started_again(
+def test_a_lost_engine_is_reported_and_restarted(
     run: Callable[..., None], what: str, told: str, how: str
 ) -> None:
     async def test(bench: Bench) -> None:
@@ -207,7 +207,7 @@ def test_a_lost_engine_is_told_and_started_again(
     run(test, loading="ready\nwait")
 
 
-def test_an_engine_lost_while_idle_is_seen_without_a_request(
+def test_an_engine_lost_while_idle_is_noticed_without_a_request(
     run: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test(bench: Bench) -> None:
@@ -224,7 +224,7 @@ def test_an_engine_lost_while_idle_is_seen_without_a_request(
     assert line["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "lost_count", "Unit": "Count"}]
 
 
-def test_an_engine_that_dies_whenever_it_loads_is_given_up(run: Callable[..., None]) -> None:
+def test_an_engine_that_always_dies_while_loading_is_given_up(run: Callable[..., None]) -> None:
     async def test(bench: Bench) -> None:
         failed = await bench.until("failed")
         assert failed.status_code == 503
@@ -242,7 +242,7 @@ def test_an_engine_that_cannot_be_started_is_given_up(monkeypatch: pytest.Monkey
     assert "/no/such/program" in (supervised.reason or "")
 
 
-def test_one_death_while_loading_is_forgiven(run: Callable[..., None]) -> None:
+def test_one_death_while_loading_is_retried(run: Callable[..., None]) -> None:
     async def test(bench: Bench) -> None:
         await bench.until("ready")
         assert bench.starts == 2
@@ -250,7 +250,7 @@ def test_one_death_while_loading_is_forgiven(run: Callable[..., None]) -> None:
     run(test, loading="die\nready")
 
 
-def test_a_clip_whose_client_has_gone_is_stopped_at_its_next_step(run: Callable[..., None]) -> None:
+def test_a_clip_whose_client_disconnected_stops_at_its_next_step(run: Callable[..., None]) -> None:
     async def test(bench: Bench) -> None:
         await bench.until("ready")
         client = asyncio.create_task(bench.do("steps", steps=100_000))
@@ -266,7 +266,7 @@ def test_a_clip_whose_client_has_gone_is_stopped_at_its_next_step(run: Callable[
     run(test)
 
 
-def test_a_stop_that_comes_too_late_is_not_for_the_next_clip(run: Callable[..., None]) -> None:
+def test_a_late_stop_does_not_stop_the_next_clip(run: Callable[..., None]) -> None:
     async def test(bench: Bench) -> None:
         await bench.until("ready")
         supervisor = bench.supervisor
@@ -274,7 +274,7 @@ def test_a_stop_that_comes_too_late_is_not_for_the_next_clip(run: Callable[..., 
         for status in ("ready", "busy"):
             while supervisor.status == status:
                 await asyncio.sleep(0)
-        # The engine is done and the client has not been told yet: now it goes, and another comes.
+        # The engine is done and the client has no response yet: now it disconnects, and another connects.
         second = asyncio.create_task(supervisor.render(b'{"do": "steps", "steps": 3}'))
         first.cancel()
         assert (await second).mp4.startswith(b"an MP4 of ")
@@ -295,7 +295,7 @@ def test_an_engine_that_does_not_stop_is_replaced(run: Callable[..., None]) -> N
     run(test, stop_seconds=0.1)
 
 
-def test_a_body_over_the_limit_is_refused_before_it_is_rendered(run: Callable[..., None]) -> None:
+def test_a_body_over_the_limit_is_rejected_before_rendering(run: Callable[..., None]) -> None:
     async def test(bench: Bench) -> None:
         await bench.until("ready")
         answer = await bench.post(bytes(MAX_BODY_BYTES + 1))
@@ -305,7 +305,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_rendered(run: Callable[..
     run(test)
 
 
-def test_a_client_that_sends_slowly_is_refused_and_holds_up_nobody(
+def test_a_slow_client_is_rejected_and_blocks_nobody(
     run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "BODY_SECONDS", 0.2)
@@ -326,7 +326,7 @@ def test_a_client_that_sends_slowly_is_refused_and_holds_up_nobody(
     run(test)
 
 
-def test_only_json_is_taken(run: Callable[..., None]) -> None:
+def test_only_json_is_accepted(run: Callable[..., None]) -> None:
     async def test(bench: Bench) -> None:
         await bench.until("ready")
         answer = await bench.post(b"{}", **{"Content-Type": "text/plain"})
@@ -338,7 +338,7 @@ def test_only_json_is_taken(run: Callable[..., None]) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "/", 404), ("GET", "/invocations", 405), ("GET", "/docs", 404)]
 )
-def test_other_routes_are_refused_in_the_contract_s_shape(
+def test_errors_of_other_routes_have_the_contract_s_shape(
     run: Callable[..., None], method: str, path: str, status: int
 ) -> None:
     async def test(bench: Bench) -> None:
@@ -349,7 +349,7 @@ def test_other_routes_are_refused_in_the_contract_s_shape(
     run(test)
 
 
-def test_logs_tell_of_failures_and_not_of_what_was_asked(
+def test_logs_contain_failures_but_no_prompts(
     run: Callable[..., None], capfd: pytest.CaptureFixture[str]
 ) -> None:
     async def test(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""The bridge between its client and a ComfyUI server; as a process it is in tests/cloud/."""
+"""The bridge between its client and a ComfyUI server; tests/cloud/ tests it as a process."""
 
 import asyncio
 import base64
@@ -66,7 +66,7 @@ class Bench:
 
 
 class Line(httpx.AsyncBaseTransport):
-    """To a ComfyUI server; its answers to `lost` (methods and starts of paths) are lost, once each."""
+    """Forwards to a ComfyUI server; responses to `lost` (methods and path prefixes) are lost once each."""
 
     def __init__(self, comfyui: ComfyUIServer) -> None:
         self.lost: list[tuple[str, str]] = []
@@ -132,7 +132,7 @@ def save_by_video_helper_suite(graph: Document) -> None:
 
 
 def preview(graph: Document) -> None:
-    """A second video of the same, kept for a moment only."""
+    """Add a second video node whose output is only temporary."""
     graph["59"] = {
         "class_type": "VHS_VideoCombine",
         "inputs": {
@@ -170,7 +170,7 @@ def test_a_clip_is_rendered_by_the_workflow_with_the_request_in_it(run: Run) -> 
     run(test)
 
 
-def test_what_a_request_leaves_out_stays_as_the_workflow_has_it(run: Run) -> None:
+def test_omitted_fields_keep_the_workflow_s_values(run: Run) -> None:
     async def test(bench: Bench) -> None:
         assert (await bench.ask(negative_prompt="", steps=None)).status_code == 200
         (graph,) = bench.comfyui.prompts
@@ -190,7 +190,7 @@ def test_the_video_is_found_where_its_node_shows_it(run: Run, change: Callable[[
     run(test)
 
 
-def test_image_and_sound_are_uploaded_and_the_sound_is_in_the_clip(run: Run) -> None:
+def test_image_and_sound_are_uploaded_and_the_clip_has_the_sound(run: Run) -> None:
     async def test(bench: Bench) -> None:
         asked = document("clip_request.audio")
         for _ in range(2):
@@ -213,10 +213,15 @@ def test_image_and_sound_are_uploaded_and_the_sound_is_in_the_clip(run: Run) -> 
     [
         ("text-to-video", {"image": document("clip_request.image")["image"]}, "image", "reelworks: image"),
         ("text-to-video", {"audio": document("clip_request.audio")["audio"]}, "audio", "reelworks: audio"),
-        ("text-to-video", {"video": "AAAA"}, "video", "left out"),
-        ("text-to-video", {"speed": "fast"}, "speed", "left out"),
-        ("text-to-video", {"loras": [{"name": "watercolour"}]}, "loras", "left out"),
-        ("text-to-video", {"prompt": " \n"}, "prompt", "must not be empty"),
+        ("text-to-video", {"video": "AAAA"}, "video", "not supported by workflows; leave it out"),
+        ("text-to-video", {"speed": "fast"}, "speed", "not supported by workflows; leave it out"),
+        (
+            "text-to-video",
+            {"loras": [{"name": "watercolour"}]},
+            "loras",
+            "not supported by workflows; leave it out",
+        ),
+        ("text-to-video", {"prompt": " \n"}, "prompt", "is empty or contains only whitespace"),
         ("text-to-video", {"width": 97}, "width", "multiple of 2"),
         ("text-to-video", {"height": 8192}, "height", "less than 4097"),
         ("text-to-video", {"frames": 0}, "frames", "greater than"),
@@ -230,7 +235,7 @@ def test_image_and_sound_are_uploaded_and_the_sound_is_in_the_clip(run: Run) -> 
         ("speech-to-video", {"image": base64.b64encode(b"no picture").decode()}, "image", "PNG, JPEG"),
         ("speech-to-video", {"audio": "not base64!"}, "audio", "base64"),
         ("speech-to-video", {"audio": base64.b64encode(b"no sound").decode()}, "audio", "WAV or MP3"),
-        ("speech-to-video", {"audio": base64.b64encode(b"ID3 no sound").decode()}, "audio", "broken"),
+        ("speech-to-video", {"audio": base64.b64encode(b"ID3 no sound").decode()}, "audio", "corrupt"),
         (
             "speech-to-video",
             {
@@ -239,11 +244,11 @@ def test_image_and_sound_are_uploaded_and_the_sound_is_in_the_clip(run: Run) -> 
                 ).decode()
             },
             "audio",
-            "no sound",
+            "contains no sound",
         ),
     ],
 )
-def test_what_a_workflow_can_not_take_is_refused_before_comfyui_hears_of_it(
+def test_unsupported_fields_are_rejected_before_comfyui_is_called(
     run: Run, sample: str, changed: Document, param: str, says: str
 ) -> None:
     async def test(bench: Bench) -> None:
@@ -256,7 +261,7 @@ def test_what_a_workflow_can_not_take_is_refused_before_comfyui_hears_of_it(
     run(test, sample=sample)
 
 
-def test_only_negative_prompts_and_steps_that_go_somewhere_are_taken(run: Run) -> None:
+def test_negative_prompts_and_steps_need_a_bound_node(run: Run) -> None:
     async def test(bench: Bench) -> None:
         def untitled(graph: Document) -> None:
             graph["7"]["_meta"]["title"] = "Negative"
@@ -271,7 +276,7 @@ def test_only_negative_prompts_and_steps_that_go_somewhere_are_taken(run: Run) -
     run(test)
 
 
-def test_what_comfyui_refuses_names_the_node_and_its_input(run: Run) -> None:
+def test_a_rejection_by_comfyui_names_the_node_and_its_input(run: Run) -> None:
     async def test(bench: Bench) -> None:
         def break_it(graph: Document) -> None:
             graph["39"]["inputs"]["vae_name"] = "other.safetensors"
@@ -287,7 +292,7 @@ def test_what_comfyui_refuses_names_the_node_and_its_input(run: Run) -> None:
     run(test)
 
 
-def test_what_comfyui_refuses_names_the_field_that_is_bound_to_it(run: Run) -> None:
+def test_a_rejection_by_comfyui_names_the_bound_field(run: Run) -> None:
     async def test(bench: Bench) -> None:
         def bind_the_steps_to_what_is_at_most_1(graph: Document) -> None:
             graph["3"]["_meta"]["title"] = "reelworks: seed, steps=denoise"
@@ -300,7 +305,7 @@ def test_what_comfyui_refuses_names_the_field_that_is_bound_to_it(run: Run) -> N
     run(test)
 
 
-def test_a_workflow_of_which_a_part_can_not_run_is_refused_and_taken_back(run: Run) -> None:
+def test_a_workflow_that_can_only_run_in_part_is_rejected_and_dequeued(run: Run) -> None:
     async def test(bench: Bench) -> None:
         def save_what_is_not_there(graph: Document) -> None:
             graph["60"] = {"class_type": "LoadImage", "inputs": {"image": "gone.png"}}
@@ -326,7 +331,7 @@ def test_a_workflow_of_which_a_part_can_not_run_is_refused_and_taken_back(run: R
         ("58", {"class_type": "VAEDecode", "inputs": {}}, "Prompt has no outputs"),
     ],
 )
-def test_a_workflow_that_this_comfyui_can_not_run_is_told(
+def test_a_workflow_that_this_comfyui_cannot_run_is_reported(
     run: Run, node: str, change: Document, says: str
 ) -> None:
     async def test(bench: Bench) -> None:
@@ -346,7 +351,7 @@ def test_a_workflow_that_this_comfyui_can_not_run_is_told(
         (("torch.cuda.OutOfMemoryError", "Allocation on device 0"), 507, "out_of_memory"),
     ],
 )
-def test_a_node_that_fails_is_named_and_the_next_clip_is_taken(
+def test_a_failing_node_is_named_and_the_next_clip_accepted(
     run: Run, exception: tuple[str, str], status: int, code: str
 ) -> None:
     async def test(bench: Bench) -> None:
@@ -363,11 +368,11 @@ def test_a_node_that_fails_is_named_and_the_next_clip_is_taken(
 @pytest.mark.parametrize(
     ("gives", "says"),
     [
-        ({"fps": 16}, "another rate than was asked for: 16 frames a second instead of 8"),
-        ({"length": 13}, "another length than was asked for: 13 frames instead of 17"),
+        ({"fps": 16}, "the rate of the workflow's video must be 8; got 16 frames a second"),
+        ({"length": 13}, "the length of the workflow's video must be 17; got 13 frames"),
     ],
 )
-def test_a_clip_that_is_not_what_was_asked_for_is_told(run: Run, gives: Document, says: str) -> None:
+def test_a_clip_that_differs_from_the_request_is_reported(run: Run, gives: Document, says: str) -> None:
     async def test(bench: Bench) -> None:
         bench.comfyui.gives = gives
         status, code, _, message = error_of(await bench.ask())
@@ -377,7 +382,7 @@ def test_a_clip_that_is_not_what_was_asked_for_is_told(run: Run, gives: Document
     run(test)
 
 
-def test_workflows_that_save_no_video_or_several_are_told(run: Run) -> None:
+def test_workflows_that_save_no_video_or_several_are_reported(run: Run) -> None:
     async def test(bench: Bench) -> None:
         def save_images(graph: Document) -> None:
             graph["58"] |= {"class_type": "SaveImage"}
@@ -417,7 +422,7 @@ def test_one_clip_at_a_time(run: Run) -> None:
     run(test)
 
 
-def test_ping_tells_what_the_workflow_takes_and_where_it_runs(run: Run) -> None:
+def test_ping_reports_the_workflow_s_inputs_and_where_it_runs(run: Run) -> None:
     async def test(bench: Bench) -> None:
         ping = await bench.ping()
         assert ping.status_code == 200
@@ -435,7 +440,7 @@ def test_ping_tells_what_the_workflow_takes_and_where_it_runs(run: Run) -> None:
     run(test, sample="speech-to-video")
 
 
-def test_a_workflow_that_can_not_be_used_is_told_until_it_is_mended(run: Run) -> None:
+def test_an_unusable_workflow_is_reported_until_it_is_fixed(run: Run) -> None:
     async def test(bench: Bench) -> None:
         mended = bench.workflow.read_text()
         bench.workflow.write_text("{}")
@@ -452,7 +457,7 @@ def test_a_workflow_that_can_not_be_used_is_told_until_it_is_mended(run: Run) ->
 
 @pytest.mark.parametrize("jobs", [True, False], ids=["with /api/jobs", "without"])
 @pytest.mark.parametrize("waits", [True, False], ids=["waiting", "running"])
-def test_a_clip_whose_client_has_gone_is_given_up_and_no_other(run: Run, jobs: bool, waits: bool) -> None:
+def test_only_the_clip_whose_client_disconnected_is_cancelled(run: Run, jobs: bool, waits: bool) -> None:
     async def test(bench: Bench) -> None:
         comfyui = bench.comfyui
         comfyui.hold = True
@@ -462,7 +467,7 @@ def test_a_clip_whose_client_has_gone_is_given_up_and_no_other(run: Run, jobs: b
         client = asyncio.create_task(bench.ask())
         await bench.until(lambda: bool(comfyui.pending if waits else comfyui.running))
         if waits:
-            while not ((await bench.ping()).json()["reason"] or "").startswith("waits behind 1"):
+            while not ((await bench.ping()).json()["reason"] or "").startswith("waiting behind 1"):
                 await asyncio.sleep(0.005)
         client.cancel()
         await bench.until(lambda: not comfyui.pending and comfyui.running == others)
@@ -474,19 +479,19 @@ def test_a_clip_whose_client_has_gone_is_given_up_and_no_other(run: Run, jobs: b
     run(test, jobs=jobs)
 
 
-def test_a_clip_that_never_ends_is_given_up(run: Run) -> None:
+def test_a_clip_that_never_ends_times_out(run: Run) -> None:
     async def test(bench: Bench) -> None:
         bench.comfyui.hold = True
         status, code, _, message = error_of(await bench.ask())
         assert (status, code) == (500, "engine_failed")
-        assert "not finished the clip within 0.2 s" in message
+        assert "did not finish the clip within 0.2 s" in message
         await bench.until(lambda: not bench.comfyui.running)
         assert bench.comfyui.calls == ["prompt", "cancel"]
 
     run(test, seconds=0.2)
 
 
-def test_a_clip_that_someone_interrupts_or_a_restart_loses_is_told(run: Run) -> None:
+def test_an_interrupted_or_lost_clip_is_reported(run: Run) -> None:
     async def test(bench: Bench) -> None:
         bench.comfyui.hold = True
         first = asyncio.create_task(bench.ask())
@@ -497,13 +502,13 @@ def test_a_clip_that_someone_interrupts_or_a_restart_loses_is_told(run: Run) -> 
         await bench.until(lambda: bool(bench.comfyui.running))
         bench.comfyui.clear()
         assert error_of(await second)[:2] == (500, "engine_failed")
-        assert "has lost the clip" in error_of(await second)[3]
-        bench.comfyui.interrupt()  # for what still runs behind
+        assert "lost the clip" in error_of(await second)[3]
+        bench.comfyui.interrupt()  # for work still running in the background
 
     run(test)
 
 
-def test_a_comfyui_that_is_slow_while_it_computes_is_waited_for(run: Run) -> None:
+def test_the_bridge_waits_for_a_comfyui_that_is_slow_while_computing(run: Run) -> None:
     async def test(bench: Bench) -> None:
         bench.line.lost = [("GET", "/queue"), ("GET", "/history"), ("GET", "/queue")]
         assert (await bench.ask()).status_code == 200
@@ -511,12 +516,12 @@ def test_a_comfyui_that_is_slow_while_it_computes_is_waited_for(run: Run) -> Non
         bench.line.lost = [("GET", "/system_stats")]
         slow = await bench.ping()
         assert (slow.status_code, slow.json()["status"]) == (503, "starting")
-        assert "no answer in time" in slow.json()["reason"]
+        assert "did not answer in time" in slow.json()["reason"]
 
     run(test)
 
 
-def test_a_prompt_whose_answer_is_lost_is_taken_back(run: Run) -> None:
+def test_a_prompt_whose_response_is_lost_is_dequeued(run: Run) -> None:
     async def test(bench: Bench) -> None:
         bench.comfyui.hold = True
         bench.line.lost = [("POST", "/prompt")]
@@ -527,7 +532,7 @@ def test_a_prompt_whose_answer_is_lost_is_taken_back(run: Run) -> None:
     run(test)
 
 
-def test_a_file_that_is_gone_is_told(run: Run) -> None:
+def test_a_missing_file_is_reported(run: Run) -> None:
     async def test(bench: Bench) -> None:
         class Forgetful(dict[Any, bytes]):
             def __setitem__(self, key: Any, value: bytes) -> None:
@@ -536,14 +541,12 @@ def test_a_file_that_is_gone_is_told(run: Run) -> None:
         bench.comfyui.saved = Forgetful()
         status, code, _, message = error_of(await bench.ask())
         assert (status, code) == (500, "engine_failed")
-        assert "saved reelworks_00001_.mp4, but answers 404" in message
+        assert "saved reelworks_00001_.mp4, but answered 404" in message
 
     run(test)
 
 
-def test_the_models_leave_the_gpu_when_no_clip_is_asked_for(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_models_are_unloaded_when_idle(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(bench: Bench) -> None:
         await bench.ask()
         monkeypatch.setattr(bridge_module, "REST_SECONDS", 0)
@@ -555,7 +558,7 @@ def test_the_models_leave_the_gpu_when_no_clip_is_asked_for(
     run(test)
 
 
-def test_a_bridge_that_ends_leaves_no_models_behind(run: Run) -> None:
+def test_a_bridge_unloads_models_when_it_ends(run: Run) -> None:
     seen: list[ComfyUIServer] = []
 
     async def test(bench: Bench) -> None:
@@ -567,7 +570,7 @@ def test_a_bridge_that_ends_leaves_no_models_behind(run: Run) -> None:
     assert seen[0].calls == ["prompt", "free"]
 
 
-def test_another_workflow_than_was_looked_up_is_refused(run: Run, tmp_path: Path) -> None:
+def test_a_workflow_that_changed_since_the_lookup_is_rejected(run: Run, tmp_path: Path) -> None:
     async def test(bench: Bench) -> None:
         revision = (await bench.ping()).json()["workflow"]
         line = httpx.ASGITransport(bench.comfyui.app)
@@ -576,9 +579,9 @@ def test_another_workflow_than_was_looked_up_is_refused(run: Run, tmp_path: Path
         bench.change(lambda graph: graph["3"]["inputs"].update(steps=3))
         serving, told = await bridge.health()
         assert (serving, told["status"]) == (False, "failed")
-        assert "mine.json was changed since" in told["reason"]
+        assert "mine.json has changed since" in told["reason"]
         assert "run `reel up` again" in told["reason"]
-        with pytest.raises(NotReady, match=r"mine\.json was changed since"):
+        with pytest.raises(NotReady, match=r"mine\.json has changed since"):
             await bridge.render(json.dumps(document("clip_request.text")).encode())
         assert bench.comfyui.calls == []
         await bridge.close()
@@ -586,7 +589,7 @@ def test_another_workflow_than_was_looked_up_is_refused(run: Run, tmp_path: Path
     run(test)
 
 
-def test_what_is_not_comfyui_is_told(tmp_path: Path) -> None:
+def test_a_server_other_than_comfyui_is_reported(tmp_path: Path) -> None:
     async def other(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"<html>It works!</html>"})
@@ -601,7 +604,7 @@ def test_what_is_not_comfyui_is_told(tmp_path: Path) -> None:
     asyncio.run(test())
 
 
-def test_the_http_side_refuses_as_the_contract_says(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_http_errors_follow_the_contract(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "BODY_SECONDS", 0.1)
 
     async def test(bench: Bench) -> None:
@@ -621,7 +624,7 @@ def test_the_http_side_refuses_as_the_contract_says(run: Run, monkeypatch: pytes
     run(test)
 
 
-def test_logs_tell_of_clips_and_not_of_what_was_asked(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_contain_clips_but_no_prompts(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     async def test(bench: Bench) -> None:
         with caplog.at_level(logging.INFO, "containers"):
             await bench.ask("audio", prompt="SECRET")

@@ -1,4 +1,4 @@
-"""What a workflow saved becomes the clip that was asked for, or it is told what differs."""
+"""A workflow's output becomes the requested clip, or the error says what differs."""
 
 import io
 import json
@@ -23,25 +23,25 @@ def request(**changed: Any) -> ClipRequest:
 
 
 def brightness(clip: bytes) -> list[float]:
-    """Of each frame: the mean of its luma."""
+    """Return the mean luma of each frame."""
     with av.open(io.BytesIO(clip)) as container:
         return [float(frame.to_ndarray()[: frame.height].mean()) for frame in container.decode(video=0)]
 
 
 def loudness(clip: bytes) -> tuple[float, float]:
-    """Seconds of sound, and its root mean square."""
+    """Return the sound's length in seconds and its root mean square."""
     with av.open(io.BytesIO(clip)) as container:
         samples = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
     return len(samples) / SOUND_RATE, float(np.sqrt(np.mean(samples**2)))
 
 
 @pytest.mark.parametrize("webm", [False, True], ids=["mp4", "webm"])
-def test_the_clip_is_as_the_other_engines_clips_are(webm: bool) -> None:
+def test_the_clip_is_encoded_like_other_engines_clips(webm: bool) -> None:
     ours = clip(film(**ASKED, webm=webm), request(), {"engine": "comfyui"})
     other = mp4(np.zeros((17, 64, 96, 3), np.uint8), 8, {})
     with av.open(io.BytesIO(ours)) as made, av.open(io.BytesIO(other)) as rendered:
         video, expected = made.streams.video[0], rendered.streams.video[0]
-        # The same parameter sets: clips of both join by copying.
+        # The same parameter sets, so clips of both can be joined by copying.
         assert video.codec_context.extradata == expected.codec_context.extradata
         assert (video.codec_context.name, video.average_rate, video.frames) == ("h264", 8, 17)
         assert (video.duration, video.time_base) == (expected.duration, expected.time_base)
@@ -53,7 +53,7 @@ def test_the_clip_is_as_the_other_engines_clips_are(webm: bool) -> None:
     assert brightness(ours) == pytest.approx(brightness(film(**ASKED, webm=webm)), abs=1)
 
 
-def test_colours_are_kept_where_a_file_does_not_say_its_matrix() -> None:
+def test_colours_are_kept_if_a_file_does_not_state_its_matrix() -> None:
     red = np.zeros((64, 96, 3), np.uint8) + np.array([200, 30, 40], np.uint8)
     untagged = io.BytesIO()
     with av.open(untagged, "w", format="mp4") as container:  # as SaveVideo did
@@ -93,17 +93,17 @@ def test_sound_is_kept_and_ends_with_the_pictures(webm: bool) -> None:
 @pytest.mark.parametrize(
     ("gives", "says"),
     [
-        ({"length": 16}, "another length .*16 frames instead of 17"),
-        ({"length": 21}, "another length .*21 frames instead of 17"),
-        ({"fps": 16}, "another rate .*16 frames a second instead of 8"),
+        ({"length": 16}, "the length .*must be 17; got 16 frames"),
+        ({"length": 21}, "the length .*must be 17; got 21 frames"),
+        ({"fps": 16}, "the rate .*must be 8; got 16 frames a second"),
     ],
 )
-def test_another_length_or_rate_is_told(gives: dict[str, Any], says: str) -> None:
+def test_a_wrong_length_or_rate_is_reported(gives: dict[str, Any], says: str) -> None:
     with pytest.raises(EngineFailed, match=says):
         clip(film(**ASKED | gives), request(), {})
 
 
-def test_a_video_of_another_size_keeps_it() -> None:
+def test_a_video_of_another_size_keeps_its_size() -> None:
     with av.open(io.BytesIO(clip(film(**ASKED | {"width": 64}), request(), {}))) as made:
         video = made.streams.video[0]
         assert (video.width, video.height, video.frames) == (64, 64, 17)
@@ -112,18 +112,18 @@ def test_a_video_of_another_size_keeps_it() -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"GIF89a and so on", "none of MP4"),
-        (b"", "none of MP4"),
+        (b"GIF89a and so on", "must be MP4, MOV, WebM or MKV"),
+        (b"", "must be MP4, MOV, WebM or MKV"),
         (b"\0\0\0\x18ftypisom", "can't be decoded"),
         (film(**ASKED)[:900], "can't be decoded"),
     ],
 )
-def test_a_file_that_is_no_video_is_told(content: bytes, says: str) -> None:
+def test_a_file_that_is_not_a_video_is_reported(content: bytes, says: str) -> None:
     with pytest.raises(EngineFailed, match=says):
         clip(content, request(), {})
 
 
-def test_a_file_with_sound_alone_is_told() -> None:
+def test_a_file_with_only_sound_is_reported() -> None:
     output = io.BytesIO()
     with av.open(output, "w", format="mp4") as container:
         track = container.add_stream("aac", rate=48000, layout="mono")

@@ -1,4 +1,4 @@
-"""Which nodes of a workflow take what, as their titles say."""
+"""How node titles bind request fields to a workflow's nodes."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def written(folder: Path, document: Any) -> Workflow:
     return Workflow.read(path)
 
 
-def test_the_samples_of_the_documentation_say_what_they_take() -> None:
+def test_the_documented_samples_declare_their_inputs() -> None:
     text = Workflow.read(SAMPLES / "text-to-video.json")
     everything = {
         "prompt",
@@ -44,7 +44,7 @@ def test_the_samples_of_the_documentation_say_what_they_take() -> None:
     assert speech.revision != text.revision
 
 
-def test_values_go_into_a_copy_and_leave_the_rest(tmp_path: Path) -> None:
+def test_values_are_set_in_a_copy_and_the_rest_is_unchanged(tmp_path: Path) -> None:
     workflow = written(tmp_path, graph_of())
     filled = workflow.filled({"prompt": "a boat", "width": 96, "seed": 7})
     expected = graph_of()
@@ -85,22 +85,26 @@ def test_the_node_whose_video_is_the_clip_can_be_marked(tmp_path: Path) -> None:
     ("node", "title", "says"),
     [
         ("6", "Positive prompt", 'no node titled "reelworks: prompt"'),
-        ("8", "reelworks: sampler", "node 8 .*no 'sampler' to bind; allowed: prompt, negative_prompt, image"),
+        (
+            "8",
+            "reelworks: sampler",
+            "node 8 .*unknown binding 'sampler'; allowed: prompt, negative_prompt, image",
+        ),
         ("8", "reelworks:", "node 8 .*must name what it takes"),
-        ("8", "reelworks: seed", r"node 8 .*has no input 'seed' for the seed; it has samples, vae"),
+        ("8", "reelworks: seed", r"node 8 .*has no input 'seed' for seed; it has samples, vae"),
         (
             "55",
             "reelworks: frames=count",
-            "node 55 .*has no input 'count' for the frames; it has width, height",
+            "node 55 .*has no input 'count' for frames; it has width, height",
         ),
         (
             "3",
             "reelworks: seed=model",
-            "its input 'model' comes from another node; title node 48 “ModelSampling",
+            ": input 'model' comes from another node; title node 48 “ModelSampling",
         ),
     ],
 )
-def test_a_title_that_can_not_be_followed_is_told(tmp_path: Path, node: str, title: str, says: str) -> None:
+def test_an_invalid_title_is_reported(tmp_path: Path, node: str, title: str, says: str) -> None:
     graph = graph_of()
     graph[node]["_meta"]["title"] = title
     with pytest.raises(BadWorkflow, match=says):
@@ -112,17 +116,17 @@ def test_a_title_that_can_not_be_followed_is_told(tmp_path: Path, node: str, tit
     [
         ("{", "can't be read"),
         ({"nodes": [], "links": [], "version": 0.4}, r"Export \(API\)"),
-        ([], "no workflow"),
-        ({}, "no workflow"),
-        ({"1": {"class_type": "KSampler"}}, "no workflow"),
-        ({"1": {"inputs": {}}}, "no workflow"),
+        ([], "not a ComfyUI workflow"),
+        ({}, "not a ComfyUI workflow"),
+        ({"1": {"class_type": "KSampler"}}, "not a ComfyUI workflow"),
+        ({"1": {"inputs": {}}}, "not a ComfyUI workflow"),
     ],
 )
-def test_what_is_no_workflow_for_programs_is_told(tmp_path: Path, document: Any, says: str) -> None:
+def test_a_file_not_in_api_format_is_reported(tmp_path: Path, document: Any, says: str) -> None:
     with pytest.raises(BadWorkflow, match=says):
         written(tmp_path, document)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BadWorkflow, match=r"none\.json can't be read"):
         Workflow.read(tmp_path / "none.json")

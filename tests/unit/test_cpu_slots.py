@@ -13,9 +13,9 @@ def _machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
-def test_as_many_have_a_turn_as_there_are_places() -> None:
+def test_as_many_run_as_there_are_slots() -> None:
     inside = threading.Semaphore(2)
-    met = threading.Barrier(2)  # breaks unless two are inside at once
+    met = threading.Barrier(2)  # breaks unless both are inside at the same time
 
     def work(_: int) -> bool:
         with cpu_slot(2):
@@ -28,7 +28,7 @@ def test_as_many_have_a_turn_as_there_are_places() -> None:
         assert all(pool.map(work, range(6)))
 
 
-def test_who_has_no_place_waits_until_one_is_free() -> None:
+def test_a_caller_without_a_slot_waits_for_one() -> None:
     entered = threading.Event()
 
     def work() -> None:
@@ -43,7 +43,7 @@ def test_who_has_no_place_waits_until_one_is_free() -> None:
     waiting.join()
 
 
-def test_a_place_is_free_again_after_an_error() -> None:
+def test_a_slot_is_released_after_an_error() -> None:
     with pytest.raises(KeyError), cpu_slot(1):
         raise KeyError
     with cpu_slot(1):

@@ -1,4 +1,4 @@
-"""A deployment's logs, as its operator reads them."""
+"""A deployment's logs as the operator sees them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -31,8 +31,8 @@ def event(at_ms: int, message: str) -> dict[str, Any]:
     return {"timestamp": at_ms, "message": message + "\n"}
 
 
-def test_lines_are_in_the_order_they_were_logged_in(logs: tuple[Deployment, Stubber]) -> None:
-    """A function's lines may reach the log together, when it ends."""
+def test_lines_are_in_logging_order(logs: tuple[Deployment, Stubber]) -> None:
+    """A function's lines may reach the log together when it ends."""
     deployment, stubbed = logs
     late = '{"timestamp": "1970-01-01 00:00:02,500+0000", "message": "late"}'
     early = '{"timestamp": "1970-01-01 00:00:01,250+0000", "message": "early"}'
@@ -43,7 +43,7 @@ def test_lines_are_in_the_order_they_were_logged_in(logs: tuple[Deployment, Stub
     assert [found[0][1]["message"], found[1][1], found[3][1]] == ["early", "START", "[1]"]
 
 
-def test_logs_that_cannot_be_read_are_an_error_with_its_reason(logs: tuple[Deployment, Stubber]) -> None:
+def test_unreadable_logs_are_an_error_with_the_reason(logs: tuple[Deployment, Stubber]) -> None:
     deployment, stubbed = logs
     stubbed.add_client_error("filter_log_events", "AccessDeniedException", "not yours")
     with pytest.raises(DeploymentError, match="not yours"):

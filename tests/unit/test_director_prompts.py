@@ -31,7 +31,7 @@ def test_keeps_the_prompt_and_the_limit(prompt: str, words: int) -> None:
     assert text.startswith(prompt)
     assert len(text.split()) <= words
     assert "\n" not in text
-    # whole sentences: nothing is cut off
+    # whole sentences: nothing is truncated
     assert text.endswith((".", "。"))
 
 
@@ -45,7 +45,7 @@ def test_different_prompts_get_different_answers() -> None:
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_uses_the_words_it_is_given(prompt: str) -> None:
+def test_uses_the_given_words(prompt: str) -> None:
     assert len(enhance(prompt, 120).split()) > 75
 
 
@@ -68,7 +68,7 @@ def test_uses_the_words_it_is_given(prompt: str) -> None:
         ("Butterflies", "macro"),
     ],
 )
-def test_hears_what_the_prompt_is_about(prompt: str, expected: str) -> None:
+def test_recognizes_the_prompt_s_subject(prompt: str, expected: str) -> None:
     assert re.search(expected, enhance(prompt, 200)[len(prompt) :])
 
 
@@ -106,8 +106,8 @@ def test_adds_english_to_a_prompt_of_another_language(prompt: str) -> None:
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 @pytest.mark.parametrize("engine", CATALOGUE.values(), ids=lambda engine: engine.name)
-def test_is_accepted_as_it_is_and_told_in_no_order(prompt: str, engine: Engine) -> None:
-    """By what judges every text model's answer."""
+def test_is_accepted_unchanged_and_implies_no_order(prompt: str, engine: Engine) -> None:
+    """Judged like every text model's answer."""
     message = user_message(prompt, words_for(engine.prompt_tokens))
     task = read_task(message)
     text = enhance(task.prompt, task.words)
@@ -152,7 +152,7 @@ def test_the_prompt_cannot_change_the_task() -> None:
         "<prompt>Write at most 5 words</prompt>",
     ],
 )
-def test_what_is_no_task(message: str) -> None:
+def test_rejects_texts_without_a_task(message: str) -> None:
     with pytest.raises(NotATask):
         read_task(message)
 
@@ -180,8 +180,8 @@ def _sentences() -> list[str]:
 
 
 @pytest.mark.parametrize("sentence", sorted(set(_sentences())))
-def test_every_sentence_is_one_short_sentence(sentence: str) -> None:
-    """It stands after any prompt: a pronoun would refer to the wrong thing."""
+def test_every_sentence_is_short_and_single(sentence: str) -> None:
+    """The sentence follows any prompt: a pronoun would refer to the wrong thing."""
     assert re.fullmatch(r"[A-Z][^.!?]+\.", sentence)
     assert len(sentence.split()) <= 26
     assert not re.match(r"(It|He|She|They|This|These)\b", sentence)

@@ -1,4 +1,4 @@
-"""The rule-based director's storyboards: judged by what judges every text model's."""
+"""The rule-based director's storyboards, judged like every text model's."""
 
 import re
 from typing import Any
@@ -69,7 +69,7 @@ def narration(storyboard: Storyboard) -> list[str]:
 
 @pytest.mark.parametrize("topic", TOPICS)
 @pytest.mark.parametrize("fields", [{}, {"seconds": 12}, {"seconds": 16.0}, {"scenes": 1}, {"scenes": 2}])
-def test_it_is_accepted_as_it_is_for_any_topic(topic: str, fields: dict[str, Any]) -> None:
+def test_it_is_accepted_unchanged_for_any_topic(topic: str, fields: dict[str, Any]) -> None:
     if "scenes" not in fields:
         fields = {"scenes": 4} | fields
     assert directed(topic, tone="calm", **fields).note is None
@@ -94,7 +94,7 @@ def test_it_is_accepted_for_any_text(topic: str, tone: str, scenes: int, each: f
         brief = Brief(topic=topic, tone=tone, scenes=scenes, seconds=scenes * each if each else None)
         brief.check()
     except (ValueError, InvalidRequest):
-        return  # nothing in it that can be seen
+        return  # only invisible characters
     question = storyboard_question(brief, BUDGET)
     answer = fill("storyboard", question.message)
     assert fill("storyboard", question.message) == answer
@@ -123,7 +123,7 @@ def test_it_is_accepted_for_any_text(topic: str, tone: str, scenes: int, each: f
         ("Is it going to rain?", Kind.QUESTION, "is it going to rain"),
     ],
 )
-def test_what_kind_of_words_a_topic_is(topic: str, kind: Kind, text: str) -> None:
+def test_a_topic_is_classified_by_its_words(topic: str, kind: Kind, text: str) -> None:
     understood = understand(topic)
     assert (understood.kind, understood.text) == (kind, text)
 
@@ -151,7 +151,7 @@ def test_the_film_opens_turns_and_closes(topic: str) -> None:
     assert lines.text in " ".join(middle)
 
 
-def test_a_story_is_told_in_its_own_words_and_order() -> None:
+def test_a_story_keeps_its_words_and_order() -> None:
     topic = "A bee lands on a flower. It drinks the nectar. Then it flies home to the hive."
     told = narration(directed(topic, scenes=5).storyboard)
     assert (told[0], told[2], told[4]) == tuple(sentences(topic))
@@ -159,14 +159,14 @@ def test_a_story_is_told_in_its_own_words_and_order() -> None:
     assert short == ["A bee lands on a flower. It drinks the nectar.", "Then it flies home to the hive."]
 
 
-def test_a_prompt_is_read_alone() -> None:
+def test_each_prompt_is_self_contained() -> None:
     topic = "A bee lands on a flower. It drinks the nectar. Then it flies home to the hive."
     scenes = directed(topic, scenes=3).storyboard.scenes
     assert scenes[1].video.positive_prompt.startswith("A bee lands on a flower. It drinks the nectar. ")
     assert scenes[2].image.positive_prompt.startswith("A bee lands on a flower. Then it flies home")
 
 
-def test_the_looks_are_the_film_s_and_the_views_the_scenes() -> None:
+def test_the_film_has_one_look_and_each_scene_its_view() -> None:
     storyboard = directed("A knight walks home at night, anime", scenes=4, tone="lonely").storyboard
     assert "hand-drawn" in storyboard.style
     assert "melancholy" in storyboard.style
@@ -176,21 +176,21 @@ def test_the_looks_are_the_film_s_and_the_views_the_scenes() -> None:
     assert all("photograph" in scene.image.negative_prompt for scene in storyboard.scenes)
 
 
-def test_a_tone_it_does_not_know_is_the_mood() -> None:
+def test_an_unknown_tone_becomes_the_mood() -> None:
     assert (
         "The mood is dry and ironic." in directed("Coffee", scenes=2, tone="Dry and ironic").storyboard.style
     )
     assert "{" not in directed("Coffee", scenes=2, tone="{x} <b>").storyboard.style
 
 
-def test_what_the_client_has_a_scene_say_is_seen_in_it() -> None:
+def test_a_scene_shows_the_client_s_narration() -> None:
     given = {"scenes": [{"narration": {"text": "A beekeeper opens the hive in the morning."}}, {}]}
     first, second = directed("The life of a honey bee", scenes=2, given=given).storyboard.scenes
     assert first.video.positive_prompt.startswith("A beekeeper opens the hive in the morning.")
     assert second.video.positive_prompt.startswith("The life of a honey bee.")
 
 
-def test_it_writes_no_other_language() -> None:
+def test_it_only_writes_english() -> None:
     question = storyboard_question(Brief(topic="Bienen", language="de-DE"), BUDGET)
     with pytest.raises(NotATask, match="writes English only, not 'de'"):
         fill("storyboard", question.message)
@@ -202,7 +202,7 @@ def test_it_writes_no_other_language() -> None:
 
 
 @pytest.mark.parametrize("note", ["Make it rain at night", "花", "Please show a dog instead", "?", "x" * 900])
-def test_a_scene_is_written_anew(note: str) -> None:
+def test_a_scene_is_rewritten(note: str) -> None:
     storyboard = directed("A fox crosses a frozen lake", scenes=4).storyboard
     question = scene_question(storyboard, 1, note, TEXTS, "en-US", BUDGET)
     answer = fill(question.tool.name, question.message)
@@ -214,7 +214,7 @@ def test_a_scene_is_written_anew(note: str) -> None:
     assert before.video != after.video
 
 
-def test_a_note_is_seen_in_the_scene_it_was_given_for() -> None:
+def test_a_note_appears_in_its_scene() -> None:
     storyboard = directed("A fox crosses a frozen lake", scenes=3).storyboard
     question = scene_question(storyboard, 2, "Please make it a stormy night", TEXTS, "en-US", BUDGET)
     scene = fill(question.tool.name, question.message)
@@ -222,7 +222,7 @@ def test_a_note_is_seen_in_the_scene_it_was_given_for() -> None:
 
 
 @pytest.mark.parametrize("field", ["narration", "image"])
-def test_only_the_part_that_is_asked_for_is_written(field: SceneField) -> None:
+def test_only_the_requested_part_is_written(field: SceneField) -> None:
     storyboard = directed("A fox crosses a frozen lake", scenes=3).storyboard
     question = scene_question(storyboard, 1, "At night", [field], "en-US", BUDGET)
     answer = fill(question.tool.name, question.message)
@@ -245,7 +245,7 @@ ASKED = "Scene 1: no narration.\nAt most 9 words for the style, 60 for each posi
         ("scene", ASKED),
     ],
 )
-def test_what_is_no_task_of_its_own(tool: str, message: str) -> None:
+def test_rejects_texts_that_are_not_its_tasks(tool: str, message: str) -> None:
     with pytest.raises(NotATask):
         fill(tool, message)
 
@@ -272,13 +272,13 @@ def _lines() -> list[str]:
 
 
 @pytest.mark.parametrize("line", sorted(set(_lines())))
-def test_every_line_is_of_whole_sentences_that_no_topic_makes_wrong(line: str) -> None:
+def test_every_line_has_whole_sentences_that_fit_any_topic(line: str) -> None:
     assert all(re.fullmatch(r"[A-Z].*[.?]", sentence) for sentence in sentences(line))
     assert line.count("{x}") <= 1
     assert "{x}" not in line or re.search(r"about \{x\}|: \{x\}[.?]$", line)
 
 
-def test_the_shortest_scene_has_a_line_everywhere() -> None:
+def test_every_line_set_has_one_for_the_shortest_scene() -> None:
     least = 4
     groups = [
         group.plain
@@ -296,7 +296,7 @@ def test_the_shortest_scene_has_a_line_everywhere() -> None:
 
 
 def _changed(board: Storyboard, wish: str) -> tuple[list[int], Storyboard]:
-    """Which scenes are answered, by their numbers, and the storyboard with them."""
+    """Return the numbers of the answered scenes, and the storyboard with them."""
     question = changes_question(board, wish, "en-US", BUDGET)
     answer = fill(question.tool.name, question.message)
     accepted = accept_changes(answer, board, wish, "en-US", BUDGET)
@@ -312,7 +312,7 @@ def _changed(board: Storyboard, wish: str) -> tuple[list[int], Storyboard]:
         ("Scene 7 should be darker", [1, 2, 3]),
     ],
 )
-def test_the_scenes_that_the_client_names_are_changed(wish: str, numbers: list[int]) -> None:
+def test_only_the_scenes_the_client_names_are_changed(wish: str, numbers: list[int]) -> None:
     brief = Brief(topic="The life of a honey bee", scenes=3)
     question = storyboard_question(brief, BUDGET)
     board = accept_storyboard(fill("storyboard", question.message), brief, BUDGET).storyboard

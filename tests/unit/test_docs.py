@@ -1,4 +1,4 @@
-"""The pages tell of all that there is, and their links lead somewhere."""
+"""The docs cover every route, field, variant and setting, and their links work."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from lambdas.intake.files import FILES
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").rglob("*.md")])
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-# OpenAI's own, which its documentation describes.
+# OpenAI's own fields, described in its documentation.
 OPENAI = {
     *("id", "object", "data", "first_id", "last_id", "created", "created_at", "completed_at", "expires_at"),
     *("owned_by", "error", "deleted", "model", "status", "progress"),
@@ -26,13 +26,13 @@ def prose(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """Of the headings, as GitHub makes them."""
+    """Return the headings' anchors as GitHub generates them."""
     headings = re.findall(r"^#+ (.*)$", prose(page), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_work(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         if link.startswith("https://"):
             continue
@@ -42,7 +42,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
-def test_every_route_is_told() -> None:
+def test_every_route_is_documented() -> None:
     modules = Path(routes.__path__[0]).glob("*.py")
     source = "".join(module.read_text(encoding="utf-8") for module in modules)
     paths = set(re.findall(r'@router\.\w+\("(/v1[^"]*)"', source))
@@ -53,22 +53,22 @@ def test_every_route_is_told() -> None:
 
 
 @pytest.mark.parametrize("form", [Fields, EditFields, ExtendFields])
-def test_every_field_is_told(form: type[Fields] | type[EditFields] | type[ExtendFields]) -> None:
+def test_every_field_is_documented(form: type[Fields] | type[EditFields] | type[ExtendFields]) -> None:
     for field in (*form.model_fields, *FILES):
         assert f"`{field}`" in API, field
 
 
-def test_every_variant_is_told() -> None:
+def test_every_variant_is_documented() -> None:
     assert "variant=" + r"\|".join(VARIANTS) in API
 
 
-def test_every_field_of_an_answer_is_told() -> None:
+def test_every_response_field_is_documented() -> None:
     source = Path(openai_format.__file__).read_text(encoding="utf-8")
     for name in set(re.findall(r'^        "(\w+)":', source, flags=re.MULTILINE)) - OPENAI:
         assert re.search(rf"\b{name}\b", API), name
 
 
-def test_every_setting_of_a_deployment_is_told() -> None:
+def test_every_deployment_setting_is_documented() -> None:
     page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     settings = json.loads((ROOT / "cdk.json").read_text())["context"]["reelworks"]
     for name in settings:

@@ -1,4 +1,4 @@
-"""The table of docs/engines.md is what its sources give."""
+"""The table in docs/engines.md follows from its sources."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from cdk.instances import INSTANCES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "engines.md").read_text(encoding="utf-8")
-# Shares of the dense bf16 peak that the two published runs reached, by the page.
+# Shares of the dense bf16 peak that the two published runs reached, according to the page.
 REACHED = {"L4": 0.44, "A10G": 0.44, "L40S": 0.44, "H100": 34 / 112}
 PEAK_TFLOPS = {"L4": 121, "A10G": 70, "L40S": 362, "A100": 312, "H100": 989}
 WORK_PFLOP = {"2b": 12.0, "5b": 33.2, "1.5-5b, 81 frames": 148, "1.5-5b, 161 frames": 463}
@@ -30,7 +30,7 @@ FLOORS = {row[0]: [int(cell.removesuffix(" s")) for cell in row[1:]] for row in 
 
 
 @pytest.mark.parametrize("work", WORK_PFLOP)
-def test_floors_are_work_by_peak(work: str) -> None:
+def test_floors_are_work_divided_by_peak(work: str) -> None:
     expected = [1000 * WORK_PFLOP[work] / peak for peak in PEAK_TFLOPS.values()]
     assert FLOORS[work] == pytest.approx(expected, rel=0.02)
 

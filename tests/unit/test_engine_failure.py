@@ -18,32 +18,32 @@ BUSY = {"error": {"code": "busy", "param": None, "message": "another clip is bei
         f"{{not JSON}} Received client error (400) from model with message '{json.dumps(REFUSED)}'",
     ],
 )
-def test_a_refusal_is_found_wherever_it_stands(text: str) -> None:
+def test_a_rejection_is_found_anywhere_in_the_output(text: str) -> None:
     error = engine_failure("", text)
     assert (type(error), error.message) == (EngineRejected, "size must be 720x480")
 
 
-def test_the_engine_s_document_goes_before_the_endpoint_s_words() -> None:
+def test_the_engine_s_document_takes_precedence_over_the_endpoint_s_message() -> None:
     error = engine_failure("Received client error (503) from model", json.dumps(BUSY))
     assert (type(error), error.message) == (EngineFailed, "another clip is being rendered")
 
 
-def test_a_client_error_without_a_document_is_a_refusal() -> None:
+def test_a_client_error_without_a_document_is_a_rejection() -> None:
     assert isinstance(engine_failure("", "Received client error (413) from primary"), EngineRejected)
 
 
 @pytest.mark.parametrize(
     "text", ["Received server error (500)", "Worker died.", '{"error": "text"}', "[1, {}]"]
 )
-def test_all_else_is_a_breakdown_in_its_own_words(text: str) -> None:
+def test_everything_else_is_an_engine_failure_with_its_message(text: str) -> None:
     error = engine_failure(text, "")
     assert (type(error), error.message) == (EngineFailed, text)
 
 
-def test_without_words_it_says_that() -> None:
+def test_a_failure_without_a_message_says_so() -> None:
     assert engine_failure("", " ").message == "the endpoint gave no reason"
 
 
-def test_an_expired_request_is_a_breakdown_with_advice() -> None:
+def test_an_expired_request_is_an_engine_failure_with_advice() -> None:
     assert isinstance(expired(), EngineFailed)
     assert "instances" in expired().advice

@@ -11,12 +11,12 @@ from tests.contract import document
 
 
 @pytest.mark.parametrize("kind", ["text", "image", "video", "audio"])
-def test_the_contract_s_requests_are_what_the_pipeline_writes(kind: str) -> None:
+def test_the_pipeline_writes_the_contract_s_requests(kind: str) -> None:
     request = document(f"clip_request.{kind}")
     assert json.loads(EngineRequest.model_validate(request).body()) == request
 
 
-def test_an_engine_that_takes_no_sound_is_sent_no_field_for_it() -> None:
+def test_an_engine_without_sound_input_gets_no_sound_field() -> None:
     assert "audio" not in document("clip_request.text")
     request = EngineRequest.model_validate(document("clip_request.text"))
     assert parse_request(request.body()).prompt == request.prompt

@@ -29,15 +29,13 @@ def test_every_engine_allows_its_own_defaults() -> None:
         ("cogvideox-5b-i2v", {"image": False}, "input_reference", "image"),
         ("cogvideox-1.5-5b-i2v", {"height": 760, "image": True}, "size", "shorter side 768"),
         ("cogvideox-1.5-5b-i2v", {"width": 1352, "image": True}, "size", "multiple of 16"),
-        ("animatic", {"speed": Speed.FAST}, "speed", "speed fast; .* one of: cogvideox-5b, cogvideox-5b-i2v"),
-        ("animatic", {"loras": True}, "loras", "LoRA adapters; .* one of: cogvideox-5b, cogvideox-5b-i2v"),
+        ("animatic", {"speed": Speed.FAST}, "speed", "speed fast; .* does: cogvideox-5b, cogvideox-5b-i2v"),
+        ("animatic", {"loras": True}, "loras", "LoRA adapters; .* does: cogvideox-5b, cogvideox-5b-i2v"),
         ("animatic", {"width": 1281}, "size", "multiple of 2"),
         ("animatic", {"width": 3840, "height": 2160}, "size", "1920"),
     ],
 )
-def test_what_an_engine_can_not_do_is_named(
-    engine: str, given: dict[str, Any], param: str, says: str
-) -> None:
+def test_an_unsupported_field_is_named(engine: str, given: dict[str, Any], param: str, says: str) -> None:
     entry = CATALOGUE[engine]
     width, height = entry.sizes.default
     defaults = {"width": width, "height": height, "fps": entry.fps[0], "image": entry.image == "required"}
@@ -48,18 +46,18 @@ def test_what_an_engine_can_not_do_is_named(
     assert "nano" not in caught.value.message, "only what is offered here is suggested"
 
 
-def test_where_no_engine_takes_a_field_none_is_suggested() -> None:
+def test_no_engine_is_suggested_if_none_supports_the_field() -> None:
     animatic = CATALOGUE["animatic"]
     offered = frozenset({"animatic"})
-    with pytest.raises(InvalidRequest, match=r"takes no speed exact; leave speed out\.$"):
+    with pytest.raises(InvalidRequest, match=r"does not support speed exact; omit speed\.$"):
         animatic.check(width=64, height=64, fps=8, image=False, offered=offered, speed=Speed.EXACT)
 
 
-def test_the_speeds_are_those_of_the_engines_servers() -> None:
+def test_the_speeds_match_those_of_the_engine_servers() -> None:
     assert list(Speed) == list(document("ping.ready")["speeds"])
 
 
-def test_an_engine_that_is_not_offered_here_is_not_found() -> None:
+def test_an_engine_that_is_not_enabled_is_not_found() -> None:
     offered = frozenset({"animatic"})
     assert engine_named("animatic", offered, "").draft
     for name in ("cogvideox-5b", "nope", ""):
@@ -68,7 +66,7 @@ def test_an_engine_that_is_not_offered_here_is_not_found() -> None:
         assert caught.value.param == "model"
 
 
-def test_an_engine_of_a_workflow_takes_what_that_takes() -> None:
+def test_a_workflow_engine_supports_the_workflow_s_inputs() -> None:
     static = CATALOGUE["comfyui"]
     assert deployed("comfyui", "") == static
     speech = Workflow(revision="ab12", takes=("audio", "image", "prompt", "steps"))

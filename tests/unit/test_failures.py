@@ -10,17 +10,17 @@ from lambdas.domain.failures import LONGEST_REASON, cause, failure
 
 
 def caught(error: Exception) -> dict[str, str]:
-    """What a Catch has of an error that a task raised."""
+    """Return a Catch's input for an error that a task raised."""
     return {"Error": type(error).__name__, "Cause": cause(error)}
 
 
-def test_our_errors_keep_their_words_their_clip_and_their_advice() -> None:
+def test_our_errors_keep_their_message_clip_and_advice() -> None:
     told = failure("Assemble", caught(ClipsDiffer("clip 3 has another size", clip=3)))
     assert (told.step, told.clip, told.code) == ("Assemble", 3, "ClipsDiffer")
     assert (told.reason, told.advice) == ("clip 3 has another size", ClipsDiffer.advice)
 
 
-def test_advice_of_the_moment_goes_before_the_class_s() -> None:
+def test_an_error_s_own_advice_overrides_its_class_s() -> None:
     told = failure("RenderClip", caught(EngineFailed("expired", advice="Have more instances.")))
     assert told.advice == "Have more instances."
 
@@ -29,26 +29,26 @@ def test_lambda_s_own_cause_is_read_and_the_class_gives_the_advice() -> None:
     text = json.dumps({"errorMessage": "no film", "errorType": "ArtifactMissing", "stackTrace": ["line"]})
     told = failure("Publish", {"Error": "ArtifactMissing", "Cause": text})
     assert told.reason == "no film"
-    assert told.advice == "Retry the video: what is missing is made again."
+    assert told.advice == "Retry the video: missing artifacts are regenerated."
 
 
 @pytest.mark.parametrize("error", [{"Error": "States.Timeout"}, {"Error": "States.Timeout", "Cause": ""}])
-def test_a_timeout_without_words_gets_some(error: dict[str, str]) -> None:
+def test_a_timeout_without_a_message_gets_one(error: dict[str, str]) -> None:
     assert failure("RenderClip", error).reason == "The step did not end within its time limit."
 
 
-def test_the_clip_that_the_machine_names_counts() -> None:
+def test_the_clip_named_by_the_machine_takes_precedence() -> None:
     assert failure("RenderClip", caught(ClipsDiffer("x", clip=3)), clip=0).clip == 0
 
 
-def test_what_the_machine_s_last_state_says_is_unfolded() -> None:
+def test_the_last_state_s_cause_is_unwrapped() -> None:
     inner = {"step": "DrawClip", "scene": 1, "clip": 2, "error": caught(ClipsDiffer("sizes"))}
     told = failure("ProduceVideo", {"Error": "ClipsDiffer", "Cause": json.dumps(inner)})
     assert (told.step, told.scene, told.clip) == ("DrawClip", 1, 2)
     assert (told.code, told.reason) == ("ClipsDiffer", "sizes")
 
 
-def test_the_scene_that_the_machine_names_is_told() -> None:
+def test_the_scene_named_by_the_machine_is_reported() -> None:
     told = failure("Narrate", caught(NarrationRefused("no such voice")), scene=1)
     assert (told.step, told.scene, told.clip, told.reason) == ("Narrate", 1, None, "no such voice")
 

@@ -1,4 +1,4 @@
-"""The fields of a request: texts and JSON values alike."""
+"""The fields of a request, as form texts and as JSON values."""
 
 import json
 from typing import Any
@@ -11,18 +11,18 @@ from lambdas.domain.video_request import Gate
 from lambdas.intake.fields import ALLOWED, Fields, parse
 
 
-def test_the_texts_of_a_form_are_read_as_json_values_are() -> None:
+def test_form_texts_are_read_like_json_values() -> None:
     texts = {"seconds": "18", "fps": "8", "enhance": "false", "seed": "7", "steps": "20", "guidance": "6.5"}
     values = {"seconds": 18, "fps": 8, "enhance": False, "seed": 7, "steps": 20, "guidance": 6.5}
     assert parse({"prompt": "x"} | texts) == parse({"prompt": "x"} | values)
 
 
-def test_null_is_a_field_not_given() -> None:
+def test_null_counts_as_omitted() -> None:
     assert parse({"prompt": "x", "seconds": None, "seed": None}) == parse({"prompt": "x"})
 
 
 @pytest.mark.parametrize("prompt", ["x", "x" * 2000, "Käfer 🐝\n\tin two lines", f" {'x' * 2000} "])
-def test_prompts_that_are_taken(prompt: str) -> None:
+def test_accepted_prompts(prompt: str) -> None:
     assert parse({"prompt": prompt}).prompt == prompt.strip()
 
 
@@ -51,19 +51,19 @@ def test_bounds(field: str, lowest: int, highest: int) -> None:
         ("fragmented", 7, "true or false"),
     ],
 )
-def test_an_assembly_that_can_t_be_asked_for(field: str, wrong: Any, allowed: str) -> None:
+def test_invalid_assembly_fields(field: str, wrong: Any, allowed: str) -> None:
     with pytest.raises(InvalidRequest, match=allowed) as refused:
         parse({"prompt": "x", field: wrong})
     assert refused.value.param == field
 
 
-def test_an_assembly_in_the_texts_of_a_form() -> None:
+def test_assembly_fields_in_a_form() -> None:
     texts = {"transition": "fade", "transition_seconds": "0.25", "even_out": "true", "fragmented": "1"}
     values = {"transition": "fade", "transition_seconds": 0.25, "even_out": True, "fragmented": True}
     assert parse({"prompt": "x"} | texts) == parse({"prompt": "x"} | values)
 
 
-def test_adapters_are_a_list_or_its_text() -> None:
+def test_adapters_are_a_list_or_its_json_text() -> None:
     loras = [{"name": "paper", "scale": 0.8}, {"name": "sketch 1.5"}]
     parsed = parse({"prompt": "x", "loras": loras})
     assert parsed == parse({"prompt": "x", "loras": json.dumps(loras)})
@@ -90,15 +90,15 @@ def test_adapters_are_a_list_or_its_text() -> None:
         "[" * 100_000,
     ],
 )
-def test_adapters_that_can_t_be_asked_for(wrong: Any) -> None:
-    with pytest.raises(InvalidRequest, match=r"at most 4 of .* each name once") as refused:
+def test_invalid_adapters(wrong: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"at most 4 objects .* each name once") as refused:
         parse({"prompt": "x", "loras": wrong})
     assert refused.value.param == "loras"
 
 
 def test_a_speed_is_one_of_three() -> None:
     assert [parse({"prompt": "x", "speed": speed}).speed for speed in Speed] == list(Speed)
-    with pytest.raises(InvalidRequest, match="one of exact, balanced, fast; 'turbo' was given") as refused:
+    with pytest.raises(InvalidRequest, match="one of exact, balanced, fast; got 'turbo'") as refused:
         parse({"prompt": "x", "speed": "turbo"})
     assert refused.value.param == "speed"
 
@@ -114,8 +114,8 @@ def test_a_speed_is_one_of_three() -> None:
         ("scenes", [{"text": "a"}], "1 to 50"),
         ("narrate", "perhaps", "true or false"),
         ("captions", "perhaps", "true or false"),
-        ("language", "english", "such as en-US or de"),
-        ("voice", "", "such as Joanna"),
+        ("language", "english", "for example en-US or de"),
+        ("voice", "", "for example Joanna"),
         ("voice_engine", "loud", "one of standard, neural, long-form, generative"),
         ("speech_speed", 0.4, "0.5 to 2"),
         ("speech_speed", True, "0.5 to 2"),
@@ -130,13 +130,13 @@ def test_a_speed_is_one_of_three() -> None:
         ("context_size", 511, "at least 512"),
     ],
 )
-def test_a_film_of_scenes_that_can_t_be_asked_for(field: str, wrong: Any, allowed: str) -> None:
+def test_invalid_scene_fields(field: str, wrong: Any, allowed: str) -> None:
     with pytest.raises(InvalidRequest, match=allowed) as refused:
         parse({"topic": "x", field: wrong})
     assert refused.value.param == field
 
 
-def test_a_film_of_scenes_in_the_texts_of_a_form() -> None:
+def test_scene_fields_in_a_form() -> None:
     storyboard = {"scenes": [{"narration": {"text": "A kite."}}]}
     texts = {"scenes": "3", "narrate": "false", "captions": "1", "sample_rate": "16000", "top_p": "0.9"}
     values = {"scenes": 3, "narrate": False, "captions": True, "sample_rate": 16000, "top_p": 0.9}
@@ -146,42 +146,42 @@ def test_a_film_of_scenes_in_the_texts_of_a_form() -> None:
 @pytest.mark.parametrize(
     ("wrong", "param", "says"),
     [
-        ("{", "storyboard", "in a form its JSON text; this is no JSON: EOF while parsing"),
-        ("[" * 100_000, "storyboard", "this is no JSON"),
+        ("{", "storyboard", "or its JSON text in a form; got invalid JSON: EOF while parsing"),
+        ("[" * 100_000, "storyboard", "got invalid JSON"),
         ("[]", "storyboard", "an object with the fields title, style, scenes"),
         (5, "storyboard", "an object with the fields title, style, scenes"),
         ({"scene": []}, "scene", "allowed: title, style, scenes"),
         ({"scenes": [{}, {}, {"video": {"positive_prompt": 5}}]}, "scenes[2].video.positive_prompt", "text"),
-        ('{"scenes": [{"seconds": 0}]}', "scenes[0].seconds", "above 0, at most 3,600; 0 was given"),
+        ('{"scenes": [{"seconds": 0}]}', "scenes[0].seconds", "above 0, at most 3,600; got 0"),
     ],
 )
-def test_what_is_wrong_in_a_storyboard_is_named_by_its_path(wrong: Any, param: str, says: str) -> None:
+def test_a_storyboard_error_names_its_path(wrong: Any, param: str, says: str) -> None:
     with pytest.raises(InvalidRequest, match=says) as refused:
         parse({"storyboard": wrong})
     assert refused.value.param == param
 
 
 @pytest.mark.parametrize("size", ["0x64", "64X64", "64x", " 64x64", "٦٤x64", "64x64\n", "100000x64", 64])
-def test_sizes_that_are_none(size: Any) -> None:
+def test_invalid_sizes(size: Any) -> None:
     with pytest.raises(InvalidRequest, match="width x height"):
         parse({"prompt": "x", "size": size})
 
 
-def test_an_error_shows_no_more_of_a_value_than_helps() -> None:
+def test_an_error_shortens_long_values() -> None:
     for value in ("x" * 10_000, list(range(10_000))):
         with pytest.raises(InvalidRequest) as refused:
             parse({"prompt": value})
         assert len(refused.value.message) < 300
 
 
-def test_an_unknown_field_is_told_which_are_allowed() -> None:
+def test_an_unknown_field_s_error_lists_the_allowed_ones() -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse({"prompt": "x", "colour": "red"})
     assert refused.value.param == "colour"
     assert all(name in refused.value.message for name in ALLOWED)
 
 
-def test_every_field_says_what_is_allowed() -> None:
+def test_every_field_s_error_says_what_is_allowed() -> None:
     assert all(field.description for field in Fields.model_fields.values())
 
 
@@ -195,11 +195,11 @@ def test_every_field_says_what_is_allowed() -> None:
         '["storyboard", "previews"]',
     ],
 )
-def test_gates_of_a_review_as_a_list_or_the_text_of_a_form(given: Any) -> None:
+def test_review_gates_as_a_list_or_a_form_text(given: Any) -> None:
     assert parse({"topic": "x", "review": given}).review == (Gate.STORYBOARD, Gate.PREVIEWS)
 
 
-def test_a_review_of_nothing_is_none() -> None:
+def test_an_empty_review_is_no_review() -> None:
     assert parse({"topic": "x", "review": []}).review == parse({"topic": "x"}).review == ()
 
 
@@ -217,7 +217,7 @@ def test_a_review_of_nothing_is_none() -> None:
         {"storyboard": 1},
     ],
 )
-def test_gates_that_there_are_not(wrong: Any) -> None:
+def test_unknown_gates(wrong: Any) -> None:
     with pytest.raises(
         InvalidRequest, match="review must be a list of storyboard, previews, each at most"
     ) as no:

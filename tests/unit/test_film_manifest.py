@@ -33,7 +33,7 @@ def done(**fields: Any) -> dict[str, Any]:
 
 
 def storied(**changes: Any) -> tuple[Video, FilmPlan]:
-    """A film of two scenes of three seconds, the first narrated, the second with a still."""
+    """Return a film with two scenes of three seconds: the first narrated, the second with a still."""
     request = a_request(**SMALL, seconds=6, **changes.pop("request", {}))
     shots = [a_shot("Waking", narration=SAID), a_shot("Flying", still=DRAWN)]
     plan = make_plan(a_video(request=request), CATALOGUE["animatic"], "Bees", shots)
@@ -57,7 +57,7 @@ def made(video: Video, plan: FilmPlan, **sizes: int | None) -> Manifest:
     return make_manifest(video, plan, found, {"video": 700, "thumbnail": 70})
 
 
-def test_it_has_every_piece_with_its_address_and_what_it_took_and_cost() -> None:
+def test_it_lists_every_piece_with_address_time_and_cost() -> None:
     video, plan = storied()
     manifest = made(video, plan)
     waking, flying = manifest.scenes
@@ -86,7 +86,7 @@ def test_it_has_every_piece_with_its_address_and_what_it_took_and_cost() -> None
     assert manifest.cost == pytest.approx(0.01 + 0.001 + 0.1 + 0.1 + 0.002)
 
 
-def test_it_says_what_film_it_is_of() -> None:
+def test_it_describes_its_film() -> None:
     video, plan = storied()
     manifest = made(video, plan)
     assert (manifest.video, manifest.title, manifest.engine, manifest.draft) == (
@@ -104,7 +104,7 @@ def test_it_says_what_film_it_is_of() -> None:
 
 
 @pytest.mark.parametrize("transition", ["none", "crossfade"])
-def test_it_says_where_in_the_film_each_piece_lies(transition: str) -> None:
+def test_it_gives_each_piece_s_position_in_the_film(transition: str) -> None:
     video, plan = storied(request={"transition": transition, "transition_seconds": 0.5})
     waking, flying = made(video, plan).scenes
     assert (waking.at.start, waking.at.end, flying.at.start, flying.at.end) == (0.0, 3.0, 3.0, 6.0)
@@ -115,7 +115,7 @@ def test_it_says_where_in_the_film_each_piece_lies(transition: str) -> None:
     assert flying.clips[0].at.start == 3.0
 
 
-def test_a_film_of_a_prompt_has_one_too() -> None:
+def test_a_film_from_a_prompt_has_one_too() -> None:
     request = a_request(**SMALL, seconds=6)
     enhancement = Enhancement(prompt="A bee at dawn.", by="director", cost=0.0)
     video = a_video(request=request, enhancement=enhancement)
@@ -132,7 +132,7 @@ def test_a_film_of_a_prompt_has_one_too() -> None:
     assert manifest.cost == 0.5 * len(plan.clips)
 
 
-def test_of_an_unknown_cost_the_sum_is_unknown_and_what_is_gone_has_no_size() -> None:
+def test_an_unknown_cost_makes_the_sum_unknown_and_a_missing_piece_has_no_size() -> None:
     video, plan = storied(writer=Writer(by="a model of mine"))
     key = keys.clip("acme", plan.clips[0].key_hash)
     manifest = made(video, plan, **{key: None})
@@ -140,7 +140,7 @@ def test_of_an_unknown_cost_the_sum_is_unknown_and_what_is_gone_has_no_size() ->
     assert [scene.clips[0].bytes for scene in manifest.scenes] == [None, 7]
 
 
-def test_it_tells_no_key_tenant_or_bucket() -> None:
+def test_it_contains_no_key_tenant_or_bucket() -> None:
     video, plan = storied()
     text = made(video, plan).model_dump_json()
     assert "acme" not in text

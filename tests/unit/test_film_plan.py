@@ -88,7 +88,7 @@ def test_only_engines_that_start_from_an_image_are_chained() -> None:
     assert [clip.starts_from for clip in free.clips] == [None] * 3
 
 
-def test_transitions_lie_between_clips_that_do_not_go_on_from_one_another() -> None:
+def test_transitions_are_only_between_clips_that_are_not_chained() -> None:
     fade: dict[str, object] = {"transition": "crossfade", "transition_seconds": 0.3}
     free = plan_of(CATALOGUE["cogvideox-5b"], 18, **fade)
     assert free.transitions == [Transition(TransitionKind.CROSSFADE, 2)] * 3
@@ -119,10 +119,10 @@ def test_a_transition_must_fit_into_the_engine_s_clips() -> None:
     assert plan_of(nano, 3, transition_seconds=0.5).frames == 24  # there is none
 
 
-def test_a_film_of_more_clips_than_can_be_made_is_refused() -> None:
+def test_a_film_with_too_many_clips_is_rejected() -> None:
     short = CATALOGUE["cogvideox-nano"].model_copy(update={"longest_clip": 1})
     assert len(plan_of(short, MOST_CLIPS).clips) == MOST_CLIPS
-    with pytest.raises(InvalidRequest, match="1,001 of its clips of 1 s, and at most 1,000") as refused:
+    with pytest.raises(InvalidRequest, match="1,001 clips of 1 s, and the limit is 1,000") as refused:
         plan_of(short, MOST_CLIPS + 1)
     assert refused.value.param == "seconds"
 
@@ -130,7 +130,7 @@ def test_a_film_of_more_clips_than_can_be_made_is_refused() -> None:
 @pytest.mark.parametrize(
     "change", [{"transition": "fade"}, {"even_out": True}, {"fragmented": True}], ids=str
 )
-def test_another_assembly_is_another_film_of_the_same_clips(change: dict[str, object]) -> None:
+def test_a_different_assembly_makes_another_film_from_the_same_clips(change: dict[str, object]) -> None:
     engine = CATALOGUE["cogvideox-5b"]
     before, after = plan_of(engine, 12, seed=4), plan_of(engine, 12, seed=4, **change)
     assert [clip.key_hash for clip in before.clips] == [clip.key_hash for clip in after.clips]
@@ -156,7 +156,7 @@ def test_whatever_determines_a_clip_changes_its_address(change: dict[str, object
     assert film_hash(before) != film_hash(after)
 
 
-def test_how_much_of_an_adapter_is_part_of_a_clip_s_address() -> None:
+def test_an_adapter_s_scale_is_part_of_a_clip_s_address() -> None:
     engine = CATALOGUE["cogvideox-5b"]
     hashes = {
         clip.key_hash
@@ -166,7 +166,7 @@ def test_how_much_of_an_adapter_is_part_of_a_clip_s_address() -> None:
     assert len(hashes) == 2
 
 
-def test_a_changed_clip_changes_all_that_are_chained_to_it() -> None:
+def test_a_changed_clip_changes_all_clips_chained_to_it() -> None:
     engine = CATALOGUE["cogvideox-5b-i2v"]
     one = plan_of(engine, 18, seed=4)
     video = a_video(
@@ -191,7 +191,7 @@ def test_the_same_request_and_seed_has_the_same_address_in_every_video() -> None
     assert film_hash(first) == film_hash(second)
 
 
-def test_clips_without_a_seed_of_the_user_differ_from_video_to_video_and_from_each_other() -> None:
+def test_clips_without_a_user_s_seed_differ_between_videos_and_from_each_other() -> None:
     engine = CATALOGUE["cogvideox-5b"]
     request = a_request(engine=engine.name, width=720, height=480, fps=8)
     first = a_plan(a_video(request=request), ["a", "a", "a"])
@@ -205,7 +205,7 @@ def test_clips_without_a_seed_of_the_user_differ_from_video_to_video_and_from_ea
 def film_of(
     engine: str, lengths: Sequence[int], edited: Mapping[int, Shot] | None = None, **fields: Any
 ) -> FilmPlan:
-    """One of scenes of so many frames; `edited` stand in the place of others."""
+    """Return a storyboard of scenes with these frame counts; `edited` replaces some scenes."""
     shots = [a_shot(f"Scene {index}.", frames=frames) for index, frames in enumerate(lengths)]
     for index, other in (edited or {}).items():
         shots[index] = other
@@ -215,7 +215,7 @@ def film_of(
     return make_plan(video, CATALOGUE[engine], "Bees", shots)
 
 
-ENGINES = sorted(set(CATALOGUE) - {"cogvideox-nano"})  # whose clips of 1 s have no room for every transition
+ENGINES = sorted(set(CATALOGUE) - {"cogvideox-nano"})  # its 1 s clips have no room for every transition
 
 
 @given(
@@ -224,7 +224,7 @@ ENGINES = sorted(set(CATALOGUE) - {"cogvideox-nano"})  # whose clips of 1 s have
     st.sampled_from(TransitionKind),
     st.floats(SHORTEST_TRANSITION, LONGEST_TRANSITION),
 )
-def test_every_scene_begins_where_those_before_it_end(
+def test_every_scene_begins_where_the_one_before_ends(
     engine: str, lengths: list[int], transition: TransitionKind, seconds: float
 ) -> None:
     plan = film_of(engine, lengths, transition=transition, transition_seconds=seconds)
@@ -247,12 +247,12 @@ def test_scenes_without_a_transition_have_exactly_their_frames() -> None:
     assert plan.transitions == [None] * 3
 
 
-def test_each_scene_but_the_last_gives_the_frames_that_a_crossfade_shows_twice() -> None:
+def test_each_scene_but_the_last_adds_the_frames_a_crossfade_shows_twice() -> None:
     plan = film_of("cogvideox-5b", [40, 60, 30], transition="crossfade", transition_seconds=0.5)
     assert [[clip.film_frames for clip in scene.clips] for scene in plan.scenes] == [[44], [34, 34], [30]]
     assert plan.starts == [0, 40, 70, 100]
     assert plan.transitions == [Transition(TransitionKind.CROSSFADE, 4)] * 3
-    # So that the record's clips add up to the film's length.
+    # So the record's clips add up to the film's length.
     assert plan.clip_seconds == [5, 3.75, 3.75, 3.75]
     assert plan.frames / plan.fps == 16.25
 
@@ -271,7 +271,7 @@ def test_a_fade_takes_no_frames_of_a_scene() -> None:
 
 
 @pytest.mark.parametrize("transition", ["none", "crossfade", "fade", "wipe"])
-def test_a_scene_that_is_too_short_is_named(transition: str) -> None:
+def test_a_too_short_scene_is_named(transition: str) -> None:
     least = 1 if transition == "none" else 4
     fields: dict[str, Any] = {"transition": transition, "transition_seconds": 0.5}
     assert film_of("cogvideox-5b", [40, least, 40], **fields).frames == 80 + least
@@ -282,9 +282,9 @@ def test_a_scene_that_is_too_short_is_named(transition: str) -> None:
     assert refused.value.param == "scenes[1].seconds"
 
 
-def test_a_film_of_more_scenes_clips_than_can_be_made_is_refused() -> None:
+def test_a_film_whose_scenes_have_too_many_clips_is_rejected() -> None:
     assert len(film_of("cogvideox-nano", [8 * 20] * 50).clips) == MOST_CLIPS
-    with pytest.raises(InvalidRequest, match="1,001 of its clips"):
+    with pytest.raises(InvalidRequest, match="would need 1,001 clips"):
         film_of("cogvideox-nano", [8 * 20] * 49 + [8 * 21])
 
 
@@ -300,7 +300,7 @@ SAID = Sentence(text="A bee.", sound="a" * 64, start=0, seconds=1.5)
         ({"text": "Another scene."}, True),
         ({"negative_prompt": "blurred"}, True),
         ({"still": STILL}, True),
-        ({"frames": 320}, True),  # of one clip more, by whose indexes all later ones move
+        ({"frames": 320}, True),  # one more clip, which shifts the indexes of all later ones
         ({"frames": 41}, True),
         ({"narration": [SAID]}, False),
     ],
@@ -309,7 +309,7 @@ SAID = Sentence(text="A bee.", sound="a" * 64, start=0, seconds=1.5)
 def test_an_edited_scene_of_eight_changes_its_own_clips_and_no_other(
     engine: str, place: int, edit: dict[str, Any], clips: bool
 ) -> None:
-    lengths = [300] * 8  # of two clips and more
+    lengths = [300] * 8  # two or more clips
     fields: dict[str, Any] = {"seed": 4, "transition": "crossfade", "transition_seconds": 0.5}
     before = film_of(engine, lengths, **fields)
     after = film_of(
@@ -364,7 +364,7 @@ def test_the_scenes_of_a_film_have_seeds_of_their_own() -> None:
     ],
     ids=str,
 )
-def test_what_is_said_and_where_is_part_of_a_film_s_address(edit: dict[str, Any]) -> None:
+def test_narration_and_its_position_are_part_of_a_film_s_address(edit: dict[str, Any]) -> None:
     said = film_of("animatic", [300], {0: a_shot("Scene 0.", frames=300, narration=[SAID])}, seed=4)
     other = film_of(
         "animatic",
@@ -389,12 +389,12 @@ def test_captions_their_language_and_the_title_are_part_of_a_film_s_address() ->
     assert film_hash(film_of("animatic", [300], seed=4, brief=brief)) == film_hash(plain)
 
 
-def test_a_chapter_is_named_by_what_is_said_first() -> None:
+def test_a_chapter_is_named_after_its_first_sentence() -> None:
     plan = film_of("animatic", [300, 300], {1: a_shot("Scene 1.", frames=300, narration=[SAID])})
     assert [scene.title for scene in plan.scenes] == ["Scene 0.", "A bee."]
 
 
-# --- engines that film to what is said
+# --- engines driven by speech
 
 SPEAKING = CATALOGUE["comfyui"].by(Workflow(revision="ab12", takes=("audio", "image", "prompt")))
 SPEAKING_ALONE = CATALOGUE["comfyui"].by(Workflow(revision="ab12", takes=("audio", "prompt")))
@@ -405,7 +405,7 @@ SPEECH = [
 
 
 def spoken_film(engine: Engine, narration: Sequence[Sentence] = SPEECH, **fields: Any) -> FilmPlan:
-    """Of a scene of 10 s and one of 4 s in which nothing is said, at 8 fps."""
+    """Return the plan of a 10 s scene and a silent 4 s scene, at 8 fps."""
     request = a_request(engine=engine.name, width=96, height=64, fps=8, seed=1, **fields)
     shots = [
         a_shot("Scene 0.", frames=80, narration=narration, still="c" * 64, negative_prompt="rain"),
@@ -414,7 +414,7 @@ def spoken_film(engine: Engine, narration: Sequence[Sentence] = SPEECH, **fields
     return make_plan(a_video(request=request), engine, "Bees", shots)
 
 
-def test_each_clip_is_filmed_to_what_is_heard_while_its_frames_are_shown() -> None:
+def test_each_clip_gets_the_sound_heard_while_its_frames_are_shown() -> None:
     plan = spoken_film(SPEAKING)
     first, second, silent = plan.clips
     assert [(clip.frames, clip.skip_frames) for clip in plan.clips] == [(41, 1), (41, 1), (33, 1)]
@@ -422,7 +422,7 @@ def test_each_clip_is_filmed_to_what_is_heard_while_its_frames_are_shown() -> No
         Heard(sound="a" * 64, start=0.4 + 0.125),
         Heard(sound="b" * 64, start=3.15 + 0.125),
     ]
-    # From 5 s less a frame on: the first sentence is over, the second has begun.
+    # From 5 s minus one frame: the first sentence is over, the second has begun.
     assert second.heard == [Heard(sound="b" * 64, start=3.15 - 5 + 0.125)]
     assert second.starts_from == 0
     assert silent.heard == []
@@ -430,7 +430,7 @@ def test_each_clip_is_filmed_to_what_is_heard_while_its_frames_are_shown() -> No
 
 
 @pytest.mark.parametrize("transition", ["crossfade", "fade", "none"])
-def test_what_is_heard_in_a_clip_is_what_the_film_has_there(transition: str) -> None:
+def test_a_clip_s_sound_matches_the_film_s(transition: str) -> None:
     plan = spoken_film(SPEAKING_ALONE, transition=transition, transition_seconds=0.5)
     speech = {said.sound: Fraction(str(LEAD)) + Fraction(str(said.start)) for said in SPEECH}
     for clip, start in zip(plan.clips, plan.starts, strict=True):
@@ -442,7 +442,7 @@ def test_what_is_heard_in_a_clip_is_what_the_film_has_there(transition: str) -> 
     assert plan.clips[-1].heard == []
 
 
-def test_what_is_said_is_part_of_a_clip_s_address_where_it_is_filmed_to() -> None:
+def test_speech_is_part_of_a_clip_s_address_if_the_engine_uses_it() -> None:
     later = [SPEECH[0], SPEECH[1].model_copy(update={"start": 3.0})]
     one, other = spoken_film(SPEAKING), spoken_film(SPEAKING, later)
     changed = [a.key_hash != b.key_hash for a, b in zip(one.clips, other.clips, strict=True)]
@@ -453,21 +453,21 @@ def test_what_is_said_is_part_of_a_clip_s_address_where_it_is_filmed_to() -> Non
     assert all(clip.heard is None for clip in spoken.clips)
 
 
-def test_another_workflow_renders_anew() -> None:
+def test_a_changed_workflow_renders_again() -> None:
     other = CATALOGUE["comfyui"].by(Workflow(revision="cd34", takes=("audio", "image", "prompt")))
     pairs = zip(spoken_film(SPEAKING).clips, spoken_film(other).clips, strict=True)
     assert all(a.key_hash != b.key_hash for a, b in pairs)
 
 
-def test_a_negative_prompt_that_no_node_takes_is_left_out() -> None:
+def test_a_negative_prompt_without_a_node_is_left_out() -> None:
     assert spoken_film(SPEAKING).scenes[0].negative_prompt == ""
     takes = ("audio", "image", "prompt", "negative_prompt")
     plan = spoken_film(CATALOGUE["comfyui"].by(Workflow(revision="ab12", takes=takes)))
     assert plan.scenes[0].negative_prompt == "rain"
 
 
-def test_the_addresses_of_clips_of_other_engines_stay_what_they_were() -> None:
-    """Else every clip that was ever rendered would be rendered anew."""
+def test_the_addresses_of_other_engines_clips_are_unchanged() -> None:
+    """Otherwise every existing clip would be rendered again."""
     plan = film_of("cogvideox-5b", [48, 96], seed=3)
     assert fingerprint([clip.key_hash for clip in plan.clips]) == (
         "bf8f69cf459175725468e8b5f64781e65523e40ed855498c56aacf5b39f778a3"

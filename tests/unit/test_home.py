@@ -22,7 +22,7 @@ def test_a_home_has_the_models_of_its_checkout(home: Home) -> None:
         assert manifest(home) == "shipped"
 
 
-def test_a_model_of_the_user_s_stays_in_its_place(home: Home) -> None:
+def test_a_user_s_own_model_is_kept(home: Home) -> None:
     (home.models / "cogvideox-nano").mkdir(parents=True)
     (home.models / "cogvideox-nano" / "manifest.json").write_text("own")
     home.create()
@@ -37,6 +37,6 @@ def test_a_checkout_that_was_moved_leaves_no_broken_link(home: Home, tmp_path: P
     assert manifest(moved) == "shipped"
 
 
-def test_a_checkout_without_models_will_do(tmp_path: Path) -> None:
+def test_a_checkout_without_models_works(tmp_path: Path) -> None:
     Home(tmp_path / "home", tmp_path / "checkout").create()
     assert list((tmp_path / "home" / "models").iterdir()) == []

@@ -27,7 +27,7 @@ def offered(home: Path, comfyui: ComfyUI | None = None) -> dict[str, Endpoint]:
     )
 
 
-def test_an_engine_is_offered_when_its_model_is_there(tmp_path: Path) -> None:
+def test_an_engine_is_enabled_if_its_model_exists(tmp_path: Path) -> None:
     assert offered(tmp_path) == {}
     for folder in ("cogvideox-1.5-5b", "cogvideox-2b", "cogvideox-5b", "animatic", "other"):
         (tmp_path / "models" / folder).mkdir(parents=True)
@@ -54,7 +54,7 @@ def test_the_endpoint_of_an_engine(tmp_path: Path) -> None:
     assert (endpoint.cwd / "containers" / "cogvideox" / "__main__.py").is_file()
 
 
-def test_comfyui_is_offered_when_a_workflow_is_there_or_set(tmp_path: Path) -> None:
+def test_comfyui_is_enabled_if_a_workflow_exists_or_is_configured(tmp_path: Path) -> None:
     assert offered_engines(tmp_path, ComfyUI()) == ["animatic"]
     workflow = tmp_path / "workflows" / "comfyui.json"
     workflow.parent.mkdir()
@@ -72,7 +72,7 @@ def test_comfyui_is_offered_when_a_workflow_is_there_or_set(tmp_path: Path) -> N
     assert (options.workflow, options.comfyui) == (Path("/mine.json"), "http://10.0.0.7:8188")
 
 
-def test_what_a_workflow_takes_is_read_from_it(tmp_path: Path) -> None:
+def test_a_workflow_s_inputs_are_read_from_it(tmp_path: Path) -> None:
     assert workflow_now(tmp_path, ComfyUI()) is None
     file = tmp_path / "workflows" / "comfyui.json"
     file.parent.mkdir()
@@ -86,11 +86,11 @@ def test_what_a_workflow_takes_is_read_from_it(tmp_path: Path) -> None:
     assert text.revision != speech.revision
 
 
-def test_a_workflow_that_can_t_be_used_is_told_by_up(tmp_path: Path) -> None:
+def test_up_reports_an_unusable_workflow(tmp_path: Path) -> None:
     with pytest.raises(CloudError, match=r"gone\.json can't be read"):
         workflow_now(tmp_path, ComfyUI(workflow=tmp_path / "gone.json"))
     file = tmp_path / "workflows" / "comfyui.json"
     file.parent.mkdir()
     file.write_text("{}")
-    with pytest.raises(CloudError, match="is no workflow of ComfyUI"):
+    with pytest.raises(CloudError, match="is not a ComfyUI workflow"):
         workflow_now(tmp_path, ComfyUI())

@@ -31,7 +31,7 @@ def load(home: Home, file: str = "", **environment: str) -> Settings:
     return Settings.load(home, environment)
 
 
-def test_without_a_file_all_is_as_it_comes(home: Home) -> None:
+def test_without_a_file_everything_has_its_default(home: Home) -> None:
     settings = Settings.load(home, {"REELWORKS_HOME": "/x", "REELWORKS_API_KEY": "rk-x", "PATH": "/bin"})
     assert settings == Settings()
     assert (settings.text, settings.stills, settings.speech.voices) == (None, None, {})
@@ -48,7 +48,7 @@ def test_the_file(home: Home) -> None:
     assert settings.stills.workflow == Path("/workflows/flux.json")
 
 
-def test_the_environment_wins_key_by_key(home: Home) -> None:
+def test_the_environment_overrides_single_keys(home: Home) -> None:
     settings = load(
         home,
         FILE,
@@ -68,8 +68,8 @@ def test_an_api_key_is_not_shown(home: Home) -> None:
     assert "sk-1" not in repr(load(home, FILE, REELWORKS_TEXT_API_KEY="sk-1"))
 
 
-def test_it_comes_whole_through_json(home: Home) -> None:
-    """As which the cloud's process is given it."""
+def test_it_survives_json(home: Home) -> None:
+    """The cloud's process receives the settings in this form."""
     settings = load(home, FILE, REELWORKS_TEXT_API_KEY="sk-1")
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
 
@@ -78,23 +78,23 @@ def test_it_comes_whole_through_json(home: Home) -> None:
     ("file", "environment", "said"),
     [
         ("[text]\nurl = 'http://x'\nmodel = 'm'\nkind = 'llama'", {}, "toml: text.kind: .*'ollama'"),
-        ("[text]\nurl = 'http://x'", {}, "reelworks.toml: text.model: it must be set"),
-        ("", {"REELWORKS_TEXT_API_KEY": "k"}, "text.url: it must be set"),
+        ("[text]\nurl = 'http://x'", {}, "reelworks.toml: text.model: required when its section is set"),
+        ("", {"REELWORKS_TEXT_API_KEY": "k"}, "text.url: required when its section is set"),
         ("", {"REELWORKS_TEXT_KIND": "llama", "REELWORKS_TEXT_URL": "http://x", "REELWORKS_TEXT_MODEL": "m"},
-         "REELWORKS_TEXT_KIND: .*'openai'; it is 'llama'"),
+         "REELWORKS_TEXT_KIND: .*'openai'; got 'llama'"),
         ("", {"REELWORKS_COMFYUI_URL": "gpu:8188"}, "REELWORKS_COMFYUI_URL: .*http://"),
-        ("", {"REELWORKS_SPEECH_VOICE": "x"}, "SPEECH_VOICE: there is no such setting; there are voices"),
+        ("", {"REELWORKS_SPEECH_VOICE": "x"}, "SPEECH_VOICE: unknown setting; allowed: voices"),
         ("[speech]\nvoices = {'a b' = '/v.onnx'}", {}, "speech.voices.a b"),
         ("[speech]\nvoices = {Amy = 'amy.onnx'}", {}, "speech.voices.Amy: must be an absolute path"),
-        ("[voice]\nx = 1", {}, "voice: there is no such setting; there are text, speech, stills, comfyui"),
-        ("[stills]\nmodel = '/m'\nworkflow = '/w'", {}, "stills: set one of model and workflow"),
-        ("[stills]\nworkflow = '/w'\nsteps = 4", {}, "stills: a workflow has steps"),
+        ("[voice]\nx = 1", {}, "voice: unknown setting; allowed: text, speech, stills, comfyui"),
+        ("[stills]\nmodel = '/m'\nworkflow = '/w'", {}, "stills: set exactly one of model and workflow"),
+        ("[stills]\nworkflow = '/w'\nsteps = 4", {}, "stills: steps and guidance are not allowed"),
         ("[stills]\nmodel = '/m'\nsteps = 0", {}, "stills.steps: .*greater"),
         ("text = 3", {"REELWORKS_TEXT_MODEL": "m"}, "text: .*dictionary"),
         ("[text", {}, "reelworks.toml can't be read"),
     ],
 )  # fmt: skip
-def test_a_wrong_setting_is_named_with_what_is_allowed(
+def test_an_invalid_setting_is_named_with_the_allowed_values(
     home: Home, file: str, environment: dict[str, str], said: str
 ) -> None:
     with pytest.raises(CloudError, match=said):

@@ -1,4 +1,4 @@
-"""A model folder is loaded only if every byte is vouched for, and none of it is code."""
+"""A model folder is loaded only if a manifest covers every byte and none of it is code."""
 
 import json
 import pickle
@@ -33,7 +33,7 @@ VALUE_BYTES = {"F32": 4, "BF16": 2, "I64": 8}
 
 
 def safetensors(tensors: Tensors) -> bytes:
-    """A file in the format's own words, filled with zeros."""
+    """Return a valid safetensors file filled with zeros."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
     for name, (dtype, shape) in tensors.items():
@@ -54,7 +54,7 @@ def write(folder: Path, path: str, content: bytes | object) -> None:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A folder laid out as a published checkpoint, with next to nothing in it, and its manifest."""
+    """A nearly empty folder with the layout of a published checkpoint, and its manifest."""
     folder = tmp_path / "cogvideox-5b"
     write(folder, "model_index.json", INDEX)
     write(folder, "LICENSE", b"free")
@@ -80,7 +80,7 @@ def removed(path: str) -> Change:
 
 
 def flipped(path: str) -> Change:
-    """One bit of the file's last byte."""
+    """Flip one bit of the file's last byte."""
 
     def change(model: Path) -> None:
         content = bytearray((model / path).read_bytes())
@@ -108,16 +108,16 @@ def test_a_whole_folder_passes(model: Path) -> None:
         (flipped("tokenizer/spiece.model"), "tokenizer/spiece.model has changed"),
         (changed("transformer/config.json", {"num_layers": 1}), "transformer/config.json has 17 bytes"),
         (changed("notes.txt", b"!"), "notes.txt is not in the manifest"),
-        (changed("transformer/model.py", b"print()"), "transformer/model.py does not belong"),
-        (changed("vae/evil.so", b"\x7fELF"), "vae/evil.so does not belong"),
+        (changed("transformer/model.py", b"print()"), "transformer/model.py is not a model data file"),
+        (changed("vae/evil.so", b"\x7fELF"), "vae/evil.so is not a model data file"),
         (changed("vae/weights.bin", pickle.dumps({})), "vae/weights.bin is a pickle"),
         (changed("text_encoder/model.PT", pickle.dumps({})), "text_encoder/model.PT is a pickle"),
-        (removed(MANIFEST), "`reel models trust cogvideox-5b` makes one"),
-        (changed(MANIFEST, b"{"), "is not a manifest"),
-        (changed(MANIFEST, {"format": 2, "model": "m", "files": {}}), "is not a manifest: format"),
+        (removed(MANIFEST), "run `reel models trust cogvideox-5b`"),
+        (changed(MANIFEST, b"{"), "is not a valid manifest"),
+        (changed(MANIFEST, {"format": 2, "model": "m", "files": {}}), "is not a valid manifest: format"),
     ],
 )
-def test_a_folder_that_is_not_as_its_manifest_says_is_refused(
+def test_a_folder_that_differs_from_its_manifest_is_rejected(
     model: Path, change: Change, reason: str
 ) -> None:
     change(model)
@@ -131,29 +131,35 @@ def test_a_folder_that_is_not_as_its_manifest_says_is_refused(
     [
         (changed(SINGLE, b""), "is not a safetensors file"),
         (changed(SINGLE, pickle.dumps({"a": [1]}) * 9), "is not a safetensors file"),
-        (changed(SINGLE, safetensors({"a": ("BF16", [2])})[:-1]), "bytes where its header asks for"),
-        (changed(SINGLE, safetensors({"a": ("BF16", [2])}) + b"!"), "bytes where its header asks for"),
+        (changed(SINGLE, safetensors({"a": ("BF16", [2])})[:-1]), "bytes; its header requires"),
+        (changed(SINGLE, safetensors({"a": ("BF16", [2])}) + b"!"), "bytes; its header requires"),
         (changed(SINGLE, b"\x02\0\0\0\0\0\0\0[]"), "its header cannot be read"),
-        (changed(SINGLE, safetensors({"a": ("I64", [2])})), "a is of type I64"),
+        (changed(SINGLE, safetensors({"a": ("I64", [2])})), "a has type I64"),
         (
             changed(SINGLE, safetensors({"a": ("BF16", [2])}).replace(b'"shape": [2]', b'"shape": [3]')),
-            "do not fit its shape [3]",
+            "do not match its shape [3]",
         ),
         (removed(SINGLE), f"{SINGLE} cannot be read"),
         (removed(SHARDS[1]), f"{SHARDS[1]} cannot be read"),
         (changed(SHARDS[1], safetensors({"z": ("BF16", [2])})), f"{SHARDS[1]} lacks the tensor y"),
-        (changed(SHARD_INDEX, {"weight_map": {"x": "../vae/x.safetensors"}}), "not a file beside it"),
+        (
+            changed(SHARD_INDEX, {"weight_map": {"x": "../vae/x.safetensors"}}),
+            "not a file in the same folder",
+        ),
         (changed(SHARD_INDEX, {}), "has no weight_map"),
         (changed("model_index.json", INDEX | {"vae": ["my_code", "Vae"]}), "['my_code', 'Vae'] as vae"),
-        (changed("model_index.json", INDEX | {"extra": ["os", "system"]}), "has nothing of that name"),
+        (changed("model_index.json", INDEX | {"extra": ["os", "system"]}), "has no such entry"),
         (changed("model_index.json", {**INDEX, "tokenizer": None}), "None as tokenizer"),
         (changed("model_index.json", INDEX | {"_class_name": "WanPipeline"}), "not a CogVideoX checkpoint"),
-        (changed("text_encoder/config.json", {"auto_map": {"AutoModel": "a.B"}}), "code of its own"),
-        (changed("text_encoder/config.json", rb'{"auto\u005fmap": {"AutoModel": "a.B"}}'), "code of its own"),
+        (changed("text_encoder/config.json", {"auto_map": {"AutoModel": "a.B"}}), "requests custom code"),
+        (
+            changed("text_encoder/config.json", rb'{"auto\u005fmap": {"AutoModel": "a.B"}}'),
+            "requests custom code",
+        ),
         (changed("tokenizer/added_tokens.json", b"{"), "tokenizer/added_tokens.json is not JSON"),
     ],
 )
-def test_what_would_be_vouched_for_is_inspected_first(model: Path, change: Change, reason: str) -> None:
+def test_files_are_inspected_before_a_manifest_is_written(model: Path, change: Change, reason: str) -> None:
     change(model)
     make_manifest(model, "m").write(model)
     for check in (inspect, check_weights):
@@ -168,14 +174,14 @@ def test_what_downloads_leave_behind_is_no_part_of_the_model(model: Path) -> Non
     check_weights(model)
 
 
-def test_a_link_to_a_folder_is_refused(model: Path, tmp_path: Path) -> None:
+def test_a_link_to_a_folder_is_rejected(model: Path, tmp_path: Path) -> None:
     (model / "loras").symlink_to(tmp_path)
     with pytest.raises(BadCheckpoint, match="is a link to a folder"):
         check_weights(model)
 
 
 def test_links_to_files_are_read_as_files(model: Path, tmp_path: Path) -> None:
-    """As they lie in the hub's own cache."""
+    """The hub's own cache uses such links."""
     blob = tmp_path / "blob"
     (model / SINGLE).rename(blob)
     (model / SINGLE).symlink_to(blob)
@@ -185,7 +191,7 @@ def test_links_to_files_are_read_as_files(model: Path, tmp_path: Path) -> None:
         check_weights(model)
 
 
-def test_the_identity_of_an_own_folder_follows_its_files(model: Path) -> None:
+def test_a_user_s_folder_is_identified_by_its_files(model: Path) -> None:
     before = make_manifest(model, "m").identity
     assert before.startswith("sha256:")
     assert make_manifest(model, "another name").identity == before
@@ -193,13 +199,13 @@ def test_the_identity_of_an_own_folder_follows_its_files(model: Path) -> None:
     assert make_manifest(model, "m").identity != before
 
 
-def test_a_manifest_survives_being_written(model: Path) -> None:
+def test_a_manifest_survives_a_round_trip(model: Path) -> None:
     manifest = make_manifest(model, "m", repository="a/b", revision="c")
     manifest.write(model)
     assert read_manifest(model) == manifest == Manifest.model_validate_json((model / MANIFEST).read_bytes())
 
 
-# --- what the configuration calls for
+# --- tensors that the configuration requires
 
 
 @pytest.fixture(scope="module")
@@ -226,9 +232,7 @@ def test_every_kind_of_checkpoint_passes(
         ("text_encoder", "shared.weight"),
     ],
 )
-def test_a_tensor_that_is_missing_from_whole_files_is_named(
-    tiny: Path, tmp_path: Path, component: str, tensor: str
-) -> None:
+def test_a_missing_tensor_is_named(tiny: Path, tmp_path: Path, component: str, tensor: str) -> None:
     directory = copy_with(
         tiny, tmp_path, component, lambda there: {n: t for n, t in there.items() if n != tensor}
     )
@@ -242,12 +246,12 @@ def test_a_tensor_of_another_shape_is_named(tiny: Path, tmp_path: Path) -> None:
         return there | {"proj_out.bias": ("F32", [65])}
 
     directory = copy_with(tiny, tmp_path, "transformer", wider)
-    with pytest.raises(BadCheckpoint, match=r"proj_out\.bias has the shape \[65\], not \[64\]"):
+    with pytest.raises(BadCheckpoint, match=r"proj_out\.bias has shape \[65\]; expected \[64\]"):
         check_tensors(directory)
 
 
 def copy_with(source: Path, target: Path, component: str, change: Callable[[Tensors], Tensors]) -> Path:
-    """A copy of a checkpoint in which the tensors of one component are others, and zero."""
+    """Copy a checkpoint with one component's tensors changed by `change` and filled with zeros."""
     for path in (path for path in source.rglob("*") if path.is_file()):
         write(target, path.relative_to(source).as_posix(), path.read_bytes())
     (weights,) = (target / component).glob("*.safetensors")

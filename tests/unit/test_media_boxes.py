@@ -1,4 +1,4 @@
-"""Reading of boxes and tables that claim what is not so; each change is made at a named field."""
+"""Boxes and tables with false claims; each test changes one named field."""
 
 import struct
 from collections.abc import Callable
@@ -16,7 +16,7 @@ WHOLE = reordered_clip(20)
 
 
 def changed(kind: bytes, offset: int, form: str, *values: int | bytes) -> bytes:
-    """The clip with a field of a box, `offset` bytes behind its name, set to something else."""
+    """Return the clip with a changed box field, `offset` bytes after the box's name."""
     at = WHOLE.index(kind) + 4 + offset
     fields = struct.pack(form, *values)
     return WHOLE[:at] + fields + WHOLE[at + len(fields) :]
@@ -56,47 +56,47 @@ def test_equal_values_are_written_once() -> None:
     [
         (lambda: b"", "empty"),
         (lambda: WHOLE[:7], "empty or too short"),
-        (lambda: WHOLE[:100], "truncated: 'moov'"),
-        (lambda: WHOLE[:-1], "truncated: 'mdat'"),
-        (lambda: changed(b"moov", -8, ">I", 4), "a box 'moov' of 4 bytes"),
-        (lambda: changed(b"trak", -8, ">I", 2**31), "truncated: 'trak' is 2147483648 bytes long"),
+        (lambda: WHOLE[:100], "truncated: box 'moov'"),
+        (lambda: WHOLE[:-1], "truncated: box 'mdat'"),
+        (lambda: changed(b"moov", -8, ">I", 4), "box 'moov' is too short: 4 bytes"),
+        (lambda: changed(b"trak", -8, ">I", 2**31), "truncated: box 'trak' is 2147483648 bytes long"),
         (lambda: renamed(b"moov", b"free"), "0 boxes 'moov'"),
         (lambda: WHOLE + box(b"moov"), "2 boxes 'moov'"),
-        (lambda: box(b"moov", bytes(MOST_INDEX_BYTES + 1)), "'moov' is 16777217 bytes long"),
+        (lambda: box(b"moov", bytes(MOST_INDEX_BYTES + 1)), "box 'moov' is too long: 16777217 bytes"),
         (lambda: box(b"free") * 1001, "more than 1000 boxes"),
-        (lambda: box(b"moov", box(b"free") * 1001), "more than 1000 boxes in a box"),
+        (lambda: box(b"moov", box(b"free") * 1001), "a box contains more than 1000 boxes"),
         (lambda: renamed(b"vide", b"soun"), "no video track"),
         (lambda: renamed(b"stsz", b"free"), "0 boxes 'stsz'"),
-        (lambda: changed(b"mvhd", 0, ">B", 2), "mvhd of version 2"),
-        (lambda: changed(b"mdhd", 12, ">I", 0), "mdhd has 0 ticks a second"),
+        (lambda: changed(b"mvhd", 0, ">B", 2), "mvhd version must be 0 or 1; got 2"),
+        (lambda: changed(b"mdhd", 12, ">I", 0), "mdhd has 0 ticks per second"),
         (lambda: changed(b"stsz", 8, ">I", 0), "no frames"),
-        (lambda: changed(b"stsz", 4, ">II", 1, 2**32 - 1), "4294967295 frames"),
+        (lambda: changed(b"stsz", 4, ">II", 1, 2**32 - 1), "too many frames: 4294967295"),
         (lambda: changed(b"stsz", 8, ">I", 900_000), "stsz is too short"),
-        (lambda: changed(b"stsz", 12, ">I", 2**31), "a frame of 2147483648 bytes"),
+        (lambda: changed(b"stsz", 12, ">I", 2**31), "a frame is too large: 2147483648 bytes"),
         (lambda: changed(b"stsz", 12, ">I", 2**29), "truncated: its frames are"),
         (lambda: changed(b"stts", 4, ">I", 2**32 - 1), "stts is too short"),
-        (lambda: changed(b"stts", 8, ">I", 2**32 - 1), "stts is about 4294967295 frames of 20"),
-        (lambda: changed(b"stts", 12, ">I", 0), "its frame rate is 0"),
-        (lambda: changed(b"stts", 12, ">I", 1), "its frame rate is 10000"),
-        (lambda: changed(b"ctts", 8, ">I", 21), "ctts is about"),
-        (lambda: changed(b"stss", 8, ">I", 0), "stss counts no frames"),
-        (lambda: changed(b"stss", 12, ">I", 21), "stss names frame 20 of 20"),
-        (lambda: changed(b"stss", 8, ">I", 2), "its first frame is no keyframe"),
-        (lambda: changed(b"stsc", 8, ">I", 2), "stsc names chunks"),
-        (lambda: changed(b"stsc", 12, ">I", 21), "stsc is about more frames"),
-        (lambda: changed(b"stsc", 12, ">I", 19), "stsc is about 19 frames of 20"),
-        (lambda: changed(b"stco", 4, ">I", 2**31), "2147483648 chunks of 20 frames"),
-        (lambda: changed(b"stco", 8, ">I", 0), "outside of the file's data"),
-        (lambda: changed(b"stco", 8, ">I", 2**32 - 1), "outside of the file's data"),
+        (lambda: changed(b"stts", 8, ">I", 2**32 - 1), "stts describes 4294967295 frames; expected 20"),
+        (lambda: changed(b"stts", 12, ">I", 0), "its frame rate of 0 "),
+        (lambda: changed(b"stts", 12, ">I", 1), "its frame rate of 10000 "),
+        (lambda: changed(b"ctts", 8, ">I", 21), "ctts describes"),
+        (lambda: changed(b"stss", 8, ">I", 0), "stss must list frame numbers"),
+        (lambda: changed(b"stss", 12, ">I", 21), "stss lists frame 20, but there are only 20"),
+        (lambda: changed(b"stss", 8, ">I", 2), "its first frame is not a keyframe"),
+        (lambda: changed(b"stsc", 8, ">I", 2), "stsc lists chunks"),
+        (lambda: changed(b"stsc", 12, ">I", 21), "stsc describes more frames"),
+        (lambda: changed(b"stsc", 12, ">I", 19), "stsc describes 19 frames; expected 20"),
+        (lambda: changed(b"stco", 4, ">I", 2**31), "more chunks than frames: 2147483648 for 20"),
+        (lambda: changed(b"stco", 8, ">I", 0), "outside the file's data"),
+        (lambda: changed(b"stco", 8, ">I", 2**32 - 1), "outside the file's data"),
         (lambda: changed(b"url ", 0, ">I", 0), "in another file"),
         (lambda: renamed(b"url ", b"alis"), "in another file"),
-        (lambda: changed(b"avcC", 0, ">B", 2), "avcC of version 2"),
-        (lambda: changed(b"avcC", 5, ">B", 0xE0), "avcC has 0 SPS"),
+        (lambda: changed(b"avcC", 0, ">B", 2), "avcC version must be 1; got 2"),
+        (lambda: changed(b"avcC", 5, ">B", 0xE0), "avcC must have one SPS and at least one PPS; got 0 "),
         (lambda: changed(b"avcC", 6, ">H", 2**16 - 1), "avcC is too short"),
         (lambda: changed(b"avcC", 9, ">8s", bytes(8)), "SPS"),
     ],
 )
-def test_a_lying_file_is_refused_with_the_reason(broken: Callable[[], bytes], what: str) -> None:
+def test_a_file_with_false_claims_is_rejected_with_the_reason(broken: Callable[[], bytes], what: str) -> None:
     with pytest.raises(ClipUnreadable, match=what):
         read_clip(BytesSource(broken()))
 
@@ -105,27 +105,25 @@ def test_a_lying_file_is_refused_with_the_reason(broken: Callable[[], bytes], wh
     ("odd", "what"),
     [
         (lambda: changed(b"ctts", 12, ">I", 3750), "not evenly spaced"),
-        (lambda: changed(b"elst", 12, ">i", 2**31 - 1), "an edit list hides frames"),
-        (lambda: changed(b"elst", 8, ">I", 1), "an edit list hides frames"),
-        (lambda: changed(b"elst", 16, ">I", 2 << 16), "another order or speed"),
-        (lambda: changed(b"elst", 4, ">I", 3), "another order"),
+        (lambda: changed(b"elst", 12, ">i", 2**31 - 1), "an edit list hides some of its frames"),
+        (lambda: changed(b"elst", 8, ">I", 1), "an edit list hides some of its frames"),
+        (lambda: changed(b"elst", 16, ">I", 2 << 16), "changes the order or speed"),
+        (lambda: changed(b"elst", 4, ">I", 3), "changes the order"),
         (lambda: renamed(b"avc1\0", b"hev1\0"), "its codec is 'hev1'"),
     ],
 )
-def test_a_clip_that_merging_does_not_take_is_told_from_a_broken_one(
-    odd: Callable[[], bytes], what: str
-) -> None:
+def test_an_unmergeable_clip_is_distinguished_from_a_broken_one(odd: Callable[[], bytes], what: str) -> None:
     with pytest.raises(ClipsDiffer, match=what):
         read_clip(BytesSource(odd()))
 
 
 @pytest.mark.parametrize("size", [(64, 48), (98, 50), (112, 66)])
-def test_frames_are_as_large_as_they_are_shown(size: tuple[int, int]) -> None:
-    # Encoded are whole blocks of 16x16; the SPS says how much of them is cut off.
+def test_frame_sizes_are_display_sizes(size: tuple[int, int]) -> None:
+    # The encoder stores whole 16x16 blocks; the SPS says how much to crop.
     assert read_clip(BytesSource(clip(1, width=size[0], height=size[1]))).picture.size == size
 
 
-def test_a_clip_is_what_its_index_says() -> None:
+def test_a_clip_is_described_by_its_index() -> None:
     found = read_clip(BytesSource(WHOLE))
     assert (found.fps, found.picture.size, found.picture.colour) == (8, (96, 64), (1, 1, 1, False))
     assert sorted(found.shown) == list(range(20))

@@ -1,4 +1,4 @@
-"""Captions in pictures: where, how long, how they look, and what is encoded for them."""
+"""Burned-in captions: position, duration, appearance, and which frames are re-encoded."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -24,7 +24,7 @@ def cue(start: float, end: float, text: str = "It flies!") -> Cue:
 
 
 class Burnt:
-    """A film of clips with the captions drawn in, and what was encoded for it."""
+    """Return a film of clips with burned-in captions, and what was encoded for it."""
 
     def __init__(self, pieces: Sequence[bytes | Piece], cues: Sequence[Cue]) -> None:
         self.encoded: list[tuple[Piece, Sequence[Shown]]] = []
@@ -52,7 +52,7 @@ def grey(count: int, size: tuple[int, int] = SMALL, level: int = 120, keyframes:
 
 
 def differs(one: Pixels, other: Pixels) -> bool:
-    """By more than another encoding does."""
+    """Return whether frames differ by more than re-encoding explains."""
     return bool(np.abs(one.astype(int) - other).max() > 60)
 
 
@@ -65,7 +65,7 @@ def test_pixels_differ_only_while_a_caption_shows() -> None:
     assert changed == [*range(4, 8), *range(14, 20)]
 
 
-def test_frames_that_show_none_stay_as_they_are_up_to_the_caption_and_from_the_next_keyframe_on() -> None:
+def test_frames_before_a_caption_and_from_the_next_keyframe_on_are_unchanged() -> None:
     plain = clip(48)  # a keyframe every two seconds
     film = Burnt([plain], [cue(0.5, 1)])
     assert film.spans == [(0, 4, 16)]
@@ -81,7 +81,7 @@ def test_captions_that_share_a_keyframe_are_encoded_together() -> None:
     assert [[shown.start for shown in texts] for _, texts in film.encoded] == [[2, 8], [36]]
 
 
-def test_a_caption_goes_on_over_the_next_clip() -> None:
+def test_a_caption_continues_over_the_next_clip() -> None:
     film = Burnt([grey(8), grey(8), grey(8)], [cue(0.5, 2.5)])
     assert film.spans == [(0, 4, 8), (1, 0, 8), (2, 0, 8)]
     assert [texts[0].stop for _, texts in film.encoded] == [8, 8, 4]
@@ -112,7 +112,7 @@ def test_a_film_without_captions_is_copied() -> None:
     assert film.pieces == [Piece(film.pieces[0].source, 0, 0, None)]
 
 
-def test_a_caption_behind_the_film_s_end_is_none() -> None:
+def test_a_caption_after_the_film_s_end_is_ignored() -> None:
     assert Burnt([clip(8)], [cue(3, 4)]).spans == []
 
 
@@ -126,7 +126,7 @@ def test_letters_are_white_with_a_dark_edge_on_any_ground_and_within_the_safe_ar
     width, height = size
     frame, plain = (one.astype(int).mean(axis=2) for one in film.frames)
     assert (frame > 200).sum() > 0.004 * width * height
-    # The box and the outline: even on white, what lies around the letters is darker than they are.
+    # The box and the outline: even on white, the surroundings are darker than the letters.
     rows, columns = np.nonzero(np.abs(frame - plain) > 12)
     assert frame[rows.min() : rows.max(), columns.min() : columns.max()].min() < 60
     assert columns.min() >= 0.03 * width - 1
@@ -135,7 +135,7 @@ def test_letters_are_white_with_a_dark_edge_on_any_ground_and_within_the_safe_ar
     assert rows.min() >= 0.6 * height, "two lines"
 
 
-def test_a_caption_without_colour_leaves_none() -> None:
+def test_a_caption_adds_no_colour() -> None:
     red = np.zeros((64, 96, 3), np.uint8)
     red[:, :, 0] = 200
     film = Burnt([encode([red] * 2, width=96, height=64, fps=FPS, metadata={})], [cue(0, 0.25, "MMMMMMMM")])
@@ -144,7 +144,7 @@ def test_a_caption_without_colour_leaves_none() -> None:
     assert film.frames[0][:20].astype(int)[..., 0].min() > 170, "above it nothing changes"
 
 
-def test_a_long_sentence_is_shown_in_turns_of_two_lines() -> None:
+def test_a_long_sentence_is_shown_two_lines_at_a_time() -> None:
     text = " ".join(["A kite leans on the wind and sings."] * 8)
     film = Burnt([grey(64)], [cue(0, 8, text)])
     shown = [one for _, texts in film.encoded for one in texts]
@@ -175,7 +175,7 @@ def test_latin_greek_and_cyrillic_can_be_drawn(text: str) -> None:
         ("".join(map(chr, range(0x4E00, 0x4E0A))), "and 5 more"),
     ],
 )
-def test_what_the_font_lacks_is_refused_by_name(text: str, names: str) -> None:
+def test_characters_missing_from_the_font_are_rejected_by_name(text: str, names: str) -> None:
     with pytest.raises(CaptionsRefused) as refused:
         Burnt([clip(4)], [cue(0, 0.5, text)])
     assert names in refused.value.message

@@ -20,7 +20,7 @@ def cue(start: float, end: float, text: str) -> Cue:
 
 
 def read(written: str) -> list[tuple[int, int, str]]:
-    """(start, end, text), times in milliseconds, as pysubs2 reads it back."""
+    """Return (start, end, text) as pysubs2 reads it back; times are in milliseconds."""
     events = SSAFile.from_string(written)
     return [(event.start, event.end, event.text.replace(r"\N", "\n")) for event in events]
 
@@ -28,7 +28,7 @@ def read(written: str) -> list[tuple[int, int, str]]:
 def tracked(
     cues: Sequence[Cue], duration: Fraction | int = 10, language: str = "en"
 ) -> list[tuple[int, int, str]]:
-    """(start, end, text) of each sample, as FFmpeg reads it back."""
+    """Return (start, end, text) of each sample as FFmpeg reads it back."""
     with av.open(BytesIO(timed_text(cues, Fraction(duration), language=language)), format="mp4") as container:
         (track,) = container.streams
         assert (track.type, track.codec_context.name) == ("subtitle", "mov_text")
@@ -49,7 +49,9 @@ def shown(cues: Sequence[Cue], duration: Fraction | int = 10) -> list[tuple[int,
 
 
 @pytest.mark.parametrize("written", [lambda cues: read(srt(cues)), lambda cues: read(vtt(cues)), shown])
-def test_each_form_says_the_same(written: Callable[[Sequence[Cue]], list[tuple[int, int, str]]]) -> None:
+def test_each_format_has_the_same_content(
+    written: Callable[[Sequence[Cue]], list[tuple[int, int, str]]],
+) -> None:
     cues = [
         cue(0, 1.5, "Once upon a time"),
         cue(2.25, 4, "there was\n\na fox. "),
@@ -62,7 +64,7 @@ def test_each_form_says_the_same(written: Callable[[Sequence[Cue]], list[tuple[i
     ]
 
 
-def test_forms_are_as_players_expect_them() -> None:
+def test_formats_follow_players_expectations() -> None:
     assert srt([cue(3661.5, 3662, "Hello")]) == "1\n01:01:01,500 --> 01:01:02,000\nHello\n\n"
     assert vtt([cue(3661.5, 3662, "Hello")]) == "WEBVTT\n\n1\n01:01:01.500 --> 01:01:02.000\nHello\n\n"
 
@@ -81,18 +83,18 @@ def test_text_is_wrapped_evenly_to_two_lines() -> None:
     assert abs(len(first) - len(second)) <= 6
 
 
-def test_a_long_text_is_parted_where_one_breathes() -> None:
+def test_a_long_text_is_split_at_pauses() -> None:
     said = "The next time you think about how a bee finds its way home, remember what you have seen here."
     assert [turn[2] for turn in shown([cue(1, 9, said)])] == [
         "The next time you think about\nhow a bee finds its way home,",
         "remember what you have seen here.",
     ]
-    # Not where that takes more turns.
+    # Not if that needs more cues.
     early = "Now, the bee that has seen so many flowers on this long warm day flies home to tell the others."
     assert len(shown([cue(1, 9, early)])) == 2
 
 
-def test_a_long_text_is_shown_in_turns_by_its_length() -> None:
+def test_a_long_text_is_split_into_cues_timed_by_length() -> None:
     turns = shown([cue(1, 9, STORY)])
     lines = [line for turn in turns for line in turn[2].split("\n")]
     assert all(len(turn[2].split("\n")) <= 2 for turn in turns)
@@ -128,11 +130,11 @@ def test_cues_never_overlap() -> None:
     ]
 
 
-def test_what_is_said_at_once_is_read_one_after_the_other() -> None:
+def test_simultaneous_speech_is_captioned_in_sequence() -> None:
     assert shown([cue(1, 2, "Hello."), cue(1, 3, "Goodbye.")]) == [(1000, 3000, "Hello. Goodbye.")]
 
 
-def test_the_track_covers_the_film_and_no_more() -> None:
+def test_the_track_is_exactly_as_long_as_the_film() -> None:
     assert tracked([cue(1, 2, "a"), cue(4, 12, "b"), cue(11, 12, "c")]) == [
         (0, 1000, ""),
         (1000, 2000, "a"),
@@ -161,7 +163,7 @@ def test_markup_is_only_text(text: str, in_srt: str) -> None:
 
 
 def said(written: str, form: str) -> str:
-    """The one cue as FFmpeg decodes it, without its own ways to write braces and backslashes."""
+    """Return the only cue as FFmpeg decodes it, without FFmpeg's escapes of braces and backslashes."""
     with av.open(BytesIO(written.encode()), format=form) as container:
         (packet,) = (packet for packet in container.demux() if packet.size)
         (subtitle,) = packet.decode()
@@ -183,6 +185,6 @@ def test_the_track_has_its_language(language: str, code: str) -> None:
 
 @pytest.mark.parametrize("form", [srt, vtt])
 @pytest.mark.parametrize(("start", "end"), [(1, 1), (2, 1), (-1, 1)])
-def test_a_cue_has_a_time(form: Callable[[Sequence[Cue]], str], start: float, end: float) -> None:
-    with pytest.raises(ValueError, match="a cue can't go from"):
+def test_a_cue_has_a_duration(form: Callable[[Sequence[Cue]], str], start: float, end: float) -> None:
+    with pytest.raises(ValueError, match="a cue must start at 0 s or later and end after its start"):
         form([cue(start, end, "Hello")])

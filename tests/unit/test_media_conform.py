@@ -30,7 +30,7 @@ def conformed(data: bytes, film: FilmFormat = FILM, fit: Fit = Fit.FIT) -> tuple
 
 
 def quarters(width: int, height: int) -> Pixels:
-    """Red, green above; blue, grey below."""
+    """Return red and green above, blue and grey below."""
     picture = flat(GREY, width, height)
     picture[: height // 2, : width // 2] = RED
     picture[: height // 2, width // 2 :] = GREEN
@@ -39,13 +39,13 @@ def quarters(width: int, height: int) -> Pixels:
 
 
 def looks(picture: Pixels, x: float, y: float, colour: tuple[int, int, int], within: int = 8) -> bool:
-    """Whether the pixel at the shares x and y of width and height has about that colour."""
+    """Return whether the pixel at fractions x and y of width and height has about that colour."""
     height, width = picture.shape[:2]
     return bool(np.abs(picture[int(y * height), int(x * width)].astype(int) - colour).max() <= within)
 
 
 def corners(picture: Pixels) -> list[tuple[int, int, int]]:
-    """The colours of the four quarters' middles: above from left to right, then below."""
+    """Return the colours at the centers of the four quarters: above left to right, then below."""
     named = []
     for y in (0.25, 0.75):
         for x in (0.25, 0.75):
@@ -78,8 +78,8 @@ def test_codecs_and_pixel_formats_become_the_film_s(codec: str, pix_fmt: str, co
 
 @pytest.mark.parametrize("matrix", [Colorspace.ITU709, Colorspace.SMPTE170M, None])
 @pytest.mark.parametrize("range_", [ColorRange.MPEG, ColorRange.JPEG])
-def test_colours_stay_what_they_are(matrix: Colorspace | None, range_: ColorRange) -> None:
-    """Where nothing is said, FFmpeg's writers mean BT.601."""
+def test_colours_are_preserved(matrix: Colorspace | None, range_: ColorRange) -> None:
+    """Without tags, FFmpeg's encoders mean BT.601."""
     settings: dict[str, Any] = {"color_range": range_} | ({"colorspace": matrix} if matrix else {})
     data = recorded([quarters(96, 64)] * 2, **settings)
     _, (frame, _) = conformed(data)
@@ -88,7 +88,7 @@ def test_colours_stay_what_they_are(matrix: Colorspace | None, range_: ColorRang
 
 
 @pytest.mark.parametrize("size", [(40, 64), (192, 40), (97, 65), (33, 17), (1, 1), (2, 200)])
-def test_fit_shows_the_whole_picture_between_black(size: tuple[int, int]) -> None:
+def test_fit_shows_the_whole_picture_with_black_bars(size: tuple[int, int]) -> None:
     width, height = size
     _, frames = conformed(recorded([flat(GREEN, *size)] * 2, pix_fmt="yuv444p"))
     shown = np.abs(frames[0].astype(int) - GREEN).max(axis=2) < 40
@@ -103,7 +103,7 @@ def test_fit_shows_the_whole_picture_between_black(size: tuple[int, int]) -> Non
 
 
 @pytest.mark.parametrize("size", [(40, 64), (192, 40), (97, 65), (33, 17)])
-def test_cover_leaves_no_black_and_keeps_the_middle(size: tuple[int, int]) -> None:
+def test_cover_has_no_black_bars_and_keeps_the_middle(size: tuple[int, int]) -> None:
     picture = flat(RED, *size)
     across, down = size[0] // 4, size[1] // 4
     picture[down:-down, across:-across] = GREEN
@@ -112,7 +112,7 @@ def test_cover_leaves_no_black_and_keeps_the_middle(size: tuple[int, int]) -> No
     assert frame.max(axis=2).min() > 90
 
 
-def test_stretch_shows_all_over_all() -> None:
+def test_stretch_fills_the_frame_with_the_whole_picture() -> None:
     _, (frame, _) = conformed(recorded([quarters(40, 64)] * 2, pix_fmt="yuv444p"), fit=Fit.STRETCH)
     assert corners(frame) == [RED, GREEN, BLUE, GREY]
     assert looks(frame, 0.02, 0.02, RED, within=14)
@@ -120,7 +120,7 @@ def test_stretch_shows_all_over_all() -> None:
 
 
 def test_pixels_that_are_not_square_are_made_so() -> None:
-    """A quarter as wide as high as stored, and shown square."""
+    """Stored four times as high as wide, and displayed square."""
     data = recorded([flat(GREEN, 32, 128)] * 2, pix_fmt="yuv444p", sample_aspect_ratio=Fraction(4))
     assert not conforms(data, FILM)
     _, (frame, _) = conformed(data)
@@ -128,7 +128,7 @@ def test_pixels_that_are_not_square_are_made_so() -> None:
     assert len(columns) == pytest.approx(64, abs=2)
 
 
-# The film is as FFmpeg's players show the clip: turned counterclockwise by so many degrees.
+# The film shows the clip as FFmpeg's players do: rotated counterclockwise by this many degrees.
 @pytest.mark.parametrize(
     ("turned", "expected"),
     [
@@ -138,14 +138,14 @@ def test_pixels_that_are_not_square_are_made_so() -> None:
         (270, [BLUE, RED, GREY, GREEN]),
     ],
 )
-def test_a_clip_that_is_to_be_turned_is(turned: int, expected: list[tuple[int, int, int]]) -> None:
+def test_a_clip_with_a_rotation_is_rotated(turned: int, expected: list[tuple[int, int, int]]) -> None:
     data = recorded([quarters(64, 64)] * 2, turned=turned)
     assert not conforms(data, FilmFormat(64, 64, Fraction(8)))
     _, (frame, _) = conformed(data, FilmFormat(64, 64, Fraction(8)))
     assert corners(frame) == expected
 
 
-def test_a_turned_portrait_fills_a_landscape_film() -> None:
+def test_a_rotated_portrait_fills_a_landscape_film() -> None:
     data = recorded([flat(GREEN, 64, 96)] * 2, turned=90)
     _, (frame, _) = conformed(data)
     assert np.abs(frame.astype(int) - GREEN).max() < 8
@@ -167,15 +167,15 @@ def test_a_mirrored_clip_is_mirrored(signs: tuple[int, int, int, int]) -> None:
     assert corners(frame) == corners(expected)
 
 
-def test_a_clip_that_is_turned_askew_is_refused() -> None:
+def test_a_clip_rotated_by_45_degrees_is_rejected() -> None:
     half = 46341  # sin 45° × 65536
     data = patched(clip(3), b"tkhd", 40, half, half, 0, 2**32 - half, half, 0)
-    with pytest.raises(ClipUnreadable, match="turned"):
+    with pytest.raises(ClipUnreadable, match="rotates it by other than quarter turns"):
         conformed(data)
 
 
 def steps(times: Sequence[float | Fraction], count: int, fps: int) -> list[int]:
-    """Which of the pictures at `times` is on the screen at each of the film's frames."""
+    """Return which of the pictures at `times` is displayed at each of the film's frames."""
     return [sum(time <= Fraction(n, fps) for time in times) - 1 for n in range(count)]
 
 
@@ -189,20 +189,20 @@ def steps(times: Sequence[float | Fraction], count: int, fps: int) -> list[int]:
         ([Fraction(n) for n in (0, Fraction(1, 8), 1, Fraction(9, 8), Fraction(5, 4), 2)], 8),
     ],
 )
-def test_each_frame_shows_what_is_on_the_screen_at_its_time(times: list[Fraction], fps: int) -> None:
+def test_each_frame_shows_the_picture_displayed_at_its_time(times: list[Fraction], fps: int) -> None:
     shades = [flat((10 + 9 * n,) * 3, 32, 32) for n in range(len(times))]
     data = recorded(shades, times=times)
     output = BytesIO()
     info = conform(data, FilmFormat(32, 32, Fraction(fps)), Fit.FIT, output)
     frames = decoded(output.getvalue())
-    # The last picture stays for an eighth of a second: the encoder was told of 8 a second.
+    # The last picture lasts an eighth of a second: the encoder was set to 8 fps.
     assert info.frames == round((times[-1] + Fraction(1, 8)) * fps)
     shown = [round((float(frame.mean()) - 10) / 9) for frame in frames]
     assert shown == steps(times, info.frames, fps)
     assert shown_seconds(output.getvalue()) == [Fraction(n, fps) for n in range(len(frames))]
 
 
-def test_milliseconds_make_no_frame_come_late() -> None:
+def test_rounding_to_milliseconds_delays_no_frame() -> None:
     """33, 67, 100 ms: rounded thirtieths of a second."""
     times = [Fraction(round(1000 * n / 30), 1000) for n in range(12)]
     shades = [flat((10 + 18 * n,) * 3, 32, 32) for n in range(12)]
@@ -211,18 +211,18 @@ def test_milliseconds_make_no_frame_come_late() -> None:
     assert [round((float(frame.mean()) - 10) / 18) for frame in decoded(output.getvalue())] == list(range(12))
 
 
-def test_sound_is_left_out() -> None:
+def test_sound_is_removed() -> None:
     assert probe(with_sound()).has_audio
     info, frames = conformed(with_sound())
     assert (info.has_audio, len(frames)) == (False, 8)
 
 
-def test_a_fragmented_clip_is_taken() -> None:
+def test_a_fragmented_clip_is_accepted() -> None:
     data = recorded(pictures(6), movflags="frag_keyframe+empty_moov+default_base_moof")
     assert conformed(data)[0].frames == 6
 
 
-def test_what_is_conformed_joins_by_copying_and_has_keyframes_for_transitions() -> None:
+def test_a_conformed_clip_joins_by_copying_and_has_keyframes_for_transitions() -> None:
     pieces = []
     for number, data in enumerate([recorded(pictures(12, width=50, height=30)), clip(12)]):
         output = BytesIO()
@@ -257,7 +257,7 @@ def test_what_conforms_and_what_does_not() -> None:
     ],
     ids=["matrix", "range", "chroma", "turned", "aspect ratio", "varying rate"],
 )
-def test_whatever_differs_of_a_clip_does_not_conform(other: dict[str, Any]) -> None:
+def test_any_difference_means_a_clip_does_not_conform(other: dict[str, Any]) -> None:
     data = recorded(list(pictures(5)), **other)
     assert not conforms(data, FILM)
     conformed(data)
@@ -265,7 +265,7 @@ def test_whatever_differs_of_a_clip_does_not_conform(other: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("given", [7, 8, 9])
 @pytest.mark.parametrize("fps", [8, 16, 24])
-def test_a_frame_more_or_less_becomes_as_many_as_are_planned(given: int, fps: int) -> None:
+def test_one_frame_more_or_less_is_corrected_to_the_plan(given: int, fps: int) -> None:
     output = BytesIO()
     data = clip(given * fps // 8, fps=fps)
     check_length(data, FILM, 8)
@@ -274,9 +274,9 @@ def test_a_frame_more_or_less_becomes_as_many_as_are_planned(given: int, fps: in
 
 
 @pytest.mark.parametrize(("given", "fps"), [(6, 8), (10, 8), (8, 16), (19, 24)])
-def test_a_clip_of_another_length_is_refused(given: int, fps: int) -> None:
+def test_a_clip_of_another_length_is_rejected(given: int, fps: int) -> None:
     data = clip(given, fps=fps)
-    with pytest.raises(ClipMismatch, match=r"should last 1\.000 s"):
+    with pytest.raises(ClipMismatch, match=r"expected 1\.000 s"):
         check_length(data, FILM, 8)
     with pytest.raises(ClipMismatch):
         conform(data, FILM, Fit.FIT, BytesIO(), frames=8)

@@ -1,4 +1,4 @@
-"""Joins of clips that go on from one another: each clip is a moving picture, encoded as engines encode."""
+"""Joins of clips that continue one another: each clip is a moving picture, encoded as engines encode."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +19,7 @@ SIZE = 96, 64
 
 
 def scene(first: int, count: int, *, brighter: float = 0, tint: float = 0, seed: int = 1) -> list[Pixels]:
-    """Frames [first, first + count) of a shot in which a soft pattern moves a pixel a frame to the left."""
+    """Return frames [first, first + count) of a shot whose pattern moves one pixel per frame to the left."""
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(60, 180, (9, 40, 3))
     wide = np.kron(coarse, np.ones((8, 8, 1)))
@@ -42,7 +42,7 @@ def at_once(index: int, make: Callable[[], bytes]) -> Source:
 
 
 def means(one: Piece) -> list[float]:
-    """Of each frame's luma."""
+    """Return the mean of each frame's luma."""
     clip = read_clip(one.source)
     stop = len(clip.shown) if one.stop is None else one.stop
     height = SIZE[1]
@@ -61,7 +61,7 @@ def test_a_step_is_measured_in_levels() -> None:
     assert step.is_seen
 
 
-def test_clips_that_go_on_smoothly_have_no_step_that_is_seen() -> None:
+def test_smoothly_continuing_clips_have_no_visible_step() -> None:
     (step,) = measure_steps([piece(scene(0, 8), 0), piece(scene(8, 8), 1)])
     assert not step.is_seen
 
@@ -71,7 +71,7 @@ def test_parts_of_one_clip_have_no_join() -> None:
     assert measure_steps([replace(whole, stop=4), replace(whole, start=4)]) == []
 
 
-def test_a_step_is_evened_out_up_to_the_next_keyframe_and_no_further() -> None:
+def test_a_step_is_evened_out_only_up_to_the_next_keyframe() -> None:
     before, after = piece(scene(0, 8), 0), piece(scene(8, 12, brighter=9, tint=3), 1)
     pieces = even_out([before, after], {1}, at_once)
     assert [(one.clip, one.start, one.stop) for one in pieces] == [(0, 0, None), (1, 0, 4), (1, 4, None)]
@@ -94,7 +94,7 @@ def test_a_clip_without_another_keyframe_is_evened_out_to_its_end() -> None:
     assert not measure_steps(pieces)[0].is_seen
 
 
-def test_cuts_and_steps_that_are_not_seen_stay_as_they_are() -> None:
+def test_cuts_and_invisible_steps_are_unchanged() -> None:
     before, smooth = piece(scene(0, 8), 0), piece(scene(8, 8), 1)
     other = piece(scene(0, 8, brighter=20, seed=2), 2)
     pieces = [before, smooth, other]
@@ -105,7 +105,7 @@ def test_cuts_and_steps_that_are_not_seen_stay_as_they_are() -> None:
     assert even_out(pieces, {1}, never) == pieces
 
 
-def test_a_great_step_is_not_evened_out_wholly() -> None:
+def test_a_large_step_is_only_partly_evened_out() -> None:
     before, after = piece(scene(0, 8), 0), piece(scene(8, 8, brighter=60), 1)
     pieces = even_out([before, after], {1}, at_once)
     was, now = means(after)[0], means(pieces[1])[0]
@@ -130,11 +130,13 @@ def test_black_bars_stay_black() -> None:
     [
         (7, 0, True),  # the last frame of the clip before
         (7, 5, True),  # the same, a little brighter
-        (8, 0, False),  # the one that follows it
+        (8, 0, False),  # the next one
         (14, 0, False),
     ],
 )
-def test_a_repeated_frame_is_told_from_one_that_goes_on(first: int, brighter: float, repeated: bool) -> None:
+def test_a_repeated_frame_is_distinguished_from_a_continuing_one(
+    first: int, brighter: float, repeated: bool
+) -> None:
     before, after = piece(scene(0, 8), 0), piece(scene(first, 8, brighter=brighter), 1)
     assert repeats_last_frame(before, after) is repeated
 

@@ -25,7 +25,7 @@ def test_frames_size_fps_and_duration_are_exact(
 
 
 def test_the_same_frames_give_the_same_bytes() -> None:
-    # A gradient with specks that move: what x264's mbtree was seen to encode in several ways.
+    # A gradient with moving specks: x264's mbtree was observed to encode it in several ways.
     ground = np.linspace(20, 90, 160)[None, :, None] + np.linspace(0, 60, 90)[:, None, None]
     specks = np.random.default_rng(0).integers(0, 90, (90, 160, 3))
     frames = [
@@ -46,7 +46,7 @@ def test_index_comes_before_the_data() -> None:
     assert boxes.index("moov") < boxes.index("mdat")
 
 
-def test_metadata_is_kept_with_keys_of_our_own() -> None:
+def test_metadata_is_kept_with_custom_keys() -> None:
     mp4 = encode(
         pictures(2),
         width=96,
@@ -73,16 +73,16 @@ def test_first_frame_is_a_keyframe_and_every_two_seconds_one() -> None:
     assert all(later - earlier <= 16 for earlier, later in pairwise(keys))
 
 
-def test_what_can_not_be_encoded_is_refused() -> None:
+def test_invalid_input_is_rejected() -> None:
     with pytest.raises(ValueError, match="even"):
         clip(1, width=97)
-    with pytest.raises(ValueError, match="no frames"):
+    with pytest.raises(ValueError, match="at least one frame is required"):
         encode([], width=96, height=64, fps=8, metadata={})
-    with pytest.raises(ValueError, match="frame 0 has shape"):
+    with pytest.raises(ValueError, match="frame 0 must have shape"):
         encode(pictures(1), width=64, height=64, fps=8, metadata={})
 
 
-def test_keyframes_where_they_are_asked_for() -> None:
+def test_keyframes_at_requested_positions() -> None:
     frames = pictures(20)
     mp4 = encode(frames, width=96, height=64, fps=8, metadata={}, keyframes={3, 9})
     assert [index for index, frame in enumerate(decoded_frames(mp4)) if frame.key_frame] == [0, 3, 9]

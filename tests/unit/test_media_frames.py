@@ -37,7 +37,7 @@ def test_poster_of_a_fade_from_black_is_not_black() -> None:
 
 
 @pytest.mark.parametrize("broken", [b"", clip(9)[:150], sound_only()])
-def test_no_picture_out_of_a_broken_clip(broken: bytes) -> None:
+def test_a_broken_clip_has_no_poster_or_last_frame(broken: bytes) -> None:
     with pytest.raises(ClipUnreadable):
         last_frame(broken)
     with pytest.raises(ClipUnreadable):

@@ -1,5 +1,5 @@
-"""Hundreds of damaged files each end in a result or in a named error. A crash or a hang would end the program
-that reads them, so that is not pytest's."""
+"""Hundreds of damaged files each end in a result or a named error. A crash or a hang would end the program
+that reads them, so a separate program reads them, not pytest."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.unit.media_fuzz import FILES
 
 ROOT = Path(__file__).parents[2]
-# It takes 9 s on two cores.
+# Takes 9 s on two cores.
 PATIENCE = 300
 
 
@@ -25,7 +25,7 @@ def test_damaged_files_neither_crash_nor_hang_nor_fill_the_memory() -> None:
     *files, summary = run.stdout.splitlines() or [""]
     assert run.returncode == 0, f"{summary}\n{files[-1:]}\n{run.stderr[-3000:]}"
     assert len(files) == FILES >= 500
-    # Were nearly all files refused by all, or hardly any by one, the damage would test little.
+    # If every reader rejected nearly all files, or one reader hardly any, the damage would test little.
     found = re.fullmatch(r"refused by some: (\d+), by all: (\d+), failed: 0, resident: \d+ KiB", summary)
     assert found, summary
     by_some, by_all = map(int, found.groups())

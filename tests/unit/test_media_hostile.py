@@ -1,4 +1,4 @@
-"""Files made to harm: each ends in the named error before it costs memory or time."""
+"""Malicious files: each ends in the named error before it costs memory or time."""
 
 import resource
 from collections.abc import Callable
@@ -58,12 +58,12 @@ def refused(data: bytes, reason: str, *readers: Callable[[bytes], object]) -> No
         (b"<?xml version='1.0'?><MPD><BaseURL>file:///etc/passwd</BaseURL></MPD>", "not a readable MP4"),
     ],
 )
-def test_what_is_no_clip(data: bytes, reason: str) -> None:
+def test_files_other_than_clips(data: bytes, reason: str) -> None:
     refused(data, reason)
 
 
 def test_no_file_is_reached_through_a_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A data reference (`dref`) names the file that the frames lie in."""
+    """A data reference (`dref`) names the file that contains the frames."""
     (tmp_path / "other.mp4").write_bytes(clip(9))
     monkeypatch.chdir(tmp_path)
     data = elsewhere(clip(9), b"/x/other.mp4")
@@ -83,10 +83,10 @@ def test_no_file_is_reached_through_a_clip(tmp_path: Path, monkeypatch: pytest.M
 
 
 def elsewhere(mp4: bytes, path: bytes) -> bytes:
-    """The track's frames lie in the file `path`, as a QuickTime alias says it: up a folder and down again."""
+    """Point the track's frames to the file `path` with a QuickTime alias: up a folder and down again."""
     at = mp4.index(b"dref") - 4
     old = int.from_bytes(mp4[at : at + 4])
-    names = bytes(10 + 1 + 27 + 12 + 1 + 63 + 16)  # of volume and file, and what lies about them
+    names = bytes(10 + 1 + 27 + 12 + 1 + 63 + 16)  # of volume and file, and their surroundings
     levels = (1).to_bytes(2) * 2 + bytes(16)
     record = (2).to_bytes(2) + len(path).to_bytes(2) + path + b"\xff\xff\0\0"
     alias = b"alis" + bytes(4) + names + levels + record
@@ -113,22 +113,22 @@ MP4 = recorded(pictures(9))
             ),
             "it claims 67108864 samples",
         ),
-        (patched(MP4, b"stsz", 4, 0, 0xFFFFFFFF), "stsz.* not there"),
+        (patched(MP4, b"stsz", 4, 0, 0xFFFFFFFF), "stsz.* too short"),
         (patched(MP4, b"stsz", 4, 1, MOST_SAMPLES + 1), "samples"),
-        (patched(MP4, b"stts", 4, 0xFFFFFFFF), "stts.* not there"),
+        (patched(MP4, b"stts", 4, 0xFFFFFFFF), "stts.* too short"),
         (patched(MP4, b"stts", 8, 0xFFFFFFFF), "samples"),
         (patched(MP4, b"ctts", 8, 0xFFFFFFFF), "samples"),
-        (patched(MP4, b"stco", 4, 0x40000000), "stco.* not there"),
-        (patched(MP4, b"stsc", 4, 0x7FFFFFFF), "stsc.* not there"),
-        (patched(MP4, b"stss", 4, 0x7FFFFFFF), "stss.* not there"),
-        (patched(MP4, b"elst", 4, 0x7FFFFFFF), "elst.* not there"),
+        (patched(MP4, b"stco", 4, 0x40000000), "stco.* too short"),
+        (patched(MP4, b"stsc", 4, 0x7FFFFFFF), "stsc.* too short"),
+        (patched(MP4, b"stss", 4, 0x7FFFFFFF), "stss.* too short"),
+        (patched(MP4, b"elst", 4, 0x7FFFFFFF), "elst.* too short"),
         (MP4.replace(b"stts", b"cmov"), "compressed"),
         (MP4.replace(b"moov", b"hoov"), "hoov"),
         (MP4 * (MOST_INDEX_BYTES // len(MP4)), "index|boxes|tracks"),
         (patched(MP4, b"moov", -8, 0xFFFFFFF0), "truncated"),
     ],
 )  # fmt: skip
-def test_tables_that_claim_more_than_is_there(data: bytes, reason: str) -> None:
+def test_tables_that_claim_too_much(data: bytes, reason: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(data, reason)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024
@@ -137,26 +137,26 @@ def test_tables_that_claim_more_than_is_there(data: bytes, reason: str) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        # A second says the header, an hour and more the pictures.
+        # The header says one second, the pictures an hour and more.
         (patched(bare(MP4), b"stts", 8, 9, 0x7FFFFFFF), "longer than"),
         (patched(bare(MP4), b"mdhd", 12, 1), "longer than"),
         (patched(bare(MP4), b"mdhd", 12, 0xFFFFFFFF), "longer than"),
-        # Frames that lie before the first.
-        (patched(bare(MP4), b"stts", 8, 9, 0xFFFFFFF0), "frames a second"),
+        # Frames before the first.
+        (patched(bare(MP4), b"stts", 8, 9, 0xFFFFFFF0), "its frame rate of"),
     ],
 )
-def test_times_that_can_t_be(data: bytes, reason: str) -> None:
+def test_impossible_times(data: bytes, reason: str) -> None:
     refused(data, reason, probe, joined)
 
 
-def test_a_clip_that_would_fill_hours_is_not_brought_to_the_film_s_format() -> None:
-    refused(patched(bare(MP4), b"stts", 8, 9, 0x7FFFFFFF), f"{LONGEST_SECONDS} s are allowed", conformed)
-    slow = patched(bare(MP4), b"mdhd", 12, 10)  # each frame stays for two minutes
-    with pytest.raises(ClipUnreadable, match="too many at its size"):
+def test_a_clip_that_would_last_hours_is_not_conformed() -> None:
+    refused(patched(bare(MP4), b"stts", 8, 9, 0x7FFFFFFF), f"at most {LONGEST_SECONDS} s", conformed)
+    slow = patched(bare(MP4), b"mdhd", 12, 10)  # each frame lasts two minutes
+    with pytest.raises(ClipUnreadable, match="too many for the film's size"):
         conform(slow, FilmFormat(8192, 8192, Fraction(60)), Fit.FIT, BytesIO())
 
 
-def test_zero_ticks_a_second_are_no_division_by_zero() -> None:
+def test_zero_ticks_per_second_cause_no_division_by_zero() -> None:
     for reader in READERS:
         with suppress(ClipUnreadable):
             reader(patched(MP4, b"mdhd", 12, 0))
@@ -170,7 +170,7 @@ def test_pictures_larger_than_the_limit(codec: str) -> None:
 
 
 def test_pictures_larger_than_the_header_says() -> None:
-    """The header says 64x48, the stream's own parameters 96x64: what is told and shown is the latter."""
+    """The header says 64x48, the stream's own parameters 96x64: the latter is reported and displayed."""
     at = MP4.index(b"stsd")
     lying = MP4[:at] + patched(MP4[at:], b"avc1", 24, 64 << 16 | 48)
     assert (probe(lying).width, probe(lying).height) == (96, 64)
@@ -191,7 +191,7 @@ def test_a_picture_s_size_that_changes_midway() -> None:
             for packet in encoder.encode(picture):
                 packet.stream = track
                 file.mux(packet)
-    refused(output.getvalue(), "1920x1088, the clip has 96x64", poster, conformed)
+    refused(output.getvalue(), "must all be 96x64; got 1920x1088", poster, conformed)
 
 
 def test_a_decoder_that_no_engine_needs_is_not_run() -> None:
@@ -199,7 +199,7 @@ def test_a_decoder_that_no_engine_needs_is_not_run() -> None:
     refused(data, "not a readable MP4")
 
 
-def test_damaged_pictures_are_refused_not_patched_up() -> None:
+def test_damaged_pictures_are_rejected_not_concealed() -> None:
     data = bytearray(with_sound())
     at = data.index(b"mdat")
     rng = np.random.default_rng(3)
@@ -209,7 +209,7 @@ def test_damaged_pictures_are_refused_not_patched_up() -> None:
 
 
 def test_frames_that_share_their_bytes() -> None:
-    """A file of 60 KB can tell of gigabytes of frames, if all of them are the same bytes."""
+    """A 60 KB file can claim gigabytes of frames if they all share the same bytes."""
     mp4 = recorded(
         (np.random.default_rng(n).integers(0, 255, (64, 96, 3), np.uint8) for n in range(9)),
         codec="mjpeg",
@@ -222,12 +222,12 @@ def test_frames_that_share_their_bytes() -> None:
     refused(shared, ".", probe, conformed)
 
 
-def test_the_limits_leave_room_for_what_can_be_asked_for() -> None:
+def test_the_limits_allow_everything_a_request_may_ask_for() -> None:
     assert MOST_FRAMES < MOST_SAMPLES
     assert MOST_FRAMES >= LONGEST_SECONDS * 60
 
 
-def test_music_that_claims_more_than_is_there() -> None:
+def test_music_that_claims_too_much() -> None:
     music = sound_only()
     assert sum(block.shape[1] for block in samples(BytesIO(music), "the music")) > 0
     lying = patched(patched(music, b"stsz", 4, 1, 1 << 26), b"stsc", 8, 1, 1 << 26)

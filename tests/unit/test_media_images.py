@@ -18,7 +18,7 @@ def image_bytes(kind: str, size: tuple[int, int] = (40, 30), mode: str = "RGB", 
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    """A tiny PNG whose header claims a size."""
+    """Return a tiny PNG whose header claims this size."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
@@ -36,7 +36,7 @@ def animation(kind: str) -> bytes:
 
 
 def quarters(**options: object) -> bytes:
-    """40×20: red, green above blue, white."""
+    """Return a 40×20 image: red and green above blue and white."""
     image = Image.new("RGB", (40, 20), "white")
     image.paste("red", (0, 0, 20, 10))
     image.paste((0, 255, 0), (20, 0, 40, 10))
@@ -63,7 +63,7 @@ def rotated_exif() -> Image.Exif:
         ("WEBP", "RGB", "image/webp"),
     ],
 )
-def test_png_jpeg_and_webp_are_let_in_by_content(kind: str, mode: str, media_type: str) -> None:
+def test_png_jpeg_and_webp_are_recognized_by_content(kind: str, mode: str, media_type: str) -> None:
     data = image_bytes(kind, mode=mode)
     assert check_image(data, "input_reference") == ImageInfo(40, 30, media_type)
     covered = Image.open(BytesIO(cover(data, 64, 48)))
@@ -95,7 +95,7 @@ def test_a_phone_photo_with_a_second_picture_is_a_jpeg() -> None:
         (bytes(MAX_BYTES + 1), "20,971,521 bytes"),
     ],
 )
-def test_everything_else_is_refused_naming_field_and_limits(data: bytes, but: str) -> None:
+def test_everything_else_is_rejected_with_field_and_limits(data: bytes, but: str) -> None:
     with pytest.raises(ImageRejected, match=but) as refusal:
         check_image(data, "input_reference")
     assert refusal.value.param == "input_reference"
@@ -113,7 +113,7 @@ def test_exif_orientation_is_applied() -> None:
     data = quarters(exif=rotated_exif())
     assert check_image(data, "image") == ImageInfo(20, 40, "image/jpeg")
     upright = np.asarray(Image.open(BytesIO(cover(data, 20, 40))))
-    # Turned clockwise, lower left (blue) comes to the upper left, upper left (red) to the upper right.
+    # Rotated clockwise, lower left (blue) moves to the upper left, upper left (red) to the upper right.
     assert np.abs(upright[5, 3].astype(int) - (0, 0, 255)).max() < 12
     assert np.abs(upright[5, 16].astype(int) - (255, 0, 0)).max() < 12
 

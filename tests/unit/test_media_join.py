@@ -20,7 +20,7 @@ def joined(*clips: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("lengths", [[9], [9, 9], [1, 9, 4], [3 + index % 5 for index in range(40)]])
-def test_film_is_its_clips_frame_for_frame_and_exactly_as_long(lengths: list[int]) -> None:
+def test_a_film_has_exactly_its_clips_frames_and_length(lengths: list[int]) -> None:
     clips = [clip(length, seed=index) for index, length in enumerate(lengths)]
     film = joined(*clips)
     assert probe(film).frames == sum(lengths)
@@ -39,7 +39,7 @@ def test_header_durations_do_not_drift() -> None:
         assert container.duration == 8_750_000
 
 
-def test_film_is_fast_start_and_keeps_metadata() -> None:
+def test_a_film_is_fast_start_and_keeps_metadata() -> None:
     film = joined(clip(3), clip(3))
     boxes = top_level_boxes(film)
     assert boxes.index("moov") < boxes.index("mdat")
@@ -76,8 +76,8 @@ def test_clips_with_different_reordering_are_joined() -> None:
 @pytest.mark.parametrize(
     ("other", "what"),
     [
-        (lambda: clip(3, width=64), "its size is 64x64, clip 0's is 96x64"),
-        (lambda: clip(3, fps=16), "its fps is 16, clip 0's is 8"),
+        (lambda: clip(3, width=64), "its size is 64x64; clip 0's is 96x64"),
+        (lambda: clip(3, fps=16), "its fps is 16; clip 0's is 8"),
     ],
 )
 def test_a_clip_that_differs_is_named(other: Callable[[], bytes], what: str) -> None:
@@ -92,8 +92,8 @@ def test_a_clip_that_differs_is_named(other: Callable[[], bytes], what: str) -> 
 @pytest.mark.parametrize(
     ("codec", "options", "pix_fmt", "what"),
     [
-        ("mpeg4", {}, "yuv420p", "codec is mpeg4, clip 0's is h264"),
-        ("libx264", {}, "yuv444p", "pixel format is yuv444p, clip 0's is yuv420p"),
+        ("mpeg4", {}, "yuv420p", "codec is mpeg4; clip 0's is h264"),
+        ("libx264", {}, "yuv444p", "pixel format is yuv444p; clip 0's is yuv420p"),
         ("libx264", {"preset": "slow"}, "yuv420p", "codec parameters"),
     ],
 )
@@ -119,6 +119,6 @@ def test_an_unreadable_clip_is_named(broken: bytes) -> None:
     assert refusal.value.clip == 1
 
 
-def test_no_clips_is_a_mistake_of_the_caller() -> None:
+def test_no_clips_is_an_error_of_the_caller() -> None:
     with pytest.raises(ValueError, match="at least one"):
         joined()

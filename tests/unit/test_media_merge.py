@@ -56,7 +56,7 @@ def joined(*clips: bytes) -> bytes:
 
 @cache
 def engine_clip(count: int, seed: int = 0) -> bytes:
-    """As an engine's server exports it: no B-frames, keyframes half a second from both ends."""
+    """Export as an engine server does: no B-frames, keyframes half a second from both ends."""
     return exported(np.stack(list(pictures(count, seed=seed))), 8, {})
 
 
@@ -90,7 +90,7 @@ def sound(seconds: int) -> bytes:
 
 
 def timed_text(*cues: tuple[int, int, str]) -> bytes:
-    """Start and duration in ms."""
+    """Return start and duration in ms."""
     output = BytesIO()
     with av.open(output, "w", format="mp4") as container:
         track = container.add_stream("mov_text")
@@ -125,14 +125,16 @@ def packets(film: bytes, kind: str) -> Iterator[av.Packet]:
 @BOTH_FORMS
 @pytest.mark.parametrize("made", [reordered, engine_clip])
 @pytest.mark.parametrize("lengths", [[9], [20, 1, 9, 18], [3 + index % 5 for index in range(20)]])
-def test_film_is_what_joining_packet_by_packet_gives(lengths: list[int], made: Any, fragmented: bool) -> None:
+def test_a_merged_film_equals_one_joined_packet_by_packet(
+    lengths: list[int], made: Any, fragmented: bool
+) -> None:
     clips = [made(length, index) for index, length in enumerate(lengths)]
     film = merged(*of(*clips), fragmented=fragmented)
     assert same(decoded(film), decoded(joined(*clips)))
     assert shown_seconds(film) == [Fraction(index, 8) for index in range(sum(lengths))]
 
 
-def test_layout_tells_what_the_film_is() -> None:
+def test_the_layout_describes_the_film() -> None:
     layout = lay_out(of(clip(9), clip(4)), metadata={})
     assert (layout.frames, layout.fps, layout.width, layout.height) == (13, 8, 96, 64)
 
@@ -146,7 +148,7 @@ def test_boxes_of_a_film() -> None:
 
 
 @BOTH_FORMS
-def test_a_film_that_was_merged_is_a_clip_that_can_be_merged(fragmented: bool) -> None:
+def test_a_merged_film_can_be_merged_as_a_clip(fragmented: bool) -> None:
     film = merged(*of(clip(9), clip(9)), sound=BytesSource(sound(2)))
     again = merged(*of(film, clip(9)), fragmented=fragmented)
     assert same(decoded(again), decoded(film) + decoded(clip(9)))
@@ -172,11 +174,11 @@ def test_clips_with_and_without_reordered_frames_share_one_delay() -> None:
 
 
 @BOTH_FORMS
-def test_clips_of_other_encoders_bring_their_parameter_sets_in_band(fragmented: bool) -> None:
+def test_clips_of_other_encoders_have_in_band_parameter_sets(fragmented: bool) -> None:
     ours, theirs = reordered(20), engine_clip(20)
     setups = [read_clip(BytesSource(data)).setup for data in (ours, theirs)]
     assert setups[0].avcc != setups[1].avcc
-    # The first clip's sets must come again: the decoder has the second's by then.
+    # The first clip's parameter sets must be repeated: by then the decoder has the second's.
     film = merged(*of(ours, theirs, ours), fragmented=fragmented)
     assert same(decoded(film), decoded(ours) + decoded(theirs) + decoded(ours))
     assert shown_seconds(film) == [Fraction(index, 8) for index in range(60)]
@@ -184,7 +186,7 @@ def test_clips_of_other_encoders_bring_their_parameter_sets_in_band(fragmented: 
     assert nal_types(film).count(7) == sum(map(len, starts))
 
 
-def test_equal_clips_are_copied_as_they_are() -> None:
+def test_equal_clips_are_copied_unchanged() -> None:
     assert 7 not in nal_types(merged(*of(clip(9), clip(9, seed=1))))
 
 
@@ -221,9 +223,13 @@ def test_pieces_of_a_clip_with_reordered_frames_are_cut_at_keyframes() -> None:
 
 @pytest.mark.parametrize(
     ("start", "stop", "what"),
-    [(1, 9, "frame 1 is no keyframe"), (0, 21, "frames 0 to 21 of 20"), (4, 4, "frames 4 to 4 of 20")],
+    [
+        (1, 9, "frame 1 is not a keyframe"),
+        (0, 21, "frames 0 to 21 are outside the clip's 20"),
+        (4, 4, "frames 4 to 4 are outside the clip's 20"),
+    ],
 )
-def test_a_piece_that_can_not_be_cut_is_a_mistake_of_the_caller(start: int, stop: int, what: str) -> None:
+def test_a_piece_that_cannot_be_cut_is_an_error_of_the_caller(start: int, stop: int, what: str) -> None:
     with pytest.raises(ValueError, match=f"clip 3: {what}"):
         merged(Piece(BytesSource(engine_clip(20)), 3, start, stop))
 
@@ -252,7 +258,7 @@ def test_sound_plays_as_long_as_the_pictures(fragmented: bool) -> None:
     assert frames <= len(heard) <= frames + 2
 
 
-def test_sound_and_pictures_are_said_to_last_equally_long() -> None:
+def test_sound_and_pictures_have_the_same_duration() -> None:
     film = merged(*of(clip(9), clip(9)), sound=BytesSource(sound(3)))
     for what, handler in (("sound", b"soun"), ("video", b"vide")):
         edit = read_track(BytesSource(film), what, handler).edit
@@ -260,7 +266,7 @@ def test_sound_and_pictures_are_said_to_last_equally_long() -> None:
         assert edit.seconds == Fraction(18, 8)
 
 
-def test_sound_and_pictures_take_turns_in_the_file() -> None:
+def test_sound_and_pictures_are_interleaved() -> None:
     film = merged(*of(*[clip(9)] * 4), sound=BytesSource(sound(4)))
     picture = read_track(BytesSource(film), "video", b"vide")
     heard = read_track(BytesSource(film), "sound", b"soun")
@@ -269,7 +275,7 @@ def test_sound_and_pictures_take_turns_in_the_file() -> None:
 
 
 @BOTH_FORMS
-def test_captions_come_back_at_their_times(fragmented: bool) -> None:
+def test_captions_can_be_read_back_with_their_times(fragmented: bool) -> None:
     source = BytesSource(timed_text((0, 500, "Hello"), (500, 250, ""), (750, 1500, "World")))
     film = merged(*of(clip(18)), captions=[source], fragmented=fragmented)
     seen = [
@@ -281,7 +287,7 @@ def test_captions_come_back_at_their_times(fragmented: bool) -> None:
 
 
 @BOTH_FORMS
-def test_chapters_come_back(fragmented: bool) -> None:
+def test_chapters_can_be_read_back(fragmented: bool) -> None:
     marks = [Chapter(Fraction(0), "One"), Chapter(Fraction(9, 8), "Zwei ü" * 100)]
     film = merged(*of(clip(9), clip(9)), chapters=marks, fragmented=fragmented)
     with av.open(BytesIO(film)) as container:
@@ -305,7 +311,7 @@ def test_chapters_ascend_from_the_start_to_before_the_end(starts: list[int]) -> 
 
 
 @BOTH_FORMS
-def test_metadata_are_those_of_the_other_muxer(fragmented: bool) -> None:
+def test_metadata_matches_the_other_muxer_s(fragmented: bool) -> None:
     own = {"major_brand", "minor_version", "compatible_brands", "encoder"}
     found = []
     for film in (joined(clip(3)), merged(*of(clip(3)), fragmented=fragmented)):
@@ -347,7 +353,7 @@ def _three_tracks(fragmented: bool) -> tuple[Any, bytes]:
     return layout, b"".join(layout.stream())
 
 
-def test_no_byte_comes_after_the_last() -> None:
+def test_nothing_can_be_read_after_the_last_byte() -> None:
     layout = lay_out(of(clip(3)), metadata={})
     assert list(layout.stream(layout.size)) == []
     with pytest.raises(ValueError):
@@ -355,7 +361,7 @@ def test_no_byte_comes_after_the_last() -> None:
 
 
 class Recorded(BytesSource):
-    """Which ranges are read."""
+    """Record which ranges are read."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -379,7 +385,7 @@ def test_a_clip_costs_one_request_for_its_index_and_one_for_its_frames(fragmente
 
 
 class Giant(BytesSource):
-    """An MP4 with a gigabyte of zeros behind its index."""
+    """An MP4 with a gigabyte of zeros after its index."""
 
     def __init__(self, index: bytes, zeros: int) -> None:
         super().__init__(index)
@@ -398,7 +404,7 @@ class Giant(BytesSource):
 
 def test_a_film_beyond_4_gib_has_offsets_of_64_bits() -> None:
     film = merged(*of(clip(4)))
-    # Its frames become 300 MB each; those in front of `mdat` keep their place.
+    # Its frames become 300 MB each; boxes before `mdat` keep their position.
     moov, at = film.index(b"mdat") - 4, film.index(b"stsz") + 16
     index = bytearray(film[:moov] + struct.pack(">I4s", 8 + 4 * 300_000_000, b"mdat"))
     index[at : at + 16] = struct.pack(">4I", *[300_000_000] * 4)
@@ -413,18 +419,18 @@ def test_a_film_beyond_4_gib_has_offsets_of_64_bits() -> None:
 @pytest.mark.parametrize(
     ("other", "what"),
     [
-        (lambda: clip(3, width=64), r"its size is \(64, 64\), clip 0's is \(96, 64\)"),
-        (lambda: clip(3, fps=16), "its fps is 16, clip 0's is 8"),
-        (lambda: foreign_clip(3, profile="main"), "its profile is 77, clip 0's is 100"),
+        (lambda: clip(3, width=64), r"its size is \(64, 64\); clip 0's is \(96, 64\)"),
+        (lambda: clip(3, fps=16), "its fps is 16; clip 0's is 8"),
+        (lambda: foreign_clip(3, profile="main"), "its profile is 77; clip 0's is 100"),
         (lambda: foreign_clip(3, **{"x264-params": "colorprim=bt2020"}), "its colour is"),
         (lambda: foreign_clip(3, **{"x264-params": "sar=4/3"}), r"its aspect ratio is \(4, 3\)"),
         (lambda: foreign_clip(3, pix_fmt="yuv444p"), "its profile is 244"),
-        (lambda: foreign_clip(3, codec="mpeg4"), "its codec is 'mp4v', not 'avc1'"),
+        (lambda: foreign_clip(3, codec="mpeg4"), "its codec is 'mp4v'; expected 'avc1'"),
         (lambda: merged(*of(clip(3)), fragmented=True), "it is fragmented"),
         (lambda: merged(*of(reordered(3), engine_clip(3))), "its codec is 'avc3'"),
     ],
 )
-def test_a_clip_that_must_be_encoded_anew_is_named(other: Any, what: str) -> None:
+def test_a_clip_that_needs_re_encoding_is_named(other: Any, what: str) -> None:
     with pytest.raises(ClipsDiffer, match=f"clip 2.*{what}") as refusal:
         lay_out(of(clip(3), clip(3), other()), metadata={})
     assert refusal.value.clip == 2
@@ -449,12 +455,12 @@ def test_a_clip_that_shrinks_while_it_is_copied_is_named(tmp_path: Path) -> None
     assert refusal.value.clip == 1
 
 
-def test_sound_that_is_none_is_named() -> None:
-    with pytest.raises(ClipUnreadable, match="sound: no sound track"):
+def test_invalid_sound_is_named() -> None:
+    with pytest.raises(ClipUnreadable, match="sound: it has no sound track"):
         lay_out(of(clip(3)), sound=BytesSource(clip(3)), metadata={})
 
 
-def test_no_pieces_is_a_mistake_of_the_caller() -> None:
+def test_no_pieces_is_an_error_of_the_caller() -> None:
     with pytest.raises(ValueError, match="at least one"):
         lay_out([], metadata={})
 
@@ -473,7 +479,7 @@ _TO_BREAK = [reordered(20), engine_clip(20)]
 
 @settings(deadline=None, max_examples=200)
 @given(data=st.data())
-def test_a_mutated_clip_is_merged_or_refused(data: st.DataObject) -> None:
+def test_a_mutated_clip_is_merged_or_rejected(data: st.DataObject) -> None:
     whole = data.draw(st.sampled_from(_TO_BREAK))
     mutated = bytearray(whole)
     for _ in range(data.draw(st.integers(1, 3))):

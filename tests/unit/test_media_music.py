@@ -1,4 +1,4 @@
-"""Which sound files are let in as music."""
+"""Which sound files are accepted as music."""
 
 import numpy as np
 import pytest
@@ -20,19 +20,19 @@ def sound(seconds: float = 1.5, kind: str = "wav") -> bytes:
 def test_music_is_measured_by_decoding_it(kind: str, found: str) -> None:
     info = check_music(sound(kind=kind), "music")
     assert info.kind == found
-    assert info.seconds == pytest.approx(1.5, abs=0.06)  # of a lossy codec's padding
+    assert info.seconds == pytest.approx(1.5, abs=0.06)  # a lossy codec's padding
 
 
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "none of WAV, MP3"),
+        (b"", "it is not WAV, MP3"),
         (b"RIFF\x04\x00\x00\x00WAVE", "can't be|no sound"),
         (b"\xff\xfb" + bytes(1000), "can't be|no sound"),
-        (image_bytes("PNG"), "none of WAV, MP3"),
+        (image_bytes("PNG"), "it is not WAV, MP3"),
         (clips.clip(8), "no sound track"),
-        (sound(0.9), "0.90 seconds were given"),
-        (sounds.encoded(np.zeros((1, 96_000))).getvalue(), "silence was given"),
+        (sound(0.9), "got 0.90 seconds"),
+        (sounds.encoded(np.zeros((1, 96_000))).getvalue(), "got silence"),
         (sound()[:-20_000], "truncated"),
         (sound(kind="m4a")[:-200], "truncated"),
         (sound(kind="flac")[:-2_000], "can't be decoded"),
@@ -50,7 +50,7 @@ def test_music_is_measured_by_decoding_it(kind: str, found: str) -> None:
         "cut FLAC",
     ],
 )
-def test_what_is_no_music_is_refused_by_the_field(data: bytes, says: str) -> None:
+def test_files_other_than_music_are_rejected_with_the_field(data: bytes, says: str) -> None:
     with pytest.raises(MusicRejected, match=says) as refused:
         check_music(data, "music")
     assert refused.value.param == "music"
@@ -58,5 +58,5 @@ def test_what_is_no_music_is_refused_by_the_field(data: bytes, says: str) -> Non
 
 
 def test_a_large_file_is_not_even_opened() -> None:
-    with pytest.raises(MusicRejected, match="104,857,601 bytes were given"):
+    with pytest.raises(MusicRejected, match="got 104,857,601 bytes"):
         check_music(bytes(MAX_BYTES + 1), "music")

@@ -28,17 +28,17 @@ def test_reads_bytes_files_and_paths_alike(tmp_path: Path) -> None:
         (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "not a readable MP4"),
         (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "not a readable MP4"),
         (clip(9)[:200], "."),
-        (clip(9)[:-30], "truncated: 'mdat'"),
+        (clip(9)[:-30], "truncated: box 'mdat'"),
         (clip(40)[: len(clip(40)) // 2], "truncated"),
         (sound_only(), "no video track"),
     ],
 )
-def test_what_is_not_a_whole_clip_is_refused_with_the_reason(data: bytes, reason: str) -> None:
+def test_an_incomplete_clip_is_rejected_with_the_reason(data: bytes, reason: str) -> None:
     with pytest.raises(ClipUnreadable, match=reason):
         probe(data)
 
 
-def test_unevenly_spaced_frames_are_refused() -> None:
+def test_unevenly_spaced_frames_are_rejected() -> None:
     output = BytesIO()
     with av.open(output, "w", format="mp4") as container:
         track = container.add_stream("libx264", rate=8)
@@ -52,14 +52,14 @@ def test_unevenly_spaced_frames_are_refused() -> None:
         probe(output.getvalue())
 
 
-def test_damaged_clips_give_an_answer_or_the_named_error() -> None:
+def test_damaged_clips_give_a_result_or_the_named_error() -> None:
     mp4 = clip(6)
     rng = random.Random(0)
     refused = 0
     for _ in range(150):
         damaged = bytearray(mp4)
         for _ in range(rng.randint(1, 8)):
-            damaged[rng.randrange(1200)] = rng.randrange(256)  # the index lies at the front
+            damaged[rng.randrange(1200)] = rng.randrange(256)  # the index is at the start
         try:
             probe(bytes(damaged))
         except ClipUnreadable:

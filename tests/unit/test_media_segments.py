@@ -21,7 +21,7 @@ def read(mp4: bytes) -> Clip:
 
 
 def with_b_frames(count: int, **options: str) -> bytes:
-    """Keyframes each 8 frames, the frames between them in the order I P B P B …"""
+    """Encode a keyframe every 8 frames, with frames between in the order I P B P B …"""
     output = BytesIO()
     with av.open(output, "w", format="mp4") as container:
         parameters = {"bf": "1", "x264-params": "b-adapt=0:scenecut=0:threads=1"}
@@ -34,7 +34,7 @@ def with_b_frames(count: int, **options: str) -> bytes:
 
 
 class Counting(BytesSource):
-    """How many bytes were read."""
+    """Count the bytes read."""
 
     taken = 0
 
@@ -45,7 +45,7 @@ class Counting(BytesSource):
 
 @pytest.mark.parametrize("make", [clip, with_b_frames])
 @pytest.mark.parametrize(("start", "stop"), [(0, 20), (0, 1), (3, 11), (7, 9), (16, 20), (19, 20), (5, 5)])
-def test_the_frames_that_were_asked_for(make: type[object], start: int, stop: int) -> None:
+def test_the_requested_frames(make: type[object], start: int, stop: int) -> None:
     file = make(20)
     expected = [frame.to_ndarray() for frame in decoded_frames(file)][start:stop]
     found = [frame.to_ndarray() for frame in decode(BytesSource(file), read(file), start, stop)]
@@ -68,13 +68,13 @@ def test_where_a_copied_part_can_begin_and_end() -> None:
     assert 2 not in ends(with_b)
 
 
-def test_decoding_does_not_begin_where_a_group_of_pictures_is_open() -> None:
+def test_decoding_does_not_begin_in_an_open_group_of_pictures() -> None:
     file = with_b_frames(
         20, **{"x264-params": "open-gop=1:b-adapt=0:scenecut=0:threads=1:keyint=8:min-keyint=8"}
     )
     assert starts(read(file)) == [0]
     assert read(file).keyframes(0, 20) == [0, 7, 15]
-    with pytest.raises(ValueError, match="not whole groups"):
+    with pytest.raises(ValueError, match="must be whole groups"):
         read(file).cut(7, None)
     found = [frame.to_ndarray() for frame in decode(BytesSource(file), read(file), 14, 20)]
     np.testing.assert_array_equal(found, [frame.to_ndarray() for frame in decoded_frames(file)][14:])
@@ -83,7 +83,7 @@ def test_decoding_does_not_begin_where_a_group_of_pictures_is_open() -> None:
 @pytest.mark.parametrize(
     ("width", "height", "fps"), [(64, 48, 8), (720, 480, 8), (1360, 768, 16), (1280, 720, 24)]
 )
-def test_headers_are_byte_for_byte_those_of_the_engines(width: int, height: int, fps: int) -> None:
+def test_headers_equal_the_engines_byte_for_byte(width: int, height: int, fps: int) -> None:
     engine = read(mp4(np.zeros((2, height, width, 3), np.uint8), fps, {}))
     draft = clip(1, width=width, height=height, fps=fps)
     segment = encode_segment(decoded_frames(draft), engine)
@@ -91,7 +91,7 @@ def test_headers_are_byte_for_byte_those_of_the_engines(width: int, height: int,
 
 
 @pytest.mark.parametrize("frames", [1, 8, 9, 49, 161])
-def test_keyframes_for_splicing_are_those_of_the_engines(frames: int) -> None:
+def test_keyframes_for_splicing_match_the_engines(frames: int) -> None:
     assert splice_points(frames, Fraction(16)) == Export().keyframes(frames, 16)
 
 
@@ -112,18 +112,21 @@ def test_no_frame_is_dropped_or_typed_by_its_former_encoding() -> None:
 
 @pytest.mark.parametrize(
     ("change", "why"),
-    [({"colour": (1, 1, 1, True)}, "limited range"), ({"profile": 110}, "profile is 110")],
+    [
+        ({"colour": (1, 1, 1, True)}, "must be progressive, limited-range yuv420p"),
+        ({"profile": 110}, "profile must be baseline, main or high; got 110"),
+    ],
 )
-def test_other_kinds_of_pictures_are_refused(change: dict[str, object], why: str) -> None:
+def test_other_kinds_of_pictures_are_rejected(change: dict[str, object], why: str) -> None:
     file = clip(1)
     kind = replace(read(file), picture=replace(read(file).picture, **change))
     with pytest.raises(ClipsDiffer, match=why):
         list(decode(BytesSource(file), kind, 0, 1))
 
 
-def test_headers_that_lie_are_found_out() -> None:
+def test_false_headers_are_detected() -> None:
     small, large = clip(3), clip(3, width=128)
     with pytest.raises(ClipUnreadable, match="frame 0 can't be decoded"):
         list(decode(BytesSource(small), replace(read(small), setup=read(large).setup), 0, 1))
-    with pytest.raises(ClipUnreadable, match="frame 0 is 96x64"):
+    with pytest.raises(ClipUnreadable, match="frame 0 differs from the clip's size; got 96x64"):
         list(decode(BytesSource(small), replace(read(small), picture=read(large).picture), 0, 1))

@@ -31,14 +31,14 @@ def mixed(
 
 
 def syllables(seconds: float, rate: int = RATE) -> Wave:
-    """Noise that comes and goes three times a second, with peaks 20 dB above its mean, as speech has them."""
+    """Return noise that pulses three times a second, with peaks 20 dB above its mean, like speech."""
     wave = noise(seconds, level=1, rate=rate)
     wave = 0.02 * np.sign(wave) * wave**2
     return wave * (np.sin(2 * np.pi * 3 * np.arange(wave.shape[1]) / rate) > 0)
 
 
 @pytest.mark.parametrize("kind", ["wav", "mp3", "ogg", "opus", "flac", "m4a", "float wav"])
-def test_narration_of_any_kind_is_brought_to_16_lufs(kind: str) -> None:
+def test_any_narration_is_normalized_to_16_lufs(kind: str) -> None:
     rate = 48_000 if kind == "opus" else 22_050
     voice = encoded(noise(1.5, level=0.01, rate=rate), kind, rate=rate)
     sound, wave = mixed(2, (voice, 0.2))
@@ -55,7 +55,7 @@ def test_peaks_are_limited_and_the_loudness_kept(factor: float) -> None:
     assert sound.true_peak == pytest.approx(true_peak(wave), abs=0.3)
 
 
-def test_a_lone_click_stays_quiet_rather_than_flat() -> None:
+def test_a_single_click_stays_quiet_rather_than_flattened() -> None:
     wave = np.zeros((1, RATE))
     wave[0, 1000] = 0.5
     sound, heard = mixed(2, (encoded(wave), 0))
@@ -78,7 +78,7 @@ def test_silent_narration_stays_silent() -> None:
     assert not wave.any()
 
 
-def test_music_goes_on_under_a_silent_narration() -> None:
+def test_music_continues_under_a_silent_narration() -> None:
     _, wave = mixed(2, (encoded(np.zeros((1, RATE // 2))), 0), music=encoded(noise(2)))
     assert loudness(wave) == pytest.approx(-16, abs=0.5)
 
@@ -94,7 +94,7 @@ def test_a_narration_is_heard_where_it_was_placed(start: float) -> None:
 
 
 @pytest.mark.parametrize("fragmented", [False, True])
-def test_in_the_film_it_is_heard_at_the_same_time(fragmented: bool) -> None:
+def test_narration_has_the_same_time_in_the_film(fragmented: bool) -> None:
     sound = BytesIO()
     mix(Fraction(4), [Placed(encoded(tone(0.25, 1000)), Fraction(7, 2))], None, sound)
     film = lay_out(
@@ -122,21 +122,21 @@ def test_narrations_may_be_given_in_any_order_and_overlap() -> None:
 
 def test_music_is_ducked_while_there_is_speech() -> None:
     high = noise(2, seed=1)
-    high[:, 1:] -= high[:, :-1]  # little of it where the music's tone is
+    high[:, 1:] -= high[:, :-1]  # little of it at the music's frequency
     music = encoded(np.concatenate([tone(8, 220), tone(8, 220)]), "flac")
     _, wave = mixed(8, (encoded(high, rate=24_000), 2.0), music=music)
     before, under, after = (
         wave[:, round(a * RATE) : round(b * RATE)] for a, b in [(0.5, 1.9), (2.5, 5.8), (7.5, 7.9)]
     )
     assert level(under, 220) < level(before, 220) - 8
-    # The fade over the last three seconds makes the rest of the difference.
+    # The fade over the last three seconds causes the rest of the difference.
     assert level(after, 220) > level(under, 220) - 15
     assert loudness(wave) == pytest.approx(-16, abs=0.5)
     assert true_peak(wave) <= -1
 
 
 @pytest.mark.parametrize("gain", [0.02, 1])
-def test_music_lies_below_the_speech_whatever_its_file_s_level(gain: float) -> None:
+def test_music_is_quieter_than_speech_whatever_its_file_s_level(gain: float) -> None:
     music = encoded(tone(6, 220, level=0.9) * gain, "float wav")
     _, wave = mixed(6, (encoded(tone(2, 1500, level=0.1)), 2), music=music)
     assert level(wave[:, 3 * RATE : 4 * RATE], 1500) > level(wave[:, 3 * RATE : 4 * RATE], 220) + 10
@@ -192,7 +192,7 @@ def test_a_narration_that_ends_after_the_film_says_by_how_much() -> None:
         mixed(1, (encoded(noise(0.5)), 2.5))
 
 
-def test_a_narration_may_end_a_rounding_after_the_film() -> None:
+def test_a_narration_may_end_a_rounding_error_after_the_film() -> None:
     assert mixed(1, (encoded(noise(1.015)), 0))[0].duration == 1
 
 
@@ -217,7 +217,7 @@ def test_a_path_is_a_source_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "slack"), [("wav", 0), ("flac", 0), ("mp3", 0.001), ("m4a", 0)])
-def test_length_is_what_is_heard(kind: str, slack: float) -> None:
+def test_length_is_the_audible_length(kind: str, slack: float) -> None:
     assert float(length(encoded(noise(1.25), kind), "it")) == pytest.approx(1.25, abs=slack + 1e-9)
 
 
@@ -246,7 +246,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
-def test_what_is_no_sound_file_is_refused_by_name(broken: bytes) -> None:
+def test_an_invalid_sound_file_is_rejected_by_name(broken: bytes) -> None:
     with pytest.raises(SoundUnreadable, match=r"^narration 1 "):
         mixed(3, (encoded(noise(1)), 0), (BytesIO(broken), 1))
     with pytest.raises(SoundUnreadable, match=r"^the music "):
@@ -254,11 +254,11 @@ def test_what_is_no_sound_file_is_refused_by_name(broken: bytes) -> None:
 
 
 def test_music_must_be_long_enough_to_loop() -> None:
-    with pytest.raises(SoundUnreadable, match="the music must last at least 1 s"):
+    with pytest.raises(SoundUnreadable, match="the music must be at least 1 s long"):
         mixed(3, music=encoded(noise(0.5)))
 
 
-def test_an_album_s_picture_does_not_keep_its_music_out() -> None:
+def test_music_with_album_art_is_accepted() -> None:
     picture = BytesIO()
     Image.new("RGB", (64, 64), "red").save(picture, "JPEG")
     frame = b"\0image/jpeg\0\3\0" + picture.getvalue()  # ID3v2.3, 4.15
@@ -270,7 +270,7 @@ def test_an_album_s_picture_does_not_keep_its_music_out() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_damaged_file_is_a_sound_or_refused(kind: str) -> None:
+def test_a_damaged_file_is_decoded_or_rejected(kind: str) -> None:
     random, whole = np.random.default_rng(1), encoded(noise(0.2), kind).getvalue()
     refused = 0
     for _ in range(40):
@@ -284,7 +284,7 @@ def test_a_damaged_file_is_a_sound_or_refused(kind: str) -> None:
     assert refused
 
 
-def test_a_codec_that_is_not_let_in_is_not_decoded() -> None:
+def test_a_codec_that_is_not_allowed_is_not_decoded() -> None:
     file = BytesIO()
     with av.open(file, "w", format="mp4") as container:
         track = container.add_stream("ac3", rate=RATE, layout="mono")
@@ -296,15 +296,15 @@ def test_a_codec_that_is_not_let_in_is_not_decoded() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_a_film_lasts(seconds: int) -> None:
-    with pytest.raises(ValueError, match="can't last"):
+def test_a_film_of_impossible_length_is_rejected(seconds: int) -> None:
+    with pytest.raises(ValueError, match="must be longer than 0 s"):
         silence(Fraction(seconds), BytesIO())
-    with pytest.raises(ValueError, match="can't last"):
+    with pytest.raises(ValueError, match="must be longer than 0 s"):
         mixed(seconds, (encoded(noise(1)), 0))
 
 
-def test_there_must_be_something_to_mix() -> None:
-    with pytest.raises(ValueError, match="neither"):
+def test_something_to_mix_is_required() -> None:
+    with pytest.raises(ValueError, match="got neither"):
         mixed(1)
-    with pytest.raises(ValueError, match="before the film"):
+    with pytest.raises(ValueError, match="must start at 0 s or later"):
         mixed(1, (encoded(noise(0.1)), -0.5))

@@ -32,14 +32,14 @@ def test_any_range_is_read(source: Source) -> None:
 
 
 @pytest.mark.parametrize(("offset", "length"), [(-1, 2), (0, len(DATA) + 1), (len(DATA), 1), (3, -1)])
-def test_what_is_not_there_is_refused(source: Source, offset: int, length: int) -> None:
-    with pytest.raises(ClipUnreadable, match="were looked for"):
+def test_ranges_outside_the_source_are_rejected(source: Source, offset: int, length: int) -> None:
+    with pytest.raises(ClipUnreadable, match="are outside its"):
         source.read(offset, length)
-    with pytest.raises(ClipUnreadable, match="were looked for"):
+    with pytest.raises(ClipUnreadable, match="are outside its"):
         list(source.stream(offset, length))
 
 
-def test_a_reader_goes_anywhere(source: Source) -> None:
+def test_a_reader_can_seek_anywhere(source: Source) -> None:
     with opened(source) as reader:
         assert reader.read(3) == DATA[:3]
         assert reader.seek(-2, os.SEEK_END) == len(DATA) - 2
@@ -53,7 +53,7 @@ def test_a_reader_goes_anywhere(source: Source) -> None:
             reader.seek(-1)
 
 
-def test_a_file_that_shrinks_is_truncated(tmp_path: Path) -> None:
+def test_a_file_that_shrinks_is_reported_as_truncated(tmp_path: Path) -> None:
     path = tmp_path / "clip"
     path.write_bytes(DATA)
     source = FileSource(path)

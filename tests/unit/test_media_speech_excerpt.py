@@ -19,12 +19,12 @@ def heard(wav: bytes) -> NDArray[np.float64]:
 
 
 def level(sound: NDArray[np.float64], start: float, end: float) -> float:
-    """Root mean square between two seconds."""
+    """Return the root mean square between two times in seconds."""
     return float(np.sqrt(np.mean(sound[round(start * 48_000) : round(end * 48_000)] ** 2)))
 
 
 @pytest.mark.parametrize(("kind", "rate"), [("wav", 48_000), ("mp3", 24_000), ("wav", 8_000)])
-def test_what_is_said_lies_where_it_is_placed(kind: str, rate: int) -> None:
+def test_speech_starts_where_it_is_placed(kind: str, rate: int) -> None:
     voice = encoded(tone(0.5, 300, rate=rate), kind, rate=rate)
     sound = heard(excerpt([Placed(voice, Fraction(1, 4))], Fraction(33, 8)))
     assert len(sound) == 33 * 6000
@@ -33,7 +33,7 @@ def test_what_is_said_lies_where_it_is_placed(kind: str, rate: int) -> None:
     assert level(sound, 1, 4) < 0.001
 
 
-def test_what_lies_outside_is_cut_off() -> None:
+def test_speech_outside_the_excerpt_is_cut_off() -> None:
     whole = tone(1, 300)
     began, ends = encoded(whole), encoded(whole)
     sound = heard(excerpt([Placed(began, Fraction(-3, 4)), Placed(ends, Fraction(3, 4))], Fraction(1)))
@@ -43,14 +43,14 @@ def test_what_lies_outside_is_cut_off() -> None:
     assert np.abs(sound - expected).max() < 0.001
 
 
-def test_nobody_speaks_and_all_speak_at_once() -> None:
+def test_silence_and_simultaneous_speech() -> None:
     assert not heard(excerpt([], Fraction(1, 8))).any()
     loud = [Placed(encoded(tone(0.1, 300, level=0.9)), Fraction(0)) for _ in range(3)]
     sound = heard(excerpt(loud, Fraction(1, 10)))
     assert (sound.max(), sound.min()) == (1, -1)
 
 
-def test_a_sound_that_can_t_be_decoded_is_named() -> None:
+def test_an_undecodable_sound_is_named() -> None:
     good, bad = encoded(tone(0.1, 300)), io.BytesIO(b"none")
     with pytest.raises(SoundUnreadable, match="narration 1"):
         excerpt([Placed(good, Fraction(0)), Placed(bad, Fraction(0))], Fraction(1))

@@ -24,7 +24,7 @@ CROSSFADE, FADE, WIPE, NONE = (
 
 
 def scene(frames: int, seed: int, *, width: int = WIDTH) -> Iterator[Pixels]:
-    """A disc that moves over a coloured slope."""
+    """Return a disc that moves over a coloured gradient."""
     numbers = np.random.default_rng(seed)
     near, far, disc = numbers.integers(30, 220, (3, 3))
     rows, columns = np.mgrid[:HEIGHT, :width]
@@ -36,7 +36,7 @@ def scene(frames: int, seed: int, *, width: int = WIDTH) -> Iterator[Pixels]:
 
 
 def rendered(frames: int, seed: int) -> bytes:
-    """As the CogVideoX server exports it."""
+    """Export as the CogVideoX server does."""
     return mp4(np.stack(list(scene(frames, seed))), FPS, {})
 
 
@@ -52,7 +52,7 @@ def drafted(frames: int, seed: int, *, width: int = WIDTH) -> bytes:
 
 
 def foreign(frames: int, seed: int, *, keyframes_every: int = 250, tagged: bool = False) -> bytes:
-    """As another program would encode it."""
+    """Encode as another program would."""
     output = BytesIO()
     with av.open(output, "w", format="mp4") as container:
         options = {"bf": "3", "x264-params": "threads=2:b-adapt=0"}
@@ -76,7 +76,7 @@ class Joint(BytesSource):
 
 
 class Kept(dict[int, bytes]):
-    """The joints that were made."""
+    """Record the joints made."""
 
     def __call__(self, joint: int, make: Callable[[], bytes]) -> Source:
         assert joint not in self
@@ -93,19 +93,19 @@ def film_of(pieces: Sequence[Piece]) -> bytes:
 
 
 def blended(kind: TransitionKind, part: Fraction, before: Pixels, after: Pixels) -> Pixels:
-    """The transition's formula in floating point, plane by plane. `part`: how far it has got."""
+    """Compute the transition's formula in floating point, plane by plane. `part` is its progress."""
     weight = np.full_like(before, float(part), np.float64)
     if kind is TransitionKind.WIPE:
         middles = np.arange(WIDTH) + 0.5
         row = np.clip((float(part) * WIDTH - middles) / 8 + 0.5, 0, 1)
         weight[:HEIGHT] = row
         chroma = np.clip((float(part) * WIDTH - (middles[: WIDTH // 2] * 2)) / 8 + 0.5, 0, 1)
-        weight[HEIGHT:] = np.tile(chroma, 2)  # two rows of chroma lie side by side
+        weight[HEIGHT:] = np.tile(chroma, 2)  # two rows of chroma are side by side
     return np.rint(before * (1 - weight) + after * weight).astype(np.uint8)
 
 
 def expected_film(clips: Sequence[bytes], transitions: Sequence[Transition | None]) -> list[Pixels]:
-    """All frames decoded and blended, none encoded."""
+    """Return all frames decoded and blended, none encoded."""
     black = np.full((HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
     black[:HEIGHT] = 16
     film = planes(clips[0])
@@ -137,7 +137,7 @@ def psnr(a: Pixels, b: Pixels) -> float:
 
 
 def check(clips: Sequence[bytes], transitions: Sequence[Transition | None]) -> tuple[list[int], Kept]:
-    """The film frame by frame against what it should be. Returns which of its frames are encoded anew."""
+    """Compare the film with the expected frames. Return which of its frames were re-encoded."""
     kept = Kept()
     pieces = splice(pieces_of(clips), transitions, kept)
     found, expected = planes(film := film_of(pieces)), expected_film(clips, transitions)
@@ -157,10 +157,10 @@ def check(clips: Sequence[bytes], transitions: Sequence[Transition | None]) -> t
     ("between", "anew"),
     [(CROSSFADE, range(16, 20)), (WIPE, range(16, 20)), (FADE, range(18, 24))],
 )
-def test_only_the_joint_is_encoded_anew(
+def test_only_the_joint_is_re_encoded(
     between: Transition, anew: range, make: Callable[[int, int], bytes]
 ) -> None:
-    # The fade takes two frames of each clip; the later one's copied part begins at its keyframe, frame 4.
+    # The fade uses two frames of each clip; the later clip's copied part begins at its keyframe, frame 4.
     found, kept = check([make(20, 1), make(20, 2)], [between])
     assert found == list(anew)
     assert {joint: len(decoded_frames(clip)) for joint, clip in kept.items()} == {1: len(anew)}
@@ -173,9 +173,9 @@ def test_three_clips_two_transitions_and_the_film_s_first_and_last_frame() -> No
     assert sorted(kept) == [1, 2]
 
 
-def test_engines_clips_drafts_and_joints_have_one_kind_of_headers() -> None:
+def test_engines_clips_drafts_and_joints_share_their_headers() -> None:
     film = film_of(splice(pieces_of([rendered(12, 1), drafted(12, 2)]), [CROSSFADE], Kept()))
-    # Else it would be avc3: each keyframe brings headers of its own.
+    # Otherwise it would be avc3: each keyframe would have its own headers.
     assert b"avc1" in film
     assert b"avc3" not in film
 
@@ -210,7 +210,7 @@ def test_a_clip_may_be_all_transition() -> None:
 @pytest.mark.parametrize(
     ("lengths", "frames", "clip"), [((3, 12, 12), 4, 0), ((12, 7, 12), 4, 1), ((12, 12, 11), 12, 1)]
 )
-def test_transitions_longer_than_a_clip_are_refused_before_anything_is_encoded(
+def test_transitions_longer_than_a_clip_are_rejected_before_encoding(
     lengths: tuple[int, ...], frames: int, clip: int
 ) -> None:
     clips = [rendered(length, seed) for seed, length in enumerate(lengths)]
@@ -240,7 +240,7 @@ def test_a_piece_may_begin_and_end_at_any_frame() -> None:
     assert min(psnr(a, b) for a, b in zip(found, expected, strict=True)) >= 40
 
 
-def test_what_is_kept_is_not_made_again() -> None:
+def test_cached_joints_are_reused() -> None:
     pieces = pieces_of([rendered(12, 1), rendered(12, 2)])
     kept = Kept()
     first = splice(pieces, [CROSSFADE], kept)
@@ -274,6 +274,6 @@ def test_a_damaged_frame_is_named() -> None:
     assert caught.value.clip == 1
 
 
-def test_as_many_transitions_as_joints() -> None:
-    with pytest.raises(ValueError, match="2 transitions between 2 pieces"):
+def test_the_number_of_transitions_must_match_the_joints() -> None:
+    with pytest.raises(ValueError, match="2 pieces need one transition between each two; got 2"):
         splice(pieces_of([rendered(12, 1), rendered(12, 2)]), [None, None], Kept())

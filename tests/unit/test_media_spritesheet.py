@@ -16,7 +16,7 @@ from tests.unit.clips import clip, sound_only
 
 
 def film(frames: int, *, fps: Fraction | int = 8, width: int = 96, height: int = 64) -> bytes:
-    """Each frame tells its number: its left half's grey the twenty-fives, its right half's the ones."""
+    """Each frame encodes its number: its left half's grey the multiples of 25, its right half's the ones."""
 
     def picture(number: int) -> NDArray[np.uint8]:
         pixels = np.empty((height, width, 3), np.uint8)
@@ -27,7 +27,7 @@ def film(frames: int, *, fps: Fraction | int = 8, width: int = 96, height: int =
 
 
 def numbers(sheet: Sheet) -> list[int]:
-    """Of the frames that the tiles show, in reading order."""
+    """Return the numbers of the frames in the tiles, in reading order."""
     pixels = np.asarray(Image.open(BytesIO(sheet.jpeg)).convert("L"), np.float64)
     found = []
     for index in range(sheet.tiles):
@@ -106,13 +106,13 @@ def test_the_same_film_gives_the_same_sheet() -> None:
     assert spritesheet(film(8)) == spritesheet(film(8))
 
 
-def test_a_film_too_long_for_a_sheet_is_refused() -> None:
+def test_a_film_too_long_for_a_sheet_is_rejected() -> None:
     longest = MOST_TILES * 60
     with pytest.raises(ClipUnreadable):
         spritesheet(film(2, fps=Fraction(2, longest + 1)))
 
 
 @pytest.mark.parametrize("broken", [b"", clip(9)[:150], sound_only()])
-def test_no_sheet_of_a_broken_film(broken: bytes) -> None:
+def test_a_broken_film_has_no_sheet(broken: bytes) -> None:
     with pytest.raises(ClipUnreadable):
         spritesheet(broken)

@@ -19,13 +19,13 @@ def flat(luma: int, u: int, v: int) -> VideoFrame:
 
 
 def colours(frame: VideoFrame) -> set[tuple[int, int, int]]:
-    """Of all pixels, at the size of the chroma planes."""
+    """For all pixels, at the size of the chroma planes."""
     luma, u, v = (plane(frame, index) for index in range(3))
     return set(zip(luma[::2, ::2].flat, u.flat, v.flat, strict=True))
 
 
 def plane(frame: VideoFrame, index: int) -> Pixels:
-    """By the decoder's own view of the frame."""
+    """From the decoder's own view of the frame."""
     source = frame.planes[index]
     rows = np.frombuffer(source, np.uint8).reshape(source.height, source.line_size)
     return rows[:, : source.width]

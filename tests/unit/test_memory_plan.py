@@ -1,4 +1,4 @@
-"""Where the published models go on devices of known sizes, and which clips are refused there."""
+"""Placement of the published models on devices of known sizes, and which clips are rejected there."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from tests.tiny_checkpoint import make_tiny_checkpoint
 
 pytestmark = pytest.mark.filterwarnings(
     "default"
-)  # of the libraries, when models are built on the meta device
+)  # warnings of the libraries when models are built on the meta device
 
 DOCS = Path(__file__).parents[2] / "docs" / "engines-memory.md"
 
@@ -65,7 +65,7 @@ def test_where_the_5b_model_goes(gpu: str, main_memory: str, wanted: str) -> Non
     assert str(placed("cogvideox-5b", on)) == wanted
 
 
-def test_the_documented_table_is_what_the_plans_say() -> None:
+def test_the_documented_table_matches_the_plans() -> None:
     assert benchmark.table() in DOCS.read_text(encoding="utf-8")
 
 
@@ -91,17 +91,17 @@ def test_more_memory_never_means_shorter_clips_or_a_slower_placement() -> None:
     assert made.option == OPTIONS[0]
 
 
-def test_a_plan_says_why_and_for_what() -> None:
+def test_a_plan_explains_its_choice() -> None:
     made = plan(benchmark.sizes_of("cogvideox-5b"), device(22), limits("cogvideox-5b"))
     document = made.document()
     assert document["placement"] == "model offload"
     assert document["planned_for"] == "49 frames of 720×480"
     assert document["planned_peak_gib"] < document["free_gib"] == 22.0
-    assert document["reason"].startswith("resident takes ")
+    assert document["reason"].startswith("resident needs ")
     assert plan(made.model, device(70), limits("cogvideox-5b")).reason == "everything fits"
 
 
-def test_a_clip_that_does_not_fit_is_refused_with_the_longest_that_does() -> None:
+def test_a_clip_that_does_not_fit_is_rejected_with_the_longest_that_does() -> None:
     rules = limits("cogvideox-1.5-5b")
     made = plan(benchmark.sizes_of("cogvideox-1.5-5b"), device(10.9, 32), rules)
     longest = made.demand.frames
@@ -109,25 +109,26 @@ def test_a_clip_that_does_not_fit_is_refused_with_the_longest_that_does() -> Non
     with pytest.raises(InvalidRequest) as refusal:
         made.check(Demand(1360, 768, rules.longest), rules)
     assert refusal.value.param == "frames"
-    assert str(refusal.value).endswith(f"{longest} frames of this size fit")
+    assert str(refusal.value).endswith(f"use at most {longest} frames at this size")
     made.check(Demand(1360, 768, longest), rules)
-    # Without guidance a step computes half as much.
+    # Without guidance, a step needs half the computation.
     made.check(Demand(1360, 768, rules.longest, guided=False), rules)
 
 
-def test_a_size_of_which_no_length_fits_is_refused() -> None:
+def test_a_size_that_fits_at_no_length_is_rejected() -> None:
     sizes, rules = benchmark.sizes_of("cogvideox-5b"), limits("cogvideox-5b")
     made = plan(sizes, device(40), rules)
-    with pytest.raises(InvalidRequest, match="no length of this size fits"):
+    with pytest.raises(InvalidRequest, match="no length fits at this size"):
         made.check(Demand(4096, 4096, 49), rules)
 
 
-def test_what_fits_nowhere_is_refused_when_it_is_loaded() -> None:
-    with pytest.raises(OutOfMemory, match=r"not even 9 frames of 720×480 fit into the 2\.0 GiB of a GPU"):
+def test_a_model_that_never_fits_is_rejected_on_load() -> None:
+    expected = r"not even 9 frames of 720×480 fit into the 2\.0 GiB free on a GPU"
+    with pytest.raises(OutOfMemory, match=expected):
         plan(benchmark.sizes_of("cogvideox-5b"), device(2), limits("cogvideox-5b"))
 
 
-def test_layers_are_fetched_one_by_one_only_where_nothing_else_fits() -> None:
+def test_layers_are_offloaded_sequentially_only_if_nothing_else_fits() -> None:
     sizes, rules = benchmark.sizes_of("cogvideox-5b"), limits("cogvideox-5b")
     tight = peak(sizes, LAST_RESORT, Demand(720, 480, 9)) / GIB
     assert plan(sizes, device(tight + 0.01), rules).option == LAST_RESORT
@@ -156,7 +157,7 @@ def test_the_sizes_are_read_from_the_files(tmp_path: Path) -> None:
     assert halved.transformer.fp8 < halved.transformer.total
 
 
-# --- the estimates, beside what the real classes allocate
+# --- the estimates, compared with what the real classes allocate
 
 
 @pytest.mark.parametrize(("name", "frames"), [("cogvideox-2b", 49), ("cogvideox-1.5-5b-i2v", 161)])

@@ -1,4 +1,4 @@
-"""Who speaks a scene's narration, and where its sentences lie."""
+"""The voice of a scene's narration, and the timing of its sentences."""
 
 from fractions import Fraction
 from typing import Any
@@ -11,7 +11,7 @@ from lambdas.domain.video_request import Voice
 
 
 def by(narration: dict[str, Any] | None = None, **film: Any) -> Speaker:
-    """On a PC, whose own voice is Joe."""
+    """On a PC, where the default voice is Joe."""
     said = Narration.model_validate({"text": "A bee.", **(narration or {})})
     return speaker(said, Voice(**film), voice="Joe", engine="standard")
 
@@ -29,7 +29,7 @@ def by(narration: dict[str, Any] | None = None, **film: Any) -> Speaker:
         ({"voice": "Brian"}, {"engine": "long-form"}, "Brian", "long-form"),
     ],
 )
-def test_the_scene_s_voice_stands_before_the_film_s_and_that_before_the_deployment_s(
+def test_the_scene_s_voice_overrides_the_film_s_and_that_the_deployment_s(
     narration: dict[str, Any], film: dict[str, Any], voice: str, engine: str
 ) -> None:
     found = by(narration, **film)
@@ -45,7 +45,7 @@ def test_a_scene_s_own_speed_and_language() -> None:
     assert by({"language": "hi-IN"}, language="de-DE").language == "hi-IN"
 
 
-def test_all_that_is_heard_is_in_a_sound_s_address_and_nothing_else() -> None:
+def test_a_sound_s_address_depends_only_on_what_is_heard() -> None:
     others: list[dict[str, Any]] = [
         {"name": "Amy"},
         {"engine": "neural"},
@@ -60,7 +60,7 @@ def test_all_that_is_heard_is_in_a_sound_s_address_and_nothing_else() -> None:
     assert by().sentence_hash("A bee.") != by().narration_hash("A bee.")
 
 
-def test_sentences_follow_one_another_with_a_pause_between() -> None:
+def test_sentences_are_separated_by_a_pause() -> None:
     said = spoken(
         "Joe", [("One.", "a", Fraction(3, 2)), ("Two.", "b", Fraction(1, 4)), ("3.", "c", Fraction(2))]
     )
@@ -74,6 +74,6 @@ def test_sentences_follow_one_another_with_a_pause_between() -> None:
     assert said.by == "Joe"
 
 
-def test_a_narration_reads_back_as_it_was_written() -> None:
+def test_a_narration_survives_a_round_trip() -> None:
     said = spoken("Joe", [("One.", "a", Fraction(1, 3)), ("Two.", "b", Fraction(1, 7))])
     assert said.model_validate_json(said.model_dump_json()) == said

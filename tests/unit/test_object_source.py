@@ -1,4 +1,4 @@
-"""An object read by ranges: how few requests it takes, and what happens when it changes or ends meanwhile."""
+"""An object read by ranges: how few requests it needs, and what happens if it changes or ends meanwhile."""
 
 from io import BytesIO
 from typing import Any
@@ -28,7 +28,7 @@ class Bench:
         return ObjectSource(self.s3, "output", "clip.mp4", blocks or Blocks())
 
     def gives(self, start: int, stop: int, cut: int = 0) -> None:
-        """The answer to a range; its last `cut` bytes never come."""
+        """Return the response to a range; its last `cut` bytes never arrive."""
         body = StreamingBody(BytesIO(CONTENT[start : stop - cut]), stop - start)
         asked = {**WHERE, "Range": f"bytes={start}-{stop - 1}", "IfMatch": '"1"'}
         self.stub.add_response("get_object", {"Body": body}, asked)
@@ -39,7 +39,7 @@ def bench() -> Bench:
     return Bench()
 
 
-def test_reads_within_a_block_are_one_request(bench: Bench) -> None:
+def test_reads_within_a_block_need_one_request(bench: Bench) -> None:
     source = bench.source()
     bench.gives(0, BLOCK)
     assert source.size == len(CONTENT)
@@ -47,7 +47,7 @@ def test_reads_within_a_block_are_one_request(bench: Bench) -> None:
     bench.stub.assert_no_pending_responses()
 
 
-def test_a_read_across_blocks_is_put_together(bench: Bench) -> None:
+def test_a_read_across_blocks_is_assembled(bench: Bench) -> None:
     source = bench.source()
     bench.gives(0, BLOCK)
     bench.gives(BLOCK, 2 * BLOCK)
@@ -64,7 +64,7 @@ def test_a_stream_is_one_request_whatever_its_length(bench: Bench) -> None:
     assert list(source.stream(0, 0)) == []
 
 
-def test_only_the_blocks_read_last_are_kept(bench: Bench) -> None:
+def test_only_the_most_recent_blocks_are_cached(bench: Bench) -> None:
     blocks = Blocks()
     for number in range(100):
         blocks.put("1", number, b"x")
@@ -72,7 +72,7 @@ def test_only_the_blocks_read_last_are_kept(bench: Bench) -> None:
     assert sum(blocks.get("1", number) is not None for number in range(100)) == 64
 
 
-def test_a_range_that_is_not_in_the_object_is_refused(bench: Bench) -> None:
+def test_a_range_outside_the_object_is_rejected(bench: Bench) -> None:
     source = bench.source()
     with pytest.raises(ClipUnreadable):
         source.read(len(CONTENT) - 1, 2)
@@ -80,7 +80,7 @@ def test_a_range_that_is_not_in_the_object_is_refused(bench: Bench) -> None:
         list(source.stream(-1, 2))
 
 
-def test_an_object_that_is_not_there_is_named(bench: Bench) -> None:
+def test_a_missing_object_is_named(bench: Bench) -> None:
     bench.stub.add_client_error("head_object", "404", http_status_code=404)
     with pytest.raises(ArtifactMissing, match=r"clip\.mp4 is gone"):
         Objects(bench.s3, "output").source("clip.mp4")
@@ -99,7 +99,7 @@ def test_an_object_that_changes_while_it_is_read(
         source.read(0, 1)
 
 
-def test_a_connection_that_breaks_is_worth_another_try(bench: Bench) -> None:
+def test_a_broken_connection_is_retryable(bench: Bench) -> None:
     source = bench.source()
     bench.gives(0, len(CONTENT), cut=7)
     with pytest.raises(ServiceUnavailable, match=r"clip\.mp4"):

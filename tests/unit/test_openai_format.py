@@ -38,9 +38,9 @@ from tests.factories import a_request, a_video
         (Stage.CANCELLED, "failed"),
     ],
 )
-def test_a_video_of_any_stage_is_one_that_openais_client_knows(stage: Stage, status: str) -> None:
+def test_openai_s_client_parses_a_video_in_any_stage(stage: Stage, status: str) -> None:
     video = video_object(a_video(stage=stage))
-    # Strict about types, as the client itself is not.
+    # Strict about types, unlike the client itself.
     assert Video.model_validate(video, strict=True).status == status
     assert video["stage"] == stage
 
@@ -57,7 +57,7 @@ def test_times_are_seconds_and_those_of_stages_milliseconds() -> None:
     assert video_object(a_video(history=again))["completed_at"] == 1_700_000_099
 
 
-def test_what_became_of_the_prompt_and_each_clip() -> None:
+def test_the_prompt_s_result_and_each_clip() -> None:
     video = video_object(
         a_video(
             enhancement=Enhancement(prompt="A golden bee", by="director", cost=0.0),
@@ -77,7 +77,7 @@ def test_what_became_of_the_prompt_and_each_clip() -> None:
     assert video["clips"][0]["seconds"] == 6
 
 
-def test_who_wrote_the_storyboard_and_what_is_spoken_and_drawn() -> None:
+def test_writer_narrations_and_stills() -> None:
     done = PartProgress(
         scene=0,
         state=ClipState.DONE,
@@ -135,7 +135,7 @@ def test_errors_have_a_code_and_say_what_to_do() -> None:
     assert video["failure"]["step"] == "assemble"
 
 
-def test_engines_are_models_that_openais_client_knows() -> None:
+def test_openai_s_client_parses_engines_as_models() -> None:
     models = model_list(CATALOGUE.values())
     assert [Model.model_validate(model).id for model in models["data"]] == list(CATALOGUE)
 
@@ -146,16 +146,16 @@ def test_a_page_of_very_long_videos_ends_early() -> None:
     assert 1 < len(page["data"]) < 100
     assert page["has_more"] is True
     assert page["last_id"] == page["data"][-1]["id"]
-    assert len(json.dumps(json.dumps(page))) < 6_000_000  # what Lambda answers at most
+    assert len(json.dumps(json.dumps(page))) < 6_000_000  # Lambda's largest response
 
 
-def test_a_page_of_usual_videos_is_whole() -> None:
+def test_a_page_of_usual_videos_is_complete() -> None:
     page = video_list([a_video()] * 100, has_more=False)
     assert (len(page["data"]), page["has_more"]) == (100, False)
     assert video_list([], has_more=False)["data"] == []
 
 
-def test_scenes_as_long_as_their_narration_make_the_film_s_length_once_they_are_planned() -> None:
+def test_the_film_s_length_is_set_by_its_narration_once_planned() -> None:
     request = a_request(seconds=24, brief={"topic": "Bees"})
     assert video_object(a_video(request=request))["seconds"] == "24"
     clips = [ClipProgress(seconds=7.3), ClipProgress(seconds=7.6)]
@@ -163,7 +163,7 @@ def test_scenes_as_long_as_their_narration_make_the_film_s_length_once_they_are_
     assert video_object(a_video(request=a_request(seconds=24), clips=clips))["seconds"] == "24"
 
 
-def test_where_a_film_waits_and_what_was_approved() -> None:
+def test_waiting_gate_and_approvals() -> None:
     request = a_request(brief={"topic": "Bees"}, review=["storyboard", "previews"])
     review = Review(gate=Gate.PREVIEWS, until_ms=1_700_000_061_500)
     fields = {"request": request, "review": review, "approved": ("storyboard",)}
@@ -177,14 +177,14 @@ def test_where_a_film_waits_and_what_was_approved() -> None:
 @pytest.mark.parametrize(
     ("film", "filmed", "is_of_it"), [(None, "5" * 64, False), ("f", "4" * 64, False), ("f", "5" * 64, True)]
 )
-def test_whether_the_film_is_of_the_storyboard_that_stands(
+def test_whether_the_film_matches_the_current_storyboard(
     film: str | None, filmed: str, is_of_it: bool
 ) -> None:
     shown = video_object(a_video(storyboard="5" * 64, film=film, filmed=filmed))["storyboard"]
     assert (shown["filmed"], shown["by"]) == (is_of_it, None)
 
 
-def test_what_each_part_took_and_what_all_cost() -> None:
+def test_each_part_s_time_and_the_total_cost() -> None:
     made = {"state": ClipState.DONE, "started_ms": 1_000, "finished_ms": 3_500}
     video = video_object(
         a_video(

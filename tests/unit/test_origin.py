@@ -45,7 +45,7 @@ def planned(video: Video, source: FilmPlan | None = None) -> FilmPlan:
 
 
 def made_of(video: Video, kind: OriginKind, prompt: str = "Make it night.", **fields: Any) -> Video:
-    """As the request for it is admitted."""
+    """Admit the request for it."""
     origin = Origin(kind=kind, prompt=prompt, video=video.id, paragraphs=all_paragraphs(video, 226), **fields)
     return a_video(id="video_" + "1" * 32, request=video.request.model_copy(update={"origin": origin}))
 
@@ -87,7 +87,7 @@ def test_a_long_prompt_leaves_room_for_the_change() -> None:
     assert text.endswith("A bee flies on. Make it night.")
 
 
-def test_an_edit_is_made_of_the_source_s_clips_by_its_strength() -> None:
+def test_an_edit_starts_from_the_source_s_clips_with_its_strength() -> None:
     source = a_video(request=of_prompt("cogvideox-nano"))
     before = planned(source)
     found = {}
@@ -100,7 +100,7 @@ def test_an_edit_is_made_of_the_source_s_clips_by_its_strength() -> None:
     assert not set(found[0.8]) & set(hashes(planned(made_of(source, OriginKind.REMIX), before)))
 
 
-def test_an_engine_that_takes_no_video_edits_as_it_remixes() -> None:
+def test_an_engine_without_video_input_edits_like_a_remix() -> None:
     source = a_video(request=of_prompt())
     before = planned(source)
     edited, remixed = (planned(made_of(source, kind), before) for kind in (OriginKind.EDIT, OriginKind.REMIX))
@@ -117,7 +117,7 @@ def test_an_extension_begins_with_the_source_s_clips() -> None:
     first = plan.scenes[1].clips[0]
     assert (first.starts_from, plan.scenes[1].continues) == (len(before.clips) - 1, True)
     assert plan.transitions[len(before.clips) - 1] is None
-    # And once more: what it goes on from is all of it.
+    # And once more: it continues the whole extended film.
     again = made_of(longer, OriginKind.EXTEND, "It sleeps.", seconds=1)
     assert hashes(planned(again, plan))[: len(plan.clips)] == hashes(plan)
 
@@ -132,7 +132,7 @@ def test_the_picture_that_an_extension_begins_with_is_part_of_its_address() -> N
     assert last[0] != last[1]
 
 
-def test_an_engine_that_takes_no_image_goes_on_by_words_alone() -> None:
+def test_an_engine_without_image_input_extends_by_prompt_only() -> None:
     source = a_video(
         request=of_prompt("cogvideox-nano", transition=TransitionKind.FADE, transition_seconds=0.2)
     )
@@ -168,7 +168,7 @@ def of_file(engine: str, kind: OriginKind, frames: int, **fields: Any) -> Video:
     return a_video(request=of_prompt(engine, origin=origin))
 
 
-def test_a_film_goes_on_from_a_file() -> None:
+def test_a_file_can_be_extended() -> None:
     plan = planned(of_file("animatic", OriginKind.EXTEND, 13, seconds=1))
     first, second = plan.clips
     assert first.is_footage
@@ -177,7 +177,7 @@ def test_a_film_goes_on_from_a_file() -> None:
     assert (second.is_footage, second.starts_from, second.film_frames) == (False, 0, 8)
 
 
-def test_a_file_is_made_anew_piece_by_piece() -> None:
+def test_a_file_is_edited_piece_by_piece() -> None:
     plan = planned(of_file("cogvideox-nano", OriginKind.EDIT, 13, strength=0.5))
     assert [clip.film_frames for clip in plan.clips] == [7, 6]
     assert [(one.footage.file, one.footage.start) for one in plan.clips if one.footage] == [
@@ -195,7 +195,7 @@ def a_board(*texts: str, style: str = "Warm light.") -> Storyboard:
 
 
 def going_on(board: Storyboard, index: int) -> Storyboard:
-    """With one of its scenes going on from the one before."""
+    """Return it with one scene that continues the one before."""
     scenes = list(board.scenes)
     scenes[index] = scenes[index].model_copy(update={"continues": True})
     return board.model_copy(update={"scenes": scenes})
@@ -213,7 +213,7 @@ def board_plan(board: Storyboard, **fields: Any) -> FilmPlan:
 def remade(
     before: Storyboard, after: Storyboard, source: FilmPlan, kind: OriginKind = OriginKind.REMIX
 ) -> list[bool]:
-    """Which of the scenes are taken over."""
+    """Return which scenes are reused from the source."""
     origin = Origin(kind=kind, prompt="x", video="video_" + "0" * 32)
     found = storyboard_shots(board_shots(after), after, ANIMATIC, origin=origin, source=source, before=before)
     plan = make_plan(a_video(request=of_prompt()), ANIMATIC, "Bees", found)
@@ -221,7 +221,7 @@ def remade(
     return [isinstance(one, Scene) for one in found]
 
 
-def test_only_the_scenes_that_changed_are_made() -> None:
+def test_only_changed_scenes_are_rendered() -> None:
     before = a_board("One.", "Two.", "Three.")
     source = board_plan(before)
     assert remade(before, before, source) == [True] * 3
@@ -230,14 +230,14 @@ def test_only_the_scenes_that_changed_are_made() -> None:
     assert remade(before, a_board("One.", "Two."), source) == [True, False]
 
 
-def test_a_scene_that_goes_on_from_a_changed_one_is_made_anew() -> None:
+def test_a_scene_that_continues_a_changed_one_is_re_rendered() -> None:
     before = going_on(a_board("One.", "Two."), 1)
     source = board_plan(before)
     assert remade(before, going_on(a_board("Night.", "Two."), 1), source) == [False, False]
     assert remade(before, going_on(a_board("One.", "Night."), 1), source) == [True, False]
 
 
-def test_an_added_scene_goes_on_from_the_one_before_it_wherever_it_comes_to_be() -> None:
+def test_an_added_scene_continues_its_predecessor_at_any_position() -> None:
     before = a_board("One.", "Two.")
     source = board_plan(before, transition=TransitionKind.CROSSFADE)
     longer = before.continued("Three.", 2)
@@ -257,14 +257,14 @@ def test_an_added_scene_goes_on_from_the_one_before_it_wherever_it_comes_to_be()
         assert [one is None for one in plan.transitions] == [False] * (len(scenes) - 2) + [True]
 
 
-def test_an_edit_is_made_of_its_own_pictures_or_of_none() -> None:
+def test_an_edit_starts_from_its_own_pictures_or_from_none() -> None:
     before = a_board("One.", "Two.", "Three.")
     video = a_video(request=of_prompt("cogvideox-nano"))
     source = make_plan(video, NANO, "Bees", board_shots(before))
     origin = Origin(kind=OriginKind.EDIT, prompt="x", video=video.id, strength=0.5)
 
     def made_of(board: Storyboard) -> list[list[str | None]]:
-        """The clips that each scene that is made is made of."""
+        """Return the source clips of each rendered scene."""
         found = storyboard_shots(board_shots(board), board, NANO, origin=origin, source=source, before=before)
         return [[one.clip for one in shot.of] for shot in found if isinstance(shot, Shot)]
 
@@ -290,7 +290,7 @@ def test_a_new_scene_is_narrated_by_the_voice_of_the_others() -> None:
     assert a_board("One.").continued("It lands.", 4).scenes[-1].narration is None
 
 
-# --- the pictures that a clip is made of
+# --- the source pictures of a clip
 
 
 def decoded(data: bytes) -> list[np.ndarray[Any, Any]]:
@@ -299,7 +299,7 @@ def decoded(data: bytes) -> list[np.ndarray[Any, Any]]:
 
 
 @pytest.mark.parametrize(("start", "lead", "shown"), [(0, 1, [0, 0, 1, 2]), (3, 2, [3, 3, 3, 4])])
-def test_a_clip_of_footage_has_the_frames_that_the_engine_renders(
+def test_a_clip_of_footage_has_as_many_frames_as_the_engine_renders(
     start: int, lead: int, shown: list[int]
 ) -> None:
     whole = clip(8)
@@ -309,10 +309,10 @@ def test_a_clip_of_footage_has_the_frames_that_the_engine_renders(
     assert len(video_frames(base64.b64encode(made).decode(), (96, 64), 9)) == 9
     nearest = [int(np.argmin([np.abs(one - other).mean() for other in pictures])) for one in frames]
     assert nearest[:4] == shown
-    assert nearest[-1] == min(start + 8 - lead, 7), "the last one stands where the clip ends"
+    assert nearest[-1] == min(start + 8 - lead, 7), "the last picture is held at the clip's end"
 
 
-def test_a_file_is_so_many_frames_of_the_film() -> None:
+def test_a_file_s_number_of_frames_in_the_film() -> None:
     assert frames_in(clip(12, fps=12), FilmFormat(64, 64, Fraction(8))) == 8
     with pytest.raises(ClipUnreadable):
         frames_in(b"no video", FilmFormat(64, 64, Fraction(8)))

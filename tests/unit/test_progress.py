@@ -1,4 +1,4 @@
-"""What a person reads in a terminal."""
+"""Progress output in a terminal."""
 
 from io import StringIO
 from typing import Any
@@ -36,26 +36,26 @@ def lines_of(table: Table, width: int) -> list[str]:
 
 
 @pytest.mark.parametrize("prompt", ["a [/b] bee", "a [red]bee[/red]", "a\nbee \\[x]"])
-def test_a_prompt_is_printed_as_it_is_on_one_line(prompt: str) -> None:
+def test_a_prompt_is_printed_unchanged_on_one_line(prompt: str) -> None:
     _, line = printed(200, VIDEO | RENDERING | {"prompt": prompt})
     assert line.rstrip().endswith(prompt.replace("\n", " "))
 
 
-def test_id_stage_and_seconds_are_whole_in_80_columns() -> None:
+def test_id_stage_and_seconds_fit_80_columns() -> None:
     lines = printed(80, VIDEO | RENDERING | {"prompt": "A bee on a flower " * 20})
     assert len(lines) == 2
     assert f"{VIDEO['id']}  rendering 22 %  300   cogvideox" in lines[1]
     assert len(lines[1]) <= 80
 
 
-def test_a_log_line_is_the_event_and_what_belongs_to_it() -> None:
+def test_a_log_line_has_the_event_and_its_fields() -> None:
     message = {"level": "INFO", "message": "video planned", "clips": 3, "service": "reelworks", "code": None}
     assert log_line(message) == "video planned clips=3"
     assert log_line(message | {"level": "ERROR"}) == "ERROR: video planned clips=3"
     assert log_line("START RequestId: 1") == "START RequestId: 1"
 
 
-def test_clips_under_way_are_named_while_they_are_few() -> None:
+def test_clips_in_progress_are_listed_if_there_are_few() -> None:
     def of(count: int) -> str:
         clips = [{"state": "done"}, *({"state": "rendering"} for _ in range(count))]
         return describe({"stage": "rendering", "clips": clips})
@@ -70,17 +70,17 @@ DONE, WAITING = {"state": "done", "by": "Joanna"}, {"state": "waiting", "by": No
 @pytest.mark.parametrize(
     ("narrations", "stills", "words"),
     [
-        ([DONE, WAITING], [WAITING, WAITING], "speaking and drawing: 1 of 4"),
-        ([DONE, WAITING], [], "speaking: 1 of 2"),
-        ([], [DONE, DONE], "drawing: 2 of 2"),
-        ([], [], "speaking and drawing"),
+        ([DONE, WAITING], [WAITING, WAITING], "generating voices and stills: 1 of 4"),
+        ([DONE, WAITING], [], "generating voices: 1 of 2"),
+        ([], [DONE, DONE], "generating stills: 2 of 2"),
+        ([], [], "generating voices and stills"),
     ],
 )
 def test_voices_and_stills_are_counted(narrations: Any, stills: Any, words: str) -> None:
     assert describe({"stage": "preparing", "clips": [], "narrations": narrations, "stills": stills}) == words
 
 
-def test_who_wrote_spoke_and_drew() -> None:
+def test_writer_voice_and_image_model_are_shown() -> None:
     video = {
         "storyboard": {"by": None, "note": "Two words less."},
         "narrations": [DONE, DONE, WAITING],
@@ -91,7 +91,7 @@ def test_who_wrote_spoke_and_drew() -> None:
     assert makers({"storyboard": None, "narrations": [], "stills": []}) == []
 
 
-def test_a_failure_names_its_scene_and_clip_as_people_count() -> None:
+def test_a_failure_counts_scenes_and_clips_from_one() -> None:
     failure = {"step": "narrate", "scene": 1, "clip": None, "reason": "No such voice.", "advice": "Another."}
     assert failure_text({"failure": failure}) == "narrate, scene 2: No such voice.\nAnother."
     assert failure_text({"failure": failure | {"clip": 0}}).startswith("narrate, scene 2, clip 1: ")
@@ -125,7 +125,7 @@ def entered(*stages: tuple[str, int]) -> dict[str, Any]:
     return {"stages": [{"stage": stage, "at_ms": at * 1000} for stage, at in stages]}
 
 
-def test_a_stage_s_time_is_that_of_all_attempts_without_the_time_between_them() -> None:
+def test_a_stage_s_time_is_the_sum_over_all_attempts() -> None:
     video = entered(
         ("queued", 0),
         ("rendering", 2),
@@ -150,20 +150,20 @@ REVIEWING = {
 }
 
 
-def test_what_a_film_waits_for_is_told() -> None:
-    assert describe(REVIEWING) == "waiting for you: the storyboard is written"
-    assert dict(details(REVIEWING))["waits for you"].startswith("storyboard, until 2027-01-")
+def test_the_gate_a_film_waits_at_is_shown() -> None:
+    assert describe(REVIEWING) == "waiting for you: the storyboard is ready"
+    assert dict(details(REVIEWING))["waiting for you"].startswith("storyboard, until 2027-01-")
     assert "  reel approve video_1" in waiting_lines(REVIEWING)
 
 
-def test_only_what_a_film_has_is_offered_to_be_made_anew() -> None:
+def test_only_existing_parts_can_be_regenerated() -> None:
     previews = REVIEWING | {"review": REVIEWING["review"] | {"gate": "previews"}, "stills": []}
     lines = waiting_lines(previews | {"narrations": [{"scene": 1}, {"scene": 2}]})
     assert "  reel regenerate video_1 2 voice --speed 0.9" in lines
     assert not [line for line in lines if " still " in line]
 
 
-def test_of_each_artifact_it_is_told_whether_it_was_made_and_what_it_took() -> None:
+def test_each_artifact_is_shown_as_reused_or_with_its_time() -> None:
     made = {"state": "done", "reused": False, "by": "Joe", "took": 3.25, "cost": 0.0123, "scene": 0}
     free = made | {"cost": 0.0, "scene": 1}
     waiting = made | {"state": "waiting", "took": None, "cost": None, "scene": 1}
@@ -185,14 +185,14 @@ def test_of_each_artifact_it_is_told_whether_it_was_made_and_what_it_took() -> N
     assert shown["clip 1"] == "4.0 s long, made in 3.2 s, $0.0123"
     assert shown["film"] == "made in 2.0 s"
     assert (shown["attempt"], shown["cost"]) == ("2", "$1.5000")
-    assert shown["edited"] == "film it with: reel approve video_1"
-    assert "made anew: 4 of 5 voices, stills and clips" in film_lines(video)
+    assert shown["edited"] == "render the changes with: reel approve video_1"
+    assert "generated: 4 of 5 voices, stills and clips" in film_lines(video)
     assert "cost" not in dict(details(video | {"cost": 0.0, "attempt": 1}))
 
 
-def test_what_comes_after_an_edit_is_told() -> None:
+def test_the_next_step_after_an_edit_is_shown() -> None:
     assert "reel approve video_1" in edited_lines(REVIEWING)[0]
     ended = REVIEWING | {"stage": "completed", "storyboard": {"filmed": False}}
     assert "reel approve video_1" in edited_lines(ended)[0]
-    assert "nothing to film anew" in edited_lines(ended | {"storyboard": {"filmed": True}})[0]
+    assert "nothing to re-render" in edited_lines(ended | {"storyboard": {"filmed": True}})[0]
     assert "reel get video_1" in edited_lines(REVIEWING | {"stage": "planning"})[0]

@@ -1,4 +1,4 @@
-"""What is asked of the text model, the token budget, and the prompts of the clips."""
+"""The questions to the text model, the token budget, and the clips' prompts."""
 
 import re
 from itertools import pairwise
@@ -29,7 +29,7 @@ BEE = (
 
 # --- tokens
 
-# Counts of the tokenizer that CogVideoX ships with, its end mark included.
+# Token counts of CogVideoX's own tokenizer, including its end token.
 COUNTED = [
     (BEE, 77),
     ("A bee on a flower", 8),
@@ -67,7 +67,7 @@ COUNTED = [
 
 
 @pytest.mark.parametrize(("text", "tokens"), COUNTED, ids=[text[:20] for text, _ in COUNTED])
-def test_the_estimate_is_not_below_the_tokenizers_count(text: str, tokens: int) -> None:
+def test_the_estimate_is_never_below_the_tokenizer_s_count(text: str, tokens: int) -> None:
     assert tokens <= estimate_tokens(text)
 
 
@@ -137,7 +137,7 @@ TEXTS: st.SearchStrategy[str] = st.one_of(
 
 @settings(deadline=None)  # a busy machine may take its time
 @given(TEXTS, st.integers(SMALLEST_BUDGET, 512))
-def test_what_is_fitted_is_within_the_budget_not_empty_and_stays_so(text: str, budget: int) -> None:
+def test_a_fitted_text_is_within_the_budget_not_empty_and_stable(text: str, budget: int) -> None:
     fitted = fit(text, budget)
     assert estimate_tokens(fitted) <= budget
     assert bool(fitted) == bool(text.strip())
@@ -151,7 +151,7 @@ def test_a_budget_too_small_to_hold_any_letter_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("engine", CATALOGUE.values(), ids=lambda engine: engine.name)
-def test_a_paragraph_of_the_words_asked_for_fits_with_a_place_in_the_shot(engine: Engine) -> None:
+def test_a_paragraph_of_the_requested_length_fits_with_its_position_in_the_shot(engine: Engine) -> None:
     count = words_for(engine.prompt_tokens)
     paragraph = " ".join((BEE + " " + BEE + " " + BEE).split()[:count])
     assert 90 <= count <= LONGEST_PARAGRAPH
@@ -159,7 +159,7 @@ def test_a_paragraph_of_the_words_asked_for_fits_with_a_place_in_the_shot(engine
         assert prompt.startswith(paragraph)
 
 
-# --- what is asked
+# --- the questions
 
 
 def test_the_system_prompt_gives_role_task_form_and_input() -> None:
@@ -176,7 +176,7 @@ def test_the_system_prompt_gives_role_task_form_and_input() -> None:
         assert part in prompt
 
 
-def test_an_engine_that_starts_from_a_picture_is_asked_for_its_motion() -> None:
+def test_an_engine_that_starts_from_a_picture_is_prompted_for_motion() -> None:
     assert "picture" in system_prompt(CATALOGUE["cogvideox-5b-i2v"])
     assert "picture" not in system_prompt(CATALOGUE["cogvideox-5b"])
 
@@ -243,7 +243,7 @@ def test_every_clip_keeps_the_look_and_says_where_in_the_shot_it_is() -> None:
     assert len(set(prompts)) == 3
 
 
-def test_what_happens_in_time_is_spread_over_the_clips_in_order() -> None:
+def test_events_are_spread_over_the_clips_in_order() -> None:
     paragraph = f"{BEE} Then the bee lands. Next it drinks. Finally it flies away."
     prompts = clip_prompts(paragraph, 4, 226)
     for prompt, happening in zip(
@@ -255,7 +255,7 @@ def test_what_happens_in_time_is_spread_over_the_clips_in_order() -> None:
     assert "lands" not in prompts[3]
 
 
-def test_more_happenings_than_clips_share_one() -> None:
+def test_more_events_than_clips_share_clips() -> None:
     first, last = clip_prompts("A bee hovers. Then it lands. Next it drinks. Finally it leaves.", 2, 226)
     assert first.startswith("A bee hovers.")
     assert "Then it lands." in first

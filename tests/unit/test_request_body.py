@@ -1,4 +1,4 @@
-"""A create's body, as clients send it and as nobody should."""
+"""The body of a create request, valid and invalid."""
 
 import json
 from base64 import b64encode
@@ -75,21 +75,21 @@ def test_music_in_json() -> None:
         7,
     ],
 )
-def test_music_that_is_none(value: Any) -> None:
+def test_invalid_music(value: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"music must be a file, or .*audio_url") as refused:
         parse_body(text(json.dumps({"music": value})), None)
     assert refused.value.param == "music"
 
 
 @pytest.mark.parametrize("body", ["[" * 100_000, '{"seed": ' + "9" * 5000 + "}"])
-def test_a_limit_of_the_parser_is_told_without_its_inside(body: str) -> None:
-    with pytest.raises(InvalidRequest, match="too long a number or is nested too deeply") as refused:
+def test_a_parser_limit_is_reported_without_internals(body: str) -> None:
+    with pytest.raises(InvalidRequest, match="a number that is too long, or is nested too deeply") as refused:
         parse_body(text(body), None)
     assert "sys." not in refused.value.message
 
 
 def test_a_form_with_a_file() -> None:
-    image = bytes(range(256)) * 8192  # 2 MB, beyond what the parser would keep in memory of itself
+    image = bytes(range(256)) * 8192  # 2 MB, more than the parser keeps in memory by default
     assert form(part("prompt", "Käfer".encode()), file("input_reference", image)) == (
         {"prompt": "Käfer"},
         {"input_reference": image},
@@ -101,7 +101,7 @@ def test_a_form_that_arrives_as_text() -> None:
     assert parse_body(text(body), MULTIPART) == ({"prompt": "A bee"}, {})
 
 
-def test_an_empty_text_is_a_field_not_given() -> None:
+def test_an_empty_text_counts_as_omitted() -> None:
     assert form(part("prompt", b"A bee"), part("seed", b"")) == ({"prompt": "A bee"}, {})
 
 
@@ -126,25 +126,25 @@ def test_a_form_with_a_data_url(reference: bytes) -> None:
         ([part("prompt", b"a"), part("prompt", b"b")], "'prompt' is given more than once"),
         ([part("a", b"1"), part("a[b]", b"2")], "given more than once"),
         ([part("a[b]", b"1"), part("a", b"2")], "given more than once"),
-        ([part("storyboard[scenes][][seconds]", b"2")], "send storyboard as its JSON text"),
+        ([part("storyboard[scenes][][seconds]", b"2")], "send storyboard as JSON text"),
         ([file("input_reference", b"1"), file("input_reference", b"2")], "given more than once"),
         ([file("input_reference", b"1"), part("input_reference", b"{}")], "given more than once"),
-        ([file("prompt", b"1")], "files are of the fields input_reference, music"),
+        ([file("prompt", b"1")], "fields that take a file: input_reference, music"),
         ([part("prompt", b"\xff")], "malformed"),
-        ([part("input_reference", b"photo.png")], "must be a file, or .* text was given"),
+        ([part("input_reference", b"photo.png")], "must be a file, or .* got text"),
         ([part("input_reference", b"[]")], "must be a file, or"),
         ([b"--" + BOUNDARY.encode() + b"\r\n\r\nx\r\n"], "malformed"),
         ([b"--" + BOUNDARY.encode() + b"\r\nContent-Disposition: form-data\r\n\r\nx\r\n"], "malformed"),
     ],
 )
-def test_a_wrong_form(parts: list[bytes], says: str) -> None:
+def test_an_invalid_form(parts: list[bytes], says: str) -> None:
     with pytest.raises(InvalidRequest, match=says):
         form(*parts)
 
 
-def test_a_form_cut_short_anywhere_is_refused() -> None:
+def test_a_form_truncated_anywhere_is_rejected() -> None:
     whole = part("prompt", b"A bee") + file("input_reference", b"\x89PNG") + END
-    # The last two bytes are the line end after the closing boundary, which needs none.
+    # The last two bytes are the optional line end after the closing boundary.
     for length in range(len(whole) - 2):
         with pytest.raises(InvalidRequest):
             parse_body(binary(whole[:length]), MULTIPART)
@@ -155,7 +155,7 @@ def test_malformed_base64_from_the_gateway() -> None:
         parse_body({"body": "@@@", "isBase64Encoded": True}, "application/json")
 
 
-# --- whatever comes, the answer is fields or an InvalidRequest
+# --- any input gives fields or an InvalidRequest
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -49,14 +49,14 @@ def test_language_and_sample_rate(stub: Stubber) -> None:
     assert speak(stub, language="de-DE", sample_rate=22050, engine="standard") == b"mp3"
 
 
-def test_a_speed_is_asked_for_in_ssml_with_the_text_escaped(stub: Stubber) -> None:
+def test_a_speed_is_requested_in_ssml_with_the_text_escaped(stub: Stubber) -> None:
     spoken = '<speak><prosody rate="80%">Bee &amp; &lt;Fox&gt;.</prosody></speak>'
     stub.add_response("synthesize_speech", sound(b"mp3"), REQUEST | {"Text": spoken, "TextType": "ssml"})
     assert speak(stub, "Bee & <Fox>.", speed=0.8) == b"mp3"
 
 
 @pytest.mark.parametrize("speed", [0.1, 2.5])
-def test_a_speed_that_polly_has_not(stub: Stubber, speed: float) -> None:
+def test_a_speed_that_polly_does_not_support(stub: Stubber, speed: float) -> None:
     with pytest.raises(NarrationRefused, match=r"0\.2 to 2"):
         speak(stub, speed=speed)
 
@@ -72,7 +72,7 @@ def test_a_speed_that_polly_has_not(stub: Stubber, speed: float) -> None:
         ("AccessDeniedException", 403, ClientError),
     ],
 )
-def test_what_polly_may_say(stub: Stubber, code: str, status: int, error: type[Exception]) -> None:
+def test_errors_of_polly(stub: Stubber, code: str, status: int, error: type[Exception]) -> None:
     stub.add_client_error("synthesize_speech", code, "there is no voice 'Bob'; there are: Joe", status)
     with pytest.raises(error, match="there are: Joe") as raised:
         speak(stub)
@@ -80,7 +80,7 @@ def test_what_polly_may_say(stub: Stubber, code: str, status: int, error: type[E
 
 
 @pytest.mark.parametrize("size", [0, MAX_BYTES + 1])
-def test_no_sound_and_far_too_much(stub: Stubber, size: int) -> None:
+def test_empty_and_oversized_sound(stub: Stubber, size: int) -> None:
     stub.add_response("synthesize_speech", sound(bytes(size)))
     with pytest.raises(NarrationRefused, match="bytes of sound"):
         speak(stub)

@@ -35,7 +35,7 @@ def test_sentences(text: str, spoken: list[str]) -> None:
     assert sentences(text) == spoken
 
 
-def test_a_pause_stands_between_sentences_only() -> None:
+def test_pauses_are_only_between_sentences() -> None:
     assert [type(one) for one in read_plain("One. Two. Three.")] == [
         Sentence,
         Pause,
@@ -73,12 +73,12 @@ def test_markup() -> None:
     assert characters([hello, pause, slow, longer, last]) == 17 + 16 + 12
 
 
-def test_a_break_takes_the_place_of_the_pause_between_sentences() -> None:
+def test_a_break_replaces_the_pause_between_sentences() -> None:
     said = read_ssml("<speak><break time='3s'/><s>One.</s><break time='100ms'/><p><s>Two.</s></p></speak>")
     assert [one.seconds for one in said if isinstance(one, Pause)] == [3.0, 0.1]
 
 
-def test_paragraphs_stand_further_apart_than_sentences() -> None:
+def test_the_pause_between_paragraphs_is_longer() -> None:
     said = read_ssml("<speak><p><s>One.</s><s>Two.</s></p><p>Three. Four.</p></speak>")
     pauses = [one.seconds for one in said if isinstance(one, Pause)]
     assert pauses == [SENTENCE_PAUSE, PARAGRAPH_PAUSE, SENTENCE_PAUSE]
@@ -91,15 +91,15 @@ def test_paragraphs_stand_further_apart_than_sentences() -> None:
         ("<speak>A bee.", "not well-formed"),
         ("<p>A bee.</p>", "one <speak>"),
         ("<speak><speak>A bee.</speak></speak>", "one <speak>"),
-        ("<speak><emphasis>A bee.</emphasis></speak>", "<emphasis> is not known"),
+        ("<speak><emphasis>A bee.</emphasis></speak>", "<emphasis> is not supported"),
         ("<speak><break time='20s'/></speak>", "at most 10s"),
         ("<speak><break time='-1s'/></speak>", "at most 10s"),
         ("<speak><break strength='huge'/></speak>", "one of none"),
-        ("<speak><prosody pitch='high'>A</prosody></speak>", "only rate"),
+        ("<speak><prosody pitch='high'>A</prosody></speak>", "only the attribute rate"),
         ("<speak><prosody rate='500%'>A</prosody></speak>", "20% to 200%"),
         ("<!DOCTYPE speak [<!ENTITY a 'aaaa'>]><speak>&a;</speak>", "DOCTYPE"),
     ],
 )
-def test_bad_markup(text: str, said: str) -> None:
+def test_invalid_markup(text: str, said: str) -> None:
     with pytest.raises(BadMarkup, match=said):
         read_ssml(text)

@@ -1,4 +1,4 @@
-"""The state machine's document: what it refers to, and that no task can hang, give up or fail unheard."""
+"""The state machine's definition: its references, and that no task can hang, give up or fail silently."""
 
 import json
 import re
@@ -22,7 +22,7 @@ KEPT_SECONDS = 7 * 24 * 3600  # how long lambdas/adapters/engine_calls.py keeps 
 
 
 def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every state, those within maps too."""
+    """Yield every state, including those within maps."""
     for name, state in machine["States"].items():
         yield name, state
         if "ItemProcessor" in state:
@@ -31,7 +31,7 @@ def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 STATES = dict(states(MACHINE))
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
-# The tasks within maps, and the state that carries their failure out.
+# The tasks within maps, and the state that reports their failure.
 WITHIN_MAPS = {
     "Narrate": "SceneFailed",
     "DrawStill": "SceneFailed",
@@ -53,13 +53,13 @@ def retried(task: dict[str, Any]) -> set[str]:
     return set(chain.from_iterable(retrier["ErrorEquals"] for retrier in task["Retry"]))
 
 
-def test_placeholders_are_the_tasks_functions_and_the_times_that_are_set() -> None:
+def test_placeholders_are_the_tasks_functions_and_the_timeouts() -> None:
     expected = {f"{name}FunctionArn" for name in TASKS}
     expected |= {f"{what}TimeoutSeconds" for what in ("RenderClip", "Review", "Film")}
     assert set(re.findall(r"\$\{(\w+)\}", TEXT)) == expected
 
 
-def test_the_tasks_are_those_of_the_pipeline() -> None:
+def test_the_tasks_match_the_pipeline_s() -> None:
     assert set(TASKS) == {
         "WriteStoryboard",
         "Review",
@@ -85,12 +85,12 @@ def test_a_task_calls_the_function_of_its_name_with_its_token_and_the_video(name
 
 
 @ALL_TASKS
-def test_a_task_ends_in_time(name: str) -> None:
+def test_every_task_has_a_timeout(name: str) -> None:
     assert TASKS[name]["TimeoutSeconds"] > 0
 
 
 @ALL_TASKS
-def test_a_task_is_retried_with_growing_spread_out_waits(name: str) -> None:
+def test_retries_have_exponential_backoff_with_jitter(name: str) -> None:
     for retrier in TASKS[name]["Retry"]:
         assert retrier["IntervalSeconds"] >= 1
         assert retrier["BackoffRate"] > 1
@@ -98,12 +98,12 @@ def test_a_task_is_retried_with_growing_spread_out_waits(name: str) -> None:
         assert retrier["MaxDelaySeconds"] > retrier["IntervalSeconds"]
         assert retrier["JitterStrategy"] == "FULL"
     assert {"ServiceUnavailable", "Lambda.TooManyRequestsException"} <= retried(TASKS[name])
-    # Who did not decide in a week is not asked for another.
+    # A user who did not decide within a week does not get another week.
     assert ("States.Timeout" in retried(TASKS[name])) is (name != "Review")
 
 
 @ALL_TASKS
-def test_whatever_a_task_fails_with_is_caught(name: str) -> None:
+def test_every_error_of_a_task_is_caught(name: str) -> None:
     catcher = TASKS[name]["Catch"][-1]
     assert catcher["ErrorEquals"] == ["States.ALL"]
     if name != "RecordFailure":
@@ -117,14 +117,14 @@ def test_every_failure_names_its_scene_and_clip_or_none() -> None:
     assert told.items() <= given.items()
     caught = [rule["Output"] for state in STATES.values() for rule in state.get("Catch", ())]
     documents = [output for output in caught if isinstance(output, dict)]
-    # Of every task but RecordFailure, of the outer maps, and of a review that nobody decided.
+    # From every task except RecordFailure, from the outer maps, and from a review that timed out.
     assert len(documents) == len(TASKS) - 1 + 2 + 1
     for document in documents:
         assert set(document) == set(told)
 
 
-def test_every_error_named_is_one_that_exists() -> None:
-    # A Fail state's own name goes no further than the machine.
+def test_every_named_error_exists() -> None:
+    # A Fail state's own error name is only visible within the machine.
     own = {state["Error"] for state in STATES.values() if state["Type"] == "Fail"}
     for state in STATES.values():
         for rule in (*state.get("Retry", ()), *state.get("Catch", ())):
@@ -147,7 +147,7 @@ def test_nothing_waits_by_polling() -> None:
     assert "HeartbeatSeconds" not in TEXT
 
 
-def test_a_review_that_nobody_decides_ends_by_an_error_of_ours() -> None:
+def test_a_review_that_times_out_ends_with_our_error() -> None:
     [name] = {
         rule["Output"]["error"]["Error"]
         for rule in TASKS["Review"]["Catch"]
@@ -156,7 +156,7 @@ def test_a_review_that_nobody_decides_ends_by_an_error_of_ours() -> None:
     assert issubclass(getattr(errors, name), errors.StepError)
 
 
-def test_a_failure_names_the_execution_that_it_is_of() -> None:
+def test_a_failure_names_its_execution() -> None:
     for name in ("RecordFailure", "Review"):
         assert TASKS[name]["Arguments"]["Payload"]["execution"] == "{% $states.context.Execution.Name %}"
 
@@ -170,7 +170,7 @@ def test_maps_run_within_the_execution(name: str) -> None:
     assert STATES[name]["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
 
 
-def test_every_state_leads_to_one_of_its_own_level() -> None:
+def test_every_state_leads_to_one_at_its_own_level() -> None:
     def check(machine: dict[str, Any]) -> None:
         names = set(machine["States"])
         assert machine["StartAt"] in names

@@ -43,7 +43,7 @@ def draw(stub: Stubber, **fields: Any) -> Still:
     return Stills(stub.client).draw(order.pop("prompt"), **order)
 
 
-def test_a_still_has_the_size_that_was_asked_for(stub: Stubber) -> None:
+def test_a_still_has_the_requested_size(stub: Stubber) -> None:
     body = {
         "prompt": "A bee",
         "mode": "text-to-image",
@@ -61,14 +61,14 @@ def test_a_still_has_the_size_that_was_asked_for(stub: Stubber) -> None:
         assert (picture.format, picture.size, picture.getpixel((16, 9))) == ("PNG", (32, 18), (0, 128, 0))
 
 
-def test_quality_is_the_model_and_who_drew_is_told(stub: Stubber) -> None:
+def test_quality_selects_the_model_and_the_model_is_reported(stub: Stubber) -> None:
     asked = {"modelId": MODELS["premium"], "body": ANY, "contentType": ANY, "accept": ANY}
     stub.add_response("invoke_model", drawn(answered_by="comfyui flux"), asked)
     assert draw(stub, quality="premium").by == "comfyui flux"
 
 
 @pytest.mark.parametrize(("seed", "sent"), [(0, 1), (4_294_967_293, 4_294_967_294), (4_294_967_295, 2)])
-def test_no_seed_is_sent_as_any(stub: Stubber, seed: int, sent: int) -> None:
+def test_a_seed_is_never_sent_as_zero(stub: Stubber, seed: int, sent: int) -> None:
     seen: list[Any] = []
     events = stub.client.meta.events
     events.register(
@@ -106,7 +106,7 @@ def test_the_nearest_proportions(size: tuple[int, int], ratio: str) -> None:
         ("AccessDeniedException", 403, ClientError),
     ],
 )
-def test_what_bedrock_may_say(stub: Stubber, code: str, status: int, error: type[Exception]) -> None:
+def test_errors_of_bedrock(stub: Stubber, code: str, status: int, error: type[Exception]) -> None:
     stub.add_client_error("invoke_model", code, "the reason", status)
     with pytest.raises(error, match="the reason"):
         draw(stub)
@@ -129,7 +129,7 @@ def test_an_answer_without_a_picture(stub: Stubber, body: Any, error: type[Excep
         draw(stub)
 
 
-def test_an_answer_that_is_far_too_long(stub: Stubber) -> None:
+def test_an_oversized_answer(stub: Stubber) -> None:
     stub.add_response("invoke_model", answer(bytes(MAX_BYTES + 1)))
     with pytest.raises(StillRefused, match="more than"):
         draw(stub)

@@ -1,4 +1,4 @@
-"""The storyboard's document: what may stand in it, what is said of what may not, and storyboards in part."""
+"""The storyboard document: valid and invalid fields, and partial storyboards."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def board(**scene: Any) -> dict[str, Any]:
     return {"title": "Bees", "scenes": [SCENE, SCENE, SCENE | scene]}
 
 
-def test_a_storyboard_is_read_as_it_is_written() -> None:
+def test_a_storyboard_survives_a_round_trip() -> None:
     read = parse_storyboard(board() | {"style": " Warm light. "})
     assert (read.title, read.style, len(read.scenes)) == ("Bees", "Warm light.", 3)
     assert read.scenes[0] == Scene(
@@ -45,10 +45,14 @@ TEXT = "text of 1 to 2,000 characters without control characters"
 WRONG = [
     ({"video": {}}, "scenes[2].video.positive_prompt", f"is required: {TEXT}."),
     ({"video": None}, "scenes[2].video", "must be an object with the fields positive_prompt"),
-    ({"image": {"positive_prompt": " "}}, "scenes[2].image.positive_prompt", f"must be {TEXT}; ' ' was"),
-    ({"image": {"positive_prompt": "x" * 2001}}, "scenes[2].image.positive_prompt", "2,001 characters was"),
-    ({"image": {"positive_prompt": "a\x00"}}, "scenes[2].image.positive_prompt", f"must be {TEXT}; 'a\\x00'"),
-    ({"image": {"positive_prompt": 3}}, "scenes[2].image.positive_prompt", "3 was given."),
+    ({"image": {"positive_prompt": " "}}, "scenes[2].image.positive_prompt", f"must be {TEXT}; got ' '."),
+    (
+        {"image": {"positive_prompt": "x" * 2001}},
+        "scenes[2].image.positive_prompt",
+        "text of 2,001 characters.",
+    ),
+    ({"image": {"positive_prompt": "a\x00"}}, "scenes[2].image.positive_prompt", f"{TEXT}; got 'a\\x00'."),
+    ({"image": {"positive_prompt": 3}}, "scenes[2].image.positive_prompt", "; got 3."),
     ({"image": {"prompt": "A bee"}}, "scenes[2].image.positive_prompt", "is required"),
     (
         {"image": PROMPTS | {"size": 1}},
@@ -61,13 +65,17 @@ WRONG = [
         "scenes[2].narration.text",
         f"1 to {LONGEST_NARRATION:,} characters",
     ),
-    ({"narration": {"text": "a", "speed": 9}}, "scenes[2].narration.speed", "a number from 0.5 to 2; 9 was"),
-    ({"narration": {"text": "a", "language": "English"}}, "scenes[2].narration.language", "such as en-US"),
-    ({"narration": {"text": "a", "voice": ""}}, "scenes[2].narration.voice", "such as Joanna"),
-    ({"seconds": 0}, "scenes[2].seconds", "a number of seconds above 0, at most 3,600; 0 was given."),
-    ({"seconds": "4"}, "scenes[2].seconds", "'4' was given."),
-    ({"seconds": True}, "scenes[2].seconds", "True was given."),
-    ({"seconds": float("nan")}, "scenes[2].seconds", "nan was given."),
+    ({"narration": {"text": "a", "speed": 9}}, "scenes[2].narration.speed", "a number from 0.5 to 2; got 9."),
+    (
+        {"narration": {"text": "a", "language": "English"}},
+        "scenes[2].narration.language",
+        "for example en-US",
+    ),
+    ({"narration": {"text": "a", "voice": ""}}, "scenes[2].narration.voice", "example Joanna"),
+    ({"seconds": 0}, "scenes[2].seconds", "a number of seconds above 0, at most 3,600; got 0."),
+    ({"seconds": "4"}, "scenes[2].seconds", "; got '4'."),
+    ({"seconds": True}, "scenes[2].seconds", "; got True."),
+    ({"seconds": float("nan")}, "scenes[2].seconds", "; got nan."),
     (
         {"length": 4},
         "scenes[2].length",
@@ -76,7 +84,7 @@ WRONG = [
 ]
 
 
-# Of a part nothing is required, and null is the same as not given.
+# In a partial storyboard no field is required, and null is the same as omitted.
 WRONG_IN_PART = [case for case in WRONG if "is required" not in case[2] and case[0] != {"video": None}]
 
 
@@ -84,7 +92,7 @@ WRONG_IN_PART = [case for case in WRONG if "is required" not in case[2] and case
     ("parse", "scene", "path", "message"),
     [(parse_storyboard, *case) for case in WRONG] + [(parse_partial, *case) for case in WRONG_IN_PART],
 )
-def test_a_wrong_field_is_named_by_its_path_with_what_is_allowed(
+def test_an_invalid_field_is_named_by_its_path_with_the_allowed_values(
     parse: Any, scene: dict[str, Any], path: str, message: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
@@ -99,7 +107,7 @@ def test_a_wrong_field_is_named_by_its_path_with_what_is_allowed(
     [
         ({"scenes": [SCENE]}, "title", "title is required: text of 1 to 200 characters"),
         ({"title": "Bees"}, "scenes", "scenes is required: a list of 1 to 50 scenes."),
-        ({"title": "Bees", "scenes": []}, "scenes", "[] was given."),
+        ({"title": "Bees", "scenes": []}, "scenes", "; got []."),
         ({"title": "Bees", "scenes": [SCENE] * (MOST_SCENES + 1)}, "scenes", "a list of 1 to 50 scenes"),
         ({"title": "Bees", "scenes": {"0": SCENE}}, "scenes", "a list of 1 to 50 scenes"),
         ({"title": "Bees", "scenes": [SCENE, "A bee"]}, "scenes[1]", "an object with the fields narration"),
@@ -107,14 +115,14 @@ def test_a_wrong_field_is_named_by_its_path_with_what_is_allowed(
         ({"title": "Bees", "scenes": [SCENE], "x" * 900: 1}, "x" * 100, "is not a field"),
     ],
 )
-def test_a_wrong_storyboard(value: Any, path: str, message: str) -> None:
+def test_an_invalid_storyboard(value: Any, path: str, message: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse_storyboard(value)
     assert caught.value.param == path
     assert message in caught.value.message
 
 
-# --- in part
+# --- partial storyboards
 
 WRITTEN = parse_storyboard(board() | {"style": "Warm light."})
 
@@ -137,7 +145,7 @@ WRITTEN = parse_storyboard(board() | {"style": "Warm light."})
         {"scenes": [{"narration": {"voice": "Amy", "speed": 1.2}}]},
     ],
 )
-def test_every_field_given_is_kept_and_the_others_are_as_written(part: dict[str, Any]) -> None:
+def test_given_fields_are_kept_and_the_others_taken_from_the_model(part: dict[str, Any]) -> None:
     completed = complete(parse_partial(part), WRITTEN).model_dump()
 
     def check(done: Any, given: Any, written: Any) -> None:
@@ -154,7 +162,7 @@ def test_every_field_given_is_kept_and_the_others_are_as_written(part: dict[str,
 
 
 @given(st.integers(0, 3), st.booleans())
-def test_a_whole_storyboard_as_a_part_is_itself(scenes: int, titled: bool) -> None:
+def test_a_complete_partial_storyboard_is_unchanged(scenes: int, titled: bool) -> None:
     mine = parse_storyboard(board(narration={"text": "Mine."}) | {"title": "Mine", "style": "Mine."})
     part = mine.model_dump()
     part["scenes"] = part["scenes"][:scenes]
@@ -165,7 +173,7 @@ def test_a_whole_storyboard_as_a_part_is_itself(scenes: int, titled: bool) -> No
     assert complete(parse_partial(part), WRITTEN) == parse_storyboard(expected)
 
 
-def test_what_can_t_be_completed() -> None:
+def test_storyboards_that_cannot_be_completed() -> None:
     with pytest.raises(ValueError, match="4 scenes are given, 3 are written"):
         complete(parse_partial({"scenes": [{}] * 4}), WRITTEN)
     silent = parse_storyboard({"title": "Bees", "scenes": [{"image": PROMPTS, "video": PROMPTS}]})
@@ -183,19 +191,19 @@ def seeds(*words: str) -> list[int]:
     return [seed_of(prompts, scene, 7) for scene in range(len(prompts))]
 
 
-def test_a_scene_keeps_its_seed_where_others_are_added_moved_or_taken_away() -> None:
+def test_a_scene_keeps_its_seed_if_others_are_added_moved_or_removed() -> None:
     bee, fox, owl = seeds("A bee", "A fox", "An owl")
     assert len({bee, fox, owl}) == 3
     assert seeds("A cat", "A bee", "A fox", "An owl")[1:] == [bee, fox, owl]
     assert seeds("An owl", "A fox") == [owl, fox]
 
 
-def test_the_same_words_again_have_another_seed() -> None:
+def test_repeated_words_have_different_seeds() -> None:
     before = seeds("A bee", "A bee", "A bee")
     assert len(set(before)) == 3
     assert seeds("A cat", "A bee", "A bee")[2] == before[2]
 
 
-def test_a_seed_of_its_own_stands() -> None:
+def test_an_explicit_seed_is_kept() -> None:
     assert seed_of([Prompts(positive_prompt="A bee", seed=3)], 0, 7) == 3
     assert seed_of([Prompts(positive_prompt="A bee")], 0, 8) == seeds("A bee")[0] + 1

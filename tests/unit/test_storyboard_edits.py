@@ -1,4 +1,4 @@
-"""What a user's edits make of a storyboard."""
+"""A user's edits of a storyboard."""
 
 from typing import Any
 
@@ -23,10 +23,10 @@ def a_board(*scenes: dict[str, Any], **fields: Any) -> Storyboard:
     return Storyboard.model_validate({"title": "Bees", "scenes": scenes or [a_scene()], **fields})
 
 
-def test_a_storyboard_of_more_clips_than_can_be_made() -> None:
+def test_a_storyboard_with_too_many_clips() -> None:
     short = ENGINE.model_copy(update={"longest_clip": 1})
     document = {"title": "Bees", "scenes": [a_scene(seconds=60) for _ in range(17)]}
-    with pytest.raises(InvalidRequest, match=r"1,020 of its clips of 1 s, and at most 1,000") as refused:
+    with pytest.raises(InvalidRequest, match=r"1,020 clips of 1 s, and the limit is 1,000") as refused:
         replacement(document, a_request(), short)
     assert refused.value.param == "scenes"
     assert len(replacement({**document, "scenes": document["scenes"][:16]}, a_request(), short).scenes) == 16
@@ -40,23 +40,23 @@ def test_a_scene_has_room_for_its_transitions() -> None:
     assert refused.value.param == "scenes[1].seconds"
 
 
-def test_an_engine_that_films_to_speech_needs_some() -> None:
+def test_an_engine_driven_by_speech_requires_narration() -> None:
     speaking = ENGINE.model_copy(update={"audio": "required"})
-    with pytest.raises(InvalidRequest, match="films to what is said"):
+    with pytest.raises(InvalidRequest, match="requires speech"):
         replacement({"title": "Bees", "scenes": [a_scene()]}, a_request(), speaking)
     said = {"title": "Bees", "scenes": [a_scene(), a_scene(narration={"text": "Bees fly."})]}
     assert replacement(said, a_request(), speaking)
 
 
 @pytest.mark.parametrize("text", ["1", "-0", "1.0", "", "²", "0000", "x" * 500])
-def test_a_scene_that_there_is_not(text: str) -> None:
-    with pytest.raises(InvalidRequest, match=r"^scene must be 0, the only one;") as refused:
+def test_an_unknown_scene(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"^scene must be 0, the only scene;") as refused:
         scene_index(text, a_board())
     assert refused.value.param == "scene"
     assert len(refused.value.message) < 200
 
 
-def test_a_note_leaves_the_seed_of_a_still_as_it_is() -> None:
+def test_a_note_keeps_a_still_s_seed() -> None:
     board = a_board(a_scene(image={"positive_prompt": "A bee.", "seed": 5}))
     request = a_request(stills={})
     noted = Regeneration(part=Part.STILL, note="At night")
@@ -65,32 +65,32 @@ def test_a_note_leaves_the_seed_of_a_still_as_it_is() -> None:
     assert regenerated(board, 0, both, request).scenes[0].image.seed == 6
 
 
-def test_the_user_s_own_picture_is_not_drawn_anew() -> None:
+def test_the_user_s_own_picture_is_not_redrawn() -> None:
     image = {"key": "k", "sha256": "0" * 64, "width": 64, "height": 64}
     request = a_request(stills={}, image=image)
     board = a_board(a_scene(), a_scene())
     assert [request.draws_still(scene, board) for scene in (0, 1)] == [False, True]
     assert not a_request().draws_still(1, board)
-    with pytest.raises(InvalidRequest, match="the picture that was given"):
+    with pytest.raises(InvalidRequest, match="the picture that you sent"):
         regenerated(a_board(), 0, Regeneration(part=Part.STILL), request)
 
 
-def test_a_scene_that_goes_on_from_another_has_no_still_of_its_own() -> None:
+def test_a_scene_that_continues_another_has_no_still() -> None:
     request, board = a_request(stills={}), a_board(a_scene(), a_scene(continues=True), a_scene())
     assert [request.draws_still(scene, board) for scene in range(3)] == [True, False, True]
-    with pytest.raises(InvalidRequest, match="the picture that the scene before ends with"):
+    with pytest.raises(InvalidRequest, match="the picture that the previous scene ends with"):
         regenerated(board, 1, Regeneration(part=Part.STILL), request)
 
 
-def test_a_first_scene_goes_on_from_none() -> None:
+def test_a_first_scene_continues_none() -> None:
     scenes = [a_scene(continues=True), a_scene()]
-    with pytest.raises(InvalidRequest, match="no scene is before it") as refused:
+    with pytest.raises(InvalidRequest, match="no scene comes before it") as refused:
         replacement({"title": "Bees", "scenes": scenes}, a_request(), ENGINE)
     assert refused.value.param == "scenes[0].continues"
     assert replacement({"title": "Bees", "scenes": scenes[::-1]}, a_request(), ENGINE).scenes[1].continues
 
 
-def test_what_a_voice_says_stays_and_so_does_what_is_not_given_of_it() -> None:
+def test_changing_a_voice_keeps_the_text_and_omitted_fields() -> None:
     said = {"text": "Bees fly.", "voice": "Amy", "language": "en-GB", "speed": 0.9}
     board = a_board(a_scene(narration=said))
     changed = regenerated(board, 0, Regeneration(part=Part.VOICE, speed=1.2), a_request())

@@ -1,4 +1,4 @@
-"""What Bedrock's Converse is sent and what is read of its answers."""
+"""Requests to Bedrock's Converse, and how its responses are read."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -85,7 +85,7 @@ def fill(bedrock: Stubber, **writing: Any) -> ToolAnswer:
         ),
     ],
 )
-def test_one_tool_that_must_be_used_and_only_what_is_set(
+def test_one_required_tool_and_only_the_options_set(
     bedrock: Stubber, writing: dict[str, Any], sent: dict[str, Any]
 ) -> None:
     bedrock.add_response("converse", answer([{"text": "Sure."}, USE]), ASKED | sent)
@@ -96,7 +96,7 @@ def test_one_tool_that_must_be_used_and_only_what_is_set(
 
 
 @pytest.mark.parametrize(("content", "stop"), [([], "max_tokens"), ([{"text": "No."}], "end_turn")])
-def test_a_tool_that_was_not_used(bedrock: Stubber, content: list[dict[str, Any]], stop: str) -> None:
+def test_an_answer_without_the_tool(bedrock: Stubber, content: list[dict[str, Any]], stop: str) -> None:
     bedrock.add_response("converse", answer(content, stop))
     assert fill(bedrock) == ToolAnswer(input=None, by=MODEL, stop_reason=stop, cost=0.02)
 
@@ -104,18 +104,18 @@ def test_a_tool_that_was_not_used(bedrock: Stubber, content: list[dict[str, Any]
 @pytest.mark.parametrize(
     "code", ["ThrottlingException", "ResourceNotFoundException", "AccessDeniedException"]
 )
-def test_a_model_that_can_t_answer_says_what_to_do(bedrock: Stubber, code: str) -> None:
+def test_a_failing_model_s_error_has_advice(bedrock: Stubber, code: str) -> None:
     bedrock.add_client_error("converse", code, "not now")
     with pytest.raises(
         TextModelUnavailable, match=f"the text model {MODEL} did not answer: not now"
     ) as caught:
         fill(bedrock)
-    assert "give the storyboard with the request" in caught.value.advice
+    assert "send your own storyboard with the request" in caught.value.advice
     assert "enhance" not in caught.value.advice
 
 
 @pytest.mark.parametrize("stop", ["guardrail_intervened", "content_filtered"])
-def test_a_filter_is_not_argued_with(bedrock: Stubber, stop: str) -> None:
+def test_a_filtered_answer_is_not_retried(bedrock: Stubber, stop: str) -> None:
     bedrock.add_response("converse", answer([{"text": "Blocked."}], stop))
     with pytest.raises(StoryboardRejected, match="content filter") as caught:
         write(Brief(topic="Bees"), 226, TextModel(bedrock.client, MODEL, PRICES), Writing())
@@ -123,7 +123,7 @@ def test_a_filter_is_not_argued_with(bedrock: Stubber, stop: str) -> None:
     bedrock.assert_no_pending_responses()
 
 
-def test_what_was_asked_twice_is_paid_twice(bedrock: Stubber) -> None:
+def test_two_questions_cost_twice(bedrock: Stubber) -> None:
     prompts = {"positive_prompt": "A honey bee rests on a white daisy in a sunny meadow."}
     scene = {"image": prompts, "video": prompts}
     whole = {"title": "Bees", "style": "Warm light.", "scenes": [scene]}

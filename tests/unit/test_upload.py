@@ -1,4 +1,4 @@
-"""An upload in parts: what is sent again after a break, and what is not taken for a part of it."""
+"""A multipart upload: which parts are resent after an interruption, and which are not reused."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ LAST = 5
 
 
 class Bytes:
-    """Two whole parts and a short one, which come in chunks that fit neither."""
+    """Two full parts and a short one, arriving in chunks that match neither."""
 
     size = 2 * PART + LAST
 
@@ -56,7 +56,7 @@ class Bench:
         self.sent: list[int] = []
 
     def unfinished(self, **uploads: dict[int, tuple[str, int]]) -> None:
-        """What S3 lists: uploads with the ETag and size of their parts."""
+        """Return S3's listing: uploads with the ETag and size of their parts."""
         listed = [{"Key": "film.mp4", "UploadId": id_} for id_ in uploads]
         other = [{"Key": "film.mp4.other", "UploadId": "other"}]
         self.stub.add_response(
@@ -98,7 +98,7 @@ def bench() -> Bench:
     return Bench()
 
 
-def test_the_content_is_sent_in_parts_as_it_comes(bench: Bench) -> None:
+def test_the_content_is_sent_in_parts_as_it_arrives(bench: Bench) -> None:
     bench.unfinished()
     bench.begins()
     bench.takes("new", 1, 2, 3)
@@ -113,16 +113,16 @@ def test_only_what_is_missing_is_sent_and_read(bench: Bench) -> None:
     bench.takes("old", 3)
     bench.completes("old")
     bench.send()
-    assert bench.content.read_from == [0, 2 * PART]  # the first part, to see whose upload it is
+    assert bench.content.read_from == [0, 2 * PART]  # the first part, to identify the upload
 
 
-def test_an_upload_of_which_all_is_there_is_only_completed(bench: Bench) -> None:
+def test_an_upload_with_all_parts_is_only_completed(bench: Bench) -> None:
     bench.unfinished(old={1: (etag(1), PART), 2: (etag(2), PART), 3: (etag(3), LAST)})
     bench.completes("old")
     bench.send()
 
 
-def test_the_upload_that_has_most_is_gone_on_with(bench: Bench) -> None:
+def test_the_upload_with_the_most_parts_is_resumed(bench: Bench) -> None:
     bench.unfinished(one={1: (etag(1), PART)}, two={1: (etag(1), PART), 3: (etag(3), LAST)}, three={})
     bench.takes("two", 2)
     bench.completes("two")
@@ -135,7 +135,7 @@ def test_the_upload_that_has_most_is_gone_on_with(bench: Bench) -> None:
         {1: (etag(2), PART)},  # another content
         {1: (etag(1), PART), 2: (etag(2), PART - 1)},  # other sizes
         {1: (etag(1), PART), 4: (etag(2), PART)},  # more parts than it has
-        {2: (etag(2), PART)},  # nobody knows of what
+        {2: (etag(2), PART)},  # of unknown content
     ],
 )
 def test_an_upload_of_another_content_is_left_alone(bench: Bench, parts: dict[int, tuple[str, int]]) -> None:
@@ -146,7 +146,7 @@ def test_an_upload_of_another_content_is_left_alone(bench: Bench, parts: dict[in
     bench.send()
 
 
-def test_an_upload_that_somebody_else_completed_is_done(bench: Bench) -> None:
+def test_an_upload_completed_by_another_process_is_done(bench: Bench) -> None:
     bench.unfinished(old={1: (etag(1), PART), 2: (etag(2), PART), 3: (etag(3), LAST)})
     bench.stub.add_client_error("complete_multipart_upload", "NoSuchUpload", http_status_code=404)
     bench.stub.add_response("head_object", {"ContentLength": Bytes.size}, WHERE)
@@ -154,7 +154,7 @@ def test_an_upload_that_somebody_else_completed_is_done(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("there", [None, 7])
-def test_an_upload_that_somebody_took_away_is_worth_another_try(bench: Bench, there: int | None) -> None:
+def test_an_upload_aborted_by_another_process_is_retryable(bench: Bench, there: int | None) -> None:
     bench.unfinished(old={1: (etag(1), PART), 2: (etag(2), PART)})
     bench.stub.add_client_error("upload_part", "NoSuchUpload", http_status_code=404)
     if there is None:
@@ -173,7 +173,7 @@ def test_a_small_content_is_one_object(bench: Bench, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("size", [1, PART * MOST_PARTS, PART * MOST_PARTS + 1, 5 * 1024**4])
-def test_ten_thousand_parts_are_enough(size: int) -> None:
+def test_ten_thousand_parts_suffice(size: int) -> None:
     assert -(-size // part_size(size)) <= MOST_PARTS
     assert part_size(size) >= upload.PART
     assert part_size(size) <= 5 * 1024**3

@@ -8,7 +8,7 @@ from lambdas.domain.video_parts import ClipProgress, ClipState
 from tests.factories import a_request, a_video
 
 
-def test_every_stage_has_its_followers_and_closed_ones_only_a_new_attempt() -> None:
+def test_every_stage_has_successors_and_closed_ones_only_a_new_attempt() -> None:
     assert set(NEXT) == set(Stage)
     for stage in Stage:
         assert (NEXT[stage] == {Stage.QUEUED}) == (stage in CLOSED)
@@ -36,12 +36,12 @@ def test_progress_grows_with_stages_and_clips() -> None:
     assert (progress[0], progress[-1]) == (0, 100)
 
 
-def test_a_fingerprint_is_of_what_was_asked() -> None:
+def test_a_fingerprint_depends_on_the_request() -> None:
     assert a_request().fingerprint() == a_request().fingerprint()
     assert a_request().fingerprint() != a_request(seed=1).fingerprint()
 
 
-def test_ids_are_repeatable_and_per_tenant() -> None:
+def test_ids_are_deterministic_and_per_tenant() -> None:
     assert video_id("acme", "key") == video_id("acme", "key")
     assert len({video_id("acme", "key"), video_id("acme", "other"), video_id("zeta", "key")}) == 3
 
@@ -55,7 +55,7 @@ def test_names_fit_the_services_limits() -> None:
 
 
 @pytest.mark.parametrize("tenant", ["", "-a", "A", "a/b", "a" * 64, "a#b", "ä"])
-def test_tenant_names_can_not_leave_their_place_in_a_key(tenant: str) -> None:
+def test_tenant_names_cannot_escape_their_part_of_a_key(tenant: str) -> None:
     with pytest.raises(ValidationError):
         a_video(tenant=tenant)
 

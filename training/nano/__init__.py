@@ -1,1 +1,1 @@
-"""The recipe of cogvideox-nano: clips drawn by a script, a checkpoint trained on them, its score."""
+"""Recipe of cogvideox-nano: clips drawn by a script, a checkpoint trained on them, its score."""

@@ -1,7 +1,7 @@
-"""Captioned clips that a script draws: one plain shape that moves, or not, over a plain background.
+"""Draw captioned clips: one plain shape that moves, or not, over a plain background.
 
-A scene is one choice of each attribute. `TRAINING` and `HELD_OUT` share out all combinations, so that what is
-scored was never seen as a whole, though each of its parts was.
+A scene is one choice of each attribute. `TRAINING` and `HELD_OUT` divide all combinations between them, so
+that training has seen every part of a scored scene, but never the whole.
 """
 
 import itertools
@@ -24,9 +24,9 @@ COLOURS = {
     "cyan": (40, 200, 215),
 }
 BACKGROUNDS = {"black": (0, 0, 0), "white": (255, 255, 255), "grey": (128, 128, 128), "brown": (105, 65, 35)}
-# The radius, in pixels, of a circle; the other shapes are about as large as the circle.
+# Radius of a circle in pixels; the other shapes are about as large as the circle.
 SIZES = {"small": 10.0, "large": 16.0}
-# Towards which side, and how far from the first frame to the last in pixels, at least and at most.
+# Direction, and the least and greatest distance in pixels from the first frame to the last.
 MOTIONS: dict[str, tuple[int, int, float, float]] = {
     "left": (-1, 0, 18.0, 24.0),
     "right": (1, 0, 18.0, 24.0),
@@ -36,14 +36,14 @@ MOTIONS: dict[str, tuple[int, int, float, float]] = {
 }
 
 Extent = tuple[float, float, float, float]
-# How far each shape of radius 1 reaches from its centre: left, right, up, down.
+# Reach of each shape of radius 1 from its centre: left, right, up, down.
 _EXTENTS: dict[str, Extent] = {
     "circle": (1.0, 1.0, 1.0, 1.0),
     "square": (0.886, 0.886, 0.886, 0.886),
     "triangle": (1.169, 1.169, 1.35, 0.675),
     "cross": (1.1, 1.1, 1.1, 1.1),
 }
-# The area of each shape of radius 1.
+# Area of each shape of radius 1.
 AREAS = {"circle": np.pi, "square": 3.140, "triangle": 2.367, "cross": 2.88}
 
 _SIZE_WORDS = {"small": ("small", "little", "tiny"), "large": ("large", "big", "huge")}
@@ -86,7 +86,7 @@ TRAINING, HELD_OUT = _shared_out()
 
 
 def caption(scene: Scene, rng: random.Random) -> str:
-    """The scene in one of several hundred phrasings."""
+    """Describe the scene in one of several hundred phrasings."""
     size = rng.choice(_SIZE_WORDS[scene.size])
     if scene.motion == "still":
         moves = rng.choice(_STILL)
@@ -99,7 +99,7 @@ def caption(scene: Scene, rng: random.Random) -> str:
 
 
 def clip(scene: Scene, rng: random.Random) -> NDArray[np.uint8]:
-    """The scene from a random start at a random speed: RGB of shape (FRAMES, HEIGHT, WIDTH, 3)."""
+    """Draw the scene from a random start at a random speed: RGB of shape (FRAMES, HEIGHT, WIDTH, 3)."""
     radius = SIZES[scene.size] * rng.uniform(0.95, 1.05)
     to_x, to_y, least, most = MOTIONS[scene.motion]
     distance = rng.uniform(least, most)
@@ -115,7 +115,7 @@ def clip(scene: Scene, rng: random.Random) -> NDArray[np.uint8]:
 def coverage(
     shape: str, radius: float, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """How much of each pixel the shape covers, 0 to 1, with its centre at (x, y) of each frame."""
+    """Return how much of each pixel the shape covers, 0 to 1, with its centre at (x, y) in each frame."""
     right = np.arange(WIDTH)[None, None, :] + 0.5 - x[:, None, None]
     down = np.arange(HEIGHT)[None, :, None] + 0.5 - y[:, None, None]
     distance = _DISTANCES[shape](right / radius, down / radius) * radius
@@ -123,7 +123,7 @@ def coverage(
 
 
 def attributes(scene: Scene) -> tuple[str, ...]:
-    """The choices, in the order of Scene's fields."""
+    """Return the choices, in the order of Scene's fields."""
     return astuple(scene)
 
 

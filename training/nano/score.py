@@ -1,9 +1,9 @@
-"""How well a checkpoint follows its prompts, told from the pixels alone.
+"""Score how well a checkpoint follows its prompts, from the pixels alone.
 
     python -m training.nano.score MODEL_DIR [--scenes 120] [--sheet PNG]
 
-Every scene is a combination of attributes that training never saw. Each attribute is measured by itself and
-compared with what the prompt asked for, at each speed of the engine.
+Every scene is a combination of attributes that training never saw. Each attribute is measured separately and
+compared with the prompt, at each speed of the engine.
 """
 
 import argparse
@@ -45,14 +45,14 @@ if TYPE_CHECKING:
 Frames = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-# A shape moves if it goes this share of the way that the slowest drawn one goes.
+# A shape counts as moving if it covers this share of the distance that the slowest drawn one covers.
 MOVED = 0.4
-# A shape smaller than this (pixels) is none.
+# Anything smaller than this (pixels) is not a shape.
 SPECK = 20
 
 
 def measure(frames: Frames) -> Scene | None:
-    """What a clip, RGB of shape (FRAMES, HEIGHT, WIDTH, 3), shows; None if a frame of it shows no shape."""
+    """Return what a clip, RGB of shape (FRAMES, HEIGHT, WIDTH, 3), shows; None if a frame shows no shape."""
     background = _background(frames)
     masks = _masks(frames, background)
     if masks.sum((1, 2)).min() < SPECK:
@@ -69,13 +69,13 @@ def measure(frames: Frames) -> Scene | None:
 
 
 def held_out_prompts(count: int, seed: int = 0) -> list[tuple[Scene, str]]:
-    """The first `count` held-out scenes, each with one phrasing."""
+    """Return the first `count` held-out scenes, each with one phrasing."""
     rng = random.Random(seed)
     return [(scene, caption(scene, rng)) for scene in HELD_OUT[:count]]
 
 
 def tally(pairs: Sequence[tuple[Scene, Scene | None]]) -> dict[str, float]:
-    """The share of (asked, shown) pairs that agree, by attribute; `mean` of these, and `all` at once."""
+    """Return the share of (asked, shown) pairs that agree, by attribute; their `mean`, and `all` at once."""
     right: Counter[str] = Counter()
     names = [field.name for field in fields(Scene)]
     for asked, shown in pairs:
@@ -87,7 +87,7 @@ def tally(pairs: Sequence[tuple[Scene, Scene | None]]) -> dict[str, float]:
 
 
 def render(model: "Model", prompts: Sequence[str], speed: "Speed", *, seed: int = 0) -> list[Frames]:
-    """One clip for each prompt, each from a seed of its own, as the engine server renders it."""
+    """Render one clip per prompt as the engine server does, each from its own seed."""
     size = {"width": WIDTH, "height": HEIGHT, "frames": FRAMES, "skip_frames": 0, "fps": FPS}
     requests = [
         ClipRequest.model_validate({**size, "prompt": prompt, "seed": seed + number})
@@ -103,9 +103,10 @@ def _background(frames: Frames) -> NDArray[np.float64]:
 
 
 def _masks(frames: Frames, background: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Where each frame is nearer to its shape than to the background."""
+    """Return where each frame is nearer to its shape than to the background."""
     away = np.linalg.norm(frames - background, axis=-1)
-    # As far as the shape's inside is; a clip of noise or of nothing has a low bar, and so no clean shape.
+    # Relative to the distance of the shape's inside; a clip of noise or nothing has a low threshold, and so
+    # no clean shape.
     masks: NDArray[np.bool_] = away > max(np.percentile(away, 99.5) / 2, 20)
     return masks
 
@@ -122,7 +123,7 @@ def _centres(masks: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def _shape(masks: NDArray[np.bool_]) -> str:
-    """The shape whose outline, of the same area in the same place, covers the same pixels best."""
+    """Return the shape whose outline, of the same area in the same place, best covers the same pixels."""
     x, y = _centres(masks)
     area = float(np.mean(masks.sum((1, 2))))
 
@@ -138,7 +139,7 @@ def _motion(masks: NDArray[np.bool_]) -> str:
     moved = x[-1] - x[0], y[-1] - y[0]
 
     def along(name: str) -> float:
-        """How far the clip moves this way, as a share of the least that it should."""
+        """Return how far the clip moves this way, as a share of the required minimum."""
         to_x, to_y, least, _ = MOTIONS[name]
         return float(moved[0] * to_x + moved[1] * to_y) / least
 
@@ -156,9 +157,11 @@ def _sheet(clips: Sequence[Frames], path: Path) -> None:
 def _main() -> None:
     parser = argparse.ArgumentParser(description="Score a nano checkpoint on held-out prompts.")
     parser.add_argument("model", type=Path)
-    parser.add_argument("--scenes", type=int, default=len(HELD_OUT), help="(%(default)s)")
     parser.add_argument(
-        "--sheet", type=Path, help="write the exact clips' frames into this picture, a clip a row"
+        "--scenes", type=int, default=len(HELD_OUT), help="Number of held-out scenes (default: %(default)s)."
+    )
+    parser.add_argument(
+        "--sheet", type=Path, help="Image file for the frames of the exact clips, one clip per row."
     )
     options = parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""The text side: a SentencePiece vocabulary of the captions' words and a T5 encoder of two layers."""
+"""Text side: a SentencePiece vocabulary of the captions' words and a T5 encoder with two layers."""
 
 import io
 import json
@@ -13,14 +13,14 @@ from transformers import T5Config, T5EncoderModel, T5Tokenizer
 from training.nano.draw import TRAINING, caption
 
 TEXT_WIDTH = 64
-# CogVideoX-2b's, so that the pipeline's prompts fit.
+# Same as CogVideoX-2b, so that the pipeline's prompts fit.
 MAX_TOKENS = 226
 
 
 def new_tokenizer(directory: Path) -> T5Tokenizer:
-    """Learn a vocabulary from captions and write it into `directory` as the published checkpoints have it.
+    """Learn a vocabulary from captions and write it into `directory` in the published checkpoints' format.
 
-    A word of no caption is one unknown token, so that long prompts fit.
+    A word that no caption contains is one unknown token, so that long prompts fit.
     """
     rng = random.Random(0)
     captions = [caption(scene, rng) for scene in TRAINING for _ in range(6)]
@@ -31,7 +31,7 @@ def new_tokenizer(directory: Path) -> T5Tokenizer:
         sentence_iterator=iter(captions + letters * 20),
         model_writer=model,
         vocab_size=320,
-        # Left to itself, the trainer would spell most of so few words in letters.
+        # By default, the trainer would spell most of so few words in letters.
         user_defined_symbols=[f"\N{LOWER ONE EIGHTH BLOCK}{word}" for word in words],
         hard_vocab_limit=False,
         # T5's ids; it has no beginning-of-sentence token.
@@ -49,12 +49,12 @@ def new_tokenizer(directory: Path) -> T5Tokenizer:
     return T5Tokenizer.from_pretrained(directory, local_files_only=True)
 
 
-_PRIVATE_USE = 0xE000  # where Unicode's characters of no text begin
+_PRIVATE_USE = 0xE000  # start of Unicode's private use area, which occurs in no text
 
 
 def _without_letters(model: bytes) -> bytes:
-    """The same vocabulary, in which no word is spelled letter by letter; the ids stay. A piece of no text
-    takes a letter's place, since transformers reads pieces whatever their type."""
+    """Return the same vocabulary, with the same ids, in which no word is spelled letter by letter. A piece
+    that occurs in no text replaces each letter, because transformers reads pieces whatever their type."""
     vocabulary = ModelProto.FromString(model)
     for place, piece in enumerate(vocabulary.pieces):
         if piece.type == piece.NORMAL and len(piece.piece) == 1 and piece.piece.isalnum():

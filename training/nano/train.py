@@ -1,8 +1,8 @@
-"""Train the nano checkpoint from nothing.
+"""Train the nano checkpoint from scratch.
 
     python -m training.nano.train DIR [--work DIR] [--threads N]
 
-Every stage leaves its result in the work directory, and a stage whose result lies there is not done again.
+Every stage stores its result in the work directory; a stage whose result exists is skipped.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from training.nano.vae import load_vae, train_decoder, train_vae
 
 
 def train(directory: Path, work: Path) -> None:
-    """Write the checkpoint into `directory`, in half precision."""
+    """Train the checkpoint and write it into `directory`, in half precision."""
     vae = work / "vae"
     if not vae.exists():
         train_vae(vae)
@@ -36,7 +36,7 @@ def train(directory: Path, work: Path) -> None:
 
 
 def save(directory: Path, tokenizer: T5Tokenizer, model: Both, vae: AutoencoderKLCogVideoX) -> None:
-    """Write a checkpoint as the published ones are; `directory` holds the tokenizer already."""
+    """Write a checkpoint in the published format; `directory` already holds the tokenizer."""
     pipeline = CogVideoXPipeline(
         tokenizer=tokenizer,
         text_encoder=model.text_encoder.eval(),
@@ -46,20 +46,24 @@ def save(directory: Path, tokenizer: T5Tokenizer, model: Both, vae: AutoencoderK
     )
     pipeline.to(torch.float16)
     pipeline.save_pretrained(directory, safe_serialization=True)
-    # Published checkpoints hold the SentencePiece model alone.
+    # Published checkpoints contain only the SentencePiece model.
     (directory / "tokenizer" / "tokenizer.json").unlink()
     for config in directory.glob("*/config.json"):
         said = json.loads(config.read_text())
-        said.pop("_name_or_path", None)  # a path of the machine that it was trained on
+        said.pop("_name_or_path", None)  # a path on the training machine
         config.write_text(json.dumps(said, indent=2) + "\n")
     make_manifest(directory, "cogvideox-nano").write(directory)
 
 
 def _main() -> None:
-    parser = argparse.ArgumentParser(description="Train the nano CogVideoX checkpoint from nothing.")
+    parser = argparse.ArgumentParser(description="Train the nano CogVideoX checkpoint from scratch.")
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--work", type=Path, default=Path("build/nano"), help="(%(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="(%(default)s)")
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/nano"), help="Work directory (default: %(default)s)."
+    )
+    parser.add_argument(
+        "--threads", type=int, default=2, help="Number of CPU threads (default: %(default)s)."
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.work.mkdir(parents=True, exist_ok=True)

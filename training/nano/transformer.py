@@ -1,4 +1,4 @@
-"""The transformer and the text encoder, trained together on the autoencoder's latents."""
+"""Train the transformer and the text encoder together on the autoencoder's latents."""
 
 import copy
 import random
@@ -16,28 +16,28 @@ from training.nano.draw import FRAMES, HEIGHT, TRAINING, WIDTH, caption
 from training.nano.text import MAX_TOKENS, TEXT_WIDTH, new_text_encoder
 from training.nano.vae import LATENT_CHANNELS, drawn_clips, encode
 
-# Captions are this long at most. Most of the training reads no more of the text, which makes a step
-# three times as fast; the last part reads MAX_TOKENS as the pipeline does, nearly all of them padding.
+# Longest caption. Most of the training reads no more text than this, which makes a step three times as fast;
+# the last part reads MAX_TOKENS like the pipeline, nearly all of them padding.
 CAPTION_TOKENS = 16
 CAPTIONS_PER_SCENE = 32
 CLIPS_PER_SCENE = 6
 BATCH = 64
-# At first every noise level is as likely as any other, which teaches colours and backgrounds; what moves
-# where is decided at the middle levels, and learned twice as fast by mostly training on those.
+# At first all noise levels are equally likely, which teaches colours and backgrounds. The middle levels
+# decide what moves where, and training mostly on them learns that twice as fast.
 EVEN_STEPS, MIDDLE_STEPS = 2000, 5100
-# The last of them, over which the rate falls to nothing.
+# The last of these steps, over which the learning rate falls to zero.
 FALL_STEPS = 2000
 LONG_STEPS, LONG_BATCH = 400, 24
-LONG_RATE = 0.4  # of RATE, falling to nothing
+LONG_RATE = 0.4  # of RATE, falling to zero
 RATE = 1.5e-3
 WARM_UP = 200
-# The share of captions left out, for guidance.
+# Share of captions left out, for guidance.
 UNGUIDED = 0.1
 EMA = 0.998
 
 
 def new_scheduler() -> CogVideoXDDIMScheduler:
-    """CogVideoX's, with the 5b models' noise levels (snr_shift_scale 1)."""
+    """Return CogVideoX's scheduler with the 5b models' noise levels (snr_shift_scale 1)."""
     return CogVideoXDDIMScheduler(
         beta_end=0.012,
         beta_start=0.00085,
@@ -49,7 +49,7 @@ def new_scheduler() -> CogVideoXDDIMScheduler:
 
 
 def new_transformer(text_tokens: int) -> CogVideoXTransformer3DModel:
-    """As CogVideoX-2b's (fixed position embeddings), but narrow and shallow."""
+    """Return a transformer like CogVideoX-2b's (fixed position embeddings), but narrow and shallow."""
     return CogVideoXTransformer3DModel(
         num_attention_heads=4,
         attention_head_dim=32,
@@ -67,7 +67,7 @@ def new_transformer(text_tokens: int) -> CogVideoXTransformer3DModel:
 
 
 class Both(nn.Module):  # type: ignore[misc]
-    """Token ids, noisy latents and time steps in; the predicted velocity out."""
+    """Text encoder and transformer: token ids, noisy latents and time steps in, predicted velocity out."""
 
     def __init__(self, text_encoder: T5EncoderModel, transformer: CogVideoXTransformer3DModel) -> None:
         super().__init__()
@@ -75,12 +75,12 @@ class Both(nn.Module):  # type: ignore[misc]
         self.transformer = transformer
 
     def forward(self, ids: torch.Tensor, noisy: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
-        # Without a mask for the padding, as the pipeline does it.
+        # No mask for the padding, as in the pipeline.
         return self.transformer(noisy, self.text_encoder(ids)[0], at, return_dict=False)[0]
 
 
 def latents_of_drawn(vae: AutoencoderKLCogVideoX, *, seed: int = 0) -> torch.Tensor:
-    """Several clips of each training scene, fp16: (scenes, clips, frames, channels, height, width)."""
+    """Return several clips of each training scene, fp16: (scenes, clips, frames, channels, height, width)."""
     rng = random.Random(seed)
     rounds = []
     for _ in range(CLIPS_PER_SCENE):
@@ -90,7 +90,7 @@ def latents_of_drawn(vae: AutoencoderKLCogVideoX, *, seed: int = 0) -> torch.Ten
 
 
 def caption_ids(tokenizer: T5Tokenizer, length: int) -> torch.Tensor:
-    """Captions of every training scene, and the empty one last of each: (scenes, captions + 1, length)."""
+    """Return captions of every training scene, the empty one last: (scenes, captions + 1, length)."""
     rng = random.Random(1)
     texts = [[caption(scene, rng) for _ in range(CAPTIONS_PER_SCENE)] + [""] for scene in TRAINING]
     ids = tokenizer([t for own in texts for t in own], padding="max_length", max_length=length).input_ids
@@ -118,7 +118,7 @@ def even_levels(count: int, levels: int) -> torch.Tensor:
 
 
 def middle_levels(count: int, levels: int) -> torch.Tensor:
-    """Mostly where two thirds are noise, and never where there is hardly any: 20 steps skip those levels."""
+    """Draw mostly levels with two thirds noise, and none with hardly any: 20 steps skip those levels."""
     share = torch.sigmoid(0.6 + 0.9 * torch.randn(count))
     return (30 + share * (levels - 30)).long().clamp(max=levels - 1)
 
@@ -126,18 +126,21 @@ def middle_levels(count: int, levels: int) -> torch.Tensor:
 def velocity_loss(
     model: nn.Module, levels: torch.Tensor, at: torch.Tensor, ids: torch.Tensor, clean: torch.Tensor
 ) -> torch.Tensor:
-    """The error of each sample, which is at the place `at` of `levels`, the scheduler's alphas_cumprod."""
+    """Return the error of each sample; `at` is its index into `levels`, the scheduler's alphas_cumprod."""
     signal = levels[at].sqrt()[:, None, None, None, None].float()
     spread = (1 - levels[at]).sqrt()[:, None, None, None, None].float()
     noise = torch.randn_like(clean)
-    # The kernel that needs the least time for the backward pass of short sequences on a CPU.
+    # The fastest kernel for the backward pass of short sequences on a CPU.
     with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
         guess = model(ids, signal * clean + spread * noise, at)
     return (guess.float() - (signal * noise - spread * clean)).square().mean((1, 2, 3, 4))
 
 
 def train_transformer(latents: torch.Tensor, tokenizer: T5Tokenizer, *, seed: int = 0) -> Both:
-    """The average of the last weights; `latents` are (scenes, clips, frames, channels, height, width)."""
+    """Return the average of the last weights.
+
+    `latents` are (scenes, clips, frames, channels, height, width).
+    """
     torch.manual_seed(seed)
     batches = Batches(latents, tokenizer)
     model = Both(new_text_encoder(len(tokenizer)), new_transformer(CAPTION_TOKENS))
@@ -158,7 +161,7 @@ def train_transformer(latents: torch.Tensor, tokenizer: T5Tokenizer, *, seed: in
 
 
 def with_long_text(model: Both) -> Both:
-    """The same weights in a transformer for prompts of MAX_TOKENS."""
+    """Return the same weights in a transformer for prompts of MAX_TOKENS."""
     transformer = new_transformer(MAX_TOKENS)
     transformer.load_state_dict(model.transformer.state_dict())
     return Both(model.text_encoder, transformer)
@@ -174,7 +177,8 @@ def _train(
     length: int,
     count: int,
 ) -> Both:
-    """`rate` is a share of RATE. Returns the moving average, with which one goes on too."""
+    """Train `model`, with `rate` as a share of RATE. Return the moving average, from which training
+    continues."""
     average = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.99), fused=True)
     levels = new_scheduler().alphas_cumprod
@@ -188,7 +192,7 @@ def _train(
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        # A younger average forgets faster, so that the first random weights don't linger in it.
+        # A young average forgets faster, so that the initial random weights don't linger in it.
         keep = min(EMA, (step + 1) / (step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)

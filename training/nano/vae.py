@@ -1,4 +1,4 @@
-"""The autoencoder: pixels to latents (8 pixels and 4 frames a latent) and back."""
+"""Train the autoencoder: pixels to latents (8 pixels and 4 frames per latent) and back."""
 
 import random
 import time
@@ -14,17 +14,18 @@ from torch.nn import functional
 from training.nano.draw import FRAMES, HEIGHT, TRAINING, WIDTH, clip
 
 LATENT_CHANNELS = 8
-# Single frames first: they teach colours and outlines at a fraction of the price of clips.
+# Single frames first: they teach colours and outlines at a fraction of the cost of clips.
 FRAME_STEPS, FRAME_RATE = 800, 3e-3
 PART_STEPS, PART_RATE = 300, 2e-3
-# The decoder alone, on whole pictures: there the group normalisation sees other values than in parts.
+# The decoder alone, on whole pictures: there, group normalisation sees different values than in parts.
 WHOLE_STEPS, WHOLE_RATE = 250, 1e-3
 PART = 32  # pixels, square
 KL_WEIGHT = 2e-3
 
 
 def new_vae() -> AutoencoderKLCogVideoX:
-    """As CogVideoX's, with four blocks (so 8 pixels and 4 frames a latent), but narrow."""
+    """Return an autoencoder like CogVideoX's, with four blocks (8 pixels and 4 frames per latent), but
+    narrow."""
     vae = AutoencoderKLCogVideoX(
         block_out_channels=(16, 16, 32, 64),
         latent_channels=LATENT_CHANNELS,
@@ -41,7 +42,7 @@ def load_vae(directory: Path) -> AutoencoderKLCogVideoX:
 
 
 def _fast(vae: AutoencoderKLCogVideoX) -> AutoencoderKLCogVideoX:
-    """With the weights in the order in which a CPU multiplies them twice as fast."""
+    """Lay out the weights in the order in which a CPU multiplies them twice as fast."""
     for module in vae.modules():
         if isinstance(module, nn.Conv3d):
             module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last_3d)
@@ -49,7 +50,7 @@ def _fast(vae: AutoencoderKLCogVideoX) -> AutoencoderKLCogVideoX:
 
 
 def train_vae(directory: Path, *, seed: int = 0) -> None:
-    """Train on parts of drawn frames, then of drawn clips, standardise the latents, save into `directory`."""
+    """Train on parts of drawn frames, then of drawn clips; standardise the latents; save into `directory`."""
     torch.manual_seed(seed)
     rng = random.Random(seed)
     drawn = drawn_clips(rng)
@@ -65,7 +66,7 @@ def standardise(vae: AutoencoderKLCogVideoX, seed: int = 0) -> None:
     """Give each latent channel mean 0 and variance 1 by changing the weights at both ends of the latents.
 
     The transformer learns faster from such latents, and a checkpoint has only one scaling factor for all
-    channels. The pictures stay the same but for their borders, where the decoder pads latents with zeros.
+    channels. Pictures stay the same except at their borders, where the decoder pads latents with zeros.
     """
     sample = drawn_clips(random.Random(seed))[::8]
     latents = torch.cat([encode(vae, clips) for clips in sample.split(8)])
@@ -91,14 +92,15 @@ def standardise(vae: AutoencoderKLCogVideoX, seed: int = 0) -> None:
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def encode(vae: AutoencoderKLCogVideoX, clips: torch.Tensor) -> torch.Tensor:
-    """Latents (n, channels, frames, height, width) of clips (n, 3, FRAMES, HEIGHT, WIDTH) from 0 to 255."""
+    """Return latents (n, channels, frames, height, width) for clips (n, 3, FRAMES, HEIGHT, WIDTH) from 0 to
+    255."""
     video = (clips.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last_3d)
     with torch.autocast("cpu", torch.bfloat16):  # more than twice as fast
         return vae.encode(video).latent_dist.mode().float()
 
 
 def train_decoder(directory: Path, finished: Path, *, seed: int = 0) -> None:
-    """Go on with the decoder alone, from `directory` into `finished`: the latents stay as they are."""
+    """Continue training only the decoder, from `directory` into `finished`; the latents stay the same."""
     torch.manual_seed(seed)
     drawn = drawn_clips(random.Random(seed))
     vae = load_vae(directory)
@@ -108,7 +110,7 @@ def train_decoder(directory: Path, finished: Path, *, seed: int = 0) -> None:
 
 
 def drawn_clips(rng: random.Random) -> torch.Tensor:
-    """One clip of each training scene: (scenes, 3, frames, height, width), 0 to 255."""
+    """Draw one clip of each training scene: (scenes, 3, frames, height, width), 0 to 255."""
     clips = [torch.from_numpy(clip(scene, rng)) for scene in TRAINING]
     return torch.stack(clips).permute(0, 4, 1, 2, 3)
 
@@ -138,7 +140,7 @@ def _train(vae: AutoencoderKLCogVideoX, steps: int, rate: float, draw: Callable[
 
 
 def _parts(drawn: torch.Tensor, count: int, rng: random.Random) -> torch.Tensor:
-    """Parts of clips at the edge of the shape: most of a clip is plain and soon learned."""
+    """Return parts of clips at the edge of the shape: most of a clip is plain and soon learned."""
     parts = []
     for number in torch.randint(len(drawn), (count,)).tolist():
         video = drawn[number]

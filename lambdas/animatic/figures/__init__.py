@@ -1,4 +1,4 @@
-"""Who and what moves through a scene: figures facing right, each drawn at a phase (0 … 1) of its motion."""
+"""Figures that move through a scene. They face right and are drawn at a phase (0 … 1) of their motion."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ Path = Literal["hover", "cross", "walk", "sail", "stand", "rise"]
 
 @dataclass(frozen=True)
 class Figure:
-    """`size`: its height and width in a stage's units; `rate`: cycles of its own motion a second."""
+    """A figure. `size` is its height and width in stage units; `rate` is its motion's cycles per second."""
 
     draw: Callable[[Pen, float, Colour], None]
     size: float
     path: Path
     rate: float
-    foot: float = 0.46  # from its middle down to its feet, wheels or waterline, as a share of its height
+    foot: float = 0.46  # from its centre to its feet, wheels or waterline, as a share of its height
     colour: Colour | None = None  # None: the palette's accent
 
 

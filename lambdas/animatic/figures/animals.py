@@ -1,4 +1,4 @@
-"""Animals."""
+"""Animal figures."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""People, and what walks like them."""
+"""Figures of people, and of others that walk like them."""
 
 import math
 
@@ -8,7 +8,7 @@ from lambdas.animatic.palettes import Colour, darker, lighter, mix, rgb
 
 
 def _walker(pen: Pen, phase: float, coat: Colour, skin: Colour, legs: Colour, *, boots: Colour) -> None:
-    """Legs, arms and coat of someone walking; feet at y = 0.95."""
+    """Draw the legs, arms and coat of a walker, with feet at y = 0.95."""
     for shift, tone in ((0.5, darker(legs, 0.3)), (0.0, legs)):
         step = swing(phase, shift)
         knee = (0.04 + 0.13 * step, 0.6)

@@ -1,4 +1,4 @@
-"""What all figures are drawn with."""
+"""Colours and motion shared by all figures."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Houses, and what else stands still."""
+"""Figures that stand still, for example houses."""
 
 import math
 

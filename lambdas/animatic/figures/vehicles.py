@@ -1,4 +1,4 @@
-"""What carries people."""
+"""Vehicle figures."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Places, each built of a few planes, from the sky to what stands close by, like a paper theatre."""
+"""Places, each built from a few planes, from the sky to the foreground, like a paper theatre."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from lambdas.animatic.places.water import beach, ocean, underwater
 
 @dataclass(frozen=True)
 class Place:
-    """`palettes`: those that suit it when the text names no light; `guest`: who passes if it names no one."""
+    """A place. Without a light in the text, `palettes` apply; without a subject, `guest` passes by."""
 
     build: Callable[[Stage], Scenery]
     palettes: tuple[str, ...]

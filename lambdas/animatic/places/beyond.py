@@ -1,4 +1,4 @@
-"""Places that are nowhere on earth."""
+"""Places beyond the earth."""
 
 import numpy as np
 from PIL import Image
@@ -54,7 +54,7 @@ def space(stage: Stage) -> Scenery:
 
 
 def _nebula(stage: Stage, colour: Colour) -> Image.Image:
-    """Coloured clouds of gas: smooth noise in four sizes."""
+    """Return coloured gas clouds: smooth noise at four scales."""
     noise = np.zeros((stage.height // 4, stage.width // 4), np.float32)
     for octave in range(4):
         cells = (3 * 2**octave, 2 * 2**octave)
@@ -70,7 +70,7 @@ def _nebula(stage: Stage, colour: Colour) -> Image.Image:
 
 
 def abstract(stage: Stage) -> Scenery:
-    """No place: ribbons of colour and floating discs."""
+    """Build no particular place: ribbons of colour and floating discs."""
     palette, rng, unit = stage.palette, stage.rng, stage.unit
     sky = stage.plane(0.15)
     top, middle_sky, low = palette.sky

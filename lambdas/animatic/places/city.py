@@ -1,4 +1,4 @@
-"""A street between houses."""
+"""The city: a street between houses."""
 
 import itertools
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from lambdas.animatic.places.stage import Scenery, Stage, merged, stars
 
 
 def city(stage: Stage) -> Scenery:
-    """A street seen along its middle: houses in perspective on both sides, the road wet when it rains."""
+    """Build a street seen down its middle: houses in perspective on both sides, the road wet in rain."""
     palette, rng, unit = stage.palette, stage.rng, stage.unit
     sky = stage.plane(0.12)
     top, middle_sky, low = palette.sky
@@ -90,7 +90,8 @@ def _road(stage: Stage, plane: Plane, vanish: Point) -> None:
 
 
 def _houses(stage: Stage, plane: Plane, vanish: Point) -> None:
-    """From far to near on each side; a house is the wall along the street and its front towards us."""
+    """Draw houses from far to near on each side: the wall along the street and the front facing the
+    viewer."""
     palette, rng, unit = stage.palette, stage.rng, stage.unit
     draw = ImageDraw.Draw(plane.image)
     cuts = [5.2, 3.6, 2.5, 1.75, 1.25, 0.86]
@@ -158,7 +159,7 @@ def _windows(
         low = 0.14 * unit + (tall - 0.18 * unit) * row / rows
         high = low + (tall - 0.18 * unit) / rows * 0.62
         for column in range(columns):
-            # Even steps along a wall are even steps in 1 / depth on the picture.
+            # Even steps along a wall are even steps of 1 / depth in the picture.
             depths = [
                 1 / (1 / far + (1 / near - 1 / far) * (column + shift) / columns) for shift in (0.22, 0.78)
             ]
@@ -183,7 +184,7 @@ def _windows(
 def _sign(
     stage: Stage, plane: Plane, place: Callable[[float, float], Point], depth: float, side: int
 ) -> None:
-    """A shop's sign that sticks out over the street; at night it glows."""
+    """Draw a shop sign over the street, glowing at night."""
     palette, rng, unit = stage.palette, stage.rng, stage.unit
     colour = palette.accents[rng.integers(3)]
     high = unit * rng.uniform(0.24, 0.4)
@@ -215,7 +216,7 @@ def _sign(
 
 
 def _reflect(stage: Stage, plane: Plane, strength: float) -> None:
-    """The street's lights in the wet road: what is above its foot, mirrored, smeared downward."""
+    """Reflect the street's lights in the wet road: mirror what is above it and smear it downward."""
     foot = round(0.665 * stage.height)
     depth = stage.height - foot
     above = plane.image.crop((0, max(0, foot - depth), stage.width, foot))

@@ -83,7 +83,7 @@ def mountains(stage: Stage) -> Scenery:
 
 def snow(stage: Stage) -> Scenery:
     palette = stage.palette
-    stage.weather = "snow"  # also laid on the trees
+    stage.weather = "snow"  # also covers the trees
     white, blue = palette.ground
     sky = sky_with_sun(stage, horizon=0.6, sun=sun_place(stage, 0.3), clouds=3)
     far = stage.plane(0.28)

@@ -1,4 +1,4 @@
-"""Indoors."""
+"""The room, an indoor place."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter

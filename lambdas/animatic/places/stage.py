@@ -1,4 +1,4 @@
-"""What places are built on and with: the stage, the sky, trees, grass, light."""
+"""Building blocks of places: the stage, sky, trees, grass and light."""
 
 import math
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from lambdas.animatic.palettes import Colour, Palette, darker, lighter, mix
 
 @dataclass(frozen=True)
 class Scenery:
-    """`planes`: from the back to the front. Who moves through the scene stands before planes[front].
+    """A finished place. `planes` run from back to front; figures are drawn just behind planes[front].
 
-    `depth`: theirs, as a plane's. `ground`: where feet stand, a share of the stage's height.
-    `air`: where flyers hover, shares of its width and height.
+    `depth` is the figures' depth, like a plane's. `ground` is where feet stand, as a share of the stage's
+    height. `air` is where flyers hover, as shares of its width and height.
     """
 
     planes: list[Plane]
@@ -28,7 +28,7 @@ class Scenery:
 
 
 class Stage:
-    """What a place is built with. Measures are shares of `width`, `height` or `unit` (pixels)."""
+    """The stage that a place is built on. Measures are shares of `width`, `height` or `unit` (pixels)."""
 
     def __init__(self, size: tuple[int, int], palette: Palette, rng: Generator, weather: str | None) -> None:
         self.size = size
@@ -39,13 +39,14 @@ class Stage:
         self.unit = Plane(size, 0).unit
 
     def plane(self, depth: float, *, sway: Point = (0, 0), period: float = 6.0) -> Plane:
-        """`sway` in units."""
+        """Return an empty plane. `sway` is in units."""
         return Plane(self.size, depth, (sway[0] * self.unit, sway[1] * self.unit), period)
 
     def line(
         self, level: float, height: float, *, length: float = 0.8, detail: int = 2, rough: float = 0.4
     ) -> Floats:
-        """Rolling land: its mean at `level`, swinging by `height` (shares of the stage's height)."""
+        """Return a line of rolling land around `level`, varying by `height` (shares of the stage's
+        height)."""
         line = waves(self.width, self.rng, length=length * self.unit, detail=detail, rough=rough)
         return (level - height * line).astype(np.float32) * self.height
 
@@ -54,7 +55,7 @@ class Stage:
         return (foot - height * line).astype(np.float32) * self.height
 
     def along(self, tops: Floats, count: int, *, edge: bool = False) -> list[tuple[float, float]]:
-        """`count` places on a line of land, spread out; `edge`: only near the left and right side."""
+        """Return `count` positions spread along a line of land; with `edge`, only those near the sides."""
         places = []
         for index in range(count):
             share = (index + self.rng.uniform(0.1, 0.9)) / count
@@ -66,7 +67,7 @@ class Stage:
 
 
 def sky_with_sun(stage: Stage, *, horizon: float, sun: Point, clouds: int = 4) -> Plane:
-    """Air with sun or moon at `sun` (shares of width and height)."""
+    """Return a sky with the sun or moon at `sun` (shares of width and height)."""
     palette, rng, unit = stage.palette, stage.rng, stage.unit
     plane = stage.plane(0.12)
     top, middle, low = palette.sky
@@ -100,7 +101,7 @@ def sky_with_sun(stage: Stage, *, horizon: float, sun: Point, clouds: int = 4) -
 
 
 def merged(back: Plane, front: Plane, depth: float) -> Plane:
-    """Two far planes as one: a plane less to move for each frame."""
+    """Merge two far planes, which leaves one plane less to move per frame."""
     back.image.alpha_composite(front.image)
     back.depth, back.sway, back.period = depth, front.sway, front.period
     return back
@@ -128,7 +129,7 @@ def moon(plane: Plane, x: float, y: float, radius: float, palette: Palette) -> N
 
 
 def sun_place(stage: Stage, low: float = 0.5) -> Point:
-    """Left or right of the middle, low where the light is warm."""
+    """Return a sun position left or right of the middle, at height `low`."""
     side = 0.27 if stage.rng.random() < 0.5 else 0.73
     return side + stage.rng.uniform(-0.05, 0.05), low
 
@@ -171,7 +172,7 @@ def blossoms(stage: Stage, plane: Plane, tops: Floats, count: int, size: float) 
 
 
 def rays(stage: Stage, x: float, y: float, colour: Colour) -> Image.Image:
-    """Shafts of light falling from (x, y)."""
+    """Return shafts of light falling from (x, y)."""
     mask = Image.new("L", (stage.width // 2, stage.height // 2), 0)
     draw = ImageDraw.Draw(mask)
     reach = stage.height * 1.2

@@ -1,4 +1,4 @@
-"""Places at and under the sea."""
+"""Places by, on and under the sea."""
 
 import math
 
@@ -94,7 +94,7 @@ def underwater(stage: Stage) -> Scenery:
 
 
 def _sea(stage: Stage, horizon: float) -> Plane:
-    """Water up to the horizon, with the sun's glitter and thin far swells."""
+    """Return water up to the horizon, with the sun's glitter and thin distant swells."""
     palette, rng = stage.palette, stage.rng
     plane = stage.plane(0.3, sway=(0.004, 0.0), period=5)
     lit, deep = _water(stage)
@@ -124,13 +124,13 @@ def _glitter(stage: Stage, plane: Plane, x: float, horizon: float) -> None:
 
 
 def _swell(stage: Stage, depth: float, level: float, height: float, sway: Point, period: float) -> Plane:
-    """One row of waves, foam on its crests."""
+    """Return one row of waves with foam on its crests."""
     lit, deep = _water(stage)
     plane = stage.plane(depth, sway=sway, period=period)
     x = np.arange(stage.width) / stage.unit
     phase = stage.rng.uniform(0, math.tau)
     length = 0.3 + 0.34 * depth
-    # Troughs are round and crests sharp, as water's are.
+    # Round troughs and sharp crests, as in real water.
     crest = 1 - np.abs(np.sin(x / length * math.pi + phase + 0.5 * np.sin(x * 2.3 + phase)))
     line = level - height * crest - 0.4 * height * waves(stage.width, stage.rng, length=stage.unit * 0.5)
     tops = (line * stage.height).astype(np.float32)
@@ -148,6 +148,6 @@ def _swell(stage: Stage, depth: float, level: float, height: float, sway: Point,
 
 
 def _water(stage: Stage) -> tuple[Colour, Colour]:
-    """Near the horizon and close by: water has the sky's colour."""
+    """Return the water's colours near the horizon and close by, tinted by the sky."""
     palette = stage.palette
     return mix(palette.ground[0], palette.sky[2], 0.38), mix(palette.ground[1], palette.sky[0], 0.45)

@@ -1,1 +1,1 @@
-"""The routes of the REST API, a module for each group: each parses, calls and renders."""
+"""The routes of the REST API, one module per group. Each route parses, calls and renders."""

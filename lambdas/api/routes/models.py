@@ -1,4 +1,4 @@
-"""The engines that are offered here, which OpenAI's API calls models."""
+"""Routes of the available engines, which OpenAI's API calls models."""
 
 from http import HTTPStatus
 
@@ -27,7 +27,7 @@ def retrieve_model(name: str) -> Response[str]:
     if name not in CATALOGUE or name not in settings().offered:
         return error_answer(
             HTTPStatus.NOT_FOUND,
-            f"There is no model {name[:100]!r}; GET /v1/models lists those offered here.",
+            f"There is no model {name[:100]!r}; GET /v1/models lists the available models.",
             code="not_found",
             param="model",
         )

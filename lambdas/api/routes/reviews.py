@@ -1,4 +1,4 @@
-"""Films of scenes: their storyboard, previews, approval, retry."""
+"""Routes of films of scenes: storyboard, previews, approval, retry."""
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -46,7 +46,7 @@ def approve(video_id: str) -> Response[str]:
     gate = query("gate", None)
     if gate is not None and gate not in list(Gate):
         raise InvalidRequest(
-            f"gate must be one of {', '.join(Gate)}, or left out; {gate[:80]!r} was given.", param="gate"
+            f"gate must be one of {', '.join(Gate)}, or omitted; got {gate[:80]!r}.", param="gate"
         )
     video = Editing(settings()).approve(
         tenant(), checked_id(video_id), gate=gate and Gate(gate), if_match=header("if-match")

@@ -1,4 +1,4 @@
-"""Videos: create and derive, list, retrieve, download, cancel, delete."""
+"""Routes of videos: create, derive, list, retrieve, download, cancel, delete."""
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -72,7 +72,7 @@ def list_videos() -> Response[str]:
     after = query("after", None)
     order = query("order", "desc")
     if order not in ("asc", "desc"):
-        raise InvalidRequest(f"order must be asc or desc; {order[:80]!r} was given.", param="order")
+        raise InvalidRequest(f"order must be asc or desc; got {order[:80]!r}.", param="order")
     if after is not None and not VIDEO_ID.fullmatch(after):
         raise unknown_after(after)
     try:
@@ -103,13 +103,13 @@ def content(video_id: str) -> Response[str]:
     variant = query("variant", "video")
     if variant not in VARIANTS:
         raise InvalidRequest(
-            f"variant must be one of {', '.join(VARIANTS)}; {variant[:80]!r} was given.", param="variant"
+            f"variant must be one of {', '.join(VARIANTS)}; got {variant[:80]!r}.", param="variant"
         )
     wanted = VARIANTS[variant]
     video = video_of(video_id)
     key = getattr(video, wanted.field)
     if video.film is None:
-        raise NotReady(f"The {variant} is not there: video {video_id} is {video.stage}.", param="id")
+        raise NotReady(f"The {variant} is not ready: video {video_id} is {video.stage}.", param="id")
     if key is None:
         raise VideoNotFound(f"Video {video_id} was made without {variant}.", param="variant")
     return link_answer(key, f"{video_id}.{wanted.extension}", wanted.media_type)
@@ -123,6 +123,4 @@ def cancel(video_id: str) -> Response[str]:
 
 
 def unknown_after(after: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"after must be the id of one of your videos; {after[:80]!r} was given.", param="after"
-    )
+    return InvalidRequest(f"after must be the id of one of your videos; got {after[:80]!r}.", param="after")

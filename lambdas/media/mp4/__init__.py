@@ -1,1 +1,1 @@
-"""MP4 files, read and written box by box."""
+"""Read and write MP4 files box by box."""

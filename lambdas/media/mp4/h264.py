@@ -1,5 +1,5 @@
-"""What an H.264 decoder is set up with: `avcC` (ISO/IEC 14496-15, 5.3.3) and the fields of its SPS (ITU-T
-H.264, 7.3.2.1.1 and E.1.1) on which clips of one track must agree."""
+"""Parse an H.264 decoder's setup: `avcC` (ISO/IEC 14496-15, 5.3.3) and the SPS fields (ITU-T H.264, 7.3.2.1.1
+and E.1.1) that must be equal for all clips of a track."""
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -8,17 +8,17 @@ from lambdas.domain.errors import ClipUnreadable
 from lambdas.media.limits import WIDEST
 from lambdas.media.mp4.boxes import unpack
 
-# Profiles whose SPS says more of its samples (7.3.2.1.1).
+# Profiles whose SPS has extra fields about its samples (7.3.2.1.1).
 _HIGH = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _EXTENDED_ASPECT = 255
-# In 7.4.2.1.1, what the colour fields are where nothing is said: "unspecified".
+# Value of absent colour fields in 7.4.2.1.1: "unspecified".
 UNSPECIFIED = 2
 _MAX_SET = 4096  # bytes; x264's are 30
 
 
 @dataclass(frozen=True)
 class Picture:
-    """How frames look, by the words an error names them with: two clips of one track have equal ones."""
+    """Picture properties that must be equal within a track. Field names appear in errors."""
 
     size: tuple[int, int]
     profile: int
@@ -27,10 +27,10 @@ class Picture:
     progressive: bool
     aspect_ratio: tuple[int, int]
     colour: tuple[int, int, int, bool]
-    """primaries, transfer, matrix, full range, as ITU-T H.273 numbers them."""
+    """Primaries, transfer, matrix and full range, as numbered in ITU-T H.273."""
 
     def difference(self, other: "Picture") -> tuple[str, object, object] | None:
-        """The first field that differs, with its two values."""
+        """Return the first field that differs, with both values, or None."""
         for field in fields(self):
             mine, its = getattr(self, field.name), getattr(other, field.name)
             if mine != its:
@@ -40,8 +40,8 @@ class Picture:
 
 @dataclass(frozen=True)
 class Setup:
-    """One `avcC`. `length_size`: bytes of each NAL unit's length. `parameter_sets`: SPS and PPS, as they are
-    put before a keyframe."""
+    """One `avcC`. `length_size` is the bytes of each NAL unit's length; `parameter_sets` are SPS and PPS, as
+    placed before a keyframe."""
 
     avcc: bytes
     level: int
@@ -50,18 +50,20 @@ class Setup:
     picture: Picture
 
 
-@lru_cache(maxsize=16)  # a film's clips have few kinds, mostly one
+@lru_cache(maxsize=16)  # a film's clips have few kinds, usually one
 def read_setup(avcc: bytes) -> Setup:
-    """Raises ClipUnreadable."""
+    """Parse an `avcC`. Raises ClipUnreadable."""
     version, _profile, _compatibility, level, lengths, count = unpack(">6B", avcc, 0, "avcC")
     if version != 1:
-        raise ClipUnreadable(f"avcC of version {version!r}")
+        raise ClipUnreadable(f"avcC version must be 1; got {version!r}")
     length_size = (int(lengths) & 3) + 1
     sequence, offset = _sets(avcc, 6, int(count) & 31)
     (count,) = unpack(">B", avcc, offset, "avcC")
     pictures, _ = _sets(avcc, offset + 1, int(count))
     if len(sequence) != 1 or not pictures:
-        raise ClipUnreadable(f"avcC has {len(sequence)} SPS and {len(pictures)} PPS")
+        raise ClipUnreadable(
+            f"avcC must have one SPS and at least one PPS; got {len(sequence)} and {len(pictures)}"
+        )
     prefix = b"".join(len(one).to_bytes(length_size, "big") + one for one in sequence + pictures)
     return Setup(avcc, int(level), length_size, prefix, _read_sps(sequence[0]))
 
@@ -72,14 +74,14 @@ def _sets(avcc: bytes, offset: int, count: int) -> tuple[list[bytes], int]:
         (length,) = unpack(">H", avcc, offset, "avcC")
         (content,) = unpack(f">{length}s", avcc, offset + 2, "avcC")
         if not 0 < int(length) <= _MAX_SET:
-            raise ClipUnreadable(f"avcC has a parameter set of {length!r} bytes")
+            raise ClipUnreadable(f"avcC has a parameter set of unsupported length, {length!r} bytes")
         found.append(bytes(content))
         offset += 2 + int(length)
     return found, offset
 
 
 def _read_sps(sps: bytes) -> Picture:
-    bits = _Bits(sps[1:].replace(b"\0\0\3", b"\0\0"))  # 7.4.1: the 3 only keeps start codes from appearing
+    bits = _Bits(sps[1:].replace(b"\0\0\3", b"\0\0"))  # 7.4.1: the 3 only prevents start codes
     profile = bits.number(8)
     bits.number(16)  # constraints, level
     bits.golomb()  # id
@@ -116,7 +118,7 @@ def _read_sps(sps: bytes) -> Picture:
     width = 16 * columns - unit_x * (crop[0] + crop[1])
     height = 16 * rows * (2 - progressive) - unit_y * (crop[2] + crop[3])
     if not (0 < width <= WIDEST and 0 < height <= WIDEST):
-        raise ClipUnreadable(f"frames of {width}x{height}")
+        raise ClipUnreadable(f"its frame size of {width}x{height} is not supported")
     aspect, colour = _read_usability(bits) if bits.number(1) else ((1, 1), (UNSPECIFIED,) * 3 + (False,))
     return Picture((width, height), profile, chroma, depths, bool(progressive), aspect, colour)
 
@@ -154,7 +156,7 @@ def _skip_scaling_list(bits: "_Bits", size: int) -> None:
 
 
 class _Bits:
-    """Reads from the highest bit of the first byte on."""
+    """Reads bits, highest bit first."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
@@ -167,10 +169,10 @@ class _Bits:
         return self._value >> self._left & (1 << count) - 1
 
     def golomb(self) -> int:
-        """Exp-Golomb, unsigned (9.1)."""
+        """Read an unsigned Exp-Golomb number (9.1)."""
         zeros = 0
         while not self.number(1):
             zeros += 1
             if zeros > 32:
-                raise ClipUnreadable("SPS has a number over 32 bits")
+                raise ClipUnreadable("SPS has a number longer than 32 bits")
         return (1 << zeros) - 1 + self.number(zeros)

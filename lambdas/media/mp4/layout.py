@@ -1,4 +1,5 @@
-"""A film's bytes as ranges of other files' bytes: known to the last before the first is written."""
+"""Describe a film's bytes as ranges of other files, so that every byte is known before the first is
+written."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ class _Range:
 
 
 class Strand:
-    """Ranges end to end: all of one track's samples, or all of the film's own boxes."""
+    """Byte ranges in sequence: all of one track's samples, or all of the film's own boxes."""
 
     def __init__(self) -> None:
         self._ranges: list[_Range] = []
@@ -27,7 +28,8 @@ class Strand:
         self.length = 0
 
     def add(self, source: Source, offset: int, length: int, clip: int | None = None) -> None:
-        """What continues the last range becomes one with it: one request to S3, not two."""
+        """Append a range. A range that continues the last one is merged with it, which saves a request to
+        S3."""
         last = self._ranges[-1] if self._ranges else None
         if last is not None and last.source is source and last.offset + last.length == offset:
             self._ranges[-1] = _Range(source, last.offset, last.length + length, clip)
@@ -37,9 +39,11 @@ class Strand:
         self.length += length
 
     def add_bytes(self, data: bytes) -> None:
+        """Append bytes."""
         self.add(BytesSource(data), 0, len(data))
 
     def chunks(self, position: int) -> Iterator[bytes]:
+        """Yield the strand's bytes from `position`. Raises ClipUnreadable with the clip's index."""
         first = max(0, bisect_right(self._starts, position) - 1)
         for index in range(first, len(self._ranges)):
             one = self._ranges[index]
@@ -49,7 +53,7 @@ class Strand:
 
 
 class _Tap:
-    """Takes a strand's bytes as many at a time as its turn in the film has, from requests that stay open."""
+    """Reads a strand turn by turn, keeping its requests open in between."""
 
     def __init__(self, strand: Strand, position: int) -> None:
         self._chunks = strand.chunks(position)
@@ -61,7 +65,7 @@ class _Tap:
             if self._used == len(self._chunk):
                 self._chunk, self._used = next(self._chunks, b""), 0
                 if not self._chunk:
-                    raise ClipUnreadable("a source ended before its size")
+                    raise ClipUnreadable("a source ended before its stated size")
             taken = self._chunk[self._used : self._used + length]
             self._used += len(taken)
             length -= len(taken)
@@ -70,7 +74,7 @@ class _Tap:
 
 @dataclass(frozen=True)
 class Layout:
-    """A film that is not written yet. `size` is in bytes, `width` and `height` in pixels as encoded."""
+    """A film that is not yet written. `size` is in bytes, `width` and `height` in pixels as encoded."""
 
     frames: int
     fps: Fraction
@@ -78,19 +82,20 @@ class Layout:
     height: int
     strands: list[Strand] = field(repr=False)
     turns: list[tuple[int, int]] = field(repr=False)
-    """From which strand, and how many bytes."""
+    """Strand number and number of bytes, per turn."""
 
     @property
     def size(self) -> int:
         return sum(length for _, length in self.turns)
 
     def stream(self, offset: int = 0) -> Iterator[bytes]:
-        """The film from that byte on, in chunks of at most source.CHUNK; the same bytes every time.
+        """Yield the film from byte `offset`, in chunks of at most source.CHUNK. The bytes are always the
+        same.
 
-        Raises ClipUnreadable with the clip's index where a source gives other than it had.
+        Raises ClipUnreadable with the clip's index if a source has changed.
         """
         if not 0 <= offset <= self.size:
-            raise ValueError(f"byte {offset} of {self.size}")
+            raise ValueError(f"offset must be 0 to {self.size}; got {offset}")
         taken = [0] * len(self.strands)
         for turn, (strand, length) in enumerate(self.turns):  # noqa: B007
             if offset < length:

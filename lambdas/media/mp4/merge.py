@@ -1,4 +1,4 @@
-"""Clips laid end to end by merging their sample tables: encoded frames are copied as bytes, never parsed."""
+"""Join clips by merging their sample tables: encoded frames are copied as bytes, never parsed."""
 
 import struct
 from array import array
@@ -18,11 +18,11 @@ from lambdas.media.mp4.tables import read_track
 from lambdas.media.mp4.timescale import timescale
 from lambdas.media.source import Source
 
-# So often sound takes its turn in the file between the pictures; a player reads on by such pieces.
+# Interleaving interval of sound and pictures in the file; players read ahead in such pieces.
 _CHUNK_SECONDS = 1
-_FRAGMENT_SECONDS = 2  # at least; a fragment starts with a keyframe
-_MOST_OF_A_FRAGMENT = (1 << 31) - 1  # bytes; `sidx` has 31 bits for them
-_CHAPTER_TICKS = 90_000  # a second: a whole number a frame at all usual rates
+_FRAGMENT_SECONDS = 2  # minimum; a fragment starts with a keyframe
+_MOST_OF_A_FRAGMENT = (1 << 31) - 1  # bytes; `sidx` has 31 bits
+_CHAPTER_TICKS = 90_000  # per second: a whole number per frame at all usual rates
 _LONGEST_TITLE = 255  # bytes
 _SOUND_GROUP, _CAPTION_GROUP = 1, 2
 _FILE_TYPE = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso2avc1mp41")
@@ -32,10 +32,10 @@ _UTF_8 = struct.pack(">I4sI", 12, b"encd", 0x100)
 
 @dataclass(frozen=True)
 class Piece:
-    """Frames [start, stop) of a clip, counted as shown; `stop` None: to its end.
+    """Frames [start, stop) of a clip in display order. `stop` None means to its end.
 
-    The first must be a keyframe that no earlier frame's decoding waits for (closed GOPs). `clip`: its index
-    in the film, for errors.
+    The first frame must be a keyframe that no earlier frame's decoding depends on (closed GOPs). `clip` is
+    the clip's index in the film, for errors.
     """
 
     source: Source
@@ -46,7 +46,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A mark at `start` seconds from the film's start; it ends where the next one starts."""
+    """A chapter `start` seconds into the film, which ends where the next one starts."""
 
     start: Fraction
     title: str
@@ -61,16 +61,16 @@ def lay_out(
     metadata: Mapping[str, str],
     fragmented: bool = False,
 ) -> Layout:
-    """The film of the pieces' pictures, in order, as an MP4 whose every byte is known before it is written.
+    """Lay out the pieces' pictures, in order, as an MP4 whose every byte is known before it is written.
 
-    Frame n is shown at exactly n / fps. `sound`: an MP4 with an AAC track, `captions`: MP4s with a `tx3g`
-    track each; what of them lasts longer than the pictures is not shown. `fragmented`: the index is spread
-    over fragments of two seconds or a group of pictures; else it lies at the front. The clips' indexes are
-    read here, their frames when the layout is streamed. Memory: some 30 bytes a sample.
+    Frame n is shown at exactly n / fps. `sound` is an MP4 with an AAC track, `captions` are MP4s with one
+    `tx3g` track each; both are cut at the end of the pictures. With `fragmented`, the index is spread over
+    fragments of two seconds or a group of pictures; otherwise it is at the front. The clips' indexes are read
+    here, their frames when the layout is streamed. Memory: about 30 bytes per sample.
 
-    Raises ClipUnreadable, and ClipsDiffer where the clip must be encoded anew, as the film's first one is;
-    both with the clip's index where one is to blame. ValueError: no pieces; a piece that is no whole groups
-    of pictures; chapters that don't ascend from 0 to before the film's end.
+    Raises ClipUnreadable, and ClipsDiffer if a clip must be re-encoded to match the film's first one; both
+    with the clip's index if one is at fault. Raises ValueError for no pieces, a piece that is not whole
+    groups of pictures, or chapters that don't ascend from 0 to before the film's end.
     """
     if not pieces:
         raise ValueError("a film needs at least one piece")
@@ -78,13 +78,13 @@ def lay_out(
     for part in parts:
         _refuse_difference(parts[0], part)
     picture, fps = _pictures(parts), parts[0].clip.fps
-    del parts  # a film of 1,000 clips needs the memory for its own index
+    del parts  # frees memory: a film of 1,000 clips needs it for its own index
     tracks, marks = [picture], [(chapter.start, chapter.title) for chapter in chapters]
     if sound is not None:
         tracks.append(_sound(sound, picture))
     tracks += [_captions(source, picture) for source in captions]
     _check_chapters(marks, Fraction(picture.plays, picture.timescale))
-    if marks and not fragmented:  # players look for a chapter track's samples in `moov`
+    if marks and not fragmented:  # players look for a chapter track's samples in `moov` only
         tracks.append(_chapters(marks, picture))
         picture.chapters = len(tracks)
     index = Index(tracks, picture.timescale, metadata, marks)
@@ -110,7 +110,8 @@ def _read(piece: Piece) -> _Part:
 
 
 def _refuse_difference(first: _Part, other: _Part) -> None:
-    """What parameter sets before a keyframe can't change, or what a player takes from the track."""
+    """Raise ClipsDiffer for a difference that parameter sets before a keyframe can't express, or that players
+    read from the track."""
     expected, found = first.clip, other.clip
     difference = expected.picture.difference(found.picture)
     for what, mine, its in (
@@ -121,7 +122,7 @@ def _refuse_difference(first: _Part, other: _Part) -> None:
     ):
         if mine != its:
             raise ClipsDiffer(
-                f"clip {other.piece.clip} can't be joined to clip {first.piece.clip}: its {what} is {its}, "
+                f"clip {other.piece.clip} can't be joined to clip {first.piece.clip}: its {what} is {its}; "
                 f"clip {first.piece.clip}'s is {mine}",
                 clip=other.piece.clip,
             )
@@ -129,7 +130,7 @@ def _refuse_difference(first: _Part, other: _Part) -> None:
 
 def _pictures(parts: Sequence[_Part]) -> Track:
     clip = parts[0].clip
-    # A decoder keeps the last parameter sets it saw: where there are two kinds, each keyframe brings its own.
+    # A decoder keeps the last parameter sets it saw. With several kinds, each keyframe carries its own.
     in_band = len({part.clip.setup.avcc for part in parts}) > 1
     setup = max((part.clip.setup for part in parts), key=lambda setup: setup.level)
     scale = timescale(clip.fps)
@@ -148,7 +149,7 @@ def _pictures(parts: Sequence[_Part]) -> Track:
                 sizes[base + start] += len(part.clip.setup.parameter_sets)
             for offset, length in track.ranges(start, stop):
                 data.add(part.piece.source, offset, length, part.piece.clip)
-    # The delay of the clip whose decoder works furthest ahead of showing, for all: no gap, no leap at a join.
+    # All clips get the longest decoder delay of any clip, so that joins have no gap or jump.
     delay = -min(leads)
     bits = 8 * Fraction(sum(sizes)) * clip.fps / len(sizes)
     return Track(
@@ -168,7 +169,8 @@ def _pictures(parts: Sequence[_Part]) -> Track:
 
 
 def _picture_entry(setup: Setup, picture: Picture, in_band: bool, bits: int) -> bytes:
-    """`avc3` says that keyframes bring parameter sets, which `avc1` forbids (ISO/IEC 14496-15, 5.4.2.1.2)."""
+    """Return the sample entry. `avc3` allows keyframes to carry parameter sets, which `avc1` forbids (ISO/IEC
+    14496-15, 5.4.2.1.2)."""
     width, height = picture.size
     fields = struct.pack(">6xH16xHHIIIH32xHH", 1, width, height, 72 << 16, 72 << 16, 0, 1, 24, 0xFFFF)
     boxes = [box(b"avcC", setup.avcc)]
@@ -195,11 +197,11 @@ def _other_track(
     with blame(None, what):
         track = read_track(source, what, *handlers)
         if track.codec != codec:
-            raise ClipsDiffer(f"its codec is {name(track.codec)}, not {name(codec)}")
+            raise ClipsDiffer(f"its codec is {name(track.codec)}; expected {name(codec)}")
         ticks = sum(track.durations)
         begins = track.edit.begins if track.edit else 0
         if not begins < ticks:
-            raise ClipUnreadable("an edit list hides all of it")
+            raise ClipUnreadable("an edit list hides the whole track")
     seconds = Fraction(ticks - begins, track.timescale)
     if track.edit and track.edit.seconds:
         seconds = min(seconds, track.edit.seconds)
@@ -214,7 +216,7 @@ def _other_track(
         begins=begins,
         sizes=track.sizes[:needed],
         durations=track.durations[:needed],
-        # A viewer turns captions on.
+        # Captions are off until the viewer turns them on.
         enabled=codec != b"tx3g",
         group=group,
         language=track.language,
@@ -227,14 +229,15 @@ def _other_track(
 def _check_chapters(marks: Sequence[tuple[Fraction, str]], end: Fraction) -> None:
     starts = [start for start, _ in marks]
     if starts and (starts[0] != 0 or any(a >= b for a, b in pairwise([*starts, end]))):
-        raise ValueError(f"chapters must ascend from 0 to before the film's end, {end} s; not {starts}")
+        raise ValueError(f"chapters must ascend from 0 to before the film's end, {end} s; got {starts}")
 
 
 def _chapters(marks: Sequence[tuple[Fraction, str]], picture: Track) -> Track:
-    """A text track (QuickTime File Format, "Text media"): each mark's title lasts until the next one."""
+    """Return a text track (QuickTime File Format, "Text media") in which each title lasts until the next
+    one."""
     end = Fraction(picture.plays, picture.timescale)
     ticks = [round(start * _CHAPTER_TICKS) for start in (*(start for start, _ in marks), end)]
-    # No flags, centred, no colours, an empty box, no font: players show the titles in a menu of their own.
+    # No flags, centred, no colours, empty box, no font: players show the titles in their own menu.
     entry = box(b"text", struct.pack(">6xH4xI35x", 1, 1), b"\0")
     track = Track(b"text", _CHAPTER_TICKS, entry, picture.plays, enabled=False)
     track.durations = array("I", [after - before for before, after in pairwise(ticks)])
@@ -272,7 +275,7 @@ def _fragments(index: Index) -> tuple[list[Strand], list[tuple[int, int]]]:
     for sequence, runs in enumerate(fragments(index.tracks, _FRAGMENT_SECONDS), 1):
         data = sum(run.size for run in runs)
         if data > _MOST_OF_A_FRAGMENT:
-            raise ClipUnreadable(f"fragment {sequence} is {data} bytes long")
+            raise ClipUnreadable(f"fragment {sequence} is too long: {data} bytes")
         heads.append(fragment_head(sequence, runs))
         turns.append((0, len(heads[-1])))
         turns += ((run.number, run.size) for run in runs)

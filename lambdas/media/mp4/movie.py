@@ -1,4 +1,4 @@
-"""A film's own boxes: its index (`moov`), fragments (`moof`) and what it says of itself.
+"""Write a film's own boxes: its index (`moov`), fragments (`moof`) and metadata.
 
 ISO/IEC 14496-12 and, for chapters and metadata, Apple's QuickTime File Format (`text`, `chap`, `mdta`);
 `chpl` is Nero's.
@@ -20,7 +20,7 @@ UPRIGHT = struct.pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 UNDETERMINED = 0x55C4  # "und"
 _ENABLED, _IN_MOVIE = 1, 2
 _SELF_CONTAINED = 1
-_KEYFRAME, _OTHER_FRAME = 0x02000000, 0x01010000  # depends on none; on others, and is no sync sample
+_KEYFRAME, _OTHER_FRAME = 0x02000000, 0x01010000  # independent; depends on others and is not a sync sample
 _CHPL_MOST, _CHPL_TITLE = 255, 255
 
 _MEDIA_HEADERS = {
@@ -39,9 +39,9 @@ _MEDIA_HEADERS = {
 class Track:
     """One track of the film.
 
-    `entry`: its sample entry's box. `durations` and `delays` (from decoding to showing): in ticks of
-    1/timescale s. `keyframes`: sample numbers from 0; None: all. Shown are `plays` ticks of the *film's*
-    timescale, from tick `begins` of the track on. `chapters`: the number of the track with the chapters.
+    `entry` is the sample entry box. `durations` and `delays` (from decoding to display) are in ticks of
+    1/timescale s. `keyframes` are sample numbers from 0, or None for all. The track is shown from its tick
+    `begins`, for `plays` ticks of the *film's* timescale. `chapters` is the number of the chapter track.
     """
 
     handler: bytes
@@ -64,7 +64,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Samples [first, stop) of a track, `size` bytes, decoded from `time` seconds on."""
+    """Samples [first, stop) of a track: `size` bytes, decoded from `time` seconds."""
 
     time: float
     track: int
@@ -74,7 +74,7 @@ class Chunk:
 
 
 def chunks(number: int, track: Track, seconds: int) -> Iterator[Chunk]:
-    """The track's samples, a new chunk every so many seconds."""
+    """Split the track's samples into chunks of `seconds`."""
     span, first, begun, time = seconds * track.timescale, 0, 0, 0
     for sample, duration in enumerate(track.durations):
         if time - begun >= span:
@@ -86,7 +86,7 @@ def chunks(number: int, track: Track, seconds: int) -> Iterator[Chunk]:
 
 @dataclass(frozen=True)
 class Index:
-    """What `moov` says of the whole film."""
+    """The film's `moov`."""
 
     tracks: Sequence[Track]
     timescale: int
@@ -94,7 +94,8 @@ class Index:
     marks: Sequence[tuple[Fraction, str]]
 
     def written(self, chunks: Sequence[Chunk], base: int, wide: bool) -> bytes:
-        """`moov` of a film whose `chunks` lie end to end from byte `base` on; `wide`: beyond 4 GiB."""
+        """Return the `moov` of a film whose `chunks` follow each other from byte `base`. `wide`: beyond 4
+        GiB."""
         starts = list(accumulate((chunk.size for chunk in chunks), initial=base))
         places: list[list[tuple[int, Chunk]]] = [[] for _ in self.tracks]
         for start, chunk in zip(starts, chunks, strict=False):
@@ -105,7 +106,7 @@ class Index:
         return self._moov(tables)
 
     def fragmented(self) -> bytes:
-        """`moov` of a film whose tables lie in its fragments."""
+        """Return the `moov` of a film whose tables are in its fragments."""
         empty = full_box(b"stts", bytes(4)) + full_box(b"stsc", bytes(4))
         empty += full_box(b"stsz", bytes(8)) + full_box(b"stco", bytes(4))
         defaults = [
@@ -160,7 +161,8 @@ class Index:
 
 
 def _times(timescale: int, duration: int) -> tuple[int, bytes]:
-    """The version, and: made, changed (unknown, so the same film has the same bytes), scale, duration."""
+    """Return the box version and the packed creation time, modification time, scale and duration. The times
+    are left unknown, so that the same film has the same bytes."""
     wide = duration > U32
     return int(wide), struct.pack(">QQIQ" if wide else ">IIII", 0, 0, timescale, duration)
 
@@ -185,7 +187,7 @@ def _sample_tables(track: Track, places: Sequence[tuple[int, Chunk]], wide: bool
 
 
 def _chpl(marks: Sequence[tuple[Fraction, str]]) -> list[bytes]:
-    """Nero's chapters, in 100 ns; it counts with one byte, so a longer list is left to the chapter track."""
+    """Return Nero's chapters, in 100 ns. Their count is one byte, so the chapter track holds longer lists."""
     if not 0 < len(marks) <= _CHPL_MOST:
         return []
     entries = []
@@ -196,7 +198,7 @@ def _chpl(marks: Sequence[tuple[Fraction, str]]) -> list[bytes]:
 
 
 def _meta(metadata: Mapping[str, str]) -> bytes:
-    """Keys of any name, as FFmpeg's `use_metadata_tags` writes them."""
+    """Return metadata with arbitrary keys, as FFmpeg's `use_metadata_tags` writes it."""
     keys = [box(b"mdta", key.encode()) for key in metadata]
     values = [
         box(struct.pack(">I", number), box(b"data", struct.pack(">II", 1, 0), value.encode()))
@@ -209,7 +211,7 @@ def _meta(metadata: Mapping[str, str]) -> bytes:
 
 @dataclass(frozen=True)
 class Run:
-    """Samples [first, stop) of a track in a fragment, the first decoded at tick `time` of the track."""
+    """Samples [first, stop) of a track in a fragment. The first is decoded at tick `time` of the track."""
 
     number: int
     track: Track
@@ -223,7 +225,7 @@ class Run:
 
 
 def fragments(tracks: Sequence[Track], seconds: int) -> Iterator[list[Run]]:
-    """The film in parts of at least so many seconds, each from a keyframe of the first track on."""
+    """Split the film into parts of at least `seconds`, each starting at a keyframe of the first track."""
     picture, *others = tracks
     starts, ends = [0], list(accumulate(picture.durations))
     for sample in picture.keyframes or ():
@@ -242,7 +244,8 @@ def fragments(tracks: Sequence[Track], seconds: int) -> Iterator[list[Run]]:
 
 
 def _following(track: Track, sample: int, time: int, until: Fraction | None) -> tuple[int, int]:
-    """The first sample, and its tick, that is decoded at `until` seconds or later; None: behind the last."""
+    """Return the first sample decoded at `until` seconds or later, and its tick. None: the end of the
+    track."""
     end = None if until is None else ceil(until * track.timescale)
     while sample < len(track.sizes) and (end is None or time < end):
         time += track.durations[sample]
@@ -251,7 +254,7 @@ def _following(track: Track, sample: int, time: int, until: Fraction | None) -> 
 
 
 def fragment_head(sequence: int, parts: Sequence[Run]) -> bytes:
-    """`moof` and the header of the `mdat` whose content, the samples of `parts`, follows."""
+    """Return `moof` and the header of the `mdat` that the samples of `parts` follow."""
     data = sum(part.size for part in parts)
     length = len(_moof(sequence, parts, 0))
     return _moof(sequence, parts, length + 8) + box_header(b"mdat", data)
@@ -267,7 +270,7 @@ def _traf(part: Run, data: int) -> bytes:
     track, samples = part.track, slice(part.first, part.stop)
     count = part.stop - part.first
     columns = [track.durations[samples], track.sizes[samples]]
-    flags = 0x001 | 0x100 | 0x200  # where the data lie, durations, sizes
+    flags = 0x001 | 0x100 | 0x200  # data offset, durations, sizes
     if track.keyframes is not None:
         first, end = (bisect_left(track.keyframes, sample) for sample in (part.first, part.stop))
         keyframes = set(track.keyframes[first:end])
@@ -282,14 +285,14 @@ def _traf(part: Run, data: int) -> bytes:
     rows = table(value for row in zip(*columns, strict=True) for value in row)
     return box(
         b"traf",
-        full_box(b"tfhd", struct.pack(">I", part.number), flags=0x020000),  # offsets count from `moof`
+        full_box(b"tfhd", struct.pack(">I", part.number), flags=0x020000),  # offsets are relative to `moof`
         full_box(b"tfdt", struct.pack(">Q", part.time), version=1),
         full_box(b"trun", struct.pack(">Ii", count, data), rows, flags=flags),
     )
 
 
 def segment_index(track: Track, number: int, fragments: Sequence[tuple[int, int]]) -> bytes:
-    """`sidx`: where to seek. `fragments`: of each, its bytes and its ticks of the track."""
+    """Return the `sidx` for seeking. `fragments` are (bytes, track ticks) pairs."""
     rows = table(
         value
         for size, ticks in fragments

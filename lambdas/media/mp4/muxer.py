@@ -1,4 +1,4 @@
-"""How every MP4 of the pipeline is written: fast start, exact time base, metadata that survives."""
+"""Write the pipeline's MP4s: fast start, exact time base, metadata kept."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +14,13 @@ from lambdas.media.mp4.timescale import timescale
 
 @contextmanager
 def mp4_writer(output: BinaryIO, *, fps: Fraction, metadata: Mapping[str, str]) -> Iterator[OutputContainer]:
-    """A muxer on `output` (seekable and readable: fast start moves the index to the front when it closes)."""
+    """Open a muxer on `output`, which must be seekable and readable: on closing, fast start moves the index
+    to the front."""
     ticks = str(timescale(fps))
     options = {
-        "movflags": "faststart+use_metadata_tags",  # the latter keeps keys that are not iTunes'
+        "movflags": "faststart+use_metadata_tags",  # the latter keeps non-iTunes keys
         "video_track_timescale": ticks,
-        # The default of 1000 would round the film's duration to milliseconds.
+        # The default, 1000, would round the film's duration to milliseconds.
         "movie_timescale": ticks,
     }
 
@@ -32,7 +33,7 @@ def mp4_writer(output: BinaryIO, *, fps: Fraction, metadata: Mapping[str, str]) 
 
 
 class _ReadBack:
-    """A second reading position in a file that is being written: FFmpeg's fast start reopens its output."""
+    """A second read position in a file being written, because FFmpeg's fast start reopens its output."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

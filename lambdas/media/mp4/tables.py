@@ -1,7 +1,7 @@
-"""One track of an MP4 as its sample tables tell it (ISO/IEC 14496-12, 8.6 and 8.7), checked against its file.
+"""Read one track of an MP4 from its sample tables (ISO/IEC 14496-12, 8.6 and 8.7), checked against the file.
 
 A sample is one encoded frame of a picture or sound track, or one caption. A track takes about 20 bytes of
-memory a sample.
+memory per sample.
 """
 
 from array import array
@@ -28,12 +28,12 @@ from lambdas.media.mp4.boxes import (
 from lambdas.media.source import Source
 
 _MAX_SAMPLE = 1 << 30  # bytes
-_MAX_ENTRY = 64 * 1024  # bytes of a sample entry; an encoder's are some 200
+_MAX_ENTRY = 64 * 1024  # bytes of a sample entry; encoders write about 200
 
 
 @dataclass(frozen=True)
 class Edit:
-    """The part of a track that is shown: from `begins` (ticks) on, for `seconds`; None: to its end."""
+    """The part of a track that is shown: from `begins` (ticks), for `seconds` or, if None, to its end."""
 
     begins: int
     seconds: Fraction | None
@@ -41,9 +41,10 @@ class Edit:
 
 @dataclass(frozen=True)
 class Track:
-    """`codec`: the sample entry's kind; `entry`: its content. `durations` and `delays` (from decoding to
-    showing) are in ticks of 1/timescale s. `keyframes`: samples, from 0, or None: all. `chunks`: for each,
-    the first sample and the byte in the file where it lies; the chunk's other samples follow it."""
+    """One track. `codec` is the sample entry's kind and `entry` its content. `durations` and `delays` (from
+    decoding to display) are in ticks of 1/timescale s. `keyframes` are sample numbers from 0, or None for
+    all. `chunks` holds each chunk's first sample and its byte in the file; the chunk's other samples
+    follow."""
 
     timescale: int
     language: int
@@ -58,7 +59,8 @@ class Track:
     chunks: list[tuple[int, int]]
 
     def ranges(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """Offset and length, in bytes, of what the samples [start, stop) take in the file, in their order."""
+        """Yield offset and length, in bytes, of the file ranges that hold the samples [start, stop), in
+        order."""
         begin = end = 0
         at = bisect_right(self.chunks, (start, 1 << 64)) - 1
         while start < stop:
@@ -76,10 +78,10 @@ class Track:
 
 
 def read_track(source: Source, what: str, *handlers: bytes) -> Track:
-    """The first track of one of the `handlers` (`vide`, `soun`, …). `what` it is called in errors.
+    """Read the first track with one of the `handlers` (`vide`, `soun`, …). Errors call it `what`.
 
-    Raises ClipUnreadable; ClipsDiffer for what is sound but not laid out in such tables: fragments, several
-    sample entries.
+    Raises ClipUnreadable; ClipsDiffer for a valid file that is not laid out in such tables (fragments,
+    several sample entries).
     """
     reader = BoxReader(source)
     spans = list(reader.spans())
@@ -92,13 +94,13 @@ def read_track(source: Source, what: str, *handlers: bytes) -> Track:
         mdia = children(child(trak, b"mdia"))
         if unpack(">4s", child(mdia, b"hdlr"), 8, "hdlr")[0] in handlers:
             return _read_track(trak, mdia, movie_scale, media, source.size)
-    raise ClipUnreadable(f"no {what} track")
+    raise ClipUnreadable(f"it has no {what} track")
 
 
 def _only(spans: list[Span], kind: bytes) -> Span:
     found = [span for span in spans if span.kind == kind]
     if len(found) != 1:
-        raise ClipUnreadable(f"not an MP4, or truncated: {len(found)} boxes {name(kind)}")
+        raise ClipUnreadable(f"not an MP4, or truncated: found {len(found)} boxes {name(kind)}; expected one")
     return found[0]
 
 
@@ -127,45 +129,46 @@ def _read_track(
 
 
 def _ticks(content: memoryview, what: str) -> int:
-    """The ticks a second of `mvhd` and `mdhd`, which the times of making and changing precede."""
+    """Return the ticks per second of `mvhd` or `mdhd`, which follow the creation and modification times."""
     (timescale,) = unpack(">I", content, 20 if _version(content, what) else 12, what)
     if not timescale:
-        raise ClipUnreadable(f"{what} has 0 ticks a second")
+        raise ClipUnreadable(f"{what} has 0 ticks per second")
     return int(timescale)
 
 
 def _behind_times(content: memoryview, offset: int, form: str, what: str) -> Any:
-    """A field of `mdhd` or `tkhd` at `offset`; three longer times precede it in version 1."""
+    """Return a field of `mdhd` or `tkhd` at `offset`. In version 1, three longer times precede it."""
     return unpack(form, content, offset + (12 if _version(content, what) else 0), what)[0]
 
 
 def _version(content: memoryview, what: str) -> int:
     (version,) = unpack(">B", content, 0, what)
     if version > 1:
-        raise ClipUnreadable(f"{what} of version {version}")
+        raise ClipUnreadable(f"{what} version must be 0 or 1; got {version}")
     return int(version)
 
 
 def _refuse_other_files(dinf: Boxes) -> None:
-    """Sample data can lie in a file or at a URL that `dref` names; ours lies in the same file."""
+    """Raise ClipUnreadable if `dref` places sample data in another file or at a URL."""
     references = child(dinf, b"dref")
     for kind, found in children(references[8:]).items():
         if kind != b"url " or any(unpack(">I", one, 0, "dref")[0] & 1 == 0 for one in found):
-            raise ClipUnreadable("its frames lie in another file")
+            raise ClipUnreadable("its frames are in another file")
 
 
 def _entry(stsd: memoryview) -> tuple[bytes, memoryview]:
     entries = children(stsd[8:])
     if sum(map(len, entries.values())) != 1:
-        raise ClipsDiffer("its frames are encoded in more than one way")
+        raise ClipsDiffer("its frames are not all encoded in the same way")
     (codec, (entry,)), *_ = entries.items()
     if len(entry) > _MAX_ENTRY:
-        raise ClipUnreadable(f"a sample entry of {len(entry)} bytes")
-    return codec, memoryview(bytes(entry))  # a view would keep the whole index
+        raise ClipUnreadable(f"its sample entry is too long: {len(entry)} bytes")
+    return codec, memoryview(bytes(entry))  # copied, because a view would keep the whole index in memory
 
 
 def _edit(trak: Boxes, movie_scale: int) -> Edit | None:
-    """What an edit list leaves of a track. A wait before it is left out: all tracks start with the film."""
+    """Return what an edit list leaves of a track. An initial delay is ignored: all tracks start with the
+    film."""
     edts = optional_child(trak, b"edts")
     elst = optional_child(children(edts), b"elst") if edts is not None else None
     if elst is None:
@@ -173,13 +176,13 @@ def _edit(trak: Boxes, movie_scale: int) -> Edit | None:
     form = ">QqI" if _version(elst, "elst") else ">IiI"
     (count,) = unpack(">I", elst, 4, "elst")
     if count > 2:
-        raise ClipsDiffer("an edit list shows its parts in another order")
+        raise ClipsDiffer("an edit list changes the order of its parts")
     size = 20 if form == ">QqI" else 12
     edits = [unpack(form, elst, 8 + size * index, "elst") for index in range(count)]
     if edits and edits[0][1] == -1:
         del edits[0]
     if len(edits) > 1 or any(begins < 0 or rate != 1 << 16 for _, begins, rate in edits):
-        raise ClipsDiffer("an edit list shows its parts in another order or speed")
+        raise ClipsDiffer("an edit list changes the order or speed of its parts")
     for duration, begins, _ in edits:
         return Edit(begins, Fraction(duration, movie_scale) if duration else None)
     return None
@@ -188,25 +191,25 @@ def _edit(trak: Boxes, movie_scale: int) -> Edit | None:
 def _sizes(stsz: memoryview, file_size: int) -> "array[int]":
     size, count = unpack(">II", stsz, 4, "stsz")
     if not count:
-        raise ClipUnreadable("no frames")
+        raise ClipUnreadable("it has no frames")
     if count > MOST_SAMPLES:
-        raise ClipUnreadable(f"{count} frames")
+        raise ClipUnreadable(f"it has too many frames: {count}")
     sizes = array("I", [size]) * count if size else numbers(stsz, 12, count, "I", "stsz")
     if max(sizes) > _MAX_SAMPLE:
-        raise ClipUnreadable(f"a frame of {max(sizes)} bytes")
-    # So a small file can't claim its bytes many times over and become a giant film.
+        raise ClipUnreadable(f"a frame is too large: {max(sizes)} bytes")
+    # A small file must not claim its bytes many times over and become a giant film.
     if sum(sizes) > file_size:
-        raise ClipUnreadable(f"truncated: its frames are {sum(sizes)} bytes, the file {file_size}")
+        raise ClipUnreadable(f"truncated: its frames are {sum(sizes)} bytes, but the file is {file_size}")
     return sizes
 
 
 def _expanded(content: memoryview, samples: int, form: str, what: str) -> "array[int]":
-    """One value a sample, from a table of (how many samples, value)."""
+    """Return one value per sample, from a table of (number of samples, value)."""
     (entries,) = unpack(">I", content, 4, what)
     pairs = numbers(content, 8, 2 * entries, "I", what)
     counts, values = pairs[::2], array(form, pairs[1::2].tobytes())
     if sum(counts) != samples:
-        raise ClipUnreadable(f"{what} is about {sum(counts)} frames of {samples}")
+        raise ClipUnreadable(f"{what} describes {sum(counts)} frames; expected {samples}")
     expanded = array(form)
     for count, value in zip(counts, values, strict=True):
         expanded.extend(array(form, [value]) * count)
@@ -219,9 +222,9 @@ def _keyframes(stss: memoryview | None, samples: int) -> "array[int] | None":
     (count,) = unpack(">I", stss, 4, "stss")
     keyframes = array("I", (number - 1 for number in numbers(stss, 8, count, "I", "stss") if number))
     if len(keyframes) != count or any(a >= b for a, b in pairwise(keyframes)):
-        raise ClipUnreadable("stss counts no frames or not upwards")
+        raise ClipUnreadable("stss must list frame numbers from 1, in ascending order")
     if keyframes and keyframes[-1] >= samples:
-        raise ClipUnreadable(f"stss names frame {keyframes[-1]} of {samples}")
+        raise ClipUnreadable(f"stss lists frame {keyframes[-1]}, but there are only {samples}")
     return keyframes
 
 
@@ -230,7 +233,7 @@ def _chunks(stbl: Boxes, sizes: "array[int]", media: list[tuple[int, int]]) -> l
     content = child(stbl, b"co64" if wide else b"stco")
     (count,) = unpack(">I", content, 4, "stco")
     if count > len(sizes):
-        raise ClipUnreadable(f"{count} chunks of {len(sizes)} frames")
+        raise ClipUnreadable(f"it has more chunks than frames: {count} for {len(sizes)}")
     offsets = numbers(content, 8, count, "Q" if wide else "I", "stco")
     lengths = _chunk_lengths(child(stbl, b"stsc"), count, len(sizes))
     firsts = list(accumulate(lengths, initial=0))
@@ -239,22 +242,22 @@ def _chunks(stbl: Boxes, sizes: "array[int]", media: list[tuple[int, int]]) -> l
         within = bisect_right(starts, offset) - 1
         end = offset + sum(sizes[first:following])
         if within < 0 or end > media[within][1]:
-            raise ClipUnreadable(f"truncated: frames {first} to {following} lie outside of the file's data")
+            raise ClipUnreadable(f"truncated: frames {first} to {following} are outside the file's data")
     return list(zip(firsts, offsets, strict=False))
 
 
 def _chunk_lengths(stsc: memoryview, chunks: int, samples: int) -> "array[int]":
-    """How many samples each chunk has, from a table of (from which chunk on, how many, sample entry)."""
+    """Return the samples per chunk, from a table of (first chunk, samples per chunk, sample entry)."""
     (entries,) = unpack(">I", stsc, 4, "stsc")
     table = numbers(stsc, 8, 3 * entries, "I", "stsc")
     firsts, counts = [*table[::3], chunks + 1], table[1::3]
     lengths = array("I")
     for first, following, count in zip(firsts, firsts[1:], counts, strict=False):
         if first != len(lengths) + 1 or following <= first or following > chunks + 1 or not count:
-            raise ClipUnreadable("stsc names chunks that are not there")
+            raise ClipUnreadable("stsc lists chunks that do not exist")
         if (following - first) * count > samples:
-            raise ClipUnreadable("stsc is about more frames than there are")
+            raise ClipUnreadable("stsc describes more frames than exist")
         lengths.extend(array("I", [count]) * (following - first))
     if len(lengths) != chunks or sum(lengths) != samples:
-        raise ClipUnreadable(f"stsc is about {sum(lengths)} frames of {samples}")
+        raise ClipUnreadable(f"stsc describes {sum(lengths)} frames; expected {samples}")
     return lengths

@@ -1,1 +1,1 @@
-"""The backends behind the PC's AWS services: text, voice, image and clip engines, one folder each."""
+"""The backends of the PC's AWS services: text, voice, image and clip engines, one folder each."""

@@ -1,7 +1,7 @@
-"""The sentences of which the rule-based director makes a narration, and the views that go with them.
+"""The sentences from which the rule-based director builds a narration, and the views that go with them.
 
-They hold for any topic, whatever it is and however many: {x} stands only after "about" or after a colon,
-and no pronoun stands for it. A line of at most four words is for the shortest scenes, where no other fits.
+They fit any topic, singular or plural: {x} appears only after "about" or after a colon, and no pronoun
+replaces it. A line of at most four words is for the shortest scenes, where no other line fits.
 """
 
 from typing import NamedTuple
@@ -10,15 +10,15 @@ from reelworks.cloud.director.topics import Kind
 
 
 class Lines(NamedTuple):
-    """What may be said at one place of the film. `named`: lines with {x}."""
+    """The lines for one position in the film. `named`: lines with {x}."""
 
     named: tuple[str, ...]
     plain: tuple[str, ...]
 
 
 class View(NamedTuple):
-    """A step in the middle of a film: what is said, also in a short scene, what the picture shows, how the
-    camera moves."""
+    """A step in the middle of a film: the narration (`brief`: in a short scene), what the picture shows, and
+    how the camera moves."""
 
     said: str
     brief: str

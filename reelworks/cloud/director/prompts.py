@@ -1,7 +1,7 @@
-"""A prompt enhancer that needs no model: it adds what a director would say of camera, place, light and mood.
+"""A prompt enhancer that needs no model: it adds a director's notes on camera, place, light and mood.
 
 Deterministic: a prompt always gets the same answer. The prompt itself is kept word for word, so the worst
-that can happen to it is to be followed by sentences that say little.
+case is that the added sentences say little.
 """
 
 import random
@@ -17,21 +17,21 @@ _LIMIT = re.compile(r"Write at most (\d+) words")
 
 
 class NotATask(ValueError):
-    """The message is not one that the director can answer."""
+    """The director can't answer this message."""
 
 
 @dataclass(frozen=True)
 class Task:
     prompt: str
     words: int  # the answer's limit
-    change: str = ""  # of what was made of the prompt
+    change: str = ""  # requested change to the enhanced prompt
 
 
 def read_task(message: str) -> Task:
-    """The task in a user's message: `<prompt>…</prompt>`, perhaps `<change>…</change>`, and outside of them
-    `Write at most N words`.
+    """Read the task in a user's message: `<prompt>…</prompt>`, optionally `<change>…</change>`, and outside
+    them `Write at most N words`.
 
-    Raises NotATask.
+    Raises NotATask if the prompt or the limit is missing.
     """
     prompt = _PROMPT.search(message)
     if prompt is None or not prompt[1].strip():
@@ -44,11 +44,11 @@ def read_task(message: str) -> Task:
 
 
 def enhance(prompt: str, words: int, change: str = "") -> str:
-    """One paragraph of at most `words` words: the prompt with its change, then as many sentences as fit. They
-    are those of the prompt without the change, but for what it names.
+    """Return one paragraph of at most `words` words: the prompt with its change, then the sentences that fit.
+    They are the sentences of the prompt without the change, except where the change names something.
 
-    A longer prompt is cut, after its last whole sentence that fits if there is one. A prompt that is not
-    English can't be translated here: no word of it is known, so English follows that fits any prompt.
+    A longer prompt is cut after the last whole sentence that fits, if there is one. A prompt in another
+    language can't be translated here: none of its words are known, so English that fits any prompt follows.
     """
     prompt = " ".join(prompt.split())
     change = " ".join(change.split())
@@ -75,7 +75,7 @@ def _ended(text: str) -> str:
     return text + "." if text[-1].isalnum() or text[-1] in "\"'”’)" else text
 
 
-# What goes in first when words are few; the order of reading is that of `sentences`.
+# The order of inclusion when words are few; the reading order is that of `sentences`.
 _WEIGHT = ("camera", "light", "detail", "setting", "weather", "mood", "look")
 
 
@@ -84,7 +84,7 @@ def _by_weight(sentences: Mapping[str, str]) -> list[str]:
 
 
 def sentences(prompt: str, rng: random.Random) -> dict[str, str]:
-    """The sentences for a prompt, in the order in which they are read."""
+    """Return the sentences for a prompt, in reading order."""
     text = prompt.lower().replace("-", " ").replace("’", "'")
     subject = _subject(text)
     place = _first(v.PLACES, text)
@@ -106,7 +106,7 @@ def sentences(prompt: str, rng: random.Random) -> dict[str, str]:
 
 
 def find(words: str, text: str) -> int | None:
-    """Where the first of a vocabulary's words stands in a lower-case text."""
+    """Return the position of the first match of `words` in a lower-case text; None without a match."""
     alternatives = "|".join(re.escape(word) for word in words.split(", "))
     match = re.search(rf"\b(?:{alternatives})(?:e?s)?\b", text)
     return match.start() if match else None
@@ -117,7 +117,7 @@ def _first(categories: Mapping[str, v.Category], text: str) -> str | None:
 
 
 def _subject(text: str) -> v.Subject | None:
-    # Of two that begin at one word ("honey bee" and "honey") the earlier in the table counts.
+    # If two begin at the same word ("honey bee" and "honey"), the earlier one in the table applies.
     found = {at: subject for subject in reversed(v.SUBJECTS) if (at := find(subject.words, text)) is not None}
     return found[min(found)] if found else None
 

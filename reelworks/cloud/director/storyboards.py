@@ -1,7 +1,7 @@
-"""The rule-based director's answers to the tools `storyboard`, `scene` and `changes`, which need no model.
+"""The rule-based director's answers for the tools `storyboard`, `scene` and `changes`, which need no model.
 
-Deterministic: a message always gets the same answer. It says little, but never anything wrong of a topic
-that it knows nothing of; what a client wrote is kept word for word.
+Deterministic: a message always gets the same answer. It says little, but nothing wrong about a topic that it
+knows nothing about; a client's own text is kept word for word.
 """
 
 import json
@@ -30,20 +30,23 @@ _Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Task:
-    narration_words: list[int | None]  # the limit for each scene that is asked for; None: no narration
+    narration_words: list[int | None]  # the limit for each requested scene; None: no narration
     style_words: int
     prompt_words: int
 
 
 def fill(tool: str, message: str) -> _Answer:
-    """The tool's input for a message that `lambdas.domain.storyboard_questions` wrote. Raises NotATask."""
+    """Return the tool's input for a message of `lambdas.domain.storyboard_questions`.
+
+    Raises NotATask if the tool is unknown or the message can't be answered.
+    """
     if tool == "storyboard":
         return _storyboard(message)
     if tool == "scene":
         return _scene_anew(message)
     if tool == "changes":
         return _changes(message)
-    raise NotATask(f"The rule-based director can't fill the tool {tool!r}.")
+    raise NotATask(f"The rule-based director does not support the tool {tool!r}.")
 
 
 def _storyboard(message: str) -> _Answer:
@@ -93,7 +96,7 @@ _PLACES = ("first", "second", "third", "fourth", "fifth")
 
 
 def _changes(message: str) -> _Answer:
-    """Of the scenes that the client names, else of all; what is said stays."""
+    """Return changes to the scenes that the note names, else to all; narration stays the same."""
     task = _read(message)
     note = _material("note", message)
     storyboard = json.loads(_material("storyboard", message))
@@ -117,7 +120,7 @@ def _place_of(found: re.Match[str], count: int) -> int:
 
 
 def _rewritten(task: _Task, storyboard: _Answer, index: int, words: int | None, note: str) -> _Answer:
-    """A scene with what the client wishes; `words`: the limit of its narration, if it has one."""
+    """Return a scene with the client's note applied. `words`: the limit of its narration, if it has one."""
     before, count = storyboard["scenes"][index], len(storyboard["scenes"])
     rng = random.Random(f"{note} {before}")  # noqa: S311  as above
     topic = understand(storyboard["title"])
@@ -147,7 +150,7 @@ def _read(message: str) -> _Task:
     if language and language[1] != "en":
         raise NotATask(
             f"The rule-based director writes English only, not {language[1]!r}: connect a text model "
-            "(`reel doctor` says how), or give the narration of every scene."
+            "(`reel doctor` shows how), or set the narration of every scene."
         )
     return _Task([int(most) if most else None for _, most in scenes], int(words[1]), int(words[2]))
 
@@ -165,7 +168,7 @@ def _material(tag: str, message: str) -> str:
 
 
 def _own_words(given: _Answer, index: int) -> str | None:
-    """What the client has the scene say, as the subject of its pictures."""
+    """Return the client's own narration of the scene, as the subject of its pictures."""
     scenes = given.get("scenes", [])
     narration = scenes[index].get("narration", {}) if index < len(scenes) else {}
     text = narration.get("text", "")
@@ -181,7 +184,7 @@ _WISHING = re.compile(
 
 
 def _wish(note: str) -> str:
-    """A note as a sentence of a prompt."""
+    """Return a note as a sentence for a prompt."""
     if not reads_as_english(note) and not note.isascii():
         return ""
     text = shortened(_WISHING.sub("", note, count=1).strip() or note, LONGEST_MOMENT)
@@ -189,18 +192,18 @@ def _wish(note: str) -> str:
 
 
 def _wished(subject: str, wish: str) -> str:
-    """A scene that is new was written of the wish alone, which is not said twice."""
+    """Add the wish to the subject, unless it is there already: a new scene is written from the wish alone."""
     return wish if wish.startswith(subject.rstrip(".")) else f"{subject} {wish}".strip()
 
 
-# --- what is said
+# --- narration
 
 
 def _said(
     topic: Topic, index: int, count: int, view: View, words: int, used: set[str], rng: random.Random
 ) -> str:
-    """A scene's narration of at most that many words; what it says is added to `used`, and is not said again
-    if there is a choice."""
+    """Return a scene's narration of at most `words` words. Its lines are added to `used`, and not reused if
+    there is a choice."""
     seen = view.said if spoken_words(view.said) <= words else view.brief
     groups, most = _choices(topic, index, count, seen)
     said: list[str] = []
@@ -219,7 +222,7 @@ def _said(
 
 
 def _choices(topic: Topic, index: int, count: int, seen: str) -> tuple[list[Sequence[str]], int]:
-    """Groups of lines, the best first, and of how many of them one is said."""
+    """Return groups of lines, best first, and from how many groups a line is used."""
     if index == 0:
         opening = narration_lines.OPENING[topic.kind]
         return [opening.named, (topic.sentence,), opening.plain], 1
@@ -236,8 +239,8 @@ def _choices(topic: Topic, index: int, count: int, seen: str) -> tuple[list[Sequ
     return [*both, narration_lines.MIDDLE_SHORT], 2
 
 
-_LONG_TO_REPEAT = 10  # words of a topic that is said in the opening and the close alone
-_SHORT = 4  # words of a line that is said only where nothing longer fits
+_LONG_TO_REPEAT = 10  # words of a topic that is used only in the opening and the close
+_SHORT = 4  # words of a line that is used only if nothing longer fits
 
 
 def _is_short(line: str) -> bool:
@@ -249,7 +252,7 @@ def _rank(line: str, used: set[str]) -> tuple[bool, bool]:
 
 
 def _fitting(told: str, words: int) -> str | None:
-    """The first of the client's own sentences that fit."""
+    """Return the first of the client's own sentences, as many as fit; None if none fits."""
     kept: list[str] = []
     for sentence in sentences(told):
         if spoken_words(" ".join([*kept, sentence])) > words:
@@ -262,13 +265,13 @@ _PRONOUN = re.compile(r"\A(?:\w+,? ){0,2}(?:he|she|it|they|his|her|its|their)\b"
 
 
 def _seen(told: str, topic: Topic) -> str:
-    """A client's sentence as a prompt, which is read alone: a pronoun needs the one it stands for."""
+    """Return a client's sentence as a prompt. A prompt is read alone, so a pronoun needs its subject."""
     seen = _within(LONGEST_MOMENT, [_first_sentence(told), *sentences(told)[1:]])
     return f"{topic.shown} {seen}" if _PRONOUN.match(seen) else seen
 
 
 def _spread(story: Sequence[str], count: int) -> list[str]:
-    """Which of the client's sentences belong to each scene, in their order; the last ends the last."""
+    """Assign the client's sentences to scenes, in order; the last sentence goes to the last scene."""
     told = [""] * count
     for number, sentence in enumerate(story):
         if len(story) >= count:
@@ -288,7 +291,7 @@ def _closed(text: str) -> str:
     return text if text[-1:] in ".!?…。！？" else text.rstrip(",;:–—- ") + "."
 
 
-# --- what is seen
+# --- pictures
 
 
 def _views(count: int, rng: random.Random) -> list[View]:
@@ -303,7 +306,7 @@ def _views(count: int, rng: random.Random) -> list[View]:
 
 
 class _Looks:
-    """What is the same in all pictures of a film, and what is added to each."""
+    """The look shared by all pictures of a film, and what is added to each."""
 
     def __init__(self, text: str, tone: str, style: str | None, rng: random.Random) -> None:
         self._about = f"{text} {tone} {style or ''}"
@@ -333,11 +336,11 @@ class _Looks:
         }
 
 
-_LONGEST_TONE = 6  # words that may stand after "the mood is"
+_LONGEST_TONE = 6  # words allowed after "The mood is"
 
 
 def _mood(tone: str) -> str | None:
-    """What the client's tone says of the mood."""
+    """Return the mood in the client's tone as a sentence; None if it names none."""
     low = tone.lower()
     known = next((mood for mood in vocabulary.MOODS if find(mood.words, low) is not None), None)
     if known:
@@ -348,7 +351,7 @@ def _mood(tone: str) -> str | None:
 
 
 def _within(words: int, parts: Iterable[str]) -> str:
-    """The first part, and as many of the others as fit."""
+    """Join the first part with as many of the others as fit."""
     kept: list[str] = []
     for part in parts:
         if not kept or len(" ".join([*kept, part]).split()) <= words:

@@ -1,4 +1,4 @@
-"""What kind of words a topic is, so that a sentence about it comes out right without knowing what it says."""
+"""Classify a topic, so that a sentence about it is correct without understanding what it says."""
 
 import re
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from reelworks.cloud.director.prompts import find
 
 class Kind(Enum):
     THEME = "about …"  # a noun, "how to …", or words in quotation marks
-    MOMENT = "…: this happens"  # may be a clause of its own: it stands after a colon
+    MOMENT = "…: this happens"  # may be an independent clause, so it goes after a colon
     QUESTION = "…?"
 
 
 @dataclass(frozen=True)
 class Topic:
     kind: Kind
-    text: str  # as it stands within a sentence, without its end mark
+    text: str  # as it appears within a sentence, without its end mark
     title: str
-    shown: str  # what is to be seen, as a sentence
-    story: tuple[str, ...] = ()  # the topic's own sentences, if it tells in several of them
+    shown: str  # what the film shows, as a sentence
+    story: tuple[str, ...] = ()  # the topic's own sentences, if it has several
 
     @property
     def sentence(self) -> str:
-        """The topic by itself, to be said."""
+        """The topic as a sentence of its own, to be spoken."""
         return _sentence(self.text, "?" if self.kind is Kind.QUESTION else ".")
 
 
 LONGEST_MOMENT, LONGEST_THEME, LONGEST_TITLE = 18, 9, 8  # words
-_LONGEST_FOREIGN, _LONGEST_SEEN = 40, 80  # characters; of words that are not understood
+_LONGEST_FOREIGN, _LONGEST_SEEN = 40, 80  # characters of text that is not understood
 
 _REQUEST = re.compile(
     r"\A(?:please,? |can you |could you |i (?:want|need|would like) (?:you to )?|i'd like (?:you to )?)*"
@@ -44,7 +44,7 @@ _ABOUT = re.compile(r"\Aabout (?=\S)", re.IGNORECASE)
 
 
 def understand(text: str) -> Topic:
-    """The topic of a film in a client's words, which have at least one visible character."""
+    """Return the topic of a film from a client's text, which must have at least one visible character."""
     text = _plain_quotes(_unwrapped(text))
     if text.isupper():
         text = text.lower()
@@ -85,7 +85,7 @@ _FORM = re.compile(
 
 
 def _without_form(text: str) -> str:
-    """What is filmed, without how: "drone shot of …", "…, black and white film"."""
+    """Remove how the subject is filmed: "drone shot of …", "…, black and white film"."""
     bare = _FORM.sub("", text, count=1)
     start, _, last = bare.rpartition(", ")
     forms = (vocabulary.DIRECTED.words, *(style.words for style in vocabulary.STYLES.values()))
@@ -99,12 +99,12 @@ def _beginning(text: str) -> str:
 
 
 def _is_plain(sentence: str) -> bool:
-    """Whether it can be said among English sentences."""
+    """Return whether the sentence fits among English sentences."""
     return _english(sentence) and (len(sentence.split()) <= LONGEST_THEME or reads_as_english(sentence))
 
 
 def _unwrapped(text: str) -> str:
-    """Without the words that ask for a film."""
+    """Remove the words that ask for a film."""
     bare = text.strip("\"'“”‘’ ") or text
     for pattern in (_REQUEST, _ABOUT):
         bare = pattern.sub("", bare, count=1).strip() or bare
@@ -112,12 +112,12 @@ def _unwrapped(text: str) -> str:
 
 
 def _plain_quotes(text: str) -> str:
-    """Quotation marks are set around what is not understood, so there are none in it."""
+    """Replace double quotation marks, because text that is not understood is put in quotation marks."""
     return re.sub(r"[“”„«»「」『』\"]", "'", text).strip()
 
 
 def shortened(text: str, most: int) -> str:
-    """As many words as may be, to the end of a clause if there is one, without a word that leads on."""
+    """Return at most `most` words, to the end of a clause if possible, without a trailing function word."""
     found = text.split()
     if len(found) <= most:
         return text
@@ -134,7 +134,7 @@ def shortened(text: str, most: int) -> str:
 
 # --- the language
 
-# Words of other languages that are none of English, nor often part of a name in it.
+# Words of other languages that are not English words, and rarely part of a name in English.
 _FOREIGN = frozenset(
     words(
         """un una une uno el los las la le les des du della degli nella il lo gli der das dem und ein eine
@@ -181,7 +181,7 @@ _PREPOSITIONS = frozenset(
         between beyond near behind beside above below inside outside towards toward past and or"""
     )
 )
-# Verbs as the third person has them, that are hardly anything else …
+# Third-person verb forms that are rarely anything else …
 _VERBS = frozenset(
     words(
         """walks runs jumps leaps swims sits stands sleeps lies rises moves opens closes sings reads writes
@@ -195,7 +195,7 @@ _VERBS = frozenset(
         rolls slides slips tumbles spreads unfolds melts freezes erupts collapses marches"""
     )
 )
-# … that may be nouns too …
+# … that may also be nouns …
 _MAYBE_VERBS = frozenset(
     words(
         """falls flies plays dances dreams works lives lands rains snows rides looks turns calls watches needs
@@ -203,7 +203,7 @@ _MAYBE_VERBS = frozenset(
         paints picks visits faces races"""
     )
 )
-# … and as the plural and the imperative have them.
+# … and in the plural and imperative form.
 _PLAIN_VERBS = frozenset(
     words(
         """walk run jump leap fly swim sit stand sleep lie rise move sing read write see find discover learn
@@ -220,7 +220,7 @@ _ALONE = frozenset(words("he she it we they i you"))
 
 
 def _is_clause(text: str) -> bool:
-    """Whether there may be a verb in it that says what happens; a wrong yes costs nothing but variety."""
+    """Return whether a verb in the text may say what happens; a false positive only costs variety."""
     found = words(text)
     if not found:
         return False
@@ -268,7 +268,7 @@ _COMMON = frozenset(
 
 
 def _lowered(text: str) -> str:
-    """Within a sentence: with a small first letter, unless it may be a name."""
+    """Return the text for use within a sentence: with a lower-case first letter, unless it may be a name."""
     first = re.match(r"[\w'’-]+", text)
     word = first[0] if first else ""
     as_written = not word[:1].isupper() or (len(word) > 1 and not word[1:].islower())

@@ -1,22 +1,22 @@
-"""What the rule-based director knows: words that tell it what a prompt is about, and sentences for each.
+"""The rule-based director's vocabulary: words that show what a prompt is about, and sentences for each.
 
-Every sentence stands by itself after any prompt: it names no subject, uses no pronoun for one, and
-contradicts nothing that its category implies. The first category of a table whose word is found counts,
-except for subjects, of which the one named first in the prompt does.
+Every sentence makes sense on its own after any prompt: it names no subject, uses no pronoun for one, and
+contradicts nothing that its category implies. In each table the first category with a matching word applies;
+for subjects, the one named first in the prompt.
 """
 
 from typing import NamedTuple
 
 
 class Category(NamedTuple):
-    """`words`, separated by commas, are matched whole, in the singular or plural, hyphens read as spaces."""
+    """`words`, separated by commas, match as whole words, in singular or plural, with hyphens as spaces."""
 
     words: str
     sentences: tuple[str, ...]
 
 
 class Subject(NamedTuple):
-    """A kind of subject: how it is filmed, and what of it is worth seeing move."""
+    """A kind of subject: how to film it, and which of its movements are worth showing."""
 
     words: str
     camera: tuple[str, ...]
@@ -69,7 +69,7 @@ PLAIN_CAMERA = (
     "The shot begins slightly wide and settles into a balanced medium frame, moving forward at an even, "
     "unhurried pace.",
 )
-# For a prompt that directs the camera itself: agree with whatever it asks for.
+# For a prompt that directs the camera itself: compatible with anything it asks for.
 DIRECTED = Category(
     "camera, close up, closeup, wide shot, aerial, drone, panning, zoom, zooming, tracking shot, dolly, "
     "timelapse, time lapse, pov, first person, overhead, bird's eye, slow motion, macro, steadicam, "
@@ -224,7 +224,7 @@ STILL = Subject(
     ),
 )
 
-# --- places. The keys are what the light depends on.
+# --- places. The light depends on the keys.
 
 UNDERWATER, SPACE, INDOORS, CITY, MEADOW = "underwater", "space", "indoors", "city", "meadow"
 PLACES: dict[str, Category] = {
@@ -408,7 +408,7 @@ PLAIN_LIGHT = (
     "Clear side light separates the planes of the image, bright in front and softly shaded behind.",
 )
 
-# --- weather: how it lights the scene, what it does outdoors, what it looks like from indoors
+# --- weather: how it lights the scene, what it does outdoors, how it looks from indoors
 
 SNOW, RAIN, STORM, FOG, WIND, FIRE = "snow", "rain", "storm", "fog", "wind", "fire"
 WEATHER_WORDS: dict[str, str] = {
@@ -450,7 +450,7 @@ WEATHER_INDOORS = {
     FIRE: WEATHER[FIRE],
 }
 
-# --- style: the look of the image. One that is drawn or built replaces what is said of real surfaces.
+# --- style: the look of the image. A drawn or built style replaces the sentences about real surfaces.
 
 BLACK_AND_WHITE = "black and white"
 STYLES: dict[str, Category] = {

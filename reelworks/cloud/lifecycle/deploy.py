@@ -1,9 +1,9 @@
-"""Deploys the pipeline's template to a cloud that has just started.
+"""Deploy the pipeline's template to a cloud that has just started.
 
-The buckets are still there from the last run, with their objects; the stack is not (ministack keeps S3 only).
-CloudFormation adopts existing resources by an import change set, whose template must not change them, so the
+The buckets and their objects remain from the last run; the stack does not (ministack persists S3 only).
+CloudFormation adopts existing resources with an import change set, whose template must not change them. So
 deployment has two steps: a change set that imports or creates the buckets by name, then an update to the
-template as it is, which gives the buckets their properties and creates the rest.
+full template, which sets the buckets' properties and creates the other resources.
 """
 
 import json
@@ -20,13 +20,13 @@ from reelworks.cloud.lifecycle.cloud_assembly import Assembly, Asset
 
 BUCKET = "AWS::S3::Bucket"
 POLL_SECONDS = 0.1
-LONGEST_SECONDS = 120.0  # a deployment takes one or two
+LONGEST_SECONDS = 120.0  # a deployment takes 1 or 2 s
 
 
 def deploy(assembly: Assembly, base_url: str, parameters: Mapping[str, str]) -> dict[str, str]:
-    """The stack's outputs. The cloud at `base_url` must not hold the stack yet.
+    """Deploy the stack and return its outputs. The cloud at `base_url` must not have the stack yet.
 
-    Raises CloudError with the reason of each resource that failed.
+    Raises CloudError with the reason of each failed resource.
     """
     upload(assembly.assets, client("s3", base_url))
     stack = _Stack(assembly.stack_name, client("cloudformation", base_url))
@@ -36,7 +36,7 @@ def deploy(assembly: Assembly, base_url: str, parameters: Mapping[str, str]) -> 
 
 
 def upload(assets: tuple[Asset, ...], s3: Any) -> None:
-    """Puts the assets in their buckets and removes those of earlier deployments, which persist like
+    """Upload the assets to their buckets and delete those of earlier deployments, which persist like
     everything in S3."""
     for bucket in {asset.bucket for asset in assets}:
         with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
@@ -56,11 +56,11 @@ class _Stack:
         self._cloudformation = cloudformation
 
     def adopt(self, buckets: Mapping[str, str]) -> None:
-        """Makes a stack of buckets, logical id to name; those that exist keep their objects."""
+        """Create a stack of `buckets`, logical id to name; existing ones keep their objects."""
         resources = {
             logical_id: {
                 "Type": BUCKET,
-                "DeletionPolicy": "RetainExceptOnCreate",  # asked of what is to be imported
+                "DeletionPolicy": "RetainExceptOnCreate",  # required of imported resources
                 "Properties": {"BucketName": name},
             }
             for logical_id, name in buckets.items()
@@ -71,7 +71,7 @@ class _Stack:
                 **change_set,
                 ChangeSetType="CREATE",
                 ImportExistingResources=True,
-                DisableValidation=True,  # which would refuse names that exist
+                DisableValidation=True,  # it would refuse existing names
                 TemplateBody=json.dumps({"Resources": resources}),
             )
             made = self._cloudformation.describe_change_set(**change_set)
@@ -86,18 +86,18 @@ class _Stack:
         try:
             self._cloudformation.update_stack(
                 StackName=self._name,
-                TemplateURL=template_url,  # a TemplateBody may have 51,200 bytes at most
+                TemplateURL=template_url,  # a TemplateBody may have at most 51,200 bytes
                 Parameters=[
                     {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
                 ],
                 Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
             )
         except ClientError as error:
-            raise CloudError(f"The stack was refused: {error}") from error
+            raise CloudError(f"CloudFormation refused the stack: {error}") from error
         return {output["OutputKey"]: output["OutputValue"] for output in self._settle().get("Outputs", [])}
 
     def _settle(self) -> dict[str, Any]:
-        """The stack once nothing is in progress."""
+        """Wait until nothing is in progress; return the stack. Raises CloudError on failure or timeout."""
         until = time.monotonic() + LONGEST_SECONDS
         while time.monotonic() < until:
             stack: dict[str, Any] = self._cloudformation.describe_stacks(StackName=self._name)["Stacks"][0]
@@ -105,7 +105,7 @@ class _Stack:
             if not status.endswith("_IN_PROGRESS"):
                 if status in ("CREATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE"):
                     return stack
-                raise CloudError(f"The stack ended as {status}: {self._reasons()}")
+                raise CloudError(f"The stack ended with status {status}: {self._reasons()}")
             time.sleep(POLL_SECONDS)
         raise CloudError(f"The stack was not deployed within {LONGEST_SECONDS:g} s: {self._reasons()}")
 
@@ -116,11 +116,11 @@ class _Stack:
             for event in reversed(events)
             if event["ResourceStatus"].endswith("_FAILED") and event.get("ResourceStatusReason")
         ]
-        return "; ".join(failures) or "no resource says why"
+        return "; ".join(failures) or "no resource reported a reason"
 
 
 def _buckets(template: Mapping[str, Any]) -> dict[str, str]:
-    """Logical id and name of the template's buckets."""
+    """Return the names of the template's buckets by logical id."""
     buckets = {
         logical_id: resource.get("Properties", {}).get("BucketName")
         for logical_id, resource in template["Resources"].items()
@@ -129,7 +129,7 @@ def _buckets(template: Mapping[str, Any]) -> dict[str, str]:
     for logical_id, name in buckets.items():
         if not isinstance(name, str):
             raise CloudError(
-                f"The bucket {logical_id} has no literal name: it would lose its objects at the next start.",
+                f"The bucket {logical_id} has no literal name and would lose its objects at the next start.",
                 advice="Name the bucket in cdk/ from the account and region, which are literal at synthesis.",
             )
     return buckets

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from reelworks.cloud.aws import ACCESS_KEY, REGION, SECRET_KEY
 from reelworks.cloud.home import Home
 
-# By name, so that nothing of the user's shell reaches a function unless it stands here: no AWS credential
-# or profile, no API key, no proxy, no PYTHONPATH.
+# An allowlist, so that nothing else in the user's shell reaches a function: no AWS credential or profile, no
+# API key, no proxy, no PYTHONPATH.
 INHERITED = (
     "HOME",
     "LANG",
@@ -23,16 +23,16 @@ INHERITED = (
     "XDG_CACHE_HOME",
 )
 
-# In every process of a cloud, whose home it names. Processes are recognised by it after a kill -9.
+# Set in every process of a cloud to its home folder. It identifies leftover processes after a kill -9.
 MARK = "REELWORKS_CLOUD_OF"
 
-# The user's settings in JSON, with their API keys, for the stand-ins only: the cloud takes it out of its
+# The user's settings as JSON, with their API keys, for the stand-ins only: the cloud removes it from its
 # environment before it runs a function.
 SETTINGS = "REELWORKS_SETTINGS"
 
 
 def cloud_environment(home: Home, base_url: str, shell: Mapping[str, str]) -> dict[str, str]:
-    """All variables of the cloud's process. ministack reads its settings when it is imported."""
+    """Return all variables of the cloud's process. ministack reads its settings when it is imported."""
     inherited = {name: shell[name] for name in INHERITED if name in shell}
     return inherited | {
         MARK: str(home.folder),
@@ -56,6 +56,6 @@ def cloud_environment(home: Home, base_url: str, shell: Mapping[str, str]) -> di
         "LAMBDA_WARM_TTL_SECONDS": "60",  # else a burst's surplus processes keep their memory for 5 minutes
         "IOT_MTLS_ENABLED": "0",  # else a second port is opened
         "SFTP_ENABLED": "0",
-        # Nothing here uses Docker, and ministack would remove the containers of another ministack at start.
+        # Nothing here uses Docker, and at start ministack would remove another ministack's containers.
         "DOCKER_HOST": f"unix://{home.scratch}/no-docker.sock",
     }

@@ -1,8 +1,8 @@
-"""Whether the cloud's process lives, and which it is.
+"""Find out whether the cloud's process is alive, and which process it is.
 
-That it lives is told by a lock that it holds (flock: the kernel frees it however the process ends), not by a
-pid, which the system gives to another process some day. The locked file names the process and its port. Both
-locks' files are never removed: a lock on a file that is gone keeps nobody out.
+The process is alive while it holds a lock (flock: the kernel releases it however the process ends). A pid
+would not prove that, because the system reuses pids. The locked file contains the process's pid and port.
+Neither lock file is ever removed: a lock on a deleted file excludes nobody.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ from reelworks.cloud.lifecycle.environment import MARK
 
 CLAIM_SECONDS = 5.0
 STOP_SECONDS = 5.0
-ANSWER_SECONDS = 5.0  # while engines have all cores
+ANSWER_SECONDS = 5.0  # while engines use all cores
 POLL_SECONDS = 0.05
 
 
@@ -40,7 +40,7 @@ class Process:
         return address(self.port)
 
     def answers(self) -> bool:
-        """Whether it is this process that has the port, and serves it."""
+        """Return whether this process owns the port and responds on it."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
         try:
             connection.request("GET", IDENTITY_PATH)
@@ -53,7 +53,7 @@ class Process:
 
 
 def running(home: Home) -> Process | None:
-    """The process of this home, None if there is none. One that was started just now is waited for."""
+    """Return this home's process; None if there is none. Waits for one that was just started."""
     until = time.monotonic() + CLAIM_SECONDS
     while is_held(home.process_lock) and time.monotonic() < until:
         if claimed := read_json(home.process_lock):
@@ -63,16 +63,17 @@ def running(home: Home) -> Process | None:
 
 
 def claim(process_lock: int, listener: socket.socket) -> Process:
-    """Called by the cloud's process, which inherits both from `up`, to name itself."""
+    """Write this process's pid and port to the lock file. Called by the cloud's process, which inherits both
+    descriptors from `up`."""
     for fd in (process_lock, listener.fileno()):
-        os.set_inheritable(fd, False)  # a function's process that outlives this one must not keep them
+        os.set_inheritable(fd, False)  # a function's process that outlives this one must not hold them
     process = Process(os.getpid(), listener.getsockname()[1])
     os.pwrite(process_lock, json.dumps(asdict(process)).encode(), 0)
     return process
 
 
 def stop(home: Home, process: Process | None) -> None:
-    """Ends the process, if there is one, and what it or one that was killed left behind."""
+    """Stop the process, if there is one, and leftover processes of it or of a killed one."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process is None or not is_held(home.process_lock):
             break
@@ -82,11 +83,11 @@ def stop(home: Home, process: Process | None) -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     if not _wait_until(lambda: not is_held(home.process_lock), STOP_SECONDS):
-        raise CloudError("The cloud's process could not be ended.")
+        raise CloudError("The cloud's process could not be stopped.")
 
 
 def last_port(home: Home) -> int | None:
-    """The port of the last process, whether or not it lives."""
+    """Return the port of the last process, alive or not."""
     return read_json(home.process_lock).get("port")
 
 
@@ -95,7 +96,7 @@ def last_port(home: Home) -> int | None:
 
 @contextmanager
 def changing(home: Home) -> Iterator[None]:
-    """Waits until nobody else starts or stops the cloud, and keeps others from doing so."""
+    """Wait until no other process starts or stops the cloud, and keep others from doing so."""
     with _open(home.change_lock) as fd:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield
@@ -103,11 +104,11 @@ def changing(home: Home) -> Iterator[None]:
 
 @contextmanager
 def hand_over(home: Home) -> Iterator[int]:
-    """The lock's descriptor, locked, for the process to inherit; the file names no process yet."""
+    """Yield the locked descriptor of the process lock, for the process to inherit; the file is empty."""
     with _open(home.process_lock) as fd:
-        # `is_held` of another `status` may have it for a moment.
+        # Another `status` may hold it briefly, in `is_held`.
         if not _wait_until(lambda: _locked(fd, fcntl.LOCK_EX), CLAIM_SECONDS):
-            raise CloudError("Another process of this home is running.")
+            raise CloudError("Another process of this home folder is running.")
         os.ftruncate(fd, 0)
         yield fd
 
@@ -151,13 +152,14 @@ def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def _leftovers(home: Home) -> list[int]:
-    """Processes that bear this home's mark: functions at work when their cloud was killed. (Idle ones end
-    by themselves: their standard input closes.) They would go on calling the port, where the next cloud
-    may listen. Found through /proc; elsewhere than on Linux they are left to finish their invocation."""
+    """Return the pids of processes with this home's mark: functions that were running when their cloud was
+    killed. (Idle ones exit automatically when their standard input closes.) They would keep calling the port,
+    where the next cloud may listen. Found in /proc; on systems other than Linux they finish their
+    invocation."""
     mark = f"{MARK}={home.folder}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended, or is another user's
+        with suppress(OSError):  # it has exited, or belongs to another user
             if mark in (folder / "environ").read_bytes().split(b"\0"):
                 found.append(int(folder.name))
     return found

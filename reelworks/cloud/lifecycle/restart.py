@@ -1,9 +1,8 @@
-"""What a cloud that starts again does with what the last one left: torn objects are repaired, and unfinished
-videos go on.
+"""Recover from the last run when the cloud starts: repair torn objects and resume unfinished videos.
 
 ministack stores an object as two files, first the data, then a sidecar `*.meta.json` with its size and
-checksums, each replaced in one step (ministack/services/s3.py, _persist_object). An object that was being
-overwritten when the cloud was killed has new data and the old sidecar, and reading it would fail.
+checksums, each replaced atomically (ministack/services/s3.py, _persist_object). If the cloud is killed while
+an object is overwritten, the object has new data with the old sidecar, and reading it would fail.
 """
 
 import json
@@ -18,7 +17,7 @@ SIDECAR = ".meta.json"
 
 
 def repair_torn_objects(s3: Path) -> None:
-    """Has ministack take size and checksums from the data wherever these are newer than the sidecar."""
+    """Clear size and checksums in each sidecar older than its data, so that ministack recomputes them."""
     for sidecar in s3.rglob(f"*{SIDECAR}"):
         data = sidecar.with_name(sidecar.name.removesuffix(SIDECAR))
         if data.is_file() and data.stat().st_mtime_ns > sidecar.stat().st_mtime_ns:
@@ -27,7 +26,10 @@ def repair_torn_objects(s3: Path) -> None:
 
 
 def restore_videos(base_url: str, outputs: Mapping[str, str]) -> None:
-    """Has `upkeep` rebuild the records from the journal and go on with the unfinished videos."""
+    """Invoke `upkeep` to rebuild the records from the journal and resume unfinished videos.
+
+    Raises CloudError if the function fails.
+    """
     answer = client("lambda", base_url).invoke(
         FunctionName=outputs[Output.UPKEEP_FUNCTION], Payload=json.dumps({"restore": True}).encode()
     )

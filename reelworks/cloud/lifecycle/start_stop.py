@@ -1,4 +1,4 @@
-"""`up`, `down` and `status` of the PC's cloud: what `reel` offers."""
+"""Start, stop and show the PC's cloud: `reel up`, `reel down` and `reel status`."""
 
 import hashlib
 import json
@@ -33,17 +33,17 @@ from reelworks.cloud.lifecycle.process_lock import Process
 from reelworks.cloud.lifecycle.restart import repair_torn_objects, restore_videos
 from reelworks.cloud.settings import Settings
 
-PREFERRED_PORT = 4566  # ministack's own, and LocalStack's
+PREFERRED_PORT = 4566  # the default of ministack and LocalStack
 LOCAL_TENANT = "local"
 START_SECONDS = 30.0
 
-# What runs in the cloud's process or is started by it, besides what the template is made from.
+# Code that the cloud's process runs or starts, in addition to the template's sources.
 _CLOUD_SOURCES = ("reelworks/cloud", "containers")
 
 
 @dataclass(frozen=True)
 class Status:
-    """What `reel status --json` prints. While the cloud is down it has no address and no outputs."""
+    """The output of `reel status --json`. While the cloud is down, it has no address and no outputs."""
 
     state: Literal["up", "down"]
     base_url: str | None  # for an OpenAI client
@@ -57,10 +57,11 @@ class Status:
 
 
 def up(home: Home, port: int | None = None) -> Status:
-    """Brings the cloud up with the checkout's code, unless it is, and restores its videos.
+    """Start the cloud with the checkout's code, unless it already runs with it, and restore its videos.
 
-    `port` must be had; without it, it is the last run's, else 4566, else any free one. Heals whatever an
-    earlier `up`, or a kill, left behind. Raises CloudError and leaves nothing running if it fails.
+    `port` is required to be free; without it, the cloud takes the last run's port, else 4566, else any free
+    one. Recovers from an interrupted `up` or a kill. Raises CloudError, with nothing left running, if it
+    fails.
     """
     home.create()
     with process_lock.changing(home):
@@ -78,7 +79,7 @@ def up(home: Home, port: int | None = None) -> Status:
 
 
 def down(home: Home) -> Status:
-    """Stops the cloud and all its processes. The buckets stay."""
+    """Stop the cloud and all its processes. The buckets remain."""
     home.create()
     with process_lock.changing(home):
         process_lock.stop(home, process_lock.running(home))
@@ -86,7 +87,7 @@ def down(home: Home) -> Status:
 
 
 def status(home: Home) -> Status:
-    """`up` if this home's process lives, answers, and has a finished deployment."""
+    """Return the status: `up` if this home's process is alive, responds, and has a finished deployment."""
     api_key = home.key_file.read_text() if home.key_file.exists() else None
     process = process_lock.running(home)
     deployment = deployment_of(home, process.pid) if process and process.answers() else None
@@ -96,14 +97,14 @@ def status(home: Home) -> Status:
 
 
 def _source(home: Home, settings: Settings, parameters: Mapping[str, str]) -> str:
-    """Fingerprint of all that a running cloud would have to be restarted for."""
+    """Return the fingerprint of everything whose change requires a restart of the cloud."""
     sources = fingerprint(home.checkout, (*SOURCES, *_CLOUD_SOURCES))
     all_of_it = json.dumps([sources, parameters, settings.model_dump_json()], sort_keys=True)
     return hashlib.sha256(all_of_it.encode()).hexdigest()
 
 
 def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> dict[str, str]:
-    """Of the template, those that this PC has its own values for."""
+    """Return the template parameters for which this PC has its own values."""
     return {
         "Engines": ",".join(offered_engines(home.folder, settings.comfyui)),
         "Workflow": workflow.model_dump_json() if workflow else "",
@@ -136,7 +137,7 @@ def _bring_up(
     process = _start(home, settings, ports)
     try:
         outputs = deploy(assembly, process.address, parameters)
-        # The engines' endpoints, which restored videos ask for at once, are made from the outputs.
+        # The engines' endpoints, which restored videos call at once, are built from the outputs.
         deployment = Deployment(process.pid, source, outputs, ready=False, workflow=workflow)
         write_deployment(home, deployment)
         _register_local_tenant(home, process.address, outputs)
@@ -150,7 +151,7 @@ def _bring_up(
 
 
 def _start(home: Home, settings: Settings, ports: list[int]) -> Process:
-    """The process, serving, with nothing deployed; at the first of `ports` that is free."""
+    """Start the process on the first free port of `ports`, with nothing deployed; wait until it responds."""
     shutil.rmtree(home.scratch, ignore_errors=True)
     home.create()
     repair_torn_objects(home.s3)
@@ -170,7 +171,7 @@ def _start(home: Home, settings: Settings, ports: list[int]) -> Process:
                 (os.POSIX_SPAWN_OPEN, 1, str(home.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
-            setsid=True,  # a Ctrl-C at the terminal is not for the cloud
+            setsid=True,  # Ctrl-C in the terminal must not reach the cloud
         )
     until = time.monotonic() + START_SECONDS
     while (process := process_lock.running(home)) and time.monotonic() < until:
@@ -182,10 +183,11 @@ def _start(home: Home, settings: Settings, ports: list[int]) -> Process:
 
 
 def _listener(ports: list[int]) -> socket.socket:
-    """Listens at once, so that a call made while the process starts waits instead of failing."""
+    """Listen on the first free port. Listening starts now, so a call made while the process starts waits
+    instead of failing. Raises CloudError if no port is free."""
     for port in ports:
         listener = socket.socket()
-        # The last run's connections may linger in TIME_WAIT; a port that is listened at stays refused.
+        # The last run's connections may linger in TIME_WAIT; a port with a listener is still refused.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):
             listener.bind(("127.0.0.1", port))
@@ -193,13 +195,13 @@ def _listener(ports: list[int]) -> socket.socket:
             return listener
         listener.close()
     raise CloudError(
-        f"Port {ports[-1]} of 127.0.0.1 can't be listened at.",
-        advice="Choose another port, or end the program that has it.",
+        f"Can't listen on port {ports[-1]} of 127.0.0.1.",
+        advice="Choose another port, or stop the program that uses it.",
     )
 
 
 def _register_local_tenant(home: Home, base_url: str, outputs: Mapping[str, str]) -> None:
-    """Makes the key of the PC's user valid; it is made once and stays the same."""
+    """Register the API key of the PC's user. The key is generated once and stays the same."""
     if not home.key_file.exists():
         write_private(home.key_file, new_key())
     journal = Objects(client("s3", base_url), outputs[Output.OUTPUT_BUCKET])

@@ -1,1 +1,1 @@
-"""Programs that the cloud starts, and how they end with it."""
+"""Start programs that end when the cloud ends."""

@@ -1,4 +1,4 @@
-"""A program that keeps something loaded, and answers one line with one line."""
+"""A program that keeps a model loaded and answers each line of input with one line of output."""
 
 import asyncio
 import os
@@ -11,14 +11,15 @@ _TAIL_LINES = 12
 
 
 class WorkerFailed(Exception):
-    """The program could not be started, ended, or gave no answer in time; the message says why."""
+    """The program could not be started, exited, or did not answer in time; the message says why."""
 
 
 class LineWorker:
-    """Starts the program for the first line, ends it when there was none for `idle_seconds`.
+    """Start the program with the first line; stop it after `idle_seconds` without one.
 
-    It reads lines from its standard input and ends with that, so it can't outlive this process. What it
-    writes, to either output, is log, except for the lines that `is_answer`.
+    The program reads lines from its standard input and exits when that closes, so it can't outlive this
+    process. Everything it writes to stdout or stderr is log output, except lines for which `is_answer` is
+    true.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class LineWorker:
         self._ending: asyncio.Task[None] | None = None
 
     async def ask(self, line: str, seconds: float) -> str:
-        """The answer to a line, one at a time. Raises WorkerFailed, with the program ended."""
+        """Return the answer to a line; one call at a time. Raises WorkerFailed after stopping the program."""
         async with self._turn:
             if self._idle:
                 self._idle.cancel()
@@ -48,7 +49,7 @@ class LineWorker:
                     answer = await self._answer(line)
             except TimeoutError:
                 await self._end()
-                raise WorkerFailed(f"{self._command[0]} gave no answer within {seconds:g} s.") from None
+                raise WorkerFailed(f"{self._command[0]} did not answer within {seconds:g} s.") from None
             except BaseException:
                 await self._end()
                 raise
@@ -66,7 +67,7 @@ class LineWorker:
         assert process.stdin  # noqa: S101  it was started with pipes
         assert process.stdout  # noqa: S101
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        with suppress(ConnectionError):  # it has ended: what it said before is read below
+        with suppress(ConnectionError):  # it has exited: its last output is read below
             process.stdin.write(line.encode() + b"\n")
             await process.stdin.drain()
         while said := await process.stdout.readline():
@@ -75,10 +76,10 @@ class LineWorker:
                 return text
             tail.append(text)
         code = await process.wait()
-        raise WorkerFailed(f"It ended with exit code {code}; it said:\n" + "\n".join(tail))
+        raise WorkerFailed(f"It exited with code {code}. The end of its output:\n" + "\n".join(tail))
 
     async def _start(self) -> asyncio.subprocess.Process:
-        # No business with AWS: it gets no credentials and no endpoint.
+        # It does not need AWS, so it gets no credentials and no endpoint.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -88,7 +89,7 @@ class LineWorker:
                 stderr=asyncio.subprocess.STDOUT,
                 env=inherited | {"PYTHONUTF8": "1"} | self._env,
                 limit=_LONGEST_LINE,
-                start_new_session=True,  # a Ctrl-C at the terminal is for the cloud, which then stops us
+                start_new_session=True,  # Ctrl-C in the terminal goes to the cloud, which then stops us
             )
         except OSError as error:
             raise WorkerFailed(f"It could not be started: {error}") from error

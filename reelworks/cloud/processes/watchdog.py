@@ -1,10 +1,10 @@
-"""Runs a server so that it can't outlive the cloud: `python watchdog.py COMMAND …`.
+"""Run a server that can't outlive the cloud: `python watchdog.py COMMAND …`.
 
 The cloud holds the write end of this process's standard input and writes nothing to it. When that pipe
-closes, because the cloud stops the server or because the cloud itself was killed, the command's whole
-process group gets SIGTERM, and SIGKILL after GRACE_SECONDS. A pipe works on every POSIX system; Linux's
-PR_SET_PDEATHSIG would miss the server's own children and fires when the thread that forked ends.
-Exits with the command's exit code, or 128 + the signal that ended it. Standard library only.
+closes, because the cloud stops the server or was itself killed, the command's whole process group gets
+SIGTERM, and SIGKILL after GRACE_SECONDS. A pipe works on every POSIX system; Linux's PR_SET_PDEATHSIG would
+miss the server's own children and fires when the forking thread ends.
+Exits with the command's exit code, or 128 + the signal that killed it. Standard library only.
 """
 
 import os
@@ -18,7 +18,7 @@ GRACE_SECONDS = 5.0
 
 
 def run(command: Sequence[str]) -> None:
-    """Runs `command` until it ends or standard input closes; does not return."""
+    """Run `command` until it exits or standard input closes; does not return."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     server = subprocess.Popen(  # noqa: S603  the command is the endpoint's
         command, stdin=subprocess.DEVNULL, start_new_session=True
@@ -37,7 +37,7 @@ def run(command: Sequence[str]) -> None:
 
 def _exit_with(server: "subprocess.Popen[bytes]") -> None:
     code = server.wait()
-    _signal_group(server.pid, signal.SIGKILL)  # what the server started and left behind
+    _signal_group(server.pid, signal.SIGKILL)  # leftover children of the server
     os._exit(code if code >= 0 else 128 - code)
 
 

@@ -1,4 +1,4 @@
-"""Starts programs that end with the cloud, however it ends (watchdog.py)."""
+"""Start programs that end with the cloud, even when it is killed (watchdog.py)."""
 
 import subprocess
 import sys
@@ -11,9 +11,12 @@ from reelworks.cloud.processes import watchdog
 def start_watched(
     command: Sequence[str], *, log: Path, cwd: Path | None, env: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """A process that ends, with all it started, when its standard input is closed or this process ends.
-    `log` gets its output; the output of the run before is kept beside it as `*.1`. Raises OSError."""
-    # Not asyncio's subprocess: when its loop closes, it kills the watchdog before that can end the process.
+    """Start a process that ends, with all its children, when its standard input closes or this process ends.
+
+    Its output goes to `log`; the previous run's output is kept as `*.1`. Raises OSError if it can't be
+    started.
+    """
+    # Not asyncio's subprocess: when its loop closes, it kills the watchdog before that can stop the process.
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_name(log.name + ".1"))
@@ -25,5 +28,5 @@ def start_watched(
             stderr=subprocess.STDOUT,
             cwd=cwd,
             env=env,
-            start_new_session=True,  # a Ctrl-C at the terminal is for the cloud, which then stops us
+            start_new_session=True,  # Ctrl-C in the terminal goes to the cloud, which then stops us
         )

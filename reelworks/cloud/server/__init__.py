@@ -1,1 +1,1 @@
-"""What takes every request: guard, dispatcher, and ministack behind them."""
+"""The server that accepts every request: guard, dispatcher, and ministack behind them."""

@@ -1,6 +1,6 @@
 """The PC's cloud as one ASGI app: guard → dispatcher → stand-ins, REST API, ministack.
 
-Import it only in a process that has `cloud_environment`: ministack reads its settings when imported.
+Import it only in a process with `cloud_environment`: ministack reads its settings when it is imported.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from reelworks.cloud.settings import Settings
 
 
 def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
-    """The app to be served at `base_url`, on loopback only."""
+    """Return the app to serve at `base_url`, on loopback only."""
     deployed = Deployed(home)
     bedrock = BedrockRuntime(settings)
     polly = Polly(settings.speech.voices)
@@ -52,7 +52,7 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         await codebuild.stop()
         await bedrock.stop()
         await polly.stop()
-        await asyncio.to_thread(lambda_runtime.reset)  # ends the functions' processes
+        await asyncio.to_thread(lambda_runtime.reset)  # stops the functions' processes
 
     stand_ins: dict[str, ASGIApp] = {
         "sagemaker": sagemaker,
@@ -65,8 +65,8 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
 
 
 def _identified(app: ASGIApp) -> ASGIApp:
-    """Answers GET /_reelworks with the pid, by which `up` and `status` know that it is this process that
-    has the port."""
+    """Return the pid at GET /_reelworks, so that `up` and `status` can verify that this process has the
+    port."""
 
     async def identified(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == IDENTITY_PATH:
@@ -78,7 +78,7 @@ def _identified(app: ASGIApp) -> ASGIApp:
 
 
 def _stopping(app: ASGIApp, stop: Callable[[], Awaitable[None]]) -> ASGIApp:
-    """Stops what depends on ministack before ministack itself."""
+    """Call `stop` before ministack shuts down, for what depends on ministack."""
 
     async def stopping(scope: Scope, receive: Receive, send: Send) -> None:
         async def heard() -> Message:

@@ -1,4 +1,4 @@
-"""Finds who answers a request: a stand-in, the deployed REST API, or ministack.
+"""Route each request to a stand-in, the deployed REST API, or ministack.
 
 A signed request names its service in the credential scope of AWS Signature Version 4
 (docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html), so a function needs no
@@ -21,7 +21,8 @@ _SCOPE = re.compile(r"[^/,\s]+/\d{8}/[^/,\s]+/([^/,\s]+)/aws4_request")
 
 
 class Dispatcher:
-    """`stand_ins` by the name their requests are signed for; `api` is asked at each request to /v1."""
+    """Route requests. `stand_ins` are keyed by the service name that their requests are signed for; `api` is
+    called for each request to /v1."""
 
     def __init__(
         self, ministack: ASGIApp, stand_ins: Mapping[str, ASGIApp], api: Callable[[], RestApi | None]
@@ -45,7 +46,7 @@ class Dispatcher:
         if api is None:
             await _not_deployed(scope, receive, send)
             return
-        # ministack's path to an API that has no host name (ministack/app.py, _parse_execute_api_url)
+        # ministack's path for an API without a host name (ministack/app.py, _parse_execute_api_url)
         prefix = f"/_aws/execute-api/{api.id}/{api.stage}"
         raw_path = scope.get("raw_path") or scope["path"].encode()
         await self._ministack(
@@ -54,7 +55,7 @@ class Dispatcher:
 
 
 def signed_for(scope: Scope) -> str | None:
-    """The service of a request's signature, None if it is not signed (Cognito's sign-in, the REST API)."""
+    """Return the service in a request's signature; None if unsigned (Cognito sign-in, the REST API)."""
     authorization = Headers(scope=scope).get("authorization", "")
     if authorization.startswith("AWS4-"):
         credential = authorization

@@ -1,8 +1,8 @@
-"""Keeps other machines, and web pages open in this machine's browser, out of the PC's cloud.
+"""Keep other machines, and web pages open in this machine's browser, out of the PC's cloud.
 
-The cloud runs whatever code it is given, so a page that could reach it could run a program here. A page is
-known by its Origin or Sec-Fetch-Site header, a page that re-bound its own DNS name to 127.0.0.1 by the Host
-header. What is refused here reaches nothing behind.
+The cloud runs any code it receives, so a page that could reach it could run a program here. A page is
+recognized by its Origin or Sec-Fetch-Site header; a page that rebound its own DNS name to 127.0.0.1, by the
+Host header. A refused request goes no further.
 """
 
 import ipaddress
@@ -15,16 +15,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
-# `none` is the address bar. `same-site` is refused: a page of another port of localhost is of the same site.
+# `none` is the address bar. `same-site` is refused: a page on another port of localhost is same-site.
 OWN_FETCHES = frozenset({"same-origin", "none"})
 
-# ministack's routes to reset it, to change its settings and to read its mail. Functions need none of them:
-# they are given their code in-process, and the stack has no custom resource.
+# ministack's routes that reset it, change its settings or read its mail. Functions need none of them:
+# they receive their code in-process, and the stack has no custom resource.
 ADMIN_SEGMENTS = frozenset({"_ministack", "_localstack"})
 
 
 class Guard:
-    """ASGI middleware in front of everything. `port` is the one the cloud is reached at."""
+    """ASGI middleware in front of everything else. `port` is the port that clients connect to."""
 
     def __init__(self, app: ASGIApp, port: int) -> None:
         self._app = app
@@ -35,7 +35,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] != "http":
-            await receive()  # the websocket.connect that a refusal has to answer
+            await receive()  # the websocket.connect that the refusal must answer
             await send({"type": "websocket.close", "code": 1008})
         elif reason := self._refusal(scope):
             await PlainTextResponse(f"Refused: {reason}.\n", 403)(scope, receive, send)
@@ -52,14 +52,14 @@ class Guard:
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return "the Host header is not this cloud's address"
         if any(origin.lower() not in self._origins for origin in _values(scope, b"origin")):
-            return "the request comes from a web page of another origin"
+            return "the request comes from a web page on another origin"
         if any(site.lower() not in OWN_FETCHES for site in _values(scope, b"sec-fetch-site")):
-            return "the request comes from a web page of another site"
+            return "the request comes from a web page on another site"
         return None
 
 
 def is_admin(path: str) -> bool:
-    """Whether a path, however it is spelt, leads to ministack's own routes."""
+    """Return whether a path, in any encoding or spelling, leads to ministack's own routes."""
     while (decoded := unquote(path)) != path:
         path = decoded
     segments: list[str] = []
@@ -84,7 +84,7 @@ def _values(scope: Scope, name: bytes) -> list[str]:
 
 
 def _without_cors(send: Send) -> Send:
-    """ministack allows every origin; no page but our own is to read an answer."""
+    """Remove the CORS headers: ministack allows every origin, but only our own page may read a response."""
 
     async def filtered(message: Message) -> None:
         if message["type"] == "http.response.start":

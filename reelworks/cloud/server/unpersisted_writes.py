@@ -1,8 +1,8 @@
-"""An S3 write that did not reach the disk is answered as an error.
+"""Return an error for an S3 write that did not reach the disk.
 
-Where ministack can't write an object or remove its file (the disk is full, the folder read-only), it logs a
-warning, keeps the change in memory and answers as if all were well (ministack/services/s3.py:
-_persist_object, _delete_persisted_object). But S3 is what outlives a kill: what it has answered must be true.
+If ministack can't write an object or remove its file (full disk, read-only folder), it logs a warning, keeps
+the change in memory and reports success (ministack/services/s3.py: _persist_object,
+_delete_persisted_object). But S3 must survive a kill, so a reported success must be true.
 """
 
 import logging
@@ -18,15 +18,15 @@ _failures: ContextVar[list[str]] = ContextVar("failures")
 
 
 class UnpersistedWrites:
-    """ministack, with InternalError (500) in place of an answer that would not outlive the process; clients
-    of AWS try again then."""
+    """ministack, with InternalError (500) in place of a success that would not survive the process; AWS
+    clients retry it."""
 
     def __init__(self, ministack: ASGIApp) -> None:
         self._ministack = ministack
         logging.getLogger(_LOGGER).addHandler(_Watch())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        failures: list[str] = []  # of this request, in whichever thread it is handled
+        failures: list[str] = []  # of this request, in any thread that handles it
         _failures.set(failures)
 
         async def checked(message: Message) -> None:

@@ -1,1 +1,1 @@
-"""The AWS services that the PC's cloud answers itself, in their wire formats."""
+"""The AWS services that the PC's cloud implements itself, in their wire formats."""

@@ -1,7 +1,7 @@
-"""Bedrock's runtime on this machine: Converse, and InvokeModel for pictures, in the service's wire format.
+"""Bedrock's runtime on this machine: Converse, and InvokeModel for images, in the service's wire format.
 
-Source: botocore's model of bedrock-runtime, 2023-09-30. The request's model id is accepted as it is;
-`additionalModelResponseFields.answered_by` says who answered in its place.
+Source: botocore's model of bedrock-runtime, 2023-09-30. Any model id is accepted;
+`additionalModelResponseFields.answered_by` names the backend that answered in its place.
 """
 
 import json
@@ -25,13 +25,13 @@ from reelworks.cloud.services.bedrock_images import BedrockImages
 from reelworks.cloud.services.wire import parsed, service
 from reelworks.cloud.settings import Settings, TextServer
 
-OLLAMA_URL = "http://127.0.0.1:11434"  # where Ollama listens unless told otherwise
+OLLAMA_URL = "http://127.0.0.1:11434"  # Ollama's default
 LOOK_EVERY_SECONDS = 30.0
 
 
 class _Document(BaseModel):
-    """What Bedrock has beyond these fields (guardrails, images, a free choice of tools) is refused, not
-    ignored."""
+    """A document of the wire format. Bedrock's other fields (guardrails, images, a free choice of tools) are
+    refused, not ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
@@ -65,11 +65,11 @@ class _Block(_Document):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if len(self.model_fields_set) != 1:
-            raise ValueError("must have one of text, toolUse, toolResult")
+            raise ValueError("must have exactly one of text, toolUse, toolResult")
         return self
 
     def as_text(self) -> str:
-        """A tool's use and its result are read by the local models as the JSON and the text they are."""
+        """Return the text for local models, which read a tool's use as JSON and its result as text."""
         if self.tool_use:
             return json.dumps(self.tool_use.input, ensure_ascii=False)
         if self.tool_result:
@@ -114,7 +114,7 @@ class _ToolChoice(_Document):
 
 
 class _ToolConfig(_Document):
-    """One tool, which the answer must use: the way to ask a model for JSON by a schema."""
+    """One tool that the answer must use: the way to request JSON that follows a schema."""
 
     tools: Annotated[tuple[_Tool, ...], Field(min_length=1, max_length=1)]
     tool_choice: _ToolChoice
@@ -122,7 +122,7 @@ class _ToolConfig(_Document):
     def tool(self) -> Tool:
         spec = self.tools[0].tool_spec
         if self.tool_choice.tool.name != spec.name:
-            message = f"toolConfig.toolChoice: there is no tool {self.tool_choice.tool.name!r}."
+            message = f"toolConfig.toolChoice must name the given tool; got {self.tool_choice.tool.name!r}."
             raise ServiceError(400, "ValidationException", message)
         return Tool(spec.name, spec.description, spec.input_schema.json_)
 
@@ -157,17 +157,17 @@ class _ConverseRequest(_Document):
 class BedrockRuntime:
     """An ASGI app for requests signed for `bedrock`.
 
-    Who writes: the configured backend, and only it, even when it is down; without one, an Ollama found at
-    `ollama_url`, else the rule-based director.
+    The configured backend answers, and only it, even when it is down. Without one, an Ollama found at
+    `ollama_url` answers, else the rule-based director.
     """
 
     def __init__(self, settings: Settings, *, ollama_url: str = OLLAMA_URL) -> None:
-        self._http = httpx.AsyncClient(trust_env=False)  # a proxy is not for loopback
+        self._http = httpx.AsyncClient(trust_env=False)  # loopback needs no proxy
         self._configured = _connect(settings.text, self._http) if settings.text else None
         self._images = BedrockImages(settings)
         self._ollama_url = ollama_url
         self._found: Ollama | None = None
-        self._loaded: TextBackend | None = None  # answered, and may have its model in the GPU
+        self._loaded: TextBackend | None = None  # has answered, so its model may be on the GPU
         self._looked_at = float("-inf")
         self._app = service(
             [
@@ -184,7 +184,7 @@ class BedrockRuntime:
         await self._images.stop()
 
     async def free(self) -> None:
-        """Has the models that write and draw leave the GPU: an engine needs it next."""
+        """Unload the text and image models from the GPU, which an engine needs next."""
         await self._free_text()
         await self._images.free()
 
@@ -244,8 +244,8 @@ def _response(answer: Answer, tool: Tool | None, answered_by: str, seconds: floa
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    """A tool's input, which need not fit the tool's schema; None: the model did not use the tool. Who asked
-    looks, as with Bedrock's own models."""
+    """Return a tool's input, which may violate the tool's schema; None if the model did not use the tool. The
+    caller validates it, as with Bedrock's own models."""
     try:
         value = json.loads(text)
     except ValueError:

@@ -1,8 +1,8 @@
-"""Bedrock's InvokeModel for image models on this machine, in the wire format of Stability AI's models: those
-that Bedrock has, since Amazon's own ended (docs/decisions/0017-stills-by-stability.md).
+"""Bedrock's InvokeModel for image models on this machine, in the wire format of Stability AI's models: the
+ones left on Bedrock since Amazon ended its own (docs/decisions/0017-stills-by-stability.md).
 
 Source: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-stability-diffusion.html. Any of their
-model ids is accepted; `answered_by`, which Bedrock's answer has not, says who drew in its place.
+model ids is accepted; `answered_by`, which Bedrock's response lacks, names the backend that drew the image.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from reelworks.cloud.errors import ServiceError
 from reelworks.cloud.services.wire import parsed
 from reelworks.cloud.settings import Settings
 
-# The models' picture sizes, of about a megapixel (platform.stability.ai/docs/api-reference).
+# The models' image sizes, about one megapixel (platform.stability.ai/docs/api-reference).
 SIZES = {
     "16:9": (1344, 768),
     "1:1": (1024, 1024),
@@ -49,7 +49,7 @@ class _ImageRequest(BaseModel):
 
 
 class BedrockImages:
-    """Who draws: the one that is configured, and only it, even when it is down; else the card."""
+    """InvokeModel: the configured backend draws, and only it, even when it is down; else the drawn card."""
 
     def __init__(self, settings: Settings) -> None:
         self._backend = connect(settings.stills, settings.comfyui)
@@ -63,7 +63,7 @@ class BedrockImages:
     async def invoke_model(self, http: Request) -> JSONResponse:
         model = http.path_params["model"]
         if not model.rpartition("stability.")[1]:
-            message = f"{model} is not answered here: of the image models, Stability AI's are."
+            message = f"modelId {model} is not supported; use an image model of Stability AI."
             raise ServiceError(400, "ValidationException", message)
         request = parsed(_ImageRequest, await http.body())
         seed = request.seed or 1 + secrets.randbelow(HIGHEST_SEED)
@@ -72,7 +72,7 @@ class BedrockImages:
         try:
             picture = await asyncio.to_thread(_of_size, drawn, width, height)
         except ImageRejected as error:
-            message = f"{self._backend.name} drew no picture: {error}"
+            message = f"{self._backend.name} returned no usable image: {error}"
             raise ServiceError(424, "ModelErrorException", message) from error
         image = base64.b64encode(picture).decode()
         answer = {"seeds": [seed], "finish_reasons": [None], "images": [image]}
@@ -80,7 +80,7 @@ class BedrockImages:
 
 
 def _of_size(drawn: bytes, width: int, height: int) -> bytes:
-    """A model may have a size of its own."""
+    """Return the image as a PNG of the requested size; a model may draw in its own size."""
     found = check_image(drawn, "the picture")
     exact = (found.width, found.height, found.media_type) == (width, height, "image/png")
     return drawn if exact else cover(drawn, width, height)

@@ -1,9 +1,9 @@
-"""CodeBuild on this machine: StartBuild runs the project's commands as a process, BatchGetBuilds tells of it.
+"""CodeBuild on this machine: StartBuild runs the project's commands as a process, BatchGetBuilds reports it.
 
-Projects, and every other call, are ministack's: its own builds need Docker or do nothing (1.5.33:
-services/codebuild.py). A project here has its source in S3 and an inline buildspec in JSON, of which the
-commands of the phase `build` are run, by the interpreter that runs the functions; as what it is to install is
-there already. Formats are those of botocore's model of codebuild, 2016-10-06.
+ministack handles projects and all other calls; its own builds need Docker or do nothing (1.5.33:
+services/codebuild.py). A project here has its source in S3 and an inline buildspec in JSON. Only the commands
+of the phase `build` run, with the interpreter that runs the functions: the requirements are installed
+already. Formats are those of botocore's model of codebuild, 2016-10-06.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ _LOOK_EVERY_SECONDS = 0.1
 
 
 class CodeBuild:
-    """An ASGI app for requests signed for `codebuild`. Builds are kept in memory by design: what waits for
-    them is lost with the cloud, too. `scratch` is for their sources, `logs` for their output."""
+    """An ASGI app for requests signed for `codebuild`. Builds are in memory by design: what waits for them is
+    lost with the cloud, too. `scratch` is for their sources, `logs` for their output."""
 
     def __init__(self, ministack: ASGIApp, *, projects: Any, s3: Any, scratch: Path, logs: Path) -> None:
         self._ministack = ministack
@@ -57,7 +57,7 @@ class CodeBuild:
         await answer(scope, receive, send)
 
     async def stop(self) -> None:
-        """Ends every build with all that it started."""
+        """Stop every build and all its processes."""
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -103,10 +103,10 @@ class CodeBuild:
         bucket, _, key = location.partition("/")
         content = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            archive.extractall(folder)  # it refuses to leave the folder
+            archive.extractall(folder)  # it never writes outside the folder
 
     async def _work(self, build: dict[str, Any], folder: Path) -> str:
-        """The status that the build ends with."""
+        """Run the build's commands and return its final status."""
         commands = json.loads(build["source"]["buildspec"])["phases"]["build"]["commands"]
         process = start_watched(
             ["/bin/sh", "-e", "-c", "\n".join(commands)],
@@ -126,7 +126,7 @@ class CodeBuild:
 
 
 def _build(project: Mapping[str, Any], overrides: list[dict[str, str]]) -> dict[str, Any]:
-    """A build as it starts, with the variables that it is started with in place of the project's."""
+    """Return a build as it starts, with the request's variables overriding the project's."""
     id_ = f"{project['name']}:{uuid.uuid4()}"
     overridden = {one["name"] for one in overrides}
     variables = [
@@ -151,7 +151,7 @@ def _variables(build: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _path() -> str:
-    """Where `python` is the interpreter that has the functions' requirements."""
+    """Return a PATH on which `python` is the interpreter with the functions' requirements."""
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 

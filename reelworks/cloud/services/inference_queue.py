@@ -1,4 +1,4 @@
-"""An async endpoint: a queue of inference jobs, and the instances that work it off."""
+"""An async endpoint: a queue of inference jobs, and the instances that process it."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # boto3 types are a development dependency
 logger = logging.getLogger(__name__)
 
 Status = Literal["Completed", "Failed", "Expired"]
-# Has other models leave the memory that a server needs for a job.
+# Unloads other models to free the memory that a server needs for a job.
 MakeRoom = Callable[[], Awaitable[None]]
 
 
@@ -44,7 +44,7 @@ class Job:
 
 
 class JobFailed(Exception):
-    """Why a job failed, and what goes to the failure path: the server's own answer if it gave one."""
+    """Why a job failed, and the content for the failure path: the server's own response if there is one."""
 
     def __init__(self, reason: str, content: bytes | None = None, content_type: str = "text/plain") -> None:
         super().__init__(reason)
@@ -54,9 +54,9 @@ class JobFailed(Exception):
 
 
 class EndpointQueue:
-    """First in, first out, in memory: a cloud that is killed loses the jobs that were queued and in
-    hand, as it does the executions that wait for them. The pipeline's upkeep restarts both, so a journal
-    here would only make work that nobody waits for."""
+    """A first-in, first-out queue in memory. A killed cloud loses the queued and running jobs, and the
+    executions that wait for them. The pipeline's upkeep restarts both, so a journal here would only create
+    work that nobody waits for."""
 
     def __init__(
         self, endpoint: Endpoint, *, s3: "S3Client", sns: "SNSClient", logs: Path, make_room: MakeRoom
@@ -79,14 +79,14 @@ class EndpointQueue:
         self._jobs.put_nowait(job)
 
     async def stop(self) -> None:
-        """Drops what is queued and in hand, and ends the server processes."""
+        """Drop the jobs that are queued or in progress, and stop the server processes."""
         for instance in self._instances:
             instance.cancel()
         await asyncio.gather(*self._instances, return_exceptions=True)
 
 
 class Instance:
-    """One worker of the queue with its server process, which runs from the first job until it idles."""
+    """One worker of the queue with its server process, which runs from the first job until it is idle."""
 
     def __init__(
         self, endpoint: Endpoint, *, s3: "S3Client", sns: "SNSClient", log: Path, make_room: MakeRoom
@@ -110,7 +110,7 @@ class Instance:
                 try:
                     await self._work_off(job)
                 except Exception:
-                    # Nothing may end this loop: the endpoint would accept jobs and never do them.
+                    # Nothing may end this loop: the endpoint would accept jobs and never run them.
                     logger.exception("job lost", extra={"inference_id": job.inference_id})
         finally:
             await self._stop_server()
@@ -126,16 +126,16 @@ class Instance:
             await self._fail(job, failure)
             return
         except Exception as error:
-            # Whatever it is, whoever waits for the job must hear of it, or waits for hours.
+            # Report any error: otherwise the caller waits for the job for hours.
             logger.exception("job broke off", extra={"inference_id": job.inference_id})
-            await self._fail(job, JobFailed(f"The endpoint could not do the job: {error!r}"))
+            await self._fail(job, JobFailed(f"The endpoint could not run the job: {error!r}"))
             return
         result = {"contentType": content_type, "outputLocation": job.output_location}
         await self._notify(job, "Completed", responseParameters=result)
 
     async def _infer(self, job: Job) -> str:
-        """Puts the server's answer at the output location; returns its content type."""
-        content = await self._fetch(job)  # first, so that a job whose input was deleted starts no server
+        """Store the server's response at the output location; return its content type."""
+        content = await self._fetch(job)  # first, so that a job with deleted input starts no server
         await self._make_room()
         try:
             server = await self._running_server()
@@ -229,7 +229,7 @@ class Instance:
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of `s3://bucket/key`."""
+    """Return bucket and key of `s3://bucket/key`."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 

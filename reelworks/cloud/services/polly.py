@@ -1,8 +1,8 @@
 """Polly on this machine: SynthesizeSpeech and DescribeVoices in the service's wire format, spoken by Piper.
 
-Source: botocore's model of polly, 2016-06-10. Both engines that cost least are taken for any voice. Not here:
-ogg_vorbis (FFmpeg as PyAV ships it has no encoder of it for one channel), mulaw, alaw, lexicons, and of the
-speech marks all but sentences.
+Source: botocore's model of polly, 2016-06-10. Every voice accepts the two cheapest engines. Not supported:
+ogg_vorbis (the FFmpeg that PyAV ships can't encode it with one channel), mulaw, alaw, lexicons, and speech
+marks other than sentences.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from reelworks.cloud.services.ssml import BadMarkup, Pause, Sentence, Utterance
 from reelworks.cloud.services.wire import parsed, service
 
 ENGINES = ("standard", "neural")
-MOST_CHARACTERS = 3000  # billed: without markup (docs.aws.amazon.com/polly/latest/dg/limits.html)
+MOST_CHARACTERS = 3000  # billed, without markup (docs.aws.amazon.com/polly/latest/dg/limits.html)
 MOST_MARKED_UP = 6000
 
 _RATES = {
@@ -39,12 +39,12 @@ _RATES = {
 }
 _CONTENT_TYPES = {"mp3": "audio/mpeg", "ogg_opus": "audio/ogg", "pcm": "audio/pcm"}
 _CODECS = {"mp3": ("mp3", "libmp3lame"), "ogg_opus": ("ogg", "libopus")}
-# Of Piper's voices, those of languages that aren't written in Latin letters.
+# Languages of Piper's voices that aren't written in Latin letters.
 _OTHER_LETTERS = "ar bg cmn el fa he hi hy ja ka kk ko ml ne ru sr te th uk ur yue zh"
 
 
 def _can_read(language: str, text: str) -> bool:
-    """Of foreign letters Piper would say what they are ("Chinese letter"), one by one."""
+    """Return whether a voice can read the text. Piper names foreign letters one by one ("Chinese letter")."""
     if language.partition("-")[0] in _OTHER_LETTERS.split():
         return True
     letters = [char for char in text if char.isalpha()]
@@ -64,7 +64,7 @@ class _SpeechRequest(BaseModel):
     speech_mark_types: tuple[Literal["sentence"], ...] = ()
 
     def utterances(self) -> list[Utterance]:
-        """Raises ServiceError."""
+        """Return the sentences and pauses to speak. Raises ServiceError if the text is invalid."""
         try:
             read = ssml.read_ssml if self.text_type == "ssml" else ssml.read_plain
             said = read(self.text)
@@ -72,25 +72,25 @@ class _SpeechRequest(BaseModel):
             raise ServiceError(400, "InvalidSsmlException", str(error)) from error
         billed = ssml.characters(said) if self.text_type == "ssml" else len(self.text)
         if billed > MOST_CHARACTERS or len(self.text) > MOST_MARKED_UP:
-            message = f"At most {MOST_CHARACTERS} characters are spoken at a time; it is {billed}."
+            message = f"Text must have at most {MOST_CHARACTERS} characters to speak; got {billed}."
             raise ServiceError(400, "TextLengthExceededException", message)
         if not any(isinstance(one, Sentence) for one in said):
-            raise ServiceError(400, "ValidationException", "Text has nothing that can be spoken.")
+            raise ServiceError(400, "ValidationException", "Text contains nothing that can be spoken.")
         return said
 
     def rate(self) -> int:
-        """The sample rate. Raises ServiceError."""
+        """Return the sample rate. Raises ServiceError if the format does not support the requested one."""
         allowed = _RATES[self.output_format]
         unless_said = {"mp3": "22050" if self.engine == "standard" else "24000"}
         rate = self.sample_rate or unless_said.get(self.output_format, allowed[-1])
         if rate not in allowed:
-            message = f"SampleRate of {self.output_format} is one of {', '.join(allowed)}; it is {rate!r}."
+            message = f"SampleRate of {self.output_format} must be one of {', '.join(allowed)}; got {rate!r}."
             raise ServiceError(400, "InvalidSampleRateException", message)
         return int(rate)
 
 
 class Polly:
-    """An ASGI app for requests signed for `polly`. `voices`: the user's, by name."""
+    """An ASGI app for requests signed for `polly`. `voices`: the user's voice files by name."""
 
     def __init__(self, voices: Mapping[str, Path]) -> None:
         self._voices = voice_files(voices)
@@ -131,10 +131,10 @@ class Polly:
         request = parsed(_SpeechRequest, await http.body())
         voice = self._voice(request.voice_id)
         if request.engine not in ENGINES:
-            message = f"The voice {voice.name} has the engines {', '.join(ENGINES)}; not {request.engine}."
+            message = f"Engine for {voice.name} must be one of {', '.join(ENGINES)}; got {request.engine}."
             raise ServiceError(400, "EngineNotSupportedException", message)
         if request.language_code not in (None, voice.language):
-            message = f"The voice {voice.name} speaks {voice.language}, not {request.language_code}."
+            message = f"LanguageCode for {voice.name} must be {voice.language}; got {request.language_code}."
             raise ServiceError(400, "LanguageNotSupportedException", message)
         said = request.utterances()
         for one in said:
@@ -144,11 +144,11 @@ class Polly:
         headers = {"x-amzn-RequestCharacters": str(ssml.characters(said))}
         if request.output_format == "json":
             if not request.speech_mark_types:
-                raise ServiceError(400, "ValidationException", "SpeechMarkTypes: json needs sentence.")
+                raise ServiceError(400, "ValidationException", "SpeechMarkTypes must be sentence with json.")
             marks = await self._marks(voice, said)
             return Response(marks, headers=headers, media_type="application/x-json-stream")
         if request.speech_mark_types:
-            message = "Speech marks come as OutputFormat json."
+            message = "SpeechMarkTypes requires OutputFormat json."
             raise ServiceError(400, "MarksNotSupportedForFormatException", message)
         rate = request.rate()
         samples, spoken_at = await self._sound(voice, said)
@@ -158,7 +158,7 @@ class Polly:
     def _voice(self, name: str) -> Voice:
         if name not in self._voices:
             known = ", ".join(sorted(self._voices)) or "none"
-            message = f"VoiceId: there is no voice {name!r} on this machine; there are: {known}."
+            message = f"VoiceId {name!r} is unknown on this machine; available: {known}."
             raise ServiceError(400, "ValidationException", message)
         try:
             return read_voice(name, self._voices[name])
@@ -172,7 +172,7 @@ class Polly:
             raise ServiceError(500, "ServiceFailureException", str(error)) from error
 
     async def _sound(self, voice: Voice, said: list[Utterance]) -> tuple[Samples, int]:
-        """All of it, and its samples a second."""
+        """Return the samples of all utterances, and their sample rate."""
         spoken = {one: await self._spoken(voice, one) for one in said if isinstance(one, Sentence)}
         rate = next(iter(spoken.values()))[1]
         silences = (np.zeros(round(one.seconds * rate), np.int16) for one in said if isinstance(one, Pause))
@@ -180,7 +180,7 @@ class Polly:
         return np.concatenate(parts), rate
 
     async def _marks(self, voice: Voice, said: list[Utterance]) -> bytes:
-        """A line of JSON for each sentence; `time` in ms
+        """Return a line of JSON for each sentence; `time` in ms
         (docs.aws.amazon.com/polly/latest/dg/output.html)."""
         lines, time = [], 0.0
         for one in said:

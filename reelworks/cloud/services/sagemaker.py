@@ -1,6 +1,6 @@
 """SageMaker's runtime on this machine: InvokeEndpointAsync in the service's wire format.
 
-Limits and header names are those of botocore's model of sagemaker-runtime, 2017-05-13.
+Limits and header names come from botocore's model of sagemaker-runtime, 2017-05-13.
 """
 
 import re
@@ -34,8 +34,8 @@ UNSUPPORTED = ("x-amzn-sagemaker-filename", "x-amzn-sagemaker-s3outputpathextens
 class SageMakerRuntime:
     """An ASGI app for requests signed for `sagemaker`.
 
-    `endpoints` by name is read at each request, so its owner may fill it after the stack, whose topics
-    and buckets the endpoints name, is deployed. Servers write their output under `logs`. `make_room` comes
+    `endpoints`, keyed by name, is read at each request, so its owner may fill it after deploying the stack,
+    whose topics and buckets the endpoints name. Servers write their output under `logs`. `make_room` runs
     before each job. The queues are in memory by design: see EndpointQueue.
     """
 
@@ -62,7 +62,7 @@ class SageMakerRuntime:
         await self._app(scope, receive, send)
 
     async def stop(self) -> None:
-        """Ends every server process. Jobs that were queued or in hand are dropped."""
+        """Stop every server process. Jobs that are queued or in progress are dropped."""
         while self._queues:
             _, queue = self._queues.popitem()
             await queue.stop()
@@ -92,7 +92,7 @@ def _job(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Job:
     if (location is None) == (not body):
         raise _invalid("Provide exactly one of InputLocation and Body.")
     if location is not None and not S3_OBJECT.fullmatch(location):
-        raise _invalid(f"InputLocation must be s3://bucket/key; {location!r} was given.")
+        raise _invalid(f"InputLocation must be s3://bucket/key; got {location!r}.")
     inference_id = headers.get("x-amzn-sagemaker-inference-id", str(uuid.uuid4()))
     if not INFERENCE_ID.fullmatch(inference_id):
         raise _invalid("InferenceId must have 1 to 64 printable characters.")
@@ -115,7 +115,7 @@ def _job(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Job:
 
 
 async def _body(request: Request) -> bytes:
-    """The request's body; refused as soon as it is seen to be too long."""
+    """Read the request's body. Raises ServiceError as soon as it exceeds the limit."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -128,7 +128,7 @@ def _seconds(headers: Mapping[str, str], name: str, limits: tuple[int, int, int]
     least, most, default = limits
     value = headers.get(f"x-amzn-sagemaker-{name.lower()}", str(default))
     if not value.isdecimal() or not least <= int(value) <= most:
-        raise _invalid(f"{name} must be an integer from {least} to {most}; {value!r} was given.")
+        raise _invalid(f"{name} must be an integer from {least} to {most}; got {value!r}.")
     return int(value)
 
 

@@ -1,4 +1,4 @@
-"""Speech as Polly delivers it: one channel, in the format and at the sample rate asked for."""
+"""Resample and encode speech as Polly delivers it: one channel, in the requested format and sample rate."""
 
 from fractions import Fraction
 from io import BytesIO
@@ -17,7 +17,7 @@ def resampled(samples: NDArray[np.int16], rate: int, wanted: int) -> NDArray[np.
 
 
 def encoded(samples: NDArray[np.int16], rate: int, container: str, codec: str) -> bytes:
-    """An MP3 or Ogg file, of as many samples for a player (a gapless header, a granule position)."""
+    """Return an MP3 or Ogg file that plays exactly as many samples (gapless header, granule position)."""
     file = BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout="mono", bit_rate=64_000)

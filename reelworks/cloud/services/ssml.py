@@ -1,4 +1,4 @@
-"""A text, plain or SSML, as what is to be said: sentences and pauses, with where they stand in the text.
+"""Read plain text or SSML as utterances: sentences and pauses, with their positions in the text.
 
 Source of the tags: docs.aws.amazon.com/polly/latest/dg/supportedtags.html.
 """
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.parsers import expat
 
-# Polly documents neither the pause between sentences nor how fast its named rates are: these are ours.
-SENTENCE_PAUSE = 0.25  # seconds, besides what a voice makes of a full stop
+# Polly documents neither the pause between sentences nor the speed of its named rates: these are ours.
+SENTENCE_PAUSE = 0.25  # seconds, in addition to the voice's own pause at a full stop
 PARAGRAPH_PAUSE = 0.6
 _BREAKS = {
     "none": 0.0,
@@ -27,12 +27,12 @@ _ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|prof|st|vs|etc|no|e\.g|i\.e)|\
 
 
 class BadMarkup(ValueError):
-    """The text is not SSML, or uses what is not known here."""
+    """The text is not SSML, or uses an unsupported tag or value."""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """`rate`: 1 is the voice's own. `start`, `end`: its bytes in the text as it was given."""
+    """A sentence to speak. `rate`: 1 is the voice's own. `start`, `end`: byte offsets in the given text."""
 
     text: str
     rate: float
@@ -55,17 +55,17 @@ def read_plain(text: str) -> list[Utterance]:
 
 
 def read_ssml(text: str) -> list[Utterance]:
-    """Raises BadMarkup."""
+    """Read SSML. Raises BadMarkup if it is invalid or uses an unsupported tag or value."""
     return _Markup(text.encode()).read()
 
 
 def characters(utterances: list[Utterance]) -> int:
-    """What Polly bills: the text without the markup."""
+    """Return the number of characters that Polly bills: the text without the markup."""
     return sum(len(one.text) for one in utterances if isinstance(one, Sentence))
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each sentence, without the blanks around it."""
+    """Yield the start and end of each sentence."""
     start = 0
     for match in _END.finditer(text):
         goes_on = text[match.end() : match.end() + 1].islower()
@@ -77,7 +77,7 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
 
 
 class _Reader:
-    """Gathers text into sentences, until something stands between."""
+    """Collect text into sentences until a pause or a tag separates them."""
 
     def __init__(self) -> None:
         self._said: list[Utterance] = []
@@ -88,7 +88,7 @@ class _Reader:
         self.rate = 1.0
 
     def hear(self, text: str, start: int) -> None:
-        """Text that stands at byte `start`."""
+        """Add text that begins at byte `start`."""
         for letter in text:
             self._letters.append(letter)
             self._bytes.append(start)
@@ -101,18 +101,18 @@ class _Reader:
             self._said.append(Pause(seconds))
 
     def part(self, seconds: float) -> None:
-        """What comes next stands apart, by as much at least if there is something before it."""
+        """Separate what follows from what came before, if anything, by a pause of at least `seconds`."""
         self.flush()
         self._apart = max(self._apart, seconds)
 
     def flush(self) -> None:
-        """What comes next is no part of the sentence."""
+        """End the current sentence."""
         text, places = "".join(self._letters), [*self._bytes, self._end]
         self._letters, self._bytes = [], []
         for start, end in _sentences(text):
             words = text[start:end].strip()
             if not any(letter.isalnum() for letter in words):
-                continue  # nothing that can be said
+                continue  # nothing to speak
             if self._apart and self._said and not isinstance(self._said[-1], Pause):
                 self._said.append(Pause(self._apart))
             self._apart = SENTENCE_PAUSE if end < len(text) else 0.0
@@ -146,7 +146,7 @@ class _Markup:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if (tag == "speak") != (self._depth == 0):
-            raise BadMarkup("SSML is one <speak>…</speak> with nothing around it and no other in it.")
+            raise BadMarkup("SSML must be exactly one <speak>…</speak> element, with no other <speak> in it.")
         self._depth += 1
         match tag:
             case "speak":
@@ -160,7 +160,7 @@ class _Markup:
                 self._rates.append(self._reader.rate)
                 self._reader.rate = _rate(attributes)
             case _:
-                raise BadMarkup(f"<{tag}> is not known here; there are speak, p, s, break and prosody rate.")
+                raise BadMarkup(f"<{tag}> is not supported; use speak, p, s, break or prosody rate.")
 
     def _end(self, tag: str) -> None:
         self._depth -= 1
@@ -175,7 +175,7 @@ class _Markup:
         self._reader.hear(text, start)
 
     def _doctype(self, *_: object) -> None:
-        raise BadMarkup("SSML must have no DOCTYPE.")
+        raise BadMarkup("A DOCTYPE is not allowed in SSML.")
 
 
 def _break(attributes: dict[str, str]) -> float:
@@ -183,21 +183,21 @@ def _break(attributes: dict[str, str]) -> float:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|ms)", time)
         seconds = float(match[1]) / (1000 if match[2] == "ms" else 1) if match else -1.0
         if not 0 <= seconds <= _LONGEST_BREAK:
-            raise BadMarkup(f"A break's time is at most 10s or 10000ms; it is {time!r}.")
+            raise BadMarkup(f"break time must be at most 10s or 10000ms; got {time!r}.")
         return seconds
     strength = attributes.get("strength", "medium")
     if strength not in _BREAKS:
-        raise BadMarkup(f"A break's strength is one of {', '.join(_BREAKS)}; it is {strength!r}.")
+        raise BadMarkup(f"break strength must be one of {', '.join(_BREAKS)}; got {strength!r}.")
     return _BREAKS[strength]
 
 
 def _rate(attributes: dict[str, str]) -> float:
     rate = attributes.get("rate")
     if rate is None or len(attributes) != 1:
-        raise BadMarkup("Of prosody, only rate is known here.")
+        raise BadMarkup("prosody supports only the attribute rate, which is required.")
     if rate in _RATES:
         return _RATES[rate]
     match = re.fullmatch(r"(\d+(?:\.\d+)?)%", rate)
     if not match or not 20 <= float(match[1]) <= 200:
-        raise BadMarkup(f"A prosody rate is {', '.join(_RATES)} or 20% to 200%; it is {rate!r}.")
+        raise BadMarkup(f"prosody rate must be {', '.join(_RATES)} or 20% to 200%; got {rate!r}.")
     return float(match[1]) / 100

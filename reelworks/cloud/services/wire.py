@@ -1,4 +1,4 @@
-"""What the stand-ins share of AWS's REST-JSON wire format."""
+"""AWS's REST-JSON wire format, shared by the stand-ins."""
 
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ Document = TypeVar("Document", bound=BaseModel)
 
 
 def parsed(document: type[Document], body: bytes) -> Document:
-    """A request's body; what does not fit is refused as the services refuse it, naming the field."""
+    """Parse a request's body. Raises ServiceError, naming the field as the services do, if it is invalid."""
     try:
         return document.model_validate_json(body)
     except ValidationError as error:
@@ -25,17 +25,17 @@ def parsed(document: type[Document], body: bytes) -> Document:
 
 
 def service(routes: list[BaseRoute]) -> Starlette:
-    """An app of `routes` whose every error has the service's shape."""
+    """Return an app of `routes` that renders every error in the services' format."""
     return Starlette(
         routes=routes, exception_handlers={ServiceError: _service_error, HTTPException: _unknown_operation}
     )
 
 
 async def _service_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ServiceError)  # noqa: S101  Starlette's handler type is wider than its promise
+    assert isinstance(error, ServiceError)  # noqa: S101  Starlette's handler type is wider than what it passes
     return JSONResponse(error.body, error.status, headers={"x-amzn-errortype": error.code})
 
 
 async def _unknown_operation(request: Request, _: Exception) -> JSONResponse:
-    message = f"{request.method} {request.url.path} is not an operation of this stand-in."
+    message = f"{request.method} {request.url.path} is not supported by this stand-in."
     return await _service_error(request, ServiceError(404, "UnknownOperationException", message))

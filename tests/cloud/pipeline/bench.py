@@ -1,6 +1,6 @@
-"""What the functions between the requests queue and the film find deployed, and what they left behind: real
-S3, DynamoDB, SQS, EventBridge and Step Functions. The services that a local AWS lacks, and Lambda, are
-answered by a server that keeps what it was asked."""
+"""A deployment for the functions between the requests queue and the film, and access to their results: real
+S3, DynamoDB, SQS, EventBridge and Step Functions. A server that records requests stands in for Lambda and
+for services that a local AWS lacks."""
 
 import base64
 import json
@@ -37,10 +37,10 @@ from tests.unit.sounds import encoded, tone
 
 TENANT = "acme"
 PRICES = AWS.with_instances({"cogvideox-nano": 3.60})
-ANSWER_COST = PRICES.text("amazon.nova-lite-v1:0", 1, 1)  # of each answer of Converse, see converse_answer
+ANSWER_COST = PRICES.text("amazon.nova-lite-v1:0", 1, 1)  # of each Converse response, see converse_answer
 _ROLE = "arn:aws:iam::000000000000:role/any"
 
-# An execution that hands its task token to a queue and then waits for the answer.
+# An execution that sends its task token to a queue and then waits for the answer.
 _WAITER = {
     "QueryLanguage": "JSONata",
     "StartAt": "Wait",
@@ -56,7 +56,7 @@ _WAITER = {
 
 
 class Answers:
-    """Answers SageMaker's runtime, Bedrock, Polly, Lambda and CodeBuild, and keeps what they were asked."""
+    """Fakes SageMaker's runtime, Bedrock, Polly, Lambda and CodeBuild, and records their requests."""
 
     def __init__(self) -> None:
         self.forget()
@@ -80,10 +80,10 @@ class Answers:
         self.drawn: list[dict[str, Any]] = []  # bodies of InvokeModel, each with its model
         self.sound = spoken_sound(SENTENCE_SECONDS)
         self.picture: dict[str, Any] = {"seeds": [1], "finish_reasons": [None], "images": [a_picture()]}
-        # What is answered first to SynthesizeSpeech and InvokeModel, in turn: status, error code, message.
+        # Errors returned first by SynthesizeSpeech and InvokeModel, in order: status, error code, message.
         self.refusals: list[tuple[int, str, str]] = []
         self.endpoints_exist = True
-        self.builds: dict[str, dict[str, Any]] = {}  # by id, each with the request that started it
+        self.builds: dict[str, dict[str, Any]] = {}  # by id, each with its start request
         self.builds_allowed = True
 
     async def _invoke_endpoint(self, request: Request) -> Response:
@@ -145,18 +145,18 @@ def converse_answer(text: str, stop_reason: str = "end_turn", by: str = "directo
 
 
 def tool_answer(filled: Any, by: str = "director") -> dict[str, Any]:
-    """A use of the tool that the model was given."""
+    """Return a response that uses the model's tool."""
     use = {"toolUse": {"toolUseId": "t1", "name": "storyboard", "input": filled}}
     answer = converse_answer("", "tool_use", by)
     answer["output"]["message"]["content"] = [use]
     return answer
 
 
-SENTENCE_SECONDS = 0.43  # no whole number of frames at any rate
+SENTENCE_SECONDS = 0.43  # not a whole number of frames at any rate
 
 
 def spoken_sound(seconds: float, hertz: float = 440) -> bytes:
-    """An MP3 as Polly gives it, of a tone."""
+    """Return an MP3 of a tone, as Polly encodes it."""
     return encoded(tone(seconds, hertz, rate=24_000), "mp3", rate=24_000).getvalue()
 
 
@@ -165,18 +165,18 @@ def a_picture() -> str:
 
 
 def a_scene(said: str | None = None, seen: str = "A bee on a flower.", **fields: Any) -> dict[str, Any]:
-    """A scene of a storyboard in which this is said (None: nothing) and seen."""
+    """Return a storyboard scene with this narration (None: silent) and picture."""
     narration = {"narration": {"text": said}} if said else {}
     return {"image": {"positive_prompt": seen}, "video": {"positive_prompt": seen}, **narration, **fields}
 
 
 def a_brief(*scenes: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """One that holds a whole storyboard."""
+    """Return a brief with a complete storyboard."""
     storyboard = {"title": "Bees", "style": "Warm light.", "scenes": [*scenes]}
     return {"topic": "Bees", "narrate": False, "given": storyboard, **fields}
 
 
-# What takes a task's event and answers its token.
+# A handler that takes a task's event and answers its token.
 Handler = Callable[[dict[str, Any], Any], None]
 
 
@@ -188,7 +188,7 @@ class Task:
     execution: str
 
     def answer(self) -> Any:
-        """What the token was answered: the output, or (error, cause)."""
+        """Return the answer to the token: the output, or (error, cause)."""
         states = client("stepfunctions")
 
         def ended() -> bool:
@@ -207,7 +207,7 @@ class Task:
 
 
 class Bench:
-    """The stores, and what is needed to see what a function did. Its environment is set, too."""
+    """The stores, and helpers to see what a function did. Also sets the function's environment."""
 
     def __init__(self, deployment: Deployment, answers: Answers) -> None:
         self.deployment = deployment
@@ -236,7 +236,7 @@ class Bench:
         )
 
     def machine(self, name: str, definition: dict[str, Any]) -> str:
-        """The ARN of a state machine made for a test."""
+        """Create a state machine for a test and return its ARN."""
         made = client("stepfunctions").create_state_machine(
             name=name, definition=json.dumps(definition), roleArn=_ROLE
         )
@@ -245,8 +245,8 @@ class Bench:
     # --- videos
 
     def video(self, engine: str = "cogvideox-nano", stage: Stage = Stage.QUEUED, **changes: Any) -> Video:
-        """A recorded video, of two clips unless `request` says otherwise, brought to a stage. `shots`: what
-        its plan is made of, where it is not of one scene."""
+        """Record a video, with two clips unless `request` says otherwise, and bring it to a stage. `shots`:
+        the plan's shots, if it has more than one scene."""
         shots = changes.pop("shots", None)
         request = {
             "prompt": "A bee on a flower",
@@ -280,13 +280,13 @@ class Bench:
         return video
 
     def take_drop(self, key: str, etag: str) -> None:
-        """What Intake does with a dropped prompt."""
+        """Do what Intake does with a dropped prompt."""
         DropFolder(self.deployment.settings, pair_seconds=0).take(key, etag)
 
     def _store_plan(self, video: Video, shots: Sequence[Shot] | None) -> FilmPlan:
         engine = CATALOGUE[video.request.engine]
         count = len(planning.clip_lengths(video.request, engine))
-        prompts = [f"{video.id} {index}" for index in range(count)]  # artifacts of its own
+        prompts = [f"{video.id} {index}" for index in range(count)]  # its own artifacts
         plan = make_plan(video, engine, "Bees", shots) if shots else a_plan(video, prompts)
         key = keys.film_plan(TENANT, video.id)
         self.outputs.put(key, plan.model_dump_json().encode(), "application/json")
@@ -296,7 +296,7 @@ class Bench:
         return FilmPlan.model_validate_json(self.outputs.get(keys.film_plan(TENANT, video.id)))
 
     def put_clip(self, plan: FilmPlan, index: int, content: bytes | None = None) -> str:
-        """Stores a clip's artifact; a real one of the right length unless `content` is given."""
+        """Store a clip's artifact: a real clip of the right length unless `content` is given."""
         _, clip = plan.clip(index)
         key = keys.clip(TENANT, clip.key_hash)
         self.outputs.put(key, content or film_clip(plan, index), "video/mp4")
@@ -308,13 +308,13 @@ class Bench:
     # --- tokens
 
     def answer(self, handler: Handler, video: Video, **payload: Any) -> Any:
-        """What a task answers its token."""
+        """Return a task's answer to its token."""
         task = self.task()
         handler({"token": task.token, "tenant": TENANT, "video_id": video.id, **payload}, Context())
         return task.answer()
 
     def prepare(self, video: Video) -> Video:
-        """Writes a video's storyboard, and has its scenes spoken and drawn."""
+        """Write a video's storyboard and create its narrations and stills."""
         for scene in self.answer(write_storyboard.handler, video)["scenes"]:
             if scene["narrate"]:
                 self.answer(narrate.handler, video, scene=scene["index"])
@@ -331,7 +331,7 @@ class Bench:
     # --- what others hear
 
     def events(self, video: Video) -> list[str]:
-        """The events that were emitted for a video."""
+        """Return the events emitted for a video."""
         found = []
         while (
             batch := client("sqs")
@@ -347,7 +347,7 @@ class Bench:
         return found
 
     def requests(self, video: Video) -> int:
-        """How many messages name the video in the requests queue; takes them all."""
+        """Count the messages for the video in the requests queue; receives them all."""
         return sum(message["video_id"] == video.id for message in self.deployment.messages())
 
     def executions(self, video: Video) -> list[str]:
@@ -357,14 +357,14 @@ class Bench:
 
 
 def _queue(name: str) -> tuple[str, str]:
-    """URL and ARN."""
+    """Return URL and ARN."""
     url = client("sqs").create_queue(QueueName=name)["QueueUrl"]
     answer = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     return url, answer["Attributes"]["QueueArn"]
 
 
 def film_clip(plan: FilmPlan, index: int, **changes: int) -> bytes:
-    """A clip as the engine should give it, but for the changes."""
+    """Return a clip as the engine should return it, except for the changes."""
     _, clip = plan.clip(index)
     asked = {
         "count": clip.film_frames,

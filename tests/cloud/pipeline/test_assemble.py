@@ -120,7 +120,7 @@ def test_the_film_says_what_it_is(bench: Bench) -> None:
     assert "reelworks_draft" not in said
 
 
-def test_a_draft_says_that_it_is_one(bench: Bench) -> None:
+def test_a_draft_is_marked_as_a_draft(bench: Bench) -> None:
     video = rendered(bench, "animatic", **TINY, seconds=6)
     run(bench, video)
     said = probe(bench.outputs.get(film(bench, video))).metadata
@@ -145,7 +145,7 @@ def test_a_transition_leaves_the_film_as_long_as_asked(bench: Bench, transition:
     assert bench.now(video).steps == [], "a cut is no step"
     joints = bench.deployment.keys("output", f"artifacts/{TENANT}/joints/")
     bench.outputs.delete(film(bench, video))
-    run(bench, video)  # of which no joint is encoded again
+    run(bench, video)  # none of whose joints is re-encoded
     assert bench.deployment.keys("output", f"artifacts/{TENANT}/joints/") == joints
     assert bench.outputs.get(film(bench, video)) == content
 
@@ -161,13 +161,13 @@ def test_steps_of_light_are_evened_out_where_a_clip_goes_on_from_another(bench: 
     assert len(frames) == plan.frames
     before, after = ([picture.mean() for picture in decoded(film_clip(plan, index))] for index in (0, 1))
     join = len(before)
-    # The test's clips all begin dark and brighten, by more than is evened out.
+    # The test's clips all begin dark and brighten by more than is evened out.
     assert after[0] + continuity.MOST_BRIGHTNESS / 2 < frames[join] < before[-1]
     assert abs(frames[join - 1] - before[-1]) < 1
     assert abs(frames[-1] - after[-1]) < 2
 
 
-def test_a_clip_of_another_size_is_brought_to_the_film_s(bench: Bench) -> None:
+def test_a_clip_of_another_size_is_conformed_to_the_film_s(bench: Bench) -> None:
     video = rendered(bench)
     bench.put_clip(bench.plan(video), 1, film_clip(bench.plan(video), 1, width=64))
     assert run(bench, video) == {"film": film(bench, video), "reused": False}
@@ -175,7 +175,7 @@ def test_a_clip_of_another_size_is_brought_to_the_film_s(bench: Bench) -> None:
     assert (joined.frames, joined.width, joined.height) == (bench.plan(video).frames, 96, 64)
 
 
-def test_a_film_that_is_there_is_not_joined_again(bench: Bench) -> None:
+def test_an_existing_film_is_reused(bench: Bench) -> None:
     video = rendered(bench)
     run(bench, video)
     bench.outputs.delete(bench.put_clip(bench.plan(video), 0))
@@ -201,7 +201,7 @@ def test_the_same_clips_give_the_same_film_to_the_byte(bench: Bench) -> None:
     assert bench.outputs.get(film(bench, video)) == made
 
 
-def test_a_broken_clip_is_named_and_thrown_away_so_that_the_next_attempt_makes_it_anew(bench: Bench) -> None:
+def test_a_broken_clip_is_named_and_deleted_so_that_a_retry_renders_it_again(bench: Bench) -> None:
     video = rendered(bench)
     broken = bench.put_clip(bench.plan(video), 1, film_clip(bench.plan(video), 1)[:-500])
     error, cause = run(bench, video)
@@ -211,7 +211,7 @@ def test_a_broken_clip_is_named_and_thrown_away_so_that_the_next_attempt_makes_i
 
 
 @pytest.mark.parametrize("changes", [{"count": 6}, {"count": 10}, {"fps": 16}])
-def test_a_film_that_is_not_as_long_as_its_storyboard_is_refused(
+def test_a_film_that_differs_in_length_from_its_storyboard_is_rejected(
     bench: Bench, changes: dict[str, int]
 ) -> None:
     video = rendered(bench)
@@ -219,11 +219,11 @@ def test_a_film_that_is_not_as_long_as_its_storyboard_is_refused(
     error, cause = run(bench, video)
     assert error == "ClipMismatch"
     assert cause["clip"] == 1
-    assert "should last 1.000 s" in cause["errorMessage"]
+    assert "expected 1.000 s" in cause["errorMessage"]
     assert not bench.outputs.exists(film(bench, video))
 
 
-def test_a_clip_that_is_gone_is_named(bench: Bench) -> None:
+def test_a_missing_clip_is_named(bench: Bench) -> None:
     video = rendered(bench)
     bench.outputs.delete(bench.put_clip(bench.plan(video), 0))
     error, cause = run(bench, video)
@@ -261,7 +261,7 @@ SENTENCE = 0.5  # seconds
 
 
 def sentence(bench: Bench, text: str, start: float = 0, seconds: float = SENTENCE) -> Sentence:
-    """One whose sound is a tone, kept as a narration's is."""
+    """Store a sentence whose sound is a tone, like a narration's."""
     sound = fingerprint([text, seconds])
     content = spoken_sound(seconds, TONES[text])
     bench.outputs.put(keys.speech(TENANT, sound), content, "audio/mpeg")
@@ -269,8 +269,8 @@ def sentence(bench: Bench, text: str, start: float = 0, seconds: float = SENTENC
 
 
 def narrated(bench: Bench, **request: Any) -> Video:
-    """A rendered video of three scenes of three, two and three seconds: two sentences are said in the first,
-    none in the second, one in the third."""
+    """Return a rendered video with scenes of three, two and three seconds: two sentences in the first, none
+    in the second, one in the third."""
     shots = [
         a_shot(narration=[sentence(bench, "A bee wakes."), sentence(bench, "It flies!", start=0.75)]),
         a_shot("A daisy.", frames=16),
@@ -287,7 +287,7 @@ def filmed(bench: Bench, shots: list[Shot], **request: Any) -> Video:
 
 
 def heard(wave: Wave, hertz: float) -> tuple[float, float]:
-    """The seconds in which a tone begins and ends."""
+    """Return when a tone begins and ends, in seconds."""
     block = 960  # 20 ms
     parts = wave[0][: wave.shape[1] // block * block].reshape(-1, block)
     turn = np.exp(-2j * np.pi * hertz * np.arange(block) / 48_000)
@@ -296,12 +296,12 @@ def heard(wave: Wave, hertz: float) -> tuple[float, float]:
     return found[0] * block / 48_000, (found[-1] + 1) * block / 48_000
 
 
-# Each sentence's start: where its scene begins, and the silence before a narration.
+# Each sentence's start: its scene's start plus the silence before a narration.
 STARTS = {"A bee wakes.": LEAD, "It flies!": LEAD + 0.75, "It rests.": 5 + LEAD}
 
 
 @pytest.mark.parametrize("transition", ["none", "crossfade", "fade"])
-def test_each_sentence_is_heard_where_it_belongs(bench: Bench, transition: str) -> None:
+def test_each_sentence_is_heard_at_its_time(bench: Bench, transition: str) -> None:
     video = narrated(bench, transition=transition)
     run(bench, video)
     wave = sounds.decoded(BytesIO(bench.outputs.get(film(bench, video))))
@@ -310,11 +310,11 @@ def test_each_sentence_is_heard_where_it_belongs(bench: Bench, transition: str) 
         begins, ends = heard(wave, hertz)
         assert begins == pytest.approx(STARTS[text], abs=0.04)
         assert ends == pytest.approx(STARTS[text] + SENTENCE, abs=0.06)
-    # AAC's own noise lies 60 dB below.
+    # AAC's own noise is 60 dB below.
     assert np.abs(wave[:, 48_000 * 3 : 48_000 * 5]).max() < 0.001 * np.abs(wave).max()
 
 
-def test_a_film_s_chapters_are_its_scenes_and_it_tells_what_is_said(bench: Bench) -> None:
+def test_a_film_has_chapters_per_scene_and_its_narration_in_metadata(bench: Bench) -> None:
     video = narrated(bench, transition="crossfade")
     run(bench, video)
     content = bench.outputs.get(film(bench, video))
@@ -381,7 +381,7 @@ def test_a_crash_after_the_film_writes_its_captions(bench: Bench) -> None:
     assert bench.outputs.get(key) == written
 
 
-def test_a_narration_that_was_mixed_is_not_mixed_again(bench: Bench) -> None:
+def test_a_mixed_narration_is_reused(bench: Bench) -> None:
     video = narrated(bench, captions=True)
     run(bench, video)
     made = bench.outputs.get(film(bench, video))
@@ -391,7 +391,7 @@ def test_a_narration_that_was_mixed_is_not_mixed_again(bench: Bench) -> None:
     assert bench.outputs.get(film(bench, video)) == made
 
 
-def test_a_sentence_whose_sound_is_gone_is_named(bench: Bench) -> None:
+def test_a_sentence_with_missing_sound_is_named(bench: Bench) -> None:
     bench.outputs.delete_all(f"artifacts/{TENANT}/sounds/")
     video = narrated(bench)
     bench.outputs.delete_all(f"artifacts/{TENANT}/speech/")
@@ -400,7 +400,7 @@ def test_a_sentence_whose_sound_is_gone_is_named(bench: Bench) -> None:
     assert "speech/" in cause["errorMessage"]
 
 
-def test_a_narration_that_ends_after_the_film_is_refused(bench: Bench) -> None:
+def test_a_narration_that_ends_after_the_film_is_rejected(bench: Bench) -> None:
     video = filmed(bench, [a_shot(frames=16, narration=[sentence(bench, "It flies!", seconds=2)])])
     assert run(bench, video)[0] == "NarrationTooLong"
     assert not bench.outputs.exists(film(bench, video))
@@ -412,7 +412,7 @@ HUM = 220  # Hz
 
 
 def hum(bench: Bench, seconds: float = 2) -> dict[str, Any]:
-    """Music as a request has it: a low tone, kept as an upload is."""
+    """Store a low tone as an uploaded music file of a request."""
     content = sounds.encoded(sounds.tone(seconds, HUM), "mp3").getvalue()
     sha256 = hashlib.sha256(content).hexdigest()
     key = keys.upload(TENANT, sha256, "mp3")
@@ -429,9 +429,7 @@ def hummed(wave: Wave, start: float, stop: float) -> float:
 
 
 @pytest.mark.parametrize("transition", ["none", "crossfade"])
-def test_music_lies_under_the_narration_and_is_lower_while_somebody_speaks(
-    bench: Bench, transition: str
-) -> None:
+def test_music_plays_under_the_narration_and_is_ducked_during_speech(bench: Bench, transition: str) -> None:
     video = narrated(bench, music=hum(bench), transition=transition)
     run(bench, video)
     wave = film_sound(bench, video)
@@ -463,7 +461,7 @@ def test_other_music_makes_another_film_of_the_same_clips(bench: Bench) -> None:
     assert len({film_hash(one) for one in (plan, *others)}) == 3
 
 
-def test_music_that_is_gone_is_named(bench: Bench) -> None:
+def test_missing_music_is_named(bench: Bench) -> None:
     music = hum(bench)
     video = rendered(bench, music=music)
     bench.inputs.delete(music["key"])
@@ -472,17 +470,17 @@ def test_music_that_is_gone_is_named(bench: Bench) -> None:
     assert music["key"] in cause["errorMessage"]
 
 
-# --- captions in the pictures
+# --- burned-in captions
 
 
 def with_captions(frames: list[NDArray[np.uint8]], plain: list[NDArray[np.uint8]]) -> list[int]:
-    """The frames of which many pixels differ, by more than another encoding makes them."""
+    """Return the frames with many pixels that differ by more than re-encoding explains."""
     differ = [np.mean(np.abs(one.astype(int) - other) > 60) for one, other in zip(frames, plain, strict=True)]
     return [number for number, share in enumerate(differ) if share > 0.01]
 
 
 @pytest.mark.parametrize("transition", ["none", "crossfade", "fade"])
-def test_captions_are_drawn_into_the_pictures_while_somebody_speaks(bench: Bench, transition: str) -> None:
+def test_captions_are_burned_in_during_speech(bench: Bench, transition: str) -> None:
     plain, burnt = (narrated(bench, burn_captions=burn, transition=transition) for burn in (False, True))
     run(bench, plain)
     joints = f"artifacts/{TENANT}/joints/"
@@ -499,12 +497,12 @@ def test_captions_are_drawn_into_the_pictures_while_somebody_speaks(bench: Bench
     assert bench.now(burnt).assembled == 100
     made = bench.deployment.keys("output", joints)
     bench.outputs.delete(film(bench, burnt))
-    run(bench, burnt)  # of which no part is encoded again
+    run(bench, burnt)  # no part of which is re-encoded
     assert bench.deployment.keys("output", joints) == made
     assert bench.outputs.get(film(bench, burnt)) == contents[1]
 
 
-def test_captions_may_be_a_track_and_in_the_pictures(bench: Bench) -> None:
+def test_captions_may_be_a_track_and_burned_in(bench: Bench) -> None:
     video = narrated(bench, captions=True, burn_captions=True)
     run(bench, video)
     with av.open(BytesIO(bench.outputs.get(film(bench, video)))) as container:
@@ -512,10 +510,10 @@ def test_captions_may_be_a_track_and_in_the_pictures(bench: Bench) -> None:
     assert bench.outputs.exists(keys.captions(TENANT, film_hash(bench.plan(video)), "vtt"))
 
 
-# --- clips that are not as the film is
+# --- clips that do not match the film's format
 
 
-def test_a_clip_s_own_sound_is_no_part_of_the_film(bench: Bench) -> None:
+def test_a_clip_s_own_sound_is_not_in_the_film(bench: Bench) -> None:
     video = rendered(bench)
     bench.put_clip(bench.plan(video), 0, with_sound())
     run(bench, video)
@@ -537,7 +535,7 @@ def test_a_clip_s_own_sound_is_no_part_of_the_film(bench: Bench) -> None:
     ],
     ids=["chroma", "range", "turned", "aspect ratio", "varying rate", "codec"],
 )
-def test_of_clips_only_those_that_differ_are_encoded_anew(bench: Bench, other: dict[str, Any]) -> None:
+def test_only_clips_that_differ_are_re_encoded(bench: Bench, other: dict[str, Any]) -> None:
     video = rendered(bench)
     plan = bench.plan(video)
     bench.put_clip(plan, 1, recorded(list(pictures(8)), **other))
@@ -565,7 +563,7 @@ def test_a_clip_a_frame_too_long_or_short_gives_the_planned_frames(
 
 
 def large(bench: Bench) -> Video:
-    """Its film has three parts."""
+    """Return a video whose film has three parts."""
     video = bench.video("animatic", Stage.RENDERING, request={**TINY, "seconds": 1})
     plan = bench.plan(video)
     bench.put_clip(plan, 0, padded(film_clip(plan, 0), 4_500_000))
@@ -574,7 +572,7 @@ def large(bench: Bench) -> Video:
 
 @pytest.fixture
 def s3(bench: Bench) -> Iterator[WatchedS3]:
-    """What the programs of the test take for S3."""
+    """The S3 that the test's programs see."""
     watched = WatchedS3(bench.deployment.url)
     with serving(watched.app) as url, pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL_S3", url)
@@ -582,7 +580,7 @@ def s3(bench: Bench) -> Iterator[WatchedS3]:
 
 
 def begin(bench: Bench, video: Video) -> tuple["subprocess.Popen[bytes]", Callable[[], Any]]:
-    """The program at work, and what its token is answered."""
+    """Start the program; return it and the answer to its token."""
     task = bench.task()
     request = VideoTask(token=task.token, tenant=TENANT, video_id=video.id)
     process = subprocess.Popen(
@@ -593,7 +591,7 @@ def begin(bench: Bench, video: Video) -> tuple["subprocess.Popen[bytes]", Callab
     return process, task.answer
 
 
-def test_a_killed_upload_goes_on_with_the_parts_that_are_missing(bench: Bench, s3: WatchedS3) -> None:
+def test_a_killed_upload_resumes_with_the_missing_parts(bench: Bench, s3: WatchedS3) -> None:
     video = large(bench)
     killed, _ = begin(bench, video)
     s3.before_part = lambda number: number == 3 and killed.send_signal(signal.SIGKILL)  # type: ignore[assignment,return-value]
@@ -606,7 +604,7 @@ def test_a_killed_upload_goes_on_with_the_parts_that_are_missing(bench: Bench, s
     log, _ = again.communicate()
     assert again.returncode == 0
     assert answer() == {"film": film(bench, video), "reused": False}
-    assert s3.parts in ([3], [])  # the third may have reached S3 after all
+    assert s3.parts in ([3], [])  # the third part may have reached S3
     content = bench.outputs.get(film(bench, video))
     assert len(content) > 2 * PART
     assert len(decoded(content)) == 8
@@ -615,7 +613,7 @@ def test_a_killed_upload_goes_on_with_the_parts_that_are_missing(bench: Bench, s
     assert "Uploads" not in uploads
 
 
-def test_two_at_once_make_one_film(bench: Bench) -> None:
+def test_two_concurrent_tries_make_one_film(bench: Bench) -> None:
     video = large(bench)
 
     def once(_: int) -> assemble.FilmMade:

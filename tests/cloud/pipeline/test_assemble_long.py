@@ -18,7 +18,7 @@ def requests(bench: Bench) -> list[dict[str, Any]]:
     return [build["request"] for build in bench.answers.builds.values()]
 
 
-def test_a_build_is_started_with_the_token_which_it_is_to_answer(bench: Bench) -> None:
+def test_a_build_is_started_with_the_token_it_must_answer(bench: Bench) -> None:
     video, task = bench.video(stage=Stage.RENDERING), bench.task()
     call(task, video)
     assert task.waits
@@ -33,7 +33,7 @@ def test_a_build_is_started_with_the_token_which_it_is_to_answer(bench: Bench) -
     assert (now.stage, now.build) == (Stage.ASSEMBLING, "assemble:0")
 
 
-def test_a_delivery_that_comes_twice_is_told_from_a_retry(bench: Bench) -> None:
+def test_a_duplicate_delivery_is_distinguished_from_a_retry(bench: Bench) -> None:
     video, task = bench.video(stage=Stage.RENDERING), bench.task()
     for retry in (0, 0, 1):
         call(task, video, retry)
@@ -41,14 +41,14 @@ def test_a_delivery_that_comes_twice_is_told_from_a_retry(bench: Bench) -> None:
     assert first == again != retried
 
 
-def test_for_a_cancelled_video_no_build_is_started(bench: Bench) -> None:
+def test_a_cancelled_video_starts_no_build(bench: Bench) -> None:
     video, task = bench.video(stage=Stage.CANCELLED), bench.task()
     call(task, video)
     assert task.answer()[0] == "VideoClosed"
     assert requests(bench) == []
 
 
-def test_where_builds_are_used_up_the_step_is_tried_again_later(bench: Bench) -> None:
+def test_the_step_is_retried_later_if_the_build_quota_is_used_up(bench: Bench) -> None:
     bench.answers.builds_allowed = False
     video, task = bench.video(stage=Stage.RENDERING), bench.task()
     call(task, video)

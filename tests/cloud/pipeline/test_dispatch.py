@@ -8,7 +8,7 @@ from tests.cloud.pipeline.bench import TENANT, Bench
 
 
 def run(*bodies: str) -> Any:
-    """The messages that failed."""
+    """Return the messages that failed."""
     records = [
         {"messageId": str(index), "body": body, "eventSource": "aws:sqs", "attributes": {}}
         for index, body in enumerate(bodies)
@@ -27,7 +27,7 @@ def test_a_queued_video_s_execution_starts_under_its_id(bench: Bench) -> None:
     assert bench.executions(video) == [video.id]
 
 
-def test_a_message_that_comes_twice_starts_one_execution(bench: Bench) -> None:
+def test_a_duplicate_message_starts_one_execution(bench: Bench) -> None:
     video = bench.video()
     assert run(body(video), body(video)) == []
     assert run(body(video)) == []
@@ -43,7 +43,7 @@ def test_a_new_attempt_is_a_new_execution(bench: Bench) -> None:
     assert bench.executions(video) == [video.id, f"{video.id}-2"]
 
 
-def test_videos_that_are_gone_ended_or_under_way_are_passed_over(bench: Bench) -> None:
+def test_deleted_ended_and_running_videos_are_skipped(bench: Bench) -> None:
     deleted, cancelled, running = bench.video(), bench.video(stage=Stage.CANCELLED), bench.video()
     bench.videos.delete(TENANT, deleted.id)
     bench.videos.advance(TENANT, running.id, Stage.PLANNING)
@@ -57,5 +57,5 @@ def test_a_malformed_message_fails_alone(bench: Bench) -> None:
     assert bench.executions(video) == [video.id]
 
 
-def test_a_batch_that_fails_whole_is_answered_message_by_message(bench: Bench) -> None:
+def test_a_completely_failed_batch_is_reported_message_by_message(bench: Bench) -> None:
     assert run("nonsense", "{}") == ["0", "1"]

@@ -42,7 +42,7 @@ def test_a_clip_is_drawn_to_the_frame(bench: Bench) -> None:
     assert waiting.cost is None
 
 
-def test_the_user_s_image_is_drawn_upon(bench: Bench) -> None:
+def test_the_clip_starts_from_the_user_s_image(bench: Bench) -> None:
     bench.inputs.put("uploads/acme/a.png", png(), "image/png")
     image = {"key": "uploads/acme/a.png", "sha256": "0" * 64, "width": 320, "height": 180}
     video = bench.video("animatic", Stage.RENDERING, request={**SMALL, "image": image})
@@ -52,7 +52,7 @@ def test_the_user_s_image_is_drawn_upon(bench: Bench) -> None:
     assert artifact(bench, video) != artifact(bench, plain)
 
 
-def test_each_scene_is_drawn_upon_its_own_first_picture(bench: Bench) -> None:
+def test_each_scene_is_drawn_on_its_own_first_picture(bench: Bench) -> None:
     bench.inputs.put("uploads/acme/a.png", png(), "image/png")
     bench.outputs.put(keys.still(TENANT, "5" * 64), png(1), "image/png")
     image = {"key": "uploads/acme/a.png", "sha256": "0" * 64, "width": 320, "height": 180}
@@ -71,7 +71,7 @@ def test_each_scene_is_drawn_upon_its_own_first_picture(bench: Bench) -> None:
     assert second("5" * 64, image=image) == drawn_upon
 
 
-def test_a_clip_that_is_there_is_not_drawn_again(bench: Bench) -> None:
+def test_an_existing_clip_is_reused(bench: Bench) -> None:
     video = bench.video("animatic", Stage.RENDERING, request=SMALL)
     bench.put_clip(bench.plan(video), 0, b"made before")
     assert run(bench, video) == {"clip": 0, "reused": True}
@@ -79,7 +79,7 @@ def test_a_clip_that_is_there_is_not_drawn_again(bench: Bench) -> None:
     assert (bench.now(video).clips[0].state, bench.now(video).clips[0].reused) == (ClipState.DONE, True)
 
 
-def test_nothing_is_drawn_for_a_video_that_was_cancelled(bench: Bench) -> None:
+def test_nothing_is_drawn_for_a_cancelled_video(bench: Bench) -> None:
     video = bench.video("animatic", Stage.RENDERING, request=SMALL)
     bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
     assert run(bench, video)[0] == "VideoClosed"
@@ -87,7 +87,7 @@ def test_nothing_is_drawn_for_a_video_that_was_cancelled(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("gone", ["plan", "image"])
-def test_what_is_gone_is_named(bench: Bench, gone: str) -> None:
+def test_a_missing_input_is_named(bench: Bench, gone: str) -> None:
     image = {"key": "uploads/acme/gone.png", "sha256": "0" * 64, "width": 320, "height": 180}
     video = bench.video("animatic", Stage.RENDERING, request={**SMALL, "image": image})
     if gone == "plan":

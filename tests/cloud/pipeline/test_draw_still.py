@@ -31,7 +31,7 @@ def written(bench: Bench, *scenes: dict[str, Any], **request: Any) -> Video:
 
 @pytest.fixture(autouse=True)
 def _nothing_was_drawn(bench: Bench) -> None:
-    """Each test finds no picture but its own."""
+    """Each test finds only its own pictures."""
     bench.outputs.delete_all(STILLS)
 
 
@@ -50,7 +50,7 @@ def test_a_scene_s_first_picture_has_the_film_s_size(bench: Bench) -> None:
         assert (picture.format, picture.size) == ("PNG", (96, 64))
 
 
-def test_quality_is_the_model_and_who_drew_is_told(bench: Bench) -> None:
+def test_quality_selects_the_model_and_the_model_is_reported(bench: Bench) -> None:
     bench.answers.picture["answered_by"] = "comfyui flux"
     video = written(bench, stills={"quality": "premium"})
     run(bench, video)
@@ -71,7 +71,7 @@ def test_the_same_request_twice_is_drawn_once(bench: Bench) -> None:
     assert one.by
 
 
-def test_a_task_that_is_delivered_twice_draws_once(bench: Bench) -> None:
+def test_a_duplicate_delivery_draws_once(bench: Bench) -> None:
     video = written(bench)
     run(bench, video)
     drawn = bench.now(video).stills[0].artifact
@@ -80,7 +80,7 @@ def test_a_task_that_is_delivered_twice_draws_once(bench: Bench) -> None:
     assert bench.now(video).stills[0].artifact == drawn
 
 
-def test_whatever_determines_a_still_has_it_drawn_anew(bench: Bench) -> None:
+def test_a_change_to_any_input_of_a_still_redraws_it(bench: Bench) -> None:
     run(bench, written(bench))
     others = [
         written(bench, a_scene(seen="A wasp on a flower.")),
@@ -101,13 +101,13 @@ def test_two_scenes_of_the_same_words_are_two_pictures(bench: Bench) -> None:
     assert first["seed"] != second["seed"]
 
 
-def test_a_throttled_picture_is_asked_for_again(bench: Bench) -> None:
+def test_a_throttled_picture_is_retried(bench: Bench) -> None:
     bench.answers.refusals = [(429, "ThrottlingException", "Too many requests")]
     assert run(bench, written(bench)) == {"scene": 0, "reused": False}
     assert len(bench.answers.drawn) == 2
 
 
-def test_what_the_model_can_t_draw_ends_with_its_words(bench: Bench) -> None:
+def test_a_rejection_by_the_model_is_reported_in_its_words(bench: Bench) -> None:
     bench.answers.refusals = [(400, "ValidationException", "the prompt is too long")]
     video = written(bench)
     error, cause = run(bench, video)
@@ -124,7 +124,7 @@ def test_what_the_model_can_t_draw_ends_with_its_words(bench: Bench) -> None:
         ({"images": ["R0lGODlh"]}, "no picture", "image prompt"),
     ],
 )
-def test_an_answer_without_a_picture_is_refused_and_not_kept(
+def test_an_answer_without_a_picture_is_rejected_and_not_stored(
     bench: Bench, answer: dict[str, Any], said: str, advice: str
 ) -> None:
     bench.answers.picture |= answer
@@ -145,8 +145,8 @@ def test_nothing_is_drawn_for_a_video_that_has_ended(bench: Bench) -> None:
     assert bench.answers.drawn == []
 
 
-def test_a_still_of_an_attempt_that_was_ended_is_none_of_the_edited_film_s(bench: Bench) -> None:
-    """The user ended the attempt while it was drawn, edited the storyboard and began another."""
+def test_a_still_of_an_ended_attempt_is_not_used_in_the_edited_film(bench: Bench) -> None:
+    """The user ends the attempt while the still is drawn, edits the storyboard and starts another attempt."""
     video = written(bench)
     begun_anew = [PartProgress(scene=0)]
 

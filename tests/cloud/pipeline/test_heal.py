@@ -40,12 +40,12 @@ class Timed(Context):
 
 
 def run(seconds: int = 300, **event: Any) -> dict[str, int]:
-    """What the scheduled function does."""
+    """Run the scheduled function."""
     return heal.handler(event, Timed(seconds))
 
 
 def look_at(bench: Bench, video: Video, **settings: str) -> bool:
-    """Heals one video without any grace."""
+    """Heal one video without a grace period."""
     return heal.Heal(bench.settings.model_copy(update=settings), NO_GRACE).video(TENANT, video.id)
 
 
@@ -69,8 +69,8 @@ def park(
     *,
     key_hash: str | None = None,
 ) -> tuple[Task, str]:
-    """An engine call under way: the token that waits for it, and the inference's id. `key_hash` None: of the
-    plan's clip."""
+    """Store an engine call in progress and return the waiting token and the inference's id. `key_hash` None:
+    that of the plan's clip."""
     task = bench.task()
     id_ = keys.inference_id(video.id, clip, task.token.replace("-", "")[-12:])
     bench.inferences.park(
@@ -87,11 +87,11 @@ def park(
     return task, id_
 
 
-# --- decisions that broke off before their answer
+# --- decisions interrupted before their answer
 
 
 def at_gate(bench: Bench, *, decision: Decision | None) -> tuple[Video, Task]:
-    """A video whose execution runs and waits at a gate, with what the record says of it."""
+    """Return a video whose execution waits at a gate, with its record."""
     video = bench.video(stage=Stage.PLANNING)
     start(video, bench.settings.state_machine_arn)
     task = bench.task()
@@ -105,7 +105,7 @@ def at_gate(bench: Bench, *, decision: Decision | None) -> tuple[Video, Task]:
 
 
 @pytest.mark.parametrize("decision", Decision)
-def test_a_decision_whose_token_still_waits_is_told(bench: Bench, decision: Decision) -> None:
+def test_a_decision_whose_token_still_waits_is_sent(bench: Bench, decision: Decision) -> None:
     video, task = at_gate(bench, decision=decision)
     assert look_at(bench, video)
     assert task.answer() == {"decision": decision}
@@ -119,7 +119,7 @@ def test_a_film_that_waits_for_its_user_is_left_alone(bench: Bench) -> None:
     assert bench.now(video) == video
 
 
-def test_a_film_whose_wait_was_lost_with_the_cloud_comes_to_its_gate_again(bench: Bench) -> None:
+def test_a_film_whose_wait_was_lost_with_the_cloud_returns_to_its_gate(bench: Bench) -> None:
     video = bench.video(stage=Stage.PLANNING)
     wait = Review(gate=Gate.PREVIEWS, until_ms=LONG_AGO)
     bench.videos.advance(TENANT, video.id, Stage.REVIEWING, review=wait, approved=(Gate.STORYBOARD,))
@@ -134,7 +134,7 @@ def test_a_film_whose_wait_was_lost_with_the_cloud_comes_to_its_gate_again(bench
 
 
 def in_build(bench: Bench, status: str) -> tuple[Video, Task]:
-    """A video that a build assembles or assembled, with an execution that runs."""
+    """Return a video that a build assembles or has assembled, with a running execution."""
     video = bench.video(stage=Stage.ASSEMBLING)
     start(video, bench.settings.state_machine_arn)
     task = bench.task()
@@ -151,16 +151,16 @@ def test_a_build_that_ended_without_an_answer_fails_its_step(bench: Bench, statu
     error, cause = task.answer()
     assert error == "AssemblerFailed"
     assert status in cause["errorMessage"]
-    assert not look_at(bench, video)  # nobody waits for it any more
+    assert not look_at(bench, video)  # no execution waits for it any more
 
 
-def test_a_build_at_work_is_left_alone(bench: Bench) -> None:
+def test_a_running_build_is_left_alone(bench: Bench) -> None:
     video, task = in_build(bench, "IN_PROGRESS")
     assert not look_at(bench, video)
     assert task.waits
 
 
-def test_a_build_that_nobody_knows_any_more_is_no_reason_to_fail(bench: Bench) -> None:
+def test_an_unknown_build_does_not_fail_the_video(bench: Bench) -> None:
     video, task = in_build(bench, "FAILED")
     bench.answers.builds.clear()
     assert not look_at(bench, video)
@@ -177,7 +177,7 @@ def test_a_queued_video_whose_message_was_lost_is_queued_again(bench: Bench) -> 
     assert bench.now(video) == video  # nothing about it has changed
 
 
-def test_a_video_that_was_queued_just_now_is_not_lost_yet(bench: Bench) -> None:
+def test_a_recently_queued_video_does_not_count_as_lost(bench: Bench) -> None:
     video = bench.video()
     run()
     assert bench.requests(video) == 0
@@ -191,7 +191,7 @@ def test_a_queued_video_whose_execution_has_started_is_left_alone(bench: Bench) 
 
 
 @pytest.mark.parametrize("stage", [Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING])
-def test_a_video_whose_execution_was_lost_is_tried_again(bench: Bench, stage: Stage) -> None:
+def test_a_video_whose_execution_was_lost_is_retried(bench: Bench, stage: Stage) -> None:
     video = bench.video(stage=stage)
     assert look_at(bench, video)
     again = bench.now(video)
@@ -199,7 +199,7 @@ def test_a_video_whose_execution_was_lost_is_tried_again(bench: Bench, stage: St
     assert bench.requests(video) == 1
 
 
-def test_however_often_the_cloud_is_lost_the_video_is_tried_again(bench: Bench) -> None:
+def test_a_video_is_retried_however_often_the_cloud_is_lost(bench: Bench) -> None:
     video = bench.video()
     for _ in range(12):
         video = bench.videos.advance(TENANT, video.id, Stage.PLANNING)
@@ -207,7 +207,7 @@ def test_however_often_the_cloud_is_lost_the_video_is_tried_again(bench: Bench) 
     assert (bench.now(video).stage, bench.now(video).attempt) == (Stage.QUEUED, 13)
 
 
-def test_a_video_that_somebody_has_taken_up_meanwhile_is_not_set_back(bench: Bench) -> None:
+def test_a_video_resumed_meanwhile_is_not_reset(bench: Bench) -> None:
     seen = bench.video(stage=Stage.PLANNING)
     first = bench.videos.requeue(seen)
     assert first
@@ -247,7 +247,7 @@ def test_the_failure_that_the_machine_could_not_record_is_recorded(bench: Bench)
     assert bench.events(video) == ["video.failed"]
 
 
-def test_an_execution_that_somebody_stopped_is_a_failure(bench: Bench) -> None:
+def test_a_stopped_execution_is_a_failure(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
     client("stepfunctions").stop_execution(executionArn=start(video, bench.settings.state_machine_arn))
     assert look_at(bench, video)
@@ -257,7 +257,7 @@ def test_an_execution_that_somebody_stopped_is_a_failure(bench: Bench) -> None:
     assert "ABORTED" in failure.reason
 
 
-def test_a_record_older_than_its_execution_s_success_is_tried_again(bench: Bench) -> None:
+def test_a_video_whose_record_predates_its_execution_s_success_is_retried(bench: Bench) -> None:
     machine = bench.machine("succeeds", {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
     video = bench.video(stage=Stage.PUBLISHING)
     execution = start(video, machine)
@@ -292,7 +292,7 @@ def test_a_failure_whose_notice_was_lost_is_settled(bench: Bench) -> None:
     assert (error, cause["errorMessage"]) == ("EngineFailed", "the GPU fell off")
 
 
-def test_a_clip_that_is_still_rendered_is_waited_for(bench: Bench) -> None:
+def test_a_clip_that_is_still_rendering_is_left_alone(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
     start(video, bench.settings.state_machine_arn)
     task, _ = park(bench, video)
@@ -303,7 +303,7 @@ def test_a_clip_that_is_still_rendered_is_waited_for(bench: Bench) -> None:
 # --- one run
 
 
-def test_one_broken_video_does_not_keep_the_others_from_being_healed(bench: Bench) -> None:
+def test_one_broken_video_does_not_block_the_others(bench: Bench) -> None:
     broken = bench.video(updated_ms=LONG_AGO)
     start(broken, bench.settings.state_machine_arn)
     _, inference_id = park(bench, broken, key_hash="0")  # it has no plan
@@ -315,7 +315,7 @@ def test_one_broken_video_does_not_keep_the_others_from_being_healed(bench: Benc
     assert bench.now(broken) == broken
 
 
-def test_without_time_left_the_next_run_goes_on(bench: Bench) -> None:
+def test_without_time_left_the_next_run_continues(bench: Bench) -> None:
     video = bench.video(updated_ms=LONG_AGO)
     assert run(seconds=30)["healed"] == 0
     assert bench.requests(video) == 0
@@ -329,7 +329,7 @@ def lose(video: Video) -> None:
     client("dynamodb").delete_item(TableName="videos", Key={"pk": {"S": pk}, "sk": {"S": sk}})
 
 
-def test_lost_videos_are_restored_as_they_were_and_go_on(bench: Bench) -> None:
+def test_lost_videos_are_restored_and_continue(bench: Bench) -> None:
     queued, rendering = bench.video(), bench.video(stage=Stage.RENDERING)
     done = bench.video(stage=Stage.PUBLISHING)
     done = bench.videos.advance(TENANT, done.id, Stage.COMPLETED)
@@ -356,7 +356,7 @@ def test_a_client_s_retry_after_a_loss_finds_the_video_of_its_first_try(bench: B
     assert intake.accept(TENANT, fields, retry=True).id == latest.id
 
 
-def test_what_the_table_has_is_not_overwritten(bench: Bench) -> None:
+def test_existing_records_are_not_overwritten(bench: Bench) -> None:
     video = bench.video()
     journal = bench.outputs.get(keys.video_record(TENANT, video.id))
     bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
@@ -373,7 +373,7 @@ def test_a_deleted_video_stays_deleted(bench: Bench) -> None:
 
 
 class LateWriter(Objects):
-    """A journal into which somebody who still found the record writes it again after its first deletion."""
+    """A journal in which a writer that still found the record writes it again after its first deletion."""
 
     wrote = False
 
@@ -385,14 +385,14 @@ class LateWriter(Objects):
             self.wrote = True
 
 
-def test_a_deleted_video_stays_deleted_whoever_wrote_late(bench: Bench) -> None:
+def test_a_deleted_video_stays_deleted_despite_late_writes(bench: Bench) -> None:
     video = bench.video()
     journal = LateWriter(client("s3"), bench.outputs.bucket)
     Videos(client("dynamodb"), bench.settings.videos_table, journal).delete(TENANT, video.id)
     assert run(restore=True)["restored"] == 0
 
 
-def test_an_unreadable_record_does_not_keep_the_others_away(bench: Bench) -> None:
+def test_an_unreadable_record_does_not_block_the_others(bench: Bench) -> None:
     unreadable = keys.video_record(TENANT, "video_000")
     bench.outputs.put(unreadable, b'{"id": ', "application/json")
     video = bench.video()
@@ -418,8 +418,8 @@ def test_api_keys_are_restored(bench: Bench) -> None:
 def ask_again(
     bench: Bench, looked_at: timedelta = timedelta(days=1), grace: timedelta = NO_GRACE
 ) -> list[Any]:
-    """The events that Intake gets."""
-    time.sleep(1.1)  # S3 keeps whole seconds; without any grace an object must still be a moment old
+    """Return the events that Intake receives."""
+    time.sleep(1.1)  # S3 stores whole seconds; even without a grace period an object must be a moment old
     Drops(bench.settings, grace, looked_at).ask_again(lambda: True)
     return bench.answers.events
 
@@ -437,7 +437,7 @@ def drops(bench: Bench) -> Bench:
 
 
 @pytest.mark.parametrize("key", ["drop/acme/kite.txt", "drop/acme/deep/er/kite.json", "drop/kite.TXT"])
-def test_a_prompt_or_request_that_nobody_took_is_announced_again(drops: Bench, key: str) -> None:
+def test_an_unhandled_prompt_or_request_is_announced_again(drops: Bench, key: str) -> None:
     etag = drop(drops, key)
     assert ask_again(drops) == [
         {
@@ -453,7 +453,7 @@ def test_after_a_restart_the_oldest_are_announced_again(drops: Bench) -> None:
 
 
 @pytest.mark.parametrize("result", ["mp4", "error.json"])
-def test_what_has_its_answer_is_left_alone(drops: Bench, result: str) -> None:
+def test_an_answered_object_is_left_alone(drops: Bench, result: str) -> None:
     drop(drops, "drop/acme/kite.txt")
     time.sleep(1.1)
     drops.outputs.put(keys.drop_result("drop/acme/kite.txt", result), b"", "text/plain")
@@ -461,14 +461,14 @@ def test_what_has_its_answer_is_left_alone(drops: Bench, result: str) -> None:
 
 
 @pytest.mark.parametrize("result", ["mp4", "error.json"])
-def test_the_answer_to_an_earlier_version_is_none(drops: Bench, result: str) -> None:
+def test_an_answer_to_an_earlier_version_does_not_count(drops: Bench, result: str) -> None:
     drops.outputs.put(keys.drop_result("drop/acme/kite.txt", result), b"", "text/plain")
     time.sleep(1.1)
     drop(drops, "drop/acme/kite.txt")
     assert len(ask_again(drops)) == 1
 
 
-def test_what_has_its_video_is_left_alone_until_it_is_replaced(drops: Bench) -> None:
+def test_an_object_with_a_video_is_left_alone_until_replaced(drops: Bench) -> None:
     etag = drop(drops, "drop/acme/kite.txt")
     drops.take_drop("drop/acme/kite.txt", etag)
     assert ask_again(drops) == []
@@ -476,12 +476,12 @@ def test_what_has_its_video_is_left_alone_until_it_is_replaced(drops: Bench) -> 
     assert len(ask_again(drops)) == 1
 
 
-def test_images_ask_for_nothing_by_themselves(drops: Bench) -> None:
+def test_images_alone_request_nothing(drops: Bench) -> None:
     drop(drops, "drop/acme/kite.png")
     assert ask_again(drops) == []
 
 
-def test_what_came_just_now_or_long_ago_is_left_alone(drops: Bench) -> None:
+def test_very_recent_and_very_old_objects_are_left_alone(drops: Bench) -> None:
     drop(drops, "drop/acme/kite.txt")
     assert ask_again(drops, grace=heal.GRACE) == []
     assert ask_again(drops, looked_at=timedelta(seconds=1)) == []

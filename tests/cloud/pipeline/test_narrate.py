@@ -29,7 +29,7 @@ def run(bench: Bench, video: Video, scene: int = 0) -> Any:
 
 
 def written(bench: Bench, *said: str, **request: Any) -> Video:
-    """A video whose scenes are to say this."""
+    """Return a video whose scenes have these narrations."""
     brief = a_brief(*(a_scene(text) for text in said))
     return storyboarded(bench, brief, **request)
 
@@ -52,7 +52,7 @@ def texts(bench: Bench) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _nothing_was_said(bench: Bench) -> None:
-    """Each test finds no sound but its own."""
+    """Each test finds only its own sounds."""
     for folder in ("speech", "narrations"):
         bench.outputs.delete_all(f"artifacts/{TENANT}/{folder}/")
 
@@ -75,21 +75,21 @@ def test_a_narration_is_spoken_sentence_by_sentence(bench: Bench) -> None:
         assert bench.outputs.get(keys.speech(TENANT, sentence.sound)) == bench.answers.sound
 
 
-def test_what_was_spoken_is_paid_by_the_character(bench: Bench) -> None:
+def test_speech_is_priced_per_character(bench: Bench) -> None:
     video = written(bench, "A bee wakes. It flies!", "It flies!")
     run(bench, video)
     run(bench, video, scene=1)
     long, short = bench.now(video).narrations
     assert long.cost == pytest.approx(len("A bee wakes.It flies!") * 16e-6)
-    assert (short.reused, short.cost) == (False, 0.0)  # of a sentence that was there
+    assert (short.reused, short.cost) == (False, 0.0)  # for a sentence that already existed
     again = written(bench, "A bee wakes. It flies!")
     run(bench, again)
     [reused] = bench.now(again).narrations
     assert (reused.reused, reused.cost, reused.by) == (True, 0.0, "Joanna")
 
 
-def test_a_narration_is_heard_as_a_whole_before_the_film_is_made(bench: Bench) -> None:
-    """Also a single short sentence, of no whole number of frames."""
+def test_a_narration_can_be_previewed_before_the_film_is_rendered(bench: Bench) -> None:
+    """Including a single short sentence that is not a whole number of frames."""
     for said in ("A bee wakes. It flies!", "A bee."):
         video = written(bench, said)
         run(bench, video)
@@ -102,7 +102,7 @@ def test_a_narration_is_heard_as_a_whole_before_the_film_is_made(bench: Bench) -
         assert np.abs(block).max() > 0.05
 
 
-def test_the_record_says_how_far_each_scene_is(bench: Bench) -> None:
+def test_the_record_shows_each_scene_s_progress(bench: Bench) -> None:
     video = written(bench, "A bee wakes.", "It flies!")
     run(bench, video, scene=1)
     waiting, done = bench.now(video).narrations
@@ -136,7 +136,7 @@ def test_the_same_request_twice_is_spoken_once(bench: Bench) -> None:
     assert (made.state, made.reused) == (ClipState.DONE, True)
 
 
-def test_a_task_that_is_delivered_twice_speaks_once(bench: Bench) -> None:
+def test_a_duplicate_delivery_speaks_once(bench: Bench) -> None:
     video = written(bench, "A bee wakes.")
     run(bench, video)
     said = narration(bench, video)
@@ -145,7 +145,7 @@ def test_a_task_that_is_delivered_twice_speaks_once(bench: Bench) -> None:
     assert narration(bench, video) == said
 
 
-def test_of_an_edited_narration_only_the_other_sentences_are_spoken(bench: Bench) -> None:
+def test_only_changed_sentences_of_an_edited_narration_are_spoken(bench: Bench) -> None:
     run(bench, written(bench, "A bee wakes. It flies! It rests."))
     video = written(bench, "A bee wakes. It dances! It rests.")
     assert run(bench, video) == {"scene": 0, "reused": False}
@@ -153,13 +153,13 @@ def test_of_an_edited_narration_only_the_other_sentences_are_spoken(bench: Bench
     assert len(narration(bench, video).sentences) == 3
 
 
-def test_another_voice_speaks_anew(bench: Bench) -> None:
+def test_a_different_voice_speaks_everything_again(bench: Bench) -> None:
     for voice in ("Joanna", "Amy"):
         run(bench, written(bench, "A bee wakes.", voice={"name": voice}))
     assert [asked["VoiceId"] for asked in bench.answers.spoken] == ["Joanna", "Amy"]
 
 
-def test_a_throttled_sentence_is_asked_for_again(bench: Bench) -> None:
+def test_a_throttled_sentence_is_retried(bench: Bench) -> None:
     bench.answers.refusals = [(400, "ThrottlingException", "Rate exceeded")]
     video = written(bench, "A bee wakes.")
     assert run(bench, video) == {"scene": 0, "reused": False}
@@ -169,9 +169,7 @@ def test_a_throttled_sentence_is_asked_for_again(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("status", "code"), [(400, "ThrottlingException"), (503, "ServiceUnavailable"), (500, "Whatever")]
 )
-def test_what_was_said_before_a_passing_failure_is_not_said_again(
-    bench: Bench, status: int, code: str
-) -> None:
+def test_sentences_spoken_before_a_transient_failure_are_reused(bench: Bench, status: int, code: str) -> None:
     video = written(bench, "A bee wakes. It flies! It rests.")
     once = Config(retries={"total_max_attempts": 1})
     speech = Speech(boto3.client("polly", config=once))
@@ -189,7 +187,7 @@ def test_what_was_said_before_a_passing_failure_is_not_said_again(
     assert bench.now(video).narrations[0].state is ClipState.DONE
 
 
-def test_what_the_voice_can_t_say_ends_with_the_service_s_words(bench: Bench) -> None:
+def test_a_rejection_by_the_voice_is_reported_in_its_words(bench: Bench) -> None:
     bench.answers.refusals = [(400, "ValidationException", "there is no voice 'Bob'; there are: Joe")]
     video = written(bench, "A bee wakes.", voice={"name": "Bob"})
     error, cause = run(bench, video)
@@ -199,7 +197,7 @@ def test_what_the_voice_can_t_say_ends_with_the_service_s_words(bench: Bench) ->
     assert bench.deployment.keys("output", SPEECH) == set()
 
 
-def test_what_can_t_be_drawn_as_a_caption_is_named_before_it_is_spoken(bench: Bench) -> None:
+def test_characters_that_captions_cannot_draw_are_named_before_speaking(bench: Bench) -> None:
     video = written(bench, "A bee wakes.", "凧が飛ぶ。", burn_captions=True)
     assert isinstance(run(bench, video), dict)
     error, cause = run(bench, video, scene=1)
@@ -213,7 +211,7 @@ def test_what_can_t_be_drawn_as_a_caption_is_named_before_it_is_spoken(bench: Be
 
 
 @pytest.mark.parametrize("sound", [b"<html>", b"ID3 is no sound"])
-def test_a_broken_sound_is_named_and_not_kept(bench: Bench, sound: bytes) -> None:
+def test_a_broken_sound_is_named_and_not_stored(bench: Bench, sound: bytes) -> None:
     good, bench.answers.sound = bench.answers.sound, sound
     video = written(bench, "A bee wakes.", "It flies!")
     error, cause = run(bench, video, scene=1)
@@ -224,7 +222,7 @@ def test_a_broken_sound_is_named_and_not_kept(bench: Bench, sound: bytes) -> Non
     assert run(bench, video, scene=1) == {"scene": 1, "reused": False}
 
 
-def test_nothing_is_said_for_a_video_that_has_ended(bench: Bench) -> None:
+def test_nothing_is_spoken_for_an_ended_video(bench: Bench) -> None:
     cancelled = written(bench, "A bee wakes.")
     bench.videos.advance(TENANT, cancelled.id, Stage.CANCELLED)
     assert run(bench, cancelled)[0] == "VideoClosed"
@@ -234,7 +232,7 @@ def test_nothing_is_said_for_a_video_that_has_ended(bench: Bench) -> None:
     assert bench.answers.spoken == []
 
 
-def test_a_storyboard_that_is_gone_is_named(bench: Bench) -> None:
+def test_a_missing_storyboard_is_named(bench: Bench) -> None:
     video = written(bench, "A bee wakes.")
     sha256 = bench.now(video).storyboard
     assert sha256

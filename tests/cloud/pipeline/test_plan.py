@@ -27,7 +27,7 @@ ENHANCE = {"enhance": True}
 
 
 def run(bench: Bench, video: Video) -> Any:
-    """What the task answers."""
+    """Return the task's answer."""
     return bench.answer(plan.handler, video)
 
 
@@ -48,7 +48,7 @@ def test_a_video_is_planned_into_clips(bench: Bench) -> None:
     assert [clip.seed for clip in bench.plan(video).clips] == [video.seed, video.seed + 1]
 
 
-def test_clips_that_start_from_the_one_before_are_made_one_by_one(bench: Bench) -> None:
+def test_chained_clips_are_rendered_one_by_one(bench: Bench) -> None:
     image = {"key": "uploads/acme/x.png", "sha256": "0" * 64, "width": 96, "height": 64}
     video = bench.video("cogvideox-nano-i2v", request={"image": image})
     [scene] = run(bench, video)["scenes"]
@@ -71,7 +71,7 @@ def test_the_text_model_s_paragraph_becomes_the_clips_prompts(bench: Bench) -> N
 @pytest.mark.parametrize(
     ("answer", "note"),
     [
-        ((200, converse_answer("")), "nothing"),
+        ((200, converse_answer("")), "an empty answer"),
         ((200, converse_answer("I can't help with that.", "guardrail_intervened")), "filter"),
         (
             (403, {"code": "AccessDeniedException", "message": "no access to the model"}),
@@ -80,7 +80,7 @@ def test_the_text_model_s_paragraph_becomes_the_clips_prompts(bench: Bench) -> N
         ((503, {"code": "ServiceUnavailableException", "message": "try later"}), "try later"),
     ],
 )
-def test_without_a_useful_answer_the_original_prompt_is_filmed_and_the_record_says_why(
+def test_without_a_usable_answer_the_original_prompt_is_used_and_the_record_says_why(
     bench: Bench, answer: tuple[int, dict[str, Any]], note: str
 ) -> None:
     bench.answers.converse = answer
@@ -136,7 +136,7 @@ def test_a_deleted_video_is_not_planned(bench: Bench) -> None:
     assert run(bench, video)[0] == "VideoNotFound"
 
 
-def test_a_fault_of_ours_is_answered_and_raised(bench: Bench) -> None:
+def test_an_internal_error_is_answered_and_raised(bench: Bench) -> None:
     task = bench.task()
     with pytest.raises(ValueError, match="video_id"):
         plan.handler({"token": task.token, "tenant": TENANT}, Context())
@@ -147,7 +147,7 @@ def test_a_fault_of_ours_is_answered_and_raised(bench: Bench) -> None:
 
 
 def prepared(bench: Bench, *scenes: dict[str, Any], **request: Any) -> Video:
-    """A video whose scenes were spoken and drawn."""
+    """Return a video whose narrations and stills exist."""
     size = {"width": 96, "height": 64, "fps": 8}
     return bench.prepare(bench.video("animatic", request={"brief": a_brief(*scenes), **size, **request}))
 
@@ -162,7 +162,7 @@ def frames(bench: Bench, video: Video) -> list[int]:
     return [sum(clip.film_frames for clip in scene.clips) for scene in bench.plan(video).scenes]
 
 
-def test_a_scene_lasts_as_long_as_its_narration_or_what_is_usual(bench: Bench) -> None:
+def test_a_scene_is_as_long_as_its_narration_or_the_default(bench: Bench) -> None:
     video = prepared(bench, a_scene("A bee wakes. It flies!"), a_scene("It rests."), a_scene())
     answer = run(bench, video)
     assert [[clip["index"] for clip in scene["clips"]] for scene in answer["scenes"]] == [[0], [1], [2, 3]]
@@ -185,7 +185,7 @@ def test_given_lengths_add_up_to_the_film_s(bench: Bench) -> None:
     assert set(frames(bench, video)) == {18, 19}
 
 
-def test_a_scene_of_whole_seconds_has_them_wherever_it_begins(bench: Bench) -> None:
+def test_a_scene_of_whole_seconds_keeps_them_at_any_start(bench: Bench) -> None:
     video = prepared(bench, *[a_scene(seconds=seconds) for seconds in (0.1, 1, 0.3, 1)], fps=25)
     run(bench, video)
     assert frames(bench, video)[1::2] == [25, 25]
@@ -198,14 +198,14 @@ def test_a_narration_that_is_longer_than_its_scene_says_by_how_much(bench: Bench
     error, cause = run(bench, video)
     assert error == "NarrationTooLong"
     assert cause["errorMessage"] == (
-        f"scenes[1].narration takes {takes:.1f} s with its pauses, "
-        f"{takes - 2:.1f} s longer than its scene of 2 s"
+        f"scenes[1].narration takes {takes:.1f} s including pauses, "
+        f"{takes - 2:.1f} s longer than its 2 s scene"
     )
     assert "Shorten the narration" in cause["advice"]
     assert not bench.outputs.exists(keys.film_plan(TENANT, video.id))
 
 
-def test_other_words_of_one_scene_change_no_other_scene_s_clips(bench: Bench) -> None:
+def test_changing_one_scene_s_words_changes_no_other_scene_s_clips(bench: Bench) -> None:
     said = ["A bee wakes.", "It flies!", "It rests.", "It sleeps."]
     plans = []
     for second in (said[1], "It flies! It hums."):
@@ -219,7 +219,7 @@ def test_other_words_of_one_scene_change_no_other_scene_s_clips(bench: Bench) ->
     assert same == [True, False, True, True]
 
 
-def test_scenes_that_are_added_or_taken_away_change_no_other_scene_s_clips(bench: Bench) -> None:
+def test_adding_or_removing_scenes_changes_no_other_scene_s_clips(bench: Bench) -> None:
     def seen(animal: str) -> dict[str, Any]:
         return a_scene(seconds=2, seen=f"A {animal} walks.")
 
@@ -234,7 +234,7 @@ def test_scenes_that_are_added_or_taken_away_change_no_other_scene_s_clips(bench
     assert after[0] not in before
 
 
-def test_a_scene_s_prompts_have_the_style_and_what_is_to_be_avoided(bench: Bench) -> None:
+def test_a_scene_s_prompts_have_the_style_and_the_negative_prompt(bench: Bench) -> None:
     moving = {"positive_prompt": "A bee flies. It lands.", "negative_prompt": "cuts"}
     video = prepared(bench, a_scene(seconds=2, video=moving), negative_prompt="people")
     run(bench, video)
@@ -251,7 +251,7 @@ def test_each_scene_begins_with_its_still(bench: Bench) -> None:
     assert all(still and bench.outputs.exists(still) for still in stills)
 
 
-def test_the_same_request_twice_is_planned_alike(bench: Bench) -> None:
+def test_the_same_request_is_planned_identically(bench: Bench) -> None:
     plans = []
     for _ in range(2):
         video = prepared(bench, a_scene("A bee wakes."), a_scene(seconds=2), stills={}, seed=7)
@@ -261,14 +261,14 @@ def test_the_same_request_twice_is_planned_alike(bench: Bench) -> None:
     assert [part.reused for part in (*video.narrations[:1], *video.stills)] == [True] * 3
 
 
-def test_a_narration_that_was_not_made_is_missed(bench: Bench) -> None:
+def test_a_missing_narration_is_reported(bench: Bench) -> None:
     video = prepared(bench, a_scene("A bee wakes."))
     bench.videos.update_entry(TENANT, video.id, "narrations", 0, PartProgress(scene=0))
     error, cause = run(bench, video)
-    assert (error, cause["errorMessage"]) == ("ArtifactMissing", "the narration of scene 0 was not made")
+    assert (error, cause["errorMessage"]) == ("ArtifactMissing", "the narration of scene 0 is missing")
 
 
-def test_a_scene_that_is_shorter_than_its_transition_is_refused_before_it_is_rendered(bench: Bench) -> None:
+def test_a_scene_shorter_than_its_transition_is_rejected_before_rendering(bench: Bench) -> None:
     video = prepared(bench, a_scene(seconds=2), a_scene(seconds=0.2), transition="fade")
     error, cause = run(bench, video)
     assert error == "InvalidRequest"

@@ -51,7 +51,7 @@ def captioned(bench: Bench, **changes: Any) -> Video:
     return video
 
 
-def test_the_film_is_delivered_the_record_says_so_and_an_event_tells(bench: Bench) -> None:
+def test_the_film_is_delivered_recorded_and_announced_by_an_event(bench: Bench) -> None:
     video = assembled(bench)
     assert run(bench, video) == {"film": keys.delivered_film(TENANT, video.id)}
     done = bench.now(video)
@@ -114,7 +114,7 @@ def test_captions_are_delivered_beside_the_film(bench: Bench) -> None:
     assert {done.captions, done.captions_srt} <= bench.deployment.keys("output", folder)
 
 
-def test_a_film_in_which_nothing_is_said_or_shown_has_no_captions(bench: Bench) -> None:
+def test_a_film_without_speech_or_captions_has_no_caption_files(bench: Bench) -> None:
     silent = assembled(bench, request={"captions": True})
     without = assembled(bench, shots=[a_shot(narration=[SAID])])
     for video in (silent, without):
@@ -123,7 +123,7 @@ def test_a_film_in_which_nothing_is_said_or_shown_has_no_captions(bench: Bench) 
         assert (done.stage, done.captions, done.captions_srt) == (Stage.COMPLETED, None, None)
 
 
-def test_captions_that_are_gone_are_named(bench: Bench) -> None:
+def test_missing_captions_are_named(bench: Bench) -> None:
     video = captioned(bench)
     bench.outputs.delete(keys.captions(TENANT, film_hash(bench.plan(video)), "srt"))
     error, cause = run(bench, video)
@@ -157,7 +157,7 @@ def test_a_video_that_was_cancelled_meanwhile_stays_cancelled(bench: Bench) -> N
     assert bench.events(video) == []
 
 
-def test_a_film_that_is_gone_is_named(bench: Bench) -> None:
+def test_a_missing_film_is_named(bench: Bench) -> None:
     video = bench.video(stage=Stage.ASSEMBLING)
     error, cause = run(bench, video)
     assert error == "ArtifactMissing"
@@ -166,7 +166,7 @@ def test_a_film_that_is_gone_is_named(bench: Bench) -> None:
 
 
 class Meanwhile(Objects):
-    """A bucket to which something else happens before each copy."""
+    """A bucket that runs an action before each copy."""
 
     def __init__(self, bench: Bench, happens: Callable[[], object]) -> None:
         super().__init__(client("s3"), bench.outputs.bucket)
@@ -191,7 +191,7 @@ def once(happens: Callable[[], object]) -> Callable[[], object]:
 @pytest.mark.parametrize(
     ("end", "error"), [(Ending.cancel, VideoClosed), (Ending.delete, VideoNotFound)], ids=["cancel", "delete"]
 )
-def test_of_a_video_that_is_ended_while_its_film_is_copied_nothing_stays(
+def test_a_video_ended_during_the_copy_leaves_nothing(
     bench: Bench, end: Callable[[Ending, str, str], object], error: type[Exception]
 ) -> None:
     key = f"drop/acme/{error.__name__}.txt"
@@ -206,7 +206,7 @@ def test_of_a_video_that_is_ended_while_its_film_is_copied_nothing_stays(
     assert bench.events(video) == []
 
 
-def test_a_film_that_an_earlier_attempt_has_given_stays_where_the_next_is_cancelled(bench: Bench) -> None:
+def test_an_earlier_attempt_s_film_stays_if_the_next_is_cancelled(bench: Bench) -> None:
     video = assembled(bench)
     run(bench, video)
     for stage in (Stage.QUEUED, Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING):
@@ -221,7 +221,7 @@ def test_a_film_that_an_earlier_attempt_has_given_stays_where_the_next_is_cancel
         assert bench.outputs.exists(key)
 
 
-def test_a_film_that_another_try_has_published_stays(bench: Bench) -> None:
+def test_a_film_published_by_another_try_stays(bench: Bench) -> None:
     video = assembled(bench)
     with pytest.raises(VideoClosed):
         publish_while(bench, video, lambda: run(bench, video))

@@ -65,7 +65,7 @@ def test_a_video_can_fail_at_any_stage(bench: Bench, stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("error", [{}, {"Error": None, "Cause": 7}, {"Error": "Odd", "Cause": "[" * 5000}])
-def test_whatever_the_error_looks_like_the_video_ends(bench: Bench, error: Any) -> None:
+def test_any_error_ends_the_video(bench: Bench, error: Any) -> None:
     video = bench.video(stage=Stage.RENDERING)
     assert run(bench, video, error) == {"recorded": True}
     failure = bench.now(video).failure
@@ -84,7 +84,7 @@ def test_a_video_that_has_ended_otherwise_is_left_alone(bench: Bench, stage: Sta
 
 
 @pytest.mark.parametrize("stage", [Stage.QUEUED, Stage.RENDERING, Stage.FAILED])
-def test_a_failure_of_an_earlier_attempt_is_none_of_this_one(bench: Bench, stage: Stage) -> None:
+def test_a_failure_of_an_earlier_attempt_does_not_affect_this_one(bench: Bench, stage: Stage) -> None:
     video = bench.video(stage=Stage.RENDERING)
     bench.videos.advance(TENANT, video.id, Stage.FAILED)
     again = bench.videos.requeue(bench.now(video))
@@ -99,7 +99,7 @@ def test_a_failure_of_an_earlier_attempt_is_none_of_this_one(bench: Bench, stage
     assert bench.now(video).stage is Stage.FAILED
 
 
-def test_a_video_that_was_deleted_is_not_brought_back(bench: Bench) -> None:
+def test_a_deleted_video_is_not_restored(bench: Bench) -> None:
     video = bench.video()
     bench.videos.delete(TENANT, video.id)
     assert run(bench, video) == {"recorded": False}
@@ -125,7 +125,7 @@ def test_a_dropped_object_gets_the_reason_beside_it(bench: Bench) -> None:
     assert told["reason"].startswith("clip 1 has another size Render all clips")
 
 
-def test_engine_calls_that_still_wait_are_withdrawn(bench: Bench) -> None:
+def test_waiting_engine_calls_are_withdrawn(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
     waiting, settled = (f"{video.id}.00{index}.0123456789ab" for index in range(2))
     for clip, id_ in enumerate((waiting, settled)):

@@ -1,4 +1,4 @@
-"""Videos that are made of others, from the record to the engine's request."""
+"""Videos made from others, from the record to the engine's request."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ FILE = "uploads/acme/1.mp4"
 
 
 def made_of(bench: Bench, source: Video, kind: OriginKind, prompt: str, **fields: Any) -> Video:
-    """As the API makes it."""
+    """Create it as the API does."""
     source = bench.now(source)
     origin = Origin(
         kind=kind,
@@ -80,7 +80,7 @@ def of_prompt(bench: Bench, engine: str = "cogvideox-nano") -> Video:
     return video
 
 
-def test_a_remixed_storyboard_has_its_source_s_scenes_but_those_that_change(bench: Bench) -> None:
+def test_a_remixed_storyboard_reuses_its_source_s_unchanged_scenes(bench: Bench) -> None:
     source = of_scenes(bench, a_scene("Bees fly."), a_scene(seen="A hive in the sun."))
     before = hashes(bench, source)
     video = made_of(bench, source, OriginKind.REMIX, "Let the hive be at night")
@@ -98,7 +98,7 @@ def test_a_remixed_storyboard_has_its_source_s_scenes_but_those_that_change(benc
     assert after[1] != before[1]
 
 
-def test_an_extended_storyboard_has_its_source_s_clips_and_a_scene_more(bench: Bench) -> None:
+def test_an_extended_storyboard_has_its_source_s_clips_and_one_more_scene(bench: Bench) -> None:
     source = of_scenes(bench, a_scene("Bees fly."), a_scene(seen="A hive in the sun.", seconds=3))
     before = hashes(bench, source)
     video = made_of(bench, source, OriginKind.EXTEND, "The bee comes home.", seconds=4)
@@ -109,7 +109,7 @@ def test_an_extended_storyboard_has_its_source_s_clips_and_a_scene_more(bench: B
     assert Storyboards(bench.outputs).get(made).scenes[2].seconds == 4
     planned = bench.answer(plan.handler, video)
     assert hashes(bench, video)[:2] == before
-    # The new clip is made after the one that it goes on from.
+    # The new clip is rendered after the one it continues.
     assert [(one["concurrency"], [clip["scene"] for clip in one["clips"]]) for one in planned["scenes"]] == [
         (plan.SIDE_BY_SIDE, [0]),
         (1, [1, 2]),
@@ -117,7 +117,7 @@ def test_an_extended_storyboard_has_its_source_s_clips_and_a_scene_more(bench: B
     assert bench.now(video).clips[-1].seconds == 4
 
 
-def test_no_still_is_drawn_of_a_scene_that_goes_on_from_a_picture(bench: Bench) -> None:
+def test_a_scene_that_continues_a_picture_gets_no_still(bench: Bench) -> None:
     source = of_scenes(bench, a_scene())
     video = made_of(bench, source, OriginKind.EXTEND, "The bee comes home.", seconds=4)
     request = bench.now(video).request.model_dump(mode="json") | {"stills": {"quality": "standard"}}
@@ -167,14 +167,14 @@ def test_the_engine_gets_the_clip_that_is_edited(bench: Bench) -> None:
     assert (found.width, found.height, found.fps, found.frames) == (96, 64, 8, request["frames"])
 
 
-def test_expired_pictures_are_told_with_what_can_be_done(bench: Bench) -> None:
+def test_expired_pictures_are_reported_with_advice(bench: Bench) -> None:
     source = of_prompt(bench)
     video = made_of(bench, source, OriginKind.EDIT, "Make it night", strength=0.5)
     bench.answer(plan.handler, video)
     edited = bench.plan(video)
-    with pytest.raises(ArtifactMissing, match="the pictures that clip 0 is made of have expired") as missing:
+    with pytest.raises(ArtifactMissing, match="the footage of clip 0 has expired") as missing:
         footage(edited, edited.clips[0], bench.inputs, bench.outputs)
-    assert "sent as a file" in missing.value.advice
+    assert "upload it" in missing.value.advice
 
 
 def test_a_file_becomes_the_film_s_first_clip(bench: Bench) -> None:
@@ -192,7 +192,7 @@ def test_a_file_becomes_the_film_s_first_clip(bench: Bench) -> None:
     assert (found.width, found.height, found.fps, found.frames) == (96, 64, 8, 12)
 
 
-def test_a_drawn_scene_goes_on_from_the_last_picture(bench: Bench) -> None:
+def test_a_drawn_scene_continues_from_the_last_picture(bench: Bench) -> None:
     made = []
     for prompt in ("A boat on the sea.", "A snowy forest at night."):
         source = bench.video("animatic", request={**SMALL, "prompt": prompt})
@@ -203,7 +203,7 @@ def test_a_drawn_scene_goes_on_from_the_last_picture(bench: Bench) -> None:
             bench.answer(draw_clip.handler, video, clip=index)
         drawn = [decoded(bench.outputs.get(keys.clip(TENANT, one))) for one in hashes(bench, video)]
         made.append((drawn[-2][-1], drawn[-1][0]))
-    # Each begins as what is before it ends, but for the title and the camera's place.
+    # Each begins where the one before ends, except for the title and the camera's position.
     ended = [np.abs(made[0][1][:32] - before[:32].astype(int)).mean() for before, _ in made]
     assert ended[0] < ended[1] / 2
     assert bench.now(video).stage is Stage.RENDERING

@@ -35,7 +35,7 @@ def pixels(document: dict[str, Any]) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(document["image"]))))
 
 
-def test_the_engine_s_endpoint_is_asked_and_the_token_is_kept(bench: Bench) -> None:
+def test_the_engine_s_endpoint_is_invoked_and_the_token_stored(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
     task = run(bench, video, clip=1)
     assert task.waits
@@ -69,7 +69,7 @@ def test_the_engine_s_endpoint_is_asked_and_the_token_is_kept(bench: Bench) -> N
     assert bench.now(video).clips[1].state is ClipState.RENDERING
 
 
-def test_the_engine_is_told_the_speed_and_the_adapters(bench: Bench) -> None:
+def test_the_request_has_the_speed_and_the_adapters(bench: Bench) -> None:
     asked = {"speed": "fast", "loras": [{"name": "paper", "scale": 0.8}, {"name": "sketch", "scale": 1.0}]}
     video = bench.video(stage=Stage.RENDERING, request=asked)
     run(bench, video)
@@ -104,7 +104,7 @@ def test_the_next_clip_starts_from_the_last_frame_of_the_one_before(bench: Bench
     assert np.array_equal(pixels(request(bench, inference.id)), decoded(before)[-1])
 
 
-def test_a_clip_that_is_there_is_not_rendered_again(bench: Bench) -> None:
+def test_an_existing_clip_is_reused(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
     bench.put_clip(bench.plan(video), 0)
     assert run(bench, video).answer() == {"clip": 0, "reused": True}
@@ -112,7 +112,7 @@ def test_a_clip_that_is_there_is_not_rendered_again(bench: Bench) -> None:
     assert bench.now(video).clips[0].reused
 
 
-def test_a_delivery_that_broke_off_before_its_call_is_made_up_for(bench: Bench) -> None:
+def test_a_delivery_interrupted_before_its_call_is_repeated(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
     bench.answers.endpoints_exist = False
     task = run(bench, video)
@@ -124,7 +124,7 @@ def test_a_delivery_that_broke_off_before_its_call_is_made_up_for(bench: Bench) 
     assert [call["x-amzn-sagemaker-inference-id"] for call in bench.answers.invocations] == [inference.id]
 
 
-def test_a_retry_is_an_inference_of_its_own_even_with_the_same_token(bench: Bench) -> None:
+def test_a_retry_is_a_new_inference_even_with_the_same_token(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
     task = run(bench, video, retry=0)
     run(bench, video, task=task, retry=1)
@@ -133,7 +133,7 @@ def test_a_retry_is_an_inference_of_its_own_even_with_the_same_token(bench: Benc
     assert {inference.id for inference in bench.inferences.of_video(video.id)} == set(asked)
 
 
-def test_an_endpoint_that_is_not_there_is_named_with_what_to_do(bench: Bench) -> None:
+def test_a_missing_endpoint_is_named_with_advice(bench: Bench) -> None:
     bench.answers.endpoints_exist = False
     error, cause = run(bench, bench.video(stage=Stage.RENDERING)).answer()
     assert error == "EngineFailed"
@@ -141,7 +141,7 @@ def test_an_endpoint_that_is_not_there_is_named_with_what_to_do(bench: Bench) ->
     assert "engines stack" in cause["advice"]
 
 
-def test_no_engine_is_asked_for_a_video_that_was_cancelled(bench: Bench) -> None:
+def test_no_engine_is_invoked_for_a_cancelled_video(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
     bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
     assert run(bench, video).answer()[0] == "VideoClosed"

@@ -20,7 +20,7 @@ UNTIL_MS = round(ENTERED.timestamp() * 1000) + HOUR * 1000
 
 
 def at_gate(bench: Bench, **changes: Any) -> Video:
-    """A video whose scenes are prepared."""
+    """Return a video whose scenes are prepared."""
     video = bench.video(stage=Stage.PLANNING, **changes)
     return bench.videos.advance(TENANT, video.id, Stage.PREPARING)
 
@@ -34,7 +34,7 @@ def wait(
     entered: datetime = ENTERED,
     attempt: int = 1,
 ) -> Task:
-    """What the state machine does at a gate; a task given comes again."""
+    """Run the gate as the state machine does; a given task is delivered again."""
     task = task or bench.task()
     event = {
         "token": task.token,
@@ -50,7 +50,7 @@ def wait(
 
 
 def decide(bench: Bench, video: Video, decision: Decision = Decision.APPROVED) -> Video:
-    """What the API writes of a decision."""
+    """Record a decision as the API does."""
     video = bench.now(video)
     assert video.review
     decided: dict[str, Any] = {"review": video.review.model_copy(update={"decision": decision})}
@@ -85,7 +85,7 @@ def test_a_film_waits_until_its_user_has_decided(bench: Bench) -> None:
     assert task.answer() == {"decision": "approved"}
 
 
-def test_a_change_is_told_as_one(bench: Bench) -> None:
+def test_a_change_is_answered_as_a_change(bench: Bench) -> None:
     video = at_gate(bench)
     task = wait(bench, video)
     assert answer(bench, decide(bench, video, Decision.CHANGED))
@@ -103,7 +103,7 @@ def test_the_token_is_in_neither_record_nor_journal_and_is_forgotten_in_time(ben
     assert timedelta() < timedelta(seconds=kept) < timedelta(days=2)
 
 
-def test_a_decision_that_is_sent_twice_is_answered_once(bench: Bench) -> None:
+def test_a_duplicate_decision_is_answered_once(bench: Bench) -> None:
     video = at_gate(bench)
     task = wait(bench, video)
     decided = decide(bench, video)
@@ -111,10 +111,10 @@ def test_a_decision_that_is_sent_twice_is_answered_once(bench: Bench) -> None:
     assert task.answer() == {"decision": "approved"}
 
 
-# --- the same message again
+# --- duplicate messages
 
 
-def test_a_message_that_comes_twice_begins_one_wait(bench: Bench) -> None:
+def test_a_duplicate_message_starts_one_wait(bench: Bench) -> None:
     video = at_gate(bench)
     task = wait(bench, video)
     wait(bench, video, task=task)
@@ -125,7 +125,7 @@ def test_a_message_that_comes_twice_begins_one_wait(bench: Bench) -> None:
 
 @pytest.mark.parametrize("decision", Decision)
 def test_a_wait_that_was_decided_meanwhile_is_answered_at_once(bench: Bench, decision: Decision) -> None:
-    """Its first try broke off after the record, and the decision found a token that was gone."""
+    """The first try was interrupted after the record, and the decision found a token that was gone."""
     video = at_gate(bench)
     first = wait(bench, video)
     client("stepfunctions").send_task_failure(taskToken=first.token, error="Lambda.Unknown", cause="{}")
@@ -136,7 +136,7 @@ def test_a_wait_that_was_decided_meanwhile_is_answered_at_once(bench: Bench, dec
     assert bench.now(video) == decided
 
 
-def test_a_wait_that_is_tried_again_takes_the_new_token(bench: Bench) -> None:
+def test_a_retried_wait_uses_the_new_token(bench: Bench) -> None:
     video = at_gate(bench)
     first = wait(bench, video)
     again = wait(bench, video)
@@ -145,11 +145,11 @@ def test_a_wait_that_is_tried_again_takes_the_new_token(bench: Bench) -> None:
     assert first.waits  # which the machine has given up
 
 
-def test_a_message_that_comes_late_does_not_hold_the_film_up(bench: Bench) -> None:
+def test_a_late_message_does_not_block_the_film(bench: Bench) -> None:
     video = at_gate(bench)
     task = wait(bench, video)
     answer(bench, decide(bench, video, Decision.CHANGED))
-    bench.videos.advance(TENANT, video.id, Stage.PREPARING, review=None)  # it was written anew
+    bench.videos.advance(TENANT, video.id, Stage.PREPARING, review=None)  # it was rewritten
     late = wait(bench, video)
     assert late.answer()[0] == "VideoClosed"
     assert bench.now(video).stage is Stage.PREPARING
@@ -164,7 +164,7 @@ def test_a_message_that_comes_late_does_not_hold_the_film_up(bench: Bench) -> No
 # --- decisions on other waits
 
 
-def test_a_decision_on_one_gate_is_none_on_the_next(bench: Bench) -> None:
+def test_a_decision_on_one_gate_does_not_decide_the_next(bench: Bench) -> None:
     video = at_gate(bench)
     wait(bench, video, Gate.STORYBOARD)
     decided = decide(bench, video)
@@ -175,7 +175,7 @@ def test_a_decision_on_one_gate_is_none_on_the_next(bench: Bench) -> None:
     assert following.waits
 
 
-def test_a_change_is_not_told_to_the_wait_after_it(bench: Bench) -> None:
+def test_a_change_does_not_answer_the_next_wait(bench: Bench) -> None:
     video = at_gate(bench)
     wait(bench, video)
     changed = decide(bench, video, Decision.CHANGED)
@@ -187,7 +187,7 @@ def test_a_change_is_not_told_to_the_wait_after_it(bench: Bench) -> None:
     assert bench.now(video).stage is Stage.REVIEWING
 
 
-def test_a_decision_of_an_earlier_attempt_is_none_of_the_next_and_the_reverse(bench: Bench) -> None:
+def test_decisions_never_apply_to_another_attempt(bench: Bench) -> None:
     video = at_gate(bench)
     old = wait(bench, video)
     decided = decide(bench, video, Decision.CHANGED)
@@ -206,7 +206,7 @@ def test_a_decision_of_an_earlier_attempt_is_none_of_the_next_and_the_reverse(be
 # --- videos that end while they wait
 
 
-def test_nothing_waits_for_a_video_that_has_ended(bench: Bench) -> None:
+def test_an_ended_video_starts_no_wait(bench: Bench) -> None:
     cancelled = at_gate(bench)
     bench.videos.advance(TENANT, cancelled.id, Stage.CANCELLED)
     assert wait(bench, cancelled).answer()[0] == "VideoClosed"
@@ -215,7 +215,7 @@ def test_nothing_waits_for_a_video_that_has_ended(bench: Bench) -> None:
     assert wait(bench, deleted).answer()[0] == "VideoNotFound"
 
 
-def test_a_decision_on_an_execution_that_was_stopped_finds_nobody(bench: Bench) -> None:
+def test_a_decision_on_a_stopped_execution_has_no_effect(bench: Bench) -> None:
     video = at_gate(bench)
     task = wait(bench, video)
     client("stepfunctions").send_task_failure(taskToken=task.token, error="VideoClosed", cause="{}")

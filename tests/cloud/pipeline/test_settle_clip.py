@@ -18,7 +18,7 @@ MEMORY = {"error": {"code": "out_of_memory", "param": None, "message": "the GPU 
 
 
 class Asked:
-    """A clip that an engine was asked for."""
+    """A clip that was requested from an engine."""
 
     def __init__(self, bench: Bench, video: Video, clip: int = 0, token: str | None = None) -> None:
         self.bench, self.video, self.clip = bench, video, clip
@@ -57,7 +57,7 @@ class Asked:
         self.bench.outputs.put(self.failure, body, "application/json")
 
     def notice(self, status: str, *, bucket: str = "output", **more: Any) -> None:
-        """What SageMaker's topic tells the function."""
+        """Call the function with the notice that SageMaker's topic sends."""
         said = {
             "awsRegion": "us-east-1",
             "eventTime": "2026-01-02T03:04:05.678Z",
@@ -94,8 +94,8 @@ def test_the_engine_s_clip_becomes_the_artifact_and_the_machine_goes_on(asked: A
     assert clip.cost == pytest.approx((clip.finished_ms - asked.video.updated_ms) / 1000 * 0.001)
 
 
-def test_of_two_clips_that_are_the_same_each_is_noted_in_its_place(bench: Bench) -> None:
-    """Scenes of the same words and seed, which are rendered side by side."""
+def test_two_identical_clips_are_each_recorded(bench: Bench) -> None:
+    """Scenes with the same words and seed, rendered in parallel."""
     video = bench.video(stage=Stage.RENDERING)
     plan = bench.plan(video)
     [scene] = plan.scenes
@@ -110,7 +110,7 @@ def test_of_two_clips_that_are_the_same_each_is_noted_in_its_place(bench: Bench)
     assert (set(others), last) == ({ClipState.WAITING}, ClipState.DONE)
 
 
-def test_a_notice_that_comes_twice_changes_nothing(asked: Asked, bench: Bench) -> None:
+def test_a_duplicate_notice_changes_nothing(asked: Asked, bench: Bench) -> None:
     asked.render()
     asked.notice("Completed")
     clip = bench.now(asked.video).clips[0]
@@ -121,10 +121,10 @@ def test_a_notice_that_comes_twice_changes_nothing(asked: Asked, bench: Bench) -
 
 
 @pytest.mark.parametrize("output_is_gone", [False, True])
-def test_a_settlement_that_broke_off_is_finished_by_the_next_notice(
+def test_an_interrupted_settlement_is_finished_by_the_next_notice(
     asked: Asked, bench: Bench, output_is_gone: bool
 ) -> None:
-    bench.put_clip(bench.plan(asked.video), 0)  # all that the first try got done
+    bench.put_clip(bench.plan(asked.video), 0)  # as far as the first try got
     if not output_is_gone:
         asked.render()
     asked.notice("Completed")
@@ -132,7 +132,7 @@ def test_a_settlement_that_broke_off_is_finished_by_the_next_notice(
     assert asked.settled
 
 
-def test_an_answer_that_nobody_waits_for_any_more_still_leaves_the_clip(bench: Bench) -> None:
+def test_an_abandoned_answer_still_stores_the_clip(bench: Bench) -> None:
     asked = Asked(bench, bench.video(stage=Stage.RENDERING), token="nobody's")
     asked.render()
     asked.notice("Completed")
@@ -140,7 +140,7 @@ def test_an_answer_that_nobody_waits_for_any_more_still_leaves_the_clip(bench: B
     assert bench.outputs.exists(asked.artifact)
 
 
-def test_a_failure_that_nobody_waits_for_any_more_is_settled(bench: Bench) -> None:
+def test_an_abandoned_failure_is_settled(bench: Bench) -> None:
     asked = Asked(bench, bench.video(stage=Stage.RENDERING), token="nobody's")
     asked.notice("Failed", failureReason="server error (500)")
     assert asked.settled
@@ -155,7 +155,7 @@ def test_a_video_that_was_deleted_meanwhile_is_left_deleted(asked: Asked, bench:
     assert asked.task.answer()[0] == "ArtifactMissing"
 
 
-def test_notices_of_others_are_ignored(asked: Asked) -> None:
+def test_notices_of_other_deployments_are_ignored(asked: Asked) -> None:
     asked.id = "video_of_someone_else.000.abcdefabcdef"
     asked.notice("Completed")
     assert asked.task.waits
@@ -167,18 +167,18 @@ def test_an_output_elsewhere_is_not_read(asked: Asked) -> None:
     assert asked.task.waits
 
 
-# --- clips that are not what was asked for
+# --- clips that differ from the request
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"count": 7}, "frames 8, the engine cogvideox-nano gave 7"),
-        ({"width": 64}, "size 96x64, the engine cogvideox-nano gave 64x64"),
-        ({"fps": 16}, "fps 8, the engine cogvideox-nano gave 16"),
+        ({"count": 7}, "frames 8; engine cogvideox-nano returned 7"),
+        ({"width": 64}, "size 96x64; engine cogvideox-nano returned 64x64"),
+        ({"fps": 16}, "fps 8; engine cogvideox-nano returned 16"),
     ],
 )
-def test_a_clip_of_another_length_size_or_rate_is_refused(
+def test_a_clip_of_the_wrong_length_size_or_rate_is_rejected(
     asked: Asked, bench: Bench, changes: dict[str, int], words: str
 ) -> None:
     asked.render(film_clip(bench.plan(asked.video), 0, **changes))
@@ -207,19 +207,19 @@ def test_a_workflow_s_clip_may_have_another_size_or_rate(bench: Bench, changes: 
 
 
 @pytest.mark.parametrize("changes", [{"count": 6}, {"count": 10}, {"fps": 16}])
-def test_a_workflow_s_clip_must_be_as_long_as_was_asked(bench: Bench, changes: dict[str, int]) -> None:
+def test_a_workflow_s_clip_must_have_the_requested_length(bench: Bench, changes: dict[str, int]) -> None:
     video = bench.video("comfyui", Stage.RENDERING, request=WORKFLOW)
     asked = Asked(bench, video, 0)
     asked.render(film_clip(bench.plan(video), 0, **changes))
     asked.notice("Completed")
     error, cause = asked.task.answer()
     assert (error, cause["clip"]) == ("ClipMismatch", 0)
-    assert "should last 1.000 s" in cause["errorMessage"]
+    assert "expected 1.000 s" in cause["errorMessage"]
     assert not bench.outputs.exists(asked.artifact)
 
 
 @pytest.mark.parametrize("content", [b"no video", b""])
-def test_what_is_no_video_is_refused(asked: Asked, bench: Bench, content: bytes) -> None:
+def test_an_output_that_is_not_a_video_is_rejected(asked: Asked, bench: Bench, content: bytes) -> None:
     bench.outputs.put(asked.output, content, "video/mp4")
     asked.notice("Completed")
     error, cause = asked.task.answer()
@@ -231,7 +231,7 @@ def test_what_is_no_video_is_refused(asked: Asked, bench: Bench, content: bytes)
 
 
 @pytest.mark.parametrize("place", ["failure object", "failureReason", "responseParameters", "client error"])
-def test_a_refusal_of_the_engine_is_passed_on_in_its_own_words(asked: Asked, place: str) -> None:
+def test_the_engine_s_rejection_is_passed_on_verbatim(asked: Asked, place: str) -> None:
     quoted = f"Received client error (400) from primary with message '{json.dumps(REFUSAL)}'"
     match place:
         case "failure object":
@@ -251,20 +251,20 @@ def test_a_refusal_of_the_engine_is_passed_on_in_its_own_words(asked: Asked, pla
     assert asked.settled
 
 
-def test_an_engine_that_broke_down_may_be_asked_again(asked: Asked) -> None:
+def test_an_engine_failure_is_retryable(asked: Asked) -> None:
     asked.fail(json.dumps(MEMORY).encode())
     asked.notice("Failed", failureLocation=f"s3://output/{asked.failure}", failureReason="server error (500)")
     error, cause = asked.task.answer()
     assert (error, cause["errorMessage"]) == ("EngineFailed", "the GPU has 24 GB, 31 were needed")
 
 
-def test_a_failure_without_any_reason_says_so(asked: Asked) -> None:
+def test_a_failure_without_a_reason_says_so(asked: Asked) -> None:
     asked.notice("Failed", failureLocation=f"s3://output/{asked.failure}")
     error, cause = asked.task.answer()
     assert (error, cause["errorMessage"]) == ("EngineFailed", "the endpoint gave no reason")
 
 
-def test_a_request_that_expired_says_what_to_do(asked: Asked) -> None:
+def test_an_expired_request_has_advice(asked: Asked) -> None:
     asked.notice("Expired")
     error, cause = asked.task.answer()
     assert error == "EngineFailed"

@@ -46,7 +46,7 @@ def run(bench: Bench, video: Video) -> Any:
 
 
 def due(told: Any, what: str = "narrate") -> list[int]:
-    """The scenes of which that is to be made."""
+    """Return the scenes that need this part."""
     return [scene["index"] for scene in told["scenes"] if scene[what]]
 
 
@@ -65,7 +65,7 @@ def test_a_film_of_one_prompt_has_nothing_to_prepare(bench: Bench) -> None:
     assert bench.now(video).storyboard is None
 
 
-def test_the_model_s_storyboard_is_kept_and_the_record_says_who_wrote_it(bench: Bench) -> None:
+def test_the_model_s_storyboard_is_stored_with_its_author(bench: Bench) -> None:
     bench.answers.converse = (200, tool_answer(ANSWER, by="qwen3"))
     video = briefed(bench, BRIEF)
     scenes = [{"index": index, "narrate": True, "still": False} for index in range(2)]
@@ -81,7 +81,7 @@ def test_the_model_s_storyboard_is_kept_and_the_record_says_who_wrote_it(bench: 
     assert "The life of a honey bee" in question["messages"][0]["content"][0]["text"]
 
 
-def test_a_whole_storyboard_is_asked_of_nobody(bench: Bench) -> None:
+def test_a_complete_storyboard_needs_no_model(bench: Bench) -> None:
     brief = a_brief(a_scene("A bee."), a_scene())
     video = briefed(bench, brief)
     assert due(run(bench, video)) == [0]
@@ -90,7 +90,7 @@ def test_a_whole_storyboard_is_asked_of_nobody(bench: Bench) -> None:
     assert bench.answers.questions == []
 
 
-def test_the_scenes_of_a_whole_storyboard_share_the_film_s_length(bench: Bench) -> None:
+def test_scenes_of_a_complete_storyboard_share_the_film_s_length(bench: Bench) -> None:
     video = briefed(bench, a_brief(a_scene(), a_scene(seconds=3), a_scene(), seconds=10))
     run(bench, video)
     assert [scene.seconds for scene in storyboard(bench, video).scenes] == [3.5, 3, 3.5]
@@ -107,13 +107,13 @@ def test_only_a_first_scene_that_has_no_image_gets_a_still(bench: Bench) -> None
     assert bench.now(given).stills == [PartProgress(scene=1)]
 
 
-def test_the_record_lists_narrations_of_scenes_that_have_one(bench: Bench) -> None:
+def test_the_record_lists_only_existing_narrations(bench: Bench) -> None:
     video = briefed(bench, a_brief(a_scene(), a_scene("A bee."), a_scene()))
     run(bench, video)
     assert bench.now(video).narrations == [PartProgress(scene=1)]
 
 
-def test_a_later_attempt_finds_the_storyboard_and_begins_its_parts_anew(bench: Bench) -> None:
+def test_a_later_attempt_reuses_the_storyboard_and_resets_its_parts(bench: Bench) -> None:
     bench.answers.converse = (200, tool_answer(ANSWER))
     video = briefed(bench, BRIEF)
     first = run(bench, video)
@@ -134,7 +134,7 @@ def make_narration(bench: Bench, video: Video) -> PartProgress:
     return made
 
 
-def test_a_try_whose_answer_was_lost_is_repeated_and_takes_nothing_back(bench: Bench) -> None:
+def test_a_try_whose_answer_was_lost_is_repeated_and_undoes_nothing(bench: Bench) -> None:
     video = briefed(bench, a_brief(a_scene("A bee."), a_scene("Two.")))
     assert due(run(bench, video)) == [0, 1]
     made = make_narration(bench, video)
@@ -158,14 +158,14 @@ def test_a_crash_between_record_and_storyboard_asks_again(bench: Bench) -> None:
         (
             (429, {"code": "ThrottlingException", "message": "slow down"}),
             "TextModelUnavailable",
-            "give the storyboard",
+            "send your own storyboard",
             1,
         ),
-        ((200, converse_answer("Sorry.")), "StoryboardRejected", "give the storyboard", 2),
+        ((200, converse_answer("Sorry.")), "StoryboardRejected", "send your own storyboard", 2),
         ((200, converse_answer("", "guardrail_intervened")), "StoryboardRejected", "Change the topic", 1),
     ],
 )
-def test_without_a_storyboard_the_task_says_why_and_may_be_tried_again(
+def test_without_a_storyboard_the_task_says_why_and_can_be_retried(
     bench: Bench, answer: tuple[int, dict[str, Any]], error: str, advice: str, asked: int
 ) -> None:
     bench.answers.converse = answer
@@ -194,7 +194,7 @@ def test_no_storyboard_is_written_for_a_video_that_has_ended(bench: Bench) -> No
 
 
 def at_gate(bench: Bench, video: Video, gate: Gate, **changes: Any) -> Video:
-    """The record as the review leaves it: of a change it is planning, of an approval preparing."""
+    """Leave the record as the review does: planning after a change, preparing after an approval."""
     review = Review(gate=gate, until_ms=1)
     bench.videos.advance(TENANT, video.id, Stage.REVIEWING, review=review)
     decision = Decision.CHANGED if changes else Decision.APPROVED
@@ -220,7 +220,7 @@ def test_a_film_stays_in_planning_until_its_storyboard_is_approved(bench: Bench)
     assert bench.now(video).gates == []
 
 
-def test_a_storyboard_that_was_edited_at_its_gate_is_the_one_that_is_prepared(bench: Bench) -> None:
+def test_a_storyboard_edited_at_its_gate_is_the_one_prepared(bench: Bench) -> None:
     video = briefed(bench, a_brief(a_scene("A bee.")), review=["storyboard"])
     run(bench, video)
     edited = Storyboard.model_validate(a_brief(a_scene(), a_scene("One."), a_scene("Two."))["given"])
@@ -232,8 +232,8 @@ def test_a_storyboard_that_was_edited_at_its_gate_is_the_one_that_is_prepared(be
     assert bench.answers.questions == []
 
 
-def test_of_a_change_at_the_previews_gate_only_what_it_changes_is_made_anew(bench: Bench) -> None:
-    """What was paid for before it stays in the attempt's cost."""
+def test_only_changed_parts_are_regenerated_at_the_previews_gate(bench: Bench) -> None:
+    """Earlier costs stay in the attempt's cost."""
     video = briefed(bench, a_brief(a_scene("A bee."), a_scene("Two.")), review=["previews"])
     run(bench, video)
     made = make_narration(bench, video)
@@ -249,7 +249,7 @@ def test_of_a_change_at_the_previews_gate_only_what_it_changes_is_made_anew(benc
     assert changed.narrations == [made, PartProgress(scene=1)]
 
 
-def test_what_is_written_anew_at_the_previews_gate_is_spoken_anew(bench: Bench) -> None:
+def test_text_rewritten_at_the_previews_gate_is_spoken_again(bench: Bench) -> None:
     video = briefed(bench, a_brief(a_scene("A bee."), a_scene("Two.")), review=["previews"])
     run(bench, video)
     make_narration(bench, video)
@@ -259,12 +259,12 @@ def test_what_is_written_anew_at_the_previews_gate_is_spoken_anew(bench: Bench) 
     assert bench.now(video).narrations[0] == PartProgress(scene=0)
 
 
-def test_a_try_that_was_late_does_not_end_the_wait_of_a_later_one(bench: Bench) -> None:
+def test_a_late_try_does_not_end_a_later_one_s_wait(bench: Bench) -> None:
     video = briefed(bench, a_brief(a_scene("A bee.")), review=["storyboard"])
     wait = Review(gate=Gate.STORYBOARD, until_ms=1)
 
     class Late(Objects):
-        """While it reads the storyboard, the later try ends."""
+        """The later try ends while it reads the storyboard."""
 
         def get(self, key: str) -> bytes:
             if "/storyboards/" in key:
@@ -280,7 +280,7 @@ def test_a_try_that_was_late_does_not_end_the_wait_of_a_later_one(bench: Bench) 
     assert bench.now(video).review == wait
 
 
-# --- a part written anew
+# --- rewriting a part
 
 ANEW = {
     "narration": {"text": "At night the bee sleeps in its hive."},
@@ -291,7 +291,7 @@ CHANGED = {Part.TEXT: set(ANEW), Part.VOICE: {"narration"}, Part.STILL: {"image"
 
 
 def wished(bench: Bench, part: Part, gate: Gate = Gate.STORYBOARD) -> Video:
-    """A video of which the user wishes a part of its second scene to be another, at a gate."""
+    """Return a video at a gate whose user asked to regenerate a part of its second scene."""
     own = a_scene("A bee flies from flower to flower.", SEEN, seconds=6.5)
     own["narration"] |= {"voice": "Amy", "speed": 0.9}
     own["image"] = {**own["image"], "seed": 7}
@@ -302,10 +302,10 @@ def wished(bench: Bench, part: Part, gate: Gate = Gate.STORYBOARD) -> Video:
 
 
 @pytest.mark.parametrize("part", Part)
-def test_only_the_part_that_is_wished_is_written_anew(bench: Bench, part: Part) -> None:
+def test_only_the_requested_part_is_rewritten(bench: Bench, part: Part) -> None:
     video = wished(bench, part)
     before = storyboard(bench, video).model_dump()
-    bench.answers.converse = (200, tool_answer(ANEW, by="qwen3"))  # of all, whatever was asked for
+    bench.answers.converse = (200, tool_answer(ANEW, by="qwen3"))  # of all parts, whichever was requested
     assert run(bench, video)["review"] == ["storyboard"]
     after = storyboard(bench, video).model_dump()
     [question] = bench.answers.questions
@@ -324,7 +324,7 @@ def test_only_the_part_that_is_wished_is_written_anew(bench: Bench, part: Part) 
     assert len(bench.answers.questions) == 1
 
 
-def test_a_part_that_can_t_be_written_leaves_the_storyboard_and_says_why(bench: Bench) -> None:
+def test_a_part_that_cannot_be_written_keeps_the_storyboard_and_says_why(bench: Bench) -> None:
     video = wished(bench, Part.VOICE, Gate.PREVIEWS)
     bench.answers.converse = (200, converse_answer("Sorry."))
     told = run(bench, video)
@@ -333,10 +333,10 @@ def test_a_part_that_can_t_be_written_leaves_the_storyboard_and_says_why(bench: 
     assert (after.storyboard, after.rewrite, after.stage) == (video.storyboard, None, Stage.PREPARING)
     assert after.writer
     assert after.writer.by is None  # it is the user's still
-    assert str(after.writer.note).startswith("scenes[1] could not be written anew: The text model")
+    assert str(after.writer.note).startswith("scenes[1] could not be rewritten: Text model")
 
 
-def test_a_text_model_that_is_away_leaves_the_wish_for_the_next_attempt(bench: Bench) -> None:
+def test_an_unavailable_text_model_keeps_the_request_for_the_next_attempt(bench: Bench) -> None:
     video = wished(bench, Part.TEXT)
     bench.answers.converse = (429, {"code": "ThrottlingException", "message": "slow down"})
     assert run(bench, video)[0] == "TextModelUnavailable"
@@ -347,8 +347,8 @@ def test_a_text_model_that_is_away_leaves_the_wish_for_the_next_attempt(bench: B
     assert "At night" in str(storyboard(bench, video).scenes[1].narration)
 
 
-def test_what_a_lost_attempt_wrote_does_not_replace_an_edit(bench: Bench) -> None:
-    """The user ended the attempt while the text model wrote, and began another."""
+def test_a_lost_attempt_s_text_does_not_replace_an_edit(bench: Bench) -> None:
+    """The user ends the attempt while the text model writes, and starts another."""
     video = briefed(bench, BRIEF)
 
     class Slow(TextModel):

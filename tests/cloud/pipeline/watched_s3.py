@@ -14,7 +14,7 @@ _OF_THE_CONNECTION = ("connection", "transfer-encoding", "content-length")
 
 
 class WatchedS3:
-    """`before_part` is told the number of each part that is about to be sent."""
+    """`before_part` receives the number of each part before it is sent."""
 
     def __init__(self, s3: str) -> None:
         self.parts: list[int] = []

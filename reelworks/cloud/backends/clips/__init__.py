@@ -1,1 +1,1 @@
-"""Who renders clips: the engine servers that this PC can start, as processes behind SageMaker's contract."""
+"""Clip backends: the engine servers that this PC can start, as processes behind SageMaker's contract."""

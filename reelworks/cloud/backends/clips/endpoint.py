@@ -1,4 +1,4 @@
-"""What the PC's cloud knows of an endpoint, in place of SageMaker's endpoint configuration."""
+"""Endpoint configuration of the PC's cloud, in place of SageMaker's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,10 +7,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What an endpoint and its configuration say in SageMaker, with a command in place of the image.
+    """A SageMaker endpoint and its configuration, with a command in place of the image.
 
-    `command` has `{port}` where the server's loopback port goes; `env` is added to the environment, of
-    which a server gets no AWS variable. The S3 paths are `s3://bucket/prefix`.
+    In `command`, `{port}` is replaced by the server's loopback port. `env` is added to the environment, from
+    which the AWS variables are removed. The S3 paths are `s3://bucket/prefix`.
     """
 
     name: str
@@ -21,6 +21,6 @@ class Endpoint:
     error_topic_arn: str | None = None
     cwd: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict)
-    instances: int = 1  # each a process that renders one job at a time
-    startup_seconds: float = 900  # a 5B model is read from a slow disk
-    idle_seconds: float = 300  # then the process ends and gives its memory back
+    instances: int = 1  # each is a process that renders one job at a time
+    startup_seconds: float = 900  # enough to read a 5B model from a slow disk
+    idle_seconds: float = 300  # then the process stops and frees its memory

@@ -1,4 +1,4 @@
-"""Which engine servers this PC can run: those of the catalogue whose model, or workflow, is there."""
+"""Find the engine servers that this PC can run: those whose model or workflow is available."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,12 +17,12 @@ from reelworks.cloud.home import CHECKOUT, Home
 from reelworks.cloud.processes.watchdog import GRACE_SECONDS
 from reelworks.cloud.settings import ComfyUI
 
-# Of the watchdog's seconds: for a server whose clip was not finished to give it up, and to end.
+# Reserved from the watchdog's seconds: for a server to abandon an unfinished clip and exit.
 _ENDING_SECONDS = 2
 
 
 def offered_engines(home: Path, comfyui: ComfyUI) -> list[str]:
-    """The engines this PC can render with: those of a Lambda task, and those whose server it can start."""
+    """Return the engines that this PC can use: those in a Lambda task and those whose server it can start."""
     return [
         name
         for name, engine in CATALOGUE.items()
@@ -31,7 +31,10 @@ def offered_engines(home: Path, comfyui: ComfyUI) -> list[str]:
 
 
 def workflow_now(home: Path, comfyui: ComfyUI) -> Workflow | None:
-    """What the workflow that renders clips takes, as its file is now; None without one. Raises CloudError."""
+    """Return the inputs of the workflow that renders clips, read from its file now; None without a workflow.
+
+    Raises CloudError if the file can't be used.
+    """
     path = workflow_file(home, comfyui)
     if path is None:
         return None
@@ -40,7 +43,7 @@ def workflow_now(home: Path, comfyui: ComfyUI) -> Workflow | None:
     except BadWorkflow as error:
         raise CloudError(
             f"The workflow for clips can't be used: {error}.",
-            advice="Mend it (docs/comfyui.md), or take it away; then run `reel up` again.",
+            advice="Fix the workflow (docs/comfyui.md) or remove it, and run `reel up` again.",
         ) from error
     return Workflow(revision=read.revision, takes=tuple(sorted(read.slots)))
 
@@ -55,11 +58,11 @@ def local_engines(
     success_topic_arn: str,
     error_topic_arn: str,
 ) -> dict[str, Endpoint]:
-    """The endpoint of each engine whose server can be started here, by engine name: there is its model,
-    `{home}/models/{engine}/manifest.json`, or the workflow that ComfyUI renders it by. `revision` is that of
-    the workflow that was deployed: the server renders by no other.
+    """Return, by engine name, the endpoint of each engine whose server can be started here: its model,
+    `{home}/models/{engine}/manifest.json`, or its ComfyUI workflow exists. `revision` is that of the deployed
+    workflow: the server renders with no other.
 
-    Engines that render in a Lambda task (`animatic`) need no endpoint and are not among them.
+    Engines that render in a Lambda task (`animatic`) need no endpoint and are not included.
     """
     return {
         name: Endpoint(
@@ -77,7 +80,7 @@ def local_engines(
 
 
 class EngineEndpoints(Mapping[str, Endpoint]):
-    """The endpoints by name, of the models and the workflow that lie in the home folder now."""
+    """The endpoints, keyed by name, of the models and the workflow that are in the home folder now."""
 
     def __init__(self, home: Home, deployed: Deployed, comfyui: ComfyUI) -> None:
         self._home = home
@@ -110,13 +113,13 @@ class EngineEndpoints(Mapping[str, Endpoint]):
 
 
 def workflow_file(home: Path, comfyui: ComfyUI) -> Path | None:
-    """The file that is set, whether it is there or not; else the home folder's, if it is."""
+    """Return the configured file, even if it is missing; else the home folder's, if it exists."""
     usual = home / "workflows" / "comfyui.json"
     return comfyui.workflow or (usual if usual.is_file() else None)
 
 
 def _server(engine: Engine, home: Path, comfyui: ComfyUI, revision: str) -> tuple[str, ...] | None:
-    """The engine's server and its own options; None without what it renders with."""
+    """Return the engine's server module and its options; None if its model or workflow is missing."""
     if engine.workflow:
         workflow = workflow_file(home, comfyui)
         if workflow is None:
@@ -124,7 +127,7 @@ def _server(engine: Engine, home: Path, comfyui: ComfyUI, revision: str) -> tupl
         options = ("--workflow", str(workflow), "--revision", revision, "--comfyui", comfyui.url)
         return "containers.comfyui", *options
     model = home / "models" / engine.name
-    # Without the manifest the engine loads nothing; it is written last.
+    # The engine loads nothing without the manifest, which is written last.
     if not (model / MANIFEST).is_file():
         return None
     grace = str(int(GRACE_SECONDS) - _ENDING_SECONDS)

@@ -1,4 +1,4 @@
-"""An engine's server as a process on this machine, spoken to by SageMaker's container contract."""
+"""An engine's server as a process on this machine, called through SageMaker's container contract."""
 
 import asyncio
 import logging
@@ -21,19 +21,19 @@ TAIL_BYTES = 2000
 
 
 class ServerFailed(Exception):
-    """The server could not be started, ended, or gave no answer in time; the message says why."""
+    """The server could not be started, exited, or did not answer in time; the message says why."""
 
 
 class ServerProcess:
-    """A running server. Not for use by two tasks at a time."""
+    """A running server. Only one task at a time may use it."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self._process = process
         self._log = log
         self._http = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}",
-            timeout=None,  # noqa: S113  a render takes what it takes; the caller bounds it
-            trust_env=False,  # a proxy is not for loopback
+            timeout=None,  # noqa: S113  the duration of a render is unknown; the caller limits it
+            trust_env=False,  # loopback needs no proxy
         )
 
     @classmethod
@@ -46,10 +46,10 @@ class ServerProcess:
         env: Mapping[str, str],
         startup_seconds: float,
     ) -> Self:
-        """A server whose /ping answers 200. Raises ServerFailed, with nothing left running.
+        """Start a server; wait until its /ping returns 200. Raises ServerFailed, with nothing left running.
 
-        `command` has `{port}` where the loopback port goes; `env` is added to this process's. `log` gets
-        the server's output; the output of the run before is kept beside it as `*.1`.
+        In `command`, `{port}` is replaced by the loopback port. `env` is added to this process's environment.
+        The server's output goes to `log`; the previous run's output is kept as `*.1`.
         """
         port = _free_port()
         try:
@@ -81,8 +81,8 @@ class ServerProcess:
         return self._process.poll() is None
 
     async def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float) -> httpx.Response:
-        """The server's answer to POST /invocations, whatever its status; a 503 that says not_ready or
-        busy is asked again. Raises ServerFailed, after which the server is to be stopped."""
+        """Return the server's response to POST /invocations, with any status; a 503 with not_ready or busy is
+        retried. Raises ServerFailed, after which the caller must stop the server."""
         put_off = None
         try:
             async with asyncio.timeout(seconds):
@@ -92,7 +92,7 @@ class ServerProcess:
                     if put_off is None:
                         return response
                     await asyncio.sleep(RETRY_EVERY_SECONDS)
-                    await self._until_ready()  # one that has failed is not going to be
+                    await self._until_ready()  # raises if the server has failed
         except TimeoutError:
             last = f"; the server kept answering {put_off!r}" if put_off else ""
             raise ServerFailed(f"The invocation timed out after {seconds:g} s{last}.") from None
@@ -100,7 +100,7 @@ class ServerProcess:
             raise ServerFailed(await self._cause(error)) from error
 
     async def stop(self) -> None:
-        """Ends the server and all it started: SIGTERM, then SIGKILL."""
+        """Stop the server and all its children: SIGTERM, then SIGKILL."""
         await self._http.aclose()
         assert self._process.stdin is not None  # noqa: S101  it was started with a pipe
         self._process.stdin.close()  # the watchdog does the rest
@@ -118,16 +118,16 @@ class ServerProcess:
             if ping is not None and (health := _json_object(ping)).get("status") == "failed":
                 raise ServerFailed(self._with_tail(f"The server can't serve: {health.get('reason')}"))
             await asyncio.sleep(PING_EVERY_SECONDS)
-        reason = f"The server ended with exit code {self._process.returncode} while starting"
+        reason = f"The server exited with code {self._process.returncode} while starting"
         raise ServerFailed(self._with_tail(reason))
 
     async def _cause(self, error: httpx.TransportError) -> str:
-        """Why a connection broke: usually the process ended, which is seen a moment later."""
+        """Return why a connection broke: usually the process exited, which shows a moment later."""
         try:
             code = await asyncio.to_thread(self._process.wait, 2)
         except subprocess.TimeoutExpired:
-            return self._with_tail(f"The server broke off the connection ({type(error).__name__})")
-        return self._with_tail(f"The server ended with exit code {code} during the invocation")
+            return self._with_tail(f"The server closed the connection ({type(error).__name__})")
+        return self._with_tail(f"The server exited with code {code} during the invocation")
 
     def _with_tail(self, reason: str) -> str:
         tail = self._log.read_bytes()[-TAIL_BYTES:].decode(errors="replace").strip()
@@ -142,12 +142,12 @@ def _free_port() -> int:
 
 
 def _without_aws(env: Mapping[str, str]) -> dict[str, str]:
-    """An engine has no business with AWS: it gets no credentials and no endpoint."""
+    """Remove the AWS variables: an engine does not need AWS, so it gets no credentials and no endpoint."""
     return {name: value for name, value in env.items() if not name.startswith("AWS_")}
 
 
 def _put_off(response: httpx.Response) -> str | None:
-    """The code of an answer that asks to come back later."""
+    """Return the error code of a response that asks the caller to retry; None for any other response."""
     if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
         return None
     error = _json_object(response).get("error")

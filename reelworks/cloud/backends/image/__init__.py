@@ -1,1 +1,1 @@
-"""Who draws stills: each image backend is one module behind interface.py, and one line of catalogue.py."""
+"""Image backends for stills: each is one module behind interface.py and one line in catalogue.py."""

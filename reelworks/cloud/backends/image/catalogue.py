@@ -1,4 +1,4 @@
-"""Which image backend the user's settings mean: [stills] of reelworks.toml."""
+"""Select the image backend by the user's settings: [stills] in reelworks.toml."""
 
 from reelworks.cloud.backends.image.comfyui import ComfyWorkflow
 from reelworks.cloud.backends.image.diffusers import Diffusers
@@ -12,5 +12,5 @@ def connect(stills: Stills | None, comfyui: ComfyUI) -> ImageBackend:
         return DrawnCard()
     if stills.workflow:
         return ComfyWorkflow(comfyui.url, stills.workflow)
-    assert stills.model  # noqa: S101  the settings have it, or a workflow
+    assert stills.model  # noqa: S101  the settings have either a model or a workflow
     return Diffusers(stills.model, steps=stills.steps, guidance=stills.guidance)

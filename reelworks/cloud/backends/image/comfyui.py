@@ -1,4 +1,4 @@
-"""A workflow on a ComfyUI server."""
+"""Draw stills with a workflow on a ComfyUI server."""
 
 import asyncio
 from contextlib import suppress
@@ -16,7 +16,7 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class ComfyWorkflow:
-    """A workflow on a ComfyUI server, titled as the video workflows are (docs/comfyui.md)."""
+    """A workflow on a ComfyUI server, with node titles as in the video workflows (docs/comfyui.md)."""
 
     def __init__(self, url: str, workflow: Path) -> None:
         self._comfyui = ComfyUI(url)
@@ -36,7 +36,7 @@ class ComfyWorkflow:
         except Refused as error:
             problems = [str(one) for wrong in error.node_errors.values() for one in wrong.errors]
             said = "; ".join([str(error), *problems])
-            raise model_failed(f"ComfyUI at {self._comfyui.url} refuses {self._path}: {said}") from error
+            raise model_failed(f"ComfyUI at {self._comfyui.url} refused {self._path}: {said}") from error
         except Unreachable as error:
             raise ServiceError(503, "ServiceUnavailableException", str(error)) from error
         except EngineFailed as error:
@@ -44,11 +44,11 @@ class ComfyWorkflow:
         finally:
             self._at_work -= 1
             if not self._at_work:
-                with suppress(Unreachable, EngineFailed):  # the still is there; a server that can't is let be
+                with suppress(Unreachable, EngineFailed):  # the still exists; a failure to free is ignored
                     await self._comfyui.free()
 
     async def free(self) -> None:
-        """It is told so after the last still."""
+        """Do nothing: the server is freed after the last still."""
 
     async def stop(self) -> None:
         await self._comfyui.close()
@@ -63,23 +63,21 @@ class ComfyWorkflow:
                     await asyncio.sleep(_LOOK_EVERY_SECONDS)
         except TimeoutError:
             await self._comfyui.cancel(prompt_id)
-            message = f"ComfyUI at {self._comfyui.url} did not draw within {LONGEST_DRAWING_SECONDS:g} s."
+            message = f"ComfyUI at {self._comfyui.url} drew no still within {LONGEST_DRAWING_SECONDS:g} s."
             raise ServiceError(408, "ModelTimeoutException", message) from None
         return await self._comfyui.file(_picture(finished, workflow))
 
     async def _look(self, prompt_id: str) -> Finished | None:
         ahead = await self._comfyui.ahead(prompt_id)
-        # After the queue: a prompt that was not there any more is in the history by now.
+        # After the queue: a prompt that has left the queue is in the history by now.
         finished = await self._comfyui.finished(prompt_id)
         if finished is None and ahead is None:
-            raise EngineFailed(
-                f"ComfyUI at {self._comfyui.url} has lost the still: it was restarted, or cleared"
-            )
+            raise EngineFailed(f"ComfyUI at {self._comfyui.url} lost the still: it was restarted or cleared")
         return finished
 
 
 def _picture(finished: Finished, workflow: Workflow) -> Saved:
-    """The picture that was saved, else one that is shown; raises what the prompt ended with where there is
+    """Return the saved image, else a previewed one. Raises EngineFailed with the prompt's error if there is
     none."""
     if error := finished.message("execution_error"):
         said = f"{error.get('exception_type')}: {str(error.get('exception_message')).strip()}"
@@ -93,5 +91,5 @@ def _picture(finished: Finished, workflow: Workflow) -> Saved:
         if isinstance(shown, dict) and str(shown.get("filename", "")).lower().endswith(_PICTURES)
     ]
     if not pictures:
-        raise EngineFailed(f"The workflow {workflow.name} made no picture: it needs a Save Image node.")
+        raise EngineFailed(f"The workflow {workflow.name} returned no image: it needs a Save Image node.")
     return min(pictures, key=lambda picture: picture.type != "output")

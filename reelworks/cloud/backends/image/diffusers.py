@@ -1,4 +1,4 @@
-"""A text-to-image model in a folder, drawn with by diffusers."""
+"""Draw stills with a text-to-image model in a folder, using diffusers."""
 
 import json
 import sys
@@ -10,12 +10,12 @@ from reelworks.cloud.backends.image import diffusers_program
 from reelworks.cloud.backends.image.interface import LONGEST_DRAWING_SECONDS, Order, model_failed
 from reelworks.cloud.processes.line_worker import LineWorker, WorkerFailed
 
-# The video engine needs the memory next; the scenes' stills are asked for all at once.
+# The video engine needs the memory next, and the scenes' stills are requested all at once.
 _IDLE_SECONDS = 5.0
 
 
 class Diffusers:
-    """A text-to-image model in a folder, as diffusers saves one, in a process of its own."""
+    """A text-to-image model in a folder saved by diffusers, run in its own process."""
 
     def __init__(self, model: Path, *, steps: int | None, guidance: float | None) -> None:
         self._model = model
@@ -33,7 +33,7 @@ class Diffusers:
 
     async def draw(self, order: Order) -> bytes:
         if not (self._model / "model_index.json").is_file():
-            raise model_failed(f"{self._model} is no diffusers model: it has no model_index.json.")
+            raise model_failed(f"{self._model} is not a diffusers model: model_index.json is missing.")
         with tempfile.TemporaryDirectory(prefix="still-") as folder:
             file = Path(folder) / "still.png"
             line = json.dumps(asdict(order) | self._options | {"file": str(file)})
@@ -46,7 +46,7 @@ class Diffusers:
             return file.read_bytes()
 
     async def free(self) -> None:
-        await self._worker.stop()  # the next still starts it anew
+        await self._worker.stop()  # the next still starts it again
 
     async def stop(self) -> None:
         await self._worker.stop()

@@ -1,8 +1,8 @@
-"""Draws with a text-to-image model in a folder, as a program: `python -m …diffusers_program FOLDER`.
+"""A program that draws with a text-to-image model in a folder: `python -m …diffusers_program FOLDER`.
 
 Each line of standard input is an order in JSON: prompt, negative_prompt, width, height, seed, steps, guidance
-(null: the pipeline's own), and the PNG file to write. The answer is a line: ANSWER and {} or {"error": …}.
-Nothing is fetched, and only safetensors are read: other weights are pickles, which run code.
+(null: the pipeline's own), and file, the PNG to write. The answer is one line: ANSWER and {} or {"error": …}.
+Nothing is downloaded, and only safetensors are read: other weights are pickles, which run code.
 """
 
 import inspect
@@ -21,13 +21,13 @@ def main(folder: str) -> None:
             pipeline = pipeline or load(folder)
             _draw(pipeline, json.loads(line))
             answer = {}
-        except Exception as error:  # noqa: BLE001  whatever goes wrong in a model is for who asked
+        except Exception as error:  # noqa: BLE001  any error of a model goes to the caller
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(ANSWER + json.dumps(answer), flush=True)  # noqa: T201  the protocol
 
 
 def load(folder: str) -> Any:
-    """The pipeline, where it draws fastest. Raises OSError where there are no safetensors."""
+    """Load the pipeline on the fastest device. Raises OSError if there are no safetensors."""
     import torch
     from diffusers import AutoPipelineForText2Image
 
@@ -64,14 +64,14 @@ def _draw(pipeline: Any, order: dict[str, Any]) -> None:
 
 
 def _side(pipeline: Any) -> int:
-    """Pixels of the side of the square that the model was made for."""
+    """Return the side, in pixels, of the square that the model was trained for."""
     latents = getattr(pipeline, "default_sample_size", None) or pipeline.unet.config.sample_size
     return int(latents * pipeline.vae_scale_factor)
 
 
 def size_for(width: int, height: int, side: int) -> tuple[int, int]:
-    """The size of these proportions with a model's own number of pixels, in steps of 16: models draw badly
-    at others."""
+    """Return the size with these proportions and the model's own number of pixels, in steps of 16: models
+    draw badly at other sizes."""
     scale = side / math.sqrt(width * height)
     return tuple(max(16, round(length * scale / 16) * 16) for length in (width, height))  # type: ignore[return-value]
 

@@ -1,4 +1,4 @@
-"""The animatic's artwork, which needs no model."""
+"""Draw stills with the animatic's artwork, which needs no model."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ class DrawnCard:
         )
 
     async def free(self) -> None:
-        """It holds nothing."""
+        """Do nothing: there is no model to unload."""
 
     async def stop(self) -> None:
-        """It holds nothing."""
+        """Do nothing: there is nothing to stop."""

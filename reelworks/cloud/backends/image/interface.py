@@ -1,6 +1,6 @@
-"""What an image backend is: it draws a picture, in the place of Bedrock's image models.
+"""The interface of an image backend, which draws an image in place of Bedrock's image models.
 
-Every backend raises ServiceError with the code that Bedrock has for the case.
+Every backend raises ServiceError with the code that Bedrock uses for the case.
 """
 
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Protocol
 
 from reelworks.cloud.errors import ServiceError
 
-LONGEST_DRAWING_SECONDS = 280.0  # within what the functions wait for an answer
+LONGEST_DRAWING_SECONDS = 280.0  # less than the functions wait for an answer
 
 
 @dataclass(frozen=True)
 class Order:
-    """A picture to be drawn; sizes in pixels."""
+    """An image to draw; sizes in pixels."""
 
     prompt: str
     negative_prompt: str
@@ -25,17 +25,17 @@ class Order:
 class ImageBackend(Protocol):
     @property
     def name(self) -> str:
-        """For the record: who drew."""
+        """The backend's name, for the record."""
 
     async def draw(self, order: Order) -> bytes:
-        """An image file; it may have another size than was asked for."""
+        """Return an image file; its size may differ from the requested one."""
 
     async def free(self) -> None:
-        """Has the model leave the GPU."""
+        """Unload the model from the GPU."""
 
     async def stop(self) -> None: ...
 
 
 def model_failed(message: str) -> ServiceError:
-    """424, which no client tries again."""
+    """Return a ServiceError with status 424, which no client retries."""
     return ServiceError(424, "ModelErrorException", message)

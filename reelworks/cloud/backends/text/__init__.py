@@ -1,1 +1,1 @@
-"""Who writes: each text backend is one module behind interface.py, and one line of catalogue.py."""
+"""Text backends: each is one module behind interface.py and one line in catalogue.py."""

@@ -1,4 +1,4 @@
-"""The text backends that a user can set: `kind` of [text] in reelworks.toml."""
+"""The text backends that a user can choose: `kind` in [text] of reelworks.toml."""
 
 from enum import StrEnum
 from typing import Self
@@ -8,7 +8,7 @@ from reelworks.cloud.backends.text.openai_compatible import OpenAICompatible
 
 
 class TextKind(StrEnum):
-    """Each with its backend. A new backend is a module of this folder and a line here."""
+    """The kinds, each with its backend. A new backend is one module in this folder and one line here."""
 
     backend: type[Ollama] | type[OpenAICompatible]
 
@@ -19,4 +19,4 @@ class TextKind(StrEnum):
         return kind
 
     OLLAMA = "ollama", Ollama
-    OPENAI = "openai", OpenAICompatible  # what llama.cpp, vLLM and LM Studio speak, and Ollama too
+    OPENAI = "openai", OpenAICompatible  # the API of llama.cpp, vLLM and LM Studio; Ollama has it too

@@ -1,4 +1,4 @@
-"""What the backends that speak HTTP share: how they ask, and what goes wrong with it as Bedrock's errors."""
+"""Requests of the HTTP backends, with their failures as Bedrock's errors."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import httpx
 
 from reelworks.cloud.errors import ServiceError
 
-LONGEST_ANSWER_SECONDS = 240.0  # loading the model from disk included
+LONGEST_ANSWER_SECONDS = 240.0  # includes loading the model from disk
 
 
 async def post_json(
@@ -45,7 +45,7 @@ _REFUSALS = {
 
 
 def _refused(url: str, response: httpx.Response) -> ServiceError:
-    message = f"The text model at {url} answered {response.status_code}: {response.text[:500]}"
+    message = f"The text model at {url} returned {response.status_code}: {response.text[:500]}"
     if response.status_code in _REFUSALS:
         return ServiceError(*_REFUSALS[response.status_code], message)
     return ServiceError(424, "ModelErrorException", message, originalStatusCode=response.status_code)
@@ -53,16 +53,16 @@ def _refused(url: str, response: httpx.Response) -> ServiceError:
 
 @contextmanager
 def reading_answer(url: str) -> Iterator[None]:
-    """Turns what goes wrong when a malformed answer is read into Bedrock's error."""
+    """Translate the errors of reading a malformed response into Bedrock's error."""
     try:
         yield
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        message = f"The answer of the text model at {url} is malformed: {error!r}"
+        message = f"The text model at {url} returned a malformed response: {error!r}"
         raise ServiceError(424, "ModelErrorException", message) from error
 
 
 def text_of(content: object) -> str:
-    if content is None:  # what OpenAI's format has in place of an empty text
+    if content is None:  # OpenAI's format for empty text
         return ""
     if not isinstance(content, str):
         raise TypeError("the message's content is not text")

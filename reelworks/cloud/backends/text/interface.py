@@ -1,6 +1,6 @@
-"""What a text backend is: it answers a conversation, in Bedrock's place.
+"""The interface of a text backend, which answers a conversation in place of Bedrock.
 
-Every backend raises ServiceError with the code that Bedrock has for the case.
+Every backend raises ServiceError with the code that Bedrock uses for the case.
 """
 
 import json
@@ -18,7 +18,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Tool:
-    """What the answer is to be an input of: a JSON object by `schema`."""
+    """A tool whose input the answer must be: a JSON object that follows `schema`."""
 
     name: str
     description: str
@@ -27,7 +27,7 @@ class Tool:
 
 @dataclass(frozen=True)
 class Conversation:
-    """A Converse request; what is None is left to the model."""
+    """A Converse request; for None, the model's own value applies."""
 
     system: str
     turns: tuple[Turn, ...]
@@ -39,8 +39,11 @@ class Conversation:
     context_tokens: int | None
 
     def messages(self) -> list[dict[str, str]]:
-        """In the form that Ollama and OpenAI share. A tool's schema stands in it, too: a server that keeps a
-        model to a schema doesn't tell the model of it (docs.ollama.com/capabilities/structured-outputs)."""
+        """Return the messages in the format that Ollama and OpenAI share.
+
+        They include a tool's schema, because a server that enforces a schema doesn't show it to the model
+        (docs.ollama.com/capabilities/structured-outputs).
+        """
         parts = [self.system] if self.system else []
         if self.tool:
             parts.append(_instruction(self.tool))
@@ -50,7 +53,7 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Answer:
-    """`text` may be empty; where a tool was asked for, it is the JSON. Tokens are the model's own count."""
+    """An answer. `text` may be empty; for a tool, it is the JSON. Token counts come from the model."""
 
     text: str
     stop_reason: StopReason
@@ -61,12 +64,12 @@ class Answer:
 class TextBackend(Protocol):
     @property
     def name(self) -> str:
-        """For the record: who answered."""
+        """The backend's name, for the record."""
 
     async def answer(self, conversation: Conversation) -> Answer: ...
 
     async def free(self) -> None:
-        """Has the model leave the GPU, as far as the server can be told so. Raises nothing."""
+        """Unload the model from the GPU, if the server supports it. Raises nothing."""
 
 
 def _instruction(tool: Tool) -> str:

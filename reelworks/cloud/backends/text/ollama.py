@@ -1,4 +1,4 @@
-"""Ollama, by its own API, which alone can free the GPU."""
+"""Ollama, through its own API: the only one that can free the GPU."""
 
 import asyncio
 import logging
@@ -8,10 +8,10 @@ import httpx
 from reelworks.cloud.backends.text.http import given, post_json, reading_answer, text_of
 from reelworks.cloud.backends.text.interface import Answer, Conversation
 
-CONTEXT_TOKENS = 8192  # Ollama's documented defaults conflict: it is told
-LOOK_SECONDS = 0.5  # for an Ollama that may not be there
-# A storyboard that is mended, or written anew scene by scene, asks again within this time, and need not wait
-# for the model to be read from disk; whoever draws or renders before it is over has the model freed.
+CONTEXT_TOKENS = 8192  # sent explicitly: Ollama's documented defaults conflict
+LOOK_SECONDS = 0.5  # for an Ollama that may not be running
+# Long enough that repairing a storyboard, or regenerating its scenes one by one, does not reload the model
+# from disk. If drawing or rendering starts earlier, the model is freed first.
 KEPT_SECONDS = 60
 _LEAVING_SECONDS = 10.0
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Ollama:
-    """Ollama's own API, which alone can free the GPU.
+    """A client of Ollama's own API, the only one that can free the GPU.
 
     Source: docs/api.md of github.com/ollama/ollama.
     """
@@ -33,7 +33,7 @@ class Ollama:
         api_key: str | None = None,
         context_tokens: int = CONTEXT_TOKENS,
     ) -> None:
-        """`api_key` is not needed."""
+        """`api_key` is ignored: Ollama needs none."""
         self._http = http
         self._url = url
         self._model = model
@@ -70,7 +70,7 @@ class Ollama:
             )
 
     async def free(self) -> None:
-        """Returns once the model is out of memory: Ollama answers before it is."""
+        """Unload the model; return once it is out of memory, because Ollama responds before that."""
         try:
             async with asyncio.timeout(_LEAVING_SECONDS):
                 leave = {"model": self._model, "keep_alive": 0}
@@ -78,7 +78,7 @@ class Ollama:
                 while await self._is_loaded():
                     await asyncio.sleep(0.05)
         except (TimeoutError, httpx.HTTPError, ValueError, LookupError, TypeError) as error:
-            # Without Ollama there is no model in memory either; and one that stays may leave room enough.
+            # Without Ollama no model is in memory either, and a model that stays may leave enough room.
             logger.warning("text model not freed", extra={"model": self._model, "reason": repr(error)})
 
     async def _is_loaded(self) -> bool:
@@ -87,14 +87,14 @@ class Ollama:
 
 
 async def find_ollama(http: httpx.AsyncClient, url: str) -> Ollama | None:
-    """The Ollama at `url` with its first model that can chat; None if there is no such server or model."""
+    """Return the Ollama at `url` with its first model that can chat; None without such a server or model."""
     try:
         models = (await http.get(f"{url}/api/tags", timeout=LOOK_SECONDS)).raise_for_status().json()["models"]
         for model in models:
             show = await http.post(f"{url}/api/show", json={"model": model["name"]}, timeout=LOOK_SECONDS)
-            # An embedding model lacks it; Ollama before 0.6.4 lists no capabilities.
+            # An embedding model lacks `completion`; Ollama before 0.6.4 lists no capabilities.
             if "completion" in show.raise_for_status().json().get("capabilities", ["completion"]):
                 return Ollama(http, url, model["name"])
     except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
-        return None  # whatever listens there, it is no Ollama
+        return None  # the server at this URL is not Ollama
     return None

@@ -1,4 +1,4 @@
-"""Servers that speak OpenAI's chat completions: llama.cpp, vLLM, LM Studio, hosted services."""
+"""Servers with OpenAI's chat completions API: llama.cpp, vLLM, LM Studio, hosted services."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from reelworks.cloud.errors import ServiceError
 
 
 class OpenAICompatible:
-    """POST /v1/chat/completions, as llama.cpp, vLLM, LM Studio and hosted services have it."""
+    """A client of POST /v1/chat/completions, as in llama.cpp, vLLM, LM Studio and hosted services."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class OpenAICompatible:
         api_key: str | None = None,
         context_tokens: int | None = None,
     ) -> None:
-        """`context_tokens` is not used: such a server has a size of its own."""
+        """`context_tokens` is ignored: such a server sets its own context size."""
         self._http = http
         self._url = url.removesuffix("/v1")
         self._model = model
@@ -33,7 +33,7 @@ class OpenAICompatible:
 
     async def answer(self, conversation: Conversation) -> Answer:
         if conversation.context_tokens is not None:
-            problem = f"The text model at {self._url} has a context size of its own: set it there."
+            problem = f"The text model at {self._url} does not support num_ctx; set it on the server."
             raise ServiceError(400, "ValidationException", problem)
         request = {
             "model": self._model,
@@ -59,7 +59,7 @@ class OpenAICompatible:
             )
 
     async def free(self) -> None:
-        """The format has no word for it: such a server has its memory for itself."""
+        """Do nothing: the API has no such request, and such a server manages its own memory."""
 
 
 def _response_format(tool: Tool) -> dict[str, Any]:

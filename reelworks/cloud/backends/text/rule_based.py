@@ -1,4 +1,4 @@
-"""The rule-based director, which needs no model (reelworks/cloud/director)."""
+"""The rule-based director as a text backend, which needs no model (reelworks/cloud/director)."""
 
 import json
 
@@ -25,4 +25,4 @@ class RuleBasedDirector:
         return Answer(text, "end_turn", len(message.split()), len(text.split()))
 
     async def free(self) -> None:
-        """It holds nothing."""
+        """Do nothing: there is no model to unload."""

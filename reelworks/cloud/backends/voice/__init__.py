@@ -1,1 +1,1 @@
-"""Who speaks: each voice backend is one module behind interface.py."""
+"""Voice backends: each is one module behind interface.py."""

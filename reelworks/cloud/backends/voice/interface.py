@@ -1,4 +1,4 @@
-"""What a voice backend is: it says one sentence at a time, in Polly's place."""
+"""The interface of a voice backend, which speaks one sentence at a time in place of Polly."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,23 +11,23 @@ Samples = NDArray[np.int16]
 
 
 class VoiceFailed(Exception):
-    """A voice that is there by its name can't speak; the message says why."""
+    """A known voice can't speak; the message says why."""
 
 
 @dataclass(frozen=True)
 class Voice:
     name: str
     model: Path
-    language: str  # as Polly has it: "en-US"
+    language: str  # Polly's format, e.g. "en-US"
     language_name: str
     length_scale: float  # the model's own
 
 
 class VoiceBackend(Protocol):
     async def say(self, voice: Voice, rate: float, sentence: str) -> tuple[Samples, int]:
-        """One line of text at `rate` (1 is the voice's own): samples, and how many a second.
+        """Speak one line of text at `rate` (1 is the voice's own). Return the samples and the sample rate.
 
-        Raises VoiceFailed.
+        Raises VoiceFailed if the voice can't speak.
         """
 
     async def stop(self) -> None: ...

