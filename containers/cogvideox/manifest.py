@@ -90,7 +90,7 @@ def read_manifest(directory: Path) -> Manifest:
     except FileNotFoundError:
         raise BadCheckpoint(
             f"{directory} has no {MANIFEST}. Download the model with `reel models pull`. If you filled the "
-            f"folder yourself and trust where its files come from, run `reel models trust {directory.name}`"
+            f"folder yourself and trust its source, create one with `reel models trust {directory.name}`"
         ) from None
     except OSError as error:
         raise BadCheckpoint(f"{path} cannot be read: {error.strerror}") from error

@@ -23,7 +23,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--revision",
         default=environment("COMFYUI_REVISION"),
-        help="Only workflow revision to render, even if the file changes; GET /ping reports it as `workflow` "
+        help="Required workflow revision, which GET /ping reports as `workflow`; a changed file is refused "
         "(COMFYUI_REVISION; default: whatever the file contains).",
     )
     parser.add_argument(

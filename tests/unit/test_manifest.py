@@ -112,7 +112,7 @@ def test_a_whole_folder_passes(model: Path) -> None:
         (changed("vae/evil.so", b"\x7fELF"), "vae/evil.so is not a model data file"),
         (changed("vae/weights.bin", pickle.dumps({})), "vae/weights.bin is a pickle"),
         (changed("text_encoder/model.PT", pickle.dumps({})), "text_encoder/model.PT is a pickle"),
-        (removed(MANIFEST), "run `reel models trust cogvideox-5b`"),
+        (removed(MANIFEST), "create one with `reel models trust cogvideox-5b`"),
         (changed(MANIFEST, b"{"), "is not a valid manifest"),
         (changed(MANIFEST, {"format": 2, "model": "m", "files": {}}), "is not a valid manifest: format"),
     ],
