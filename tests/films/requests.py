@@ -38,7 +38,7 @@ def board(*animals: str) -> dict[str, Any]:
 
 
 class Api:
-    """The REST API as curl sees it, with a key of a tenant of its own."""
+    """The REST API as curl sees it, with its own tenant's key."""
 
     def __init__(self, cloud: Cloud, tenant: str) -> None:
         self.tenant = tenant
@@ -68,7 +68,7 @@ class Api:
         return wait_for(self.client, id_, lambda v: v["review"]["gate"] == gate or v["status"] == "failed")
 
     def made(self) -> Counter[str]:
-        """How many artifacts of each kind the tenant has."""
+        """Return the number of the tenant's artifacts of each kind."""
         pages = self._cloud.aws("s3").get_paginator("list_objects_v2")
         found = pages.paginate(
             Bucket=self._cloud.outputs["OutputBucket"], Prefix=f"artifacts/{self.tenant}/"
