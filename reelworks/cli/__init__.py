@@ -1,7 +1,7 @@
 """`reel`: run the PC's cloud, and make films with any Reelworks API. One module per group of commands.
 
-Commands use the PC's cloud by default. Set REELWORKS_BASE_URL and REELWORKS_API_KEY (or the options of the
-same names) to use a deployment on AWS.
+Commands use the PC's cloud by default. Set REELWORKS_BASE_URL and REELWORKS_API_KEY to use a
+deployment on AWS.
 """
 
 import typer

@@ -71,7 +71,7 @@ def test_a_film_rendered_by_a_workflow(comfyui: ComfyUIServer, tmp_path: Path) -
         refused = cloud.reel(
             *("make", "--topic", "Fog", "--stills", "standard", "--engine", "comfyui", *SIZE), check=False
         )
-        assert "stills must be none or left out: engine comfyui takes no image" in refused.stderr
+        assert "stills must be none or omitted: engine comfyui does not accept an image" in refused.stderr
 
         # Until the next `reel up`, a changed workflow renders nothing under the old one's name.
         workflow = cloud.home / "workflows" / "comfyui.json"
@@ -118,7 +118,7 @@ def test_a_narrated_film_rendered_by_a_workflow_with_image_and_sound_inputs(
         refused = cloud.reel(
             "make", "--topic", "A bee", "--no-narrate", "--engine", "comfyui", *SIZE, check=False
         )
-        assert "nobody speaks in this film: send narrate=true" in refused.stderr
+        assert "this film has no narration: send narrate=true" in refused.stderr
         (tmp_path / "bees.json").write_text(json.dumps(STORYBOARD))
         video = cloud.json("make", "--storyboard", str(tmp_path / "bees.json"), "--engine", "comfyui", *SIZE)
         s3, bucket = cloud.aws("s3"), cloud.outputs["OutputBucket"]
