@@ -407,7 +407,7 @@ class Terminal:
     def ends(self) -> str:
         while self._read():
             pass
-        assert self._process.wait(10) == 0, self._shown
+        assert self._process.wait(60) == 0, self._shown
         os.close(self._master)
         return self._shown
 
