@@ -8,6 +8,8 @@ from types import FrameType
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+_AGAIN_SECONDS = 1.0  # a library's callback may drop the exception
+
 
 class OutOfTime(BaseException):
     """The function's time is nearly over. No `Exception`, because code in between must not handle it."""
@@ -25,15 +27,18 @@ def deadline(context: LambdaContext, reserve_ms: int) -> Iterator[None]:
         yield
         return
 
+    ended = False
+
     def stop(number: int, frame: FrameType | None) -> None:
-        raise OutOfTime
+        if not ended:
+            raise OutOfTime
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(
-        signal.ITIMER_REAL, max(0.001, (context.get_remaining_time_in_millis() - reserve_ms) / 1000)
-    )
+    left = max(0.001, (context.get_remaining_time_in_millis() - reserve_ms) / 1000)
+    signal.setitimer(signal.ITIMER_REAL, left, _AGAIN_SECONDS)
     try:
         yield
     finally:
+        ended = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

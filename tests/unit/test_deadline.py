@@ -34,6 +34,25 @@ def test_a_block_ends_before_the_function_s_time(remaining_ms: int) -> None:
     assert run(remaining_ms, 60) == "out of time"
 
 
+def test_an_exception_that_a_callback_drops_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lambdas.deadline._AGAIN_SECONDS", 0.05)
+    dropped = 0
+
+    def work() -> None:
+        nonlocal dropped
+        with deadline(Context(1_010), 1_000):  # type: ignore[arg-type]
+            try:
+                time.sleep(60)
+            except OutOfTime:
+                dropped += 1
+            time.sleep(60)
+
+    with pytest.raises(OutOfTime):
+        work()
+    assert dropped == 1
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
 def test_a_block_in_time_is_left_alone_and_so_is_what_follows() -> None:
     before = signal.getsignal(signal.SIGALRM)
     assert run(60_000, 0) == "done"
