@@ -280,3 +280,7 @@ def test_very_many_packets_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lambdas.media.sound_input.MOST_SAMPLES", 100)
     with pytest.raises(MusicRejected, match="more than 100 packets"):
         check_music(silent_flac(2, rate=48_000, layout="mono", block=64), "music")
+
+
+def test_a_flac_from_a_pipe_lasts_to_its_end() -> None:
+    assert check_music(claiming_samples(sound(kind="flac"), 0), "music").seconds == 1.5
