@@ -59,7 +59,10 @@ ACCESS: Mapping[str, Access] = {
         indexes=True,
     ),
     "Intake": Access(
-        read=(_DROPPED,), write=(_UPLOADS, _DROP_RESULTS), delete=(_DROP_RESULTS,), journal=True
+        read=(_DROPPED, _DROP_RESULTS),
+        write=(_UPLOADS, _DROP_RESULTS),
+        delete=(_DROP_RESULTS,),
+        journal=True,
     ),
     "WriteStoryboard": Access(read=(_VIDEOS,), write=(_VIDEOS,), journal=True),
     "Narrate": Access(read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,)),

@@ -32,7 +32,11 @@ _INVALID = "invalid_request_error"
 # By gateway response type; the two defaults cover types that are not listed.
 _REFUSALS = {
     "UNAUTHORIZED": Refusal(
-        _INVALID, "invalid_api_key", 401, "Send a valid API key or token: Authorization: Bearer KEY."
+        _INVALID,
+        "invalid_api_key",
+        401,
+        "Send a valid API key or token: Authorization: Bearer KEY. A user's token must name one tenant: "
+        "by the claim custom:tenant, or by exactly one group.",
     ),
     "ACCESS_DENIED": Refusal(_INVALID, "access_denied", 403),
     # The gateway's type for an unknown path.

@@ -1,4 +1,5 @@
-"""Logins for the API: a Cognito user pool whose groups are tenants."""
+"""Logins for the API: a Cognito user pool. A user's tenant is the attribute custom:tenant, or its only
+group."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
@@ -26,6 +27,7 @@ class Identity(Construct):
                 require_symbols=True,
                 temp_password_validity=Duration.days(3),
             ),
+            custom_attributes={"tenant": cognito.StringAttribute(min_len=1, max_len=63, mutable=True)},
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
@@ -36,6 +38,10 @@ class Identity(Construct):
             auth_flows=cognito.AuthFlow(user_password=True, user_srp=True),
             disable_o_auth=True,
             prevent_user_existence_errors=True,
+            # By default a user could write every attribute, and so choose another tenant.
+            write_attributes=cognito.ClientAttributes().with_standard_attributes(
+                email=True, fullname=True, given_name=True, family_name=True, locale=True, timezone=True
+            ),
             access_token_validity=Duration.hours(1),
             id_token_validity=Duration.hours(1),
         )

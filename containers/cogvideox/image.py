@@ -2,10 +2,11 @@
 
 import base64
 import binascii
+import contextlib
 import io
 import warnings
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from containers.cogvideox.errors import InvalidRequest
 
@@ -15,8 +16,8 @@ MAX_PIXELS = 50_000_000
 
 
 def first_frame(data: str, size: tuple[int, int]) -> Image.Image:
-    """Decode the image in base64 `data` to RGB of exactly `size` (width, height): upright, scaled to cover,
-    cropped.
+    """Decode the image in base64 `data` to sRGB of exactly `size` (width, height): upright, scaled to cover,
+    cropped, its colour profile applied. Broken EXIF or an unusable profile is ignored.
 
     Raises InvalidRequest unless it is an intact PNG, JPEG or WebP of at most MAX_PIXELS pixels.
     """
@@ -28,15 +29,18 @@ def first_frame(data: str, size: tuple[int, int]) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(f"{image.width}×{image.height}")
     try:
-        upright = ImageOps.exif_transpose(image)
+        image.load()
+        profile = image.info.get("icc_profile")
         # Crops before scaling, so that a thin strip never becomes a huge image.
-        return ImageOps.fit(_rgb(upright), size, Image.Resampling.LANCZOS)
+        fitted = ImageOps.fit(_flat(_upright(image)), size, Image.Resampling.LANCZOS)
+        return _srgb(fitted, profile)
     except Exception as error:  # corrupt bytes can make decoders raise anything
         raise InvalidRequest("image", f"image is corrupt: {_reason(error)}") from error
 
 
 def _open(encoded: bytes) -> Image.Image:
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about broken EXIF
         # Pillow itself rejects images larger than twice its own limit and warns above that limit.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
@@ -47,13 +51,49 @@ def _open(encoded: bytes) -> Image.Image:
             raise InvalidRequest("image", "image must be a PNG, JPEG or WebP") from error
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001  broken EXIF makes Pillow raise anything
+        return image
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """Return the image without transparency, as L, RGB or CMYK in its own colour space."""
     if image.mode.startswith("I;16"):
         # Pillow would clip 16 bits to 8 instead of scaling them.
-        return image.point(lambda value: value / 256).convert("L").convert("RGB")
+        return image.point(lambda value: value / 256).convert("L")
+    grey = image.mode in ("1", "L", "LA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    if grey:
+        return image.convert("L")
+    return image if image.mode == "CMYK" else image.convert("RGB")
+
+
+_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # by the colour space in a profile's header
+
+
+def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile:
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, TypeError, ValueError):
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            mode = _MODES.get(source.profile.xcolor_space)
+            if mode == image.mode or (mode == "RGB" and image.mode == "L"):
+                converted = ImageCms.profileToProfile(
+                    image.convert(mode),
+                    source,
+                    ImageCms.createProfile("sRGB"),
+                    renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                    outputMode="RGB",
+                    flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+                )
+                if converted is not None:
+                    converted.info.pop("icc_profile", None)
+                    return converted
     return image.convert("RGB")
 
 

@@ -129,11 +129,13 @@ class Objects:
             self.delete(key)
 
     def list(
-        self, prefix: str, *, after: datetime = _EVER, before: datetime = _NEVER
+        self, prefix: str, *, after: datetime = _EVER, before: datetime = _NEVER, nested: bool = True
     ) -> Iterator[tuple[str, str]]:
-        """Yield (key, ETag) of every object under a prefix, optionally only those written in a time span."""
+        """Yield (key, ETag) of every object under a prefix, optionally only those written in a time span, or
+        only those that are not in a folder below it (`nested` False)."""
+        where = {"Bucket": self.bucket, "Prefix": prefix} | ({} if nested else {"Delimiter": "/"})
         with translated(f"list {prefix}"):
-            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(**where):
                 for entry in page.get("Contents", []):
                     if after <= entry["LastModified"] < before:
                         yield entry["Key"], entry["ETag"].strip('"')

@@ -1,5 +1,6 @@
 """The REST API, in OpenAI's format: combines the groups in routes/ and handles what all routes share."""
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -7,14 +8,17 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.api import openai_format
 from lambdas.api.request import VIDEO_ID
 from lambdas.api.response import error_answer
 from lambdas.api.routes import models, reviews, videos
+from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import names
 from lambdas.domain.errors import RequestError, TransientError
 from lambdas.telemetry import logger
 
 _RETRY_AFTER_SECONDS = 2
+_RESERVE_MS = 4_000  # to answer once time is up
 _METHODS = {
     "/v1/videos": ("GET", "POST"),
     "/v1/videos/edits": ("POST",),
@@ -41,9 +45,30 @@ for group in (videos, reviews, models):
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    answer = app.resolve(event, context)
+    try:
+        with deadline(context, _RESERVE_MS):
+            answer = app.resolve(event, context)
+    except OutOfTime:
+        answer = _out_of_time()
     answer["multiValueHeaders"][names.REQUEST_ID_HEADER] = [event["requestContext"]["requestId"]]
     return answer
+
+
+def _out_of_time() -> dict[str, Any]:
+    """Return what API Gateway answers itself when a request takes too long (cdk.api)."""
+    logger.error("request out of time")
+    error = openai_format.error_object(
+        HTTPStatus.GATEWAY_TIMEOUT,
+        "The request took too long. Send it again; if it has a file, make the file smaller or shorter, or "
+        "convert it.",
+        code="timeout",
+    )
+    return {
+        "statusCode": HTTPStatus.GATEWAY_TIMEOUT.value,
+        "multiValueHeaders": {"Content-Type": ["application/json"]},
+        "body": json.dumps(error),
+        "isBase64Encoded": False,
+    }
 
 
 def _refuse_other_methods(path: str, allowed: tuple[str, ...]) -> None:

@@ -19,6 +19,8 @@ from lambdas.domain.video_request import Tenant
 from lambdas.settings import AuthorizerSettings
 from lambdas.telemetry import logger
 
+TENANT_CLAIM = "custom:tenant"  # of an id token; of an access token only with a pre token generation trigger
+_GROUPS_CLAIM = "cognito:groups"
 _tenant = TypeAdapter(Tenant)
 
 
@@ -65,11 +67,40 @@ def authenticate(token: str, settings: AuthorizerSettings) -> Caller:
 
     pool = Pool(settings.user_pool_id, settings.user_pool_client_id)
     claims = pool.claims(token, _jwks_url(settings.user_pool_id))
-    tenant = (claims.get("cognito:groups") or [claims["sub"]])[0]
+    return Caller(tenant=tenant_of(claims), principal=f"user:{claims['sub']}")
+
+
+def tenant_of(claims: dict[str, Any]) -> str:
+    """Return the tenant of a user: the claim custom:tenant, otherwise the user's only group, otherwise the
+    user itself.
+
+    Raises Unauthenticated: of several groups, nothing says which is the tenant.
+    """
+    subject, groups = claims["sub"], claims.get(_GROUPS_CLAIM)
+    if TENANT_CLAIM in claims:
+        claim, tenant = TENANT_CLAIM, claims[TENANT_CLAIM]
+    elif groups is None or groups == []:
+        claim, tenant = "sub", subject
+    elif not isinstance(groups, list):
+        raise Unauthenticated(f"{_GROUPS_CLAIM} of {subject} must be a list of names; got {_shown(groups)}")
+    elif len(groups) > 1:
+        raise Unauthenticated(
+            f"{_GROUPS_CLAIM} of {subject} must have one group; got {len(groups)}: set {TENANT_CLAIM} to the "
+            "tenant"
+        )
+    else:
+        claim, tenant = _GROUPS_CLAIM, groups[0]
     try:
-        return Caller(tenant=_tenant.validate_python(tenant), principal=f"user:{claims['sub']}")
+        return _tenant.validate_python(tenant)
     except ValidationError as error:
-        raise Unauthenticated(f"group {tenant!r} of {claims['sub']} is not a valid tenant") from error
+        raise Unauthenticated(
+            f"{claim} of {subject} must be a tenant: 1 to 63 lowercase letters, digits and hyphens; "
+            f"got {_shown(tenant)}"
+        ) from error
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:80]
 
 
 @cache

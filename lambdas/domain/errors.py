@@ -113,8 +113,8 @@ class StepError(ReelworksError):
 class MediaError(StepError):
     """An invalid clip or film. `clip` is the index, from 0, of the clip at fault, if it is one clip."""
 
-    def __init__(self, message: str, *, clip: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, clip: int | None = None, advice: str | None = None) -> None:
+        super().__init__(message, advice=advice)
         self.clip = clip
 
 

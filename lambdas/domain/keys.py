@@ -134,7 +134,8 @@ def key_record(key_hash: str) -> str:
 
 
 def drop_result(dropped: str, extension: str) -> str:
-    """Return the key of a dropped object's film (`mp4`) or failure (`error.json`)."""
+    """Return the key of a dropped object's film (`mp4`), failure (`error.json`), note (`note.json`) or count
+    of attempts (`attempts.json`)."""
     return f"{dropped}.{extension}"
 
 

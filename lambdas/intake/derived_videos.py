@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from lambdas.adapters import stores
 from lambdas.domain import keys
+from lambdas.domain.assembly import Fit
 from lambdas.domain.brief import SHORTEST_NARRATED
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
@@ -21,7 +22,7 @@ from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
 from lambdas.intake.accept import Intake
 from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields, parse_form
 from lambdas.intake.files import VIDEO
-from lambdas.media.conform import FilmFormat, frames_in
+from lambdas.media.conform import FilmFormat, check_upload
 from lambdas.settings import IntakeSettings
 
 STRENGTH = 0.8  # default of an edit; the CogVideoX server and diffusers use the same
@@ -249,12 +250,10 @@ def _frames_of(data: bytes, request: VideoRequest) -> int:
     if len(data) > LARGEST_FILE:
         raise InvalidRequest(f"{what}; got {len(data):,} bytes.", param=VIDEO)
     try:
-        frames = frames_in(data, FilmFormat(request.width, request.height, Fraction(request.fps)))
+        film = FilmFormat(request.width, request.height, Fraction(request.fps))
+        return check_upload(data, film, Fit.COVER, longest=LONGEST_FILE)
     except ClipUnreadable as error:
         raise InvalidRequest(f"{what}: {error.message}.", param=VIDEO) from error
-    if frames > LONGEST_FILE * request.fps:
-        raise InvalidRequest(f"{what}; got {frames / request.fps:.0f} s.", param=VIDEO)
-    return frames
 
 
 def _changed(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> VideoRequest:

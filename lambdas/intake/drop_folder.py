@@ -5,41 +5,50 @@
                         "music" an audio file (.wav .mp3 .ogg .opus .flac .m4a .mp4)
   photo.png, photo.txt  an image (.png .jpg .jpeg .webp) and its prompt: one video
 
-The two files of a pair may arrive in either order, within PAIR_SECONDS of each other: a prompt waits that
-long for its image, an image waits forever for its prompt. A prompt's version (bucket, key, ETag) identifies
-its video, with or without an image, so the two events of a pair, or a duplicate event, make one video;
-putting the same bytes under the same name again makes none. Changing the image later makes a new video. An
-image that arrives after its prompt was accepted without it gets an error file.
+Names that differ only in case or in how their characters are composed (é, or e and an accent) are the same;
+of several, the exactly equal one counts. The two files of a pair may arrive in either order, within
+PAIR_SECONDS of each other: a prompt waits that long for its image, an image waits forever for its prompt. A
+prompt's version (bucket, key, ETag) identifies its video, with or without an image, so the two events of a
+pair, or a duplicate event, make one video; putting the same bytes under the same name again makes none.
+Changing the image later makes a new video. An image that arrives after its prompt was accepted without it
+gets an error file. A prompt without an image gets a note file if images lie beside it that belong to no
+prompt, and so does an image without a prompt beside prompts without an image.
 
 The film, or an error file that says why there is none, is stored in the output bucket under the key of the
 prompt or request, with an extension added. An object that can't become a video is not retried: the error
-file is the response. Folder markers and names that begin with a dot get none, because programs create those
-unasked (.DS_Store).
+file is the response, also if Intake itself fails, runs out of time, or is ended by what it reads. Folder
+markers and names that begin with a dot get none, because programs create those unasked (.DS_Store).
 """
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter, ValidationError
 
 from lambdas.adapters import stores
+from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import keys
 from lambdas.domain.errors import (
     ArtifactMissing,
     IdempotencyConflict,
     InvalidRequest,
     RequestError,
+    TransientError,
     VideoNotFound,
 )
 from lambdas.domain.video import Source, video_id
 from lambdas.domain.video_request import Tenant
 from lambdas.intake.accept import Intake
+from lambdas.intake.drop_attempts import attempt
 from lambdas.intake.drop_error import DropError, clear_drop_error, write_drop_error
+from lambdas.intake.drop_names import first_characters, folded
+from lambdas.intake.drop_note import clear_drop_note, write_drop_note
 from lambdas.intake.files import INPUT_REFERENCE, MUSIC, take_files
 from lambdas.media import images, music
 from lambdas.settings import IntakeSettings
@@ -53,7 +62,11 @@ _BESIDE = {
     INPUT_REFERENCE: ("an image", _IMAGES, images.MAX_BYTES),
     MUSIC: ("an audio file", _SOUNDS, music.MAX_BYTES),
 }
+_PROMPTS = ("txt",)
 _LARGEST_TEXT = 1024 * 1024  # bytes of a .txt or .json; drop an image as a file next to it
+_MOST_SEARCHED = 1_000  # objects of a folder that are searched for images that belong to no prompt
+_MOST_NAMED = 5  # files named in a note
+_RESERVE_MS = 6_000  # to write the error file once time is up
 
 _tenant = TypeAdapter(Tenant)
 
@@ -62,7 +75,12 @@ _tenant = TypeAdapter(Tenant)
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     # EventBridge sends the key unencoded; only S3's own notifications encode it.
     dropped = event["detail"]["object"]
-    DropFolder(_settings(), pair_seconds=PAIR_SECONDS).take(dropped["key"], dropped["etag"].strip('"'))
+    folder = DropFolder(_settings(), pair_seconds=PAIR_SECONDS)
+    try:
+        with deadline(context, _RESERVE_MS):
+            folder.take(dropped["key"], dropped["etag"].strip('"'))
+    except OutOfTime:
+        folder.out_of_time(dropped["key"])
 
 
 @cache
@@ -92,7 +110,8 @@ class Dropped:
 
     @property
     def stem(self) -> str:
-        return self.key.rpartition(".")[0]
+        """The name without its extension."""
+        return self.name.rpartition(".")[0]
 
     @property
     def extension(self) -> str:
@@ -112,17 +131,18 @@ class DropFolder:
         self._pair_seconds = pair_seconds
 
     def take(self, key: str, etag: str) -> None:
-        """Make the object's video, or an error file. Raises TransientError if a retry may succeed."""
+        """Make the object's video, or an error file, whatever happens. Raises TransientError if a retry may
+        succeed."""
         dropped = Dropped(key, etag)
         logger.append_keys(key=key)
         if not dropped.name or dropped.name.startswith("."):
             logger.info("drop ignored")
             return
-        if self._find(key) != dropped:
-            # Deleted or replaced since; a replacement has its own event.
-            logger.info("drop gone")
-            return
         try:
+            if self._find(key) != dropped:
+                # Deleted or replaced since; a replacement has its own event.
+                logger.info("drop gone")
+                return
             self._take(dropped)
         except IdempotencyConflict:
             # This version already has a video; a file that it names, or a default, has changed since.
@@ -131,6 +151,21 @@ class DropFolder:
             self._refuse(dropped, error)
         except ArtifactMissing:
             logger.info("drop gone")
+        except TransientError:
+            raise
+        except Exception as error:  # noqa: BLE001  a bug, which another try would only repeat
+            logger.exception("drop failed")
+            reason = (
+                f"An internal error ({type(error).__name__}) prevented reading this object. The log of the "
+                "function Intake has the details. Check the object's files, and drop them under a new name."
+            )
+            write_drop_error(self._outputs, DropError(object=key, code="internal_error", reason=reason))
+
+    def out_of_time(self, key: str) -> None:
+        """Write the error file of an object that took too long to read."""
+        logger.error("drop out of time")
+        reason = "Reading this object's files took too long. Convert them, or make them smaller or shorter."
+        write_drop_error(self._outputs, DropError(object=key, code="timeout", reason=reason))
 
     def _take(self, dropped: Dropped) -> None:
         try:
@@ -160,13 +195,21 @@ class DropFolder:
     # --- the three kinds
 
     def _take_prompt(self, prompt: Dropped) -> None:
-        image = self._await(lambda: self._beside(prompt, _IMAGES))
+        image = self._await(lambda: self._partner(prompt))
         self._accept_prompt(prompt, image, nonce=self._nonce(prompt))
+        if image is None:
+            self._note_alone(
+                prompt, _IMAGES, "images that belong to no prompt", "became a video without an image"
+            )
 
     def _take_image(self, image: Dropped) -> None:
-        prompt = self._beside(image, ("txt",))
+        prompt = self._partner(image)
+        if prompt is None and self._alone_beside(image, _PROMPTS):
+            # Prompts of other names: perhaps they are this image's, or its own comes a moment later.
+            prompt = self._await(lambda: self._partner(image))
         if prompt is None:
             logger.info("image waits for its prompt")
+            self._note_alone(image, _PROMPTS, "prompts without an image", "waits for a prompt or a request")
             return
         nonce = self._nonce(prompt)
         try:
@@ -199,6 +242,8 @@ class DropFolder:
             self._refuse(prompt, error)
 
     def _accept_prompt(self, prompt: Dropped, image: Dropped | None, *, nonce: str) -> None:
+        for pair in filter(None, (prompt, image)):
+            clear_drop_note(self._outputs, pair.key)
         fields = {"prompt": self._text(prompt, "prompt")}
         files = {} if image is None else {INPUT_REFERENCE: self._file(image, INPUT_REFERENCE)}
         self._accept(prompt, fields, files, nonce=nonce)
@@ -211,7 +256,11 @@ class DropFolder:
             # video that failed.
             clear_drop_error(self._outputs, asking.key)
         source = Source(bucket=self._inputs.bucket, key=asking.key, etag=asking.etag)
-        self._intake.accept(asking.tenant, fields, files, nonce=nonce, source=source)
+        if not files:
+            self._intake.accept(asking.tenant, fields, nonce=nonce, source=source)
+            return
+        with attempt(self._outputs, asking.key, asking.etag):
+            self._intake.accept(asking.tenant, fields, files, nonce=nonce, source=source)
 
     def _known(self, tenant: str, nonce: str) -> bool:
         try:
@@ -234,15 +283,65 @@ class DropFolder:
         found = (Dropped(k, etag) for k, etag in self._inputs.list(key) if k == key)
         return next(found, None)
 
-    def _beside(self, dropped: Dropped, extensions: tuple[str, ...]) -> Dropped | None:
-        """Return the object of the same name with one of the extensions, in upper or lower case."""
-        listed = (Dropped(key, etag) for key, etag in self._inputs.list(dropped.stem + "."))
-        same = [other for other in listed if other.stem == dropped.stem and other.extension in extensions]
-        return min(same, key=lambda other: (extensions.index(other.extension), other.key), default=None)
+    def _partner(self, dropped: Dropped) -> Dropped | None:
+        """Return the image of a prompt, or the prompt of an image: of equal name, or of the same name if it
+        belongs to no other."""
+        own, others = (_PROMPTS, _IMAGES) if dropped.extension in _PROMPTS else (_IMAGES, _PROMPTS)
+        beside = self._of_same_name(dropped.folder, dropped.stem, lambda other: other.stem)
+        taken = {other.stem for other in beside if other.extension in own}
+        found = [
+            other
+            for other in beside
+            if other.extension in others and (other.stem == dropped.stem or other.stem not in taken)
+        ]
+        return min(
+            found,
+            key=lambda other: (other.stem != dropped.stem, others.index(other.extension), other.key),
+            default=None,
+        )
+
+    def _of_same_name(self, folder: str, name: str, part: Callable[[Dropped], str]) -> list[Dropped]:
+        return [
+            other
+            for first in first_characters(name)
+            for other in self._in_folder(folder, first)
+            if folded(part(other)) == folded(name)
+        ]
+
+    def _in_folder(self, folder: str, first: str = "") -> Iterator[Dropped]:
+        """Yield the folder's files, optionally only those whose names begin with `first`."""
+        for key, etag in self._inputs.list(folder + first, nested=False):
+            yield Dropped(key, etag)
+
+    def _alone_beside(self, dropped: Dropped, extensions: tuple[str, ...]) -> list[Dropped]:
+        """Return files beside an object that belong to no other: images without a prompt, or the reverse."""
+        folder = [
+            other
+            for other in islice(self._in_folder(dropped.folder), _MOST_SEARCHED)
+            if not other.name.startswith(".")
+        ]
+        paired = _IMAGES if extensions == _PROMPTS else _PROMPTS
+        stems = {folded(other.stem) for other in folder if other.extension in paired and other != dropped}
+        return [
+            other for other in folder if other.extension in extensions and folded(other.stem) not in stems
+        ]
+
+    def _note_alone(self, dropped: Dropped, extensions: tuple[str, ...], what: str, state: str) -> None:
+        alone = self._alone_beside(dropped, extensions)
+        if not alone:
+            return
+        names = ", ".join(repr(other.name) for other in alone[:_MOST_NAMED])
+        more = f" and {len(alone) - _MOST_NAMED} more" if len(alone) > _MOST_NAMED else ""
+        write_drop_note(
+            self._outputs,
+            dropped.key,
+            f"{dropped.name!r} {state}. Beside it are {what}: {names}{more}. If one of them is meant for it, "
+            "give both the same name, a new one, and drop them again.",
+        )
 
     def _named(self, request: Dropped, field: str, name: str) -> Dropped:
         what, extensions, _ = _BESIDE[field]
-        file = None if "/" in name else self._await(lambda: self._find(request.folder + name))
+        file = None if "/" in name else self._await(lambda: self._find_named(request, field, name))
         if file is None or file.extension not in extensions:
             raise InvalidRequest(
                 f"{field} must be the name of {what} ({_listed(extensions)}) in the folder of "
@@ -250,6 +349,18 @@ class DropFolder:
                 param=field,
             )
         return file
+
+    def _find_named(self, request: Dropped, field: str, name: str) -> Dropped | None:
+        found = self._of_same_name(request.folder, name, lambda other: other.name)
+        exact = [other for other in found if other.name == name]
+        if len(exact or found) > 1:
+            names = ", ".join(repr(other.name) for other in found)
+            raise InvalidRequest(
+                f"{field} must name one file beside {request.name!r}; got {name[:100]!r}, which may be "
+                f"any of {names[:300]}.",
+                param=field,
+            )
+        return next(iter(exact or found), None)
 
     def _await(self, find: Callable[[], Dropped | None]) -> Dropped | None:
         found = find()

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from lambdas.domain.assembly import Fit
 from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
 from lambdas.media.encode import BT709, splice_points, write_pictures
-from lambdas.media.limits import LONGEST_SECONDS, MOST_DECODED_PIXELS
+from lambdas.media.limits import LONGEST_SECONDS, MOST_CHECKED_PIXELS, MOST_DECODED_PIXELS, SMALLEST_SIDE
 from lambdas.media.mp4.clip import read_clip
 from lambdas.media.mp4.movie import UPRIGHT
 from lambdas.media.probe import ClipInfo, Source, all_packets, as_source, decoded, open_video, probe
@@ -97,13 +97,32 @@ def conform(
     return probe(output)
 
 
-def frames_in(source: Source, film: FilmFormat) -> int:
-    """Return how many of the film's frames the clip becomes. Decodes one picture. Raises ClipUnreadable."""
+def check_upload(source: Source, film: FilmFormat, fit: Fit, *, longest: int) -> int:
+    """Return how many of the film's frames an uploaded clip becomes, at most `longest` seconds of them.
+    Decodes all of it, up to MOST_CHECKED_PIXELS, and converts its first picture.
+
+    Raises ClipUnreadable with the reason unless it can be converted as in `conform`.
+    """
     length = _measure(source)
+    frames = _count(length, film, None)
+    if frames > longest * film.fps:
+        raise ClipUnreadable(f"it must last at most {longest} s; got {float(length.seconds):.0f} s")
     with open_video(source) as (container, stream):
-        if next(decoded(container, stream), None) is None:
-            raise ClipUnreadable("it has no pictures")
-    return _count(length, film, None)
+        width, height = stream.width, stream.height
+        if min(width, height) < SMALLEST_SIDE:
+            raise ClipUnreadable(
+                f"its pictures must have at least {SMALLEST_SIDE} pixels a side; got {width}x{height}"
+            )
+        shown, checked = 0, False
+        for frame in decoded(container, stream):
+            if not checked:
+                checked = next(_converted([frame], stream, film, fit), None) is not None
+            shown += 1
+            if shown * width * height > MOST_CHECKED_PIXELS:
+                return frames
+    if shown < length.frames:
+        raise ClipUnreadable(f"{length.frames - shown} of its {length.frames} pictures can't be decoded")
+    return frames
 
 
 def excerpt(source: Source, film: FilmFormat, fit: Fit, *, start: int, frames: int, lead: int) -> bytes:

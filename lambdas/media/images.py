@@ -4,15 +4,33 @@ import warnings
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
 from lambdas.domain.errors import ImageRejected
+from lambdas.media.image_chunks import JPEG, PNG, TooManyParts, check_scans, essential, without_exif
+from lambdas.media.srgb import to_srgb
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
-# MPO is a JPEG with extra pictures after the first (gain maps, depth), the default photo of many phones.
-MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "MPO": "image/jpeg", "WEBP": "image/webp"}
+LARGEST_PROFILE = 32 * 1024 * 1024
+"""Bytes of a PNG's colour profile, once decompressed. Pillow's own limit is 1 MiB, less than the profiles of
+some printers and scanners have."""
+MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 ALLOWED = "a PNG, JPEG or WebP image of at most 20 MB and 50 megapixels"
+
+PngImagePlugin.MAX_TEXT_CHUNK = LARGEST_PROFILE
+
+_UPRIGHT = 1
+_TURNS = {  # by EXIF orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ON_THEIR_SIDE = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True)
@@ -25,46 +43,97 @@ class ImageInfo:
 
 
 def check_image(data: bytes, param: str) -> ImageInfo:
-    """Check an image by its content, decoding it fully once.
+    """Check an image by its content, decoding it fully once. Its EXIF and colour profile may be broken: it
+    then counts as upright and sRGB.
 
     Raises ImageRejected, naming the request's field `param` and what is allowed.
     """
     if len(data) > MAX_BYTES:
         raise _rejected(param, f"got {len(data):,} bytes")
     try:
-        with warnings.catch_warnings():
-            # Pillow warns about huge images on opening. MAX_PIXELS is lower, so they are rejected anyway.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP"))
+        if data.startswith(JPEG):
+            check_scans(data)
+        image = _opened(data)
+    except TooManyParts as error:
+        raise _rejected(param, f"got {error}") from error
     except UnidentifiedImageError as error:
         raise _rejected(param, "got something else") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise _rejected(param, "got far more pixels") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise _rejected(param, "got a broken image") from error
+    except Exception as error:  # a broken file makes decoders raise anything
+        raise _rejected(param, _flaw(error, "a broken image")) from error
     if image.width * image.height > MAX_PIXELS:
         raise _rejected(param, f"got {image.width}x{image.height}")
-    if image.format != "MPO" and getattr(image, "is_animated", False):
+    if getattr(image, "is_animated", False):
         raise _rejected(param, "got an animation")
     try:
         image.load()
-        shown = ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise _rejected(param, "got a truncated or broken image") from error
-    return ImageInfo(shown.width, shown.height, MEDIA_TYPES[image.format or ""])
+    except Exception as error:
+        raise _rejected(param, _flaw(error, "a truncated or broken image")) from error
+    width, height = image.size
+    if _orientation(image) in _ON_THEIR_SIDE:
+        width, height = height, width
+    return ImageInfo(width, height, MEDIA_TYPES[image.format or ""])
 
 
 def cover(data: bytes, width: int, height: int) -> bytes:
-    """Return a checked image as an RGB PNG of exactly width × height: rotated upright, scaled to cover and
-    center-cropped, with transparency filled white."""
-    upright = ImageOps.exif_transpose(Image.open(BytesIO(data)))
-    if upright.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion clips to white
-        upright = upright.convert("I").point(lambda grey: grey / 256).convert("L")
-    image = Image.new("RGBA", upright.size, "white")
-    image.alpha_composite(upright.convert("RGBA"))
+    """Return a checked image as an sRGB PNG of exactly width × height: rotated upright, scaled to cover and
+    center-cropped, with transparency filled white and converted from its colour profile."""
+    image = _opened(data)
+    image.load()
+    profile = image.info.get("icc_profile")
+    turn = _TURNS.get(_orientation(image))
+    flat = _flat(image if turn is None else image.transpose(turn))
     file = BytesIO()
-    ImageOps.fit(image.convert("RGB"), (width, height), Image.Resampling.LANCZOS).save(file, "PNG")
+    # Scaled first, because converting the colours of 50 megapixels takes seconds.
+    fitted = ImageOps.fit(flat, (width, height), Image.Resampling.LANCZOS)
+    to_srgb(fitted, profile).save(file, "PNG", icc_profile=None)
     return file.getvalue()
+
+
+def _opened(data: bytes) -> Image.Image:
+    """Read an image's header. Raises whatever Pillow raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about broken EXIF
+        # Pillow warns about huge images on opening. MAX_PIXELS is lower, so they are rejected anyway.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        if data.startswith(JPEG):
+            # Image.open would also read the index of the pictures behind the first (MPO, the default photo of
+            # many phones: gain maps, depth), which aren't needed and may be broken.
+            try:
+                return JpegImagePlugin.JpegImageFile(BytesIO(data))
+            except SyntaxError:
+                return JpegImagePlugin.JpegImageFile(BytesIO(without_exif(data)))
+        return Image.open(BytesIO(essential(data) if data.startswith(PNG) else data), formats=("PNG", "WEBP"))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # noqa: BLE001  broken EXIF makes Pillow raise anything
+        return _UPRIGHT
+    return found if isinstance(found, int) and found in _TURNS else _UPRIGHT
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """Return the image without transparency, as L, RGB or CMYK in its own colour space."""
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion clips to white
+        return image.convert("I").point(lambda grey: grey / 256).convert("L")
+    grey = image.mode in ("1", "L", "LA")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    if grey:
+        return image.convert("L")
+    return image if image.mode == "CMYK" else image.convert("RGB")
+
+
+def _flaw(error: Exception, otherwise: str) -> str:
+    if "MAX_TEXT_CHUNK" in str(error):  # Pillow names the limit that is exceeded
+        return f"got a PNG with a colour profile of more than {LARGEST_PROFILE // 2**20} MiB"
+    return f"got {otherwise}"
 
 
 def _rejected(param: str, but: str) -> ImageRejected:

@@ -21,3 +21,8 @@ MOST_SAMPLES = 1_000_000
 """Per file, over all tracks. An hour of sound has 169,000 (48 kHz, 1024 each). FFmpeg needs 65 bytes each."""
 MOST_INDEX_BYTES = 16 * 1024 * 1024
 """Total of the boxes that locate the samples (`moov`, `moof`): 16 bytes per sample."""
+MOST_CHECKED_PIXELS = 2**31
+"""Decoded of an uploaded video while its request waits: 77 s of 720p or 34 s of 1080p, both at 30 fps. What
+comes after them is checked when it is used."""
+SMALLEST_SIDE = 16
+"""Pixels per side of an uploaded video. Smaller pictures can't be cropped to the film's aspect."""

@@ -9,7 +9,8 @@ import numpy as np
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.errors import MusicRejected, SoundUnreadable
 from lambdas.media.sound import SHORTEST_MUSIC
-from lambdas.media.sound_input import RATE, format_of, samples
+from lambdas.media.sound_file import find_sound
+from lambdas.media.sound_input import RATE, samples
 
 MAX_BYTES = 100 * 1024 * 1024
 """An hour of MP3 at 200,000 bits a second."""
@@ -50,7 +51,7 @@ def check_music(data: bytes, param: str) -> MusicInfo:
             loudest = max(loudest, float(np.abs(block).max(initial=0)))
             if count > LONGEST_FILM * RATE:
                 raise _rejected(param, "got a longer one")
-        kind = format_of(file)
+        kind = find_sound(file).kind
     except SoundUnreadable as error:
         raise _rejected(param, error.message) from error
     if count < math.ceil(SHORTEST_MUSIC * RATE):

@@ -14,8 +14,11 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from lambdas.domain.errors import ClipUnreadable, SoundUnreadable
+from lambdas.media.limits import MOST_SAMPLES
 from lambdas.media.mp4.index_check import check_index
-from lambdas.media.source import HandleSource
+from lambdas.media.sound_file import SoundFile as Found
+from lambdas.media.sound_file import find_sound
+from lambdas.media.source import opened
 
 RATE = 48_000
 Samples = NDArray[np.float32]
@@ -28,7 +31,12 @@ MAX_CHANNELS = 8
 SAMPLE_RATES = range(8_000, 192_001)
 # 40 dB over full scale. Float files can hold any number, and NaN, which fails the comparison.
 LOUDEST_SAMPLE = 100.0
-ALLOWED = "WAV, MP3, Ogg, FLAC or MP4 (M4A) of at most two hours"
+MOST_WORK = 1_100_000_000
+"""Samples of all channels together: an hour of 5.1 at 48 kHz, or of stereo at 144 kHz. Decoding them takes
+about ten seconds."""
+_MISSING_FRAMES = 3
+"""Of an MP3: decoders leave out some at its start and end."""
+_TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 _CODECS = {
     *("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw"),
     *("mp3", "mp3float", "vorbis", "libvorbis", "opus", "libopus", "flac", "aac", "alac"),
@@ -73,14 +81,15 @@ def _decoded(file: BinaryIO) -> Iterator[Samples]:
     # FFmpeg gets an open file, its format and the allowed decoders, never a name, so a sound's content cannot
     # reach a playlist, a network protocol or another file.
     options = {"codec_whitelist": ",".join(sorted(_CODECS))}
-    kind = format_of(file)
-    if kind == "mp4":
+    found = find_sound(file)
+    if found.kind == "mp4":
         try:
-            check_index(HandleSource(file))
+            check_index(found.source)
         except ClipUnreadable as error:
             raise SoundUnreadable(error.message) from error
-    file.seek(0)
-    with av.open(file, "r", format=kind, options=options, metadata_errors="replace") as container:
+    with av.open(
+        opened(found.source), "r", format=found.kind, options=options, metadata_errors="replace"
+    ) as container:
         if not container.streams.audio:
             raise SoundUnreadable("it has no sound track")
         stream = container.streams.audio[0]
@@ -91,12 +100,13 @@ def _decoded(file: BinaryIO) -> Iterator[Samples]:
             raise SoundUnreadable(f"it must have 1 to {MAX_CHANNELS} channels; got {context.channels}")
         if context.sample_rate not in SAMPLE_RATES:
             raise SoundUnreadable(f"its sample rate must be 8,000 to 192,000 Hz; got {context.sample_rate}")
-        end = sys.maxsize
-        if kind == "mp4" and stream.duration and stream.time_base:
-            # The track ends within its last packet, which FFmpeg returns whole.
-            end = round(stream.duration * stream.time_base * RATE)
+        seconds = stream.duration * stream.time_base if stream.duration and stream.time_base else None
+        if seconds is not None and found.kind != "mp3":  # FFmpeg guesses an MP3's length by its first frames
+            _check_work(round(seconds * context.sample_rate) * context.channels)
+        # The track ends within its last packet, which FFmpeg returns whole.
+        end = sys.maxsize if seconds is None or found.kind != "mp4" else round(seconds * RATE)
         count = 0
-        for block in _blocks(container, stream):
+        for block in _blocks(container, stream, found):
             count += block.shape[1]
             if count > LONGEST * RATE:
                 raise SoundUnreadable("it is longer than two hours")
@@ -105,16 +115,46 @@ def _decoded(file: BinaryIO) -> Iterator[Samples]:
                 return
 
 
-def _blocks(container: InputContainer, stream: AudioStream) -> Iterator[Samples]:
+def _check_work(samples: int) -> None:
+    if samples > MOST_WORK:
+        raise SoundUnreadable(
+            f"its channels × sample rate × length must be at most {MOST_WORK:,} samples; got {samples:,}: "
+            "convert it to 48 kHz stereo"
+        )
+
+
+def _blocks(container: InputContainer, stream: AudioStream, found: Found) -> Iterator[Samples]:
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=RATE)
-    found = False
+    frames = length = packets = work = 0
+    undecodable: av.FFmpegError | None = None
     for packet in container.demux(stream):
+        packets += 1
+        if packets > MOST_SAMPLES:
+            raise SoundUnreadable(f"it has more than {MOST_SAMPLES:,} packets")
         if packet.is_corrupt:
             raise SoundUnreadable("it is truncated")
-        for frame in packet.decode():
+        try:
+            decoded = packet.decode()
+        except av.InvalidDataError as error:
+            if found.kind != "mp3" or not frames:
+                raise
+            # Zero bytes or text behind the sound; in the middle, only tags may stand (of joined files).
+            if not bytes(packet).startswith(_TAGS):
+                undecodable = error
+            continue
+        if decoded and undecodable is not None:
+            raise SoundUnreadable("it is damaged in the middle") from undecodable
+        for frame in decoded:
+            frames += 1
+            length += frame.samples
+            work += frame.samples * len(frame.layout.channels)
+            _check_work(work)
             yield from _resampled(resampler, frame)
-            found = True
-    if found:  # a resampler without input has no format
+    if found.frames is not None and frames + _MISSING_FRAMES < found.frames:
+        raise SoundUnreadable(f"it is truncated: {frames:,} of {found.frames:,} frames found")
+    if found.samples is not None and length < found.samples:
+        raise SoundUnreadable(f"it is truncated: {length:,} of {found.samples:,} samples found")
+    if frames:  # a resampler without input has no format
         yield from _resampled(resampler, None)
 
 
@@ -129,24 +169,3 @@ def _resampled(resampler: Any, frame: Any) -> Iterator[Samples]:
             if not np.abs(block).max() <= LOUDEST_SAMPLE:
                 raise SoundUnreadable("its samples are not numbers or are more than 40 dB over full scale")
             yield block
-
-
-def format_of(file: BinaryIO) -> str:
-    """Return FFmpeg's name for the format, by the file's first bytes.
-
-    Raises SoundUnreadable for an unknown format.
-    """
-    file.seek(0)
-    head = file.read(12)
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        return "wav"
-    if head[:4] == b"OggS":
-        return "ogg"
-    if head[:4] == b"fLaC":
-        return "flac"
-    if head[4:8] == b"ftyp":
-        return "mp4"
-    # A tag before the sound, or the sync word of MPEG audio, layer III (ISO 11172-3, 2.4.2.3).
-    if head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2):
-        return "mp3"
-    raise SoundUnreadable(f"it is not {ALLOWED}")

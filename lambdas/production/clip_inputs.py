@@ -5,11 +5,15 @@ from fractions import Fraction
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
 from lambdas.domain.assembly import Fit
-from lambdas.domain.errors import ArtifactMissing
+from lambdas.domain.errors import ArtifactMissing, ClipUnreadable
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.media.conform import FilmFormat, excerpt
 from lambdas.media.frames import last_frame
 
+_SEND_ANOTHER = (
+    "Check that the uploaded video plays from start to end, convert it to another MP4, and edit or extend "
+    "that one."
+)
 _SEND = "Download the source film, then upload it and edit or extend the uploaded file."
 
 
@@ -39,4 +43,11 @@ def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> by
         # This film's plan does not say how they were made.
         raise ArtifactMissing(f"the footage of clip {clip.index} has expired", advice=_SEND) from error
     film = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
-    return excerpt(data, film, Fit.COVER, start=found.start, frames=clip.frames, lead=clip.skip_frames)
+    try:
+        return excerpt(data, film, Fit.COVER, start=found.start, frames=clip.frames, lead=clip.skip_frames)
+    except ClipUnreadable as error:
+        if found.file is None:
+            raise
+        # Rendering the clip again would read the same file.
+        message = f"the uploaded video can't be used: {error.message}"
+        raise ClipUnreadable(message, advice=_SEND_ANOTHER) from error

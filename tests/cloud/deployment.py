@@ -26,12 +26,18 @@ _WAITING = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 60
 
 
 class Context:
-    """What the Powertools logger reads of Lambda's context."""
+    """What the functions read of Lambda's context."""
 
     function_name = "function"
     memory_limit_in_mb = 512
     invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:function"
     aws_request_id = "11111111-2222-3333-4444-555555555555"
+
+    def __init__(self, remaining_ms: int = 29_000) -> None:
+        self._remaining_ms = remaining_ms
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._remaining_ms
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from io import StringIO
 from logging import StreamHandler
 from typing import Any
 
+import av
 import openai
 import pytest
 
@@ -18,6 +20,7 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.storyboards import Storyboards
+from lambdas.api import app
 from lambdas.api.request import settings
 from lambdas.domain import keys
 from lambdas.domain.stages import Stage
@@ -28,8 +31,8 @@ from lambdas.domain.video_request import Stills, VideoRequest
 from lambdas.intake.accept import Intake
 from lambdas.intake.fields import ALLOWED
 from lambdas.telemetry import logger
-from tests.cloud.deployment import Deployment, png
-from tests.cloud.rest import call, complete, create, gateway
+from tests.cloud.deployment import Context, Deployment, png, rest_event
+from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
 from tests.unit import sounds
 
@@ -684,6 +687,21 @@ def test_an_unavailable_service_is_retryable(aws: Deployment, monkeypatch: pytes
     assert answer.error["type"] == "server_error"
     assert int(answer.headers["retry-after"]) > 0
     assert "127.0.0.1:9" not in answer.text
+
+
+def test_a_request_that_takes_too_long_is_answered_in_the_api_s_shape(
+    queue: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    music = sounds.encoded(sounds.noise(1.5), "mp3").getvalue()
+    data_url = "data:audio/mpeg;base64," + b64encode(music).decode()
+    monkeypatch.setattr(av, "open", lambda *args, **options: time.sleep(60))
+    created = rest_event("POST", "/v1/videos", body={"prompt": "A bee", "music": {"audio_url": data_url}})
+    answer = Answer(app.handler(created, Context(remaining_ms=app._RESERVE_MS + 2_000)))
+    assert answer.status == 504
+    assert (answer.error["type"], answer.error["code"]) == ("server_error", "timeout")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-request-id"] == created["requestContext"]["requestId"]
+    assert queue.messages() == []
 
 
 def test_an_unexpected_failure_shows_no_internals(

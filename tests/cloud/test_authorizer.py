@@ -21,6 +21,7 @@ from starlette.routing import Route
 from lambdas.adapters import api_keys, stores
 from lambdas.adapters.clients import client
 from lambdas.api import authorizer
+from lambdas.api.authorizer import tenant_of
 from lambdas.api.tokens import Pool
 from lambdas.domain.errors import ServiceUnavailable, Unauthenticated
 from tests.cloud.deployment import Context, Deployment, deployed, event
@@ -125,6 +126,62 @@ def test_a_group_with_an_invalid_tenant_name_is_rejected(aws: Deployment, group:
     assert refused(sign_in(aws, f"user-{group}", group)["AccessToken"])
 
 
+def test_a_user_of_two_groups_is_rejected(aws: Deployment) -> None:
+    tokens = sign_in(aws, "eve", "studio-8", "studio-9")
+    assert refused(tokens["AccessToken"])
+    assert refused(tokens["IdToken"])
+
+
+SUBJECT = "11111111-2222-3333-4444-555555555555"
+
+
+@pytest.mark.parametrize(
+    ("claims_", "tenant"),
+    [
+        ({}, SUBJECT),
+        ({"cognito:groups": []}, SUBJECT),
+        ({"cognito:groups": None}, SUBJECT),
+        ({"cognito:groups": ["acme"]}, "acme"),
+        ({"custom:tenant": "acme"}, "acme"),
+        ({"custom:tenant": "acme", "cognito:groups": ["admins", "studio-7"]}, "acme"),
+        ({"custom:tenant": "acme", "cognito:groups": 7}, "acme"),
+    ],
+)
+def test_the_tenant_of_a_user(claims_: dict[str, Any], tenant: str) -> None:
+    assert tenant_of({"sub": SUBJECT} | claims_) == tenant
+
+
+@pytest.mark.parametrize(
+    ("claims_", "reason"),
+    [
+        ({"cognito:groups": 7}, "must be a list of names; got 7"),
+        ({"cognito:groups": 0}, "must be a list of names; got 0"),
+        ({"cognito:groups": True}, "must be a list"),
+        ({"cognito:groups": "acme"}, "must be a list of names; got 'acme'"),
+        ({"cognito:groups": ""}, "must be a list"),
+        ({"cognito:groups": {"acme": 1}}, "must be a list"),
+        ({"cognito:groups": [7]}, "cognito:groups of .* must be a tenant: .*; got 7"),
+        ({"cognito:groups": [["acme"]]}, "must be a tenant"),
+        ({"cognito:groups": [None]}, "must be a tenant"),
+        ({"cognito:groups": ["Acme"]}, "must be a tenant: 1 to 63 lowercase letters"),
+        ({"cognito:groups": ["acme", "studio-7"]}, "must have one group; got 2: set custom:tenant"),
+        ({"cognito:groups": ["acme", "acme"]}, "must have one group"),
+        ({"custom:tenant": ""}, "custom:tenant of .* must be a tenant"),
+        ({"custom:tenant": None, "cognito:groups": ["acme"]}, "custom:tenant of .* must be a tenant"),
+        ({"custom:tenant": 7}, "custom:tenant of .* must be a tenant: .*; got 7"),
+        ({"custom:tenant": ["acme"]}, "must be a tenant"),
+        ({"custom:tenant": "a/../b", "cognito:groups": ["acme"]}, "must be a tenant"),
+        ({"custom:tenant": "x" * 10_000}, "must be a tenant"),
+    ],
+)
+def test_claims_that_name_no_tenant_are_rejected_with_the_reason(
+    claims_: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(Unauthenticated, match=reason) as refusal:
+        tenant_of({"sub": SUBJECT} | claims_)
+    assert len(refusal.value.message) < 300
+
+
 # --- forged tokens: signed with a key that we hold, against its own key set
 
 POOL, CLIENT = "eu-west-1_AbCdEf123", "app-client"
@@ -154,7 +211,7 @@ def key_set() -> Iterator[tuple[KeySet, str]]:
 def claims(**changes: Any) -> dict[str, Any]:
     now = int(time.time())
     made = {
-        "sub": "11111111-2222-3333-4444-555555555555",
+        "sub": SUBJECT,
         "iss": ISSUER,
         "exp": now + 600,
         "iat": now,

@@ -1,11 +1,14 @@
 """The drop folder's function over a local AWS, called with EventBridge's events."""
 
 import json
+import time
+import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Timer
 from typing import Any
 
+import av
 import pytest
 
 from lambdas.adapters import stores
@@ -61,6 +64,13 @@ class Folder:
 
     def results(self) -> set[str]:
         return {key.removeprefix(self.key("")) for key in self.aws.keys("output", self.key(""))}
+
+    def note(self, name: str) -> str:
+        note = json.loads(
+            stores.outputs(self.aws.settings).get(keys.drop_result(self.key(name), "note.json"))
+        )
+        assert note["object"] == self.key(name)
+        return str(note["note"])
 
     def error(self, name: str) -> dict[str, Any]:
         error: dict[str, Any] = json.loads(
@@ -273,6 +283,161 @@ def test_a_failed_video_s_error_file_stays(folder: Folder) -> None:
     outputs.put(keys.drop_result(folder.key("kite.txt"), "error.json"), b"{}", "application/json")
     folder.notify("kite.txt", etag)
     assert folder.results() == {"kite.txt.error.json"}
+
+
+# --- names
+
+DECOMPOSED, COMPOSED = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFD", "NFC"))
+
+
+@pytest.mark.parametrize("order", [0, 1], ids=["image first", "prompt first"])
+@pytest.mark.parametrize(
+    ("image", "prompt"),
+    [
+        (f"{DECOMPOSED}.png", f"{COMPOSED}.txt"),
+        (f"{COMPOSED}.png", f"{DECOMPOSED}.txt"),
+        ("Lamp2.png", "lamp2.txt"),
+        ("lamp2.PNG", "LAMP2.TXT"),
+        (unicodedata.normalize("NFD", "\u00c9t\u00e9.png"), "\u00e9T\u00c9.txt"),
+        (unicodedata.normalize("NFD", "\uac15.png"), "\uac15.txt"),
+        ("stra\u00dfe.png", "STRASSE.txt"),
+        ("\u0391\u03a3.png", "\u03b1\u03c2.txt"),
+        ("sub/Lamp.jpeg", "sub/lamp.txt"),
+        ("A kite. No 2.webp", "a kite. no 2.txt"),
+    ],
+)
+def test_names_that_look_the_same_are_a_pair(folder: Folder, image: str, prompt: str, order: int) -> None:
+    etags = {name: folder.put(name, body) for name, body in ((image, png(7)), (prompt, b"It moves"))}
+    for name in ((image, prompt), (prompt, image))[order]:
+        folder.notify(name, etags[name])
+    assert folder.video().request.image is not None
+    assert folder.results() == set()
+
+
+def test_an_equal_name_counts_before_a_similar_one(folder: Folder) -> None:
+    folder.put("Lamp.png", png(8))
+    folder.put("lamp.png", png(9))
+    for name in ("Lamp.txt", "lamp.txt", "LAMP.txt"):
+        folder.drop(name, name.encode())
+    images = {video.request.prompt: video.request.image for video in folder.videos()}
+    assert images["Lamp.txt"] is not None
+    assert images["lamp.txt"] is not None
+    assert images["Lamp.txt"].sha256 != images["lamp.txt"].sha256
+    assert images["LAMP.txt"] is None, "both images have prompts of exactly their name"
+
+
+@pytest.mark.parametrize("other", ["lamp/2.png", "lamp2.x.png", "lamp.png", "lamp22.png", "l\u00e4mp2.png"])
+def test_another_name_is_no_pair(folder: Folder, other: str) -> None:
+    folder.put(other, png(1))
+    folder.drop("lamp2.txt", b"It moves")
+    assert folder.video().request.image is None
+
+
+@pytest.mark.parametrize(
+    ("named", "stored"),
+    [
+        ("\u00e9.png", "e\u0301.png"),
+        ("e\u0301.png", "\u00e9.png"),
+        ("photo.png", "Photo.PNG"),
+        ("STRASSE.jpg", "stra\u00dfe.jpg"),
+    ],
+)
+def test_a_request_may_name_a_file_as_it_looks(folder: Folder, named: str, stored: str) -> None:
+    folder.put(stored, png(2))
+    request = {"prompt": "It moves", "model": "cogvideox-5b-i2v", "input_reference": named}
+    folder.drop("request.json", json.dumps(request).encode())
+    assert folder.video().request.image is not None
+
+
+def test_a_name_that_may_be_either_of_two_files_is_refused(folder: Folder) -> None:
+    folder.put("photo.png", png(2))
+    folder.put("PHOTO.png", png(3))
+    folder.drop("either.json", b'{"prompt": "It moves", "input_reference": "Photo.png"}')
+    error = folder.error("either.json")
+    assert error["field"] == "input_reference"
+    assert "'PHOTO.png', 'photo.png'" in error["reason"]
+    folder.drop("exact.json", b'{"prompt": "It moves", "input_reference": "photo.png"}')
+    assert folder.video().request.image is not None
+
+
+def test_a_prompt_says_which_images_stay_alone_beside_it(folder: Folder) -> None:
+    folder.drop("pair.png", png(1))
+    folder.drop("pair.txt", b"It moves")
+    for number in range(7):
+        folder.put(f"lamp-{number}.png", png(number))
+    folder.put("sub/other.png", png(1))
+    folder.drop("lamp.txt", b"It shines")
+    assert folder.results() == {"lamp.txt.note.json"}
+    note = folder.note("lamp.txt")
+    assert "'lamp-0.png', 'lamp-1.png', 'lamp-2.png', 'lamp-3.png', 'lamp-4.png' and 2 more" in note
+    assert "pair.png" not in note
+    assert "other.png" not in note
+
+
+def test_an_image_says_which_prompts_have_none(folder: Folder) -> None:
+    folder.drop("lamp.txt", b"It shines")
+    folder.drop("lamp-1.png", png(1))
+    assert folder.results() == {"lamp-1.png.note.json"}
+    assert "'lamp.txt'" in folder.note("lamp-1.png")
+    folder.drop("lamp-1.txt", b"It moves")
+    assert folder.results() == set(), "the note of before is gone"
+
+
+# --- whatever happens, there is an answer
+
+
+def sound_request(folder: Folder) -> str:
+    folder.put("song.mp3", sounds.encoded(sounds.noise(1.5), "mp3").getvalue())
+    return folder.put("request.json", b'{"prompt": "A kite", "music": "song.mp3"}')
+
+
+def test_an_internal_error_is_answered(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **options: object) -> None:
+        raise RuntimeError("a decoder's bug")
+
+    etag = sound_request(folder)
+    monkeypatch.setattr(av, "open", broken)
+    folder.notify("request.json", etag)
+    error = folder.error("request.json")
+    assert error["code"] == "internal_error"
+    assert "RuntimeError" in error["reason"]
+    assert "a decoder's bug" not in error["reason"], "it may hold anything"
+    assert folder.results() == {"request.json.error.json"}
+
+
+def test_a_drop_that_takes_too_long_is_answered(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    created = event("object_created")
+    created["detail"]["object"] |= {"key": folder.key("request.json"), "etag": sound_request(folder)}
+    monkeypatch.setattr(av, "open", lambda *args, **options: time.sleep(60))
+    drop_folder.handler(created, Context(remaining_ms=drop_folder._RESERVE_MS + 2_000))
+    assert folder.error("request.json")["code"] == "timeout"
+    assert folder.results() == {"request.json.error.json"}
+    assert folder.videos() == []
+
+
+def test_a_file_that_ends_the_function_each_time_is_answered(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etag = sound_request(folder)
+    outputs, opened = stores.outputs(folder.aws.settings), av.open
+    counts = folder.key("request.json") + ".attempts.json"
+    seen: list[bytes] = []
+
+    def opening(*args: Any, **options: Any) -> Any:
+        seen.append(outputs.get(counts))
+        return opened(*args, **options)
+
+    monkeypatch.setattr(av, "open", opening)
+    for _ in range(4):
+        if seen:
+            outputs.put(counts, seen[-1], "application/json")  # what stays if the process ended there
+        folder.notify("request.json", etag)
+    assert [json.loads(count)["count"] for count in seen] == [1, 2, 3]
+    assert "ended the function 3 times" in folder.error("request.json")["reason"]
+    assert folder.results() == {"request.json.error.json"}
+    changed = folder.drop("request.json", b'{"prompt": "Another kite", "music": "song.mp3"}')
+    assert changed != etag
+    assert folder.results() == set(), "a changed request begins anew"
 
 
 # --- invalid input

@@ -27,7 +27,9 @@ from tests.cloud.deployment import Deployment
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
 from tests.factories import a_shot
-from tests.unit.clips import clip
+from tests.unit.clips import clip, pictures
+from tests.unit.media_files import flat, recorded
+from tests.unit.test_media_upload import damaged, turned
 
 OLD_OPENAI = Path(__file__).parents[2] / ".venv" / "openai-2.2.0"
 SCENE = {"image": {"positive_prompt": "A kite."}, "video": {"positive_prompt": "A kite."}, "seconds": 2}
@@ -250,8 +252,12 @@ def test_a_file_is_edited_by_an_engine_with_video_input(queue: Deployment) -> No
         (clip(4)[:-200], "must be a decodable MP4"),
         (b"\0" * 4_500_001, "4,500,001 bytes"),
         (clip(61, fps=1), "got 61 s"),
+        (damaged(recorded(pictures(24)), 0.5, b"\0", 3_000), "must be a decodable MP4"),
+        (turned(46341, 46341, -46341, 46341), "rotates it by other than quarter turns"),
+        (turned(0, 0, 0, 0), "its display matrix"),
+        (recorded([flat((20, 160, 60), 2, 2)] * 3), "at least 16 pixels a side; got 2x2"),
     ],
-    ids=["no video", "cut short", "too large", "too long"],
+    ids=["no video", "cut short", "too large", "too long", "damaged", "45 degrees", "zero matrix", "2x2"],
 )
 def test_an_unusable_file_is_rejected_immediately(queue: Deployment, data: bytes, says: str) -> None:
     before = queue.keys("input")

@@ -9,6 +9,7 @@ from PIL import Image
 from containers.cogvideox.errors import InvalidRequest
 from containers.cogvideox.image import first_frame
 from tests.png_bomb import bomb
+from tests.unit import colour_profiles
 
 SIZE = (96, 64)
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -128,3 +129,28 @@ def test_damaged_bytes_are_rejected_or_decoded_but_never_crash(seed: int) -> Non
 def test_invalid_base64_is_rejected(data: str) -> None:
     with pytest.raises(InvalidRequest, match="image must be base64"):
         first_frame(data, SIZE)
+
+
+@pytest.mark.parametrize("space", colour_profiles.SPACES)
+def test_a_colour_profile_is_applied(space: str) -> None:
+    stored = colour_profiles.stored_in(space, (200, 40, 40))
+    profile = colour_profiles.rgb_profile(space)
+    frame = frame_of(encoded(Image.new("RGB", SIZE, stored), icc_profile=profile))
+    assert frame.getpixel((48, 32)) == pytest.approx((200, 40, 40), abs=3)
+    assert "icc_profile" not in frame.info
+
+
+@pytest.mark.parametrize(
+    "profile", [b"no profile", colour_profiles.rgb_profile("ProPhoto")[:200], bytes(128)]
+)
+def test_an_unusable_profile_is_ignored(profile: bytes) -> None:
+    frame = frame_of(encoded(Image.new("RGB", SIZE, RED), icc_profile=profile))
+    assert frame.getpixel((48, 32)) == RED
+
+
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0MM\0*", b"Exif\0\0" + b"\xff" * 30, b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12"]
+)
+def test_broken_exif_is_ignored(exif: bytes) -> None:
+    frame = frame_of(encoded(Image.new("RGB", SIZE, RED), "JPEG", exif=exif, quality=95))
+    assert near(frame, 48, 32, RED)

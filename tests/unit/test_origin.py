@@ -25,7 +25,7 @@ from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import Enhancement
 from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
-from lambdas.media.conform import FilmFormat, excerpt, frames_in
+from lambdas.media.conform import FilmFormat, check_upload, excerpt
 from tests.factories import a_request, a_shot, a_video
 from tests.unit.clips import clip
 
@@ -313,6 +313,7 @@ def test_a_clip_of_footage_has_as_many_frames_as_the_engine_renders(
 
 
 def test_a_file_s_number_of_frames_in_the_film() -> None:
-    assert frames_in(clip(12, fps=12), FilmFormat(64, 64, Fraction(8))) == 8
+    film = FilmFormat(64, 64, Fraction(8))
+    assert check_upload(clip(12, fps=12), film, Fit.COVER, longest=60) == 8
     with pytest.raises(ClipUnreadable):
-        frames_in(b"no video", FilmFormat(64, 64, Fraction(8)))
+        check_upload(b"no video", film, Fit.COVER, longest=60)

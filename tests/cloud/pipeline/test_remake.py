@@ -9,7 +9,7 @@ import pytest
 
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.domain import keys
-from lambdas.domain.errors import ArtifactMissing
+from lambdas.domain.errors import ArtifactMissing, ClipUnreadable
 from lambdas.domain.origin import all_paragraphs
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
@@ -27,6 +27,7 @@ from tests.cloud.pipeline.bench import (
     tool_answer,
 )
 from tests.unit.clips import clip, decoded
+from tests.unit.test_media_upload import turned
 
 SMALL = {"width": 96, "height": 64, "fps": 8}
 PARAGRAPH = (
@@ -175,6 +176,19 @@ def test_expired_pictures_are_reported_with_advice(bench: Bench) -> None:
     with pytest.raises(ArtifactMissing, match="the footage of clip 0 has expired") as missing:
         footage(edited, edited.clips[0], bench.inputs, bench.outputs)
     assert "upload it" in missing.value.advice
+
+
+def test_an_uploaded_file_that_turns_out_unusable_is_named_by_the_advice(bench: Bench) -> None:
+    bench.inputs.put(FILE, turned(0, 0, 0, 0), "video/mp4")
+    origin = Origin(kind=OriginKind.EXTEND, prompt="It lands.", file=FILE, frames=3, seconds=1)
+    video = bench.video("cogvideox-nano", request={**SMALL, "origin": origin})
+    bench.outputs.delete_all(keys.video_folder(TENANT, video.id))
+    bench.answer(plan.handler, video)
+    made = bench.plan(video)
+    with pytest.raises(ClipUnreadable, match="the uploaded video can't be used: its display matrix") as error:
+        footage(made, made.clips[0], bench.inputs, bench.outputs)
+    assert "edit or extend that one" in error.value.advice
+    assert "rendered again" not in error.value.advice
 
 
 def test_a_file_becomes_the_film_s_first_clip(bench: Bench) -> None:
