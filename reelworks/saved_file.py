@@ -54,8 +54,9 @@ def check(path: Path) -> None:
 def saving(path: Path) -> Iterator[BinaryIO]:
     """Open `path` for the content of a download. Raises OSError as `is_file` does."""
     if not is_file(path):
+        # Unbuffered, so that a full device is noticed at the write.
         with path.open("wb", buffering=0) as through:
-            yield through  # type: ignore[misc]  # unbuffered: a full device is noticed at the write
+            yield through
         return
     target = _target(path)
     part = _part(target)

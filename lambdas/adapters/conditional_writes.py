@@ -92,7 +92,7 @@ class ConditionalWrites:
                 if error_code(error) != CONDITION_FAILED:
                     raise
                 # The modelled part of the error; absent if the item does not exist.
-                item: Item = error.response.get("Item", {})  # type: ignore[typeddict-item,assignment]
+                item: Item = error.response.get("Item", {})  # type: ignore[assignment]
                 return item if item.get(mark) == token else None
         written: Item = answer.get("Attributes", {})
         return written
