@@ -1,11 +1,14 @@
 """What an operator does on AWS and can practise on a PC: move messages from a dead-letter queue, watch
-metrics."""
+metrics, read the history of executions."""
 
 import json
+import os
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -14,6 +17,7 @@ from botocore.exceptions import ClientError
 from starlette.types import Receive, Scope, Send
 
 from reelworks.cloud.server.dispatch import signed_for
+from reelworks.cloud.services.execution_history import ExecutionHistory
 from reelworks.cloud.services.log_metrics import LogMetrics
 from reelworks.cloud.services.message_moves import MessageMoves
 from tests.cloud.servers import local_aws, serving, stopping, wait_until
@@ -219,3 +223,110 @@ def test_metrics_in_the_logs_are_in_cloudwatch_each_once(aws: Any) -> None:
     assert completed() == 3
     listed = cloudwatch.list_metrics(Namespace="Reelworks")["Metrics"]
     assert [metric["MetricName"] for metric in listed] == ["VideosCompleted"]
+
+
+# --- executions
+
+_PASSING = {
+    "StartAt": "A",
+    "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "End": True}},
+}
+_FAILING = {"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "Broken", "Cause": "because"}}}
+_WAITING = {"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 600, "End": True}}}
+
+
+@contextmanager
+def stepping(folder: Path) -> Iterator[Any]:
+    """A Step Functions client of a cloud that keeps executions in `folder`. Its ministack is new."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    session: Any = boto3.Session("test", "test", region_name="us-east-1")
+    with local_aws(port) as url, closing(session.client("stepfunctions", endpoint_url=url)) as behind:
+        history = ExecutionHistory(Passing(url), states=behind, folder=folder)
+        with (
+            serving(stopping(history)) as cloud,
+            closing(session.client("stepfunctions", endpoint_url=cloud)) as states,
+        ):
+            yield states
+
+
+def machine(states: Any, name: str, definition: dict[str, Any]) -> str:
+    role = "arn:aws:iam::000000000000:role/any"
+    made = states.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)
+    return str(made["stateMachineArn"])
+
+
+def ended(states: Any, arn: str) -> dict[str, Any]:
+    wait_until(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING")
+    return plain(states.describe_execution(executionArn=arn))
+
+
+def plain(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+
+def test_ended_executions_are_there_after_a_restart(tmp_path: Path) -> None:
+    with stepping(tmp_path / "executions") as states:
+        passing, failing = machine(states, "passing", _PASSING), machine(states, "failing", _FAILING)
+        waiting = machine(states, "waiting", _WAITING)
+        arns = [
+            states.start_execution(stateMachineArn=arn, name=f"film-{number}", input='{"video": 1}')[
+                "executionArn"
+            ]
+            for number, arn in enumerate((passing, failing, waiting))
+        ]
+        done, broken = ended(states, arns[0]), ended(states, arns[1])
+        events = states.get_execution_history(executionArn=arns[0])["events"]
+        wait_until(lambda: len([*(tmp_path / "executions").glob("*.json")]) == 2)
+    with stepping(tmp_path / "executions") as states:
+        assert machine(states, "passing", _PASSING) == passing
+        assert plain(states.describe_execution(executionArn=arns[0])) == done
+        found = plain(states.describe_execution(executionArn=arns[1]))
+        assert found == broken
+        assert (found["error"], found["cause"]) == ("Broken", "because")
+        assert states.get_execution_history(executionArn=arns[0])["events"] == events
+        back = states.get_execution_history(executionArn=arns[0], reverseOrder=True, maxResults=2)
+        assert back["events"] == events[::-1][:2]
+        pages = states.get_paginator("get_execution_history").paginate(
+            executionArn=arns[0], PaginationConfig={"PageSize": 2}
+        )
+        assert [event for page in pages for event in page["events"]] == events
+        listed = states.list_executions(stateMachineArn=passing)["executions"]
+        assert [(one["name"], one["status"]) for one in listed] == [("film-0", "SUCCEEDED")]
+        assert states.list_executions(stateMachineArn=passing, statusFilter="FAILED")["executions"] == []
+        # Upkeep starts a new attempt for a video whose execution does not exist.
+        with pytest.raises(states.exceptions.ExecutionDoesNotExist):
+            states.describe_execution(executionArn=arns[2])
+
+
+def test_a_new_execution_of_the_same_name_is_the_one_that_is_seen(tmp_path: Path) -> None:
+    with stepping(tmp_path) as states:
+        arn = machine(states, "film", _PASSING)
+        first = states.start_execution(stateMachineArn=arn, name="film-1")["executionArn"]
+        wait_until(lambda: len([*tmp_path.glob("*.json")]) == 1)
+    with stepping(tmp_path) as states:
+        machine(states, "film", _WAITING)
+        assert states.start_execution(stateMachineArn=arn, name="film-1")["executionArn"] == first
+        assert states.describe_execution(executionArn=first)["status"] == "RUNNING"
+        listed = states.list_executions(stateMachineArn=arn)["executions"]
+        assert [one["status"] for one in listed] == ["RUNNING"]
+
+
+def test_executions_are_forgotten_after_a_day_and_broken_files_are_passed_over(tmp_path: Path) -> None:
+    with stepping(tmp_path) as states:
+        arn = machine(states, "film", _PASSING)
+        first = states.start_execution(stateMachineArn=arn, name="film-1")["executionArn"]
+        wait_until(lambda: len([*tmp_path.glob("*.json")]) == 1)
+    [file] = tmp_path.glob("*.json")
+    assert file.stat().st_mode & 0o077 == 0
+    (tmp_path / "torn.json").write_text("{")
+    long_ago = time.time() - 25 * 3600
+    os.utime(file, (long_ago, long_ago))
+    with stepping(tmp_path) as states:
+        machine(states, "film", _PASSING)
+        assert states.list_executions(stateMachineArn=arn)["executions"] == []
+        with pytest.raises(states.exceptions.ExecutionDoesNotExist):
+            states.describe_execution(executionArn=first)
+        states.start_execution(stateMachineArn=arn, name="film-2")
+        wait_until(lambda: not file.exists())

@@ -9,17 +9,18 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 import asyncio
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
 # A line may reach its log after a later one; it is looked for this long.
 _LATE_MS = 60_000
+_Event = tuple[str, str, int, str, int]  # log group, stream, time, message, its number among equal ones
 _MOST_VALUES = 100  # of a metric in one line, by the specification
 
 
@@ -33,7 +34,7 @@ class LogMetrics:
         self._cloudwatch = cloudwatch
         self._extracting = asyncio.Lock()
         self._newest_ms = 0
-        self._seen: dict[str, int] = {}  # the times of the events extracted lately, by id
+        self._seen: dict[_Event, int] = {}  # the times of the events extracted lately
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # A call while metrics are extracted is the extraction's own, or finds them a moment later.
@@ -41,25 +42,32 @@ class LogMetrics:
             async with self._extracting:
                 try:
                     await asyncio.to_thread(self._extract)
-                except (BotoCoreError, ClientError):
+                except Exception:  # the question itself is still answered
                     logger.exception("metrics not extracted")
         await self._ministack(scope, receive, send)
 
     def _extract(self) -> None:
         since = max(0, self._newest_ms - _LATE_MS)
         newest = self._newest_ms
-        for event in self._events(since):
+        same: Counter[tuple[str, str, int, str]] = Counter()
+        for group, event in self._events(since):
             at = int(event["timestamp"])
             newest = max(newest, at)
-            if event["eventId"] in self._seen:
+            # ministack gives no id to the lines of functions. Equal lines of one stream and millisecond are
+            # told apart by their order, since a query returns either all of them or none.
+            line = (group, str(event["logStreamName"]), at, str(event["message"]))
+            known = (*line, same[line])
+            same[line] += 1
+            if known in self._seen:
                 continue
             for namespace, data in embedded(event["message"]):
                 self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
-            self._seen[event["eventId"]] = at
+            self._seen[known] = at
         self._newest_ms = newest
-        self._seen = {id_: at for id_, at in self._seen.items() if at >= newest - _LATE_MS}
+        self._seen = {known: at for known, at in self._seen.items() if at >= newest - _LATE_MS}
 
-    def _events(self, since_ms: int) -> Iterator[dict[str, Any]]:
+    def _events(self, since_ms: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the events that may be in the format, each with its log group."""
         for groups in self._logs.get_paginator("describe_log_groups").paginate():
             for group in groups["logGroups"]:
                 query = {
@@ -68,7 +76,7 @@ class LogMetrics:
                     "filterPattern": '"CloudWatchMetrics"',
                 }
                 for page in self._logs.get_paginator("filter_log_events").paginate(**query):
-                    yield from page["events"]
+                    yield from ((query["logGroupName"], event) for event in page["events"])
 
 
 def embedded(line: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
