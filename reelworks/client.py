@@ -16,6 +16,8 @@ from typing import Any, Literal, Self
 
 import httpx
 
+from reelworks.saved_file import saving
+
 
 class ApiError(Exception):
     """An error response: its `status`, message and, if known, the field it is about."""
@@ -156,7 +158,10 @@ class Client:
             time.sleep(every)
 
     def download(self, video_id: str, path: Path, *, variant: str = "video") -> int:
-        """Save the film or another variant to `path`, completely or not at all. Return its size in bytes."""
+        """Save the film or another variant to `path`, completely or not at all. Return its size in bytes.
+
+        A link is followed; a device or pipe is written through (reelworks.saved_file). Raises OSError.
+        """
         return self._fetch(f"{_path(video_id)}/content", path, params={"variant": variant})
 
     def preview(self, video_id: str, scene: int, part: Literal["narration", "still"], path: Path) -> int:
@@ -165,7 +170,7 @@ class Client:
 
     def _fetch(self, url: str, path: Path, **options: Any) -> int:
         answer = self._send("GET", url, **options)
-        part = path.with_name(path.name + ".part")
+        size = 0
         try:
             # The link is presigned and leads to another server, so do not send the API key.
             with httpx.stream("GET", answer.headers["location"], timeout=60) as response:
@@ -173,15 +178,14 @@ class Client:
                     raise ApiError(
                         f"the download failed with status {response.status_code}", status=response.status_code
                     )
-                with part.open("wb") as file:
+                with saving(path) as file:
                     for chunk in response.iter_bytes():
-                        file.write(chunk)
-            part.replace(path)
+                        size += len(chunk)
+                        while chunk:  # a pipe may take a part of it
+                            chunk = chunk[file.write(chunk) :]
         except httpx.HTTPError as error:
             raise ApiUnreachable(f"the download was interrupted: {error}") from error
-        finally:
-            part.unlink(missing_ok=True)
-        return path.stat().st_size
+        return size
 
     def _create(self, url: str, **content: Any) -> dict[str, Any]:
         # One key for all retries of this call, so a lost response never creates a second video.

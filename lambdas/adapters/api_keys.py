@@ -66,14 +66,14 @@ class ApiKeys:
             )
 
     def revoke(self, key_hash: str) -> bool:
-        """Revoke a key. Return whether it existed."""
+        """Revoke a key. Return whether it existed before the call: the answer to the deletion itself can't
+        say that, because the deletion may be sent twice."""
         self._journal.delete(keys.key_record(key_hash))
-        pk, sk = keys.api_key_item(key_hash)
+        key = item_key(*keys.api_key_item(key_hash))
         with translated("revoke key"):
-            answer = self._dynamodb.delete_item(
-                TableName=self._table, Key=item_key(pk, sk), ReturnValues="ALL_OLD"
-            )
-        return "Attributes" in answer
+            found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+            self._dynamodb.delete_item(TableName=self._table, Key=key)
+        return "Item" in found
 
     def restore_all(self) -> int:
         """Restore every key of the journal to the table. Return how many."""

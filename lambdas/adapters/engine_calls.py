@@ -7,10 +7,9 @@ the table under the inference id.
 import time
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from lambdas.adapters.clients import error_code, translated
-from lambdas.adapters.items import CONDITION_FAILED, item_key
+from lambdas.adapters.clients import translated
+from lambdas.adapters.conditional_writes import ConditionalWrites
+from lambdas.adapters.items import item_key
 from lambdas.domain import keys
 from lambdas.domain.documents import Document
 
@@ -32,27 +31,18 @@ class Inferences:
     def __init__(self, dynamodb: Any, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._writes = ConditionalWrites(dynamodb, table)
 
     def park(self, inference: Inference) -> bool:
         """Store the token before the engine is called. Return False if this call is already stored."""
         pk, sk = keys.inference_item(inference.id)
-        with translated("park inference"):
-            try:
-                self._dynamodb.put_item(
-                    TableName=self._table,
-                    Item={
-                        **item_key(pk, sk),
-                        "document": {"S": inference.model_dump_json(exclude={"settled"})},
-                        "settled": {"BOOL": False},
-                        "expires": {"N": str(int(time.time()) + _KEPT_SECONDS)},
-                    },
-                    ConditionExpression="attribute_not_exists(pk)",
-                )
-            except ClientError as error:
-                if error_code(error) == CONDITION_FAILED:
-                    return False
-                raise
-        return True
+        item = {
+            **item_key(pk, sk),
+            "document": {"S": inference.model_dump_json(exclude={"settled"})},
+            "settled": {"BOOL": False},
+            "expires": {"N": str(int(time.time()) + _KEPT_SECONDS)},
+        }
+        return self._writes.put("park inference", item, "attribute_not_exists(pk)")
 
     def get(self, inference_id: str) -> Inference | None:
         pk, sk = keys.inference_item(inference_id)

@@ -1,5 +1,6 @@
 """S3 objects of one bucket."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
@@ -16,6 +17,7 @@ from lambdas.domain.errors import ArtifactMissing
 # One call copies up to 5 GB, S3's limit, but may take longer than the client's timeout.
 _COPYING = TransferConfig(multipart_threshold=128 * 1024 * 1024, multipart_chunksize=128 * 1024 * 1024)
 _BY = "by"  # metadata field; object metadata is ASCII only
+_COPY = "copy"  # metadata field: which copy wrote the object
 _EVER = datetime.min.replace(tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -91,19 +93,37 @@ class Objects:
     def copy(self, source: str, target: str, content_type: str) -> None:
         """Copy an object within the bucket, a large one in parallel parts. Raises ArtifactMissing if the
         source does not exist."""
+        mark = uuid.uuid4().hex
         with translated(f"copy {source}"):
             try:
                 self._s3.copy(
                     {"Bucket": self.bucket, "Key": source},
                     self.bucket,
                     target,
-                    ExtraArgs={"ContentType": content_type, "MetadataDirective": "REPLACE"},
+                    ExtraArgs={
+                        "ContentType": content_type,
+                        "MetadataDirective": "REPLACE",
+                        "Metadata": {_COPY: mark},
+                    },
                     Config=_COPYING,
                 )
             except ClientError as error:
                 if error_code(error) in MISSING:
                     raise ArtifactMissing(f"the object {source} is gone") from error
-                raise
+                # A copy in parts is completed by a call that boto3 may have sent twice, the answer to the
+                # first being lost.
+                if error_code(error) != "NoSuchUpload" or self._copied_by(target) != mark:
+                    raise
+
+    def _copied_by(self, key: str) -> str | None:
+        try:
+            found = self._s3.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) in MISSING:
+                return None
+            raise
+        mark: str | None = found["Metadata"].get(_COPY)
+        return mark
 
     def link(self, key: str, seconds: int, *, file_name: str, content_type: str, head: bool = False) -> str:
         """Return a presigned link for a GET, or for a HEAD: S3 accepts a link only for the method it was

@@ -10,10 +10,9 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from lambdas.adapters.clients import error_code, translated
-from lambdas.adapters.items import CONDITION_FAILED, item_key
+from lambdas.adapters.clients import translated
+from lambdas.adapters.conditional_writes import ConditionalWrites
+from lambdas.adapters.items import item_key
 from lambdas.domain import keys
 from lambdas.domain.video import Video
 
@@ -25,6 +24,7 @@ class Creates:
     def __init__(self, dynamodb: Any, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._writes = ConditionalWrites(dynamodb, table)
 
     def claim(self, tenant: str, fingerprint: str, video_id: str, *, retry: bool) -> str:
         """Return the id for the video: `video_id`, or the one that another attempt at this create noted."""
@@ -56,20 +56,13 @@ class Creates:
         if retry:
             item["first_try_until"] = {"N": str(now + _FIRST_TRY_SECONDS)}
         timer = "expires" if retry else "first_try_until"
-        with translated("note create"):
-            try:
-                self._dynamodb.put_item(
-                    TableName=self._table,
-                    Item=item,
-                    ConditionExpression="attribute_not_exists(#timer) OR #timer < :now",
-                    ExpressionAttributeNames={"#timer": timer},
-                    ExpressionAttributeValues={":now": {"N": str(now)}},
-                )
-            except ClientError as error:
-                if error_code(error) == CONDITION_FAILED:
-                    return False
-                raise
-        return True
+        return self._writes.put(
+            "note create",
+            item,
+            "attribute_not_exists(#timer) OR #timer < :now",
+            names={"#timer": timer},
+            values={":now": {"N": str(now)}},
+        )
 
     def _joined_by_retry(self, tenant: str, fingerprint: str) -> str | None:
         with translated("find create"):
@@ -80,20 +73,15 @@ class Creates:
 
     def _joined_by_first_try(self, tenant: str, fingerprint: str) -> str | None:
         """Join a retry's note, only once: the next create of the same request is a new one."""
-        with translated("join create"):
-            try:
-                response = self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=_key(tenant, fingerprint),
-                    UpdateExpression="REMOVE first_try_until",
-                    ConditionExpression="attribute_exists(first_try_until)",
-                    ReturnValues="ALL_NEW",
-                )
-            except ClientError as error:
-                if error_code(error) == CONDITION_FAILED:
-                    return None
-                raise
-        return str(response["Attributes"]["video_id"]["S"])
+        joined = self._writes.update(
+            "join create",
+            _key(tenant, fingerprint),
+            {},
+            "attribute_exists(#first_try_until)",
+            remove=("first_try_until",),
+            mark="joined_by",  # the next create of the same request replaces the note, and with it this mark
+        )
+        return str(joined["video_id"]["S"]) if joined else None
 
 
 def _key(tenant: str, fingerprint: str) -> dict[str, Any]:

@@ -6,11 +6,10 @@ copies the record.
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.clients import translated
+from lambdas.adapters.conditional_writes import ConditionalWrites
 from lambdas.adapters.executions import Machine
-from lambdas.adapters.items import CONDITION_FAILED, item_key
+from lambdas.adapters.items import item_key
 from lambdas.domain import keys
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import Review
@@ -22,36 +21,31 @@ class Reviews:
     def __init__(self, dynamodb: Any, table: str, machine: Machine) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._writes = ConditionalWrites(dynamodb, table)
         self._machine = machine
 
     def park(self, video: Video, review: Review, token: str) -> bool:
         """Store the token before the record says that the film waits. Return False if this wait was already
         decided or the film now waits elsewhere: then the message that asks for it is outdated."""
-        with translated("park review"):
-            try:
-                self._dynamodb.put_item(
-                    TableName=self._table,
-                    Item={
-                        **item_key(*keys.review_item(video.id)),
-                        **_wait(video, review),
-                        "token": {"S": token},
-                        "settled": {"BOOL": False},
-                        "expires": {"N": str(review.until_ms // 1000 + _KEPT_SECONDS)},
-                    },
-                    ConditionExpression="attribute_not_exists(pk) OR attempt < :attempt OR "
-                    "(attempt = :attempt AND until_ms < :until_ms) OR "
-                    "(attempt = :attempt AND until_ms = :until_ms AND settled = :no)",
-                    ExpressionAttributeValues={
-                        ":attempt": {"N": str(video.attempt)},
-                        ":until_ms": {"N": str(review.until_ms)},
-                        ":no": {"BOOL": False},
-                    },
-                )
-            except ClientError as error:
-                if error_code(error) == CONDITION_FAILED:
-                    return False
-                raise
-        return True
+        item = {
+            **item_key(*keys.review_item(video.id)),
+            **_wait(video, review),
+            "token": {"S": token},
+            "settled": {"BOOL": False},
+            "expires": {"N": str(review.until_ms // 1000 + _KEPT_SECONDS)},
+        }
+        return self._writes.put(
+            "park review",
+            item,
+            "attribute_not_exists(pk) OR attempt < :attempt OR "
+            "(attempt = :attempt AND until_ms < :until_ms) OR "
+            "(attempt = :attempt AND until_ms = :until_ms AND settled = :no)",
+            values={
+                ":attempt": item["attempt"],
+                ":until_ms": item["until_ms"],
+                ":no": item["settled"],
+            },
+        )
 
     def answer(self, video: Video) -> bool:
         """Send the record's decision to the token that waits for it. Return False if none waits.
@@ -76,22 +70,14 @@ class Reviews:
     def _settle(self, video: Video, wait: dict[str, Any]) -> None:
         """Mark the wait as answered, only after the answer: answering twice is harmless, never is not. Mark
         only this wait: the next may have started."""
-        with translated("settle review"):
-            try:
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=item_key(*keys.review_item(video.id)),
-                    UpdateExpression="SET settled = :yes",
-                    ConditionExpression="attempt = :attempt AND until_ms = :until_ms",
-                    ExpressionAttributeValues={
-                        ":yes": {"BOOL": True},
-                        ":attempt": wait["attempt"],
-                        ":until_ms": wait["until_ms"],
-                    },
-                )
-            except ClientError as error:
-                if error_code(error) != CONDITION_FAILED:
-                    raise
+        self._writes.update(
+            "settle review",
+            item_key(*keys.review_item(video.id)),
+            {"settled": {"BOOL": True}},
+            "attempt = :attempt AND until_ms = :until_ms",
+            values={":attempt": wait["attempt"], ":until_ms": wait["until_ms"]},
+            mark="settled_by",  # not the mark of `park`, which may be sent again after this
+        )
 
 
 def _wait(video: Video, review: Review) -> dict[str, Any]:

@@ -4,6 +4,9 @@ A record's document is stored as JSON in one attribute; `clips`, `narrations` an
 so that parallel tasks change only their own entries. Every change of the document is also written to the
 journal (`records/` in the output bucket), from which the table can be rebuilt.
 
+A record remembers the marks of its latest conditional writes (see conditional_writes), each in an attribute
+of its own: between two tries of one write, other writers may change the record too.
+
 A deleted video leaves a trace until its record would have expired. The trace holds the video's place in the
 list, so that a client that deletes while it pages can continue after it; and its last attempt, because the
 same Idempotency-Key gives the same id again, and an execution's name can be used only once in 90 days.
@@ -17,6 +20,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.conditional_writes import MARK, ConditionalWrites
 from lambdas.adapters.items import CONDITION_FAILED, item_key
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
@@ -28,6 +32,7 @@ from lambdas.domain.video_parts import ClipProgress, PartProgress, StageEntry
 BY_CREATED = "by_created"  # local index: tenant, created
 # Written by parallel tasks, each its own entry.
 LISTS = frozenset({"clips", "narrations", "stills"})
+_MARKS = 16  # marks that a record remembers: more changes than it gets within a minute, a call's timeout
 OPEN = "open"  # global index: "open", updated_ms; contains the videos that have not ended
 
 
@@ -39,6 +44,7 @@ class Videos:
     def __init__(self, dynamodb: Any, table: str, journal: Objects) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._writes = ConditionalWrites(dynamodb, table)
         self._journal = journal
 
     # --- one video
@@ -67,16 +73,7 @@ class Videos:
             **_state_attributes(video),
             **{name: _list_attribute(video, name) for name in LISTS},
         }
-        with translated("create video"):
-            try:
-                self._dynamodb.put_item(
-                    TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)"
-                )
-            except ClientError as error:
-                if error_code(error) == CONDITION_FAILED:
-                    return False
-                raise
-        return True
+        return self._writes.put("create video", item, "attribute_not_exists(pk)", mark=_mark(video))
 
     def get(self, tenant: str, video_id: str) -> Video:
         """Return a video's record. Raises VideoNotFound, also for another tenant's video."""
@@ -139,25 +136,16 @@ class Videos:
 
     def _replace(self, video: Video, *, version: int, lists: Set[str]) -> bool:
         attributes = _state_attributes(video) | {name: _list_attribute(video, name) for name in lists}
-        assignments = ", ".join(f"#{name} = :{name}" for name in attributes)
-        expression = f"SET {assignments}" + (" REMOVE #open" if video.closed else "")
-        names = {f"#{name}": name for name in attributes} | ({"#open": "open"} if video.closed else {})
-        with translated("update video"):
-            try:
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=item_key(*keys.video_item(video.tenant, video.id)),
-                    UpdateExpression=expression,
-                    ConditionExpression="#version = :old",
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()}
-                    | {":old": {"N": str(version)}},
-                )
-            except ClientError as error:
-                if error_code(error) == CONDITION_FAILED:
-                    return False
-                raise
-        return True
+        written = self._writes.update(
+            "update video",
+            item_key(*keys.video_item(video.tenant, video.id)),
+            attributes,
+            "#version = :old",
+            remove=("open",) if video.closed else (),
+            values={":old": {"N": str(version)}},
+            mark=_mark(video),
+        )
+        return written is not None
 
     def update_entry(
         self,
@@ -207,6 +195,10 @@ class Videos:
                 TableName=self._table, Key=item_key(*keys.video_item(tenant, video_id))
             )
         self._journal.delete(keys.video_record(tenant, video_id))
+
+    def was_deleted(self, tenant: str, video_id: str) -> bool:
+        """Return whether there was such a video, until its record would have expired."""
+        return self._item(*keys.deleted_video_item(tenant, video_id)) is not None
 
     def _leave_trace(self, tenant: str, video_id: str) -> None:
         item = self._item(*keys.video_item(tenant, video_id))
@@ -307,6 +299,11 @@ class Videos:
 def _place(video: Video) -> str:
     """Return the sort key of a video among its tenant's, by creation time."""
     return f"{video.created_ms:015d}#{video.id}"
+
+
+def _mark(video: Video) -> str:
+    """Return the attribute that holds the mark of the write of this version."""
+    return f"{MARK}_{video.version % _MARKS}"
 
 
 def _at_stage(video: Video, stage: Stage, changes: dict[str, Any]) -> Video:

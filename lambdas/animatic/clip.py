@@ -16,7 +16,7 @@ from lambdas.animatic.words import read
 from lambdas.media.encode import encode, splice_points
 
 # Part of a clip's content address: increment when the same request draws other pictures.
-REVISION = "3"
+REVISION = "4"
 COMMENT = "Draft storyboard clip, not a rendered video"
 
 # Frames drawn in parallel, and frames waiting for the encoder. Pillow releases the GIL.

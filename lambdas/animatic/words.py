@@ -1,6 +1,10 @@
 """Read from a text's words what to draw: place, light, weather, subjects and camera move.
 
 Words are English plus the most common ones of German, French and Spanish. The first matching word wins.
+
+A prompt may have passed through a text model or the rule-based director, which add sentences about camera and
+light. Terms of filming that share a word with a subject ("crane move", "planes of the image") name none. A
+test reads every sentence of the director.
 """
 
 import re
@@ -76,13 +80,14 @@ SUBJECTS = {
         "oiseau pajaro adler"
     ),
     "fish": "fish shark goldfish salmon koi fisch poisson pez",
-    "whale": "whale dolphin orca wal baleine ballena",
+    "whale": "whale dolphin orca wal wale baleine ballena",
     "ship": "ship boat sailboat sail vessel galleon pirate yacht schiff boot bateau barco sailing",
     "car": "car taxi truck bus vehicle automobile auto voiture coche",
-    "train": "train locomotive railway zug tren",
+    "train": "train locomotive railway zug zuge tren",
     "plane": "plane airplane aeroplane aircraft jet pilot flugzeug avion",
     "rocket": "rocket spaceship spacecraft shuttle rakete fusee cohete",
     "balloon": "balloon zeppelin airship ballon globo",
+    "kite": "kite drachen cometa",
     "astronaut": "astronaut cosmonaut spaceman",
     "robot": "robot android machine roboter",
     "horse": "horse pony unicorn deer cow pferd cheval caballo stag",
@@ -113,6 +118,7 @@ HOMES = {
     "plane": "hills",
     "rocket": "space",
     "balloon": "hills",
+    "kite": "hills",
     "astronaut": "space",
     "robot": "city",
     "horse": "hills",
@@ -182,6 +188,21 @@ MANY = frozenset(
     ]
 )
 
+# Terms of filming and figures of speech with a word that would be drawn, as `_words` reads them.
+_NOT_DRAWN = re.compile(
+    r"\b(?:"
+    r"(?:(?:camera|jib|boom) )?cranes? (?:moves?|movements?|shots?|up|down|in|out)"
+    r"|cranes (?:up|down|in|out)|(?:camera|jib) cranes?"
+    r"|(?:bird|worm|fish|cat)(?: s)? eye(?: views?| lens)?"
+    r"|planes? of|(?:focal|focus|picture|image|film) planes?"
+    r"|home (?:reels?|movies?|videos?|pages?)|depth of field|fields? of view"
+    r"|(?:empty|negative|open|outer edge of the) space(?! station)"
+    r"|leaves (?:plenty|half|time|room|the|a|no|it|him|her|them)"
+    r"|train of thought|jet black|dog days|butterfly light(?:ing)?"
+    r")\b"
+)
+_KITE = re.compile(r"\bcerfs? volants?\b")  # French; a "cerf" alone is a deer
+
 Concept = TypeVar("Concept")
 
 
@@ -241,9 +262,12 @@ def read_opening(text: str) -> Look:
 
 
 def _words(text: str) -> list[str]:
-    """Split a text into lower-case words without accents, so that "Blüte" and "blute" are the same word."""
+    """Split a text into lower-case words without accents, so that "Blüte" and "blute" are the same word.
+    Terms of filming are left out."""
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return re.findall(r"[a-z]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    words = " ".join(re.findall(r"[a-z]+", letters))
+    return _NOT_DRAWN.sub(" ", _KITE.sub("kite", words)).split()
 
 
 def _index(table: Mapping[Concept, str]) -> dict[str, Concept]:
@@ -259,9 +283,18 @@ def _first(table: Mapping[Concept, str], words: list[str]) -> Concept | None:
     return next((index[form] for word in words for form in _forms(word) if form in index), None)
 
 
+_GERMAN_STEM = 4  # letters
+
+
 def _forms(word: str) -> list[str]:
-    """Return the word, followed by words it may be a plural or another case of."""
-    stems = [word[: -len(ending)] for ending in ("s", "es", "n", "en", "e") if word.endswith(ending)]
+    """Return the word, followed by words it may be a plural or another case of. German endings need a stem of
+    four letters: "been" is no bee, "sheen" no she, and "skin" has nothing to do with skis."""
+    stems = [word[: -len(ending)] for ending in ("s", "es") if word.endswith(ending)]
+    stems += [
+        word[: -len(ending)]
+        for ending in ("n", "en", "e")
+        if word.endswith(ending) and len(word) - len(ending) >= _GERMAN_STEM
+    ]
     if word.endswith("ies"):
         stems.append(word[:-3] + "y")
     if word.endswith("ves"):

@@ -4,7 +4,7 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.executions import Machine
 from lambdas.domain import keys
-from lambdas.domain.errors import NotReady, VideoClosed
+from lambdas.domain.errors import NotReady, VideoClosed, VideoNotFound
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
 from lambdas.intake.drop_error import DropError, write_drop_error
@@ -19,27 +19,43 @@ class Ending:
         self._outputs = stores.outputs(settings)
         self._machine = Machine(client("stepfunctions"), settings.state_machine_arn)
 
-    def cancel(self, tenant: str, video_id: str) -> Video:
-        """Cancel a video. Raises VideoNotFound; NotReady if the video has ended."""
+    def cancel(self, tenant: str, video_id: str, *, retry: bool = False) -> Video:
+        """Cancel a video. Raises VideoNotFound; NotReady if the video has ended.
+
+        `retry`: the client repeats a call whose answer it did not get, so a cancelled video is what it asked
+        for. Everything is halted again in any case, since an earlier call may have been cut off.
+        """
         try:
             video = self._videos.advance(tenant, video_id, Stage.CANCELLED)
         except VideoClosed as error:
             video = self._videos.get(tenant, video_id)
+            if video.stage is Stage.CANCELLED:
+                self._cancelled(video)
+            if video.stage is Stage.CANCELLED and retry:
+                return video
             raise NotReady(
                 f"Video {video_id} is {video.stage}; only a video that has not ended can be cancelled.",
                 param="id",
             ) from error
+        self._cancelled(video)
+        return video
+
+    def _cancelled(self, video: Video) -> None:
         self._halt(video)
         if video.film is None:  # otherwise keep the film of an earlier attempt
             self._tell_dropper(video, "cancelled")
-        return video
 
-    def delete(self, tenant: str, video_id: str) -> None:
+    def delete(self, tenant: str, video_id: str, *, retry: bool = False) -> None:
         """Delete a video, its record last, so that the next call can finish an interrupted deletion.
 
-        Raises VideoNotFound.
+        `retry`: as for `cancel`. Raises VideoNotFound.
         """
-        video = self._videos.get(tenant, video_id)
+        try:
+            video = self._videos.get(tenant, video_id)
+        except VideoNotFound:
+            if retry and self._videos.was_deleted(tenant, video_id):
+                return
+            raise
         if not video.closed:
             try:
                 video = self._videos.advance(tenant, video_id, Stage.CANCELLED)
@@ -51,8 +67,10 @@ class Ending:
         self._videos.delete(tenant, video_id)
 
     def _halt(self, video: Video) -> None:
-        """Stop everything that still runs for the video. An engine call that waits in the endpoint's queue
-        fails at once when its request object is gone; one in progress finishes, and its result is ignored."""
+        """Stop everything that still runs for the video. Without its request object, an engine call that
+        waits in the endpoint's queue fails at once. One in progress stops within seconds on a PC; SageMaker
+        can't stop it, so on AWS the clip is rendered to its end and nothing after it
+        (docs/decisions/0032-what-a-cancel-reaches.md)."""
         self._machine.stop(execution_name(video.id, video.attempt), f"video {video.stage}")
         for inference in self._inferences.of_video(video.id):
             self._inputs.delete(keys.engine_request(inference.id))

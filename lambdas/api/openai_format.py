@@ -9,6 +9,7 @@ from http import HTTPStatus
 from itertools import accumulate
 from typing import Any
 
+from lambdas.domain.control_characters import visible
 from lambdas.domain.engines import Engine
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
@@ -115,7 +116,9 @@ def error_object(
     status: HTTPStatus, message: str, *, code: str | None, param: str | None = None
 ) -> dict[str, Any]:
     kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    # A client prints these as they are, and they may repeat what was sent.
+    shown = {"message": visible(message, lines=True), "type": kind, "param": param and visible(param)}
+    return {"error": {**shown, "code": code}}
 
 
 def _origin(origin: Origin) -> dict[str, Any]:

@@ -220,7 +220,7 @@ CATALOGUE: dict[str, Engine] = {
     for engine in (
         Engine(
             name="animatic",
-            revision="3",
+            revision="4",
             renderer=Renderer.FUNCTION,
             summary="Draft storyboard clips: drawn, moving, titled; no GPU, no weights",
             draft=True,

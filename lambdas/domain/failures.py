@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from lambdas.domain import errors
+from lambdas.domain.control_characters import visible
 from lambdas.domain.errors import ReelworksError
 from lambdas.domain.video_parts import Failure
 
@@ -49,8 +50,8 @@ def failure(
         scene=scene,
         clip=clip if clip is not None else _index(told.get("clip")),
         code=name,
-        reason=_shortened(reason),
-        advice=_shortened(str(told.get("advice") or "") or _advice(name)),
+        reason=_shortened(visible(reason, lines=True)),
+        advice=_shortened(visible(str(told.get("advice") or ""), lines=True) or _advice(name)),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from lambdas.domain.control_characters import NAME, TEXT
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document, fingerprint
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.wrong_fields import wrong_fields
@@ -19,15 +20,12 @@ LONGEST_TITLE = 200  # characters
 LEAD, PAUSE, TAIL = 0.4, 0.25, 0.6
 LONGEST_NARRATION = 3_000  # characters; also Polly's limit per call
 
-# Control characters other than tab and line ends: no text encoder, voice or caption accepts them.
-_PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
-
 
 def text_of(least: int, most: int) -> Any:
     """Return the annotations of a text field of `least` to `most` characters."""
     span = f"{least} to {most:,}" if least else f"at most {most:,}"
     return (
-        StringConstraints(strip_whitespace=True, min_length=least, max_length=most, pattern=_PLAIN),
+        StringConstraints(strip_whitespace=True, min_length=least, max_length=most, pattern=TEXT),
         Field(description=f"text of {span} characters without control characters"),
     )
 
@@ -37,7 +35,13 @@ _Prompt = Annotated[str, *text_of(1, LONGEST_PROMPT)]
 _Note = Annotated[str, *text_of(0, LONGEST_PROMPT)]
 _Said = Annotated[str, *text_of(1, LONGEST_NARRATION)]
 VoiceName = Annotated[
-    str, Field(min_length=1, max_length=100, description="a voice name, for example Joanna")
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        pattern=NAME,
+        description="a voice name, for example Joanna, without control characters",
+    ),
 ]
 _Language = Annotated[
     str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="a language code, for example en-US or de")

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from lambdas.domain.assembly import TransitionKind
 from lambdas.domain.brief import Brief, Writing
+from lambdas.domain.control_characters import NAME
 from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Speed
 from lambdas.domain.storyboard import Storyboard
@@ -38,7 +39,7 @@ class Music(Document):
 class Lora(Document):
     """A LoRA adapter in the folder of the engine's model, and its scale."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NAME)]
     scale: Annotated[float, Field(strict=True, ge=-2, le=2, allow_inf_nan=False)] = 1.0
 
 

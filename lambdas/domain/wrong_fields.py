@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from lambdas.domain.control_characters import visible
+
 _LONGEST_SHOWN = 80  # characters of a wrong value
 
 
@@ -37,7 +39,7 @@ def path_of(location: tuple[str | int, ...]) -> str:
     """Return `("scenes", 2, "video")` as `scenes[2].video`."""
     path = ""
     for part in location:
-        step = str(part)[:100]
+        step = visible(str(part))[:100]
         path += f"[{step}]" if isinstance(part, int) else f".{step}" if path else step
     return path
 

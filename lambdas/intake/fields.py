@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import from_json
 
 from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.control_characters import NAME, TEXT
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
@@ -21,9 +22,6 @@ from lambdas.domain.video_request import (
     VoiceEngine,
 )
 from lambdas.intake.files import FILES
-
-# No control characters except tab and line ends: no text encoder, caption or MP4 tag accepts them.
-_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 
 def _no_bool(value: Any) -> Any:
@@ -74,7 +72,8 @@ def _distinct(loras: tuple[Lora, ...]) -> tuple[Lora, ...]:
     return loras
 
 
-_Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_PROMPT, pattern=_TEXT)]
+# No control characters except tab and line ends: no text encoder, caption or MP4 tag accepts them.
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_PROMPT, pattern=TEXT)]
 _Whole = Annotated[int, BeforeValidator(_no_bool)]
 _Number = Annotated[float, BeforeValidator(_no_bool)]
 _Loras = Annotated[tuple[Lora, ...], BeforeValidator(_from_json), AfterValidator(_distinct)]
@@ -115,7 +114,11 @@ class Fields(Document):
     captions: bool = Field(default=False, description="true or false")
     burn_captions: bool = Field(default=False, description="true or false")
     voice: str | None = Field(
-        default=None, min_length=1, max_length=100, description="the name of a voice, for example Joanna"
+        default=None,
+        min_length=1,
+        max_length=100,
+        pattern=NAME,
+        description="the name of a voice, for example Joanna, without control characters",
     )
     voice_engine: VoiceEngine | None = Field(default=None, description=_one_of(VoiceEngine))
     speech_speed: _Number = Field(
@@ -136,7 +139,8 @@ class Fields(Document):
         default=None,
         min_length=1,
         max_length=200,
-        description="the name of a text model, 1 to 200 characters",
+        pattern=NAME,
+        description="the name of a text model, 1 to 200 characters without control characters",
     )
     temperature: _Number | None = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, description="a number from 0 to 1"

@@ -81,8 +81,8 @@ class RecordFailure:
                 return failed
 
     def _withdraw_requests(self, video: Video) -> None:
-        """Delete the request objects of open engine calls. A call still waiting in the endpoint's queue then
-        fails at once. A running call can't be stopped; its clip is kept for any video that needs it."""
+        """Delete the request objects of open engine calls, as a cancellation does: those that wait fail at
+        once, and those in progress stop on a PC."""
         for inference in self._inferences.of_video(video.id):
             if not inference.settled:
                 self._inputs.delete(keys.engine_request(inference.id))

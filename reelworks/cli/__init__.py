@@ -4,11 +4,23 @@ Commands use the PC's cloud by default. Set REELWORKS_BASE_URL and REELWORKS_API
 deployment on AWS.
 """
 
+from typing import Any
+
 import typer
 
 from reelworks.cli import cloud, films, keys, logs, models, reviews
+from reelworks.cli.terminal import prepare_streams
 
-app = typer.Typer(
+
+class _Reel(typer.Typer):
+    """The command, which also prints its help where the output is not UTF-8."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        prepare_streams()
+        return super().__call__(*args, **options)
+
+
+app = _Reel(
     help="Turn a prompt into a finished film, on this PC or on AWS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -8,8 +8,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from lambdas.domain.control_characters import visible
 from reelworks.cli import progress
-from reelworks.cli.follow_film import finish
+from reelworks.cli.follow_film import check_output, finish
 from reelworks.cli.options import Output, VideoId, Wait, read_json_file
 from reelworks.cli.terminal import Json, Session, fail, out, print_json
 from reelworks.client import Client
@@ -135,6 +136,8 @@ def make(
 ) -> None:
     """Make a film from a prompt or topic, follow its progress and download it."""
     given = None if storyboard is None else read_json_file(storyboard)
+    if wait:
+        check_output(output)
     with Session() as client:
         video = client.create(
             prompt,
@@ -187,6 +190,8 @@ def remix(
     as_json: Json = False,
 ) -> None:
     """Make a new film from an existing one, with something changed."""
+    if wait:
+        check_output(output)
     with Session() as client:
         _made(client, client.remix(video_id, prompt), output, wait=wait, as_json=as_json)
 
@@ -200,6 +205,8 @@ def edit(
     as_json: Json = False,
 ) -> None:
     """Make a new film by redrawing the pictures of an existing one."""
+    if wait:
+        check_output(output)
     with Session() as client:
         _made(client, client.edit(video_id, prompt), output, wait=wait, as_json=as_json)
 
@@ -214,6 +221,8 @@ def extend(
     as_json: Json = False,
 ) -> None:
     """Make a new film that continues where an existing one ends."""
+    if wait:
+        check_output(output)
     with Session() as client:
         _made(client, client.extend(video_id, prompt, seconds), output, wait=wait, as_json=as_json)
 
@@ -263,7 +272,7 @@ def show(video_id: VideoId, as_json: Json = False) -> None:
         return
     table = Table(show_header=False)
     for name, text in progress.details(video):
-        table.add_row(name, escape(text))
+        table.add_row(name, escape(visible(text, lines=True)))
     out.print(table)
 
 
@@ -274,6 +283,7 @@ def get(
     as_json: Json = False,
 ) -> None:
     """Wait for a video, pausing where it needs your review, and download its film."""
+    check_output(output, video_id)
     with Session() as client:
         finish(client, video_id, output, as_json=as_json)
 

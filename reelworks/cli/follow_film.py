@@ -1,11 +1,14 @@
 """Follow a video and download its film: the waiting part of `reel make`, `get`, `approve` etc."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.markup import escape
 
+from lambdas.domain.control_characters import visible
+from reelworks import saved_file
 from reelworks.cli import progress
 from reelworks.cli.review_session import at_gate
 from reelworks.cli.terminal import err, fail, out, print_json
@@ -34,27 +37,56 @@ def finish(client: Client, video_id: str, output: Path | None, *, as_json: bool)
 
 def _deliver(client: Client, video: dict[str, Any], output: Path | None, *, as_json: bool) -> None:
     video_id = video["id"]
-    path = output or Path("films")
-    if path.is_dir() or output is None:
-        path /= f"{video_id}.mp4"
+    path = _path(video_id, output)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         size = client.download(video_id, path)
-        captions = _download_captions(client, video, path)
+        captions = _download_captions(client, video, path) if path.is_file() else []
     except OSError as error:
         fail(f"cannot write {path}: {error.strerror}. Get the film with: reel get {video_id} -o PATH")
+    to_stdout = _is_stdout(path)
     if as_json:
         files = {"path": str(path.resolve()), "captions_paths": [str(file.resolve()) for file in captions]}
-        print_json({**video, **files, "bytes": size})
+        print_json({**video, **files, "bytes": size}, to_err=to_stdout)
         return
-    out.print(progress.stages_table(video))
+    report = err if to_stdout else out
+    report.print(progress.stages_table(video))
     for line in progress.film_lines(video):
-        out.print(escape(line), soft_wrap=True)
-    out.print(f"film: {path.resolve()}", soft_wrap=True)
-    for file in captions:
-        out.print(f"captions: {file.resolve()}", soft_wrap=True)
+        report.print(escape(visible(line)), soft_wrap=True)
+    for what, file in [("film", path), *(("captions", file) for file in captions)]:
+        report.print(f"{what}: {escape(visible(str(file.resolve())))}", soft_wrap=True)
+    if video.get("captions") and not captions:
+        report.print("captions: not saved, because the film went to no file", soft_wrap=True)
     weight = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
-    out.print(f"{weight}, {_duration(path)} s, {video['size']}")
+    length = f"{_duration(path)} s, " if path.is_file() else ""
+    report.print(f"{weight}, {length}{video['size']}")
+
+
+def check_output(output: Path | None, video_id: str | None = None) -> None:
+    """End the command if the film could not be saved under `output`: before it is made, not after.
+    `video_id`: the film's, if it exists."""
+    path = _path("video_" + 32 * "0", output)
+    try:
+        saved_file.check(path)
+        if saved_file.is_file(path):
+            saved_file.check(path.with_suffix(".vtt"))  # captions, if the film has any
+    except OSError as error:
+        choose = f"Get the film with: reel get {video_id} -o PATH" if video_id else "Choose another -o PATH."
+        fail(f"cannot write {path}: {error.strerror}. {choose}")
+
+
+def _path(video_id: str, output: Path | None) -> Path:
+    """Return the path of the film: `output`, or a file in it if it is a folder."""
+    path = output or Path("films")
+    return path / f"{video_id}.mp4" if output is None or os.path.isdir(path) else path
+
+
+def _is_stdout(path: Path) -> bool:
+    """Return whether the film goes where the command prints, for example to /dev/stdout in a pipe."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(1)) and not path.is_file()
+    except OSError:
+        return False
 
 
 def _download_captions(client: Client, video: dict[str, Any], film: Path) -> list[Path]:

@@ -17,6 +17,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from lambdas.domain.control_characters import visible
+
 _WORDS = {
     "queued": "waiting in the queue",
     "planning": "planning the film",
@@ -117,8 +119,8 @@ def videos_table(videos: list[dict[str, Any]]) -> Table:
             video["id"],
             f"{video['stage']} {video['progress']} %" if under_way else video["stage"],
             video["seconds"],
-            video["model"],
-            Text(" ".join(video["prompt"].split()), no_wrap=True, overflow="ellipsis"),
+            visible(video["model"]),
+            Text(visible(" ".join(video["prompt"].split())), no_wrap=True, overflow="ellipsis"),
         )
     return table
 
@@ -256,7 +258,8 @@ def preview_lines(storyboard: dict[str, Any], previews: list[dict[str, Any]]) ->
     lines = []
     for number, scene in enumerate(storyboard["scenes"]):
         narration = scene.get("narration")
-        lines.append(f"scene {number + 1}: {narration['text'] if narration else '(no narration)'}")
+        said = " ".join(narration["text"].split()) if narration else "(no narration)"
+        lines.append(f"scene {number + 1}: {said}")
         lines += [f"  {one['part']}: {one['path']}" for one in previews if one["scene"] == number]
     return lines
 
@@ -264,13 +267,13 @@ def preview_lines(storyboard: dict[str, Any], previews: list[dict[str, Any]]) ->
 def storyboard_table(storyboard: dict[str, Any]) -> Table:
     """Show one scene per row: what is said, what is seen and what moves."""
     table = Table("scene", "s", "narration", "image", "video", show_lines=True, title_justify="left")
-    table.title = Text(": ".join(filter(None, (storyboard["title"], storyboard["style"]))))
+    table.title = _text(": ".join(filter(None, (storyboard["title"], storyboard["style"]))))
     for number, scene in enumerate(storyboard["scenes"], 1):
         seconds, said = scene.get("seconds"), scene.get("narration")
         table.add_row(
             str(number),
             "" if seconds is None else f"{seconds:g}",
-            Text(said["text"] if said else ""),
+            _text(said["text"] if said else ""),
             _prompts(scene["image"]),
             _prompts(scene["video"]),
         )
@@ -278,10 +281,15 @@ def storyboard_table(storyboard: dict[str, Any]) -> Table:
 
 
 def _prompts(prompts: dict[str, Any]) -> Text:
-    text = Text(prompts["positive_prompt"])
+    text = _text(prompts["positive_prompt"])
     if prompts["negative_prompt"]:
-        text.append(f"\nnot: {prompts['negative_prompt']}", style="dim")
+        text.append(f"\nnot: {visible(prompts['negative_prompt'], lines=True)}", style="dim")
     return text
+
+
+def _text(said: str) -> Text:
+    """Return a cell's text. Its control characters are escaped here, before its width is measured."""
+    return Text(visible(said, lines=True))
 
 
 def failure_text(video: dict[str, Any]) -> str:
@@ -302,15 +310,26 @@ _ENVELOPE = frozenset(
 
 
 def log_line(message: str | dict[str, Any]) -> str:
-    """Format a log line for a person: the event, then the fields logged with it."""
+    """Format a log line for a person: the event, then the fields logged with it.
+
+    Whatever was logged can't pass for another line: a field is on the event's line, and the further lines of
+    a traceback or of other output are indented.
+    """
     if isinstance(message, str):
-        return message
+        return _indented(message)
     details = {
         key: value
         for key, value in message.items()
         if key not in _ENVELOPE and not key.startswith("function_") and value is not None
     }
-    level = "" if message.get("level") == "INFO" else f"{message.get('level')}: "
-    return " ".join(
-        [f"{level}{message.get('message')}", *(f"{key}={value}" for key, value in details.items())]
-    )
+    level = "" if message.get("level") == "INFO" else f"{visible(str(message.get('level')))}: "
+    trace = [_indented(f"\n{details.pop(name)}") for name in _TRACES if name in details]
+    fields = [f"{visible(key)}={visible(str(value))}" for key, value in details.items()]
+    return " ".join([f"{level}{visible(str(message.get('message')))}", *fields]) + "".join(trace)
+
+
+_TRACES = ("exception", "stack_trace")  # fields with several lines: Powertools' logger.exception
+
+
+def _indented(text: str) -> str:
+    return visible("\n    ".join(text.splitlines()), lines=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from reelworks.cli import progress, review_session
-from reelworks.cli.follow_film import finish
+from reelworks.cli.follow_film import check_output, finish
 from reelworks.cli.options import Output, VideoId, Wait, read_json_file
 from reelworks.cli.terminal import Json, Session, fail, out, print_json
 from reelworks.client import ApiError, Client
@@ -56,6 +56,8 @@ def edit_storyboard(
 @app.command()
 def approve(video_id: VideoId, output: Output = None, wait: Wait = True, as_json: Json = False) -> None:
     """Approve a film that waits for your review, or re-render the edits to one that has ended."""
+    if wait:
+        check_output(output, video_id)
     with Session() as client:
         _go_on(client, client.approve(video_id), output, wait=wait, as_json=as_json)
 
@@ -63,6 +65,8 @@ def approve(video_id: VideoId, output: Output = None, wait: Wait = True, as_json
 @app.command()
 def retry(video_id: VideoId, output: Output = None, wait: Wait = True, as_json: Json = False) -> None:
     """Resume a failed or cancelled film. Everything already made is reused."""
+    if wait:
+        check_output(output, video_id)
     with Session() as client:
         _go_on(client, client.retry(video_id), output, wait=wait, as_json=as_json)
 
@@ -81,6 +85,8 @@ def regenerate(
     as_json: Json = False,
 ) -> None:
     """Regenerate one scene's text, voice or still."""
+    if wait:
+        check_output(output, video_id)
     with Session() as client:
         wishes = {"note": note, "voice": voice, "speed": speed, "seed": seed}
         try:

@@ -2,18 +2,33 @@
 
 import json
 import os
+import re
 import sys
+from collections.abc import Iterable
+from io import TextIOWrapper
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 
+from lambdas.domain.control_characters import visible
 from reelworks.client import Address, ApiError, Client
 
+
+class SafeConsole(Console):
+    """A console that shows the control characters of what it prints as escapes. Its own, for colours and
+    progress bars, are segments of another kind."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else visible(text, lines=True), style, control)
+
+
 # Programs that read from a pipe need whole lines, so do not wrap at 80 characters.
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
-err = Console(stderr=True, highlight=False)
+out = SafeConsole(highlight=False, width=None if sys.stdout.isatty() else 10_000)
+err = SafeConsole(stderr=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 
@@ -23,8 +38,23 @@ def interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+def prepare_streams() -> None:
+    """Write a replacement for each character that the output's encoding doesn't have: a terminal or a pipe
+    need not be UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+# Characters that JSON may contain unescaped although they are not for a terminal.
+_UNESCAPED = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def print_json(document: Any, *, to_err: bool = False) -> None:
+    """Print JSON that has every character of the document, as an escape where the output can't have it."""
+    encoding = getattr(sys.stderr if to_err else sys.stdout, "encoding", None) or "utf-8"
+    text = json.dumps(document, indent=2, ensure_ascii=not encoding.lower().startswith("utf"))
+    typer.echo(_UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text), err=to_err)
 
 
 def fail(message: str) -> NoReturn:

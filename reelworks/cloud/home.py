@@ -67,6 +67,11 @@ class Home:
         return self.folder / "builds"
 
     @property
+    def executions(self) -> Path:
+        """The executions that ended in the last day (services/execution_history.py)."""
+        return self.folder / "executions"
+
+    @property
     def key_file(self) -> Path:
         return self.folder / "api_key"
 

@@ -1,6 +1,10 @@
 """`reel` against an API on loopback."""
 
 import json
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,7 @@ STORYBOARD = {
         }
     ],
 }
+HOSTILE = "\x1b[2Jred\x9b31m \u202egnp \x00\x07\x7f 你好"
 VIDEO = {"id": "video_1", "status": "completed", "stage": "completed", "progress": 100, "clips": []}
 
 
@@ -43,6 +48,22 @@ def reel(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     async def create(request: Request) -> Response:
         return JSONResponse(VIDEO | {"asked": await request.json()})
 
+    async def retry(_: Request) -> Response:
+        return JSONResponse(VIDEO)
+
+    hostile = VIDEO | {
+        "id": "hostile", "prompt": HOSTILE, "seconds": "4", "model": HOSTILE, "stages": [],
+        "enhance": {"prompt": HOSTILE, "by": HOSTILE, "note": HOSTILE},
+        "loras": [{"name": HOSTILE, "scale": 1.0}],
+        "narrations": [{"scene": 0, "state": HOSTILE, "by": HOSTILE, "reused": False}],
+    }  # fmt: skip
+    listed = {"data": [hostile], "has_more": False, "last_id": "hostile"}
+    shown = {"positive_prompt": HOSTILE, "negative_prompt": HOSTILE}
+    hostile_storyboard = {
+        "title": HOSTILE,
+        "style": HOSTILE,
+        "scenes": [{"narration": {"text": HOSTILE}, "image": shown, "video": shown}],
+    }
     api = Starlette(
         routes=[
             Route("/v1/videos", create, methods=["POST"]),
@@ -54,6 +75,10 @@ def reel(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
             ),
             Route("/v1/videos/captioned/content", content),
             Route("/film", film, name="film"),
+            Route("/v1/videos", lambda _: JSONResponse(listed), methods=["GET"]),
+            Route("/v1/videos/hostile", lambda _: JSONResponse(hostile)),
+            Route("/v1/videos/hostile/storyboard", lambda _: JSONResponse(hostile_storyboard)),
+            Route("/v1/videos/video_1/retry", retry, methods=["POST"]),
         ]
     )
     with serving(api) as url:
@@ -172,3 +197,95 @@ def test_a_storyboard_is_shown(reel: CliRunner) -> None:
     assert shown.exit_code == 0, shown.output
     assert "A kite rises." in shown.stdout
     assert json.loads(reel.invoke(app, ["storyboard", "show", "video_1", "--json"]).stdout) == STORYBOARD
+
+
+# --- where the film goes
+
+
+def reel_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """`reel` as a process of its own, with its output in pipes."""
+    return subprocess.run(
+        [sys.executable, "-c", "from reelworks.cli import app; app()", *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("command", [["get", "video_1"], ["make", "A bee"], ["retry", "video_1"]])
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ("a" * 304, "File name too long"),
+        ("file/film.mp4", "Not a directory"),
+        ("loop", "Too many levels of symbolic links"),
+    ],
+)
+def test_a_film_that_could_not_be_saved_is_not_made(
+    reel: CliRunner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    output: str,
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    result = reel.invoke(app, [*command, "-o", output])
+    assert result.exit_code == 1
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert f"cannot write {output}: {says}" in result.stderr.replace("\n", "")
+    assert "video_1" not in result.stdout, "nothing was requested"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop"]
+
+
+def test_a_film_goes_through_a_pipe(reel: CliRunner, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    result = reel.invoke(app, ["get", "captioned", "-o", str(pipe), "--json"])
+    reader.join()
+    assert result.exit_code == 0, result.output
+    assert read == [b"film"]
+    assert json.loads(result.stdout)["captions_paths"] == []
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_film_for_standard_output_is_alone_there(reel: CliRunner) -> None:
+    result = reel_process("get", "video_1", "-o", "/dev/stdout", "--json")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == b"film"
+    assert json.loads(result.stderr.partition(b"{")[1] + result.stderr.partition(b"{")[2])["bytes"] == 4
+
+
+# --- what a terminal shows
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize(
+    "command",
+    [["list"], ["show", "hostile"], ["storyboard", "show", "hostile"], ["--help"], ["make", "--help"]],
+)
+def test_nothing_raw_reaches_an_output_of_any_encoding(
+    reel: CliRunner, encoding: str, command: list[str]
+) -> None:
+    result = reel_process(*command, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert result.returncode == 0, result.stderr
+    assert b"Traceback" not in result.stderr
+    assert not set(b"\x1b\x00\x07\r\x7f") & set(result.stdout)
+    shown = result.stdout.decode(encoding)
+    assert not [letter for letter in shown if "\x80" <= letter <= "\x9f" or letter == "\u202e"]
+    if "--help" not in command:
+        assert "\\x1b" in shown
+        assert ("你好" in shown) == (encoding == "utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_is_whole_in_any_encoding(reel: CliRunner, encoding: str) -> None:
+    result = reel_process("show", "hostile", "--json", PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert json.loads(result.stdout.decode(encoding))["prompt"] == HOSTILE
+    assert not set(b"\x1b\x00\x07\r\x7f") & set(result.stdout)

@@ -382,6 +382,70 @@ def test_other_operations_are_rejected(bench: Bench) -> None:
         bench.runtime.invoke_endpoint(EndpointName="film", Body=b"{}")
 
 
+JSON = {"ContentType": "application/json"}
+
+
+@pytest.fixture
+def record(bench: Bench, tmp_path: Path) -> Callable[[], list[str]]:
+    """Offer the stoppable engine; return a function that reads its record."""
+    file = tmp_path / "record"
+    bench.offer(command=(sys.executable, "-m", "tests.cloud.stoppable_engine", "--port", "{port}", str(file)))
+    return lambda: file.read_text().splitlines() if file.exists() else []
+
+
+def withdraw(bench: Bench, prompt: str) -> None:
+    bench.s3.delete_object(Bucket=BUCKET, Key=f"in/{bench.name}/{prompt}")
+
+
+def test_a_running_job_stops_once_its_input_is_deleted(bench: Bench, record: Callable[[], list[str]]) -> None:
+    answer = bench.ask("endless", **JSON)
+    bench.ask("the next film", **JSON)
+    wait_until(lambda: record() == ["begun endless"])
+    withdraw(bench, "endless")
+    topic, notice = bench.notices.next()
+    assert (topic, notice["invocationStatus"], notice["inferenceId"]) == (
+        "error",
+        "Failed",
+        answer["InferenceId"],
+    )
+    assert "The request was withdrawn" in notice["failureReason"]
+    assert bench.notices.next()[1]["invocationStatus"] == "Completed"
+    assert record() == ["begun endless", "stopped endless", "begun the next film", "made the next film"]
+
+
+def test_a_queued_job_whose_input_is_deleted_does_not_start(
+    bench: Bench, record: Callable[[], list[str]]
+) -> None:
+    bench.ask("endless", **JSON)
+    bench.ask("queued", **JSON)
+    wait_until(lambda: record() == ["begun endless"])
+    withdraw(bench, "queued")
+    withdraw(bench, "endless")
+    assert [bench.notices.next()[0] for _ in range(2)] == ["error", "error"]
+    assert record() == ["begun endless", "stopped endless"]
+
+
+def test_a_job_with_its_input_in_the_call_is_not_withdrawn(
+    bench: Bench, record: Callable[[], list[str]]
+) -> None:
+    bench.runtime.invoke_endpoint_async(EndpointName="film", Body=json.dumps({"prompt": "a bee"}), **JSON)
+    assert bench.notices.next()[0] == "success"
+    assert record() == ["begun a bee", "made a bee"]
+
+
+def test_a_call_that_is_sent_twice_is_one_job(bench: Bench, record: Callable[[], list[str]]) -> None:
+    """The answer to the first was lost."""
+    for _ in range(2):
+        bench.ask("endless", InferenceId="clip-1", **JSON)
+    wait_until(lambda: record() == ["begun endless"])
+    bench.ask("the next", InferenceId="clip-2", **JSON)
+    withdraw(bench, "endless")
+    notices = [bench.notices.next()[1] for _ in range(2)]
+    assert [one["inferenceId"] for one in notices] == ["clip-1", "clip-2"]
+    bench.ask("again", InferenceId="clip-1", **JSON)  # it has ended, so this is another job
+    assert bench.notices.next()[1]["inferenceId"] == "clip-1"
+
+
 def test_a_job_that_waited_longer_than_its_ttl_expires(bench: Bench) -> None:
     """Below the wire format, which allows a TTL under the service's minimum of 60 s."""
 

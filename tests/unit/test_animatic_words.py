@@ -1,3 +1,6 @@
+from collections.abc import Iterator
+from types import ModuleType
+
 import pytest
 
 from lambdas.animatic import words
@@ -7,6 +10,7 @@ from lambdas.animatic.palettes import PALETTES
 from lambdas.animatic.places import PLACES
 from lambdas.animatic.weather import KINDS
 from lambdas.animatic.words import read, read_opening
+from reelworks.cloud.director import narration_lines, prompts, vocabulary
 
 
 def test_every_word_can_be_drawn() -> None:
@@ -31,6 +35,11 @@ def test_every_word_can_be_drawn() -> None:
         ("Wolves in winter", "snow", "dog"),
         ("un gato en la ciudad", "city", "cat"),
         ("A cat among flowers", "hills", "cat"),
+        ("How kites fly", "hills", "kite"),
+        ("Ein Drachen am Himmel", "hills", "kite"),
+        ("Un cerf-volant rouge", "hills", "kite"),
+        ("Bienen und Hunde", "flowers", "bee"),
+        ("Wale im Meer", "ocean", "whale"),
         ("abstract thoughts", None, None),
         ("", None, None),
     ],
@@ -76,3 +85,81 @@ def test_the_camera_never_shows_the_edge_of_a_plane(depth: float, zoom: float, a
     assert 0 <= left < right <= 400
     assert 0 <= top < bottom <= 300
     assert (right - left) / (bottom - top) == pytest.approx(4 / 3)
+
+
+# --- what the director adds
+
+
+def stock(module: ModuleType) -> set[str]:
+    """Every sentence in the module's tables, however nested."""
+
+    def texts(value: object) -> Iterator[str]:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            yield from (text for item in value.values() for text in texts(item))
+        elif isinstance(value, tuple | list | set | frozenset):
+            yield from (text for item in value for text in texts(item))
+
+    found = (text for name, value in vars(module).items() if name[:2] != "__" for text in texts(value))
+    return {text for text in found if text[-1:] in (".", "?", "!") and len(text.split()) > 1}
+
+
+STOCK = sorted(stock(vocabulary) | stock(narration_lines))
+
+
+def drawn(look: words.Look) -> tuple[str | None, str | None]:
+    return (look.subject.kind if look.subject else None, look.landmark)
+
+
+def test_the_director_has_many_sentences() -> None:
+    assert len(STOCK) > 200
+    assert any("crane move" in sentence for sentence in STOCK)
+    assert any("planes of the image" in sentence for sentence in STOCK)
+
+
+@pytest.mark.parametrize("sentence", STOCK)
+def test_no_sentence_of_the_director_draws_a_subject(sentence: str) -> None:
+    assert drawn(read(sentence)) == (None, None)
+    assert drawn(read_opening(sentence)) == (None, None)
+
+
+@pytest.mark.parametrize("prompt", ["Patience", "Something new", "Über die Freiheit", "思考", "Mathematics"])
+def test_a_prompt_without_a_subject_gets_none_from_the_director(prompt: str) -> None:
+    for words_allowed in (20, 60, 150):
+        written = prompts.enhance(prompt, words_allowed)
+        assert drawn(read(written)) == (None, None), written
+
+
+@pytest.mark.parametrize(
+    ("prompt", "subject"),
+    [("A kite above the dunes", "kite"), ("Bees", "bee"), ("A crane by a lake", "bird"), ("Planes", "plane")],
+)
+def test_a_prompt_s_subject_stays_whatever_the_director_adds(prompt: str, subject: str) -> None:
+    assert drawn(read(prompts.enhance(prompt, 150)))[0] == subject
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("A crane shot of a street", None),
+        ("The camera cranes up over a harbour", None),
+        ("A bird's-eye view of a market", None),
+        ("A bird’s eye view of a dog", "dog"),
+        ("Fish-eye lens, a skater", None),
+        ("Shallow depth of field", None),
+        ("An old home movie", None),
+        ("It has been seen", None),
+        ("Cranes fly over a lake", "bird"),
+        ("Planes over a city", "plane"),
+        ("A house and a home", "house"),
+    ],
+)
+def test_terms_of_filming_are_no_subjects(text: str, subject: str | None) -> None:
+    assert drawn(read(text))[0] == subject
+
+
+@pytest.mark.parametrize("text", ["The folds of the skin", "A leather sheen", "It leaves plenty of room"])
+def test_a_word_s_end_is_no_plural_by_itself(text: str) -> None:
+    look = read(text)
+    assert (look.place, look.weather, look.subject) in ((None, None, None), ("room", None, None))

@@ -7,7 +7,7 @@ from typing import Literal
 from lambdas.animatic.canvas import Pen
 from lambdas.animatic.figures.animals import bee, bird, butterfly, cat, dog, fish, horse, whale
 from lambdas.animatic.figures.people import astronaut, person, robot, walker_with_umbrella
-from lambdas.animatic.figures.things import campfire, castle, cup, house, lighthouse
+from lambdas.animatic.figures.things import campfire, castle, cup, house, kite, lighthouse
 from lambdas.animatic.figures.vehicles import balloon, car, plane, rocket, ship, train
 from lambdas.animatic.palettes import Colour, rgb
 
@@ -38,6 +38,7 @@ FIGURES: dict[str, Figure] = {
     "plane": Figure(plane, 0.46, "cross", 0.5),
     "rocket": Figure(rocket, 0.5, "rise", 2.5),
     "balloon": Figure(balloon, 0.46, "rise", 0.3),
+    "kite": Figure(kite, 0.42, "hover", 0.6, colour=rgb("#D8443B")),
     "astronaut": Figure(astronaut, 0.46, "hover", 0.25),
     "robot": Figure(robot, 0.44, "walk", 0.9),
     "horse": Figure(horse, 0.46, "walk", 1.1, colour=rgb("#9A6A44")),

@@ -73,6 +73,24 @@ def lighthouse(pen: Pen, phase: float, colour: Colour) -> None:
     pen.blob([(-0.1, 1.0), (0.1, 0.9), (0.35, 0.8), (0.6, 0.86), (0.78, 1.0)], darker(rock, 0.2))
 
 
+def kite(pen: Pen, phase: float, colour: Colour) -> None:
+    sway = 0.06 * swing(phase)
+    top, right, bottom, left = (0.16 + sway, -0.95), (0.58 + sway, -0.42), (0.06, 0.2), (-0.34 + sway, -0.48)
+    middle = (0.12 + sway, -0.45)
+    pen.stroke([middle, (-0.3, 0.4), (-0.95, 0.98)], 0.015, INK)  # the string, to a hand out of sight
+    tail = [(bottom[0] + 0.1 * swing(phase, 0.2 * step), bottom[1] + 0.16 * step) for step in range(5)]
+    pen.stroke(tail, 0.025, darker(colour, 0.3))
+    for x, y in tail[1:]:
+        for side in (-1, 1):
+            pen.shape([(x, y), (x + 0.11 * side, y - 0.05), (x + 0.11 * side, y + 0.05)], LAMP)
+    pen.shape([top, right, middle], colour)
+    pen.shape([right, bottom, middle], darker(colour, 0.2))
+    pen.shape([bottom, left, middle], mix(colour, CREAM, 0.75))
+    pen.shape([left, top, middle], mix(colour, CREAM, 0.55))
+    for spar in ((top, bottom), (left, right)):
+        pen.stroke([*spar], 0.02, darker(colour, 0.5))
+
+
 def cup(pen: Pen, phase: float, colour: Colour) -> None:
     for x, shift in ((-0.2, 0.0), (0.05, 0.35), (0.28, 0.7)):
         rise = (phase + shift) % 1

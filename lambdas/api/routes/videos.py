@@ -93,7 +93,7 @@ def retrieve(video_id: str) -> Response[str]:
 
 @router.delete("/v1/videos/<video_id>")
 def delete(video_id: str) -> Response[str]:
-    Ending(settings()).delete(tenant(), checked_id(video_id))
+    Ending(settings()).delete(tenant(), checked_id(video_id), retry=retry_count() > 0)
     logger.info("video deleted")
     return answer(openai_format.deletion(video_id))
 
@@ -117,7 +117,7 @@ def content(video_id: str) -> Response[str]:
 
 @router.post("/v1/videos/<video_id>/cancel")
 def cancel(video_id: str) -> Response[str]:
-    video = Ending(settings()).cancel(tenant(), checked_id(video_id))
+    video = Ending(settings()).cancel(tenant(), checked_id(video_id), retry=retry_count() > 0)
     logger.info("video cancelled")
     return answer(openai_format.video_object(video))
 

@@ -22,6 +22,9 @@ from reelworks.cloud.server.guard import Guard
 from reelworks.cloud.server.unpersisted_writes import UnpersistedWrites
 from reelworks.cloud.services.bedrock import BedrockRuntime
 from reelworks.cloud.services.codebuild import CodeBuild
+from reelworks.cloud.services.execution_history import ExecutionHistory
+from reelworks.cloud.services.log_metrics import LogMetrics
+from reelworks.cloud.services.message_moves import MessageMoves
 from reelworks.cloud.services.polly import Polly
 from reelworks.cloud.services.sagemaker import SageMakerRuntime
 from reelworks.cloud.settings import Settings
@@ -46,8 +49,13 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         scratch=home.scratch,
         logs=home.build_logs,
     )
+    history = ExecutionHistory(ministack, states=client("stepfunctions", base_url), folder=home.executions)
+    moves = MessageMoves(ministack, sqs=client("sqs", base_url))
+    metrics = LogMetrics(ministack, logs=client("logs", base_url), cloudwatch=client("cloudwatch", base_url))
 
     async def stop() -> None:
+        await history.stop()
+        await moves.stop()
         await sagemaker.stop()
         await codebuild.stop()
         await bedrock.stop()
@@ -59,6 +67,9 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         "bedrock": bedrock,
         "polly": polly,
         "codebuild": codebuild,
+        "states": history,
+        "sqs": moves,
+        "monitoring": metrics,
     }
     dispatcher = Dispatcher(_stopping(UnpersistedWrites(ministack), stop), stand_ins, deployed.api)
     return Guard(_identified(dispatcher), int(base_url.rpartition(":")[2]))

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reelworks.cloud.backends.clips.endpoint import Endpoint
@@ -21,6 +22,10 @@ if TYPE_CHECKING:  # boto3 types are a development dependency
 logger = logging.getLogger(__name__)
 
 Status = Literal["Completed", "Failed", "Expired"]
+# How often to check that a running job's input object still exists: a cancelled video's engine stops within
+# seconds (docs/decisions/0032-what-a-cancel-reaches.md).
+WITHDRAWN_EVERY_SECONDS = 1.0
+_GONE = frozenset({"404", "NoSuchKey", "NotFound"})  # S3's error codes for a missing object
 # Unloads other models to free the memory that a server needs for a job.
 MakeRoom = Callable[[], Awaitable[None]]
 
@@ -62,6 +67,7 @@ class EndpointQueue:
         self, endpoint: Endpoint, *, s3: "S3Client", sns: "SNSClient", logs: Path, make_room: MakeRoom
     ) -> None:
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
+        self._open: set[str] = set()  # ids of the jobs that are queued or in progress
         self._instances = [
             asyncio.create_task(
                 Instance(
@@ -70,13 +76,17 @@ class EndpointQueue:
                     sns=sns,
                     log=logs / f"{endpoint.name}-{number}.log",
                     make_room=make_room,
-                ).run(self._jobs)
+                ).run(self._jobs, self._open.discard)
             )
             for number in range(endpoint.instances)
         ]
 
     def submit(self, job: Job) -> None:
-        self._jobs.put_nowait(job)
+        """Queue a job. One that is queued or in progress is not queued again: its call was sent twice,
+        because the answer to the first was lost."""
+        if job.inference_id not in self._open:
+            self._open.add(job.inference_id)
+            self._jobs.put_nowait(job)
 
     async def stop(self) -> None:
         """Drop the jobs that are queued or in progress, and stop the server processes."""
@@ -98,7 +108,8 @@ class Instance:
         self._log = log
         self._server: ServerProcess | None = None
 
-    async def run(self, jobs: asyncio.Queue[Job]) -> None:
+    async def run(self, jobs: asyncio.Queue[Job], ended: Callable[[str], None]) -> None:
+        """Work off the jobs. `ended` is called with the id of each one that has ended."""
         try:
             while True:
                 try:
@@ -112,6 +123,8 @@ class Instance:
                 except Exception:
                     # Nothing may end this loop: the endpoint would accept jobs and never run them.
                     logger.exception("job lost", extra={"inference_id": job.inference_id})
+                finally:
+                    ended(job.inference_id)
         finally:
             await self._stop_server()
 
@@ -139,7 +152,9 @@ class Instance:
         await self._make_room()
         try:
             server = await self._running_server()
-            response = await server.invoke(content, job.headers, job.invocation_seconds)
+            response = await self._unless_withdrawn(
+                job, server.invoke(content, job.headers, job.invocation_seconds)
+            )
         except ServerFailed as error:
             await self._stop_server()
             raise JobFailed(str(error)) from error
@@ -154,6 +169,42 @@ class Instance:
         except (BotoCoreError, ClientError) as error:
             raise JobFailed(f"The output could not be written to {job.output_location}: {error}") from error
         return content_type
+
+    async def _unless_withdrawn(
+        self, job: Job, invocation: Coroutine[Any, Any, httpx.Response]
+    ) -> httpx.Response:
+        """Return the response, or abandon the invocation once the job's input object is deleted: the caller
+        no longer wants the result. The server notices that its client is gone, and stops. Raises JobFailed
+        then."""
+        answered = asyncio.create_task(invocation)
+        withdrawn = asyncio.create_task(self._until_withdrawn(job))
+        try:
+            await asyncio.wait({answered, withdrawn}, return_when=asyncio.FIRST_COMPLETED)
+            if answered.done():
+                return answered.result()
+            raise JobFailed(f"The request was withdrawn: its input {job.input!r} was deleted.")
+        finally:
+            answered.cancel()
+            withdrawn.cancel()
+            # The connection to the server is closed when this returns.
+            await asyncio.gather(answered, withdrawn, return_exceptions=True)
+
+    async def _until_withdrawn(self, job: Job) -> None:
+        """Return once the input object is gone; never for an input in the call's body."""
+        if isinstance(job.input, bytes):
+            await asyncio.Event().wait()
+            return
+        bucket, key = split_s3_uri(job.input)
+        while True:
+            try:
+                await asyncio.to_thread(self._s3.head_object, Bucket=bucket, Key=key)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in _GONE:
+                    return
+                logger.warning("input not checked", extra={"inference_id": job.inference_id})
+            except BotoCoreError:
+                logger.warning("input not checked", extra={"inference_id": job.inference_id})
+            await asyncio.sleep(WITHDRAWN_EVERY_SECONDS)
 
     async def _running_server(self) -> ServerProcess:
         if self._server is None or not self._server.running:
