@@ -8,10 +8,11 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from lambdas.domain.brief import Brief
-from lambdas.domain.english import is_function_word, reads_as_english, sentences, words
+from lambdas.domain.english import is_function_word, reads_as_english, words
 from lambdas.domain.prompt_answers import talks
 from lambdas.domain.prompt_subject import mentions
 from lambdas.domain.prompts import PLACE_TOKENS, closed, estimate_tokens, fit
+from lambdas.domain.sentences import sentences
 from lambdas.domain.speaking_time import seconds_to_narrate, words_within
 from lambdas.domain.storyboard import Prompts, Scene, Storyboard, complete
 from lambdas.domain.storyboard_questions import (
@@ -219,6 +220,8 @@ def _narration_problems(scene: Scene, index: int, seconds: float | None) -> list
     path = f"scenes[{index}].narration"
     if scene.narration is None:
         return [f"{path} is required: an object with the text that the narrator says."]
+    if not scene.is_spoken:
+        return [f"{path}.text must have words that can be spoken; got only marks or emoji."]
     takes = seconds_to_narrate(scene.narration.text)
     if seconds is None or takes <= seconds:
         return []

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from lambdas.domain.english import is_function_word, reads_as_english, sentences, words
+from lambdas.domain.english import is_function_word, reads_as_english, words
+from lambdas.domain.sentences import sentences
 from reelworks.cloud.director import vocabulary
 from reelworks.cloud.director.prompts import find
 
