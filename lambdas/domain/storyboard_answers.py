@@ -220,8 +220,6 @@ def _narration_problems(scene: Scene, index: int, seconds: float | None) -> list
     path = f"scenes[{index}].narration"
     if scene.narration is None:
         return [f"{path} is required: an object with the text that the narrator says."]
-    if not scene.is_spoken:
-        return [f"{path}.text must have words that can be spoken; got only marks or emoji."]
     takes = seconds_to_narrate(scene.narration.text)
     if seconds is None or takes <= seconds:
         return []
