@@ -40,7 +40,9 @@ _NO_ABBREVIATION = re.compile(
     rf"\.[{re.escape(_CLOSING)}]*\s+(?=[“‘\"'(]?[A-Z])"
 )
 _INVERTED = re.compile(rf"{_END_MARK}[{re.escape(_CLOSING)}]*\s+(?=[¿¡])")
-_WHOLE_ASIDE = re.compile(rf"\s*[(（\[［【][^()（）\[\]［］【】]*{_END_MARK}[)）\]］】]+\s*(?=[^\W\da-z])")
+_WHOLE_ASIDE = re.compile(
+    rf"\s*[(（\[［【][^()（）\[\]［］【】]*{_END_MARK}[)）\]］】]+\s*(?=[^\W\da-z]|[{re.escape(_OPENING)}\"¿¡])"
+)
 # Who says what was quoted just before: the sentence goes on behind the quotation.
 _SAYS = re.compile(
     r"(?:と|って|라고|하고|이라고|[^。！？…\s]{1,8}(?:说|說|问|問|道|喊|叫|答|想|吼)(?:[。！？…：，]|\Z))"

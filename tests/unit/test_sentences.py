@@ -73,6 +73,7 @@ def test_languages(language: str, text: str) -> None:
     [
         "他说：“我们走吧。”",
         "（他很饿。）|他走了。",
+        "（他很饿。）|“你是谁？”熊问。|《花》开了。",
         "“你是谁？”熊问。|“我是蜜蜂！”|“好。”",
         "「さあ行こう。」",
         "「さあ行こう。」と彼は言った。|『はい。』|そして終わり。",
@@ -96,6 +97,7 @@ def test_scripts_without_spaces(text: str) -> None:
         ("What?! No!! Yes.", ["What?!", "No!!", "Yes."]),
         ("Wait for it. … Now", ["Wait for it.", "… Now"]),
         ("(He ran.) She sat. (It was late.)", ["(He ran.)", "She sat.", "(It was late.)"]),
+        ("(He ran.) “She sat.” [Late!] (Yes.)", ["(He ran.)", "“She sat.”", "[Late!]", "(Yes.)"]),
         ("1. Buy milk. 2. Buy the eggs.", ["1. Buy milk.", "2. Buy the eggs."]),
         ("A title\n\nThe text.", ["A title", "The text."]),
         ("all lower case. then more.", ["all lower case.", "then more."]),
