@@ -39,6 +39,11 @@ _NO_ABBREVIATION = re.compile(
     r"(?:\b[a-z]{2,}|\b(?:No|Me|May|Ok|OK|Miss|Ill|Art))(?<!\bvs)(?<!\bcf)(?<!\be\.g)(?<!\bi\.e)"
     rf"\.[{re.escape(_CLOSING)}]*\s+(?=[“‘\"'(]?[A-Z])"
 )
+# Those of them that are not abbreviations where a capital follows.
+_PLAIN_WORD = re.compile(
+    rf"\b(?:arc|ark|art|ill|may|May|me|no|No|ok|Ok|OK|ore)\.[{re.escape(_CLOSING)}]*\s+(?=[“‘\"'(]?[A-Z])"
+)
+_BEFORE_NUMBER = re.compile(r"\b(?:avg|max|min|nr|ver)\.\s*\Z", re.IGNORECASE)
 _INVERTED = re.compile(rf"{_END_MARK}[{re.escape(_CLOSING)}]*\s+(?=[¿¡])")
 _WHOLE_ASIDE = re.compile(
     rf"\s*[(（\[［【][^()（）\[\]［］【】]*{_END_MARK}[)）\]］】]+\s*(?=[^\W\da-z]|[{re.escape(_OPENING)}\"¿¡])"
@@ -73,7 +78,10 @@ def spans(text: str, language: str | None = None) -> list[tuple[int, int]]:
     ordinals = not english and (not language or language.partition("-")[0] in _WITH_ORDINALS)
     ends |= {match.end() for match in _INVERTED.finditer(text)}
     if english:
-        ends |= {m.end() for m in _NO_ABBREVIATION.finditer(text) if _starts_sentence(text[m.end() :])}
+        ends |= {
+            m.end() for m in _NO_ABBREVIATION.finditer(text) if _starts_sentence(text[m.end() : m.end() + 60])
+        }
+        ends |= {match.end() for match in _PLAIN_WORD.finditer(text)}
     ends = {_behind_closing(text, end) for end in ends}
     cased = _starts_with_capital(text)
     kept = [end for end in sorted(ends) if not _goes_on(text, end, ordinals=ordinals, cased=cased)]
@@ -107,14 +115,23 @@ def _library_ends(text: str, languages: tuple[str, ...]) -> set[int]:
 
 
 def _behind_closing(text: str, end: int) -> int:
-    """Move an end behind the closing marks that follow it directly, and the space behind those."""
-    if text[end - 1 : end].isspace():
-        return end
-    while end < len(text) and text[end] in _CLOSING:
-        end += 1
-    while end < len(text) and text[end].isspace():
+    """Move an end behind the closing marks that follow it and the space behind those, and before a mark that
+    opens what follows."""
+    if text[end - 2 : end - 1].isspace() and text[end - 1] in _CLOSING and _may_open(text, end - 1):
+        return end - 1
+    apart = text[end - 1 : end].isspace()
+    while end < len(text):
+        if text[end].isspace():
+            apart = True
+        elif text[end] not in _CLOSING or (apart and _may_open(text, end)):
+            break
         end += 1
     return end
+
+
+def _may_open(text: str, place: int) -> bool:
+    """Return whether a mark behind space may be an opening one, as in Swedish (”Hej”) or German (»Ja«)."""
+    return text[place] in "\"'”’»›" and not (text[place + 1 : place + 2] or " ").isspace()
 
 
 def _goes_on(text: str, end: int, *, ordinals: bool, cased: bool) -> bool:
@@ -124,6 +141,8 @@ def _goes_on(text: str, end: int, *, ordinals: bool, cased: bool) -> bool:
         return False
     following = after.lstrip(_OPENING + "\"'.…—–- ")
     if (cased and following[:1].islower()) or _TITLE.search(before):
+        return True
+    if following[:1].isdigit() and _BEFORE_NUMBER.search(before):
         return True
     if ordinals and _ORDINAL.search(before) and following[:1].isupper():
         return True

@@ -23,6 +23,7 @@ _NEVER_FIRST = frozenset(
     "｡､･｣ｧｨｩｪｫｬｭｮｯｰ"
 )
 _NEVER_LAST = frozenset("“‘«‹([{（［｛「『【〈《〔〖〘〚｟｢$£€￥＄￡")
+_LONGEST_LETTER = 100  # characters; a flag of a region has 7, a family 11
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")
 _IN_NUMBER = re.compile(r"\d[，．、]?\Z")
 _SPACE = re.compile(r"[^\S\u00a0\u2007\u202f]+")  # not the spaces that hold words together
@@ -140,9 +141,14 @@ def shortened(text: str, most: int) -> str:
     end = text.rfind(" ", 0, most - 1)
     if end >= most // 2:
         return f"{text[:end].rstrip()} …"
+    return f"{beginning(text, most - 1).rstrip()}…"
+
+
+def beginning(text: str, most: int) -> str:
+    """Return the text's first letters, as readers see them, in at most `most` characters."""
     kept = ""
-    for letter in graphemes(text[: 4 * most]):
-        if len(kept) + len(letter) >= most:
+    for letter in graphemes(text[: most + _LONGEST_LETTER]):
+        if len(kept) + len(letter) > most:
             break
         kept += letter
-    return f"{kept.rstrip()}…"
+    return kept

@@ -1,7 +1,7 @@
 """Where lines break, in every script."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.media.lines import balanced, columns, filled, fitting, graphemes, shortened, units
@@ -77,6 +77,7 @@ def test_width() -> None:
     assert columns(FAMILY) == columns("👍🏽") == columns("🇩🇪") == columns("❤️") == 2
 
 
+@settings(deadline=None)
 @given(
     st.text(st.sampled_from("ab 蜂が。”“（）가e\u0301👍🏽🎉\u200d!?,.") | st.characters(codec="utf-8")),
     st.integers(2, 30),
@@ -107,6 +108,7 @@ def test_a_long_text_is_shortened_behind_a_word_or_letter(text: str, most: int, 
     assert shortened(text, most) == short
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(2, 40))
 def test_a_shortened_text_fits(text: str, most: int) -> None:
     assert len(shortened(text, most)) <= most

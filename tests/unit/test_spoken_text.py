@@ -1,7 +1,7 @@
 """What of a text is spoken: no mark-up, no emoji."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.domain.spoken_text import spoken_text, without_emoji
@@ -97,6 +97,7 @@ def test_a_scene_whose_narration_has_no_words_is_silent(text: str, spoken: bool)
     assert not Scene(image=prompts, video=prompts).is_spoken
 
 
+@settings(deadline=None)
 @given(
     st.text(
         st.sampled_from("ab *_`#<>-[]()~|\\&;\n🎉\u200d\ufe0f9é蜂") | st.characters(codec="utf-8"),
