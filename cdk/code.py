@@ -100,6 +100,9 @@ def bundle(target: Path, requirements: list[Path], compiler: str | None) -> None
     _run([*install, "--no-compile", f"--target={target}"])
     for tests in sorted(target.rglob("tests/")):
         rmtree(tests, ignore_errors=True)  # the packages' own tests: 14 MB of Lambda's limit
+    for docs in sorted(target.rglob("docs/")):
+        if not any(docs.rglob("*.py")):  # boto3's are code
+            rmtree(docs, ignore_errors=True)  # uniseg's manual: 11 MB
     copytree(ROOT / "lambdas", target / "lambdas", ignore=ignore_patterns("__pycache__"))
     if compiler is not None:
         # unchecked-hash: by default bytecode is checked against timestamps, which the zip does not preserve.

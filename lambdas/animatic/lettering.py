@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from lambdas.animatic.palettes import Colour, lighter
 from lambdas.media.font import SMALLEST, font_of, has_shape
+from lambdas.media.lines import filled, fitting, graphemes, units
 
 MOST_LINES = 3
 
@@ -69,23 +70,14 @@ def _fit(text: str, width: int, unit: int) -> tuple[list[str], ImageFont.FreeTyp
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    lines: list[str] = []
-    for word in text.split():
-        if lines and font.getlength(f"{lines[-1]} {word}") <= width:
-            lines[-1] += f" {word}"
-            continue
-        lines.append("")
-        for letter in word:  # break a word longer than a line
-            if lines[-1] and font.getlength(lines[-1] + letter) > width:
-                lines.append("")
-            lines[-1] += letter
-    return lines
+    return filled(fitting(units(text), width, font.getlength), width, font.getlength)
 
 
 def _cut(line: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    while line and font.getlength(line + "…") > width:
-        line = line[:-1]
-    return line.rstrip() + "…"
+    letters = graphemes(line)
+    while letters and font.getlength("".join(letters) + "…") > width:
+        letters.pop()
+    return "".join(letters).rstrip() + "…"
 
 
 def _shade(size: tuple[int, int], foot: int) -> Image.Image:

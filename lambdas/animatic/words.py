@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lambdas.animatic.palettes import Colour, rgb
-from lambdas.domain.english import sentences
+from lambdas.domain.sentences import sentences
 
 PLACES = {
     "flowers": (

@@ -139,7 +139,7 @@ class Editing:
         storyboard = self.storyboard(video)
         index = scene_index(scene, storyboard)
         if preview is Preview.NARRATION:
-            has, parts = storyboard.scenes[index].narration is not None, video.narrations
+            has, parts = storyboard.scenes[index].is_spoken, video.narrations
         else:
             has, parts = video.request.draws_still(index, storyboard), video.stills
         if not has:

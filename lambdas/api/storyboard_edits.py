@@ -34,7 +34,7 @@ def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engi
     storyboard = parse_storyboard(document)
     check_size(storyboard)
     check_title(storyboard)
-    if engine.audio == "required" and not any(scene.narration for scene in storyboard.scenes):
+    if engine.audio == "required" and not any(scene.is_spoken for scene in storyboard.scenes):
         raise InvalidRequest(
             f"scenes must include narration: engine {engine.name} requires speech.", param="scenes"
         )
@@ -97,7 +97,7 @@ def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request
     """
     before = storyboard.scenes[scene]
     if asked.part is Part.VOICE:
-        if before.narration is None:
+        if before.narration is None or not before.is_spoken:
             raise InvalidRequest(
                 "part can't be voice: the scene has no narration; replace the storyboard to add one.",
                 param="part",

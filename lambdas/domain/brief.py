@@ -8,6 +8,8 @@ from pydantic import Field, StringConstraints, ValidationError
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.prompts import material
+from lambdas.domain.sentences import can_be_spoken
+from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.storyboard import (
     MOST_SCENES,
     PartialScene,
@@ -60,7 +62,8 @@ class Brief(Document):
     @property
     def narrated(self) -> bool:
         """Whether the film has any narration."""
-        return self.narrate or any(map(self.narration_given, range(self.count)))
+        given = [scene.narration for scene in self.given.scenes if scene.narration]
+        return self.asks_narration or any(can_be_spoken(spoken_text(one.text or "")) for one in given)
 
     @property
     def asks_narration(self) -> bool:

@@ -1,14 +1,8 @@
-"""Split English text into sentences and words, and detect whether a text reads as English."""
+"""Split text into words, and detect whether it reads as English."""
 
 import re
 
-_SENTENCE = re.compile(r".+?(?:[.!?…]+[\"'”’)]*(?=\s|$)|[。！？]+|$)", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-
-
-def sentences(text: str) -> list[str]:
-    """Return the sentences in order, each with its end mark and without surrounding space."""
-    return [part for match in _SENTENCE.finditer(text) if (part := match.group().strip())]
 
 
 def words(text: str) -> list[str]:
@@ -40,6 +34,11 @@ def is_function_word(word: str) -> bool:
 
 # Words that a narrator says to an audience and that a description never uses.
 _SPOKEN = frozenset(words("you us let what how why about here only never always again something nothing"))
+
+
+def is_spoken_word(word: str) -> bool:
+    """Return whether it is a function word, including those that a narrator says to an audience."""
+    return is_function_word(word) or word in _SPOKEN
 
 
 def reads_as_english(text: str, *, spoken: bool = False) -> bool:

@@ -191,7 +191,7 @@ def film_hash(plan: FilmPlan) -> str:
     captions = plan.language if plan.captions else None
     return fingerprint(
         {
-            "film": 4,
+            "film": 5,
             "title": plan.title,
             "scenes": scenes,
             "assembly": assembly,

@@ -7,7 +7,7 @@ from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
 from lambdas.domain.video_request import Voice
 
 _MAKING = 1  # increment when the same words are spoken in another way
-_KEEPING = 2  # increment when the stored form of a narration changes
+_KEEPING = 3  # increment when the stored form of a narration changes
 
 
 class Speaker(Document):

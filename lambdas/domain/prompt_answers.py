@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.english import reads_as_english, sentences, words
+from lambdas.domain.english import reads_as_english, words
 from lambdas.domain.prompt_subject import strays
 from lambdas.domain.prompts import estimate_tokens, fit, system_prompt
+from lambdas.domain.sentences import ends_sentence, sentences
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ def _check_leak(paragraph: str) -> None:
 def _whole_sentences(paragraph: str) -> str:
     """Return the paragraph up to its last complete sentence."""
     parts = sentences(paragraph)
-    if parts and not re.search(r"[.!?…][\"'”’)]*\Z", parts[-1]):
+    if parts and not ends_sentence(parts[-1]):
         parts = parts[:-1]
     whole = " ".join(parts)
     if len(words(whole)) < _SHORTEST_PARAGRAPH:

@@ -6,8 +6,9 @@ from bisect import bisect_right
 from itertools import pairwise
 
 from lambdas.domain.engines import Engine
-from lambdas.domain.english import reads_as_english, sentences
+from lambdas.domain.english import reads_as_english
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.sentences import ends_sentence, sentences, spans
 
 SMALLEST_BUDGET = 32  # tokens; with less, shortening could leave nothing of a text
 LONGEST_PARAGRAPH = 120  # words; more doesn't help an engine and takes a model on a PC long to write
@@ -67,7 +68,6 @@ def _run_tokens(run: str, letters_per_token: int) -> int:
     return -(-len(run) // letters_per_token)
 
 
-_SENTENCE_END = re.compile(r"[.!?…][\"'”’)]*(?=\s|$)|[。！？]")
 _CLAUSE_END = re.compile(r"[,;:–—](?=\s|$)|[、，；：]")
 
 
@@ -83,9 +83,11 @@ def fit(text: str, budget: int) -> str:
     if estimate_tokens(text) <= budget:
         return text
     kept = _longest_start(text, budget)
-    for end in (_SENTENCE_END, _CLAUSE_END):
-        for match in reversed(list(end.finditer(kept, len(kept) // 2))):
-            part = kept[: match.end()].rstrip(",;:–—、，；： ")
+    sentence_ends = [end for _, end in spans(kept) if ends_sentence(kept[:end])]
+    clause_ends = [match.end() for match in _CLAUSE_END.finditer(kept)]
+    for ends in (sentence_ends, clause_ends):
+        for end in reversed([end for end in ends if end >= len(kept) // 2]):
+            part = kept[:end].rstrip(",;:–—、，；： ")
             if estimate_tokens(part) <= budget:
                 return part
     return kept
@@ -253,7 +255,7 @@ def clip_prompts(paragraph: str, count: int, budget: int) -> list[str]:
 
 def closed(text: str) -> str:
     """Return the text with a full stop, unless it already ends a sentence."""
-    return text if _SENTENCE_END.search(text, len(text) - 2) else text + "."
+    return text if ends_sentence(text) else text + "."
 
 
 def _look_and_beats(paragraph: str) -> tuple[str, list[str]]:

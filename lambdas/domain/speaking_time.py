@@ -2,7 +2,8 @@
 
 import re
 
-from lambdas.domain.english import sentences
+from lambdas.domain.sentences import can_be_spoken, sentences
+from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.storyboard import (
     LEAD,
     PAUSE,
@@ -20,7 +21,8 @@ _DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
 def spoken_words(text: str) -> float:
     """Return the number of English words that take as long to speak as the text."""
-    return len(_DENSE.sub("", text).split()) + len(_DENSE.findall(text)) / _LETTERS_PER_WORD
+    spaced = sum(map(can_be_spoken, _DENSE.sub(" ", text).split()))
+    return spaced + len(_DENSE.findall(text)) / _LETTERS_PER_WORD
 
 
 def words_within(seconds: float | None) -> int:
@@ -33,4 +35,6 @@ def words_within(seconds: float | None) -> int:
 
 def seconds_to_narrate(text: str) -> float:
     """Return about how many seconds a scene with that narration must last."""
-    return LEAD + spoken_words(text) / WORDS_PER_SECOND + PAUSE * (len(sentences(text)) - 1) + TAIL
+    said = spoken_text(text)
+    pauses = max(0, len(sentences(said)) - 1)
+    return LEAD + spoken_words(said) / WORDS_PER_SECOND + PAUSE * pauses + TAIL

@@ -12,6 +12,8 @@ from pydantic import Field, StringConstraints, ValidationError
 from lambdas.domain.control_characters import NAME, TEXT
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document, fingerprint
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.sentences import can_be_spoken
+from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.wrong_fields import wrong_fields
 
 MOST_SCENES = 50
@@ -81,6 +83,11 @@ class Narration(Document):
     language: _Language | None = None
     speed: Speed | None = None
 
+    @property
+    def spoken(self) -> str:
+        """What the voice says and captions show: the text without mark-up and emoji. May be empty."""
+        return spoken_text(self.text)
+
 
 class Scene(Document):
     """One scene.
@@ -94,6 +101,11 @@ class Scene(Document):
     video: Prompts
     seconds: _Seconds | None = None
     continues: _Continues = False
+
+    @property
+    def is_spoken(self) -> bool:
+        """Whether its narration has anything to say; "♪" or "***" leaves the scene silent."""
+        return self.narration is not None and can_be_spoken(self.narration.spoken)
 
 
 class Storyboard(Document):

@@ -8,10 +8,11 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from lambdas.domain.brief import Brief
-from lambdas.domain.english import is_function_word, reads_as_english, sentences, words
+from lambdas.domain.english import is_function_word, reads_as_english, words
 from lambdas.domain.prompt_answers import talks
 from lambdas.domain.prompt_subject import mentions
 from lambdas.domain.prompts import PLACE_TOKENS, closed, estimate_tokens, fit
+from lambdas.domain.sentences import sentences
 from lambdas.domain.speaking_time import seconds_to_narrate, words_within
 from lambdas.domain.storyboard import Prompts, Scene, Storyboard, complete
 from lambdas.domain.storyboard_questions import (

@@ -16,6 +16,7 @@ from lambdas.domain.engines import CATALOGUE, Engine, engine_named
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
 from lambdas.domain.planning import check_scenes, clip_lengths
 from lambdas.domain.prompts import check_tokens
+from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
@@ -260,7 +261,7 @@ def _check_letters(fields: Fields) -> None:
     if not fields.burn_captions or fields.storyboard is None:
         return
     for index, scene in enumerate(fields.storyboard.scenes):
-        missing = not_drawn(scene.narration.text or "") if scene.narration else None
+        missing = not_drawn(spoken_text(scene.narration.text or "")) if scene.narration else None
         if missing:
             path = f"scenes[{index}].narration.text"
             raise InvalidRequest(

@@ -3,17 +3,17 @@ the pictures."""
 
 import re
 import struct
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from itertools import zip_longest
-from unicodedata import category, east_asian_width
+from unicodedata import category
 
 import av
 from pysubs2 import SSAEvent, SSAFile
 
+from lambdas.media.lines import Width, balanced, columns, filled, fitting, units
 from lambdas.media.mp4.muxer import mp4_writer
 
 # Broadcasters' and streaming sites' limits (Netflix's timed text guide; the BBC's has 37).
@@ -53,10 +53,8 @@ _LANGUAGES = {
 _UNKNOWN_LANGUAGE = "und"
 
 _MILLISECOND = Fraction(1, 1000)
-# Characters that never start a line; scripts without spaces break before any other.
-_CLOSING = frozenset("。、，．！？：；」』）】〉》…・ーっッ")
-# Where a sentence may continue on the next screen: after a comma, dash or full stop.
-_CLAUSE = re.compile(r"[,;:.!?…—–][\"'”’)]*\s+|[，；：。！？、]")
+# Where a sentence may continue on the next screen: behind a comma, dash or full stop.
+_CLAUSE = re.compile(r"[,;:.!?…—–，；：。！？、۔؟،।][\"'”’»)\]」』】）]*\s*\Z")
 # Control characters, private use, surrogates.
 _NO_TEXT = ("Cc", "Co", "Cs")
 # pysubs2 reads a backslash before n, N or h as a line break or space of its own format, so a private-use
@@ -142,17 +140,7 @@ def _srt_text(text: str) -> str:
     return _SRT_TAG.sub(r"‹\1›", text.translate(_SRT_BRACES)).replace("-->", "→")
 
 
-def columns(text: str) -> int:
-    """Return a text's width: 2 per Chinese, Japanese or Korean character, 0 per combining one, else 1."""
-    return sum(
-        0 if category(char) in ("Mn", "Me", "Cf") else 2 if east_asian_width(char) in "WF" else 1
-        for char in text
-    )
-
-
-def turns(
-    cues: Sequence[Cue], *, most: int = COLUMNS, width: Callable[[str], float] = columns
-) -> Iterator[Turn]:
+def turns(cues: Sequence[Cue], *, most: int = COLUMNS, width: Width = columns) -> Iterator[Turn]:
     """Yield turns in order, without empty or overlapping ones. No line is wider than `most`, in the units of
     `width`.
 
@@ -181,7 +169,7 @@ def _in_turns(start: int, end: int, screens: Sequence[list[str]]) -> Iterator[Tu
     at = start
     for together in screens:
         shown += sum(map(columns, together))
-        until = start + round((end - start) * shown / whole)
+        until = start + round((end - start) * shown / max(1, whole))
         if until > at:
             yield Turn(at, until, "\n".join(together))
         at = until
@@ -201,62 +189,32 @@ def _covering(turns: Iterable[Turn], end: int) -> Iterator[Turn]:
         yield Turn(at, end, "")
 
 
-_Width = Callable[[str], float]
-
-
-def _screens(text: str, most: int, width: _Width) -> Iterator[list[str]]:
+def _screens(text: str, most: int, width: Width) -> Iterator[list[str]]:
     """Yield the lines of each screen. Screens end with a clause where that needs no extra screen."""
-    lines = _wrapped(text, most, width)
-    count = -(-len(lines) // LINES)
-    if count < 2:
-        yield from [lines] if lines else []
-        return
-    share = len(text) / count
-    cuts = [match.end() for match in _CLAUSE.finditer(text) if match.end() < 2 * share]
-    for cut in sorted(cuts, key=lambda cut: abs(cut - share)):
-        head, tail = text[:cut], text[cut:]
-        fits = len(_lines(head, most, most, width)) <= LINES
-        if fits and len(_lines(tail, most, most, width)) <= LINES * (count - 1):
-            yield _wrapped(head, most, width)
-            yield from _screens(tail, most, width)
+    parts = fitting(units(text), most, width)
+    while parts:
+        lines = balanced(parts, most, width, multiple=LINES)
+        count = -(-len(lines) // LINES)
+        cut = _clause_end(parts, count, most, width) if count > 1 else None
+        if cut is None:
+            yield from (lines[first : first + LINES] for first in range(0, len(lines), LINES))
             return
-    for first in range(0, len(lines), LINES):
-        yield lines[first : first + LINES]
+        yield balanced(parts[:cut], most, width, multiple=LINES)
+        parts = parts[cut:]
 
 
-def _wrapped(text: str, most: int, width: _Width) -> list[str]:
-    """Wrap a text to at most that width, balancing the lines."""
-    lines = _lines(text, most, most, width)
-    if len(lines) < 2:
-        return lines
-    together = -(-len(lines) // LINES) * LINES
-    # Monotonic: a wider limit never needs more lines.
-    narrow = bisect_left(
-        range(1, most), -together, key=lambda narrower: -len(_lines(text, narrower, most, width))
-    )
-    return _lines(text, 1 + narrow, most, width)
-
-
-def _lines(text: str, narrow: int, most: int, width: _Width) -> list[str]:
-    """Break a text between words; only a word wider than `most` is itself broken."""
-    lines: list[str] = []
-    for word in text.split():
-        for index, part in enumerate(_parts(word, most, width)):
-            glue = "" if index else " "
-            if lines and width(lines[-1] + glue + part) <= narrow:
-                lines[-1] += glue + part
-            else:
-                lines.append(part)
-    return lines
-
-
-def _parts(word: str, most: int, width: _Width) -> list[str]:
-    """Split a word where a line may break: around wide characters, otherwise at `most`."""
-    parts = [""]
-    for char in word:
-        between_wide = columns(char) == 2 or columns(parts[-1][-1:]) == 2
-        breaks = between_wide and columns(char) > 0 and char not in _CLOSING
-        if parts[-1] and (breaks or width(parts[-1] + char) > most):
-            parts.append("")
-        parts[-1] += char
-    return parts
+def _clause_end(parts: Sequence[str], count: int, most: int, width: Width) -> int | None:
+    """Return how many parts to show first of a text for `count` screens: up to the end of the clause that is
+    nearest to an even share, if the rest then needs no more screens. None if there is none."""
+    share = sum(map(len, parts)) / count
+    ends: list[tuple[float, int]] = []
+    shown = 0
+    for index, part in enumerate(parts[:-1], 1):
+        shown += len(part)
+        if shown < 2 * share and _CLAUSE.search(part):
+            ends.append((abs(shown - share), index))
+    for _, cut in sorted(ends):
+        fits = len(filled(parts[:cut], most, width)) <= LINES
+        if fits and len(filled(parts[cut:], most, width)) <= LINES * (count - 1):
+            return cut
+    return None

@@ -4,7 +4,6 @@ Everything that must be encoded on the way is its own content-addressed artifact
 nothing twice and produces the same film, byte for byte.
 """
 
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from fractions import Fraction
@@ -26,6 +25,7 @@ from lambdas.domain.video_parts import JoinStep
 from lambdas.media import burned_captions, continuity, splice
 from lambdas.media.captions import Cue, timed_text
 from lambdas.media.conform import FilmFormat, conform, conforms
+from lambdas.media.lines import shortened
 from lambdas.media.mp4.clip import blame
 from lambdas.media.mp4.layout import Layout
 from lambdas.media.mp4.merge import Chapter, Piece, lay_out
@@ -227,4 +227,4 @@ def _told(scene: Scene) -> str:
 
 
 def _title(text: str) -> str:
-    return textwrap.shorten(text, _LONGEST_TITLE, placeholder=" …")
+    return shortened(text, _LONGEST_TITLE)

@@ -9,13 +9,13 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.domain.brief import SCENE_SECONDS
 from lambdas.domain.engines import Engine
-from lambdas.domain.english import sentences
 from lambdas.domain.errors import ArtifactMissing, NarrationTooLong
 from lambdas.domain.film_plan import Scene
 from lambdas.domain.narration import Spoken
 from lambdas.domain.origin import storyboard_shots
 from lambdas.domain.planning import Shot
 from lambdas.domain.prompts import clip_prompts
+from lambdas.domain.sentences import sentences
 from lambdas.domain.storyboard import Storyboard, seed_of
 from lambdas.domain.storyboard_answers import scene_prompt
 from lambdas.domain.video import Video
@@ -42,7 +42,7 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
     fps = video.request.fps
     ends = Fraction(0)
     for index, scene in enumerate(storyboard.scenes):
-        spoken = _spoken(video, index, outputs) if scene.narration else None
+        spoken = _spoken(video, index, outputs) if scene.is_spoken else None
         if scene.seconds is None:
             # Independent of other scenes, so that changing one scene's words changes no other's clips.
             frames = _frame(spoken.seconds if spoken else SCENE_SECONDS, fps)

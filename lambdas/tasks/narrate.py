@@ -13,9 +13,9 @@ from lambdas.adapters.speech import Speech
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
-from lambdas.domain.english import sentences
 from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.narration import Speaker, Spoken, speaker, spoken
+from lambdas.domain.sentences import sentences
 from lambdas.media.font import not_drawn
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import length
@@ -43,7 +43,7 @@ def narrate(
     video = require_open(videos, request.tenant, request.video_id)
     narration = Storyboards(outputs).get(video).scenes[request.scene].narration
     assert narration is not None  # noqa: S101 - scenes without narration are skipped
-    if video.request.burn_captions and (missing := not_drawn(narration.text)):
+    if video.request.burn_captions and (missing := not_drawn(narration.spoken)):
         raise CaptionsRefused(
             f"the narration of scene {request.scene} can't be burned into the pictures: {missing}"
         )
@@ -54,7 +54,7 @@ def narrate(
 
     def make() -> tuple[str, float | None]:
         said, billed = [], 0
-        for text in sentences(narration.text):
+        for text in sentences(narration.spoken, by.language):
             seconds, characters = _said(text, request, by, outputs, speech)
             said.append((text, by.sentence_hash(text), seconds))
             billed += characters

@@ -100,7 +100,7 @@ def write_storyboard(
         kept = storyboards.put(video, storyboard)
         video = _planned(videos, video, Stage.PLANNING, storyboard=kept, writer=writer)
     indexes = range(len(storyboard.scenes))
-    spoken = [index for index in indexes if storyboard.scenes[index].narration]
+    spoken = [index for index in indexes if storyboard.scenes[index].is_spoken]
     drawn = [index for index in indexes if video.request.draws_still(index, storyboard)]
     begun = from_gate or done  # this attempt already has parts
     narrations = _parts(spoken, video.narrations if begun else [])

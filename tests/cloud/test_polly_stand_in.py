@@ -82,18 +82,18 @@ def test_a_sentence_is_audible_at_every_format_and_rate(polly: Any) -> None:
         file, answer = speak(polly, OutputFormat=output_format, SampleRate=str(rate))
         sound, heard_rate = decoded(file)
         assert (heard_rate, answer["ContentType"]) == (rate, content_type)
-        assert len(sound) / rate == pytest.approx(seconds, abs=0.06)
-        assert np.sqrt(np.mean(sound**2)) == pytest.approx(np.sqrt(np.mean(samples**2)), rel=0.2)
+        assert len(sound) / rate == pytest.approx(seconds, rel=0.2)  # spoken again, a little differently
+        assert np.sqrt(np.mean(sound**2)) == pytest.approx(np.sqrt(np.mean(samples**2)), rel=0.4)
 
 
 def test_speed_pauses_and_the_times_of_sentences(polly: Any) -> None:
     text = '<speak><prosody rate="200%">One bee flies.<break time="2s"/>Two bees dance.</prosody></speak>'
-    pcm, answer = speak(polly, text, TextType="ssml", OutputFormat="pcm", SampleRate="8000")
-    samples = np.frombuffer(pcm, "<i2") / 32768
-    assert answer["RequestCharacters"] == len("One bee flies.Two bees dance.")
     marks, answer = speak(
         polly, text, TextType="ssml", OutputFormat="json", SpeechMarkTypes=["sentence"], SampleRate="8000"
     )
+    pcm, sound = speak(polly, text, TextType="ssml", OutputFormat="pcm", SampleRate="8000")
+    samples = np.frombuffer(pcm, "<i2") / 32768
+    assert sound["RequestCharacters"] == len("One bee flies.Two bees dance.")
     assert answer["ContentType"] == "application/x-json-stream"
     first, second = map(json.loads, marks.splitlines())
     assert (first["time"], first["type"], first["value"]) == (0, "sentence", "One bee flies.")
@@ -103,6 +103,26 @@ def test_speed_pauses_and_the_times_of_sentences(polly: Any) -> None:
     assert np.abs(samples[starts : starts + 4000]).max() > 0.05
     slow, _ = speak(polly, "One bee flies.", OutputFormat="pcm", SampleRate="8000")
     assert starts / 8000 - 2 == pytest.approx(len(slow) / 16000 / 2, rel=0.35)  # twice as fast
+
+
+def test_nothing_is_kept_that_another_tenant_could_notice(polly: Any) -> None:
+    """Piper never speaks a sentence twice in the same way, so an equal sound would be a kept one."""
+    fields = {"OutputFormat": "pcm", "SampleRate": "16000"}
+    said = [speak(polly, "The secret bee flies at noon.", **fields)[0] for _ in range(3)]
+    assert len(set(said)) == 3
+    marks = {"OutputFormat": "json", "SpeechMarkTypes": ["sentence"]}
+    assert speak(polly, "One bee. Two bees.", **marks)[0]
+    timed, later = (speak(polly, "One bee. Two bees.", **fields)[0] for _ in range(2))
+    assert timed != later
+
+
+def test_emoji_are_not_named(polly: Any) -> None:
+    """“One bee 🪁🪁🪁🪁🪁🪁” takes as long as “One bee”: espeak names each “symbol one F A eight one”."""
+    plain, pictures = (
+        len(speak(polly, text, OutputFormat="pcm", SampleRate="16000")[0]) / 32000
+        for text in ("One bee flies home.", "One bee 🪁🪁🪁🪁🪁🪁 flies home. 🎉")
+    )
+    assert pictures == pytest.approx(plain, rel=0.4)
 
 
 def test_the_pipeline_can_use_it(polly: Any) -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from lambdas.domain.brief import Brief
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.english import sentences
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.sentences import sentences
 from lambdas.domain.speaking_time import spoken_words
 from lambdas.domain.storyboard import Storyboard, parse_partial, parse_storyboard
 from lambdas.domain.storyboard_answers import Accepted, accept_changes, accept_scene, accept_storyboard

@@ -27,7 +27,7 @@ def sentences(text: str) -> list[str]:
         ("“Who is it?” she said. “Me.” He left.", ["“Who is it?” she said.", "“Me.”", "He left."]),
         ("Wait … what?", ["Wait … what?"]),
         ("蜂が来た。花に止まる。", ["蜂が来た。", "花に止まる。"]),
-        ("… A bee. …", ["A bee."]),
+        ("… A bee. …", ["… A bee. …"]),
         ("... ?!", []),
     ],
 )  # fmt: skip

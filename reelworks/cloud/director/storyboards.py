@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.domain.english import reads_as_english, sentences
+from lambdas.domain.english import reads_as_english
+from lambdas.domain.sentences import sentences
 from lambdas.domain.speaking_time import spoken_words
 from reelworks.cloud.director import narration_lines, prompts, vocabulary
 from reelworks.cloud.director.narration_lines import View

@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from lambdas.domain.english import is_function_word, reads_as_english, sentences, words
+from lambdas.domain.english import is_function_word, reads_as_english, words
+from lambdas.domain.sentences import sentences
+from lambdas.media.lines import beginning
 from reelworks.cloud.director import vocabulary
 from reelworks.cloud.director.prompts import find
 
@@ -51,7 +53,7 @@ def understand(text: str) -> Topic:
     told = sentences(text)
     first = told[0].rstrip(" .!?…,;:-–—") or told[0]
     if not _english(text) or not _is_plain(first):
-        quoted = f"“{shortened(text, 6)[:_LONGEST_FOREIGN].rstrip()}”"
+        quoted = f"“{beginning(shortened(text, 6), _LONGEST_FOREIGN).rstrip()}”"
         return Topic(Kind.THEME, quoted, quoted, f"“{_beginning(text)}”.")
     story = tuple(told) if len(told) > 1 and all(map(_is_plain, told)) else ()
     several = len(told) > 1 and not story
@@ -95,7 +97,7 @@ def _without_form(text: str) -> str:
 
 def _beginning(text: str) -> str:
     dense = len(text.encode()) > 1.5 * len(text)
-    return text[: _LONGEST_FOREIGN if dense else _LONGEST_SEEN].rstrip(" .,;:-–—")
+    return beginning(text, _LONGEST_FOREIGN if dense else _LONGEST_SEEN).rstrip(" .,;:-–—")
 
 
 def _is_plain(sentence: str) -> bool:

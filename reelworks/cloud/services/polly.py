@@ -8,6 +8,7 @@ marks other than sentences.
 import asyncio
 import json
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from lambdas.domain.spoken_text import without_emoji
 from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceFailed
 from reelworks.cloud.backends.voice.piper import Piper, read_voice, voice_files
 from reelworks.cloud.errors import ServiceError
@@ -31,6 +33,9 @@ from reelworks.cloud.services.wire import parsed, service
 ENGINES = ("standard", "neural")
 MOST_CHARACTERS = 3000  # billed, without markup (docs.aws.amazon.com/polly/latest/dg/limits.html)
 MOST_MARKED_UP = 6000
+_MOST_TIMED = 256  # sentences: a few minutes of audio, 15 MB
+
+_Spoken = tuple[Samples, int]  # and their sample rate
 
 _RATES = {
     "mp3": ("8000", "16000", "22050", "24000", "44100", "48000"),
@@ -95,6 +100,7 @@ class Polly:
     def __init__(self, voices: Mapping[str, Path]) -> None:
         self._voices = voice_files(voices)
         self._piper = Piper()
+        self._timed: OrderedDict[tuple[Voice, Sentence], _Spoken] = OrderedDict()
         self._app = service(
             [
                 Route("/v1/speech", self._synthesize_speech, methods=["POST"]),
@@ -165,15 +171,21 @@ class Polly:
         except VoiceFailed as error:
             raise ServiceError(500, "ServiceFailureException", str(error)) from error
 
-    async def _spoken(self, voice: Voice, sentence: Sentence) -> tuple[Samples, int]:
+    async def _spoken(self, voice: Voice, sentence: Sentence) -> _Spoken:
         try:
-            return await self._piper.say(voice, sentence.rate, sentence.text)
+            return await self._piper.say(voice, sentence.rate, without_emoji(sentence.text))
         except VoiceFailed as error:
             raise ServiceError(500, "ServiceFailureException", str(error)) from error
 
     async def _sound(self, voice: Voice, said: list[Utterance]) -> tuple[Samples, int]:
         """Return the samples of all utterances, and their sample rate."""
-        spoken = {one: await self._spoken(voice, one) for one in said if isinstance(one, Sentence)}
+        spoken = {
+            one: self._timed.pop((voice, one))
+            if (voice, one) in self._timed
+            else await self._spoken(voice, one)
+            for one in said
+            if isinstance(one, Sentence)
+        }
         rate = next(iter(spoken.values()))[1]
         silences = (np.zeros(round(one.seconds * rate), np.int16) for one in said if isinstance(one, Pause))
         parts = [next(silences) if isinstance(one, Pause) else spoken[one][0] for one in said]
@@ -181,7 +193,12 @@ class Polly:
 
     async def _marks(self, voice: Voice, said: list[Utterance]) -> bytes:
         """Return a line of JSON for each sentence; `time` in ms
-        (docs.aws.amazon.com/polly/latest/dg/output.html)."""
+        (docs.aws.amazon.com/polly/latest/dg/output.html).
+
+        The next request for the sound of the same text gets what was timed here, because Piper never speaks a
+        sentence twice in the same way. Nothing else is kept: films don't request times, so no tenant can tell
+        from the time of an answer what another tenant's film says.
+        """
         lines, time = [], 0.0
         for one in said:
             if isinstance(one, Pause):
@@ -189,8 +206,10 @@ class Polly:
                 continue
             mark = {"time": round(time * 1000), "type": "sentence", "start": one.start, "end": one.end}
             lines.append(json.dumps(mark | {"value": one.text}, ensure_ascii=False) + "\n")
-            samples, rate = await self._spoken(voice, one)
+            samples, rate = self._timed[voice, one] = await self._spoken(voice, one)
             time += len(samples) / rate
+        while len(self._timed) > _MOST_TIMED:
+            self._timed.popitem(last=False)
         return "".join(lines).encode()
 
 

@@ -4,9 +4,10 @@ Source of the tags: docs.aws.amazon.com/polly/latest/dg/supportedtags.html.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.parsers import expat
+
+from lambdas.domain.sentences import can_be_spoken, spans
 
 # Polly documents neither the pause between sentences nor the speed of its named rates: these are ours.
 SENTENCE_PAUSE = 0.25  # seconds, in addition to the voice's own pause at a full stop
@@ -21,9 +22,6 @@ _BREAKS = {
 }
 _RATES = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "fast": 1.25, "x-fast": 1.6}
 _LONGEST_BREAK = 10.0  # Polly's
-
-_END = re.compile(r"""[.!?…]+["'”’»)\]]*\s+|[。！？]+[」』”]*""")
-_ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|prof|st|vs|etc|no|e\.g|i\.e)|\b[a-z])\.\s+$", re.IGNORECASE)
 
 
 class BadMarkup(ValueError):
@@ -64,18 +62,6 @@ def characters(utterances: list[Utterance]) -> int:
     return sum(len(one.text) for one in utterances if isinstance(one, Sentence))
 
 
-def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the start and end of each sentence."""
-    start = 0
-    for match in _END.finditer(text):
-        goes_on = text[match.end() : match.end() + 1].islower()
-        if goes_on or _ABBREVIATION.search(text, start, match.end()):
-            continue
-        yield start, match.end()
-        start = match.end()
-    yield start, len(text)
-
-
 class _Reader:
     """Collect text into sentences until a pause or a tag separates them."""
 
@@ -109,10 +95,10 @@ class _Reader:
         """End the current sentence."""
         text, places = "".join(self._letters), [*self._bytes, self._end]
         self._letters, self._bytes = [], []
-        for start, end in _sentences(text):
+        for start, end in spans(text):
             words = text[start:end].strip()
-            if not any(letter.isalnum() for letter in words):
-                continue  # nothing to speak
+            if not can_be_spoken(words):
+                continue  # only where the whole text is without a letter
             if self._apart and self._said and not isinstance(self._said[-1], Pause):
                 self._said.append(Pause(self._apart))
             self._apart = SENTENCE_PAUSE if end < len(text) else 0.0

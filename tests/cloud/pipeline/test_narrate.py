@@ -75,6 +75,26 @@ def test_a_narration_is_spoken_sentence_by_sentence(bench: Bench) -> None:
         assert bench.outputs.get(keys.speech(TENANT, sentence.sound)) == bench.answers.sound
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Have a lovely day! 🎉", ["Have a lovely day!"]),
+        ("We love bees. ♥", ["We love bees."]),
+        ("**The wind** lifts the kite. <b>Look</b> 🪁 up.", ["The wind lifts the kite.", "Look up."]),
+        ("# Kites\n- Red ones\n- ***", ["Kites", "Red ones"]),
+        ("他说：“我们走吧。”", ["他说：“我们走吧。”"]),
+        ("「さあ行こう。」（終わり。）", ["「さあ行こう。」", "（終わり。）"]),
+        ("Dr. Smith met J. R. R. Tolkien in the U.S. Navy at 5 p.m. Central time.", None),
+        ("“Who are you?” the bear asked.", None),
+    ],
+)
+def test_what_is_spoken_and_captioned(bench: Bench, text: str, said: list[str] | None) -> None:
+    video = written(bench, text)
+    run(bench, video)
+    assert texts(bench) == (said or [text])
+    assert [sentence.text for sentence in narration(bench, video).sentences] == (said or [text])
+
+
 def test_speech_is_priced_per_character(bench: Bench) -> None:
     video = written(bench, "A bee wakes. It flies!", "It flies!")
     run(bench, video)

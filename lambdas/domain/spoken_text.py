@@ -1,0 +1,146 @@
+"""What of a text is spoken and captioned: its words, without mark-up and emoji."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+# What only a parser of Markdown or HTML can tell from text.
+_MAY_BE_MARKED_UP = re.compile(r"[*_`#<~|\[\\&\n]|\A\s*[-+>]\s")
+_BULLET = re.compile(r"^[ \t]*[•‣◦∙·●○■□▪▫▸►]\s+", re.MULTILINE)
+# A name and attributes with values, unlike the comparison "x<y and y>z".
+_TAG = re.compile(
+    r"""<[/!?]?([A-Za-z][\w:-]*)?(?:\s+[\w:-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+))*\s*/?>|<[!?].*>""",
+    re.DOTALL,
+)
+_LEFT_OVER = re.compile(
+    r"\*+|`+|~~+"
+    r"|(?<![^\W_])_+|_+(?![^\W_])"  # around words, not within a_name
+    r"|(?<!\S)#+(?=\s|\Z)|(?<![\w&])#(?=[^\W\d])"  # not "#1", "C#"
+    r"|\[\^\w+\]|(?m:^\[[ xX]\]\s)"  # notes, tasks
+)
+_TIMES = re.compile(r"(?<=\d)\s*\*\s*(?=\d)")
+_SHORT_CODE = re.compile(r"(?<!\S):[a-z][a-z0-9_+-]+:(?=[\s.,!?]|\Z)")  # :tada:
+
+_PICTURE = "\ufffc"  # U+FFFC OBJECT REPLACEMENT CHARACTER stands for each emoji until they are taken out
+_PICTURES = re.compile(rf"(\s*){_PICTURE}(?:\s*{_PICTURE})*(\s*)")
+_IN_BRACKETS = re.compile(rf"[(（\[【]\s*(?:{_PICTURE}\s*)+[)）\]】]")
+_JOINER, _KEYCAP = "\u200d", "\u20e3"
+_VARIATIONS = "\ufe0e\ufe0f"
+_DENSE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
+_BEFORE_MARKS = re.compile(r"[.,!?;:…)\]}”’»。、，！？：；）」』】〉》]")
+_BEHIND_OPENING = "([{“‘«（「『【〈《"
+
+
+def spoken_text(text: str) -> str:
+    """Return the words of a text that may have mark-up (Markdown, HTML, SSML) and emoji, as one line for each
+    paragraph, heading or item of a list, with an empty line between."""
+    text = _BULLET.sub("- ", text)
+    if _MAY_BE_MARKED_UP.search(text):
+        text = _TIMES.sub(" × ", text)
+        text = "\n\n".join(_paragraphs(_parser().parse(text)))
+    text = without_emoji(_SHORT_CODE.sub(_PICTURE, _LEFT_OVER.sub("", text)))
+    paragraphs = (" ".join(part.split()) for part in re.split(r"\n\s*\n", text))
+    return "\n\n".join(part for part in paragraphs if part)
+
+
+def without_emoji(text: str) -> str:
+    """Return the text without emoji and other pictures, which a voice would name ("black heart suit"), and
+    without the space that they leave over."""
+    marked = "".join(_with_pictures_marked(text))
+    if _PICTURE not in marked:
+        return marked
+    return _PICTURES.sub(_gap, _IN_BRACKETS.sub(_PICTURE, marked))
+
+
+@lru_cache(maxsize=1)
+def _parser() -> "MarkdownIt":
+    # Imported here, because it takes 0.06 s and few texts need it.
+    from markdown_it import MarkdownIt
+
+    # Indented text is text, tags are left out where they stand, and "[Narrator]: Hello" is spoken.
+    return (
+        MarkdownIt("commonmark")
+        .enable(["strikethrough", "table"])
+        .disable(["code", "html_block", "reference"])
+    )
+
+
+def _paragraphs(tokens: "Sequence[Token]") -> Iterator[str]:
+    number = ""
+    for token in tokens:
+        if token.type == "list_item_open" and token.info:
+            number = f"{token.info}{token.markup} "
+        elif token.type == "inline":
+            yield number + "".join(_words(token.children or ()))
+            number = ""
+        elif token.type == "fence":
+            yield token.content
+
+
+def _words(tokens: "Sequence[Token]") -> Iterator[str]:
+    for token in tokens:
+        if token.type in ("softbreak", "hardbreak"):
+            yield "\n"
+        elif token.type == "html_inline":
+            yield _of_tag(token.content)
+        else:  # the marks themselves have no content
+            yield token.content
+
+
+def _of_tag(tag: str) -> str:
+    from markdown_it.common.html_blocks import block_names
+
+    match = _TAG.fullmatch(tag)
+    if match is None:
+        return tag
+    name = (match[1] or "").lower()
+    return "\n\n" if name in block_names else " " if name in ("br", "break") else ""
+
+
+def _with_pictures_marked(text: str) -> Iterator[str]:
+    """Yield the text with a mark for each emoji, whatever it is made of."""
+    index = 0
+    while index < len(text):
+        char, following = text[index], text[index + 1 : index + 2]
+        index += 1
+        if _is_picture(char) or (following == _VARIATIONS[1] and unicodedata.category(char) == "Sm"):
+            yield _PICTURE
+            while index < len(text) and _is_part_of_picture(text, index):
+                index += 1
+        elif char not in _VARIATIONS and char != _KEYCAP:
+            yield char
+
+
+def _is_picture(char: str) -> bool:
+    """Return whether it is a symbol of the blocks that hold emoji, dingbats and shapes, or may become one."""
+    code = ord(char)
+    if 0x1F000 <= code <= 0x1FAFF:
+        return not char.isalnum()
+    return char == _PICTURE or (0x2190 <= code <= 0x2BFF and unicodedata.category(char) == "So")
+
+
+def _is_part_of_picture(text: str, index: int) -> bool:
+    char = text[index]
+    if char in (_JOINER, _KEYCAP, *_VARIATIONS):
+        return True
+    tag_or_skin = 0xE0020 <= ord(char) <= 0xE007F or 0x1F3FB <= ord(char) <= 0x1F3FF
+    return tag_or_skin or (text[index - 1] == _JOINER and unicodedata.category(char) in ("So", "Sm", "Cn"))
+
+
+def _gap(match: re.Match[str]) -> str:
+    """Return the space to leave in place of emoji."""
+    text, before, after = match.string, match[1], match[2]
+    last, following = text[: match.start()][-1:], text[match.end() :][:1]
+    if not last or not following or last in _BEHIND_OPENING or _BEFORE_MARKS.match(following):
+        return ""
+    if "\n" in match.group():
+        return "\n\n" if re.search(r"\n\s*\n", before + after) else "\n"
+    if before or after:
+        return " "
+    return " " if last.isalnum() and following.isalnum() and not _DENSE.match(following) else ""

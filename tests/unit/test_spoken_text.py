@@ -1,0 +1,116 @@
+"""What of a text is spoken: no mark-up, no emoji."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.domain.spoken_text import spoken_text, without_emoji
+from lambdas.domain.storyboard import Narration, Prompts, Scene
+
+FAMILY = "👨‍👩‍👧‍👦"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("**The wind** lifts the kite. <b>Look</b> 🪁 up.", "The wind lifts the kite. Look up."),
+        ("***Very*** __bold__, _slanted_ and ~~gone~~ `code`.", "Very bold, slanted and gone code."),
+        ("# The kite\nIt flies.", "The kite\n\nIt flies."),
+        ("The kite\n========\nIt flies.", "The kite\n\nIt flies."),
+        ("- A bee\n- A kite\n* A fox\n+ A cat", "A bee\n\nA kite\n\nA fox\n\nA cat"),
+        ("• A bee\n• A kite", "A bee\n\nA kite"),
+        ("1. Take milk.\n2. Stir.", "1. Take milk.\n\n2. Stir."),
+        ("- [ ] To do\n- [x] Done", "To do\n\nDone"),
+        ("Before.\n\n***\n\nAfter.\n\n---", "Before.\n\nAfter."),
+        ("> Quoted\n> words.", "Quoted words."),
+        ("See [the docs](https://x.org/a_b) and ![a kite](k.png).", "See the docs and a kite."),
+        ("A note.[^1] An **open mark, and *one more", "A note. An open mark, and one more"),
+        ("これは**重要。**です", "これは重要。です"),
+        ("And then *** it stopped.", "And then it stopped."),
+        ("<p>A bee.</p><p>A kite.</p>", "A bee.\n\nA kite."),
+        ("One<br>two<br/>three<!-- four -->", "One two three"),
+        ('<speak>Hi <break time="1s"/><span class="x">there</span></speak>', "Hi there"),
+        ("```\nA code fence\n```", "A code fence"),
+        ("\\*Escaped\\* &amp; coded", "Escaped & coded"),
+        ("#bees love #2 and C#", "bees love #2 and C#"),
+        (":tada: Hooray :bee:!", "Hooray!"),
+    ],
+)
+def test_mark_up(text: str, said: str) -> None:
+    assert spoken_text(text) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A bee.",
+        "I <3 you; 1 < 2 and x<y and y>z.",
+        "5 × 3 = 15, snake_case, 10:30:45, it is: ok",
+        "[Narrator]: Hello",
+        "1986. A great year.",
+        "Yes – no — well-known, 20 °C, 50 %, ™ © № 5 → on",
+        "他说：“我们走吧。”",
+        "क्‍ष नमस्ते",
+    ],
+)
+def test_text_stays(text: str) -> None:
+    assert spoken_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Have a lovely day! 🎉", "Have a lovely day!"),
+        ("🎉 Hi there 🎉🎉 you.", "Hi there you."),
+        (f"The family {FAMILY}, and 👍🏽.", "The family, and."),
+        ("We ❤️‍🔥 it (🐝) 🇩🇪🇫🇷 ok", "We it ok"),
+        ("sun🌞moon 太阳🌞月亮", "sun moon 太阳月亮"),
+        ("1️⃣ first ☀️ ♥ ♪ ★", "1 first"),
+        ("🏴󠁧󠁢󠁥󠁮󠁧󠁿 England", "England"),
+        ("Later than Unicode 14: 🫨 🪿 🫩", "Later than Unicode 14:"),
+        ("🎉", ""),
+        (FAMILY + "♥️", ""),
+    ],
+)
+def test_emoji(text: str, said: str) -> None:
+    assert spoken_text(text) == without_emoji(text).strip() == said
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("A bee.", True),
+        ("蜂", True),
+        ("5", True),
+        ("🎉", False),
+        ("…", False),
+        ("***", False),
+        ("<br>", False),
+    ],
+)
+def test_a_scene_whose_narration_has_no_words_is_silent(text: str, spoken: bool) -> None:
+    prompts = Prompts(positive_prompt="A lamp.")
+    scene = Scene(narration=Narration(text=text), image=prompts, video=prompts)
+    assert scene.is_spoken == spoken
+    assert scene.narration is not None
+    assert scene.narration.text == text  # as the user wrote it
+    assert not Scene(image=prompts, video=prompts).is_spoken
+
+
+@settings(deadline=None)
+@given(
+    st.text(
+        st.sampled_from("ab *_`#<>-[]()~|\\&;\n🎉\u200d\ufe0f9é蜂") | st.characters(codec="utf-8"),
+        max_size=50,
+    )
+)
+def test_letters_are_kept(text: str) -> None:
+    def letters(text: str) -> list[str]:
+        return [char for char in text if char.isalpha() and char.isascii()]
+
+    said = spoken_text(text)
+    if not {"<", "&", "(", ":", "\\", "[", "`", "~"} & set(text):  # these may begin a tag, an address, a code
+        assert letters(said) == letters(text)
+    assert "🎉" not in said
+    assert "*" not in said
+    assert "\n\n\n" not in said
