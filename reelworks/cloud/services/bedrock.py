@@ -29,6 +29,7 @@ from reelworks.cloud.backends.text.interface import (
     Turn,
 )
 from reelworks.cloud.backends.text.ollama import Ollama, find_ollama
+from reelworks.cloud.backends.text.openai_compatible import OpenAICompatible
 from reelworks.cloud.backends.text.rule_based import RuleBasedDirector
 from reelworks.cloud.errors import ServiceError
 from reelworks.cloud.services.bedrock_images import BedrockImages
@@ -252,7 +253,7 @@ async def _until_gone(request: Request) -> None:
         pass
 
 
-def connect(server: TextServer, http: httpx.AsyncClient) -> TextBackend:
+def connect(server: TextServer, http: httpx.AsyncClient) -> Ollama | OpenAICompatible:
     """Return the configured backend."""
     return server.kind.backend(
         http,
