@@ -1,5 +1,11 @@
 """The CDK app. Run it with `cdk`, or with `python app.py` to write cdk.out without the CLI."""
 
-from cdk.app import reelworks
+import sys
 
-reelworks().synth()
+from cdk.app import reelworks
+from cdk.settings import SettingsError
+
+try:
+    reelworks().synth()
+except SettingsError as error:
+    sys.exit(str(error))

@@ -65,6 +65,20 @@ class PipelineStack(Stack):
             self, "Workflow", default="", description="Inputs of the user's ComfyUI workflow, as JSON"
         )
 
+        self._text_seconds = CfnParameter(
+            self,
+            "TextSeconds",
+            default=str(settings.text_seconds),
+            allowed_pattern=r"\d+",
+            description="Seconds that the text model may take for an answer",
+        )
+        self._aliases = CfnParameter(
+            self,
+            "ModelAliases",
+            default=",".join(f"{alias}={engine}" for alias, engine in settings.model_aliases.items()),
+            description="Other names for engines, as ALIAS=ENGINE, comma-separated",
+        )
+
         prices = CfnParameter(
             self,
             "Prices",
@@ -147,9 +161,7 @@ class PipelineStack(Stack):
             "engines": engines,
             "default_engine": settings.default_engine,
             "workflow": self._workflow.value_as_string,
-            "model_aliases": ",".join(
-                f"{alias}={engine}" for alias, engine in settings.model_aliases.items()
-            ),
+            "model_aliases": self._aliases.value_as_string,
             "retention_days": settings.retention_days,
         }
         priced = self._priced.model_dump()
@@ -166,7 +178,11 @@ class PipelineStack(Stack):
                 "Api": ApiSettings(**stores, **intake, state_machine_arn=machine),
                 "Intake": IntakeSettings(**stores, **intake),
                 "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),
-                "WriteStoryboard": PlanSettings(**priced, text_model=settings.text_model),
+                "WriteStoryboard": PlanSettings(
+                    **priced,
+                    text_model=settings.text_model,
+                    text_seconds=self._text_seconds.value_as_string,
+                ),
                 "Narrate": NarrateSettings(
                     **priced,
                     voice=self._voice.value_as_string,
@@ -177,6 +193,7 @@ class PipelineStack(Stack):
                 "Plan": PlanSettings(
                     **priced,
                     text_model=settings.text_model,
+                    text_seconds=self._text_seconds.value_as_string,
                     workflow=self._workflow.value_as_string,
                 ),
                 "DrawClip": self._priced,

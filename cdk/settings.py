@@ -45,6 +45,9 @@ class DeploymentSettings(BaseModel):
     default_engine: str
     model_aliases: dict[Annotated[str, Field(pattern=r"^[^=,\s]+$")], str]
     text_model: Annotated[str, Field(min_length=1)]
+    # How long the text model may take for an answer. A storyboard's question and the one to repair it must
+    # end within a Lambda function's 900 s.
+    text_seconds: Annotated[int, Field(ge=10, le=420)]
     text_models: tuple[Annotated[str, Field(min_length=1)], ...]  # further models that a request may choose
     voice: Annotated[str, Field(min_length=1)]
     voice_engine: Literal["standard", "neural", "long-form", "generative"]

@@ -83,7 +83,12 @@ class DispatchSettings(StoreSettings):
 
 class PlanSettings(PricedSettings):
     text_model: str  # Bedrock model id or inference profile
+    text_seconds: str  # a whole number: how long the text model may take for an answer
     workflow: str = ""  # as in IntakeSettings
+
+    @property
+    def answer_seconds(self) -> int:
+        return int(self.text_seconds)
 
 
 class NarrateSettings(PricedSettings):

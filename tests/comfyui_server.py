@@ -151,7 +151,10 @@ class ComfyUIServer:
     async def _object_info(self, _request: Request) -> Response:
         return JSONResponse(
             {
-                kind: {"input": {"required": {name: self._input(bounds) for name, bounds in inputs.items()}}}
+                kind: {
+                    "input": {"required": {name: self._input(bounds) for name, bounds in inputs.items()}},
+                    "output_node": kind.startswith(("Save", "Preview")) or kind.endswith("Combine"),
+                }
                 for kind, inputs in NODES.items()
             }
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from containers.cogvideox.config import check_config
 from containers.cogvideox.errors import BadCheckpoint
 from containers.cogvideox.limits import Limits, limits_of
 from containers.cogvideox.weights import read_json
@@ -93,6 +94,7 @@ def read_checkpoint(directory: Path) -> Checkpoint:
         )
     transformer = read_json(directory / "transformer" / "config.json")
     vae = read_json(directory / "vae" / "config.json")
+    check_config(directory, transformer, vae)
     try:
         limits = limits_of(transformer, vae)
     except (KeyError, TypeError) as error:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from containers.cogvideox.catalogue import Checkpoint, read_checkpoint
 from containers.cogvideox.export import DEFAULT, Export, mp4
+from containers.cogvideox.manifest import Snapshot
 from containers.cogvideox.messages import Clip
 from containers.cogvideox.metadata import clip_metadata
 from containers.cogvideox.metrics import metrics
@@ -48,6 +49,9 @@ class CogVideoXEngine:
     def load(self) -> None:
         """Load the checkpoint. Raises BadCheckpoint or OutOfMemory."""
         started = time.monotonic()
+        # A link to the folder could be pointed elsewhere meanwhile.
+        self._directory = self._directory.resolve()
+        self._checked = Snapshot.of(self._directory)
         self._revision = check_weights(self._directory).identity
         self._checkpoint: Checkpoint = read_checkpoint(self._directory)
         # No network access, neither to check for newer files nor to report the download.
@@ -67,6 +71,7 @@ class CogVideoXEngine:
         if self._compiled is None:
             self._compiled = self._device == "cuda"
         self._model = Model.load(self._directory, self._checkpoint, self._device, compiled=self._compiled)
+        self._checked.require_unchanged()
         self._memory = self._model.plan.document()
         self._warm_up()
         self._load_seconds = time.monotonic() - started
@@ -96,6 +101,8 @@ class CogVideoXEngine:
         self._model.check(request)
         speed = request.speed or self._speed
         rendering = self._model.render(request, source_of(request), speed, go_on)
+        if request.loras:  # loaded for this clip
+            self._checked.require_unchanged(*(self._model.loras[lora.name] for lora in request.loras))
         started = time.monotonic()
         steps = len(rendering.step_seconds)
         computed = computed_steps(speed, steps)

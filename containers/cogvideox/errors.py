@@ -7,7 +7,8 @@ EngineError            code, HTTP status
 │   └── Stopped        the clip was stopped: its client disconnected, or the server is stopping
 ├── OutOfMemory        out_of_memory, 507: the clip does not fit into this device's memory
 └── EngineFailed       engine_failed, 500: a fault of the server or the model
-    ├── BadCheckpoint  the model folder is missing, broken, or not a CogVideoX checkpoint
+    ├── Broken         broken, 500: fails in the same way until someone repairs it: a node of a workflow fails
+    │   └── BadCheckpoint  the model folder is missing, broken, or not a CogVideoX checkpoint
     └── DeviceLost     the GPU is in a state that only a new process can recover from
 """
 
@@ -60,7 +61,13 @@ class EngineFailed(EngineError):
     pass
 
 
-class BadCheckpoint(EngineFailed):
+class Broken(EngineFailed):
+    """Another try fails in the same way; the message says what to repair."""
+
+    code = "broken"
+
+
+class BadCheckpoint(Broken):
     pass
 
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,7 +19,7 @@ MANIFEST = "manifest.json"
 class FileRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    bytes: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(strict=True, ge=0, lt=2**60)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -115,8 +117,83 @@ def folder_files(directory: Path) -> set[str]:
                     f"{Path(folder) / name} is a link to a folder; replace it with the files themselves"
                 )
         relative = Path(folder).relative_to(directory)
-        found |= {(relative / name).as_posix() for name in files if not name.startswith(".")}
+        for name in files:
+            if not name.startswith("."):
+                _require_file(Path(folder) / name)
+                found.add((relative / name).as_posix())
     return found - {MANIFEST}
+
+
+def _require_file(path: Path) -> None:
+    """Raise BadCheckpoint unless `path` is a file, or a link to one: reading a pipe would never end."""
+    try:
+        if path.is_file():
+            return
+        why = "is neither a file nor a link to one" if path.exists() else "is a link to a missing file"
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+    raise BadCheckpoint(f"{path} {why}")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What tells a file or folder from a changed one, without reading it. The kernel sets the time of a
+    change (ctime) and lets nobody choose it, so that a file that was swapped and put back is seen too."""
+
+    device: int
+    inode: int
+    bytes: int
+    modified_ns: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise BadCheckpoint(f"{path} cannot be read: {error.strerror}") from error
+        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A model folder as it was when it was checked: what is loaded from it must be what was checked."""
+
+    directory: Path
+    seen: Mapping[Path, Seen]
+
+    @classmethod
+    def of(cls, directory: Path) -> Self:
+        """Take it before the check. Waits until the last change is older than the clock's resolution, within
+        which a further change could not be told. Raises BadCheckpoint."""
+        while True:
+            seen = {path: Seen.of(path) for path in _all_paths(directory)}
+            latest = max(one.changed_ns for one in seen.values())
+            if not 0 <= time.time_ns() - latest < _RESOLUTION_NS:
+                return cls(directory, seen)
+            time.sleep(_RESOLUTION_NS / 1e9)
+
+    def require_unchanged(self, *paths: Path) -> None:
+        """Raise BadCheckpoint if something in the folder, or one of these files, has changed since."""
+        now = {path: Seen.of(path) for path in paths or _all_paths(self.directory)}
+        before = {path: self.seen.get(path) for path in paths} if paths else self.seen
+        changed = sorted(path for path in now.keys() | before.keys() if now.get(path) != before.get(path))
+        if changed:
+            raise BadCheckpoint(
+                f"{changed[0]} has changed since it was checked; stop what writes to {self.directory}, "
+                "check it with `reel models verify` and start the engine again"
+            )
+
+
+# Of the kernel's coarse clock, which dates changes: 1 to 10 ms on Linux.
+_RESOLUTION_NS = 20_000_000
+
+
+def _all_paths(directory: Path) -> list[Path]:
+    """Return the folder, its folders and its files, the manifest too."""
+    files = [directory / path for path in sorted(folder_files(directory) | {MANIFEST})]
+    folders = {parent for file in files for parent in file.parents if parent.is_relative_to(directory)}
+    return [*sorted(folders), *files]
 
 
 def digests(directory: Path, paths: Iterable[str]) -> dict[str, str]:
@@ -124,8 +201,11 @@ def digests(directory: Path, paths: Iterable[str]) -> dict[str, str]:
     reads."""
 
     def digest(path: str) -> tuple[str, str]:
-        with (directory / path).open("rb") as file:
-            return path, hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            with (directory / path).open("rb") as file:
+                return path, hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise BadCheckpoint(f"{directory / path} cannot be read: {error.strerror}") from error
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return dict(pool.map(digest, paths))

@@ -6,9 +6,12 @@ safetensors files, and configuration that would make a library load anything but
 
 import json
 import math
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from containers.cogvideox.errors import BadCheckpoint
 from containers.cogvideox.manifest import Manifest, folder_files, read_manifest
@@ -113,21 +116,16 @@ def read_header(path: Path) -> dict[str, Tensor]:
             text = file.read(length)
     except OSError as error:
         raise BadCheckpoint(f"{path} cannot be read: {error.strerror}") from error
-    try:
-        document = json.loads(text)
-        document.pop("__metadata__", None)
-        parts = [
-            (*map(int, entry["data_offsets"]), name, Tensor(entry["dtype"], tuple(map(int, entry["shape"]))))
-            for name, entry in document.items()
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadCheckpoint(
-            f"{path} is not a safetensors file: its header cannot be read ({error})"
-        ) from error
+    parts: list[tuple[int, int, str, Tensor]] = []
+    for name, entry in _header_entries(path, text).items():
+        if entry.dtype not in VALUE_BYTES:
+            raise BadCheckpoint(
+                f"{path}: {name} has type {entry.dtype[:20]}; allowed: {', '.join(VALUE_BYTES)}"
+            )
+        start, stop = entry.data_offsets
+        parts.append((start, stop, name, Tensor(entry.dtype, tuple(entry.shape))))
     end = 0
     for start, stop, name, tensor in sorted(parts, key=lambda part: part[:2]):
-        if tensor.dtype not in VALUE_BYTES:
-            raise BadCheckpoint(f"{path}: {name} has type {tensor.dtype}; allowed: {', '.join(VALUE_BYTES)}")
         if start != end or stop - start != tensor.values * VALUE_BYTES[tensor.dtype]:
             raise BadCheckpoint(f"{path}: the bytes of {name} do not match its shape {list(tensor.shape)}")
         end = stop
@@ -136,10 +134,63 @@ def read_header(path: Path) -> dict[str, Tensor]:
     return {name: tensor for _, _, name, tensor in parts}
 
 
+_Size = Annotated[int, Field(strict=True, ge=0, lt=2**48)]
+
+
+class _Entry(BaseModel):
+    """A tensor in a safetensors header. The limits are far above any model's and keep numbers computable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dtype: Annotated[str, Field(strict=True)]
+    shape: Annotated[list[_Size], Field(strict=True, max_length=8)]
+    data_offsets: Annotated[list[_Size], Field(strict=True, min_length=2, max_length=2)]
+
+
+def _header_entries(path: Path, text: bytes) -> dict[str, _Entry]:
+    try:
+        document = _parsed(text)
+        if not isinstance(document, dict):
+            raise TypeError("not a JSON object")
+        document.pop("__metadata__", None)
+        return _ENTRIES.validate_python(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        said = f"{'.'.join(map(str, first['loc']))[:200]}: {first['msg']}"
+    except (ValueError, TypeError) as error:
+        said = str(error)
+    raise BadCheckpoint(f"{path} is not a safetensors file: its header cannot be read ({said})")
+
+
+_ENTRIES = TypeAdapter(dict[str, _Entry])
+
+
+def _parsed(text: bytes) -> Any:
+    """Parse JSON strictly: names are unique and numbers finite, so that every reader sees the same. Raises
+    ValueError, also if it is nested too deeply or a number is too long."""
+    try:
+        return json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_not_a_number)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice[:100]!r} appears twice")
+    return document
+
+
+def _not_a_number(constant: str) -> Any:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file. Raises BadCheckpoint."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = _parsed(path.read_bytes())
     except OSError as error:
         raise BadCheckpoint(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -166,15 +217,18 @@ def _check_classes(directory: Path) -> None:
     path = directory / "model_index.json"
     index = read_json(path)
     pipeline = index.get("_class_name")
-    if pipeline not in PIPELINES:
-        raise BadCheckpoint(f"{path} names {pipeline!r}: not a CogVideoX checkpoint")
+    if not isinstance(pipeline, str) or pipeline not in PIPELINES:
+        raise BadCheckpoint(f"{path} names {reprlib.repr(pipeline)}: not a CogVideoX checkpoint")
     parts = {name: value for name, value in index.items() if not name.startswith("_")}
     for name in sorted(parts.keys() | CLASSES.keys()):
         library, classes = CLASSES.get(name, ("", set()))
         value = parts.get(name)
-        if not (isinstance(value, list) and len(value) == 2 and value[0] == library and value[1] in classes):
+        known = [[library, one] for one in classes]
+        if value not in known:
             wanted = f"{library}'s {' or '.join(sorted(classes))}" if classes else "no such entry"
-            raise BadCheckpoint(f"{path} has {value!r} as {name}; a CogVideoX checkpoint has {wanted}")
+            raise BadCheckpoint(
+                f"{path} has {reprlib.repr(value)} as {name}; a CogVideoX checkpoint has {wanted}"
+            )
 
 
 def _refuse_custom_code(path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from containers.cogvideox.errors import (
+    Broken,
     Busy,
     EngineError,
     EngineFailed,
@@ -72,7 +73,10 @@ class Bridge:
         except TooSlow as error:
             status, reason = "starting", str(error)
         except Unreachable as error:
-            status, reason = "failed", f"{error}; start ComfyUI, or set its URL with --comfyui"
+            status, reason = (
+                "failed",
+                f"{error}; start ComfyUI, or correct its URL (url of [comfyui])",
+            )
         except EngineError as error:
             status, reason = "failed", str(error)
         return status in ("ready", "busy"), {"status": status, "reason": reason} | about
@@ -255,7 +259,7 @@ def _video(finished: Finished, workflow: Workflow) -> Saved:
         node = workflow.describe(str(error.get("node_id")))
         kind, said = str(error.get("exception_type")), str(error.get("exception_message")).strip()
         # torch.OutOfMemoryError, and torch.cuda.OutOfMemoryError of older versions
-        failure = OutOfMemory if kind.endswith("OutOfMemoryError") else EngineFailed
+        failure = OutOfMemory if kind.endswith("OutOfMemoryError") else Broken
         raise failure(f"{node}: {kind}: {said}")
     if interrupted := finished.message("execution_interrupted"):
         node = workflow.describe(str(interrupted.get("node_id")))
@@ -274,10 +278,10 @@ def _video(finished: Finished, workflow: Workflow) -> Saved:
     kept = [one for one in saved if one[1].type == "output"] or saved
     if not kept:
         who = f"{workflow.describe(workflow.video)} saved no" if workflow.video else "no node saved a"
-        raise EngineFailed(f"the workflow ran, but {who} video ({', '.join(VIDEOS)})")
+        raise Broken(f"the workflow ran, but {who} video ({', '.join(VIDEOS)}); add a Save Video node")
     if len(kept) > 1:
         nodes = " and ".join(f"{workflow.describe(node)}: {file.filename}" for node, file in kept)
-        raise EngineFailed(
+        raise Broken(
             f'the workflow saved several videos, {nodes}; title the one with the clip "reelworks: video"'
         )
     return kept[0][1]

@@ -13,7 +13,7 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
-from containers.cogvideox.errors import EngineFailed
+from containers.cogvideox.errors import Broken
 from containers.cogvideox.export import DEFAULT, ENCODER, KEYFRAME_EVERY
 from containers.comfyui.request import ClipRequest
 
@@ -32,17 +32,17 @@ def clip(video: bytes, request: ClipRequest, metadata: Mapping[str, str]) -> byt
 
     It keeps its size: the pipeline fits a picture of other proportions into the film.
 
-    Raises EngineFailed if it can't be decoded, has an odd size (yuv420p halves it), or differs from the
+    Raises Broken if it can't be decoded, has an odd size (yuv420p halves it), or differs from the
     requested length or rate.
     """
     try:
         # Naming the demuxer keeps others (playlists, concat scripts) from ever reading the bytes.
         with av.open(io.BytesIO(video), format=_container(video)) as source:
             if not source.streams.video:
-                raise EngineFailed("the workflow's file has no video track")
+                raise Broken("the workflow's file has no video track")
             return _converted(source, request, metadata)
     except av.FFmpegError as error:
-        raise EngineFailed(f"the workflow's video can't be decoded: {error}") from error
+        raise Broken(f"the workflow's video can't be decoded: {error}") from error
 
 
 def _container(video: bytes) -> str:
@@ -50,7 +50,7 @@ def _container(video: bytes) -> str:
         return "mp4"
     if video[:4] == b"\x1aE\xdf\xa3":
         return "matroska"
-    raise EngineFailed("the workflow's file must be MP4, MOV, WebM or MKV")
+    raise Broken("the workflow's file must be MP4, MOV, WebM or MKV")
 
 
 def _converted(source: InputContainer, request: ClipRequest, metadata: Mapping[str, str]) -> bytes:
@@ -94,7 +94,7 @@ class _Pictures:
         self._output, self._request = output, request
         self._size = source.codec_context.width, source.codec_context.height
         if self._size[0] % 2 or self._size[1] % 2:
-            raise EngineFailed(
+            raise Broken(
                 f"the workflow's video is {self._size[0]}×{self._size[1]}; width and height must be even"
             )
         self._stream = _video_stream(output, request, self._size)
@@ -107,7 +107,7 @@ class _Pictures:
     def take(self, frame: av.VideoFrame) -> None:
         request, number = self._request, self._count - self._request.skip_frames
         if (frame.width, frame.height) != self._size:
-            raise EngineFailed("the workflow's video changes its size midway")
+            raise Broken("the workflow's video changes its size midway")
         self._count += 1
         if frame.time is not None:
             self._first, self._last = frame.time if self._first is None else self._first, frame.time
@@ -208,8 +208,8 @@ def _recoloured(frame: av.VideoFrame) -> av.VideoFrame:
     ).reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
 
 
-def _differs(what: str, given: str, asked: str) -> EngineFailed:
-    return EngineFailed(
+def _differs(what: str, given: str, asked: str) -> Broken:
+    return Broken(
         f"the {what} of the workflow's video must be {asked}; got {given}. Bind it in the workflow "
         "(docs/comfyui.md), or request what the workflow renders"
     )

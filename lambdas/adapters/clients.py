@@ -16,11 +16,6 @@ _CONFIGS = {
     # By default botocore presigns with the old signature in us-east-1 and other early regions. That signature
     # can't read KMS-encrypted objects, and ministack doesn't recognize it.
     "s3": _CONFIG.merge(Config(signature_version="s3v4")),
-    # One quick retry, so that Plan's 900 s suffice for a film of several paragraphs even if the model doesn't
-    # answer: the film is then made without the model.
-    "bedrock-runtime": Config(
-        retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=5, read_timeout=45
-    ),
     # Polly answers within a second; a PC that first loads a voice, while engines use all cores, takes longer.
     "polly": _CONFIG.merge(Config(read_timeout=180)),
 }
@@ -29,11 +24,8 @@ _STILLS_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=300
 )
 
-# A model on a PC may write for minutes (the PC's stand-in waits 240 s for it); the question and the repair
-# question end within WriteStoryboard's 900 s.
-_WRITING_CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=400
-)
+# A PC's cloud gives up on its text model after exactly the seconds set, and then says why.
+_ANSWER_MARGIN_SECONDS = 15
 
 # Codes that mean "the same call may succeed later" (botocore's own retryable set and the services' pages).
 _PASSING = frozenset(
@@ -66,9 +58,17 @@ def client(service: str) -> Any:
 
 
 @cache
-def writing_client() -> Any:
-    """Return the process's client for texts that take a model minutes, for example storyboards on a PC."""
-    return boto3.client("bedrock-runtime", config=_WRITING_CONFIG)
+def writing_client(seconds: int) -> Any:
+    """Return the process's client for a text model that may take `seconds` for an answer.
+
+    It never repeats a question by itself: the model might still be answering it.
+    """
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 1},
+        connect_timeout=5,
+        read_timeout=seconds + _ANSWER_MARGIN_SECONDS,
+    )
+    return boto3.client("bedrock-runtime", config=config)
 
 
 @cache
@@ -86,6 +86,12 @@ def error_message(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message") or error)
 
 
+def may_pass(error: ClientError) -> bool:
+    """Return whether the same call may succeed later."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return error_code(error) in _PASSING or status >= 500
+
+
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Translate temporary failures of an AWS call into ServiceUnavailable.
@@ -96,8 +102,7 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if error_code(error) in _PASSING or status >= 500:
+        if may_pass(error):
             raise ServiceUnavailable(f"{what}: {error}") from error
         raise
     except (ConnectionError, HTTPClientError, IncompleteReadError) as error:

@@ -1,13 +1,15 @@
 """Ask a text model through Bedrock's Converse."""
 
+import time
 from typing import Any
 
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, ReadTimeoutError
 
-from lambdas.adapters.clients import error_message
+from lambdas.adapters.clients import error_message, may_pass
 from lambdas.domain.brief import Writing
 from lambdas.domain.documents import Document
-from lambdas.domain.errors import TextModelUnavailable
+from lambdas.domain.errors import TextModelFailed, TextModelUnavailable
+from lambdas.domain.json_answers import object_in
 from lambdas.domain.prices import Prices
 from lambdas.domain.storyboard_questions import Tool
 
@@ -35,9 +37,16 @@ class TextModel:
         self._prices = prices
 
     def ask(self, *, system: str, message: str, max_tokens: int, temperature: float) -> Answer:
-        """Ask one question and return the answer. Raises TextModelUnavailable if the model doesn't answer."""
+        """Ask one question and return the answer, with a second try if the service is busy for a moment.
+
+        Raises TextModelFailed if the model can't answer, TextModelUnavailable if it may answer later.
+        """
         inference = {"maxTokens": max_tokens, "temperature": temperature}
-        response = self._converse(self._model, system, message, None, inferenceConfig=inference)
+        try:
+            response = self._converse(self._model, system, message, None, inferenceConfig=inference)
+        except TextModelUnavailable:
+            time.sleep(_PAUSE_SECONDS)
+            response = self._converse(self._model, system, message, None, inferenceConfig=inference)
         return Answer(
             text="".join(block.get("text", "") for block in _content(response)),
             by=_answered_by(response, self._model),
@@ -46,8 +55,8 @@ class TextModel:
         )
 
     def fill(self, *, system: str, message: str, tool: Tool, max_tokens: int, writing: Writing) -> ToolAnswer:
-        """Ask one question and return one use of the tool. `max_tokens` applies if `writing` doesn't set it.
-        Raises TextModelUnavailable as `ask` does."""
+        """Ask one question and return one use of the tool, or the tool's input if the model wrote it as text.
+        `max_tokens` applies if `writing` doesn't set it. Raises TextModelFailed, TextModelUnavailable."""
         model = writing.model or self._model
         inference = {
             "maxTokens": writing.max_tokens or max_tokens,
@@ -63,9 +72,10 @@ class TextModel:
         if writing.context_size is not None:  # Ollama's name for it; models on AWS have a fixed one
             options["additionalModelRequestFields"] = {"num_ctx": writing.context_size}
         response = self._converse(model, system, message, _FOR_A_STORYBOARD, **options)
-        uses = [block["toolUse"] for block in _content(response) if "toolUse" in block]
+        uses = [block["toolUse"].get("input") for block in _content(response) if "toolUse" in block]
+        text = "".join(block.get("text", "") for block in _content(response))
         return ToolAnswer(
-            input=uses[0].get("input") if uses else None,
+            input=uses[0] if uses else object_in(text, tool.schema),
             by=_answered_by(response, model),
             stop_reason=str(response.get("stopReason", "")),
             cost=self._cost(response, model),
@@ -85,14 +95,29 @@ class TextModel:
                 messages=[{"role": "user", "content": [{"text": message}]}],
                 **options,
             )
-        except (ClientError, ConnectionError, HTTPClientError) as error:
-            said = error_message(error) if isinstance(error, ClientError) else error
+        except ReadTimeoutError as error:
+            raise TextModelFailed(
+                f"the text model {model} did not answer in time", advice=_MORE_TIME
+            ) from error
+        except (ConnectionError, HTTPClientError) as error:
             raise TextModelUnavailable(
-                f"the text model {model} did not answer: {said}", advice=advice
+                f"the text model {model} did not answer: {error}", advice=advice
+            ) from error
+        except ClientError as error:
+            kind = TextModelUnavailable if may_pass(error) else TextModelFailed
+            by = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get(ANSWERED_BY, model)
+            raise kind(
+                f"the text model {by} did not answer: {error_message(error)}", advice=advice
             ) from error
         return response
 
 
+ANSWERED_BY = "x-reelworks-answered-by"  # header of an error: the model that a PC uses in place of Bedrock's
+_PAUSE_SECONDS = 1.0
+_MORE_TIME = (
+    "Give the text model more time (text_seconds in cdk.json; on a PC timeout_seconds of [text] in "
+    "reelworks.toml), or choose a faster one."
+)
 _FOR_A_STORYBOARD = (
     "Check that the account has access to the text model, or on a PC that its server is running (reel "
     "doctor); retry the video later, choose another text model, or send your own storyboard with the request."

@@ -318,6 +318,7 @@ def _at_stage(video: Video, stage: Stage, changes: dict[str, Any]) -> Video:
             "version": video.version + 1,
             "updated_ms": now,
             "history": history,
+            "waits_for": None,  # unless the change says otherwise
             **changes,
         }
     )

@@ -52,6 +52,7 @@ def video_object(video: Video) -> dict[str, Any]:
         "error": _error(video),
         # Reelworks' own fields
         "stage": video.stage,
+        "waits_for": video.waits_for,
         "attempt": video.attempt,
         "review": _review(video),
         "cost": video.cost,

@@ -4,13 +4,14 @@ import json
 import re
 from typing import Any
 
-from lambdas.domain.errors import EngineFailed, EngineRejected
+from lambdas.domain.errors import EngineBroken, EngineFailed, EngineRejected
 
-_REFUSED = "invalid_request"  # the one code of an engine's 4xx (tests/contracts/)
+# Codes of the engine contract (tests/contracts/): the one of a 4xx, and that of what must be repaired first.
+_REFUSED, _BROKEN = "invalid_request", "broken"
 _CLIENT_ERROR = re.compile(r"client error \(4\d\d\)", re.IGNORECASE)  # SageMaker's wording for a 4xx
 
 
-def engine_failure(*texts: str) -> EngineRejected | EngineFailed:
+def engine_failure(*texts: str) -> EngineRejected | EngineBroken | EngineFailed:
     """Return the error of a failed inference, read from the failure object and the notice's reason; the first
     text that contains an engine's error document counts."""
     documents = (_error_document(text) for text in texts)
@@ -19,7 +20,7 @@ def engine_failure(*texts: str) -> EngineRejected | EngineFailed:
         message = str(document.get("message") or document)
         if document.get("code") == _REFUSED:
             return EngineRejected(message)
-        return EngineFailed(message)
+        return EngineBroken(message) if document.get("code") == _BROKEN else EngineFailed(message)
     message = next(filter(None, (text.strip() for text in texts)), "the endpoint gave no reason")
     return EngineRejected(message) if any(map(_CLIENT_ERROR.search, texts)) else EngineFailed(message)
 

@@ -19,6 +19,8 @@
     │   │   ├── SoundUnreadable     not a sound file, truncated, empty or outside the limits
     │   │   └── NarrationTooLong    the narration ends after the film
     │   ├── EngineRejected          the engine rejected the request (4xx)
+    │   ├── EngineBroken            the engine needs a repair: ComfyUI is down, a node fails
+    │   ├── TextModelFailed         the text model is down, refuses the question or takes too long
     │   ├── StoryboardRejected      the text model's storyboard and its second attempt are both unusable
     │   ├── NarrationRefused        unknown voice, unsupported language or speed, or text too long
     │   ├── CaptionsRefused         the narration has characters that can't be drawn into the pictures
@@ -29,7 +31,7 @@
     └── TransientError          the same call may succeed later; the state machine retries it
         ├── EngineFailed            the engine crashed, ran out of memory or timed out
         ├── AssemblerFailed         the build that assembles the film stopped early
-        ├── TextModelUnavailable    Bedrock throttles, is down or denies this account access
+        ├── TextModelUnavailable    the text model's service throttles or fails for a moment
         └── ServiceUnavailable      an AWS call failed for a temporary reason
 
 The state machine's `ErrorEquals` matches these class names: a Lambda function that raises one reports the
@@ -144,6 +146,16 @@ class NarrationTooLong(MediaError):
 
 class EngineRejected(StepError):
     advice = "Change the request as the engine's message says."
+
+
+class EngineBroken(StepError):
+    advice = "Repair the engine as the message says, then retry the video."
+
+
+class TextModelFailed(StepError):
+    """Waiting does not help: the user or the operator has to act first."""
+
+    advice = "Check that the account has access to the text model, or send enhance=false."
 
 
 class NarrationRefused(StepError):

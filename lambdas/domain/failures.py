@@ -50,8 +50,8 @@ def failure(
         scene=scene,
         clip=clip if clip is not None else _index(told.get("clip")),
         code=name,
-        reason=_shortened(visible(reason, lines=True)),
-        advice=_shortened(visible(str(told.get("advice") or ""), lines=True) or _advice(name)),
+        reason=shortened(visible(reason, lines=True)),
+        advice=shortened(visible(str(told.get("advice") or ""), lines=True) or _advice(name)),
     )
 
 
@@ -67,8 +67,13 @@ def _index(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"
+def shortened(text: str, longest: int = LONGEST_REASON) -> str:
+    """Return the text with at most `longest` characters, its middle left out: it begins with what failed and
+    ends with why, which is a traceback's last line."""
+    if len(text) <= longest:
+        return text
+    end = 2 * longest // 3
+    return f"{text[: longest - end - 1]}…{text[-end:]}"
 
 
 def _advice(name: str) -> str:

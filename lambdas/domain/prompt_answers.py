@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.english import reads_as_english, words
+from lambdas.domain.json_answers import PROSE, fenced, without_thoughts
 from lambdas.domain.prompt_subject import strays
 from lambdas.domain.prompts import estimate_tokens, fit, system_prompt
 from lambdas.domain.sentences import ends_sentence, sentences
@@ -69,8 +70,6 @@ def accept(answer: str, stop_reason: str, original: str, budget: int) -> Accepte
 
 # --- text around the paragraph, which is removed
 
-_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-_FENCE = re.compile(r"\A```[\w-]*\n(.*?)\n?```\Z", re.DOTALL)
 _EMPHASIS = re.compile(r"(\*{1,3}|_{2,3})(?=\S)(.+?)(?<=\S)\1", re.DOTALL)
 _YES = r"(?:sure|certainly|absolutely|of course|okay|ok|great|understood|no problem)\b"
 _COURTESY = re.compile(rf"\A{_YES}[^\n.!:]{{0,60}}[.!](?=\s)\s*", re.IGNORECASE)
@@ -95,9 +94,9 @@ _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "�
 
 def _bare(answer: str) -> str:
     """Return the answer without thoughts, fence, emphasis, preamble, title, epilogue and quotation marks."""
-    text = _THINKING.sub("", answer).strip()
-    if fence := _FENCE.match(text):
-        text = fence.group(1).strip()
+    text = without_thoughts(answer)
+    if len(blocks := fenced(text, PROSE)) == 1:
+        text = blocks[0]
     text = _EMPHASIS.sub(r"\2", text)
     text = _PREAMBLE.sub("", _COURTESY.sub("", text, count=1), count=1)
     blocks = [block.strip() for block in re.split(r"\n\s*\n", text) if block.strip()]

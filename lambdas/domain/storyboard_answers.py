@@ -1,7 +1,7 @@
 """Check a text model's storyboard, and fit scenes' prompts to the engine."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -44,12 +44,13 @@ class AnswerRejected(Exception):
 def accept_storyboard(answer: Any, brief: Brief, budget: int) -> Accepted:
     """Return the answer to `storyboard_question(brief, budget)` with the user's own parts in place, which are
     not checked. Raises AnswerRejected if the answer is unusable."""
-    picked = _picked(answer, storyboard_schema(scenes=brief.count, narrate=brief.asks_narration))
+    schema = storyboard_schema(scenes=brief.count, narrate=brief.asks_narration)
+    picked = _picked(answer, schema)
     written = _read(picked)
     if len(written.scenes) != brief.count:
         many = f"scenes: {brief.count} are asked for; {len(written.scenes)} were written."
         raise AnswerRejected([many])
-    problems = []
+    problems = _echoes(_not_given(picked, brief.given.given()), schema, [brief.topic, brief.tone])
     if not written.style and brief.given.style is None:
         problems.append("style must say what is the same in every scene.")
     narrated = [i for i in range(brief.count) if brief.narrate and not brief.narration_given(i)]
@@ -79,7 +80,9 @@ def accept_scene(
     """Return the storyboard with the answer to `scene_question` in place. Everything other than text stays:
     the scene's seconds, voice and seeds. Raises AnswerRejected if the answer is unusable."""
     before = storyboard.scenes[index]
-    picked = _picked(answer, scene_schema(fields))
+    schema = scene_schema(fields)
+    picked = _picked(answer, schema)
+    echoes = _echoes(picked, schema, [note, storyboard.title, _all_text(storyboard)])
     document = storyboard.model_dump()
     if isinstance(picked, dict):
         picked = _changed(document["scenes"][index], picked, fields)
@@ -87,7 +90,8 @@ def accept_scene(
     written = _read(document)
     scene = written.scenes[index]
     prompted = [(index, field) for field in fields if field != "narration"]
-    problems = _prompt_problems(written, prompted, [note])
+    problems = [f"scenes[{index}].{echo}" for echo in echoes]
+    problems += _prompt_problems(written, prompted, [note])
     if before.narration and "narration" in fields:
         problems += _narration_problems(scene, index, before.seconds)
         problems += _language_problems([scene], before.narration.language or language)
@@ -103,7 +107,9 @@ def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: s
     Raises AnswerRejected if the answer is unusable.
     """
     narrate = any(scene.narration for scene in storyboard.scenes)
-    picked = _picked(answer, changes_schema(narrate=narrate))
+    schema = changes_schema(narrate=narrate)
+    picked = _picked(answer, schema)
+    echoes = _echoes(picked, schema, [change, _all_text(storyboard)])
     if not isinstance(picked, dict) or not isinstance(picked.get("scenes"), list):
         raise AnswerRejected(["scenes is required: a list of the scenes that change."])
     document = storyboard.model_dump()
@@ -120,7 +126,7 @@ def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: s
     written = _read(document)
     if written == storyboard:
         raise AnswerRejected(["Nothing changes: rewrite the scenes that the client's change is about."])
-    problems = _prompt_problems(written, _places(named), [change])
+    problems = echoes + _prompt_problems(written, _places(named), [change])
     for index in named:
         scene, before = written.scenes[index], storyboard.scenes[index]
         if before.narration:
@@ -183,6 +189,94 @@ def _read(document: Any) -> Storyboard:
         found = wrong_fields(Storyboard, error, "the storyboard")
         raise AnswerRejected([wrong.message for wrong in found]) from None
     return storyboard
+
+
+# --- the question's own words in place of an answer
+
+_ECHOED_WORDS = 5  # consecutive words of a description, which a text doesn't share with it by chance
+_SHORTEST_ECHO = 3  # words of a text that is as a whole a part of a description
+# What models fill in instead of an answer: a type, a field's name, a placeholder.
+_FILLERS = frozenset(
+    (
+        *("string", "str", "text", "integer", "number", "boolean", "object", "array", "null", "undefined"),
+        *("a string", "string value", "some text", "sample text", "example text", "your text here"),
+        *("title", "style", "scene", "scenes", "narration", "image", "video", "prompt"),
+        *("positive prompt", "negative prompt", "your title here", "film title", "placeholder"),
+        *("todo", "tbd", "to be determined", "example", "value", "description"),
+        *("lorem ipsum", "lorem ipsum dolor sit amet", "insert text here", "fill in"),
+    )
+)
+_ABOUT_FORM = re.compile(
+    r"\b(?:at most|up to|no more than|maximum(?: of)?|max\.?) \w+ (?:english )?(?:words|sentences)\b"
+    r"|\benglish sentences?\b|\bseparated by commas\b|\bone or two sentences\b",
+    re.IGNORECASE,
+)
+_PLACEHOLDER = re.compile(r"\A\s*(?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}|\.{3,}|…+|-+|_+)\s*\Z")
+
+
+def _echoes(answer: Any, schema: Schema, told: Sequence[str]) -> list[str]:
+    """Return a problem for each text of an answer, as picked by its schema, that repeats the question instead
+    of answering it. `told`: the client's own texts, of which the film may speak."""
+    descriptions = [words(one) for one in _descriptions(schema)]
+    grams = {gram for one in descriptions for gram in _grams(one)}
+    own = " ".join(told)
+    about_form_asked = bool(_ABOUT_FORM.search(own))
+    own_words = f" {' '.join(words(own))} "
+
+    def is_echo(path: str, text: str) -> bool:
+        found = words(text)
+        plain = " ".join(found)
+        if _PLACEHOLDER.match(text):
+            return True
+        if plain in _FILLERS:
+            return f" {plain} " not in own_words
+        # A narrator may speak of words and sentences; a picture shows none.
+        if "narration" not in path and not about_form_asked and _ABOUT_FORM.search(text):
+            return True
+        part = len(found) >= _SHORTEST_ECHO and any(f" {plain} " in f" {' '.join(d)} " for d in descriptions)
+        return part or not grams.isdisjoint(_grams(found))
+
+    return [
+        f"{path} repeats the instruction instead of following it: write the text itself."
+        for path, text in _strings(answer, "")
+        if is_echo(path, text)
+    ]
+
+
+def _grams(found: Sequence[str]) -> set[tuple[str, ...]]:
+    return {tuple(found[i : i + _ECHOED_WORDS]) for i in range(len(found) - _ECHOED_WORDS + 1)}
+
+
+def _not_given(answer: Any, given: Any) -> Any:
+    """Return an answer without the parts that the client has given, which replace the answer's."""
+    if isinstance(answer, dict):
+        if given is not None and not isinstance(given, dict):
+            return None
+        return {name: _not_given(part, (given or {}).get(name)) for name, part in answer.items()}
+    if isinstance(answer, list):
+        parts = given if isinstance(given, list) else []
+        return [_not_given(part, parts[i] if i < len(parts) else None) for i, part in enumerate(answer)]
+    return answer if given is None else None
+
+
+def _descriptions(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("description"), str):
+            yield schema["description"]
+        for part in schema.values():
+            yield from _descriptions(part)
+
+
+def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Return each text that is not empty, with its path, for example `scenes[0].image.positive_prompt`."""
+    if isinstance(value, str) and value.strip():
+        yield path, value
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from _strings(part, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _strings(part, f"{path}[{index}]")
 
 
 # --- the content

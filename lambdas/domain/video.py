@@ -21,6 +21,8 @@ from lambdas.domain.video_parts import (
 )
 from lambdas.domain.video_request import Gate, Tenant, VideoRequest
 
+TEXT_MODEL = "text_model"  # what a video waits for while the text model writes
+
 
 class Source(Document):
     """The drop folder object that requested the video; the film is stored beside it."""
@@ -42,6 +44,7 @@ class Video(Document):
     stage: Stage = Stage.QUEUED
     version: int = 1  # increases with every change of the record
     attempt: int = 1  # increases when the execution was lost
+    waits_for: str | None = None  # TEXT_MODEL, or nothing in particular
     source: Source | None = None
     enhancement: Enhancement | None = None
     writer: Writer | None = None

@@ -1,11 +1,13 @@
 """Plan a video's film from its storyboard, its prompt or the text model's version of that prompt."""
 
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
-from lambdas.adapters.clients import client
+from lambdas.adapters.clients import writing_client
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel
@@ -13,7 +15,7 @@ from lambdas.adapters.videos import Videos
 from lambdas.domain.assembler import Assembler, assembler_for
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Engine, Renderer, deployed
-from lambdas.domain.errors import TextModelUnavailable
+from lambdas.domain.errors import TextModelFailed, TextModelUnavailable
 from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.origin import Idea, ideas_of, prompt_shots, written
 from lambdas.domain.planning import make_plan
@@ -21,7 +23,7 @@ from lambdas.domain.prices import total
 from lambdas.domain.prompt_answers import accept
 from lambdas.domain.prompts import system_prompt, user_message, words_for
 from lambdas.domain.stages import Stage
-from lambdas.domain.video import Video
+from lambdas.domain.video import TEXT_MODEL, Video
 from lambdas.domain.video_parts import ClipProgress, Enhancement
 from lambdas.production.plans import find_plan, source_plan, store_plan
 from lambdas.production.scene_shots import shots
@@ -34,6 +36,8 @@ from lambdas.telemetry import logger
 SIDE_BY_SIDE = 6
 _LONGEST_ANSWER = 1_000  # tokens; some models think aloud before the paragraph
 _TEMPERATURE = 0.7
+# No question is asked later than this: the longest answer (420 s) ends within the function's 900 s.
+_ASKING_SECONDS = 400
 
 
 class PlannedClip(Document):
@@ -62,7 +66,7 @@ class Plan(Document):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = VideoTask.model_validate(event)
     settings = PlanSettings.from_env()
-    model = TextModel(client("bedrock-runtime"), settings.text_model, settings.price_list)
+    model = TextModel(writing_client(settings.answer_seconds), settings.text_model, settings.price_list)
     planned = plan(
         request.tenant,
         request.video_id,
@@ -120,7 +124,8 @@ def _enhanced(
         return video
     # Recorded before the plan is stored, because the plan doesn't say who wrote its prompts.
     ideas = ideas_of(video.request, engine.prompt_tokens, source)
-    made = [enhance(idea, engine, model) for idea in ideas]
+    video = videos.advance(video.tenant, video.id, Stage.PLANNING, waits_for=TEXT_MODEL)
+    made = _all_enhanced(ideas, engine, model)
     enhancement = made[-1].model_copy(
         update={
             "prompt": written([one.prompt for one in made]),
@@ -131,22 +136,41 @@ def _enhanced(
     return videos.advance(video.tenant, video.id, Stage.PLANNING, enhancement=enhancement)
 
 
+def _all_enhanced(ideas: Sequence[Idea], engine: Engine, model: TextModel) -> list[Enhancement]:
+    """Return each idea's prompt. Once the text model has not answered, or has taken _ASKING_SECONDS for the
+    ideas so far, the others are filmed as they are."""
+    made: list[Enhancement] = []
+    note: str | None = None
+    started = time.monotonic()
+    for idea in ideas:
+        if note is None and time.monotonic() - started > _ASKING_SECONDS:
+            note = f"The text model wrote {len(made)} of {len(ideas)} paragraphs in {_ASKING_SECONDS} s."
+        if note is None:
+            try:
+                made.append(enhance(idea, engine, model))
+                continue
+            except (TextModelFailed, TextModelUnavailable) as error:
+                logger.warning("text model failed", extra={"reason": error.message})
+                note = f"{error.message}. {error.advice}"
+        made.append(Enhancement(prompt=idea.plain, note=note, cost=0.0))
+    return made
+
+
 def enhance(idea: Idea, engine: Engine, model: TextModel) -> Enhancement:
-    """Return the text model's prompt for an idea, or its plain text and a note if the answer is unusable."""
+    """Return the text model's prompt for an idea, or its plain text and a note if the answer is unusable.
+
+    Raises TextModelFailed, TextModelUnavailable.
+    """
     prompt = idea.plain
     message = user_message(
         idea.prompt, words_for(engine.prompt_tokens), before=idea.before, change=idea.change
     )
-    try:
-        answer = model.ask(
-            system=system_prompt(engine),
-            message=message,
-            max_tokens=_LONGEST_ANSWER,
-            temperature=_TEMPERATURE,
-        )
-    except TextModelUnavailable as error:
-        logger.warning("text model unavailable", extra={"reason": error.message})
-        return Enhancement(prompt=prompt, note=f"{error.message} {error.advice}", cost=0.0)
+    answer = model.ask(
+        system=system_prompt(engine),
+        message=message,
+        max_tokens=_LONGEST_ANSWER,
+        temperature=_TEMPERATURE,
+    )
     accepted = accept(answer.text, answer.stop_reason, prompt, engine.prompt_tokens)
     logger.info("prompt enhanced", extra={"by": answer.by, "note": accepted.note})
     if accepted.prompt is None:

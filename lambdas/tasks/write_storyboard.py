@@ -33,7 +33,7 @@ from lambdas.domain.storyboard_questions import (
     scene_question,
     storyboard_question,
 )
-from lambdas.domain.video import Video, unchanged_parts
+from lambdas.domain.video import TEXT_MODEL, Video, unchanged_parts
 from lambdas.domain.video_parts import ClipState, Part, PartProgress, Rewrite, Writer
 from lambdas.domain.video_request import Gate, OriginKind
 from lambdas.production.task_token import VideoTask, task
@@ -63,7 +63,7 @@ class StoryboardWritten(Document):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = VideoTask.model_validate(event)
     settings = PlanSettings.from_env()
-    model = TextModel(writing_client(), settings.text_model, settings.price_list)
+    model = TextModel(writing_client(settings.answer_seconds), settings.text_model, settings.price_list)
     written = write_storyboard(request, stores.videos(settings), stores.outputs(settings), model)
     return written.model_dump(mode="json")
 
@@ -75,7 +75,7 @@ def write_storyboard(
     and rewrites only what the user asks for. Runs again after the storyboard's gate and after each change at
     a gate; what the attempt has made so far stays, except for what was changed.
 
-    Raises StoryboardRejected, TextModelUnavailable, VideoClosed, VideoNotFound.
+    Raises StoryboardRejected, TextModelFailed, TextModelUnavailable, VideoClosed, VideoNotFound.
     """
     video = videos.get(request.tenant, request.video_id)
     from_gate = video.review is not None
@@ -88,6 +88,9 @@ def write_storyboard(
     if brief is None:
         return StoryboardWritten(tenant=video.tenant, video_id=video.id)
     storyboards = Storyboards(outputs)
+    if _asks(video, brief):
+        # Without effect on the film: if the record has changed, the write after the answer finds that out.
+        video = videos.amend(video, waits_for=TEXT_MODEL) or video
     if video.rewrite is not None:
         video = _rewritten(video, video.rewrite, brief, videos, storyboards, model)
     if video.storyboard is not None:
@@ -111,6 +114,16 @@ def write_storyboard(
     said, seen = _due(narrations), _due(stills)
     scenes = [SceneToPrepare(index=i, narrate=i in said, still=i in seen) for i in sorted(said | seen)]
     return StoryboardWritten(tenant=video.tenant, video_id=video.id, scenes=scenes, review=video.gates)
+
+
+def _asks(video: Video, brief: Brief) -> bool:
+    """Return whether the text model has something to write."""
+    if video.rewrite is not None:
+        return True
+    if video.storyboard is not None:
+        return False
+    origin = video.request.origin
+    return (origin is not None and origin.storyboard is not None) or brief.whole() is None
 
 
 def _parts(scenes: Sequence[int], before: Sequence[PartProgress]) -> list[PartProgress]:
@@ -174,7 +187,7 @@ class Written(Document):
 
 def write(brief: Brief, budget: int, model: TextModel, writing: Writing) -> Written:
     """Write the storyboard of a brief for an engine that reads `budget` tokens. A brief that holds a complete
-    storyboard needs no model. Raises StoryboardRejected, TextModelUnavailable."""
+    storyboard needs no model. Raises StoryboardRejected, TextModelFailed, TextModelUnavailable."""
     if given := brief.whole():
         return Written(storyboard=given)
     question = storyboard_question(brief, budget)

@@ -73,6 +73,8 @@ def doctor(as_json: Json = False) -> None:
     else:
         for finding in findings:
             mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]" if finding.needed else "[dim]-[/dim]"
+            if finding.warning:
+                mark = "[yellow]![/yellow]"
             out.print(f"{mark} {finding.what}: {escape(finding.found)}", soft_wrap=True)
             if not finding.ok and finding.todo:
                 out.print(f"    fix: {escape(finding.todo)}", soft_wrap=True)

@@ -41,6 +41,8 @@ def describe(video: dict[str, Any]) -> str:
     """Describe the stage and what is in progress: "rendering clips 1, 2 of 3"."""
     stage: str = video["stage"]
     words = _WORDS.get(stage, stage)
+    if waits_for := video.get("waits_for"):
+        return f"waiting for the {waits_for.replace('_', ' ')}"
     if stage == "reviewing":
         return f"{words}: {_GATES.get(video['review']['gate'], 'review')}"
     clips = video["clips"]

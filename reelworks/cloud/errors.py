@@ -19,6 +19,7 @@ class ServiceError(Exception):
 
     def __init__(self, status: int, code: str, message: str, **fields: object) -> None:
         super().__init__(message)
+        self.headers: dict[str, str] = {}  # of the response, in addition to the service's own
         self.status = status
         self.code = code
         self.body = {"message": message, **fields}

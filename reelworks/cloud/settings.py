@@ -6,6 +6,10 @@
     model = "llama3.2"
     api_key = "…"
     context_tokens = 8192                   for Ollama only; other servers set their own
+    timeout_seconds = 300                   how long an answer may take, with loading the model; at most 420
+
+    [engines]
+    aliases = {sora-2 = "comfyui"}          names that clients use, for engines that this PC has
 
     [speech]                                voices in addition to the bundled one
     voices = {Amy = "/voices/en_US-amy-medium.onnx"}
@@ -33,7 +37,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from lambdas.domain.engines import CATALOGUE
 from reelworks.cloud.backends.text.catalogue import TextKind
+from reelworks.cloud.backends.text.interface import ANSWER_SECONDS
 from reelworks.cloud.backends.text.ollama import CONTEXT_TOKENS
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home
@@ -69,6 +75,29 @@ class TextServer(_Section):
     model: Annotated[str, Field(min_length=1)]
     api_key: str | None = Field(default=None, repr=False)
     context_tokens: Annotated[int, Field(ge=512)] = CONTEXT_TOKENS
+    # A storyboard's question and the one to repair it must end within a Lambda function's 900 s.
+    timeout_seconds: Annotated[int, Field(ge=10, le=420)] = ANSWER_SECONDS
+
+
+def _alias(name: str) -> str:
+    if name in CATALOGUE:
+        raise ValueError(f"{name} is an engine's own name; use another name as the alias")
+    return name
+
+
+Alias = Annotated[str, Field(pattern=r"^[^=,\s]{1,64}$"), AfterValidator(_alias)]
+
+
+def _engine(name: str) -> str:
+    if name not in CATALOGUE:
+        raise ValueError(f"must be one of: {', '.join(CATALOGUE)}")
+    return name
+
+
+class Engines(_Section):
+    """`aliases`: names that clients use for engines, as {"sora-2": "comfyui"}."""
+
+    aliases: dict[Alias, Annotated[str, AfterValidator(_engine)]] = {}
 
 
 class Speech(_Section):
@@ -99,6 +128,7 @@ class ComfyUI(_Section):
 
 class Settings(_Section):
     text: TextServer | None = None
+    engines: Engines = Engines()
     speech: Speech = Speech()
     stills: Stills | None = None
     comfyui: ComfyUI = ComfyUI()

@@ -41,6 +41,6 @@ def backends(home: Home, environment: Mapping[str, str]) -> list[Finding]:
         *(voice_finding(name, model) for name, model in voice_files(settings.speech.voices).items()),
         piper(settings, home),
         stills(settings.stills, home),
-        comfyui(settings),
+        comfyui(settings, home),
         *workflows(settings, home),
     ]

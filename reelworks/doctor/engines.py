@@ -10,6 +10,10 @@ def engine_finding(name: str, home: Home) -> Finding:
     folder = home.models / name
     if model.state == "here":
         return Finding(f"Engine {name}", True, False, str(folder))
+    shipped = home.checkout / "models" / name
+    if not folder.exists() and shipped.is_dir():
+        found = f"comes with Reelworks ({shipped}); the first `reel up` links it to {folder}"
+        return Finding(f"Engine {name}", True, False, found)
     if model.state == "no manifest":
         todo = f"reel models trust {name}, if you trust the source of its files; reel up"
     elif name in SOURCES:

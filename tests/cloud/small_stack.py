@@ -166,6 +166,8 @@ def template(**extra: Any) -> dict[str, Any]:
         "SleepFunction": {"Ref": "Sleep"},
         "VideosTable": {"Ref": "Table"},
         "Engines": {"Ref": "Engines"},
+        "ModelAliases": {"Ref": "ModelAliases"},
+        "TextSeconds": {"Ref": "TextSeconds"},
         "Workflow": {"Ref": "Workflow"},
         "Voice": {"Ref": "Voice"},
         "VoiceEngine": {"Ref": "VoiceEngine"},
@@ -174,7 +176,15 @@ def template(**extra: Any) -> dict[str, Any]:
     return {
         "Parameters": {
             name: {"Type": "String", "Default": "none"}
-            for name in ("Engines", "Workflow", "Voice", "VoiceEngine", "Prices")
+            for name in (
+                "Engines",
+                "ModelAliases",
+                "Workflow",
+                "TextSeconds",
+                "Voice",
+                "VoiceEngine",
+                "Prices",
+            )
         },
         "Resources": resources,
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},

@@ -138,6 +138,7 @@ def test_a_configured_openai_compatible_server(
     }
 
 
+BY = {TextKind.OLLAMA: "ollama m", TextKind.OPENAI: "openai-compatible m"}
 BACKENDS: list[tuple[TextKind, str, Callable[..., Response]]] = [
     (TextKind.OLLAMA, "/api/chat", ollama_answer),
     (TextKind.OPENAI, "/v1/chat/completions", openai_answer),
@@ -203,8 +204,12 @@ def test_a_configured_backend_that_is_down_is_an_error(
     bedrock: Callable[..., Any], closed_url: str, kind: TextKind
 ) -> None:
     client = bedrock(TextServer(kind=kind, url=closed_url, model="m"))
-    with pytest.raises(client.exceptions.ServiceUnavailableException, match=closed_url):
+    with pytest.raises(
+        client.exceptions.ModelErrorException, match=f"{closed_url}.*start the server"
+    ) as caught:
         converse(client)
+    headers = caught.value.response["ResponseMetadata"]["HTTPHeaders"]
+    assert headers["x-reelworks-answered-by"] == BY[kind]
 
 
 def test_an_ollama_is_discovered_with_its_first_chat_model(
@@ -355,7 +360,9 @@ def test_the_size_of_ollama_s_context_can_be_set(
     )
     assert server.requests[0][2]["options"]["num_ctx"] == 16384
     other = bedrock(TextServer(url=url, model="m"))
-    with pytest.raises(other.exceptions.ValidationException, match="does not support num_ctx; set it"):
+    with pytest.raises(
+        other.exceptions.ValidationException, match=r"does not support num_ctx \(context_size\); set it"
+    ):
         converse(other, additionalModelRequestFields=fields)
     with pytest.raises(other.exceptions.ValidationException, match="top_k"):
         converse(other, additionalModelRequestFields={"top_k": 40})

@@ -334,6 +334,15 @@ def test_an_unavailable_text_model_is_tried_three_times_and_then_the_video_fails
     assert ended.error == "TextModelUnavailable"
 
 
+@pytest.mark.parametrize(
+    ("task", "error"), [("WriteStoryboard", "TextModelFailed"), ("RenderClip", "EngineBroken")]
+)
+def test_what_waiting_cannot_change_fails_at_once(stage: Stage, task: str, error: str) -> None:
+    answers = {**ANSWERS, "Plan": plan((1, [(0, "endpoint")])), task: failing(error)}
+    ended = stage.run(answers)
+    assert (ended.error, ended.tasks.count(task)) == (error, 1)
+
+
 def test_a_failed_engine_is_retried_twice_and_each_try_is_numbered(stage: Stage) -> None:
     render = in_turn(failing("EngineFailed"), failing("EngineFailed"), clip_made)
     ended = stage.run({**ANSWERS, "Plan": plan((1, [(0, "endpoint")])), "RenderClip": render})

@@ -231,7 +231,7 @@ def test_an_unreachable_comfyui_is_an_error(bedrock: Callable[..., Any], tmp_pat
     (tmp_path / "flux.json").write_text(json.dumps(WORKFLOW))
     stills = {"workflow": tmp_path / "flux.json"}
     client = bedrock(comfyui={"url": url}, stills=stills)
-    with pytest.raises(client.exceptions.ServiceUnavailableException, match=url):
+    with pytest.raises(client.exceptions.ModelErrorException, match=url):
         draw(client)
 
 

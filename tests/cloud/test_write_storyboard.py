@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from lambdas.adapters.text_model import TextModel
 from lambdas.domain.brief import Brief, Writing
-from lambdas.domain.errors import StoryboardRejected, TextModelUnavailable
+from lambdas.domain.errors import StoryboardRejected, TextModelFailed, TextModelUnavailable
 from lambdas.domain.prices import FREE
 from lambdas.domain.storyboard import Storyboard, parse_partial
 from lambdas.tasks.write_storyboard import Written, rewrite, write
@@ -103,7 +103,7 @@ def test_the_director_writes_without_a_model(model: Callable[..., TextModel]) ->
 
 
 def test_the_director_only_writes_english(model: Callable[..., TextModel]) -> None:
-    with pytest.raises(TextModelUnavailable, match="writes English only, not 'de'") as caught:
+    with pytest.raises(TextModelFailed, match="writes English only, not 'de'") as caught:
         write(Brief(topic="Bienen", language="de-DE"), BUDGET, model(), Writing())
     assert "send your own storyboard" in caught.value.advice
 
@@ -220,24 +220,32 @@ def test_a_failure_lists_only_some_of_many_problems(
 
 
 @pytest.mark.parametrize(
-    ("response", "message"),
+    ("response", "message", "kind"),
     [
         (
             JSONResponse({"error": "model 'llama3.1:8b' not found"}, 404),
             "not found",
+            TextModelFailed,
         ),
-        (JSONResponse({"error": "slow down"}, 429), "slow down"),
-        (JSONResponse({"error": "model requires more memory"}, 500), "more memory"),
-        (Response(b"<html>"), "malformed"),
+        (JSONResponse({"error": "slow down"}, 429), "slow down", TextModelUnavailable),
+        (JSONResponse({"error": "loading model"}, 503), "loading model", TextModelUnavailable),
+        (JSONResponse({"error": "model requires more memory"}, 500), "more memory", TextModelFailed),
+        (Response(b"<html>"), "malformed", TextModelFailed),
     ],
 )
 def test_an_unresponsive_model(
-    ollama: tuple[ModelServer, str], model: Callable[..., TextModel], response: Response, message: str
+    ollama: tuple[ModelServer, str],
+    model: Callable[..., TextModel],
+    response: Response,
+    message: str,
+    kind: type[TextModelFailed | TextModelUnavailable],
 ) -> None:
     server, url = ollama
     answers(server, response)
-    with pytest.raises(TextModelUnavailable, match=message) as caught:
+    with pytest.raises(kind, match=message) as caught:
         write(BRIEF, BUDGET, model(url), Writing())
+    assert caught.value.message.startswith(f"the text model ollama llama3.1:8b did not answer: {url}")
+    assert "a-bedrock-model" not in caught.value.message
     assert "another text model, or send your own storyboard" in caught.value.advice
     assert len(asked(server)) == 1
 

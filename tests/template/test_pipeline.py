@@ -64,6 +64,17 @@ def test_engines_voice_workflow_and_prices_are_parameters(pipeline: Template) ->
             "Default": "animatic,cogvideox-5b,cogvideox-5b-i2v",
             "Description": "Names of the available engines, comma-separated",
         },
+        "ModelAliases": {
+            "Type": "String",
+            "Default": "",
+            "Description": "Other names for engines, as ALIAS=ENGINE, comma-separated",
+        },
+        "TextSeconds": {
+            "Type": "String",
+            "Default": "300",
+            "AllowedPattern": "\\d+",
+            "Description": "Seconds that the text model may take for an answer",
+        },
         "Voice": {
             "Type": "String",
             "Default": "Joanna",

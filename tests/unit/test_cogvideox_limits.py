@@ -110,8 +110,13 @@ def test_a_rejected_number_of_frames_comes_with_an_accepted_one(frames: int, nam
             SD | {"in_channels": 48},
             r"48 input channels; expected 16 \(text-to-video\) or 32 \(image-to-video\)",
         ),
-        ({"in_channels": 16}, "'sample_width'"),
-        (SD | {"in_channels": 16, "sample_width": None}, "NoneType"),
+        ({"in_channels": 16}, "transformer/config.json: sample_width: Field required"),
+        (SD | {"in_channels": 16, "sample_width": None}, "sample_width: Input should be a valid integer"),
+        (SD | {"in_channels": 16, "sample_width": "90"}, "sample_width: Input should be a valid integer"),
+        (SD | {"in_channels": 16, "sample_width": -90}, "sample_width: .*greater than or equal to 1"),
+        (SD | {"in_channels": 16, "sample_width": 10**400}, "sample_width: "),
+        (SD | {"in_channels": 16, "num_layers": [30]}, "num_layers: Input should be a valid integer"),
+        (SD | {"in_channels": True}, "in_channels: Input should be a valid integer"),
     ],
 )
 def test_a_transformer_other_than_cogvideox_is_rejected_with_the_reason(

@@ -346,7 +346,7 @@ def test_a_workflow_that_this_comfyui_cannot_run_is_reported(
 @pytest.mark.parametrize(
     ("exception", "status", "code"),
     [
-        (("RuntimeError", "mat1 and mat2 shapes cannot be multiplied"), 500, "engine_failed"),
+        (("RuntimeError", "mat1 and mat2 shapes cannot be multiplied"), 500, "broken"),
         (("torch.OutOfMemoryError", "CUDA out of memory."), 507, "out_of_memory"),
         (("torch.cuda.OutOfMemoryError", "Allocation on device 0"), 507, "out_of_memory"),
     ],
@@ -376,7 +376,7 @@ def test_a_clip_that_differs_from_the_request_is_reported(run: Run, gives: Docum
     async def test(bench: Bench) -> None:
         bench.comfyui.gives = gives
         status, code, _, message = error_of(await bench.ask())
-        assert (status, code) == (500, "engine_failed")
+        assert (status, code) == (500, "broken")
         assert says in message
 
     run(test)

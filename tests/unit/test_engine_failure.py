@@ -1,9 +1,10 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from lambdas.domain.engine_failure import engine_failure, expired
-from lambdas.domain.errors import EngineFailed, EngineRejected
+from lambdas.domain.errors import EngineBroken, EngineFailed, EngineRejected
 
 REFUSED = {"error": {"code": "invalid_request", "param": "size", "message": "size must be 720x480"}}
 BUSY = {"error": {"code": "busy", "param": None, "message": "another clip is being rendered"}}
@@ -26,6 +27,16 @@ def test_a_rejection_is_found_anywhere_in_the_output(text: str) -> None:
 def test_the_engine_s_document_takes_precedence_over_the_endpoint_s_message() -> None:
     error = engine_failure("Received client error (503) from model", json.dumps(BUSY))
     assert (type(error), error.message) == (EngineFailed, "another clip is being rendered")
+
+
+def test_what_must_be_repaired_is_no_passing_failure() -> None:
+    broken = Path(__file__).parents[1] / "contracts" / "error.broken.json"
+    text = f'Received server error (500) from model with message "{broken.read_text()}"'
+    error = engine_failure("", text)
+    assert (type(error), error.message) == (
+        EngineBroken,
+        "the workflow ran, but no node saved a video; add a Save Video node",
+    )
 
 
 def test_a_client_error_without_a_document_is_a_rejection() -> None:

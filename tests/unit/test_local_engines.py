@@ -9,8 +9,10 @@ from containers.comfyui import options as comfyui_options
 from reelworks.cloud.backends.clips.endpoint import Endpoint
 from reelworks.cloud.backends.clips.engine_servers import local_engines, offered_engines, workflow_now
 from reelworks.cloud.errors import CloudError
+from reelworks.cloud.home import Home
+from reelworks.cloud.lifecycle import start_stop
 from reelworks.cloud.processes.watchdog import GRACE_SECONDS
-from reelworks.cloud.settings import ComfyUI
+from reelworks.cloud.settings import ComfyUI, Engines, Settings
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "comfyui"
 
@@ -94,3 +96,20 @@ def test_up_reports_an_unusable_workflow(tmp_path: Path) -> None:
     file.write_text("{}")
     with pytest.raises(CloudError, match="is not a ComfyUI workflow"):
         workflow_now(tmp_path, ComfyUI())
+
+
+@pytest.mark.parametrize(
+    ("engine", "allowed"), [("animatic", True), ("comfyui", False), ("cogvideox-5b", False)]
+)
+def test_an_alias_names_an_engine_of_this_pc(tmp_path: Path, engine: str, allowed: bool) -> None:
+    home = Home(tmp_path)
+    settings = Settings(engines=Engines(aliases={"sora-2": engine}))
+    if allowed:
+        assert start_stop._parameters(home, settings, None)["ModelAliases"] == f"sora-2={engine}"
+        return
+    with pytest.raises(CloudError) as caught:
+        start_stop._parameters(home, settings, None)
+    said = caught.value.message
+    assert said.startswith("aliases.sora-2 of [engines] must be one of this PC's engines: animatic")
+    assert said.endswith(f"; got {engine!r}.")
+    assert "\n" not in said

@@ -64,6 +64,23 @@ def test_the_environment_overrides_single_keys(home: Home) -> None:
     assert settings.comfyui.url == "http://gpu:8188"
 
 
+def test_aliases_and_the_text_model_s_time(home: Home) -> None:
+    settings = load(home, FILE, REELWORKS_ENGINES_ALIASES="sora-2=comfyui, sora-2-pro=animatic")
+    assert settings.engines.aliases == {"sora-2": "comfyui", "sora-2-pro": "animatic"}
+    assert settings.text is not None
+    assert settings.text.timeout_seconds == 300
+    settings = load(
+        home,
+        "[engines]\naliases = {sora-2 = 'animatic'}",
+        REELWORKS_TEXT_TIMEOUT_SECONDS="90",
+        REELWORKS_TEXT_URL="http://x",
+        REELWORKS_TEXT_MODEL="m",
+    )
+    assert settings.engines.aliases == {"sora-2": "animatic"}
+    assert settings.text is not None
+    assert settings.text.timeout_seconds == 90
+
+
 def test_an_api_key_is_not_shown(home: Home) -> None:
     assert "sk-1" not in repr(load(home, FILE, REELWORKS_TEXT_API_KEY="sk-1"))
 
@@ -86,7 +103,13 @@ def test_it_survives_json(home: Home) -> None:
         ("", {"REELWORKS_SPEECH_VOICE": "x"}, "SPEECH_VOICE: unknown setting; allowed: voices"),
         ("[speech]\nvoices = {'a b' = '/v.onnx'}", {}, "speech.voices.a b"),
         ("[speech]\nvoices = {Amy = 'amy.onnx'}", {}, "speech.voices.Amy: must be an absolute path"),
-        ("[voice]\nx = 1", {}, "voice: unknown setting; allowed: text, speech, stills, comfyui"),
+        ("[voice]\nx = 1", {}, "voice: unknown setting; allowed: text, engines, speech, stills, comfyui"),
+        ("[engines]\naliases = {'so ra' = 'comfyui'}", {}, "engines.aliases.so ra.*pattern"),
+        ("[engines]\naliases = {animatic = 'comfyui'}", {}, "animatic is an engine's own name"),
+        ("[engines]\naliases = {sora-2 = 'sora'}", {}, "sora-2: must be one of: animatic,.*got 'sora'"),
+        ("[engines]\naliases = 'sora'", {}, "engines.aliases: .*dictionary"),
+        ("", {"REELWORKS_ENGINES_ALIASES": "sora-2=x"}, "ENGINES_ALIASES: must be one of: animatic"),
+        ("[text]\nurl = 'http://x'\nmodel = 'm'\ntimeout_seconds = 421", {}, "seconds: .*420; got 421"),
         ("[stills]\nmodel = '/m'\nworkflow = '/w'", {}, "stills: set exactly one of model and workflow"),
         ("[stills]\nworkflow = '/w'\nsteps = 4", {}, "stills: steps and guidance are not allowed"),
         ("[stills]\nmodel = '/m'\nsteps = 0", {}, "stills.steps: .*greater"),

@@ -196,3 +196,9 @@ def test_the_next_step_after_an_edit_is_shown() -> None:
     assert "reel approve video_1" in edited_lines(ended)[0]
     assert "nothing to re-render" in edited_lines(ended | {"storyboard": {"filmed": True}})[0]
     assert "reel get video_1" in edited_lines(REVIEWING | {"stage": "planning"})[0]
+
+
+def test_waiting_for_the_text_model_is_said() -> None:
+    video = {"stage": "planning", "waits_for": "text_model", "clips": []}
+    assert describe(video) == "waiting for the text model"
+    assert describe(video | {"waits_for": None}) == "planning the film"

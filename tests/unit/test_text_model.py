@@ -7,9 +7,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from lambdas.adapters.text_model import TextModel, ToolAnswer
+from lambdas.adapters.text_model import ANSWERED_BY, TextModel, ToolAnswer
 from lambdas.domain.brief import Brief, Writing
-from lambdas.domain.errors import StoryboardRejected, TextModelUnavailable
+from lambdas.domain.errors import StoryboardRejected, TextModelFailed, TextModelUnavailable
 from lambdas.domain.prices import Prices
 from lambdas.domain.storyboard_questions import Tool
 from lambdas.tasks.write_storyboard import write
@@ -102,16 +102,56 @@ def test_an_answer_without_the_tool(bedrock: Stubber, content: list[dict[str, An
 
 
 @pytest.mark.parametrize(
-    "code", ["ThrottlingException", "ResourceNotFoundException", "AccessDeniedException"]
+    ("code", "error"),
+    [
+        ("ThrottlingException", TextModelUnavailable),
+        ("ModelTimeoutException", TextModelUnavailable),
+        ("ResourceNotFoundException", TextModelFailed),
+        ("AccessDeniedException", TextModelFailed),
+        ("ValidationException", TextModelFailed),
+        ("ModelErrorException", TextModelFailed),
+    ],
 )
-def test_a_failing_model_s_error_has_advice(bedrock: Stubber, code: str) -> None:
+def test_a_failing_model_s_error_has_advice(
+    bedrock: Stubber, code: str, error: type[TextModelFailed | TextModelUnavailable]
+) -> None:
+    """Only what may pass by waiting is an error that the state machine retries."""
     bedrock.add_client_error("converse", code, "not now")
-    with pytest.raises(
-        TextModelUnavailable, match=f"the text model {MODEL} did not answer: not now"
-    ) as caught:
+    with pytest.raises(error, match=f"the text model {MODEL} did not answer: not now") as caught:
         fill(bedrock)
+    assert type(caught.value) is error
     assert "send your own storyboard with the request" in caught.value.advice
     assert "enhance" not in caught.value.advice
+
+
+def test_the_tool_s_input_written_as_text_is_read(bedrock: Stubber) -> None:
+    text = 'Here it is:\n```json\n{"title": "Bees",}\n```'
+    bedrock.add_response("converse", answer([{"text": text}], "end_turn"))
+    assert fill(bedrock).input == {"title": "Bees"}
+
+
+def test_an_error_names_the_model_that_answers_in_place_of_bedrock_s(bedrock: Stubber) -> None:
+    bedrock.add_client_error(
+        "converse",
+        "ModelErrorException",
+        "http://127.0.0.1:11434 can't be reached",
+        response_meta={"HTTPHeaders": {ANSWERED_BY: "ollama qwen3:8b"}},
+    )
+    with pytest.raises(TextModelFailed) as caught:
+        fill(bedrock)
+    assert caught.value.message.startswith("the text model ollama qwen3:8b did not answer: http://127")
+    assert MODEL not in caught.value.message
+
+
+def test_a_busy_service_is_asked_for_a_prompt_once_more(
+    bedrock: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambdas.adapters.text_model._PAUSE_SECONDS", 0)
+    bedrock.add_client_error("converse", "ThrottlingException", "slow down")
+    bedrock.add_response("converse", answer([{"text": "A bee."}], "end_turn"))
+    model = TextModel(bedrock.client, MODEL, PRICES)
+    assert model.ask(system="s", message="m", max_tokens=9, temperature=0.5).text == "A bee."
+    bedrock.assert_no_pending_responses()
 
 
 @pytest.mark.parametrize("stop", ["guardrail_intervened", "content_filtered"])

@@ -21,6 +21,7 @@ from lambdas.domain.prices import FREE
 from reelworks.cloud.addresses import API_PATH, address
 from reelworks.cloud.aws import REGION, client
 from reelworks.cloud.backends.clips.engine_servers import offered_engines, workflow_now
+from reelworks.cloud.backends.text.interface import ANSWER_SECONDS
 from reelworks.cloud.backends.voice.piper import BUNDLED
 from reelworks.cloud.deployment_record import Deployment, Output, deployment_of, write_deployment
 from reelworks.cloud.errors import CloudError
@@ -104,9 +105,22 @@ def _source(home: Home, settings: Settings, parameters: Mapping[str, str]) -> st
 
 
 def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> dict[str, str]:
-    """Return the template parameters for which this PC has its own values."""
+    """Return the template parameters for which this PC has its own values.
+
+    Raises CloudError if an alias names an engine that this PC does not have.
+    """
+    offered = offered_engines(home.folder, settings.comfyui)
+    for alias, engine in settings.engines.aliases.items():
+        if engine not in offered:
+            raise CloudError(
+                f"aliases.{alias} of [engines] must be one of this PC's engines: {', '.join(offered)}; "
+                f"got {engine!r}.",
+                advice=f"Change the alias in {home.settings}, or install the engine (reel doctor).",
+            )
     return {
-        "Engines": ",".join(offered_engines(home.folder, settings.comfyui)),
+        "Engines": ",".join(offered),
+        "ModelAliases": ",".join(f"{name}={engine}" for name, engine in settings.engines.aliases.items()),
+        "TextSeconds": str(settings.text.timeout_seconds if settings.text else ANSWER_SECONDS),
         "Workflow": workflow.model_dump_json() if workflow else "",
         "Voice": BUNDLED,
         "VoiceEngine": "standard",

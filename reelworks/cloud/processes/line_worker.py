@@ -6,12 +6,19 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+from reelworks.cloud.processes.output_end import useful_end
+
 _LONGEST_LINE = 1 << 20
-_TAIL_LINES = 12
+_TAIL_LINES = 100
 
 
 class WorkerFailed(Exception):
-    """The program could not be started, exited, or did not answer in time; the message says why."""
+    """The program could not be started, exited, or did not answer in time; the message says why. `passing`:
+    another try may succeed, because it was killed or took too long."""
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 class LineWorker:
@@ -49,7 +56,9 @@ class LineWorker:
                     answer = await self._answer(line)
             except TimeoutError:
                 await self._end()
-                raise WorkerFailed(f"{self._command[0]} did not answer within {seconds:g} s.") from None
+                raise WorkerFailed(
+                    f"{self._command[0]} did not answer within {seconds:g} s.", passing=True
+                ) from None
             except BaseException:
                 await self._end()
                 raise
@@ -76,7 +85,9 @@ class LineWorker:
                 return text
             tail.append(text)
         code = await process.wait()
-        raise WorkerFailed(f"It exited with code {code}. The end of its output:\n" + "\n".join(tail))
+        end = useful_end("\n".join(tail))
+        # Below zero: a signal, for example the kernel's when memory runs out.
+        raise WorkerFailed(f"It exited with code {code}. The end of its output:\n{end}", passing=code < 0)
 
     async def _start(self) -> asyncio.subprocess.Process:
         # It does not need AWS, so it gets no credentials and no endpoint.

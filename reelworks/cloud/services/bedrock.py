@@ -4,21 +4,32 @@ Source: botocore's model of bedrock-runtime, 2023-09-30. Any model id is accepte
 `additionalModelResponseFields.answered_by` names the backend that answered in its place.
 """
 
+import asyncio
 import json
 import secrets
 import time
+from collections.abc import Coroutine
 from typing import Annotated, Any, Literal, Self
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from reelworks.cloud.backends.text.interface import Answer, Conversation, TextBackend, Tool, Turn
+from lambdas.adapters.text_model import ANSWERED_BY
+from lambdas.domain.json_answers import object_in
+from reelworks.cloud.backends.text.interface import (
+    Answer,
+    Conversation,
+    TextBackend,
+    Tool,
+    Turn,
+)
 from reelworks.cloud.backends.text.ollama import Ollama, find_ollama
+from reelworks.cloud.backends.text.openai_compatible import OpenAICompatible
 from reelworks.cloud.backends.text.rule_based import RuleBasedDirector
 from reelworks.cloud.errors import ServiceError
 from reelworks.cloud.services.bedrock_images import BedrockImages
@@ -27,6 +38,7 @@ from reelworks.cloud.settings import Settings, TextServer
 
 OLLAMA_URL = "http://127.0.0.1:11434"  # Ollama's default
 LOOK_EVERY_SECONDS = 30.0
+CALLER_GONE = 499  # nginx's status for a client that disconnected; no client receives it
 
 
 class _Document(BaseModel):
@@ -163,7 +175,7 @@ class BedrockRuntime:
 
     def __init__(self, settings: Settings, *, ollama_url: str = OLLAMA_URL) -> None:
         self._http = httpx.AsyncClient(trust_env=False)  # loopback needs no proxy
-        self._configured = _connect(settings.text, self._http) if settings.text else None
+        self._configured = connect(settings.text, self._http) if settings.text else None
         self._images = BedrockImages(settings)
         self._ollama_url = ollama_url
         self._found: Ollama | None = None
@@ -197,13 +209,19 @@ class BedrockRuntime:
         await self._free_text()
         return await self._images.invoke_model(request)
 
-    async def _converse(self, request: Request) -> JSONResponse:
+    async def _converse(self, request: Request) -> Response:
         conversation = parsed(_ConverseRequest, await request.body()).conversation()
         if conversation.turns[-1].role != "user":
             raise ServiceError(400, "ValidationException", "A conversation must end with a user message.")
         backend = self._loaded = await self._backend()
         started = time.monotonic()
-        answer = await backend.answer(conversation)
+        try:
+            answer = await _unless_gone(request, backend.answer(conversation))
+        except ServiceError as error:
+            error.headers[ANSWERED_BY] = backend.name
+            raise
+        if answer is None:
+            return Response(status_code=CALLER_GONE)
         seconds = time.monotonic() - started
         return JSONResponse(_response(answer, conversation.tool, backend.name, seconds))
 
@@ -216,16 +234,42 @@ class BedrockRuntime:
         return self._found or RuleBasedDirector()
 
 
-def _connect(server: TextServer, http: httpx.AsyncClient) -> TextBackend:
+async def _unless_gone(request: Request, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
+    """Return the answer; None as soon as the caller is gone. The server then stops writing it, because its
+    connection closes, and has its time for the next question."""
+    answer = asyncio.create_task(answering)
+    gone = asyncio.create_task(_until_gone(request))
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return answer.result() if answer.done() else None
+    finally:
+        answer.cancel()
+        gone.cancel()
+
+
+async def _until_gone(request: Request) -> None:
+    """Return once the client has closed its connection; call it after reading the body."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def connect(server: TextServer, http: httpx.AsyncClient) -> Ollama | OpenAICompatible:
+    """Return the configured backend."""
     return server.kind.backend(
-        http, server.url, server.model, api_key=server.api_key, context_tokens=server.context_tokens
+        http,
+        server.url,
+        server.model,
+        api_key=server.api_key,
+        context_tokens=server.context_tokens,
+        seconds=server.timeout_seconds,
     )
 
 
 def _response(answer: Answer, tool: Tool | None, answered_by: str, seconds: float) -> dict[str, object]:
     stop_reason: str = answer.stop_reason
     content: list[dict[str, object]] = [{"text": answer.text}] if answer.text else []
-    used = _object(answer.text) if tool and stop_reason == "end_turn" else None
+    # None: the model did not use the tool. The caller checks the input, as with Bedrock's own models.
+    used = object_in(answer.text, tool.schema) if tool and stop_reason == "end_turn" else None
     if tool and used is not None:
         use_id = f"tooluse_{secrets.token_urlsafe(16)}"
         stop_reason = "tool_use"
@@ -241,13 +285,3 @@ def _response(answer: Answer, tool: Tool | None, answered_by: str, seconds: floa
         "metrics": {"latencyMs": round(seconds * 1000)},
         "additionalModelResponseFields": {"answered_by": answered_by},
     }
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    """Return a tool's input, which may violate the tool's schema; None if the model did not use the tool. The
-    caller validates it, as with Bedrock's own models."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None

@@ -13,7 +13,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reelworks.cloud.backends.clips.endpoint import Endpoint
-from reelworks.cloud.backends.clips.server_process import ServerFailed, ServerProcess
+from reelworks.cloud.backends.clips.server_process import ServerBroken, ServerFailed, ServerProcess
 
 if TYPE_CHECKING:  # boto3 types are a development dependency
     from types_boto3_s3 import S3Client
@@ -155,6 +155,11 @@ class Instance:
             response = await self._unless_withdrawn(
                 job, server.invoke(content, job.headers, job.invocation_seconds)
             )
+        except ServerBroken as error:
+            await self._stop_server()
+            # As an engine itself reports it (tests/contracts/error.broken.json).
+            document = {"error": {"code": "broken", "param": None, "message": str(error)}}
+            raise JobFailed(str(error), json.dumps(document).encode(), "application/json") from error
         except ServerFailed as error:
             await self._stop_server()
             raise JobFailed(str(error)) from error

@@ -169,13 +169,13 @@ class Polly:
         try:
             return read_voice(name, self._voices[name])
         except VoiceFailed as error:
-            raise ServiceError(500, "ServiceFailureException", str(error)) from error
+            raise _failed(error) from error
 
     async def _spoken(self, voice: Voice, sentence: Sentence) -> _Spoken:
         try:
             return await self._piper.say(voice, sentence.rate, without_emoji(sentence.text))
         except VoiceFailed as error:
-            raise ServiceError(500, "ServiceFailureException", str(error)) from error
+            raise _failed(error) from error
 
     async def _sound(self, voice: Voice, said: list[Utterance]) -> tuple[Samples, int]:
         """Return the samples of all utterances, and their sample rate."""
@@ -211,6 +211,13 @@ class Polly:
         while len(self._timed) > _MOST_TIMED:
             self._timed.popitem(last=False)
         return "".join(lines).encode()
+
+
+def _failed(error: VoiceFailed) -> ServiceError:
+    """Return Polly's error for a voice that fails: only one that may pass is tried again."""
+    if error.passing:
+        return ServiceError(500, "ServiceFailureException", str(error))
+    return ServiceError(400, "ValidationException", f"{error}. Repair or replace the voice (reel doctor)")
 
 
 def _delivered(samples: Samples, rate: int, output_format: str, wanted: int) -> bytes:

@@ -33,7 +33,7 @@ def service(routes: list[BaseRoute]) -> Starlette:
 
 async def _service_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)  # noqa: S101  Starlette's handler type is wider than what it passes
-    return JSONResponse(error.body, error.status, headers={"x-amzn-errortype": error.code})
+    return JSONResponse(error.body, error.status, headers={"x-amzn-errortype": error.code} | error.headers)
 
 
 async def _unknown_operation(request: Request, _: Exception) -> JSONResponse:

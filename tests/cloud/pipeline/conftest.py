@@ -21,7 +21,7 @@ def deployed_bench() -> Iterator[Bench]:
         priced = stores | {"prices": bench.settings.prices}
         for settings in (
             bench.settings,
-            PlanSettings(**priced, text_model="amazon.nova-lite-v1:0"),
+            PlanSettings(**priced, text_model="amazon.nova-lite-v1:0", text_seconds="60"),
             NarrateSettings(**priced, voice="Joanna", voice_engine="neural"),
             RenderClipSettings(
                 **stores, endpoint_prefix="reelworks", invocation_seconds=900, request_ttl_seconds=3600

@@ -11,17 +11,23 @@ from typing import Self
 
 import httpx
 
+from reelworks.cloud.processes.output_end import useful_end
 from reelworks.cloud.processes.watched import start_watched
 
 logger = logging.getLogger(__name__)
 
 PING_EVERY_SECONDS = 0.2
 RETRY_EVERY_SECONDS = 0.5
-TAIL_BYTES = 2000
+TAIL_BYTES = 50_000
+_SIGNALLED = 128
 
 
 class ServerFailed(Exception):
     """The server could not be started, exited, or did not answer in time; the message says why."""
+
+
+class ServerBroken(ServerFailed):
+    """The server can't serve until someone repairs it: another start would fail in the same way."""
 
 
 class ServerProcess:
@@ -116,10 +122,12 @@ class ServerProcess:
             if ping is not None and ping.status_code == httpx.codes.OK:
                 return
             if ping is not None and (health := _json_object(ping)).get("status") == "failed":
-                raise ServerFailed(self._with_tail(f"The server can't serve: {health.get('reason')}"))
+                raise ServerBroken(f"The server can't serve: {health.get('reason')}")
             await asyncio.sleep(PING_EVERY_SECONDS)
-        reason = f"The server exited with code {self._process.returncode} while starting"
-        raise ServerFailed(self._with_tail(reason))
+        code = self._process.returncode
+        reason = self._with_tail(f"The server exited with code {code} while starting")
+        # Below zero: a signal, for example the kernel's when memory runs out. The watchdog adds 128 to it.
+        raise ServerBroken(reason) if code is not None and 0 < code < _SIGNALLED else ServerFailed(reason)
 
     async def _cause(self, error: httpx.TransportError) -> str:
         """Return why a connection broke: usually the process exited, which shows a moment later."""
@@ -130,7 +138,7 @@ class ServerProcess:
         return self._with_tail(f"The server exited with code {code} during the invocation")
 
     def _with_tail(self, reason: str) -> str:
-        tail = self._log.read_bytes()[-TAIL_BYTES:].decode(errors="replace").strip()
+        tail = useful_end(self._log.read_bytes()[-TAIL_BYTES:].decode(errors="replace"))
         return f"{reason}. The end of its output:\n{tail}" if tail else f"{reason}; it printed nothing."
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from containers.cogvideox.errors import EngineFailed
-from containers.comfyui.client import ComfyUI, Finished, Refused, Saved, Unreachable
+from containers.comfyui.client import ComfyUI, Finished, Refused, Saved, TooSlow, Unreachable
 from containers.comfyui.workflow import BadWorkflow, Workflow
 from reelworks.cloud.backends.image.interface import LONGEST_DRAWING_SECONDS, Order, model_failed
 from reelworks.cloud.errors import ServiceError
@@ -37,8 +37,10 @@ class ComfyWorkflow:
             problems = [str(one) for wrong in error.node_errors.values() for one in wrong.errors]
             said = "; ".join([str(error), *problems])
             raise model_failed(f"ComfyUI at {self._comfyui.url} refused {self._path}: {said}") from error
-        except Unreachable as error:
+        except TooSlow as error:
             raise ServiceError(503, "ServiceUnavailableException", str(error)) from error
+        except Unreachable as error:  # it does not start by itself
+            raise model_failed(f"{error}; start ComfyUI, or correct url of [comfyui]") from error
         except EngineFailed as error:
             raise model_failed(str(error)) from error
         finally:

@@ -1,36 +1,76 @@
 """Requests of the HTTP backends, with their failures as Bedrock's errors."""
 
+import asyncio
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
+from lambdas.domain.failures import shortened
 from reelworks.cloud.errors import ServiceError
 
-LONGEST_ANSWER_SECONDS = 240.0  # includes loading the model from disk
+_CONNECT_SECONDS = 10.0
+_LONGEST_REASON = 600  # characters
+_MOST_PARTS = 20  # of a list of complaints
+
+
+class Refused(ServiceError):
+    """The server refused the request. `status_code`: its own; `reason`: what it says; `fields`: the request's
+    fields that it names as wrong, as paths with dots, if it names them."""
+
+    def __init__(self, url: str, status_code: int, reason: str, fields: frozenset[str]) -> None:
+        status, code = _REFUSALS.get(status_code, (424, "ModelErrorException"))
+        own = {} if status_code in _REFUSALS else {"originalStatusCode": status_code}
+        said = shortened(reason, _LONGEST_REASON) or "nothing"
+        super().__init__(status, code, f"{url} returned {status_code}: {said}", **own)
+        self.status_code = status_code
+        self.reason = reason
+        self.fields = fields
 
 
 async def post_json(
-    http: httpx.AsyncClient, url: str, request: dict[str, Any], headers: Mapping[str, str]
+    http: httpx.AsyncClient, url: str, request: dict[str, Any], headers: Mapping[str, str], seconds: float
 ) -> dict[str, Any]:
+    """Return the server's answer. Raises Refused, or ServiceError if the server is down, does not answer
+    within `seconds`, or answers with anything but a JSON object."""
+    # In total: a server may send something now and then without ever finishing.
+    timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
     try:
-        response = await http.post(url, json=request, headers=headers, timeout=LONGEST_ANSWER_SECONDS)
-    except httpx.TimeoutException as error:
-        raise ServiceError(
-            408, "ModelTimeoutException", f"The text model at {url} did not answer in time."
-        ) from error
-    except (httpx.TransportError, httpx.InvalidURL) as error:
-        raise ServiceError(
-            503, "ServiceUnavailableException", f"The text model at {url} can't be reached: {error}"
-        ) from error
-    if not response.is_success:
-        raise _refused(url, response)
+        async with asyncio.timeout(seconds):
+            response = await http.post(url, json=request, headers=headers, timeout=timeout)
+    except httpx.ConnectTimeout as error:
+        raise _down(url, error) from error
+    except TimeoutError as error:
+        message = (
+            f"{url} did not answer within {seconds:g} s; give it more time (timeout_seconds of [text] in "
+            "reelworks.toml), or choose a faster model"
+        )
+        # Not ModelTimeoutException: it asks for another try, which would take as long again.
+        raise ServiceError(424, "ModelErrorException", message) from error
+    except (httpx.ConnectError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        raise _down(url, error) from error
+    except httpx.TransportError as error:  # it broke off while answering: it may have been restarted
+        message = f"{url} broke off its answer: {error or type(error).__name__}"
+        raise ServiceError(503, "ServiceUnavailableException", message) from error
     with reading_answer(url):
-        answer = response.json()
+        answer = _document(response)
+        if response.is_success and isinstance(answer, dict) and answer.get("error"):
+            # Hosted services and LM Studio also report errors with status 200.
+            raise Refused(url, 400, *_complaint(answer, response))
+        if not response.is_success:
+            raise Refused(url, response.status_code, *_complaint(answer, response))
         if not isinstance(answer, dict):
-            raise TypeError("the answer is not an object")
+            raise TypeError("the answer is not a JSON object")
     return answer
+
+
+def _down(url: str, error: Exception) -> ServiceError:
+    # Not ServiceUnavailableException, which is tried again: a server that is not running does not start by
+    # itself.
+    message = f"{url} can't be reached: {error or type(error).__name__}; start the server, or change [text]"
+    return ServiceError(424, "ModelErrorException", f"{message} in reelworks.toml")
 
 
 _REFUSALS = {
@@ -39,16 +79,44 @@ _REFUSALS = {
     403: (403, "AccessDeniedException"),
     404: (404, "ResourceNotFoundException"),
     408: (408, "ModelTimeoutException"),
+    422: (400, "ValidationException"),
     429: (429, "ThrottlingException"),
     503: (503, "ServiceUnavailableException"),
 }
 
 
-def _refused(url: str, response: httpx.Response) -> ServiceError:
-    message = f"The text model at {url} returned {response.status_code}: {response.text[:500]}"
-    if response.status_code in _REFUSALS:
-        return ServiceError(*_REFUSALS[response.status_code], message)
-    return ServiceError(424, "ModelErrorException", message, originalStatusCode=response.status_code)
+def _document(response: httpx.Response) -> Any:
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        if response.is_success:
+            raise ValueError(f"not JSON: {response.text[:200]!r}") from None
+        return None
+
+
+def _complaint(document: Any, response: httpx.Response) -> tuple[str, frozenset[str]]:
+    """Return what an error says and the fields that it names. Servers put it under `error` (an object or a
+    text), `message` or `detail` (FastAPI: a text, or a list of complaints with the field's `loc`)."""
+    said = document
+    fields: set[str] = set()
+    if isinstance(said, dict):
+        said = next((said[name] for name in ("error", "detail", "message") if said.get(name)), said)
+    if isinstance(said, dict):
+        if isinstance(said.get("param"), str):
+            fields.add(said["param"])
+        said = said.get("message") or said
+    if isinstance(said, list):
+        told = []
+        for one in said[:_MOST_PARTS]:
+            where = one.get("loc") if isinstance(one, dict) else None
+            path = ".".join(str(part) for part in where if part != "body") if isinstance(where, list) else ""
+            fields |= {path} if path else set()
+            message = one.get("msg") if isinstance(one, dict) else one
+            told.append(f"{path}: {message}" if path else str(message))
+        said = "; ".join(told)
+    if not isinstance(said, str):
+        said = response.text if document is None else json.dumps(said, ensure_ascii=False)
+    return " ".join(said.split()), frozenset(fields)
 
 
 @contextmanager
@@ -57,16 +125,41 @@ def reading_answer(url: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        message = f"The text model at {url} returned a malformed response: {error!r}"
+        message = f"{url} returned a malformed response: {error!r}"
         raise ServiceError(424, "ModelErrorException", message) from error
 
 
+# Parts of a message that are not its answer.
+_NOT_TEXT = frozenset({"thinking", "reasoning", "redacted_thinking", "tool_call", "tool_use", "refusal"})
+
+
 def text_of(content: object) -> str:
+    """Return a message's text: a text, or a list of parts as in {"type": "text", "text": "…"}."""
     if content is None:  # OpenAI's format for empty text
         return ""
+    if isinstance(content, list):
+        return "".join(_part(part) for part in content)
     if not isinstance(content, str):
         raise TypeError("the message's content is not text")
     return content
+
+
+def _part(part: object) -> str:
+    if not isinstance(part, dict):
+        raise TypeError("a part of the message's content is not an object")
+    if part.get("type") in _NOT_TEXT:
+        return ""
+    return text_of(part["text"])
+
+
+def message_text(message: dict[str, Any]) -> str:
+    """Return a message's text; if it has none, the arguments of the tool that it calls."""
+    text = text_of(message.get("content"))
+    calls = message.get("tool_calls")
+    if text.strip() or not calls:
+        return text
+    arguments = calls[0]["function"]["arguments"]
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
 def given(fields: dict[str, Any]) -> dict[str, Any]:

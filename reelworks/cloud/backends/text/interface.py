@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+ANSWER_SECONDS = 300  # unless the settings say otherwise; includes loading the model from disk
+
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "content_filtered"]
 
 

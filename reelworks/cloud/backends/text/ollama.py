@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from typing import Any
 
 import httpx
 
-from reelworks.cloud.backends.text.http import given, post_json, reading_answer, text_of
-from reelworks.cloud.backends.text.interface import Answer, Conversation
+from reelworks.cloud.backends.text.dialect import Dialect, ask, with_system
+from reelworks.cloud.backends.text.http import given, message_text, post_json, reading_answer
+from reelworks.cloud.backends.text.interface import ANSWER_SECONDS, Answer, Conversation
 
 CONTEXT_TOKENS = 8192  # sent explicitly: Ollama's documented defaults conflict
 LOOK_SECONDS = 0.5  # for an Ollama that may not be running
@@ -32,16 +34,25 @@ class Ollama:
         *,
         api_key: str | None = None,
         context_tokens: int = CONTEXT_TOKENS,
+        seconds: float = ANSWER_SECONDS,
     ) -> None:
-        """`api_key` is ignored: Ollama needs none."""
+        """`api_key` is ignored: Ollama needs none. `seconds`: how long an answer may take, with loading the
+        model."""
         self._http = http
         self._url = url
         self._model = model
         self._context_tokens = context_tokens
+        self._seconds = seconds
+        self._dialect = Dialect()
 
     @property
     def name(self) -> str:
         return f"ollama {self._model}"
+
+    @property
+    def schema_refused(self) -> str | None:
+        """How JSON is required instead, once the server has refused the schema as `format`."""
+        return _FORM_NAMES[self._dialect.form] if self._dialect.form else None
 
     async def answer(self, conversation: Conversation) -> Answer:
         options = {
@@ -51,19 +62,30 @@ class Ollama:
             "top_p": conversation.top_p,
             "stop": list(conversation.stop) or None,
         }
-        request = {
-            "model": self._model,
-            "messages": conversation.messages(),
-            "stream": False,
-            "think": False,
-            "keep_alive": KEPT_SECONDS,
-            "options": given(options),
-            "format": conversation.tool and conversation.tool.schema,
-        }
-        answer = await post_json(self._http, f"{self._url}/api/chat", given(request), {})
+
+        def request(dialect: Dialect) -> dict[str, Any]:
+            fields: dict[str, Any] = {"think": False, "keep_alive": KEPT_SECONDS}
+            if conversation.tool:
+                fields["format"] = (conversation.tool.schema, "json", None)[dialect.form]
+            return given(
+                {
+                    "model": self._model,
+                    "messages": with_system(conversation.messages(), dialect),
+                    "stream": False,
+                    "options": given(options),
+                    **{name: value for name, value in fields.items() if name not in dialect.left_out},
+                }
+            )
+
+        answer, self._dialect = await ask(
+            self._dialect,
+            len(_FORM_NAMES) if conversation.tool else 0,
+            request,
+            lambda sent: post_json(self._http, f"{self._url}/api/chat", sent, {}, self._seconds),
+        )
         with reading_answer(self._url):
             return Answer(
-                text=text_of(answer["message"]["content"]),
+                text=message_text(answer["message"]),
                 stop_reason="max_tokens" if answer.get("done_reason") == "length" else "end_turn",
                 input_tokens=int(answer.get("prompt_eval_count", 0)),
                 output_tokens=int(answer.get("eval_count", 0)),
@@ -86,7 +108,10 @@ class Ollama:
         return any(model["name"] in (self._model, f"{self._model}:latest") for model in models)
 
 
-async def find_ollama(http: httpx.AsyncClient, url: str) -> Ollama | None:
+_FORM_NAMES = ("a schema", "json", "the prompt only")
+
+
+async def find_ollama(http: httpx.AsyncClient, url: str, seconds: float = ANSWER_SECONDS) -> Ollama | None:
     """Return the Ollama at `url` with its first model that can chat; None without such a server or model."""
     try:
         models = (await http.get(f"{url}/api/tags", timeout=LOOK_SECONDS)).raise_for_status().json()["models"]
@@ -94,7 +119,7 @@ async def find_ollama(http: httpx.AsyncClient, url: str) -> Ollama | None:
             show = await http.post(f"{url}/api/show", json={"model": model["name"]}, timeout=LOOK_SECONDS)
             # An embedding model lacks `completion`; Ollama before 0.6.4 lists no capabilities.
             if "completion" in show.raise_for_status().json().get("capabilities", ["completion"]):
-                return Ollama(http, url, model["name"])
+                return Ollama(http, url, model["name"], seconds=seconds)
     except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
         return None  # the server at this URL is not Ollama
     return None

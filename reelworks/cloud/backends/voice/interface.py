@@ -11,7 +11,11 @@ Samples = NDArray[np.int16]
 
 
 class VoiceFailed(Exception):
-    """A known voice can't speak; the message says why."""
+    """A known voice can't speak; the message says why. `passing`: another try may succeed."""
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,9 @@ class Piper:
             answer = await self._worker.ask(sentence.replace("[[", "[ ["), _SENTENCE_SECONDS)
             return _read(Path(answer.partition(_WROTE)[2]))
         except (WorkerFailed, OSError, EOFError, wave.Error) as error:
-            raise VoiceFailed(f"The voice {voice.name} ({voice.model}) failed. {error}") from error
+            passing = isinstance(error, WorkerFailed) and error.passing
+            message = f"The voice {voice.name} ({voice.model}) failed. {error}"
+            raise VoiceFailed(message, passing=passing) from error
 
     def _load(self, voice: Voice, rate: float) -> LineWorker:
         self._folder = self._folder or Path(tempfile.mkdtemp(prefix="speech-"))
