@@ -11,6 +11,7 @@ from typing import Any, Self
 from reelworks.cloud.errors import CloudError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+PRIVATE_UMASK = 0o077  # of each process that writes in the home folder
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ class Home:
     @property
     def key_file(self) -> Path:
         return self.folder / "api_key"
+
+    @property
+    def aws_credentials(self) -> Path:
+        """What requests to the cloud's AWS services are signed with, in the format of ~/.aws/credentials."""
+        return self.folder / "aws_credentials"
 
     @property
     def change_lock(self) -> Path:
