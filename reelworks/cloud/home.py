@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,17 @@ class Home:
                 f"The home folder can't be created or written: {error}.",
                 advice="Set REELWORKS_HOME to a folder that you own, on a disk with free space.",
             ) from error
+
+    def make_private(self) -> None:
+        """Take everything in the folder from other users, also what an earlier version left readable.
+
+        Links are left alone: they lead to the checkout, or to where the user keeps weights.
+        """
+        for folder, _, files in os.walk(self.folder):
+            for path in (folder, *(os.path.join(folder, name) for name in files)):
+                mode = os.lstat(path).st_mode
+                if not stat.S_ISLNK(mode) and mode & PRIVATE_UMASK:
+                    os.chmod(path, stat.S_IMODE(mode) & ~PRIVATE_UMASK)
 
 
 def read_json(path: Path) -> dict[str, Any]:

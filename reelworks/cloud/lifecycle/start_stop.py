@@ -163,6 +163,7 @@ def _start(home: Home, settings: Settings, credentials: Credentials, ports: list
     """Start the process on the first free port of `ports`, with nothing deployed; wait until it responds."""
     shutil.rmtree(home.scratch, ignore_errors=True)
     home.create()
+    home.make_private()
     repair_torn_objects(home.s3)
     if home.log.exists():
         home.log.replace(home.log.with_name(home.log.name + ".1"))
