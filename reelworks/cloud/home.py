@@ -111,13 +111,21 @@ class Home:
     def make_private(self) -> None:
         """Take everything in the folder from other users, also what an earlier version left readable.
 
-        Links are left alone: they lead to the checkout, or to where the user keeps weights.
+        Links are left alone, since they lead to the checkout or to where the user keeps weights, and so is
+        what another user put there. Raises CloudError if that fails.
         """
-        for folder, _, files in os.walk(self.folder):
-            for path in (folder, *(os.path.join(folder, name) for name in files)):
-                mode = os.lstat(path).st_mode
-                if not stat.S_ISLNK(mode) and mode & PRIVATE_UMASK:
-                    os.chmod(path, stat.S_IMODE(mode) & ~PRIVATE_UMASK)
+        try:
+            for folder, _, files in os.walk(self.folder):
+                for path in (folder, *(os.path.join(folder, name) for name in files)):
+                    found = os.lstat(path)
+                    own = found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode)
+                    if own and found.st_mode & PRIVATE_UMASK:
+                        os.chmod(path, stat.S_IMODE(found.st_mode) & ~PRIVATE_UMASK)
+        except OSError as error:
+            raise CloudError(
+                f"The home folder can't be closed to other users: {error}.",
+                advice="Set REELWORKS_HOME to a folder that you own, on a disk with permissions.",
+            ) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -129,8 +129,6 @@ class Verifier:
         if request.in_header:
             return self._checked(_in_header(request), request)
         if request.in_query:
-            if request.headers.get("authorization"):
-                raise Refused("malformed", "Only one auth mechanism allowed.")
             found = _in_query(request)
             return self._checked(found, request) if found else None
         raise Refused("missing")
