@@ -32,7 +32,9 @@ API_BYTES = 10 * MIB  # API Gateway's limit
 SIGN_IN_BYTES = 64 * 1024
 OBJECT_BYTES = 5 * 1024 * MIB  # S3's limit of one PUT; it is passed on as it arrives
 FORM_BYTES = 100 * MIB  # of a form whose policy states no limit
-CALL_BYTES = 70 * MIB  # of any other service: Lambda takes 50 MB of code, in base64
+CALL_BYTES = 16 * MIB  # DynamoDB's limit, which is the highest of the services with small calls
+# Lambda takes 50 MB of code and Bedrock 25 MB of pictures, both in base64.
+LARGER_CALLS = {"lambda": 70 * MIB, "bedrock": 40 * MIB}
 
 # S3 reads a form's fields up to its file; 20 KB are its limit for them.
 _FORM_FIELDS_BYTES = 20 * 1024
@@ -115,13 +117,17 @@ class Access:
         if claimed.service == "s3":
             await self._signed_for_s3(request, claimed, stated, scope, receive, send)
             return
-        bodies.check_stated_length(request.headers, CALL_BYTES, claimed.service)
-        body = await bodies.whole(receive, CALL_BYTES, claimed.service)
+        limit = LARGER_CALLS.get(claimed.service, CALL_BYTES)
+        bodies.check_stated_length(request.headers, limit, claimed.service)
+        if stated:  # then a wrong signature is refused before its body is read
+            self._verifier.verify(request, claimed, stated)
+        body = await bodies.whole(receive, limit, claimed.service)
         actual = sha256(body).hexdigest()
-        self._verifier.verify(request, claimed, stated or actual)
-        if stated and stated not in (actual, UNSIGNED_PAYLOAD):
+        if not stated:
+            self._verifier.verify(request, claimed, actual)
+        elif stated not in (actual, UNSIGNED_PAYLOAD):
             raise Refused("content", service=claimed.service)
-        scope, body = _inflated(request, scope, body, claimed.service)
+        scope, body = _inflated(request, scope, body, limit, claimed.service)
         if _pool_operation(request):
             send = self._remembering(body, send)
         await self._app(scope, bodies.replayed(body, receive), send)
@@ -275,12 +281,14 @@ def _check_link(request: signatures.Request) -> None:
         raise Refused("denied", "A link takes any Content-Type but application/x-www-form-urlencoded.", "s3")
 
 
-def _inflated(request: signatures.Request, scope: Scope, body: bytes, service: str) -> tuple[Scope, bytes]:
+def _inflated(
+    request: signatures.Request, scope: Scope, body: bytes, limit: int, service: str
+) -> tuple[Scope, bytes]:
     stated = ",".join(request.headers.get("content-encoding", [])).lower()
     encodings = [one for part in stated.split(",") if (one := part.strip()) not in ("", "identity")]
     if not encodings:
         return scope, body
-    body = bodies.inflated(body, encodings, CALL_BYTES, service)
+    body = bodies.inflated(body, encodings, limit, service)
     return bodies.with_headers(scope, {"content-encoding": None, "content-length": str(len(body))}), body
 
 
