@@ -36,13 +36,19 @@ class Deployment:
     @classmethod
     def find(cls) -> Self:
         """Find the deployment. Raises DeploymentError if there is neither a local nor an AWS deployment."""
-        from reelworks.cloud import aws, home
+        from reelworks.cloud import aws, credentials, errors, home
         from reelworks.cloud.lifecycle import start_stop
 
         if "AWS_PROFILE" not in os.environ:
-            status = start_stop.status(home.Home.locate())
+            here = home.Home.locate()
+            status = start_stop.status(here)
             if status.aws_endpoint_url is not None:
-                return cls(partial(aws.client, base_url=status.aws_endpoint_url), status.outputs)
+                try:
+                    signed = credentials.read_credentials(here.aws_credentials)
+                except errors.CloudError as error:
+                    raise DeploymentError(f"{error.message} {error.advice}") from error
+                client = partial(aws.client, base_url=status.aws_endpoint_url, credentials=signed)
+                return cls(client, status.outputs)
         try:
             session = boto3.Session()
             stacks = session.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]

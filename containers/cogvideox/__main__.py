@@ -8,6 +8,7 @@ from containers.cogvideox.log import log_as_json
 from containers.cogvideox.options import parse
 from containers.cogvideox.server import create_app
 from containers.cogvideox.supervisor import Supervisor
+from containers.serving.callers import OwnCallerOnly
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def run(supervisor: Supervisor, *, host: str, port: int, grace: int) -> None:
     log_as_json()
     # No access log: /ping is called every few seconds, and each job has its own line.
     uvicorn.run(
-        create_app(supervisor), host=host, port=port, log_config=None, access_log=False,
+        OwnCallerOnly(create_app(supervisor)), host=host, port=port, log_config=None, access_log=False,
         timeout_graceful_shutdown=grace,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from containers.comfyui.bridge import Bridge
 from containers.comfyui.client import ComfyUI
 from containers.comfyui.options import parse
 from containers.serving.app import create_app
+from containers.serving.callers import OwnCallerOnly
 
 # Time to cancel a prompt when the server stops. No client waits for a clip then.
 GRACE_SECONDS = 1
@@ -20,8 +21,8 @@ def main() -> None:
     bridge = Bridge(ComfyUI(options.comfyui), options.workflow, options.seconds, options.revision)
     # No access log: /ping is called every few seconds, and each clip has its own line.
     uvicorn.run(
-        create_app(bridge), host=options.host, port=options.port, log_config=None, access_log=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        OwnCallerOnly(create_app(bridge)), host=options.host, port=options.port, log_config=None,
+        access_log=False, timeout_graceful_shutdown=GRACE_SECONDS,
     )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def down(as_json: Json = False) -> None:
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show the state, URL and API key of the PC's cloud."""
+    """Show the state, URL, API key and AWS credentials file of the PC's cloud."""
     from reelworks.cloud import home
     from reelworks.cloud.lifecycle import start_stop
 
@@ -57,7 +57,15 @@ def status(as_json: Json = False) -> None:
     if as_json:
         print_json(found.document())
     elif found.state == "up":
-        out.print(f"up at {found.base_url}\nOPENAI_BASE_URL={found.base_url}\nOPENAI_API_KEY={found.api_key}")
+        lines = (
+            f"up at {found.base_url}",
+            f"OPENAI_BASE_URL={found.base_url}",
+            f"OPENAI_API_KEY={found.api_key}",
+            f"AWS_ENDPOINT_URL={found.aws_endpoint_url}",
+            f"AWS_SHARED_CREDENTIALS_FILE={found.aws_credentials_file}",
+            f"AWS_REGION={found.region}",
+        )
+        out.print("\n".join(lines), soft_wrap=True, markup=False, highlight=False)
     else:
         out.print("down")
 

@@ -5,7 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
-from reelworks.cloud.home import Home
+from reelworks.cloud.home import PRIVATE_UMASK, Home
 from reelworks.cloud.lifecycle import process_lock
 from reelworks.cloud.lifecycle.environment import MARK, SETTINGS
 
@@ -13,6 +13,7 @@ GRACE_SECONDS = 2  # for requests in progress at SIGTERM
 
 
 def main() -> None:
+    os.umask(PRIVATE_UMASK)  # functions, engine servers and builds inherit it
     lock, listener_fd = (int(argument) for argument in sys.argv[1:])
     listener = socket.socket(fileno=listener_fd)
     process = process_lock.claim(lock, listener)  # before the imports that take a second

@@ -7,11 +7,9 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from reelworks.cloud.credentials import Credentials
+
 REGION = "us-east-1"
-ACCOUNT = "000000000000"  # ministack's default, used when the key id is not an account number
-# ministack accepts any credentials; the guard keeps strangers out.
-ACCESS_KEY = "test"
-SECRET_KEY = "test"  # noqa: S105  not a secret
 
 # Loopback needs no proxy. A function may run for minutes; a call still in progress must not be repeated.
 _CONFIG = Config(
@@ -19,12 +17,13 @@ _CONFIG = Config(
 )
 
 
-def client(service: str, base_url: str) -> Any:
+def client(service: str, base_url: str, credentials: Credentials) -> Any:
     """Return a boto3 client for `service` of the cloud at `base_url`."""
-    return _session().client(service, endpoint_url=base_url, config=_CONFIG)  # type: ignore[call-overload]
+    session: Any = _session(credentials)
+    return session.client(service, endpoint_url=base_url, config=_CONFIG)
 
 
-def _session() -> boto3.Session:
+def _session(credentials: Credentials) -> boto3.Session:
     """Return a session that reads no configuration: a missing profile named in the shell would raise an
     error, an existing one could carry settings for the real AWS."""
     core = botocore.session.Session(
@@ -35,8 +34,8 @@ def _session() -> boto3.Session:
         }
     )
     return boto3.Session(
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
         region_name=REGION,
         botocore_session=core,
     )

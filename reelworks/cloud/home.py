@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Self
 from reelworks.cloud.errors import CloudError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+PRIVATE_UMASK = 0o077  # of each process that writes in the home folder
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Home:
         return self.folder / "api_key"
 
     @property
+    def aws_credentials(self) -> Path:
+        """What requests to the cloud's AWS services are signed with, in the format of ~/.aws/credentials."""
+        return self.folder / "aws_credentials"
+
+    @property
     def change_lock(self) -> Path:
         """The lock held while the cloud is started or stopped, so that only one caller does so at a time."""
         return self.folder / "change.lock"
@@ -104,6 +111,25 @@ class Home:
             raise CloudError(
                 f"The home folder can't be created or written: {error}.",
                 advice="Set REELWORKS_HOME to a folder that you own, on a disk with free space.",
+            ) from error
+
+    def make_private(self) -> None:
+        """Take everything in the folder from other users, also what an earlier version left readable.
+
+        Links are left alone, since they lead to the checkout or to where the user keeps weights, and so is
+        what another user put there. Raises CloudError if that fails.
+        """
+        try:
+            for folder, _, files in os.walk(self.folder):
+                for path in (folder, *(os.path.join(folder, name) for name in files)):
+                    found = os.lstat(path)
+                    own = found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode)
+                    if own and found.st_mode & PRIVATE_UMASK:
+                        os.chmod(path, stat.S_IMODE(found.st_mode) & ~PRIVATE_UMASK)
+        except OSError as error:
+            raise CloudError(
+                f"The home folder can't be closed to other users: {error}.",
+                advice="Set REELWORKS_HOME to a folder that you own, on a disk with permissions.",
             ) from error
 
 

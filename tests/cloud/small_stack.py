@@ -5,6 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from reelworks.cloud.aws import client
+from reelworks.cloud.credentials import read_credentials
+from reelworks.cloud.lifecycle.start_stop import Status
+
 STACK = "Small-Pipeline"
 BUCKET = "small-output-000000000000"
 ASSETS_BUCKET = "small-assets-${AWS::AccountId}-${AWS::Region}"
@@ -244,6 +248,13 @@ def write_checkout(folder: Path, template: dict[str, Any], code: str = CODE) -> 
     write_assembly(folder / "cdk" / "assembly", template, code)
     (folder / "app.py").write_text(APP)
     return folder
+
+
+def aws(cloud: Status, service: str) -> Any:
+    """A client of the running cloud, with its credentials."""
+    assert cloud.aws_endpoint_url
+    assert cloud.aws_credentials_file
+    return client(service, cloud.aws_endpoint_url, read_credentials(Path(cloud.aws_credentials_file)))
 
 
 def notes(s3: Any) -> list[dict[str, Any]]:

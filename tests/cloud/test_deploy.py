@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from reelworks.cloud.aws import client
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle import process_lock
@@ -19,8 +18,7 @@ ASSETS_BUCKET = "small-assets-000000000000-us-east-1"
 
 
 def s3_of(cloud: Status) -> Any:
-    assert cloud.aws_endpoint_url
-    return client("s3", cloud.aws_endpoint_url)
+    return small_stack.aws(cloud, "s3")
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -9,6 +9,7 @@ from botocore.config import Config
 from reelworks.cloud.deployment_record import RestApi
 from reelworks.cloud.lifecycle.start_stop import Status
 from reelworks.cloud.server.dispatch import Dispatcher, signed_for
+from tests.cloud import small_stack
 
 CREDENTIAL = "AKIA/20260102/us-east-1/{}/aws4_request"
 
@@ -155,9 +156,6 @@ def test_the_running_cloud_serves_its_api_at_v1(cloud: Status) -> None:
 
 def test_the_running_cloud_answers_for_sagemaker(cloud: Status) -> None:
     """ministack has no SageMaker; the stand-in rejects an endpoint whose model is missing."""
-    from reelworks.cloud.aws import client
-
-    assert cloud.aws_endpoint_url
-    runtime = client("sagemaker-runtime", cloud.aws_endpoint_url)
+    runtime = small_stack.aws(cloud, "sagemaker-runtime")
     with pytest.raises(runtime.exceptions.ClientError, match="Endpoint small-nothing not found"):
         runtime.invoke_endpoint_async(EndpointName="small-nothing", InputLocation="s3://a/b")

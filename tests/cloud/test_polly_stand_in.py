@@ -18,10 +18,10 @@ from botocore.exceptions import ClientError
 from numpy.typing import NDArray
 
 from lambdas.adapters.speech import Speech
-from reelworks.cloud.aws import client
 from reelworks.cloud.backends.voice.piper import bundled_model
 from reelworks.cloud.lifecycle.start_stop import Status
 from reelworks.cloud.services.polly import Polly
+from tests.cloud import small_stack
 from tests.cloud.servers import serving, stopping
 
 SENTENCE = "A bee lands on a flower and drinks, while the morning sun rises over the meadow."
@@ -154,8 +154,7 @@ def test_a_user_s_own_voice(connect: Callable[..., Any], tmp_path: Path) -> None
 
 
 def test_the_pc_s_cloud_serves_it_at_its_single_address(cloud: Status) -> None:
-    assert cloud.aws_endpoint_url
-    voices = client("polly", cloud.aws_endpoint_url).describe_voices()["Voices"]
+    voices = small_stack.aws(cloud, "polly").describe_voices()["Voices"]
     assert [voice["Id"] for voice in voices] == ["Joe"]
 
 

@@ -17,6 +17,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from containers.serving.callers import TOKEN
 from reelworks.cloud.backends.clips.endpoint import Endpoint
 from reelworks.cloud.services.inference_queue import EndpointQueue, Job
 from reelworks.cloud.services.sagemaker import SageMakerRuntime
@@ -349,6 +350,18 @@ def test_no_aws_in_the_environment_of_a_server(bench: Bench, monkeypatch: pytest
     assert [name for name in environment if name.startswith("AWS_")] == []
     assert environment["HF_HUB_OFFLINE"] == "1"
     assert environment["PATH"] == os.environ["PATH"]
+
+
+def test_a_server_gets_the_token_that_each_request_carries(bench: Bench) -> None:
+    bench.offer()
+    said = []
+    for prompt in ("environment", "headers"):
+        answer = bench.ask(prompt)
+        bench.notices.next()
+        said.append(json.loads(bench.read(answer["OutputLocation"])["Body"].read()))
+    environment, headers = said
+    assert headers["authorization"] == f"Bearer {environment[TOKEN]}"
+    assert len(environment[TOKEN]) >= 40
 
 
 def test_the_endpoint_is_unknown(bench: Bench) -> None:

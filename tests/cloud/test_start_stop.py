@@ -15,7 +15,6 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from reelworks.cloud.aws import client
 from reelworks.cloud.backends.voice.piper import BUNDLED
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home
@@ -73,11 +72,10 @@ def foreign_listener(port: int) -> Iterator[None]:
 
 def workers_at_work(home: Home, cloud: Status) -> set[int]:
     """Make a function sleep longer than any test, and return all functions' processes."""
-    assert cloud.aws_endpoint_url
-    client("lambda", cloud.aws_endpoint_url).invoke(
+    small_stack.aws(cloud, "lambda").invoke(
         FunctionName=cloud.outputs["SleepFunction"], InvocationType="Event", Payload=b'{"seconds": 50}'
     )
-    s3 = client("s3", cloud.aws_endpoint_url)
+    s3 = small_stack.aws(cloud, "s3")
     until = time.monotonic() + 10
     while not s3.list_objects_v2(Bucket=small_stack.BUCKET, Prefix="asleep")["KeyCount"]:
         assert time.monotonic() < until
@@ -86,7 +84,7 @@ def workers_at_work(home: Home, cloud: Status) -> set[int]:
 
 
 def test_up_prints_the_cloud_s_address_and_down_that_it_stopped(home: Home) -> None:
-    assert status(home) == Status("down", None, None, None, "us-east-1", {})
+    assert status(home) == Status("down", None, None, None, None, "us-east-1", {})
     cloud = up(home)
     assert cloud.state == "up"
     assert cloud.base_url == f"{cloud.aws_endpoint_url}/v1"
@@ -94,7 +92,9 @@ def test_up_prints_the_cloud_s_address_and_down_that_it_stopped(home: Home) -> N
     assert httpx.get(f"{cloud.base_url}/videos").status_code == 200
     assert status(home) == cloud
     pid = pid_of(home)
-    assert down(home) == Status("down", None, cloud.api_key, None, "us-east-1", {})
+    assert down(home) == Status(
+        "down", None, cloud.api_key, None, cloud.aws_credentials_file, "us-east-1", {}
+    )
     wait_until_gone(pid)
     assert workers_of(home) == set()
 
@@ -119,17 +119,15 @@ def test_concurrent_ups_start_one_cloud(home: Home) -> None:
 
 
 def test_the_tenants_key_is_registered(cloud: Status) -> None:
-    assert cloud.aws_endpoint_url
     assert cloud.api_key
-    table = client("dynamodb", cloud.aws_endpoint_url).scan(TableName=cloud.outputs["VideosTable"])
+    table = small_stack.aws(cloud, "dynamodb").scan(TableName=cloud.outputs["VideosTable"])
     (item,) = table["Items"]
     assert json.loads(item["document"]["S"])["tenant"] == "local"
     assert cloud.api_key not in str(item)
 
 
 def test_upkeep_is_invoked_to_restore(cloud: Status) -> None:
-    assert cloud.aws_endpoint_url
-    notes = small_stack.notes(client("s3", cloud.aws_endpoint_url))
+    notes = small_stack.notes(small_stack.aws(cloud, "s3"))
     assert {"restore": True} in [note["event"] for note in notes]
 
 
@@ -163,8 +161,7 @@ def test_a_cloud_that_ends_during_setup_is_reported(home: Home) -> None:
 
 def test_a_write_that_does_not_reach_the_disk_fails(home: Home) -> None:
     cloud = up(home)
-    assert cloud.aws_endpoint_url
-    s3 = client("s3", cloud.aws_endpoint_url)
+    s3 = small_stack.aws(cloud, "s3")
     [bucket] = home.s3.glob(f"*/{small_stack.BUCKET}")
     s3.put_object(Bucket=small_stack.BUCKET, Key="before", Body=b"kept")
     away = bucket.rename(bucket.with_name("away"))
@@ -294,8 +291,7 @@ def test_functions_see_no_secret_of_the_shell(home: Home, monkeypatch: pytest.Mo
     monkeypatch.setenv("REELWORKS_TEXT_MODEL", "m")
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     cloud = up(home)
-    assert cloud.aws_endpoint_url
-    (note,) = small_stack.notes(client("s3", cloud.aws_endpoint_url))
+    (note,) = small_stack.notes(small_stack.aws(cloud, "s3"))
     assert secret not in note["environment"].values()
     assert "AWS_PROFILE" not in note["environment"]
     assert note["environment"]["AWS_ENDPOINT_URL"] == cloud.aws_endpoint_url

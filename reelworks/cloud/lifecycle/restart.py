@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reelworks.cloud.aws import client
+from reelworks.cloud.credentials import Credentials
 from reelworks.cloud.deployment_record import Output
 from reelworks.cloud.errors import CloudError
 
@@ -25,12 +26,12 @@ def repair_torn_objects(s3: Path) -> None:
             sidecar.write_text(json.dumps({**meta, "size": None, "etag": None, "checksums": {}}))
 
 
-def restore_videos(base_url: str, outputs: Mapping[str, str]) -> None:
+def restore_videos(base_url: str, credentials: Credentials, outputs: Mapping[str, str]) -> None:
     """Invoke `upkeep` to rebuild the records from the journal and resume unfinished videos.
 
     Raises CloudError if the function fails.
     """
-    answer = client("lambda", base_url).invoke(
+    answer = client("lambda", base_url, credentials).invoke(
         FunctionName=outputs[Output.UPKEEP_FUNCTION], Payload=json.dumps({"restore": True}).encode()
     )
     if "FunctionError" in answer:

@@ -23,6 +23,7 @@ from reelworks.cloud.aws import REGION, client
 from reelworks.cloud.backends.clips.engine_servers import offered_engines, workflow_now
 from reelworks.cloud.backends.text.interface import ANSWER_SECONDS
 from reelworks.cloud.backends.voice.piper import BUNDLED
+from reelworks.cloud.credentials import Credentials, ensure_credentials
 from reelworks.cloud.deployment_record import Deployment, Output, deployment_of, write_deployment
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home, write_private
@@ -50,6 +51,7 @@ class Status:
     base_url: str | None  # for an OpenAI client
     api_key: str | None  # the local tenant's; None before the first `up`
     aws_endpoint_url: str | None
+    aws_credentials_file: str | None  # for an AWS client; None before the first `up`
     region: str
     outputs: dict[str, str]  # the stack's
 
@@ -69,13 +71,15 @@ def up(home: Home, port: int | None = None) -> Status:
         settings = Settings.load(home, os.environ)
         workflow = workflow_now(home.folder, settings.comfyui)
         parameters = _parameters(home, settings, workflow)
-        source = _source(home, settings, parameters)
+        credentials = ensure_credentials(home)
+        source = _source(home, settings, parameters, credentials)
         running = process_lock.running(home)
         if running is None or not _is_current(home, running, source, port):
             process_lock.stop(home, running)
             any_port = [process_lock.last_port(home) or PREFERRED_PORT, PREFERRED_PORT, 0]
             revision = workflow.revision if workflow else ""
-            _bring_up(home, source, settings, parameters, revision, [port] if port else any_port)
+            ports = [port] if port else any_port
+            _bring_up(home, source, settings, credentials, parameters, revision, ports)
     return status(home)
 
 
@@ -92,15 +96,19 @@ def status(home: Home) -> Status:
     api_key = home.key_file.read_text() if home.key_file.exists() else None
     process = process_lock.running(home)
     deployment = deployment_of(home, process.pid) if process and process.answers() else None
+    file = str(home.aws_credentials) if home.aws_credentials.exists() else None
     if process is None or deployment is None or not deployment.ready:
-        return Status("down", None, api_key, None, REGION, {})
-    return Status("up", process.address + API_PATH, api_key, process.address, REGION, deployment.outputs)
+        return Status("down", None, api_key, None, file, REGION, {})
+    return Status(
+        "up", process.address + API_PATH, api_key, process.address, file, REGION, deployment.outputs
+    )
 
 
-def _source(home: Home, settings: Settings, parameters: Mapping[str, str]) -> str:
+def _source(home: Home, settings: Settings, parameters: Mapping[str, str], credentials: Credentials) -> str:
     """Return the fingerprint of everything whose change requires a restart of the cloud."""
     sources = fingerprint(home.checkout, (*SOURCES, *_CLOUD_SOURCES))
-    all_of_it = json.dumps([sources, parameters, settings.model_dump_json()], sort_keys=True)
+    parts = [sources, parameters, settings.model_dump_json(), credentials.secret_access_key]
+    all_of_it = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(all_of_it.encode()).hexdigest()
 
 
@@ -143,19 +151,20 @@ def _bring_up(
     home: Home,
     source: str,
     settings: Settings,
+    credentials: Credentials,
     parameters: Mapping[str, str],
     workflow: str,
     ports: list[int],
 ) -> None:
     assembly = read_assembly(synthesize(home))
-    process = _start(home, settings, ports)
+    process = _start(home, settings, credentials, ports)
     try:
-        outputs = deploy(assembly, process.address, parameters)
+        outputs = deploy(assembly, process.address, credentials, parameters)
         # The engines' endpoints, which restored videos call at once, are built from the outputs.
         deployment = Deployment(process.pid, source, outputs, ready=False, workflow=workflow)
         write_deployment(home, deployment)
-        _register_local_tenant(home, process.address, outputs)
-        restore_videos(process.address, outputs)
+        _register_local_tenant(home, process.address, credentials, outputs)
+        restore_videos(process.address, credentials, outputs)
         write_deployment(home, replace(deployment, ready=True))
     except BaseException as error:
         process_lock.stop(home, process)
@@ -164,10 +173,11 @@ def _bring_up(
         raise
 
 
-def _start(home: Home, settings: Settings, ports: list[int]) -> Process:
+def _start(home: Home, settings: Settings, credentials: Credentials, ports: list[int]) -> Process:
     """Start the process on the first free port of `ports`, with nothing deployed; wait until it responds."""
     shutil.rmtree(home.scratch, ignore_errors=True)
     home.create()
+    home.make_private()
     repair_torn_objects(home.s3)
     if home.log.exists():
         home.log.replace(home.log.with_name(home.log.name + ".1"))
@@ -179,7 +189,8 @@ def _start(home: Home, settings: Settings, ports: list[int]) -> Process:
         os.posix_spawn(
             sys.executable,
             [sys.executable, "-P", "-m", "reelworks.cloud", str(lock), str(listener.fileno())],
-            cloud_environment(home, base_url, os.environ) | {SETTINGS: settings.model_dump_json()},
+            cloud_environment(home, base_url, credentials, os.environ)
+            | {SETTINGS: settings.model_dump_json()},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(home.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
@@ -214,10 +225,12 @@ def _listener(ports: list[int]) -> socket.socket:
     )
 
 
-def _register_local_tenant(home: Home, base_url: str, outputs: Mapping[str, str]) -> None:
+def _register_local_tenant(
+    home: Home, base_url: str, credentials: Credentials, outputs: Mapping[str, str]
+) -> None:
     """Register the API key of the PC's user. The key is generated once and stays the same."""
     if not home.key_file.exists():
         write_private(home.key_file, new_key())
-    journal = Objects(client("s3", base_url), outputs[Output.OUTPUT_BUCKET])
-    api_keys = ApiKeys(client("dynamodb", base_url), outputs[Output.VIDEOS_TABLE], journal)
+    journal = Objects(client("s3", base_url, credentials), outputs[Output.OUTPUT_BUCKET])
+    api_keys = ApiKeys(client("dynamodb", base_url, credentials), outputs[Output.VIDEOS_TABLE], journal)
     api_keys.register(home.key_file.read_text(), LOCAL_TENANT, "this PC")

@@ -1,1 +1,1 @@
-"""The server that accepts every request: guard, dispatcher, and ministack behind them."""
+"""The server that accepts every request: guard, access control, dispatcher, and ministack behind them."""

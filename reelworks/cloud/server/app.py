@@ -1,4 +1,4 @@
-"""The PC's cloud as one ASGI app: guard → dispatcher → stand-ins, REST API, ministack.
+"""The PC's cloud as one ASGI app: guard → access → dispatcher → stand-ins, REST API, ministack.
 
 Import it only in a process with `cloud_environment`: ministack reads its settings when it is imported.
 """
@@ -9,14 +9,17 @@ from collections.abc import Awaitable, Callable
 
 from ministack.app import app as ministack
 from ministack.core import lambda_runtime
+from ministack.services.s3 import _parse_multipart_form as parse_form
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reelworks.cloud.addresses import IDENTITY_PATH
 from reelworks.cloud.aws import client
 from reelworks.cloud.backends.clips.engine_servers import EngineEndpoints
+from reelworks.cloud.credentials import read_credentials
 from reelworks.cloud.deployment_record import Deployed
 from reelworks.cloud.home import Home
+from reelworks.cloud.server.access import Access
 from reelworks.cloud.server.dispatch import Dispatcher
 from reelworks.cloud.server.guard import Guard
 from reelworks.cloud.server.unpersisted_writes import UnpersistedWrites
@@ -33,19 +36,20 @@ from reelworks.cloud.settings import Settings
 def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
     """Return the app to serve at `base_url`, on loopback only."""
     deployed = Deployed(home)
+    credentials = read_credentials(home.aws_credentials)
     bedrock = BedrockRuntime(settings)
     polly = Polly(settings.speech.voices)
     sagemaker = SageMakerRuntime(
         EngineEndpoints(home, deployed, settings.comfyui),
-        s3=client("s3", base_url),
-        sns=client("sns", base_url),
+        s3=client("s3", base_url, credentials),
+        sns=client("sns", base_url, credentials),
         logs=home.engine_logs,
         make_room=bedrock.free,
     )
     codebuild = CodeBuild(
         ministack,
-        projects=client("codebuild", base_url),
-        s3=client("s3", base_url),
+        projects=client("codebuild", base_url, credentials),
+        s3=client("s3", base_url, credentials),
         scratch=home.scratch,
         logs=home.build_logs,
     )
@@ -72,7 +76,8 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         "monitoring": metrics,
     }
     dispatcher = Dispatcher(_stopping(UnpersistedWrites(ministack), stop), stand_ins, deployed.api)
-    return Guard(_identified(dispatcher), int(base_url.rpartition(":")[2]))
+    access = Access(dispatcher, credentials, parse_form)
+    return Guard(_identified(access), int(base_url.rpartition(":")[2]))
 
 
 def _identified(app: ASGIApp) -> ASGIApp:

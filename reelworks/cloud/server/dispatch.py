@@ -13,8 +13,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reelworks.cloud.addresses import API_PATH
 from reelworks.cloud.deployment_record import RestApi
+from reelworks.cloud.server.access import is_api
 
 # Credential=<key id>/<date>/<region>/<service>/aws4_request
 _SCOPE = re.compile(r"[^/,\s]+/\d{8}/[^/,\s]+/([^/,\s]+)/aws4_request")
@@ -36,7 +36,7 @@ class Dispatcher:
         stand_in = self._stand_ins.get(service or "")
         if stand_in:
             await stand_in(scope, receive, send)
-        elif service is None and scope["type"] == "http" and _is_api(scope["path"]):
+        elif service is None and scope["type"] == "http" and is_api(scope["path"]):
             await self._call_api(scope, receive, send)
         else:
             await self._ministack(scope, receive, send)
@@ -64,10 +64,6 @@ def signed_for(scope: Scope) -> str | None:
         credential = query.get("X-Amz-Credential", [""])[0]
     match = _SCOPE.search(credential)
     return match[1] if match else None
-
-
-def _is_api(path: str) -> bool:
-    return path == API_PATH or path.startswith(API_PATH + "/")
 
 
 async def _not_deployed(scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import secrets
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Self
 
 import httpx
 
+from containers.serving.callers import TOKEN
 from reelworks.cloud.processes.output_end import useful_end
 from reelworks.cloud.processes.watched import start_watched
 
@@ -33,11 +35,12 @@ class ServerBroken(ServerFailed):
 class ServerProcess:
     """A running server. Only one task at a time may use it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, token: str, log: Path) -> None:
         self._process = process
         self._log = log
         self._http = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}",
+            headers={"Authorization": f"Bearer {token}"},
             timeout=None,  # noqa: S113  the duration of a render is unknown; the caller limits it
             trust_env=False,  # loopback needs no proxy
         )
@@ -55,19 +58,20 @@ class ServerProcess:
         """Start a server; wait until its /ping returns 200. Raises ServerFailed, with nothing left running.
 
         In `command`, `{port}` is replaced by the loopback port. `env` is added to this process's environment.
-        The server's output goes to `log`; the previous run's output is kept as `*.1`.
+        A token in it keeps the machine's other users from the port (containers/serving/callers.py). The
+        server's output goes to `log`; the previous run's output is kept as `*.1`.
         """
-        port = _free_port()
+        port, token = _free_port(), secrets.token_urlsafe()
         try:
             process = start_watched(
                 [part.replace("{port}", str(port)) for part in command],
                 log=log,
                 cwd=cwd,
-                env=_without_aws(os.environ) | dict(env),
+                env=_without_aws(os.environ) | dict(env) | {TOKEN: token},
             )
         except OSError as error:
             raise ServerFailed(f"The server could not be started: {error}") from error
-        server = cls(process, port, log)
+        server = cls(process, port, token, log)
         try:
             async with asyncio.timeout(startup_seconds):
                 await server._until_ready()
