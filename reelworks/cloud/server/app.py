@@ -6,9 +6,9 @@ Import it only in a process with `cloud_environment`: ministack reads its settin
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from ministack.app import app as ministack
-from ministack.core import lambda_runtime
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +18,7 @@ from reelworks.cloud.backends.clips.engine_servers import EngineEndpoints
 from reelworks.cloud.deployment_record import Deployed
 from reelworks.cloud.home import Home
 from reelworks.cloud.server.dispatch import Dispatcher
+from reelworks.cloud.server.functions.runtime import FunctionRuntime
 from reelworks.cloud.server.guard import Guard
 from reelworks.cloud.server.unpersisted_writes import UnpersistedWrites
 from reelworks.cloud.services.bedrock import BedrockRuntime
@@ -30,6 +31,8 @@ from reelworks.cloud.settings import Settings
 def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
     """Return the app to serve at `base_url`, on loopback only."""
     deployed = Deployed(home)
+    functions = FunctionRuntime()
+    functions.install()
     bedrock = BedrockRuntime(settings)
     polly = Polly(settings.speech.voices)
     sagemaker = SageMakerRuntime(
@@ -52,7 +55,7 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         await codebuild.stop()
         await bedrock.stop()
         await polly.stop()
-        await asyncio.to_thread(lambda_runtime.reset)  # stops the functions' processes
+        await asyncio.to_thread(functions.stop)
 
     stand_ins: dict[str, ASGIApp] = {
         "sagemaker": sagemaker,
@@ -61,16 +64,17 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         "codebuild": codebuild,
     }
     dispatcher = Dispatcher(_stopping(UnpersistedWrites(ministack), stop), stand_ins, deployed.api)
-    return Guard(_identified(dispatcher), int(base_url.rpartition(":")[2]))
+    return Guard(_identified(dispatcher, functions.report), int(base_url.rpartition(":")[2]))
 
 
-def _identified(app: ASGIApp) -> ASGIApp:
-    """Return the pid at GET /_reelworks, so that `up` and `status` can verify that this process has the
-    port."""
+def _identified(app: ASGIApp, report: Callable[[], dict[str, Any]]) -> ASGIApp:
+    """Return the pid at GET /_reelworks, so that `up` and `status` can verify that this process has the port,
+    and what its functions do (FunctionRuntime.report)."""
 
     async def identified(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == IDENTITY_PATH:
-            await JSONResponse({"pid": os.getpid()})(scope, receive, send)
+            answer = {"pid": os.getpid(), "functions": await asyncio.to_thread(report)}
+            await JSONResponse(answer)(scope, receive, send)
         else:
             await app(scope, receive, send)
 
