@@ -24,7 +24,7 @@ from lambdas.domain.errors import DiskFull
 from lambdas.domain.failures import OUT_OF_DISK
 
 # Steps yield the processors to the API and the cloud itself.
-STEP_NICENESS = 10
+STEP_NICENESS = 5
 
 _GRACE_SECONDS = 2.0  # a process that closed its output is about to end
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
