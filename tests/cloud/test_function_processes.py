@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -47,6 +50,7 @@ def work(event, context):
 )
 FUNCTIONS = {
     "Work": {"Handler": "code.work", "MemorySize": 1769},
+    "Other": {"Handler": "code.work"},
     "Brief": {"Handler": "code.work", "Timeout": 2},
     "Broken": {"Handler": "missing.work"},
 }
@@ -207,6 +211,40 @@ def test_steps_wait_for_a_processor_and_the_api_does_not(cloud: Machine) -> None
     cloud.go(name)
     assert {cloud.end_of(execution)["status"] for execution in executions} == {"SUCCEEDED"}
     assert len(set(cloud.at_work(name))) == CPUS
+
+
+def fill(file: Path) -> None:
+    with file.open("ab", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(tmp_path)]).returncode:
+        pytest.skip("only root can mount a small disk")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+def test_a_full_disk_is_named_and_functions_still_start(small_disk: Path, home: Home) -> None:
+    full = Home(small_disk / "home", home.checkout)
+    try:
+        cloud = Machine(full, up(full))
+        fill(small_disk / "filler")
+        assert shutil.disk_usage(small_disk).free < 8192
+        assert cloud.invoke("any"), "it has the reserve's space"
+        fill(small_disk / "filler")
+        written = cloud.invoke("any")["errorMessage"]
+        assert "InternalError" in written
+        assert "No space left on device" in written
+        ended = cloud.end_of(cloud.start("any", function="Other"))
+        assert ended["error"] == "DiskFull"
+        assert "No space left on device" in json.loads(ended["cause"])["errorMessage"]
+        (small_disk / "filler").unlink()
+        assert cloud.end_of(cloud.start("any", function="Other"))["status"] == "SUCCEEDED"
+    finally:
+        down(full)
 
 
 def waiting_of(home: Home, function: str, count: int) -> dict[str, Any] | None:

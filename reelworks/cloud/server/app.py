@@ -31,7 +31,7 @@ from reelworks.cloud.settings import Settings
 def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
     """Return the app to serve at `base_url`, on loopback only."""
     deployed = Deployed(home)
-    functions = FunctionRuntime()
+    functions = FunctionRuntime(home.scratch / "disk-reserve")
     functions.install()
     bedrock = BedrockRuntime(settings)
     polly = Polly(settings.speech.voices)

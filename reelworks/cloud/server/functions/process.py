@@ -13,10 +13,11 @@ import queue
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ministack.core import lambda_runtime
 
@@ -44,6 +45,9 @@ class Outcome:
 
 class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack has no types
     is_step = False  # whether the next process runs with less priority
+    on_full_disk: ClassVar[Callable[[], bool]] = lambda: (
+        False
+    )  # makes room if it can, and tells whether it did
     _proc: Any  # the subprocess.Popen; None before the first invocation and after its end
 
     def run(self, event: Any, request_id: str, **context: Any) -> Outcome:
@@ -94,7 +98,7 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
         """Send an invocation, to a new process if the idle one has ended. Return where its answer arrives."""
         for process in (self._proc, None):
             if process is None or process.poll() is not None:
-                self._spawn()
+                self._start()
             try:
                 self._proc.stdin.write(envelope + "\n")
                 self._proc.stdin.flush()
@@ -105,6 +109,14 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
         answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
         threading.Thread(target=_read_answer, args=(self._proc, answers), daemon=True).start()
         return answers
+
+    def _start(self) -> None:
+        try:
+            self._spawn()
+        except OSError as error:
+            if error.errno not in _DISK_FULL or not type(self).on_full_disk():
+                raise
+            self._spawn()
 
     def _read_stderr(self) -> None:
         """ministack starts this in a thread right after the process."""

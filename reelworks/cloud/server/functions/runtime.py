@@ -16,12 +16,14 @@ learns at once that its function died; see docs/decisions/0027.
 
 import math
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -36,6 +38,7 @@ IDLE_SECONDS = 60.0  # how long a process waits for its next invocation
 LOOK_SECONDS = 2.0  # how often idle processes and free memory are looked at
 # What the machine keeps free: no step starts while less is available.
 RESERVE = 512 << 20
+DISK_RESERVE = 8 << 20  # bytes, enough for the code of a few processes
 _SMALLEST_FUNCTION = 512  # MB of memory setting, in cdk/functions.py
 
 _is_step: ContextVar[bool] = ContextVar("is_step", default=False)
@@ -48,12 +51,15 @@ class FunctionRuntime:
 
     def __init__(
         self,
+        reserve: Path,
         *,
         processors: int | None = None,
         available: Callable[[], int] = lambda: int(psutil.virtual_memory().available),
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
-        """`available` returns the bytes of memory that new processes may use."""
+        """`reserve` is a file on the disk where processes keep their code. `available` returns the bytes of
+        memory that new processes may use."""
+        self._reserve = DiskReserve(reserve)
         processors = processors or os.cpu_count() or 1
         self._available = available
         self._idle_seconds = idle_seconds
@@ -88,6 +94,8 @@ class FunctionRuntime:
             with _set(_token, token):
                 return wait_for_token(resource, arguments, token, state)
 
+        self._reserve.take()
+        FunctionProcess.on_full_disk = self._reserve.give
         lambda_runtime.Worker = FunctionProcess
         lambda_svc._execute_function = in_turn
         lambda_svc._execute_function_warm = self._run
@@ -146,6 +154,7 @@ class FunctionRuntime:
             short = self._available() < RESERVE
             self._end_idle(keep=0 if short else self._most, unused_for=self._idle_seconds)
             self._turns.look_again()
+            self._reserve.take()
 
     def _end_idle(self, *, keep: int, unused_for: float = math.inf) -> None:
         """End idle processes: those unused for so long, and the longest unused of those above `keep`. The
@@ -170,6 +179,28 @@ class FunctionRuntime:
                     lambda_runtime._workers[key].remove(process)
                     ended.append(process)
         lambda_runtime.kill_workers(ended)
+
+
+class DiskReserve:
+    """A file that takes disk space while there is enough, and gives it up for what must run on a full disk:
+    the function that records the failure."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        """Take the space, unless it is taken already or the disk is nearly full."""
+        with self._lock, suppress(OSError):
+            if not self._file.exists() and shutil.disk_usage(self._file.parent).free > 4 * DISK_RESERVE:
+                self._file.write_bytes(bytes(DISK_RESERVE))
+
+    def give(self) -> bool:
+        """Give up the space. Return whether there was any."""
+        with self._lock, suppress(OSError):
+            self._file.unlink()
+            return True
+        return False
 
 
 def _as_ministack(outcome: Outcome) -> dict[str, Any]:
