@@ -68,8 +68,7 @@ FUNCTIONS: Mapping[str, Spec] = {
     "Review": Spec(module="lambdas.tasks.review", settings=StoreSettings, timeout=60),
     # Plan may ask the text model for one paragraph per scene of a film made from another.
     "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=900),
-    # 1,769 MB equal one full vCPU (Lambda's documentation); drawing and encoding use two. The timeout is
-    # Lambda's maximum, since on a PC DrawClip waits for a CPU slot (lambdas/production/cpu_slots.py).
+    # 1,769 MB equal one full vCPU (Lambda's documentation); drawing and encoding use two.
     "DrawClip": Spec(
         module="lambdas.tasks.draw_clip", settings=PricedSettings, timeout=900, memory=3008, media=True
     ),

@@ -9,7 +9,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
-from lambdas.domain.errors import ServiceUnavailable
+from lambdas.domain.errors import DiskFull, ServiceUnavailable
+from lambdas.domain.failures import OUT_OF_DISK, is_full_disk
 
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=60)
 _CONFIGS = {
@@ -94,7 +95,7 @@ def may_pass(error: ClientError) -> bool:
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Translate temporary failures of an AWS call into ServiceUnavailable.
+    """Translate temporary failures of an AWS call into ServiceUnavailable, or DiskFull.
 
     Others stay ClientError, which no step catches: they are deployment faults and reach record_failure with
     their text.
@@ -102,6 +103,9 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status >= 500 and is_full_disk(error_message(error)):  # a PC's cloud, whose S3 is a folder
+            raise DiskFull(f"{OUT_OF_DISK}. {what}: {error_message(error)}") from error
         if may_pass(error):
             raise ServiceUnavailable(f"{what}: {error}") from error
         raise

@@ -32,10 +32,14 @@
         ├── EngineFailed            the engine crashed, ran out of memory or timed out
         ├── AssemblerFailed         the build that assembles the film stopped early
         ├── TextModelUnavailable    the text model's service throttles or fails for a moment
+        ├── FunctionDied            the function's process was killed or crashed before it answered
+        │   └── OutOfMemory         it needed more memory than it may use
+        ├── DiskFull                a file could not be written because the disk is full
         └── ServiceUnavailable      an AWS call failed for a temporary reason
 
 The state machine's `ErrorEquals` matches these class names: a Lambda function that raises one reports the
-name as `errorType`, and `settle_clip` passes it to SendTaskFailure.
+name as `errorType`, and `settle_clip` passes it to SendTaskFailure. A function that died can't: the state
+machine then sees Lambda's name for it, which lambdas/domain/failures.py translates.
 """
 
 from http import HTTPStatus
@@ -204,3 +208,21 @@ class TextModelUnavailable(TransientError):
 
 class ServiceUnavailable(TransientError):
     advice = "Retry the video later."
+
+
+class FunctionDied(TransientError):
+    advice = (
+        "Retry the video. If it fails again, check the machine's free memory and the function's log; "
+        "on AWS, raise the function's memory in cdk/functions.py."
+    )
+
+
+class OutOfMemory(FunctionDied):
+    advice = (
+        "Close other programs and retry the video, or make it smaller or shorter; "
+        "on AWS, raise the function's memory in cdk/functions.py."
+    )
+
+
+class DiskFull(TransientError):
+    advice = "Free disk space, then retry the video: it reuses what is already made."

@@ -1,8 +1,9 @@
 """Answer task tokens. Every task of the state machine does this.
 
 A state waits for its token even if the function knows the answer before it returns. This way an error reaches
-the machine's Retry and Catch by its class name wherever the function runs: on a PC, ministack reports
-anything a function raises as Runtime.HandlerError (1.5.33: services/lambda_svc.py, _execute_function_warm).
+the machine's Retry and Catch by its class name wherever the function runs: a PC's cloud reports anything a
+function raises as Runtime.HandlerError. Only a function that dies leaves its token unanswered. The state
+machine waits for the function too, and the task fails with it (docs/decisions/0027).
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from lambdas.adapters.executions import Machine
 from lambdas.adapters.videos import Videos
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import ReelworksError, VideoClosed
-from lambdas.domain.failures import cause
+from lambdas.domain.failures import cause, named
 from lambdas.domain.video import Video
 from lambdas.telemetry import logger
 
@@ -65,8 +66,9 @@ def answer(token: str, work: Callable[[], Event | None]) -> None:
         logger.warning("task failed", extra={"error": type(error).__name__, "reason": str(error)})
         machine.fail(token, type(error).__name__, cause(error))
     except Exception as error:
-        machine.fail(token, type(error).__name__, cause(error))
-        raise  # a bug: the function's error metric counts it and its log has the traceback
+        told = named(error)
+        machine.fail(token, type(told).__name__, cause(told))
+        raise  # a bug or a short machine: the error metric counts it and the log has the traceback
     else:
         if output is not None and not machine.succeed(token, output):
             logger.info("answer came too late")

@@ -12,7 +12,6 @@ from lambdas.domain import keys
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.production.clip_inputs import first_picture, footage
 from lambdas.production.clip_progress import ClipMade, begun, finished, reused
-from lambdas.production.cpu_slots import cpu_slot
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import ClipTask, require_open, task
 from lambdas.settings import PricedSettings
@@ -43,13 +42,12 @@ def draw(
     scene, clip = plan.clip(request.clip)
     if reused(videos, outputs, plan, clip):
         return ClipMade(clip=clip.index, reused=True)
-    with cpu_slot():
-        require_open(videos, plan.tenant, plan.video_id)
-        started_ms = now_ms()
-        begun(videos, plan, clip, started_ms)
-        made = footage(plan, clip, inputs, outputs)
-        if made is None:
-            made = draw_clip(_draft(plan, scene, clip, _begins_with(plan, scene, inputs, outputs)))
+    require_open(videos, plan.tenant, plan.video_id)
+    started_ms = now_ms()
+    begun(videos, plan, clip, started_ms)
+    made = footage(plan, clip, inputs, outputs)
+    if made is None:
+        made = draw_clip(_draft(plan, scene, clip, _begins_with(plan, scene, inputs, outputs)))
     outputs.put(keys.clip(plan.tenant, clip.key_hash), made, "video/mp4")
     finished(videos, plan, clip, started_ms, usd_per_second)
     return ClipMade(clip=clip.index, reused=False)

@@ -1,7 +1,7 @@
 """`reel up`, `down`, `status` and `doctor`: run and check the PC's cloud."""
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -49,7 +49,7 @@ def down(as_json: Json = False) -> None:
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show the state, URL, API key and AWS credentials file of the PC's cloud."""
+    """Show the state, URL, API key and AWS credentials file of the PC's cloud, and what its functions do."""
     from reelworks.cloud import home
     from reelworks.cloud.lifecycle import start_stop
 
@@ -66,8 +66,23 @@ def status(as_json: Json = False) -> None:
             f"AWS_REGION={found.region}",
         )
         out.print("\n".join(lines), soft_wrap=True, markup=False, highlight=False)
+        out.print(_functions(found.functions), soft_wrap=True)
     else:
         out.print("down")
+
+
+def _functions(report: dict[str, Any] | None) -> str:
+    """Return a line on what the functions do, as FunctionRuntime.report returns it."""
+    if report is None:
+        return "functions: the cloud is too busy to say; it is working"
+    parts = []
+    for state in ("running", "waiting"):
+        counts = sorted(report[state].items(), key=lambda pair: (-pair[1], pair[0]))
+        names = ", ".join(f"{count} {name.rpartition('-')[2]}" for name, count in counts)
+        parts.append(f"{sum(report[state].values())} {state}" + (f" ({names})" if names else ""))
+    processes = report["processes"]
+    held = f"{processes} {'process holds' if processes == 1 else 'processes hold'}"
+    return f"functions: {', '.join(parts)}; {held} {report['memory_bytes'] / 1e6:,.0f} MB"
 
 
 @app.command()

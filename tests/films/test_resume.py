@@ -4,8 +4,12 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 
 from reelworks.client import ApiError
@@ -113,3 +117,33 @@ def test_a_tenant_sees_only_its_own(cloud: Cloud) -> None:
         assert refused.value.status == 404
     assert video["id"] not in [v["id"] for v in theirs.list(limit=100)["data"]]
     finish(mine, video["id"])
+
+
+@pytest.mark.parametrize("function", ["DrawClip", "Narrate", "Assemble"])
+def test_a_killed_function_is_tried_again_at_once(cloud: Cloud, function: str) -> None:
+    """A state that waits for a token would otherwise wait for fifteen minutes."""
+    client = cloud.client()
+    parts = board(f"fox that {function} met", f"owl that {function} met")  # nothing is made already
+    video = client.create(storyboard=parts, size="1280x720")["id"]
+    killed = kill_once(cloud, function, until=lambda: client.get(video)["status"] in ("completed", "failed"))
+    assert killed, f"{function} was never seen at work"
+    finish(client, video, seconds=120)
+
+
+def kill_once(cloud: Cloud, function: str, until: Callable[[], bool]) -> bool:
+    """Kill the function's process as soon as the cloud reports that it works."""
+    while not until():
+        if any(name.endswith(f"-{function}") for name in running(cloud)):
+            for process in psutil.Process(cloud.pid()).children():
+                with suppress(psutil.Error):
+                    if process.environ().get("AWS_LAMBDA_FUNCTION_NAME", "").endswith(f"-{function}"):
+                        process.kill()
+                        return True
+        time.sleep(0.02)
+    return False
+
+
+def running(cloud: Cloud) -> dict[str, int]:
+    functions = httpx.get(f"{cloud.status['aws_endpoint_url']}/_reelworks", timeout=30).json()["functions"]
+    counts: dict[str, int] = functions["running"]
+    return counts

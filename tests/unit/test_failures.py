@@ -5,8 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain.errors import ClipsDiffer, EngineFailed, NarrationRefused, ReelworksError
-from lambdas.domain.failures import LONGEST_REASON, cause, failure
+from lambdas.domain import errors
+from lambdas.domain.errors import (
+    ClipsDiffer,
+    DiskFull,
+    EngineFailed,
+    NarrationRefused,
+    OutOfMemory,
+    ReelworksError,
+    ServiceUnavailable,
+)
+from lambdas.domain.failures import LONGEST_REASON, cause, failure, named
 
 
 def caught(error: Exception) -> dict[str, str]:
@@ -35,6 +44,70 @@ def test_lambda_s_own_cause_is_read_and_the_class_gives_the_advice() -> None:
 @pytest.mark.parametrize("error", [{"Error": "States.Timeout"}, {"Error": "States.Timeout", "Cause": ""}])
 def test_a_timeout_without_a_message_gets_one(error: dict[str, str]) -> None:
     assert failure("RenderClip", error).reason == "The step did not end within its time limit."
+
+
+DIED = "RequestId: 74646775 Error: Runtime exited with error: "
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "code", "reason"),
+    [
+        # As Step Functions shows them for functions that exceeded their memory.
+        ("Runtime.OutOfMemory", DIED + "signal: killed", "OutOfMemory", "ran out of memory"),
+        ("Runtime.ExitError", DIED + "signal: killed", "FunctionDied", "was killed"),
+        ("Runtime.ExitError", DIED + "signal: segmentation fault", "FunctionDied", "segmentation fault"),
+        ("Runtime.ExitError", DIED + "exit status 3", "FunctionDied", "exit status 3"),
+        (
+            "Runtime.ExitError",
+            "Runtime exited without providing a reason",
+            "FunctionDied",
+            "without providing",
+        ),
+        ("Lambda.Unknown", "", "FunctionDied", "no reason is known"),
+        ("MemoryError", "", "OutOfMemory", "ran out of memory"),
+        ("OSError", "[Errno 28] No space left on device: '/tmp/x'", "DiskFull", "The disk is full"),
+        ("Runtime.ExitError", "[Errno 28] No space left on device", "DiskFull", "The disk is full"),
+        ("OSError", "[Errno 122] Disk quota exceeded", "DiskFull", "The disk is full"),
+        (
+            "Sandbox.Timedout",
+            "RequestId: x Error: Task timed out after 900.00 seconds",
+            "Sandbox.Timedout",
+            "time",
+        ),
+    ],
+)
+def test_a_function_that_died_gets_a_reason_and_advice(
+    name: str, message: str, code: str, reason: str
+) -> None:
+    text = json.dumps({"errorType": name, "errorMessage": message})
+    told = failure("DrawClip", {"Error": name, "Cause": text}, scene=1, clip=2)
+    assert (told.code, told.scene, told.clip) == (code, 1, 2)
+    assert reason in told.reason
+    assert told.advice == getattr(errors, code, ReelworksError).advice
+
+
+def test_our_errors_keep_their_names_whatever_they_say() -> None:
+    told = failure("Narrate", caught(ServiceUnavailable("put: No space left on device")))
+    assert told.code == "ServiceUnavailable"
+
+
+def test_an_engine_s_message_about_a_full_disk_is_not_this_machine_s() -> None:
+    told = failure("RenderClip", caught(EngineFailed("OSError: No space left on device")))
+    assert told.code == "EngineFailed"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (MemoryError(), OutOfMemory),
+        (OSError(28, "No space left on device", "/tmp/x"), DiskFull),
+        (OSError(122, "Disk quota exceeded"), DiskFull),
+        (FileNotFoundError(2, "No such file"), FileNotFoundError),
+        (KeyError("x"), KeyError),
+    ],
+)
+def test_a_machine_that_ran_short_is_named(error: Exception, kind: type[Exception]) -> None:
+    assert type(named(error)) is kind
 
 
 def test_the_clip_named_by_the_machine_takes_precedence() -> None:

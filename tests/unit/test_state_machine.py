@@ -123,13 +123,46 @@ def test_every_failure_names_its_scene_and_clip_or_none() -> None:
         assert set(document) == set(told)
 
 
+DEATHS = {
+    "Runtime.ExitError",
+    "Runtime.OutOfMemory",
+    "Lambda.Unknown",
+    "FunctionDied",
+    "OutOfMemory",
+    "DiskFull",
+}
+
+
+@ALL_TASKS
+def test_the_state_machine_waits_for_the_function_and_so_knows_that_it_died(name: str) -> None:
+    """With InvocationType Event, only the token's timeout would tell."""
+    assert set(TASKS[name]["Arguments"]) == {"FunctionName", "Payload"}
+
+
+@ALL_TASKS
+def test_a_function_that_died_is_tried_again_within_ten_seconds(name: str) -> None:
+    [retrier] = [retrier for retrier in TASKS[name]["Retry"] if DEATHS & set(retrier["ErrorEquals"])]
+    assert set(retrier["ErrorEquals"]) >= DEATHS
+    first, rate, most = retrier["IntervalSeconds"], retrier["BackoffRate"], retrier["MaxDelaySeconds"]
+    delays = [min(first * rate**attempt, most) for attempt in range(3)]
+    assert retrier["MaxAttempts"] >= 3
+    assert sum(delays[:1] if name == "RecordFailure" else delays) <= 10
+
+
+@ALL_TASKS
+def test_a_function_that_ran_out_of_time_is_tried_again(name: str) -> None:
+    assert "Sandbox.Timedout" in retried(TASKS[name])
+
+
 def test_every_named_error_exists() -> None:
     # A Fail state's own error name is only visible within the machine.
     own = {state["Error"] for state in STATES.values() if state["Type"] == "Fail"}
     for state in STATES.values():
         for rule in (*state.get("Retry", ()), *state.get("Catch", ())):
             for name in rule["ErrorEquals"]:
-                assert name in kinds(ReelworksError) | own or name.startswith(("States.", "Lambda."))
+                assert name in kinds(ReelworksError) | own or name.startswith(
+                    ("States.", "Lambda.", "Runtime.", "Sandbox.")
+                )
 
 
 def test_every_transient_error_is_retried() -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from reelworks.cloud.addresses import IDENTITY_PATH, address
 from reelworks.cloud.errors import CloudError
@@ -39,17 +40,24 @@ class Process:
     def address(self) -> str:
         return address(self.port)
 
-    def answers(self) -> bool:
+    def answers(self, seconds: float = ANSWER_SECONDS) -> bool:
         """Return whether this process owns the port and responds on it."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
+        return self.functions(seconds) is not None
+
+    def functions(self, seconds: float = ANSWER_SECONDS) -> dict[str, Any] | None:
+        """Return what the functions do, as FunctionRuntime.report does; None if this process does not own the
+        port or does not respond in time."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:
             connection.request("GET", IDENTITY_PATH)
             answer = json.loads(connection.getresponse().read())
         except (OSError, http.client.HTTPException, ValueError):
-            return False
+            return None
         finally:
             connection.close()
-        return bool(answer == {"pid": self.pid})
+        if not isinstance(answer, dict) or answer.get("pid") != self.pid:
+            return None
+        return dict(answer["functions"])
 
 
 def running(home: Home) -> Process | None:

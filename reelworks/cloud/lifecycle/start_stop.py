@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -38,6 +38,7 @@ from reelworks.cloud.settings import Settings
 PREFERRED_PORT = 4566  # the default of ministack and LocalStack
 LOCAL_TENANT = "local"
 START_SECONDS = 30.0
+_PATIENCE_SECONDS = 20.0  # a cloud that does not respond for so long hangs and is started again
 
 # Code that the cloud's process runs or starts, in addition to the template's sources.
 _CLOUD_SOURCES = ("reelworks/cloud", "containers")
@@ -45,7 +46,11 @@ _CLOUD_SOURCES = ("reelworks/cloud", "containers")
 
 @dataclass(frozen=True)
 class Status:
-    """The output of `reel status --json`. While the cloud is down, it has no address and no outputs."""
+    """The output of `reel status --json`. While the cloud is down, it has no address and no outputs.
+
+    `functions` is what the functions do (FunctionRuntime.report in server/functions/runtime.py); None while
+    the cloud is down, or too busy to say.
+    """
 
     state: Literal["up", "down"]
     base_url: str | None  # for an OpenAI client
@@ -54,6 +59,7 @@ class Status:
     aws_credentials_file: str | None  # for an AWS client; None before the first `up`
     region: str
     outputs: dict[str, str]  # the stack's
+    functions: dict[str, Any] | None = field(default=None, compare=False)
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
@@ -92,16 +98,20 @@ def down(home: Home) -> Status:
 
 
 def status(home: Home) -> Status:
-    """Return the status: `up` if this home's process is alive, responds, and has a finished deployment."""
+    """Return the status: `up` if this home's process is alive and has a finished deployment. A process that
+    is too busy to respond is up too: it holds the lock, and so has the port that its record names."""
     api_key = home.key_file.read_text() if home.key_file.exists() else None
     process = process_lock.running(home)
-    deployment = deployment_of(home, process.pid) if process and process.answers() else None
+    deployment = deployment_of(home, process.pid) if process else None
     file = str(home.aws_credentials) if home.aws_credentials.exists() else None
+    down = Status("down", None, api_key, None, file, REGION, {})
     if process is None or deployment is None or not deployment.ready:
-        return Status("down", None, api_key, None, file, REGION, {})
-    return Status(
-        "up", process.address + API_PATH, api_key, process.address, file, REGION, deployment.outputs
-    )
+        return down
+    base_url = process.address + API_PATH
+    functions = process.functions()
+    if functions is None and not process_lock.is_held(home.process_lock):  # it has ended meanwhile
+        return down
+    return Status("up", base_url, api_key, process.address, file, REGION, deployment.outputs, functions)
 
 
 def _source(home: Home, settings: Settings, parameters: Mapping[str, str], credentials: Credentials) -> str:
@@ -143,7 +153,7 @@ def _is_current(home: Home, process: Process, source: str, port: int | None) -> 
         and deployment.ready
         and deployment.source == source
         and port in (None, process.port)
-        and process.answers()
+        and process.answers(_PATIENCE_SECONDS)
     )
 
 

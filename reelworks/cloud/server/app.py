@@ -6,9 +6,9 @@ Import it only in a process with `cloud_environment`: ministack reads its settin
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from ministack.app import app as ministack
-from ministack.core import lambda_runtime
 from ministack.services.s3 import _parse_multipart_form as parse_form
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +21,7 @@ from reelworks.cloud.deployment_record import Deployed
 from reelworks.cloud.home import Home
 from reelworks.cloud.server.access import Access
 from reelworks.cloud.server.dispatch import Dispatcher
+from reelworks.cloud.server.functions.runtime import FunctionRuntime
 from reelworks.cloud.server.guard import Guard
 from reelworks.cloud.server.unpersisted_writes import UnpersistedWrites
 from reelworks.cloud.services.bedrock import BedrockRuntime
@@ -37,6 +38,8 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
     """Return the app to serve at `base_url`, on loopback only."""
     deployed = Deployed(home)
     credentials = read_credentials(home.aws_credentials)
+    functions = FunctionRuntime(home.scratch / "disk-reserve")
+    functions.install()
     bedrock = BedrockRuntime(settings)
     polly = Polly(settings.speech.voices)
     sagemaker = SageMakerRuntime(
@@ -64,7 +67,7 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         await codebuild.stop()
         await bedrock.stop()
         await polly.stop()
-        await asyncio.to_thread(lambda_runtime.reset)  # stops the functions' processes
+        await asyncio.to_thread(functions.stop)
 
     stand_ins: dict[str, ASGIApp] = {
         "sagemaker": sagemaker,
@@ -77,16 +80,17 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
     }
     dispatcher = Dispatcher(_stopping(UnpersistedWrites(ministack), stop), stand_ins, deployed.api)
     access = Access(dispatcher, credentials, parse_form)
-    return Guard(_identified(access), int(base_url.rpartition(":")[2]))
+    return Guard(_identified(access, functions.report), int(base_url.rpartition(":")[2]))
 
 
-def _identified(app: ASGIApp) -> ASGIApp:
-    """Return the pid at GET /_reelworks, so that `up` and `status` can verify that this process has the
-    port."""
+def _identified(app: ASGIApp, report: Callable[[], dict[str, Any]]) -> ASGIApp:
+    """Return the pid at GET /_reelworks, so that `up` and `status` can verify that this process has the port,
+    and what its functions do (FunctionRuntime.report)."""
 
     async def identified(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == IDENTITY_PATH:
-            await JSONResponse({"pid": os.getpid()})(scope, receive, send)
+            answer = {"pid": os.getpid(), "functions": await asyncio.to_thread(report)}
+            await JSONResponse(answer)(scope, receive, send)
         else:
             await app(scope, receive, send)
 

@@ -1,0 +1,182 @@
+"""One process of a function: starts with its first invocation and serves one after another.
+
+It is ministack's worker (1.5.33: core/lambda_runtime.py, Worker), which unpacks the code and speaks JSON
+lines with it, except for what happens around an invocation. ministack ends the process when the handler
+raises, so that each wrong API key would cost a new one, and does not say why a process ended. As on AWS, here
+the process survives an exception, and its end is reported as Lambda reports it.
+"""
+
+import errno
+import json
+import os
+import queue
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ministack.core import lambda_runtime
+
+from lambdas.domain.errors import DiskFull
+from lambdas.domain.failures import OUT_OF_DISK
+
+# Steps yield the processors to the API and the cloud itself.
+STEP_NICENESS = 5
+
+_GRACE_SECONDS = 2.0  # a process that closed its output is about to end
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_VMSTAT = Path("/proc/vmstat")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an invocation returned, or the error as Lambda names it (`error_type` is empty if there is none).
+    `log` is what the function wrote meanwhile."""
+
+    result: Any = None
+    error_type: str = ""
+    error: str = ""
+    log: str = ""
+
+
+class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack has no types
+    is_step = False  # whether the next process runs with less priority
+    on_full_disk: ClassVar[Callable[[], bool]] = lambda: (
+        False
+    )  # makes room if it can, and tells whether it did
+    _proc: Any  # the subprocess.Popen; None before the first invocation and after its end
+
+    def run(self, event: Any, request_id: str, **context: Any) -> Outcome:
+        """Run one invocation. `context` is what the worker script reads beside the event. Never raises for
+        what the function or its process does."""
+        with self._lock:
+            self._cold = False
+            kills = _out_of_memory_kills()
+            envelope = json.dumps({"event": event, "ctx": {"request_id": request_id, **context}})
+            try:
+                answers = self._sent(envelope)
+            except OSError as error:
+                if error.errno in _DISK_FULL:
+                    return Outcome(error_type=DiskFull.__name__, error=f"{OUT_OF_DISK}: {error}")
+                return Outcome(error_type="Runtime.ExitError", error=f"The process did not start: {error}")
+            except RuntimeError as error:  # it ended, or its module could not be imported
+                return self._failed_start(request_id, str(error), kills)
+            timeout = float(self.config.get("Timeout", 30))
+            try:
+                answer = answers.get(timeout=timeout)
+            except queue.Empty:
+                self._end(grace=0)
+                return Outcome(
+                    error_type="Sandbox.Timedout",
+                    error=f"Task timed out after {timeout:.2f} seconds",
+                    log=self._drain_stderr(),
+                )
+            if answer is None:
+                return self._died(request_id, kills)
+            log = self._drain_stderr_bounded()
+            if answer["status"] == "ok":
+                return Outcome(result=answer.get("result"), log=log)
+            # The worker script does not tell the exception's class.
+            return Outcome(
+                error_type="Runtime.HandlerError",
+                error=str(answer.get("error")),
+                log="\n".join(filter(None, (log, answer.get("trace")))),
+            )
+
+    @property
+    def pid(self) -> int | None:
+        process = self._proc
+        return process.pid if process is not None and process.poll() is None else None
+
+    # --- the process
+
+    def _sent(self, envelope: str) -> "queue.Queue[dict[str, Any] | None]":
+        """Send an invocation, to a new process if the idle one has ended. Return where its answer arrives."""
+        for process in (self._proc, None):
+            if process is None or process.poll() is not None:
+                self._start()
+            try:
+                self._proc.stdin.write(envelope + "\n")
+                self._proc.stdin.flush()
+                break
+            except BrokenPipeError:
+                if process is None:
+                    raise
+        answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        threading.Thread(target=_read_answer, args=(self._proc, answers), daemon=True).start()
+        return answers
+
+    def _start(self) -> None:
+        try:
+            self._spawn()
+        except OSError as error:
+            if error.errno not in _DISK_FULL or not type(self).on_full_disk():
+                raise
+            self._spawn()
+
+    def _read_stderr(self) -> None:
+        """ministack starts this in a thread right after the process."""
+        if self.is_step:
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self._proc.pid, STEP_NICENESS)
+        super()._read_stderr()
+
+    def _failed_start(self, request_id: str, reason: str, kills: int) -> Outcome:
+        if reason.startswith("Worker init failed"):
+            self._end()
+            return Outcome(error_type="Runtime.ImportModuleError", error=reason, log=self._drain_stderr())
+        return self._died(request_id, kills)
+
+    def _died(self, request_id: str, kills: int) -> Outcome:
+        """Say how the process ended, in Lambda's words."""
+        code = self._end()
+        log = self._drain_stderr_bounded()
+        how = f"signal: {_signal_name(-code)}" if code < 0 else f"exit status {code}"
+        by_the_system = code == -signal.SIGKILL and _out_of_memory_kills() > kills
+        return Outcome(
+            error_type="Runtime.OutOfMemory" if by_the_system else "Runtime.ExitError",
+            error=f"RequestId: {request_id} Error: Runtime exited with error: {how}",
+            log=log,
+        )
+
+    def _end(self, grace: float = _GRACE_SECONDS) -> int:
+        """Wait until the process ends, or end it after `grace` seconds. Return its exit code."""
+        process, self._proc = self._proc, None
+        if process is None:
+            return 0
+        if grace:
+            with suppress(subprocess.TimeoutExpired):
+                return int(process.wait(grace))
+        process.kill()
+        return int(process.wait())
+
+
+def _read_answer(process: Any, answers: "queue.Queue[dict[str, Any] | None]") -> None:
+    """Put the answer into the queue; None if the process ended without one. Lines that are no answer are the
+    function's own output."""
+    with suppress(OSError, ValueError):
+        for line in process.stdout:
+            with suppress(ValueError):
+                answer = json.loads(line)
+                if isinstance(answer, dict) and answer.get("status") in ("ok", "error"):
+                    answers.put(answer)
+                    return
+    answers.put(None)
+
+
+def _signal_name(number: int) -> str:
+    """Return a signal as Lambda's messages name it: "killed", "segmentation fault", ..."""
+    return (signal.strsignal(number) or str(number)).lower()
+
+
+def _out_of_memory_kills() -> int:
+    """Return how many processes of this machine Linux has ended for memory; 0 where that is not known."""
+    with suppress(OSError, ValueError):
+        for line in _VMSTAT.read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
