@@ -115,9 +115,9 @@ async def _asked(server: TextServer, name: str, *, needed: bool) -> Finding:
     given = object_in(answer.text, _QUESTION.tool.schema)
     if given is None or not isinstance(given.get("name"), str):
         found = f"{name} does not follow a schema; it answered {answer.text[:100]!r}"
-        return Finding(
-            "Text model", False, needed, found, "choose a model or a server that supports JSON schemas"
-        )
+        todo = "choose a model or a server that supports JSON schemas"
+        wrong = given is not None  # an object of another form can be repaired; prose can't be filmed
+        return Finding("Text model", False, needed and not wrong, found, todo, warning=wrong)
     if backend.schema_refused:
         found = f"{name} answers, but its server refuses a JSON schema; asked by {backend.schema_refused}"
         todo = "update the server, or use one with structured outputs: storyboards fail less often"

@@ -132,7 +132,7 @@ def refuses_schemas(asked: Any) -> Response:
         (refuses_schemas, (False, False, True), "refuses a JSON schema; asked by json_object with a schema"),
         (JSONResponse({"error": {"message": "no JSON here"}}, 500), (False, True, False), "no JSON here"),
         (openai_answer("Blue is a colour."), (False, True, False), "does not follow a schema"),
-        (openai_answer('{"colour": "blue"}'), (False, True, False), "does not follow a schema"),
+        (openai_answer('{"colour": "blue"}'), (False, False, True), "does not follow a schema"),
         (openai_answer("hm, hm", "length"), (False, True, False), "gave no answer"),
         (JSONResponse({"error": "Loading model"}, 503), (False, False, True), "is busy: .*Loading model"),
         (JSONResponse({"error": "slow down"}, 429), (False, False, True), "is busy: .*slow down"),

@@ -333,6 +333,16 @@ def test_a_server_that_fails_to_start(bench: Bench, settings: dict[str, Any], re
     assert re.search(reason, notice["failureReason"], re.DOTALL)
 
 
+def test_a_server_that_cannot_serve_is_reported_as_broken(bench: Bench) -> None:
+    """In the form of the engine contract: another start would fail in the same way."""
+    bench.offer("--fail-to-start")
+    answer = bench.ask("a bee")
+    bench.notices.next()
+    error = json.loads(bench.read(answer["FailureLocation"])["Body"].read())["error"]
+    assert error["code"] == "broken"
+    assert error["message"] == "The server can't serve: the checkpoint is truncated"
+
+
 def test_an_unwritable_output(bench: Bench) -> None:
     bench.offer(s3_output_path="s3://no-such-bucket/out")
     bench.ask("a bee")
