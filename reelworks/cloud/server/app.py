@@ -56,9 +56,15 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         scratch=home.scratch,
         logs=home.build_logs,
     )
-    history = ExecutionHistory(ministack, states=client("stepfunctions", base_url), folder=home.executions)
-    moves = MessageMoves(ministack, sqs=client("sqs", base_url))
-    metrics = LogMetrics(ministack, logs=client("logs", base_url), cloudwatch=client("cloudwatch", base_url))
+    history = ExecutionHistory(
+        ministack, states=client("stepfunctions", base_url, credentials), folder=home.executions
+    )
+    moves = MessageMoves(ministack, sqs=client("sqs", base_url, credentials))
+    metrics = LogMetrics(
+        ministack,
+        logs=client("logs", base_url, credentials),
+        cloudwatch=client("cloudwatch", base_url, credentials),
+    )
 
     async def stop() -> None:
         await history.stop()
