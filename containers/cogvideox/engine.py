@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from containers.cogvideox.catalogue import Checkpoint, read_checkpoint
-from containers.cogvideox.export import DEFAULT, Export, mp4
+from containers.cogvideox.export import DEFAULT, Export, film_mp4, mp4
 from containers.cogvideox.messages import Clip
 from containers.cogvideox.metadata import clip_metadata
 from containers.cogvideox.metrics import metrics
@@ -105,7 +105,13 @@ class CogVideoXEngine:
             revision=self._revision,
             speed=f"{speed}: {DOES[speed]}: {computed} of {steps}",
         )
-        clip = mp4(rendering.frames[request.skip_frames :], request.fps, metadata, self._export)
+        if request.film is None:
+            clip = mp4(rendering.frames[request.skip_frames :], request.fps, metadata, self._export)
+        else:
+            clip = film_mp4(
+                rendering.frames, request.film, metadata, self._export,
+                rate=request.fps, skip_frames=request.skip_frames,
+            )  # fmt: skip
         times = {
             "load_seconds": self._load_seconds,
             "encode_seconds": rendering.encode_seconds,

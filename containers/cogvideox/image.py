@@ -8,15 +8,17 @@ import warnings
 from PIL import Image, ImageOps
 
 from containers.cogvideox.errors import InvalidRequest
+from containers.cogvideox.film import Film
+from containers.cogvideox.framing import to_rendered
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 # More than any phone's full-resolution photo; 150 MB once decoded.
 MAX_PIXELS = 50_000_000
 
 
-def first_frame(data: str, size: tuple[int, int]) -> Image.Image:
+def first_frame(data: str, size: tuple[int, int], film: Film | None = None) -> Image.Image:
     """Decode the image in base64 `data` to RGB of exactly `size` (width, height): upright, scaled to cover,
-    cropped.
+    cropped. An image of the film's size is a picture of the film, of which the rendered one is made again.
 
     Raises InvalidRequest unless it is an intact PNG, JPEG or WebP of at most MAX_PIXELS pixels.
     """
@@ -29,6 +31,8 @@ def first_frame(data: str, size: tuple[int, int]) -> Image.Image:
         raise _too_large(f"{image.width}×{image.height}")
     try:
         upright = ImageOps.exif_transpose(image)
+        if film and upright.size == film.size:
+            return to_rendered(_rgb(upright), size, film.fit)
         # Crops before scaling, so that a thin strip never becomes a huge image.
         return ImageOps.fit(_rgb(upright), size, Image.Resampling.LANCZOS)
     except Exception as error:  # corrupt bytes can make decoders raise anything
