@@ -65,7 +65,7 @@ def mp4(frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str], export
 
 
 def film_mp4(
-    frames: NDArray[np.uint8],
+    frames: Iterable[RGB],
     film: Film,
     metadata: Mapping[str, str],
     export: Export = DEFAULT,
@@ -73,8 +73,8 @@ def film_mp4(
     rate: int,
     skip_frames: int,
 ) -> bytes:
-    """Encode as `mp4` does the film's frames of RGB `frames`, which were rendered at `rate` frames per
-    second, without the first `skip_frames`."""
+    """Encode the film's frames as `mp4` does. They are made of RGB `frames` of shape (height, width, 3), which
+    were rendered at `rate` frames per second, without the first `skip_frames`."""
     timeline: Timeline[RGB] = Timeline(
         instants(film, rate=rate, skip_frames=skip_frames),
         lambda picture: np.asarray(to_film(Image.fromarray(picture), film.size, film.fit)),

@@ -23,7 +23,8 @@ def notes_of(request: VideoRequest, offered: frozenset[str], workflow: str) -> t
         repeated = "left out" if request.fps < (rate or 0) else "repeated"
         how = repeated if request.fps_mode is FpsMode.REPEAT else "blended"
         notes.append(
-            f"Engine {request.engine} renders {rate} frames per second; frames are {how} to make {request.fps}."
+            f"Engine {request.engine} renders {rate} frames per second; "
+            f"frames are {how} to make {request.fps}."
         )
     return tuple(notes)
 

@@ -182,15 +182,16 @@ class Intake:
         return request
 
     def _rendering(self, fields: Fields, engine: Engine, film: Size, fps: int) -> dict[str, Any]:
-        """Return the request's fields about how its engine renders a film of that size and rate."""
+        """Return the request's fields about how its engine renders a film of that size and rate. They are
+        empty where it renders just that, so that a request keeps the fingerprint it had before them."""
         like = self._stands_in_for(fields, engine)
-        width, height = (like or engine).rendered_size(film)
-        return {
-            "rendered_width": width,
-            "rendered_height": height,
-            "rendered_fps": engine.rendered_fps(fps),
-            "draft_for": like.name if like else None,
-        }
+        rendered, rate = (like or engine).rendered_size(film), engine.rendered_fps(fps)
+        made: dict[str, Any] = {"draft_for": like.name} if like else {}
+        if rendered != film:
+            made |= {"rendered_width": rendered[0], "rendered_height": rendered[1]}
+        if rate != fps:
+            made |= {"rendered_fps": rate}
+        return made
 
     def _stands_in_for(self, fields: Fields, engine: Engine) -> Engine | None:
         """Return the engine whose framing a draft shows."""
