@@ -73,8 +73,8 @@ def film_mp4(
     rate: int,
     skip_frames: int,
 ) -> bytes:
-    """Encode the film's frames as `mp4` does. They are made of RGB `frames` of shape (height, width, 3), which
-    were rendered at `rate` frames per second, without the first `skip_frames`."""
+    """Encode the film's frames as `mp4` does. They are made of RGB `frames` of shape (height, width, 3),
+    rendered at `rate` frames per second, without the first `skip_frames`."""
     timeline: Timeline[RGB] = Timeline(
         instants(film, rate=rate, skip_frames=skip_frames),
         lambda picture: np.asarray(to_film(Image.fromarray(picture), film.size, film.fit)),
