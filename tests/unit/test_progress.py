@@ -196,3 +196,10 @@ def test_the_next_step_after_an_edit_is_shown() -> None:
     assert "reel approve video_1" in edited_lines(ended)[0]
     assert "nothing to re-render" in edited_lines(ended | {"storyboard": {"filmed": True}})[0]
     assert "reel get video_1" in edited_lines(REVIEWING | {"stage": "planning"})[0]
+
+
+def test_notes_on_how_a_film_is_made_are_shown() -> None:
+    video = REVIEWING | {"notes": ["Most is cut.", "Frames are repeated."], "rendered_size": "720x480"}
+    assert [text for name, text in details(video) if name == "note"] == video["notes"]
+    assert dict(details(video))["rendered_size"] == "720x480"
+    assert "note" not in dict(details(REVIEWING)), "an older cloud sends none"
