@@ -4,14 +4,15 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from containers.cogvideox.catalogue import Checkpoint, read_checkpoint
-from containers.cogvideox.export import DEFAULT, Export, mp4
+from containers.cogvideox.export import DEFAULT, Export, film_mp4, mp4
+from containers.cogvideox.film import RGB
 from containers.cogvideox.manifest import Snapshot
 from containers.cogvideox.messages import Clip
 from containers.cogvideox.metadata import clip_metadata
@@ -112,7 +113,13 @@ class CogVideoXEngine:
             revision=self._revision,
             speed=f"{speed}: {DOES[speed]}: {computed} of {steps}",
         )
-        clip = mp4(rendering.frames[request.skip_frames :], request.fps, metadata, self._export)
+        if request.film is None:
+            clip = mp4(rendering.frames[request.skip_frames :], request.fps, metadata, self._export)
+        else:
+            clip = film_mp4(
+                _checked(rendering.frames, go_on), request.film, metadata, self._export,
+                rate=request.fps, skip_frames=request.skip_frames,
+            )  # fmt: skip
         times = {
             "load_seconds": self._load_seconds,
             "encode_seconds": rendering.encode_seconds,
@@ -156,3 +163,10 @@ class CogVideoXEngine:
         )  # fmt: skip
         image = Image.new("RGB", size, "grey") if limits.takes_image else None
         self._model.render(request, Source(image=image), speed, lambda: None)
+
+
+def _checked(frames: Iterable[RGB], go_on: Callable[[], None]) -> Iterator[RGB]:
+    """Yield the frames, calling `go_on` before each: scaling and encoding a large film takes seconds."""
+    for frame in frames:
+        go_on()
+        yield frame

@@ -1,7 +1,7 @@
 """Export frames to an MP4 that every player opens and that joins its neighbours without re-encoding."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +11,10 @@ import numpy as np
 from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
+from PIL import Image
+
+from containers.cogvideox.film import RGB, Film, Timeline, instants
+from containers.cogvideox.framing import to_film
 
 ENCODER = {
     "preset": "medium",
@@ -26,7 +30,7 @@ ENCODER = {
     "threads": "4",
     "flags": "+bitexact+cgop",
 }
-# More frames than any clip has (161): one GOP, except for requested keyframes and abrupt changes.
+# One GOP for most clips (up to 10 s at 25 fps), except for requested keyframes and abrupt changes.
 KEYFRAME_EVERY = 250
 
 
@@ -56,15 +60,52 @@ def mp4(frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str], export
 
     The same arguments give the same bytes.
     """
+    height, width = frames.shape[1:3]
+    return _mp4(frames, (width, height), len(frames), fps, metadata, export)
+
+
+def film_mp4(
+    frames: Iterable[RGB],
+    film: Film,
+    metadata: Mapping[str, str],
+    export: Export = DEFAULT,
+    *,
+    rate: int,
+    skip_frames: int,
+) -> bytes:
+    """Encode the film's frames as `mp4` does. They are made of RGB `frames` of shape (height, width, 3),
+    rendered at `rate` frames per second, without the first `skip_frames`."""
+    timeline: Timeline[RGB] = Timeline(
+        instants(film, rate=rate, skip_frames=skip_frames),
+        lambda picture: np.asarray(to_film(Image.fromarray(picture), film.size, film.fit)),
+    )
+    shown = (made for picture in frames for made in timeline.push(picture))
+    return _mp4(shown, film.size, film.frames, film.fps, metadata, export)
+
+
+def _mp4(
+    frames: Iterable[RGB],
+    size: tuple[int, int],
+    count: int,
+    fps: int,
+    metadata: Mapping[str, str],
+    export: Export,
+) -> bytes:
     # To put the index first, the muxer reopens its file, which works only with a real file.
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "clip.mp4"
-        _write(path, frames, fps, metadata, export)
+        _write(path, frames, size, count, fps, metadata, export)
         return path.read_bytes()
 
 
 def _write(
-    path: Path, frames: NDArray[np.uint8], fps: int, metadata: Mapping[str, str], export: Export
+    path: Path,
+    frames: Iterable[RGB],
+    size: tuple[int, int],
+    count: int,
+    fps: int,
+    metadata: Mapping[str, str],
+    export: Export,
 ) -> None:
     options = {
         "movflags": "+faststart+use_metadata_tags",  # the latter keeps keys other than iTunes'
@@ -74,7 +115,7 @@ def _write(
     with av.open(path, "w", format="mp4", options=options) as container:
         container.metadata.update(metadata)
         stream = container.add_stream("libx264", rate=fps, options=ENCODER | {"crf": str(export.crf)})
-        stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         context = stream.codec_context
         context.time_base = Fraction(1, fps)
         # Not the clip's length: x264 derives header values from it, and clips of one engine must have the
@@ -84,7 +125,7 @@ def _write(
         context.color_range = ColorRange.MPEG
         context.color_primaries = ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
-        keyframes = export.keyframes(len(frames), fps)
+        keyframes = export.keyframes(count, fps)
         for number, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
                 format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG

@@ -9,15 +9,18 @@ import warnings
 from PIL import Image, ImageCms, ImageOps
 
 from containers.cogvideox.errors import InvalidRequest
+from containers.cogvideox.film import Film
+from containers.cogvideox.framing import to_rendered
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 # More than any phone's full-resolution photo; 150 MB once decoded.
 MAX_PIXELS = 50_000_000
 
 
-def first_frame(data: str, size: tuple[int, int]) -> Image.Image:
+def first_frame(data: str, size: tuple[int, int], film: Film | None = None) -> Image.Image:
     """Decode the image in base64 `data` to sRGB of exactly `size` (width, height): upright, scaled to cover,
-    cropped, its colour profile applied. Broken EXIF or an unusable profile is ignored.
+    cropped, its colour profile applied. Broken EXIF or an unusable profile is ignored. An image of the film's
+    size is a picture of the film, of which the rendered one is made again.
 
     Raises InvalidRequest unless it is an intact PNG, JPEG or WebP of at most MAX_PIXELS pixels.
     """
@@ -31,8 +34,11 @@ def first_frame(data: str, size: tuple[int, int]) -> Image.Image:
     try:
         image.load()
         profile = image.info.get("icc_profile")
+        upright = _upright(image)
+        if film and upright.size == film.size:
+            return to_rendered(_srgb(_flat(upright), profile), size, film.fit)
         # Crops before scaling, so that a thin strip never becomes a huge image.
-        fitted = ImageOps.fit(_flat(_upright(image)), size, Image.Resampling.LANCZOS)
+        fitted = ImageOps.fit(_flat(upright), size, Image.Resampling.LANCZOS)
         return _srgb(fitted, profile)
     except Exception as error:  # corrupt bytes can make decoders raise anything
         raise InvalidRequest("image", f"image is corrupt: {_reason(error)}") from error

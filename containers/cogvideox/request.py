@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from containers.cogvideox.catalogue import Checkpoint
 from containers.cogvideox.errors import InvalidRequest
+from containers.cogvideox.film import Film, instants
 from containers.cogvideox.limits import Limits
 from containers.cogvideox.speed import Speed
 
@@ -45,14 +46,17 @@ class ClipRequest(BaseModel):
     steps: Annotated[int, Field(ge=1, le=200)] | None = None
     guidance: Annotated[float, Field(ge=1, le=20)] | None = None
     image: str | None = None
-    """Base64 of a PNG, JPEG or WebP: the first frame."""
+    """Base64 of a PNG, JPEG or WebP: the first frame. One of the film's size is a picture of the film."""
     video: str | None = None
-    """Base64 of an MP4 with the clip's size and frame count, which the clip starts from."""
+    """Base64 of an MP4 with the clip's or the film's size and the clip's frame count, which the clip starts
+    from."""
     strength: Annotated[float, Field(gt=0, le=1)] | None = None
     """How much of `video` to replace: 1 leaves nothing of it."""
     loras: Annotated[tuple[Lora, ...], Field(max_length=4, strict=False)] = ()
     speed: Annotated[Speed, Field(strict=False)] | None = None
     """None: the server's default."""
+    film: Film | None = None
+    """None: the MP4 has the rendered size, rate and length."""
 
 
 def parse_request(body: bytes) -> ClipRequest:
@@ -62,8 +66,9 @@ def parse_request(body: bytes) -> ClipRequest:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         param = str(first["loc"][0]) if first["loc"] else None
+        where = ".".join(map(str, first["loc"])) if param == "film" else param
         raise InvalidRequest(
-            param, f"{param or 'the body'}: {_explain(first['type'], first['msg'])}"
+            param, f"{where or 'the body'}: {_explain(first['type'], first['msg'])}"
         ) from None
 
 
@@ -75,10 +80,27 @@ def check_request(request: ClipRequest, checkpoint: Checkpoint, loras: Collectio
     limits.check_size(request.width, request.height)
     limits.check_frames(request.frames, request.skip_frames)
     limits.check_fps(request.fps)
+    check_film(request)
     _check_inputs(request, limits)
     if request.video is not None:
         _check_strength(request, checkpoint)
     _check_loras([lora.name for lora in request.loras], loras)
+
+
+def check_film(request: ClipRequest) -> None:
+    """Raise InvalidRequest if the film has more frames than the rendered clip lasts."""
+    film = request.film
+    if film is None:
+        return
+    last = instants(film, rate=request.fps, skip_frames=request.skip_frames)[-1].frame
+    if last >= request.frames:
+        shown = request.frames - request.skip_frames
+        nearest = shown * film.fps // request.fps
+        raise InvalidRequest(
+            "film",
+            f"film.frames must last no longer than the {shown} frames rendered at {request.fps} fps; got "
+            f"{film.frames} at {film.fps} fps, the nearest is {nearest}",
+        )
 
 
 def _check_inputs(request: ClipRequest, limits: Limits) -> None:

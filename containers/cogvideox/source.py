@@ -21,6 +21,8 @@ def source_of(request: ClipRequest) -> Source:
     """Decode the images in a request. Raises InvalidRequest if they cannot be read or do not fit the clip."""
     size = (request.width, request.height)
     return Source(
-        image=None if request.image is None else first_frame(request.image, size),
-        video=None if request.video is None else video_frames(request.video, size, request.frames),
+        image=None if request.image is None else first_frame(request.image, size, request.film),
+        video=None
+        if request.video is None
+        else video_frames(request.video, size, request.frames, request.film),
     )

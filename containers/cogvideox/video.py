@@ -11,16 +11,21 @@ from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
 from containers.cogvideox.errors import InvalidRequest
+from containers.cogvideox.film import Film
+from containers.cogvideox.framing import to_rendered
 
 CODEC = "h264"
 # The two BT.601 matrices in H.264 (ITU-T H.273): for 625 lines and for 525 lines.
 BT_601 = (5, 6)
 
 
-def video_frames(data: str, size: tuple[int, int], frames: int) -> list[Image.Image]:
-    """Return the RGB frames of the MP4 in base64 `data`: H.264 of `size` (width, height), `frames` of them.
+def video_frames(
+    data: str, size: tuple[int, int], frames: int, film: Film | None = None
+) -> list[Image.Image]:
+    """Return the RGB frames of `size` (width, height) of the MP4 in base64 `data`: H.264 of that size, or of
+    the film's, whose pictures are taken back to `size`; `frames` of them.
 
-    Raises InvalidRequest for anything else; nothing is scaled, cut or repeated here.
+    Raises InvalidRequest for anything else; nothing is cut or repeated here.
     """
     try:
         encoded = base64.b64decode(data, validate=True)
@@ -30,12 +35,14 @@ def video_frames(data: str, size: tuple[int, int], frames: int) -> list[Image.Im
         # Naming the demuxer keeps others (playlists, concat scripts) from ever reading the bytes.
         # The file's metadata is ignored, so it may be in any encoding.
         with av.open(io.BytesIO(encoded), format="mp4", metadata_errors="ignore") as container:
-            return _decode(container, size, frames)
+            return _decode(container, size, frames, film)
     except av.FFmpegError as error:
         raise InvalidRequest("video", f"video must be a decodable MP4: {error.strerror}") from error
 
 
-def _decode(container: InputContainer, size: tuple[int, int], frames: int) -> list[Image.Image]:
+def _decode(
+    container: InputContainer, size: tuple[int, int], frames: int, film: Film | None
+) -> list[Image.Image]:
     if not container.streams.video:
         raise InvalidRequest("video", "video has no video track")
     stream = container.streams.video[0]
@@ -43,12 +50,17 @@ def _decode(container: InputContainer, size: tuple[int, int], frames: int) -> li
     codec = context.name if context else "unknown"
     if codec != CODEC:
         raise InvalidRequest("video", f"video must be H.264 in MP4; got codec {codec}")
-    _check_size((stream.width, stream.height), size)
+    own = size
+    if film and (stream.width, stream.height) == film.size:
+        own = film.size
+    else:
+        _check_size((stream.width, stream.height), size)
     images: list[Image.Image] = []
     for frame in container.decode(stream):
         # Checked again because a stream may change its size and its header may lie.
-        _check_size((frame.width, frame.height), size)
-        images.append(_rgb(frame))
+        _check_size((frame.width, frame.height), own)
+        picture = _rgb(frame)
+        images.append(to_rendered(picture, size, film.fit) if film and own == film.size else picture)
         if len(images) > frames:
             raise InvalidRequest("video", f"video must have {frames} frames, like the clip; got more")
     if len(images) < frames:

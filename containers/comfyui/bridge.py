@@ -164,7 +164,8 @@ class Bridge:
         files = []
         if request.image is not None:
             size = (request.width, request.height)
-            files.append(("image", await asyncio.to_thread(media.image_file, request.image, size)))
+            picture = await asyncio.to_thread(media.image_file, request.image, size, request.film)
+            files.append(("image", picture))
         if request.audio is not None:
             files.append(("audio", await asyncio.to_thread(media.audio_file, request.audio)))
         values = scalars(request, workflow)

@@ -8,14 +8,16 @@ import io
 import av
 
 from containers.cogvideox.errors import InvalidRequest
+from containers.cogvideox.film import Film
 from containers.cogvideox.image import first_frame
 from containers.comfyui.client import Upload
 
 
-def image_file(data: str, size: tuple[int, int]) -> Upload:
-    """Return the image in base64 `data` as a PNG of exactly `size` (width, height). Raises InvalidRequest."""
+def image_file(data: str, size: tuple[int, int], film: Film | None = None) -> Upload:
+    """Return the image in base64 `data` as a PNG of exactly `size` (width, height), as `first_frame` does.
+    Raises InvalidRequest."""
     png = io.BytesIO()
-    first_frame(data, size).save(png, "PNG")
+    first_frame(data, size, film).save(png, "PNG")
     return _file(png.getvalue(), "png", "image/png")
 
 

@@ -40,10 +40,11 @@ def parse_request(body: bytes) -> ClipRequest:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         param = str(first["loc"][0]) if first["loc"] else None
+        where = ".".join(map(str, first["loc"])) if param == "film" else param
         said = first["msg"][:1].lower() + first["msg"][1:]
         if first["type"] == "extra_forbidden":
             said = f"unknown field; allowed: {', '.join(ClipRequest.model_fields)}"
-        raise InvalidRequest(param, f"{param or 'the body'}: {said}") from None
+        raise InvalidRequest(param, f"{where or 'the body'}: {said}") from None
     if not request.prompt.strip():
         raise InvalidRequest("prompt", "prompt is empty or contains only whitespace")
     if request.skip_frames >= request.frames:
@@ -51,6 +52,7 @@ def parse_request(body: bytes) -> ClipRequest:
             "skip_frames",
             f"skip_frames must be less than frames ({request.frames}); got {request.skip_frames}",
         )
+    cogvideox.check_film(request)
     return request
 
 

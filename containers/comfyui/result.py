@@ -5,16 +5,21 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
+import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
+from PIL import Image
 
 from containers.cogvideox.errors import Broken
 from containers.cogvideox.export import DEFAULT, ENCODER, KEYFRAME_EVERY
+from containers.cogvideox.film import RGB, Film, Timeline, instants
+from containers.cogvideox.framing import to_film
 from containers.comfyui.request import ClipRequest
 
 # BT.601's matrices (ITU-T H.273: 5 and 6; 2 is "unspecified"): FFmpeg's converter assumes one if none is
@@ -30,10 +35,11 @@ def clip(video: bytes, request: ClipRequest, metadata: Mapping[str, str]) -> byt
     H.264 (yuv420p, BT.709, no B-frames, closed GOPs) and AAC if it has sound, without the first `skip_frames`
     frames.
 
-    It keeps its size: the pipeline fits a picture of other proportions into the film.
+    If the request has a film, the clip has the film's size, rate and length. Otherwise it keeps its size: the
+    pipeline fits a picture of other proportions into the film.
 
-    Raises Broken if it can't be decoded, has an odd size (yuv420p halves it), or differs from the
-    requested length or rate.
+    Raises Broken if it can't be decoded, has an odd size (yuv420p halves it) that it must keep, or
+    differs from the requested length or rate.
     """
     try:
         # Naming the demuxer keeps others (playlists, concat scripts) from ever reading the bytes.
@@ -60,7 +66,7 @@ def _converted(source: InputContainer, request: ClipRequest, metadata: Mapping[s
         options = {
             "movflags": "+faststart+use_metadata_tags",  # the latter keeps keys other than iTunes'
             "fflags": "+bitexact",
-            "movie_timescale": str(request.fps * 1000),
+            "movie_timescale": str(_format(request)[0] * 1000),
         }
         with av.open(str(path), "w", format="mp4", options=options) as output:
             output.metadata.update(metadata)
@@ -87,32 +93,49 @@ def _decoded(source: InputContainer) -> Iterator[av.VideoFrame | av.AudioFrame]:
             yield frame
 
 
+def _format(request: ClipRequest) -> tuple[int, int]:
+    """Return the clip's frames per second and its number of frames."""
+    if request.film:
+        return request.film.fps, request.film.frames
+    return request.fps, request.frames - request.skip_frames
+
+
 class _Pictures:
     """Checks the frames against the request, and encodes them as containers.cogvideox.export does."""
 
     def __init__(self, output: OutputContainer, request: ClipRequest, source: VideoStream) -> None:
         self._output, self._request = output, request
         self._size = source.codec_context.width, source.codec_context.height
-        if self._size[0] % 2 or self._size[1] % 2:
+        film = request.film
+        if film is None and (self._size[0] % 2 or self._size[1] % 2):
             raise Broken(
                 f"the workflow's video is {self._size[0]}×{self._size[1]}; width and height must be even"
             )
-        self._stream = _video_stream(output, request, self._size)
-        self._keyframes = DEFAULT.keyframes(request.frames - request.skip_frames, request.fps)
+        self._fps, count = _format(request)
+        self._stream = _video_stream(output, self._fps, film.size if film else self._size)
+        self._keyframes = DEFAULT.keyframes(count, self._fps)
+        # None: its frames are the clip's, and no more than their colours may change.
+        self._timeline = (
+            None if film is None or _is_in(film, request, self._size) else _timeline(film, request)
+        )
+        self._written = 0
         self._rate = source.average_rate
         self._count = 0
         self._first: float | None = None
         self._last: float | None = None
 
     def take(self, frame: av.VideoFrame) -> None:
-        request, number = self._request, self._count - self._request.skip_frames
+        request = self._request
         if (frame.width, frame.height) != self._size:
             raise Broken("the workflow's video changes its size midway")
         self._count += 1
         if frame.time is not None:
             self._first, self._last = frame.time if self._first is None else self._first, frame.time
-        if number >= 0 and self._count <= request.frames:
-            self._output.mux(self._stream.encode(self._prepared(frame, number)))
+        if self._timeline:
+            for picture in self._timeline.push(frame):
+                self._write(_encodable(picture))
+        elif request.skip_frames < self._count <= request.frames:
+            self._write(frame if _as_encoded(frame) else _recoloured(frame))
 
     def end(self) -> None:
         request = self._request
@@ -126,11 +149,11 @@ class _Pictures:
                 raise _differs("rate", f"{given:g} frames a second", f"{request.fps}")
         self._output.mux(self._stream.encode(None))
 
-    def _prepared(self, frame: av.VideoFrame, number: int) -> av.VideoFrame:
-        prepared = frame if _as_encoded(frame) else _recoloured(frame)
-        prepared.pts, prepared.time_base, prepared.duration = number, Fraction(1, self._request.fps), 1
-        prepared.pict_type = PictureType.I if number in self._keyframes else PictureType.NONE
-        return prepared
+    def _write(self, frame: av.VideoFrame) -> None:
+        frame.pts, frame.time_base, frame.duration = self._written, Fraction(1, self._fps), 1
+        frame.pict_type = PictureType.I if self._written in self._keyframes else PictureType.NONE
+        self._output.mux(self._stream.encode(frame))
+        self._written += 1
 
 
 class _Sound:
@@ -144,7 +167,8 @@ class _Sound:
         self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=SOUND_RATE)
         self._fifo = av.AudioFifo()
         self._skip = round(Fraction(request.skip_frames * SOUND_RATE, request.fps))
-        self._left = round(Fraction((request.frames - request.skip_frames) * SOUND_RATE, request.fps))
+        fps, frames = _format(request)
+        self._left = round(Fraction(frames * SOUND_RATE, fps))
         self._written = 0
 
     def take(self, frame: av.AudioFrame) -> None:
@@ -178,19 +202,43 @@ class _Sound:
             self._output.mux(self._stream.encode(frame))
 
 
-def _video_stream(output: OutputContainer, request: ClipRequest, size: tuple[int, int]) -> VideoStream:
-    stream = output.add_stream("libx264", rate=request.fps, options=ENCODER | {"crf": str(DEFAULT.crf)})
+def _video_stream(output: OutputContainer, fps: int, size: tuple[int, int]) -> VideoStream:
+    stream = output.add_stream("libx264", rate=fps, options=ENCODER | {"crf": str(DEFAULT.crf)})
     assert isinstance(stream, VideoStream)  # noqa: S101  of a video codec
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
-    context.time_base = Fraction(1, request.fps)
+    context.time_base = Fraction(1, fps)
     context.gop_size = KEYFRAME_EVERY
     context.colorspace = Colorspace.ITU709
     context.color_range = ColorRange.MPEG
     context.color_primaries = ColorPrimaries.BT709
     context.color_trc = ColorTrc.BT709
     return stream
+
+
+def _is_in(film: Film, request: ClipRequest, size: tuple[int, int]) -> bool:
+    """Return whether a video of that size has the film's size, rate and length already."""
+    length = request.frames - request.skip_frames
+    return (size, request.fps, length) == (film.size, film.fps, film.frames)
+
+
+def _timeline(film: Film, request: ClipRequest) -> Timeline[av.VideoFrame]:
+    shown = instants(film, rate=request.fps, skip_frames=request.skip_frames)
+    return Timeline(
+        shown, lambda frame: np.asarray(to_film(Image.fromarray(_rgb(frame)), film.size, film.fit))
+    )
+
+
+def _rgb(frame: av.VideoFrame) -> RGB:
+    rgb: RGB = frame.reformat(format="rgb24", **_colours(frame)).to_ndarray()
+    return rgb
+
+
+def _encodable(picture: RGB) -> av.VideoFrame:
+    return av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
 
 
 def _as_encoded(frame: av.VideoFrame) -> bool:
@@ -200,12 +248,18 @@ def _as_encoded(frame: av.VideoFrame) -> bool:
 
 def _recoloured(frame: av.VideoFrame) -> av.VideoFrame:
     # Through 16-bit RGB: FFmpeg's direct conversion between matrices darkens by a level, and so do 8 bits.
-    return frame.reformat(
-        format="gbrp16le",
-        src_colorspace=Colorspace.ITU601 if frame.colorspace in BT_601 else Colorspace.ITU709,
-        src_color_range=ColorRange.JPEG if frame.color_range == ColorRange.JPEG else ColorRange.MPEG,
-        dst_color_range=ColorRange.JPEG,
-    ).reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
+    return frame.reformat(format="gbrp16le", **_colours(frame)).reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
+
+
+def _colours(frame: av.VideoFrame) -> dict[str, Any]:
+    """Return the arguments of a conversion from the frame's colours to full-range RGB."""
+    return {
+        "src_colorspace": Colorspace.ITU601 if frame.colorspace in BT_601 else Colorspace.ITU709,
+        "src_color_range": ColorRange.JPEG if frame.color_range == ColorRange.JPEG else ColorRange.MPEG,
+        "dst_color_range": ColorRange.JPEG,
+    }
 
 
 def _differs(what: str, given: str, asked: str) -> Broken:

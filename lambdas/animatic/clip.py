@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lambdas.animatic.scene import Scene
 from lambdas.animatic.words import read
+from lambdas.domain.film_format import Framing
 from lambdas.media.encode import encode, splice_points
+from lambdas.media.framing import Frame
 
 # Part of a clip's content address: increment when the same request draws other pictures.
 REVISION = "4"
@@ -46,6 +48,9 @@ class DraftClip(BaseModel):
     first: int = Field(ge=0)
     scene_frames: int = Field(ge=1)
     lettered: bool = True  # the title is written into the picture
+    # What of the picture of another engine a film would show; None: draw for the film's size.
+    framing: Framing | None = None
+    rendered: tuple[int, int] | None = None  # that engine's size in pixels
     image: bytes | None = None  # a checked PNG, JPEG or WebP, shown with a camera move over it
     metadata: Mapping[str, str] = Field(default_factory=dict)  # extra metadata for the MP4
 
@@ -92,9 +97,10 @@ def _scene(request: DraftClip, *, marked: bool = True) -> Scene:
     spoken = read(request.title)
     look = spoken if spoken.known else read(request.prompt)
     words = " ".join((request.title if spoken.known else request.prompt).casefold().split())
+    frame = _frame(request)
     return Scene(
         look,
-        size=(request.width, request.height),
+        size=frame.canvas if frame else (request.width, request.height),
         seconds=request.scene_frames / request.fps,
         rng=np.random.default_rng([request.seed, zlib.crc32(words.encode())]),
         image=request.image,
@@ -102,7 +108,19 @@ def _scene(request: DraftClip, *, marked: bool = True) -> Scene:
         mark=_mark(request) if marked else "",
         # Well inside a clip, so that joins do not flicker.
         flash_at=(request.first + 0.4 * request.frames) / request.fps,
+        frame=frame,
     )
+
+
+def _frame(request: DraftClip) -> Frame | None:
+    """Return how an engine's picture fills the film. An image is cut to what a covering picture shows before
+    the engine sees it, so it is drawn as it is."""
+    film = (request.width, request.height)
+    if request.rendered in (None, film) or request.framing is None:
+        return None
+    if request.framing is Framing.COVER and request.image is not None:
+        return None
+    return Frame(film, request.rendered, request.framing)
 
 
 def _mark(request: DraftClip) -> str:

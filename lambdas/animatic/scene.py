@@ -17,6 +17,7 @@ from lambdas.animatic.places import PLACES
 from lambdas.animatic.places.stage import Scenery, Stage
 from lambdas.animatic.weather import Weather
 from lambdas.animatic.words import Look
+from lambdas.media.framing import Frame
 from lambdas.media.images import cover
 
 GUEST = 0.6  # scale of a figure that the text does not name
@@ -29,8 +30,11 @@ class Scene:
 
     def __init__(
         self, look: Look, *, size: tuple[int, int], seconds: float, rng: Generator,
-        image: bytes | None, title: str, mark: str, flash_at: float | None,
+        image: bytes | None, title: str, mark: str, flash_at: float | None, frame: Frame | None = None,
     ) -> None:  # fmt: skip
+        """`frame`: what of the picture the film shows, lettered after that; `size` is its canvas."""
+        self._frame = frame
+        lettered = frame.film if frame else size
         self._size = size
         self._seconds = seconds
         place = PLACES[look.place]
@@ -47,8 +51,8 @@ class Scene:
         self._layers = [_Layer(plane) for plane in self._scenery.planes]
         self._weather = Weather(weather, size, self._palette, rng) if weather else None
         self._flash = _Flash(size, flash_at, rng) if flash_at is not None and look.light == "storm" else None
-        self._overlay = overlay(size, title=title, mark=mark, accent=self._palette.accents[0])
-        self._grain = _grain(size, rng)
+        self._overlay = overlay(lettered, title=title, mark=mark, accent=self._palette.accents[0])
+        self._grain = _grain(lettered, rng)
 
     def picture(self, time: float) -> NDArray[np.uint8]:
         """Return the scene at `time` seconds from its start: height × width × 3."""
@@ -65,6 +69,8 @@ class Scene:
             self._draw_actors(picture, view, progress, time)
         if self._weather:
             self._weather.draw(picture, time)
+        if self._frame:
+            picture = self._frame.show(picture)
         picture.paste(self._overlay, (0, 0), self._overlay)
         grain = self._grain[round(time * 1000) % len(self._grain)]
         return np.asarray(ImageChops.add(picture, grain, 1, -(GRAIN // 2)))

@@ -11,10 +11,11 @@ from typing import Any
 
 from lambdas.domain.control_characters import visible
 from lambdas.domain.engines import Engine
+from lambdas.domain.film_format import RATES, SIZES, cropped
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgress, Writer
-from lambdas.domain.video_request import Origin
+from lambdas.domain.video_request import Origin, VideoRequest
 
 # Lambda returns at most 6 MB, in which this is a quoted string; a video of 1,000 clips takes 0.1 MB.
 LARGEST_PAGE = 4_000_000
@@ -58,7 +59,10 @@ def video_object(video: Video) -> dict[str, Any]:
         "cost": video.cost,
         "origin": _origin(request.origin) if request.origin else None,
         "draft": video.draft,
+        "draft_for": request.draft_for,
         "fps": request.fps,
+        **_rendering(request),
+        "notes": list(video.notes),
         "seed": video.seed,
         "speed": request.speed,
         "loras": [lora.model_dump() for lora in request.loras],
@@ -122,6 +126,19 @@ def error_object(
     return {"error": {**shown, "code": code}}
 
 
+def _rendering(request: VideoRequest) -> dict[str, Any]:
+    """Return how the engine's pictures become the film's. `cropped`: the share of the rendered picture's area
+    that the film doesn't show."""
+    width, height = request.rendered_size
+    return {
+        "rendered_size": f"{width}x{height}",
+        "rendered_fps": request.rendered_fps or request.fps,
+        "fit": request.fit,
+        "fps_mode": request.fps_mode,
+        "cropped": cropped((width, height), (request.width, request.height), request.fit),
+    }
+
+
 def _origin(origin: Origin) -> dict[str, Any]:
     return {"video": origin.video, "kind": origin.kind, "strength": origin.strength}
 
@@ -179,6 +196,8 @@ def model_object(engine: Engine) -> dict[str, Any]:
         "size": f"{width}x{height}",
         "sizes": engine.sizes.describe(),
         "fps": list(engine.fps),
+        "film_sizes": SIZES,
+        "film_fps": RATES,
         "longest_clip": engine.longest_clip,
         "image": engine.image,
         "video": engine.video,

@@ -3,12 +3,27 @@
 from pydantic import Field
 
 from lambdas.domain.documents import Document
-from lambdas.domain.engines import Speed
+from lambdas.domain.engines import CATALOGUE, Speed
+from lambdas.domain.film_format import FpsMode, Framing
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.domain.video_request import Lora
 
 
+class FilmClip(Document):
+    """What the MP4 has instead of the rendered size, rate and length."""
+
+    width: int
+    height: int
+    fps: int
+    frames: int
+    fit: Framing
+    fps_mode: FpsMode
+
+
 class EngineRequest(Document):
+    """A request to render. Pictures in it that have the film's size are the film's own: the server takes them
+    back to the rendered size."""
+
     prompt: str
     negative_prompt: str = ""
     width: int
@@ -25,24 +40,28 @@ class EngineRequest(Document):
     audio: str | None = None  # base64 of a WAV or MP3 of frames / fps seconds, for the pictures to follow
     loras: tuple[Lora, ...] = ()
     speed: Speed | None = None  # None: the server's default
+    film: FilmClip | None = None  # None: the MP4 is as rendered
 
     def body(self) -> bytes:
-        """Return the JSON; without `audio` if it is None, because engines without sound reject the field."""
-        return self.model_dump_json(exclude={"audio"} if self.audio is None else None).encode()
+        """Return the JSON; `audio` and `film` only if they are set, because engines without sound and older
+        servers reject the fields."""
+        unset = {name for name in ("audio", "film") if getattr(self, name) is None}
+        return self.model_dump_json(exclude=unset).encode()
 
 
 def engine_request(
     plan: FilmPlan, scene: Scene, clip: Clip, *, image: str | None, video: str | None, audio: str | None
 ) -> EngineRequest:
     """Return the request for one clip; `image`, `video` and `audio` are base64."""
+    width, height = plan.rendered_size
     return EngineRequest(
         prompt=clip.prompt,
         negative_prompt=scene.negative_prompt,
-        width=plan.width,
-        height=plan.height,
+        width=width,
+        height=height,
         frames=clip.frames,
         skip_frames=clip.skip_frames,
-        fps=plan.fps,
+        fps=plan.rate,
         seed=clip.seed,
         steps=plan.steps,
         guidance=plan.guidance,
@@ -52,4 +71,20 @@ def engine_request(
         audio=audio,
         loras=plan.loras,
         speed=plan.speed,
+        film=_film(plan, clip),
+    )
+
+
+def _film(plan: FilmPlan, clip: Clip) -> FilmClip | None:
+    """Return the film's format if the clip is rendered in another, or if its workflow may give any size."""
+    same = (plan.rendered_size, plan.rate) == ((plan.width, plan.height), plan.fps)
+    if same and not CATALOGUE[plan.engine].workflow:
+        return None
+    return FilmClip(
+        width=plan.width,
+        height=plan.height,
+        fps=plan.fps,
+        frames=clip.film_frames,
+        fit=plan.fit,
+        fps_mode=plan.fps_mode,
     )

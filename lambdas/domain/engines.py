@@ -4,12 +4,16 @@ Sources: the CogVideoX model cards (sizes, frame rules, fps, prompt tokens).
 """
 
 import math
+from collections.abc import Iterable
 from enum import StrEnum
+from fractions import Fraction
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lambdas.domain import film_format
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.film_format import Size
 
 
 class Renderer(StrEnum):
@@ -41,6 +45,10 @@ class ExactSizes(BaseModel):
     def allows(self, width: int, height: int) -> bool:
         return (width, height) in self.sizes
 
+    def near(self, shape: Fraction) -> Iterable[Size]:
+        """Return the sizes that may be the nearest to that shape (width ÷ height)."""
+        return self.sizes
+
     def describe(self) -> str:
         return ", ".join(f"{w}x{h}" for w, h in self.sizes)
 
@@ -63,6 +71,16 @@ class SizeRange(BaseModel):
             and width % self.multiple == 0
             and height % self.multiple == 0
         )
+
+    def near(self, shape: Fraction) -> Iterable[Size]:
+        """Yield the sizes that may be the nearest to that shape (width ÷ height)."""
+        bounds = (*self.short_side, *self.long_side)
+        sides = range(min(bounds), max(bounds) + 1)
+        for width in sides[:: self.multiple]:
+            below = int(width / shape) // self.multiple * self.multiple
+            for height in {below, below + self.multiple, *bounds}:
+                if self.allows(width, height):
+                    yield width, height
 
     def describe(self) -> str:
         short = _span(self.short_side)
@@ -97,8 +115,10 @@ class Engine(BaseModel):
     renderer: Renderer
     summary: str
     draft: bool = False  # renders a stand-in for the film, for trials and reviews
+    # What it renders; a film of another size or frame rate is made from the nearest as the clip is exported.
     sizes: Annotated[ExactSizes | SizeRange, Field(discriminator="kind")]
     fps: tuple[int, ...]  # the default first
+    draws_any: bool = False  # it renders every size and frame rate that a film may have
     frame_step: int  # an engine renders frame_step × N + 1 frames (1: any number)
     longest_clip: int  # most seconds of film in one clip
     prompt_tokens: int  # the budget of the engine's text encoder
@@ -123,21 +143,25 @@ class Engine(BaseModel):
         speed: Speed | None = None,
         loras: bool = False,
     ) -> None:
-        """Check a request against this engine's limits.
+        """Check a request against this engine's limits and the film's (lambdas/domain/film_format.py).
 
         Raises InvalidRequest that names the field and what this engine allows, or an offered engine that
         supports it.
         """
-        if not self.sizes.allows(width, height):
+        if not film_format.is_film_size(width, height) and not self.sizes.allows(width, height):
+            nearest = film_format.nearest_film_size(width, height)
             raise InvalidRequest(
-                f"engine {self.name} does not support size {width}x{height}; "
-                f"allowed: {self.sizes.describe()}.",
+                f"size must be {film_format.SIZES}, or one that engine {self.name} renders "
+                f"({self.sizes.describe()}); got {width}x{height}. "
+                f"The nearest is {nearest[0]}x{nearest[1]}.",
                 param="size",
             )
-        if fps not in self.fps:
-            allowed = ", ".join(map(str, self.fps))
+        slowest, fastest = film_format.RATE
+        if not slowest <= fps <= fastest:
             raise InvalidRequest(
-                f"engine {self.name} does not support fps {fps}; allowed: {allowed}.", param="fps"
+                f"fps must be a whole number from {film_format.RATES}; got {fps}. "
+                f"The nearest is {min(max(fps, slowest), fastest)}.",
+                param="fps",
             )
         for given, taken_by, what, param in (
             (image, lambda e: e.image != "none", "an input image", "input_reference"),
@@ -156,6 +180,33 @@ class Engine(BaseModel):
                 f"engine {self.name} requires an image; send one as input_reference.",
                 param="input_reference",
             )
+
+    def size_of_shape(self, shape: Fraction) -> Size:
+        """Return the film's size of that shape (width ÷ height) nearest to this engine's usual pixels."""
+        if Fraction(*self.sizes.default) == shape:
+            return self.sizes.default
+        return film_format.size_of_shape(shape, self.sizes.default)
+
+    def rendered_size(self, film: Size) -> Size:
+        """Return the size at which it renders a film of that size: the nearest by shape, then by pixels."""
+        if self.draws_any or self.sizes.allows(*film):
+            return film
+        shape, pixels = Fraction(*film), film[0] * film[1]
+        cuts = {size: film_format.cut_share(size, shape) for size in self.sizes.near(shape)}
+        shown = (1 - min(cuts.values())) * (1 - film_format.SAME_SHAPE)
+        return min(
+            (size for size, cut in cuts.items() if 1 - cut >= shown),
+            key=lambda size: (abs(math.log(size[0] * size[1] / pixels)), cuts[size]),
+        )
+
+    def rendered_fps(self, fps: int) -> int:
+        """Return the rate at which it renders a film of that rate: half of it if it can, so that every frame
+        is shown twice, else the nearest."""
+        if self.draws_any or fps in self.fps:
+            return fps
+        if fps % 2 == 0 and fps // 2 in self.fps:
+            return fps // 2
+        return min(self.fps, key=lambda rate: (abs(rate - fps), -rate))
 
     def by(self, workflow: Workflow) -> "Engine":
         """Return the engine with the inputs and revision of that workflow."""
@@ -226,6 +277,7 @@ CATALOGUE: dict[str, Engine] = {
             draft=True,
             sizes=SizeRange(default=(1280, 720), short_side=(64, 1080), long_side=(64, 1920), multiple=2),
             fps=(24, 8, 12, 16, 25, 30),
+            draws_any=True,
             frame_step=1,
             longest_clip=6,  # same as CogVideoX, so that a draft is cut like the final film
             prompt_tokens=512,
@@ -266,10 +318,10 @@ CATALOGUE: dict[str, Engine] = {
         ),
         Engine(
             name="comfyui",
-            revision="1",
+            revision="2",  # its server brings a workflow's size to the film's
             renderer=Renderer.ENDPOINT,
             summary="Clips rendered by a workflow of your own ComfyUI (docs/comfyui.md)",
-            # Most of ComfyUI's video models support these; output of another size is conformed.
+            # Most of ComfyUI's video models support these; its server fits output of another size.
             sizes=SizeRange(default=(832, 480), short_side=(64, 1088), long_side=(64, 1920), multiple=16),
             fps=(24, 16, 8, 12, 25, 30),
             frame_step=8,  # LTX-Video's 8N+1, which is also 4N+1: Wan's and HunyuanVideo's

@@ -8,6 +8,7 @@ from pydantic import Field
 from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Renderer, Speed
+from lambdas.domain.film_format import FpsMode, Framing, given_size
 from lambdas.domain.narration import Sentence
 from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video_request import Lora, Music
@@ -31,12 +32,14 @@ class Heard(Document):
 
 
 class Clip(Document):
-    """One clip to render. The engine renders `frames`; the film omits the first `skip_frames` of them."""
+    """One clip to render. The engine renders `frames`; the film omits the first `skip_frames` of them. Both
+    count frames of the engine's rate."""
 
     index: int  # in the film, from 0
     prompt: str
     frames: int
     skip_frames: int
+    shown: int | None = None  # its frames in the film, if the film's rate is another
     seed: int
     key_hash: str  # SHA-256 of everything that determines the clip's bytes
     starts_from: int | None = None  # index of the clip whose last frame it starts from
@@ -46,7 +49,8 @@ class Clip(Document):
 
     @property
     def film_frames(self) -> int:
-        return self.frames - self.skip_frames
+        """Its number of frames in the film."""
+        return self.frames - self.skip_frames if self.shown is None else self.shown
 
     @property
     def is_footage(self) -> bool:
@@ -88,9 +92,15 @@ class FilmPlan(Document):
     engine: str
     revision: str = ""  # of the engine
     renderer: Renderer
-    width: int
+    width: int  # of the film, as is fps
     height: int
     fps: int
+    fit: Framing = Framing.COVER
+    fps_mode: FpsMode = FpsMode.REPEAT
+    rendered_width: int | None = None  # None: as the film
+    rendered_height: int | None = None
+    rendered_fps: int | None = None
+    draft_for: str | None = None
     steps: int | None
     guidance: float | None
     image: str | None  # key of the user's first frame in the input bucket
@@ -103,6 +113,21 @@ class FilmPlan(Document):
     burn_captions: bool = False
     language: str = "en-US"  # of the narration
     music: Music | None = None
+
+    @property
+    def rendered_size(self) -> tuple[int, int]:
+        """The size in pixels at which the engine renders."""
+        return self.rendered_width or self.width, self.rendered_height or self.height
+
+    @property
+    def given_size(self) -> tuple[int, int]:
+        """The size of pictures for the engine to start from: see film_format.given_size."""
+        return given_size(self.rendered_size, (self.width, self.height), self.fit)
+
+    @property
+    def rate(self) -> int:
+        """The frames per second that the engine renders."""
+        return self.rendered_fps or self.fps
 
     @property
     def clips(self) -> list[Clip]:

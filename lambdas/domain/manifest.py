@@ -7,6 +7,7 @@ from lambdas.domain import keys
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.film_format import FpsMode, Framing, cropped
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene, film_hash
 from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video import Video
@@ -93,6 +94,11 @@ class Manifest(Document):
     draft: bool
     size: str
     fps: int
+    rendered_size: str  # what the engine rendered; the film's size and rate were made from it
+    rendered_fps: int
+    fit: Framing
+    fps_mode: FpsMode
+    cropped: float  # the share of the rendered picture's area that the film doesn't show, 0 to 1
     frames: int
     seconds: float
     attempt: int
@@ -131,6 +137,11 @@ def make_manifest(
         draft=CATALOGUE[plan.engine].draft,
         size=f"{plan.width}x{plan.height}",
         fps=plan.fps,
+        rendered_size="{}x{}".format(*plan.rendered_size),
+        rendered_fps=plan.rate,
+        fit=plan.fit,
+        fps_mode=plan.fps_mode,
+        cropped=cropped(plan.rendered_size, (plan.width, plan.height), plan.fit),
         frames=plan.frames,
         seconds=plan.frames / plan.fps,
         attempt=video.attempt,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from lambdas.domain import keys
 from lambdas.domain.assembly import TransitionKind
@@ -11,6 +12,7 @@ from lambdas.domain.brief import SCENE_SECONDS
 from lambdas.domain.documents import LONGEST_FILM, fingerprint
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.film_format import engine_frames
 from lambdas.domain.film_plan import Assembly, Clip, FilmPlan, Footage, Heard, Scene
 from lambdas.domain.narration import Sentence
 from lambdas.domain.storyboard import LEAD
@@ -114,6 +116,12 @@ def make_plan(
         width=request.width,
         height=request.height,
         fps=request.fps,
+        fit=request.fit,
+        fps_mode=request.fps_mode,
+        rendered_width=request.rendered_width,
+        rendered_height=request.rendered_height,
+        rendered_fps=request.rendered_fps,
+        draft_for=request.draft_for,
         steps=request.steps or engine.steps,
         guidance=request.guidance,
         image=request.image.key if request.image else None,
@@ -212,23 +220,30 @@ def _scene(
     clips: list[Clip] = []
     begins = 0  # the frame of the scene where the clip starts
     in_all = sum(lengths) - overlap * (len(lengths) - 1)
+    rate = request.rendered_fps or request.fps
+    conversion = _conversion(request, engine)
     for place, (part, prompt) in enumerate(zip(lengths, shot.prompts(len(lengths)), strict=True)):
-        frames = engine.frames_to_render(part)
+        needed = engine_frames(part, request.fps, rate, request.fps_mode)
+        frames = engine.frames_to_render(needed)
+        skipped = frames - needed
         before = (clips[-1] if engine.chained else None) if clips else last
         footage = shot.of[place] if place < len(shot.of) else None
         seed = (first_seed + place) % 2**63  # engines accept no larger seed
         # A draft draws the scene's text and the clip's part of the scene.
         draft = [shot.text, place, len(lengths), begins, in_all, *bare] if engine.draft else None
+        shown = None if rate == request.fps else part
         heard = None
         if engine.audio == "required":
-            heard = _heard(shot.narration, begins - (frames - part), frames, request.fps)
+            start = Fraction(begins, request.fps) - Fraction(skipped, rate)
+            heard = _heard(shot.narration, start, Fraction(frames, rate))
         begins += part - overlap
         clips.append(
             Clip(
                 index=first + place,
                 prompt=prompt,
                 frames=frames,
-                skip_frames=frames - part,
+                skip_frames=skipped,
+                shown=shown,
                 seed=seed,
                 starts_from=before.index if before else None,
                 footage=footage,
@@ -242,7 +257,7 @@ def _scene(
                         "negative_prompt": negative_prompt,
                         "size": [request.width, request.height],
                         "fps": request.fps,
-                        "frames": [frames, frames - part],
+                        "frames": [frames, skipped],
                         "seed": seed,
                         "steps": request.steps or engine.steps,
                         "guidance": request.guidance,
@@ -253,6 +268,8 @@ def _scene(
                     }
                     | ({"footage": footage.model_dump(), "strength": shot.strength} if footage else {})
                     | ({} if heard is None else {"heard": [one.model_dump() for one in heard]})
+                    | conversion
+                    | ({} if shown is None else {"shown": shown})
                 ),
             )
         )
@@ -268,10 +285,22 @@ def _scene(
     )
 
 
-def _heard(narration: Sequence[Sentence], first: int, frames: int, fps: int) -> list[Heard]:
-    """Return the sentences of a scene's narration heard in `frames` frames from its frame `first`, which is
+def _conversion(request: VideoRequest, engine: Engine) -> dict[str, Any]:
+    """Return what determines how rendered pictures become the film's: nothing if they already are, so that
+    clips made before there was a choice are found."""
+    made: dict[str, Any] = {}
+    if request.rendered_size != (request.width, request.height):
+        made |= {"rendered_size": [*request.rendered_size], "fit": request.fit}
+    elif engine.workflow:  # it may give any size
+        made |= {"fit": request.fit}
+    if request.rendered_fps not in (None, request.fps):
+        made |= {"rendered_fps": request.rendered_fps, "fps_mode": request.fps_mode}
+    return made
+
+
+def _heard(narration: Sequence[Sentence], begins: Fraction, seconds: Fraction) -> list[Heard]:
+    """Return the sentences of a scene's narration heard in `seconds` from its second `begins`, which is
     negative if the engine renders more than the scene shows."""
-    begins, seconds = Fraction(first, fps), Fraction(frames, fps)
     placed = [(said, Fraction(str(LEAD)) + Fraction(str(said.start)) - begins) for said in narration]
     return [
         Heard(sound=said.sound, start=float(start))

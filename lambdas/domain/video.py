@@ -69,6 +69,7 @@ class Video(Document):
     manifest: str | None = None
     film_bytes: int | None = None
     draft: bool = False
+    notes: tuple[str, ...] = ()  # what the user should know about how it is made
     failure: Failure | None = None
     history: list[StageEntry] = []
 

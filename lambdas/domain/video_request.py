@@ -10,6 +10,7 @@ from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.control_characters import NAME
 from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Speed
+from lambdas.domain.film_format import FpsMode, Framing, given_size
 from lambdas.domain.storyboard import Storyboard
 
 VoiceEngine = Literal["standard", "neural", "long-form", "generative"]  # Polly's
@@ -93,9 +94,15 @@ class VideoRequest(Document):
     prompt: str
     engine: str
     seconds: int = Field(ge=1, le=LONGEST_FILM)
-    width: int
+    width: int  # of the film, as is fps
     height: int
     fps: int
+    fit: Framing = Framing.COVER
+    fps_mode: FpsMode = FpsMode.REPEAT
+    rendered_width: int | None = None  # None: as the film
+    rendered_height: int | None = None
+    rendered_fps: int | None = None
+    draft_for: str | None = None  # a draft shows what this engine's picture would leave
     enhance: bool = True
     negative_prompt: str = ""
     seed: int | None = None
@@ -117,6 +124,16 @@ class VideoRequest(Document):
     even_out: bool = False  # smooth jumps of brightness and colour where one clip starts from another
     fragmented: bool = False  # write the film as a fragmented MP4
     origin: Origin | None = None
+
+    @property
+    def rendered_size(self) -> tuple[int, int]:
+        """The size in pixels at which the engine renders."""
+        return self.rendered_width or self.width, self.rendered_height or self.height
+
+    @property
+    def given_size(self) -> tuple[int, int]:
+        """The size of pictures for the engine to start from: see film_format.given_size."""
+        return given_size(self.rendered_size, (self.width, self.height), self.fit)
 
     def draws_still(self, scene: int, storyboard: Storyboard) -> bool:
         """Return whether an image model draws the scene's first picture: not if the user gave it, nor for a

@@ -12,8 +12,10 @@ from lambdas.adapters.requests_queue import RequestsQueue
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.brief import Brief, Writing
+from lambdas.domain.engine_notes import notes_of
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
+from lambdas.domain.film_format import Size
 from lambdas.domain.planning import check_scenes, clip_lengths
 from lambdas.domain.prompts import check_tokens
 from lambdas.domain.spoken_text import spoken_text
@@ -24,6 +26,7 @@ from lambdas.domain.video_request import Image, Music, Stills, VideoRequest, Voi
 from lambdas.intake.fields import Fields, parse
 from lambdas.intake.files import INPUT_REFERENCE, MUSIC
 from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
+from lambdas.intake.film_size import film_size
 from lambdas.media import images, music
 from lambdas.media.font import not_drawn
 from lambdas.settings import IntakeSettings
@@ -34,7 +37,7 @@ _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 _MEDIA_TYPES = {extension: media_type for media_type, extension in _EXTENSIONS.items()} | music.MEDIA_TYPES
 _NO_FILES: Mapping[str, bytes] = {}
 # Fields that the record stores in another form; it stores all others as given.
-_IN_ANOTHER_FORM = {*SOURCES, *OF_SCENES, "model", "size", "fps", "seconds", "enhance"}
+_IN_ANOTHER_FORM = {*SOURCES, *OF_SCENES, "model", "size", "aspect", "fps", "seconds", "enhance", "draft_for"}
 
 
 class Intake:
@@ -124,7 +127,7 @@ class Intake:
         model = parsed.model or self._settings.default_engine
         name = self._settings.aliases.get(model, model)
         engine = engine_named(name, self._settings.offered, self._settings.workflow)
-        width, height = map(int, parsed.size.split("x")) if parsed.size else engine.sizes.default
+        width, height = film_size(parsed, engine)
         fps = parsed.fps or engine.fps[0]
         stills = _stills(parsed, brief, engine, image=image is not None)
         engine.check(
@@ -148,6 +151,7 @@ class Intake:
             width=width,
             height=height,
             fps=fps,
+            **self._rendering(parsed, engine, (width, height), fps),
             image=None if image is None else _image(tenant, image),
             music=_music(tenant, files[MUSIC]) if MUSIC in files else None,
             brief=brief,
@@ -178,6 +182,34 @@ class Intake:
             clip_lengths(request, engine)
         return request
 
+    def _rendering(self, fields: Fields, engine: Engine, film: Size, fps: int) -> dict[str, Any]:
+        """Return the request's fields about how its engine renders a film of that size and rate. They are
+        empty where it renders just that, so that a request keeps the fingerprint it had before them."""
+        like = self._stands_in_for(fields, engine)
+        rendered, rate = (like or engine).rendered_size(film), engine.rendered_fps(fps)
+        made: dict[str, Any] = {"draft_for": like.name} if like else {}
+        if rendered != film:
+            made |= {"rendered_width": rendered[0], "rendered_height": rendered[1]}
+        if rate != fps:
+            made |= {"rendered_fps": rate}
+        return made
+
+    def _stands_in_for(self, fields: Fields, engine: Engine) -> Engine | None:
+        """Return the engine whose framing a draft shows."""
+        if fields.draft_for is None:
+            return None
+        if not engine.draft:
+            raise InvalidRequest(
+                f"draft_for must be omitted: engine {engine.name} renders no drafts. For a draft, choose "
+                "model animatic.",
+                param="draft_for",
+            )
+        name = self._settings.aliases.get(fields.draft_for, fields.draft_for)
+        try:
+            return engine_named(name, self._settings.offered, self._settings.workflow)
+        except InvalidRequest as error:
+            raise InvalidRequest(error.message.replace("model", "draft_for", 1), param="draft_for") from error
+
     def _keep(self, uploads: Mapping[str, bytes]) -> None:
         for key, data in uploads.items():
             self._uploads.put(key, data, _MEDIA_TYPES[key.rpartition(".")[2]])
@@ -200,6 +232,7 @@ class Intake:
                 expires_ms=now + self._settings.retention_days * _DAY_MS,
                 source=source,
                 draft=CATALOGUE[request.engine].draft,
+                notes=notes_of(request, self._settings.offered, self._settings.workflow),
                 history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
             )
         )

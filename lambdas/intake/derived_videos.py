@@ -32,7 +32,10 @@ LARGEST_FILE = 4_500_000  # bytes: Lambda accepts a request of 6 MB, in which a 
 _OF_FILE = (
     "model",
     "size",
+    "aspect",
+    "fit",
     "fps",
+    "fps_mode",
     "seed",
     "steps",
     "guidance",

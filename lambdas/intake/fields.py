@@ -1,6 +1,6 @@
 """Parse request fields as clients send them: as JSON values, or as the strings of a form or a file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
@@ -11,6 +11,7 @@ from lambdas.domain.control_characters import NAME, TEXT
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.film_format import RATES, FpsMode, Framing
 from lambdas.domain.storyboard import MOST_SCENES, PartialStoryboard, parse_partial
 from lambdas.domain.video_request import (
     LONGEST_TRANSITION,
@@ -84,6 +85,10 @@ _PROMPT = f"text of 1 to {LONGEST_PROMPT:,} characters without control character
 
 def _one_of(values: Any) -> str:
     return f"one of {', '.join(map(str, get_args(values)))}"
+
+
+def _one_of_names(values: Iterable[str]) -> str:
+    return f"one of {', '.join(values)}"
 
 
 class Fields(Document):
@@ -168,11 +173,23 @@ class Fields(Document):
         pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$",
         description="width x height in pixels, for example 1280x720",
     )
+    aspect: str | None = Field(
+        default=None,
+        pattern=r"^[0-9]{1,5}(\.[0-9]{1,6})?:[0-9]{1,5}(\.[0-9]{1,6})?$",
+        description="width:height, for example 9:16",
+    )
+    fit: Framing = Field(default=Framing.COVER, description=_one_of_names(Framing))
     fps: _Whole | None = Field(
         default=None,
         ge=1,
         le=240,
-        description="a whole number of frames per second that the engine supports (see GET /v1/models)",
+        description=f"a whole number of frames per second from {RATES}",
+    )
+    fps_mode: FpsMode = Field(default=FpsMode.REPEAT, description=_one_of_names(FpsMode))
+    draft_for: str | None = Field(
+        default=None,
+        max_length=100,
+        description="the name of the engine that the draft stands in for (see GET /v1/models)",
     )
     enhance: bool = Field(default=True, description="true or false")
     negative_prompt: _Text = Field(

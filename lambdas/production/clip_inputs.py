@@ -28,9 +28,10 @@ def first_picture(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Object
 
 
 def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> bytes | None:
-    """Return the MP4 that the clip is made from, in the film's format and with as many frames as are
-    rendered. If the film leaves out the first frames, they hold the first picture. Return None for a clip
-    made from words alone.
+    """Return the MP4 that the clip is made from, with as many frames as are rendered, at the engine's rate.
+    Footage that is the clip itself, or another clip of the film, has the film's size; an uploaded file the
+    plan's `given_size`. If the film leaves out the first frames, they hold the first picture. Return None for
+    a clip made from words alone.
 
     Raises ArtifactMissing, ClipUnreadable.
     """
@@ -42,9 +43,18 @@ def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> by
     except ArtifactMissing as error:
         # This film's plan does not say how they were made.
         raise ArtifactMissing(f"the footage of clip {clip.index} has expired", advice=_SEND) from error
-    film = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
+    own = found.file is None or clip.is_footage
+    rate = plan.fps if clip.is_footage else plan.rate
+    size = (plan.width, plan.height) if own else plan.given_size
     try:
-        return excerpt(data, film, Fit.COVER, start=found.start, frames=clip.frames, lead=clip.skip_frames)
+        return excerpt(
+            data,
+            FilmFormat(*size, Fraction(rate)),
+            Fit.COVER,
+            start=found.start * rate // plan.fps,
+            frames=clip.frames,
+            lead=clip.skip_frames,
+        )
     except ClipUnreadable as error:
         if found.file is None:
             raise

@@ -73,6 +73,8 @@ def _draft(plan: FilmPlan, scene: Scene, clip: Clip, image: bytes | None) -> Dra
         height=plan.height,
         frames=clip.film_frames,
         fps=plan.fps,
+        framing=plan.fit if plan.draft_for else None,
+        rendered=plan.rendered_size if plan.draft_for else None,
         seed=scene.clips[0].seed,  # one drawing for all clips of a scene
         index=clip.index - scene.clips[0].index,
         count=len(scene.clips),

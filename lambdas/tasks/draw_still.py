@@ -41,11 +41,12 @@ def draw_still(
     assert asked is not None  # noqa: S101 - otherwise no still is drawn
     storyboard = Storyboards(outputs).get(video)
     picture = storyboard.scenes[request.scene].image
+    width, height = video.request.given_size
     wanted: dict[str, Any] = {
         "prompt": scene_prompt(storyboard, picture, _PROMPT_TOKENS),
         "negative_prompt": picture.negative_prompt,
-        "width": video.request.width,
-        "height": video.request.height,
+        "width": width,
+        "height": height,
         "quality": asked.quality,
         "seed": seed_of([scene.image for scene in storyboard.scenes], request.scene, video.seed),
     }

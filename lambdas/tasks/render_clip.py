@@ -86,7 +86,8 @@ class RenderClip:
         return None
 
     def _first_frame(self, plan: FilmPlan, scene: Scene, clip: Clip) -> str | None:
-        """Return the PNG that the clip starts from, at the clip's size, as base64."""
+        """Return the PNG that the clip starts from, as base64: a picture of the film in the film's size, or a
+        given one in the plan's `given_size`."""
         if clip.starts_from is not None:
             _, before = plan.clip(clip.starts_from)
             frame = last_frame(self._outputs.get(keys.clip(plan.tenant, before.key_hash)))
@@ -94,7 +95,7 @@ class RenderClip:
             picture = first_picture(plan, scene, self._inputs, self._outputs)
             if picture is None:
                 return None
-            frame = cover(picture, plan.width, plan.height)
+            frame = cover(picture, *plan.given_size)
         return base64.b64encode(frame).decode()
 
     def _sound(self, plan: FilmPlan, clip: Clip) -> str | None:
@@ -106,7 +107,7 @@ class RenderClip:
             Placed(BytesIO(self._outputs.get(keys.speech(plan.tenant, one.sound))), Fraction(str(one.start)))
             for one in clip.heard
         ]
-        return base64.b64encode(excerpt(voices, Fraction(clip.frames, plan.fps))).decode()
+        return base64.b64encode(excerpt(voices, Fraction(clip.frames, plan.rate))).decode()
 
 
 def _base64(data: bytes | None) -> str | None:

@@ -77,7 +77,25 @@ def make(
     engine: Annotated[str | None, typer.Option(help="Engine that renders the clips.")] = None,
     seconds: Annotated[int | None, typer.Option(help="Film length in seconds.")] = None,
     size: Annotated[str | None, typer.Option(help="Film size as WIDTHxHEIGHT, for example 1280x720.")] = None,
-    fps: Annotated[int | None, typer.Option(help="Frames per second.")] = None,
+    aspect: Annotated[
+        str | None, typer.Option(help="Film shape as WIDTH:HEIGHT, for example 9:16, instead of --size.")
+    ] = None,
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            help="How the engine's picture fills a film of another shape: cover (crop), contain (bars) or "
+            "blur (blurred bars)."
+        ),
+    ] = None,
+    fps: Annotated[int | None, typer.Option(help="Frames per second, 8 to 60.")] = None,
+    fps_mode: Annotated[
+        str | None,
+        typer.Option(help="How the engine's frames become another rate's: repeat or blend."),
+    ] = None,
+    draft_for: Annotated[
+        str | None,
+        typer.Option(help="Engine for which this is a draft: show what its picture would leave."),
+    ] = None,
     image: Annotated[
         Path | None,
         typer.Option(help="Image for the first frame.", exists=True, dir_okay=False, readable=True),
@@ -163,7 +181,11 @@ def make(
             model=engine,
             seconds=None if seconds is None else str(seconds),
             size=size,
+            aspect=aspect,
+            fit=fit,
             fps=fps,
+            fps_mode=fps_mode,
+            draft_for=draft_for,
             negative_prompt=negative_prompt,
             seed=seed,
             steps=steps,
@@ -234,6 +256,8 @@ def _made(client: Client, video: dict[str, Any], output: Path | None, *, wait: b
         return
     if not as_json:
         out.print(f"{video['id']}: {video['model']}, {video['size']}")
+        for note in video.get("notes", []):
+            out.print(escape(f"note: {note}"))
     finish(client, video["id"], output, as_json=as_json)
 
 

@@ -163,11 +163,17 @@ _FACTS = (
     "progress",
     "model",
     "size",
+    "rendered_size",
+    "fit",
+    "cropped",
     "fps",
+    "rendered_fps",
+    "fps_mode",
     "seconds",
     "seed",
     "speed",
     "draft",
+    "draft_for",
     "remixed_from_video_id",
     "prompt",
 )
@@ -178,6 +184,7 @@ def details(video: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [(name, str(video[name])) for name in _FACTS if video.get(name) is not None]
     if video.get("attempt", 1) > 1:
         rows.append(("attempt", str(video["attempt"])))
+    rows += [("note", note) for note in video.get("notes", [])]
     if video["stage"] == "reviewing":
         rows.append(("waiting for you", f"{video['review']['gate']}, until {_until(video)}"))
     rows += [("lora", f"{lora['name']}:{lora['scale']:g}") for lora in video.get("loras", [])]

@@ -117,9 +117,16 @@ def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> 
         ({"seconds": "four"}, "seconds", "whole"),
         ({"seconds": True}, "seconds", "whole"),
         ({"size": "1280"}, "size", "1280x720"),
-        ({"size": "33x33"}, "size", "64 to 1080"),
-        ({"size": "1280x720", "model": "cogvideox-2b"}, "size", "720x480"),
-        ({"fps": 7}, "fps", "24"),
+        ({"size": "33x33"}, "size", "nearest is 256x256"),
+        ({"size": "3840x2160", "model": "cogvideox-2b"}, "size", "at most 2,200,000 pixels"),
+        ({"aspect": "9:1"}, "aspect", "1:8 to 8:1"),
+        ({"aspect": "9:16", "size": "1280x720"}, "aspect", "send aspect alone"),
+        ({"fit": "stretch"}, "fit", "cover, contain, blur"),
+        ({"fps": 7}, "fps", "8 to 60"),
+        ({"fps": 61, "model": "cogvideox-2b"}, "fps", "nearest is 60"),
+        ({"fps_mode": "interpolate"}, "fps_mode", "repeat, blend"),
+        ({"draft_for": "nope"}, "draft_for", "animatic, cogvideox-2b"),
+        ({"draft_for": "animatic", "model": "cogvideox-2b"}, "draft_for", "omitted"),
         ({"enhance": "perhaps"}, "enhance", "true or false"),
         ({"seed": -1}, "seed", "9223372036854775807"),
         ({"seed": 2**63}, "seed", "9223372036854775807"),
@@ -452,10 +459,45 @@ def test_a_failed_video_says_what_failed(aws: Deployment) -> None:
     assert video["failure"] == failure.model_dump()
 
 
+@pytest.mark.parametrize("size", ["720x1280", "1280x720", "1024x1792", "1792x1024", "1080x1920"])
+def test_every_size_of_openai_s_client_is_made_by_a_real_engine(aws: Deployment, size: str) -> None:
+    video = create(model="sora-2", size=size, fps=24, fit="blur", fps_mode="blend")
+    assert (video["model"], video["size"], video["fps"]) == ("cogvideox-2b", size, 24)
+    assert (video["rendered_size"], video["rendered_fps"]) == ("720x480", 8)
+    assert (video["fit"], video["fps_mode"], video["cropped"]) == ("blur", "blend", 0)
+    assert "blended to make 24" in video["notes"][-1]
+
+
+def test_a_portrait_film_of_a_landscape_engine_says_what_is_cut(aws: Deployment) -> None:
+    video = create(model="cogvideox-2b", size="720x1280")
+    assert (video["fit"], video["cropped"]) == ("cover", 0.625)
+    [note] = video["notes"]
+    assert "renders landscape (720x480)" in note
+    assert call("GET", f"/v1/videos/{video['id']}").json["notes"] == [note]
+
+
+def test_an_aspect_chooses_the_size(aws: Deployment) -> None:
+    assert create(aspect="9:16")["size"] == "720x1280"
+    assert create(aspect="9:16", model="cogvideox-2b")["size"] == "432x768"
+
+
+def test_a_draft_may_stand_in_for_an_engine(aws: Deployment) -> None:
+    video = create(size="720x1280", draft_for="sora-2")
+    assert (video["model"], video["draft_for"], video["rendered_size"]) == (
+        "animatic",
+        "cogvideox-2b",
+        "720x480",
+    )
+    assert video["cropped"] == 0.625
+    assert "cogvideox-2b renders landscape" in video["notes"][0]
+
+
 def test_the_enabled_engines_are_listed(aws: Deployment) -> None:
     models = call("GET", "/v1/models").json
     assert [model["id"] for model in models["data"]] == ["animatic", "cogvideox-2b", "cogvideox-5b-i2v"]
     assert models["data"][1]["sizes"] == "720x480"
+    assert models["data"][1]["film_sizes"] == "even, 256 to 2048 pixels a side, at most 2,200,000 pixels"
+    assert models["data"][1]["film_fps"] == "8 to 60"
 
 
 # --- content

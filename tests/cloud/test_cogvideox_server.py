@@ -77,6 +77,28 @@ def test_a_text_request_becomes_the_requested_clip(text_server: Server) -> None:
     assert np.abs(np.diff(frames, axis=0)).mean() > 1, "something moves"
 
 
+def test_a_film_of_another_size_and_rate_is_exported(text_server: Server) -> None:
+    """The same rendering, whatever the film: its middle, each frame three times."""
+    request = document("clip_request.film")
+    clip = text_server.clip(request)
+    info = probe(clip)
+    assert (info.width, info.height, info.frames, info.fps) == (72, 128, 48, 24)
+    assert json.loads(info.metadata["request"])["film"] == request["film"]
+    rendered = np.stack(decoded(text_server.clip({**request, "film": None})))
+    frames = np.stack(decoded(clip))[::3]
+    for shown, whole in zip(frames, rendered, strict=True):
+        # Of noise, only the brightness: the chroma has half the size, in one of them before it is enlarged.
+        middle, beside = (
+            Image.fromarray(whole)
+            .convert("L")
+            .resize((72, 128), Image.Resampling.LANCZOS, (x, 0, x + 36, 64))
+            for x in (30, 32)
+        )
+        grey = Image.fromarray(shown).convert("L")
+        off, further = (np.abs(np.subtract(grey, one, dtype=int)).mean() for one in (middle, beside))
+        assert 2 * off < further
+
+
 def test_the_same_request_gives_the_same_bytes(text_server: Server) -> None:
     request = document("clip_request.text") | {"frames": 9}
     first = text_server.clip(request)

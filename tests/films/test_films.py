@@ -2,6 +2,7 @@
 
 import time
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,53 @@ def test_a_trained_engine_renders_what_the_prompt_describes(cloud: Cloud, speed:
     seen = measure(np.stack(look_at(Path(video["path"]), scale=1).frames))
     assert seen is not None
     assert (seen.size, seen.colour, seen.motion, seen.background) == ("large", "red", "right", "black")
+
+
+def test_an_engine_of_another_shape_makes_a_portrait_film(cloud: Cloud) -> None:
+    video = make(
+        cloud,
+        "A large red circle moves up on a black background",
+        *("--engine", "cogvideox-nano", "--seconds", "2", "--no-enhance", "--seed", "1"),
+        *("--size", "720x1280", "--fit", "contain"),
+    )
+    assert (video["size"], video["rendered_size"], video["fit"]) == ("720x1280", "96x64", "contain")
+    assert video["cropped"] == 0
+    assert "black bars" in video["notes"][0]
+    film = look_at(Path(video["path"]), scale=1)
+    assert (film.width, film.height, film.rate, len(film.frames), film.duration) == (720, 1280, 8, 16, 2)
+    frame = np.asarray(film.frames[4]).astype(int)
+    assert frame[:390].max() <= 4, "480 of 1280 rows are the picture"
+    assert frame[890:].max() <= 4
+    assert frame[410:870].max() > 100
+
+
+def test_an_engine_of_another_rate_makes_a_film_of_24_frames_a_second(cloud: Cloud) -> None:
+    video = make(
+        cloud, "A lighthouse in the fog",
+        *("--engine", "cogvideox-nano", "--seconds", "2", "--fps", "24", "--size", "320x256"),
+    )  # fmt: skip
+    assert (video["fps"], video["rendered_fps"], video["fps_mode"]) == (24, 8, "repeat")
+    film = look_at(Path(video["path"]), scale=1)
+    assert (film.width, film.height, film.rate, len(film.frames), film.duration) == (320, 256, 24, 48, 2)
+    assert len(video["clips"]) == 2
+    changes = [float(np.abs(np.subtract(b, a, dtype=int)).mean()) for a, b in pairwise(film.frames)]
+    moves, holds = changes[2::3], [one for i, one in enumerate(changes) if i % 3 != 2]
+    assert np.mean(moves) > 4 * np.mean(holds), "each rendered frame is shown three times"
+
+
+def test_chained_clips_go_on_from_the_film_s_picture_in_another_shape(cloud: Cloud, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    gradient = np.zeros((640, 360, 3), np.uint8)
+    gradient[..., 1] = np.linspace(0, 255, 640)[:, None]
+    Image.fromarray(gradient).save(picture)
+    video = make(
+        cloud, "The camera glides",
+        *("--engine", "cogvideox-nano-i2v", "--seconds", "12", "--image", str(picture), "--seed", "7"),
+        *("--size", "360x640", "--fps", "12", "--fps-mode", "blend"),
+    )  # fmt: skip
+    film = look_at(Path(video["path"]), scale=1)
+    assert (film.width, film.height, len(film.frames), film.duration) == (360, 640, 144, 12)
+    assert len(video["clips"]) == 2
 
 
 def test_image_to_video_chains_each_clip_to_the_one_before(cloud: Cloud, tmp_path: Path) -> None:
@@ -153,8 +201,9 @@ def test_a_dropped_prompt_and_a_dropped_invalid_file(cloud: Cloud) -> None:
     [
         (("",), "prompt"),
         (("x", "--engine", "nope"), "animatic"),
-        (("x", "--size", "721x480", "--engine", "cogvideox-nano"), "96x64"),
-        (("x", "--fps", "7"), "24"),
+        (("x", "--size", "721x480", "--engine", "cogvideox-nano"), "722x480"),
+        (("x", "--aspect", "10:1"), "8:1"),
+        (("x", "--fps", "7"), "8 to 60"),
         (("x", "--seconds", "0"), "seconds"),
         (("x", "--engine", "cogvideox-nano-i2v"), "input_reference"),
     ],

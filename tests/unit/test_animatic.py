@@ -232,3 +232,42 @@ def test_the_title_is_legible() -> None:
 def test_impossible_requests_are_rejected(field: str, value: int) -> None:
     with pytest.raises(ValidationError):
         request(**{field: value})
+
+
+# --- a draft for an engine of another shape
+
+
+def framed(fit: str, **fields: object) -> Pixels:
+    """Return the first frame of a portrait draft for an engine that renders 720x480."""
+    size: dict[str, object] = {"width": 180, "height": 320, "rendered": (720, 480), "framing": fit}
+    return frames(**{"frames": 2, "lettered": False, **size, **fields})[0]
+
+
+def test_a_draft_for_an_engine_shows_what_cropping_leaves() -> None:
+    """The middle of the picture that the same words draw in the engine's shape."""
+    whole = frames(width=480, height=320, frames=2, lettered=False)[0]
+    cut = framed("cover")
+    own = frames(width=180, height=320, frames=2, lettered=False)[0]
+    # Not 0, for the mark, the grain and the darker corners are the film's.
+    assert 4 * difference(cut[60:260], whole[60:260, 150:330]) < difference(cut[60:260], own[60:260])
+
+
+def test_a_draft_for_an_engine_shows_its_bars() -> None:
+    bars = framed("contain")
+    assert bars[40:96, 20:160].max() <= 8, "black but for the grain"
+    assert bars[224:290].max() <= 8
+    assert bars[104:216].mean() > 30
+    blurred = framed("blur")
+    assert blurred[40:96, 20:160].mean() > 30
+
+
+def test_an_image_is_cut_before_the_engine_sees_it() -> None:
+    plain = frames(width=180, height=320, frames=2, lettered=False, image=photo())[0]
+    assert difference(framed("cover", image=photo()), plain) == 0
+    assert framed("contain", image=photo())[40:96, 20:160].max() <= 8
+
+
+def test_the_title_is_in_the_film_s_frame_whatever_is_cut() -> None:
+    lettered = framed("cover", lettered=True)
+    assert lettered.shape == (320, 180, 3)
+    assert difference(lettered[240:], framed("cover")[240:]) > 3

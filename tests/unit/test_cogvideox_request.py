@@ -27,7 +27,22 @@ def test_the_contract_s_request_is_accepted() -> None:
     request = document("clip_request.text")
     parsed = parse_request(json.dumps(request).encode())
     check_request(parsed, NANO, LORAS)
+    assert parsed.model_dump(mode="json", exclude_none=True).items() <= request.items()
+    assert parsed.film is None
+
+
+def test_the_contract_s_film_is_accepted() -> None:
+    request = document("clip_request.film")
+    parsed = parse_request(json.dumps(request).encode())
+    check_request(parsed, NANO, LORAS)
     assert parsed.model_dump(mode="json") == request
+
+
+def test_a_film_that_outlasts_the_rendering_is_told_the_longest() -> None:
+    request = document("clip_request.film")
+    request["film"]["frames"] = 49
+    # 17 frames less one at 8 fps are two seconds, which are 48 frames at 24 fps.
+    assert "nearest is 48" in str(refusal_of(json.dumps(request).encode()))
 
 
 def test_fields_with_a_default_may_be_left_out() -> None:

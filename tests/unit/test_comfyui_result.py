@@ -109,6 +109,48 @@ def test_a_video_of_another_size_keeps_its_size() -> None:
         assert (video.width, video.height, video.frames) == (64, 64, 17)
 
 
+FILM = {"width": 72, "height": 128, "fps": 8, "frames": 17, "fit": "cover", "fps_mode": "repeat"}
+
+
+@pytest.mark.parametrize("fit", ["cover", "contain", "blur"])
+@pytest.mark.parametrize("gives", [{}, {"width": 64}, {"width": 128, "height": 128}])
+def test_with_a_film_any_size_becomes_the_film_s(gives: dict[str, int], fit: str) -> None:
+    ours = clip(film(**ASKED | gives), request(film=FILM | {"fit": fit}), {})
+    with av.open(io.BytesIO(ours)) as made:
+        video = made.streams.video[0]
+        assert (video.width, video.height, video.frames, video.average_rate) == (72, 128, 17, 8)
+        frame = next(made.decode(video)).to_ndarray(format="rgb24")
+    (height, width) = (gives.get("height", 64), gives.get("width", 96))
+    bar = (128 - round(72 * height / width)) // 2 - 2
+    assert bool(frame[:bar].max() < 8) is (fit == "contain")
+    other = mp4(np.zeros((17, 128, 72, 3), np.uint8), 8, {})
+    with av.open(io.BytesIO(other)) as rendered, av.open(io.BytesIO(ours)) as made:
+        expected = rendered.streams.video[0].codec_context.extradata
+        assert made.streams.video[0].codec_context.extradata == expected
+
+
+def test_with_a_film_the_rate_and_length_become_the_film_s() -> None:
+    whole = film(**ASKED, sound=b"heard")
+    asked = {"width": 96, "height": 64, "fps": 24, "frames": 48}
+    ours = clip(whole, request(skip_frames=1, film=FILM | asked), {})
+    grey = brightness(whole)[1:]
+    assert brightness(ours) == pytest.approx([grey[number // 3] for number in range(48)], abs=1.5)
+    seconds, _ = loudness(ours)
+    assert seconds == pytest.approx(2, abs=0.05)
+
+
+def test_with_a_film_of_its_own_format_a_clip_is_as_before() -> None:
+    whole = film(**ASKED)
+    same = FILM | {"width": 96, "height": 64, "frames": 16}
+    ours, before = clip(whole, request(skip_frames=1, film=same), {}), clip(whole, request(skip_frames=1), {})
+    assert ours == before
+
+
+def test_a_rate_that_the_workflow_was_not_asked_for_is_still_reported() -> None:
+    with pytest.raises(EngineFailed, match=r"the rate .*must be 8; got 16"):
+        clip(film(**ASKED | {"fps": 16}), request(film=FILM), {})
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

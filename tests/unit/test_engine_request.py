@@ -10,7 +10,7 @@ from lambdas.domain.engine_request import EngineRequest
 from tests.contract import document
 
 
-@pytest.mark.parametrize("kind", ["text", "image", "video", "audio"])
+@pytest.mark.parametrize("kind", ["text", "image", "video", "audio", "film"])
 def test_the_pipeline_writes_the_contract_s_requests(kind: str) -> None:
     request = document(f"clip_request.{kind}")
     assert json.loads(EngineRequest.model_validate(request).body()) == request

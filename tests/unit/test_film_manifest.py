@@ -145,3 +145,19 @@ def test_it_contains_no_key_tenant_or_bucket() -> None:
     text = made(video, plan).model_dump_json()
     assert "acme" not in text
     assert "artifacts/" not in text
+
+
+def test_it_says_how_the_engine_s_pictures_became_the_film_s() -> None:
+    manifest = made(*storied())
+    assert (manifest.size, manifest.rendered_size, manifest.cropped) == ("96x64", "96x64", 0)
+    assert (manifest.fps, manifest.rendered_fps) == (8, 8)
+    converted = {
+        "engine": "cogvideox-5b", "width": 720, "height": 1280, "fps": 24, "seconds": 6, "fps_mode": "blend",
+        "rendered_width": 720, "rendered_height": 480, "rendered_fps": 8,
+    }  # fmt: skip
+    video = a_video(request=a_request(**converted), clips=[ClipProgress(seconds=6, **done())])
+    manifest = made(video, a_plan(video, ["A bee"]))
+    assert (manifest.size, manifest.rendered_size) == ("720x1280", "720x480")
+    assert (manifest.fps, manifest.rendered_fps, manifest.fps_mode) == (24, 8, "blend")
+    assert (manifest.fit, manifest.cropped) == ("cover", 0.625)
+    assert manifest.frames == manifest.scenes[0].clips[0].frames == 144

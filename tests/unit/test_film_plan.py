@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.domain.documents import LONGEST_FILM, fingerprint
+from lambdas.domain.engine_request import engine_request
 from lambdas.domain.engines import CATALOGUE, Engine, Workflow
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.film_format import FpsMode, engine_frames
 from lambdas.domain.film_plan import FilmPlan, Heard, film_hash
 from lambdas.domain.narration import Sentence
 from lambdas.domain.planning import MOST_CLIPS, Shot, clip_lengths, cut, make_plan
@@ -472,3 +474,145 @@ def test_the_addresses_of_other_engines_clips_are_unchanged() -> None:
     assert fingerprint([clip.key_hash for clip in plan.clips]) == (
         "bf8f69cf459175725468e8b5f64781e65523e40ed855498c56aacf5b39f778a3"
     )
+
+
+# --- any size and rate
+
+
+def converted(name: str, size: tuple[int, int], fps: int, seconds: int = 7, **fields: Any) -> FilmPlan:
+    """Return the plan of a film of that size and rate, as intake requests it."""
+    engine = CATALOGUE[name]
+    width, height = engine.rendered_size(size)
+    image = Image(key="uploads/acme/1.png", sha256="1" * 64, width=8, height=8)
+    request = a_request(
+        engine=name,
+        seconds=seconds,
+        width=size[0],
+        height=size[1],
+        fps=fps,
+        rendered_width=width,
+        rendered_height=height,
+        rendered_fps=engine.rendered_fps(fps),
+        image=image if engine.image == "required" else None,
+        **fields,
+    )
+    prompts = [f"part {i}" for i in range(len(clip_lengths(request, engine)))]
+    return a_plan(a_video(request=request), prompts)
+
+
+@given(
+    st.sampled_from(list(CATALOGUE)),
+    st.integers(8, 60),
+    st.integers(1, 100),
+    st.sampled_from(FpsMode),
+    st.sampled_from([TransitionKind.NONE, TransitionKind.CROSSFADE]),
+)
+def test_a_film_of_any_rate_is_exactly_as_long_as_asked(
+    name: str, fps: int, seconds: int, mode: FpsMode, transition: TransitionKind
+) -> None:
+    engine = CATALOGUE[name]
+    fields = {"fps_mode": mode, "transition": transition, "transition_seconds": 0.2}
+    plan = converted(name, (720, 1280), fps, seconds, **fields)
+    assert plan.frames == seconds * fps
+    assert sum(plan.clip_seconds) == pytest.approx(seconds)
+    for clip in plan.clips:
+        assert clip.film_frames <= engine.longest_clip * fps
+        shown = engine_frames(clip.film_frames, fps, plan.rate, mode)
+        assert clip.frames - clip.skip_frames == shown
+        if engine.frame_step > 1:
+            assert clip.frames % engine.frame_step == 1
+            assert clip.skip_frames >= 1
+        if name.startswith("cogvideox"):
+            assert clip.frames <= {8: 49, 16: 161}[engine.frame_step]
+
+
+def test_the_engine_renders_in_its_own_format_and_is_asked_for_the_film_s() -> None:
+    plan = converted("cogvideox-5b", (720, 1280), 24, fit="blur", fps_mode="blend")
+    scene = plan.scenes[0]
+    asked = engine_request(plan, scene, scene.clips[0], image=None, video=None, audio=None)
+    assert (asked.width, asked.height, asked.fps) == (720, 480, 8)
+    assert (asked.frames, asked.skip_frames) == (33, 5)  # 28 frames of 8 fps are 3.5 s
+    assert asked.film
+    assert asked.film.model_dump(mode="json") == {
+        "width": 720,
+        "height": 1280,
+        "fps": 24,
+        "frames": 84,
+        "fit": "blur",
+        "fps_mode": "blend",
+    }
+
+
+def test_an_engine_that_renders_the_film_s_format_is_asked_for_nothing_more() -> None:
+    for name, size, fps in (("cogvideox-5b", (720, 480), 8), ("cogvideox-1.5-5b-i2v", (768, 1360), 16)):
+        plan = converted(name, size, fps)
+        scene = plan.scenes[0]
+        asked = engine_request(plan, scene, scene.clips[0], image=None, video=None, audio=None)
+        assert asked.film is None
+        assert "film" not in asked.body().decode()
+
+
+def test_a_workflow_s_clips_always_get_the_film_s_size() -> None:
+    plan = converted("comfyui", (832, 480), 24)
+    scene = plan.scenes[0]
+    asked = engine_request(plan, scene, scene.clips[0], image=None, video=None, audio=None)
+    assert asked.film
+    assert (asked.film.width, asked.film.height, asked.film.frames) == (832, 480, scene.clips[0].film_frames)
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("animatic", "14d72ae23a29f3ce6346bb923408d347143bc586737dcc3d51ccf0a94c0358c0"),
+        ("cogvideox-5b", "5bed9620f4e3171cff4148341c333f6fb9e612d67456e101c6450405d45467c6"),
+        ("cogvideox-1.5-5b", "07bb0adb1a616563197226107116c5ca43c4a30597e1e3eacce3ec949e16ea44"),
+        ("cogvideox-nano", "1d017183433e082df8e90e65886ddee4661b8e7b814429889e972ef9f5ee7827"),
+    ],
+)
+@pytest.mark.parametrize("fit", ["cover", "blur"])
+def test_clips_in_the_engine_s_own_format_keep_their_address(name: str, address: str, fit: str) -> None:
+    """Computed before films had other sizes and rates than engines: those clips must be found."""
+    engine = CATALOGUE[name]
+    size, fps = engine.sizes.default, engine.fps[0]
+    request = a_request(
+        engine=name, seconds=1, width=size[0], height=size[1], fps=fps, seed=7, fit=fit,
+        rendered_width=size[0], rendered_height=size[1], rendered_fps=fps,
+    )  # fmt: skip
+    assert a_plan(a_video(request=request), ["A bee"]).clips[0].key_hash == address
+
+
+def test_what_changes_a_clip_s_pictures_changes_its_address() -> None:
+    films: list[tuple[tuple[int, int], int, dict[str, Any]]] = [
+        ((720, 480), 8, {}),
+        ((720, 1280), 8, {}),
+        ((720, 1280), 8, {"fit": "contain"}),
+        ((720, 480), 24, {}),
+        ((720, 480), 24, {"fps_mode": "blend"}),
+        ((720, 480), 25, {}),
+    ]
+    made = {converted("cogvideox-5b", *film, 1, **how).clips[0].key_hash for *film, how in films}
+    assert len(made) == len(films)
+    still = {
+        converted("cogvideox-5b", (720, 480), 8, 1, **how).clips[0].key_hash
+        for how in ({}, {"fit": "blur"}, {"fps_mode": "blend"})
+    }
+    assert len(still) == 1, "where nothing is fitted or converted, the choice does not matter"
+
+
+def test_speech_is_heard_at_the_engine_s_rate() -> None:
+    """A clip's sound lasts as long as its rendered frames, and begins as much earlier as it skips."""
+    engine = CATALOGUE["comfyui"].by(Workflow(revision="ab12", takes=("audio", "image", "prompt")))
+    request = a_request(
+        engine="comfyui", seconds=8, width=832, height=480, fps=50, rendered_width=832, rendered_height=480,
+        rendered_fps=25,
+    )  # fmt: skip
+    said = [Sentence(text="Hello.", sound="5" * 64, start=5.0, seconds=1.0)]
+    shot = a_shot(frames=400, narration=said, still="6" * 64)
+    first, second = make_plan(a_video(request=request), engine, "Hello", [shot]).clips
+    assert first.heard == []
+    assert second.frames == 105
+    assert second.film_frames == 200
+    # The second clip begins at 4 s, and skips 5 frames of 25 fps.
+    assert second.skip_frames == 5
+    assert second.heard
+    assert [one.start for one in second.heard] == pytest.approx([LEAD + 5.0 - 4.0 + 5 / 25])

@@ -202,3 +202,10 @@ def test_waiting_for_the_text_model_is_said() -> None:
     video = {"stage": "planning", "waits_for": "text_model", "clips": []}
     assert describe(video) == "waiting for the text model"
     assert describe(video | {"waits_for": None}) == "planning the film"
+
+
+def test_notes_on_how_a_film_is_made_are_shown() -> None:
+    video = REVIEWING | {"notes": ["Most is cut.", "Frames are repeated."], "rendered_size": "720x480"}
+    assert [text for name, text in details(video) if name == "note"] == video["notes"]
+    assert dict(details(video))["rendered_size"] == "720x480"
+    assert "note" not in dict(details(REVIEWING)), "an older cloud sends none"

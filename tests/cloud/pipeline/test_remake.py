@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from containers.cogvideox.request import parse_request
+from containers.cogvideox.source import source_of
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.domain import keys
 from lambdas.domain.errors import ArtifactMissing, ClipUnreadable
@@ -166,6 +168,34 @@ def test_the_engine_gets_the_clip_that_is_edited(bench: Bench) -> None:
     assert request["strength"] == 0.5
     found = probe(base64.b64decode(request["video"]))
     assert (found.width, found.height, found.fps, found.frames) == (96, 64, 8, request["frames"])
+
+
+@pytest.mark.parametrize("fit", ["cover", "contain"])
+def test_the_engine_gets_the_clip_that_is_edited_in_the_film_s_size_at_its_own_rate(
+    bench: Bench, fit: str
+) -> None:
+    """Its server takes pictures of the film's size back to the rendered size."""
+    size = {"width": 128, "height": 192, "fps": 24}
+    rendered = {"rendered_width": 96, "rendered_height": 64, "rendered_fps": 8, "fit": fit}
+    source = bench.video("cogvideox-nano", request=SMALL | size | rendered)
+    bench.answer(plan.handler, source)
+    before = bench.plan(source)
+    for index, one in enumerate(before.clips):
+        bench.put_clip(before, index, clip(one.film_frames, width=128, height=192, fps=24))
+    video = made_of(bench, source, OriginKind.EDIT, "Make it night", strength=0.5)
+    bench.answer(plan.handler, video)
+    task = bench.task()
+    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "clip": 1, "retry": 0}
+    render_clip.handler(event, Context())
+    [inference] = bench.inferences.of_video(video.id)
+    request = json.loads(bench.inputs.get(keys.engine_request(inference.id)))
+    found = probe(base64.b64decode(request["video"]))
+    assert (found.width, found.height, found.fps, found.frames) == (128, 192, 8, request["frames"])
+    assert (request["width"], request["height"], request["fps"]) == (96, 64, 8)
+    checked = parse_request(json.dumps(request).encode())
+    frames = source_of(checked).video
+    assert frames is not None
+    assert {frame.size for frame in frames} == {(96, 64)}
 
 
 def test_expired_pictures_are_reported_with_advice(bench: Bench) -> None:

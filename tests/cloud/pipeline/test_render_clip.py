@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from lambdas.domain import keys
@@ -146,3 +147,42 @@ def test_no_engine_is_invoked_for_a_cancelled_video(bench: Bench) -> None:
     bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
     assert run(bench, video).answer()[0] == "VideoClosed"
     assert bench.answers.invocations == []
+
+
+# --- films of another size and rate than the engine's
+
+PORTRAIT = {
+    "image": IMAGE, "width": 360, "height": 640, "fps": 24,
+    "rendered_width": 96, "rendered_height": 64, "rendered_fps": 8,
+}  # fmt: skip
+
+
+def test_the_engine_is_asked_to_render_its_own_format_and_to_export_the_film_s(bench: Bench) -> None:
+    bench.inputs.put(IMAGE["key"], png(size=(320, 180)), "image/png")
+    video = bench.video("cogvideox-nano-i2v", Stage.RENDERING, request=PORTRAIT)
+    run(bench, video)
+    [inference] = bench.inferences.of_video(video.id)
+    asked = request(bench, inference.id)
+    assert (asked["width"], asked["height"], asked["fps"], asked["frames"]) == (96, 64, 8, 49)
+    assert asked["film"] == {
+        "width": 360, "height": 640, "fps": 24, "frames": 144, "fit": "cover", "fps_mode": "repeat",
+    }  # fmt: skip
+    assert pixels(asked).shape == (640, 360, 3), "what the film shows of the user's image"
+
+
+@pytest.mark.parametrize("fit", ["contain", "blur"])
+def test_where_nothing_is_cut_a_given_image_fills_the_engine_s_picture(bench: Bench, fit: str) -> None:
+    bench.inputs.put(IMAGE["key"], png(size=(320, 180)), "image/png")
+    video = bench.video("cogvideox-nano-i2v", Stage.RENDERING, request={**PORTRAIT, "fit": fit})
+    run(bench, video)
+    [inference] = bench.inferences.of_video(video.id)
+    assert pixels(request(bench, inference.id)).shape == (64, 96, 3)
+
+
+@pytest.mark.parametrize("fit", ["cover", "contain", "blur"])
+def test_a_chained_clip_goes_on_from_the_film_s_own_picture(bench: Bench, fit: str) -> None:
+    video = bench.video("cogvideox-nano-i2v", Stage.RENDERING, request={**PORTRAIT, "fit": fit})
+    before = bench.outputs.get(bench.put_clip(bench.plan(video), 0))
+    run(bench, video, clip=1)
+    [inference] = bench.inferences.of_video(video.id)
+    assert np.array_equal(pixels(request(bench, inference.id)), decoded(before)[-1])
