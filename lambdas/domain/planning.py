@@ -51,7 +51,7 @@ def clip_lengths(request: VideoRequest, engine: Engine, frames: int | None = Non
 
     Raises InvalidRequest if a transition is too long for the engine's clips or the film needs too many clips.
     """
-    frames = request.seconds * request.fps if frames is None else frames
+    frames = request.frames if frames is None else frames
     longest = engine.longest_clip * request.fps
     if request.transition is TransitionKind.NONE:
         return _within_limit(cut(frames, longest), engine)

@@ -143,7 +143,7 @@ class Intake:
             prompt=brief.topic if brief else str(parsed.prompt),
             enhance=parsed.enhance and brief is None,
             engine=engine.name,
-            seconds=film_seconds(parsed, brief),
+            seconds=film_seconds(parsed, brief, fps),
             width=width,
             height=height,
             fps=fps,
