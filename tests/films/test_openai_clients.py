@@ -30,9 +30,11 @@ from openai import OpenAI
 
 engine, size, film, thumbnail = sys.argv[1:]
 client = OpenAI()
-video = client.videos.create(prompt="A red circle moves to the right", seconds="4", size=size, model=engine)
+video = client.videos.create(
+    prompt="A red circle moves to the right", seconds="1", size=size, model=engine, extra_body={"steps": 4}
+)
 assert video.status in ("queued", "in_progress"), video.status
-assert video.object == "video" and video.seconds == "4" and video.size == size, video
+assert video.object == "video" and video.seconds == "1" and video.size == size, video
 video = client.videos.poll(video.id, poll_interval_ms=300)
 assert video.status == "completed" and video.progress == 100 and video.model == engine, video
 assert video.error is None and video.created_at <= video.completed_at < video.expires_at, video
@@ -56,7 +58,7 @@ def test_a_program_creates_polls_downloads_lists_and_deletes(cloud: Cloud, tmp_p
     run_python(cloud, PROGRAM, ENGINE, SIZE, film, thumbnail, path=path)
     seen = look_at(film, scale=1)
     assert (seen.width, seen.height, seen.codec, seen.pixel_format) == (WIDTH, HEIGHT, "h264", "yuv420p")
-    assert (len(seen.frames), seen.duration) == (4 * 8, 4)
+    assert (len(seen.frames), seen.duration) == (8, 1)
     assert seen.motion() > 0.1
     assert thumbnail.read_bytes()[8:12] == b"WEBP"
 

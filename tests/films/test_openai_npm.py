@@ -1,6 +1,5 @@
 """The unmodified `openai` npm package makes, edits and extends films."""
 
-from base64 import b64encode
 from pathlib import Path
 
 from tests.cloud.deployment import png
@@ -10,7 +9,7 @@ from tests.films.looking import look_at
 
 PROGRAM = """
 import assert from "node:assert/strict";
-import { createReadStream } from "node:fs";
+import { createReadStream, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import OpenAI from "openai";
 
@@ -59,7 +58,8 @@ for (const made of [video, remixed, edited, longer]) assert.ok(first.includes(ma
 
 // An image as a stream, which is sent in chunks without a length, and as a data URL.
 const review = ["storyboard"];
-for (const input_reference of [createReadStream(image), { image_url: process.argv[5] }]) {
+const image_url = `data:image/png;base64,${readFileSync(image).toString("base64")}`;
+for (const input_reference of [createReadStream(image), { image_url }]) {
   const shown = await client.videos.create({
     prompt: "A circle", model: "cogvideox-nano-i2v", size, seconds: "4", input_reference,
   });
@@ -77,9 +77,9 @@ assert.ok((await client.models.list()).data.some((model) => model.id === engine)
 
 
 def test_a_program_makes_and_derives_films(cloud: Cloud, tmp_path: Path) -> None:
-    image, url = tmp_path / "circle.png", "data:image/png;base64," + b64encode(png(1)).decode()
+    image = tmp_path / "circle.png"
     image.write_bytes(png(2))
-    run_node(cloud, PROGRAM, tmp_path, ENGINE, SIZE, image, url)
+    run_node(cloud, PROGRAM, tmp_path, ENGINE, SIZE, image)
     seen = look_at(tmp_path / "film.mp4", scale=1)
     assert (f"{seen.width}x{seen.height}", len(seen.frames)) == (SIZE, 8)
     assert seen.motion() > 0.1
