@@ -14,7 +14,7 @@ from lambdas.domain import keys, names
 from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
-from lambdas.domain.planning import check_scenes, clip_lengths
+from lambdas.domain.planning import check_length, check_scenes
 from lambdas.domain.prompts import check_tokens
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Source, Video, video_id
@@ -174,7 +174,7 @@ class Intake:
         if brief:
             check_scenes(brief.lengths(), request, engine)
         else:
-            clip_lengths(request, engine)
+            check_length(request, engine)
         return request
 
     def _keep(self, uploads: Mapping[str, bytes]) -> None:

@@ -28,7 +28,7 @@ VLLM = (
 engine, width, height, film = sys.argv[1:]
 video = video_generation(
     model=f"hosted_vllm/{engine}", prompt="A red circle moves to the right", width=int(width),
-    height=int(height), num_frames=17, fps=8, num_inference_steps=4, guidance_scale=6.0, seed=7,
+    height=int(height), num_frames=17, fps=8, num_inference_steps=2, guidance_scale=6.0, seed=7,
     negative_prompt="a square", generate_sound=False, user="somebody", **server,
 )
 assert (video.seconds, video.size) == ("2", f"{width}x{height}"), video
@@ -57,7 +57,10 @@ OPENAI = (
     + """
 engine, size, film = sys.argv[1:]
 model = f"openai/{engine}"
-video = made(video_generation(model=model, prompt="A red circle", seconds="1", size=size, **server))
+video = video_generation(
+    model=model, prompt="A red circle", seconds="1", size=size, extra_body={"steps": 2}, **server
+)
+video = made(video)
 with open(film, "wb") as file:
     file.write(video_content(video.id, **server))
 other = made(litellm.video_remix(video.id, prompt="Make it blue", **server))
