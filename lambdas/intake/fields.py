@@ -256,8 +256,12 @@ _AS_THEY_ARE: Mapping[str, str] = {}
 
 
 def parse(fields: Mapping[str, Any]) -> Fields:
-    """Parse the fields of a create, also under the names of other servers. Raises as `parse_form` does."""
-    return parse_form(Fields, *translate(fields))
+    """Parse the fields of a create, also under the names of other servers. Raises as `parse_form` does.
+
+    An empty prompt counts as omitted: OpenAI's clients can't leave it out of a request for a topic.
+    """
+    given = {name: value for name, value in fields.items() if (name, value) != ("prompt", "")}
+    return parse_form(Fields, *translate(given))
 
 
 def parse_form(form: type[_Form], fields: Mapping[str, Any], sent: Mapping[str, str] = _AS_THEY_ARE) -> _Form:
