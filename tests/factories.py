@@ -54,7 +54,7 @@ def a_plan(video: Video, prompts: Sequence[str]) -> FilmPlan:
     shot = Shot(
         text=request.prompt,
         negative_prompt=request.negative_prompt,
-        frames=request.seconds * request.fps,
+        frames=request.frames,
         prompts=lambda count: [*prompts][:count],
     )
     return make_plan(video, CATALOGUE[request.engine], request.prompt, [shot])

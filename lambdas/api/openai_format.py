@@ -1,6 +1,6 @@
 """Videos, models and errors in OpenAI's wire format, with Reelworks' fields added.
 
-Source: openai-python 3.54 (types/video.py, types/model.py), which keeps extra fields in `model_extra`.
+Source: openai-python 3.57 (types/video.py, types/model.py), which keeps extra fields in `model_extra`.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Parse a request body into fields and files: JSON or, to create a video, also multipart/form-data.
 
-OpenAI's client 3.54 sends every create as multipart, with numbers as strings, a missing value as "" and
-nested values under bracketed names (`input_reference[image_url]`); 2.2 sends JSON. A more deeply nested
-value, for example a storyboard, is sent as its JSON text.
+OpenAI's clients (Python 3.57, npm 7.59) send every create as multipart, with numbers as strings, a missing
+value as "", and objects and lists under bracketed names (`input_reference[image_url]`, `review[]`); Python
+2.2 sends JSON. A more deeply nested value, for example a storyboard, is sent as its JSON text.
 """
 
 import base64
@@ -84,7 +84,10 @@ def _parse_form(
 
     def on_file(file: File) -> None:
         file.file_object.seek(0)
-        _place(files, (file.field_name or b"").decode(), file.file_object.read())
+        name = (file.field_name or b"").decode().removesuffix("[]")  # a list of one file
+        if name in files:
+            raise _given_twice(name)
+        files[name] = file.file_object.read()
 
     def on_end() -> None:
         nonlocal ended
@@ -120,11 +123,15 @@ def _parse_form(
             )
         if name in fields:
             raise _given_twice(name)
-    return fields, files | take_files(fields, allowed)
+    as_text = take_files(fields, allowed)
+    for name in files.keys() & as_text.keys():
+        raise _given_twice(name)
+    return fields, files | as_text
 
 
-def _place(fields: dict[str, Any], name: str, value: str | bytes) -> None:
-    """Add a form entry to `fields`: `a` is a field, `a[b]` an entry of the object in field `a`.
+def _place(fields: dict[str, Any], name: str, value: str) -> None:
+    """Add a form entry to `fields`: `a` is a field, `a[b]` an entry of the object in field `a`, `a[]` one of
+    the list in field `a`.
 
     Ignore empty text: OpenAI's client sends None as "", and so does a browser's form with a blank input.
     """
@@ -137,6 +144,12 @@ def _place(fields: dict[str, Any], name: str, value: str | bytes) -> None:
             f"{name[:100]!r} is nested too deeply for a form; send {outer[:100]} as JSON text.",
             param=outer[:100],
         )
+    if bracket and inner == "]":
+        entries = fields.setdefault(outer, [])
+        if not isinstance(entries, list):
+            raise _given_twice(name)
+        entries.append(value)
+        return
     target, key = (fields.setdefault(outer, {}), inner.rstrip("]")) if bracket else (fields, outer)
     if not isinstance(target, dict) or key in target:
         raise _given_twice(name)

@@ -2,7 +2,7 @@
 
 SERVICE = "reelworks"
 
-# HTTP headers. The first three come from OpenAI and its SDK (source: openai-python 3.54).
+# HTTP headers. The first three come from OpenAI and its SDK (source: openai-python 3.57).
 REQUEST_ID_HEADER = "x-request-id"
 RETRY_COUNT_HEADER = "x-stainless-retry-count"
 POLL_AFTER_HEADER = "openai-poll-after-ms"

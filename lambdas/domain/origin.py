@@ -78,7 +78,7 @@ def prompt_shots(video: Video, engine: Engine, source: FilmPlan | None) -> list[
     request, origin = video.request, video.request.origin
     texts = paragraphs(video, engine.prompt_tokens)
     if origin is None:
-        return [_shot(request.prompt, texts[0], request.seconds * request.fps, request, engine)]
+        return [_shot(request.prompt, texts[0], request.frames, request, engine)]
     if origin.kind is OriginKind.EXTEND:
         frames = (origin.seconds or 0) * request.fps
         going_on = replace(_shot(origin.prompt, texts[0], frames, request, engine), continues=True)

@@ -53,7 +53,7 @@ def clip_lengths(request: VideoRequest, engine: Engine, frames: int | None = Non
 
     Raises InvalidRequest if a transition is too long for the engine's clips or the film needs too many clips.
     """
-    frames = request.seconds * request.fps if frames is None else frames
+    frames = request.frames if frames is None else frames
     longest = engine.longest_clip * request.fps
     if request.transition is TransitionKind.NONE:
         return _within_limit(cut(frames, longest), engine)
@@ -142,6 +142,18 @@ def make_plan(
     )
 
 
+def check_length(request: VideoRequest, engine: Engine) -> None:
+    """Check that a film of one prompt can be planned. Raises InvalidRequest if it can't."""
+    least = _least_frames(request)
+    if request.frames < least:
+        raise InvalidRequest(
+            f"num_frames must be at least {least}, the length of the film's transition; "
+            f"got {request.frames}.",
+            param="num_frames",
+        )
+    clip_lengths(request, engine)
+
+
 def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine: Engine) -> None:
     """Check that scenes of these seconds can be planned; None: as long as its narration, not known yet.
 
@@ -169,13 +181,17 @@ def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine:
 
 def _check_room(request: VideoRequest, index: int, frames: int) -> None:
     """Check that a scene has room for its transitions and is at least one frame long."""
-    least = 1 if request.transition is TransitionKind.NONE else _transition_frames(request)
+    least = _least_frames(request)
     if frames < least:
         raise InvalidRequest(
             f"scenes[{index}].seconds must be at least {least / request.fps:g}, the length of one frame or "
             f"of the film's transition; the scene would have {frames} frames at {request.fps} fps.",
             param=f"scenes[{index}].seconds",
         )
+
+
+def _least_frames(request: VideoRequest) -> int:
+    return 1 if request.transition is TransitionKind.NONE else _transition_frames(request)
 
 
 # The distance between two scenes' seeds, so that adding a clip to one scene changes no other scene's seeds.

@@ -94,6 +94,7 @@ class VideoRequest(Document):
     prompt: str
     engine: str
     seconds: int = Field(ge=1, le=LONGEST_FILM)
+    num_frames: int | None = None  # of a film of one prompt; None: seconds × fps
     width: int  # of the film, as is fps
     height: int
     fps: int
@@ -124,6 +125,11 @@ class VideoRequest(Document):
     even_out: bool = False  # smooth jumps of brightness and colour where one clip starts from another
     fragmented: bool = False  # write the film as a fragmented MP4
     origin: Origin | None = None
+
+    @property
+    def frames(self) -> int:
+        """The number of frames of a film of one prompt."""
+        return self.seconds * self.fps if self.num_frames is None else self.num_frames
 
     @property
     def rendered_size(self) -> tuple[int, int]:

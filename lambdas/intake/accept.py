@@ -16,7 +16,7 @@ from lambdas.domain.engine_notes import notes_of
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
 from lambdas.domain.film_format import Size
-from lambdas.domain.planning import check_scenes, clip_lengths
+from lambdas.domain.planning import check_length, check_scenes
 from lambdas.domain.prompts import check_tokens
 from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.stages import Stage
@@ -147,7 +147,7 @@ class Intake:
             prompt=brief.topic if brief else str(parsed.prompt),
             enhance=parsed.enhance and brief is None,
             engine=engine.name,
-            seconds=film_seconds(parsed, brief),
+            seconds=film_seconds(parsed, brief, fps),
             width=width,
             height=height,
             fps=fps,
@@ -179,7 +179,7 @@ class Intake:
         if brief:
             check_scenes(brief.lengths(), request, engine)
         else:
-            clip_lengths(request, engine)
+            check_length(request, engine)
         return request
 
     def _rendering(self, fields: Fields, engine: Engine, film: Size, fps: int) -> dict[str, Any]:

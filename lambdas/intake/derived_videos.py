@@ -22,6 +22,7 @@ from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
 from lambdas.intake.accept import Intake
 from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields, parse_form
 from lambdas.intake.files import VIDEO
+from lambdas.intake.other_names import OURS
 from lambdas.media.conform import FilmFormat, check_upload
 from lambdas.settings import IntakeSettings
 
@@ -157,7 +158,8 @@ class Remake:
         self, tenant: str, data: bytes, prompt: str, kind: OriginKind, others: Mapping[str, Any]
     ) -> tuple[VideoRequest, Engine]:
         for name in others:
-            if name in Fields.model_fields and name not in _OF_FILE:
+            ours = OURS.get(name, name)
+            if ours in Fields.model_fields and ours not in _OF_FILE:
                 raise InvalidRequest(
                     f"{name} is not allowed when video is a file; allowed: {', '.join(_OF_FILE)}.",
                     param=name,
@@ -230,7 +232,7 @@ def _read(
 def _refuse(others: Mapping[str, Any], form: type[RemixFields]) -> None:
     """Reject all other fields: the source video determines the rest."""
     for name in others:
-        if name in _OF_FILE:
+        if OURS.get(name, name) in _OF_FILE:
             raise InvalidRequest(
                 f"{name} must be omitted: it is taken from the source video.", param=name[:100]
             )
@@ -323,4 +325,4 @@ def _longer(request: VideoRequest, engine: Engine, by: int, before: int, *, clip
             param="seconds",
         )
     origin = request.origin and request.origin.model_copy(update={"seconds": by})
-    return request.model_copy(update={"origin": origin, "seconds": before + by})
+    return request.model_copy(update={"origin": origin, "seconds": before + by, "num_frames": None})

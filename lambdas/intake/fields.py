@@ -23,6 +23,7 @@ from lambdas.domain.video_request import (
     VoiceEngine,
 )
 from lambdas.intake.files import FILES
+from lambdas.intake.other_names import translate
 
 
 def _no_bool(value: Any) -> Any:
@@ -80,6 +81,7 @@ _Number = Annotated[float, BeforeValidator(_no_bool)]
 _Loras = Annotated[tuple[Lora, ...], BeforeValidator(_from_json), AfterValidator(_distinct)]
 _Gates = Annotated[tuple[Gate, ...], BeforeValidator(_listed), AfterValidator(_in_order)]
 _MOST_LORAS = 4
+_HIGHEST_FPS = 240
 _PROMPT = f"text of 1 to {LONGEST_PROMPT:,} characters without control characters"
 
 
@@ -168,6 +170,12 @@ class Fields(Document):
         le=LONGEST_FILM,
         description=f"a whole number of seconds from 1 to {LONGEST_FILM:,}",
     )
+    num_frames: _Whole | None = Field(
+        default=None,
+        ge=1,
+        le=LONGEST_FILM * _HIGHEST_FPS,
+        description=f"a whole number of frames, at most {LONGEST_FILM:,} seconds of them",
+    )
     size: str | None = Field(
         default=None,
         pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$",
@@ -182,7 +190,7 @@ class Fields(Document):
     fps: _Whole | None = Field(
         default=None,
         ge=1,
-        le=240,
+        le=_HIGHEST_FPS,
         description=f"a whole number of frames per second from {RATES}",
     )
     fps_mode: FpsMode = Field(default=FpsMode.REPEAT, description=_one_of_names(FpsMode))
@@ -265,25 +273,33 @@ ALLOWED = (*Fields.model_fields, *FILES)
 
 
 _Form = TypeVar("_Form", bound=Document)
+_AS_THEY_ARE: Mapping[str, str] = {}
 
 
 def parse(fields: Mapping[str, Any]) -> Fields:
-    """Parse the fields of a create. Raises as `parse_form` does."""
-    return parse_form(Fields, fields)
+    """Parse the fields of a create, also under the names of other servers. Raises as `parse_form` does.
+
+    An empty prompt counts as omitted: OpenAI's clients can't leave it out of a request for a topic.
+    """
+    given = {name: value for name, value in fields.items() if (name, value) != ("prompt", "")}
+    return parse_form(Fields, *translate(given))
 
 
-def parse_form(form: type[_Form], fields: Mapping[str, Any]) -> _Form:
-    """Parse the fields of a form. Raises InvalidRequest naming the first wrong field, the allowed values and
-    the value given."""
+def parse_form(form: type[_Form], fields: Mapping[str, Any], sent: Mapping[str, str] = _AS_THEY_ARE) -> _Form:
+    """Parse the fields of a form. `sent`: the names under which fields were sent, if not under ours.
+
+    Raises InvalidRequest naming the first wrong field as it was sent, the allowed values and the value given.
+    """
     try:
         return form.model_validate({name: value for name, value in fields.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-    name = str(first["loc"][0])[:100]
-    if name not in form.model_fields:
+    field = str(first["loc"][0])[:100]
+    name = sent.get(field, field)
+    if field not in form.model_fields:
         allowed = ", ".join(ALLOWED if form is Fields else form.model_fields)
         raise InvalidRequest(f"{name!r} is not a known field; allowed: {allowed}.", param=name)
-    allowed = form.model_fields[name].description or ""
+    allowed = form.model_fields[field].description or ""
     if first["type"] == "missing":
         raise InvalidRequest(f"{name} is required: {allowed}.", param=name)
     raise InvalidRequest(f"{name} must be {allowed}; got {_shown(first['input'])}.", param=name)

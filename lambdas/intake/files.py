@@ -1,12 +1,13 @@
 """The files of a request, each in its own field. As text, a file is a data URL:
-{"image_url": "data:image/png;base64,…"}, or the JSON text of that, since a form has no objects."""
+{"image_url": "data:image/png;base64,…"}, or the JSON text of that, since a form has no objects. Clients send
+the data URL alone, too, or as in chat messages: {"type": "image_url", "image_url": {"url": "data:…"}}."""
 
 import base64
 import binascii
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lambdas.domain.errors import InvalidRequest
@@ -31,14 +32,12 @@ class FileField:
 
         Raises InvalidRequest.
         """
-        if isinstance(value, str):
+        if isinstance(value, str) and not value.startswith("data:"):
             try:
                 value = json.loads(value)
             except (ValueError, RecursionError) as error:
                 raise self._refused("got text") from error
-        if not isinstance(value, dict) or set(value) != {self.url}:
-            raise self._refused("got something else")
-        url = value[self.url]
+        url = value if isinstance(value, str) else self._url_in(value)
         head = re.compile(f"data:(?:{self.kinds});base64,", re.IGNORECASE)
         start = head.match(url) if isinstance(url, str) else None
         if start is None:
@@ -47,6 +46,15 @@ class FileField:
             return base64.b64decode(url[start.end() :], validate=True)
         except (binascii.Error, ValueError) as error:
             raise self._refused("got invalid base64") from error
+
+    def _url_in(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise self._refused("got something else")
+        given = {key: entry for key, entry in value.items() if (key, entry) != ("type", self.url)}
+        if set(given) != {self.url}:
+            raise self._refused("got something else")
+        url = given[self.url]
+        return url["url"] if isinstance(url, dict) and set(url) == {"url"} else url
 
     def _refused(self, but: str) -> InvalidRequest:
         return InvalidRequest(
@@ -77,8 +85,20 @@ FILES: Mapping[str, FileField] = {
     )
 }
 
+# vLLM-Omni's name for an image sent as text.
+_OTHER_NAMES = {"image_reference": INPUT_REFERENCE}
+
 
 def take_files(fields: dict[str, Any], names: Collection[str] = tuple(FILES)) -> dict[str, bytes]:
     """Remove files sent as data URLs from the fields and return their bytes. Raises InvalidRequest."""
-    given = {name: fields.pop(name, None) for name in names if name in FILES}
-    return {name: FILES[name].decoded(value) for name, value in given.items() if value is not None}
+    ours = {name: name for name in names if name in FILES}
+    theirs = {other: name for other, name in _OTHER_NAMES.items() if name in ours}
+    taken: dict[str, bytes] = {}
+    for sent, name in (ours | theirs).items():
+        value = fields.pop(sent, None)
+        if value is None:
+            continue
+        if name in taken:
+            raise InvalidRequest(f"{sent} must be omitted when {name} is set.", param=sent)
+        taken[name] = replace(FILES[name], name=sent).decoded(value)
+    return taken

@@ -45,17 +45,25 @@ def brief_of(fields: Fields) -> Brief | None:
             "enhance must be omitted when topic or storyboard is set: it applies only to prompt.",
             param="enhance",
         )
+    if "num_frames" in given:
+        raise InvalidRequest(
+            f"num_frames must be omitted when {sources[0]} is set: it applies only to prompt. Send seconds.",
+            param="num_frames",
+        )
     brief = _brief(fields, fields.storyboard or PartialStoryboard())
     brief.check()
     _check_narration(fields, brief)
     return brief
 
 
-def film_seconds(fields: Fields, brief: Brief | None) -> int:
-    """Return the length of the film, or an estimate if its narration determines the length.
+def film_seconds(fields: Fields, brief: Brief | None, fps: int) -> int:
+    """Return the length of the film, rounded if `num_frames` says it, or an estimate if its narration
+    determines the length.
 
-    Raises InvalidRequest if a storyboard is longer than a film may be.
+    Raises InvalidRequest if a storyboard is longer than a film may be, or num_frames contradicts seconds.
     """
+    if fields.num_frames is not None:
+        return _seconds_of(fields.num_frames, fields.seconds, fps)
     if fields.seconds is not None:
         return fields.seconds
     if brief is None:
@@ -68,6 +76,22 @@ def film_seconds(fields: Fields, brief: Brief | None) -> int:
             param="storyboard",
         )
     return seconds
+
+
+def _seconds_of(frames: int, seconds: int | None, fps: int) -> int:
+    if frames > LONGEST_FILM * fps:
+        raise InvalidRequest(
+            f"num_frames must be at most {LONGEST_FILM * fps:,}, which last {LONGEST_FILM:,} seconds at "
+            f"{fps} fps; got {frames:,}.",
+            param="num_frames",
+        )
+    if seconds is not None and abs(frames - seconds * fps) >= fps:
+        raise InvalidRequest(
+            f"num_frames must be about {seconds * fps:,}, as {seconds} seconds have at {fps} fps; got "
+            f"{frames:,}. Omit num_frames or seconds.",
+            param="num_frames",
+        )
+    return max(1, round(frames / fps))
 
 
 def _refuse_scenes(fields: Fields) -> None:

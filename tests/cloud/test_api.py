@@ -79,6 +79,21 @@ def test_rendering_options_are_recorded_and_returned(queue: Deployment) -> None:
     assert (plain["speed"], plain["loras"]) == (None, [])
 
 
+def test_vllm_s_names_are_recorded_as_ours(queue: Deployment) -> None:
+    size = {"width": "720", "height": "480"}
+    options = {
+        "num_inference_steps": "30",
+        "guidance_scale": "5.0",
+        "lora": '{"name": "paper"}',
+        "user": "me",
+    }
+    video = create(model="cogvideox-2b", num_frames="49", fps="8", **size, **options)
+    assert (video["size"], video["seconds"], video["loras"][0]["name"]) == ("720x480", "6", "paper")
+    request = stored(video)
+    assert (request.frames, request.steps, request.guidance) == (49, 30, 5)
+    assert call("GET", f"/v1/videos/{video['id']}").json == video
+
+
 def test_an_idempotency_key_covers_the_speed(queue: Deployment) -> None:
     headers = {"Idempotency-Key": "k"}
     create(headers=headers, model="cogvideox-2b", speed="fast")
@@ -137,6 +152,12 @@ def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> 
         ({"speed": "fast"}, "speed", "cogvideox-2b, cogvideox-5b-i2v"),
         ({"loras": [{"name": "paper"}]}, "loras", "cogvideox-2b, cogvideox-5b-i2v"),
         ({"loras": "paper:0.8", "model": "cogvideox-2b"}, "loras", '{"name": …, "scale": -2 to 2}'),
+        ({"num_inference_steps": 201}, "num_inference_steps", "1 to 200"),
+        ({"width": 640}, "height", "or send size"),
+        ({"flow_shift": 3}, "flow_shift", "omitted"),
+        ({"num_frames": 49, "seconds": "4", "fps": 8}, "num_frames", "about 32"),
+        ({"num_frames": 1, "transition": "fade"}, "num_frames", "at least 12"),
+        (KITES | {"num_frames": 49}, "num_frames", "applies only to prompt"),
         ({"colour": "red"}, "colour", ", ".join(ALLOWED)),
         ({"model": "cogvideox-5b-i2v"}, "input_reference", "image"),
         ({"input_reference": {"image_url": "http://example.com/a.png"}}, "input_reference", "data:image/png"),

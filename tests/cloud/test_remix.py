@@ -236,6 +236,26 @@ def test_an_image_to_video_engine_can_extend_a_file(queue: Deployment) -> None:
     assert answer.status == 200, answer.text
 
 
+@pytest.mark.parametrize("name", ["num_frames", "duration", "topic"])
+def test_a_file_says_its_own_length(queue: Deployment, name: str) -> None:
+    answer = send("/edits", prompt="Make it night", video=clip(12), model="cogvideox-2b", **{name: "8"})
+    assert (answer.status, answer.error["param"]) == (400, name), answer.text
+
+
+def test_a_file_is_edited_with_vllm_s_names(queue: Deployment) -> None:
+    names = {"width": "720", "height": "480", "num_inference_steps": "30", "guidance_scale": "5"}
+    answer = send("/edits", prompt="Make it night", video=clip(12), model="cogvideox-2b", **names)
+    request = now(answer.json["id"]).request
+    assert (request.width, request.height, request.steps, request.guidance) == (720, 480, 30, 5)
+
+
+def test_an_extension_of_a_film_of_so_many_frames(queue: Deployment) -> None:
+    source = filmed(num_frames=17)
+    assert now(source).request.frames == 17
+    answer = post("/extensions", prompt="It lands.", seconds=4, video={"id": source})
+    assert (answer.json["seconds"], now(answer.json["id"]).request.num_frames) == ("6", None)
+
+
 def test_a_file_is_edited_by_an_engine_with_video_input(queue: Deployment) -> None:
     answer = send("/edits", prompt="Make it night", video=clip(12), model="cogvideox-2b", strength="0.5")
     assert (origin(answer).strength, origin(answer).frames) == (0.5, 12)
@@ -301,6 +321,7 @@ def test_only_the_tenant_s_own_completed_video_is_accepted(queue: Deployment) ->
         ("/edits", {"prompt": "x", "video": "nope"}, "video"),
         ("/edits", {"prompt": "x", "video": {"id": "ID"}, "strength": 0}, "strength"),
         ("/edits", {"prompt": "x", "video": {"id": "ID"}, "size": "720x480"}, "size"),
+        ("/edits", {"prompt": "x", "video": {"id": "ID"}, "guidance_scale": 5}, "guidance_scale"),
         ("/edits", {"prompt": "x", "video": {"id": "ID"}, "topic": "Kites"}, "topic"),
         ("/extensions", {"prompt": "x", "seconds": 4, "video": {}}, "video"),
     ],

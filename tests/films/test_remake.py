@@ -1,7 +1,5 @@
 """The unmodified OpenAI clients remix, extend and edit films; unchanged parts are identical to the byte."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import av
@@ -9,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.films.clients import NEWEST_OPENAI, OLD_OPENAI, run_python
 from tests.films.conftest import Cloud
 from tests.films.looking import look_at
-from tests.films.test_openai_clients import OLD_OPENAI
 
 REMIX = """
 import sys
@@ -82,33 +80,16 @@ client.videos.download_content(shown.id).write_to_file(sys.argv[3])
 """
 
 
-def run(cloud: Cloud, program: str, *arguments: object, path: str = "") -> None:
-    status = cloud.status
-    result = subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        env={
-            "PYTHONPATH": path,
-            "OPENAI_BASE_URL": status["base_url"],
-            "OPENAI_API_KEY": status["api_key"],
-            "PATH": "/usr/bin:/bin",
-        },
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert result.returncode == 0, result.stderr
-
-
-@pytest.mark.parametrize("path", ["", str(OLD_OPENAI)], ids=["openai-3.54", "openai-2.2"])
+@pytest.mark.parametrize("path", [NEWEST_OPENAI, OLD_OPENAI], ids=["openai-3.57", "openai-2.2"])
 def test_a_remix_outlives_its_source(cloud: Cloud, tmp_path: Path, path: str) -> None:
     film = tmp_path / "film.mp4"
-    run(cloud, REMIX, film, path=path)
+    run_python(cloud, REMIX, film, path=path)
     assert len(look_at(film).frames) == 2 * 8
 
 
 def test_a_film_is_extended(cloud: Cloud, tmp_path: Path) -> None:
     first, longer, shown = (tmp_path / f"{name}.mp4" for name in ("first", "longer", "shown"))
-    run(cloud, EXTEND, first, longer, shown)
+    run_python(cloud, EXTEND, first, longer, shown)
     before, after = look_at(first), look_at(longer)
     assert (len(before.frames), len(after.frames)) == (16, 32)
     # The original film is unchanged, including its transition; the rest begins with its last picture.
@@ -156,7 +137,7 @@ for strength, path in zip((0.2, 0.9), sys.argv[2:]):
 
 def test_an_edit_keeps_more_of_the_pictures_at_lower_strength(cloud: Cloud, tmp_path: Path) -> None:
     before, little, much = (tmp_path / f"{name}.mp4" for name in ("before", "little", "much"))
-    run(cloud, EDIT, before, little, much)
+    run_python(cloud, EDIT, before, little, much)
     frames = [look_at(film, scale=1).frames for film in (before, little, much)]
     assert [len(one) for one in frames] == [8, 8, 8]
     apart = [np.mean([alike(*pair) for pair in zip(frames[0], one, strict=True)]) for one in frames[1:]]

@@ -10,6 +10,7 @@ from lambdas.api import openai_format, routes
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.intake.fields import EditFields, ExtendFields, Fields
 from lambdas.intake.files import FILES
+from lambdas.intake.other_names import KNOWN
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").rglob("*.md")])
@@ -56,6 +57,11 @@ def test_every_route_is_documented() -> None:
 def test_every_field_is_documented(form: type[Fields] | type[EditFields] | type[ExtendFields]) -> None:
     for field in (*form.model_fields, *FILES):
         assert f"`{field}`" in API, field
+
+
+def test_every_name_of_other_servers_is_documented() -> None:
+    for name in (*KNOWN, "image_reference"):
+        assert f"`{name}`" in API, name
 
 
 def test_every_variant_is_documented() -> None:

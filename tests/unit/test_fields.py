@@ -21,6 +21,11 @@ def test_null_counts_as_omitted() -> None:
     assert parse({"prompt": "x", "seconds": None, "seed": None}) == parse({"prompt": "x"})
 
 
+def test_an_empty_prompt_counts_as_omitted() -> None:
+    assert parse({"prompt": "", "topic": "Kites"}) == parse({"topic": "Kites"})
+    assert parse({"prompt": ""}).prompt is None
+
+
 @pytest.mark.parametrize("prompt", ["x", "x" * 2000, "Käfer 🐝\n\tin two lines", f" {'x' * 2000} "])
 def test_accepted_prompts(prompt: str) -> None:
     assert parse({"prompt": prompt}).prompt == prompt.strip()

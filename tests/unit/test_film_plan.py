@@ -14,7 +14,7 @@ from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import FpsMode, engine_frames
 from lambdas.domain.film_plan import FilmPlan, Heard, film_hash
 from lambdas.domain.narration import Sentence
-from lambdas.domain.planning import MOST_CLIPS, Shot, clip_lengths, cut, make_plan
+from lambdas.domain.planning import MOST_CLIPS, Shot, check_length, clip_lengths, cut, make_plan
 from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video_request import LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
 from tests.factories import a_plan, a_request, a_shot, a_video
@@ -64,6 +64,22 @@ def test_the_film_is_exactly_as_long_as_asked_and_every_clip_obeys_the_frame_rul
             assert clip.skip_frames >= 1, "a chained clip's first frame is the last of the one before"
         if engine.name.startswith("cogvideox"):
             assert clip.frames <= {8: 49, 16: 161}[engine.frame_step]
+
+
+@given(st.sampled_from(list(CATALOGUE.values())), st.integers(1, 1_000), st.sampled_from(TransitionKind))
+def test_a_film_has_exactly_the_frames_asked_for(
+    engine: Engine, frames: int, transition: TransitionKind
+) -> None:
+    seconds = max(1, round(frames / engine.fps[0]))
+    fields = {"num_frames": frames, "transition": transition, "transition_seconds": 0.25}
+    request = a_request(engine=engine.name, seconds=seconds, fps=engine.fps[0], **fields)
+    try:
+        check_length(request, engine)
+    except InvalidRequest as refused:
+        assert refused.param == "num_frames"  # noqa: PT017 - others are accepted
+        assert frames < engine.fps[0] * 0.25
+        return
+    assert plan_of(engine, seconds, **fields).frames == frames
 
 
 @given(st.integers(1, 10_000), st.integers(3, 500), st.data())

@@ -23,7 +23,7 @@ def brief(**fields: Any) -> Brief:
 def test_a_prompt_makes_a_film_from_one_prompt() -> None:
     fields = parse({"prompt": "A kite", "model": "animatic", "negative_prompt": "rain", "enhance": False})
     assert brief_of(fields) is None
-    assert film_seconds(fields, None) == DEFAULT_SECONDS
+    assert film_seconds(fields, None, 8) == DEFAULT_SECONDS
 
 
 def test_a_topic_with_defaults() -> None:
@@ -113,7 +113,7 @@ def test_captions_of_given_narration_need_no_text_model() -> None:
 def test_length_of_a_film_of_scenes() -> None:
     def seconds(**fields: Any) -> int:
         parsed = parse(fields)
-        return film_seconds(parsed, brief_of(parsed))
+        return film_seconds(parsed, brief_of(parsed), 8)
 
     assert seconds(topic="Kites", seconds=30) == 30
     assert seconds(topic="Kites", scenes=3) == 3 * SCENE_SECONDS

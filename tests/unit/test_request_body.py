@@ -14,6 +14,7 @@ from lambdas.domain.errors import InvalidRequest
 from lambdas.intake.fields import Fields, parse
 from lambdas.intake.files import FILES
 from lambdas.intake.film_kind import brief_of
+from lambdas.intake.other_names import KNOWN
 
 BOUNDARY = "b0undary"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
@@ -120,6 +121,70 @@ def test_a_form_with_a_data_url(reference: bytes) -> None:
     )
 
 
+def test_a_list_in_a_form() -> None:
+    parts = [part("review[]", b"storyboard"), part("review[]", b"previews"), part("prompt", b"A bee")]
+    assert form(*parts) == ({"review": ["storyboard", "previews"], "prompt": "A bee"}, {})
+    assert form(part("review[]", b"storyboard")) == ({"review": ["storyboard"]}, {})
+    assert form(part("review[]", b"")) == ({}, {})
+
+
+def test_a_list_of_one_file() -> None:
+    assert form(file("input_reference[]", b"1")) == ({}, {"input_reference": b"1"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "data:image/png;base64,AAEC",
+        {"image_url": "data:image/png;base64,AAEC"},
+        {"type": "image_url", "image_url": "data:image/png;base64,AAEC"},
+        {"image_url": {"url": "data:image/png;base64,AAEC"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAEC"}},
+    ],
+)
+def test_the_ways_to_send_an_image_as_text(given: Any) -> None:
+    for name in ("input_reference", "image_reference"):
+        for value in (given, given if isinstance(given, str) else json.dumps(given)):
+            body = text(json.dumps({name: value}))
+            assert parse_body(body, None) == ({}, {"input_reference": b"\x00\x01\x02"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"type": "file", "image_url": "data:image/png;base64,AAEC"},
+        {"type": "image_url"},
+        {"image_url": {"url": "https://example.org/a.png"}},
+        {"image_url": {"url": "data:image/png;base64,AAEC", "detail": "low"}},
+        {"url": "data:image/png;base64,AAEC"},
+        [{"image_url": "data:image/png;base64,AAEC"}],
+        "data:image/png,AAEC",
+        "data:text/html;base64,AAEC",
+        "data:",
+    ],
+)
+def test_an_error_names_an_image_as_it_was_sent(given: Any) -> None:
+    for name in ("input_reference", "image_reference"):
+        with pytest.raises(InvalidRequest, match=f"^{name} must be a file, or") as refused:
+            parse_body(text(json.dumps({name: given})), None)
+        assert refused.value.param == name
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [file("input_reference", b"1"), part("image_reference", b"data:image/png;base64,AAEC")],
+        [
+            part("input_reference", b"data:image/png;base64,AAEC"),
+            part("image_reference", b"data:image/png;base64,AAEC"),
+        ],
+    ],
+)
+def test_one_image_under_two_names(parts: list[bytes]) -> None:
+    with pytest.raises(InvalidRequest, match=r"given more than once|must be omitted when"):
+        form(*parts)
+
+
 @pytest.mark.parametrize(
     ("parts", "says"),
     [
@@ -129,6 +194,13 @@ def test_a_form_with_a_data_url(reference: bytes) -> None:
         ([part("storyboard[scenes][][seconds]", b"2")], "send storyboard as JSON text"),
         ([file("input_reference", b"1"), file("input_reference", b"2")], "given more than once"),
         ([file("input_reference", b"1"), part("input_reference", b"{}")], "given more than once"),
+        ([part("a[]", b"1"), part("a", b"2")], "given more than once"),
+        ([part("a", b"1"), part("a[]", b"2")], "given more than once"),
+        ([part("a[b]", b"1"), part("a[]", b"2")], "given more than once"),
+        ([part("a[]", b"1"), part("a[b]", b"2")], "given more than once"),
+        ([part("loras[][name]", b"paper")], "send loras as JSON text"),
+        ([file("input_reference[]", b"1"), file("input_reference[]", b"2")], "given more than once"),
+        ([file("input_reference[image]", b"1")], r"'input_reference\[image\]' can't be a file"),
         ([file("prompt", b"1")], "fields that take a file: input_reference, music"),
         ([part("prompt", b"\xff")], "malformed"),
         ([part("input_reference", b"photo.png")], "must be a file, or .* got text"),
@@ -162,7 +234,7 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-FIELD_NAMES = st.sampled_from([*Fields.model_fields, *FILES]) | st.text()
+FIELD_NAMES = st.sampled_from([*Fields.model_fields, *FILES, *KNOWN, "image_reference"]) | st.text()
 
 
 def judged(event: dict[str, Any], content_type: str | None) -> None:
@@ -214,7 +286,10 @@ def test_any_json_object(fields: dict[str, Any]) -> None:
 @given(
     st.lists(
         st.tuples(
-            FIELD_NAMES | st.sampled_from(["input_reference[image_url]", "a[]", "a[][b]", "["]),
+            FIELD_NAMES
+            | st.sampled_from(
+                ["input_reference[image_url]", "input_reference[]", "review[]", "a[]", "a[][b]", "["]
+            ),
             st.binary(),
             st.sampled_from(["", '; filename="x"', "; filename=", "; filename*=utf-8''x"]),
             st.sampled_from(

@@ -1,0 +1,164 @@
+"""Translate the field names of other video servers into ours.
+
+LiteLLM, and programs written for vLLM-Omni or SGLang, send them. A field that no engine can honour is refused
+with the reason, unless it asks for nothing. Sources: vLLM-Omni, docs/serving/videos_api.md; LiteLLM 1.110,
+llms/hosted_vllm/videos/transformation.py.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.video_request import Lora
+
+OURS: Mapping[str, str] = {
+    "num_inference_steps": "steps",
+    "guidance_scale": "guidance",
+    "duration": "seconds",
+    "aspect_ratio": "aspect",
+    "lora": "loras",
+}
+_WIDTH, _HEIGHT, _LORA, _USER, _EXTRA = "width", "height", "lora", "user", "extra_params"
+
+_NO_SOUND = "engines render no sound; for sound send music, or a storyboard with narration"
+_NO_INTERPOLATION = "frames are not interpolated; send fps for another rate"
+# Accepted while they are false, and the reason to refuse them otherwise.
+_OFF: Mapping[str, str] = {
+    "generate_sound": _NO_SOUND,
+    "generate_audio": _NO_SOUND,
+    "enable_frame_interpolation": _NO_INTERPOLATION,
+}
+_REFUSED: Mapping[str, str] = {
+    "guidance_scale_2": "no engine has a second denoising stage; send guidance",
+    "boundary_ratio": "no engine has a second denoising stage",
+    "true_cfg_scale": "no engine has a second guidance scale; send guidance",
+    "flow_shift": "engines use the schedule of their model",
+    "sound_duration": _NO_SOUND,
+    "audio_reference": "engines take no sound from a request; send music, or a storyboard with narration",
+    "video_reference": "send the video to POST /v1/videos/edits or /v1/videos/extensions",
+    "frame_interpolation_exp": _NO_INTERPOLATION,
+    "frame_interpolation_scale": _NO_INTERPOLATION,
+    "frame_interpolation_model_path": _NO_INTERPOLATION,
+    "video_params": "send width, height, num_frames and fps as fields of their own",
+    "image": "send the picture as input_reference",
+    "characters": "characters are not supported; describe them in prompt",
+}
+KNOWN = (*OURS, _WIDTH, _HEIGHT, _USER, _EXTRA, *_OFF)
+
+_PIXELS = TypeAdapter(Annotated[int, Field(ge=1, lt=100_000)])
+_BOOLEAN = TypeAdapter(bool)
+
+
+def translate(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the fields under our names, and the name under which each translated one was sent.
+
+    Raises InvalidRequest naming the sent field that can't be honoured.
+    """
+    given = {name: value for name, value in fields.items() if value is not None}
+    for name in given:
+        if name in _REFUSED:
+            raise InvalidRequest(f"{name} must be omitted: {_REFUSED[name]}.", param=name)
+    _check_off(given)
+    _check_empty(given)
+    ours: dict[str, Any] = {}
+    sent: dict[str, str] = {}
+    for name, value in given.items():
+        if name in (_WIDTH, _HEIGHT, _USER, _EXTRA, *_OFF):
+            continue
+        our = OURS.get(name, name)
+        if our in ours:
+            raise InvalidRequest(
+                f"{name} must be omitted when {sent.get(our, our)} is set: both mean {our}.", param=name
+            )
+        ours[our] = [_lora(value)] if name == _LORA else value
+        if our != name:
+            sent[our] = name
+    if _WIDTH in given or _HEIGHT in given:
+        ours["size"] = _size(given)
+    return ours, sent
+
+
+def _size(given: Mapping[str, Any]) -> str:
+    for name, other in ((_WIDTH, _HEIGHT), (_HEIGHT, _WIDTH)):
+        if name not in given:
+            raise InvalidRequest(
+                f"{name} is required when {other} is set: a whole number of pixels; or send size instead of "
+                "both.",
+                param=name,
+            )
+    size = f"{_pixels(given, _WIDTH)}x{_pixels(given, _HEIGHT)}"
+    if given.get("size", size) != size:
+        raise InvalidRequest(
+            f"size must be {size}, as width and height say, or be omitted; got {_shown(given['size'])}.",
+            param="size",
+        )
+    return size
+
+
+def _pixels(given: Mapping[str, Any], name: str) -> int:
+    value = given[name]
+    try:
+        if isinstance(value, bool):
+            raise ValueError("pydantic would read true as 1")
+        return _PIXELS.validate_python(value)
+    except ValueError as error:  # pydantic's errors are ValueErrors
+        raise InvalidRequest(
+            f"{name} must be a whole number of pixels from 1 to 99,999; got {_shown(value)}.", param=name
+        ) from error
+
+
+def _check_off(given: Mapping[str, Any]) -> None:
+    for name, reason in _OFF.items():
+        if name not in given:
+            continue
+        try:
+            on = _BOOLEAN.validate_python(given[name])
+        except ValidationError as error:
+            raise InvalidRequest(
+                f"{name} must be false or omitted; got {_shown(given[name])}.", param=name
+            ) from error
+        if on:
+            raise InvalidRequest(f"{name} must be false or omitted; got true: {reason}.", param=name)
+
+
+def _check_empty(given: Mapping[str, Any]) -> None:
+    """`user` says who asks, which changes nothing. `extra_params` may be empty."""
+    if _USER in given and not isinstance(given[_USER], str):
+        raise InvalidRequest(f"{_USER} must be text; got {_shown(given[_USER])}.", param=_USER)
+    if _EXTRA in given and _from_text(given[_EXTRA]) != {}:
+        raise InvalidRequest(
+            f"{_EXTRA} must be an empty object or omitted; got {_shown(given[_EXTRA])}: engines take no "
+            "parameters other than the API's fields.",
+            param=_EXTRA,
+        )
+
+
+def _lora(value: Any) -> dict[str, Any]:
+    """Return the adapter as an entry of `loras`; in a form, its scale is text."""
+    adapter = _from_text(value)
+    try:
+        if isinstance(adapter, dict) and isinstance(adapter.get("scale"), str):
+            adapter = adapter | {"scale": float(adapter["scale"])}
+        return Lora.model_validate(adapter).model_dump()
+    except ValueError as error:
+        raise InvalidRequest(
+            f'{_LORA} must be {{"name": …, "scale": -2 to 2}}, an adapter in the engine\'s model folder; '
+            f"got {_shown(value)}.",
+            param=_LORA,
+        ) from error
+
+
+def _from_text(value: Any) -> Any:
+    """Parse JSON text, as a form sends an object; return text that is not JSON as it is."""
+    try:
+        return from_json(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"
