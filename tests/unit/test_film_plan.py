@@ -579,7 +579,7 @@ def test_a_workflow_s_clips_always_get_the_film_s_size() -> None:
 @pytest.mark.parametrize(
     ("name", "address"),
     [
-        ("animatic", "14d72ae23a29f3ce6346bb923408d347143bc586737dcc3d51ccf0a94c0358c0"),
+        ("animatic", "9591fdb6d26abd99b973cd0796124d45ac0eb0a3b38a42153b7f63cc4c7dd6a6"),
         ("cogvideox-5b", "5bed9620f4e3171cff4148341c333f6fb9e612d67456e101c6450405d45467c6"),
         ("cogvideox-1.5-5b", "07bb0adb1a616563197226107116c5ca43c4a30597e1e3eacce3ec949e16ea44"),
         ("cogvideox-nano", "1d017183433e082df8e90e65886ddee4661b8e7b814429889e972ef9f5ee7827"),
