@@ -65,7 +65,8 @@ def documented(cloud: Cloud, heading: str) -> str:
         ('"…"', f'"{cloud.status["api_key"]}"'),
         ("cogvideox-5b", ENGINE),
         ("1280x720", SIZE),
-        ("width=1280, height=720", f"width={WIDTH}, height={HEIGHT}"),
+        ("width=1280", f"width={WIDTH}"),
+        ("height=720", f"height={HEIGHT}"),
     ):
         example = example.replace(theirs, ours)
     return example
