@@ -255,7 +255,8 @@ def document(measured: Measured) -> dict[str, Any]:
         and sum(measured.films.values()) == measured.creates,
         "another tenant's film waits for none of the first's": measured.other_film_seconds
         < measured.all_films_seconds / 4,
-        "a wrong key costs no process": measured.wrong_key_processes <= 1,  # the Authorizer's first
+        "50 wrong keys cost no more than the Authorizer's two processes": measured.wrong_key_processes
+        <= 2,  # the Authorizer's places
         "never down": set(measured.states) <= {"up"},
     }
     return {**rest, **summary, "targets": targets}
