@@ -137,18 +137,17 @@ def _make(base_url: str, key: str) -> float:
 
 
 def _await_all(base_url: str, key: str, ids: list[str], measured: Measured, *, until: float) -> None:
-    left = list(ids)
+    waiting = list(ids)
     with _client(base_url, key) as client:
-        while left and time.monotonic() < until:
-            video = client.get(f"/videos/{left[0]}").json()
-            if video["status"] in ("completed", "failed"):
-                left.pop(0)
-                _count(measured.films, video["status"])
-                if video["status"] == "failed":
-                    _count(measured.failures, str(video["error"]["code"]))
+        while waiting and time.monotonic() < until:  # one at a time, not to add to the load
+            if client.get(f"/videos/{waiting[0]}").json()["status"] in ("completed", "failed"):
+                waiting.pop(0)
             else:
                 time.sleep(1)
-    measured.films["open"] = len(left)
+        for video in (client.get(f"/videos/{id_}").json() for id_ in ids):
+            _count(measured.films, video["status"] if video["status"] in ("completed", "failed") else "open")
+            if video["status"] == "failed":
+                _count(measured.failures, str(video["error"]["code"]))
 
 
 def _wrong_keys(home: Home, base_url: str, measured: Measured) -> None:
@@ -255,7 +254,8 @@ def document(measured: Measured) -> dict[str, Any]:
         and sum(measured.films.values()) == measured.creates,
         "another tenant's film waits for none of the first's": measured.other_film_seconds
         < measured.all_films_seconds / 4,
-        "a wrong key costs no process": measured.wrong_key_processes <= 1,  # the Authorizer's first
+        "50 wrong keys cost no more than the Authorizer's two processes": measured.wrong_key_processes
+        <= 2,  # the Authorizer's places
         "never down": set(measured.states) <= {"up"},
     }
     return {**rest, **summary, "targets": targets}

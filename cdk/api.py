@@ -97,7 +97,7 @@ class Api(Construct):
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 tracing_enabled=True,
                 throttling_rate_limit=50,
-                throttling_burst_limit=100,
+                throttling_burst_limit=500,  # so that a few hundred creates may be sent at once
             ),
         )
         self.rest_api.node.try_remove_child("Endpoint")  # an output that lacks the version's path

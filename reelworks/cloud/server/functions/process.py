@@ -44,7 +44,7 @@ class Outcome:
 
 
 class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack has no types
-    is_step = False  # whether the next process runs with less priority
+    is_awaited = False  # Call.awaited; the next process has full priority if somebody waits for it
     on_full_disk: ClassVar[Callable[[], bool]] = lambda: (
         False
     )  # makes room if it can, and tells whether it did
@@ -120,7 +120,7 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
 
     def _read_stderr(self) -> None:
         """ministack starts this in a thread right after the process."""
-        if self.is_step:
+        if not self.is_awaited:
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, self._proc.pid, STEP_NICENESS)
         super()._read_stderr()

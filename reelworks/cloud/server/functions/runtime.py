@@ -42,7 +42,7 @@ DISK_RESERVE = 8 << 20  # bytes, enough for the code of a few processes
 _SMALLEST_FUNCTION = 512  # MB of memory setting, in cdk/functions.py
 
 _is_step: ContextVar[bool] = ContextVar("is_step", default=False)
-_has_turn: ContextVar[bool] = ContextVar("has_turn", default=False)
+_call: ContextVar[Call | None] = ContextVar("call", default=None)  # the one that has its turn
 _token: ContextVar[str] = ContextVar("token", default="")
 
 
@@ -75,10 +75,10 @@ class FunctionRuntime:
         assert callable(warm)  # noqa: S101 - it is replaced without being called
 
         def in_turn(func: dict[str, Any], event: Any) -> dict[str, Any]:
-            if _has_turn.get():  # ministack calls itself again, in the function's account and region
+            if _call.get() is not None:  # ministack calls itself again, in the function's account and region
                 return dict(execute(func, event))
             call = call_of(func.get("config") or func, event, is_step=_is_step.get())
-            with self._turns.turn(call), _set(_has_turn, True):
+            with self._turns.turn(call), _set(_call, call):
                 return dict(execute(func, event))
 
         def of_step(function: str, event: Any) -> Any:
@@ -131,7 +131,7 @@ class FunctionRuntime:
         process, _ = lambda_runtime.acquire_worker(name, config, func["code_zip"], qualifier=qualifier)
         try:
             if process.pid is None:
-                process.is_step = _is_step.get()
+                process.is_awaited = (call := _call.get()) is not None and call.awaited
                 self._end_idle(keep=self._most - 1)
             outcome = process.run(
                 event,
@@ -173,7 +173,7 @@ class FunctionRuntime:
             for last_used, key, process in sorted(idle, key=itemgetter(0)):
                 if surplus <= 0 and now - last_used <= unused_for:
                     break
-                if process.is_step or len(alive[key]) > 1:
+                if not process.is_awaited or len(alive[key]) > 1:
                     surplus -= 1
                     alive[key].remove(process)
                     lambda_runtime._workers[key].remove(process)
