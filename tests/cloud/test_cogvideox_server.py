@@ -225,7 +225,8 @@ def test_ping_reports_a_missing_model_folder(tmp_path: Path) -> None:
     with running(tmp_path / "nothing", tmp_path / "log") as server:
         failed = server.until("failed", "ready")
         assert failed.status_code == 503
-        assert f"{tmp_path / 'nothing'} has no manifest.json" in failed.json()["reason"]
+        reason = failed.json()["reason"]
+        assert f"{tmp_path / 'nothing'} cannot be read: No such file or directory" in reason
         refused = server.invoke(document("clip_request.text"))
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_ready")
 

@@ -15,7 +15,6 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from reelworks.cloud.aws import client
 from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle.start_stop import Status, down, status, up
 from tests.cloud import small_stack
@@ -82,8 +81,8 @@ class Machine:
         assert cloud.aws_endpoint_url
         self.home = home
         self.url = cloud.aws_endpoint_url
-        self.s3, self.lambda_ = client("s3", self.url), client("lambda", self.url)
-        self._states = client("stepfunctions", self.url)
+        self.s3, self.lambda_ = small_stack.aws(cloud, "s3"), small_stack.aws(cloud, "lambda")
+        self._states = small_stack.aws(cloud, "stepfunctions")
 
     def start(self, how: str, *, function: str = "Work", name: str = "", retry: tuple[str, ...] = ()) -> str:
         task: dict[str, Any] = {

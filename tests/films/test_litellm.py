@@ -69,7 +69,7 @@ assert len(found) >= 2
 try:
     video_generation(model=model, prompt="x", size="1x1", **server)
 except litellm.BadRequestError as error:
-    assert "size 1x1" in str(error), error
+    assert "got 1x1" in str(error), error
 else:
     raise SystemExit("1x1 was accepted")
 """

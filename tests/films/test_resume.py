@@ -78,7 +78,8 @@ def test_a_lost_notice_is_recovered(cloud: Cloud) -> None:
     sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
     try:
         client = cloud.client()
-        video = client.create("A candle", model="cogvideox-nano", seconds="2")
+        # One clip: upkeep runs each minute.
+        video = client.create("A candle", model="cogvideox-nano", seconds="1")
         finish(client, video["id"], seconds=240)
     finally:
         sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=subscription["Endpoint"])
