@@ -243,12 +243,11 @@ def _accepted(answer: httpx.Response) -> dict[str, Any]:
 
 
 def _wait_at_a_gate(api: httpx.Client, video_id: str) -> None:
-    def waits() -> bool:
-        video = api.get(f"/videos/{video_id}").json()
+    until = time.monotonic() + 120
+    while not (video := api.get(f"/videos/{video_id}").json())["review"]["gate"]:
         assert video["status"] != "failed", video["failure"]
-        return bool(video["review"]["gate"])
-
-    wait_until(waits, seconds=120)
+        assert time.monotonic() < until, video
+        time.sleep(0.5)
 
 
 def _wait_for(api: httpx.Client, video_id: str, status: str) -> dict[str, Any]:

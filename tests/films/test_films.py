@@ -15,6 +15,8 @@ from tests.films.conftest import Cloud
 from tests.films.looking import look_at, loudness
 from training.nano.score import measure
 
+QUICK = ("--steps", "4")  # where it does not matter what the pictures show
+
 
 def make(cloud: Cloud, *arguments: str) -> dict[str, Any]:
     video: dict[str, Any] = cloud.json("make", *arguments)
@@ -48,7 +50,7 @@ def test_a_draft_of_three_clips_is_exact_and_moves(cloud: Cloud, tmp_path: Path)
 
 
 def test_text_to_video_runs_through_the_real_engine_server(cloud: Cloud) -> None:
-    video = make(cloud, "A lighthouse in the fog", "--engine", "cogvideox-nano", "--seconds", "2")
+    video = make(cloud, "A lighthouse in the fog", "--engine", "cogvideox-nano", "--seconds", "2", *QUICK)
     film = look_at(Path(video["path"]), scale=1)
     assert (film.width, film.height, film.rate) == (96, 64, 8)
     assert len(film.frames) == 16
@@ -73,7 +75,7 @@ def test_an_engine_of_another_shape_makes_a_portrait_film(cloud: Cloud) -> None:
     video = make(
         cloud,
         "A large red circle moves up on a black background",
-        *("--engine", "cogvideox-nano", "--seconds", "2", "--no-enhance", "--seed", "1"),
+        *("--engine", "cogvideox-nano", "--seconds", "2", "--no-enhance", "--seed", "1", *QUICK),
         *("--size", "720x1280", "--fit", "contain"),
     )
     assert (video["size"], video["rendered_size"], video["fit"]) == ("720x1280", "96x64", "contain")
@@ -90,7 +92,7 @@ def test_an_engine_of_another_shape_makes_a_portrait_film(cloud: Cloud) -> None:
 def test_an_engine_of_another_rate_makes_a_film_of_24_frames_a_second(cloud: Cloud) -> None:
     video = make(
         cloud, "A lighthouse in the fog",
-        *("--engine", "cogvideox-nano", "--seconds", "2", "--fps", "24", "--size", "320x256"),
+        *("--engine", "cogvideox-nano", "--seconds", "2", "--fps", "24", "--size", "320x256", *QUICK),
     )  # fmt: skip
     assert (video["fps"], video["rendered_fps"], video["fps_mode"]) == (24, 8, "repeat")
     film = look_at(Path(video["path"]), scale=1)
