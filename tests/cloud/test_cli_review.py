@@ -401,8 +401,13 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def interrupts(self) -> None:
-        """Press Ctrl-C, which only reaches a process from its own terminal."""
-        self._process.send_signal(signal.SIGINT)
+        """Press Ctrl-C until the program says something: one that comes just before it begins to wait for its
+        user only takes effect with the next."""
+        said = len(self._shown)
+        for _ in range(20):
+            self._process.send_signal(signal.SIGINT)
+            if select.select([self._master], [], [], 3)[0] and self._read() and len(self._shown) > said:
+                return
 
     def ends(self) -> str:
         while self._read():
