@@ -403,10 +403,13 @@ class Terminal:
     def interrupts(self) -> None:
         """Press Ctrl-C until the program says something: one that comes just before it begins to wait for its
         user only takes effect with the next."""
+        while select.select([self._master], [], [], 0.3)[0] and self._read():
+            pass  # the end of its question
         said = len(self._shown)
         for _ in range(20):
             self._process.send_signal(signal.SIGINT)
-            if select.select([self._master], [], [], 3)[0] and self._read() and len(self._shown) > said:
+            answered = select.select([self._master], [], [], 3)[0] and self._read()
+            if (answered and len(self._shown) > said) or self._process.poll() is not None:
                 return
 
     def ends(self) -> str:
