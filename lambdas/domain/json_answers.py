@@ -120,8 +120,10 @@ def _mended_objects(text: str) -> Iterator[Any]:
 
 
 def _is_all_there(value: Any, source: str) -> bool:
-    """Return whether the source says all of the value: every bracket that is opened is closed, and no text is
-    added, cut or torn apart."""
+    """Return whether the source says all of the value: every bracket and quotation that is opened is closed,
+    and no text is added, cut or torn apart."""
+    if (source.count('"') - source.count('\\"')) % 2:
+        return False  # its last brace lies within a text that was cut
     texts = list(_texts(value))
     inside = "".join(texts)
     for opening, closing in ("{}", "[]"):

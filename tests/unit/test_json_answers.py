@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lambdas.domain.json_answers import object_in, without_thoughts
@@ -126,6 +126,7 @@ def test_whatever_is_written_is_read_as_it_is(film: dict[str, Any], around: str,
 
 
 @given(films, st.integers(1, 40))
+@example({"title": "}", "scenes": []}, 2)
 def test_a_cut_answer_is_never_completed(film: dict[str, Any], cut: int) -> None:
     text = json.dumps(film)
     assert object_in(text[: max(0, len(text) - cut)], SCHEMA) is None
