@@ -5,12 +5,18 @@ import shutil
 import tempfile
 
 import pytest
+from hypothesis import settings
 
 from tests.shared import FOLDER
 
 # One worker runs per core. With tensors as small as the tests', more threads only wait for each other.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
+
+
+# The same examples in each run, and no limit on the time of one: a red run is then always a change's.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:
