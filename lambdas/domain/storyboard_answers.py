@@ -209,15 +209,19 @@ _FILLERS = frozenset(
 # A text of nothing but such words is a form's, whatever their order. The first ones are said of no film; the
 # second are common in what a picture must not show ("text, words").
 _FORM_MARKS = frozenset(
-    words("""string strings str integer boolean nil nan undefined placeholder insert goes here required optional
-    maxlength minlength todo tbd above described untitled sample""")
+    words(
+        """string strings str integer boolean nil nan undefined placeholder insert goes here required
+        optional maxlength minlength todo tbd above described untitled sample"""
+    )
 )
 _FORM_WORDS = frozenset(
     words("title style scene narration image video prompt description narrator text words type example")
 )
 _FORM_LITTLE = frozenset(
-    words("""a an the of and or as in is this to be your my see same write enter describe null number value positive
-    negative film most max at less english""")
+    words(
+        """a an the of and or as in is this to be your my see same write enter describe null number value
+        positive negative film most max at less english"""
+    )
 )
 _ABOUT_FORM = re.compile(
     r"\b(?:at most|up to|no more than|maximum(?: of)?|max\.?) \w+ (?:english )?(?:words|sentences)\b"
