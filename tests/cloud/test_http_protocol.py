@@ -101,7 +101,9 @@ def test_silent_connections_keep_nobody_out(cloud: Status) -> None:
             if number % 2:
                 silent[-1].sendall(head(cloud))  # without its end
         with closing(socket.create_connection(("127.0.0.1", port(cloud)), timeout=20)) as connection:
-            assert exchanged(connection, head(cloud, "Connection: close") + b"\r\n").startswith(b"HTTP/1.1 200")
+            assert exchanged(connection, head(cloud, "Connection: close") + b"\r\n").startswith(
+                b"HTTP/1.1 200"
+            )
         assert exchanged(silent[0]) == b""  # it was closed
     finally:
         for connection in silent:

@@ -1,6 +1,5 @@
 """Free memory, where the system can't say how much there is."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -10,12 +9,11 @@ from reelworks.cloud.server.functions.runtime import FunctionRuntime
 
 
 @pytest.fixture
-def no_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> None:
         raise OSError(24, "Too many open files", "/proc/meminfo")
 
     monkeypatch.setattr(psutil, "virtual_memory", fails)
-    yield
 
 
 @pytest.mark.usefixtures("no_files")
