@@ -29,6 +29,8 @@ def main() -> None:
     from reelworks.cloud.settings import Settings
 
     logging.getLogger().setLevel(logging.WARNING)  # ministack sets INFO and logs every call
+    # It warns of each invalid request: anyone on the machine could fill the disk.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
         create_app(home, process.address, Settings.model_validate_json(settings)),
         http=bounded_http(),

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle.start_stop import Status
 from reelworks.cloud.server.http_protocol import HEAD_LIMIT, MOST_CONNECTIONS, MOST_FILES
 
@@ -108,3 +109,14 @@ def test_silent_connections_keep_nobody_out(cloud: Status) -> None:
     finally:
         for connection in silent:
             connection.close()
+
+
+def test_what_is_no_request_leaves_no_line_in_the_log(cloud: Status, shared_home: Home) -> None:
+    """Anyone on the machine could fill the owner's disk with such lines."""
+    before = shared_home.log.stat().st_size
+    upgrade = ("Connection: upgrade", "Upgrade: websocket")
+    for sent in (b"\x16\x03\x01\r\n\r\n", head(cloud, *upgrade) + b"\r\n"):
+        with closing(socket.create_connection(("127.0.0.1", port(cloud)), timeout=20)) as connection:
+            connection.sendall(sent)
+            assert connection.recv(1)
+    assert shared_home.log.stat().st_size == before
