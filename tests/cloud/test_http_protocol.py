@@ -1,6 +1,7 @@
 """What uvicorn and httptools leave open: the size of a request's head, and trailers."""
 
 import json
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,8 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle.start_stop import Status
-from reelworks.cloud.server.http_protocol import HEAD_LIMIT
+from reelworks.cloud.server.http_protocol import HEAD_LIMIT, MOST_CONNECTIONS, MOST_FILES
 
 
 @pytest.fixture
@@ -80,3 +82,41 @@ def test_a_trailer_is_no_header(cloud: Status, connection: socket.socket) -> Non
     headers = seen(exchanged(connection, start, b"X-Two: trailer\r\nX-One: trailer\r\n\r\n"))
     assert headers["x-one"] == "header"
     assert "x-two" not in headers
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    files, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(MOST_FILES, allowed), allowed))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, allowed))
+
+
+@pytest.mark.usefixtures("many_files")
+def test_silent_connections_keep_nobody_out(cloud: Status) -> None:
+    """Each has a place until there are more than places; then a new one takes the longest silent one's."""
+    silent = []
+    try:
+        for number in range(MOST_CONNECTIONS + 50):
+            silent.append(socket.create_connection(("127.0.0.1", port(cloud)), timeout=20))
+            if number % 2:
+                silent[-1].sendall(head(cloud))  # without its end
+        with closing(socket.create_connection(("127.0.0.1", port(cloud)), timeout=20)) as connection:
+            assert exchanged(connection, head(cloud, "Connection: close") + b"\r\n").startswith(
+                b"HTTP/1.1 200"
+            )
+        assert exchanged(silent[0]) == b""  # it was closed
+    finally:
+        for connection in silent:
+            connection.close()
+
+
+def test_what_is_no_request_leaves_no_line_in_the_log(cloud: Status, shared_home: Home) -> None:
+    """Anyone on the machine could fill the owner's disk with such lines."""
+    before = shared_home.log.stat().st_size
+    upgrade = ("Connection: upgrade", "Upgrade: websocket")
+    for sent in (b"\x16\x03\x01\r\n\r\n", head(cloud, *upgrade) + b"\r\n"):
+        with closing(socket.create_connection(("127.0.0.1", port(cloud)), timeout=20)) as connection:
+            connection.sendall(sent)
+            assert connection.recv(1)
+    assert shared_home.log.stat().st_size == before
