@@ -123,7 +123,7 @@ def folder_files(directory: Path) -> set[str]:
             if not name.startswith("."):
                 if not name.isprintable():
                     raise BadCheckpoint(
-                        f"{directory} has a file whose name can't be shown: {ascii(name)}; rename or remove it"
+                        f"{directory} has a file whose name can't be shown: {name!a}; rename or remove it"
                     )
                 _require_file(Path(folder) / name)
                 found.add((relative / name).as_posix())

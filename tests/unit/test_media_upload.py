@@ -59,9 +59,8 @@ def test_a_video_that_plays_to_its_end_is_accepted(data: bytes, film: FilmFormat
     assert check(data, film) > 0
 
 
-PICTURE = (
-    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x20\0\0\0\x20\x08\x02\0\0\0\xfc\x18\xed\xa3"
-)  # the start of a PNG of 32x32, enough to be told from other files
+PICTURE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x20\0\0\0\x20\x08\x02\0\0\0\xfc\x18\xed\xa3"
+"""The start of a PNG of 32x32, enough to be told from other files."""
 
 
 def with_cover_first(data: bytes) -> bytes:

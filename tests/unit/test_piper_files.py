@@ -21,7 +21,9 @@ def described(code: Any = "en_US", scale: Any = 1.0) -> str:
     return json.dumps({"language": {"code": code}, "inference": {"length_scale": scale}})
 
 
-@pytest.mark.parametrize(("code", "language"), [("en_US", "en-US"), ("ca", "ca"), ("zh_Hans_CN", "zh-Hans-CN")])
+@pytest.mark.parametrize(
+    ("code", "language"), [("en_US", "en-US"), ("ca", "ca"), ("zh_Hans_CN", "zh-Hans-CN")]
+)
 def test_a_voice_has_its_file_s_language(model: Path, code: str, language: str) -> None:
     Path(f"{model}.json").write_text(described(code, 1.5))
     voice = read_voice("Amy", model)
@@ -52,5 +54,5 @@ def test_a_broken_description_is_refused_with_the_reason(model: Path, content: s
 
 def test_a_pipe_in_place_of_the_description_is_refused(model: Path) -> None:
     os.mkfifo(f"{model}.json")
-    with pytest.raises(VoiceFailed, match="amy.onnx.json is not a file"):
+    with pytest.raises(VoiceFailed, match=r"amy\.onnx\.json is not a file"):
         read_voice("Amy", model)
