@@ -176,8 +176,8 @@ def test_answers_of_a_model(
         (JSONResponse([]), "ModelErrorException", "malformed"),
         (JSONResponse({}), "ModelErrorException", "malformed"),
         (JSONResponse({"message": "hello", "choices": []}), "ModelErrorException", "malformed"),
-        (ollama_answer(["not text"]), "ModelErrorException", "malformed"),
-        (openai_answer(["not text"]), "ModelErrorException", "malformed"),
+        (ollama_answer([5]), "ModelErrorException", "malformed"),
+        (openai_answer([5]), "ModelErrorException", "malformed"),
     ],
 )
 def test_errors_of_a_backend_become_bedrock_s(
