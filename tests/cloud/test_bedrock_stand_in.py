@@ -172,6 +172,7 @@ def test_answers_of_a_model(
         (JSONResponse({"error": "too many tokens"}, 400), "ValidationException", "too many tokens"),
         (Response(b""), "ModelErrorException", "malformed"),
         (Response(b"<html>login</html>"), "ModelErrorException", "malformed"),
+        (Response(b"{}", headers={"content-encoding": "gzip"}), "ModelErrorException", "malformed"),
         (JSONResponse([]), "ModelErrorException", "malformed"),
         (JSONResponse({}), "ModelErrorException", "malformed"),
         (JSONResponse({"message": "hello", "choices": []}), "ModelErrorException", "malformed"),
