@@ -1,17 +1,15 @@
 """The app: three stacks. The first is the same on AWS and on a PC."""
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import App, DefaultStackSynthesizer, Environment
 
-from cdk.code import ROOT
 from cdk.engines_stack import EnginesStack
 from cdk.operations_stack import OperationsStack
 from cdk.pipeline_stack import PipelineStack
-from cdk.settings import DeploymentSettings
+from cdk.settings import DeploymentSettings, cdk_json
 
 
 def reelworks(*, outdir: str | None = None, context: Mapping[str, Any] | None = None) -> App:
@@ -19,7 +17,7 @@ def reelworks(*, outdir: str | None = None, context: Mapping[str, Any] | None = 
 
     Raises SettingsError if a setting is unknown or invalid.
     """
-    defaults = json.loads((ROOT / "cdk.json").read_text())["context"]
+    defaults = cdk_json()
     # No analytics: with them, the CLI adds a resource, so the template would differ from one made without it.
     app = App(outdir=outdir, context=defaults, post_cli_context=context, analytics_reporting=False)
     settings = DeploymentSettings.of_context(defaults["reelworks"], app.node.get_context("reelworks"))
@@ -29,10 +27,20 @@ def reelworks(*, outdir: str | None = None, context: Mapping[str, Any] | None = 
             account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
         ),
     }
-    pipeline = PipelineStack(app, "Reelworks-Pipeline", synthesizer=_synthesizer(), **common)
+    pipeline = PipelineStack(app, settings.stack_name("Pipeline"), synthesizer=_synthesizer(), **common)
+    operations = OperationsStack(
+        app, settings.stack_name("Operations"), pipeline=pipeline, synthesizer=_synthesizer(), **common
+    )
     if settings.endpoint_engines:
-        EnginesStack(app, "Reelworks-Engines", notices=pipeline.notices, synthesizer=_synthesizer(), **common)
-    OperationsStack(app, "Reelworks-Operations", pipeline=pipeline, synthesizer=_synthesizer(), **common)
+        engines = EnginesStack(
+            app,
+            settings.stack_name("Engines"),
+            notices=pipeline.notices,
+            synthesizer=_synthesizer(),
+            **common,
+        )
+        # Alarms first, for an endpoint that fails while it is created. They name it, without a reference.
+        engines.add_stack_dependency(operations)
     return app
 
 

@@ -54,7 +54,7 @@ class EngineEndpoint(Construct):
             enable_network_isolation=True,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=image_uri,
-                environment={"COGVIDEOX_NAME": id},
+                environment={"COGVIDEOX_NAME": id, "COGVIDEOX_DEPLOYMENT": settings.prefix},
                 model_data_source=sagemaker.CfnModel.ModelDataSourceProperty(
                     s3_data_source=sagemaker.CfnModel.S3DataSourceProperty(
                         s3_uri=model_uri, s3_data_type="S3Prefix", compression_type="None"
@@ -104,6 +104,9 @@ class EngineEndpoint(Construct):
             endpoint_name=self.name,
             endpoint_config_name=config.attr_endpoint_config_name,
             deployment_config=self._careful_updates(),
+            # An update keeps as many instances as scaling has set; otherwise it would start with the
+            # configuration's one. Without ExcludeRetainedVariantProperties, nothing is left out.
+            retain_all_variant_properties=True,
         )
         logs = log_group(
             self, "Logs", name=f"/aws/sagemaker/Endpoints/{self.name}", days=settings.log_retention_days

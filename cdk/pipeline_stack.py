@@ -22,6 +22,7 @@ from cdk.settings import DeploymentSettings
 from cdk.state_machine import ProduceVideo
 from cdk.table import VideosTable
 from cdk.upkeep import Upkeep
+from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.names import endpoint_name
 from lambdas.settings import (
     ApiSettings,
@@ -246,10 +247,12 @@ class PipelineStack(Stack):
                 self.format_arn(
                     service="sagemaker",
                     resource="endpoint",
-                    resource_name=endpoint_name(settings.prefix, "*"),
+                    resource_name=endpoint_name(settings.prefix, engine.name),
                 )
+                # Each by name: `{prefix}-*` would match another deployment whose prefix starts alike.
+                for engine in CATALOGUE.values()
+                if engine.renderer is Renderer.ENDPOINT
             ],
-            why_wildcard="The engines stack's endpoints, matched by their naming rule.",
         )
 
     def _export(self, prefix: str) -> None:

@@ -1,8 +1,10 @@
 """The deployment settings: "reelworks" in cdk.json's context, validated at synth."""
 
 import json
+import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -10,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from cdk.instances import INSTANCES
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.prices import AWS, PRICED, Prices
+
+_CDK_JSON = Path(__file__).parent.parent / "cdk.json"
+PREFIX_VARIABLE = "REELWORKS_PREFIX"  # chooses a deployment other than cdk.json's
 
 
 class SettingsError(Exception):
@@ -39,7 +44,8 @@ class DeploymentSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # Starts the names of buckets ({prefix}-output-{account}-{region}, at most 63 characters) and endpoints.
+    # Names the deployment: every physical name starts with it, from {prefix}-output-{account}-{region} (a
+    # bucket, at most 63 characters) to the stacks, and it is a dimension of every metric.
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$")]
     engines: Annotated[tuple[str, ...], Field(min_length=1)]
     default_engine: str
@@ -99,6 +105,19 @@ class DeploymentSettings(BaseModel):
         aws = AWS.with_instances({engine: usd for engine, usd in hourly.items() if usd is not None})
         return aws.model_copy(update={"each": {**aws.each, **self.prices}})
 
+    def stack_name(self, stack: Literal["Pipeline", "Operations", "Engines"]) -> str:
+        """Return a stack's name, for example Reelworks-Pipeline for the prefix `reelworks`."""
+        return f"{self.prefix.capitalize()}-{stack}"
+
+    @classmethod
+    def of_checkout(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Return the settings that `make deploy` uses: cdk.json's, with the prefix in REELWORKS_PREFIX.
+
+        Raises SettingsError if a setting is unknown, missing or invalid.
+        """
+        prefix = environment.get(PREFIX_VARIABLE)
+        return cls.of_context(cdk_json()["reelworks"], {"prefix": prefix} if prefix else {})
+
     @classmethod
     def of_context(cls, defaults: Mapping[str, Any], given: Mapping[str, Any] | str) -> Self:
         """Return the settings of cdk.json, overridden by `given`.
@@ -116,6 +135,12 @@ class DeploymentSettings(BaseModel):
                 for problem in error.errors()
             )
             raise SettingsError("invalid deployment settings (cdk.json):\n" + "\n".join(lines)) from None
+
+
+def cdk_json() -> dict[str, Any]:
+    """Return the context in cdk.json."""
+    context: dict[str, Any] = json.loads(_CDK_JSON.read_text(encoding="utf-8"))["context"]
+    return context
 
 
 def _object(text: str) -> Mapping[str, Any]:

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
-from cdk.destroy import Kept, delete_stacks, kept, remove, stacks
+from cdk.destroy import Kept, delete_stacks, kept, names_of, remove, stacks
+from cdk.settings import DeploymentSettings
 from tests.cloud.real_template import Client, deployed, synthesize
 
+NAMES = names_of(DeploymentSettings.of_checkout({}))
+ANOTHER_S = names_of(DeploymentSettings.of_checkout({"REELWORKS_PREFIX": "reelworks-two"}))
 KEPT = {"AWS::S3::Bucket": 3, "AWS::DynamoDB::Table": 1, "AWS::Cognito::UserPool": 1}
 
 
@@ -33,17 +36,19 @@ def test_nothing_remains(tmp_path: Path) -> None:
     with deployed(tmp_path / "cdk.out") as (_, client, outputs):
         for number in range(3):
             client("s3").put_object(Bucket=outputs["OutputBucket"], Key=f"videos/t/{number}", Body=b"film")
-        assert stacks(client) == ["Reelworks-Pipeline"]
-        assert count(kept(client)) == KEPT
+        assert stacks(client, NAMES) == ["Reelworks-Pipeline"]
+        assert count(kept(client, NAMES)) == KEPT
+        assert (stacks(client, ANOTHER_S), kept(client, ANOTHER_S)) == ([], [])
 
-        delete_stacks(client)
-        assert stacks(client) == []
+        delete_stacks(client, NAMES)
+        assert stacks(client, NAMES) == []
         # The next run finds what a run interrupted here has left.
-        remaining = kept(client)
+        remaining = kept(client, NAMES)
+        assert kept(client, ANOTHER_S) == []
         assert count(remaining) == KEPT
         assert client("s3").list_objects_v2(Bucket=outputs["OutputBucket"])["KeyCount"] >= 3
 
         for one in remaining:
             remove(client, one)
-        assert kept(client) == []
+        assert kept(client, NAMES) == []
         assert left(client) == []

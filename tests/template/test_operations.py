@@ -1,6 +1,7 @@
 """The operations stack."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from cdk.app import reelworks
@@ -49,7 +50,23 @@ def test_engine_metrics_match_those_the_engines_log(operations: Template) -> Non
     alarms = properties(operations, "AWS::CloudWatch::Alarm").values()
     (lost, _) = [alarm for alarm in alarms if alarm["MetricName"] == "lost_count"]
     assert lost["Namespace"] == NAMESPACE
-    assert lost["Dimensions"] == [{"Name": "model", "Value": "cogvideox-5b"}]
+    assert lost["Dimensions"] == [
+        {"Name": "deployment", "Value": "reelworks"},
+        {"Name": "model", "Value": "cogvideox-5b"},
+    ]
+
+
+def test_alarms_exist_before_the_endpoints(assembly: Path, templates: dict[str, Template]) -> None:
+    artifacts = json.loads((assembly / "manifest.json").read_text())["artifacts"]
+    assert "Reelworks-Operations" in artifacts["Reelworks-Engines"]["dependencies"]
+    assert "Reelworks-Engines" not in artifacts["Reelworks-Operations"]["dependencies"]
+    # By name: a reference to an endpoint would turn the order around.
+    exported = {
+        output["Export"]["Name"]
+        for output in templates["Engines"].get("Outputs", {}).values()
+        if "Export" in output
+    }
+    assert not exported
 
 
 def test_alarms_are_mailed_to_the_configured_address(account: None, tmp_path: Any) -> None:

@@ -59,6 +59,14 @@ def test_an_invalid_setting_is_reported(given: Any, problem: str) -> None:
     assert problem in str(raised.value)
 
 
+def test_a_variable_chooses_another_deployment() -> None:
+    assert DeploymentSettings.of_checkout({}).stack_name("Pipeline") == "Reelworks-Pipeline"
+    another = DeploymentSettings.of_checkout({"REELWORKS_PREFIX": "reel-two"})
+    assert (another.prefix, another.stack_name("Engines")) == ("reel-two", "Reel-two-Engines")
+    with pytest.raises(SettingsError, match="prefix: String should match pattern"):
+        DeploymentSettings.of_checkout({"REELWORKS_PREFIX": "Two"})
+
+
 def test_a_missing_setting_is_reported() -> None:
     incomplete = {name: value for name, value in DEFAULTS.items() if name != "text_model"}
     with pytest.raises(SettingsError, match="text_model: Field required"):
