@@ -4,11 +4,16 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import App, DefaultStackSynthesizer, Environment
+from aws_cdk import App, DefaultStackSynthesizer, Environment, Stack, Tags
+from aws_cdk import aws_iam as iam
 
+from cdk.encryption import encrypt
 from cdk.engines_stack import EnginesStack
+from cdk.findings import acknowledge_findings
+from cdk.network import place
 from cdk.operations_stack import OperationsStack
 from cdk.pipeline_stack import PipelineStack
+from cdk.protection import protect
 from cdk.settings import DeploymentSettings, cdk_json
 
 
@@ -41,7 +46,28 @@ def reelworks(*, outdir: str | None = None, context: Mapping[str, Any] | None = 
         )
         # Alarms first, for an endpoint that fails while it is created. They name it, without a reference.
         engines.add_stack_dependency(operations)
+    for stack in app.node.children:
+        if isinstance(stack, Stack):
+            _apply(settings, stack)
+    acknowledge_findings(app, settings)
     return app
+
+
+def _apply(settings: DeploymentSettings, stack: Stack) -> None:
+    """Apply what the account requires of every resource."""
+    if settings.kms_key:
+        encrypt(stack, settings.kms_key)
+    if settings.vpc is not None:
+        place(stack, settings.vpc)
+    if settings.deletion_protection:
+        protect(stack)
+    if settings.permissions_boundary:
+        boundary = iam.ManagedPolicy.from_managed_policy_arn(
+            stack, "PermissionsBoundary", settings.permissions_boundary
+        )
+        iam.PermissionsBoundary.of(stack).apply(boundary)
+    for key, value in settings.tags.items():
+        Tags.of(stack).add(key, value)
 
 
 def _synthesizer() -> DefaultStackSynthesizer:

@@ -36,6 +36,13 @@ def names_of(settings: DeploymentSettings) -> tuple[str, ...]:
     return tuple(settings.stack_name(stack) for stack in ("Engines", "Operations", "Pipeline"))
 
 
+def protected(client: Client, names: Sequence[str]) -> list[str]:
+    """Return those of the stacks `names` that the setting deletion_protection protects."""
+    pages = client("cloudformation").get_paginator("describe_stacks").paginate()
+    found = {s["StackName"] for page in pages for s in page["Stacks"] if s.get("EnableTerminationProtection")}
+    return [name for name in names if name in found]
+
+
 def stacks(client: Client, names: Sequence[str]) -> list[str]:
     """Return those of the stacks `names` that exist."""
     pages = client("cloudformation").get_paginator("describe_stacks").paginate()
@@ -98,8 +105,12 @@ def _there(call: Callable[[], object]) -> bool:
 def _remove_bucket(client: Client, name: str) -> None:
     s3 = client("s3")
     for attempt in range(_TRIES):
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
-            objects = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
+        # Versions too, if the setting journal_version_days keeps any; without it, each object has one.
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            objects = [
+                {"Key": entry["Key"], "VersionId": entry["VersionId"]}
+                for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+            ]
             if objects:
                 s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
         try:
@@ -145,6 +156,13 @@ def main(
     typer.echo(f"In account {account}, region {session.region_name}:")
     for line in (*here, *(f"{one.type} {one.id} and its contents" for one in keeping)):
         typer.echo(f"  {line}")
+    if locked := protected(client, names):
+        typer.echo(
+            f"{', '.join(locked)}: protected from deletion. Set deletion_protection to false, "
+            "run make deploy, then run this command again.",
+            err=True,
+        )
+        raise typer.Exit(1)
     if not yes:
         typer.confirm("Remove these permanently?", abort=True)
     delete_stacks(client, names)

@@ -40,7 +40,15 @@ class OperationsStack(Stack):
             for name in FUNCTIONS
         }
         self._draw(Dashboard(self, "Dashboard", name=settings.prefix))
-        self._alarm(Alarms(self, "Alarms", email=settings.alarm_email))
+        self._alarm(
+            Alarms(
+                self,
+                "Alarms",
+                topic_arn=settings.alarm_topic,
+                email=settings.alarm_email,
+                key_arn=settings.kms_key,
+            )
+        )
 
     def _draw(self, dashboard: Dashboard) -> None:
         api, queues = self._pipeline.api.rest_api, self._pipeline.queues
@@ -180,7 +188,8 @@ class OperationsStack(Stack):
             "ApiServerErrors",
             self._pipeline.api.rest_api.metric_server_error(period=_PERIOD, statistic="Sum"),
             above=0,
-            advice="The API returned 5xx. The access log has the request ids; the log of Api has the errors.",
+            advice="The API returned 5xx. The log of Api has the errors; with the setting api_logs, the "
+            "gateway's access log has the request ids.",
         )
         for endpoint, engine in self._endpoints.items():
             alarms.on(

@@ -92,6 +92,7 @@ class PipelineStack(Stack):
             prefix=prefix,
             retention_days=settings.retention_days,
             log_retention_days=days,
+            journal_version_days=settings.journal_version_days,
         )
         self.table = VideosTable(self, "Videos")
         self.queues = Queues(self, "Queues", consumer_timeout=Duration.seconds(FUNCTIONS["Dispatch"].timeout))
@@ -130,6 +131,8 @@ class PipelineStack(Stack):
             authorizer=self.functions["Authorizer"],
             allowed_cidrs=[str(cidr) for cidr in settings.allowed_cidrs],
             prefix=prefix,
+            logs=settings.api_logs,
+            domain=settings.api_domain,
             log_retention_days=days,
         )
         self.notices = Notices(
@@ -277,5 +280,8 @@ class PipelineStack(Stack):
             "EndpointPrefix": prefix,
             **{f"Function{name}": self.functions[name].function_name for name in FUNCTIONS},
         }
+        if self.api.domain is not None:
+            # The DNS record of the domain points here.
+            outputs["ApiDomainTarget"] = self.api.domain.domain_name_alias_domain_name
         for name, value in outputs.items():
             CfnOutput(self, f"{name}Output", value=value).override_logical_id(name)
