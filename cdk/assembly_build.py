@@ -44,7 +44,7 @@ class AssemblyBuild(Construct):
         allow(self.role, "s3:GetObject", "s3:GetObjectVersion", on=[f"{bucket}/{code.object_key}"])
         allow(self.role, "s3:GetBucketAcl", "s3:GetBucketLocation", on=[bucket])
         variables = {
-            "POWERTOOLS_SERVICE_NAME": names.SERVICE,
+            "POWERTOOLS_SERVICE_NAME": prefix,
             "POWERTOOLS_METRICS_NAMESPACE": names.METRICS_NAMESPACE,
             **env_of(settings),
         }

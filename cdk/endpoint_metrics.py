@@ -27,11 +27,11 @@ def instances_metric(endpoint_name: str, variant: str) -> cloudwatch.Metric:
     )
 
 
-def engine_metric(name: str, engine: str, *, statistic: str = "Average") -> cloudwatch.Metric:
+def engine_metric(name: str, engine: str, *, prefix: str, statistic: str = "Average") -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace="Reelworks/Engines",
         metric_name=name,
-        dimensions_map={"model": engine},
+        dimensions_map={"deployment": prefix, "model": engine},
         statistic=statistic,
         period=Duration.minutes(5),
     )

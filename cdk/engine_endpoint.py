@@ -9,6 +9,7 @@ from cdk.buckets import bucket_name
 from cdk.endpoint_metrics import endpoint_metric
 from cdk.log_groups import log_group
 from cdk.notices import Notices
+from cdk.permissions import Pack, acknowledge
 from cdk.settings import DeploymentSettings
 from lambdas.domain import keys
 from lambdas.domain.names import endpoint_name
@@ -54,7 +55,7 @@ class EngineEndpoint(Construct):
             enable_network_isolation=True,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=image_uri,
-                environment={"COGVIDEOX_NAME": id},
+                environment={"COGVIDEOX_NAME": id, "COGVIDEOX_DEPLOYMENT": settings.prefix},
                 model_data_source=sagemaker.CfnModel.ModelDataSourceProperty(
                     s3_data_source=sagemaker.CfnModel.S3DataSourceProperty(
                         s3_uri=model_uri, s3_data_type="S3Prefix", compression_type="None"
@@ -90,6 +91,7 @@ class EngineEndpoint(Construct):
                 ),
                 output_config=sagemaker.CfnEndpointConfig.AsyncInferenceOutputConfigProperty(
                     s3_output_path=f"s3://{output_bucket}/{keys.ENGINE_OUTPUT_PREFIX}",
+                    kms_key_id=settings.kms_key or None,
                     s3_failure_path=f"s3://{output_bucket}/{keys.ENGINE_FAILURE_PREFIX}",
                     # Without an error topic, SageMaker sends no failure notices.
                     notification_config=sagemaker.CfnEndpointConfig.AsyncInferenceNotificationConfigProperty(
@@ -104,6 +106,9 @@ class EngineEndpoint(Construct):
             endpoint_name=self.name,
             endpoint_config_name=config.attr_endpoint_config_name,
             deployment_config=self._careful_updates(),
+            # An update keeps as many instances as scaling has set; otherwise it would start with the
+            # configuration's one. Without ExcludeRetainedVariantProperties, nothing is left out.
+            retain_all_variant_properties=True,
         )
         logs = log_group(
             self, "Logs", name=f"/aws/sagemaker/Endpoints/{self.name}", days=settings.log_retention_days
@@ -128,6 +133,12 @@ class EngineEndpoint(Construct):
             evaluation_periods=_BAKING_SECONDS // 60,
             datapoints_to_alarm=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        acknowledge(
+            alarm,
+            "CloudWatchAlarmAction",
+            "SageMaker reads it during an update; the operations stack has the alarms that notify.",
+            pack=Pack.NIST,
         )
         properties = sagemaker.CfnEndpoint
         return properties.DeploymentConfigProperty(

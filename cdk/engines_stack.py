@@ -44,6 +44,7 @@ class EnginesStack(Stack):
             self,
             "EngineRole",
             prefix=prefix,
+            engines=settings.endpoint_engines,
             models=models,
             model_prefix=settings.model_prefix,
             topics=[notices.success, notices.error],

@@ -31,6 +31,7 @@ class OperationsStack(Stack):
     ) -> None:
         super().__init__(scope, id, description="Reelworks: dashboard and alarms", **options)
         self._pipeline = pipeline
+        self._prefix = settings.prefix
         self._endpoints = {
             names.endpoint_name(settings.prefix, engine): engine for engine in settings.endpoint_engines
         }
@@ -39,7 +40,15 @@ class OperationsStack(Stack):
             for name in FUNCTIONS
         }
         self._draw(Dashboard(self, "Dashboard", name=settings.prefix))
-        self._alarm(Alarms(self, "Alarms", email=settings.alarm_email))
+        self._alarm(
+            Alarms(
+                self,
+                "Alarms",
+                topic_arn=settings.alarm_topic,
+                email=settings.alarm_email,
+                key_arn=settings.kms_key,
+            )
+        )
 
     def _draw(self, dashboard: Dashboard) -> None:
         api, queues = self._pipeline.api.rest_api, self._pipeline.queues
@@ -47,14 +56,14 @@ class OperationsStack(Stack):
         dashboard.row(
             {
                 "Videos": [
-                    _business(names.METRIC_VIDEOS_CREATED),
-                    _business(names.METRIC_VIDEOS_COMPLETED),
-                    _business(names.METRIC_VIDEOS_FAILED),
-                    _business(names.METRIC_VIDEOS_HEALED),
+                    self._business(names.METRIC_VIDEOS_CREATED),
+                    self._business(names.METRIC_VIDEOS_COMPLETED),
+                    self._business(names.METRIC_VIDEOS_FAILED),
+                    self._business(names.METRIC_VIDEOS_HEALED),
                 ],
                 "Clips": [
-                    _business(names.METRIC_CLIPS_RENDERED),
-                    _business(names.METRIC_CLIPS_REUSED),
+                    self._business(names.METRIC_CLIPS_RENDERED),
+                    self._business(names.METRIC_CLIPS_REUSED),
                 ],
             }
         )
@@ -121,14 +130,15 @@ class OperationsStack(Stack):
             dashboard.row(
                 {
                     f"{endpoint}: GPU (%)": [
-                        engine_metric(metric, engine) for metric in ("gpu_percent", "gpu_memory_percent")
+                        engine_metric(metric, engine, prefix=self._prefix)
+                        for metric in ("gpu_percent", "gpu_memory_percent")
                     ],
                     f"{endpoint}: a clip (s)": [
-                        engine_metric(f"{part}_seconds", engine)
+                        engine_metric(f"{part}_seconds", engine, prefix=self._prefix)
                         for part in ("encode", "denoise", "decode", "mux")
                     ],
                     f"{endpoint}: peak memory (bytes)": [
-                        engine_metric("peak_memory_bytes", engine, statistic="Maximum")
+                        engine_metric("peak_memory_bytes", engine, prefix=self._prefix, statistic="Maximum")
                     ],
                 }
             )
@@ -178,7 +188,8 @@ class OperationsStack(Stack):
             "ApiServerErrors",
             self._pipeline.api.rest_api.metric_server_error(period=_PERIOD, statistic="Sum"),
             above=0,
-            advice="The API returned 5xx. The access log has the request ids; the log of Api has the errors.",
+            advice="The API returned 5xx. The log of Api has the errors; with the setting api_logs, the "
+            "gateway's access log has the request ids.",
         )
         for endpoint, engine in self._endpoints.items():
             alarms.on(
@@ -197,18 +208,17 @@ class OperationsStack(Stack):
             )
             alarms.on(
                 f"{endpoint}-lost",
-                engine_metric("lost_count", engine, statistic="Sum"),
+                engine_metric("lost_count", engine, prefix=self._prefix, statistic="Sum"),
                 above=0,
                 advice="The engine's process ended and was restarted. The GPU may have failed, or memory run "
                 f"out: see the lines `engine lost` in /aws/sagemaker/Endpoints/{endpoint}.",
             )
 
-
-def _business(metric: str) -> cloudwatch.Metric:
-    return cloudwatch.Metric(
-        namespace=names.METRICS_NAMESPACE,
-        metric_name=metric,
-        dimensions_map={"service": names.SERVICE},
-        statistic="Sum",
-        period=_PERIOD,
-    )
+    def _business(self, metric: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=names.METRICS_NAMESPACE,
+            metric_name=metric,
+            dimensions_map={"service": self._prefix},
+            statistic="Sum",
+            period=_PERIOD,
+        )

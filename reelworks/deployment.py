@@ -1,6 +1,7 @@
 """Access a deployed pipeline stack with an operator's AWS credentials: its logs and its API keys.
 
-Uses the PC's cloud if it is up and AWS_PROFILE is not set, otherwise the stack in the AWS account.
+Uses the PC's cloud if it is up and AWS_PROFILE is not set, otherwise the stack in the AWS account whose
+prefix is in REELWORKS_PREFIX or in cdk.json.
 """
 
 import json
@@ -19,7 +20,6 @@ from lambdas.adapters.api_keys import ApiKeys, hash_of, new_key
 from lambdas.adapters.objects import Objects
 from lambdas.domain.video_request import Tenant
 
-STACK = "Reelworks-Pipeline"
 _FUNCTION_OUTPUT = "Function"
 
 
@@ -49,9 +49,15 @@ class Deployment:
                     raise DeploymentError(f"{error.message} {error.advice}") from error
                 client = partial(aws.client, base_url=status.aws_endpoint_url, credentials=signed)
                 return cls(client, status.outputs)
+        from cdk.settings import DeploymentSettings, SettingsError
+
+        try:
+            stack = DeploymentSettings.of_checkout().stack_name("Pipeline")
+        except SettingsError as error:
+            raise DeploymentError(str(error)) from error
         try:
             session = boto3.Session()
-            stacks = session.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+            stacks = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
         except (BotoCoreError, ClientError) as error:
             raise DeploymentError(
                 f"no deployment found: the PC's cloud is down (start it with `reel up`), and on AWS: {error}"

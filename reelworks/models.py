@@ -6,7 +6,6 @@ file against the hub's record of the pinned revision, and then moves the folder 
 
 import hashlib
 import importlib.util
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -164,12 +163,11 @@ class Target:
     """Whether the user named the bucket; any other bucket is created if missing."""
 
     @classmethod
-    def of_deployment(cls, cdk_json: Path, session: Any) -> Self:
-        """Build it as the engines stack does, from cdk.json and the account and region of `session`."""
+    def of_deployment(cls, session: Any) -> Self:
+        """Build it as the engines stack does, from the settings and the account and region of `session`."""
         from cdk.settings import DeploymentSettings
 
-        defaults = json.loads(cdk_json.read_text())["context"]["reelworks"]
-        settings = DeploymentSettings.of_context(defaults, {})
+        settings = DeploymentSettings.of_checkout()
         if settings.model_bucket:
             return cls(settings.model_bucket, settings.model_prefix, own=True)
         account = session.client("sts").get_caller_identity()["Account"]

@@ -1,7 +1,5 @@
 """Names that two parts of the system must agree on: headers, events, metrics, endpoints."""
 
-SERVICE = "reelworks"
-
 # HTTP headers. The first three come from OpenAI and its SDK (source: openai-python 3.57).
 REQUEST_ID_HEADER = "x-request-id"
 RETRY_COUNT_HEADER = "x-stainless-retry-count"
@@ -13,7 +11,7 @@ EVENT_SOURCE = "reelworks"
 VIDEO_COMPLETED = "video.completed"
 VIDEO_FAILED = "video.failed"
 
-# CloudWatch metrics (EMF), namespace METRICS_NAMESPACE, dimension `service`
+# CloudWatch metrics (EMF), namespace METRICS_NAMESPACE, dimension `service`: the prefix
 METRICS_NAMESPACE = "Reelworks"
 METRIC_VIDEOS_CREATED = "VideosCreated"
 METRIC_VIDEOS_COMPLETED = "VideosCompleted"

@@ -1,11 +1,9 @@
 """The operations stack."""
 
 import json
-from typing import Any
+from pathlib import Path
 
-from cdk.app import reelworks
 from lambdas.domain import names
-from tests.template.conftest import SOURCE_ONLY
 from tests.template.reading import Template, properties
 
 
@@ -49,14 +47,27 @@ def test_engine_metrics_match_those_the_engines_log(operations: Template) -> Non
     alarms = properties(operations, "AWS::CloudWatch::Alarm").values()
     (lost, _) = [alarm for alarm in alarms if alarm["MetricName"] == "lost_count"]
     assert lost["Namespace"] == NAMESPACE
-    assert lost["Dimensions"] == [{"Name": "model", "Value": "cogvideox-5b"}]
+    assert lost["Dimensions"] == [
+        {"Name": "deployment", "Value": "reelworks"},
+        {"Name": "model", "Value": "cogvideox-5b"},
+    ]
 
 
-def test_alarms_are_mailed_to_the_configured_address(account: None, tmp_path: Any) -> None:
-    settings = {"alarm_email": "ops@example.com"}
-    reelworks(outdir=str(tmp_path), context={**SOURCE_ONLY, "reelworks": settings}).synth()
-    template = json.loads((tmp_path / "Reelworks-Operations.template.json").read_text())
-    ((_, subscription),) = properties(template, "AWS::SNS::Subscription").items()
+def test_alarms_exist_before_the_endpoints(assembly: Path, templates: dict[str, Template]) -> None:
+    artifacts = json.loads((assembly / "manifest.json").read_text())["artifacts"]
+    assert "Reelworks-Operations" in artifacts["Reelworks-Engines"]["dependencies"]
+    assert "Reelworks-Engines" not in artifacts["Reelworks-Operations"]["dependencies"]
+    # By name: a reference to an endpoint would turn the order around.
+    exported = {
+        output["Export"]["Name"]
+        for output in templates["Engines"].get("Outputs", {}).values()
+        if "Export" in output
+    }
+    assert not exported
+
+
+def test_alarms_are_mailed_to_the_configured_address(drafts: dict[str, Template]) -> None:
+    ((_, subscription),) = properties(drafts["Operations"], "AWS::SNS::Subscription").items()
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
 
 

@@ -1,5 +1,6 @@
 """Security properties that must hold for all three templates."""
 
+import json
 from typing import Any
 
 import pytest
@@ -38,6 +39,13 @@ def test_roles_name_their_resources(templates: Templates, stack: str) -> None:
         assert not [action for action in actions if "*" in action], id_
         if "*" in listed(statement["Resource"]):
             assert set(actions) <= set(WITHOUT_RESOURCE), id_
+
+
+@pytest.mark.parametrize("stack", ["Pipeline", "Engines", "Operations"])
+def test_arns_have_the_partition_of_the_account(templates: Templates, stack: str) -> None:
+    """In aws-cn and aws-us-gov an ARN of the partition `aws` is refused."""
+    assert "arn:aws" not in json.dumps(templates[stack])
+    assert "${Partition}" in json.dumps(templates["Pipeline"])
 
 
 @pytest.mark.parametrize("stack", ["Pipeline", "Engines", "Operations"])

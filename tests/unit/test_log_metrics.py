@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lambdas.domain import names
-from lambdas.telemetry import count
+from lambdas.telemetry import count, logger
 from reelworks.cloud.services.log_metrics import embedded
 
 AT = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
@@ -50,7 +50,7 @@ def test_what_the_functions_write_is_read(capsys: pytest.CaptureFixture[str]) ->
     [(namespace, [metric])] = embedded(capsys.readouterr().out)
     assert namespace == names.METRICS_NAMESPACE
     assert (metric["MetricName"], metric["Values"], metric["Unit"]) == ("VideosCreated", [1.0], "Count")
-    assert metric["Dimensions"] == [{"Name": "service", "Value": names.SERVICE}]
+    assert metric["Dimensions"] == [{"Name": "service", "Value": logger.service}]
 
 
 @pytest.mark.parametrize(
