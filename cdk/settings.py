@@ -75,7 +75,8 @@ class DeploymentSettings(BaseModel):
             ("endpoints", self.endpoints),
         ):
             hosted = [name for name, engine in CATALOGUE.items() if not engine.workflow]
-            allowed = hosted if field == "engines" else self.engines
+            # An endpoint may be described before its engine is offered.
+            allowed = hosted if field in ("engines", "endpoints") else self.engines
             for name in names:
                 if name not in allowed:
                     raise ValueError(f"{field} must be one of: {', '.join(allowed)}; got {name!r}")

@@ -11,6 +11,11 @@ from cdk.app import reelworks
 
 STACKS = ("Pipeline", "Engines", "Operations")
 SOURCE_ONLY: dict[str, Any] = {"aws:cdk:bundling-stacks": []}
+# The default settings offer no engine that needs an endpoint.
+WITH_ENGINES: dict[str, Any] = {
+    **SOURCE_ONLY,
+    "reelworks": {"engines": ["animatic", "cogvideox-5b", "cogvideox-5b-i2v"]},
+}
 
 Resources = dict[str, dict[str, Any]]
 
@@ -26,7 +31,7 @@ def account() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def assembly(account: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cdk.out")
-    reelworks(outdir=str(folder), context=SOURCE_ONLY).synth()
+    reelworks(outdir=str(folder), context=WITH_ENGINES).synth()
     return folder
 
 

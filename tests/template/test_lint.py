@@ -9,7 +9,7 @@ from aws_cdk import Validations
 from cdk_nag import AwsSolutionsChecks
 
 from cdk.app import reelworks
-from tests.template.conftest import SOURCE_ONLY, STACKS
+from tests.template.conftest import STACKS, WITH_ENGINES
 
 # W3005: CDK also adds an explicit dependency on a function's role, so that it waits for the role's policies.
 IGNORED = "W3005"
@@ -24,7 +24,7 @@ def test_cfn_lint_passes(assembly: Path) -> None:
 
 
 def test_cdk_nag_passes_or_is_acknowledged(account: None, tmp_path: Path) -> None:
-    app = reelworks(outdir=str(tmp_path), context=SOURCE_ONLY)
+    app = reelworks(outdir=str(tmp_path), context=WITH_ENGINES)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()  # raises with the findings if one is not acknowledged
     (report,) = json.loads((tmp_path / "validation-report.json").read_text())["pluginReports"]

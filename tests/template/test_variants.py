@@ -16,12 +16,12 @@ def _synthesize(folder: Path, **settings: Any) -> dict[str, Any]:
 
 
 def test_only_allowed_networks_reach_the_api(account: None, tmp_path: Path) -> None:
-    pipeline = _synthesize(tmp_path, allowed_cidrs=["203.0.113.0/24"], engines=["animatic"], endpoints={})
+    pipeline = _synthesize(tmp_path, allowed_cidrs=["203.0.113.0/24"])
     ((_, api),) = properties(pipeline, "AWS::ApiGateway::RestApi").items()
     allow, deny = api["Policy"]["Statement"]
     assert (allow["Effect"], deny["Effect"]) == ("Allow", "Deny")
     assert deny["Condition"] == {"NotIpAddress": {"aws:SourceIp": ["203.0.113.0/24"]}}
-    # If no engine needs an endpoint, there is no engines stack.
+    # No engine of the default settings needs an endpoint, so there is no engines stack.
     assert not (tmp_path / "Reelworks-Engines.template.json").exists()
 
 
