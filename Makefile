@@ -82,6 +82,7 @@ synth: $(VENV)/.run  ## write the three CloudFormation templates to cdk.out
 
 .PHONY: deploy
 deploy: $(VENV)/.run  ## deploy to the AWS account of your credentials (docs/deploy.md)
+	$(BIN)/reel preflight
 	$(AWS_CDK) deploy --all --no-previous-parameters
 
 .PHONY: destroy

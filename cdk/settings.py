@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -99,6 +100,11 @@ class DeploymentSettings(BaseModel):
         }
         aws = AWS.with_instances({engine: usd for engine, usd in hourly.items() if usd is not None})
         return aws.model_copy(update={"each": {**aws.each, **self.prices}})
+
+    @classmethod
+    def read(cls, cdk_json: Path, given: Mapping[str, Any] | str = "{}") -> Self:
+        """Return the settings of a cdk.json, overridden by `given`. Raises SettingsError as of_context."""
+        return cls.of_context(json.loads(cdk_json.read_text())["context"]["reelworks"], given)
 
     @classmethod
     def of_context(cls, defaults: Mapping[str, Any], given: Mapping[str, Any] | str) -> Self:
