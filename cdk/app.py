@@ -1,4 +1,4 @@
-"""The app: three stacks. The first is the same on AWS and on a PC."""
+"""The app: its stacks. The pipeline is the same on AWS and on a PC."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from aws_cdk import App, DefaultStackSynthesizer, Environment
 
 from cdk.code import ROOT
 from cdk.engines_stack import EnginesStack
+from cdk.image_stack import ImageStack
 from cdk.operations_stack import OperationsStack
 from cdk.pipeline_stack import PipelineStack
 from cdk.settings import DeploymentSettings
@@ -31,7 +32,15 @@ def reelworks(*, outdir: str | None = None, context: Mapping[str, Any] | None = 
     }
     pipeline = PipelineStack(app, "Reelworks-Pipeline", synthesizer=_synthesizer(), **common)
     if settings.endpoint_engines:
-        EnginesStack(app, "Reelworks-Engines", notices=pipeline.notices, synthesizer=_synthesizer(), **common)
+        image = ImageStack(app, "Reelworks-Image", synthesizer=_synthesizer(), **common).image
+        EnginesStack(
+            app,
+            "Reelworks-Engines",
+            notices=pipeline.notices,
+            image=image,
+            synthesizer=_synthesizer(),
+            **common,
+        )
     OperationsStack(app, "Reelworks-Operations", pipeline=pipeline, synthesizer=_synthesizer(), **common)
     return app
 

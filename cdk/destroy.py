@@ -14,7 +14,7 @@ import typer
 from botocore.exceptions import ClientError
 
 # Stacks that refer to others come first.
-STACKS = ("Reelworks-Operations", "Reelworks-Engines", "Reelworks-Pipeline")
+STACKS = ("Reelworks-Operations", "Reelworks-Engines", "Reelworks-Image", "Reelworks-Pipeline")
 _GONE = frozenset({"NoSuchBucket", "ResourceNotFoundException"})
 _TRIES = 5  # another log may arrive in the log bucket while it is emptied
 

@@ -66,6 +66,8 @@ class DeploymentSettings(BaseModel):
     model_bucket: str
     model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
     endpoints: dict[str, EndpointSettings]
+    # Where the engines' container image is built; "docker" is the deployer's machine.
+    image_builder: Literal["codebuild", "docker"]
 
     @model_validator(mode="after")
     def _engines_are_known(self) -> Self:

@@ -7,14 +7,14 @@ from reelworks.preflight.bedrock import image_models, text_models
 from reelworks.preflight.bootstrap import bootstrap
 from reelworks.preflight.credentials import sign_in
 from reelworks.preflight.engine_models import engine_models
+from reelworks.preflight.machine import tools
 from reelworks.preflight.polly import voice
-from reelworks.preflight.quotas import function_quota, instance_quotas
-from reelworks.preflight.tools import tools
+from reelworks.preflight.quotas import build_quotas, function_quota, instance_quotas
 
 
 def examine(settings: DeploymentSettings) -> list[Finding]:
     """Return all findings; only the first ones if there is no account to ask."""
-    findings = tools()
+    findings = tools(settings)
     account, identity = sign_in()
     findings += identity
     return findings if account is None else findings + examine_account(account, settings)
@@ -24,6 +24,7 @@ def examine_account(account: Account, settings: DeploymentSettings) -> list[Find
     return [
         bootstrap(account),
         function_quota(account),
+        *build_quotas(account, settings),
         *instance_quotas(account, settings),
         *engine_models(account, settings),
         *text_models(account, settings),

@@ -10,6 +10,9 @@ from reelworks.preflight.account import Account, CallFailed
 # A film with many scenes runs this many functions at once: an inline Map's limit (Step Functions' quotas).
 # The API, the dispatcher and upkeep need some beside them. The template reserves none.
 ENOUGH_FUNCTIONS = 50
+# CodeBuild's environments in cdk/engine_image.py and cdk/assembly_build.py.
+_IMAGE_BUILDS = "Concurrently running builds for Linux/Medium environment"
+_FILM_BUILDS = "Concurrently running builds for ARM/Small environment"
 _FUNCTIONS_QUOTA = "L-B99A9384"  # Lambda's "Concurrent executions"
 _MORE_FUNCTIONS = 1000  # Lambda's default, which new accounts don't have yet
 
@@ -35,6 +38,18 @@ def function_quota(account: Account) -> Finding:
     found += f"; a film uses up to {ENOUGH_FUNCTIONS}, and others are slowed down meanwhile"
     todo = increase(account, "lambda", _FUNCTIONS_QUOTA, _MORE_FUNCTIONS)
     return Finding(what, False, False, found, todo, warning=True)
+
+
+def build_quotas(account: Account, settings: DeploymentSettings) -> list[Finding]:
+    """Return a finding for each kind of build. New accounts may have none."""
+    needed = {_FILM_BUILDS: False}
+    if settings.endpoint_engines and settings.image_builder == "codebuild":
+        needed[_IMAGE_BUILDS] = True
+    try:
+        quotas = find_quotas(account, "codebuild", needed)
+    except CallFailed as error:
+        return [account.unknown("Build quotas", error, "servicequotas:ListServiceQuotas")]
+    return [_builds(account, name, quotas.get(name), needed=needed[name]) for name in needed]
 
 
 def instance_quotas(account: Account, settings: DeploymentSettings) -> list[Finding]:
@@ -99,6 +114,20 @@ def _listed(account: Account, service: str, operation: str) -> Iterator[tuple[st
                 for quota in page["Quotas"]
             ]
         yield from entries
+
+
+def _builds(account: Account, name: str, quota: Quota | None, *, needed: bool) -> Finding:
+    what = "Builds of the engines' image" if needed else "Builds of long films"
+    if quota is None:
+        todo = f"check CodeBuild's quotas in the console of {account.region}"
+        return Finding(what, False, False, f"Service Quotas knows no {name!r}", todo, warning=True)
+    found = f"{quota.value:g} at once"
+    if quota.value >= 1:
+        return Finding(what, True, needed, found)
+    todo = increase(account, "codebuild", quota.code, 5)
+    if needed:
+        todo += ', or set image_builder to "docker" in cdk.json'
+    return Finding(what, False, needed, found, todo, warning=not needed)
 
 
 def _instances(account: Account, name: str, quota: Quota | None, *, starting: int, most: int) -> Finding:

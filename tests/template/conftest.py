@@ -1,4 +1,4 @@
-"""The three templates, synthesized once."""
+"""The templates, synthesized once."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 from cdk.app import reelworks
 
-STACKS = ("Pipeline", "Engines", "Operations")
+STACKS = ("Pipeline", "Image", "Engines", "Operations")
 SOURCE_ONLY: dict[str, Any] = {"aws:cdk:bundling-stacks": []}
 # The default settings offer no engine that needs an endpoint.
 WITH_ENGINES: dict[str, Any] = {

@@ -13,7 +13,6 @@ from botocore.exceptions import EndpointConnectionError, ProxyConnectionError, R
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
-from cdk.code import ROOT
 from cdk.settings import DeploymentSettings
 from lambdas.adapters import stills
 from reelworks.finding import Finding, all_needed_is_there
@@ -23,10 +22,17 @@ from reelworks.preflight.bedrock import image_models, text_models
 from reelworks.preflight.bootstrap import CDK, PARAMETER, bootstrap
 from reelworks.preflight.credentials import identify, sign_in
 from reelworks.preflight.engine_models import engine_models
+from reelworks.preflight.machine import tools
 from reelworks.preflight.polly import voice
-from reelworks.preflight.quotas import ENOUGH_FUNCTIONS, function_quota, instance_quotas, quota_name
-from reelworks.preflight.tools import tools
+from reelworks.preflight.quotas import (
+    ENOUGH_FUNCTIONS,
+    build_quotas,
+    function_quota,
+    instance_quotas,
+    quota_name,
+)
 
+ROOT = Path(__file__).parents[2]
 REGION, NUMBER = "eu-west-1", "111122223333"
 G6E, G6E_LARGER = "ml.g6e.2xlarge", "ml.g6e.4xlarge"
 
@@ -190,10 +196,47 @@ def test_a_region_that_only_the_cdk_reads(shell: Callable[..., None]) -> None:
 
 def test_npx_is_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    (missing,) = tools()
+    (missing,) = tools(settings())
     assert state(missing) == FAILS
     (tmp_path / "npx").touch(mode=0o755)
-    assert tools()[0].ok
+    assert tools(settings())[0].ok
+
+
+BY_DOCKER = settings(engines=["animatic", "cogvideox-5b"], image_builder="docker")
+
+
+@pytest.mark.parametrize(
+    ("program", "found"),
+    [
+        (None, "No such file or directory"),
+        ("echo 'unknown command' >&2; exit 1", "`docker buildx`: unknown command"),
+        ("test $1 = buildx || { echo 'no daemon' >&2; exit 1; }", "`docker version`: no daemon"),
+        ("exec sleep 60", "did not answer within 0.2 s"),
+    ],
+)
+def test_docker_is_needed_where_it_builds_the_image(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str | None, found: str
+) -> None:
+    monkeypatch.setattr("reelworks.preflight.machine._PATIENCE_SECONDS", 0.2 if found.endswith("s") else 20)
+    if program is not None:
+        (tmp_path / "docker").write_text(f"#!/bin/sh\nPATH=/bin:/usr/bin\n{program}\n")
+        (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    _, docker = tools(BY_DOCKER)
+    assert (docker.what, state(docker)) == ("Docker", FAILS)
+    assert found in docker.found
+
+
+def test_docker_that_can_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\necho 29.0.1\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    _, docker = tools(BY_DOCKER)
+    assert (docker.ok, docker.found) == (True, "29.0.1")
+
+
+def test_codebuild_needs_no_docker() -> None:
+    assert [finding.what for finding in tools(WITH_ENGINES)] == ["npx"]
 
 
 # --- bootstrap
@@ -296,6 +339,37 @@ def test_quotas_that_nobody_lists(stubs: Stubs) -> None:
     (finding,) = instance_quotas(stubs.account, WITH_ENGINES)
     assert state(finding) == WORKS_LESS
     assert "servicequotas:ListServiceQuotas" in finding.todo
+
+
+FILM_BUILDS = "Concurrently running builds for ARM/Small environment"
+IMAGE_BUILDS = "Concurrently running builds for Linux/Medium environment"
+
+
+def add_builds(stubs: Stubs, **values: float) -> None:
+    names = {"film": FILM_BUILDS, "image": IMAGE_BUILDS}
+    listed = [{"QuotaName": names[one], "QuotaCode": f"L-{one}", "Value": v} for one, v in values.items()]
+    asked = {"ServiceCode": "codebuild"}
+    stubs("service-quotas").add_response("list_service_quotas", {"Quotas": listed}, asked)
+
+
+def test_builds_that_may_run(stubs: Stubs) -> None:
+    add_builds(stubs, film=1, image=1)
+    assert all(finding.ok for finding in build_quotas(stubs.account, WITH_ENGINES))
+
+
+def test_a_new_account_may_run_no_build(stubs: Stubs) -> None:
+    add_builds(stubs, film=0, image=0)
+    films, image = build_quotas(stubs.account, WITH_ENGINES)
+    assert (state(films), state(image)) == (WORKS_LESS, FAILS)
+    assert "--service-code codebuild --quota-code L-image" in image.todo
+    assert image.todo.endswith('set image_builder to "docker" in cdk.json')
+
+
+@pytest.mark.parametrize("chosen", [settings(), BY_DOCKER])
+def test_only_codebuild_needs_builds_of_the_image(stubs: Stubs, chosen: DeploymentSettings) -> None:
+    add_builds(stubs, film=1)
+    (films,) = build_quotas(stubs.account, chosen)
+    assert films.ok
 
 
 def test_no_engine_on_an_endpoint_needs_no_quota(stubs: Stubs) -> None:
