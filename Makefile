@@ -79,12 +79,15 @@ constraints: $(VENV)/.dev  ## pin the installed versions in constraints.txt
 	 echo torch==2.13.0) > constraints.new && mv constraints.new constraints.txt
 
 .PHONY: synth
-synth: $(VENV)/.run  ## write the three CloudFormation templates to cdk.out
+synth: $(VENV)/.run  ## write the CloudFormation templates to cdk.out
 	$(AWS_CDK) synth --quiet $(SETTINGS)
 
 .PHONY: deploy
 deploy: $(VENV)/.run  ## deploy to the AWS account of your credentials (docs/deploy.md)
-	$(AWS_CDK) deploy --all --no-previous-parameters $(SETTINGS)
+	$(BIN)/reel preflight
+	$(AWS_CDK) synth --quiet $(SETTINGS)
+	$(BIN)/python -m cdk.build_image $(AWS_CDK) --app cdk.out
+	$(AWS_CDK) deploy --app cdk.out --all --no-previous-parameters
 
 .PHONY: destroy
 destroy: $(VENV)/.run  ## remove everything deployed, films included (asks first)

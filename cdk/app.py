@@ -1,4 +1,4 @@
-"""The app: three stacks. The first is the same on AWS and on a PC."""
+"""The app: its stacks. The pipeline is the same on AWS and on a PC."""
 
 import os
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from cdk.encryption import encrypt
 from cdk.engines_stack import EnginesStack
 from cdk.findings import acknowledge_findings
+from cdk.image_stack import ImageStack
 from cdk.network import place
 from cdk.operations_stack import OperationsStack
 from cdk.pipeline_stack import PipelineStack
@@ -37,10 +38,12 @@ def reelworks(*, outdir: str | None = None, context: Mapping[str, Any] | None = 
         app, settings.stack_name("Operations"), pipeline=pipeline, synthesizer=_synthesizer(), **common
     )
     if settings.endpoint_engines:
+        image = ImageStack(app, settings.stack_name("Image"), synthesizer=_synthesizer(), **common).image
         engines = EnginesStack(
             app,
             settings.stack_name("Engines"),
             notices=pipeline.notices,
+            image=image,
             synthesizer=_synthesizer(),
             **common,
         )

@@ -33,7 +33,7 @@ class Kept:
 
 def names_of(settings: DeploymentSettings) -> tuple[str, ...]:
     """Return the names of the deployment's stacks; those that depend on others come first."""
-    return tuple(settings.stack_name(stack) for stack in ("Engines", "Operations", "Pipeline"))
+    return tuple(settings.stack_name(stack) for stack in ("Engines", "Image", "Operations", "Pipeline"))
 
 
 def protected(client: Client, names: Sequence[str]) -> list[str]:

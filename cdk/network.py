@@ -1,4 +1,7 @@
-"""A VPC of the account that the functions, the assembly build and the endpoints run in."""
+"""A VPC of the account that the functions, the assembly build and the endpoints run in.
+
+The build of the engines' image stays outside: it downloads packages from the internet.
+"""
 
 from aws_cdk import Stack
 from aws_cdk import aws_codebuild as codebuild

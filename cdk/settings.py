@@ -129,6 +129,8 @@ class DeploymentSettings(BaseModel):
     model_bucket: str
     model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
     endpoints: dict[str, EndpointSettings]
+    # Where the engines' container image is built; "docker" is the deployer's machine.
+    image_builder: Literal["codebuild", "docker"]
 
     @model_validator(mode="after")
     def _settings_agree(self) -> Self:
@@ -139,7 +141,8 @@ class DeploymentSettings(BaseModel):
             ("endpoints", self.endpoints),
         ):
             hosted = [name for name, engine in CATALOGUE.items() if not engine.workflow]
-            allowed = hosted if field == "engines" else self.engines
+            # An endpoint may be described before its engine is offered.
+            allowed = hosted if field in ("engines", "endpoints") else self.engines
             for name in names:
                 if name not in allowed:
                     raise ValueError(f"{field} must be one of: {', '.join(allowed)}; got {name!r}")
@@ -168,18 +171,22 @@ class DeploymentSettings(BaseModel):
         aws = AWS.with_instances({engine: usd for engine, usd in hourly.items() if usd is not None})
         return aws.model_copy(update={"each": {**aws.each, **self.prices}})
 
-    def stack_name(self, stack: Literal["Pipeline", "Operations", "Engines"]) -> str:
+    def stack_name(self, stack: Literal["Pipeline", "Operations", "Image", "Engines"]) -> str:
         """Return a stack's name, for example Reelworks-Pipeline for the prefix `reelworks`."""
         return f"{self.prefix.capitalize()}-{stack}"
 
     @classmethod
-    def of_checkout(cls, environment: Mapping[str, str] = os.environ) -> Self:
+    def of_checkout(
+        cls, environment: Mapping[str, str] = os.environ, given: Mapping[str, Any] | str = "{}"
+    ) -> Self:
         """Return the settings that `make deploy` uses: cdk.json's, with the prefix in REELWORKS_PREFIX.
+        `given` overrides both, as in of_context.
 
         Raises SettingsError if a setting is unknown, missing or invalid.
         """
         prefix = environment.get(PREFIX_VARIABLE)
-        return cls.of_context(cdk_json()["reelworks"], {"prefix": prefix} if prefix else {})
+        defaults = cdk_json()["reelworks"]
+        return cls.of_context({**defaults, "prefix": prefix} if prefix else defaults, given)
 
     @classmethod
     def of_context(cls, defaults: Mapping[str, Any], given: Mapping[str, Any] | str) -> Self:

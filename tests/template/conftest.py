@@ -13,8 +13,10 @@ from cdk.app import reelworks
 from cdk.permissions import Pack
 from tests.shared import made_once
 
-STACKS = ("Pipeline", "Engines", "Operations")
+STACKS = ("Pipeline", "Image", "Engines", "Operations")
 SOURCE_ONLY: dict[str, Any] = {"aws:cdk:bundling-stacks": []}
+# The default settings offer no engine that needs an endpoint.
+ENGINES = ["animatic", "cogvideox-5b", "cogvideox-5b-i2v"]
 
 PACKS = {
     Pack.SOLUTIONS: AwsSolutionsChecks,
@@ -24,7 +26,7 @@ PACKS = {
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 # What accounts require, by name.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "default": {},
+    "default": {"engines": ENGINES},
     "drafts": {
         "prefix": "drafts",
         "engines": ["animatic"],
@@ -36,6 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "hardened": {
         "prefix": "hardened",
+        "engines": ENGINES,
         "kms_key": KEY,
         "vpc": {
             "id": "vpc-0123456789abcdef0",

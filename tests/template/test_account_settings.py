@@ -135,7 +135,7 @@ def test_functions_builds_and_endpoints_run_in_the_vpc(hardened: Templates) -> N
             "SubnetIds": vpc["subnets"],
             "SecurityGroupIds": vpc["security_groups"],
         }, id_
-    for _, project in _of_every_stack(hardened, "AWS::CodeBuild::Project"):
+    for _, project in _of_every_stack(_without_image(hardened), "AWS::CodeBuild::Project"):
         assert project["VpcConfig"] == {
             "VpcId": vpc["id"],
             "Subnets": vpc["subnets"],
@@ -159,9 +159,14 @@ def test_roles_in_the_vpc_may_attach_interfaces(hardened: Templates) -> None:
             ("AWS::CodeBuild::Project", "ServiceRole"),
             ("AWS::SageMaker::Model", "ExecutionRoleArn"),
         )
-        for _, resource in _of_every_stack(hardened, type_)
+        for _, resource in _of_every_stack(_without_image(hardened), type_)
     }
     assert attaching == running
+
+
+def _without_image(templates: Templates) -> Templates:
+    """The image's build downloads packages from the internet, which the VPC may not reach."""
+    return {stack: template for stack, template in templates.items() if stack != "Image"}
 
 
 def test_no_role_touches_networks_by_default(templates: Templates) -> None:

@@ -13,7 +13,7 @@ HOSTED = (
     "animatic, cogvideox-2b, cogvideox-5b, cogvideox-5b-i2v, cogvideox-1.5-5b, cogvideox-1.5-5b-i2v, "
     "cogvideox-nano, cogvideox-nano-i2v"
 )
-CHOSEN = "animatic, cogvideox-5b, cogvideox-5b-i2v"
+CHOSEN = "animatic"
 
 
 def test_the_command_line_overrides_cdk_json() -> None:
@@ -36,7 +36,14 @@ def test_the_command_line_overrides_cdk_json() -> None:
         ({"model_aliases": {"a,b": "animatic"}}, "String should match pattern"),
         ({"voice_engine": "natural"}, "voice_engine: Input should be 'standard', 'neural', 'long-form'"),
         ({"text_models": [""]}, "text_models.0: String should have at least 1 character"),
-        ({"endpoints": {}}, "endpoints must have an entry for engine 'cogvideox-5b'"),
+        (
+            {"engines": ["animatic", "cogvideox-2b"]},
+            "endpoints must have an entry for engine 'cogvideox-2b'",
+        ),
+        (
+            {"endpoints": {"cogvideo": {"instance_types": ["ml.g5.2xlarge"], "max_instances": 1}}},
+            f"endpoints must be one of: {HOSTED}; got 'cogvideo'",
+        ),
         (
             {"endpoints": {"cogvideox-5b": {"instance_types": ["ml.m5.large"], "max_instances": 1}}},
             "instance_types must be one of: ml.g6.2xlarge, ml.g5.2xlarge, ml.g6e.2xlarge, ml.g6e.4xlarge, "
@@ -91,6 +98,16 @@ def test_a_variable_chooses_another_deployment() -> None:
     assert (another.prefix, another.stack_name("Engines")) == ("reel-two", "Reel-two-Engines")
     with pytest.raises(SettingsError, match="prefix: String should match pattern"):
         DeploymentSettings.of_checkout({"REELWORKS_PREFIX": "Two"})
+
+
+def test_a_new_account_deploys_no_engine_that_needs_a_gpu() -> None:
+    """New accounts have no quota for GPU instances, and no model in a bucket."""
+    assert DeploymentSettings.of_context(DEFAULTS, {}).endpoint_engines == ()
+
+
+def test_an_engine_of_cdk_json_is_added_by_its_name() -> None:
+    added = DeploymentSettings.of_context(DEFAULTS, {"engines": ["animatic", "cogvideox-5b"]})
+    assert added.endpoint_engines == ("cogvideox-5b",)
 
 
 def test_a_missing_setting_is_reported() -> None:

@@ -12,7 +12,7 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from cdk.app import reelworks
 from cdk.permissions import flat
 from lambdas.domain.engines import CATALOGUE
-from tests.template.conftest import SOURCE_ONLY, STACKS
+from tests.template.conftest import ENGINES, SOURCE_ONLY, STACKS
 from tests.template.reading import Template, listed, properties
 
 PREFIXES = ("reel", "reel-two")
@@ -29,7 +29,8 @@ def two(account: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
     found = {}
     for prefix in PREFIXES:
         folder = tmp_path_factory.mktemp(prefix)
-        reelworks(outdir=str(folder), context={**SOURCE_ONLY, "reelworks": {"prefix": prefix}}).synth()
+        settings = {"prefix": prefix, "engines": ENGINES}
+        reelworks(outdir=str(folder), context={**SOURCE_ONLY, "reelworks": settings}).synth()
         found[prefix] = {
             path.name.removesuffix(".template.json"): json.loads(path.read_text())
             for path in folder.glob("*.template.json")
