@@ -165,7 +165,8 @@ def main(cdk: Sequence[str], assembly: Path) -> None:
     """Build the image if the cloud assembly has its stack. Raises ImageError."""
     for stack in _stacks(assembly):
         outputs = _deploy_stack(cdk, stack)
-        ensure_image(boto3.Session().client, outputs, lambda line: print(line, flush=True))  # noqa: T201
+        client: Any = boto3.Session().client  # its type knows each service by name
+        ensure_image(client, outputs, lambda line: print(line, flush=True))  # noqa: T201
 
 
 if __name__ == "__main__":
