@@ -64,5 +64,6 @@ class EnginesStack(Stack):
                 "Scaling",
                 endpoint_name=endpoint.name,
                 max_instances=settings.endpoints[engine].max_instances,
+                runbooks=settings.runbooks,
             )
             scaling.target.node.add_dependency(endpoint.endpoint)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cdk.instances import INSTANCES
 from lambdas.domain.engines import CATALOGUE, Renderer
+from lambdas.domain.errors import Fault
 from lambdas.domain.prices import AWS, PRICED, Prices
 
 
@@ -55,6 +56,11 @@ class DeploymentSettings(BaseModel):
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365]  # those CloudWatch Logs supports
     allowed_cidrs: tuple[IPv4Network | IPv6Network, ...]
     alarm_email: Annotated[str, Field(pattern=r"^$|^[^@\s]+@[^@\s]+$")]
+    # Whose faults: a film that fails by one of them is told to the alarms' topic, with its reason.
+    failed_film_notices: tuple[Fault, ...]
+    monthly_budget: Annotated[float, Field(ge=0, allow_inf_nan=False)]  # USD of the whole account; 0: none
+    # Where operators find the runbooks: this folder's URL, for example in the team's fork of the repository.
+    runbooks: Annotated[str, Field(pattern=r"^\S*[^\s/]$")]
     # The limits are those of InvokeEndpointAsync.
     invocation_seconds: Annotated[int, Field(ge=1, le=3600)]
     request_ttl_seconds: Annotated[int, Field(ge=60, le=21600)]
