@@ -1,4 +1,4 @@
-"""The operator's dashboard and alarms. AWS only."""
+"""The operator's dashboard, alarms and saved queries. AWS only."""
 
 from typing import Any
 
@@ -13,6 +13,7 @@ from cdk.failed_film_notices import FailedFilmNotices
 from cdk.functions import FUNCTIONS, function_name
 from cdk.pipeline_metrics import pipeline_metric, search
 from cdk.pipeline_stack import PipelineStack
+from cdk.saved_queries import SavedQueries
 from cdk.settings import DeploymentSettings
 from cdk.spend import MonthlyBudget, budget_conditions
 from lambdas.domain import names
@@ -35,7 +36,7 @@ class OperationsStack(Stack):
         pipeline: PipelineStack,
         **options: Any,
     ) -> None:
-        super().__init__(scope, id, description="Reelworks: dashboard and alarms", **options)
+        super().__init__(scope, id, description="Reelworks: dashboard, alarms and saved queries", **options)
         self._pipeline = pipeline
         self._request_ttl_seconds = settings.request_ttl_seconds
         self._endpoints = {
@@ -44,6 +45,7 @@ class OperationsStack(Stack):
         self._engines = settings.engines
         self._prefix = settings.prefix
         self._draw(Dashboard(self, "Dashboard", name=settings.prefix), settings.runbooks)
+        SavedQueries(self, "SavedQueries", settings=settings)
         alarms = Alarms(self, "Alarms", email=settings.alarm_email, runbooks=settings.runbooks)
         self._alarm(alarms)
         if settings.failed_film_notices:

@@ -1,5 +1,6 @@
 """boto3 clients, created once per process, and the only place that translates ClientError."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -84,9 +85,20 @@ def stills_client(region: str) -> Any:
 
 
 def _watched(made: Any) -> Any:
-    """Count the client's throttled calls, also those that its own retries hide."""
+    """Count the client's throttled calls, also those that its own retries hide, and pass traces on."""
     made.meta.events.register("response-received", _count_throttle)
+    made.meta.events.register("before-call.sfn.StartExecution", _continue_trace)
     return made
+
+
+def _continue_trace(params: dict[str, Any], **others: Any) -> None:
+    """Send an execution's trace as the HTTP header, too.
+
+    Step Functions prefers the header to the call's `traceHeader` (its API reference), and in Lambda, botocore
+    sets it to the function's own trace, which for a queue's consumer is another one than the message's.
+    """
+    if trace := json.loads(params["body"]).get("traceHeader"):
+        params["headers"]["X-Amzn-Trace-Id"] = trace
 
 
 def _count_throttle(event_name: str, parsed_response: dict[str, Any] | None, **others: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cdk.api import ACCESS_LOG
 from cdk.app import reelworks
 from cdk.code import ROOT
 from cdk.functions import FUNCTIONS
@@ -323,3 +324,54 @@ def test_alarms_are_mailed_to_the_configured_address(noticed: Template) -> None:
 
 def test_alarms_are_not_mailed_by_default(operations: Template) -> None:
     assert "AWS::SNS::Subscription" not in {r["Type"] for r in operations["Resources"].values()}
+
+
+# --- saved queries
+
+
+def test_saved_queries_are_listed_under_the_prefix_and_read_existing_logs(
+    templates: dict[str, Template], operations: Template
+) -> None:
+    groups = {
+        group["LogGroupName"]
+        for stack in ("Pipeline", "Engines")
+        for group in properties(templates[stack], "AWS::Logs::LogGroup").values()
+        if isinstance(group["LogGroupName"], str)
+    }
+    found = properties(operations, "AWS::Logs::QueryDefinition").values()
+    assert len({query["Name"] for query in found}) == len(found) >= 8
+    for query in found:
+        assert query["Name"].startswith("reelworks/")
+        assert set(query["LogGroupNames"]) <= groups, query["Name"]
+        assert 0 < len(query["LogGroupNames"]) <= 50
+
+
+def test_saved_queries_look_for_lines_that_the_code_logs(operations: Template) -> None:
+    def logged(folder: str) -> set[str]:
+        sources = (path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*.py"))
+        return {line for source in sources for line in re.findall(r'logger\.\w+\(\s*"([^"]+)"', source)}
+
+    # Powertools' logger and the engine servers' formatter have different names for what happened.
+    for field, folder in (("message", "lambdas"), ("event", "containers")):
+        lines = [
+            line
+            for query in properties(operations, "AWS::Logs::QueryDefinition").values()
+            if ("/aws/sagemaker/" in query["LogGroupNames"][0]) == (folder == "containers")
+            for filter_ in re.findall(rf"filter {field} (?:=|in) (.*)", query["QueryString"])
+            for line in re.findall(r'"([^"]+)"', filter_)
+        ]
+        assert len(lines) > 3
+        assert set(lines) <= logged(folder)
+
+
+def test_saved_queries_of_the_api_use_fields_of_its_access_log(operations: Template) -> None:
+    (latency,) = [
+        query["QueryString"]
+        for query in properties(operations, "AWS::Logs::QueryDefinition").values()
+        if query["Name"] == "reelworks/API: requests and latency by tenant"
+    ]
+    assert {*re.findall(r"pct\((\w+),", latency), *re.findall(r"by (\w+)$", latency, re.M)} == {
+        "responseLatency",
+        "tenant",
+    }
+    assert {"responseLatency", "tenant"} <= set(ACCESS_LOG)

@@ -2,19 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from io import BytesIO
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from lambdas.adapters import clients
 from reelworks.cloud.services.log_metrics import embedded
-
-
-class Raw(BytesIO):
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self.read()
+from tests.unit.aws_answers import answers
 
 
 @pytest.fixture
@@ -25,18 +19,6 @@ def bedrock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     clients.stills_client.cache_clear()
     yield clients.stills_client("eu-west-1")
     clients.stills_client.cache_clear()
-
-
-def answers(client: Any, *codes: str | None) -> None:
-    """Let the service answer each try with an error, or (None) as asked."""
-    left = list(codes)
-
-    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        code = left.pop(0)
-        headers = {"x-amzn-ErrorType": code} if code else {}
-        return AWSResponse(request.url, 429 if code else 200, headers, Raw(b"{}"))
-
-    client.meta.events.register("before-send", answer)
 
 
 def counted(log: str) -> list[tuple[str, float]]:
