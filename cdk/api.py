@@ -20,6 +20,23 @@ from lambdas.domain import names
 STAGE = "api"
 
 
+# A line for each request: API Gateway's variables, all as text, since "-" stands for one that has no value.
+ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "requestTime": "$context.requestTime",
+    "tenant": "$context.authorizer.tenant",
+    "ip": "$context.identity.sourceIp",
+    "httpMethod": "$context.httpMethod",
+    "path": "$context.path",
+    "protocol": "$context.protocol",
+    "status": "$context.status",
+    "responseLength": "$context.responseLength",
+    "responseLatency": "$context.responseLatency",  # ms
+    "integrationLatency": "$context.integrationLatency",  # ms, of the function alone
+    "traceId": "$context.xrayTraceId",
+}
+
+
 @dataclass(frozen=True)
 class Refusal:
     """An error response of the gateway itself, in OpenAI's shape."""
@@ -141,17 +158,7 @@ class Api(Construct):
         access_logs = log_group(self, "AccessLogs", name=f"/aws/apigateway/{prefix}", days=days)
         return {
             "access_log_destination": apigateway.LogGroupLogDestination(access_logs),
-            "access_log_format": apigateway.AccessLogFormat.json_with_standard_fields(
-                caller=False,
-                http_method=True,
-                ip=True,
-                protocol=True,
-                request_time=True,
-                resource_path=True,
-                response_length=True,
-                status=True,
-                user=False,
-            ),
+            "access_log_format": apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
             "logging_level": apigateway.MethodLoggingLevel.ERROR,
         }
 

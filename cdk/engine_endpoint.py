@@ -6,15 +6,14 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from cdk.buckets import bucket_name
-from cdk.endpoint_metrics import endpoint_metric
+from cdk.endpoint_metrics import VARIANT, variant_metric
 from cdk.log_groups import log_group
 from cdk.notices import Notices
 from cdk.permissions import Pack, acknowledge
+from cdk.runbooks import with_runbook
 from cdk.settings import DeploymentSettings
 from lambdas.domain import keys
 from lambdas.domain.names import endpoint_name
-
-VARIANT = "AllTraffic"
 
 # A host with a GPU driver new enough for the container (containers/cogvideox/Dockerfile): driver 580,
 # CUDA 13.0 (ProductionVariant.InferenceAmiVersion in SageMaker's API reference).
@@ -47,6 +46,7 @@ class EngineEndpoint(Construct):
         """`id` is the engine's name; `model_uri` is an S3 folder of safetensors."""
         super().__init__(scope, id)
         self.name = endpoint_name(settings.prefix, id)
+        self._runbooks = settings.runbooks
         output_bucket = bucket_name(self, settings.prefix, "output")
         model = sagemaker.CfnModel(
             self,
@@ -110,10 +110,10 @@ class EngineEndpoint(Construct):
             # configuration's one. Without ExcludeRetainedVariantProperties, nothing is left out.
             retain_all_variant_properties=True,
         )
-        logs = log_group(
+        self.logs = log_group(
             self, "Logs", name=f"/aws/sagemaker/Endpoints/{self.name}", days=settings.log_retention_days
         )
-        self.endpoint.node.add_dependency(logs)  # or SageMaker creates a log group that never expires
+        self.endpoint.node.add_dependency(self.logs)  # or SageMaker creates a log group that never expires
 
     def _careful_updates(self) -> sagemaker.CfnEndpoint.DeploymentConfigProperty:
         """Start new instances beside the old ones; roll back if the new ones do not start or fail on clips.
@@ -125,8 +125,12 @@ class EngineEndpoint(Construct):
             self,
             "Rollback",
             alarm_name=rollback_alarm_name(self.name),
-            alarm_description=f"{self.name}: clips fail. Rolls back an update in progress.",
-            metric=endpoint_metric("InvocationFailures", self.name, statistic="Sum"),
+            alarm_description=with_runbook(
+                f"{self.name}: clips fail. Rolls back an update in progress.",
+                self._runbooks,
+                "engine-failures",
+            ),
+            metric=variant_metric("InvocationFailures", self.name),
             # A single failure may be caused by its request.
             threshold=2,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,

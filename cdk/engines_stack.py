@@ -12,6 +12,7 @@ from cdk.engine_endpoint import EngineEndpoint
 from cdk.engine_image import EngineImage
 from cdk.engine_role import EngineRole
 from cdk.notices import Notices
+from cdk.saved_queries import SavedQueries, engine_queries
 from cdk.settings import DeploymentSettings
 
 
@@ -41,6 +42,7 @@ class EnginesStack(Stack):
             topics=[notices.success, notices.error],
         )
         image.repository.grant_pull(role.role)
+        queries = SavedQueries(self, "SavedQueries", prefix=prefix, queries=engine_queries(settings))
         for engine in settings.endpoint_engines:
             endpoint = EngineEndpoint(
                 self,
@@ -56,5 +58,7 @@ class EnginesStack(Stack):
                 "Scaling",
                 endpoint_name=endpoint.name,
                 max_instances=settings.endpoints[engine].max_instances,
+                runbooks=settings.runbooks,
             )
             scaling.target.node.add_dependency(endpoint.endpoint)
+            queries.node.add_dependency(endpoint.logs)

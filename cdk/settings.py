@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from cdk.instances import INSTANCES
 from lambdas.domain.engines import CATALOGUE, Renderer
+from lambdas.domain.errors import Fault
 from lambdas.domain.prices import AWS, PRICED, Prices
 
 _CDK_JSON = Path(__file__).parent.parent / "cdk.json"
@@ -119,6 +120,11 @@ class DeploymentSettings(BaseModel):
     tags: dict[TagKey, Annotated[str, Field(max_length=256)]]
     deletion_protection: bool
     journal_version_days: Annotated[int, Field(ge=0, le=3650)]  # 0: the journal has no versions
+    # Whose faults: a film that fails by one of them is told to the alarms' topic, with its reason.
+    failed_film_notices: tuple[Fault, ...]
+    monthly_budget: Annotated[float, Field(ge=0, allow_inf_nan=False)]  # USD of the whole account; 0: none
+    # Where operators find the runbooks: this folder's URL, for example in the team's fork of the repository.
+    runbooks: Annotated[str, Field(pattern=r"^\S*[^\s/]$")]
     # The limits are those of InvokeEndpointAsync.
     invocation_seconds: Annotated[int, Field(ge=1, le=3600)]
     request_ttl_seconds: Annotated[int, Field(ge=60, le=21600)]

@@ -61,6 +61,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
         restored = 0
         heal, drops = Heal(settings, GRACE), Drops(settings, GRACE, DROPS_FOR)
     healed = heal.all_videos(time_left) + drops.ask_again(time_left)
+    count(names.METRIC_UPKEEP_RUNS)
     return {"restored": restored, "healed": healed}
 
 

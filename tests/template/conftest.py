@@ -34,6 +34,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "kms_key": KEY,
         "api_logs": "create-role",
         "alarm_email": "ops@example.com",
+        "failed_film_notices": ["pipeline", "engine", "user"],
+        "monthly_budget": 50,
         "allowed_cidrs": ["203.0.113.0/24"],
     },
     "hardened": {
@@ -48,6 +50,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "permissions_boundary": "arn:aws:iam::111122223333:policy/teams/Boundary",
         "tags": {"team": "films", "cost-center": "42"},
         "alarm_topic": "arn:aws:sns:eu-west-1:111122223333:pages",
+        "failed_film_notices": ["pipeline", "engine"],
+        "monthly_budget": 500,
+        "runbooks": "https://runbooks.test",
         "api_logs": "existing-role",
         "api_domain": {
             "name": "video.example.com",
@@ -56,6 +61,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "deletion_protection": True,
         "journal_version_days": 14,
     },
+}
+
+PREFIXES = ("reel", "reel-two")
+OF_TWO: dict[str, Any] = {
+    "engines": ENGINES,
+    "api_logs": "existing-role",
+    "alarm_email": "ops@example.com",
+    "failed_film_notices": ["pipeline", "engine"],
+    "monthly_budget": 500,
+    "runbooks": "https://runbooks.test",
 }
 
 Resources = dict[str, dict[str, Any]]
@@ -107,6 +122,25 @@ def drafts(account: None) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="session")
 def hardened(account: None) -> dict[str, dict[str, Any]]:
     return templates_of("hardened")
+
+
+@pytest.fixture(scope="session")
+def two(account: None) -> dict[str, dict[str, dict[str, Any]]]:
+    """The templates of two deployments in one account, whose prefixes begin alike, by prefix and stack."""
+
+    def make(folder: Path) -> None:
+        for prefix in PREFIXES:
+            settings = {**OF_TWO, "prefix": prefix}
+            reelworks(outdir=str(folder / prefix), context={**SOURCE_ONLY, "reelworks": settings}).synth()
+
+    made = made_once("two-deployments", make)
+    return {
+        prefix: {
+            path.name.removesuffix(".template.json"): json.loads(path.read_text())
+            for path in (made / prefix).glob("*.template.json")
+        }
+        for prefix in PREFIXES
+    }
 
 
 @pytest.fixture(scope="session")

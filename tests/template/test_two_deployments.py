@@ -1,41 +1,22 @@
 """Two deployments in one account, whose prefixes begin alike, share no physical name."""
 
-import json
 import re
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
-from cdk.app import reelworks
 from cdk.permissions import flat
 from lambdas.domain.engines import CATALOGUE
-from tests.template.conftest import ENGINES, SOURCE_ONLY, STACKS
+from tests.template.conftest import PREFIXES, STACKS
 from tests.template.reading import Template, listed, properties
 
-PREFIXES = ("reel", "reel-two")
 # Named within another resource of their deployment: an API, an endpoint, a role, a function.
 PARTS = {
     *("AWS::ApiGateway::Authorizer", "AWS::ApiGateway::Method", "AWS::ApiGateway::Stage"),
     *("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::IAM::Policy", "AWS::Lambda::EventInvokeConfig"),
 }
-
-
-@pytest.fixture(scope="module")
-def two(account: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Template]]:
-    """The templates of both, by prefix and stack name."""
-    found = {}
-    for prefix in PREFIXES:
-        folder = tmp_path_factory.mktemp(prefix)
-        settings = {"prefix": prefix, "engines": ENGINES}
-        reelworks(outdir=str(folder), context={**SOURCE_ONLY, "reelworks": settings}).synth()
-        found[prefix] = {
-            path.name.removesuffix(".template.json"): json.loads(path.read_text())
-            for path in folder.glob("*.template.json")
-        }
-    return found
 
 
 def physical_names(template: Template) -> Iterator[tuple[str, str]]:
@@ -46,9 +27,12 @@ def physical_names(template: Template) -> Iterator[tuple[str, str]]:
         schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", type_).schema
         identifiers = [schema["primaryIdentifier"], *schema.get("additionalIdentifiers", [])]
         named = {path.removeprefix("/properties/") for identifier in identifiers for path in identifier}
-        # Some types have an identifier of the service besides their name.
-        for property_ in named | {"Name", f"{type_.split('::')[-1]}Name"}:
-            value = resource.get("Properties", {}).get(property_)
+        # Some types have an identifier of the service besides their name; a budget's name is in "Budget".
+        kind = type_.split("::")[-1]
+        given = resource.get("Properties", {})
+        given = {**given, **given[kind]} if isinstance(given.get(kind), dict) else given
+        for property_ in named | {"Name", f"{kind}Name"}:
+            value = given.get(property_)
             if value is not None and "<" not in (name := flat(value)):
                 yield type_, name
 
@@ -59,7 +43,7 @@ def test_no_physical_name_is_shared(two: dict[str, dict[str, Template]]) -> None
     assert {
         *("AWS::S3::Bucket", "AWS::Lambda::Function", "AWS::Logs::LogGroup", "AWS::Events::EventBus"),
         *("AWS::CodeBuild::Project", "AWS::SageMaker::Endpoint", "AWS::CloudWatch::Alarm"),
-        "AWS::CloudWatch::Dashboard",
+        *("AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition", "AWS::Budgets::Budget"),
     } <= types
     assert [(type_, name) for type_, name in one & other if type_ not in PARTS] == []
 
@@ -86,14 +70,23 @@ def test_our_metrics_have_a_dimension_of_the_deployment(two: dict[str, dict[str,
         stacks = two[prefix]
         operations = stacks[f"{prefix.capitalize()}-Operations"]
         for alarm in properties(operations, "AWS::CloudWatch::Alarm").values():
-            if alarm.get("Namespace", "").startswith("Reelworks"):
-                found += 1
-                assert prefix in {one["Value"] for one in alarm["Dimensions"]}
+            expressed = (
+                one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one
+            )
+            for metric in (alarm, *expressed):
+                if metric.get("Namespace", "").startswith("Reelworks"):
+                    found += 1
+                    assert prefix in {one["Value"] for one in metric["Dimensions"]}
         ((_, dashboard),) = properties(operations, "AWS::CloudWatch::Dashboard").items()
-        for metric in re.findall(r'\["Reelworks[^]]*\]', flat(dashboard["DashboardBody"])):
+        body = flat(dashboard["DashboardBody"])
+        for metric in re.findall(r'\["Reelworks[^]]*\]', body):
             found += 1
             assert f'"{prefix}"' in metric
         assert found > 10
+        searches = re.findall(r"SEARCH\('([^']*)'", body)
+        assert len(searches) == 2
+        for search in searches:
+            assert f'service=\\"{prefix}\\"' in search
         pipeline = stacks[f"{prefix.capitalize()}-Pipeline"]
         for function in properties(pipeline, "AWS::Lambda::Function").values():
             assert function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == prefix
