@@ -37,5 +37,5 @@ def _message(line: str) -> str | dict[str, Any]:
         return line.rstrip()
     if not isinstance(logged, dict):
         return line.rstrip()
-    message: dict[str, Any] = {_NAMES.get(name, name): logged[name] for name in logged if name != "_aws"}
-    return message
+    names = [str(name) for name in logged if name != "_aws"]
+    return {_NAMES.get(name, name): logged[name] for name in names}
