@@ -219,6 +219,7 @@ class PipelineStack(Stack):
                     event_bus=self.bus.event_bus_name,
                     build_project=build_project,
                     intake_function=self.functions["Intake"].function_name,
+                    dead_letter_queue_urls=",".join(queue.queue_url for queue in self.queues.dead_letters),
                 ),
             }
         )
@@ -231,6 +232,13 @@ class PipelineStack(Stack):
         self.assembly_build.grant_look(role("Upkeep"))
         for name in ("Api", "Intake", "Upkeep"):
             allow(role(name), "sqs:SendMessage", on=[self.queues.requests.queue_arn])
+        allow(
+            role("Upkeep"),
+            "sqs:ReceiveMessage",
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            on=[queue.queue_arn for queue in self.queues.dead_letters],
+        )
         for name in ("Publish", "RecordFailure", "Upkeep"):
             allow(role(name), "events:PutEvents", on=[self.bus.event_bus_arn])
         self.produce_video.grant_start(role("Dispatch"))

@@ -17,6 +17,7 @@ from lambdas.domain.prices import AWS, PRICED, Prices
 
 _CDK_JSON = Path(__file__).parent.parent / "cdk.json"
 PREFIX_VARIABLE = "REELWORKS_PREFIX"  # chooses a deployment other than cdk.json's
+StackKind = Literal["Pipeline", "Operations", "Image", "Engines"]
 
 
 class SettingsError(Exception):
@@ -177,9 +178,8 @@ class DeploymentSettings(BaseModel):
         aws = AWS.with_instances({engine: usd for engine, usd in hourly.items() if usd is not None})
         return aws.model_copy(update={"each": {**aws.each, **self.prices}})
 
-    def stack_name(self, stack: Literal["Pipeline", "Operations", "Image", "Engines"]) -> str:
-        """Return a stack's name, for example Reelworks-Pipeline for the prefix `reelworks`."""
-        return f"{self.prefix.capitalize()}-{stack}"
+    def stack_name(self, stack: StackKind) -> str:
+        return stack_name(self.prefix, stack)
 
     @classmethod
     def of_checkout(
@@ -211,6 +211,11 @@ class DeploymentSettings(BaseModel):
                 for problem in error.errors()
             )
             raise SettingsError("invalid deployment settings (cdk.json):\n" + "\n".join(lines)) from None
+
+
+def stack_name(prefix: str, stack: StackKind) -> str:
+    """Return a stack's name, for example Reelworks-Pipeline for the prefix `reelworks`."""
+    return f"{prefix.capitalize()}-{stack}"
 
 
 def cdk_json() -> dict[str, Any]:

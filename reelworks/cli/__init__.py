@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from reelworks.cli import cloud, films, keys, logs, models, preflight, reviews
+from reelworks.cli import cloud, engines, films, keys, logs, models, ops, preflight, reviews
 from reelworks.cli.terminal import prepare_streams
 
 
@@ -31,3 +31,5 @@ for group in (cloud, films, logs, preflight, reviews):
 app.add_typer(reviews.storyboard_app, name="storyboard")
 app.add_typer(keys.keys_app, name="keys")
 app.add_typer(models.models_app, name="models")
+app.add_typer(ops.ops_app, name="ops")
+app.add_typer(engines.engines_app, name="engines")
