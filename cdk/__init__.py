@@ -1,4 +1,4 @@
-"""The CDK app: settings, one construct per concern, and three stacks that only wire them together."""
+"""The CDK app: settings, one construct per concern, and the stacks that only wire them together."""
 
 import os
 from pathlib import Path

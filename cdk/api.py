@@ -3,18 +3,38 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk.log_groups import log_group
-from cdk.permissions import acknowledge
+from cdk.permissions import Pack, acknowledge
+from cdk.settings import DomainSettings
 from lambdas.domain import names
 
 STAGE = "api"
+
+
+# A line for each request: API Gateway's variables, all as text, since "-" stands for one that has no value.
+ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "requestTime": "$context.requestTime",
+    "tenant": "$context.authorizer.tenant",
+    "ip": "$context.identity.sourceIp",
+    "httpMethod": "$context.httpMethod",
+    "path": "$context.path",
+    "protocol": "$context.protocol",
+    "status": "$context.status",
+    "responseLength": "$context.responseLength",
+    "responseLatency": "$context.responseLatency",  # ms
+    "integrationLatency": "$context.integrationLatency",  # ms, of the function alone
+    "traceId": "$context.xrayTraceId",
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +48,7 @@ class Refusal:
 
 
 _INVALID = "invalid_request_error"
+_WITHOUT_LOGS = "Logs need a role that the account and region share; the setting api_logs enables them."
 
 # By gateway response type; the two defaults cover types that are not listed.
 _REFUSALS = {
@@ -65,10 +86,12 @@ class Api(Construct):
         authorizer: lambda_.IFunction,
         allowed_cidrs: Sequence[str],
         prefix: str,
+        logs: Literal["off", "existing-role", "create-role"],
         log_retention_days: int,
+        domain: DomainSettings | None,
     ) -> None:
+        """`logs` says whether the stage writes logs, and whether with a role that is created here."""
         super().__init__(scope, id)
-        access_logs = log_group(self, "AccessLogs", name=f"/aws/apigateway/{prefix}", days=log_retention_days)
         self.rest_api = apigateway.RestApi(
             self,
             "RestApi",
@@ -77,39 +100,29 @@ class Api(Construct):
             # OpenAI's SDK sends a create request as multipart; decoding it as text would corrupt its file.
             binary_media_types=["multipart/form-data"],
             policy=_only_from(allowed_cidrs),
-            # The account's role for API Gateway's logs: a stage with access logs is rejected without it.
-            cloud_watch_role=True,
-            cloud_watch_role_removal_policy=RemovalPolicy.DESTROY,
+            # The account's role for API Gateway's logs: a stage with logs is rejected without it.
+            cloud_watch_role=logs == "create-role",
+            cloud_watch_role_removal_policy=RemovalPolicy.DESTROY if logs == "create-role" else None,
             deploy_options=apigateway.StageOptions(
                 stage_name=STAGE,
-                access_log_destination=apigateway.LogGroupLogDestination(access_logs),
-                access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(
-                    caller=False,
-                    http_method=True,
-                    ip=True,
-                    protocol=True,
-                    request_time=True,
-                    resource_path=True,
-                    response_length=True,
-                    status=True,
-                    user=False,
-                ),
-                logging_level=apigateway.MethodLoggingLevel.ERROR,
+                **({} if logs == "off" else self._access_logs(prefix, log_retention_days)),
                 tracing_enabled=True,
                 throttling_rate_limit=50,
                 throttling_burst_limit=500,  # so that a few hundred creates may be sent at once
             ),
         )
         self.rest_api.node.try_remove_child("Endpoint")  # an output that lacks the version's path
-        # Create the gateway's log before the gateway creates one that never expires.
-        execution_logs = log_group(
-            self,
-            "ExecutionLogs",
-            name=f"API-Gateway-Execution-Logs_{self.rest_api.rest_api_id}/{STAGE}",
-            days=log_retention_days,
-        )
-        self.rest_api.deployment_stage.node.add_dependency(execution_logs)
-        _acknowledge(self.rest_api)
+        if logs != "off":
+            # Create the gateway's log before the gateway creates one that never expires.
+            execution_logs = log_group(
+                self,
+                "ExecutionLogs",
+                name=f"API-Gateway-Execution-Logs_{self.rest_api.rest_api_id}/{STAGE}",
+                days=log_retention_days,
+            )
+            self.rest_api.deployment_stage.node.add_dependency(execution_logs)
+        self.domain = None if domain is None else self._domain(domain)
+        _acknowledge(self.rest_api, logs)
         options = apigateway.MethodOptions(
             authorization_type=apigateway.AuthorizationType.CUSTOM,
             authorizer=apigateway.RequestAuthorizer(
@@ -136,7 +149,29 @@ class Api(Construct):
     @property
     def url(self) -> str:
         """The base URL for an OpenAI client."""
+        if self.domain is not None:
+            return f"https://{self.domain.domain_name}/v1"
         return self.rest_api.url_for_path("/v1")
+
+    def _access_logs(self, prefix: str, days: int) -> dict[str, Any]:
+        """Return the stage's options for its logs."""
+        access_logs = log_group(self, "AccessLogs", name=f"/aws/apigateway/{prefix}", days=days)
+        return {
+            "access_log_destination": apigateway.LogGroupLogDestination(access_logs),
+            "access_log_format": apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
+            "logging_level": apigateway.MethodLoggingLevel.ERROR,
+        }
+
+    def _domain(self, domain: DomainSettings) -> apigateway.DomainName:
+        return apigateway.DomainName(
+            self,
+            "Domain",
+            domain_name=domain.name,
+            certificate=acm.Certificate.from_certificate_arn(self, "Certificate", domain.certificate),
+            endpoint_type=apigateway.EndpointType.REGIONAL,
+            security_policy=apigateway.SecurityPolicy.TLS_1_2,
+            mapping=self.rest_api,
+        )
 
 
 def _body(refusal: Refusal) -> str:
@@ -166,12 +201,18 @@ def _only_from(cidrs: Sequence[str]) -> iam.PolicyDocument | None:
     )
 
 
-def _acknowledge(api: apigateway.RestApi) -> None:
+def _acknowledge(api: apigateway.RestApi, logs: str) -> None:
     acknowledge(api, "APIG2", "The function validates: its errors name the field and the allowed values.")
     acknowledge(api, "APIG3", "A web ACL has a monthly cost; throttling and allowed_cidrs limit access.")
     acknowledge(api, "COG4", "The Lambda authorizer accepts Cognito's tokens and API keys.")
-    acknowledge(
-        api,
-        "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
-        "The account-wide role that API Gateway writes its logs with, as its documentation specifies.",
-    )
+    if logs == "off":
+        for rule in ("APIG1", "APIG6"):
+            acknowledge(api, rule, _WITHOUT_LOGS)
+        acknowledge(api, "APIGWExecutionLoggingEnabled", _WITHOUT_LOGS, pack=Pack.NIST)
+        acknowledge(api, "APIGWAccessLogging", _WITHOUT_LOGS, pack=Pack.SERVERLESS)
+    if logs == "create-role":
+        acknowledge(
+            api,
+            "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
+            "The account-wide role that API Gateway writes its logs with, as its documentation specifies.",
+        )

@@ -3,7 +3,8 @@
 docs/decisions/0013-long-assembly.md explains why it is CodeBuild.
 """
 
-from aws_cdk import Stack
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -36,7 +37,7 @@ class AssemblyBuild(Construct):
     ) -> None:
         """`code` is an archive with lambdas/ and the media libraries."""
         super().__init__(scope, id)
-        name = f"{prefix}-assemble"
+        name = self._physical_name = f"{prefix}-assemble"
         logs = log_group(self, "Logs", name=f"/aws/codebuild/{name}", days=log_retention_days)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
         logs.grant_write(self.role)
@@ -44,7 +45,7 @@ class AssemblyBuild(Construct):
         allow(self.role, "s3:GetObject", "s3:GetObjectVersion", on=[f"{bucket}/{code.object_key}"])
         allow(self.role, "s3:GetBucketAcl", "s3:GetBucketLocation", on=[bucket])
         variables = {
-            "POWERTOOLS_SERVICE_NAME": names.SERVICE,
+            "POWERTOOLS_SERVICE_NAME": prefix,
             "POWERTOOLS_METRICS_NAMESPACE": names.METRICS_NAMESPACE,
             **env_of(settings),
         }
@@ -91,6 +92,18 @@ class AssemblyBuild(Construct):
     @property
     def name(self) -> str:
         return self.project.ref
+
+    def metric_duration(self, statistic: str) -> cloudwatch.Metric:
+        """Return the seconds that builds take. By the project's physical name, so that the operations stack
+        needs no reference to the project."""
+        return cloudwatch.Metric(
+            namespace="AWS/CodeBuild",
+            metric_name="Duration",
+            dimensions_map={"ProjectName": self._physical_name},
+            statistic=statistic,
+            period=Duration.minutes(5),
+            label=statistic,
+        )
 
     def grant_start(self, role: iam.IRole) -> None:
         allow(role, "codebuild:StartBuild", on=[self.project.attr_arn])

@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdk.permissions import acknowledge, allow
+from cdk.permissions import Pack, acknowledge, allow
 from lambdas.domain import keys
 
 # The folders of the buckets (lambdas/domain/keys.py).
@@ -25,8 +25,16 @@ _OUTPUT_PREFIXES = (keys.DROP_PREFIX, ARTIFACTS, VIDEOS, ENGINE, keys.VIDEO_RECO
 
 class Buckets(Construct):
     def __init__(
-        self, scope: Construct, id: str, *, prefix: str, retention_days: int, log_retention_days: int
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        prefix: str,
+        retention_days: int,
+        log_retention_days: int,
+        journal_version_days: int,
     ) -> None:
+        """`journal_version_days` is how long an earlier version of a record is kept; 0 for no versions."""
         super().__init__(scope, id)
         self._prefix = prefix
         self.logs = self._bucket(
@@ -47,10 +55,27 @@ class Buckets(Construct):
         )
         self.output = self._bucket(
             "output",
-            lifecycle_rules=[*_expiry(retention_days, _OUTPUT_PREFIXES), _ABORT_MULTIPART],
+            lifecycle_rules=[
+                *_expiry(retention_days, _OUTPUT_PREFIXES),
+                *_expiry_of_versions(journal_version_days),
+                _ABORT_MULTIPART,
+            ],
+            versioned=journal_version_days > 0,
             server_access_logs_bucket=self.logs,
             server_access_logs_prefix="output/",
         )
+        for bucket in (self.logs, self.input):
+            why = "No object in it is written twice."
+            acknowledge(bucket, "S3BucketVersioningEnabled", why, pack=Pack.NIST)
+        why = "S3 delivers access logs only to a bucket with S3's own key."
+        acknowledge(self.logs, "S3DefaultEncryptionKMS", why, pack=Pack.NIST)
+        if not journal_version_days:
+            acknowledge(
+                self.output,
+                "S3BucketVersioningEnabled",
+                "Content is named by its hash; the setting journal_version_days keeps versions of records.",
+                pack=Pack.NIST,
+            )
 
     def _bucket(self, name: str, **options: Any) -> s3.Bucket:
         return s3.Bucket(
@@ -79,6 +104,22 @@ def _expiry(days: int, prefixes: Sequence[str]) -> list[s3.LifecycleRule]:
             expiration=Duration.days(days),
         )
         for prefix in prefixes
+    ]
+
+
+def _expiry_of_versions(days: int) -> list[s3.LifecycleRule]:
+    """Keep earlier versions of the journal for `days`; those of everything else for a day, S3's minimum."""
+    if not days:
+        return []
+    others = sorted({f"{prefix.split('/')[0]}/" for prefix in _OUTPUT_PREFIXES} - {keys.RECORDS_PREFIX})
+    return [
+        s3.LifecycleRule(
+            id=f"expire-versions-{prefix.strip('/')}",
+            prefix=prefix,
+            noncurrent_version_expiration=Duration.days(kept),
+            expired_object_delete_marker=prefix == keys.RECORDS_PREFIX or None,
+        )
+        for prefix, kept in ((keys.RECORDS_PREFIX, days), *((prefix, 1) for prefix in others))
     ]
 
 

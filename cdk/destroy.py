@@ -1,11 +1,13 @@
 """Remove the stacks, then the resources they retain: python -m cdk.destroy [--yes].
 
+The stacks are those of the prefix in REELWORKS_PREFIX, otherwise in cdk.json.
+
 A deleted stack retains its buckets, its table and its user pool, so that nobody loses films by accident
 (docs/decisions/0006-bucket-names.md). CloudFormation reports for 90 days what a deleted stack retained,
 so the next run finishes an interrupted one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
@@ -13,8 +15,8 @@ import boto3
 import typer
 from botocore.exceptions import ClientError
 
-# Stacks that refer to others come first.
-STACKS = ("Reelworks-Operations", "Reelworks-Engines", "Reelworks-Pipeline")
+from cdk.settings import DeploymentSettings, SettingsError
+
 _GONE = frozenset({"NoSuchBucket", "ResourceNotFoundException"})
 _TRIES = 5  # another log may arrive in the log bucket while it is emptied
 
@@ -29,33 +31,45 @@ class Kept:
     id: str
 
 
-def stacks(client: Client) -> list[str]:
-    """Return the names of the existing stacks."""
+def names_of(settings: DeploymentSettings) -> tuple[str, ...]:
+    """Return the names of the deployment's stacks; those that depend on others come first."""
+    return tuple(settings.stack_name(stack) for stack in ("Engines", "Image", "Operations", "Pipeline"))
+
+
+def protected(client: Client, names: Sequence[str]) -> list[str]:
+    """Return those of the stacks `names` that the setting deletion_protection protects."""
+    pages = client("cloudformation").get_paginator("describe_stacks").paginate()
+    found = {s["StackName"] for page in pages for s in page["Stacks"] if s.get("EnableTerminationProtection")}
+    return [name for name in names if name in found]
+
+
+def stacks(client: Client, names: Sequence[str]) -> list[str]:
+    """Return those of the stacks `names` that exist."""
     pages = client("cloudformation").get_paginator("describe_stacks").paginate()
     present = {stack["StackName"] for page in pages for stack in page["Stacks"]}
-    return [name for name in STACKS if name in present]
+    return [name for name in names if name in present]
 
 
-def kept(client: Client) -> list[Kept]:
+def kept(client: Client, names: Sequence[str]) -> list[Kept]:
     """Return the existing resources that the stacks retain, or retained when they were deleted."""
-    found = dict.fromkeys((*_to_be_kept(client), *_left_behind(client)))
+    found = dict.fromkeys((*_to_be_kept(client, names), *_left_behind(client, names)))
     return [one for one in found if one.type in _REMOVE and _EXISTS[one.type](client, one.id)]
 
 
-def _to_be_kept(client: Client) -> Iterator[Kept]:
+def _to_be_kept(client: Client, names: Sequence[str]) -> Iterator[Kept]:
     resources = client("cloudformation").get_paginator("list_stack_resources")
-    for name in stacks(client):
+    for name in stacks(client, names):
         for page in resources.paginate(StackName=name):
             for resource in page["StackResourceSummaries"]:
                 yield Kept(resource["ResourceType"], resource.get("PhysicalResourceId", ""))
 
 
-def _left_behind(client: Client) -> Iterator[Kept]:
+def _left_behind(client: Client, names: Sequence[str]) -> Iterator[Kept]:
     """Yield the resources that deleted stacks retained: CloudFormation keeps their events for 90 days."""
     cloudformation = client("cloudformation")
     deleted = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
     for stack in (stack for page in deleted for stack in page["StackSummaries"]):
-        if stack["StackName"] in STACKS:
+        if stack["StackName"] in names:
             events = cloudformation.get_paginator("describe_stack_events")
             for page in events.paginate(StackName=stack["StackId"]):
                 for event in page["StackEvents"]:
@@ -63,9 +77,9 @@ def _left_behind(client: Client) -> Iterator[Kept]:
                         yield Kept(event["ResourceType"], event["PhysicalResourceId"])
 
 
-def delete_stacks(client: Client) -> None:
+def delete_stacks(client: Client, names: Sequence[str]) -> None:
     cloudformation = client("cloudformation")
-    for name in stacks(client):
+    for name in stacks(client, names):
         cloudformation.delete_stack(StackName=name)
         # Deleting endpoints takes minutes; the waiter's default limit is one hour.
         cloudformation.get_waiter("stack_delete_complete").wait(
@@ -91,8 +105,12 @@ def _there(call: Callable[[], object]) -> bool:
 def _remove_bucket(client: Client, name: str) -> None:
     s3 = client("s3")
     for attempt in range(_TRIES):
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
-            objects = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
+        # Versions too, if the setting journal_version_days keeps any; without it, each object has one.
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            objects = [
+                {"Key": entry["Key"], "VersionId": entry["VersionId"]}
+                for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+            ]
             if objects:
                 s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
         try:
@@ -124,9 +142,13 @@ def main(
     yes: Annotated[bool, typer.Option("--yes", help="Skip the confirmation prompt.")] = False,
 ) -> None:
     """Remove everything that `make deploy` created: the stacks and every film, record, key and user."""
+    try:
+        names = names_of(DeploymentSettings.of_checkout())
+    except SettingsError as error:
+        raise SystemExit(str(error)) from error
     session = boto3.Session()
     client = cast(Client, session.client)
-    here, keeping = stacks(client), kept(client)
+    here, keeping = stacks(client, names), kept(client, names)
     if not here and not keeping:
         typer.echo("Nothing to remove.")
         return
@@ -134,9 +156,16 @@ def main(
     typer.echo(f"In account {account}, region {session.region_name}:")
     for line in (*here, *(f"{one.type} {one.id} and its contents" for one in keeping)):
         typer.echo(f"  {line}")
+    if locked := protected(client, names):
+        typer.echo(
+            f"{', '.join(locked)}: protected from deletion. Set deletion_protection to false, "
+            "run make deploy, then run this command again.",
+            err=True,
+        )
+        raise typer.Exit(1)
     if not yes:
         typer.confirm("Remove these permanently?", abort=True)
-    delete_stacks(client)
+    delete_stacks(client, names)
     for one in keeping:
         remove(client, one)
         typer.echo(f"Removed {one.id}.")

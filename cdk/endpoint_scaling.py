@@ -7,8 +7,8 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk.endpoint_metrics import endpoint_metric
-from cdk.engine_endpoint import VARIANT
+from cdk.endpoint_metrics import VARIANT, endpoint_metric
+from cdk.runbooks import with_runbook
 
 
 def _service_role(scope: Construct) -> iam.IRole:
@@ -23,7 +23,9 @@ def _service_role(scope: Construct) -> iam.IRole:
 
 
 class EndpointScaling(Construct):
-    def __init__(self, scope: Construct, id: str, *, endpoint_name: str, max_instances: int) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, endpoint_name: str, max_instances: int, runbooks: str
+    ) -> None:
         super().__init__(scope, id)
         self.target = autoscaling.ScalableTarget(
             self,
@@ -57,7 +59,11 @@ class EndpointScaling(Construct):
         alarm = cloudwatch.Alarm(
             self,
             "HasBacklogWithoutCapacity",
-            alarm_description=f"{endpoint_name}: requests wait and no instance runs. Starts one instance.",
+            alarm_description=with_runbook(
+                f"{endpoint_name}: requests wait and no instance runs. Starts one instance.",
+                runbooks,
+                "engine-without-instance",
+            ),
             metric=endpoint_metric("HasBacklogWithoutCapacity", endpoint_name, statistic="Maximum"),
             threshold=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,

@@ -6,14 +6,14 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from cdk.buckets import bucket_name
-from cdk.endpoint_metrics import endpoint_metric
+from cdk.endpoint_metrics import VARIANT, variant_metric
 from cdk.log_groups import log_group
 from cdk.notices import Notices
+from cdk.permissions import Pack, acknowledge
+from cdk.runbooks import with_runbook
 from cdk.settings import DeploymentSettings
 from lambdas.domain import keys
 from lambdas.domain.names import endpoint_name
-
-VARIANT = "AllTraffic"
 
 # A host with a GPU driver new enough for the container (containers/cogvideox/Dockerfile): driver 580,
 # CUDA 13.0 (ProductionVariant.InferenceAmiVersion in SageMaker's API reference).
@@ -46,6 +46,7 @@ class EngineEndpoint(Construct):
         """`id` is the engine's name; `model_uri` is an S3 folder of safetensors."""
         super().__init__(scope, id)
         self.name = endpoint_name(settings.prefix, id)
+        self._runbooks = settings.runbooks
         output_bucket = bucket_name(self, settings.prefix, "output")
         model = sagemaker.CfnModel(
             self,
@@ -54,7 +55,7 @@ class EngineEndpoint(Construct):
             enable_network_isolation=True,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=image_uri,
-                environment={"COGVIDEOX_NAME": id},
+                environment={"COGVIDEOX_NAME": id, "COGVIDEOX_DEPLOYMENT": settings.prefix},
                 model_data_source=sagemaker.CfnModel.ModelDataSourceProperty(
                     s3_data_source=sagemaker.CfnModel.S3DataSourceProperty(
                         s3_uri=model_uri, s3_data_type="S3Prefix", compression_type="None"
@@ -90,6 +91,7 @@ class EngineEndpoint(Construct):
                 ),
                 output_config=sagemaker.CfnEndpointConfig.AsyncInferenceOutputConfigProperty(
                     s3_output_path=f"s3://{output_bucket}/{keys.ENGINE_OUTPUT_PREFIX}",
+                    kms_key_id=settings.kms_key or None,
                     s3_failure_path=f"s3://{output_bucket}/{keys.ENGINE_FAILURE_PREFIX}",
                     # Without an error topic, SageMaker sends no failure notices.
                     notification_config=sagemaker.CfnEndpointConfig.AsyncInferenceNotificationConfigProperty(
@@ -104,11 +106,14 @@ class EngineEndpoint(Construct):
             endpoint_name=self.name,
             endpoint_config_name=config.attr_endpoint_config_name,
             deployment_config=self._careful_updates(),
+            # An update keeps as many instances as scaling has set; otherwise it would start with the
+            # configuration's one. Without ExcludeRetainedVariantProperties, nothing is left out.
+            retain_all_variant_properties=True,
         )
-        logs = log_group(
+        self.logs = log_group(
             self, "Logs", name=f"/aws/sagemaker/Endpoints/{self.name}", days=settings.log_retention_days
         )
-        self.endpoint.node.add_dependency(logs)  # or SageMaker creates a log group that never expires
+        self.endpoint.node.add_dependency(self.logs)  # or SageMaker creates a log group that never expires
 
     def _careful_updates(self) -> sagemaker.CfnEndpoint.DeploymentConfigProperty:
         """Start new instances beside the old ones; roll back if the new ones do not start or fail on clips.
@@ -120,14 +125,24 @@ class EngineEndpoint(Construct):
             self,
             "Rollback",
             alarm_name=rollback_alarm_name(self.name),
-            alarm_description=f"{self.name}: clips fail. Rolls back an update in progress.",
-            metric=endpoint_metric("InvocationFailures", self.name, statistic="Sum"),
+            alarm_description=with_runbook(
+                f"{self.name}: clips fail. Rolls back an update in progress.",
+                self._runbooks,
+                "engine-failures",
+            ),
+            metric=variant_metric("InvocationFailures", self.name),
             # A single failure may be caused by its request.
             threshold=2,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             evaluation_periods=_BAKING_SECONDS // 60,
             datapoints_to_alarm=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        acknowledge(
+            alarm,
+            "CloudWatchAlarmAction",
+            "SageMaker reads it during an update; the operations stack has the alarms that notify.",
+            pack=Pack.NIST,
         )
         properties = sagemaker.CfnEndpoint
         return properties.DeploymentConfigProperty(

@@ -1,5 +1,7 @@
 """The role that engine endpoints run as."""
 
+from collections.abc import Sequence
+
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -25,11 +27,14 @@ class EngineRole(Construct):
         id: str,
         *,
         prefix: str,
+        engines: Sequence[str],
         models: s3.IBucket,
         model_prefix: str,
         topics: list[sns.ITopic],
     ) -> None:
         super().__init__(scope, id)
+        # Each by name: `{prefix}-*` would match another deployment whose prefix starts alike.
+        endpoints = [endpoint_name(prefix, engine) for engine in engines]
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
         grant_objects(models, self.role, read=[f"{model_prefix}/"])
         grant_objects(self._bucket(prefix, "input"), self.role, read=[REQUESTS])
@@ -46,11 +51,12 @@ class EngineRole(Construct):
                 Stack.of(self).format_arn(
                     service="logs",
                     resource="log-group",
-                    resource_name=f"/aws/sagemaker/Endpoints/{endpoint_name(prefix, '*')}",
+                    resource_name=f"/aws/sagemaker/Endpoints/{endpoint}:*",
                     arn_format=ArnFormat.COLON_RESOURCE_NAME,
                 )
+                for endpoint in endpoints
             ],
-            why_wildcard="The endpoints' log groups, matched by their naming rule.",
+            why_wildcard="The log streams of the endpoints' log groups, which SageMaker names.",
         )
         allow(
             self.role,
@@ -66,11 +72,11 @@ class EngineRole(Construct):
                 Stack.of(self).format_arn(
                     service="cloudwatch",
                     resource="alarm",
-                    resource_name=rollback_alarm_name(endpoint_name(prefix, "*")),
+                    resource_name=rollback_alarm_name(endpoint),
                     arn_format=ArnFormat.COLON_RESOURCE_NAME,
                 )
+                for endpoint in endpoints
             ],
-            why_wildcard="The alarms that roll back an endpoint's update, matched by their naming rule.",
         )
 
     def _bucket(self, prefix: str, name: str) -> s3.IBucket:

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from aws_cdk import IgnoreMode, Stack
-from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdk.buckets import bucket_name
-from cdk.code import ROOT
 from cdk.endpoint_scaling import EndpointScaling
 from cdk.engine_endpoint import EngineEndpoint
+from cdk.engine_image import EngineImage
 from cdk.engine_role import EngineRole
 from cdk.notices import Notices
+from cdk.saved_queries import SavedQueries, engine_queries
 from cdk.settings import DeploymentSettings
 
 
@@ -24,6 +24,7 @@ class EnginesStack(Stack):
         *,
         settings: DeploymentSettings,
         notices: Notices,
+        image: EngineImage,
         **options: Any,
     ) -> None:
         super().__init__(scope, id, description="Reelworks: the engines' endpoints", **options)
@@ -31,30 +32,23 @@ class EnginesStack(Stack):
         models = s3.Bucket.from_bucket_name(
             self, "Models", settings.model_bucket or bucket_name(self, prefix, "models")
         )
-        image = ecr_assets.DockerImageAsset(
-            self,
-            "CogVideoX",
-            directory=str(ROOT),
-            file="containers/cogvideox/Dockerfile",
-            exclude=["/*", "!/containers", "__pycache__", "*.pyc"],
-            ignore_mode=IgnoreMode.GIT,
-            platform=ecr_assets.Platform.LINUX_AMD64,
-        )
         role = EngineRole(
             self,
             "EngineRole",
             prefix=prefix,
+            engines=settings.endpoint_engines,
             models=models,
             model_prefix=settings.model_prefix,
             topics=[notices.success, notices.error],
         )
         image.repository.grant_pull(role.role)
+        queries = SavedQueries(self, "SavedQueries", prefix=prefix, queries=engine_queries(settings))
         for engine in settings.endpoint_engines:
             endpoint = EngineEndpoint(
                 self,
                 engine,
                 settings=settings,
-                image_uri=image.image_uri,
+                image_uri=image.uri,
                 model_uri=f"s3://{models.bucket_name}/{settings.model_prefix}/{engine}/",
                 role=role.role,
                 notices=notices,
@@ -64,5 +58,7 @@ class EnginesStack(Stack):
                 "Scaling",
                 endpoint_name=endpoint.name,
                 max_instances=settings.endpoints[engine].max_instances,
+                runbooks=settings.runbooks,
             )
             scaling.target.node.add_dependency(endpoint.endpoint)
+            queries.node.add_dependency(endpoint.logs)

@@ -145,7 +145,7 @@ class Functions(Construct):
                 log_group=logs,
                 tracing=lambda_.Tracing.ACTIVE,
                 environment={
-                    "POWERTOOLS_SERVICE_NAME": names.SERVICE,
+                    "POWERTOOLS_SERVICE_NAME": prefix,
                     "POWERTOOLS_METRICS_NAMESPACE": names.METRICS_NAMESPACE,
                 },
             )

@@ -1,22 +1,29 @@
-"""The operator's dashboard and alarms. AWS only."""
+"""The operator's dashboard, alarms and saved queries. AWS only."""
 
 from typing import Any
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk.alarms import Alarms
 from cdk.dashboard import Dashboard
-from cdk.endpoint_metrics import endpoint_metric, engine_metric, instances_metric
-from cdk.engine_endpoint import VARIANT
+from cdk.endpoint_metrics import endpoint_metric, engine_metric, instances_metric, variant_metric
+from cdk.failed_film_notices import FailedFilmNotices
 from cdk.functions import FUNCTIONS, function_name
+from cdk.pipeline_metrics import PipelineMetrics
 from cdk.pipeline_stack import PipelineStack
+from cdk.saved_queries import SavedQueries, pipeline_queries
 from cdk.settings import DeploymentSettings
+from cdk.spend import MonthlyBudget, budget_conditions
 from lambdas.domain import names
+from lambdas.domain.errors import Fault
 
 _PERIOD = Duration.minutes(5)
+_PERCENTILES = ("p50", "p90", "p99")
+# Of the films or clips that ended within the period: a single failure in a quiet quarter of an hour counts.
+_FAILING_PERCENT = 10
+_RATE_PERIOD = Duration.minutes(15)
 
 
 class OperationsStack(Stack):
@@ -29,58 +36,89 @@ class OperationsStack(Stack):
         pipeline: PipelineStack,
         **options: Any,
     ) -> None:
-        super().__init__(scope, id, description="Reelworks: dashboard and alarms", **options)
+        super().__init__(scope, id, description="Reelworks: dashboard, alarms and saved queries", **options)
         self._pipeline = pipeline
+        self._prefix = settings.prefix
+        self._metrics = PipelineMetrics(settings.prefix)
+        self._engines = settings.engines
         self._endpoints = {
             names.endpoint_name(settings.prefix, engine): engine for engine in settings.endpoint_engines
         }
-        self._functions = {
-            name: lambda_.Function.from_function_name(self, name, function_name(settings.prefix, name))
-            for name in FUNCTIONS
-        }
-        self._draw(Dashboard(self, "Dashboard", name=settings.prefix))
-        self._alarm(Alarms(self, "Alarms", email=settings.alarm_email))
+        self._request_ttl_seconds = settings.request_ttl_seconds
+        self._draw(Dashboard(self, "Dashboard", name=settings.prefix), settings.runbooks)
+        SavedQueries(self, "SavedQueries", prefix=settings.prefix, queries=pipeline_queries(settings))
+        alarms = Alarms(
+            self,
+            "Alarms",
+            topic_arn=settings.alarm_topic,
+            email=settings.alarm_email,
+            key_arn=settings.kms_key,
+            runbooks=settings.runbooks,
+        )
+        self._alarm(alarms)
+        if settings.failed_film_notices:
+            FailedFilmNotices(
+                self,
+                "FailedFilmNotices",
+                faults=settings.failed_film_notices,
+                bus=pipeline.bus,
+                topic=alarms.topic,
+                machine=pipeline.produce_video.machine,
+                runbooks=settings.runbooks,
+            )
+        if settings.monthly_budget:
+            alarms.grant_publish("budgets.amazonaws.com", conditions=budget_conditions(self))
+            MonthlyBudget(
+                self,
+                "MonthlyBudget",
+                name=f"{settings.prefix}-month",
+                usd=settings.monthly_budget,
+                topic=alarms.topic,
+            )
 
-    def _draw(self, dashboard: Dashboard) -> None:
+    def _draw(self, dashboard: Dashboard, runbooks: str) -> None:
+        """Draw the way of a film from top to bottom, then each engine."""
         api, queues = self._pipeline.api.rest_api, self._pipeline.queues
         machine = self._pipeline.produce_video.machine
+        dashboard.text(f"Films are stuck? {runbooks}/index.md")
         dashboard.row(
             {
                 "Videos": [
-                    _business(names.METRIC_VIDEOS_CREATED),
-                    _business(names.METRIC_VIDEOS_COMPLETED),
-                    _business(names.METRIC_VIDEOS_FAILED),
-                    _business(names.METRIC_VIDEOS_HEALED),
+                    self._metrics.metric(names.METRIC_VIDEOS_CREATED),
+                    self._metrics.metric(names.METRIC_VIDEOS_COMPLETED),
+                    self._metrics.metric(names.METRIC_VIDEOS_FAILED),
+                    self._metrics.metric(names.METRIC_VIDEOS_HEALED),
                 ],
-                "Clips": [
-                    _business(names.METRIC_CLIPS_RENDERED),
-                    _business(names.METRIC_CLIPS_REUSED),
-                ],
-            }
-        )
-        dashboard.row(
-            {
                 "API: requests": [
                     api.metric_count(period=_PERIOD),
                     api.metric_client_error(period=_PERIOD),
                     api.metric_server_error(period=_PERIOD),
                 ],
                 "API: latency (ms)": [
-                    api.metric_latency(period=_PERIOD, statistic=statistic) for statistic in ("p50", "p99")
+                    api.metric_latency(period=_PERIOD, statistic=statistic) for statistic in _PERCENTILES
                 ],
             }
         )
         dashboard.row(
             {
-                "Requests queue": [
+                "Waiting: oldest request, oldest clip (s)": [
+                    queues.requests.metric_approximate_age_of_oldest_message(
+                        label="request", statistic="Maximum"
+                    ),
+                    *(
+                        endpoint_metric(
+                            "ApproximateAgeOfOldestRequest", endpoint, statistic="Maximum", label=engine
+                        )
+                        for endpoint, engine in self._endpoints.items()
+                    ),
+                ],
+                "Waiting: requests": [
                     queues.requests.metric_approximate_number_of_messages_visible(),
                     queues.requests.metric_approximate_number_of_messages_not_visible(),
                     queues.requests_dead_letters.metric_approximate_number_of_messages_visible(),
                     queues.failed_events.metric_approximate_number_of_messages_visible(),
                 ],
-                "Requests queue: oldest message (s)": [
-                    queues.requests.metric_approximate_age_of_oldest_message()
-                ],
+                "Waiting: clips": self._waiting_clips(),
             }
         )
         dashboard.row(
@@ -92,46 +130,139 @@ class OperationsStack(Stack):
                     machine.metric_timed_out(),
                     machine.metric_aborted(),
                 ],
-                "Executions: duration (ms, with waits for users)": [
-                    machine.metric_time(statistic=statistic) for statistic in ("p50", "p99")
+                "Failures by step and code": [
+                    self._metrics.search(names.METRIC_VIDEOS_FAILED, "step", "code")
+                ],
+                "Failure rate by fault (%)": [
+                    self._metrics.metric(
+                        names.METRIC_FAILURE_RATE,
+                        statistic="Average",
+                        period=_RATE_PERIOD,
+                        label=fault,
+                        fault=fault,
+                    )
+                    for fault in Fault
                 ],
             }
         )
-        functions = self._functions.items()
         dashboard.row(
             {
-                "Functions: errors": [f.metric_errors(label=name) for name, f in functions],
-                "Functions: throttles": [f.metric_throttles(label=name) for name, f in functions],
-                "Functions: duration (ms, p99)": [
-                    f.metric_duration(label=name, statistic="p99") for name, f in functions
+                f"Steps: duration (ms, {statistic})": [
+                    self._function_metric("Duration", name, statistic)
+                    for name in self._pipeline.produce_video.tasks
+                ]
+                for statistic in _PERCENTILES
+            }
+        )
+        dashboard.row(
+            {
+                "From request to clip (s)": [
+                    self._metrics.metric(
+                        names.METRIC_CLIP_SECONDS,
+                        statistic=statistic,
+                        label=f"{engine} {statistic}",
+                        engine=engine,
+                    )
+                    for engine in self._engines
+                    for statistic in _PERCENTILES
                 ],
+                "Long assembly (s)": [
+                    self._pipeline.assembly_build.metric_duration(statistic) for statistic in _PERCENTILES
+                ],
+                "From request to film (s, without waits for users)": [
+                    self._metrics.metric(names.METRIC_FILM_SECONDS, statistic=statistic, label=statistic)
+                    for statistic in _PERCENTILES
+                ],
+            }
+        )
+        dashboard.row(
+            {
+                "Films per day": [
+                    self._metrics.metric(metric, period=Duration.days(1))
+                    for metric in (names.METRIC_VIDEOS_COMPLETED, names.METRIC_VIDEOS_FAILED)
+                ],
+                "Films per day: cost (USD, list prices)": [
+                    self._metrics.metric(names.METRIC_FILM_COST, period=Duration.days(1))
+                ],
+                "Clips": [
+                    self._metrics.metric(names.METRIC_CLIPS_RENDERED),
+                    self._metrics.metric(names.METRIC_CLIPS_REUSED),
+                ],
+            }
+        )
+        dashboard.row(
+            {
+                "Throttles: functions": [self._function_metric("Throttles", name) for name in FUNCTIONS],
+                "Throttles: calls to AWS services": [self._metrics.search(names.METRIC_THROTTLES, "called")],
+                "Throttles: executions": [machine.metric_throttled(period=_PERIOD)],
+            }
+        )
+        dashboard.row(
+            {
+                "Functions: errors": [self._function_metric("Errors", name) for name in FUNCTIONS],
+                "Upkeep: completed runs": [self._metrics.metric(names.METRIC_UPKEEP_RUNS)],
             }
         )
         for endpoint, engine in self._endpoints.items():
-            dashboard.row(
-                {
-                    f"{endpoint}: backlog": [endpoint_metric("ApproximateBacklogSize", endpoint)],
-                    f"{endpoint}: instances": [instances_metric(endpoint, VARIANT)],
-                    f"{endpoint}: invocations": [
-                        endpoint_metric(metric, endpoint, statistic="Sum")
-                        for metric in ("InvocationsProcessed", "InvocationFailures", "ExpiredRequests")
-                    ],
-                }
-            )
-            dashboard.row(
-                {
-                    f"{endpoint}: GPU (%)": [
-                        engine_metric(metric, engine) for metric in ("gpu_percent", "gpu_memory_percent")
-                    ],
-                    f"{endpoint}: a clip (s)": [
-                        engine_metric(f"{part}_seconds", engine)
-                        for part in ("encode", "denoise", "decode", "mux")
-                    ],
-                    f"{endpoint}: peak memory (bytes)": [
-                        engine_metric("peak_memory_bytes", engine, statistic="Maximum")
-                    ],
-                }
-            )
+            self._draw_endpoint(dashboard, endpoint, engine)
+
+    def _function_metric(self, metric: str, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
+        """Return a function's metric, by its physical name (cdk.functions.function_name says why)."""
+        return cloudwatch.Metric(
+            namespace="AWS/Lambda",
+            metric_name=metric,
+            dimensions_map={"FunctionName": function_name(self._prefix, name)},
+            statistic=statistic,
+            period=_PERIOD,
+            label=name,
+        )
+
+    def _waiting_clips(self) -> list[cloudwatch.IMetric]:
+        """Return what waits for the engines: so far in the endpoints' own queues, which know no tenants."""
+        return [
+            endpoint_metric("ApproximateBacklogSize", endpoint, label=engine)
+            for endpoint, engine in self._endpoints.items()
+        ]
+
+    def _draw_endpoint(self, dashboard: Dashboard, endpoint: str, engine: str) -> None:
+        dashboard.row(
+            {
+                f"{engine}: clips waiting for each instance": [
+                    endpoint_metric("ApproximateBacklogSizePerInstance", endpoint)
+                ],
+                f"{engine}: instances": [instances_metric(endpoint)],
+                f"{engine}: invocations": [
+                    variant_metric(metric, endpoint)
+                    for metric in ("InvocationsProcessed", "InvocationFailures", "ExpiredRequests")
+                ],
+                f"{engine}: failure rate by fault (%)": [
+                    self._metrics.metric(
+                        names.METRIC_CLIP_FAILURE_RATE,
+                        statistic="Average",
+                        period=_RATE_PERIOD,
+                        label=fault,
+                        engine=engine,
+                        fault=fault,
+                    )
+                    for fault in Fault
+                ],
+            }
+        )
+        dashboard.row(
+            {
+                f"{engine}: GPU (%)": [
+                    engine_metric(metric, engine, prefix=self._prefix)
+                    for metric in ("gpu_percent", "gpu_memory_percent")
+                ],
+                f"{engine}: a clip (s)": [
+                    engine_metric(f"{part}_seconds", engine, prefix=self._prefix)
+                    for part in ("encode", "denoise", "decode", "mux")
+                ],
+                f"{engine}: peak memory (bytes)": [
+                    engine_metric("peak_memory_bytes", engine, prefix=self._prefix, statistic="Maximum")
+                ],
+            }
+        )
 
     def _alarm(self, alarms: Alarms) -> None:
         queues, machine = self._pipeline.queues, self._pipeline.produce_video.machine
@@ -139,76 +270,140 @@ class OperationsStack(Stack):
             "RequestsDeadLetters",
             queues.requests_dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum"),
             above=0,
-            advice="Dispatch failed on requests five times. Read its log, then redrive the queue.",
+            runbook="requests-dead-letters",
+            advice="Dispatch failed on requests five times, so their films don't start.",
         )
         alarms.on(
             "FailedEvents",
             queues.failed_events.metric_approximate_number_of_messages_visible(statistic="Maximum"),
             above=0,
+            runbook="failed-events",
             advice="Intake, SettleClip or Upkeep failed on events. Each message has the event and the error.",
         )
         alarms.on(
             "OldestRequest",
             queues.requests.metric_approximate_age_of_oldest_message(statistic="Maximum"),
             above=900,
-            advice="A request has waited 15 minutes for its execution to start. "
-            "Check whether Dispatch fails or is throttled.",
+            runbook="requests-wait",
+            advice="A request has waited 15 minutes for its execution to start.",
         )
-        alarms.on(
-            "ExecutionsFailed",
-            machine.metric_failed(period=_PERIOD),
-            above=0,
-            advice="Videos failed. Run reel show ID to see which step and clip failed, and why. "
-            "The code ReviewTimedOut only means that nobody approved the video in time.",
-        )
+        # A user's own mistake pages nobody: a refused prompt, a review that nobody approved.
+        for name, fault, runbook, told in (
+            ("PipelineFailures", Fault.PIPELINE, "pipeline-failures", "the pipeline's"),
+            ("EngineFailures", Fault.ENGINE, "engine-failures", "an engine's"),
+        ):
+            alarms.on(
+                name,
+                self._metrics.metric(
+                    names.METRIC_FAILURE_RATE,
+                    statistic="Average",
+                    period=_RATE_PERIOD,
+                    fault=fault,
+                ),
+                above=_FAILING_PERCENT,
+                runbook=runbook,
+                advice=f"More than {_FAILING_PERCENT} % of the films that ended failed by {told} fault.",
+            )
         alarms.on(
             "ExecutionsTimedOut",
             machine.metric_timed_out(period=_PERIOD),
             above=0,
-            advice="An execution reached the state machine's timeout. Check whether an engine is stuck.",
+            runbook="executions-time-out",
+            advice="An execution reached the state machine's time limit.",
         )
-        alarms.on(
-            "UpkeepErrors",
-            self._functions["Upkeep"].metric_errors(period=_PERIOD),
-            above=0,
+        alarms.on_silence(
+            "UpkeepNotRunning",
+            self._metrics.metric(names.METRIC_UPKEEP_RUNS),
             periods=3,
-            advice="Upkeep fails, so lost events are not repaired. Read its log.",
+            runbook="upkeep-not-running",
+            advice="Upkeep has completed no run for 15 minutes, so lost events are not repaired.",
         )
         alarms.on(
             "ApiServerErrors",
-            self._pipeline.api.rest_api.metric_server_error(period=_PERIOD, statistic="Sum"),
+            self._pipeline.api.rest_api.metric_server_error(period=_PERIOD, statistic="Average"),
+            above=0.05,
+            periods=2,
+            runbook="api-server-errors",
+            advice="More than 5 % of the API's answers are 5xx.",
+        )
+        alarms.on_sum(
+            "FunctionThrottles",
+            [self._function_metric("Throttles", name) for name in FUNCTIONS],
             above=0,
-            advice="The API returned 5xx. The access log has the request ids; the log of Api has the errors.",
+            periods=3,
+            runbook="throttles",
+            advice="Lambda has throttled functions for 15 minutes: the account's concurrency is used up.",
+        )
+        alarms.on(
+            "ExecutionThrottles",
+            machine.metric_throttled(period=_PERIOD),
+            above=0,
+            periods=3,
+            runbook="throttles",
+            advice="Step Functions has throttled executions for 15 minutes.",
+        )
+        alarms.on(
+            "ServiceThrottles",
+            self._metrics.metric(names.METRIC_THROTTLES),
+            above=10,
+            periods=3,
+            runbook="throttles",
+            advice="AWS services have throttled the functions' calls for 15 minutes.",
         )
         for endpoint, engine in self._endpoints.items():
-            alarms.on(
-                f"{endpoint}-no-capacity",
-                endpoint_metric("HasBacklogWithoutCapacity", endpoint, statistic="Minimum"),
-                above=0,
-                periods=30,  # operators report half an hour without capacity; waking takes about ten minutes
-                advice="Requests have waited half an hour without an instance. "
-                "Check your quota and AWS's capacity.",
-            )
-            alarms.on(
-                f"{endpoint}-failures",
-                endpoint_metric("InvocationFailures", endpoint, statistic="Sum"),
-                above=0,
-                advice=f"The engine failed. Read its log group, /aws/sagemaker/Endpoints/{endpoint}.",
-            )
-            alarms.on(
-                f"{endpoint}-lost",
-                engine_metric("lost_count", engine, statistic="Sum"),
-                above=0,
-                advice="The engine's process ended and was restarted. The GPU may have failed, or memory run "
-                f"out: see the lines `engine lost` in /aws/sagemaker/Endpoints/{endpoint}.",
-            )
+            self._alarm_endpoint(alarms, endpoint, engine)
 
-
-def _business(metric: str) -> cloudwatch.Metric:
-    return cloudwatch.Metric(
-        namespace=names.METRICS_NAMESPACE,
-        metric_name=metric,
-        dimensions_map={"service": names.SERVICE},
-        statistic="Sum",
-        period=_PERIOD,
-    )
+    def _alarm_endpoint(self, alarms: Alarms, endpoint: str, engine: str) -> None:
+        log = f"/aws/sagemaker/Endpoints/{endpoint}"
+        alarms.on(
+            f"{endpoint}-no-capacity",
+            endpoint_metric("HasBacklogWithoutCapacity", endpoint, statistic="Minimum"),
+            above=0,
+            periods=30,  # operators report half an hour without capacity; waking takes about ten minutes
+            runbook="engine-without-instance",
+            advice=f"Clips for {engine} have waited half an hour without an instance.",
+        )
+        alarms.on(
+            f"{endpoint}-oldest-clip",
+            endpoint_metric("ApproximateAgeOfOldestRequest", endpoint, statistic="Maximum"),
+            above=self._request_ttl_seconds / 2,
+            runbook="clips-wait",
+            advice=f"A clip for {engine} has waited half of the time after which it expires.",
+        )
+        alarms.on(
+            f"{endpoint}-failures",
+            self._metrics.metric(
+                names.METRIC_CLIP_FAILURE_RATE,
+                statistic="Average",
+                period=_RATE_PERIOD,
+                engine=engine,
+                fault=Fault.ENGINE,
+            ),
+            above=_FAILING_PERCENT,
+            periods=2,  # a failed clip is tried again
+            runbook="engine-failures",
+            advice=f"{engine} fails on more than {_FAILING_PERCENT} % of its clips. Its log: {log}.",
+        )
+        alarms.on(
+            f"{endpoint}-lost",
+            engine_metric("lost_count", engine, prefix=self._prefix, statistic="Sum"),
+            above=0,
+            runbook="engine-lost",
+            advice=f"The process of {engine} ended and was restarted: see the lines `engine lost` in {log}.",
+        )
+        alarms.on(
+            f"{endpoint}-idle",
+            cloudwatch.MathExpression(
+                expression="IF(instances > 0 AND backlog == 0, 1, 0)",
+                using_metrics={
+                    "instances": instances_metric(endpoint),
+                    "backlog": endpoint_metric("ApproximateBacklogSize", endpoint, statistic="Maximum"),
+                },
+                period=_PERIOD,
+                label="instances without work",
+            ),
+            above=0,
+            periods=12,  # scaling in takes about 15 minutes, and 10 more after it has scaled out
+            runbook="idle-instance",
+            advice=f"Instances of {engine} have had no clip for an hour and are still billed.",
+        )

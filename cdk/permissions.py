@@ -1,6 +1,7 @@
 """Permissions of roles, each wildcard with its reason."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 from aws_cdk import Acknowledgment, Stack, Validations
@@ -8,9 +9,18 @@ from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
 
-def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
-    """Record why a finding of cdk-nag's AwsSolutions pack is intended, e.g. rule "IAM5[Action::s3:*]"."""
-    finding = Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
+class Pack(StrEnum):
+    """A pack of cdk-nag's rules."""
+
+    SOLUTIONS = "AwsSolutions"
+    SERVERLESS = "Serverless"
+    NIST = "NIST.800.53.R5"
+
+
+def acknowledge(construct: IConstruct, rule: str, reason: str, *, pack: Pack = Pack.SOLUTIONS) -> None:
+    """Record why findings of a rule are intended, e.g. rule "IAM5[Action::s3:*]", in all that is below
+    `construct`."""
+    finding = Acknowledgment(id=f"{pack}::{pack}-{rule}", reason=reason)
     Validations.of(construct).acknowledge(finding)
 
 

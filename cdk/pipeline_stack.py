@@ -22,6 +22,7 @@ from cdk.settings import DeploymentSettings
 from cdk.state_machine import ProduceVideo
 from cdk.table import VideosTable
 from cdk.upkeep import Upkeep
+from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.names import endpoint_name
 from lambdas.settings import (
     ApiSettings,
@@ -91,6 +92,7 @@ class PipelineStack(Stack):
             prefix=prefix,
             retention_days=settings.retention_days,
             log_retention_days=days,
+            journal_version_days=settings.journal_version_days,
         )
         self.table = VideosTable(self, "Videos")
         self.queues = Queues(self, "Queues", consumer_timeout=Duration.seconds(FUNCTIONS["Dispatch"].timeout))
@@ -129,6 +131,8 @@ class PipelineStack(Stack):
             authorizer=self.functions["Authorizer"],
             allowed_cidrs=[str(cidr) for cidr in settings.allowed_cidrs],
             prefix=prefix,
+            logs=settings.api_logs,
+            domain=settings.api_domain,
             log_retention_days=days,
         )
         self.notices = Notices(
@@ -215,6 +219,7 @@ class PipelineStack(Stack):
                     event_bus=self.bus.event_bus_name,
                     build_project=build_project,
                     intake_function=self.functions["Intake"].function_name,
+                    dead_letter_queue_urls=",".join(queue.queue_url for queue in self.queues.dead_letters),
                 ),
             }
         )
@@ -227,6 +232,13 @@ class PipelineStack(Stack):
         self.assembly_build.grant_look(role("Upkeep"))
         for name in ("Api", "Intake", "Upkeep"):
             allow(role(name), "sqs:SendMessage", on=[self.queues.requests.queue_arn])
+        allow(
+            role("Upkeep"),
+            "sqs:ReceiveMessage",
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            on=[queue.queue_arn for queue in self.queues.dead_letters],
+        )
         for name in ("Publish", "RecordFailure", "Upkeep"):
             allow(role(name), "events:PutEvents", on=[self.bus.event_bus_arn])
         self.produce_video.grant_start(role("Dispatch"))
@@ -246,10 +258,12 @@ class PipelineStack(Stack):
                 self.format_arn(
                     service="sagemaker",
                     resource="endpoint",
-                    resource_name=endpoint_name(settings.prefix, "*"),
+                    resource_name=endpoint_name(settings.prefix, engine.name),
                 )
+                # Each by name: `{prefix}-*` would match another deployment whose prefix starts alike.
+                for engine in CATALOGUE.values()
+                if engine.renderer is Renderer.ENDPOINT
             ],
-            why_wildcard="The engines stack's endpoints, matched by their naming rule.",
         )
 
     def _export(self, prefix: str) -> None:
@@ -274,5 +288,8 @@ class PipelineStack(Stack):
             "EndpointPrefix": prefix,
             **{f"Function{name}": self.functions[name].function_name for name in FUNCTIONS},
         }
+        if self.api.domain is not None:
+            # The DNS record of the domain points here.
+            outputs["ApiDomainTarget"] = self.api.domain.domain_name_alias_domain_name
         for name, value in outputs.items():
             CfnOutput(self, f"{name}Output", value=value).override_logical_id(name)

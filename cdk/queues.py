@@ -6,7 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk.permissions import acknowledge
+from cdk.permissions import Pack, acknowledge
 
 _KEPT = Duration.days(14)  # SQS's maximum, to leave time to look at failures
 
@@ -25,8 +25,16 @@ class Queues(Construct):
         )
         # Events that an asynchronous function failed on after all retries.
         self.failed_events = self._queue("FailedEvents", retention_period=_KEPT)
-        for queue in (self.requests_dead_letters, self.failed_events):
-            acknowledge(queue, "SQS3", "It is itself the queue for failures; an alarm watches it.")
+        for queue in self.dead_letters:
+            for rule, pack in (("SQS3", Pack.SOLUTIONS), ("SQSRedrivePolicy", Pack.SERVERLESS)):
+                acknowledge(
+                    queue, rule, "It is itself the queue for failures; an alarm watches it.", pack=pack
+                )
+
+    @property
+    def dead_letters(self) -> list[sqs.Queue]:
+        """All queues for what failed."""
+        return [self.requests_dead_letters, self.failed_events]
 
     def _queue(self, name: str, **options: Any) -> sqs.Queue:
         return sqs.Queue(

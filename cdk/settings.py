@@ -1,15 +1,23 @@
 """The deployment settings: "reelworks" in cdk.json's context, validated at synth."""
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cdk.instances import INSTANCES
 from lambdas.domain.engines import CATALOGUE, Renderer
+from lambdas.domain.errors import Fault
 from lambdas.domain.prices import AWS, PRICED, Prices
+
+_CDK_JSON = Path(__file__).parent.parent / "cdk.json"
+PREFIX_VARIABLE = "REELWORKS_PREFIX"  # chooses a deployment other than cdk.json's
+StackKind = Literal["Pipeline", "Operations", "Image", "Engines"]
 
 
 class SettingsError(Exception):
@@ -34,12 +42,59 @@ class EndpointSettings(BaseModel):
         return self
 
 
+def _arn(service: str, resource: str, what: str) -> AfterValidator:
+    """Return a validator of an ARN; `resource` is a pattern. Allows an empty text, for none."""
+    pattern = re.compile(rf"arn:aws[a-z-]*:{service}:[a-z0-9-]*:(\d{{12}}|aws):{resource}")
+    example = f"arn:aws:{service}:…"
+
+    def check(arn: str) -> str:
+        if arn and not pattern.fullmatch(arn):
+            raise ValueError(f"must be the ARN of {what} ({example}) or empty; got {arn!r}")
+        return arn
+
+    return AfterValidator(check)
+
+
+def _of_the_user(key: str) -> str:
+    if key.lower().startswith("aws:"):
+        raise ValueError(f"must not start with aws:, which AWS reserves; got {key!r}")
+    return key
+
+
+TagKey = Annotated[str, Field(pattern=r"^[\w .:/=+@-]{1,128}$"), AfterValidator(_of_the_user)]
+
+
+class VpcSettings(BaseModel):
+    """A VPC of the account. docs/deploy.md lists the endpoints that it needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")]
+    # CodeBuild and SageMaker accept at most 16 subnets and 5 security groups.
+    subnets: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")], ...], Field(min_length=1, max_length=16)
+    ]
+    security_groups: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")], ...], Field(min_length=1, max_length=5)
+    ]
+
+
+class DomainSettings(BaseModel):
+    """A domain name of the API, and its certificate in ACM in the region of the API."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$")]
+    certificate: Annotated[str, Field(min_length=1), _arn("acm", "certificate/.+", "a certificate")]
+
+
 class DeploymentSettings(BaseModel):
     """The settings of one deployment. cdk.json has a value for each; docs/deploy.md explains them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # Starts the names of buckets ({prefix}-output-{account}-{region}, at most 63 characters) and endpoints.
+    # Names the deployment: every physical name starts with it, from {prefix}-output-{account}-{region} (a
+    # bucket, at most 63 characters) to the stacks, and it is a dimension of every metric.
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,18}[a-z0-9]$")]
     engines: Annotated[tuple[str, ...], Field(min_length=1)]
     default_engine: str
@@ -55,6 +110,22 @@ class DeploymentSettings(BaseModel):
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365]  # those CloudWatch Logs supports
     allowed_cidrs: tuple[IPv4Network | IPv6Network, ...]
     alarm_email: Annotated[str, Field(pattern=r"^$|^[^@\s]+@[^@\s]+$")]
+    alarm_topic: Annotated[str, _arn("sns", "[^:]+", "an SNS topic")]  # empty: a topic of its own
+    # The role that API Gateway writes logs with belongs to the account and region: `existing-role` uses it,
+    # `create-role` replaces it, and without one a stage with logs cannot be deployed.
+    api_logs: Literal["off", "existing-role", "create-role"]
+    api_domain: DomainSettings | None
+    kms_key: Annotated[str, _arn("kms", "key/(mrk-)?[0-9a-f-]{32,36}", "a KMS key")]  # empty: AWS's own keys
+    vpc: VpcSettings | None
+    permissions_boundary: Annotated[str, _arn("iam", "policy/.+", "a managed policy")]
+    tags: dict[TagKey, Annotated[str, Field(max_length=256)]]
+    deletion_protection: bool
+    journal_version_days: Annotated[int, Field(ge=0, le=3650)]  # 0: the journal has no versions
+    # Whose faults: a film that fails by one of them is told to the alarms' topic, with its reason.
+    failed_film_notices: tuple[Fault, ...]
+    monthly_budget: Annotated[float, Field(ge=0, allow_inf_nan=False)]  # USD of the whole account; 0: none
+    # Where operators find the runbooks: this folder's URL, for example in the team's fork of the repository.
+    runbooks: Annotated[str, Field(pattern=r"^\S*[^\s/]$")]
     # The limits are those of InvokeEndpointAsync.
     invocation_seconds: Annotated[int, Field(ge=1, le=3600)]
     request_ttl_seconds: Annotated[int, Field(ge=60, le=21600)]
@@ -65,9 +136,11 @@ class DeploymentSettings(BaseModel):
     model_bucket: str
     model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
     endpoints: dict[str, EndpointSettings]
+    # Where the engines' container image is built; "docker" is the deployer's machine.
+    image_builder: Literal["codebuild", "docker"]
 
     @model_validator(mode="after")
-    def _engines_are_known(self) -> Self:
+    def _settings_agree(self) -> Self:
         for field, names in (
             ("engines", self.engines),
             ("default_engine", (self.default_engine,)),
@@ -75,10 +148,16 @@ class DeploymentSettings(BaseModel):
             ("endpoints", self.endpoints),
         ):
             hosted = [name for name, engine in CATALOGUE.items() if not engine.workflow]
-            allowed = hosted if field == "engines" else self.engines
+            # An endpoint may be described before its engine is offered.
+            allowed = hosted if field in ("engines", "endpoints") else self.engines
             for name in names:
                 if name not in allowed:
                     raise ValueError(f"{field} must be one of: {', '.join(allowed)}; got {name!r}")
+        if self.alarm_topic and self.alarm_email:
+            raise ValueError(
+                f"alarm_email must be empty with alarm_topic; got {self.alarm_email!r}. Subscribe the "
+                "address to the topic instead."
+            )
         for name in self.endpoint_engines:
             if name not in self.endpoints:
                 raise ValueError(f"endpoints must have an entry for engine {name!r}")
@@ -99,6 +178,22 @@ class DeploymentSettings(BaseModel):
         aws = AWS.with_instances({engine: usd for engine, usd in hourly.items() if usd is not None})
         return aws.model_copy(update={"each": {**aws.each, **self.prices}})
 
+    def stack_name(self, stack: StackKind) -> str:
+        return stack_name(self.prefix, stack)
+
+    @classmethod
+    def of_checkout(
+        cls, environment: Mapping[str, str] = os.environ, given: Mapping[str, Any] | str = "{}"
+    ) -> Self:
+        """Return the settings that `make deploy` uses: cdk.json's, with the prefix in REELWORKS_PREFIX.
+        `given` overrides both, as in of_context.
+
+        Raises SettingsError if a setting is unknown, missing or invalid.
+        """
+        prefix = environment.get(PREFIX_VARIABLE)
+        defaults = cdk_json()["reelworks"]
+        return cls.of_context({**defaults, "prefix": prefix} if prefix else defaults, given)
+
     @classmethod
     def of_context(cls, defaults: Mapping[str, Any], given: Mapping[str, Any] | str) -> Self:
         """Return the settings of cdk.json, overridden by `given`.
@@ -116,6 +211,17 @@ class DeploymentSettings(BaseModel):
                 for problem in error.errors()
             )
             raise SettingsError("invalid deployment settings (cdk.json):\n" + "\n".join(lines)) from None
+
+
+def stack_name(prefix: str, stack: StackKind) -> str:
+    """Return a stack's name, for example Reelworks-Pipeline for the prefix `reelworks`."""
+    return f"{prefix.capitalize()}-{stack}"
+
+
+def cdk_json() -> dict[str, Any]:
+    """Return the context in cdk.json."""
+    context: dict[str, Any] = json.loads(_CDK_JSON.read_text(encoding="utf-8"))["context"]
+    return context
 
 
 def _object(text: str) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 import re
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -39,6 +39,7 @@ class ProduceVideo(Construct):
         definition = DEFINITION.read_text()
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         substitutions = {
+            "Partition": Aws.PARTITION,
             "FilmTimeoutSeconds": str(_FILM_SECONDS + _REVIEWS * review_timeout_seconds),
             "RenderClipTimeoutSeconds": str(render_timeout_seconds),
             "ReviewTimeoutSeconds": str(review_timeout_seconds),

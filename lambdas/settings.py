@@ -127,3 +127,8 @@ class UpkeepSettings(PricedSettings):
     event_bus: str
     build_project: str
     intake_function: str  # invoked again for drop-folder objects whose event was lost
+    dead_letter_queue_urls: str  # comma-separated
+
+    @property
+    def dead_letter_queues(self) -> list[str]:
+        return self.dead_letter_queue_urls.split(",")

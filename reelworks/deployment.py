@@ -1,12 +1,13 @@
-"""Access a deployed pipeline stack with an operator's AWS credentials: its logs and its API keys.
+"""Access a deployed pipeline stack with an operator's AWS credentials: its clients, logs and API keys.
 
-Uses the PC's cloud if it is up and AWS_PROFILE is not set, otherwise the stack in the AWS account.
+Uses the PC's cloud if it is up and AWS_PROFILE is not set, otherwise the stack in the AWS account whose
+prefix is in REELWORKS_PREFIX or in cdk.json.
 """
 
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, Self
@@ -19,7 +20,6 @@ from lambdas.adapters.api_keys import ApiKeys, hash_of, new_key
 from lambdas.adapters.objects import Objects
 from lambdas.domain.video_request import Tenant
 
-STACK = "Reelworks-Pipeline"
 _FUNCTION_OUTPUT = "Function"
 
 
@@ -29,9 +29,16 @@ class DeploymentError(Exception):
 
 class Deployment:
     def __init__(self, client: Callable[..., Any], outputs: dict[str, str]) -> None:
-        """`client` returns a boto3 client for a service."""
+        """`client` returns a boto3 client for a service. `outputs` are the stack's."""
         self._client = client
         self._outputs = outputs
+
+    def client(self, service: str) -> Any:
+        return self._client(service)
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        return self._outputs
 
     @classmethod
     def find(cls) -> Self:
@@ -49,9 +56,15 @@ class Deployment:
                     raise DeploymentError(f"{error.message} {error.advice}") from error
                 client = partial(aws.client, base_url=status.aws_endpoint_url, credentials=signed)
                 return cls(client, status.outputs)
+        from cdk.settings import DeploymentSettings, SettingsError
+
+        try:
+            stack = DeploymentSettings.of_checkout().stack_name("Pipeline")
+        except SettingsError as error:
+            raise DeploymentError(str(error)) from error
         try:
             session = boto3.Session()
-            stacks = session.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+            stacks = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
         except (BotoCoreError, ClientError) as error:
             raise DeploymentError(
                 f"no deployment found: the PC's cloud is down (start it with `reel up`), and on AWS: {error}"
@@ -67,6 +80,12 @@ class Deployment:
             for key, value in self._outputs.items()
             if key.startswith(_FUNCTION_OUTPUT)
         }
+
+    def settings_of(self, function: str) -> dict[str, str]:
+        """Return a function's environment variables, which hold its settings (lambdas.settings)."""
+        found = self._client("lambda").get_function_configuration(FunctionName=self.functions[function])
+        variables: dict[str, str] = found["Environment"]["Variables"]
+        return variables
 
     def log_events(
         self, *, video_id: str | None, function: str | None, minutes: int

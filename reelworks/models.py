@@ -6,20 +6,23 @@ file against the hub's record of the pinned revision, and then moves the folder 
 
 import hashlib
 import importlib.util
-import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
 
 from containers.cogvideox.errors import BadCheckpoint
 from containers.cogvideox.manifest import MANIFEST, Manifest, digests, make_manifest, read_manifest
 from containers.cogvideox.weights import check_weights, inspect
 from lambdas.domain.engines import CATALOGUE, Renderer
+
+if TYPE_CHECKING:
+    from cdk.settings import DeploymentSettings
 
 Report = Callable[[str], None]
 
@@ -164,18 +167,23 @@ class Target:
     """Whether the user named the bucket; any other bucket is created if missing."""
 
     @classmethod
-    def of_deployment(cls, cdk_json: Path, session: Any) -> Self:
-        """Build it as the engines stack does, from cdk.json and the account and region of `session`."""
+    def of_deployment(cls, session: Any) -> Self:
+        """Build it as the engines stack does, from the settings and the account and region of `session`."""
         from cdk.settings import DeploymentSettings
 
-        defaults = json.loads(cdk_json.read_text())["context"]["reelworks"]
-        settings = DeploymentSettings.of_context(defaults, {})
-        if settings.model_bucket:
-            return cls(settings.model_bucket, settings.model_prefix, own=True)
-        account = session.client("sts").get_caller_identity()["Account"]
+        settings = DeploymentSettings.of_checkout()
+        account = "" if settings.model_bucket else session.client("sts").get_caller_identity()["Account"]
+        return cls.of_settings(settings, account, session.region_name)
+
+    @classmethod
+    def of_settings(cls, settings: "DeploymentSettings", account: str, region: str) -> Self:
         # The naming rule of cdk/buckets.py.
-        bucket = f"{settings.prefix}-models-{account}-{session.region_name}"
-        return cls(bucket, settings.model_prefix, own=False)
+        bucket = settings.model_bucket or f"{settings.prefix}-models-{account}-{region}"
+        return cls(bucket, settings.model_prefix, own=bool(settings.model_bucket))
+
+    def address(self, name: str) -> str:
+        """Return where an engine's model is, with a slash at the end."""
+        return f"s3://{self.bucket}/{self.prefix}/{name}/"
 
 
 def push(models: Path, name: str, target: Target, session: Any, report: Report) -> tuple[str, int]:
@@ -185,13 +193,13 @@ def push(models: Path, name: str, target: Target, session: Any, report: Report) 
     the manifest does not list, because the engine would refuse it.
     """
     manifest, folder = verify(models, name), models / name
-    address = f"s3://{target.bucket}/{target.prefix}/{name}/"
+    address = target.address(name)
     try:
         s3 = session.client("s3")
         if not target.own:
             _make_bucket(s3, target.bucket, session.region_name)
         start = f"{target.prefix}/{name}/"
-        there = {key.removeprefix(start): size for key, size in _objects(s3, target.bucket, start)}
+        there = _objects(s3, target.bucket, start)
         strangers = sorted(there.keys() - manifest.files.keys() - {MANIFEST})
         if strangers:
             raise ModelError(
@@ -210,6 +218,30 @@ def push(models: Path, name: str, target: Target, session: Any, report: Report) 
     except (BotoCoreError, ClientError) as error:
         raise ModelError(f"{address}: {error}") from error
     return address, sent
+
+
+def pushed(s3: Any, target: Target, name: str) -> Manifest:
+    """Return the manifest of a model in S3, if the objects beside it have the names and sizes that it lists.
+
+    Raises ModelError if not, and what `s3` raises. The contents are not read: `push` compared them.
+    """
+    there = _objects(s3, target.bucket, f"{target.prefix}/{name}/")
+    address = target.address(name)
+    if MANIFEST not in there:
+        what = "an incomplete model: no manifest" if there else "no model"
+        raise ModelError(f"{address} has {what}")
+    try:
+        body = s3.get_object(Bucket=target.bucket, Key=f"{target.prefix}/{name}/{MANIFEST}")["Body"].read()
+        manifest = Manifest.model_validate_json(body)
+    except ValidationError as error:
+        raise ModelError(f"{address}{MANIFEST} is not a valid manifest: {error.errors()[0]['msg']}") from None
+    listed = {path: record.bytes for path, record in manifest.files.items()}
+    different = sorted(
+        path for path in (listed.keys() | there.keys()) - {MANIFEST} if listed.get(path) != there.get(path)
+    )
+    if different:
+        raise ModelError(f"{address} differs from its manifest: {', '.join(different[:5])}")
+    return manifest
 
 
 # --- the hub
@@ -338,10 +370,11 @@ def _make_bucket(s3: Any, bucket: str, region: str) -> None:
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(closed, True))
 
 
-def _objects(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for entry in page.get("Contents", []):
-            yield entry["Key"], entry["Size"]
+def _objects(s3: Any, bucket: str, prefix: str) -> dict[str, int]:
+    """Return the sizes of the objects under a prefix, by the rest of their keys."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    entries = (entry for page in pages for entry in page.get("Contents", []))
+    return {entry["Key"].removeprefix(prefix): entry["Size"] for entry in entries}
 
 
 def _sha256(s3: Any, bucket: str, key: str) -> str | None:

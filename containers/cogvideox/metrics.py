@@ -3,11 +3,14 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
 NAMESPACE = "Reelworks/Engines"
+# Names the deployment, so that two in one account do not add to each other's metrics.
+DEPLOYMENT = "COGVIDEOX_DEPLOYMENT"
 # Unit of a metric, by the suffix of its name.
 UNITS = {"_seconds": "Seconds", "_bytes": "Bytes", "_percent": "Percent", "_count": "Count"}
 
@@ -15,7 +18,11 @@ Value = float | list[float]
 
 
 def metrics(values: Mapping[str, Value], dimensions: Mapping[str, str]) -> dict[str, Any]:
-    """Return log fields (`extra`) that CloudWatch turns into metrics; each name ends with its unit."""
+    """Return log fields (`extra`) that CloudWatch turns into metrics; each name ends with its unit.
+
+    They also have the dimension `deployment`, from the environment.
+    """
+    dimensions = {"deployment": os.environ.get(DEPLOYMENT, "reelworks"), **dimensions}
     described = [{"Name": name, "Unit": UNITS[name[name.rindex("_") :]]} for name in values]
     directive = {"Namespace": NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": described}
     return {

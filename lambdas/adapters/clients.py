@@ -1,5 +1,6 @@
 """boto3 clients, created once per process, and the only place that translates ClientError."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -9,8 +10,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
+from lambdas.domain import names
 from lambdas.domain.errors import DiskFull, ServiceUnavailable
 from lambdas.domain.failures import OUT_OF_DISK, is_full_disk
+from lambdas.telemetry import count, logger
 
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=60)
 _CONFIGS = {
@@ -29,25 +32,28 @@ _STILLS_CONFIG = Config(
 _ANSWER_MARGIN_SECONDS = 15
 
 # Codes that mean "the same call may succeed later" (botocore's own retryable set and the services' pages).
-_PASSING = frozenset(
+_THROTTLED = frozenset(
     {
         "AccountLimitExceededException",  # CodeBuild: the limit of running and queued builds is reached
-        "InternalServerError",
-        "InternalError",
-        "InternalFailure",
-        "ModelNotReadyException",
-        "ModelTimeoutException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ServiceUnavailableException",
+        "RequestThrottled",
         "SlowDown",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
-        "TransactionConflictException",
     }
 )
+_PASSING = _THROTTLED | {
+    "InternalServerError",
+    "InternalError",
+    "InternalFailure",
+    "ModelNotReadyException",
+    "ModelTimeoutException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "TransactionConflictException",
+}
 
 MISSING = frozenset({"NoSuchKey", "404", "NotFound"})  # S3's error codes for a missing object
 
@@ -55,7 +61,7 @@ MISSING = frozenset({"NoSuchKey", "404", "NotFound"})  # S3's error codes for a 
 @cache
 def client(service: str) -> Any:
     """Return the process's client for a service; the environment sets endpoint, region and credentials."""
-    return boto3.client(service, config=_CONFIGS.get(service, _CONFIG))  # type: ignore[call-overload]
+    return _watched(boto3.client(service, config=_CONFIGS.get(service, _CONFIG)))  # type: ignore[call-overload]
 
 
 @cache
@@ -69,13 +75,39 @@ def writing_client(seconds: int) -> Any:
         connect_timeout=5,
         read_timeout=seconds + _ANSWER_MARGIN_SECONDS,
     )
-    return boto3.client("bedrock-runtime", config=config)
+    return _watched(boto3.client("bedrock-runtime", config=config))
 
 
 @cache
 def stills_client(region: str) -> Any:
     """Return the process's client for the image models, which only some regions have."""
-    return boto3.client("bedrock-runtime", region_name=region, config=_STILLS_CONFIG)
+    return _watched(boto3.client("bedrock-runtime", region_name=region, config=_STILLS_CONFIG))
+
+
+def _watched(made: Any) -> Any:
+    """Count the client's throttled calls, also those that its own retries hide, and pass traces on."""
+    made.meta.events.register("response-received", _count_throttle)
+    made.meta.events.register("before-call.sfn.StartExecution", _continue_trace)
+    return made
+
+
+def _continue_trace(params: dict[str, Any], **others: Any) -> None:
+    """Send an execution's trace as the HTTP header, too.
+
+    Step Functions prefers the header to the call's `traceHeader` (its API reference), and in Lambda, botocore
+    sets it to the function's own trace, which for a queue's consumer is another one than the message's.
+    """
+    if trace := json.loads(params["body"]).get("traceHeader"):
+        params["headers"]["X-Amzn-Trace-Id"] = trace
+
+
+def _count_throttle(event_name: str, parsed_response: dict[str, Any] | None, **others: Any) -> None:
+    """`event_name`: response-received.{service}.{operation}, once for each try (botocore's endpoint.py)."""
+    code = (parsed_response or {}).get("Error", {}).get("Code")
+    if code in _THROTTLED:
+        _, called, operation = event_name.split(".")
+        logger.warning("call throttled", extra={"called": called, "operation": operation, "error": code})
+        count(names.METRIC_THROTTLES, called=called)
 
 
 def error_code(error: ClientError) -> str:

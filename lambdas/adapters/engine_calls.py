@@ -22,6 +22,7 @@ class Inference(Document):
     tenant: str
     video_id: str
     clip: int
+    engine: str = ""  # empty only in items of an earlier version
     key_hash: str  # of the requested clip: the plan may change before the answer arrives
     requested_ms: int
     settled: bool = False

@@ -6,7 +6,8 @@ from typing import Any
 from lambdas.adapters.clients import translated
 from lambdas.domain import names
 from lambdas.domain.errors import ServiceUnavailable
-from lambdas.domain.video import Video
+from lambdas.domain.failures import fault_of
+from lambdas.domain.video import Video, execution_name
 
 
 class Events:
@@ -15,8 +16,16 @@ class Events:
         self._bus = bus
 
     def video_ended(self, video: Video, event: str) -> None:
-        """Emit `event`, one of names.VIDEO_*."""
-        detail = {"id": video.id, "tenant": video.tenant, "stage": video.stage, "attempt": video.attempt}
+        """Emit `event`, one of names.VIDEO_*. A failure's has the record's failure and whose fault it is."""
+        detail: dict[str, Any] = {
+            "id": video.id,
+            "tenant": video.tenant,
+            "stage": video.stage,
+            "attempt": video.attempt,
+            "execution": execution_name(video.id, video.attempt),
+        }
+        if video.failure is not None:
+            detail |= {"failure": video.failure.model_dump(), "fault": fault_of(video.failure)}
         with translated(f"emit {event}"):
             answer = self._eventbridge.put_events(
                 Entries=[

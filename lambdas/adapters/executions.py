@@ -28,12 +28,14 @@ class Machine:
     def execution_arn(self, name: str) -> str:
         return self._arn.replace(":stateMachine:", ":execution:") + f":{name}"
 
-    def start(self, name: str, document: dict[str, Any]) -> bool:
-        """Start an execution. Return False if one with that name was started before."""
+    def start(self, name: str, document: dict[str, Any], *, trace: str | None = None) -> bool:
+        """Start an execution. Return False if one with that name was started before. `trace` is the header of
+        the X-Ray trace that it goes on with."""
+        traced = {"traceHeader": trace} if trace else {}
         with translated("start execution"):
             try:
                 self._stepfunctions.start_execution(
-                    stateMachineArn=self._arn, name=name, input=json.dumps(document)
+                    stateMachineArn=self._arn, name=name, input=json.dumps(document), **traced
                 )
             except ClientError as error:
                 if error_code(error) == "ExecutionAlreadyExists":

@@ -1,5 +1,6 @@
 """The queue of requests: each message names a video."""
 
+import os
 from typing import Any
 
 from lambdas.adapters.clients import translated
@@ -19,5 +20,9 @@ class RequestsQueue:
 
     def send(self, video: Video) -> None:
         body = QueuedRequest(tenant=video.tenant, video_id=video.id).model_dump_json()
+        # The trace goes on with the message: a queue's consumer starts a trace of its own.
+        trace = os.environ.get("_X_AMZN_TRACE_ID")  # of the running invocation (Lambda's documentation)
+        header = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}}
+        traced = {"MessageSystemAttributes": header} if trace else {}
         with translated("queue request"):
-            self._sqs.send_message(QueueUrl=self._url, MessageBody=body)
+            self._sqs.send_message(QueueUrl=self._url, MessageBody=body, **traced)

@@ -42,12 +42,22 @@ name as `errorType`, and `settle_clip` passes it to SendTaskFailure. A function 
 machine then sees Lambda's name for it, which lambdas/domain/failures.py translates.
 """
 
+from enum import StrEnum
 from http import HTTPStatus
+
+
+class Fault(StrEnum):
+    """Whose fault a failure is. A user's own mistake pages nobody."""
+
+    PIPELINE = "pipeline"  # ours: a bug, the account, or a service that the pipeline calls
+    ENGINE = "engine"
+    USER = "user"
 
 
 class ReelworksError(Exception):
     """The root of the tree. `advice` says what the reader of the message can do."""
 
+    fault = Fault.PIPELINE
     advice = "Retry the video; if it fails again, search the function's log for the video id."
 
     def __init__(self, message: str, *, advice: str | None = None) -> None:
@@ -60,6 +70,7 @@ class ReelworksError(Exception):
 class RequestError(ReelworksError):
     """An error that the caller can fix. `param` is the request field, `code` is for programs."""
 
+    fault = Fault.USER
     status = HTTPStatus.BAD_REQUEST
     code = "invalid_request"
     advice = "Change the request as the message says."
@@ -125,6 +136,7 @@ class MediaError(StepError):
 
 
 class ClipUnreadable(MediaError):
+    fault = Fault.ENGINE
     advice = "Retry the video: the clip is rendered again. If it fails again, check the engine's version."
 
 
@@ -133,26 +145,32 @@ class ClipsDiffer(MediaError):
 
 
 class TransitionTooLong(MediaError):
+    fault = Fault.USER
     advice = "Shorten the transitions, or lengthen the clips between them, as the message says."
 
 
 class ClipMismatch(MediaError):
+    fault = Fault.ENGINE
     advice = "The engine server and the catalogue disagree: deploy both from the same version."
 
 
 class SoundUnreadable(MediaError):
+    fault = Fault.USER
     advice = "Send a WAV, MP3, Ogg, FLAC or M4A file that plays from start to end."
 
 
 class NarrationTooLong(MediaError):
+    fault = Fault.USER
     advice = "Shorten the narration, or lengthen its scene as the message says."
 
 
 class EngineRejected(StepError):
+    fault = Fault.USER
     advice = "Change the request as the engine's message says."
 
 
 class EngineBroken(StepError):
+    fault = Fault.ENGINE
     advice = "Repair the engine as the message says, then retry the video."
 
 
@@ -163,14 +181,17 @@ class TextModelFailed(StepError):
 
 
 class NarrationRefused(StepError):
+    fault = Fault.USER
     advice = "Change the narration or the voice, as the message says."
 
 
 class CaptionsRefused(StepError):
+    fault = Fault.USER
     advice = "Change the narration, or use captions instead of burn_captions: players have more characters."
 
 
 class StillRefused(StepError):
+    fault = Fault.USER
     advice = "Change the scene's image prompt or the image model, as the message says."
 
 
@@ -179,10 +200,12 @@ class StoryboardRejected(StepError):
 
 
 class ReviewTimedOut(StepError):
+    fault = Fault.USER
     advice = "Approve or retry the video: it resumes where it waited and reuses what is already made."
 
 
 class VideoClosed(StepError):
+    fault = Fault.USER
     advice = "No action needed: a request ended the video."
 
 
@@ -195,6 +218,7 @@ class TransientError(ReelworksError):
 
 
 class EngineFailed(TransientError):
+    fault = Fault.ENGINE
     advice = "Retry the video later; the engine's log has the details."
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from lambdas.domain import errors
 from lambdas.domain.control_characters import visible
-from lambdas.domain.errors import DiskFull, FunctionDied, OutOfMemory, ReelworksError
+from lambdas.domain.errors import DiskFull, Fault, FunctionDied, OutOfMemory, ReelworksError
 from lambdas.domain.video_parts import Failure
 
 LONGEST_REASON = 1_000  # characters
@@ -85,6 +85,16 @@ def failure(
         reason=shortened(visible(reason, lines=True)),
         advice=shortened(visible(str(told.get("advice") or ""), lines=True) or _advice(name)),
     )
+
+
+def fault_of(failed: Failure) -> Fault:
+    """Return whose fault a failure is."""
+    if failed.step == "RenderClip" and failed.code == "States.Timeout":
+        return Fault.ENGINE  # the state waits for the engine
+    kind = getattr(errors, failed.code, None)
+    if isinstance(kind, type) and issubclass(kind, ReelworksError):
+        return kind.fault
+    return Fault.PIPELINE
 
 
 def _death(name: str, message: str) -> ReelworksError | None:

@@ -1,6 +1,6 @@
 """Names that two parts of the system must agree on: headers, events, metrics, endpoints."""
 
-SERVICE = "reelworks"
+from typing import NamedTuple
 
 # HTTP headers. The first three come from OpenAI and its SDK (source: openai-python 3.57).
 REQUEST_ID_HEADER = "x-request-id"
@@ -13,14 +13,36 @@ EVENT_SOURCE = "reelworks"
 VIDEO_COMPLETED = "video.completed"
 VIDEO_FAILED = "video.failed"
 
-# CloudWatch metrics (EMF), namespace METRICS_NAMESPACE, dimension `service`
 METRICS_NAMESPACE = "Reelworks"
-METRIC_VIDEOS_CREATED = "VideosCreated"
-METRIC_VIDEOS_COMPLETED = "VideosCompleted"
-METRIC_VIDEOS_FAILED = "VideosFailed"
-METRIC_CLIPS_RENDERED = "ClipsRendered"
-METRIC_CLIPS_REUSED = "ClipsReused"
-METRIC_VIDEOS_HEALED = "VideosHealed"
+
+
+class Metric(NamedTuple):
+    """A CloudWatch metric in METRICS_NAMESPACE, written to the log (EMF) with the dimension `service`, the
+    deployment's prefix.
+
+    `by` lists the sets of further dimensions. CloudWatch keeps, and bills, a series for each set of values.
+    """
+
+    name: str
+    unit: str = "Count"
+    by: tuple[tuple[str, ...], ...] = ((),)
+
+
+METRIC_VIDEOS_CREATED = Metric("VideosCreated")
+METRIC_VIDEOS_COMPLETED = Metric("VideosCompleted")
+METRIC_VIDEOS_FAILED = Metric("VideosFailed", by=((), ("step", "code")))
+METRIC_VIDEOS_HEALED = Metric("VideosHealed")
+# Of each ended video: 100 for the fault it failed by, 0 for others. Its average is the rate.
+METRIC_FAILURE_RATE = Metric("FailureRate", "Percent", by=(("fault",),))
+METRIC_FILM_SECONDS = Metric("FilmSeconds", "Seconds")  # from request to film, without waits for the user
+METRIC_FILM_COST = Metric("FilmCost", "None")  # USD; not measured if a price is unknown
+METRIC_CLIPS_RENDERED = Metric("ClipsRendered")
+METRIC_CLIPS_REUSED = Metric("ClipsReused")
+METRIC_CLIP_SECONDS = Metric("ClipSeconds", "Seconds", by=(("engine",),))  # from its request to its clip
+# Of each answer of an engine on an endpoint, likewise. Most failed clips are retried.
+METRIC_CLIP_FAILURE_RATE = Metric("ClipFailureRate", "Percent", by=(("engine", "fault"),))
+METRIC_UPKEEP_RUNS = Metric("UpkeepRuns")  # completed
+METRIC_THROTTLES = Metric("Throttles", by=((), ("called",)))  # of calls, by the AWS service called
 
 
 def endpoint_name(prefix: str, engine: str) -> str:

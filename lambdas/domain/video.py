@@ -1,6 +1,7 @@
 """The record of a video: its request, stage and results."""
 
 import hashlib
+from itertools import pairwise
 
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.prices import total
@@ -145,6 +146,15 @@ def unchanged_parts(video: Video, before: Storyboard, after: Storyboard) -> dict
         "narrations": [part for part in video.narrations if part.scene in said],
         "stills": [part for part in video.stills if part.scene in drawn],
     }
+
+
+def seconds_worked(video: Video) -> float:
+    """Return the seconds of a video's current attempt, from its request, without waits for the user."""
+    queued = (place for place, entry in enumerate(video.history) if entry.stage is Stage.QUEUED)
+    attempt = video.history[max(queued, default=0) :]
+    spans = pairwise([*(entry.at_ms for entry in attempt), video.updated_ms])
+    pairs = zip(attempt, spans, strict=True)
+    return sum(end - start for entry, (start, end) in pairs if entry.stage is not Stage.REVIEWING) / 1000
 
 
 def video_id(tenant: str, nonce: str) -> str:

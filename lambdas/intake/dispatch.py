@@ -28,16 +28,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     machine = Machine(client("stepfunctions"), settings.state_machine_arn)
 
     def take(record: SQSRecord) -> None:
-        dispatch(QueuedRequest.model_validate_json(record.body), videos, machine)
+        trace = record.attributes.aws_trace_header
+        dispatch(QueuedRequest.model_validate_json(record.body), videos, machine, trace=trace)
 
     # If all messages fail, report each by its id, as when some fail.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return process_partial_response(event, take, processor, context)
 
 
-def dispatch(request: QueuedRequest, videos: Videos, machine: Machine) -> None:
+def dispatch(request: QueuedRequest, videos: Videos, machine: Machine, *, trace: str | None) -> None:
     """Start the execution of a video. It is named after the video and its attempt, so a duplicate message
-    starts no second one."""
+    starts no second one. It goes on with the `trace` of the request."""
     logger.append_keys(video_id=request.video_id)
     try:
         video = videos.get(request.tenant, request.video_id)
@@ -48,5 +49,5 @@ def dispatch(request: QueuedRequest, videos: Videos, machine: Machine) -> None:
         logger.info("request dropped", extra={"reason": f"the video is {video.stage}"})
         return
     name = execution_name(video.id, video.attempt)
-    started = machine.start(name, {"tenant": video.tenant, "video_id": video.id})
+    started = machine.start(name, {"tenant": video.tenant, "video_id": video.id}, trace=trace)
     logger.info("execution started" if started else "execution known", extra={"execution": name})

@@ -13,7 +13,7 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.executions import Machine
-from lambdas.domain import keys
+from lambdas.domain import keys, names
 from lambdas.domain.engine_failure import engine_failure, expired
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import (
@@ -31,7 +31,7 @@ from lambdas.media.probe import probe
 from lambdas.production.clip_progress import ClipMade, finished
 from lambdas.production.plans import load_plan
 from lambdas.settings import PricedSettings
-from lambdas.telemetry import logger
+from lambdas.telemetry import logger, rate
 
 
 class Result(BaseModel):
@@ -102,6 +102,7 @@ class SettleClip:
         except (StepError, VideoNotFound) as error:
             self._fail(inference, error)
             return
+        rate(names.METRIC_CLIP_FAILURE_RATE, None, engine=plan.engine)
         made = ClipMade(clip=inference.clip, reused=False)
         if not self._machine.succeed(inference.token, made.model_dump()):
             logger.info("answer came too late")
@@ -124,6 +125,8 @@ class SettleClip:
         name = type(error).__name__
         answered = self._machine.fail(inference.token, name, cause(error))
         logger.warning("clip failed", extra={"error": name, "reason": error.message, "answered": answered})
+        if inference.engine:
+            rate(names.METRIC_CLIP_FAILURE_RATE, error.fault, engine=inference.engine)
         self._inferences.settle(inference.id)
 
     def _text(self, key: str | None) -> str:

@@ -7,7 +7,7 @@ from lambdas.domain.documents import Document
 from lambdas.domain.film_plan import Clip, FilmPlan
 from lambdas.domain.prices import of_time
 from lambdas.domain.video_parts import ClipProgress, ClipState
-from lambdas.telemetry import count, logger
+from lambdas.telemetry import count, logger, measure
 
 
 class ClipMade(Document):
@@ -42,6 +42,7 @@ def finished(
     _write(videos, plan, clip, ClipState.DONE, cost=cost, started_ms=started_ms, finished_ms=finished_ms)
     logger.info("clip rendered", extra={"key_hash": clip.key_hash})
     count(names.METRIC_CLIPS_RENDERED)
+    measure(names.METRIC_CLIP_SECONDS, (finished_ms - started_ms) / 1000, engine=plan.engine)
 
 
 def _write(

@@ -17,12 +17,12 @@ from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.manifest import artifact_keys, make_manifest
 from lambdas.domain.stages import Stage
-from lambdas.domain.video import Video
+from lambdas.domain.video import Video, seconds_worked
 from lambdas.intake.drop_error import clear_drop_error
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PublishSettings
-from lambdas.telemetry import count, logger
+from lambdas.telemetry import count, logger, measure, rate
 
 
 class Published(Document):
@@ -71,6 +71,10 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
             raise
         logger.info("video completed", extra={"bytes": video.film_bytes})
         count(names.METRIC_VIDEOS_COMPLETED)
+        rate(names.METRIC_FAILURE_RATE, None)
+        measure(names.METRIC_FILM_SECONDS, seconds_worked(video))
+        if video.cost is not None:
+            measure(names.METRIC_FILM_COST, video.cost)
     if video.source is not None:
         clear_drop_error(outputs, video.source.key)  # from an earlier attempt
     events.video_ended(video, names.VIDEO_COMPLETED)

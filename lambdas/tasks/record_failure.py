@@ -11,14 +11,14 @@ from lambdas.adapters.events import Events
 from lambdas.domain import keys, names
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import VideoClosed, VideoNotFound
-from lambdas.domain.failures import failure
+from lambdas.domain.failures import failure, fault_of
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import Failure
 from lambdas.intake.drop_error import DropError, write_drop_error
 from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PublishSettings, StoreSettings
-from lambdas.telemetry import count, logger
+from lambdas.telemetry import count, logger, rate
 
 
 class FailedTask(VideoTask):
@@ -76,8 +76,11 @@ class RecordFailure:
                 return video
             # Conditional on the record as read: a new attempt may start meanwhile.
             if failed := self._videos.advance_from(video, Stage.FAILED, failure=reason):
-                logger.warning("video failed", extra={"failure": reason.model_dump()})
-                count(names.METRIC_VIDEOS_FAILED)
+                logger.warning(
+                    "video failed", extra={"failure": reason.model_dump(), "fault": fault_of(reason)}
+                )
+                count(names.METRIC_VIDEOS_FAILED, step=reason.step, code=reason.code)
+                rate(names.METRIC_FAILURE_RATE, fault_of(reason))
                 return failed
 
     def _withdraw_requests(self, video: Video) -> None:

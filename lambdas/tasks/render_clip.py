@@ -64,7 +64,7 @@ class RenderClip:
         if reused(self._videos, self._outputs, plan, clip):
             return ClipMade(clip=clip.index, reused=True)
         require_open(self._videos, plan.tenant, plan.video_id)
-        inference = _inference(request, clip)
+        inference = _inference(request, plan.engine, clip)
         key = keys.engine_request(inference.id)
         body = engine_request(
             plan,
@@ -114,7 +114,7 @@ def _base64(data: bytes | None) -> str | None:
     return None if data is None else base64.b64encode(data).decode()
 
 
-def _inference(request: RenderTask, clip: Clip) -> Inference:
+def _inference(request: RenderTask, engine: str, clip: Clip) -> Inference:
     """Return the inference of a delivery. The same delivery gives the same id; a retry gives another, even if
     its token is the same (ministack keeps one token for all tries of a state; AWS issues one per try)."""
     token_hash = hashlib.sha256(f"{request.token} {request.retry}".encode()).hexdigest()
@@ -124,6 +124,7 @@ def _inference(request: RenderTask, clip: Clip) -> Inference:
         tenant=request.tenant,
         video_id=request.video_id,
         clip=request.clip,
+        engine=engine,
         key_hash=clip.key_hash,
         requested_ms=now_ms(),
     )

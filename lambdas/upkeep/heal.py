@@ -11,6 +11,7 @@ a decision, but a gate's token waits      answer it: the decision was interrupte
 a clip's output, but its token waits      settle the clip: the notice was lost
 a build that ended, but its token waits   fail the step, which is then retried: the build crashed
 an object in the drop folder, no video    invoke Intake again: the event was lost (lambdas.upkeep.lost_drops)
+a dead letter about something repaired    delete it (lambdas.upkeep.healed_dead_letters)
 """
 
 from collections.abc import Callable
@@ -37,6 +38,7 @@ from lambdas.production.task_token import VideoTask
 from lambdas.settings import UpkeepSettings
 from lambdas.tasks.record_failure import RecordFailure
 from lambdas.telemetry import count, logger
+from lambdas.upkeep.healed_dead_letters import HealedDeadLetters
 from lambdas.upkeep.lost_drops import Drops
 from lambdas.upkeep.restore_records import restore
 
@@ -61,7 +63,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
         restored = 0
         heal, drops = Heal(settings, GRACE), Drops(settings, GRACE, DROPS_FOR)
     healed = heal.all_videos(time_left) + drops.ask_again(time_left)
-    return {"restored": restored, "healed": healed}
+    removed = HealedDeadLetters(settings, drops).remove(time_left)
+    count(names.METRIC_UPKEEP_RUNS)
+    return {"restored": restored, "healed": healed, "dead_letters_removed": removed}
 
 
 class Heal:

@@ -47,6 +47,11 @@ class Drops:
             if dropped.extension in _ASKING and not (self._answered(dropped) or self._taken(dropped)):
                 yield dropped
 
+    def lost(self, dropped: Dropped) -> bool:
+        """Return whether an object is still there and has neither a result nor a video."""
+        there = self._inputs.written(dropped.key) is not None
+        return there and not (self._answered(dropped) or self._taken(dropped))
+
     def _answered(self, dropped: Dropped) -> bool:
         """Return whether there is a result younger than the object.
 

@@ -4,8 +4,8 @@ import time
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
+from reelworks.cli import findings
 from reelworks.cli.terminal import Json, fail, out, print_json
 
 app = typer.Typer()
@@ -90,16 +90,4 @@ def doctor(as_json: Json = False) -> None:
     """Check this PC for missing software and models, and show how to install them."""
     from reelworks.doctor import examine
 
-    findings = examine()
-    if as_json:
-        print_json([finding.document() for finding in findings])
-    else:
-        for finding in findings:
-            mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]" if finding.needed else "[dim]-[/dim]"
-            if finding.warning:
-                mark = "[yellow]![/yellow]"
-            out.print(f"{mark} {finding.what}: {escape(finding.found)}", soft_wrap=True)
-            if not finding.ok and finding.todo:
-                out.print(f"    fix: {escape(finding.todo)}", soft_wrap=True)
-    if any(finding.needed and not finding.ok for finding in findings):
-        raise typer.Exit(1)
+    findings.show(examine(), as_json=as_json)

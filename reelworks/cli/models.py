@@ -62,19 +62,20 @@ def push_model(
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from cdk.settings import SettingsError
     from reelworks import models
     from reelworks.cloud.home import Home
 
     home = Home.locate()
     try:
         session = boto3.Session()
-        target = models.Target.of_deployment(home.checkout / "cdk.json", session)
+        target = models.Target.of_deployment(session)
         if bucket is not None:
             target = replace(target, bucket=bucket, own=True)
         if prefix is not None:
             target = replace(target, prefix=prefix)
         address, sent = models.push(home.models, name, target, session, err.print)
-    except (models.ModelError, BotoCoreError, ClientError) as error:
+    except (models.ModelError, SettingsError, BotoCoreError, ClientError) as error:
         fail(str(error))
     if as_json:
         print_json({"model": name, "address": address, "sent": sent})

@@ -1,6 +1,7 @@
 """Arguments and options shared by several commands, and the JSON files they read."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,3 +21,24 @@ def read_json_file(path: Path) -> Any:
         fail(f"cannot read {path}: {error.strerror}")
     except (ValueError, RecursionError) as error:
         fail(f"{path} is not valid JSON: {error}")
+
+
+Since = Annotated[
+    str, typer.Option(help="How far back to look: 30m, 24h, 7d, 2w, or a date or time such as 2026-01-31.")
+]
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def ago(text: str) -> datetime:
+    """Return the time that `--since` names: 30m, 24h, 7d or 2w ago, or a date or time of ISO 8601 (local time
+    unless it has an offset)."""
+    try:
+        if text[-1:] in _UNITS:
+            at = datetime.now(UTC) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+        else:
+            at = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        fail(f"--since must be like 30m, 24h, 7d or 2026-01-31; got {text!r}")
+    if at > datetime.now(UTC):
+        fail(f"--since must be in the past; got {text!r}")
+    return at

@@ -10,11 +10,11 @@ from reelworks.cloud.home import Home
 from reelworks.cloud.settings import Settings
 from reelworks.doctor.comfyui import comfyui, workflows
 from reelworks.doctor.engines import engine_finding
-from reelworks.doctor.finding import Finding
 from reelworks.doctor.images import stills
 from reelworks.doctor.machine import cloud, disk, gpu, node, python, settings_file, torch
 from reelworks.doctor.text import text_models
 from reelworks.doctor.voice import piper, voice_finding
+from reelworks.finding import Finding
 
 
 def examine() -> list[Finding]:

@@ -9,8 +9,9 @@ from containers.comfyui.workflow import BadWorkflow, Workflow
 from reelworks.cloud.backends.clips.engine_servers import workflow_file
 from reelworks.cloud.home import Home
 from reelworks.cloud.settings import Settings
-from reelworks.doctor.finding import Busy, Finding, get_json
+from reelworks.doctor.servers import Busy, get_json
 from reelworks.doctor.workflow_nodes import Saves, missing
+from reelworks.finding import Finding
 
 # ComfyUI's folders of models that draw.
 _COMFYUI_MODELS = ("checkpoints", "diffusion_models")

@@ -1,7 +1,7 @@
 """Check which engines have their models on this PC."""
 
 from reelworks.cloud.home import Home
-from reelworks.doctor.finding import Finding
+from reelworks.finding import Finding
 from reelworks.models import SOURCES, Listed
 
 

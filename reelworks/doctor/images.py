@@ -6,8 +6,8 @@ from pathlib import Path
 from containers.comfyui.workflow import BadWorkflow, Workflow
 from reelworks.cloud.home import Home
 from reelworks.cloud.settings import Stills
-from reelworks.doctor.finding import Finding
 from reelworks.doctor.machine import torch
+from reelworks.finding import Finding
 
 
 def stills(configured: Stills | None, home: Home) -> Finding:

@@ -10,7 +10,7 @@ from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle import start_stop
 from reelworks.cloud.lifecycle.cloud_assembly import node_folder
 from reelworks.cloud.settings import Settings
-from reelworks.doctor.finding import Finding
+from reelworks.finding import Finding
 
 _DISK_NEEDED = 2_000_000_000  # bytes: the environment, the template and a few films
 

@@ -15,7 +15,8 @@ from reelworks.cloud.errors import ServiceError
 from reelworks.cloud.home import Home
 from reelworks.cloud.services.bedrock import OLLAMA_URL, connect
 from reelworks.cloud.settings import TextServer
-from reelworks.doctor.finding import Busy, Finding, get_json
+from reelworks.doctor.servers import Busy, get_json
+from reelworks.finding import Finding
 
 _ASKING_SECONDS = 60  # includes loading a model of 8 GB from a slow disk
 

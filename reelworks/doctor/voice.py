@@ -9,7 +9,7 @@ from reelworks.cloud.backends.voice.interface import Voice, VoiceFailed
 from reelworks.cloud.backends.voice.piper import Piper, read_voice, voice_files
 from reelworks.cloud.home import Home
 from reelworks.cloud.settings import Settings
-from reelworks.doctor.finding import Finding
+from reelworks.finding import Finding
 
 _SYLLABLE = "Oh."
 

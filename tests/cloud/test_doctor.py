@@ -22,10 +22,10 @@ from reelworks.cloud.settings import Settings
 from reelworks.doctor import backends
 from reelworks.doctor.comfyui import comfyui, workflows
 from reelworks.doctor.engines import engine_finding
-from reelworks.doctor.finding import Finding
 from reelworks.doctor.images import stills
 from reelworks.doctor.text import found_ollama, openai_servers, text_models
 from reelworks.doctor.workflow_nodes import missing
+from reelworks.finding import Finding
 from tests.cloud.model_servers import ollama_answer, openai_answer
 from tests.cloud.servers import serving
 from tests.comfyui_server import ComfyUIServer
@@ -173,7 +173,7 @@ def test_a_server_that_takes_no_time_to_answer_is_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Servers that generate in their only thread take connections meanwhile and answer later."""
-    monkeypatch.setattr("reelworks.doctor.finding.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("reelworks.doctor.servers.LOOK_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         findings = found(tmp_path, f"[text]\nurl = '{url}'\nmodel = 'm'", REELWORKS_COMFYUI_URL=url)

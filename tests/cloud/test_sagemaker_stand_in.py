@@ -82,6 +82,8 @@ class Bench:
         self.logs = logs
         self.endpoints: dict[str, Endpoint] = {}
         self.runtime: Any = None
+        self.service: Any = None  # SageMaker's own API
+        self.stand_in: Any = None
         self.rooms = 0  # how often room was made
 
     async def make_room(self) -> None:
@@ -134,7 +136,11 @@ def bench(aws: Callable[[str], Any], request: pytest.FixtureRequest, tmp_path: P
 
     with serving(stopping(runtime)) as url:
         session = boto3.Session("test", "test", region_name="us-east-1")
-        with closing(session.client("sagemaker-runtime", endpoint_url=url)) as bench.runtime:
+        with (
+            closing(session.client("sagemaker-runtime", endpoint_url=url)) as bench.runtime,
+            closing(session.client("sagemaker", endpoint_url=url)) as bench.service,
+        ):
+            bench.stand_in = runtime
             yield bench
 
 
@@ -556,3 +562,43 @@ def test_a_killed_cloud_s_servers_end_too() -> None:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
         wait_until(lambda: not any(map(alive, pids)))
+
+
+# --- SageMaker's own API
+
+
+def test_endpoints_are_listed(bench: Bench) -> None:
+    bench.offer()
+    bench.endpoints["other"] = bench.endpoint(name="other")
+    listed = bench.service.list_endpoints()["Endpoints"]
+    assert [(one["EndpointName"], one["EndpointStatus"]) for one in listed] == [
+        ("film", "InService"),
+        ("other", "InService"),
+    ]
+    found = bench.service.list_endpoints(NameContains="fil")["Endpoints"]
+    assert [one["EndpointName"] for one in found] == ["film"]
+
+
+def test_an_endpoint_tells_its_instances_and_its_backlog(bench: Bench) -> None:
+    bench.offer()
+
+    def instances() -> int:
+        [variant] = bench.service.describe_endpoint(EndpointName="film")["ProductionVariants"]
+        return int(variant["CurrentInstanceCount"])
+
+    assert (instances(), bench.stand_in.gauges()[0]["Value"]) == (0, 0)
+    key = f"in/{bench.name}/sleep 600"  # until its request is withdrawn
+    bench.ask("sleep 600")
+    wait_until(lambda: instances() == 1)
+    bench.ask("a bee")
+    [gauge] = bench.stand_in.gauges()
+    assert (gauge["MetricName"], gauge["Value"]) == ("ApproximateBacklogSize", 2)
+    bench.s3.delete_object(Bucket=BUCKET, Key=key)
+    wait_until(lambda: bench.stand_in.gauges()[0]["Value"] == 0)
+
+
+def test_an_unknown_endpoint_or_call_is_refused(bench: Bench) -> None:
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        bench.service.describe_endpoint(EndpointName="film")
+    with pytest.raises(ClientError, match="CreateEndpoint is not supported"):
+        bench.service.create_endpoint(EndpointName="film", EndpointConfigName="film")

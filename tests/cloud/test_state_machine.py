@@ -92,6 +92,7 @@ class Stage:
         """Run an execution to its end. A task without an answer keeps waiting."""
         states, sqs = self.client("stepfunctions"), self.client("sqs")
         text = TEXT if definition is None else json.dumps(definition)
+        text = text.replace("${Partition}", "aws")
         for task, arn in self.functions.items():
             text = text.replace(f"${{{task}FunctionArn}}", arn)
         for what, seconds in (("RenderClip", render_seconds), ("Review", review_seconds), ("Film", 600)):

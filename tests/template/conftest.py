@@ -1,4 +1,4 @@
-"""The three templates, synthesized once."""
+"""The three templates with several settings, each synthesized once per run with cdk-nag's packs."""
 
 import json
 from collections.abc import Iterator
@@ -6,11 +6,72 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import Validations
+from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks, ServerlessChecks
 
 from cdk.app import reelworks
+from cdk.permissions import Pack
+from tests.shared import made_once
 
-STACKS = ("Pipeline", "Engines", "Operations")
+STACKS = ("Pipeline", "Image", "Engines", "Operations")
 SOURCE_ONLY: dict[str, Any] = {"aws:cdk:bundling-stacks": []}
+# The default settings offer no engine that needs an endpoint.
+ENGINES = ["animatic", "cogvideox-5b", "cogvideox-5b-i2v"]
+
+PACKS = {
+    Pack.SOLUTIONS: AwsSolutionsChecks,
+    Pack.SERVERLESS: ServerlessChecks,
+    Pack.NIST: NIST80053R5Checks,
+}
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+# What accounts require, by name.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "default": {"engines": ENGINES},
+    "drafts": {
+        "prefix": "drafts",
+        "engines": ["animatic"],
+        "endpoints": {},
+        "kms_key": KEY,
+        "api_logs": "create-role",
+        "alarm_email": "ops@example.com",
+        "failed_film_notices": ["pipeline", "engine", "user"],
+        "monthly_budget": 50,
+        "allowed_cidrs": ["203.0.113.0/24"],
+    },
+    "hardened": {
+        "prefix": "hardened",
+        "engines": ENGINES,
+        "kms_key": KEY,
+        "vpc": {
+            "id": "vpc-0123456789abcdef0",
+            "subnets": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+            "security_groups": ["sg-0123456789abcdef0"],
+        },
+        "permissions_boundary": "arn:aws:iam::111122223333:policy/teams/Boundary",
+        "tags": {"team": "films", "cost-center": "42"},
+        "alarm_topic": "arn:aws:sns:eu-west-1:111122223333:pages",
+        "failed_film_notices": ["pipeline", "engine"],
+        "monthly_budget": 500,
+        "runbooks": "https://runbooks.test",
+        "api_logs": "existing-role",
+        "api_domain": {
+            "name": "video.example.com",
+            "certificate": "arn:aws:acm:eu-west-1:111122223333:certificate/1234abcd",
+        },
+        "deletion_protection": True,
+        "journal_version_days": 14,
+    },
+}
+
+PREFIXES = ("reel", "reel-two")
+OF_TWO: dict[str, Any] = {
+    "engines": ENGINES,
+    "api_logs": "existing-role",
+    "alarm_email": "ops@example.com",
+    "failed_film_notices": ["pipeline", "engine"],
+    "monthly_budget": 500,
+    "runbooks": "https://runbooks.test",
+}
 
 Resources = dict[str, dict[str, Any]]
 
@@ -23,17 +84,62 @@ def account() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def assembly(account: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cdk.out")
-    reelworks(outdir=str(folder), context=SOURCE_ONLY).synth()
-    return folder
+def assembled(name: str) -> Path:
+    """Return the cloud assembly with the settings of that name; it has cdk-nag's report."""
+
+    def make(folder: Path) -> None:
+        app = reelworks(outdir=str(folder), context={**SOURCE_ONLY, "reelworks": SETTINGS[name]})
+        Validations.of(app).add_plugins(*(pack(app) for pack in PACKS.values()))
+        app.synth()  # raises with the findings if one is not acknowledged
+
+    return made_once(f"settings-{name}", make)
+
+
+def templates_of(name: str) -> dict[str, dict[str, Any]]:
+    """Return the templates with the settings of that name, by stack; without engines there are two."""
+    found = {}
+    for stack in STACKS:
+        for path in assembled(name).glob(f"*-{stack}.template.json"):
+            found[stack] = json.loads(path.read_text())
+    return found
 
 
 @pytest.fixture(scope="session")
-def templates(assembly: Path) -> dict[str, dict[str, Any]]:
+def assembly(account: None) -> Path:
+    return assembled("default")
+
+
+@pytest.fixture(scope="session")
+def templates(account: None) -> dict[str, dict[str, Any]]:
+    return templates_of("default")
+
+
+@pytest.fixture(scope="session")
+def drafts(account: None) -> dict[str, dict[str, Any]]:
+    return templates_of("drafts")
+
+
+@pytest.fixture(scope="session")
+def hardened(account: None) -> dict[str, dict[str, Any]]:
+    return templates_of("hardened")
+
+
+@pytest.fixture(scope="session")
+def two(account: None) -> dict[str, dict[str, dict[str, Any]]]:
+    """The templates of two deployments in one account, whose prefixes begin alike, by prefix and stack."""
+
+    def make(folder: Path) -> None:
+        for prefix in PREFIXES:
+            settings = {**OF_TWO, "prefix": prefix}
+            reelworks(outdir=str(folder / prefix), context={**SOURCE_ONLY, "reelworks": settings}).synth()
+
+    made = made_once("two-deployments", make)
     return {
-        stack: json.loads((assembly / f"Reelworks-{stack}.template.json").read_text()) for stack in STACKS
+        prefix: {
+            path.name.removesuffix(".template.json"): json.loads(path.read_text())
+            for path in (made / prefix).glob("*.template.json")
+        }
+        for prefix in PREFIXES
     }
 
 

@@ -98,4 +98,11 @@ def test_a_failed_update_is_rolled_back(engines: Template) -> None:
         for _, statement in statements(engines, "AWS::IAM::Policy")
         if statement["Action"] == "cloudwatch:DescribeAlarms"
     ]
-    assert str(described).count("alarm:reelworks-*-rollback") == 1
+    assert {arn["Fn::Join"][1][-1].split(":alarm:")[1] for arn in described} == set(alarms)
+
+
+def test_an_update_keeps_the_instances_that_run(engines: Template) -> None:
+    for endpoint in properties(engines, "AWS::SageMaker::Endpoint").values():
+        assert endpoint["RetainAllVariantProperties"] is True
+        # Nothing is left out: then the counts of instances would be the configuration's again.
+        assert "ExcludeRetainedVariantProperties" not in endpoint

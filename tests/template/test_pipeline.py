@@ -294,7 +294,9 @@ def test_every_placeholder_is_substituted(pipeline: Template) -> None:
 def test_the_machine_may_call_its_functions_and_no_others(pipeline: Template) -> None:
     ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
     substituted = {
-        target(value) for value in machine["DefinitionSubstitutions"].values() if not isinstance(value, str)
+        target(value)
+        for name, value in machine["DefinitionSubstitutions"].items()
+        if name.endswith("FunctionArn")
     }
     role = target(machine["RoleArn"])
     invoked = {
@@ -435,3 +437,12 @@ def test_the_table_has_the_keys_and_indexes_that_the_adapters_query(pipeline: Te
 
 def _key(index: dict[str, Any]) -> list[str]:
     return [part["AttributeName"] for part in index["KeySchema"]]
+
+
+def test_the_api_s_access_log_has_the_tenant_and_the_latency(hardened: dict[str, Template]) -> None:
+    ((_, stage),) = properties(hardened["Pipeline"], "AWS::ApiGateway::Stage").items()
+    line = json.loads(stage["AccessLogSetting"]["Format"])
+    assert line["tenant"] == "$context.authorizer.tenant"
+    assert line["responseLatency"] == "$context.responseLatency"
+    # The authorizer gives the tenant under this name.
+    assert '"context": {"tenant": ' in inspect.getsource(importlib.import_module("lambdas.api.authorizer"))

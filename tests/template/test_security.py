@@ -1,5 +1,6 @@
-"""Security properties that must hold for all three templates."""
+"""Security properties that must hold for all templates."""
 
+import json
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ WITHOUT_RESOURCE = {
 }
 
 
-@pytest.mark.parametrize("stack", ["Pipeline", "Engines", "Operations"])
+@pytest.mark.parametrize("stack", ["Pipeline", "Image", "Engines", "Operations"])
 def test_roles_name_their_resources(templates: Templates, stack: str) -> None:
     for id_, statement in statements(templates[stack], *POLICIES):
         actions = listed(statement["Action"])
@@ -40,13 +41,20 @@ def test_roles_name_their_resources(templates: Templates, stack: str) -> None:
             assert set(actions) <= set(WITHOUT_RESOURCE), id_
 
 
-@pytest.mark.parametrize("stack", ["Pipeline", "Engines", "Operations"])
+@pytest.mark.parametrize("stack", ["Pipeline", "Image", "Engines", "Operations"])
+def test_arns_have_the_partition_of_the_account(templates: Templates, stack: str) -> None:
+    """In aws-cn and aws-us-gov an ARN of the partition `aws` is refused."""
+    assert "arn:aws" not in json.dumps(templates[stack])
+    assert "${Partition}" in json.dumps(templates["Pipeline"])
+
+
+@pytest.mark.parametrize("stack", ["Pipeline", "Image", "Engines", "Operations"])
 def test_there_are_no_custom_resources(templates: Templates, stack: str) -> None:
     types = {resource["Type"] for resource in templates[stack]["Resources"].values()}
     assert not [type_ for type_ in types if type_.startswith("Custom::") or "CustomResource" in type_]
 
 
-@pytest.mark.parametrize("stack", ["Pipeline", "Engines"])
+@pytest.mark.parametrize("stack", ["Pipeline", "Image", "Engines"])
 def test_logs_expire_and_are_deleted_with_their_stack(templates: Templates, stack: str) -> None:
     for id_, group in of_type(templates[stack], "AWS::Logs::LogGroup").items():
         assert group["Properties"]["RetentionInDays"] == 30, id_

@@ -13,7 +13,7 @@ HOSTED = (
     "animatic, cogvideox-2b, cogvideox-5b, cogvideox-5b-i2v, cogvideox-1.5-5b, cogvideox-1.5-5b-i2v, "
     "cogvideox-nano, cogvideox-nano-i2v"
 )
-CHOSEN = "animatic, cogvideox-5b, cogvideox-5b-i2v"
+CHOSEN = "animatic"
 
 
 def test_the_command_line_overrides_cdk_json() -> None:
@@ -36,7 +36,14 @@ def test_the_command_line_overrides_cdk_json() -> None:
         ({"model_aliases": {"a,b": "animatic"}}, "String should match pattern"),
         ({"voice_engine": "natural"}, "voice_engine: Input should be 'standard', 'neural', 'long-form'"),
         ({"text_models": [""]}, "text_models.0: String should have at least 1 character"),
-        ({"endpoints": {}}, "endpoints must have an entry for engine 'cogvideox-5b'"),
+        (
+            {"engines": ["animatic", "cogvideox-2b"]},
+            "endpoints must have an entry for engine 'cogvideox-2b'",
+        ),
+        (
+            {"endpoints": {"cogvideo": {"instance_types": ["ml.g5.2xlarge"], "max_instances": 1}}},
+            f"endpoints must be one of: {HOSTED}; got 'cogvideo'",
+        ),
         (
             {"endpoints": {"cogvideox-5b": {"instance_types": ["ml.m5.large"], "max_instances": 1}}},
             "instance_types must be one of: ml.g6.2xlarge, ml.g5.2xlarge, ml.g6e.2xlarge, ml.g6e.4xlarge, "
@@ -45,6 +52,35 @@ def test_the_command_line_overrides_cdk_json() -> None:
         ({"endpoints": {"cogvideox-5b": {"instance_types": [], "max_instances": 1}}}, "at least 1 item"),
         ({"allowed_cidrs": ["10.0.0.1/8"]}, "allowed_cidrs.0"),
         ({"alarm_email": "nobody"}, "alarm_email: String should match pattern"),
+        (
+            {"alarm_email": "ops@example.com", "alarm_topic": "arn:aws:sns:eu-west-1:111122223333:pages"},
+            "alarm_email must be empty with alarm_topic; got 'ops@example.com'. Subscribe the address to the",
+        ),
+        (
+            {"alarm_topic": "pages"},
+            "must be the ARN of an SNS topic (arn:aws:sns:…) or empty; got",
+        ),
+        ({"kms_key": "alias/films"}, "kms_key: Value error, must be the ARN of a KMS key (arn:aws:kms:…)"),
+        ({"kms_key": "alias/films"}, "or empty; got 'alias/films'"),
+        (
+            {"permissions_boundary": "Boundary"},
+            "permissions_boundary: Value error, must be the ARN of a",
+        ),
+        ({"vpc": {"id": "vpc-1", "subnets": []}}, "vpc.subnets: Tuple should have at least 1 item"),
+        ({"vpc": {"id": "vpc-1", "subnets": ["a"]}}, "vpc.subnets.0: String should match pattern"),
+        ({"vpc": {"id": "vpc-1"}}, "vpc.security_groups: Field required"),
+        ({"tags": {"AWS:x": "y"}}, "must not start with aws:, which AWS reserves; got 'AWS:x'"),
+        ({"tags": {"team!": "y"}}, "tags.team!.[key]: String should match pattern"),
+        ({"api_logs": True}, "api_logs: Input should be 'off', 'existing-role' or 'create-role'"),
+        ({"api_domain": {"name": "localhost", "certificate": ""}}, "api_domain.name: String should match"),
+        (
+            {"api_domain": {"name": "a.example.com", "certificate": ""}},
+            "api_domain.certificate: String",
+        ),
+        ({"journal_version_days": -1}, "journal_version_days: Input should be greater than or equal to 0"),
+        ({"failed_film_notices": ["nobody"]}, "failed_film_notices.0: Input should be 'pipeline', 'engine'"),
+        ({"monthly_budget": -1}, "monthly_budget: Input should be greater than or equal to 0"),
+        ({"runbooks": "https://wiki.test/"}, "runbooks: String should match pattern"),
         ({"review_hours": 721}, "review_hours: Input should be less than or equal to 720"),
         ({"prices": {"still cheap": -1}}, "prices.still cheap: Input should be greater than or equal to 0"),
         ({"prices": {"stills": 1}}, "prices.stills.[key]: String should match pattern"),
@@ -57,6 +93,24 @@ def test_an_invalid_setting_is_reported(given: Any, problem: str) -> None:
     with pytest.raises(SettingsError) as raised:
         DeploymentSettings.of_context(DEFAULTS, given)
     assert problem in str(raised.value)
+
+
+def test_a_variable_chooses_another_deployment() -> None:
+    assert DeploymentSettings.of_checkout({}).stack_name("Pipeline") == "Reelworks-Pipeline"
+    another = DeploymentSettings.of_checkout({"REELWORKS_PREFIX": "reel-two"})
+    assert (another.prefix, another.stack_name("Engines")) == ("reel-two", "Reel-two-Engines")
+    with pytest.raises(SettingsError, match="prefix: String should match pattern"):
+        DeploymentSettings.of_checkout({"REELWORKS_PREFIX": "Two"})
+
+
+def test_a_new_account_deploys_no_engine_that_needs_a_gpu() -> None:
+    """New accounts have no quota for GPU instances, and no model in a bucket."""
+    assert DeploymentSettings.of_context(DEFAULTS, {}).endpoint_engines == ()
+
+
+def test_an_engine_of_cdk_json_is_added_by_its_name() -> None:
+    added = DeploymentSettings.of_context(DEFAULTS, {"engines": ["animatic", "cogvideox-5b"]})
+    assert added.endpoint_engines == ("cogvideox-5b",)
 
 
 def test_a_missing_setting_is_reported() -> None:

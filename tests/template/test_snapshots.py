@@ -15,7 +15,7 @@ import pytest
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
-@pytest.mark.parametrize("stack", ["Pipeline", "Engines", "Operations"])
+@pytest.mark.parametrize("stack", ["Pipeline", "Image", "Engines", "Operations"])
 def test_the_template_matches_its_snapshot(templates: dict[str, dict[str, Any]], stack: str) -> None:
     found = _normal(templates[stack])
     path = SNAPSHOTS / f"{stack.lower()}.json"

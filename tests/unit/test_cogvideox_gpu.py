@@ -76,6 +76,7 @@ def test_the_log_line_has_cloudwatch_s_metric_format(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gpu, "EVERY_SECONDS", 0.0)
+    monkeypatch.setenv("COGVIDEOX_DEPLOYMENT", "two")
     caplog.set_level(logging.INFO, "containers.cogvideox")
 
     async def watch_a_moment() -> None:
@@ -88,12 +89,12 @@ def test_the_log_line_has_cloudwatch_s_metric_format(
     line = json.loads(JsonFormatter().format(caplog.records[0]))
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Reelworks/Engines"
-    assert directive["Dimensions"] == [["model"]]
+    assert directive["Dimensions"] == [["deployment", "model"]]
     assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == {
         "gpu_percent": "Percent",
         "gpu_memory_percent": "Percent",
         "gpu_memory_bytes": "Bytes",
     }
-    assert line["model"] == "cogvideox-5b"
+    assert (line["deployment"], line["model"]) == ("two", "cogvideox-5b")
     assert all(line[metric["Name"]] for metric in directive["Metrics"])
     assert isinstance(line["_aws"]["Timestamp"], int)

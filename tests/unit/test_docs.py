@@ -11,6 +11,7 @@ from lambdas.domain.content_variants import VARIANTS
 from lambdas.intake.fields import EditFields, ExtendFields, Fields
 from lambdas.intake.files import FILES
 from lambdas.intake.other_names import KNOWN
+from reelworks.cli import engines, ops
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").rglob("*.md")])
@@ -79,3 +80,12 @@ def test_every_deployment_setting_is_documented() -> None:
     settings = json.loads((ROOT / "cdk.json").read_text())["context"]["reelworks"]
     for name in settings:
         assert f"`{name}`" in page, name
+
+
+def test_every_operator_s_command_is_documented() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    for group, app in (("ops", ops.ops_app), ("engines", engines.engines_app)):
+        for command in app.registered_commands:
+            assert command.callback is not None
+            name = command.name or command.callback.__name__
+            assert f"reel {group} {name}" in page, name

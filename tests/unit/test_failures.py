@@ -10,12 +10,14 @@ from lambdas.domain.errors import (
     ClipsDiffer,
     DiskFull,
     EngineFailed,
+    Fault,
     NarrationRefused,
     OutOfMemory,
     ReelworksError,
     ServiceUnavailable,
 )
-from lambdas.domain.failures import LONGEST_REASON, cause, failure, named
+from lambdas.domain.failures import LONGEST_REASON, cause, failure, fault_of, named
+from lambdas.domain.video_parts import Failure
 
 
 def caught(error: Exception) -> dict[str, str]:
@@ -155,3 +157,33 @@ def test_failures_within_failures_end_with_the_innermost() -> None:
     for _ in range(8):
         error = {"Error": "Outer", "Cause": json.dumps({"step": "Plan", "clip": None, "error": error})}
     assert failure("ProduceVideo", error).reason == "at last"
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "fault"),
+    [
+        ("RenderClip", "EngineRejected", Fault.USER),  # a refused prompt
+        ("Review", "ReviewTimedOut", Fault.USER),
+        ("Narrate", "NarrationRefused", Fault.USER),
+        ("ProduceVideo", "VideoClosed", Fault.USER),
+        ("RenderClip", "EngineFailed", Fault.ENGINE),
+        ("RenderClip", "EngineBroken", Fault.ENGINE),
+        ("RenderClip", "ClipMismatch", Fault.ENGINE),
+        ("RenderClip", "States.Timeout", Fault.ENGINE),  # the state waits for the engine's answer
+        ("Plan", "States.Timeout", Fault.PIPELINE),
+        ("Assemble", "OutOfMemory", Fault.PIPELINE),
+        ("WriteStoryboard", "TextModelFailed", Fault.PIPELINE),
+        ("Publish", "ClientError", Fault.PIPELINE),
+        ("Publish", "KeyError", Fault.PIPELINE),
+        ("Publish", "HTTPStatus", Fault.PIPELINE),  # a name in the errors' module that is no error
+    ],
+)
+def test_whose_fault_a_failure_is(step: str, code: str, fault: Fault) -> None:
+    assert fault_of(Failure(step=step, code=code, reason="", advice="")) is fault
+
+
+def test_every_error_that_the_caller_must_fix_is_the_user_s_fault() -> None:
+    def kinds(of: type[ReelworksError]) -> list[type[ReelworksError]]:
+        return [of, *(kind for below in of.__subclasses__() for kind in kinds(below))]
+
+    assert {kind.fault for kind in kinds(errors.RequestError)} == {Fault.USER}

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lambdas.domain import names
-from lambdas.telemetry import count
+from lambdas.domain.errors import Fault
+from lambdas.telemetry import count, logger, measure, rate
 from reelworks.cloud.services.log_metrics import embedded
 
 AT = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
@@ -50,7 +51,45 @@ def test_what_the_functions_write_is_read(capsys: pytest.CaptureFixture[str]) ->
     [(namespace, [metric])] = embedded(capsys.readouterr().out)
     assert namespace == names.METRICS_NAMESPACE
     assert (metric["MetricName"], metric["Values"], metric["Unit"]) == ("VideosCreated", [1.0], "Count")
-    assert metric["Dimensions"] == [{"Name": "service", "Value": names.SERVICE}]
+    assert metric["Dimensions"] == [{"Name": "service", "Value": logger.service}]
+
+
+def written(log: str) -> list[tuple[str, dict[str, str], list[float]]]:
+    """Return the name, the dimensions and the values of each metric in the log."""
+    return [
+        (one["MetricName"], {each["Name"]: each["Value"] for each in one["Dimensions"]}, one["Values"])
+        for text in log.splitlines()
+        for _, data in embedded(text)
+        for one in data
+    ]
+
+
+@pytest.mark.parametrize("constant", [name for name in vars(names) if name.startswith("METRIC_")])
+def test_a_metric_has_a_series_for_each_set_of_its_dimensions(
+    capsys: pytest.CaptureFixture[str], constant: str
+) -> None:
+    metric = vars(names)[constant]
+    values = {name: f"some {name}" for chosen in metric.by for name in chosen}
+    measure(metric, 2.5, **values)
+    assert written(capsys.readouterr().out) == [
+        (metric.name, {"service": logger.service, **{name: values[name] for name in chosen}}, [2.5])
+        for chosen in metric.by
+    ]
+
+
+def test_a_metric_without_one_of_its_dimensions_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"must be \['code', 'step'\]; got \['step'\]"):
+        count(names.METRIC_VIDEOS_FAILED, step="Plan")
+
+
+def test_the_average_of_outcomes_is_the_failure_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    for fault in (None, Fault.ENGINE, None, Fault.USER):
+        rate(names.METRIC_FAILURE_RATE, fault)
+    outcomes: dict[str, list[float]] = {}
+    for _, dimensions, values in written(capsys.readouterr().out):
+        outcomes.setdefault(dimensions["fault"], []).extend(values)
+    averages = {fault: sum(values) / len(values) for fault, values in outcomes.items()}
+    assert averages == {"pipeline": 0, "engine": 25, "user": 25}
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,8 @@ def retried(task: dict[str, Any]) -> set[str]:
     return set(chain.from_iterable(retrier["ErrorEquals"] for retrier in task["Retry"]))
 
 
-def test_placeholders_are_the_tasks_functions_and_the_timeouts() -> None:
-    expected = {f"{name}FunctionArn" for name in TASKS}
+def test_placeholders_are_the_partition_the_tasks_functions_and_the_timeouts() -> None:
+    expected = {"Partition", *(f"{name}FunctionArn" for name in TASKS)}
     expected |= {f"{what}TimeoutSeconds" for what in ("RenderClip", "Review", "Film")}
     assert set(re.findall(r"\$\{(\w+)\}", TEXT)) == expected
 
@@ -78,7 +78,7 @@ def test_the_tasks_match_the_pipeline_s() -> None:
 @ALL_TASKS
 def test_a_task_calls_the_function_of_its_name_with_its_token_and_the_video(name: str) -> None:
     arguments = TASKS[name]["Arguments"]
-    assert TASKS[name]["Resource"] == "arn:aws:states:::lambda:invoke.waitForTaskToken"
+    assert TASKS[name]["Resource"] == "arn:${Partition}:states:::lambda:invoke.waitForTaskToken"
     assert arguments["FunctionName"] == f"${{{name}FunctionArn}}"
     assert arguments["Payload"]["token"] == "{% $states.context.Task.Token %}"
     assert {"tenant", "video_id"} <= set(arguments["Payload"])

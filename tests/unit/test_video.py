@@ -3,8 +3,8 @@ from pydantic import ValidationError
 
 from lambdas.domain import keys
 from lambdas.domain.stages import CLOSED, NEXT, Stage, stages_before
-from lambdas.domain.video import execution_name, video_id
-from lambdas.domain.video_parts import ClipProgress, ClipState
+from lambdas.domain.video import execution_name, seconds_worked, video_id
+from lambdas.domain.video_parts import ClipProgress, ClipState, StageEntry
 from tests.factories import a_request, a_video
 
 
@@ -63,3 +63,19 @@ def test_tenant_names_cannot_escape_their_part_of_a_key(tenant: str) -> None:
 def test_the_record_survives_the_journal() -> None:
     video = a_video(clips=[ClipProgress(seconds=6.125)])
     assert type(video).model_validate_json(video.model_dump_json()) == video
+
+
+def test_a_film_s_time_counts_from_its_last_request_without_waits_for_the_user() -> None:
+    way = [
+        (Stage.QUEUED, 0),
+        (Stage.PLANNING, 10_000),
+        (Stage.FAILED, 20_000),
+        (Stage.QUEUED, 100_000),  # the second attempt
+        (Stage.PLANNING, 101_000),
+        (Stage.REVIEWING, 105_000),
+        (Stage.RENDERING, 999_000),
+        (Stage.COMPLETED, 1_009_000),
+    ]
+    history = [StageEntry(stage=stage, at_ms=at_ms) for stage, at_ms in way]
+    video = a_video(stage=Stage.COMPLETED, history=history, updated_ms=1_009_000)
+    assert seconds_worked(video) == 15

@@ -26,11 +26,13 @@ from reelworks.cloud.server.guard import Guard
 from reelworks.cloud.server.unpersisted_writes import UnpersistedWrites
 from reelworks.cloud.services.bedrock import BedrockRuntime
 from reelworks.cloud.services.codebuild import CodeBuild
+from reelworks.cloud.services.engine_logs import EngineLogs
 from reelworks.cloud.services.execution_history import ExecutionHistory
 from reelworks.cloud.services.log_metrics import LogMetrics
 from reelworks.cloud.services.message_moves import MessageMoves
 from reelworks.cloud.services.polly import Polly
 from reelworks.cloud.services.sagemaker import SageMakerRuntime
+from reelworks.cloud.services.scaling import scaling
 from reelworks.cloud.settings import Settings
 
 
@@ -64,6 +66,7 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         ministack,
         logs=client("logs", base_url, credentials),
         cloudwatch=client("cloudwatch", base_url, credentials),
+        gauges=sagemaker.gauges,
     )
 
     async def stop() -> None:
@@ -83,6 +86,8 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         "states": history,
         "sqs": moves,
         "monitoring": metrics,
+        "logs": EngineLogs(ministack, home.engine_logs),
+        "application-autoscaling": scaling(),
     }
     dispatcher = Dispatcher(_stopping(UnpersistedWrites(ministack), stop), stand_ins, deployed.api)
     access = Access(dispatcher, credentials, parse_form)

@@ -69,17 +69,28 @@ class EndpointQueue:
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._open: set[str] = set()  # ids of the jobs that are queued or in progress
         self._instances = [
-            asyncio.create_task(
-                Instance(
-                    endpoint,
-                    s3=s3,
-                    sns=sns,
-                    log=logs / f"{endpoint.name}-{number}.log",
-                    make_room=make_room,
-                ).run(self._jobs, self._open.discard)
+            Instance(
+                endpoint,
+                s3=s3,
+                sns=sns,
+                log=logs / f"{endpoint.name}-{number}.log",
+                make_room=make_room,
             )
             for number in range(endpoint.instances)
         ]
+        self._tasks = [
+            asyncio.create_task(instance.run(self._jobs, self._open.discard)) for instance in self._instances
+        ]
+
+    @property
+    def backlog(self) -> int:
+        """The number of jobs that are queued or in progress."""
+        return len(self._open)
+
+    @property
+    def running(self) -> int:
+        """The number of server processes that are ready."""
+        return sum(instance.running for instance in self._instances)
 
     def submit(self, job: Job) -> None:
         """Queue a job. One that is queued or in progress is not queued again: its call was sent twice,
@@ -90,9 +101,9 @@ class EndpointQueue:
 
     async def stop(self) -> None:
         """Drop the jobs that are queued or in progress, and stop the server processes."""
-        for instance in self._instances:
-            instance.cancel()
-        await asyncio.gather(*self._instances, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 class Instance:
@@ -107,6 +118,10 @@ class Instance:
         self._sns = sns
         self._log = log
         self._server: ServerProcess | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._server is not None and self._server.running
 
     async def run(self, jobs: asyncio.Queue[Job], ended: Callable[[str], None]) -> None:
         """Work off the jobs. `ended` is called with the id of each one that has ended."""

@@ -1,4 +1,5 @@
-"""Metrics that functions write to their logs, in CloudWatch's embedded metric format (EMF).
+"""Metrics that functions write to their logs, in CloudWatch's embedded metric format (EMF), and those of the
+PC's engines.
 
 CloudWatch extracts them as the lines arrive; ministack doesn't (1.5.33). Here they are extracted when
 somebody asks CloudWatch, before the question is passed on, so that every answer is complete.
@@ -10,7 +11,7 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,12 +27,20 @@ _MOST_VALUES = 100  # of a metric in one line, by the specification
 
 class LogMetrics:
     """An ASGI app for requests signed for `monitoring`. `logs` and `cloudwatch` are clients of the cloud; the
-    latter's calls pass through here, too."""
+    latter's calls pass through here, too. `gauges` returns the metrics of AWS/SageMaker as of now."""
 
-    def __init__(self, ministack: ASGIApp, *, logs: Any, cloudwatch: Any) -> None:
+    def __init__(
+        self,
+        ministack: ASGIApp,
+        *,
+        logs: Any,
+        cloudwatch: Any,
+        gauges: Callable[[], list[dict[str, Any]]] = list,
+    ) -> None:
         self._ministack = ministack
         self._logs = logs
         self._cloudwatch = cloudwatch
+        self._gauges = gauges
         self._extracting = asyncio.Lock()
         self._newest_ms = 0
         self._seen: dict[_Event, int] = {}  # the times of the events extracted lately
@@ -47,6 +56,8 @@ class LogMetrics:
         await self._ministack(scope, receive, send)
 
     def _extract(self) -> None:
+        if gauges := self._gauges():
+            self._cloudwatch.put_metric_data(Namespace="AWS/SageMaker", MetricData=gauges)
         since = max(0, self._newest_ms - _LATE_MS)
         newest = self._newest_ms
         same: Counter[tuple[str, str, int, str]] = Counter()

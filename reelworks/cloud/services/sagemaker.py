@@ -1,13 +1,18 @@
-"""SageMaker's runtime on this machine: InvokeEndpointAsync in the service's wire format.
+"""SageMaker on this machine, in the service's wire format: InvokeEndpointAsync of its runtime, and
+ListEndpoints and DescribeEndpoint.
 
-Limits and header names come from botocore's model of sagemaker-runtime, 2017-05-13.
+Limits and header names come from botocore's models of sagemaker-runtime, 2017-05-13, and sagemaker,
+2017-07-24.
 """
 
+import json
 import re
+import time
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -28,11 +33,13 @@ INVOCATION_SECONDS = (1, 3600, 900)  # least, most, default
 TTL_SECONDS = (60, 21_600, 21_600)
 S3_OBJECT = re.compile(r"s3://[^/]+/.+")
 INFERENCE_ID = re.compile(r"\S[\x20-\x7e]{0,63}")
+VARIANT = "AllTraffic"
+_TARGET = "SageMaker."
 UNSUPPORTED = ("x-amzn-sagemaker-filename", "x-amzn-sagemaker-s3outputpathextension")
 
 
 class SageMakerRuntime:
-    """An ASGI app for requests signed for `sagemaker`.
+    """An ASGI app for requests signed for `sagemaker`: the service's and its runtime's.
 
     `endpoints`, keyed by name, is read at each request, so its owner may fill it after deploying the stack,
     whose topics and buckets the endpoints name. Servers write their output under `logs`. `make_room` runs
@@ -54,8 +61,12 @@ class SageMakerRuntime:
         self._logs = logs
         self._make_room = make_room
         self._queues: dict[str, EndpointQueue] = {}
+        self._started = time.time()
         self._app = service(
-            [Route("/endpoints/{name}/async-invocations", self._invoke_endpoint_async, methods=["POST"])]
+            [
+                Route("/endpoints/{name}/async-invocations", self._invoke_endpoint_async, methods=["POST"]),
+                Route("/", self._call, methods=["POST"]),
+            ]
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,6 +77,47 @@ class SageMakerRuntime:
         while self._queues:
             _, queue = self._queues.popitem()
             await queue.stop()
+
+    def gauges(self) -> list[dict[str, Any]]:
+        """Return what SageMaker puts into CloudWatch each minute, in AWS/SageMaker, as of now."""
+        return [
+            {
+                "MetricName": "ApproximateBacklogSize",
+                "Dimensions": [{"Name": "EndpointName", "Value": name}],
+                "Value": self._queues[name].backlog if name in self._queues else 0,
+                "Timestamp": datetime.now(UTC),
+            }
+            for name in self._endpoints
+        ]
+
+    async def _call(self, request: Request) -> JSONResponse:
+        """Answer a call of SageMaker's own API."""
+        asked = json.loads(await _body(request) or b"{}")
+        match request.headers.get("x-amz-target", "").removeprefix(_TARGET):
+            case "ListEndpoints":
+                found = [name for name in sorted(self._endpoints) if asked.get("NameContains", "") in name]
+                return JSONResponse({"Endpoints": [self._summary(name) for name in found]})
+            case "DescribeEndpoint":
+                return JSONResponse(self._description(asked.get("EndpointName", "")))
+            case operation:
+                raise ServiceError(400, "UnknownOperationException", f"{operation} is not supported here.")
+
+    def _summary(self, name: str) -> dict[str, Any]:
+        return {
+            "EndpointName": name,
+            "EndpointArn": f"arn:aws:sagemaker:{self._s3.meta.region_name}:000000000000:endpoint/{name}",
+            "EndpointStatus": "InService",
+            "CreationTime": self._started,
+            "LastModifiedTime": self._started,
+        }
+
+    def _description(self, name: str) -> dict[str, Any]:
+        """Return an endpoint. Its instances are server processes, which start on demand."""
+        if name not in self._endpoints:
+            raise ServiceError(400, "ValidationException", f'Could not find endpoint "{name}".')
+        running = self._queues[name].running if name in self._queues else 0
+        variant = {"VariantName": VARIANT, "CurrentInstanceCount": running, "DesiredInstanceCount": running}
+        return self._summary(name) | {"EndpointConfigName": name, "ProductionVariants": [variant]}
 
     async def _invoke_endpoint_async(self, request: Request) -> JSONResponse:
         endpoint = self._endpoints.get(request.path_params["name"])

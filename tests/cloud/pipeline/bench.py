@@ -212,12 +212,14 @@ class Bench:
     def __init__(self, deployment: Deployment, answers: Answers) -> None:
         self.deployment = deployment
         self.answers = answers
+        self.dead_letters, _ = _queue("dead-letters")
         self.settings = UpkeepSettings(
             **deployment.settings.model_dump(include=set(UpkeepSettings.model_fields)),
             event_bus="videos",
             build_project="assemble",
             intake_function="intake",
             prices=PRICES.model_dump_json(),
+            dead_letter_queue_urls=self.dead_letters,
         )
         self.videos = stores.videos(self.settings)
         self.inputs = stores.inputs(self.settings)

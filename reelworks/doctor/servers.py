@@ -1,23 +1,9 @@
-"""The result of a check, and requests to servers on this machine."""
+"""Requests to servers on this machine."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import httpx
-
-
-@dataclass(frozen=True)
-class Finding:
-    what: str
-    ok: bool
-    needed: bool  # no film can be made without it
-    found: str
-    todo: str = ""
-    warning: bool = False  # films are made, but not as they could be
-
-    def document(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class Busy(Exception):

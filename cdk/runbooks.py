@@ -1,0 +1,6 @@
+"""Links from alarms to their runbooks in docs/runbooks/."""
+
+
+def with_runbook(told: str, folder: str, page: str) -> str:
+    """Return a description that ends with the link to its runbook. `folder` is the setting `runbooks`."""
+    return f"{told} Runbook: {folder}/{page}.md"
