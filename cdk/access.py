@@ -46,7 +46,6 @@ _VIDEOS = f"output/{VIDEOS}"  # storyboards and deliverables
 # The user can preview these before the film is rendered.
 _PREVIEWS = (f"{_ARTIFACTS}*/narrations/", f"{_ARTIFACTS}*/stills/")
 _ENGINE = f"output/{ENGINE}"
-_RECORDS = f"output/{keys.RECORDS_PREFIX}"
 _JOURNAL = f"output/{keys.VIDEO_RECORDS_PREFIX}"
 
 # All of these read and write items of the table.
@@ -88,7 +87,7 @@ ACCESS: Mapping[str, Access] = {
     ),
     "RecordFailure": Access(write=(_DROP_RESULTS,), delete=(_REQUESTS,), journal=True),
     "Upkeep": Access(
-        read=(_DROPPED, _DROP_RESULTS, _VIDEOS, _ENGINE, _ARTIFACTS, _RECORDS),
+        read=(_DROPPED, _DROP_RESULTS, _VIDEOS, _ENGINE, _ARTIFACTS, _JOURNAL),
         write=(_ARTIFACTS, _DROP_RESULTS),
         delete=(_ENGINE, _REQUESTS),
         journal=True,
@@ -96,8 +95,8 @@ ACCESS: Mapping[str, Access] = {
     ),
 }
 
-# These only read single items: an API key, a video.
-LOOK_UP = ("Authorizer", "Dispatch")
+# These only read single videos.
+LOOK_UP = ("Dispatch",)
 
 
 def grant_access(functions: Functions, *, buckets: Buckets, table: VideosTable) -> None:

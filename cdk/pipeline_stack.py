@@ -20,7 +20,7 @@ from cdk.permissions import allow
 from cdk.queues import Queues
 from cdk.settings import DeploymentSettings
 from cdk.state_machine import ProduceVideo
-from cdk.table import VideosTable
+from cdk.table import ApiKeysTable, VideosTable
 from cdk.upkeep import Upkeep
 from lambdas.domain.names import endpoint_name
 from lambdas.settings import (
@@ -93,6 +93,7 @@ class PipelineStack(Stack):
             log_retention_days=days,
         )
         self.table = VideosTable(self, "Videos")
+        self.api_keys = ApiKeysTable(self, "ApiKeys")
         self.queues = Queues(self, "Queues", consumer_timeout=Duration.seconds(FUNCTIONS["Dispatch"].timeout))
         self.identity = Identity(self, "Identity")
         self.bus = events.EventBus(self, "Bus", event_bus_name=f"{prefix}-videos")
@@ -171,7 +172,7 @@ class PipelineStack(Stack):
         self.functions.configure(
             {
                 "Authorizer": AuthorizerSettings(
-                    videos_table=stores["videos_table"],
+                    api_keys_table=self.api_keys.table.table_name,
                     user_pool_id=self.identity.pool.user_pool_id,
                     user_pool_client_id=self.identity.client.user_pool_client_id,
                 ),
@@ -222,6 +223,7 @@ class PipelineStack(Stack):
     def _grant(self, settings: DeploymentSettings) -> None:
         role = self.functions.role
         grant_access(self.functions, buckets=self.buckets, table=self.table)
+        self.api_keys.grant_get(role("Authorizer"))
         grant(self.assembly_build.role, ACCESS["Assemble"], buckets=self.buckets, table=self.table)
         self.assembly_build.grant_start(role("AssembleLong"))
         self.assembly_build.grant_look(role("Upkeep"))
@@ -261,6 +263,7 @@ class PipelineStack(Stack):
             "OutputBucket": self.buckets.output.bucket_name,
             "LogsBucket": self.buckets.logs.bucket_name,
             "VideosTable": self.table.table.table_name,
+            "ApiKeysTable": self.api_keys.table.table_name,
             "RequestsQueueUrl": self.queues.requests.queue_url,
             "RequestsDeadLetterQueueUrl": self.queues.requests_dead_letters.queue_url,
             "FailedEventsQueueUrl": self.queues.failed_events.queue_url,

@@ -47,7 +47,7 @@ class PricedSettings(StoreSettings):
 
 
 class AuthorizerSettings(Settings):
-    videos_table: str
+    api_keys_table: str
     user_pool_id: str
     user_pool_client_id: str
 

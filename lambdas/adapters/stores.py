@@ -1,6 +1,5 @@
 """Create the adapters for a function's stores from its settings."""
 
-from lambdas.adapters.api_keys import ApiKeys
 from lambdas.adapters.clients import client
 from lambdas.adapters.engine_calls import Inferences
 from lambdas.adapters.executions import Machine
@@ -28,7 +27,3 @@ def inferences(settings: StoreSettings) -> Inferences:
 
 def reviews(settings: StoreSettings) -> Reviews:
     return Reviews(client("dynamodb"), settings.videos_table, Machine(client("stepfunctions")))
-
-
-def api_keys(settings: StoreSettings) -> ApiKeys:
-    return ApiKeys(client("dynamodb"), settings.videos_table, journal=outputs(settings))

@@ -139,7 +139,7 @@ def drop_result(dropped: str, extension: str) -> str:
     return f"{dropped}.{extension}"
 
 
-# --- the table: partition and sort key
+# --- the tables: partition and sort key
 
 
 def tenant_partition(tenant: str) -> str:
@@ -161,6 +161,7 @@ def create_item(tenant: str, request_fingerprint: str) -> tuple[str, str]:
 
 
 def api_key_item(key_hash: str) -> tuple[str, str]:
+    """Return the only item in the table of API keys."""
     return f"key#{key_hash}", "key"
 
 

@@ -9,11 +9,10 @@ from lambdas.telemetry import logger
 
 
 def restore(settings: StoreSettings) -> int:
-    """Restore API keys, videos and the notes of their creates that are missing from the table.
+    """Restore videos and the notes of their creates that are missing from the table.
 
     Return how many videos were restored.
     """
-    stores.api_keys(settings).restore_all()
     videos = stores.videos(settings)
     restored: list[Video] = []
     for key in videos.journal():

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lambdas.adapters.api_keys import ApiKeys
 from lambdas.adapters.clients import client, stills_client, writing_client
+from lambdas.adapters.objects import Objects
 from lambdas.settings import ApiSettings, AuthorizerSettings, env_of
 from tests.cloud.servers import local_aws
 
@@ -45,6 +47,11 @@ class Deployment:
     url: str
     settings: ApiSettings
     authorizer: AuthorizerSettings
+
+    @property
+    def api_keys(self) -> ApiKeys:
+        journal = Objects(client("s3"), self.settings.output_bucket)
+        return ApiKeys(client("dynamodb"), self.authorizer.api_keys_table, journal)
 
     def messages(self) -> list[dict[str, Any]]:
         """Takes all messages from the requests queue."""
@@ -93,6 +100,7 @@ def _deploy(url: str) -> Deployment:
     for bucket in ("input", "output"):
         boto3.client("s3").create_bucket(Bucket=bucket)
     _create_table("videos")
+    _create_table("api-keys")
     queue = boto3.client("sqs").create_queue(QueueName="requests")["QueueUrl"]
     machine = boto3.client("stepfunctions").create_state_machine(
         name="produce-video", definition=json.dumps(_WAITING), roleArn=_ROLE
@@ -118,7 +126,7 @@ def _deploy(url: str) -> Deployment:
             state_machine_arn=machine["stateMachineArn"],
         ),
         authorizer=AuthorizerSettings(
-            videos_table="videos",
+            api_keys_table="api-keys",
             user_pool_id=pool,
             user_pool_client_id=app["UserPoolClient"]["ClientId"],
         ),

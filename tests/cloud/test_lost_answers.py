@@ -213,11 +213,10 @@ def test_an_entry_is_written_once(aws: Deployment, losses: Losses, videos: Video
 
 
 def test_a_key_is_registered_and_revoked(aws: Deployment, losses: Losses) -> None:
-    keys_ = stores.api_keys(aws.settings)
     losses.first_answers(*WRITES)
-    key = keys_.register(f"rk-{uuid.uuid4().hex}", TENANT, "name")
-    assert keys_.revoke(key.hash)
-    assert not keys_.revoke(key.hash)
+    key = aws.api_keys.register(f"rk-{uuid.uuid4().hex}", TENANT, "name")
+    assert aws.api_keys.revoke(key.hash)
+    assert not aws.api_keys.revoke(key.hash)
 
 
 def test_a_first_try_and_its_retry_make_one_video(aws: Deployment, losses: Losses) -> None:

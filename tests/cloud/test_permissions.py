@@ -227,7 +227,7 @@ def test_a_denied_call_would_be_noticed(tmp_path: Path) -> None:
 def _api(url: str, client: Client, outputs: dict[str, str], tenant: str) -> httpx.Client:
     key = new_key()
     journal = Objects(client("s3"), outputs["OutputBucket"])
-    ApiKeys(client("dynamodb"), outputs["VideosTable"], journal=journal).register(key, tenant, "test")
+    ApiKeys(client("dynamodb"), outputs["ApiKeysTable"], journal=journal).register(key, tenant, "test")
     base = f"{url}/_aws/execute-api/{outputs['RestApiId']}/{outputs['RestApiStage']}/v1"
     return httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}, timeout=60)
 

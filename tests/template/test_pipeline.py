@@ -33,6 +33,7 @@ OUTPUTS = {
     "OutputBucket",
     "LogsBucket",
     "VideosTable",
+    "ApiKeysTable",
     "RequestsQueueUrl",
     "RequestsDeadLetterQueueUrl",
     "FailedEventsQueueUrl",
@@ -421,9 +422,10 @@ def test_the_buckets_folders_match_the_keys() -> None:
 
 
 def test_the_table_has_the_keys_and_indexes_that_the_adapters_query(pipeline: Template) -> None:
-    ((_, table),) = of_type(pipeline, "AWS::DynamoDB::Table").items()
-    settings = table["Properties"]
-    assert _key(settings) == ["pk", "sk"]
+    tables = of_type(pipeline, "AWS::DynamoDB::Table")
+    for table in tables.values():
+        assert _key(table["Properties"]) == ["pk", "sk"]
+    (settings,) = [one["Properties"] for id_, one in tables.items() if id_.startswith("Videos")]
     assert [(i["IndexName"], _key(i)) for i in settings["LocalSecondaryIndexes"]] == [
         ("by_created", ["pk", "created"])
     ]

@@ -223,7 +223,6 @@ class Bench:
         self.inputs = stores.inputs(self.settings)
         self.outputs = stores.outputs(self.settings)
         self.inferences = stores.inferences(self.settings)
-        self.api_keys = stores.api_keys(self.settings)
         self._tokens, _ = _queue("tokens")
         self._heard, heard_arn = _queue("heard")
         waiter = json.loads(json.dumps(_WAITER).replace("QUEUE", self._tokens))

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from lambdas.adapters import stores
-from lambdas.adapters.api_keys import find, hash_of
 from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
 from lambdas.adapters.engine_calls import Inference
@@ -400,16 +399,6 @@ def test_an_unreadable_record_does_not_block_the_others(bench: Bench) -> None:
     run(restore=True)
     bench.outputs.delete(unreadable)
     assert bench.now(video) == video
-
-
-def test_api_keys_are_restored(bench: Bench) -> None:
-    bench.api_keys.register("rk-abc", TENANT, "a key")
-    pk, sk = keys.api_key_item(hash_of("rk-abc"))
-    client("dynamodb").delete_item(TableName="videos", Key={"pk": {"S": pk}, "sk": {"S": sk}})
-    run(restore=True)
-    found = find(client("dynamodb"), "videos", "rk-abc")
-    assert found
-    assert found.tenant == TENANT
 
 
 # --- drops whose event was lost
