@@ -1,5 +1,6 @@
 """The tables: one of videos and what their tasks wait for, one of API keys, which no task can write."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import RemovalPolicy
@@ -16,31 +17,24 @@ class VideosTable(Construct):
         super().__init__(scope, id)
         string, number = dynamodb.AttributeType.STRING, dynamodb.AttributeType.NUMBER
         self.table = _table(self, time_to_live_attribute="expires")
-        self.table.add_local_secondary_index(
-            index_name=BY_CREATED, sort_key=dynamodb.Attribute(name="created", type=string)
-        )
-        self.table.add_global_secondary_index(
-            index_name=OPEN,
-            partition_key=dynamodb.Attribute(name="open", type=string),
-            sort_key=dynamodb.Attribute(name="updated_ms", type=number),
-        )
+        for name, partition, sort, kind in (
+            (BY_CREATED, "tenant", "created", string),
+            (OPEN, "open", "updated_ms", number),
+        ):
+            self.table.add_global_secondary_index(
+                index_name=name,
+                partition_key=dynamodb.Attribute(name=partition, type=string),
+                sort_key=dynamodb.Attribute(name=sort, type=kind),
+                projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+            )
 
-    def grant_get(self, role: iam.IRole) -> None:
-        """Allow reading one item by its key."""
-        allow(role, "dynamodb:GetItem", on=[self.table.table_arn])
+    def grant(self, role: iam.IRole, calls: Sequence[str]) -> None:
+        """Allow calls on items, one at a time or by partition; no scan."""
+        allow(role, *(f"dynamodb:{call}" for call in calls), on=[self.table.table_arn])
 
-    def grant_items(self, role: iam.IRole) -> None:
-        """Allow reading and writing items, one at a time or by partition; no scan, no batch."""
-        allow(
-            role,
-            *(f"dynamodb:{call}" for call in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")),
-            on=[self.table.table_arn],
-        )
-
-    def grant_indexes(self, role: iam.IRole) -> None:
-        """Allow listing a tenant's videos by age, and all videos that have not ended."""
-        arns = [f"{self.table.table_arn}/index/{index}" for index in (BY_CREATED, OPEN)]
-        allow(role, "dynamodb:Query", on=arns)
+    def grant_list(self, role: iam.IRole, index: str) -> None:
+        """Allow listing videos by an index: a tenant's by age, or all that have not ended."""
+        allow(role, "dynamodb:Query", on=[f"{self.table.table_arn}/index/{index}"])
 
 
 class ApiKeysTable(Construct):

@@ -146,13 +146,35 @@ def tenant_partition(tenant: str) -> str:
     return f"tenant#{tenant}"
 
 
+VIDEO = "video"  # sort key of a video's record; those of its parts begin with it
+
+
+def video_partition(tenant: str, video_id: str) -> str:
+    return f"{tenant_partition(tenant)}#{video_id}"
+
+
+def video_in(partition: str) -> tuple[str, str]:
+    """Return the tenant and the id of the video whose `video_partition` it is."""
+    _, tenant, video_id = partition.split("#")
+    return tenant, video_id
+
+
 def video_item(tenant: str, video_id: str) -> tuple[str, str]:
-    return tenant_partition(tenant), f"video#{video_id}"
+    return video_partition(tenant, video_id), VIDEO
+
+
+def part_sort_key(name: str, number: int) -> str:
+    """Return the sort key of a clip by its index, of a narration or a still by its scene."""
+    return f"{VIDEO}#{name}#{number:04d}"
+
+
+def part_item(tenant: str, video_id: str, name: str, number: int) -> tuple[str, str]:
+    return video_partition(tenant, video_id), part_sort_key(name, number)
 
 
 def deleted_video_item(tenant: str, video_id: str) -> tuple[str, str]:
     """Return the item that remains of a deleted video: its place in the list and its last attempt."""
-    return tenant_partition(tenant), f"deleted#{video_id}"
+    return video_partition(tenant, video_id), "deleted"
 
 
 def create_item(tenant: str, request_fingerprint: str) -> tuple[str, str]:

@@ -33,9 +33,9 @@ class VideoTask(Document):
 
 
 def require_open(videos: Videos, tenant: str, video_id: str) -> Video:
-    """Return an open video. Raises VideoNotFound, and VideoClosed so that nothing is made for a cancelled
-    video."""
-    video = videos.get(tenant, video_id)
+    """Return an open video's outline. Raises VideoNotFound, and VideoClosed so that nothing is made for a
+    cancelled video."""
+    video = videos.outline(tenant, video_id)
     if video.closed:
         raise VideoClosed(f"video {video.id} is {video.stage}")
     return video

@@ -53,7 +53,8 @@ def review(request: ReviewTask, videos: Videos, reviews: Reviews) -> Decided | N
     """
     wait = Review(gate=request.gate, until_ms=request.until_ms)
     while True:
-        video = require_open(videos, request.tenant, request.video_id)
+        require_open(videos, request.tenant, request.video_id)
+        video = videos.get(request.tenant, request.video_id)
         if request.execution != execution_name(video.id, video.attempt):
             raise VideoClosed(f"video {video.id} is now at attempt {video.attempt}")
         if decision := _decision(video, request.gate):

@@ -145,25 +145,23 @@ def _create_table(name: str) -> None:
             for attribute, kind in (
                 ("pk", "S"),
                 ("sk", "S"),
+                ("tenant", "S"),
                 ("created", "S"),
                 ("open", "S"),
                 ("updated_ms", "N"),
             )
         ],
         KeySchema=[key("pk", "HASH"), key("sk", "RANGE")],
-        LocalSecondaryIndexes=[
-            {
-                "IndexName": "by_created",
-                "KeySchema": [key("pk", "HASH"), key("created", "RANGE")],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
         GlobalSecondaryIndexes=[
             {
-                "IndexName": "open",
-                "KeySchema": [key("open", "HASH"), key("updated_ms", "RANGE")],
-                "Projection": {"ProjectionType": "ALL"},
+                "IndexName": name,
+                "KeySchema": [key(partition, "HASH"), key(sort, "RANGE")],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
             }
+            for name, partition, sort in (
+                ("by_created", "tenant", "created"),
+                ("open", "open", "updated_ms"),
+            )
         ],
     )
 

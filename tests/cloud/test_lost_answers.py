@@ -15,6 +15,7 @@ from lambdas.adapters import objects, stores, upload
 from lambdas.adapters.clients import client, stills_client, writing_client
 from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.executions import Execution, Machine
+from lambdas.adapters.items import item_key
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.recent_creates import Creates
 from lambdas.adapters.videos import Videos, now_ms
@@ -106,10 +107,8 @@ def test_a_created_video_is_new_and_in_the_journal(aws: Deployment, losses: Loss
 
 def test_a_restored_video_is_restored_once(aws: Deployment, losses: Losses, videos: Videos) -> None:
     video = at(videos)
-    client("dynamodb").delete_item(
-        TableName=aws.settings.videos_table,
-        Key={"pk": {"S": keys.tenant_partition(TENANT)}, "sk": {"S": f"video#{video.id}"}},
-    )
+    key = item_key(*keys.video_item(TENANT, video.id))
+    client("dynamodb").delete_item(TableName=aws.settings.videos_table, Key=key)
     losses.first_answers(*WRITES)
     assert videos.restore(keys.video_record(TENANT, video.id)) == video
     assert videos.restore(keys.video_record(TENANT, video.id)) is None
@@ -203,9 +202,9 @@ def test_an_entry_is_written_once(aws: Deployment, losses: Losses, videos: Video
     losses.first_answers(*WRITES)
     begun = ClipProgress(seconds=3, state=ClipState.RENDERING, started_ms=1)
     done = begun.model_copy(update={"state": ClipState.DONE, "finished_ms": 2})
-    videos.update_entry(TENANT, video.id, "clips", 0, begun)
-    videos.update_entry(TENANT, video.id, "clips", 0, done, over=begun)
-    assert losses.lost == ["UpdateItem", "UpdateItem"]
+    videos.write_part(video, "clips", 0, begun)
+    videos.write_part(video, "clips", 0, done, over=begun)
+    assert losses.lost == ["PutItem", "PutItem"]
     assert videos.get(TENANT, video.id).clips == [done]
 
 

@@ -426,11 +426,11 @@ def test_the_table_has_the_keys_and_indexes_that_the_adapters_query(pipeline: Te
     for table in tables.values():
         assert _key(table["Properties"]) == ["pk", "sk"]
     (settings,) = [one["Properties"] for id_, one in tables.items() if id_.startswith("Videos")]
-    assert [(i["IndexName"], _key(i)) for i in settings["LocalSecondaryIndexes"]] == [
-        ("by_created", ["pk", "created"])
-    ]
-    assert [(i["IndexName"], _key(i)) for i in settings["GlobalSecondaryIndexes"]] == [
-        ("open", ["open", "updated_ms"])
+    assert "LocalSecondaryIndexes" not in settings  # a tenant would have at most 10 GB
+    indexes = settings["GlobalSecondaryIndexes"]
+    assert [(index["IndexName"], _key(index), index["Projection"]) for index in indexes] == [
+        ("by_created", ["tenant", "created"], {"ProjectionType": "KEYS_ONLY"}),
+        ("open", ["open", "updated_ms"], {"ProjectionType": "KEYS_ONLY"}),
     ]
     assert settings["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
 
