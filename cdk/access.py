@@ -70,8 +70,12 @@ ACCESS: Mapping[str, Access] = {
     "Review": Access(journal=True),
     "Plan": Access(read=(_VIDEOS, _ARTIFACTS), write=(_VIDEOS,), journal=True),
     "DrawClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_ARTIFACTS,)),
-    "RenderClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_REQUESTS,)),
-    "SettleClip": Access(read=(_VIDEOS, _ENGINE, _ARTIFACTS), write=(_ARTIFACTS,), delete=(_ENGINE,)),
+    "RenderClip": Access(
+        read=(_VIDEOS, _UPLOADS, _ARTIFACTS, _REQUESTS), write=(_REQUESTS,), delete=(_REQUESTS,)
+    ),
+    "SettleClip": Access(
+        read=(_VIDEOS, _ENGINE, _ARTIFACTS, _REQUESTS), write=(_ARTIFACTS,), delete=(_ENGINE,)
+    ),
     "Assemble": Access(
         read=(_UPLOADS, _VIDEOS, _ARTIFACTS),
         write=(_ARTIFACTS,),
@@ -88,7 +92,7 @@ ACCESS: Mapping[str, Access] = {
     ),
     "RecordFailure": Access(write=(_DROP_RESULTS,), delete=(_REQUESTS,), journal=True),
     "Upkeep": Access(
-        read=(_DROPPED, _DROP_RESULTS, _VIDEOS, _ENGINE, _ARTIFACTS, _RECORDS),
+        read=(_DROPPED, _DROP_RESULTS, _VIDEOS, _ENGINE, _ARTIFACTS, _RECORDS, _REQUESTS),
         write=(_ARTIFACTS, _DROP_RESULTS),
         delete=(_ENGINE, _REQUESTS),
         journal=True,

@@ -11,6 +11,7 @@ from cdk.access import ACCESS, grant, grant_access
 from cdk.api import STAGE, Api
 from cdk.assembly_build import AssemblyBuild
 from cdk.buckets import Buckets
+from cdk.clip_queue import ClipQueue
 from cdk.drop_folder import DropFolder
 from cdk.functions import FUNCTIONS, Functions
 from cdk.identity import Identity
@@ -33,14 +34,12 @@ from lambdas.settings import (
     PlanSettings,
     PricedSettings,
     PublishSettings,
+    RecordFailureSettings,
     RenderClipSettings,
+    SettleClipSettings,
     StoreSettings,
     UpkeepSettings,
 )
-
-# RenderClip waits while the request is queued, while the engine renders, and this much longer for the notice
-# and SettleClip.
-_ANSWER_MARGIN_SECONDS = 300
 
 
 class PipelineStack(Stack):
@@ -93,6 +92,7 @@ class PipelineStack(Stack):
             log_retention_days=days,
         )
         self.table = VideosTable(self, "Videos")
+        self.clip_queue = ClipQueue(self, "Clips")
         self.queues = Queues(self, "Queues", consumer_timeout=Duration.seconds(FUNCTIONS["Dispatch"].timeout))
         self.identity = Identity(self, "Identity")
         self.bus = events.EventBus(self, "Bus", event_bus_name=f"{prefix}-videos")
@@ -116,9 +116,6 @@ class PipelineStack(Stack):
             "ProduceVideo",
             functions=self.functions,
             prefix=prefix,
-            render_timeout_seconds=settings.request_ttl_seconds
-            + settings.invocation_seconds
-            + _ANSWER_MARGIN_SECONDS,
             review_timeout_seconds=settings.review_hours * 3600,
             log_retention_days=days,
         )
@@ -168,6 +165,13 @@ class PipelineStack(Stack):
         machine = self.produce_video.machine.state_machine_arn
         build_project = self.assembly_build.name
         publish = PublishSettings(**stores, event_bus=self.bus.event_bus_name)
+        clips = {"clips_table": self.clip_queue.table.table_name}
+        endpoints = {
+            **clips,
+            "endpoint_prefix": settings.prefix,
+            "invocation_seconds": settings.invocation_seconds,
+            "request_ttl_seconds": settings.request_ttl_seconds,
+        }
         self.functions.configure(
             {
                 "Authorizer": AuthorizerSettings(
@@ -175,7 +179,7 @@ class PipelineStack(Stack):
                     user_pool_id=self.identity.pool.user_pool_id,
                     user_pool_client_id=self.identity.client.user_pool_client_id,
                 ),
-                "Api": ApiSettings(**stores, **intake, state_machine_arn=machine),
+                "Api": ApiSettings(**stores, **clips, **intake, state_machine_arn=machine),
                 "Intake": IntakeSettings(**stores, **intake),
                 "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),
                 "WriteStoryboard": PlanSettings(
@@ -197,19 +201,16 @@ class PipelineStack(Stack):
                     workflow=self._workflow.value_as_string,
                 ),
                 "DrawClip": self._priced,
-                "RenderClip": RenderClipSettings(
-                    **stores,
-                    endpoint_prefix=settings.prefix,
-                    invocation_seconds=settings.invocation_seconds,
-                    request_ttl_seconds=settings.request_ttl_seconds,
-                ),
-                "SettleClip": self._priced,
+                "RenderClip": RenderClipSettings(**stores, **endpoints),
+                "SettleClip": SettleClipSettings(**priced, **endpoints),
                 "Assemble": self._priced,
                 "AssembleLong": AssembleLongSettings(**stores, build_project=build_project),
                 "Publish": publish,
-                "RecordFailure": publish,
+                "RecordFailure": RecordFailureSettings(**publish.model_dump(), **clips),
                 "Upkeep": UpkeepSettings(
                     **priced,
+                    **endpoints,
+                    film_hours=settings.film_hours,
                     requests_queue_url=self.queues.requests.queue_url,
                     state_machine_arn=machine,
                     event_bus=self.bus.event_bus_name,
@@ -239,18 +240,23 @@ class PipelineStack(Stack):
         grant_ask(role("WriteStoryboard"), settings.text_model, *settings.text_models)
         grant_speak(role("Narrate"))
         grant_draw(role("DrawStill"))
-        allow(
-            role("RenderClip"),
-            "sagemaker:InvokeEndpointAsync",
-            on=[
-                self.format_arn(
-                    service="sagemaker",
-                    resource="endpoint",
-                    resource_name=endpoint_name(settings.prefix, "*"),
-                )
-            ],
-            why_wildcard="The engines stack's endpoints, matched by their naming rule.",
-        )
+        for name in ("RenderClip", "SettleClip", "Upkeep"):
+            self.clip_queue.grant_move(role(name))
+            allow(
+                role(name),
+                "sagemaker:InvokeEndpointAsync",
+                "sagemaker:DescribeEndpoint",  # how many instances it has
+                on=[
+                    self.format_arn(
+                        service="sagemaker",
+                        resource="endpoint",
+                        resource_name=endpoint_name(settings.prefix, "*"),
+                    )
+                ],
+                why_wildcard="The engines stack's endpoints, matched by their naming rule.",
+            )
+        for name in ("Api", "RecordFailure"):
+            self.clip_queue.grant_withdraw(role(name))
 
     def _export(self, prefix: str) -> None:
         outputs = {
@@ -261,6 +267,7 @@ class PipelineStack(Stack):
             "OutputBucket": self.buckets.output.bucket_name,
             "LogsBucket": self.buckets.logs.bucket_name,
             "VideosTable": self.table.table.table_name,
+            "ClipsTable": self.clip_queue.table.table_name,
             "RequestsQueueUrl": self.queues.requests.queue_url,
             "RequestsDeadLetterQueueUrl": self.queues.requests_dead_letters.queue_url,
             "FailedEventsQueueUrl": self.queues.failed_events.queue_url,

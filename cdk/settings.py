@@ -59,6 +59,8 @@ class DeploymentSettings(BaseModel):
     invocation_seconds: Annotated[int, Field(ge=1, le=3600)]
     request_ttl_seconds: Annotated[int, Field(ge=60, le=21600)]
     review_hours: Annotated[int, Field(ge=1, le=720)]
+    # How long a film may take after its first clip has started; an execution lasts at most a year.
+    film_hours: Annotated[int, Field(ge=1, le=4000)]
     # USD; override those in lambdas/domain/prices.py, which gives the unit of each.
     prices: dict[Annotated[str, Field(pattern=PRICED)], Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     # Empty: {prefix}-models-{account}-{region}. The deployer creates and fills the bucket.

@@ -16,11 +16,10 @@ DEFINITION = ROOT / "statemachines" / "produce_video.asl.json"
 _TASK = re.compile(r"\$\{(\w+)FunctionArn\}")
 
 
-# A film's time without the waits for its user; each of its steps ends far earlier.
-_FILM_SECONDS = 6 * 24 * 3600
-# How many full waits a film may have: at both gates, and again after changes. Even with the longest wait that
-# the settings allow, the total is less than the year an execution may last (Step Functions' quota).
-_REVIEWS = 10
+# How long a film's execution may last, and a clip in it: they may wait for their engine for as long as it is
+# busy with others. Upkeep ends a film that takes too long after its first clip has started (`film_hours`).
+# An execution lasts at most a year (Step Functions' quota).
+_FILM_SECONDS = 364 * 24 * 3600
 
 
 class ProduceVideo(Construct):
@@ -30,7 +29,6 @@ class ProduceVideo(Construct):
         id: str,
         *,
         functions: Functions,
-        render_timeout_seconds: int,
         review_timeout_seconds: int,
         prefix: str,
         log_retention_days: int,
@@ -39,8 +37,8 @@ class ProduceVideo(Construct):
         definition = DEFINITION.read_text()
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         substitutions = {
-            "FilmTimeoutSeconds": str(_FILM_SECONDS + _REVIEWS * review_timeout_seconds),
-            "RenderClipTimeoutSeconds": str(render_timeout_seconds),
+            "FilmTimeoutSeconds": str(_FILM_SECONDS),
+            "RenderClipTimeoutSeconds": str(_FILM_SECONDS),
             "ReviewTimeoutSeconds": str(review_timeout_seconds),
         }
         self.tasks = sorted(set(_TASK.findall(definition)))  # the functions it calls as tasks

@@ -8,7 +8,10 @@ at a later stage, no execution            start a new attempt: a whole cloud was
 open, execution failed                    record the failure, which the state machine could not
 open, execution succeeded                 start a new attempt: the record is older than the film
 a decision, but a gate's token waits      answer it: the decision was interrupted before the answer
-a clip's output, but its token waits      settle the clip: the notice was lost
+a clip's output, but its token waits      settle the clip: the notice was lost (lambdas.upkeep.lost_calls)
+a clip in flight that was not sent        send it: the admission was interrupted
+a clip that waits, an engine with places  admit it
+a film that takes too long                fail it; its time counts from the start of its first clip
 a build that ended, but its token waits   fail the step, which is then retried: the build crashed
 an object in the drop folder, no video    invoke Intake again: the event was lost (lambdas.upkeep.lost_drops)
 """
@@ -22,21 +25,20 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
-from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.events import Events
 from lambdas.adapters.executions import Execution, Machine
 from lambdas.adapters.requests_queue import RequestsQueue
 from lambdas.adapters.videos import now_ms
-from lambdas.domain import keys, names
-from lambdas.domain.errors import AssemblerFailed, VideoNotFound
+from lambdas.domain import names
+from lambdas.domain.errors import AssemblerFailed, FilmTimedOut, VideoNotFound
 from lambdas.domain.failures import cause, failure
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
-from lambdas.notices.settle_clip import SettleClip
 from lambdas.production.task_token import VideoTask
 from lambdas.settings import UpkeepSettings
 from lambdas.tasks.record_failure import RecordFailure
 from lambdas.telemetry import count, logger
+from lambdas.upkeep.lost_calls import Calls
 from lambdas.upkeep.lost_drops import Drops
 from lambdas.upkeep.restore_records import restore
 
@@ -56,11 +58,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
         # Nothing of the lost cloud is still in progress, so no grace is needed; and an object may have
         # waited in the drop folder for as long as the cloud was down.
         restored = restore(settings)
-        heal, drops = Heal(settings, timedelta(0)), Drops(settings, timedelta(0), timedelta.max)
+        grace, drops_for = timedelta(0), timedelta.max
     else:
         restored = 0
-        heal, drops = Heal(settings, GRACE), Drops(settings, GRACE, DROPS_FOR)
-    healed = heal.all_videos(time_left) + drops.ask_again(time_left)
+        grace, drops_for = GRACE, DROPS_FOR
+    healed = Calls(settings, grace).all_engines(time_left)
+    healed += Heal(settings, grace).all_videos(time_left)
+    healed += Drops(settings, grace, drops_for).ask_again(time_left)
     return {"restored": restored, "healed": healed}
 
 
@@ -70,12 +74,11 @@ class Heal:
         self._grace_ms = grace // timedelta(milliseconds=1)
         self._videos = stores.videos(settings)
         self._outputs = stores.outputs(settings)
-        self._inferences = stores.inferences(settings)
         self._reviews = stores.reviews(settings)
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
         self._machine = Machine(client("stepfunctions"), settings.state_machine_arn)
         self._builds = Builds(client("codebuild"), settings.build_project)
-        self._settler = SettleClip(settings)
+        self._film_ms = settings.film_hours * 3_600_000
         self._failures = RecordFailure(settings, Events(client("events"), settings.event_bus))
 
     def all_videos(self, time_left: Callable[[], bool]) -> int:
@@ -107,7 +110,7 @@ class Heal:
         match state:
             case Execution.RUNNING:
                 answered = self._reviews.answer(video)
-                return answered or self._settle_clips(video) or self._fail_ended_build(video)
+                return answered or self._fail_ended_build(video) or self._end_in_time(video, execution)
             case Execution.FAILED:
                 logger.info("failure found")
                 return self._failures.record(tenant, video_id, execution, failure("ProduceVideo", error))
@@ -127,24 +130,18 @@ class Heal:
         self._queue.send(requeued)
         return True
 
-    def _settle_clips(self, video: Video) -> bool:
-        waiting = [
-            inference
-            for inference in self._inferences.of_video(video.id)
-            if not inference.settled and self._left_alone(inference.requested_ms)
-        ]
-        return sum(map(self._settle, waiting)) > 0
-
-    def _settle(self, inference: Inference) -> bool:
-        """Return whether the engine had responded. SageMaker names what it writes after the inference."""
-        if output := self._first(keys.ENGINE_OUTPUT_PREFIX + inference.id):
-            self._settler.completed(inference, output)
-        elif failure_object := self._first(keys.ENGINE_FAILURE_PREFIX + inference.id):
-            self._settler.failed(inference, "", failure_object)
-        else:
+    def _end_in_time(self, video: Video, execution: str) -> bool:
+        """Fail a film whose time is over. Time in an engine's queue before its first clip does not count."""
+        started = [clip.started_ms for clip in video.clips if clip.started_ms is not None]
+        if not started or min(started) + self._film_ms > now_ms():
             return False
-        logger.info("clip settled", extra={"inference_id": inference.id})
-        return True
+        hours = self._film_ms // 3_600_000
+        error = FilmTimedOut(f"The film was not finished within {hours} h of the start of its first clip.")
+        reason = failure("ProduceVideo", {"Error": type(error).__name__, "Cause": cause(error)})
+        logger.warning("film timed out")
+        recorded = self._failures.record(video.tenant, video.id, execution, reason)
+        self._machine.stop(execution, error.message)
+        return recorded
 
     def _fail_ended_build(self, video: Video) -> bool:
         ended = self._builds.ended(video.build) if video.build and video.stage is Stage.ASSEMBLING else None
@@ -155,9 +152,6 @@ class Heal:
         logger.info("ended build found", extra={"build": video.build, "status": status})
         token = VideoTask.model_validate_json(task).token
         return self._machine.fail(token, type(error).__name__, cause(error))
-
-    def _first(self, prefix: str) -> str | None:
-        return next((key for key, _ in self._outputs.list(prefix)), None)
 
     def _left_alone(self, since_ms: int) -> bool:
         return since_ms + self._grace_ms <= now_ms()

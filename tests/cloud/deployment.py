@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from lambdas.adapters.clients import client, stills_client, writing_client
+from lambdas.adapters.clip_queue import BY_TURN
 from lambdas.settings import ApiSettings, AuthorizerSettings, env_of
 from tests.cloud.servers import local_aws
 
@@ -93,6 +94,7 @@ def _deploy(url: str) -> Deployment:
     for bucket in ("input", "output"):
         boto3.client("s3").create_bucket(Bucket=bucket)
     _create_table("videos")
+    create_clips_table("clips")
     queue = boto3.client("sqs").create_queue(QueueName="requests")["QueueUrl"]
     machine = boto3.client("stepfunctions").create_state_machine(
         name="produce-video", definition=json.dumps(_WAITING), roleArn=_ROLE
@@ -108,6 +110,7 @@ def _deploy(url: str) -> Deployment:
         url=url,
         settings=ApiSettings(
             videos_table="videos",
+            clips_table="clips",
             input_bucket="input",
             output_bucket="output",
             requests_queue_url=queue,
@@ -154,6 +157,33 @@ def _create_table(name: str) -> None:
             {
                 "IndexName": "open",
                 "KeySchema": [key("open", "HASH"), key("updated_ms", "RANGE")],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+def create_clips_table(name: str) -> None:
+    """Create the table of cdk/clip_queue.py."""
+
+    def key(sort: str) -> list[dict[str, str]]:
+        return [
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": sort, "KeyType": "RANGE"},
+        ]
+
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": attribute, "AttributeType": kind}
+            for attribute, kind in (("pk", "S"), ("sk", "S"), ("turn", "N"))
+        ],
+        KeySchema=key("sk"),
+        LocalSecondaryIndexes=[
+            {
+                "IndexName": BY_TURN,
+                "KeySchema": key("turn"),
                 "Projection": {"ProjectionType": "ALL"},
             }
         ],

@@ -14,6 +14,7 @@ from cdk.buckets import ARTIFACTS, ENGINE, REQUESTS, UPLOADS, VIDEOS
 from cdk.functions import FUNCTIONS
 from cdk.settings import DeploymentSettings
 from cdk.state_machine import DEFINITION
+from lambdas.adapters.clip_queue import BY_TURN
 from lambdas.domain import keys
 from lambdas.domain.prices import Prices
 from lambdas.settings import (
@@ -33,6 +34,7 @@ OUTPUTS = {
     "OutputBucket",
     "LogsBucket",
     "VideosTable",
+    "ClipsTable",
     "RequestsQueueUrl",
     "RequestsDeadLetterQueueUrl",
     "FailedEventsQueueUrl",
@@ -309,25 +311,35 @@ def test_the_machine_may_call_its_functions_and_no_others(pipeline: Template) ->
     assert len(invoked) == 11
 
 
-def test_the_machine_waits_for_a_callback_longer_than_its_engine_may_take(pipeline: Template) -> None:
-    ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
-    waited = int(machine["DefinitionSubstitutions"]["RenderClipTimeoutSeconds"])
-    variables = _function(pipeline, "RenderClip")["Environment"]["Variables"]
-    rendering = int(variables["REELWORKS_INVOCATION_SECONDS"])
-    queueing = int(variables["REELWORKS_REQUEST_TTL_SECONDS"])
-    assert waited > rendering + queueing
-    assert _definition(machine)["TimeoutSeconds"] > waited
-
-
-def test_a_film_may_wait_for_its_user_at_both_gates_and_again_after_changes(pipeline: Template) -> None:
+def test_a_film_may_wait_for_its_engine_and_its_user_for_as_long_as_an_execution_lasts(
+    pipeline: Template,
+) -> None:
+    """Upkeep ends a film that takes too long after its first clip has started."""
     ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
     substituted = machine["DefinitionSubstitutions"]
-    week = 7 * 24 * 3600
-    assert int(substituted["ReviewTimeoutSeconds"]) == week
+    assert int(substituted["ReviewTimeoutSeconds"]) == 7 * 24 * 3600
+    limits = DeploymentSettings.model_json_schema()["properties"]
     year = 365 * 24 * 3600  # Step Functions' quota
-    assert 10 * week < int(substituted["FilmTimeoutSeconds"]) < year
-    longest = DeploymentSettings.model_json_schema()["properties"]["review_hours"]["maximum"] * 3600
-    assert int(substituted["FilmTimeoutSeconds"]) + 10 * (longest - week) < year
+    for what in ("RenderClipTimeoutSeconds", "FilmTimeoutSeconds"):
+        assert 10 * limits["review_hours"]["maximum"] * 3600 < int(substituted[what]) < year
+    assert limits["film_hours"]["maximum"] * 3600 < year / 2
+    variables = _function(pipeline, "Upkeep")["Environment"]["Variables"]
+    assert variables["REELWORKS_FILM_HOURS"] == "144"
+
+
+def test_functions_that_hand_clips_to_endpoints_may_look_how_many_instances_there_are(
+    pipeline: Template,
+) -> None:
+    allowed = [
+        (policy["Roles"][0]["Ref"], listed(statement["Action"]))
+        for policy in properties(pipeline, "AWS::IAM::Policy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "sagemaker:InvokeEndpointAsync" in listed(statement["Action"])
+    ]
+    assert len(allowed) == 3
+    for role, actions in allowed:
+        assert any(name in role for name in ("RenderClip", "SettleClip", "Upkeep"))
+        assert actions == ["sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"]
 
 
 def test_functions_that_take_decisions_may_answer_tokens(pipeline: Template) -> None:
@@ -421,7 +433,8 @@ def test_the_buckets_folders_match_the_keys() -> None:
 
 
 def test_the_table_has_the_keys_and_indexes_that_the_adapters_query(pipeline: Template) -> None:
-    ((_, table),) = of_type(pipeline, "AWS::DynamoDB::Table").items()
+    tables = of_type(pipeline, "AWS::DynamoDB::Table")
+    [table] = [table for id_, table in tables.items() if id_.startswith("Videos")]
     settings = table["Properties"]
     assert _key(settings) == ["pk", "sk"]
     assert [(i["IndexName"], _key(i)) for i in settings["LocalSecondaryIndexes"]] == [
@@ -429,6 +442,17 @@ def test_the_table_has_the_keys_and_indexes_that_the_adapters_query(pipeline: Te
     ]
     assert [(i["IndexName"], _key(i)) for i in settings["GlobalSecondaryIndexes"]] == [
         ("open", ["open", "updated_ms"])
+    ]
+    assert settings["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+
+
+def test_the_clips_wait_in_a_table_with_the_index_that_the_queue_reads(pipeline: Template) -> None:
+    tables = of_type(pipeline, "AWS::DynamoDB::Table")
+    [table] = [table for id_, table in tables.items() if id_.startswith("Clips")]
+    settings = table["Properties"]
+    assert _key(settings) == ["pk", "sk"]
+    assert [(i["IndexName"], _key(i)) for i in settings["LocalSecondaryIndexes"]] == [
+        (BY_TURN, ["pk", "turn"])
     ]
     assert settings["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
 

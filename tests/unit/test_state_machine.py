@@ -18,7 +18,6 @@ MACHINE = json.loads(
     .replace("${ReviewTimeoutSeconds}", "604800")
     .replace("${FilmTimeoutSeconds}", "6566400")
 )
-KEPT_SECONDS = 7 * 24 * 3600  # how long lambdas/adapters/engine_calls.py keeps a token
 
 
 def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -192,10 +191,6 @@ def test_a_review_that_times_out_ends_with_our_error() -> None:
 def test_a_failure_names_its_execution() -> None:
     for name in ("RecordFailure", "Review"):
         assert TASKS[name]["Arguments"]["Payload"]["execution"] == "{% $states.context.Execution.Name %}"
-
-
-def test_a_clip_s_token_is_kept_for_longer_than_its_task_waits() -> None:
-    assert TASKS["RenderClip"]["TimeoutSeconds"] < KEPT_SECONDS
 
 
 @pytest.mark.parametrize("name", [name for name, state in STATES.items() if state["Type"] == "Map"])

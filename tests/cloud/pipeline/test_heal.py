@@ -9,17 +9,18 @@ from lambdas.adapters import stores
 from lambdas.adapters.api_keys import find, hash_of
 from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
-from lambdas.adapters.engine_calls import Inference
+from lambdas.adapters.executions import Execution, Machine
 from lambdas.adapters.objects import Objects
-from lambdas.adapters.videos import Videos
+from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
-from lambdas.domain.video_parts import Decision, Review
+from lambdas.domain.video_parts import ClipProgress, ClipState, Decision, Review
 from lambdas.domain.video_request import Gate
 from lambdas.intake.accept import Intake
 from lambdas.production.task_token import VideoTask
 from lambdas.upkeep import heal
+from lambdas.upkeep.lost_calls import Calls
 from lambdas.upkeep.lost_drops import Drops
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, Task, film_clip
@@ -62,29 +63,18 @@ def ended(execution: str) -> bool:
 
 
 def park(
-    bench: Bench,
-    video: Video,
-    clip: int = 0,
-    requested_ms: int = LONG_AGO,
-    *,
-    key_hash: str | None = None,
+    bench: Bench, video: Video, clip: int = 0, *, key_hash: str | None = None, **how: Any
 ) -> tuple[Task, str]:
-    """Store an engine call in progress and return the waiting token and the inference's id. `key_hash` None:
-    that of the plan's clip."""
+    """Store an engine call in flight since long ago and return the waiting token and the inference's id.
+    `key_hash` None: that of the plan's clip."""
     task = bench.task()
-    id_ = keys.inference_id(video.id, clip, task.token.replace("-", "")[-12:])
-    bench.inferences.park(
-        Inference(
-            id=id_,
-            token=task.token,
-            tenant=TENANT,
-            video_id=video.id,
-            clip=clip,
-            key_hash=key_hash or bench.plan(video).clips[clip].key_hash,
-            requested_ms=requested_ms,
-        )
-    )
-    return task, id_
+    changes = {"key_hash": key_hash} if key_hash else {}
+    call = bench.inference(video, clip, token=task.token, requested_ms=LONG_AGO, **changes)
+    return task, bench.in_flight(call, **how).id
+
+
+def look_at_calls(bench: Bench) -> int:
+    return Calls(bench.settings, NO_GRACE).engine("cogvideox-nano", lambda: True)
 
 
 # --- decisions interrupted before their answer
@@ -275,9 +265,10 @@ def test_a_clip_whose_notice_was_lost_is_settled(bench: Bench) -> None:
     task, inference_id = park(bench, video)
     content = film_clip(bench.plan(video), 0)
     bench.outputs.put(f"{keys.ENGINE_OUTPUT_PREFIX}{inference_id}.out", content, "video/mp4")
-    assert look_at(bench, video)
+    assert look_at_calls(bench) == 1
     assert task.answer() == {"clip": 0, "reused": False}
-    assert not look_at(bench, video)
+    assert look_at_calls(bench) == 0
+    assert bench.clips.engine("cogvideox-nano").flights == {}
 
 
 def test_a_failure_whose_notice_was_lost_is_settled(bench: Bench) -> None:
@@ -287,32 +278,113 @@ def test_a_failure_whose_notice_was_lost_is_settled(bench: Bench) -> None:
     body = json.dumps({"error": {"code": "engine_failed", "param": None, "message": "the GPU fell off"}})
     key = f"{keys.ENGINE_FAILURE_PREFIX}{inference_id}-error.out"
     bench.outputs.put(key, body.encode(), "application/json")
-    assert look_at(bench, video)
+    assert look_at_calls(bench) == 1
     error, cause = task.answer()
     assert (error, cause["errorMessage"]) == ("EngineFailed", "the GPU fell off")
 
 
 def test_a_clip_that_is_still_rendering_is_left_alone(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
-    start(video, bench.settings.state_machine_arn)
-    task, _ = park(bench, video)
-    assert not look_at(bench, video)
+    task, _ = park(bench, video, at_ms=now_ms())
+    assert look_at_calls(bench) == 0
     assert task.waits
+    assert bench.answers.invocations == []
+
+
+# --- admissions that were interrupted
+
+
+def sent(bench: Bench) -> list[str]:
+    return [call["x-amzn-sagemaker-inference-id"] for call in bench.answers.invocations]
+
+
+def test_a_clip_that_was_admitted_and_not_sent_is_sent(bench: Bench) -> None:
+    task, inference_id = park(bench, bench.video(stage=Stage.RENDERING), sent=False)
+    assert look_at_calls(bench) == 1
+    assert sent(bench) == [inference_id]
+    assert task.waits
+
+
+def test_a_request_that_must_have_expired_is_asked_again(bench: Bench) -> None:
+    """Its notice was lost."""
+    task, inference_id = park(bench, bench.video(stage=Stage.RENDERING))
+    assert look_at_calls(bench) == 1
+    [again] = sent(bench)
+    assert again.startswith(inference_id)
+    assert set(bench.clips.engine("cogvideox-nano").flights) == {again}
+    assert task.waits
+
+
+def test_a_settled_call_gives_its_place_back(bench: Bench) -> None:
+    _, inference_id = park(bench, bench.video(stage=Stage.RENDERING))
+    bench.inferences.settle(inference_id)
+    assert look_at_calls(bench) == 1
+    assert bench.clips.engine("cogvideox-nano").flights == {}
+
+
+def test_a_call_of_a_video_that_has_ended_gives_its_place_back(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    _, inference_id = park(bench, video)
+    bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
+    key = f"{keys.ENGINE_FAILURE_PREFIX}{inference_id}-error.out"
+    bench.outputs.put(key, b"The request was withdrawn.", "text/plain")
+    assert look_at_calls(bench) == 1
+    assert bench.clips.engine("cogvideox-nano").flights == {}
+
+
+def test_a_lost_admission_is_made_up_for(bench: Bench) -> None:
+    call = bench.inference(bench.video(stage=Stage.RENDERING))
+    bench.inputs.put(call.request, b"{}", "application/json")
+    bench.clips.enqueue(call)
+    run()
+    assert sent(bench) == [call.id]
+
+
+# --- a film's time
+
+
+def rendering_since(bench: Bench, started_ms: int | None) -> Video:
+    video = bench.video(stage=Stage.RENDERING)
+    start(video, bench.settings.state_machine_arn)
+    state = ClipState.WAITING if started_ms is None else ClipState.RENDERING
+    progress = ClipProgress(state=state, seconds=1, started_ms=started_ms)
+    bench.videos.update_entry(TENANT, video.id, "clips", 1, progress)
+    return video
+
+
+def test_a_film_that_takes_too_long_fails_and_its_execution_ends(bench: Bench) -> None:
+    video = rendering_since(bench, LONG_AGO)
+    assert look_at(bench, video)
+    failure = bench.now(video).failure
+    assert failure
+    assert failure.code == "FilmTimedOut"
+    assert "144 h" in failure.reason
+    machine = Machine(client("stepfunctions"), bench.settings.state_machine_arn)
+    assert machine.state(execution_name(video.id, 1))[0] is Execution.FAILED
+    assert bench.events(video) == ["video.failed"]
+
+
+@pytest.mark.parametrize("since", ["now", "never"])
+def test_a_film_s_time_counts_from_the_start_of_its_first_clip(bench: Bench, since: str) -> None:
+    video = rendering_since(bench, now_ms() if since == "now" else None)
+    assert not look_at(bench, video)
+    assert bench.now(video).stage is Stage.RENDERING
 
 
 # --- one run
 
 
 def test_one_broken_video_does_not_block_the_others(bench: Bench) -> None:
-    broken = bench.video(updated_ms=LONG_AGO)
+    broken = bench.video(stage=Stage.RENDERING)
     start(broken, bench.settings.state_machine_arn)
-    _, inference_id = park(bench, broken, key_hash="0")  # it has no plan
+    _, inference_id = park(bench, broken)
     bench.outputs.put(f"{keys.ENGINE_OUTPUT_PREFIX}{inference_id}.out", b"", "video/mp4")
     bench.outputs.put(keys.film_plan(TENANT, broken.id), b"not JSON", "application/json")
     video = bench.video(updated_ms=LONG_AGO + 1)
     run()
     assert bench.requests(video) == 1
     assert bench.now(broken) == broken
+    assert bench.inferences.get(inference_id)
 
 
 def test_without_time_left_the_next_run_continues(bench: Bench) -> None:
