@@ -117,6 +117,7 @@ class PipelineStack(Stack):
             functions=self.functions,
             prefix=prefix,
             review_timeout_seconds=settings.review_hours * 3600,
+            at_once=settings.at_once,
             log_retention_days=days,
         )
         self.api = Api(
@@ -233,7 +234,7 @@ class PipelineStack(Stack):
         self.produce_video.grant_start(role("Dispatch"))
         self.produce_video.grant_oversee(role("Api"))
         self.produce_video.grant_oversee(role("Upkeep"))
-        answering = (*self.produce_video.tasks, "SettleClip", "Upkeep", "Api")
+        answering = ("RenderClip", "Review", "SettleClip", "Upkeep", "Api")
         self.produce_video.grant_answer(*map(role, answering), self.assembly_build.role)
         allow(role("Upkeep"), "lambda:InvokeFunction", on=[self.functions["Intake"].function_arn])
         grant_ask(role("Plan"), settings.text_model)

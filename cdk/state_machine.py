@@ -11,6 +11,7 @@ from cdk.code import ROOT
 from cdk.functions import Functions
 from cdk.log_groups import log_group
 from cdk.permissions import acknowledge, allow
+from cdk.settings import AtOnce
 
 DEFINITION = ROOT / "statemachines" / "produce_video.asl.json"
 _TASK = re.compile(r"\$\{(\w+)FunctionArn\}")
@@ -30,6 +31,7 @@ class ProduceVideo(Construct):
         *,
         functions: Functions,
         review_timeout_seconds: int,
+        at_once: AtOnce,
         prefix: str,
         log_retention_days: int,
     ) -> None:
@@ -40,9 +42,11 @@ class ProduceVideo(Construct):
             "FilmTimeoutSeconds": str(_FILM_SECONDS),
             "RenderClipTimeoutSeconds": str(_FILM_SECONDS),
             "ReviewTimeoutSeconds": str(review_timeout_seconds),
+            "PrepareScenesAtOnce": str(at_once.prepare_scenes),
+            "RenderScenesAtOnce": str(at_once.render_scenes),
+            "RenderClipsAtOnce": str(at_once.render_clips),
         }
-        self.tasks = sorted(set(_TASK.findall(definition)))  # the functions it calls as tasks
-        for name in self.tasks:
+        for name in sorted(set(_TASK.findall(definition))):  # the functions it calls as tasks
             arn = functions[name].function_arn
             substitutions[f"{name}FunctionArn"] = arn
             allow(role, "lambda:InvokeFunction", on=[arn])

@@ -25,12 +25,12 @@ from lambdas.production.admission import Admission
 from lambdas.production.clip_inputs import first_picture, footage
 from lambdas.production.clip_progress import ClipMade, reused
 from lambdas.production.plans import load_plan
-from lambdas.production.task_token import ClipTask, require_open, task
+from lambdas.production.task_token import CalledBackTask, ClipTask, require_open, task
 from lambdas.settings import RenderClipSettings
 from lambdas.telemetry import logger
 
 
-class RenderTask(ClipTask):
+class RenderTask(CalledBackTask, ClipTask):
     retry: int  # how many times the state machine has retried this clip
 
 

@@ -34,7 +34,7 @@ from lambdas.domain.errors import AssemblerFailed, FilmTimedOut, VideoNotFound
 from lambdas.domain.failures import cause, failure
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
-from lambdas.production.task_token import VideoTask
+from lambdas.production.task_token import CalledBackTask
 from lambdas.settings import UpkeepSettings
 from lambdas.tasks.record_failure import RecordFailure
 from lambdas.telemetry import count, logger
@@ -150,7 +150,7 @@ class Heal:
         status, task = ended
         error = AssemblerFailed(f"build {video.build} ended with status {status} without a response")
         logger.info("ended build found", extra={"build": video.build, "status": status})
-        token = VideoTask.model_validate_json(task).token
+        token = CalledBackTask.model_validate_json(task).token
         return self._machine.fail(token, type(error).__name__, cause(error))
 
     def _left_alone(self, since_ms: int) -> bool:

@@ -78,11 +78,11 @@ class SageMakerRuntime:
         """Answer a call of the control plane: DescribeEndpoint."""
         call = request.headers.get("x-amz-target", "").removeprefix("SageMaker.")
         if call != "DescribeEndpoint":
-            raise ServiceError(404, "UnknownOperationException", f"{call} is not supported by this stand-in.")
+            raise _refused("UnknownOperationException", f"{call} is not supported by this stand-in.")
         name = str((await request.json()).get("EndpointName"))
         endpoint = self._endpoints.get(name)
         if endpoint is None:
-            raise ServiceError(400, "ValidationException", f'Could not find endpoint "{name}".')
+            raise _refused("ValidationException", f'Could not find endpoint "{name}".')
         counts = {"CurrentInstanceCount": endpoint.instances, "DesiredInstanceCount": endpoint.instances}
         described = {
             "EndpointName": name,
@@ -162,3 +162,8 @@ def _seconds(headers: Mapping[str, str], name: str, limits: tuple[int, int, int]
 
 def _invalid(message: str) -> ServiceError:
     return ServiceError(400, "ValidationError", message)
+
+
+def _refused(code: str, message: str) -> ServiceError:
+    """Return an error of the control plane, whose JSON protocol names it in the body."""
+    return ServiceError(400, code, message, __type=code)

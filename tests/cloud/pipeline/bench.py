@@ -195,8 +195,8 @@ def a_brief(*scenes: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"topic": "Bees", "narrate": False, "given": storyboard, **fields}
 
 
-# A handler that takes a task's event and answers its token.
-Handler = Callable[[dict[str, Any], Any], None]
+# A task's function.
+Handler = Callable[[dict[str, Any], Any], dict[str, Any] | None]
 
 
 @dataclass(frozen=True)
@@ -205,6 +205,17 @@ class Task:
 
     token: str
     execution: str
+
+    def call(self, handler: Handler, video: Video, **payload: Any) -> None:
+        """Call a function that has another party answer the token. Fail the task with its exception, as Step
+        Functions does."""
+        event = {"token": self.token, "tenant": TENANT, "video_id": video.id, **payload}
+        try:
+            handler(event, Context())
+        except Exception as error:  # noqa: BLE001
+            client("stepfunctions").send_task_failure(
+                taskToken=self.token, error=type(error).__name__, cause=str(error)
+            )
 
     def answer(self) -> Any:
         """Return the answer to the token: the output, or (error, cause)."""
@@ -369,10 +380,11 @@ class Bench:
     # --- tokens
 
     def answer(self, handler: Handler, video: Video, **payload: Any) -> Any:
-        """Return a task's answer to its token."""
-        task = self.task()
-        handler({"token": task.token, "tenant": TENANT, "video_id": video.id, **payload}, Context())
-        return task.answer()
+        """Return a task's output, or its error as (name, cause)."""
+        try:
+            return handler({"tenant": TENANT, "video_id": video.id, **payload}, Context())
+        except Exception as error:  # noqa: BLE001
+            return type(error).__name__, json.loads(str(error))
 
     def prepare(self, video: Video) -> Video:
         """Write a video's storyboard and create its narrations and stills."""

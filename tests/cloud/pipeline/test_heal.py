@@ -18,7 +18,7 @@ from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import ClipProgress, ClipState, Decision, Review
 from lambdas.domain.video_request import Gate
 from lambdas.intake.accept import Intake
-from lambdas.production.task_token import VideoTask
+from lambdas.production.task_token import CalledBackTask
 from lambdas.upkeep import heal
 from lambdas.upkeep.lost_calls import Calls
 from lambdas.upkeep.lost_drops import Drops
@@ -128,7 +128,7 @@ def in_build(bench: Bench, status: str) -> tuple[Video, Task]:
     video = bench.video(stage=Stage.ASSEMBLING)
     start(video, bench.settings.state_machine_arn)
     task = bench.task()
-    request = VideoTask(token=task.token, tenant=TENANT, video_id=video.id).model_dump_json()
+    request = CalledBackTask(token=task.token, tenant=TENANT, video_id=video.id).model_dump_json()
     build = Builds(client("codebuild"), bench.settings.build_project).start(request, delivery=task.token)
     bench.answers.builds[build]["buildStatus"] = status
     return bench.videos.advance(TENANT, video.id, Stage.ASSEMBLING, build=build), task

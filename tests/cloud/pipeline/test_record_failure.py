@@ -10,7 +10,6 @@ from lambdas.domain.stages import Stage
 from lambdas.domain.video import Source, Video, execution_name
 from lambdas.domain.video_parts import Failure
 from lambdas.tasks import record_failure
-from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench
 
 ERROR = {"Error": "ClipsDiffer", "Cause": cause(ClipsDiffer("clip 1 has another size", clip=1))}
@@ -24,11 +23,9 @@ def run(
     scene: int | None = None,
     attempt: int = 1,
 ) -> Any:
-    task = bench.task()
-    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "step": step}
-    event |= {"execution": execution_name(video.id, attempt), "scene": scene, "clip": None}
-    record_failure.handler({**event, "error": error}, Context())
-    return task.answer()
+    places = {"scene": scene, "clip": None}
+    execution = execution_name(video.id, attempt)
+    return bench.answer(record_failure.handler, video, execution=execution, step=step, error=error, **places)
 
 
 def test_the_record_says_which_step_and_clip_failed_why_and_what_to_do(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipState
 from lambdas.tasks import render_clip
-from tests.cloud.deployment import Context, png
+from tests.cloud.deployment import png
 from tests.cloud.pipeline.bench import TENANT, Bench, Task
 from tests.factories import a_shot
 from tests.unit.clips import decoded
@@ -23,8 +23,7 @@ IMAGE = {"key": "uploads/acme/frame.png", "sha256": "1" * 64, "width": 320, "hei
 
 def run(bench: Bench, video: Video, clip: int = 0, *, task: Task | None = None, retry: int = 0) -> Task:
     task = task or bench.task()
-    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "clip": clip, "retry": retry}
-    render_clip.handler(event, Context())
+    task.call(render_clip.handler, video, clip=clip, retry=retry)
     return task
 
 
