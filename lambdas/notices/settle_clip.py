@@ -15,7 +15,6 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.executions import Machine
-from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys
 from lambdas.domain.engine_failure import engine_failure, took_too_long
 from lambdas.domain.engines import CATALOGUE
@@ -26,9 +25,10 @@ from lambdas.domain.errors import (
     VideoNotFound,
 )
 from lambdas.domain.film_plan import Clip, FilmPlan
-from lambdas.domain.prices import of_time
+from lambdas.domain.prices import of_work
 from lambdas.media.conform import FilmFormat, check_length
 from lambdas.media.mp4.clip import blame
+from lambdas.media.mp4.work_box import without_work_box
 from lambdas.media.probe import probe
 from lambdas.production.admission import Admission
 from lambdas.production.clip_progress import ClipMade, finished
@@ -114,18 +114,13 @@ class SettleClip:
     def completed(self, inference: Inference, output: str) -> None:
         """Make the object under `output` the clip, provided that it is what the plan asks for.
 
-        The recorded cost is that of the instance from the request until now. This is an upper bound:
-        SageMaker doesn't report how long a request waited, in the queue or for an instance to start, while
-        the instance rendered other clips or didn't exist yet.
+        The recorded cost is that of the seconds for which the engine worked on it.
         """
         _log_for(inference)
         try:
             plan = load_plan(self._outputs, inference.tenant, inference.video_id)
             clip = _asked_for(inference, plan)
-            self._keep(output, plan, clip)
-            started_ms = inference.started_ms or inference.requested_ms
-            cost = of_time(self._prices.instance_second(plan.engine), started_ms, now_ms())
-            finished(self._videos, plan, clip, started_ms=started_ms, cost=cost)
+            self._keep(inference, output, plan, clip)
         except (StepError, VideoNotFound) as error:
             self._admission.fail(inference, error)
             return
@@ -140,12 +135,22 @@ class SettleClip:
         _log_for(inference)
         self._admission.fail(inference, engine_failure(self._text(failure_object), reason))
 
-    def _keep(self, output: str, plan: FilmPlan, clip: Clip) -> None:
+    def _keep(self, inference: Inference, output: str, plan: FilmPlan, clip: Clip) -> None:
+        """Store the clip and record it."""
         artifact = keys.clip(plan.tenant, clip.key_hash)
-        if self._outputs.exists(artifact):
-            return
-        check(self._outputs.get(output), plan, clip)
-        self._outputs.copy(output, artifact, "video/mp4")
+        stored = self._outputs.exists(artifact)
+        try:
+            content, seconds = without_work_box(self._outputs.get(output))
+        except ArtifactMissing:
+            if stored:  # an earlier try got as far as deleting the output
+                return
+            raise
+        if not stored:
+            check(content, plan, clip)
+            self._outputs.put(artifact, content, "video/mp4")
+        cost = of_work(self._prices.instance_second(plan.engine), seconds)
+        started_ms = inference.started_ms or inference.requested_ms
+        finished(self._videos, plan, clip, started_ms=started_ms, cost=cost)
 
     def _text(self, key: str | None) -> str:
         if key is None:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from containers.serving.work_box import work_box
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys
 from lambdas.domain.stages import Stage
@@ -45,8 +46,11 @@ class Asked:
     def flights(self) -> set[str]:
         return set(self.bench.clips.engine(self.inference.engine).flights)
 
-    def render(self, content: bytes | None = None) -> None:
+    def render(self, content: bytes | None = None, *, seconds: float | None = None) -> None:
+        """Store the engine's output. `seconds`: how long it says that it worked."""
         content = content or film_clip(self.bench.plan(self.video), self.clip)
+        if seconds is not None:
+            content += work_box(seconds)
         self.bench.outputs.put(self.output, content, "video/mp4")
 
     def fail(self, body: bytes) -> None:
@@ -78,7 +82,7 @@ def asked(bench: Bench) -> Asked:
 
 
 def test_the_engine_s_clip_becomes_the_artifact_and_the_machine_goes_on(asked: Asked, bench: Bench) -> None:
-    asked.render()
+    asked.render(seconds=12.5)
     asked.notice("Completed")
     assert asked.task.answer() == {"clip": 0, "reused": False}
     assert bench.outputs.get(asked.artifact) == film_clip(bench.plan(asked.video), 0)
@@ -87,8 +91,15 @@ def test_the_engine_s_clip_becomes_the_artifact_and_the_machine_goes_on(asked: A
     clip = bench.now(asked.video).clips[0]
     assert (clip.state, clip.reused, clip.started_ms) == (ClipState.DONE, False, asked.inference.started_ms)
     assert clip.finished_ms
-    assert clip.started_ms
-    assert clip.cost == pytest.approx((clip.finished_ms - clip.started_ms) / 1000 * 0.001)
+    assert clip.cost == 0.0125, "for the seconds that the engine worked"
+
+
+def test_the_cost_of_a_clip_is_unknown_if_its_engine_does_not_say_how_long_it_worked(
+    asked: Asked, bench: Bench
+) -> None:
+    asked.render()
+    asked.notice("Completed")
+    assert bench.now(asked.video).clips[0].cost is None
 
 
 def test_two_identical_clips_are_each_recorded(bench: Bench) -> None:
