@@ -175,6 +175,14 @@ class OperationsStack(Stack):
             advice="Upkeep fails, so lost events are not repaired. Read its log.",
         )
         alarms.on(
+            "UpkeepFailures",
+            _business(names.METRIC_UPKEEP_FAILURES),
+            above=0,
+            periods=3,
+            advice="Upkeep finds videos or clips that it can't repair. Search its log for `healing failed` "
+            "and `call not repaired`.",
+        )
+        alarms.on(
             "ApiServerErrors",
             self._pipeline.api.rest_api.metric_server_error(period=_PERIOD, statistic="Sum"),
             above=0,

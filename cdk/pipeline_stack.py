@@ -22,7 +22,7 @@ from cdk.queues import Queues
 from cdk.settings import DeploymentSettings
 from cdk.state_machine import ProduceVideo
 from cdk.table import VideosTable
-from cdk.upkeep import Upkeep
+from cdk.upkeep import SETTLED_WITHIN, Upkeep
 from lambdas.domain.names import endpoint_name
 from lambdas.settings import (
     ApiSettings,
@@ -93,7 +93,13 @@ class PipelineStack(Stack):
         )
         self.table = VideosTable(self, "Videos")
         self.clip_queue = ClipQueue(self, "Clips")
-        self.queues = Queues(self, "Queues", consumer_timeout=Duration.seconds(FUNCTIONS["Dispatch"].timeout))
+        self.queues = Queues(
+            self,
+            "Queues",
+            consumer_timeout=Duration.seconds(FUNCTIONS["Dispatch"].timeout),
+            upkeep_timeout=Duration.seconds(FUNCTIONS["Upkeep"].timeout),
+            settled_within=SETTLED_WITHIN,
+        )
         self.identity = Identity(self, "Identity")
         self.bus = events.EventBus(self, "Bus", event_bus_name=f"{prefix}-videos")
         self.functions = Functions(self, "Functions", prefix=prefix, log_retention_days=days)
@@ -144,6 +150,10 @@ class PipelineStack(Stack):
             "Upkeep",
             heal=self.functions["Upkeep"],
             failed_events=self.queues.failed_events,
+            outputs=self.queues.outputs,
+            output_bucket=self.buckets.output.bucket_name,
+            state_machine_arn=self.produce_video.machine.state_machine_arn,
+            build_project=self.assembly_build.name,
         )
         self.functions.on_failure(self.queues.failed_events)
         self.functions["Dispatch"].add_event_source(

@@ -72,8 +72,8 @@ def create_app(engine: Engine) -> Starlette:
 async def invoke(
     request: Request, check: Callable[[], None], render: Callable[[bytes], Coroutine[Any, Any, Clip]]
 ) -> Response:
-    """Answer POST /invocations with the clip that `render` makes from the body, unless `check` raises. The clip
-    says how long that took (work_box.py).
+    """Answer POST /invocations with the clip that `render` makes from the body, unless `check` raises. The
+    clip says how long that took (work_box.py).
 
     Cancels `render` if the client disconnects. Raises EngineError.
     """

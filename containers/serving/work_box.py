@@ -1,7 +1,7 @@
 """Say at the end of a clip how long the engine worked on it.
 
-An asynchronous endpoint passes on the body of a response and none of its headers. So the time is in the body:
-a box of 32 bytes after the MP4's own, of the type `uuid`, which players skip (ISO/IEC 14496-12, 4.2 and 11.1).
+An asynchronous endpoint passes on the body of a response and none of its headers. So the time is in the body,
+in a box of 32 bytes after the MP4's own. Its type is `uuid`, which players skip (ISO/IEC 14496-12, 4.2).
 tests/contracts/work_box.json has an example.
 """
 

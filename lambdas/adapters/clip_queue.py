@@ -234,6 +234,20 @@ class ClipQueue:
             since_ms=min(since, default=None),
         )
 
+    def page(self) -> str | None:
+        """Return where upkeep's next page of videos begins."""
+        with translated("get page"):
+            found = self._dynamodb.get_item(TableName=self._table, Key=item_key(*keys.upkeep_page_item()))
+        after: str | None = found.get("Item", {}).get("after", {}).get("S")
+        return after
+
+    def note_page(self, after: str | None) -> None:
+        item = item_key(*keys.upkeep_page_item())
+        with translated("note page"):
+            self._dynamodb.put_item(
+                TableName=self._table, Item={**item, **({"after": {"S": after}} if after else {})}
+            )
+
     def _call(self, inference_id: str) -> Inference | None:
         with translated("get inference"):
             found = self._dynamodb.get_item(

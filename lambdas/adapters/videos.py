@@ -14,7 +14,7 @@ same Idempotency-Key gives the same id again, and an execution's name can be use
 
 import json
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -33,7 +33,7 @@ BY_CREATED = "by_created"  # local index: tenant, created
 # Written by parallel tasks, each its own entry.
 LISTS = frozenset({"clips", "narrations", "stills"})
 _MARKS = 16  # marks that a record remembers: more changes than it gets within a minute, a call's timeout
-OPEN = "open"  # global index: "open", updated_ms; contains the videos that have not ended
+OPEN = "open"  # global index: "open", updated_ms; contains the videos that are being made
 
 
 def now_ms() -> int:
@@ -141,7 +141,7 @@ class Videos:
             item_key(*keys.video_item(video.tenant, video.id)),
             attributes,
             "#version = :old",
-            remove=("open",) if video.closed else (),
+            remove=() if _is_made(video) else ("open",),
             values={":old": {"N": str(version)}},
             mark=_mark(video),
         )
@@ -256,19 +256,22 @@ class Videos:
                 raise
             return str(trace["place"]["S"])
 
-    def open_videos(self) -> Iterator[Video]:
-        """Yield all videos that have not ended, the least recently updated first."""
+    def open_page(self, after: str | None, most: int) -> tuple[Sequence[Video], str | None]:
+        """Return at most `most` of the videos that are being made, the least recently updated first, and
+        where the next page begins; None after the last. Films that wait for their user are not among them."""
+        start = {"ExclusiveStartKey": json.loads(after)} if after else {}
         with translated("open videos"):
-            pages = self._dynamodb.get_paginator("query").paginate(
+            page = self._dynamodb.query(
                 TableName=self._table,
                 IndexName=OPEN,
                 KeyConditionExpression="#open = :open",
                 ExpressionAttributeNames={"#open": "open"},
                 ExpressionAttributeValues={":open": {"S": "open"}},
+                Limit=most,
+                **start,
             )
-            for page in pages:
-                for item in page["Items"]:
-                    yield _video(item)
+        last = page.get("LastEvaluatedKey")
+        return [_video(item) for item in page["Items"]], json.dumps(last) if last else None
 
     # --- the journal
 
@@ -332,9 +335,15 @@ def _state_attributes(video: Video) -> dict[str, Any]:
         "updated_ms": {"N": str(video.updated_ms)},
         "expires": {"N": str(video.expires_ms // 1000)},
     }
-    if not video.closed:
+    if _is_made(video):
         attributes["open"] = {"S": "open"}
     return attributes
+
+
+def _is_made(video: Video) -> bool:
+    """Return whether the video is being made: upkeep looks at it. A film that waits for its user may do so
+    for weeks; its decision, or the end of its execution, brings it back."""
+    return not video.closed and video.stage is not Stage.REVIEWING
 
 
 def _list_attribute(video: Video, name: str) -> dict[str, Any]:

@@ -30,6 +30,12 @@ def engine_request(inference_id: str) -> str:
 # --- the output bucket
 
 
+def inference_of_output(key: str) -> str:
+    """Return the inference whose output or failure an object is."""
+    name = key.removeprefix(ENGINE_OUTPUT_PREFIX).removeprefix(ENGINE_FAILURE_PREFIX)
+    return name.removesuffix("-error.out").removesuffix(".out")
+
+
 def clip(tenant: str, key_hash: str) -> str:
     return f"artifacts/{tenant}/clips/{key_hash}.mp4"
 
@@ -209,6 +215,11 @@ def waiting_clip_item(
 ) -> tuple[str, str]:
     """Return the item of a clip in an engine's queue: a tenant's clips in the order of their requests."""
     return waiting_partition(engine, tenant), f"{requested_ms:015d}#{clip:04d}#{inference_id}"
+
+
+def upkeep_page_item() -> tuple[str, str]:
+    """Return the item that says where upkeep's next page of videos begins."""
+    return "upkeep", "page"
 
 
 def inference_id(video_id: str, clip_index: int, token_hash: str) -> str:

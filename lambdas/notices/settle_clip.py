@@ -52,13 +52,13 @@ class Notice(Result):
     inference_id: str = Field(alias="inferenceId")
     status: Literal["Completed", "Failed", "Expired"] = Field(alias="invocationStatus")
     result: Result = Field(Result(), alias="responseParameters")
-    received: datetime = Field(alias="receivedTime")
-    at: datetime = Field(alias="eventTime")
+    received: datetime | None = Field(None, alias="receivedTime")
+    at: datetime | None = Field(None, alias="eventTime")
 
     @property
     def age_seconds(self) -> float:
-        """Return how old the request was when it ended."""
-        return (self.at - self.received).total_seconds()
+        """Return how old the request was when it ended; 0 if the notice does not say."""
+        return (self.at - self.received).total_seconds() if self.at and self.received else 0
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -6,12 +6,12 @@ from datetime import timedelta
 from lambdas.adapters import stores
 from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.videos import now_ms
-from lambdas.domain import keys
+from lambdas.domain import keys, names
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.notices.settle_clip import SettleClip
 from lambdas.production.admission import Admission
 from lambdas.settings import UpkeepSettings
-from lambdas.telemetry import logger
+from lambdas.telemetry import count, gauge, logger
 
 _MOST = 100  # calls of an engine per run, the oldest first; the next run takes the rest
 # For the notice of a request that has expired.
@@ -45,7 +45,14 @@ class Calls:
                 repaired += self._repair(engine, inference_id)
             except Exception:  # noqa: BLE001  (one broken call must not block the others)
                 logger.exception("call not repaired", extra={"inference_id": inference_id})
+                count(names.METRIC_UPKEEP_FAILURES)
         self._admission.admit(engine)
+        waiting = self._queue.waiting(engine)
+        if waiting.clips or flights:
+            gauge(names.METRIC_CLIPS_WAITING, waiting.clips, engine=engine)
+            gauge(names.METRIC_CLIPS_IN_FLIGHT, len(flights), engine=engine)
+            age_ms = 0 if waiting.since_ms is None else now_ms() - waiting.since_ms
+            gauge(names.METRIC_OLDEST_CLIP_SECONDS, age_ms // 1000, engine=engine)
         return repaired
 
     def _repair(self, engine: str, inference_id: str) -> bool:
@@ -61,6 +68,16 @@ class Calls:
             else:
                 return False
         logger.info("call repaired", extra={"inference_id": inference_id})
+        return True
+
+    def written(self, key: str) -> bool:
+        """Settle the call whose output or failure was written a while ago, if its notice was lost. Return
+        whether it was."""
+        inference = self._inferences.get(keys.inference_of_output(key))
+        if inference is None or inference.settled or not self.settle(inference):
+            return False
+        logger.info("lost notice found", extra={"inference_id": inference.id})
+        self._admission.admit(inference.engine)
         return True
 
     def settle(self, inference: Inference) -> bool:

@@ -338,7 +338,7 @@ def test_a_long_assembly_runs_in_a_build(stage: Stage) -> None:
 
 def test_a_transient_error_is_retried(stage: Stage) -> None:
     answers = {
-        task: in_turn(failing("ServiceUnavailable"), failing("Lambda.Unknown"), answer)
+        task: in_turn(failing("ServiceUnavailable"), failing("FunctionDied"), answer)
         for task, answer in {
             **ANSWERS,
             "WriteStoryboard": storyboard((True, True)),

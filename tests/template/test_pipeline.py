@@ -446,6 +446,35 @@ def test_the_table_has_the_keys_and_indexes_that_the_adapters_query(pipeline: Te
     assert settings["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
 
 
+def test_upkeep_hears_what_ends_and_reconciles_each_minute(pipeline: Template) -> None:
+    rules = properties(pipeline, "AWS::Events::Rule")
+    upkeep = {id_: rule for id_, rule in rules.items() if id_.startswith("Upkeep")}
+    patterns = [rule["EventPattern"] for rule in upkeep.values() if "EventPattern" in rule]
+    found = {(pattern["source"][0], pattern["detail-type"][0]): pattern["detail"] for pattern in patterns}
+    assert set(found) == {
+        ("aws.states", "Step Functions Execution Status Change"),
+        ("aws.codebuild", "CodeBuild Build State Change"),
+        ("aws.s3", "Object Created"),
+    }
+    assert found["aws.states", "Step Functions Execution Status Change"]["status"] == [
+        "FAILED",
+        "TIMED_OUT",
+        "ABORTED",
+    ]
+    prefixes = found["aws.s3", "Object Created"]["object"]["key"]
+    assert prefixes == [{"prefix": keys.ENGINE_OUTPUT_PREFIX}, {"prefix": keys.ENGINE_FAILURE_PREFIX}]
+    assert [rule["ScheduleExpression"] for rule in upkeep.values() if "ScheduleExpression" in rule] == [
+        "rate(1 minute)"
+    ]
+    [queue] = [
+        queue for id_, queue in properties(pipeline, "AWS::SQS::Queue").items() if "QueuesOutputs" in id_
+    ]
+    assert queue["DelaySeconds"] == 60
+    for bucket in ("BucketsInput", "BucketsOutput"):
+        [made] = [b for id_, b in properties(pipeline, "AWS::S3::Bucket").items() if id_.startswith(bucket)]
+        assert made["NotificationConfiguration"]["EventBridgeConfiguration"]["EventBridgeEnabled"] is True
+
+
 def test_the_clips_wait_in_a_table_with_the_index_that_the_queue_reads(pipeline: Template) -> None:
     tables = of_type(pipeline, "AWS::DynamoDB::Table")
     [table] = [table for id_, table in tables.items() if id_.startswith("Clips")]

@@ -367,6 +367,15 @@ class Bench:
             self.inferences.sent(inference.id, at_ms)
         return admitted
 
+    def open_videos(self) -> list[Video]:
+        """Return the videos that upkeep looks at."""
+        page, after = self.videos.open_page(None, 50)
+        found = list(page)
+        while after:
+            page, after = self.videos.open_page(after, 50)
+            found += page
+        return found
+
     def clear_queue(self) -> None:
         """Forget every clip that waits or is in flight."""
         table = self.settings.clips_table

@@ -164,7 +164,10 @@ def test_a_queued_video_whose_message_was_lost_is_queued_again(bench: Bench) -> 
     video = bench.video(updated_ms=LONG_AGO)
     run()
     assert bench.requests(video) == 1
-    assert bench.now(video) == video  # nothing about it has changed
+    now = bench.now(video)
+    assert (now.stage, now.attempt) == (Stage.QUEUED, 1)
+    run()
+    assert bench.requests(video) == 0, "the stamp says that it was just sent"
 
 
 def test_a_recently_queued_video_does_not_count_as_lost(bench: Bench) -> None:
@@ -371,7 +374,77 @@ def test_a_film_s_time_counts_from_the_start_of_its_first_clip(bench: Bench, sin
     assert bench.now(video).stage is Stage.RENDERING
 
 
+# --- events
+
+
+def test_a_failed_execution_is_looked_at_when_it_ends(bench: Bench) -> None:
+    machine = bench.machine(
+        "fails-soon", {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Broken"}}}
+    )
+    video = bench.video(stage=Stage.RENDERING)
+    execution = start(video, machine)
+    wait_until(lambda: ended(execution))
+    name = execution_name(video.id, video.attempt)
+    detail = {"name": name, "input": json.dumps({"tenant": TENANT, "video_id": video.id})}
+    settings = bench.settings.model_copy(update={"state_machine_arn": machine})
+    assert not heal.Heal(settings, NO_GRACE).execution_ended({**detail, "name": "an earlier attempt"})
+    assert heal.Heal(settings, NO_GRACE).execution_ended(detail)
+    failure = bench.now(video).failure
+    assert failure
+    assert failure.code == "Broken"
+    assert not heal.Heal(settings, NO_GRACE).execution_ended(detail)
+
+
+def test_the_end_of_an_execution_whose_video_was_deleted_changes_nothing(bench: Bench) -> None:
+    detail = {"name": "video_0", "input": json.dumps({"tenant": TENANT, "video_id": "video_0"})}
+    assert run(source="aws.states", detail=detail) == {"healed": 0}
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT"])
+def test_a_build_is_looked_at_when_it_ends(bench: Bench, status: str) -> None:
+    video, task = in_build(bench, status)
+    detail = {"build-id": f"arn:aws:codebuild:us-east-1:000000000000:build/{bench.now(video).build}"}
+    assert run(source="aws.codebuild", detail=detail) == {"healed": 1}
+    assert task.answer()[0] == "AssemblerFailed"
+    assert run(source="aws.codebuild", detail=detail) == {"healed": 0}
+
+
+def test_an_output_whose_notice_was_lost_is_settled_after_a_while(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    task, inference_id = park(bench, video, at_ms=now_ms())
+    key = f"{keys.ENGINE_OUTPUT_PREFIX}{inference_id}.out"
+    bench.outputs.put(key, film_clip(bench.plan(video), 0), "video/mp4")
+    body = json.dumps({"detail": {"object": {"key": key}}})
+    records = [{"eventSource": "aws:sqs", "body": body}]
+    assert run(Records=records) == {"healed": 1}
+    assert task.answer() == {"clip": 0, "reused": False}
+    assert run(Records=records) == {"healed": 0}
+
+
 # --- one run
+
+
+def test_a_run_looks_at_a_page_and_the_next_run_continues(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heal, "PAGE", 1)
+    everything = {video.id for video in bench.open_videos()} | {
+        bench.video(updated_ms=LONG_AGO).id for _ in range(2)
+    }
+    looked_at: list[str] = []
+    made = heal.Heal(bench.settings, timedelta(days=99_999))
+    monkeypatch.setattr(made, "videos", lambda videos, _: looked_at.extend(video.id for video in videos))
+    for _ in range(len(everything) + 1):
+        made.next_page(lambda: True)
+    assert set(looked_at) == everything
+
+
+def test_films_in_review_are_not_looked_at(bench: Bench) -> None:
+    video, _ = at_gate(bench, decision=None)
+    assert video.id not in [one.id for one in bench.open_videos()]
+    decided = Review(gate=Gate.STORYBOARD, until_ms=LONG_AGO, decision=Decision.APPROVED)
+    bench.videos.advance(TENANT, video.id, Stage.PREPARING, review=decided)
+    assert video.id in [one.id for one in bench.open_videos()]
 
 
 def test_one_broken_video_does_not_block_the_others(bench: Bench) -> None:
@@ -408,7 +481,7 @@ def test_lost_videos_are_restored_and_continue(bench: Bench) -> None:
     for video in (queued, rendering, done):
         lose(video)
     assert run(restore=True)["restored"] == 3
-    assert bench.now(queued) == queued
+    assert (bench.now(queued).stage, bench.now(queued).attempt) == (Stage.QUEUED, 1)
     assert (bench.now(rendering).stage, bench.now(rendering).attempt) == (Stage.QUEUED, 2)
     assert bench.now(done) == done
     sent = [message["video_id"] for message in bench.deployment.messages()]
@@ -441,7 +514,7 @@ def test_a_deleted_video_stays_deleted(bench: Bench) -> None:
     video = bench.video()
     bench.videos.delete(TENANT, video.id)
     run(restore=True)
-    assert video.id not in [open_.id for open_ in bench.videos.open_videos()]
+    assert video.id not in [open_.id for open_ in bench.open_videos()]
 
 
 class LateWriter(Objects):
@@ -471,7 +544,7 @@ def test_an_unreadable_record_does_not_block_the_others(bench: Bench) -> None:
     lose(video)
     run(restore=True)
     bench.outputs.delete(unreadable)
-    assert bench.now(video) == video
+    assert bench.now(video).request == video.request
 
 
 def test_api_keys_are_restored(bench: Bench) -> None:

@@ -60,7 +60,7 @@ def test_the_film_is_delivered_recorded_and_announced_by_an_event(bench: Bench) 
     assert bench.outputs.get(done.thumbnail) == POSTER
     assert bench.outputs.get(done.spritesheet) == SHEET
     assert bench.events(video) == ["video.completed"]
-    assert [open_.id for open_ in bench.videos.open_videos() if open_.id == video.id] == []
+    assert [open_.id for open_ in bench.open_videos() if open_.id == video.id] == []
 
 
 def test_a_manifest_is_delivered_with_every_film(bench: Bench) -> None:
