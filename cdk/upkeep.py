@@ -72,7 +72,7 @@ class Upkeep(Construct):
                 },
             ),
         )
-        written.add_target(targets.SqsQueue(outputs))
+        written.add_target(targets.SqsQueue(outputs, dead_letter_queue=failed_events))
         heal.add_event_source(sources.SqsEventSource(outputs, batch_size=10))
 
     def _on(self, id: str, description: str, *, source: str, detail_type: str, detail: object) -> None:

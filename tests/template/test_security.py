@@ -108,7 +108,7 @@ def test_only_tls_is_allowed(templates: Templates) -> None:
             for id_, resource in template["Resources"].items()
             if resource["Type"] in ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
         }
-    assert len(wanted) == 9
+    assert len(wanted) == 10
     assert protected == wanted
 
 
