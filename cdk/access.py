@@ -1,11 +1,12 @@
 """Each function's access to the buckets' objects and the table's items: one table, one loop."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aws_cdk import aws_iam as iam
 
 from cdk.buckets import ARTIFACTS, ENGINE, REQUESTS, UPLOADS, VIDEOS, Buckets, grant_objects
+from cdk.clip_queue import ClipQueue
 from cdk.functions import Functions
 from cdk.table import VideosTable
 from lambdas.adapters.videos import BY_CREATED, OPEN
@@ -14,9 +15,10 @@ from lambdas.domain import keys
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Key prefixes, each as `bucket/prefix`, and calls on the table of videos."""
+    """Key prefixes, each as `bucket/prefix`, calls on the table of videos, and use of the queues of clips."""
 
     table: tuple[str, ...]  # DynamoDB's names
+    clips: Callable[[ClipQueue, iam.IRole], None] | None = None
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
@@ -57,6 +59,7 @@ _CHANGE = (*_LOOK, "Query", "UpdateItem")  # read a record with its parts, and c
 ACCESS: Mapping[str, Access] = {
     "Api": Access(
         table=(*_CHANGE, "PutItem", "DeleteItem", "BatchWriteItem"),
+        clips=ClipQueue.grant_withdraw,
         read=(_VIDEOS, *_PREVIEWS),
         write=(_UPLOADS, _DROP_RESULTS, _VIDEOS),
         delete=(_VIDEOS, _DROP_RESULTS, _REQUESTS),
@@ -77,10 +80,17 @@ ACCESS: Mapping[str, Access] = {
     "Review": Access(table=(*_CHANGE, "PutItem"), journal=True),
     "Plan": Access(table=_CHANGE, read=(_VIDEOS, _ARTIFACTS), write=(_VIDEOS,), journal=True),
     "DrawClip": Access(table=_REPORT, read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_ARTIFACTS,)),
-    "RenderClip": Access(table=_REPORT, read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_REQUESTS,)),
+    "RenderClip": Access(
+        table=_REPORT,
+        clips=ClipQueue.grant_move,
+        read=(_VIDEOS, _UPLOADS, _ARTIFACTS, _REQUESTS),
+        write=(_REQUESTS,),
+        delete=(_REQUESTS,),
+    ),
     "SettleClip": Access(
-        table=(*_REPORT, "UpdateItem"),
-        read=(_VIDEOS, _ENGINE, _ARTIFACTS),
+        table=_REPORT,
+        clips=ClipQueue.grant_move,
+        read=(_VIDEOS, _ENGINE, _ARTIFACTS, _REQUESTS),
         write=(_ARTIFACTS,),
         delete=(_ENGINE,),
     ),
@@ -100,10 +110,17 @@ ACCESS: Mapping[str, Access] = {
         delete=(_VIDEOS, _DROP_RESULTS),
         journal=True,
     ),
-    "RecordFailure": Access(table=_CHANGE, write=(_DROP_RESULTS,), delete=(_REQUESTS,), journal=True),
+    "RecordFailure": Access(
+        table=_CHANGE,
+        clips=ClipQueue.grant_withdraw,
+        write=(_DROP_RESULTS,),
+        delete=(_REQUESTS,),
+        journal=True,
+    ),
     "Upkeep": Access(
         table=(*_CHANGE, "PutItem"),
-        read=(_DROPPED, _DROP_RESULTS, _VIDEOS, _ENGINE, _ARTIFACTS, _JOURNAL),
+        clips=ClipQueue.grant_move,
+        read=(_DROPPED, _DROP_RESULTS, _VIDEOS, _ENGINE, _ARTIFACTS, _JOURNAL, _REQUESTS),
         write=(_ARTIFACTS, _DROP_RESULTS),
         delete=(_ENGINE, _REQUESTS),
         journal=True,
@@ -112,9 +129,14 @@ ACCESS: Mapping[str, Access] = {
 }
 
 
-def grant_access(functions: Functions, *, buckets: Buckets, table: VideosTable) -> None:
+def grant_access(
+    functions: Functions, *, buckets: Buckets, table: VideosTable, clip_queue: ClipQueue
+) -> None:
     for name, access in ACCESS.items():
-        grant(functions.role(name), access, buckets=buckets, table=table)
+        role = functions.role(name)
+        grant(role, access, buckets=buckets, table=table)
+        if access.clips is not None:
+            access.clips(clip_queue, role)
 
 
 def grant(role: iam.IRole, access: Access, *, buckets: Buckets, table: VideosTable) -> None:

@@ -39,18 +39,19 @@ class Buckets(Construct):
             server_access_logs_bucket=self.logs,
             server_access_logs_prefix="input/",
         )
-        # The L2's event_bridge_enabled=True adds a custom resource; this one property does the same.
-        resource = self.input.node.default_child
-        assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - for the type checker
-        resource.add_property_override(
-            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
-        )
         self.output = self._bucket(
             "output",
             lifecycle_rules=[*_expiry(retention_days, _OUTPUT_PREFIXES), _ABORT_MULTIPART],
             server_access_logs_bucket=self.logs,
             server_access_logs_prefix="output/",
         )
+        for bucket in (self.input, self.output):
+            # The L2's event_bridge_enabled=True adds a custom resource; this one property does the same.
+            resource = bucket.node.default_child
+            assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - for the type checker
+            resource.add_property_override(
+                "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+            )
 
     def _bucket(self, name: str, **options: Any) -> s3.Bucket:
         return s3.Bucket(

@@ -51,6 +51,7 @@ class OperationsStack(Stack):
                     _business(names.METRIC_VIDEOS_COMPLETED),
                     _business(names.METRIC_VIDEOS_FAILED),
                     _business(names.METRIC_VIDEOS_HEALED),
+                    _business(names.METRIC_UPKEEP_FAILURES),
                 ],
                 "Clips": [
                     _business(names.METRIC_CLIPS_RENDERED),
@@ -108,6 +109,15 @@ class OperationsStack(Stack):
             }
         )
         for endpoint, engine in self._endpoints.items():
+            dashboard.row(
+                {
+                    f"{endpoint}: clips that wait and in flight": [
+                        _queue_metric(metric, engine)
+                        for metric in (names.METRIC_CLIPS_WAITING, names.METRIC_CLIPS_IN_FLIGHT)
+                    ],
+                    f"{endpoint}: oldest clip (s)": [_queue_metric(names.METRIC_OLDEST_CLIP_SECONDS, engine)],
+                }
+            )
             dashboard.row(
                 {
                     f"{endpoint}: backlog": [endpoint_metric("ApproximateBacklogSize", endpoint)],
@@ -175,6 +185,14 @@ class OperationsStack(Stack):
             advice="Upkeep fails, so lost events are not repaired. Read its log.",
         )
         alarms.on(
+            "UpkeepFailures",
+            _business(names.METRIC_UPKEEP_FAILURES),
+            above=0,
+            periods=3,
+            advice="Upkeep finds videos or clips that it can't repair. Search its log for `healing failed` "
+            "and `call not repaired`.",
+        )
+        alarms.on(
             "ApiServerErrors",
             self._pipeline.api.rest_api.metric_server_error(period=_PERIOD, statistic="Sum"),
             above=0,
@@ -210,5 +228,15 @@ def _business(metric: str) -> cloudwatch.Metric:
         metric_name=metric,
         dimensions_map={"service": names.SERVICE},
         statistic="Sum",
+        period=_PERIOD,
+    )
+
+
+def _queue_metric(metric: str, engine: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=names.METRICS_NAMESPACE,
+        metric_name=metric,
+        dimensions_map={"service": names.SERVICE, "engine": engine},
+        statistic="Maximum",
         period=_PERIOD,
     )

@@ -12,7 +12,15 @@ _KEPT = Duration.days(14)  # SQS's maximum, to leave time to look at failures
 
 
 class Queues(Construct):
-    def __init__(self, scope: Construct, id: str, *, consumer_timeout: Duration) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        consumer_timeout: Duration,
+        upkeep_timeout: Duration,
+        settled_within: Duration,
+    ) -> None:
         super().__init__(scope, id)
         self.requests_dead_letters = self._queue("RequestsDeadLetters", retention_period=_KEPT)
         self.requests = self._queue(
@@ -23,6 +31,15 @@ class Queues(Construct):
             visibility_timeout=Duration.seconds(6 * consumer_timeout.to_seconds()),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.requests_dead_letters, max_receive_count=5),
         )
+        # Engines' outputs, each for as long as its notice and settlement may take. Those on which Upkeep
+        # fails are not kept: it finds them on its schedule too.
+        self.outputs = self._queue(
+            "Outputs",
+            retention_period=Duration.hours(6),
+            delivery_delay=settled_within,
+            visibility_timeout=Duration.seconds(6 * upkeep_timeout.to_seconds()),
+        )
+        acknowledge(self.outputs, "SQS3", "Upkeep finds what is lost from it on its schedule.")
         # Events that an asynchronous function failed on after all retries.
         self.failed_events = self._queue("FailedEvents", retention_period=_KEPT)
         for queue in (self.requests_dead_letters, self.failed_events):

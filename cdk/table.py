@@ -1,4 +1,4 @@
-"""The tables: one of videos and what their tasks wait for, one of API keys, which no task can write."""
+"""The tables of videos and of API keys, which no task can write, and how a table is made."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ class VideosTable(Construct):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         string, number = dynamodb.AttributeType.STRING, dynamodb.AttributeType.NUMBER
-        self.table = _table(self, time_to_live_attribute="expires")
+        self.table = new_table(self, time_to_live_attribute="expires")
         for name, partition, sort, kind in (
             (BY_CREATED, "tenant", "created", string),
             (OPEN, "open", "updated_ms", number),
@@ -33,7 +33,7 @@ class VideosTable(Construct):
         allow(role, *(f"dynamodb:{call}" for call in calls), on=[self.table.table_arn])
 
     def grant_list(self, role: iam.IRole, index: str) -> None:
-        """Allow listing videos by an index: a tenant's by age, or all that have not ended."""
+        """Allow listing videos by an index: a tenant's by age, or all that are being made."""
         allow(role, "dynamodb:Query", on=[f"{self.table.table_arn}/index/{index}"])
 
 
@@ -42,14 +42,19 @@ class ApiKeysTable(Construct):
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
-        self.table = _table(self)
+        self.table = new_table(self)
 
     def grant_get(self, role: iam.IRole) -> None:
         """Allow looking up a key."""
         allow(role, "dynamodb:GetItem", on=[self.table.table_arn])
 
 
-def _table(scope: Construct, **options: Any) -> dynamodb.Table:
+def new_table(
+    scope: Construct,
+    *,
+    removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    **options: Any,
+) -> dynamodb.Table:
     string = dynamodb.AttributeType.STRING
     return dynamodb.Table(
         scope,
@@ -62,6 +67,6 @@ def _table(scope: Construct, **options: Any) -> dynamodb.Table:
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True
         ),
-        removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        removal_policy=removal_policy,
         **options,
     )

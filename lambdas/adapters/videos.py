@@ -19,11 +19,10 @@ Both indexes are global and hold keys only (docs/decisions/0033-a-videos-items.m
 moment old, so nothing but listing and upkeep reads them.
 """
 
-import heapq
 import json
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, NamedTuple
@@ -41,7 +40,7 @@ from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipProgress, PartProgress, StageEntry
 
 BY_CREATED = "by_created"  # index: tenant, created; contains the records of videos
-OPEN = "open"  # index: shard, updated_ms; contains the records of videos that have not ended
+OPEN = "open"  # index: shard, updated_ms; contains the records of videos that are being made
 SHARDS = 16  # of the index of open videos: a partition takes 1,000 writes a second, a stage costs two
 CLIPS = "clips"
 LISTS = (CLIPS, "narrations", "stills")  # a video's parts
@@ -199,7 +198,7 @@ class Videos:
             item_key(*keys.video_item(video.tenant, video.id)),
             _state_attributes(video),
             "#version = :old",
-            remove=("open",) if video.closed else (),
+            remove=() if _is_made(video) else ("open",),
             values={":old": {"N": str(version)}},
             mark=_mark(video),
         )
@@ -366,24 +365,31 @@ class Videos:
             raise _not_found(video_id)
         return str(trace["place"]["S"])
 
-    def open_videos(self) -> Iterator[OpenVideo]:
-        """Yield all videos that have not ended, the least recently updated first. The index may be a moment
-        behind."""
-        shards = (self._open_videos(shard) for shard in range(SHARDS))
-        return heapq.merge(*shards, key=lambda video: video.updated_ms)
+    def open_page(self, after: str | None, most: int) -> tuple[Sequence[OpenVideo], str | None]:
+        """Return at most `most` of the videos that are being made, and where the next page begins; None after
+        the last. Films that wait for their user are not among them.
 
-    def _open_videos(self, shard: int) -> Iterator[OpenVideo]:
-        with translated("open videos"):
-            pages = self._dynamodb.get_paginator("query").paginate(
-                TableName=self._table,
-                IndexName=OPEN,
-                KeyConditionExpression="#open = :shard",
-                ExpressionAttributeNames={"#open": "open"},
-                ExpressionAttributeValues={":shard": {"S": str(shard)}},
-            )
-            for page in pages:
-                for item in page["Items"]:
-                    yield OpenVideo(*keys.video_in(item["pk"]["S"]), int(item["updated_ms"]["N"]))
+        Pages go shard by shard, in each the least recently updated first. The index may be a moment behind.
+        """
+        shard, start = json.loads(after) if after else (0, None)
+        found: list[OpenVideo] = []
+        while shard < SHARDS and len(found) < most:
+            with translated("open videos"):
+                page = self._dynamodb.query(
+                    TableName=self._table,
+                    IndexName=OPEN,
+                    KeyConditionExpression="#open = :shard",
+                    ExpressionAttributeNames={"#open": "open"},
+                    ExpressionAttributeValues={":shard": {"S": str(shard)}},
+                    Limit=most - len(found),
+                    **({"ExclusiveStartKey": start} if start else {}),
+                )
+            for item in page["Items"]:
+                found.append(OpenVideo(*keys.video_in(item["pk"]["S"]), int(item["updated_ms"]["N"])))
+            start = page.get("LastEvaluatedKey")
+            if start is None:
+                shard += 1
+        return found, None if shard == SHARDS else json.dumps([shard, start])
 
     # --- the journal
 
@@ -452,9 +458,15 @@ def _state_attributes(video: Video) -> dict[str, Any]:
         "updated_ms": {"N": str(video.updated_ms)},
         "expires": {"N": str(video.expires_ms // 1000)},
     }
-    if not video.closed:
+    if _is_made(video):
         attributes["open"] = {"S": str(zlib.crc32(video.id.encode()) % SHARDS)}
     return attributes
+
+
+def _is_made(video: Video) -> bool:
+    """Return whether the video is being made: upkeep looks at it. A film that waits for its user may do so
+    for weeks; its decision, or the end of its execution, brings it back."""
+    return not video.closed and video.stage is not Stage.REVIEWING
 
 
 # --- parts

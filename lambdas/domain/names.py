@@ -21,6 +21,11 @@ METRIC_VIDEOS_FAILED = "VideosFailed"
 METRIC_CLIPS_RENDERED = "ClipsRendered"
 METRIC_CLIPS_REUSED = "ClipsReused"
 METRIC_VIDEOS_HEALED = "VideosHealed"
+METRIC_UPKEEP_FAILURES = "UpkeepFailures"  # what upkeep found and could not repair
+# For each engine whose clips wait or are in flight, each minute; dimensions `service`, `engine`
+METRIC_CLIPS_WAITING = "ClipsWaiting"
+METRIC_CLIPS_IN_FLIGHT = "ClipsInFlight"
+METRIC_OLDEST_CLIP_SECONDS = "OldestClipSeconds"
 
 
 def endpoint_name(prefix: str, engine: str) -> str:

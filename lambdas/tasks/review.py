@@ -18,12 +18,12 @@ from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import Decision, Review
 from lambdas.domain.video_request import Gate
-from lambdas.production.task_token import VideoTask, require_open, task
+from lambdas.production.task_token import CalledBackTask, require_open, task
 from lambdas.settings import StoreSettings
 from lambdas.telemetry import logger
 
 
-class ReviewTask(VideoTask):
+class ReviewTask(CalledBackTask):
     execution: str  # its name
     gate: Gate
     entered: datetime

@@ -8,10 +8,10 @@ from lambdas.settings import StoreSettings
 from lambdas.telemetry import logger
 
 
-def restore(settings: StoreSettings) -> int:
+def restore(settings: StoreSettings) -> list[Video]:
     """Restore videos and the notes of their creates that are missing from the table.
 
-    Return how many videos were restored.
+    Return the videos that were restored.
     """
     videos = stores.videos(settings)
     restored: list[Video] = []
@@ -23,4 +23,4 @@ def restore(settings: StoreSettings) -> int:
             logger.exception("record not restored", extra={"key": key})
     Creates(client("dynamodb"), settings.videos_table).restore(restored)
     logger.info("journal restored", extra={"videos": len(restored)})
-    return len(restored)
+    return restored

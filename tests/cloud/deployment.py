@@ -18,6 +18,7 @@ from PIL import Image
 
 from lambdas.adapters.api_keys import ApiKeys
 from lambdas.adapters.clients import client, stills_client, writing_client
+from lambdas.adapters.clip_queue import BY_TURN
 from lambdas.adapters.objects import Objects
 from lambdas.settings import ApiSettings, AuthorizerSettings, env_of
 from tests.cloud.servers import local_aws
@@ -101,6 +102,7 @@ def _deploy(url: str) -> Deployment:
         boto3.client("s3").create_bucket(Bucket=bucket)
     _create_table("videos")
     _create_table("api-keys")
+    create_clips_table("clips")
     queue = boto3.client("sqs").create_queue(QueueName="requests")["QueueUrl"]
     machine = boto3.client("stepfunctions").create_state_machine(
         name="produce-video", definition=json.dumps(_WAITING), roleArn=_ROLE
@@ -116,6 +118,7 @@ def _deploy(url: str) -> Deployment:
         url=url,
         settings=ApiSettings(
             videos_table="videos",
+            clips_table="clips",
             input_bucket="input",
             output_bucket="output",
             requests_queue_url=queue,
@@ -162,6 +165,33 @@ def _create_table(name: str) -> None:
                 ("by_created", "tenant", "created"),
                 ("open", "open", "updated_ms"),
             )
+        ],
+    )
+
+
+def create_clips_table(name: str) -> None:
+    """Create the table of cdk/clip_queue.py."""
+
+    def key(sort: str) -> list[dict[str, str]]:
+        return [
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": sort, "KeyType": "RANGE"},
+        ]
+
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": attribute, "AttributeType": kind}
+            for attribute, kind in (("pk", "S"), ("sk", "S"), ("turn", "N"))
+        ],
+        KeySchema=key("sk"),
+        LocalSecondaryIndexes=[
+            {
+                "IndexName": BY_TURN,
+                "KeySchema": key("turn"),
+                "Projection": {"ProjectionType": "ALL"},
+            }
         ],
     )
 

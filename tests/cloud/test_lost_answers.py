@@ -13,7 +13,6 @@ from botocore.retries.standard import ExponentialBackoff
 
 from lambdas.adapters import objects, stores, upload
 from lambdas.adapters.clients import client, stills_client, writing_client
-from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.executions import Execution, Machine
 from lambdas.adapters.items import item_key
 from lambdas.adapters.objects import Objects
@@ -227,25 +226,6 @@ def test_a_first_try_and_its_retry_make_one_video(aws: Deployment, losses: Losse
         assert creates.claim(TENANT, fingerprint, "video_2", retry=second) == "video_1"
     # Joined once: the next create of the same request is a new one.
     assert creates.claim(TENANT, fingerprint, "video_3", retry=False) == "video_3"
-
-
-def test_an_engine_call_is_parked_once(aws: Deployment, losses: Losses) -> None:
-    inferences = stores.inferences(aws.settings)
-    video_id = f"video_{uuid.uuid4().hex}"
-    inference = Inference(
-        id=keys.inference_id(video_id, 0, "f" * 64),
-        token="t",
-        tenant=TENANT,
-        video_id=video_id,
-        clip=0,
-        key_hash="0",
-        requested_ms=1,
-    )
-    losses.first_answers(*WRITES)
-    assert inferences.park(inference)
-    assert not inferences.park(inference)
-    inferences.settle(inference.id)
-    assert [one.settled for one in inferences.of_video(video_id)] == [True]
 
 
 def test_a_review_is_parked_once_and_answered(aws: Deployment, losses: Losses) -> None:

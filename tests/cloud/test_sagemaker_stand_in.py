@@ -80,6 +80,7 @@ class Bench:
         self.logs = logs
         self.endpoints: dict[str, Endpoint] = {}
         self.runtime: Any = None
+        self.control: Any = None
         self.rooms = 0  # how often room was made
 
     async def make_room(self) -> None:
@@ -132,7 +133,10 @@ def bench(aws: Callable[[str], Any], request: pytest.FixtureRequest, tmp_path: P
 
     with serving(stopping(runtime)) as url:
         session = boto3.Session("test", "test", region_name="us-east-1")
-        with closing(session.client("sagemaker-runtime", endpoint_url=url)) as bench.runtime:
+        with (
+            closing(session.client("sagemaker-runtime", endpoint_url=url)) as bench.runtime,
+            closing(session.client("sagemaker", endpoint_url=url)) as bench.control,
+        ):
             yield bench
 
 
@@ -142,6 +146,26 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text() if Path("/proc").exists() else True
+
+
+def test_an_endpoint_s_instances(bench: Bench) -> None:
+    bench.offer(instances=3)
+    found = bench.control.describe_endpoint(EndpointName="film")
+    assert (found["EndpointName"], found["EndpointStatus"]) == ("film", "InService")
+    [variant] = found["ProductionVariants"]
+    assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (3, 3)
+
+
+def test_a_missing_endpoint_is_not_described(bench: Bench) -> None:
+    with pytest.raises(ClientError, match="Could not find endpoint") as caught:
+        bench.control.describe_endpoint(EndpointName="film")
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_other_calls_of_the_control_plane_are_refused(bench: Bench) -> None:
+    with pytest.raises(ClientError, match="DeleteEndpoint is not supported") as caught:
+        bench.control.delete_endpoint(EndpointName="film")
+    assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
 
 
 def test_answer_and_success_notice(bench: Bench) -> None:

@@ -20,6 +20,7 @@ def test_alarms(operations: Template) -> None:
             "ExecutionsFailed",
             "ExecutionsTimedOut",
             "Errors",  # of upkeep
+            "UpkeepFailures",
             "5XXError",
             *("HasBacklogWithoutCapacity", "InvocationFailures", "lost_count") * 2,
         ]

@@ -45,6 +45,8 @@ def test_the_command_line_overrides_cdk_json() -> None:
         ({"endpoints": {"cogvideox-5b": {"instance_types": [], "max_instances": 1}}}, "at least 1 item"),
         ({"allowed_cidrs": ["10.0.0.1/8"]}, "allowed_cidrs.0"),
         ({"alarm_email": "nobody"}, "alarm_email: String should match pattern"),
+        ({"at_once": {"render_clips": 41}}, "at_once.render_clips: Input should be less than or equal to 40"),
+        ({"film_hours": 4001}, "film_hours: Input should be less than or equal to 4000"),
         ({"review_hours": 721}, "review_hours: Input should be less than or equal to 720"),
         ({"prices": {"still cheap": -1}}, "prices.still cheap: Input should be greater than or equal to 0"),
         ({"prices": {"stills": 1}}, "prices.stills.[key]: String should match pattern"),

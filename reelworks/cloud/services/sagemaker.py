@@ -1,9 +1,10 @@
-"""SageMaker's runtime on this machine: InvokeEndpointAsync in the service's wire format.
+"""SageMaker on this machine: InvokeEndpointAsync and DescribeEndpoint in the service's wire formats.
 
-Limits and header names come from botocore's model of sagemaker-runtime, 2017-05-13.
+Limits and names come from botocore's models of sagemaker-runtime, 2017-05-13, and sagemaker, 2017-07-24.
 """
 
 import re
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from reelworks.cloud.aws import REGION
 from reelworks.cloud.backends.clips.endpoint import Endpoint
+from reelworks.cloud.credentials import ACCOUNT
 from reelworks.cloud.errors import ServiceError
 from reelworks.cloud.services.inference_queue import EndpointQueue, Job, MakeRoom
 from reelworks.cloud.services.wire import service
@@ -54,8 +57,12 @@ class SageMakerRuntime:
         self._logs = logs
         self._make_room = make_room
         self._queues: dict[str, EndpointQueue] = {}
+        self._started = time.time()
         self._app = service(
-            [Route("/endpoints/{name}/async-invocations", self._invoke_endpoint_async, methods=["POST"])]
+            [
+                Route("/endpoints/{name}/async-invocations", self._invoke_endpoint_async, methods=["POST"]),
+                Route("/", self._control, methods=["POST"]),
+            ]
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,6 +73,27 @@ class SageMakerRuntime:
         while self._queues:
             _, queue = self._queues.popitem()
             await queue.stop()
+
+    async def _control(self, request: Request) -> JSONResponse:
+        """Answer a call of the control plane: DescribeEndpoint."""
+        call = request.headers.get("x-amz-target", "").removeprefix("SageMaker.")
+        if call != "DescribeEndpoint":
+            raise _refused("UnknownOperationException", f"{call} is not supported by this stand-in.")
+        name = str((await request.json()).get("EndpointName"))
+        endpoint = self._endpoints.get(name)
+        if endpoint is None:
+            raise _refused("ValidationException", f'Could not find endpoint "{name}".')
+        counts = {"CurrentInstanceCount": endpoint.instances, "DesiredInstanceCount": endpoint.instances}
+        described = {
+            "EndpointName": name,
+            "EndpointArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{name}",
+            "EndpointConfigName": name,
+            "ProductionVariants": [{"VariantName": "AllTraffic", **counts}],
+            "EndpointStatus": "InService",
+            "CreationTime": self._started,
+            "LastModifiedTime": self._started,
+        }
+        return JSONResponse(described, media_type="application/x-amz-json-1.1")
 
     async def _invoke_endpoint_async(self, request: Request) -> JSONResponse:
         endpoint = self._endpoints.get(request.path_params["name"])
@@ -134,3 +162,8 @@ def _seconds(headers: Mapping[str, str], name: str, limits: tuple[int, int, int]
 
 def _invalid(message: str) -> ServiceError:
     return ServiceError(400, "ValidationError", message)
+
+
+def _refused(code: str, message: str) -> ServiceError:
+    """Return an error of the control plane, whose JSON protocol names it in the body."""
+    return ServiceError(400, code, message, __type=code)
