@@ -9,6 +9,8 @@ TOPIC ?= How a bee finds its way home
 SCENES ?= 3
 ENGINE ?=
 IMAGE ?=
+# Tests and films start many processes, and each starts faster with compiled modules.
+unexport PYTHONDONTWRITEBYTECODE
 # The clients that the tests use besides the environment's: the oldest supported OpenAI client, LiteLLM (which needs
 # another boto3), and OpenAI's npm package (which requires no other).
 OLD_OPENAI := $(VENV)/openai-2.2.0

@@ -30,6 +30,8 @@ import boto3
 import httpx
 import psutil
 
+from reelworks.cloud.credentials import read_credentials
+
 ROOT = Path(__file__).parents[1]
 POLL_SECONDS = 0.2
 SAMPLE_SECONDS = 0.5
@@ -209,12 +211,13 @@ def _processes(home: Home) -> list[psutil.Process]:
 
 
 def _timeouts(cloud: dict[str, Any]) -> int:
+    credentials = read_credentials(Path(cloud["aws_credentials_file"]))
     logs = boto3.client(
         "logs",
         endpoint_url=cloud["aws_endpoint_url"],
         region_name=cloud["region"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
     )
     count = 0
     for name, group in cloud["outputs"].items():

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -23,3 +24,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if FOLDER not in os.environ:  # the controller, or a run without workers
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="reelworks-tests-")
         config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(FOLDER), ignore_errors=True))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mix the folders' files, so that tests that wait for a cloud run beside those that compute."""
+    folders: dict[Path, list[Path]] = {}
+    for file in dict.fromkeys(item.path for item in items):
+        folders.setdefault(file.parent, []).append(file)
+    places = {
+        file: (number + 0.5) / len(files) for files in folders.values() for number, file in enumerate(files)
+    }
+    items.sort(key=lambda item: places[item.path])

@@ -1,4 +1,4 @@
-"""python -m containers.cogvideox [--model DIR] [--name NAME] [--host HOST] [--port N] [--device DEVICE]"""
+"""python -m containers.cogvideox [--model DIR] [--name NAME] [--port N | --socket PATH] [--device DEVICE]"""
 
 import sys
 
@@ -8,7 +8,6 @@ from containers.cogvideox.log import log_as_json
 from containers.cogvideox.options import parse
 from containers.cogvideox.server import create_app
 from containers.cogvideox.supervisor import Supervisor
-from containers.serving.callers import OwnCallerOnly
 
 
 def main() -> None:
@@ -16,15 +15,19 @@ def main() -> None:
     options = parse(arguments)
     command = [sys.executable, "-m", "containers.cogvideox.worker", *arguments]
     description = {"engine": "cogvideox", "model": options.name, "device": options.device}
-    run(Supervisor(command, description), host=options.host, port=options.port, grace=options.grace)
+    run(
+        Supervisor(command, description), host=options.host, port=options.port, socket=options.socket,
+        grace=options.grace,
+    )  # fmt: skip
 
 
-def run(supervisor: Supervisor, *, host: str, port: int, grace: int) -> None:
-    """Serve until SIGTERM or SIGINT; a clip in progress then gets `grace` seconds to finish."""
+def run(supervisor: Supervisor, *, host: str, port: int, socket: str | None = None, grace: int) -> None:
+    """Serve at the Unix socket, or at the port without one, until SIGTERM or SIGINT; a clip in progress then
+    gets `grace` seconds to finish."""
     log_as_json()
     # No access log: /ping is called every few seconds, and each job has its own line.
     uvicorn.run(
-        OwnCallerOnly(create_app(supervisor)), host=host, port=port, log_config=None, access_log=False,
+        create_app(supervisor), host=host, port=port, uds=socket, log_config=None, access_log=False,
         timeout_graceful_shutdown=grace,
     )  # fmt: skip
 

@@ -38,6 +38,8 @@ from containers.cogvideox.speed import Speed
 
 logger = logging.getLogger(__name__)
 
+NARROW = 256  # channels of a transformer that is fastest on one thread of a CPU
+
 
 @dataclass(frozen=True)
 class Rendering:
@@ -85,6 +87,8 @@ class Model:
         dtype = _dtype(recipe, device)
         planned = plan(ModelSizes.read(directory, dtype), read_device(device), limits)
         logger.info("placement planned", extra=planned.document())
+        if device == "cpu" and planned.model.channels <= NARROW:
+            torch.set_num_threads(1)
         pipeline_class = CogVideoXImageToVideoPipeline if limits.takes_image else CogVideoXPipeline
         try:
             pipeline = pipeline_class.from_pretrained(

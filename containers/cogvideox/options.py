@@ -35,6 +35,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="Port to listen on (COGVIDEOX_PORT; default: %(default)s, which SageMaker calls).",
     )
     parser.add_argument(
+        "--socket", metavar="PATH", help="Unix socket to listen on instead of a port (COGVIDEOX_SOCKET)."
+    )
+    parser.add_argument(
         "--device",
         choices=["auto", "cpu", "cuda"],
         default="auto",

@@ -1,4 +1,4 @@
-"""python -m containers.comfyui --workflow FILE [--revision R] [--comfyui URL] [--host H] [--port N] […]"""
+"""python -m containers.comfyui --workflow FILE [--revision R] [--comfyui URL] [--port N | --socket PATH]"""
 
 import sys
 
@@ -9,7 +9,6 @@ from containers.comfyui.bridge import Bridge
 from containers.comfyui.client import ComfyUI
 from containers.comfyui.options import parse
 from containers.serving.app import create_app
-from containers.serving.callers import OwnCallerOnly
 
 # Time to cancel a prompt when the server stops. No client waits for a clip then.
 GRACE_SECONDS = 1
@@ -21,7 +20,7 @@ def main() -> None:
     bridge = Bridge(ComfyUI(options.comfyui), options.workflow, options.seconds, options.revision)
     # No access log: /ping is called every few seconds, and each clip has its own line.
     uvicorn.run(
-        OwnCallerOnly(create_app(bridge)), host=options.host, port=options.port, log_config=None,
+        create_app(bridge), host=options.host, port=options.port, uds=options.socket, log_config=None,
         access_log=False, timeout_graceful_shutdown=GRACE_SECONDS,
     )  # fmt: skip
 

@@ -44,6 +44,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="Port to listen on (COMFYUI_PORT; default: %(default)s).",
     )
     parser.add_argument(
+        "--socket",
+        metavar="PATH",
+        default=environment("COMFYUI_SOCKET"),
+        help="Unix socket to listen on instead of a port (COMFYUI_SOCKET).",
+    )
+    parser.add_argument(
         "--seconds",
         type=float,
         default=environment("COMFYUI_SECONDS", "3600"),

@@ -192,13 +192,19 @@ MANY = frozenset(
 _NOT_DRAWN = re.compile(
     r"\b(?:"
     r"(?:(?:camera|jib|boom) )?cranes? (?:moves?|movements?|shots?|up|down|in|out)"
-    r"|cranes (?:up|down|in|out)|(?:camera|jib) cranes?"
+    r"|cranes (?:up|down|in|out|over|past|above|toward)|(?:camera|jib) cranes?"
+    r"|cranes? (?:lifts?|rises?|sweeps?|style)"
+    r"|hero (?:shots?|images?|lights?|frames?)|eagle eyed?|swan songs?"
     r"|(?:bird|worm|fish|cat)(?: s)? eye(?: views?| lens)?"
+    r"|(?:lights?|sunlight|shadows?|reflections?|dust|colou?rs?|flames?) (?:that )?(?:dances?|dancing)"
+    r"|dances? of (?:lights?|sunlight|shadows?|reflections?|dust|colou?rs?|flames?)"
+    r"|(?:same|horizontal|vertical|diagonal|back) planes?"
     r"|planes? of|(?:focal|focus|picture|image|film) planes?"
     r"|home (?:reels?|movies?|videos?|pages?)|depth of field|fields? of view"
     r"|(?:empty|negative|open|outer edge of the) space(?! station)"
     r"|leaves (?:plenty|half|time|room|the|a|no|it|him|her|them)"
-    r"|train of thought|jet black|dog days|butterfly light(?:ing)?"
+    r"|train (?:of thought|(?:your|the|an?) eyes?)|crowns?|stages?|star(?:es?|filter)|star filters?"
+    r"|jet black|dog days|butterfly light(?:ing)?"
     r")\b"
 )
 _KITE = re.compile(r"\bcerfs? volants?\b")  # French; a "cerf" alone is a deer
@@ -289,10 +295,12 @@ _GERMAN_STEM = 4  # letters
 def _forms(word: str) -> list[str]:
     """Return the word, followed by words it may be a plural or another case of. German endings need a stem of
     four letters: "been" is no bee, "sheen" no she, and "skin" has nothing to do with skis."""
-    stems = [word[: -len(ending)] for ending in ("s", "es") if word.endswith(ending)]
+    stems = [word[:-1]] if word.endswith("s") else []
+    if word.endswith(("ses", "xes", "zes", "ches", "shes", "oes")):  # "cares" is no car
+        stems.append(word[:-2])
     stems += [
         word[: -len(ending)]
-        for ending in ("n", "en", "e")
+        for ending in ("n", "en", "e", "es")
         if word.endswith(ending) and len(word) - len(ending) >= _GERMAN_STEM
     ]
     if word.endswith("ies"):

@@ -13,7 +13,7 @@ from typing import Any
 import json_repair
 
 _LONGEST = 400_000  # characters; the longest storyboard has about 120,000
-_MOST_DEEP = 4  # lists and objects around the object that is looked for
+_MOST_DEEP = 6  # lists and objects around the object that is looked for
 
 _NAMES = r"think(?:ing)?|thoughts?|reasoning|reflection|analysis|scratchpad"
 _THOUGHTS = (

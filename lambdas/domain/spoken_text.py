@@ -12,20 +12,32 @@ if TYPE_CHECKING:
 
 # What only a parser of Markdown or HTML can tell from text.
 _MAY_BE_MARKED_UP = re.compile(r"[*_`#<~|\[\\&\n]|\A\s*[-+>]\s")
-_BULLET = re.compile(r"^[ \t]*[•‣◦∙·●○■□▪▫▸►]\s+", re.MULTILINE)
+_BULLET = re.compile(r"^[ \t]*(?:[•‣◦∙·●○■□▪▫▸►◆◇◾◽]\s+|[・●○■□◆◇▶▸►](?=\S))", re.MULTILINE)
+# Items that begin with a dash; a dash alone may begin what somebody says.
+_DASHES = re.compile(r"(?:^[ \t]*[–—][ \t]+\S.*(?:\n|\Z)){2,}", re.MULTILINE)
+_DASH = re.compile(r"^[ \t]*[–—][ \t]+", re.MULTILINE)
+# What Markdown's core lacks: notes and addresses at the end, marks in pairs, forums' tags; and « typed as <<.
+_DEFINITION = re.compile(r"^[ \t]*\[(?:\^[^\]\n]+\]:|[^\]\n]+\]:[ \t]*<?https?://\S+.*$)[ \t]*", re.MULTILINE)
+_REFERENCE = re.compile(r"\[([^\]\n]+)\]\[[^\]\n]*\]")
+_PAIRED = re.compile(r"(?<![\w=|+])(==|\|\||\+\+)(?=\S)([^\n]*?\S)\1(?![\w=|+])")
+_FORUM_TAGS = re.compile(
+    r"\[(b|i|u|s|url|img|color|size|quote|code)(?:=[^\]\n]*)?\](.*?)\[/\1\]", re.DOTALL | re.IGNORECASE
+)
+_GUILLEMETS = re.compile(r"<<([^<>\n]+)>>")
+_UNSEEN = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 # A name and attributes with values, unlike the comparison "x<y and y>z".
 _TAG = re.compile(
     r"""<[/!?]?([A-Za-z][\w:-]*)?(?:\s+[\w:-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+))*\s*/?>|<[!?].*>""",
     re.DOTALL,
 )
 _LEFT_OVER = re.compile(
-    r"\*+|`+|~~+"
+    r"[(（]\*+[)）]|\*+|＊＊+|`+|~~+"
     r"|(?<![^\W_])_+|_+(?![^\W_])"  # around words, not within a_name
-    r"|(?<!\S)#+(?=\s|\Z)|(?<![\w&])#(?=[^\W\d])"  # not "#1", "C#"
+    r"|(?<!\S)#+(?=\s|\Z)|(?<![\w&])#(?=[^\W\d])|(?m:^＃+)"  # not "#1", "C#"
     r"|\[\^\w+\]|(?m:^\[[ xX]\]\s)"  # notes, tasks
 )
 _TIMES = re.compile(r"(?<=\d)\s*\*\s*(?=\d)")
-_SHORT_CODE = re.compile(r"(?<!\S):[a-z][a-z0-9_+-]+:(?=[\s.,!?]|\Z)")  # :tada:
+_SHORT_CODE = re.compile(r"(?<!\S)(?::(?:[+-]1|[a-z][a-z0-9_+-]+):)+(?=[\s.,!?]|\Z)")  # :tada:
 
 _PICTURE = "\ufffc"  # U+FFFC OBJECT REPLACEMENT CHARACTER stands for each emoji until they are taken out
 _PICTURES = re.compile(rf"(\s*){_PICTURE}(?:\s*{_PICTURE})*(\s*)")
@@ -40,13 +52,23 @@ _BEHIND_OPENING = "([{“‘«（「『【〈《"
 def spoken_text(text: str) -> str:
     """Return the words of a text that may have mark-up (Markdown, HTML, SSML) and emoji, as one line for each
     paragraph, heading or item of a list, with an empty line between."""
-    text = _BULLET.sub("- ", text)
+    text = _DASHES.sub(lambda items: _DASH.sub("- ", items[0]), _BULLET.sub("- ", text))
     if _MAY_BE_MARKED_UP.search(text):
-        text = _TIMES.sub(" × ", text)
+        text = _without_extensions(_TIMES.sub(" × ", text))
         text = "\n\n".join(_paragraphs(_parser().parse(text)))
     text = without_emoji(_SHORT_CODE.sub(_PICTURE, _LEFT_OVER.sub("", text)))
     paragraphs = (" ".join(part.split()) for part in re.split(r"\n\s*\n", text))
     return "\n\n".join(part for part in paragraphs if part)
+
+
+def _without_extensions(text: str) -> str:
+    """Return the text without the mark-up that the parser does not know."""
+    text = _GUILLEMETS.sub(r"«\1»", _UNSEEN.sub("", text))
+    while (inner := _FORUM_TAGS.sub(r"\2", text)) != text:
+        text = inner
+    text = _PAIRED.sub(r"\2", text)
+    text, defined = _DEFINITION.subn("", text)
+    return _REFERENCE.sub(r"\1", text) if defined else text
 
 
 def without_emoji(text: str) -> str:
@@ -109,7 +131,7 @@ def _with_pictures_marked(text: str) -> Iterator[str]:
     while index < len(text):
         char, following = text[index], text[index + 1 : index + 2]
         index += 1
-        if _is_picture(char) or (following == _VARIATIONS[1] and unicodedata.category(char) == "Sm"):
+        if _is_picture(char) or (following in (_VARIATIONS[1], _KEYCAP) and _may_be_picture(char)):
             yield _PICTURE
             while index < len(text) and _is_part_of_picture(text, index):
                 index += 1
@@ -122,7 +144,13 @@ def _is_picture(char: str) -> bool:
     code = ord(char)
     if 0x1F000 <= code <= 0x1FAFF:
         return not char.isalnum()
-    return char == _PICTURE or (0x2190 <= code <= 0x2BFF and unicodedata.category(char) == "So")
+    return char in (_PICTURE, *"◽◾") or (0x2190 <= code <= 0x2BFF and unicodedata.category(char) == "So")
+
+
+def _may_be_picture(char: str) -> bool:
+    """Return whether it is a picture where a variation selector or keycap makes it one. Digits, ©, ® and ™
+    are said anyway."""
+    return char in "ℹ〰#*" or (unicodedata.category(char) in ("So", "Sm") and char not in "©®™")
 
 
 def _is_part_of_picture(text: str, index: int) -> bool:

@@ -206,12 +206,29 @@ _FILLERS = frozenset(
         *("lorem ipsum", "lorem ipsum dolor sit amet", "insert text here", "fill in"),
     )
 )
+# A text of nothing but such words is a form's, whatever their order. The first ones are said of no film; the
+# second are common in what a picture must not show ("text, words").
+_FORM_MARKS = frozenset(
+    words(
+        """string strings str integer boolean nil nan undefined placeholder insert goes here required
+        optional maxlength minlength todo tbd above described untitled sample"""
+    )
+)
+_FORM_WORDS = frozenset(
+    words("title style scene narration image video prompt description narrator text words type example")
+)
+_FORM_LITTLE = frozenset(
+    words(
+        """a an the of and or as in is this to be your my see same write enter describe null number value
+        positive negative film most max at less english"""
+    )
+)
 _ABOUT_FORM = re.compile(
     r"\b(?:at most|up to|no more than|maximum(?: of)?|max\.?) \w+ (?:english )?(?:words|sentences)\b"
     r"|\benglish sentences?\b|\bseparated by commas\b|\bone or two sentences\b",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(r"\A\s*(?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}|\.{3,}|…+|-+|_+)\s*\Z")
+_PLACEHOLDER = re.compile(r"\A\s*(?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}|[\"'.…?_*-]+|%s|x{2,})\s*\Z")
 
 
 def _echoes(answer: Any, schema: Schema, told: Sequence[str]) -> list[str]:
@@ -228,8 +245,8 @@ def _echoes(answer: Any, schema: Schema, told: Sequence[str]) -> list[str]:
         plain = " ".join(found)
         if _PLACEHOLDER.match(text):
             return True
-        if plain in _FILLERS:
-            return f" {plain} " not in own_words
+        if plain in _FILLERS or _is_of_form(found, unwanted=path.endswith("negative_prompt")):
+            return any(f" {word} " not in own_words for word in found)
         # A narrator may speak of words and sentences; a picture shows none.
         if "narration" not in path and not about_form_asked and _ABOUT_FORM.search(text):
             return True
@@ -241,6 +258,18 @@ def _echoes(answer: Any, schema: Schema, told: Sequence[str]) -> list[str]:
         for path, text in _strings(answer, "")
         if is_echo(path, text)
     ]
+
+
+def _is_of_form(found: Sequence[str], *, unwanted: bool) -> bool:
+    """Return whether words are only those of a form, as in "Insert the narration here". `unwanted`: they say
+    what must not be seen, which may be text, or nothing."""
+    if found[:2] == ["lorem", "ipsum"]:
+        return True
+    if not unwanted and found in (["none"], ["n", "a"]):
+        return True
+    told = _FORM_MARKS if unwanted else _FORM_MARKS | _FORM_WORDS
+    known = _FORM_MARKS | _FORM_WORDS | _FORM_LITTLE
+    return any(word in told for word in found) and all(word in known for word in found)
 
 
 def _grams(found: Sequence[str]) -> set[tuple[str, ...]]:

@@ -5,6 +5,7 @@ scans as a JPEG has: each may visit every block of the picture again.
 """
 
 import re
+import zlib
 from collections.abc import Iterator
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -17,10 +18,16 @@ MOST_PARTS = 100_000
 _NEEDED = frozenset(
     (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT", b"iCCP", b"eXIf")
 )
-_LEAST = {b"acTL": 8, b"fcTL": 26, b"tRNS": 1}
+_LEAST = {b"acTL": 8, b"fcTL": 26}
 """Bytes of chunks that Pillow refuses if shorter."""
+_TRANSPARENT = {0: 2, 2: 6, 3: 1}
+"""Bytes that tRNS has at least, by the colour type in IHDR."""
 
-_SOS, _EOI, _EXIF = 0xDA, 0xD9, 0xE1
+_COLOUR_TYPE = 25  # its place in a PNG, within IHDR, the first chunk
+_ANCILLARY = 0x20  # the bit of a chunk's first letter
+_SOS, _EOI = 0xDA, 0xD9
+_NOTES = frozenset(range(0xE0, 0xF0)) - {0xE2}  # APP0 to APP15, but the colour profile's
+_ADOBE, _ADOBE_LENGTH = 0xEE, 14
 # A marker (ISO/IEC 10918-1, B.1.1.2), but none that may stand within a scan (a stuffed zero, RSTn) or that
 # has no length (TEM, SOI).
 _MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
@@ -42,13 +49,24 @@ def essential(png: bytes) -> bytes:
             raise TooManyParts(f"a PNG of more than {MOST_PARTS:,} chunks")
         length, kind = int.from_bytes(png[position : position + 4], "big"), png[position + 4 : position + 8]
         chunk = png[position : position + length + 12]
-        usable = _is_profile(chunk[8:-4]) if kind == b"iCCP" else length >= _LEAST.get(kind, 0)
+        if kind == b"iCCP":
+            usable = _is_profile(chunk[8:-4])
+        elif kind == b"tRNS":
+            usable = length >= _TRANSPARENT.get(png[_COLOUR_TYPE], 1)
+        else:
+            usable = length >= _LEAST.get(kind, 0)
+        usable = usable and (not kind[0] & _ANCILLARY or _is_sound(chunk))
         if kind in _NEEDED and usable:
             kept.append(chunk)
         if kind == b"IEND":
             break
         position += length + 12
     return b"".join(kept)
+
+
+def _is_sound(chunk: bytes) -> bool:
+    """Return whether a chunk has its checksum. Decoders leave out an ancillary one that has not."""
+    return zlib.crc32(chunk[4:-4]).to_bytes(4, "big") == chunk[-4:]
 
 
 def _is_profile(content: bytes) -> bool:
@@ -68,12 +86,14 @@ def check_scans(jpeg: bytes) -> None:
             raise TooManyParts(f"a JPEG of more than {MOST_PARTS:,} segments")
 
 
-def without_exif(jpeg: bytes) -> bytes:
+def without_notes(jpeg: bytes) -> bytes:
+    """Return a JPEG without the segments that only describe it, such as EXIF. Adobe's, which says how the
+    colours are stored, stays unless it is cut."""
     kept, position = [], 0
     for kind, start, end in _segments(jpeg):
         if kind == _SOS:
             break
-        if kind == _EXIF:
+        if kind in _NOTES and not (kind == _ADOBE and end - start >= _ADOBE_LENGTH):
             kept.append(jpeg[position:start])
             position = end
     return b"".join((*kept, jpeg[position:]))

@@ -7,7 +7,7 @@ from io import BytesIO
 from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
 from lambdas.domain.errors import ImageRejected
-from lambdas.media.image_chunks import JPEG, PNG, TooManyParts, check_scans, essential, without_exif
+from lambdas.media.image_chunks import JPEG, PNG, TooManyParts, check_scans, essential, without_notes
 from lambdas.media.srgb import to_srgb
 
 MAX_BYTES = 20 * 1024 * 1024
@@ -102,8 +102,10 @@ def _opened(data: bytes) -> Image.Image:
             # many phones: gain maps, depth), which aren't needed and may be broken.
             try:
                 return JpegImagePlugin.JpegImageFile(BytesIO(data))
-            except SyntaxError:
-                return JpegImagePlugin.JpegImageFile(BytesIO(without_exif(data)))
+            except Image.DecompressionBombWarning:
+                raise
+            except Exception:  # noqa: BLE001  broken notes make Pillow raise anything
+                return JpegImagePlugin.JpegImageFile(BytesIO(without_notes(data)))
         return Image.open(BytesIO(essential(data) if data.startswith(PNG) else data), formats=("PNG", "WEBP"))
 
 

@@ -21,8 +21,10 @@ _NEVER_FIRST = frozenset(
     "”’»›!?,.;:%‰°…)]}！？，．。、：；・％‰℃）］｝」』】〉》〕〗〙〛｠々〻ゝゞヽヾー～〜‐゠"
     "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ"
     "｡､･｣ｧｨｩｪｫｬｭｮｯｰ"
+    "·¢′″‼⁇⁈⁉〟︰﹐﹑﹒﹔﹕﹖﹗﹚﹜﹞"
+    "؟،؛۔।॥។៕៖ៗฯๆ་།"  # Arabic, Devanagari, Khmer, Thai, Tibetan
 )
-_NEVER_LAST = frozenset("“‘«‹([{（［｛「『【〈《〔〖〘〚｟｢$£€￥＄￡")
+_NEVER_LAST = frozenset("“‘«‹„‚¿¡([{（［｛「『【〈《〔〖〘〚〝｟｢﹙﹛﹝$£€￥＄￡§№")
 _LONGEST_LETTER = 100  # characters; a flag of a region has 7, a family 11
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")
 _IN_NUMBER = re.compile(r"\d[，．、]?\Z")

@@ -39,13 +39,17 @@ def find_sound(file: BinaryIO) -> SoundFile:
     kind = _kind(_bytes(whole, start, 16))
     if kind is None:
         padding = _bytes(whole, start, _LONGEST_PADDING)
-        start += len(padding) - len(padding.lstrip(b"\0"))
+        start = _behind_tags(whole, start + len(padding) - len(padding.lstrip(b"\0")))
         if (name := _bytes(whole, start, 8).find(b"ftyp")) >= 0:
             start = max(tagged, start + name - 4)  # an MP4's first zero bytes are its own
         kind = _kind(_bytes(whole, start, 16))
     if kind is None and tagged and start < whole.size:
         kind = "mp3"  # players look for its first frame
-    end = _before_tags(whole, start) if kind in ("mp3", "flac") else whole.size
+    end = whole.size
+    if kind in ("mp3", "flac"):
+        end = _before_tags(whole, start)
+    elif kind == "mp4":
+        end = _behind_boxes(whole, start)
     sound = _Part(whole, start, end)
     head = _bytes(sound, 0, 64).ljust(64, b"\0")
     match kind:
@@ -79,9 +83,8 @@ def _kind(head: bytes) -> str | None:
 # --- tags (id3.org: ID3v2.4, 3.1; ID3v1; Lyrics3 v1 and v2; wiki.hydrogenaud.io: APE tags)
 
 
-def _behind_tags(source: Source) -> int:
-    """Return where the ID3v2 tags end that the file begins with. Any kind of file may have them."""
-    start = 0
+def _behind_tags(source: Source, start: int = 0) -> int:
+    """Return where the ID3v2 tags end that begin at `start`. Any kind of file may have them."""
     while (head := _bytes(source, start, 10))[:3] == b"ID3" and len(head) == 10 and max(head[6:]) < 128:
         footer = 10 if head[5] & 0x10 else 0
         end = start + 10 + _synchsafe(head[6:]) + footer
@@ -120,6 +123,43 @@ def _last_tag(source: Source, start: int, end: int) -> int:
 
 def _synchsafe(digits: bytes) -> int:
     return sum(digit << 7 * place for place, digit in enumerate(reversed(digits)))
+
+
+# --- MP4 (ISO/IEC 14496-12, 4.2)
+
+_BOXES = frozenset(
+    (
+        b"ftyp",
+        b"styp",
+        b"moov",
+        b"moof",
+        b"mdat",
+        b"free",
+        b"skip",
+        b"wide",
+        b"uuid",
+        b"meta",
+        b"mfra",
+        b"sidx",
+    )
+)
+
+
+def _behind_boxes(source: Source, start: int) -> int:
+    """Return where a whole MP4's boxes end. Behind them may be zero bytes, tags or text."""
+    position, missing = start, {b"moov", b"mdat"}
+    for _ in range(_MOST_CHUNKS):
+        head = _bytes(source, position, 16)
+        if not missing and head[4:8] not in _BOXES:
+            return position
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:
+            length = int.from_bytes(head[8:], "big")
+        if length < 8 or position + length > source.size:
+            break
+        missing.discard(head[4:8])
+        position += length
+    return source.size
 
 
 # --- WAV (Multimedia Programming Interface 1.0; RF64: EBU Tech 3306)

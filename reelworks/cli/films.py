@@ -116,7 +116,7 @@ def make(
     transition: Annotated[
         str | None,
         typer.Option(
-            help="Transition between clips that don't continue each other: crossfade, fade or wipe."
+            help="Transition between clips that don't continue each other: none, crossfade, fade or wipe."
         ),
     ] = None,
     transition_seconds: Annotated[float | None, typer.Option(help="Transition length in seconds.")] = None,

@@ -25,11 +25,15 @@ def main() -> None:
     import uvicorn
 
     from reelworks.cloud.server.app import create_app
+    from reelworks.cloud.server.http_protocol import bounded_http
     from reelworks.cloud.settings import Settings
 
     logging.getLogger().setLevel(logging.WARNING)  # ministack sets INFO and logs every call
+    # It warns of each invalid request: anyone on the machine could fill the disk.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
         create_app(home, process.address, Settings.model_validate_json(settings)),
+        http=bounded_http(),
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -1,7 +1,8 @@
 """A real engine server for tests: implements the engine contract and does what the prompt says.
 
-`python -m tests.cloud.echo_engine --port N [--load SECONDS] [--fail-to-start]`. Prompts: `sleep 3`,
-`refuse`, `fail`, `crash`, `garble`, `busy` (at first), `environment`, `headers`; any other prompt is echoed.
+`python -m tests.cloud.echo_engine --socket PATH [--load SECONDS] [--fail-to-start]`. Prompts: `sleep 3`,
+`refuse`, `fail`, `crash`, `garble`, `busy` (at first), `environment`, `command`,
+`headers`; any other prompt is echoed.
 """
 
 import argparse
@@ -10,7 +11,12 @@ import os
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingMixIn, UnixStreamServer
+
+
+class UnixServer(ThreadingMixIn, UnixStreamServer):
+    daemon_threads = True
 
 
 class Engine(BaseHTTPRequestHandler):
@@ -56,9 +62,14 @@ class Engine(BaseHTTPRequestHandler):
                 os._exit(3)
             case ["environment"]:
                 return 200, json.dumps({"pid": os.getpid(), **os.environ})
+            case ["command"]:
+                return 200, json.dumps(sys.argv)
             case ["headers"]:
                 return 200, json.dumps({k.lower(): v for k, v in self.headers.items()})
         return 200, prompt
+
+    def address_string(self) -> str:
+        return "a client"  # of a Unix socket, which has no address
 
     def answer(self, status: int, body: object, encoding: str = "identity") -> None:
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
@@ -72,13 +83,13 @@ class Engine(BaseHTTPRequestHandler):
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--socket", required=True)
     parser.add_argument("--load", type=float, default=0)
     parser.add_argument("--fail-to-start", action="store_true")
     arguments = parser.parse_args()
     Engine.ready_at = time.monotonic() + arguments.load
     Engine.failed = arguments.fail_to_start
-    ThreadingHTTPServer(("127.0.0.1", arguments.port), Engine).serve_forever()
+    UnixServer(arguments.socket, Engine).serve_forever()
 
 
 if __name__ == "__main__":

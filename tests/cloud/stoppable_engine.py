@@ -1,7 +1,7 @@
 """An engine for tests, on the server that all engines share: it renders until it is stopped.
 
-`python -m tests.cloud.stoppable_engine --port N RECORD`. Prompts: `endless`; any other is echoed. The file
-RECORD gets a line for each event: `begun PROMPT`, `stopped PROMPT`, `made PROMPT`.
+`python -m tests.cloud.stoppable_engine --socket PATH RECORD`. Prompts: `endless`; any other is echoed. The
+file RECORD gets a line for each event: `begun PROMPT`, `stopped PROMPT`, `made PROMPT`.
 """
 
 import argparse
@@ -55,11 +55,11 @@ class StoppableEngine:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--socket", required=True)
     parser.add_argument("record", type=Path)
     options = parser.parse_args()
     app = create_app(StoppableEngine(options.record))
-    uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")
+    uvicorn.run(app, uds=options.socket, log_level="warning")
 
 
 if __name__ == "__main__":

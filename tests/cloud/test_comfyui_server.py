@@ -109,7 +109,7 @@ async def start(url: str, log: Path) -> ServerProcess:
     return await ServerProcess.start(
         (
             *(sys.executable, "-m", "containers.comfyui", "--workflow", str(SAMPLE)),
-            *("--comfyui", url, "--port", "{port}"),
+            *("--comfyui", url, "--socket", "{socket}"),
         ),
         log=log,
         cwd=REPOSITORY,

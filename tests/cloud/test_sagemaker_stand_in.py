@@ -6,8 +6,10 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -17,8 +19,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from containers.serving.callers import TOKEN
 from reelworks.cloud.backends.clips.endpoint import Endpoint
+from reelworks.cloud.backends.clips.server_process import LONGEST_SOCKET
 from reelworks.cloud.services.inference_queue import EndpointQueue, Job
 from reelworks.cloud.services.sagemaker import SageMakerRuntime
 from tests.cloud.servers import local_aws, serving, stopping, wait_until
@@ -87,7 +89,7 @@ class Bench:
         self.rooms += 1
 
     def endpoint(self, *arguments: str, **settings: Any) -> Endpoint:
-        command = (sys.executable, "-m", "tests.cloud.echo_engine", "--port", "{port}", *arguments)
+        command = (sys.executable, "-m", "tests.cloud.echo_engine", "--socket", "{socket}", *arguments)
         success, error = self.notices.topics
         defaults = {
             "name": "film",
@@ -386,16 +388,22 @@ def test_no_aws_in_the_environment_of_a_server(bench: Bench, monkeypatch: pytest
     assert environment["PATH"] == os.environ["PATH"]
 
 
-def test_a_server_gets_the_token_that_each_request_carries(bench: Bench) -> None:
+@pytest.mark.parametrize("deep", [False, True], ids=["usual folder", "long name"])
+def test_only_this_user_can_reach_a_server(
+    bench: Bench, deep: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / ("deep" * 20 if deep else "t")
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     bench.offer()
-    said = []
-    for prompt in ("environment", "headers"):
-        answer = bench.ask(prompt)
-        bench.notices.next()
-        said.append(json.loads(bench.read(answer["OutputLocation"])["Body"].read()))
-    environment, headers = said
-    assert headers["authorization"] == f"Bearer {environment[TOKEN]}"
-    assert len(environment[TOKEN]) >= 40
+    answer = bench.ask("command")
+    bench.notices.next()
+    command = json.loads(bench.read(answer["OutputLocation"])["Body"].read())
+    server = Path(command[command.index("--socket") + 1])
+    assert stat.S_ISSOCK(server.stat().st_mode)
+    assert (server.parent.stat().st_mode & 0o777, server.parent.stat().st_uid) == (0o700, os.geteuid())
+    assert server.is_relative_to(temporary) is not deep
+    assert len(os.fsencode(server)) <= LONGEST_SOCKET
 
 
 def test_the_endpoint_is_unknown(bench: Bench) -> None:
@@ -436,7 +444,9 @@ JSON = {"ContentType": "application/json"}
 def record(bench: Bench, tmp_path: Path) -> Callable[[], list[str]]:
     """Offer the stoppable engine; return a function that reads its record."""
     file = tmp_path / "record"
-    bench.offer(command=(sys.executable, "-m", "tests.cloud.stoppable_engine", "--port", "{port}", str(file)))
+    bench.offer(
+        command=(sys.executable, "-m", "tests.cloud.stoppable_engine", "--socket", "{socket}", str(file))
+    )
     return lambda: file.read_text().splitlines() if file.exists() else []
 
 

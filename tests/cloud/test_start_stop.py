@@ -37,10 +37,13 @@ def port_of(cloud: Status) -> int:
 
 
 def alive(pid: int) -> bool:
-    """Return whether a process with that pid runs; a zombie does not count."""
+    """Return whether a process with that pid runs. A zombie does once its other threads have ended too: until
+    then, it holds its locks."""
+    process = Path(f"/proc/{pid}")
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    except FileNotFoundError:
+        is_zombie = (process / "stat").read_text().rpartition(") ")[2][0] == "Z"
+        return not is_zombie or len(list((process / "task").iterdir())) > 1
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -157,6 +157,50 @@ def error_with_200(asked: Any) -> Response:
     return openai_answer(FILM)
 
 
+def reasoning_without_system(asked: Any) -> Response:
+    """o1-mini."""
+    if any(message["role"] == "system" for message in asked["messages"]):
+        said = "Unsupported value: 'messages[0].role' does not support 'system' with this model."
+        return error(400, said, param="messages[0].role", code="unsupported_value")
+    return openai_answer(FILM)
+
+
+def alternating_roles(asked: Any) -> Response:
+    """Chat templates of Mistral 7B and Gemma."""
+    if asked["messages"][0]["role"] != "user":
+        said = "Conversation roles must alternate user/assistant/user/assistant/..."
+        return JSONResponse({"object": "error", "message": said, "type": "BadRequestError", "code": 400}, 400)
+    return openai_answer(FILM)
+
+
+def mistral(asked: Any) -> Response:
+    if asked.get("response_format", {}).get("type") == "json_schema":
+        where = ["body", "response_format", "type"]
+        detail = [{"type": "enum", "loc": where, "msg": "Input should be 'text'", "input": asked}]
+        return JSONResponse({"object": "error", "message": {"detail": detail}}, 422)
+    return openai_answer(FILM)
+
+
+def gemini(asked: Any) -> Response:
+    if "top_p" in asked:
+        said = 'Invalid JSON payload received. Unknown name "top_p": Cannot find field.'
+        return JSONResponse([{"error": {"code": 400, "message": said, "status": "INVALID_ARGUMENT"}}], 400)
+    return openai_answer(FILM)
+
+
+def shorter_answers(asked: Any) -> Response:
+    if asked.get("max_tokens", 0) > 256:
+        said = "max_tokens is too large: 500. This model supports at most 256 completion tokens."
+        return error(400, said, param="max_tokens", code="invalid_value")
+    return openai_answer(FILM)
+
+
+def fixed_temperature(asked: Any) -> Response:
+    if asked.get("temperature", 1) != 1:
+        return error(400, "This model requires `temperature` to be 1.")
+    return openai_answer(FILM)
+
+
 def everything(asked: Any) -> Response:
     """A server that takes nothing beyond the messages."""
     for name in asked:
@@ -177,6 +221,12 @@ def everything(asked: Any) -> Response:
         (no_system_role, 2),
         (one_sampler, 2),
         (error_with_200, 2),
+        (reasoning_without_system, 2),
+        (alternating_roles, 2),
+        (mistral, 2),
+        (gemini, 2),
+        (shorter_answers, 2),
+        (fixed_temperature, 2),
         (everything, 8),
     ],
 )
@@ -209,8 +259,15 @@ def ollama_no_thinking(asked: Any) -> Response:
     return ollama_answer([{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": FILM}])
 
 
+def ollama_older_model(asked: Any) -> Response:
+    if "think" in asked:
+        return JSONResponse({"error": '"m" does not support thinking'}, 400)
+    return ollama_answer(FILM)
+
+
 @pytest.mark.parametrize(
-    ("answering", "tries"), [(ollama_json_only, 2), (ollama_no_format, 3), (ollama_no_thinking, 2)]
+    ("answering", "tries"),
+    [(ollama_json_only, 2), (ollama_no_format, 3), (ollama_no_thinking, 2), (ollama_older_model, 2)],
 )
 def test_ollama_too(
     client: Callable[..., Any], server: tuple[ModelServer, str], answering: Answering, tries: int
@@ -260,6 +317,10 @@ def test_what_no_other_form_changes_is_said_at_once(
         {"content": None, "tool_calls": [{"function": {"name": "storyboard", "arguments": FILM}}]},
         {"content": "", "tool_calls": [{"function": {"name": "storyboard", "arguments": {"title": "Bees"}}}]},
         {"content": FILM, "reasoning_content": "Hm."},
+        {"content": [FILM[:9], {"type": "reference", "reference_ids": [1]}, FILM[9:]]},
+        {"content": {"title": "Bees"}},
+        {"content": {"type": "text", "text": FILM}},
+        {"content": None, "function_call": {"name": "storyboard", "arguments": FILM}},
     ],
 )  # fmt: skip
 def test_the_ways_of_giving_an_answer(

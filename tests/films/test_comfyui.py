@@ -149,7 +149,13 @@ def test_a_narrated_film_rendered_by_a_workflow_with_image_and_sound_inputs(
         sent = loudness(sound[silent * FRAME :])
         shown = loudness(in_film[(start + silent - before) * FRAME : (start + frames) * FRAME])
         assert sent.max() > 0.02, "somebody speaks"
-        assert np.corrcoef(sent, shown)[0, 1] > 0.98
+        # The same speech, and not a frame earlier or later. The voice differs a little each time it speaks.
+        assert alike(sent, shown) > 0.95
+        assert alike(sent, shown) > max(alike(sent[1:], shown[:-1]), alike(sent[:-1], shown[1:]))
+
+
+def alike(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+    return float(np.corrcoef(one, other)[0, 1])
 
 
 FRAME = 6000  # samples of sound, at 48 kHz and 8 frames a second

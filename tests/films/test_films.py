@@ -24,7 +24,7 @@ def make(cloud: Cloud, *arguments: str) -> dict[str, Any]:
 
 
 def test_a_draft_of_three_clips_is_exact_and_moves(cloud: Cloud, tmp_path: Path) -> None:
-    video = make(cloud, "A bee on a flower", "--seconds", "18")
+    video = make(cloud, "A bee on a flower", "--seconds", "13")
     assert video["model"] == "animatic"
     assert video["draft"] is True
     assert [clip["state"] for clip in video["clips"]] == ["done"] * 3
@@ -32,12 +32,12 @@ def test_a_draft_of_three_clips_is_exact_and_moves(cloud: Cloud, tmp_path: Path)
     film = look_at(Path(video["path"]))
     assert (film.width, film.height) == (1280, 720)
     assert (film.codec, film.pixel_format, film.rate) == ("h264", "yuv420p", 24)
-    assert len(film.frames) == 18 * 24
-    assert film.duration == 18
+    assert len(film.frames) == 13 * 24
+    assert film.duration == 13
     steps = {after - before for before, after in zip(film.times, film.times[1:], strict=False)}
     assert len(steps) == 1, "frames are evenly spaced, across the joins too"
     assert film.fast_start
-    assert abs(film.sound - 18) < Fraction(1, 50)
+    assert abs(film.sound - 13) < Fraction(1, 50)
     assert film.chapters == ["A bee on a flower"]
     assert film.motion() > 0.1
     for variant, kind, size in (("thumbnail", "WEBP", (640, 360)), ("spritesheet", "JPEG", (1600, 720))):

@@ -502,6 +502,73 @@ def test_a_request_to_the_api_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     assert cloud.ask(Sent("POST", "/v1/videos", headers, b"x" * 10))[0] == 200
 
 
+async def _an_api(scope: Any, receive: Any, send: Any) -> None:
+    """An API that knows one key, and asks for it once it has read the body."""
+    body = await bodies.whole(receive, 1 << 40)
+    known = (b"authorization", b"Bearer known") in scope["headers"]
+    await send({"type": "http.response.start", "status": 200 if known else 401, "headers": []})
+    await send({"type": "http.response.body", "body": f"{scope['path']} {len(body)}".encode()})
+
+
+@pytest.mark.parametrize("head", [("content-length", "100000"), ("transfer-encoding", "chunked")])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_stranger_s_large_body_is_not_read(method: str, head: tuple[str, str]) -> None:
+    cloud = Cloud()
+    cloud.access = Access(_an_api, OURS, parse_form, lambda: NOW)
+    reads: list[bytes] = []
+    headers = (("host", HOST), ("authorization", "Bearer other"), head)
+    assert cloud.ask(Sent(method, "/v1/videos", headers, b"x" * 100_000), reads=reads) == (
+        401,
+        "/v1/models 0",
+    )
+    assert reads == []
+    known = (("host", HOST), ("authorization", "Bearer known"), head)
+    answer = cloud.ask(Sent(method, "/v1/videos", known, b"x" * 100_000), reads=reads)
+    assert answer == (200, "/v1/videos 100000")
+    assert reads != []
+
+
+def test_a_small_body_costs_no_other_request() -> None:
+    cloud = Cloud()
+    headers = (("host", HOST), ("authorization", "Bearer x"), ("content-length", "2"))
+    assert cloud.ask(Sent("POST", "/v1/videos", headers, b"{}"))[0] == 200
+    assert [scope["path"] for scope, _ in cloud.inside.got] == ["/v1/videos"]
+
+
+def read_together(most: int, *all_parts: list[bytes]) -> list[object]:
+    """Read bodies at the same time, a part of each in turn; one without a last part (`.`) never ends."""
+    unverified = bodies.Unverified(most)
+
+    async def one(parts: list[bytes]) -> object:
+        coming = list(parts)
+
+        async def receive() -> Any:
+            await asyncio.sleep(0)
+            if not coming:
+                await asyncio.Event().wait()  # it never comes
+            part = coming.pop(0)
+            return {"type": "http.request", "body": part, "more_body": part != b"."}
+
+        try:
+            return await unverified.whole(receive, 100, "lambda")
+        except Refused as refused:
+            return refused.reason
+
+    async def all_of_them() -> list[object]:
+        return list(await asyncio.gather(*(one(parts) for parts in all_parts)))
+
+    return asyncio.run(asyncio.wait_for(all_of_them(), 20))
+
+
+def test_the_body_begun_first_is_given_up_for_room() -> None:
+    assert read_together(100, [b"s" * 40], [b"n" * 70, b"."]) == ["busy", b"n" * 70 + b"."]
+
+
+def test_bodies_within_the_room_are_read() -> None:
+    parts = [b"a" * 10, b"b" * 10, b"."]
+    assert read_together(100, parts, parts, parts) == [b"".join(parts)] * 3
+
+
 def compressed(content: bytes, encoding: str = "gzip") -> Sent:
     target = {"x_amz_target": "GraniteServiceVersion20100801.PutMetricData"}
     return signed("monitoring", "POST", "/", content, content_encoding=encoding, **target)

@@ -49,6 +49,45 @@ def test_place_and_subject_are_read(text: str, place: str | None, subject: str |
     assert (look.place, look.subject.kind if look.subject else None) == (place, subject)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The camera cranes over the empty stage",
+        "A crane-style rise, then a crane lift",
+        "A hero shot of the lamp",
+        "Light dances on the lamp, and dust dancing in the beam",
+        "A dance of shadows on the same plane",
+        "A swan song",
+        "Train your eye on the lamp",
+        "Nobody cares; everybody stares at the stages",
+        "Soft light through a star filter",
+    ],
+)
+def test_a_word_of_another_meaning_draws_nothing(text: str) -> None:
+    look = read(text)
+    assert (look.subject, look.landmark, look.place) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("A dancer on the stage", "person"),
+        ("Two heroes", "person"),
+        ("She wears a crown", "person"),
+        ("Buses in town", "car"),
+        ("Foxes run", "dog"),
+        ("Das Dach des Schiffes", "ship"),
+        ("A crane flies over the lake", "bird"),
+        ("A plane lands", "plane"),
+        ("A stag", "horse"),
+    ],
+)
+def test_plurals_and_cases_are_read(text: str, subject: str) -> None:
+    found = read(text).subject
+    assert found is not None
+    assert found.kind == subject
+
+
 def test_light_weather_colour_number_and_landmark_are_read() -> None:
     look = read("Three red foxes run past a castle in the rain at night")
     assert (look.light, look.weather, look.move, look.landmark) == ("night", "rain", "pan", "castle")

@@ -7,7 +7,19 @@ from containers.cogvideox.options import parse
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in ("MODEL", "NAME", "HOST", "PORT", "DEVICE", "SPEED", "CRF", "SPLICE", "COMPILE", "GRACE"):
+    for name in (
+        "MODEL",
+        "NAME",
+        "HOST",
+        "PORT",
+        "SOCKET",
+        "DEVICE",
+        "SPEED",
+        "CRF",
+        "SPLICE",
+        "COMPILE",
+        "GRACE",
+    ):
         monkeypatch.delenv(f"COGVIDEOX_{name}", raising=False)
     return monkeypatch
 

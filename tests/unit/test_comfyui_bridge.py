@@ -467,8 +467,9 @@ def test_only_the_clip_whose_client_disconnected_is_cancelled(run: Run, jobs: bo
         client = asyncio.create_task(bench.ask())
         await bench.until(lambda: bool(comfyui.pending if waits else comfyui.running))
         if waits:
-            while not ((await bench.ping()).json()["reason"] or "").startswith("waiting behind 1"):
-                await asyncio.sleep(0.005)
+            async with asyncio.timeout(30):
+                while not ((await bench.ping()).json()["reason"] or "").startswith("waiting behind 1"):
+                    await asyncio.sleep(0.005)
         client.cancel()
         await bench.until(lambda: not comfyui.pending and comfyui.running == others)
         assert comfyui.calls[1:] == (["cancel"] if jobs else ["delete"] if waits else ["delete", "interrupt"])

@@ -49,8 +49,8 @@ def test_the_endpoint_of_an_engine(tmp_path: Path) -> None:
     assert endpoint.s3_failure_path == "s3://films/engine/failed/"
     assert (endpoint.success_topic_arn, endpoint.error_topic_arn) == ("arn:success", "arn:error")
     assert endpoint.command[1:3] == ("-m", "containers.cogvideox")
-    options = parse([part.replace("{port}", "8123") for part in endpoint.command[3:]])
-    assert (options.model, options.host, options.port) == (model, "127.0.0.1", 8123)
+    options = parse([part.replace("{socket}", "/run/http") for part in endpoint.command[3:]])
+    assert (options.model, options.socket) == (model, "/run/http")
     assert options.grace < GRACE_SECONDS, "the server ends by itself before the watchdog kills it"
     assert endpoint.cwd is not None
     assert (endpoint.cwd / "containers" / "cogvideox" / "__main__.py").is_file()
@@ -64,13 +64,13 @@ def test_comfyui_is_enabled_if_a_workflow_exists_or_is_configured(tmp_path: Path
     assert offered_engines(tmp_path, ComfyUI()) == ["animatic", "comfyui"]
     command = offered(tmp_path)["comfyui"].command
     assert command[1:3] == ("-m", "containers.comfyui")
-    options = comfyui_options.parse([part.replace("{port}", "8123") for part in command[3:]])
+    options = comfyui_options.parse([part.replace("{socket}", "/run/http") for part in command[3:]])
     assert (options.workflow, options.comfyui) == (workflow, "http://127.0.0.1:8188")
     assert options.revision == "5eed"
-    assert (options.host, options.port) == ("127.0.0.1", 8123)
+    assert options.socket == "/run/http"
     elsewhere = ComfyUI(url="http://10.0.0.7:8188", workflow=Path("/mine.json"))
     command = offered(tmp_path / "none", elsewhere)["comfyui"].command
-    options = comfyui_options.parse([part.replace("{port}", "8123") for part in command[3:]])
+    options = comfyui_options.parse([part.replace("{socket}", "/run/http") for part in command[3:]])
     assert (options.workflow, options.comfyui) == (Path("/mine.json"), "http://10.0.0.7:8188")
 
 

@@ -265,6 +265,33 @@ def test_a_png_may_describe_itself_as_it_likes(name: bytes, body: bytes, at_end:
     assert cover(data, 40, 30) == cover(image_bytes("PNG"), 40, 30)
 
 
+@pytest.mark.parametrize("name", [b"eXIf", b"iCCP", b"tEXt"])
+def test_a_note_with_a_wrong_checksum_is_left_out(name: bytes) -> None:
+    data = image_bytes("PNG")
+    data = data[:33] + struct.pack(">I", 4) + name + b"II*\0" + bytes(4) + data[33:]
+    assert cover(data, 40, 30) == cover(image_bytes("PNG"), 40, 30)
+
+
+def test_a_transparent_colour_that_is_cut_is_left_out() -> None:
+    assert cover(png_with(b"tRNS", b"\0\0\0"), 40, 30) == cover(image_bytes("PNG"), 40, 30)
+
+
+@pytest.mark.parametrize(
+    ("marker", "note"),
+    [
+        (0xE0, b"JFIF\0"),
+        (0xE0, b"JFIF\0\1"),
+        (0xEE, b"Adobe"),
+        (0xED, b"Photoshop 3.0\x008BIM\3\xed\0\0\0\0\0\xff"),
+    ],
+)
+def test_a_note_of_a_jpeg_may_be_cut(marker: int, note: bytes) -> None:
+    data = image_bytes("JPEG")
+    data = data[:2] + bytes([0xFF, marker]) + struct.pack(">H", len(note) + 2) + note + data[2:]
+    assert check_image(data, "image") == ImageInfo(40, 30, "image/jpeg")
+    assert cover(data, 40, 30) == cover(image_bytes("JPEG"), 40, 30)
+
+
 def test_a_png_s_large_profile_is_used() -> None:
     profile = colour_profiles.rgb_profile("Display P3")
     profile += random.Random(0).randbytes(3_000_000)  # behind the tags

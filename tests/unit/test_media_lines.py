@@ -8,8 +8,10 @@ from lambdas.media.lines import balanced, columns, filled, fitting, graphemes, s
 
 FAMILY = "👨‍👩‍👧‍👦"
 # W3C's clreq and jlreq (JIS X 4051): what no line begins or ends with.
-NEVER_FIRST = "”’!?,.%)]}»…！？，。、；：％）］」』】〉》ゃゅょっぁァャッー々ゝヽ～〜・℃"
-NEVER_LAST = "“‘([{«（［「『【〈《"
+NEVER_FIRST = (
+    "”’!?,.%)]}»…！？，。、；：％）］」』】〉》ゃゅょっぁァャッー々ゝヽ～〜・℃·¢″‼⁉〟﹐﹑﹖﹚؟،۔।។ๆ།"
+)
+NEVER_LAST = "“‘„‚¿¡([{«（［「『【〈《〝§№"
 
 
 def lines(text: str, most: int = 20) -> list[str]:

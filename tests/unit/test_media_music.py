@@ -182,6 +182,18 @@ def test_a_flac_may_have_tags_behind_it(behind: bytes) -> None:
     assert check_music(sound(kind="flac") + behind, "music").seconds == 1.5
 
 
+@pytest.mark.parametrize("behind", [ID3V1, bytes(2_000), b"Made by me.\r\n" * 9])
+def test_an_m4a_may_have_anything_behind_it(behind: bytes) -> None:
+    whole = check_music(sound(kind="m4a"), "music")
+    assert check_music(sound(kind="m4a") + behind, "music") == whole
+
+
+def test_a_tag_may_stand_behind_zero_bytes() -> None:
+    assert check_music(bytes(3_000) + ID3 + sound(kind="mp3"), "music").seconds == pytest.approx(
+        1.5, abs=0.06
+    )
+
+
 def test_an_mp3_behind_a_tag_of_a_wrong_length_is_found() -> None:
     assert check_music(b"ID3\4\0\0" + b"\x7f" * 4 + sound(kind="mp3"), "music").kind == "mp3"
 

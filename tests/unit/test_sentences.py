@@ -163,3 +163,43 @@ def test_a_mark_that_may_open_begins_the_next_sentence() -> None:
     assert sentences("Hon kom. ”Hej!” Han gick.", "sv") == ["Hon kom.", "”Hej!”", "Han gick."]
     assert sentences("Er kam. »Ja.« Sie ging.", "de") == ["Er kam.", "»Ja.«", "Sie ging."]
     assert sentences("She came. ” Then he went.") == ["She came. ”", "Then he went."]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("nl", "Dr. de Vries en mevr. Jansen zijn er. | Ja."),
+        ("pl", "Dr hab. Nowak, tzw. ekspert, itd. | Koniec. | Było ok. 5 tys. pszczół."),
+        ("pt", "Moro na Av. Brasil, n.º 5. | Fim."),
+        ("ro", "Dl. Popescu și dna. Ionescu vin. | Da."),
+        ("vi", "TS. Nguyễn đến. | Ông đi."),
+        ("hi", "डॉ. शर्मा आए। | वे गए।"),
+        ("ar", "د. أحمد هنا. | هو ذهب."),
+        ("el", "Ο κ. Παπαδόπουλος ήρθε. | Ποιος είσαι; | Είμαι εγώ. | Π.χ. αυτό, κ.λπ. | Τέλος."),
+        ("sv", "Han kom kl. 5. | Det var hon. | Sen gick vi ut. | Hon log."),
+        ("fr", "Le Pr. Blanc et J.-C. Dupont sont là. | Des abeilles, etc. | Voilà."),
+        ("de", "Bienen, Hummeln usw. | Ende. | ‚Ja.‘ | Er mag mich. | Sie nicht."),
+        ("es", "Dijo que no. | Luego vio el mar. | Había flores, etc. | Fin."),
+        ("it", "Ha detto di no. | Poi viene da me. | Fiori, api, ecc. | Fine."),
+        ("hu", "Azt mondta, nem. | Elment."),
+        ("ru", "Это и т. д. и т. п. | Всё."),
+        ("en", "See vol. 3, ch. 2, p. 5. | Bees, wasps, etc. | They fly."),
+    ],
+)
+def test_abbreviations_and_words_of_the_language(language: str, text: str) -> None:
+    told = [part.strip() for part in text.split("|")]
+    assert sentences(" ".join(told), language) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("She smiled. :) Then she left.", ["She smiled. :)", "Then she left."]),
+        ("We love bees! <3 They fly. ;-)", ["We love bees! <3", "They fly. ;-)"]),
+        ("The end.¹ More text.[2] More.", ["The end.¹", "More text.[2]", "More."]),
+        ("楽しかった！（笑）また来てね。", ["楽しかった！（笑）", "また来てね。"]),
+        ("他说：“走吧！”她说：“好的。”他们走了。", ["他说：“走吧！”", "她说：“好的。”", "他们走了。"]),
+    ],
+)
+def test_notes_and_emoticons_stay_with_their_sentence(text: str, told: list[str]) -> None:
+    assert sentences(text) == told

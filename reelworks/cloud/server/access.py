@@ -29,6 +29,8 @@ from reelworks.cloud.server.signatures import CONTENT_SHA256, UNSIGNED_PAYLOAD, 
 
 MIB = 1024 * 1024
 API_BYTES = 10 * MIB  # API Gateway's limit
+UNKNOWN_CALLER_BYTES = 64 * 1024  # of the REST API's callers, before it has said that it knows them
+UNVERIFIED_BYTES = 256 * MIB  # of all bodies at once whose signatures can't be verified yet
 SIGN_IN_BYTES = 64 * 1024
 OBJECT_BYTES = 5 * 1024 * MIB  # S3's limit of one PUT; it is passed on as it arrives
 FORM_BYTES = 100 * MIB  # of a form whose policy states no limit
@@ -40,6 +42,8 @@ LARGER_CALLS = {"lambda": 70 * MIB, "bedrock": 40 * MIB}
 _FORM_FIELDS_BYTES = 20 * 1024
 _BUCKET = re.compile(r"/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/?")
 _POOL_KEYS = re.compile(r"/[a-z0-9-]+_[A-Za-z0-9]+/\.well-known/(jwks\.json|openid-configuration)")
+_SMALL = API_PATH + "/models"
+_ERRORS = 400  # statuses from here on
 _UNCHANGING = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHUNKED = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
 _UNSIGNED = frozenset({UNSIGNED_PAYLOAD, "STREAMING-UNSIGNED-PAYLOAD-TRAILER"})
@@ -64,6 +68,7 @@ class Access:
         self._verifier = Verifier(credentials, now)
         self._parse_form = parse_form
         self._sign_ins = SignIns()
+        self._unverified = bodies.Unverified(UNVERIFIED_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -121,7 +126,9 @@ class Access:
         bodies.check_stated_length(request.headers, limit, claimed.service)
         if stated:  # then a wrong signature is refused before its body is read
             self._verifier.verify(request, claimed, stated)
-        body = await bodies.whole(receive, limit, claimed.service)
+            body = await bodies.whole(receive, limit, claimed.service)
+        else:
+            body = await self._unverified.whole(receive, limit, claimed.service)
         actual = sha256(body).hexdigest()
         if not stated:
             self._verifier.verify(request, claimed, actual)
@@ -201,6 +208,8 @@ class Access:
 
         try:
             bodies.check_stated_length(request.headers, API_BYTES, None)
+            if _may_be_large(request) and await self._api_refuses(scope, sending):
+                return
             stream = bodies.Stream(receive, API_BYTES, "execute-api", None)
             await self._app(scope, stream, sending)
             if stream.problem:
@@ -208,6 +217,24 @@ class Access:
         except Refused:
             if not started:
                 await too_large(scope, receive, send)
+
+    async def _api_refuses(self, scope: Scope, send: Send) -> bool:
+        """Ask the REST API for something small in the caller's name. If it refuses, so does this, with its
+        answer: strangers can't make the cloud hold large bodies."""
+        said: list[Message] = []
+
+        async def hearing(message: Message) -> None:
+            said.append(message)
+
+        kept = [pair for pair in scope["headers"] if pair[0].lower() in (b"host", b"authorization")]
+        small = {"method": "GET", "path": _SMALL, "raw_path": _SMALL.encode(), "query_string": b""}
+        asked = {**scope, **small, "headers": kept}
+        await self._app(asked, bodies.replayed(b"", _nothing_more), hearing)
+        if said and said[0]["status"] < _ERRORS:
+            return False
+        for message in said:
+            await send(message)
+        return True
 
     async def _sign_in(self, request: signatures.Request, scope: Scope, receive: Receive, send: Send) -> None:
         body = await bodies.whole(receive, SIGN_IN_BYTES)
@@ -273,6 +300,17 @@ class Access:
 
 def is_api(path: str) -> bool:
     return path == API_PATH or path.startswith(API_PATH + "/")
+
+
+def _may_be_large(request: signatures.Request) -> bool:
+    if "transfer-encoding" in request.headers:
+        return True
+    stated = request.headers.get("content-length", ["0"])[-1]
+    return not (stated.isascii() and stated.isdigit() and int(stated) <= UNKNOWN_CALLER_BYTES)
+
+
+async def _nothing_more() -> Message:
+    return bodies.GONE
 
 
 def _check_link(request: signatures.Request) -> None:

@@ -5,6 +5,7 @@ check ends for the app as if the client had gone, before its last part: ministac
 a complete body.
 """
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from hashlib import sha256
@@ -35,6 +36,40 @@ async def whole(receive: Receive, limit: int, service: str | None = None) -> byt
         if len(body) > limit:
             raise _too_large(limit, service)
     return bytes(body)
+
+
+class Unverified:
+    """Bodies that must be read before their signature can be verified, `most` bytes of all at once. Above
+    that the one begun first is given up, since a client of this machine sends its body without a pause."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._read: dict[asyncio.Timeout, int] = {}  # bytes, the one begun first first
+
+    async def whole(self, receive: Receive, limit: int, service: str) -> bytes:
+        """Return the whole body. Raises Refused if it is over the limit or given up, ClientGone if it ends
+        early."""
+        reading = asyncio.timeout(None)
+        body = bytearray()
+        try:
+            async with reading:
+                async for part in parts(receive):
+                    body += part
+                    if len(body) > limit:
+                        raise _too_large(limit, service)
+                    self._read[reading] = len(body)
+                    self._make_room()
+        except TimeoutError:
+            raise Refused("busy", service=service) from None
+        finally:
+            self._read.pop(reading, None)
+        return bytes(body)
+
+    def _make_room(self) -> None:
+        while sum(self._read.values()) > self._most:
+            first = next(iter(self._read))
+            del self._read[first]
+            first.reschedule(asyncio.get_running_loop().time())
 
 
 async def parts(receive: Receive) -> AsyncIterator[bytes]:

@@ -72,6 +72,13 @@ _REASONS = {
         "The request body is larger than the cloud accepts.",
         413,
     ),
+    "busy": _Reason(
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "Too many unverified requests at once. Please reduce your request rate.",
+        503,
+    ),
     "encoding": _Reason(
         "InvalidRequest",
         "UnsupportedMediaType",

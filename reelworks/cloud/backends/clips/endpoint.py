@@ -9,7 +9,7 @@ from pathlib import Path
 class Endpoint:
     """A SageMaker endpoint and its configuration, with a command in place of the image.
 
-    In `command`, `{port}` is replaced by the server's loopback port. `env` is added to the environment, from
+    In `command`, `{socket}` is replaced by the server's Unix socket. `env` is added to the environment, from
     which the AWS variables are removed. The S3 paths are `s3://bucket/prefix`.
     """
 

@@ -67,7 +67,7 @@ def local_engines(
     return {
         name: Endpoint(
             name=endpoint_name(prefix, name),
-            command=(sys.executable, "-m", *server, "--host", "127.0.0.1", "--port", "{port}"),
+            command=(sys.executable, "-m", *server, "--socket", "{socket}"),
             cwd=CHECKOUT,
             s3_output_path=f"s3://{output_bucket}/{ENGINE_OUTPUT_PREFIX}",
             s3_failure_path=f"s3://{output_bucket}/{ENGINE_FAILURE_PREFIX}",

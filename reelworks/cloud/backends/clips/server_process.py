@@ -3,16 +3,15 @@
 import asyncio
 import logging
 import os
-import secrets
-import socket
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 import httpx
 
-from containers.serving.callers import TOKEN
 from reelworks.cloud.processes.output_end import useful_end
 from reelworks.cloud.processes.watched import start_watched
 
@@ -21,6 +20,7 @@ logger = logging.getLogger(__name__)
 PING_EVERY_SECONDS = 0.2
 RETRY_EVERY_SECONDS = 0.5
 TAIL_BYTES = 50_000
+LONGEST_SOCKET = 103  # bytes of a path on macOS (sys/un.h); Linux allows 107
 _SIGNALLED = 128
 
 
@@ -35,14 +35,14 @@ class ServerBroken(ServerFailed):
 class ServerProcess:
     """A running server. Only one task at a time may use it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, token: str, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], socket: Path, log: Path) -> None:
         self._process = process
+        self._socket = socket
         self._log = log
         self._http = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}",
-            headers={"Authorization": f"Bearer {token}"},
+            base_url="http://engine",
+            transport=httpx.AsyncHTTPTransport(uds=str(socket)),
             timeout=None,  # noqa: S113  the duration of a render is unknown; the caller limits it
-            trust_env=False,  # loopback needs no proxy
         )
 
     @classmethod
@@ -57,21 +57,23 @@ class ServerProcess:
     ) -> Self:
         """Start a server; wait until its /ping returns 200. Raises ServerFailed, with nothing left running.
 
-        In `command`, `{port}` is replaced by the loopback port. `env` is added to this process's environment.
-        A token in it keeps the machine's other users from the port (containers/serving/callers.py). The
-        server's output goes to `log`; the previous run's output is kept as `*.1`.
+        In `command`, `{socket}` is replaced by the Unix socket to listen on, in a folder that only this user
+        can open: the machine's other users could call a loopback port, fill it with connections, or take it
+        before the server does. `env` is added to this process's environment. The server's output goes to
+        `log`; the previous run's output is kept as `*.1`.
         """
-        port, token = _free_port(), secrets.token_urlsafe()
+        socket = _new_socket()
         try:
             process = start_watched(
-                [part.replace("{port}", str(port)) for part in command],
+                [part.replace("{socket}", str(socket)) for part in command],
                 log=log,
                 cwd=cwd,
-                env=_without_aws(os.environ) | dict(env) | {TOKEN: token},
+                env=_without_aws(os.environ) | dict(env),
             )
         except OSError as error:
+            shutil.rmtree(socket.parent, ignore_errors=True)
             raise ServerFailed(f"The server could not be started: {error}") from error
-        server = cls(process, port, token, log)
+        server = cls(process, socket, log)
         try:
             async with asyncio.timeout(startup_seconds):
                 await server._until_ready()
@@ -83,7 +85,7 @@ class ServerProcess:
         except BaseException:
             await server.stop()
             raise
-        logger.info("server started", extra={"pid": process.pid, "port": port, "log": str(log)})
+        logger.info("server started", extra={"pid": process.pid, "log": str(log)})
         return server
 
     @property
@@ -115,6 +117,7 @@ class ServerProcess:
         assert self._process.stdin is not None  # noqa: S101  it was started with a pipe
         self._process.stdin.close()  # the watchdog does the rest
         code = await asyncio.to_thread(self._process.wait)
+        shutil.rmtree(self._socket.parent, ignore_errors=True)
         logger.info("server stopped", extra={"pid": self._process.pid, "exit_code": code})
 
     async def _until_ready(self) -> None:
@@ -146,11 +149,14 @@ class ServerProcess:
         return f"{reason}. The end of its output:\n{tail}" if tail else f"{reason}; it printed nothing."
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _new_socket() -> Path:
+    """Return the path of a socket to make, alone in a new folder that only this user can open. It is in the
+    system's temporary folder if the usual one has too long a name."""
+    folder = tempfile.mkdtemp(prefix="engine-")
+    if len(os.fsencode(folder)) + len("/http") > LONGEST_SOCKET:
+        os.rmdir(folder)
+        folder = tempfile.mkdtemp(prefix="engine-", dir="/tmp")
+    return Path(folder, "http")
 
 
 def _without_aws(env: Mapping[str, str]) -> dict[str, str]:

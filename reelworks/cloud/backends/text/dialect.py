@@ -29,16 +29,21 @@ class Dialect:
 # Statuses with which servers refuse a field; llama-cpp-python's server answers 500.
 _STATUSES = frozenset({400, 415, 422, 500, 501})
 _NOT_TAKEN = re.compile(
-    r"unsupported|support|unknown|unrecogni[sz]ed|unexpected|extra|permitted|allowed|forbidden|invalid|"
-    r"deprecated|must be|should be|only|cannot|can't|unavailable|not available|not implemented|failed to|"
-    r"literal_error|instead|reject|refuse",
+    r"support|unknown|recogni[sz]ed|unexpected|extra|permitted|allow|forbidden|invalid|not valid|require|"
+    r"deprecated|must|should be|only|cannot|can't|unavailable|not available|not implemented|failed to|"
+    r"literal_error|instead|reject|refuse|compatible|disabled|removed|out of range|illegal|expected",
     re.IGNORECASE,
 )
 _JSON_FORM = re.compile(
     r"response_format|json_schema|json_object|structured output|json mode|grammar|guided|\bformat\b|schema",
     re.IGNORECASE,
 )
-_SYSTEM = re.compile(r"\bsystem\b.{0,40}\b(role|message|prompt)|\brole\b.{0,40}\bsystem\b", re.IGNORECASE)
+# Chat templates without a system role also speak of the other roles only.
+_SYSTEM = re.compile(
+    r"\bsystem\b.{0,40}\b(role|message|prompt)|\brole\b.{0,40}\bsystem\b|roles? must alternate|"
+    r"user and assistant roles|first message\b.{0,40}\buser",
+    re.IGNORECASE,
+)
 # Refusals that no other form of the question changes.
 _OTHER_CAUSE = re.compile(
     r"memory|context (?:length|size|window)|too (?:long|large|many tokens)|quota|billing|api key|"
@@ -46,6 +51,10 @@ _OTHER_CAUSE = re.compile(
     re.IGNORECASE,
 )
 _LIMITS = ("max_tokens", "max_completion_tokens")
+# A limit above what the model can write, as no other name of it changes.
+_TOO_MUCH = re.compile(
+    r"too (?:large|many)|at most|exceed|maximum|less than or equal|out of range", re.IGNORECASE
+)
 _OPTIONAL = ("top_p", "temperature", "stop", "think", "keep_alive")
 _MOST_TRIES = 10  # more than there is to leave out
 
@@ -91,14 +100,19 @@ def _adapted(
     wants = refusal.reason if dialect.limit == "max_tokens" else ""
     for name in _LIMITS:
         if name in sent and _names(name, said):
-            # `max_tokens` is too large, for example, which is no matter of its name.
-            if _OTHER_CAUSE.search(refusal.reason) and _LIMITS[1] not in wants:
-                break
+            if _LIMITS[1] not in wants:
+                if re.search(r"context[ _](?:length|size|window)", refusal.reason, re.IGNORECASE):
+                    break  # the question is too long, which is no matter of its name
+                if _TOO_MUCH.search(refusal.reason):
+                    return replace(dialect, limit=None), True
+                if _OTHER_CAUSE.search(refusal.reason):
+                    break
             return replace(dialect, limit=_LIMITS[1] if name == _LIMITS[0] else None), True
     for name in _OPTIONAL:
         if name in sent and _names(name, said):
             return replace(dialect, left_out=dialect.left_out | {name}), True
-    if dialect.system_role and _SYSTEM.search(said):
+    of_messages = refusal.reason if any("messages" in name for name in refusal.fields) else said
+    if dialect.system_role and _SYSTEM.search(of_messages):
         return replace(dialect, system_role=False), True
     if dialect.form + 1 < forms:
         named = bool(_JSON_FORM.search(said))
@@ -108,7 +122,8 @@ def _adapted(
 
 
 def _names(field: str, text: str) -> bool:
-    return re.search(rf"(?<![\w-]){field}(?![\w-])", text) is not None
+    named = "think(?:ing)?" if field == "think" else field  # "does not support thinking"
+    return re.search(rf"(?<![\w-]){named}(?![\w-])", text) is not None
 
 
 def with_system(messages: list[dict[str, str]], dialect: Dialect) -> list[dict[str, str]]:

@@ -96,15 +96,19 @@ def _document(response: httpx.Response) -> Any:
 
 def _complaint(document: Any, response: httpx.Response) -> tuple[str, frozenset[str]]:
     """Return what an error says and the fields that it names. Servers put it under `error` (an object or a
-    text), `message` or `detail` (FastAPI: a text, or a list of complaints with the field's `loc`)."""
+    text), `message` or `detail` (FastAPI: a text, or a list of complaints with the field's `loc`), one in
+    another (Mistral), or in a list (Gemini)."""
     said = document
     fields: set[str] = set()
-    if isinstance(said, dict):
-        said = next((said[name] for name in ("error", "detail", "message") if said.get(name)), said)
-    if isinstance(said, dict):
+    if isinstance(said, list) and said and isinstance(said[0], dict) and "error" in said[0]:
+        said = said[0]
+    while isinstance(said, dict):
         if isinstance(said.get("param"), str):
             fields.add(said["param"])
-        said = said.get("message") or said
+        inner = next((said[name] for name in ("error", "detail", "message") if said.get(name)), None)
+        if inner is None:
+            break
+        said = inner
     if isinstance(said, list):
         told = []
         for one in said[:_MOST_PARTS]:
@@ -130,7 +134,9 @@ def reading_answer(url: str) -> Iterator[None]:
 
 
 # Parts of a message that are not its answer.
-_NOT_TEXT = frozenset({"thinking", "reasoning", "redacted_thinking", "tool_call", "tool_use", "refusal"})
+_NOT_TEXT = frozenset(
+    {"thinking", "reasoning", "redacted_thinking", "reference", "tool_call", "tool_use", "refusal"}
+)
 
 
 def text_of(content: object) -> str:
@@ -139,12 +145,16 @@ def text_of(content: object) -> str:
         return ""
     if isinstance(content, list):
         return "".join(_part(part) for part in content)
+    if isinstance(content, dict):  # one part, or the JSON that was asked for
+        return _part(content) if "type" in content else json.dumps(content, ensure_ascii=False)
     if not isinstance(content, str):
         raise TypeError("the message's content is not text")
     return content
 
 
 def _part(part: object) -> str:
+    if isinstance(part, str):
+        return part
     if not isinstance(part, dict):
         raise TypeError("a part of the message's content is not an object")
     if part.get("type") in _NOT_TEXT:
@@ -155,10 +165,12 @@ def _part(part: object) -> str:
 def message_text(message: dict[str, Any]) -> str:
     """Return a message's text; if it has none, the arguments of the tool that it calls."""
     text = text_of(message.get("content"))
-    calls = message.get("tool_calls")
+    calls = [call["function"] for call in message.get("tool_calls") or ()]
+    if message.get("function_call"):  # the form before tools
+        calls.append(message["function_call"])
     if text.strip() or not calls:
         return text
-    arguments = calls[0]["function"]["arguments"]
+    arguments = calls[0]["arguments"]
     return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 

@@ -41,7 +41,7 @@ def read_voice(name: str, model: Path) -> Voice:
     """Read a voice. Raises VoiceFailed if a file is missing or is not a Piper voice."""
     try:
         if not model.is_file():
-            raise FileNotFoundError(f"{model} is missing")
+            raise FileNotFoundError("the file is missing")
         document = json.loads(Path(f"{model}.json").read_text())
         language = document["language"]
         return Voice(

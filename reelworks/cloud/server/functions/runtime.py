@@ -55,14 +55,14 @@ class FunctionRuntime:
         reserve: Path,
         *,
         processors: int | None = None,
-        available: Callable[[], int] = lambda: int(psutil.virtual_memory().available),
+        available: Callable[[], int] | None = None,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         """`reserve` is a file on the disk where processes keep their code. `available` returns the bytes of
         memory that new processes may use."""
         self._reserve = DiskReserve(reserve)
         processors = processors or os.cpu_count() or 1
-        self._available = available
+        self._available = available or _available_memory
         self._idle_seconds = idle_seconds
         places = max(2, min(processors, 4))
         self._turns = Turns(processors, places, self._has_memory)
@@ -240,6 +240,15 @@ def _give_back(process: Any) -> None:
                 if process in entries:
                     entries.remove(process)
         lambda_runtime.kill_workers([process])  # removes its files
+
+
+def _available_memory() -> int:
+    """Return the bytes that new processes may use; 0 if the system can't say, because no file can be opened:
+    then no more than one step starts, until it can."""
+    try:
+        return int(psutil.virtual_memory().available)
+    except OSError:
+        return 0
 
 
 def _resident(pid: int) -> int:
