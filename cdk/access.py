@@ -1,26 +1,30 @@
 """Each function's access to the buckets' objects and the table's items: one table, one loop."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aws_cdk import aws_iam as iam
 
 from cdk.buckets import ARTIFACTS, ENGINE, REQUESTS, UPLOADS, VIDEOS, Buckets, grant_objects
+from cdk.clip_queue import ClipQueue
 from cdk.functions import Functions
 from cdk.table import VideosTable
+from lambdas.adapters.videos import BY_CREATED, OPEN
 from lambdas.domain import keys
 
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Key prefixes, each as `bucket/prefix`."""
+    """Key prefixes, each as `bucket/prefix`, calls on the table of videos, and use of the queues of clips."""
 
+    table: tuple[str, ...]  # DynamoDB's names
+    clips: Callable[[ClipQueue, iam.IRole], None] | None = None
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
     resume: tuple[str, ...] = ()  # resume interrupted uploads
     journal: bool = False  # changes videos, so it also writes the journal in S3
-    indexes: bool = False  # lists videos
+    index: str | None = None  # of the table, to list videos
 
     def of(self, bucket: str) -> dict[str, list[str]]:
         """Return the prefixes in one bucket as keyword arguments for grant_objects."""
@@ -46,70 +50,98 @@ _VIDEOS = f"output/{VIDEOS}"  # storyboards and deliverables
 # The user can preview these before the film is rendered.
 _PREVIEWS = (f"{_ARTIFACTS}*/narrations/", f"{_ARTIFACTS}*/stills/")
 _ENGINE = f"output/{ENGINE}"
-_RECORDS = f"output/{keys.RECORDS_PREFIX}"
 _JOURNAL = f"output/{keys.VIDEO_RECORDS_PREFIX}"
 
-# All of these read and write items of the table.
+_LOOK = ("GetItem",)  # one item, for example a record without its parts
+_REPORT = (*_LOOK, "PutItem")  # how far a part is
+_CHANGE = (*_LOOK, "Query", "UpdateItem")  # read a record with its parts, and change it
+
 ACCESS: Mapping[str, Access] = {
     "Api": Access(
+        table=(*_CHANGE, "PutItem", "DeleteItem", "BatchWriteItem"),
+        clips=ClipQueue.grant_withdraw,
         read=(_VIDEOS, *_PREVIEWS),
         write=(_UPLOADS, _DROP_RESULTS, _VIDEOS),
         delete=(_VIDEOS, _DROP_RESULTS, _REQUESTS),
         journal=True,
-        indexes=True,
+        index=BY_CREATED,
     ),
     "Intake": Access(
+        table=(*_REPORT, "Query"),
         read=(_DROPPED, _DROP_RESULTS),
         write=(_UPLOADS, _DROP_RESULTS),
         delete=(_DROP_RESULTS,),
         journal=True,
     ),
-    "WriteStoryboard": Access(read=(_VIDEOS,), write=(_VIDEOS,), journal=True),
-    "Narrate": Access(read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,)),
-    "DrawStill": Access(read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,)),
-    "Review": Access(journal=True),
-    "Plan": Access(read=(_VIDEOS, _ARTIFACTS), write=(_VIDEOS,), journal=True),
-    "DrawClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_ARTIFACTS,)),
-    "RenderClip": Access(read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_REQUESTS,)),
-    "SettleClip": Access(read=(_VIDEOS, _ENGINE, _ARTIFACTS), write=(_ARTIFACTS,), delete=(_ENGINE,)),
+    "Dispatch": Access(table=_LOOK),
+    "WriteStoryboard": Access(table=_CHANGE, read=(_VIDEOS,), write=(_VIDEOS,), journal=True),
+    "Narrate": Access(table=_REPORT, read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,)),
+    "DrawStill": Access(table=_REPORT, read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,)),
+    "Review": Access(table=(*_CHANGE, "PutItem"), journal=True),
+    "Plan": Access(table=_CHANGE, read=(_VIDEOS, _ARTIFACTS), write=(_VIDEOS,), journal=True),
+    "DrawClip": Access(table=_REPORT, read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_ARTIFACTS,)),
+    "RenderClip": Access(
+        table=_REPORT,
+        clips=ClipQueue.grant_move,
+        read=(_VIDEOS, _UPLOADS, _ARTIFACTS, _REQUESTS),
+        write=(_REQUESTS,),
+        delete=(_REQUESTS,),
+    ),
+    "SettleClip": Access(
+        table=_REPORT,
+        clips=ClipQueue.grant_move,
+        read=(_VIDEOS, _ENGINE, _ARTIFACTS, _REQUESTS),
+        write=(_ARTIFACTS,),
+        delete=(_ENGINE,),
+    ),
     "Assemble": Access(
+        table=_CHANGE,
         read=(_UPLOADS, _VIDEOS, _ARTIFACTS),
         write=(_ARTIFACTS,),
         delete=(_ARTIFACTS,),
         resume=(_ARTIFACTS,),
         journal=True,
     ),
-    "AssembleLong": Access(journal=True),
+    "AssembleLong": Access(table=_CHANGE, journal=True),
     "Publish": Access(
+        table=_CHANGE,
         read=(_VIDEOS, _ARTIFACTS),
         write=(_VIDEOS, _DROP_RESULTS),
         delete=(_VIDEOS, _DROP_RESULTS),
         journal=True,
     ),
-    "RecordFailure": Access(write=(_DROP_RESULTS,), delete=(_REQUESTS,), journal=True),
+    "RecordFailure": Access(
+        table=_CHANGE,
+        clips=ClipQueue.grant_withdraw,
+        write=(_DROP_RESULTS,),
+        delete=(_REQUESTS,),
+        journal=True,
+    ),
     "Upkeep": Access(
-        read=(_DROPPED, _DROP_RESULTS, _VIDEOS, _ENGINE, _ARTIFACTS, _RECORDS),
+        table=(*_CHANGE, "PutItem"),
+        clips=ClipQueue.grant_move,
+        read=(_DROPPED, _DROP_RESULTS, _VIDEOS, _ENGINE, _ARTIFACTS, _JOURNAL, _REQUESTS),
         write=(_ARTIFACTS, _DROP_RESULTS),
         delete=(_ENGINE, _REQUESTS),
         journal=True,
-        indexes=True,
+        index=OPEN,
     ),
 }
 
-# These only read single items: an API key, a video.
-LOOK_UP = ("Authorizer", "Dispatch")
 
-
-def grant_access(functions: Functions, *, buckets: Buckets, table: VideosTable) -> None:
+def grant_access(
+    functions: Functions, *, buckets: Buckets, table: VideosTable, clip_queue: ClipQueue
+) -> None:
     for name, access in ACCESS.items():
-        grant(functions.role(name), access, buckets=buckets, table=table)
-    for name in LOOK_UP:
-        table.grant_get(functions.role(name))
+        role = functions.role(name)
+        grant(role, access, buckets=buckets, table=table)
+        if access.clips is not None:
+            access.clips(clip_queue, role)
 
 
 def grant(role: iam.IRole, access: Access, *, buckets: Buckets, table: VideosTable) -> None:
     grant_objects(buckets.input, role, **access.of("input"))
     grant_objects(buckets.output, role, **access.of("output"))
-    table.grant_items(role)
-    if access.indexes:
-        table.grant_indexes(role)
+    table.grant(role, access.table)
+    if access.index is not None:
+        table.grant_list(role, access.index)

@@ -47,12 +47,6 @@ class Buckets(Construct):
             server_access_logs_bucket=self.logs,
             server_access_logs_prefix="input/",
         )
-        # The L2's event_bridge_enabled=True adds a custom resource; this one property does the same.
-        resource = self.input.node.default_child
-        assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - for the type checker
-        resource.add_property_override(
-            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
-        )
         self.output = self._bucket(
             "output",
             lifecycle_rules=[
@@ -64,6 +58,13 @@ class Buckets(Construct):
             server_access_logs_bucket=self.logs,
             server_access_logs_prefix="output/",
         )
+        for bucket in (self.input, self.output):
+            # The L2's event_bridge_enabled=True adds a custom resource; this one property does the same.
+            resource = bucket.node.default_child
+            assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - for the type checker
+            resource.add_property_override(
+                "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+            )
         for bucket in (self.logs, self.input):
             why = "No object in it is written twice."
             acknowledge(bucket, "S3BucketVersioningEnabled", why, pack=Pack.NIST)

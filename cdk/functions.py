@@ -25,8 +25,10 @@ from lambdas.settings import (
     PlanSettings,
     PricedSettings,
     PublishSettings,
+    RecordFailureSettings,
     RenderClipSettings,
     Settings,
+    SettleClipSettings,
     StoreSettings,
     UpkeepSettings,
     env_of,
@@ -81,7 +83,7 @@ FUNCTIONS: Mapping[str, Spec] = {
     ),
     "SettleClip": Spec(
         module="lambdas.notices.settle_clip",
-        settings=PricedSettings,
+        settings=SettleClipSettings,
         timeout=120,
         memory=1024,
         media=True,
@@ -93,7 +95,7 @@ FUNCTIONS: Mapping[str, Spec] = {
     ),
     "AssembleLong": Spec(module="lambdas.tasks.assemble_long", settings=AssembleLongSettings, timeout=60),
     "Publish": Spec(module="lambdas.tasks.publish", settings=PublishSettings, timeout=300),
-    "RecordFailure": Spec(module="lambdas.tasks.record_failure", settings=PublishSettings, timeout=60),
+    "RecordFailure": Spec(module="lambdas.tasks.record_failure", settings=RecordFailureSettings, timeout=60),
     "Upkeep": Spec(
         module="lambdas.upkeep.heal", settings=UpkeepSettings, timeout=300, media=True, asynchronous=True
     ),

@@ -24,6 +24,7 @@ _PERCENTILES = ("p50", "p90", "p99")
 # Of the films or clips that ended within the period: a single failure in a quiet quarter of an hour counts.
 _FAILING_PERCENT = 10
 _RATE_PERIOD = Duration.minutes(15)
+_CLIP_WAITS = Duration.hours(3)
 
 
 class OperationsStack(Stack):
@@ -44,7 +45,6 @@ class OperationsStack(Stack):
         self._endpoints = {
             names.endpoint_name(settings.prefix, engine): engine for engine in settings.endpoint_engines
         }
-        self._request_ttl_seconds = settings.request_ttl_seconds
         self._draw(Dashboard(self, "Dashboard", name=settings.prefix), settings.runbooks)
         SavedQueries(self, "SavedQueries", prefix=settings.prefix, queries=pipeline_queries(settings))
         alarms = Alarms(
@@ -88,6 +88,7 @@ class OperationsStack(Stack):
                     self._metrics.metric(names.METRIC_VIDEOS_COMPLETED),
                     self._metrics.metric(names.METRIC_VIDEOS_FAILED),
                     self._metrics.metric(names.METRIC_VIDEOS_HEALED),
+                    self._metrics.metric(names.METRIC_UPKEEP_FAILURES),
                 ],
                 "API: requests": [
                     api.metric_count(period=_PERIOD),
@@ -106,10 +107,8 @@ class OperationsStack(Stack):
                         label="request", statistic="Maximum"
                     ),
                     *(
-                        endpoint_metric(
-                            "ApproximateAgeOfOldestRequest", endpoint, statistic="Maximum", label=engine
-                        )
-                        for endpoint, engine in self._endpoints.items()
+                        self._queue_metric(names.METRIC_OLDEST_CLIP_SECONDS, engine, label=engine)
+                        for engine in self._endpoints.values()
                     ),
                 ],
                 "Waiting: requests": [
@@ -118,7 +117,10 @@ class OperationsStack(Stack):
                     queues.requests_dead_letters.metric_approximate_number_of_messages_visible(),
                     queues.failed_events.metric_approximate_number_of_messages_visible(),
                 ],
-                "Waiting: clips": self._waiting_clips(),
+                "Waiting: clips": [
+                    self._queue_metric(names.METRIC_CLIPS_WAITING, engine, label=engine)
+                    for engine in self._endpoints.values()
+                ],
             }
         )
         dashboard.row(
@@ -156,7 +158,7 @@ class OperationsStack(Stack):
         )
         dashboard.row(
             {
-                "From request to clip (s)": [
+                "From start to clip (s)": [
                     self._metrics.metric(
                         names.METRIC_CLIP_SECONDS,
                         statistic=statistic,
@@ -217,18 +219,18 @@ class OperationsStack(Stack):
             label=name,
         )
 
-    def _waiting_clips(self) -> list[cloudwatch.IMetric]:
-        """Return what waits for the engines: so far in the endpoints' own queues, which know no tenants."""
-        return [
-            endpoint_metric("ApproximateBacklogSize", endpoint, label=engine)
-            for endpoint, engine in self._endpoints.items()
-        ]
+    def _queue_metric(
+        self, metric: names.Metric, engine: str, *, label: str | None = None
+    ) -> cloudwatch.Metric:
+        """Return a metric of the clips that wait for an engine or are in flight."""
+        return self._metrics.metric(metric, statistic="Maximum", label=label, engine=engine)
 
     def _draw_endpoint(self, dashboard: Dashboard, endpoint: str, engine: str) -> None:
         dashboard.row(
             {
-                f"{engine}: clips waiting for each instance": [
-                    endpoint_metric("ApproximateBacklogSizePerInstance", endpoint)
+                f"{engine}: clips in flight, and for each instance": [
+                    self._queue_metric(names.METRIC_CLIPS_IN_FLIGHT, engine),
+                    endpoint_metric("ApproximateBacklogSizePerInstance", endpoint),
                 ],
                 f"{engine}: instances": [instances_metric(endpoint)],
                 f"{engine}: invocations": [
@@ -335,6 +337,14 @@ class OperationsStack(Stack):
             advice="Lambda has throttled functions for 15 minutes: the account's concurrency is used up.",
         )
         alarms.on(
+            "UpkeepFailures",
+            self._metrics.metric(names.METRIC_UPKEEP_FAILURES),
+            above=0,
+            periods=3,
+            runbook="upkeep-failures",
+            advice="Upkeep finds videos or clips that it can't repair.",
+        )
+        alarms.on(
             "ExecutionThrottles",
             machine.metric_throttled(period=_PERIOD),
             above=0,
@@ -365,10 +375,10 @@ class OperationsStack(Stack):
         )
         alarms.on(
             f"{endpoint}-oldest-clip",
-            endpoint_metric("ApproximateAgeOfOldestRequest", endpoint, statistic="Maximum"),
-            above=self._request_ttl_seconds / 2,
+            self._queue_metric(names.METRIC_OLDEST_CLIP_SECONDS, engine),
+            above=_CLIP_WAITS.to_seconds(),
             runbook="clips-wait",
-            advice=f"A clip for {engine} has waited half of the time after which it expires.",
+            advice=f"A clip for {engine} has waited {_CLIP_WAITS.to_hours()} hours.",
         )
         alarms.on(
             f"{endpoint}-failures",

@@ -11,6 +11,7 @@ from cdk.access import ACCESS, grant, grant_access
 from cdk.api import STAGE, Api
 from cdk.assembly_build import AssemblyBuild
 from cdk.buckets import Buckets
+from cdk.clip_queue import ClipQueue
 from cdk.drop_folder import DropFolder
 from cdk.functions import FUNCTIONS, Functions
 from cdk.identity import Identity
@@ -20,8 +21,8 @@ from cdk.permissions import allow
 from cdk.queues import Queues
 from cdk.settings import DeploymentSettings
 from cdk.state_machine import ProduceVideo
-from cdk.table import VideosTable
-from cdk.upkeep import Upkeep
+from cdk.table import ApiKeysTable, VideosTable
+from cdk.upkeep import SETTLED_WITHIN, Upkeep
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.names import endpoint_name
 from lambdas.settings import (
@@ -34,14 +35,12 @@ from lambdas.settings import (
     PlanSettings,
     PricedSettings,
     PublishSettings,
+    RecordFailureSettings,
     RenderClipSettings,
+    SettleClipSettings,
     StoreSettings,
     UpkeepSettings,
 )
-
-# RenderClip waits while the request is queued, while the engine renders, and this much longer for the notice
-# and SettleClip.
-_ANSWER_MARGIN_SECONDS = 300
 
 
 class PipelineStack(Stack):
@@ -95,7 +94,15 @@ class PipelineStack(Stack):
             journal_version_days=settings.journal_version_days,
         )
         self.table = VideosTable(self, "Videos")
-        self.queues = Queues(self, "Queues", consumer_timeout=Duration.seconds(FUNCTIONS["Dispatch"].timeout))
+        self.api_keys = ApiKeysTable(self, "ApiKeys")
+        self.clip_queue = ClipQueue(self, "Clips")
+        self.queues = Queues(
+            self,
+            "Queues",
+            consumer_timeout=Duration.seconds(FUNCTIONS["Dispatch"].timeout),
+            upkeep_timeout=Duration.seconds(FUNCTIONS["Upkeep"].timeout),
+            settled_within=SETTLED_WITHIN,
+        )
         self.identity = Identity(self, "Identity")
         self.bus = events.EventBus(self, "Bus", event_bus_name=f"{prefix}-videos")
         self.functions = Functions(self, "Functions", prefix=prefix, log_retention_days=days)
@@ -118,10 +125,8 @@ class PipelineStack(Stack):
             "ProduceVideo",
             functions=self.functions,
             prefix=prefix,
-            render_timeout_seconds=settings.request_ttl_seconds
-            + settings.invocation_seconds
-            + _ANSWER_MARGIN_SECONDS,
             review_timeout_seconds=settings.review_hours * 3600,
+            at_once=settings.at_once,
             log_retention_days=days,
         )
         self.api = Api(
@@ -150,6 +155,10 @@ class PipelineStack(Stack):
             "Upkeep",
             heal=self.functions["Upkeep"],
             failed_events=self.queues.failed_events,
+            outputs=self.queues.outputs,
+            output_bucket=self.buckets.output.bucket_name,
+            state_machine_arn=self.produce_video.machine.state_machine_arn,
+            build_project=self.assembly_build.name,
         )
         self.functions.on_failure(self.queues.failed_events)
         self.functions["Dispatch"].add_event_source(
@@ -172,14 +181,21 @@ class PipelineStack(Stack):
         machine = self.produce_video.machine.state_machine_arn
         build_project = self.assembly_build.name
         publish = PublishSettings(**stores, event_bus=self.bus.event_bus_name)
+        clips = {"clips_table": self.clip_queue.table.table_name}
+        endpoints = {
+            **clips,
+            "endpoint_prefix": settings.prefix,
+            "invocation_seconds": settings.invocation_seconds,
+            "request_ttl_seconds": settings.request_ttl_seconds,
+        }
         self.functions.configure(
             {
                 "Authorizer": AuthorizerSettings(
-                    videos_table=stores["videos_table"],
+                    api_keys_table=self.api_keys.table.table_name,
                     user_pool_id=self.identity.pool.user_pool_id,
                     user_pool_client_id=self.identity.client.user_pool_client_id,
                 ),
-                "Api": ApiSettings(**stores, **intake, state_machine_arn=machine),
+                "Api": ApiSettings(**stores, **clips, **intake, state_machine_arn=machine),
                 "Intake": IntakeSettings(**stores, **intake),
                 "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),
                 "WriteStoryboard": PlanSettings(
@@ -201,19 +217,16 @@ class PipelineStack(Stack):
                     workflow=self._workflow.value_as_string,
                 ),
                 "DrawClip": self._priced,
-                "RenderClip": RenderClipSettings(
-                    **stores,
-                    endpoint_prefix=settings.prefix,
-                    invocation_seconds=settings.invocation_seconds,
-                    request_ttl_seconds=settings.request_ttl_seconds,
-                ),
-                "SettleClip": self._priced,
+                "RenderClip": RenderClipSettings(**stores, **endpoints),
+                "SettleClip": SettleClipSettings(**priced, **endpoints),
                 "Assemble": self._priced,
                 "AssembleLong": AssembleLongSettings(**stores, build_project=build_project),
                 "Publish": publish,
-                "RecordFailure": publish,
+                "RecordFailure": RecordFailureSettings(**publish.model_dump(), **clips),
                 "Upkeep": UpkeepSettings(
                     **priced,
+                    **endpoints,
+                    film_hours=settings.film_hours,
                     requests_queue_url=self.queues.requests.queue_url,
                     state_machine_arn=machine,
                     event_bus=self.bus.event_bus_name,
@@ -226,7 +239,8 @@ class PipelineStack(Stack):
 
     def _grant(self, settings: DeploymentSettings) -> None:
         role = self.functions.role
-        grant_access(self.functions, buckets=self.buckets, table=self.table)
+        grant_access(self.functions, buckets=self.buckets, table=self.table, clip_queue=self.clip_queue)
+        self.api_keys.grant_get(role("Authorizer"))
         grant(self.assembly_build.role, ACCESS["Assemble"], buckets=self.buckets, table=self.table)
         self.assembly_build.grant_start(role("AssembleLong"))
         self.assembly_build.grant_look(role("Upkeep"))
@@ -244,27 +258,29 @@ class PipelineStack(Stack):
         self.produce_video.grant_start(role("Dispatch"))
         self.produce_video.grant_oversee(role("Api"))
         self.produce_video.grant_oversee(role("Upkeep"))
-        answering = (*self.produce_video.tasks, "SettleClip", "Upkeep", "Api")
+        answering = ("RenderClip", "Review", "SettleClip", "Upkeep", "Api")
         self.produce_video.grant_answer(*map(role, answering), self.assembly_build.role)
         allow(role("Upkeep"), "lambda:InvokeFunction", on=[self.functions["Intake"].function_arn])
         grant_ask(role("Plan"), settings.text_model)
         grant_ask(role("WriteStoryboard"), settings.text_model, *settings.text_models)
         grant_speak(role("Narrate"))
         grant_draw(role("DrawStill"))
-        allow(
-            role("RenderClip"),
-            "sagemaker:InvokeEndpointAsync",
-            on=[
-                self.format_arn(
-                    service="sagemaker",
-                    resource="endpoint",
-                    resource_name=endpoint_name(settings.prefix, engine.name),
-                )
-                # Each by name: `{prefix}-*` would match another deployment whose prefix starts alike.
-                for engine in CATALOGUE.values()
-                if engine.renderer is Renderer.ENDPOINT
-            ],
-        )
+        for name in ("RenderClip", "SettleClip", "Upkeep"):
+            allow(
+                role(name),
+                "sagemaker:InvokeEndpointAsync",
+                "sagemaker:DescribeEndpoint",  # how many instances it has
+                on=[
+                    self.format_arn(
+                        service="sagemaker",
+                        resource="endpoint",
+                        resource_name=endpoint_name(settings.prefix, engine.name),
+                    )
+                    # Each by name: `{prefix}-*` would match another deployment whose prefix starts alike.
+                    for engine in CATALOGUE.values()
+                    if engine.renderer is Renderer.ENDPOINT
+                ],
+            )
 
     def _export(self, prefix: str) -> None:
         outputs = {
@@ -275,8 +291,11 @@ class PipelineStack(Stack):
             "OutputBucket": self.buckets.output.bucket_name,
             "LogsBucket": self.buckets.logs.bucket_name,
             "VideosTable": self.table.table.table_name,
+            "ApiKeysTable": self.api_keys.table.table_name,
+            "ClipsTable": self.clip_queue.table.table_name,
             "RequestsQueueUrl": self.queues.requests.queue_url,
             "RequestsDeadLetterQueueUrl": self.queues.requests_dead_letters.queue_url,
+            "OutputsQueueUrl": self.queues.outputs.queue_url,
             "FailedEventsQueueUrl": self.queues.failed_events.queue_url,
             "StateMachineArn": self.produce_video.machine.state_machine_arn,
             "UserPoolId": self.identity.pool.user_pool_id,

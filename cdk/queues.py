@@ -9,10 +9,19 @@ from constructs import Construct
 from cdk.permissions import Pack, acknowledge
 
 _KEPT = Duration.days(14)  # SQS's maximum, to leave time to look at failures
+_WITHOUT_DEAD_LETTERS = (("SQS3", Pack.SOLUTIONS), ("SQSRedrivePolicy", Pack.SERVERLESS))
 
 
 class Queues(Construct):
-    def __init__(self, scope: Construct, id: str, *, consumer_timeout: Duration) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        consumer_timeout: Duration,
+        upkeep_timeout: Duration,
+        settled_within: Duration,
+    ) -> None:
         super().__init__(scope, id)
         self.requests_dead_letters = self._queue("RequestsDeadLetters", retention_period=_KEPT)
         self.requests = self._queue(
@@ -23,10 +32,20 @@ class Queues(Construct):
             visibility_timeout=Duration.seconds(6 * consumer_timeout.to_seconds()),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.requests_dead_letters, max_receive_count=5),
         )
+        # Engines' outputs, each for as long as its notice and settlement may take. Those on which Upkeep
+        # fails are not kept: it finds them on its schedule too.
+        self.outputs = self._queue(
+            "Outputs",
+            retention_period=Duration.hours(6),
+            delivery_delay=settled_within,
+            visibility_timeout=Duration.seconds(6 * upkeep_timeout.to_seconds()),
+        )
+        for rule, pack in _WITHOUT_DEAD_LETTERS:
+            acknowledge(self.outputs, rule, "Upkeep finds what is lost from it on its schedule.", pack=pack)
         # Events that an asynchronous function failed on after all retries.
         self.failed_events = self._queue("FailedEvents", retention_period=_KEPT)
         for queue in self.dead_letters:
-            for rule, pack in (("SQS3", Pack.SOLUTIONS), ("SQSRedrivePolicy", Pack.SERVERLESS)):
+            for rule, pack in _WITHOUT_DEAD_LETTERS:
                 acknowledge(
                     queue, rule, "It is itself the queue for failures; an alarm watches it.", pack=pack
                 )

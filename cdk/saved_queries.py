@@ -66,8 +66,9 @@ def pipeline_queries(settings: DeploymentSettings) -> dict[str, Query]:
             [lambdas["Upkeep"]],
             (
                 'filter message in ["request queued again", "video requeued", "failure found", '
-                '"clip settled", "ended build found", "drop event repeated", "dead letter removed", '
-                '"healing failed", "upkeep out of time"]',
+                '"lost notice found", "call repaired", "film timed out", "ended build found", '
+                '"drop event repeated", "dead letter removed", "healing failed", "call not repaired", '
+                '"upkeep out of time"]',
                 "stats count(*) as times by message, bin(1h)",
             ),
         ),

@@ -88,6 +88,21 @@ class DomainSettings(BaseModel):
     certificate: Annotated[str, Field(min_length=1), _arn("acm", "certificate/.+", "a certificate")]
 
 
+# Step Functions runs at most 40 iterations of a map within an execution at once.
+_AtOnce = Annotated[int, Field(ge=1, le=40)]
+
+
+class AtOnce(BaseModel):
+    """How much of one film is worked on at once. Lower it where the account allows few concurrent functions
+    (new accounts: 10)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prepare_scenes: _AtOnce = 4  # narrated, and their stills drawn
+    render_scenes: _AtOnce = 40
+    render_clips: _AtOnce = 6  # of each scene: enough for several instances, few enough for a PC's processes
+
+
 class DeploymentSettings(BaseModel):
     """The settings of one deployment. cdk.json has a value for each; docs/deploy.md explains them."""
 
@@ -130,6 +145,9 @@ class DeploymentSettings(BaseModel):
     invocation_seconds: Annotated[int, Field(ge=1, le=3600)]
     request_ttl_seconds: Annotated[int, Field(ge=60, le=21600)]
     review_hours: Annotated[int, Field(ge=1, le=720)]
+    at_once: AtOnce
+    # How long a film may take after its first clip has started; an execution lasts at most a year.
+    film_hours: Annotated[int, Field(ge=1, le=4000)]
     # USD; override those in lambdas/domain/prices.py, which gives the unit of each.
     prices: dict[Annotated[str, Field(pattern=PRICED)], Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     # Empty: {prefix}-models-{account}-{region}. The deployer creates and fills the bucket.

@@ -11,16 +11,16 @@ from cdk.code import ROOT
 from cdk.functions import Functions
 from cdk.log_groups import log_group
 from cdk.permissions import acknowledge, allow
+from cdk.settings import AtOnce
 
 DEFINITION = ROOT / "statemachines" / "produce_video.asl.json"
 _TASK = re.compile(r"\$\{(\w+)FunctionArn\}")
 
 
-# A film's time without the waits for its user; each of its steps ends far earlier.
-_FILM_SECONDS = 6 * 24 * 3600
-# How many full waits a film may have: at both gates, and again after changes. Even with the longest wait that
-# the settings allow, the total is less than the year an execution may last (Step Functions' quota).
-_REVIEWS = 10
+# How long a film's execution may last, and a clip in it: they may wait for their engine for as long as it is
+# busy with others. Upkeep ends a film that takes too long after its first clip has started (`film_hours`).
+# An execution lasts at most a year (Step Functions' quota).
+_FILM_SECONDS = 364 * 24 * 3600
 
 
 class ProduceVideo(Construct):
@@ -30,8 +30,8 @@ class ProduceVideo(Construct):
         id: str,
         *,
         functions: Functions,
-        render_timeout_seconds: int,
         review_timeout_seconds: int,
+        at_once: AtOnce,
         prefix: str,
         log_retention_days: int,
     ) -> None:
@@ -40,9 +40,12 @@ class ProduceVideo(Construct):
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         substitutions = {
             "Partition": Aws.PARTITION,
-            "FilmTimeoutSeconds": str(_FILM_SECONDS + _REVIEWS * review_timeout_seconds),
-            "RenderClipTimeoutSeconds": str(render_timeout_seconds),
+            "FilmTimeoutSeconds": str(_FILM_SECONDS),
+            "RenderClipTimeoutSeconds": str(_FILM_SECONDS),
             "ReviewTimeoutSeconds": str(review_timeout_seconds),
+            "PrepareScenesAtOnce": str(at_once.prepare_scenes),
+            "RenderScenesAtOnce": str(at_once.render_scenes),
+            "RenderClipsAtOnce": str(at_once.render_clips),
         }
         self.tasks = sorted(set(_TASK.findall(definition)))  # the functions it calls as tasks
         for name in self.tasks:

@@ -1,4 +1,7 @@
-"""The table of videos, API keys and engine calls in progress."""
+"""The tables of videos and of API keys, which no task can write, and how a table is made."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -13,42 +16,57 @@ class VideosTable(Construct):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         string, number = dynamodb.AttributeType.STRING, dynamodb.AttributeType.NUMBER
-        self.table = dynamodb.Table(
-            self,
-            "Table",
-            partition_key=dynamodb.Attribute(name="pk", type=string),
-            sort_key=dynamodb.Attribute(name="sk", type=string),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            # Keys owned by AWS cost nothing per month and nothing per call.
-            encryption=dynamodb.TableEncryption.AWS_MANAGED,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            time_to_live_attribute="expires",
-            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-        )
-        self.table.add_local_secondary_index(
-            index_name=BY_CREATED, sort_key=dynamodb.Attribute(name="created", type=string)
-        )
-        self.table.add_global_secondary_index(
-            index_name=OPEN,
-            partition_key=dynamodb.Attribute(name="open", type=string),
-            sort_key=dynamodb.Attribute(name="updated_ms", type=number),
-        )
+        self.table = new_table(self, time_to_live_attribute="expires")
+        for name, partition, sort, kind in (
+            (BY_CREATED, "tenant", "created", string),
+            (OPEN, "open", "updated_ms", number),
+        ):
+            self.table.add_global_secondary_index(
+                index_name=name,
+                partition_key=dynamodb.Attribute(name=partition, type=string),
+                sort_key=dynamodb.Attribute(name=sort, type=kind),
+                projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+            )
+
+    def grant(self, role: iam.IRole, calls: Sequence[str]) -> None:
+        """Allow calls on items, one at a time or by partition; no scan."""
+        allow(role, *(f"dynamodb:{call}" for call in calls), on=[self.table.table_arn])
+
+    def grant_list(self, role: iam.IRole, index: str) -> None:
+        """Allow listing videos by an index: a tenant's by age, or all that are being made."""
+        allow(role, "dynamodb:Query", on=[f"{self.table.table_arn}/index/{index}"])
+
+
+class ApiKeysTable(Construct):
+    """Written only by operators (`reel keys`), with their own credentials."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        self.table = new_table(self)
 
     def grant_get(self, role: iam.IRole) -> None:
-        """Allow reading one item by its key."""
+        """Allow looking up a key."""
         allow(role, "dynamodb:GetItem", on=[self.table.table_arn])
 
-    def grant_items(self, role: iam.IRole) -> None:
-        """Allow reading and writing items, one at a time or by partition; no scan, no batch."""
-        allow(
-            role,
-            *(f"dynamodb:{call}" for call in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")),
-            on=[self.table.table_arn],
-        )
 
-    def grant_indexes(self, role: iam.IRole) -> None:
-        """Allow listing a tenant's videos by age, and all videos that have not ended."""
-        arns = [f"{self.table.table_arn}/index/{index}" for index in (BY_CREATED, OPEN)]
-        allow(role, "dynamodb:Query", on=arns)
+def new_table(
+    scope: Construct,
+    *,
+    removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    **options: Any,
+) -> dynamodb.Table:
+    string = dynamodb.AttributeType.STRING
+    return dynamodb.Table(
+        scope,
+        "Table",
+        partition_key=dynamodb.Attribute(name="pk", type=string),
+        sort_key=dynamodb.Attribute(name="sk", type=string),
+        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+        # Keys owned by AWS cost nothing per month and nothing per call.
+        encryption=dynamodb.TableEncryption.AWS_MANAGED,
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+        removal_policy=removal_policy,
+        **options,
+    )

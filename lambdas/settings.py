@@ -36,6 +36,12 @@ class StoreSettings(Settings):
     output_bucket: str
 
 
+class ClipsSettings(Settings):
+    """Where clips wait for their engine, and engine calls for their answer."""
+
+    clips_table: str
+
+
 class PricedSettings(StoreSettings):
     """Settings of a function that makes something and records its cost."""
 
@@ -47,7 +53,7 @@ class PricedSettings(StoreSettings):
 
 
 class AuthorizerSettings(Settings):
-    videos_table: str
+    api_keys_table: str
     user_pool_id: str
     user_pool_client_id: str
 
@@ -73,7 +79,7 @@ class IntakeSettings(StoreSettings):
         return {alias.strip(): engine.strip() for alias, _, engine in pairs}
 
 
-class ApiSettings(IntakeSettings):
+class ApiSettings(IntakeSettings, ClipsSettings):
     state_machine_arn: str
 
 
@@ -98,10 +104,16 @@ class NarrateSettings(PricedSettings):
     voice_engine: str
 
 
-class RenderClipSettings(StoreSettings):
+class RenderClipSettings(StoreSettings, ClipsSettings):
+    """Settings for handing clips to the engines' endpoints."""
+
     endpoint_prefix: str
     invocation_seconds: int  # InvocationTimeoutSeconds, at most 3600
     request_ttl_seconds: int  # RequestTTLSeconds: how long a request may wait in the endpoint's queue
+
+
+class SettleClipSettings(PricedSettings, RenderClipSettings):
+    pass
 
 
 class AssembleLongSettings(StoreSettings):
@@ -121,11 +133,16 @@ class PublishSettings(StoreSettings):
     event_bus: str
 
 
-class UpkeepSettings(PricedSettings):
+class RecordFailureSettings(PublishSettings, ClipsSettings):
+    pass
+
+
+class UpkeepSettings(SettleClipSettings):
     requests_queue_url: str
     state_machine_arn: str
     event_bus: str
     build_project: str
+    film_hours: int  # how long a film may take after its first clip has started
     intake_function: str  # invoked again for drop-folder objects whose event was lost
     dead_letter_queue_urls: str  # comma-separated
 

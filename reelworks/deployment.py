@@ -142,9 +142,13 @@ class Deployment:
         if not self._keys().revoke(key if is_hash else hash_of(key)):
             raise DeploymentError("key does not exist; give the key itself or its SHA-256")
 
+    def restore_keys(self) -> int:
+        """Restore every key of the journal to the table. Return how many."""
+        return self._keys().restore_all()
+
     def _keys(self) -> ApiKeys:
         journal = Objects(self._client("s3"), self._outputs["OutputBucket"])
-        return ApiKeys(self._client("dynamodb"), self._outputs["VideosTable"], journal=journal)
+        return ApiKeys(self._client("dynamodb"), self._outputs["ApiKeysTable"], journal=journal)
 
 
 def _read(line: str, at_ms: int) -> dict[str, Any]:

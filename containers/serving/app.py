@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.h
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from starlette.routing import Route
 
 from containers.cogvideox.errors import EngineError, InvalidRequest, NotReady
 from containers.cogvideox.messages import Clip
+from containers.serving.work_box import work_box
 
 # A full-size photo and a scene's narration in base64, with room to spare.
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -70,11 +72,13 @@ def create_app(engine: Engine) -> Starlette:
 async def invoke(
     request: Request, check: Callable[[], None], render: Callable[[bytes], Coroutine[Any, Any, Clip]]
 ) -> Response:
-    """Answer POST /invocations with the clip that `render` makes from the body, unless `check` raises.
+    """Answer POST /invocations with the clip that `render` makes from the body, unless `check` raises. The
+    clip says how long that took (work_box.py).
 
     Cancels `render` if the client disconnects. Raises EngineError.
     """
     body = await _read_body(request, check)
+    started = time.monotonic()
     rendering = asyncio.create_task(render(body))
     gone = asyncio.create_task(_until_gone(request))
     try:
@@ -83,7 +87,8 @@ async def invoke(
             logger.info("client gone")
             return Response(status_code=CLIENT_GONE)
         clip = rendering.result()
-        return Response(clip.mp4, media_type="video/mp4", headers=dict(clip.headers))
+        worked = work_box(time.monotonic() - started)
+        return Response(clip.mp4 + worked, media_type="video/mp4", headers=dict(clip.headers))
     except asyncio.CancelledError:
         raise NotReady("the server is stopping") from None
     finally:

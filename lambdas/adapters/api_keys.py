@@ -1,4 +1,7 @@
-"""API keys: 256 random bits each; only their SHA-256 is stored (a fast hash is safe for random keys)."""
+"""API keys: 256 random bits each; only their SHA-256 is stored (a fast hash is safe for random keys).
+
+They have a table of their own, which only operators write: a function that is taken over can make no key.
+"""
 
 import hashlib
 import secrets

@@ -9,8 +9,11 @@ from lambdas.domain.errors import EngineFailed
 
 
 class Endpoints:
-    def __init__(self, sagemaker_runtime: Any, *, invocation_seconds: int, request_ttl_seconds: int) -> None:
+    def __init__(
+        self, sagemaker_runtime: Any, sagemaker: Any, *, invocation_seconds: int, request_ttl_seconds: int
+    ) -> None:
         self._runtime = sagemaker_runtime
+        self._sagemaker = sagemaker
         self._invocation_seconds = invocation_seconds
         self._request_ttl_seconds = request_ttl_seconds
 
@@ -34,3 +37,15 @@ class Endpoints:
                         advice=f"Check that the engines stack is deployed and {endpoint} is in service.",
                     ) from error
                 raise
+
+    def instances(self, endpoint: str) -> int:
+        """Return how many instances the endpoint has; 0 if it does not exist."""
+        with translated(f"describe {endpoint}"):
+            try:
+                found = self._sagemaker.describe_endpoint(EndpointName=endpoint)
+            except ClientError as error:
+                if error_code(error) == "ValidationException":
+                    return 0
+                raise
+        variants = found.get("ProductionVariants", [])
+        return sum(int(variant.get("CurrentInstanceCount", 0)) for variant in variants)

@@ -1,19 +1,25 @@
-"""Engine calls in progress, each with the task token for its answer.
+"""Engine calls: each clip requested from an engine's endpoint, with the task token for its answer.
 
 SageMaker's CustomAttributes hold 1,024 characters and a task token has up to 2,048, so the token is stored in
-the table under the inference id.
+the table of clips under the inference id. clip_queue.py moves a call from WAITING to IN_FLIGHT.
 """
 
 import time
-from typing import Any
+from enum import StrEnum
+from typing import Any, Self
 
 from lambdas.adapters.clients import translated
-from lambdas.adapters.conditional_writes import ConditionalWrites
 from lambdas.adapters.items import item_key
 from lambdas.domain import keys
 from lambdas.domain.documents import Document
 
-_KEPT_SECONDS = 7 * 24 * 3600  # longer than any execution waits
+_KEPT_SECONDS = 7 * 24 * 3600  # after the answer, longer than a notice is late
+
+
+class CallState(StrEnum):
+    WAITING = "waiting"  # in the engine's queue
+    IN_FLIGHT = "in_flight"  # handed to the endpoint, or about to be
+    SETTLED = "settled"  # answered or withdrawn
 
 
 class Inference(Document):
@@ -22,48 +28,65 @@ class Inference(Document):
     tenant: str
     video_id: str
     clip: int
-    engine: str = ""  # empty only in items of an earlier version
     key_hash: str  # of the requested clip: the plan may change before the answer arrives
+    engine: str
+    request: str  # key of the request object in the input bucket
+    seconds: float  # the clip's in the film, for its progress
     requested_ms: int
-    settled: bool = False
+    asked_before: int = 0  # how many earlier requests for it expired
+    # Attributes of the stored call, not of its document.
+    state: CallState = CallState.WAITING
+    started_ms: int | None = None  # when it left the queue
+    sent_ms: int | None = None  # when the endpoint accepted it
+
+    @property
+    def settled(self) -> bool:
+        return self.state is CallState.SETTLED
+
+    def again(self) -> Self:
+        """Return the call that follows this one if its request expired; always the same one."""
+        number = self.asked_before + 1
+        return self.model_copy(
+            update={
+                "id": keys.inference_asked_again(self.id, number),
+                "asked_before": number,
+                "state": CallState.WAITING,
+                "started_ms": None,
+                "sent_ms": None,
+            }
+        )
+
+
+_ATTRIBUTES = {"state", "started_ms", "sent_ms"}
 
 
 class Inferences:
     def __init__(self, dynamodb: Any, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._writes = ConditionalWrites(dynamodb, table)
-
-    def park(self, inference: Inference) -> bool:
-        """Store the token before the engine is called. Return False if this call is already stored."""
-        pk, sk = keys.inference_item(inference.id)
-        item = {
-            **item_key(pk, sk),
-            "document": {"S": inference.model_dump_json(exclude={"settled"})},
-            "settled": {"BOOL": False},
-            "expires": {"N": str(int(time.time()) + _KEPT_SECONDS)},
-        }
-        return self._writes.put("park inference", item, "attribute_not_exists(pk)")
 
     def get(self, inference_id: str) -> Inference | None:
-        pk, sk = keys.inference_item(inference_id)
         with translated("get inference"):
             response = self._dynamodb.get_item(
-                TableName=self._table, Key=item_key(pk, sk), ConsistentRead=True
+                TableName=self._table,
+                Key=item_key(*keys.inference_item(inference_id)),
+                ConsistentRead=True,
             )
-        return _inference(response["Item"]) if "Item" in response else None
+        return read_inference(response["Item"]) if "Item" in response else None
+
+    def sent(self, inference_id: str, sent_ms: int) -> None:
+        """Note that the endpoint accepted the call."""
+        self._set(inference_id, "sent_ms = :ms", {":ms": {"N": str(sent_ms)}})
 
     def settle(self, inference_id: str) -> None:
-        """Mark the token as answered. Call it only after the answer: answering twice is harmless, never is
-        not."""
-        pk, sk = keys.inference_item(inference_id)
-        with translated("settle inference"):
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=item_key(pk, sk),
-                UpdateExpression="SET settled = :yes",
-                ExpressionAttributeValues={":yes": {"BOOL": True}},
-            )
+        """Mark the call as settled. Call it only after the token is answered: answering twice is harmless,
+        never is not."""
+        self._set(
+            inference_id,
+            "#state = :settled, expires = :expires",
+            {":settled": {"S": CallState.SETTLED}, ":expires": expiry()},
+            {"#state": "state"},
+        )
 
     def of_video(self, video_id: str) -> list[Inference]:
         items: list[dict[str, Any]] = []
@@ -75,9 +98,44 @@ class Inferences:
                 ConsistentRead=True,
             ):
                 items += page["Items"]
-        return [_inference(item) for item in items]
+        return [read_inference(item) for item in items]
+
+    def _set(
+        self,
+        inference_id: str,
+        assignments: str,
+        values: dict[str, Any],
+        names: dict[str, str] | None = None,
+    ) -> None:
+        with translated("update inference"):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=item_key(*keys.inference_item(inference_id)),
+                UpdateExpression=f"SET {assignments}",
+                ExpressionAttributeValues=values,
+                **({"ExpressionAttributeNames": names} if names else {}),
+            )
 
 
-def _inference(item: dict[str, Any]) -> Inference:
+def expiry() -> dict[str, str]:
+    """Return the time, in DynamoDB's format, until which a settled call is kept."""
+    return {"N": str(int(time.time()) + _KEPT_SECONDS)}
+
+
+def new_item(inference: Inference) -> dict[str, Any]:
+    """Return the item of a call that waits. It expires only once it is settled: a clip waits as long as the
+    clips before it take."""
+    return {
+        **item_key(*keys.inference_item(inference.id)),
+        "document": {"S": inference.model_dump_json(exclude=_ATTRIBUTES)},
+        "state": {"S": CallState.WAITING},
+    }
+
+
+def read_inference(item: dict[str, Any]) -> Inference:
     inference = Inference.model_validate_json(item["document"]["S"])
-    return inference.model_copy(update={"settled": item["settled"]["BOOL"]})
+    stored: dict[str, Any] = {"state": CallState(item["state"]["S"])}
+    for name in ("started_ms", "sent_ms"):
+        if name in item:
+            stored[name] = int(item[name]["N"])
+    return inference.model_copy(update=stored)

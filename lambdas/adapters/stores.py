@@ -1,13 +1,13 @@
 """Create the adapters for a function's stores from its settings."""
 
-from lambdas.adapters.api_keys import ApiKeys
 from lambdas.adapters.clients import client
+from lambdas.adapters.clip_queue import ClipQueue
 from lambdas.adapters.engine_calls import Inferences
 from lambdas.adapters.executions import Machine
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.reviews import Reviews
 from lambdas.adapters.videos import Videos
-from lambdas.settings import StoreSettings
+from lambdas.settings import ClipsSettings, StoreSettings
 
 
 def inputs(settings: StoreSettings) -> Objects:
@@ -22,13 +22,13 @@ def videos(settings: StoreSettings) -> Videos:
     return Videos(client("dynamodb"), settings.videos_table, journal=outputs(settings))
 
 
-def inferences(settings: StoreSettings) -> Inferences:
-    return Inferences(client("dynamodb"), settings.videos_table)
+def inferences(settings: ClipsSettings) -> Inferences:
+    return Inferences(client("dynamodb"), settings.clips_table)
+
+
+def clip_queue(settings: ClipsSettings) -> ClipQueue:
+    return ClipQueue(client("dynamodb"), settings.clips_table)
 
 
 def reviews(settings: StoreSettings) -> Reviews:
     return Reviews(client("dynamodb"), settings.videos_table, Machine(client("stepfunctions")))
-
-
-def api_keys(settings: StoreSettings) -> ApiKeys:
-    return ApiKeys(client("dynamodb"), settings.videos_table, journal=outputs(settings))

@@ -1,21 +1,31 @@
 """The videos table and its journal in S3.
 
-A record's document is stored as JSON in one attribute; `clips`, `narrations` and `stills` are separate lists,
-so that parallel tasks change only their own entries. Every change of the document is also written to the
-journal (`records/` in the output bucket), from which the table can be rebuilt.
+A video's items share one partition, so that one Query reads them all: its record, and an item for each clip,
+narration and still that has been begun, so that parallel tasks write different items. The record lists its
+parts, each with the version of the record that asked for it, its *generation*. A part's item has the same
+generation, or else it is what a task of an earlier attempt still wrote: it is not read, and it can't replace
+a newer one. Every change of the record is also written to the journal (`records/` in the output bucket), from
+which the table can be rebuilt.
 
 A record remembers the marks of its latest conditional writes (see conditional_writes), each in an attribute
 of its own: between two tries of one write, other writers may change the record too.
 
 A deleted video leaves a trace until its record would have expired. The trace holds the video's place in the
-list, so that a client that deletes while it pages can continue after it; and its last attempt, because the
-same Idempotency-Key gives the same id again, and an execution's name can be used only once in 90 days.
+list, so that a client that deletes while it pages can continue after it; and its last attempt and version,
+because the same Idempotency-Key gives the same id again, an execution's name can be used only once in 90
+days, and a late task must not write into the new video.
+
+Both indexes are global and hold keys only (docs/decisions/0033-a-videos-items.md). What they say may be a
+moment old, so nothing but listing and upkeep reads them.
 """
 
 import json
 import time
-from collections.abc import Iterator, Set
-from typing import Any
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -29,11 +39,25 @@ from lambdas.domain.stages import Stage, stages_before
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipProgress, PartProgress, StageEntry
 
-BY_CREATED = "by_created"  # local index: tenant, created
-# Written by parallel tasks, each its own entry.
-LISTS = frozenset({"clips", "narrations", "stills"})
+BY_CREATED = "by_created"  # index: tenant, created; contains the records of videos
+OPEN = "open"  # index: shard, updated_ms; contains the records of videos that are being made
+SHARDS = 16  # of the index of open videos: a partition takes 1,000 writes a second, a stage costs two
+CLIPS = "clips"
+LISTS = (CLIPS, "narrations", "stills")  # a video's parts
 _MARKS = 16  # marks that a record remembers: more changes than it gets within a minute, a call's timeout
-OPEN = "open"  # global index: "open", updated_ms; contains the videos that have not ended
+_BATCH = 25  # items that DynamoDB deletes in one call
+_THROTTLED_SECONDS = 0.1
+_READERS = 8  # videos of a page that are read at once; boto3 keeps ten connections
+
+Progress = ClipProgress | PartProgress
+
+
+class OpenVideo(NamedTuple):
+    """An entry of the index of open videos."""
+
+    tenant: str
+    id: str
+    updated_ms: int
 
 
 def now_ms() -> int:
@@ -53,15 +77,23 @@ class Videos:
         """Write the record unless the id is taken. Return the current record and whether it is new."""
         trace = self._item(*keys.deleted_video_item(video.tenant, video.id))
         if trace is not None:
-            video = video.model_copy(update={"attempt": int(trace["attempt"]["N"]) + 1})
+            after = {name: int(trace[name]["N"]) + 1 for name in ("attempt", "version")}
+            video = video.model_copy(update=after)
+        video = _numbered(video)
         if not self._put_new(video):
             return self.get(video.tenant, video.id), False
         self._write_journal(video)
         return video, True
 
     def restore(self, journal_key: str) -> Video | None:
-        """Restore a record of the journal to the table. Return None if the table already has it."""
-        video = Video.model_validate_json(self._journal.get(journal_key))
+        """Restore a record of the journal to the table. Return None if the table already has it.
+
+        Its parts come first: a record whose restoration was interrupted is restored again.
+        """
+        video = _numbered(Video.model_validate_json(self._journal.get(journal_key)))
+        if self._item(*keys.video_item(video.tenant, video.id)) is not None:
+            return None
+        self._put_parts(video)
         return video if self._put_new(video) else None
 
     def _put_new(self, video: Video) -> bool:
@@ -69,18 +101,42 @@ class Videos:
         item = {
             "pk": {"S": pk},
             "sk": {"S": sk},
+            "tenant": {"S": video.tenant},
             "created": {"S": _place(video)},
             **_state_attributes(video),
-            **{name: _list_attribute(video, name) for name in LISTS},
         }
         return self._writes.put("create video", item, "attribute_not_exists(pk)", mark=_mark(video))
 
     def get(self, tenant: str, video_id: str) -> Video:
         """Return a video's record. Raises VideoNotFound, also for another tenant's video."""
+        items = self._items(tenant, video_id)
+        if not items or items[0]["sk"]["S"] != keys.VIDEO:
+            raise _not_found(video_id)
+        return _video(*items)
+
+    def outline(self, tenant: str, video_id: str) -> Video:
+        """Return a video's record as if none of its parts were begun: a small read, however many there are.
+        Use it to check a video, not to change it. Raises VideoNotFound as `get` does."""
         item = self._item(*keys.video_item(tenant, video_id))
         if item is None:
-            raise VideoNotFound(f"There is no video {video_id!r}.", param="id")
+            raise _not_found(video_id)
         return _video(item)
+
+    def _items(self, tenant: str, video_id: str) -> list[dict[str, Any]]:
+        """Return the record, which comes first, and its parts; a Query's page has up to 1 MB."""
+        items: list[dict[str, Any]] = []
+        with translated("get video"):
+            for page in self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :video AND begins_with(sk, :kind)",
+                ExpressionAttributeValues={
+                    ":video": {"S": keys.video_partition(tenant, video_id)},
+                    ":kind": {"S": keys.VIDEO},
+                },
+                ConsistentRead=True,
+            ):
+                items += page["Items"]
+        return items
 
     def _item(self, pk: str, sk: str) -> dict[str, Any] | None:
         with translated("get video"):
@@ -128,87 +184,125 @@ class Videos:
         return self.advance_from(video, Stage.QUEUED, **begun, **changes)
 
     def _change(self, video: Video, stage: Stage, changes: dict[str, Any]) -> Video | None:
-        changed = _at_stage(video, stage, changes)
-        if not self._replace(changed, version=video.version, lists=LISTS & changes.keys()):
+        lists = [name for name in LISTS if name in changes]
+        changed = _asked_anew(_at_stage(video, stage, changes), video, lists)
+        if not self._replace(changed, version=video.version):
             return None
+        self._put_parts(changed, changed.version)
         self._write_journal(changed)
         return changed
 
-    def _replace(self, video: Video, *, version: int, lists: Set[str]) -> bool:
-        attributes = _state_attributes(video) | {name: _list_attribute(video, name) for name in lists}
+    def _replace(self, video: Video, *, version: int) -> bool:
         written = self._writes.update(
             "update video",
             item_key(*keys.video_item(video.tenant, video.id)),
-            attributes,
+            _state_attributes(video),
             "#version = :old",
-            remove=("open",) if video.closed else (),
+            remove=() if _is_made(video) else ("open",),
             values={":old": {"N": str(version)}},
             mark=_mark(video),
         )
         return written is not None
 
-    def update_entry(
-        self,
-        tenant: str,
-        video_id: str,
-        name: str,
-        index: int,
-        progress: ClipProgress | PartProgress,
-        *,
-        over: ClipProgress | PartProgress | None = None,
-    ) -> None:
-        """Write the progress of one entry of one of the LISTS; others may be written at the same time.
-        `over`: write only if the entry still equals this; else it has been restarted and stays as it is.
+    # --- its parts
 
-        Raises VideoNotFound if the video does not exist.
-        """
-        condition, values = "attribute_exists(pk)", {":entry": {"S": progress.model_dump_json()}}
+    def update_entry(self, tenant: str, video_id: str, name: str, index: int, progress: Progress) -> None:
+        """Write the progress of one entry of one of the LISTS, as the record now has it; others may be
+        written at the same time. Raises VideoNotFound."""
+        self.write_part(self.outline(tenant, video_id), name, index, progress)
+
+    def write_part(
+        self, video: Video, name: str, index: int, progress: Progress, *, over: Progress | None = None
+    ) -> None:
+        """Write the progress of an entry that a video had when it was read. Nothing happens if the entry was
+        asked for anew since, or, given `over`, does not equal it any more."""
+        if index >= len(getattr(video, name)):
+            return  # a new attempt has begun and is not yet planned
+        item = _part_item(video, name, index, progress)
+        condition, values = "attribute_not_exists(pk) OR #generation <= :generation", {}
         if over is not None:
-            condition = f"{name}[{index}] = :over"
-            values[":over"] = {"S": over.model_dump_json()}
+            condition = "#generation = :generation AND #document = :over"
+            values[":over"] = {"S": _document(over)}
+        arguments: dict[str, Any] = {
+            "TableName": self._table,
+            "Item": item,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {"#generation": "generation"}
+            | ({"#document": "document"} if over else {}),
+            "ExpressionAttributeValues": {":generation": item["generation"], **values},
+        }
         with translated(f"update {name}"):
             try:
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=item_key(*keys.video_item(tenant, video_id)),
-                    UpdateExpression=f"SET {name}[{index}] = :entry",
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                )
+                self._dynamodb.put_item(**arguments)
             except ClientError as error:
                 if error_code(error) != CONDITION_FAILED:
                     raise
-                if over is None:
-                    raise VideoNotFound(f"There is no video {video_id!r}.", param="id") from error
+
+    def _put_parts(self, video: Video, generation: int | None = None) -> None:
+        """Write the parts, of one generation or of all, that have been begun."""
+        for name in LISTS:
+            for index, part in enumerate(getattr(video, name)):
+                if part != _waiting(part) and generation in (None, video.generations[name][index]):
+                    self.write_part(video, name, index, part)
 
     def delete(self, tenant: str, video_id: str) -> None:
         """Delete a video.
 
         The journal comes first: a leftover record can be deleted again, but a leftover journal entry would
         bring the video back. It is deleted again at the end, because a late writer (see _write_journal) that
-        still found the record may have restored its entry.
+        still found the record may have restored its entry. The record comes last of the items, so that a
+        deletion that is cut off can be repeated. A part that a late task writes at the same moment remains
+        until it expires; nothing reads it.
         """
         self._journal.delete(keys.video_record(tenant, video_id))
-        self._leave_trace(tenant, video_id)
-        with translated("delete video"):
-            self._dynamodb.delete_item(
-                TableName=self._table, Key=item_key(*keys.video_item(tenant, video_id))
-            )
+        while (item := self._item(*keys.video_item(tenant, video_id))) is not None:
+            self._leave_trace(_video(item), item)
+            self._delete_parts(tenant, video_id)
+            if self._delete_record(item):
+                break
         self._journal.delete(keys.video_record(tenant, video_id))
+
+    def _delete_parts(self, tenant: str, video_id: str) -> None:
+        parts = [item for item in self._items(tenant, video_id) if item["sk"]["S"] != keys.VIDEO]
+        for start in range(0, len(parts), _BATCH):
+            some = parts[start : start + _BATCH]
+            requests = [{"DeleteRequest": {"Key": {"pk": one["pk"], "sk": one["sk"]}}} for one in some]
+            with translated("delete parts"):
+                while True:
+                    answer = self._dynamodb.batch_write_item(RequestItems={self._table: requests})
+                    requests = answer.get("UnprocessedItems", {}).get(self._table)
+                    if not requests:
+                        break
+                    time.sleep(_THROTTLED_SECONDS)  # DynamoDB left some of them undone
+
+    def _delete_record(self, item: dict[str, Any]) -> bool:
+        """Return False if the record has changed since it was read."""
+        with translated("delete video"):
+            try:
+                self._dynamodb.delete_item(
+                    TableName=self._table,
+                    Key={"pk": item["pk"], "sk": item["sk"]},
+                    # Absent if this is the second try of a call whose answer was lost.
+                    ConditionExpression="attribute_not_exists(pk) OR #version = :version",
+                    ExpressionAttributeNames={"#version": "version"},
+                    ExpressionAttributeValues={":version": item["version"]},
+                )
+            except ClientError as error:
+                if error_code(error) != CONDITION_FAILED:
+                    raise
+                return False
+        return True
 
     def was_deleted(self, tenant: str, video_id: str) -> bool:
         """Return whether there was such a video, until its record would have expired."""
         return self._item(*keys.deleted_video_item(tenant, video_id)) is not None
 
-    def _leave_trace(self, tenant: str, video_id: str) -> None:
-        item = self._item(*keys.video_item(tenant, video_id))
-        if item is None:
-            return
-        video = _video(item)
+    def _leave_trace(self, video: Video, item: dict[str, Any]) -> None:
         trace = {
-            **item_key(*keys.deleted_video_item(tenant, video_id)),
+            **item_key(*keys.deleted_video_item(video.tenant, video.id)),
             "place": {"S": _place(video)},
             "attempt": {"N": str(video.attempt)},
+            "version": item["version"],
             "expires": item["expires"],
         }
         with translated("leave trace"):
@@ -221,54 +315,81 @@ class Videos:
     ) -> tuple[list[Video], bool]:
         """Return a page of a tenant's videos by creation time, and whether there are more.
 
-        `after` is the id of the previous page's last video, which may have been deleted since. Raises
-        VideoNotFound if it never existed.
+        The index says which videos there are, and may be a moment behind: a new video is listed within about
+        a second. Each is then read as it is now, and one that was deleted is left out. `after` is the id of
+        the previous page's last video, which may have been deleted since. Raises VideoNotFound if it never
+        existed.
         """
-        query: dict[str, Any] = {}
+        place = None if after is None else self._place_of(tenant, after)
+        ids = self._listed(tenant, after=place, newest_first=newest_first, page=limit + 1)
+        found: list[Video] = []
+        with ThreadPoolExecutor(_READERS) as readers:
+            while len(found) <= limit and (some := list(islice(ids, limit + 1 - len(found)))):
+                read = readers.map(lambda id_: self._find(tenant, id_), some)
+                found += [video for video in read if video is not None]
+        return found[:limit], len(found) > limit
+
+    def _listed(self, tenant: str, *, after: str | None, newest_first: bool, page: int) -> Iterator[str]:
+        """Yield the ids of a tenant's videos in the order of their places."""
+        condition, values = "#tenant = :tenant", {":tenant": {"S": tenant}}
         if after is not None:
-            place = {"S": self._place_of(tenant, after)}
-            query["ExclusiveStartKey"] = {**item_key(*keys.video_item(tenant, after)), "created": place}
-        items: list[dict[str, Any]] = []
-        with translated("list videos"):
-            while len(items) <= limit:
-                page = self._dynamodb.query(
-                    TableName=self._table,
-                    IndexName=BY_CREATED,
-                    KeyConditionExpression="pk = :tenant",
-                    ExpressionAttributeValues={":tenant": {"S": keys.tenant_partition(tenant)}},
-                    ConsistentRead=True,
-                    ScanIndexForward=not newest_first,
-                    Limit=limit + 1 - len(items),
-                    **query,
-                )
-                items += page["Items"]
-                if "LastEvaluatedKey" not in page:
-                    break
-                query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-        return [_video(item) for item in items[:limit]], len(items) > limit
+            condition += f" AND #created {'<' if newest_first else '>'} :after"
+            values[":after"] = {"S": after}
+        query: dict[str, Any] = {
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": {"#tenant": "tenant"} | ({"#created": "created"} if after else {}),
+            "ExpressionAttributeValues": values,
+            "ScanIndexForward": not newest_first,
+            "Limit": page,
+        }
+        while True:
+            with translated("list videos"):
+                found = self._dynamodb.query(TableName=self._table, IndexName=BY_CREATED, **query)
+            yield from (keys.video_in(item["pk"]["S"])[1] for item in found["Items"])
+            if "LastEvaluatedKey" not in found:
+                return
+            query["ExclusiveStartKey"] = found["LastEvaluatedKey"]
+
+    def _find(self, tenant: str, video_id: str) -> Video | None:
+        try:
+            return self.get(tenant, video_id)
+        except VideoNotFound:
+            return None
 
     def _place_of(self, tenant: str, video_id: str) -> str:
-        try:
-            return _place(self.get(tenant, video_id))
-        except VideoNotFound:
-            trace = self._item(*keys.deleted_video_item(tenant, video_id))
-            if trace is None:
-                raise
-            return str(trace["place"]["S"])
+        item = self._item(*keys.video_item(tenant, video_id))
+        if item is not None:
+            return str(item["created"]["S"])
+        trace = self._item(*keys.deleted_video_item(tenant, video_id))
+        if trace is None:
+            raise _not_found(video_id)
+        return str(trace["place"]["S"])
 
-    def open_videos(self) -> Iterator[Video]:
-        """Yield all videos that have not ended, the least recently updated first."""
-        with translated("open videos"):
-            pages = self._dynamodb.get_paginator("query").paginate(
-                TableName=self._table,
-                IndexName=OPEN,
-                KeyConditionExpression="#open = :open",
-                ExpressionAttributeNames={"#open": "open"},
-                ExpressionAttributeValues={":open": {"S": "open"}},
-            )
-            for page in pages:
-                for item in page["Items"]:
-                    yield _video(item)
+    def open_page(self, after: str | None, most: int) -> tuple[Sequence[OpenVideo], str | None]:
+        """Return at most `most` of the videos that are being made, and where the next page begins; None after
+        the last. Films that wait for their user are not among them.
+
+        Pages go shard by shard, in each the least recently updated first. The index may be a moment behind.
+        """
+        shard, start = json.loads(after) if after else (0, None)
+        found: list[OpenVideo] = []
+        while shard < SHARDS and len(found) < most:
+            with translated("open videos"):
+                page = self._dynamodb.query(
+                    TableName=self._table,
+                    IndexName=OPEN,
+                    KeyConditionExpression="#open = :shard",
+                    ExpressionAttributeNames={"#open": "open"},
+                    ExpressionAttributeValues={":shard": {"S": str(shard)}},
+                    Limit=most - len(found),
+                    **({"ExclusiveStartKey": start} if start else {}),
+                )
+            for item in page["Items"]:
+                found.append(OpenVideo(*keys.video_in(item["pk"]["S"]), int(item["updated_ms"]["N"])))
+            start = page.get("LastEvaluatedKey")
+            if start is None:
+                shard += 1
+        return found, None if shard == SHARDS else json.dumps([shard, start])
 
     # --- the journal
 
@@ -282,18 +403,22 @@ class Videos:
             body = video.model_dump_json().encode()
             self._journal.put(keys.video_record(video.tenant, video.id), body, "application/json")
             try:
-                latest = self.get(video.tenant, video.id)
+                latest = self.outline(video.tenant, video.id)
             except VideoNotFound:
                 self._journal.delete(keys.video_record(video.tenant, video.id))
                 return
             if latest.version == video.version:
                 return
-            video = latest
+            video = self._find(video.tenant, video.id) or video
 
     def journal(self) -> Iterator[str]:
         """Yield the key of every record in the journal."""
         for key, _ in self._journal.list(keys.VIDEO_RECORDS_PREFIX):
             yield key
+
+
+def _not_found(video_id: str) -> VideoNotFound:
+    return VideoNotFound(f"There is no video {video_id!r}.", param="id")
 
 
 def _place(video: Video) -> str:
@@ -326,23 +451,107 @@ def _at_stage(video: Video, stage: Stage, changes: dict[str, Any]) -> Video:
 
 def _state_attributes(video: Video) -> dict[str, Any]:
     attributes = {
-        "document": {"S": video.model_dump_json(exclude=set(LISTS))},
+        "document": {"S": video.model_dump_json(exclude={*LISTS, "generations"})},
+        "parts": {"S": json.dumps(_outline(video), separators=(",", ":"))},
         "stage": {"S": video.stage},
         "version": {"N": str(video.version)},
         "updated_ms": {"N": str(video.updated_ms)},
         "expires": {"N": str(video.expires_ms // 1000)},
     }
-    if not video.closed:
-        attributes["open"] = {"S": "open"}
+    if _is_made(video):
+        attributes["open"] = {"S": str(zlib.crc32(video.id.encode()) % SHARDS)}
     return attributes
 
 
-def _list_attribute(video: Video, name: str) -> dict[str, Any]:
-    return {"L": [{"S": entry.model_dump_json()} for entry in getattr(video, name)]}
+def _is_made(video: Video) -> bool:
+    """Return whether the video is being made: upkeep looks at it. A film that waits for its user may do so
+    for weeks; its decision, or the end of its execution, brings it back."""
+    return not video.closed and video.stage is not Stage.REVIEWING
 
 
-def _video(item: dict[str, Any]) -> Video:
-    document = json.loads(item["document"]["S"])
+# --- parts
+
+
+def _outline(video: Video) -> dict[str, list[tuple[float, int]]]:
+    """Return what the record says of its parts: of each the seconds of a clip, or else the scene, and the
+    generation."""
+    return {
+        name: [
+            (part.seconds if isinstance(part, ClipProgress) else part.scene, generation)
+            for part, generation in zip(getattr(video, name), video.generations[name], strict=True)
+        ]
+        for name in LISTS
+        if getattr(video, name)
+    }
+
+
+def _numbered(video: Video) -> Video:
+    """Return a video with the generation of each of its parts: its version, unless it has one."""
+    generations = dict(video.generations)
     for name in LISTS:
-        document[name] = [json.loads(entry["S"]) for entry in item.get(name, {}).get("L", [])]
+        parts = getattr(video, name)
+        if len(generations.get(name, [])) != len(parts):
+            generations[name] = len(parts) * [video.version]
+    return video.model_copy(update={"generations": generations})
+
+
+def _asked_anew(video: Video, before: Video, names: Iterable[str]) -> Video:
+    """Return a video whose lists of those names are new. A part that has been begun and is the same in
+    `before` stays, with its generation; every other is asked for by this version of the record."""
+    generations = dict(before.generations)
+    for name in names:
+        parts = getattr(video, name)
+        kept = (_generation_in(before, name, index, part) for index, part in enumerate(parts))
+        generations[name] = [video.version if one is None else one for one in kept]
+    known = {name: of_parts for name, of_parts in generations.items() if of_parts}
+    return video.model_copy(update={"generations": known})
+
+
+def _generation_in(before: Video, name: str, index: int, part: Progress) -> int | None:
+    """Return the generation of the same part, begun, in `before`; None if it has none."""
+    if part == _waiting(part):
+        return None
+    parts = getattr(before, name)
+    if isinstance(part, PartProgress):
+        index = next((place for place, one in enumerate(parts) if one.scene == part.scene), len(parts))
+    same = index < len(parts) and parts[index] == part
+    return before.generations[name][index] if same else None
+
+
+def _waiting(part: Progress) -> Progress:
+    """Return a part as it is before it is begun."""
+    if isinstance(part, ClipProgress):
+        return ClipProgress(seconds=part.seconds)
+    return PartProgress(scene=part.scene)
+
+
+def _part_item(video: Video, name: str, index: int, part: Progress) -> dict[str, Any]:
+    number = index if isinstance(part, ClipProgress) else part.scene
+    return {
+        **item_key(*keys.part_item(video.tenant, video.id, name, number)),
+        "document": {"S": _document(part)},
+        "generation": {"N": str(video.generations[name][index])},
+        "expires": {"N": str(video.expires_ms // 1000)},
+    }
+
+
+def _document(part: Progress) -> str:
+    return part.model_dump_json(exclude_defaults=True)
+
+
+def _video(record: dict[str, Any], *parts: dict[str, Any]) -> Video:
+    """Return the video of a record and of those parts that it asked for; its other parts wait."""
+    document = json.loads(record["document"]["S"])
+    found = {part["sk"]["S"]: part for part in parts}
+    document["generations"] = {}
+    for name, outline in json.loads(record["parts"]["S"]).items():
+        document["generations"][name] = [generation for _, generation in outline]
+        document[name] = []
+        for index, (what, generation) in enumerate(outline):
+            number = index if name == CLIPS else int(what)
+            item = found.get(keys.part_sort_key(name, number))
+            if item is not None and int(item["generation"]["N"]) == generation:
+                document[name].append(json.loads(item["document"]["S"]))
+            else:
+                document[name].append({"seconds" if name == CLIPS else "scene": what})
     return Video.model_validate(document)

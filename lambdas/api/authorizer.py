@@ -58,7 +58,7 @@ def authenticate(token: str, settings: AuthorizerSettings) -> Caller:
     Raises Unauthenticated; its message is for the log and reveals nothing about the token.
     """
     if token.startswith(api_keys.PREFIX):
-        key = api_keys.find(client("dynamodb"), settings.videos_table, token)
+        key = api_keys.find(client("dynamodb"), settings.api_keys_table, token)
         if key is None:
             raise Unauthenticated("unknown API key")
         return Caller(tenant=key.tenant, principal=f"key:{key.hash[:16]}")

@@ -15,6 +15,7 @@ class Ending:
     def __init__(self, settings: ApiSettings) -> None:
         self._videos = stores.videos(settings)
         self._inferences = stores.inferences(settings)
+        self._queue = stores.clip_queue(settings)
         self._inputs = stores.inputs(settings)
         self._outputs = stores.outputs(settings)
         self._machine = Machine(client("stepfunctions"), settings.state_machine_arn)
@@ -67,13 +68,14 @@ class Ending:
         self._videos.delete(tenant, video_id)
 
     def _halt(self, video: Video) -> None:
-        """Stop everything that still runs for the video. Without its request object, an engine call that
-        waits in the endpoint's queue fails at once. One in progress stops within seconds on a PC; SageMaker
-        can't stop it, so on AWS the clip is rendered to its end and nothing after it
-        (docs/decisions/0032-what-a-cancel-reaches.md)."""
+        """Stop everything that still runs for the video. A clip that waits leaves its engine's queue. Without
+        its request object, an engine call that waits at the endpoint fails at once. One in progress stops
+        within seconds on a PC; SageMaker can't stop it, so on AWS the clip is rendered to its end and nothing
+        after it (docs/decisions/0032-what-a-cancel-reaches.md)."""
         self._machine.stop(execution_name(video.id, video.attempt), f"video {video.stage}")
         for inference in self._inferences.of_video(video.id):
-            self._inputs.delete(keys.engine_request(inference.id))
+            self._inputs.delete(inference.request)
+            self._queue.withdraw(inference)
 
     def _tell_dropper(self, video: Video, ended: str) -> None:
         """Replace a dropped object's film with an error file that says why there is none."""

@@ -1,7 +1,7 @@
 """`python -m lambdas.builds.assemble_film`: do the work of the Assemble function as a program, in a build."""
 
 from lambdas.adapters import stores
-from lambdas.production.task_token import Event, VideoTask, answer
+from lambdas.production.task_token import CalledBackTask, Event, answer
 from lambdas.settings import AssemblyBuildSettings
 from lambdas.tasks.assemble import assemble
 from lambdas.telemetry import logger
@@ -9,7 +9,7 @@ from lambdas.telemetry import logger
 
 def main() -> None:
     settings = AssemblyBuildSettings.from_env()
-    request = VideoTask.model_validate_json(settings.task)
+    request = CalledBackTask.model_validate_json(settings.task)
     logger.append_keys(video_id=request.video_id)
 
     def work() -> Event:

@@ -25,10 +25,10 @@ def engine_failure(*texts: str) -> EngineRejected | EngineBroken | EngineFailed:
     return EngineRejected(message) if any(map(_CLIENT_ERROR.search, texts)) else EngineFailed(message)
 
 
-def expired() -> EngineFailed:
+def took_too_long() -> EngineFailed:
     return EngineFailed(
-        "The request timed out: it waited or ran too long at the endpoint.",
-        advice="Give the engine's endpoint more instances, or raise the request time limit in the settings.",
+        "The engine worked on the clip for longer than it may.",
+        advice="Make the clip shorter or smaller, or raise invocation_seconds in the settings.",
     )
 
 

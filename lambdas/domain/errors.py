@@ -26,6 +26,7 @@
     │   ├── CaptionsRefused         the narration has characters that can't be drawn into the pictures
     │   ├── StillRefused            the image model can't or won't draw the still
     │   ├── ReviewTimedOut          no approval in time; the state machine gives a timeout this name
+    │   ├── FilmTimedOut            the film was not finished in time after its first clip started
     │   ├── VideoClosed             the video was cancelled, deleted or finished meanwhile
     │   └── ArtifactMissing         an artifact from an earlier step is gone
     └── TransientError          the same call may succeed later; the state machine retries it
@@ -202,6 +203,13 @@ class StoryboardRejected(StepError):
 class ReviewTimedOut(StepError):
     fault = Fault.USER
     advice = "Approve or retry the video: it resumes where it waited and reuses what is already made."
+
+
+class FilmTimedOut(StepError):
+    advice = (
+        "Retry the video: it reuses what is already made. If films often take that long, "
+        "give their engine more instances, or raise film_hours in the settings."
+    )
 
 
 class VideoClosed(StepError):

@@ -71,6 +71,8 @@ def failure(
         # The output of the machine's Failed state, when an execution ended without a recorded reason.
         places = {place: _index(told.get(place)) for place in ("scene", "clip")}
         return failure(str(told["step"]), told["error"], **places)
+    if "errorMessage" in (ours := _object(str(told.get("errorMessage")))):
+        told = ours  # raised by a task: the message is the `cause`
     message = str(told.get("errorMessage") or "")
     if (death := _death(name, message if told else text)) is not None:
         name, message = type(death).__name__, death.message

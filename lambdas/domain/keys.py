@@ -30,6 +30,12 @@ def engine_request(inference_id: str) -> str:
 # --- the output bucket
 
 
+def inference_of_output(key: str) -> str:
+    """Return the inference whose output or failure an object is."""
+    name = key.removeprefix(ENGINE_OUTPUT_PREFIX).removeprefix(ENGINE_FAILURE_PREFIX)
+    return name.removesuffix("-error.out").removesuffix(".out")
+
+
 def clip(tenant: str, key_hash: str) -> str:
     return f"artifacts/{tenant}/clips/{key_hash}.mp4"
 
@@ -139,20 +145,42 @@ def drop_result(dropped: str, extension: str) -> str:
     return f"{dropped}.{extension}"
 
 
-# --- the table: partition and sort key
+# --- the tables: partition and sort key
 
 
 def tenant_partition(tenant: str) -> str:
     return f"tenant#{tenant}"
 
 
+VIDEO = "video"  # sort key of a video's record; those of its parts begin with it
+
+
+def video_partition(tenant: str, video_id: str) -> str:
+    return f"{tenant_partition(tenant)}#{video_id}"
+
+
+def video_in(partition: str) -> tuple[str, str]:
+    """Return the tenant and the id of the video whose `video_partition` it is."""
+    _, tenant, video_id = partition.split("#")
+    return tenant, video_id
+
+
 def video_item(tenant: str, video_id: str) -> tuple[str, str]:
-    return tenant_partition(tenant), f"video#{video_id}"
+    return video_partition(tenant, video_id), VIDEO
+
+
+def part_sort_key(name: str, number: int) -> str:
+    """Return the sort key of a clip by its index, of a narration or a still by its scene."""
+    return f"{VIDEO}#{name}#{number:04d}"
+
+
+def part_item(tenant: str, video_id: str, name: str, number: int) -> tuple[str, str]:
+    return video_partition(tenant, video_id), part_sort_key(name, number)
 
 
 def deleted_video_item(tenant: str, video_id: str) -> tuple[str, str]:
     """Return the item that remains of a deleted video: its place in the list and its last attempt."""
-    return tenant_partition(tenant), f"deleted#{video_id}"
+    return video_partition(tenant, video_id), "deleted"
 
 
 def create_item(tenant: str, request_fingerprint: str) -> tuple[str, str]:
@@ -161,6 +189,7 @@ def create_item(tenant: str, request_fingerprint: str) -> tuple[str, str]:
 
 
 def api_key_item(key_hash: str) -> tuple[str, str]:
+    """Return the only item in the table of API keys."""
     return f"key#{key_hash}", "key"
 
 
@@ -169,13 +198,51 @@ def review_item(video_id: str) -> tuple[str, str]:
     return f"review#{video_id}", "review"
 
 
+# --- the table of clips: partition and sort key
+
+
 def inference_partition(video_id: str) -> str:
     return f"inferences#{video_id}"
 
 
 def inference_item(inference_id: str) -> tuple[str, str]:
-    """Return the item of an engine call in progress. Its id starts with the video's (see `inference_id`)."""
+    """Return the item of an engine call. Its id starts with the video's (see `inference_id`)."""
     return inference_partition(inference_id.split(".")[0]), inference_id
+
+
+def engine_partition(engine: str) -> str:
+    return f"engine#{engine}"
+
+
+def engine_item(engine: str) -> tuple[str, str]:
+    """Return the item of an engine's calls in flight."""
+    return engine_partition(engine), "engine"
+
+
+def waiting_tenant_item(engine: str, tenant: str) -> tuple[str, str]:
+    """Return the item of a tenant's place in the round of an engine's queue."""
+    return engine_partition(engine), tenant_partition(tenant)
+
+
+def tenant_of(tenant_key: str) -> str:
+    """Return the tenant whose `tenant_partition` it is."""
+    return tenant_key.removeprefix("tenant#")
+
+
+def waiting_partition(engine: str, tenant: str) -> str:
+    return f"waiting#{engine}#{tenant}"
+
+
+def waiting_clip_item(
+    engine: str, tenant: str, requested_ms: int, clip: int, inference_id: str
+) -> tuple[str, str]:
+    """Return the item of a clip in an engine's queue: a tenant's clips in the order of their requests."""
+    return waiting_partition(engine, tenant), f"{requested_ms:015d}#{clip:04d}#{inference_id}"
+
+
+def upkeep_page_item() -> tuple[str, str]:
+    """Return the item that says where upkeep's next page of videos begins."""
+    return "upkeep", "page"
 
 
 def inference_id(video_id: str, clip_index: int, token_hash: str) -> str:
@@ -184,3 +251,12 @@ def inference_id(video_id: str, clip_index: int, token_hash: str) -> str:
     SageMaker allows 64 characters: 38 + 1 + 3 + 1 + 12.
     """
     return f"{video_id}.{clip_index:03d}.{token_hash[:12]}"
+
+
+def inference_asked_again(inference_id: str, number: int) -> str:
+    """Return the id of an engine call that was asked again for the `number`th time, in place of another.
+
+    With up to 9 characters more it stays within SageMaker's 64.
+    """
+    first = ".".join(inference_id.split(".")[:3])
+    return f"{first}.{number}"

@@ -38,11 +38,18 @@ METRIC_FILM_SECONDS = Metric("FilmSeconds", "Seconds")  # from request to film, 
 METRIC_FILM_COST = Metric("FilmCost", "None")  # USD; not measured if a price is unknown
 METRIC_CLIPS_RENDERED = Metric("ClipsRendered")
 METRIC_CLIPS_REUSED = Metric("ClipsReused")
-METRIC_CLIP_SECONDS = Metric("ClipSeconds", "Seconds", by=(("engine",),))  # from its request to its clip
+METRIC_CLIP_SECONDS = Metric(
+    "ClipSeconds", "Seconds", by=(("engine",),)
+)  # from its start; waits in our queue do not count
 # Of each answer of an engine on an endpoint, likewise. Most failed clips are retried.
 METRIC_CLIP_FAILURE_RATE = Metric("ClipFailureRate", "Percent", by=(("engine", "fault"),))
 METRIC_UPKEEP_RUNS = Metric("UpkeepRuns")  # completed
 METRIC_THROTTLES = Metric("Throttles", by=((), ("called",)))  # of calls, by the AWS service called
+METRIC_UPKEEP_FAILURES = Metric("UpkeepFailures")  # what upkeep found and could not repair
+# Each minute, of each engine whose clips wait or are in flight
+METRIC_CLIPS_WAITING = Metric("ClipsWaiting", by=(("engine",),))
+METRIC_CLIPS_IN_FLIGHT = Metric("ClipsInFlight", by=(("engine",),))
+METRIC_OLDEST_CLIP_SECONDS = Metric("OldestClipSeconds", "Seconds", by=(("engine",),))
 
 
 def endpoint_name(prefix: str, engine: str) -> str:

@@ -71,6 +71,13 @@ def of_time(usd_per_second: float | None, started_ms: int, finished_ms: int) -> 
     return None if usd_per_second is None else total([usd_per_second * (finished_ms - started_ms) / 1000])
 
 
+def of_work(usd_per_second: float | None, seconds: float | None) -> float | None:
+    """Return the cost of work that took `seconds`; None if the price or the time is unknown."""
+    if usd_per_second == 0:
+        return 0.0
+    return None if usd_per_second is None or seconds is None else total([usd_per_second * seconds])
+
+
 FREE = Prices(other=0.0)  # services on the user's own PC
 
 # On-demand list prices in us-east-1, stills in us-west-2, without AWS's free tier. Each is taken from public

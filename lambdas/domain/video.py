@@ -57,6 +57,8 @@ class Video(Document):
     narrations: list[PartProgress] = []  # of the scenes that have one, in order; likewise the stills
     stills: list[PartProgress] = []
     clips: list[ClipProgress] = []
+    # The version of the record that asked for each narration, still and clip: see lambdas.adapters.videos.
+    generations: dict[str, list[int]] = {}
     build: str | None = None  # the build that assembles the film, if a function's time is too short
     steps: list[JoinStep] = []  # the visible ones, in the clips as rendered
     assembled: int = 0  # progress of the assembling stage, in percent

@@ -41,7 +41,7 @@ def dispatch(request: QueuedRequest, videos: Videos, machine: Machine, *, trace:
     starts no second one. It goes on with the `trace` of the request."""
     logger.append_keys(video_id=request.video_id)
     try:
-        video = videos.get(request.tenant, request.video_id)
+        video = videos.outline(request.tenant, request.video_id)
     except VideoNotFound:
         logger.info("request dropped", extra={"reason": "the video was deleted"})
         return

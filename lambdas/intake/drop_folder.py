@@ -215,7 +215,7 @@ class DropFolder:
         try:
             self._accept_or_refuse(prompt, image, nonce=nonce)
         except IdempotencyConflict as error:
-            made = self._videos.get(prompt.tenant, video_id(prompt.tenant, nonce))
+            made = self._videos.outline(prompt.tenant, video_id(prompt.tenant, nonce))
             if made.request.image is None:
                 raise InvalidRequest(
                     f"{image.name!r} arrived too late: {prompt.name!r} already became {made.id} without an "
@@ -264,7 +264,7 @@ class DropFolder:
 
     def _known(self, tenant: str, nonce: str) -> bool:
         try:
-            self._videos.get(tenant, video_id(tenant, nonce))
+            self._videos.outline(tenant, video_id(tenant, nonce))
         except VideoNotFound:
             return False
         return True

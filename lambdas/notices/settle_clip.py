@@ -1,8 +1,10 @@
-"""Receive an endpoint's notice about a clip and answer the task token that waits for it.
+"""Receive an endpoint's notice about a clip, answer the task token that waits for it, and admit the next
+clip of its engine's queue.
 
 Notices may arrive twice, late or never; upkeep settles clips whose notice was lost.
 """
 
+from datetime import datetime
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -14,23 +16,24 @@ from lambdas.adapters.clients import client
 from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.executions import Machine
 from lambdas.domain import keys, names
-from lambdas.domain.engine_failure import engine_failure, expired
+from lambdas.domain.engine_failure import engine_failure, took_too_long
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import (
     ArtifactMissing,
     ClipMismatch,
-    ReelworksError,
     StepError,
     VideoNotFound,
 )
-from lambdas.domain.failures import cause
 from lambdas.domain.film_plan import Clip, FilmPlan
+from lambdas.domain.prices import of_work
 from lambdas.media.conform import FilmFormat, check_length
 from lambdas.media.mp4.clip import blame
+from lambdas.media.mp4.work_box import without_work_box
 from lambdas.media.probe import probe
+from lambdas.production.admission import Admission
 from lambdas.production.clip_progress import ClipMade, finished
 from lambdas.production.plans import load_plan
-from lambdas.settings import PricedSettings
+from lambdas.settings import SettleClipSettings
 from lambdas.telemetry import logger, rate
 
 
@@ -49,32 +52,51 @@ class Notice(Result):
     inference_id: str = Field(alias="inferenceId")
     status: Literal["Completed", "Failed", "Expired"] = Field(alias="invocationStatus")
     result: Result = Field(Result(), alias="responseParameters")
+    received: datetime | None = Field(None, alias="receivedTime")
+    at: datetime | None = Field(None, alias="eventTime")
+
+    @property
+    def age_seconds(self) -> float:
+        """Return how old the request was when it ended; 0 if the notice does not say."""
+        return (self.at - self.received).total_seconds() if self.at and self.received else 0
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    settler = SettleClip(PricedSettings.from_env())
+    settler = SettleClip(SettleClipSettings.from_env())
     for record in event["Records"]:
         settler.hear(Notice.model_validate_json(record["Sns"]["Message"]))
 
 
 class SettleClip:
     """Settle clips. Each step can be repeated, so the next notice or upkeep finishes an interrupted
-    settlement: the inference counts as settled, and its output is deleted, only after the token is answered.
+    settlement: the inference counts as settled, and its output is deleted, only after the token is answered
+    and its place is free.
     """
 
-    def __init__(self, settings: PricedSettings) -> None:
+    def __init__(self, settings: SettleClipSettings) -> None:
         self._prices = settings.price_list
+        self._ttl_seconds = settings.request_ttl_seconds
         self._videos = stores.videos(settings)
         self._outputs = stores.outputs(settings)
         self._inferences = stores.inferences(settings)
         self._machine = Machine(client("stepfunctions"))
+        self._admission = Admission(settings)
 
     def hear(self, notice: Notice) -> None:
         inference = self._inferences.get(notice.inference_id)
-        if inference is None or inference.settled:
+        if inference is None:
             logger.info("notice ignored", extra={"inference_id": notice.inference_id})
             return
+        _log_for(inference)
+        if inference.settled:
+            logger.info("notice ignored")
+        else:
+            self._settle(inference, notice)
+        # Also after a notice that comes again: the first may have been interrupted here.
+        self._admission.admit(inference.engine)
+
+    def _settle(self, inference: Inference, notice: Notice) -> None:
         match notice.status:
             case "Completed":
                 self.completed(inference, self._key(notice.output or notice.result.output or ""))
@@ -82,52 +104,54 @@ class SettleClip:
                 location = notice.failure or notice.result.failure
                 reason = notice.reason or notice.result.reason or ""
                 self.failed(inference, reason, self._key(location) if location else None)
+            # SageMaker marks both as expired: a request that was too long in its queue, which is no failure,
+            # and one that an engine worked on for too long.
+            case "Expired" if notice.age_seconds >= self._ttl_seconds:
+                self._admission.ask_again(inference)
             case "Expired":
-                self._fail(inference, expired())
+                self._admission.fail(inference, took_too_long())
 
     def completed(self, inference: Inference, output: str) -> None:
         """Make the object under `output` the clip, provided that it is what the plan asks for.
 
-        The recorded cost is that of the instance from the request until now. This is an upper bound:
-        SageMaker doesn't report how long a request waited, in the queue or for an instance to start, while
-        the instance rendered other clips or didn't exist yet.
+        The recorded cost is that of the seconds for which the engine worked on it.
         """
         _log_for(inference)
         try:
             plan = load_plan(self._outputs, inference.tenant, inference.video_id)
             clip = _asked_for(inference, plan)
-            self._keep(output, plan, clip)
-            usd_per_second = self._prices.instance_second(plan.engine)
-            finished(self._videos, plan, clip, inference.requested_ms, usd_per_second)
+            self._keep(inference, output, plan, clip)
         except (StepError, VideoNotFound) as error:
-            self._fail(inference, error)
+            self._admission.fail(inference, error)
             return
         rate(names.METRIC_CLIP_FAILURE_RATE, None, engine=plan.engine)
         made = ClipMade(clip=inference.clip, reused=False)
         if not self._machine.succeed(inference.token, made.model_dump()):
             logger.info("answer came too late")
-        self._inferences.settle(inference.id)
+        self._admission.done(inference)
         self._outputs.delete(output)
 
     def failed(self, inference: Inference, reason: str, failure_object: str | None) -> None:
         """Fail the clip. `reason` is the notice's text, `failure_object` the key of the engine's response."""
         _log_for(inference)
-        self._fail(inference, engine_failure(self._text(failure_object), reason))
+        self._admission.fail(inference, engine_failure(self._text(failure_object), reason))
 
-    def _keep(self, output: str, plan: FilmPlan, clip: Clip) -> None:
+    def _keep(self, inference: Inference, output: str, plan: FilmPlan, clip: Clip) -> None:
+        """Store the clip and record it."""
         artifact = keys.clip(plan.tenant, clip.key_hash)
-        if self._outputs.exists(artifact):
-            return
-        check(self._outputs.get(output), plan, clip)
-        self._outputs.copy(output, artifact, "video/mp4")
-
-    def _fail(self, inference: Inference, error: ReelworksError) -> None:
-        name = type(error).__name__
-        answered = self._machine.fail(inference.token, name, cause(error))
-        logger.warning("clip failed", extra={"error": name, "reason": error.message, "answered": answered})
-        if inference.engine:
-            rate(names.METRIC_CLIP_FAILURE_RATE, error.fault, engine=inference.engine)
-        self._inferences.settle(inference.id)
+        stored = self._outputs.exists(artifact)
+        try:
+            content, seconds = without_work_box(self._outputs.get(output))
+        except ArtifactMissing:
+            if stored:  # an earlier try got as far as deleting the output
+                return
+            raise
+        if not stored:
+            check(content, plan, clip)
+            self._outputs.put(artifact, content, "video/mp4")
+        cost = of_work(self._prices.instance_second(plan.engine), seconds)
+        started_ms = inference.started_ms or inference.requested_ms
+        finished(self._videos, plan, clip, started_ms=started_ms, cost=cost)
 
     def _text(self, key: str | None) -> str:
         if key is None:

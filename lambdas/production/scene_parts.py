@@ -42,11 +42,9 @@ def make_part(
     progress = PartProgress(
         scene=task.scene, state=ClipState.RENDERING, reused=reused, artifact=artifact, started_ms=now_ms()
     )
-    videos.update_entry(task.tenant, task.video_id, parts, place, progress)
+    videos.write_part(video, parts, place, progress)
     by, cost = (outputs.made_by(artifact), 0.0) if reused else make()
     done = {"state": ClipState.DONE, "by": by, "cost": cost, "finished_ms": now_ms()}
-    videos.update_entry(
-        task.tenant, task.video_id, parts, place, progress.model_copy(update=done), over=progress
-    )
+    videos.write_part(video, parts, place, progress.model_copy(update=done), over=progress)
     logger.info("part made", extra={"part": parts, "scene": task.scene, "reused": reused})
     return PartMade(scene=task.scene, reused=reused)

@@ -1,9 +1,8 @@
-"""Answer task tokens. Every task of the state machine does this.
+"""What the state machine's tasks share: their payloads, and how they report an error.
 
-A state waits for its token even if the function knows the answer before it returns. This way an error reaches
-the machine's Retry and Catch by its class name wherever the function runs: a PC's cloud reports anything a
-function raises as Runtime.HandlerError. Only a function that dies leaves its token unanswered. The state
-machine waits for the function too, and the task fails with it (docs/decisions/0027).
+A task returns its output, or raises its error, and Step Functions sees the class's name as Lambda reports it
+(`errorType`): Retry and Catch match it. Only what somebody else ends (an engine, a user, a build) gets a task
+token, which that party answers; until then its function has returned.
 """
 
 from collections.abc import Callable
@@ -22,53 +21,88 @@ from lambdas.domain.video import Video
 from lambdas.telemetry import logger
 
 Event = dict[str, Any]
+Handler = Callable[[Event, LambdaContext], Event | None]
 
 
 class VideoTask(Document):
     """The payload of a task."""
 
-    token: str
     tenant: str
     video_id: str
 
 
-def require_open(videos: Videos, tenant: str, video_id: str) -> Video:
-    """Return an open video. Raises VideoNotFound, and VideoClosed so that nothing is made for a cancelled
-    video."""
-    video = videos.get(tenant, video_id)
-    if video.closed:
-        raise VideoClosed(f"video {video.id} is {video.stage}")
-    return video
+class CalledBackTask(VideoTask):
+    """The payload of a task that another party ends."""
+
+    token: str
 
 
 class ClipTask(VideoTask):
     clip: int  # index in the film, from 0
 
 
-def task(handler: Callable[[Event, LambdaContext], Event | None]) -> Callable[[Event, LambdaContext], None]:
-    """Turn a handler into a Lambda function that answers its event's token as `answer` does."""
+def require_open(videos: Videos, tenant: str, video_id: str) -> Video:
+    """Return an open video's outline. Raises VideoNotFound, and VideoClosed so that nothing is made for a
+    cancelled video."""
+    video = videos.outline(tenant, video_id)
+    if video.closed:
+        raise VideoClosed(f"video {video.id} is {video.stage}")
+    return video
+
+
+def task(handler: Handler) -> Handler:
+    """Turn a handler into a task's Lambda function: it logs an error and raises it with all that the record
+    of the failure needs.
+
+    A handler whose event has a token returns None if another party will answer it.
+    """
 
     @logger.inject_lambda_context(clear_state=True)
     @wraps(handler)
-    def function(event: Event, context: LambdaContext) -> None:
+    def function(event: Event, context: LambdaContext) -> Event | None:
         logger.append_keys(video_id=event.get("video_id"), clip=event.get("clip"))
-        answer(event["token"], lambda: handler(event, context))
+        try:
+            output = handler(event, context)
+        except Exception as error:  # noqa: BLE001  each becomes the state's error
+            raise _reported(error) from None
+        if (token := event.get("token")) and output is not None:
+            _succeed(str(token), output)
+        return output
 
     return function
 
 
-def answer(token: str, work: Callable[[], Event | None]) -> None:
-    """Answer a token with what the work returns or raises. None means that another party will answer it."""
-    machine = Machine(client("stepfunctions"))
+def answer(token: str, work: Callable[[], Event]) -> None:
+    """Answer a token with what the work returns or raises."""
     try:
         output = work()
     except ReelworksError as error:
-        logger.warning("task failed", extra={"error": type(error).__name__, "reason": str(error)})
-        machine.fail(token, type(error).__name__, cause(error))
+        _log(error)
+        Machine(client("stepfunctions")).fail(token, type(error).__name__, cause(error))
     except Exception as error:
         told = named(error)
-        machine.fail(token, type(told).__name__, cause(told))
-        raise  # a bug or a short machine: the error metric counts it and the log has the traceback
+        Machine(client("stepfunctions")).fail(token, type(told).__name__, cause(told))
+        raise  # a bug or a short machine: the build fails too, and its log has the traceback
     else:
-        if output is not None and not machine.succeed(token, output):
-            logger.info("answer came too late")
+        _succeed(token, output)
+
+
+def _succeed(token: str, output: Event) -> None:
+    if not Machine(client("stepfunctions")).succeed(token, output):
+        logger.info("answer came too late")
+
+
+def _reported(error: Exception) -> Exception:
+    """Return an exception of the same name whose message is the error's `cause`. Lambda reports nothing else
+    of an exception, and the advice must not be lost."""
+    _log(error)
+    told = named(error)
+    of_the_same_name: type[Exception] = type(type(told).__name__, (Exception,), {})
+    return of_the_same_name(cause(told))
+
+
+def _log(error: Exception) -> None:
+    if isinstance(error, ReelworksError):
+        logger.warning("task failed", extra={"error": type(error).__name__, "reason": str(error)})
+    else:  # a bug or a short machine
+        logger.error("task broke off", exc_info=error)

@@ -9,12 +9,12 @@ from lambdas.adapters import stores
 from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
 from lambdas.domain.stages import Stage
-from lambdas.production.task_token import VideoTask, task
+from lambdas.production.task_token import CalledBackTask, task
 from lambdas.settings import AssembleLongSettings
 from lambdas.telemetry import logger
 
 
-class AssembleLongTask(VideoTask):
+class AssembleLongTask(CalledBackTask):
     retry: int  # how many times the state machine has retried this step
 
 
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     videos = stores.videos(settings)
     videos.advance(request.tenant, request.video_id, Stage.ASSEMBLING)
     build = Builds(client("codebuild"), settings.build_project).start(
-        VideoTask(**request.model_dump(exclude={"retry"})).model_dump_json(),
+        CalledBackTask(**request.model_dump(exclude={"retry"})).model_dump_json(),
         delivery=f"{request.token} {request.retry}",
     )
     # Lets upkeep find a build that ends without answering.

@@ -10,6 +10,7 @@ from lambdas.adapters.videos import Videos, now_ms
 from lambdas.animatic.clip import DraftClip, draw_clip, last_picture
 from lambdas.domain import keys
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
+from lambdas.domain.prices import of_time
 from lambdas.production.clip_inputs import first_picture, footage
 from lambdas.production.clip_progress import ClipMade, begun, finished, reused
 from lambdas.production.plans import load_plan
@@ -44,12 +45,14 @@ def draw(
         return ClipMade(clip=clip.index, reused=True)
     require_open(videos, plan.tenant, plan.video_id)
     started_ms = now_ms()
-    begun(videos, plan, clip, started_ms)
+    seconds = plan.clip_seconds[clip.index]
+    begun(videos, plan.tenant, plan.video_id, clip.index, seconds=seconds, started_ms=started_ms)
     made = footage(plan, clip, inputs, outputs)
     if made is None:
         made = draw_clip(_draft(plan, scene, clip, _begins_with(plan, scene, inputs, outputs)))
     outputs.put(keys.clip(plan.tenant, clip.key_hash), made, "video/mp4")
-    finished(videos, plan, clip, started_ms, usd_per_second)
+    cost = of_time(usd_per_second, started_ms, now_ms())
+    finished(videos, plan, clip, started_ms=started_ms, cost=cost)
     return ClipMade(clip=clip.index, reused=False)
 
 

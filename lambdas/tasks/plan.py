@@ -31,9 +31,9 @@ from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PlanSettings
 from lambdas.telemetry import logger
 
-# Clips of a scene made at once: enough to use several functions or instances, few enough for a PC, where
-# each is a process.
-SIDE_BY_SIDE = 6
+# Clips of a scene that don't start from each other: as many at once as a map allows. The setting `at_once`
+# lowers it.
+SIDE_BY_SIDE = 40
 _LONGEST_ANSWER = 1_000  # tokens; some models think aloud before the paragraph
 _TEMPERATURE = 0.7
 # No question is asked later than this: the longest answer (420 s) ends within the function's 900 s.

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.events import Events
-from lambdas.domain import keys, names
+from lambdas.domain import names
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.failures import failure, fault_of
@@ -17,7 +17,7 @@ from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import Failure
 from lambdas.intake.drop_error import DropError, write_drop_error
 from lambdas.production.task_token import VideoTask, task
-from lambdas.settings import PublishSettings, StoreSettings
+from lambdas.settings import RecordFailureSettings, UpkeepSettings
 from lambdas.telemetry import count, logger, rate
 
 
@@ -36,7 +36,7 @@ class Recorded(Document):
 @task
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = FailedTask.model_validate(event)
-    settings = PublishSettings.from_env()
+    settings = RecordFailureSettings.from_env()
     reason = failure(request.step, request.error, scene=request.scene, clip=request.clip)
     events = Events(client("events"), settings.event_bus)
     recorded = RecordFailure(settings, events).record(
@@ -46,9 +46,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 class RecordFailure:
-    def __init__(self, settings: StoreSettings, events: Events) -> None:
+    def __init__(self, settings: RecordFailureSettings | UpkeepSettings, events: Events) -> None:
         self._videos = stores.videos(settings)
         self._inferences = stores.inferences(settings)
+        self._queue = stores.clip_queue(settings)
         self._inputs = stores.inputs(settings)
         self._outputs = stores.outputs(settings)
         self._events = events
@@ -84,11 +85,13 @@ class RecordFailure:
                 return failed
 
     def _withdraw_requests(self, video: Video) -> None:
-        """Delete the request objects of open engine calls, as a cancellation does: those that wait fail at
-        once, and those in progress stop on a PC."""
+        """Withdraw the open engine calls, as a cancellation does: clips that wait leave their queue. Without
+        its request object, a call that waits at the endpoint fails at once, and one in progress stops on a
+        PC."""
         for inference in self._inferences.of_video(video.id):
             if not inference.settled:
-                self._inputs.delete(keys.engine_request(inference.id))
+                self._inputs.delete(inference.request)
+                self._queue.withdraw(inference)
 
     def _tell_dropper(self, video: Video) -> None:
         # The film of an earlier attempt stays; no error is written beside it.

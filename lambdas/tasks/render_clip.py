@@ -1,4 +1,4 @@
-"""Request a clip from an engine's endpoint. settle_clip receives the result and answers the task token."""
+"""Queue a clip for its engine. settle_clip receives the result and answers the task token."""
 
 import base64
 import hashlib
@@ -9,28 +9,28 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
-from lambdas.adapters.clients import client
-from lambdas.adapters.endpoints import Endpoints
+from lambdas.adapters.clip_queue import ClipQueue
 from lambdas.adapters.engine_calls import Inference, Inferences
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
 from lambdas.domain.engine_request import engine_request
+from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
-from lambdas.domain.names import endpoint_name
 from lambdas.media.frames import last_frame
 from lambdas.media.images import cover
 from lambdas.media.sound import Placed
 from lambdas.media.speech_excerpt import excerpt
+from lambdas.production.admission import Admission
 from lambdas.production.clip_inputs import first_picture, footage
-from lambdas.production.clip_progress import ClipMade, begun, reused
+from lambdas.production.clip_progress import ClipMade, reused
 from lambdas.production.plans import load_plan
-from lambdas.production.task_token import ClipTask, require_open, task
+from lambdas.production.task_token import CalledBackTask, ClipTask, require_open, task
 from lambdas.settings import RenderClipSettings
 from lambdas.telemetry import logger
 
 
-class RenderTask(ClipTask):
+class RenderTask(CalledBackTask, ClipTask):
     retry: int  # how many times the state machine has retried this clip
 
 
@@ -43,29 +43,24 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
 
 class RenderClip:
     def __init__(self, settings: RenderClipSettings) -> None:
-        self._prefix = settings.endpoint_prefix
         self._videos: Videos = stores.videos(settings)
         self._inputs: Objects = stores.inputs(settings)
         self._outputs: Objects = stores.outputs(settings)
         self._inferences: Inferences = stores.inferences(settings)
-        self._endpoints = Endpoints(
-            client("sagemaker-runtime"),
-            invocation_seconds=settings.invocation_seconds,
-            request_ttl_seconds=settings.request_ttl_seconds,
-        )
+        self._queue: ClipQueue = stores.clip_queue(settings)
+        self._admission = Admission(settings)
 
     def render(self, request: RenderTask) -> ClipMade | None:
-        """Return the clip if it was made before; otherwise request it from the engine and return None.
+        """Return the clip if it was made before; otherwise queue it for the engine and return None.
 
-        Raises ArtifactMissing, ClipUnreadable, EngineFailed, VideoClosed, VideoNotFound.
+        Raises ArtifactMissing, ClipUnreadable, VideoClosed, VideoNotFound.
         """
         plan = load_plan(self._outputs, request.tenant, request.video_id)
         scene, clip = plan.clip(request.clip)
         if reused(self._videos, self._outputs, plan, clip):
             return ClipMade(clip=clip.index, reused=True)
         require_open(self._videos, plan.tenant, plan.video_id)
-        inference = _inference(request, plan.engine, clip)
-        key = keys.engine_request(inference.id)
+        inference = _inference(request, plan, clip)
         body = engine_request(
             plan,
             scene,
@@ -74,16 +69,27 @@ class RenderClip:
             video=_base64(footage(plan, clip, self._inputs, self._outputs)),
             audio=self._sound(plan, clip),
         ).body()
-        self._inputs.put(key, body, "application/json")
-        begun(self._videos, plan, clip, inference.requested_ms)
-        # Park the token before the call, since the answer may arrive before the next line runs. If it is
-        # parked already, an earlier delivery of this task parked it and may have died before its call, so
-        # call again. At worst an engine renders the clip twice; both write the same artifact.
-        self._inferences.park(inference)
-        endpoint = endpoint_name(self._prefix, plan.engine)
-        self._endpoints.invoke(endpoint, bucket=self._inputs.bucket, key=key, inference_id=inference.id)
-        logger.info("clip requested", extra={"inference_id": inference.id, "endpoint": endpoint})
+        self._inputs.put(inference.request, body, "application/json")
+        if request.retry:
+            self._withdraw_others(inference)
+        # If it is in the queue already, an earlier delivery of this task put it there and may have died
+        # before it admitted a clip.
+        self._queue.enqueue(inference)
+        logger.info("clip queued", extra={"inference_id": inference.id, "engine": plan.engine})
+        try:
+            require_open(self._videos, plan.tenant, plan.video_id)
+        except (VideoClosed, VideoNotFound):  # a cancellation did not see the clip
+            self._inputs.delete(inference.request)
+            self._queue.withdraw(inference)
+            raise
+        self._admission.admit(plan.engine)
         return None
+
+    def _withdraw_others(self, inference: Inference) -> None:
+        """Take out of the queue what an earlier try of the same clip left there: nobody waits for it."""
+        for other in self._inferences.of_video(inference.video_id):
+            if other.clip == inference.clip and other.id != inference.id:
+                self._queue.withdraw(other)
 
     def _first_frame(self, plan: FilmPlan, scene: Scene, clip: Clip) -> str | None:
         """Return the PNG that the clip starts from, as base64: a picture of the film in the film's size, or a
@@ -114,17 +120,20 @@ def _base64(data: bytes | None) -> str | None:
     return None if data is None else base64.b64encode(data).decode()
 
 
-def _inference(request: RenderTask, engine: str, clip: Clip) -> Inference:
+def _inference(request: RenderTask, plan: FilmPlan, clip: Clip) -> Inference:
     """Return the inference of a delivery. The same delivery gives the same id; a retry gives another, even if
     its token is the same (ministack keeps one token for all tries of a state; AWS issues one per try)."""
     token_hash = hashlib.sha256(f"{request.token} {request.retry}".encode()).hexdigest()
+    id_ = keys.inference_id(request.video_id, request.clip, token_hash)
     return Inference(
-        id=keys.inference_id(request.video_id, request.clip, token_hash),
+        id=id_,
         token=request.token,
         tenant=request.tenant,
         video_id=request.video_id,
         clip=request.clip,
-        engine=engine,
         key_hash=clip.key_hash,
+        engine=plan.engine,
+        request=keys.engine_request(id_),
+        seconds=plan.clip_seconds[clip.index],
         requested_ms=now_ms(),
     )

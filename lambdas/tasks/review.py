@@ -18,12 +18,12 @@ from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import Decision, Review
 from lambdas.domain.video_request import Gate
-from lambdas.production.task_token import VideoTask, require_open, task
+from lambdas.production.task_token import CalledBackTask, require_open, task
 from lambdas.settings import StoreSettings
 from lambdas.telemetry import logger
 
 
-class ReviewTask(VideoTask):
+class ReviewTask(CalledBackTask):
     execution: str  # its name
     gate: Gate
     entered: datetime
@@ -53,7 +53,8 @@ def review(request: ReviewTask, videos: Videos, reviews: Reviews) -> Decided | N
     """
     wait = Review(gate=request.gate, until_ms=request.until_ms)
     while True:
-        video = require_open(videos, request.tenant, request.video_id)
+        require_open(videos, request.tenant, request.video_id)
+        video = videos.get(request.tenant, request.video_id)
         if request.execution != execution_name(video.id, video.attempt):
             raise VideoClosed(f"video {video.id} is now at attempt {video.attempt}")
         if decision := _decision(video, request.gate):

@@ -1,6 +1,8 @@
 """Repair what lost events left undone.
 
-Runs every minute, and with {"restore": true} after a PC's cloud has started.
+Runs when an execution has failed, a build has ended, and a minute after an engine has written its output: by
+then each should have been answered. Each minute it reconciles a page of the videos that are being made, since
+these events may be lost too; and with {"restore": true} what a PC's cloud had lost when it started.
 
 found                                     repair
 queued, no execution                      queue it again: the message was lost
@@ -8,13 +10,17 @@ at a later stage, no execution            start a new attempt: a whole cloud was
 open, execution failed                    record the failure, which the state machine could not
 open, execution succeeded                 start a new attempt: the record is older than the film
 a decision, but a gate's token waits      answer it: the decision was interrupted before the answer
-a clip's output, but its token waits      settle the clip: the notice was lost
+a clip's output, but its token waits      settle the clip: the notice was lost (lambdas.upkeep.lost_calls)
+a clip in flight that was not sent        send it: the admission was interrupted
+a clip that waits, an engine with places  admit it
+a film that takes too long                fail it; its time counts from the start of its first clip
 a build that ended, but its token waits   fail the step, which is then retried: the build crashed
 an object in the drop folder, no video    invoke Intake again: the event was lost (lambdas.upkeep.lost_drops)
 a dead letter about something repaired    delete it (lambdas.upkeep.healed_dead_letters)
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,49 +29,72 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
-from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.events import Events
 from lambdas.adapters.executions import Execution, Machine
 from lambdas.adapters.requests_queue import RequestsQueue
-from lambdas.adapters.videos import now_ms
-from lambdas.domain import keys, names
-from lambdas.domain.errors import AssemblerFailed, VideoNotFound
+from lambdas.adapters.videos import OpenVideo, now_ms
+from lambdas.domain import names
+from lambdas.domain.errors import AssemblerFailed, FilmTimedOut, VideoNotFound
 from lambdas.domain.failures import cause, failure
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
-from lambdas.notices.settle_clip import SettleClip
-from lambdas.production.task_token import VideoTask
+from lambdas.production.task_token import CalledBackTask
 from lambdas.settings import UpkeepSettings
 from lambdas.tasks.record_failure import RecordFailure
 from lambdas.telemetry import count, logger
 from lambdas.upkeep.healed_dead_letters import HealedDeadLetters
+from lambdas.upkeep.lost_calls import Calls
 from lambdas.upkeep.lost_drops import Drops
 from lambdas.upkeep.restore_records import restore
 
 GRACE = timedelta(seconds=60)  # anything younger is not lost yet: events usually take seconds
+AT_ONCE = timedelta(0)  # an event says that it has ended
 DROPS_FOR = timedelta(days=1)  # the maximum age of a drop-folder object to check
+PAGE = 100  # videos of a run; the next run continues after them
 _RESERVE_MS = 60_000  # of the function's time, reserved to finish the current item
+
+Event = dict[str, Any]
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+def handler(event: Event, context: LambdaContext) -> dict[str, int]:
     settings = UpkeepSettings.from_env()
 
     def time_left() -> bool:
         return context.get_remaining_time_in_millis() > _RESERVE_MS
 
-    if event.get("restore"):
-        # Nothing of the lost cloud is still in progress, so no grace is needed; and an object may have
-        # waited in the drop folder for as long as the cloud was down.
-        restored = restore(settings)
-        heal, drops = Heal(settings, timedelta(0)), Drops(settings, timedelta(0), timedelta.max)
-    else:
-        restored = 0
-        heal, drops = Heal(settings, GRACE), Drops(settings, GRACE, DROPS_FOR)
-    healed = heal.all_videos(time_left) + drops.ask_again(time_left)
-    removed = HealedDeadLetters(settings, drops).remove(time_left)
+    match event:
+        case {"source": "aws.states", "detail": detail}:
+            return {"healed": Heal(settings, AT_ONCE).execution_ended(detail)}
+        case {"source": "aws.codebuild", "detail": detail}:
+            return {"healed": Heal(settings, AT_ONCE).build_ended(detail)}
+        case {"Records": records}:
+            written = [json.loads(record["body"])["detail"]["object"]["key"] for record in records]
+            return {"healed": sum(map(Calls(settings, GRACE).written, written))}
+        case {"restore": True}:
+            done = _restore(settings, time_left)
+        case _:
+            done = _reconcile(settings, time_left)
     count(names.METRIC_UPKEEP_RUNS)
-    return {"restored": restored, "healed": healed, "dead_letters_removed": removed}
+    return done
+
+
+def _reconcile(settings: UpkeepSettings, time_left: Callable[[], bool]) -> dict[str, int]:
+    drops = Drops(settings, GRACE, DROPS_FOR)
+    healed = Calls(settings, GRACE).all_engines(time_left)
+    healed += Heal(settings, GRACE).next_page(time_left)
+    healed += drops.ask_again(time_left)
+    removed = HealedDeadLetters(settings, drops).remove(time_left)
+    return {"healed": healed, "dead_letters_removed": removed}
+
+
+def _restore(settings: UpkeepSettings, time_left: Callable[[], bool]) -> dict[str, int]:
+    """Restore what a PC's cloud lost. Nothing of it is still in progress, so no grace is needed; and an
+    object may have waited in the drop folder for as long as the cloud was down."""
+    restored = restore(settings)
+    healed = Heal(settings, AT_ONCE).videos(restored, time_left)
+    healed += Drops(settings, AT_ONCE, timedelta.max).ask_again(time_left)
+    return {"restored": len(restored), "healed": healed}
 
 
 class Heal:
@@ -73,19 +102,23 @@ class Heal:
         """`grace`: how long a video or clip must be unchanged to count as lost."""
         self._grace_ms = grace // timedelta(milliseconds=1)
         self._videos = stores.videos(settings)
-        self._outputs = stores.outputs(settings)
-        self._inferences = stores.inferences(settings)
+        self._clips = stores.clip_queue(settings)
         self._reviews = stores.reviews(settings)
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
         self._machine = Machine(client("stepfunctions"), settings.state_machine_arn)
         self._builds = Builds(client("codebuild"), settings.build_project)
-        self._settler = SettleClip(settings)
+        self._film_ms = settings.film_hours * 3_600_000
         self._failures = RecordFailure(settings, Events(client("events"), settings.event_bus))
 
-    def all_videos(self, time_left: Callable[[], bool]) -> int:
-        """Check every open video, those longest unchanged first. Return how many were repaired."""
+    def next_page(self, time_left: Callable[[], bool]) -> int:
+        """Check the next page of the videos that are being made. Return how many were repaired."""
+        videos, after = self._videos.open_page(self._clips.page(), PAGE)
+        self._clips.note_page(after)  # first, so that a page that can't be finished doesn't come up again
+        return self.videos(videos, time_left)
+
+    def videos(self, videos: Sequence[OpenVideo | Video], time_left: Callable[[], bool]) -> int:
         healed = 0
-        for video in self._videos.open_videos():
+        for video in videos:
             if not time_left():
                 logger.warning("upkeep out of time")
                 break
@@ -96,7 +129,23 @@ class Heal:
                     count(names.METRIC_VIDEOS_HEALED)
             except Exception:  # noqa: BLE001  (one broken video must not block the repair of others)
                 logger.exception("healing failed")
+                count(names.METRIC_UPKEEP_FAILURES)
         return healed
+
+    def execution_ended(self, detail: Event) -> bool:
+        """Look at the video of a failed execution, which should have recorded its failure."""
+        document = json.loads(detail["input"])
+        try:
+            video = self._videos.get(document["tenant"], document["video_id"])
+        except VideoNotFound:
+            return False
+        if detail["name"] != execution_name(video.id, video.attempt):
+            return False
+        return self.video(video.tenant, video.id)
+
+    def build_ended(self, detail: Event) -> bool:
+        """Fail the step of a build that ended without an answer to its token."""
+        return self._fail_build(str(detail["build-id"]).rpartition("/")[2])
 
     def video(self, tenant: str, video_id: str) -> bool:
         """Repair one video. Return True if there was something to repair."""
@@ -111,13 +160,17 @@ class Heal:
         match state:
             case Execution.RUNNING:
                 answered = self._reviews.answer(video)
-                return answered or self._settle_clips(video) or self._fail_ended_build(video)
+                return answered or self._fail_ended_build(video) or self._end_in_time(video, execution)
             case Execution.FAILED:
                 logger.info("failure found")
                 return self._failures.record(tenant, video_id, execution, failure("ProduceVideo", error))
             case Execution.MISSING if video.stage is Stage.QUEUED:
+                # The stamp keeps the next run from sending it again while Dispatch is busy.
+                stamped = self._videos.amend(video)
+                if stamped is None:
+                    return False
                 logger.info("request queued again")
-                self._queue.send(video)
+                self._queue.send(stamped)
                 return True
             case Execution.MISSING | Execution.SUCCEEDED:
                 # Without a limit: only the loss of a cloud causes this, which is not the video's fault.
@@ -131,37 +184,31 @@ class Heal:
         self._queue.send(requeued)
         return True
 
-    def _settle_clips(self, video: Video) -> bool:
-        waiting = [
-            inference
-            for inference in self._inferences.of_video(video.id)
-            if not inference.settled and self._left_alone(inference.requested_ms)
-        ]
-        return sum(map(self._settle, waiting)) > 0
-
-    def _settle(self, inference: Inference) -> bool:
-        """Return whether the engine had responded. SageMaker names what it writes after the inference."""
-        if output := self._first(keys.ENGINE_OUTPUT_PREFIX + inference.id):
-            self._settler.completed(inference, output)
-        elif failure_object := self._first(keys.ENGINE_FAILURE_PREFIX + inference.id):
-            self._settler.failed(inference, "", failure_object)
-        else:
+    def _end_in_time(self, video: Video, execution: str) -> bool:
+        """Fail a film whose time is over. Time in an engine's queue before its first clip does not count."""
+        started = [clip.started_ms for clip in video.clips if clip.started_ms is not None]
+        if not started or min(started) + self._film_ms > now_ms():
             return False
-        logger.info("clip settled", extra={"inference_id": inference.id})
-        return True
+        hours = self._film_ms // 3_600_000
+        error = FilmTimedOut(f"The film was not finished within {hours} h of the start of its first clip.")
+        reason = failure("ProduceVideo", {"Error": type(error).__name__, "Cause": cause(error)})
+        logger.warning("film timed out")
+        recorded = self._failures.record(video.tenant, video.id, execution, reason)
+        self._machine.stop(execution, error.message)
+        return recorded
 
     def _fail_ended_build(self, video: Video) -> bool:
-        ended = self._builds.ended(video.build) if video.build and video.stage is Stage.ASSEMBLING else None
+        return video.stage is Stage.ASSEMBLING and bool(video.build) and self._fail_build(str(video.build))
+
+    def _fail_build(self, build: str) -> bool:
+        ended = self._builds.ended(build)
         if ended is None:
             return False
         status, task = ended
-        error = AssemblerFailed(f"build {video.build} ended with status {status} without a response")
-        logger.info("ended build found", extra={"build": video.build, "status": status})
-        token = VideoTask.model_validate_json(task).token
+        error = AssemblerFailed(f"build {build} ended with status {status} without a response")
+        logger.info("ended build found", extra={"build": build, "status": status})
+        token = CalledBackTask.model_validate_json(task).token
         return self._machine.fail(token, type(error).__name__, cause(error))
-
-    def _first(self, prefix: str) -> str | None:
-        return next((key for key, _ in self._outputs.list(prefix)), None)
 
     def _left_alone(self, since_ms: int) -> bool:
         return since_ms + self._grace_ms <= now_ms()

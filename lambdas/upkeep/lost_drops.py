@@ -64,7 +64,8 @@ class Drops:
 
     def _taken(self, dropped: Dropped) -> bool:
         try:
-            self._videos.get(dropped.tenant, video_id(dropped.tenant, dropped.nonce(self._inputs.bucket)))
+            id_ = video_id(dropped.tenant, dropped.nonce(self._inputs.bucket))
+            self._videos.outline(dropped.tenant, id_)
         except VideoNotFound:
             return False
         return True

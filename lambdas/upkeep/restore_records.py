@@ -8,12 +8,11 @@ from lambdas.settings import StoreSettings
 from lambdas.telemetry import logger
 
 
-def restore(settings: StoreSettings) -> int:
-    """Restore API keys, videos and the notes of their creates that are missing from the table.
+def restore(settings: StoreSettings) -> list[Video]:
+    """Restore videos and the notes of their creates that are missing from the table.
 
-    Return how many videos were restored.
+    Return the videos that were restored.
     """
-    stores.api_keys(settings).restore_all()
     videos = stores.videos(settings)
     restored: list[Video] = []
     for key in videos.journal():
@@ -24,4 +23,4 @@ def restore(settings: StoreSettings) -> int:
             logger.exception("record not restored", extra={"key": key})
     Creates(client("dynamodb"), settings.videos_table).restore(restored)
     logger.info("journal restored", extra={"videos": len(restored)})
-    return len(restored)
+    return restored

@@ -1,4 +1,4 @@
-"""`reel keys`: create and revoke API keys."""
+"""`reel keys`: create, revoke and restore API keys."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from reelworks.cli.terminal import Json, fail, out, print_json
 
-keys_app = typer.Typer(help="Create and revoke tenants' API keys.", no_args_is_help=True)
+keys_app = typer.Typer(help="Create, revoke and restore tenants' API keys.", no_args_is_help=True)
 
 
 @keys_app.command("create")
@@ -39,3 +39,15 @@ def revoke_key(
     except DeploymentError as error:
         fail(str(error))
     print_json({"revoked": True}) if as_json else out.print("revoked")
+
+
+@keys_app.command("restore")
+def restore_keys(as_json: Json = False) -> None:
+    """Restore all API keys that are in the output bucket, for example after their table was lost."""
+    from reelworks.deployment import Deployment, DeploymentError
+
+    try:
+        count = Deployment.find().restore_keys()
+    except DeploymentError as error:
+        fail(str(error))
+    print_json({"restored": count}) if as_json else out.print(f"{count} restored")

@@ -19,7 +19,7 @@ class Output(StrEnum):
     SUCCESS_TOPIC_ARN = "SuccessTopicArn"
     ERROR_TOPIC_ARN = "ErrorTopicArn"
     UPKEEP_FUNCTION = "UpkeepFunction"
-    VIDEOS_TABLE = "VideosTable"
+    API_KEYS_TABLE = "ApiKeysTable"
 
 
 @dataclass(frozen=True)

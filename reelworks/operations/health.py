@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cdk.settings import stack_name
 from lambdas.adapters.objects import Objects
-from lambdas.adapters.videos import Videos
-from lambdas.domain.errors import ReelworksError
+from lambdas.adapters.videos import OpenVideo, Videos
+from lambdas.domain.errors import ReelworksError, VideoNotFound
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipProgress, PartProgress
@@ -23,12 +23,14 @@ from reelworks.operations.dead_letters import DeadLetters
 from reelworks.operations.engines import Engines
 from reelworks.operations.failures import failures_since
 from reelworks.operations.metrics import Metric, values
+from reelworks.operations.records import open_videos
 
 _RECENT = timedelta(minutes=15)
 _FAILED_WITHIN = timedelta(hours=1)
 _QUEUED = timedelta(minutes=15)  # as the alarm on the oldest request
 _STILL = timedelta(hours=1)  # longer than a step takes; a clip that waits so long is worth a look
-_OPEN = 1_000  # open films looked at, those longest unchanged first
+_OPEN = 1_000  # films that are being made, looked at
+_READERS = 8  # boto3 keeps ten connections
 
 
 class State(StrEnum):
@@ -120,7 +122,9 @@ def _open_films(deployment: Deployment) -> Iterator[Check]:
     outputs = deployment.outputs
     journal = Objects(deployment.client("s3"), outputs["OutputBucket"])
     videos = Videos(deployment.client("dynamodb"), outputs["VideosTable"], journal)
-    found = [*islice(videos.open_videos(), _OPEN)]
+    with ThreadPoolExecutor(_READERS) as readers:
+        read = readers.map(lambda open_: _record(videos, open_), islice(open_videos(videos), _OPEN))
+        found = [video for video in read if video is not None]
     stages = Counter(video.stage for video in found)
     counts = ", ".join(f"{count} {stage}" for stage, count in stages.most_common())
     more = "at least " if len(found) == _OPEN else ""
@@ -141,8 +145,17 @@ def _open_films(deployment: Deployment) -> Iterator[Check]:
             )
 
 
+def _record(videos: Videos, open_: OpenVideo) -> Video | None:
+    """Return a film's record, or None if it has ended meanwhile or is in review: the index may be behind."""
+    try:
+        video = videos.get(open_.tenant, open_.id)
+    except VideoNotFound:
+        return None
+    return None if video.closed or video.stage is Stage.REVIEWING else video
+
+
 def _waits(video: Video, stage: Stage | None) -> bool:
-    return video.stage is stage if stage else video.stage not in (Stage.QUEUED, Stage.REVIEWING)
+    return video.stage is stage if stage else video.stage is not Stage.QUEUED
 
 
 def _idle(video: Video) -> timedelta:

@@ -1,5 +1,5 @@
-"""The records of a deployment's videos, read from the journal in S3: listing it costs the table nothing, and
-it has every tenant's."""
+"""The records of a deployment's videos, of every tenant. Those since a time are read from the journal in S3:
+listing it costs the table nothing."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,12 +8,24 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.videos import OpenVideo, Videos
 from lambdas.domain import keys
 from lambdas.domain.errors import ArtifactMissing
 from lambdas.domain.video import Video
 from reelworks.deployment import Deployment, DeploymentError
 
 _READERS = 16  # boto3's pool has ten connections; a few more keep them busy
+_PAGE = 100
+
+
+def open_videos(videos: Videos) -> Iterator[OpenVideo]:
+    """Yield the videos that are being made: those that have not ended and don't wait for their user."""
+    after: str | None = None
+    while True:
+        page, after = videos.open_page(after, _PAGE)
+        yield from page
+        if after is None:
+            return
 
 
 def records_since(deployment: Deployment, since: datetime, *, tenant: str | None = None) -> Iterator[Video]:

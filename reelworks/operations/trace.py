@@ -19,6 +19,7 @@ from lambdas.domain.video_parts import ClipProgress, PartProgress
 from reelworks.deployment import Deployment, DeploymentError
 from reelworks.operations.dead_letters import DeadLetters
 from reelworks.operations.engine_logs import engine_log_events
+from reelworks.operations.records import open_videos
 
 _MARGIN_MS = 60_000  # clocks differ, and a function logs a little before and after it changes the record
 _FAILED = ("Failed", "TimedOut", "Aborted")  # endings of an event's type
@@ -40,7 +41,7 @@ def trace(deployment: Deployment, video_id: str, *, tenant: str | None = None) -
     """Return everything that is known about a video, oldest first.
 
     Raises DeploymentError if there is no such video. Without `tenant`, the tenant is found by the video's
-    execution or, while it waits for that, among the open videos.
+    execution or, while it waits for that, among the videos that are being made.
     """
     video = _video(deployment, video_id, tenant)
     events = [
@@ -74,7 +75,7 @@ def _tenant(deployment: Deployment, videos: Videos, video_id: str) -> str | None
     document = _execution(deployment, video_id)
     if document is not None:
         return str(json.loads(document["input"])["tenant"])
-    return next((video.tenant for video in videos.open_videos() if video.id == video_id), None)
+    return next((video.tenant for video in open_videos(videos) if video.id == video_id), None)
 
 
 # --- the record

@@ -16,7 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lambdas.adapters.api_keys import ApiKeys
 from lambdas.adapters.clients import client, stills_client, writing_client
+from lambdas.adapters.clip_queue import BY_TURN
+from lambdas.adapters.objects import Objects
 from lambdas.settings import ApiSettings, AuthorizerSettings, env_of
 from tests.cloud.servers import local_aws
 
@@ -45,6 +48,11 @@ class Deployment:
     url: str
     settings: ApiSettings
     authorizer: AuthorizerSettings
+
+    @property
+    def api_keys(self) -> ApiKeys:
+        journal = Objects(client("s3"), self.settings.output_bucket)
+        return ApiKeys(client("dynamodb"), self.authorizer.api_keys_table, journal)
 
     def messages(self) -> list[dict[str, Any]]:
         """Takes all messages from the requests queue."""
@@ -93,6 +101,8 @@ def _deploy(url: str) -> Deployment:
     for bucket in ("input", "output"):
         boto3.client("s3").create_bucket(Bucket=bucket)
     _create_table("videos")
+    _create_table("api-keys")
+    create_clips_table("clips")
     queue = boto3.client("sqs").create_queue(QueueName="requests")["QueueUrl"]
     machine = boto3.client("stepfunctions").create_state_machine(
         name="produce-video", definition=json.dumps(_WAITING), roleArn=_ROLE
@@ -108,6 +118,7 @@ def _deploy(url: str) -> Deployment:
         url=url,
         settings=ApiSettings(
             videos_table="videos",
+            clips_table="clips",
             input_bucket="input",
             output_bucket="output",
             requests_queue_url=queue,
@@ -118,7 +129,7 @@ def _deploy(url: str) -> Deployment:
             state_machine_arn=machine["stateMachineArn"],
         ),
         authorizer=AuthorizerSettings(
-            videos_table="videos",
+            api_keys_table="api-keys",
             user_pool_id=pool,
             user_pool_client_id=app["UserPoolClient"]["ClientId"],
         ),
@@ -137,23 +148,48 @@ def _create_table(name: str) -> None:
             for attribute, kind in (
                 ("pk", "S"),
                 ("sk", "S"),
+                ("tenant", "S"),
                 ("created", "S"),
                 ("open", "S"),
                 ("updated_ms", "N"),
             )
         ],
         KeySchema=[key("pk", "HASH"), key("sk", "RANGE")],
-        LocalSecondaryIndexes=[
-            {
-                "IndexName": "by_created",
-                "KeySchema": [key("pk", "HASH"), key("created", "RANGE")],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
         GlobalSecondaryIndexes=[
             {
-                "IndexName": "open",
-                "KeySchema": [key("open", "HASH"), key("updated_ms", "RANGE")],
+                "IndexName": name,
+                "KeySchema": [key(partition, "HASH"), key(sort, "RANGE")],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            for name, partition, sort in (
+                ("by_created", "tenant", "created"),
+                ("open", "open", "updated_ms"),
+            )
+        ],
+    )
+
+
+def create_clips_table(name: str) -> None:
+    """Create the table of cdk/clip_queue.py."""
+
+    def key(sort: str) -> list[dict[str, str]]:
+        return [
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": sort, "KeyType": "RANGE"},
+        ]
+
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": attribute, "AttributeType": kind}
+            for attribute, kind in (("pk", "S"), ("sk", "S"), ("turn", "N"))
+        ],
+        KeySchema=key("sk"),
+        LocalSecondaryIndexes=[
+            {
+                "IndexName": BY_TURN,
+                "KeySchema": key("turn"),
                 "Projection": {"ProjectionType": "ALL"},
             }
         ],

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from lambdas.media.mp4.work_box import without_work_box
 from tests.cloud.servers import answers, wait_until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -37,7 +38,7 @@ class Server:
         answer = self.invoke(request)
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"] == "video/mp4"
-        return answer.content
+        return without_work_box(answer.content)[0]
 
     def until(self, *statuses: str) -> httpx.Response:
         wait_until(lambda: self.ping().json()["status"] in statuses, seconds=120)

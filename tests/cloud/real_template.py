@@ -33,7 +33,7 @@ def deployed(folder: Path) -> Iterator[tuple[str, Client, dict[str, str]]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with local_aws(port) as url:
+    with local_aws(port, "tests.cloud.function_aws:app") as url:
         of_a_pc = {"Engines": "animatic", "Workflow": "", "Voice": BUNDLED, "VoiceEngine": "standard"}
         of_a_pc["Prices"] = FREE.model_dump_json()
         outputs = deploy(read_assembly(folder), url, ANYBODY, of_a_pc)

@@ -49,9 +49,10 @@ def stopping(stand_in: StandIn) -> Starlette:
 
 
 @contextmanager
-def local_aws(port: int) -> Iterator[str]:
-    """The URL of a fresh ministack; S3, SNS and SQS need nothing else."""
-    command = [sys.executable, "-m", "uvicorn", "ministack.app:app", "--host", "127.0.0.1"]
+def local_aws(port: int, app: str = "ministack.app:app") -> Iterator[str]:
+    """The URL of a fresh ministack; S3, SNS and SQS need nothing else. `tests.cloud.function_aws:app` runs
+    functions as the PC's cloud does."""
+    command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1"]
     process = subprocess.Popen(
         [*command, "--port", str(port), "--log-level", "warning"],
         env=os.environ | {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1"},

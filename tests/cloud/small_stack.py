@@ -168,7 +168,7 @@ def template(**extra: Any) -> dict[str, Any]:
         "SuccessTopicArn": {"Ref": "Topic"},
         "UpkeepFunction": {"Ref": "Note"},
         "SleepFunction": {"Ref": "Sleep"},
-        "VideosTable": {"Ref": "Table"},
+        "ApiKeysTable": {"Ref": "Table"},
         "Engines": {"Ref": "Engines"},
         "ModelAliases": {"Ref": "ModelAliases"},
         "TextSeconds": {"Ref": "TextSeconds"},

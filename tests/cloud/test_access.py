@@ -150,7 +150,7 @@ def test_other_services(cloud: Status) -> None:
     aws("sns").publish(TopicArn=topic, Message="told")
     (told,) = aws("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
     assert json.loads(told["Body"])["Message"] == "told"
-    table = cloud.outputs["VideosTable"]
+    table = cloud.outputs["ApiKeysTable"]
     item = {"pk": {"S": "ä"}, "sk": {"S": "b"}}
     aws("dynamodb").put_item(TableName=table, Item=item)
     assert aws("dynamodb").get_item(TableName=table, Key=item)["Item"] == item

@@ -628,8 +628,19 @@ def queue_engine_request(id_: str) -> str:
     inference = keys.inference_id(id_, 0, "f" * 64)
     key = keys.engine_request(inference)
     stores.inputs(settings()).put(key, b"{}", "application/json")
-    stores.inferences(settings()).park(
-        Inference(id=inference, token="t", tenant="acme", video_id=id_, clip=0, key_hash="0", requested_ms=0)
+    stores.clip_queue(settings()).enqueue(
+        Inference(
+            id=inference,
+            token="t",
+            tenant="acme",
+            video_id=id_,
+            clip=0,
+            key_hash="0",
+            engine="cogvideox-2b",
+            request=key,
+            seconds=6,
+            requested_ms=0,
+        )
     )
     return key
 
@@ -648,6 +659,7 @@ def test_a_cancelled_video_leaves_nothing_running(aws: Deployment) -> None:
     assert answer.json["error"]["code"] == "cancelled"
     assert status_of(execution) == "ABORTED"
     assert request not in aws.keys("input")
+    assert stores.clip_queue(settings()).waiting("cogvideox-2b").clips == 0
     again = call("POST", f"/v1/videos/{id_}/cancel")
     assert (again.status, again.headers["x-should-retry"]) == (409, "false")
     assert "cancelled" in again.error["message"]

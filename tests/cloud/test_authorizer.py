@@ -18,12 +18,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from lambdas.adapters import api_keys, stores
+from lambdas.adapters import api_keys
 from lambdas.adapters.clients import client
 from lambdas.api import authorizer
 from lambdas.api.authorizer import tenant_of
 from lambdas.api.tokens import Pool
+from lambdas.domain import keys
 from lambdas.domain.errors import ServiceUnavailable, Unauthenticated
+from reelworks.deployment import Deployment as Operated
 from tests.cloud.deployment import Context, Deployment, deployed, event
 from tests.cloud.servers import serving
 
@@ -56,7 +58,7 @@ def refused(token: str, header: str = "Bearer {}") -> bool:
 
 def register(aws: Deployment, tenant: str = "acme") -> str:
     key = api_keys.new_key()
-    stores.api_keys(aws.settings).register(key, tenant, "test")
+    aws.api_keys.register(key, tenant, "test")
     return key
 
 
@@ -73,9 +75,22 @@ def test_a_key_gives_its_tenant_access_to_the_whole_stage(aws: Deployment) -> No
 
 def test_a_revoked_key_is_rejected(aws: Deployment) -> None:
     key = register(aws)
-    assert stores.api_keys(aws.settings).revoke(api_keys.hash_of(key))
-    assert not stores.api_keys(aws.settings).revoke(api_keys.hash_of(key)), "there is none any more"
+    assert aws.api_keys.revoke(api_keys.hash_of(key))
+    assert not aws.api_keys.revoke(api_keys.hash_of(key)), "there is none any more"
     assert refused(key)
+
+
+def test_a_lost_key_is_restored_from_the_journal(aws: Deployment) -> None:
+    key, revoked = register(aws), register(aws, "other")
+    aws.api_keys.revoke(api_keys.hash_of(revoked))
+    pk, sk = keys.api_key_item(api_keys.hash_of(key))
+    table = aws.authorizer.api_keys_table
+    client("dynamodb").delete_item(TableName=table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+    assert refused(key)
+    operator = Operated(client, {"ApiKeysTable": table, "OutputBucket": aws.settings.output_bucket})
+    assert operator.restore_keys() > 0
+    assert authorize(key)["context"]["tenant"] == "acme"
+    assert refused(revoked)
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,10 @@ class Passing:
 
 
 class Bench:
-    def __init__(self, client: Any, logs: Path) -> None:
+    def __init__(self, client: Any, logs: Path, events: list[Any]) -> None:
         self.client = client
         self.logs = logs
+        self.events = events  # emitted: source, detail type, detail
 
     def start(self, then: str = "", **options: Any) -> str:
         variables = [{"name": "TASK", "value": "given"}, {"name": "THEN", "value": then}]
@@ -96,15 +97,17 @@ def aws() -> Iterator[tuple[str, Callable[[str, str], Any]]]:
 @pytest.fixture
 def bench(aws: tuple[str, Callable[[str, str], Any]], tmp_path: Path) -> Iterator[Bench]:
     url, client = aws
+    events: list[Any] = []
     stand_in = CodeBuild(
         Passing(url),
         projects=client("codebuild", url),
         s3=client("s3", url),
         scratch=tmp_path / "scratch",
         logs=tmp_path / "logs",
+        emit=lambda *event: events.append(event),
     )
     with serving(stopping(stand_in)) as own:
-        yield Bench(client("codebuild", own), tmp_path / "logs")
+        yield Bench(client("codebuild", own), tmp_path / "logs", events)
     assert list((tmp_path / "scratch").glob("*")) == []
 
 
@@ -144,7 +147,13 @@ def test_a_build_runs_the_project_s_commands_with_its_start_parameters(bench: Be
 
 
 def test_a_program_that_fails_is_a_failed_build(bench: Bench) -> None:
-    assert bench.ended(bench.start("sys.exit(3)"))["buildStatus"] == "FAILED"
+    id_ = bench.start("sys.exit(3)")
+    assert bench.ended(id_)["buildStatus"] == "FAILED"
+    wait_until(lambda: len(bench.events) == 1)
+    [(source, kind, detail)] = bench.events
+    assert (source, kind) == ("aws.codebuild", "CodeBuild Build State Change")
+    assert (detail["build-status"], detail["project-name"]) == ("FAILED", "film")
+    assert detail["build-id"].endswith(f":build/{id_}")
 
 
 def test_a_program_that_is_killed_is_a_failed_build(bench: Bench) -> None:
@@ -166,9 +175,10 @@ def test_a_build_ends_with_the_cloud(aws: tuple[str, Callable[[str, str], Any]],
         s3=client("s3", url),
         scratch=tmp_path / "scratch",
         logs=tmp_path,
+        emit=lambda *_: None,
     )
     with serving(stopping(stand_in)) as own:
-        bench = Bench(client("codebuild", own), tmp_path)
+        bench = Bench(client("codebuild", own), tmp_path, [])
         at = tmp_path / "pid"
         id_ = bench.start(f"open({str(at)!r}, 'w').write(str(os.getpid())); import time; time.sleep(300)")
         bench.said(id_)

@@ -15,7 +15,7 @@ from tests.shared import FOLDER
 
 NAMES = names_of(DeploymentSettings.of_checkout({}))
 ANOTHER_S = names_of(DeploymentSettings.of_checkout({"REELWORKS_PREFIX": "reelworks-two"}))
-KEPT = {"AWS::S3::Bucket": 3, "AWS::DynamoDB::Table": 1, "AWS::Cognito::UserPool": 1}
+KEPT = {"AWS::S3::Bucket": 3, "AWS::DynamoDB::Table": 2, "AWS::Cognito::UserPool": 1}
 
 
 def count(found: list[Kept]) -> dict[str, int]:

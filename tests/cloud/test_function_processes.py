@@ -164,7 +164,7 @@ def test_a_state_learns_at_once_that_its_function_was_killed(cloud: Machine, num
         ("exit", "Work", "Runtime.ExitError", "exit status 3"),
         ("any", "Broken", "Runtime.ImportModuleError", "No module named 'missing'"),
         ("wait", "Brief", "Sandbox.Timedout", "Task timed out after 2.00 seconds"),
-        ("raise", "Work", "Runtime.HandlerError", ""),
+        ("raise", "Work", "KeyError", ""),
     ],
 )
 def test_a_state_learns_at_once_that_its_function_ended(
@@ -184,7 +184,7 @@ def test_a_function_that_was_killed_is_tried_again(cloud: Machine) -> None:
 def test_a_process_survives_an_exception(cloud: Machine) -> None:
     """Otherwise each wrong API key would cost a new process."""
     first = cloud.invoke("raise")
-    assert first["errorType"] == "Runtime.HandlerError"
+    assert first["errorType"] == "KeyError"
     assert [cloud.invoke("raise")["errorMessage"] for _ in range(3)] == [first["errorMessage"]] * 3
 
 

@@ -13,8 +13,8 @@ from botocore.retries.standard import ExponentialBackoff
 
 from lambdas.adapters import objects, stores, upload
 from lambdas.adapters.clients import client, stills_client, writing_client
-from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.executions import Execution, Machine
+from lambdas.adapters.items import item_key
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.recent_creates import Creates
 from lambdas.adapters.videos import Videos, now_ms
@@ -106,10 +106,8 @@ def test_a_created_video_is_new_and_in_the_journal(aws: Deployment, losses: Loss
 
 def test_a_restored_video_is_restored_once(aws: Deployment, losses: Losses, videos: Videos) -> None:
     video = at(videos)
-    client("dynamodb").delete_item(
-        TableName=aws.settings.videos_table,
-        Key={"pk": {"S": keys.tenant_partition(TENANT)}, "sk": {"S": f"video#{video.id}"}},
-    )
+    key = item_key(*keys.video_item(TENANT, video.id))
+    client("dynamodb").delete_item(TableName=aws.settings.videos_table, Key=key)
     losses.first_answers(*WRITES)
     assert videos.restore(keys.video_record(TENANT, video.id)) == video
     assert videos.restore(keys.video_record(TENANT, video.id)) is None
@@ -203,9 +201,9 @@ def test_an_entry_is_written_once(aws: Deployment, losses: Losses, videos: Video
     losses.first_answers(*WRITES)
     begun = ClipProgress(seconds=3, state=ClipState.RENDERING, started_ms=1)
     done = begun.model_copy(update={"state": ClipState.DONE, "finished_ms": 2})
-    videos.update_entry(TENANT, video.id, "clips", 0, begun)
-    videos.update_entry(TENANT, video.id, "clips", 0, done, over=begun)
-    assert losses.lost == ["UpdateItem", "UpdateItem"]
+    videos.write_part(video, "clips", 0, begun)
+    videos.write_part(video, "clips", 0, done, over=begun)
+    assert losses.lost == ["PutItem", "PutItem"]
     assert videos.get(TENANT, video.id).clips == [done]
 
 
@@ -213,11 +211,10 @@ def test_an_entry_is_written_once(aws: Deployment, losses: Losses, videos: Video
 
 
 def test_a_key_is_registered_and_revoked(aws: Deployment, losses: Losses) -> None:
-    keys_ = stores.api_keys(aws.settings)
     losses.first_answers(*WRITES)
-    key = keys_.register(f"rk-{uuid.uuid4().hex}", TENANT, "name")
-    assert keys_.revoke(key.hash)
-    assert not keys_.revoke(key.hash)
+    key = aws.api_keys.register(f"rk-{uuid.uuid4().hex}", TENANT, "name")
+    assert aws.api_keys.revoke(key.hash)
+    assert not aws.api_keys.revoke(key.hash)
 
 
 def test_a_first_try_and_its_retry_make_one_video(aws: Deployment, losses: Losses) -> None:
@@ -229,25 +226,6 @@ def test_a_first_try_and_its_retry_make_one_video(aws: Deployment, losses: Losse
         assert creates.claim(TENANT, fingerprint, "video_2", retry=second) == "video_1"
     # Joined once: the next create of the same request is a new one.
     assert creates.claim(TENANT, fingerprint, "video_3", retry=False) == "video_3"
-
-
-def test_an_engine_call_is_parked_once(aws: Deployment, losses: Losses) -> None:
-    inferences = stores.inferences(aws.settings)
-    video_id = f"video_{uuid.uuid4().hex}"
-    inference = Inference(
-        id=keys.inference_id(video_id, 0, "f" * 64),
-        token="t",
-        tenant=TENANT,
-        video_id=video_id,
-        clip=0,
-        key_hash="0",
-        requested_ms=1,
-    )
-    losses.first_answers(*WRITES)
-    assert inferences.park(inference)
-    assert not inferences.park(inference)
-    inferences.settle(inference.id)
-    assert [one.settled for one in inferences.of_video(video_id)] == [True]
 
 
 def test_a_review_is_parked_once_and_answered(aws: Deployment, losses: Losses) -> None:

@@ -23,7 +23,7 @@ from lambdas.domain import keys
 from lambdas.domain.film_plan import film_hash
 from lambdas.domain.stages import Stage
 from lambdas.production.plans import store_plan
-from lambdas.production.task_token import VideoTask
+from lambdas.production.task_token import CalledBackTask
 from lambdas.settings import TASK_VARIABLE
 from reelworks.cloud.services.bedrock import BedrockRuntime
 from reelworks.cloud.services.polly import Polly
@@ -192,7 +192,7 @@ def test_the_build_s_role_is_sufficient(as_it_is: Deployed) -> None:
     assert s3.head_object(**where)["ContentLength"] > PART
 
 
-def _rendered(client: Client, outputs: dict[str, str]) -> tuple[str, VideoTask]:
+def _rendered(client: Client, outputs: dict[str, str]) -> tuple[str, CalledBackTask]:
     """Return the film's key of a video with a rendered clip, and the task to assemble it."""
     objects = Objects(client("s3"), outputs["OutputBucket"])
     videos = Videos(client("dynamodb"), outputs["VideosTable"], journal=objects)
@@ -206,7 +206,7 @@ def _rendered(client: Client, outputs: dict[str, str]) -> tuple[str, VideoTask]:
     store_plan(objects, plan)
     (made,) = plan.clips
     objects.put(keys.clip(video.tenant, made.key_hash), padded(clip(8), 4_500_000), "video/mp4")
-    task = VideoTask(token="nobody's", tenant=video.tenant, video_id=video.id)
+    task = CalledBackTask(token="nobody's", tenant=video.tenant, video_id=video.id)
     return keys.film(video.tenant, film_hash(plan)), task
 
 
@@ -227,7 +227,7 @@ def test_a_denied_call_would_be_noticed(tmp_path: Path) -> None:
 def _api(url: str, client: Client, outputs: dict[str, str], tenant: str) -> httpx.Client:
     key = new_key()
     journal = Objects(client("s3"), outputs["OutputBucket"])
-    ApiKeys(client("dynamodb"), outputs["VideosTable"], journal=journal).register(key, tenant, "test")
+    ApiKeys(client("dynamodb"), outputs["ApiKeysTable"], journal=journal).register(key, tenant, "test")
     base = f"{url}/_aws/execute-api/{outputs['RestApiId']}/{outputs['RestApiStage']}/v1"
     return httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}, timeout=60)
 

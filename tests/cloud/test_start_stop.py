@@ -123,7 +123,7 @@ def test_concurrent_ups_start_one_cloud(home: Home) -> None:
 
 def test_the_tenants_key_is_registered(cloud: Status) -> None:
     assert cloud.api_key
-    table = small_stack.aws(cloud, "dynamodb").scan(TableName=cloud.outputs["VideosTable"])
+    table = small_stack.aws(cloud, "dynamodb").scan(TableName=cloud.outputs["ApiKeysTable"])
     (item,) = table["Items"]
     assert json.loads(item["document"]["S"])["tenant"] == "local"
     assert cloud.api_key not in str(item)

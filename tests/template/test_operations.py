@@ -42,11 +42,12 @@ def test_alarms(operations: Template) -> None:
             *("FailureRate",) * 2,
             "ExecutionsTimedOut",
             "UpkeepRuns",
+            "UpkeepFailures",
             "5XXError",
             *("an expression",) * 2,  # functions throttled
             "ExecutionThrottled",
             "Throttles",
-            *("HasBacklogWithoutCapacity", "ApproximateAgeOfOldestRequest", "ClipFailureRate") * 2,
+            *("HasBacklogWithoutCapacity", "OldestClipSeconds", "ClipFailureRate") * 2,
             *("lost_count", "an expression") * 2,  # instances without work
         ]
     )
@@ -98,7 +99,6 @@ def test_an_alarm_s_expression_has_at_most_ten_metrics(operations: Template) -> 
 BY_ENDPOINT = {
     "ApproximateBacklogSize",
     "ApproximateBacklogSizePerInstance",
-    "ApproximateAgeOfOldestRequest",
     "HasBacklogWithoutCapacity",
 }
 

@@ -14,6 +14,7 @@ from cdk.buckets import ARTIFACTS, ENGINE, REQUESTS, UPLOADS, VIDEOS
 from cdk.functions import FUNCTIONS
 from cdk.settings import DeploymentSettings
 from cdk.state_machine import DEFINITION
+from lambdas.adapters.clip_queue import BY_TURN
 from lambdas.domain import keys
 from lambdas.domain.prices import Prices
 from lambdas.settings import (
@@ -33,6 +34,8 @@ OUTPUTS = {
     "OutputBucket",
     "LogsBucket",
     "VideosTable",
+    "ApiKeysTable",
+    "ClipsTable",
     "RequestsQueueUrl",
     "RequestsDeadLetterQueueUrl",
     "FailedEventsQueueUrl",
@@ -229,7 +232,8 @@ def test_the_build_has_the_permissions_of_the_function(pipeline: Template) -> No
     )
     assert of_function <= of_build
     source = {"s3:GetObject", "s3:GetObjectVersion", "s3:GetBucketAcl", "s3:GetBucketLocation"}
-    assert {action for action, _ in of_build - of_function} == source
+    answer = {"states:SendTaskSuccess", "states:SendTaskFailure"}  # the function returns instead
+    assert {action for action, _ in of_build - of_function} == source | answer
 
 
 # --- events
@@ -263,17 +267,20 @@ def test_requests_are_redelivered_and_then_kept(pipeline: Template) -> None:
     assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
     dead = target(queue["RedrivePolicy"]["deadLetterTargetArn"])
     assert dead == _queue_id(pipeline, "RequestsDeadLetterQueueUrl")
-    ((_, mapping),) = properties(pipeline, "AWS::Lambda::EventSourceMapping").items()
+    [mapping] = [
+        mapping
+        for id_, mapping in properties(pipeline, "AWS::Lambda::EventSourceMapping").items()
+        if "Dispatch" in id_
+    ]
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_input_bucket_sends_events(pipeline: Template) -> None:
+def test_the_input_and_output_buckets_send_events(pipeline: Template) -> None:
     buckets = properties(pipeline, "AWS::S3::Bucket").values()
     sending = {b["BucketName"].split("-")[1] for b in buckets if "NotificationConfiguration" in b}
-    assert sending == {"input"}
-    ((_, rule),) = (
-        item for item in properties(pipeline, "AWS::Events::Rule").items() if "EventPattern" in item[1]
-    )
+    assert sending == {"input", "output"}
+    rules = properties(pipeline, "AWS::Events::Rule").items()
+    [rule] = [rule for id_, rule in rules if id_.startswith("DropFolder")]
     assert rule["EventPattern"]["detail"]["object"] == {"key": [{"prefix": keys.DROP_PREFIX}]}
 
 
@@ -311,25 +318,35 @@ def test_the_machine_may_call_its_functions_and_no_others(pipeline: Template) ->
     assert len(invoked) == 11
 
 
-def test_the_machine_waits_for_a_callback_longer_than_its_engine_may_take(pipeline: Template) -> None:
-    ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
-    waited = int(machine["DefinitionSubstitutions"]["RenderClipTimeoutSeconds"])
-    variables = _function(pipeline, "RenderClip")["Environment"]["Variables"]
-    rendering = int(variables["REELWORKS_INVOCATION_SECONDS"])
-    queueing = int(variables["REELWORKS_REQUEST_TTL_SECONDS"])
-    assert waited > rendering + queueing
-    assert _definition(machine)["TimeoutSeconds"] > waited
-
-
-def test_a_film_may_wait_for_its_user_at_both_gates_and_again_after_changes(pipeline: Template) -> None:
+def test_a_film_may_wait_for_its_engine_and_its_user_for_as_long_as_an_execution_lasts(
+    pipeline: Template,
+) -> None:
+    """Upkeep ends a film that takes too long after its first clip has started."""
     ((_, machine),) = properties(pipeline, "AWS::StepFunctions::StateMachine").items()
     substituted = machine["DefinitionSubstitutions"]
-    week = 7 * 24 * 3600
-    assert int(substituted["ReviewTimeoutSeconds"]) == week
+    assert int(substituted["ReviewTimeoutSeconds"]) == 7 * 24 * 3600
+    limits = DeploymentSettings.model_json_schema()["properties"]
     year = 365 * 24 * 3600  # Step Functions' quota
-    assert 10 * week < int(substituted["FilmTimeoutSeconds"]) < year
-    longest = DeploymentSettings.model_json_schema()["properties"]["review_hours"]["maximum"] * 3600
-    assert int(substituted["FilmTimeoutSeconds"]) + 10 * (longest - week) < year
+    for what in ("RenderClipTimeoutSeconds", "FilmTimeoutSeconds"):
+        assert 10 * limits["review_hours"]["maximum"] * 3600 < int(substituted[what]) < year
+    assert limits["film_hours"]["maximum"] * 3600 < year / 2
+    variables = _function(pipeline, "Upkeep")["Environment"]["Variables"]
+    assert variables["REELWORKS_FILM_HOURS"] == "144"
+
+
+def test_functions_that_hand_clips_to_endpoints_may_look_how_many_instances_there_are(
+    pipeline: Template,
+) -> None:
+    allowed = [
+        (policy["Roles"][0]["Ref"], set(listed(statement["Action"])))
+        for policy in properties(pipeline, "AWS::IAM::Policy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "sagemaker:InvokeEndpointAsync" in listed(statement["Action"])
+    ]
+    assert len(allowed) == 3
+    for role, actions in allowed:
+        assert any(name in role for name in ("RenderClip", "SettleClip", "Upkeep"))
+        assert actions == {"sagemaker:InvokeEndpointAsync", "sagemaker:DescribeEndpoint"}
 
 
 def test_functions_that_take_decisions_may_answer_tokens(pipeline: Template) -> None:
@@ -423,14 +440,55 @@ def test_the_buckets_folders_match_the_keys() -> None:
 
 
 def test_the_table_has_the_keys_and_indexes_that_the_adapters_query(pipeline: Template) -> None:
-    ((_, table),) = of_type(pipeline, "AWS::DynamoDB::Table").items()
+    tables = of_type(pipeline, "AWS::DynamoDB::Table")
+    for table in tables.values():
+        assert _key(table["Properties"]) == ["pk", "sk"]
+    (settings,) = [one["Properties"] for id_, one in tables.items() if id_.startswith("Videos")]
+    assert "LocalSecondaryIndexes" not in settings  # a tenant would have at most 10 GB
+    indexes = settings["GlobalSecondaryIndexes"]
+    assert [(index["IndexName"], _key(index), index["Projection"]) for index in indexes] == [
+        ("by_created", ["tenant", "created"], {"ProjectionType": "KEYS_ONLY"}),
+        ("open", ["open", "updated_ms"], {"ProjectionType": "KEYS_ONLY"}),
+    ]
+    assert settings["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+
+
+def test_upkeep_hears_what_ends_and_reconciles_each_minute(pipeline: Template) -> None:
+    rules = properties(pipeline, "AWS::Events::Rule")
+    upkeep = {id_: rule for id_, rule in rules.items() if id_.startswith("Upkeep")}
+    patterns = [rule["EventPattern"] for rule in upkeep.values() if "EventPattern" in rule]
+    found = {(pattern["source"][0], pattern["detail-type"][0]): pattern["detail"] for pattern in patterns}
+    assert set(found) == {
+        ("aws.states", "Step Functions Execution Status Change"),
+        ("aws.codebuild", "CodeBuild Build State Change"),
+        ("aws.s3", "Object Created"),
+    }
+    assert found["aws.states", "Step Functions Execution Status Change"]["status"] == [
+        "FAILED",
+        "TIMED_OUT",
+        "ABORTED",
+    ]
+    prefixes = found["aws.s3", "Object Created"]["object"]["key"]
+    assert prefixes == [{"prefix": keys.ENGINE_OUTPUT_PREFIX}, {"prefix": keys.ENGINE_FAILURE_PREFIX}]
+    assert [rule["ScheduleExpression"] for rule in upkeep.values() if "ScheduleExpression" in rule] == [
+        "rate(1 minute)"
+    ]
+    [queue] = [
+        queue for id_, queue in properties(pipeline, "AWS::SQS::Queue").items() if "QueuesOutputs" in id_
+    ]
+    assert queue["DelaySeconds"] == 60
+    for bucket in ("BucketsInput", "BucketsOutput"):
+        [made] = [b for id_, b in properties(pipeline, "AWS::S3::Bucket").items() if id_.startswith(bucket)]
+        assert made["NotificationConfiguration"]["EventBridgeConfiguration"]["EventBridgeEnabled"] is True
+
+
+def test_the_clips_wait_in_a_table_with_the_index_that_the_queue_reads(pipeline: Template) -> None:
+    tables = of_type(pipeline, "AWS::DynamoDB::Table")
+    [table] = [table for id_, table in tables.items() if id_.startswith("Clips")]
     settings = table["Properties"]
     assert _key(settings) == ["pk", "sk"]
     assert [(i["IndexName"], _key(i)) for i in settings["LocalSecondaryIndexes"]] == [
-        ("by_created", ["pk", "created"])
-    ]
-    assert [(i["IndexName"], _key(i)) for i in settings["GlobalSecondaryIndexes"]] == [
-        ("open", ["open", "updated_ms"])
+        (BY_TURN, ["pk", "turn"])
     ]
     assert settings["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
 

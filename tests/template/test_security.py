@@ -1,10 +1,13 @@
 """Security properties that must hold for all templates."""
 
 import json
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
+from cdk.permissions import flat
+from lambdas.domain import keys
 from tests.template.reading import Template, listed, of_type, properties, statements, target
 
 Templates = dict[str, Template]
@@ -116,7 +119,7 @@ def test_only_tls_is_allowed(templates: Templates) -> None:
             for id_, resource in template["Resources"].items()
             if resource["Type"] in ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
         }
-    assert len(wanted) == 9
+    assert len(wanted) == 10
     assert protected == wanted
 
 
@@ -128,17 +131,43 @@ def _denies_plain_http(policy: dict[str, Any]) -> bool:
     )
 
 
-def test_queues_topics_and_table_are_encrypted(templates: Templates) -> None:
+def test_queues_topics_and_tables_are_encrypted(templates: Templates) -> None:
     pipeline = templates["Pipeline"]
     for id_, queue in properties(pipeline, "AWS::SQS::Queue").items():
         assert queue["SqsManagedSseEnabled"] is True, id_
     for stack in ("Pipeline", "Operations"):
         for id_, topic in properties(templates[stack], "AWS::SNS::Topic").items():
             assert topic["KmsMasterKeyId"], id_
-    ((id_, table),) = of_type(pipeline, "AWS::DynamoDB::Table").items()
-    assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True, id_
-    assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
-    assert table["DeletionPolicy"] == "RetainExceptOnCreate"
+    for id_, table in of_type(pipeline, "AWS::DynamoDB::Table").items():
+        settings = table["Properties"]
+        assert settings["SSESpecification"]["SSEEnabled"] is True, id_
+        assert settings["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True, id_
+        # Clips that wait end with the stack's functions.
+        kept = "Delete" if id_.startswith("Clips") else "RetainExceptOnCreate"
+        assert table["DeletionPolicy"] == kept, id_
+
+
+def test_no_role_writes_api_keys_and_only_the_authorizer_reads_them(pipeline: Template) -> None:
+    """Neither in their table nor in the journal, from which an operator restores them."""
+    (table,) = [id_ for id_ in of_type(pipeline, "AWS::DynamoDB::Table") if id_.startswith("ApiKeys")]
+    allowed = [
+        (id_, one) for id_, one in statements(pipeline, "AWS::IAM::Policy") if one["Effect"] == "Allow"
+    ]
+    on_table = [
+        (id_, one["Action"])
+        for id_, one in allowed
+        if any(table in json.dumps(resource) for resource in listed(one["Resource"]))
+    ]
+    assert [(id_.startswith("FunctionsAuthorizerRole"), action) for id_, action in on_table] == [
+        (True, "dynamodb:GetItem")
+    ]
+    record = "reelworks-output-111122223333-eu-west-1/" + keys.key_record("0" * 64)
+    on_objects = [
+        one for one in allowed if any(action.startswith("s3:") for action in listed(one[1]["Action"]))
+    ]
+    for id_, one in on_objects:
+        for resource in map(flat, listed(one["Resource"])):
+            assert not fnmatchcase(record, resource.rpartition(":")[2]), (id_, one)
 
 
 def test_self_sign_up_is_disabled(pipeline: Template) -> None:

@@ -81,6 +81,8 @@ def test_the_command_line_overrides_cdk_json() -> None:
         ({"failed_film_notices": ["nobody"]}, "failed_film_notices.0: Input should be 'pipeline', 'engine'"),
         ({"monthly_budget": -1}, "monthly_budget: Input should be greater than or equal to 0"),
         ({"runbooks": "https://wiki.test/"}, "runbooks: String should match pattern"),
+        ({"at_once": {"render_clips": 41}}, "at_once.render_clips: Input should be less than or equal to 40"),
+        ({"film_hours": 4001}, "film_hours: Input should be less than or equal to 4000"),
         ({"review_hours": 721}, "review_hours: Input should be less than or equal to 720"),
         ({"prices": {"still cheap": -1}}, "prices.still cheap: Input should be greater than or equal to 0"),
         ({"prices": {"stills": 1}}, "prices.stills.[key]: String should match pattern"),

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.domain.engine_failure import engine_failure, expired
+from lambdas.domain.engine_failure import engine_failure, took_too_long
 from lambdas.domain.errors import EngineBroken, EngineFailed, EngineRejected
 
 REFUSED = {"error": {"code": "invalid_request", "param": "size", "message": "size must be 720x480"}}
@@ -56,6 +56,6 @@ def test_a_failure_without_a_message_says_so() -> None:
     assert engine_failure("", " ").message == "the endpoint gave no reason"
 
 
-def test_an_expired_request_is_an_engine_failure_with_advice() -> None:
-    assert isinstance(expired(), EngineFailed)
-    assert "instances" in expired().advice
+def test_an_engine_that_took_too_long_has_failed_with_advice() -> None:
+    assert isinstance(took_too_long(), EngineFailed)
+    assert "invocation_seconds" in took_too_long().advice

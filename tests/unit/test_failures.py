@@ -43,6 +43,15 @@ def test_lambda_s_own_cause_is_read_and_the_class_gives_the_advice() -> None:
     assert told.advice == "Retry the video: missing artifacts are regenerated."
 
 
+def test_what_a_task_raises_keeps_its_advice_and_its_clip() -> None:
+    """Lambda reports an exception's message and the name of its class, and Step Functions passes them on."""
+    message = cause(ClipsDiffer("clip 3 has another size", clip=3, advice="Render it again."))
+    text = json.dumps({"errorMessage": message, "errorType": "ClipsDiffer", "stackTrace": ["line"]})
+    told = failure("Assemble", {"Error": "ClipsDiffer", "Cause": text})
+    assert (told.clip, told.code) == (3, "ClipsDiffer")
+    assert (told.reason, told.advice) == ("clip 3 has another size", "Render it again.")
+
+
 @pytest.mark.parametrize("error", [{"Error": "States.Timeout"}, {"Error": "States.Timeout", "Cause": ""}])
 def test_a_timeout_without_a_message_gets_one(error: dict[str, str]) -> None:
     assert failure("RenderClip", error).reason == "The step did not end within its time limit."

@@ -17,8 +17,10 @@ MACHINE = json.loads(
     TEXT.replace("${RenderClipTimeoutSeconds}", "25200")
     .replace("${ReviewTimeoutSeconds}", "604800")
     .replace("${FilmTimeoutSeconds}", "6566400")
+    .replace("${PrepareScenesAtOnce}", "4")
+    .replace("${RenderScenesAtOnce}", "40")
+    .replace("${RenderClipsAtOnce}", "6")
 )
-KEPT_SECONDS = 7 * 24 * 3600  # how long lambdas/adapters/engine_calls.py keeps a token
 
 
 def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -56,6 +58,7 @@ def retried(task: dict[str, Any]) -> set[str]:
 def test_placeholders_are_the_partition_the_tasks_functions_and_the_timeouts() -> None:
     expected = {"Partition", *(f"{name}FunctionArn" for name in TASKS)}
     expected |= {f"{what}TimeoutSeconds" for what in ("RenderClip", "Review", "Film")}
+    expected |= {f"{what}AtOnce" for what in ("PrepareScenes", "RenderScenes", "RenderClips")}
     assert set(re.findall(r"\$\{(\w+)\}", TEXT)) == expected
 
 
@@ -75,13 +78,26 @@ def test_the_tasks_match_the_pipeline_s() -> None:
     }
 
 
+# Ended by a user, an engine, a build.
+CALLED_BACK = {"Review", "RenderClip", "AssembleLong"}
+
+
 @ALL_TASKS
-def test_a_task_calls_the_function_of_its_name_with_its_token_and_the_video(name: str) -> None:
+def test_a_task_calls_the_function_of_its_name_with_the_video(name: str) -> None:
     arguments = TASKS[name]["Arguments"]
-    assert TASKS[name]["Resource"] == "arn:${Partition}:states:::lambda:invoke.waitForTaskToken"
     assert arguments["FunctionName"] == f"${{{name}FunctionArn}}"
-    assert arguments["Payload"]["token"] == "{% $states.context.Task.Token %}"
     assert {"tenant", "video_id"} <= set(arguments["Payload"])
+
+
+@ALL_TASKS
+def test_only_what_another_party_ends_has_a_token(name: str) -> None:
+    """So that a film needs few SendTask calls, whose rate is limited for each account."""
+    called_back = name in CALLED_BACK
+    invoke = "arn:${Partition}:states:::lambda:invoke"
+    assert TASKS[name]["Resource"] == (f"{invoke}.waitForTaskToken" if called_back else invoke)
+    assert ("token" in TASKS[name]["Arguments"]["Payload"]) is called_back
+    if not called_back:  # otherwise the result would be Lambda's answer around the output
+        assert TASKS[name]["Output"] in ("{% $states.result.Payload %}", "{% $states.input %}")
 
 
 @ALL_TASKS
@@ -192,10 +208,6 @@ def test_a_review_that_times_out_ends_with_our_error() -> None:
 def test_a_failure_names_its_execution() -> None:
     for name in ("RecordFailure", "Review"):
         assert TASKS[name]["Arguments"]["Payload"]["execution"] == "{% $states.context.Execution.Name %}"
-
-
-def test_a_clip_s_token_is_kept_for_longer_than_its_task_waits() -> None:
-    assert TASKS["RenderClip"]["TimeoutSeconds"] < KEPT_SECONDS
 
 
 @pytest.mark.parametrize("name", [name for name, state in STATES.items() if state["Type"] == "Map"])

@@ -49,6 +49,7 @@ def test_ids_are_deterministic_and_per_tenant() -> None:
 def test_names_fit_the_services_limits() -> None:
     identifier = video_id("acme", "key")
     assert len(keys.inference_id(identifier, 999, "f" * 64)) <= 64  # SageMaker's InferenceId
+    assert len(keys.inference_asked_again(keys.inference_id(identifier, 999, "f" * 64), 9999)) <= 64
     assert len(execution_name(identifier, 1000)) <= 80  # Step Functions' execution names
     partition, _ = keys.inference_item(keys.inference_id(identifier, 7, "f" * 64))
     assert partition == keys.inference_partition(identifier)

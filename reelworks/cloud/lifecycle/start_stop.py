@@ -238,9 +238,11 @@ def _listener(ports: list[int]) -> socket.socket:
 def _register_local_tenant(
     home: Home, base_url: str, credentials: Credentials, outputs: Mapping[str, str]
 ) -> None:
-    """Register the API key of the PC's user. The key is generated once and stays the same."""
+    """Register the API key of the PC's user, which is generated once and stays the same, and restore the
+    other keys from their journal."""
     if not home.key_file.exists():
         write_private(home.key_file, new_key())
     journal = Objects(client("s3", base_url, credentials), outputs[Output.OUTPUT_BUCKET])
-    api_keys = ApiKeys(client("dynamodb", base_url, credentials), outputs[Output.VIDEOS_TABLE], journal)
+    api_keys = ApiKeys(client("dynamodb", base_url, credentials), outputs[Output.API_KEYS_TABLE], journal)
+    api_keys.restore_all()
     api_keys.register(home.key_file.read_text(), LOCAL_TENANT, "this PC")

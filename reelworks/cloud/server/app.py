@@ -24,6 +24,7 @@ from reelworks.cloud.server.dispatch import Dispatcher
 from reelworks.cloud.server.functions.runtime import FunctionRuntime
 from reelworks.cloud.server.guard import Guard
 from reelworks.cloud.server.unpersisted_writes import UnpersistedWrites
+from reelworks.cloud.services.aws_events import emit
 from reelworks.cloud.services.bedrock import BedrockRuntime
 from reelworks.cloud.services.codebuild import CodeBuild
 from reelworks.cloud.services.engine_logs import EngineLogs
@@ -57,6 +58,7 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         s3=client("s3", base_url, credentials),
         scratch=home.scratch,
         logs=home.build_logs,
+        emit=emit,
     )
     history = ExecutionHistory(
         ministack, states=client("stepfunctions", base_url, credentials), folder=home.executions

@@ -25,6 +25,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reelworks.cloud.processes.watched import start_watched
+from reelworks.cloud.services.aws_events import Emit
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +35,18 @@ _LOOK_EVERY_SECONDS = 0.1
 
 class CodeBuild:
     """An ASGI app for requests signed for `codebuild`. Builds are in memory by design: what waits for them is
-    lost with the cloud, too. `scratch` is for their sources, `logs` for their output."""
+    lost with the cloud, too. `scratch` is for their sources, `logs` for their output; `emit` tells
+    EventBridge."""
 
-    def __init__(self, ministack: ASGIApp, *, projects: Any, s3: Any, scratch: Path, logs: Path) -> None:
+    def __init__(
+        self, ministack: ASGIApp, *, projects: Any, s3: Any, scratch: Path, logs: Path, emit: Emit
+    ) -> None:
         self._ministack = ministack
         self._projects = projects
         self._s3 = s3
         self._scratch = scratch
         self._logs = logs
+        self._emit = emit
         self._builds: dict[str, dict[str, Any]] = {}
         self._started: dict[str, str] = {}  # build ids by idempotency token
         self._running: set[asyncio.Task[None]] = set()
@@ -97,6 +102,8 @@ class CodeBuild:
                 buildStatus=status, buildComplete=True, currentPhase="COMPLETED", endTime=time.time()
             )
             shutil.rmtree(folder, ignore_errors=True)
+        # In a thread: its targets are functions, which call this cloud.
+        await asyncio.to_thread(self._emit, "aws.codebuild", "CodeBuild Build State Change", _change(build))
 
     def _fetch(self, location: str, folder: Path) -> None:
         bucket, _, key = location.partition("/")
@@ -144,6 +151,18 @@ def _build(project: Mapping[str, Any], overrides: list[dict[str, str]]) -> dict[
         "source": project["source"],
         "environment": {**project["environment"], "environmentVariables": variables + overrides},
         "timeoutInMinutes": project["timeoutInMinutes"],
+    }
+
+
+def _change(build: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the detail of the event that a build has ended
+    (docs.aws.amazon.com/codebuild/latest/userguide/sample-build-notifications.html)."""
+    return {
+        "build-status": build["buildStatus"],
+        "project-name": build["projectName"],
+        "build-id": build["arn"],
+        "current-phase": build["currentPhase"],
+        "version": "1",
     }
 
 

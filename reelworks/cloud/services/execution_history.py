@@ -29,7 +29,7 @@ _TARGET = b"AWSStepFunctions."
 # After these, an execution may end.
 _DRIVING = frozenset({b"StartExecution", b"StopExecution", b"SendTaskSuccess", b"SendTaskFailure"})
 _SETTLE_SECONDS = 0.5  # from such a call to the execution's end, usually
-_WATCH_SECONDS = 5.0  # between looks while executions run: a time-out ends one without a call
+_WATCH_SECONDS = 2.0  # between looks while executions run: most end without a call, with their last function
 _PAGE = 100  # events, the default of GetExecutionHistory
 _TOKEN = "kept-"  # noqa: S105  starts the page tokens given here
 

@@ -19,7 +19,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from reelworks.cloud.aws import REGION
 from reelworks.cloud.backends.clips.endpoint import Endpoint
+from reelworks.cloud.credentials import ACCOUNT
 from reelworks.cloud.errors import ServiceError
 from reelworks.cloud.services.inference_queue import EndpointQueue, Job, MakeRoom
 from reelworks.cloud.services.wire import service
@@ -105,7 +107,7 @@ class SageMakerRuntime:
     def _summary(self, name: str) -> dict[str, Any]:
         return {
             "EndpointName": name,
-            "EndpointArn": f"arn:aws:sagemaker:{self._s3.meta.region_name}:000000000000:endpoint/{name}",
+            "EndpointArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{name}",
             "EndpointStatus": "InService",
             "CreationTime": self._started,
             "LastModifiedTime": self._started,

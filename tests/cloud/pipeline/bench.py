@@ -17,6 +17,8 @@ from starlette.routing import Route
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
+from lambdas.adapters.engine_calls import Inference
+from lambdas.adapters.videos import OpenVideo
 from lambdas.domain import keys, planning
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import FilmPlan
@@ -67,7 +69,7 @@ class Answers:
                 Route("/model/{model}/invoke", self._draw, methods=["POST"]),
                 Route("/v1/speech", self._speak, methods=["POST"]),
                 Route("/2015-03-31/functions/{name}/invocations", self._invoke, methods=["POST"]),
-                Route("/", self._codebuild, methods=["POST"]),
+                Route("/", self._call, methods=["POST"]),
             ]
         )
 
@@ -83,6 +85,8 @@ class Answers:
         # Errors returned first by SynthesizeSpeech and InvokeModel, in order: status, error code, message.
         self.refusals: list[tuple[int, str, str]] = []
         self.endpoints_exist = True
+        self.endpoints_busy = False  # refuse InvokeEndpointAsync for a moment
+        self.instances = 1
         self.builds: dict[str, dict[str, Any]] = {}  # by id, each with its start request
         self.builds_allowed = True
 
@@ -90,6 +94,9 @@ class Answers:
         if not self.endpoints_exist:
             message = f"Endpoint {request.path_params['name']} of account 000000000000 not found."
             return JSONResponse({"message": message}, 400, headers={"x-amzn-errortype": "ValidationError"})
+        if self.endpoints_busy:
+            error = {"x-amzn-errortype": "ServiceUnavailable"}
+            return JSONResponse({"message": "busy"}, 503, headers=error)
         self.invocations.append({**request.headers, "endpoint": request.path_params["name"]})
         return JSONResponse({"InferenceId": request.headers["x-amzn-sagemaker-inference-id"]}, 202)
 
@@ -118,8 +125,10 @@ class Answers:
         self.events.append({"function": request.path_params["name"], **await request.json()})
         return Response(status_code=202)
 
-    async def _codebuild(self, request: Request) -> Response:
+    async def _call(self, request: Request) -> Response:
         asked = await request.json()
+        if request.headers["x-amz-target"] == "SageMaker.DescribeEndpoint":
+            return self._describe_endpoint(asked)
         if request.headers["x-amz-target"] == "CodeBuild_20161006.BatchGetBuilds":
             return JSONResponse({"builds": [self.builds[id_] for id_ in asked["ids"] if id_ in self.builds]})
         if not self.builds_allowed:
@@ -132,6 +141,17 @@ class Answers:
         }
         self.builds[build["id"]] = {**build, "request": asked}
         return JSONResponse({"build": build})
+
+    def _describe_endpoint(self, asked: dict[str, Any]) -> Response:
+        if not self.endpoints_exist:
+            message = f"Could not find endpoint {asked['EndpointName']!r}."
+            return JSONResponse({"__type": "ValidationException", "message": message}, 400)
+        variant = {"VariantName": "AllTraffic", "CurrentInstanceCount": self.instances}
+        described = dict.fromkeys(("EndpointName", "EndpointArn"), asked["EndpointName"])
+        times = {"CreationTime": 0, "LastModifiedTime": 0}
+        return JSONResponse(
+            {**described, **times, "EndpointStatus": "InService", "ProductionVariants": [variant]}
+        )
 
 
 def converse_answer(text: str, stop_reason: str = "end_turn", by: str = "director") -> dict[str, Any]:
@@ -176,8 +196,8 @@ def a_brief(*scenes: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"topic": "Bees", "narrate": False, "given": storyboard, **fields}
 
 
-# A handler that takes a task's event and answers its token.
-Handler = Callable[[dict[str, Any], Any], None]
+# A task's function.
+Handler = Callable[[dict[str, Any], Any], dict[str, Any] | None]
 
 
 @dataclass(frozen=True)
@@ -186,6 +206,17 @@ class Task:
 
     token: str
     execution: str
+
+    def call(self, handler: Handler, video: Video, **payload: Any) -> None:
+        """Call a function that has another party answer the token. Fail the task with its exception, as Step
+        Functions does."""
+        event = {"token": self.token, "tenant": TENANT, "video_id": video.id, **payload}
+        try:
+            handler(event, Context())
+        except Exception as error:  # noqa: BLE001
+            client("stepfunctions").send_task_failure(
+                taskToken=self.token, error=type(error).__name__, cause=str(error)
+            )
 
     def answer(self) -> Any:
         """Return the answer to the token: the output, or (error, cause)."""
@@ -220,12 +251,16 @@ class Bench:
             intake_function="intake",
             prices=PRICES.model_dump_json(),
             dead_letter_queue_urls=self.dead_letters,
+            endpoint_prefix="reelworks",
+            invocation_seconds=900,
+            request_ttl_seconds=3600,
+            film_hours=144,
         )
         self.videos = stores.videos(self.settings)
         self.inputs = stores.inputs(self.settings)
         self.outputs = stores.outputs(self.settings)
         self.inferences = stores.inferences(self.settings)
-        self.api_keys = stores.api_keys(self.settings)
+        self.clips = stores.clip_queue(self.settings)
         self._tokens, _ = _queue("tokens")
         self._heard, heard_arn = _queue("heard")
         waiter = json.loads(json.dumps(_WAITER).replace("QUEUE", self._tokens))
@@ -304,16 +339,64 @@ class Bench:
         self.outputs.put(key, content or film_clip(plan, index), "video/mp4")
         return key
 
+    def inference(self, video: Video, clip: int = 0, **changes: Any) -> Inference:
+        """Return an engine call for a clip of the video's plan, not stored yet."""
+        plan = self.plan(video)
+        id_ = keys.inference_id(video.id, clip, uuid.uuid4().hex)
+        call: dict[str, Any] = {
+            "id": id_,
+            "token": "nobody's",
+            "tenant": video.tenant,
+            "video_id": video.id,
+            "clip": clip,
+            "key_hash": plan.clips[clip].key_hash,
+            "engine": plan.engine,
+            "request": keys.engine_request(id_),
+            "seconds": plan.clip_seconds[clip],
+            "requested_ms": video.updated_ms,
+        }
+        return Inference(**{**call, **changes})
+
+    def in_flight(self, inference: Inference, *, at_ms: int | None = None, sent: bool = True) -> Inference:
+        """Store an engine call that has been handed to the endpoint. No other clip of the engine may wait."""
+        assert self.clips.enqueue(inference)
+        at_ms = inference.requested_ms if at_ms is None else at_ms
+        admitted = self.clips.admit(inference.engine, 10_000, at_ms)
+        assert admitted
+        assert admitted.id == inference.id
+        self.inputs.put(inference.request, b"{}", "application/json")
+        if sent:
+            self.inferences.sent(inference.id, at_ms)
+        return admitted
+
+    def open_videos(self, page: int = 50) -> list[OpenVideo]:
+        """Return the videos that upkeep looks at, read by the page."""
+        found, after = self.videos.open_page(None, page)
+        found = list(found)
+        while after:
+            more, after = self.videos.open_page(after, page)
+            assert len(more) <= page
+            found += more
+        return found
+
+    def clear_queue(self) -> None:
+        """Forget every clip that waits or is in flight."""
+        table = self.settings.clips_table
+        for item in client("dynamodb").scan(TableName=table)["Items"]:
+            key = {name: item[name] for name in ("pk", "sk")}
+            client("dynamodb").delete_item(TableName=table, Key=key)
+
     def now(self, video: Video) -> Video:
         return self.videos.get(TENANT, video.id)
 
     # --- tokens
 
     def answer(self, handler: Handler, video: Video, **payload: Any) -> Any:
-        """Return a task's answer to its token."""
-        task = self.task()
-        handler({"token": task.token, "tenant": TENANT, "video_id": video.id, **payload}, Context())
-        return task.answer()
+        """Return a task's output, or its error as (name, cause)."""
+        try:
+            return handler({"tenant": TENANT, "video_id": video.id, **payload}, Context())
+        except Exception as error:  # noqa: BLE001
+            return type(error).__name__, json.loads(str(error))
 
     def prepare(self, video: Video) -> Video:
         """Write a video's storyboard and create its narrations and stills."""

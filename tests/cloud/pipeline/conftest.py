@@ -14,17 +14,22 @@ from tests.cloud.servers import serving
 def deployed_bench() -> Iterator[Bench]:
     answers = Answers()
     with deployed() as deployment, serving(answers.app) as url, pytest.MonkeyPatch.context() as environment:
-        for service in ("SAGEMAKER_RUNTIME", "BEDROCK_RUNTIME", "POLLY", "LAMBDA", "CODEBUILD"):
+        for service in ("SAGEMAKER_RUNTIME", "SAGEMAKER", "BEDROCK_RUNTIME", "POLLY", "LAMBDA", "CODEBUILD"):
             environment.setenv(f"AWS_ENDPOINT_URL_{service}", url)
         bench = Bench(deployment, answers)
         stores = bench.settings.model_dump(include={"videos_table", "input_bucket", "output_bucket"})
+        clips = {"clips_table": bench.settings.clips_table}
         priced = stores | {"prices": bench.settings.prices}
         for settings in (
             bench.settings,
             PlanSettings(**priced, text_model="amazon.nova-lite-v1:0", text_seconds="60"),
             NarrateSettings(**priced, voice="Joanna", voice_engine="neural"),
             RenderClipSettings(
-                **stores, endpoint_prefix="reelworks", invocation_seconds=900, request_ttl_seconds=3600
+                **stores,
+                **clips,
+                endpoint_prefix="reelworks",
+                invocation_seconds=900,
+                request_ttl_seconds=3600,
             ),
         ):
             for name, value in env_of(settings).items():
@@ -35,4 +40,5 @@ def deployed_bench() -> Iterator[Bench]:
 @pytest.fixture
 def bench(deployed_bench: Bench) -> Bench:
     deployed_bench.answers.forget()
+    deployed_bench.clear_queue()
     return deployed_bench

@@ -34,7 +34,7 @@ from lambdas.domain.video import Video
 from lambdas.domain.video_request import Music
 from lambdas.media import continuity
 from lambdas.media.probe import probe
-from lambdas.production.task_token import VideoTask
+from lambdas.production.task_token import CalledBackTask
 from lambdas.settings import TASK_VARIABLE
 from lambdas.tasks import assemble
 from tests.cloud.deployment import Context
@@ -51,9 +51,7 @@ TINY = {"width": 96, "height": 64, "fps": 8}  # of a draft
 
 
 def run(bench: Bench, video: Video) -> Any:
-    task = bench.task()
-    assemble.handler({"token": task.token, "tenant": TENANT, "video_id": video.id}, Context())
-    return task.answer()
+    return bench.answer(assemble.handler, video)
 
 
 def rendered(bench: Bench, engine: str = "cogvideox-nano", **request: Any) -> Video:
@@ -582,7 +580,7 @@ def s3(bench: Bench) -> Iterator[WatchedS3]:
 def begin(bench: Bench, video: Video) -> tuple["subprocess.Popen[bytes]", Callable[[], Any]]:
     """Start the program; return it and the answer to its token."""
     task = bench.task()
-    request = VideoTask(token=task.token, tenant=TENANT, video_id=video.id)
+    request = CalledBackTask(token=task.token, tenant=TENANT, video_id=video.id)
     process = subprocess.Popen(
         [sys.executable, "-m", "lambdas.builds.assemble_film"],
         env=os.environ | {TASK_VARIABLE: request.model_dump_json(), "POWERTOOLS_DEV": "0"},

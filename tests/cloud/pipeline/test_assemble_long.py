@@ -2,16 +2,14 @@ from typing import Any
 
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
-from lambdas.production.task_token import VideoTask
+from lambdas.production.task_token import CalledBackTask
 from lambdas.settings import TASK_VARIABLE
 from lambdas.tasks import assemble_long
-from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, Task
 
 
 def call(task: Task, video: Video, retry: int = 0) -> None:
-    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "retry": retry}
-    assemble_long.handler(event, Context())
+    task.call(assemble_long.handler, video, retry=retry)
 
 
 def requests(bench: Bench) -> list[dict[str, Any]]:
@@ -26,7 +24,7 @@ def test_a_build_is_started_with_the_token_it_must_answer(bench: Bench) -> None:
     assert request["projectName"] == "assemble"
     [variable] = request["environmentVariablesOverride"]
     assert variable["name"] == TASK_VARIABLE
-    assert VideoTask.model_validate_json(variable["value"]) == VideoTask(
+    assert CalledBackTask.model_validate_json(variable["value"]) == CalledBackTask(
         token=task.token, tenant=TENANT, video_id=video.id
     )
     now = bench.now(video)

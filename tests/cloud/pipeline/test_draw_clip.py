@@ -16,10 +16,7 @@ SMALL = {"width": 96, "height": 64, "fps": 8, "seconds": 7}  # cut into two clip
 
 
 def run(bench: Bench, video: Video, clip: int = 0) -> Any:
-    task = bench.task()
-    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "clip": clip}
-    draw_clip.handler(event, Context())
-    return task.answer()
+    return bench.answer(draw_clip.handler, video, clip=clip)
 
 
 def artifact(bench: Bench, video: Video, clip: int = 0) -> bytes:

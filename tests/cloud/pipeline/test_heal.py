@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 
 from lambdas.adapters import stores
-from lambdas.adapters.api_keys import find, hash_of
 from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
-from lambdas.adapters.engine_calls import Inference
+from lambdas.adapters.executions import Execution, Machine
 from lambdas.adapters.objects import Objects
-from lambdas.adapters.videos import Videos
+from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
-from lambdas.domain.video_parts import Decision, Review
+from lambdas.domain.video_parts import ClipProgress, ClipState, Decision, Review
 from lambdas.domain.video_request import Gate
 from lambdas.intake.accept import Intake
-from lambdas.production.task_token import VideoTask
+from lambdas.production.task_token import CalledBackTask
 from lambdas.upkeep import heal
+from lambdas.upkeep.lost_calls import Calls
 from lambdas.upkeep.lost_drops import Drops
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, Task, film_clip
@@ -62,29 +62,18 @@ def ended(execution: str) -> bool:
 
 
 def park(
-    bench: Bench,
-    video: Video,
-    clip: int = 0,
-    requested_ms: int = LONG_AGO,
-    *,
-    key_hash: str | None = None,
+    bench: Bench, video: Video, clip: int = 0, *, key_hash: str | None = None, **how: Any
 ) -> tuple[Task, str]:
-    """Store an engine call in progress and return the waiting token and the inference's id. `key_hash` None:
-    that of the plan's clip."""
+    """Store an engine call in flight since long ago and return the waiting token and the inference's id.
+    `key_hash` None: that of the plan's clip."""
     task = bench.task()
-    id_ = keys.inference_id(video.id, clip, task.token.replace("-", "")[-12:])
-    bench.inferences.park(
-        Inference(
-            id=id_,
-            token=task.token,
-            tenant=TENANT,
-            video_id=video.id,
-            clip=clip,
-            key_hash=key_hash or bench.plan(video).clips[clip].key_hash,
-            requested_ms=requested_ms,
-        )
-    )
-    return task, id_
+    changes = {"key_hash": key_hash} if key_hash else {}
+    call = bench.inference(video, clip, token=task.token, requested_ms=LONG_AGO, **changes)
+    return task, bench.in_flight(call, **how).id
+
+
+def look_at_calls(bench: Bench) -> int:
+    return Calls(bench.settings, NO_GRACE).engine("cogvideox-nano", lambda: True)
 
 
 # --- decisions interrupted before their answer
@@ -138,7 +127,7 @@ def in_build(bench: Bench, status: str) -> tuple[Video, Task]:
     video = bench.video(stage=Stage.ASSEMBLING)
     start(video, bench.settings.state_machine_arn)
     task = bench.task()
-    request = VideoTask(token=task.token, tenant=TENANT, video_id=video.id).model_dump_json()
+    request = CalledBackTask(token=task.token, tenant=TENANT, video_id=video.id).model_dump_json()
     build = Builds(client("codebuild"), bench.settings.build_project).start(request, delivery=task.token)
     bench.answers.builds[build]["buildStatus"] = status
     return bench.videos.advance(TENANT, video.id, Stage.ASSEMBLING, build=build), task
@@ -174,7 +163,10 @@ def test_a_queued_video_whose_message_was_lost_is_queued_again(bench: Bench) -> 
     video = bench.video(updated_ms=LONG_AGO)
     run()
     assert bench.requests(video) == 1
-    assert bench.now(video) == video  # nothing about it has changed
+    now = bench.now(video)
+    assert (now.stage, now.attempt) == (Stage.QUEUED, 1)
+    run()
+    assert bench.requests(video) == 0, "the stamp says that it was just sent"
 
 
 def test_a_recently_queued_video_does_not_count_as_lost(bench: Bench) -> None:
@@ -275,9 +267,10 @@ def test_a_clip_whose_notice_was_lost_is_settled(bench: Bench) -> None:
     task, inference_id = park(bench, video)
     content = film_clip(bench.plan(video), 0)
     bench.outputs.put(f"{keys.ENGINE_OUTPUT_PREFIX}{inference_id}.out", content, "video/mp4")
-    assert look_at(bench, video)
+    assert look_at_calls(bench) == 1
     assert task.answer() == {"clip": 0, "reused": False}
-    assert not look_at(bench, video)
+    assert look_at_calls(bench) == 0
+    assert bench.clips.engine("cogvideox-nano").flights == {}
 
 
 def test_a_failure_whose_notice_was_lost_is_settled(bench: Bench) -> None:
@@ -287,32 +280,183 @@ def test_a_failure_whose_notice_was_lost_is_settled(bench: Bench) -> None:
     body = json.dumps({"error": {"code": "engine_failed", "param": None, "message": "the GPU fell off"}})
     key = f"{keys.ENGINE_FAILURE_PREFIX}{inference_id}-error.out"
     bench.outputs.put(key, body.encode(), "application/json")
-    assert look_at(bench, video)
+    assert look_at_calls(bench) == 1
     error, cause = task.answer()
     assert (error, cause["errorMessage"]) == ("EngineFailed", "the GPU fell off")
 
 
 def test_a_clip_that_is_still_rendering_is_left_alone(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
-    start(video, bench.settings.state_machine_arn)
-    task, _ = park(bench, video)
-    assert not look_at(bench, video)
+    task, _ = park(bench, video, at_ms=now_ms())
+    assert look_at_calls(bench) == 0
     assert task.waits
+    assert bench.answers.invocations == []
+
+
+# --- admissions that were interrupted
+
+
+def sent(bench: Bench) -> list[str]:
+    return [call["x-amzn-sagemaker-inference-id"] for call in bench.answers.invocations]
+
+
+def test_a_clip_that_was_admitted_and_not_sent_is_sent(bench: Bench) -> None:
+    task, inference_id = park(bench, bench.video(stage=Stage.RENDERING), sent=False)
+    assert look_at_calls(bench) == 1
+    assert sent(bench) == [inference_id]
+    assert task.waits
+
+
+def test_a_request_that_must_have_expired_is_asked_again(bench: Bench) -> None:
+    """Its notice was lost."""
+    task, inference_id = park(bench, bench.video(stage=Stage.RENDERING))
+    assert look_at_calls(bench) == 1
+    [again] = sent(bench)
+    assert again.startswith(inference_id)
+    assert set(bench.clips.engine("cogvideox-nano").flights) == {again}
+    assert task.waits
+
+
+def test_a_settled_call_gives_its_place_back(bench: Bench) -> None:
+    _, inference_id = park(bench, bench.video(stage=Stage.RENDERING))
+    bench.inferences.settle(inference_id)
+    assert look_at_calls(bench) == 1
+    assert bench.clips.engine("cogvideox-nano").flights == {}
+
+
+def test_a_call_of_a_video_that_has_ended_gives_its_place_back(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    _, inference_id = park(bench, video)
+    bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
+    key = f"{keys.ENGINE_FAILURE_PREFIX}{inference_id}-error.out"
+    bench.outputs.put(key, b"The request was withdrawn.", "text/plain")
+    assert look_at_calls(bench) == 1
+    assert bench.clips.engine("cogvideox-nano").flights == {}
+
+
+def test_a_lost_admission_is_made_up_for(bench: Bench) -> None:
+    call = bench.inference(bench.video(stage=Stage.RENDERING))
+    bench.inputs.put(call.request, b"{}", "application/json")
+    bench.clips.enqueue(call)
+    run()
+    assert sent(bench) == [call.id]
+
+
+# --- a film's time
+
+
+def rendering_since(bench: Bench, started_ms: int | None) -> Video:
+    video = bench.video(stage=Stage.RENDERING)
+    start(video, bench.settings.state_machine_arn)
+    state = ClipState.WAITING if started_ms is None else ClipState.RENDERING
+    progress = ClipProgress(state=state, seconds=1, started_ms=started_ms)
+    bench.videos.update_entry(TENANT, video.id, "clips", 1, progress)
+    return video
+
+
+def test_a_film_that_takes_too_long_fails_and_its_execution_ends(bench: Bench) -> None:
+    video = rendering_since(bench, LONG_AGO)
+    assert look_at(bench, video)
+    failure = bench.now(video).failure
+    assert failure
+    assert failure.code == "FilmTimedOut"
+    assert "144 h" in failure.reason
+    machine = Machine(client("stepfunctions"), bench.settings.state_machine_arn)
+    assert machine.state(execution_name(video.id, 1))[0] is Execution.FAILED
+    assert bench.events(video) == ["video.failed"]
+
+
+@pytest.mark.parametrize("since", ["now", "never"])
+def test_a_film_s_time_counts_from_the_start_of_its_first_clip(bench: Bench, since: str) -> None:
+    video = rendering_since(bench, now_ms() if since == "now" else None)
+    assert not look_at(bench, video)
+    assert bench.now(video).stage is Stage.RENDERING
+
+
+# --- events
+
+
+def test_a_failed_execution_is_looked_at_when_it_ends(bench: Bench) -> None:
+    machine = bench.machine(
+        "fails-soon", {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Broken"}}}
+    )
+    video = bench.video(stage=Stage.RENDERING)
+    execution = start(video, machine)
+    wait_until(lambda: ended(execution))
+    name = execution_name(video.id, video.attempt)
+    detail = {"name": name, "input": json.dumps({"tenant": TENANT, "video_id": video.id})}
+    settings = bench.settings.model_copy(update={"state_machine_arn": machine})
+    assert not heal.Heal(settings, NO_GRACE).execution_ended({**detail, "name": "an earlier attempt"})
+    assert heal.Heal(settings, NO_GRACE).execution_ended(detail)
+    failure = bench.now(video).failure
+    assert failure
+    assert failure.code == "Broken"
+    assert not heal.Heal(settings, NO_GRACE).execution_ended(detail)
+
+
+def test_the_end_of_an_execution_whose_video_was_deleted_changes_nothing(bench: Bench) -> None:
+    detail = {"name": "video_0", "input": json.dumps({"tenant": TENANT, "video_id": "video_0"})}
+    assert run(source="aws.states", detail=detail) == {"healed": 0}
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT"])
+def test_a_build_is_looked_at_when_it_ends(bench: Bench, status: str) -> None:
+    video, task = in_build(bench, status)
+    detail = {"build-id": f"arn:aws:codebuild:us-east-1:000000000000:build/{bench.now(video).build}"}
+    assert run(source="aws.codebuild", detail=detail) == {"healed": 1}
+    assert task.answer()[0] == "AssemblerFailed"
+    assert run(source="aws.codebuild", detail=detail) == {"healed": 0}
+
+
+def test_an_output_whose_notice_was_lost_is_settled_after_a_while(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    task, inference_id = park(bench, video, at_ms=now_ms())
+    key = f"{keys.ENGINE_OUTPUT_PREFIX}{inference_id}.out"
+    bench.outputs.put(key, film_clip(bench.plan(video), 0), "video/mp4")
+    body = json.dumps({"detail": {"object": {"key": key}}})
+    records = [{"eventSource": "aws:sqs", "body": body}]
+    assert run(Records=records) == {"healed": 1}
+    assert task.answer() == {"clip": 0, "reused": False}
+    assert run(Records=records) == {"healed": 0}
 
 
 # --- one run
 
 
+def test_a_run_looks_at_a_page_and_the_next_run_continues(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heal, "PAGE", 1)
+    everything = {video.id for video in bench.open_videos()} | {
+        bench.video(updated_ms=LONG_AGO).id for _ in range(2)
+    }
+    looked_at: list[str] = []
+    made = heal.Heal(bench.settings, timedelta(days=99_999))
+    monkeypatch.setattr(made, "videos", lambda videos, _: looked_at.extend(video.id for video in videos))
+    for _ in range(len(everything) + 1):
+        made.next_page(lambda: True)
+    assert set(looked_at) == everything
+
+
+def test_films_in_review_are_not_looked_at(bench: Bench) -> None:
+    video, _ = at_gate(bench, decision=None)
+    assert video.id not in [one.id for one in bench.open_videos()]
+    decided = Review(gate=Gate.STORYBOARD, until_ms=LONG_AGO, decision=Decision.APPROVED)
+    bench.videos.advance(TENANT, video.id, Stage.PREPARING, review=decided)
+    assert video.id in [one.id for one in bench.open_videos()]
+
+
 def test_one_broken_video_does_not_block_the_others(bench: Bench) -> None:
-    broken = bench.video(updated_ms=LONG_AGO)
+    broken = bench.video(stage=Stage.RENDERING)
     start(broken, bench.settings.state_machine_arn)
-    _, inference_id = park(bench, broken, key_hash="0")  # it has no plan
+    _, inference_id = park(bench, broken)
     bench.outputs.put(f"{keys.ENGINE_OUTPUT_PREFIX}{inference_id}.out", b"", "video/mp4")
     bench.outputs.put(keys.film_plan(TENANT, broken.id), b"not JSON", "application/json")
     video = bench.video(updated_ms=LONG_AGO + 1)
     run()
     assert bench.requests(video) == 1
     assert bench.now(broken) == broken
+    assert bench.inferences.get(inference_id)
 
 
 def test_without_time_left_the_next_run_continues(bench: Bench) -> None:
@@ -336,7 +480,7 @@ def test_lost_videos_are_restored_and_continue(bench: Bench) -> None:
     for video in (queued, rendering, done):
         lose(video)
     assert run(restore=True)["restored"] == 3
-    assert bench.now(queued) == queued
+    assert (bench.now(queued).stage, bench.now(queued).attempt) == (Stage.QUEUED, 1)
     assert (bench.now(rendering).stage, bench.now(rendering).attempt) == (Stage.QUEUED, 2)
     assert bench.now(done) == done
     sent = [message["video_id"] for message in bench.deployment.messages()]
@@ -369,7 +513,7 @@ def test_a_deleted_video_stays_deleted(bench: Bench) -> None:
     video = bench.video()
     bench.videos.delete(TENANT, video.id)
     run(restore=True)
-    assert video.id not in [open_.id for open_ in bench.videos.open_videos()]
+    assert video.id not in [open_.id for open_ in bench.open_videos()]
 
 
 class LateWriter(Objects):
@@ -399,17 +543,7 @@ def test_an_unreadable_record_does_not_block_the_others(bench: Bench) -> None:
     lose(video)
     run(restore=True)
     bench.outputs.delete(unreadable)
-    assert bench.now(video) == video
-
-
-def test_api_keys_are_restored(bench: Bench) -> None:
-    bench.api_keys.register("rk-abc", TENANT, "a key")
-    pk, sk = keys.api_key_item(hash_of("rk-abc"))
-    client("dynamodb").delete_item(TableName="videos", Key={"pk": {"S": pk}, "sk": {"S": sk}})
-    run(restore=True)
-    found = find(client("dynamodb"), "videos", "rk-abc")
-    assert found
-    assert found.tenant == TENANT
+    assert bench.now(video).request == video.request
 
 
 # --- drops whose event was lost

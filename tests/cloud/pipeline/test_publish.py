@@ -18,7 +18,6 @@ from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Source, Video
 from lambdas.domain.video_parts import Writer
 from lambdas.tasks import publish
-from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, a_brief, a_scene
 from tests.factories import a_shot
 
@@ -28,9 +27,7 @@ SAID = Sentence(text="A bee.", sound="a" * 64, start=0, seconds=1)
 
 
 def run(bench: Bench, video: Video) -> Any:
-    task = bench.task()
-    publish.handler({"token": task.token, "tenant": TENANT, "video_id": video.id}, Context())
-    return task.answer()
+    return bench.answer(publish.handler, video)
 
 
 def assembled(bench: Bench, **changes: Any) -> Video:
@@ -63,7 +60,7 @@ def test_the_film_is_delivered_recorded_and_announced_by_an_event(bench: Bench) 
     assert bench.outputs.get(done.thumbnail) == POSTER
     assert bench.outputs.get(done.spritesheet) == SHEET
     assert bench.events(video) == ["video.completed"]
-    assert [open_.id for open_ in bench.videos.open_videos() if open_.id == video.id] == []
+    assert [open_.id for open_ in bench.open_videos() if open_.id == video.id] == []
 
 
 def test_a_manifest_is_delivered_with_every_film(bench: Bench) -> None:

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from lambdas.adapters.engine_calls import Inference
 from lambdas.domain import keys
 from lambdas.domain.errors import ClipsDiffer, NarrationRefused
 from lambdas.domain.failures import cause
@@ -11,7 +10,6 @@ from lambdas.domain.stages import Stage
 from lambdas.domain.video import Source, Video, execution_name
 from lambdas.domain.video_parts import Failure
 from lambdas.tasks import record_failure
-from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench
 
 ERROR = {"Error": "ClipsDiffer", "Cause": cause(ClipsDiffer("clip 1 has another size", clip=1))}
@@ -25,11 +23,9 @@ def run(
     scene: int | None = None,
     attempt: int = 1,
 ) -> Any:
-    task = bench.task()
-    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "step": step}
-    event |= {"execution": execution_name(video.id, attempt), "scene": scene, "clip": None}
-    record_failure.handler({**event, "error": error}, Context())
-    return task.answer()
+    places = {"scene": scene, "clip": None}
+    execution = execution_name(video.id, attempt)
+    return bench.answer(record_failure.handler, video, execution=execution, step=step, error=error, **places)
 
 
 def test_the_record_says_which_step_and_clip_failed_why_and_what_to_do(bench: Bench) -> None:
@@ -125,16 +121,16 @@ def test_a_dropped_object_gets_the_reason_beside_it(bench: Bench) -> None:
     assert told["reason"].startswith("clip 1 has another size Render all clips")
 
 
-def test_waiting_engine_calls_are_withdrawn(bench: Bench) -> None:
+def test_engine_calls_are_withdrawn(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
-    waiting, settled = (f"{video.id}.00{index}.0123456789ab" for index in range(2))
-    for clip, id_ in enumerate((waiting, settled)):
-        call = Inference(
-            id=id_, token="t", tenant=TENANT, video_id=video.id, clip=clip, key_hash="0", requested_ms=0
-        )
-        bench.inferences.park(call)
-        bench.inputs.put(keys.engine_request(id_), b"{}", "application/json")
-    bench.inferences.settle(settled)
+    flying = bench.in_flight(bench.inference(video, 0))
+    settled = bench.in_flight(bench.inference(video, 1))
+    bench.inferences.settle(settled.id)
+    waiting = bench.inference(video, 1)
+    bench.clips.enqueue(waiting)
+    bench.inputs.put(waiting.request, b"{}", "application/json")
     run(bench, video, {"Error": "EngineRejected", "Cause": ""}, step="RenderClip")
-    assert not bench.inputs.exists(keys.engine_request(waiting))
-    assert bench.inputs.exists(keys.engine_request(settled))
+    assert not bench.inputs.exists(flying.request)
+    assert not bench.inputs.exists(waiting.request)
+    assert bench.inputs.exists(settled.request)
+    assert bench.clips.waiting(waiting.engine).clips == 0

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lambdas.adapters.engine_calls import CallState
 from lambdas.domain import keys
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipState
 from lambdas.tasks import render_clip
-from tests.cloud.deployment import Context, png
+from tests.cloud.deployment import png
 from tests.cloud.pipeline.bench import TENANT, Bench, Task
 from tests.factories import a_shot
 from tests.unit.clips import decoded
@@ -22,8 +23,7 @@ IMAGE = {"key": "uploads/acme/frame.png", "sha256": "1" * 64, "width": 320, "hei
 
 def run(bench: Bench, video: Video, clip: int = 0, *, task: Task | None = None, retry: int = 0) -> Task:
     task = task or bench.task()
-    event = {"token": task.token, "tenant": TENANT, "video_id": video.id, "clip": clip, "retry": retry}
-    render_clip.handler(event, Context())
+    task.call(render_clip.handler, video, clip=clip, retry=retry)
     return task
 
 
@@ -115,14 +115,15 @@ def test_an_existing_clip_is_reused(bench: Bench) -> None:
 
 def test_a_delivery_interrupted_before_its_call_is_repeated(bench: Bench) -> None:
     video = bench.video(stage=Stage.RENDERING)
-    bench.answers.endpoints_exist = False
+    bench.answers.endpoints_busy = True
     task = run(bench, video)
-    assert task.answer()[0] == "EngineFailed"
-    bench.answers.endpoints_exist = True
-    again = Task(task.token, bench.task().execution)
-    run(bench, video, task=again)
+    assert task.waits
+    assert bench.answers.invocations == []
+    bench.answers.endpoints_busy = False
+    run(bench, video, task=task)
     [inference] = bench.inferences.of_video(video.id)
-    assert [call["x-amzn-sagemaker-inference-id"] for call in bench.answers.invocations] == [inference.id]
+    assert inference.sent_ms is None, "it is in flight; upkeep sends it"
+    assert set(bench.clips.engine(inference.engine).flights) == {inference.id}
 
 
 def test_a_retry_is_a_new_inference_even_with_the_same_token(bench: Bench) -> None:
@@ -132,6 +133,67 @@ def test_a_retry_is_a_new_inference_even_with_the_same_token(bench: Bench) -> No
     asked = [call["x-amzn-sagemaker-inference-id"] for call in bench.answers.invocations]
     assert len(set(asked)) == 2
     assert {inference.id for inference in bench.inferences.of_video(video.id)} == set(asked)
+
+
+# --- the queue
+
+
+def waiting(bench: Bench, video: Video) -> list[str]:
+    calls = bench.inferences.of_video(video.id)
+    return [call.id for call in calls if call.state is CallState.WAITING]
+
+
+def test_clips_wait_while_the_engine_has_no_place(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    tasks = [run(bench, video, clip) for clip in (0, 1, 1)]
+    assert len(bench.answers.invocations) == 2, "two for one instance"
+    assert len(waiting(bench, video)) == 1
+    assert all(task.waits for task in tasks)
+
+
+def test_more_instances_take_more_clips(bench: Bench) -> None:
+    bench.answers.instances = 2
+    video = bench.video(stage=Stage.RENDERING)
+    for clip in (0, 1, 0, 1, 0):
+        run(bench, video, clip)
+    assert len(bench.answers.invocations) == 4
+
+
+def test_an_endpoint_without_instances_gets_clips_that_wake_it(bench: Bench) -> None:
+    bench.answers.instances = 0
+    video = bench.video(stage=Stage.RENDERING)
+    run(bench, video)
+    assert len(bench.answers.invocations) == 1
+
+
+def test_a_clip_that_waits_is_not_shown_as_rendering(bench: Bench) -> None:
+    first = bench.video(stage=Stage.RENDERING)
+    for clip in (0, 1):
+        run(bench, first, clip)
+    video = bench.video(stage=Stage.RENDERING)
+    run(bench, video)
+    clip = bench.now(video).clips[0]
+    assert (clip.state, clip.started_ms) == (ClipState.WAITING, None)
+
+
+def test_a_retry_takes_the_place_of_a_try_that_still_waits(bench: Bench) -> None:
+    other = bench.video(stage=Stage.RENDERING)
+    for clip in (0, 1):
+        run(bench, other, clip)
+    video = bench.video(stage=Stage.RENDERING)
+    run(bench, video, retry=0)
+    [first] = waiting(bench, video)
+    run(bench, video, retry=1)
+    [second] = waiting(bench, video)
+    assert second != first
+
+
+def test_a_missing_endpoint_fails_each_clip_that_waits_for_it(bench: Bench) -> None:
+    bench.answers.endpoints_exist = False
+    video = bench.video(stage=Stage.RENDERING)
+    tasks = [run(bench, video, clip) for clip in (0, 1)]
+    assert [task.answer()[0] for task in tasks] == ["EngineFailed", "EngineFailed"]
+    assert bench.clips.engine("cogvideox-nano").flights == {}
 
 
 def test_a_missing_endpoint_is_named_with_advice(bench: Bench) -> None:

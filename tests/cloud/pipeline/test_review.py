@@ -11,7 +11,6 @@ from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import Decision, Review
 from lambdas.domain.video_request import Gate
 from lambdas.tasks import review
-from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, Task
 
 ENTERED = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -36,16 +35,14 @@ def wait(
 ) -> Task:
     """Run the gate as the state machine does; a given task is delivered again."""
     task = task or bench.task()
-    event = {
-        "token": task.token,
-        "tenant": TENANT,
-        "video_id": video.id,
-        "execution": execution_name(video.id, attempt),
-        "gate": gate,
-        "entered": entered.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "seconds": HOUR,
-    }
-    review.handler(event, Context())
+    task.call(
+        review.handler,
+        video,
+        execution=execution_name(video.id, attempt),
+        gate=gate,
+        entered=entered.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        seconds=HOUR,
+    )
     return task
 
 

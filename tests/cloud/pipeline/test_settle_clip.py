@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.adapters.engine_calls import Inference
+from containers.serving.work_box import work_box
+from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
@@ -23,21 +24,12 @@ class Asked:
     def __init__(self, bench: Bench, video: Video, clip: int = 0, token: str | None = None) -> None:
         self.bench, self.video, self.clip = bench, video, clip
         self.task: Task = bench.task()
-        self.id = keys.inference_id(video.id, clip, self.task.token.replace("-", "")[-12:])
+        self.inference = bench.in_flight(
+            bench.inference(video, clip, token=token or self.task.token, requested_ms=now_ms())
+        )
+        self.id = self.inference.id
         self.output = f"{keys.ENGINE_OUTPUT_PREFIX}{self.id}.out"
         self.failure = f"{keys.ENGINE_FAILURE_PREFIX}{self.id}-error.out"
-        parked = bench.inferences.park(
-            Inference(
-                id=self.id,
-                token=token or self.task.token,
-                tenant=TENANT,
-                video_id=video.id,
-                clip=clip,
-                key_hash=bench.plan(video).clips[clip].key_hash,
-                requested_ms=video.updated_ms,
-            )
-        )
-        assert parked
 
     @property
     def artifact(self) -> str:
@@ -47,10 +39,18 @@ class Asked:
     def settled(self) -> bool:
         inference = self.bench.inferences.get(self.id)
         assert inference
+        assert inference.settled is (self.id not in self.flights), "a settled call has no place"
         return bool(inference.settled)
 
-    def render(self, content: bytes | None = None) -> None:
+    @property
+    def flights(self) -> set[str]:
+        return set(self.bench.clips.engine(self.inference.engine).flights)
+
+    def render(self, content: bytes | None = None, *, seconds: float | None = None) -> None:
+        """Store the engine's output. `seconds`: how long it says that it worked."""
         content = content or film_clip(self.bench.plan(self.video), self.clip)
+        if seconds is not None:
+            content += work_box(seconds)
         self.bench.outputs.put(self.output, content, "video/mp4")
 
     def fail(self, body: bytes) -> None:
@@ -82,16 +82,24 @@ def asked(bench: Bench) -> Asked:
 
 
 def test_the_engine_s_clip_becomes_the_artifact_and_the_machine_goes_on(asked: Asked, bench: Bench) -> None:
-    asked.render()
+    asked.render(seconds=12.5)
     asked.notice("Completed")
     assert asked.task.answer() == {"clip": 0, "reused": False}
     assert bench.outputs.get(asked.artifact) == film_clip(bench.plan(asked.video), 0)
     assert not bench.outputs.exists(asked.output)
     assert asked.settled
     clip = bench.now(asked.video).clips[0]
-    assert (clip.state, clip.reused, clip.started_ms) == (ClipState.DONE, False, asked.video.updated_ms)
+    assert (clip.state, clip.reused, clip.started_ms) == (ClipState.DONE, False, asked.inference.started_ms)
     assert clip.finished_ms
-    assert clip.cost == pytest.approx((clip.finished_ms - asked.video.updated_ms) / 1000 * 0.001)
+    assert clip.cost == 0.0125, "for the seconds that the engine worked"
+
+
+def test_the_cost_of_a_clip_is_unknown_if_its_engine_does_not_say_how_long_it_worked(
+    asked: Asked, bench: Bench
+) -> None:
+    asked.render()
+    asked.notice("Completed")
+    assert bench.now(asked.video).clips[0].cost is None
 
 
 def test_two_identical_clips_are_each_recorded(bench: Bench) -> None:
@@ -264,8 +272,79 @@ def test_a_failure_without_a_reason_says_so(asked: Asked) -> None:
     assert (error, cause["errorMessage"]) == ("EngineFailed", "the endpoint gave no reason")
 
 
-def test_an_expired_request_has_advice(asked: Asked) -> None:
-    asked.notice("Expired")
+EXPIRED = {"receivedTime": "2026-01-02T03:04:05.678Z", "eventTime": "2026-01-02T04:04:06.678Z"}
+
+
+def test_an_expired_request_is_asked_again_and_nothing_has_failed(asked: Asked, bench: Bench) -> None:
+    asked.notice("Expired", **EXPIRED)
+    assert asked.task.waits
+    assert asked.settled
+    [call] = bench.answers.invocations
+    again = call["x-amzn-sagemaker-inference-id"]
+    assert again != asked.id
+    assert call["x-amzn-sagemaker-inputlocation"] == f"s3://input/{asked.inference.request}"
+    assert asked.flights == {again}
+    asked.notice("Expired", **EXPIRED)
+    assert len(bench.answers.invocations) == 1, "the notice came twice"
+    asked.id = again
+    asked.output = f"{keys.ENGINE_OUTPUT_PREFIX}{again}.out"
+    asked.render()
+    asked.notice("Completed")
+    assert asked.task.answer() == {"clip": 0, "reused": False}
+
+
+def test_a_request_may_expire_many_times(asked: Asked, bench: Bench) -> None:
+    ids = {asked.id}
+    for _ in range(12):
+        asked.notice("Expired", **EXPIRED)
+        [asked.id] = asked.flights
+        assert len(asked.id) <= 64
+        ids.add(asked.id)
+    assert len(ids) == 13
+    assert asked.task.waits
+
+
+def test_an_engine_that_works_for_too_long_has_failed(asked: Asked) -> None:
+    asked.notice("Expired", eventTime="2026-01-02T03:20:05.678Z")  # received 16 minutes before
     error, cause = asked.task.answer()
     assert error == "EngineFailed"
-    assert "more instances" in cause["advice"]
+    assert "invocation_seconds" in cause["advice"]
+    assert asked.settled
+
+
+# --- the next clip
+
+
+def test_the_next_clip_is_admitted_when_one_is_settled(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    asked = [Asked(bench, video), Asked(bench, video, 1)]
+    waiting = bench.inference(video, 1)
+    bench.inputs.put(waiting.request, b"{}", "application/json")
+    bench.clips.enqueue(waiting)
+    asked[0].notice("Failed", failureReason="server error (500)")
+    assert [call["x-amzn-sagemaker-inference-id"] for call in bench.answers.invocations] == [waiting.id]
+    assert asked[0].flights == {asked[1].id, waiting.id}
+    clip = bench.now(video).clips[1]
+    assert clip.state is ClipState.RENDERING
+    asked[0].notice("Failed", failureReason="server error (500)")
+    assert len(bench.answers.invocations) == 1
+
+
+def test_a_second_notice_admits_what_the_first_was_too_late_for(asked: Asked, bench: Bench) -> None:
+    asked.notice("Failed", failureReason="server error (500)")
+    waiting = bench.inference(asked.video, 1)
+    bench.inputs.put(waiting.request, b"{}", "application/json")
+    bench.clips.enqueue(waiting)
+    asked.notice("Failed", failureReason="server error (500)")
+    assert len(bench.answers.invocations) == 1
+
+
+def test_a_clip_without_its_request_is_not_sent(bench: Bench) -> None:
+    """Its video was cancelled."""
+    asked = Asked(bench, bench.video(stage=Stage.RENDERING))
+    waiting = bench.inference(asked.video, 1)
+    bench.clips.enqueue(waiting)
+    asked.notice("Failed", failureReason="server error (500)")
+    assert bench.answers.invocations == []
+    assert asked.flights == set()
+    assert bench.clips.waiting(waiting.engine).clips == 0

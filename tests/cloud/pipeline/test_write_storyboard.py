@@ -282,7 +282,7 @@ def test_a_late_try_does_not_end_a_later_one_s_wait(bench: Bench) -> None:
 
     run(bench, video)
     outputs = Late(client("s3"), bench.outputs.bucket)
-    request = VideoTask(token="t", tenant=TENANT, video_id=video.id)
+    request = VideoTask(tenant=TENANT, video_id=video.id)
     model = TextModel(client("bedrock-runtime"), "m", PRICES)
     with pytest.raises(VideoClosed):
         write_storyboard.write_storyboard(request, bench.videos, outputs, model)
@@ -368,7 +368,7 @@ def test_a_lost_attempt_s_text_does_not_replace_an_edit(bench: Bench) -> None:
             return super().fill(**question)
 
     bench.answers.converse = (200, tool_answer(ANSWER))
-    request = VideoTask(token="t", tenant=TENANT, video_id=video.id)
+    request = VideoTask(tenant=TENANT, video_id=video.id)
     model = Slow(client("bedrock-runtime"), "m", PRICES)
     with pytest.raises(VideoClosed):
         write_storyboard.write_storyboard(request, bench.videos, bench.outputs, model)

@@ -80,11 +80,11 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
             log = self._drain_stderr_bounded()
             if answer["status"] == "ok":
                 return Outcome(result=answer.get("result"), log=log)
-            # The worker script does not tell the exception's class.
+            message, trace = str(answer.get("error")), str(answer.get("trace") or "")
             return Outcome(
-                error_type="Runtime.HandlerError",
-                error=str(answer.get("error")),
-                log="\n".join(filter(None, (log, answer.get("trace")))),
+                error_type=_exception(trace, message),
+                error=message,
+                log="\n".join(filter(None, (log, trace))),
             )
 
     @property
@@ -166,6 +166,14 @@ def _read_answer(process: Any, answers: "queue.Queue[dict[str, Any] | None]") ->
                     answers.put(answer)
                     return
     answers.put(None)
+
+
+def _exception(trace: str, message: str) -> str:
+    """Return the name of an exception's class, as Lambda reports it. The worker script tells the message and
+    the traceback, which ends with `module.Class: message`."""
+    last = trace.rstrip().removesuffix(message.rstrip()).rstrip(": ").rpartition("\n")[2]
+    name = last.rpartition(".")[2]
+    return name if name.isidentifier() else "Runtime.HandlerError"
 
 
 def _signal_name(number: int) -> str:

@@ -8,6 +8,7 @@ What is replaced in ministack 1.5.33, each by its name, so that an update that r
                                                         release_worker) stays ministack's
     services/stepfunctions.py   _call_lambda            tells steps from other calls
                                 _invoke_with_callback   drops the error of a function that a state waits for
+                                _invoke_resource_with_timeout   counts a function's wait for its turn
 
 As on AWS, where Step Functions invokes a function with a task token by request and response and the task
 fails if the function does (https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html), a state
@@ -72,6 +73,7 @@ class FunctionRuntime:
     def install(self) -> None:
         execute, warm = lambda_svc._execute_function, lambda_svc._execute_function_warm
         call_lambda, wait_for_token = stepfunctions._call_lambda, stepfunctions._invoke_with_callback
+        within = stepfunctions._invoke_resource_with_timeout
         assert callable(warm)  # noqa: S101 - it is replaced without being called
 
         def in_turn(func: dict[str, Any], event: Any) -> dict[str, Any]:
@@ -94,6 +96,11 @@ class FunctionRuntime:
             with _set(_token, token):
                 return wait_for_token(resource, arguments, token, state)
 
+        def in_time(resource: str, arguments: Any, seconds: float) -> Any:
+            if "lambda" in resource:  # its own timeout starts with its turn
+                return stepfunctions._invoke_resource(resource, arguments)
+            return within(resource, arguments, seconds)
+
         self._reserve.take()
         FunctionProcess.on_full_disk = self._reserve.give
         lambda_runtime.Worker = FunctionProcess
@@ -101,6 +108,7 @@ class FunctionRuntime:
         lambda_svc._execute_function_warm = self._run
         stepfunctions._call_lambda = of_step
         stepfunctions._invoke_with_callback = with_token
+        stepfunctions._invoke_resource_with_timeout = in_time
         threading.Thread(target=self._look_after, daemon=True, name="function-processes").start()
 
     def stop(self) -> None:
