@@ -40,6 +40,7 @@ def check(path: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return
     target = _target(path)
+    _require_writable(target)
     folder = next(parent for parent in target.parents if os.path.lexists(parent))
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
@@ -59,6 +60,7 @@ def saving(path: Path) -> Iterator[BinaryIO]:
             yield through
         return
     target = _target(path)
+    _require_writable(target)
     part = _part(target)
     try:
         with part.open("wb") as file:
@@ -71,6 +73,12 @@ def saving(path: Path) -> Iterator[BinaryIO]:
 def _target(path: Path) -> Path:
     """Return the file itself, where `path` is a link to it."""
     return Path(os.path.realpath(path))
+
+
+def _require_writable(target: Path) -> None:
+    """Raise PermissionError if the file is there and may not be written: being replaced would ignore that."""
+    if target.exists() and not target.stat().st_mode & 0o222:
+        raise PermissionError(errno.EACCES, "it is read-only", str(target))
 
 
 def _part(target: Path) -> Path:

@@ -87,6 +87,8 @@ def make_manifest(
 def read_manifest(directory: Path) -> Manifest:
     """Read the manifest in `directory`. Raises BadCheckpoint if it is missing or invalid."""
     path = directory / MANIFEST
+    if os.path.lexists(path):
+        _require_file(path)
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -119,6 +121,10 @@ def folder_files(directory: Path) -> set[str]:
         relative = Path(folder).relative_to(directory)
         for name in files:
             if not name.startswith("."):
+                if not name.isprintable():
+                    raise BadCheckpoint(
+                        f"{directory} has a file whose name can't be shown: {name!a}; rename or remove it"
+                    )
                 _require_file(Path(folder) / name)
                 found.add((relative / name).as_posix())
     return found - {MANIFEST}

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -254,13 +255,21 @@ def _refused(refusal: Refused, workflow: Workflow) -> InvalidRequest:
     )
 
 
+# torch.OutOfMemoryError, torch.cuda.OutOfMemoryError of older versions, and what other devices and libraries
+# say in a RuntimeError: "MPS backend out of memory", "CUDA error: out of memory", cuBLAS without workspace.
+_OUT_OF_MEMORY = re.compile(r"\bout of memory\b|CUBLAS_STATUS_ALLOC_FAILED|\bDefaultCPUAllocator\b", re.I)
+
+
+def _is_out_of_memory(kind: str, said: str) -> bool:
+    return kind.endswith(("OutOfMemoryError", "MemoryError")) or bool(_OUT_OF_MEMORY.search(said))
+
+
 def _video(finished: Finished, workflow: Workflow) -> Saved:
     """Return the file that is the clip; if there is none, raise the error that the prompt ended with."""
     if error := finished.message("execution_error"):
         node = workflow.describe(str(error.get("node_id")))
         kind, said = str(error.get("exception_type")), str(error.get("exception_message")).strip()
-        # torch.OutOfMemoryError, and torch.cuda.OutOfMemoryError of older versions
-        failure = OutOfMemory if kind.endswith("OutOfMemoryError") else Broken
+        failure = OutOfMemory if _is_out_of_memory(kind, said) else Broken
         raise failure(f"{node}: {kind}: {said}")
     if interrupted := finished.message("execution_interrupted"):
         node = workflow.describe(str(interrupted.get("node_id")))

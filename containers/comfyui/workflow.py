@@ -63,10 +63,14 @@ class Workflow:
     def read(cls, path: Path) -> Self:
         """Read the workflow in the file `path`. Raises BadWorkflow."""
         try:
+            if path.exists() and not path.is_file():
+                raise BadWorkflow(f"{path} is not a file")  # reading a pipe would never end
             content = path.read_bytes()
             document = json.loads(content)
         except (OSError, ValueError) as error:
             raise BadWorkflow(f"{path} can't be read: {error}") from error
+        except RecursionError:
+            raise BadWorkflow(f"{path} can't be read: it is nested too deeply") from None
         graph = _graph(path, document)
         slots: dict[str, tuple[Slot, ...]] = {}
         marked = []

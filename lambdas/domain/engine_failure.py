@@ -40,6 +40,6 @@ def _error_document(text: str) -> dict[str, Any] | None:
             value, _ = decoder.raw_decode(text, brace.start())
         except (ValueError, RecursionError):
             continue
-        error = value.get("error")
-        return error if isinstance(error, dict) else None
+        if isinstance(error := value.get("error"), dict):
+            return error
     return None

@@ -230,7 +230,7 @@ _ABOUT_FORM = re.compile(
     r"|\benglish sentences?\b|\bseparated by commas\b|\bone or two sentences\b",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(r"\A\s*(?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}|[\"'.…?_*-]+|%s|x{2,})\s*\Z")
+_PLACEHOLDER = re.compile(r"\A\s*(?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}|[\"'.…?_*-]{2,}|[…?_]|%s|x{2,})\s*\Z")
 
 
 def _echoes(answer: Any, schema: Schema, told: Sequence[str]) -> list[str]:

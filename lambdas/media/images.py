@@ -68,6 +68,8 @@ def check_image(data: bytes, param: str) -> ImageInfo:
         raise _rejected(param, "got an animation")
     try:
         image.load()
+        if image.mode == "P" and image.palette is None:  # which Pillow only notices when it converts it
+            raise ValueError("the palette is missing")
     except Exception as error:
         raise _rejected(param, _flaw(error, "a truncated or broken image")) from error
     width, height = image.size

@@ -10,6 +10,7 @@ from typing import BinaryIO, Never
 import av
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -117,9 +118,7 @@ def open_video(source: Source) -> Iterator[tuple[InputContainer, VideoStream]]:
             metadata_errors="replace",
             io_open=_refuse,
         ) as container:
-            if not container.streams.video:
-                raise ClipUnreadable("it has no video track")
-            stream = container.streams.video[0]
+            stream = _shown_stream(container)
             if stream.codec_context is None:
                 raise ClipUnreadable("the video track's codec is unknown")
             if not (stream.width and stream.height):
@@ -129,6 +128,16 @@ def open_video(source: Source) -> Iterator[tuple[InputContainer, VideoStream]]:
             yield container, stream
     except av.FFmpegError as error:
         raise ClipUnreadable(f"not a readable MP4: {error.strerror}") from error
+
+
+def _shown_stream(container: InputContainer) -> VideoStream:
+    """Return the video track that players show: the first that is enabled (14496-12, 8.3.2; FFmpeg calls it
+    default), otherwise the first. The cover picture of a file's metadata is none, though FFmpeg lists it as
+    one."""
+    tracks = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
+    if not tracks:
+        raise ClipUnreadable("it has no video track")
+    return next((one for one in tracks if one.disposition & Disposition.default), tracks[0])
 
 
 def _refuse(url: str, flags: int, options: Mapping[str, str]) -> Never:

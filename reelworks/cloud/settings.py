@@ -52,13 +52,22 @@ class _Section(BaseModel):
 
 
 def _http(url: str) -> str:
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be a URL that begins with http:// or https://")
+    if " " in url or not url.isprintable():
+        raise ValueError("must be a URL without spaces and control characters")
+    _ = parts.port  # raises ValueError if it is no port
     return url.rstrip("/")
 
 
 def _absolute(path: Path) -> Path:
-    path = path.expanduser()
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        raise ValueError("must begin with the name of a user of this PC, or be an absolute path") from None
+    if "\0" in str(path):
+        raise ValueError("must be a path without null characters")
     if not path.is_absolute():
         raise ValueError("must be an absolute path, or begin with ~")
     return path
@@ -80,6 +89,8 @@ class TextServer(_Section):
 
 
 def _alias(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("must have only characters that can be seen")
     if name in CATALOGUE:
         raise ValueError(f"{name} is an engine's own name; use another name as the alias")
     return name
@@ -109,7 +120,7 @@ class Stills(_Section):
 
     model: AbsolutePath | None = None
     steps: Annotated[int, Field(ge=1)] | None = None
-    guidance: Annotated[float, Field(ge=0)] | None = None
+    guidance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     workflow: AbsolutePath | None = None
 
     @model_validator(mode="after")
@@ -175,10 +186,12 @@ class Settings(_Section):
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
+        if file.exists() and not file.is_file():
+            raise OSError("it is not a file")  # reading a pipe would never end
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors on Windows write the mark
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CloudError(
             f"{file} can't be read: {error}", advice="Fix the file and run `reel up` again."
         ) from error
@@ -189,7 +202,8 @@ def _value(section: Any, key: str, text: str) -> object:
     field = _model_of(section).model_fields.get(key)
     if field is None or not isinstance(field.default, dict):
         return text
-    return dict(pair.strip().partition("=")[::2] for pair in text.split(",") if pair.strip())
+    pairs = (pair.partition("=") for pair in text.split(",") if pair.strip())
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _model_of(annotation: Any) -> Any:

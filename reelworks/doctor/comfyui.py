@@ -55,7 +55,8 @@ def comfyui(settings: Settings, home: Home) -> Finding:
     )
     try:
         stats = get_json(f"{url}/system_stats")
-        release, devices = stats["system"].get("comfyui_version"), stats["devices"]
+        release = stats["system"].get("comfyui_version")
+        devices = [str(device["name"]) for device in stats["devices"]]
         models = [name for kind in _COMFYUI_MODELS for name in get_json(f"{url}/models/{kind}")]
     except Busy as busy:
         todo = "wait until it has finished its work, and run `reel doctor` again"
@@ -67,8 +68,10 @@ def comfyui(settings: Settings, home: Home) -> Finding:
             return Finding("ComfyUI", False, True, found, todo)
         todo = "pip install comfy-cli; comfy install; comfy launch, or set url of [comfyui] in the settings"
         return Finding("ComfyUI", False, False, f"not found at {url}", todo)
-    except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
-        todo = "pip install comfy-cli; comfy install; comfy launch, or set url of [comfyui] in the settings"
-        return Finding("ComfyUI", False, needed, f"not found at {url}", todo)
-    about = f"{release} at {url} on {', '.join(str(device['name']) for device in devices) or 'no device'}"
+    except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError) as error:
+        status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+        answer = f"answered {status}" if status else "is not ComfyUI, or is an unknown version"
+        todo = "set url of [comfyui] in the settings to ComfyUI's address, or restart ComfyUI"
+        return Finding("ComfyUI", False, needed, f"the server at {url} {answer}", todo)
+    about = f"{release} at {url} on {', '.join(devices) or 'no device'}"
     return Finding("ComfyUI", True, needed, f"{about}; models: {', '.join(map(str, models)) or 'none'}")

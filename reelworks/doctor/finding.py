@@ -35,4 +35,7 @@ def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
         raise Busy(f"it takes connections, but did not answer within {LOOK_SECONDS} s") from error
     if response.status_code in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE):
         raise Busy(f"it answered {response.status_code}: {response.text[:200].strip()}")
-    return response.raise_for_status().json()
+    try:
+        return response.raise_for_status().json()
+    except RecursionError:
+        raise ValueError("its answer is nested too deeply") from None

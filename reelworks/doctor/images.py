@@ -30,7 +30,7 @@ def _diffusers(model: Path) -> Finding:
     index = model / "model_index.json"
     try:
         kind = json.loads(index.read_text())["_class_name"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         todo = f"use a folder in diffusers' format: {_get_model('NAME', model)}"
         return Finding("Stills", False, True, f"cannot read {index}: {error}", todo)
     if not any(model.glob("*/*.safetensors")):

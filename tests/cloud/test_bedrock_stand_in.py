@@ -172,11 +172,12 @@ def test_answers_of_a_model(
         (JSONResponse({"error": "too many tokens"}, 400), "ValidationException", "too many tokens"),
         (Response(b""), "ModelErrorException", "malformed"),
         (Response(b"<html>login</html>"), "ModelErrorException", "malformed"),
+        (Response(b"{}", headers={"content-encoding": "gzip"}), "ModelErrorException", "malformed"),
         (JSONResponse([]), "ModelErrorException", "malformed"),
         (JSONResponse({}), "ModelErrorException", "malformed"),
         (JSONResponse({"message": "hello", "choices": []}), "ModelErrorException", "malformed"),
-        (ollama_answer(["not text"]), "ModelErrorException", "malformed"),
-        (openai_answer(["not text"]), "ModelErrorException", "malformed"),
+        (ollama_answer([1]), "ModelErrorException", "malformed"),
+        (openai_answer([1]), "ModelErrorException", "malformed"),
     ],
 )
 def test_errors_of_a_backend_become_bedrock_s(

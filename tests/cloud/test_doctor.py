@@ -98,6 +98,24 @@ def test_comfyui_that_is_set_but_down_is_an_error(tmp_path: Path) -> None:
         assert "comfy launch" in finding.todo
 
 
+@pytest.mark.parametrize(
+    "stats",
+    [
+        [],
+        {"system": None, "devices": []},
+        {"system": {}, "devices": None},
+        {"system": {}, "devices": [{"index": 0}]},
+    ],
+)
+def test_a_server_in_place_of_comfyui_is_told(stack: ExitStack, tmp_path: Path, stats: Any) -> None:
+    url = server(stack, {"/system_stats": stats})
+    finding = found(tmp_path, REELWORKS_COMFYUI_URL=url)["ComfyUI"]
+    assert (finding.ok, finding.needed) == (False, True)
+    assert finding.found == f"the server at {url} is not ComfyUI, or is an unknown version"
+    other = found(tmp_path, REELWORKS_COMFYUI_URL=server(stack, {}))["ComfyUI"]
+    assert "answered 404" in other.found
+
+
 def test_a_text_server_its_models_and_the_command_for_one(stack: ExitStack, tmp_path: Path) -> None:
     tags = {"models": [{"name": "llama3.2:latest"}, {"name": "gemma3:4b"}]}
     colour = '{"name": "blue"}'

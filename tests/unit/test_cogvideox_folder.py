@@ -187,6 +187,20 @@ def test_pipes_and_dead_links_are_refused(folder: Path) -> None:
         check_weights(folder)
 
 
+def test_a_pipe_in_place_of_the_manifest_is_refused(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+    os.mkfifo(folder / "manifest.json")
+    with pytest.raises(BadCheckpoint, match=r"manifest\.json is neither a file nor a link to one"):
+        check_weights(folder)
+
+
+@pytest.mark.parametrize("name", ["a\nb.json", "a\u202eb.json", "a\udcff.json", "a\x1b[2J.txt"])
+def test_a_name_that_can_t_be_shown_is_refused(folder: Path, name: str) -> None:
+    (folder / name).write_text("{}")
+    with pytest.raises(BadCheckpoint, match="a file whose name can't be shown: 'a"):
+        check_weights(folder)
+
+
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
 
 

@@ -349,6 +349,12 @@ def test_a_workflow_that_this_comfyui_cannot_run_is_reported(
         (("RuntimeError", "mat1 and mat2 shapes cannot be multiplied"), 500, "broken"),
         (("torch.OutOfMemoryError", "CUDA out of memory."), 507, "out_of_memory"),
         (("torch.cuda.OutOfMemoryError", "Allocation on device 0"), 507, "out_of_memory"),
+        (("RuntimeError", "MPS backend out of memory (MPS allocated: 17.9 GB)"), 507, "out_of_memory"),
+        (("torch.AcceleratorError", "CUDA error: out of memory"), 507, "out_of_memory"),
+        (("RuntimeError", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), 507, "out_of_memory"),
+        (("RuntimeError", "[enforce fail] DefaultCPUAllocator: can't allocate memory"), 507, "out_of_memory"),
+        (("MemoryError", ""), 507, "out_of_memory"),
+        (("ValueError", "the seed is out of memory_range"), 500, "broken"),
     ],
 )
 def test_a_failing_node_is_named_and_the_next_clip_accepted(

@@ -1,6 +1,7 @@
 """How node titles bind request fields to a workflow's nodes."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,7 @@ def test_an_invalid_title_is_reported(tmp_path: Path, node: str, title: str, say
     ("document", "says"),
     [
         ("{", "can't be read"),
+        ('{"a":' * 100_000, "nested too deeply"),
         ({"nodes": [], "links": [], "version": 0.4}, r"Export \(API\)"),
         ([], "not a ComfyUI workflow"),
         ({}, "not a ComfyUI workflow"),
@@ -125,6 +127,12 @@ def test_an_invalid_title_is_reported(tmp_path: Path, node: str, title: str, say
 def test_a_file_not_in_api_format_is_reported(tmp_path: Path, document: Any, says: str) -> None:
     with pytest.raises(BadWorkflow, match=says):
         written(tmp_path, document)
+
+
+def test_a_pipe_is_reported(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(BadWorkflow, match=r"pipe\.json is not a file"):
+        Workflow.read(tmp_path / "pipe.json")
 
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:

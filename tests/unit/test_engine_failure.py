@@ -16,6 +16,7 @@ BUSY = {"error": {"code": "busy", "param": None, "message": "another clip is bei
         json.dumps(REFUSED),
         json.dumps(REFUSED, indent=2),
         f'Received client error (400) from primary with message "{json.dumps(REFUSED)}". See the log.',
+        f'{{"requestId": "1"}} {{"error": "text"}} {json.dumps(REFUSED)}',
         f"{{not JSON}} Received client error (400) from model with message '{json.dumps(REFUSED)}'",
     ],
 )

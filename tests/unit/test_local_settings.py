@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,22 @@ def test_it_survives_json(home: Home) -> None:
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
 
 
+def test_a_file_with_a_byte_order_mark_is_read(home: Home) -> None:
+    assert load(home, "\ufeff" + FILE) == load(home, FILE)
+
+
+def test_a_pipe_in_place_of_the_file_is_refused(home: Home) -> None:
+    home.folder.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(home.settings)
+    with pytest.raises(CloudError, match="it is not a file"):
+        Settings.load(home, {})
+
+
+def test_spaces_around_a_variable_s_names_and_values_do_not_count(home: Home) -> None:
+    settings = load(home, "", REELWORKS_ENGINES_ALIASES="sora-2 = comfyui, sora-2-pro=animatic ,")
+    assert settings.engines.aliases == {"sora-2": "comfyui", "sora-2-pro": "animatic"}
+
+
 @pytest.mark.parametrize(
     ("file", "environment", "said"),
     [
@@ -115,6 +132,15 @@ def test_it_survives_json(home: Home) -> None:
         ("[stills]\nmodel = '/m'\nsteps = 0", {}, "stills.steps: .*greater"),
         ("text = 3", {"REELWORKS_TEXT_MODEL": "m"}, "text: .*dictionary"),
         ("[text", {}, "reelworks.toml can't be read"),
+        ("a=" + "[" * 5000 + "]" * 5000, {}, "reelworks.toml can't be read"),
+        ('[engines]\naliases = {"a\\u001bb" = "comfyui"}', {}, "characters that can be seen"),
+        ("[engines]\naliases = {a = 'b', b = 'a'}", {}, "engines.aliases.a: must be one of"),
+        ("[text]\nurl = 'http://a:99999'\nmodel = 'm'", {}, "text.url: Port out of range"),
+        ("[text]\nurl = 'http://a b'\nmodel = 'm'", {}, "text.url: .*without spaces"),
+        ('[text]\nurl = "http://a\\u0001b"\nmodel = "m"', {}, "text.url: .*control characters"),
+        ("[speech]\nvoices = {A = '~nobody-here/a.onnx'}", {}, "voices.A: .*user of this PC"),
+        ('[speech]\nvoices = {A = "/a\\u0000b"}', {}, "voices.A: .*null characters"),
+        ("[stills]\nmodel = '/m'\nguidance = inf", {}, "stills.guidance: .*finite"),
     ],
 )  # fmt: skip
 def test_an_invalid_setting_is_named_with_the_allowed_values(

@@ -62,6 +62,12 @@ def animation(kind: str) -> bytes:
     return file.getvalue()
 
 
+def png_without_palette() -> bytes:
+    data = image_bytes("PNG", mode="P")
+    start = data.index(b"PLTE") - 4
+    return data[:start] + data[start + 12 + int.from_bytes(data[start : start + 4]) :]
+
+
 def quarters(**options: object) -> bytes:
     """Return a 40×20 image: red and green above blue and white."""
     image = Image.new("RGB", (40, 20), "white")
@@ -118,6 +124,7 @@ def test_a_phone_photo_with_a_second_picture_is_a_jpeg() -> None:
         (png_claiming(60000, 60000), "more pixels"),
         (png_claiming(500, 500), "broken"),
         (animation("PNG"), "animation"),
+        (png_without_palette(), "broken"),
         (animation("WEBP"), "animation"),
         (bytes(MAX_BYTES + 1), "20,971,521 bytes"),
     ],

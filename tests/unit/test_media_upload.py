@@ -2,13 +2,17 @@
 
 import random
 from fractions import Fraction
+from io import BytesIO
+from typing import Any
 
+import av
 import pytest
 
 from lambdas.domain.assembly import Fit
 from lambdas.domain.errors import ClipUnreadable
 from lambdas.media import conform
 from lambdas.media.conform import FilmFormat, check_upload, excerpt
+from lambdas.media.mp4.boxes import box
 from tests.unit.clips import clip, pictures
 from tests.unit.media_files import flat, patched, recorded
 
@@ -53,6 +57,63 @@ def turned(*matrix: int) -> bytes:
 @pytest.mark.parametrize("film", [FILM, FilmFormat(480, 854, Fraction(24))])
 def test_a_video_that_plays_to_its_end_is_accepted(data: bytes, film: FilmFormat) -> None:
     assert check(data, film) > 0
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x20\0\0\0\x20\x08\x02\0\0\0\xfc\x18\xed\xa3"
+"""The start of a PNG of 32x32, enough to be told from other files."""
+
+
+def with_cover_first(data: bytes) -> bytes:
+    """Put a cover picture into the file's metadata, in front of the tracks."""
+    cover = box(b"ilst", box(b"covr", box(b"data", (14).to_bytes(4), bytes(4), PICTURE)))
+    hdlr = box(b"hdlr", bytes(8), b"mdirappl", bytes(9))
+    udta = box(b"udta", box(b"meta", bytes(4), hdlr, cover))
+    start = data.index(b"moov") - 4
+    place = start + 8 + int.from_bytes(data[start + 8 : start + 12])  # behind mvhd
+    moov = int.from_bytes(data[start : start + 4]) + len(udta)
+    moved = data[:start] + moov.to_bytes(4) + data[start + 4 : place] + udta + data[place:]
+    chunks = moved.index(b"stco") + 12
+    return patched(moved, b"stco", 8, int.from_bytes(moved[chunks : chunks + 4]) + len(udta))
+
+
+def hidden_before(flags: int) -> bytes:
+    """Record three pictures in a first track, whose flags are given, and eight in a second, enabled one."""
+    output = BytesIO()
+    with av.open(output, "w", format="mp4") as file:
+        for _ in range(2):
+            track: Any = file.add_stream("libx264", rate=8)
+            track.width, track.height, track.pix_fmt = 96, 64, "yuv420p"
+        for track, count in zip(file.streams.video, (3, 8), strict=True):
+            for number, pixels in enumerate(pictures(count)):
+                picture = av.VideoFrame.from_ndarray(pixels, "rgb24")
+                picture.pts, picture.time_base = number, Fraction(1, 8)
+                file.mux(track.encode(picture))
+            file.mux(track.encode())
+    first, _, second = output.getvalue().rpartition(b"tkhd")
+    return patched(first, b"tkhd", 0, flags) + b"tkhd" + (3).to_bytes(4) + second[4:]
+
+
+@pytest.mark.parametrize(
+    ("data", "frames"),
+    [
+        (with_cover_first(clip(8)), 8),
+        (hidden_before(0), 8),
+        (hidden_before(3), 3),
+    ],
+    ids=["cover picture", "first track disabled", "first track enabled"],
+)
+def test_the_track_that_players_show_is_used(data: bytes, frames: int) -> None:
+    assert check(data) == frames
+
+
+@pytest.mark.parametrize("kind", [b"pdin", b"meco", b"imda", b"pnot", b"junk", b"sefd"])
+def test_other_known_boxes_may_stand_in_a_file(kind: bytes) -> None:
+    assert check(clip(8) + box(kind, bytes(12))) == 8
+
+
+@pytest.mark.parametrize("padding", [7, 8, 64, 4096])
+def test_zero_bytes_may_follow(padding: int) -> None:
+    assert check(clip(8) + bytes(padding)) == 8
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg4"])

@@ -152,6 +152,20 @@ def test_a_folder_that_can_t_be_written_is_known_at_once(
         check(tmp_path / "new" / "film.mp4")
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_read_only_file_stays(tmp_path: Path, linked: bool) -> None:
+    film, path = tmp_path / "film.mp4", tmp_path / ("link.mp4" if linked else "film.mp4")
+    film.write_bytes(b"kept")
+    film.chmod(0o444)
+    if linked:
+        path.symlink_to(film)
+    with pytest.raises(PermissionError, match="it is read-only"):
+        check(path)
+    with pytest.raises(PermissionError, match="it is read-only"), saving(path):
+        pass
+    assert film.read_bytes() == b"kept"
+
+
 def test_checking_creates_nothing(tmp_path: Path) -> None:
     check(tmp_path / "films" / "film.mp4")
     assert names(tmp_path) == []

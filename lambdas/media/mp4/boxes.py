@@ -44,13 +44,16 @@ class BoxReader:
         self._head = source.read(0, min(_HEAD, source.size))
 
     def spans(self) -> Iterator[Span]:
-        """Yield the top-level boxes. Raises ClipUnreadable."""
+        """Yield the top-level boxes. Zero bytes in place of a box are padding up to the end. Raises
+        ClipUnreadable."""
         offset, count, size = 0, 0, self._source.size
         while size - offset >= _SHORTEST:
             count += 1
             if count > MAX_BOXES:
                 raise ClipUnreadable(f"it has more than {MAX_BOXES} boxes")
             start = self._read(offset, min(offset + 16, size))
+            if count > 1 and start[:_SHORTEST] == bytes(_SHORTEST):
+                return
             kind, header, length = _header(memoryview(start), size - offset)
             yield Span(kind, offset + header, offset + length)
             offset += length

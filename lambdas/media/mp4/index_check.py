@@ -13,8 +13,9 @@ from lambdas.media.source import Source
 
 # Allowed top-level boxes. FFmpeg would look for an index in others too (`hoov`).
 _TOP = frozenset(
-    b"ftyp styp moov moof mdat free skip wide uuid sidx ssix mfra meta udta emsg prft".split()
-)  # ISO/IEC 14496-12, table 1; `wide` is QuickTime's
+    b"ftyp styp moov moof mdat imda free skip wide uuid sidx ssix mfra meta meco udta emsg prft pdin".split()
+    + b"pnot PICT junk sefd".split()
+)  # ISO/IEC 14496-12, table 1; `wide` and the second line are QuickTime's, `sefd` is Samsung's
 # Boxes in which FFmpeg looks for tables (mov.c: mov_read_default), whether they belong there or not.
 _NESTS = frozenset(b"trak mdia minf stbl edts dinf mvex traf udta meta ilst tref sinf schi wave".split())
 _DEEPEST = 8

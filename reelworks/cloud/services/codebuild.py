@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 import sys
 import time
 import uuid
@@ -128,7 +127,9 @@ class CodeBuild:
         except TimeoutError:
             return "TIMED_OUT"
         finally:
-            await asyncio.to_thread(_end, process)
+            assert process.stdin is not None  # noqa: S101  it was started with a pipe
+            process.stdin.close()  # the watchdog does the rest, even if nobody waits for it any more
+            await asyncio.to_thread(process.wait)
         return "SUCCEEDED" if process.returncode == 0 else "FAILED"
 
 
@@ -172,9 +173,3 @@ def _variables(build: Mapping[str, Any]) -> dict[str, str]:
 def _path() -> str:
     """Return a PATH on which `python` is the interpreter with the functions' requirements."""
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    assert process.stdin is not None  # noqa: S101  it was started with a pipe
-    process.stdin.close()  # the watchdog does the rest
-    process.wait()

