@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from lambdas.domain import keys
 from lambdas.domain.documents import Document
 
 _TARGET, _REASON = "TARGET_ARN", "ERROR_MESSAGE"  # EventBridge's attributes
+_OUTPUTS = (keys.ENGINE_OUTPUT_PREFIX, keys.ENGINE_FAILURE_PREFIX)
 
 
 class Origin(StrEnum):
@@ -74,7 +76,9 @@ def read_dead_letter(body: str, attributes: Mapping[str, str]) -> DeadLetter:
 
 
 def inference_ids(event: Mapping[str, Any]) -> list[str]:
-    """Return the engine calls that an event of SNS tells about."""
+    """Return the engine calls that an event tells about: a notice of SNS, or an engine's output in S3."""
+    if (found := _object_of(event)) and found[0].startswith(_OUTPUTS):
+        return [keys.inference_of_output(found[0])]
     records = event.get("Records")
     notices = [
         _object(str(record.get("Sns", {}).get("Message", "")))
@@ -86,6 +90,11 @@ def inference_ids(event: Mapping[str, Any]) -> list[str]:
 
 def dropped(event: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the key and ETag of the dropped object that an event of EventBridge tells about."""
+    found = _object_of(event)
+    return found if found and found[0].startswith(keys.DROP_PREFIX) else None
+
+
+def _object_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
     detail = event.get("detail")
     told = detail.get("object") if isinstance(detail, dict) else None
     if isinstance(told, dict) and isinstance(told.get("key"), str) and isinstance(told.get("etag"), str):

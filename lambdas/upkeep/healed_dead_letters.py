@@ -2,10 +2,12 @@
 
 message                                   nothing is left to do when
 a request that Dispatch failed on         its video no longer waits in the queue, or is gone
-a notice that SettleClip failed on        its engine call is settled or gone, or its video has ended
+a notice that SettleClip failed on, or    its engine call is settled or gone, or its video has ended
+an output that Upkeep was not told of
 a dropped object that Intake failed on    it has a result or a video, or is gone
 a run of Upkeep                           Upkeep runs again
 an execution's end that Upkeep failed on  its video has ended, or is gone
+a build's end that Upkeep failed on       its video no longer waits for the build
 """
 
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lambdas.adapters import stores
+from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
 from lambdas.adapters.dead_letters import DeadLetterQueue, Message
 from lambdas.adapters.engine_calls import Inference
@@ -25,6 +28,7 @@ from lambdas.domain.errors import VideoNotFound
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.intake.drop_folder import Dropped
+from lambdas.production.task_token import VideoTask
 from lambdas.settings import UpkeepSettings
 from lambdas.telemetry import logger
 from lambdas.upkeep.lost_drops import Drops
@@ -37,6 +41,7 @@ class HealedDeadLetters:
         self._videos = stores.videos(settings)
         self._inferences = stores.inferences(settings)
         self._drops = drops
+        self._builds = Builds(client("codebuild"), settings.build_project)
         self._queues = [DeadLetterQueue(client("sqs"), url) for url in settings.dead_letter_queues]
 
     def remove(self, time_left: Callable[[], bool]) -> int:
@@ -72,6 +77,8 @@ class HealedDeadLetters:
             return True
         if event.get("source") == "aws.states":
             return self._execution_healed(event)
+        if event.get("source") == "aws.codebuild":
+            return self._build_healed(event)
         if found := dropped(event):
             return not self._drops.lost(Dropped(*found))
         calls = inference_ids(event)
@@ -92,6 +99,18 @@ class HealedDeadLetters:
             return False
         video = self._video(request.tenant, request.video_id)
         return video is None or video.closed
+
+    def _build_healed(self, event: dict[str, Any]) -> bool:
+        try:
+            build = str(event["detail"]["build-id"]).rpartition("/")[2]
+        except (KeyError, TypeError):
+            return False
+        ended = self._builds.ended(build)
+        if ended is None:  # CodeBuild no longer knows it
+            return True
+        task = VideoTask.model_validate_json(ended[1])
+        video = self._video(task.tenant, task.video_id)
+        return video is None or video.stage is not Stage.ASSEMBLING or video.build != build
 
     def _call_healed(self, call: Inference | None) -> bool:
         if call is None or call.settled:

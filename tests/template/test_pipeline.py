@@ -38,6 +38,7 @@ OUTPUTS = {
     "ClipsTable",
     "RequestsQueueUrl",
     "RequestsDeadLetterQueueUrl",
+    "OutputsQueueUrl",
     "FailedEventsQueueUrl",
     "StateMachineArn",
     "UserPoolId",

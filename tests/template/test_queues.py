@@ -20,6 +20,9 @@ def test_a_dead_letter_queue_of_no_queue_is_for_events(pipeline: Template) -> No
         if "RedrivePolicy" in queue["Properties"]
     ]
     fed = {policy["deadLetterTargetArn"]["Fn::GetAtt"][0] for policy in dead}
-    live = {id_ for id_, queue in queues.items() if "RedrivePolicy" in queue["Properties"]}
+    live = {
+        source["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]
+        for source in of_type(pipeline, "AWS::Lambda::EventSourceMapping").values()
+    }
     events = pipeline["Outputs"]["FailedEventsQueueUrl"]["Value"]["Ref"]
     assert set(queues) - fed - live == {events}

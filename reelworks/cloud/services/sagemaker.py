@@ -102,7 +102,7 @@ class SageMakerRuntime:
             case "DescribeEndpoint":
                 return JSONResponse(self._description(asked.get("EndpointName", "")))
             case operation:
-                raise ServiceError(400, "UnknownOperationException", f"{operation} is not supported here.")
+                raise _refused("UnknownOperationException", f"{operation} is not supported here.")
 
     def _summary(self, name: str) -> dict[str, Any]:
         return {
@@ -116,7 +116,7 @@ class SageMakerRuntime:
     def _description(self, name: str) -> dict[str, Any]:
         """Return an endpoint. Its instances are server processes, which start on demand."""
         if name not in self._endpoints:
-            raise ServiceError(400, "ValidationException", f'Could not find endpoint "{name}".')
+            raise _refused("ValidationException", f'Could not find endpoint "{name}".')
         running = self._queues[name].running if name in self._queues else 0
         variant = {"VariantName": VARIANT, "CurrentInstanceCount": running, "DesiredInstanceCount": running}
         return self._summary(name) | {"EndpointConfigName": name, "ProductionVariants": [variant]}
@@ -188,3 +188,8 @@ def _seconds(headers: Mapping[str, str], name: str, limits: tuple[int, int, int]
 
 def _invalid(message: str) -> ServiceError:
     return ServiceError(400, "ValidationError", message)
+
+
+def _refused(code: str, message: str) -> ServiceError:
+    """Return an error of SageMaker's own API, whose JSON protocol names it in the body."""
+    return ServiceError(400, code, message, __type=code)

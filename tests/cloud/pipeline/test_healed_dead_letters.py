@@ -54,8 +54,19 @@ def request(video: Video, **changes: str) -> dict[str, str]:
 def call(bench: Bench, video: Video, *, settled: bool) -> dict[str, Any]:
     """Store an engine call; return a notice about it, as SNS leaves it."""
     id_ = keys.inference_id(video.id, 0, "0123456789ab")
-    bench.inferences.park(
-        Inference(id=id_, token="t", tenant=TENANT, video_id=video.id, clip=0, key_hash="h", requested_ms=1)
+    bench.clips.enqueue(
+        Inference(
+            id=id_,
+            token="t",
+            tenant=TENANT,
+            video_id=video.id,
+            clip=0,
+            key_hash="h",
+            engine="cogvideox-2b",
+            request=keys.engine_request(id_),
+            seconds=6,
+            requested_ms=1,
+        )
     )
     if settled:
         bench.inferences.settle(id_)
@@ -88,6 +99,17 @@ def test_a_notice_stays_until_its_call_is_settled(letters: Bench) -> None:
     assert (remove(letters), left(letters)) == (1, 0)
 
 
+def test_an_output_s_event_stays_until_its_call_is_settled(letters: Bench) -> None:
+    video = letters.video(stage=Stage.RENDERING)
+    call(letters, video, settled=False)
+    id_ = keys.inference_id(video.id, 0, "0123456789ab")
+    written = {"key": f"{keys.ENGINE_OUTPUT_PREFIX}{id_}.out", "etag": "e"}
+    put_event(letters, {"source": "aws.s3", "detail": {"object": written}})
+    assert (remove(letters), left(letters)) == (0, 1)
+    letters.inferences.settle(id_)
+    assert (remove(letters), left(letters)) == (1, 0)
+
+
 def test_a_notice_for_an_ended_video_or_an_unknown_call_goes(letters: Bench) -> None:
     cancelled = letters.video(stage=Stage.CANCELLED)
     put(letters, call(letters, cancelled, settled=False))
@@ -117,7 +139,14 @@ def test_a_lost_run_of_upkeep_goes_and_an_execution_s_end_waits_for_its_video(le
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"video_id": 7}, {"source": "aws.states", "detail": 1}, {"Records": []}]
+    "body",
+    [
+        {},
+        {"video_id": 7},
+        {"source": "aws.states", "detail": 1},
+        {"source": "aws.codebuild"},
+        {"Records": []},
+    ],
 )
 def test_what_nobody_understands_stays(letters: Bench, body: dict[str, Any]) -> None:
     put(letters, body)
