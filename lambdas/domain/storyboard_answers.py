@@ -109,6 +109,7 @@ def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: s
     narrate = any(scene.narration for scene in storyboard.scenes)
     schema = changes_schema(narrate=narrate)
     picked = _picked(answer, schema)
+    echoes = _echoes(picked, schema, [change, _all_text(storyboard)])
     if not isinstance(picked, dict) or not isinstance(picked.get("scenes"), list):
         raise AnswerRejected(["scenes is required: a list of the scenes that change."])
     document = storyboard.model_dump()
@@ -121,10 +122,7 @@ def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: s
         if number - 1 in named:
             raise AnswerRejected([f"scenes: number {number} appears twice."])
         named.append(number - 1)
-        if storyboard.scenes[number - 1].narration is None:
-            scene.pop("narration", None)  # asked for if any scene has one; whatever it says is left out
         document["scenes"][number - 1] = _changed(document["scenes"][number - 1], scene, _TEXTS)
-    echoes = _echoes(picked, schema, [change, _all_text(storyboard)])
     written = _read(document)
     if written == storyboard:
         raise AnswerRejected(["Nothing changes: rewrite the scenes that the client's change is about."])

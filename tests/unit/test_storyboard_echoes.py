@@ -153,19 +153,3 @@ def test_a_rewritten_scene_and_changes_are_checked_too() -> None:
     changes = {"title": "string", "style": "", "scenes": [{"number": 1, **scene}]}
     with pytest.raises(AnswerRejected, match="title repeats the instruction"):
         accept_changes(changes, storyboard, "darker", "en-US", BUDGET)
-
-
-def test_the_narration_of_a_scene_that_has_none_is_not_checked() -> None:
-    """The form asks for one if any scene has one; a text model writes what stands for nothing."""
-    silent = {name: value for name, value in FILM["scenes"][0].items() if name != "narration"}
-    storyboard = Storyboard.model_validate({**FILM, "scenes": [FILM["scenes"][0], silent]})
-    scene = changed("scene.video.positive_prompt", "A honey bee flies over a dark hive at night.")["scenes"][
-        0
-    ]
-    scene["narration"] = {"text": "."}
-    changes = {"title": "", "style": "", "scenes": [{"number": 2, **scene}]}
-    made = accept_changes(changes, storyboard, "at night", "en-US", BUDGET).storyboard
-    assert made.scenes[1].narration is None
-    changes["scenes"] = [{"number": 1, **scene}]
-    with pytest.raises(AnswerRejected, match=r"narration\.text repeats the instruction"):
-        accept_changes(changes, storyboard, "at night", "en-US", BUDGET)
