@@ -52,7 +52,7 @@ def test_a_failed_film_is_counted_with_its_reason(cloud: Cloud) -> None:
     wait_for(api.client, failed, lambda video: video["status"] == "failed")
     found = cloud.json("ops", "failures", "--since", "1h")
     groups = {(group["code"], group["step"]): group["films"] for group in found["groups"]}
-    films = groups["NarrationTooLong", "Narrate"]
+    films = groups["NarrationTooLong", "Plan"]
     assert failed in [film["video_id"] for film in films]
     assert checks(cloud)["failed films"]["state"] == "warning"
     assert "NarrationTooLong" in cloud.reel("ops", "failures").stdout

@@ -1,17 +1,13 @@
-import json
 from typing import get_args
 
 import pytest
 
-from cdk.code import ROOT
 from cdk.settings import DeploymentSettings
 from lambdas.adapters.stills import MODELS
 from lambdas.domain.prices import AWS, FREE, Prices, of_time, total
 from lambdas.domain.video_request import StillQuality, VoiceEngine
 
-DEPLOYMENT = DeploymentSettings.model_validate(
-    json.loads((ROOT / "cdk.json").read_text())["context"]["reelworks"]
-)
+DEPLOYMENT = DeploymentSettings.of_checkout({}, {"engines": ["animatic", "cogvideox-5b", "cogvideox-5b-i2v"]})
 
 
 @pytest.mark.parametrize("engine", get_args(VoiceEngine))
