@@ -51,7 +51,8 @@ def stacks(client: Client, names: Sequence[str]) -> list[str]:
 
 
 def kept(client: Client, names: Sequence[str]) -> list[Kept]:
-    """Return the existing resources that the stacks retain, or retained when they were deleted."""
+    """Return the existing resources of the kinds that stacks retain: all of present stacks, and those that
+    deleted ones left behind."""
     found = dict.fromkeys((*_to_be_kept(client, names), *_left_behind(client, names)))
     return [one for one in found if one.type in _REMOVE and _EXISTS[one.type](client, one.id)]
 

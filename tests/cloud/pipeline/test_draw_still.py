@@ -155,7 +155,7 @@ def test_a_still_of_an_ended_attempt_is_not_used_in_the_edited_film(bench: Bench
             bench.videos.advance(TENANT, video.id, Stage.PREPARING, stills=begun_anew)
             return super().draw(**wanted)
 
-    task = SceneTask(token="t", tenant=TENANT, video_id=video.id, scene=0)
+    task = SceneTask(tenant=TENANT, video_id=video.id, scene=0)
     stills = Slow(stills_client(REGION))
     draw_still.draw_still(task, FREE, bench.videos, bench.outputs, stills)
     assert bench.now(video).stills == begun_anew

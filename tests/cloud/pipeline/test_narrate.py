@@ -194,7 +194,7 @@ def test_sentences_spoken_before_a_transient_failure_are_reused(bench: Bench, st
     once = Config(retries={"total_max_attempts": 1})
     speech = Speech(boto3.client("polly", config=once))
     bench.answers.refusals = [(status, code, "Not now")]
-    task = SceneTask(token="t", tenant=TENANT, video_id=video.id, scene=0)
+    task = SceneTask(tenant=TENANT, video_id=video.id, scene=0)
 
     def attempt() -> None:
         narrate.narrate(task, NarrateSettings.from_env(), bench.videos, bench.outputs, speech)
