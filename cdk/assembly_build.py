@@ -3,16 +3,16 @@
 docs/decisions/0013-long-assembly.md explains why it is CodeBuild.
 """
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from cdk.build_project import BuildProject
 from cdk.code import PYTHON
-from cdk.log_groups import log_group
-from cdk.permissions import acknowledge, allow
+from cdk.permissions import allow
 from lambdas.domain import names
 from lambdas.settings import PricedSettings, env_of
 
@@ -38,12 +38,6 @@ class AssemblyBuild(Construct):
         """`code` is an archive with lambdas/ and the media libraries."""
         super().__init__(scope, id)
         name = self._physical_name = f"{prefix}-assemble"
-        logs = log_group(self, "Logs", name=f"/aws/codebuild/{name}", days=log_retention_days)
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
-        logs.grant_write(self.role)
-        bucket = f"arn:{Stack.of(self).partition}:s3:::{code.bucket_name}"
-        allow(self.role, "s3:GetObject", "s3:GetObjectVersion", on=[f"{bucket}/{code.object_key}"])
-        allow(self.role, "s3:GetBucketAcl", "s3:GetBucketLocation", on=[bucket])
         variables = {
             "POWERTOOLS_SERVICE_NAME": prefix,
             "POWERTOOLS_METRICS_NAMESPACE": names.METRICS_NAMESPACE,
@@ -56,18 +50,13 @@ class AssemblyBuild(Construct):
                 "build": {"commands": ["python -m lambdas.builds.assemble_film"]},
             },
         }
-        self.project = codebuild.CfnProject(
+        build = BuildProject(
             self,
-            "Project",
             name=name,
             description="Assembles films that take longer than a function may run",
-            service_role=self.role.role_arn,
-            source=codebuild.CfnProject.SourceProperty(
-                type="S3",
-                location=f"{code.bucket_name}/{code.object_key}",
-                build_spec=Stack.of(self).to_json_string(buildspec),
-            ),
-            artifacts=codebuild.CfnProject.ArtifactsProperty(type="NO_ARTIFACTS"),
+            bucket=code.bucket_name,
+            key=code.object_key,
+            buildspec=buildspec,
             environment=codebuild.CfnProject.EnvironmentProperty(
                 type="ARM_CONTAINER",
                 compute_type="BUILD_GENERAL1_SMALL",  # two processors, 4 GB
@@ -77,17 +66,12 @@ class AssemblyBuild(Construct):
                     for name, value in variables.items()
                 ],
             ),
-            logs_config=codebuild.CfnProject.LogsConfigProperty(
-                cloud_watch_logs=codebuild.CfnProject.CloudWatchLogsConfigProperty(
-                    status="ENABLED", group_name=logs.log_group_name
-                )
-            ),
-            timeout_in_minutes=LONGEST_MINUTES,
-            queued_timeout_in_minutes=LONGEST_QUEUED_MINUTES,
+            log_retention_days=log_retention_days,
+            minutes=LONGEST_MINUTES,
+            queued_minutes=LONGEST_QUEUED_MINUTES,
+            why_unencrypted="It produces no artifact to encrypt; films are encrypted in S3.",
         )
-        # A build uses its role's policies, so the project must depend on the role.
-        self.project.node.add_dependency(self.role)
-        acknowledge(self.project, "CB4", "It produces no artifact to encrypt; films are encrypted in S3.")
+        self.project, self.role = build.project, build.role
 
     @property
     def name(self) -> str:

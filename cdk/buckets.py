@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import Aws, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -163,3 +164,15 @@ def grant_objects(
         allow(role, "s3:ListBucket", on=[bucket.bucket_arn])
     if resume:
         allow(role, "s3:ListBucketMultipartUploads", on=[bucket.bucket_arn])
+
+
+def object_created(bucket_name: str, *prefixes: str) -> events.EventPattern:
+    """Return the pattern of EventBridge's events about new objects whose key begins with a prefix."""
+    return events.EventPattern(
+        source=["aws.s3"],
+        detail_type=["Object Created"],
+        detail={
+            "bucket": {"name": [bucket_name]},
+            "object": {"key": [{"prefix": prefix} for prefix in prefixes]},
+        },
+    )

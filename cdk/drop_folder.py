@@ -7,6 +7,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk.buckets import object_created
 from lambdas.domain import keys
 
 
@@ -25,13 +26,6 @@ class DropFolder(Construct):
             self,
             "ObjectCreated",
             description="An object was put into the drop folder",
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={
-                    "bucket": {"name": [bucket.bucket_name]},
-                    "object": {"key": [{"prefix": keys.DROP_PREFIX}]},
-                },
-            ),
+            event_pattern=object_created(bucket.bucket_name, keys.DROP_PREFIX),
         )
         self.rule.add_target(targets.LambdaFunction(intake, dead_letter_queue=failed_events))

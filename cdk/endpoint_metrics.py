@@ -4,7 +4,7 @@ the engines' log lines (containers/cogvideox/metrics.py)."""
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-VARIANT = "AllTraffic"  # each endpoint has one
+from lambdas.domain.names import VARIANT
 
 
 def endpoint_metric(

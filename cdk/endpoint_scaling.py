@@ -7,8 +7,9 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk.endpoint_metrics import VARIANT, endpoint_metric
+from cdk.endpoint_metrics import endpoint_metric
 from cdk.runbooks import with_runbook
+from lambdas.domain.names import VARIANT
 
 
 def _service_role(scope: Construct) -> iam.IRole:

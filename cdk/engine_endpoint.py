@@ -6,14 +6,14 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from cdk.buckets import bucket_name
-from cdk.endpoint_metrics import VARIANT, variant_metric
+from cdk.endpoint_metrics import variant_metric
 from cdk.log_groups import log_group
 from cdk.notices import Notices
 from cdk.permissions import Pack, acknowledge
 from cdk.runbooks import with_runbook
 from cdk.settings import DeploymentSettings
 from lambdas.domain import keys
-from lambdas.domain.names import endpoint_name
+from lambdas.domain.names import VARIANT, endpoint_name
 
 # A host with a GPU driver new enough for the container (containers/cogvideox/Dockerfile): driver 580,
 # CUDA 13.0 (ProductionVariant.InferenceAmiVersion in SageMaker's API reference).

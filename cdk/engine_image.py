@@ -10,12 +10,11 @@ import shlex
 from aws_cdk import IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ecr as ecr
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
+from cdk.build_project import BuildProject
 from cdk.code import ROOT
-from cdk.log_groups import log_group
 from cdk.permissions import acknowledge, allow
 
 # SageMaker refuses OCI manifests ("Unsupported manifest media type …", as in
@@ -74,30 +73,6 @@ class ImageBuild(Construct):
     ) -> None:
         super().__init__(scope, id)
         name = f"{prefix}-engine-image"
-        logs = log_group(self, "Logs", name=f"/aws/codebuild/{name}", days=log_retention_days)
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
-        logs.grant_write(role)
-        bucket = f"arn:{Stack.of(self).partition}:s3:::{image.source.s3_bucket_name}"
-        key = image.source.s3_object_key
-        allow(role, "s3:GetObject", "s3:GetObjectVersion", on=[f"{bucket}/{key}"])
-        allow(role, "s3:GetBucketAcl", "s3:GetBucketLocation", on=[bucket])
-        allow(
-            role,
-            "ecr:GetAuthorizationToken",
-            on=["*"],
-            why_wildcard="GetAuthorizationToken takes no resource.",
-        )
-        # What `docker push` calls (ECR's user guide, "Pushing a Docker image").
-        allow(
-            role,
-            "ecr:BatchCheckLayerAvailability",
-            "ecr:BatchGetImage",
-            "ecr:CompleteLayerUpload",
-            "ecr:InitiateLayerUpload",
-            "ecr:PutImage",
-            "ecr:UploadLayerPart",
-            on=[image.repository.repository_arn],
-        )
         registry = f"{Stack.of(self).account}.dkr.ecr.{Stack.of(self).region}.{Stack.of(self).url_suffix}"
         log_in = f"aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"
         buildspec = {
@@ -108,31 +83,39 @@ class ImageBuild(Construct):
                 "build": {"commands": [" ".join(build_command(image.uri))]},
             },
         }
-        self.project = codebuild.CfnProject(
+        build = BuildProject(
             self,
-            "Project",
             name=name,
             description="Builds the engines' container image",
-            service_role=role.role_arn,
-            source=codebuild.CfnProject.SourceProperty(
-                type="S3",
-                location=f"{image.source.s3_bucket_name}/{key}",
-                build_spec=Stack.of(self).to_json_string(buildspec),
-            ),
-            artifacts=codebuild.CfnProject.ArtifactsProperty(type="NO_ARTIFACTS"),
+            bucket=image.source.s3_bucket_name,
+            key=image.source.s3_object_key,
+            buildspec=buildspec,
             environment=codebuild.CfnProject.EnvironmentProperty(
                 type="LINUX_CONTAINER",
                 compute_type="BUILD_GENERAL1_MEDIUM",  # four processors, 8 GB, and disk for torch
                 image=_BUILDER,
                 privileged_mode=True,  # Docker's daemon needs it
             ),
-            logs_config=codebuild.CfnProject.LogsConfigProperty(
-                cloud_watch_logs=codebuild.CfnProject.CloudWatchLogsConfigProperty(
-                    status="ENABLED", group_name=logs.log_group_name
-                )
-            ),
-            timeout_in_minutes=_LONGEST_MINUTES,
+            log_retention_days=log_retention_days,
+            minutes=_LONGEST_MINUTES,
+            why_unencrypted="It produces no artifact to encrypt; ECR encrypts the image.",
         )
-        self.project.node.add_dependency(role)  # a build uses its role's policies
-        acknowledge(self.project, "CB3", "It builds a container image; Docker's daemon runs privileged.")
-        acknowledge(self.project, "CB4", "It produces no artifact to encrypt; ECR encrypts the image.")
+        allow(
+            build.role,
+            "ecr:GetAuthorizationToken",
+            on=["*"],
+            why_wildcard="GetAuthorizationToken takes no resource.",
+        )
+        # What `docker push` calls (ECR's user guide, "Pushing a Docker image").
+        allow(
+            build.role,
+            "ecr:BatchCheckLayerAvailability",
+            "ecr:BatchGetImage",
+            "ecr:CompleteLayerUpload",
+            "ecr:InitiateLayerUpload",
+            "ecr:PutImage",
+            "ecr:UploadLayerPart",
+            on=[image.repository.repository_arn],
+        )
+        acknowledge(build.project, "CB3", "It builds a container image; Docker's daemon runs privileged.")
+        self.project = build.project

@@ -136,14 +136,7 @@ class OperationsStack(Stack):
                     self._metrics.search(names.METRIC_VIDEOS_FAILED, "step", "code")
                 ],
                 "Failure rate by fault (%)": [
-                    self._metrics.metric(
-                        names.METRIC_FAILURE_RATE,
-                        statistic="Average",
-                        period=_RATE_PERIOD,
-                        label=fault,
-                        fault=fault,
-                    )
-                    for fault in Fault
+                    self._failure_rate(names.METRIC_FAILURE_RATE, fault) for fault in Fault
                 ],
             }
         )
@@ -219,6 +212,11 @@ class OperationsStack(Stack):
             label=name,
         )
 
+    def _failure_rate(self, metric: names.Metric, fault: Fault, **dimensions: str) -> cloudwatch.Metric:
+        return self._metrics.metric(
+            metric, statistic="Average", period=_RATE_PERIOD, label=fault, **dimensions, fault=fault
+        )
+
     def _queue_metric(
         self, metric: names.Metric, engine: str, *, label: str | None = None
     ) -> cloudwatch.Metric:
@@ -238,14 +236,7 @@ class OperationsStack(Stack):
                     for metric in ("InvocationsProcessed", "InvocationFailures", "ExpiredRequests")
                 ],
                 f"{engine}: failure rate by fault (%)": [
-                    self._metrics.metric(
-                        names.METRIC_CLIP_FAILURE_RATE,
-                        statistic="Average",
-                        period=_RATE_PERIOD,
-                        label=fault,
-                        engine=engine,
-                        fault=fault,
-                    )
+                    self._failure_rate(names.METRIC_CLIP_FAILURE_RATE, fault, engine=engine)
                     for fault in Fault
                 ],
             }

@@ -8,6 +8,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk.buckets import object_created
 from lambdas.domain import keys
 
 # For the notice of an engine's output and its settlement; then Upkeep looks whether it was settled.
@@ -58,18 +59,8 @@ class Upkeep(Construct):
             self,
             "OutputWritten",
             description="An engine wrote a clip or why there is none; its notice should arrive",
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={
-                    "bucket": {"name": [output_bucket]},
-                    "object": {
-                        "key": [
-                            {"prefix": keys.ENGINE_OUTPUT_PREFIX},
-                            {"prefix": keys.ENGINE_FAILURE_PREFIX},
-                        ]
-                    },
-                },
+            event_pattern=object_created(
+                output_bucket, keys.ENGINE_OUTPUT_PREFIX, keys.ENGINE_FAILURE_PREFIX
             ),
         )
         written.add_target(targets.SqsQueue(outputs, dead_letter_queue=failed_events))

@@ -6,13 +6,12 @@ the message's attributes (EventBridge's guide, "Using dead-letter queues"). SNS 
 (SNS's guide, "Dead-letter queues"). A message of another queue is as it was there.
 """
 
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from lambdas.domain import keys
-from lambdas.domain.documents import Document
+from lambdas.domain.documents import Document, json_object
 
 _TARGET, _REASON = "TARGET_ARN", "ERROR_MESSAGE"  # EventBridge's attributes
 _OUTPUTS = (keys.ENGINE_OUTPUT_PREFIX, keys.ENGINE_FAILURE_PREFIX)
@@ -46,7 +45,7 @@ class DeadLetter(Document):
 
 def read_dead_letter(body: str, attributes: Mapping[str, str]) -> DeadLetter:
     """Return what a message is. `attributes`: its message attributes' texts. Never raises."""
-    document = _object(body)
+    document = json_object(body)
     if _TARGET in attributes:
         return DeadLetter(
             origin=Origin.RULE,
@@ -81,7 +80,7 @@ def inference_ids(event: Mapping[str, Any]) -> list[str]:
         return [keys.inference_of_output(found[0])]
     records = event.get("Records")
     notices = [
-        _object(str(record.get("Sns", {}).get("Message", "")))
+        json_object(str(record.get("Sns", {}).get("Message", "")))
         for record in (records if isinstance(records, list) else [])
         if isinstance(record, dict) and isinstance(record.get("Sns", {}), dict)
     ]
@@ -106,11 +105,3 @@ def _error(payload: Any) -> str:
     if not isinstance(payload, dict):
         return ""
     return ": ".join(str(payload[name]) for name in ("errorType", "errorMessage") if payload.get(name))
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

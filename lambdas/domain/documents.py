@@ -20,3 +20,12 @@ def fingerprint(value: Any) -> str:
     """Return the SHA-256 (hex) of a JSON value in canonical form."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """Return the JSON object in a text; an empty one if it is none."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -11,6 +11,7 @@ from typing import Any
 
 from lambdas.domain import errors
 from lambdas.domain.control_characters import visible
+from lambdas.domain.documents import json_object
 from lambdas.domain.errors import DiskFull, Fault, FunctionDied, OutOfMemory, ReelworksError
 from lambdas.domain.video_parts import Failure
 
@@ -66,12 +67,12 @@ def failure(
     """
     name = str(error.get("Error") or "Unknown")
     text = str(error.get("Cause") or "")
-    told = _object(text)
+    told = json_object(text)
     if isinstance(told.get("error"), dict) and "step" in told:
         # The output of the machine's Failed state, when an execution ended without a recorded reason.
         places = {place: _index(told.get(place)) for place in ("scene", "clip")}
         return failure(str(told["step"]), told["error"], **places)
-    if "errorMessage" in (ours := _object(str(told.get("errorMessage")))):
+    if "errorMessage" in (ours := json_object(str(told.get("errorMessage")))):
         told = ours  # raised by a task: the message is the `cause`
     message = str(told.get("errorMessage") or "")
     if (death := _death(name, message if told else text)) is not None:
@@ -113,14 +114,6 @@ def _death(name: str, message: str) -> ReelworksError | None:
     if "killed" in ended:
         return FunctionDied("The function's process was killed, or ran out of memory.")
     return FunctionDied(f"The function's process ended before it answered: {ended}")
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _index(value: Any) -> int | None:

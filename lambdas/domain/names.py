@@ -52,6 +52,9 @@ METRIC_CLIPS_IN_FLIGHT = Metric("ClipsInFlight", by=(("engine",),))
 METRIC_OLDEST_CLIP_SECONDS = Metric("OldestClipSeconds", "Seconds", by=(("engine",),))
 
 
+VARIANT = "AllTraffic"  # each endpoint has this one
+
+
 def endpoint_name(prefix: str, engine: str) -> str:
     """Return the name of an engine's SageMaker endpoint.
 

@@ -136,7 +136,7 @@ class Heal:
         """Look at the video of a failed execution, which should have recorded its failure."""
         document = json.loads(detail["input"])
         try:
-            video = self._videos.get(document["tenant"], document["video_id"])
+            video = self._videos.outline(document["tenant"], document["video_id"])
         except VideoNotFound:
             return False
         if detail["name"] != execution_name(video.id, video.attempt):

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from lambdas.domain.names import VARIANT
 from lambdas.domain.prices import Prices
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipState
 from reelworks.deployment import Deployment
-from reelworks.operations.engines import VARIANT, Engines
+from reelworks.operations.engines import Engines
 from reelworks.operations.metrics import Metric, values
 from reelworks.operations.records import records_since
 

@@ -16,12 +16,11 @@ from lambdas.domain import keys
 from lambdas.domain.engine_failure import engine_failure
 from lambdas.domain.engine_request import EngineRequest
 from lambdas.domain.engines import CATALOGUE, Engine, Renderer
-from lambdas.domain.names import endpoint_name
+from lambdas.domain.names import VARIANT, endpoint_name
 from reelworks.deployment import Deployment, DeploymentError
 from reelworks.operations.failures import FailedFilm, failures_since
 from reelworks.operations.metrics import Metric, values
 
-VARIANT = "AllTraffic"  # cdk/endpoint_metrics.py
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _WARM_ENDS = "reel-engines-warm-ends"  # the scheduled action
 _RECENT = timedelta(minutes=5)
@@ -191,10 +190,7 @@ class Engines:
         endpoint = endpoint_name(self._prefix, engine)
         found = self._sagemaker.describe_endpoint(EndpointName=endpoint)
         variants = found.get("ProductionVariants") or [{}]
-        targets = self._scaling.describe_scalable_targets(
-            ServiceNamespace="sagemaker", ResourceIds=[self._variant(engine)["ResourceId"]]
-        )["ScalableTargets"]
-        target = targets[0] if targets else {}
+        target = self._scalable_target(engine)
         return EngineState(
             name=engine,
             endpoint=endpoint,
@@ -228,15 +224,20 @@ class Engines:
 
     def _target(self, name: str) -> dict[str, Any]:
         [engine] = self._names(name)
-        found: list[dict[str, Any]] = self._scaling.describe_scalable_targets(
-            ServiceNamespace="sagemaker", ResourceIds=[self._variant(engine)["ResourceId"]]
-        )["ScalableTargets"]
+        found = self._scalable_target(engine)
         if not found:
             raise DeploymentError(
                 f"engine {engine} does not scale; on a PC, its server starts with the first clip and stops "
                 "when idle"
             )
-        return found[0]
+        return found
+
+    def _scalable_target(self, engine: str) -> dict[str, Any]:
+        """Return what scales the engine's endpoint; nothing if it does not scale."""
+        found: list[dict[str, Any]] = self._scaling.describe_scalable_targets(
+            ServiceNamespace="sagemaker", ResourceIds=[self._variant(engine)["ResourceId"]]
+        )["ScalableTargets"]
+        return found[0] if found else {}
 
     def _variant(self, engine: str) -> dict[str, str]:
         return {

@@ -3,7 +3,6 @@ waits, and a user pool. Handlers are called with API Gateway's and EventBridge's
 
 import base64
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,10 +70,7 @@ class Deployment:
 @contextmanager
 def deployed() -> Iterator[Deployment]:
     """Sets the functions' environment too, and takes it back."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with local_aws(port) as url, pytest.MonkeyPatch.context() as environment:
+    with local_aws() as url, pytest.MonkeyPatch.context() as environment:
         for name, value in {
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "test",

@@ -11,6 +11,12 @@ from threading import Thread
 from typing import Literal
 from urllib.parse import urlsplit
 
+import pytest
+from botocore.retries.standard import ExponentialBackoff
+
+from lambdas.adapters.clients import client, stills_client, writing_client
+from tests.cloud.deployment import Deployment, deployed
+
 How = Literal["closed", "cut", "500"]  # the connection: before the answer, within it; or an error instead
 
 
@@ -115,3 +121,19 @@ def _attempt(handler: BaseHTTPRequestHandler) -> int:
     """The number of the try, which boto3 sends in its own header."""
     found = re.search(r"attempt=(\d+)", handler.headers.get("amz-sdk-request", ""))
     return int(found[1]) if found else 1
+
+
+@contextmanager
+def deployed_losing_answers() -> Iterator[tuple[Deployment, Losses]]:
+    """A local AWS whose clients the adapters use through the proxy."""
+    with (
+        deployed() as deployment,
+        losing_answers(deployment.url) as (url, losses),
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        environment.setenv("AWS_ENDPOINT_URL", url)
+        # boto3 waits up to a second before it sends a call again; nothing here depends on that.
+        environment.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+        for made in (client, writing_client, stills_client):
+            made.cache_clear()
+        yield deployment, losses

@@ -1,6 +1,5 @@
 """The pipeline's real template on a fresh local AWS."""
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -30,10 +29,7 @@ def synthesize(folder: Path) -> Path:
 @contextmanager
 def deployed(folder: Path) -> Iterator[tuple[str, Client, dict[str, str]]]:
     """URL of the cloud, its clients, and the outputs of the stack of that assembly."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with local_aws(port, "tests.cloud.function_aws:app") as url:
+    with local_aws("tests.cloud.function_aws:app") as url:
         of_a_pc = {"Engines": "animatic", "Workflow": "", "Voice": BUNDLED, "VoiceEngine": "standard"}
         of_a_pc["Prices"] = FREE.model_dump_json()
         outputs = deploy(read_assembly(folder), url, ANYBODY, of_a_pc)

@@ -1,6 +1,7 @@
 """Real servers on loopback for the tests of this folder."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -49,9 +50,10 @@ def stopping(stand_in: StandIn) -> Starlette:
 
 
 @contextmanager
-def local_aws(port: int, app: str = "ministack.app:app") -> Iterator[str]:
+def local_aws(app: str = "ministack.app:app", port: int | None = None) -> Iterator[str]:
     """The URL of a fresh ministack; S3, SNS and SQS need nothing else. `tests.cloud.function_aws:app` runs
-    functions as the PC's cloud does."""
+    functions as the PC's cloud does. Without `port`, it has a free one."""
+    port = port or free_port()
     command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1"]
     process = subprocess.Popen(
         [*command, "--port", str(port), "--log-level", "warning"],
@@ -66,6 +68,12 @@ def local_aws(port: int, app: str = "ministack.app:app") -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def answers(url: str) -> bool:

@@ -9,31 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from botocore.retries.standard import ExponentialBackoff
 
 from lambdas.adapters import stores
-from lambdas.adapters.clients import client, stills_client, writing_client
+from lambdas.adapters.clients import client
 from lambdas.adapters.clip_queue import ClipQueue
 from lambdas.adapters.engine_calls import CallState, Inference, Inferences
 from lambdas.domain import keys
-from tests.cloud.deployment import Deployment, deployed
-from tests.cloud.lost_answers import Losses, losing_answers
+from tests.cloud.deployment import Deployment
+from tests.cloud.lost_answers import Losses, deployed_losing_answers
 
 _MANY = 10_000
 
 
 @pytest.fixture(scope="module")
 def lossy() -> Iterator[tuple[Deployment, Losses]]:
-    with (
-        deployed() as deployment,
-        losing_answers(deployment.url) as (url, losses),
-        pytest.MonkeyPatch.context() as environment,
-    ):
-        environment.setenv("AWS_ENDPOINT_URL", url)
-        environment.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-        for made in (client, writing_client, stills_client):
-            made.cache_clear()
-        yield deployment, losses
+    with deployed_losing_answers() as lossy:
+        yield lossy
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import signal
-import socket
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -77,10 +76,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def aws() -> Iterator[tuple[str, Callable[[str, str], Any]]]:
     """Return the local AWS's URL, and a function that creates clients by service and URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with local_aws(port) as url, ExitStack() as stack:
+    with local_aws() as url, ExitStack() as stack:
         session: Any = boto3.Session("test", "test", region_name="us-east-1")
 
         def client(service: str, at: str) -> Any:

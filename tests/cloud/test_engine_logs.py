@@ -1,7 +1,6 @@
 """The logs of engine servers, asked for as CloudWatch's."""
 
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,10 +21,7 @@ GROUP = "/aws/sagemaker/Endpoints/reelworks-nano"
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path]]:
     """A client of a cloud, and the folder with the servers' output."""
     folder = tmp_path_factory.mktemp("engines")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with local_aws(port) as url:
+    with local_aws() as url:
         app = EngineLogs(Passing(url), folder)
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:

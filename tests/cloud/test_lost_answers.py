@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 from boto3.s3.transfer import TransferConfig
-from botocore.retries.standard import ExponentialBackoff
 
 from lambdas.adapters import objects, stores, upload
-from lambdas.adapters.clients import client, stills_client, writing_client
+from lambdas.adapters.clients import client
 from lambdas.adapters.executions import Execution, Machine
 from lambdas.adapters.items import item_key
 from lambdas.adapters.objects import Objects
@@ -26,8 +25,8 @@ from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import ClipProgress, ClipState, Decision, Review
 from lambdas.domain.video_request import Gate
 from lambdas.intake.accept import Intake
-from tests.cloud.deployment import Deployment, deployed
-from tests.cloud.lost_answers import Losses, losing_answers
+from tests.cloud.deployment import Deployment
+from tests.cloud.lost_answers import Losses, deployed_losing_answers
 from tests.cloud.rest import call
 from tests.factories import a_video
 
@@ -38,17 +37,8 @@ WRITES = ("PutItem", "UpdateItem", "DeleteItem", "PUT /.*", "DELETE /.*", "POST 
 @pytest.fixture(scope="module")
 def lossy() -> Iterator[tuple[Deployment, Losses]]:
     settings.cache_clear()
-    with (
-        deployed() as deployment,
-        losing_answers(deployment.url) as (url, losses),
-        pytest.MonkeyPatch.context() as environment,
-    ):
-        environment.setenv("AWS_ENDPOINT_URL", url)
-        # boto3 waits up to a second before it sends a call again; nothing here depends on that.
-        environment.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
-        for made in (client, writing_client, stills_client):
-            made.cache_clear()
-        yield deployment, losses
+    with deployed_losing_answers() as lossy:
+        yield lossy
 
 
 @pytest.fixture

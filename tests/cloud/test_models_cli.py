@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -177,10 +176,7 @@ def test_a_user_s_folder_is_trusted_by_an_explicit_command(reel: Reel, published
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with local_aws(port) as url:
+    with local_aws() as url:
         yield url
 
 

@@ -3,7 +3,6 @@ metrics, read the history of executions."""
 
 import json
 import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -44,11 +43,8 @@ class Cloud:
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Any]:
     """A function that returns clients of the cloud."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     session: Any = boto3.Session("test", "test", region_name="us-east-1")
-    with local_aws(port) as url, ExitStack() as stack:
+    with local_aws() as url, ExitStack() as stack:
 
         def clients(service: str, at: str = url) -> Any:
             return stack.enter_context(closing(session.client(service, endpoint_url=at)))
@@ -238,11 +234,8 @@ _WAITING = {"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 600, "En
 @contextmanager
 def stepping(folder: Path) -> Iterator[Any]:
     """A Step Functions client of a cloud that keeps executions in `folder`. Its ministack is new."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     session: Any = boto3.Session("test", "test", region_name="us-east-1")
-    with local_aws(port) as url, closing(session.client("stepfunctions", endpoint_url=url)) as behind:
+    with local_aws() as url, closing(session.client("stepfunctions", endpoint_url=url)) as behind:
         history = ExecutionHistory(Passing(url), states=behind, folder=folder)
         with (
             serving(stopping(history)) as cloud,

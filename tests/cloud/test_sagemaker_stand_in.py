@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -32,10 +31,7 @@ BUCKET = "film-bucket"
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Callable[[str], Any]]:
     """Return a function that creates clients of the local AWS."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with local_aws(port) as url:
+    with local_aws() as url:
         session: Any = boto3.Session("test", "test", region_name="us-east-1")
         with ExitStack() as stack:
             yield lambda service: stack.enter_context(closing(session.client(service, endpoint_url=url)))

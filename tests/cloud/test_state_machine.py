@@ -5,7 +5,6 @@ The test then answers: the function returns or raises it, or, if the task has a 
 
 import io
 import json
-import socket
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ import boto3
 import pytest
 
 from lambdas.domain.failures import failure
-from tests.cloud.servers import local_aws, wait_until
+from tests.cloud.servers import free_port, local_aws, wait_until
 from tests.unit.test_state_machine import MACHINE, STATES, TASKS, TEXT
 
 _ROLE = "arn:aws:iam::000000000000:role/any"
@@ -160,16 +159,14 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SFN_WAIT_SCALE", "0")  # retries come immediately
         environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         environment.setenv("AWS_ACCESS_KEY_ID", "test")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        with local_aws(port, "tests.cloud.function_aws:app") as url:
+        with local_aws("tests.cloud.function_aws:app", port) as url:
             made = Stage(url, "", {})
             made.client("s3").create_bucket(Bucket="answers")
             made.queue = made.client("sqs").create_queue(QueueName="calls")["QueueUrl"]

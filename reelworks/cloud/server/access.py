@@ -20,12 +20,14 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lambdas.domain.documents import json_object
 from reelworks.cloud.addresses import API_PATH
 from reelworks.cloud.credentials import Credentials
 from reelworks.cloud.server import bodies, signatures
 from reelworks.cloud.server.refusals import refusal
 from reelworks.cloud.server.sign_in import TARGET, SignIns
 from reelworks.cloud.server.signatures import CONTENT_SHA256, UNSIGNED_PAYLOAD, Refused, Signature, Verifier
+from reelworks.cloud.services.wire import replayed
 
 MIB = 1024 * 1024
 API_BYTES = 10 * MIB  # API Gateway's limit
@@ -137,7 +139,7 @@ class Access:
         scope, body = _inflated(request, scope, body, limit, claimed.service)
         if _pool_operation(request):
             send = self._remembering(body, send)
-        await self._app(scope, bodies.replayed(body, receive), send)
+        await self._app(scope, replayed(body, receive), send)
 
     async def _signed_for_s3(
         self,
@@ -158,7 +160,7 @@ class Access:
             trailer = payload == _CHUNKED[1]
             if not signatures.chunks_are_signed(body, claimed, self._credentials, seed, trailer=trailer):
                 raise Refused("mismatch", service="s3")
-            await self._app(scope, bodies.replayed(body, receive), send)
+            await self._app(scope, replayed(body, receive), send)
         elif payload in _UNSIGNED:
             await self._stream(request, scope, receive, send, "s3", None)
         elif re.fullmatch(r"[0-9a-f]{64}", payload):
@@ -229,7 +231,7 @@ class Access:
         kept = [pair for pair in scope["headers"] if pair[0].lower() in (b"host", b"authorization")]
         small = {"method": "GET", "path": _SMALL, "raw_path": _SMALL.encode(), "query_string": b""}
         asked = {**scope, **small, "headers": kept}
-        await self._app(asked, bodies.replayed(b"", _nothing_more), hearing)
+        await self._app(asked, replayed(b"", _nothing_more), hearing)
         if said and said[0]["status"] < _ERRORS:
             return False
         for message in said:
@@ -238,7 +240,7 @@ class Access:
 
     async def _sign_in(self, request: signatures.Request, scope: Scope, receive: Receive, send: Send) -> None:
         body = await bodies.whole(receive, SIGN_IN_BYTES)
-        document = _json_object(body)
+        document = json_object(body)
         operation = _pool_operation(request)
         if not self._sign_ins.allows(operation, document):
             raise Refused("missing")
@@ -251,7 +253,7 @@ class Access:
                 "x-amz-target": TARGET + operation,
             },
         )
-        await self._app(scope, bodies.replayed(body, receive), self._remembering(body, send))
+        await self._app(scope, replayed(body, receive), self._remembering(body, send))
 
     async def _form(self, request: signatures.Request, scope: Scope, receive: Receive, send: Send) -> None:
         """Verify a form's policy by the fields before its file, before the file is read; then the whole form,
@@ -270,7 +272,7 @@ class Access:
         body = bytes(received)
         self._verified_form(content_type, body, scope["path"])
         scope = _bare(scope, {"content-type": content_type, "content-length": str(len(body))})
-        await self._app(scope, bodies.replayed(body, receive), send)
+        await self._app(scope, replayed(body, receive), send)
 
     def _verified_form(self, content_type: str, body: bytes, path: str) -> int:
         """Return how many bytes the form's policy allows. Raises Refused unless it is signed for it."""
@@ -292,7 +294,7 @@ class Access:
             if message["type"] == "http.response.body":
                 answer.extend(message.get("body", b""))
                 if not message.get("more_body", False):
-                    self._sign_ins.remember(_json_object(body), _json_object(bytes(answer)))
+                    self._sign_ins.remember(json_object(body), json_object(bytes(answer)))
             await send(message)
 
         return sending
@@ -401,14 +403,6 @@ def _field(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def _api_error(status: int, code: str, message: str) -> JSONResponse:

@@ -15,7 +15,9 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reelworks.cloud.services.wire import replayed
 
 _GROUP = "/aws/sagemaker/Endpoints/"
 _TARGET = b"Logs_20140328.FilterLogEvents"
@@ -45,7 +47,7 @@ class EngineLogs:
         body = await Request(scope, receive).body()
         query = _query(body)
         if query is None or not query.group.startswith(_GROUP):
-            await self._ministack(scope, _replayed(body, receive), send)
+            await self._ministack(scope, replayed(body, receive), send)
             return
         answer = await asyncio.to_thread(self._answer, query)
         await answer(scope, receive, send)
@@ -96,16 +98,3 @@ def _query(body: bytes) -> _Query | None:
         return _Query.model_validate_json(body)
     except ValueError:
         return None  # ministack says what is wrong with it
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    given = False
-
-    async def replay() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay

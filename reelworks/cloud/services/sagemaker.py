@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from lambdas.domain.names import VARIANT
 from reelworks.cloud.aws import REGION
 from reelworks.cloud.backends.clips.endpoint import Endpoint
 from reelworks.cloud.credentials import ACCOUNT
@@ -35,7 +36,6 @@ INVOCATION_SECONDS = (1, 3600, 900)  # least, most, default
 TTL_SECONDS = (60, 21_600, 21_600)
 S3_OBJECT = re.compile(r"s3://[^/]+/.+")
 INFERENCE_ID = re.compile(r"\S[\x20-\x7e]{0,63}")
-VARIANT = "AllTraffic"
 _TARGET = "SageMaker."
 UNSUPPORTED = ("x-amzn-sagemaker-filename", "x-amzn-sagemaker-s3outputpathextension")
 

@@ -1,4 +1,4 @@
-"""AWS's REST-JSON wire format, shared by the stand-ins."""
+"""What the stand-ins share: AWS's REST-JSON wire format, and passing on a request whose body was read."""
 
 from typing import TypeVar
 
@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
+from starlette.types import Message, Receive
 
 from reelworks.cloud.errors import ServiceError
 
@@ -29,6 +30,20 @@ def service(routes: list[BaseRoute]) -> Starlette:
     return Starlette(
         routes=routes, exception_handlers={ServiceError: _service_error, HTTPException: _unknown_operation}
     )
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body, then what the client does next."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
 
 
 async def _service_error(_: Request, error: Exception) -> JSONResponse:
