@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any
 import httpx
 
 from lambdas.media.mp4.work_box import without_work_box
-from tests.cloud.servers import answers, wait_until
+from tests.cloud.servers import answers, free_port, wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 Document = dict[str, Any]
@@ -75,9 +74,7 @@ def scripted(folder: Path, *, grace: int = 25) -> Iterator[Server]:
 
 @contextmanager
 def started(command: list[str], log: Path, settings: dict[str, str]) -> Iterator[Server]:
-    with socket.socket() as probe_socket:
-        probe_socket.bind(("127.0.0.1", 0))
-        port = probe_socket.getsockname()[1]
+    port = free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, *command],

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
@@ -18,7 +17,7 @@ from reelworks.cloud.backends.text.catalogue import TextKind
 from reelworks.cloud.services.bedrock import BedrockRuntime
 from reelworks.cloud.settings import Settings, TextServer
 from tests.cloud.model_servers import ModelServer, ollama_answer, openai_answer
-from tests.cloud.servers import serving, stopping
+from tests.cloud.servers import free_port, serving, stopping
 
 MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 TASK = "Write at most 80 words.\n<prompt>A bee on a flower</prompt>"
@@ -27,9 +26,7 @@ TASK = "Write at most 80 words.\n<prompt>A bee on a flower</prompt>"
 @pytest.fixture
 def closed_url() -> str:
     """Return a URL where nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture

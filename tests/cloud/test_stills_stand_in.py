@@ -3,7 +3,6 @@ the recorded wire format, and a real diffusers model with random weights."""
 
 import base64
 import json
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from io import BytesIO
@@ -25,7 +24,7 @@ from lambdas.adapters.stills import Stills
 from reelworks.cloud import settings
 from reelworks.cloud.backends.image.diffusers_program import load
 from reelworks.cloud.services.bedrock import BedrockRuntime
-from tests.cloud.servers import serving, stopping
+from tests.cloud.servers import free_port, serving, stopping
 
 MODEL = "stability.stable-image-core-v1:1"
 
@@ -225,9 +224,7 @@ def test_errors_of_comfyui_are_reported(comfyui: tuple[ComfyUI, Any, Any]) -> No
 
 
 def test_an_unreachable_comfyui_is_an_error(bedrock: Callable[..., Any], tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     (tmp_path / "flux.json").write_text(json.dumps(WORKFLOW))
     stills = {"workflow": tmp_path / "flux.json"}
     client = bedrock(comfyui={"url": url}, stills=stills)

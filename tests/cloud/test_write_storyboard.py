@@ -2,7 +2,6 @@
 the director or a recorded Ollama behind it."""
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
@@ -22,7 +21,7 @@ from reelworks.cloud.backends.text.catalogue import TextKind
 from reelworks.cloud.services.bedrock import BedrockRuntime
 from reelworks.cloud.settings import Settings, TextServer
 from tests.cloud.model_servers import ModelServer, ollama_answer
-from tests.cloud.servers import serving, stopping
+from tests.cloud.servers import free_port, serving, stopping
 
 BUDGET = 226
 BRIEF = Brief(topic="The life of a honey bee", tone="calm", scenes=2)
@@ -61,9 +60,7 @@ def model(stack: ExitStack) -> Callable[..., TextModel]:
     """Return the text model backed by an Ollama at a URL, or by the director without a URL."""
 
     def connect(url: str | None = None) -> TextModel:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            closed = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        closed = f"http://127.0.0.1:{free_port()}"
         server = TextServer(kind=TextKind.OLLAMA, url=url, model="llama3.1:8b") if url else None
         runtime = stopping(BedrockRuntime(Settings(text=server), ollama_url=closed))
         client = boto3.Session("test", "test", region_name="us-east-1").client(
