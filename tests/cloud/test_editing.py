@@ -24,7 +24,7 @@ from lambdas.domain.video_request import Gate
 from lambdas.intake.accept import Intake
 from tests.cloud.deployment import Deployment, png
 from tests.cloud.rest import Answer, call, complete, create, gateway
-from tests.cloud.servers import serving
+from tests.cloud.servers import serving, wait_until
 
 FAILURE = Failure(step="Review", code="ReviewTimedOut", reason="Nobody came.", advice="Approve it.")
 
@@ -103,9 +103,14 @@ def token_of(id_: str, name: str) -> str:
     return execution
 
 
+def status_of(execution: str) -> str:
+    return client("stepfunctions").describe_execution(executionArn=execution)["status"]
+
+
 def output_of(execution: str) -> Any:
-    found = client("stepfunctions").describe_execution(executionArn=execution)
-    return json.loads(found["output"]) if found["status"] == "SUCCEEDED" else found["status"]
+    """Wait for the execution's end, which may follow the answer to its token by a moment."""
+    wait_until(lambda: status_of(execution) != "RUNNING")
+    return json.loads(client("stepfunctions").describe_execution(executionArn=execution)["output"])
 
 
 def put(id_: str, document: Any, if_match: str | None = None, **details: Any) -> Answer:
@@ -203,7 +208,7 @@ def test_the_next_approval_answers_for_a_lost_one(aws: Deployment) -> None:
     assert review
     decided = review.model_copy(update={"decision": Decision.APPROVED})
     advance(id_, Stage.PREPARING, review=decided, approved=(Gate.STORYBOARD,))
-    assert output_of(execution) == "RUNNING"
+    assert status_of(execution) == "RUNNING"
     assert post(id_, "approve").status == 200
     assert output_of(execution) == {"decision": "approved"}
 
@@ -367,7 +372,7 @@ def test_an_edit_at_the_first_gate_waits_for_approval(aws: Deployment) -> None:
     id_ = waiting()
     execution = token_of(id_, "stands")
     assert put(id_, edited()).status == 200
-    assert (now(id_).stage, output_of(execution)) == (Stage.REVIEWING, "RUNNING")
+    assert (now(id_).stage, status_of(execution)) == (Stage.REVIEWING, "RUNNING")
     assert post(id_, "approve").status == 200
     assert output_of(execution) == {"decision": "approved"}
     assert standing(id_).scenes[0].image.positive_prompt == "A wasp."
