@@ -1,11 +1,13 @@
 """boto3 clients for the PC's cloud, independent of the user's shell and ~/.aws."""
 
 import os
+from functools import cache
 from typing import Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader, create_loader
 
 from reelworks.cloud.credentials import Credentials
 
@@ -33,9 +35,16 @@ def _session(credentials: Credentials) -> boto3.Session:
             "credentials_file": (None, None, os.devnull, None),
         }
     )
+    core.register_component("data_loader", _loader())
     return boto3.Session(
         aws_access_key_id=credentials.access_key_id,
         aws_secret_access_key=credentials.secret_access_key,
         region_name=REGION,
         botocore_session=core,
     )
+
+
+@cache
+def _loader() -> Loader:
+    """Return what reads botocore's models of the services; shared, since it reads each of them once."""
+    return create_loader()
