@@ -10,50 +10,16 @@ coloured noise that follows the seed, the prompt and the image.
 """
 
 import argparse
-import io
-import json
 import shutil
-import textwrap
-from functools import partial
 from pathlib import Path
-from pydoc_data.topics import topics
-from typing import Any, Literal
-
-import sentencepiece
-import torch
-from diffusers import (
-    AutoencoderKLCogVideoX,
-    CogVideoXDDIMScheduler,
-    CogVideoXImageToVideoPipeline,
-    CogVideoXPipeline,
-    CogVideoXTransformer3DModel,
-)
-from transformers import T5Config, T5EncoderModel, T5Tokenizer
+from typing import Literal
 
 from containers.cogvideox.manifest import make_manifest
-from reelworks.cloud.director.prompts import enhance
 from tests.shared import made_once
 
 # 3:2 as CogVideoX's own 720×480, and a whole number of patches: 8 pixels a latent × 2 latents a patch.
 SIZE = (96, 64)
 MAX_TEXT_TOKENS = 226
-
-# The tokenizer's training text: English from the standard library, and prompts as the director
-# writes them, so that a text takes about as many tokens as with T5's own tokenizer.
-TOPICS = (
-    "a bee",
-    "a city at night",
-    "the sea in a storm",
-    "an old man walks",
-    "snow in the forest",
-    "a river",
-)
-
-
-def _sentences() -> list[str]:
-    prompts = [enhance(topic, 100) for topic in TOPICS]
-    return textwrap.wrap(" ".join(topics.values()), 400)[:1500] + prompts * 20
-
 
 Generation = Literal["1.0", "1.5"]
 
@@ -70,109 +36,16 @@ def make_tiny_checkpoint(
     `size` is the native (width, height) in pixels, each a multiple of 16.
     """
     key = f"tiny-{'image' if image_to_video else 'text'}-{generation}-{size[0]}x{size[1]}"
-    made = made_once(key, partial(_write, image_to_video=image_to_video, generation=generation, size=size))
+
+    def make(folder: Path) -> None:
+        from tests.tiny_checkpoint_files import write  # torch and diffusers take seconds to import
+
+        write(folder, image_to_video=image_to_video, generation=generation, size=size)
+
+    made = made_once(key, make)
     shutil.copytree(made, directory, dirs_exist_ok=True)
     make_manifest(directory, directory.name).write(directory)
     return directory
-
-
-def _write(directory: Path, *, image_to_video: bool, generation: Generation, size: tuple[int, int]) -> None:
-    """Write all but the manifest, which names the directory."""
-    torch.manual_seed(0)
-    tokenizer = _tokenizer(directory / "tokenizer")
-    pipeline_class = CogVideoXImageToVideoPipeline if image_to_video else CogVideoXPipeline
-    pipeline = pipeline_class(
-        tokenizer=tokenizer,
-        text_encoder=_text_encoder(len(tokenizer)),
-        vae=_vae(size),
-        transformer=_transformer(size, image_to_video, generation),
-        scheduler=_scheduler(),
-    )
-    pipeline.save_pretrained(directory, safe_serialization=True)
-    # Published checkpoints contain only the SentencePiece model: the server must be able to read it.
-    (directory / "tokenizer" / "tokenizer.json").unlink()
-
-
-def _tokenizer(directory: Path) -> T5Tokenizer:
-    directory.mkdir(parents=True, exist_ok=True)
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(_sentences()),
-        model_writer=model,
-        vocab_size=4000,
-        hard_vocab_limit=False,
-        # T5's ids; it has no beginning-of-sentence token.
-        pad_id=0,
-        eos_id=1,
-        unk_id=2,
-        bos_id=-1,
-        num_threads=1,
-        minloglevel=2,
-    )
-    (directory / "spiece.model").write_bytes(model.getvalue())
-    settings = {"tokenizer_class": "T5Tokenizer", "extra_ids": 100, "model_max_length": MAX_TEXT_TOKENS}
-    (directory / "tokenizer_config.json").write_text(json.dumps(settings))
-    return T5Tokenizer.from_pretrained(directory, local_files_only=True)
-
-
-def _text_encoder(vocabulary: int) -> T5EncoderModel:
-    config = T5Config(
-        vocab_size=vocabulary, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4,
-        feed_forward_proj="gated-gelu", tie_word_embeddings=False,
-    )  # fmt: skip
-    return T5EncoderModel(config).eval()
-
-
-def _vae(size: tuple[int, int]) -> AutoencoderKLCogVideoX:
-    vae = AutoencoderKLCogVideoX(
-        block_out_channels=(8, 8, 8, 8),  # four blocks, like the real one: 8 pixels and 4 frames per latent
-        latent_channels=16,
-        layers_per_block=1,
-        norm_num_groups=2,
-        sample_width=size[0],
-        sample_height=size[1],
-    )
-    with torch.no_grad():
-        # From near grey to a picture with visible motion.
-        vae.decoder.conv_out.conv.weight *= 4
-    return vae.eval()
-
-
-def _transformer(
-    size: tuple[int, int], image_to_video: bool, generation: Generation
-) -> CogVideoXTransformer3DModel:
-    features: dict[str, Any] = {}
-    if generation == "1.5":
-        features |= {"patch_size_t": 2, "patch_bias": False, "use_rotary_positional_embeddings": True}
-        features |= {"sample_frames": 81, "ofs_embed_dim": 32 if image_to_video else None}
-    elif image_to_video:
-        features |= {"use_rotary_positional_embeddings": True, "use_learned_positional_embeddings": True}
-    transformer = CogVideoXTransformer3DModel(
-        num_attention_heads=2,
-        attention_head_dim=16,
-        in_channels=32 if image_to_video else 16,
-        out_channels=16,
-        time_embed_dim=32,
-        text_embed_dim=32,
-        num_layers=2,
-        sample_width=size[0] // 8,
-        sample_height=size[1] // 8,
-        max_text_seq_length=MAX_TEXT_TOKENS,
-        **features,
-    )
-    return transformer.eval()
-
-
-def _scheduler() -> CogVideoXDDIMScheduler:
-    # The published scheduler_config.json of CogVideoX-2b.
-    return CogVideoXDDIMScheduler(
-        beta_end=0.012,
-        beta_start=0.00085,
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        snr_shift_scale=3.0,
-        timestep_spacing="trailing",
-    )
 
 
 def _main() -> None:
