@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -20,6 +21,13 @@ settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
 
 
+# Of the files of tests/films, those that the first of their two workers runs: they take half of the time.
+FIRST_WORKER = {
+    f"test_{name}.py" for name in ("films", "arcreel", "litellm", "music", "openai_npm", "remake")
+}
+OWN_CLOUDS = {"test_comfyui.py"}  # starts clouds of its own
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if FOLDER not in os.environ:  # the controller, or a run without workers
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="reelworks-tests-")
@@ -27,11 +35,33 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mix the folders' files, so that tests that wait for a cloud run beside those that compute."""
+    """Begin with the films, which take longest, and end with the unit tests, which are short: then all
+    workers end together. Between them, mix the folders' files: then tests that wait for a cloud run beside
+    those that compute."""
     folders: dict[Path, list[Path]] = {}
     for file in dict.fromkeys(item.path for item in items):
         folders.setdefault(file.parent, []).append(file)
     places = {
-        file: (number + 0.5) / len(files) for files in folders.values() for number, file in enumerate(files)
+        file: ({"films": 0, "unit": 2}.get(folder.name, 1), (number + 0.5) / len(files))
+        for folder, files in folders.items()
+        for number, file in enumerate(files)
     }
     items.sort(key=lambda item: places[item.path])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, let two workers run the films that share a cloud: each worker that runs one of
+    them starts a cloud, with its functions and engine servers."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class FilmsOnTwoWorkers(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = Path(super()._split_scope(nodeid))
+            if file.parent.name != "films" or file.name in OWN_CLOUDS:
+                return str(file)
+            return f"films, {'first' if file.name in FIRST_WORKER else 'second'} worker"
+
+    return FilmsOnTwoWorkers(config, log)

@@ -55,7 +55,7 @@ def _run(cloud: Cloud, command: list[str], folder: Path | None = None, path: str
 
 
 def documented(cloud: Cloud, heading: str) -> str:
-    """Return the example under a heading of docs/api.md, for this cloud and the test's engine."""
+    """Return the example under a heading of docs/api.md, for this cloud, the test's engine and one second."""
     page = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
     found = re.search(rf"^### {re.escape(heading)}\n.*?^```\w+\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     assert found, heading
@@ -64,6 +64,9 @@ def documented(cloud: Cloud, heading: str) -> str:
         ("http://127.0.0.1:4566/v1", cloud.status["base_url"]),
         ('"…"', f'"{cloud.status["api_key"]}"'),
         ("cogvideox-5b", ENGINE),
+        ('seconds="4"', 'seconds="1"'),
+        ('seconds: "4"', 'seconds: "1"'),
+        ("num_frames=32", "num_frames=8"),
     ):
         example = example.replace(theirs, ours)
     return example

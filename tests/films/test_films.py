@@ -24,13 +24,13 @@ def make(cloud: Cloud, *arguments: str) -> dict[str, Any]:
 
 
 def test_a_draft_of_three_clips_is_exact_and_moves(cloud: Cloud, tmp_path: Path) -> None:
-    video = make(cloud, "A bee on a flower", "--seconds", "13")
+    video = make(cloud, "A bee on a flower", "--seconds", "13", "--size", "640x360")
     assert video["model"] == "animatic"
     assert video["draft"] is True
     assert [clip["state"] for clip in video["clips"]] == ["done"] * 3
     assert video["enhance"]["by"] == "rule-based director"
     film = look_at(Path(video["path"]))
-    assert (film.width, film.height) == (1280, 720)
+    assert (film.width, film.height) == (640, 360)
     assert (film.codec, film.pixel_format, film.rate) == ("h264", "yuv420p", 24)
     assert len(film.frames) == 13 * 24
     assert film.duration == 13
@@ -111,7 +111,7 @@ def test_chained_clips_go_on_from_the_film_s_picture_in_another_shape(cloud: Clo
     video = make(
         cloud, "The camera glides",
         *("--engine", "cogvideox-nano-i2v", "--seconds", "12", "--image", str(picture), "--seed", "7"),
-        *("--size", "360x640", "--fps", "12", "--fps-mode", "blend"),
+        *("--size", "360x640", "--fps", "12", "--fps-mode", "blend", *QUICK),
     )  # fmt: skip
     film = look_at(Path(video["path"]), scale=1)
     assert (film.width, film.height, len(film.frames), film.duration) == (360, 640, 144, 12)
@@ -126,7 +126,8 @@ def test_image_to_video_chains_each_clip_to_the_one_before(cloud: Cloud, tmp_pat
     video = make(
         cloud,
         "The light moves",
-        *("--engine", "cogvideox-nano-i2v", "--seconds", "12", "--image", str(picture), "--seed", "7"),
+        *("--engine", "cogvideox-nano-i2v", "--seconds", "12", "--image", str(picture)),
+        *("--seed", "7", *QUICK),
     )
     film = look_at(Path(video["path"]), scale=1)
     assert len(film.frames) == 96
@@ -180,7 +181,7 @@ def test_the_same_request_with_the_same_seed_reuses_every_clip(cloud: Cloud) -> 
     assert Path(first["path"]).read_bytes() == Path(second["path"]).read_bytes()
 
 
-def test_a_dropped_prompt_and_a_dropped_invalid_file(cloud: Cloud) -> None:
+def test_a_dropped_prompt_and_a_dropped_invalid_file(cloud: Cloud, tmp_path: Path) -> None:
     s3, outputs = cloud.aws("s3"), cloud.outputs
     s3.put_object(Bucket=outputs["InputBucket"], Key="drop/local/kite.txt", Body=b"A kite in the wind")
     s3.put_object(
@@ -196,6 +197,10 @@ def test_a_dropped_prompt_and_a_dropped_invalid_file(cloud: Cloud) -> None:
         found = {entry["Key"] for entry in page.get("Contents", [])}
     error = s3.get_object(Bucket=outputs["OutputBucket"], Key="drop/local/wrong.json.error.json")
     assert b"size" in error["Body"].read()
+    s3.download_file(outputs["OutputBucket"], "drop/local/kite.txt.mp4", str(tmp_path / "kite.mp4"))
+    film = look_at(tmp_path / "kite.mp4")
+    assert (film.width, film.height, film.rate) == (1280, 720, 24), "the defaults"
+    assert len(film.frames) == film.duration * 24
 
 
 @pytest.mark.parametrize(

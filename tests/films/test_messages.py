@@ -24,13 +24,17 @@ def test_a_message_delivered_twice_makes_one_film(cloud: Cloud) -> None:
 def test_a_lost_notice_is_recovered(cloud: Cloud) -> None:
     sns, topic = cloud.aws("sns"), cloud.outputs["SuccessTopicArn"]
     (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    sqs, outputs = cloud.aws("sqs"), cloud.outputs["OutputsQueueUrl"]
+    attribute = sqs.get_queue_attributes(QueueUrl=outputs, AttributeNames=["DelaySeconds"])["Attributes"]
+    assert attribute == {"DelaySeconds": "60"}, "upkeep looks a minute after the engine's output"
     sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    sqs.set_queue_attributes(QueueUrl=outputs, Attributes={"DelaySeconds": "2"})
     try:
         client = cloud.client()
-        # One clip: upkeep runs each minute.
-        video = client.create("A candle", model="cogvideox-nano", seconds="1")
+        video = client.create("A candle", model="cogvideox-nano", seconds="1", steps=4)
         finish(client, video["id"], seconds=240)
     finally:
+        sqs.set_queue_attributes(QueueUrl=outputs, Attributes=attribute)
         sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=subscription["Endpoint"])
 
 
