@@ -7,14 +7,18 @@ import pytest
 
 from lambdas.api.request import settings
 from reelworks.cloud.home import Home
+from reelworks.cloud.lifecycle import start_stop
 from reelworks.cloud.lifecycle.start_stop import Status, down, status, up
 from tests.cloud import small_stack
 from tests.cloud.deployment import Deployment, deployed
+from tests.cloud.servers import free_port
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    """A home with a checkout of the small stack, and no cloud yet."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A home with a checkout of the small stack, and no cloud yet. Its clouds want a port that no other cloud
+    of the tests wants, so that it is free again after a kill."""
+    monkeypatch.setattr(start_stop, "PREFERRED_PORT", free_port())
     home = Home(tmp_path / "home", small_stack.write_checkout(tmp_path / "checkout", small_stack.template()))
     yield home
     down(home)

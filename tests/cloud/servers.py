@@ -1,5 +1,6 @@
 """Real servers on loopback for the tests of this folder."""
 
+import itertools
 import os
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Protocol
 
 import uvicorn
@@ -70,10 +71,18 @@ def local_aws(app: str = "ministack.app:app", port: int | None = None) -> Iterat
         process.wait()
 
 
+# Below the ports that the system gives to whoever asks for any, and a thousand for each worker: a port that
+# was free when it was looked for is free when it is used, and again after its server was killed.
+_FIRST_PORT = 20_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw9").removeprefix("gw"))
+_ports = itertools.count(os.getpid() * 37)  # so that two runs on a machine begin apart
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = _FIRST_PORT + next(_ports) % 1_000
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def answers(url: str) -> bool:
@@ -86,7 +95,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"

@@ -40,7 +40,7 @@ class Passing:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         headers = {name: value for name, value in request.headers.items() if name != "host"}
-        async with httpx.AsyncClient(base_url=self._url) as client:
+        async with httpx.AsyncClient(base_url=self._url, timeout=30) as client:
             answer = await client.post(request.url.path, content=await request.body(), headers=headers)
         kind = answer.headers.get("content-type")
         await Response(answer.content, answer.status_code, media_type=kind)(scope, receive, send)

@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -51,8 +52,10 @@ def test_clips_with_and_without_sound(comfyui: ComfyUIServer, tmp_path: Path) ->
 def test_a_disconnecting_client_cancels_its_clip(comfyui: ComfyUIServer, tmp_path: Path) -> None:
     comfyui.hold = True
     with serving(comfyui.app) as url, bridge(url, tmp_path / "log") as server:
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{server.url}/invocations", json=document("clip_request.text"), timeout=1)
+        with closing(HTTPConnection(server.url.removeprefix("http://"))) as connection:
+            body = json.dumps(document("clip_request.text"))
+            connection.request("POST", "/invocations", body, {"Content-Type": "application/json"})
+            wait_until(lambda: bool(comfyui.running))
         wait_until(lambda: not comfyui.running and not comfyui.pending)
         assert comfyui.calls == ["prompt", "cancel"]
         comfyui.hold = False
@@ -67,8 +70,8 @@ def test_a_stopped_bridge_cancels_its_clip(comfyui: ComfyUIServer, tmp_path: Pat
         client.start()
         wait_until(lambda: bool(comfyui.running))
         os.kill(server.process.pid, signal.SIGTERM)
-        assert server.process.wait(10) in (0, -signal.SIGTERM)
-        client.join(10)
+        assert server.process.wait(60) in (0, -signal.SIGTERM)
+        client.join(60)
         assert [answer.json()["error"]["code"] for answer in answers] == ["not_ready"]
         assert comfyui.calls == ["prompt", "cancel", "free"]
         wait_until(lambda: not comfyui.running)

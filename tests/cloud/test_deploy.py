@@ -1,7 +1,5 @@
 import os
 import signal
-import time
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -12,6 +10,7 @@ from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle import process_lock
 from reelworks.cloud.lifecycle.start_stop import Status, down, status, up
 from tests.cloud import small_stack
+from tests.cloud.servers import wait_until
 from tests.cloud.small_stack import BUCKET
 
 ASSETS_BUCKET = "small-assets-000000000000-us-east-1"
@@ -19,13 +18,6 @@ ASSETS_BUCKET = "small-assets-000000000000-us-east-1"
 
 def s3_of(cloud: Status) -> Any:
     return small_stack.aws(cloud, "s3")
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 def drop(s3: Any, key: str) -> None:
@@ -38,7 +30,7 @@ def drop(s3: Any, key: str) -> None:
             for note in small_stack.notes(s3)
         )
 
-    wait_for(told)
+    wait_until(told)
 
 
 def allowed_origins(s3: Any) -> list[str]:
@@ -99,7 +91,7 @@ def test_changed_sources_are_deployed_and_their_old_assets_removed(home: Home) -
     code = small_stack.CODE.replace('"statusCode": 200', '"statusCode": 418')
     small_stack.write_checkout(home.checkout, small_stack.template(New={"Type": "AWS::SQS::Queue"}), code)
     second = up(home)
-    assert httpx.get(f"{second.base_url}/videos").status_code == 418
+    assert httpx.get(f"{second.base_url}/videos", timeout=30).status_code == 418
     assert assets(s3_of(second)) == ["code.zip", "template.json"]
 
 

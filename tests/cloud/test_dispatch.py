@@ -148,7 +148,7 @@ def _bytes(value: str | bytes) -> bytes:
 
 def test_the_running_cloud_serves_its_api_at_v1(cloud: Status) -> None:
     answer = httpx.get(
-        f"{cloud.base_url}/videos", params={"limit": 1}, headers={"Authorization": "Bearer x"}
+        f"{cloud.base_url}/videos", params={"limit": 1}, headers={"Authorization": "Bearer x"}, timeout=30
     ).json()
     assert answer["path"] == "/v1/videos"
     assert answer["headers"]["authorization"] == "Bearer x"

@@ -4,7 +4,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,9 +17,10 @@ from botocore.exceptions import ClientError
 from reelworks.cloud.backends.voice.piper import BUNDLED
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home
-from reelworks.cloud.lifecycle import process_lock
+from reelworks.cloud.lifecycle import process_lock, start_stop
 from reelworks.cloud.lifecycle.start_stop import Status, down, status, up
 from tests.cloud import small_stack
+from tests.cloud.servers import free_port, wait_until
 
 
 def pid_of(home: Home) -> int:
@@ -48,10 +48,7 @@ def alive(pid: int) -> bool:
 
 
 def wait_until_gone(*pids: int) -> None:
-    until = time.monotonic() + 10
-    while any(alive(pid) for pid in pids):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_until(lambda: not any(alive(pid) for pid in pids))
 
 
 def workers_of(home: Home) -> set[int]:
@@ -79,10 +76,7 @@ def workers_at_work(home: Home, cloud: Status) -> set[int]:
         FunctionName=cloud.outputs["SleepFunction"], InvocationType="Event", Payload=b'{"seconds": 50}'
     )
     s3 = small_stack.aws(cloud, "s3")
-    until = time.monotonic() + 10
-    while not s3.list_objects_v2(Bucket=small_stack.BUCKET, Prefix="asleep")["KeyCount"]:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_until(lambda: s3.list_objects_v2(Bucket=small_stack.BUCKET, Prefix="asleep")["KeyCount"] > 0)
     return workers_of(home)
 
 
@@ -92,7 +86,7 @@ def test_up_prints_the_cloud_s_address_and_down_that_it_stopped(home: Home) -> N
     assert cloud.state == "up"
     assert cloud.base_url == f"{cloud.aws_endpoint_url}/v1"
     assert cloud.outputs["OutputBucket"] == small_stack.BUCKET
-    assert httpx.get(f"{cloud.base_url}/videos").status_code == 200
+    assert httpx.get(f"{cloud.base_url}/videos", timeout=30).status_code == 200
     assert status(home) == cloud
     pid = pid_of(home)
     assert down(home) == Status(
@@ -224,7 +218,7 @@ def test_the_api_is_closed_until_the_journal_is_restored(home: Home) -> None:
     cloud = up(home)
     record = json.loads(home.record.read_text())
     home.record.write_text(json.dumps({**record, "ready": False}))
-    answer = httpx.get(f"{cloud.base_url}/videos")
+    answer = httpx.get(f"{cloud.base_url}/videos", timeout=30)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_deployed")
 
 
@@ -247,8 +241,7 @@ def test_an_explicit_port_in_use_is_an_error(home: Home) -> None:
 
 
 def test_another_port_restarts_the_cloud(home: Home) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     assert port_of(up(home)) != port
     assert port_of(up(home, port)) == port
 
@@ -265,7 +258,8 @@ def test_down_never_stops_another_process_with_the_old_pid(home: Home) -> None:
         foreign.stdin.close()
 
 
-def test_a_cloud_that_does_not_respond_is_replaced(home: Home) -> None:
+def test_a_cloud_that_does_not_respond_is_replaced(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start_stop, "_PATIENCE_SECONDS", 1)
     up(home)
     pid = pid_of(home)
     os.kill(pid, signal.SIGSTOP)

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 from typing import Any
 
 import boto3
@@ -367,11 +368,12 @@ def test_a_slow_model_is_asked_once_and_an_abandoned_question_is_cancelled(stack
     text = TextServer(url=stack.enter_context(serving(slow.app)), model="m")
     url = stack.enter_context(serving(stopping(BedrockRuntime(Settings(text=text)))))
     body = {"messages": [{"role": "user", "content": [{"text": "Hi"}]}]}
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{url}/model/any/converse", json=body, timeout=1, trust_env=False)
+    with closing(HTTPConnection(url.removeprefix("http://"))) as connection:
+        connection.request("POST", "/model/any/converse", json.dumps(body))
+        wait_until(lambda: slow.asked == 1)
     wait_until(lambda: slow.abandoned == 1)
     slow.answer.set()
-    assert httpx.post(f"{url}/model/any/converse", json=body, trust_env=False).status_code == 200
+    assert httpx.post(f"{url}/model/any/converse", json=body, timeout=30, trust_env=False).status_code == 200
     assert (slow.asked, slow.abandoned) == (2, 1)
 
 
@@ -383,7 +385,7 @@ def test_a_model_that_takes_longer_than_the_setting_is_given_up_once(stack: Exit
         model="m",
         api_key=None,
         context_tokens=8192,
-        timeout_seconds=1,  # less than the settings allow, for the test
+        timeout_seconds=3,  # less than the settings allow, for the test
     )
     settings = Settings.model_construct(**{**dict(Settings()), "text": text})
     url = stack.enter_context(serving(stopping(BedrockRuntime(settings))))
@@ -392,7 +394,7 @@ def test_a_model_that_takes_longer_than_the_setting_is_given_up_once(stack: Exit
     )
     with (
         closing(client),
-        pytest.raises(client.exceptions.ModelErrorException, match="within 1 s; give it more"),
+        pytest.raises(client.exceptions.ModelErrorException, match="within 3 s; give it more"),
     ):
         fill(client)
     wait_until(lambda: slow.abandoned == 1)

@@ -14,6 +14,7 @@ import pytest
 
 from reelworks.client import Address, Client
 from reelworks.cloud.credentials import read_credentials
+from tests.cloud.servers import free_port
 from tests.shared import copy_assembly_of_a_pc
 from tests.tiny_checkpoint import make_tiny_checkpoint
 
@@ -88,6 +89,6 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     copy_assembly_of_a_pc(home / "cdk.out")
     with ExitStack() as resources:
         cloud = Cloud(home, resources)
-        cloud.reel("up")
+        cloud.reel("up", "--port", str(free_port()))  # which is free again after a kill
         yield cloud
         cloud.reel("down")

@@ -50,7 +50,7 @@ def model(cloud: Cloud) -> dict[str, Any]:
     """Return the engine's description of itself."""
     status = cloud.status
     headers = {"Authorization": f"Bearer {status['api_key']}"}
-    answer = httpx.get(f"{status['base_url']}/models/comfyui", headers=headers)
+    answer = httpx.get(f"{status['base_url']}/models/comfyui", headers=headers, timeout=60)
     document: dict[str, Any] = answer.raise_for_status().json()
     return document
 
