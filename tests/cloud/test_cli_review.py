@@ -388,7 +388,7 @@ class Terminal:
 
     def waits_for(self, text: str) -> str:
         """Return the output since the last call, up to the text."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while text not in self._shown:
             assert time.monotonic() < deadline, self._shown
             if not self._read():
@@ -420,7 +420,7 @@ class Terminal:
         return self._shown
 
     def _read(self) -> bool:
-        if not select.select([self._master], [], [], 30)[0]:
+        if not select.select([self._master], [], [], 90)[0]:
             return False
         try:
             new = os.read(self._master, 65536)

@@ -134,7 +134,7 @@ def test_messages_go_to_another_queue_if_asked(queues: Queues) -> None:
 
 
 def test_a_running_task_is_the_only_one_and_can_be_cancelled(queues: Queues) -> None:
-    queues.fail("a", "b", "c")
+    queues.fail(*"abcdefghij")
     handle = queues.sqs.start_message_move_task(SourceArn=queues.dead_arn, MaxNumberOfMessagesPerSecond=1)[
         "TaskHandle"
     ]
@@ -145,7 +145,7 @@ def test_a_running_task_is_the_only_one_and_can_be_cancelled(queues: Queues) -> 
     queues.sqs.cancel_message_move_task(TaskHandle=handle)
     task = queues.ended()
     assert task["Status"] == "CANCELLED"
-    assert 0 < task["ApproximateNumberOfMessagesMoved"] < 3
+    assert 0 < task["ApproximateNumberOfMessagesMoved"] < 10
     with pytest.raises(ClientError, match="CANCELLED"):
         queues.sqs.cancel_message_move_task(TaskHandle=handle)
 

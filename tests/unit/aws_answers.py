@@ -1,10 +1,18 @@
 """What AWS services answer, in place of the network: a client signs and sends as always."""
 
 from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 from typing import Any
 
+import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+
+@cache
+def session() -> Any:
+    """Return the tests' session. Each session reads botocore's models of the services again."""
+    return boto3.Session("test", "test", region_name="us-east-1")
 
 
 class _Raw(BytesIO):

@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
@@ -13,6 +12,7 @@ from lambdas.domain.prices import Prices
 from reelworks.deployment import Deployment, DeploymentError
 from reelworks.operations.costs import idle_since
 from reelworks.operations.engines import Engines
+from tests.unit.aws_answers import session
 
 ENDPOINT = "reelworks-cogvideox-5b"
 RESOURCE = f"endpoint/{ENDPOINT}/variant/AllTraffic"
@@ -30,9 +30,7 @@ class Aws:
     """Services that answer as told, in order, and refuse any other call."""
 
     def __init__(self, stack: ExitStack) -> None:
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
-        session: Any = boto3.Session(**keys)
-        clients = {name: session.client(name) for name in SERVICES}
+        clients = {name: session().client(name) for name in SERVICES}
         stubs = {name: stack.enter_context(Stubber(one)) for name, one in clients.items()}
         self.sagemaker, self.scaling, self.cloudwatch, self.functions = (stubs[name] for name in SERVICES)
         self.stubs = stubs

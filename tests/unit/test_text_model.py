@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -13,6 +12,7 @@ from lambdas.domain.errors import StoryboardRejected, TextModelFailed, TextModel
 from lambdas.domain.prices import Prices
 from lambdas.domain.storyboard_questions import Tool
 from lambdas.tasks.write_storyboard import write
+from tests.unit.aws_answers import session
 
 MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 TOOL = Tool("storyboard", "The storyboard of a film.", {"type": "object", "properties": {}})
@@ -49,8 +49,7 @@ USE = {"toolUse": {"toolUseId": "t1", "name": "storyboard", "input": {"title": "
 
 @pytest.fixture
 def bedrock() -> Iterator[Stubber]:
-    session = boto3.Session("test", "test", region_name="us-east-1")
-    with Stubber(session.client("bedrock-runtime")) as stubber:
+    with Stubber(session().client("bedrock-runtime")) as stubber:
         yield stubber
 
 

@@ -23,7 +23,7 @@ from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home, read_json
 from reelworks.cloud.lifecycle.environment import MARK
 
-CLAIM_SECONDS = 5.0
+CLAIM_SECONDS = 30.0  # a busy PC starts a process slowly; one that ends is noticed at once
 STOP_SECONDS = 5.0
 ANSWER_SECONDS = 5.0  # while engines use all cores
 POLL_SECONDS = 0.05

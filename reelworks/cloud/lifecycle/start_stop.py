@@ -37,7 +37,7 @@ from reelworks.cloud.settings import Settings
 
 PREFERRED_PORT = 4566  # the default of ministack and LocalStack
 LOCAL_TENANT = "local"
-START_SECONDS = 30.0
+START_SECONDS = 120.0  # likewise, and its imports
 _PATIENCE_SECONDS = 20.0  # a cloud that does not respond for so long hangs and is started again
 
 # Code that the cloud's process runs or starts, in addition to the template's sources.

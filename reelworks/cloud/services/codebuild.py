@@ -67,11 +67,11 @@ class CodeBuild:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _start_build(self, request: dict[str, Any]) -> JSONResponse:
+        name = request["projectName"]
+        found = await asyncio.to_thread(self._projects.batch_get_projects, names=[name])
         token = request.get("idempotencyToken")
         if token in self._started:
             return JSONResponse({"build": self._builds[self._started[token]]})
-        name = request["projectName"]
-        found = await asyncio.to_thread(self._projects.batch_get_projects, names=[name])
         if not found["projects"]:
             error = {"__type": "ResourceNotFoundException", "message": f"Project cannot be found: {name}"}
             return JSONResponse(error, 400)
@@ -93,7 +93,7 @@ class CodeBuild:
         status = "FAULT"
         folder = self._scratch / build["id"].replace(":", "-")
         try:
-            await asyncio.to_thread(self._fetch, build["source"]["location"], folder)
+            await self._fetched(build["source"]["location"], folder)
             status = await self._work(build, folder)
         except Exception:
             logger.exception("build broke off", extra={"build": build["id"]})
@@ -104,6 +104,15 @@ class CodeBuild:
             shutil.rmtree(folder, ignore_errors=True)
         # In a thread: its targets are functions, which call this cloud.
         await asyncio.to_thread(self._emit, "aws.codebuild", "CodeBuild Build State Change", _change(build))
+
+    async def _fetched(self, location: str, folder: Path) -> None:
+        """Fetch the build's source in a thread; if cancelled, wait until the thread no longer writes."""
+        fetching = asyncio.create_task(asyncio.to_thread(self._fetch, location, folder))
+        try:
+            await asyncio.shield(fetching)
+        except asyncio.CancelledError:
+            await asyncio.wait([fetching])
+            raise
 
     def _fetch(self, location: str, folder: Path) -> None:
         bucket, _, key = location.partition("/")
