@@ -48,7 +48,7 @@ def _run(cloud: Cloud, command: list[str], folder: Path | None = None, path: str
         },
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=400,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout

@@ -30,9 +30,7 @@ class Cloud:
         self._resources = resources
         self._status: tuple[int, dict[str, Any]] | None = None
 
-    def reel(
-        self, *arguments: str, check: bool = True, timeout: float = 240
-    ) -> subprocess.CompletedProcess[str]:
+    def reel(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("REELWORKS_")}
         result = subprocess.run(
             [sys.executable, "-m", "reelworks", *arguments],
@@ -40,7 +38,7 @@ class Cloud:
             env={**environment, "REELWORKS_HOME": str(self.home), "PYTHONPATH": str(REPOSITORY)},
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=400,
         )
         assert not check or result.returncode == 0, f"{arguments}: {result.stdout}\n{result.stderr}"
         return result

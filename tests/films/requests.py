@@ -11,7 +11,7 @@ from reelworks.client import Client
 from tests.films.conftest import Cloud
 
 
-def wait_for(client: Client, video_id: str, reached: Any, seconds: float = 90) -> dict[str, Any]:
+def wait_for(client: Client, video_id: str, reached: Any, seconds: float = 200) -> dict[str, Any]:
     deadline = time.monotonic() + seconds
     while not reached(video := client.get(video_id)):
         assert time.monotonic() < deadline, video

@@ -150,7 +150,7 @@ def test_a_narrated_film_rendered_by_a_workflow_with_image_and_sound_inputs(
         shown = loudness(in_film[(start + silent - before) * FRAME : (start + frames) * FRAME])
         assert sent.max() > 0.02, "somebody speaks"
         # The same speech, and not a frame earlier or later. The voice differs a little each time it speaks.
-        assert alike(sent, shown) > 0.95
+        assert alike(sent, shown) > 0.9
         assert alike(sent, shown) > max(alike(sent[1:], shown[:-1]), alike(sent[:-1], shown[1:]))
 
 

@@ -15,7 +15,13 @@ def checks(cloud: Cloud) -> dict[str, dict[str, Any]]:
 def test_a_film_is_traced_from_the_api_to_its_engine_s_log(cloud: Cloud) -> None:
     arguments = ("--engine", "cogvideox-nano", "--seconds", "2", "--steps", "2", "--seed", "38")
     video = cloud.json("make", "A kite over the dunes", *arguments)["id"]
-    events = cloud.json("ops", "trace", video)
+    events: list[dict[str, Any]] = []
+
+    def completed() -> bool:
+        events[:] = cloud.json("ops", "trace", video)
+        return any(one["source"] == "record" and "completed" in str(one["message"]) for one in events)
+
+    wait_until(completed)
     assert [event["at_ms"] for event in events] == sorted(event["at_ms"] for event in events)
 
     def place(source: str, text: str) -> int:
@@ -40,8 +46,12 @@ def test_a_film_is_traced_from_the_api_to_its_engine_s_log(cloud: Cloud) -> None
     assert "completed" in cloud.reel("ops", "trace", video).stdout
     missing = cloud.reel("ops", "trace", "video_missing", check=False)
     assert (missing.returncode, "--tenant" in missing.stderr) == (1, True)
-    films = {cost["group"]: cost["films"] for cost in cloud.json("ops", "cost", "--by", "engine")["costs"]}
-    assert films["cogvideox-nano"] >= 1
+
+    def counted() -> bool:  # the journal is written after the record
+        costs = cloud.json("ops", "cost", "--by", "engine")["costs"]
+        return any(cost["group"] == "cogvideox-nano" and cost["films"] >= 1 for cost in costs)
+
+    wait_until(counted)
 
 
 def test_a_failed_film_is_counted_with_its_reason(cloud: Cloud) -> None:
@@ -50,18 +60,21 @@ def test_a_failed_film_is_counted_with_its_reason(cloud: Cloud) -> None:
     storyboard["scenes"][0]["seconds"] = 0.5  # too short for its narration
     failed = api.create(storyboard=storyboard)
     wait_for(api.client, failed, lambda video: video["status"] == "failed")
-    found = cloud.json("ops", "failures", "--since", "1h")
-    groups = {(group["code"], group["step"]): group["films"] for group in found["groups"]}
-    films = groups["NarrationTooLong", "Plan"]
-    assert failed in [film["video_id"] for film in films]
+
+    def counted() -> bool:  # the journal is written after the record
+        found = cloud.json("ops", "failures", "--since", "1h")
+        groups = {(group["code"], group["step"]): group["films"] for group in found["groups"]}
+        films = groups.get(("NarrationTooLong", "Plan"), [])
+        return failed in [film["video_id"] for film in films]
+
+    wait_until(counted)
     assert checks(cloud)["failed films"]["state"] == "warning"
     assert "NarrationTooLong" in cloud.reel("ops", "failures").stdout
 
 
 def test_health_names_a_dead_letter_and_what_to_do(cloud: Cloud) -> None:
-    wait_until(
-        lambda: checks(cloud)["upkeep"]["state"] == "ok", seconds=90
-    )  # its first run is after a minute
+    # Its first run is after a minute.
+    wait_until(lambda: checks(cloud)["upkeep"]["state"] == "ok", seconds=180)
     assert checks(cloud)["dead letters FailedEvents"]["state"] == "ok"
     queue = cloud.outputs["FailedEventsQueueUrl"]
     cloud.aws("sqs").send_message(QueueUrl=queue, MessageBody='{"put here": "by hand"}')
