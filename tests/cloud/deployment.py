@@ -20,7 +20,7 @@ from lambdas.adapters.clients import client, stills_client, writing_client
 from lambdas.adapters.clip_queue import BY_TURN
 from lambdas.adapters.objects import Objects
 from lambdas.settings import ApiSettings, AuthorizerSettings, env_of
-from tests.cloud.servers import local_aws
+from tests.cloud.servers import local_aws, wait_until
 
 EVENTS = Path(__file__).parent.parent / "events"
 _ROLE = "arn:aws:iam::000000000000:role/any"
@@ -85,6 +85,20 @@ def deployed() -> Iterator[Deployment]:
                 environment.setenv(name, value)
         yield deployment
         _forget_clients()
+
+
+def next_message(queue: str) -> str:
+    """Wait for a message, take it from the queue and return its body."""
+    found: list[dict[str, str]] = []
+
+    def received() -> bool:
+        answer = client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=1, WaitTimeSeconds=1)
+        found.extend(answer.get("Messages", []))
+        return bool(found)
+
+    wait_until(received)
+    client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=found[0]["ReceiptHandle"])
+    return found[0]["Body"]
 
 
 def _forget_clients() -> None:

@@ -148,7 +148,7 @@ def test_other_services(cloud: Status) -> None:
     topic = aws("sns").create_topic(Name="access")["TopicArn"]
     aws("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     aws("sns").publish(TopicArn=topic, Message="told")
-    (told,) = aws("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+    (told,) = aws("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
     assert json.loads(told["Body"])["Message"] == "told"
     table = cloud.outputs["ApiKeysTable"]
     item = {"pk": {"S": "ä"}, "sk": {"S": "b"}}

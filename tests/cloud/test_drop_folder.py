@@ -5,7 +5,8 @@ import time
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Timer
+from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -179,12 +180,16 @@ def test_image_then_prompt_is_one_video(folder: Folder) -> None:
     assert folder.results() == set()
 
 
-def test_prompt_then_image_is_one_video(folder: Folder) -> None:
-    prompt = folder.put("photo.txt", b"It moves")
-    second = Timer(0.3, folder.drop, ("photo.jpg", png(2)))
-    second.start()
-    folder.notify("photo.txt", prompt, pair_seconds=1.5)
-    second.join()
+def test_prompt_then_image_is_one_video(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = []
+
+    def meanwhile(seconds: float) -> None:
+        waited.append(seconds)
+        folder.drop("photo.jpg", png(2))
+
+    monkeypatch.setattr(drop_folder, "time", SimpleNamespace(sleep=meanwhile))
+    folder.notify("photo.txt", folder.put("photo.txt", b"It moves"), pair_seconds=1.5)
+    assert waited == [1.5]
     assert folder.video().request.image is not None
     assert folder.results() == set()
 

@@ -22,7 +22,7 @@ from lambdas.domain.video import Source, Video, execution_name
 from lambdas.domain.video_parts import ClipState, Decision, Failure, Part, PartProgress, Review, Rewrite
 from lambdas.domain.video_request import Gate
 from lambdas.intake.accept import Intake
-from tests.cloud.deployment import Deployment, png
+from tests.cloud.deployment import Deployment, next_message, png
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving, wait_until
 
@@ -96,10 +96,10 @@ def token_of(id_: str, name: str) -> str:
     role = "arn:aws:iam::000000000000:role/any"
     machine = states.create_state_machine(name=f"wait-{name}", definition=definition, roleArn=role)
     execution: str = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
-    [message] = sqs.receive_message(QueueUrl=tokens, WaitTimeSeconds=10)["Messages"]
+    token = next_message(tokens)
     video = now(id_)
     assert video.review
-    assert stores.reviews(settings()).park(video, video.review, message["Body"])
+    assert stores.reviews(settings()).park(video, video.review, token)
     return execution
 
 

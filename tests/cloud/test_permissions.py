@@ -102,9 +102,8 @@ def test_the_roles_are_sufficient(as_it_is: Deployed) -> None:
         made = _create(api, seconds="8", transition="crossfade")
         cancelled = _create(api, seconds="120")
         assert api.post(f"/videos/{cancelled}/cancel").status_code == 200
-        client("s3").put_object(
-            Bucket=outputs["InputBucket"], Key="drop/acme/bee.txt", Body=b"A bee on a flower"
-        )
+        request = json.dumps({"prompt": "A bee on a flower", "size": "320x240", "fps": 8}).encode()
+        client("s3").put_object(Bucket=outputs["InputBucket"], Key="drop/acme/bee.json", Body=request)
         _wait_for(api, made, "completed")
         spoken = {"topic": "A bee and its flower", "captions": True, "stills": "standard"}
         told = _create(api, **spoken, scenes=2, review=["previews"])
@@ -122,7 +121,7 @@ def test_the_roles_are_sufficient(as_it_is: Deployed) -> None:
         _wait_for(api, told, "completed")
         assert api.get(f"/videos/{told}/content?variant=captions").status_code == 302
         assert api.get(f"/videos/{made}/content").status_code == 302
-        assert _film_beside(client, outputs, "drop/acme/bee.txt.mp4")
+        assert _film_beside(client, outputs, "drop/acme/bee.json.mp4")
         healed = client("lambda").invoke(FunctionName=outputs["UpkeepFunction"], Payload=b'{"restore": true}')
         assert "FunctionError" not in healed, healed["Payload"].read()
         assert len(api.get("/videos").json()["data"]) == 4
@@ -234,7 +233,7 @@ def _api(url: str, client: Client, outputs: dict[str, str], tenant: str) -> http
 
 def _create(api: httpx.Client, **fields: Any) -> str:
     what = {} if "topic" in fields else {"prompt": "A bee on a flower"}
-    return str(_accepted(api.post("/videos", json={"size": "320x240", **what, **fields}))["id"])
+    return str(_accepted(api.post("/videos", json={"size": "320x240", "fps": 8, **what, **fields}))["id"])
 
 
 def _accepted(answer: httpx.Response) -> dict[str, Any]:
@@ -243,7 +242,7 @@ def _accepted(answer: httpx.Response) -> dict[str, Any]:
 
 
 def _wait_at_a_gate(api: httpx.Client, video_id: str) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while not (video := api.get(f"/videos/{video_id}").json())["review"]["gate"]:
         assert video["status"] != "failed", video["failure"]
         assert time.monotonic() < until, video
@@ -251,7 +250,7 @@ def _wait_at_a_gate(api: httpx.Client, video_id: str) -> None:
 
 
 def _wait_for(api: httpx.Client, video_id: str, status: str) -> dict[str, Any]:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while (video := api.get(f"/videos/{video_id}").json())["status"] in ("queued", "in_progress"):
         assert time.monotonic() < until, video
         time.sleep(0.5)
@@ -264,5 +263,5 @@ def _film_beside(client: Client, outputs: dict[str, str], key: str) -> bool:
         found = client("s3").list_objects_v2(Bucket=outputs["OutputBucket"], Prefix=key)
         return bool(found["KeyCount"])
 
-    wait_until(there, seconds=120)
+    wait_until(there, seconds=300)
     return there()

@@ -218,11 +218,12 @@ def test_a_dropped_prompt_and_a_dropped_invalid_file(cloud: Cloud, tmp_path: Pat
 def test_bad_input_names_the_field_and_makes_nothing(
     cloud: Cloud, arguments: tuple[str, ...], says: str
 ) -> None:
-    before = {video["id"] for video in cloud.json("list", "--limit", "100")["data"]}
+    client = cloud.client()
+    before = {video["id"] for video in client.list(limit=100)["data"]}
     result = cloud.reel("make", *arguments, check=False)
     assert result.returncode == 1
     assert says in result.stderr
-    assert {video["id"] for video in cloud.json("list", "--limit", "100")["data"]} == before
+    assert {video["id"] for video in client.list(limit=100)["data"]} == before
 
 
 def test_a_topic_becomes_a_narrated_captioned_film(cloud: Cloud) -> None:

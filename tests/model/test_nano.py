@@ -15,7 +15,7 @@ from training.nano.score import held_out_prompts, measure, render, tally
 
 FOLDER = Path(__file__).parents[2] / "models" / "cogvideox-nano"
 MEGABYTES = 15
-SCENES = 10
+SCENES = 6
 LEAST = 0.85
 MAY_LOSE = 0.05
 

@@ -31,7 +31,7 @@ from lambdas.domain.video_request import Image, VideoRequest
 from lambdas.intake.drop_folder import DropFolder
 from lambdas.settings import UpkeepSettings
 from lambdas.tasks import draw_still, narrate, write_storyboard
-from tests.cloud.deployment import Context, Deployment, png
+from tests.cloud.deployment import Context, Deployment, next_message, png
 from tests.cloud.servers import wait_until
 from tests.factories import a_plan
 from tests.unit.clips import clip as real_clip
@@ -409,18 +409,16 @@ class Bench:
 
     def task(self) -> Task:
         started = client("stepfunctions").start_execution(stateMachineArn=self._waiter, input="{}")
-        [message] = client("sqs").receive_message(QueueUrl=self._tokens, WaitTimeSeconds=10)["Messages"]
-        client("sqs").delete_message(QueueUrl=self._tokens, ReceiptHandle=message["ReceiptHandle"])
-        return Task(message["Body"], started["executionArn"])
+        return Task(next_message(self._tokens), started["executionArn"])
 
     # --- what others hear
 
     def events(self, video: Video) -> list[str]:
-        """Return the events emitted for a video."""
+        """Return the events emitted for a video. ministack delivers an event before it answers."""
         found = []
         while (
             batch := client("sqs")
-            .receive_message(QueueUrl=self._heard, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            .receive_message(QueueUrl=self._heard, MaxNumberOfMessages=10)
             .get("Messages")
         ):
             for message in batch:
