@@ -228,7 +228,7 @@ def _api(url: str, client: Client, outputs: dict[str, str], tenant: str) -> http
     journal = Objects(client("s3"), outputs["OutputBucket"])
     ApiKeys(client("dynamodb"), outputs["ApiKeysTable"], journal=journal).register(key, tenant, "test")
     base = f"{url}/_aws/execute-api/{outputs['RestApiId']}/{outputs['RestApiStage']}/v1"
-    return httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+    return httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}, timeout=180)
 
 
 def _create(api: httpx.Client, **fields: Any) -> str:
