@@ -161,7 +161,10 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
 def _named(config: dict[str, Any]) -> dict[str, Any]:
     """Return a function's configuration with its name for botocore's user agent (call_counts.py), unless its
     environment has one."""
-    variables = {"AWS_SDK_UA_APP_ID": config["FunctionName"], **config.get("Environment", {}).get("Variables", {})}
+    variables = {
+        "AWS_SDK_UA_APP_ID": config["FunctionName"],
+        **config.get("Environment", {}).get("Variables", {}),
+    }
     return {**config, "Environment": {**config.get("Environment", {}), "Variables": variables}}
 
 

@@ -122,8 +122,8 @@ class FunctionRuntime:
         lambda_runtime.reset()
 
     def report(self) -> dict[str, Any]:
-        """Return {"running": {function: calls}, "waiting": {function: calls}, "invoked": {function: calls since
-        the cloud started}, "processes": count, "memory_bytes": bytes that they hold}."""
+        """Return {"running": {function: calls}, "waiting": {function: calls}, "invoked": {function: calls
+        since the cloud started}, "processes": count, "memory_bytes": bytes that they hold}."""
         load = self._turns.load()
         pids = [pid for process in _processes() if (pid := process.pid) is not None]
         return {
