@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmarks.scale.state_machine import MOST_EVENTS
 from cdk.settings import DeploymentSettings
 from lambdas.adapters.videos import SHARDS
 from lambdas.domain.flight import CLIPS_PER_INSTANCE
@@ -163,7 +164,7 @@ _QUOTAS = (
     ),
     Limit(
         name="Step Functions: events of an execution",
-        most=25_000,
+        most=MOST_EVENTS,
         unit="events",
         used=lambda load: load.events,
         source=_STEP_FUNCTIONS,

@@ -20,10 +20,11 @@ from benchmarks.scale.calls import (
 )
 from benchmarks.scale.film import Film, Unit
 from benchmarks.scale.limits import ENGINE_WRITES, Limit, engine_item_kb, limits, most_in_flight
-from benchmarks.scale.state_machine import events_of, transitions_of
+from benchmarks.scale.state_machine import MOST_EVENTS, events_of, transitions_of
 from cdk.instances import INSTANCES
 from cdk.settings import DeploymentSettings
 from lambdas.upkeep.heal import PAGE
+from lambdas.upkeep.lost_calls import _MOST as FLIGHTS_OF_A_RUN
 
 DAY = 86_400
 MONTH = 30 * DAY
@@ -238,7 +239,7 @@ class Load:
     def upkeep_calls(self) -> dict[str, float]:
         """Return Upkeep's calls of one minute at the peak."""
         films = min(PAGE, self.open_films)
-        flights = min(100, self.flights)
+        flights = min(FLIGHTS_OF_A_RUN, self.flights)
         outputs = 60 * self.rendered_per_second
         found = dict(UPKEEP_RUN)
         for each, times in ((UPKEEP_FILM, films), (UPKEEP_FLIGHT, flights), (UPKEEP_OUTPUT, outputs)):
@@ -268,7 +269,7 @@ def idle_cost(settings: DeploymentSettings, metrics: int = 15, alarms: int = 30)
 def clips_that_fit(film: Film) -> int:
     """Return how many clips a film of this kind may have before its execution's history is full."""
     one, two = (events_of({**film.units(), **_of_clips(film, clips)}) for clips in (1, 2))
-    return int((25_000 - (one - (two - one))) // (two - one))
+    return int((MOST_EVENTS - (one - (two - one))) // (two - one))
 
 
 def _of_clips(film: Film, clips: int) -> dict[Unit, float]:

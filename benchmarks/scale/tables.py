@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from benchmarks.scale.calls import UPKEEP_RUN
 from benchmarks.scale.count import TOLERANCE, Count, Difference, differences
 from benchmarks.scale.film import DRAFT, RENDERED, Film
 from benchmarks.scale.limits import Limit
@@ -136,6 +137,17 @@ def calls_table(kinds: Sequence[Reckoned]) -> str:
     return table(["of a film", *(one.film.name for one in kinds)], rows)
 
 
+def upkeep_table(reckoned: Reckoned) -> str:
+    """What Upkeep calls each minute at the peak."""
+    calls = [load.upkeep_calls() for load in reckoned.loads]
+    names = sorted({name for each in calls for name in each})
+    rows = [
+        [f"`{name}`", _figure(UPKEEP_RUN.get(name, 0)), *(_figure(each.get(name, 0)) for each in calls)]
+        for name in names
+    ]
+    return table(["a minute", "idle", *(number(load.films_per_day) for load in reckoned.loads)], rows)
+
+
 def counted_table(counted: Count) -> str:
     """The model beside the count: for each film all its calls, and where they differ most."""
     rows = []
@@ -229,6 +241,7 @@ def blocks(settings: DeploymentSettings, peak: float, counted: Count) -> Mapping
         "cost": cost_table(both),
         "idle": idle_table(settings),
         "calls": calls_table(both),
+        "upkeep": upkeep_table(rendered),
         "counted": f"Counted on {counted.date}.\n\n{counted_table(counted)}",
     }
 
