@@ -49,9 +49,7 @@ def _count(options: argparse.Namespace) -> None:
     else:
         print(tables.differences_table(counted))
     if off:
-        raise SystemExit(
-            f"{len(off)} of the counts differ from the model by more than {count.TOLERANCE:.0%}."
-        )
+        raise SystemExit(f"{len(off)} of the counts differ from the model.")
 
 
 def _print(settings: DeploymentSettings, films: list[float], peak: float, *, as_json: bool) -> None:

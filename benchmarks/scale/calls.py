@@ -93,13 +93,13 @@ CALLS: Mapping[str, Mapping[Unit, Each]] = {
         Unit.DRAWN_FROM_STILL: {"s3 GetObject": 1},
     },
     # Whichever of the two comes admits the next clip, so their calls are known only together. Transactions
-    # that collide with another function's are tried again.
+    # that collide with another function's are tried again: without collisions, there would be two.
     "RenderClip, SettleClip": {
         Unit.RENDERED: {
             "dynamodb GetItem": 12.5,
             "dynamodb PutItem": 2,
-            "dynamodb Query": 2.8,
-            "dynamodb TransactWriteItems": 2.25,
+            "dynamodb Query": 3.2,
+            "dynamodb TransactWriteItems": 2.5,
             "dynamodb UpdateItem": 3,
             "s3 HeadObject": 3,
             "s3 GetObject": 3,

@@ -26,10 +26,12 @@ from reelworks.cloud.addresses import IDENTITY_PATH
 from reelworks.cloud.credentials import read_credentials
 
 SAVED = Path(__file__).with_name("counted.json")
-# How far a call's count may be from the model: a tenth of the larger, or three calls. Collisions in DynamoDB
-# and the sizes of films differ from run to run.
+# How far a call's count may be from the model: a tenth of the larger, or three calls, because the sizes of
+# films differ; and a fifth for what is repeated after a collision with another function's transaction.
 TOLERANCE = 0.1
+COLLIDING = {"dynamodb Query": 0.2, "dynamodb TransactWriteItems": 0.2}
 TOLERATED_CALLS = 3
+_BY_TIME = {"sagemaker DescribeEndpoint"}  # at most twice a minute for each engine, however many clips
 UPKEEP = "Upkeep"
 _ONCE_A_RUN = "sqs ReceiveMessage"  # of each dead-letter queue, near the end of a run
 _POLL_SECONDS = 1.0
@@ -52,8 +54,11 @@ def _storyboard(scenes: int, seconds: float) -> dict[str, Any]:
         "title": "Kites",
         "scenes": [
             {
-                "narration": {"text": f"Kite {number} leans on the wind. It rises over hill {number}."},
-                "image": {"positive_prompt": f"A girl holds kite {number}."},
+                # Other words for each film, which would otherwise find what another has made.
+                "narration": {
+                    "text": f"Kite {number} of {scenes} leans. It rises over {scenes} hills {number}."
+                },
+                "image": {"positive_prompt": f"A girl holds kite {number} of {scenes}."},
                 "video": {"positive_prompt": f"Kite {number} rises from her hands."},
                 "seconds": seconds,
             }
@@ -273,9 +278,8 @@ class Difference:
     def tolerated(self) -> bool:
         if self.exact:
             return self.counted == self.model
-        return abs(self.counted - self.model) <= max(
-            TOLERATED_CALLS, TOLERANCE * max(self.counted, self.model)
-        )
+        share = COLLIDING.get(self.what, TOLERANCE)
+        return abs(self.counted - self.model) <= max(TOLERATED_CALLS, share * max(self.counted, self.model))
 
 
 def compare(counted: Counted) -> Iterator[Difference]:
@@ -287,7 +291,7 @@ def compare(counted: Counted) -> Iterator[Difference]:
         (counted.invocations, invocations_of(units), True),
         (counted.visits, visits, True),
     ):
-        for what in sorted({*found, *model}):
+        for what in sorted({*found, *model} - _BY_TIME):
             yield Difference(counted.film.name, what, found.get(what, 0), model.get(what, 0), exact)
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.scale.calls import UPKEEP_RUN
-from benchmarks.scale.count import TOLERANCE, Count, Difference, differences
+from benchmarks.scale.count import Count, Difference, differences
 from benchmarks.scale.film import DRAFT, RENDERED, Film
 from benchmarks.scale.limits import Limit
 from benchmarks.scale.reckoning import Load, clips_that_fit, idle_cost
@@ -176,7 +176,7 @@ def differences_table(counted: Count) -> str:
         ]
         for one in differences(counted)
     ]
-    return table(["film", "what", "counted", "model", f"within {TOLERANCE:.0%}"], rows)
+    return table(["film", "what", "counted", "model", "tolerated"], rows)
 
 
 def summary(reckoned: Reckoned) -> str:
