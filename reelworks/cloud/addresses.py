@@ -1,7 +1,7 @@
 """Where the cloud listens, and the paths it reserves."""
 
 API_PATH = "/v1"
-IDENTITY_PATH = "/_reelworks"  # returns {"pid": …, "functions": …}; no bucket may have this name
+IDENTITY_PATH = "/_reelworks"  # returns {"pid": …, "functions": …, "calls": …}; no bucket may have this name
 
 
 def address(port: int) -> str:

@@ -260,3 +260,22 @@ def test_a_cloud_that_does_not_respond_is_not_down(home: Home, cloud: Machine) -
         os.kill(pid, signal.SIGCONT)
     assert (found.state, found.functions) == ("up", None)
     assert until(lambda: status(home).functions)
+
+
+# --- what they call
+
+
+def test_the_calls_of_each_function_are_counted(cloud: Machine) -> None:
+    """By the name in botocore's user agent, which the cloud sets. Those of this test are nobody's."""
+
+    def counts() -> tuple[dict[str, int], int]:
+        report = httpx.get(f"{cloud.url}/_reelworks", timeout=SECONDS).json()
+        return report["calls"].get("Other", {}), report["functions"]["invoked"].get("Other", 0)
+
+    before, invoked = counts()
+    for _ in range(2):
+        cloud.invoke("return", "Other")
+    cloud.go("anything")
+    after, times = counts()
+    assert times - invoked == 2
+    assert {call: after[call] - before.get(call, 0) for call in after} == {"s3 PutObject": 2}

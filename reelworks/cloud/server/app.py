@@ -1,4 +1,4 @@
-"""The PC's cloud as one ASGI app: guard → access → dispatcher → stand-ins, REST API, ministack.
+"""The PC's cloud as one ASGI app: guard → access → call counts → dispatcher → stand-ins, REST API, ministack.
 
 Import it only in a process with `cloud_environment`: ministack reads its settings when it is imported.
 """
@@ -20,6 +20,7 @@ from reelworks.cloud.credentials import read_credentials
 from reelworks.cloud.deployment_record import Deployed
 from reelworks.cloud.home import Home
 from reelworks.cloud.server.access import Access
+from reelworks.cloud.server.call_counts import CallCounts
 from reelworks.cloud.server.dispatch import Dispatcher
 from reelworks.cloud.server.functions.runtime import FunctionRuntime
 from reelworks.cloud.server.guard import Guard
@@ -92,17 +93,21 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
         "application-autoscaling": scaling(),
     }
     dispatcher = Dispatcher(_stopping(UnpersistedWrites(ministack), stop), stand_ins, deployed.api)
-    access = Access(dispatcher, credentials, parse_form)
-    return Guard(_identified(access, functions.report), int(base_url.rpartition(":")[2]))
+    calls = CallCounts(dispatcher)
+    access = Access(calls, credentials, parse_form)
+    return Guard(_identified(access, functions.report, calls.report), int(base_url.rpartition(":")[2]))
 
 
-def _identified(app: ASGIApp, report: Callable[[], dict[str, Any]]) -> ASGIApp:
+def _identified(
+    app: ASGIApp, functions: Callable[[], dict[str, Any]], calls: Callable[[], dict[str, Any]]
+) -> ASGIApp:
     """Return the pid at GET /_reelworks, so that `up` and `status` can verify that this process has the port,
-    and what its functions do (FunctionRuntime.report)."""
+    what its functions do (FunctionRuntime.report), and which calls they made (CallCounts.report)."""
 
     async def identified(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == IDENTITY_PATH:
-            answer = {"pid": os.getpid(), "functions": await asyncio.to_thread(report)}
+            doing = await asyncio.to_thread(functions)
+            answer = {"pid": os.getpid(), "functions": doing, "calls": calls()}
             await JSONResponse(answer)(scope, receive, send)
         else:
             await app(scope, receive, send)

@@ -50,6 +50,9 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
     )  # makes room if it can, and tells whether it did
     _proc: Any  # the subprocess.Popen; None before the first invocation and after its end
 
+    def __init__(self, func_name: str, config: dict[str, Any], code_zip: bytes) -> None:
+        super().__init__(func_name, _named(config), code_zip)
+
     def run(self, event: Any, request_id: str, **context: Any) -> Outcome:
         """Run one invocation. `context` is what the worker script reads beside the event. Never raises for
         what the function or its process does."""
@@ -153,6 +156,16 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
                 return int(process.wait(grace))
         process.kill()
         return int(process.wait())
+
+
+def _named(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a function's configuration with its name for botocore's user agent (call_counts.py), unless its
+    environment has one."""
+    variables = {
+        "AWS_SDK_UA_APP_ID": config["FunctionName"],
+        **config.get("Environment", {}).get("Variables", {}),
+    }
+    return {**config, "Environment": {**config.get("Environment", {}), "Variables": variables}}
 
 
 def _read_answer(process: Any, answers: "queue.Queue[dict[str, Any] | None]") -> None:

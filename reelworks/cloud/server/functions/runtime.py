@@ -20,6 +20,7 @@ import os
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -69,6 +70,8 @@ class FunctionRuntime:
         # Of steps, as many as fit at once; of the API, its authorizer and Dispatch, their places.
         self._most = math.ceil(processors * MEMORY_OF_ONE_PROCESSOR / _SMALLEST_FUNCTION) + 3 * places
         self._stopped = threading.Event()
+        self._invoked: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
     def install(self) -> None:
         execute, warm = lambda_svc._execute_function, lambda_svc._execute_function_warm
@@ -80,6 +83,8 @@ class FunctionRuntime:
             if _call.get() is not None:  # ministack calls itself again, in the function's account and region
                 return dict(execute(func, event))
             call = call_of(func.get("config") or func, event, is_step=_is_step.get())
+            with self._counting:
+                self._invoked[call.function] += 1
             with self._turns.turn(call), _set(_call, call):
                 return dict(execute(func, event))
 
@@ -117,13 +122,14 @@ class FunctionRuntime:
         lambda_runtime.reset()
 
     def report(self) -> dict[str, Any]:
-        """Return {"running": {function: calls}, "waiting": {function: calls}, "processes": count,
-        "memory_bytes": bytes that they hold}."""
+        """Return {"running": {function: calls}, "waiting": {function: calls}, "invoked": {function: calls
+        since the cloud started}, "processes": count, "memory_bytes": bytes that they hold}."""
         load = self._turns.load()
         pids = [pid for process in _processes() if (pid := process.pid) is not None]
         return {
             "running": dict(load.running),
             "waiting": dict(load.waiting),
+            "invoked": dict(self._invoked),
             "processes": len(pids),
             "memory_bytes": sum(_resident(pid) for pid in pids),
         }
