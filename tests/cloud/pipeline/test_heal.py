@@ -249,6 +249,24 @@ def test_a_stopped_execution_is_a_failure(bench: Bench) -> None:
     assert "ABORTED" in failure.reason
 
 
+def test_a_film_whose_execution_has_a_full_history_goes_on_in_a_new_attempt(bench: Bench) -> None:
+    """As AWS ends an execution at its 25,000th event, which no Catch sees: seen on AWS by others
+    (github.com/floci-io/floci, issue 2734)."""
+    cause = "The execution reached the maximum number of history events (25000)."
+    full = {"Type": "Fail", "Error": "States.Runtime", "Cause": cause}
+    machine = bench.machine("full", {"StartAt": "Full", "States": {"Full": full}})
+    video = bench.video(stage=Stage.RENDERING)
+    call = bench.inference(video)
+    bench.inputs.put(call.request, b"{}", "application/json")
+    bench.clips.enqueue(call)
+    execution = start(video, machine)
+    wait_until(lambda: ended(execution))
+    assert look_at(bench, video, state_machine_arn=machine)
+    assert (bench.now(video).stage, bench.now(video).attempt) == (Stage.QUEUED, 2)
+    assert bench.clips.waiting(call.engine).clips == 0, "its token belongs to the execution that ended"
+    assert not bench.inputs.exists(call.request)
+
+
 def test_a_video_whose_record_predates_its_execution_s_success_is_retried(bench: Bench) -> None:
     machine = bench.machine("succeeds", {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
     video = bench.video(stage=Stage.PUBLISHING)
