@@ -360,6 +360,24 @@ def test_a_lost_admission_is_made_up_for(bench: Bench) -> None:
     assert sent(bench) == [call.id]
 
 
+def test_the_clips_that_wait_are_measured_by_class_of_tenant(
+    bench: Bench, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The largest tenant's name is in the log, not in a metric."""
+    video = bench.video(stage=Stage.RENDERING)
+    for _ in range(2):  # all that an endpoint takes
+        park(bench, video)
+    for tenant, clips in (("flood", 3), ("small", 1), ("other", 1)):
+        for _ in range(clips):
+            bench.clips.enqueue(bench.inference(video, tenant=tenant))
+    Calls(bench.settings, timedelta(days=99_999)).engine("cogvideox-nano", lambda: True)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    waiting = {line["tenant_class"]: line["ClipsWaiting"] for line in lines if "ClipsWaiting" in line}
+    assert waiting == {"largest": [3.0], "others": [2.0]}
+    (told,) = [vars(record) for record in caplog.records if record.message == "clips wait"]
+    assert (told["tenant"], told["of_tenant"], told["clips"], told["tenants"]) == ("flood", 3, 5, 3)
+
+
 # --- a film's time
 
 
