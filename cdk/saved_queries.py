@@ -74,9 +74,9 @@ def pipeline_queries(settings: DeploymentSettings) -> dict[str, Query]:
             [lambdas["Upkeep"]],
             (
                 'filter message in ["request queued again", "video requeued", "history full", '
-                '"failure found", "lost notice found", "call repaired", "film timed out", "ended build found", '
-                '"drop event repeated", "dead letter removed", "healing failed", "call not repaired", '
-                '"upkeep out of time"]',
+                '"failure found", "lost notice found", "call repaired", "film timed out", '
+                '"ended build found", "drop event repeated", "dead letter removed", "healing failed", '
+                '"call not repaired", "upkeep out of time"]',
                 "stats count(*) as times by message, bin(1h)",
             ),
         ),
