@@ -59,8 +59,8 @@ class Machine:
                     raise
 
     def state(self, name: str) -> tuple[Execution, dict[str, Any]]:
-        """Return whether an execution is running, has ended or never existed; and for one that failed on its
-        own the reason, in the form of a Catch: {"Error": name, "Cause": text}."""
+        """Return whether an execution is running, has ended or never existed; and for a FAILED one the
+        reason, in the form of a Catch: {"Error": name, "Cause": text}."""
         with translated("describe execution"):
             try:
                 found = self._stepfunctions.describe_execution(executionArn=self.execution_arn(name))

@@ -75,7 +75,7 @@ class Ending:
         after it (docs/decisions/0032-what-a-cancel-reaches.md)."""
         self._machine.stop(execution_name(video.id, video.attempt), f"video {video.stage}")
         calls = self._inferences.of_video(video.id)
-        self._inputs.delete_many(call.request for call in calls)
+        self._inputs.delete_many({call.request for call in calls})
         for call in calls:
             if call.state is CallState.WAITING:  # few of 1,000: no more than `at_once` allows
                 self._queue.withdraw(call)

@@ -93,7 +93,7 @@ class RecordFailure:
     def withdraw(self, calls: Sequence[Inference]) -> None:
         """Withdraw engine calls, as a cancellation does: clips that wait leave their queue. Without its
         request object, a call that waits at the endpoint fails at once, and one in progress stops on a PC."""
-        self._inputs.delete_many(call.request for call in calls)
+        self._inputs.delete_many({call.request for call in calls})
         for call in calls:
             self._queue.withdraw(call)
 
