@@ -203,7 +203,9 @@ def _count(counts: dict[str, int], key: str) -> None:
 
 
 def _percentile(seconds: list[float], percent: int) -> float:
-    return quantiles(seconds, n=100)[percent - 1] if len(seconds) > 1 else sum(seconds)
+    if len(seconds) < 2:
+        return sum(seconds)
+    return quantiles(seconds, n=100, method="inclusive")[percent - 1]
 
 
 def _summary(seconds: Sequence[float], *percentiles: int) -> dict[str, float]:
