@@ -25,6 +25,7 @@ _PERCENTILES = ("p50", "p90", "p99")
 _FAILING_PERCENT = 10
 _RATE_PERIOD = Duration.minutes(15)
 _CLIP_WAITS = Duration.hours(3)
+_TENANTS = {names.TenantClass.LARGEST: "the largest tenant", names.TenantClass.OTHERS: "all others"}
 
 
 class OperationsStack(Stack):
@@ -117,9 +118,16 @@ class OperationsStack(Stack):
                     queues.requests_dead_letters.metric_approximate_number_of_messages_visible(),
                     queues.failed_events.metric_approximate_number_of_messages_visible(),
                 ],
-                "Waiting: clips": [
-                    self._queue_metric(names.METRIC_CLIPS_WAITING, engine, label=engine)
+                "Waiting: clips by tenant class": [
+                    self._metrics.metric(
+                        names.METRIC_CLIPS_WAITING,
+                        statistic="Maximum",
+                        label=f"{engine}: {_TENANTS[tenant_class]}",
+                        engine=engine,
+                        tenant_class=tenant_class,
+                    )
                     for engine in self._endpoints.values()
+                    for tenant_class in names.TenantClass
                 ],
             }
         )

@@ -62,13 +62,21 @@ def pipeline_queries(settings: DeploymentSettings) -> dict[str, Query]:
                 "stats count(*) as calls by called, operation, bin(5m)",
             ),
         ),
+        "Clips that wait: the tenant with the most": Query(
+            [lambdas["Upkeep"]],
+            (
+                "fields @timestamp, engine, clips, tenants, tenant, of_tenant",
+                'filter message = "clips wait"',
+                "sort @timestamp desc",
+            ),
+        ),
         "Repairs of Upkeep": Query(
             [lambdas["Upkeep"]],
             (
-                'filter message in ["request queued again", "video requeued", "failure found", '
-                '"lost notice found", "call repaired", "film timed out", "ended build found", '
-                '"drop event repeated", "dead letter removed", "healing failed", "call not repaired", '
-                '"upkeep out of time"]',
+                'filter message in ["request queued again", "video requeued", "history full", '
+                '"failure found", "lost notice found", "call repaired", "film timed out", '
+                '"ended build found", "drop event repeated", "dead letter removed", "healing failed", '
+                '"call not repaired", "upkeep out of time"]',
                 "stats count(*) as times by message, bin(1h)",
             ),
         ),

@@ -26,6 +26,7 @@ from lambdas.adapters.items import item_key
 from lambdas.domain import keys
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import ServiceUnavailable
+from lambdas.domain.names import TenantClass
 
 BY_TURN = "by_turn"  # local index of the engine's partition: the tenants that wait, by their turn
 
@@ -49,12 +50,26 @@ class EngineCalls(Document):
 
 
 class WaitingClips(Document):
-    """How many clips wait for an engine, of how many tenants, and since when (ms) the oldest of each
-    tenant's next clips waits."""
+    """How many clips wait for an engine, by tenant, and since when (ms) the oldest of each tenant's next
+    clips waits."""
 
-    clips: int = 0
-    tenants: int = 0
+    by_tenant: dict[str, int] = {}
     since_ms: int | None = None
+
+    @property
+    def clips(self) -> int:
+        return sum(self.by_tenant.values())
+
+    @property
+    def largest(self) -> str | None:
+        """The tenant with the most clips that wait."""
+        return max(self.by_tenant, key=self.by_tenant.__getitem__, default=None)
+
+    @property
+    def by_class(self) -> dict[TenantClass, int]:
+        """The clips of each class of tenant."""
+        largest = self.by_tenant[self.largest] if self.largest else 0
+        return {TenantClass.LARGEST: largest, TenantClass.OTHERS: self.clips - largest}
 
 
 class ClipQueue:
@@ -228,11 +243,8 @@ class ClipQueue:
             for tenant in tenants
             if (clip := self._next_clip(engine, tenant["sk"]["S"]))
         ]
-        return WaitingClips(
-            clips=sum(int(tenant["waiting"]["N"]) for tenant in tenants),
-            tenants=len(tenants),
-            since_ms=min(since, default=None),
-        )
+        counts = {keys.tenant_of(tenant["sk"]["S"]): int(tenant["waiting"]["N"]) for tenant in tenants}
+        return WaitingClips(by_tenant=counts, since_ms=min(since, default=None))
 
     def page(self) -> str | None:
         """Return where upkeep's next page of videos begins."""

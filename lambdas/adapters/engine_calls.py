@@ -88,13 +88,18 @@ class Inferences:
             {"#state": "state"},
         )
 
-    def of_video(self, video_id: str) -> list[Inference]:
+    def of_video(self, video_id: str, clip: int | None = None) -> list[Inference]:
+        """Return the calls of a video, or of one of its clips: with their tokens, those of 1,000 clips are
+        megabytes."""
         items: list[dict[str, Any]] = []
         with translated("inferences of video"):
             for page in self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": keys.inference_partition(video_id)}},
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :calls)",
+                ExpressionAttributeValues={
+                    ":pk": {"S": keys.inference_partition(video_id)},
+                    ":calls": {"S": keys.inferences_of(video_id, clip)},
+                },
                 ConsistentRead=True,
             ):
                 items += page["Items"]

@@ -8,6 +8,9 @@ from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, translated
 
+# How an execution fails whose history has reached its 25,000 events; no Catch sees it.
+_FULL_ERROR, _FULL_CAUSE = "States.Runtime", "The execution reached the maximum number of history events"
+
 # A token that was answered, timed out, or belongs to an execution that ended.
 _TOKEN_GONE = frozenset({"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"})
 
@@ -16,6 +19,7 @@ class Execution(StrEnum):
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"  # or stopped or timed out
+    FULL = "FULL"  # failed because its history was full
     MISSING = "MISSING"
 
 
@@ -55,7 +59,7 @@ class Machine:
                     raise
 
     def state(self, name: str) -> tuple[Execution, dict[str, Any]]:
-        """Return whether an execution is running, has ended or never existed; and for a failed one the
+        """Return whether an execution is running, has ended or never existed; and for a FAILED one the
         reason, in the form of a Catch: {"Error": name, "Cause": text}."""
         with translated("describe execution"):
             try:
@@ -67,6 +71,8 @@ class Machine:
         status = found["status"]
         if status in (Execution.RUNNING, Execution.SUCCEEDED):
             return Execution(status), {}
+        if found.get("error") == _FULL_ERROR and found.get("cause", "").startswith(_FULL_CAUSE):
+            return Execution.FULL, {}
         reason = f"The execution ended as {status} without a recorded failure."
         return Execution.FAILED, {
             "Error": found.get("error") or "ExecutionEnded",

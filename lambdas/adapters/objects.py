@@ -1,8 +1,9 @@
 """S3 objects of one bucket."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
@@ -12,10 +13,11 @@ from botocore.exceptions import ClientError
 from lambdas.adapters.clients import MISSING, error_code, translated
 from lambdas.adapters.object_source import Blocks, ObjectSource
 from lambdas.adapters.upload import Content, Upload
-from lambdas.domain.errors import ArtifactMissing
+from lambdas.domain.errors import ArtifactMissing, ServiceUnavailable
 
 # One call copies up to 5 GB, S3's limit, but may take longer than the client's timeout.
 _COPYING = TransferConfig(multipart_threshold=128 * 1024 * 1024, multipart_chunksize=128 * 1024 * 1024)
+_DELETED_AT_ONCE = 1_000  # the most of DeleteObjects
 _BY = "by"  # metadata field; object metadata is ASCII only
 _COPY = "copy"  # metadata field: which copy wrote the object
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -144,9 +146,19 @@ class Objects:
         with translated(f"delete {key}"):
             self._s3.delete_object(Bucket=self.bucket, Key=key)
 
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Delete objects, in one call for every 1,000. Raises ServiceUnavailable if S3 left some of them."""
+        remaining = iter(keys)
+        while some := list(islice(remaining, _DELETED_AT_ONCE)):
+            with translated("delete objects"):
+                answer = self._s3.delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+                )
+            if refused := answer.get("Errors"):
+                raise ServiceUnavailable(f"delete {refused[0].get('Key')}: {refused[0].get('Message')}")
+
     def delete_all(self, prefix: str) -> None:
-        for key, _ in self.list(prefix):
-            self.delete(key)
+        self.delete_many(key for key, _ in self.list(prefix))
 
     def list(
         self, prefix: str, *, after: datetime = _EVER, before: datetime = _NEVER, nested: bool = True

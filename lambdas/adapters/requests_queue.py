@@ -25,4 +25,8 @@ class RequestsQueue:
         header = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}}
         traced = {"MessageSystemAttributes": header} if trace else {}
         with translated("queue request"):
-            self._sqs.send_message(QueueUrl=self._url, MessageBody=body, **traced)
+            # The group makes the queue fair: a tenant that sends a great many doesn't keep the others waiting
+            # (Amazon SQS fair queues, for standard queues).
+            self._sqs.send_message(
+                QueueUrl=self._url, MessageBody=body, MessageGroupId=video.tenant, **traced
+            )

@@ -4,8 +4,8 @@ A video's items share one partition, so that one Query reads them all: its recor
 narration and still that has been begun, so that parallel tasks write different items. The record lists its
 parts, each with the version of the record that asked for it, its *generation*. A part's item has the same
 generation, or else it is what a task of an earlier attempt still wrote: it is not read, and it can't replace
-a newer one. Every change of the record is also written to the journal (`records/` in the output bucket), from
-which the table can be rebuilt.
+a newer one. A part that is done is not replaced by one of its own generation. Every change of the record is
+also written to the journal (`records/` in the output bucket), from which the table can be rebuilt.
 
 A record remembers the marks of its latest conditional writes (see conditional_writes), each in an attribute
 of its own: between two tries of one write, other writers may change the record too.
@@ -37,7 +37,7 @@ from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.stages import Stage, stages_before
 from lambdas.domain.video import Video
-from lambdas.domain.video_parts import ClipProgress, PartProgress, StageEntry
+from lambdas.domain.video_parts import ClipProgress, ClipState, PartProgress, StageEntry
 
 BY_CREATED = "by_created"  # index: tenant, created; contains the records of videos
 OPEN = "open"  # index: shard, updated_ms; contains the records of videos that are being made
@@ -214,12 +214,20 @@ class Videos:
     def write_part(
         self, video: Video, name: str, index: int, progress: Progress, *, over: Progress | None = None
     ) -> None:
-        """Write the progress of an entry that a video had when it was read. Nothing happens if the entry was
-        asked for anew since, or, given `over`, does not equal it any more."""
+        """Write the progress of an entry that a video had when it was read. Nothing happens if the entry is
+        done, was asked for anew since, or, given `over`, does not equal it any more.
+
+        What is done stays so until it is asked for anew: a step that is repeated, such as the sending of a
+        clip, must not make it look begun, nor what was paid for it reused.
+        """
         if index >= len(getattr(video, name)):
             return  # a new attempt has begun and is not yet planned
         item = _part_item(video, name, index, progress)
-        condition, values = "attribute_not_exists(pk) OR #generation <= :generation", {}
+        condition = (
+            "attribute_not_exists(pk) OR #generation < :generation"
+            " OR (#generation = :generation AND attribute_not_exists(done))"
+        )
+        values: dict[str, Any] = {}
         if over is not None:
             condition = "#generation = :generation AND #document = :over"
             values[":over"] = {"S": _document(over)}
@@ -530,6 +538,7 @@ def _part_item(video: Video, name: str, index: int, part: Progress) -> dict[str,
     return {
         **item_key(*keys.part_item(video.tenant, video.id, name, number)),
         "document": {"S": _document(part)},
+        **({"done": {"BOOL": True}} if part.state is ClipState.DONE else {}),
         "generation": {"N": str(video.generations[name][index])},
         "expires": {"N": str(video.expires_ms // 1000)},
     }

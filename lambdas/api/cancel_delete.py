@@ -2,6 +2,7 @@
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
+from lambdas.adapters.engine_calls import CallState
 from lambdas.adapters.executions import Machine
 from lambdas.domain import keys
 from lambdas.domain.errors import NotReady, VideoClosed, VideoNotFound
@@ -73,9 +74,11 @@ class Ending:
         within seconds on a PC; SageMaker can't stop it, so on AWS the clip is rendered to its end and nothing
         after it (docs/decisions/0032-what-a-cancel-reaches.md)."""
         self._machine.stop(execution_name(video.id, video.attempt), f"video {video.stage}")
-        for inference in self._inferences.of_video(video.id):
-            self._inputs.delete(inference.request)
-            self._queue.withdraw(inference)
+        calls = self._inferences.of_video(video.id)
+        self._inputs.delete_many({call.request for call in calls})
+        for call in calls:
+            if call.state is CallState.WAITING:  # few of 1,000: no more than `at_once` allows
+                self._queue.withdraw(call)
 
     def _tell_dropper(self, video: Video, ended: str) -> None:
         """Replace a dropped object's film with an error file that says why there is none."""

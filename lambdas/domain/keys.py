@@ -250,7 +250,12 @@ def inference_id(video_id: str, clip_index: int, token_hash: str) -> str:
 
     SageMaker allows 64 characters: 38 + 1 + 3 + 1 + 12.
     """
-    return f"{video_id}.{clip_index:03d}.{token_hash[:12]}"
+    return f"{inferences_of(video_id, clip_index)}{token_hash[:12]}"
+
+
+def inferences_of(video_id: str, clip_index: int | None) -> str:
+    """Return how the ids of a video's engine calls begin, or those of one of its clips."""
+    return f"{video_id}." if clip_index is None else f"{video_id}.{clip_index:03d}."
 
 
 def inference_asked_again(inference_id: str, number: int) -> str:

@@ -1,5 +1,6 @@
 """Names that two parts of the system must agree on: headers, events, metrics, endpoints."""
 
+from enum import StrEnum
 from typing import NamedTuple
 
 # HTTP headers. The first three come from OpenAI and its SDK (source: openai-python 3.57).
@@ -14,6 +15,13 @@ VIDEO_COMPLETED = "video.completed"
 VIDEO_FAILED = "video.failed"
 
 METRICS_NAMESPACE = "Reelworks"
+
+
+class TenantClass(StrEnum):
+    """Whose clips wait for an engine: a dimension with few values."""
+
+    LARGEST = "largest"  # the tenant with the most clips that wait
+    OTHERS = "others"
 
 
 class Metric(NamedTuple):
@@ -47,7 +55,9 @@ METRIC_UPKEEP_RUNS = Metric("UpkeepRuns")  # completed
 METRIC_THROTTLES = Metric("Throttles", by=((), ("called",)))  # of calls, by the AWS service called
 METRIC_UPKEEP_FAILURES = Metric("UpkeepFailures")  # what upkeep found and could not repair
 # Each minute, of each engine whose clips wait or are in flight
-METRIC_CLIPS_WAITING = Metric("ClipsWaiting", by=(("engine",),))
+# By class of tenant: those of the tenant with the most, and all others'. Two series tell whether one tenant
+# floods an engine; one for each tenant would be billed by the month.
+METRIC_CLIPS_WAITING = Metric("ClipsWaiting", by=(("engine", "tenant_class"),))
 METRIC_CLIPS_IN_FLIGHT = Metric("ClipsInFlight", by=(("engine",),))
 METRIC_OLDEST_CLIP_SECONDS = Metric("OldestClipSeconds", "Seconds", by=(("engine",),))
 

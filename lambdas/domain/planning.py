@@ -19,7 +19,7 @@ from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import VideoRequest
 
-# Step Functions keeps 25,000 events per execution; a clip takes 10 of them and each retry 4 more.
+# Of a film. Its execution's history has at most 25,000 events (docs/decisions/0041-a-film-of-1000-clips.md).
 MOST_CLIPS = 1_000
 
 

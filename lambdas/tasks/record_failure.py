@@ -1,12 +1,14 @@
 """Record a failure. Every error of the state machine ends here: the record says what failed, why, and what
 to do."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
+from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.events import Events
 from lambdas.domain import names
 from lambdas.domain.documents import Document
@@ -63,7 +65,7 @@ class RecordFailure:
         except (VideoClosed, VideoNotFound) as error:
             logger.info("failure not recorded", extra={"reason": error.message})
             return False
-        self._withdraw_requests(video)
+        self.withdraw(self.open_calls(video))
         self._tell_dropper(video)
         self._events.video_ended(video, names.VIDEO_FAILED)
         return True
@@ -84,14 +86,16 @@ class RecordFailure:
                 rate(names.METRIC_FAILURE_RATE, fault_of(reason))
                 return failed
 
-    def _withdraw_requests(self, video: Video) -> None:
-        """Withdraw the open engine calls, as a cancellation does: clips that wait leave their queue. Without
-        its request object, a call that waits at the endpoint fails at once, and one in progress stops on a
-        PC."""
-        for inference in self._inferences.of_video(video.id):
-            if not inference.settled:
-                self._inputs.delete(inference.request)
-                self._queue.withdraw(inference)
+    def open_calls(self, video: Video) -> list[Inference]:
+        """Return the engine calls of a video that are not settled."""
+        return [call for call in self._inferences.of_video(video.id) if not call.settled]
+
+    def withdraw(self, calls: Sequence[Inference]) -> None:
+        """Withdraw engine calls, as a cancellation does: clips that wait leave their queue. Without its
+        request object, a call that waits at the endpoint fails at once, and one in progress stops on a PC."""
+        self._inputs.delete_many({call.request for call in calls})
+        for call in calls:
+            self._queue.withdraw(call)
 
     def _tell_dropper(self, video: Video) -> None:
         # The film of an earlier attempt stays; no error is written beside it.

@@ -87,8 +87,8 @@ class RenderClip:
 
     def _withdraw_others(self, inference: Inference) -> None:
         """Take out of the queue what an earlier try of the same clip left there: nobody waits for it."""
-        for other in self._inferences.of_video(inference.video_id):
-            if other.clip == inference.clip and other.id != inference.id:
+        for other in self._inferences.of_video(inference.video_id, inference.clip):
+            if other.id != inference.id:
                 self._queue.withdraw(other)
 
     def _first_frame(self, plan: FilmPlan, scene: Scene, clip: Clip) -> str | None:

@@ -8,6 +8,7 @@ found                                     repair
 queued, no execution                      queue it again: the message was lost
 at a later stage, no execution            start a new attempt: a whole cloud was lost with its executions
 open, execution failed                    record the failure, which the state machine could not
+open, execution's history full            start a new attempt, which goes on from the parts that are made
 open, execution succeeded                 start a new attempt: the record is older than the film
 a decision, but a gate's token waits      answer it: the decision was interrupted before the answer
 a clip's output, but its token waits      settle the clip: the notice was lost (lambdas.upkeep.lost_calls)
@@ -164,6 +165,13 @@ class Heal:
             case Execution.FAILED:
                 logger.info("failure found")
                 return self._failures.record(tenant, video_id, execution, failure("ProduceVideo", error))
+            case Execution.FULL:
+                logger.warning("history full", extra={"execution": execution})
+                calls = self._failures.open_calls(video)  # before the next attempt makes its own
+                if not self._try_again(video):
+                    return False
+                self._failures.withdraw(calls)  # nobody waits for their tokens any more
+                return True
             case Execution.MISSING if video.stage is Stage.QUEUED:
                 # The stamp keeps the next run from sending it again while Dispatch is busy.
                 stamped = self._videos.amend(video)

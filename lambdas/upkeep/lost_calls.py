@@ -48,8 +48,14 @@ class Calls:
                 count(names.METRIC_UPKEEP_FAILURES)
         self._admission.admit(engine)
         waiting = self._queue.waiting(engine)
+        if waiting.largest:
+            # Tenants' names are in the log only: as a metric's dimension each would cost by the month.
+            told = {"engine": engine, "clips": waiting.clips, "tenants": len(waiting.by_tenant)}
+            largest = {"tenant": waiting.largest, "of_tenant": waiting.by_tenant[waiting.largest]}
+            logger.info("clips wait", extra={**told, **largest})
         if waiting.clips or flights:
-            measure(names.METRIC_CLIPS_WAITING, waiting.clips, engine=engine)
+            for tenant_class, clips in waiting.by_class.items():
+                measure(names.METRIC_CLIPS_WAITING, clips, engine=engine, tenant_class=tenant_class)
             measure(names.METRIC_CLIPS_IN_FLIGHT, len(flights), engine=engine)
             age_ms = 0 if waiting.since_ms is None else now_ms() - waiting.since_ms
             measure(names.METRIC_OLDEST_CLIP_SECONDS, age_ms // 1000, engine=engine)

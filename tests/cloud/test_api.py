@@ -624,8 +624,8 @@ def start_execution(id_: str) -> str:
     return str(started["executionArn"])
 
 
-def queue_engine_request(id_: str) -> str:
-    inference = keys.inference_id(id_, 0, "f" * 64)
+def queue_engine_request(id_: str, clip: int = 0) -> str:
+    inference = keys.inference_id(id_, clip, "f" * 64)
     key = keys.engine_request(inference)
     stores.inputs(settings()).put(key, b"{}", "application/json")
     stores.clip_queue(settings()).enqueue(
@@ -634,7 +634,7 @@ def queue_engine_request(id_: str) -> str:
             token="t",
             tenant="acme",
             video_id=id_,
-            clip=0,
+            clip=clip,
             key_hash="0",
             engine="cogvideox-2b",
             request=key,
@@ -647,6 +647,32 @@ def queue_engine_request(id_: str) -> str:
 
 def status_of(execution: str) -> str:
     return str(client("stepfunctions").describe_execution(executionArn=execution)["status"])
+
+
+def test_a_film_of_many_clips_is_cancelled_in_few_calls(aws: Deployment) -> None:
+    """API Gateway waits 29 seconds for 1,000 clips, most of them rendered."""
+    id_ = create()["id"]
+    requests = [queue_engine_request(id_, clip) for clip in range(12)]
+    queue = stores.clip_queue(settings())
+    for _ in range(10):
+        rendered = queue.admit("cogvideox-2b", 100, 0)
+        assert rendered
+        queue.release("cogvideox-2b", rendered.id)
+        stores.inferences(settings()).settle(rendered.id)
+    called: list[str] = []
+    services = [client(name).meta.events for name in ("s3", "dynamodb")]
+    for events in services:
+        events.register("before-call", lambda model, **_: called.append(model.name), unique_id="called")
+    try:
+        assert call("POST", f"/v1/videos/{id_}/cancel").status == 200
+    finally:
+        for events in services:
+            events.unregister("before-call", unique_id="called")
+    assert not any(stores.inputs(settings()).exists(request) for request in requests)
+    assert queue.waiting("cogvideox-2b").clips == 0
+    assert (called.count("DeleteObject"), called.count("DeleteObjects")) == (0, 1)
+    assert called.count("TransactWriteItems") == 2, "only the clips that wait are taken out of the queue"
+    assert called.count("GetItem") < 12
 
 
 def test_a_cancelled_video_leaves_nothing_running(aws: Deployment) -> None:

@@ -72,7 +72,7 @@ def test_a_clip_waits_and_is_in_flight_and_settled(queue: ClipQueue, calls: Infe
     call = a_call(engine)
     assert queue.enqueue(call)
     waiting = queue.waiting(engine)
-    assert (waiting.clips, waiting.tenants, waiting.since_ms) == (1, 1, 1)
+    assert (waiting.by_tenant, waiting.since_ms) == ({"acme": 1}, 1)
     assert queue.admit(engine, 1, 7) == call.model_copy(
         update={"state": CallState.IN_FLIGHT, "started_ms": 7}
     )
@@ -201,7 +201,7 @@ def test_many_writers_lose_no_clip_and_admit_none_twice(queue: ClipQueue, engine
         list(pool.map(work, everything))
     done += [call.id for call in admitted(queue, engine)]
     assert sorted(done) == sorted(call.id for call in everything)
-    assert queue.waiting(engine).tenants == 0
+    assert queue.waiting(engine).by_tenant == {}
 
 
 @pytest.mark.parametrize("how", ["closed", "cut", "500"])

@@ -145,7 +145,7 @@ def test_the_dashboard_follows_a_film_from_request_to_delivery(dashboard: dict[s
     wanted = [
         "API: latency (ms)",
         "Waiting: oldest request, oldest clip (s)",
-        "Waiting: clips",
+        "Waiting: clips by tenant class",
         "Failures by step and code",
         "Steps: duration (ms, p50)",
         "Steps: duration (ms, p90)",
@@ -161,6 +161,19 @@ def test_the_dashboard_follows_a_film_from_request_to_delivery(dashboard: dict[s
         "cogvideox-5b-i2v: GPU (%)",
     ]
     assert [title for title in titles if title in wanted] == wanted
+
+
+def test_a_tenant_that_floods_an_engine_is_seen_without_a_series_for_each(dashboard: dict[str, Any]) -> None:
+    (waiting,) = [
+        widget["properties"]["metrics"]
+        for widget in dashboard["widgets"]
+        if widget["properties"].get("title") == "Waiting: clips by tenant class"
+    ]
+    shown = [dict(zip(row[2:-1:2], row[3:-1:2], strict=True)) for row in waiting]
+    engines = ("cogvideox-5b", "cogvideox-5b-i2v")
+    assert [(one["engine"], one["tenant_class"]) for one in shown] == [
+        (engine, tenant_class) for engine in engines for tenant_class in ("largest", "others")
+    ]
 
 
 def test_every_step_s_duration_is_shown(dashboard: dict[str, Any], pipeline: Template) -> None:

@@ -249,6 +249,24 @@ def test_a_stopped_execution_is_a_failure(bench: Bench) -> None:
     assert "ABORTED" in failure.reason
 
 
+def test_a_film_whose_execution_has_a_full_history_goes_on_in_a_new_attempt(bench: Bench) -> None:
+    """As AWS ends an execution at its 25,000th event, which no Catch sees: seen on AWS by others
+    (github.com/floci-io/floci, issue 2734)."""
+    cause = "The execution reached the maximum number of history events (25000)."
+    full = {"Type": "Fail", "Error": "States.Runtime", "Cause": cause}
+    machine = bench.machine("full", {"StartAt": "Full", "States": {"Full": full}})
+    video = bench.video(stage=Stage.RENDERING)
+    call = bench.inference(video)
+    bench.inputs.put(call.request, b"{}", "application/json")
+    bench.clips.enqueue(call)
+    execution = start(video, machine)
+    wait_until(lambda: ended(execution))
+    assert look_at(bench, video, state_machine_arn=machine)
+    assert (bench.now(video).stage, bench.now(video).attempt) == (Stage.QUEUED, 2)
+    assert bench.clips.waiting(call.engine).clips == 0, "its token belongs to the execution that ended"
+    assert not bench.inputs.exists(call.request)
+
+
 def test_a_video_whose_record_predates_its_execution_s_success_is_retried(bench: Bench) -> None:
     machine = bench.machine("succeeds", {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
     video = bench.video(stage=Stage.PUBLISHING)
@@ -340,6 +358,24 @@ def test_a_lost_admission_is_made_up_for(bench: Bench) -> None:
     bench.clips.enqueue(call)
     run()
     assert sent(bench) == [call.id]
+
+
+def test_the_clips_that_wait_are_measured_by_class_of_tenant(
+    bench: Bench, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The largest tenant's name is in the log, not in a metric."""
+    video = bench.video(stage=Stage.RENDERING)
+    for _ in range(2):  # all that an endpoint takes
+        park(bench, video)
+    for tenant, clips in (("flood", 3), ("small", 1), ("other", 1)):
+        for _ in range(clips):
+            bench.clips.enqueue(bench.inference(video, tenant=tenant))
+    Calls(bench.settings, timedelta(days=99_999)).engine("cogvideox-nano", lambda: True)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    waiting = {line["tenant_class"]: line["ClipsWaiting"] for line in lines if "ClipsWaiting" in line}
+    assert waiting == {"largest": [3.0], "others": [2.0]}
+    (told,) = [vars(record) for record in caplog.records if record.message == "clips wait"]
+    assert (told["tenant"], told["of_tenant"], told["clips"], told["tenants"]) == ("flood", 3, 5, 3)
 
 
 # --- a film's time

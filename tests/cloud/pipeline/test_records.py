@@ -159,6 +159,20 @@ def test_a_part_that_was_asked_for_anew_is_not_finished_by_who_began_it(bench: B
     assert bench.now(video).stills == again.stills == [PartProgress(scene=4)]
 
 
+def test_a_part_that_is_done_stays_so_until_it_is_asked_for_anew(bench: Bench) -> None:
+    """A send that is repeated after its clip was settled says again that the clip has begun, and a step that
+    is tried again finds its own clip and would say that it was reused at no cost."""
+    video = rendering(bench)
+    paid = DONE.model_copy(update={"cost": 0.5})
+    for late in (BEGUN, DONE.model_copy(update={"reused": True, "cost": 0.0})):
+        bench.videos.write_part(video, "clips", 0, paid)
+        bench.videos.write_part(video, "clips", 0, late)
+        assert bench.now(video).clips[0] == paid
+    asked = bench.videos.advance(TENANT, video.id, Stage.RENDERING, clips=2 * [ClipProgress(seconds=3)])
+    bench.videos.write_part(asked, "clips", 0, BEGUN)
+    assert bench.now(video).clips[0] == BEGUN
+
+
 def test_parts_that_stay_in_a_new_list_keep_their_progress(bench: Bench) -> None:
     """As after an edit of one scene: the others' voices stay, at other places of the list."""
     video = rendering(bench)

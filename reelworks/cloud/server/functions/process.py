@@ -124,8 +124,9 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
     def _read_stderr(self) -> None:
         """ministack starts this in a thread right after the process."""
         if not self.is_awaited:
+            own = os.getpriority(os.PRIO_PROCESS, 0)  # a root user's step must not overtake its cloud
             with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self._proc.pid, STEP_NICENESS)
+                os.setpriority(os.PRIO_PROCESS, self._proc.pid, max(STEP_NICENESS, own))
         super()._read_stderr()
 
     def _failed_start(self, request_id: str, reason: str, kills: int) -> Outcome:

@@ -1,0 +1,98 @@
+"""A PC's cloud of its own for a benchmark, driven by `reel` and watched from outside.
+
+Memory is what the processes hold by themselves (USS), plus what they share, counted once for the largest:
+adding their resident sizes would count shared libraries for each.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+
+from reelworks.cloud.credentials import read_credentials
+
+ROOT = Path(__file__).parents[1]
+SAMPLE_SECONDS = 0.5
+
+
+class Home:
+    """`reel` with a home folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def reel(self, *arguments: str) -> Any:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("REELWORKS_")}
+        result = subprocess.run(
+            [sys.executable, "-m", "reelworks", *arguments, "--json"],
+            cwd=self.folder,
+            env={**environment, "REELWORKS_HOME": str(self.folder), "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        return json.loads(result.stdout)
+
+    def pid(self) -> int:
+        """Return the cloud's process. Raises OSError, ValueError if none is recorded."""
+        return int(json.loads((self.folder / "cloud.json").read_text())["pid"])
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the cloud's process and all that it started."""
+        try:
+            cloud = psutil.Process(self.pid())
+            return [cloud, *cloud.children(recursive=True)]
+        except (OSError, ValueError, psutil.Error):
+            return []
+
+
+def aws(cloud: dict[str, Any], service: str) -> Any:
+    """Return a client of the cloud that `reel up` or `reel status` described."""
+    credentials = read_credentials(Path(cloud["aws_credentials_file"]))
+    return boto3.client(
+        service,
+        endpoint_url=cloud["aws_endpoint_url"],
+        region_name=cloud["region"],
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
+    )
+
+
+@dataclass
+class Peak:
+    """The most at once: of the cloud's process and all that it started."""
+
+    processes: int = 0
+    memory_bytes: float = 0.0
+
+
+@contextmanager
+def watched(home: Home) -> Iterator[Peak]:
+    """Watch the cloud's processes while the block runs."""
+    peak, ended = Peak(), threading.Event()
+    watching = threading.Thread(target=_watch, args=(home, peak, ended))
+    watching.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        watching.join()
+
+
+def _watch(home: Home, peak: Peak, ended: threading.Event) -> None:
+    while not ended.wait(SAMPLE_SECONDS):
+        own, shared, count = 0, 0, 0
+        for process in home.processes():
+            with suppress(psutil.Error):
+                memory = process.memory_full_info()
+                own, shared, count = own + memory.uss, max(shared, memory.rss - memory.uss), count + 1
+        peak.processes = max(peak.processes, count)
+        peak.memory_bytes = max(peak.memory_bytes, own + shared)
