@@ -9,9 +9,10 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.api import openai_format
-from lambdas.api.request import VIDEO_ID
+from lambdas.api.operations import methods_by_path
+from lambdas.api.request import is_video_id
 from lambdas.api.response import error_answer
-from lambdas.api.routes import models, reviews, videos
+from lambdas.api.routes import models, reference, reviews, videos
 from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import names
 from lambdas.domain.errors import RequestError, TransientError
@@ -19,27 +20,11 @@ from lambdas.telemetry import logger
 
 _RETRY_AFTER_SECONDS = 2
 _RESERVE_MS = 4_000  # to answer once time is up
-_METHODS = {
-    "/v1/videos": ("GET", "POST"),
-    "/v1/videos/edits": ("POST",),
-    "/v1/videos/extensions": ("POST",),
-    "/v1/videos/<video_id>": ("GET", "DELETE"),
-    "/v1/videos/<video_id>/content": ("GET", "HEAD"),
-    "/v1/videos/<video_id>/storyboard": ("GET", "PUT"),
-    "/v1/videos/<video_id>/approve": ("POST",),
-    "/v1/videos/<video_id>/retry": ("POST",),
-    "/v1/videos/<video_id>/cancel": ("POST",),
-    "/v1/videos/<video_id>/remix": ("POST",),
-    "/v1/videos/<video_id>/scenes/<scene>/regenerate": ("POST",),
-    "/v1/videos/<video_id>/scenes/<scene>/narration": ("GET", "HEAD"),
-    "/v1/videos/<video_id>/scenes/<scene>/still": ("GET", "HEAD"),
-    "/v1/models": ("GET",),
-    "/v1/models/<name>": ("GET",),
-}
+GROUPS = (videos.routes, reviews.routes, models.routes, reference.routes)
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 app = APIGatewayRestResolver()
-for group in (videos, reviews, models):
+for group in GROUPS:
     app.include_router(group.router)
 
 
@@ -73,7 +58,7 @@ def _out_of_time() -> dict[str, Any]:
 
 def _refuse_other_methods(path: str, allowed: tuple[str, ...]) -> None:
     def refuse(**parts: str) -> Response[str]:
-        if "video_id" in parts and not VIDEO_ID.fullmatch(parts["video_id"]):
+        if "video_id" in parts and not is_video_id(parts["video_id"]):
             # OpenAI's /v1/videos/characters and similar routes, not supported here, look like a video's URL.
             return _unknown_url()
         method = app.current_event.http_method
@@ -87,8 +72,8 @@ def _refuse_other_methods(path: str, allowed: tuple[str, ...]) -> None:
     app.route(path, method=[method for method in _ALL_METHODS if method not in allowed])(refuse)
 
 
-for _path, _allowed in _METHODS.items():
-    _refuse_other_methods(_path, _allowed)
+for _path, _methods in methods_by_path(GROUPS).items():
+    _refuse_other_methods(_path, tuple(method for method in _ALL_METHODS if method in _methods))
 
 
 # --- errors

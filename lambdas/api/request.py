@@ -1,19 +1,23 @@
-"""Read a request: its tenant, video, headers and query parameters."""
+"""Read a request: its tenant, video, headers, query parameters and body."""
 
 import re
+from collections.abc import Collection
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from pydantic import BaseModel
 
 from lambdas.adapters import stores
+from lambdas.api.request_body import parse_body, parse_json
 from lambdas.domain import names
 from lambdas.domain.errors import InvalidRequest, VideoNotFound
-from lambdas.domain.video import Video
+from lambdas.domain.video import VIDEO_ID, Video
+from lambdas.intake.fields import parse_form
 from lambdas.settings import ApiSettings
 from lambdas.telemetry import logger
 
-VIDEO_ID = re.compile(r"video_[0-9a-f]{32}")
+_Query = TypeVar("_Query", bound=BaseModel)
 _KEY_TEXT = re.compile(r"[\x20-\x7e]{1,255}")
 
 router = Router()  # type: ignore[no-untyped-call]  # for the current event
@@ -29,8 +33,12 @@ def tenant() -> str:
     return str(router.current_event["requestContext"]["authorizer"]["tenant"])
 
 
+def is_video_id(text: str) -> bool:
+    return re.fullmatch(VIDEO_ID, text) is not None
+
+
 def checked_id(video_id: str) -> str:
-    if not VIDEO_ID.fullmatch(video_id):
+    if not is_video_id(video_id):
         raise VideoNotFound(f"There is no video {video_id[:100]!r}.", param="id")
     logger.append_keys(video_id=video_id)
     return video_id
@@ -44,8 +52,23 @@ def header(name: str) -> str | None:
     return router.current_event.headers.get(name)
 
 
-def query(name: str, default: Any) -> Any:
-    return router.current_event.query_string_parameters.get(name, default)
+def query(parameters: type[_Query]) -> _Query:
+    """Return the query's parameters; any others are ignored. Raises InvalidRequest naming the wrong one."""
+    given = router.current_event.query_string_parameters
+    return parse_form(parameters, {name: given.get(name) for name in parameters.model_fields})
+
+
+def body(*, files: Collection[str]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the body's fields, and its files by field; `files` names the fields that may be files.
+
+    Raises InvalidRequest naming what is malformed.
+    """
+    return parse_body(router.current_event.raw_event, header("content-type"), files)
+
+
+def json_body() -> dict[str, Any]:
+    """Return the body's JSON object. Raises InvalidRequest naming what is malformed."""
+    return parse_json(router.current_event.raw_event, header("content-type"))
 
 
 def idempotency_key() -> str | None:
@@ -60,10 +83,3 @@ def idempotency_key() -> str | None:
 def retry_count() -> int:
     count = header(names.RETRY_COUNT_HEADER) or ""
     return int(count) if re.fullmatch("[0-9]{1,4}", count) else 0
-
-
-def limit() -> int:
-    text = query("limit", "20")
-    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= 100:
-        raise InvalidRequest(f"limit must be a whole number from 1 to 100; got {text[:80]!r}.", param="limit")
-    return int(text)

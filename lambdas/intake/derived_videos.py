@@ -30,7 +30,7 @@ STRENGTH = 0.8  # default of an edit; the CogVideoX server and diffusers use the
 LONGEST_FILE = 60  # seconds
 LARGEST_FILE = 4_500_000  # bytes: Lambda accepts a request of 6 MB, in which a file is base64
 # Fields allowed if the source is a file. If it is a video, they are taken from that video.
-_OF_FILE = (
+OF_FILE = (
     "model",
     "size",
     "aspect",
@@ -159,9 +159,9 @@ class Remake:
     ) -> tuple[VideoRequest, Engine]:
         for name in others:
             ours = OURS.get(name, name)
-            if ours in Fields.model_fields and ours not in _OF_FILE:
+            if ours in Fields.model_fields and ours not in OF_FILE:
                 raise InvalidRequest(
-                    f"{name} is not allowed when video is a file; allowed: {', '.join(_OF_FILE)}.",
+                    f"{name} is not allowed when video is a file; allowed: {', '.join(OF_FILE)}.",
                     param=name,
                 )
         request = self._intake.check(tenant, {**others, "prompt": prompt}, pictured=kind is OriginKind.EXTEND)
@@ -232,7 +232,7 @@ def _read(
 def _refuse(others: Mapping[str, Any], form: type[RemixFields]) -> None:
     """Reject all other fields: the source video determines the rest."""
     for name in others:
-        if OURS.get(name, name) in _OF_FILE:
+        if OURS.get(name, name) in OF_FILE:
             raise InvalidRequest(
                 f"{name} must be omitted: it is taken from the source video.", param=name[:100]
             )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import from_json
 
 from lambdas.domain.assembly import TransitionKind
@@ -272,7 +272,7 @@ class ExtendFields(_OfVideoFields):
 ALLOWED = (*Fields.model_fields, *FILES)
 
 
-_Form = TypeVar("_Form", bound=Document)
+_Form = TypeVar("_Form", bound=BaseModel)
 _AS_THEY_ARE: Mapping[str, str] = {}
 
 

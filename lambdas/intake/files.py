@@ -86,13 +86,13 @@ FILES: Mapping[str, FileField] = {
 }
 
 # vLLM-Omni's name for an image sent as text.
-_OTHER_NAMES = {"image_reference": INPUT_REFERENCE}
+OTHER_FILE_NAMES = {"image_reference": INPUT_REFERENCE}
 
 
 def take_files(fields: dict[str, Any], names: Collection[str] = tuple(FILES)) -> dict[str, bytes]:
     """Remove files sent as data URLs from the fields and return their bytes. Raises InvalidRequest."""
     ours = {name: name for name in names if name in FILES}
-    theirs = {other: name for other, name in _OTHER_NAMES.items() if name in ours}
+    theirs = {other: name for other, name in OTHER_FILE_NAMES.items() if name in ours}
     taken: dict[str, bytes] = {}
     for sent, name in (ours | theirs).items():
         value = fields.pop(sent, None)
