@@ -168,11 +168,9 @@ def _responses(operation: Operation, schemas: "Schemas", *, head: bool) -> dict[
     for status in ANY:
         if not (operation.public and status is HTTPStatus.UNAUTHORIZED):
             found[str(status.value)] = {"$ref": f"#/components/responses/{status.name}"}
-    if head:
-        for status in set(found) - {"302"}:  # an answer to HEAD has no body
-            found[status] = {
-                "description": found[status].get("description") or HTTPStatus(int(status)).phrase
-            }
+    if head:  # an answer to HEAD has no body
+        bodiless = {code: {"description": HTTPStatus(int(code)).phrase} for code in found if code != "302"}
+        found |= bodiless
     return dict(sorted(found.items()))
 
 
@@ -228,40 +226,26 @@ class Schemas:
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         self.linked = [operation.id for operation in _linked(operations)]
-        types = {ErrorAnswer: "serialization", Fields: "validation"}
-        for operation in operations:
-            if operation.answer is not None:
-                types.setdefault(operation.answer, _mode_of(operation.answer))
-            for parsed in (operation.body and operation.body.model, operation.query):
-                if parsed is not None:
-                    types[parsed] = "validation"
-        inputs: list[tuple[Any, JsonSchemaMode, TypeAdapter[Any]]] = [
-            (of, "validation" if mode == "validation" else "serialization", TypeAdapter(of))
-            for of, mode in types.items()
-        ]
+        bodies = [operation.body.model for operation in operations if operation.body]
+        parsed = {*bodies, *(operation.query for operation in operations if operation.query)}
+        answers = {operation.answer for operation in operations if operation.answer is not None}
+        modes: dict[Any, JsonSchemaMode] = {ErrorAnswer: "serialization", Fields: "validation"}
+        modes |= {answer: _mode_of(answer) for answer in answers}
+        modes |= dict.fromkeys(parsed, "validation")
+        inputs = [(of, mode, TypeAdapter(of)) for of, mode in modes.items()]
         by_type, definitions = TypeAdapter.json_schemas(
             inputs, ref_template=_REFS, schema_generator=_Generator
         )
         self._by_type = {of: schema for (of, _), schema in by_type.items()}
         self.components: dict[str, Any] = dict(definitions.get("$defs", {}))
-        parsed_only = {
-            self._name(of)
-            for operation in operations
-            for of in (operation.body and operation.body.model, operation.query)
-            if of is not None and of not in {operation.answer for operation in operations}
-        }
-        bodies = {
-            name: schema
-            for operation in operations
-            if operation.body
-            for name, schema in self._bodies(operation, operation.body).items()
-        }
         self._parameters = {
             operation.id: self._query(operation.query) for operation in operations if operation.query
         }
-        for name in parsed_only:  # the bodies have what is in them
-            del self.components[name]
-        self.components |= bodies
+        written = [self._bodies(operation, operation.body) for operation in operations if operation.body]
+        for of in parsed - answers:  # the bodies and parameters have what is in them
+            del self.components[self._name(of)]
+        for schemas in written:
+            self.components |= schemas
 
     def answer(self, operation: Operation) -> Any:
         return self._by_type[operation.answer] if operation.answer is not None else {}

@@ -2,7 +2,7 @@
 
     @routes.post("/v1/videos/<video_id>/remix", body=Body(RemixFields, form=True), answer=VideoObject,
                  errors=(VideoNotFound, NotReady))
-    def remix_video(video_id: str) -> Response[str]:
+    def remix_video(video_id: str) -> Response:
         '''Remix a video
 
         What its user should know, in Markdown.'''
@@ -25,13 +25,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
-
+from lambdas.api.response import Response
 from lambdas.domain import names
 from lambdas.domain.errors import RequestError
 from lambdas.domain.video import VIDEO_ID
 
-_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+_Handler = TypeVar("_Handler", bound=Callable[..., Response])
 Json = Mapping[str, Any]
 
 PATH_PARAMETERS: Mapping[str, Json] = {
@@ -106,6 +105,7 @@ class Operation:
     """`redirects`: media types of what the answer's link (302) gives. `public`: it needs no key."""
 
     id: str
+    handler: Callable[..., Response]  # called with the path's parameters
     methods: tuple[str, ...]
     path: str  # with <parameters>
     group: str
@@ -127,7 +127,6 @@ class Routes:
 
     def __init__(self, name: str, about: str) -> None:
         self.name, self.about = name, about
-        self.router = Router()  # type: ignore[no-untyped-call]
         self.operations: list[Operation] = []
 
     def operation(
@@ -150,6 +149,7 @@ class Routes:
             self.operations.append(
                 Operation(
                     id=handler.__name__,
+                    handler=handler,
                     methods=tuple(methods),
                     path=path,
                     group=self.name,
@@ -166,7 +166,6 @@ class Routes:
                     public=public,
                 )
             )
-            self.router.route(path, method=list(methods))(handler)
             return handler
 
         return declared
@@ -182,11 +181,3 @@ class Routes:
 
     def delete(self, path: str, **details: Any) -> Callable[[_Handler], _Handler]:
         return self.operation(["DELETE"], path, **details)
-
-
-def methods_by_path(groups: Sequence[Routes]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for group in groups:
-        for operation in group.operations:
-            found.setdefault(operation.path, set()).update(operation.methods)
-    return found

@@ -1,11 +1,12 @@
-"""Read a request: its tenant, video, headers, query parameters and body."""
+"""Read the current request: its tenant, video, headers, query parameters and body."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, TypeVar
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
 from pydantic import BaseModel
 
 from lambdas.adapters import stores
@@ -20,7 +21,17 @@ from lambdas.telemetry import logger
 _Query = TypeVar("_Query", bound=BaseModel)
 _KEY_TEXT = re.compile(r"[\x20-\x7e]{1,255}")
 
-router = Router()  # type: ignore[no-untyped-call]  # for the current event
+_event: ContextVar[dict[str, Any]] = ContextVar("event")  # API Gateway's
+
+
+@contextmanager
+def current(event: dict[str, Any]) -> Iterator[None]:
+    """Make the request of an event the current one in the block."""
+    before = _event.set(event)
+    try:
+        yield
+    finally:
+        _event.reset(before)
 
 
 @cache
@@ -30,7 +41,11 @@ def settings() -> ApiSettings:
 
 def tenant() -> str:
     """Return the tenant that the authorizer determined; the client can't influence it."""
-    return str(router.current_event["requestContext"]["authorizer"]["tenant"])
+    return str(_event.get()["requestContext"]["authorizer"]["tenant"])
+
+
+def method() -> str:
+    return str(_event.get()["httpMethod"])
 
 
 def is_video_id(text: str) -> bool:
@@ -49,12 +64,14 @@ def video_of(video_id: str) -> Video:
 
 
 def header(name: str) -> str | None:
-    return router.current_event.headers.get(name)
+    """Return a header's value; names differ in case only by mistake."""
+    headers: dict[str, str] = _event.get().get("headers") or {}
+    return next((value for given, value in headers.items() if given.lower() == name.lower()), None)
 
 
 def query(parameters: type[_Query]) -> _Query:
     """Return the query's parameters; any others are ignored. Raises InvalidRequest naming the wrong one."""
-    given = router.current_event.query_string_parameters
+    given = _event.get().get("queryStringParameters") or {}
     return parse_form(parameters, {name: given.get(name) for name in parameters.model_fields})
 
 
@@ -63,12 +80,12 @@ def body(*, files: Collection[str]) -> tuple[dict[str, Any], dict[str, bytes]]:
 
     Raises InvalidRequest naming what is malformed.
     """
-    return parse_body(router.current_event.raw_event, header("content-type"), files)
+    return parse_body(_event.get(), header("content-type"), files)
 
 
 def json_body() -> dict[str, Any]:
     """Return the body's JSON object. Raises InvalidRequest naming what is malformed."""
-    return parse_json(router.current_event.raw_event, header("content-type"))
+    return parse_json(_event.get(), header("content-type"))
 
 
 def idempotency_key() -> str | None:

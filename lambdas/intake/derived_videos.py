@@ -23,7 +23,6 @@ from lambdas.intake.accept import Intake
 from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields, parse_form
 from lambdas.intake.files import VIDEO
 from lambdas.intake.other_names import OURS
-from lambdas.media.conform import FilmFormat, check_upload
 from lambdas.settings import IntakeSettings
 
 STRENGTH = 0.8  # default of an edit; the CogVideoX server and diffusers use the same
@@ -251,6 +250,8 @@ def _file(named: bool, files: Mapping[str, bytes]) -> bytes | None:
 
 def _frames_of(data: bytes, request: VideoRequest) -> int:
     """Return how many frames of the film a file has."""
+    from lambdas.media.conform import FilmFormat, check_upload  # see lambdas.intake.accept
+
     what = f"{VIDEO} must be a decodable MP4 file of at most {LONGEST_FILE} s and {LARGEST_FILE:,} bytes"
     if len(data) > LARGEST_FILE:
         raise InvalidRequest(f"{what}; got {len(data):,} bytes.", param=VIDEO)

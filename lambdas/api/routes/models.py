@@ -1,12 +1,10 @@
 """Routes of the available engines, which OpenAI's API calls models."""
 
-from aws_lambda_powertools.event_handler import Response
-
 from lambdas.api import openai_format
 from lambdas.api.answers import ModelList, ModelObject
 from lambdas.api.operations import Routes
 from lambdas.api.request import settings
-from lambdas.api.response import answer
+from lambdas.api.response import Response, answer
 from lambdas.domain.engines import CATALOGUE, deployed
 from lambdas.domain.errors import ModelNotFound
 
@@ -14,7 +12,7 @@ routes = Routes("Models", "The engines that render clips, and what each takes.")
 
 
 @routes.get("/v1/models", answer=ModelList)
-def list_models() -> Response[str]:
+def list_models() -> Response:
     """List the engines offered here"""
     found = settings()
     offered = [deployed(name, found.workflow) for name in CATALOGUE if name in found.offered]
@@ -22,7 +20,7 @@ def list_models() -> Response[str]:
 
 
 @routes.get("/v1/models/<name>", answer=ModelObject, errors=(ModelNotFound,))
-def retrieve_model(name: str) -> Response[str]:
+def retrieve_model(name: str) -> Response:
     """Retrieve an engine"""
     if name not in CATALOGUE or name not in settings().offered:
         raise ModelNotFound(

@@ -1,9 +1,7 @@
 """Routes of the API's document and its reference page, which need no key."""
 
-from aws_lambda_powertools.event_handler import Response
-
 from lambdas.api.operations import Routes
-from lambdas.api.response import answer
+from lambdas.api.response import Response, answer
 
 routes = Routes("Reference", "This document, and a page that shows it.")
 
@@ -11,7 +9,7 @@ _CACHED = {"Cache-Control": "public, max-age=300"}
 
 
 @routes.get("/openapi.json", public=True)
-def openapi_document() -> Response[str]:
+def openapi_document() -> Response:
     """Retrieve this document
 
     In OpenAPI 3.1, for tools that generate clients or call the API.

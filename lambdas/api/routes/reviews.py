@@ -1,13 +1,12 @@
 """Routes of films of scenes: storyboard, previews, approval, retry."""
 
-from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel, Field
 
 from lambdas.api import openai_format
 from lambdas.api.answers import VideoObject
 from lambdas.api.operations import ETAG, IF_MATCH, Body, Routes
 from lambdas.api.request import checked_id, header, json_body, query, settings, tenant, video_of
-from lambdas.api.response import answer, link_answer
+from lambdas.api.response import Response, answer, link_answer
 from lambdas.api.review_actions import Editing, Preview, etag
 from lambdas.api.storyboard_edits import Regeneration, parse_regeneration
 from lambdas.domain.errors import InvalidRequest, NotReady, PreconditionFailed, VideoNotFound
@@ -52,7 +51,7 @@ class Approval(BaseModel):
 @routes.get(
     "/v1/videos/<video_id>/storyboard", answer=Storyboard, sends=(ETAG,), errors=(VideoNotFound, NotReady)
 )
-def retrieve_storyboard(video_id: str) -> Response[str]:
+def retrieve_storyboard(video_id: str) -> Response:
     """Retrieve a storyboard
 
     Returns what is said and shown in each scene, once it is written. A film of one prompt has none.
@@ -69,7 +68,7 @@ def retrieve_storyboard(video_id: str) -> Response[str]:
     sends=(ETAG,),
     errors=(VideoNotFound, NotReady, PreconditionFailed),
 )
-def replace_storyboard(video_id: str) -> Response[str]:
+def replace_storyboard(video_id: str) -> Response:
     """Replace a storyboard
 
     Takes a complete one, while the film waits for you or after it has ended. Only what changed is made again.
@@ -86,7 +85,7 @@ def replace_storyboard(video_id: str) -> Response[str]:
     answer=VideoObject,
     errors=(VideoNotFound, NotReady, PreconditionFailed),
 )
-def approve_video(video_id: str) -> Response[str]:
+def approve_video(video_id: str) -> Response:
     """Approve a film
 
     Lets a waiting film continue, or films an edited storyboard.
@@ -99,7 +98,7 @@ def approve_video(video_id: str) -> Response[str]:
 
 
 @routes.post("/v1/videos/<video_id>/retry", answer=VideoObject, errors=(VideoNotFound, NotReady))
-def retry_video(video_id: str) -> Response[str]:
+def retry_video(video_id: str) -> Response:
     """Retry a video
 
     Starts another attempt at a failed or cancelled video. What was made is reused.
@@ -122,7 +121,7 @@ def retry_video(video_id: str) -> Response[str]:
     answer=VideoObject,
     errors=(VideoNotFound, NotReady),
 )
-def regenerate_scene(video_id: str, scene: str) -> Response[str]:
+def regenerate_scene(video_id: str, scene: str) -> Response:
     """Regenerate one scene's text, voice or still
 
     Rewrites it as a note says, speaks it in another voice or at another speed, or draws it from another seed.
@@ -139,7 +138,7 @@ def regenerate_scene(video_id: str, scene: str) -> Response[str]:
     redirects=("audio/mp4",),
     errors=(InvalidRequest, VideoNotFound, NotReady),
 )
-def download_narration(video_id: str, scene: str) -> Response[str]:
+def download_narration(video_id: str, scene: str) -> Response:
     """Download a scene's narration
 
     Redirects to a link to it, once it is spoken.
@@ -153,7 +152,7 @@ def download_narration(video_id: str, scene: str) -> Response[str]:
     redirects=("image/png",),
     errors=(InvalidRequest, VideoNotFound, NotReady),
 )
-def download_still(video_id: str, scene: str) -> Response[str]:
+def download_still(video_id: str, scene: str) -> Response:
     """Download a scene's still
 
     Redirects to a link to the scene's first picture, once it is drawn.
@@ -161,11 +160,11 @@ def download_still(video_id: str, scene: str) -> Response[str]:
     return _preview(video_id, scene, Preview.STILL)
 
 
-def _storyboard(video: Video, storyboard: Storyboard) -> Response[str]:
+def _storyboard(video: Video, storyboard: Storyboard) -> Response:
     return answer(storyboard.model_dump(exclude_none=True), headers={"ETag": etag(video)})
 
 
-def _preview(video_id: str, scene: str, preview: Preview) -> Response[str]:
+def _preview(video_id: str, scene: str, preview: Preview) -> Response:
     key = Editing(settings()).preview(video_of(video_id), scene, preview)
     extension, media_type = _PREVIEWS[preview]
     return link_answer(key, f"{video_id}-{scene}.{extension}", media_type)

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal
 
-from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from lambdas.adapters import stores
@@ -20,7 +19,7 @@ from lambdas.api.request import (
     tenant,
     video_of,
 )
-from lambdas.api.response import answer, link_answer
+from lambdas.api.response import Response, answer, link_answer
 from lambdas.domain import names
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.errors import (
@@ -84,7 +83,7 @@ class Content(BaseModel):
     answer=VideoObject,
     errors=(ImageRejected, MusicRejected, IdempotencyConflict),
 )
-def create_video() -> Response[str]:
+def create_video() -> Response:
     """Create a video
 
     Takes a `prompt`; or, for a film of several narrated scenes, a `topic`, a `storyboard` or both. Everything
@@ -110,7 +109,7 @@ def create_video() -> Response[str]:
     answer=VideoObject,
     errors=(VideoNotFound, NotReady, IdempotencyConflict),
 )
-def edit_video() -> Response[str]:
+def edit_video() -> Response:
     """Edit a video
 
     Creates a video from the pictures of another one, or of an MP4 file in a form, with a change that keeps
@@ -135,7 +134,7 @@ def edit_video() -> Response[str]:
     answer=VideoObject,
     errors=(VideoNotFound, NotReady, IdempotencyConflict),
 )
-def extend_video() -> Response[str]:
+def extend_video() -> Response:
     """Extend a video
 
     Creates a video of another one, or of an MP4 file in a form, and a scene that continues it. With a file,
@@ -155,7 +154,7 @@ def extend_video() -> Response[str]:
     answer=VideoObject,
     errors=(VideoNotFound, NotReady, IdempotencyConflict),
 )
-def remix_video(video_id: str) -> Response[str]:
+def remix_video(video_id: str) -> Response:
     """Remix a video
 
     Creates a video from a completed one with a change. It is made like its source; unchanged parts are reused
@@ -169,7 +168,7 @@ def remix_video(video_id: str) -> Response[str]:
 
 
 @routes.get("/v1/videos", query=Page, answer=VideoList)
-def list_videos() -> Response[str]:
+def list_videos() -> Response:
     """List your videos
 
     Returns a page of them. A new video is listed within about a second. A page of very long videos ends
@@ -188,7 +187,7 @@ def list_videos() -> Response[str]:
 
 
 @routes.get("/v1/videos/<video_id>", answer=VideoObject, sends=(POLL_AFTER,), errors=(VideoNotFound,))
-def retrieve_video(video_id: str) -> Response[str]:
+def retrieve_video(video_id: str) -> Response:
     """Retrieve a video"""
     video = video_of(video_id)
     headers = {} if video.closed else {names.POLL_AFTER_HEADER: str(_POLL_AFTER_MS)}
@@ -196,7 +195,7 @@ def retrieve_video(video_id: str) -> Response[str]:
 
 
 @routes.delete("/v1/videos/<video_id>", headers=(RETRY_COUNT,), answer=Deletion, errors=(VideoNotFound,))
-def delete_video(video_id: str) -> Response[str]:
+def delete_video(video_id: str) -> Response:
     """Delete a video
 
     Deletes it with its film. A video that is being made is cancelled first.
@@ -213,7 +212,7 @@ def delete_video(video_id: str) -> Response[str]:
     redirects=sorted({variant.media_type for variant in VARIANTS.values()}),
     errors=(VideoNotFound, NotReady),
 )
-def download_content(video_id: str) -> Response[str]:
+def download_content(video_id: str) -> Response:
     """Download a film
 
     Redirects to a link to one of its files, which is valid for an hour.
@@ -235,7 +234,7 @@ def download_content(video_id: str) -> Response[str]:
     answer=VideoObject,
     errors=(VideoNotFound, NotReady),
 )
-def cancel_video(video_id: str) -> Response[str]:
+def cancel_video(video_id: str) -> Response:
     """Cancel a video that is being made
 
     A clip that an engine is rendering stops within seconds on a PC, and is rendered to its end on AWS.
