@@ -23,6 +23,8 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from io import StringIO
 from itertools import count
 from pathlib import Path
 from statistics import median, quantiles
@@ -96,7 +98,6 @@ def routes(cloud: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "AWS_DEFAULT_REGION": cloud["region"],
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
-        "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     }
     handler = importlib.import_module("lambdas.api.app").handler  # with the environment above
     clients = importlib.import_module("lambdas.adapters.clients")
@@ -158,7 +159,7 @@ def _event(method: str, path: str, body: Any, headers: Mapping[str, str]) -> dic
 
 def creates(cloud: dict[str, Any], key: str, number: int, clients: int) -> dict[str, Any]:
     """Send creates from that many clients, and find what was acknowledged in the list."""
-    _switch_off_dispatch()
+    switch_off_dispatch()
     times: list[float] = []
     statuses: dict[int, int] = {}
 
@@ -192,7 +193,7 @@ def creates(cloud: dict[str, Any], key: str, number: int, clients: int) -> dict[
     }
 
 
-def _switch_off_dispatch() -> None:
+def switch_off_dispatch() -> None:
     client = Deployment.find().client("lambda")
     for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
         client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
@@ -216,7 +217,8 @@ def measure(home: Home, arguments: argparse.Namespace) -> dict[str, Any]:
     key = home.reel("keys", "create", "many")["api_key"]
     os.environ["REELWORKS_HOME"] = str(home.folder)
     made = creates(cloud, key, arguments.creates, arguments.clients)
-    by_route = routes(cloud)
+    with redirect_stdout(StringIO()):  # the handler's log
+        by_route = routes(cloud)
     ratio = round(started["api"] / started["boto3"], 2)
     return {
         "cpus": os.cpu_count(),
