@@ -9,7 +9,7 @@ POLL_AFTER_HEADER = "openai-poll-after-ms"
 IDEMPOTENCY_HEADER = "idempotency-key"
 
 # What the REST API shows to callers without a key.
-PUBLIC_PATHS = ("/openapi.json",)
+PUBLIC_PATHS = ("/openapi.json", "/docs")
 
 # EventBridge
 EVENT_SOURCE = "reelworks"

@@ -532,6 +532,13 @@ def test_the_document_is_served(aws: Deployment) -> None:
     assert call("POST", "/openapi.json").status == 405
 
 
+def test_the_reference_page_is_served_and_runs_nothing(aws: Deployment) -> None:
+    answer = call("GET", "/docs")
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.text.startswith("<!doctype html>")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
 # --- content
 
 

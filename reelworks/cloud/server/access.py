@@ -1,7 +1,7 @@
 """Let a request in only if its caller may make it: the machine's other users can reach the port, too.
 
     /v1…                      the REST API, whose authorizer checks the API key or token
-    /openapi.json             the REST API's document, for anyone
+    /openapi.json, /docs      the REST API's document, for anyone
     GET …/.well-known/…       the user pool's public keys
     sign-in to the user pool  carries a password or what was given for one (sign_in.py)
     an S3 upload form         its policy is signed
