@@ -49,7 +49,7 @@ ANY: Mapping[HTTPStatus, tuple[Sequence[str], str]] = {
     HTTPStatus.GATEWAY_TIMEOUT: (["timeout"], "It took too long. If it has a file, make that smaller."),
 }
 _TOO_LARGE = (["request_too_large"], "A request may have at most 6 MB, including files as base64.")
-_MEANINGS: Mapping[HTTPStatus, str] = {
+MEANINGS: Mapping[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "The request is invalid; `message` names the field and what is allowed.",
     HTTPStatus.NOT_FOUND: "There is no such thing, or it isn't yours.",
     HTTPStatus.CONFLICT: "Not possible now. OpenAI's clients don't repeat it: `x-should-retry` is false.",
@@ -154,7 +154,7 @@ def _responses(operation: Operation, schemas: "Schemas", *, head: bool) -> dict[
         }
     else:
         found["200"] = {
-            "description": operation.summary + ".",
+            "description": "Success.",
             "headers": _headers(operation.sends),
             "content": {operation.media_type: {"schema": schemas.answer(operation)}},
         }
@@ -162,7 +162,7 @@ def _responses(operation: Operation, schemas: "Schemas", *, head: bool) -> dict[
             found["200"]["links"] = {id_: {"$ref": f"#/components/links/{id_}"} for id_ in schemas.linked}
     for status, classes in _errors_by_status(operation).items():
         codes = list(dict.fromkeys(error.code for error in classes))
-        found[str(status.value)] = _refusal(codes, _MEANINGS[status], status)
+        found[str(status.value)] = _refusal(codes, MEANINGS[status], status)
     if operation.body:
         found["413"] = _refusal(*_TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     for status in ANY:
@@ -282,7 +282,7 @@ class Schemas:
         files = {name: FILES[name] for name in body.files if name in FILES}
         for name, file in files.items():
             properties[name] = {
-                "description": f"Must be {file.what}, as a data URL.",
+                "description": f"{file.use} Must be {file.what}: a file in a form, or a data URL.",
                 "anyOf": [
                     {
                         "type": "object",
@@ -308,8 +308,8 @@ class Schemas:
             form = {name: self._in_form(schema) for name, schema in properties.items()}
             form |= {name: self._in_form(every[name]) for name in body.with_file}
             for name in body.files:
-                what = files[name].what if name in files else "an MP4 file"
-                form[name] = {"type": "string", "format": "binary", "description": f"Must be {what}."}
+                said = properties[name]["description"]
+                form[name] = {"type": "string", "format": "binary", "description": said}
                 if name in properties and name not in files:
                     form[name] = {
                         "description": properties[name]["description"],

@@ -57,6 +57,7 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 
+_LONGEST_LINE = 100  # characters of JSON
 _markdown = MarkdownIt("commonmark", {"html": False})
 
 
@@ -169,7 +170,10 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
 def _curl(method: str, path: str, body: Any) -> str:
     address = "$BASE" + path.removeprefix("/v1").replace("{video_id}", "$ID").replace("{scene}", "0")
     verb = "" if method == "post" else f" -X {method.upper()}"
-    text = json.dumps(body, ensure_ascii=False, indent=2).replace("'", "'\\''")
+    text = json.dumps(body, ensure_ascii=False)
+    if len(text) > _LONGEST_LINE:
+        text = json.dumps(body, ensure_ascii=False, indent=2)
+    text = text.replace("'", "'\\''")  # as a shell takes it
     lines = [
         f'curl {address}{verb} -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\',
         f"     -d '{text}'",
