@@ -101,6 +101,7 @@ def routes(cloud: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
     handler = importlib.import_module("lambdas.api.app").handler  # with the environment above
     clients = importlib.import_module("lambdas.adapters.clients")
+    importlib.import_module("lambdas.telemetry").logger.setLevel("CRITICAL")
     sent: list[str] = []
     for service in ("dynamodb", "s3", "sqs", "stepfunctions"):
         clients.client(service).meta.events.register(
@@ -217,7 +218,7 @@ def measure(home: Home, arguments: argparse.Namespace) -> dict[str, Any]:
     key = home.reel("keys", "create", "many")["api_key"]
     os.environ["REELWORKS_HOME"] = str(home.folder)
     made = creates(cloud, key, arguments.creates, arguments.clients)
-    with redirect_stdout(StringIO()):  # the handler's log
+    with redirect_stdout(StringIO()):  # the handler's metrics
         by_route = routes(cloud)
     ratio = round(started["api"] / started["boto3"], 2)
     return {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from lambdas.api.document import ANY, MEANINGS, VERSION
+from lambdas.api.document import ANY, MEANINGS, SOME, VERSION
 from lambdas.api.reference_page import type_of
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.errors import RequestError
@@ -67,11 +67,13 @@ def _errors() -> str:
     kinds: dict[int, set[str]] = {}
     for kind in _below(RequestError):
         kinds.setdefault(kind.status.value, set()).add(kind.code)
+    kinds[404].add("unknown_url")
+    also = {**ANY, **SOME}
     rows = []
-    for status in sorted({*kinds, *(status.value for status in ANY)}):
-        codes, says = ANY.get(HTTPStatus(status), ((), MEANINGS.get(HTTPStatus(status), "")))
+    for status in sorted({*kinds, *also}):
+        codes, says = also.get(HTTPStatus(status), ((), MEANINGS.get(HTTPStatus(status), "")))
         named = sorted({*codes, *kinds.get(status, ())})
-        rows.append((str(status), ", ".join(f"`{code}`" for code in named), says))
+        rows.append((f"{status:d}", ", ".join(f"`{code}`" for code in named), says))
     return _table(("status", "code", "meaning"), rows)
 
 

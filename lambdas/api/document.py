@@ -48,7 +48,14 @@ ANY: Mapping[HTTPStatus, tuple[Sequence[str], str]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: (["service_unavailable"], "Send it again after `Retry-After` seconds."),
     HTTPStatus.GATEWAY_TIMEOUT: (["timeout"], "It took too long. If it has a file, make that smaller."),
 }
-_TOO_LARGE = (["request_too_large"], "A request may have at most 6 MB, including files as base64.")
+# What only some requests are answered.
+SOME: Mapping[HTTPStatus, tuple[Sequence[str], str]] = {
+    HTTPStatus.METHOD_NOT_ALLOWED: (["method_not_allowed"], "The URL has other methods, named in `Allow`."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        ["request_too_large"],
+        "A request may have at most 6 MB, including files as base64.",
+    ),
+}
 MEANINGS: Mapping[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "The request is invalid; `message` names the field and what is allowed.",
     HTTPStatus.NOT_FOUND: "There is no such thing, or it isn't yours.",
@@ -164,7 +171,8 @@ def _responses(operation: Operation, schemas: "Schemas", *, head: bool) -> dict[
         codes = list(dict.fromkeys(error.code for error in classes))
         found[str(status.value)] = _refusal(codes, MEANINGS[status], status)
     if operation.body:
-        found["413"] = _refusal(*_TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        found["413"] = _refusal(*SOME[too_large], too_large)
     for status in ANY:
         if not (operation.public and status is HTTPStatus.UNAUTHORIZED):
             found[str(status.value)] = {"$ref": f"#/components/responses/{status.name}"}
