@@ -137,6 +137,14 @@ class Api(Construct):
         version = self.rest_api.root.add_resource("v1")
         version.add_method("ANY", integration, **options._values)
         version.add_resource("{proxy+}").add_method("ANY", integration, **options._values)
+        for path in names.PUBLIC_PATHS:
+            shown = self.rest_api.root.add_resource(path.removeprefix("/")).add_method(
+                "GET", integration, authorization_type=apigateway.AuthorizationType.NONE
+            )
+            for rule in ("APIG4", "COG4"):
+                acknowledge(
+                    shown, rule, "Documentation, the same for everyone; allowed_cidrs holds here, too."
+                )
         for name, refusal in _REFUSALS.items():
             self.rest_api.add_gateway_response(
                 name.title().replace("_", ""),

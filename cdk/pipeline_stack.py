@@ -105,7 +105,9 @@ class PipelineStack(Stack):
         )
         self.identity = Identity(self, "Identity")
         self.bus = events.EventBus(self, "Bus", event_bus_name=f"{prefix}-videos")
-        self.functions = Functions(self, "Functions", prefix=prefix, log_retention_days=days)
+        self.functions = Functions(
+            self, "Functions", prefix=prefix, log_retention_days=days, snap_start=settings.snap_start
+        )
         stores = StoreSettings(
             videos_table=self.table.table.table_name,
             input_bucket=self.buckets.input.bucket_name,
@@ -132,8 +134,8 @@ class PipelineStack(Stack):
         self.api = Api(
             self,
             "Api",
-            function=self.functions["Api"],
-            authorizer=self.functions["Authorizer"],
+            function=self.functions.entry("Api"),
+            authorizer=self.functions.entry("Authorizer"),
             allowed_cidrs=[str(cidr) for cidr in settings.allowed_cidrs],
             prefix=prefix,
             logs=settings.api_logs,

@@ -13,7 +13,7 @@ _PREFIX = "REELWORKS_"
 
 
 class Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:

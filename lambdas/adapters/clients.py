@@ -1,4 +1,7 @@
-"""boto3 clients, created once per process, and the only place that translates ClientError."""
+"""AWS clients, created once per process, and the only place that translates ClientError.
+
+They are botocore's: boto3 would add its resources and s3transfer to the start of every function.
+"""
 
 import json
 from collections.abc import Iterator
@@ -6,9 +9,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+from botocore.session import Session, get_session
 
 from lambdas.domain import names
 from lambdas.domain.errors import DiskFull, ServiceUnavailable
@@ -61,7 +64,7 @@ MISSING = frozenset({"NoSuchKey", "404", "NotFound"})  # S3's error codes for a 
 @cache
 def client(service: str) -> Any:
     """Return the process's client for a service; the environment sets endpoint, region and credentials."""
-    return _watched(boto3.client(service, config=_CONFIGS.get(service, _CONFIG)))  # type: ignore[call-overload]
+    return _watched(_session().create_client(service, config=_CONFIGS.get(service, _CONFIG)))
 
 
 @cache
@@ -75,13 +78,18 @@ def writing_client(seconds: int) -> Any:
         connect_timeout=5,
         read_timeout=seconds + _ANSWER_MARGIN_SECONDS,
     )
-    return _watched(boto3.client("bedrock-runtime", config=config))
+    return _watched(_session().create_client("bedrock-runtime", config=config))
 
 
 @cache
 def stills_client(region: str) -> Any:
     """Return the process's client for the image models, which only some regions have."""
-    return _watched(boto3.client("bedrock-runtime", region_name=region, config=_STILLS_CONFIG))
+    return _watched(_session().create_client("bedrock-runtime", region_name=region, config=_STILLS_CONFIG))
+
+
+@cache
+def _session() -> Session:
+    return get_session()
 
 
 def _watched(made: Any) -> Any:

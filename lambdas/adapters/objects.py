@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
-from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import MISSING, error_code, translated
@@ -16,7 +15,7 @@ from lambdas.adapters.upload import Content, Upload
 from lambdas.domain.errors import ArtifactMissing, ServiceUnavailable
 
 # One call copies up to 5 GB, S3's limit, but may take longer than the client's timeout.
-_COPYING = TransferConfig(multipart_threshold=128 * 1024 * 1024, multipart_chunksize=128 * 1024 * 1024)
+_COPIED_AT_ONCE = 128 * 1024 * 1024
 _DELETED_AT_ONCE = 1_000  # the most of DeleteObjects
 _BY = "by"  # metadata field; object metadata is ASCII only
 _COPY = "copy"  # metadata field: which copy wrote the object
@@ -95,20 +94,25 @@ class Objects:
     def copy(self, source: str, target: str, content_type: str) -> None:
         """Copy an object within the bucket, a large one in parallel parts. Raises ArtifactMissing if the
         source does not exist."""
+        from s3transfer.manager import (
+            TransferConfig,
+            TransferManager,
+        )  # slow to import, and few functions copy
+
         mark = uuid.uuid4().hex
-        with translated(f"copy {source}"):
+        parts = TransferConfig(multipart_threshold=_COPIED_AT_ONCE, multipart_chunksize=_COPIED_AT_ONCE)
+        with translated(f"copy {source}"), TransferManager(self._s3, parts) as transfers:
             try:
-                self._s3.copy(
+                transfers.copy(
                     {"Bucket": self.bucket, "Key": source},
                     self.bucket,
                     target,
-                    ExtraArgs={
+                    extra_args={
                         "ContentType": content_type,
                         "MetadataDirective": "REPLACE",
                         "Metadata": {_COPY: mark},
                     },
-                    Config=_COPYING,
-                )
+                ).result()
             except ClientError as error:
                 if error_code(error) in MISSING:
                     raise ArtifactMissing(f"the object {source} is gone") from error

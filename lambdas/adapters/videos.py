@@ -73,9 +73,10 @@ class Videos:
 
     # --- one video
 
-    def create(self, video: Video) -> tuple[Video, bool]:
-        """Write the record unless the id is taken. Return the current record and whether it is new."""
-        trace = self._item(*keys.deleted_video_item(video.tenant, video.id))
+    def create(self, video: Video, *, first: bool = False) -> tuple[Video, bool]:
+        """Write the record unless the id is taken. Return the current record and whether it is new. `first`:
+        no video, deleted ones included, can have had the id, which is random."""
+        trace = None if first else self._item(*keys.deleted_video_item(video.tenant, video.id))
         if trace is not None:
             after = {name: int(trace[name]["N"]) + 1 for name in ("attempt", "version")}
             video = video.model_copy(update=after)

@@ -1,27 +1,40 @@
-"""Videos, models and errors in OpenAI's wire format, with Reelworks' fields added.
-
-Source: openai-python 3.57 (types/video.py, types/model.py), which keeps extra fields in `model_extra`.
-"""
+"""Build the documents of answers.py from the records of videos, the catalogue of engines, and errors."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from itertools import accumulate
-from typing import Any
+from typing import Any, Literal
 
+from lambdas.api.answers import (
+    AssemblyState,
+    Deletion,
+    EnhanceState,
+    ErrorAnswer,
+    ErrorDetail,
+    ModelList,
+    ModelObject,
+    OriginOf,
+    ReviewState,
+    StoryboardState,
+    VideoError,
+    VideoList,
+    VideoObject,
+)
 from lambdas.domain.control_characters import visible
+from lambdas.domain.documents import Document
 from lambdas.domain.engines import Engine
 from lambdas.domain.film_format import RATES, SIZES, cropped
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgress, Writer
-from lambdas.domain.video_request import Origin, VideoRequest
+from lambdas.domain.video_request import Origin
 
 # Lambda returns at most 6 MB, in which this is a quoted string; a video of 1,000 clips takes 0.1 MB.
 LARGEST_PAGE = 4_000_000
 
 # OpenAI's client polls while the status is queued or in_progress, so a cancelled video must report failed.
-_STATUS = {
+_STATUS: Mapping[Stage, Literal["queued", "in_progress", "completed", "failed"]] = {
     Stage.QUEUED: "queued",
     Stage.PLANNING: "in_progress",
     Stage.PREPARING: "in_progress",
@@ -35,8 +48,9 @@ _STATUS = {
 }
 
 
-def video_object(video: Video) -> dict[str, Any]:
-    request, enhancement = video.request, video.enhancement
+def video_object(video: Video) -> VideoObject:
+    request = video.request
+    rendered = request.rendered_size
     return {
         "id": video.id,
         "object": "video",
@@ -61,26 +75,17 @@ def video_object(video: Video) -> dict[str, Any]:
         "draft": video.draft,
         "draft_for": request.draft_for,
         "fps": request.fps,
-        **_rendering(request),
+        "rendered_size": f"{rendered[0]}x{rendered[1]}",
+        "rendered_fps": request.rendered_fps or request.fps,
+        "fit": request.fit,
+        "fps_mode": request.fps_mode,
+        "cropped": cropped(rendered, (request.width, request.height), request.fit),
         "notes": list(video.notes),
         "seed": video.seed,
         "speed": request.speed,
-        "loras": [lora.model_dump() for lora in request.loras],
-        "enhance": {
-            "requested": request.enhance,
-            "prompt": enhancement.prompt if enhancement else None,
-            "by": enhancement.by if enhancement else None,
-            "note": enhancement.note if enhancement else None,
-            "cost": enhancement.cost if enhancement else None,
-        },
-        "assembly": {
-            "transition": request.transition,
-            "transition_seconds": request.transition_seconds,
-            "even_out": request.even_out,
-            "fragmented": request.fragmented,
-            "steps": [step.model_dump(mode="json") for step in video.steps],
-            "made": _made(video.assembly) if video.assembly else None,
-        },
+        "loras": [_dumped(lora) for lora in request.loras],
+        "enhance": _enhance(video),
+        "assembly": _assembly(video),
         "captions": request.captions,
         "burn_captions": request.burn_captions,
         "music": {"seconds": request.music.seconds} if request.music else None,
@@ -88,12 +93,12 @@ def video_object(video: Video) -> dict[str, Any]:
         "narrations": [_made(part) for part in video.narrations],
         "stills": [_made(part) for part in video.stills],
         "clips": [_made(clip) for clip in video.clips],
-        "failure": video.failure.model_dump(mode="json") if video.failure else None,
-        "stages": [entry.model_dump(mode="json") for entry in video.history],
+        "failure": _dumped(video.failure) if video.failure else None,
+        "stages": [_dumped(entry) for entry in video.history],
     }
 
 
-def video_list(videos: list[Video], has_more: bool) -> dict[str, Any]:
+def video_list(videos: list[Video], has_more: bool) -> VideoList:
     """Return a page of videos, cut short if it would exceed the size that Lambda can return."""
     objects = [video_object(video) for video in videos]
     sizes = accumulate(len(json.dumps(one)) for one in objects)
@@ -109,37 +114,28 @@ def video_list(videos: list[Video], has_more: bool) -> dict[str, Any]:
     }
 
 
-def deletion(video_id: str) -> dict[str, Any]:
+def deletion(video_id: str) -> Deletion:
     return {"id": video_id, "object": "video.deleted", "deleted": True}
 
 
-def model_list(engines: Iterable[Engine]) -> dict[str, Any]:
+def model_list(engines: Iterable[Engine]) -> ModelList:
     return {"object": "list", "data": [model_object(engine) for engine in engines]}
 
 
 def error_object(
     status: HTTPStatus, message: str, *, code: str | None, param: str | None = None
-) -> dict[str, Any]:
-    kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+) -> ErrorAnswer:
     # A client prints these as they are, and they may repeat what was sent.
-    shown = {"message": visible(message, lines=True), "type": kind, "param": param and visible(param)}
-    return {"error": {**shown, "code": code}}
-
-
-def _rendering(request: VideoRequest) -> dict[str, Any]:
-    """Return how the engine's pictures become the film's. `cropped`: the share of the rendered picture's area
-    that the film doesn't show."""
-    width, height = request.rendered_size
-    return {
-        "rendered_size": f"{width}x{height}",
-        "rendered_fps": request.rendered_fps or request.fps,
-        "fit": request.fit,
-        "fps_mode": request.fps_mode,
-        "cropped": cropped((width, height), (request.width, request.height), request.fit),
+    error: ErrorDetail = {
+        "message": visible(message, lines=True),
+        "type": "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error",
+        "param": param and visible(param),
+        "code": code,
     }
+    return {"error": error}
 
 
-def _origin(origin: Origin) -> dict[str, Any]:
+def _origin(origin: Origin) -> OriginOf:
     return {"video": origin.video, "kind": origin.kind, "strength": origin.strength}
 
 
@@ -150,8 +146,7 @@ def _completed_at(video: Video) -> int | None:
     return None if at_ms is None else at_ms // 1000
 
 
-def _review(video: Video) -> dict[str, Any]:
-    """`gate`: where the video waits; `until`: seconds since the epoch."""
+def _review(video: Video) -> ReviewState:
     waits = video.review if video.stage is Stage.REVIEWING else None
     return {
         "requested": list(video.request.review),
@@ -161,21 +156,52 @@ def _review(video: Video) -> dict[str, Any]:
     }
 
 
-def _storyboard(video: Video) -> dict[str, Any]:
-    """`filmed`: whether the film was made from the current storyboard."""
+def _enhance(video: Video) -> EnhanceState:
+    enhancement = video.enhancement
+    return {
+        "requested": video.request.enhance,
+        "prompt": enhancement.prompt if enhancement else None,
+        "by": enhancement.by if enhancement else None,
+        "note": enhancement.note if enhancement else None,
+        "cost": enhancement.cost if enhancement else None,
+    }
+
+
+def _assembly(video: Video) -> AssemblyState:
+    return {
+        "transition": video.request.transition,
+        "transition_seconds": video.request.transition_seconds,
+        "even_out": video.request.even_out,
+        "fragmented": video.request.fragmented,
+        "steps": [_dumped(step) for step in video.steps],
+        "made": _made(video.assembly) if video.assembly else None,
+    }
+
+
+def _storyboard(video: Video) -> StoryboardState:
     filmed = video.film is not None and video.filmed == video.storyboard
     writer = video.writer or Writer()
-    return {**writer.model_dump(), "sha256": video.storyboard, "filmed": filmed}
+    return {
+        "by": writer.by,
+        "note": writer.note,
+        "cost": writer.cost,
+        "sha256": video.storyboard,
+        "filmed": filmed,
+    }
 
 
-def _made(part: PartProgress | ClipProgress | AssemblyProgress) -> dict[str, Any]:
-    """`took`: duration in seconds, once finished. The storage location is internal, so it is left out."""
+def _dumped(document: Document) -> Any:
+    return document.model_dump(mode="json")
+
+
+def _made(part: PartProgress | ClipProgress | AssemblyProgress) -> Any:
+    """Return the part with `took`; the storage location is internal, so it is left out."""
     begun, ended = part.started_ms, part.finished_ms
     took = None if begun is None or ended is None else (ended - begun) / 1000
     return {**part.model_dump(mode="json", exclude={"artifact"}), "took": took}
 
 
-def _error(video: Video) -> dict[str, str] | None:
+def _error(video: Video) -> VideoError | None:
     if video.stage is Stage.CANCELLED:
         return {"code": "cancelled", "message": "The video was cancelled."}
     if video.failure is None:
@@ -183,7 +209,7 @@ def _error(video: Video) -> dict[str, str] | None:
     return {"code": video.failure.code, "message": f"{video.failure.reason} {video.failure.advice}"}
 
 
-def model_object(engine: Engine) -> dict[str, Any]:
+def model_object(engine: Engine) -> ModelObject:
     width, height = engine.sizes.default
     return {
         "id": engine.name,

@@ -1,22 +1,37 @@
-"""Read a request: its tenant, video, headers and query parameters."""
+"""Read the current request: its tenant, video, headers, query parameters and body."""
 
 import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from pydantic import BaseModel
 
 from lambdas.adapters import stores
+from lambdas.api.request_body import parse_body, parse_json
 from lambdas.domain import names
 from lambdas.domain.errors import InvalidRequest, VideoNotFound
-from lambdas.domain.video import Video
+from lambdas.domain.video import VIDEO_ID, Video
+from lambdas.intake.fields import parse_form
 from lambdas.settings import ApiSettings
 from lambdas.telemetry import logger
 
-VIDEO_ID = re.compile(r"video_[0-9a-f]{32}")
+_Query = TypeVar("_Query", bound=BaseModel)
 _KEY_TEXT = re.compile(r"[\x20-\x7e]{1,255}")
 
-router = Router()  # type: ignore[no-untyped-call]  # for the current event
+_event: ContextVar[dict[str, Any]] = ContextVar("event")  # API Gateway's
+
+
+@contextmanager
+def current(event: dict[str, Any]) -> Iterator[None]:
+    """Make the request of an event the current one in the block."""
+    before = _event.set(event)
+    try:
+        yield
+    finally:
+        _event.reset(before)
 
 
 @cache
@@ -26,11 +41,19 @@ def settings() -> ApiSettings:
 
 def tenant() -> str:
     """Return the tenant that the authorizer determined; the client can't influence it."""
-    return str(router.current_event["requestContext"]["authorizer"]["tenant"])
+    return str(_event.get()["requestContext"]["authorizer"]["tenant"])
+
+
+def method() -> str:
+    return str(_event.get()["httpMethod"])
+
+
+def is_video_id(text: str) -> bool:
+    return re.fullmatch(VIDEO_ID, text) is not None
 
 
 def checked_id(video_id: str) -> str:
-    if not VIDEO_ID.fullmatch(video_id):
+    if not is_video_id(video_id):
         raise VideoNotFound(f"There is no video {video_id[:100]!r}.", param="id")
     logger.append_keys(video_id=video_id)
     return video_id
@@ -41,11 +64,28 @@ def video_of(video_id: str) -> Video:
 
 
 def header(name: str) -> str | None:
-    return router.current_event.headers.get(name)
+    """Return a header's value; names differ in case only by mistake."""
+    headers: dict[str, str] = _event.get().get("headers") or {}
+    return next((value for given, value in headers.items() if given.lower() == name.lower()), None)
 
 
-def query(name: str, default: Any) -> Any:
-    return router.current_event.query_string_parameters.get(name, default)
+def query(parameters: type[_Query]) -> _Query:
+    """Return the query's parameters; any others are ignored. Raises InvalidRequest naming the wrong one."""
+    given = _event.get().get("queryStringParameters") or {}
+    return parse_form(parameters, {name: given.get(name) for name in parameters.model_fields})
+
+
+def body(*, files: Collection[str]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the body's fields, and its files by field; `files` names the fields that may be files.
+
+    Raises InvalidRequest naming what is malformed.
+    """
+    return parse_body(_event.get(), header("content-type"), files)
+
+
+def json_body() -> dict[str, Any]:
+    """Return the body's JSON object. Raises InvalidRequest naming what is malformed."""
+    return parse_json(_event.get(), header("content-type"))
 
 
 def idempotency_key() -> str | None:
@@ -60,10 +100,3 @@ def idempotency_key() -> str | None:
 def retry_count() -> int:
     count = header(names.RETRY_COUNT_HEADER) or ""
     return int(count) if re.fullmatch("[0-9]{1,4}", count) else 0
-
-
-def limit() -> int:
-    text = query("limit", "20")
-    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= 100:
-        raise InvalidRequest(f"limit must be a whole number from 1 to 100; got {text[:80]!r}.", param="limit")
-    return int(text)

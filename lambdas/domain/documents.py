@@ -13,7 +13,7 @@ LONGEST_PROMPT = 2_000  # characters
 class Document(BaseModel):
     """A frozen document that one component sends to the next; unknown fields are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def fingerprint(value: Any) -> str:

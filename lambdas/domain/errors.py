@@ -7,6 +7,7 @@
     │   │   └── MusicRejected       400  the music is broken, too long, too short or silent
     │   ├── Unauthenticated         401
     │   ├── VideoNotFound           404  also for another tenant's video
+    │   ├── ModelNotFound           404  no such engine is offered here
     │   ├── NotReady                409  the video is not at the stage this call needs
     │   ├── PreconditionFailed      412  the resource has changed since it was read
     │   └── IdempotencyConflict     409  one Idempotency-Key for two different requests
@@ -103,6 +104,11 @@ class Unauthenticated(RequestError):
 
 
 class VideoNotFound(RequestError):
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class ModelNotFound(RequestError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
 

@@ -9,6 +9,9 @@ RETRY_COUNT_HEADER = "x-stainless-retry-count"
 POLL_AFTER_HEADER = "openai-poll-after-ms"
 IDEMPOTENCY_HEADER = "idempotency-key"
 
+# What the REST API shows to callers without a key.
+PUBLIC_PATHS = ("/openapi.json", "/docs")
+
 # EventBridge
 EVENT_SOURCE = "reelworks"
 VIDEO_COMPLETED = "video.completed"

@@ -22,6 +22,7 @@ from lambdas.domain.video_parts import (
 )
 from lambdas.domain.video_request import Gate, Tenant, VideoRequest
 
+VIDEO_ID = "video_[0-9a-f]{32}"  # see video_id
 TEXT_MODEL = "text_model"  # what a video waits for while the text model writes
 
 

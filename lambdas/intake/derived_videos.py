@@ -23,14 +23,13 @@ from lambdas.intake.accept import Intake
 from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields, parse_form
 from lambdas.intake.files import VIDEO
 from lambdas.intake.other_names import OURS
-from lambdas.media.conform import FilmFormat, check_upload
 from lambdas.settings import IntakeSettings
 
 STRENGTH = 0.8  # default of an edit; the CogVideoX server and diffusers use the same
 LONGEST_FILE = 60  # seconds
 LARGEST_FILE = 4_500_000  # bytes: Lambda accepts a request of 6 MB, in which a file is base64
 # Fields allowed if the source is a file. If it is a video, they are taken from that video.
-_OF_FILE = (
+OF_FILE = (
     "model",
     "size",
     "aspect",
@@ -159,9 +158,9 @@ class Remake:
     ) -> tuple[VideoRequest, Engine]:
         for name in others:
             ours = OURS.get(name, name)
-            if ours in Fields.model_fields and ours not in _OF_FILE:
+            if ours in Fields.model_fields and ours not in OF_FILE:
                 raise InvalidRequest(
-                    f"{name} is not allowed when video is a file; allowed: {', '.join(_OF_FILE)}.",
+                    f"{name} is not allowed when video is a file; allowed: {', '.join(OF_FILE)}.",
                     param=name,
                 )
         request = self._intake.check(tenant, {**others, "prompt": prompt}, pictured=kind is OriginKind.EXTEND)
@@ -232,7 +231,7 @@ def _read(
 def _refuse(others: Mapping[str, Any], form: type[RemixFields]) -> None:
     """Reject all other fields: the source video determines the rest."""
     for name in others:
-        if OURS.get(name, name) in _OF_FILE:
+        if OURS.get(name, name) in OF_FILE:
             raise InvalidRequest(
                 f"{name} must be omitted: it is taken from the source video.", param=name[:100]
             )
@@ -251,6 +250,8 @@ def _file(named: bool, files: Mapping[str, bytes]) -> bytes | None:
 
 def _frames_of(data: bytes, request: VideoRequest) -> int:
     """Return how many frames of the film a file has."""
+    from lambdas.media.conform import FilmFormat, check_upload  # see lambdas.intake.accept
+
     what = f"{VIDEO} must be a decodable MP4 file of at most {LONGEST_FILE} s and {LARGEST_FILE:,} bytes"
     if len(data) > LARGEST_FILE:
         raise InvalidRequest(f"{what}; got {len(data):,} bytes.", param=VIDEO)

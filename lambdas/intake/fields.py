@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import from_json
 
 from lambdas.domain.assembly import TransitionKind
@@ -96,30 +96,45 @@ def _one_of_names(values: Iterable[str]) -> str:
 class Fields(Document):
     """The fields of a create. Numbers may be strings, as OpenAI's client sends them.
 
-    A field's description completes the error message "… must be". What the engine allows is checked later.
+    A field's description completes the error message "… must be"; the text under it says what it is for, in
+    the API's document. What the engine allows is checked later.
     """
 
     prompt: Annotated[_Text, StringConstraints(min_length=1)] | None = Field(
         default=None, description=_PROMPT
     )
+    """What the film shows. It also has to fit the engine's token budget, unless a text model enhances it.
+    Required, unless there is a `topic` or a `storyboard`."""
     topic: Annotated[_Text, StringConstraints(min_length=1)] | None = Field(default=None, description=_PROMPT)
+    """What the text model writes a storyboard about: a film of several scenes."""
     storyboard: Annotated[PartialStoryboard, BeforeValidator(_storyboard)] | None = Field(
         default=None, description="an object, or its JSON text in a form"
     )
+    """The film's scenes: complete, or with `topic` the parts that should not be written. At most 150,000
+    bytes."""
     tone: _Text = Field(
         default="", description=f"text of at most {LONGEST_PROMPT:,} characters without control characters"
     )
+    """With `topic` or `storyboard`: how the story is told."""
     scenes: _Whole | None = Field(
         default=None, ge=1, le=MOST_SCENES, description=f"a whole number from 1 to {MOST_SCENES}"
     )
+    """With `topic` or `storyboard`: how many. By default as many as the storyboard has, otherwise one per 8
+    of the `seconds`, otherwise 4."""
     narrate: bool = Field(default=True, description="true or false")
+    """With `topic` or `storyboard`: write narration for every scene that has none. Narration that you give is
+    spoken in either case."""
     language: str = Field(
         default="en-US",
         pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$",
         description="a language code, for example en-US or de",
     )
+    """With `topic` or `storyboard`: the narration's language."""
     captions: bool = Field(default=False, description="true or false")
+    """With `topic` or `storyboard`: captions of the narration, as a track of the film and as files."""
     burn_captions: bool = Field(default=False, description="true or false")
+    """With `topic` or `storyboard`: captions drawn into the pictures, with or without `captions`. Latin,
+    Greek and Cyrillic only; other letters are refused by name, because the bundled font lacks them."""
     voice: str | None = Field(
         default=None,
         min_length=1,
@@ -127,21 +142,29 @@ class Fields(Document):
         pattern=NAME,
         description="the name of a voice, for example Joanna, without control characters",
     )
+    """With `topic` or `storyboard`: who narrates. By default the deployment's voice."""
     voice_engine: VoiceEngine | None = Field(default=None, description=_one_of(VoiceEngine))
+    """With `topic` or `storyboard`: the speech service's engine. By default the deployment's."""
     speech_speed: _Number = Field(
         default=1.0, ge=0.5, le=2, allow_inf_nan=False, description="a number from 0.5 to 2"
     )
+    """With `topic` or `storyboard`: how fast the voice speaks."""
     sample_rate: Annotated[SampleRate, BeforeValidator(_from_digits)] = Field(
         default=24000, description=_one_of(SampleRate)
     )
+    """With `topic` or `storyboard`: the narration's samples per second."""
     stills: Literal["none"] | StillQuality | None = Field(
         default=None, description=f"one of none, {', '.join(get_args(StillQuality))}"
     )
+    """With `topic` or `storyboard`: each scene's first picture, drawn by an image model; not with engines
+    that take no image. By default `standard` if the engine needs an image, otherwise `none`. The first scene
+    uses `input_reference`, if you send it."""
     review: _Gates = Field(
         default=(),
         description=f"a list of {', '.join(Gate)}, each at most once; in a form, its JSON text or the names "
         "separated by commas",
     )
+    """With `topic` or `storyboard`: where the film waits for you."""
     text_model: str | None = Field(
         default=None,
         min_length=1,
@@ -149,79 +172,105 @@ class Fields(Document):
         pattern=NAME,
         description="the name of a text model, 1 to 200 characters without control characters",
     )
+    """With `topic` or `storyboard`: another text model than the deployment's, if it allows that."""
     temperature: _Number | None = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, description="a number from 0 to 1"
     )
+    """With `topic` or `storyboard`, of the text model."""
     top_p: _Number | None = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, description="a number from 0 to 1"
     )
+    """With `topic` or `storyboard`, of the text model."""
     max_tokens: _Whole | None = Field(
         default=None, ge=1, lt=2**31, description="a whole number of tokens above 0"
     )
+    """With `topic` or `storyboard`: the longest answer of the text model."""
     context_size: _Whole | None = Field(
         default=None, ge=512, lt=2**31, description="a whole number of tokens, at least 512"
     )
+    """With `topic` or `storyboard`: the context of a model on a PC."""
     model: str | None = Field(
         default=None, max_length=100, description="the name of an available engine (see GET /v1/models)"
     )
+    """The engine that renders the clips. By default the deployment's."""
     seconds: _Whole | None = Field(
         default=None,
         ge=1,
         le=LONGEST_FILM,
         description=f"a whole number of seconds from 1 to {LONGEST_FILM:,}",
     )
+    """The film's length, with at most 1,000 of the engine's clips. By default 4; for a film of scenes, as
+    long as they take."""
     num_frames: _Whole | None = Field(
         default=None,
         ge=1,
         le=LONGEST_FILM * _HIGHEST_FPS,
         description=f"a whole number of frames, at most {LONGEST_FILM:,} seconds of them",
     )
+    """The film's exact length in frames, with `prompt` only, instead of `seconds` or with about as many. The
+    video's `seconds` are rounded."""
     size: str | None = Field(
         default=None,
         pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$",
         description="width x height in pixels, for example 1280x720",
     )
+    """The film's size: even, 256 to 2048 pixels a side, at most 2,200,000 pixels, or one that the engine
+    renders. By default the engine's."""
     aspect: str | None = Field(
         default=None,
         pattern=r"^[0-9]{1,5}(\.[0-9]{1,6})?:[0-9]{1,5}(\.[0-9]{1,6})?$",
         description="width:height, for example 9:16",
     )
+    """Instead of `size`: the size of that shape, from 1:8 to 8:1, nearest to the engine's usual pixels."""
     fit: Framing = Field(default=Framing.COVER, description=_one_of_names(Framing))
+    """How the engine's picture becomes the film's if its shape is another: cropped, with black bars, or with
+    blurred ones."""
     fps: _Whole | None = Field(
         default=None,
         ge=1,
         le=_HIGHEST_FPS,
         description=f"a whole number of frames per second from {RATES}",
     )
+    """The film's frame rate. By default the engine's."""
     fps_mode: FpsMode = Field(default=FpsMode.REPEAT, description=_one_of_names(FpsMode))
+    """How frames of the engine's rate become the film's: shown again, or mixed."""
     draft_for: str | None = Field(
         default=None,
         max_length=100,
         description="the name of the engine that the draft stands in for (see GET /v1/models)",
     )
+    """With an engine that draws drafts: the engine whose crop or bars the draft shows."""
     enhance: bool = Field(default=True, description="true or false")
+    """With `prompt`: have a text model write it out for the engine."""
     negative_prompt: _Text = Field(
         default="", description=f"text of at most {LONGEST_PROMPT:,} characters without control characters"
     )
+    """What the pictures must not show, within the engine's token budget."""
     seed: _Whole | None = Field(
         default=None, ge=0, lt=2**63, description=f"a whole number from 0 to {2**63 - 1}"
     )
+    """The same request and seed give the same film. By default one per video."""
     steps: _Whole | None = Field(
         default=None, ge=1, le=200, description="a whole number of denoising steps from 1 to 200"
     )
+    """By default the engine's."""
     guidance: _Number | None = Field(
         default=None, ge=1, le=20, allow_inf_nan=False, description="a number from 1 to 20"
     )
+    """How closely the pictures follow the prompt. By default the engine's."""
     speed: Speed | None = Field(default=None, description=f"one of {', '.join(Speed)}")
+    """How much computation the engine may skip; only `exact` skips none. For engines on endpoints."""
     loras: _Loras = Field(
         default=(),
         max_length=_MOST_LORAS,
         description=f'a list of at most {_MOST_LORAS} objects {{"name": …, "scale": -2 to 2}}, each name '
         "once; in a form, its JSON text",
     )
+    """Adapters in the engine's model folder."""
     transition: TransitionKind = Field(
         default=TransitionKind.NONE, description=f"one of {', '.join(TransitionKind)}"
     )
+    """Between scenes, and between clips that don't continue one another; `fade` goes through black."""
     transition_seconds: _Number = Field(
         default=0.5,
         ge=SHORTEST_TRANSITION,
@@ -229,8 +278,11 @@ class Fields(Document):
         allow_inf_nan=False,
         description=f"a number of seconds from {SHORTEST_TRANSITION:g} to {LONGEST_TRANSITION:g}",
     )
+    """Rounded to frames; at most a third of the engine's longest clip."""
     even_out: bool = Field(default=False, description="true or false")
+    """Even out steps of brightness and colour where a clip continues the one before."""
     fragmented: bool = Field(default=False, description="true or false")
+    """Deliver the film as a fragmented MP4."""
 
 
 class Named(Document):
@@ -243,12 +295,14 @@ class RemixFields(Document):
     """What changes or comes next. Everything else is taken from the source film."""
 
     prompt: Annotated[_Text, StringConstraints(min_length=1)] = Field(description=_PROMPT)
+    """What changes or comes next."""
 
 
 class _OfVideoFields(RemixFields):
     video: Annotated[Named, BeforeValidator(_from_json)] | None = Field(
         default=None, description='{"id": …} of a completed video, or an MP4 file'
     )
+    """The source."""
 
 
 class EditFields(_OfVideoFields):
@@ -259,6 +313,7 @@ class EditFields(_OfVideoFields):
         allow_inf_nan=False,
         description="a number above 0, at most 1: how much of the video's pictures is regenerated",
     )
+    """How much is redrawn, by engines that take a video. By default 0.8."""
 
 
 class ExtendFields(_OfVideoFields):
@@ -267,12 +322,13 @@ class ExtendFields(_OfVideoFields):
         le=LONGEST_FILM,
         description=f"a whole number of seconds from 1 to {LONGEST_FILM:,} to add to the film",
     )
+    """How much longer the film gets."""
 
 
 ALLOWED = (*Fields.model_fields, *FILES)
 
 
-_Form = TypeVar("_Form", bound=Document)
+_Form = TypeVar("_Form", bound=BaseModel)
 _AS_THEY_ARE: Mapping[str, str] = {}
 
 

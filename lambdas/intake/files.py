@@ -19,13 +19,15 @@ VIDEO = "video"  # of an edit or extension; sent only as a file, never as a URL
 
 @dataclass(frozen=True)
 class FileField:
-    """`url`: the key of the data URL; `kinds`: its allowed media types; `example`: one of them."""
+    """`url`: the key of the data URL; `kinds`: its allowed media types; `example`: one of them; `use`: what
+    it is for, in the API's document."""
 
     name: str
     url: str
     kinds: str  # a regular expression
     example: str
     what: str
+    use: str
 
     def decoded(self, value: Any) -> bytes:
         """Return the bytes of the data URL. Nothing is fetched: any other URL, or a file_id, is rejected.
@@ -73,6 +75,7 @@ FILES: Mapping[str, FileField] = {
             "image/(?:png|jpeg|jpg|webp)",
             "image/png",
             "a PNG, JPEG or WebP image",
+            "The first picture. Its colour profile and its orientation are applied.",
         ),
         # The content determines the kind: there are a dozen media types for five kinds.
         FileField(
@@ -81,18 +84,19 @@ FILES: Mapping[str, FileField] = {
             "(?:audio|video)/[a-z0-9.+-]{1,40}",
             "audio/mpeg",
             "WAV, MP3, Ogg, FLAC or MP4 (M4A) audio",
+            "Sound to play under the film, of 1 second to an hour.",
         ),
     )
 }
 
 # vLLM-Omni's name for an image sent as text.
-_OTHER_NAMES = {"image_reference": INPUT_REFERENCE}
+OTHER_FILE_NAMES = {"image_reference": INPUT_REFERENCE}
 
 
 def take_files(fields: dict[str, Any], names: Collection[str] = tuple(FILES)) -> dict[str, bytes]:
     """Remove files sent as data URLs from the fields and return their bytes. Raises InvalidRequest."""
     ours = {name: name for name in names if name in FILES}
-    theirs = {other: name for other, name in _OTHER_NAMES.items() if name in ours}
+    theirs = {other: name for other, name in OTHER_FILE_NAMES.items() if name in ours}
     taken: dict[str, bytes] = {}
     for sent, name in (ours | theirs).items():
         value = fields.pop(sent, None)

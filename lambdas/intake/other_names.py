@@ -46,7 +46,16 @@ _REFUSED: Mapping[str, str] = {
     "image": "send the picture as input_reference",
     "characters": "characters are not supported; describe them in prompt",
 }
-KNOWN = (*OURS, _WIDTH, _HEIGHT, _USER, _EXTRA, *_OFF)
+# What each name means, for the API's document.
+KNOWN: Mapping[str, str] = {
+    **{name: f"Another name of `{ours}`." for name, ours in OURS.items()},
+    _LORA: "`loras` with this adapter: {name, scale}.",
+    _WIDTH: "With `height`, another form of `size`.",
+    _HEIGHT: "With `width`, another form of `size`.",
+    _USER: "Ignored: it changes no film.",
+    _EXTRA: "Accepted if empty.",
+    **dict.fromkeys(_OFF, "Accepted if false."),
+}
 
 _PIXELS = TypeAdapter(Annotated[int, Field(ge=1, lt=100_000)])
 _BOOLEAN = TypeAdapter(bool)

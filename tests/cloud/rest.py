@@ -14,6 +14,7 @@ from lambdas.api import app
 from lambdas.api.request import settings
 from lambdas.domain import keys
 from lambdas.domain.stages import Stage
+from tests.api_document import check_answer
 from tests.cloud.deployment import Context, rest_event
 
 
@@ -40,6 +41,7 @@ def call(method: str, path: str, **details: Any) -> Answer:
     event = rest_event(method, path, **details)
     answer = Answer(app.handler(event, Context()))
     assert answer.headers["x-request-id"] == event["requestContext"]["requestId"]
+    check_answer(method, path, answer.status, answer.headers, answer.text)
     return answer
 
 

@@ -31,6 +31,7 @@ from lambdas.domain.video_request import Stills, VideoRequest
 from lambdas.intake.accept import Intake
 from lambdas.intake.fields import ALLOWED
 from lambdas.telemetry import logger
+from tests.api_document import api_document
 from tests.cloud.deployment import Context, Deployment, png, rest_event
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
@@ -519,6 +520,23 @@ def test_the_enabled_engines_are_listed(aws: Deployment) -> None:
     assert models["data"][1]["sizes"] == "720x480"
     assert models["data"][1]["film_sizes"] == "even, 256 to 2048 pixels a side, at most 2,200,000 pixels"
     assert models["data"][1]["film_fps"] == "8 to 60"
+
+
+# --- the document
+
+
+def test_the_document_is_served(aws: Deployment) -> None:
+    answer = call("GET", "/openapi.json")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json == api_document()
+    assert call("POST", "/openapi.json").status == 405
+
+
+def test_the_reference_page_is_served_and_runs_nothing(aws: Deployment) -> None:
+    answer = call("GET", "/docs")
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.text.startswith("<!doctype html>")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 # --- content

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from boto3.s3.transfer import TransferConfig
 
 from lambdas.adapters import objects, stores, upload
 from lambdas.adapters.clients import client
@@ -260,8 +259,7 @@ def test_a_copy_in_parts_is_completed_once(
     aws: Deployment, losses: Losses, outputs: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part = 5 * 1024 * 1024
-    small = TransferConfig(multipart_threshold=part, multipart_chunksize=part)
-    monkeypatch.setattr(objects, "_COPYING", small)
+    monkeypatch.setattr(objects, "_COPIED_AT_ONCE", part)
     name, content = uuid.uuid4().hex, bytes(range(256)) * (2 * part // 256) + b"end"
     outputs.put(f"{name}/a", content, "video/mp4")
     losses.first_answers(*WRITES)

@@ -33,6 +33,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "endpoints": {},
         "kms_key": KEY,
         "api_logs": "create-role",
+        "snap_start": True,
         "alarm_email": "ops@example.com",
         "failed_film_notices": ["pipeline", "engine", "user"],
         "monthly_budget": 50,

@@ -22,6 +22,24 @@ def test_only_allowed_networks_reach_the_api(drafts: dict[str, dict[str, Any]]) 
     assert deny["Condition"] == {"NotIpAddress": {"aws:SourceIp": ["203.0.113.0/24"]}}
 
 
+def test_the_api_s_functions_start_from_snapshots_of_their_versions(
+    drafts: dict[str, dict[str, Any]],
+) -> None:
+    functions = properties(drafts["Pipeline"], "AWS::Lambda::Function")
+    snapped = {id_ for id_, function in functions.items() if "SnapStart" in function}
+    aliases = properties(drafts["Pipeline"], "AWS::Lambda::Alias")
+    assert {alias["FunctionName"]["Ref"] for alias in aliases.values()} == snapped
+    assert {functions[id_]["Handler"] for id_ in snapped} == {
+        "lambdas.api.app.handler",
+        "lambdas.api.authorizer.handler",
+    }
+    # A call of the function itself would start without its snapshot.
+    for method in properties(drafts["Pipeline"], "AWS::ApiGateway::Method").values():
+        assert any(alias in json.dumps(method["Integration"]["Uri"]) for alias in aliases)
+    ((_, authorizer),) = properties(drafts["Pipeline"], "AWS::ApiGateway::Authorizer").items()
+    assert any(alias in json.dumps(authorizer["AuthorizerUri"]) for alias in aliases)
+
+
 def test_without_engines_on_endpoints_there_is_no_engines_stack(drafts: dict[str, dict[str, Any]]) -> None:
     assert set(drafts) == {"Pipeline", "Operations"}
 

@@ -1,26 +1,18 @@
 """The docs cover every route, field, variant and setting, and their links work."""
 
 import json
+import os
 import re
 from pathlib import Path
 
 import pytest
 
-from lambdas.api import openai_format, routes
-from lambdas.domain.content_variants import VARIANTS
-from lambdas.intake.fields import EditFields, ExtendFields, Fields
-from lambdas.intake.files import FILES
-from lambdas.intake.other_names import KNOWN
 from reelworks.cli import engines, ops
+from tests.api_tables import with_tables
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").rglob("*.md")])
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-# OpenAI's own fields, described in its documentation.
-OPENAI = {
-    *("id", "object", "data", "first_id", "last_id", "created", "created_at", "completed_at", "expires_at"),
-    *("owned_by", "error", "deleted", "model", "status", "progress"),
-}
 
 
 def prose(page: Path) -> str:
@@ -44,35 +36,14 @@ def test_links_work(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
-def test_every_route_is_documented() -> None:
-    modules = Path(routes.__path__[0]).glob("*.py")
-    source = "".join(module.read_text(encoding="utf-8") for module in modules)
-    paths = set(re.findall(r'@router\.\w+\("(/v1[^"]*)"', source))
-    assert len(paths) > 10
-    for route in paths:
-        told = route.replace("video_id", "id").replace("<", "{").replace(">", "}")
-        assert re.search(rf"`[A-Z]+ {re.escape(told)}[?`]", API), route
-
-
-@pytest.mark.parametrize("form", [Fields, EditFields, ExtendFields])
-def test_every_field_is_documented(form: type[Fields] | type[EditFields] | type[ExtendFields]) -> None:
-    for field in (*form.model_fields, *FILES):
-        assert f"`{field}`" in API, field
-
-
-def test_every_name_of_other_servers_is_documented() -> None:
-    for name in (*KNOWN, "image_reference"):
-        assert f"`{name}`" in API, name
-
-
-def test_every_variant_is_documented() -> None:
-    assert "variant=" + r"\|".join(VARIANTS) in API
-
-
-def test_every_response_field_is_documented() -> None:
-    source = Path(openai_format.__file__).read_text(encoding="utf-8")
-    for name in set(re.findall(r'^        "(\w+)":', source, flags=re.MULTILINE)) - OPENAI:
-        assert re.search(rf"\b{name}\b", API), name
+def test_the_tables_of_the_api_come_from_its_document() -> None:
+    """`UPDATE_SNAPSHOTS=1` writes them anew."""
+    written = with_tables(API)
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        (ROOT / "docs" / "api.md").write_text(written, encoding="utf-8")
+    else:
+        assert written == API
+    assert written.count("<!-- table: ") == 8
 
 
 def test_every_deployment_setting_is_documented() -> None:

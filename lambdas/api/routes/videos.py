@@ -1,110 +1,223 @@
 """Routes of videos: create, derive, list, retrieve, download, cancel, delete."""
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.api_gateway import Router
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, StringConstraints
 
 from lambdas.adapters import stores
 from lambdas.api import openai_format
+from lambdas.api.answers import Deletion, VideoList, VideoObject
 from lambdas.api.cancel_delete import Ending
+from lambdas.api.operations import IDEMPOTENCY_KEY, POLL_AFTER, RETRY_COUNT, Body, Routes
 from lambdas.api.request import (
-    VIDEO_ID,
+    body,
     checked_id,
-    header,
     idempotency_key,
-    limit,
     query,
     retry_count,
     settings,
     tenant,
     video_of,
 )
-from lambdas.api.request_body import parse_body
-from lambdas.api.response import answer, link_answer
+from lambdas.api.response import Response, answer, link_answer
 from lambdas.domain import names
 from lambdas.domain.content_variants import VARIANTS
-from lambdas.domain.errors import InvalidRequest, NotReady, VideoNotFound
+from lambdas.domain.errors import (
+    IdempotencyConflict,
+    ImageRejected,
+    InvalidRequest,
+    MusicRejected,
+    NotReady,
+    VideoNotFound,
+)
+from lambdas.domain.video import VIDEO_ID
 from lambdas.intake.accept import Intake
-from lambdas.intake.derived_videos import Remake
-from lambdas.intake.files import VIDEO
+from lambdas.intake.derived_videos import OF_FILE, Remake
+from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields
+from lambdas.intake.files import FILES, VIDEO
 from lambdas.telemetry import logger
 
 _POLL_AFTER_MS = 2_000
 
-router = Router()  # type: ignore[no-untyped-call]
+routes = Routes("Videos", "Create, follow, download and delete videos.")
+
+_FOX = {"prompt": "A fox in the snow", "seconds": 12, "seed": 7}
+_KITES = {"topic": "How kites fly", "tone": "calm and curious", "scenes": 4, "captions": True}
+_PORTRAIT = {"prompt": "A fox in the snow", "aspect": "9:16", "fit": "blur", "fps": 24}
+_VIDEO = {"id": "video_0123456789abcdef0123456789abcdef"}
 
 
-@router.post("/v1/videos")
-def create() -> Response[str]:
-    fields, files = parse_body(router.current_event.raw_event, header("content-type"))
+class Page(BaseModel):
+    """Which of your videos to list."""
+
+    after: Annotated[str, StringConstraints(pattern=f"^{VIDEO_ID}$")] | None = Field(
+        default=None, description="the id of one of your videos"
+    )
+    """The last video of the page before. It may have been deleted since."""
+    limit: int = Field(default=20, ge=1, le=100, description="a whole number from 1 to 100")
+    """The most videos to return."""
+    order: Literal["asc", "desc"] = Field(default="desc", description="asc or desc")
+    """Oldest or newest first."""
+
+
+class Content(BaseModel):
+    """Which file of a finished video to download."""
+
+    variant: str = Field(
+        default="video", pattern=f"^({'|'.join(VARIANTS)})$", description=f"one of {', '.join(VARIANTS)}"
+    )
+    """The MP4, WebP, JPEG, WebVTT, SubRip or JSON file. `storyboard` is the one that was filmed; `manifest`
+    lists everything that the film was made of."""
+
+
+@routes.post(
+    "/v1/videos",
+    body=Body(
+        Fields,
+        form=True,
+        files=tuple(FILES),
+        other_names=True,
+        examples={"A prompt": _FOX, "A film of scenes": _KITES, "Another shape and rate": _PORTRAIT},
+    ),
+    headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
+    answer=VideoObject,
+    errors=(ImageRejected, MusicRejected, IdempotencyConflict),
+)
+def create_video() -> Response:
+    """Create a video
+
+    Takes a `prompt`; or, for a film of several narrated scenes, a `topic`, a `storyboard` or both. Everything
+    else is optional. Numbers and booleans may be text, as forms send them. An unknown field is refused.
+    """
+    fields, files = body(files=tuple(FILES))
     video = Intake(settings()).accept(
         tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0
     )
     return answer(openai_format.video_object(video))
 
 
-@router.post("/v1/videos/edits")
-def edit() -> Response[str]:
-    fields, files = parse_body(router.current_event.raw_event, header("content-type"), (VIDEO,))
+@routes.post(
+    "/v1/videos/edits",
+    body=Body(
+        EditFields,
+        form=True,
+        files=(VIDEO,),
+        with_file=OF_FILE,
+        examples={"One of your videos": {"video": _VIDEO, "prompt": "Make it a night scene"}},
+    ),
+    headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
+    answer=VideoObject,
+    errors=(VideoNotFound, NotReady, IdempotencyConflict),
+)
+def edit_video() -> Response:
+    """Edit a video
+
+    Creates a video from the pictures of another one, or of an MP4 file in a form, with a change that keeps
+    its motion if the engine takes videos. With a file, the fields of a create that say how it is rendered are
+    allowed, too.
+    """
+    fields, files = body(files=(VIDEO,))
     video = Remake(settings()).edit(tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0)
     return answer(openai_format.video_object(video))
 
 
-@router.post("/v1/videos/extensions")
-def extend() -> Response[str]:
-    fields, files = parse_body(router.current_event.raw_event, header("content-type"), (VIDEO,))
+@routes.post(
+    "/v1/videos/extensions",
+    body=Body(
+        ExtendFields,
+        form=True,
+        files=(VIDEO,),
+        with_file=OF_FILE,
+        examples={"One of your videos": {"video": _VIDEO, "prompt": "The fox falls asleep", "seconds": 4}},
+    ),
+    headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
+    answer=VideoObject,
+    errors=(VideoNotFound, NotReady, IdempotencyConflict),
+)
+def extend_video() -> Response:
+    """Extend a video
+
+    Creates a video of another one, or of an MP4 file in a form, and a scene that continues it. With a file,
+    the fields of a create that say how it is rendered are allowed, too.
+    """
+    fields, files = body(files=(VIDEO,))
     video = Remake(settings()).extend(
         tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0
     )
     return answer(openai_format.video_object(video))
 
 
-@router.post("/v1/videos/<video_id>/remix")
-def remix(video_id: str) -> Response[str]:
-    fields, _ = parse_body(router.current_event.raw_event, header("content-type"), ())
+@routes.post(
+    "/v1/videos/<video_id>/remix",
+    body=Body(RemixFields, form=True, examples={"A change": {"prompt": "Make it a night scene"}}),
+    headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
+    answer=VideoObject,
+    errors=(VideoNotFound, NotReady, IdempotencyConflict),
+)
+def remix_video(video_id: str) -> Response:
+    """Remix a video
+
+    Creates a video from a completed one with a change. It is made like its source; unchanged parts are reused
+    and cost nothing.
+    """
+    fields, _ = body(files=())
     video = Remake(settings()).remix(
         tenant(), checked_id(video_id), fields, nonce=idempotency_key(), retry=retry_count() > 0
     )
     return answer(openai_format.video_object(video))
 
 
-@router.get("/v1/videos")
-def list_videos() -> Response[str]:
-    after = query("after", None)
-    order = query("order", "desc")
-    if order not in ("asc", "desc"):
-        raise InvalidRequest(f"order must be asc or desc; got {order[:80]!r}.", param="order")
-    if after is not None and not VIDEO_ID.fullmatch(after):
-        raise unknown_after(after)
+@routes.get("/v1/videos", query=Page, answer=VideoList)
+def list_videos() -> Response:
+    """List your videos
+
+    Returns a page of them. A new video is listed within about a second. A page of very long videos ends
+    before `limit`, with `has_more`.
+    """
+    page = query(Page)
     try:
         videos, has_more = stores.videos(settings()).list(
-            tenant(), after=after, limit=limit(), newest_first=order == "desc"
+            tenant(), after=page.after, limit=page.limit, newest_first=page.order == "desc"
         )
     except VideoNotFound as error:
-        raise unknown_after(str(after)) from error
+        raise InvalidRequest(
+            f"after must be the id of one of your videos; got {page.after!r}.", param="after"
+        ) from error
     return answer(openai_format.video_list(videos, has_more))
 
 
-@router.get("/v1/videos/<video_id>")
-def retrieve(video_id: str) -> Response[str]:
+@routes.get("/v1/videos/<video_id>", answer=VideoObject, sends=(POLL_AFTER,), errors=(VideoNotFound,))
+def retrieve_video(video_id: str) -> Response:
+    """Retrieve a video"""
     video = video_of(video_id)
     headers = {} if video.closed else {names.POLL_AFTER_HEADER: str(_POLL_AFTER_MS)}
     return answer(openai_format.video_object(video), headers=headers)
 
 
-@router.delete("/v1/videos/<video_id>")
-def delete(video_id: str) -> Response[str]:
+@routes.delete("/v1/videos/<video_id>", headers=(RETRY_COUNT,), answer=Deletion, errors=(VideoNotFound,))
+def delete_video(video_id: str) -> Response:
+    """Delete a video
+
+    Deletes it with its film. A video that is being made is cancelled first.
+    """
     Ending(settings()).delete(tenant(), checked_id(video_id), retry=retry_count() > 0)
     logger.info("video deleted")
     return answer(openai_format.deletion(video_id))
 
 
-@router.route("/v1/videos/<video_id>/content", method=["GET", "HEAD"])
-def content(video_id: str) -> Response[str]:
-    variant = query("variant", "video")
-    if variant not in VARIANTS:
-        raise InvalidRequest(
-            f"variant must be one of {', '.join(VARIANTS)}; got {variant[:80]!r}.", param="variant"
-        )
+@routes.operation(
+    ["GET", "HEAD"],
+    "/v1/videos/<video_id>/content",
+    query=Content,
+    redirects=sorted({variant.media_type for variant in VARIANTS.values()}),
+    errors=(VideoNotFound, NotReady),
+)
+def download_content(video_id: str) -> Response:
+    """Download a film
+
+    Redirects to a link to one of its files, which is valid for an hour.
+    """
+    variant = query(Content).variant
     wanted = VARIANTS[variant]
     video = video_of(video_id)
     key = getattr(video, wanted.field)
@@ -115,12 +228,17 @@ def content(video_id: str) -> Response[str]:
     return link_answer(key, f"{video_id}.{wanted.extension}", wanted.media_type)
 
 
-@router.post("/v1/videos/<video_id>/cancel")
-def cancel(video_id: str) -> Response[str]:
+@routes.post(
+    "/v1/videos/<video_id>/cancel",
+    headers=(RETRY_COUNT,),
+    answer=VideoObject,
+    errors=(VideoNotFound, NotReady),
+)
+def cancel_video(video_id: str) -> Response:
+    """Cancel a video that is being made
+
+    A clip that an engine is rendering stops within seconds on a PC, and is rendered to its end on AWS.
+    """
     video = Ending(settings()).cancel(tenant(), checked_id(video_id), retry=retry_count() > 0)
     logger.info("video cancelled")
     return answer(openai_format.video_object(video))
-
-
-def unknown_after(after: str) -> InvalidRequest:
-    return InvalidRequest(f"after must be the id of one of your videos; got {after[:80]!r}.", param="after")

@@ -1,6 +1,7 @@
 """Let a request in only if its caller may make it: the machine's other users can reach the port, too.
 
     /v1…                      the REST API, whose authorizer checks the API key or token
+    /openapi.json, /docs      the REST API's document, for anyone
     GET …/.well-known/…       the user pool's public keys
     sign-in to the user pool  carries a password or what was given for one (sign_in.py)
     an S3 upload form         its policy is signed
@@ -21,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lambdas.domain.documents import json_object
+from lambdas.domain.names import PUBLIC_PATHS
 from reelworks.cloud.addresses import API_PATH
 from reelworks.cloud.credentials import Credentials
 from reelworks.cloud.server import bodies, signatures
@@ -301,7 +303,7 @@ class Access:
 
 
 def is_api(path: str) -> bool:
-    return path == API_PATH or path.startswith(API_PATH + "/")
+    return path in (API_PATH, *PUBLIC_PATHS) or path.startswith(API_PATH + "/")
 
 
 def _may_be_large(request: signatures.Request) -> bool:

@@ -1,0 +1,250 @@
+"""The JSON documents that the API answers, in OpenAI's wire format with Reelworks' fields added.
+
+The code that builds an answer is typed with them, so that it and the API's document can't differ. A docstring
+under a field explains it in the document. Source: openai-python 3.57 (types/video.py, types/model.py), which
+keeps extra fields in `model_extra`.
+"""
+
+from typing import Literal
+
+from typing_extensions import TypedDict
+
+from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.film_format import FpsMode, Framing
+from lambdas.domain.stages import Stage
+from lambdas.domain.video_parts import ClipState, Failure, JoinStep, StageEntry
+from lambdas.domain.video_request import Gate, Lora, OriginKind
+
+# --- errors
+
+
+class ErrorDetail(TypedDict):
+    message: str
+    """What is wrong and what is allowed, for people."""
+    type: Literal["invalid_request_error", "rate_limit_error", "server_error"]
+    param: str | None
+    """The field, query parameter or header at fault."""
+    code: str | None
+    """What is wrong, for programs."""
+
+
+class ErrorAnswer(TypedDict):
+    error: ErrorDetail
+
+
+# --- a video
+
+
+class VideoError(TypedDict):
+    code: str
+    """`cancelled`, or the code in `failure`."""
+    message: str
+    """The reason, and what to do."""
+
+
+class ReviewState(TypedDict):
+    requested: list[Gate]
+    gate: Gate | None
+    """The gate at which the film waits for you."""
+    until: int | None
+    """When the film fails for want of an approval, in seconds since the epoch."""
+    approved: list[Gate]
+
+
+class OriginOf(TypedDict):
+    video: str | None
+    """The source's id; null if it is a file."""
+    kind: OriginKind
+    strength: float | None
+
+
+class EnhanceState(TypedDict):
+    requested: bool
+    prompt: str | None
+    """The prompt as enhanced."""
+    by: str | None
+    """The model that wrote it."""
+    note: str | None
+    """Why the original was kept, if it was."""
+    cost: float | None
+
+
+class Made(TypedDict):
+    reused: bool
+    """Whether it was found, and not made anew."""
+    cost: float | None
+    """USD; 0 if reused, null if its price is unknown."""
+    started_ms: int | None
+    finished_ms: int | None
+    took: float | None
+    """Duration in seconds, once it is finished."""
+
+
+class ClipPart(Made):
+    state: ClipState
+    seconds: float
+    """Its length up to where the next clip begins."""
+
+
+class ScenePart(Made):
+    scene: int
+    """The scene's index, from 0."""
+    state: ClipState
+    by: str | None
+    """The voice or the image model."""
+
+
+class AssemblyState(TypedDict):
+    transition: TransitionKind
+    transition_seconds: float
+    even_out: bool
+    fragmented: bool
+    steps: list[JoinStep]
+    """Visible steps in light where a clip continues the one before, in 8-bit levels."""
+    made: Made | None
+
+
+class MusicOf(TypedDict):
+    seconds: float
+
+
+class StoryboardState(TypedDict):
+    by: str | None
+    """The model that wrote it; null if you gave all of it."""
+    note: str | None
+    """What was changed in the model's answer."""
+    cost: float | None
+    sha256: str | None
+    filmed: bool
+    """Whether the film was made from it."""
+
+
+class VideoObject(TypedDict):
+    id: str
+    object: Literal["video"]
+    created_at: int
+    """Seconds since the epoch."""
+    completed_at: int | None
+    expires_at: int
+    """When the video and its film are deleted."""
+    model: str
+    """The engine that renders it."""
+    status: Literal["queued", "in_progress", "completed", "failed"]
+    """A cancelled video has the status `failed` and the error code `cancelled`."""
+    progress: int
+    """0 to 100."""
+    prompt: str
+    """The prompt or topic; of a remix, edit or extension, what that request asked for."""
+    remixed_from_video_id: str | None
+    """The video that a remix, edit or extension was made from."""
+    seconds: str
+    """The film's length. Until it is planned, an estimate for scenes as long as their narration."""
+    size: str
+    """The film's width x height in pixels."""
+    error: VideoError | None
+    stage: Stage
+    """What is being done, in more detail than `status`."""
+    waits_for: str | None
+    """`text_model` while the text model writes."""
+    attempt: int
+    """From 1. A retry, an approval after the end, and a lost execution start another."""
+    review: ReviewState
+    cost: float | None
+    """USD of what the last attempt made; null if nothing was made yet, or a part has no known price."""
+    origin: OriginOf | None
+    """What it was made from: see remix, edit and extend."""
+    draft: bool
+    """Whether its engine draws drafts."""
+    draft_for: str | None
+    """The engine whose crop or bars the draft shows."""
+    fps: int
+    """The film's frames per second."""
+    rendered_size: str
+    """The size that the engine renders."""
+    rendered_fps: int
+    """The rate that the engine renders."""
+    fit: Framing
+    fps_mode: FpsMode
+    cropped: float
+    """The share of the rendered picture's area that the film doesn't show, 0 to 1."""
+    notes: list[str]
+    """What you should know about how it is made, for example that an engine's picture is cut."""
+    seed: int
+    speed: str | None
+    loras: list[Lora]
+    enhance: EnhanceState
+    """What became of the prompt."""
+    assembly: AssemblyState
+    captions: bool
+    burn_captions: bool
+    music: MusicOf | None
+    storyboard: StoryboardState | None
+    """Set once it is written."""
+    narrations: list[ScenePart]
+    stills: list[ScenePart]
+    clips: list[ClipPart]
+    failure: Failure | None
+    """Which step of which scene and clip failed, why, and what to do."""
+    stages: list[StageEntry]
+    """Every stage it has entered, in all attempts, in milliseconds since the epoch."""
+
+
+class VideoList(TypedDict):
+    object: Literal["list"]
+    data: list[VideoObject]
+    first_id: str | None
+    last_id: str | None
+    """Send it as `after` for the next page."""
+    has_more: bool
+
+
+class Deletion(TypedDict):
+    id: str
+    object: Literal["video.deleted"]
+    deleted: bool
+
+
+# --- engines
+
+
+class ModelObject(TypedDict):
+    id: str
+    """Send it as `model`."""
+    object: Literal["model"]
+    created: int
+    """Always 0: engines have no date."""
+    owned_by: Literal["reelworks"]
+    summary: str
+    draft: bool
+    """Whether it draws drafts."""
+    size: str
+    """The size that it renders unless you ask for another."""
+    sizes: str
+    """All sizes that it renders."""
+    fps: list[int]
+    """The rates that it renders, the usual one first."""
+    film_sizes: str
+    """The sizes that a film may have with it."""
+    film_fps: str
+    """The rates that a film may have with it."""
+    longest_clip: int
+    """Seconds."""
+    image: Literal["none", "optional", "required"]
+    """Whether it starts from an image."""
+    video: Literal["none", "optional"]
+    """Whether it renders from a video, for an edit that keeps its motion."""
+    audio: Literal["none", "required"]
+    """Whether it renders from speech."""
+    refuses: list[str]
+    """Fields of a create that it refuses."""
+    speeds: list[str]
+    """The values of `speed` that it takes."""
+    loras: bool
+    """Whether it takes LoRA adapters."""
+    prompt_tokens: int
+    """The length of the prompt that it reads."""
+
+
+class ModelList(TypedDict):
+    object: Literal["list"]
+    data: list[ModelObject]

@@ -1,0 +1,71 @@
+"""The API's OpenAPI document is valid and complete."""
+
+import re
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from cdk.api import _REFUSALS
+from lambdas.api.document import ANY, SOME, path_parameters
+from lambdas.api.operations import PATH_PARAMETERS, Operation
+from lambdas.intake.fields import Fields
+from lambdas.intake.files import FILES
+from lambdas.intake.other_names import KNOWN
+from tests.api_document import api_document, operations
+
+OPERATIONS = operations()
+
+
+def test_the_document_is_valid() -> None:
+    validate(api_document())
+
+
+def test_operations_have_different_ids() -> None:
+    ids = [operation.id for operation in OPERATIONS]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+def test_an_operation_says_what_it_does_takes_and_answers(operation: Operation) -> None:
+    assert re.fullmatch(r"[A-Z][^.]{5,60}", operation.summary)
+    assert set(path_parameters(operation.path)) <= set(PATH_PARAMETERS)
+    assert operation.answer is not None or operation.redirects or operation.public
+    if operation.body:
+        assert operation.body.examples
+
+
+def test_every_field_that_a_create_takes_is_documented() -> None:
+    schemas = api_document()["components"]["schemas"]
+    for name in ("CreateVideo", "CreateVideoForm"):
+        assert set(schemas[name]["properties"]) == {*Fields.model_fields, *FILES, *KNOWN, "image_reference"}
+        assert schemas[name]["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("name", ["CreateVideo", "EditVideo", "ExtendVideo", "RemixVideo"])
+def test_every_field_of_a_body_says_what_it_is(name: str) -> None:
+    for field, schema in api_document()["components"]["schemas"][name]["properties"].items():
+        assert schema.get("description"), field
+
+
+def test_numbers_may_be_text_only_where_they_are_parsed_so() -> None:
+    schemas = api_document()["components"]["schemas"]
+    seconds = schemas["CreateVideo"]["properties"]["seconds"]["anyOf"][0]
+    assert (seconds["type"], seconds["maximum"]) == (["integer", "string"], 3600)
+    assert schemas["VideoObject"]["properties"]["created_at"]["type"] == "integer"
+    assert schemas["Narration"]["properties"]["speed"]["anyOf"][0]["type"] == "number"
+
+
+def test_a_form_has_text_for_lists_and_binary_files() -> None:
+    form: dict[str, Any] = api_document()["components"]["schemas"]["CreateVideoForm"]["properties"]
+    assert form["storyboard"]["contentMediaType"] == form["loras"]["contentMediaType"] == "application/json"
+    assert form["input_reference"]["format"] == "binary"
+
+
+def test_what_the_gateway_itself_answers_is_documented() -> None:
+    documented = {(status.value, code) for status, (codes, _) in ANY.items() for code in codes}
+    documented |= {(status.value, code) for status, (codes, _) in SOME.items() for code in codes}
+    documented.add((404, "not_found"))
+    for refusal in _REFUSALS.values():
+        if refusal.status is not None:
+            assert (refusal.status, refusal.code) in documented
