@@ -25,6 +25,7 @@ _METHODS = {
     "/v1/videos/extensions": ("POST",),
     "/v1/videos/<video_id>": ("GET", "DELETE"),
     "/v1/videos/<video_id>/content": ("GET", "HEAD"),
+    "/v1/videos/<video_id>/events": ("GET",),
     "/v1/videos/<video_id>/storyboard": ("GET", "PUT"),
     "/v1/videos/<video_id>/approve": ("POST",),
     "/v1/videos/<video_id>/retry": ("POST",),

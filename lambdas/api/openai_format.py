@@ -4,7 +4,7 @@ Source: openai-python 3.57 (types/video.py, types/model.py), which keeps extra f
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from itertools import accumulate
 from typing import Any
@@ -14,6 +14,7 @@ from lambdas.domain.engines import Engine
 from lambdas.domain.film_format import RATES, SIZES, cropped
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
+from lambdas.domain.video_events import VideoEvent
 from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgress, Writer
 from lambdas.domain.video_request import Origin, VideoRequest
 
@@ -35,7 +36,8 @@ _STATUS = {
 }
 
 
-def video_object(video: Video) -> dict[str, Any]:
+def video_object(video: Video, url: str | None = None) -> dict[str, Any]:
+    """`url`: a link to the finished film."""
     request, enhancement = video.request, video.enhancement
     return {
         "id": video.id,
@@ -52,6 +54,7 @@ def video_object(video: Video) -> dict[str, Any]:
         "size": f"{request.width}x{request.height}",
         "error": _error(video),
         # Reelworks' own fields
+        "url": url,
         "stage": video.stage,
         "waits_for": video.waits_for,
         "attempt": video.attempt,
@@ -89,13 +92,16 @@ def video_object(video: Video) -> dict[str, Any]:
         "stills": [_made(part) for part in video.stills],
         "clips": [_made(clip) for clip in video.clips],
         "failure": video.failure.model_dump(mode="json") if video.failure else None,
-        "stages": [entry.model_dump(mode="json") for entry in video.history],
+        "stages": [entry.model_dump(mode="json", exclude={"failure"}) for entry in video.history],
     }
 
 
-def video_list(videos: list[Video], has_more: bool) -> dict[str, Any]:
-    """Return a page of videos, cut short if it would exceed the size that Lambda can return."""
-    objects = [video_object(video) for video in videos]
+def video_list(
+    videos: list[Video], has_more: bool, link: Callable[[Video], str | None] = lambda _: None
+) -> dict[str, Any]:
+    """Return a page of videos, cut short if it would exceed the size that Lambda can return. `link`: returns
+    the `url` of a video."""
+    objects = [video_object(video, link(video)) for video in videos]
     sizes = accumulate(len(json.dumps(one)) for one in objects)
     fitting = max(1, sum(size <= LARGEST_PAGE for size in sizes))
     has_more = has_more or fitting < len(videos)
@@ -107,6 +113,16 @@ def video_list(videos: list[Video], has_more: bool) -> dict[str, Any]:
         "last_id": videos[-1].id if videos else None,
         "has_more": has_more,
     }
+
+
+def event_list(events: Iterable[VideoEvent]) -> dict[str, Any]:
+    data = [{"object": "video.event", **event.model_dump(mode="json")} for event in events]
+    return {"object": "list", "data": data, "has_more": False}
+
+
+def content_link(url: str, media_type: str, expires_at: int) -> dict[str, Any]:
+    """`expires_at`: seconds since the epoch."""
+    return {"object": "content.link", "url": url, "media_type": media_type, "expires_at": expires_at}
 
 
 def deletion(video_id: str) -> dict[str, Any]:

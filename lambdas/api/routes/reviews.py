@@ -3,7 +3,6 @@
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from lambdas.api import openai_format
 from lambdas.api.request import (
     checked_id,
     header,
@@ -13,7 +12,7 @@ from lambdas.api.request import (
     video_of,
 )
 from lambdas.api.request_body import parse_json
-from lambdas.api.response import answer, link_answer
+from lambdas.api.response import answer, link_answer, video_answer
 from lambdas.api.review_actions import Editing, Preview, etag
 from lambdas.api.storyboard_edits import parse_regeneration
 from lambdas.domain.errors import InvalidRequest
@@ -52,14 +51,14 @@ def approve(video_id: str) -> Response[str]:
         tenant(), checked_id(video_id), gate=gate and Gate(gate), if_match=header("if-match")
     )
     logger.info("video approved")
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @router.post("/v1/videos/<video_id>/retry")
 def retry(video_id: str) -> Response[str]:
     video = Editing(settings()).retry(tenant(), checked_id(video_id))
     logger.info("video retried", extra={"attempt": video.attempt})
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @router.post("/v1/videos/<video_id>/scenes/<scene>/regenerate")
@@ -67,7 +66,7 @@ def regenerate(video_id: str, scene: str) -> Response[str]:
     asked = parse_regeneration(parse_json(router.current_event.raw_event, header("content-type")))
     video = Editing(settings()).regenerate(tenant(), checked_id(video_id), scene, asked)
     logger.info("scene regenerated", extra={"part": asked.part})
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @router.route("/v1/videos/<video_id>/scenes/<scene>/narration", method=["GET", "HEAD"])

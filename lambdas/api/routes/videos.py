@@ -19,13 +19,15 @@ from lambdas.api.request import (
     video_of,
 )
 from lambdas.api.request_body import parse_body
-from lambdas.api.response import answer, link_answer
+from lambdas.api.response import answer, film_link, link_answer, video_answer
 from lambdas.domain import names
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.errors import InvalidRequest, NotReady, VideoNotFound
+from lambdas.domain.video_events import video_events
 from lambdas.intake.accept import Intake
 from lambdas.intake.derived_videos import Remake
 from lambdas.intake.files import VIDEO
+from lambdas.production.plans import find_plan
 from lambdas.telemetry import logger
 
 _POLL_AFTER_MS = 2_000
@@ -39,14 +41,14 @@ def create() -> Response[str]:
     video = Intake(settings()).accept(
         tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0
     )
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @router.post("/v1/videos/edits")
 def edit() -> Response[str]:
     fields, files = parse_body(router.current_event.raw_event, header("content-type"), (VIDEO,))
     video = Remake(settings()).edit(tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0)
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @router.post("/v1/videos/extensions")
@@ -55,7 +57,7 @@ def extend() -> Response[str]:
     video = Remake(settings()).extend(
         tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0
     )
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @router.post("/v1/videos/<video_id>/remix")
@@ -64,7 +66,7 @@ def remix(video_id: str) -> Response[str]:
     video = Remake(settings()).remix(
         tenant(), checked_id(video_id), fields, nonce=idempotency_key(), retry=retry_count() > 0
     )
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @router.get("/v1/videos")
@@ -81,14 +83,24 @@ def list_videos() -> Response[str]:
         )
     except VideoNotFound as error:
         raise unknown_after(str(after)) from error
-    return answer(openai_format.video_list(videos, has_more))
+    return answer(openai_format.video_list(videos, has_more, film_link))
 
 
 @router.get("/v1/videos/<video_id>")
 def retrieve(video_id: str) -> Response[str]:
     video = video_of(video_id)
     headers = {} if video.closed else {names.POLL_AFTER_HEADER: str(_POLL_AFTER_MS)}
-    return answer(openai_format.video_object(video), headers=headers)
+    return video_answer(video, headers)
+
+
+@router.get("/v1/videos/<video_id>/events")
+def events(video_id: str) -> Response[str]:
+    video = video_of(video_id)
+    tries = stores.videos(settings()).failed_tries(tenant(), video_id)
+    # An earlier attempt's plan may have fewer clips.
+    plan = find_plan(stores.outputs(settings()), tenant(), video_id) if video.clips else None
+    scenes = {clip.index: scene.index for scene in plan.scenes for clip in scene.clips} if plan else {}
+    return answer(openai_format.event_list(video_events(video, tries, scenes)))
 
 
 @router.delete("/v1/videos/<video_id>")
@@ -119,7 +131,7 @@ def content(video_id: str) -> Response[str]:
 def cancel(video_id: str) -> Response[str]:
     video = Ending(settings()).cancel(tenant(), checked_id(video_id), retry=retry_count() > 0)
     logger.info("video cancelled")
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 def unknown_after(after: str) -> InvalidRequest:
