@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.api import openai_format
 from lambdas.api.request import VIDEO_ID
 from lambdas.api.response import error_answer
-from lambdas.api.routes import models, reviews, videos
+from lambdas.api.routes import models, reviews, videos, writing
 from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import names
 from lambdas.domain.errors import RequestError, TransientError
@@ -34,13 +34,15 @@ _METHODS = {
     "/v1/videos/<video_id>/scenes/<scene>/regenerate": ("POST",),
     "/v1/videos/<video_id>/scenes/<scene>/narration": ("GET", "HEAD"),
     "/v1/videos/<video_id>/scenes/<scene>/still": ("GET", "HEAD"),
+    "/v1/prompts/enhance": ("POST",),
+    "/v1/voices": ("GET",),
     "/v1/models": ("GET",),
     "/v1/models/<name>": ("GET",),
 }
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 app = APIGatewayRestResolver()
-for group in (videos, reviews, models):
+for group in (videos, reviews, writing, models):
     app.include_router(group.router)
 
 

@@ -12,10 +12,13 @@ from typing import Any
 from lambdas.domain.control_characters import visible
 from lambdas.domain.engines import Engine
 from lambdas.domain.film_format import RATES, SIZES, cropped
+from lambdas.domain.narration import OfferedVoice
+from lambdas.domain.prices import Prices
+from lambdas.domain.prompts import estimate_tokens
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_events import VideoEvent
-from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgress, Writer
+from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, Enhancement, PartProgress, Writer
 from lambdas.domain.video_request import Origin, VideoRequest
 
 # Lambda returns at most 6 MB, in which this is a quoted string; a video of 1,000 clips takes 0.1 MB.
@@ -118,6 +121,36 @@ def video_list(
 def event_list(events: Iterable[VideoEvent]) -> dict[str, Any]:
     data = [{"object": "video.event", **event.model_dump(mode="json")} for event in events]
     return {"object": "list", "data": data, "has_more": False}
+
+
+def voice_list(voices: Iterable[OfferedVoice], default: str, prices: Prices) -> dict[str, Any]:
+    """`default`: the voice of films that name none."""
+    data = [
+        {
+            "id": voice.name,
+            "object": "voice",
+            **voice.model_dump(exclude={"name"}),
+            "default": voice.name == default,
+            # By engine, USD; None if the price is unknown.
+            "cost_per_million_characters": {
+                engine: prices.narration(engine, 1_000_000) for engine in voice.engines
+            },
+        }
+        for voice in voices
+    ]
+    return {"object": "list", "data": data}
+
+
+def enhancement_object(enhancement: Enhancement, prompt: str, engine: Engine) -> dict[str, Any]:
+    """`prompt`: the prompt as it was given."""
+    return {
+        "object": "prompt.enhancement",
+        "model": engine.name,
+        "given": prompt,
+        **enhancement.model_dump(),
+        "tokens": estimate_tokens(enhancement.prompt),
+        "prompt_tokens": engine.prompt_tokens,  # the most that the engine reads
+    }
 
 
 def content_link(url: str, media_type: str, expires_at: int) -> dict[str, Any]:
