@@ -20,11 +20,12 @@ from cdk.notices import Notices
 from cdk.permissions import allow
 from cdk.queues import Queues
 from cdk.settings import DeploymentSettings
+from cdk.signing import grant_sign
 from cdk.state_machine import ProduceVideo
 from cdk.table import ApiKeysTable, VideosTable
 from cdk.upkeep import SETTLED_WITHIN, Upkeep
 from lambdas.domain.engines import CATALOGUE, Renderer
-from lambdas.domain.names import endpoint_name
+from lambdas.domain.names import endpoint_name, signing_secret
 from lambdas.settings import (
     ApiSettings,
     AssembleLongSettings,
@@ -185,7 +186,7 @@ class PipelineStack(Stack):
         }
         machine = self.produce_video.machine.state_machine_arn
         build_project = self.assembly_build.name
-        publish = PublishSettings(**stores, event_bus=self.bus.event_bus_name)
+        event_bus = {"event_bus": self.bus.event_bus_name}
         clips = {"clips_table": self.clip_queue.table.table_name}
         endpoints = {
             **clips,
@@ -213,8 +214,10 @@ class PipelineStack(Stack):
                 "SettleClip": SettleClipSettings(**priced, **endpoints),
                 "Assemble": self._priced,
                 "AssembleLong": AssembleLongSettings(**stores, build_project=build_project),
-                "Publish": publish,
-                "RecordFailure": RecordFailureSettings(**publish.model_dump(), **clips),
+                "Publish": PublishSettings(
+                    **stores, **event_bus, signing_secret=signing_secret(settings.prefix)
+                ),
+                "RecordFailure": RecordFailureSettings(**stores, **event_bus, **clips),
                 "Upkeep": UpkeepSettings(
                     **priced,
                     **endpoints,
@@ -247,6 +250,7 @@ class PipelineStack(Stack):
         )
         for name in ("Publish", "RecordFailure", "Upkeep"):
             allow(role(name), "events:PutEvents", on=[self.bus.event_bus_arn])
+        grant_sign(role("Publish"), settings.prefix, settings.signing_key)
         self.produce_video.grant_start(role("Dispatch"))
         self.produce_video.grant_oversee(role("Api"))
         self.produce_video.grant_oversee(role("Upkeep"))

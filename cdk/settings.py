@@ -131,6 +131,8 @@ class DeploymentSettings(BaseModel):
     api_logs: Literal["off", "existing-role", "create-role"]
     api_domain: DomainSettings | None
     kms_key: Annotated[str, _arn("kms", "key/(mrk-)?[0-9a-f-]{32,36}", "a KMS key")]  # empty: AWS's own keys
+    # The KMS key that signs films; empty: the secret of `reel credentials set` has the private key itself.
+    signing_key: Annotated[str, _arn("kms", "key/(mrk-)?[0-9a-f-]{32,36}", "a KMS key")]
     vpc: VpcSettings | None
     permissions_boundary: Annotated[str, _arn("iam", "policy/.+", "a managed policy")]
     tags: dict[TagKey, Annotated[str, Field(max_length=256)]]

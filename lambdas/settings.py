@@ -138,11 +138,15 @@ class AssemblyBuildSettings(PricedSettings):
 TASK_VARIABLE = _PREFIX + "TASK"
 
 
-class PublishSettings(StoreSettings):
+class EventSettings(StoreSettings):
     event_bus: str
 
 
-class RecordFailureSettings(PublishSettings, ClipsSettings):
+class PublishSettings(EventSettings):
+    signing_secret: str  # the secret's name; films are not signed if there is none (adapters/signing_key.py)
+
+
+class RecordFailureSettings(EventSettings, ClipsSettings):
     pass
 
 

@@ -64,6 +64,7 @@ def video_object(video: Video, url: str | None = None) -> dict[str, Any]:
         "review": _review(video),
         "cost": video.cost,
         "origin": _origin(request.origin) if request.origin else None,
+        "signed_by": video.signed_by,
         "draft": video.draft,
         "draft_for": request.draft_for,
         "fps": request.fps,

@@ -27,6 +27,7 @@
     │   ├── StillRefused            the image model can't or won't draw the still
     │   ├── ReviewTimedOut          no approval in time; the state machine gives a timeout this name
     │   ├── FilmTimedOut            the film was not finished in time after its first clip started
+    │   ├── NotSigned               the film can't be signed: an expired or unsuitable certificate
     │   ├── VideoClosed             the video was cancelled, deleted or finished meanwhile
     │   └── ArtifactMissing         an artifact from an earlier step is gone
     └── TransientError          the same call may succeed later; the state machine retries it
@@ -209,6 +210,13 @@ class FilmTimedOut(StepError):
     advice = (
         "Retry the video: it reuses what is already made. If films often take that long, "
         "give their engine more instances, or raise film_hours in the settings."
+    )
+
+
+class NotSigned(StepError):
+    advice = (
+        "Have the operator replace the signing certificate or key (reel credentials set), then retry the "
+        "video: nothing is made again."
     )
 
 

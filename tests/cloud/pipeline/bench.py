@@ -172,6 +172,7 @@ def tool_answer(filled: Any, by: str = "director") -> dict[str, Any]:
     return answer
 
 
+SIGNING_SECRET = "bench/content-credentials"
 SENTENCE_SECONDS = 0.43  # not a whole number of frames at any rate
 
 
