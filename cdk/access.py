@@ -105,7 +105,7 @@ ACCESS: Mapping[str, Access] = {
     "AssembleLong": Access(table=_CHANGE, journal=True),
     "Publish": Access(
         table=_CHANGE,
-        read=(_VIDEOS, _ARTIFACTS),
+        read=(_UPLOADS, _VIDEOS, _ARTIFACTS),
         write=(_VIDEOS, _DROP_RESULTS),
         delete=(_VIDEOS, _DROP_RESULTS),
         journal=True,

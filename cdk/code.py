@@ -28,15 +28,18 @@ EXCLUDE = ["/*", "!/lambdas", "__pycache__", "*.pyc"]
 
 _REQUIREMENTS = ROOT / "lambdas" / "requirements.txt"
 _MEDIA_REQUIREMENTS = ROOT / "lambdas" / "requirements-media.txt"
+_SIGNING_REQUIREMENTS = ROOT / "lambdas" / "requirements-signing.txt"
 
 
 class BundlingError(Exception):
     """The functions' code cannot be bundled; the message says why."""
 
 
-def code(scope: Construct, *, media: bool) -> lambda_.Code:
-    """Return the code asset; `media` adds the media libraries for functions that need them."""
-    requirements = [_REQUIREMENTS, _MEDIA_REQUIREMENTS] if media else [_REQUIREMENTS]
+def code(scope: Construct, *, media: bool, signing: bool) -> lambda_.Code:
+    """Return the code asset; `media` and `signing` add the libraries for functions that need them."""
+    requirements = [_REQUIREMENTS]
+    requirements += [_MEDIA_REQUIREMENTS] if media else []
+    requirements += [_SIGNING_REQUIREMENTS] if signing else []
     return lambda_.Code.from_asset(
         str(ROOT),
         exclude=EXCLUDE,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
@@ -43,7 +43,9 @@ class Spec:
     settings: type[Settings]
     timeout: int  # seconds
     memory: int = 512  # MB
+    disk: int = 512  # MB for temporary files
     media: bool = False  # needs PyAV, Pillow and NumPy
+    signing: bool = False  # needs the C2PA library
     asynchronous: bool = False  # invoked by events; no caller waits for the result
     snapshot: bool = False  # a user waits for its start: from a snapshot, if the deployment sets it
 
@@ -99,7 +101,15 @@ FUNCTIONS: Mapping[str, Spec] = {
         module="lambdas.tasks.assemble", settings=PricedSettings, timeout=900, memory=2048, media=True
     ),
     "AssembleLong": Spec(module="lambdas.tasks.assemble_long", settings=AssembleLongSettings, timeout=60),
-    "Publish": Spec(module="lambdas.tasks.publish", settings=PublishSettings, timeout=300),
+    # Publish signs the film on disk: it needs room for it twice. Hashing takes 0.9 GB of memory.
+    "Publish": Spec(
+        module="lambdas.tasks.publish",
+        settings=PublishSettings,
+        timeout=900,
+        memory=2048,
+        disk=10_240,
+        signing=True,
+    ),
     "RecordFailure": Spec(module="lambdas.tasks.record_failure", settings=RecordFailureSettings, timeout=60),
     "Upkeep": Spec(
         module="lambdas.upkeep.heal", settings=UpkeepSettings, timeout=300, media=True, asynchronous=True
@@ -128,7 +138,8 @@ class Functions(Construct):
         self, scope: Construct, id: str, *, prefix: str, log_retention_days: int, snap_start: bool
     ) -> None:
         super().__init__(scope, id)
-        codes = {media: code(self, media=media) for media in (False, True)}
+        kinds = {(spec.media, spec.signing) for spec in FUNCTIONS.values()}
+        codes = {kind: code(self, media=kind[0], signing=kind[1]) for kind in sorted(kinds)}
         self._functions: dict[str, lambda_.Function] = {}
         self._roles: dict[str, iam.Role] = {}
         for name, spec in FUNCTIONS.items():
@@ -151,9 +162,10 @@ class Functions(Construct):
                 runtime=RUNTIME,
                 architecture=lambda_.Architecture.ARM_64,
                 handler=f"{spec.module}.handler",
-                code=codes[spec.media],
+                code=codes[spec.media, spec.signing],
                 timeout=Duration.seconds(spec.timeout),
                 memory_size=spec.memory,
+                ephemeral_storage_size=Size.mebibytes(spec.disk),
                 role=role,
                 log_group=logs,
                 tracing=lambda_.Tracing.ACTIVE,
@@ -167,7 +179,7 @@ class Functions(Construct):
             self._roles[name] = role
 
         self._snap_start = snap_start
-        self._media_code = codes[True]
+        self._media_code = codes[True, False]
 
     @property
     def media_code(self) -> s3.Location:

@@ -45,6 +45,11 @@ def grant_speak(role: iam.IRole) -> None:
     )
 
 
+def grant_list_voices(role: iam.IRole) -> None:
+    """Allow listing Polly's voices."""
+    allow(role, "polly:DescribeVoices", on=["*"], why_wildcard="A Polly voice is not a resource.")
+
+
 def grant_draw(role: iam.IRole) -> None:
     """Allow the image models of every quality, in the one region that offers them."""
     models = sorted(stills.MODELS.values())

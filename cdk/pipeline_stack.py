@@ -15,16 +15,17 @@ from cdk.clip_queue import ClipQueue
 from cdk.drop_folder import DropFolder
 from cdk.functions import FUNCTIONS, Functions
 from cdk.identity import Identity
-from cdk.models import grant_ask, grant_draw, grant_speak
+from cdk.models import grant_ask, grant_draw, grant_list_voices, grant_speak
 from cdk.notices import Notices
 from cdk.permissions import allow
 from cdk.queues import Queues
 from cdk.settings import DeploymentSettings
+from cdk.signing import grant_sign
 from cdk.state_machine import ProduceVideo
 from cdk.table import ApiKeysTable, VideosTable
 from cdk.upkeep import SETTLED_WITHIN, Upkeep
 from lambdas.domain.engines import CATALOGUE, Renderer
-from lambdas.domain.names import endpoint_name
+from lambdas.domain.names import endpoint_name, signing_secret
 from lambdas.settings import (
     ApiSettings,
     AssembleLongSettings,
@@ -180,9 +181,14 @@ class PipelineStack(Stack):
             "retention_days": settings.retention_days,
         }
         priced = self._priced.model_dump()
+        writer = {"text_model": settings.text_model, "text_seconds": self._text_seconds.value_as_string}
+        voice = {
+            "voice": self._voice.value_as_string,
+            "voice_engine": self._voice_engine.value_as_string,
+        }
         machine = self.produce_video.machine.state_machine_arn
         build_project = self.assembly_build.name
-        publish = PublishSettings(**stores, event_bus=self.bus.event_bus_name)
+        event_bus = {"event_bus": self.bus.event_bus_name}
         clips = {"clips_table": self.clip_queue.table.table_name}
         endpoints = {
             **clips,
@@ -197,34 +203,23 @@ class PipelineStack(Stack):
                     user_pool_id=self.identity.pool.user_pool_id,
                     user_pool_client_id=self.identity.client.user_pool_client_id,
                 ),
-                "Api": ApiSettings(**stores, **clips, **intake, state_machine_arn=machine),
+                "Api": ApiSettings(**priced, **clips, **intake, **writer, **voice, state_machine_arn=machine),
                 "Intake": IntakeSettings(**stores, **intake),
                 "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),
-                "WriteStoryboard": PlanSettings(
-                    **priced,
-                    text_model=settings.text_model,
-                    text_seconds=self._text_seconds.value_as_string,
-                ),
-                "Narrate": NarrateSettings(
-                    **priced,
-                    voice=self._voice.value_as_string,
-                    voice_engine=self._voice_engine.value_as_string,
-                ),
+                "WriteStoryboard": PlanSettings(**priced, **writer),
+                "Narrate": NarrateSettings(**priced, **voice),
                 "DrawStill": self._priced,
                 "Review": StoreSettings(**stores),
-                "Plan": PlanSettings(
-                    **priced,
-                    text_model=settings.text_model,
-                    text_seconds=self._text_seconds.value_as_string,
-                    workflow=self._workflow.value_as_string,
-                ),
+                "Plan": PlanSettings(**priced, **writer, workflow=self._workflow.value_as_string),
                 "DrawClip": self._priced,
                 "RenderClip": RenderClipSettings(**stores, **endpoints),
                 "SettleClip": SettleClipSettings(**priced, **endpoints),
                 "Assemble": self._priced,
                 "AssembleLong": AssembleLongSettings(**stores, build_project=build_project),
-                "Publish": publish,
-                "RecordFailure": RecordFailureSettings(**publish.model_dump(), **clips),
+                "Publish": PublishSettings(
+                    **stores, **event_bus, signing_secret=signing_secret(settings.prefix)
+                ),
+                "RecordFailure": RecordFailureSettings(**stores, **event_bus, **clips),
                 "Upkeep": UpkeepSettings(
                     **priced,
                     **endpoints,
@@ -257,15 +252,18 @@ class PipelineStack(Stack):
         )
         for name in ("Publish", "RecordFailure", "Upkeep"):
             allow(role(name), "events:PutEvents", on=[self.bus.event_bus_arn])
+        grant_sign(role("Publish"), settings.prefix, settings.signing_key)
         self.produce_video.grant_start(role("Dispatch"))
         self.produce_video.grant_oversee(role("Api"))
         self.produce_video.grant_oversee(role("Upkeep"))
         answering = ("RenderClip", "Review", "SettleClip", "Upkeep", "Api")
         self.produce_video.grant_answer(*map(role, answering), self.assembly_build.role)
         allow(role("Upkeep"), "lambda:InvokeFunction", on=[self.functions["Intake"].function_arn])
-        grant_ask(role("Plan"), settings.text_model)
+        for name in ("Api", "Plan"):
+            grant_ask(role(name), settings.text_model)
         grant_ask(role("WriteStoryboard"), settings.text_model, *settings.text_models)
         grant_speak(role("Narrate"))
+        grant_list_voices(role("Api"))
         grant_draw(role("DrawStill"))
         for name in ("RenderClip", "SettleClip", "Upkeep"):
             allow(

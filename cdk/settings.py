@@ -132,6 +132,8 @@ class DeploymentSettings(BaseModel):
     api_domain: DomainSettings | None
     snap_start: bool  # start the API's functions from a snapshot, which costs by the hour and by start
     kms_key: Annotated[str, _arn("kms", "key/(mrk-)?[0-9a-f-]{32,36}", "a KMS key")]  # empty: AWS's own keys
+    # The KMS key that signs films; empty: the secret of `reel credentials set` has the private key itself.
+    signing_key: Annotated[str, _arn("kms", "key/(mrk-)?[0-9a-f-]{32,36}", "a KMS key")]
     vpc: VpcSettings | None
     permissions_boundary: Annotated[str, _arn("iam", "policy/.+", "a managed policy")]
     tags: dict[TagKey, Annotated[str, Field(max_length=256)]]

@@ -79,7 +79,25 @@ class IntakeSettings(StoreSettings):
         return {alias.strip(): engine.strip() for alias, _, engine in pairs}
 
 
-class ApiSettings(IntakeSettings, ClipsSettings):
+class WriterSettings(PricedSettings):
+    """Settings of a function that asks the text model."""
+
+    text_model: str  # Bedrock model id or inference profile
+    text_seconds: str  # a whole number: how long the text model may take for an answer
+
+    @property
+    def answer_seconds(self) -> int:
+        return int(self.text_seconds)
+
+
+class VoiceSettings(Settings):
+    """The default voice. The speech service lists the others."""
+
+    voice: str
+    voice_engine: str
+
+
+class ApiSettings(IntakeSettings, ClipsSettings, WriterSettings, VoiceSettings):
     state_machine_arn: str
 
 
@@ -87,21 +105,12 @@ class DispatchSettings(StoreSettings):
     state_machine_arn: str
 
 
-class PlanSettings(PricedSettings):
-    text_model: str  # Bedrock model id or inference profile
-    text_seconds: str  # a whole number: how long the text model may take for an answer
+class PlanSettings(WriterSettings):
     workflow: str = ""  # as in IntakeSettings
 
-    @property
-    def answer_seconds(self) -> int:
-        return int(self.text_seconds)
 
-
-class NarrateSettings(PricedSettings):
-    """The default voice. The speech service lists the others."""
-
-    voice: str
-    voice_engine: str
+class NarrateSettings(PricedSettings, VoiceSettings):
+    pass
 
 
 class RenderClipSettings(StoreSettings, ClipsSettings):
@@ -129,11 +138,15 @@ class AssemblyBuildSettings(PricedSettings):
 TASK_VARIABLE = _PREFIX + "TASK"
 
 
-class PublishSettings(StoreSettings):
+class EventSettings(StoreSettings):
     event_bus: str
 
 
-class RecordFailureSettings(PublishSettings, ClipsSettings):
+class PublishSettings(EventSettings):
+    signing_secret: str  # the secret's name; films are not signed if there is none (adapters/signing_key.py)
+
+
+class RecordFailureSettings(EventSettings, ClipsSettings):
     pass
 
 

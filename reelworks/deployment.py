@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +20,9 @@ from lambdas.adapters.api_keys import ApiKeys, hash_of, new_key
 from lambdas.adapters.objects import Objects
 from lambdas.domain.video_request import Tenant
 
+if TYPE_CHECKING:
+    from reelworks.cloud.home import Home
+
 _FUNCTION_OUTPUT = "Function"
 
 
@@ -28,10 +31,14 @@ class DeploymentError(Exception):
 
 
 class Deployment:
-    def __init__(self, client: Callable[..., Any], outputs: dict[str, str]) -> None:
-        """`client` returns a boto3 client for a service. `outputs` are the stack's."""
+    def __init__(
+        self, client: Callable[..., Any], outputs: dict[str, str], home: "Home | None" = None
+    ) -> None:
+        """`client` returns a boto3 client for a service. `outputs` are the stack's. `home`: the folder of a
+        PC's cloud, which keeps what must outlast its process; None on AWS."""
         self._client = client
         self._outputs = outputs
+        self.home = home
 
     def client(self, service: str) -> Any:
         return self._client(service)
@@ -55,7 +62,7 @@ class Deployment:
                 except errors.CloudError as error:
                     raise DeploymentError(f"{error.message} {error.advice}") from error
                 client = partial(aws.client, base_url=status.aws_endpoint_url, credentials=signed)
-                return cls(client, status.outputs)
+                return cls(client, status.outputs, here)
         from cdk.settings import DeploymentSettings, SettingsError
 
         try:

@@ -8,12 +8,14 @@ they send the same parts. The bucket's lifecycle rule (cdk/buckets.py) removes u
 
 import hashlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import MISSING, error_code, translated
 from lambdas.domain.errors import ServiceUnavailable
+from lambdas.media.source import FileSource
 
 PART = 16 * 1024 * 1024  # bytes; S3 allows 5 MiB to 5 GiB, except for the last part
 MOST_PARTS = 10_000
@@ -26,6 +28,17 @@ class Content(Protocol):
     def size(self) -> int: ...
 
     def stream(self, offset: int = 0) -> Iterator[bytes]: ...
+
+
+class FileContent:
+    """A file as the content of an upload."""
+
+    def __init__(self, path: Path) -> None:
+        self._source = FileSource(path)
+        self.size = self._source.size
+
+    def stream(self, offset: int = 0) -> Iterator[bytes]:
+        return self._source.stream(offset, self.size - offset)
 
 
 class Upload:

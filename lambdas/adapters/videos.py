@@ -37,7 +37,7 @@ from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.stages import Stage, stages_before
 from lambdas.domain.video import Video
-from lambdas.domain.video_parts import ClipProgress, ClipState, PartProgress, StageEntry
+from lambdas.domain.video_parts import ClipProgress, ClipState, FailedTry, PartProgress, StageEntry
 
 BY_CREATED = "by_created"  # index: tenant, created; contains the records of videos
 OPEN = "open"  # index: shard, updated_ms; contains the records of videos that are being made
@@ -123,8 +123,27 @@ class Videos:
             raise _not_found(video_id)
         return _video(item)
 
-    def _items(self, tenant: str, video_id: str) -> list[dict[str, Any]]:
-        """Return the record, which comes first, and its parts; a Query's page has up to 1 MB."""
+    def note_failed_try(self, tenant: str, video_id: str, failed: FailedTry) -> None:
+        """Keep the reason why a try at a part failed, though the part may be tried again. Raises
+        VideoNotFound."""
+        video = self.outline(tenant, video_id)
+        part = f"scene {failed.scene}" if failed.clip is None else f"clip {failed.clip}"
+        item = {
+            **item_key(*keys.failed_try_item(tenant, video_id, failed.at_ms, part)),
+            "document": {"S": failed.model_dump_json(exclude_none=True)},
+            "expires": {"N": str(video.expires_ms // 1000)},
+        }
+        with translated("note failed try"):
+            self._dynamodb.put_item(TableName=self._table, Item=item)
+
+    def failed_tries(self, tenant: str, video_id: str) -> Sequence[FailedTry]:
+        """Return the video's failed tries at parts, the oldest first."""
+        items = self._items(tenant, video_id, keys.FAILED_TRY)
+        return [FailedTry.model_validate_json(item["document"]["S"]) for item in items]
+
+    def _items(self, tenant: str, video_id: str, kind: str = keys.VIDEO) -> list[dict[str, Any]]:
+        """Return the record, which comes first, and its parts, or its items of another kind; a Query's page
+        has up to 1 MB."""
         items: list[dict[str, Any]] = []
         with translated("get video"):
             for page in self._dynamodb.get_paginator("query").paginate(
@@ -132,7 +151,7 @@ class Videos:
                 KeyConditionExpression="pk = :video AND begins_with(sk, :kind)",
                 ExpressionAttributeValues={
                     ":video": {"S": keys.video_partition(tenant, video_id)},
-                    ":kind": {"S": keys.VIDEO},
+                    ":kind": {"S": kind},
                 },
                 ConsistentRead=True,
             ):
@@ -273,6 +292,7 @@ class Videos:
 
     def _delete_parts(self, tenant: str, video_id: str) -> None:
         parts = [item for item in self._items(tenant, video_id) if item["sk"]["S"] != keys.VIDEO]
+        parts += self._items(tenant, video_id, keys.FAILED_TRY)
         for start in range(0, len(parts), _BATCH):
             some = parts[start : start + _BATCH]
             requests = [{"DeleteRequest": {"Key": {"pk": one["pk"], "sk": one["sk"]}}} for one in some]
@@ -445,7 +465,8 @@ def _at_stage(video: Video, stage: Stage, changes: dict[str, Any]) -> Video:
     now = now_ms()
     history = video.history
     if video.stage is not stage or not history:
-        history = [*history, StageEntry(stage=stage, at_ms=now)]
+        failed = changes.get("failure") if stage is Stage.FAILED else None
+        history = [*history, StageEntry(stage=stage, at_ms=now, failure=failed)]
     return video.model_copy(
         update={
             "stage": stage,

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from lambdas.domain.assembly import TransitionKind
 from lambdas.domain.film_format import FpsMode, Framing
 from lambdas.domain.stages import Stage
-from lambdas.domain.video_parts import ClipState, Failure, JoinStep, StageEntry
+from lambdas.domain.video_parts import ClipState, Failure, JoinStep
 from lambdas.domain.video_request import Gate, Lora, OriginKind
 
 # --- errors
@@ -119,6 +119,11 @@ class StoryboardState(TypedDict):
     """Whether the film was made from it."""
 
 
+class StageEntered(TypedDict):
+    stage: Stage
+    at_ms: int
+
+
 class VideoObject(TypedDict):
     id: str
     object: Literal["video"]
@@ -142,6 +147,8 @@ class VideoObject(TypedDict):
     size: str
     """The film's width x height in pixels."""
     error: VideoError | None
+    url: str | None
+    """A link to the finished film, valid for an hour; null until there is one."""
     stage: Stage
     """What is being done, in more detail than `status`."""
     waits_for: str | None
@@ -153,6 +160,8 @@ class VideoObject(TypedDict):
     """USD of what the last attempt made; null if nothing was made yet, or a part has no known price."""
     origin: OriginOf | None
     """What it was made from: see remix, edit and extend."""
+    signed_by: str | None
+    """The name in the certificate of the film's content credentials; null if it is not signed."""
     draft: bool
     """Whether its engine draws drafts."""
     draft_for: str | None
@@ -185,7 +194,7 @@ class VideoObject(TypedDict):
     clips: list[ClipPart]
     failure: Failure | None
     """Which step of which scene and clip failed, why, and what to do."""
-    stages: list[StageEntry]
+    stages: list[StageEntered]
     """Every stage it has entered, in all attempts, in milliseconds since the epoch."""
 
 
@@ -195,6 +204,50 @@ class VideoList(TypedDict):
     first_id: str | None
     last_id: str | None
     """Send it as `after` for the next page."""
+    has_more: bool
+
+
+class ContentLink(TypedDict):
+    object: Literal["content.link"]
+    url: str
+    """The link, which needs no key."""
+    media_type: str
+    expires_at: int
+    """When the link ends, in seconds since the epoch."""
+
+
+class EventObject(TypedDict):
+    object: Literal["video.event"]
+    type: str
+    """`video.` and a stage, or `narration.`, `still.`, `clip.` or `assembly.` with `started`, `completed` or
+    `failed`."""
+    at_ms: int
+    """Milliseconds since the epoch."""
+    attempt: int
+    """The video's attempt it belongs to."""
+    scene: int | None
+    """The scene's index, from 0."""
+    clip: int | None
+    """The clip's index, from 0."""
+    reused: bool | None
+    """Whether it was found, and not made anew."""
+    by: str | None
+    """The voice, the image model or the engine."""
+    seconds: float | None
+    """How long it took."""
+    cost: float | None
+    """USD."""
+    code: str | None
+    """Why it failed, for programs."""
+    reason: str | None
+    """Why it failed."""
+    advice: str | None
+    """What to do about it."""
+
+
+class EventList(TypedDict):
+    object: Literal["list"]
+    data: list[EventObject]
     has_more: bool
 
 
@@ -248,3 +301,48 @@ class ModelObject(TypedDict):
 class ModelList(TypedDict):
     object: Literal["list"]
     data: list[ModelObject]
+
+
+# --- prompts and voices
+
+
+class PromptEnhancement(TypedDict):
+    object: Literal["prompt.enhancement"]
+    model: str
+    """The engine that it is written for."""
+    given: str
+    """The prompt as you sent it."""
+    prompt: str
+    """The enhanced prompt; the one you sent if the model's answer is unusable."""
+    by: str | None
+    """The model that wrote it."""
+    note: str | None
+    """Why the original was kept, or what was changed in the answer."""
+    cost: float | None
+    """USD."""
+    tokens: int
+    """The prompt's length, estimated."""
+    prompt_tokens: int
+    """The longest prompt that the engine reads."""
+
+
+class VoiceObject(TypedDict):
+    id: str
+    """Send it as `voice`."""
+    object: Literal["voice"]
+    language: str
+    language_name: str
+    other_languages: list[str]
+    """Those of a bilingual voice."""
+    gender: str | None
+    engines: list[str]
+    """The values of `voice_engine` that it takes."""
+    default: bool
+    """Whether films that name no voice have it."""
+    cost_per_million_characters: dict[str, float | None]
+    """USD, by engine; null if the price is unknown."""
+
+
+class VoiceList(TypedDict):
+    object: Literal["list"]
+    data: list[VoiceObject]

@@ -61,6 +61,7 @@ MEANINGS: Mapping[HTTPStatus, str] = {
     HTTPStatus.NOT_FOUND: "There is no such thing, or it isn't yours.",
     HTTPStatus.CONFLICT: "Not possible now. OpenAI's clients don't repeat it: `x-should-retry` is false.",
     HTTPStatus.PRECONDITION_FAILED: "It has changed since you read it.",
+    HTTPStatus.BAD_GATEWAY: "A model that this request needs did not answer; `message` says why.",
 }
 _REQUEST_ID = Header(names.REQUEST_ID_HEADER, "Names this request in the server's logs.", {"type": "string"})
 _RETRY_AFTER = Header("Retry-After", "Seconds to wait.", {"type": "integer"})
@@ -159,7 +160,7 @@ def _responses(operation: Operation, schemas: "Schemas", *, head: bool) -> dict[
             "description": f"A link to the file: {gives}.",
             "headers": _headers((_LOCATION, *operation.sends)),
         }
-    else:
+    if operation.answer is not None or not operation.redirects:
         found["200"] = {
             "description": "Success.",
             "headers": _headers(operation.sends),

@@ -1,33 +1,43 @@
 """Build the documents of answers.py from the records of videos, the catalogue of engines, and errors."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from itertools import accumulate
 from typing import Any, Literal
 
 from lambdas.api.answers import (
     AssemblyState,
+    ContentLink,
     Deletion,
     EnhanceState,
     ErrorAnswer,
     ErrorDetail,
+    EventList,
+    EventObject,
     ModelList,
     ModelObject,
     OriginOf,
+    PromptEnhancement,
     ReviewState,
     StoryboardState,
     VideoError,
     VideoList,
     VideoObject,
+    VoiceList,
+    VoiceObject,
 )
 from lambdas.domain.control_characters import visible
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import Engine
 from lambdas.domain.film_format import RATES, SIZES, cropped
+from lambdas.domain.narration import OfferedVoice
+from lambdas.domain.prices import Prices
+from lambdas.domain.prompts import estimate_tokens
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
-from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgress, Writer
+from lambdas.domain.video_events import VideoEvent
+from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, Enhancement, PartProgress, Writer
 from lambdas.domain.video_request import Origin
 
 # Lambda returns at most 6 MB, in which this is a quoted string; a video of 1,000 clips takes 0.1 MB.
@@ -48,7 +58,8 @@ _STATUS: Mapping[Stage, Literal["queued", "in_progress", "completed", "failed"]]
 }
 
 
-def video_object(video: Video) -> VideoObject:
+def video_object(video: Video, url: str | None = None) -> VideoObject:
+    """`url`: a link to the finished film."""
     request = video.request
     rendered = request.rendered_size
     return {
@@ -66,12 +77,14 @@ def video_object(video: Video) -> VideoObject:
         "size": f"{request.width}x{request.height}",
         "error": _error(video),
         # Reelworks' own fields
+        "url": url,
         "stage": video.stage,
         "waits_for": video.waits_for,
         "attempt": video.attempt,
         "review": _review(video),
         "cost": video.cost,
         "origin": _origin(request.origin) if request.origin else None,
+        "signed_by": video.signed_by,
         "draft": video.draft,
         "draft_for": request.draft_for,
         "fps": request.fps,
@@ -94,13 +107,16 @@ def video_object(video: Video) -> VideoObject:
         "stills": [_made(part) for part in video.stills],
         "clips": [_made(clip) for clip in video.clips],
         "failure": _dumped(video.failure) if video.failure else None,
-        "stages": [_dumped(entry) for entry in video.history],
+        "stages": [{"stage": entry.stage, "at_ms": entry.at_ms} for entry in video.history],
     }
 
 
-def video_list(videos: list[Video], has_more: bool) -> VideoList:
-    """Return a page of videos, cut short if it would exceed the size that Lambda can return."""
-    objects = [video_object(video) for video in videos]
+def video_list(
+    videos: list[Video], has_more: bool, link: Callable[[Video], str | None] = lambda _: None
+) -> VideoList:
+    """Return a page of videos, cut short if it would exceed the size that Lambda can return. `link`: returns
+    the `url` of a video."""
+    objects = [video_object(video, link(video)) for video in videos]
     sizes = accumulate(len(json.dumps(one)) for one in objects)
     fitting = max(1, sum(size <= LARGEST_PAGE for size in sizes))
     has_more = has_more or fitting < len(videos)
@@ -112,6 +128,48 @@ def video_list(videos: list[Video], has_more: bool) -> VideoList:
         "last_id": videos[-1].id if videos else None,
         "has_more": has_more,
     }
+
+
+def event_list(events: Iterable[VideoEvent]) -> EventList:
+    data: list[EventObject] = [{"object": "video.event", **_dumped(event)} for event in events]
+    return {"object": "list", "data": data, "has_more": False}
+
+
+def voice_list(voices: Iterable[OfferedVoice], default: str, prices: Prices) -> VoiceList:
+    """`default`: the voice of films that name none."""
+    data: list[VoiceObject] = [
+        {
+            "id": voice.name,
+            "object": "voice",
+            **voice.model_dump(exclude={"name"}),
+            "default": voice.name == default,
+            "cost_per_million_characters": {
+                engine: prices.narration(engine, 1_000_000) for engine in voice.engines
+            },
+        }
+        for voice in voices
+    ]
+    return {"object": "list", "data": data}
+
+
+def prompt_enhancement(enhancement: Enhancement, prompt: str, engine: Engine) -> PromptEnhancement:
+    """`prompt`: the prompt as it was given."""
+    return {
+        "object": "prompt.enhancement",
+        "model": engine.name,
+        "given": prompt,
+        "prompt": enhancement.prompt,
+        "by": enhancement.by,
+        "note": enhancement.note,
+        "cost": enhancement.cost,
+        "tokens": estimate_tokens(enhancement.prompt),
+        "prompt_tokens": engine.prompt_tokens,
+    }
+
+
+def content_link(url: str, media_type: str, expires_at: int) -> ContentLink:
+    """`expires_at`: seconds since the epoch."""
+    return {"object": "content.link", "url": url, "media_type": media_type, "expires_at": expires_at}
 
 
 def deletion(video_id: str) -> Deletion:

@@ -1,14 +1,19 @@
 """The answers of the routes: JSON, a redirect to a link, or an error in OpenAI's format."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
 
 from lambdas.adapters import stores
 from lambdas.api import openai_format
-from lambdas.api.request import method, settings
+from lambdas.api.request import method, query, settings
+from lambdas.domain.content_variants import VARIANTS
+from lambdas.domain.video import Video
 
 
 @dataclass(frozen=True)
@@ -29,16 +34,41 @@ class Response:
         }
 
 
+class LinkForm(BaseModel):
+    """How to answer with a link."""
+
+    link: Literal["redirect", "json"] = Field(default="redirect", description="redirect or json")
+    """`json` returns the link instead of redirecting to it: a `<video>` can't send the key that a redirect
+    needs."""
+
+
 def link_answer(key: str, file_name: str, media_type: str) -> Response:
-    link = stores.outputs(settings()).link(
-        key,
-        settings().link_seconds,
-        file_name=file_name,
-        content_type=media_type,
-        head=method() == "HEAD",
-    )
+    """Redirect to a link to an object, or return it, as the query asks."""
+    as_json = query(LinkForm).link == "json"
+    link = _link(key, file_name, media_type, head=method() == "HEAD" and not as_json)
+    if as_json:
+        expires_at = int(time.time()) + settings().link_seconds
+        return answer(
+            openai_format.content_link(link, media_type, expires_at), headers={"Cache-Control": "no-store"}
+        )
     headers = {"Location": link, "Cache-Control": "no-store"}  # a cached redirect could outlive the link
     return Response(HTTPStatus.FOUND, "text/plain", "", headers)
+
+
+def video_answer(video: Video, headers: Mapping[str, str] | None = None) -> Response:
+    return answer(openai_format.video_object(video, film_link(video)), headers=headers)
+
+
+def film_link(video: Video) -> str | None:
+    """Return a link to a video's film; None if it has none yet."""
+    film = VARIANTS["video"]
+    return _link(video.film, f"{video.id}.{film.extension}", film.media_type) if video.film else None
+
+
+def _link(key: str, file_name: str, media_type: str, *, head: bool = False) -> str:
+    return stores.outputs(settings()).link(
+        key, settings().link_seconds, file_name=file_name, content_type=media_type, head=head
+    )
 
 
 def answer(

@@ -10,7 +10,8 @@
     │   ├── ModelNotFound           404  no such engine is offered here
     │   ├── NotReady                409  the video is not at the stage this call needs
     │   ├── PreconditionFailed      412  the resource has changed since it was read
-    │   └── IdempotencyConflict     409  one Idempotency-Key for two different requests
+    │   ├── IdempotencyConflict     409  one Idempotency-Key for two different requests
+    │   └── NoTextModel             502  the text model did not answer within the request's time
     ├── StepError               a pipeline step can't continue; never retried
     │   ├── MediaError
     │   │   ├── ClipUnreadable      not a video, truncated or empty
@@ -28,6 +29,7 @@
     │   ├── StillRefused            the image model can't or won't draw the still
     │   ├── ReviewTimedOut          no approval in time; the state machine gives a timeout this name
     │   ├── FilmTimedOut            the film was not finished in time after its first clip started
+    │   ├── NotSigned               the film can't be signed: an expired or unsuitable certificate
     │   ├── VideoClosed             the video was cancelled, deleted or finished meanwhile
     │   └── ArtifactMissing         an artifact from an earlier step is gone
     └── TransientError          the same call may succeed later; the state machine retries it
@@ -130,6 +132,12 @@ class IdempotencyConflict(RequestError):
     code = "idempotency_conflict"
 
 
+class NoTextModel(RequestError):
+    fault = Fault.PIPELINE
+    status = HTTPStatus.BAD_GATEWAY
+    code = "text_model_unavailable"
+
+
 class StepError(ReelworksError):
     """A step can't continue, and repeating it would fail in the same way."""
 
@@ -215,6 +223,13 @@ class FilmTimedOut(StepError):
     advice = (
         "Retry the video: it reuses what is already made. If films often take that long, "
         "give their engine more instances, or raise film_hours in the settings."
+    )
+
+
+class NotSigned(StepError):
+    advice = (
+        "Have the operator replace the signing certificate or key (reel credentials set), then retry the "
+        "video: nothing is made again."
     )
 
 

@@ -153,6 +153,7 @@ def tenant_partition(tenant: str) -> str:
 
 
 VIDEO = "video"  # sort key of a video's record; those of its parts begin with it
+FAILED_TRY = "failed"  # the sort keys of its failed tries begin with this
 
 
 def video_partition(tenant: str, video_id: str) -> str:
@@ -176,6 +177,11 @@ def part_sort_key(name: str, number: int) -> str:
 
 def part_item(tenant: str, video_id: str, name: str, number: int) -> tuple[str, str]:
     return video_partition(tenant, video_id), part_sort_key(name, number)
+
+
+def failed_try_item(tenant: str, video_id: str, at_ms: int, part: str) -> tuple[str, str]:
+    """Return the item of a failed try at a part, such as `clip 3`. It is not read with the record."""
+    return video_partition(tenant, video_id), f"{FAILED_TRY}#{at_ms:015d}#{part}"
 
 
 def deleted_video_item(tenant: str, video_id: str) -> tuple[str, str]:

@@ -75,3 +75,8 @@ def endpoint_name(prefix: str, engine: str) -> str:
     letters, digits and hyphens, at most 63 characters.
     """
     return f"{prefix}-{engine.replace('.', '-')}"
+
+
+def signing_secret(prefix: str) -> str:
+    """Return the name of the secret with the key that signs films (lambdas/adapters/signing_key.py)."""
+    return f"{prefix}/content-credentials"

@@ -26,6 +26,22 @@ class Speaker(Document):
         return fingerprint({"narration": [_MAKING, _KEEPING], "text": text, **self.model_dump()})
 
 
+class OfferedVoice(Document):
+    """A voice that can narrate. `language` is its own; a bilingual voice has `other_languages`, too."""
+
+    name: str
+    language: str  # BCP 47, such as en-US
+    language_name: str
+    other_languages: list[str]
+    gender: str | None  # as the speech service says it
+    engines: list[str]
+
+    def speaks(self, language: str) -> bool:
+        """Return whether it speaks a language: a code such as `de`, or with its region, `de-AT`."""
+        codes = [code.lower() for code in (self.language, *self.other_languages)]
+        return any(code == language.lower() or code.startswith(f"{language.lower()}-") for code in codes)
+
+
 class Sentence(Document):
     text: str
     sound: str  # SHA-256 in its artifact's name

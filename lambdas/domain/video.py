@@ -72,6 +72,7 @@ class Video(Document):
     delivered_storyboard: str | None = None
     manifest: str | None = None
     film_bytes: int | None = None
+    signed_by: str | None = None  # the certificate of the film's content credentials; None: not signed
     draft: bool = False
     notes: tuple[str, ...] = ()  # what the user should know about how it is made
     failure: Failure | None = None

@@ -19,6 +19,12 @@ class Failure(Document):
     advice: str
 
 
+class FailedTry(Failure):
+    """A try at a clip, narration or still that failed; it may have been tried again since."""
+
+    at_ms: int
+
+
 class ClipState(StrEnum):
     WAITING = "waiting"
     RENDERING = "rendering"
@@ -121,5 +127,8 @@ class JoinStep(Document):
 
 
 class StageEntry(Document):
+    """A stage that a video has entered. `failure`: why it failed, also after it was retried."""
+
     stage: Stage
     at_ms: int
+    failure: Failure | None = None

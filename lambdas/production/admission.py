@@ -11,6 +11,7 @@ from lambdas.domain.errors import EngineFailed, ReelworksError, TransientError, 
 from lambdas.domain.failures import cause
 from lambdas.domain.flight import most_in_flight
 from lambdas.production.clip_progress import begun
+from lambdas.production.failed_tries import note_failed_try
 from lambdas.settings import RenderClipSettings
 from lambdas.telemetry import logger, rate
 
@@ -75,6 +76,10 @@ class Admission:
         """Answer a call's token with an error, and free its place."""
         name = type(error).__name__
         answered = self._machine.fail(inference.token, name, cause(error))
+        if answered:
+            note_failed_try(
+                self._videos, inference.tenant, inference.video_id, "RenderClip", error, clip=inference.clip
+            )
         logger.warning("clip failed", extra={"error": name, "reason": error.message, "answered": answered})
         rate(names.METRIC_CLIP_FAILURE_RATE, error.fault, engine=inference.engine)
         self.done(inference)

@@ -13,12 +13,14 @@ from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.domain.prices import of_time
 from lambdas.production.clip_inputs import first_picture, footage
 from lambdas.production.clip_progress import ClipMade, begun, finished, reused
+from lambdas.production.failed_tries import noted
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import ClipTask, require_open, task
 from lambdas.settings import PricedSettings
 
 
 @task
+@noted
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = ClipTask.model_validate(event)
     settings = PricedSettings.from_env()

@@ -15,6 +15,7 @@ from lambdas.domain.documents import fingerprint
 from lambdas.domain.prices import Prices
 from lambdas.domain.storyboard import seed_of
 from lambdas.domain.storyboard_answers import scene_prompt
+from lambdas.production.failed_tries import noted
 from lambdas.production.scene_parts import PartMade, SceneTask, make_part
 from lambdas.production.task_token import require_open, task
 from lambdas.settings import PricedSettings
@@ -24,6 +25,7 @@ _PROMPT_TOKENS = 1_000  # an image model reads longer prompts than an engine
 
 
 @task
+@noted
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = SceneTask.model_validate(event)
     settings = PricedSettings.from_env()

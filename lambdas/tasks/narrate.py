@@ -19,12 +19,14 @@ from lambdas.domain.sentences import sentences
 from lambdas.media.font import not_drawn
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import length
+from lambdas.production.failed_tries import noted
 from lambdas.production.scene_parts import PartMade, SceneTask, make_part
 from lambdas.production.task_token import require_open, task
 from lambdas.settings import NarrateSettings
 
 
 @task
+@noted
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = SceneTask.model_validate(event)
     settings = NarrateSettings.from_env()

@@ -20,11 +20,10 @@ from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.origin import Idea, ideas_of, prompt_shots, written
 from lambdas.domain.planning import make_plan
 from lambdas.domain.prices import total
-from lambdas.domain.prompt_answers import accept
-from lambdas.domain.prompts import system_prompt, user_message, words_for
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import TEXT_MODEL, Video
 from lambdas.domain.video_parts import ClipProgress, Enhancement
+from lambdas.production.enhancement import enhance
 from lambdas.production.plans import find_plan, source_plan, store_plan
 from lambdas.production.scene_shots import shots
 from lambdas.production.task_token import VideoTask, task
@@ -34,8 +33,6 @@ from lambdas.telemetry import logger
 # Clips of a scene that don't start from each other: as many at once as a map allows. The setting `at_once`
 # lowers it.
 SIDE_BY_SIDE = 40
-_LONGEST_ANSWER = 1_000  # tokens; some models think aloud before the paragraph
-_TEMPERATURE = 0.7
 # No question is asked later than this: the longest answer (420 s) ends within the function's 900 s.
 _ASKING_SECONDS = 400
 
@@ -154,28 +151,6 @@ def _all_enhanced(ideas: Sequence[Idea], engine: Engine, model: TextModel) -> li
                 note = f"{error.message}. {error.advice}"
         made.append(Enhancement(prompt=idea.plain, note=note, cost=0.0))
     return made
-
-
-def enhance(idea: Idea, engine: Engine, model: TextModel) -> Enhancement:
-    """Return the text model's prompt for an idea, or its plain text and a note if the answer is unusable.
-
-    Raises TextModelFailed, TextModelUnavailable.
-    """
-    prompt = idea.plain
-    message = user_message(
-        idea.prompt, words_for(engine.prompt_tokens), before=idea.before, change=idea.change
-    )
-    answer = model.ask(
-        system=system_prompt(engine),
-        message=message,
-        max_tokens=_LONGEST_ANSWER,
-        temperature=_TEMPERATURE,
-    )
-    accepted = accept(answer.text, answer.stop_reason, prompt, engine.prompt_tokens)
-    logger.info("prompt enhanced", extra={"by": answer.by, "note": accepted.note})
-    if accepted.prompt is None:
-        return Enhancement(prompt=prompt, note=f"{accepted.note} (asked: {answer.by})", cost=answer.cost)
-    return Enhancement(prompt=accepted.prompt, by=answer.by, note=accepted.note, cost=answer.cost)
 
 
 def _summary(plan: FilmPlan) -> Plan:

@@ -8,6 +8,7 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.events import Events
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.signing_key import SigningKey, find_signing_key
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys, names
 from lambdas.domain.content_variants import VARIANTS
@@ -20,6 +21,7 @@ from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, seconds_worked
 from lambdas.intake.drop_error import clear_drop_error
 from lambdas.production.plans import load_plan
+from lambdas.production.signing import deliver_signed
 from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PublishSettings
 from lambdas.telemetry import count, logger, measure, rate
@@ -33,28 +35,41 @@ class Published(Document):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = VideoTask.model_validate(event)
     settings = PublishSettings.from_env()
-    events = Events(client("events"), settings.event_bus)
     published = publish(
-        request.tenant, request.video_id, stores.videos(settings), stores.outputs(settings), events
+        request.tenant,
+        request.video_id,
+        stores.videos(settings),
+        stores.inputs(settings),
+        stores.outputs(settings),
+        Events(client("events"), settings.event_bus),
+        find_signing_key(client("secretsmanager"), client("kms"), settings.signing_secret),
     )
     return published.model_dump()
 
 
-def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events: Events) -> Published:
-    """Deliver a film, complete the record and emit the event.
+def publish(
+    tenant: str,
+    video_id: str,
+    videos: Videos,
+    inputs: Objects,
+    outputs: Objects,
+    events: Events,
+    key: SigningKey | None,
+) -> Published:
+    """Deliver a film, complete the record and emit the event. `key`: what the film is signed with.
 
     The event is emitted after the record is written, so listeners always find the film. A crash between the
     two repeats this step, which then only emits. Events may therefore arrive twice; listeners deduplicate by
     video id.
 
-    Raises ArtifactMissing. Raises VideoClosed or VideoNotFound if a request ended the video; everything
-    delivered is then deleted again.
+    Raises ArtifactMissing, NotSigned. Raises VideoClosed or VideoNotFound if a request ended the video;
+    everything delivered is then deleted again.
     """
     film = keys.delivered_film(tenant, video_id)
     video = videos.get(tenant, video_id)
     if video.stage is not Stage.COMPLETED:
         video = videos.advance(tenant, video_id, Stage.PUBLISHING)
-        delivered = _deliver(video, outputs)
+        delivered = _deliver(video, inputs, outputs, key)
         try:
             video = videos.advance(
                 tenant,
@@ -63,6 +78,7 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
                 **delivered,
                 film_bytes=outputs.size(film),
                 filmed=video.storyboard,
+                signed_by=key and key.name,
                 draft=CATALOGUE[video.request.engine].draft,
             )
         except (VideoClosed, VideoNotFound):
@@ -81,23 +97,31 @@ def publish(tenant: str, video_id: str, videos: Videos, outputs: Objects, events
     return Published(film=film)
 
 
-def _deliver(video: Video, outputs: Objects) -> dict[str, str | None]:
-    """Copy everything to be delivered. Return the keys by record field; None where the film has no such
-    file."""
+def _deliver(
+    video: Video, inputs: Objects, outputs: Objects, key: SigningKey | None
+) -> dict[str, str | None]:
+    """Copy everything to be delivered, and sign the film. Return the keys by record field; None where the
+    film has no such file."""
     plan = load_plan(outputs, video.tenant, video.id)
     content = film_hash(plan)
-    film = keys.film(video.tenant, content)
     delivered: dict[str, str] = {}
     for name, variant in VARIANTS.items():
         if variant.artifact is not None and _has(plan, name):
-            delivered[name] = variant.delivered(video.tenant, video.id)
-            outputs.copy(variant.artifact(video.tenant, content), delivered[name], variant.media_type)
+            made, delivered[name] = (
+                variant.artifact(video.tenant, content),
+                variant.delivered(video.tenant, video.id),
+            )
+            if name == "video" and key is not None:
+                deliver_signed(video, plan, made, delivered[name], key, inputs=inputs, outputs=outputs)
+            else:
+                outputs.copy(made, delivered[name], variant.media_type)
     if video.storyboard is not None:
         delivered["storyboard"] = keys.delivered_storyboard(video.tenant, video.id)
         kept = keys.storyboard(video.tenant, video.id, video.storyboard)
         outputs.copy(kept, delivered["storyboard"], VARIANTS["storyboard"].media_type)
     if video.source is not None:
-        outputs.copy(film, keys.drop_result(video.source.key, "mp4"), VARIANTS["video"].media_type)
+        dropped = keys.drop_result(video.source.key, "mp4")
+        outputs.copy(delivered["video"], dropped, VARIANTS["video"].media_type)
     manifest = make_manifest(
         video,
         plan,

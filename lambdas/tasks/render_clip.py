@@ -24,6 +24,7 @@ from lambdas.media.speech_excerpt import excerpt
 from lambdas.production.admission import Admission
 from lambdas.production.clip_inputs import first_picture, footage
 from lambdas.production.clip_progress import ClipMade, reused
+from lambdas.production.failed_tries import noted
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import CalledBackTask, ClipTask, require_open, task
 from lambdas.settings import RenderClipSettings
@@ -35,6 +36,7 @@ class RenderTask(CalledBackTask, ClipTask):
 
 
 @task
+@noted
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
     request = RenderTask.model_validate(event)
     made = RenderClip(RenderClipSettings.from_env()).render(request)

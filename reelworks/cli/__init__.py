@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from reelworks.cli import cloud, engines, films, keys, logs, models, ops, preflight, reviews
+from reelworks.cli import cloud, credentials, engines, films, keys, logs, models, ops, preflight, reviews
 from reelworks.cli.terminal import prepare_streams
 
 
@@ -26,10 +26,11 @@ app = _Reel(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for group in (cloud, films, logs, preflight, reviews):
+for group in (cloud, films, credentials, logs, preflight, reviews):
     app.add_typer(group.app)
 app.add_typer(reviews.storyboard_app, name="storyboard")
 app.add_typer(keys.keys_app, name="keys")
+app.add_typer(credentials.credentials_app, name="credentials")
 app.add_typer(models.models_app, name="models")
 app.add_typer(ops.ops_app, name="ops")
 app.add_typer(engines.engines_app, name="engines")

@@ -78,6 +78,11 @@ class Home:
         return self.folder / "api_key"
 
     @property
+    def signing_key(self) -> Path:
+        """What films are signed with (lifecycle/development_certificate.py)."""
+        return self.folder / "signing_key.json"
+
+    @property
     def aws_credentials(self) -> Path:
         """What requests to the cloud's AWS services are signed with, in the format of ~/.aws/credentials."""
         return self.folder / "aws_credentials"

@@ -19,6 +19,7 @@ from lambdas.adapters.api_keys import ApiKeys
 from lambdas.adapters.clients import client, stills_client, writing_client
 from lambdas.adapters.clip_queue import BY_TURN
 from lambdas.adapters.objects import Objects
+from lambdas.domain.prices import AWS
 from lambdas.settings import ApiSettings, AuthorizerSettings, env_of
 from tests.cloud.servers import local_aws, wait_until
 
@@ -137,6 +138,11 @@ def _deploy(url: str) -> Deployment:
             model_aliases="sora-2=cogvideox-2b",
             retention_days=90,
             state_machine_arn=machine["stateMachineArn"],
+            prices=AWS.model_dump_json(),
+            text_model="amazon.nova-lite-v1:0",
+            text_seconds="90",
+            voice="Joanna",
+            voice_engine="neural",
         ),
         authorizer=AuthorizerSettings(
             api_keys_table="api-keys",

@@ -20,13 +20,14 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.storyboards import Storyboards
+from lambdas.adapters.videos import now_ms
 from lambdas.api import app
 from lambdas.api.request import settings
 from lambdas.domain import keys
 from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Source, execution_name, video_id
-from lambdas.domain.video_parts import Failure
+from lambdas.domain.video_parts import FailedTry, Failure
 from lambdas.domain.video_request import Stills, VideoRequest
 from lambdas.intake.accept import Intake
 from lambdas.intake.fields import ALLOWED
@@ -580,6 +581,34 @@ def test_content_supports_head(aws: Deployment) -> None:
         assert (response.headers["content-type"], response.headers["content-length"]) == ("video/mp4", "4")
 
 
+def test_a_link_as_json(aws: Deployment) -> None:
+    id_ = create()["id"]
+    query = {"link": "json"}
+    assert call("GET", f"/v1/videos/{id_}/content", query=query).error["code"] == "not_ready"
+    complete(id_)
+    answer = call("GET", f"/v1/videos/{id_}/content", query={**query, "variant": "thumbnail"})
+    link = answer.json
+    assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
+    assert (link["object"], link["media_type"]) == ("content.link", "image/webp")
+    assert 3_500 < link["expires_at"] - time.time() <= 3_600
+    with urllib.request.urlopen(link["url"]) as response:
+        assert response.read() == b"thumbnail"
+    wrong = call("GET", f"/v1/videos/{id_}/content", query={"link": "text"})
+    assert (wrong.status, wrong.error["param"]) == (400, "link")
+    assert "redirect or json; got 'text'" in wrong.error["message"]
+
+
+def test_a_finished_video_has_a_link_to_its_film(aws: Deployment) -> None:
+    id_ = create()["id"]
+    assert call("GET", f"/v1/videos/{id_}").json["url"] is None
+    complete(id_)
+    listed = next(one for one in call("GET", "/v1/videos").json["data"] if one["id"] == id_)
+    for video in (call("GET", f"/v1/videos/{id_}").json, listed):
+        with urllib.request.urlopen(video["url"]) as response:
+            assert response.read() == b"film"
+            assert response.headers["content-type"] == "video/mp4"
+
+
 @pytest.mark.parametrize(
     ("variant", "extension", "kind"),
     [("captions", "vtt", "text/vtt"), ("captions_srt", "srt", "application/x-subrip")],
@@ -631,6 +660,35 @@ def test_missing_content(aws: Deployment) -> None:
     answer = call("GET", f"/v1/videos/{id_}/content", query={"variant": "poster"})
     assert (answer.status, answer.error["param"]) == (400, "variant")
     assert "video, thumbnail, spritesheet" in answer.error["message"]
+
+
+# --- events
+
+
+def test_events_say_what_happened_also_in_earlier_attempts(aws: Deployment) -> None:
+    id_ = create()["id"]
+    videos = stores.videos(settings())
+    reason = Failure(step="DrawClip", clip=0, code="EngineFailed", reason="No memory.", advice="Wait.")
+    videos.advance("acme", id_, Stage.PLANNING)
+    videos.note_failed_try("acme", id_, FailedTry(**reason.model_dump(), at_ms=now_ms()))
+    videos.advance("acme", id_, Stage.FAILED, failure=reason)
+    assert call("POST", f"/v1/videos/{id_}/retry").status == 200
+    answer = call("GET", f"/v1/videos/{id_}/events")
+    assert (answer.status, answer.json["object"], answer.json["has_more"]) == (200, "list", False)
+    events = answer.json["data"]
+    assert {event["object"] for event in events} == {"video.event"}
+    assert [(event["type"], event["attempt"], event["reason"]) for event in events] == [
+        ("video.queued", 1, None),
+        ("video.planning", 1, None),
+        ("clip.failed", 1, "No memory."),
+        ("video.failed", 1, "No memory."),
+        ("video.queued", 2, None),
+    ]
+    assert call("GET", f"/v1/videos/{id_}").json["failure"] is None
+    assert call("GET", f"/v1/videos/{id_}/events", tenant="stranger").status == 404
+    assert call("DELETE", f"/v1/videos/{id_}").status == 200
+    assert videos.failed_tries("acme", id_) == []
+    assert call("GET", f"/v1/videos/{id_}/events").status == 404
 
 
 # --- cancel, delete

@@ -2,11 +2,10 @@
 
 from pydantic import BaseModel, Field
 
-from lambdas.api import openai_format
-from lambdas.api.answers import VideoObject
+from lambdas.api.answers import ContentLink, VideoObject
 from lambdas.api.operations import ETAG, IF_MATCH, Body, Routes
 from lambdas.api.request import checked_id, header, json_body, query, settings, tenant, video_of
-from lambdas.api.response import Response, answer, link_answer
+from lambdas.api.response import LinkForm, Response, answer, link_answer, video_answer
 from lambdas.api.review_actions import Editing, Preview, etag
 from lambdas.api.storyboard_edits import Regeneration, parse_regeneration
 from lambdas.domain.errors import InvalidRequest, NotReady, PreconditionFailed, VideoNotFound
@@ -94,7 +93,7 @@ def approve_video(video_id: str) -> Response:
         tenant(), checked_id(video_id), gate=query(Approval).gate, if_match=header("if-match")
     )
     logger.info("video approved")
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @routes.post("/v1/videos/<video_id>/retry", answer=VideoObject, errors=(VideoNotFound, NotReady))
@@ -105,7 +104,7 @@ def retry_video(video_id: str) -> Response:
     """
     video = Editing(settings()).retry(tenant(), checked_id(video_id))
     logger.info("video retried", extra={"attempt": video.attempt})
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @routes.post(
@@ -129,13 +128,15 @@ def regenerate_scene(video_id: str, scene: str) -> Response:
     asked = parse_regeneration(json_body())
     video = Editing(settings()).regenerate(tenant(), checked_id(video_id), scene, asked)
     logger.info("scene regenerated", extra={"part": asked.part})
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @routes.operation(
     ["GET", "HEAD"],
     "/v1/videos/<video_id>/scenes/<scene>/narration",
+    query=LinkForm,
     redirects=("audio/mp4",),
+    answer=ContentLink,
     errors=(InvalidRequest, VideoNotFound, NotReady),
 )
 def download_narration(video_id: str, scene: str) -> Response:
@@ -149,7 +150,9 @@ def download_narration(video_id: str, scene: str) -> Response:
 @routes.operation(
     ["GET", "HEAD"],
     "/v1/videos/<video_id>/scenes/<scene>/still",
+    query=LinkForm,
     redirects=("image/png",),
+    answer=ContentLink,
     errors=(InvalidRequest, VideoNotFound, NotReady),
 )
 def download_still(video_id: str, scene: str) -> Response:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from lambdas.adapters import stores
 from lambdas.api import openai_format
-from lambdas.api.answers import Deletion, VideoList, VideoObject
+from lambdas.api.answers import ContentLink, Deletion, EventList, VideoList, VideoObject
 from lambdas.api.cancel_delete import Ending
 from lambdas.api.operations import IDEMPOTENCY_KEY, POLL_AFTER, RETRY_COUNT, Body, Routes
 from lambdas.api.request import (
@@ -19,7 +19,7 @@ from lambdas.api.request import (
     tenant,
     video_of,
 )
-from lambdas.api.response import Response, answer, link_answer
+from lambdas.api.response import LinkForm, Response, answer, film_link, link_answer, video_answer
 from lambdas.domain import names
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.errors import (
@@ -31,10 +31,12 @@ from lambdas.domain.errors import (
     VideoNotFound,
 )
 from lambdas.domain.video import VIDEO_ID
+from lambdas.domain.video_events import video_events
 from lambdas.intake.accept import Intake
 from lambdas.intake.derived_videos import OF_FILE, Remake
 from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields
 from lambdas.intake.files import FILES, VIDEO
+from lambdas.production.plans import find_plan
 from lambdas.telemetry import logger
 
 _POLL_AFTER_MS = 2_000
@@ -60,7 +62,7 @@ class Page(BaseModel):
     """Oldest or newest first."""
 
 
-class Content(BaseModel):
+class Content(LinkForm):
     """Which file of a finished video to download."""
 
     variant: str = Field(
@@ -93,7 +95,7 @@ def create_video() -> Response:
     video = Intake(settings()).accept(
         tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0
     )
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @routes.post(
@@ -118,7 +120,7 @@ def edit_video() -> Response:
     """
     fields, files = body(files=(VIDEO,))
     video = Remake(settings()).edit(tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0)
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @routes.post(
@@ -144,7 +146,7 @@ def extend_video() -> Response:
     video = Remake(settings()).extend(
         tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0
     )
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @routes.post(
@@ -164,7 +166,7 @@ def remix_video(video_id: str) -> Response:
     video = Remake(settings()).remix(
         tenant(), checked_id(video_id), fields, nonce=idempotency_key(), retry=retry_count() > 0
     )
-    return answer(openai_format.video_object(video))
+    return video_answer(video)
 
 
 @routes.get("/v1/videos", query=Page, answer=VideoList)
@@ -183,7 +185,7 @@ def list_videos() -> Response:
         raise InvalidRequest(
             f"after must be the id of one of your videos; got {page.after!r}.", param="after"
         ) from error
-    return answer(openai_format.video_list(videos, has_more))
+    return answer(openai_format.video_list(videos, has_more, film_link))
 
 
 @routes.get("/v1/videos/<video_id>", answer=VideoObject, sends=(POLL_AFTER,), errors=(VideoNotFound,))
@@ -191,7 +193,22 @@ def retrieve_video(video_id: str) -> Response:
     """Retrieve a video"""
     video = video_of(video_id)
     headers = {} if video.closed else {names.POLL_AFTER_HEADER: str(_POLL_AFTER_MS)}
-    return answer(openai_format.video_object(video), headers=headers)
+    return video_answer(video, headers)
+
+
+@routes.get("/v1/videos/<video_id>/events", answer=EventList, errors=(VideoNotFound,))
+def list_events(video_id: str) -> Response:
+    """List what happened to a video
+
+    The oldest event first: the video's stages, and each narration, still and clip with the failures of its
+    tries. Of earlier attempts, stages and failures are listed.
+    """
+    video = video_of(video_id)
+    tries = stores.videos(settings()).failed_tries(tenant(), video_id)
+    # An earlier attempt's plan may have fewer clips.
+    plan = find_plan(stores.outputs(settings()), tenant(), video_id) if video.clips else None
+    scenes = {clip.index: scene.index for scene in plan.scenes for clip in scene.clips} if plan else {}
+    return answer(openai_format.event_list(video_events(video, tries, scenes)))
 
 
 @routes.delete("/v1/videos/<video_id>", headers=(RETRY_COUNT,), answer=Deletion, errors=(VideoNotFound,))
@@ -210,12 +227,13 @@ def delete_video(video_id: str) -> Response:
     "/v1/videos/<video_id>/content",
     query=Content,
     redirects=sorted({variant.media_type for variant in VARIANTS.values()}),
+    answer=ContentLink,
     errors=(VideoNotFound, NotReady),
 )
 def download_content(video_id: str) -> Response:
     """Download a film
 
-    Redirects to a link to one of its files, which is valid for an hour.
+    Redirects to a link to one of its files, which is valid for an hour, or returns the link.
     """
     variant = query(Content).variant
     wanted = VARIANTS[variant]
@@ -241,4 +259,4 @@ def cancel_video(video_id: str) -> Response:
     """
     video = Ending(settings()).cancel(tenant(), checked_id(video_id), retry=retry_count() > 0)
     logger.info("video cancelled")
-    return answer(openai_format.video_object(video))
+    return video_answer(video)

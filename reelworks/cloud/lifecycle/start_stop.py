@@ -16,7 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.adapters.api_keys import ApiKeys, new_key
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.signing_key import Secret
 from lambdas.domain.engines import Workflow
+from lambdas.domain.names import signing_secret
 from lambdas.domain.prices import FREE
 from reelworks.cloud.addresses import API_PATH, address
 from reelworks.cloud.aws import REGION, client
@@ -30,6 +32,7 @@ from reelworks.cloud.home import Home, write_private
 from reelworks.cloud.lifecycle import process_lock
 from reelworks.cloud.lifecycle.cloud_assembly import SOURCES, fingerprint, read_assembly, synthesize
 from reelworks.cloud.lifecycle.deploy import deploy
+from reelworks.cloud.lifecycle.development_certificate import development_secret, is_current
 from reelworks.cloud.lifecycle.environment import SETTINGS, cloud_environment
 from reelworks.cloud.lifecycle.process_lock import Process
 from reelworks.cloud.lifecycle.restart import repair_torn_objects, restore_videos
@@ -174,6 +177,7 @@ def _bring_up(
         deployment = Deployment(process.pid, source, outputs, ready=False, workflow=workflow)
         write_deployment(home, deployment)
         _register_local_tenant(home, process.address, credentials, outputs)
+        _provide_signing_key(home, process.address, credentials, outputs)
         restore_videos(process.address, credentials, outputs)
         write_deployment(home, replace(deployment, ready=True))
     except BaseException as error:
@@ -246,3 +250,16 @@ def _register_local_tenant(
     api_keys = ApiKeys(client("dynamodb", base_url, credentials), outputs[Output.API_KEYS_TABLE], journal)
     api_keys.restore_all()
     api_keys.register(home.key_file.read_text(), LOCAL_TENANT, "this PC")
+
+
+def _provide_signing_key(
+    home: Home, base_url: str, credentials: Credentials, outputs: Mapping[str, str]
+) -> None:
+    """Give the cloud the key that signs films, which is made once and kept until it is about to expire."""
+    secret = Secret.model_validate_json(home.signing_key.read_text()) if home.signing_key.exists() else None
+    if secret is None or not is_current(secret):
+        secret = development_secret()
+        write_private(home.signing_key, secret.model_dump_json())
+    client("secretsmanager", base_url, credentials).create_secret(
+        Name=signing_secret(outputs[Output.ENDPOINT_PREFIX]), SecretString=secret.model_dump_json()
+    )

@@ -172,6 +172,7 @@ def tool_answer(filled: Any, by: str = "director") -> dict[str, Any]:
     return answer
 
 
+SIGNING_SECRET = "bench/content-credentials"
 SENTENCE_SECONDS = 0.43  # not a whole number of frames at any rate
 
 
@@ -245,7 +246,7 @@ class Bench:
         self.answers = answers
         self.dead_letters, _ = _queue("dead-letters")
         self.settings = UpkeepSettings(
-            **deployment.settings.model_dump(include=set(UpkeepSettings.model_fields)),
+            **deployment.settings.model_dump(include=set(UpkeepSettings.model_fields) - {"prices"}),
             event_bus="videos",
             build_project="assemble",
             intake_function="intake",

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from lambdas.settings import NarrateSettings, PlanSettings, RenderClipSettings, env_of
+from lambdas.settings import NarrateSettings, PlanSettings, PublishSettings, RenderClipSettings, env_of
 from tests.cloud.deployment import deployed
-from tests.cloud.pipeline.bench import Answers, Bench
+from tests.cloud.pipeline.bench import SIGNING_SECRET, Answers, Bench
 from tests.cloud.servers import serving
 
 
@@ -23,6 +23,7 @@ def deployed_bench() -> Iterator[Bench]:
         for settings in (
             bench.settings,
             PlanSettings(**priced, text_model="amazon.nova-lite-v1:0", text_seconds="60"),
+            PublishSettings(**stores, event_bus=bench.settings.event_bus, signing_secret=SIGNING_SECRET),
             NarrateSettings(**priced, voice="Joanna", voice_engine="neural"),
             RenderClipSettings(
                 **stores,

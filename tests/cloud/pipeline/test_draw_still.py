@@ -114,6 +114,9 @@ def test_a_rejection_by_the_model_is_reported_in_its_words(bench: Bench) -> None
     assert error == "StillRefused"
     assert "the prompt is too long" in cause["errorMessage"]
     assert bench.now(video).stills[0].state is ClipState.RENDERING
+    [failed] = bench.videos.failed_tries(TENANT, video.id)
+    assert (failed.step, failed.scene, failed.code) == ("DrawStill", 0, "StillRefused")
+    assert "the prompt is too long" in failed.reason
     assert bench.deployment.keys("output", STILLS) == set()
 
 

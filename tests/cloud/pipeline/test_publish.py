@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +18,12 @@ from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Source, Video
 from lambdas.domain.video_parts import Writer
+from lambdas.media.content_credentials import verify
 from lambdas.tasks import publish
-from tests.cloud.pipeline.bench import TENANT, Bench, a_brief, a_scene
+from reelworks.cloud.lifecycle.development_certificate import NAME, development_secret
+from tests.cloud.pipeline.bench import SIGNING_SECRET, TENANT, Bench, a_brief, a_scene
 from tests.factories import a_shot
+from tests.unit.clips import clip, decoded
 
 FILM, POSTER, SHEET = b"the film", b"the poster", b"the sheet"
 CAPTIONS = {"vtt": b"WEBVTT", "srt": b"1"}
@@ -53,6 +57,7 @@ def test_the_film_is_delivered_recorded_and_announced_by_an_event(bench: Bench) 
     assert run(bench, video) == {"film": keys.delivered_film(TENANT, video.id)}
     done = bench.now(video)
     assert (done.stage, done.film_bytes, done.draft) == (Stage.COMPLETED, len(FILM), False)
+    assert done.signed_by is None
     assert done.film
     assert done.thumbnail
     assert done.spritesheet
@@ -61,6 +66,28 @@ def test_the_film_is_delivered_recorded_and_announced_by_an_event(bench: Bench) 
     assert bench.outputs.get(done.spritesheet) == SHEET
     assert bench.events(video) == ["video.completed"]
     assert [open_.id for open_ in bench.open_videos() if open_.id == video.id] == []
+
+
+def test_the_film_is_signed_if_there_is_a_key(bench: Bench, tmp_path: Path) -> None:
+    secret = development_secret()
+    secrets = client("secretsmanager")
+    secrets.create_secret(Name=SIGNING_SECRET, SecretString=secret.model_dump_json())
+    source = Source(bucket="input", key=f"drop/{TENANT}/bee.txt", etag="e")
+    video = assembled(bench, source=source)
+    bench.outputs.put(keys.film(TENANT, film_hash(bench.plan(video))), clip(8), "video/mp4")
+    try:
+        run(bench, video)
+    finally:
+        secrets.delete_secret(SecretId=SIGNING_SECRET, ForceDeleteWithoutRecovery=True)
+    done = bench.now(video)
+    assert done.signed_by == NAME
+    film = tmp_path / "film.mp4"
+    for key in (str(done.film), keys.drop_result(source.key, "mp4")):
+        film.write_bytes(bench.outputs.get(key))
+        found = verify(film)
+        assert (found.made_by.video, found.made_by.engine) == (video.id, "cogvideox-nano")
+    assert done.film_bytes == film.stat().st_size
+    assert len(decoded(film.read_bytes())) == 8
 
 
 def test_a_manifest_is_delivered_with_every_film(bench: Bench) -> None:
@@ -177,7 +204,7 @@ class Meanwhile(Objects):
 def publish_while(bench: Bench, video: Video, happens: Callable[[], object]) -> None:
     outputs = Meanwhile(bench, once(happens))
     events = Events(client("events"), bench.settings.event_bus)
-    publish.publish(TENANT, video.id, bench.videos, outputs, events)
+    publish.publish(TENANT, video.id, bench.videos, bench.inputs, outputs, events, None)
 
 
 def once(happens: Callable[[], object]) -> Callable[[], object]:

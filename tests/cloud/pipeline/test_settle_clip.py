@@ -259,11 +259,15 @@ def test_the_engine_s_rejection_is_passed_on_verbatim(asked: Asked, place: str) 
     assert asked.settled
 
 
-def test_an_engine_failure_is_retryable(asked: Asked) -> None:
+def test_an_engine_failure_is_retryable_and_noted(asked: Asked, bench: Bench) -> None:
     asked.fail(json.dumps(MEMORY).encode())
     asked.notice("Failed", failureLocation=f"s3://output/{asked.failure}", failureReason="server error (500)")
     error, cause = asked.task.answer()
     assert (error, cause["errorMessage"]) == ("EngineFailed", "the GPU has 24 GB, 31 were needed")
+    video = asked.inference
+    [failed] = bench.videos.failed_tries(video.tenant, video.video_id)
+    assert (failed.step, failed.clip, failed.code) == ("RenderClip", 0, "EngineFailed")
+    assert failed.reason == "the GPU has 24 GB, 31 were needed"
 
 
 def test_a_failure_without_a_reason_says_so(asked: Asked) -> None:
