@@ -23,18 +23,21 @@ from cdk.settings import DeploymentSettings
 from cdk.state_machine import ProduceVideo
 from cdk.table import ApiKeysTable, VideosTable
 from cdk.upkeep import SETTLED_WITHIN, Upkeep
+from cdk.webhooks import Webhooks
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.names import endpoint_name
 from lambdas.settings import (
     ApiSettings,
     AssembleLongSettings,
     AuthorizerSettings,
+    ClipEventsSettings,
+    DeliverSettings,
     DispatchSettings,
+    EventsSettings,
     IntakeSettings,
     NarrateSettings,
     PlanSettings,
     PricedSettings,
-    PublishSettings,
     RecordFailureSettings,
     RenderClipSettings,
     SettleClipSettings,
@@ -79,6 +82,13 @@ class PipelineStack(Stack):
             description="Other names for engines, as ALIAS=ENGINE, comma-separated",
         )
 
+        self._webhooks_to_loopback = CfnParameter(
+            self,
+            "WebhooksToLoopback",
+            default="false",
+            allowed_values=["false", "true"],
+            description="Whether webhooks may go to this machine: true only on a PC",
+        )
         prices = CfnParameter(
             self,
             "Prices",
@@ -160,6 +170,14 @@ class PipelineStack(Stack):
             state_machine_arn=self.produce_video.machine.state_machine_arn,
             build_project=self.assembly_build.name,
         )
+        self.webhooks = Webhooks(
+            self,
+            "Webhooks",
+            bus=self.bus,
+            deliver=self.functions["Deliver"],
+            deliver_timeout=Duration.seconds(FUNCTIONS["Deliver"].timeout),
+            failed_events=self.queues.failed_events,
+        )
         self.functions.on_failure(self.queues.failed_events)
         self.functions["Dispatch"].add_event_source(
             sources.SqsEventSource(self.queues.requests, batch_size=10, report_batch_item_failures=True)
@@ -169,7 +187,13 @@ class PipelineStack(Stack):
         self._export(prefix)
 
     def _configure(self, settings: DeploymentSettings, engines: str, stores: dict[str, str]) -> None:
+        receivers = {"webhooks_to_loopback": self._webhooks_to_loopback.value_as_string}
+        webhooks = {
+            "webhooks_table": self.webhooks.table.table_name,
+            "webhooks_queue_url": self.webhooks.queue.queue_url,
+        }
         intake = {
+            **receivers,
             "requests_queue_url": self.queues.requests.queue_url,
             "engines": engines,
             "default_engine": settings.default_engine,
@@ -180,7 +204,7 @@ class PipelineStack(Stack):
         priced = self._priced.model_dump()
         machine = self.produce_video.machine.state_machine_arn
         build_project = self.assembly_build.name
-        publish = PublishSettings(**stores, event_bus=self.bus.event_bus_name)
+        events = {"event_bus": self.bus.event_bus_name}
         clips = {"clips_table": self.clip_queue.table.table_name}
         endpoints = {
             **clips,
@@ -195,7 +219,14 @@ class PipelineStack(Stack):
                     user_pool_id=self.identity.pool.user_pool_id,
                     user_pool_client_id=self.identity.client.user_pool_client_id,
                 ),
-                "Api": ApiSettings(**stores, **clips, **intake, state_machine_arn=machine),
+                "Api": ApiSettings(
+                    **stores,
+                    **clips,
+                    **intake,
+                    **webhooks,
+                    state_machine_arn=machine,
+                    deliver_function=self.functions["Deliver"].function_name,
+                ),
                 "Intake": IntakeSettings(**stores, **intake),
                 "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),
                 "WriteStoryboard": PlanSettings(
@@ -209,27 +240,33 @@ class PipelineStack(Stack):
                     voice_engine=self._voice_engine.value_as_string,
                 ),
                 "DrawStill": self._priced,
-                "Review": StoreSettings(**stores),
+                "Review": EventsSettings(**stores, **events),
                 "Plan": PlanSettings(
                     **priced,
                     text_model=settings.text_model,
                     text_seconds=self._text_seconds.value_as_string,
                     workflow=self._workflow.value_as_string,
                 ),
-                "DrawClip": self._priced,
-                "RenderClip": RenderClipSettings(**stores, **endpoints),
-                "SettleClip": SettleClipSettings(**priced, **endpoints),
+                "DrawClip": ClipEventsSettings(**priced, **events),
+                "RenderClip": RenderClipSettings(**stores, **endpoints, **events),
+                "SettleClip": SettleClipSettings(**priced, **endpoints, **events),
                 "Assemble": self._priced,
                 "AssembleLong": AssembleLongSettings(**stores, build_project=build_project),
-                "Publish": publish,
-                "RecordFailure": RecordFailureSettings(**publish.model_dump(), **clips),
+                "Publish": EventsSettings(**stores, **events),
+                "RecordFailure": RecordFailureSettings(**stores, **events, **clips),
+                "Deliver": DeliverSettings(
+                    **stores,
+                    **receivers,
+                    **webhooks,
+                    webhooks_dead_letters_url=self.webhooks.dead_letters.queue_url,
+                ),
                 "Upkeep": UpkeepSettings(
                     **priced,
                     **endpoints,
+                    **events,
                     film_hours=settings.film_hours,
                     requests_queue_url=self.queues.requests.queue_url,
                     state_machine_arn=machine,
-                    event_bus=self.bus.event_bus_name,
                     build_project=build_project,
                     intake_function=self.functions["Intake"].function_name,
                     dead_letter_queue_urls=",".join(queue.queue_url for queue in self.queues.dead_letters),
@@ -253,8 +290,11 @@ class PipelineStack(Stack):
             "sqs:DeleteMessage",
             on=[queue.queue_arn for queue in self.queues.dead_letters],
         )
-        for name in ("Publish", "RecordFailure", "Upkeep"):
+        for name in ("DrawClip", "RenderClip", "SettleClip", "Review", "Publish", "RecordFailure", "Upkeep"):
             allow(role(name), "events:PutEvents", on=[self.bus.event_bus_arn])
+        self.webhooks.grant_deliver(role("Deliver"))
+        self.webhooks.grant_manage(role("Api"))
+        allow(role("Api"), "lambda:InvokeFunction", on=[self.functions["Deliver"].function_arn])
         self.produce_video.grant_start(role("Dispatch"))
         self.produce_video.grant_oversee(role("Api"))
         self.produce_video.grant_oversee(role("Upkeep"))
@@ -296,6 +336,9 @@ class PipelineStack(Stack):
             "RequestsQueueUrl": self.queues.requests.queue_url,
             "RequestsDeadLetterQueueUrl": self.queues.requests_dead_letters.queue_url,
             "OutputsQueueUrl": self.queues.outputs.queue_url,
+            "WebhooksTable": self.webhooks.table.table_name,
+            "WebhooksQueueUrl": self.webhooks.queue.queue_url,
+            "WebhooksDeadLetterQueueUrl": self.webhooks.dead_letters.queue_url,
             "FailedEventsQueueUrl": self.queues.failed_events.queue_url,
             "StateMachineArn": self.produce_video.machine.state_machine_arn,
             "UserPoolId": self.identity.pool.user_pool_id,

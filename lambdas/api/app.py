@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.api import openai_format
 from lambdas.api.request import VIDEO_ID
 from lambdas.api.response import error_answer
-from lambdas.api.routes import models, reviews, videos
+from lambdas.api.routes import models, reviews, videos, webhooks
 from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import names
 from lambdas.domain.errors import RequestError, TransientError
@@ -35,11 +35,18 @@ _METHODS = {
     "/v1/videos/<video_id>/scenes/<scene>/still": ("GET", "HEAD"),
     "/v1/models": ("GET",),
     "/v1/models/<name>": ("GET",),
+    "/v1/webhook_endpoints": ("GET", "POST"),
+    "/v1/webhook_endpoints/<endpoint_id>": ("GET", "POST", "DELETE"),
+    "/v1/webhook_endpoints/<endpoint_id>/rotate_secret": ("POST",),
+    "/v1/webhook_endpoints/<endpoint_id>/test": ("POST",),
+    "/v1/webhook_endpoints/<endpoint_id>/deliveries": ("GET",),
+    "/v1/webhook_endpoints/<endpoint_id>/deliveries/<delivery_id>/redeliver": ("POST",),
+    "/v1/webhook_event_types": ("GET",),
 }
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 app = APIGatewayRestResolver()
-for group in (videos, reviews, models):
+for group in (videos, reviews, models, webhooks):
     app.include_router(group.router)
 
 

@@ -88,6 +88,7 @@ def video_object(video: Video) -> dict[str, Any]:
         "narrations": [_made(part) for part in video.narrations],
         "stills": [_made(part) for part in video.stills],
         "clips": [_made(clip) for clip in video.clips],
+        "webhook": request.webhook.model_dump(mode="json") if request.webhook else None,
         "failure": video.failure.model_dump(mode="json") if video.failure else None,
         "stages": [entry.model_dump(mode="json") for entry in video.history],
     }

@@ -5,7 +5,6 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
-from lambdas.adapters.clients import client
 from lambdas.adapters.events import Events
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos
@@ -21,7 +20,7 @@ from lambdas.domain.video import Video, seconds_worked
 from lambdas.intake.drop_error import clear_drop_error
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import VideoTask, task
-from lambdas.settings import PublishSettings
+from lambdas.settings import EventsSettings
 from lambdas.telemetry import count, logger, measure, rate
 
 
@@ -32,10 +31,13 @@ class Published(Document):
 @task
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = VideoTask.model_validate(event)
-    settings = PublishSettings.from_env()
-    events = Events(client("events"), settings.event_bus)
+    settings = EventsSettings.from_env()
     published = publish(
-        request.tenant, request.video_id, stores.videos(settings), stores.outputs(settings), events
+        request.tenant,
+        request.video_id,
+        stores.videos(settings),
+        stores.outputs(settings),
+        stores.events(settings),
     )
     return published.model_dump()
 

@@ -29,7 +29,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
-from lambdas.adapters.events import Events
 from lambdas.adapters.executions import Execution, Machine
 from lambdas.adapters.requests_queue import RequestsQueue
 from lambdas.adapters.videos import OpenVideo, now_ms
@@ -108,7 +107,7 @@ class Heal:
         self._machine = Machine(client("stepfunctions"), settings.state_machine_arn)
         self._builds = Builds(client("codebuild"), settings.build_project)
         self._film_ms = settings.film_hours * 3_600_000
-        self._failures = RecordFailure(settings, Events(client("events"), settings.event_bus))
+        self._failures = RecordFailure(settings)
 
     def next_page(self, time_left: Callable[[], bool]) -> int:
         """Check the next page of the videos that are being made. Return how many were repaired."""

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.adapters.api_keys import ApiKeys, new_key
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.webhooks import Webhooks
 from lambdas.domain.engines import Workflow
 from lambdas.domain.prices import FREE
 from reelworks.cloud.addresses import API_PATH, address
@@ -143,6 +144,7 @@ def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> di
         "Voice": BUNDLED,
         "VoiceEngine": "standard",
         "Prices": FREE.model_dump_json(),
+        "WebhooksToLoopback": str(settings.webhooks.loopback).lower(),
     }
 
 
@@ -174,6 +176,7 @@ def _bring_up(
         deployment = Deployment(process.pid, source, outputs, ready=False, workflow=workflow)
         write_deployment(home, deployment)
         _register_local_tenant(home, process.address, credentials, outputs)
+        _restore_webhooks(process.address, credentials, outputs)
         restore_videos(process.address, credentials, outputs)
         write_deployment(home, replace(deployment, ready=True))
     except BaseException as error:
@@ -233,6 +236,11 @@ def _listener(ports: list[int]) -> socket.socket:
         f"Can't listen on port {ports[-1]} of 127.0.0.1.",
         advice="Choose another port, or stop the program that uses it.",
     )
+
+
+def _restore_webhooks(base_url: str, credentials: Credentials, outputs: Mapping[str, str]) -> None:
+    journal = Objects(client("s3", base_url, credentials), outputs[Output.OUTPUT_BUCKET])
+    Webhooks(client("dynamodb", base_url, credentials), outputs[Output.WEBHOOKS_TABLE], journal).restore_all()
 
 
 def _register_local_tenant(

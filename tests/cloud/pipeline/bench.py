@@ -244,6 +244,7 @@ class Bench:
         self.deployment = deployment
         self.answers = answers
         self.dead_letters, _ = _queue("dead-letters")
+        self.undelivered, _ = _queue("undelivered")  # webhooks
         self.settings = UpkeepSettings(
             **deployment.settings.model_dump(include=set(UpkeepSettings.model_fields)),
             event_bus="videos",

@@ -1,0 +1,89 @@
+"""Webhook endpoints in OpenAI's wire format, and their deliveries, which OpenAI's API doesn't show.
+
+Source: openai-python 3.57 (types/webhooks).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lambdas.domain.webhooks import Delivery, Endpoint, EventType, Try
+
+_SHOWN = 4  # last characters of a secret
+
+
+def endpoint_object(endpoint: Endpoint, *, secret: bool = False) -> dict[str, Any]:
+    """`secret`: show the current secret, which is done once."""
+    current = endpoint.secrets[0].text
+    shown = {"signing_secret": current} if secret else {}
+    return {
+        "id": endpoint.id,
+        "object": "webhook_endpoint",
+        "created_at": endpoint.created_ms // 1000,
+        "updated_at": endpoint.updated_ms // 1000,
+        "name": endpoint.name,
+        "url": endpoint.url,
+        "event_types": list(endpoint.event_types),
+        "signing_secret_hint": f"whsec_…{current[-_SHOWN:]}",
+        "enabled": endpoint.disabled_ms is None,
+        **shown,
+    }
+
+
+def endpoint_list(endpoints: Sequence[Endpoint], has_more: bool) -> dict[str, Any]:
+    return _page([endpoint_object(one) for one in endpoints], has_more)
+
+
+def endpoint_deletion(endpoint_id: str) -> dict[str, Any]:
+    return {"id": endpoint_id, "object": "webhook_endpoint.deleted", "deleted": True}
+
+
+def test_result(endpoint_id: str, type_: EventType, status: int) -> dict[str, Any]:
+    return {
+        "object": "webhook_endpoint.test",
+        "webhook_endpoint_id": endpoint_id,
+        "event_type": type_,
+        "status_code": status,
+        "success": True,
+    }
+
+
+def event_type_list() -> dict[str, Any]:
+    return {"object": "list", "data": list(EventType)}
+
+
+def delivery_object(delivery: Delivery) -> dict[str, Any]:
+    """`attempts`: the latest, the oldest of them first."""
+    return {
+        "id": delivery.id,
+        "object": "webhook_delivery",
+        "created_at": delivery.created_ms // 1000,
+        "event": {"object": "event", **delivery.event.model_dump(mode="json")},
+        "state": delivery.state,
+        "reason": delivery.reason or None,
+        "attempts": [_attempt(one) for one in delivery.tries],
+        "next_attempt_at": None if delivery.next_ms is None else delivery.next_ms // 1000,
+    }
+
+
+def delivery_list(deliveries: Sequence[Delivery], has_more: bool) -> dict[str, Any]:
+    return _page([delivery_object(one) for one in deliveries], has_more)
+
+
+def _attempt(one: Try) -> dict[str, Any]:
+    """`took`: seconds."""
+    return {
+        "at": one.at_ms // 1000,
+        "took": one.took_ms / 1000,
+        "status_code": one.status,
+        "reason": one.reason or None,
+    }
+
+
+def _page(objects: list[dict[str, Any]], has_more: bool) -> dict[str, Any]:
+    return {
+        "object": "list",
+        "data": objects,
+        "first_id": objects[0]["id"] if objects else None,
+        "last_id": objects[-1]["id"] if objects else None,
+        "has_more": has_more,
+    }
