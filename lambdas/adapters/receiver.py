@@ -39,20 +39,26 @@ def resolved(host: str, port: int) -> list[str]:
 
 class Sender:
     def __init__(
-        self, *, loopback: bool, resolve: Resolve = resolved, context: ssl.SSLContext | None = None
+        self,
+        *,
+        loopback: bool,
+        resolve: Resolve = resolved,
+        context: ssl.SSLContext | None = None,
+        limit_seconds: float = LIMIT_SECONDS,
     ) -> None:
         """`loopback`: receivers on this machine are allowed, also without TLS. `context`: whose certificates
         are trusted; None: those of the system."""
         self._loopback = loopback
         self._resolve = resolve
         self._context = context
+        self._limit_seconds = limit_seconds
 
     def post(self, receiver: Receiver, body: bytes, headers: Mapping[str, str]) -> Answer:
         try:
-            with time_limit(LIMIT_SECONDS):
+            with time_limit(self._limit_seconds):
                 return self._post(receiver, body, headers)
         except OutOfTime:
-            return Answer(problem=f"no answer within {LIMIT_SECONDS:g} s")
+            return Answer(problem=f"no answer within {self._limit_seconds:g} s")
         except Unreachable as error:
             return Answer(problem=str(error))
         except SSLError as error:

@@ -265,5 +265,3 @@ def test_the_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatc
     network = Network([PUBLIC])
     post(network, monkeypatch)
     assert network.connected == [(PUBLIC, 443)]
-
-

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -182,7 +183,7 @@ def test_pauses_grow_over_a_day() -> None:
     assert [time // 1000 for time in times[:6]] == [0, 5, 25, 105, 425, 1705]
     assert times[-1] == WINDOW_MS
     assert len(times) == 11
-    assert max(b - a for a, b in zip(times, times[1:], strict=False)) == 6 * 3_600_000
+    assert max(b - a for a, b in pairwise(times)) == 6 * 3_600_000
 
 
 @pytest.mark.parametrize("jitter", [0.9, 1.1])
@@ -191,7 +192,7 @@ def test_jitter_and_slow_answers_stay_within_the_day(jitter: float, took_ms: int
     times = schedule(jitter, took_ms)
     assert times[-1] == WINDOW_MS
     assert 10 <= len(times) <= 13
-    assert all(a < b for a, b in zip(times, times[1:], strict=False))
+    assert all(a < b for a, b in pairwise(times))
 
 
 def test_a_taken_event_is_delivered() -> None:
