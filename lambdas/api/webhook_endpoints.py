@@ -107,7 +107,7 @@ class WebhookEndpoints:
 
         return self._changed(tenant, change)
 
-    def list(self, tenant: str, *, after: str | None, limit: int) -> tuple[list[Endpoint], bool]:
+    def page(self, tenant: str, *, after: str | None, limit: int) -> tuple[list[Endpoint], bool]:
         """Return a page of endpoints, the newest first, and whether there are more."""
         every = [*reversed(self._webhooks.endpoints(tenant).endpoints)]
         if after is not None:

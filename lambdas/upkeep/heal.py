@@ -37,6 +37,7 @@ from lambdas.domain.errors import AssemblerFailed, FilmTimedOut, VideoNotFound
 from lambdas.domain.failures import cause, failure
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
+from lambdas.domain.webhooks import WINDOW_MS
 from lambdas.production.task_token import CalledBackTask
 from lambdas.settings import UpkeepSettings
 from lambdas.tasks.record_failure import RecordFailure
@@ -48,8 +49,10 @@ from lambdas.upkeep.restore_records import restore
 
 GRACE = timedelta(seconds=60)  # anything younger is not lost yet: events usually take seconds
 AT_ONCE = timedelta(0)  # an event says that it has ended
+TOLD_FOR = timedelta(milliseconds=WINDOW_MS)  # how long webhooks of an event are tried
 DROPS_FOR = timedelta(days=1)  # the maximum age of a drop-folder object to check
 PAGE = 100  # videos of a run; the next run continues after them
+_ENDS = {Stage.COMPLETED: names.VIDEO_COMPLETED, Stage.FAILED: names.VIDEO_FAILED}
 _RESERVE_MS = 60_000  # of the function's time, reserved to finish the current item
 
 Event = dict[str, Any]
@@ -91,9 +94,19 @@ def _restore(settings: UpkeepSettings, time_left: Callable[[], bool]) -> dict[st
     """Restore what a PC's cloud lost. Nothing of it is still in progress, so no grace is needed; and an
     object may have waited in the drop folder for as long as the cloud was down."""
     restored = restore(settings)
+    _tell_again(settings, restored, time_left)
     healed = Heal(settings, AT_ONCE).videos(restored, time_left)
     healed += Drops(settings, AT_ONCE, timedelta.max).ask_again(time_left)
     return {"restored": len(restored), "healed": healed}
+
+
+def _tell_again(settings: UpkeepSettings, restored: Sequence[Video], time_left: Callable[[], bool]) -> None:
+    """Emit the latest ends again: a PC's cloud has also lost the webhooks that were still to be delivered."""
+    events, since_ms = stores.events(settings), now_ms() - TOLD_FOR // timedelta(milliseconds=1)
+    for video in restored:
+        event = _ENDS.get(video.stage)
+        if event is not None and video.updated_ms > since_ms and time_left():
+            events.video_ended(video, event)
 
 
 class Heal:

@@ -29,7 +29,7 @@ def create_endpoint() -> Response[str]:
 
 @router.get("/v1/webhook_endpoints")
 def list_endpoints() -> Response[str]:
-    found = _endpoints().list(tenant(), after=query("after", None), limit=limit())
+    found = _endpoints().page(tenant(), after=query("after", None), limit=limit())
     return answer(webhook_format.endpoint_list(*found))
 
 
