@@ -417,7 +417,11 @@ class Bench:
     # --- what others hear
 
     def events(self, video: Video) -> list[str]:
-        """Return the events emitted for a video."""
+        """Return the names of the events emitted for a video."""
+        return [heard["detail-type"] for heard in self.heard(video)]
+
+    def heard(self, video: Video) -> list[dict[str, Any]]:
+        """Return the events emitted for a video; forget all others."""
         found = []
         while (
             batch := client("sqs")
@@ -429,7 +433,7 @@ class Bench:
                 heard = json.loads(message["Body"])
                 assert heard["source"] == "reelworks"
                 if heard["detail"]["id"] == video.id:
-                    found.append(heard["detail-type"])
+                    found.append(heard)
         return found
 
     def requests(self, video: Video) -> int:
