@@ -10,7 +10,9 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from threading import Thread
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
@@ -21,8 +23,11 @@ from lambdas.domain.webhook_address import Receiver, allowed_address, is_loopbac
 from lambdas.domain.webhooks import Answer
 
 LIMIT_SECONDS = 15.0  # of a try, from the name to the answer's headers
+_RESOLVE_SECONDS = 5.0
 _CONNECT_SECONDS = 5.0
 _MOST_ADDRESSES = 3  # that are tried
+
+_SLOW_NAME = f"its host could not be resolved within {_RESOLVE_SECONDS:g} s"
 
 Resolve = Callable[[str, int], list[str]]
 
@@ -67,6 +72,7 @@ class Sender:
             return Answer(problem=f"no answer: {_cause(error)}")
 
     def _post(self, receiver: Receiver, body: bytes, headers: Mapping[str, str]) -> Answer:
+        refused: HTTPError | None = None
         for address in self._addresses(receiver)[:_MOST_ADDRESSES]:
             with self._pool(receiver, address) as pool:
                 try:
@@ -84,20 +90,33 @@ class Sender:
                     continue
                 response.close()
                 return _answer(response.status, response.headers)
-        raise Unreachable(f"can't connect: {_cause(refused)}")
+        raise Unreachable(f"can't connect: {_cause(refused)}" if refused else "its host has no address")
 
     def _addresses(self, receiver: Receiver) -> list[str]:
         """Return the receiver's addresses, all checked. Raises Unreachable."""
-        try:
-            found = self._resolve(receiver.host, receiver.port)
-        except (OSError, UnicodeError) as error:
-            raise Unreachable("its host has no address") from error
+        found = self._resolved_in_time(receiver)
         # Not which one: the answer would tell a tenant about names inside the network.
         if not found or not all(allowed_address(address, loopback=self._loopback) for address in found):
             raise Unreachable("its host has an address that is not public")
         if receiver.scheme == "http" and not all(map(is_loopback, found)):
             raise Unreachable("http:// is only for this machine; use https://")
         return found
+
+    def _resolved_in_time(self, receiver: Receiver) -> list[str]:
+        """Resolve the host in another thread: nothing interrupts the system's resolver, and a name server of
+        the tenant's may keep it busy for longer than the function has."""
+        found: list[list[str]] = []
+
+        def resolve() -> None:
+            with suppress(OSError, UnicodeError):
+                found.append(self._resolve(receiver.host, receiver.port))
+
+        resolver = Thread(target=resolve, daemon=True)
+        resolver.start()
+        resolver.join(_RESOLVE_SECONDS)
+        if not found:
+            raise Unreachable("its host has no address" if not resolver.is_alive() else _SLOW_NAME)
+        return found[0]
 
     def _pool(self, receiver: Receiver, address: str) -> urllib3.HTTPConnectionPool:
         timeout = Timeout(connect=_CONNECT_SECONDS, read=LIMIT_SECONDS)
@@ -137,7 +156,7 @@ def _retry_after_ms(text: str | None) -> int:
 
 def _cause(error: BaseException) -> str:
     """Return the reason without urllib3's wording around it, which names the address."""
-    reason = error
+    reason: BaseException = error
     while (inner := reason.__cause__ or getattr(reason, "reason", None)) and isinstance(inner, BaseException):
         reason = inner
     text = reason.strerror if isinstance(reason, OSError) and reason.strerror else type(reason).__name__

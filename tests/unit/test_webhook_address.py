@@ -1,5 +1,6 @@
 """Where webhooks may go: attempts to reach the inside of a network through one (SSRF)."""
 
+import socket
 from typing import Any
 
 import pytest
@@ -244,6 +245,14 @@ def test_one_address_of_the_inside_among_others_is_enough(monkeypatch: pytest.Mo
 
 def test_a_name_without_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not public" in post(Network([]), monkeypatch)
+
+
+def test_a_name_that_the_resolver_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unknown(Network):
+        def resolve(self, host: str, port: int) -> list[str]:
+            raise socket.gaierror(-2, "Name or service not known")
+
+    assert post(Unknown(), monkeypatch) == "its host has no address"
 
 
 def test_the_next_address_is_tried_and_no_more_than_three(monkeypatch: pytest.MonkeyPatch) -> None:
