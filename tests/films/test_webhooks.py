@@ -19,6 +19,9 @@ from standardwebhooks import Webhook
 from tests.cloud.servers import free_port, wait_until
 from tests.films.conftest import REPOSITORY, Cloud
 
+# OpenAI's client says so of its own service.
+pytestmark = pytest.mark.filterwarnings("ignore:The Sora API is scheduled:DeprecationWarning")
+
 EVERYTHING = ["video.completed", "video.failed", "video.review", "clip.completed"]
 
 
