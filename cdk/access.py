@@ -51,6 +51,7 @@ _VIDEOS = f"output/{VIDEOS}"  # storyboards and deliverables
 _PREVIEWS = (f"{_ARTIFACTS}*/narrations/", f"{_ARTIFACTS}*/stills/")
 _ENGINE = f"output/{ENGINE}"
 _JOURNAL = f"output/{keys.VIDEO_RECORDS_PREFIX}"
+_WEBHOOKS = f"output/{keys.WEBHOOK_RECORDS_PREFIX}"  # has secrets, so no function reads it
 
 _LOOK = ("GetItem",)  # one item, for example a record without its parts
 _REPORT = (*_LOOK, "PutItem")  # how far a part is
@@ -61,7 +62,7 @@ ACCESS: Mapping[str, Access] = {
         table=(*_CHANGE, "PutItem", "DeleteItem", "BatchWriteItem"),
         clips=ClipQueue.grant_withdraw,
         read=(_VIDEOS, *_PREVIEWS),
-        write=(_UPLOADS, _DROP_RESULTS, _VIDEOS),
+        write=(_UPLOADS, _DROP_RESULTS, _VIDEOS, _WEBHOOKS),
         delete=(_VIDEOS, _DROP_RESULTS, _REQUESTS),
         journal=True,
         index=BY_CREATED,
@@ -117,6 +118,7 @@ ACCESS: Mapping[str, Access] = {
         delete=(_REQUESTS,),
         journal=True,
     ),
+    "Deliver": Access(table=_LOOK, write=(_WEBHOOKS,)),
     "Upkeep": Access(
         table=(*_CHANGE, "PutItem"),
         clips=ClipQueue.grant_move,

@@ -19,7 +19,10 @@ from lambdas.settings import (
     ApiSettings,
     AssembleLongSettings,
     AuthorizerSettings,
+    ClipEventsSettings,
+    DeliverSettings,
     DispatchSettings,
+    EventsSettings,
     IntakeSettings,
     NarrateSettings,
     PlanSettings,
@@ -29,7 +32,6 @@ from lambdas.settings import (
     RenderClipSettings,
     Settings,
     SettleClipSettings,
-    StoreSettings,
     UpkeepSettings,
     env_of,
 )
@@ -74,12 +76,12 @@ FUNCTIONS: Mapping[str, Spec] = {
     "DrawStill": Spec(
         module="lambdas.tasks.draw_still", settings=PricedSettings, timeout=900, memory=1024, media=True
     ),
-    "Review": Spec(module="lambdas.tasks.review", settings=StoreSettings, timeout=60),
+    "Review": Spec(module="lambdas.tasks.review", settings=EventsSettings, timeout=60),
     # Plan may ask the text model for one paragraph per scene of a film made from another.
     "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=900),
     # 1,769 MB equal one full vCPU (Lambda's documentation); drawing and encoding use two.
     "DrawClip": Spec(
-        module="lambdas.tasks.draw_clip", settings=PricedSettings, timeout=900, memory=3008, media=True
+        module="lambdas.tasks.draw_clip", settings=ClipEventsSettings, timeout=900, memory=3008, media=True
     ),
     "RenderClip": Spec(
         module="lambdas.tasks.render_clip",
@@ -111,6 +113,8 @@ FUNCTIONS: Mapping[str, Spec] = {
         signing=True,
     ),
     "RecordFailure": Spec(module="lambdas.tasks.record_failure", settings=RecordFailureSettings, timeout=60),
+    # A try takes up to 15 s.
+    "Deliver": Spec(module="lambdas.webhooks.deliver", settings=DeliverSettings, timeout=30),
     "Upkeep": Spec(
         module="lambdas.upkeep.heal", settings=UpkeepSettings, timeout=300, media=True, asynchronous=True
     ),

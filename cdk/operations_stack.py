@@ -26,6 +26,7 @@ _FAILING_PERCENT = 10
 _RATE_PERIOD = Duration.minutes(15)
 _CLIP_WAITS = Duration.hours(3)
 _TENANTS = {names.TenantClass.LARGEST: "the largest tenant", names.TenantClass.OTHERS: "all others"}
+_WEBHOOK_WAITS = Duration.minutes(30)  # a try that is due later waits up to 15 minutes in its queue
 
 
 class OperationsStack(Stack):
@@ -190,6 +191,20 @@ class OperationsStack(Stack):
                 "Clips": [
                     self._metrics.metric(names.METRIC_CLIPS_RENDERED),
                     self._metrics.metric(names.METRIC_CLIPS_REUSED),
+                ],
+            }
+        )
+        webhooks = self._pipeline.webhooks
+        dashboard.row(
+            {
+                "Webhooks: tries by outcome": [self._metrics.search(names.METRIC_WEBHOOK_TRIES, "outcome")],
+                "Webhooks: waiting, given up": [
+                    webhooks.queue.metric_approximate_number_of_messages_visible(),
+                    webhooks.queue.metric_approximate_number_of_messages_delayed(label="next try"),
+                    webhooks.dead_letters.metric_approximate_number_of_messages_visible(),
+                ],
+                "Webhooks: oldest message (s)": [
+                    webhooks.queue.metric_approximate_age_of_oldest_message(statistic="Maximum")
                 ],
             }
         )
@@ -358,6 +373,21 @@ class OperationsStack(Stack):
             periods=3,
             runbook="throttles",
             advice="AWS services have throttled the functions' calls for 15 minutes.",
+        )
+        alarms.on(
+            "WebhooksFail",
+            self._function_metric("Errors", "Deliver"),
+            above=0,
+            periods=3,
+            runbook="webhooks-fail",
+            advice="Deliver has failed for 15 minutes, so receivers are not told about their videos.",
+        )
+        alarms.on(
+            "WebhooksWait",
+            self._pipeline.webhooks.queue.metric_approximate_age_of_oldest_message(statistic="Maximum"),
+            above=_WEBHOOK_WAITS.to_seconds(),
+            runbook="webhooks-fail",
+            advice="An event has waited half an hour for Deliver.",
         )
         for endpoint, engine in self._endpoints.items():
             self._alarm_endpoint(alarms, endpoint, engine)

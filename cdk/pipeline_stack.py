@@ -24,13 +24,17 @@ from cdk.signing import grant_sign
 from cdk.state_machine import ProduceVideo
 from cdk.table import ApiKeysTable, VideosTable
 from cdk.upkeep import SETTLED_WITHIN, Upkeep
+from cdk.webhooks import Webhooks
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.names import endpoint_name, signing_secret
 from lambdas.settings import (
     ApiSettings,
     AssembleLongSettings,
     AuthorizerSettings,
+    ClipEventsSettings,
+    DeliverSettings,
     DispatchSettings,
+    EventsSettings,
     IntakeSettings,
     NarrateSettings,
     PlanSettings,
@@ -80,6 +84,13 @@ class PipelineStack(Stack):
             description="Other names for engines, as ALIAS=ENGINE, comma-separated",
         )
 
+        self._webhooks_to_loopback = CfnParameter(
+            self,
+            "WebhooksToLoopback",
+            default="false",
+            allowed_values=["false", "true"],
+            description="Whether webhooks may go to this machine: true only on a PC",
+        )
         prices = CfnParameter(
             self,
             "Prices",
@@ -163,6 +174,14 @@ class PipelineStack(Stack):
             state_machine_arn=self.produce_video.machine.state_machine_arn,
             build_project=self.assembly_build.name,
         )
+        self.webhooks = Webhooks(
+            self,
+            "Webhooks",
+            bus=self.bus,
+            deliver=self.functions["Deliver"],
+            deliver_timeout=Duration.seconds(FUNCTIONS["Deliver"].timeout),
+            failed_events=self.queues.failed_events,
+        )
         self.functions.on_failure(self.queues.failed_events)
         self.functions["Dispatch"].add_event_source(
             sources.SqsEventSource(self.queues.requests, batch_size=10, report_batch_item_failures=True)
@@ -172,7 +191,13 @@ class PipelineStack(Stack):
         self._export(prefix)
 
     def _configure(self, settings: DeploymentSettings, engines: str, stores: dict[str, str]) -> None:
+        receivers = {"webhooks_to_loopback": self._webhooks_to_loopback.value_as_string}
+        webhooks = {
+            "webhooks_table": self.webhooks.table.table_name,
+            "webhooks_queue_url": self.webhooks.queue.queue_url,
+        }
         intake = {
+            **receivers,
             "requests_queue_url": self.queues.requests.queue_url,
             "engines": engines,
             "default_engine": settings.default_engine,
@@ -203,30 +228,45 @@ class PipelineStack(Stack):
                     user_pool_id=self.identity.pool.user_pool_id,
                     user_pool_client_id=self.identity.client.user_pool_client_id,
                 ),
-                "Api": ApiSettings(**priced, **clips, **intake, **writer, **voice, state_machine_arn=machine),
+                "Api": ApiSettings(
+                    **priced,
+                    **clips,
+                    **intake,
+                    **writer,
+                    **voice,
+                    **webhooks,
+                    state_machine_arn=machine,
+                    deliver_function=self.functions["Deliver"].function_name,
+                ),
                 "Intake": IntakeSettings(**stores, **intake),
                 "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),
                 "WriteStoryboard": PlanSettings(**priced, **writer),
                 "Narrate": NarrateSettings(**priced, **voice),
                 "DrawStill": self._priced,
-                "Review": StoreSettings(**stores),
+                "Review": EventsSettings(**stores, **event_bus),
                 "Plan": PlanSettings(**priced, **writer, workflow=self._workflow.value_as_string),
-                "DrawClip": self._priced,
-                "RenderClip": RenderClipSettings(**stores, **endpoints),
-                "SettleClip": SettleClipSettings(**priced, **endpoints),
+                "DrawClip": ClipEventsSettings(**priced, **event_bus),
+                "RenderClip": RenderClipSettings(**stores, **endpoints, **event_bus),
+                "SettleClip": SettleClipSettings(**priced, **endpoints, **event_bus),
                 "Assemble": self._priced,
                 "AssembleLong": AssembleLongSettings(**stores, build_project=build_project),
                 "Publish": PublishSettings(
                     **stores, **event_bus, signing_secret=signing_secret(settings.prefix)
                 ),
                 "RecordFailure": RecordFailureSettings(**stores, **event_bus, **clips),
+                "Deliver": DeliverSettings(
+                    **stores,
+                    **receivers,
+                    **webhooks,
+                    webhooks_dead_letters_url=self.webhooks.dead_letters.queue_url,
+                ),
                 "Upkeep": UpkeepSettings(
                     **priced,
                     **endpoints,
+                    **event_bus,
                     film_hours=settings.film_hours,
                     requests_queue_url=self.queues.requests.queue_url,
                     state_machine_arn=machine,
-                    event_bus=self.bus.event_bus_name,
                     build_project=build_project,
                     intake_function=self.functions["Intake"].function_name,
                     dead_letter_queue_urls=",".join(queue.queue_url for queue in self.queues.dead_letters),
@@ -250,9 +290,12 @@ class PipelineStack(Stack):
             "sqs:DeleteMessage",
             on=[queue.queue_arn for queue in self.queues.dead_letters],
         )
-        for name in ("Publish", "RecordFailure", "Upkeep"):
+        for name in ("DrawClip", "RenderClip", "SettleClip", "Review", "Publish", "RecordFailure", "Upkeep"):
             allow(role(name), "events:PutEvents", on=[self.bus.event_bus_arn])
         grant_sign(role("Publish"), settings.prefix, settings.signing_key)
+        self.webhooks.grant_deliver(role("Deliver"))
+        self.webhooks.grant_manage(role("Api"))
+        allow(role("Api"), "lambda:InvokeFunction", on=[self.functions["Deliver"].function_arn])
         self.produce_video.grant_start(role("Dispatch"))
         self.produce_video.grant_oversee(role("Api"))
         self.produce_video.grant_oversee(role("Upkeep"))
@@ -296,6 +339,9 @@ class PipelineStack(Stack):
             "RequestsQueueUrl": self.queues.requests.queue_url,
             "RequestsDeadLetterQueueUrl": self.queues.requests_dead_letters.queue_url,
             "OutputsQueueUrl": self.queues.outputs.queue_url,
+            "WebhooksTable": self.webhooks.table.table_name,
+            "WebhooksQueueUrl": self.webhooks.queue.queue_url,
+            "WebhooksDeadLetterQueueUrl": self.webhooks.dead_letters.queue_url,
             "FailedEventsQueueUrl": self.queues.failed_events.queue_url,
             "StateMachineArn": self.produce_video.machine.state_machine_arn,
             "UserPoolId": self.identity.pool.user_pool_id,

@@ -17,7 +17,14 @@ class OutOfTime(BaseException):
 
 @contextmanager
 def deadline(context: LambdaContext, reserve_ms: int) -> Iterator[None]:
-    """Raise OutOfTime in the block `reserve_ms` before the function's time limit.
+    """Raise OutOfTime in the block `reserve_ms` before the function's time limit."""
+    with time_limit((context.get_remaining_time_in_millis() - reserve_ms) / 1000):
+        yield
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise OutOfTime in the block after `seconds`. Limits don't nest.
 
     It interrupts Python code and waiting, and otherwise comes when a library's call returns: decoders take a
     file in pieces. Signals reach only the main thread, where Lambda calls handlers; the block has no deadline
@@ -34,8 +41,7 @@ def deadline(context: LambdaContext, reserve_ms: int) -> Iterator[None]:
             raise OutOfTime
 
     before = signal.signal(signal.SIGALRM, stop)
-    left = max(0.001, (context.get_remaining_time_in_millis() - reserve_ms) / 1000)
-    signal.setitimer(signal.ITIMER_REAL, left, _AGAIN_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, max(0.001, seconds), _AGAIN_SECONDS)
     try:
         yield
     finally:

@@ -42,6 +42,27 @@ class ClipsSettings(Settings):
     clips_table: str
 
 
+class ReceiversSettings(Settings):
+    """Where webhooks may go."""
+
+    webhooks_to_loopback: str = "false"  # "true": also to this machine, which only a PC's user may allow
+
+    @property
+    def to_loopback(self) -> bool:
+        return self.webhooks_to_loopback == "true"
+
+
+class WebhooksSettings(StoreSettings, ReceiversSettings):
+    """Where webhooks are kept and wait for their delivery."""
+
+    webhooks_table: str
+    webhooks_queue_url: str
+
+
+class DeliverSettings(WebhooksSettings):
+    webhooks_dead_letters_url: str
+
+
 class PricedSettings(StoreSettings):
     """Settings of a function that makes something and records its cost."""
 
@@ -58,7 +79,7 @@ class AuthorizerSettings(Settings):
     user_pool_client_id: str
 
 
-class IntakeSettings(StoreSettings):
+class IntakeSettings(StoreSettings, ReceiversSettings):
     """Settings for accepting requests, through the API and the drop folder."""
 
     requests_queue_url: str
@@ -97,8 +118,9 @@ class VoiceSettings(Settings):
     voice_engine: str
 
 
-class ApiSettings(IntakeSettings, ClipsSettings, WriterSettings, VoiceSettings):
+class ApiSettings(IntakeSettings, ClipsSettings, WriterSettings, VoiceSettings, WebhooksSettings):
     state_machine_arn: str
+    deliver_function: str  # invoked to test a webhook
 
 
 class DispatchSettings(StoreSettings):
@@ -113,7 +135,17 @@ class NarrateSettings(PricedSettings, VoiceSettings):
     pass
 
 
-class RenderClipSettings(StoreSettings, ClipsSettings):
+class EventsSettings(StoreSettings):
+    """Settings of a function that emits events of videos."""
+
+    event_bus: str
+
+
+class ClipEventsSettings(PricedSettings, EventsSettings):
+    pass
+
+
+class RenderClipSettings(EventsSettings, ClipsSettings):
     """Settings for handing clips to the engines' endpoints."""
 
     endpoint_prefix: str
@@ -138,22 +170,17 @@ class AssemblyBuildSettings(PricedSettings):
 TASK_VARIABLE = _PREFIX + "TASK"
 
 
-class EventSettings(StoreSettings):
-    event_bus: str
-
-
-class PublishSettings(EventSettings):
+class PublishSettings(EventsSettings):
     signing_secret: str  # the secret's name; films are not signed if there is none (adapters/signing_key.py)
 
 
-class RecordFailureSettings(EventSettings, ClipsSettings):
+class RecordFailureSettings(EventsSettings, ClipsSettings):
     pass
 
 
 class UpkeepSettings(SettleClipSettings):
     requests_queue_url: str
     state_machine_arn: str
-    event_bus: str
     build_project: str
     film_hours: int  # how long a film may take after its first clip has started
     intake_function: str  # invoked again for drop-folder objects whose event was lost

@@ -3,11 +3,13 @@
 from lambdas.adapters.clients import client
 from lambdas.adapters.clip_queue import ClipQueue
 from lambdas.adapters.engine_calls import Inferences
+from lambdas.adapters.events import Events
 from lambdas.adapters.executions import Machine
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.reviews import Reviews
 from lambdas.adapters.videos import Videos
-from lambdas.settings import ClipsSettings, StoreSettings
+from lambdas.adapters.webhooks import Webhooks
+from lambdas.settings import ClipsSettings, EventsSettings, StoreSettings, WebhooksSettings
 
 
 def inputs(settings: StoreSettings) -> Objects:
@@ -22,6 +24,10 @@ def videos(settings: StoreSettings) -> Videos:
     return Videos(client("dynamodb"), settings.videos_table, journal=outputs(settings))
 
 
+def events(settings: EventsSettings) -> Events:
+    return Events(client("events"), settings.event_bus)
+
+
 def inferences(settings: ClipsSettings) -> Inferences:
     return Inferences(client("dynamodb"), settings.clips_table)
 
@@ -32,3 +38,7 @@ def clip_queue(settings: ClipsSettings) -> ClipQueue:
 
 def reviews(settings: StoreSettings) -> Reviews:
     return Reviews(client("dynamodb"), settings.videos_table, Machine(client("stepfunctions")))
+
+
+def webhooks(settings: WebhooksSettings) -> Webhooks:
+    return Webhooks(client("dynamodb"), settings.webhooks_table, journal=outputs(settings))

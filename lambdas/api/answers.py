@@ -5,7 +5,7 @@ under a field explains it in the document. Source: openai-python 3.57 (types/vid
 keeps extra fields in `model_extra`.
 """
 
-from typing import Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -14,6 +14,7 @@ from lambdas.domain.film_format import FpsMode, Framing
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import ClipState, Failure, JoinStep
 from lambdas.domain.video_request import Gate, Lora, OriginKind
+from lambdas.domain.webhooks import DeliveryState, EventType
 
 # --- errors
 
@@ -119,6 +120,11 @@ class StoryboardState(TypedDict):
     """Whether the film was made from it."""
 
 
+class WebhookOf(TypedDict):
+    url: str
+    event_types: list[EventType]
+
+
 class StageEntered(TypedDict):
     stage: Stage
     at_ms: int
@@ -192,6 +198,8 @@ class VideoObject(TypedDict):
     narrations: list[ScenePart]
     stills: list[ScenePart]
     clips: list[ClipPart]
+    webhook: WebhookOf | None
+    """The request's `webhook_url`, and the events that are sent there."""
     failure: Failure | None
     """Which step of which scene and clip failed, why, and what to do."""
     stages: list[StageEntered]
@@ -346,3 +354,96 @@ class VoiceObject(TypedDict):
 class VoiceList(TypedDict):
     object: Literal["list"]
     data: list[VoiceObject]
+
+
+# --- webhooks
+
+
+class WebhookEndpoint(TypedDict):
+    id: str
+    object: Literal["webhook_endpoint"]
+    created_at: int
+    """Seconds since the epoch."""
+    updated_at: int
+    name: str
+    url: str
+    event_types: list[EventType]
+    """The events that are sent to it."""
+    signing_secret_hint: str
+    """The end of the secret."""
+    enabled: bool
+    """False after you disabled it, or after its receiver answered 410."""
+    signing_secret: NotRequired[str]
+    """The secret, shown once: when it is made."""
+
+
+class WebhookEndpointList(TypedDict):
+    object: Literal["list"]
+    data: list[WebhookEndpoint]
+    first_id: str | None
+    last_id: str | None
+    """Send it as `after` for the next page."""
+    has_more: bool
+
+
+class WebhookEndpointDeletion(TypedDict):
+    id: str
+    object: Literal["webhook_endpoint.deleted"]
+    deleted: bool
+
+
+class WebhookTest(TypedDict):
+    object: Literal["webhook_endpoint.test"]
+    webhook_endpoint_id: str
+    event_type: EventType
+    status_code: int
+    """What the receiver answered."""
+    success: bool
+
+
+class EventTypeList(TypedDict):
+    object: Literal["list"]
+    data: list[EventType]
+
+
+class DeliveredEvent(TypedDict):
+    object: Literal["event"]
+    id: str
+    """The same on every attempt: the header `webhook-id`."""
+    type: EventType
+    created_at: int
+    data: dict[str, Any]
+    """The video's `id`, and what belongs to the type."""
+
+
+class DeliveryAttempt(TypedDict):
+    at: int
+    """Seconds since the epoch."""
+    took: float
+    """Seconds."""
+    status_code: int | None
+    """What the receiver answered; null if it did not."""
+    reason: str | None
+    """Why there was no answer."""
+
+
+class WebhookDelivery(TypedDict):
+    id: str
+    object: Literal["webhook_delivery"]
+    created_at: int
+    event: DeliveredEvent
+    state: DeliveryState
+    reason: str | None
+    """Why it is given up or cancelled."""
+    attempts: list[DeliveryAttempt]
+    """The latest, the oldest of them first."""
+    next_attempt_at: int | None
+
+
+class WebhookDeliveryList(TypedDict):
+    object: Literal["list"]
+    data: list[WebhookDelivery]
+    first_id: str | None
+    last_id: str | None
+    """Send it as `after` for the next page."""
+    has_more: bool

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas import importing
 from lambdas.api.request import current, is_video_id
 from lambdas.api.response import Response, error_answer
-from lambdas.api.routes import models, reference, reviews, videos, writing
+from lambdas.api.routes import models, reference, reviews, videos, webhooks, writing
 from lambdas.api.routing import METHODS, Router
 from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import names
@@ -19,7 +19,14 @@ from lambdas.telemetry import logger
 _RETRY_AFTER_SECONDS = 2
 _RESERVE_MS = 4_000  # to answer once time is up
 
-GROUPS = (videos.routes, reviews.routes, writing.routes, models.routes, reference.routes)
+GROUPS = (
+    videos.routes,
+    reviews.routes,
+    writing.routes,
+    models.routes,
+    webhooks.routes,
+    reference.routes,
+)
 _router = Router(operation for group in GROUPS for operation in group.operations)
 
 

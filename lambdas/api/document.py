@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import core_schema
 
-from lambdas.api.answers import ErrorAnswer
+from lambdas.api.answers import ErrorAnswer, VideoObject
 from lambdas.api.operations import PATH_PARAMETERS, Body, Header, Operation, Routes
 from lambdas.domain import names
 from lambdas.domain.errors import InvalidRequest, RequestError
@@ -166,7 +166,7 @@ def _responses(operation: Operation, schemas: "Schemas", *, head: bool) -> dict[
             "headers": _headers(operation.sends),
             "content": {operation.media_type: {"schema": schemas.answer(operation)}},
         }
-        if operation.body and operation.answer is not None and not path_parameters(operation.path):
+        if operation.answer is VideoObject and not path_parameters(operation.path):
             found["200"]["links"] = {id_: {"$ref": f"#/components/links/{id_}"} for id_ in schemas.linked}
     for status, classes in _errors_by_status(operation).items():
         codes = list(dict.fromkeys(error.code for error in classes))

@@ -106,6 +106,7 @@ def video_object(video: Video, url: str | None = None) -> VideoObject:
         "narrations": [_made(part) for part in video.narrations],
         "stills": [_made(part) for part in video.stills],
         "clips": [_made(clip) for clip in video.clips],
+        "webhook": _dumped(request.webhook) if request.webhook else None,
         "failure": _dumped(video.failure) if video.failure else None,
         "stages": [{"stage": entry.stage, "at_ms": entry.at_ms} for entry in video.history],
     }

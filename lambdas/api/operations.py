@@ -39,6 +39,16 @@ PATH_PARAMETERS: Mapping[str, Json] = {
         "schema": {"type": "string", "pattern": f"^{VIDEO_ID}$"},
         "example": "video_0123456789abcdef0123456789abcdef",
     },
+    "endpoint_id": {
+        "description": "The webhook endpoint's id, or `default` for the `webhook_url` of requests.",
+        "schema": {"type": "string", "maxLength": 100},
+        "example": "we_0123456789abcdef0123456789abcdef",
+    },
+    "delivery_id": {
+        "description": "The delivery's id.",
+        "schema": {"type": "string", "maxLength": 200},
+        "example": "wd_0123456789abcdef0123456789abcdef",
+    },
     "scene": {
         "description": "The scene's index, from 0.",
         "schema": {"type": "integer", "minimum": 0},

@@ -83,6 +83,10 @@ def body(*, files: Collection[str]) -> tuple[dict[str, Any], dict[str, bytes]]:
     return parse_body(_event.get(), header("content-type"), files)
 
 
+def has_body() -> bool:
+    return bool(_event.get().get("body"))
+
+
 def json_body() -> dict[str, Any]:
     """Return the body's JSON object. Raises InvalidRequest naming what is malformed."""
     return parse_json(_event.get(), header("content-type"))

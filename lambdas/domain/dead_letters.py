@@ -28,7 +28,9 @@ class Origin(StrEnum):
 
 class DeadLetter(Document):
     origin: Origin
-    function: str | None = None  # ARN of the function that failed; None: that of `topic`'s subscription
+    function: str | None = (
+        None  # ARN of the function, or the queue, that failed; None: of `topic`'s subscription
+    )
     topic: str | None = None
     event: dict[str, Any] = {}  # what to invoke the function with again, or the message of another queue
     error: str = ""
@@ -39,7 +41,8 @@ class DeadLetter(Document):
         if found := dropped(self.event):
             return found[0]
         videos = [inference_id.split(".")[0] for inference_id in inference_ids(self.event)]
-        named = self.event.get("video_id")
+        detail = self.event.get("detail")
+        named = self.event.get("video_id") or (detail.get("id") if isinstance(detail, dict) else None)
         return next(iter(videos), named if isinstance(named, str) else "")
 
 

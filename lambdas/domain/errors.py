@@ -8,6 +8,8 @@
     │   ├── Unauthenticated         401
     │   ├── VideoNotFound           404  also for another tenant's video
     │   ├── ModelNotFound           404  no such engine is offered here
+    │   ├── WebhookNotFound         404  an endpoint or a delivery; also for another tenant's
+    │   ├── ReceiverFailed          400  a webhook's receiver did not answer the test
     │   ├── NotReady                409  the video is not at the stage this call needs
     │   ├── PreconditionFailed      412  the resource has changed since it was read
     │   ├── IdempotencyConflict     409  one Idempotency-Key for two different requests
@@ -113,6 +115,17 @@ class VideoNotFound(RequestError):
 class ModelNotFound(RequestError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
+
+
+class WebhookNotFound(RequestError):
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class ReceiverFailed(RequestError):
+    """A 400, because OpenAI's client would repeat a 5xx."""
+
+    code = "receiver_failed"
 
 
 class NotReady(RequestError):

@@ -12,6 +12,7 @@ DROP_PREFIX = "drop/"
 RECORDS_PREFIX = "records/"
 VIDEO_RECORDS_PREFIX = RECORDS_PREFIX + "videos/"
 KEY_RECORDS_PREFIX = RECORDS_PREFIX + "keys/"
+WEBHOOK_RECORDS_PREFIX = RECORDS_PREFIX + "webhooks/"
 ENGINE_OUTPUT_PREFIX = "engine/out/"
 ENGINE_FAILURE_PREFIX = "engine/failed/"
 
@@ -139,6 +140,10 @@ def key_record(key_hash: str) -> str:
     return f"{KEY_RECORDS_PREFIX}{key_hash}.json"
 
 
+def webhooks_record(tenant: str) -> str:
+    return f"{WEBHOOK_RECORDS_PREFIX}{tenant}.json"
+
+
 def drop_result(dropped: str, extension: str) -> str:
     """Return the key of a dropped object's film (`mp4`), failure (`error.json`), note (`note.json`) or count
     of attempts (`attempts.json`)."""
@@ -202,6 +207,22 @@ def api_key_item(key_hash: str) -> tuple[str, str]:
 def review_item(video_id: str) -> tuple[str, str]:
     """Return the item with the task token of a film that waits for its user."""
     return f"review#{video_id}", "review"
+
+
+# --- the table of webhooks: partition and sort key
+
+
+def webhooks_item(tenant: str) -> tuple[str, str]:
+    """Return the item of a tenant's endpoints and their secrets."""
+    return tenant_partition(tenant), "webhooks"
+
+
+def deliveries_partition(tenant: str, endpoint: str) -> str:
+    return f"{tenant_partition(tenant)}#{endpoint}"
+
+
+def delivery_item(tenant: str, endpoint: str, delivery: str) -> tuple[str, str]:
+    return deliveries_partition(tenant, endpoint), delivery
 
 
 # --- the table of clips: partition and sort key

@@ -16,6 +16,10 @@ PUBLIC_PATHS = ("/openapi.json", "/docs")
 EVENT_SOURCE = "reelworks"
 VIDEO_COMPLETED = "video.completed"
 VIDEO_FAILED = "video.failed"
+VIDEO_REVIEW = "video.review"  # a film waits for its user
+CLIP_COMPLETED = "clip.completed"
+
+WEBHOOK_USER_AGENT = "Reelworks-Webhooks"
 
 METRICS_NAMESPACE = "Reelworks"
 
@@ -56,6 +60,9 @@ METRIC_CLIP_SECONDS = Metric(
 METRIC_CLIP_FAILURE_RATE = Metric("ClipFailureRate", "Percent", by=(("engine", "fault"),))
 METRIC_UPKEEP_RUNS = Metric("UpkeepRuns")  # completed
 METRIC_THROTTLES = Metric("Throttles", by=((), ("called",)))  # of calls, by the AWS service called
+METRIC_WEBHOOK_TRIES = Metric(
+    "WebhookTries", by=(("outcome",),)
+)  # of deliveries of events: see lambdas/webhooks
 METRIC_UPKEEP_FAILURES = Metric("UpkeepFailures")  # what upkeep found and could not repair
 # Each minute, of each engine whose clips wait or are in flight
 # By class of tenant: those of the tenant with the most, and all others'. Two series tell whether one tenant

@@ -12,6 +12,7 @@ from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Speed
 from lambdas.domain.film_format import FpsMode, Framing, given_size
 from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.webhooks import RequestedWebhook
 
 VoiceEngine = Literal["standard", "neural", "long-form", "generative"]  # Polly's
 SampleRate = Literal[8000, 16000, 22050, 24000]
@@ -125,6 +126,7 @@ class VideoRequest(Document):
     even_out: bool = False  # smooth jumps of brightness and colour where one clip starts from another
     fragmented: bool = False  # write the film as a fragmented MP4
     origin: Origin | None = None
+    webhook: RequestedWebhook | None = None
 
     @property
     def frames(self) -> int:

@@ -26,7 +26,7 @@ from lambdas.domain.stages import Stage
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
 from lambdas.domain.video_request import Image, Music, Stills, VideoRequest, Voice
-from lambdas.intake.fields import Fields, parse
+from lambdas.intake.fields import Fields, parse, requested_webhook
 from lambdas.intake.files import INPUT_REFERENCE, MUSIC
 from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.film_size import film_size
@@ -37,7 +37,12 @@ _DAY_MS = 24 * 3600 * 1000
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 _NO_FILES: Mapping[str, bytes] = {}
 # Fields that the record stores in another form; it stores all others as given.
-_IN_ANOTHER_FORM = {*SOURCES, *OF_SCENES, "model", "size", "aspect", "fps", "seconds", "enhance", "draft_for"}
+_IN_ANOTHER_FORM = {
+    *SOURCES,
+    *OF_SCENES,
+    *("model", "size", "aspect", "fps", "seconds", "enhance", "draft_for"),
+    *("webhook_url", "webhook_event_types"),
+}
 
 
 class Intake:
@@ -175,6 +180,7 @@ class Intake:
             burn_captions=parsed.burn_captions,
             stills=stills,
             review=parsed.review,
+            webhook=requested_webhook(parsed, loopback=self._settings.to_loopback),
         )
         # Raises if the film or a scene can't be cut into clips.
         if brief:

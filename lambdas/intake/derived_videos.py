@@ -20,7 +20,7 @@ from lambdas.domain.storyboard import MOST_SCENES, Scene, Storyboard
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
 from lambdas.intake.accept import Intake
-from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields, parse_form
+from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields, parse_form, requested_webhook
 from lambdas.intake.files import VIDEO
 from lambdas.intake.other_names import OURS
 from lambdas.settings import IntakeSettings
@@ -68,7 +68,7 @@ class Remake:
         parsed = parse_form(RemixFields, fields)
         source, engine = self._source(tenant, video_id, "id")
         request = _changed(source, engine, parsed.prompt, OriginKind.REMIX)
-        return self._admit(source, request, nonce=nonce, retry=retry)
+        return self._admit(source, self._told(request, parsed), nonce=nonce, retry=retry)
 
     def edit(
         self,
@@ -85,14 +85,14 @@ class Remake:
             request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EDIT, others)
             _check_takes_video(engine, self._settings.offered)
             request = _edited(request, engine, parsed.strength)
-            return self._admit_file(tenant, request, data, nonce=nonce, retry=retry)
+            return self._admit_file(tenant, self._told(request, parsed), data, nonce=nonce, retry=retry)
         source, engine = self._source(tenant, str(parsed.video and parsed.video.id), VIDEO)
         request = _changed(source, engine, parsed.prompt, OriginKind.EDIT)
         if engine.video != "none":
             request = _edited(request, engine, parsed.strength)
         elif parsed.strength is not None:
             _check_takes_video(engine, self._settings.offered, "strength")
-        return self._admit(source, request, nonce=nonce, retry=retry)
+        return self._admit(source, self._told(request, parsed), nonce=nonce, retry=retry)
 
     def extend(
         self,
@@ -110,14 +110,19 @@ class Remake:
             frames = request.origin.frames if request.origin else None
             before = -(-(frames or 0) // request.fps)
             request = _longer(request, engine, parsed.seconds, before, clips=1)
-            return self._admit_file(tenant, request, data, nonce=nonce, retry=retry)
+            return self._admit_file(tenant, self._told(request, parsed), data, nonce=nonce, retry=retry)
         source, engine = self._source(tenant, str(parsed.video and parsed.video.id), VIDEO)
         _check_prompt(parsed.prompt, engine)
         origin = _origin(source, engine, parsed.prompt, OriginKind.EXTEND)
         request = source.request.model_copy(update={"seed": source.seed, "origin": origin})
         request = _longer(request, engine, parsed.seconds, source.seconds, clips=len(source.clips))
         self._check_scenes(source, origin, parsed.seconds)
-        return self._admit(source, request, nonce=nonce, retry=retry)
+        return self._admit(source, self._told(request, parsed), nonce=nonce, retry=retry)
+
+    def _told(self, request: VideoRequest, fields: RemixFields) -> VideoRequest:
+        """Return the request with its own webhook instead of the source's."""
+        webhook = requested_webhook(fields, loopback=self._settings.to_loopback)
+        return request.model_copy(update={"webhook": webhook})
 
     def _source(self, tenant: str, video_id: str, param: str) -> tuple[Video, Engine]:
         """Return the source video and its engine."""

@@ -22,6 +22,8 @@ from lambdas.domain.video_request import (
     StillQuality,
     VoiceEngine,
 )
+from lambdas.domain.webhook_address import LONGEST_URL, receiver
+from lambdas.domain.webhooks import DEFAULT_EVENT_TYPES, EventType, RequestedWebhook
 from lambdas.intake.files import FILES
 from lambdas.intake.other_names import translate
 
@@ -68,6 +70,12 @@ def _in_order(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
     return tuple(gate for gate in Gate if gate in gates)
 
 
+def _known_once(types: tuple[EventType, ...]) -> tuple[EventType, ...]:
+    if len(set(types)) < len(types):
+        raise ValueError("duplicate event type")
+    return types
+
+
 def _distinct(loras: tuple[Lora, ...]) -> tuple[Lora, ...]:
     if len({lora.name for lora in loras}) < len(loras):
         raise ValueError("duplicate name")
@@ -80,6 +88,9 @@ _Whole = Annotated[int, BeforeValidator(_no_bool)]
 _Number = Annotated[float, BeforeValidator(_no_bool)]
 _Loras = Annotated[tuple[Lora, ...], BeforeValidator(_from_json), AfterValidator(_distinct)]
 _Gates = Annotated[tuple[Gate, ...], BeforeValidator(_listed), AfterValidator(_in_order)]
+EventTypes = Annotated[
+    tuple[EventType, ...], BeforeValidator(_listed), Field(min_length=1), AfterValidator(_known_once)
+]
 _MOST_LORAS = 4
 _HIGHEST_FPS = 240
 _PROMPT = f"text of 1 to {LONGEST_PROMPT:,} characters without control characters"
@@ -91,6 +102,13 @@ def _one_of(values: Any) -> str:
 
 def _one_of_names(values: Iterable[str]) -> str:
     return f"one of {', '.join(values)}"
+
+
+_WEBHOOK_URL = f"an https:// URL of at most {LONGEST_URL:,} characters"
+_WEBHOOK_EVENT_TYPES = (
+    f"a list of {', '.join(EventType)}, each at most once; in a form, its JSON text or the names separated "
+    "by commas"
+)
 
 
 class Fields(Document):
@@ -283,6 +301,10 @@ class Fields(Document):
     """Even out steps of brightness and colour where a clip continues the one before."""
     fragmented: bool = Field(default=False, description="true or false")
     """Deliver the film as a fragmented MP4."""
+    webhook_url: str | None = Field(default=None, description=_WEBHOOK_URL)
+    """Where the video's events are sent."""
+    webhook_event_types: EventTypes = Field(default=DEFAULT_EVENT_TYPES, description=_WEBHOOK_EVENT_TYPES)
+    """The events to send there."""
 
 
 class Named(Document):
@@ -292,10 +314,15 @@ class Named(Document):
 
 
 class RemixFields(Document):
-    """What changes or comes next. Everything else is taken from the source film."""
+    """What changes or comes next, and where its events are sent. Everything else is taken from the source
+    film."""
 
     prompt: Annotated[_Text, StringConstraints(min_length=1)] = Field(description=_PROMPT)
     """What changes or comes next."""
+    webhook_url: str | None = Field(default=None, description=_WEBHOOK_URL)
+    """Where the video's events are sent."""
+    webhook_event_types: EventTypes = Field(default=DEFAULT_EVENT_TYPES, description=_WEBHOOK_EVENT_TYPES)
+    """The events to send there."""
 
 
 class _OfVideoFields(RemixFields):
@@ -323,6 +350,19 @@ class ExtendFields(_OfVideoFields):
         description=f"a whole number of seconds from 1 to {LONGEST_FILM:,} to add to the film",
     )
     """How much longer the film gets."""
+
+
+def requested_webhook(fields: Fields | RemixFields, *, loopback: bool) -> RequestedWebhook | None:
+    """Return where the request wants its video's events sent; None if nowhere. `loopback`: this machine is
+    allowed too. Raises InvalidRequest."""
+    if fields.webhook_url is None:
+        if "webhook_event_types" in fields.model_fields_set:
+            raise InvalidRequest(
+                "webhook_event_types must be omitted without webhook_url.", param="webhook_event_types"
+            )
+        return None
+    found = receiver(fields.webhook_url, loopback=loopback, param="webhook_url")
+    return RequestedWebhook(url=found.url, event_types=fields.webhook_event_types)
 
 
 ALLOWED = (*Fields.model_fields, *FILES)

@@ -80,6 +80,7 @@ class SettleClip:
         self._videos = stores.videos(settings)
         self._outputs = stores.outputs(settings)
         self._inferences = stores.inferences(settings)
+        self._events = stores.events(settings)
         self._machine = Machine(client("stepfunctions"))
         self._admission = Admission(settings)
 
@@ -151,7 +152,7 @@ class SettleClip:
             self._outputs.put(artifact, content, "video/mp4")
         cost = of_work(self._prices.instance_second(plan.engine), seconds)
         started_ms = inference.started_ms or inference.requested_ms
-        finished(self._videos, plan, clip, started_ms=started_ms, cost=cost)
+        finished(self._videos, self._events, plan, clip, started_ms=started_ms, cost=cost)
 
     def _text(self, key: str | None) -> str:
         if key is None:

@@ -5,6 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
+from lambdas.adapters.events import Events
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.animatic.clip import DraftClip, draw_clip, last_picture
@@ -16,26 +17,32 @@ from lambdas.production.clip_progress import ClipMade, begun, finished, reused
 from lambdas.production.failed_tries import noted
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import ClipTask, require_open, task
-from lambdas.settings import PricedSettings
+from lambdas.settings import ClipEventsSettings
 
 
 @task
 @noted
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = ClipTask.model_validate(event)
-    settings = PricedSettings.from_env()
+    settings = ClipEventsSettings.from_env()
     made = draw(
         request,
         settings.price_list.function_second(int(context.memory_limit_in_mb)),
         stores.videos(settings),
         stores.inputs(settings),
         stores.outputs(settings),
+        stores.events(settings),
     )
     return made.model_dump()
 
 
 def draw(
-    request: ClipTask, usd_per_second: float | None, videos: Videos, inputs: Objects, outputs: Objects
+    request: ClipTask,
+    usd_per_second: float | None,
+    videos: Videos,
+    inputs: Objects,
+    outputs: Objects,
+    events: Events,
 ) -> ClipMade:
     """Draw or convert a clip. `usd_per_second` is this function's price.
 
@@ -43,7 +50,7 @@ def draw(
     """
     plan = load_plan(outputs, request.tenant, request.video_id)
     scene, clip = plan.clip(request.clip)
-    if reused(videos, outputs, plan, clip):
+    if reused(videos, outputs, events, plan, clip):
         return ClipMade(clip=clip.index, reused=True)
     require_open(videos, plan.tenant, plan.video_id)
     started_ms = now_ms()
@@ -54,7 +61,7 @@ def draw(
         made = draw_clip(_draft(plan, scene, clip, _begins_with(plan, scene, inputs, outputs)))
     outputs.put(keys.clip(plan.tenant, clip.key_hash), made, "video/mp4")
     cost = of_time(usd_per_second, started_ms, now_ms())
-    finished(videos, plan, clip, started_ms=started_ms, cost=cost)
+    finished(videos, events, plan, clip, started_ms=started_ms, cost=cost)
     return ClipMade(clip=clip.index, reused=False)
 
 

@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         stores.videos(settings),
         stores.inputs(settings),
         stores.outputs(settings),
-        Events(client("events"), settings.event_bus),
+        stores.events(settings),
         find_signing_key(client("secretsmanager"), client("kms"), settings.signing_secret),
     )
     return published.model_dump()

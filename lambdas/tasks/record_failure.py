@@ -7,9 +7,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
-from lambdas.adapters.clients import client
 from lambdas.adapters.engine_calls import Inference
-from lambdas.adapters.events import Events
 from lambdas.domain import names
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import VideoClosed, VideoNotFound
@@ -40,21 +38,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = FailedTask.model_validate(event)
     settings = RecordFailureSettings.from_env()
     reason = failure(request.step, request.error, scene=request.scene, clip=request.clip)
-    events = Events(client("events"), settings.event_bus)
-    recorded = RecordFailure(settings, events).record(
-        request.tenant, request.video_id, request.execution, reason
-    )
+    recorded = RecordFailure(settings).record(request.tenant, request.video_id, request.execution, reason)
     return Recorded(recorded=recorded).model_dump()
 
 
 class RecordFailure:
-    def __init__(self, settings: RecordFailureSettings | UpkeepSettings, events: Events) -> None:
+    def __init__(self, settings: RecordFailureSettings | UpkeepSettings) -> None:
         self._videos = stores.videos(settings)
         self._inferences = stores.inferences(settings)
         self._queue = stores.clip_queue(settings)
         self._inputs = stores.inputs(settings)
         self._outputs = stores.outputs(settings)
-        self._events = events
+        self._events = stores.events(settings)
 
     def record(self, tenant: str, video_id: str, execution: str, reason: Failure) -> bool:
         """Mark an open video as failed and leave nothing running for it. Leave alone a video that has ended

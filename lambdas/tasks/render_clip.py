@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.clip_queue import ClipQueue
 from lambdas.adapters.engine_calls import Inference, Inferences
+from lambdas.adapters.events import Events
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
@@ -50,6 +51,7 @@ class RenderClip:
         self._outputs: Objects = stores.outputs(settings)
         self._inferences: Inferences = stores.inferences(settings)
         self._queue: ClipQueue = stores.clip_queue(settings)
+        self._events: Events = stores.events(settings)
         self._admission = Admission(settings)
 
     def render(self, request: RenderTask) -> ClipMade | None:
@@ -59,7 +61,7 @@ class RenderClip:
         """
         plan = load_plan(self._outputs, request.tenant, request.video_id)
         scene, clip = plan.clip(request.clip)
-        if reused(self._videos, self._outputs, plan, clip):
+        if reused(self._videos, self._outputs, self._events, plan, clip):
             return ClipMade(clip=clip.index, reused=True)
         require_open(self._videos, plan.tenant, plan.video_id)
         inference = _inference(request, plan, clip)

@@ -10,6 +10,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
+from lambdas.adapters.events import Events
 from lambdas.adapters.reviews import Reviews
 from lambdas.adapters.videos import Videos
 from lambdas.domain.documents import Document
@@ -19,7 +20,7 @@ from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import Decision, Review
 from lambdas.domain.video_request import Gate
 from lambdas.production.task_token import CalledBackTask, require_open, task
-from lambdas.settings import StoreSettings
+from lambdas.settings import EventsSettings
 from lambdas.telemetry import logger
 
 
@@ -40,14 +41,19 @@ class Decided(Document):
 
 @task
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
-    settings = StoreSettings.from_env()
-    decided = review(ReviewTask.model_validate(event), stores.videos(settings), stores.reviews(settings))
+    settings = EventsSettings.from_env()
+    decided = review(
+        ReviewTask.model_validate(event),
+        stores.videos(settings),
+        stores.reviews(settings),
+        stores.events(settings),
+    )
     return decided.model_dump(mode="json") if decided else None
 
 
-def review(request: ReviewTask, videos: Videos, reviews: Reviews) -> Decided | None:
-    """Return the decision if it was made before this wait is requested again; otherwise park the token and
-    return None.
+def review(request: ReviewTask, videos: Videos, reviews: Reviews, events: Events) -> Decided | None:
+    """Return the decision if it was made before this wait is requested again; otherwise park the token, emit
+    the event and return None.
 
     Raises VideoClosed, VideoNotFound.
     """
@@ -62,7 +68,8 @@ def review(request: ReviewTask, videos: Videos, reviews: Reviews) -> Decided | N
         if not reviews.park(video, wait, request.token):
             raise VideoClosed(f"video {video.id} is already past this wait")
         # Conditional on the record as read: a decision may arrive in between.
-        if videos.advance_from(video, Stage.REVIEWING, review=wait):
+        if waiting := videos.advance_from(video, Stage.REVIEWING, review=wait):
+            events.review_awaited(waiting, wait)
             logger.info("review awaited", extra={"gate": request.gate})
             return None
 

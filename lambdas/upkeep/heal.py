@@ -30,7 +30,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.builds import Builds
 from lambdas.adapters.clients import client
-from lambdas.adapters.events import Events
 from lambdas.adapters.executions import Execution, Machine
 from lambdas.adapters.requests_queue import RequestsQueue
 from lambdas.adapters.videos import OpenVideo, now_ms
@@ -39,6 +38,7 @@ from lambdas.domain.errors import AssemblerFailed, FilmTimedOut, VideoNotFound
 from lambdas.domain.failures import cause, failure
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
+from lambdas.domain.webhooks import WINDOW_MS
 from lambdas.production.task_token import CalledBackTask
 from lambdas.settings import UpkeepSettings
 from lambdas.tasks.record_failure import RecordFailure
@@ -50,8 +50,10 @@ from lambdas.upkeep.restore_records import restore
 
 GRACE = timedelta(seconds=60)  # anything younger is not lost yet: events usually take seconds
 AT_ONCE = timedelta(0)  # an event says that it has ended
+TOLD_FOR = timedelta(milliseconds=WINDOW_MS)  # how long webhooks of an event are tried
 DROPS_FOR = timedelta(days=1)  # the maximum age of a drop-folder object to check
 PAGE = 100  # videos of a run; the next run continues after them
+_ENDS = {Stage.COMPLETED: names.VIDEO_COMPLETED, Stage.FAILED: names.VIDEO_FAILED}
 _RESERVE_MS = 60_000  # of the function's time, reserved to finish the current item
 
 Event = dict[str, Any]
@@ -93,9 +95,19 @@ def _restore(settings: UpkeepSettings, time_left: Callable[[], bool]) -> dict[st
     """Restore what a PC's cloud lost. Nothing of it is still in progress, so no grace is needed; and an
     object may have waited in the drop folder for as long as the cloud was down."""
     restored = restore(settings)
+    _tell_again(settings, restored, time_left)
     healed = Heal(settings, AT_ONCE).videos(restored, time_left)
     healed += Drops(settings, AT_ONCE, timedelta.max).ask_again(time_left)
     return {"restored": len(restored), "healed": healed}
+
+
+def _tell_again(settings: UpkeepSettings, restored: Sequence[Video], time_left: Callable[[], bool]) -> None:
+    """Emit the latest ends again: a PC's cloud has also lost the webhooks that were still to be delivered."""
+    events, since_ms = stores.events(settings), now_ms() - TOLD_FOR // timedelta(milliseconds=1)
+    for video in restored:
+        event = _ENDS.get(video.stage)
+        if event is not None and video.updated_ms > since_ms and time_left():
+            events.video_ended(video, event)
 
 
 class Heal:
@@ -109,7 +121,7 @@ class Heal:
         self._machine = Machine(client("stepfunctions"), settings.state_machine_arn)
         self._builds = Builds(client("codebuild"), settings.build_project)
         self._film_ms = settings.film_hours * 3_600_000
-        self._failures = RecordFailure(settings, Events(client("events"), settings.event_bus))
+        self._failures = RecordFailure(settings)
 
     def next_page(self, time_left: Callable[[], bool]) -> int:
         """Check the next page of the videos that are being made. Return how many were repaired."""

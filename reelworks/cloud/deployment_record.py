@@ -20,6 +20,7 @@ class Output(StrEnum):
     ERROR_TOPIC_ARN = "ErrorTopicArn"
     UPKEEP_FUNCTION = "UpkeepFunction"
     API_KEYS_TABLE = "ApiKeysTable"
+    WEBHOOKS_TABLE = "WebhooksTable"
 
 
 @dataclass(frozen=True)

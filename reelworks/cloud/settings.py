@@ -21,6 +21,9 @@
                                             … or a ComfyUI workflow (docs/comfyui.md)
     workflow = "/workflows/flux.json"
 
+    [webhooks]
+    loopback = true                         webhooks may go to this PC, also without TLS
+
     [comfyui]
     url = "http://127.0.0.1:8188"
     workflow = "/workflows/wan.json"        renders clips, see docs/comfyui.md
@@ -137,12 +140,17 @@ class ComfyUI(_Section):
     workflow: AbsolutePath | None = None  # renders clips; default: workflows/comfyui.json in the home folder
 
 
+class Webhooks(_Section):
+    loopback: bool = False  # also to this PC
+
+
 class Settings(_Section):
     text: TextServer | None = None
     engines: Engines = Engines()
     speech: Speech = Speech()
     stills: Stills | None = None
     comfyui: ComfyUI = ComfyUI()
+    webhooks: Webhooks = Webhooks()
 
     @classmethod
     def load(cls, home: Home, environment: Mapping[str, str]) -> Self:

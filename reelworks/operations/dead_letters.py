@@ -19,6 +19,7 @@ from lambdas.domain.errors import ReelworksError
 from reelworks.deployment import Deployment, DeploymentError
 
 _URL = "QueueUrl"  # ends the output of each queue
+UNDELIVERED = "WebhooksDeadLetter"
 _EVENTS = "FailedEvents"  # the queue for events; all others come from queues
 _AGAIN = "each event sent to its function again"
 _POLL_SECONDS = 0.5
@@ -109,7 +110,10 @@ class DeadLetters:
     # --- messages of a queue
 
     def _move(self, queue: Queue, done: Redriven) -> None:
-        self._sqs.start_message_move_task(SourceArn=queue.arn)
+        # Named, because Deliver puts messages there too, which have no queue to go back to.
+        [feeder] = queue.feeders
+        target = self._attributes(self._deployment.outputs[f"{feeder}{_URL}"])["QueueArn"]
+        self._sqs.start_message_move_task(SourceArn=queue.arn, DestinationArn=target)
         until = time.monotonic() + _MOVE_SECONDS
         while time.monotonic() < until:
             [task] = self._sqs.list_message_move_tasks(SourceArn=queue.arn, MaxResults=1)["Results"]
@@ -130,17 +134,27 @@ class DeadLetters:
         here = DeadLetterQueue(self._sqs, queue.url)
         for message in here.messages():
             try:
-                self._deployment.client("lambda").invoke(
-                    FunctionName=self._function_of(message.letter),
-                    InvocationType="Event",
-                    Payload=json.dumps(message.letter.event).encode(),
-                )
+                self._send_again(message.letter)
             except (DeploymentError, BotoCoreError, ClientError) as error:
                 done.left.append({"id": message.id, "about": message.letter.about, "reason": str(error)})
                 here.release([message])
             else:
                 here.delete(message)
                 done.sent += 1
+
+    def _send_again(self, letter: DeadLetter) -> None:
+        event = json.dumps(letter.event)
+        if letter.origin is Origin.RULE and (url := self._queue_url(letter.function)):
+            self._sqs.send_message(QueueUrl=url, MessageBody=event)
+            return
+        self._deployment.client("lambda").invoke(
+            FunctionName=self._function_of(letter), InvocationType="Event", Payload=event.encode()
+        )
+
+    def _queue_url(self, arn: str | None) -> str | None:
+        """Return the URL of the queue that a rule could not reach, if it is this deployment's."""
+        urls = (url for name, url in self._deployment.outputs.items() if name.endswith(_URL))
+        return next((url for url in urls if self._attributes(url)["QueueArn"] == arn), None)
 
     def _function_of(self, letter: DeadLetter) -> str:
         """Return the name of the function that failed, which must be this deployment's: anything that may

@@ -1,11 +1,14 @@
 """A running cloud with the small stack; and what the API is tested on."""
 
 from collections.abc import Iterator
+from io import StringIO
+from logging import StreamHandler
 from pathlib import Path
 
 import pytest
 
 from lambdas.api.request import settings
+from lambdas.telemetry import logger
 from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle import start_stop
 from reelworks.cloud.lifecycle.start_stop import Status, down, status, up
@@ -51,3 +54,13 @@ def queue(aws: Deployment) -> Deployment:
     """The deployment with an empty queue."""
     aws.messages()
     return aws
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """Return the logger's output; its handler keeps the standard output of the time it was created."""
+    handler, stream = logger.registered_handler, StringIO()
+    assert isinstance(handler, StreamHandler)
+    before = handler.setStream(stream)
+    yield stream
+    handler.setStream(before)

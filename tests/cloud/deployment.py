@@ -19,6 +19,7 @@ from lambdas.adapters.api_keys import ApiKeys
 from lambdas.adapters.clients import client, stills_client, writing_client
 from lambdas.adapters.clip_queue import BY_TURN
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.webhooks import BY_CREATED
 from lambdas.domain.prices import AWS
 from lambdas.settings import ApiSettings, AuthorizerSettings, env_of
 from tests.cloud.servers import local_aws, wait_until
@@ -114,6 +115,8 @@ def _deploy(url: str) -> Deployment:
     _create_table("videos")
     _create_table("api-keys")
     create_clips_table("clips")
+    create_webhooks_table("webhooks")
+    webhooks = boto3.client("sqs").create_queue(QueueName="webhooks")["QueueUrl"]
     queue = boto3.client("sqs").create_queue(QueueName="requests")["QueueUrl"]
     machine = boto3.client("stepfunctions").create_state_machine(
         name="produce-video", definition=json.dumps(_WAITING), roleArn=_ROLE
@@ -143,6 +146,9 @@ def _deploy(url: str) -> Deployment:
             text_seconds="90",
             voice="Joanna",
             voice_engine="neural",
+            webhooks_table="webhooks",
+            webhooks_queue_url=webhooks,
+            deliver_function="deliver",
         ),
         authorizer=AuthorizerSettings(
             api_keys_table="api-keys",
@@ -187,7 +193,15 @@ def _create_table(name: str) -> None:
 
 def create_clips_table(name: str) -> None:
     """Create the table of cdk/clip_queue.py."""
+    _create_table_with_local_index(name, BY_TURN, "turn")
 
+
+def create_webhooks_table(name: str) -> None:
+    """Create the table of cdk/webhooks.py."""
+    _create_table_with_local_index(name, BY_CREATED, "created")
+
+
+def _create_table_with_local_index(name: str, index: str, attribute: str) -> None:
     def key(sort: str) -> list[dict[str, str]]:
         return [
             {"AttributeName": "pk", "KeyType": "HASH"},
@@ -198,14 +212,14 @@ def create_clips_table(name: str) -> None:
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
-            {"AttributeName": attribute, "AttributeType": kind}
-            for attribute, kind in (("pk", "S"), ("sk", "S"), ("turn", "N"))
+            {"AttributeName": name_, "AttributeType": kind}
+            for name_, kind in (("pk", "S"), ("sk", "S"), (attribute, "N"))
         ],
         KeySchema=key("sk"),
         LocalSecondaryIndexes=[
             {
-                "IndexName": BY_TURN,
-                "KeySchema": key("turn"),
+                "IndexName": index,
+                "KeySchema": key(attribute),
                 "Projection": {"ProjectionType": "ALL"},
             }
         ],

@@ -169,6 +169,7 @@ def template(**extra: Any) -> dict[str, Any]:
         "UpkeepFunction": {"Ref": "Note"},
         "SleepFunction": {"Ref": "Sleep"},
         "ApiKeysTable": {"Ref": "Table"},
+        "WebhooksTable": {"Ref": "Table"},
         "Engines": {"Ref": "Engines"},
         "ModelAliases": {"Ref": "ModelAliases"},
         "TextSeconds": {"Ref": "TextSeconds"},
@@ -176,6 +177,7 @@ def template(**extra: Any) -> dict[str, Any]:
         "Voice": {"Ref": "Voice"},
         "VoiceEngine": {"Ref": "VoiceEngine"},
         "Prices": {"Ref": "Prices"},
+        "WebhooksToLoopback": {"Ref": "WebhooksToLoopback"},
     }
     return {
         "Parameters": {
@@ -188,6 +190,7 @@ def template(**extra: Any) -> dict[str, Any]:
                 "Voice",
                 "VoiceEngine",
                 "Prices",
+                "WebhooksToLoopback",
             )
         },
         "Resources": resources,

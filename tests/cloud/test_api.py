@@ -9,7 +9,6 @@ from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
-from logging import StreamHandler
 from typing import Any
 
 import av
@@ -31,23 +30,11 @@ from lambdas.domain.video_parts import FailedTry, Failure
 from lambdas.domain.video_request import Stills, VideoRequest
 from lambdas.intake.accept import Intake
 from lambdas.intake.fields import ALLOWED
-from lambdas.telemetry import logger
 from tests.api_document import api_document
 from tests.cloud.deployment import Context, Deployment, png, rest_event
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
 from tests.unit import sounds
-
-
-@pytest.fixture
-def log() -> Iterator[StringIO]:
-    """Return the logger's output; its handler keeps the standard output of the time it was created."""
-    handler, stream = logger.registered_handler, StringIO()
-    assert isinstance(handler, StreamHandler)
-    before = handler.setStream(stream)
-    yield stream
-    handler.setStream(before)
-
 
 KITES: dict[str, Any] = {"prompt": None, "topic": "Kites"}
 SCENE = {"image": {"positive_prompt": "A kite."}, "video": {"positive_prompt": "A kite that rises."}}

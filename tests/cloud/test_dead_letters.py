@@ -27,7 +27,7 @@ class Bench:
         self.client = partial(aws.client, base_url=cloud.aws_endpoint_url, credentials=signed)
         self.sqs = self.client("sqs")
         self.dead = self._queue(f"{name}-dead")
-        policy = json.dumps({"deadLetterTargetArn": self._arn(self.dead), "maxReceiveCount": 1})
+        policy = json.dumps({"deadLetterTargetArn": self.arn(self.dead), "maxReceiveCount": 1})
         self.live = self._queue(name, RedrivePolicy=policy)
         self.events = self._queue(f"{name}-events")
         self.note = cloud.outputs["UpkeepFunction"]
@@ -66,7 +66,7 @@ class Bench:
     def _queue(self, name: str, **attributes: str) -> str:
         return str(self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
 
-    def _arn(self, url: str) -> str:
+    def arn(self, url: str) -> str:
         return str(
             self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         )
@@ -118,6 +118,17 @@ def test_each_event_is_sent_to_its_function_again(bench: Bench) -> None:
     wait_until(lambda: all(arrived()))
     assert arrived() == (1, 1, 1)
     assert bench.queue("FailedEvents").messages == 0
+
+
+def test_an_event_that_a_rule_could_not_queue_is_queued_again(bench: Bench) -> None:
+    told = {"source": "reelworks", "detail-type": "video.completed", "detail": {"id": VIDEO}}
+    bench.put(told, TARGET_ARN=bench.arn(bench.live), ERROR_MESSAGE="throttled")
+    [letter] = bench.letters.peek(bench.queue("FailedEvents"))
+    assert letter.letter.about == VIDEO
+    done = bench.letters.redrive(bench.queue("FailedEvents"))
+    assert (done.sent, done.left, done.problem) == (1, [], None)
+    [message] = bench.sqs.receive_message(QueueUrl=bench.live)["Messages"]
+    assert json.loads(message["Body"]) == told
 
 
 def test_what_can_t_be_sent_again_stays_with_the_reason(bench: Bench) -> None:

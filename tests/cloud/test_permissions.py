@@ -13,15 +13,22 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from cdk.code import ROOT
 from lambdas.adapters.api_keys import ApiKeys, new_key
+from lambdas.adapters.deliveries_queue import DeliveriesQueue
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.upload import PART
-from lambdas.adapters.videos import Videos
+from lambdas.adapters.videos import Videos, now_ms
+from lambdas.adapters.webhooks import Webhooks
 from lambdas.domain import keys
 from lambdas.domain.film_plan import film_hash
 from lambdas.domain.stages import Stage
+from lambdas.domain.webhooks import WINDOW_MS, Delivery, DueTry
 from lambdas.production.plans import store_plan
 from lambdas.production.task_token import CalledBackTask
 from lambdas.settings import TASK_VARIABLE
@@ -158,6 +165,54 @@ def test_the_roles_are_sufficient_for_music_and_for_videos_of_videos(as_it_is: D
                 _accepted(api.post(f"/videos/{video['id']}/approve"))
             _wait_for(api, video["id"], "completed")
         assert refusals(client) == []
+
+
+def test_the_roles_are_sufficient_for_webhooks(as_it_is: Deployed) -> None:
+    url, client, outputs = as_it_is
+    taken: list[str] = []
+
+    async def take(request: Request) -> Response:
+        taken.append(request.url.path)
+        return Response(status_code={"/gone": 410, "/broken": 500}.get(request.url.path, 204))
+
+    receiver = Starlette(routes=[Route("/{path:path}", take, methods=["POST"])])
+    with _api(url, client, outputs, "listeners") as api, serving(receiver) as to:
+        every = {"event_types": ["video.completed", "video.failed", "video.review", "clip.completed"]}
+        endpoint = _accepted(api.post("/webhook_endpoints", json={"url": f"{to}/all", **every}))["id"]
+        _accepted(api.post("/webhook_endpoints", json={"url": f"{to}/gone"}))
+        path = f"/webhook_endpoints/{endpoint}"
+        _accepted(api.post(f"{path}/rotate_secret"))
+        tested = _accepted(api.post(f"{path}/test", json={"event_type": "video.failed"}))
+        assert tested["status_code"] == 204
+        film = _create(api, seconds="1", webhook_url=f"{to}/one")
+        _wait_for(api, film, "completed")
+        # The sample, a clip and the film; the first event also disables the endpoint that is gone.
+        wait_until(lambda: sorted(taken) == ["/all", "/all", "/all", "/gone", "/one"], 120)
+        _accepted(api.post(path, json={"url": f"{to}/broken"}))
+        delivery = _accepted(api.get(f"{path}/deliveries"))["data"][0]["id"]
+        _accepted(api.post(f"{path}/deliveries/{delivery}/redeliver"))
+        wait_until(lambda: "/broken" in taken, 120)
+        _give_up(client, outputs, endpoint, delivery)
+        assert _accepted(api.delete(path))["deleted"]
+        assert refusals(client) == []
+
+
+def _give_up(client: Client, outputs: dict[str, str], endpoint: str, delivery: str) -> None:
+    """Let a delivery be tried for the last time."""
+    journal = Objects(client("s3"), outputs["OutputBucket"])
+    webhooks = Webhooks(client("dynamodb"), outputs["WebhooksTable"], journal)
+
+    def aged() -> Delivery | None:
+        before = webhooks.delivery("listeners", endpoint, delivery)
+        assert before
+        after = before.begun_again(now_ms() - WINDOW_MS)
+        return after if webhooks.note(after, before=before) else None  # a try may have been noted meanwhile
+
+    while (last := aged()) is None:
+        pass
+    DeliveriesQueue(client("sqs"), outputs["WebhooksQueueUrl"]).send(DueTry.of(last), now_ms())
+    queue = {"QueueUrl": outputs["WebhooksDeadLetterQueueUrl"]}
+    wait_until(lambda: "Messages" in client("sqs").receive_message(**queue), 120)
 
 
 def test_the_build_s_role_is_sufficient(as_it_is: Deployed) -> None:

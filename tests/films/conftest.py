@@ -85,6 +85,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     home = tmp_path_factory.mktemp("home")
     make_tiny_checkpoint(home / "models" / "cogvideox-nano-i2v", image_to_video=True)
     copy_assembly_of_a_pc(home / "cdk.out")
+    (home / "reelworks.toml").write_text("[webhooks]\nloopback = true\n", encoding="utf-8")
     with ExitStack() as resources:
         cloud = Cloud(home, resources)
         cloud.reel("up", "--port", str(free_port()))  # which is free again after a kill

@@ -15,8 +15,10 @@ from cdk.functions import FUNCTIONS
 from cdk.settings import DeploymentSettings
 from cdk.state_machine import DEFINITION
 from lambdas.adapters.clip_queue import BY_TURN
+from lambdas.adapters.receiver import LIMIT_SECONDS
 from lambdas.domain import keys, names
 from lambdas.domain.prices import Prices
+from lambdas.domain.webhooks import EventType
 from lambdas.settings import (
     TASK_VARIABLE,
     ApiSettings,
@@ -40,6 +42,9 @@ OUTPUTS = {
     "RequestsDeadLetterQueueUrl",
     "OutputsQueueUrl",
     "FailedEventsQueueUrl",
+    "WebhooksTable",
+    "WebhooksQueueUrl",
+    "WebhooksDeadLetterQueueUrl",
     "StateMachineArn",
     "UserPoolId",
     "UserPoolClientId",
@@ -88,6 +93,12 @@ def test_engines_voice_workflow_and_prices_are_parameters(pipeline: Template) ->
             "Type": "String",
             "Default": "neural",
             "Description": "Engine of the default voice",
+        },
+        "WebhooksToLoopback": {
+            "Type": "String",
+            "Default": "false",
+            "AllowedValues": ["false", "true"],
+            "Description": "Whether webhooks may go to this machine: true only on a PC",
         },
         "Workflow": {
             "Type": "String",
@@ -287,6 +298,26 @@ def test_the_input_and_output_buckets_send_events(pipeline: Template) -> None:
 
 def _queue_id(pipeline: Template, output: str) -> str:
     return target(pipeline["Outputs"][output]["Value"])
+
+
+def test_events_of_videos_wait_for_their_webhooks(pipeline: Template) -> None:
+    queue = properties(pipeline, "AWS::SQS::Queue")[_queue_id(pipeline, "WebhooksQueueUrl")]
+    assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS["Deliver"].timeout
+    dead = target(queue["RedrivePolicy"]["deadLetterTargetArn"])
+    assert dead == _queue_id(pipeline, "WebhooksDeadLetterQueueUrl")
+    [mapping] = [
+        mapping
+        for id_, mapping in properties(pipeline, "AWS::Lambda::EventSourceMapping").items()
+        if "Deliver" in id_
+    ]
+    assert mapping["BatchSize"] == 1, "a slow receiver holds up no other message"
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 10}
+    [rule] = [
+        rule for id_, rule in properties(pipeline, "AWS::Events::Rule").items() if id_.startswith("Webhooks")
+    ]
+    assert rule["EventPattern"] == {"source": ["reelworks"], "detail-type": list(EventType)}
+    assert FUNCTIONS["Deliver"].timeout >= LIMIT_SECONDS + 10
+    assert FUNCTIONS["Api"].timeout >= LIMIT_SECONDS + 10, "a test waits for the receiver"
 
 
 # --- the state machine

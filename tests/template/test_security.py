@@ -120,7 +120,7 @@ def test_only_tls_is_allowed(templates: Templates) -> None:
             for id_, resource in template["Resources"].items()
             if resource["Type"] in ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
         }
-    assert len(wanted) == 10
+    assert len(wanted) == 12
     assert protected == wanted
 
 
@@ -169,6 +169,29 @@ def test_no_role_writes_api_keys_and_only_the_authorizer_reads_them(pipeline: Te
     for id_, one in on_objects:
         for resource in map(flat, listed(one["Resource"])):
             assert not fnmatchcase(record, resource.rpartition(":")[2]), (id_, one)
+
+
+def test_only_two_functions_read_the_secrets_of_webhooks(pipeline: Template) -> None:
+    """Neither in their table nor in the journal, from which `reel up` restores them."""
+    (table,) = [id_ for id_ in of_type(pipeline, "AWS::DynamoDB::Table") if id_.startswith("Webhooks")]
+    allowed = [
+        (id_, one) for id_, one in statements(pipeline, "AWS::IAM::Policy") if one["Effect"] == "Allow"
+    ]
+    readers = {
+        id_
+        for id_, one in allowed
+        if any(table in json.dumps(resource) for resource in listed(one["Resource"]))
+    }
+    assert {id_[: id_.index("Role")] for id_ in readers} == {"FunctionsApi", "FunctionsDeliver"}
+    record = "reelworks-output-111122223333-eu-west-1/" + keys.webhooks_record("acme")
+    on_record = {
+        (id_[: id_.index("Role")], action)
+        for id_, one in allowed
+        for action in listed(one["Action"])
+        for resource in map(flat, listed(one["Resource"]))
+        if action.startswith("s3:") and fnmatchcase(record, resource.rpartition(":")[2])
+    }
+    assert on_record == {("FunctionsApi", "s3:PutObject"), ("FunctionsDeliver", "s3:PutObject")}
 
 
 def test_self_sign_up_is_disabled(pipeline: Template) -> None:

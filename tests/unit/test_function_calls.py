@@ -65,6 +65,10 @@ def test_new_requests_are_awaited_and_other_events_are_not() -> None:
     assert not call({"detail-type": "Object Created", "source": "aws.s3"}).awaited
 
 
+def test_a_client_waits_for_the_test_of_a_webhook() -> None:
+    assert call({"test": {"tenant": "acme", "endpoint": "we_1"}}).awaited
+
+
 @pytest.mark.parametrize(
     "event", [None, "text", 7, [], [{}], {}, {"Records": []}, {"Records": ["x"]}, {"headers": None}]
 )

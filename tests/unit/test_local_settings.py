@@ -82,6 +82,14 @@ def test_aliases_and_the_text_model_s_time(home: Home) -> None:
     assert settings.text.timeout_seconds == 90
 
 
+def test_webhooks_go_to_this_pc_only_where_it_is_allowed(home: Home) -> None:
+    assert load(home, "").webhooks.loopback is False
+    assert load(home, "[webhooks]\nloopback = true").webhooks.loopback is True
+    assert load(home, "", REELWORKS_WEBHOOKS_LOOPBACK="true").webhooks.loopback is True
+    with pytest.raises(CloudError, match="REELWORKS_WEBHOOKS_LOOPBACK"):
+        load(home, "", REELWORKS_WEBHOOKS_LOOPBACK="perhaps")
+
+
 def test_an_api_key_is_not_shown(home: Home) -> None:
     assert "sk-1" not in repr(load(home, FILE, REELWORKS_TEXT_API_KEY="sk-1"))
 

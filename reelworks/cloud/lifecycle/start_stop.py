@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.adapters.api_keys import ApiKeys, new_key
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.signing_key import Secret
+from lambdas.adapters.webhooks import Webhooks
 from lambdas.domain.engines import Workflow
 from lambdas.domain.names import signing_secret
 from lambdas.domain.prices import FREE
@@ -146,6 +147,7 @@ def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> di
         "Voice": BUNDLED,
         "VoiceEngine": "standard",
         "Prices": FREE.model_dump_json(),
+        "WebhooksToLoopback": str(settings.webhooks.loopback).lower(),
     }
 
 
@@ -178,6 +180,7 @@ def _bring_up(
         write_deployment(home, deployment)
         _register_local_tenant(home, process.address, credentials, outputs)
         _provide_signing_key(home, process.address, credentials, outputs)
+        _restore_webhooks(process.address, credentials, outputs)
         restore_videos(process.address, credentials, outputs)
         write_deployment(home, replace(deployment, ready=True))
     except BaseException as error:
@@ -237,6 +240,11 @@ def _listener(ports: list[int]) -> socket.socket:
         f"Can't listen on port {ports[-1]} of 127.0.0.1.",
         advice="Choose another port, or stop the program that uses it.",
     )
+
+
+def _restore_webhooks(base_url: str, credentials: Credentials, outputs: Mapping[str, str]) -> None:
+    journal = Objects(client("s3", base_url, credentials), outputs[Output.OUTPUT_BUCKET])
+    Webhooks(client("dynamodb", base_url, credentials), outputs[Output.WEBHOOKS_TABLE], journal).restore_all()
 
 
 def _register_local_tenant(

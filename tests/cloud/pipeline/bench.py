@@ -245,6 +245,7 @@ class Bench:
         self.deployment = deployment
         self.answers = answers
         self.dead_letters, _ = _queue("dead-letters")
+        self.undelivered, _ = _queue("undelivered")  # webhooks
         self.settings = UpkeepSettings(
             **deployment.settings.model_dump(include=set(UpkeepSettings.model_fields) - {"prices"}),
             event_bus="videos",
@@ -415,7 +416,11 @@ class Bench:
     # --- what others hear
 
     def events(self, video: Video) -> list[str]:
-        """Return the events emitted for a video. ministack delivers an event before it answers."""
+        """Return the names of the events emitted for a video."""
+        return [heard["detail-type"] for heard in self.heard(video)]
+
+    def heard(self, video: Video) -> list[dict[str, Any]]:
+        """Return the events emitted for a video; forget all others."""
         found = []
         while (
             batch := client("sqs")
@@ -427,7 +432,7 @@ class Bench:
                 heard = json.loads(message["Body"])
                 assert heard["source"] == "reelworks"
                 if heard["detail"]["id"] == video.id:
-                    found.append(heard["detail-type"])
+                    found.append(heard)
         return found
 
     def requests(self, video: Video) -> int:

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from lambdas.settings import NarrateSettings, PlanSettings, PublishSettings, RenderClipSettings, env_of
+from lambdas.settings import (
+    DeliverSettings,
+    NarrateSettings,
+    PlanSettings,
+    PublishSettings,
+    RenderClipSettings,
+    env_of,
+)
 from tests.cloud.deployment import deployed
 from tests.cloud.pipeline.bench import SIGNING_SECRET, Answers, Bench
 from tests.cloud.servers import serving
@@ -31,6 +38,14 @@ def deployed_bench() -> Iterator[Bench]:
                 endpoint_prefix="reelworks",
                 invocation_seconds=900,
                 request_ttl_seconds=3600,
+                event_bus=bench.settings.event_bus,
+            ),
+            DeliverSettings(
+                **stores,
+                webhooks_to_loopback="true",
+                webhooks_table=bench.deployment.settings.webhooks_table,
+                webhooks_queue_url=bench.deployment.settings.webhooks_queue_url,
+                webhooks_dead_letters_url=bench.undelivered,
             ),
         ):
             for name, value in env_of(settings).items():

@@ -6,6 +6,7 @@ from lambdas.domain import keys
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipState
+from lambdas.domain.webhooks import WebhookEvent
 from lambdas.media.probe import probe
 from lambdas.tasks import draw_clip
 from tests.cloud.deployment import Context, png
@@ -74,6 +75,15 @@ def test_an_existing_clip_is_reused(bench: Bench) -> None:
     assert run(bench, video) == {"clip": 0, "reused": True}
     assert artifact(bench, video) == b"made before"
     assert (bench.now(video).clips[0].state, bench.now(video).clips[0].reused) == (ClipState.DONE, True)
+
+
+def test_a_clip_is_told_with_one_id_when_its_task_is_repeated(bench: Bench) -> None:
+    video = bench.video("animatic", Stage.RENDERING, request=SMALL)
+    for _ in range(2):
+        run(bench, video)
+    told = [WebhookEvent.of(heard["detail-type"], heard["detail"]) for heard in bench.heard(video)]
+    assert [event.data for event in told] == 2 * [{"id": video.id, "clip": 0, "clips": 2}]
+    assert len({event.id for event in told}) == 1
 
 
 def test_nothing_is_drawn_for_a_cancelled_video(bench: Bench) -> None:

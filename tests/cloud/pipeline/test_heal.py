@@ -521,6 +521,18 @@ def test_lost_videos_are_restored_and_continue(bench: Bench) -> None:
     assert bench.now(done) == done
     sent = [message["video_id"] for message in bench.deployment.messages()]
     assert (queued.id in sent, rendering.id in sent, done.id in sent) == (True, True, False)
+    assert bench.events(done) == ["video.completed"], "its webhooks were lost with the cloud"
+
+
+def test_the_end_of_a_film_is_told_again_only_for_a_day(bench: Bench) -> None:
+    done = bench.video(stage=Stage.PUBLISHING)
+    done = bench.videos.advance(TENANT, done.id, Stage.COMPLETED)
+    lose(done)
+    old = done.model_copy(update={"updated_ms": done.updated_ms - 25 * 3_600_000})
+    bench.outputs.put(keys.video_record(TENANT, done.id), old.model_dump_json().encode(), "application/json")
+    run(restore=True)
+    assert bench.now(done).stage is Stage.COMPLETED
+    assert bench.events(done) == []
 
 
 def test_a_client_s_retry_after_a_loss_finds_the_video_of_its_first_try(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import Decision, Review
 from lambdas.domain.video_request import Gate
+from lambdas.domain.webhooks import EventType, WebhookEvent
 from lambdas.tasks import review
 from tests.cloud.pipeline.bench import TENANT, Bench, Task
 
@@ -131,6 +132,15 @@ def test_a_wait_that_was_decided_meanwhile_is_answered_at_once(bench: Bench, dec
     again = wait(bench, video)
     assert again.answer() == {"decision": decision}
     assert bench.now(video) == decided
+
+
+def test_a_wait_is_told_once_however_often_its_message_arrives(bench: Bench) -> None:
+    video = at_gate(bench)
+    wait(bench, video, task=wait(bench, video))
+    told = [WebhookEvent.of(heard["detail-type"], heard["detail"]) for heard in bench.heard(video)]
+    assert {event.type for event in told} == {EventType.VIDEO_REVIEW}
+    assert len({event.id for event in told}) == 1
+    assert told[0].data == {"id": video.id, "gate": "previews", "until": UNTIL_MS // 1000}
 
 
 def test_a_retried_wait_uses_the_new_token(bench: Bench) -> None:

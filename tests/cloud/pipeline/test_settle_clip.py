@@ -92,6 +92,7 @@ def test_the_engine_s_clip_becomes_the_artifact_and_the_machine_goes_on(asked: A
     assert (clip.state, clip.reused, clip.started_ms) == (ClipState.DONE, False, asked.inference.started_ms)
     assert clip.finished_ms
     assert clip.cost == 0.0125, "for the seconds that the engine worked"
+    assert bench.events(asked.video) == ["clip.completed"]
 
 
 def test_the_cost_of_a_clip_is_unknown_if_its_engine_does_not_say_how_long_it_worked(

@@ -1,0 +1,1 @@
+"""Webhooks: tell the receivers that tenants chose about their videos."""

@@ -1,0 +1,162 @@
+"""Webhooks end to end: managed and verified by OpenAI's newest client, taken by the receiver in the docs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from openai import OpenAI
+from standardwebhooks import Webhook
+
+from tests.cloud.servers import free_port, wait_until
+from tests.films.conftest import REPOSITORY, Cloud
+
+# OpenAI's client says so of its own service.
+pytestmark = pytest.mark.filterwarnings("ignore:The Sora API is scheduled:DeprecationWarning")
+
+EVERYTHING = ["video.completed", "video.failed", "video.review", "clip.completed"]
+
+
+class Receiver:
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []  # path, headers, body
+        self.refuses = 0  # so many requests more
+
+    def events(self, path: str) -> list[dict[str, Any]]:
+        return [json.loads(body) for asked, _, body in self.requests if asked == path]
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, Receiver]]:
+    made = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            made.requests.append((self.path, headers, body))
+            made.refuses -= 1
+            self.send_response(503 if made.refuses >= 0 else 204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", made
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def api(cloud: Cloud) -> Iterator[OpenAI]:
+    key = cloud.json("keys", "create", "webhooks")["api_key"]
+    with closing(OpenAI(base_url=cloud.status["base_url"], api_key=key)) as client:
+        yield client
+
+
+def test_events_of_a_film_reach_endpoint_and_request(
+    api: OpenAI, receiver: tuple[str, Receiver], cloud: Cloud
+) -> None:
+    url, to = receiver
+    endpoint = api.webhooks.create(url=f"{url}/all", name="all", event_types=EVERYTHING)  # type: ignore[arg-type]
+    own = api.webhooks.rotate_secret("default")
+    tested = api.webhooks.test(endpoint.id, event_type="video.completed")
+    assert (tested.status_code, tested.success) == (204, True)
+    [sample] = to.events("/all")
+    assert sample["type"] == "video.completed"
+    to.requests.clear()
+    to.refuses = 1
+    video = api.videos.create(
+        prompt="",
+        model="animatic",
+        size="320x240",  # type: ignore[arg-type]
+        extra_body={"topic": "Kites", "scenes": 1, "review": "storyboard", "webhook_url": f"{url}/one"},
+    )
+    wait_until(lambda: len({event["id"] for event in to.events("/all")}) >= 1, 120)
+    waits = to.events("/all")[0]
+    assert (waits["type"], waits["data"]["id"], waits["data"]["gate"]) == (
+        "video.review",
+        video.id,
+        "storyboard",
+    )
+    api.post(f"/videos/{video.id}/approve", cast_to=object)
+    finished = api.videos.poll(video.id)
+    assert finished.status == "completed", finished
+    clips = len(finished.clips)  # type: ignore[attr-defined]
+
+    def arrived() -> bool:
+        ids = {event["id"] for event in to.events("/all")}
+        own_ids = {event["id"] for event in to.events("/one")}
+        # One was refused once, and came again.
+        return len(ids) == clips + 2 and len(own_ids) == 2 and len(to.requests) == clips + 5
+
+    wait_until(arrived, 120)
+    assert {event["type"] for event in to.events("/one")} == {"video.review", "video.completed"}
+    told = {event["data"]["clip"] for event in to.events("/all") if event["type"] == "clip.completed"}
+    assert told == set(range(clips))
+    for path, headers, body in to.requests:
+        secret = endpoint.signing_secret if path == "/all" else own.signing_secret
+        event = OpenAI(api_key="x", webhook_secret=secret).webhooks.unwrap(body, headers)
+        assert event.id == headers["webhook-id"]
+        assert event.data.id == video.id
+        assert Webhook(secret).verify(body, headers)["id"] == event.id
+
+    def log() -> list[dict[str, Any]]:
+        found: Any = api.get(f"/webhook_endpoints/{endpoint.id}/deliveries", cast_to=object)
+        return list(found["data"])
+
+    wait_until(lambda: {one["state"] for one in log()} == {"delivered"})
+    latest, before = log()[0], len(to.requests)
+    api.post(f"/webhook_endpoints/{endpoint.id}/deliveries/{latest['id']}/redeliver", cast_to=object)
+    wait_until(lambda: len(to.requests) > before)
+    assert to.requests[-1][1]["webhook-id"] == latest["event"]["id"]
+    api.webhooks.delete(endpoint.id)
+
+
+@contextmanager
+def documented_receiver(port: int, secret: str, cloud: Cloud) -> Iterator[Path]:
+    """Run the program of docs/webhooks.md. Yields the file of its output."""
+    page = (REPOSITORY / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    found = re.search(r"^## A receiver\n.*?^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert found
+    program = found[1].replace("8000", str(port))
+    output = cloud.home / f"receiver-{port}.txt"
+    with output.open("w") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", program],
+            env={"PATH": os.environ["PATH"], "OPENAI_API_KEY": "x", "OPENAI_WEBHOOK_SECRET": secret},
+            stdout=written,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield output
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def test_the_receiver_of_the_docs_runs(api: OpenAI, cloud: Cloud) -> None:
+    port = free_port()
+    secret = api.webhooks.rotate_secret("default").signing_secret
+    with documented_receiver(port, secret, cloud) as output:
+        video = api.videos.create(
+            prompt="A kite",
+            model="animatic",
+            seconds="1",  # type: ignore[arg-type]
+            size="320x240",  # type: ignore[arg-type]
+            extra_body={"webhook_url": f"http://127.0.0.1:{port}/"},
+        )
+        wait_until(lambda: f"video.completed {video.id}" in output.read_text(), 120)
