@@ -146,7 +146,8 @@ class IdempotencyConflict(RequestError):
 
 
 class NoTextModel(RequestError):
-    fault = Fault.PIPELINE
+    """A 502 that nobody is paged for: the caller can do without, or ask for a film that waits longer."""
+
     status = HTTPStatus.BAD_GATEWAY
     code = "text_model_unavailable"
 
