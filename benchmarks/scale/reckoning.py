@@ -60,7 +60,7 @@ MEMORY_MB: Mapping[str, int] = {  # cdk/functions.py; a test compares them
     "RenderClip": 1024,
     "SettleClip": 1024,
     "Assemble": 2048,
-    "Publish": 512,
+    "Publish": 2048,
     "Upkeep": 512,
 }
 

@@ -84,7 +84,7 @@ def test_our_metrics_have_a_dimension_of_the_deployment(two: dict[str, dict[str,
             assert f'"{prefix}"' in metric
         assert found > 10
         searches = re.findall(r"SEARCH\('([^']*)'", body)
-        assert len(searches) == 2
+        assert len(searches) == 3
         for search in searches:
             assert f'service=\\"{prefix}\\"' in search
         pipeline = stacks[f"{prefix.capitalize()}-Pipeline"]

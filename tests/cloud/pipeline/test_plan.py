@@ -261,7 +261,7 @@ def test_the_same_request_is_planned_identically(bench: Bench) -> None:
 
 def test_a_missing_narration_is_reported(bench: Bench) -> None:
     video = prepared(bench, a_scene("A bee wakes."))
-    bench.videos.update_entry(TENANT, video.id, "narrations", 0, PartProgress(scene=0))
+    bench.videos.amend(video, narrations=[PartProgress(scene=0)])
     error, cause = run(bench, video)
     assert (error, cause["errorMessage"]) == ("ArtifactMissing", "the narration of scene 0 is missing")
 
