@@ -10,7 +10,7 @@ from constructs import Construct
 from cdk.access import ACCESS, grant, grant_access
 from cdk.api import STAGE, Api
 from cdk.assembly_build import AssemblyBuild
-from cdk.buckets import Buckets
+from cdk.buckets import Buckets, grant_objects
 from cdk.clip_queue import ClipQueue
 from cdk.drop_folder import DropFolder
 from cdk.functions import FUNCTIONS, Functions
@@ -23,9 +23,11 @@ from cdk.settings import DeploymentSettings
 from cdk.state_machine import ProduceVideo
 from cdk.table import ApiKeysTable, VideosTable
 from cdk.upkeep import SETTLED_WITHIN, Upkeep
+from lambdas.domain import keys
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.names import endpoint_name
 from lambdas.settings import (
+    ApiKeysSettings,
     ApiSettings,
     AssembleLongSettings,
     AuthorizerSettings,
@@ -133,11 +135,14 @@ class PipelineStack(Stack):
             self,
             "Api",
             function=self.functions["Api"],
+            api_keys=self.functions["ApiKeys"],
             authorizer=self.functions["Authorizer"],
             allowed_cidrs=[str(cidr) for cidr in settings.allowed_cidrs],
             prefix=prefix,
             logs=settings.api_logs,
             domain=settings.api_domain,
+            tenant_requests=settings.tenant_requests,
+            address_requests=settings.address_requests,
             log_retention_days=days,
         )
         self.notices = Notices(
@@ -169,6 +174,7 @@ class PipelineStack(Stack):
         self._export(prefix)
 
     def _configure(self, settings: DeploymentSettings, engines: str, stores: dict[str, str]) -> None:
+        prefix = settings.prefix
         intake = {
             "requests_queue_url": self.queues.requests.queue_url,
             "engines": engines,
@@ -176,6 +182,8 @@ class PipelineStack(Stack):
             "workflow": self._workflow.value_as_string,
             "model_aliases": self._aliases.value_as_string,
             "retention_days": settings.retention_days,
+            "api_keys_table": self.api_keys.table.table_name,
+            "quotas": settings.quotas.model_dump_json(),
         }
         priced = self._priced.model_dump()
         machine = self.produce_video.machine.state_machine_arn
@@ -194,9 +202,13 @@ class PipelineStack(Stack):
                     api_keys_table=self.api_keys.table.table_name,
                     user_pool_id=self.identity.pool.user_pool_id,
                     user_pool_client_id=self.identity.client.user_pool_client_id,
+                    usage_plan=prefix if settings.tenant_requests else "",
                 ),
-                "Api": ApiSettings(**stores, **clips, **intake, state_machine_arn=machine),
-                "Intake": IntakeSettings(**stores, **intake),
+                "Api": ApiSettings(**priced, **clips, **intake, state_machine_arn=machine),
+                "ApiKeys": ApiKeysSettings(
+                    api_keys_table=self.api_keys.table.table_name, output_bucket=stores["output_bucket"]
+                ),
+                "Intake": IntakeSettings(**priced, **intake),
                 "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),
                 "WriteStoryboard": PlanSettings(
                     **priced,
@@ -241,6 +253,15 @@ class PipelineStack(Stack):
         role = self.functions.role
         grant_access(self.functions, buckets=self.buckets, table=self.table, clip_queue=self.clip_queue)
         self.api_keys.grant_get(role("Authorizer"))
+        self.api_keys.grant_manage_keys(role("ApiKeys"))
+        grant_objects(
+            self.buckets.output,
+            role("ApiKeys"),
+            write=[keys.KEY_RECORDS_PREFIX],
+            delete=[keys.KEY_RECORDS_PREFIX],
+        )
+        for name in ("Api", "Intake"):
+            self.api_keys.grant_get_quotas(role(name))
         grant(self.assembly_build.role, ACCESS["Assemble"], buckets=self.buckets, table=self.table)
         self.assembly_build.grant_start(role("AssembleLong"))
         self.assembly_build.grant_look(role("Upkeep"))

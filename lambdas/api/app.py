@@ -5,16 +5,18 @@ from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.api import openai_format
-from lambdas.api.request import VIDEO_ID
+from lambdas.api.request import VIDEO_ID, granted_scopes
 from lambdas.api.response import error_answer
-from lambdas.api.routes import models, reviews, videos
+from lambdas.api.routes import api_keys, models, reviews, usage, videos
 from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import names
-from lambdas.domain.errors import RequestError, TransientError
+from lambdas.domain.errors import Forbidden, QuotaExceeded, RequestError, TransientError
+from lambdas.domain.scopes import scope_of
 from lambdas.telemetry import logger
 
 _RETRY_AFTER_SECONDS = 2
@@ -33,14 +35,30 @@ _METHODS = {
     "/v1/videos/<video_id>/scenes/<scene>/regenerate": ("POST",),
     "/v1/videos/<video_id>/scenes/<scene>/narration": ("GET", "HEAD"),
     "/v1/videos/<video_id>/scenes/<scene>/still": ("GET", "HEAD"),
+    "/v1/api_keys": ("GET", "POST"),
+    "/v1/api_keys/<key_id>": ("GET", "DELETE"),
+    "/v1/usage": ("GET",),
     "/v1/models": ("GET",),
     "/v1/models/<name>": ("GET",),
 }
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 app = APIGatewayRestResolver()
-for group in (videos, reviews, models):
+for group in (videos, reviews, models, usage, api_keys):
     app.include_router(group.router)
+
+
+def _check_scope(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[str]:
+    """Refuse a request that the caller's API key may not make. Applies to every route."""
+    needed = scope_of(app.current_event.http_method, app.current_event.path)
+    if needed not in granted_scopes():
+        raise Forbidden(
+            f"This request needs an API key with scope {needed}; yours has {', '.join(granted_scopes())}."
+        )
+    return next_middleware(app)
+
+
+app.use([_check_scope])
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST, clear_state=True)
@@ -107,8 +125,12 @@ def _unknown_url() -> Response[str]:
 @app.exception_handler(RequestError)  # type: ignore[untyped-decorator]
 def refused(error: RequestError) -> Response[str]:
     logger.info("request refused", extra={"code": error.code, "param": error.param})
-    # OpenAI's client retries every 409 unless this header says not to.
-    headers = {"x-should-retry": "false"} if error.status is HTTPStatus.CONFLICT else {}
+    headers: dict[str, str] = {}
+    if isinstance(error, QuotaExceeded):
+        headers = {"Retry-After": str(error.retry_after), **error.headers}
+    # OpenAI's client retries every 409 and 429 unless this header says not to.
+    if error.status is HTTPStatus.CONFLICT or (isinstance(error, QuotaExceeded) and not error.should_retry):
+        headers["x-should-retry"] = "false"
     return error_answer(error.status, error.message, code=error.code, param=error.param, headers=headers)
 
 

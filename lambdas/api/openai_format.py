@@ -121,6 +121,8 @@ def error_object(
     status: HTTPStatus, message: str, *, code: str | None, param: str | None = None
 ) -> dict[str, Any]:
     kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        kind = "rate_limit_error"
     # A client prints these as they are, and they may repeat what was sent.
     shown = {"message": visible(message, lines=True), "type": kind, "param": param and visible(param)}
     return {"error": {**shown, "code": code}}

@@ -9,8 +9,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from lambdas.adapters import stores
 from lambdas.domain import names
 from lambdas.domain.errors import InvalidRequest, VideoNotFound
+from lambdas.domain.scopes import Scope
 from lambdas.domain.video import Video
-from lambdas.settings import ApiSettings
+from lambdas.settings import ApiKeysSettings, ApiSettings
 from lambdas.telemetry import logger
 
 VIDEO_ID = re.compile(r"video_[0-9a-f]{32}")
@@ -22,6 +23,17 @@ router = Router()  # type: ignore[no-untyped-call]  # for the current event
 @cache
 def settings() -> ApiSettings:
     return ApiSettings.from_env()
+
+
+@cache
+def keys_settings() -> ApiKeysSettings:
+    return ApiKeysSettings.from_env()
+
+
+def granted_scopes() -> tuple[Scope, ...]:
+    """Return the scopes of the caller, which the authorizer determined too."""
+    granted = str(router.current_event["requestContext"]["authorizer"]["scopes"]).split()
+    return tuple(scope for scope in Scope if scope in granted)
 
 
 def tenant() -> str:

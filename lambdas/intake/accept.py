@@ -9,12 +9,13 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.recent_creates import Creates
 from lambdas.adapters.requests_queue import RequestsQueue
+from lambdas.adapters.tenant_counters import Admission
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.engine_notes import notes_of
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
-from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
+from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, QuotaExceeded, VideoNotFound
 from lambdas.domain.film_format import Size
 from lambdas.domain.planning import check_length, check_scenes
 from lambdas.domain.prompts import check_tokens
@@ -27,6 +28,7 @@ from lambdas.intake.fields import Fields, parse
 from lambdas.intake.files import INPUT_REFERENCE, MUSIC
 from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.film_size import film_size
+from lambdas.intake.tenant_quotas import TenantQuotas
 from lambdas.media import images, music
 from lambdas.media.font import not_drawn
 from lambdas.settings import IntakeSettings
@@ -47,6 +49,8 @@ class Intake:
         self._uploads = stores.inputs(settings)
         self._creates = Creates(client("dynamodb"), settings.videos_table)
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
+        self._quotas = TenantQuotas(settings)
+        self.quota_headers: dict[str, str] = {}  # what is left of the quotas after a new video
 
     def accept(
         self,
@@ -62,7 +66,7 @@ class Intake:
 
         `nonce` identifies the request: the same nonce always means the same video. Without it, `retry` says
         that the client is retrying, and the video of its first try is found by the request itself.
-        Raises InvalidRequest; IdempotencyConflict if the nonce belongs to another request.
+        Raises InvalidRequest; QuotaExceeded; IdempotencyConflict if the nonce belongs to another request.
         """
         request = self.check(tenant, fields, files)
         # The same file has the same key, so a retry stores no second copy.
@@ -84,7 +88,8 @@ class Intake:
     ) -> Video:
         """Return the video of a checked request, as `accept` does.
 
-        `keep` takes the video's id and stores what the record will reference. Raises IdempotencyConflict.
+        `keep` takes the video's id and stores what the record will reference. Raises QuotaExceeded,
+        IdempotencyConflict.
         """
         fingerprint = request.fingerprint()
         if nonce is None:
@@ -96,8 +101,7 @@ class Intake:
 
         video = self._find(tenant, id_)
         if video is None:
-            keep(id_)  # before the record, which must not reference a missing file
-            video = self._record(tenant, id_, request, source)
+            video = self._new(tenant, id_, request, keep, source)
         if video.request.fingerprint() != fingerprint:
             raise IdempotencyConflict(
                 f"Idempotency-Key was already used to create video {id_} from a different request; "
@@ -214,13 +218,30 @@ class Intake:
         for key, data in uploads.items():
             self._uploads.put(key, data, _MEDIA_TYPES[key.rpartition(".")[2]])
 
+    def _new(
+        self, tenant: str, id_: str, request: VideoRequest, keep: Callable[[str], None], source: Source | None
+    ) -> Video:
+        try:
+            admission = self._quotas.admit(tenant, request)
+            keep(id_)  # before the record, which must not reference a missing file
+            video = self._record(tenant, id_, request, source, admission)
+        except QuotaExceeded:
+            # The same create may have been accepted meanwhile: it holds the place.
+            if (twin := self._find(tenant, id_)) is None:
+                raise
+            return twin
+        self.quota_headers = admission.headers
+        return video
+
     def _find(self, tenant: str, id_: str) -> Video | None:
         try:
             return self._videos.get(tenant, id_)
         except VideoNotFound:
             return None
 
-    def _record(self, tenant: str, id_: str, request: VideoRequest, source: Source | None) -> Video:
+    def _record(
+        self, tenant: str, id_: str, request: VideoRequest, source: Source | None, admission: Admission
+    ) -> Video:
         now = now_ms()
         video, is_new = self._videos.create(
             Video(
@@ -234,7 +255,8 @@ class Intake:
                 draft=CATALOGUE[request.engine].draft,
                 notes=notes_of(request, self._settings.offered, self._settings.workflow),
                 history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
-            )
+            ),
+            admission,
         )
         if is_new:
             logger.info("video created", extra={"engine": request.engine, "seconds": request.seconds})

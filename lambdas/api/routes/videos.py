@@ -36,35 +36,35 @@ router = Router()  # type: ignore[no-untyped-call]
 @router.post("/v1/videos")
 def create() -> Response[str]:
     fields, files = parse_body(router.current_event.raw_event, header("content-type"))
-    video = Intake(settings()).accept(
-        tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0
-    )
-    return answer(openai_format.video_object(video))
+    intake = Intake(settings())
+    video = intake.accept(tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0)
+    return answer(openai_format.video_object(video), headers=intake.quota_headers)
 
 
 @router.post("/v1/videos/edits")
 def edit() -> Response[str]:
     fields, files = parse_body(router.current_event.raw_event, header("content-type"), (VIDEO,))
-    video = Remake(settings()).edit(tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0)
-    return answer(openai_format.video_object(video))
+    remake = Remake(settings())
+    video = remake.edit(tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0)
+    return answer(openai_format.video_object(video), headers=remake.intake.quota_headers)
 
 
 @router.post("/v1/videos/extensions")
 def extend() -> Response[str]:
     fields, files = parse_body(router.current_event.raw_event, header("content-type"), (VIDEO,))
-    video = Remake(settings()).extend(
-        tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0
-    )
-    return answer(openai_format.video_object(video))
+    remake = Remake(settings())
+    video = remake.extend(tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0)
+    return answer(openai_format.video_object(video), headers=remake.intake.quota_headers)
 
 
 @router.post("/v1/videos/<video_id>/remix")
 def remix(video_id: str) -> Response[str]:
     fields, _ = parse_body(router.current_event.raw_event, header("content-type"), ())
-    video = Remake(settings()).remix(
+    remake = Remake(settings())
+    video = remake.remix(
         tenant(), checked_id(video_id), fields, nonce=idempotency_key(), retry=retry_count() > 0
     )
-    return answer(openai_format.video_object(video))
+    return answer(openai_format.video_object(video), headers=remake.intake.quota_headers)
 
 
 @router.get("/v1/videos")

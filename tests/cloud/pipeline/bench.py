@@ -245,7 +245,7 @@ class Bench:
         self.answers = answers
         self.dead_letters, _ = _queue("dead-letters")
         self.settings = UpkeepSettings(
-            **deployment.settings.model_dump(include=set(UpkeepSettings.model_fields)),
+            **deployment.settings.model_dump(include=set(UpkeepSettings.model_fields) - {"prices"}),
             event_bus="videos",
             build_project="assemble",
             intake_function="intake",
