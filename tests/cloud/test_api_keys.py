@@ -15,6 +15,7 @@ from lambdas.api import authorizer
 from lambdas.api.request import keys_settings
 from lambdas.api.routes.api_keys import MOST_KEYS
 from lambdas.domain import keys, scopes
+from lambdas.domain.names import lane_of
 from lambdas.domain.scopes import Scope, scope_of
 from tests.cloud.deployment import Context, Deployment, event
 from tests.cloud.rest import call
@@ -209,3 +210,14 @@ def test_each_request_needs_one_scope(tenant: str, method: str, path: str, scope
     assert (refused.status, refused.error["code"]) == (403, "insufficient_scope")
     assert f"scope {scope}" in refused.error["message"]
     assert call(method, path, tenant=tenant, scopes=scope).status != 403
+
+
+def test_the_authorizer_names_the_tenants_lane_of_the_usage_plan(
+    tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = event("authorize")
+    asked["headers"]["authorization"] = f"Bearer {create(tenant)['value']}"
+    assert "usageIdentifierKey" not in authorizer.handler(asked, Context())
+    monkeypatch.setenv("REELWORKS_USAGE_PLAN", "reelworks")
+    authorizer._settings.cache_clear()
+    assert authorizer.handler(asked, Context())["usageIdentifierKey"] == lane_of("reelworks", tenant)

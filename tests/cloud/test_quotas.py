@@ -341,3 +341,93 @@ def test_a_record_expires_only_once_it_has_ended(aws: Deployment, tenant: str) -
     assert int(item()["expires"]["N"]) > now_ms() // 1000
     videos().requeue(videos().get(tenant, id_))
     assert "expires" not in item()
+
+
+# --- usage
+
+
+def usage(tenant: str, **query: str) -> Answer:
+    return call("GET", "/v1/usage", query=query, tenant=tenant)
+
+
+def counted(tenant: str, day: str, engine: str, usd: str, films: int = 1) -> None:
+    """Write usage as it was counted on a day."""
+    item = item_key(*keys.usage_item(tenant, day, engine))
+    sums = {"films": {"N": str(films)}, "clips": {"N": "2"}, "seconds": {"N": "12"}, "usd": {"N": usd}}
+    client("dynamodb").put_item(TableName="videos", Item={**item, **sums})
+
+
+def test_usage_adds_up_to_what_the_records_cost(aws: Deployment, tenant: str) -> None:
+    aws.tenants.set(tenant, Quotas(videos_in_flight=4))
+    films = [made(tenant), made(tenant, model="cogvideox-2b"), made(tenant)]
+    rendered(tenant, films[0], 0.1, 0.2)
+    completed(tenant, films[0])
+    rendered(tenant, films[1], 0.4, None)
+    videos().advance(tenant, films[1], Stage.FAILED, failure=FAILURE)
+    rendered(tenant, films[2], None, None)  # it is still being made
+    cost = sum(call("GET", f"/v1/videos/{id_}", tenant=tenant).json["cost"] for id_ in films)
+    answer = usage(tenant)
+    today = day_of(now_ms())
+    assert answer.json["data"] == [
+        {
+            "id": f"{today}/animatic", "object": "usage", "day": today, "engine": "animatic",
+            "films": 1, "failed": 0, "clips": 2, "seconds": 12, "unknown": 0, "cost": 0.3,
+        },
+        {
+            "id": f"{today}/cogvideox-2b", "object": "usage", "day": today, "engine": "cogvideox-2b",
+            "films": 0, "failed": 1, "clips": 1, "seconds": 0, "unknown": 0, "cost": 0.4,
+        },
+    ]  # fmt: skip
+    assert answer.json["total"]["cost"] == pytest.approx(cost) == pytest.approx(0.7)
+    assert (answer.json["from"], answer.json["to"]) == (today[:8] + "01", today)
+    assert answer.json["quotas"] == [
+        {"quota": "videos_in_flight", "limit": 4, "remaining": 3, "resets_at": None}
+    ]
+
+
+def test_usage_of_some_days_by_group_and_page(aws: Deployment, tenant: str) -> None:
+    for day in ("2025-12-31", "2026-01-01", "2026-01-02"):
+        counted(tenant, day, "animatic", "0.1")
+        counted(tenant, day, "cogvideox-2b", "0.2", films=2)
+    counted(tenant, "2026-01-03", "animatic", "9")
+    counted(f"{tenant}-2", "2026-01-01", "animatic", "9")
+    days = {"from": "2025-12-31", "to": "2026-01-02"}
+    by_engine = usage(tenant, **days, group_by="engine").json
+    assert [(row["id"], row["films"], row["cost"]) for row in by_engine["data"]] == [
+        ("animatic", 3, 0.3),
+        ("cogvideox-2b", 6, 0.6),
+    ]
+    (of_tenant,) = usage(tenant, **days, group_by="tenant").json["data"]
+    assert (of_tenant["tenant"], of_tenant["cost"]) == (tenant, 0.9)
+    rows: list[str] = []
+    more: dict[str, str] = {}
+    while True:
+        page = usage(tenant, **days, limit="4", **more).json
+        assert page["total"]["cost"] == 0.9, "of all pages"
+        rows += [row["id"] for row in page["data"]]
+        if not page["has_more"]:
+            break
+        more = {"after": page["last_id"]}
+    assert len(rows) == 6
+    assert rows == sorted(set(rows))
+    assert usage(tenant, **{"from": "2024-01-01", "to": "2024-01-31"}).json["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        ({"from": "yesterday"}, "from"),
+        ({"to": "2026-02-30"}, "to"),
+        ({"to": "2026-1-1"}, "to"),
+        ({"from": "2026-02-01", "to": "2026-01-01"}, "from"),
+        ({"from": "2024-01-01", "to": "2026-01-01"}, "from"),
+        ({"group_by": "model"}, "group_by"),
+        ({"group_by": ""}, "group_by"),
+        ({"limit": "0"}, "limit"),
+    ],
+)
+def test_a_wrong_question_about_usage(
+    aws: Deployment, tenant: str, query: dict[str, str], param: str
+) -> None:
+    answer = usage(tenant, **query)
+    assert (answer.status, answer.error["param"]) == (400, param)
