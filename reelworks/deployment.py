@@ -7,7 +7,7 @@ prefix is in REELWORKS_PREFIX or in cdk.json.
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Self
@@ -20,7 +20,9 @@ from lambdas.adapters.api_keys import ApiKeys, hash_of, new_key
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.tenant_counters import TenantCounters
 from lambdas.adapters.tenants import Tenants
+from lambdas.domain import scopes
 from lambdas.domain.quotas import Quotas
+from lambdas.domain.scopes import Scope
 from lambdas.domain.video_request import Tenant
 
 _FUNCTION_OUTPUT = "Function"
@@ -126,11 +128,11 @@ class Deployment:
                 raise DeploymentError(f"cannot read the log of {name}: {error}") from error
         yield from sorted(events, key=lambda event: event["at_ms"])
 
-    def create_key(self, tenant: str, name: str) -> str:
-        """Create an API key for a tenant. Raises DeploymentError if the tenant name is not allowed."""
+    def create_key(self, tenant: str, name: str, granted: Sequence[Scope] = scopes.ALL) -> str:
+        """Create an API key for a tenant with these scopes. Raises DeploymentError if the tenant name is not allowed."""
         check_tenant(tenant)
         key = new_key()
-        self._keys().register(key, tenant, name)
+        self._keys().register(key, tenant, name, granted)
         return key
 
     def revoke_key(self, key: str) -> None:

@@ -17,8 +17,10 @@ from lambdas.adapters.items import CONDITION_FAILED, item_key
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys, scopes
 from lambdas.domain.documents import Document
+from lambdas.domain.errors import ServiceUnavailable
 from lambdas.domain.scopes import Scope
 from lambdas.domain.video_request import Tenant
+from lambdas.telemetry import logger
 
 PREFIX = "rk-"
 BY_TENANT = "by_tenant"  # index: tenant, created
@@ -62,12 +64,13 @@ def find(dynamodb: Any, table: str, key: str) -> UsedKey | None:
 
 
 def note_use(dynamodb: Any, table: str, found: UsedKey) -> None:
-    """Note that a key is used, unless that was noted within the hour."""
+    """Note that a key is used, unless that was noted within the hour. A failure is only logged: whoever has a
+    valid key must be let in."""
     now = int(time.time())
     if found.used is not None and now < found.used + _USE_NOTED_SECONDS:
         return
-    with translated("note use"):
-        try:
+    try:
+        with translated("note use"):
             dynamodb.update_item(
                 TableName=table,
                 Key=item_key(*keys.api_key_item(found.key.hash)),
@@ -75,9 +78,9 @@ def note_use(dynamodb: Any, table: str, found: UsedKey) -> None:
                 ConditionExpression="attribute_exists(pk)",  # it may have been revoked meanwhile
                 ExpressionAttributeValues={":now": {"N": str(now)}},
             )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
+    except (ClientError, ServiceUnavailable) as error:
+        if not isinstance(error, ClientError) or error_code(error) != CONDITION_FAILED:
+            logger.warning("use not noted", extra={"reason": str(error)})
 
 
 class ApiKeys:

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from lambdas.adapters import api_keys
 from lambdas.adapters.clients import client
 from lambdas.domain import scopes
-from lambdas.domain.errors import ServiceUnavailable, Unauthenticated
+from lambdas.domain.errors import Unauthenticated
 from lambdas.domain.names import lane_of
 from lambdas.domain.scopes import Scope
 from lambdas.domain.video_request import Tenant
@@ -72,7 +72,7 @@ def authenticate(token: str, settings: AuthorizerSettings) -> Caller:
         found = api_keys.find(client("dynamodb"), settings.api_keys_table, token)
         if found is None:
             raise Unauthenticated("unknown API key")
-        _note_use(found, settings)
+        api_keys.note_use(client("dynamodb"), settings.api_keys_table, found)
         key = found.key
         return Caller(tenant=key.tenant, principal=f"key:{key.hash[:16]}", scopes=key.scopes)
 
@@ -81,14 +81,6 @@ def authenticate(token: str, settings: AuthorizerSettings) -> Caller:
     pool = Pool(settings.user_pool_id, settings.user_pool_client_id)
     claims = pool.claims(token, _jwks_url(settings.user_pool_id))
     return Caller(tenant=tenant_of(claims), principal=f"user:{claims['sub']}", scopes=scopes.OF_USERS)
-
-
-def _note_use(found: api_keys.UsedKey, settings: AuthorizerSettings) -> None:
-    """Note when the key was last used. A caller is let in even if that can't be written."""
-    try:
-        api_keys.note_use(client("dynamodb"), settings.api_keys_table, found)
-    except ServiceUnavailable as error:
-        logger.warning("use not noted", extra={"reason": error.message})
 
 
 def tenant_of(claims: dict[str, Any]) -> str:

@@ -24,7 +24,14 @@ class Usage(NamedTuple):
     unknown: int = 0
 
     def plus(self, other: "Usage") -> "Usage":
-        return Usage(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return Usage(
+            self.films + other.films,
+            self.failed + other.failed,
+            self.clips + other.clips,
+            self.seconds + other.seconds,
+            self.usd + other.usd,
+            self.unknown + other.unknown,
+        )
 
 
 class By(StrEnum):

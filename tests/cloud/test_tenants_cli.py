@@ -10,6 +10,7 @@ import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
+from lambdas.adapters import api_keys
 from lambdas.adapters.clients import client
 from lambdas.domain.quotas import Quotas
 from lambdas.intake.accept import Intake
@@ -110,6 +111,16 @@ def test_quotas_that_were_lost_are_restored_from_the_journal(aws: Deployment, te
     assert aws.tenants.own_quotas(tenant) is None
     assert CliRunner().invoke(app, ["keys", "restore"]).exit_code == 0
     assert aws.tenants.own_quotas(tenant) == own
+
+
+def test_a_key_is_created_with_scopes(aws: Deployment, tenant: str) -> None:
+    made = CliRunner().invoke(app, ["keys", "create", tenant, "--scope", "create", "--scope", "read"])
+    found = api_keys.find(client("dynamodb"), "api-keys", made.output.strip())
+    assert found is not None
+    assert (found.key.tenant, found.key.scopes) == (tenant, ("read", "create"))
+    wrong = CliRunner().invoke(app, ["keys", "create", tenant, "--scope", "write"])
+    assert wrong.exit_code != 0
+    assert "--scope must be read, create, admin; got write" in wrong.output
 
 
 @pytest.mark.parametrize(
