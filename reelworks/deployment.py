@@ -129,7 +129,8 @@ class Deployment:
         yield from sorted(events, key=lambda event: event["at_ms"])
 
     def create_key(self, tenant: str, name: str, granted: Sequence[Scope] = scopes.ALL) -> str:
-        """Create an API key for a tenant with these scopes. Raises DeploymentError if the tenant name is not allowed."""
+        """Create an API key for a tenant, with these scopes. Raises DeploymentError if the tenant name is not
+        allowed."""
         check_tenant(tenant)
         key = new_key()
         self._keys().register(key, tenant, name, granted)
