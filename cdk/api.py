@@ -164,7 +164,8 @@ class Api(Construct):
             api_key_required=True if tenant_requests else None,
             authorizer=apigateway.RequestAuthorizer(
                 self,
-                "Authorizer",
+                # Not "Authorizer", whose cached answers know no scopes: it was an earlier version's.
+                "Callers",
                 handler=authorizer,
                 identity_sources=[apigateway.IdentitySource.header("Authorization")],
                 results_cache_ttl=Duration.minutes(5),

@@ -41,6 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     except Unauthenticated as error:
         logger.info("caller refused", extra={"reason": error.message})
         raise Exception("Unauthorized") from error
+    granted = " ".join(caller.scopes)  # a context holds no lists
     plan = {"usageIdentifierKey": lane_of(settings.usage_plan, caller.tenant)} if settings.usage_plan else {}
     return {
         **plan,
@@ -55,11 +56,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
                 }
             ],
         },
-        "context": {
-            "tenant": caller.tenant,
-            "principal": caller.principal,
-            "scopes": " ".join(caller.scopes),  # a context holds no lists
-        },
+        "context": {"tenant": caller.tenant, "principal": caller.principal, "scopes": granted},
     }
 
 
