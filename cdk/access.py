@@ -68,7 +68,7 @@ ACCESS: Mapping[str, Access] = {
         index=BY_CREATED,
     ),
     "Intake": Access(
-        table=(*_REPORT, "Query"),
+        table=(*_REPORT, "Query", "UpdateItem"),
         read=(_DROPPED, _DROP_RESULTS),
         write=(_UPLOADS, _DROP_RESULTS),
         delete=(_DROP_RESULTS,),

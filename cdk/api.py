@@ -14,7 +14,9 @@ from constructs import Construct
 
 from cdk.log_groups import log_group
 from cdk.permissions import Pack, acknowledge
-from cdk.settings import DomainSettings
+from cdk.settings import DomainSettings, TenantRequests
+from cdk.usage_plan import UsagePlan
+from cdk.web_acl import WebAcl
 from lambdas.domain import names
 
 STAGE = "api"
@@ -45,6 +47,7 @@ class Refusal:
     code: str
     status: int | None = None  # None: the gateway's own status
     message: str | None = None  # None: the gateway's own message
+    retry_after: int | None = None  # seconds
 
 
 _INVALID = "invalid_request_error"
@@ -69,7 +72,14 @@ _REFUSALS = {
         "A request may have at most 6 MB, including files as base64. "
         "Upload larger images and music through the drop folder.",
     ),
-    "THROTTLED": Refusal("rate_limit_error", "rate_limit_exceeded", 429),
+    "THROTTLED": Refusal("rate_limit_error", "rate_limit_exceeded", 429, retry_after=1),
+    "WAF_FILTERED": Refusal(
+        "rate_limit_error",
+        "rate_limit_exceeded",
+        429,
+        "Your address has sent too many requests within five minutes; wait a minute and try again.",
+        retry_after=60,
+    ),
     "INTEGRATION_TIMEOUT": Refusal("server_error", "timeout", 504),
     "DEFAULT_4XX": Refusal(_INVALID, "bad_request"),
     "DEFAULT_5XX": Refusal("server_error", "server_error"),
@@ -83,14 +93,18 @@ class Api(Construct):
         id: str,
         *,
         function: lambda_.IFunction,
+        api_keys: lambda_.IFunction,
         authorizer: lambda_.IFunction,
         allowed_cidrs: Sequence[str],
         prefix: str,
         logs: Literal["off", "existing-role", "create-role"],
         log_retention_days: int,
         domain: DomainSettings | None,
+        tenant_requests: TenantRequests | None,
+        address_requests: int,
     ) -> None:
-        """`logs` says whether the stage writes logs, and whether with a role that is created here."""
+        """`api_keys` serves the routes of that name. `logs` says whether the stage writes logs, and whether
+        with a role that is created here."""
         super().__init__(scope, id)
         self.rest_api = apigateway.RestApi(
             self,
@@ -100,6 +114,7 @@ class Api(Construct):
             # OpenAI's SDK sends a create request as multipart; decoding it as text would corrupt its file.
             binary_media_types=["multipart/form-data"],
             policy=_only_from(allowed_cidrs),
+            api_key_source_type=apigateway.ApiKeySourceType.AUTHORIZER if tenant_requests else None,
             # The account's role for API Gateway's logs: a stage with logs is rejected without it.
             cloud_watch_role=logs == "create-role",
             cloud_watch_role_removal_policy=RemovalPolicy.DESTROY if logs == "create-role" else None,
@@ -123,11 +138,34 @@ class Api(Construct):
             self.rest_api.deployment_stage.node.add_dependency(execution_logs)
         self.domain = None if domain is None else self._domain(domain)
         _acknowledge(self.rest_api, logs)
+        if address_requests:
+            WebAcl(
+                self,
+                "WebAcl",
+                prefix=prefix,
+                stage=self.rest_api.deployment_stage,
+                requests=address_requests,
+            )
+        else:
+            acknowledge(
+                self.rest_api, "APIG3", "A web ACL has a monthly cost; the setting address_requests adds it."
+            )
+        if tenant_requests:
+            UsagePlan(
+                self,
+                "UsagePlan",
+                api=self.rest_api,
+                prefix=prefix,
+                per_second=tenant_requests.per_second,
+                burst=tenant_requests.burst,
+            )
         options = apigateway.MethodOptions(
             authorization_type=apigateway.AuthorizationType.CUSTOM,
+            api_key_required=True if tenant_requests else None,
             authorizer=apigateway.RequestAuthorizer(
                 self,
-                "Authorizer",
+                # Not "Authorizer", whose cached answers know no scopes: it was an earlier version's.
+                "Callers",
                 handler=authorizer,
                 identity_sources=[apigateway.IdentitySource.header("Authorization")],
                 results_cache_ttl=Duration.minutes(5),
@@ -145,12 +183,19 @@ class Api(Construct):
                 acknowledge(
                     shown, rule, "Documentation, the same for everyone; allowed_cidrs holds here, too."
                 )
+        of_keys = apigateway.LambdaIntegration(api_keys)
+        all_keys = version.add_resource("api_keys")
+        for resource in (all_keys, all_keys.add_resource("{key_id}")):
+            resource.add_method("ANY", of_keys, **options._values)
         for name, refusal in _REFUSALS.items():
             self.rest_api.add_gateway_response(
                 name.title().replace("_", ""),
                 type=apigateway.ResponseType.of(name),
                 status_code=str(refusal.status) if refusal.status else None,
-                response_headers={names.REQUEST_ID_HEADER: "context.requestId"},
+                response_headers={
+                    names.REQUEST_ID_HEADER: "context.requestId",
+                    **({"retry-after": f"'{refusal.retry_after}'"} if refusal.retry_after else {}),
+                },
                 templates={"application/json": _body(refusal)},
             )
 
@@ -211,7 +256,6 @@ def _only_from(cidrs: Sequence[str]) -> iam.PolicyDocument | None:
 
 def _acknowledge(api: apigateway.RestApi, logs: str) -> None:
     acknowledge(api, "APIG2", "The function validates: its errors name the field and the allowed values.")
-    acknowledge(api, "APIG3", "A web ACL has a monthly cost; throttling and allowed_cidrs limit access.")
     acknowledge(api, "COG4", "The Lambda authorizer accepts Cognito's tokens and API keys.")
     if logs == "off":
         for rule in ("APIG1", "APIG6"):

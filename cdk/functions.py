@@ -16,6 +16,7 @@ from cdk.log_groups import log_group
 from cdk.permissions import acknowledge
 from lambdas.domain import names
 from lambdas.settings import (
+    ApiKeysSettings,
     ApiSettings,
     AssembleLongSettings,
     AuthorizerSettings,
@@ -59,6 +60,8 @@ FUNCTIONS: Mapping[str, Spec] = {
     "Api": Spec(
         module="lambdas.api.app", settings=ApiSettings, timeout=29, memory=1024, media=True, snapshot=True
     ),
+    # The same program for its routes /v1/api_keys only: no other function may write keys.
+    "ApiKeys": Spec(module="lambdas.api.app", settings=ApiKeysSettings, timeout=29, memory=1024, media=True),
     "Intake": Spec(
         module="lambdas.intake.drop_folder",
         settings=IntakeSettings,

@@ -10,7 +10,7 @@ from constructs import Construct
 from cdk.access import ACCESS, grant, grant_access
 from cdk.api import STAGE, Api
 from cdk.assembly_build import AssemblyBuild
-from cdk.buckets import Buckets
+from cdk.buckets import Buckets, grant_objects
 from cdk.clip_queue import ClipQueue
 from cdk.drop_folder import DropFolder
 from cdk.functions import FUNCTIONS, Functions
@@ -25,9 +25,11 @@ from cdk.state_machine import ProduceVideo
 from cdk.table import ApiKeysTable, VideosTable
 from cdk.upkeep import SETTLED_WITHIN, Upkeep
 from cdk.webhooks import Webhooks
+from lambdas.domain import keys
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.names import endpoint_name, signing_secret
 from lambdas.settings import (
+    ApiKeysSettings,
     ApiSettings,
     AssembleLongSettings,
     AuthorizerSettings,
@@ -147,11 +149,14 @@ class PipelineStack(Stack):
             self,
             "Api",
             function=self.functions.entry("Api"),
+            api_keys=self.functions["ApiKeys"],
             authorizer=self.functions.entry("Authorizer"),
             allowed_cidrs=[str(cidr) for cidr in settings.allowed_cidrs],
             prefix=prefix,
             logs=settings.api_logs,
             domain=settings.api_domain,
+            tenant_requests=settings.tenant_requests,
+            address_requests=settings.address_requests,
             log_retention_days=days,
         )
         self.notices = Notices(
@@ -191,6 +196,7 @@ class PipelineStack(Stack):
         self._export(prefix)
 
     def _configure(self, settings: DeploymentSettings, engines: str, stores: dict[str, str]) -> None:
+        prefix = settings.prefix
         receivers = {"webhooks_to_loopback": self._webhooks_to_loopback.value_as_string}
         webhooks = {
             "webhooks_table": self.webhooks.table.table_name,
@@ -204,6 +210,8 @@ class PipelineStack(Stack):
             "workflow": self._workflow.value_as_string,
             "model_aliases": self._aliases.value_as_string,
             "retention_days": settings.retention_days,
+            "api_keys_table": self.api_keys.table.table_name,
+            "quotas": settings.quotas.model_dump_json(),
         }
         priced = self._priced.model_dump()
         writer = {"text_model": settings.text_model, "text_seconds": self._text_seconds.value_as_string}
@@ -227,6 +235,7 @@ class PipelineStack(Stack):
                     api_keys_table=self.api_keys.table.table_name,
                     user_pool_id=self.identity.pool.user_pool_id,
                     user_pool_client_id=self.identity.client.user_pool_client_id,
+                    usage_plan=prefix if settings.tenant_requests else "",
                 ),
                 "Api": ApiSettings(
                     **priced,
@@ -238,7 +247,10 @@ class PipelineStack(Stack):
                     state_machine_arn=machine,
                     deliver_function=self.functions["Deliver"].function_name,
                 ),
-                "Intake": IntakeSettings(**stores, **intake),
+                "ApiKeys": ApiKeysSettings(
+                    api_keys_table=self.api_keys.table.table_name, output_bucket=stores["output_bucket"]
+                ),
+                "Intake": IntakeSettings(**priced, **intake),
                 "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),
                 "WriteStoryboard": PlanSettings(**priced, **writer),
                 "Narrate": NarrateSettings(**priced, **voice),
@@ -278,6 +290,15 @@ class PipelineStack(Stack):
         role = self.functions.role
         grant_access(self.functions, buckets=self.buckets, table=self.table, clip_queue=self.clip_queue)
         self.api_keys.grant_get(role("Authorizer"))
+        self.api_keys.grant_manage_keys(role("ApiKeys"))
+        grant_objects(
+            self.buckets.output,
+            role("ApiKeys"),
+            write=[keys.KEY_RECORDS_PREFIX],
+            delete=[keys.KEY_RECORDS_PREFIX],
+        )
+        for name in ("Api", "Intake"):
+            self.api_keys.grant_get_quotas(role(name))
         grant(self.assembly_build.role, ACCESS["Assemble"], buckets=self.buckets, table=self.table)
         self.assembly_build.grant_start(role("AssembleLong"))
         self.assembly_build.grant_look(role("Upkeep"))

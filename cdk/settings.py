@@ -14,6 +14,7 @@ from cdk.instances import INSTANCES
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.errors import Fault
 from lambdas.domain.prices import AWS, PRICED, Prices
+from lambdas.domain.quotas import Quotas
 
 _CDK_JSON = Path(__file__).parent.parent / "cdk.json"
 PREFIX_VARIABLE = "REELWORKS_PREFIX"  # chooses a deployment other than cdk.json's
@@ -88,6 +89,8 @@ class DomainSettings(BaseModel):
     certificate: Annotated[str, Field(min_length=1), _arn("acm", "certificate/.+", "a certificate")]
 
 
+_FEWEST_ADDRESS_REQUESTS = 10  # of WAF's rate-based rules
+
 # Step Functions runs at most 40 iterations of a map within an execution at once.
 _AtOnce = Annotated[int, Field(ge=1, le=40)]
 
@@ -101,6 +104,15 @@ class AtOnce(BaseModel):
     prepare_scenes: _AtOnce = 4  # narrated, and their stills drawn
     render_scenes: _AtOnce = 40
     render_clips: _AtOnce = 6  # of each scene: enough for several instances, few enough for a PC's processes
+
+
+class TenantRequests(BaseModel):
+    """How many requests of any kind a tenant may send to the API: API Gateway's usage plan. Not on a PC."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    per_second: Annotated[int, Field(ge=1, le=10_000)]
+    burst: Annotated[int, Field(ge=1, le=5_000)]
 
 
 class DeploymentSettings(BaseModel):
@@ -142,6 +154,11 @@ class DeploymentSettings(BaseModel):
     # Whose faults: a film that fails by one of them is told to the alarms' topic, with its reason.
     failed_film_notices: tuple[Fault, ...]
     monthly_budget: Annotated[float, Field(ge=0, allow_inf_nan=False)]  # USD of the whole account; 0: none
+    quotas: Quotas  # of each tenant that has none of its own (`reel tenants set`); null: unlimited
+    tenant_requests: TenantRequests | None
+    # Requests of one address within five minutes, by AWS WAF, which has a monthly cost; 0: no limit. The
+    # bounds are WAF's.
+    address_requests: Annotated[int, Field(ge=0, le=2_000_000_000)]
     # Where operators find the runbooks: this folder's URL, for example in the team's fork of the repository.
     runbooks: Annotated[str, Field(pattern=r"^\S*[^\s/]$")]
     # The limits are those of InvokeEndpointAsync.
@@ -178,6 +195,11 @@ class DeploymentSettings(BaseModel):
             raise ValueError(
                 f"alarm_email must be empty with alarm_topic; got {self.alarm_email!r}. Subscribe the "
                 "address to the topic instead."
+            )
+        if 0 < self.address_requests < _FEWEST_ADDRESS_REQUESTS:
+            raise ValueError(
+                f"address_requests must be 0 or at least {_FEWEST_ADDRESS_REQUESTS}; got "
+                f"{self.address_requests}"
             )
         for name in self.endpoint_engines:
             if name not in self.endpoints:

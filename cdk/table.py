@@ -9,7 +9,9 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk.permissions import allow
+from lambdas.adapters.api_keys import BY_TENANT
 from lambdas.adapters.videos import BY_CREATED, OPEN
+from lambdas.domain import keys
 
 
 class VideosTable(Construct):
@@ -38,15 +40,42 @@ class VideosTable(Construct):
 
 
 class ApiKeysTable(Construct):
-    """Written only by operators (`reel keys`), with their own credentials."""
+    """API keys, and the quotas that tenants have of their own. No task of the pipeline can write them."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         self.table = new_table(self)
+        self.table.add_global_secondary_index(
+            index_name=BY_TENANT,
+            partition_key=dynamodb.Attribute(name="tenant", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="created", type=dynamodb.AttributeType.NUMBER),
+        )
 
     def grant_get(self, role: iam.IRole) -> None:
-        """Allow looking up a key."""
+        """Allow looking up a key, and noting that it is used, but no other change of it."""
         allow(role, "dynamodb:GetItem", on=[self.table.table_arn])
+        allow(
+            role,
+            "dynamodb:UpdateItem",
+            on=[self.table.table_arn],
+            conditions={"ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "used"]}},
+        )
+
+    def grant_manage_keys(self, role: iam.IRole) -> None:
+        """Allow creating, listing and revoking keys, but not setting quotas."""
+        of_keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys.api_key_item("*")[0]]}}
+        calls = ("GetItem", "UpdateItem", "DeleteItem")
+        allow(role, *(f"dynamodb:{call}" for call in calls), on=[self.table.table_arn], conditions=of_keys)
+        allow(role, "dynamodb:Query", on=[f"{self.table.table_arn}/index/{BY_TENANT}"])
+
+    def grant_get_quotas(self, role: iam.IRole) -> None:
+        """Allow looking up a tenant's quotas, but no keys."""
+        allow(
+            role,
+            "dynamodb:GetItem",
+            on=[self.table.table_arn],
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys.tenant_partition("*")]}},
+        )
 
 
 def new_table(

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from lambdas.domain.prices import Prices
+from lambdas.domain.quotas import Quotas
 
 _PREFIX = "REELWORKS_"
 
@@ -77,11 +78,21 @@ class AuthorizerSettings(Settings):
     api_keys_table: str
     user_pool_id: str
     user_pool_client_id: str
+    usage_plan: str = ""  # prefix of the usage plan's lanes (lambdas.domain.names.lane_of); empty: no plan
 
 
-class IntakeSettings(StoreSettings, ReceiversSettings):
-    """Settings for accepting requests, through the API and the drop folder."""
+class ApiKeysSettings(Settings):
+    """Where API keys are stored, and their journal."""
 
+    api_keys_table: str
+    output_bucket: str
+
+
+class IntakeSettings(PricedSettings, ReceiversSettings):
+    """Settings for accepting requests, through the API and the drop folder. Prices are for estimates."""
+
+    api_keys_table: str  # with the quotas that tenants have of their own
+    quotas: str = "{}"  # JSON of lambdas.domain.quotas.Quotas: those of all other tenants
     requests_queue_url: str
     engines: str  # names of the engines offered, comma-separated
     default_engine: str
@@ -89,6 +100,10 @@ class IntakeSettings(StoreSettings, ReceiversSettings):
     model_aliases: str = ""  # "sora-2=cogvideox-5b,…": other names for engines
     retention_days: int
     link_seconds: int = 3600  # lifetime of a presigned link
+
+    @property
+    def default_quotas(self) -> Quotas:
+        return Quotas.model_validate_json(self.quotas)
 
     @property
     def offered(self) -> frozenset[str]:

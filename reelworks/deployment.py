@@ -7,7 +7,7 @@ prefix is in REELWORKS_PREFIX or in cdk.json.
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -18,6 +18,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from lambdas.adapters.api_keys import ApiKeys, hash_of, new_key
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.tenant_counters import TenantCounters
+from lambdas.adapters.tenants import Tenants
+from lambdas.domain import scopes
+from lambdas.domain.quotas import Quotas
+from lambdas.domain.scopes import Scope
 from lambdas.domain.video_request import Tenant
 
 if TYPE_CHECKING:
@@ -130,17 +135,12 @@ class Deployment:
                 raise DeploymentError(f"cannot read the log of {name}: {error}") from error
         yield from sorted(events, key=lambda event: event["at_ms"])
 
-    def create_key(self, tenant: str, name: str) -> str:
-        """Create an API key for a tenant. Raises DeploymentError if the tenant name is not allowed."""
-        try:
-            TypeAdapter(Tenant).validate_python(tenant)
-        except ValidationError:
-            raise DeploymentError(
-                "tenant must be 1 to 63 characters of a-z, 0-9 and hyphens, with no hyphen first; "
-                f"got {tenant!r}"
-            ) from None
+    def create_key(self, tenant: str, name: str, granted: Sequence[Scope] = scopes.ALL) -> str:
+        """Create an API key for a tenant, with these scopes. Raises DeploymentError if the tenant name is not
+        allowed."""
+        check_tenant(tenant)
         key = new_key()
-        self._keys().register(key, tenant, name)
+        self._keys().register(key, tenant, name, granted)
         return key
 
     def revoke_key(self, key: str) -> None:
@@ -150,12 +150,37 @@ class Deployment:
             raise DeploymentError("key does not exist; give the key itself or its SHA-256")
 
     def restore_keys(self) -> int:
-        """Restore every key of the journal to the table. Return how many."""
+        """Restore every key, and the tenants' quotas, of the journal to the table. Return how many keys."""
+        self.tenants().restore_all()
         return self._keys().restore_all()
+
+    @property
+    def default_quotas(self) -> Quotas:
+        """The quotas of tenants that have none of their own."""
+        return Quotas.model_validate_json(self.settings_of("Api")["REELWORKS_QUOTAS"])
+
+    def tenants(self) -> Tenants:
+        """Return the tenants' own quotas."""
+        journal = Objects(self._client("s3"), self._outputs["OutputBucket"])
+        return Tenants(self._client("dynamodb"), self._outputs["ApiKeysTable"], journal=journal)
+
+    def counters(self) -> TenantCounters:
+        """Return what the tenants have used."""
+        return TenantCounters(self._client("dynamodb"), self._outputs["VideosTable"])
 
     def _keys(self) -> ApiKeys:
         journal = Objects(self._client("s3"), self._outputs["OutputBucket"])
         return ApiKeys(self._client("dynamodb"), self._outputs["ApiKeysTable"], journal=journal)
+
+
+def check_tenant(tenant: str) -> None:
+    """Raise DeploymentError if a tenant may not have this name."""
+    try:
+        TypeAdapter(Tenant).validate_python(tenant)
+    except ValidationError:
+        raise DeploymentError(
+            f"tenant must be 1 to 63 characters of a-z, 0-9 and hyphens, with no hyphen first; got {tenant!r}"
+        ) from None
 
 
 def _read(line: str, at_ms: int) -> dict[str, Any]:

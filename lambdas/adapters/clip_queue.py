@@ -13,30 +13,17 @@ lost or counted twice; and boto3 sends a transaction whose answer is lost again 
 ClientRequestToken, so it takes effect once.
 """
 
-import random
-import time
-from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.clients import translated
 from lambdas.adapters.engine_calls import CallState, Inference, expiry, new_item, read_inference
 from lambdas.adapters.items import item_key
+from lambdas.adapters.transactions import Item, tries, write_all
 from lambdas.domain import keys
 from lambdas.domain.documents import Document
-from lambdas.domain.errors import ServiceUnavailable
 from lambdas.domain.names import TenantClass
 
 BY_TURN = "by_turn"  # local index of the engine's partition: the tenants that wait, by their turn
-
-# What another writer's change makes of a transaction; the next try sees that change.
-_OVERTAKEN = frozenset({"None", "ConditionalCheckFailed", "TransactionConflict"})
-_THROTTLED = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
-_TRIES = 30  # each of them fails only because another writer succeeded
-_LONGEST_PAUSE_SECONDS = 0.25
-
-Item = dict[str, Any]  # in DynamoDB's wire format
 
 
 class EngineCalls(Document):
@@ -81,7 +68,7 @@ class ClipQueue:
 
     def enqueue(self, inference: Inference) -> bool:
         """Let a clip wait for its engine. Return False if this call is stored already, in whatever state."""
-        for _ in self._tries("enqueue"):
+        for _ in tries("enqueue clip"):
             turns = self.engine(inference.engine).turns
             done = self._transact(
                 "enqueue clip",
@@ -98,11 +85,11 @@ class ClipQueue:
                 return True
             if self._call(inference.id) is not None:
                 return False
-        raise AssertionError  # _tries never ends
+        raise AssertionError  # `tries` never ends
 
     def admit(self, engine: str, most: int, now_ms: int) -> Inference | None:
         """Move the next clip in flight and return it. Return None if none waits, or `most` are in flight."""
-        for _ in self._tries("admit"):
+        for _ in tries("admit clip"):
             calls = self.engine(engine)
             if len(calls.flights) >= most:
                 return None
@@ -165,7 +152,7 @@ class ClipQueue:
 
     def withdraw(self, inference: Inference) -> bool:
         """Take a clip that waits out of the queue. Return False if it doesn't wait."""
-        for _ in self._tries("withdraw"):
+        for _ in tries("withdraw clip"):
             found = self._call(inference.id)
             if found is None or found.state is not CallState.WAITING:
                 return False
@@ -308,21 +295,8 @@ class ClipQueue:
     # --- write
 
     def _transact(self, what: str, *actions: Item) -> bool:
-        """Write all or nothing. Return False if another writer was faster."""
-        with translated(what):
-            try:
-                self._dynamodb.transact_write_items(TransactItems=list(actions))
-            except ClientError as error:
-                if error_code(error) != "TransactionCanceledException":
-                    raise
-                reasons: Any = error.response.get("CancellationReasons", [])
-                codes = {str(reason.get("Code")) for reason in reasons}
-                if codes & _THROTTLED:
-                    raise ServiceUnavailable(f"{what}: {error}") from error
-                if not codes <= _OVERTAKEN:
-                    raise
-                return False
-        return True
+        """Write all or nothing. Return False if another writer was faster; the next try sees its change."""
+        return write_all(self._dynamodb, what, actions) is None
 
     def _put(self, item: Item, condition: str = "") -> Item:
         return {"Put": {"TableName": self._table, "Item": item, **_condition(condition)}}
@@ -350,14 +324,6 @@ class ClipQueue:
                 **({"ExpressionAttributeNames": names} if names else {}),
             }
         }
-
-    def _tries(self, what: str) -> Iterator[None]:
-        """Yield before each try. Raises ServiceUnavailable when too many have failed."""
-        for attempt in range(_TRIES):
-            yield
-            # Full jitter, so that writers that collided don't collide again.
-            time.sleep(random.uniform(0, min(0.005 * 2**attempt, _LONGEST_PAUSE_SECONDS)))  # noqa: S311
-        raise ServiceUnavailable(f"{what} clip: other writers were faster {_TRIES} times")
 
 
 def _condition(condition: str) -> Item:

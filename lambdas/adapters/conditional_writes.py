@@ -4,7 +4,8 @@ boto3 sends a call again if its answer is lost (a broken connection, a timeout, 
 effect, the second finds the condition false because of its own write. So each write leaves a random mark in
 the item, the same for all tries, and a false condition is a success if the item has this mark.
 
-DynamoDB's own way, a transaction with a ClientRequestToken, costs twice as much for each write.
+DynamoDB's own way, a transaction with a ClientRequestToken, costs twice as much for each write. Where several
+items change together it is used anyway (transactions).
 """
 
 import uuid
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, translated
 from lambdas.adapters.items import CONDITION_FAILED
+from lambdas.adapters.transactions import undisturbed
 
 MARK = "write"  # attribute with the mark of the item's latest conditional write
 
@@ -67,26 +69,18 @@ class ConditionalWrites:
         one of `values`. Raises ServiceUnavailable if no try was answered.
         """
         token = _new_mark()
-        written = {**attributes, mark: token}
-        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in written)
-        if remove:
-            expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
-        arguments = {
-            "Key": key,
-            "UpdateExpression": expression,
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": {f"#{name}": name for name in [*written, *remove]},
-            "ExpressionAttributeValues": {f":{name}": value for name, value in written.items()}
-            | (values or {}),
-            "ReturnValues": "ALL_NEW",
-        }
+        arguments = update_arguments(
+            key, {**attributes, mark: token}, condition, remove=remove, values=values
+        ) | {"ReturnValues": "ALL_NEW"}
         return self._sent(what, "update_item", arguments, mark, token)
 
     def _sent(self, what: str, call: str, arguments: dict[str, Any], mark: str, token: Item) -> Item | None:
         with translated(what):
             try:
-                answer = getattr(self._dynamodb, call)(
-                    TableName=self._table, ReturnValuesOnConditionCheckFailure="ALL_OLD", **arguments
+                answer = undisturbed(
+                    lambda: getattr(self._dynamodb, call)(
+                        TableName=self._table, ReturnValuesOnConditionCheckFailure="ALL_OLD", **arguments
+                    )
                 )
             except ClientError as error:
                 if error_code(error) != CONDITION_FAILED:
@@ -96,6 +90,24 @@ class ConditionalWrites:
                 return item if item.get(mark) == token else None
         written: Item = answer.get("Attributes", {})
         return written
+
+
+def update_arguments(
+    key: Item, attributes: Item, condition: str, *, remove: Sequence[str] = (), values: Item | None = None
+) -> Item:
+    """Return the arguments of an update that sets attributes of an item and removes others. For the
+    condition see ConditionalWrites.update."""
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in attributes)
+    if remove:
+        expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
+    return {
+        "Key": key,
+        "UpdateExpression": expression,
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": {f"#{name}": name for name in [*attributes, *remove]},
+        "ExpressionAttributeValues": {f":{name}": value for name, value in attributes.items()}
+        | (values or {}),
+    }
 
 
 def _new_mark() -> Item:

@@ -15,6 +15,10 @@ list, so that a client that deletes while it pages can continue after it; and it
 because the same Idempotency-Key gives the same id again, an execution's name can be used only once in 90
 days, and a late task must not write into the new video.
 
+What a film takes of its tenant's quotas, and what it has used in the end, is counted in the transactions that
+create, end and delete its record or start a new attempt (tenant_counters). A record that is open has no time
+to live, because it holds a place in flight.
+
 Both indexes are global and hold keys only (docs/decisions/0033-a-videos-items.md). What they say may be a
 moment old, so nothing but listing and upkeep reads them.
 """
@@ -22,19 +26,24 @@ moment old, so nothing but listing and upkeep reads them.
 import json
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from itertools import islice
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, translated
-from lambdas.adapters.conditional_writes import MARK, ConditionalWrites
+from lambdas.adapters.conditional_writes import MARK, ConditionalWrites, update_arguments
 from lambdas.adapters.items import CONDITION_FAILED, item_key
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.tenant_counters import Admission, TenantCounters
+from lambdas.adapters.transactions import CONDITION_FAILED as IN_TRANSACTION
+from lambdas.adapters.transactions import Item, tries, write_all
 from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed, VideoNotFound
+from lambdas.domain.quotas import Counters, Quotas, Reservation
 from lambdas.domain.stages import Stage, stages_before
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipProgress, ClipState, FailedTry, PartProgress, StageEntry
@@ -70,18 +79,26 @@ class Videos:
         self._table = table
         self._writes = ConditionalWrites(dynamodb, table)
         self._journal = journal
+        self.counters = TenantCounters(dynamodb, table)
 
     # --- one video
 
-    def create(self, video: Video, *, first: bool = False) -> tuple[Video, bool]:
-        """Write the record unless the id is taken. Return the current record and whether it is new. `first`:
-        no video, deleted ones included, can have had the id, which is random."""
+    def create(
+        self, video: Video, admission: Admission | None = None, *, first: bool = False
+    ) -> tuple[Video, bool]:
+        """Write the record unless the id is taken. Return the current record and whether it is new.
+
+        `admission`: counts the film; raises QuotaExceeded if others were faster. `first`: no video, deleted
+        ones included, can have had the id, which is random.
+        """
         trace = None if first else self._item(*keys.deleted_video_item(video.tenant, video.id))
         if trace is not None:
             after = {name: int(trace[name]["N"]) + 1 for name in ("attempt", "version")}
             video = video.model_copy(update=after)
+        if admission is not None:
+            video = _holding(video, admission)
         video = _numbered(video)
-        if not self._put_new(video):
+        if not self._put(video, lambda: [] if admission is None else admission.actions(video)):
             return self.get(video.tenant, video.id), False
         self._write_journal(video)
         return video, True
@@ -95,9 +112,17 @@ class Videos:
         if self._item(*keys.video_item(video.tenant, video.id)) is not None:
             return None
         self._put_parts(video)
-        return video if self._put_new(video) else None
+        return video if self._put(video, lambda: self._restored_counters(video)) else None
 
-    def _put_new(self, video: Video) -> bool:
+    def _restored_counters(self, video: Video) -> list[Item]:
+        """Return what counts a film again whose counters were lost with its record."""
+        if not video.closed:
+            return self.counters.reserve(video, Quotas(), Counters())
+        ended_ms = video.history[-1].at_ms if video.history else video.updated_ms
+        held = Reservation(at_ms=video.attempt_ms, clips=0, usd=Decimal(0))
+        return self.counters.end(video, held, ended_ms, releases=False)
+
+    def _put(self, video: Video, counted: Callable[[], list[Item]]) -> bool:
         pk, sk = keys.video_item(video.tenant, video.id)
         item = {
             "pk": {"S": pk},
@@ -106,7 +131,19 @@ class Videos:
             "created": {"S": _place(video)},
             **_state_attributes(video),
         }
-        return self._writes.put("create video", item, "attribute_not_exists(pk)", mark=_mark(video))
+        put = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+        return self._write("create video", {"Put": put}, counted)
+
+    def _write(self, what: str, record: Item, counted: Callable[[], list[Item]]) -> bool:
+        """Write a record together with its tenant's counters. Return False if the record's condition is
+        false. `counted` returns the counters' actions, anew for each try; raises QuotaExceeded."""
+        for _ in tries(what):
+            reasons = write_all(self._dynamodb, what, [record, *counted()])
+            if reasons is None:
+                return True
+            if reasons[0] == IN_TRANSACTION:
+                return False
+        raise AssertionError  # `tries` never ends
 
     def get(self, tenant: str, video_id: str) -> Video:
         """Return a video's record. Raises VideoNotFound, also for another tenant's video."""
@@ -178,19 +215,18 @@ class Videos:
     def advance_from(self, video: Video, stage: Stage, **changes: Any) -> Video | None:
         """Like `advance`, for a record as it was read. Return None and change nothing if it has changed
         since. Raises VideoClosed as `advance` does."""
-        if video.stage not in stages_before(stage):
-            raise VideoClosed(f"video {video.id} is {video.stage} and can't become {stage}")
         return self._change(video, stage, changes)
 
     def amend(self, video: Video, **changes: Any) -> Video | None:
         """Change fields without changing the stage, also after the video has ended. Return None as
         `advance_from` does."""
-        return self._change(video, video.stage, changes)
+        return self._change(video, None, changes)
 
-    def requeue(self, video: Video, **changes: Any) -> Video | None:
+    def requeue(self, video: Video, admission: Admission | None = None, **changes: Any) -> Video | None:
         """Start a new attempt. Return None as `advance_from` does, if the video has been changed meanwhile.
 
-        The previous attempt's results don't count as done; its texts are reused at no cost.
+        The previous attempt's results don't count as done; its texts are reused at no cost. `admission`:
+        counts the attempt of a video that had ended; raises QuotaExceeded as `create` does.
         """
         begun: dict[str, Any] = {
             "attempt": video.attempt + 1,
@@ -201,28 +237,56 @@ class Videos:
             "clips": [],
             "assembly": None,
         }
-        return self.advance_from(video, Stage.QUEUED, **begun, **changes)
+        return self._change(video, Stage.QUEUED, {**begun, **changes}, admission)
 
-    def _change(self, video: Video, stage: Stage, changes: dict[str, Any]) -> Video | None:
+    def _change(
+        self, video: Video, stage: Stage | None, changes: dict[str, Any], admission: Admission | None = None
+    ) -> Video | None:
+        """`stage` None: as before."""
+        if stage is not None and video.stage not in stages_before(stage):
+            raise VideoClosed(f"video {video.id} is {video.stage} and can't become {stage}")
         lists = [name for name in LISTS if name in changes]
-        changed = _asked_anew(_at_stage(video, stage, changes), video, lists)
-        if not self._replace(changed, version=video.version):
+        changed = _asked_anew(_at_stage(video, stage or video.stage, changes), video, lists)
+        if changed.closed:
+            changed = changed.model_copy(update={"reserved": None})
+        elif video.closed:
+            changed = _holding(changed, admission)
+        if not self._replace(changed, video, admission):
             return None
         self._put_parts(changed, changed.version)
         self._write_journal(changed)
         return changed
 
-    def _replace(self, video: Video, *, version: int) -> bool:
-        written = self._writes.update(
+    def _replace(self, video: Video, before: Video, admission: Admission | None) -> bool:
+        """Write a record over the one that was read, with the counters if an attempt begins or ends."""
+        key = item_key(*keys.video_item(video.tenant, video.id))
+        attributes, remove = _state_attributes(video), [*_absent_attributes(video)]
+        condition, values = "#version = :old", {":old": {"N": str(before.version)}}
+        if video.closed == before.closed and video.attempt == before.attempt:
+            written = self._writes.update(
+                "update video",
+                key,
+                attributes,
+                condition,
+                remove=remove,
+                values=values,
+                mark=_mark(video),
+            )
+            return written is not None
+        update = update_arguments(key, attributes, condition, remove=remove, values=values)
+        return self._write(
             "update video",
-            item_key(*keys.video_item(video.tenant, video.id)),
-            _state_attributes(video),
-            "#version = :old",
-            remove=() if _is_made(video) else ("open",),
-            values={":old": {"N": str(version)}},
-            mark=_mark(video),
+            {"Update": {"TableName": self._table, **update}},
+            lambda: self._counted(video, before, admission),
         )
-        return written is not None
+
+    def _counted(self, video: Video, before: Video, admission: Admission | None) -> list[Item]:
+        """Return what changes the tenant's counters with a record whose attempt begins or ends."""
+        if before.closed:
+            return [] if admission is None else admission.actions(video)
+        # An attempt that is lost ends, too; what it held is held by the next.
+        ended = video if video.closed else before
+        return self.counters.end(ended, before.reserved, video.updated_ms, releases=video.closed)
 
     # --- its parts
 
@@ -305,22 +369,22 @@ class Videos:
                     time.sleep(_THROTTLED_SECONDS)  # DynamoDB left some of them undone
 
     def _delete_record(self, item: dict[str, Any]) -> bool:
-        """Return False if the record has changed since it was read."""
-        with translated("delete video"):
-            try:
-                self._dynamodb.delete_item(
-                    TableName=self._table,
-                    Key={"pk": item["pk"], "sk": item["sk"]},
-                    # Absent if this is the second try of a call whose answer was lost.
-                    ConditionExpression="attribute_not_exists(pk) OR #version = :version",
-                    ExpressionAttributeNames={"#version": "version"},
-                    ExpressionAttributeValues={":version": item["version"]},
-                )
-            except ClientError as error:
-                if error_code(error) != CONDITION_FAILED:
-                    raise
-                return False
-        return True
+        """Return False if the record has changed since it was read. What its film still holds of the quotas
+        is released."""
+        video = _video(item)
+        delete = {
+            "TableName": self._table,
+            "Key": {"pk": item["pk"], "sk": item["sk"]},
+            "ConditionExpression": "#version = :version",
+            "ExpressionAttributeNames": {"#version": "version"},
+            "ExpressionAttributeValues": {":version": item["version"]},
+        }
+        held = video.reserved
+        return self._write(
+            "delete video",
+            {"Delete": delete},
+            lambda: [] if held is None else self.counters.end(video, held, now_ms(), releases=True),
+        )
 
     def was_deleted(self, tenant: str, video_id: str) -> bool:
         """Return whether there was such a video, until its record would have expired."""
@@ -332,7 +396,7 @@ class Videos:
             "place": {"S": _place(video)},
             "attempt": {"N": str(video.attempt)},
             "version": item["version"],
-            "expires": item["expires"],
+            "expires": _expires(video),
         }
         with translated("leave trace"):
             self._dynamodb.put_item(TableName=self._table, Item=trace)
@@ -486,11 +550,26 @@ def _state_attributes(video: Video) -> dict[str, Any]:
         "stage": {"S": video.stage},
         "version": {"N": str(video.version)},
         "updated_ms": {"N": str(video.updated_ms)},
-        "expires": {"N": str(video.expires_ms // 1000)},
     }
     if _is_made(video):
         attributes["open"] = {"S": str(zlib.crc32(video.id.encode()) % SHARDS)}
+    if video.closed:
+        attributes["expires"] = _expires(video)
     return attributes
+
+
+def _absent_attributes(video: Video) -> set[str]:
+    """Return which attributes that a record may have are not those of its state."""
+    return {"open", "expires"} - _state_attributes(video).keys()
+
+
+def _expires(video: Video) -> dict[str, str]:
+    return {"N": str(video.expires_ms // 1000)}
+
+
+def _holding(video: Video, admission: Admission | None) -> Video:
+    """Return the video with what it holds of its tenant's quotas."""
+    return video.model_copy(update={"reserved": admission and admission.reservation})
 
 
 def _is_made(video: Video) -> bool:
@@ -562,7 +641,7 @@ def _part_item(video: Video, name: str, index: int, part: Progress) -> dict[str,
         "document": {"S": _document(part)},
         **({"done": {"BOOL": True}} if part.state is ClipState.DONE else {}),
         "generation": {"N": str(video.generations[name][index])},
-        "expires": {"N": str(video.expires_ms // 1000)},
+        "expires": _expires(video),
     }
 
 

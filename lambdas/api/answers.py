@@ -447,3 +447,83 @@ class WebhookDeliveryList(TypedDict):
     last_id: str | None
     """Send it as `after` for the next page."""
     has_more: bool
+
+
+# --- API keys, usage
+
+
+class ApiKey(TypedDict):
+    id: str
+    object: Literal["api_key"]
+    name: str
+    redacted_value: str
+    """The start of the secret."""
+    scopes: list[str]
+    """What the key may do: `read`, `create`, `admin`."""
+    created_at: int
+    """Seconds since the epoch."""
+    last_used_at: int | None
+    """To the hour; null if it was not used."""
+    value: NotRequired[str]
+    """The secret, shown once: when the key is created."""
+
+
+class ApiKeyList(TypedDict):
+    object: Literal["list"]
+    data: list[ApiKey]
+    has_more: bool
+
+
+class ApiKeyDeletion(TypedDict):
+    id: str
+    object: Literal["api_key.deleted"]
+    deleted: bool
+
+
+class UsageSums(TypedDict):
+    films: int
+    """Films that ended."""
+    failed: int
+    """Those of them that failed."""
+    clips: int
+    """Clips that were made."""
+    seconds: float
+    """Of film."""
+    cost: float
+    """USD."""
+    unknown: int
+    """Films whose cost is not in it, because a price is unknown."""
+
+
+class UsageRow(UsageSums):
+    id: str
+    object: Literal["usage"]
+    tenant: NotRequired[str]
+    day: NotRequired[str]
+    """In UTC, for example 2026-11-30."""
+    engine: NotRequired[str]
+
+
+class QuotaState(TypedDict):
+    quota: str
+    limit: float
+    remaining: float
+    resets_at: int | None
+    """Seconds since the epoch; null: when films end."""
+
+
+class UsageAnswer(TypedDict):
+    object: Literal["list"]
+    tenant: str
+    first_day: str
+    last_day: str
+    group_by: list[str]
+    data: list[UsageRow]
+    first_id: str | None
+    last_id: str | None
+    """Send it as `after` for the next page."""
+    has_more: bool
+    total: UsageSums
+    """Of all rows, also those on other pages."""
+    quotas: list[QuotaState]
+    """What is left of each quota that the tenant has."""

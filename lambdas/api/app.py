@@ -7,13 +7,14 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas import importing
-from lambdas.api.request import current, is_video_id
+from lambdas.api.request import current, granted_scopes, is_video_id
 from lambdas.api.response import Response, error_answer
-from lambdas.api.routes import models, reference, reviews, videos, webhooks, writing
+from lambdas.api.routes import api_keys, models, reference, reviews, usage, videos, webhooks, writing
 from lambdas.api.routing import METHODS, Router
 from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import names
-from lambdas.domain.errors import RequestError, TransientError
+from lambdas.domain.errors import Forbidden, QuotaExceeded, RequestError, TransientError
+from lambdas.domain.scopes import scope_of
 from lambdas.telemetry import logger
 
 _RETRY_AFTER_SECONDS = 2
@@ -25,6 +26,8 @@ GROUPS = (
     writing.routes,
     models.routes,
     webhooks.routes,
+    usage.routes,
+    api_keys.routes,
     reference.routes,
 )
 _router = Router(operation for group in GROUPS for operation in group.operations)
@@ -52,6 +55,8 @@ def _answer(method: str, path: str) -> Response:
             return _unknown_url(method, path)  # POST /v1/videos/NAME, say, only looks like a video's URL
         return _other_method(method, [name for name in METHODS if name in operations])
     try:
+        if not operation.public:
+            _check_scope(method, path)
         return operation.handler(**parts)
     except RequestError as error:
         return _refused(error)
@@ -59,6 +64,15 @@ def _answer(method: str, path: str) -> Response:
         return _unavailable(error)
     except Exception:  # noqa: BLE001 - a client always gets an answer
         return _broken()
+
+
+def _check_scope(method: str, path: str) -> None:
+    """Refuse a request that the caller's API key may not make."""
+    needed = scope_of(method, path)
+    if needed not in granted_scopes():
+        raise Forbidden(
+            f"This request needs an API key with scope {needed}; yours has {', '.join(granted_scopes())}."
+        )
 
 
 # --- errors
@@ -79,8 +93,12 @@ def _other_method(method: str, allowed: list[str]) -> Response:
 
 def _refused(error: RequestError) -> Response:
     logger.info("request refused", extra={"code": error.code, "param": error.param})
-    # OpenAI's client retries every 409 unless this header says not to.
-    headers = {"x-should-retry": "false"} if error.status is HTTPStatus.CONFLICT else {}
+    headers: dict[str, str] = {}
+    if isinstance(error, QuotaExceeded):
+        headers = {"Retry-After": str(error.retry_after), **error.headers}
+    # OpenAI's client retries every 409 and 429 unless this header says not to.
+    if error.status is HTTPStatus.CONFLICT or (isinstance(error, QuotaExceeded) and not error.should_retry):
+        headers["x-should-retry"] = "false"
     return error_answer(error.status, error.message, code=error.code, param=error.param, headers=headers)
 
 

@@ -14,7 +14,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from lambdas.adapters import api_keys
 from lambdas.adapters.clients import client
+from lambdas.domain import scopes
 from lambdas.domain.errors import Unauthenticated
+from lambdas.domain.names import lane_of
+from lambdas.domain.scopes import Scope
 from lambdas.domain.video_request import Tenant
 from lambdas.settings import AuthorizerSettings
 from lambdas.telemetry import logger
@@ -27,16 +30,21 @@ _tenant = TypeAdapter(Tenant)
 class Caller(NamedTuple):
     tenant: str
     principal: str
+    scopes: tuple[Scope, ...]
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    settings = _settings()
     try:
-        caller = authenticate(_bearer_token(event), _settings())
+        caller = authenticate(_bearer_token(event), settings)
     except Unauthenticated as error:
         logger.info("caller refused", extra={"reason": error.message})
         raise Exception("Unauthorized") from error
+    granted = " ".join(caller.scopes)  # a context holds no lists
+    plan = {"usageIdentifierKey": lane_of(settings.usage_plan, caller.tenant)} if settings.usage_plan else {}
     return {
+        **plan,
         "principalId": caller.principal,
         "policyDocument": {
             "Version": "2012-10-17",
@@ -48,7 +56,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
                 }
             ],
         },
-        "context": {"tenant": caller.tenant, "principal": caller.principal},
+        "context": {"tenant": caller.tenant, "principal": caller.principal, "scopes": granted},
     }
 
 
@@ -58,16 +66,18 @@ def authenticate(token: str, settings: AuthorizerSettings) -> Caller:
     Raises Unauthenticated; its message is for the log and reveals nothing about the token.
     """
     if token.startswith(api_keys.PREFIX):
-        key = api_keys.find(client("dynamodb"), settings.api_keys_table, token)
-        if key is None:
+        found = api_keys.find(client("dynamodb"), settings.api_keys_table, token)
+        if found is None:
             raise Unauthenticated("unknown API key")
-        return Caller(tenant=key.tenant, principal=f"key:{key.hash[:16]}")
+        api_keys.note_use(client("dynamodb"), settings.api_keys_table, found)
+        key = found.key
+        return Caller(tenant=key.tenant, principal=f"key:{key.hash[:16]}", scopes=key.scopes)
 
     from lambdas.api.tokens import Pool  # loads PyJWT and cryptography, so import only if needed
 
     pool = Pool(settings.user_pool_id, settings.user_pool_client_id)
     claims = pool.claims(token, _jwks_url(settings.user_pool_id))
-    return Caller(tenant=tenant_of(claims), principal=f"user:{claims['sub']}")
+    return Caller(tenant=tenant_of(claims), principal=f"user:{claims['sub']}", scopes=scopes.OF_USERS)
 
 
 def tenant_of(claims: dict[str, Any]) -> str:

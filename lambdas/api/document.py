@@ -17,7 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core import core_schema
 
 from lambdas.api.answers import ErrorAnswer, VideoObject
-from lambdas.api.operations import PATH_PARAMETERS, Body, Header, Operation, Routes
+from lambdas.api.operations import PATH_PARAMETERS, QUOTA_HEADERS, Body, Header, Operation, Routes
 from lambdas.domain import names
 from lambdas.domain.errors import InvalidRequest, RequestError
 from lambdas.intake.fields import Fields
@@ -39,8 +39,15 @@ names the field at fault in `param`, and says in `message` what is allowed.
 # (cdk/api.py).
 ANY: Mapping[HTTPStatus, tuple[Sequence[str], str]] = {
     HTTPStatus.UNAUTHORIZED: (["invalid_api_key"], "No valid API key or token was sent."),
-    HTTPStatus.FORBIDDEN: (["access_denied", "bad_request"], "The caller or its network may not do this."),
-    HTTPStatus.TOO_MANY_REQUESTS: (["rate_limit_exceeded"], "Too many requests; send it again later."),
+    HTTPStatus.FORBIDDEN: (
+        ["access_denied", "bad_request", "insufficient_scope"],
+        "The caller, its key or its network may not do this.",
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: (
+        ["rate_limit_exceeded", "quota_exceeded"],
+        "Too many requests, or a quota of the tenant is used up, which `param` names; send it again after "
+        "`Retry-After` seconds.",
+    ),
     HTTPStatus.INTERNAL_SERVER_ERROR: (
         ["internal_error", "server_error"],
         "An error of the server; its log has the details under the answer's x-request-id.",
@@ -194,9 +201,11 @@ def _errors_by_status(operation: Operation) -> dict[HTTPStatus, list[type[Reques
 
 
 def _refusal(codes: Sequence[str], says: str, status: HTTPStatus) -> dict[str, Any]:
-    sends = {HTTPStatus.SERVICE_UNAVAILABLE: [_RETRY_AFTER], HTTPStatus.CONFLICT: [_SHOULD_RETRY]}.get(
-        status, []
-    )
+    sends = {
+        HTTPStatus.SERVICE_UNAVAILABLE: [_RETRY_AFTER],
+        HTTPStatus.TOO_MANY_REQUESTS: [_RETRY_AFTER, _SHOULD_RETRY, *QUOTA_HEADERS],
+        HTTPStatus.CONFLICT: [_SHOULD_RETRY],
+    }.get(status, [])
     code = {"properties": {"error": {"properties": {"code": {"enum": list(codes)}}}}}
     return {
         "description": f"{says} Codes: {', '.join(f'`{one}`' for one in codes)}.",

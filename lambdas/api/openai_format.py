@@ -187,11 +187,19 @@ def error_object(
     # A client prints these as they are, and they may repeat what was sent.
     error: ErrorDetail = {
         "message": visible(message, lines=True),
-        "type": "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error",
+        "type": _error_type(status),
         "param": param and visible(param),
         "code": code,
     }
     return {"error": error}
+
+
+def _error_type(
+    status: HTTPStatus,
+) -> Literal["invalid_request_error", "rate_limit_error", "server_error"]:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "server_error"
+    return "rate_limit_error" if status == HTTPStatus.TOO_MANY_REQUESTS else "invalid_request_error"
 
 
 def _origin(origin: Origin) -> OriginOf:

@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 from lambdas.api.response import Response
 from lambdas.domain import names
 from lambdas.domain.errors import RequestError
+from lambdas.domain.quotas import Quota
 from lambdas.domain.video import VIDEO_ID
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Response])
@@ -53,6 +54,11 @@ PATH_PARAMETERS: Mapping[str, Json] = {
         "description": "The scene's index, from 0.",
         "schema": {"type": "integer", "minimum": 0},
         "example": 0,
+    },
+    "key_id": {
+        "description": "The key's id.",
+        "schema": {"type": "string", "maxLength": 100},
+        "example": "key_" + 64 * "0",
     },
     "name": {
         "description": "The engine's name.",
@@ -90,6 +96,18 @@ POLL_AFTER = Header(
     names.POLL_AFTER_HEADER,
     "Milliseconds after which to ask again, while the video is being made.",
     {"type": "integer", "minimum": 0},
+)
+
+
+# Of each quota that a tenant has.
+QUOTA_HEADERS = tuple(
+    Header(f"x-ratelimit-{what}-{quota.replace('_', '-')}", says.format(quota=quota), {"type": "string"})
+    for quota in Quota
+    for what, says in (
+        ("limit", "The limit of the quota `{quota}`, if there is one."),
+        ("remaining", "What is left of `{quota}`."),
+        ("reset", "When `{quota}` is whole again, for example 6m0s."),
+    )
 )
 
 

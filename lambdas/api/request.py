@@ -13,9 +13,10 @@ from lambdas.adapters import stores
 from lambdas.api.request_body import parse_body, parse_json
 from lambdas.domain import names
 from lambdas.domain.errors import InvalidRequest, VideoNotFound
+from lambdas.domain.scopes import Scope
 from lambdas.domain.video import VIDEO_ID, Video
 from lambdas.intake.fields import parse_form
-from lambdas.settings import ApiSettings
+from lambdas.settings import ApiKeysSettings, ApiSettings
 from lambdas.telemetry import logger
 
 _Query = TypeVar("_Query", bound=BaseModel)
@@ -37,6 +38,17 @@ def current(event: dict[str, Any]) -> Iterator[None]:
 @cache
 def settings() -> ApiSettings:
     return ApiSettings.from_env()
+
+
+@cache
+def keys_settings() -> ApiKeysSettings:
+    return ApiKeysSettings.from_env()
+
+
+def granted_scopes() -> tuple[Scope, ...]:
+    """Return the scopes of the caller, which the authorizer determined too."""
+    granted = str(_event.get()["requestContext"]["authorizer"]["scopes"]).split()
+    return tuple(scope for scope in Scope if scope in granted)
 
 
 def tenant() -> str:
@@ -72,7 +84,8 @@ def header(name: str) -> str | None:
 def query(parameters: type[_Query]) -> _Query:
     """Return the query's parameters; any others are ignored. Raises InvalidRequest naming the wrong one."""
     given = _event.get().get("queryStringParameters") or {}
-    return parse_form(parameters, {name: given.get(name) for name in parameters.model_fields})
+    sent = {name: field.alias or name for name, field in parameters.model_fields.items()}
+    return parse_form(parameters, {name: given.get(sent[name]) for name in sent}, sent)
 
 
 def body(*, files: Collection[str]) -> tuple[dict[str, Any], dict[str, bytes]]:

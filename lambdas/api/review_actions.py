@@ -24,6 +24,7 @@ from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Video, unchanged_parts
 from lambdas.domain.video_parts import ClipState, Decision, Rewrite, part_of
 from lambdas.domain.video_request import Gate
+from lambdas.intake.tenant_quotas import TenantQuotas
 from lambdas.settings import ApiSettings
 
 
@@ -41,6 +42,7 @@ class Editing:
         self._storyboards = Storyboards(stores.outputs(settings))
         self._reviews = stores.reviews(settings)
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
+        self._quotas = TenantQuotas(settings)
 
     def storyboard(self, video: Video) -> Storyboard:
         """Return the current storyboard.
@@ -118,7 +120,8 @@ class Editing:
         return self._settled(tenant, video_id, act)
 
     def retry(self, tenant: str, video_id: str) -> Video:
-        """Start a new attempt at a video that failed or was cancelled. Raises NotReady, VideoNotFound."""
+        """Start a new attempt at a video that failed or was cancelled. Raises NotReady, QuotaExceeded,
+        VideoNotFound."""
 
         def act(video: Video) -> Video | None:
             if video.stage is Stage.COMPLETED:
@@ -126,7 +129,7 @@ class Editing:
                 raise NotReady(
                     f"Video {video.id} is completed: there is nothing to retry.{edited}", param="id"
                 )
-            return self._videos.requeue(video) if video.closed else video
+            return self._again(video) if video.closed else video
 
         return self._settled(tenant, video_id, act)
 
@@ -187,7 +190,7 @@ class Editing:
         changes |= unchanged_parts(video, before, after)
         noted = changes.get("rewrite") is not None
         if video.closed and noted:
-            return self._videos.requeue(video, approved=(), **changes)
+            return self._again(video, approved=(), **changes)
         if video.closed:
             return self._videos.amend(video, review=None, approved=(), **changes)
         if not noted and video.review and video.review.gate is Gate.STORYBOARD:
@@ -219,7 +222,11 @@ class Editing:
             )
         waited_at = [video.review.gate] if video.review and video.review.decision is None else []
         approved = _gates(video, Gate.STORYBOARD, *waited_at)
-        return self._videos.requeue(video, rewrite=None, approved=approved)
+        return self._again(video, rewrite=None, approved=approved)
+
+    def _again(self, video: Video, **changes: Any) -> Video | None:
+        """Start a new attempt at a video that has ended; it counts like a new film. Raises QuotaExceeded."""
+        return self._videos.requeue(video, self._quotas.admit_again(video), **changes)
 
 
 def _gates(video: Video, *more: Gate) -> tuple[Gate, ...]:

@@ -6,14 +6,17 @@
     │   │   ├── ImageRejected       400  the image is broken, too large or in an unsupported format
     │   │   └── MusicRejected       400  the music is broken, too long, too short or silent
     │   ├── Unauthenticated         401
+    │   ├── Forbidden               403  the API key lacks the scope that the call needs
     │   ├── VideoNotFound           404  also for another tenant's video
     │   ├── ModelNotFound           404  no such engine is offered here
+    │   ├── ApiKeyNotFound          404  also for another tenant's key
     │   ├── WebhookNotFound         404  an endpoint or a delivery; also for another tenant's
     │   ├── ReceiverFailed          400  a webhook's receiver did not answer the test
     │   ├── NotReady                409  the video is not at the stage this call needs
     │   ├── PreconditionFailed      412  the resource has changed since it was read
     │   ├── IdempotencyConflict     409  one Idempotency-Key for two different requests
-    │   └── NoTextModel             502  the text model did not answer within the request's time
+    │   ├── NoTextModel             502  the text model did not answer within the request's time
+    │   └── QuotaExceeded           429  names the quota of the tenant that is used up
     ├── StepError               a pipeline step can't continue; never retried
     │   ├── MediaError
     │   │   ├── ClipUnreadable      not a video, truncated or empty
@@ -48,6 +51,7 @@ name as `errorType`, and `settle_clip` passes it to SendTaskFailure. A function 
 machine then sees Lambda's name for it, which lambdas/domain/failures.py translates.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -107,12 +111,22 @@ class Unauthenticated(RequestError):
     code = "invalid_api_key"
 
 
+class Forbidden(RequestError):
+    status = HTTPStatus.FORBIDDEN
+    code = "insufficient_scope"
+
+
 class VideoNotFound(RequestError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
 
 
 class ModelNotFound(RequestError):
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class ApiKeyNotFound(RequestError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
 
@@ -150,6 +164,30 @@ class NoTextModel(RequestError):
 
     status = HTTPStatus.BAD_GATEWAY
     code = "text_model_unavailable"
+
+
+class QuotaExceeded(RequestError):
+    """`retry_after`: seconds until the same request may succeed. `should_retry`: whether a client should wait
+    for it. `headers` say what is left of each quota."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "quota_exceeded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str,
+        retry_after: int,
+        code: str = "quota_exceeded",
+        should_retry: bool = True,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, param=param)
+        self.code = code
+        self.retry_after = retry_after
+        self.should_retry = should_retry
+        self.headers = dict(headers or {})
 
 
 class StepError(ReelworksError):

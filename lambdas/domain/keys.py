@@ -13,6 +13,7 @@ RECORDS_PREFIX = "records/"
 VIDEO_RECORDS_PREFIX = RECORDS_PREFIX + "videos/"
 KEY_RECORDS_PREFIX = RECORDS_PREFIX + "keys/"
 WEBHOOK_RECORDS_PREFIX = RECORDS_PREFIX + "webhooks/"
+TENANT_RECORDS_PREFIX = RECORDS_PREFIX + "tenants/"
 ENGINE_OUTPUT_PREFIX = "engine/out/"
 ENGINE_FAILURE_PREFIX = "engine/failed/"
 
@@ -144,6 +145,11 @@ def webhooks_record(tenant: str) -> str:
     return f"{WEBHOOK_RECORDS_PREFIX}{tenant}.json"
 
 
+def tenant_record(tenant: str) -> str:
+    """Return the key of a tenant's own quotas."""
+    return f"{TENANT_RECORDS_PREFIX}{tenant}.json"
+
+
 def drop_result(dropped: str, extension: str) -> str:
     """Return the key of a dropped object's film (`mp4`), failure (`error.json`), note (`note.json`) or count
     of attempts (`attempts.json`)."""
@@ -199,9 +205,44 @@ def create_item(tenant: str, request_fingerprint: str) -> tuple[str, str]:
     return tenant_partition(tenant), f"create#{request_fingerprint}"
 
 
+QUOTA = "quota"  # sort key of what a tenant has in flight; that of what it uses in a month begins with it
+
+
+def in_flight_item(tenant: str) -> tuple[str, str]:
+    """Return the item that counts a tenant's films in flight and its requests."""
+    return tenant_partition(tenant), QUOTA
+
+
+def month_item(tenant: str, month: str) -> tuple[str, str]:
+    """Return the item that counts a tenant's clips of each day and its money of the month."""
+    return tenant_partition(tenant), f"{QUOTA}#{month}"
+
+
+def usage_partition(month: str) -> str:
+    return f"usage#{month}"
+
+
+def usage_item(tenant: str, day: str, engine: str) -> tuple[str, str]:
+    """Return the item that adds up the films of a tenant and an engine that ended on a day."""
+    return usage_partition(day[:7]), f"{tenant}#{day}#{engine}"
+
+
+def usage_in(sort_key: str) -> tuple[str, str, str]:
+    """Return the tenant, day and engine of a `usage_item`."""
+    tenant, day, engine = sort_key.split("#")
+    return tenant, day, engine
+
+
+# --- the table of API keys and tenants
+
+
 def api_key_item(key_hash: str) -> tuple[str, str]:
-    """Return the only item in the table of API keys."""
     return f"key#{key_hash}", "key"
+
+
+def tenant_quotas_item(tenant: str) -> tuple[str, str]:
+    """Return the item with the quotas that a tenant has of its own."""
+    return tenant_partition(tenant), "quotas"
 
 
 def review_item(video_id: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Names that two parts of the system must agree on: headers, events, metrics, endpoints."""
 
+import zlib
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -70,6 +71,19 @@ METRIC_UPKEEP_FAILURES = Metric("UpkeepFailures")  # what upkeep found and could
 METRIC_CLIPS_WAITING = Metric("ClipsWaiting", by=(("engine", "tenant_class"),))
 METRIC_CLIPS_IN_FLIGHT = Metric("ClipsInFlight", by=(("engine",),))
 METRIC_OLDEST_CLIP_SECONDS = Metric("OldestClipSeconds", "Seconds", by=(("engine",),))
+
+
+LANES = 32  # of the usage plan's requests; each tenant has one, and one in LANES of the others shares it
+
+
+def lane_name(prefix: str, number: int) -> str:
+    """Return the name, and value, of the API Gateway key of a lane; it must have 20 to 128 characters."""
+    return f"{prefix}-requests-of-tenants-{number:02d}"
+
+
+def lane_of(prefix: str, tenant: str) -> str:
+    """Return the name of a tenant's lane."""
+    return lane_name(prefix, zlib.crc32(tenant.encode()) % LANES)
 
 
 VARIANT = "AllTraffic"  # each endpoint has this one

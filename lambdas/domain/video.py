@@ -1,10 +1,12 @@
 """The record of a video: its request, stage and results."""
 
 import hashlib
+from collections.abc import Sequence
 from itertools import pairwise
 
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.prices import total
+from lambdas.domain.quotas import Reservation
 from lambdas.domain.stages import CLOSED, Stage
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video_parts import (
@@ -76,6 +78,7 @@ class Video(Document):
     draft: bool = False
     notes: tuple[str, ...] = ()  # what the user should know about how it is made
     failure: Failure | None = None
+    reserved: Reservation | None = None  # of the tenant's quotas, until it ends
     history: list[StageEntry] = []
 
     @property
@@ -110,7 +113,16 @@ class Video(Document):
     def cost(self) -> float | None:
         """USD for everything this attempt has made so far, estimated from list prices. None: nothing yet, or
         a price is unknown."""
-        parts: list[PartProgress | ClipProgress] = [*self.narrations, *self.stills, *self.clips]
+        return self._cost([*self.narrations, *self.stills, *self.clips])
+
+    @property
+    def cost_of_attempt(self) -> float | None:
+        """As `cost`, without what an earlier attempt has made and this one has not yet replaced."""
+        parts: list[PartProgress | ClipProgress] = [*self.narrations, *self.stills]
+        made = [part for part in parts if (part.finished_ms or 0) >= self.attempt_ms]
+        return self._cost([*made, *self.clips])
+
+    def _cost(self, parts: Sequence[PartProgress | ClipProgress]) -> float | None:
         once: list[Enhancement | Writer | AssemblyProgress | None] = [
             self.enhancement,
             self.writer,
@@ -119,6 +131,12 @@ class Video(Document):
         costs = [part.cost for part in parts if part.state is ClipState.DONE]
         costs += [one.cost for one in once if one is not None]
         return total(costs) if costs else None
+
+    @property
+    def attempt_ms(self) -> int:
+        """When the current attempt was asked for."""
+        queued = [entry.at_ms for entry in self.history if entry.stage is Stage.QUEUED]
+        return queued[-1] if queued else self.created_ms
 
     @property
     def seconds(self) -> int:

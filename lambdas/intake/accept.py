@@ -12,12 +12,13 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.recent_creates import Creates
 from lambdas.adapters.requests_queue import RequestsQueue
+from lambdas.adapters.tenant_counters import Admission
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.engine_notes import notes_of
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
-from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, VideoNotFound
+from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, QuotaExceeded, VideoNotFound
 from lambdas.domain.film_format import Size
 from lambdas.domain.planning import check_length, check_scenes
 from lambdas.domain.prompts import check_tokens
@@ -30,6 +31,7 @@ from lambdas.intake.fields import Fields, parse, requested_webhook
 from lambdas.intake.files import INPUT_REFERENCE, MUSIC
 from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.film_size import film_size
+from lambdas.intake.tenant_quotas import TenantQuotas
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import count, logger
 
@@ -52,6 +54,8 @@ class Intake:
         self._uploads = stores.inputs(settings)
         self._creates = Creates(client("dynamodb"), settings.videos_table)
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
+        self._quotas = TenantQuotas(settings)
+        self.quota_headers: dict[str, str] = {}  # what is left of the quotas after a new video
 
     def accept(
         self,
@@ -67,7 +71,7 @@ class Intake:
 
         `nonce` identifies the request: the same nonce always means the same video. Without it, `retry` says
         that the client is retrying, and the video of its first try is found by the request itself.
-        Raises InvalidRequest; IdempotencyConflict if the nonce belongs to another request.
+        Raises InvalidRequest; QuotaExceeded; IdempotencyConflict if the nonce belongs to another request.
         """
         request = self.check(tenant, fields, files)
         # The same file has the same key, so a retry stores no second copy.
@@ -89,7 +93,8 @@ class Intake:
     ) -> Video:
         """Return the video of a checked request, as `accept` does.
 
-        `keep` takes the video's id and stores what the record will reference. Raises IdempotencyConflict.
+        `keep` takes the video's id and stores what the record will reference. Raises QuotaExceeded,
+        IdempotencyConflict.
         """
         fingerprint = request.fingerprint()
         random_id = video_id(tenant, secrets.token_hex(16))
@@ -102,8 +107,7 @@ class Intake:
         first = id_ == random_id  # nothing has this id, so nothing needs to be looked up
         video = None if first else self._find(tenant, id_)
         if video is None:
-            keep(id_)  # before the record, which must not reference a missing file
-            video = self._record(tenant, id_, request, source, first=first)
+            video = self._new(tenant, id_, request, keep, source, first=first)
         if video.request.fingerprint() != fingerprint:
             raise IdempotencyConflict(
                 f"Idempotency-Key was already used to create video {id_} from a different request; "
@@ -226,6 +230,28 @@ class Intake:
         for key, data in uploads.items():
             self._uploads.put(key, data, media_types[key.rpartition(".")[2]])
 
+    def _new(
+        self,
+        tenant: str,
+        id_: str,
+        request: VideoRequest,
+        keep: Callable[[str], None],
+        source: Source | None,
+        *,
+        first: bool,
+    ) -> Video:
+        try:
+            admission = self._quotas.admit(tenant, request)
+            keep(id_)  # before the record, which must not reference a missing file
+            video = self._record(tenant, id_, request, source, admission, first=first)
+        except QuotaExceeded:
+            # The same create may have been accepted meanwhile: it holds the place.
+            if (twin := self._find(tenant, id_)) is None:
+                raise
+            return twin
+        self.quota_headers = admission.headers
+        return video
+
     def _find(self, tenant: str, id_: str) -> Video | None:
         try:
             return self._videos.get(tenant, id_)
@@ -233,7 +259,14 @@ class Intake:
             return None
 
     def _record(
-        self, tenant: str, id_: str, request: VideoRequest, source: Source | None, *, first: bool
+        self,
+        tenant: str,
+        id_: str,
+        request: VideoRequest,
+        source: Source | None,
+        admission: Admission,
+        *,
+        first: bool,
     ) -> Video:
         now = now_ms()
         video, is_new = self._videos.create(
@@ -249,6 +282,7 @@ class Intake:
                 notes=notes_of(request, self._settings.offered, self._settings.workflow),
                 history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
             ),
+            admission,
             first=first,
         )
         if is_new:

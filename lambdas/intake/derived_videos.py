@@ -53,7 +53,7 @@ class Remake:
 
     def __init__(self, settings: IntakeSettings) -> None:
         self._settings = settings
-        self._intake = Intake(settings)
+        self.intake = Intake(settings)
         self._videos = stores.videos(settings)
         self._uploads = stores.inputs(settings)
         self._outputs = stores.outputs(settings)
@@ -63,7 +63,7 @@ class Remake:
     ) -> Video:
         """Create a video from another one with a change.
 
-        Raises InvalidRequest, VideoNotFound, NotReady, IdempotencyConflict.
+        Raises InvalidRequest, VideoNotFound, NotReady, QuotaExceeded, IdempotencyConflict.
         """
         parsed = parse_form(RemixFields, fields)
         source, engine = self._source(tenant, video_id, "id")
@@ -168,7 +168,7 @@ class Remake:
                     f"{name} is not allowed when video is a file; allowed: {', '.join(OF_FILE)}.",
                     param=name,
                 )
-        request = self._intake.check(tenant, {**others, "prompt": prompt}, pictured=kind is OriginKind.EXTEND)
+        request = self.intake.check(tenant, {**others, "prompt": prompt}, pictured=kind is OriginKind.EXTEND)
         frames = _frames_of(data, request)
         key = keys.upload(tenant, hashlib.sha256(data).hexdigest(), "mp4")
         origin = Origin(kind=kind, prompt=prompt, file=key, frames=frames)
@@ -192,14 +192,14 @@ class Remake:
 
         return _there(
             source,
-            lambda: self._intake.admit(source.tenant, request, keep, nonce=nonce, retry=retry),
+            lambda: self.intake.admit(source.tenant, request, keep, nonce=nonce, retry=retry),
         )
 
     def _admit_file(
         self, tenant: str, request: VideoRequest, data: bytes, *, nonce: str | None, retry: bool
     ) -> Video:
         key = str(request.origin and request.origin.file)
-        return self._intake.admit(
+        return self.intake.admit(
             tenant,
             request,
             lambda _: self._uploads.put(key, data, "video/mp4"),

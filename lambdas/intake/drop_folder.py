@@ -38,6 +38,7 @@ from lambdas.domain.errors import (
     ArtifactMissing,
     IdempotencyConflict,
     InvalidRequest,
+    QuotaExceeded,
     RequestError,
     TransientError,
     VideoNotFound,
@@ -238,7 +239,7 @@ class DropFolder:
         """Accept a pair, or write its error file next to the prompt, whichever event finds the error."""
         try:
             self._accept_prompt(prompt, image, nonce=nonce)
-        except InvalidRequest as error:
+        except (InvalidRequest, QuotaExceeded) as error:
             self._refuse(prompt, error)
 
     def _accept_prompt(self, prompt: Dropped, image: Dropped | None, *, nonce: str) -> None:

@@ -8,7 +8,19 @@ from typing import Any
 
 import typer
 
-from reelworks.cli import cloud, credentials, engines, films, keys, logs, models, ops, preflight, reviews
+from reelworks.cli import (
+    cloud,
+    credentials,
+    engines,
+    films,
+    keys,
+    logs,
+    models,
+    ops,
+    preflight,
+    reviews,
+    tenants,
+)
 from reelworks.cli.terminal import prepare_streams
 
 
@@ -33,4 +45,5 @@ app.add_typer(keys.keys_app, name="keys")
 app.add_typer(credentials.credentials_app, name="credentials")
 app.add_typer(models.models_app, name="models")
 app.add_typer(ops.ops_app, name="ops")
+app.add_typer(tenants.tenants_app, name="tenants")
 app.add_typer(engines.engines_app, name="engines")

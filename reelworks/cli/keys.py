@@ -15,13 +15,19 @@ def create_key(
         str, typer.Argument(help="Tenant whose videos the key can access: a-z, 0-9 and hyphens.")
     ],
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    scope: Annotated[
+        list[str] | None, typer.Option(help="What it may do: read, create, admin. Default: all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Create an API key for a tenant. The key is shown once; only its hash is stored."""
+    from lambdas.domain.scopes import ALL, Scope
     from reelworks.deployment import Deployment, DeploymentError
 
+    if not set(scope or ALL) <= set(Scope):
+        fail(f"--scope must be {', '.join(Scope)}; got {', '.join(scope or ())}")
     try:
-        key = Deployment.find().create_key(tenant, name)
+        key = Deployment.find().create_key(tenant, name, [one for one in Scope if one in (scope or ALL)])
     except DeploymentError as error:
         fail(str(error))
     print_json({"api_key": key, "tenant": tenant}) if as_json else out.print(key)

@@ -130,13 +130,14 @@ def purge(
 
 @ops_app.command()
 def cost(
-    by: Annotated[str, typer.Option(help="Group by day, engine or tenant.")] = "day",
+    by: Annotated[str, typer.Option(help="Group by tenant, day or engine.")] = "day",
     since: Since = "30d",
     as_json: Json = False,
 ) -> None:
     """Show what films cost, by list prices: their clips, stills, voices, texts and assembly. What endpoints
-    cost while they were idle is in no film's cost and shown apart."""
-    from reelworks.operations.costs import By, costs_since, idle_since
+    cost while they were idle is in no film's cost and shown apart. Days are in UTC."""
+    from lambdas.domain.usage import By
+    from reelworks.operations.costs import costs_since, idle_since
 
     if by not in list(By):
         fail(f"--by must be {', '.join(By)}; got {by!r}")

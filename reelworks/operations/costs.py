@@ -1,30 +1,20 @@
 """What films cost, by day, engine or tenant."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
+from lambdas.adapters.tenant_counters import TenantCounters
 from lambdas.domain.names import VARIANT
 from lambdas.domain.prices import Prices
-from lambdas.domain.stages import Stage
-from lambdas.domain.video import Video
-from lambdas.domain.video_parts import ClipState
+from lambdas.domain.usage import By, grouped, months_of
 from reelworks.deployment import Deployment
 from reelworks.operations.engines import Engines
 from reelworks.operations.metrics import Metric, values
-from reelworks.operations.records import records_since
 
 _MINUTE = 60  # how often an instance reports its CPU utilization
 _HOUR = 3600  # CloudWatch keeps hours the longest
 _WORK = ("encode_seconds", "denoise_seconds", "decode_seconds", "mux_seconds")  # of each clip
-
-
-class By(StrEnum):
-    DAY = "day"
-    ENGINE = "engine"
-    TENANT = "tenant"
 
 
 @dataclass
@@ -43,34 +33,17 @@ class Cost:
         return asdict(self)
 
 
-_GROUPS: dict[By, Callable[[Video], str]] = {
-    By.DAY: lambda video: datetime.fromtimestamp(_ended_ms(video) / 1000, UTC).date().isoformat(),
-    By.ENGINE: lambda video: video.request.engine,
-    By.TENANT: lambda video: video.tenant,
-}
-
-
 def costs_since(deployment: Deployment, since: datetime, by: By) -> list[Cost]:
-    """Return the costs of the films that ended since then, in the order of their groups. A film counts on the
-    day, in UTC, when it ended."""
-    since_ms = int(since.timestamp() * 1000)
-    costs: dict[str, Cost] = {}
-    for video in records_since(deployment, since):
-        if not video.closed or _ended_ms(video) < since_ms:
-            continue
-        group = _GROUPS[by](video)
-        cost = costs.setdefault(group, Cost(group))
-        if video.stage is Stage.COMPLETED:
-            cost.films += 1
-            cost.seconds += video.seconds
-        else:
-            cost.failed += 1
-        cost.clips += sum(clip.state is ClipState.DONE and not clip.reused for clip in video.clips)
-        if video.cost is not None:
-            cost.usd += video.cost
-        elif video.clips:
-            cost.unknown += 1
-    return [costs[group] for group in sorted(costs)]
+    """Return the costs of the films that ended on the day of `since`, in UTC, or later, in the order of their
+    groups. They are the sums that GET /v1/usage shows each tenant (lambdas.adapters.tenant_counters)."""
+    first = since.astimezone(UTC).date()
+    counters = TenantCounters(deployment.client("dynamodb"), deployment.outputs["VideosTable"])
+    counted = counters.usage(months_of(first, datetime.now(UTC).date()))
+    groups = grouped((one for one in counted if one.day >= first.isoformat()), (by,))
+    return [
+        Cost(group, usage.films, usage.failed, usage.clips, usage.seconds, float(usage.usd), usage.unknown)
+        for (group,), usage in groups.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -123,7 +96,3 @@ def _idle(
     worked = round(sum(sum(one) for one in found.values()))
     idle = max(0, ran - worked)
     return Idle(engine, ran, worked, idle, None if usd_per_second is None else idle * usd_per_second)
-
-
-def _ended_ms(video: Video) -> int:
-    return video.history[-1].at_ms if video.history else video.updated_ms

@@ -19,6 +19,7 @@ from lambdas.adapters.api_keys import ApiKeys
 from lambdas.adapters.clients import client, stills_client, writing_client
 from lambdas.adapters.clip_queue import BY_TURN
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.tenants import Tenants
 from lambdas.adapters.webhooks import BY_CREATED
 from lambdas.domain.prices import AWS
 from lambdas.settings import ApiSettings, AuthorizerSettings, env_of
@@ -54,6 +55,11 @@ class Deployment:
     def api_keys(self) -> ApiKeys:
         journal = Objects(client("s3"), self.settings.output_bucket)
         return ApiKeys(client("dynamodb"), self.authorizer.api_keys_table, journal)
+
+    @property
+    def tenants(self) -> Tenants:
+        journal = Objects(client("s3"), self.settings.output_bucket)
+        return Tenants(client("dynamodb"), self.settings.api_keys_table, journal)
 
     def messages(self) -> list[dict[str, Any]]:
         """Takes all messages from the requests queue."""
@@ -112,8 +118,8 @@ def _forget_clients() -> None:
 def _deploy(url: str) -> Deployment:
     for bucket in ("input", "output"):
         boto3.client("s3").create_bucket(Bucket=bucket)
-    _create_table("videos")
-    _create_table("api-keys")
+    _create_table("videos", {"by_created": ("tenant", "created"), "open": ("open", "updated_ms")})
+    _create_table("api-keys", {"by_tenant": ("tenant", "created")}, numbers=("created",))
     create_clips_table("clips")
     create_webhooks_table("webhooks")
     webhooks = boto3.client("sqs").create_queue(QueueName="webhooks")["QueueUrl"]
@@ -140,8 +146,9 @@ def _deploy(url: str) -> Deployment:
             default_engine="animatic",
             model_aliases="sora-2=cogvideox-2b",
             retention_days=90,
-            state_machine_arn=machine["stateMachineArn"],
             prices=AWS.model_dump_json(),
+            api_keys_table="api-keys",
+            state_machine_arn=machine["stateMachineArn"],
             text_model="amazon.nova-lite-v1:0",
             text_seconds="90",
             voice="Joanna",
@@ -158,7 +165,9 @@ def _deploy(url: str) -> Deployment:
     )
 
 
-def _create_table(name: str) -> None:
+def _create_table(
+    name: str, indexes: dict[str, tuple[str, str]], numbers: tuple[str, ...] = ("updated_ms",)
+) -> None:
     def key(attribute: str, kind: str) -> dict[str, str]:
         return {"AttributeName": attribute, "KeyType": kind}
 
@@ -166,27 +175,17 @@ def _create_table(name: str) -> None:
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
-            {"AttributeName": attribute, "AttributeType": kind}
-            for attribute, kind in (
-                ("pk", "S"),
-                ("sk", "S"),
-                ("tenant", "S"),
-                ("created", "S"),
-                ("open", "S"),
-                ("updated_ms", "N"),
-            )
+            {"AttributeName": attribute, "AttributeType": "N" if attribute in numbers else "S"}
+            for attribute in sorted({"pk", "sk", *(one for pair in indexes.values() for one in pair)})
         ],
         KeySchema=[key("pk", "HASH"), key("sk", "RANGE")],
         GlobalSecondaryIndexes=[
             {
-                "IndexName": name,
+                "IndexName": index,
                 "KeySchema": [key(partition, "HASH"), key(sort, "RANGE")],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
+                "Projection": {"ProjectionType": "ALL" if index == "by_tenant" else "KEYS_ONLY"},
             }
-            for name, partition, sort in (
-                ("by_created", "tenant", "created"),
-                ("open", "open", "updated_ms"),
-            )
+            for index, (partition, sort) in indexes.items()
         ],
     )
 
@@ -243,6 +242,7 @@ def rest_event(
     headers: dict[str, str] | None = None,
     query: dict[str, str] | None = None,
     tenant: str = "acme",
+    scopes: str = "read create admin",
 ) -> dict[str, Any]:
     """API Gateway's REST proxy event. Bytes are a binary body, a dict is JSON."""
     made = event("rest_retrieve")
@@ -251,7 +251,7 @@ def rest_event(
     given = {"content-type": "application/json"} | (headers or {})
     made["headers"] = given
     made["multiValueHeaders"] = {name: [value] for name, value in given.items()}
-    made["requestContext"]["authorizer"]["tenant"] = tenant
+    made["requestContext"]["authorizer"] |= {"tenant": tenant, "scopes": scopes}
     if isinstance(body, bytes):
         made |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
     elif isinstance(body, dict):

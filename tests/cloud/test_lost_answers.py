@@ -19,7 +19,9 @@ from lambdas.adapters.videos import Videos, now_ms
 from lambdas.api.request import settings
 from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed
+from lambdas.domain.quotas import Counters, month_of
 from lambdas.domain.stages import Stage
+from lambdas.domain.usage import Usage
 from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import ClipProgress, ClipState, Decision, Review
 from lambdas.domain.video_request import Gate
@@ -30,7 +32,7 @@ from tests.cloud.rest import call
 from tests.factories import a_video
 
 TENANT = "acme"
-WRITES = ("PutItem", "UpdateItem", "DeleteItem", "PUT /.*", "DELETE /.*", "POST /.*")
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "PUT /.*", "DELETE /.*", "POST /.*")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,7 @@ def test_a_created_video_is_new_and_in_the_journal(aws: Deployment, losses: Loss
     losses.first_answers(*WRITES)
     video, is_new = videos.create(asked)
     assert (video, is_new) == (asked, True)
-    assert "PutItem" in losses.lost
+    assert "TransactWriteItems" in losses.lost
     assert journal(aws, video) == video
     assert videos.create(asked) == (asked, False)  # a second create is still known as one
 
@@ -124,8 +126,23 @@ def test_a_video_advances_once(
     changed = videos.advance_from(video, stage)
     assert changed is not None
     assert (changed.stage, changed.version) == (stage, video.version + 1)
-    assert losses.lost.count("UpdateItem") == 1
+    assert len({"UpdateItem", "TransactWriteItems"} & set(losses.lost)) == 1
     assert videos.get(TENANT, video.id) == changed == journal(aws, video)
+
+
+def test_a_film_is_counted_once_although_the_answers_are_lost(
+    aws: Deployment, losses: Losses, videos: Videos
+) -> None:
+    tenant = f"tenant-{uuid.uuid4().hex[:8]}"
+    losses.first_answers(*WRITES)
+    made = Intake(aws.settings).accept(tenant, {"prompt": "A bee"})
+    assert videos.counters.now(tenant, now_ms()).videos_in_flight == 1
+    videos.advance(tenant, made.id, Stage.CANCELLED)
+    videos.delete(tenant, made.id)
+    assert losses.lost.count("TransactWriteItems") == 3
+    assert videos.counters.now(tenant, now_ms()) == Counters()
+    (one,) = videos.counters.usage([month_of(now_ms())], tenant)
+    assert one.usage == Usage(failed=1)
 
 
 def test_a_video_advances_once_from_whatever_it_is(aws: Deployment, losses: Losses, videos: Videos) -> None:
@@ -344,6 +361,6 @@ def test_forty_films_advance_to_their_end_although_one_answer_in_ten_is_lost(
     with ThreadPoolExecutor(8) as films:
         assert [*films.map(film, range(40))] == [[*range(1, 9)]] * 40
     assert len(losses.lost) > 20
-    assert {"PutItem", "UpdateItem"} <= set(losses.lost)
+    assert {"TransactWriteItems", "UpdateItem"} <= set(losses.lost)
     losses.none()
     assert len({message["video_id"] for message in aws.messages()}) >= 40  # none was left unqueued

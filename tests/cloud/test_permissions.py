@@ -22,11 +22,13 @@ from cdk.code import ROOT
 from lambdas.adapters.api_keys import ApiKeys, new_key
 from lambdas.adapters.deliveries_queue import DeliveriesQueue
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.tenants import Tenants
 from lambdas.adapters.upload import PART
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.adapters.webhooks import Webhooks
 from lambdas.domain import keys
 from lambdas.domain.film_plan import film_hash
+from lambdas.domain.quotas import Quotas
 from lambdas.domain.stages import Stage
 from lambdas.domain.webhooks import WINDOW_MS, Delivery, DueTry
 from lambdas.production.plans import store_plan
@@ -105,6 +107,9 @@ def as_it_is(enforced: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def test_the_roles_are_sufficient(as_it_is: Deployed) -> None:
     url, client, outputs = as_it_is
+    journal = Objects(client("s3"), outputs["OutputBucket"])
+    tenants = Tenants(client("dynamodb"), outputs["ApiKeysTable"], journal)
+    tenants.set("acme", Quotas(videos_in_flight=7, clips_per_day=1000))
     with _api(url, client, outputs, "acme") as api:
         made = _create(api, seconds="8", transition="crossfade")
         cancelled = _create(api, seconds="120")
@@ -129,6 +134,14 @@ def test_the_roles_are_sufficient(as_it_is: Deployed) -> None:
         assert api.get(f"/videos/{told}/content?variant=captions").status_code == 302
         assert api.get(f"/videos/{made}/content").status_code == 302
         assert _film_beside(client, outputs, "drop/acme/bee.json.mp4")
+        key = _accepted(api.post("/api_keys", json={"name": "ci", "scopes": ["read"]}))
+        own = {"Authorization": f"Bearer {key['value']}"}
+        assert api.post("/videos", json={"prompt": "A bee"}, headers=own).status_code == 403
+        assert key["id"] in {one["id"] for one in _accepted(api.get("/api_keys"))["data"]}
+        assert api.delete(f"/api_keys/{key['id']}").status_code == 200
+        wait_until(lambda: _accepted(api.get("/usage"))["total"]["films"] == 4)  # the dropped one ends last
+        used = _accepted(api.get("/usage"))
+        assert (used["total"]["failed"], used["quotas"][0]["remaining"]) == (1, 7)
         healed = client("lambda").invoke(FunctionName=outputs["UpkeepFunction"], Payload=b'{"restore": true}')
         assert "FunctionError" not in healed, healed["Payload"].read()
         assert len(api.get("/videos").json()["data"]) == 4

@@ -38,6 +38,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "failed_film_notices": ["pipeline", "engine", "user"],
         "monthly_budget": 50,
         "allowed_cidrs": ["203.0.113.0/24"],
+        "tenant_requests": {"per_second": 10, "burst": 100},
+        "address_requests": 2000,
+        "quotas": {"videos_in_flight": 20},
     },
     "hardened": {
         "prefix": "hardened",

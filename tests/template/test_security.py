@@ -148,27 +148,50 @@ def test_queues_topics_and_tables_are_encrypted(templates: Templates) -> None:
         assert table["DeletionPolicy"] == kept, id_
 
 
-def test_no_role_writes_api_keys_and_only_the_authorizer_reads_them(pipeline: Template) -> None:
+def test_only_the_function_of_their_routes_writes_api_keys_and_no_role_writes_quotas(
+    pipeline: Template,
+) -> None:
     """Neither in their table nor in the journal, from which an operator restores them."""
     (table,) = [id_ for id_ in of_type(pipeline, "AWS::DynamoDB::Table") if id_.startswith("ApiKeys")]
     allowed = [
         (id_, one) for id_, one in statements(pipeline, "AWS::IAM::Policy") if one["Effect"] == "Allow"
     ]
-    on_table = [
-        (id_, one["Action"])
+    on_table = {
+        (id_.removeprefix("Functions").partition("Role")[0], action.removeprefix("dynamodb:")): one.get(
+            "Condition"
+        )
         for id_, one in allowed
+        for action in listed(one["Action"])
         if any(table in json.dumps(resource) for resource in listed(one["Resource"]))
-    ]
-    assert [(id_.startswith("FunctionsAuthorizerRole"), action) for id_, action in on_table] == [
-        (True, "dynamodb:GetItem")
-    ]
-    record = keys.key_record("0" * 64)
+    }
+    of_keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["key#*"]}}
+    of_quotas = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["tenant#*"]}}
+    last_use = {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "used"]}}
+    assert on_table == {
+        ("Authorizer", "GetItem"): None,
+        ("Authorizer", "UpdateItem"): last_use,
+        ("ApiKeys", "GetItem"): of_keys,
+        ("ApiKeys", "UpdateItem"): of_keys,
+        ("ApiKeys", "DeleteItem"): of_keys,
+        ("ApiKeys", "Query"): None,  # of the index, which has no quotas
+        ("Api", "GetItem"): of_quotas,
+        ("Intake", "GetItem"): of_quotas,
+    }
+    for record in (keys.key_record("0" * 64), keys.tenant_record("acme")):
+        writers = _writers(allowed, record)
+        assert writers == ({"ApiKeys"} if record.startswith(keys.KEY_RECORDS_PREFIX) else set())
+
+
+def _writers(allowed: list[tuple[str, Any]], record: str) -> set[str]:
+    """Return the functions that may read or write an object of the journal."""
     on_objects = [
         one for one in allowed if any(action.startswith("s3:") for action in listed(one[1]["Action"]))
     ]
-    for id_, one in on_objects:
-        for resource in map(flat, listed(one["Resource"])):
-            assert not fnmatchcase(record, resource.partition("/")[2]), (id_, one)
+    return {
+        id_.removeprefix("Functions").partition("Role")[0]
+        for id_, one in on_objects
+        if any(fnmatchcase(record, flat(of).partition("/")[2]) for of in listed(one["Resource"]))
+    }
 
 
 def test_only_two_functions_read_the_secrets_of_webhooks(pipeline: Template) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cdk.app import reelworks
+from lambdas.domain.names import LANES, lane_of
 from tests.template.conftest import SOURCE_ONLY
 from tests.template.reading import function_ids, listed, properties, target
 
@@ -94,3 +95,60 @@ def _models(pipeline: dict[str, Any], function: str) -> list[str]:
         if statement["Action"] == "bedrock:InvokeModel"
         for arn in listed(statement["Resource"])
     )
+
+
+def test_a_usage_plan_has_a_key_for_each_lane_and_the_authorizer_names_it(
+    drafts: dict[str, dict[str, Any]],
+) -> None:
+    pipeline = drafts["Pipeline"]
+    ((_, api),) = properties(pipeline, "AWS::ApiGateway::RestApi").items()
+    assert api["ApiKeySourceType"] == "AUTHORIZER"
+    methods = properties(pipeline, "AWS::ApiGateway::Method").values()
+    assert all(method["ApiKeyRequired"] is True for method in methods)
+    ((_, plan),) = properties(pipeline, "AWS::ApiGateway::UsagePlan").items()
+    assert plan["Throttle"] == {"RateLimit": 10, "BurstLimit": 100}
+    lanes = {key["Value"] for key in properties(pipeline, "AWS::ApiGateway::ApiKey").values()}
+    assert len(properties(pipeline, "AWS::ApiGateway::UsagePlanKey")) == len(lanes) == LANES
+    assert all(20 <= len(lane) <= 128 for lane in lanes)  # API Gateway's limits
+    assert {lane_of("drafts", f"tenant-{number}") for number in range(1000)} == lanes
+    (authorizer,) = (
+        function
+        for function in properties(pipeline, "AWS::Lambda::Function").values()
+        if function["Handler"] == "lambdas.api.authorizer.handler"
+    )
+    assert authorizer["Environment"]["Variables"]["REELWORKS_USAGE_PLAN"] == "drafts"
+
+
+def test_a_web_acl_limits_the_requests_of_an_address(drafts: dict[str, dict[str, Any]]) -> None:
+    pipeline = drafts["Pipeline"]
+    ((_, acl),) = properties(pipeline, "AWS::WAFv2::WebACL").items()
+    (rule,) = acl["Rules"]
+    assert rule["Statement"]["RateBasedStatement"] == {
+        "AggregateKeyType": "IP",
+        "EvaluationWindowSec": 300,
+        "Limit": 2000,
+    }
+    assert "Block" in rule["Action"]
+    ((_, association),) = properties(pipeline, "AWS::WAFv2::WebACLAssociation").items()
+    assert "/stages/" in json.dumps(association["ResourceArn"])
+    filtered = [
+        answer
+        for answer in properties(pipeline, "AWS::ApiGateway::GatewayResponse").values()
+        if answer["ResponseType"] == "WAF_FILTERED"
+    ]
+    assert filtered[0]["StatusCode"] == "429"
+
+
+def test_by_default_requests_are_limited_by_neither(pipeline: dict[str, Any]) -> None:
+    types = {resource["Type"] for resource in pipeline["Resources"].values()}
+    assert not types & {"AWS::ApiGateway::UsagePlan", "AWS::ApiGateway::ApiKey", "AWS::WAFv2::WebACL"}
+
+
+def test_the_quotas_reach_who_accepts_requests(drafts: dict[str, dict[str, Any]]) -> None:
+    functions = properties(drafts["Pipeline"], "AWS::Lambda::Function").values()
+    told = [
+        variables for one in functions if "REELWORKS_QUOTAS" in (variables := one["Environment"]["Variables"])
+    ]
+    assert len(told) == 2
+    for variables in told:
+        assert json.loads(variables["REELWORKS_QUOTAS"])["videos_in_flight"] == 20

@@ -528,6 +528,20 @@ def test_a_stranger_s_large_body_is_not_read(method: str, head: tuple[str, str])
     assert reads != []
 
 
+def test_a_key_that_may_not_read_may_send_a_large_body() -> None:
+    async def api(scope: Any, receive: Any, send: Any) -> None:
+        """An API whose caller has a key with the scope `create` alone."""
+        body = await bodies.whole(receive, 1 << 40)
+        status = 200 if scope["method"] == "POST" else 403
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": str(len(body)).encode()})
+
+    cloud = Cloud()
+    cloud.access = Access(api, OURS, parse_form, lambda: NOW)
+    headers = (("host", HOST), ("authorization", "Bearer x"), ("content-length", "100000"))
+    assert cloud.ask(Sent("POST", "/v1/videos", headers, b"x" * 100_000)) == (200, "100000")
+
+
 def test_a_small_body_costs_no_other_request() -> None:
     cloud = Cloud()
     headers = (("host", HOST), ("authorization", "Bearer x"), ("content-length", "2"))

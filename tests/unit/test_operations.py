@@ -13,17 +13,18 @@ from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from lambdas.domain.stages import Stage
+from lambdas.domain.usage import By
 from lambdas.domain.video import Video
-from lambdas.domain.video_parts import ClipProgress, ClipState, Failure, StageEntry
+from lambdas.domain.video_parts import Failure, StageEntry
 from reelworks.cli.options import ago
 from reelworks.deployment import Deployment, DeploymentError
-from reelworks.operations.costs import By, costs_since
+from reelworks.operations.costs import Cost, costs_since
 from reelworks.operations.failures import failures_since
 from reelworks.operations.metrics import Metric, values
-from tests.factories import a_request, a_video
+from tests.factories import a_video
 
 NOW = datetime.now(UTC)
-OUTPUTS = {"OutputBucket": "output", "EndpointPrefix": "reelworks"}
+OUTPUTS = {"OutputBucket": "output", "VideosTable": "videos", "EndpointPrefix": "reelworks"}
 
 
 class Stubbed:
@@ -120,33 +121,44 @@ def test_a_record_of_another_version_is_named(stubbed: Stubbed) -> None:
         failures_since(stubbed.deployment, NOW - timedelta(days=1))
 
 
-def clip(**fields: Any) -> ClipProgress:
-    return ClipProgress(state=ClipState.DONE, seconds=6, **fields)
-
-
 def test_costs_by_tenant_engine_and_day(stubbed: Stubbed) -> None:
-    films = (
-        ended(Stage.COMPLETED, 1, clips=[clip(cost=0.5), clip(cost=0.0, reused=True)]),
-        ended(Stage.COMPLETED, 1, clips=[clip(cost=None)]),
-        ended(
-            Stage.FAILED, 1, clips=[clip(cost=0.25)], tenant="zeta", request=a_request(engine="cogvideox-5b")
-        ),
-        ended(Stage.RENDERING, 1, clips=[clip(cost=9.0)]),
-        ended(Stage.COMPLETED, 800, clips=[clip(cost=9.0)]),
-    )
-    since = NOW - timedelta(days=30)
-    stubbed.records(*films)
-    acme, zeta = costs_since(stubbed.deployment, since, By.TENANT)
+    """From what was counted as the films ended."""
+    today, before = NOW.date().isoformat(), (NOW - timedelta(days=800)).date().isoformat()
+
+    def counted(tenant: str, day: str, engine: str, **sums: str) -> dict[str, Any]:
+        names = {"pk": {"S": f"usage#{day[:7]}"}, "sk": {"S": f"{tenant}#{day}#{engine}"}}
+        return {**names, **{name: {"N": value} for name, value in sums.items()}}
+
+    def costs(by: By) -> list[Cost]:
+        month = {":month": {"S": f"usage#{today[:7]}"}}
+        stubbed.stub("dynamodb").add_response(
+            "query",
+            {
+                "Items": [
+                    counted("acme", before, "animatic", films="9", usd="9"),
+                    counted(
+                        "acme", today, "animatic", films="2", clips="2", seconds="36", usd="0.5", unknown="1"
+                    ),
+                    counted("zeta", today, "cogvideox-5b", failed="1", clips="1", usd="0.25"),
+                ]
+            },
+            {
+                "TableName": "videos",
+                "KeyConditionExpression": "pk = :month",
+                "ExpressionAttributeValues": month,
+                "ConsistentRead": True,
+            },
+        )
+        return costs_since(stubbed.deployment, NOW, by)
+
+    acme, zeta = costs(By.TENANT)
     assert acme.document() == {
         "group": "acme", "films": 2, "failed": 0, "clips": 2, "seconds": 36, "usd": 0.5, "unknown": 1,
     }  # fmt: skip
     assert (zeta.group, zeta.films, zeta.failed, zeta.usd) == ("zeta", 0, 1, 0.25)
-    stubbed.records(*films)
-    by_engine = {cost.group: cost.usd for cost in costs_since(stubbed.deployment, since, By.ENGINE)}
-    assert by_engine == {"animatic": 0.5, "cogvideox-5b": 0.25}
-    stubbed.records(*films)
-    [day] = costs_since(stubbed.deployment, since, By.DAY)
-    assert day.group == (NOW - timedelta(hours=1)).date().isoformat()
+    assert {cost.group: cost.usd for cost in costs(By.ENGINE)} == {"animatic": 0.5, "cogvideox-5b": 0.25}
+    [day] = costs(By.DAY)
+    assert (day.group, day.usd) == (today, 0.75)
 
 
 def test_metrics_of_all_pages_are_put_together(stubbed: Stubbed) -> None:

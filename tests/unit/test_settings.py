@@ -31,6 +31,8 @@ def test_engines_and_aliases_are_lists_in_one_variable() -> None:
         default_engine="animatic",
         model_aliases="sora-2=cogvideox-5b",
         retention_days=90,
+        prices="{}",
+        api_keys_table="k",
     )
     assert settings.offered == {"animatic", "cogvideox-5b"}
     assert settings.aliases == {"sora-2": "cogvideox-5b"}

@@ -8,7 +8,14 @@ from lambdas.adapters import stores
 from lambdas.api import openai_format
 from lambdas.api.answers import ContentLink, Deletion, EventList, VideoList, VideoObject
 from lambdas.api.cancel_delete import Ending
-from lambdas.api.operations import IDEMPOTENCY_KEY, POLL_AFTER, RETRY_COUNT, Body, Routes
+from lambdas.api.operations import (
+    IDEMPOTENCY_KEY,
+    POLL_AFTER,
+    QUOTA_HEADERS,
+    RETRY_COUNT,
+    Body,
+    Routes,
+)
 from lambdas.api.request import (
     body,
     checked_id,
@@ -83,6 +90,7 @@ class Content(LinkForm):
     ),
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
     answer=VideoObject,
+    sends=QUOTA_HEADERS,
     errors=(ImageRejected, MusicRejected, IdempotencyConflict),
 )
 def create_video() -> Response:
@@ -92,10 +100,9 @@ def create_video() -> Response:
     else is optional. Numbers and booleans may be text, as forms send them. An unknown field is refused.
     """
     fields, files = body(files=tuple(FILES))
-    video = Intake(settings()).accept(
-        tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0
-    )
-    return video_answer(video)
+    intake = Intake(settings())
+    video = intake.accept(tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0)
+    return video_answer(video, intake.quota_headers)
 
 
 @routes.post(
@@ -108,6 +115,7 @@ def create_video() -> Response:
         examples={"One of your videos": {"video": _VIDEO, "prompt": "Make it a night scene"}},
     ),
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
+    sends=QUOTA_HEADERS,
     answer=VideoObject,
     errors=(VideoNotFound, NotReady, IdempotencyConflict),
 )
@@ -119,8 +127,9 @@ def edit_video() -> Response:
     allowed, too.
     """
     fields, files = body(files=(VIDEO,))
-    video = Remake(settings()).edit(tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0)
-    return video_answer(video)
+    remake = Remake(settings())
+    video = remake.edit(tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0)
+    return video_answer(video, remake.intake.quota_headers)
 
 
 @routes.post(
@@ -133,6 +142,7 @@ def edit_video() -> Response:
         examples={"One of your videos": {"video": _VIDEO, "prompt": "The fox falls asleep", "seconds": 4}},
     ),
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
+    sends=QUOTA_HEADERS,
     answer=VideoObject,
     errors=(VideoNotFound, NotReady, IdempotencyConflict),
 )
@@ -143,16 +153,16 @@ def extend_video() -> Response:
     the fields of a create that say how it is rendered are allowed, too.
     """
     fields, files = body(files=(VIDEO,))
-    video = Remake(settings()).extend(
-        tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0
-    )
-    return video_answer(video)
+    remake = Remake(settings())
+    video = remake.extend(tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0)
+    return video_answer(video, remake.intake.quota_headers)
 
 
 @routes.post(
     "/v1/videos/<video_id>/remix",
     body=Body(RemixFields, form=True, examples={"A change": {"prompt": "Make it a night scene"}}),
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
+    sends=QUOTA_HEADERS,
     answer=VideoObject,
     errors=(VideoNotFound, NotReady, IdempotencyConflict),
 )
@@ -163,10 +173,11 @@ def remix_video(video_id: str) -> Response:
     and cost nothing.
     """
     fields, _ = body(files=())
-    video = Remake(settings()).remix(
+    remake = Remake(settings())
+    video = remake.remix(
         tenant(), checked_id(video_id), fields, nonce=idempotency_key(), retry=retry_count() > 0
     )
-    return video_answer(video)
+    return video_answer(video, remake.intake.quota_headers)
 
 
 @routes.get("/v1/videos", query=Page, answer=VideoList)

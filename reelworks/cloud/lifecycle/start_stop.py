@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.adapters.api_keys import ApiKeys, new_key
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.signing_key import Secret
+from lambdas.adapters.tenants import Tenants
 from lambdas.adapters.webhooks import Webhooks
 from lambdas.domain.engines import Workflow
 from lambdas.domain.names import signing_secret
@@ -251,12 +252,13 @@ def _register_local_tenant(
     home: Home, base_url: str, credentials: Credentials, outputs: Mapping[str, str]
 ) -> None:
     """Register the API key of the PC's user, which is generated once and stays the same, and restore the
-    other keys from their journal."""
+    other keys and the tenants' quotas from their journal."""
     if not home.key_file.exists():
         write_private(home.key_file, new_key())
     journal = Objects(client("s3", base_url, credentials), outputs[Output.OUTPUT_BUCKET])
     api_keys = ApiKeys(client("dynamodb", base_url, credentials), outputs[Output.API_KEYS_TABLE], journal)
     api_keys.restore_all()
+    Tenants(client("dynamodb", base_url, credentials), outputs[Output.API_KEYS_TABLE], journal).restore_all()
     api_keys.register(home.key_file.read_text(), LOCAL_TENANT, "this PC")
 
 

@@ -48,6 +48,7 @@ _BUCKET = re.compile(r"/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/?")
 _POOL_KEYS = re.compile(r"/[a-z0-9-]+_[A-Za-z0-9]+/\.well-known/(jwks\.json|openid-configuration)")
 _SMALL = API_PATH + "/models"
 _ERRORS = 400  # statuses from here on
+_KNOWN = 403  # of a key that may create videos, but not read
 _UNCHANGING = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHUNKED = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
 _UNSIGNED = frozenset({UNSIGNED_PAYLOAD, "STREAMING-UNSIGNED-PAYLOAD-TRAILER"})
@@ -234,7 +235,7 @@ class Access:
         small = {"method": "GET", "path": _SMALL, "raw_path": _SMALL.encode(), "query_string": b""}
         asked = {**scope, **small, "headers": kept}
         await self._app(asked, replayed(b"", _nothing_more), hearing)
-        if said and said[0]["status"] < _ERRORS:
+        if said and (said[0]["status"] < _ERRORS or said[0]["status"] == _KNOWN):
             return False
         for message in said:
             await send(message)

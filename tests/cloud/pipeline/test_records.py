@@ -96,7 +96,7 @@ def test_what_a_film_writes(bench: Bench, clips: int, capsys: pytest.CaptureFixt
             bench.answer(step.handler, video)
     made = bench.now(video)
     assert (made.stage, len(made.clips)) == (Stage.COMPLETED, clips)
-    assert created.calls["PutItem"] == 1
+    assert created.calls["TransactWriteItems"] == 1
     assert of_clips.calls["PutItem"] == of_clips.write == 2 * clips
     assert of_clips.index == 0
     stored = {item["sk"]["S"]: size_of(item) for item in items(video)}
@@ -214,7 +214,7 @@ def test_a_video_that_changes_while_it_is_deleted_leaves_the_trace_of_its_last_v
         for stage in changes:
             bench.videos.advance(TENANT, video.id, stage)
 
-    own.meta.events.register("provide-client-params.dynamodb.DeleteItem", change_first)
+    own.meta.events.register("provide-client-params.dynamodb.TransactWriteItems", change_first)
     Videos(own, TABLE, bench.outputs).delete(TENANT, video.id)
     (trace,) = items(video)
     assert (trace["sk"]["S"], int(trace["version"]["N"])) == ("deleted", video.version + 1)
@@ -263,7 +263,7 @@ def test_creating_reads_no_index(bench: Bench) -> None:
     try:
         with counting(TABLE) as units:
             first = intake.accept(TENANT, fields, nonce="n")
-        assert units.calls["PutItem"] == 1
+        assert units.calls["TransactWriteItems"] == 1
         assert intake.accept(TENANT, fields, nonce="n").id == first.id
         retried = intake.accept(TENANT, fields, retry=True)
         assert intake.accept(TENANT, fields).id == retried.id

@@ -1,8 +1,8 @@
 """DynamoDB's bill: the size of items and the units that calls cost, by its published rules.
 
 A write costs a unit for each started KB of the larger of the item before and after, conditional or not, and
-again for each index entry that it makes, changes or removes. A strongly consistent read costs one for each
-started 4 KB of what it reads.
+again for each index entry that it makes, changes or removes; in a transaction the item costs twice. A
+strongly consistent read costs one for each started 4 KB of what it reads.
 Source: docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 """
 
@@ -80,6 +80,8 @@ def counting(table: str) -> Iterator[Units]:
     units = Units()
     apart = boto3.client("dynamodb")  # whose calls are not counted
     before: dict[str, Item] = {}
+    in_transaction: list[Item] = []
+    olds: list[Item] = []
 
     def stored(key: Item) -> Item:
         return dict(apart.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {}))
@@ -92,6 +94,9 @@ def counting(table: str) -> Iterator[Units]:
         units.calls[model.name] += 1
         if model.name in ("PutItem", "UpdateItem", "DeleteItem"):
             before["item"], before["key"] = stored(key_in(params)), key_in(params)
+        elif model.name == "TransactWriteItems":
+            in_transaction[:] = [key_in(of) for action in params["TransactItems"] for of in action.values()]
+            olds[:] = map(stored, in_transaction)
         elif model.name == "BatchWriteItem":
             for request in params["RequestItems"][table]:
                 _written(units, stored(request["DeleteRequest"]["Key"]), {})
@@ -100,6 +105,9 @@ def counting(table: str) -> Iterator[Units]:
         match model.name:
             case "PutItem" | "UpdateItem" | "DeleteItem":
                 _written(units, before["item"], stored(before["key"]))
+            case "TransactWriteItems":
+                for key, old in zip(in_transaction, olds, strict=True):
+                    _written(units, old, stored(key), times=2)
             case "GetItem":
                 units.read += _started(size_of(parsed.get("Item", {})), 4096)
             case "Query":
@@ -115,8 +123,8 @@ def counting(table: str) -> Iterator[Units]:
         events.unregister("after-call.dynamodb", unique_id="units-answered")
 
 
-def _written(units: Units, old: Item, new: Item) -> None:
-    units.write += _started(max(size_of(old), size_of(new)), 1024)
+def _written(units: Units, old: Item, new: Item, times: int = 1) -> None:
+    units.write += times * _started(max(size_of(old), size_of(new)), 1024)
     for attributes in _INDEXES.values():
         entries = [[item.get(name) for name in attributes] for item in (old, new)]
         was, now = (None not in entry for entry in entries)
