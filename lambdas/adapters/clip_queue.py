@@ -9,8 +9,7 @@ Items of the table of clips (keys in lambdas/domain/keys.py):
 
 A tenant has one place in the round, however many clips wait. Each turn goes to the tenant whose last turn was
 longest ago, who then goes to the end. A change of several items is one transaction, so a kill leaves no clip
-lost or counted twice; and boto3 sends a transaction whose answer is lost again with the same
-ClientRequestToken, so it takes effect once.
+lost or counted twice (transactions.py).
 """
 
 import random
@@ -18,20 +17,16 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.clients import translated
 from lambdas.adapters.engine_calls import CallState, Inference, expiry, new_item, read_inference
 from lambdas.adapters.items import item_key
+from lambdas.adapters.transactions import transact
 from lambdas.domain import keys
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import ServiceUnavailable
 
 BY_TURN = "by_turn"  # local index of the engine's partition: the tenants that wait, by their turn
 
-# What another writer's change makes of a transaction; the next try sees that change.
-_OVERTAKEN = frozenset({"None", "ConditionalCheckFailed", "TransactionConflict"})
-_THROTTLED = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
 _TRIES = 30  # each of them fails only because another writer succeeded
 _LONGEST_PAUSE_SECONDS = 0.25
 
@@ -296,21 +291,7 @@ class ClipQueue:
     # --- write
 
     def _transact(self, what: str, *actions: Item) -> bool:
-        """Write all or nothing. Return False if another writer was faster."""
-        with translated(what):
-            try:
-                self._dynamodb.transact_write_items(TransactItems=list(actions))
-            except ClientError as error:
-                if error_code(error) != "TransactionCanceledException":
-                    raise
-                reasons: Any = error.response.get("CancellationReasons", [])
-                codes = {str(reason.get("Code")) for reason in reasons}
-                if codes & _THROTTLED:
-                    raise ServiceUnavailable(f"{what}: {error}") from error
-                if not codes <= _OVERTAKEN:
-                    raise
-                return False
-        return True
+        return transact(self._dynamodb, what, *actions)
 
     def _put(self, item: Item, condition: str = "") -> Item:
         return {"Put": {"TableName": self._table, "Item": item, **_condition(condition)}}

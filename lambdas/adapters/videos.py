@@ -33,6 +33,7 @@ from lambdas.adapters.clients import error_code, translated
 from lambdas.adapters.conditional_writes import MARK, ConditionalWrites
 from lambdas.adapters.items import CONDITION_FAILED, item_key
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.transactions import Action, transact
 from lambdas.domain import keys
 from lambdas.domain.errors import VideoClosed, VideoNotFound
 from lambdas.domain.stages import Stage, stages_before
@@ -73,10 +74,23 @@ class Videos:
 
     # --- one video
 
-    def create(self, video: Video, *, first: bool = False) -> tuple[Video, bool]:
-        """Write the record unless the id is taken. Return the current record and whether it is new. `first`:
-        no video, deleted ones included, can have had the id, which is random."""
-        trace = None if first else self._item(*keys.deleted_video_item(video.tenant, video.id))
+    def create_noted(self, video: Video, note: Action) -> Video | None:
+        """Write the record of a video whose id was just drawn, and its note (recent_creates). Return None
+        and write nothing if the note's condition is false or another writer was faster."""
+        video = _numbered(video)
+        put = {
+            "TableName": self._table,
+            "Item": _record_item(video),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        if not transact(self._dynamodb, "create video", {"Put": put}, note):
+            return None
+        self._write_journal(video)
+        return video
+
+    def create(self, video: Video) -> tuple[Video, bool]:
+        """Write the record unless the id is taken. Return the current record and whether it is new."""
+        trace = self._item(*keys.deleted_video_item(video.tenant, video.id))
         if trace is not None:
             after = {name: int(trace[name]["N"]) + 1 for name in ("attempt", "version")}
             video = video.model_copy(update=after)
@@ -98,14 +112,7 @@ class Videos:
         return video if self._put_new(video) else None
 
     def _put_new(self, video: Video) -> bool:
-        pk, sk = keys.video_item(video.tenant, video.id)
-        item = {
-            "pk": {"S": pk},
-            "sk": {"S": sk},
-            "tenant": {"S": video.tenant},
-            "created": {"S": _place(video)},
-            **_state_attributes(video),
-        }
+        item = _record_item(video)
         return self._writes.put("create video", item, "attribute_not_exists(pk)", mark=_mark(video))
 
     def get(self, tenant: str, video_id: str) -> Video:
@@ -448,6 +455,15 @@ def _at_stage(video: Video, stage: Stage, changes: dict[str, Any]) -> Video:
             **changes,
         }
     )
+
+
+def _record_item(video: Video) -> dict[str, Any]:
+    return {
+        **item_key(*keys.video_item(video.tenant, video.id)),
+        "tenant": {"S": video.tenant},
+        "created": {"S": _place(video)},
+        **_state_attributes(video),
+    }
 
 
 def _state_attributes(video: Video) -> dict[str, Any]:

@@ -88,20 +88,31 @@ class Intake:
         """
         fingerprint = request.fingerprint()
         random_id = video_id(tenant, secrets.token_hex(16))
-        if nonce is None:
-            id_ = self._creates.claim(tenant, fingerprint, random_id, retry=retry)
-        else:
-            id_ = video_id(tenant, nonce)
-        logger.append_keys(video_id=id_)
-
-        first = id_ == random_id  # nothing has this id, so nothing needs to be looked up
-        video = None if first else self._find(tenant, id_)
+        video = None
+        if nonce is None and not retry:  # nothing has this id, so nothing needs to be looked up
+            logger.append_keys(video_id=random_id)
+            keep(random_id)  # before the record, which must not reference a missing file
+            video = self._videos.create_noted(
+                self._queued(tenant, random_id, request, source),
+                self._creates.note(tenant, fingerprint, random_id),
+            )
+            if video is not None:
+                _tell_created(video)
         if video is None:
-            keep(id_)  # before the record, which must not reference a missing file
-            video = self._record(tenant, id_, request, source, first=first)
+            if nonce is None:
+                id_ = self._creates.claim(tenant, fingerprint, random_id, retry=retry)
+            else:
+                id_ = video_id(tenant, nonce)
+            logger.append_keys(video_id=id_)
+            video = self._find(tenant, id_)
+            if video is None:
+                keep(id_)
+                video, is_new = self._videos.create(self._queued(tenant, id_, request, source))
+                if is_new:
+                    _tell_created(video)
         if video.request.fingerprint() != fingerprint:
             raise IdempotencyConflict(
-                f"Idempotency-Key was already used to create video {id_} from a different request; "
+                f"Idempotency-Key was already used to create video {video.id} from a different request; "
                 "send a new key, or repeat the original request.",
                 param=names.IDEMPOTENCY_HEADER,
             )
@@ -226,29 +237,25 @@ class Intake:
         except VideoNotFound:
             return None
 
-    def _record(
-        self, tenant: str, id_: str, request: VideoRequest, source: Source | None, *, first: bool
-    ) -> Video:
+    def _queued(self, tenant: str, id_: str, request: VideoRequest, source: Source | None) -> Video:
         now = now_ms()
-        video, is_new = self._videos.create(
-            Video(
-                id=id_,
-                tenant=tenant,
-                request=request,
-                created_ms=now,
-                updated_ms=now,
-                expires_ms=now + self._settings.retention_days * _DAY_MS,
-                source=source,
-                draft=CATALOGUE[request.engine].draft,
-                notes=notes_of(request, self._settings.offered, self._settings.workflow),
-                history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
-            ),
-            first=first,
+        return Video(
+            id=id_,
+            tenant=tenant,
+            request=request,
+            created_ms=now,
+            updated_ms=now,
+            expires_ms=now + self._settings.retention_days * _DAY_MS,
+            source=source,
+            draft=CATALOGUE[request.engine].draft,
+            notes=notes_of(request, self._settings.offered, self._settings.workflow),
+            history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
         )
-        if is_new:
-            logger.info("video created", extra={"engine": request.engine, "seconds": request.seconds})
-            count(names.METRIC_VIDEOS_CREATED)
-        return video
+
+
+def _tell_created(video: Video) -> None:
+    logger.info("video created", extra={"engine": video.request.engine, "seconds": video.request.seconds})
+    count(names.METRIC_VIDEOS_CREATED)
 
 
 def _stills(fields: Fields, brief: Brief | None, engine: Engine, *, image: bool) -> Stills | None:
