@@ -9,8 +9,7 @@ Items of the table of clips (keys in lambdas/domain/keys.py):
 
 A tenant has one place in the round, however many clips wait. Each turn goes to the tenant whose last turn was
 longest ago, who then goes to the end. A change of several items is one transaction, so a kill leaves no clip
-lost or counted twice; and boto3 sends a transaction whose answer is lost again with the same
-ClientRequestToken, so it takes effect once.
+lost or counted twice (transactions.py).
 """
 
 from typing import Any

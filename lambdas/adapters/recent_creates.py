@@ -13,6 +13,7 @@ from typing import Any
 from lambdas.adapters.clients import translated
 from lambdas.adapters.conditional_writes import ConditionalWrites
 from lambdas.adapters.items import item_key
+from lambdas.adapters.transactions import Item
 from lambdas.domain import keys
 from lambdas.domain.video import Video
 
@@ -35,6 +36,12 @@ class Creates:
             if (noted := joined(tenant, fingerprint)) is not None:
                 return noted
 
+    def note(self, tenant: str, fingerprint: str, video_id: str) -> Item:
+        """Return the write of a first try's note, for the transaction that creates its video. Its condition
+        is false if a retry is ahead."""
+        item, condition = _note(tenant, fingerprint, video_id, retry=False)
+        return {"Put": {"TableName": self._table, "Item": item, **condition}}
+
     def restore(self, videos: Iterable[Video]) -> None:
         """Restore the notes after the table was lost, because a client whose create was cut off by a kill
         retries. This includes videos created with a key, which a retry without one doesn't know about."""
@@ -44,24 +51,13 @@ class Creates:
                 self._note(video.tenant, video.request.fingerprint(), video.id, retry=False)
 
     def _note(self, tenant: str, fingerprint: str, video_id: str, *, retry: bool) -> bool:
-        """Leave a note, unless there is one to respect. A retry leaves a note only if there is none. A first
-        attempt replaces the note of an earlier create, but not that of a retry that waits for its first
-        attempt."""
-        now = int(time.time())
-        item = {
-            **_key(tenant, fingerprint),
-            "video_id": {"S": video_id},
-            "expires": {"N": str(now + _RETRY_SECONDS)},
-        }
-        if retry:
-            item["first_try_until"] = {"N": str(now + _FIRST_TRY_SECONDS)}
-        timer = "expires" if retry else "first_try_until"
+        item, condition = _note(tenant, fingerprint, video_id, retry=retry)
         return self._writes.put(
             "note create",
             item,
-            "attribute_not_exists(#timer) OR #timer < :now",
-            names={"#timer": timer},
-            values={":now": {"N": str(now)}},
+            condition["ConditionExpression"],
+            names=condition["ExpressionAttributeNames"],
+            values=condition["ExpressionAttributeValues"],
         )
 
     def _joined_by_retry(self, tenant: str, fingerprint: str) -> str | None:
@@ -82,6 +78,28 @@ class Creates:
             mark="joined_by",  # the next create of the same request replaces the note, and with it this mark
         )
         return str(joined["video_id"]["S"]) if joined else None
+
+
+def _note(
+    tenant: str, fingerprint: str, video_id: str, *, retry: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a note, and the condition that there is none to respect. A retry leaves a note only if there is
+    none. A first attempt replaces the note of an earlier create, but not that of a retry that waits for its
+    first attempt."""
+    now = int(time.time())
+    item = {
+        **_key(tenant, fingerprint),
+        "video_id": {"S": video_id},
+        "expires": {"N": str(now + _RETRY_SECONDS)},
+    }
+    if retry:
+        item["first_try_until"] = {"N": str(now + _FIRST_TRY_SECONDS)}
+    condition = {
+        "ConditionExpression": "attribute_not_exists(#timer) OR #timer < :now",
+        "ExpressionAttributeNames": {"#timer": "expires" if retry else "first_try_until"},
+        "ExpressionAttributeValues": {":now": {"N": str(now)}},
+    }
+    return item, condition
 
 
 def _key(tenant: str, fingerprint: str) -> dict[str, Any]:

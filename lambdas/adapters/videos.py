@@ -83,15 +83,25 @@ class Videos:
 
     # --- one video
 
-    def create(
-        self, video: Video, admission: Admission | None = None, *, first: bool = False
-    ) -> tuple[Video, bool]:
+    def create_noted(self, video: Video, note: Item, admission: Admission) -> Video | None:
+        """Write the record of a video whose id was just drawn, and its note (recent_creates). Return None
+        and write nothing if the note's condition is false or another writer was faster.
+
+        `admission`: counts the film; raises QuotaExceeded.
+        """
+        video = _numbered(_holding(video, admission))
+        actions = [self._new_record(video), note, *admission.actions(video)]
+        if write_all(self._dynamodb, "create video", actions) is not None:
+            return None
+        self._write_journal(video)
+        return video
+
+    def create(self, video: Video, admission: Admission | None = None) -> tuple[Video, bool]:
         """Write the record unless the id is taken. Return the current record and whether it is new.
 
-        `admission`: counts the film; raises QuotaExceeded if others were faster. `first`: no video, deleted
-        ones included, can have had the id, which is random.
+        `admission`: counts the film; raises QuotaExceeded if others were faster.
         """
-        trace = None if first else self._item(*keys.deleted_video_item(video.tenant, video.id))
+        trace = self._item(*keys.deleted_video_item(video.tenant, video.id))
         if trace is not None:
             after = {name: int(trace[name]["N"]) + 1 for name in ("attempt", "version")}
             video = video.model_copy(update=after)
@@ -123,16 +133,15 @@ class Videos:
         return self.counters.end(video, held, ended_ms, releases=False)
 
     def _put(self, video: Video, counted: Callable[[], list[Item]]) -> bool:
-        pk, sk = keys.video_item(video.tenant, video.id)
-        item = {
-            "pk": {"S": pk},
-            "sk": {"S": sk},
-            "tenant": {"S": video.tenant},
-            "created": {"S": _place(video)},
-            **_state_attributes(video),
+        return self._write("create video", self._new_record(video), counted)
+
+    def _new_record(self, video: Video) -> Item:
+        put = {
+            "TableName": self._table,
+            "Item": _record_item(video),
+            "ConditionExpression": "attribute_not_exists(pk)",
         }
-        put = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
-        return self._write("create video", {"Put": put}, counted)
+        return {"Put": put}
 
     def _write(self, what: str, record: Item, counted: Callable[[], list[Item]]) -> bool:
         """Write a record together with its tenant's counters. Return False if the record's condition is
@@ -541,6 +550,15 @@ def _at_stage(video: Video, stage: Stage, changes: dict[str, Any]) -> Video:
             **changes,
         }
     )
+
+
+def _record_item(video: Video) -> dict[str, Any]:
+    return {
+        **item_key(*keys.video_item(video.tenant, video.id)),
+        "tenant": {"S": video.tenant},
+        "created": {"S": _place(video)},
+        **_state_attributes(video),
+    }
 
 
 def _state_attributes(video: Video) -> dict[str, Any]:

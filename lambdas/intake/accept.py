@@ -12,7 +12,6 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.recent_creates import Creates
 from lambdas.adapters.requests_queue import RequestsQueue
-from lambdas.adapters.tenant_counters import Admission
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.brief import Brief, Writing
@@ -98,19 +97,29 @@ class Intake:
         """
         fingerprint = request.fingerprint()
         random_id = video_id(tenant, secrets.token_hex(16))
-        if nonce is None:
-            id_ = self._creates.claim(tenant, fingerprint, random_id, retry=retry)
-        else:
-            id_ = video_id(tenant, nonce)
-        logger.append_keys(video_id=id_)
-
-        first = id_ == random_id  # nothing has this id, so nothing needs to be looked up
-        video = None if first else self._find(tenant, id_)
+        video = None
+        if nonce is None and not retry:  # nothing has this id, so nothing needs to be looked up
+            logger.append_keys(video_id=random_id)
+            admission = self._quotas.admit(tenant, request)
+            keep(random_id)  # before the record, which must not reference a missing file
+            video = self._videos.create_noted(
+                self._queued(tenant, random_id, request, source),
+                self._creates.note(tenant, fingerprint, random_id),
+                admission,
+            )
+            if video is not None:
+                self.quota_headers = admission.headers
+                _tell_created(video)
         if video is None:
-            video = self._new(tenant, id_, request, keep, source, first=first)
+            if nonce is None:
+                id_ = self._creates.claim(tenant, fingerprint, random_id, retry=retry)
+            else:
+                id_ = video_id(tenant, nonce)
+            logger.append_keys(video_id=id_)
+            video = self._find(tenant, id_) or self._new(tenant, id_, request, keep, source)
         if video.request.fingerprint() != fingerprint:
             raise IdempotencyConflict(
-                f"Idempotency-Key was already used to create video {id_} from a different request; "
+                f"Idempotency-Key was already used to create video {video.id} from a different request; "
                 "send a new key, or repeat the original request.",
                 param=names.IDEMPOTENCY_HEADER,
             )
@@ -231,24 +240,19 @@ class Intake:
             self._uploads.put(key, data, media_types[key.rpartition(".")[2]])
 
     def _new(
-        self,
-        tenant: str,
-        id_: str,
-        request: VideoRequest,
-        keep: Callable[[str], None],
-        source: Source | None,
-        *,
-        first: bool,
+        self, tenant: str, id_: str, request: VideoRequest, keep: Callable[[str], None], source: Source | None
     ) -> Video:
         try:
             admission = self._quotas.admit(tenant, request)
-            keep(id_)  # before the record, which must not reference a missing file
-            video = self._record(tenant, id_, request, source, admission, first=first)
+            keep(id_)
+            video, is_new = self._videos.create(self._queued(tenant, id_, request, source), admission)
         except QuotaExceeded:
             # The same create may have been accepted meanwhile: it holds the place.
             if (twin := self._find(tenant, id_)) is None:
                 raise
             return twin
+        if is_new:
+            _tell_created(video)
         self.quota_headers = admission.headers
         return video
 
@@ -258,37 +262,25 @@ class Intake:
         except VideoNotFound:
             return None
 
-    def _record(
-        self,
-        tenant: str,
-        id_: str,
-        request: VideoRequest,
-        source: Source | None,
-        admission: Admission,
-        *,
-        first: bool,
-    ) -> Video:
+    def _queued(self, tenant: str, id_: str, request: VideoRequest, source: Source | None) -> Video:
         now = now_ms()
-        video, is_new = self._videos.create(
-            Video(
-                id=id_,
-                tenant=tenant,
-                request=request,
-                created_ms=now,
-                updated_ms=now,
-                expires_ms=now + self._settings.retention_days * _DAY_MS,
-                source=source,
-                draft=CATALOGUE[request.engine].draft,
-                notes=notes_of(request, self._settings.offered, self._settings.workflow),
-                history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
-            ),
-            admission,
-            first=first,
+        return Video(
+            id=id_,
+            tenant=tenant,
+            request=request,
+            created_ms=now,
+            updated_ms=now,
+            expires_ms=now + self._settings.retention_days * _DAY_MS,
+            source=source,
+            draft=CATALOGUE[request.engine].draft,
+            notes=notes_of(request, self._settings.offered, self._settings.workflow),
+            history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
         )
-        if is_new:
-            logger.info("video created", extra={"engine": request.engine, "seconds": request.seconds})
-            count(names.METRIC_VIDEOS_CREATED)
-        return video
+
+
+def _tell_created(video: Video) -> None:
+    logger.info("video created", extra={"engine": video.request.engine, "seconds": video.request.seconds})
+    count(names.METRIC_VIDEOS_CREATED)
 
 
 def _stills(fields: Fields, brief: Brief | None, engine: Engine, *, image: bool) -> Stills | None:
