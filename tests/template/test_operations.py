@@ -47,7 +47,7 @@ def test_alarms(operations: Template) -> None:
             *("an expression",) * 2,  # functions throttled
             "ExecutionThrottled",
             "Throttles",
-            *("Errors", "ApproximateAgeOfOldestMessage"),  # of Deliver and its queue
+            *("an expression", "ApproximateAgeOfOldestMessage"),  # of Deliver and its queue
             *("HasBacklogWithoutCapacity", "OldestClipSeconds", "ClipFailureRate") * 2,
             *("lost_count", "an expression") * 2,  # instances without work
         ]
