@@ -263,7 +263,7 @@ class Delivery(Document):
         last_ms = self.began_ms + WINDOW_MS
         if now_ms >= last_ms:
             return None
-        pause = min(_FIRST_PAUSE_MS * _PAUSE_GROWS ** (made - 1), _LONGEST_PAUSE_MS)
+        pause: int = min(_FIRST_PAUSE_MS * _PAUSE_GROWS ** (made - 1), _LONGEST_PAUSE_MS)
         return min(now_ms + max(round(pause * jitter), retry_after_ms), last_ms)
 
 

@@ -83,7 +83,8 @@ def test_events_of_a_film_reach_endpoint_and_request(
         prompt="",
         model="animatic",
         size="320x240",  # type: ignore[arg-type]
-        extra_body={"topic": "Kites", "scenes": 1, "review": "storyboard", "webhook_url": f"{url}/one"},
+        extra_body={"topic": "Kites", "scenes": 1, "narrate": False, "review": "storyboard"}
+        | {"webhook_url": f"{url}/one"},
     )
     wait_until(lambda: len({event["id"] for event in to.events("/all")}) >= 1, 120)
     waits = to.events("/all")[0]
