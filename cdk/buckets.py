@@ -19,7 +19,8 @@ ARTIFACTS = "artifacts/"
 VIDEOS = "videos/"
 ENGINE = "engine/"
 
-# Everything expires except records/keys/: an API key is valid until it is revoked.
+# Everything expires except records/keys/: an API key is valid until it is revoked; and characters/ and
+# descriptions/: a character is a tenant's until it is deleted.
 _INPUT_PREFIXES = (keys.DROP_PREFIX, UPLOADS, REQUESTS)
 _OUTPUT_PREFIXES = (keys.DROP_PREFIX, ARTIFACTS, VIDEOS, ENGINE, keys.VIDEO_RECORDS_PREFIX)
 

@@ -34,6 +34,23 @@ class Objects:
         with translated(f"put {key}"):
             self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, **noted)
 
+    def put_new(self, key: str, body: bytes, content_type: str) -> bool:
+        """Store an object unless there is one. Return False if there is: perhaps from an earlier try of this
+        call whose answer was lost, so compare what is there."""
+        with translated(f"put {key}"):
+            while True:
+                try:
+                    self._s3.put_object(
+                        Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
+                    )
+                except ClientError as error:
+                    if error_code(error) == "PreconditionFailed":
+                        return False
+                    if error_code(error) != "ConditionalRequestConflict":  # another write is under way
+                        raise
+                else:
+                    return True
+
     def made_by(self, key: str) -> str | None:
         """Return who made the object; None if that is not recorded."""
         with translated(f"head {key}"):
@@ -147,6 +164,14 @@ class Objects:
     def delete_all(self, prefix: str) -> None:
         for key, _ in self.list(prefix):
             self.delete(key)
+
+    def list_written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """Yield (key, when it was written) of every object under a prefix."""
+        with translated(f"list {prefix}"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    yield entry["Key"], entry["LastModified"]
 
     def list(
         self, prefix: str, *, after: datetime = _EVER, before: datetime = _NEVER, nested: bool = True

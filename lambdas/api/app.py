@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.api import openai_format
 from lambdas.api.request import VIDEO_ID
 from lambdas.api.response import error_answer
-from lambdas.api.routes import models, reviews, videos
+from lambdas.api.routes import characters, models, reviews, videos
 from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import names
 from lambdas.domain.errors import RequestError, TransientError
@@ -23,6 +23,8 @@ _METHODS = {
     "/v1/videos": ("GET", "POST"),
     "/v1/videos/edits": ("POST",),
     "/v1/videos/extensions": ("POST",),
+    "/v1/videos/characters": ("GET", "POST"),
+    "/v1/videos/characters/<character_id>": ("GET", "DELETE"),
     "/v1/videos/<video_id>": ("GET", "DELETE"),
     "/v1/videos/<video_id>/content": ("GET", "HEAD"),
     "/v1/videos/<video_id>/storyboard": ("GET", "PUT"),
@@ -39,7 +41,7 @@ _METHODS = {
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 app = APIGatewayRestResolver()
-for group in (videos, reviews, models):
+for group in (characters, videos, reviews, models):
     app.include_router(group.router)
 
 
@@ -74,7 +76,7 @@ def _out_of_time() -> dict[str, Any]:
 def _refuse_other_methods(path: str, allowed: tuple[str, ...]) -> None:
     def refuse(**parts: str) -> Response[str]:
         if "video_id" in parts and not VIDEO_ID.fullmatch(parts["video_id"]):
-            # OpenAI's /v1/videos/characters and similar routes, not supported here, look like a video's URL.
+            # Any /v1/videos/… that is no route looks like a video's URL.
             return _unknown_url()
         method = app.current_event.http_method
         return error_answer(

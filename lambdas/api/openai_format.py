@@ -9,6 +9,7 @@ from http import HTTPStatus
 from itertools import accumulate
 from typing import Any
 
+from lambdas.domain.characters import CastMember, Character, Description, handle
 from lambdas.domain.control_characters import visible
 from lambdas.domain.engines import Engine
 from lambdas.domain.film_format import RATES, SIZES, cropped
@@ -81,6 +82,7 @@ def video_object(video: Video) -> dict[str, Any]:
             "steps": [step.model_dump(mode="json") for step in video.steps],
             "made": _made(video.assembly) if video.assembly else None,
         },
+        "characters": [_cast_member(one) for one in video.cast],
         "captions": request.captions,
         "burn_captions": request.burn_captions,
         "music": {"seconds": request.music.seconds} if request.music else None,
@@ -90,6 +92,49 @@ def video_object(video: Video) -> dict[str, Any]:
         "clips": [_made(clip) for clip in video.clips],
         "failure": video.failure.model_dump(mode="json") if video.failure else None,
         "stages": [entry.model_dump(mode="json") for entry in video.history],
+    }
+
+
+def character_object(character: Character, seen: Description | None = None) -> dict[str, Any]:
+    """`seen`: how a text model described the picture, if the user gave no description."""
+    return {
+        "id": character.id,
+        "object": "character",
+        "created_at": character.created_ms // 1000,
+        "name": character.name,
+        # Reelworks' own fields
+        "handle": f"@{handle(character.name)}",
+        "description": character.description or (seen.text if seen else None),
+        "described_by": seen.by if seen else None,
+        "width": character.image.width,
+        "height": character.image.height,
+    }
+
+
+def character_list(characters: list[Character], *, has_more: bool) -> dict[str, Any]:
+    return {
+        "object": "list",
+        "data": [character_object(one) for one in characters],
+        "first_id": characters[0].id if characters else None,
+        "last_id": characters[-1].id if characters else None,
+        "has_more": has_more,
+    }
+
+
+def character_deletion(id_: str) -> dict[str, Any]:
+    return {"id": id_, "object": "character.deleted", "deleted": True}
+
+
+def _cast_member(one: CastMember) -> dict[str, Any]:
+    seen = one.described
+    return {
+        "id": one.id,
+        "name": one.name,
+        "description": one.looks or None,
+        "by": seen.by if seen else None,
+        "note": seen.note if seen else None,
+        "cost": seen.cost if seen else None,
+        "scenes": None if one.scenes is None else list(one.scenes),
     }
 
 

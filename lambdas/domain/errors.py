@@ -7,8 +7,10 @@
     │   │   └── MusicRejected       400  the music is broken, too long, too short or silent
     │   ├── Unauthenticated         401
     │   ├── VideoNotFound           404  also for another tenant's video
+    │   ├── CharacterNotFound       404  likewise
     │   ├── NotReady                409  the video is not at the stage this call needs
     │   ├── PreconditionFailed      412  the resource has changed since it was read
+    │   ├── NameTaken               409  another character of the tenant has the name
     │   └── IdempotencyConflict     409  one Idempotency-Key for two different requests
     ├── StepError               a pipeline step can't continue; never retried
     │   ├── MediaError
@@ -107,6 +109,11 @@ class VideoNotFound(RequestError):
     code = "not_found"
 
 
+class CharacterNotFound(RequestError):
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
 class NotReady(RequestError):
     status = HTTPStatus.CONFLICT
     code = "not_ready"
@@ -117,6 +124,11 @@ class PreconditionFailed(RequestError):
 
     status = HTTPStatus.PRECONDITION_FAILED
     code = "precondition_failed"
+
+
+class NameTaken(RequestError):
+    status = HTTPStatus.CONFLICT
+    code = "name_taken"
 
 
 class IdempotencyConflict(RequestError):

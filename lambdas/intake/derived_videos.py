@@ -20,6 +20,7 @@ from lambdas.domain.storyboard import MOST_SCENES, Scene, Storyboard
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
 from lambdas.intake.accept import Intake
+from lambdas.intake.characters import Casting
 from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields, parse_form
 from lambdas.intake.files import VIDEO
 from lambdas.intake.other_names import OURS
@@ -43,6 +44,7 @@ _OF_FILE = (
     "negative_prompt",
     "speed",
     "loras",
+    "characters",
     "enhance",
     "even_out",
     "fragmented",
@@ -68,8 +70,9 @@ class Remake:
         """
         parsed = parse_form(RemixFields, fields)
         source, engine = self._source(tenant, video_id, "id")
-        request = _changed(source, engine, parsed.prompt, OriginKind.REMIX)
-        return self._admit(source, request, nonce=nonce, retry=retry)
+        casting = self._intake.casting(tenant, source.cast)
+        request = _changed(source, engine, parsed.prompt, OriginKind.REMIX, casting)
+        return self._admit(source, request, casting, nonce=nonce, retry=retry)
 
     def edit(
         self,
@@ -83,17 +86,19 @@ class Remake:
         """Create a video from the pictures of another one or of a file. Raises as `remix` does."""
         parsed, data, others = _read(EditFields, fields, files)
         if data is not None:
-            request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EDIT, others)
+            casting = self._intake.casting(tenant)
+            request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EDIT, others, casting)
             _check_takes_video(engine, self._settings.offered)
             request = _edited(request, engine, parsed.strength)
-            return self._admit_file(tenant, request, data, nonce=nonce, retry=retry)
+            return self._admit_file(tenant, request, data, casting, nonce=nonce, retry=retry)
         source, engine = self._source(tenant, str(parsed.video and parsed.video.id), VIDEO)
-        request = _changed(source, engine, parsed.prompt, OriginKind.EDIT)
+        casting = self._intake.casting(tenant, source.cast)
+        request = _changed(source, engine, parsed.prompt, OriginKind.EDIT, casting)
         if engine.video != "none":
             request = _edited(request, engine, parsed.strength)
         elif parsed.strength is not None:
             _check_takes_video(engine, self._settings.offered, "strength")
-        return self._admit(source, request, nonce=nonce, retry=retry)
+        return self._admit(source, request, casting, nonce=nonce, retry=retry)
 
     def extend(
         self,
@@ -107,18 +112,22 @@ class Remake:
         """Create a video that continues another one or a file. Raises as `remix` does."""
         parsed, data, others = _read(ExtendFields, fields, files)
         if data is not None:
-            request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EXTEND, others)
+            casting = self._intake.casting(tenant)
+            request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EXTEND, others, casting)
             frames = request.origin.frames if request.origin else None
             before = -(-(frames or 0) // request.fps)
             request = _longer(request, engine, parsed.seconds, before, clips=1)
-            return self._admit_file(tenant, request, data, nonce=nonce, retry=retry)
+            return self._admit_file(tenant, request, data, casting, nonce=nonce, retry=retry)
         source, engine = self._source(tenant, str(parsed.video and parsed.video.id), VIDEO)
-        _check_prompt(parsed.prompt, engine)
-        origin = _origin(source, engine, parsed.prompt, OriginKind.EXTEND)
-        request = source.request.model_copy(update={"seed": source.seed, "origin": origin})
+        casting = self._intake.casting(tenant, source.cast)
+        prompt = casting.text(parsed.prompt, "prompt")
+        _check_prompt(prompt, engine)
+        origin = _origin(source, engine, prompt, OriginKind.EXTEND)
+        update = {"seed": source.seed, "origin": origin, "characters": casting.roles}
+        request = source.request.model_copy(update=update)
         request = _longer(request, engine, parsed.seconds, source.seconds, clips=len(source.clips))
         self._check_scenes(source, origin, parsed.seconds)
-        return self._admit(source, request, nonce=nonce, retry=retry)
+        return self._admit(source, request, casting, nonce=nonce, retry=retry)
 
     def _source(self, tenant: str, video_id: str, param: str) -> tuple[Video, Engine]:
         """Return the source video and its engine."""
@@ -155,7 +164,13 @@ class Remake:
         return Storyboard.model_validate_json(_there(source, lambda: self._outputs.get(key))).scenes
 
     def _of_file(
-        self, tenant: str, data: bytes, prompt: str, kind: OriginKind, others: Mapping[str, Any]
+        self,
+        tenant: str,
+        data: bytes,
+        prompt: str,
+        kind: OriginKind,
+        others: Mapping[str, Any],
+        casting: Casting,
     ) -> tuple[VideoRequest, Engine]:
         for name in others:
             ours = OURS.get(name, name)
@@ -164,19 +179,24 @@ class Remake:
                     f"{name} is not allowed when video is a file; allowed: {', '.join(_OF_FILE)}.",
                     param=name,
                 )
-        request = self._intake.check(tenant, {**others, "prompt": prompt}, pictured=kind is OriginKind.EXTEND)
+        request = self._intake.check(
+            tenant, {**others, "prompt": prompt}, casting=casting, pictured=kind is OriginKind.EXTEND
+        )
         frames = _frames_of(data, request)
         key = keys.upload(tenant, hashlib.sha256(data).hexdigest(), "mp4")
-        origin = Origin(kind=kind, prompt=prompt, file=key, frames=frames)
+        origin = Origin(kind=kind, prompt=request.prompt, file=key, frames=frames)
         seconds = max(1, round(Fraction(frames, request.fps)))
         request = request.model_copy(update={"origin": origin, "seconds": seconds})
         return request, engine_named(request.engine, self._settings.offered, self._settings.workflow)
 
-    def _admit(self, source: Video, request: VideoRequest, *, nonce: str | None, retry: bool) -> Video:
+    def _admit(
+        self, source: Video, request: VideoRequest, casting: Casting, *, nonce: str | None, retry: bool
+    ) -> Video:
         """Admit the request and copy what the film reuses, so that its source can be deleted."""
         origin = request.origin
 
         def keep(id_: str) -> None:
+            casting.keep()
             tenant = source.tenant
             copies = [(keys.film_plan(tenant, source.id), keys.origin_plan(tenant, id_))]
             if origin and (sha256 := origin.storyboard):
@@ -192,16 +212,22 @@ class Remake:
         )
 
     def _admit_file(
-        self, tenant: str, request: VideoRequest, data: bytes, *, nonce: str | None, retry: bool
+        self,
+        tenant: str,
+        request: VideoRequest,
+        data: bytes,
+        casting: Casting,
+        *,
+        nonce: str | None,
+        retry: bool,
     ) -> Video:
         key = str(request.origin and request.origin.file)
-        return self._intake.admit(
-            tenant,
-            request,
-            lambda _: self._uploads.put(key, data, "video/mp4"),
-            nonce=nonce,
-            retry=retry,
-        )
+
+        def keep(_: str) -> None:
+            self._uploads.put(key, data, "video/mp4")
+            casting.keep()
+
+        return self._intake.admit(tenant, request, keep, nonce=nonce, retry=retry)
 
 
 _T = TypeVar("_T")
@@ -261,10 +287,17 @@ def _frames_of(data: bytes, request: VideoRequest) -> int:
         raise InvalidRequest(f"{what}: {error.message}.", param=VIDEO) from error
 
 
-def _changed(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> VideoRequest:
-    """Return the source's request with a change."""
+def _changed(
+    source: Video, engine: Engine, prompt: str, kind: OriginKind, casting: Casting
+) -> VideoRequest:
+    """Return the source's request with a change, and with the characters that the change names."""
+    prompt = casting.text(prompt, "prompt")
     _check_prompt(prompt, engine)
-    update: dict[str, Any] = {"seed": source.seed, "origin": _origin(source, engine, prompt, kind)}
+    update: dict[str, Any] = {
+        "seed": source.seed,
+        "origin": _origin(source, engine, prompt, kind),
+        "characters": casting.roles,
+    }
     if source.request.brief is None:
         update["prompt"] = f"{closed(source.request.prompt)} {prompt}"
     return source.request.model_copy(update=update)

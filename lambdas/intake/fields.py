@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import from_json
 
 from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.characters import LARGEST_CAST, LONGEST_DESCRIPTION, LONGEST_NAME
 from lambdas.domain.control_characters import NAME, TEXT
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.engines import Speed
@@ -68,6 +69,10 @@ def _in_order(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
     return tuple(gate for gate in Gate if gate in gates)
 
 
+def _once(named: tuple["Named", ...]) -> tuple["Named", ...]:
+    return tuple({one.id: one for one in named}.values())
+
+
 def _distinct(loras: tuple[Lora, ...]) -> tuple[Lora, ...]:
     if len({lora.name for lora in loras}) < len(loras):
         raise ValueError("duplicate name")
@@ -80,6 +85,7 @@ _Whole = Annotated[int, BeforeValidator(_no_bool)]
 _Number = Annotated[float, BeforeValidator(_no_bool)]
 _Loras = Annotated[tuple[Lora, ...], BeforeValidator(_from_json), AfterValidator(_distinct)]
 _Gates = Annotated[tuple[Gate, ...], BeforeValidator(_listed), AfterValidator(_in_order)]
+_Characters = Annotated[tuple["Named", ...], BeforeValidator(_from_json), AfterValidator(_once)]
 _MOST_LORAS = 4
 _HIGHEST_FPS = 240
 _PROMPT = f"text of 1 to {LONGEST_PROMPT:,} characters without control characters"
@@ -91,6 +97,12 @@ def _one_of(values: Any) -> str:
 
 def _one_of_names(values: Iterable[str]) -> str:
     return f"one of {', '.join(values)}"
+
+
+class Named(Document):
+    """A reference to an existing video or character."""
+
+    id: Annotated[str, StringConstraints(max_length=100)]
 
 
 class Fields(Document):
@@ -219,6 +231,12 @@ class Fields(Document):
         description=f'a list of at most {_MOST_LORAS} objects {{"name": …, "scale": -2 to 2}}, each name '
         "once; in a form, its JSON text",
     )
+    characters: _Characters = Field(
+        default=(),
+        max_length=LARGEST_CAST,
+        description=f'a list of at most {LARGEST_CAST} objects {{"id": …}} of your characters; in a form, its '
+        "JSON text",
+    )
     transition: TransitionKind = Field(
         default=TransitionKind.NONE, description=f"one of {', '.join(TransitionKind)}"
     )
@@ -231,12 +249,6 @@ class Fields(Document):
     )
     even_out: bool = Field(default=False, description="true or false")
     fragmented: bool = Field(default=False, description="true or false")
-
-
-class Named(Document):
-    """A reference to an existing video."""
-
-    id: Annotated[str, StringConstraints(max_length=100)]
 
 
 class RemixFields(Document):
@@ -266,6 +278,23 @@ class ExtendFields(_OfVideoFields):
         ge=1,
         le=LONGEST_FILM,
         description=f"a whole number of seconds from 1 to {LONGEST_FILM:,} to add to the film",
+    )
+
+
+class CharacterFields(Document):
+    """The fields of a character, besides its picture."""
+
+    name: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME, pattern=NAME)
+    ] = Field(
+        description=f"a name of 1 to {LONGEST_NAME} characters with a letter or digit, without control "
+        "characters",
+    )
+    description: Annotated[
+        str, StringConstraints(strip_whitespace=True, max_length=LONGEST_DESCRIPTION, pattern=TEXT)
+    ] = Field(
+        default="",
+        description=f"text of at most {LONGEST_DESCRIPTION:,} characters without control characters",
     )
 
 
@@ -300,7 +329,7 @@ def parse_form(form: type[_Form], fields: Mapping[str, Any], sent: Mapping[str, 
         allowed = ", ".join(ALLOWED if form is Fields else form.model_fields)
         raise InvalidRequest(f"{name!r} is not a known field; allowed: {allowed}.", param=name)
     allowed = form.model_fields[field].description or ""
-    if first["type"] == "missing":
+    if first["type"] == "missing" and len(first["loc"]) == 1:
         raise InvalidRequest(f"{name} is required: {allowed}.", param=name)
     raise InvalidRequest(f"{name} must be {allowed}; got {_shown(first['input'])}.", param=name)
 

@@ -14,7 +14,8 @@ from lambdas.domain.errors import InvalidRequest
 
 INPUT_REFERENCE = "input_reference"  # the first picture
 MUSIC = "music"
-VIDEO = "video"  # of an edit or extension; sent only as a file, never as a URL
+IMAGE = "image"  # of a character
+VIDEO = "video"  # of an edit, extension or character; sent only as a file, never as a URL
 
 
 @dataclass(frozen=True)
@@ -64,16 +65,18 @@ class FileField:
         )
 
 
+_PICTURE = FileField(
+    INPUT_REFERENCE,
+    "image_url",
+    "image/(?:png|jpeg|jpg|webp)",
+    "image/png",
+    "a PNG, JPEG or WebP image",
+)
+# The files of a create.
 FILES: Mapping[str, FileField] = {
     field.name: field
     for field in (
-        FileField(
-            INPUT_REFERENCE,
-            "image_url",
-            "image/(?:png|jpeg|jpg|webp)",
-            "image/png",
-            "a PNG, JPEG or WebP image",
-        ),
+        _PICTURE,
         # The content determines the kind: there are a dozen media types for five kinds.
         FileField(
             MUSIC,
@@ -85,13 +88,15 @@ FILES: Mapping[str, FileField] = {
     )
 }
 
+_AS_TEXT: Mapping[str, FileField] = {**FILES, IMAGE: replace(_PICTURE, name=IMAGE)}
+
 # vLLM-Omni's name for an image sent as text.
 _OTHER_NAMES = {"image_reference": INPUT_REFERENCE}
 
 
 def take_files(fields: dict[str, Any], names: Collection[str] = tuple(FILES)) -> dict[str, bytes]:
     """Remove files sent as data URLs from the fields and return their bytes. Raises InvalidRequest."""
-    ours = {name: name for name in names if name in FILES}
+    ours = {name: name for name in names if name in _AS_TEXT}
     theirs = {other: name for other, name in _OTHER_NAMES.items() if name in ours}
     taken: dict[str, bytes] = {}
     for sent, name in (ours | theirs).items():
@@ -100,5 +105,5 @@ def take_files(fields: dict[str, Any], names: Collection[str] = tuple(FILES)) ->
             continue
         if name in taken:
             raise InvalidRequest(f"{sent} must be omitted when {name} is set.", param=sent)
-        taken[name] = replace(FILES[name], name=sent).decoded(value)
+        taken[name] = replace(_AS_TEXT[name], name=sent).decoded(value)
     return taken

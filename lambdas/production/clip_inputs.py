@@ -19,12 +19,15 @@ _SEND = "Download the source film, then upload it and edit or extend the uploade
 
 def first_picture(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Objects) -> bytes | None:
     """Return the picture that the scene starts from: the last frame of the clip that it continues, else (for
-    the first scene) the user's image, else its still, else None. Raises ArtifactMissing."""
+    the first scene) the user's image, else its still, else the picture of the character it begins with, else
+    None. Raises ArtifactMissing."""
     if (before := scene.clips[0].starts_from) is not None:
         return last_frame(outputs.get(keys.clip(plan.tenant, plan.clip(before)[1].key_hash)))
     if plan.image is not None and scene.index == 0:
         return inputs.get(plan.image)
-    return outputs.get(scene.still) if scene.still is not None else None
+    if scene.still is not None:
+        return outputs.get(scene.still)
+    return inputs.get(scene.picture) if scene.picture is not None else None
 
 
 def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> bytes | None:

@@ -13,6 +13,7 @@ from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel
 from lambdas.adapters.videos import Videos
 from lambdas.domain.assembler import Assembler, assembler_for
+from lambdas.domain.characters import CastMember, characters_json, looks_of
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Engine, Renderer, deployed
 from lambdas.domain.errors import TextModelFailed, TextModelUnavailable
@@ -21,7 +22,7 @@ from lambdas.domain.origin import Idea, ideas_of, prompt_shots, written
 from lambdas.domain.planning import make_plan
 from lambdas.domain.prices import total
 from lambdas.domain.prompt_answers import accept
-from lambdas.domain.prompts import system_prompt, user_message, words_for
+from lambdas.domain.prompts import estimate_tokens, system_prompt, user_message, words_for
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import TEXT_MODEL, Video
 from lambdas.domain.video_parts import ClipProgress, Enhancement
@@ -107,14 +108,23 @@ def plan(
         store_plan(outputs, plan)
         logger.info("video planned", extra={"clips": len(plan.clips)})
     waiting = [ClipProgress(seconds=seconds) for seconds in plan.clip_seconds]
-    videos.advance(tenant, video_id, Stage.RENDERING, clips=waiting)
+    videos.advance(tenant, video_id, Stage.RENDERING, clips=waiting, cast=_placed(video.cast, plan))
     return _summary(plan)
 
 
 def _inputs(video: Video, engine: Engine) -> str:
     """Return the SHA-256 of everything that may change between two attempts at a video."""
     made = [part.artifact for part in [*video.narrations, *video.stills]]
-    return fingerprint([video.storyboard, made, engine.revision])
+    cast = [[one.appearance.sha256, one.everywhere] for one in video.cast]
+    return fingerprint([video.storyboard, made, engine.revision, *([cast] if cast else [])])
+
+
+def _placed(cast: Sequence[CastMember], plan: FilmPlan) -> tuple[CastMember, ...]:
+    """Return the characters with the scenes that each appears in."""
+    scenes = {
+        one.id: tuple(scene.index for scene in plan.scenes if one.appearance in scene.characters) for one in cast
+    }
+    return tuple(one.model_copy(update={"scenes": scenes[one.id]}) for one in cast)
 
 
 def _enhanced(
@@ -125,7 +135,7 @@ def _enhanced(
     # Recorded before the plan is stored, because the plan doesn't say who wrote its prompts.
     ideas = ideas_of(video.request, engine.prompt_tokens, source)
     video = videos.advance(video.tenant, video.id, Stage.PLANNING, waits_for=TEXT_MODEL)
-    made = _all_enhanced(ideas, engine, model)
+    made = _all_enhanced(ideas, engine, video.cast, model)
     enhancement = made[-1].model_copy(
         update={
             "prompt": written([one.prompt for one in made]),
@@ -136,7 +146,9 @@ def _enhanced(
     return videos.advance(video.tenant, video.id, Stage.PLANNING, enhancement=enhancement)
 
 
-def _all_enhanced(ideas: Sequence[Idea], engine: Engine, model: TextModel) -> list[Enhancement]:
+def _all_enhanced(
+    ideas: Sequence[Idea], engine: Engine, cast: Sequence[CastMember], model: TextModel
+) -> list[Enhancement]:
     """Return each idea's prompt. Once the text model has not answered, or has taken _ASKING_SECONDS for the
     ideas so far, the others are filmed as they are."""
     made: list[Enhancement] = []
@@ -147,7 +159,7 @@ def _all_enhanced(ideas: Sequence[Idea], engine: Engine, model: TextModel) -> li
             note = f"The text model wrote {len(made)} of {len(ideas)} paragraphs in {_ASKING_SECONDS} s."
         if note is None:
             try:
-                made.append(enhance(idea, engine, model))
+                made.append(enhance(idea, engine, model, cast))
                 continue
             except (TextModelFailed, TextModelUnavailable) as error:
                 logger.warning("text model failed", extra={"reason": error.message})
@@ -156,14 +168,19 @@ def _all_enhanced(ideas: Sequence[Idea], engine: Engine, model: TextModel) -> li
     return made
 
 
-def enhance(idea: Idea, engine: Engine, model: TextModel) -> Enhancement:
-    """Return the text model's prompt for an idea, or its plain text and a note if the answer is unusable.
+def enhance(
+    idea: Idea, engine: Engine, model: TextModel, cast: Sequence[CastMember] = ()
+) -> Enhancement:
+    """Return the text model's prompt for an idea, or its plain text and a note if the answer is unusable. The
+    looks of the film's characters are added to it later.
 
     Raises TextModelFailed, TextModelUnavailable.
     """
     prompt = idea.plain
+    looks = looks_of(cast, engine.prompt_tokens)
+    budget = engine.prompt_tokens - (estimate_tokens(looks) if looks else 0)
     message = user_message(
-        idea.prompt, words_for(engine.prompt_tokens), before=idea.before, change=idea.change
+        idea.prompt, words_for(budget), before=idea.before, change=idea.change, characters=characters_json(cast)
     )
     answer = model.ask(
         system=system_prompt(engine),
@@ -171,7 +188,7 @@ def enhance(idea: Idea, engine: Engine, model: TextModel) -> Enhancement:
         max_tokens=_LONGEST_ANSWER,
         temperature=_TEMPERATURE,
     )
-    accepted = accept(answer.text, answer.stop_reason, prompt, engine.prompt_tokens)
+    accepted = accept(answer.text, answer.stop_reason, prompt, budget)
     logger.info("prompt enhanced", extra={"by": answer.by, "note": accepted.note})
     if accepted.prompt is None:
         return Enhancement(prompt=prompt, note=f"{accepted.note} (asked: {answer.by})", cost=answer.cost)

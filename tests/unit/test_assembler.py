@@ -16,7 +16,7 @@ from lambdas.domain.narration import Sentence
 from lambdas.domain.planning import MOST_CLIPS, clip_lengths
 from lambdas.domain.storyboard import MOST_SCENES, PartialScene, PartialStoryboard
 from lambdas.domain.video_parts import ClipProgress, ClipState, JoinStep, PartProgress
-from lambdas.domain.video_request import Image
+from lambdas.domain.characters import Image
 from lambdas.intake.film_kind import LARGEST_STORYBOARD
 from lambdas.tasks.plan import _summary
 from tests.factories import a_plan, a_request, a_video
