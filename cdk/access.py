@@ -45,6 +45,7 @@ _DROPPED = f"input/{keys.DROP_PREFIX}"
 _DROP_RESULTS = f"output/{keys.DROP_PREFIX}"
 _UPLOADS = f"input/{UPLOADS}"
 _REQUESTS = f"input/{REQUESTS}"
+_INCOMING = f"input/{keys.INCOMING_PREFIX}"
 _CHARACTERS = f"input/{keys.CHARACTERS_PREFIX}"
 _DESCRIPTIONS = f"input/{keys.DESCRIPTIONS_PREFIX}"
 _ARTIFACTS = f"output/{ARTIFACTS}"
@@ -62,15 +63,15 @@ ACCESS: Mapping[str, Access] = {
     "Api": Access(
         table=(*_CHANGE, "PutItem", "DeleteItem", "BatchWriteItem"),
         clips=ClipQueue.grant_withdraw,
-        read=(_VIDEOS, *_PREVIEWS, _CHARACTERS, _DESCRIPTIONS),
-        write=(_UPLOADS, _DROP_RESULTS, _VIDEOS, _CHARACTERS),
+        read=(_VIDEOS, *_PREVIEWS, _CHARACTERS, _DESCRIPTIONS, _INCOMING),
+        write=(_UPLOADS, _DROP_RESULTS, _VIDEOS, _CHARACTERS, _INCOMING),
         delete=(_VIDEOS, _DROP_RESULTS, _REQUESTS, _CHARACTERS, _DESCRIPTIONS),
         journal=True,
         index=BY_CREATED,
     ),
     "Intake": Access(
         table=(*_REPORT, "Query"),
-        read=(_DROPPED, _DROP_RESULTS, _CHARACTERS),
+        read=(_DROPPED, _DROP_RESULTS, _CHARACTERS, _INCOMING),
         write=(_UPLOADS, _DROP_RESULTS),
         delete=(_DROP_RESULTS,),
         journal=True,

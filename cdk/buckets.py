@@ -11,10 +11,12 @@ from constructs import Construct
 
 from cdk.permissions import Pack, acknowledge, allow
 from lambdas.domain import keys
+from lambdas.domain.uploads import KEPT_DAYS
 
 # The folders of the buckets (lambdas/domain/keys.py).
 UPLOADS = "uploads/"
 REQUESTS = "requests/"
+INCOMING = keys.INCOMING_PREFIX
 ARTIFACTS = "artifacts/"
 VIDEOS = "videos/"
 ENGINE = "engine/"
@@ -45,7 +47,11 @@ class Buckets(Construct):
         acknowledge(self.logs, "S1", "The access logs' own bucket: logging it to itself would never end.")
         self.input = self._bucket(
             "input",
-            lifecycle_rules=[*_expiry(retention_days, _INPUT_PREFIXES), _ABORT_MULTIPART],
+            lifecycle_rules=[
+                *_expiry(retention_days, _INPUT_PREFIXES),
+                *_expiry(min(KEPT_DAYS, retention_days), [INCOMING]),
+                _ABORT_MULTIPART,
+            ],
             server_access_logs_bucket=self.logs,
             server_access_logs_prefix="input/",
         )

@@ -42,6 +42,8 @@ class Characters:
         document = character.model_dump_json().encode()
         while not self._inputs.put_new(keys.character(tenant, character.id), document, "application/json"):
             if found := self.find(tenant, character.id):
+                if found.image.key != character.image.key:  # another's create came first
+                    self._inputs.delete(character.image.key)
                 return found
         return character
 
@@ -63,7 +65,7 @@ class Characters:
     def delete(self, tenant: str, character: Character) -> None:
         """Delete a character, its document last, so that a deletion that is cut off can be repeated."""
         self._inputs.delete_all(keys.descriptions(tenant, character.id))
-        self._inputs.delete(character.image.key)
+        self._inputs.delete_all(keys.character_pictures(tenant, character.id))
         self._inputs.delete(keys.character(tenant, character.id))
 
     # --- descriptions

@@ -157,6 +157,18 @@ class Objects:
         )
         return url
 
+    def form(self, key: str, content_type: str, *, least: int, most: int, seconds: int) -> dict[str, Any]:
+        """Return a form that stores an object of `least` to `most` bytes: {url, fields}. S3 refuses any other
+        size, type or key."""
+        made: dict[str, Any] = self._s3.generate_presigned_post(
+            self.bucket,
+            key,
+            Fields={"Content-Type": content_type},
+            Conditions=[{"Content-Type": content_type}, ["content-length-range", least, most]],
+            ExpiresIn=seconds,
+        )
+        return made
+
     def delete(self, key: str) -> None:
         with translated(f"delete {key}"):
             self._s3.delete_object(Bucket=self.bucket, Key=key)

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.api import openai_format
 from lambdas.api.request import VIDEO_ID
 from lambdas.api.response import error_answer
-from lambdas.api.routes import characters, models, reviews, videos
+from lambdas.api.routes import characters, models, reviews, uploads, videos
 from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import names
 from lambdas.domain.errors import RequestError, TransientError
@@ -35,13 +35,15 @@ _METHODS = {
     "/v1/videos/<video_id>/scenes/<scene>/regenerate": ("POST",),
     "/v1/videos/<video_id>/scenes/<scene>/narration": ("GET", "HEAD"),
     "/v1/videos/<video_id>/scenes/<scene>/still": ("GET", "HEAD"),
+    "/v1/uploads": ("POST",),
+    "/v1/uploads/<upload_id>": ("GET",),
     "/v1/models": ("GET",),
     "/v1/models/<name>": ("GET",),
 }
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 app = APIGatewayRestResolver()
-for group in (characters, videos, reviews, models):
+for group in (characters, videos, reviews, uploads, models):
     app.include_router(group.router)
 
 

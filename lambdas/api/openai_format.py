@@ -4,6 +4,7 @@ Source: openai-python 3.57 (types/video.py, types/model.py), which keeps extra f
 """
 
 import json
+import time
 from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import accumulate
@@ -14,6 +15,7 @@ from lambdas.domain.control_characters import visible
 from lambdas.domain.engines import Engine
 from lambdas.domain.film_format import RATES, SIZES, cropped
 from lambdas.domain.stages import Stage
+from lambdas.domain.uploads import Upload
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgress, Writer
 from lambdas.domain.video_request import Origin, VideoRequest
@@ -123,6 +125,26 @@ def character_list(characters: list[Character], *, has_more: bool) -> dict[str, 
 
 def character_deletion(id_: str) -> dict[str, Any]:
     return {"id": id_, "object": "character.deleted", "deleted": True}
+
+
+def upload_object(upload: Upload, arrived: int | None) -> dict[str, Any]:
+    """`arrived`: the bytes that have arrived, None until then."""
+    now = time.time()
+    waits = "pending" if now < upload.expires else "expired"
+    return {
+        "id": upload.id,
+        "object": "upload",
+        "bytes": upload.bytes if arrived is None else arrived,
+        "created_at": upload.created_ms // 1000,
+        "expires_at": upload.expires,
+        "filename": upload.filename,
+        "purpose": None,
+        "status": waits if arrived is None else "completed",
+        # Reelworks' own fields
+        "mime_type": upload.mime_type,
+        "kind": upload.kind,
+        "max_bytes": upload.kind.most,
+    }
 
 
 def _cast_member(one: CastMember) -> dict[str, Any]:

@@ -13,18 +13,18 @@ from collections.abc import Collection
 from typing import Any
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import Field, File, FormParser, parse_options_header
+from python_multipart.multipart import Field, FormParser, parse_options_header
+from python_multipart.multipart import File as Part
 
 from lambdas.domain.errors import InvalidRequest
-from lambdas.intake.files import FILES, take_files
-
+from lambdas.intake.files import FILES, File, take_files
 
 _OF_OBJECTS = re.compile(r"\[\]\[([^\[\]]+)\]")
 
 
 def parse_body(
     event: dict[str, Any], content_type: str | None, files: Collection[str] = tuple(FILES)
-) -> tuple[dict[str, Any], dict[str, bytes]]:
+) -> tuple[dict[str, Any], dict[str, File]]:
     """Return (fields, files by field name) of an API Gateway event.
 
     Raises InvalidRequest naming what is malformed.
@@ -79,15 +79,15 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 def _parse_form(
     body: bytes, content_type: str, allowed: Collection[str]
-) -> tuple[dict[str, Any], dict[str, bytes]]:
+) -> tuple[dict[str, Any], dict[str, File]]:
     fields: dict[str, Any] = {}
-    files: dict[str, bytes] = {}
+    files: dict[str, File] = {}
     ended = False
 
     def on_field(field: Field) -> None:
         _place(fields, (field.field_name or b"").decode(), (field.value or b"").decode())
 
-    def on_file(file: File) -> None:
+    def on_file(file: Part) -> None:
         file.file_object.seek(0)
         name = (file.field_name or b"").decode().removesuffix("[]")  # a list of one file
         if name in files:

@@ -233,9 +233,7 @@ class Editing:
         return self._videos.requeue(video, rewrite=None, approved=approved)
 
 
-def _cast(
-    video: Video, casting: Casting, before: Storyboard, after: Storyboard
-) -> tuple[CastMember, ...]:
+def _cast(video: Video, casting: Casting, before: Storyboard, after: Storyboard) -> tuple[CastMember, ...]:
     """Return a film's characters after an edit, and keep the pictures of new ones. One whose name the edit
     takes out of every scene is no longer in the film."""
     casting.keep()

@@ -8,6 +8,7 @@
     │   ├── Unauthenticated         401
     │   ├── VideoNotFound           404  also for another tenant's video
     │   ├── CharacterNotFound       404  likewise
+    │   ├── UploadNotFound          404  likewise
     │   ├── NotReady                409  the video is not at the stage this call needs
     │   ├── PreconditionFailed      412  the resource has changed since it was read
     │   ├── NameTaken               409  another character of the tenant has the name
@@ -110,6 +111,11 @@ class VideoNotFound(RequestError):
 
 
 class CharacterNotFound(RequestError):
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class UploadNotFound(RequestError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
 

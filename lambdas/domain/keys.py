@@ -5,6 +5,7 @@ Input bucket                      Output bucket
   uploads/{tenant}/ first frames    artifacts/{tenant}/…     clips, films and their parts by content
   requests/…        engine requests videos/{tenant}/{id}/…   delivered files
   characters/…      characters, which don't expire
+  incoming/…        files sent ahead of the requests that name them
   descriptions/…    what a text model saw in their pictures
                                     engine/…                 output of the endpoints
                                     records/…                the journal for rebuilding the table
@@ -13,6 +14,7 @@ Input bucket                      Output bucket
 DROP_PREFIX = "drop/"
 CHARACTERS_PREFIX = "characters/"
 DESCRIPTIONS_PREFIX = "descriptions/"
+INCOMING_PREFIX = "incoming/"
 RECORDS_PREFIX = "records/"
 VIDEO_RECORDS_PREFIX = RECORDS_PREFIX + "videos/"
 KEY_RECORDS_PREFIX = RECORDS_PREFIX + "keys/"
@@ -27,6 +29,15 @@ def upload(tenant: str, sha256: str, extension: str) -> str:
     return f"uploads/{tenant}/{sha256}.{extension}"
 
 
+def incoming(tenant: str, file_id: str) -> str:
+    return f"{INCOMING_PREFIX}{tenant}/{file_id}"
+
+
+def incoming_ticket(tenant: str, file_id: str) -> str:
+    """Return the key of what was said of a file before it was sent."""
+    return f"{incoming(tenant, file_id)}.json"
+
+
 def characters(tenant: str) -> str:
     """Return the prefix of a tenant's characters and their pictures."""
     return f"{CHARACTERS_PREFIX}{tenant}/"
@@ -37,7 +48,12 @@ def character(tenant: str, id_: str) -> str:
 
 
 def character_picture(tenant: str, id_: str, sha256: str) -> str:
-    return f"{characters(tenant)}{id_}-{sha256}.jpg"
+    return f"{character_pictures(tenant, id_)}{sha256}.jpg"
+
+
+def character_pictures(tenant: str, id_: str) -> str:
+    """Return the prefix of a character's picture, and of any that a create left that was cut off."""
+    return f"{characters(tenant)}{id_}-"
 
 
 def description(tenant: str, id_: str, seen_hash: str) -> str:

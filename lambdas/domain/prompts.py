@@ -177,9 +177,7 @@ your text, in every shot that names them. Call each by its name exactly as it is
 is seen, and leave its looks out."""
 
 
-def user_message(
-    prompt: str, words: int, *, before: str = "", change: str = "", characters: str = ""
-) -> str:
+def user_message(prompt: str, words: int, *, before: str = "", change: str = "", characters: str = "") -> str:
     """Return the message to the text model. `characters`: JSON of those that the film has.
 
     With `before`, the paragraph of a shot already filmed, ask how the prompt continues it; with `change` too,

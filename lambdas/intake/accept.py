@@ -26,9 +26,10 @@ from lambdas.domain.video_parts import StageEntry
 from lambdas.domain.video_request import Music, Stills, VideoRequest, Voice
 from lambdas.intake.characters import Casting
 from lambdas.intake.fields import Fields, parse
-from lambdas.intake.files import INPUT_REFERENCE, MUSIC
+from lambdas.intake.files import INPUT_REFERENCE, MUSIC, File
 from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.film_size import film_size
+from lambdas.intake.uploads import Arrived
 from lambdas.media import images, music
 from lambdas.media.font import not_drawn
 from lambdas.settings import IntakeSettings
@@ -37,7 +38,8 @@ from lambdas.telemetry import count, logger
 _DAY_MS = 24 * 3600 * 1000
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 _MEDIA_TYPES = {extension: media_type for media_type, extension in _EXTENSIONS.items()} | music.MEDIA_TYPES
-_NO_FILES: Mapping[str, bytes] = {}
+_NO_CONTENT: Mapping[str, bytes] = {}
+_NO_FILES: Mapping[str, File] = {}
 # Fields that the record stores in another form; it stores all others as given.
 _IN_ANOTHER_FORM = {
     *SOURCES,
@@ -58,7 +60,7 @@ class Intake:
         self,
         tenant: str,
         fields: Mapping[str, Any],
-        files: Mapping[str, bytes] = _NO_FILES,
+        files: Mapping[str, File] = _NO_FILES,
         *,
         nonce: str | None = None,
         retry: bool = False,
@@ -71,10 +73,11 @@ class Intake:
         Raises InvalidRequest; IdempotencyConflict if the nonce belongs to another request.
         """
         casting = self.casting(tenant)
-        request = self.check(tenant, fields, files, casting)
+        content = Arrived(tenant, self._uploads).read(files)
+        request = self.check(tenant, fields, content, casting)
         # The same file has the same key, so a retry stores no second copy.
         given = ((request.image, INPUT_REFERENCE), (request.music, MUSIC))
-        uploads = {file.key: files[name] for file, name in given if file}
+        uploads = {file.key: content[name] for file, name in given if file}
 
         def keep(_: str) -> None:
             self._keep(uploads)
@@ -127,7 +130,7 @@ class Intake:
         self,
         tenant: str,
         fields: Mapping[str, Any],
-        files: Mapping[str, bytes] = _NO_FILES,
+        files: Mapping[str, bytes] = _NO_CONTENT,
         casting: Casting | None = None,
         *,
         pictured: bool = False,

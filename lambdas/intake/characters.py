@@ -25,13 +25,16 @@ from lambdas.domain.documents import LONGEST_PROMPT
 from lambdas.domain.errors import ArtifactMissing, ClipUnreadable, InvalidRequest, NameTaken
 from lambdas.domain.prompts import material
 from lambdas.domain.storyboard import LONGEST_NARRATION, parse_partial
+from lambdas.domain.uploads import Kind
 from lambdas.intake.fields import CharacterFields, Fields, parse_form
-from lambdas.intake.files import IMAGE, VIDEO
+from lambdas.intake.files import IMAGE, VIDEO, File
+from lambdas.intake.uploads import Arrived, ClipFile
 from lambdas.media import images
 from lambdas.media.conform import FilmFormat, check_upload
 from lambdas.media.frames import clearest_frame
 from lambdas.telemetry import logger
 
+_KINDS = {VIDEO: (Kind.CLIP, Kind.IMAGE), IMAGE: (Kind.IMAGE,)}
 LONGEST_CLIP = 60  # seconds
 _ANY_FILM = FilmFormat(320, 180, Fraction(24))
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")  # how the files begin that are no clip
@@ -39,9 +42,10 @@ _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")  # how the files begin that a
 
 class CharacterIntake:
     def __init__(self, inputs: Objects) -> None:
+        self._inputs = inputs
         self._characters = Characters(inputs)
 
-    def create(self, tenant: str, fields: Mapping[str, Any], files: Mapping[str, bytes]) -> Character:
+    def create(self, tenant: str, fields: Mapping[str, Any], files: Mapping[str, File]) -> Character:
         """Return the character that the request makes, or made before.
 
         Raises InvalidRequest; NameTaken if a character with another picture or description has the name.
@@ -50,11 +54,11 @@ class CharacterIntake:
         if not handle(parsed.name) or not material(parsed.name):
             described = CharacterFields.model_fields["name"].description
             raise InvalidRequest(f"name must be {described}; got {parsed.name!r}.", param="name")
-        param, data = _given(files)
-        id_, source = character_id(tenant, parsed.name), hashlib.sha256(data).hexdigest()
+        param, shown = self._shown(tenant, files)
+        id_, source = character_id(tenant, parsed.name), shown.name
         found = self._characters.find(tenant, id_)
         if found is None:
-            picture = _portrait(data, param)
+            picture = _portrait(shown, param)
             if len(self._characters.listed(tenant)) >= MOST_CHARACTERS:
                 raise InvalidRequest(
                     f"You have {MOST_CHARACTERS} characters, the maximum; delete one first.", param="name"
@@ -84,8 +88,17 @@ class CharacterIntake:
             )
         return found
 
+    def _shown(self, tenant: str, files: Mapping[str, File]) -> tuple[str, ClipFile]:
+        """Return the one file of the request and its field. OpenAI's client can only send a `video`, so an
+        image is taken there, too."""
+        param, file = _given(files)
+        arrived = Arrived(tenant, self._inputs)
+        if isinstance(file, bytes) or arrived.named(param, file, *_KINDS[param]).kind is Kind.CLIP:
+            return param, arrived.clip(param, file)
+        return param, arrived.clip(param, arrived.content(IMAGE, file))
 
-def _given(files: Mapping[str, bytes]) -> tuple[str, bytes]:
+
+def _given(files: Mapping[str, File]) -> tuple[str, File]:
     """Return the one file of the request and its field."""
     given = [name for name in (VIDEO, IMAGE) if name in files]
     if not given:
@@ -98,10 +111,10 @@ def _given(files: Mapping[str, bytes]) -> tuple[str, bytes]:
     return given[0], files[given[0]]
 
 
-def _portrait(data: bytes, param: str) -> images.Portrait:
-    """Return the picture of an image, or of a clip's clearest early frame. OpenAI's client can only send a
-    `video`, so an image is taken there, too."""
-    if param == VIDEO and not data.startswith(_PICTURES):
+def _portrait(shown: ClipFile, param: str) -> images.Portrait:
+    """Return the picture of an image, or of a clip's clearest early frame."""
+    data = shown.source
+    if not isinstance(data, bytes) or (param == VIDEO and not data.startswith(_PICTURES)):
         try:
             check_upload(data, _ANY_FILM, Fit.COVER, longest=LONGEST_CLIP)
             data = clearest_frame(data)
@@ -165,7 +178,11 @@ class Casting:
         if not isinstance(scene, dict):
             return scene
         changed: dict[str, Any] = {}
-        for part, field in (("narration", "text"), ("image", "positive_prompt"), ("video", "positive_prompt")):
+        for part, field in (
+            ("narration", "text"),
+            ("image", "positive_prompt"),
+            ("video", "positive_prompt"),
+        ):
             inner = scene.get(part)
             if isinstance(inner, dict) and field in inner:
                 changed[part] = {**inner, field: self._part(inner[field], f"{path}.{part}.{field}")}
@@ -175,9 +192,7 @@ class Casting:
         longest = LONGEST_NARRATION if path.endswith("narration.text") else LONGEST_PROMPT
         return self.text(value, path, longest=longest) if isinstance(value, str) else value
 
-    def text(
-        self, text: str, param: str, *, longest: int = LONGEST_PROMPT, everywhere: bool = False
-    ) -> str:
+    def text(self, text: str, param: str, *, longest: int = LONGEST_PROMPT, everywhere: bool = False) -> str:
         """Return a text with names in place of each @name; `everywhere`: it is about the whole film. Raises
         InvalidRequest naming `param`."""
         parts, end = [], 0
@@ -202,14 +217,16 @@ class Casting:
         if found is not None:
             upload = keys.upload(self._tenant, found.image.sha256, "jpg")
             image = found.image.model_copy(update={"key": upload})
+            known = self._known.get(id_)
+            everywhere = everywhere or (known is not None and known.everywhere)
             role = found.role.model_copy(update={"image": image, "everywhere": everywhere})
             self._new.append(found)
         elif id_ in self._known:
             role = self._known[id_]
         else:
             raise InvalidRequest(
-                f"{missing}: it was deleted, or never made. Make it with POST /v1/videos/characters, or leave "
-                "it out.",
+                f"{missing}: it was deleted, or never made. Make it with POST /v1/videos/characters, or "
+                "leave it out.",
                 param=param,
             )
         self._found[id_] = role

@@ -14,6 +14,7 @@ from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import RATES, FpsMode, Framing
 from lambdas.domain.storyboard import MOST_SCENES, PartialStoryboard, parse_partial
+from lambdas.domain.uploads import MEDIA_TYPES
 from lambdas.domain.video_request import (
     LONGEST_TRANSITION,
     SHORTEST_TRANSITION,
@@ -234,8 +235,8 @@ class Fields(Document):
     characters: _Characters = Field(
         default=(),
         max_length=LARGEST_CAST,
-        description=f'a list of at most {LARGEST_CAST} objects {{"id": …}} of your characters; in a form, its '
-        "JSON text",
+        description=f'a list of at most {LARGEST_CAST} objects {{"id": …}} of your characters; in a form, '
+        "its JSON text",
     )
     transition: TransitionKind = Field(
         default=TransitionKind.NONE, description=f"one of {', '.join(TransitionKind)}"
@@ -295,6 +296,23 @@ class CharacterFields(Document):
     ] = Field(
         default="",
         description=f"text of at most {LONGEST_DESCRIPTION:,} characters without control characters",
+    )
+
+
+class UploadFields(Document):
+    """What is said of a file before it is sent, under OpenAI's names."""
+
+    mime_type: Annotated[str, StringConstraints(max_length=100, pattern=NAME)] = Field(
+        description=f"one of {MEDIA_TYPES}"
+    )
+    bytes: _Whole | None = Field(
+        default=None, ge=1, lt=2**40, description="the file's size, a whole number of bytes above 0"
+    )
+    filename: Annotated[str, StringConstraints(max_length=255, pattern=NAME)] | None = Field(
+        default=None, description="a name of at most 255 characters without control characters"
+    )
+    purpose: Annotated[str, StringConstraints(max_length=100, pattern=NAME)] | None = Field(
+        default=None, description="text of at most 100 characters; it changes nothing"
     )
 
 

@@ -56,6 +56,6 @@ def _described(tenant: str, member: CastMember, inputs: Objects, model: TextMode
 
 def _note(member: CastMember, why: str) -> str:
     return (
-        f"{member.name} could not be described, so prompts have the name alone: {why}. Send a description with "
-        "the character, or choose a text model that takes images."
+        f"{member.name} could not be described, so prompts have the name alone: {why}. Send a description "
+        "with the character, or choose a text model that takes images."
     )

@@ -9,6 +9,7 @@ from lambdas.domain.errors import ArtifactMissing, ClipUnreadable
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.media.conform import FilmFormat, excerpt
 from lambdas.media.frames import last_frame
+from lambdas.media.probe import Source
 
 _SEND_ANOTHER = (
     "Check that the uploaded video plays from start to end, convert it to another MP4, and edit or extend "
@@ -42,7 +43,9 @@ def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> by
     if found is None:
         return None
     try:
-        data = inputs.get(found.file) if found.file else outputs.get(keys.clip(plan.tenant, str(found.clip)))
+        clip_key = keys.clip(plan.tenant, str(found.clip))
+        # An uploaded file has up to 500 MB: it is read by ranges.
+        data: Source = inputs.source(found.file) if found.file else outputs.get(clip_key)
     except ArtifactMissing as error:
         # This film's plan does not say how they were made.
         raise ArtifactMissing(f"the footage of clip {clip.index} has expired", advice=_SEND) from error

@@ -43,7 +43,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def draw_still(
     request: SceneTask, prices: Prices, videos: Videos, inputs: Objects, outputs: Objects, stills: Stills
 ) -> PartMade:
-    """Make a scene's still, from the picture of its first character if the model takes one. Raises ArtifactMissing, StillRefused, VideoClosed, VideoNotFound."""
+    """Make a scene's still, from the picture of its first character if the model takes one.
+
+    Raises ArtifactMissing, StillRefused, VideoClosed, VideoNotFound.
+    """
     video = require_open(videos, request.tenant, request.video_id)
     asked = video.request.stills
     assert asked is not None  # noqa: S101 - otherwise no still is drawn

@@ -122,7 +122,8 @@ def _inputs(video: Video, engine: Engine) -> str:
 def _placed(cast: Sequence[CastMember], plan: FilmPlan) -> tuple[CastMember, ...]:
     """Return the characters with the scenes that each appears in."""
     scenes = {
-        one.id: tuple(scene.index for scene in plan.scenes if one.appearance in scene.characters) for one in cast
+        one.id: tuple(scene.index for scene in plan.scenes if one.appearance in scene.characters)
+        for one in cast
     }
     return tuple(one.model_copy(update={"scenes": scenes[one.id]}) for one in cast)
 
@@ -168,9 +169,7 @@ def _all_enhanced(
     return made
 
 
-def enhance(
-    idea: Idea, engine: Engine, model: TextModel, cast: Sequence[CastMember] = ()
-) -> Enhancement:
+def enhance(idea: Idea, engine: Engine, model: TextModel, cast: Sequence[CastMember] = ()) -> Enhancement:
     """Return the text model's prompt for an idea, or its plain text and a note if the answer is unusable. The
     looks of the film's characters are added to it later.
 
@@ -180,7 +179,11 @@ def enhance(
     looks = looks_of(cast, engine.prompt_tokens)
     budget = engine.prompt_tokens - (estimate_tokens(looks) if looks else 0)
     message = user_message(
-        idea.prompt, words_for(budget), before=idea.before, change=idea.change, characters=characters_json(cast)
+        idea.prompt,
+        words_for(budget),
+        before=idea.before,
+        change=idea.change,
+        characters=characters_json(cast),
     )
     answer = model.ask(
         system=system_prompt(engine),

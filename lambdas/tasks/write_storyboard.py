@@ -74,9 +74,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def write_storyboard(
     request: VideoTask, videos: Videos, inputs: Objects, outputs: Objects, model: TextModel
 ) -> StoryboardWritten:
-    """Write a video's storyboard once, and describe its characters first. A later attempt reuses the existing one, which the user may have seen,
-    and rewrites only what the user asks for. Runs again after the storyboard's gate and after each change at
-    a gate; what the attempt has made so far stays, except for what was changed.
+    """Write a video's storyboard once, and describe its characters first. A later attempt reuses the existing
+    one, which the user may have seen, and rewrites only what the user asks for. Runs again after the
+    storyboard's gate and after each change at a gate; what the attempt has made so far stays, except for what
+    was changed.
 
     Raises StoryboardRejected, TextModelFailed, TextModelUnavailable, VideoClosed, VideoNotFound.
     """

@@ -150,7 +150,7 @@ def test_pictures_are_upright_small_and_without_notes() -> None:
         ({"image": {"image_url": data_url(b"GIF89a")}}, "image", "must be a PNG, JPEG or WebP image"),
         ({"image": {"image_url": data_url(bomb(20_000, 20_000))}}, "image", "50 megapixels"),
         ({"image": {"image_url": "https://example.com/fox.png"}}, "image", "must be a file"),
-        ({"image": {"file_id": "file_1"}}, "image", "must be a file"),
+        ({"image": {"file_id": "file_1"}}, "image.file_id", "one of your uploads"),
         ({"colour": "red"}, "colour", "allowed: name, description"),
     ],
 )
@@ -312,7 +312,8 @@ def test_an_edited_storyboard_names_a_character() -> None:
     note = {"part": "text", "note": "@Bird looks up"}
     assert call("POST", f"/v1/videos/{id_}/scenes/1/regenerate", body=note).status == 200
     rewrite = now(id_).rewrite
-    assert rewrite is not None and rewrite.note == "Bird looks up"
+    assert rewrite is not None
+    assert rewrite.note == "Bird looks up"
 
 
 def test_a_character_made_anew_is_filmed_anew_once_it_is_named_again() -> None:

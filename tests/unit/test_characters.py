@@ -150,7 +150,9 @@ def test_the_text_model_is_told_of_the_characters() -> None:
 
 
 def a_storyboard(*prompts: str, style: str = "") -> Storyboard:
-    scenes = [Scene(image=Prompts(positive_prompt=one), video=Prompts(positive_prompt=one)) for one in prompts]
+    scenes = [
+        Scene(image=Prompts(positive_prompt=one), video=Prompts(positive_prompt=one)) for one in prompts
+    ]
     return Storyboard(title="Foxes", style=style, scenes=scenes)
 
 
@@ -224,7 +226,8 @@ def test_a_description(answer: str, text: str) -> None:
 def test_an_answer_that_describes_nothing(answer: str, stop: str, why: str) -> None:
     text, problem = accept_description(answer, stop, "Mossy")
     assert text == ""
-    assert problem is not None and why in problem
+    assert problem is not None
+    assert why in problem
 
 
 def test_a_long_description_is_cut_at_a_sentence() -> None:

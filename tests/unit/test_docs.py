@@ -50,7 +50,7 @@ def test_every_route_is_documented() -> None:
     paths = set(re.findall(r'@router\.\w+\("(/v1[^"]*)"', source))
     assert len(paths) > 10
     for route in paths:
-        told = route.replace("video_id", "id").replace("<", "{").replace(">", "}")
+        told = re.sub(r"<(?:video_|character_|upload_)?(\w+)>", r"{\1}", route)
         assert re.search(rf"`[A-Z]+ {re.escape(told)}[?`]", API), route
 
 

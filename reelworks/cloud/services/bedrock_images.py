@@ -47,7 +47,9 @@ class _ImageRequest(BaseModel):
     output_format: Literal["png"] = "png"
     seed: Annotated[int, Field(ge=0, le=HIGHEST_SEED)] = 0  # 0: any
     image: Annotated[str, Field(max_length=32 * 1024 * 1024)] | None = None  # base64, to start from
-    strength: Annotated[float, Field(ge=0, le=1)] | None = None  # how far from it; the backends have their own
+    strength: Annotated[float, Field(ge=0, le=1)] | None = (
+        None  # how far from it; the backends have their own
+    )
 
 
 class BedrockImages:

@@ -83,7 +83,8 @@ def test_where_no_model_sees_the_name_alone_is_used_and_the_record_says_so(bench
     bench.answer(write_storyboard.handler, video)
     [one] = bench.now(video).cast
     assert one.looks == ""
-    assert one.described and one.described.note
+    assert one.described
+    assert one.described.note
     assert "Mossy could not be described, so prompts have the name alone" in one.described.note
     assert "can't see pictures. Send a description" in one.described.note
     bench.answer(plan.handler, video)

@@ -101,7 +101,9 @@ class Ollama:
         with reading_answer(self._url):
             sees = "vision" in shown.get("capabilities", ())
         if not sees:
-            message = f"{self._model} takes no pictures; choose a model with vision (ollama.com/search?c=vision)"
+            message = (
+                f"{self._model} takes no pictures; choose a model with vision (ollama.com/search?c=vision)"
+            )
             raise ServiceError(400, "ValidationException", message)
 
     async def free(self) -> None:
