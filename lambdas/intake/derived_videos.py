@@ -30,9 +30,8 @@ from lambdas.settings import IntakeSettings
 
 STRENGTH = 0.8  # default of an edit; the CogVideoX server and diffusers use the same
 LONGEST_FILE = 60  # seconds
-LARGEST_FILE = (
-    4_500_000  # bytes: Lambda accepts a request of 6 MB, in which a file is base64; sent ahead, more
-)
+# Bytes: Lambda accepts a request of 6 MB, in which a file is base64. One that is sent ahead may be larger.
+LARGEST_FILE = 4_500_000
 # Fields allowed if the source is a file. If it is a video, they are taken from that video.
 _OF_FILE = (
     "model",

@@ -206,6 +206,32 @@ def test_the_roles_are_sufficient_for_characters(as_it_is: Deployed) -> None:
         assert refusals(client) == []
 
 
+def test_the_roles_are_sufficient_for_files_sent_ahead(as_it_is: Deployed) -> None:
+    url, client, outputs = as_it_is
+    with _api(url, client, outputs, "senders") as api:
+        picture, bee = _sent(api, "image/png", png(1)), _sent(api, "video/mp4", clip(8))
+        begun = _create(api, seconds="1", input_reference=picture)
+        dropped = json.dumps({"prompt": "A bee", "seconds": "1", "input_reference": picture})
+        client("s3").put_object(
+            Bucket=outputs["InputBucket"], Key="drop/senders/bee.json", Body=dropped.encode()
+        )
+        longer = {"prompt": "It flies on", "seconds": "1", "size": "96x64", "fps": "8", "video": bee}
+        extended = _accepted(api.post("/videos/extensions", json=longer))
+        for video in (begun, extended["id"]):
+            _wait_for(api, video, "completed")
+        assert _film_beside(client, outputs, "drop/senders/bee.json.mp4")
+        assert refusals(client) == []
+
+
+def _sent(api: httpx.Client, mime_type: str, data: bytes) -> dict[str, str]:
+    upload = _accepted(api.post("/uploads", json={"mime_type": mime_type}))
+    sent = httpx.post(upload["url"], data=upload["fields"], files={"file": data}, timeout=60)
+    assert sent.status_code == 204, sent.text
+    shown = _accepted(api.get(f"/uploads/{upload['id']}"))
+    assert (shown["status"], shown["bytes"]) == ("completed", len(data))
+    return {"file_id": upload["id"]}
+
+
 def test_the_build_s_role_is_sufficient(as_it_is: Deployed) -> None:
     """With only its project's environment, the program resumes a film of several parts."""
     url, client, outputs = as_it_is

@@ -178,6 +178,7 @@ def test_a_paused_film_is_in_progress_and_a_cancelled_one_failed(cloud: Cloud, p
 # The newest has calls for characters and sends forms; the oldest sends what its user writes.
 CHARACTERS = """
 import sys
+import httpx
 import openai
 from openai import OpenAI
 
@@ -210,6 +211,15 @@ for video in (named, given):
     assert video.status == "completed" and (one["id"], one["scenes"]) == (character["id"], [0]), video
     assert "could not be described" in one["note"], one  # the director sees nothing
     client.videos.delete(video.id)
+
+# A file sent ahead, straight to S3.
+upload = client.post("/uploads", body={"mime_type": "video/mp4"}, cast_to=object)
+with open(clip, "rb") as file:
+    httpx.post(upload["url"], data=upload["fields"], files={"file": file}, timeout=60).raise_for_status()
+sent = {"name": f"{name} again", "video": {"file_id": upload["id"]}}
+again = client.post("/videos/characters", body=sent, cast_to=object)
+assert again["name"] == sent["name"] and again["width"] == character["width"], again
+client.delete(f"/videos/characters/{again['id']}", cast_to=object)
 
 assert client.delete(f"/videos/characters/{character['id']}", cast_to=object)["deleted"] is True
 try:
