@@ -63,17 +63,12 @@ class Stills:
         Raises StillRefused if the model won't draw it, ServiceUnavailable if the failure is temporary.
         """
         model = self._models[quality]
-        request: dict[str, Any] = {
+        request = {
             "prompt": prompt,
+            **_start(reference, width, height),
             "output_format": "png",
             "seed": seed % _SEEDS + 1,
         }
-        if reference is None:
-            request |= {"mode": "text-to-image", "aspect_ratio": nearest_ratio(width, height)}
-        else:
-            # The ratio is only valid without an image, whose size the answer has.
-            shown = cover(reference, *_about_a_megapixel(width, height))
-            request |= {"image": base64.b64encode(shown).decode(), "strength": STRENGTH}
         if negative_prompt:
             request["negative_prompt"] = negative_prompt
         answer = self._invoke(model, request)
@@ -117,6 +112,14 @@ def nearest_ratio(width: int, height: int) -> str:
         return abs(math.log(width * high / (height * wide)))
 
     return min(ASPECT_RATIOS, key=cut)
+
+
+def _start(reference: bytes | None, width: int, height: int) -> dict[str, Any]:
+    if reference is None:
+        return {"mode": "text-to-image", "aspect_ratio": nearest_ratio(width, height)}
+    # The ratio is only valid without an image, whose size the answer has.
+    shown = cover(reference, *_about_a_megapixel(width, height))
+    return {"image": base64.b64encode(shown).decode(), "strength": STRENGTH}
 
 
 def _about_a_megapixel(width: int, height: int) -> tuple[int, int]:

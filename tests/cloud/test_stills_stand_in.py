@@ -100,8 +100,8 @@ class ComfyUI:
         return Response(self.picture, media_type="image/png")
 
     async def _upload(self, request: Request) -> Response:
-        form = await request.form()
-        name = getattr(form["image"], "filename", "")
+        async with request.form() as form:
+            name = getattr(form["image"], "filename", "")
         return JSONResponse({"name": name, "subfolder": "", "type": "input"})
 
     async def _free(self, request: Request) -> Response:
