@@ -45,6 +45,9 @@ _DROPPED = f"input/{keys.DROP_PREFIX}"
 _DROP_RESULTS = f"output/{keys.DROP_PREFIX}"
 _UPLOADS = f"input/{UPLOADS}"
 _REQUESTS = f"input/{REQUESTS}"
+_INCOMING = f"input/{keys.INCOMING_PREFIX}"
+_CHARACTERS = f"input/{keys.CHARACTERS_PREFIX}"
+_DESCRIPTIONS = f"input/{keys.DESCRIPTIONS_PREFIX}"
 _ARTIFACTS = f"output/{ARTIFACTS}"
 _VIDEOS = f"output/{VIDEOS}"  # storyboards and deliverables
 # The user can preview these before the film is rendered.
@@ -61,23 +64,28 @@ ACCESS: Mapping[str, Access] = {
     "Api": Access(
         table=(*_CHANGE, "PutItem", "DeleteItem", "BatchWriteItem"),
         clips=ClipQueue.grant_withdraw,
-        read=(_VIDEOS, *_PREVIEWS),
-        write=(_UPLOADS, _DROP_RESULTS, _VIDEOS, _WEBHOOKS),
-        delete=(_VIDEOS, _DROP_RESULTS, _REQUESTS),
+        read=(_VIDEOS, *_PREVIEWS, _CHARACTERS, _DESCRIPTIONS, _INCOMING),
+        write=(_UPLOADS, _DROP_RESULTS, _VIDEOS, _WEBHOOKS, _CHARACTERS, _INCOMING),
+        delete=(_VIDEOS, _DROP_RESULTS, _REQUESTS, _CHARACTERS, _DESCRIPTIONS),
         journal=True,
         index=BY_CREATED,
     ),
     "Intake": Access(
         table=(*_REPORT, "Query", "UpdateItem"),
-        read=(_DROPPED, _DROP_RESULTS),
+        read=(_DROPPED, _DROP_RESULTS, _CHARACTERS, _INCOMING),
         write=(_UPLOADS, _DROP_RESULTS),
         delete=(_DROP_RESULTS,),
         journal=True,
     ),
     "Dispatch": Access(table=_LOOK),
-    "WriteStoryboard": Access(table=_CHANGE, read=(_VIDEOS,), write=(_VIDEOS,), journal=True),
+    "WriteStoryboard": Access(
+        table=_CHANGE,
+        read=(_VIDEOS, _UPLOADS, _DESCRIPTIONS),
+        write=(_VIDEOS, _DESCRIPTIONS),
+        journal=True,
+    ),
     "Narrate": Access(table=_REPORT, read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,)),
-    "DrawStill": Access(table=_REPORT, read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,)),
+    "DrawStill": Access(table=_REPORT, read=(_VIDEOS, _ARTIFACTS, _UPLOADS), write=(_ARTIFACTS,)),
     "Review": Access(table=(*_CHANGE, "PutItem"), journal=True),
     "Plan": Access(table=_CHANGE, read=(_VIDEOS, _ARTIFACTS), write=(_VIDEOS,), journal=True),
     "DrawClip": Access(table=_REPORT, read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_ARTIFACTS,)),

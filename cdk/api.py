@@ -70,7 +70,7 @@ _REFUSALS = {
         "request_too_large",
         413,
         "A request may have at most 6 MB, including files as base64. "
-        "Upload larger images and music through the drop folder.",
+        "Send larger files ahead of it: POST /v1/uploads.",
     ),
     "THROTTLED": Refusal("rate_limit_error", "rate_limit_exceeded", 429, retry_after=1),
     "WAF_FILTERED": Refusal(

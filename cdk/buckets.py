@@ -11,15 +11,18 @@ from constructs import Construct
 
 from cdk.permissions import Pack, acknowledge, allow
 from lambdas.domain import keys
+from lambdas.domain.uploads import KEPT_DAYS
 
 # The folders of the buckets (lambdas/domain/keys.py).
 UPLOADS = "uploads/"
 REQUESTS = "requests/"
+INCOMING = keys.INCOMING_PREFIX
 ARTIFACTS = "artifacts/"
 VIDEOS = "videos/"
 ENGINE = "engine/"
 
-# Everything expires except records/keys/: an API key is valid until it is revoked.
+# Everything expires except records/keys/: an API key is valid until it is revoked; and characters/ and
+# descriptions/: a character is a tenant's until it is deleted.
 _INPUT_PREFIXES = (keys.DROP_PREFIX, UPLOADS, REQUESTS)
 _OUTPUT_PREFIXES = (keys.DROP_PREFIX, ARTIFACTS, VIDEOS, ENGINE, keys.VIDEO_RECORDS_PREFIX)
 
@@ -44,7 +47,11 @@ class Buckets(Construct):
         acknowledge(self.logs, "S1", "The access logs' own bucket: logging it to itself would never end.")
         self.input = self._bucket(
             "input",
-            lifecycle_rules=[*_expiry(retention_days, _INPUT_PREFIXES), _ABORT_MULTIPART],
+            lifecycle_rules=[
+                *_expiry(retention_days, _INPUT_PREFIXES),
+                *_expiry(min(KEPT_DAYS, retention_days), [INCOMING]),
+                _ABORT_MULTIPART,
+            ],
             server_access_logs_bucket=self.logs,
             server_access_logs_prefix="input/",
         )

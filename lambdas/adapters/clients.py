@@ -22,7 +22,9 @@ _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_
 _CONFIGS = {
     # By default botocore presigns with the old signature in us-east-1 and other early regions. That signature
     # can't read KMS-encrypted objects, and ministack doesn't recognize it.
-    "s3": _CONFIG.merge(Config(signature_version="s3v4")),
+    # It also presigns for the global endpoint, from which S3 redirects to a new bucket's region for hours; a
+    # form can't follow. With this style it signs for the region. A PC's address keeps the bucket in the path.
+    "s3": _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"})),
     # Polly answers within a second; a PC that first loads a voice, while engines use all cores, takes longer.
     "polly": _CONFIG.merge(Config(read_timeout=180)),
 }

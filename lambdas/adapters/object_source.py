@@ -50,7 +50,7 @@ class ObjectSource:
         with self._asking("head"):
             found = s3.head_object(Bucket=bucket, Key=key)
         self.size: int = found["ContentLength"]
-        self._etag: str = found["ETag"]
+        self.etag: str = found["ETag"]
 
     def read(self, offset: int, length: int) -> bytes:
         check_range(self, offset, length)
@@ -73,17 +73,17 @@ class ObjectSource:
             yield piece
 
     def _block(self, number: int) -> bytes:
-        block = self._blocks.get(self._etag, number)
+        block = self._blocks.get(self.etag, number)
         if block is None:
             offset = number * _BLOCK
             with self._asking("read"):
                 block = self._get(offset, min(_BLOCK, self.size - offset)).read()
-            self._blocks.put(self._etag, number, block)
+            self._blocks.put(self.etag, number, block)
         return block
 
     def _get(self, offset: int, length: int) -> Any:
         span = f"bytes={offset}-{offset + length - 1}"
-        return self._s3.get_object(Bucket=self._bucket, Key=self.key, Range=span, IfMatch=self._etag)["Body"]
+        return self._s3.get_object(Bucket=self._bucket, Key=self.key, Range=span, IfMatch=self.etag)["Body"]
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:

@@ -35,6 +35,23 @@ class Objects:
         with translated(f"put {key}"):
             self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, **noted)
 
+    def put_new(self, key: str, body: bytes, content_type: str) -> bool:
+        """Store an object unless there is one. Return False if there is: perhaps from an earlier try of this
+        call whose answer was lost, so compare what is there."""
+        with translated(f"put {key}"):
+            while True:
+                try:
+                    self._s3.put_object(
+                        Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
+                    )
+                except ClientError as error:
+                    if error_code(error) == "PreconditionFailed":
+                        return False
+                    if error_code(error) != "ConditionalRequestConflict":  # another write is under way
+                        raise
+                else:
+                    return True
+
     def made_by(self, key: str) -> str | None:
         """Return who made the object; None if that is not recorded."""
         with translated(f"head {key}"):
@@ -146,6 +163,18 @@ class Objects:
         )
         return url
 
+    def form(self, key: str, content_type: str, *, least: int, most: int, seconds: int) -> dict[str, Any]:
+        """Return a form that stores an object of `least` to `most` bytes: {url, fields}. S3 refuses any other
+        size, type or key."""
+        made: dict[str, Any] = self._s3.generate_presigned_post(
+            self.bucket,
+            key,
+            Fields={"Content-Type": content_type},
+            Conditions=[{"Content-Type": content_type}, ["content-length-range", least, most]],
+            ExpiresIn=seconds,
+        )
+        return made
+
     def delete(self, key: str) -> None:
         with translated(f"delete {key}"):
             self._s3.delete_object(Bucket=self.bucket, Key=key)
@@ -163,6 +192,14 @@ class Objects:
 
     def delete_all(self, prefix: str) -> None:
         self.delete_many(key for key, _ in self.list(prefix))
+
+    def list_written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """Yield (key, when it was written) of every object under a prefix."""
+        with translated(f"list {prefix}"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    yield entry["Key"], entry["LastModified"]
 
     def list(
         self, prefix: str, *, after: datetime = _EVER, before: datetime = _NEVER, nested: bool = True

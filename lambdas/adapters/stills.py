@@ -22,6 +22,10 @@ MODELS = {
     "standard": "stability.stable-image-core-v1:1",
     "premium": "stability.stable-image-ultra-v1:1",
 }
+# Qualities whose model takes a picture to start from, and how far it may leave it, from 0 (not at all) to 1.
+REFERENCES = frozenset({"premium"})
+STRENGTH = 0.7  # other poses and places, the same figure and colours
+_MEGAPIXEL = 1024 * 1024
 ASPECT_RATIOS = ("16:9", "1:1", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21")
 MOST_CHARACTERS = 10_000  # in a prompt
 _SEEDS = 4_294_967_294  # seeds are 1 to this; 0 means any
@@ -41,18 +45,27 @@ class Stills:
         self._models = models
 
     def draw(
-        self, prompt: str, *, negative_prompt: str = "", width: int, height: int, quality: str, seed: int
+        self,
+        prompt: str,
+        *,
+        negative_prompt: str = "",
+        width: int,
+        height: int,
+        quality: str,
+        seed: int,
+        reference: bytes | None = None,
     ) -> Still:
-        """Draw a picture of exactly width × height pixels; `seed` starts at 0.
+        """Draw a picture of exactly width × height pixels; `seed` starts at 0. `reference`: an image of the
+        picture's subject, for a quality of REFERENCES.
 
-        The model draws in its nearest aspect ratio; the excess is cropped evenly.
+        The model draws in its nearest aspect ratio, or in that of the reference, which is cropped to the
+        picture's before; the excess is cropped evenly.
         Raises StillRefused if the model won't draw it, ServiceUnavailable if the failure is temporary.
         """
         model = self._models[quality]
         request = {
             "prompt": prompt,
-            "mode": "text-to-image",
-            "aspect_ratio": nearest_ratio(width, height),
+            **_start(reference, width, height),
             "output_format": "png",
             "seed": seed % _SEEDS + 1,
         }
@@ -99,6 +112,21 @@ def nearest_ratio(width: int, height: int) -> str:
         return abs(math.log(width * high / (height * wide)))
 
     return min(ASPECT_RATIOS, key=cut)
+
+
+def _start(reference: bytes | None, width: int, height: int) -> dict[str, Any]:
+    if reference is None:
+        return {"mode": "text-to-image", "aspect_ratio": nearest_ratio(width, height)}
+    # The ratio is only valid without an image, whose size the answer has.
+    shown = cover(reference, *_about_a_megapixel(width, height))
+    return {"image": base64.b64encode(shown).decode(), "strength": STRENGTH}
+
+
+def _about_a_megapixel(width: int, height: int) -> tuple[int, int]:
+    """Return a size of that shape, in multiples of 64 pixels as the models draw."""
+    scale = math.sqrt(_MEGAPIXEL / (width * height))
+    wide, high = (max(1, round(side * scale / 64)) * 64 for side in (width, height))
+    return wide, high
 
 
 def _image(answer: dict[str, Any], model: str) -> bytes:

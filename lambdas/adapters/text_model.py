@@ -36,17 +36,26 @@ class TextModel:
         self._model = model
         self._prices = prices
 
-    def ask(self, *, system: str, message: str, max_tokens: int, temperature: float) -> Answer:
+    def ask(
+        self,
+        *,
+        system: str,
+        message: str,
+        max_tokens: int,
+        temperature: float,
+        picture: bytes | None = None,
+    ) -> Answer:
         """Ask one question and return the answer, with a second try if the service is busy for a moment.
+        `picture`: a JPEG that the question is about.
 
         Raises TextModelFailed if the model can't answer, TextModelUnavailable if it may answer later.
         """
         inference = {"maxTokens": max_tokens, "temperature": temperature}
         try:
-            response = self._converse(self._model, system, message, None, inferenceConfig=inference)
+            response = self._converse(self._model, system, message, None, picture, inferenceConfig=inference)
         except TextModelUnavailable:
             time.sleep(_PAUSE_SECONDS)
-            response = self._converse(self._model, system, message, None, inferenceConfig=inference)
+            response = self._converse(self._model, system, message, None, picture, inferenceConfig=inference)
         return Answer(
             text="".join(block.get("text", "") for block in _content(response)),
             by=_answered_by(response, self._model),
@@ -86,13 +95,22 @@ class TextModel:
         return self._prices.text(model, usage["inputTokens"], usage["outputTokens"])
 
     def _converse(
-        self, model: str, system: str, message: str, advice: str | None, **options: Any
+        self,
+        model: str,
+        system: str,
+        message: str,
+        advice: str | None,
+        picture: bytes | None = None,
+        **options: Any,
     ) -> dict[str, Any]:
+        content: list[dict[str, Any]] = [{"text": message}]
+        if picture is not None:
+            content.insert(0, {"image": {"format": "jpeg", "source": {"bytes": picture}}})
         try:
             response: dict[str, Any] = self._bedrock.converse(
                 modelId=model,
                 system=[{"text": system}],
-                messages=[{"role": "user", "content": [{"text": message}]}],
+                messages=[{"role": "user", "content": content}],
                 **options,
             )
         except ReadTimeoutError as error:

@@ -125,6 +125,20 @@ class WebhookOf(TypedDict):
     event_types: list[EventType]
 
 
+class CharacterUsed(TypedDict):
+    id: str
+    name: str
+    description: str | None
+    """What enters the prompts of its scenes."""
+    by: str | None
+    """The model that described its picture; null if you did."""
+    note: str | None
+    """Why there is no description, if there is none."""
+    cost: float | None
+    scenes: list[int] | None
+    """The indexes of its scenes, once the film is planned."""
+
+
 class StageEntered(TypedDict):
     stage: Stage
     at_ms: int
@@ -190,6 +204,8 @@ class VideoObject(TypedDict):
     enhance: EnhanceState
     """What became of the prompt."""
     assembly: AssemblyState
+    characters: list[CharacterUsed]
+    """The characters in it, and in which scenes."""
     captions: bool
     burn_captions: bool
     music: MusicOf | None
@@ -527,3 +543,59 @@ class UsageAnswer(TypedDict):
     """Of all rows, also those on other pages."""
     quotas: list[QuotaState]
     """What is left of each quota that the tenant has."""
+
+
+# --- characters, uploads
+
+
+class CharacterObject(TypedDict):
+    id: str
+    object: Literal["character"]
+    created_at: int
+    """Seconds since the epoch."""
+    name: str
+    handle: str
+    """What names it in a prompt, such as `@mossy`."""
+    description: str | None
+    """Yours, or a text model's of its picture, once a film needed it."""
+    described_by: str | None
+    """The model that described its picture."""
+    width: int
+    """Of its picture, in pixels."""
+    height: int
+
+
+class CharacterList(TypedDict):
+    object: Literal["list"]
+    data: list[CharacterObject]
+    first_id: str | None
+    last_id: str | None
+    """Send it as `after` for the next page."""
+    has_more: bool
+
+
+class CharacterDeletion(TypedDict):
+    id: str
+    object: Literal["character.deleted"]
+    deleted: bool
+
+
+class UploadObject(TypedDict):
+    id: str
+    """Send it as `file_id`."""
+    object: Literal["upload"]
+    bytes: int | None
+    """Its size, once it has arrived; before, what you said."""
+    created_at: int
+    expires_at: int
+    """When the form ends, in seconds since the epoch. The file is kept for a week."""
+    filename: str | None
+    purpose: None
+    status: Literal["pending", "completed", "expired"]
+    mime_type: str
+    kind: str
+    max_bytes: int
+    url: NotRequired[str]
+    """Where to POST the form; only in the answer that opens the upload."""
+    fields: NotRequired[dict[str, str]]
+    """The form's fields, which come before the `file`."""

@@ -9,7 +9,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas import importing
 from lambdas.api.request import current, granted_scopes, is_video_id
 from lambdas.api.response import Response, error_answer
-from lambdas.api.routes import api_keys, models, reference, reviews, usage, videos, webhooks, writing
+from lambdas.api.routes import (
+    api_keys,
+    characters,
+    models,
+    reference,
+    reviews,
+    uploads,
+    usage,
+    videos,
+    webhooks,
+    writing,
+)
 from lambdas.api.routing import METHODS, Router
 from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import names
@@ -23,6 +34,8 @@ _RESERVE_MS = 4_000  # to answer once time is up
 GROUPS = (
     videos.routes,
     reviews.routes,
+    characters.routes,
+    uploads.routes,
     writing.routes,
     models.routes,
     webhooks.routes,

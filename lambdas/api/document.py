@@ -21,7 +21,7 @@ from lambdas.api.operations import PATH_PARAMETERS, QUOTA_HEADERS, Body, Header,
 from lambdas.domain import names
 from lambdas.domain.errors import InvalidRequest, RequestError
 from lambdas.intake.fields import Fields
-from lambdas.intake.files import FILES, OTHER_FILE_NAMES
+from lambdas.intake.files import AS_TEXT, OTHER_FILE_NAMES, VIDEO
 from lambdas.intake.other_names import KNOWN, OURS
 
 VERSION = "v1"  # of the API; its paths begin with it
@@ -74,6 +74,10 @@ _REQUEST_ID = Header(names.REQUEST_ID_HEADER, "Names this request in the server'
 _RETRY_AFTER = Header("Retry-After", "Seconds to wait.", {"type": "integer"})
 _SHOULD_RETRY = Header("x-should-retry", "Tells OpenAI's clients not to repeat it.", {"const": "false"})
 _LOCATION = Header("Location", "The link, valid for an hour.", {"type": "string", "format": "uri"})
+
+
+_FILE_ID = {"type": "object", "properties": {"file_id": {"type": "string"}}, "required": ["file_id"]}
+_CLIP = "A clip (MP4) or a picture of the character: a file in a form, or `{file_id}` of an upload."
 
 
 def document(groups: Sequence[Routes]) -> dict[str, Any]:
@@ -297,10 +301,11 @@ class Schemas:
         model = self.components[self._name(body.model)]
         model = {key: value for key, value in model.items() if key != "title"}
         properties = dict(model["properties"])
-        files = {name: FILES[name] for name in body.files if name in FILES}
+        files = {name: AS_TEXT[name] for name in body.files if name in AS_TEXT}
         for name, file in files.items():
             properties[name] = {
-                "description": f"{file.use} Must be {file.what}: a file in a form, or a data URL.",
+                "description": f"{file.use} Must be {file.what}: a file in a form, a data URL, or the "
+                "`file_id` of an upload.",
                 "anyOf": [
                     {
                         "type": "object",
@@ -308,8 +313,14 @@ class Schemas:
                         "required": [file.url],
                     },
                     {"type": "string", "pattern": "^data:"},
+                    _FILE_ID,
                 ],
             }
+        if VIDEO in body.files and VIDEO not in properties:
+            properties[VIDEO] = {"description": _CLIP, **_FILE_ID}
+        elif VIDEO in body.files:
+            told = properties[VIDEO]
+            properties[VIDEO] = {"description": told["description"], "anyOf": [told, _FILE_ID]}
         if body.other_names:
             for name, meaning in KNOWN.items():
                 ours = properties.get(OURS.get(name, ""), {}) if name != "lora" else {}

@@ -1,6 +1,7 @@
 """Build the documents of answers.py from the records of videos, the catalogue of engines, and errors."""
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from itertools import accumulate
@@ -8,6 +9,10 @@ from typing import Any, Literal
 
 from lambdas.api.answers import (
     AssemblyState,
+    CharacterDeletion,
+    CharacterList,
+    CharacterObject,
+    CharacterUsed,
     ContentLink,
     Deletion,
     EnhanceState,
@@ -21,12 +26,14 @@ from lambdas.api.answers import (
     PromptEnhancement,
     ReviewState,
     StoryboardState,
+    UploadObject,
     VideoError,
     VideoList,
     VideoObject,
     VoiceList,
     VoiceObject,
 )
+from lambdas.domain.characters import CastMember, Character, Description, handle
 from lambdas.domain.control_characters import visible
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import Engine
@@ -35,6 +42,7 @@ from lambdas.domain.narration import OfferedVoice
 from lambdas.domain.prices import Prices
 from lambdas.domain.prompts import estimate_tokens
 from lambdas.domain.stages import Stage
+from lambdas.domain.uploads import Upload
 from lambdas.domain.video import Video
 from lambdas.domain.video_events import VideoEvent
 from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, Enhancement, PartProgress, Writer
@@ -99,6 +107,7 @@ def video_object(video: Video, url: str | None = None) -> VideoObject:
         "loras": [_dumped(lora) for lora in request.loras],
         "enhance": _enhance(video),
         "assembly": _assembly(video),
+        "characters": [_character_used(one) for one in video.cast],
         "captions": request.captions,
         "burn_captions": request.burn_captions,
         "music": {"seconds": request.music.seconds} if request.music else None,
@@ -109,6 +118,66 @@ def video_object(video: Video, url: str | None = None) -> VideoObject:
         "webhook": _dumped(request.webhook) if request.webhook else None,
         "failure": _dumped(video.failure) if video.failure else None,
         "stages": [{"stage": entry.stage, "at_ms": entry.at_ms} for entry in video.history],
+    }
+
+
+def character_object(character: Character, seen: Description | None = None) -> CharacterObject:
+    """`seen`: how a text model described the picture, if the user gave no description."""
+    return {
+        "id": character.id,
+        "object": "character",
+        "created_at": character.created_ms // 1000,
+        "name": character.name,
+        "handle": f"@{handle(character.name)}",
+        "description": character.description or (seen.text if seen else None),
+        "described_by": seen.by if seen else None,
+        "width": character.image.width,
+        "height": character.image.height,
+    }
+
+
+def character_list(characters: list[Character], *, has_more: bool) -> CharacterList:
+    return {
+        "object": "list",
+        "data": [character_object(one) for one in characters],
+        "first_id": characters[0].id if characters else None,
+        "last_id": characters[-1].id if characters else None,
+        "has_more": has_more,
+    }
+
+
+def character_deletion(id_: str) -> CharacterDeletion:
+    return {"id": id_, "object": "character.deleted", "deleted": True}
+
+
+def upload_object(upload: Upload, arrived: int | None) -> UploadObject:
+    """`arrived`: the bytes that have arrived, None until then."""
+    waits: Literal["pending", "expired"] = "pending" if time.time() < upload.expires else "expired"
+    return {
+        "id": upload.id,
+        "object": "upload",
+        "bytes": upload.bytes if arrived is None else arrived,
+        "created_at": upload.created_ms // 1000,
+        "expires_at": upload.expires,
+        "filename": upload.filename,
+        "purpose": None,
+        "status": waits if arrived is None else "completed",
+        "mime_type": upload.mime_type,
+        "kind": upload.kind,
+        "max_bytes": upload.kind.most,
+    }
+
+
+def _character_used(one: CastMember) -> CharacterUsed:
+    seen = one.described
+    return {
+        "id": one.id,
+        "name": one.name,
+        "description": one.looks or None,
+        "by": seen.by if seen else None,
+        "note": seen.note if seen else None,
+        "cost": seen.cost if seen else None,
+        "scenes": None if one.scenes is None else list(one.scenes),
     }
 
 

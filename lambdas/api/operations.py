@@ -40,6 +40,16 @@ PATH_PARAMETERS: Mapping[str, Json] = {
         "schema": {"type": "string", "pattern": f"^{VIDEO_ID}$"},
         "example": "video_0123456789abcdef0123456789abcdef",
     },
+    "character_id": {
+        "description": "The character's id.",
+        "schema": {"type": "string", "maxLength": 100},
+        "example": "char_0123456789abcdef0123456789abcdef",
+    },
+    "upload_id": {
+        "description": "The upload's id.",
+        "schema": {"type": "string", "maxLength": 100},
+        "example": "file_0123456789abcdef0123456789abcdef",
+    },
     "endpoint_id": {
         "description": "The webhook endpoint's id, or `default` for the `webhook_url` of requests.",
         "schema": {"type": "string", "maxLength": 100},

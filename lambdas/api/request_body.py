@@ -1,25 +1,30 @@
 """Parse a request body into fields and files: JSON or, to create a video, also multipart/form-data.
 
 OpenAI's clients (Python 3.57, npm 7.59) send every create as multipart, with numbers as strings, a missing
-value as "", and objects and lists under bracketed names (`input_reference[image_url]`, `review[]`); Python
-2.2 sends JSON. A more deeply nested value, for example a storyboard, is sent as its JSON text.
+value as "", and objects and lists under bracketed names (`input_reference[image_url]`, `review[]`,
+`characters[][id]`); Python 2.2 sends JSON. A more deeply nested value, for example a storyboard, is sent as
+its JSON text.
 """
 
 import base64
 import json
+import re
 from collections.abc import Collection
 from typing import Any
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import Field, File, FormParser, parse_options_header
+from python_multipart.multipart import Field, FormParser, parse_options_header
+from python_multipart.multipart import File as Part
 
 from lambdas.domain.errors import InvalidRequest
-from lambdas.intake.files import FILES, take_files
+from lambdas.intake.files import FILES, File, take_files
+
+_OF_OBJECTS = re.compile(r"\[\]\[([^\[\]]+)\]")
 
 
 def parse_body(
     event: dict[str, Any], content_type: str | None, files: Collection[str] = tuple(FILES)
-) -> tuple[dict[str, Any], dict[str, bytes]]:
+) -> tuple[dict[str, Any], dict[str, File]]:
     """Return (fields, files by field name) of an API Gateway event.
 
     Raises InvalidRequest naming what is malformed.
@@ -74,15 +79,15 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 def _parse_form(
     body: bytes, content_type: str, allowed: Collection[str]
-) -> tuple[dict[str, Any], dict[str, bytes]]:
+) -> tuple[dict[str, Any], dict[str, File]]:
     fields: dict[str, Any] = {}
-    files: dict[str, bytes] = {}
+    files: dict[str, File] = {}
     ended = False
 
     def on_field(field: Field) -> None:
         _place(fields, (field.field_name or b"").decode(), (field.value or b"").decode())
 
-    def on_file(file: File) -> None:
+    def on_file(file: Part) -> None:
         file.file_object.seek(0)
         name = (file.field_name or b"").decode().removesuffix("[]")  # a list of one file
         if name in files:
@@ -131,29 +136,41 @@ def _parse_form(
 
 def _place(fields: dict[str, Any], name: str, value: str) -> None:
     """Add a form entry to `fields`: `a` is a field, `a[b]` an entry of the object in field `a`, `a[]` one of
-    the list in field `a`.
+    the list in field `a`, `a[][b]` an object with the one entry b in that list.
 
     Ignore empty text: OpenAI's client sends None as "", and so does a browser's form with a blank input.
     """
     if value == "":
         return
     outer, bracket, inner = name.partition("[")
-    if "[" in inner:
-        # A list's entries `a[][b]` don't say which of them belong to the same object.
-        raise InvalidRequest(
-            f"{name[:100]!r} is nested too deeply for a form; send {outer[:100]} as JSON text.",
-            param=outer[:100],
-        )
-    if bracket and inner == "]":
+    of_objects = _OF_OBJECTS.fullmatch(f"[{inner}")
+    if "[" in inner and of_objects is None:
+        raise _too_deep(name)
+    if bracket and (inner == "]" or of_objects):
         entries = fields.setdefault(outer, [])
         if not isinstance(entries, list):
             raise _given_twice(name)
-        entries.append(value)
+        entry = {of_objects[1]: value} if of_objects else value
+        if any(_names_in(one) != _names_in(entry) for one in entries):
+            # Entries of several names don't say which of them belong to the same object.
+            raise _too_deep(name)
+        entries.append(entry)
         return
     target, key = (fields.setdefault(outer, {}), inner.rstrip("]")) if bracket else (fields, outer)
     if not isinstance(target, dict) or key in target:
         raise _given_twice(name)
     target[key] = value
+
+
+def _names_in(entry: object) -> set[str]:
+    return set(entry) if isinstance(entry, dict) else set()
+
+
+def _too_deep(name: str) -> InvalidRequest:
+    outer = name.partition("[")[0][:100]
+    return InvalidRequest(
+        f"{name[:100]!r} is nested too deeply for a form; send {outer} as JSON text.", param=outer
+    )
 
 
 def _given_twice(name: str) -> InvalidRequest:

@@ -17,6 +17,7 @@ from lambdas.adapters.requests_queue import RequestsQueue
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.api.storyboard_edits import Regeneration, regenerated, replacement, scene_index
 from lambdas.domain import keys
+from lambdas.domain.characters import CastMember, named_in
 from lambdas.domain.engines import deployed
 from lambdas.domain.errors import NotReady, PreconditionFailed, VideoNotFound
 from lambdas.domain.stages import Stage
@@ -24,6 +25,7 @@ from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Video, unchanged_parts
 from lambdas.domain.video_parts import ClipState, Decision, Rewrite, part_of
 from lambdas.domain.video_request import Gate
+from lambdas.intake.characters import Casting
 from lambdas.intake.tenant_quotas import TenantQuotas
 from lambdas.settings import ApiSettings
 
@@ -39,6 +41,7 @@ class Editing:
     def __init__(self, settings: ApiSettings) -> None:
         self._workflow = settings.workflow
         self._videos = stores.videos(settings)
+        self._inputs = stores.inputs(settings)
         self._storyboards = Storyboards(stores.outputs(settings))
         self._reviews = stores.reviews(settings)
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
@@ -65,8 +68,13 @@ class Editing:
         def act(video: Video) -> Video | None:
             before = self._editable(video)
             _check_match(video, if_match)
-            after = replacement(document, video.request, deployed(video.request.engine, self._workflow))
-            return video if after == before else self._edit(video, before, after, rewrite=None)
+            casting = Casting(tenant, self._inputs, video.cast)
+            engine = deployed(video.request.engine, self._workflow)
+            after = replacement(casting.storyboard(document), video.request, engine)
+            cast = _cast(video, casting, before, after)
+            if after == before and cast == video.cast:
+                return video
+            return self._edit(video, before, after, cast=cast, rewrite=None)
 
         video = self._settled(tenant, video_id, act)
         return video, self._storyboards.get(video)
@@ -79,8 +87,11 @@ class Editing:
             index = scene_index(scene, before)
             after = regenerated(before, index, asked, video.request)
             if asked.note:
-                rewrite = Rewrite(scene=index, part=asked.part, note=asked.note)
-                return self._edit(video, before, after, rewrite=rewrite)
+                casting = Casting(tenant, self._inputs, video.cast)
+                note = casting.text(asked.note, "note")
+                rewrite = Rewrite(scene=index, part=asked.part, note=note)
+                cast = _cast(video, casting, before, after)
+                return self._edit(video, before, after, cast=cast, rewrite=rewrite)
             return video if after == before else self._edit(video, before, after)
 
         return self._settled(tenant, video_id, act)
@@ -187,7 +198,7 @@ class Editing:
         """Store an edit until it is approved. But what a note asks for is written immediately, and what the
         second gate shows is made immediately."""
         changes |= {"storyboard": self._storyboards.put(video, after)}
-        changes |= unchanged_parts(video, before, after)
+        changes |= unchanged_parts(video, before, after, changes.get("cast"))
         noted = changes.get("rewrite") is not None
         if video.closed and noted:
             return self._again(video, approved=(), **changes)
@@ -229,14 +240,29 @@ class Editing:
         return self._videos.requeue(video, self._quotas.admit_again(video), **changes)
 
 
+def _cast(video: Video, casting: Casting, before: Storyboard, after: Storyboard) -> tuple[CastMember, ...]:
+    """Return a film's characters after an edit, and keep the pictures of new ones. One whose name the edit
+    takes out of every scene is no longer in the film."""
+    casting.keep()
+    same = {one.model_copy(update={"everywhere": False}).role: one for one in video.cast}
+    cast = []
+    for role in casting.roles:
+        one = same.get(role.model_copy(update={"everywhere": False})) or CastMember(**role.model_dump())
+        dropped = named_in("\n".join(before.scene_texts), [one]) and not named_in(
+            "\n".join(after.scene_texts), [one]
+        )
+        cast.append(one.model_copy(update={"everywhere": one.everywhere and not dropped}))
+    return tuple(cast)
+
+
 def _gates(video: Video, *more: Gate) -> tuple[Gate, ...]:
     """Return the gates already approved, plus `more`, in order."""
     return tuple(gate for gate in Gate if gate in video.approved or gate in more)
 
 
 def _edited(video: Video) -> bool:
-    """Return whether the current storyboard differs from the one that was filmed."""
-    return video.storyboard != video.filmed
+    """Return whether the current storyboard, or a character of it, differs from what was filmed."""
+    return video.storyboard != video.filmed or any(one.scenes is None for one in video.cast)
 
 
 def _check_scenes(video: Video) -> None:

@@ -30,7 +30,8 @@ from lambdas.intake.film_kind import check_size, check_title
 
 
 def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engine) -> Storyboard:
-    """Return the storyboard that a user sends for a video. Raises InvalidRequest naming the wrong path."""
+    """Return the storyboard that a user sends for a video, its @names replaced. Raises InvalidRequest naming
+    the wrong path."""
     storyboard = parse_storyboard(document)
     check_size(storyboard)
     check_title(storyboard)

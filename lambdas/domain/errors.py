@@ -8,12 +8,15 @@
     │   ├── Unauthenticated         401
     │   ├── Forbidden               403  the API key lacks the scope that the call needs
     │   ├── VideoNotFound           404  also for another tenant's video
+    │   ├── CharacterNotFound       404  likewise
+    │   ├── UploadNotFound          404  likewise
     │   ├── ModelNotFound           404  no such engine is offered here
     │   ├── ApiKeyNotFound          404  also for another tenant's key
     │   ├── WebhookNotFound         404  an endpoint or a delivery; also for another tenant's
     │   ├── ReceiverFailed          400  a webhook's receiver did not answer the test
     │   ├── NotReady                409  the video is not at the stage this call needs
     │   ├── PreconditionFailed      412  the resource has changed since it was read
+    │   ├── NameTaken               409  another character of the tenant has the name
     │   ├── IdempotencyConflict     409  one Idempotency-Key for two different requests
     │   ├── NoTextModel             502  the text model did not answer within the request's time
     │   └── QuotaExceeded           429  names the quota of the tenant that is used up
@@ -121,6 +124,16 @@ class VideoNotFound(RequestError):
     code = "not_found"
 
 
+class CharacterNotFound(RequestError):
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class UploadNotFound(RequestError):
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
 class ModelNotFound(RequestError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
@@ -152,6 +165,11 @@ class PreconditionFailed(RequestError):
 
     status = HTTPStatus.PRECONDITION_FAILED
     code = "precondition_failed"
+
+
+class NameTaken(RequestError):
+    status = HTTPStatus.CONFLICT
+    code = "name_taken"
 
 
 class IdempotencyConflict(RequestError):

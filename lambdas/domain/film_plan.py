@@ -6,6 +6,7 @@ from itertools import pairwise
 from pydantic import Field
 
 from lambdas.domain.assembly import Transition, TransitionKind
+from lambdas.domain.characters import Appearance
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Renderer, Speed
 from lambdas.domain.film_format import FpsMode, Framing, given_size
@@ -67,6 +68,8 @@ class Scene(Document):
     still: str | None = None  # key of its first picture in the output bucket
     continues: bool = False  # it continues the previous scene without a transition
     narration: list[Sentence] = []
+    picture: str | None = None  # key in the input bucket of the character's picture that it starts from
+    characters: tuple[Appearance, ...] = ()
 
     @property
     def title(self) -> str:

@@ -4,11 +4,17 @@ Input bucket                      Output bucket
   drop/{tenant}/…   drop folder     drop/{tenant}/…          the film or error beside a dropped object
   uploads/{tenant}/ first frames    artifacts/{tenant}/…     clips, films and their parts by content
   requests/…        engine requests videos/{tenant}/{id}/…   delivered files
+  characters/…      characters, which don't expire
+  incoming/…        files sent ahead of the requests that name them
+  descriptions/…    what a text model saw in their pictures
                                     engine/…                 output of the endpoints
                                     records/…                the journal for rebuilding the table
 """
 
 DROP_PREFIX = "drop/"
+CHARACTERS_PREFIX = "characters/"
+DESCRIPTIONS_PREFIX = "descriptions/"
+INCOMING_PREFIX = "incoming/"
 RECORDS_PREFIX = "records/"
 VIDEO_RECORDS_PREFIX = RECORDS_PREFIX + "videos/"
 KEY_RECORDS_PREFIX = RECORDS_PREFIX + "keys/"
@@ -23,6 +29,42 @@ ENGINE_FAILURE_PREFIX = "engine/failed/"
 
 def upload(tenant: str, sha256: str, extension: str) -> str:
     return f"uploads/{tenant}/{sha256}.{extension}"
+
+
+def incoming(tenant: str, file_id: str) -> str:
+    return f"{INCOMING_PREFIX}{tenant}/{file_id}"
+
+
+def incoming_ticket(tenant: str, file_id: str) -> str:
+    """Return the key of what was said of a file before it was sent."""
+    return f"{incoming(tenant, file_id)}.json"
+
+
+def characters(tenant: str) -> str:
+    """Return the prefix of a tenant's characters and their pictures."""
+    return f"{CHARACTERS_PREFIX}{tenant}/"
+
+
+def character(tenant: str, id_: str) -> str:
+    return f"{characters(tenant)}{id_}.json"
+
+
+def character_picture(tenant: str, id_: str, sha256: str) -> str:
+    return f"{character_pictures(tenant, id_)}{sha256}.jpg"
+
+
+def character_pictures(tenant: str, id_: str) -> str:
+    """Return the prefix of a character's picture, and of any that a create left that was cut off."""
+    return f"{characters(tenant)}{id_}-"
+
+
+def description(tenant: str, id_: str, seen_hash: str) -> str:
+    """Return the key of how a text model describes a character. `seen_hash`: of what it was shown."""
+    return f"{DESCRIPTIONS_PREFIX}{tenant}/{id_}/{seen_hash}.json"
+
+
+def descriptions(tenant: str, id_: str) -> str:
+    return f"{DESCRIPTIONS_PREFIX}{tenant}/{id_}/"
 
 
 def engine_request(inference_id: str) -> str:

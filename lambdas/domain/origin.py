@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
+from lambdas.domain.characters import CastMember, appearing, opening, with_looks
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.engines import Engine
 from lambdas.domain.film_plan import Clip, FilmPlan, Footage, Scene
@@ -78,13 +79,19 @@ def prompt_shots(video: Video, engine: Engine, source: FilmPlan | None) -> list[
     request, origin = video.request, video.request.origin
     texts = paragraphs(video, engine.prompt_tokens)
     if origin is None:
-        return [_shot(request.prompt, texts[0], request.frames, request, engine)]
+        members = _played(video, request.prompt, texts[0])
+        shot = _shot(request.prompt, texts[0], request.frames, request, engine, members)
+        needed = engine.image == "required"
+        return [replace(shot, opens_with=opening(members, request.prompt, needed=needed))]
     if origin.kind is OriginKind.EXTEND:
         frames = (origin.seconds or 0) * request.fps
-        going_on = replace(_shot(origin.prompt, texts[0], frames, request, engine), continues=True)
+        members = _played(video, origin.prompt, texts[0])
+        going_on = _shot(origin.prompt, texts[0], frames, request, engine, members)
+        going_on = replace(going_on, continues=True)
         return [*(source.scenes if source else [_file_scene(request, origin)]), going_on]
     if source is None:
-        return [_file_shot(request, origin, texts[0], engine)]
+        members = _played(video, request.prompt, texts[0])
+        return [_file_shot(request, origin, texts[0], engine, members)]
     shots: list[Shot | Scene] = []
     anew = iter(texts)
     for scene, frames in zip(source.scenes, _scene_frames(source), strict=True):
@@ -92,12 +99,15 @@ def prompt_shots(video: Video, engine: Engine, source: FilmPlan | None) -> list[
             shots.append(scene)
             continue
         text = f"{scene.text.rstrip('.')}. {origin.prompt}"
-        shot = _shot(text, next(anew), frames, request, engine)
+        paragraph = next(anew)
+        members = _played(video, text, paragraph)
+        shot = _shot(text, paragraph, frames, request, engine, members)
         shots.append(
             replace(
                 shot,
                 negative_prompt=scene.negative_prompt,
                 continues=scene.continues,
+                opens_with=opening(members, scene.text),
                 of=_pictures(scene, origin, engine),
                 strength=origin.strength,
             )
@@ -129,6 +139,7 @@ def storyboard_shots(
             and (not scene.continues or (bool(result) and result[-1] is source.scenes[index - 1]))
             # The last scene gives no frames to a transition, so its clips differ from any other scene's.
             and _gives(storyboard, index) == _gives(before, index)
+            and old.characters == tuple(one.appearance for one in shot.characters)
         )
         if old is not None and same:
             result.append(old)
@@ -145,12 +156,26 @@ def _gives(storyboard: Storyboard, index: int) -> bool:
     return bool(after) and not after[0].continues
 
 
-def _shot(text: str, paragraph: str, frames: int, request: VideoRequest, engine: Engine) -> Shot:
+def _played(video: Video, text: str, paragraph: str) -> list[CastMember]:
+    """Return the characters of a scene: from the user's words or, if the text model added to them, its."""
+    return appearing(video.cast, [f"{text}\n{paragraph}"])[0]
+
+
+def _shot(
+    text: str,
+    paragraph: str,
+    frames: int,
+    request: VideoRequest,
+    engine: Engine,
+    members: Sequence[CastMember],
+) -> Shot:
+    prompt = with_looks(paragraph, members, engine.prompt_tokens)
     return Shot(
         text=text,
         negative_prompt=request.negative_prompt,
         frames=frames,
-        prompts=partial(clip_prompts, paragraph, budget=engine.prompt_tokens),
+        prompts=partial(clip_prompts, prompt, budget=engine.prompt_tokens),
+        characters=members,
     )
 
 
@@ -183,14 +208,16 @@ def _file_scene(request: VideoRequest, origin: Origin) -> Scene:
     return Scene(index=0, text=origin.prompt, negative_prompt="", clips=[clip], chained=False)
 
 
-def _file_shot(request: VideoRequest, origin: Origin, paragraph: str, engine: Engine) -> Shot:
+def _file_shot(
+    request: VideoRequest, origin: Origin, paragraph: str, engine: Engine, members: Sequence[CastMember]
+) -> Shot:
     """Return a shot that re-renders a file, clip by clip."""
     frames = origin.frames or 0
     starts = [0]
     for length in clip_lengths(request, engine, frames):
         starts.append(starts[-1] + length)
     return replace(
-        _shot(request.prompt, paragraph, frames, request, engine),
+        _shot(request.prompt, paragraph, frames, request, engine, members),
         of=[Footage(file=origin.file, start=start) for start in starts[:-1]],
         strength=origin.strength,
     )

@@ -9,6 +9,7 @@ from typing import Any
 from lambdas.domain import keys
 from lambdas.domain.assembly import TransitionKind
 from lambdas.domain.brief import SCENE_SECONDS
+from lambdas.domain.characters import CastMember
 from lambdas.domain.documents import LONGEST_FILM, fingerprint
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import InvalidRequest
@@ -37,6 +38,8 @@ class Shot:
     continues: bool = False  # see Scene
     of: Sequence[Footage] = ()  # source footage of its clips, in order
     strength: float | None = None
+    characters: Sequence[CastMember] = ()
+    opens_with: CastMember | None = None  # whose picture it starts from if it has no other
 
 
 def cut(frames: int, longest: int, overlap: int = 0) -> list[int]:
@@ -227,7 +230,8 @@ def _scene(
     if engine.image == "none":
         last = None  # only the prompt carries over
     image = request.image.sha256 if request.image and index == 0 else None
-    picture = last.key_hash if last else image or shot.still
+    opener = shot.opens_with if engine.image != "none" and not (last or image or shot.still) else None
+    picture = last.key_hash if last else image or shot.still or (opener.image.sha256 if opener else None)
     first_seed = video.seed + index * _SEEDS_PER_SCENE if shot.seed is None else shot.seed
     negative_prompt = "" if "negative_prompt" in engine.refuses else shot.negative_prompt
     overlap = _transition_frames(request) if request.transition.overlaps and not engine.chained else 0
@@ -298,6 +302,8 @@ def _scene(
         still=keys.still(video.tenant, shot.still) if shot.still else None,
         continues=shot.continues,
         narration=list(shot.narration),
+        picture=opener.image.key if opener else None,
+        characters=tuple(one.appearance for one in shot.characters),
     )
 
 

@@ -171,8 +171,14 @@ The idea is what comes next: the shot goes on where the one between <before> and
 same subject, place and looks unless the idea says otherwise. Name them anew."""
 
 
-def user_message(prompt: str, words: int, *, before: str = "", change: str = "") -> str:
-    """Return the message to the text model.
+CHARACTERS = """\
+The characters between <characters> and </characters>, given as JSON, are described to the model apart from \
+your text, in every shot that names them. Call each by its name exactly as it is written there, wherever it \
+is seen, and leave its looks out."""
+
+
+def user_message(prompt: str, words: int, *, before: str = "", change: str = "", characters: str = "") -> str:
+    """Return the message to the text model. `characters`: JSON of those that the film has.
 
     With `before`, the paragraph of a shot already filmed, ask how the prompt continues it; with `change` too,
     ask for that paragraph, which was written from the prompt, with the change.
@@ -180,8 +186,10 @@ def user_message(prompt: str, words: int, *, before: str = "", change: str = "")
     lines = [f"Write at most {words} words."]
     if before:
         lines.append(_CHANGE if change else _GO_ON)
+    if characters:
+        lines.append(CHARACTERS)
     lines.append(f"<prompt>{material(prompt)}</prompt>")
-    for tag, text in (("before", before), ("change", change)):
+    for tag, text in (("before", before), ("change", change), ("characters", characters)):
         if text:
             lines.append(f"<{tag}>{material(text)}</{tag}>")
     return "\n".join(lines)

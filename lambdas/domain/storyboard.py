@@ -121,6 +121,14 @@ class Storyboard(Document):
     def sha256(self) -> str:
         return fingerprint(self.model_dump(mode="json"))
 
+    @property
+    def scene_texts(self) -> list[str]:
+        """What the prompts of each scene say, with the style that all of them share."""
+        return [
+            f"{scene.video.positive_prompt}\n{scene.image.positive_prompt}\n{self.style}"
+            for scene in self.scenes
+        ]
+
     def timed(self, lengths: Sequence[float | None]) -> "Storyboard":
         """Return the storyboard with these scene lengths in seconds."""
         scenes = [

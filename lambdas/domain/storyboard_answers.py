@@ -8,10 +8,11 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from lambdas.domain.brief import Brief
+from lambdas.domain.characters import CastMember, looks_of
 from lambdas.domain.english import is_function_word, reads_as_english, words
 from lambdas.domain.prompt_answers import talks
 from lambdas.domain.prompt_subject import mentions
-from lambdas.domain.prompts import PLACE_TOKENS, closed, estimate_tokens, fit
+from lambdas.domain.prompts import PLACE_TOKENS, SMALLEST_BUDGET, closed, estimate_tokens, fit
 from lambdas.domain.sentences import sentences
 from lambdas.domain.speaking_time import seconds_to_narrate, words_within
 from lambdas.domain.storyboard import Prompts, Scene, Storyboard, complete
@@ -153,12 +154,18 @@ def _changed(before: dict[str, Any], answer: dict[str, Any], fields: Sequence[Sc
     return scene
 
 
-def scene_prompt(storyboard: Storyboard, prompts: Prompts, budget: int) -> str:
-    """Return a scene's positive prompt with the storyboard's style, within the budget. The style takes at
-    most a third of it; a clip's place in the shot (`clip_prompts`) also fits."""
-    style = fit(storyboard.style, budget // 3)
-    prompt = fit(prompts.positive_prompt, _prompt_tokens(style, budget))
-    return f"{closed(prompt)} {style}" if style else prompt
+def scene_prompt(
+    storyboard: Storyboard, prompts: Prompts, budget: int, members: Sequence[CastMember] = ()
+) -> str:
+    """Return a scene's positive prompt with what its characters look like before it and the storyboard's
+    style after it, within the budget. Looks and style take at most a third of it each; a clip's place in the
+    shot (`clip_prompts`) also fits."""
+    looks = looks_of(members, budget)
+    left = budget - (estimate_tokens(looks) if looks else 0)
+    style = fit(storyboard.style, max(SMALLEST_BUDGET, left // 3))
+    prompt = fit(prompts.positive_prompt, max(SMALLEST_BUDGET, _prompt_tokens(style, left)))
+    said = f"{looks} {prompt}" if looks else prompt
+    return f"{closed(said)} {style}" if style else said
 
 
 def _prompt_tokens(style: str, budget: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lambdas.domain.brief import Brief
-from lambdas.domain.prompts import material, words_for
+from lambdas.domain.prompts import CHARACTERS, material, words_for
 from lambdas.domain.speaking_time import words_within
 from lambdas.domain.storyboard import (
     Storyboard,
@@ -154,9 +154,9 @@ the client's change stands between <note> and </note>, the storyboard between <s
 </storyboard>, as JSON."""
 
 
-def storyboard_question(brief: Brief, budget: int) -> Question:
-    """Return the question for a storyboard. `budget`: the tokens of the engine's text encoder. The brief must
-    have passed `check`."""
+def storyboard_question(brief: Brief, budget: int, characters: str = "") -> Question:
+    """Return the question for a storyboard. `budget`: the tokens of the engine's text encoder; `characters`:
+    JSON of those of the film. The brief must have passed `check`."""
     lines = [
         f"Write a storyboard of {brief.count} scenes.",
         *(
@@ -165,6 +165,7 @@ def storyboard_question(brief: Brief, budget: int) -> Question:
         ),
         _word_line(budget),
         *_language_lines(brief.language, narrate=brief.asks_narration),
+        *_character_lines(characters),
         f"<topic>{material(brief.topic)}</topic>",
     ]
     if brief.tone:
@@ -194,9 +195,10 @@ def scene_question(
     fields: Sequence[SceneField],
     language: str,
     budget: int,
+    characters: str = "",
 ) -> Question:
     """Return the question for rewriting these fields of one scene by a user's note; narration only if the
-    scene has some now. `language`: the film's."""
+    scene has some now. `language`: the film's; `characters`: JSON of those of the film."""
     scene = storyboard.scenes[index]
     narrate = "narration" in fields
     own = scene.narration.language if scene.narration else None
@@ -206,6 +208,7 @@ def scene_question(
         _scene_line(index, scene.seconds, narrate=narrate),
         _word_line(budget),
         *_language_lines(own or language, narrate=narrate),
+        *_character_lines(characters),
         f"<note>{material(note)}</note>",
         f"<storyboard>{_material_json(storyboard.model_dump(exclude_none=True))}</storyboard>",
     ]
@@ -217,8 +220,11 @@ def scene_question(
     )
 
 
-def changes_question(storyboard: Storyboard, change: str, language: str, budget: int) -> Question:
-    """Return the question for the scenes that a user's change affects. `language`: the film's."""
+def changes_question(
+    storyboard: Storyboard, change: str, language: str, budget: int, characters: str = ""
+) -> Question:
+    """Return the question for the scenes that a user's change affects. `language`: the film's; `characters`:
+    JSON of those of the film."""
     scenes = storyboard.scenes
     narrate = any(scene.narration for scene in scenes)
     lines = [
@@ -229,6 +235,7 @@ def changes_question(storyboard: Storyboard, change: str, language: str, budget:
         ),
         _word_line(budget),
         *_language_lines(language, narrate=narrate),
+        *_character_lines(characters),
         f"<note>{material(change)}</note>",
         f"<storyboard>{_material_json(storyboard.model_dump(exclude_none=True))}</storyboard>",
     ]
@@ -273,6 +280,10 @@ def _word_line(budget: int) -> str:
 
 def _language_lines(language: str, *, narrate: bool) -> list[str]:
     return [f"Narration in the language {language}."] if narrate else []
+
+
+def _character_lines(characters: str) -> list[str]:
+    return [CHARACTERS, f"<characters>{material(characters)}</characters>"] if characters else []
 
 
 def _answer_tokens(scenes: int) -> int:

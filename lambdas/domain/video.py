@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
 
+from lambdas.domain.characters import CastMember, Description, appearing
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.prices import total
 from lambdas.domain.quotas import Reservation
@@ -50,6 +51,7 @@ class Video(Document):
     attempt: int = 1  # increases when the execution was lost
     waits_for: str | None = None  # TEXT_MODEL, or nothing in particular
     source: Source | None = None
+    cast: tuple[CastMember, ...] = ()  # the request's characters, and those that edits added
     enhancement: Enhancement | None = None
     writer: Writer | None = None
     storyboard: str | None = None  # SHA-256 of the current storyboard: see keys.storyboard
@@ -123,10 +125,11 @@ class Video(Document):
         return self._cost([*made, *self.clips])
 
     def _cost(self, parts: Sequence[PartProgress | ClipProgress]) -> float | None:
-        once: list[Enhancement | Writer | AssemblyProgress | None] = [
+        once: list[Enhancement | Writer | AssemblyProgress | Description | None] = [
             self.enhancement,
             self.writer,
             self.assembly,
+            *(one.described for one in self.cast),
         ]
         costs = [part.cost for part in parts if part.state is ClipState.DONE]
         costs += [one.cost for one in once if one is not None]
@@ -158,16 +161,29 @@ class Video(Document):
         return int(hashlib.sha256(self.id.encode()).hexdigest()[:8], 16)
 
 
-def unchanged_parts(video: Video, before: Storyboard, after: Storyboard) -> dict[str, list[PartProgress]]:
+def unchanged_parts(
+    video: Video, before: Storyboard, after: Storyboard, cast: Sequence[CastMember] | None = None
+) -> dict[str, list[PartProgress]]:
     """Return the record's narrations and stills that still match their scenes, so that nobody mistakes an
-    outdated one for what the storyboard says."""
+    outdated one for what the storyboard says. `cast`: the film's characters from now on, if they change."""
+    played = _played(before, video.cast), _played(after, video.cast if cast is None else cast)
     pairs = list(enumerate(zip(before.scenes, after.scenes, strict=False)))
     said = {index for index, (old, new) in pairs if old.narration == new.narration}
-    drawn = {index for index, (old, new) in pairs if old.image == new.image and before.style == after.style}
+    drawn = {
+        index
+        for index, (old, new) in pairs
+        if old.image == new.image and before.style == after.style and played[0][index] == played[1][index]
+    }
     return {
         "narrations": [part for part in video.narrations if part.scene in said],
         "stills": [part for part in video.stills if part.scene in drawn],
     }
+
+
+def _played(storyboard: Storyboard, cast: Sequence[CastMember]) -> list[list[str]]:
+    """Return what determines how the characters of each scene look."""
+    scenes = appearing(cast, storyboard.scene_texts)
+    return [[one.appearance.sha256 for one in members] for members in scenes]
 
 
 def seconds_worked(video: Video) -> float:

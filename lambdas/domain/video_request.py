@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from lambdas.domain.assembly import TransitionKind
 from lambdas.domain.brief import Brief, Writing
+from lambdas.domain.characters import Image, Role
 from lambdas.domain.control_characters import NAME
 from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Speed
@@ -19,15 +20,6 @@ SampleRate = Literal[8000, 16000, 22050, 24000]
 StillQuality = Literal["standard", "premium"]
 SHORTEST_TRANSITION, LONGEST_TRANSITION = 0.1, 1.0  # seconds; no engine's clip is shorter than two of them
 Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-
-
-class Image(Document):
-    """The user's first frame, stored in the input bucket under `key`."""
-
-    key: str
-    sha256: str
-    width: int
-    height: int
 
 
 class Music(Document):
@@ -112,7 +104,8 @@ class VideoRequest(Document):
     guidance: float | None = None
     speed: Speed | None = None  # None: the engine's own default
     loras: tuple[Lora, ...] = ()
-    image: Image | None = None
+    image: Image | None = None  # the user's first frame
+    characters: tuple[Role, ...] = ()
     music: Music | None = None
     brief: Brief | None = None
     writing: Writing = Writing()

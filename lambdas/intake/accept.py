@@ -5,7 +5,7 @@ The media libraries are imported where a file came: they would triple the time i
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lambdas.adapters import stores
@@ -15,6 +15,7 @@ from lambdas.adapters.requests_queue import RequestsQueue
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.brief import Brief, Writing
+from lambdas.domain.characters import CastMember, Image, Role, opening
 from lambdas.domain.engine_notes import notes_of
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, QuotaExceeded, VideoNotFound
@@ -25,23 +26,26 @@ from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
-from lambdas.domain.video_request import Image, Music, Stills, VideoRequest, Voice
+from lambdas.domain.video_request import Music, Stills, VideoRequest, Voice
+from lambdas.intake.characters import Casting
 from lambdas.intake.fields import Fields, parse, requested_webhook
-from lambdas.intake.files import INPUT_REFERENCE, MUSIC
+from lambdas.intake.files import INPUT_REFERENCE, MUSIC, File
 from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.film_size import film_size
 from lambdas.intake.tenant_quotas import TenantQuotas
+from lambdas.intake.uploads import Arrived
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import count, logger
 
 _DAY_MS = 24 * 3600 * 1000
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
-_NO_FILES: Mapping[str, bytes] = {}
+_NO_CONTENT: Mapping[str, bytes] = {}
+_NO_FILES: Mapping[str, File] = {}
 # Fields that the record stores in another form; it stores all others as given.
 _IN_ANOTHER_FORM = {
     *SOURCES,
     *OF_SCENES,
-    *("model", "size", "aspect", "fps", "seconds", "enhance", "draft_for"),
+    *("model", "size", "aspect", "fps", "seconds", "enhance", "draft_for", "characters"),
     *("webhook_url", "webhook_event_types"),
 }
 
@@ -60,7 +64,7 @@ class Intake:
         self,
         tenant: str,
         fields: Mapping[str, Any],
-        files: Mapping[str, bytes] = _NO_FILES,
+        files: Mapping[str, File] = _NO_FILES,
         *,
         nonce: str | None = None,
         retry: bool = False,
@@ -72,13 +76,22 @@ class Intake:
         that the client is retrying, and the video of its first try is found by the request itself.
         Raises InvalidRequest; QuotaExceeded; IdempotencyConflict if the nonce belongs to another request.
         """
-        request = self.check(tenant, fields, files)
+        casting = self.casting(tenant)
+        content = Arrived(tenant, self._uploads).read(files)
+        request = self.check(tenant, fields, content, casting)
         # The same file has the same key, so a retry stores no second copy.
         given = ((request.image, INPUT_REFERENCE), (request.music, MUSIC))
-        uploads = {file.key: files[name] for file, name in given if file}
-        return self.admit(
-            tenant, request, lambda _: self._keep(uploads), nonce=nonce, retry=retry, source=source
-        )
+        uploads = {file.key: content[name] for file, name in given if file}
+
+        def keep(_: str) -> None:
+            self._keep(uploads)
+            casting.keep()
+
+        return self.admit(tenant, request, keep, nonce=nonce, retry=retry, source=source)
+
+    def casting(self, tenant: str, known: Sequence[Role] = ()) -> Casting:
+        """Return a new casting of a request; `known`: the characters of the video that it is made from."""
+        return Casting(tenant, self._uploads, known)
 
     def admit(
         self,
@@ -132,15 +145,17 @@ class Intake:
         self,
         tenant: str,
         fields: Mapping[str, Any],
-        files: Mapping[str, bytes] = _NO_FILES,
+        files: Mapping[str, bytes] = _NO_CONTENT,
+        casting: Casting | None = None,
         *,
         pictured: bool = False,
     ) -> VideoRequest:
-        """Check the fields and return the request that they describe.
+        """Check the fields and return the request that they describe. `casting` finds its characters.
 
         `pictured`: the film that comes before provides the first picture. Raises InvalidRequest.
         """
-        parsed = parse(fields)
+        casting = casting or self.casting(tenant)
+        parsed = casting.fields(parse(fields))
         image = files.get(INPUT_REFERENCE)
         brief = brief_of(parsed)
         model = parsed.model or self._settings.default_engine
@@ -153,7 +168,10 @@ class Intake:
             width=width,
             height=height,
             fps=fps,
-            image=image is not None or stills is not None or (pictured and engine.image != "none"),
+            image=image is not None
+            or stills is not None
+            or (pictured and engine.image != "none")
+            or (brief is None and _is_pictured(casting.roles, str(parsed.prompt), engine)),
             offered=self._settings.offered,
             speed=parsed.speed,
             loras=bool(parsed.loras),
@@ -172,6 +190,7 @@ class Intake:
             fps=fps,
             **self._rendering(parsed, engine, (width, height), fps),
             image=None if image is None else _image(tenant, image),
+            characters=casting.roles,
             music=_music(tenant, files[MUSIC]) if MUSIC in files else None,
             brief=brief,
             writing=Writing(
@@ -272,6 +291,7 @@ class Intake:
             updated_ms=now,
             expires_ms=now + self._settings.retention_days * _DAY_MS,
             source=source,
+            cast=tuple(CastMember(**role.model_dump()) for role in request.characters),
             draft=CATALOGUE[request.engine].draft,
             notes=notes_of(request, self._settings.offered, self._settings.workflow),
             history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
@@ -302,6 +322,13 @@ def _stills(fields: Fields, brief: Brief | None, engine: Engine, *, image: bool)
             f"stills must be none or omitted: engine {engine.name} does not accept an image.", param="stills"
         )
     return Stills(quality=fields.stills)
+
+
+def _is_pictured(roles: Sequence[Role], prompt: str, engine: Engine) -> bool:
+    """Return whether a film of one prompt starts from a character's picture."""
+    if engine.image == "none":
+        return False
+    return opening(roles, prompt, needed=engine.image == "required") is not None
 
 
 def _check_taken(fields: Fields, brief: Brief | None, engine: Engine) -> None:

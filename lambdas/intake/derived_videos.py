@@ -1,6 +1,5 @@
 """Create videos from other videos: OpenAI's remix, edit and extend."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -17,17 +16,21 @@ from lambdas.domain.planning import MOST_CLIPS, clip_lengths
 from lambdas.domain.prompts import check_tokens, closed, material
 from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import MOST_SCENES, Scene, Storyboard
+from lambdas.domain.uploads import Kind
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
 from lambdas.intake.accept import Intake
+from lambdas.intake.characters import Casting
 from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields, parse_form, requested_webhook
-from lambdas.intake.files import VIDEO
+from lambdas.intake.files import VIDEO, File
 from lambdas.intake.other_names import OURS
+from lambdas.intake.uploads import Arrived, ClipFile
 from lambdas.settings import IntakeSettings
 
 STRENGTH = 0.8  # default of an edit; the CogVideoX server and diffusers use the same
 LONGEST_FILE = 60  # seconds
-LARGEST_FILE = 4_500_000  # bytes: Lambda accepts a request of 6 MB, in which a file is base64
+# Bytes: Lambda accepts a request of 6 MB, in which a file is base64. One that is sent ahead may be larger.
+LARGEST_FILE = 4_500_000
 # Fields allowed if the source is a file. If it is a video, they are taken from that video.
 OF_FILE = (
     "model",
@@ -42,6 +45,7 @@ OF_FILE = (
     "negative_prompt",
     "speed",
     "loras",
+    "characters",
     "enhance",
     "even_out",
     "fragmented",
@@ -67,57 +71,70 @@ class Remake:
         """
         parsed = parse_form(RemixFields, fields)
         source, engine = self._source(tenant, video_id, "id")
-        request = _changed(source, engine, parsed.prompt, OriginKind.REMIX)
-        return self._admit(source, self._told(request, parsed), nonce=nonce, retry=retry)
+        casting = self.intake.casting(tenant, source.cast)
+        request = _changed(source, engine, parsed.prompt, OriginKind.REMIX, casting)
+        return self._admit(source, self._told(request, parsed), casting, nonce=nonce, retry=retry)
 
     def edit(
         self,
         tenant: str,
         fields: Mapping[str, Any],
-        files: Mapping[str, bytes],
+        files: Mapping[str, File],
         *,
         nonce: str | None,
         retry: bool,
     ) -> Video:
         """Create a video from the pictures of another one or of a file. Raises as `remix` does."""
-        parsed, data, others = _read(EditFields, fields, files)
-        if data is not None:
-            request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EDIT, others)
+        parsed, file, others = _read(EditFields, fields, files)
+        if file is not None:
+            clip = Arrived(tenant, self._uploads).clip(VIDEO, file)
+            casting = self.intake.casting(tenant)
+            request, engine = self._of_file(tenant, clip, parsed.prompt, OriginKind.EDIT, others, casting)
             _check_takes_video(engine, self._settings.offered)
             request = _edited(request, engine, parsed.strength)
-            return self._admit_file(tenant, self._told(request, parsed), data, nonce=nonce, retry=retry)
+            return self._admit_file(
+                tenant, self._told(request, parsed), clip, casting, nonce=nonce, retry=retry
+            )
         source, engine = self._source(tenant, str(parsed.video and parsed.video.id), VIDEO)
-        request = _changed(source, engine, parsed.prompt, OriginKind.EDIT)
+        casting = self.intake.casting(tenant, source.cast)
+        request = _changed(source, engine, parsed.prompt, OriginKind.EDIT, casting)
         if engine.video != "none":
             request = _edited(request, engine, parsed.strength)
         elif parsed.strength is not None:
             _check_takes_video(engine, self._settings.offered, "strength")
-        return self._admit(source, self._told(request, parsed), nonce=nonce, retry=retry)
+        return self._admit(source, self._told(request, parsed), casting, nonce=nonce, retry=retry)
 
     def extend(
         self,
         tenant: str,
         fields: Mapping[str, Any],
-        files: Mapping[str, bytes],
+        files: Mapping[str, File],
         *,
         nonce: str | None,
         retry: bool,
     ) -> Video:
         """Create a video that continues another one or a file. Raises as `remix` does."""
-        parsed, data, others = _read(ExtendFields, fields, files)
-        if data is not None:
-            request, engine = self._of_file(tenant, data, parsed.prompt, OriginKind.EXTEND, others)
+        parsed, file, others = _read(ExtendFields, fields, files)
+        if file is not None:
+            clip = Arrived(tenant, self._uploads).clip(VIDEO, file)
+            casting = self.intake.casting(tenant)
+            request, engine = self._of_file(tenant, clip, parsed.prompt, OriginKind.EXTEND, others, casting)
             frames = request.origin.frames if request.origin else None
             before = -(-(frames or 0) // request.fps)
             request = _longer(request, engine, parsed.seconds, before, clips=1)
-            return self._admit_file(tenant, self._told(request, parsed), data, nonce=nonce, retry=retry)
+            return self._admit_file(
+                tenant, self._told(request, parsed), clip, casting, nonce=nonce, retry=retry
+            )
         source, engine = self._source(tenant, str(parsed.video and parsed.video.id), VIDEO)
-        _check_prompt(parsed.prompt, engine)
-        origin = _origin(source, engine, parsed.prompt, OriginKind.EXTEND)
-        request = source.request.model_copy(update={"seed": source.seed, "origin": origin})
+        casting = self.intake.casting(tenant, source.cast)
+        prompt = casting.text(parsed.prompt, "prompt")
+        _check_prompt(prompt, engine)
+        origin = _origin(source, engine, prompt, OriginKind.EXTEND)
+        update = {"seed": source.seed, "origin": origin, "characters": casting.roles}
+        request = source.request.model_copy(update=update)
         request = _longer(request, engine, parsed.seconds, source.seconds, clips=len(source.clips))
         self._check_scenes(source, origin, parsed.seconds)
-        return self._admit(source, self._told(request, parsed), nonce=nonce, retry=retry)
+        return self._admit(source, self._told(request, parsed), casting, nonce=nonce, retry=retry)
 
     def _told(self, request: VideoRequest, fields: RemixFields) -> VideoRequest:
         """Return the request with its own webhook instead of the source's."""
@@ -159,7 +176,13 @@ class Remake:
         return Storyboard.model_validate_json(_there(source, lambda: self._outputs.get(key))).scenes
 
     def _of_file(
-        self, tenant: str, data: bytes, prompt: str, kind: OriginKind, others: Mapping[str, Any]
+        self,
+        tenant: str,
+        clip: ClipFile,
+        prompt: str,
+        kind: OriginKind,
+        others: Mapping[str, Any],
+        casting: Casting,
     ) -> tuple[VideoRequest, Engine]:
         for name in others:
             ours = OURS.get(name, name)
@@ -168,19 +191,24 @@ class Remake:
                     f"{name} is not allowed when video is a file; allowed: {', '.join(OF_FILE)}.",
                     param=name,
                 )
-        request = self.intake.check(tenant, {**others, "prompt": prompt}, pictured=kind is OriginKind.EXTEND)
-        frames = _frames_of(data, request)
-        key = keys.upload(tenant, hashlib.sha256(data).hexdigest(), "mp4")
-        origin = Origin(kind=kind, prompt=prompt, file=key, frames=frames)
+        request = self.intake.check(
+            tenant, {**others, "prompt": prompt}, casting=casting, pictured=kind is OriginKind.EXTEND
+        )
+        frames = _frames_of(clip, request)
+        key = keys.upload(tenant, clip.name, "mp4")
+        origin = Origin(kind=kind, prompt=request.prompt, file=key, frames=frames)
         seconds = max(1, round(Fraction(frames, request.fps)))
         request = request.model_copy(update={"origin": origin, "seconds": seconds})
         return request, engine_named(request.engine, self._settings.offered, self._settings.workflow)
 
-    def _admit(self, source: Video, request: VideoRequest, *, nonce: str | None, retry: bool) -> Video:
+    def _admit(
+        self, source: Video, request: VideoRequest, casting: Casting, *, nonce: str | None, retry: bool
+    ) -> Video:
         """Admit the request and copy what the film reuses, so that its source can be deleted."""
         origin = request.origin
 
         def keep(id_: str) -> None:
+            casting.keep()
             tenant = source.tenant
             copies = [(keys.film_plan(tenant, source.id), keys.origin_plan(tenant, id_))]
             if origin and (sha256 := origin.storyboard):
@@ -196,16 +224,22 @@ class Remake:
         )
 
     def _admit_file(
-        self, tenant: str, request: VideoRequest, data: bytes, *, nonce: str | None, retry: bool
+        self,
+        tenant: str,
+        request: VideoRequest,
+        clip: ClipFile,
+        casting: Casting,
+        *,
+        nonce: str | None,
+        retry: bool,
     ) -> Video:
         key = str(request.origin and request.origin.file)
-        return self.intake.admit(
-            tenant,
-            request,
-            lambda _: self._uploads.put(key, data, "video/mp4"),
-            nonce=nonce,
-            retry=retry,
-        )
+
+        def keep(_: str) -> None:
+            clip.keep(self._uploads, key)
+            casting.keep()
+
+        return self.intake.admit(tenant, request, keep, nonce=nonce, retry=retry)
 
 
 _T = TypeVar("_T")
@@ -221,16 +255,16 @@ def _there(source: Video, read: Callable[[], _T]) -> _T:
 
 
 def _read(
-    form: type[_Form], fields: Mapping[str, Any], files: Mapping[str, bytes]
-) -> tuple[_Form, bytes | None, dict[str, Any]]:
+    form: type[_Form], fields: Mapping[str, Any], files: Mapping[str, File]
+) -> tuple[_Form, File | None, dict[str, Any]]:
     """Return the form's own fields, the file if the request names no video, and all other fields given."""
     own = {name: value for name, value in fields.items() if name in form.model_fields}
     others = {name: value for name, value in fields.items() if name not in own and value is not None}
     parsed = parse_form(form, own)
-    data = _file(parsed.video is not None, files)
-    if data is None:
+    file = _file(parsed.video is not None, files)
+    if file is None:
         _refuse(others, form)
-    return parsed, data, others
+    return parsed, file, others
 
 
 def _refuse(others: Mapping[str, Any], form: type[RemixFields]) -> None:
@@ -244,7 +278,7 @@ def _refuse(others: Mapping[str, Any], form: type[RemixFields]) -> None:
         raise InvalidRequest(f"{name[:100]!r} is not a known field; allowed: {allowed}.", param=name[:100])
 
 
-def _file(named: bool, files: Mapping[str, bytes]) -> bytes | None:
+def _file(named: bool, files: Mapping[str, File]) -> File | None:
     """Return the file, or None if the request names a video."""
     if named == (VIDEO in files):
         raise InvalidRequest(
@@ -253,24 +287,30 @@ def _file(named: bool, files: Mapping[str, bytes]) -> bytes | None:
     return files.get(VIDEO)
 
 
-def _frames_of(data: bytes, request: VideoRequest) -> int:
+def _frames_of(clip: ClipFile, request: VideoRequest) -> int:
     """Return how many frames of the film a file has."""
     from lambdas.media.conform import FilmFormat, check_upload  # see lambdas.intake.accept
 
-    what = f"{VIDEO} must be a decodable MP4 file of at most {LONGEST_FILE} s and {LARGEST_FILE:,} bytes"
-    if len(data) > LARGEST_FILE:
-        raise InvalidRequest(f"{what}; got {len(data):,} bytes.", param=VIDEO)
+    largest = LARGEST_FILE if isinstance(clip.source, bytes) else Kind.CLIP.most
+    what = f"{VIDEO} must be a decodable MP4 file of at most {LONGEST_FILE} s and {largest:,} bytes"
+    if clip.size > largest:
+        raise InvalidRequest(f"{what}; got {clip.size:,} bytes.", param=VIDEO)
     try:
         film = FilmFormat(request.width, request.height, Fraction(request.fps))
-        return check_upload(data, film, Fit.COVER, longest=LONGEST_FILE)
+        return check_upload(clip.source, film, Fit.COVER, longest=LONGEST_FILE)
     except ClipUnreadable as error:
         raise InvalidRequest(f"{what}: {error.message}.", param=VIDEO) from error
 
 
-def _changed(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> VideoRequest:
-    """Return the source's request with a change."""
+def _changed(source: Video, engine: Engine, prompt: str, kind: OriginKind, casting: Casting) -> VideoRequest:
+    """Return the source's request with a change, and with the characters that the change names."""
+    prompt = casting.text(prompt, "prompt")
     _check_prompt(prompt, engine)
-    update: dict[str, Any] = {"seed": source.seed, "origin": _origin(source, engine, prompt, kind)}
+    update: dict[str, Any] = {
+        "seed": source.seed,
+        "origin": _origin(source, engine, prompt, kind),
+        "characters": casting.roles,
+    }
     if source.request.brief is None:
         update["prompt"] = f"{closed(source.request.prompt)} {prompt}"
     return source.request.model_copy(update=update)

@@ -22,7 +22,7 @@ markers and names that begin with a dot get none, because programs create those 
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -50,7 +50,7 @@ from lambdas.intake.drop_attempts import attempt
 from lambdas.intake.drop_error import DropError, clear_drop_error, write_drop_error
 from lambdas.intake.drop_names import first_characters, folded
 from lambdas.intake.drop_note import clear_drop_note, write_drop_note
-from lambdas.intake.files import INPUT_REFERENCE, MUSIC, take_files
+from lambdas.intake.files import INPUT_REFERENCE, MUSIC, File, take_files
 from lambdas.media import images, music
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import logger
@@ -250,7 +250,7 @@ class DropFolder:
         self._accept(prompt, fields, files, nonce=nonce)
 
     def _accept(
-        self, asking: Dropped, fields: dict[str, Any], files: dict[str, bytes], *, nonce: str
+        self, asking: Dropped, fields: dict[str, Any], files: Mapping[str, File], *, nonce: str
     ) -> None:
         if not self._known(asking.tenant, nonce):
             # The prompt may have been refused before because its image was missing. Keep the error file of a

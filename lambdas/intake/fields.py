@@ -7,12 +7,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringCo
 from pydantic_core import from_json
 
 from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.characters import LARGEST_CAST, LONGEST_DESCRIPTION, LONGEST_NAME
 from lambdas.domain.control_characters import NAME, TEXT
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import RATES, FpsMode, Framing
 from lambdas.domain.storyboard import MOST_SCENES, PartialStoryboard, parse_partial
+from lambdas.domain.uploads import MEDIA_TYPES
 from lambdas.domain.video_request import (
     LONGEST_TRANSITION,
     SHORTEST_TRANSITION,
@@ -76,6 +78,10 @@ def _known_once(types: tuple[EventType, ...]) -> tuple[EventType, ...]:
     return types
 
 
+def _once(named: tuple["Named", ...]) -> tuple["Named", ...]:
+    return tuple({one.id: one for one in named}.values())
+
+
 def _distinct(loras: tuple[Lora, ...]) -> tuple[Lora, ...]:
     if len({lora.name for lora in loras}) < len(loras):
         raise ValueError("duplicate name")
@@ -91,6 +97,7 @@ _Gates = Annotated[tuple[Gate, ...], BeforeValidator(_listed), AfterValidator(_i
 EventTypes = Annotated[
     tuple[EventType, ...], BeforeValidator(_listed), Field(min_length=1), AfterValidator(_known_once)
 ]
+_Characters = Annotated[tuple["Named", ...], BeforeValidator(_from_json), AfterValidator(_once)]
 _MOST_LORAS = 4
 _HIGHEST_FPS = 240
 _PROMPT = f"text of 1 to {LONGEST_PROMPT:,} characters without control characters"
@@ -109,6 +116,12 @@ _WEBHOOK_EVENT_TYPES = (
     f"a list of {', '.join(EventType)}, each at most once; in a form, its JSON text or the names separated "
     "by commas"
 )
+
+
+class Named(Document):
+    """A reference to an existing video or character."""
+
+    id: Annotated[str, StringConstraints(max_length=100)]
 
 
 class Fields(Document):
@@ -285,6 +298,13 @@ class Fields(Document):
         "once; in a form, its JSON text",
     )
     """Adapters in the engine's model folder."""
+    characters: _Characters = Field(
+        default=(),
+        max_length=LARGEST_CAST,
+        description=f'a list of at most {LARGEST_CAST} objects {{"id": …}} of your characters; in a form, '
+        "its JSON text",
+    )
+    """Characters that the whole film is about. `@name` in a text names one, too."""
     transition: TransitionKind = Field(
         default=TransitionKind.NONE, description=f"one of {', '.join(TransitionKind)}"
     )
@@ -305,12 +325,6 @@ class Fields(Document):
     """Where the video's events are sent."""
     webhook_event_types: EventTypes = Field(default=DEFAULT_EVENT_TYPES, description=_WEBHOOK_EVENT_TYPES)
     """The events to send there."""
-
-
-class Named(Document):
-    """A reference to an existing video."""
-
-    id: Annotated[str, StringConstraints(max_length=100)]
 
 
 class RemixFields(Document):
@@ -365,6 +379,46 @@ def requested_webhook(fields: Fields | RemixFields, *, loopback: bool) -> Reques
     return RequestedWebhook(url=found.url, event_types=fields.webhook_event_types)
 
 
+class CharacterFields(Document):
+    """The fields of a character, besides its picture."""
+
+    name: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME, pattern=NAME)
+    ] = Field(
+        description=f"a name of 1 to {LONGEST_NAME} characters with a letter or digit, without control "
+        "characters",
+    )
+    """What names it in a text, as `@name`."""
+    description: Annotated[
+        str, StringConstraints(strip_whitespace=True, max_length=LONGEST_DESCRIPTION, pattern=TEXT)
+    ] = Field(
+        default="",
+        description=f"text of at most {LONGEST_DESCRIPTION:,} characters without control characters",
+    )
+    """How it looks. Without it, a text model describes its picture."""
+
+
+class UploadFields(Document):
+    """What is said of a file before it is sent, under OpenAI's names."""
+
+    mime_type: Annotated[str, StringConstraints(max_length=100, pattern=NAME)] = Field(
+        description=f"one of {MEDIA_TYPES}"
+    )
+    """What the file is."""
+    bytes: _Whole | None = Field(
+        default=None, ge=1, lt=2**40, description="the file's size, a whole number of bytes above 0"
+    )
+    """Its exact size, which the form then asks for."""
+    filename: Annotated[str, StringConstraints(max_length=255, pattern=NAME)] | None = Field(
+        default=None, description="a name of at most 255 characters without control characters"
+    )
+    """What you call it."""
+    purpose: Annotated[str, StringConstraints(max_length=100, pattern=NAME)] | None = Field(
+        default=None, description="text of at most 100 characters; it changes nothing"
+    )
+    """Taken for OpenAI's clients."""
+
+
 ALLOWED = (*Fields.model_fields, *FILES)
 
 
@@ -396,7 +450,7 @@ def parse_form(form: type[_Form], fields: Mapping[str, Any], sent: Mapping[str, 
         allowed = ", ".join(ALLOWED if form is Fields else form.model_fields)
         raise InvalidRequest(f"{name!r} is not a known field; allowed: {allowed}.", param=name)
     allowed = form.model_fields[field].description or ""
-    if first["type"] == "missing":
+    if first["type"] == "missing" and len(first["loc"]) == 1:
         raise InvalidRequest(f"{name} is required: {allowed}.", param=name)
     raise InvalidRequest(f"{name} must be {allowed}; got {_shown(first['input'])}.", param=name)
 

@@ -1,6 +1,9 @@
-"""The files of a request, each in its own field. As text, a file is a data URL:
-{"image_url": "data:image/png;base64,…"}, or the JSON text of that, since a form has no objects. Clients send
-the data URL alone, too, or as in chat messages: {"type": "image_url", "image_url": {"url": "data:…"}}."""
+"""The files of a request, each in its own field: sent with it, or ahead of it and named by {"file_id": …}.
+
+As text, a file is a data URL: {"image_url": "data:image/png;base64,…"}, or the JSON text of that, since a
+form has no objects. Clients send the data URL alone, too, or as in chat messages: {"type": "image_url",
+"image_url": {"url": "data:…"}}.
+"""
 
 import base64
 import binascii
@@ -14,7 +17,17 @@ from lambdas.domain.errors import InvalidRequest
 
 INPUT_REFERENCE = "input_reference"  # the first picture
 MUSIC = "music"
-VIDEO = "video"  # of an edit or extension; sent only as a file, never as a URL
+IMAGE = "image"  # of a character
+VIDEO = "video"  # of an edit, extension or character; sent only as a file, never as a URL
+
+
+class FileId(str):
+    """The id of a file that was sent ahead (lambdas/intake/uploads.py)."""
+
+    __slots__ = ()
+
+
+File = bytes | FileId
 
 
 @dataclass(frozen=True)
@@ -29,8 +42,8 @@ class FileField:
     what: str
     use: str
 
-    def decoded(self, value: Any) -> bytes:
-        """Return the bytes of the data URL. Nothing is fetched: any other URL, or a file_id, is rejected.
+    def decoded(self, value: Any) -> File:
+        """Return the bytes of the data URL, or the file's id. Nothing is fetched: other URLs are rejected.
 
         Raises InvalidRequest.
         """
@@ -39,6 +52,8 @@ class FileField:
                 value = json.loads(value)
             except (ValueError, RecursionError) as error:
                 raise self._refused("got text") from error
+        if (id_ := _file_id(value)) is not None:
+            return id_
         url = value if isinstance(value, str) else self._url_in(value)
         head = re.compile(f"data:(?:{self.kinds});base64,", re.IGNORECASE)
         start = head.match(url) if isinstance(url, str) else None
@@ -61,22 +76,24 @@ class FileField:
     def _refused(self, but: str) -> InvalidRequest:
         return InvalidRequest(
             f'{self.name} must be a file, or {{"{self.url}": "data:{self.example};base64,…"}} with '
-            f"{self.what}; {but}.",
+            f'{self.what}, or {{"file_id": …}} of an upload; {but}.',
             param=self.name,
         )
 
 
+_PICTURE = FileField(
+    INPUT_REFERENCE,
+    "image_url",
+    "image/(?:png|jpeg|jpg|webp)",
+    "image/png",
+    "a PNG, JPEG or WebP image",
+    "The first picture. Its colour profile and its orientation are applied.",
+)
+# The files of a create.
 FILES: Mapping[str, FileField] = {
     field.name: field
     for field in (
-        FileField(
-            INPUT_REFERENCE,
-            "image_url",
-            "image/(?:png|jpeg|jpg|webp)",
-            "image/png",
-            "a PNG, JPEG or WebP image",
-            "The first picture. Its colour profile and its orientation are applied.",
-        ),
+        _PICTURE,
         # The content determines the kind: there are a dozen media types for five kinds.
         FileField(
             MUSIC,
@@ -89,20 +106,41 @@ FILES: Mapping[str, FileField] = {
     )
 }
 
+# The files that may be sent as text, too.
+AS_TEXT: Mapping[str, FileField] = {
+    **FILES,
+    IMAGE: replace(_PICTURE, name=IMAGE, use="A picture of the character, instead of a `video`."),
+}
+
 # vLLM-Omni's name for an image sent as text.
 OTHER_FILE_NAMES = {"image_reference": INPUT_REFERENCE}
 
 
-def take_files(fields: dict[str, Any], names: Collection[str] = tuple(FILES)) -> dict[str, bytes]:
-    """Remove files sent as data URLs from the fields and return their bytes. Raises InvalidRequest."""
-    ours = {name: name for name in names if name in FILES}
+def take_files(fields: dict[str, Any], names: Collection[str] = tuple(FILES)) -> dict[str, File]:
+    """Remove files sent as data URLs or by id from the fields and return them. Raises InvalidRequest."""
+    ours = {name: name for name in names if name in AS_TEXT}
     theirs = {other: name for other, name in OTHER_FILE_NAMES.items() if name in ours}
-    taken: dict[str, bytes] = {}
+    taken: dict[str, File] = {}
     for sent, name in (ours | theirs).items():
         value = fields.pop(sent, None)
         if value is None:
             continue
         if name in taken:
             raise InvalidRequest(f"{sent} must be omitted when {name} is set.", param=sent)
-        taken[name] = replace(FILES[name], name=sent).decoded(value)
+        taken[name] = replace(AS_TEXT[name], name=sent).decoded(value)
+    # As text, a clip can only be named: {"id": …} is another video.
+    if VIDEO in names and (id_ := _file_id(fields.get(VIDEO))) is not None:
+        del fields[VIDEO]
+        taken[VIDEO] = id_
     return taken
+
+
+def _file_id(value: Any) -> FileId | None:
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    if not isinstance(value, dict) or set(value) - {"type"} != {"file_id"}:
+        return None
+    return FileId(value["file_id"]) if isinstance(value["file_id"], str) else None

@@ -43,8 +43,7 @@ _REFUSED: Mapping[str, str] = {
     "frame_interpolation_scale": _NO_INTERPOLATION,
     "frame_interpolation_model_path": _NO_INTERPOLATION,
     "video_params": "send width, height, num_frames and fps as fields of their own",
-    "image": "send the picture as input_reference",
-    "characters": "characters are not supported; describe them in prompt",
+    "image": "send the picture as input_reference, or make a character of it",
 }
 # What each name means, for the API's document.
 KNOWN: Mapping[str, str] = {

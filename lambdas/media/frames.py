@@ -36,13 +36,22 @@ def poster(source: Source) -> bytes:
 
     Raises ClipUnreadable.
     """
-    with open_video(source) as (container, stream):
-        early = islice(decoded(container, stream), max(1, round(frame_rate(stream) * POSTER_SECONDS)))
-        image = _rgb(max(early, key=_contrast, default=None))
+    image = _clearest(source)
     if image.width > POSTER_WIDTH:
         height = max(1, round(image.height * POSTER_WIDTH / image.width))
         image = image.resize((POSTER_WIDTH, height), Image.Resampling.LANCZOS)
     return _image_bytes(image, "WEBP", quality=POSTER_QUALITY)
+
+
+def clearest_frame(source: Source) -> bytes:
+    """Return the same frame as a PNG of the clip's size. Raises ClipUnreadable."""
+    return _image_bytes(_clearest(source), "PNG")
+
+
+def _clearest(source: Source) -> Image.Image:
+    with open_video(source) as (container, stream):
+        early = islice(decoded(container, stream), max(1, round(frame_rate(stream) * POSTER_SECONDS)))
+        return _rgb(max(early, key=_contrast, default=None))
 
 
 def _contrast(frame: VideoFrame) -> float:

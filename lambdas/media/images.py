@@ -15,6 +15,10 @@ MAX_PIXELS = 50_000_000
 LARGEST_PROFILE = 32 * 1024 * 1024
 """Bytes of a PNG's colour profile, once decompressed. Pillow's own limit is 1 MiB, less than the profiles of
 some printers and scanners have."""
+LONGEST_SIDE = 2_048  # pixels of a portrait: the largest side of a film
+LARGEST_PORTRAIT = 3_700_000
+"""Bytes: Converse takes images of at most 3.75 MB and 8,000 pixels a side
+(docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ImageBlock.html)."""
 MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 ALLOWED = "a PNG, JPEG or WebP image of at most 20 MB and 50 megapixels"
 
@@ -78,19 +82,46 @@ def check_image(data: bytes, param: str) -> ImageInfo:
     return ImageInfo(width, height, MEDIA_TYPES[image.format or ""])
 
 
+@dataclass(frozen=True)
+class Portrait:
+    """A JPEG in sRGB, upright and without EXIF; sizes in pixels."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+
+def portrait(data: bytes) -> Portrait:
+    """Return a checked image as a picture that models take as a reference: scaled down to LONGEST_SIDE and
+    compressed to LARGEST_PORTRAIT."""
+    flat, profile = _upright(data)
+    flat.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    shown = to_srgb(flat, profile).convert("RGB")
+    for quality in (95, 85, 70, 50):
+        file = BytesIO()
+        shown.save(file, "JPEG", quality=quality, subsampling=0, icc_profile=None)
+        if file.tell() <= LARGEST_PORTRAIT:
+            break
+    return Portrait(file.getvalue(), shown.width, shown.height)
+
+
 def cover(data: bytes, width: int, height: int) -> bytes:
     """Return a checked image as an sRGB PNG of exactly width × height: rotated upright, scaled to cover and
     center-cropped, with transparency filled white and converted from its colour profile."""
-    image = _opened(data)
-    image.load()
-    profile = image.info.get("icc_profile")
-    turn = _TURNS.get(_orientation(image))
-    flat = _flat(image if turn is None else image.transpose(turn))
+    flat, profile = _upright(data)
     file = BytesIO()
     # Scaled first, because converting the colours of 50 megapixels takes seconds.
     fitted = ImageOps.fit(flat, (width, height), Image.Resampling.LANCZOS)
     to_srgb(fitted, profile).save(file, "PNG", icc_profile=None)
     return file.getvalue()
+
+
+def _upright(data: bytes) -> tuple[Image.Image, bytes | None]:
+    """Return a checked image upright and without transparency, and its colour profile."""
+    image = _opened(data)
+    image.load()
+    turn = _TURNS.get(_orientation(image))
+    return _flat(image if turn is None else image.transpose(turn)), image.info.get("icc_profile")
 
 
 def _opened(data: bytes) -> Image.Image:

@@ -9,6 +9,7 @@ from lambdas.domain.errors import ArtifactMissing, ClipUnreadable
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.media.conform import FilmFormat, excerpt
 from lambdas.media.frames import last_frame
+from lambdas.media.probe import Source
 
 _SEND_ANOTHER = (
     "Check that the uploaded video plays from start to end, convert it to another MP4, and edit or extend "
@@ -19,12 +20,15 @@ _SEND = "Download the source film, then upload it and edit or extend the uploade
 
 def first_picture(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Objects) -> bytes | None:
     """Return the picture that the scene starts from: the last frame of the clip that it continues, else (for
-    the first scene) the user's image, else its still, else None. Raises ArtifactMissing."""
+    the first scene) the user's image, else its still, else the picture of the character it begins with, else
+    None. Raises ArtifactMissing."""
     if (before := scene.clips[0].starts_from) is not None:
         return last_frame(outputs.get(keys.clip(plan.tenant, plan.clip(before)[1].key_hash)))
     if plan.image is not None and scene.index == 0:
         return inputs.get(plan.image)
-    return outputs.get(scene.still) if scene.still is not None else None
+    if scene.still is not None:
+        return outputs.get(scene.still)
+    return inputs.get(scene.picture) if scene.picture is not None else None
 
 
 def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> bytes | None:
@@ -39,7 +43,9 @@ def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> by
     if found is None:
         return None
     try:
-        data = inputs.get(found.file) if found.file else outputs.get(keys.clip(plan.tenant, str(found.clip)))
+        clip_key = keys.clip(plan.tenant, str(found.clip))
+        # An uploaded file has up to 500 MB: it is read by ranges.
+        data: Source = inputs.source(found.file) if found.file else outputs.get(clip_key)
     except ArtifactMissing as error:
         # This film's plan does not say how they were made.
         raise ArtifactMissing(f"the footage of clip {clip.index} has expired", advice=_SEND) from error

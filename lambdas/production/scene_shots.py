@@ -8,6 +8,7 @@ from math import floor
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.domain.brief import SCENE_SECONDS
+from lambdas.domain.characters import appearing, opening
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import ArtifactMissing, NarrationTooLong
 from lambdas.domain.film_plan import Scene
@@ -39,6 +40,7 @@ def shots(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects
 def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Objects) -> list[Shot]:
     planned: list[Shot] = []
     prompts = [scene.video for scene in storyboard.scenes]
+    played = appearing(video.cast, storyboard.scene_texts)
     fps = video.request.fps
     ends = Fraction(0)
     for index, scene in enumerate(storyboard.scenes):
@@ -51,7 +53,8 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
             # Cumulative, so that rounding errors do not add up.
             begins, ends = ends, ends + Fraction(str(scene.seconds))
             frames = _frame(ends, fps) - _frame(begins, fps)
-        prompt = scene_prompt(storyboard, scene.video, engine.prompt_tokens)
+        members = played[index]
+        prompt = scene_prompt(storyboard, scene.video, engine.prompt_tokens, members)
         avoided = (scene.video.negative_prompt, video.request.negative_prompt)
         planned.append(
             Shot(
@@ -63,6 +66,8 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
                 narration=spoken.sentences if spoken else (),
                 seed=seed_of(prompts, index, video.seed),
                 continues=scene.continues,
+                characters=members,
+                opens_with=opening(members, scene.video.positive_prompt),
             )
         )
     return planned

@@ -13,6 +13,7 @@ from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel
 from lambdas.adapters.videos import Videos
 from lambdas.domain.assembler import Assembler, assembler_for
+from lambdas.domain.characters import CastMember
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Engine, Renderer, deployed
 from lambdas.domain.errors import TextModelFailed, TextModelUnavailable
@@ -104,14 +105,24 @@ def plan(
         store_plan(outputs, plan)
         logger.info("video planned", extra={"clips": len(plan.clips)})
     waiting = [ClipProgress(seconds=seconds) for seconds in plan.clip_seconds]
-    videos.advance(tenant, video_id, Stage.RENDERING, clips=waiting)
+    videos.advance(tenant, video_id, Stage.RENDERING, clips=waiting, cast=_placed(video.cast, plan))
     return _summary(plan)
 
 
 def _inputs(video: Video, engine: Engine) -> str:
     """Return the SHA-256 of everything that may change between two attempts at a video."""
     made = [part.artifact for part in [*video.narrations, *video.stills]]
-    return fingerprint([video.storyboard, made, engine.revision])
+    cast = [[one.appearance.sha256, one.everywhere] for one in video.cast]
+    return fingerprint([video.storyboard, made, engine.revision, *([cast] if cast else [])])
+
+
+def _placed(cast: Sequence[CastMember], plan: FilmPlan) -> tuple[CastMember, ...]:
+    """Return the characters with the scenes that each appears in."""
+    scenes = {
+        one.id: tuple(scene.index for scene in plan.scenes if one.appearance in scene.characters)
+        for one in cast
+    }
+    return tuple(one.model_copy(update={"scenes": scenes[one.id]}) for one in cast)
 
 
 def _enhanced(
@@ -122,7 +133,7 @@ def _enhanced(
     # Recorded before the plan is stored, because the plan doesn't say who wrote its prompts.
     ideas = ideas_of(video.request, engine.prompt_tokens, source)
     video = videos.advance(video.tenant, video.id, Stage.PLANNING, waits_for=TEXT_MODEL)
-    made = _all_enhanced(ideas, engine, model)
+    made = _all_enhanced(ideas, engine, video.cast, model)
     enhancement = made[-1].model_copy(
         update={
             "prompt": written([one.prompt for one in made]),
@@ -133,7 +144,9 @@ def _enhanced(
     return videos.advance(video.tenant, video.id, Stage.PLANNING, enhancement=enhancement)
 
 
-def _all_enhanced(ideas: Sequence[Idea], engine: Engine, model: TextModel) -> list[Enhancement]:
+def _all_enhanced(
+    ideas: Sequence[Idea], engine: Engine, cast: Sequence[CastMember], model: TextModel
+) -> list[Enhancement]:
     """Return each idea's prompt. Once the text model has not answered, or has taken _ASKING_SECONDS for the
     ideas so far, the others are filmed as they are."""
     made: list[Enhancement] = []
@@ -144,7 +157,7 @@ def _all_enhanced(ideas: Sequence[Idea], engine: Engine, model: TextModel) -> li
             note = f"The text model wrote {len(made)} of {len(ideas)} paragraphs in {_ASKING_SECONDS} s."
         if note is None:
             try:
-                made.append(enhance(idea, engine, model))
+                made.append(enhance(idea, engine, model, cast))
                 continue
             except (TextModelFailed, TextModelUnavailable) as error:
                 logger.warning("text model failed", extra={"reason": error.message})

@@ -12,6 +12,7 @@ from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel, ToolAnswer
 from lambdas.adapters.videos import Videos
 from lambdas.domain.brief import Brief, Writing
+from lambdas.domain.characters import CastMember, characters_json
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import StoryboardRejected, VideoClosed
@@ -36,6 +37,7 @@ from lambdas.domain.storyboard_questions import (
 from lambdas.domain.video import TEXT_MODEL, Video, unchanged_parts
 from lambdas.domain.video_parts import ClipState, Part, PartProgress, Rewrite, Writer
 from lambdas.domain.video_request import Gate, OriginKind
+from lambdas.production.casting import described
 from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PlanSettings
 from lambdas.telemetry import logger
@@ -64,16 +66,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = VideoTask.model_validate(event)
     settings = PlanSettings.from_env()
     model = TextModel(writing_client(settings.answer_seconds), settings.text_model, settings.price_list)
-    written = write_storyboard(request, stores.videos(settings), stores.outputs(settings), model)
+    inputs = stores.inputs(settings)
+    written = write_storyboard(request, stores.videos(settings), inputs, stores.outputs(settings), model)
     return written.model_dump(mode="json")
 
 
 def write_storyboard(
-    request: VideoTask, videos: Videos, outputs: Objects, model: TextModel
+    request: VideoTask, videos: Videos, inputs: Objects, outputs: Objects, model: TextModel
 ) -> StoryboardWritten:
-    """Write a video's storyboard once. A later attempt reuses the existing one, which the user may have seen,
-    and rewrites only what the user asks for. Runs again after the storyboard's gate and after each change at
-    a gate; what the attempt has made so far stays, except for what was changed.
+    """Write a video's storyboard once, and describe its characters first. A later attempt reuses the existing
+    one, which the user may have seen, and rewrites only what the user asks for. Runs again after the
+    storyboard's gate and after each change at a gate; what the attempt has made so far stays, except for what
+    was changed.
 
     Raises StoryboardRejected, TextModelFailed, TextModelUnavailable, VideoClosed, VideoNotFound.
     """
@@ -84,6 +88,7 @@ def write_storyboard(
     done = video.stage is Stage.PREPARING and not from_gate
     if video.stage is not Stage.PREPARING:
         video = videos.advance(request.tenant, request.video_id, Stage.PLANNING)
+    video = described(video, videos, inputs, model)
     brief = video.request.brief
     if brief is None:
         return StoryboardWritten(tenant=video.tenant, video_id=video.id)
@@ -153,6 +158,7 @@ def _rewritten(
             budget=CATALOGUE[video.request.engine].prompt_tokens,
             model=model,
             writing=video.request.writing,
+            cast=video.cast,
         )
     except StoryboardRejected as error:
         note = f"scenes[{wish.scene}] could not be rewritten: {error.message}"
@@ -185,12 +191,14 @@ class Written(Document):
     cost: float | None = 0.0
 
 
-def write(brief: Brief, budget: int, model: TextModel, writing: Writing) -> Written:
+def write(
+    brief: Brief, budget: int, model: TextModel, writing: Writing, cast: Sequence[CastMember] = ()
+) -> Written:
     """Write the storyboard of a brief for an engine that reads `budget` tokens. A brief that holds a complete
     storyboard needs no model. Raises StoryboardRejected, TextModelFailed, TextModelUnavailable."""
     if given := brief.whole():
         return Written(storyboard=given)
-    question = storyboard_question(brief, budget)
+    question = storyboard_question(brief, budget, characters_json(cast))
     return _asked(question, lambda answer: accept_storyboard(answer, brief, budget), model, writing)
 
 
@@ -199,10 +207,10 @@ def _first(video: Video, brief: Brief, budget: int, storyboards: Storyboards, mo
     extended."""
     writing, origin = video.request.writing, video.request.origin
     if origin is None or origin.storyboard is None:
-        return write(brief, budget, model, writing)
+        return write(brief, budget, model, writing, video.cast)
     before = storyboards.of(video, origin.storyboard)
     if origin.kind is not OriginKind.EXTEND:
-        return change(before, origin.prompt, brief.language, budget, model, writing)
+        return change(before, origin.prompt, brief.language, budget, model, writing, video.cast)
     return rewrite(
         before.continued(origin.prompt, origin.seconds),
         len(before.scenes),
@@ -212,14 +220,21 @@ def _first(video: Video, brief: Brief, budget: int, storyboards: Storyboards, mo
         budget=budget,
         model=model,
         writing=writing,
+        cast=video.cast,
     )
 
 
 def change(
-    storyboard: Storyboard, wish: str, language: str, budget: int, model: TextModel, writing: Writing
+    storyboard: Storyboard,
+    wish: str,
+    language: str,
+    budget: int,
+    model: TextModel,
+    writing: Writing,
+    cast: Sequence[CastMember] = (),
 ) -> Written:
     """Rewrite the scenes that the user's wish is about. Raises the same errors as `write`."""
-    question = changes_question(storyboard, wish, language, budget)
+    question = changes_question(storyboard, wish, language, budget, characters_json(cast))
     return _asked(
         question,
         lambda answer: accept_changes(answer, storyboard, wish, language, budget),
@@ -245,11 +260,12 @@ def rewrite(
     budget: int,
     model: TextModel,
     writing: Writing,
+    cast: Sequence[CastMember] = (),
 ) -> Written:
     """Rewrite a part of one scene (its index) as the user's note says; the rest stays identical. Raises the
     same errors as `write`."""
     fields = [field for field in _FIELDS[part] if field != "narration" or storyboard.scenes[scene].narration]
-    question = scene_question(storyboard, scene, note, fields, language, budget)
+    question = scene_question(storyboard, scene, note, fields, language, budget, characters_json(cast))
     return _asked(
         question,
         lambda answer: accept_scene(answer, storyboard, scene, note, fields, language, budget),

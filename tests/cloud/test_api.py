@@ -150,7 +150,7 @@ def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> 
         ({"colour": "red"}, "colour", ", ".join(ALLOWED)),
         ({"model": "cogvideox-5b-i2v"}, "input_reference", "image"),
         ({"input_reference": {"image_url": "http://example.com/a.png"}}, "input_reference", "data:image/png"),
-        ({"input_reference": {"file_id": "file-1"}}, "input_reference", "data:image/png"),
+        ({"input_reference": {"file_id": "file-1"}}, "input_reference.file_id", "one of your uploads"),
         ({"input_reference": {"image_url": "data:image/png;base64,@@"}}, "input_reference", "base64"),
         ({"input_reference": {"image_url": "data:image/png;base64,AAAA"}}, "input_reference", "PNG"),
         ({"input_reference": "photo.png"}, "input_reference", "data:image/png"),
@@ -809,7 +809,6 @@ def test_a_dropped_request_gets_an_error_file(aws: Deployment, method: str, tail
         ("GET", "/v1"),
         ("GET", "/v1/nope"),
         ("POST", "/v1/videos/a/b/c"),
-        ("POST", "/v1/videos/characters"),
     ],
 )
 def test_an_unknown_url_is_not_found(aws: Deployment, method: str, path: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
@@ -197,6 +198,46 @@ def test_errors_of_a_backend_become_bedrock_s(
     assert url in caught.value.response["Error"]["Message"]
 
 
+PICTURE = b"\xff\xd8 a picture"
+
+
+def seen(client: Any) -> Any:
+    shown = {"image": {"format": "jpeg", "source": {"bytes": PICTURE}}}
+    return client.converse(modelId=MODEL, messages=[{"role": "user", "content": [shown, {"text": "Who?"}]}])
+
+
+def test_a_picture_is_shown_to_a_model_that_sees(
+    bedrock: Callable[..., Any], model_server: tuple[ModelServer, str]
+) -> None:
+    server, url = model_server
+    base64 = b64encode(PICTURE).decode()
+    part = {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{base64}"}}
+    shown = {
+        TextKind.OLLAMA: {"role": "user", "content": "Who?", "images": [base64]},
+        TextKind.OPENAI: {"role": "user", "content": [part, {"type": "text", "text": "Who?"}]},
+    }
+    server.answers["/api/show"] = JSONResponse({"capabilities": ["completion", "vision"]})
+    for kind, path, answer in BACKENDS:
+        server.answers[path] = answer("A small fox.")
+        answered = seen(bedrock(TextServer(kind=kind, url=url, model="m")))
+        assert answered["output"]["message"]["content"] == [{"text": "A small fox."}]
+        assert server.requests[-1][2]["messages"] == [shown[kind]]
+
+
+def test_a_model_that_sees_nothing_says_so_and_is_not_asked(
+    bedrock: Callable[..., Any], model_server: tuple[ModelServer, str]
+) -> None:
+    server, url = model_server
+    server.answers["/api/show"] = JSONResponse({"capabilities": ["completion"]})
+    client = bedrock(TextServer(kind=TextKind.OLLAMA, url=url, model="m"))
+    with pytest.raises(client.exceptions.ValidationException, match="m takes no pictures; choose"):
+        seen(client)
+    assert [path for path, _, _ in server.requests] == ["/api/show"]
+    director = bedrock()
+    with pytest.raises(director.exceptions.ValidationException, match="director can't see pictures"):
+        seen(director)
+
+
 @pytest.mark.parametrize("kind", list(TextKind))
 def test_a_configured_backend_that_is_down_is_an_error(
     bedrock: Callable[..., Any], closed_url: str, kind: TextKind
@@ -248,7 +289,7 @@ def test_the_director_answers_if_no_ollama_model_is_found(
         (
             {
                 "messages": [
-                    {"role": "user", "content": [{"image": {"format": "png", "source": {"bytes": b"1"}}}]}
+                    {"role": "user", "content": [{"video": {"format": "mp4", "source": {"bytes": b"1"}}}]}
                 ]
             },
             "messages.0.content.0",

@@ -34,9 +34,12 @@ from lambdas.domain.webhooks import WINDOW_MS, Delivery, DueTry
 from lambdas.production.plans import store_plan
 from lambdas.production.task_token import CalledBackTask
 from lambdas.settings import TASK_VARIABLE
+from reelworks.cloud.director import prompts, storyboards
 from reelworks.cloud.services.bedrock import BedrockRuntime
 from reelworks.cloud.services.polly import Polly
-from reelworks.cloud.settings import Settings
+from reelworks.cloud.settings import Settings, TextServer
+from tests.cloud.deployment import png
+from tests.cloud.model_servers import ModelServer, openai_answer
 from tests.cloud.real_template import Client, deployed, synthesize
 from tests.cloud.servers import StandIn, serving, stopping, wait_until
 from tests.factories import a_plan, a_request, a_video
@@ -84,13 +87,31 @@ def refusals(client: Client) -> list[str]:
 def enforced() -> Iterator[None]:
     """IAM is enforced except where ministack differs from AWS: the text model, speech and stills, which only
     the template's tests cover."""
-    stand_ins: dict[str, StandIn] = {"BEDROCK_RUNTIME": BedrockRuntime(Settings()), "POLLY": Polly({})}
     with ExitStack() as stack, pytest.MonkeyPatch.context() as environment:
+        server = ModelServer()
+        server.answers["/v1/chat/completions"] = _director_that_sees
+        text = TextServer(url=stack.enter_context(serving(server.app)), model="director")
+        stand_ins: dict[str, StandIn] = {
+            "BEDROCK_RUNTIME": BedrockRuntime(Settings(text=text)),
+            "POLLY": Polly({}),
+        }
         for service, stand_in in stand_ins.items():
             url = stack.enter_context(serving(stopping(stand_in)))
             environment.setenv(f"AWS_ENDPOINT_URL_{service}", url)
         environment.setenv("AUTH", "true")
         yield
+
+
+def _director_that_sees(asked: dict[str, Any]) -> Response:
+    """Answer as the rule-based director, and describe every picture alike."""
+    content = asked["messages"][-1]["content"]
+    if isinstance(content, list):
+        return openai_answer("A small red fox.")
+    if form := asked.get("response_format"):
+        filled = storyboards.fill(form["json_schema"]["name"], content)
+        return openai_answer(json.dumps(filled))
+    task = prompts.read_task(content)
+    return openai_answer(prompts.enhance(task.prompt, task.words, task.change))
 
 
 Deployed = tuple[str, Client, dict[str, str]]
@@ -226,6 +247,55 @@ def _give_up(client: Client, outputs: dict[str, str], endpoint: str, delivery: s
     DeliveriesQueue(client("sqs"), outputs["WebhooksQueueUrl"]).send(DueTry.of(last), now_ms())
     queue = {"QueueUrl": outputs["WebhooksDeadLetterQueueUrl"]}
     wait_until(lambda: "Messages" in client("sqs").receive_message(**queue), 120)
+
+
+def test_the_roles_are_sufficient_for_characters(as_it_is: Deployed) -> None:
+    url, client, outputs = as_it_is
+    with _api(url, client, outputs, "casting") as api:
+        fox = {"image": {"image_url": f"data:image/png;base64,{b64encode(png(1)).decode()}"}}
+        made = _accepted(api.post("/videos/characters", json={"name": "Mossy", **fox}))
+        assert api.get("/videos/characters").json()["data"] == [made]
+        film = _create(api, topic="@Mossy in the snow", scenes=1, stills="premium", captions=True)
+        client("s3").put_object(
+            Bucket=outputs["InputBucket"], Key="drop/casting/fox.txt", Body=b"@mossy on a hill"
+        )
+        shown = _wait_for(api, film, "completed")
+        assert shown["characters"][0]["description"] == "A small red fox.", shown["characters"]
+        drawn = _create(api, prompt="@Mossy runs", seconds="1")
+        _wait_for(api, drawn, "completed")
+        assert _film_beside(client, outputs, "drop/casting/fox.txt.mp4")
+        assert api.get(f"/videos/characters/{made['id']}").json()["description"] == "A small red fox."
+        storyboard = api.get(f"/videos/{film}/storyboard").json()
+        _accepted(api.put(f"/videos/{film}/storyboard", json={**storyboard, "style": "@Mossy, in ink."}))
+        _accepted(api.delete(f"/videos/characters/{made['id']}"))
+        assert api.get(f"/videos/characters/{made['id']}").status_code == 404
+        assert refusals(client) == []
+
+
+def test_the_roles_are_sufficient_for_files_sent_ahead(as_it_is: Deployed) -> None:
+    url, client, outputs = as_it_is
+    with _api(url, client, outputs, "senders") as api:
+        picture, bee = _sent(api, "image/png", png(1)), _sent(api, "video/mp4", clip(8))
+        begun = _create(api, seconds="1", input_reference=picture)
+        dropped = json.dumps({"prompt": "A bee", "seconds": "1", "input_reference": picture})
+        client("s3").put_object(
+            Bucket=outputs["InputBucket"], Key="drop/senders/bee.json", Body=dropped.encode()
+        )
+        longer = {"prompt": "It flies on", "seconds": "1", "size": "96x64", "fps": "8", "video": bee}
+        extended = _accepted(api.post("/videos/extensions", json=longer))
+        for video in (begun, extended["id"]):
+            _wait_for(api, video, "completed")
+        assert _film_beside(client, outputs, "drop/senders/bee.json.mp4")
+        assert refusals(client) == []
+
+
+def _sent(api: httpx.Client, mime_type: str, data: bytes) -> dict[str, str]:
+    upload = _accepted(api.post("/uploads", json={"mime_type": mime_type}))
+    sent = httpx.post(upload["url"], data=upload["fields"], files={"file": data}, timeout=60)
+    assert sent.status_code == 204, sent.text
+    shown = _accepted(api.get(f"/uploads/{upload['id']}"))
+    assert (shown["status"], shown["bytes"]) == ("completed", len(data))
+    return {"file_id": upload["id"]}
 
 
 def test_the_build_s_role_is_sufficient(as_it_is: Deployed) -> None:

@@ -68,6 +68,7 @@ class ComfyUI:
             Route("/queue", self._queue),
             Route("/view", self._view),
             Route("/free", self._free, methods=["POST"]),
+            Route("/upload/image", self._upload, methods=["POST"]),
         ]
         self.app = Starlette(routes=routes)
 
@@ -97,6 +98,11 @@ class ComfyUI:
     async def _view(self, request: Request) -> Response:
         self.calls.append(f"view {request.query_params}")
         return Response(self.picture, media_type="image/png")
+
+    async def _upload(self, request: Request) -> Response:
+        async with request.form() as form:
+            name = getattr(form["image"], "filename", "")
+        return JSONResponse({"name": name, "subfolder": "", "type": "input"})
 
     async def _free(self, request: Request) -> Response:
         self.calls.append(f"free {(await request.body()).decode()}")
@@ -188,6 +194,41 @@ def test_comfyui_draws_with_the_workflow(comfyui: tuple[ComfyUI, Any, Any]) -> N
     assert server.calls[-2] == "view filename=still_00001_.png&subfolder=film&type=output"
     assert server.calls[-1].startswith("free ")
     assert json.loads(server.calls[-1][5:]) == {"unload_models": True, "free_memory": True}
+
+
+ULTRA = "stability.stable-image-ultra-v1:1"
+
+
+def drawn_from(client: Any, reference: bytes, model: str = ULTRA) -> Image.Image:
+    request = {"prompt": "Mossy sleeps", "image": base64.b64encode(reference).decode(), "strength": 0.7}
+    answer = client.invoke_model(modelId=model, body=json.dumps(request))
+    (image,) = json.loads(answer["body"].read())["images"]
+    return Image.open(BytesIO(base64.b64decode(image)))
+
+
+def test_a_still_of_a_reference_has_its_size(
+    bedrock: Callable[..., Any], comfyui: tuple[ComfyUI, Any, Any], tmp_path: Path
+) -> None:
+    card = drawn_from(bedrock(), png(320, 192, "red"))
+    assert (card.size, card.getpixel((0, 0))) == ((320, 192), (255, 0, 0))  # the card shows it as it is
+    server, without, url = comfyui
+    assert drawn_from(without, png(320, 192, "red")).size == (320, 192)  # no node takes it
+    workflow = tmp_path / "reference.json"
+    loads = {"8": node("LoadImage", "reelworks: image", image="none.png")}
+    workflow.write_text(json.dumps(WORKFLOW | loads))
+    server.calls.clear()
+    client = bedrock(comfyui={"url": url()}, stills={"workflow": workflow})
+    assert drawn_from(client, png(320, 192, "red")).size == (320, 192)
+    assert server.queued[-1]["8"]["inputs"]["image"] == "reference.png"
+
+
+@pytest.mark.parametrize(
+    ("reference", "model", "says"),
+    [(b"nothing", ULTRA, "must be a PNG"), (png(64, 64), MODEL, "takes no image; use Stable Image Ultra")],
+)
+def test_a_rejected_reference(bedrock: Callable[..., Any], reference: bytes, model: str, says: str) -> None:
+    with pytest.raises(ClientError, match=says):
+        drawn_from(bedrock(), reference, model)
 
 
 def test_errors_of_comfyui_are_reported(comfyui: tuple[ComfyUI, Any, Any]) -> None:

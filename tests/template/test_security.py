@@ -80,7 +80,7 @@ def test_buckets_have_literal_names(pipeline: Template) -> None:
     assert names == {f"reelworks-{name}-111122223333-eu-west-1" for name in ("input", "output", "logs")}
 
 
-def test_everything_expires_except_api_keys(pipeline: Template) -> None:
+def test_everything_expires_except_api_keys_and_characters(pipeline: Template) -> None:
     buckets = {b["BucketName"].split("-")[1]: b for b in properties(pipeline, "AWS::S3::Bucket").values()}
     expiring = {
         name: {
@@ -91,7 +91,7 @@ def test_everything_expires_except_api_keys(pipeline: Template) -> None:
         for name, bucket in buckets.items()
     }
     assert expiring == {
-        "input": {"drop/", "uploads/", "requests/"},
+        "input": {"drop/", "uploads/", "requests/", "incoming/"},
         "output": {"drop/", "artifacts/", "videos/", "engine/", "records/videos/"},
         "logs": {""},
     }

@@ -9,6 +9,7 @@ from lambdas.domain.assembler import (
     seconds_to_assemble,
 )
 from lambdas.domain.brief import Brief
+from lambdas.domain.characters import Image
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import FilmPlan
@@ -16,7 +17,6 @@ from lambdas.domain.narration import Sentence
 from lambdas.domain.planning import MOST_CLIPS, clip_lengths
 from lambdas.domain.storyboard import MOST_SCENES, PartialScene, PartialStoryboard
 from lambdas.domain.video_parts import ClipProgress, ClipState, JoinStep, PartProgress
-from lambdas.domain.video_request import Image
 from lambdas.intake.film_kind import LARGEST_STORYBOARD
 from lambdas.tasks.plan import _summary
 from tests.factories import a_plan, a_request, a_video

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.domain.assembly import Transition, TransitionKind
+from lambdas.domain.characters import Image
 from lambdas.domain.documents import LONGEST_FILM, fingerprint
 from lambdas.domain.engine_request import engine_request
 from lambdas.domain.engines import CATALOGUE, Engine, Workflow
@@ -16,7 +17,7 @@ from lambdas.domain.film_plan import FilmPlan, Heard, film_hash
 from lambdas.domain.narration import Sentence
 from lambdas.domain.planning import MOST_CLIPS, Shot, check_length, clip_lengths, cut, make_plan
 from lambdas.domain.storyboard import LEAD
-from lambdas.domain.video_request import LONGEST_TRANSITION, SHORTEST_TRANSITION, Image
+from lambdas.domain.video_request import LONGEST_TRANSITION, SHORTEST_TRANSITION
 from tests.factories import a_plan, a_request, a_shot, a_video
 
 

@@ -57,6 +57,11 @@ def test_an_object_in_json_may_be_text_as_in_a_form() -> None:
         assert parse_body(body, None) == ({}, {"input_reference": b"\x00\x01\x02"})
 
 
+def test_a_list_of_objects_with_one_entry_each() -> None:
+    named = [part("characters[][id]", b"char_1"), part("characters[][id]", b"char_2")]
+    assert form(*named) == ({"characters": [{"id": "char_1"}, {"id": "char_2"}]}, {})
+
+
 def test_music_in_json() -> None:
     for value in ("data:audio/mpeg;base64,AAEC", "data:audio/x-m4a;base64,AAEC"):
         body = text(json.dumps({"music": {"audio_url": value}}))
@@ -198,7 +203,10 @@ def test_one_image_under_two_names(parts: list[bytes]) -> None:
         ([part("a", b"1"), part("a[]", b"2")], "given more than once"),
         ([part("a[b]", b"1"), part("a[]", b"2")], "given more than once"),
         ([part("a[]", b"1"), part("a[b]", b"2")], "given more than once"),
-        ([part("loras[][name]", b"paper")], "send loras as JSON text"),
+        ([part("loras[][name]", b"paper"), part("loras[][scale]", b"1")], "send loras as JSON text"),
+        ([part("a[]", b"1"), part("a[][b]", b"2")], "send a as JSON text"),
+        ([part("a[][b]", b"1"), part("a[]", b"2")], "send a as JSON text"),
+        ([part("a[][]", b"1")], "send a as JSON text"),
         ([file("input_reference[]", b"1"), file("input_reference[]", b"2")], "given more than once"),
         ([file("input_reference[image]", b"1")], r"'input_reference\[image\]' can't be a file"),
         ([file("prompt", b"1")], "fields that take a file: input_reference, music"),

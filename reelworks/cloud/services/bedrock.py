@@ -24,6 +24,7 @@ from lambdas.domain.json_answers import object_in
 from reelworks.cloud.backends.text.interface import (
     Answer,
     Conversation,
+    Picture,
     TextBackend,
     Tool,
     Turn,
@@ -42,8 +43,8 @@ CALLER_GONE = 499  # nginx's status for a client that disconnected; no client re
 
 
 class _Document(BaseModel):
-    """A document of the wire format. Bedrock's other fields (guardrails, images, a free choice of tools) are
-    refused, not ignored."""
+    """A document of the wire format. Bedrock's other fields (guardrails, documents, a free choice of tools)
+    are refused, not ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
@@ -69,15 +70,25 @@ class _ToolResult(_Document):
     status: Literal["success", "error"] = "success"
 
 
+class _ImageSource(_Document):
+    bytes: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+=*$")]  # base64
+
+
+class _Image(_Document):
+    format: Literal["png", "jpeg", "gif", "webp"]
+    source: _ImageSource
+
+
 class _Block(_Document):
     text: Annotated[str, Field(pattern=r"\S")] | None = None
+    image: _Image | None = None
     tool_use: _ToolUse | None = None
     tool_result: _ToolResult | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         if len(self.model_fields_set) != 1:
-            raise ValueError("must have exactly one of text, toolUse, toolResult")
+            raise ValueError("must have exactly one of text, image, toolUse, toolResult")
         return self
 
     def as_text(self) -> str:
@@ -154,7 +165,15 @@ class _ConverseRequest(_Document):
         return Conversation(
             system="\n".join(block.text for block in self.system),
             turns=tuple(
-                Turn(message.role, "\n".join(block.as_text() for block in message.content))
+                Turn(
+                    message.role,
+                    "\n".join(block.as_text() for block in message.content if block.image is None),
+                    tuple(
+                        Picture(f"image/{block.image.format}", block.image.source.bytes)
+                        for block in message.content
+                        if block.image
+                    ),
+                )
                 for message in self.messages
             ),
             tool=self.tool_config.tool() if self.tool_config else None,

@@ -46,6 +46,10 @@ class _ImageRequest(BaseModel):
     mode: Literal["text-to-image"] = "text-to-image"
     output_format: Literal["png"] = "png"
     seed: Annotated[int, Field(ge=0, le=HIGHEST_SEED)] = 0  # 0: any
+    image: Annotated[str, Field(max_length=32 * 1024 * 1024)] | None = None  # base64, to start from
+    strength: Annotated[float, Field(ge=0, le=1)] | None = (
+        None  # how far from it; the backends have their own
+    )
 
 
 class BedrockImages:
@@ -67,8 +71,12 @@ class BedrockImages:
             raise ServiceError(400, "ValidationException", message)
         request = parsed(_ImageRequest, await http.body())
         seed = request.seed or 1 + secrets.randbelow(HIGHEST_SEED)
+        reference = None
         width, height = SIZES[request.aspect_ratio]
-        drawn = await self._backend.draw(Order(request.prompt, request.negative_prompt, width, height, seed))
+        if request.image is not None:
+            reference, width, height = await asyncio.to_thread(_reference, request.image, model)
+        order = Order(request.prompt, request.negative_prompt, width, height, seed, reference)
+        drawn = await self._backend.draw(order)
         try:
             picture = await asyncio.to_thread(_of_size, drawn, width, height)
         except ImageRejected as error:
@@ -77,6 +85,18 @@ class BedrockImages:
         image = base64.b64encode(picture).decode()
         answer = {"seeds": [seed], "finish_reasons": [None], "images": [image]}
         return JSONResponse(answer | {"answered_by": self._backend.name})
+
+
+def _reference(image: str, model: str) -> tuple[bytes, int, int]:
+    """Return the image to start from and its size, which the answer has, too."""
+    if "core" in model:
+        raise ServiceError(400, "ValidationException", f"{model} takes no image; use Stable Image Ultra.")
+    try:
+        data = base64.b64decode(image, validate=True)
+        found = check_image(data, "image")
+    except (ValueError, ImageRejected) as error:
+        raise ServiceError(400, "ValidationException", str(error)) from error
+    return data, found.width, found.height
 
 
 def _of_size(drawn: bytes, width: int, height: int) -> bytes:

@@ -20,6 +20,7 @@ from lambdas.adapters.clients import client
 from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.videos import OpenVideo
 from lambdas.domain import keys, planning
+from lambdas.domain.characters import Image
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.planning import Shot, make_plan
@@ -27,7 +28,7 @@ from lambdas.domain.prices import AWS
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Source, Video, execution_name
 from lambdas.domain.video_parts import ClipProgress
-from lambdas.domain.video_request import Image, VideoRequest
+from lambdas.domain.video_request import VideoRequest
 from lambdas.intake.drop_folder import DropFolder
 from lambdas.settings import UpkeepSettings
 from lambdas.tasks import draw_still, narrate, write_storyboard

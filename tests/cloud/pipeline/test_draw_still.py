@@ -160,5 +160,5 @@ def test_a_still_of_an_ended_attempt_is_not_used_in_the_edited_film(bench: Bench
 
     task = SceneTask(tenant=TENANT, video_id=video.id, scene=0)
     stills = Slow(stills_client(REGION))
-    draw_still.draw_still(task, FREE, bench.videos, bench.outputs, stills)
+    draw_still.draw_still(task, FREE, bench.videos, bench.inputs, bench.outputs, stills)
     assert bench.now(video).stills == begun_anew

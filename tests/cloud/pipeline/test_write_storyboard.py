@@ -285,7 +285,7 @@ def test_a_late_try_does_not_end_a_later_one_s_wait(bench: Bench) -> None:
     request = VideoTask(tenant=TENANT, video_id=video.id)
     model = TextModel(client("bedrock-runtime"), "m", PRICES)
     with pytest.raises(VideoClosed):
-        write_storyboard.write_storyboard(request, bench.videos, outputs, model)
+        write_storyboard.write_storyboard(request, bench.videos, bench.inputs, outputs, model)
     assert bench.now(video).review == wait
 
 
@@ -371,5 +371,5 @@ def test_a_lost_attempt_s_text_does_not_replace_an_edit(bench: Bench) -> None:
     request = VideoTask(tenant=TENANT, video_id=video.id)
     model = Slow(client("bedrock-runtime"), "m", PRICES)
     with pytest.raises(VideoClosed):
-        write_storyboard.write_storyboard(request, bench.videos, bench.outputs, model)
+        write_storyboard.write_storyboard(request, bench.videos, bench.inputs, bench.outputs, model)
     assert bench.now(video).storyboard is None

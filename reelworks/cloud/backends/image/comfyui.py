@@ -2,15 +2,15 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from containers.cogvideox.errors import EngineFailed
-from containers.comfyui.client import ComfyUI, Finished, Refused, Saved, TooSlow, Unreachable
+from containers.comfyui.client import ComfyUI, Finished, Refused, Saved, TooSlow, Unreachable, Upload
 from containers.comfyui.workflow import BadWorkflow, Workflow
 from reelworks.cloud.backends.image.interface import LONGEST_DRAWING_SECONDS, Order, model_failed
 from reelworks.cloud.errors import ServiceError
 
+_IMAGE = "image"  # the node for a reference; a workflow without it takes none
 _LOOK_EVERY_SECONDS = 0.25
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -57,7 +57,9 @@ class ComfyWorkflow:
 
     async def _drawn(self, order: Order) -> bytes:
         workflow = Workflow.read(self._path)
-        values = {name: value for name, value in asdict(order).items() if name in workflow.slots}
+        values = {name: value for name, value in order.words().items() if name in workflow.slots}
+        if order.reference is not None and _IMAGE in workflow.slots:
+            values[_IMAGE] = await self._comfyui.upload(Upload("reference.png", order.reference, "image/png"))
         prompt_id = await self._comfyui.queue(workflow.filled(values))
         try:
             async with asyncio.timeout(LONGEST_DRAWING_SECONDS):

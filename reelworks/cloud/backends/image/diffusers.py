@@ -1,9 +1,8 @@
-"""Draw stills with a text-to-image model in a folder, using diffusers."""
+"""Draw stills with a text-to-image model in a folder, using diffusers. It takes no reference."""
 
 import json
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 from reelworks.cloud.backends.image import diffusers_program
@@ -36,7 +35,7 @@ class Diffusers:
             raise model_failed(f"{self._model} is not a diffusers model: model_index.json is missing.")
         with tempfile.TemporaryDirectory(prefix="still-") as folder:
             file = Path(folder) / "still.png"
-            line = json.dumps(asdict(order) | self._options | {"file": str(file)})
+            line = json.dumps(order.words() | self._options | {"file": str(file)})
             try:
                 answer = await self._worker.ask(line, LONGEST_DRAWING_SECONDS)
             except WorkerFailed as error:

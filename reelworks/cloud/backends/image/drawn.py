@@ -1,4 +1,4 @@
-"""Draw stills with the animatic's artwork, which needs no model."""
+"""Draw stills with the animatic's artwork, which needs no model. A reference is shown as it is."""
 
 import asyncio
 
@@ -12,6 +12,8 @@ class DrawnCard:
     name = "drawn card"
 
     async def draw(self, order: Order) -> bytes:
+        if order.reference is not None:
+            return order.reference
         return await asyncio.to_thread(
             draw_still, order.prompt, width=order.width, height=order.height, seed=order.seed
         )

@@ -3,8 +3,8 @@
 Every backend raises ServiceError with the code that Bedrock uses for the case.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from reelworks.cloud.errors import ServiceError
 
@@ -13,13 +13,19 @@ LONGEST_DRAWING_SECONDS = 280.0  # less than the functions wait for an answer
 
 @dataclass(frozen=True)
 class Order:
-    """An image to draw; sizes in pixels."""
+    """An image to draw; sizes in pixels. `reference`: an image file of that size to start from, for a backend
+    that takes one."""
 
     prompt: str
     negative_prompt: str
     width: int
     height: int
     seed: int
+    reference: bytes | None = None
+
+    def words(self) -> dict[str, Any]:
+        """Return the fields that are text or numbers."""
+        return {name: value for name, value in asdict(self).items() if name != "reference"}
 
 
 class ImageBackend(Protocol):

@@ -13,9 +13,18 @@ StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "content_filtere
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture that a turn shows: its media type and its bytes as base64."""
+
+    media_type: str
+    base64: str
+
+
+@dataclass(frozen=True)
 class Turn:
     role: Literal["user", "assistant"]
     text: str
+    images: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,8 +49,14 @@ class Conversation:
     stop: tuple[str, ...]
     context_tokens: int | None
 
+    @property
+    def images(self) -> tuple[Picture, ...]:
+        """All pictures of the conversation."""
+        return tuple(image for turn in self.turns for image in turn.images)
+
     def messages(self) -> list[dict[str, str]]:
-        """Return the messages in the format that Ollama and OpenAI share.
+        """Return the messages in the format that Ollama and OpenAI share, which is that of texts: each server
+        shows pictures in its own form.
 
         They include a tool's schema, because a server that enforces a schema doesn't show it to the model
         (docs.ollama.com/capabilities/structured-outputs).

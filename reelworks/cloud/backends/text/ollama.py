@@ -9,6 +9,7 @@ import httpx
 from reelworks.cloud.backends.text.dialect import Dialect, ask, with_system
 from reelworks.cloud.backends.text.http import given, message_text, post_json, reading_answer
 from reelworks.cloud.backends.text.interface import ANSWER_SECONDS, Answer, Conversation
+from reelworks.cloud.errors import ServiceError
 
 CONTEXT_TOKENS = 8192  # sent explicitly: Ollama's documented defaults conflict
 LOOK_SECONDS = 0.5  # for an Ollama that may not be running
@@ -55,6 +56,8 @@ class Ollama:
         return _FORM_NAMES[self._dialect.form] if self._dialect.form else None
 
     async def answer(self, conversation: Conversation) -> Answer:
+        if conversation.images:
+            await self._check_sees()
         options = {
             "num_ctx": conversation.context_tokens or self._context_tokens,
             "num_predict": conversation.max_tokens,
@@ -70,7 +73,7 @@ class Ollama:
             return given(
                 {
                     "model": self._model,
-                    "messages": with_system(conversation.messages(), dialect),
+                    "messages": _with_images(with_system(conversation.messages(), dialect), conversation),
                     "stream": False,
                     "options": given(options),
                     **{name: value for name, value in fields.items() if name not in dialect.left_out},
@@ -91,6 +94,18 @@ class Ollama:
                 output_tokens=int(answer.get("eval_count", 0)),
             )
 
+    async def _check_sees(self) -> None:
+        """Raise ServiceError unless the model takes pictures: it would answer without having seen them."""
+        url = f"{self._url}/api/show"
+        shown = await post_json(self._http, url, {"model": self._model}, {}, self._seconds)
+        with reading_answer(self._url):
+            sees = "vision" in shown.get("capabilities", ())
+        if not sees:
+            message = (
+                f"{self._model} takes no pictures; choose a model with vision (ollama.com/search?c=vision)"
+            )
+            raise ServiceError(400, "ValidationException", message)
+
     async def free(self) -> None:
         """Unload the model; return once it is out of memory, because Ollama responds before that."""
         try:
@@ -106,6 +121,16 @@ class Ollama:
     async def _is_loaded(self) -> bool:
         models = (await self._http.get(f"{self._url}/api/ps")).raise_for_status().json()["models"]
         return any(model["name"] in (self._model, f"{self._model}:latest") for model in models)
+
+
+def _with_images(messages: list[dict[str, str]], conversation: Conversation) -> list[dict[str, Any]]:
+    """Return the messages with each turn's pictures beside its text. The turns' messages come last."""
+    first = len(messages) - len(conversation.turns)
+    shown: list[dict[str, Any]] = [*messages[:first]]
+    for message, turn in zip(messages[first:], conversation.turns, strict=True):
+        images = [image.base64 for image in turn.images]
+        shown.append({**message, "images": images} if images else {**message})
+    return shown
 
 
 _FORM_NAMES = ("a schema", "json", "the prompt only")

@@ -67,7 +67,7 @@ class OpenAICompatible:
                 fields[dialect.limit] = conversation.max_tokens
             if conversation.tool:
                 fields["response_format"] = _response_format(conversation.tool, dialect.form)
-            messages = with_system(conversation.messages(), dialect)
+            messages = _with_images(with_system(conversation.messages(), dialect), conversation)
             return given({"model": self._model, "messages": messages, **fields})
 
         url = f"{self._url}/v1/chat/completions"
@@ -95,6 +95,23 @@ class OpenAICompatible:
 
     async def free(self) -> None:
         """Do nothing: the API has no such request, and such a server manages its own memory."""
+
+
+def _with_images(messages: list[dict[str, str]], conversation: Conversation) -> list[dict[str, Any]]:
+    """Return the messages with each turn's pictures as parts of its content. The turns' messages come last.
+
+    Source: platform.openai.com/docs/guides/images-vision; llama.cpp, vLLM and LM Studio take the same.
+    """
+    if not conversation.images:
+        return [*messages]
+    first = len(messages) - len(conversation.turns)
+    shown: list[dict[str, Any]] = [*messages[:first]]
+    for message, turn in zip(messages[first:], conversation.turns, strict=True):
+        urls = [f"data:{image.media_type};base64,{image.base64}" for image in turn.images]
+        parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+        content = [*parts, {"type": "text", "text": message["content"]}] if parts else message["content"]
+        shown.append({**message, "content": content})
+    return shown
 
 
 _FORM_NAMES = ("json_schema", "json_object with a schema", "json_object", "the prompt only")

@@ -13,6 +13,8 @@ class RuleBasedDirector:
     name = "rule-based director"
 
     async def answer(self, conversation: Conversation) -> Answer:
+        if conversation.images:
+            raise ServiceError(400, "ValidationException", "The rule-based director can't see pictures")
         message = conversation.turns[-1].text
         try:
             if conversation.tool:
