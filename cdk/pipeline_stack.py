@@ -4,7 +4,6 @@ from typing import Any
 
 from aws_cdk import CfnOutput, CfnParameter, Duration, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from cdk.access import ACCESS, grant, grant_access
@@ -161,9 +160,8 @@ class PipelineStack(Stack):
             build_project=self.assembly_build.name,
         )
         self.functions.on_failure(self.queues.failed_events)
-        self.functions["Dispatch"].add_event_source(
-            sources.SqsEventSource(self.queues.requests, batch_size=10, report_batch_item_failures=True)
-        )
+        self.functions.poll("Dispatch", self.queues.requests, partly=True)
+        self.functions.poll("Upkeep", self.queues.outputs)
         self._configure(settings, engines.value_as_string, stores.model_dump())
         self._grant(settings)
         self._export(prefix)
@@ -256,10 +254,10 @@ class PipelineStack(Stack):
         for name in ("Publish", "RecordFailure", "Upkeep"):
             allow(role(name), "events:PutEvents", on=[self.bus.event_bus_arn])
         self.produce_video.grant_start(role("Dispatch"))
-        self.produce_video.grant_oversee(role("Api"))
-        self.produce_video.grant_oversee(role("Upkeep"))
-        answering = ("RenderClip", "Review", "SettleClip", "Upkeep", "Api")
-        self.produce_video.grant_answer(*map(role, answering), self.assembly_build.role)
+        self.produce_video.grant_executions(role("Api"), "StopExecution")
+        self.produce_video.grant_executions(role("Upkeep"), "DescribeExecution", "StopExecution")
+        failing = [*map(role, ("RenderClip", "SettleClip", "Upkeep")), self.assembly_build.role]
+        self.produce_video.grant_answer(succeed=[*failing, role("Review"), role("Api")], fail=failing)
         allow(role("Upkeep"), "lambda:InvokeFunction", on=[self.functions["Intake"].function_arn])
         grant_ask(role("Plan"), settings.text_model)
         grant_ask(role("WriteStoryboard"), settings.text_model, *settings.text_models)
