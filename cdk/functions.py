@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration, Size
+from aws_cdk import Duration, Names, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.code import RUNTIME, code
 from cdk.log_groups import log_group
-from cdk.permissions import acknowledge
+from cdk.permissions import acknowledge, allow
 from lambdas.domain import names
 from lambdas.settings import (
     ApiKeysSettings,
@@ -210,10 +209,32 @@ class Functions(Construct):
         """Send events to the queue when an asynchronous function still fails after Lambda's two retries."""
         for name, spec in FUNCTIONS.items():
             if spec.asynchronous:
-                self._functions[name].configure_async_invoke(
-                    on_failure=destinations.SqsDestination(queue),
-                    retry_attempts=2,
+                # SqsDestination would also grant calls that Lambda doesn't make. The path is that of
+                # `configure_async_invoke`: a second configuration of a function would be refused.
+                lambda_.CfnEventInvokeConfig(
+                    Construct(self._functions[name], "EventInvokeConfig"),
+                    "Resource",
+                    function_name=self._functions[name].function_name,
+                    qualifier="$LATEST",
+                    maximum_retry_attempts=2,
+                    destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                        on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=queue.queue_arn)
+                    ),
                 )
+                allow(self._roles[name], "sqs:SendMessage", on=[queue.queue_arn])
+
+    def poll(self, name: str, queue: sqs.IQueue, *, partly: bool = False) -> None:
+        """Invoke a function with the queue's messages. `partly`: it says on which of them it failed."""
+        # SqsEventSource would also grant calls that Lambda doesn't make; these are those of the policy
+        # AWSLambdaSQSQueueExecutionRole. The id is SqsEventSource's: a second mapping would be refused.
+        self._functions[name].add_event_source_mapping(
+            f"SqsEventSource:{Names.node_unique_id(queue.node)}",
+            event_source_arn=queue.queue_arn,
+            batch_size=10,
+            report_batch_item_failures=partly or None,
+        )
+        calls = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+        allow(self._roles[name], *(f"sqs:{call}" for call in calls), on=[queue.queue_arn])
 
     def configure(self, settings: Mapping[str, Settings]) -> None:
         """Set every function's environment, written through the same type that the function reads it with."""

@@ -4,7 +4,6 @@ from typing import Any
 
 from aws_cdk import CfnOutput, CfnParameter, Duration, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from cdk.access import ACCESS, grant, grant_access
@@ -188,9 +187,8 @@ class PipelineStack(Stack):
             failed_events=self.queues.failed_events,
         )
         self.functions.on_failure(self.queues.failed_events)
-        self.functions["Dispatch"].add_event_source(
-            sources.SqsEventSource(self.queues.requests, batch_size=10, report_batch_item_failures=True)
-        )
+        self.functions.poll("Dispatch", self.queues.requests, partly=True)
+        self.functions.poll("Upkeep", self.queues.outputs)
         self._configure(settings, engines.value_as_string, stores.model_dump())
         self._grant(settings)
         self._export(prefix)
@@ -318,10 +316,10 @@ class PipelineStack(Stack):
         self.webhooks.grant_manage(role("Api"))
         allow(role("Api"), "lambda:InvokeFunction", on=[self.functions["Deliver"].function_arn])
         self.produce_video.grant_start(role("Dispatch"))
-        self.produce_video.grant_oversee(role("Api"))
-        self.produce_video.grant_oversee(role("Upkeep"))
-        answering = ("RenderClip", "Review", "SettleClip", "Upkeep", "Api")
-        self.produce_video.grant_answer(*map(role, answering), self.assembly_build.role)
+        self.produce_video.grant_executions(role("Api"), "StopExecution")
+        self.produce_video.grant_executions(role("Upkeep"), "DescribeExecution", "StopExecution")
+        failing = [*map(role, ("RenderClip", "SettleClip", "Upkeep")), self.assembly_build.role]
+        self.produce_video.grant_answer(succeed=[*failing, role("Review"), role("Api")], fail=failing)
         allow(role("Upkeep"), "lambda:InvokeFunction", on=[self.functions["Intake"].function_arn])
         for name in ("Api", "Plan"):
             grant_ask(role(name), settings.text_model)

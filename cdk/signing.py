@@ -14,7 +14,8 @@ def grant_sign(role: iam.IRole, prefix: str, kms_key: str) -> None:
     allow(
         role,
         "secretsmanager:GetSecretValue",
-        on=[f"{secrets}:{signing_secret(prefix)}-??????"],
+        # The name alone stands for a secret that is not there: without it, a missing one is a denied call.
+        on=[f"{secrets}:{signing_secret(prefix)}", f"{secrets}:{signing_secret(prefix)}-??????"],
         why_wildcard="Secrets Manager appends six random characters to a secret's name.",
     )
     if kms_key:

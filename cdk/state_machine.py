@@ -1,6 +1,7 @@
 """The state machine of statemachines/produce_video.asl.json, with its functions filled in."""
 
 import re
+from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
@@ -78,12 +79,11 @@ class ProduceVideo(Construct):
     def grant_start(self, role: iam.IRole) -> None:
         allow(role, "states:StartExecution", on=[self.machine.state_machine_arn])
 
-    def grant_oversee(self, role: iam.IRole) -> None:
-        """Allow describing and stopping executions."""
+    def grant_executions(self, role: iam.IRole, *calls: str) -> None:
+        """Allow calls on executions, such as StopExecution."""
         allow(
             role,
-            "states:DescribeExecution",
-            "states:StopExecution",
+            *(f"states:{call}" for call in calls),
             on=[
                 Stack.of(self).format_arn(
                     service="states",
@@ -95,20 +95,23 @@ class ProduceVideo(Construct):
             why_wildcard="Executions are named after their video.",
         )
 
-    def grant_answer(self, *roles: iam.IRole) -> None:
+    def grant_answer(self, *, succeed: Sequence[iam.IRole], fail: Sequence[iam.IRole]) -> None:
         """Allow answering task tokens.
 
-        A separate policy: in the role's own it would be a circular dependency, since the machine depends on
-        its functions and they depend on their role.
+        In policies of their own: in the roles' own it would be a circular dependency, since the machine
+        depends on its functions and they depend on their role.
         """
-        iam.Policy(
-            self,
-            "AnswerTasks",
-            roles=list(roles),
-            statements=[
-                iam.PolicyStatement(
-                    actions=["states:SendTaskSuccess", "states:SendTaskFailure"],
-                    resources=[self.machine.state_machine_arn],
-                )
-            ],
-        )
+        for id, call, roles in (
+            ("AnswerTasks", "SendTaskSuccess", succeed),
+            ("FailTasks", "SendTaskFailure", fail),
+        ):
+            iam.Policy(
+                self,
+                id,
+                roles=list(roles),
+                statements=[
+                    iam.PolicyStatement(
+                        actions=[f"states:{call}"], resources=[self.machine.state_machine_arn]
+                    )
+                ],
+            )

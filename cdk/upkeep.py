@@ -4,7 +4,6 @@ from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -64,7 +63,6 @@ class Upkeep(Construct):
             ),
         )
         written.add_target(targets.SqsQueue(outputs, dead_letter_queue=failed_events))
-        heal.add_event_source(sources.SqsEventSource(outputs, batch_size=10))
 
     def _on(self, id: str, description: str, *, source: str, detail_type: str, detail: object) -> None:
         pattern = events.EventPattern(source=[source], detail_type=[detail_type], detail=detail)  # type: ignore[arg-type]

@@ -201,8 +201,25 @@ def video_list(
 
 
 def event_list(events: Iterable[VideoEvent]) -> EventList:
-    data: list[EventObject] = [{"object": "video.event", **_dumped(event)} for event in events]
-    return {"object": "list", "data": data, "has_more": False}
+    return {"object": "list", "data": [_event(event) for event in events], "has_more": False}
+
+
+def _event(event: VideoEvent) -> EventObject:
+    return {
+        "object": "video.event",
+        "type": event.type,
+        "at_ms": event.at_ms,
+        "attempt": event.attempt,
+        "scene": event.scene,
+        "clip": event.clip,
+        "reused": event.reused,
+        "by": event.by,
+        "seconds": event.seconds,
+        "cost": event.cost,
+        "code": event.code,
+        "reason": event.reason,
+        "advice": event.advice,
+    }
 
 
 def voice_list(voices: Iterable[OfferedVoice], default: str, prices: Prices) -> VoiceList:
@@ -211,7 +228,11 @@ def voice_list(voices: Iterable[OfferedVoice], default: str, prices: Prices) -> 
         {
             "id": voice.name,
             "object": "voice",
-            **voice.model_dump(exclude={"name"}),
+            "language": voice.language,
+            "language_name": voice.language_name,
+            "other_languages": voice.other_languages,
+            "gender": voice.gender,
+            "engines": voice.engines,
             "default": voice.name == default,
             "cost_per_million_characters": {
                 engine: prices.narration(engine, 1_000_000) for engine in voice.engines

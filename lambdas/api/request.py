@@ -16,6 +16,7 @@ from lambdas.domain.errors import InvalidRequest, VideoNotFound
 from lambdas.domain.scopes import Scope
 from lambdas.domain.video import VIDEO_ID, Video
 from lambdas.intake.fields import parse_form
+from lambdas.intake.files import File
 from lambdas.settings import ApiKeysSettings, ApiSettings
 from lambdas.telemetry import logger
 
@@ -88,7 +89,7 @@ def query(parameters: type[_Query]) -> _Query:
     return parse_form(parameters, {name: given.get(sent[name]) for name in sent}, sent)
 
 
-def body(*, files: Collection[str]) -> tuple[dict[str, Any], dict[str, bytes]]:
+def body(*, files: Collection[str]) -> tuple[dict[str, Any], dict[str, File]]:
     """Return the body's fields, and its files by field; `files` names the fields that may be files.
 
     Raises InvalidRequest naming what is malformed.

@@ -27,10 +27,12 @@ def synthesize(folder: Path) -> Path:
 
 
 @contextmanager
-def deployed(folder: Path) -> Iterator[tuple[str, Client, dict[str, str]]]:
+def deployed(
+    folder: Path, app: str = "tests.cloud.function_aws:app", *, engines: str = "animatic"
+) -> Iterator[tuple[str, Client, dict[str, str]]]:
     """URL of the cloud, its clients, and the outputs of the stack of that assembly."""
-    with local_aws("tests.cloud.function_aws:app") as url:
-        of_a_pc = {"Engines": "animatic", "Workflow": "", "Voice": BUNDLED, "VoiceEngine": "standard"}
+    with local_aws(app) as url:
+        of_a_pc = {"Engines": engines, "Workflow": "", "Voice": BUNDLED, "VoiceEngine": "standard"}
         of_a_pc |= {"Prices": FREE.model_dump_json(), "WebhooksToLoopback": "true"}
         outputs = deploy(read_assembly(folder), url, ANYBODY, of_a_pc)
         yield url, partial(aws.client, base_url=url, credentials=ANYBODY), outputs

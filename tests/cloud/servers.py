@@ -65,7 +65,7 @@ def local_aws(app: str = "ministack.app:app", port: int | None = None) -> Iterat
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: answers(url))
+        wait_until(lambda: answers(url), seconds=120)
         yield url
     finally:
         process.terminate()

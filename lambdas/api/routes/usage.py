@@ -133,8 +133,14 @@ def _row(groups: tuple[By, ...], key: tuple[str, ...], sums: Usage) -> Any:
 
 
 def _sums(sums: Usage) -> UsageSums:
-    named = sums._asdict()
-    return {**{name: named[name] for name in named if name != "usd"}, "cost": float(sums.usd)}
+    return {
+        "films": sums.films,
+        "failed": sums.failed,
+        "clips": sums.clips,
+        "seconds": sums.seconds,
+        "cost": float(sums.usd),
+        "unknown": sums.unknown,
+    }
 
 
 def _quota(state: State) -> QuotaState:
