@@ -91,7 +91,7 @@ def new_table(
         partition_key=dynamodb.Attribute(name="pk", type=string),
         sort_key=dynamodb.Attribute(name="sk", type=string),
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-        # AWS's own key for DynamoDB costs nothing per month; CloudTrail shows its use, and KMS bills its calls.
+        # AWS's own key for DynamoDB costs nothing per month; KMS bills its calls.
         encryption=dynamodb.TableEncryption.AWS_MANAGED,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True
