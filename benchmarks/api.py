@@ -32,7 +32,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.load import ROOT, Home
+from benchmarks.pc import ROOT, Home
 from cdk.functions import ENVIRONMENT
 from reelworks.cloud.credentials import read_credentials
 from reelworks.deployment import Deployment

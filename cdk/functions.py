@@ -223,14 +223,24 @@ class Functions(Construct):
                 )
                 allow(self._roles[name], "sqs:SendMessage", on=[queue.queue_arn])
 
-    def poll(self, name: str, queue: sqs.IQueue, *, partly: bool = False) -> None:
-        """Invoke a function with the queue's messages. `partly`: it says on which of them it failed."""
+    def poll(
+        self,
+        name: str,
+        queue: sqs.IQueue,
+        *,
+        batch: int = 10,
+        at_once: int | None = None,
+        partly: bool = False,
+    ) -> None:
+        """Invoke a function with the queue's messages. `batch`: at most so many in an event. `at_once`: at
+        most so many events at a time. `partly`: it says on which messages it failed."""
         # SqsEventSource would also grant calls that Lambda doesn't make; these are those of the policy
         # AWSLambdaSQSQueueExecutionRole. The id is SqsEventSource's: a second mapping would be refused.
         self._functions[name].add_event_source_mapping(
             f"SqsEventSource:{Names.node_unique_id(queue.node)}",
             event_source_arn=queue.queue_arn,
-            batch_size=10,
+            batch_size=batch,
+            max_concurrency=at_once,
             report_batch_item_failures=partly or None,
         )
         calls = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")

@@ -23,7 +23,7 @@ from cdk.signing import grant_sign
 from cdk.state_machine import ProduceVideo
 from cdk.table import ApiKeysTable, VideosTable
 from cdk.upkeep import SETTLED_WITHIN, Upkeep
-from cdk.webhooks import Webhooks
+from cdk.webhooks import AT_ONCE, Webhooks
 from lambdas.domain import keys
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.names import endpoint_name, signing_secret
@@ -182,13 +182,14 @@ class PipelineStack(Stack):
             self,
             "Webhooks",
             bus=self.bus,
-            deliver=self.functions["Deliver"],
             deliver_timeout=Duration.seconds(FUNCTIONS["Deliver"].timeout),
             failed_events=self.queues.failed_events,
         )
         self.functions.on_failure(self.queues.failed_events)
         self.functions.poll("Dispatch", self.queues.requests, partly=True)
         self.functions.poll("Upkeep", self.queues.outputs)
+        # One message at a time: a slow receiver holds up no other.
+        self.functions.poll("Deliver", self.webhooks.queue, batch=1, at_once=AT_ONCE)
         self._configure(settings, engines.value_as_string, stores.model_dump())
         self._grant(settings)
         self._export(prefix)

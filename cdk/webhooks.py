@@ -5,8 +5,6 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -18,7 +16,7 @@ from lambdas.domain import names
 from lambdas.domain.webhooks import EventType
 
 # So many receivers are called at once, so that slow ones can't use up the account's concurrent functions.
-_AT_ONCE = 10
+AT_ONCE = 10
 _LOOK = ("GetItem", "PutItem")
 
 
@@ -29,7 +27,6 @@ class Webhooks(Construct):
         id: str,
         *,
         bus: events.IEventBus,
-        deliver: lambda_.IFunction,
         deliver_timeout: Duration,
         failed_events: sqs.IQueue,
     ) -> None:
@@ -56,8 +53,6 @@ class Webhooks(Construct):
             event_pattern=events.EventPattern(source=[names.EVENT_SOURCE], detail_type=list(EventType)),
         )
         rule.add_target(targets.SqsQueue(self.queue, dead_letter_queue=failed_events))
-        # One at a time: a slow receiver holds up no other message.
-        deliver.add_event_source(sources.SqsEventSource(self.queue, batch_size=1, max_concurrency=_AT_ONCE))
 
     def grant_deliver(self, role: iam.IRole) -> None:
         """Allow reading endpoints, writing what becomes of deliveries, and queueing the next try."""

@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 import httpx
 
-from benchmarks.load import Home
+from benchmarks.pc import Home
 from benchmarks.scale.calls import UPKEEP_RUN, calls_of, invocations_of
 from benchmarks.scale.film import Film
 from benchmarks.scale.state_machine import outer_states, visits_of

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lambdas.adapters.api_keys import ApiKeys, new_key
+from lambdas.adapters.clip_queue import ClipQueue
 from lambdas.adapters.deliveries_queue import DeliveriesQueue
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.tenants import Tenants
@@ -26,6 +27,7 @@ from lambdas.adapters.webhooks import Webhooks
 from lambdas.domain import keys
 from lambdas.domain.characters import Image
 from lambdas.domain.film_plan import FilmPlan, film_hash
+from lambdas.domain.names import signing_secret
 from lambdas.domain.quotas import Quotas
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
@@ -33,6 +35,7 @@ from lambdas.domain.video_parts import ClipProgress, Decision
 from lambdas.domain.video_request import Music, VideoRequest
 from lambdas.domain.webhooks import WINDOW_MS, Delivery, DueTry
 from lambdas.production.plans import store_plan
+from reelworks.cloud.lifecycle.development_certificate import development_secret
 from tests.cloud.deployment import png
 from tests.cloud.policy_mutants import Call
 from tests.cloud.real_template import Client
@@ -356,6 +359,17 @@ def what_helps_to_write(cloud: Cloud) -> None:
         assert accepted(api.http.get("/voices"))["data"]
 
 
+def signed_films(cloud: Cloud) -> None:
+    """From here on, films are signed."""
+    secret = development_secret().model_dump_json()
+    name = signing_secret(cloud.outputs["EndpointPrefix"])
+    cloud.client("secretsmanager").create_secret(Name=name, SecretString=secret)
+    with cloud.api("signers") as api:
+        picture = {"image_url": f"data:image/png;base64,{b64encode(png(2)).decode()}"}
+        shown = api.until(api.create(seconds="1", input_reference=picture), "completed")
+        assert shown["signed_by"]
+
+
 # Small work, which live mutants fail in.
 
 
@@ -407,12 +421,19 @@ def notices(cloud: Cloud) -> None:
         for call in calls_of(cloud, video, "waiting"):
             cloud.inputs.delete(call["request"])
         failed, expired = calls_of(cloud, video, "in_flight")
+        _forget_instances(cloud)
         _tell(cloud, failed, invocationStatus="Failed", failureReason="out of memory")
         wait_until(lambda: len(calls_of(cloud, video, "settled")) >= 3, seconds=_PATIENCE)
         times = {"receivedTime": "2026-01-01T00:00:00.000Z", "eventTime": "2026-01-01T06:00:01.000Z"}
         _tell(cloud, expired, invocationStatus="Expired", **times)
         wait_until(lambda: expired in calls_of(cloud, video, "settled"), seconds=_PATIENCE)
         accepted(api.http.post(f"/videos/{video}/cancel"))
+
+
+def _forget_instances(cloud: Cloud) -> None:
+    """Who admits clips next looks up the instances again."""
+    queue = ClipQueue(cloud.client("dynamodb"), cloud.outputs["ClipsTable"])
+    queue.note_instances("cogvideox-2b", queue.engine("cogvideox-2b").instances, 0)
 
 
 def _tell(cloud: Cloud, call: Mapping[str, Any], **notice: str) -> None:
@@ -468,7 +489,9 @@ def long_assemblies(cloud: Cloud) -> None:
         assert size > PART
         cloud.objects.delete(video.clip)
     task = {"tenant": of_function.tenant, "video_id": of_function.id}
-    assert cloud.invoke("Publish", task)["result"]["film"]  # the manifest says that the clip is gone
+    cloud.inputs.delete(of_function.music)
+    # The manifest says that the clip is gone, the signature names the music without its hash.
+    assert cloud.invoke("Publish", task)["result"]["film"]
     unreadable = _rendered(cloud, "unreadable", b"no clip")
     cloud.objects.delete(of_build.film)
     cloud.objects.put(of_build.clip, b"no clip", "video/mp4")
@@ -555,6 +578,13 @@ def missing_objects(cloud: Cloud) -> None:
         task = {"tenant": video.tenant, "video_id": video.id, "clip": 0, **more}
         assert cloud.invoke(function, task)["error"]["errorType"] == "ArtifactMissing", function
     with cloud.api("missing") as api:
+        fox = {"image": {"image_url": f"data:image/png;base64,{b64encode(png(3)).decode()}"}}
+        accepted(api.http.post("/videos/characters", json={"name": "Mossy", "description": "A fox.", **fox}))
+        drawn = api.create(topic="@Mossy", scenes=1, stills="premium", review=["storyboard"])
+        api.until_gate(drawn)
+        cloud.inputs.delete_all("uploads/missing/")
+        api.approve(drawn)
+        assert api.until(drawn, "failed")["failure"]["code"] == "ArtifactMissing"
         video_id = api.create(topic="A bee", scenes=1, review=["storyboard"])
         api.until_gate(video_id)
         cloud.objects.delete_all(keys.video_folder("missing", video_id))
@@ -649,6 +679,7 @@ def lost_notices(cloud: Cloud) -> None:
 
 def _tell_upkeep(cloud: Cloud, video: str, told: set[str]) -> set[str]:
     """Tell Upkeep of what engines have written for a video, as the queue of outputs does."""
+    _forget_instances(cloud)
     written = {key for key, _ in cloud.objects.list("engine/") if video in key} - told
     for key in written:
         body = json.dumps({"detail": {"object": {"key": key}}})
@@ -704,6 +735,7 @@ WORK = (
     characters,
     files_sent_ahead,
     what_helps_to_write,
+    signed_films,
     engines,
     notices,
     long_assemblies,

@@ -16,6 +16,9 @@ from tests.api_fuzz import fuzz
 from tests.cloud.deployment import Context, Deployment, rest_event
 from tests.cloud.servers import serving
 
+# They ask services and functions that only a cloud has.
+OF_OTHERS = ("list_voices", "enhance_prompt", "test_webhook_endpoint")
+
 
 def authorized_gateway() -> ASGIApp:
     """Call the authorizer and the function as API Gateway does."""
@@ -43,7 +46,7 @@ def authorized_gateway() -> ASGIApp:
         text = None if kind.startswith("multipart/form-data") else body.decode("utf-8", "replace")
         event = rest_event(
             request.method,
-            request.url.path,
+            request.scope["path"],  # its URL leaves control characters out
             body=body if text is None else text or None,
             headers=dict(request.headers),
             query=dict(request.query_params) or None,
@@ -65,12 +68,12 @@ def origin() -> Iterator[str]:
 def test_every_answer_is_documented(aws: Deployment, origin: str) -> None:
     key = "rk-" + "f" * 40
     aws.api_keys.register(key, "fuzz", "fuzz")
-    fuzzed = fuzz(origin, key, examples=12, phases="examples,fuzzing,stateful")
+    fuzzed = fuzz(origin, key, examples=7, phases="examples,fuzzing,stateful", without=OF_OTHERS)
     assert fuzzed.passed, fuzzed.output
     assert fuzzed.cases >= 375
 
 
 def test_without_a_key_everything_is_refused(aws: Deployment, origin: str) -> None:
-    fuzzed = fuzz(origin, None, examples=8, phases="fuzzing")
+    fuzzed = fuzz(origin, None, examples=4, phases="fuzzing")
     assert fuzzed.passed, fuzzed.output
     assert fuzzed.cases >= 125

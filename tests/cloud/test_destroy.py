@@ -15,8 +15,8 @@ from tests.shared import FOLDER
 
 NAMES = names_of(DeploymentSettings.of_checkout({}))
 ANOTHER_S = names_of(DeploymentSettings.of_checkout({"REELWORKS_PREFIX": "reelworks-two"}))
-KEPT = {"AWS::S3::Bucket": 3, "AWS::DynamoDB::Table": 2, "AWS::Cognito::UserPool": 1}
-PRESENT = {**KEPT, "AWS::DynamoDB::Table": 3}  # the table of waiting clips is deleted with its stack
+KEPT = {"AWS::S3::Bucket": 3, "AWS::DynamoDB::Table": 3, "AWS::Cognito::UserPool": 1}
+PRESENT = {**KEPT, "AWS::DynamoDB::Table": 4}  # the table of waiting clips is deleted with its stack
 
 
 def count(found: list[Kept]) -> dict[str, int]:

@@ -51,7 +51,6 @@ UNEXERCISED = (
     Unexercised("Pipeline/[!A]*", "s3:DeleteObject", _LATE, resources="*/records/videos/*"),
     Unexercised("Pipeline/Assem*", "s3:DeleteObject", _LATE, resources="*/records/videos/*"),
     Unexercised("Pipeline/Publish", "s3:DeleteObject", _LATE, resources="*/videos/*"),
-    Unexercised("Pipeline/RenderClip", "s3:DeleteObject", _LATE),
     Unexercised(
         "Pipeline/ProduceVideo",
         "lambda:InvokeFunction",

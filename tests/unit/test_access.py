@@ -37,6 +37,13 @@ from reelworks.cloud.server.signatures import (
 HOST = "127.0.0.1:4566"
 URL = f"http://{HOST}"
 NOW = datetime.now(UTC)  # when this module signs its requests, however late a test runs
+
+
+@pytest.fixture(autouse=True)
+def _signed_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: NOW)
+
+
 OURS = Credentials("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 
 
