@@ -117,6 +117,7 @@ ACCESS: Mapping[str, Access] = {
         read=(_UPLOADS, _VIDEOS, _ARTIFACTS),
         write=(_VIDEOS, _DROP_RESULTS),
         delete=(_VIDEOS, _DROP_RESULTS),
+        resume=(_VIDEOS,),
         journal=True,
     ),
     "RecordFailure": Access(
