@@ -35,11 +35,11 @@ def _times(number: float, each: Each) -> Each:
 CALLS: Mapping[str, Mapping[Unit, Each]] = {
     "Authorizer": {Unit.AUTHORIZATION: {"dynamodb GetItem": 1}},
     "Api": {
-        # Looks for a deleted video and a create without a key; writes both, then journal and queue.
+        # Reads the quota and looks for a deleted video; writes the video, its note and its quota at once,
+        # then journal and queue.
         Unit.FILM: {
             "dynamodb GetItem": 2,
-            "dynamodb PutItem": 2,
-            "dynamodb Query": 1,
+            "dynamodb TransactWriteItems": 1,
             "s3 PutObject": 1,
             "sqs SendMessage": 1,
         },
@@ -89,6 +89,7 @@ CALLS: Mapping[str, Mapping[Unit, Each]] = {
             "s3 HeadObject": 1,
             "s3 GetObject": 1,
             "s3 PutObject": 1,
+            "events PutEvents": 1,
         },
         Unit.DRAWN_FROM_STILL: {"s3 GetObject": 1},
     },
@@ -107,6 +108,7 @@ CALLS: Mapping[str, Mapping[Unit, Each]] = {
             "s3 DeleteObject": 1,
             "sagemaker InvokeEndpointAsync": 1,
             "states SendTaskSuccess": 1,
+            "events PutEvents": 1,
         }
     },
     "Assemble": {
@@ -118,14 +120,19 @@ CALLS: Mapping[str, Mapping[Unit, Each]] = {
         Unit.MEBIBYTE: {"s3 GetObject": 4},  # at most: poster and spritesheet read blocks of 256 KiB
     },
     "Publish": {
+        # The second change is the film's end, which frees its place in the tenant's quota with it. The film
+        # is written anew with its content credentials; all else is copied.
         Unit.FILM: _sum(
             _times(2, _CHANGE),
             {
                 "dynamodb Query": 1,
+                "dynamodb UpdateItem": -1,
+                "dynamodb TransactWriteItems": 1,
+                "secretsmanager GetSecretValue": 1,
                 "s3 HeadObject": 8,
-                "s3 GetObject": 1,
-                "s3 CopyObject": 3,
-                "s3 PutObject": 1,
+                "s3 GetObject": 2,
+                "s3 CopyObject": 2,
+                "s3 PutObject": 2,
                 "events PutEvents": 1,
             },
         ),
@@ -135,6 +142,8 @@ CALLS: Mapping[str, Mapping[Unit, Each]] = {
         Unit.STORYBOARD: {"s3 CopyObject": 1, "s3 HeadObject": 2},
         Unit.CAPTIONS: {"s3 CopyObject": 2, "s3 HeadObject": 4},
     },
+    # For each event: what the request asked for, and the tenant's endpoints. Without any, nothing is sent.
+    "Deliver": {Unit.FILM: {"dynamodb GetItem": 2}, Unit.CLIP: {"dynamodb GetItem": 2}},
 }
 
 # Invocations and their seconds, by function. The seconds are assumed, on the safe side of what the functions
@@ -152,6 +161,7 @@ INVOCATIONS: Mapping[str, Mapping[Unit, float]] = {
     "SettleClip": {Unit.RENDERED: 1},
     "Assemble": {Unit.FILM: 1},
     "Publish": {Unit.FILM: 1},
+    "Deliver": {Unit.FILM: 1, Unit.CLIP: 1},
 }
 SECONDS: Mapping[str, Mapping[Unit, float]] = {
     "Authorizer": {Unit.AUTHORIZATION: 0.1},
@@ -166,6 +176,7 @@ SECONDS: Mapping[str, Mapping[Unit, float]] = {
     "SettleClip": {Unit.RENDERED: 0.9},
     "Assemble": {Unit.FILM: 4, Unit.CLIP: 0.2, Unit.MEBIBYTE: 0.05},  # lambdas/domain/assembler.py
     "Publish": {Unit.FILM: 1, Unit.CLIP: 0.03},
+    "Deliver": {Unit.FILM: 0.1, Unit.CLIP: 0.1},
 }
 
 _ENGINES = sum(engine.renderer is Renderer.ENDPOINT for engine in CATALOGUE.values())

@@ -44,9 +44,11 @@ def load(film: Film, films_per_day: float, peak: float = PEAK) -> Load:
 
 def test_a_film_of_one_clip_makes_these_calls() -> None:
     calls = calls_of(ONE_CLIP.units(reads=3, authorizations=1))
-    assert calls["dynamodb Query"] == 1 + 3 + 2 + 2 + 3 + 3  # create, reads, three changes and a read of each
-    assert calls["dynamodb PutItem"] == 2 + 2  # of the create, and of the clip
-    assert calls["states StartExecution"] == calls["events PutEvents"] == calls["sqs SendMessage"] == 1
+    assert calls["dynamodb Query"] == 3 + 2 + 2 + 3 + 3  # the reads, three changes and a read of each
+    assert calls["dynamodb PutItem"] == 2  # of the clip
+    assert calls["dynamodb TransactWriteItems"] == 2  # the create, and the end
+    assert calls["states StartExecution"] == calls["sqs SendMessage"] == 1
+    assert calls["events PutEvents"] == 2  # of the clip and of the film
     assert "sagemaker InvokeEndpointAsync" not in calls
     assert "bedrock Converse" not in calls
 
