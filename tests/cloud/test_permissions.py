@@ -7,6 +7,7 @@ policy without it (a mutant) would refuse one.
 import json
 import re
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ __all__ = ["account"]  # a fixture
 
 Piece = Callable[[Cloud], None]
 
+_LAST_CALLS_SECONDS = 30  # for what queues deliver after the work
 _LEAST_KILLED = 0.9
 _ROLE = re.compile(r"(?:Functions)?(\w+?)Role[0-9A-F]{8}")
 
@@ -110,11 +112,16 @@ def granted(cloud: Cloud, account: None) -> dict[str, list[Grant]]:
 def mutants(cloud: Cloud, work: Work, granted: dict[str, list[Grant]]) -> Mutants:
     for piece in WORK:
         work.done(piece)
-    calls = defaultdict(list)
-    for call in cloud.decisions():
-        if call.allowed:
-            calls[_label("Pipeline", call.role)].append(call)
-    return Mutants.judged(granted, calls)
+    until = time.monotonic() + _LAST_CALLS_SECONDS
+    while True:
+        calls = defaultdict(list)
+        for call in cloud.decisions():
+            if call.allowed:
+                calls[_label("Pipeline", call.role)].append(call)
+        judged = Mutants.judged(granted, calls)
+        if all(map(covering, judged.survivors)) or time.monotonic() > until:
+            return judged
+        time.sleep(1)
 
 
 def test_no_grant_is_unneeded(mutants: Mutants) -> None:
@@ -154,7 +161,7 @@ def test_the_list_of_unexercised_grants_is_true(
     if entry.sampled:
         missing = {(one.role, one.action) for one in covered} - {(one.role, one.action) for one in exercised}
         assert not missing, "none of these grants is exercised"
-    else:
+    elif not entry.by_chance:
         assert not exercised, "these are exercised now: remove or narrow the entry"
 
 
