@@ -60,6 +60,13 @@ UNEXERCISED = (
         resources="*QueuesOutputs*",
         by_chance=True,
     ),
+    Unexercised(
+        "Pipeline/SettleClip",
+        "s3:ListBucket",
+        "Only if it comes before RenderClip to a request that is missing.",
+        resources="*-input-*",
+        by_chance=True,
+    ),
     Unexercised("Pipeline/RenderClip", "s3:DeleteObject", _LATE, resources="*/requests/*", by_chance=True),
     Unexercised(
         "Pipeline/ProduceVideo",
