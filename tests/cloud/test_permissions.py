@@ -34,7 +34,7 @@ Piece = Callable[[Cloud], None]
 
 _LAST_CALLS_SECONDS = 30  # for what queues deliver after the work
 _LEAST_KILLED = 0.9
-_MOST_RACES = 5  # grants that a run may miss: in four runs, each missed another one to three
+_MOST_RACES = 5  # grants that a run may miss; three of four runs missed one to three others
 _ROLE = re.compile(r"(?:Functions)?(\w+?)Role[0-9A-F]{8}")
 
 
