@@ -15,10 +15,8 @@ import compileall
 import importlib
 import json
 import os
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -32,7 +30,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.pc import ROOT, Home
+from benchmarks.pc import ROOT, Home, run
 from cdk.functions import ENVIRONMENT
 from reelworks.cloud.credentials import read_credentials
 from reelworks.deployment import Deployment
@@ -244,23 +242,7 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=15, help="runs of each import")
     parser.add_argument("--creates", type=int, default=1000)
     parser.add_argument("--clients", type=int, default=50)
-    parser.add_argument("--home", type=Path, help="folder to use; it is kept (default: a temporary one)")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the cloud is stopped
-    with tempfile.TemporaryDirectory() as temporary:
-        home = Home(arguments.home or Path(temporary))
-        home.folder.mkdir(exist_ok=True)
-        try:
-            found = measure(home, arguments)
-        finally:
-            home.reel("down")
-    if arguments.json:
-        print(json.dumps(found, indent=1))
-    else:
-        for name, value in found.items():
-            print(f"{name}: {value}")
-    raise SystemExit(0 if all(found["targets"].values()) else 1)
+    run(parser, measure)
 
 
 if __name__ == "__main__":

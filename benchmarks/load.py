@@ -9,25 +9,20 @@ memory, the answers' times as the clients see them, and the state of `reel statu
 """
 
 import argparse
-import json
 import os
-import signal
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import httpx
 import psutil
 
-from benchmarks.pc import Home, aws, watched
+from benchmarks.pc import Home, aws, run, watched
 
 POLL_SECONDS = 0.2
 FILMS: dict[str, dict[str, Any]] = {
@@ -261,24 +256,12 @@ def main() -> None:
     )
     parser.add_argument("--engine", choices=FILMS, default="animatic")
     parser.add_argument("--minutes", type=float, default=60, help="stop waiting for the films after so long")
-    parser.add_argument("--home", type=Path, help="folder to use; it is kept (default: a temporary one)")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the cloud is stopped
-    with tempfile.TemporaryDirectory() as temporary:
-        home = Home(arguments.home or Path(temporary))
-        home.folder.mkdir(exist_ok=True)
-        try:
-            creates = [int(count) for count in arguments.tenants.split(",")]
-            found = document(measure(home, arguments.engine, creates, arguments.minutes))
-        finally:
-            home.reel("down")
-    if arguments.json:
-        print(json.dumps(found, indent=1))
-    else:
-        for name, value in found.items():
-            print(f"{name}: {value}")
-    raise SystemExit(0 if all(found["targets"].values()) else 1)
+    run(parser, _found)
+
+
+def _found(home: Home, arguments: argparse.Namespace) -> dict[str, Any]:
+    creates = [int(count) for count in arguments.tenants.split(",")]
+    return document(measure(home, arguments.engine, creates, arguments.minutes))
 
 
 if __name__ == "__main__":

@@ -12,16 +12,14 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import av
 
-from benchmarks.pc import Home, aws, watched
+from benchmarks.pc import Home, aws, run, watched
 from lambdas.domain.engines import CATALOGUE
 from reelworks.client import Address, Client
 
@@ -148,23 +146,10 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=1000)
     parser.add_argument("--engine", choices=["cogvideox-nano", "animatic"], default="cogvideox-nano")
     parser.add_argument("--kill", action="store_true", help="kill the cloud when half of the clips are made")
-    parser.add_argument("--home", type=Path, help="folder to use; it is kept (default: a temporary one)")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the cloud is stopped
-    with tempfile.TemporaryDirectory() as temporary:
-        home = Home(arguments.home or Path(temporary))
-        home.folder.mkdir(exist_ok=True)
-        try:
-            found = document(measure(home, arguments.engine, arguments.clips, kill=arguments.kill))
-        finally:
-            home.reel("down")
-    if arguments.json:
-        print(json.dumps(found, indent=1))
-    else:
-        for name, value in found.items():
-            print(f"{name}: {value}")
-    raise SystemExit(0 if all(found["targets"].values()) else 1)
+    run(
+        parser,
+        lambda home, given: document(measure(home, given.engine, given.clips, kill=given.kill)),
+    )
 
 
 if __name__ == "__main__":

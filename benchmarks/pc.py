@@ -4,16 +4,19 @@ Memory is what the processes hold by themselves (USS), plus what they share, cou
 adding their resident sizes would count shared libraries for each.
 """
 
+import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import boto3
 import psutil
@@ -52,6 +55,29 @@ class Home:
             return [cloud, *cloud.children(recursive=True)]
         except (OSError, ValueError, psutil.Error):
             return []
+
+
+def run(
+    parser: argparse.ArgumentParser, measure: Callable[[Home, argparse.Namespace], dict[str, Any]]
+) -> NoReturn:
+    """Measure on a cloud of its own, print what was found, and exit: 0 if all of its `targets` are met."""
+    parser.add_argument("--home", type=Path, help="folder to use; it is kept (default: a temporary one)")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the cloud is stopped
+    with tempfile.TemporaryDirectory() as temporary:
+        home = Home(arguments.home or Path(temporary))
+        home.folder.mkdir(exist_ok=True)
+        try:
+            found = measure(home, arguments)
+        finally:
+            home.reel("down")
+    if arguments.json:
+        print(json.dumps(found, indent=1))
+    else:
+        for name, value in found.items():
+            print(f"{name}: {value}")
+    raise SystemExit(0 if all(found["targets"].values()) else 1)
 
 
 def aws(cloud: dict[str, Any], service: str) -> Any:

@@ -15,15 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 
-from benchmarks.pc import Home
+from benchmarks.pc import Home, aws
 from benchmarks.scale.calls import UPKEEP_RUN, calls_of, invocations_of
 from benchmarks.scale.film import Film
 from benchmarks.scale.state_machine import outer_states, visits_of
 from reelworks.cloud.addresses import IDENTITY_PATH
-from reelworks.cloud.credentials import read_credentials
 
 SAVED = Path(__file__).with_name("counted.json")
 # How far a call's count may be from the model: a tenth of the larger, or three calls, because the sizes of
@@ -139,20 +137,13 @@ class Count:
 class Cloud:
     """A local cloud, as far as counting needs it."""
 
-    def __init__(self, status: Mapping[str, Any], api_key: str, credentials: Path) -> None:
-        """`status`: what `reel status` says; `credentials`: the file of the cloud's own."""
+    def __init__(self, status: dict[str, Any], api_key: str) -> None:
+        """`status`: what `reel status` says."""
         self._report = status["aws_endpoint_url"] + IDENTITY_PATH
         self._api = httpx.Client(
             base_url=status["base_url"], headers={"Authorization": f"Bearer {api_key}"}, timeout=300
         )
-        keys = read_credentials(credentials)
-        self._states = boto3.client(
-            "stepfunctions",
-            endpoint_url=status["aws_endpoint_url"],
-            region_name="us-east-1",
-            aws_access_key_id=keys.access_key_id,
-            aws_secret_access_key=keys.secret_access_key,
-        )
+        self._states = aws(status, "stepfunctions")
 
     def make(self, asked: Asked) -> Counted:
         """Make a film that no other is made beside, and count. Raises SystemExit if it fails."""
@@ -254,7 +245,7 @@ def count(films: Sequence[Asked] = FILMS) -> Iterator[Count]:
         status = home.reel("up")
         try:
             key = home.reel("keys", "create", _TENANT)["api_key"]
-            cloud = Cloud(status, key, Path(folder) / "aws_credentials")
+            cloud = Cloud(status, key)
             upkeep, made = cloud.upkeep_run(), list[Counted]()
             for asked in films:
                 made.append(cloud.make(asked))
