@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
 
 from tests.cloud.deployment import png
+from tests.cloud.servers import answering
 from tests.films.clients import ENGINE, HEIGHT, NEWEST_OPENAI, OLD_OPENAI, SIZE, WIDTH, documented, run_python
 from tests.films.conftest import Cloud
 from tests.films.looking import look_at
@@ -314,14 +314,8 @@ def losing_the_first_answer(base_url: str) -> Iterator[tuple[str, list[tuple[str
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/v1", posts
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(Handler) as url:
+        yield f"{url}/v1", posts
 
 
 @BOTH

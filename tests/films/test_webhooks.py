@@ -7,16 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from openai import OpenAI
 from standardwebhooks import Webhook
 
-from tests.cloud.servers import free_port, wait_until
+from tests.cloud.servers import answering, free_port, wait_until
 from tests.films.conftest import REPOSITORY, Cloud
 
 # OpenAI's client says so of its own service.
@@ -50,14 +49,8 @@ def receiver() -> Iterator[tuple[str, Receiver]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", made
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(Handler) as url:
+        yield url, made
 
 
 @pytest.fixture(scope="module")
