@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
@@ -124,6 +124,7 @@ class Alarms(Construct):
         )
 
     def _add(self, name: str, **properties: Any) -> None:
-        alarm = cloudwatch.Alarm(self, name, **properties)
+        # CloudFormation's own names drop the hyphens, so that an engine's name can't be read in them.
+        alarm = cloudwatch.Alarm(self, name, alarm_name=f"{Stack.of(self).stack_name}-{name}", **properties)
         alarm.add_alarm_action(actions.SnsAction(self.topic))
         alarm.add_ok_action(actions.SnsAction(self.topic))

@@ -395,7 +395,7 @@ class OperationsStack(Stack):
     def _alarm_endpoint(self, alarms: Alarms, endpoint: str, engine: str) -> None:
         log = f"/aws/sagemaker/Endpoints/{endpoint}"
         alarms.on(
-            f"{endpoint}-no-capacity",
+            f"{engine}-no-capacity",
             endpoint_metric("HasBacklogWithoutCapacity", endpoint, statistic="Minimum"),
             above=0,
             periods=30,  # operators report half an hour without capacity; waking takes about ten minutes
@@ -403,14 +403,14 @@ class OperationsStack(Stack):
             advice=f"Clips for {engine} have waited half an hour without an instance.",
         )
         alarms.on(
-            f"{endpoint}-oldest-clip",
+            f"{engine}-oldest-clip",
             self._queue_metric(names.METRIC_OLDEST_CLIP_SECONDS, engine),
             above=_CLIP_WAITS.to_seconds(),
             runbook="clips-wait",
             advice=f"A clip for {engine} has waited {_CLIP_WAITS.to_hours()} hours.",
         )
         alarms.on(
-            f"{endpoint}-failures",
+            f"{engine}-failures",
             self._metrics.metric(
                 names.METRIC_CLIP_FAILURE_RATE,
                 statistic="Average",
@@ -424,14 +424,14 @@ class OperationsStack(Stack):
             advice=f"{engine} fails on more than {_FAILING_PERCENT} % of its clips. Its log: {log}.",
         )
         alarms.on(
-            f"{endpoint}-lost",
+            f"{engine}-lost",
             engine_metric("lost_count", engine, prefix=self._prefix, statistic="Sum"),
             above=0,
             runbook="engine-lost",
             advice=f"The process of {engine} ended and was restarted: see the lines `engine lost` in {log}.",
         )
         alarms.on(
-            f"{endpoint}-idle",
+            f"{engine}-idle",
             cloudwatch.MathExpression(
                 expression="IF(instances > 0 AND backlog == 0, 1, 0)",
                 using_metrics={

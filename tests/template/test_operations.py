@@ -84,6 +84,15 @@ def test_every_alarm_names_its_runbook_and_every_runbook_an_alarm(
     assert named == {page.name for page in RUNBOOKS.glob("*.md")} - {"index.md"}
 
 
+def test_every_alarm_has_the_name_in_its_runbook_s_symptom(operations: Template) -> None:
+    for alarm in properties(operations, "AWS::CloudWatch::Alarm").values():
+        name = alarm["AlarmName"].removeprefix("Reelworks-Operations-")
+        named = re.sub(r"^cogvideox-5b(-i2v)?-", "ENGINE-", re.sub(r"\d$", "…", name))
+        page = alarm["AlarmDescription"].rpartition("/")[2]
+        symptom = (RUNBOOKS / page).read_text(encoding="utf-8").partition("## What users see")[0]
+        assert f"`{named}`" in symptom, page
+
+
 def test_an_alarm_s_expression_has_at_most_ten_metrics(operations: Template) -> None:
     throttled: set[str] = set()
     for alarm in properties(operations, "AWS::CloudWatch::Alarm").values():

@@ -3,11 +3,14 @@
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
-from reelworks.cli import engines, ops
+from reelworks.cli import app, engines, ops
 from tests.api_tables import with_tables
 
 ROOT = Path(__file__).parents[2]
@@ -60,3 +63,22 @@ def test_every_operator_s_command_is_documented() -> None:
             assert command.callback is not None
             name = command.name or command.callback.__name__
             assert f"reel {group} {name}" in page, name
+
+
+# In a code block or between backticks.
+COMMAND = re.compile(
+    r"(?:(?<=`)|^ *(?:\w+=\S+ )*|\$\()(?:\.venv/bin/)?reel ([a-z][^`|)#;\n]*)", flags=re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_exists_with_its_options(page: Path) -> None:
+    for command in COMMAND.findall(page.read_text(encoding="utf-8")):
+        here = typer.main.get_command(app)
+        words = shlex.split(command)
+        while isinstance(here, TyperGroup) and words and not words[0].startswith("-"):
+            assert words[0] in here.commands, command
+            here = here.commands[words.pop(0)]
+        options = {name for option in here.params for name in (*option.opts, *option.secondary_opts)}
+        used = {word.partition("=")[0] for word in words if word.startswith("-")}
+        assert used <= options | {"--help"}, command
