@@ -1,1 +1,1 @@
-"""Webhooks: tell the receivers that tenants chose about their videos."""
+"""Webhooks: sign events about videos and send them to the receivers that tenants chose."""

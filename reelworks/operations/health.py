@@ -75,8 +75,8 @@ def health(deployment: Deployment) -> list[Check]:
 
 
 def _alarms(deployment: Deployment) -> Iterator[Check]:
-    # Only those of the operations stack, which are named after it. Others, of target tracking, are on whenever
-    # an endpoint is idle.
+    # Only those of the operations stack, which are named after it. Others, of target tracking, are on
+    # whenever an endpoint is idle.
     stack = stack_name(deployment.outputs["EndpointPrefix"], "Operations")
     pages = deployment.client("cloudwatch").get_paginator("describe_alarms")
     alarms = [

@@ -58,8 +58,8 @@ def test_every_deployment_setting_is_documented() -> None:
 
 def test_every_operator_s_command_is_documented() -> None:
     page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
-    for group, app in (("ops", ops.ops_app), ("engines", engines.engines_app)):
-        for command in app.registered_commands:
+    for group, commands in (("ops", ops.ops_app), ("engines", engines.engines_app)):
+        for command in commands.registered_commands:
             assert command.callback is not None
             name = command.name or command.callback.__name__
             assert f"reel {group} {name}" in page, name
