@@ -19,7 +19,6 @@ from typing import Any, NoReturn, Protocol
 from containers.cogvideox.errors import DeviceLost, EngineError, EngineFailed, InvalidRequest, Stopped
 from containers.cogvideox.log import log_as_json
 from containers.cogvideox.messages import HEADER, Clip, Kind, packed
-from containers.cogvideox.options import parse
 
 logger = logging.getLogger(__name__)
 
@@ -128,6 +127,7 @@ def main() -> None:
     # Imported here so that the code above stays independent of any engine.
     from containers.cogvideox.engine import CogVideoXEngine
     from containers.cogvideox.export import Export
+    from containers.cogvideox.options import parse
     from containers.cogvideox.speed import Speed
 
     options = parse(sys.argv[1:])

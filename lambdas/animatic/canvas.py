@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.random import Generator
@@ -17,6 +18,8 @@ Floats = NDArray[np.float32]
 SMOOTH = 3  # small shapes are drawn this much larger, then reduced
 SMOOTH_LARGE = 2
 LARGE = 300  # pixels
+# The corners of a circle's polygon.
+_CIRCLE = [(math.cos(step / 48 * math.tau), math.sin(step / 48 * math.tau)) for step in range(48)]
 
 
 @dataclass
@@ -159,25 +162,22 @@ def peaks(width: int, rng: Generator, *, length: float, detail: int = 5) -> Floa
 def spline(points: Sequence[Point], *, closed: bool = True, steps: int = 10) -> list[Point]:
     """Return a smooth line through the points (Catmull-Rom)."""
     count = len(points)
+    powers = [(t, t**2, t**3) for t in (step / steps for step in range(steps))]
     path: list[Point] = []
     for index in range(count if closed else count - 1):
-        before, start, end, after = (
+        (x0, y0), (x1, y1), (x2, y2), (x3, y3) = (
             points[(index + shift) % count] if closed else points[min(max(index + shift, 0), count - 1)]
             for shift in (-1, 0, 1, 2)
         )
-        for step in range(steps):
-            t = step / steps
-            x, y = (
-                0.5
-                * (
-                    2 * start[axis]
-                    + (end[axis] - before[axis]) * t
-                    + (2 * before[axis] - 5 * start[axis] + 4 * end[axis] - after[axis]) * t**2
-                    + (3 * start[axis] - before[axis] - 3 * end[axis] + after[axis]) * t**3
-                )
-                for axis in (0, 1)
+        ax, bx, cx = x2 - x0, 2 * x0 - 5 * x1 + 4 * x2 - x3, 3 * x1 - x0 - 3 * x2 + x3
+        ay, by, cy = y2 - y0, 2 * y0 - 5 * y1 + 4 * y2 - y3, 3 * y1 - y0 - 3 * y2 + y3
+        path += [
+            (
+                0.5 * (2 * x1 + ax * t + bx * t2 + cx * t3),
+                0.5 * (2 * y1 + ay * t + by * t2 + cy * t3),
             )
-            path.append((x, y))
+            for t, t2, t3 in powers
+        ]
     return path if closed else [*path, points[-1]]
 
 
@@ -225,11 +225,10 @@ class Pen:
     ) -> None:
         """Draw an ellipse, rotated clockwise by `turn` degrees."""
         cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
-        outline = []
-        for step in range(48):
-            angle = step / 48 * math.tau
-            across, down = rx * math.cos(angle), ry * math.sin(angle)
-            outline.append((x + across * cos - down * sin, y + across * sin + down * cos))
+        outline = [
+            (x + rx * across * cos - ry * down * sin, y + rx * across * sin + ry * down * cos)
+            for across, down in _CIRCLE
+        ]
         self.shape(outline, colour, alpha)
 
     def box(
@@ -243,19 +242,14 @@ class Pen:
         """Draw a smooth line with round ends, `width` wide and tapering to `end`."""
         path = spline(points, closed=False) if len(points) > 2 else _straight(points[0], points[1])
         last = width if end is None else end
-        for index, (x, y) in enumerate(path):
-            radius = (width + (last - width) * index / (len(path) - 1)) / 2 * self._half
-            cx, cy = (x + 1) * self._half, (y + 1) * self._half
-            self._draw.ellipse((cx - radius, cy - radius, cx + radius, cy + radius), fill=(*colour, 255))
-        for (x0, y0), (x1, y1), index in zip(path, path[1:], range(len(path)), strict=False):
-            thick = (width + (last - width) * index / (len(path) - 1)) * self._half
-            corners = [
-                (x0 + 1) * self._half,
-                (y0 + 1) * self._half,
-                (x1 + 1) * self._half,
-                (y1 + 1) * self._half,
-            ]
-            self._draw.line(corners, fill=(*colour, 255), width=max(1, round(thick)))
+        ink, steps = (*colour, 255), len(path) - 1
+        places = [((x + 1) * self._half, (y + 1) * self._half) for x, y in path]
+        for index, (x, y) in enumerate(places):
+            radius = (width + (last - width) * index / steps) / 2 * self._half
+            self._draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
+        for index, (start, stop) in enumerate(pairwise(places)):
+            thick = (width + (last - width) * index / steps) * self._half
+            self._draw.line((*start, *stop), fill=ink, width=max(1, round(thick)))
 
 
 def _straight(a: Point, b: Point) -> list[Point]:

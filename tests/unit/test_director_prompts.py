@@ -104,16 +104,16 @@ def test_adds_english_to_a_prompt_of_another_language(prompt: str) -> None:
     assert reads_as_english(text[len(prompt) :])
 
 
-@pytest.mark.parametrize("prompt", PROMPTS)
 @pytest.mark.parametrize("engine", CATALOGUE.values(), ids=lambda engine: engine.name)
-def test_is_accepted_unchanged_and_implies_no_order(prompt: str, engine: Engine) -> None:
+def test_is_accepted_unchanged_and_implies_no_order(engine: Engine) -> None:
     """Judged like every text model's answer."""
-    message = user_message(prompt, words_for(engine.prompt_tokens))
-    task = read_task(message)
-    text = enhance(task.prompt, task.words)
-    assert accept(text, "end_turn", prompt, engine.prompt_tokens) == Accepted(text)
-    first, *_ = clip_prompts(text, 3, 1000)
-    assert first.removesuffix(" The continuous shot begins here.") == text
+    for prompt in PROMPTS:
+        message = user_message(prompt, words_for(engine.prompt_tokens))
+        task = read_task(message)
+        text = enhance(task.prompt, task.words)
+        assert accept(text, "end_turn", prompt, engine.prompt_tokens) == Accepted(text)
+        first, *_ = clip_prompts(text, 3, 1000)
+        assert first.removesuffix(" The continuous shot begins here.") == text
 
 
 def test_a_prompt_over_the_limit_is_cut() -> None:
@@ -179,12 +179,12 @@ def _sentences() -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("sentence", sorted(set(_sentences())))
-def test_every_sentence_is_short_and_single(sentence: str) -> None:
+def test_every_sentence_is_short_and_single() -> None:
     """The sentence follows any prompt: a pronoun would refer to the wrong thing."""
-    assert re.fullmatch(r"[A-Z][^.!?]+\.", sentence)
-    assert len(sentence.split()) <= 26
-    assert not re.match(r"(It|He|She|They|This|These)\b", sentence)
+    for sentence in _sentences():
+        assert re.fullmatch(r"[A-Z][^.!?]+\.", sentence), sentence
+        assert len(sentence.split()) <= 26, sentence
+        assert not re.match(r"(It|He|She|They|This|These)\b", sentence), sentence
 
 
 def test_a_change_changes_only_what_it_names() -> None:

@@ -271,11 +271,11 @@ def _lines() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("line", sorted(set(_lines())))
-def test_every_line_has_whole_sentences_that_fit_any_topic(line: str) -> None:
-    assert all(re.fullmatch(r"[A-Z].*[.?]", sentence) for sentence in sentences(line))
-    assert line.count("{x}") <= 1
-    assert "{x}" not in line or re.search(r"about \{x\}|: \{x\}[.?]$", line)
+def test_every_line_has_whole_sentences_that_fit_any_topic() -> None:
+    for line in _lines():
+        assert all(re.fullmatch(r"[A-Z].*[.?]", sentence) for sentence in sentences(line)), line
+        assert line.count("{x}") <= 1, line
+        assert "{x}" not in line or re.search(r"about \{x\}|: \{x\}[.?]$", line), line
 
 
 def test_every_line_set_has_one_for_the_shortest_scene() -> None:
