@@ -21,7 +21,7 @@ import av
 
 from benchmarks.pc import Home, aws, run, watched
 from lambdas.domain.engines import CATALOGUE
-from reelworks.client import Address, Client
+from reelworks.client import Client, Video
 
 POLL_SECONDS = 10
 # The smallest film, and the fewest steps: what is measured is the pipeline, not the engine.
@@ -59,11 +59,11 @@ def measure(home: Home, engine: str, clips: int, *, kill: bool) -> Measured:
     seconds = clips * CATALOGUE[engine].longest_clip
     measured.expected_frames = seconds * FPS
     steps = {} if CATALOGUE[engine].draft else {"steps": 1}
-    with watched(home) as peak, Client(Address(cloud["base_url"], cloud["api_key"])) as client:
+    with watched(home) as peak, Client(cloud["base_url"], cloud["api_key"]) as client:
         began = time.monotonic()
-        id_ = client.create(
-            FILM["prompt"], model=engine, seconds=str(seconds), size=FILM["size"], fps=FPS, seed=1, **steps
-        )["id"]
+        id_ = client.submit(
+            FILM["prompt"], model=engine, seconds=seconds, size=FILM["size"], fps=FPS, seed=1, **steps
+        ).id
         if kill:
             measured.killed_after_clips = _await(client, id_, lambda made: made >= clips // 2)
             os.kill(home.pid(), signal.SIGKILL)
@@ -74,9 +74,9 @@ def measure(home: Home, engine: str, clips: int, *, kill: bool) -> Measured:
         measured.film_seconds = time.monotonic() - began
         _look_at_film(client, home, id_, measured)
     measured.processes, measured.memory_bytes = peak.processes, peak.memory_bytes
-    measured.attempts = video["attempt"]
-    measured.reused_clips = sum(clip["reused"] for clip in video["clips"])
-    measured.answer_bytes = len(json.dumps(video))
+    measured.attempts = video.attempt
+    measured.reused_clips = sum(clip.reused for clip in video.clips)
+    measured.answer_bytes = len(json.dumps(video.to_dict()))
     _look_at_execution(cloud, measured)
     return measured
 
@@ -84,22 +84,22 @@ def measure(home: Home, engine: str, clips: int, *, kill: bool) -> Measured:
 def _await(client: Client, id_: str, reached: Any) -> int:
     """Return the number of clips made when it has been reached."""
     while True:
-        video = client.get(id_)
-        made = sum(clip["state"] == "done" for clip in video["clips"])
-        print(f"{time.strftime('%H:%M:%S')} {video['stage']}: {made} clips", file=sys.stderr, flush=True)
+        video = client.status(id_)
+        made = sum(clip.state == "done" for clip in video.clips)
+        print(f"{time.strftime('%H:%M:%S')} {video.stage}: {made} clips", file=sys.stderr, flush=True)
         if reached(made):
             return made
-        if video["status"] == "failed":
-            raise SystemExit(f"The film failed: {video['error']}")
+        if video.status == "failed":
+            raise SystemExit(f"The film failed: {video.error}")
         time.sleep(POLL_SECONDS)
 
 
-def _await_end(client: Client, id_: str) -> dict[str, Any]:
-    while (video := client.get(id_))["status"] not in ("completed", "failed"):
+def _await_end(client: Client, id_: str) -> Video:
+    while (video := client.status(id_)).status not in ("completed", "failed"):
         time.sleep(POLL_SECONDS)
-    if video["status"] == "failed":
-        raise SystemExit(f"The film failed: {video['error']}")
-    return dict(video)
+    if video.status == "failed":
+        raise SystemExit(f"The film failed: {video.error}")
+    return video
 
 
 def _look_at_film(client: Client, home: Home, id_: str, measured: Measured) -> None:

@@ -5,13 +5,13 @@ A symbolic link is followed: its target gets the content, and the link stays.
 """
 
 import errno
+import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Self
 
 
 def is_file(path: Path) -> bool:
@@ -51,23 +51,87 @@ def check(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
-@contextmanager
-def saving(path: Path) -> Iterator[BinaryIO]:
-    """Open `path` for the content of a download. Raises OSError as `is_file` does."""
-    if not is_file(path):
-        # Unbuffered, so that a full device is noticed at the write.
-        with path.open("wb", buffering=0) as through:
-            yield through
-        return
-    target = _target(path)
-    _require_writable(target)
-    part = _part(target)
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+class SavedFile:
+    """What a download writes: use it as a context manager. Raises OSError as `is_file` does.
+
+    A file's content is kept in a part beside it until it is complete, also if the download breaks off or its
+    process is killed. The part's name tells which version of the content it has, so that it is never
+    continued with another's. A part that can't be written is removed, to leave a full disk its room.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._through = not is_file(path)
+        self._target = path if self._through else _target(path)
+        self._file: FileIO | None = None
+        self._part: Path | None = None
+        self._version: str | None = None
+        self.size = 0
+        """Bytes that there are already: in the part of an earlier try, or that have gone through."""
+
+    def __enter__(self) -> Self:
+        if self._through:
+            self._file = self._target.open("wb", buffering=0)
+        else:
+            _require_writable(self._target)
+            if parts := _parts(self._target):
+                self._take(parts[0])
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if self._part and (self._version is None or isinstance(error, OSError)):
+            self._part.unlink(missing_ok=True)
+        if self._file:
+            self._file.close()
+
+    def holds(self, version: str | None) -> bool:
+        """Return whether what there is already is of this version of the content."""
+        return version is not None and self._version == _digest(version)
+
+    def begin(self, version: str | None) -> None:
+        """Write this version of the content, from its start. None: it can't be told from another version.
+
+        Raises OSError if another download writes it.
+        """
+        if self._through and self.size:
+            raise OSError(errno.EIO, "it can't be written from its start again", str(self._target))
+        self._version = None if version is None else _digest(version)
+        if self._through:
+            return
+        if self._file:
+            self._file.close()
+        for old in _parts(self._target):
+            old.unlink(missing_ok=True)
+        self._take(self._target.with_name(f"{_stem(self._target)}.{self._version or _UNKNOWN}{_SUFFIX}"))
+
+    def write(self, chunk: bytes) -> None:
+        assert self._file is not None  # noqa: S101 - begun
+        left = memoryview(chunk)
+        while left:  # a pipe may take a part of it
+            taken = self._file.write(left)
+            self.size += taken
+            left = left[taken:]
+
+    def finish(self) -> None:
+        """Put the complete content in its place."""
+        if self._part:
+            self._part.replace(self._target)
+            self._part = None
+
+    def _take(self, part: Path) -> None:
+        """Open a part at its end, for this download alone."""
+        # Unbuffered, so that a full disk is noticed at the write, and a killed process leaves all it wrote.
+        file = part.open("ab", buffering=0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine = part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat())
+        except BlockingIOError:
+            mine = False
+        if not mine:  # the other may just have put it in its place
+            file.close()
+            raise OSError(errno.EBUSY, "another download is writing it", str(self._target))
+        version = part.name.split(".")[-2]
+        self._file, self._part, self.size = file, part, file.tell()
+        self._version = None if version == _UNKNOWN else version
 
 
 def _target(path: Path) -> Path:
@@ -81,7 +145,19 @@ def _require_writable(target: Path) -> None:
         raise PermissionError(errno.EACCES, "it is read-only", str(target))
 
 
-def _part(target: Path) -> Path:
-    """Return the file to write first. The name may already have the longest length, 255 bytes on most file
-    systems, so it can't be this one with something added."""
-    return target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}.part")
+_SUFFIX = ".part"
+_UNKNOWN = "unknown"  # version, in the name of a part
+
+
+def _stem(target: Path) -> str:
+    """Return how the names of the file's parts begin. Its own name may already have the longest length, 255
+    bytes on most file systems, so it can't be that with something added."""
+    return f".{_digest(target.name)}"
+
+
+def _parts(target: Path) -> list[Path]:
+    return sorted(target.parent.glob(f"{_stem(target)}.*{_SUFFIX}"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -13,7 +13,9 @@ from reelworks.cli import progress
 from reelworks.cli.follow_film import check_output, finish
 from reelworks.cli.options import Output, VideoId, Wait, read_json_file
 from reelworks.cli.terminal import Json, Session, fail, out, print_json
-from reelworks.client import Client
+
+if TYPE_CHECKING:
+    from reelworks.client import Client, Video
 
 app = typer.Typer()
 
@@ -157,7 +159,7 @@ def make(
     if wait:
         check_output(output)
     with Session() as client:
-        video = client.create(
+        video = client.submit(
             prompt,
             image=image,
             music=music,
@@ -179,7 +181,7 @@ def make(
             max_tokens=max_tokens,
             context_size=context_size,
             model=engine,
-            seconds=None if seconds is None else str(seconds),
+            seconds=seconds,
             size=size,
             aspect=aspect,
             fit=fit,
@@ -249,16 +251,16 @@ def extend(
         _made(client, client.extend(video_id, prompt, seconds), output, wait=wait, as_json=as_json)
 
 
-def _made(client: Client, video: dict[str, Any], output: Path | None, *, wait: bool, as_json: bool) -> None:
+def _made(client: "Client", video: "Video", output: Path | None, *, wait: bool, as_json: bool) -> None:
     """Follow a video that was just requested, or print it."""
     if not wait:
-        print_json(video) if as_json else out.print(video["id"])
+        print_json(video.to_dict()) if as_json else out.print(video.id)
         return
     if not as_json:
-        out.print(f"{video['id']}: {video['model']}, {video['size']}")
-        for note in video.get("notes", []):
+        out.print(f"{video.id}: {video.model}, {video.size}")
+        for note in video.notes:
             out.print(escape(f"note: {note}"))
-    finish(client, video["id"], output, as_json=as_json)
+    finish(client, video.id, output, as_json=as_json)
 
 
 def _lora(text: str) -> dict[str, Any]:
@@ -279,20 +281,20 @@ def list_videos(
     with Session() as client:
         page = client.list(limit=limit, after=after)
     if as_json:
-        print_json(page)
+        print_json(page.to_dict())
         return
-    out.print(progress.videos_table(page["data"]))
-    if page["has_more"]:
-        out.print(f"more: reel list --after {page['last_id']}")
+    out.print(progress.videos_table(page.data))
+    if page.has_more:
+        out.print(f"more: reel list --after {page.last_id}")
 
 
 @app.command()
 def show(video_id: VideoId, as_json: Json = False) -> None:
     """Show everything about a video."""
     with Session() as client:
-        video = client.get(video_id)
+        video = client.status(video_id)
     if as_json:
-        print_json(video)
+        print_json(video.to_dict())
         return
     table = Table(show_header=False)
     for name, text in progress.details(video):
@@ -317,4 +319,4 @@ def cancel(video_id: VideoId, as_json: Json = False) -> None:
     """Cancel a video in progress."""
     with Session() as client:
         video = client.cancel(video_id)
-    print_json(video) if as_json else out.print(f"{video_id}: {video['stage']}")
+    print_json(video.to_dict()) if as_json else out.print(f"{video_id}: {video.stage}")

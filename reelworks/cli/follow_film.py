@@ -1,8 +1,10 @@
 """Follow a video and download its film: the waiting part of `reel make`, `get`, `approve` etc."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
@@ -12,31 +14,33 @@ from reelworks import saved_file
 from reelworks.cli import progress
 from reelworks.cli.review_session import at_gate
 from reelworks.cli.terminal import err, fail, out, print_json
-from reelworks.client import Client
+
+if TYPE_CHECKING:
+    from reelworks.client import Client, Video
 
 
 def finish(client: Client, video_id: str, output: Path | None, *, as_json: bool) -> None:
     """Follow a video until it ends or its user leaves it waiting for review, and download the film."""
     try:
         video = progress.watch(err, client.follow(video_id))
-        while video["stage"] == "reviewing":
+        while video.stage == "reviewing":
             if not at_gate(client, video, as_json=as_json):
                 return
             video = progress.watch(err, client.follow(video_id))
     except KeyboardInterrupt:
         err.print(f"\nThe film is still in progress. Get it with: reel get {video_id}", soft_wrap=True)
         raise typer.Exit(130) from None
-    if video["status"] == "failed":
+    if video.status == "failed":
         if as_json:
-            print_json(video)
+            print_json(video.to_dict())
             raise typer.Exit(1)
-        edit = f"reel storyboard edit {video_id}, then " if video.get("storyboard") else ""
+        edit = f"reel storyboard edit {video_id}, then " if video.storyboard else ""
         fail(f"{progress.failure_text(video)}\nTo resume: {edit}reel retry {video_id}")
     _deliver(client, video, output, as_json=as_json)
 
 
-def _deliver(client: Client, video: dict[str, Any], output: Path | None, *, as_json: bool) -> None:
-    video_id = video["id"]
+def _deliver(client: Client, video: Video, output: Path | None, *, as_json: bool) -> None:
+    video_id = video.id
     path = _path(video_id, output)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +51,7 @@ def _deliver(client: Client, video: dict[str, Any], output: Path | None, *, as_j
     to_stdout = _is_stdout(path)
     if as_json:
         files = {"path": str(path.resolve()), "captions_paths": [str(file.resolve()) for file in captions]}
-        print_json({**video, **files, "bytes": size}, to_err=to_stdout)
+        print_json({**video.to_dict(), **files, "bytes": size}, to_err=to_stdout)
         return
     report = err if to_stdout else out
     report.print(progress.stages_table(video))
@@ -55,11 +59,11 @@ def _deliver(client: Client, video: dict[str, Any], output: Path | None, *, as_j
         report.print(escape(visible(line)), soft_wrap=True)
     for what, file in [("film", path), *(("captions", file) for file in captions)]:
         report.print(f"{what}: {escape(visible(str(file.resolve())))}", soft_wrap=True)
-    if video.get("captions") and not captions:
+    if video.captions and not captions:
         report.print("captions: not saved, because the film went to no file", soft_wrap=True)
     weight = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
     length = f"{_duration(path)} s, " if path.is_file() else ""
-    report.print(f"{weight}, {length}{video['size']}")
+    report.print(f"{weight}, {length}{video.size}")
 
 
 def check_output(output: Path | None, video_id: str | None = None) -> None:
@@ -89,13 +93,13 @@ def _is_stdout(path: Path) -> bool:
         return False
 
 
-def _download_captions(client: Client, video: dict[str, Any], film: Path) -> list[Path]:
+def _download_captions(client: Client, video: Video, film: Path) -> list[Path]:
     """Save the captions beside the film, under its name, where players look for them."""
-    if not video.get("captions"):
+    if not video.captions:
         return []
     files = {"captions": film.with_suffix(".vtt"), "captions_srt": film.with_suffix(".srt")}
     for variant, path in files.items():
-        client.download(video["id"], path, variant=variant)
+        client.download(video.id, path, variant=variant)
     return list(files.values())
 
 

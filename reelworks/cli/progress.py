@@ -1,9 +1,11 @@
 """A video's progress and details, as shown in a terminal."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -18,6 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from lambdas.domain.control_characters import visible
+
+if TYPE_CHECKING:
+    from reelworks.client.models import ClipPart, Made, Prompts, ScenePart, Storyboard, Video
 
 _WORDS = {
     "queued": "waiting in the queue",
@@ -37,43 +42,41 @@ _FEW = 4  # most clips listed by number; an endpoint's queue may hold all of the
 _GATES = {"storyboard": "the storyboard is ready", "previews": "voices and stills are ready"}
 
 
-def describe(video: dict[str, Any]) -> str:
+def describe(video: Video) -> str:
     """Describe the stage and what is in progress: "rendering clips 1, 2 of 3"."""
-    stage: str = video["stage"]
+    stage = video.stage
     words = _WORDS.get(stage, stage)
-    if waits_for := video.get("waits_for"):
+    if waits_for := video.waits_for:
         return f"waiting for the {waits_for.replace('_', ' ')}"
     if stage == "reviewing":
-        return f"{words}: {_GATES.get(video['review']['gate'], 'review')}"
-    clips = video["clips"]
+        return f"{words}: {_GATES.get(video.review.gate or '', 'review')}"
+    clips = video.clips
     if stage == "rendering" and clips:
-        active = [str(number) for number, clip in enumerate(clips, 1) if clip["state"] == "rendering"]
+        active = [str(number) for number, clip in enumerate(clips, 1) if clip.state == "rendering"]
         if 0 < len(active) <= _FEW:
             return f"{words} clip{'s' if len(active) > 1 else ''} {', '.join(active)} of {len(clips)}"
-        done = sum(clip["state"] == "done" for clip in clips)
+        done = sum(clip.state == "done" for clip in clips)
         return f"{words} clips: {done} of {len(clips)} done"
-    parts = video.get("narrations", []) + video.get("stills", [])
+    parts = [*video.narrations, *video.stills]
     if stage == "preparing" and parts:
-        done = sum(part["state"] == "done" for part in parts)
+        done = sum(part.state == "done" for part in parts)
         return f"generating {_speaking_and_drawing(video)}: {done} of {len(parts)}"
     return words
 
 
-def _speaking_and_drawing(video: dict[str, Any]) -> str:
-    return " and ".join(
-        [*(["voices"] if video["narrations"] else []), *(["stills"] if video["stills"] else [])]
-    )
+def _speaking_and_drawing(video: Video) -> str:
+    return " and ".join([*(["voices"] if video.narrations else []), *(["stills"] if video.stills else [])])
 
 
-def watch(console: Console, updates: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def watch(console: Console, updates: Iterable[Video]) -> Video:
     """Show a progress bar until the updates end, or one line per step if the output is not a terminal.
     Return the video's last state."""
-    video: dict[str, Any] = {}
+    video: Video
     if not console.is_terminal:
         said = ""
         for video in updates:
             if (now := describe(video)) != said:
-                console.print(f"{video['progress']:3d} % {now}")
+                console.print(f"{video.progress:3d} % {now}")
                 said = now
         return video
     with Progress(
@@ -86,21 +89,21 @@ def watch(console: Console, updates: Iterable[dict[str, Any]]) -> dict[str, Any]
     ) as progress:
         task = progress.add_task("sending the request", total=100)
         for video in updates:
-            progress.update(task, description=describe(video), completed=video["progress"])
+            progress.update(task, description=describe(video), completed=video.progress)
     return video
 
 
-def stage_seconds(video: dict[str, Any]) -> dict[str, float]:
+def stage_seconds(video: Video) -> dict[str, float]:
     """Return the seconds the video spent in each stage, in order, over all attempts and without the time
     between them."""
     spent: dict[str, int] = {}
-    for entry, after in pairwise(video["stages"]):
-        if entry["stage"] not in _CLOSED:
-            spent[entry["stage"]] = spent.get(entry["stage"], 0) + after["at_ms"] - entry["at_ms"]
+    for entry, after in pairwise(video.stages):
+        if entry.stage not in _CLOSED:
+            spent[entry.stage] = spent.get(entry.stage, 0) + after.at_ms - entry.at_ms
     return {stage: round(ms / 1000, 1) for stage, ms in spent.items()}
 
 
-def stages_table(video: dict[str, Any]) -> Table:
+def stages_table(video: Video) -> Table:
     table = Table("stage", "seconds", title="Time per stage", title_justify="left")
     table.columns[1].justify = "right"
     for stage, seconds in stage_seconds(video).items():
@@ -108,7 +111,7 @@ def stages_table(video: dict[str, Any]) -> Table:
     return table
 
 
-def videos_table(videos: list[dict[str, Any]]) -> Table:
+def videos_table(videos: list[Video]) -> Table:
     """List the videos, one per line. 80 columns fit an id and a few words; `show` has the rest."""
     table = Table("video", "stage", "s", "engine", "prompt", box=None, pad_edge=False)
     for column in table.columns[:-1]:
@@ -116,43 +119,43 @@ def videos_table(videos: list[dict[str, Any]]) -> Table:
     for column, longest in zip(table.columns, ("video_" + 32 * "0", "rendering 99 %", "3600"), strict=False):
         column.min_width = len(longest)
     for video in videos:
-        under_way = video["status"] == "in_progress"
+        under_way = video.status == "in_progress"
         table.add_row(
-            video["id"],
-            f"{video['stage']} {video['progress']} %" if under_way else video["stage"],
-            video["seconds"],
-            visible(video["model"]),
-            Text(visible(" ".join(video["prompt"].split())), no_wrap=True, overflow="ellipsis"),
+            video.id,
+            f"{video.stage} {video.progress} %" if under_way else video.stage,
+            video.seconds,
+            visible(video.model),
+            Text(visible(" ".join(video.prompt.split())), no_wrap=True, overflow="ellipsis"),
         )
     return table
 
 
-def makers(video: dict[str, Any]) -> list[str]:
+def makers(video: Video) -> list[str]:
     """Return who wrote, narrated and drew, as lines like "narrated by: Joanna"."""
     lines = []
-    if written := video.get("storyboard"):
-        lines.append(f"storyboard by: {written['by'] or 'you'}")
-        if written["note"]:
-            lines.append(f"storyboard note: {written['note']}")
-    for name, done in (("narrations", "narrated by"), ("stills", "drawn by")):
-        if by := sorted({part["by"] for part in video.get(name, []) if part["by"]}):
+    if written := video.storyboard:
+        lines.append(f"storyboard by: {written.by or 'you'}")
+        if written.note:
+            lines.append(f"storyboard note: {written.note}")
+    for parts, done in ((video.narrations, "narrated by"), (video.stills, "drawn by")):
+        if by := sorted({part.by for part in parts if part.by}):
             lines.append(f"{done}: {', '.join(by)}")
     return lines
 
 
-def film_lines(video: dict[str, Any]) -> list[str]:
+def film_lines(video: Video) -> list[str]:
     """Summarize a finished film, apart from its location."""
-    by, note = video["enhance"]["by"], video["enhance"]["note"]
+    by, note = video.enhance.by, video.enhance.note
     lines = [f"prompt enhanced by: {by}"] if by else []
     if note:
         lines.append(f"prompt: {note}")
     lines += makers(video)
-    parts = [part for name in ("narrations", "stills", "clips") for part in video.get(name, [])]
-    if reused := sum(part["reused"] for part in parts):
+    parts: list[ScenePart | ClipPart] = [*video.narrations, *video.stills, *video.clips]
+    if reused := sum(part.reused for part in parts):
         lines.append(f"generated: {len(parts) - reused} of {len(parts)} voices, stills and clips")
-    if cost := money(video.get("cost")):
+    if cost := money(video.cost):
         lines.append(f"cost: {cost}")
-    if video.get("draft"):
+    if video.draft:
         lines.append("This film is a draft: drawn storyboard clips, not rendered video.")
     return lines
 
@@ -179,51 +182,51 @@ _FACTS = (
 )
 
 
-def details(video: dict[str, Any]) -> list[tuple[str, str]]:
+def details(video: Video) -> list[tuple[str, str]]:
     """Return everything about a video as (name, text) rows; scenes and clips count from 1."""
-    rows = [(name, str(video[name])) for name in _FACTS if video.get(name) is not None]
-    if video.get("attempt", 1) > 1:
-        rows.append(("attempt", str(video["attempt"])))
-    rows += [("note", note) for note in video.get("notes", [])]
-    if video["stage"] == "reviewing":
-        rows.append(("waiting for you", f"{video['review']['gate']}, until {_until(video)}"))
-    rows += [("lora", f"{lora['name']}:{lora['scale']:g}") for lora in video.get("loras", [])]
+    rows = [(name, str(getattr(video, name))) for name in _FACTS if getattr(video, name) is not None]
+    if (video.attempt or 1) > 1:
+        rows.append(("attempt", str(video.attempt)))
+    rows += [("note", note) for note in video.notes]
+    if video.stage == "reviewing":
+        rows.append(("waiting for you", f"{video.review.gate}, until {_until(video)}"))
+    rows += [("lora", f"{lora.name}:{lora.scale:g}") for lora in video.loras]
     rows += [
-        (f"enhanced {name}", video["enhance"][name])
+        (f"enhanced {name}", said)
         for name in ("prompt", "by", "note")
-        if video["enhance"][name]
+        if (said := getattr(video.enhance, name))
     ]
     for line in makers(video):
         what, _, by = line.partition(": ")
         rows.append((what, by))
-    if (written := video.get("storyboard")) and not written.get("filmed", True) and video["stage"] in _CLOSED:
-        rows.append(("edited", f"render the changes with: reel approve {video['id']}"))
-    for name in ("narrations", "stills"):
-        rows += [
-            (f"{name.removesuffix('s')} {part['scene'] + 1}", _made(part)) for part in video.get(name, [])
-        ]
+    if (written := video.storyboard) and written.filmed is False and video.stage in _CLOSED:
+        rows.append(("edited", f"render the changes with: reel approve {video.id}"))
+    for name, parts in (("narration", video.narrations), ("still", video.stills)):
+        rows += [(f"{name} {part.scene + 1}", _part(part)) for part in parts]
     rows += [
-        (f"clip {number}", f"{clip['seconds']:.1f} s long, {_made(clip)}")
-        for number, clip in enumerate(video["clips"], 1)
+        (f"clip {number}", f"{clip.seconds:.1f} s long, {_part(clip)}")
+        for number, clip in enumerate(video.clips, 1)
     ]
-    if joined := video.get("assembly", {}).get("made"):
-        rows.append(("film", _made({"state": "done", **joined})))
+    if video.assembly and video.assembly.made:
+        rows.append(("film", _made(video.assembly.made)))
     rows += [(f"time {stage}", f"{seconds} s") for stage, seconds in stage_seconds(video).items()]
-    if cost := money(video.get("cost")):
+    if cost := money(video.cost):
         rows.append(("cost", cost))
-    if video["status"] == "failed":
+    if video.status == "failed":
         rows.append(("failed", failure_text(video)))
     return rows
 
 
-def _made(part: dict[str, Any]) -> str:
+def _part(part: ScenePart | ClipPart) -> str:
+    return _made(part) if part.state == "done" else part.state
+
+
+def _made(part: Made | ScenePart | ClipPart) -> str:
     """Describe an artifact: whether it was made or reused, how long it took and its cost."""
-    if part["state"] != "done":
-        return str(part["state"])
-    if part["reused"]:
+    if part.reused:
         return "reused"
-    took = part.get("took")
-    words = ["made" if took is None else f"made in {took:.1f} s", money(part.get("cost"))]
+    took = part.took
+    words = ["made" if took is None else f"made in {took:.1f} s", money(part.cost)]
     return ", ".join(filter(None, words))
 
 
@@ -232,67 +235,70 @@ def money(usd: float | None) -> str:
     return f"${usd:.4f}" if usd else ""
 
 
-def _until(video: dict[str, Any]) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(video["review"]["until"]))
+def _until(video: Video) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(video.review.until))
 
 
-def waiting_lines(video: dict[str, Any]) -> list[str]:
+def waiting_lines(video: Video) -> list[str]:
     """Return the commands to continue a film that waits for its user."""
-    id_ = video["id"]
+    id_ = video.id
     lines = [
         f"The film waits for your review until {_until(video)} and costs nothing meanwhile. Continue with:"
     ]
     lines.append(f"  reel approve {id_}")
     lines.append(f"  reel storyboard edit {id_}")
     lines.append(f'  reel regenerate {id_} 1 text --note "…"')
-    if video["review"]["gate"] == "previews":
-        for part, made, wish in (("still", "stills", '--note "…"'), ("voice", "narrations", "--speed 0.9")):
-            lines += [f"  reel regenerate {id_} {one['scene'] + 1} {part} {wish}" for one in video[made][:1]]
+    if video.review.gate == "previews":
+        for part, made, wish in (
+            ("still", video.stills, '--note "…"'),
+            ("voice", video.narrations, "--speed 0.9"),
+        ):
+            lines += [f"  reel regenerate {id_} {one.scene + 1} {part} {wish}" for one in made[:1]]
     return lines
 
 
-def edited_lines(video: dict[str, Any]) -> list[str]:
+def edited_lines(video: Video) -> list[str]:
     """Return the next step for a film whose storyboard was just edited."""
-    if video["stage"] == "reviewing":
-        return [f"The storyboard is saved. Continue with: reel approve {video['id']}"]
-    if video["stage"] in _CLOSED:
-        if (video.get("storyboard") or {}).get("filmed"):
+    if video.stage == "reviewing":
+        return [f"The storyboard is saved. Continue with: reel approve {video.id}"]
+    if video.stage in _CLOSED:
+        if video.storyboard and video.storyboard.filmed:
             return ["The film already matches this storyboard: there is nothing to re-render."]
-        return [f"The storyboard is saved. Render the changes with: reel approve {video['id']}"]
-    return [f"The changes are in progress. Follow them with: reel get {video['id']}"]
+        return [f"The storyboard is saved. Render the changes with: reel approve {video.id}"]
+    return [f"The changes are in progress. Follow them with: reel get {video.id}"]
 
 
-def preview_lines(storyboard: dict[str, Any], previews: list[dict[str, Any]]) -> list[str]:
+def preview_lines(storyboard: Storyboard, previews: list[dict[str, Any]]) -> list[str]:
     """Return each scene's narration and the paths of its voice and still."""
     lines = []
-    for number, scene in enumerate(storyboard["scenes"]):
-        narration = scene.get("narration")
-        said = " ".join(narration["text"].split()) if narration else "(no narration)"
+    for number, scene in enumerate(storyboard.scenes):
+        narration = scene.narration
+        said = " ".join(narration.text.split()) if narration else "(no narration)"
         lines.append(f"scene {number + 1}: {said}")
         lines += [f"  {one['part']}: {one['path']}" for one in previews if one["scene"] == number]
     return lines
 
 
-def storyboard_table(storyboard: dict[str, Any]) -> Table:
+def storyboard_table(storyboard: Storyboard) -> Table:
     """Show one scene per row: what is said, what is seen and what moves."""
     table = Table("scene", "s", "narration", "image", "video", show_lines=True, title_justify="left")
-    table.title = _text(": ".join(filter(None, (storyboard["title"], storyboard["style"]))))
-    for number, scene in enumerate(storyboard["scenes"], 1):
-        seconds, said = scene.get("seconds"), scene.get("narration")
+    table.title = _text(": ".join(filter(None, (storyboard.title, storyboard.style))))
+    for number, scene in enumerate(storyboard.scenes, 1):
+        seconds, said = scene.seconds, scene.narration
         table.add_row(
             str(number),
             "" if seconds is None else f"{seconds:g}",
-            _text(said["text"] if said else ""),
-            _prompts(scene["image"]),
-            _prompts(scene["video"]),
+            _text(said.text if said else ""),
+            _prompts(scene.image),
+            _prompts(scene.video),
         )
     return table
 
 
-def _prompts(prompts: dict[str, Any]) -> Text:
-    text = _text(prompts["positive_prompt"])
-    if prompts["negative_prompt"]:
-        text.append(f"\nnot: {visible(prompts['negative_prompt'], lines=True)}", style="dim")
+def _prompts(prompts: Prompts) -> Text:
+    text = _text(prompts.positive_prompt)
+    if prompts.negative_prompt:
+        text.append(f"\nnot: {visible(prompts.negative_prompt, lines=True)}", style="dim")
     return text
 
 
@@ -301,15 +307,17 @@ def _text(said: str) -> Text:
     return Text(visible(said, lines=True))
 
 
-def failure_text(video: dict[str, Any]) -> str:
+def failure_text(video: Video) -> str:
     """Return why a video failed and what to do."""
-    failure = video.get("failure")
+    failure = video.failure
     if not failure:
-        return str((video.get("error") or {}).get("message", "no reason was recorded"))
+        return video.error.message if video.error else "no reason was recorded"
     places = [
-        f"{place} {failure[place] + 1}" for place in ("scene", "clip") if failure.get(place) is not None
+        f"{name} {place + 1}"
+        for name, place in (("scene", failure.scene), ("clip", failure.clip))
+        if place is not None
     ]
-    return f"{', '.join([failure['step'], *places])}: {failure['reason']}\n{failure['advice']}"
+    return f"{', '.join([failure.step, *places])}: {failure.reason}\n{failure.advice}"
 
 
 # Fields that Powertools adds to every line; `reel logs --json` shows them.

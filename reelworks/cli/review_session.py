@@ -1,5 +1,7 @@
 """Review a film that waits for its user: show its storyboard or previews, and edit the storyboard."""
 
+from __future__ import annotations
+
 import json
 import os
 import shlex
@@ -7,52 +9,57 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 from rich.markup import escape
 
 from reelworks.cli import progress
 from reelworks.cli.terminal import err, fail, interactive, out, print_json, said
-from reelworks.client import ApiError, Client
+
+if TYPE_CHECKING:
+    from reelworks.client import Client, Storyboard, Video
+    from reelworks.client.models import ScenePart
 
 
-def at_gate(client: Client, video: dict[str, Any], *, as_json: bool) -> bool:
+def at_gate(client: Client, video: Video, *, as_json: bool) -> bool:
     """Show what the film needs reviewed and, at an interactive terminal, ask what to do. Return whether the
     film continues; otherwise it is left waiting."""
     while True:
-        previews = fetch_previews(client, video) if video["review"]["gate"] == "previews" else []
+        previews = fetch_previews(client, video) if video.review.gate == "previews" else []
         if as_json:
-            print_json({**video, "previews": previews})
+            print_json({**video.to_dict(), "previews": previews})
             return False
-        storyboard, etag = client.storyboard(video["id"])
+        storyboard, etag = client.storyboard(video.id)
         if previews:
             show_previews(storyboard, previews)
         else:
             show_storyboard(storyboard)
-        if note := video["storyboard"]["note"]:  # for example why a scene could not be rewritten
+        if video.storyboard and (
+            note := video.storyboard.note
+        ):  # for example why a scene could not be rewritten
             out.print(f"storyboard note: {escape(note)}", soft_wrap=True)
         if not interactive():
             _leave(video)
             return False
         match _asked(video):
             case "approve":
-                client.approve(video["id"], gate=video["review"]["gate"], etag=etag)
+                client.approve(video.id, gate=video.review.gate, etag=etag)
                 return True
             case "edit":
-                if edit_storyboard(client, video["id"]):
-                    video = client.get(video["id"])
+                if edit_storyboard(client, video.id):
+                    video = client.status(video.id)
             case "stop":
                 _leave(video)
                 return False
-        if video["stage"] != "reviewing":  # the changes are being made
+        if video.stage != "reviewing":  # the changes are being made
             return True
 
 
-def _asked(video: dict[str, Any]) -> Literal["approve", "edit", "stop"]:
+def _asked(video: Video) -> Literal["approve", "edit", "stop"]:
     out.print(f"{escape(progress.describe(video)).capitalize()}.")
     while True:
         try:
@@ -64,37 +71,37 @@ def _asked(video: dict[str, Any]) -> Literal["approve", "edit", "stop"]:
                 return choice
 
 
-def _leave(video: dict[str, Any]) -> None:
+def _leave(video: Video) -> None:
     out.print("\n".join(progress.waiting_lines(video)), soft_wrap=True)
 
 
-def fetch_previews(client: Client, video: dict[str, Any], folder: Path | None = None) -> list[dict[str, Any]]:
+def fetch_previews(client: Client, video: Video, folder: Path | None = None) -> list[dict[str, Any]]:
     """Download the finished narrations and stills. Return {"scene", "part", "path"} of each, in the order of
     scenes, counted from 0."""
-    folder = folder or Path("films") / video["id"] / "previews"
+    folder = folder or Path("films") / video.id / "previews"
     previews: list[dict[str, Any]] = []
-    kinds: tuple[tuple[str, Literal["narration", "still"], str], ...] = (
-        ("narrations", "narration", "m4a"),
-        ("stills", "still", "png"),
+    kinds: tuple[tuple[Sequence[ScenePart], Literal["narration", "still"], str], ...] = (
+        (video.narrations, "narration", "m4a"),
+        (video.stills, "still", "png"),
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, part, extension in kinds:
-            for scene in (entry["scene"] for entry in video[name] if entry["state"] == "done"):
+        for made, part, extension in kinds:
+            for scene in (one.scene for one in made if one.state == "done"):
                 path = folder.resolve() / f"scene-{scene + 1}.{extension}"
-                client.preview(video["id"], scene, part, path)
+                client.preview(video.id, scene, part, path)
                 previews.append({"scene": scene, "part": part, "path": str(path)})
     except OSError as error:
         fail(f"cannot write {folder}: {error.strerror}")
     return sorted(previews, key=lambda preview: preview["scene"])
 
 
-def show_storyboard(storyboard: dict[str, Any]) -> None:
+def show_storyboard(storyboard: Storyboard) -> None:
     # Cells hold paragraphs, so lines are wrapped even in a pipe.
     out.print(progress.storyboard_table(storyboard), width=min(out.width, 120))
 
 
-def show_previews(storyboard: dict[str, Any], previews: list[dict[str, Any]]) -> None:
+def show_previews(storyboard: Storyboard, previews: list[dict[str, Any]]) -> None:
     for line in progress.preview_lines(storyboard, previews):
         out.print(escape(line), soft_wrap=True)
 
@@ -104,7 +111,7 @@ def edit_storyboard(client: Client, video_id: str) -> bool:
     refuses it, the file is kept so that no text is lost."""
     storyboard, etag = client.storyboard(video_id)
     editor = _editor()
-    text = json.dumps(storyboard, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(storyboard.to_dict(), indent=2, ensure_ascii=False) + "\n"
     file = _temporary(video_id, text)
     while True:
         ended = _run([*editor, str(file)])
@@ -152,6 +159,8 @@ def _again() -> bool:
 
 def _refused(client: Client, video_id: str, text: str, etag: str | None) -> str | None:
     """Return why the storyboard was rejected, or None if it was stored."""
+    from reelworks.client import ApiError
+
     try:
         client.put_storyboard(video_id, json.loads(text), etag=etag)
     except (ValueError, RecursionError) as error:

@@ -1,7 +1,7 @@
 """`reel storyboard`, `approve`, `retry`, `regenerate` and `previews`: review and change films."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,7 +9,9 @@ from reelworks.cli import progress, review_session
 from reelworks.cli.follow_film import check_output, finish
 from reelworks.cli.options import Output, VideoId, Wait, read_json_file
 from reelworks.cli.terminal import Json, Session, fail, out, print_json
-from reelworks.client import ApiError, Client
+
+if TYPE_CHECKING:
+    from reelworks.client import Client, Video
 
 app = typer.Typer()
 storyboard_app = typer.Typer(help="Show or edit a film's storyboard.", no_args_is_help=True)
@@ -20,7 +22,7 @@ def show_storyboard(video_id: VideoId, as_json: Json = False) -> None:
     """Show a film's storyboard: what is said and shown in each scene."""
     with Session() as client:
         document, _ = client.storyboard(video_id)
-    print_json(document) if as_json else review_session.show_storyboard(document)
+    print_json(document.to_dict()) if as_json else review_session.show_storyboard(document)
 
 
 @storyboard_app.command("edit")
@@ -44,9 +46,9 @@ def edit_storyboard(
             changed = review_session.edit_storyboard(client, video_id)
         else:
             changed = review_session.put_file(client, video_id, document)
-        video = client.get(video_id)
+        video = client.status(video_id)
     if as_json:
-        print_json({**video, "changed": changed})
+        print_json({**video.to_dict(), "changed": changed})
     elif changed:
         out.print("\n".join(progress.edited_lines(video)), soft_wrap=True)
     else:
@@ -88,9 +90,12 @@ def regenerate(
     if wait:
         check_output(output, video_id)
     with Session() as client:
-        wishes = {"note": note, "voice": voice, "speed": speed, "seed": seed}
+        from reelworks.client import ApiError
+
         try:
-            video = client.regenerate(video_id, scene - 1, part, **wishes)
+            video = client.regenerate(
+                video_id, scene - 1, part, note=note, voice=voice, speed=speed, seed=seed
+            )
         except ApiError as error:
             if error.param == "scene":  # the API's message counts scenes from 0
                 fail(f"scene {scene} does not exist; see reel storyboard show {video_id}")
@@ -111,25 +116,25 @@ def previews(
 ) -> None:
     """Download the voices and stills made so far."""
     with Session() as client:
-        video = client.get(video_id)
+        video = client.status(video_id)
         found = review_session.fetch_previews(client, video, folder)
-        storyboard = client.storyboard(video_id)[0] if found else {"scenes": []}
+        storyboard = client.storyboard(video_id)[0] if found else None
     if as_json:
         print_json(found)
-    elif found:
+    elif storyboard:
         review_session.show_previews(storyboard, found)
     else:
-        out.print(f"No previews yet: {video_id} is {video['stage']}.")
+        out.print(f"No previews yet: {video_id} is {video.stage}.")
 
 
-def _go_on(client: Client, video: dict[str, Any], output: Path | None, *, wait: bool, as_json: bool) -> None:
+def _go_on(client: "Client", video: "Video", output: Path | None, *, wait: bool, as_json: bool) -> None:
     """Follow a video that was just approved, retried or regenerated, or print what comes next."""
-    ended = video["status"] in ("completed", "failed")
+    ended = video.status in ("completed", "failed")
     if wait and not ended:
-        finish(client, video["id"], output, as_json=as_json)
+        finish(client, video.id, output, as_json=as_json)
     elif as_json:
-        print_json(video)
+        print_json(video.to_dict())
     elif ended:
         out.print("\n".join(progress.edited_lines(video)), soft_wrap=True)
     else:
-        out.print(f"{video['id']}: {progress.describe(video)}", soft_wrap=True)
+        out.print(f"{video.id}: {progress.describe(video)}", soft_wrap=True)

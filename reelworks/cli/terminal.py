@@ -1,12 +1,11 @@
 """What all `reel` commands share: output, errors and the connection to the API."""
 
 import json
-import os
 import re
 import sys
 from collections.abc import Iterable
 from io import TextIOWrapper
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -14,7 +13,9 @@ from rich.markup import escape
 from rich.segment import Segment
 
 from lambdas.domain.control_characters import visible
-from reelworks.client import Address, ApiError, Client
+
+if TYPE_CHECKING:
+    from reelworks.client import ApiError, Client
 
 
 class SafeConsole(Console):
@@ -62,7 +63,7 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def said(error: ApiError) -> str:
+def said(error: "ApiError") -> str:
     """Return the API's message, followed by the field if the message does not name it."""
     param = error.param
     told = param in (None, "id") or str(param) in error.message
@@ -70,31 +71,21 @@ def said(error: ApiError) -> str:
 
 
 class Session:
-    """A client whose errors end the command with the API's message."""
+    """A client whose errors end the command with the API's message. It is imported here, because most of
+    `reel` does without."""
 
-    def __enter__(self) -> Client:
-        self._client = Client(_address())
+    def __enter__(self) -> "Client":
+        from reelworks.client import Client, NoAddress
+
+        try:
+            self._client = Client()
+        except NoAddress as error:
+            fail(error.message)
         return self._client
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._client.__exit__(None, None, None)
+        from reelworks.client import ApiError
+
+        self._client.close()
         if isinstance(error, ApiError):
             fail(said(error))
-
-
-def _address() -> Address:
-    """Return the API from the environment, or else the PC's cloud."""
-    base_url, api_key = os.environ.get("REELWORKS_BASE_URL"), os.environ.get("REELWORKS_API_KEY")
-    if base_url or api_key:
-        if not (base_url and api_key):
-            fail("set both REELWORKS_BASE_URL and REELWORKS_API_KEY, or neither to use the PC's cloud")
-        if not api_key.isascii():
-            fail("REELWORKS_API_KEY is invalid: it contains non-ASCII characters")
-        return Address(base_url, api_key)
-    from reelworks.cloud import home
-    from reelworks.cloud.lifecycle import start_stop
-
-    found = start_stop.status(home.Home.locate())
-    if found.base_url is None or found.api_key is None:
-        fail("the PC's cloud is down; start it with `reel up`")
-    return Address(found.base_url, found.api_key)

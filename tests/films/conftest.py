@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from reelworks.client import Address, Client
+from reelworks.client import Client
 from reelworks.cloud.credentials import read_credentials
 from tests.cloud.servers import free_port
 from tests.shared import copy_assembly_of_a_pc
@@ -61,8 +61,7 @@ class Cloud:
 
     def client(self, api_key: str | None = None) -> Client:
         status = self.status
-        address = Address(status["base_url"], api_key or status["api_key"])
-        return self._resources.enter_context(Client(address))
+        return self._resources.enter_context(Client(status["base_url"], api_key or status["api_key"]))
 
     def aws(self, service: str) -> Any:
         status = self.status

@@ -13,7 +13,7 @@ from tests.films.conftest import Cloud
 
 def wait_for(client: Client, video_id: str, reached: Any, seconds: float = 200) -> dict[str, Any]:
     deadline = time.monotonic() + seconds
-    while not reached(video := client.get(video_id)):
+    while not reached(video := client.status(video_id).to_dict()):
         assert time.monotonic() < deadline, video
         time.sleep(0.4)  # each call runs the API's function, on the cores that make the film
     return video

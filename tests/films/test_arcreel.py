@@ -59,5 +59,5 @@ def test_the_first_frame_as_earlier_versions_sent_it(cloud: Cloud) -> None:
     """They sent JSON, past the client's own check of files."""
     image = {"type": "image_url", "image_url": "data:image/png;base64," + b64encode(png(5)).decode()}
     with cloud.client() as client:
-        video = client.create("A circle", model="cogvideox-nano-i2v", seconds="1", input_reference=image)
-        client.delete(video["id"])
+        video = client.submit("A circle", model="cogvideox-nano-i2v", seconds="1", input_reference=image)
+        client.delete(video.id)

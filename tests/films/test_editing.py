@@ -34,8 +34,10 @@ def test_only_the_edited_scene_of_eight_is_re_rendered(cloud: Cloud, tmp_path: P
     storyboard = answer.json()
     storyboard["scenes"][4] = scene("shark")
     api.call("PUT", f"/{id_}/storyboard", json=storyboard, headers={"If-Match": answer.headers["etag"]})
-    edited = api.client.get(id_)
-    assert (edited["status"], edited["storyboard"]["filmed"]) == ("completed", False)
+    edited = api.client.status(id_)
+    assert edited.status == "completed"
+    assert edited.storyboard
+    assert not edited.storyboard.filmed
     assert api.film(id_, tmp_path / "same.mp4").read_bytes() == (tmp_path / "old.mp4").read_bytes()
 
     api.call("POST", f"/{id_}/approve")
@@ -65,7 +67,7 @@ def test_a_film_waits_for_its_user_at_both_gates(cloud: Cloud, tmp_path: Path) -
     storyboard = api.call("GET", f"/{id_}/storyboard").json()
     storyboard["scenes"][1] = scene("owl")
     api.call("PUT", f"/{id_}/storyboard", json=storyboard)
-    assert api.client.get(id_)["review"]["gate"] == "storyboard"
+    assert api.client.status(id_).review.gate == "storyboard"
     api.call("POST", f"/{id_}/approve")
 
     video = api.waits(id_, "previews")

@@ -223,11 +223,11 @@ def test_bad_input_names_the_field_and_makes_nothing(
     cloud: Cloud, arguments: tuple[str, ...], says: str
 ) -> None:
     client = cloud.client()
-    before = {video["id"] for video in client.list(limit=100)["data"]}
+    before = {video.id for video in client.list(limit=100).data}
     result = cloud.reel("make", *arguments, check=False)
     assert result.returncode == 1
     assert says in result.stderr
-    assert {video["id"] for video in client.list(limit=100)["data"]} == before
+    assert {video.id for video in client.list(limit=100).data} == before
 
 
 def test_a_topic_becomes_a_narrated_captioned_film(cloud: Cloud) -> None:

@@ -21,7 +21,7 @@ def test_a_kill_in_the_middle_loses_no_video_and_no_finished_clip(cloud: Cloud, 
     client = cloud.client()
     base_url = cloud.status["base_url"]
     videos = [
-        client.create(f"A river in spring, take {take}", seconds="13", size="640x360", fps=12)["id"]
+        client.submit(f"A river in spring, take {take}", seconds="13", size="640x360", fps=12).id
         for take in range(2)
     ]
     wait_for(client, videos[0], lambda v: any(clip["state"] == "done" for clip in v.get("clips") or []))
@@ -35,9 +35,7 @@ def test_a_kill_in_the_middle_loses_no_video_and_no_finished_clip(cloud: Cloud, 
         film = look_at(tmp_path / "film.mp4")
         assert len(film.frames) == 13 * 12
         assert film.duration == 13
-    assert any(clip["reused"] for clip in client.get(videos[0])["clips"]), (
-        "clips made before the kill are kept"
-    )
+    assert any(clip.reused for clip in client.status(videos[0]).clips), "clips made before the kill are kept"
 
 
 def test_a_kill_loses_no_request_no_review_and_no_cancellation(cloud: Cloud) -> None:
@@ -45,19 +43,20 @@ def test_a_kill_loses_no_request_no_review_and_no_cancellation(cloud: Cloud) -> 
     reviewed = Api(cloud, "patients")
     waiting = reviewed.create(storyboard=board("bee"), review=["storyboard"])
     reviewed.waits(waiting, "storyboard")
-    cancelled = client.create("A long walk", seconds="60", size="1280x720")["id"]
+    cancelled = client.submit("A long walk", seconds="60", size="1280x720").id
     wait_for(client, cancelled, lambda v: v["stage"] == "rendering")
     answer = client.cancel(cancelled)
-    assert answer["status"] == "failed"
-    assert answer["error"]["code"] == "cancelled"
-    accepted = client.create("A door opens", seconds="1", size="320x180")["id"]
+    assert answer.status == "failed"
+    assert answer.error
+    assert answer.error.code == "cancelled"
+    accepted = client.submit("A door opens", seconds="1", size="320x180").id
     os.kill(cloud.pid(), signal.SIGKILL)  # right after the answer
     cloud.reel("up")
     finish(client, accepted)
     assert reviewed.waits(waiting, "storyboard")["attempt"] == 2
     reviewed.call("POST", f"/{waiting}/approve")
     finish(reviewed.client, waiting)
-    assert client.get(cancelled)["stage"] == "cancelled", "it stays so while upkeep resumes the others"
+    assert client.status(cancelled).stage == "cancelled", "it stays so while upkeep resumes the others"
 
 
 @pytest.mark.parametrize("function", ["DrawClip", "Narrate", "Assemble"])
@@ -65,8 +64,8 @@ def test_a_killed_function_is_tried_again_at_once(cloud: Cloud, function: str) -
     """A state that waits for a token would otherwise wait for fifteen minutes."""
     client = cloud.client()
     parts = board(f"fox that {function} met", f"owl that {function} met")  # nothing is made already
-    video = client.create(storyboard=parts, size="640x360")["id"]
-    killed = kill_once(cloud, function, until=lambda: client.get(video)["status"] in ("completed", "failed"))
+    video = client.submit(storyboard=parts, size="640x360").id
+    killed = kill_once(cloud, function, until=lambda: client.status(video).status in ("completed", "failed"))
     assert killed, f"{function} was never seen at work"
     finish(client, video, seconds=120)
 

@@ -12,13 +12,13 @@ from tests.films.requests import finish
 
 def test_a_message_delivered_twice_makes_one_film(cloud: Cloud) -> None:
     client = cloud.client()
-    video = client.create("A clock strikes", seconds="6", size="320x180")
-    body = json.dumps({"tenant": "local", "video_id": video["id"]})
+    video = client.submit("A clock strikes", seconds="6", size="320x180")
+    body = json.dumps({"tenant": "local", "video_id": video.id})
     for _ in range(3):
         cloud.aws("sqs").send_message(QueueUrl=cloud.outputs["RequestsQueueUrl"], MessageBody=body)
-    finish(client, video["id"])
+    finish(client, video.id)
     executions = cloud.aws("stepfunctions").list_executions(stateMachineArn=cloud.outputs["StateMachineArn"])
-    assert [e["name"] for e in executions["executions"]].count(video["id"]) == 1
+    assert [e["name"] for e in executions["executions"]].count(video.id) == 1
 
 
 def test_a_lost_notice_is_recovered(cloud: Cloud) -> None:
@@ -31,8 +31,8 @@ def test_a_lost_notice_is_recovered(cloud: Cloud) -> None:
     sqs.set_queue_attributes(QueueUrl=outputs, Attributes={"DelaySeconds": "2"})
     try:
         client = cloud.client()
-        video = client.create("A candle", model="cogvideox-nano", seconds="1", steps=4)
-        finish(client, video["id"], seconds=240)
+        video = client.submit("A candle", model="cogvideox-nano", seconds="1", steps=4)
+        finish(client, video.id, seconds=240)
     finally:
         sqs.set_queue_attributes(QueueUrl=outputs, Attributes=attribute)
         sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=subscription["Endpoint"])
@@ -40,11 +40,11 @@ def test_a_lost_notice_is_recovered(cloud: Cloud) -> None:
 
 def test_a_duplicate_notice_changes_nothing(cloud: Cloud) -> None:
     client = cloud.client()
-    video = client.create("A candle burns", model="cogvideox-nano", seconds="2")
-    finish(client, video["id"])
-    before = client.get(video["id"])
+    video = client.submit("A candle burns", model="cogvideox-nano", seconds="2")
+    finish(client, video.id)
+    before = client.status(video.id)
     requests = cloud.aws("s3").list_objects_v2(
-        Bucket=cloud.outputs["InputBucket"], Prefix=f"requests/{video['id']}"
+        Bucket=cloud.outputs["InputBucket"], Prefix=f"requests/{video.id}"
     )
     inference = requests["Contents"][0]["Key"].removeprefix("requests/").removesuffix(".json")
     notice = {
@@ -58,16 +58,19 @@ def test_a_duplicate_notice_changes_nothing(cloud: Cloud) -> None:
     }
     cloud.aws("sns").publish(TopicArn=cloud.outputs["SuccessTopicArn"], Message=json.dumps(notice))
     time.sleep(3)
-    assert {**client.get(video["id"]), "url": None} == {**before, "url": None}  # each link is a new one
+    assert {**client.status(video.id).to_dict(), "url": None} == {
+        **before.to_dict(),
+        "url": None,
+    }  # each link is a new one
 
 
 def test_a_tenant_sees_only_its_own(cloud: Cloud) -> None:
     mine = cloud.client()
     theirs = cloud.client(cloud.json("keys", "create", "other-team")["api_key"])
-    video = mine.create("A secret", seconds="1", size="320x180")
-    for call in (theirs.get, theirs.delete, theirs.cancel):
+    video = mine.submit("A secret", seconds="1", size="320x180")
+    for call in (theirs.status, theirs.delete, theirs.cancel):
         with pytest.raises(ApiError) as refused:
-            call(video["id"])
+            call(video.id)
         assert refused.value.status == 404
-    assert video["id"] not in [v["id"] for v in theirs.list(limit=100)["data"]]
-    finish(mine, video["id"])
+    assert video.id not in [v.id for v in theirs.list(limit=100).data]
+    finish(mine, video.id)

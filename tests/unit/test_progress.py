@@ -20,13 +20,20 @@ from reelworks.cli.progress import (
     videos_table,
     waiting_lines,
 )
+from reelworks.client.models import Storyboard, Video
 
 VIDEO = {"id": "video_" + "0" * 32, "seconds": "300", "model": "cogvideox-1.5-5b-i2v"}
+
+
+def video_of(document: dict[str, Any]) -> Video:
+    return Video.model_validate({"id": "video_1", **document})
+
+
 RENDERING = {"stage": "rendering", "status": "in_progress", "progress": 22}
 
 
 def printed(width: int, *videos: dict[str, Any]) -> list[str]:
-    return lines_of(videos_table(list(videos)), width)
+    return lines_of(videos_table([video_of(video) for video in videos]), width)
 
 
 def lines_of(table: Table, width: int) -> list[str]:
@@ -58,7 +65,7 @@ def test_a_log_line_has_the_event_and_its_fields() -> None:
 def test_clips_in_progress_are_listed_if_there_are_few() -> None:
     def of(count: int) -> str:
         clips = [{"state": "done"}, *({"state": "rendering"} for _ in range(count))]
-        return describe({"stage": "rendering", "clips": clips})
+        return describe(video_of({"stage": "rendering", "clips": clips}))
 
     assert of(2) == "rendering clips 2, 3 of 3"
     assert of(12) == "rendering clips: 1 of 13 done"
@@ -77,7 +84,8 @@ DONE, WAITING = {"state": "done", "by": "Joanna"}, {"state": "waiting", "by": No
     ],
 )
 def test_voices_and_stills_are_counted(narrations: Any, stills: Any, words: str) -> None:
-    assert describe({"stage": "preparing", "clips": [], "narrations": narrations, "stills": stills}) == words
+    video = {"stage": "preparing", "clips": [], "narrations": narrations, "stills": stills}
+    assert describe(video_of(video)) == words
 
 
 def test_writer_voice_and_image_model_are_shown() -> None:
@@ -87,14 +95,14 @@ def test_writer_voice_and_image_model_are_shown() -> None:
         "stills": [],
     }
     lines = ["storyboard by: you", "storyboard note: Two words less.", "narrated by: Joanna"]
-    assert makers(video) == lines
-    assert makers({"storyboard": None, "narrations": [], "stills": []}) == []
+    assert makers(video_of(video)) == lines
+    assert makers(video_of({"storyboard": None, "narrations": [], "stills": []})) == []
 
 
 def test_a_failure_counts_scenes_and_clips_from_one() -> None:
     failure = {"step": "narrate", "scene": 1, "clip": None, "reason": "No such voice.", "advice": "Another."}
-    assert failure_text({"failure": failure}) == "narrate, scene 2: No such voice.\nAnother."
-    assert failure_text({"failure": failure | {"clip": 0}}).startswith("narrate, scene 2, clip 1: ")
+    assert failure_text(video_of({"failure": failure})) == "narrate, scene 2: No such voice.\nAnother."
+    assert failure_text(video_of({"failure": failure | {"clip": 0}})).startswith("narrate, scene 2, clip 1: ")
 
 
 def test_a_storyboard_is_shown_scene_by_scene() -> None:
@@ -116,13 +124,13 @@ def test_a_storyboard_is_shown_scene_by_scene() -> None:
             },
         ],
     }
-    shown = "\n".join(lines_of(storyboard_table(storyboard), 120))
+    shown = "\n".join(lines_of(storyboard_table(Storyboard.model_validate(storyboard)), 120))
     for text in ("The [kite]: Watercolour.", "2.5", "A [kite] rises.", "not: rain", "Grass moves."):
         assert text in shown
 
 
-def entered(*stages: tuple[str, int]) -> dict[str, Any]:
-    return {"stages": [{"stage": stage, "at_ms": at * 1000} for stage, at in stages]}
+def entered(*stages: tuple[str, int]) -> Video:
+    return video_of({"stages": [{"stage": stage, "at_ms": at * 1000} for stage, at in stages]})
 
 
 def test_a_stage_s_time_is_the_sum_over_all_attempts() -> None:
@@ -151,14 +159,14 @@ REVIEWING = {
 
 
 def test_the_gate_a_film_waits_at_is_shown() -> None:
-    assert describe(REVIEWING) == "waiting for you: the storyboard is ready"
-    assert dict(details(REVIEWING))["waiting for you"].startswith("storyboard, until 2027-01-")
-    assert "  reel approve video_1" in waiting_lines(REVIEWING)
+    assert describe(video_of(REVIEWING)) == "waiting for you: the storyboard is ready"
+    assert dict(details(video_of(REVIEWING)))["waiting for you"].startswith("storyboard, until 2027-01-")
+    assert "  reel approve video_1" in waiting_lines(video_of(REVIEWING))
 
 
 def test_only_existing_parts_can_be_regenerated() -> None:
     previews = REVIEWING | {"review": REVIEWING["review"] | {"gate": "previews"}, "stills": []}
-    lines = waiting_lines(previews | {"narrations": [{"scene": 1}, {"scene": 2}]})
+    lines = waiting_lines(video_of(previews | {"narrations": [{"scene": 1}, {"scene": 2}]}))
     assert "  reel regenerate video_1 2 voice --speed 0.9" in lines
     assert not [line for line in lines if " still " in line]
 
@@ -178,7 +186,7 @@ def test_each_artifact_is_shown_as_reused_or_with_its_time() -> None:
         "clips": [made | {"seconds": 4.0}],
         "assembly": {"made": {"reused": False, "took": 2.0, "cost": 0.0}},
     }
-    shown = dict(details(video))
+    shown = dict(details(video_of(video)))
     assert shown["narration 1"] == "made in 3.2 s, $0.0123"
     assert shown["narration 2"] == "made in 3.2 s"
     assert (shown["still 1"], shown["still 2"]) == ("reused", "waiting")
@@ -186,26 +194,26 @@ def test_each_artifact_is_shown_as_reused_or_with_its_time() -> None:
     assert shown["film"] == "made in 2.0 s"
     assert (shown["attempt"], shown["cost"]) == ("2", "$1.5000")
     assert shown["edited"] == "render the changes with: reel approve video_1"
-    assert "generated: 4 of 5 voices, stills and clips" in film_lines(video)
-    assert "cost" not in dict(details(video | {"cost": 0.0, "attempt": 1}))
+    assert "generated: 4 of 5 voices, stills and clips" in film_lines(video_of(video))
+    assert "cost" not in dict(details(video_of(video | {"cost": 0.0, "attempt": 1})))
 
 
 def test_the_next_step_after_an_edit_is_shown() -> None:
-    assert "reel approve video_1" in edited_lines(REVIEWING)[0]
+    assert "reel approve video_1" in edited_lines(video_of(REVIEWING))[0]
     ended = REVIEWING | {"stage": "completed", "storyboard": {"filmed": False}}
-    assert "reel approve video_1" in edited_lines(ended)[0]
-    assert "nothing to re-render" in edited_lines(ended | {"storyboard": {"filmed": True}})[0]
-    assert "reel get video_1" in edited_lines(REVIEWING | {"stage": "planning"})[0]
+    assert "reel approve video_1" in edited_lines(video_of(ended))[0]
+    assert "nothing to re-render" in edited_lines(video_of(ended | {"storyboard": {"filmed": True}}))[0]
+    assert "reel get video_1" in edited_lines(video_of(REVIEWING | {"stage": "planning"}))[0]
 
 
 def test_waiting_for_the_text_model_is_said() -> None:
     video = {"stage": "planning", "waits_for": "text_model", "clips": []}
-    assert describe(video) == "waiting for the text model"
-    assert describe(video | {"waits_for": None}) == "planning the film"
+    assert describe(video_of(video)) == "waiting for the text model"
+    assert describe(video_of(video | {"waits_for": None})) == "planning the film"
 
 
 def test_notes_on_how_a_film_is_made_are_shown() -> None:
     video = REVIEWING | {"notes": ["Most is cut.", "Frames are repeated."], "rendered_size": "720x480"}
-    assert [text for name, text in details(video) if name == "note"] == video["notes"]
-    assert dict(details(video))["rendered_size"] == "720x480"
-    assert "note" not in dict(details(REVIEWING)), "an older cloud sends none"
+    assert [text for name, text in details(video_of(video)) if name == "note"] == video["notes"]
+    assert dict(details(video_of(video)))["rendered_size"] == "720x480"
+    assert "note" not in dict(details(video_of(REVIEWING))), "an older cloud sends none"

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from reelworks.saved_file import check, saving
+from reelworks.saved_file import SavedFile, check
 
 
 def save(path: Path, content: bytes = b"film") -> None:
     check(path)
-    with saving(path) as file:
+    with SavedFile(path) as file:
+        file.begin("one")
         file.write(content)
+        file.finish()
 
 
 def names(folder: Path) -> list[str]:
@@ -29,19 +31,85 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path, name: str) -> None:
     assert names(tmp_path) == [name]
 
 
-def test_what_was_there_stays_if_the_download_breaks_off(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "error", "part"),
+    [
+        ("one", KeyboardInterrupt(), b"half"),
+        ("one", OSError("full"), None),
+        (None, KeyboardInterrupt(), None),
+    ],
+)
+def test_what_was_there_stays_if_the_download_breaks_off(
+    tmp_path: Path, version: str | None, error: BaseException, part: bytes | None
+) -> None:
+    """The part stays, too, if it can be continued."""
     path = tmp_path / "film.mp4"
     save(path)
 
     def broken_off() -> None:
-        with saving(path) as file:
+        with SavedFile(path) as file:
+            file.begin(version)
             file.write(b"half")
-            raise ConnectionError
+            raise error
 
-    with pytest.raises(ConnectionError):
+    with pytest.raises(type(error)):
         broken_off()
     assert path.read_bytes() == b"film"
+    parts = [tmp_path / name for name in names(tmp_path) if name != "film.mp4"]
+    assert [one.read_bytes() for one in parts] == ([] if part is None else [part])
+    assert all(one.name.startswith(".") and one.suffix == ".part" for one in parts)
+
+
+def begun(path: Path, content: bytes = b"half", version: str = "one") -> None:
+    """Leave a part behind, as a download does that is killed."""
+    with SavedFile(path) as file:
+        file.begin(version)
+        file.write(content)
+
+
+def test_a_part_is_continued(tmp_path: Path) -> None:
+    begun(tmp_path / "film.mp4")
+    with SavedFile(tmp_path / "film.mp4") as file:
+        assert file.size == 4
+        assert file.holds("one")
+        assert not file.holds("two")
+        assert not file.holds(None)
+        file.write(b" and half")
+        file.finish()
+    assert (tmp_path / "film.mp4").read_bytes() == b"half and half"
     assert names(tmp_path) == ["film.mp4"]
+
+
+@pytest.mark.parametrize("version", ["one", "two", None])
+def test_a_part_that_is_begun_anew_has_nothing_of_the_old_one(tmp_path: Path, version: str | None) -> None:
+    begun(tmp_path / "film.mp4")
+    with SavedFile(tmp_path / "film.mp4") as file:
+        file.begin(version)
+        assert file.size == 0
+        file.write(b"new")
+        file.finish()
+    assert (tmp_path / "film.mp4").read_bytes() == b"new"
+    assert names(tmp_path) == ["film.mp4"]
+
+
+def test_two_downloads_do_not_write_one_part(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    with SavedFile(path) as file:
+        file.begin("one")
+        file.write(b"film")
+        with pytest.raises(OSError, match="another download is writing it"), SavedFile(path):
+            pass
+        file.finish()
+    assert path.read_bytes() == b"film"
+
+
+def test_what_went_through_a_pipe_can_t_be_taken_back(tmp_path: Path) -> None:
+    with SavedFile(Path("/dev/null")) as file:
+        file.begin("one")
+        file.write(b"half")
+        assert file.holds("one")
+        with pytest.raises(OSError, match="from its start again"):
+            file.begin("two")
 
 
 @pytest.mark.parametrize("exists", [True, False])
@@ -66,10 +134,7 @@ def test_a_pipe_is_written_through(tmp_path: Path) -> None:
     read: list[bytes] = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
-    with saving(pipe) as file:
-        left = memoryview(content)
-        while left:
-            left = left[file.write(left) :]
+    save(pipe, content)
     reader.join()
     assert read == [content]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
@@ -161,7 +226,7 @@ def test_a_read_only_file_stays(tmp_path: Path, linked: bool) -> None:
         path.symlink_to(film)
     with pytest.raises(PermissionError, match="it is read-only"):
         check(path)
-    with pytest.raises(PermissionError, match="it is read-only"), saving(path):
+    with pytest.raises(PermissionError, match="it is read-only"), SavedFile(path):
         pass
     assert film.read_bytes() == b"kept"
 

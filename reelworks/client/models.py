@@ -1,0 +1,829 @@
+"""The API's documents. Written from its OpenAPI document by tests/client_models.py:
+
+    UPDATE_SNAPSHOTS=1 python -m pytest -n 0 tests/unit/test_client_models.py
+
+A value that is one of several may be another one if the API is newer than the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from reelworks.client.document import ALWAYS, Document
+
+ClipState: TypeAlias = Literal["waiting", "rendering", "done"] | str
+
+DeliveryState: TypeAlias = Literal["pending", "delivered", "failed", "cancelled"] | str
+
+EventType: TypeAlias = Literal["video.completed", "video.failed", "video.review", "clip.completed"] | str
+
+FpsMode: TypeAlias = Literal["repeat", "blend"] | str
+
+Framing: TypeAlias = Literal["cover", "contain", "blur"] | str
+
+Gate: TypeAlias = Literal["storyboard", "previews"] | str
+
+OriginKind: TypeAlias = Literal["remix", "edit", "extend"] | str
+
+Part: TypeAlias = Literal["text", "voice", "still"] | str
+
+Speed: TypeAlias = Literal["exact", "balanced", "fast"] | str
+
+Stage: TypeAlias = (
+    Literal[
+        "queued",
+        "planning",
+        "reviewing",
+        "preparing",
+        "rendering",
+        "assembling",
+        "publishing",
+        "completed",
+        "failed",
+        "cancelled",
+    ]
+    | str
+)
+
+TransitionKind: TypeAlias = Literal["none", "crossfade", "fade", "wipe"] | str
+
+
+class ApiKey(Document):
+    id: str
+    object: str = ALWAYS
+    name: str = ALWAYS
+    redacted_value: str = ALWAYS
+    """The start of the secret."""
+    scopes: list[str] = []
+    """What the key may do: `read`, `create`, `admin`."""
+    created_at: int = ALWAYS
+    """Seconds since the epoch."""
+    last_used_at: int | None = None
+    """To the hour; null if it was not used."""
+    value: str | None = None
+    """The secret, shown once: when the key is created."""
+
+
+class ApiKeyDeletion(Document):
+    id: str
+    object: str = ALWAYS
+    deleted: bool = ALWAYS
+
+
+class ApiKeyList(Document):
+    object: str = ALWAYS
+    data: list[ApiKey] = []
+    has_more: bool = ALWAYS
+
+
+class AssemblyState(Document):
+    transition: TransitionKind = ALWAYS
+    transition_seconds: float = ALWAYS
+    even_out: bool = ALWAYS
+    fragmented: bool = ALWAYS
+    steps: list[JoinStep] = []
+    """Visible steps in light where a clip continues the one before, in 8-bit levels."""
+    made: Made | None = None
+
+
+class CharacterDeletion(Document):
+    id: str
+    object: str = ALWAYS
+    deleted: bool = ALWAYS
+
+
+class CharacterList(Document):
+    object: str = ALWAYS
+    data: list[Character] = []
+    first_id: str | None = None
+    last_id: str | None = None
+    """Send it as `after` for the next page."""
+    has_more: bool = ALWAYS
+
+
+class Character(Document):
+    id: str
+    object: str = ALWAYS
+    created_at: int = ALWAYS
+    """Seconds since the epoch."""
+    name: str = ALWAYS
+    handle: str = ALWAYS
+    """What names it in a prompt, such as `@mossy`."""
+    description: str | None = None
+    """Yours, or a text model's of its picture, once a film needed it."""
+    described_by: str | None = None
+    """The model that described its picture."""
+    width: int = ALWAYS
+    """Of its picture, in pixels."""
+    height: int = ALWAYS
+
+
+class CharacterUsed(Document):
+    id: str
+    name: str = ALWAYS
+    description: str | None = None
+    """What enters the prompts of its scenes."""
+    by: str | None = None
+    """The model that described its picture; null if you did."""
+    note: str | None = None
+    """Why there is no description, if there is none."""
+    cost: float | None = None
+    scenes: list[int] | None = []
+    """The indexes of its scenes, once the film is planned."""
+
+
+class ClipPart(Document):
+    reused: bool = ALWAYS
+    """Whether it was found, and not made anew."""
+    cost: float | None = None
+    """USD; 0 if reused, null if its price is unknown."""
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    took: float | None = None
+    """Duration in seconds, once it is finished."""
+    state: ClipState = ALWAYS
+    seconds: float = ALWAYS
+    """Its length up to where the next clip begins."""
+
+
+class ContentLink(Document):
+    object: str = ALWAYS
+    url: str = ALWAYS
+    """The link, which needs no key."""
+    media_type: str = ALWAYS
+    expires_at: int = ALWAYS
+    """When the link ends, in seconds since the epoch."""
+
+
+class Deletion(Document):
+    id: str
+    object: str = ALWAYS
+    deleted: bool = ALWAYS
+
+
+class DeliveredEvent(Document):
+    object: str = ALWAYS
+    id: str
+    """The same on every attempt: the header `webhook-id`."""
+    type: EventType = ALWAYS
+    created_at: int = ALWAYS
+    data: dict[str, Any] = ALWAYS
+    """The video's `id`, and what belongs to the type."""
+
+
+class DeliveryAttempt(Document):
+    at: int = ALWAYS
+    """Seconds since the epoch."""
+    took: float = ALWAYS
+    """Seconds."""
+    status_code: int | None = None
+    """What the receiver answered; null if it did not."""
+    reason: str | None = None
+    """Why there was no answer."""
+
+
+class EnhanceState(Document):
+    requested: bool = ALWAYS
+    prompt: str | None = None
+    """The prompt as enhanced."""
+    by: str | None = None
+    """The model that wrote it."""
+    note: str | None = None
+    """Why the original was kept, if it was."""
+    cost: float | None = None
+
+
+class EventList(Document):
+    object: str = ALWAYS
+    data: list[Event] = []
+    has_more: bool = ALWAYS
+
+
+class Event(Document):
+    object: str = ALWAYS
+    type: str = ALWAYS
+    """`video.` and a stage, or `narration.`, `still.`, `clip.` or `assembly.` with `started`, `completed`
+    or `failed`."""
+    at_ms: int = ALWAYS
+    """Milliseconds since the epoch."""
+    attempt: int = ALWAYS
+    """The video's attempt it belongs to."""
+    scene: int | None = None
+    """The scene's index, from 0."""
+    clip: int | None = None
+    """The clip's index, from 0."""
+    reused: bool | None = None
+    """Whether it was found, and not made anew."""
+    by: str | None = None
+    """The voice, the image model or the engine."""
+    seconds: float | None = None
+    """How long it took."""
+    cost: float | None = None
+    """USD."""
+    code: str | None = None
+    """Why it failed, for programs."""
+    reason: str | None = None
+    """Why it failed."""
+    advice: str | None = None
+    """What to do about it."""
+
+
+class EventTypeList(Document):
+    object: str = ALWAYS
+    data: list[EventType] = []
+
+
+class Failure(Document):
+    """Why a video failed: the step, scene and clip, and what to do."""
+
+    step: str = ALWAYS
+    scene: int | None = None
+    clip: int | None = None
+    code: str = ALWAYS
+    reason: str = ALWAYS
+    advice: str = ALWAYS
+
+
+class JoinStep(Document):
+    """A jump in brightness or colour where a clip continues the previous one: its first frame minus the
+    frame before it, in mean luma (positive is brighter) and in mean Cb and Cr, in 8-bit levels."""
+
+    clip: int = ALWAYS
+    brightness: float = ALWAYS
+    colour: list[Any] = []
+
+
+class Lora(Document):
+    """A LoRA adapter in the folder of the engine's model, and its scale."""
+
+    name: str = ALWAYS
+    scale: float | None = None
+
+
+class Made(Document):
+    reused: bool = ALWAYS
+    """Whether it was found, and not made anew."""
+    cost: float | None = None
+    """USD; 0 if reused, null if its price is unknown."""
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    took: float | None = None
+    """Duration in seconds, once it is finished."""
+
+
+class ModelList(Document):
+    object: str = ALWAYS
+    data: list[Model] = []
+
+
+class Model(Document):
+    id: str
+    """Send it as `model`."""
+    object: str = ALWAYS
+    created: int = ALWAYS
+    """Always 0: engines have no date."""
+    owned_by: str = ALWAYS
+    summary: str = ALWAYS
+    draft: bool = ALWAYS
+    """Whether it draws drafts."""
+    size: str = ALWAYS
+    """The size that it renders unless you ask for another."""
+    sizes: str = ALWAYS
+    """All sizes that it renders."""
+    fps: list[int] = []
+    """The rates that it renders, the usual one first."""
+    film_sizes: str = ALWAYS
+    """The sizes that a film may have with it."""
+    film_fps: str = ALWAYS
+    """The rates that a film may have with it."""
+    longest_clip: int = ALWAYS
+    """Seconds."""
+    image: Literal["none", "optional", "required"] | str = ALWAYS
+    """Whether it starts from an image."""
+    video: Literal["none", "optional"] | str = ALWAYS
+    """Whether it renders from a video, for an edit that keeps its motion."""
+    audio: Literal["none", "required"] | str = ALWAYS
+    """Whether it renders from speech."""
+    refuses: list[str] = []
+    """Fields of a create that it refuses."""
+    speeds: list[str] = []
+    """The values of `speed` that it takes."""
+    loras: bool = ALWAYS
+    """Whether it takes LoRA adapters."""
+    prompt_tokens: int = ALWAYS
+    """The length of the prompt that it reads."""
+
+
+class MusicOf(Document):
+    seconds: float = ALWAYS
+
+
+class Narration(Document):
+    """The narration of a scene. Its own voice, speed or language overrides the film's."""
+
+    text: str = ALWAYS
+    """Must be text of 1 to 3,000 characters without control characters."""
+    voice: str | None = None
+    language: str | None = None
+    speed: float | None = None
+
+
+class OriginOf(Document):
+    video: str | None = None
+    """The source's id; null if it is a file."""
+    kind: OriginKind = ALWAYS
+    strength: float | None = None
+
+
+class PromptEnhancement(Document):
+    object: str = ALWAYS
+    model: str = ALWAYS
+    """The engine that it is written for."""
+    given: str = ALWAYS
+    """The prompt as you sent it."""
+    prompt: str = ALWAYS
+    """The enhanced prompt; the one you sent if the model's answer is unusable."""
+    by: str | None = None
+    """The model that wrote it."""
+    note: str | None = None
+    """Why the original was kept, or what was changed in the answer."""
+    cost: float | None = None
+    """USD."""
+    tokens: int = ALWAYS
+    """The prompt's length, estimated."""
+    prompt_tokens: int = ALWAYS
+    """The longest prompt that the engine reads."""
+
+
+class Prompts(Document):
+    """What a picture or clip must and must not show. `seed` None: `seed_of` derives one; a different seed
+    gives a different picture for the same text."""
+
+    positive_prompt: str = ALWAYS
+    """Must be text of 1 to 2,000 characters without control characters."""
+    negative_prompt: str | None = None
+    """Must be text of at most 2,000 characters without control characters."""
+    seed: int | None = None
+
+
+class QuotaState(Document):
+    quota: str = ALWAYS
+    limit: float = ALWAYS
+    remaining: float = ALWAYS
+    resets_at: int | None = None
+    """Seconds since the epoch; null: when films end."""
+
+
+class ReviewState(Document):
+    requested: list[Gate] = []
+    gate: Gate | None = None
+    """The gate at which the film waits for you."""
+    until: int | None = None
+    """When the film fails for want of an approval, in seconds since the epoch."""
+    approved: list[Gate] = []
+
+
+class Scene(Document):
+    """One scene. `seconds`: its length; None: as long as its narration, else its share of the film.
+    `continues`: it continues the previous scene with a cut, starting from that scene's last picture."""
+
+    narration: Narration | None = None
+    image: Prompts = ALWAYS
+    video: Prompts = ALWAYS
+    seconds: float | None = None
+    continues: bool | None = None
+    """Must be true or false."""
+
+
+class ScenePart(Document):
+    reused: bool = ALWAYS
+    """Whether it was found, and not made anew."""
+    cost: float | None = None
+    """USD; 0 if reused, null if its price is unknown."""
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    took: float | None = None
+    """Duration in seconds, once it is finished."""
+    scene: int = ALWAYS
+    """The scene's index, from 0."""
+    state: ClipState = ALWAYS
+    by: str | None = None
+    """The voice or the image model."""
+
+
+class StageEntered(Document):
+    stage: Stage = ALWAYS
+    at_ms: int = ALWAYS
+
+
+class Storyboard(Document):
+    """The storyboard of a film. `style`: the looks and characters that every scene shares."""
+
+    title: str = ALWAYS
+    """Must be text of 1 to 200 characters without control characters."""
+    style: str | None = None
+    """Must be text of at most 2,000 characters without control characters."""
+    scenes: list[Scene] = []
+    """Must be a list of 1 to 50 scenes."""
+
+
+class StoryboardState(Document):
+    by: str | None = None
+    """The model that wrote it; null if you gave all of it."""
+    note: str | None = None
+    """What was changed in the model's answer."""
+    cost: float | None = None
+    sha256: str | None = None
+    filmed: bool = ALWAYS
+    """Whether the film was made from it."""
+
+
+class Upload(Document):
+    id: str
+    """Send it as `file_id`."""
+    object: str = ALWAYS
+    bytes: int | None = None
+    """Its size, once it has arrived; before, what you said."""
+    created_at: int = ALWAYS
+    expires_at: int = ALWAYS
+    """When the form ends, in seconds since the epoch. The file is kept for a week."""
+    filename: str | None = None
+    purpose: None = ALWAYS
+    status: Literal["pending", "completed", "expired"] | str = ALWAYS
+    mime_type: str = ALWAYS
+    kind: str = ALWAYS
+    max_bytes: int = ALWAYS
+    url: str | None = None
+    """Where to POST the form; only in the answer that opens the upload."""
+    fields: dict[str, str] | None = None
+    """The form's fields, which come before the `file`."""
+
+
+class UsageAnswer(Document):
+    object: str = ALWAYS
+    tenant: str = ALWAYS
+    first_day: str = ALWAYS
+    last_day: str = ALWAYS
+    group_by: list[str] = []
+    data: list[UsageRow] = []
+    first_id: str | None = None
+    last_id: str | None = None
+    """Send it as `after` for the next page."""
+    has_more: bool = ALWAYS
+    total: UsageSums = ALWAYS
+    """Of all rows, also those on other pages."""
+    quotas: list[QuotaState] = []
+    """What is left of each quota that the tenant has."""
+
+
+class UsageRow(Document):
+    films: int = ALWAYS
+    """Films that ended."""
+    failed: int = ALWAYS
+    """Those of them that failed."""
+    clips: int = ALWAYS
+    """Clips that were made."""
+    seconds: float = ALWAYS
+    """Of film."""
+    cost: float = ALWAYS
+    """USD."""
+    unknown: int = ALWAYS
+    """Films whose cost is not in it, because a price is unknown."""
+    id: str
+    object: str = ALWAYS
+    tenant: str | None = None
+    day: str | None = None
+    """In UTC, for example 2026-11-30."""
+    engine: str | None = None
+
+
+class UsageSums(Document):
+    films: int = ALWAYS
+    """Films that ended."""
+    failed: int = ALWAYS
+    """Those of them that failed."""
+    clips: int = ALWAYS
+    """Clips that were made."""
+    seconds: float = ALWAYS
+    """Of film."""
+    cost: float = ALWAYS
+    """USD."""
+    unknown: int = ALWAYS
+    """Films whose cost is not in it, because a price is unknown."""
+
+
+class VideoError(Document):
+    code: str = ALWAYS
+    """`cancelled`, or the code in `failure`."""
+    message: str = ALWAYS
+    """The reason, and what to do."""
+
+
+class VideoList(Document):
+    object: str = ALWAYS
+    data: list[Video] = []
+    first_id: str | None = None
+    last_id: str | None = None
+    """Send it as `after` for the next page."""
+    has_more: bool = ALWAYS
+
+
+class Video(Document):
+    id: str
+    object: str = ALWAYS
+    created_at: int = ALWAYS
+    """Seconds since the epoch."""
+    completed_at: int | None = None
+    expires_at: int = ALWAYS
+    """When the video and its film are deleted."""
+    model: str = ALWAYS
+    """The engine that renders it."""
+    status: Literal["queued", "in_progress", "completed", "failed"] | str = ALWAYS
+    """A cancelled video has the status `failed` and the error code `cancelled`."""
+    progress: int = ALWAYS
+    """0 to 100."""
+    prompt: str = ALWAYS
+    """The prompt or topic; of a remix, edit or extension, what that request asked for."""
+    remixed_from_video_id: str | None = None
+    """The video that a remix, edit or extension was made from."""
+    seconds: str = ALWAYS
+    """The film's length. Until it is planned, an estimate for scenes as long as their narration."""
+    size: str = ALWAYS
+    """The film's width x height in pixels."""
+    error: VideoError | None = None
+    url: str | None = None
+    """A link to the finished film, valid for an hour; null until there is one."""
+    stage: Stage = ALWAYS
+    """What is being done, in more detail than `status`."""
+    waits_for: str | None = None
+    """`text_model` while the text model writes."""
+    attempt: int = ALWAYS
+    """From 1. A retry, an approval after the end, and a lost execution start another."""
+    review: ReviewState = ALWAYS
+    cost: float | None = None
+    """USD of what the last attempt made; null if nothing was made yet, or a part has no known price."""
+    origin: OriginOf | None = None
+    """What it was made from: see remix, edit and extend."""
+    signed_by: str | None = None
+    """The name in the certificate of the film's content credentials; null if it is not signed."""
+    draft: bool = ALWAYS
+    """Whether its engine draws drafts."""
+    draft_for: str | None = None
+    """The engine whose crop or bars the draft shows."""
+    fps: int = ALWAYS
+    """The film's frames per second."""
+    rendered_size: str = ALWAYS
+    """The size that the engine renders."""
+    rendered_fps: int = ALWAYS
+    """The rate that the engine renders."""
+    fit: Framing = ALWAYS
+    fps_mode: FpsMode = ALWAYS
+    cropped: float = ALWAYS
+    """The share of the rendered picture's area that the film doesn't show, 0 to 1."""
+    notes: list[str] = []
+    """What you should know about how it is made, for example that an engine's picture is cut."""
+    seed: int = ALWAYS
+    speed: str | None = None
+    loras: list[Lora] = []
+    enhance: EnhanceState = ALWAYS
+    """What became of the prompt."""
+    assembly: AssemblyState = ALWAYS
+    characters: list[CharacterUsed] = []
+    """The characters in it, and in which scenes."""
+    captions: bool = ALWAYS
+    burn_captions: bool = ALWAYS
+    music: MusicOf | None = None
+    storyboard: StoryboardState | None = None
+    """Set once it is written."""
+    narrations: list[ScenePart] = []
+    stills: list[ScenePart] = []
+    clips: list[ClipPart] = []
+    webhook: WebhookOf | None = None
+    """The request's `webhook_url`, and the events that are sent there."""
+    failure: Failure | None = None
+    """Which step of which scene and clip failed, why, and what to do."""
+    stages: list[StageEntered] = []
+    """Every stage it has entered, in all attempts, in milliseconds since the epoch."""
+
+
+class VoiceList(Document):
+    object: str = ALWAYS
+    data: list[Voice] = []
+
+
+class Voice(Document):
+    id: str
+    """Send it as `voice`."""
+    object: str = ALWAYS
+    language: str = ALWAYS
+    language_name: str = ALWAYS
+    other_languages: list[str] = []
+    """Those of a bilingual voice."""
+    gender: str | None = None
+    engines: list[str] = []
+    """The values of `voice_engine` that it takes."""
+    default: bool = ALWAYS
+    """Whether films that name no voice have it."""
+    cost_per_million_characters: dict[str, float | None] = ALWAYS
+    """USD, by engine; null if the price is unknown."""
+
+
+class WebhookDelivery(Document):
+    id: str
+    object: str = ALWAYS
+    created_at: int = ALWAYS
+    event: DeliveredEvent = ALWAYS
+    state: DeliveryState = ALWAYS
+    reason: str | None = None
+    """Why it is given up or cancelled."""
+    attempts: list[DeliveryAttempt] = []
+    """The latest, the oldest of them first."""
+    next_attempt_at: int | None = None
+
+
+class WebhookDeliveryList(Document):
+    object: str = ALWAYS
+    data: list[WebhookDelivery] = []
+    first_id: str | None = None
+    last_id: str | None = None
+    """Send it as `after` for the next page."""
+    has_more: bool = ALWAYS
+
+
+class WebhookEndpoint(Document):
+    id: str
+    object: str = ALWAYS
+    created_at: int = ALWAYS
+    """Seconds since the epoch."""
+    updated_at: int = ALWAYS
+    name: str = ALWAYS
+    url: str = ALWAYS
+    event_types: list[EventType] = []
+    """The events that are sent to it."""
+    signing_secret_hint: str = ALWAYS
+    """The end of the secret."""
+    enabled: bool = ALWAYS
+    """False after you disabled it, or after its receiver answered 410."""
+    signing_secret: str | None = None
+    """The secret, shown once: when it is made."""
+
+
+class WebhookEndpointDeletion(Document):
+    id: str
+    object: str = ALWAYS
+    deleted: bool = ALWAYS
+
+
+class WebhookEndpointList(Document):
+    object: str = ALWAYS
+    data: list[WebhookEndpoint] = []
+    first_id: str | None = None
+    last_id: str | None = None
+    """Send it as `after` for the next page."""
+    has_more: bool = ALWAYS
+
+
+class WebhookOf(Document):
+    url: str = ALWAYS
+    event_types: list[EventType] = []
+
+
+class WebhookTest(Document):
+    object: str = ALWAYS
+    webhook_endpoint_id: str = ALWAYS
+    event_type: EventType = ALWAYS
+    status_code: int = ALWAYS
+    """What the receiver answered."""
+    success: bool = ALWAYS
+
+
+class CreateFields(TypedDict, total=False):
+    topic: str | None
+    """What the text model writes a storyboard about: a film of several scenes. Must be text of 1 to 2,000
+    characters without control characters."""
+    storyboard: Mapping[str, Any] | None
+    """The film's scenes: complete, or with `topic` the parts that should not be written. At most 150,000
+    bytes. Must be an object, or its JSON text in a form."""
+    tone: str | None
+    """With `topic` or `storyboard`: how the story is told. Must be text of at most 2,000 characters
+    without control characters."""
+    scenes: int | None
+    """With `topic` or `storyboard`: how many. By default as many as the storyboard has, otherwise one per
+    8 of the `seconds`, otherwise 4. Must be a whole number from 1 to 50."""
+    narrate: bool | None
+    """With `topic` or `storyboard`: write narration for every scene that has none. Narration that you
+    give is spoken in either case. Must be true or false."""
+    language: str | None
+    """With `topic` or `storyboard`: the narration's language. Must be a language code, for example en-US
+    or de."""
+    captions: bool | None
+    """With `topic` or `storyboard`: captions of the narration, as a track of the film and as files. Must
+    be true or false."""
+    burn_captions: bool | None
+    """With `topic` or `storyboard`: captions drawn into the pictures, with or without `captions`. Latin,
+    Greek and Cyrillic only; other letters are refused by name, because the bundled font lacks them. Must
+    be true or false."""
+    voice: str | None
+    """With `topic` or `storyboard`: who narrates. By default the deployment's voice. Must be the name of
+    a voice, for example Joanna, without control characters."""
+    voice_engine: Literal["standard", "neural", "long-form", "generative"] | str | None
+    """With `topic` or `storyboard`: the speech service's engine. By default the deployment's. Must be one
+    of standard, neural, long-form, generative."""
+    speech_speed: float | None
+    """With `topic` or `storyboard`: how fast the voice speaks. Must be a number from 0.5 to 2."""
+    sample_rate: int | None
+    """With `topic` or `storyboard`: the narration's samples per second. Must be one of 8000, 16000,
+    22050, 24000."""
+    stills: str | Literal["standard", "premium"] | str | None
+    """With `topic` or `storyboard`: each scene's first picture, drawn by an image model; not with engines
+    that take no image. By default `standard` if the engine needs an image, otherwise `none`. The first
+    scene uses `input_reference`, if you send it. Must be one of none, standard, premium."""
+    review: Sequence[Gate] | None
+    """With `topic` or `storyboard`: where the film waits for you. Must be a list of storyboard, previews,
+    each at most once; in a form, its JSON text or the names separated by commas."""
+    text_model: str | None
+    """With `topic` or `storyboard`: another text model than the deployment's, if it allows that. Must be
+    the name of a text model, 1 to 200 characters without control characters."""
+    temperature: float | None
+    """With `topic` or `storyboard`, of the text model. Must be a number from 0 to 1."""
+    top_p: float | None
+    """With `topic` or `storyboard`, of the text model. Must be a number from 0 to 1."""
+    max_tokens: int | None
+    """With `topic` or `storyboard`: the longest answer of the text model. Must be a whole number of
+    tokens above 0."""
+    context_size: int | None
+    """With `topic` or `storyboard`: the context of a model on a PC. Must be a whole number of tokens, at
+    least 512."""
+    model: str | None
+    """The engine that renders the clips. By default the deployment's. Must be the name of an available
+    engine (see GET /v1/models)."""
+    seconds: int | None
+    """The film's length, with at most 1,000 of the engine's clips. By default 4; for a film of scenes, as
+    long as they take. Must be a whole number of seconds from 1 to 3,600."""
+    num_frames: int | None
+    """The film's exact length in frames, with `prompt` only, instead of `seconds` or with about as many.
+    The video's `seconds` are rounded. Must be a whole number of frames, at most 3,600 seconds of them."""
+    size: str | None
+    """The film's size: even, 256 to 2048 pixels a side, at most 2,200,000 pixels, or one that the engine
+    renders. By default the engine's. Must be width x height in pixels, for example 1280x720."""
+    aspect: str | None
+    """Instead of `size`: the size of that shape, from 1:8 to 8:1, nearest to the engine's usual pixels.
+    Must be width:height, for example 9:16."""
+    fit: Framing | None
+    """How the engine's picture becomes the film's if its shape is another: cropped, with black bars, or
+    with blurred ones. Must be one of cover, contain, blur."""
+    fps: int | None
+    """The film's frame rate. By default the engine's. Must be a whole number of frames per second from 8
+    to 60."""
+    fps_mode: FpsMode | None
+    """How frames of the engine's rate become the film's: shown again, or mixed. Must be one of repeat,
+    blend."""
+    draft_for: str | None
+    """With an engine that draws drafts: the engine whose crop or bars the draft shows. Must be the name
+    of the engine that the draft stands in for (see GET /v1/models)."""
+    enhance: bool | None
+    """With `prompt`: have a text model write it out for the engine. Must be true or false."""
+    negative_prompt: str | None
+    """What the pictures must not show, within the engine's token budget. Must be text of at most 2,000
+    characters without control characters."""
+    seed: int | None
+    """The same request and seed give the same film. By default one per video. Must be a whole number from
+    0 to 9223372036854775807."""
+    steps: int | None
+    """By default the engine's. Must be a whole number of denoising steps from 1 to 200."""
+    guidance: float | None
+    """How closely the pictures follow the prompt. By default the engine's. Must be a number from 1 to
+    20."""
+    speed: Speed | None
+    """How much computation the engine may skip; only `exact` skips none. For engines on endpoints. Must
+    be one of exact, balanced, fast."""
+    loras: Sequence[Mapping[str, Any]] | None
+    """Adapters in the engine's model folder. Must be a list of at most 4 objects {"name": …, "scale": -2
+    to 2}, each name once; in a form, its JSON text."""
+    characters: Sequence[Mapping[str, Any]] | None
+    """Characters that the whole film is about. `@name` in a text names one, too. Must be a list of at
+    most 10 objects {"id": …} of your characters; in a form, its JSON text."""
+    transition: TransitionKind | None
+    """Between scenes, and between clips that don't continue one another; `fade` goes through black. Must
+    be one of none, crossfade, fade, wipe."""
+    transition_seconds: float | None
+    """Rounded to frames; at most a third of the engine's longest clip. Must be a number of seconds from
+    0.1 to 1."""
+    even_out: bool | None
+    """Even out steps of brightness and colour where a clip continues the one before. Must be true or
+    false."""
+    fragmented: bool | None
+    """Deliver the film as a fragmented MP4. Must be true or false."""
+    webhook_url: str | None
+    """Where the video's events are sent. Must be an https:// URL of at most 2,048 characters."""
+    webhook_event_types: Sequence[EventType] | None
+    """The events to send there. Must be a list of video.completed, video.failed, video.review,
+    clip.completed, each at most once; in a form, its JSON text or the names separated by commas."""
+
+
+class RegenerateFields(TypedDict, total=False):
+    note: str | None
+    voice: str | None
+    speed: float | None
+    seed: int | None
