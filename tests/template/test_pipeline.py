@@ -505,7 +505,11 @@ def test_the_table_has_the_keys_and_indexes_that_the_adapters_query(pipeline: Te
     assert "LocalSecondaryIndexes" not in settings  # a tenant would have at most 10 GB
     indexes = settings["GlobalSecondaryIndexes"]
     assert [(index["IndexName"], _key(index), index["Projection"]) for index in indexes] == [
-        ("by_created", ["tenant", "created"], {"ProjectionType": "KEYS_ONLY"}),
+        (
+            "by_created",
+            ["tenant", "created"],
+            {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["parts"]},
+        ),
         ("open", ["open", "updated_ms"], {"ProjectionType": "KEYS_ONLY"}),
     ]
     assert settings["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
