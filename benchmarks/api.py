@@ -45,7 +45,12 @@ WARM_REQUESTS = 30
 VIDEO = {"prompt": "A lighthouse in fog", "model": "animatic", "size": "320x180", "fps": 12, "seconds": "1"}
 # What a route may ask of AWS. A create also writes the note that finds it again and its journal, and checks
 # that.
-CALL_GOALS: Mapping[str, Mapping[str, int]] = {"retrieve": {"Query": 1}, "models": {}}
+CALL_GOALS: Mapping[str, Mapping[str, int]] = {
+    "retrieve": {"Query": 1},
+    "list of 20": {"Query": 1, "BatchGetItem": 1},
+    "Google's operation": {"Query": 1},
+    "models": {},
+}
 
 
 # --- starts
@@ -122,6 +127,9 @@ def routes(cloud: dict[str, Any]) -> dict[str, dict[str, Any]]:
         ),
         "retrieve": lambda: ask("GET", f"/v1/videos/{created}"),
         "list of 20": lambda: ask("GET", "/v1/videos"),
+        "events": lambda: ask("GET", f"/v1/videos/{created}/events"),
+        "Google's operation": lambda: ask("GET", f"/v1beta/models/animatic/operations/{created}"),
+        "usage": lambda: ask("GET", "/v1/usage"),
         "models": lambda: ask("GET", "/v1/models"),
     }
     found = {}
@@ -141,7 +149,8 @@ def routes(cloud: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _event(method: str, path: str, body: Any, headers: Mapping[str, str]) -> dict[str, Any]:
-    request = {"requestId": uuid.uuid4().hex, "authorizer": {"tenant": "routes"}, "path": f"/api{path}"}
+    caller = {"tenant": "routes", "scopes": "read create"}
+    request = {"requestId": uuid.uuid4().hex, "authorizer": caller, "path": f"/api{path}"}
     return {
         "httpMethod": method,
         "path": path,

@@ -62,7 +62,7 @@ _CHANGE = (*_LOOK, "Query", "UpdateItem")  # read a record with its parts, and c
 
 ACCESS: Mapping[str, Access] = {
     "Api": Access(
-        table=(*_CHANGE, "PutItem", "DeleteItem", "BatchWriteItem"),
+        table=(*_CHANGE, "PutItem", "DeleteItem", "BatchWriteItem", "BatchGetItem"),
         clips=ClipQueue.grant_withdraw,
         read=(_VIDEOS, *_PREVIEWS, _CHARACTERS, _DESCRIPTIONS, _INCOMING),
         write=(_UPLOADS, _DROP_RESULTS, _VIDEOS, _WEBHOOKS, _CHARACTERS, _INCOMING),

@@ -59,8 +59,8 @@ _REFUSALS = {
         _INVALID,
         "invalid_api_key",
         401,
-        "Send a valid API key or token: Authorization: Bearer KEY. A user's token must name one tenant: "
-        "by the claim custom:tenant, or by exactly one group.",
+        "Send a valid API key or token: Authorization: Bearer KEY, or below /v1beta x-goog-api-key: KEY. "
+        "A user's token must name one tenant: by the claim custom:tenant, or by exactly one group.",
     ),
     "ACCESS_DENIED": Refusal(_INVALID, "access_denied", 403),
     # The gateway's type for an unknown path.
@@ -159,22 +159,19 @@ class Api(Construct):
                 per_second=tenant_requests.per_second,
                 burst=tenant_requests.burst,
             )
-        options = apigateway.MethodOptions(
-            authorization_type=apigateway.AuthorizationType.CUSTOM,
-            api_key_required=True if tenant_requests else None,
-            authorizer=apigateway.RequestAuthorizer(
-                self,
-                # Not "Authorizer", whose cached answers know no scopes: it was an earlier version's.
-                "Callers",
-                handler=authorizer,
-                identity_sources=[apigateway.IdentitySource.header("Authorization")],
-                results_cache_ttl=Duration.minutes(5),
-            ),
+        # Not "Authorizer", whose cached answers know no scopes: it was an earlier version's.
+        options = self._authorized(
+            "Callers", authorizer, "Authorization", with_plan=tenant_requests is not None
+        )
+        google = self._authorized(
+            "GoogleCallers", authorizer, names.GOOGLE_KEY_HEADER, with_plan=tenant_requests is not None
         )
         integration = apigateway.LambdaIntegration(function)
         version = self.rest_api.root.add_resource("v1")
-        version.add_method("ANY", integration, **options._values)
-        version.add_resource("{proxy+}").add_method("ANY", integration, **options._values)
+        version.add_method("ANY", integration, **options)
+        version.add_resource("{proxy+}").add_method("ANY", integration, **options)
+        beside = self.rest_api.root.add_resource(names.GOOGLE_PATH.strip("/"))
+        beside.add_resource("{proxy+}").add_method("ANY", integration, **google)
         for path in names.PUBLIC_PATHS:
             shown = self.rest_api.root.add_resource(path.removeprefix("/")).add_method(
                 "GET", integration, authorization_type=apigateway.AuthorizationType.NONE
@@ -186,7 +183,7 @@ class Api(Construct):
         of_keys = apigateway.LambdaIntegration(api_keys)
         all_keys = version.add_resource("api_keys")
         for resource in (all_keys, all_keys.add_resource("{key_id}")):
-            resource.add_method("ANY", of_keys, **options._values)
+            resource.add_method("ANY", of_keys, **options)
         for name, refusal in _REFUSALS.items():
             self.rest_api.add_gateway_response(
                 name.title().replace("_", ""),
@@ -198,6 +195,23 @@ class Api(Construct):
                 },
                 templates={"application/json": _body(refusal)},
             )
+
+    def _authorized(
+        self, id_: str, handler: lambda_.IFunction, header: str, *, with_plan: bool
+    ) -> dict[str, Any]:
+        """Return the options of methods whose callers send their key in that header."""
+        authorizer = apigateway.RequestAuthorizer(
+            self,
+            id_,
+            handler=handler,
+            identity_sources=[apigateway.IdentitySource.header(header)],
+            results_cache_ttl=Duration.minutes(5),
+        )
+        return {
+            "authorization_type": apigateway.AuthorizationType.CUSTOM,
+            "api_key_required": True if with_plan else None,
+            "authorizer": authorizer,
+        }
 
     @property
     def url(self) -> str:

@@ -106,7 +106,7 @@ class PipelineStack(Stack):
             log_retention_days=days,
             journal_version_days=settings.journal_version_days,
         )
-        self.table = VideosTable(self, "Videos")
+        self.table = VideosTable(self, "VideosTable")
         self.api_keys = ApiKeysTable(self, "ApiKeys")
         self.clip_queue = ClipQueue(self, "Clips")
         self.queues = Queues(

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from cdk.permissions import allow
 from lambdas.adapters.api_keys import BY_TENANT
-from lambdas.adapters.videos import BY_CREATED, OPEN
+from lambdas.adapters.videos import BY_CREATED, OPEN, PARTS
 from lambdas.domain import keys
 
 
@@ -19,15 +19,20 @@ class VideosTable(Construct):
         super().__init__(scope, id)
         string, number = dynamodb.AttributeType.STRING, dynamodb.AttributeType.NUMBER
         self.table = new_table(self, time_to_live_attribute="expires")
-        for name, partition, sort, kind in (
-            (BY_CREATED, "tenant", "created", string),
-            (OPEN, "open", "updated_ms", number),
+        # CloudFormation can't change an index. A table with another one needs another construct id: it is a
+        # new table, which Upkeep fills from the journal.
+        for name, partition, sort, kind, more in (
+            (BY_CREATED, "tenant", "created", string, [PARTS]),
+            (OPEN, "open", "updated_ms", number, None),
         ):
             self.table.add_global_secondary_index(
                 index_name=name,
                 partition_key=dynamodb.Attribute(name=partition, type=string),
                 sort_key=dynamodb.Attribute(name=sort, type=kind),
-                projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+                projection_type=dynamodb.ProjectionType.INCLUDE
+                if more
+                else dynamodb.ProjectionType.KEYS_ONLY,
+                non_key_attributes=more,
             )
 
     def grant(self, role: iam.IRole, calls: Sequence[str]) -> None:

@@ -19,7 +19,8 @@ What a film takes of its tenant's quotas, and what it has used in the end, is co
 create, end and delete its record or start a new attempt (tenant_counters). A record that is open has no time
 to live, because it holds a place in flight.
 
-Both indexes are global and hold keys only (docs/decisions/0033-a-videos-items.md). What they say may be a
+Both indexes are global and hold keys only, and that of a tenant's videos which parts they have
+(docs/decisions/0033-a-videos-items.md). What they say may be a
 moment old, so nothing but listing and upkeep reads them.
 """
 
@@ -48,7 +49,8 @@ from lambdas.domain.stages import Stage, stages_before
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipProgress, ClipState, FailedTry, PartProgress, StageEntry
 
-BY_CREATED = "by_created"  # index: tenant, created; contains the records of videos
+PARTS = "parts"  # attribute of a record: which parts it has
+BY_CREATED = "by_created"  # index: tenant, created; contains the records of videos, with PARTS
 OPEN = "open"  # index: shard, updated_ms; contains the records of videos that are being made
 SHARDS = 16  # of the index of open videos: a partition takes 1,000 writes a second, a stage costs two
 CLIPS = "clips"
@@ -56,7 +58,8 @@ LISTS = (CLIPS, "narrations", "stills")  # a video's parts
 _MARKS = 16  # marks that a record remembers: more changes than it gets within a minute, a call's timeout
 _BATCH = 25  # items that DynamoDB deletes in one call
 _THROTTLED_SECONDS = 0.1
-_READERS = 8  # videos of a page that are read at once; boto3 keeps ten connections
+_READ_TOGETHER = 100  # items that DynamoDB reads in one call
+_READERS = 8  # videos of many parts that are read at once; boto3 keeps ten connections
 
 Progress = ClipProgress | PartProgress
 
@@ -418,21 +421,59 @@ class Videos:
         """Return a page of a tenant's videos by creation time, and whether there are more.
 
         The index says which videos there are, and may be a moment behind: a new video is listed within about
-        a second. Each is then read as it is now, and one that was deleted is left out. `after` is the id of
-        the previous page's last video, which may have been deleted since. Raises VideoNotFound if it never
-        existed.
+        a second. All are then read together as they are now, and one that was deleted is left out. `after` is
+        the id of the previous page's last video, which may have been deleted since. Raises VideoNotFound if
+        it never existed.
         """
         place = None if after is None else self._place_of(tenant, after)
-        ids = self._listed(tenant, after=place, newest_first=newest_first, page=limit + 1)
+        entries = self._listed(tenant, after=place, newest_first=newest_first, page=limit + 1)
         found: list[Video] = []
-        with ThreadPoolExecutor(_READERS) as readers:
-            while len(found) <= limit and (some := list(islice(ids, limit + 1 - len(found)))):
-                read = readers.map(lambda id_: self._find(tenant, id_), some)
-                found += [video for video in read if video is not None]
+        while len(found) <= limit and (some := list(islice(entries, limit + 1 - len(found)))):
+            found += self._as_they_are(tenant, some)
         return found[:limit], len(found) > limit
 
-    def _listed(self, tenant: str, *, after: str | None, newest_first: bool, page: int) -> Iterator[str]:
-        """Yield the ids of a tenant's videos in the order of their places."""
+    def _as_they_are(self, tenant: str, entries: Sequence[Item]) -> Iterator[Video]:
+        """Yield the videos of entries of the index, in their order, without those that were deleted.
+
+        They are read together: the entries say which parts each has. Where the index is behind, the rest is
+        read, too. A video of many parts is read by a Query of its own.
+        """
+        large = [one for one in entries if len(_keys_of_parts(one)) > _READ_TOGETHER]
+        wanted = [
+            key for one in entries if one not in large for key in (_key_of_record(one), *_keys_of_parts(one))
+        ]
+        items = self._items_of(wanted)
+        shown = [items[key] for one in entries if (key := _key_of_record(one)) in items]
+        unknown = {key for record in shown for key in _keys_of_parts(record)} - set(wanted)
+        items |= self._items_of(sorted(unknown))
+        with ThreadPoolExecutor(_READERS) as readers:
+            ids = [keys.video_in(one["pk"]["S"])[1] for one in large]
+            queried = dict(zip(ids, readers.map(lambda id_: self._find(tenant, id_), ids), strict=True))
+        for one in entries:
+            id_ = keys.video_in(one["pk"]["S"])[1]
+            if (video := queried.get(id_)) is not None:
+                yield video
+            elif (record := items.get(_key_of_record(one))) is not None:
+                yield _video(record, *(items[key] for key in _keys_of_parts(record) if key in items))
+
+    def _items_of(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Item]:
+        """Return those items of these keys that exist, by key, as they are now."""
+        found: dict[tuple[str, str], Item] = {}
+        waiting = [item_key(*key) for key in wanted]
+        while waiting:
+            some, waiting = waiting[:_READ_TOGETHER], waiting[_READ_TOGETHER:]
+            asked = {self._table: {"Keys": some, "ConsistentRead": True}}
+            with translated("list videos"):
+                answer = self._dynamodb.batch_get_item(RequestItems=asked)
+            for item in answer["Responses"].get(self._table, []):
+                found[item["pk"]["S"], item["sk"]["S"]] = item
+            if left := answer.get("UnprocessedKeys", {}).get(self._table):
+                waiting = left["Keys"] + waiting  # more than 16 MB, or throttled
+                time.sleep(_THROTTLED_SECONDS)
+        return found
+
+    def _listed(self, tenant: str, *, after: str | None, newest_first: bool, page: int) -> Iterator[Item]:
+        """Yield the index's entries of a tenant's videos in the order of their places."""
         condition, values = "#tenant = :tenant", {":tenant": {"S": tenant}}
         if after is not None:
             condition += f" AND #created {'<' if newest_first else '>'} :after"
@@ -447,7 +488,7 @@ class Videos:
         while True:
             with translated("list videos"):
                 found = self._dynamodb.query(TableName=self._table, IndexName=BY_CREATED, **query)
-            yield from (keys.video_in(item["pk"]["S"])[1] for item in found["Items"])
+            yield from found["Items"]
             if "LastEvaluatedKey" not in found:
                 return
             query["ExclusiveStartKey"] = found["LastEvaluatedKey"]
@@ -564,7 +605,7 @@ def _record_item(video: Video) -> dict[str, Any]:
 def _state_attributes(video: Video) -> dict[str, Any]:
     attributes = {
         "document": {"S": video.model_dump_json(exclude={*LISTS, "generations"})},
-        "parts": {"S": json.dumps(_outline(video), separators=(",", ":"))},
+        PARTS: {"S": json.dumps(_outline(video), separators=(",", ":"))},
         "stage": {"S": video.stage},
         "version": {"N": str(video.version)},
         "updated_ms": {"N": str(video.updated_ms)},
@@ -663,6 +704,19 @@ def _part_item(video: Video, name: str, index: int, part: Progress) -> dict[str,
     }
 
 
+def _key_of_record(entry: Item) -> tuple[str, str]:
+    return entry["pk"]["S"], entry["sk"]["S"]
+
+
+def _keys_of_parts(entry: Item) -> Sequence[tuple[str, str]]:
+    """Return the keys of the parts that a record, or its entry in the index, says it has."""
+    return [
+        (entry["pk"]["S"], keys.part_sort_key(name, index if name == CLIPS else int(what)))
+        for name, outline in json.loads(entry[PARTS]["S"]).items()
+        for index, (what, _) in enumerate(outline)
+    ]
+
+
 def _document(part: Progress) -> str:
     return part.model_dump_json(exclude_defaults=True)
 
@@ -672,7 +726,7 @@ def _video(record: dict[str, Any], *parts: dict[str, Any]) -> Video:
     document = json.loads(record["document"]["S"])
     found = {part["sk"]["S"]: part for part in parts}
     document["generations"] = {}
-    for name, outline in json.loads(record["parts"]["S"]).items():
+    for name, outline in json.loads(record[PARTS]["S"]).items():
         document["generations"][name] = [generation for _, generation in outline]
         document[name] = []
         for index, (what, generation) in enumerate(outline):

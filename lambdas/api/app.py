@@ -1,4 +1,5 @@
-"""The REST API, in OpenAI's format: combines the groups in routes/ and handles what all routes share."""
+"""The REST API, in OpenAI's format and beside it in Google's: combines the groups in routes/ and handles what
+all routes share."""
 
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,7 @@ from lambdas.api.response import Response, error_answer
 from lambdas.api.routes import (
     api_keys,
     characters,
+    google,
     models,
     reference,
     reviews,
@@ -41,6 +43,7 @@ GROUPS = (
     webhooks.routes,
     usage.routes,
     api_keys.routes,
+    google.routes,
     reference.routes,
 )
 _router = Router(operation for group in GROUPS for operation in group.operations)
@@ -48,11 +51,12 @@ _router = Router(operation for group in GROUPS for operation in group.operations
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    try:
-        with deadline(context, _RESERVE_MS), current(event):
-            answer = _answer(event["httpMethod"], event["path"]).event()
-    except OutOfTime:
-        answer = _out_of_time().event()
+    with current(event):
+        try:
+            with deadline(context, _RESERVE_MS):
+                answer = _answer(event["httpMethod"], event["path"]).event()
+        except OutOfTime:
+            answer = _out_of_time().event()
     answer["multiValueHeaders"][names.REQUEST_ID_HEADER] = [event["requestContext"]["requestId"]]
     return answer
 

@@ -1,8 +1,10 @@
 """Authenticate the caller by a Reelworks API key or a Cognito user's token, and return the caller's tenant.
 
-API Gateway caches the response for some minutes under the Authorization header, whatever the route, so the
-policy covers the whole stage. It turns an exception whose message is exactly "Unauthorized" into a 401; any
-other becomes a 500, which clients retry. The tenant is validated here, before it becomes part of keys.
+API Gateway caches the response for some minutes under one header, whatever the route, so the policy covers
+the whole stage. The header is Authorization; on Google's routes, for which the gateway has an authorizer of
+their own, it is x-goog-api-key. No other is read, or the answer for one key could be cached under another.
+The gateway turns an exception whose message is exactly "Unauthorized" into a 401; any other becomes a 500,
+which clients retry. The tenant is validated here, before it becomes part of keys.
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
 """
 
@@ -14,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lambdas.adapters import api_keys
 from lambdas.adapters.clients import client
-from lambdas.domain import scopes
+from lambdas.domain import names, scopes
 from lambdas.domain.errors import Unauthenticated
 from lambdas.domain.names import lane_of
 from lambdas.domain.scopes import Scope
@@ -37,7 +39,7 @@ class Caller(NamedTuple):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     settings = _settings()
     try:
-        caller = authenticate(_bearer_token(event), settings)
+        caller = authenticate(_token(event), settings)
     except Unauthenticated as error:
         logger.info("caller refused", extra={"reason": error.message})
         raise Exception("Unauthorized") from error
@@ -123,12 +125,15 @@ def _jwks_url(pool_id: str) -> str:
     return f"{client('cognito-idp').meta.endpoint_url}/{pool_id}/.well-known/jwks.json"
 
 
-def _bearer_token(event: dict[str, Any]) -> str:
-    headers = {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
-    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
-    token = token.strip()
+def _token(event: dict[str, Any]) -> str:
+    headers = {name.lower(): str(value).strip() for name, value in (event.get("headers") or {}).items()}
+    if str(event["resource"]).startswith(names.GOOGLE_PATH):
+        scheme, token = "bearer", headers.get(names.GOOGLE_KEY_HEADER, "")
+    else:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        token = token.strip()
     if scheme.lower() != "bearer" or not token or not token.isascii():
-        raise Unauthenticated("no bearer token")
+        raise Unauthenticated("no key or token")
     return token
 
 

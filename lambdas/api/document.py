@@ -6,6 +6,7 @@ docstring, then what is allowed, in the words of the error that refuses anything
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -33,6 +34,9 @@ OpenAI's Videos API with additional fields: its clients work unchanged.
 
 Send `Authorization: Bearer …` with an API key or a user's token. Each answer has an `x-request-id`. An error
 names the field at fault in `param`, and says in `message` what is allowed.
+
+Google's client works, too, below `/v1beta`. That API has another shape of errors; Google's documents describe
+it.
 """
 
 # What any operation may answer: the codes, and what they mean. Some come from API Gateway itself
@@ -128,7 +132,7 @@ def template(path: str) -> str:
 
 
 def path_parameters(path: str) -> list[str]:
-    return [part[1:-1] for part in path.split("/") if part.startswith("<")]
+    return re.findall(r"<(\w+)>", path)
 
 
 # --- operations

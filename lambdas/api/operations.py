@@ -15,7 +15,8 @@
 3. A docstring under a field of a model or an answer says what it is; a field's `description`, what is
    allowed.
 4. Each parameter in a path has its line in PATH_PARAMETERS. A header is a constant below.
-5. A group of routes is a module of routes/, listed in app.py. Tests find what is not declared or not true:
+5. A group of routes is a module of routes/, listed in app.py. Google's routes are not in the document; they
+   declare their answers only. Tests find what is not declared or not true:
    they check every answer of the API's tests against the document, and run every example.
 
 Nothing here costs a start anything: lambdas/api/document.py builds the document when it is asked for.

@@ -61,6 +61,10 @@ def method() -> str:
     return str(_event.get()["httpMethod"])
 
 
+def path() -> str:
+    return str(_event.get()["path"])
+
+
 def is_video_id(text: str) -> bool:
     return re.fullmatch(VIDEO_ID, text) is not None
 

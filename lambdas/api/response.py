@@ -1,4 +1,5 @@
-"""The answers of the routes: JSON, a redirect to a link, or an error in OpenAI's format."""
+"""The answers of the routes: JSON, a redirect to a link, or an error in OpenAI's format (below /v1beta in
+Google's)."""
 
 import json
 import time
@@ -10,9 +11,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from lambdas.adapters import stores
-from lambdas.api import openai_format
-from lambdas.api.request import method, query, settings
+from lambdas.api import google_format, openai_format
+from lambdas.api.request import method, path, query, settings
+from lambdas.domain import names
 from lambdas.domain.content_variants import VARIANTS
+from lambdas.domain.errors import NotReady, VideoNotFound
 from lambdas.domain.video import Video
 
 
@@ -40,6 +43,18 @@ class LinkForm(BaseModel):
     link: Literal["redirect", "json"] = Field(default="redirect", description="redirect or json")
     """`json` returns the link instead of redirecting to it: a `<video>` can't send the key that a redirect
     needs."""
+
+
+def film_answer(video: Video, variant: str) -> Response:
+    """Answer with a link to one of a finished video's files. Raises NotReady; VideoNotFound if the video has
+    no such file."""
+    wanted = VARIANTS[variant]
+    key = getattr(video, wanted.field)
+    if video.film is None:
+        raise NotReady(f"The {variant} is not ready: video {video.id} is {video.stage}.", param="id")
+    if key is None:
+        raise VideoNotFound(f"Video {video.id} was made without {variant}.", param="variant")
+    return link_answer(key, f"{video.id}.{wanted.extension}", wanted.media_type)
 
 
 def link_answer(key: str, file_name: str, media_type: str) -> Response:
@@ -85,4 +100,6 @@ def error_answer(
     param: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    if path().startswith(names.GOOGLE_PATH):
+        return answer(google_format.error_object(status, message, param), status, headers)
     return answer(openai_format.error_object(status, message, code=code, param=param), status, headers)

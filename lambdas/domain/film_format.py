@@ -17,6 +17,7 @@ MOST_PIXELS = 2_200_000  # 1920x1080 has 2,073,600 and OpenAI's largest, 1792x10
 RATE = (8, 60)  # frames per second, inclusive
 SIZES = f"even, {SIDE[0]} to {SIDE[1]} pixels a side, at most {MOST_PIXELS:,} pixels"
 RATES = f"{RATE[0]} to {RATE[1]}"
+ASPECT = r"^[0-9]{1,5}(\.[0-9]{1,6})?:[0-9]{1,5}(\.[0-9]{1,6})?$"  # width:height
 
 # Shapes that differ by less than this share of the picture count as the same: nobody sees the cut, and the
 # number of pixels matters more.

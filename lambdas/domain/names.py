@@ -10,6 +10,10 @@ RETRY_COUNT_HEADER = "x-stainless-retry-count"
 POLL_AFTER_HEADER = "openai-poll-after-ms"
 IDEMPOTENCY_HEADER = "idempotency-key"
 
+# Google's API for videos, in front of ours, and the header in which its clients send their key.
+GOOGLE_PATH = "/v1beta/"
+GOOGLE_KEY_HEADER = "x-goog-api-key"
+
 # What the REST API shows to callers without a key.
 PUBLIC_PATHS = ("/openapi.json", "/docs")
 

@@ -12,7 +12,7 @@ from lambdas.domain.control_characters import NAME, TEXT
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.film_format import RATES, FpsMode, Framing
+from lambdas.domain.film_format import ASPECT, RATES, FpsMode, Framing
 from lambdas.domain.storyboard import MOST_SCENES, PartialStoryboard, parse_partial
 from lambdas.domain.uploads import MEDIA_TYPES
 from lambdas.domain.video_request import (
@@ -249,7 +249,7 @@ class Fields(Document):
     renders. By default the engine's."""
     aspect: str | None = Field(
         default=None,
-        pattern=r"^[0-9]{1,5}(\.[0-9]{1,6})?:[0-9]{1,5}(\.[0-9]{1,6})?$",
+        pattern=ASPECT,
         description="width:height, for example 9:16",
     )
     """Instead of `size`: the size of that shape, from 1:8 to 8:1, nearest to the engine's usual pixels."""

@@ -100,7 +100,7 @@ def _size(given: Mapping[str, Any]) -> str:
     size = f"{_pixels(given, _WIDTH)}x{_pixels(given, _HEIGHT)}"
     if given.get("size", size) != size:
         raise InvalidRequest(
-            f"size must be {size}, as width and height say, or be omitted; got {_shown(given['size'])}.",
+            f"size must be {size}, as width and height say, or be omitted; got {shown(given['size'])}.",
             param="size",
         )
     return size
@@ -114,7 +114,7 @@ def _pixels(given: Mapping[str, Any], name: str) -> int:
         return _PIXELS.validate_python(value)
     except ValueError as error:  # pydantic's errors are ValueErrors
         raise InvalidRequest(
-            f"{name} must be a whole number of pixels from 1 to 99,999; got {_shown(value)}.", param=name
+            f"{name} must be a whole number of pixels from 1 to 99,999; got {shown(value)}.", param=name
         ) from error
 
 
@@ -126,7 +126,7 @@ def _check_off(given: Mapping[str, Any]) -> None:
             on = _BOOLEAN.validate_python(given[name])
         except ValidationError as error:
             raise InvalidRequest(
-                f"{name} must be false or omitted; got {_shown(given[name])}.", param=name
+                f"{name} must be false or omitted; got {shown(given[name])}.", param=name
             ) from error
         if on:
             raise InvalidRequest(f"{name} must be false or omitted; got true: {reason}.", param=name)
@@ -135,10 +135,10 @@ def _check_off(given: Mapping[str, Any]) -> None:
 def _check_empty(given: Mapping[str, Any]) -> None:
     """`user` says who asks, which changes nothing. `extra_params` may be empty."""
     if _USER in given and not isinstance(given[_USER], str):
-        raise InvalidRequest(f"{_USER} must be text; got {_shown(given[_USER])}.", param=_USER)
+        raise InvalidRequest(f"{_USER} must be text; got {shown(given[_USER])}.", param=_USER)
     if _EXTRA in given and _from_text(given[_EXTRA]) != {}:
         raise InvalidRequest(
-            f"{_EXTRA} must be an empty object or omitted; got {_shown(given[_EXTRA])}: engines take no "
+            f"{_EXTRA} must be an empty object or omitted; got {shown(given[_EXTRA])}: engines take no "
             "parameters other than the API's fields.",
             param=_EXTRA,
         )
@@ -154,7 +154,7 @@ def _lora(value: Any) -> dict[str, Any]:
     except ValueError as error:
         raise InvalidRequest(
             f'{_LORA} must be {{"name": …, "scale": -2 to 2}}, an adapter in the engine\'s model folder; '
-            f"got {_shown(value)}.",
+            f"got {shown(value)}.",
             param=_LORA,
         ) from error
 
@@ -167,6 +167,6 @@ def _from_text(value: Any) -> Any:
         return value
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:80]}…"

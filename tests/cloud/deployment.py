@@ -165,6 +165,13 @@ def _deploy(url: str) -> Deployment:
     )
 
 
+_PROJECTIONS: dict[str, dict[str, Any]] = {
+    "by_created": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["parts"]},
+    "open": {"ProjectionType": "KEYS_ONLY"},
+    "by_tenant": {"ProjectionType": "ALL"},
+}
+
+
 def _create_table(
     name: str, indexes: dict[str, tuple[str, str]], numbers: tuple[str, ...] = ("updated_ms",)
 ) -> None:
@@ -183,7 +190,7 @@ def _create_table(
             {
                 "IndexName": index,
                 "KeySchema": [key(partition, "HASH"), key(sort, "RANGE")],
-                "Projection": {"ProjectionType": "ALL" if index == "by_tenant" else "KEYS_ONLY"},
+                "Projection": _PROJECTIONS[index],
             }
             for index, (partition, sort) in indexes.items()
         ],

@@ -100,6 +100,35 @@ def test_an_unknown_token_is_rejected(aws: Deployment, header: str) -> None:
     assert refused("", header)
 
 
+def ask_as_google(**headers: str) -> dict[str, Any]:
+    request = event("authorize") | {"resource": "/v1beta/{proxy+}", "headers": headers}
+    answer: dict[str, Any] = authorizer.handler(request, Context())
+    return answer
+
+
+def test_a_key_in_google_s_header_counts_on_google_s_routes_only(aws: Deployment) -> None:
+    """The gateway caches by the one header that must be there, so no other may decide."""
+    key, other = register(aws), register(aws, "other")
+    assert (
+        ask_as_google(**{"X-Goog-Api-Key": f" {key} ", "Authorization": f"Bearer {other}"})["context"][
+            "tenant"
+        ]
+        == "acme"
+    )
+    for headers in (
+        {"Authorization": f"Bearer {key}"},
+        {"x-goog-api-key": "rk-x", "Authorization": f"Bearer {key}"},
+        {"x-goog-api-key": f"Bearer {key}"},
+        {"x-goog-api-key": ""},
+    ):
+        with pytest.raises(Exception, match=r"^Unauthorized$"):
+            ask_as_google(**headers)
+    request = event("authorize")
+    request["headers"] = {"x-goog-api-key": key}
+    with pytest.raises(Exception, match=r"^Unauthorized$"):
+        authorizer.handler(request, Context())
+
+
 def test_no_header_at_all(aws: Deployment) -> None:
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         authorizer.handler(event("authorize") | {"headers": None}, Context())

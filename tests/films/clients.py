@@ -12,6 +12,7 @@ from tests.films.conftest import REPOSITORY, Cloud
 # Installed beside the environment by `make .venv/.dev`. "" is the environment itself, with the newest client.
 NEWEST_OPENAI, OLD_OPENAI = "", str(REPOSITORY / ".venv" / "openai-2.2.0")
 LITELLM = str(REPOSITORY / ".venv" / "litellm-1.110.2")
+GOOGLE_GENAI = str(REPOSITORY / ".venv" / "google-genai-2.34.0")
 OPENAI_NPM = REPOSITORY / ".venv" / "openai-npm-7.59.0" / "node_modules"
 
 ENGINE = "cogvideox-nano"  # renders on a CPU in seconds; no draft
@@ -22,7 +23,7 @@ WIDTH, HEIGHT = map(int, SIZE.split("x"))
 
 def run_python(cloud: Cloud, program: str, *arguments: object, path: str = NEWEST_OPENAI) -> str:
     """Run a program with what is installed under `path`; return its output. OpenAI's client reads the address
-    and the key from the environment."""
+    and the key from the environment; Google's reads them there, too."""
     return _run(cloud, [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)], path=path)
 
 
@@ -43,6 +44,8 @@ def _run(cloud: Cloud, command: list[str], folder: Path | None = None, path: str
             "PYTHONPATH": path,
             "OPENAI_BASE_URL": status["base_url"],
             "OPENAI_API_KEY": status["api_key"],
+            "GOOGLE_GEMINI_BASE_URL": origin(cloud),
+            "GEMINI_API_KEY": status["api_key"],
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else LiteLLM fetches its list of prices when imported
             "PATH": "/usr/bin:/bin",
         },
@@ -54,6 +57,11 @@ def _run(cloud: Cloud, command: list[str], folder: Path | None = None, path: str
     return result.stdout
 
 
+def origin(cloud: Cloud) -> str:
+    """Return the address of the cloud without the API's version."""
+    return str(cloud.status["base_url"]).removesuffix("/v1")
+
+
 def documented(cloud: Cloud, heading: str) -> str:
     """Return the example under a heading of docs/api.md, for this cloud, the test's engine and one second."""
     page = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
@@ -61,11 +69,12 @@ def documented(cloud: Cloud, heading: str) -> str:
     assert found, heading
     example = found[1]
     for theirs, ours in (
-        ("http://127.0.0.1:4566/v1", cloud.status["base_url"]),
+        ("http://127.0.0.1:4566", origin(cloud)),
         ('"…"', f'"{cloud.status["api_key"]}"'),
         ("cogvideox-5b", ENGINE),
         ('seconds="4"', 'seconds="1"'),
         ('seconds: "4"', 'seconds: "1"'),
+        ("duration_seconds=4", "duration_seconds=1"),
         ("num_frames=32", "num_frames=8"),
     ):
         example = example.replace(theirs, ours)

@@ -441,9 +441,25 @@ def test_every_route_but_the_documentation_is_authorized_by_the_authorizer(pipel
         else:
             assert method["AuthorizationType"] == "CUSTOM", id_
     assert open_to_all == set(names.PUBLIC_PATHS)
-    ((_, authorizer),) = properties(pipeline, "AWS::ApiGateway::Authorizer").items()
-    assert authorizer["Type"] == "REQUEST"
-    assert authorizer["IdentitySource"] == "method.request.header.Authorization"
+    authorizers = properties(pipeline, "AWS::ApiGateway::Authorizer")
+    assert {one["Type"] for one in authorizers.values()} == {"REQUEST"}
+    headers = {id_: one["IdentitySource"] for id_, one in authorizers.items()}
+    assert sorted(headers.values()) == [
+        "method.request.header.Authorization",
+        "method.request.header.x-goog-api-key",
+    ]
+    # The function reads the header under which the gateway caches its answer.
+    for id_, method in properties(pipeline, "AWS::ApiGateway::Method").items():
+        if method["AuthorizationType"] == "CUSTOM":
+            of_google = names.GOOGLE_PATH.strip("/") in json.dumps(_path(resources, method["ResourceId"]))
+            assert ("goog" in headers[method["AuthorizerId"]["Ref"]]) is of_google, id_
+
+
+def _path(resources: dict[str, Any], id_: dict[str, Any]) -> list[str]:
+    if "Ref" not in id_:  # the root
+        return []
+    resource = resources[id_["Ref"]]
+    return [*_path(resources, resource["ParentId"]), resource["PathPart"]]
 
 
 def test_the_gateway_s_errors_have_openai_s_shape(pipeline: Template) -> None:
@@ -489,7 +505,11 @@ def test_the_table_has_the_keys_and_indexes_that_the_adapters_query(pipeline: Te
     assert "LocalSecondaryIndexes" not in settings  # a tenant would have at most 10 GB
     indexes = settings["GlobalSecondaryIndexes"]
     assert [(index["IndexName"], _key(index), index["Projection"]) for index in indexes] == [
-        ("by_created", ["tenant", "created"], {"ProjectionType": "KEYS_ONLY"}),
+        (
+            "by_created",
+            ["tenant", "created"],
+            {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["parts"]},
+        ),
         ("open", ["open", "updated_ms"], {"ProjectionType": "KEYS_ONLY"}),
     ]
     assert settings["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}

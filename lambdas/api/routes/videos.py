@@ -26,7 +26,7 @@ from lambdas.api.request import (
     tenant,
     video_of,
 )
-from lambdas.api.response import LinkForm, Response, answer, film_link, link_answer, video_answer
+from lambdas.api.response import LinkForm, Response, answer, film_answer, film_link, video_answer
 from lambdas.domain import names
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.errors import (
@@ -246,15 +246,7 @@ def download_content(video_id: str) -> Response:
 
     Redirects to a link to one of its files, which is valid for an hour, or returns the link.
     """
-    variant = query(Content).variant
-    wanted = VARIANTS[variant]
-    video = video_of(video_id)
-    key = getattr(video, wanted.field)
-    if video.film is None:
-        raise NotReady(f"The {variant} is not ready: video {video_id} is {video.stage}.", param="id")
-    if key is None:
-        raise VideoNotFound(f"Video {video_id} was made without {variant}.", param="variant")
-    return link_answer(key, f"{video_id}.{wanted.extension}", wanted.media_type)
+    return film_answer(video_of(video_id), query(Content).variant)
 
 
 @routes.post(

@@ -1,6 +1,6 @@
 """Let a request in only if its caller may make it: the machine's other users can reach the port, too.
 
-    /v1…                      the REST API, whose authorizer checks the API key or token
+    /v1…, /v1beta/…           the REST API, whose authorizer checks the API key or token
     /openapi.json, /docs      the REST API's document, for anyone
     GET …/.well-known/…       the user pool's public keys
     sign-in to the user pool  carries a password or what was given for one (sign_in.py)
@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lambdas.domain.documents import json_object
-from lambdas.domain.names import PUBLIC_PATHS
+from lambdas.domain.names import GOOGLE_KEY_HEADER, GOOGLE_PATH, PUBLIC_PATHS
 from reelworks.cloud.addresses import API_PATH
 from reelworks.cloud.credentials import Credentials
 from reelworks.cloud.server import bodies, signatures
@@ -197,11 +197,14 @@ class Access:
 
     async def _api(self, request: signatures.Request, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on to the REST API's own authorizer. Without a key, its body is not even read: a
-        browser sends a form across sites without asking, but never with an Authorization header."""
-        if request.method not in _UNCHANGING and not request.headers.get("authorization"):
-            await _api_error(
-                401, "invalid_api_key", "Send a valid API key or token: Authorization: Bearer KEY."
-            )(scope, receive, send)
+        browser sends a form across sites without asking, but never with one of these headers."""
+        of_google = scope["path"].startswith(GOOGLE_PATH)
+        credential = ", ".join(request.headers.get(GOOGLE_KEY_HEADER if of_google else "authorization", []))
+        if request.method not in _UNCHANGING and not credential:
+            sends = f"{GOOGLE_KEY_HEADER}: KEY" if of_google else "Authorization: Bearer KEY"
+            await _api_error(401, "invalid_api_key", f"Send a valid API key or token: {sends}.")(
+                scope, receive, send
+            )
             return
         too_large = _api_error(413, "request_too_large", f"A request may have at most {API_BYTES:,} bytes.")
         started = False
@@ -213,7 +216,8 @@ class Access:
 
         try:
             bodies.check_stated_length(request.headers, API_BYTES, None)
-            if _may_be_large(request) and await self._api_refuses(scope, sending):
+            bearer = f"Bearer {credential}" if of_google else credential
+            if _may_be_large(request) and await self._api_refuses(scope, bearer, sending):
                 return
             stream = bodies.Stream(receive, API_BYTES, "execute-api", None)
             await self._app(scope, stream, sending)
@@ -223,7 +227,7 @@ class Access:
             if not started:
                 await too_large(scope, receive, send)
 
-    async def _api_refuses(self, scope: Scope, send: Send) -> bool:
+    async def _api_refuses(self, scope: Scope, authorization: str, send: Send) -> bool:
         """Ask the REST API for something small in the caller's name. If it refuses, so does this, with its
         answer: strangers can't make the cloud hold large bodies."""
         said: list[Message] = []
@@ -231,9 +235,8 @@ class Access:
         async def hearing(message: Message) -> None:
             said.append(message)
 
-        kept = [pair for pair in scope["headers"] if pair[0].lower() in (b"host", b"authorization")]
         small = {"method": "GET", "path": _SMALL, "raw_path": _SMALL.encode(), "query_string": b""}
-        asked = {**scope, **small, "headers": kept}
+        asked = {**_bare(scope, {"authorization": authorization}), **small}
         await self._app(asked, replayed(b"", _nothing_more), hearing)
         if said and (said[0]["status"] < _ERRORS or said[0]["status"] == _KNOWN):
             return False
@@ -304,7 +307,7 @@ class Access:
 
 
 def is_api(path: str) -> bool:
-    return path in (API_PATH, *PUBLIC_PATHS) or path.startswith(API_PATH + "/")
+    return path in (API_PATH, *PUBLIC_PATHS) or path.startswith((API_PATH + "/", GOOGLE_PATH))
 
 
 def _may_be_large(request: signatures.Request) -> bool:

@@ -249,6 +249,56 @@ def test_a_list_leaves_out_what_its_index_shows_too_long_and_stays_full(bench: B
     assert {video.id for video in found + rest if video.id in made} == set(made)
 
 
+def test_a_list_is_one_query_and_one_read_of_its_videos_as_they_are(bench: Bench) -> None:
+    tenant = f"lister-{uuid.uuid4().hex[:8]}"
+    made = [rendering(bench, tenant=tenant) for _ in range(3)]
+    videos = bench.videos
+    for video in made:
+        videos.update_entry(tenant, video.id, "clips", 1, DONE)
+    now = [videos.get(tenant, video.id) for video in made]
+    with counting(TABLE) as units:
+        found, _ = videos.list(tenant, after=None, limit=20, newest_first=False)
+    assert units.calls == {"Query": 1, "BatchGetItem": 1}
+    assert list(found) == now
+
+
+def test_a_list_whose_index_is_behind_shows_videos_as_they_are(bench: Bench) -> None:
+    tenant = f"lister-{uuid.uuid4().hex[:8]}"
+    video = rendering(bench, tenant=tenant)
+    bench.videos.update_entry(tenant, video.id, "clips", 1, DONE)
+    own = boto3.client("dynamodb")
+    shown = own.query
+
+    def behind(**query: Any) -> Any:
+        page = shown(**query)
+        if query.get("IndexName") == "by_created":
+            page["Items"] = [{**one, "parts": {"S": "{}"}} for one in page["Items"]]
+        return page
+
+    own.query = behind
+    found, _ = Videos(own, TABLE, bench.outputs).list(tenant, after=None, limit=20, newest_first=True)
+    assert list(found) == [bench.videos.get(tenant, video.id)]
+
+
+def test_a_list_reads_again_what_dynamodb_left_and_a_video_of_many_parts_by_itself(bench: Bench) -> None:
+    tenant = f"lister-{uuid.uuid4().hex[:8]}"
+    small, large = (rendering(bench, clips, tenant) for clips in (2, 101))
+    own = boto3.client("dynamodb")
+    read, calls = own.batch_get_item, []
+
+    def throttled(RequestItems: dict[str, Any]) -> Any:  # noqa: N803 - boto3's name
+        wanted = RequestItems[TABLE]
+        calls.append(len(wanted["Keys"]))
+        answer = read(RequestItems={TABLE: {**wanted, "Keys": wanted["Keys"][:2]}})
+        left = wanted["Keys"][2:]
+        return {**answer, "UnprocessedKeys": {TABLE: {"Keys": left}} if left else {}}
+
+    own.batch_get_item = throttled
+    found, _ = Videos(own, TABLE, bench.outputs).list(tenant, after=None, limit=20, newest_first=False)
+    assert list(found) == [bench.videos.get(tenant, video.id) for video in (small, large)]
+    assert calls == [3, 1]
+
+
 def test_creating_reads_no_index(bench: Bench) -> None:
     """An index may be behind, so that a create, its repetition and its retry must not depend on one."""
     intake = Intake(bench.deployment.settings)

@@ -18,7 +18,8 @@ from lambdas.adapters.clients import client
 
 Item = dict[str, Any]
 
-_INDEXES = {"by_created": ("tenant", "created"), "open": ("open", "updated_ms")}
+# Their keys, and what else they hold.
+_INDEXES = {"by_created": (("tenant", "created"), ("parts",)), "open": (("open", "updated_ms"), ())}
 _NUMBER_OVERHEAD = 1  # a number takes a byte, and one for two digits
 
 
@@ -110,6 +111,9 @@ def counting(table: str) -> Iterator[Units]:
                     _written(units, old, stored(key), times=2)
             case "GetItem":
                 units.read += _started(size_of(parsed.get("Item", {})), 4096)
+            case "BatchGetItem":
+                found = parsed["Responses"].get(table, [])
+                units.read += sum(_started(size_of(item), 4096) for item in found)
             case "Query":
                 units.read += _started(sum(map(size_of, parsed["Items"])), 4096)
 
@@ -125,11 +129,20 @@ def counting(table: str) -> Iterator[Units]:
 
 def _written(units: Units, old: Item, new: Item, times: int = 1) -> None:
     units.write += times * _started(max(size_of(old), size_of(new)), 1024)
-    for attributes in _INDEXES.values():
+    for attributes, more in _INDEXES.values():
         entries = [[item.get(name) for name in attributes] for item in (old, new)]
         was, now = (None not in entry for entry in entries)
         if entries[0] != entries[1]:
             units.index += was + now
+        elif was and any(old.get(name) != new.get(name) for name in more):
+            units.index += _started(
+                max(_size_in(old, attributes, more), _size_in(new, attributes, more)), 1024
+            )
+
+
+def _size_in(item: Item, attributes: tuple[str, ...], more: tuple[str, ...]) -> int:
+    """Return the size of an item's entry in an index."""
+    return size_of({name: item[name] for name in ("pk", "sk", *attributes, *more) if name in item})
 
 
 def _started(size: int, step: int) -> int:
