@@ -178,6 +178,8 @@ class VideoObject(TypedDict):
     review: ReviewState
     cost: float | None
     """USD of what the last attempt made; null if nothing was made yet, or a part has no known price."""
+    max_cost: float | None
+    """USD that all its attempts may cost: the request's, or that of the last retry or approval."""
     origin: OriginOf | None
     """What it was made from: see remix, edit and extend."""
     signed_by: str | None
@@ -220,6 +222,53 @@ class VideoObject(TypedDict):
     """Which step of which scene and clip failed, why, and what to do."""
     stages: list[StageEntered]
     """Every stage it has entered, in all attempts, in milliseconds since the epoch."""
+
+
+class CostPart(TypedDict):
+    usd: float | None
+    """0 if the film has no such part; null if unknown."""
+    reason: str | None
+    """Why it is unknown."""
+
+
+class CostParts(TypedDict):
+    """What each part of a film costs, in USD."""
+
+    writing: CostPart
+    """The storyboard, or the enhanced prompt."""
+    narration: CostPart
+    stills: CostPart
+    clips: CostPart
+    assembly: CostPart
+
+
+class VideoEstimate(TypedDict):
+    """What a film would take that was not created."""
+
+    object: Literal["video.estimate"]
+    model: str
+    """The engine that would render it."""
+    clips: int
+    """How many it would render."""
+    seconds: str
+    """The film's length; an estimate for scenes as long as their narration."""
+    size: str
+    """The film's width x height in pixels."""
+    fps: int
+    rendered_size: str
+    """The size that the engine renders."""
+    rendered_fps: int
+    cost: float | None
+    """USD, by list prices; null if a part has no known cost. On a PC 0."""
+    costs: CostParts
+    max_cost: float | None
+    """USD; the request's."""
+    expected_seconds: int | None
+    """Until it is made, if nothing else is; null if unknown."""
+    expected_seconds_reason: str | None
+    """Why it is unknown."""
+    refusals: list[ErrorDetail]
+    """What would refuse it: `max_cost`, or a quota. An invalid request is refused as without `dry_run`."""
 
 
 class VideoList(TypedDict):

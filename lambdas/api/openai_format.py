@@ -1,6 +1,7 @@
 """Build the documents of answers.py from the records of videos, the catalogue of engines, and errors."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from lambdas.api.answers import (
     CharacterObject,
     CharacterUsed,
     ContentLink,
+    CostPart,
     Deletion,
     EnhanceState,
     ErrorAnswer,
@@ -28,6 +30,7 @@ from lambdas.api.answers import (
     StoryboardState,
     UploadObject,
     VideoError,
+    VideoEstimate,
     VideoList,
     VideoObject,
     VoiceList,
@@ -37,6 +40,8 @@ from lambdas.domain.characters import CastMember, Character, Description, handle
 from lambdas.domain.control_characters import visible
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import Engine
+from lambdas.domain.errors import RequestError
+from lambdas.domain.estimate import Cost
 from lambdas.domain.film_format import RATES, SIZES, cropped
 from lambdas.domain.narration import OfferedVoice
 from lambdas.domain.prices import Prices
@@ -47,6 +52,7 @@ from lambdas.domain.video import Video
 from lambdas.domain.video_events import VideoEvent
 from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, Enhancement, PartProgress, Writer
 from lambdas.domain.video_request import Origin
+from lambdas.intake.accept import DryRun
 
 # Lambda returns at most 6 MB, in which this is a quoted string; a video of 1,000 clips takes 0.1 MB.
 LARGEST_PAGE = 4_000_000
@@ -91,6 +97,7 @@ def video_object(video: Video, url: str | None = None) -> VideoObject:
         "attempt": video.attempt,
         "review": _review(video),
         "cost": video.cost,
+        "max_cost": video.max_cost,
         "origin": _origin(request.origin) if request.origin else None,
         "signed_by": video.signed_by,
         "draft": video.draft,
@@ -119,6 +126,42 @@ def video_object(video: Video, url: str | None = None) -> VideoObject:
         "failure": _dumped(video.failure) if video.failure else None,
         "stages": [{"stage": entry.stage, "at_ms": entry.at_ms} for entry in video.history],
     }
+
+
+def video_estimate(run: DryRun) -> VideoEstimate:
+    request, expected = run.request, run.estimate
+    rendered = request.rendered_size
+    costs = expected.costs
+    return {
+        "object": "video.estimate",
+        "model": request.engine,
+        "clips": expected.clips,
+        "seconds": str(request.seconds),
+        "size": f"{request.width}x{request.height}",
+        "fps": request.fps,
+        "rendered_size": f"{rendered[0]}x{rendered[1]}",
+        "rendered_fps": request.rendered_fps or request.fps,
+        "cost": None if costs.unknown else costs.known,
+        "costs": {
+            "writing": _cost_part(costs.writing),
+            "narration": _cost_part(costs.narration),
+            "stills": _cost_part(costs.stills),
+            "clips": _cost_part(costs.clips),
+            "assembly": _cost_part(costs.assembly),
+        },
+        "max_cost": request.max_cost,
+        "expected_seconds": None if expected.took is None else math.ceil(expected.took),
+        "expected_seconds_reason": expected.why,
+        "refusals": [_error_detail(one) for one in run.refusals],
+    }
+
+
+def _cost_part(cost: Cost) -> CostPart:
+    return {"usd": cost.usd, "reason": cost.why}
+
+
+def _error_detail(error: RequestError) -> ErrorDetail:
+    return error_object(error.status, error.message, code=error.code, param=error.param)["error"]
 
 
 def character_object(character: Character, seen: Description | None = None) -> CharacterObject:

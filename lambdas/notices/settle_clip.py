@@ -33,7 +33,7 @@ from lambdas.media.probe import probe
 from lambdas.production.admission import Admission
 from lambdas.production.clip_progress import ClipMade, finished
 from lambdas.production.plans import load_plan
-from lambdas.settings import SettleClipSettings
+from lambdas.settings import RenderClipSettings
 from lambdas.telemetry import logger, rate
 
 
@@ -63,7 +63,7 @@ class Notice(Result):
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    settler = SettleClip(SettleClipSettings.from_env())
+    settler = SettleClip(RenderClipSettings.from_env())
     for record in event["Records"]:
         settler.hear(Notice.model_validate_json(record["Sns"]["Message"]))
 
@@ -74,7 +74,7 @@ class SettleClip:
     and its place is free.
     """
 
-    def __init__(self, settings: SettleClipSettings) -> None:
+    def __init__(self, settings: RenderClipSettings) -> None:
         self._prices = settings.price_list
         self._ttl_seconds = settings.request_ttl_seconds
         self._videos = stores.videos(settings)
