@@ -355,6 +355,10 @@ class ModelObject(TypedDict):
     """The rates that a film may have with it."""
     longest_clip: int
     """Seconds."""
+    longest_film: int
+    """Seconds."""
+    most_clips: int
+    """Of a film."""
     image: Literal["none", "optional", "required"]
     """Whether it starts from an image."""
     video: Literal["none", "optional"]
@@ -367,8 +371,16 @@ class ModelObject(TypedDict):
     """The values of `speed` that it takes."""
     loras: bool
     """Whether it takes LoRA adapters."""
+    steps: int | None
+    """Denoising steps, unless you ask for others; null if it has none."""
     prompt_tokens: int
     """The length of the prompt that it reads."""
+    seconds_per_clip: float | None
+    """Of its longest clip, at speed `exact` and with these steps; null if unknown here."""
+    cost_per_clip: float | None
+    """USD of that clip; null if unknown. On a PC 0."""
+    cost_per_second: float | None
+    """USD of a second of film in clips of that length; null if unknown."""
 
 
 class ModelList(TypedDict):

@@ -38,13 +38,14 @@ from lambdas.api.answers import (
 )
 from lambdas.domain.characters import CastMember, Character, Description, handle
 from lambdas.domain.control_characters import visible
-from lambdas.domain.documents import Document
+from lambdas.domain.documents import LONGEST_FILM, Document
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import RequestError
-from lambdas.domain.estimate import Cost
+from lambdas.domain.estimate import Cost, clip_second, clip_work
 from lambdas.domain.film_format import RATES, SIZES, cropped
 from lambdas.domain.narration import OfferedVoice
-from lambdas.domain.prices import Prices
+from lambdas.domain.planning import MOST_CLIPS
+from lambdas.domain.prices import Prices, of_work
 from lambdas.domain.prompts import estimate_tokens
 from lambdas.domain.stages import Stage
 from lambdas.domain.uploads import Upload
@@ -310,8 +311,8 @@ def deletion(video_id: str) -> Deletion:
     return {"id": video_id, "object": "video.deleted", "deleted": True}
 
 
-def model_list(engines: Iterable[Engine]) -> ModelList:
-    return {"object": "list", "data": [model_object(engine) for engine in engines]}
+def model_list(engines: Iterable[Engine], prices: Prices) -> ModelList:
+    return {"object": "list", "data": [model_object(engine, prices) for engine in engines]}
 
 
 def error_object(
@@ -409,8 +410,10 @@ def _error(video: Video) -> VideoError | None:
     return {"code": video.failure.code, "message": f"{video.failure.reason} {video.failure.advice}"}
 
 
-def model_object(engine: Engine) -> ModelObject:
+def model_object(engine: Engine, prices: Prices) -> ModelObject:
     width, height = engine.sizes.default
+    seconds = clip_work(engine, prices, 1)
+    cost = of_work(clip_second(engine, prices), seconds)
     return {
         "id": engine.name,
         "object": "model",
@@ -425,11 +428,17 @@ def model_object(engine: Engine) -> ModelObject:
         "film_sizes": SIZES,
         "film_fps": RATES,
         "longest_clip": engine.longest_clip,
+        "longest_film": LONGEST_FILM,
+        "most_clips": MOST_CLIPS,
         "image": engine.image,
         "video": engine.video,
         "audio": engine.audio,
         "refuses": list(engine.refuses),
         "speeds": list(engine.speeds),
         "loras": engine.loras,
+        "steps": engine.steps,
         "prompt_tokens": engine.prompt_tokens,
+        "seconds_per_clip": seconds,
+        "cost_per_clip": cost,
+        "cost_per_second": None if cost is None else cost / engine.longest_clip,
     }
