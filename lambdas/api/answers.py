@@ -173,6 +173,11 @@ class VideoObject(TypedDict):
     """What is being done, in more detail than `status`."""
     waits_for: str | None
     """`text_model` while the text model writes."""
+    queue_position: int | None
+    """While none of its clips is rendered: how many of other films' clips go to the engine before. Only when
+    you retrieve it."""
+    expected_seconds: int | None
+    """With a `queue_position`: until its clips are rendered, if nobody else comes; null if unknown."""
     attempt: int
     """From 1. A retry, an approval after the end, and a lost execution start another."""
     review: ReviewState

@@ -43,6 +43,7 @@ from lambdas.domain.engines import Engine
 from lambdas.domain.errors import RequestError
 from lambdas.domain.estimate import Cost, clip_second, clip_work
 from lambdas.domain.film_format import RATES, SIZES, cropped
+from lambdas.domain.line import Wait
 from lambdas.domain.narration import OfferedVoice
 from lambdas.domain.planning import MOST_CLIPS
 from lambdas.domain.prices import Prices, of_work
@@ -73,8 +74,8 @@ _STATUS: Mapping[Stage, Literal["queued", "in_progress", "completed", "failed"]]
 }
 
 
-def video_object(video: Video, url: str | None = None) -> VideoObject:
-    """`url`: a link to the finished film."""
+def video_object(video: Video, url: str | None = None, wait: Wait | None = None) -> VideoObject:
+    """`url`: a link to the finished film. `wait`: how long it waits for its engine, if it does."""
     request = video.request
     rendered = request.rendered_size
     return {
@@ -95,6 +96,8 @@ def video_object(video: Video, url: str | None = None) -> VideoObject:
         "url": url,
         "stage": video.stage,
         "waits_for": video.waits_for,
+        "queue_position": wait and wait.position,
+        "expected_seconds": wait and wait.seconds,
         "attempt": video.attempt,
         "review": _review(video),
         "cost": video.cost,

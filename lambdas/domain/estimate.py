@@ -147,8 +147,13 @@ def clip_work(
         return clips * _DRAW_SECONDS
     if engine.name not in _CLIP_SECONDS or not prices.has_instance(engine.name):
         return None
-    seconds = clips * _CLIP_SECONDS[engine.name] / _LESS_COMPUTE[speed or Speed.EXACT]
-    return seconds * steps / engine.steps if steps and engine.steps else seconds
+    return _CLIP_SECONDS[engine.name] * whole_clips(engine, clips, speed, steps)
+
+
+def whole_clips(engine: Engine, clips: float, speed: Speed | None, steps: int | None) -> float:
+    """Return how many of the engine's longest clips, exact and with its usual steps, are as much work."""
+    exact = clips / _LESS_COMPUTE[speed or Speed.EXACT]
+    return exact * steps / engine.steps if steps and engine.steps else exact
 
 
 def clip_second(engine: Engine, prices: Prices) -> float | None:

@@ -38,7 +38,8 @@ from lambdas.domain.errors import (
     NotReady,
     VideoNotFound,
 )
-from lambdas.domain.video import VIDEO_ID
+from lambdas.domain.line import Wait, wait, waits
+from lambdas.domain.video import VIDEO_ID, Video
 from lambdas.domain.video_events import video_events
 from lambdas.intake.accept import Intake
 from lambdas.intake.derived_videos import OF_FILE, Remake
@@ -217,8 +218,16 @@ def list_videos() -> Response:
 def retrieve_video(video_id: str) -> Response:
     """Retrieve a video"""
     video = video_of(video_id)
-    headers = {} if video.closed else {names.POLL_AFTER_HEADER: str(_POLL_AFTER_MS)}
-    return video_answer(video, headers)
+    if video.closed:
+        return video_answer(video)
+    queued = _wait(video) if waits(video) else None
+    poll_ms = round(1000 * queued.poll_seconds) if queued else _POLL_AFTER_MS
+    return video_answer(video, {names.POLL_AFTER_HEADER: str(poll_ms)}, queued)
+
+
+def _wait(video: Video) -> Wait | None:
+    line = stores.clip_queue(settings()).line(video.request.engine, video.tenant, video.id)
+    return line and wait(video, line, settings().price_list)
 
 
 @routes.get("/v1/videos/<video_id>/events", answer=EventList, errors=(VideoNotFound,))
