@@ -58,6 +58,7 @@ _WEBHOOKS = f"output/{keys.WEBHOOK_RECORDS_PREFIX}"  # has secrets, so no functi
 
 _LOOK = ("GetItem",)  # one item, for example a record without its parts
 _REPORT = (*_LOOK, "PutItem")  # how far a part is
+_LET_BEGIN = (*_REPORT, "Query", "UpdateItem")  # a clip, within what its film may cost
 _CHANGE = (*_LOOK, "Query", "UpdateItem")  # read a record with its parts, and change it
 
 ACCESS: Mapping[str, Access] = {
@@ -88,9 +89,9 @@ ACCESS: Mapping[str, Access] = {
     "DrawStill": Access(table=_REPORT, read=(_VIDEOS, _ARTIFACTS, _UPLOADS), write=(_ARTIFACTS,)),
     "Review": Access(table=(*_CHANGE, "PutItem"), journal=True),
     "Plan": Access(table=_CHANGE, read=(_VIDEOS, _ARTIFACTS), write=(_VIDEOS,), journal=True),
-    "DrawClip": Access(table=_REPORT, read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_ARTIFACTS,)),
+    "DrawClip": Access(table=_LET_BEGIN, read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_ARTIFACTS,)),
     "RenderClip": Access(
-        table=_REPORT,
+        table=_LET_BEGIN,
         clips=ClipQueue.grant_move,
         read=(_VIDEOS, _UPLOADS, _ARTIFACTS, _REQUESTS),
         write=(_REQUESTS,),

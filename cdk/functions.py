@@ -31,7 +31,6 @@ from lambdas.settings import (
     RecordFailureSettings,
     RenderClipSettings,
     Settings,
-    SettleClipSettings,
     UpkeepSettings,
     env_of,
 )
@@ -94,7 +93,7 @@ FUNCTIONS: Mapping[str, Spec] = {
     ),
     "SettleClip": Spec(
         module="lambdas.notices.settle_clip",
-        settings=SettleClipSettings,
+        settings=RenderClipSettings,
         timeout=120,
         memory=1024,
         media=True,

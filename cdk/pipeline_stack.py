@@ -43,7 +43,6 @@ from lambdas.settings import (
     PublishSettings,
     RecordFailureSettings,
     RenderClipSettings,
-    SettleClipSettings,
     StoreSettings,
     UpkeepSettings,
 )
@@ -249,7 +248,7 @@ class PipelineStack(Stack):
                 "ApiKeys": ApiKeysSettings(
                     api_keys_table=self.api_keys.table.table_name, output_bucket=stores["output_bucket"]
                 ),
-                "Intake": IntakeSettings(**priced, **intake),
+                "Intake": IntakeSettings(**priced, **intake, **writer, **voice),
                 "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),
                 "WriteStoryboard": PlanSettings(**priced, **writer),
                 "Narrate": NarrateSettings(**priced, **voice),
@@ -257,8 +256,8 @@ class PipelineStack(Stack):
                 "Review": EventsSettings(**stores, **event_bus),
                 "Plan": PlanSettings(**priced, **writer, workflow=self._workflow.value_as_string),
                 "DrawClip": ClipEventsSettings(**priced, **event_bus),
-                "RenderClip": RenderClipSettings(**stores, **endpoints, **event_bus),
-                "SettleClip": SettleClipSettings(**priced, **endpoints, **event_bus),
+                "RenderClip": RenderClipSettings(**priced, **endpoints, **event_bus),
+                "SettleClip": RenderClipSettings(**priced, **endpoints, **event_bus),
                 "Assemble": self._priced,
                 "AssembleLong": AssembleLongSettings(**stores, build_project=build_project),
                 "Publish": PublishSettings(

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from lambdas.domain.prices import Prices
+from lambdas.domain.prices import Makers, Prices
 from lambdas.domain.quotas import Quotas
 
 _PREFIX = "REELWORKS_"
@@ -88,8 +88,27 @@ class ApiKeysSettings(Settings):
     output_bucket: str
 
 
-class IntakeSettings(PricedSettings, ReceiversSettings):
-    """Settings for accepting requests, through the API and the drop folder. Prices are for estimates."""
+class WriterSettings(PricedSettings):
+    """Settings of a function that asks the text model."""
+
+    text_model: str  # Bedrock model id or inference profile
+    text_seconds: str  # a whole number: how long the text model may take for an answer
+
+    @property
+    def answer_seconds(self) -> int:
+        return int(self.text_seconds)
+
+
+class VoiceSettings(Settings):
+    """The default voice. The speech service lists the others."""
+
+    voice: str
+    voice_engine: str
+
+
+class IntakeSettings(WriterSettings, VoiceSettings, ReceiversSettings):
+    """Settings for accepting requests, through the API and the drop folder. What makes a film, and its
+    prices, are for estimates."""
 
     api_keys_table: str  # with the quotas that tenants have of their own
     quotas: str = "{}"  # JSON of lambdas.domain.quotas.Quotas: those of all other tenants
@@ -114,26 +133,12 @@ class IntakeSettings(PricedSettings, ReceiversSettings):
         pairs = (pair.partition("=") for pair in self.model_aliases.split(",") if pair.strip())
         return {alias.strip(): engine.strip() for alias, _, engine in pairs}
 
-
-class WriterSettings(PricedSettings):
-    """Settings of a function that asks the text model."""
-
-    text_model: str  # Bedrock model id or inference profile
-    text_seconds: str  # a whole number: how long the text model may take for an answer
-
     @property
-    def answer_seconds(self) -> int:
-        return int(self.text_seconds)
+    def makers(self) -> Makers:
+        return Makers(self.price_list, self.text_model, self.voice_engine)
 
 
-class VoiceSettings(Settings):
-    """The default voice. The speech service lists the others."""
-
-    voice: str
-    voice_engine: str
-
-
-class ApiSettings(IntakeSettings, ClipsSettings, WriterSettings, VoiceSettings, WebhooksSettings):
+class ApiSettings(IntakeSettings, ClipsSettings, WebhooksSettings):
     state_machine_arn: str
     deliver_function: str  # invoked to test a webhook
 
@@ -160,16 +165,12 @@ class ClipEventsSettings(PricedSettings, EventsSettings):
     pass
 
 
-class RenderClipSettings(EventsSettings, ClipsSettings):
-    """Settings for handing clips to the engines' endpoints."""
+class RenderClipSettings(PricedSettings, EventsSettings, ClipsSettings):
+    """Settings for handing clips to the engines' endpoints. Prices are for what a clip may cost at most."""
 
     endpoint_prefix: str
     invocation_seconds: int  # InvocationTimeoutSeconds, at most 3600
     request_ttl_seconds: int  # RequestTTLSeconds: how long a request may wait in the endpoint's queue
-
-
-class SettleClipSettings(PricedSettings, RenderClipSettings):
-    pass
 
 
 class AssembleLongSettings(StoreSettings):
@@ -193,7 +194,7 @@ class RecordFailureSettings(EventsSettings, ClipsSettings):
     pass
 
 
-class UpkeepSettings(SettleClipSettings):
+class UpkeepSettings(RenderClipSettings):
     requests_queue_url: str
     state_machine_arn: str
     build_project: str

@@ -111,6 +111,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "scenes": lambda: _fields(lambda name, _: name in (*OF_SCENES, "topic", "storyboard")),
     "names": _other_names,
     "video": lambda: _answer("VideoObject"),
+    "estimate": lambda: _answer("VideoEstimate"),
     "model": lambda: _answer("ModelObject"),
     "variants": _variants,
     "errors": _errors,

@@ -2,7 +2,8 @@
 
 Items of the table of clips (keys in lambdas/domain/keys.py):
 
-    the engine              `flights`: the calls in flight, {inference id: since when}; `turns`: turns given
+    the engine              `flights`: the calls in flight, {inference id: since when}; `turns`: turns given;
+                            `clip_seconds`: how long its longest clip takes, as its last one showed
     a tenant that waits     in the engine's partition; `turn`: its place in the round; `waiting`: its clips
     a clip that waits       in the tenant's own partition, by the time of its request
     the call (engine_calls) its document and state
@@ -12,6 +13,7 @@ longest ago, who then goes to the end. A change of several items is one transact
 lost or counted twice (transactions.py).
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from lambdas.adapters.clients import translated
@@ -20,6 +22,7 @@ from lambdas.adapters.items import item_key
 from lambdas.adapters.transactions import Item, tries, write_all
 from lambdas.domain import keys
 from lambdas.domain.documents import Document
+from lambdas.domain.line import Line
 from lambdas.domain.names import TenantClass
 
 BY_TURN = "by_turn"  # local index of the engine's partition: the tenants that wait, by their turn
@@ -139,14 +142,17 @@ class ClipQueue:
                 return self._call(inference_id)
         raise AssertionError
 
-    def release(self, engine: str, inference_id: str) -> None:
-        """Free the place of a call in flight. It may be called any number of times."""
+    def release(self, engine: str, inference_id: str, clip_seconds: float | None = None) -> None:
+        """Free the place of a call in flight. It may be called any number of times. `clip_seconds`: for how
+        long the engine would have worked on its longest clip, as this one shows."""
+        worked = {":seconds": {"N": f"{clip_seconds:.3f}"}} if clip_seconds else None
         with translated("release clip"):
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=item_key(*keys.engine_item(engine)),
-                UpdateExpression="REMOVE flights.#id",
+                UpdateExpression=("SET clip_seconds = :seconds " if worked else "") + "REMOVE flights.#id",
                 ExpressionAttributeNames={"#id": inference_id},
+                **({"ExpressionAttributeValues": worked} if worked else {}),
             )
 
     def withdraw(self, inference: Inference) -> bool:
@@ -231,6 +237,42 @@ class ClipQueue:
         ]
         counts = {keys.tenant_of(tenant["sk"]["S"]): int(tenant["waiting"]["N"]) for tenant in tenants}
         return WaitingClips(by_tenant=counts, since_ms=min(since, default=None))
+
+    def line(self, engine: str, tenant: str, video_id: str) -> Line | None:
+        """Return what goes to the engine before a video's next clip; None if none of its clips waits. Two
+        reads, which may be a moment old."""
+        before = 0
+        for clip in self._read_all(keys.waiting_partition(engine, tenant), "inference"):
+            if clip["inference"]["S"].startswith(keys.inferences_of(video_id, None)):
+                break
+            before += 1
+        else:
+            return None
+        found: dict[str, Item] = {}
+        for item in self._read_all(keys.engine_partition(engine)):
+            found[item["sk"]["S"]] = item
+        state = found.pop(keys.engine_item(engine)[1], {})
+        own = found.pop(keys.waiting_tenant_item(engine, tenant)[1], None)
+        if own is None:  # its last clip was taken meanwhile
+            return None
+        others = [(int(item["waiting"]["N"]), _turn(item) < _turn(own)) for item in found.values()]
+        return Line(
+            before=before,
+            others=others,
+            in_flight=len(state.get("flights", {}).get("M", {})),
+            instances=int(state.get("instances", {}).get("N", 0)),
+            clip_seconds=float(state["clip_seconds"]["N"]) if "clip_seconds" in state else None,
+        )
+
+    def _read_all(self, partition: str, attributes: str | None = None) -> Iterator[Item]:
+        with translated("read queue"):
+            for page in self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": partition}},
+                **({"ProjectionExpression": attributes} if attributes else {}),
+            ):
+                yield from page["Items"]
 
     def page(self) -> str | None:
         """Return where upkeep's next page of videos begins."""
@@ -323,6 +365,11 @@ class ClipQueue:
                 **({"ExpressionAttributeNames": names} if names else {}),
             }
         }
+
+
+def _turn(tenant: Item) -> tuple[int, str]:
+    """Return a tenant's place in the order of turns; several may have the same turn."""
+    return int(tenant["turn"]["N"]), tenant["sk"]["S"]
 
 
 def _condition(condition: str) -> Item:

@@ -1,6 +1,7 @@
 """Create the adapters for a function's stores from its settings."""
 
 from lambdas.adapters.clients import client
+from lambdas.adapters.clip_budget import ClipBudget
 from lambdas.adapters.clip_queue import ClipQueue
 from lambdas.adapters.engine_calls import Inferences
 from lambdas.adapters.events import Events
@@ -30,6 +31,10 @@ def events(settings: EventsSettings) -> Events:
 
 def inferences(settings: ClipsSettings) -> Inferences:
     return Inferences(client("dynamodb"), settings.clips_table)
+
+
+def clip_budget(settings: StoreSettings) -> ClipBudget:
+    return ClipBudget(client("dynamodb"), settings.videos_table)
 
 
 def clip_queue(settings: ClipsSettings) -> ClipQueue:

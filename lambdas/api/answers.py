@@ -173,11 +173,18 @@ class VideoObject(TypedDict):
     """What is being done, in more detail than `status`."""
     waits_for: str | None
     """`text_model` while the text model writes."""
+    queue_position: int | None
+    """While none of its clips is rendered: how many of other films' clips go to the engine before. Only when
+    you retrieve it."""
+    expected_seconds: int | None
+    """With a `queue_position`: until its clips are rendered, if nobody else comes; null if unknown."""
     attempt: int
     """From 1. A retry, an approval after the end, and a lost execution start another."""
     review: ReviewState
     cost: float | None
     """USD of what the last attempt made; null if nothing was made yet, or a part has no known price."""
+    max_cost: float | None
+    """USD that all its attempts may cost: the request's, or that of the last retry or approval."""
     origin: OriginOf | None
     """What it was made from: see remix, edit and extend."""
     signed_by: str | None
@@ -220,6 +227,53 @@ class VideoObject(TypedDict):
     """Which step of which scene and clip failed, why, and what to do."""
     stages: list[StageEntered]
     """Every stage it has entered, in all attempts, in milliseconds since the epoch."""
+
+
+class CostPart(TypedDict):
+    usd: float | None
+    """0 if the film has no such part; null if unknown."""
+    reason: str | None
+    """Why it is unknown."""
+
+
+class CostParts(TypedDict):
+    """What each part of a film costs, in USD."""
+
+    writing: CostPart
+    """The storyboard, or the enhanced prompt."""
+    narration: CostPart
+    stills: CostPart
+    clips: CostPart
+    assembly: CostPart
+
+
+class VideoEstimate(TypedDict):
+    """What a film would take that was not created."""
+
+    object: Literal["video.estimate"]
+    model: str
+    """The engine that would render it."""
+    clips: int
+    """How many it would render."""
+    seconds: str
+    """The film's length; an estimate for scenes as long as their narration."""
+    size: str
+    """The film's width x height in pixels."""
+    fps: int
+    rendered_size: str
+    """The size that the engine renders."""
+    rendered_fps: int
+    cost: float | None
+    """USD, by list prices; null if a part has no known cost. On a PC 0."""
+    costs: CostParts
+    max_cost: float | None
+    """USD; the request's."""
+    expected_seconds: int | None
+    """Until it is made, if nothing else is; null if unknown."""
+    expected_seconds_reason: str | None
+    """Why it is unknown."""
+    refusals: list[ErrorDetail]
+    """What would refuse it: `max_cost`, or a quota. An invalid request is refused as without `dry_run`."""
 
 
 class VideoList(TypedDict):
@@ -306,6 +360,10 @@ class ModelObject(TypedDict):
     """The rates that a film may have with it."""
     longest_clip: int
     """Seconds."""
+    longest_film: int
+    """Seconds."""
+    most_clips: int
+    """Of a film."""
     image: Literal["none", "optional", "required"]
     """Whether it starts from an image."""
     video: Literal["none", "optional"]
@@ -318,8 +376,16 @@ class ModelObject(TypedDict):
     """The values of `speed` that it takes."""
     loras: bool
     """Whether it takes LoRA adapters."""
+    steps: int | None
+    """Denoising steps, unless you ask for others; null if it has none."""
     prompt_tokens: int
     """The length of the prompt that it reads."""
+    seconds_per_clip: float | None
+    """Of its longest clip, at speed `exact` and with these steps; null if unknown here."""
+    cost_per_clip: float | None
+    """USD of that clip; null if unknown. On a PC 0."""
+    cost_per_second: float | None
+    """USD of a second of film in clips of that length; null if unknown."""
 
 
 class ModelList(TypedDict):

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
@@ -181,7 +181,9 @@ def _responses(operation: Operation, schemas: "Schemas", *, head: bool) -> dict[
             "headers": _headers(operation.sends),
             "content": {operation.media_type: {"schema": schemas.answer(operation)}},
         }
-        if operation.answer is VideoObject and not path_parameters(operation.path):
+        if VideoObject in (operation.answer, *get_args(operation.answer)) and not path_parameters(
+            operation.path
+        ):
             found["200"]["links"] = {id_: {"$ref": f"#/components/links/{id_}"} for id_ in schemas.linked}
     for status, classes in _errors_by_status(operation).items():
         codes = list(dict.fromkeys(error.code for error in classes))

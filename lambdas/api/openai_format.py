@@ -1,6 +1,7 @@
 """Build the documents of answers.py from the records of videos, the catalogue of engines, and errors."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from lambdas.api.answers import (
     CharacterObject,
     CharacterUsed,
     ContentLink,
+    CostPart,
     Deletion,
     EnhanceState,
     ErrorAnswer,
@@ -28,6 +30,7 @@ from lambdas.api.answers import (
     StoryboardState,
     UploadObject,
     VideoError,
+    VideoEstimate,
     VideoList,
     VideoObject,
     VoiceList,
@@ -35,11 +38,15 @@ from lambdas.api.answers import (
 )
 from lambdas.domain.characters import CastMember, Character, Description, handle
 from lambdas.domain.control_characters import visible
-from lambdas.domain.documents import Document
+from lambdas.domain.documents import LONGEST_FILM, Document
 from lambdas.domain.engines import Engine
+from lambdas.domain.errors import RequestError
+from lambdas.domain.estimate import Cost, clip_second, clip_work
 from lambdas.domain.film_format import RATES, SIZES, cropped
+from lambdas.domain.line import Wait
 from lambdas.domain.narration import OfferedVoice
-from lambdas.domain.prices import Prices
+from lambdas.domain.planning import MOST_CLIPS
+from lambdas.domain.prices import Prices, of_work
 from lambdas.domain.prompts import estimate_tokens
 from lambdas.domain.stages import Stage
 from lambdas.domain.uploads import Upload
@@ -47,6 +54,7 @@ from lambdas.domain.video import Video
 from lambdas.domain.video_events import VideoEvent
 from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, Enhancement, PartProgress, Writer
 from lambdas.domain.video_request import Origin
+from lambdas.intake.accept import DryRun
 
 # Lambda returns at most 6 MB, in which this is a quoted string; a video of 1,000 clips takes 0.1 MB.
 LARGEST_PAGE = 4_000_000
@@ -66,8 +74,8 @@ _STATUS: Mapping[Stage, Literal["queued", "in_progress", "completed", "failed"]]
 }
 
 
-def video_object(video: Video, url: str | None = None) -> VideoObject:
-    """`url`: a link to the finished film."""
+def video_object(video: Video, url: str | None = None, wait: Wait | None = None) -> VideoObject:
+    """`url`: a link to the finished film. `wait`: how long it waits for its engine, if it does."""
     request = video.request
     rendered = request.rendered_size
     return {
@@ -88,9 +96,12 @@ def video_object(video: Video, url: str | None = None) -> VideoObject:
         "url": url,
         "stage": video.stage,
         "waits_for": video.waits_for,
+        "queue_position": wait and wait.position,
+        "expected_seconds": wait and wait.seconds,
         "attempt": video.attempt,
         "review": _review(video),
         "cost": video.cost,
+        "max_cost": video.max_cost,
         "origin": _origin(request.origin) if request.origin else None,
         "signed_by": video.signed_by,
         "draft": video.draft,
@@ -119,6 +130,42 @@ def video_object(video: Video, url: str | None = None) -> VideoObject:
         "failure": _dumped(video.failure) if video.failure else None,
         "stages": [{"stage": entry.stage, "at_ms": entry.at_ms} for entry in video.history],
     }
+
+
+def video_estimate(run: DryRun) -> VideoEstimate:
+    request, expected = run.request, run.estimate
+    rendered = request.rendered_size
+    costs = expected.costs
+    return {
+        "object": "video.estimate",
+        "model": request.engine,
+        "clips": expected.clips,
+        "seconds": str(request.seconds),
+        "size": f"{request.width}x{request.height}",
+        "fps": request.fps,
+        "rendered_size": f"{rendered[0]}x{rendered[1]}",
+        "rendered_fps": request.rendered_fps or request.fps,
+        "cost": None if costs.unknown else costs.known,
+        "costs": {
+            "writing": _cost_part(costs.writing),
+            "narration": _cost_part(costs.narration),
+            "stills": _cost_part(costs.stills),
+            "clips": _cost_part(costs.clips),
+            "assembly": _cost_part(costs.assembly),
+        },
+        "max_cost": request.max_cost,
+        "expected_seconds": None if expected.took is None else math.ceil(expected.took),
+        "expected_seconds_reason": expected.why,
+        "refusals": [_error_detail(one) for one in run.refusals],
+    }
+
+
+def _cost_part(cost: Cost) -> CostPart:
+    return {"usd": cost.usd, "reason": cost.why}
+
+
+def _error_detail(error: RequestError) -> ErrorDetail:
+    return error_object(error.status, error.message, code=error.code, param=error.param)["error"]
 
 
 def character_object(character: Character, seen: Description | None = None) -> CharacterObject:
@@ -267,8 +314,8 @@ def deletion(video_id: str) -> Deletion:
     return {"id": video_id, "object": "video.deleted", "deleted": True}
 
 
-def model_list(engines: Iterable[Engine]) -> ModelList:
-    return {"object": "list", "data": [model_object(engine) for engine in engines]}
+def model_list(engines: Iterable[Engine], prices: Prices) -> ModelList:
+    return {"object": "list", "data": [model_object(engine, prices) for engine in engines]}
 
 
 def error_object(
@@ -366,8 +413,10 @@ def _error(video: Video) -> VideoError | None:
     return {"code": video.failure.code, "message": f"{video.failure.reason} {video.failure.advice}"}
 
 
-def model_object(engine: Engine) -> ModelObject:
+def model_object(engine: Engine, prices: Prices) -> ModelObject:
     width, height = engine.sizes.default
+    seconds = clip_work(engine, prices, 1)
+    cost = of_work(clip_second(engine, prices), seconds)
     return {
         "id": engine.name,
         "object": "model",
@@ -382,11 +431,17 @@ def model_object(engine: Engine) -> ModelObject:
         "film_sizes": SIZES,
         "film_fps": RATES,
         "longest_clip": engine.longest_clip,
+        "longest_film": LONGEST_FILM,
+        "most_clips": MOST_CLIPS,
         "image": engine.image,
         "video": engine.video,
         "audio": engine.audio,
         "refuses": list(engine.refuses),
         "speeds": list(engine.speeds),
         "loras": engine.loras,
+        "steps": engine.steps,
         "prompt_tokens": engine.prompt_tokens,
+        "seconds_per_clip": seconds,
+        "cost_per_clip": cost,
+        "cost_per_second": None if cost is None else cost / engine.longest_clip,
     }

@@ -105,7 +105,7 @@ IF_MATCH = Header(
 ETAG = Header("ETag", "The storyboard's version; send it as `If-Match`.", {"type": "string"})
 POLL_AFTER = Header(
     names.POLL_AFTER_HEADER,
-    "Milliseconds after which to ask again, while the video is being made.",
+    "Milliseconds after which to ask again, while the video is being made: the longer it waits, the more.",
     {"type": "integer", "minimum": 0},
 )
 

@@ -16,6 +16,7 @@ from lambdas.api.request import method, path, query, settings
 from lambdas.domain import names
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.errors import NotReady, VideoNotFound
+from lambdas.domain.line import Wait
 from lambdas.domain.video import Video
 
 
@@ -70,8 +71,10 @@ def link_answer(key: str, file_name: str, media_type: str) -> Response:
     return Response(HTTPStatus.FOUND, "text/plain", "", headers)
 
 
-def video_answer(video: Video, headers: Mapping[str, str] | None = None) -> Response:
-    return answer(openai_format.video_object(video, film_link(video)), headers=headers)
+def video_answer(
+    video: Video, headers: Mapping[str, str] | None = None, wait: Wait | None = None
+) -> Response:
+    return answer(openai_format.video_object(video, film_link(video), wait), headers=headers)
 
 
 def film_link(video: Video) -> str | None:

@@ -97,12 +97,19 @@ class Editing:
         return self._settled(tenant, video_id, act)
 
     def approve(
-        self, tenant: str, video_id: str, *, gate: Gate | None = None, if_match: str | None = None
+        self,
+        tenant: str,
+        video_id: str,
+        *,
+        gate: Gate | None = None,
+        if_match: str | None = None,
+        max_cost: float | None = None,
     ) -> Video:
         """Continue the film past its gate, or start a new attempt if it was edited or has failed.
 
         `gate`: the gate meant, so that a repeated approval can't approve the next gate. `if_match`: the
-        storyboard that was seen, as in `replace`. Raises NotReady, PreconditionFailed, VideoNotFound.
+        storyboard that was seen, as in `replace`. `max_cost`: from now on; None: as before. Raises
+        NotReady, PreconditionFailed, VideoNotFound.
         """
 
         def act(video: Video) -> Video | None:
@@ -116,10 +123,10 @@ class Editing:
                         param="gate",
                     )
                 _check_match(video, if_match)
-                return self._decide(video, Decision.APPROVED, Stage.PREPARING)
+                return self._decide(video, Decision.APPROVED, Stage.PREPARING, **_limit(max_cost))
             if video.closed:
                 _check_match(video, if_match)
-                return self._film_anew(video)
+                return self._film_anew(video, **_limit(max_cost))
             if video.approved:
                 return video  # a repeated approval
             raise NotReady(
@@ -130,9 +137,9 @@ class Editing:
 
         return self._settled(tenant, video_id, act)
 
-    def retry(self, tenant: str, video_id: str) -> Video:
-        """Start a new attempt at a video that failed or was cancelled. Raises NotReady, QuotaExceeded,
-        VideoNotFound."""
+    def retry(self, tenant: str, video_id: str, *, max_cost: float | None = None) -> Video:
+        """Start a new attempt at a video that failed or was cancelled. `max_cost` also changes that of a
+        video that is being made. Raises NotReady, QuotaExceeded, VideoNotFound."""
 
         def act(video: Video) -> Video | None:
             if video.stage is Stage.COMPLETED:
@@ -140,7 +147,11 @@ class Editing:
                 raise NotReady(
                     f"Video {video.id} is completed: there is nothing to retry.{edited}", param="id"
                 )
-            return self._again(video) if video.closed else video
+            if video.closed:
+                return self._again(video, **_limit(max_cost))
+            return (
+                video if max_cost in (None, video.max_cost) else self._videos.amend(video, max_cost=max_cost)
+            )
 
         return self._settled(tenant, video_id, act)
 
@@ -216,7 +227,7 @@ class Editing:
         review = video.review.model_copy(update={"decision": decision})
         return self._videos.advance_from(video, stage, review=review, **changes)
 
-    def _film_anew(self, video: Video) -> Video | None:
+    def _film_anew(self, video: Video, **changes: Any) -> Video | None:
         """Start a new attempt at a video that has ended, with its current storyboard approved and also, if it
         ended while waiting for approval, the gate where it waited."""
         if video.storyboard is None:
@@ -233,7 +244,7 @@ class Editing:
             )
         waited_at = [video.review.gate] if video.review and video.review.decision is None else []
         approved = _gates(video, Gate.STORYBOARD, *waited_at)
-        return self._again(video, rewrite=None, approved=approved)
+        return self._again(video, rewrite=None, approved=approved, **changes)
 
     def _again(self, video: Video, **changes: Any) -> Video | None:
         """Start a new attempt at a video that has ended; it counts like a new film. Raises QuotaExceeded."""
@@ -253,6 +264,11 @@ def _cast(video: Video, casting: Casting, before: Storyboard, after: Storyboard)
         )
         cast.append(one.model_copy(update={"everywhere": one.everywhere and not dropped}))
     return tuple(cast)
+
+
+def _limit(max_cost: float | None) -> dict[str, float]:
+    """Return the change of a video's `max_cost`, if any."""
+    return {} if max_cost is None else {"max_cost": max_cost}
 
 
 def _gates(video: Video, *more: Gate) -> tuple[Gate, ...]:

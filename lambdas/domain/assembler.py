@@ -31,30 +31,48 @@ def assembler_for(plan: FilmPlan) -> Assembler:
 
 def seconds_to_assemble(plan: FilmPlan) -> float:
     """Estimate the seconds a function takes to assemble the film, from the plan alone."""
-    megapixels = plan.width * plan.height / 1e6
-    copied = plan.frames * megapixels * 1e6 * _BITS_PER_PIXEL / 8
-    return (
-        copied / _BYTES_PER_SECOND
-        + len(plan.clips) * _SECONDS_PER_CLIP
-        + _frames_to_encode(plan) * megapixels * _SECONDS_PER_MEGAPIXEL
-        + _frames_to_measure(plan) * megapixels * _SECONDS_PER_MEGAPIXEL_MEASURED
-        + plan.frames / plan.fps * _SECONDS_PER_SECOND_OF_SOUND
+    return seconds_to_join(
+        (plan.width, plan.height),
+        plan.fps,
+        frames=plan.frames,
+        clips=len(plan.clips),
+        joints=plan.joints_to_encode,
+        within_joints=sum(transition.frames for transition in plan.transitions if transition),
+        lettered=_frames_with_captions(plan) if plan.burn_captions else 0,
+        continued=sum(clip.starts_from is not None for clip in plan.clips),
     )
 
 
-def _frames_to_encode(plan: FilmPlan) -> int:
-    """Count the frames around and within each joint, and those with burned captions."""
-    around = plan.joints_to_encode * _SECONDS_AROUND_JOINT * plan.fps
-    between = sum(transition.frames for transition in plan.transitions if transition)
-    return around + between + (_frames_with_captions(plan) if plan.burn_captions else 0)
+def seconds_to_join(
+    size: tuple[int, int],
+    fps: int,
+    *,
+    frames: int,
+    clips: int,
+    joints: int,
+    within_joints: int,
+    lettered: int,
+    continued: int,
+) -> float:
+    """Estimate the seconds a function takes to assemble a film of so many frames and clips.
+
+    `joints` are encoded, each with the frames around it and those `within_joints`; captions are drawn into
+    the frames that are `lettered`; `continued` clips start from the one before.
+    """
+    megapixels = size[0] * size[1] / 1e6
+    copied = frames * megapixels * 1e6 * _BITS_PER_PIXEL / 8
+    encoded = joints * _SECONDS_AROUND_JOINT * fps + within_joints + lettered
+    measured = continued * fps  # half a second on both sides of each joint
+    return (
+        copied / _BYTES_PER_SECOND
+        + clips * _SECONDS_PER_CLIP
+        + encoded * megapixels * _SECONDS_PER_MEGAPIXEL
+        + measured * megapixels * _SECONDS_PER_MEGAPIXEL_MEASURED
+        + frames / fps * _SECONDS_PER_SECOND_OF_SOUND
+    )
 
 
 def _frames_with_captions(plan: FilmPlan) -> int:
     """Count the frames with speech, each sentence up to the next keyframe; at most the whole film."""
     said = sum(sentence.seconds + _SECONDS_TO_KEYFRAME for _, sentence in plan.narration)
     return min(plan.frames, round(said * plan.fps))
-
-
-def _frames_to_measure(plan: FilmPlan) -> int:
-    """Count half a second on both sides of each joint where a clip continues the previous one."""
-    return sum(clip.starts_from is not None for clip in plan.clips) * plan.fps

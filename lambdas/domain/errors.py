@@ -4,7 +4,8 @@
     ├── RequestError            the caller must change the request; answered with 4xx, nothing is queued
     │   ├── InvalidRequest          400  names the field and what is allowed
     │   │   ├── ImageRejected       400  the image is broken, too large or in an unsupported format
-    │   │   └── MusicRejected       400  the music is broken, too long, too short or silent
+    │   │   ├── MusicRejected       400  the music is broken, too long, too short or silent
+    │   │   └── MaxCostExceeded     400  the film would cost more than the request's max_cost
     │   ├── Unauthenticated         401
     │   ├── Forbidden               403  the API key lacks the scope that the call needs
     │   ├── VideoNotFound           404  also for another tenant's video
@@ -32,6 +33,7 @@
     │   ├── EngineBroken            the engine needs a repair: ComfyUI is down, a node fails
     │   ├── TextModelFailed         the text model is down, refuses the question or takes too long
     │   ├── StoryboardRejected      the text model's storyboard and its second attempt are both unusable
+    │   ├── MaxCostReached          what is left of the film would cost more than its max_cost
     │   ├── NarrationRefused        unknown voice, unsupported language or speed, or text too long
     │   ├── CaptionsRefused         the narration has characters that can't be drawn into the pictures
     │   ├── StillRefused            the image model can't or won't draw the still
@@ -107,6 +109,12 @@ class MusicRejected(InvalidRequest):
     """Music that can't be decoded completely, or is too long, too short or silent."""
 
     code = "invalid_music"
+
+
+class MaxCostExceeded(InvalidRequest):
+    """A film whose estimated cost is above its `max_cost`, or unknown, so that the limit can't be kept."""
+
+    code = "max_cost_exceeded"
 
 
 class Unauthenticated(RequestError):
@@ -263,6 +271,14 @@ class TextModelFailed(StepError):
     """Waiting does not help: the user or the operator has to act first."""
 
     advice = "Check that the account has access to the text model, or send enhance=false."
+
+
+class MaxCostReached(StepError):
+    fault = Fault.USER
+    advice = (
+        "Retry the video with a higher max_cost (POST …/retry?max_cost=…): what is made is kept and reused. "
+        "Or make it shorter, or choose another engine."
+    )
 
 
 class NarrationRefused(StepError):

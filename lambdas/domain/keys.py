@@ -232,6 +232,11 @@ def part_item(tenant: str, video_id: str, name: str, number: int) -> tuple[str, 
     return video_partition(tenant, video_id), part_sort_key(name, number)
 
 
+def clip_budget_item(tenant: str, video_id: str, attempt: int) -> tuple[str, str]:
+    """Return the item of what an attempt's clips may cost."""
+    return video_partition(tenant, video_id), f"{VIDEO}#budget#{attempt:04d}"
+
+
 def failed_try_item(tenant: str, video_id: str, at_ms: int, part: str) -> tuple[str, str]:
     """Return the item of a failed try at a part, such as `clip 3`. It is not read with the record."""
     return video_partition(tenant, video_id), f"{FAILED_TRY}#{at_ms:015d}#{part}"

@@ -5,6 +5,7 @@ nothing is billed (docs/decisions/0022-what-a-film-cost.md).
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from lambdas.domain.documents import Document
 
@@ -39,6 +40,10 @@ class Prices(Document):
         """Return the cost per second of the instance that an engine's endpoint runs on."""
         return self._cost((f"instance {engine}", 1))
 
+    def has_instance(self, engine: str) -> bool:
+        """Return whether the engine runs on an instance whose price is listed."""
+        return f"instance {engine}" in self.each
+
     def function_second(self, memory_mb: int) -> float | None:
         """Return the cost per second of a function with that much memory."""
         return self._cost((_GB_SECOND, memory_mb / 1024))
@@ -54,6 +59,14 @@ class Prices(Document):
     def _cost(self, *used: tuple[str, float]) -> float | None:
         prices = [(self.each.get(name, self.other), amount) for name, amount in used]
         return total(None if price is None else price * amount for price, amount in prices)
+
+
+class Makers(NamedTuple):
+    """What makes a film besides its engine: the deployment's text model and voice, and all prices."""
+
+    prices: Prices
+    text_model: str
+    voice_engine: str
 
 
 def total(costs: Iterable[float | None]) -> float | None:

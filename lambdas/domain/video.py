@@ -81,6 +81,8 @@ class Video(Document):
     notes: tuple[str, ...] = ()  # what the user should know about how it is made
     failure: Failure | None = None
     reserved: Reservation | None = None  # of the tenant's quotas, until it ends
+    max_cost: float | None = None  # USD of all its attempts
+    spent: float = 0.0  # USD of its earlier attempts, as far as known
     history: list[StageEntry] = []
 
     @property
@@ -120,11 +122,24 @@ class Video(Document):
     @property
     def cost_of_attempt(self) -> float | None:
         """As `cost`, without what an earlier attempt has made and this one has not yet replaced."""
+        return self._cost(self._made_in_attempt)
+
+    @property
+    def spent_so_far(self) -> float:
+        """USD for everything that all attempts have made so far, as far as it is known."""
+        known = [cost for cost in self._costs(self._made_in_attempt) if cost is not None]
+        return self.spent + (total(known) or 0.0)
+
+    @property
+    def _made_in_attempt(self) -> list[PartProgress | ClipProgress]:
         parts: list[PartProgress | ClipProgress] = [*self.narrations, *self.stills]
-        made = [part for part in parts if (part.finished_ms or 0) >= self.attempt_ms]
-        return self._cost([*made, *self.clips])
+        return [*(part for part in parts if (part.finished_ms or 0) >= self.attempt_ms), *self.clips]
 
     def _cost(self, parts: Sequence[PartProgress | ClipProgress]) -> float | None:
+        costs = self._costs(parts)
+        return total(costs) if costs else None
+
+    def _costs(self, parts: Sequence[PartProgress | ClipProgress]) -> list[float | None]:
         once: list[Enhancement | Writer | AssemblyProgress | Description | None] = [
             self.enhancement,
             self.writer,
@@ -132,8 +147,7 @@ class Video(Document):
             *(one.described for one in self.cast),
         ]
         costs = [part.cost for part in parts if part.state is ClipState.DONE]
-        costs += [one.cost for one in once if one is not None]
-        return total(costs) if costs else None
+        return costs + [one.cost for one in once if one is not None]
 
     @property
     def attempt_ms(self) -> int:

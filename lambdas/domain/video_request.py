@@ -120,6 +120,7 @@ class VideoRequest(Document):
     fragmented: bool = False  # write the film as a fragmented MP4
     origin: Origin | None = None
     webhook: RequestedWebhook | None = None
+    max_cost: float | None = None  # USD; a retry may change the video's
 
     @property
     def frames(self) -> int:

@@ -6,19 +6,28 @@ The media libraries are imported where a file came: they would triple the time i
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.recent_creates import Creates
 from lambdas.adapters.requests_queue import RequestsQueue
+from lambdas.adapters.tenant_counters import Admission
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.characters import CastMember, Image, Role, opening
 from lambdas.domain.engine_notes import notes_of
-from lambdas.domain.engines import CATALOGUE, Engine, engine_named
-from lambdas.domain.errors import IdempotencyConflict, InvalidRequest, QuotaExceeded, VideoNotFound
+from lambdas.domain.engines import CATALOGUE, Engine, deployed, engine_named
+from lambdas.domain.errors import (
+    IdempotencyConflict,
+    InvalidRequest,
+    MaxCostExceeded,
+    QuotaExceeded,
+    RequestError,
+    VideoNotFound,
+)
+from lambdas.domain.estimate import Estimate, check_cost, estimate
 from lambdas.domain.film_format import Size
 from lambdas.domain.planning import check_length, check_scenes
 from lambdas.domain.prompts import check_tokens
@@ -48,6 +57,14 @@ _IN_ANOTHER_FORM = {
     *("model", "size", "aspect", "fps", "seconds", "enhance", "draft_for", "characters"),
     *("webhook_url", "webhook_event_types"),
 }
+
+
+class DryRun(NamedTuple):
+    """A request that was not accepted, and why it would not have been: by its own limit or the quotas."""
+
+    request: VideoRequest
+    estimate: Estimate
+    refusals: Sequence[RequestError]
 
 
 class Intake:
@@ -89,6 +106,24 @@ class Intake:
 
         return self.admit(tenant, request, keep, nonce=nonce, retry=retry, source=source)
 
+    def dry_run(
+        self, tenant: str, fields: Mapping[str, Any], files: Mapping[str, File] = _NO_FILES
+    ) -> "DryRun":
+        """Return what `accept` would do, without doing any of it. Raises InvalidRequest as it does."""
+        content = Arrived(tenant, self._uploads).read(files)
+        request = self.check(tenant, fields, content)
+        expected = self._estimate(request)
+        refusals: list[RequestError] = []
+        try:
+            check_cost(request, expected)
+        except MaxCostExceeded as error:
+            refusals.append(error)
+        try:
+            self._quotas.admit(tenant, expected.demand)
+        except QuotaExceeded as error:
+            refusals.append(error)
+        return DryRun(request, expected, refusals)
+
     def casting(self, tenant: str, known: Sequence[Role] = ()) -> Casting:
         """Return a new casting of a request; `known`: the characters of the video that it is made from."""
         return Casting(tenant, self._uploads, known)
@@ -113,7 +148,7 @@ class Intake:
         video = None
         if nonce is None and not retry:  # nothing has this id, so nothing needs to be looked up
             logger.append_keys(video_id=random_id)
-            admission = self._quotas.admit(tenant, request)
+            admission = self._admission(tenant, request)
             keep(random_id)  # before the record, which must not reference a missing file
             video = self._videos.create_noted(
                 self._queued(tenant, random_id, request, source),
@@ -262,7 +297,7 @@ class Intake:
         self, tenant: str, id_: str, request: VideoRequest, keep: Callable[[str], None], source: Source | None
     ) -> Video:
         try:
-            admission = self._quotas.admit(tenant, request)
+            admission = self._admission(tenant, request)
             keep(id_)
             video, is_new = self._videos.create(self._queued(tenant, id_, request, source), admission)
         except QuotaExceeded:
@@ -274,6 +309,15 @@ class Intake:
             _tell_created(video)
         self.quota_headers = admission.headers
         return video
+
+    def _admission(self, tenant: str, request: VideoRequest) -> Admission:
+        expected = self._estimate(request)
+        check_cost(request, expected)
+        return self._quotas.admit(tenant, expected.demand)
+
+    def _estimate(self, request: VideoRequest) -> Estimate:
+        engine = deployed(request.engine, self._settings.workflow)
+        return estimate(request, engine, self._settings.makers)
 
     def _find(self, tenant: str, id_: str) -> Video | None:
         try:
@@ -293,6 +337,7 @@ class Intake:
             source=source,
             cast=tuple(CastMember(**role.model_dump()) for role in request.characters),
             draft=CATALOGUE[request.engine].draft,
+            max_cost=request.max_cost,
             notes=notes_of(request, self._settings.offered, self._settings.workflow),
             history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
         )

@@ -137,9 +137,9 @@ class Remake:
         return self._admit(source, self._told(request, parsed), casting, nonce=nonce, retry=retry)
 
     def _told(self, request: VideoRequest, fields: RemixFields) -> VideoRequest:
-        """Return the request with its own webhook instead of the source's."""
+        """Return the request with its own webhook and limit instead of the source's."""
         webhook = requested_webhook(fields, loopback=self._settings.to_loopback)
-        return request.model_copy(update={"webhook": webhook})
+        return request.model_copy(update={"webhook": webhook, "max_cost": fields.max_cost})
 
     def _source(self, tenant: str, video_id: str, param: str) -> tuple[Video, Engine]:
         """Return the source video and its engine."""

@@ -98,6 +98,8 @@ EventTypes = Annotated[
     tuple[EventType, ...], BeforeValidator(_listed), Field(min_length=1), AfterValidator(_known_once)
 ]
 _Characters = Annotated[tuple["Named", ...], BeforeValidator(_from_json), AfterValidator(_once)]
+MaxCost = Annotated[_Number, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+MAX_COST = "a number of USD above 0, at most 1,000,000"
 _MOST_LORAS = 4
 _HIGHEST_FPS = 240
 _PROMPT = f"text of 1 to {LONGEST_PROMPT:,} characters without control characters"
@@ -321,6 +323,9 @@ class Fields(Document):
     """Even out steps of brightness and colour where a clip continues the one before."""
     fragmented: bool = Field(default=False, description="true or false")
     """Deliver the film as a fragmented MP4."""
+    max_cost: MaxCost | None = Field(default=None, description=MAX_COST)
+    """The film fails before it costs more, with what it has made kept for a retry. Estimated from list
+    prices; on a PC everything costs 0."""
     webhook_url: str | None = Field(default=None, description=_WEBHOOK_URL)
     """Where the video's events are sent."""
     webhook_event_types: EventTypes = Field(default=DEFAULT_EVENT_TYPES, description=_WEBHOOK_EVENT_TYPES)
@@ -328,11 +333,14 @@ class Fields(Document):
 
 
 class RemixFields(Document):
-    """What changes or comes next, and where its events are sent. Everything else is taken from the source
-    film."""
+    """What changes or comes next, what it may cost, and where its events are sent. Everything else is taken
+    from the source film."""
 
     prompt: Annotated[_Text, StringConstraints(min_length=1)] = Field(description=_PROMPT)
     """What changes or comes next."""
+    max_cost: MaxCost | None = Field(default=None, description=MAX_COST)
+    """The film fails before it costs more, with what it has made kept for a retry. Estimated from list
+    prices; on a PC everything costs 0."""
     webhook_url: str | None = Field(default=None, description=_WEBHOOK_URL)
     """Where the video's events are sent."""
     webhook_event_types: EventTypes = Field(default=DEFAULT_EVENT_TYPES, description=_WEBHOOK_EVENT_TYPES)

@@ -24,6 +24,7 @@ from lambdas.domain.errors import (
     StepError,
     VideoNotFound,
 )
+from lambdas.domain.estimate import whole_clips
 from lambdas.domain.film_plan import Clip, FilmPlan
 from lambdas.domain.prices import of_work
 from lambdas.media.conform import FilmFormat, check_length
@@ -33,7 +34,7 @@ from lambdas.media.probe import probe
 from lambdas.production.admission import Admission
 from lambdas.production.clip_progress import ClipMade, finished
 from lambdas.production.plans import load_plan
-from lambdas.settings import SettleClipSettings
+from lambdas.settings import RenderClipSettings
 from lambdas.telemetry import logger, rate
 
 
@@ -63,7 +64,7 @@ class Notice(Result):
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    settler = SettleClip(SettleClipSettings.from_env())
+    settler = SettleClip(RenderClipSettings.from_env())
     for record in event["Records"]:
         settler.hear(Notice.model_validate_json(record["Sns"]["Message"]))
 
@@ -74,7 +75,7 @@ class SettleClip:
     and its place is free.
     """
 
-    def __init__(self, settings: SettleClipSettings) -> None:
+    def __init__(self, settings: RenderClipSettings) -> None:
         self._prices = settings.price_list
         self._ttl_seconds = settings.request_ttl_seconds
         self._videos = stores.videos(settings)
@@ -121,7 +122,7 @@ class SettleClip:
         try:
             plan = load_plan(self._outputs, inference.tenant, inference.video_id)
             clip = _asked_for(inference, plan)
-            self._keep(inference, output, plan, clip)
+            worked = self._keep(inference, output, plan, clip)
         except (StepError, VideoNotFound) as error:
             self._admission.fail(inference, error)
             return
@@ -129,7 +130,7 @@ class SettleClip:
         made = ClipMade(clip=inference.clip, reused=False)
         if not self._machine.succeed(inference.token, made.model_dump()):
             logger.info("answer came too late")
-        self._admission.done(inference)
+        self._admission.done(inference, None if worked is None else _per_longest_clip(worked, plan, clip))
         self._outputs.delete(output)
 
     def failed(self, inference: Inference, reason: str, failure_object: str | None) -> None:
@@ -137,15 +138,15 @@ class SettleClip:
         _log_for(inference)
         self._admission.fail(inference, engine_failure(self._text(failure_object), reason))
 
-    def _keep(self, inference: Inference, output: str, plan: FilmPlan, clip: Clip) -> None:
-        """Store the clip and record it."""
+    def _keep(self, inference: Inference, output: str, plan: FilmPlan, clip: Clip) -> float | None:
+        """Store the clip and record it. Return for how many seconds the engine worked on it, if known."""
         artifact = keys.clip(plan.tenant, clip.key_hash)
         stored = self._outputs.exists(artifact)
         try:
             content, seconds = without_work_box(self._outputs.get(output))
         except ArtifactMissing:
             if stored:  # an earlier try got as far as deleting the output
-                return
+                return None
             raise
         if not stored:
             check(content, plan, clip)
@@ -153,6 +154,7 @@ class SettleClip:
         cost = of_work(self._prices.instance_second(plan.engine), seconds)
         started_ms = inference.started_ms or inference.requested_ms
         finished(self._videos, self._events, plan, clip, started_ms=started_ms, cost=cost)
+        return seconds
 
     def _text(self, key: str | None) -> str:
         if key is None:
@@ -192,6 +194,13 @@ def check(output: bytes, plan: FilmPlan, clip: Clip) -> None:
                 f"clip {clip.index} must have {what} {asked}; engine {plan.engine} returned {given}",
                 clip=clip.index,
             )
+
+
+def _per_longest_clip(seconds: float, plan: FilmPlan, clip: Clip) -> float:
+    """Return for how long the engine would work on its longest clip, from its work on this one."""
+    engine = CATALOGUE[plan.engine]
+    length = clip.film_frames / (engine.longest_clip * plan.fps)
+    return seconds / whole_clips(engine, length, plan.speed, plan.steps)
 
 
 def _asked_for(inference: Inference, plan: FilmPlan) -> Clip:

@@ -95,9 +95,10 @@ class Admission:
         self.done(inference)
         logger.warning("request expired, asked again", extra={"inference_id": again.id})
 
-    def done(self, inference: Inference) -> None:
-        """Free a call's place, then mark it settled: if this is interrupted, the next try repeats both."""
-        self._queue.release(inference.engine, inference.id)
+    def done(self, inference: Inference, clip_seconds: float | None = None) -> None:
+        """Free a call's place, then mark it settled: if this is interrupted, the next try repeats both.
+        `clip_seconds`: as for ClipQueue.release."""
+        self._queue.release(inference.engine, inference.id, clip_seconds)
         self._inferences.settle(inference.id)
 
     def _instances(self, engine: str) -> int:

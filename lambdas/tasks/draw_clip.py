@@ -5,15 +5,17 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
+from lambdas.adapters.clip_budget import ClipBudget
 from lambdas.adapters.events import Events
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.animatic.clip import DraftClip, draw_clip, last_picture
 from lambdas.domain import keys
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
-from lambdas.domain.prices import of_time
+from lambdas.domain.prices import Prices, of_time
 from lambdas.production.clip_inputs import first_picture, footage
 from lambdas.production.clip_progress import ClipMade, begun, finished, reused
+from lambdas.production.cost_limit import check_clip
 from lambdas.production.failed_tries import noted
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import ClipTask, require_open, task
@@ -27,8 +29,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     settings = ClipEventsSettings.from_env()
     made = draw(
         request,
-        settings.price_list.function_second(int(context.memory_limit_in_mb)),
+        settings.price_list,
+        int(context.memory_limit_in_mb),
         stores.videos(settings),
+        stores.clip_budget(settings),
         stores.inputs(settings),
         stores.outputs(settings),
         stores.events(settings),
@@ -38,21 +42,24 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def draw(
     request: ClipTask,
-    usd_per_second: float | None,
+    prices: Prices,
+    memory_mb: int,
     videos: Videos,
+    budget: ClipBudget,
     inputs: Objects,
     outputs: Objects,
     events: Events,
 ) -> ClipMade:
-    """Draw or convert a clip. `usd_per_second` is this function's price.
+    """Draw or convert a clip. `memory_mb` is this function's memory.
 
-    Raises ArtifactMissing, VideoClosed, VideoNotFound.
+    Raises ArtifactMissing, MaxCostReached, VideoClosed, VideoNotFound.
     """
     plan = load_plan(outputs, request.tenant, request.video_id)
     scene, clip = plan.clip(request.clip)
     if reused(videos, outputs, events, plan, clip):
         return ClipMade(clip=clip.index, reused=True)
-    require_open(videos, plan.tenant, plan.video_id)
+    video = require_open(videos, plan.tenant, plan.video_id)
+    check_clip(video, plan, clip, prices, videos, budget)
     started_ms = now_ms()
     seconds = plan.clip_seconds[clip.index]
     begun(videos, plan.tenant, plan.video_id, clip.index, seconds=seconds, started_ms=started_ms)
@@ -60,7 +67,7 @@ def draw(
     if made is None:
         made = draw_clip(_draft(plan, scene, clip, _begins_with(plan, scene, inputs, outputs)))
     outputs.put(keys.clip(plan.tenant, clip.key_hash), made, "video/mp4")
-    cost = of_time(usd_per_second, started_ms, now_ms())
+    cost = of_time(prices.function_second(memory_mb), started_ms, now_ms())
     finished(videos, events, plan, clip, started_ms=started_ms, cost=cost)
     return ClipMade(clip=clip.index, reused=False)
 

@@ -20,10 +20,11 @@ from lambdas.domain.errors import TextModelFailed, TextModelUnavailable
 from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.origin import Idea, ideas_of, prompt_shots, written
 from lambdas.domain.planning import make_plan
-from lambdas.domain.prices import total
+from lambdas.domain.prices import Prices, total
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import TEXT_MODEL, Video
 from lambdas.domain.video_parts import ClipProgress, Enhancement
+from lambdas.production.cost_limit import check_plan
 from lambdas.production.enhancement import enhance
 from lambdas.production.plans import find_plan, source_plan, store_plan
 from lambdas.production.scene_shots import shots
@@ -72,18 +73,25 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         stores.outputs(settings),
         model,
         settings.workflow,
+        settings.price_list,
     )
     return planned.model_dump(mode="json")
 
 
 def plan(
-    tenant: str, video_id: str, videos: Videos, outputs: Objects, model: TextModel, workflow: str
+    tenant: str,
+    video_id: str,
+    videos: Videos,
+    outputs: Objects,
+    model: TextModel,
+    workflow: str,
+    prices: Prices,
 ) -> Plan:
     """Plan a video once. A stored plan is reused, so that a later attempt makes the same clips and the text
     model isn't asked twice, unless the storyboard, a voice, a still or the engine has changed since.
     `workflow` is the setting of that name.
 
-    Raises NarrationTooLong, VideoClosed, VideoNotFound.
+    Raises MaxCostReached, NarrationTooLong, VideoClosed, VideoNotFound.
     """
     video = videos.get(tenant, video_id)
     # The stage is rendering if this task timed out while its first try continued.
@@ -104,6 +112,7 @@ def plan(
             plan = make_plan(video, engine, video.request.prompt, prompt_shots(video, engine, source), inputs)
         store_plan(outputs, plan)
         logger.info("video planned", extra={"clips": len(plan.clips)})
+    check_plan(video, plan, prices, outputs)
     waiting = [ClipProgress(seconds=seconds) for seconds in plan.clip_seconds]
     videos.advance(tenant, video_id, Stage.RENDERING, clips=waiting, cast=_placed(video.cast, plan))
     return _summary(plan)

@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
+from lambdas.adapters.clip_budget import ClipBudget
 from lambdas.adapters.clip_queue import ClipQueue
 from lambdas.adapters.engine_calls import Inference, Inferences
 from lambdas.adapters.events import Events
@@ -25,6 +26,7 @@ from lambdas.media.speech_excerpt import excerpt
 from lambdas.production.admission import Admission
 from lambdas.production.clip_inputs import first_picture, footage
 from lambdas.production.clip_progress import ClipMade, reused
+from lambdas.production.cost_limit import check_clip
 from lambdas.production.failed_tries import noted
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import CalledBackTask, ClipTask, require_open, task
@@ -52,18 +54,21 @@ class RenderClip:
         self._inferences: Inferences = stores.inferences(settings)
         self._queue: ClipQueue = stores.clip_queue(settings)
         self._events: Events = stores.events(settings)
+        self._budget: ClipBudget = stores.clip_budget(settings)
+        self._prices = settings.price_list
         self._admission = Admission(settings)
 
     def render(self, request: RenderTask) -> ClipMade | None:
         """Return the clip if it was made before; otherwise queue it for the engine and return None.
 
-        Raises ArtifactMissing, ClipUnreadable, VideoClosed, VideoNotFound.
+        Raises ArtifactMissing, ClipUnreadable, MaxCostReached, VideoClosed, VideoNotFound.
         """
         plan = load_plan(self._outputs, request.tenant, request.video_id)
         scene, clip = plan.clip(request.clip)
         if reused(self._videos, self._outputs, self._events, plan, clip):
             return ClipMade(clip=clip.index, reused=True)
-        require_open(self._videos, plan.tenant, plan.video_id)
+        video = require_open(self._videos, plan.tenant, plan.video_id)
+        check_clip(video, plan, clip, self._prices, self._videos, self._budget)
         inference = _inference(request, plan, clip)
         body = engine_request(
             plan,

@@ -179,7 +179,7 @@ def accepted(answer: httpx.Response) -> dict[str, Any]:
 
 def films(cloud: Cloud) -> None:
     with cloud.api("acme") as api:
-        made = api.create(seconds="8", transition="crossfade")
+        made = api.create(seconds="8", transition="crossfade", max_cost=10)
         cancelled = api.create(seconds="120")
         accepted(api.http.post(f"/videos/{cancelled}/cancel"))
         spoken = {"topic": "A bee and its flower", "captions": True, "stills": "standard"}
@@ -395,7 +395,7 @@ def speak(cloud: Cloud, tenant: str) -> None:
 
 def engines(cloud: Cloud) -> None:
     with cloud.api("engineers") as api:
-        film = api.engine_film("A bee", 20, seed=1)  # more clips than may be in flight
+        film = api.engine_film("A bee", 20, seed=1, max_cost=10)  # more clips than may be in flight
         api.until(film, "completed")
         api.until(api.engine_film("A bee", 20, seed=1), "completed")  # of the same clips
         reference = {"image_url": f"data:image/png;base64,{b64encode(png()).decode()}"}

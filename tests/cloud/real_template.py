@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lambdas.domain.prices import FREE
+from lambdas.domain.prices import FREE, Prices
 from reelworks.cloud import aws
 from reelworks.cloud.backends.voice.piper import BUNDLED
 from reelworks.cloud.credentials import Credentials
@@ -28,11 +28,15 @@ def synthesize(folder: Path) -> Path:
 
 @contextmanager
 def deployed(
-    folder: Path, app: str = "tests.cloud.function_aws:app", *, engines: str = "animatic"
+    folder: Path,
+    app: str = "tests.cloud.function_aws:app",
+    *,
+    engines: str = "animatic",
+    prices: Prices = FREE,
 ) -> Iterator[tuple[str, Client, dict[str, str]]]:
     """URL of the cloud, its clients, and the outputs of the stack of that assembly."""
     with local_aws(app) as url:
         of_a_pc = {"Engines": engines, "Workflow": "", "Voice": BUNDLED, "VoiceEngine": "standard"}
-        of_a_pc |= {"Prices": FREE.model_dump_json(), "WebhooksToLoopback": "true"}
+        of_a_pc |= {"Prices": prices.model_dump_json(), "WebhooksToLoopback": "true"}
         outputs = deploy(read_assembly(folder), url, ANYBODY, of_a_pc)
         yield url, partial(aws.client, base_url=url, credentials=ANYBODY), outputs

@@ -508,6 +508,7 @@ def test_the_enabled_engines_are_listed(aws: Deployment) -> None:
     assert models["data"][1]["sizes"] == "720x480"
     assert models["data"][1]["film_sizes"] == "even, 256 to 2048 pixels a side, at most 2,200,000 pixels"
     assert models["data"][1]["film_fps"] == "8 to 60"
+    assert [models["data"][1][name] for name in ("longest_film", "most_clips", "steps")] == [3600, 1000, 50]
 
 
 # --- the document

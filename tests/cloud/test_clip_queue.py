@@ -147,6 +147,53 @@ def test_whoever_asks_for_one_clip_at_a_time_gets_no_more_turns_than_others(
     assert Counter(order) == {"large": 4, "chained": 4}
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_video_s_place_is_the_number_of_clips_admitted_before_it(
+    queue: ClipQueue, engine: str, seed: int
+) -> None:
+    chance = random.Random(seed)
+    films = [
+        film(engine, chance.choice(["acme", "globex", "initech"]), chance.randint(1, 4), at_ms)
+        for at_ms in range(5)
+    ]
+    for number, clips in enumerate(films):
+        for clip in clips:
+            own = clip.model_copy(
+                update={"id": f"{clips[0].video_id}.{clip.clip:03d}.x", "video_id": clips[0].video_id}
+            )
+            queue.enqueue(own)
+        if number == 2:
+            queue.admit(engine, 1, 5)
+    waits = {
+        clips[0].video_id: line.clips_before()
+        for clips in films
+        if (line := queue.line(engine, clips[0].tenant, clips[0].video_id)) is not None
+    }
+    order = [call.video_id for call in admitted(queue, engine)]
+    assert waits == {video: order.index(video) for video in set(order)}
+    assert queue.line(engine, "acme", films[0][0].video_id) is None
+
+
+def test_the_line_says_what_is_in_flight_and_how_long_the_last_clip_took(
+    queue: ClipQueue, engine: str
+) -> None:
+    first, second = film(engine, "acme", 2)
+    queue.enqueue(first)
+    queue.enqueue(second)
+    assert queue.admit(engine, 1, 5) == first.model_copy(
+        update={"state": CallState.IN_FLIGHT, "started_ms": 5}
+    )
+    queue.note_instances(engine, 3, 5)
+    line = queue.line(engine, "acme", second.video_id)
+    assert line is not None
+    assert (line.before, line.in_flight, line.instances, line.clip_seconds) == (0, 1, 3, None)
+    for seconds in (12.5, None):  # a place that is freed again says nothing of the time
+        queue.release(engine, first.id, seconds)
+        line = queue.line(engine, "acme", second.video_id)
+        assert line is not None
+        assert (line.in_flight, line.clip_seconds) == (0, 12.5)
+
+
 def test_the_same_call_is_queued_once(queue: ClipQueue, engine: str) -> None:
     call = a_call(engine)
     assert queue.enqueue(call)

@@ -18,6 +18,7 @@ import pytest
 from starlette.responses import Response
 
 from cdk.permissions import flat
+from lambdas.domain.prices import AWS
 from reelworks.cloud.director import prompts, storyboards
 from tests.cloud import enforced_work
 from tests.cloud.enforced_work import WORK, Cloud
@@ -44,6 +45,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("template") / "cdk.out"
     synthesize(folder)
     engines = "animatic,cogvideox-2b,cogvideox-5b,cogvideox-5b-i2v"
+    prices = AWS.with_instances({"cogvideox-2b": 2.80})  # what costs nothing needs no limit
     text = ModelServer()
     text.answers["/v1/chat/completions"] = _director_that_sees
     with pytest.MonkeyPatch.context() as environment, serving(text.app) as text_url:
@@ -51,7 +53,11 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         environment.setenv("AUTH", "true")
         environment.setenv("SFN_WAIT_SCALE", "0")  # retries come at once
         environment.setenv("LAMBDA_ASYNC_RETRY_BASE_SECONDS", "0")
-        with deployed(folder, "tests.cloud.enforcing_aws:app", engines=engines) as (url, client, outputs):
+        with deployed(folder, "tests.cloud.enforcing_aws:app", engines=engines, prices=prices) as (
+            url,
+            client,
+            outputs,
+        ):
             command = [sys.executable, "-m", "tests.cloud.clip_engine", "--socket", "{socket}"]
             told = {"command": command, "outputs": outputs, "missing": ["cogvideox-5b"]}
             httpx.post(f"{url}/_engine", json=told).raise_for_status()

@@ -50,7 +50,7 @@ def test_the_tables_of_the_api_come_from_its_document() -> None:
         (ROOT / "docs" / "api.md").write_text(written, encoding="utf-8")
     else:
         assert written == API
-    assert written.count("<!-- table: ") == 8
+    assert written.count("<!-- table: ") == 9
 
 
 def test_every_deployment_setting_is_documented() -> None:

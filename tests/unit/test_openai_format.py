@@ -5,8 +5,9 @@ import json
 import pytest
 from openai.types import Model, Video
 
-from lambdas.api.openai_format import model_list, video_list, video_object
+from lambdas.api.openai_format import model_list, model_object, video_list, video_object
 from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.prices import AWS, FREE
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import (
     AssemblyProgress,
@@ -136,7 +137,7 @@ def test_errors_have_a_code_and_say_what_to_do() -> None:
 
 
 def test_openai_s_client_parses_engines_as_models() -> None:
-    models = model_list(CATALOGUE.values())
+    models = model_list(CATALOGUE.values(), AWS)
     assert [Model.model_validate(model).id for model in models["data"]] == list(CATALOGUE)
 
 
@@ -212,3 +213,20 @@ def test_each_part_s_time_and_the_total_cost() -> None:
     assert video_object(unknown)["cost"] is None
     untouched = video_object(a_video())
     assert (untouched["cost"], untouched["assembly"]["made"]) == (None, None)
+
+
+def test_an_engine_has_its_price_and_its_time() -> None:
+    prices = AWS.with_instances({"cogvideox-5b": 3.60})
+    model = model_object(CATALOGUE["cogvideox-5b"], prices)
+    assert model["seconds_per_clip"] == 209
+    assert model["cost_per_clip"] == pytest.approx(0.209)
+    assert model["cost_per_second"] == pytest.approx(0.209 / 6)
+    unpriced = model_object(CATALOGUE["cogvideox-2b"], prices)
+    assert (unpriced["seconds_per_clip"], unpriced["cost_per_clip"], unpriced["cost_per_second"]) == 3 * (
+        None,
+    )
+    on_a_pc = model_object(CATALOGUE["cogvideox-5b"], FREE)
+    assert (on_a_pc["seconds_per_clip"], on_a_pc["cost_per_clip"], on_a_pc["cost_per_second"]) == (None, 0, 0)
+    draft = model_object(CATALOGUE["animatic"], prices)
+    assert draft["seconds_per_clip"] == 6
+    assert 0 < (draft["cost_per_clip"] or 0) < 0.001

@@ -2,14 +2,10 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from lambdas.domain.demand import demand_of
-from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import QuotaExceeded
-from lambdas.domain.prices import AWS, FREE, Prices
 from lambdas.domain.quotas import (
     Counters,
     Demand,
@@ -22,7 +18,6 @@ from lambdas.domain.quotas import (
     latest_full_ms,
     states,
 )
-from tests.factories import a_request
 
 NOW = int(datetime(2026, 11, 30, 23, 59, 30, tzinfo=UTC).timestamp() * 1000)
 FILM = Demand(clips=3, usd=Decimal("0.5"))
@@ -140,36 +135,3 @@ def test_a_reservation_survives_the_record() -> None:
     assert held.usd == Decimal("0.3")
     assert Reservation.model_validate_json(held.model_dump_json()) == held
     assert (held.day, held.month) == ("2026-11-30", "2026-11")
-
-
-# --- estimates
-
-
-def clips(engine: str = "cogvideox-5b", prices: Prices = FREE, done: int = 0, **fields: Any) -> Demand:
-    request = a_request(engine=engine, width=720, height=480, fps=8, **fields)
-    return demand_of(request, CATALOGUE[engine], prices, done=done)
-
-
-def test_the_clips_of_a_film_are_those_it_will_be_cut_into() -> None:
-    assert clips(seconds=18).clips == 3
-    assert clips(seconds=19).clips == 4
-    assert clips(seconds=18, done=2).clips == 1
-    assert clips(seconds=18, done=9).clips == 0
-    brief = {"topic": "Bees", "scenes": 3, "seconds": 21}
-    assert clips(seconds=21, brief=brief).clips == 6
-    extended = {"kind": "extend", "prompt": "On", "video": "video_" + "0" * 32, "seconds": 6}
-    assert clips(seconds=24, origin=extended).clips == 1
-    of_file = {"kind": "edit", "prompt": "In ink", "file": "uploads/acme/0.mp4", "frames": 60}
-    assert clips(seconds=8, origin=of_file).clips == 2
-
-
-def test_the_estimate_follows_the_price_list() -> None:
-    prices = AWS.with_instances({"cogvideox-5b": 2.80})
-    exact = clips(seconds=6, prices=prices).usd
-    assert exact == amount(209 * 2.80 / 3600)
-    assert clips(seconds=6, prices=prices, speed="fast").usd == amount(209 * 2.80 / 3600 / 2.48)
-    assert clips(seconds=6, prices=prices, steps=25).usd == amount(209 * 2.80 / 3600 / 2)
-    told = clips(seconds=24, prices=prices, brief={"topic": "Bees", "scenes": 2, "seconds": 24}, stills={})
-    assert told.usd > 4 * exact + Decimal("0.08")
-    assert clips(seconds=6, prices=FREE).usd == 0
-    assert clips(seconds=6, prices=AWS).usd == 0, "an instance of unknown price"

@@ -32,6 +32,10 @@ def test_engines_and_aliases_are_lists_in_one_variable() -> None:
         model_aliases="sora-2=cogvideox-5b",
         retention_days=90,
         prices="{}",
+        text_model="m",
+        text_seconds="60",
+        voice="Joanna",
+        voice_engine="neural",
         api_keys_table="k",
     )
     assert settings.offered == {"animatic", "cogvideox-5b"}

@@ -8,7 +8,7 @@ from lambdas.api.response import Response, answer
 from lambdas.domain.engines import CATALOGUE, deployed
 from lambdas.domain.errors import ModelNotFound
 
-routes = Routes("Models", "The engines that render clips, and what each takes.")
+routes = Routes("Models", "The engines that render clips: what each takes, its limits, times and prices.")
 
 
 @routes.get("/v1/models", answer=ModelList)
@@ -16,7 +16,7 @@ def list_models() -> Response:
     """List the engines offered here"""
     found = settings()
     offered = [deployed(name, found.workflow) for name in CATALOGUE if name in found.offered]
-    return answer(openai_format.model_list(offered))
+    return answer(openai_format.model_list(offered, found.price_list))
 
 
 @routes.get("/v1/models/<name>", answer=ModelObject, errors=(ModelNotFound,))
@@ -26,4 +26,4 @@ def retrieve_model(name: str) -> Response:
         raise ModelNotFound(
             f"There is no model {name[:100]!r}; GET /v1/models lists the available models.", param="model"
         )
-    return answer(openai_format.model_object(deployed(name, settings().workflow)))
+    return answer(openai_format.model_object(deployed(name, settings().workflow), settings().price_list))

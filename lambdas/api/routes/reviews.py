@@ -12,6 +12,7 @@ from lambdas.domain.errors import InvalidRequest, NotReady, PreconditionFailed, 
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import Gate
+from lambdas.intake.fields import MAX_COST, MaxCost
 from lambdas.telemetry import logger
 
 _PREVIEWS = {Preview.NARRATION: ("m4a", "audio/mp4"), Preview.STILL: ("png", "image/png")}
@@ -40,8 +41,15 @@ _KITES = {
 }
 
 
-class Approval(BaseModel):
-    """Which gate to approve."""
+class Retry(BaseModel):
+    """What may change with another attempt."""
+
+    max_cost: MaxCost | None = Field(default=None, description=MAX_COST)
+    """What all attempts may cost from now on. By default as before."""
+
+
+class Approval(Retry):
+    """Which gate to approve, and what may change with it."""
 
     gate: Gate | None = Field(default=None, description=f"one of {', '.join(Gate)}, or omitted")
     """The gate that you mean, so that an approval that is sent twice can't approve the next one."""
@@ -90,19 +98,23 @@ def approve_video(video_id: str) -> Response:
     Lets a waiting film continue, or films an edited storyboard.
     """
     video = Editing(settings()).approve(
-        tenant(), checked_id(video_id), gate=query(Approval).gate, if_match=header("if-match")
+        tenant(),
+        checked_id(video_id),
+        gate=query(Approval).gate,
+        if_match=header("if-match"),
+        max_cost=query(Approval).max_cost,
     )
     logger.info("video approved")
     return video_answer(video)
 
 
-@routes.post("/v1/videos/<video_id>/retry", answer=VideoObject, errors=(VideoNotFound, NotReady))
+@routes.post("/v1/videos/<video_id>/retry", query=Retry, answer=VideoObject, errors=(VideoNotFound, NotReady))
 def retry_video(video_id: str) -> Response:
     """Retry a video
 
     Starts another attempt at a failed or cancelled video. What was made is reused.
     """
-    video = Editing(settings()).retry(tenant(), checked_id(video_id))
+    video = Editing(settings()).retry(tenant(), checked_id(video_id), max_cost=query(Retry).max_cost)
     logger.info("video retried", extra={"attempt": video.attempt})
     return video_answer(video)
 

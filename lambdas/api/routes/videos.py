@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from lambdas.adapters import stores
 from lambdas.api import openai_format
-from lambdas.api.answers import ContentLink, Deletion, EventList, VideoList, VideoObject
+from lambdas.api.answers import ContentLink, Deletion, EventList, VideoEstimate, VideoList, VideoObject
 from lambdas.api.cancel_delete import Ending
 from lambdas.api.operations import (
     IDEMPOTENCY_KEY,
@@ -33,11 +33,13 @@ from lambdas.domain.errors import (
     IdempotencyConflict,
     ImageRejected,
     InvalidRequest,
+    MaxCostExceeded,
     MusicRejected,
     NotReady,
     VideoNotFound,
 )
-from lambdas.domain.video import VIDEO_ID
+from lambdas.domain.line import Wait, wait, waits
+from lambdas.domain.video import VIDEO_ID, Video
 from lambdas.domain.video_events import video_events
 from lambdas.intake.accept import Intake
 from lambdas.intake.derived_videos import OF_FILE, Remake
@@ -69,6 +71,13 @@ class Page(BaseModel):
     """Oldest or newest first."""
 
 
+class Creation(BaseModel):
+    """Whether to create anything."""
+
+    dry_run: bool = Field(default=False, description="true or false")
+    """`true` answers what the film would take, and creates, queues, counts and stores nothing."""
+
+
 class Content(LinkForm):
     """Which file of a finished video to download."""
 
@@ -88,19 +97,25 @@ class Content(LinkForm):
         other_names=True,
         examples={"A prompt": _FOX, "A film of scenes": _KITES, "Another shape and rate": _PORTRAIT},
     ),
+    query=Creation,
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
-    answer=VideoObject,
+    answer=VideoObject | VideoEstimate,
     sends=QUOTA_HEADERS,
-    errors=(ImageRejected, MusicRejected, IdempotencyConflict),
+    errors=(ImageRejected, MusicRejected, MaxCostExceeded, IdempotencyConflict),
 )
 def create_video() -> Response:
     """Create a video
 
     Takes a `prompt`; or, for a film of several narrated scenes, a `topic`, a `storyboard` or both. Everything
     else is optional. Numbers and booleans may be text, as forms send them. An unknown field is refused.
+
+    With `dry_run=true` it answers what the film would take (clips, cost by part, time) and what would refuse
+    it.
     """
     fields, files = body(files=tuple(FILES))
     intake = Intake(settings())
+    if query(Creation).dry_run:
+        return answer(openai_format.video_estimate(intake.dry_run(tenant(), fields, files)))
     video = intake.accept(tenant(), fields, files, nonce=idempotency_key(), retry=retry_count() > 0)
     return video_answer(video, intake.quota_headers)
 
@@ -117,7 +132,7 @@ def create_video() -> Response:
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
     sends=QUOTA_HEADERS,
     answer=VideoObject,
-    errors=(VideoNotFound, NotReady, IdempotencyConflict),
+    errors=(VideoNotFound, NotReady, MaxCostExceeded, IdempotencyConflict),
 )
 def edit_video() -> Response:
     """Edit a video
@@ -144,7 +159,7 @@ def edit_video() -> Response:
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
     sends=QUOTA_HEADERS,
     answer=VideoObject,
-    errors=(VideoNotFound, NotReady, IdempotencyConflict),
+    errors=(VideoNotFound, NotReady, MaxCostExceeded, IdempotencyConflict),
 )
 def extend_video() -> Response:
     """Extend a video
@@ -164,7 +179,7 @@ def extend_video() -> Response:
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
     sends=QUOTA_HEADERS,
     answer=VideoObject,
-    errors=(VideoNotFound, NotReady, IdempotencyConflict),
+    errors=(VideoNotFound, NotReady, MaxCostExceeded, IdempotencyConflict),
 )
 def remix_video(video_id: str) -> Response:
     """Remix a video
@@ -203,8 +218,16 @@ def list_videos() -> Response:
 def retrieve_video(video_id: str) -> Response:
     """Retrieve a video"""
     video = video_of(video_id)
-    headers = {} if video.closed else {names.POLL_AFTER_HEADER: str(_POLL_AFTER_MS)}
-    return video_answer(video, headers)
+    if video.closed:
+        return video_answer(video)
+    queued = _wait(video) if waits(video) else None
+    poll_ms = round(1000 * queued.poll_seconds) if queued else _POLL_AFTER_MS
+    return video_answer(video, {names.POLL_AFTER_HEADER: str(poll_ms)}, queued)
+
+
+def _wait(video: Video) -> Wait | None:
+    line = stores.clip_queue(settings()).line(video.request.engine, video.tenant, video.id)
+    return line and wait(video, line, settings().price_list)
 
 
 @routes.get("/v1/videos/<video_id>/events", answer=EventList, errors=(VideoNotFound,))

@@ -33,7 +33,7 @@ def deployed_bench() -> Iterator[Bench]:
             PublishSettings(**stores, event_bus=bench.settings.event_bus, signing_secret=SIGNING_SECRET),
             NarrateSettings(**priced, voice="Joanna", voice_engine="neural"),
             RenderClipSettings(
-                **stores,
+                **priced,
                 **clips,
                 endpoint_prefix="reelworks",
                 invocation_seconds=900,

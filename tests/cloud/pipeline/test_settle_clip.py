@@ -95,6 +95,15 @@ def test_the_engine_s_clip_becomes_the_artifact_and_the_machine_goes_on(asked: A
     assert bench.events(asked.video) == ["clip.completed"]
 
 
+def test_those_who_wait_are_told_how_long_the_last_clip_took(asked: Asked, bench: Bench) -> None:
+    asked.render(seconds=12.5)
+    asked.notice("Completed")
+    bench.clips.enqueue(waits := bench.inference(asked.video, 1))
+    line = bench.clips.line(waits.engine, TENANT, asked.video.id)
+    assert line is not None
+    assert line.clip_seconds == 12.5
+
+
 def test_the_cost_of_a_clip_is_unknown_if_its_engine_does_not_say_how_long_it_worked(
     asked: Asked, bench: Bench
 ) -> None:

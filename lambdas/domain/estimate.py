@@ -1,0 +1,278 @@
+"""Estimate what a film takes before it is planned: its clips, what each part costs, and how long it takes.
+
+What is left out is small: the description of a character's picture, a storyboard that needs a second
+question, failed tries. What a remix, edit or extension reuses costs nothing, and is known once it is planned.
+"""
+
+import json
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil
+from typing import NamedTuple
+
+from lambdas.domain.assembler import LONGEST_IN_A_FUNCTION, seconds_to_join
+from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.brief import SCENE_SECONDS, Brief
+from lambdas.domain.engines import Engine, Renderer, Speed
+from lambdas.domain.errors import MaxCostExceeded
+from lambdas.domain.film_plan import Clip, FilmPlan
+from lambdas.domain.planning import clip_lengths
+from lambdas.domain.prices import Makers, Prices, of_work, total
+from lambdas.domain.prompts import system_prompt
+from lambdas.domain.quotas import Demand, amount
+from lambdas.domain.storyboard_questions import storyboard_question
+from lambdas.domain.video_request import OriginKind, VideoRequest
+
+# Seconds that an engine works on its longest clip, on the first instance type of cdk.json (docs/engines.md).
+_CLIP_SECONDS = {
+    "cogvideox-2b": 75,
+    "cogvideox-5b": 209,
+    "cogvideox-5b-i2v": 209,
+    "cogvideox-1.5-5b": 2905,
+    "cogvideox-1.5-5b-i2v": 2905,
+}
+_LESS_COMPUTE = {Speed.EXACT: 1.0, Speed.BALANCED: 1.84, Speed.FAST: 2.48}  # docs/engines.md
+_DRAW_SECONDS = 6  # of the function that draws an animatic's clip of 6 s at 1280x720, on two cores of a PC
+_DRAW_MB, _ASSEMBLE_MB = 3008, 2048  # cdk/functions.py
+_DRAWN_AT_ONCE = 6  # clips of a scene, by the default of the setting `at_once`
+_LETTERS_PER_SECOND = 15  # 2.5 words, with the space after each
+_LETTERS_PER_TOKEN = 4  # of English, and of the JSON of a tool
+_ENHANCED_TOKENS = 250  # of an enhanced prompt: as much as an engine reads
+# Seconds of an answer of the text model, of a scene's voice and its still, four scenes at a time; and of all
+# steps that take no time worth counting, together.
+_STORYBOARD_SECONDS, _PROMPT_SECONDS, _SCENE_SECONDS, _OTHER_SECONDS = 20, 8, 12, 5
+_SCENES_AT_ONCE = 4
+
+
+class Cost(NamedTuple):
+    """USD of a part of a film; None: unknown, and `why`. A part that the film doesn't have costs 0."""
+
+    usd: float | None
+    why: str | None = None
+
+
+NOTHING = Cost(0.0)
+
+
+class Costs(NamedTuple):
+    writing: Cost
+    narration: Cost
+    stills: Cost
+    clips: Cost
+    assembly: Cost
+
+    @property
+    def known(self) -> float:
+        """USD of the parts whose cost is known."""
+        return total(cost.usd for cost in self if cost.usd is not None) or 0.0
+
+    @property
+    def unknown(self) -> str | None:
+        """The first part whose cost is unknown, and why."""
+        return next((f"{name}: {cost.why}" for name, cost in self._asdict().items() if cost.why), None)
+
+
+class Estimate(NamedTuple):
+    """`clips`: to render. `took`: seconds until it is made, on one instance
+    that is ready and has nothing else to do; None: unknown, and `why`."""
+
+    clips: int
+    costs: Costs
+    took: float | None
+    why: str | None
+
+    @property
+    def demand(self) -> Demand:
+        """What the film asks of its tenant's quotas. What is unknown counts nothing."""
+        return Demand(self.clips, amount(self.costs.known))
+
+
+def estimate(request: VideoRequest, engine: Engine, makers: Makers, *, done: int = 0) -> Estimate:
+    """Estimate a film. `done`: clips that an earlier attempt has rendered; its texts, voices and stills are
+    then reused, too."""
+    scenes = _scenes(request)
+    lengths = [clip_lengths(request, engine, frames) for frames in scenes]
+    clips = sum(map(len, lengths))
+    rendered = max(0, clips - done)
+    share = Fraction(rendered, clips)
+    full = share * Fraction(sum(map(sum, lengths)), engine.longest_clip * request.fps)
+    rendering = clip_work(engine, makers.prices, float(full), request.speed, request.steps)
+    joining = _joining(request, engine, scenes, lengths)
+    costs = Costs(
+        writing=NOTHING if done else _writing(request, engine, makers),
+        narration=NOTHING if done else _narration(request, scenes, makers),
+        stills=NOTHING if done else _stills(request, makers.prices),
+        clips=_clips_cost(engine, makers.prices, rendering),
+        assembly=_priced(assembly_cost(makers.prices, joining), "no price of a function or build is set"),
+    )
+    took = None
+    if rendering is not None:
+        side_by_side = _DRAWN_AT_ONCE if engine.renderer is Renderer.FUNCTION and not engine.chained else 1
+        at_once = min(side_by_side, max(1, rendered))
+        took = rendering / at_once + joining + _OTHER_SECONDS + (0 if done else _preparing(request))
+    return Estimate(rendered, costs, took, None if took is not None else _no_time(engine))
+
+
+def check_cost(request: VideoRequest, estimate: Estimate) -> None:
+    """Raise MaxCostExceeded if a film would cost more than it may, or nobody knows. A film made from another
+    video may reuse its parts, so it is only stopped once it is planned."""
+    if request.max_cost is None:
+        return
+    costs = estimate.costs
+    if costs.unknown:
+        raise MaxCostExceeded(
+            f"max_cost can't be kept, because a cost is unknown ({costs.unknown}); omit max_cost, or have "
+            "the operator set the price (prices in cdk.json).",
+            param="max_cost",
+        )
+    remade = request.origin is not None and request.origin.video is not None
+    if not remade and costs.known > request.max_cost:
+        parts = ", ".join(f"{name} {cost.usd:.4f}" for name, cost in costs._asdict().items() if cost.usd)
+        raise MaxCostExceeded(
+            f"max_cost is {request.max_cost:g} USD, but this film costs an estimated {costs.known:.4f} USD "
+            f"({parts}); raise max_cost, make the film shorter, or choose another engine.",
+            param="max_cost",
+        )
+
+
+def clip_work(
+    engine: Engine, prices: Prices, clips: float, speed: Speed | None = None, steps: int | None = None
+) -> float | None:
+    """Return the seconds of work on that many of the engine's longest clips; None if unknown.
+
+    The known times of engines on endpoints are of instances. An engine whose instance has no price of its own
+    in the list runs elsewhere: on a user's PC, say.
+    """
+    if engine.renderer is Renderer.FUNCTION:
+        return clips * _DRAW_SECONDS
+    if engine.name not in _CLIP_SECONDS or not prices.has_instance(engine.name):
+        return None
+    return _CLIP_SECONDS[engine.name] * whole_clips(engine, clips, speed, steps)
+
+
+def whole_clips(engine: Engine, clips: float, speed: Speed | None, steps: int | None) -> float:
+    """Return how many of the engine's longest clips, exact and with its usual steps, are as much work."""
+    exact = clips / _LESS_COMPUTE[speed or Speed.EXACT]
+    return exact * steps / engine.steps if steps and engine.steps else exact
+
+
+def clip_second(engine: Engine, prices: Prices) -> float | None:
+    """Return the cost of a second of work on an engine's clips."""
+    if engine.renderer is Renderer.FUNCTION:
+        return prices.function_second(_DRAW_MB)
+    return prices.instance_second(engine.name)
+
+
+def planned_clip_cost(plan: FilmPlan, clip: Clip, engine: Engine, prices: Prices) -> float | None:
+    """Return the cost of rendering one clip of a plan, in USD; None if unknown."""
+    if clip.is_footage:
+        return of_work(prices.function_second(_DRAW_MB), _DRAW_SECONDS)
+    full = clip.film_frames / (engine.longest_clip * plan.fps)
+    return of_work(clip_second(engine, prices), clip_work(engine, prices, full, plan.speed, plan.steps))
+
+
+def assembly_cost(prices: Prices, seconds: float) -> float | None:
+    """Return the cost of an assembly that takes a function so many seconds, in USD; None if unknown."""
+    in_function = seconds <= LONGEST_IN_A_FUNCTION
+    return of_work(prices.function_second(_ASSEMBLE_MB) if in_function else prices.build_second(), seconds)
+
+
+def _scenes(request: VideoRequest) -> Sequence[int]:
+    """Return the frames of each scene that is rendered."""
+    origin = request.origin
+    if origin is not None and origin.kind is OriginKind.EXTEND and origin.seconds is not None:
+        return [origin.seconds * request.fps]
+    if origin is not None and origin.frames is not None:
+        return [origin.frames]
+    if request.brief is None:
+        return [request.frames]
+    lengths = (SCENE_SECONDS if length is None else length for length in request.brief.lengths())
+    return [int(Fraction(str(length)) * request.fps) for length in lengths]
+
+
+# --- costs
+
+
+def _priced(usd: float | None, why: str) -> Cost:
+    return Cost(None, why) if usd is None else Cost(usd)
+
+
+def _writing(request: VideoRequest, engine: Engine, makers: Makers) -> Cost:
+    """Return the cost of a storyboard, or of an enhanced prompt."""
+    brief = request.brief
+    model = makers.text_model
+    if brief is not None and _is_written(request, brief):
+        question = storyboard_question(brief, engine.prompt_tokens)
+        asked = f"{question.system}{question.message}{json.dumps(question.tool.schema)}"
+        answered = question.answer_tokens // 2  # it allows twice what English takes
+        model = request.writing.model or model
+    elif brief is None and request.enhance:
+        asked, answered = system_prompt(engine) + request.prompt, _ENHANCED_TOKENS
+    else:
+        return NOTHING
+    usd = makers.prices.text(model, len(asked) // _LETTERS_PER_TOKEN, answered)
+    return _priced(usd, f"no price of the text model {model} is set")
+
+
+def _is_written(request: VideoRequest, brief: Brief) -> bool:
+    return request.origin is not None or brief.whole() is None
+
+
+def _narration(request: VideoRequest, scenes: Sequence[int], makers: Makers) -> Cost:
+    if request.brief is None or not request.brief.narrated:
+        return NOTHING
+    engine = request.voice.engine or makers.voice_engine
+    letters = _LETTERS_PER_SECOND * sum(scenes) // request.fps
+    return _priced(makers.prices.narration(engine, letters), f"no price of the voice engine {engine} is set")
+
+
+def _stills(request: VideoRequest, prices: Prices) -> Cost:
+    if request.brief is None or request.stills is None:
+        return NOTHING
+    drawn = request.brief.count - (request.image is not None)
+    quality = request.stills.quality
+    return _priced(of_work(prices.still(quality), drawn), f"no price of a {quality} still is set")
+
+
+def _clips_cost(engine: Engine, prices: Prices, seconds: float | None) -> Cost:
+    second = clip_second(engine, prices)
+    if second is None:
+        return Cost(None, f"no price of the instance of engine {engine.name} is set")
+    return _priced(of_work(second, seconds), _no_time(engine))
+
+
+def _no_time(engine: Engine) -> str:
+    return f"it is not known how long engine {engine.name} takes for a clip here"
+
+
+# --- times
+
+
+def _preparing(request: VideoRequest) -> float:
+    if request.brief is None:
+        return _PROMPT_SECONDS if request.enhance else 0
+    writing = _STORYBOARD_SECONDS if _is_written(request, request.brief) else 0
+    made = request.brief.narrated or request.stills is not None
+    return writing + (_SCENE_SECONDS * ceil(request.brief.count / _SCENES_AT_ONCE) if made else 0)
+
+
+def _joining(
+    request: VideoRequest, engine: Engine, scenes: Sequence[int], lengths: Sequence[Sequence[int]]
+) -> float:
+    """Return the seconds that a function takes to assemble the film."""
+    clips = sum(map(len, lengths))
+    within = clips - len(scenes)  # joints between clips of a scene
+    cut = request.transition is TransitionKind.NONE
+    encoded = 0 if cut else len(scenes) - 1 + (0 if engine.chained else within)
+    continued = within if engine.chained else 0
+    lettered = sum(scenes) if request.burn_captions else 0
+    return seconds_to_join(
+        (request.width, request.height),
+        request.fps,
+        frames=sum(scenes),
+        clips=clips,
+        joints=encoded + (continued if request.even_out else 0),
+        within_joints=0 if cut else encoded * round(request.transition_seconds * request.fps),
+        lettered=lettered,
+        continued=continued,
+    )
