@@ -16,7 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import TypeAdapter, ValidationError
 
-from lambdas.adapters.api_keys import ApiKeys, hash_of, new_key
+from lambdas.adapters.api_keys import ApiKeys, UsedKey, hash_of, new_key
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.tenant_counters import TenantCounters
 from lambdas.adapters.tenants import Tenants
@@ -142,6 +142,11 @@ class Deployment:
         key = new_key()
         self._keys().register(key, tenant, name, granted)
         return key
+
+    def list_keys(self, tenant: str) -> list[UsedKey]:
+        """Return a tenant's keys, the newest first. Raises DeploymentError if the tenant name is not allowed."""
+        check_tenant(tenant)
+        return self._keys().list(tenant)
 
     def revoke_key(self, key: str) -> None:
         """Revoke a key, given by itself or by its SHA-256. Raises DeploymentError if it does not exist."""

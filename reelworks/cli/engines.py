@@ -14,7 +14,7 @@ from reelworks.cli.operating import operating
 from reelworks.cli.options import Since, ago
 from reelworks.cli.terminal import Json, err, fail, out, print_json
 
-engines_app = typer.Typer(help="Look at the engines, warm and cool them, try one.", no_args_is_help=True)
+engines_app = typer.Typer(help="Show, warm, cool and test the engines.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Engine name, for example cogvideox-5b.")]
 
@@ -41,7 +41,7 @@ def status(
     name: Annotated[str | None, typer.Argument(help="Engine name. Default: all engines.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show endpoints: instances, clips that wait or are rendered and, for one engine, its last failures."""
+    """Show endpoints: instances, clips waiting or in progress and, for one engine, its latest failures."""
     from reelworks.operations.engines import Engines
 
     with operating() as deployment:
@@ -74,7 +74,7 @@ def status(
 def warm(
     name: Name,
     instances: Annotated[int, typer.Option(help="Instances to keep.")] = 1,
-    minutes: Annotated[int, typer.Option(min=5, max=7 * 24 * 60, help="For how long.")] = 60,
+    minutes: Annotated[int, typer.Option(min=5, max=7 * 24 * 60, help="How long to keep them.")] = 60,
     as_json: Json = False,
 ) -> None:
     """Keep instances for a while, so that clips don't wait for one. They cost money from now on."""
@@ -135,7 +135,7 @@ def try_engine(
         )
     else:
         shape = f"{clip.frames} frames of {clip.width}x{clip.height}"
-        out.print(f"{name}: {shape} in {tried.seconds:.1f} s, with what it waited")
+        out.print(f"{name}: {shape} in {tried.seconds:.1f} s, waiting included")
 
 
 @engines_app.command()
@@ -145,7 +145,7 @@ def logs(
     text: Annotated[str | None, typer.Option(help="Show only lines that contain this text.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what an engine logged, oldest first."""
+    """Show what an engine logged, oldest first, with the instance that logged it."""
     from reelworks.operations.engine_logs import engine_log_events
     from reelworks.operations.engines import Engines
 
@@ -161,4 +161,5 @@ def logs(
         err.print(f"{escape(name)} has logged nothing since {since}.", soft_wrap=True)
     for line in lines:
         clock = time.strftime("%H:%M:%S", time.localtime(line["at_ms"] / 1000))
-        out.print(f"{clock} {escape(progress.log_line(line['message']))}", soft_wrap=True)
+        told = f"{clock} {line['instance']} {progress.log_line(line['message'])}"
+        out.print(escape(told), soft_wrap=True)

@@ -1,12 +1,15 @@
-"""`reel keys`: create, revoke and restore API keys."""
+"""`reel keys`: create, list, revoke and restore API keys."""
 
+import time
 from typing import Annotated
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
 from reelworks.cli.terminal import Json, fail, out, print_json
 
-keys_app = typer.Typer(help="Create, revoke and restore tenants' API keys.", no_args_is_help=True)
+keys_app = typer.Typer(help="Create, list, revoke and restore tenants' API keys.", no_args_is_help=True)
 
 
 @keys_app.command("create")
@@ -31,6 +34,35 @@ def create_key(
     except DeploymentError as error:
         fail(str(error))
     print_json({"api_key": key, "tenant": tenant}) if as_json else out.print(key)
+
+
+@keys_app.command("list")
+def list_keys(
+    tenant: Annotated[str, typer.Argument(help="Tenant whose keys to list.")], as_json: Json = False
+) -> None:
+    """List a tenant's API keys, the newest first. `reel keys revoke` takes the SHA-256."""
+    from reelworks.deployment import Deployment, DeploymentError
+
+    try:
+        found = Deployment.find().list_keys(tenant)
+    except DeploymentError as error:
+        fail(str(error))
+    if as_json:
+        print_json([used.key.model_dump(mode="json") | {"last_used": used.used} for used in found])
+        return
+    table = Table("key", "name", "scopes", "created", "last used")
+    table.add_column("SHA-256", overflow="fold", min_width=64)
+    for key, used in found:
+        shown, days = (
+            f"{key.shown}…" if key.shown else "",
+            [_day(key.created), _day(used) if used else "never"],
+        )
+        table.add_row(*map(escape, (shown, key.name, ", ".join(key.scopes), *days, key.hash)))
+    out.print(table)
+
+
+def _day(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(seconds))
 
 
 @keys_app.command("revoke")

@@ -77,10 +77,10 @@ def redrive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the messages.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Send the messages of the dead-letter queues again, each in the way of its kind.
+    """Resend the messages of the dead-letter queues.
 
-    A message that came from another queue returns there. An event is sent to the function that failed on it.
-    Both can be done twice without harm.
+    A message that came from another queue returns there. An event goes to the function that failed on it.
+    Doing this twice is safe.
     """
     from reelworks.operations.dead_letters import DeadLetters, document
 
@@ -135,7 +135,7 @@ def cost(
     as_json: Json = False,
 ) -> None:
     """Show what films cost, by list prices: their clips, stills, voices, texts and assembly. What endpoints
-    cost while they were idle is in no film's cost and shown apart. Days are in UTC."""
+    cost while they are idle is in no film's cost, so it is shown separately. Days are in UTC."""
     from lambdas.domain.usage import By
     from reelworks.operations.costs import costs_since, idle_since
 

@@ -14,7 +14,7 @@ _NAMES = {"event": "message", "time": "timestamp", "traceback": "exception"}
 def engine_log_events(
     deployment: Deployment, engine: str, since_ms: int, until_ms: int, *, text: str | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield {"at_ms", "engine", "message"} of each line, oldest first; the message of a JSON line is its
+    """Yield {"at_ms", "engine", "instance", "message"} of each line, oldest first; the message of a JSON line is its
     object, with the names that functions use. `text`: only lines that contain it. Yield none if the engine
     has never run."""
     logs = deployment.client("logs")
@@ -25,7 +25,12 @@ def engine_log_events(
     try:
         for page in logs.get_paginator("filter_log_events").paginate(**query):
             for event in page["events"]:
-                yield {"at_ms": event["timestamp"], "engine": engine, "message": _message(event["message"])}
+                yield {
+                    "at_ms": event["timestamp"],
+                    "engine": engine,
+                    "instance": event["logStreamName"].rpartition("/")[2],
+                    "message": _message(event["message"]),
+                }
     except logs.exceptions.ResourceNotFoundException:
         return
 

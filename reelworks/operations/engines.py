@@ -250,7 +250,7 @@ class Engines:
 @dataclass(frozen=True)
 class Tried:
     engine: str
-    seconds: float  # from the request to the clip, with what it waited
+    seconds: float  # from the request to the clip, waiting included
     clip: bytes
 
 

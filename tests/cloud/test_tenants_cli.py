@@ -123,6 +123,27 @@ def test_a_key_is_created_with_scopes(aws: Deployment, tenant: str) -> None:
     assert "--scope must be read, create, admin; got write" in wrong.output
 
 
+def test_keys_are_listed_and_revoked_by_their_hash(aws: Deployment, tenant: str) -> None:
+    def keys(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["keys", *arguments])
+
+    def listed() -> list[dict[str, Any]]:
+        return list(json.loads(keys("list", tenant, "--json").output))
+
+    assert listed() == []
+    made = keys("create", tenant, "--name", "[red]render farm", "--scope", "read").output.strip()
+    [key] = listed()
+    assert (key["name"], key["scopes"], key["last_used"]) == ("[red]render farm", ["read"], None)
+    assert made.startswith(key["shown"])
+    shown = keys("list", tenant).output
+    assert made not in shown
+    for told in (key["hash"], "[red]render farm", "never"):
+        assert told in shown
+    assert keys("revoke", key["hash"]).exit_code == 0
+    assert listed() == []
+    assert "tenant must be" in keys("list", "a b").output
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

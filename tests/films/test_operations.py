@@ -100,7 +100,7 @@ def test_an_engine_is_tried_without_a_film(cloud: Cloud) -> None:
     assert (state["status"], state["instances"], state["backlog"]) == ("InService", 1, 0)
     assert (state["most"], state["failures"]) == (None, [])
     lines = cloud.json("engines", "logs", "cogvideox-nano-i2v", "--text", "clip rendered")
-    assert [line["message"]["steps"] for line in lines][-1] == 1
+    assert (lines[-1]["instance"], lines[-1]["message"]["steps"]) == ("0", 1)
     inputs, outputs = (cloud.outputs[name] for name in ("InputBucket", "OutputBucket"))
     for bucket, prefix in ((inputs, "requests/try-"), (outputs, "engine/out/try-")):
         assert cloud.aws("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"] == 0, (
