@@ -144,7 +144,8 @@ class Deployment:
         return key
 
     def list_keys(self, tenant: str) -> list[UsedKey]:
-        """Return a tenant's keys, the newest first. Raises DeploymentError if the tenant name is not allowed."""
+        """Return a tenant's keys, the newest first. Raises DeploymentError if the tenant name is not
+        allowed."""
         check_tenant(tenant)
         return self._keys().list(tenant)
 

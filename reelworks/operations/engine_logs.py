@@ -14,9 +14,9 @@ _NAMES = {"event": "message", "time": "timestamp", "traceback": "exception"}
 def engine_log_events(
     deployment: Deployment, engine: str, since_ms: int, until_ms: int, *, text: str | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield {"at_ms", "engine", "instance", "message"} of each line, oldest first; the message of a JSON line is its
-    object, with the names that functions use. `text`: only lines that contain it. Yield none if the engine
-    has never run."""
+    """Yield {"at_ms", "engine", "instance", "message"} of each line, oldest first; the message of a JSON line
+    is its object, with the names that functions use. `text`: only lines that contain it. Yield none if the
+    engine has never run."""
     logs = deployment.client("logs")
     group = f"/aws/sagemaker/Endpoints/{endpoint_name(deployment.outputs['EndpointPrefix'], engine)}"
     query: dict[str, Any] = {"logGroupName": group, "startTime": since_ms, "endTime": until_ms}
