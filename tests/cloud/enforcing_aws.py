@@ -11,14 +11,18 @@ ministack (1.5.33) enforces the calls that functions make to it. Added here, all
 GET /_decisions returns [[role, action, resource, condition keys, allowed], …], each once.
 POST /_engine with {"command", "outputs", "missing"} says how each endpoint's server starts, what the stack's
 outputs are, and which engines have no endpoint.
+POST /_hold with {"role", "path"}, both patterns of fnmatch, holds each PUT of such a role to such a path from
+then on. GET /_hold returns how many are held, DELETE /_hold releases them.
 """
 
+import asyncio
 import json
 import os
 import re
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -310,6 +314,33 @@ class _Endpoints(dict[str, Endpoint]):
                 )
 
 
+class _Hold:
+    """Holds PUTs, so that something else comes first."""
+
+    def __init__(self) -> None:
+        self._patterns: tuple[str, str] | None = None
+        self._held: list[asyncio.Event] = []
+
+    async def passed(self, scope: Scope) -> None:
+        """Return once a request may go on."""
+        if self._patterns is None or scope["method"] != "PUT":
+            return
+        role, path = self._patterns
+        if fnmatchcase(scope["path"], path) and fnmatchcase(_caller(scope) or "", role):
+            self._held.append(released := asyncio.Event())
+            await released.wait()
+
+    async def answer(self, request: Request) -> Response:
+        if request.method == "GET":
+            return JSONResponse(len(self._held))
+        for released in self._held:
+            released.set()
+        self._held.clear()
+        told = await request.json() if request.method == "POST" else None
+        self._patterns = told and (told["role"], told["path"])
+        return Response(status_code=204)
+
+
 async def _no_room_needed() -> None:
     pass
 
@@ -323,7 +354,7 @@ def _create() -> ASGIApp:
     iam_evaluator._request_origin = ContextVar("origin", default=("127.0.0.1", True))
     FunctionRuntime(scratch / "disk-reserve").install()
     _enforce_what_services_do()
-    endpoints = _Endpoints()
+    endpoints, hold = _Endpoints(), _Hold()
     s3 = client("s3", url, _ROOT)
     text = TextServer(url=os.environ[TEXT_SERVER], model="director")
     bedrock, polly = BedrockRuntime(Settings(text=text)), Polly({})
@@ -352,7 +383,10 @@ def _create() -> ASGIApp:
         elif scope["path"] == "/_engine":
             endpoints.fill(**await Request(scope, receive).json())
             await Response(status_code=204)(scope, receive, send)
+        elif scope["path"] == "/_hold":
+            await (await hold.answer(Request(scope, receive)))(scope, receive, send)
         else:
+            await hold.passed(scope)
             await dispatcher(scope, receive, send)
 
     return cloud

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -58,19 +59,21 @@ def local_aws(app: str = "ministack.app:app", port: int | None = None) -> Iterat
     functions as the PC's cloud does. Without `port`, it has a free one."""
     port = port or free_port()
     command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1"]
-    process = subprocess.Popen(
-        [*command, "--port", str(port), "--log-level", "warning"],
-        env=os.environ | {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until(lambda: answers(url), seconds=120)
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
+    # Its functions' code and logs; a function may still write when the cloud has ended.
+    with tempfile.TemporaryDirectory(prefix="aws-", ignore_cleanup_errors=True) as scratch:
+        process = subprocess.Popen(
+            [*command, "--port", str(port), "--log-level", "warning"],
+            env=os.environ | {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "TMPDIR": scratch},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_until(lambda: answers(url), seconds=120)
+            yield url
+        finally:
+            process.terminate()
+            process.wait()
 
 
 # Below the ports that the system gives to whoever asks for any, and a thousand for each worker: a port that
@@ -110,8 +113,13 @@ def answers(url: str) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(
+    condition: Callable[[], object], missing: str | Callable[[], object] = "", *, seconds: float = 60
+) -> None:
+    """Wait until the condition is true. `missing` says what is not so after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
+        if time.monotonic() > deadline:
+            told = missing() if callable(missing) else missing
+            raise AssertionError(told or "the condition did not come true in time")
         time.sleep(0.05)

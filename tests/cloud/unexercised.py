@@ -14,15 +14,13 @@ from tests.cloud.policy_mutants import Grant
 @dataclass(frozen=True)
 class Unexercised:
     """Grants, each part by a pattern of fnmatch. `roles` are `Stack/Role`. `sampled`: one grant of each role
-    is exercised and stands for the others, which differ only in the name of the resource. `by_chance`:
-    exercised or not, by which of two comes first."""
+    is exercised and stands for the others, which differ only in the name of the resource."""
 
     roles: str
     actions: str
     why: str
     resources: str = "*"
     sampled: bool = False
-    by_chance: bool = False
 
     def covers(self, grant: Grant) -> bool:
         pairs = (
@@ -35,9 +33,6 @@ class Unexercised:
 
 _TRACES = "Lambda and Step Functions send traces with the role; there is no X-Ray here."
 _SOURCE = "CodeBuild itself reads the project's source and writes its log."
-_LATE = (
-    "Only if the video is deleted between two of the function's own calls; tests/cloud/pipeline/test_heal.py"
-)
 _BY_NAME = "The same call for every engine or model; each is granted by its name."
 
 UNEXERCISED = (
@@ -50,24 +45,6 @@ UNEXERCISED = (
     Unexercised("Pipeline/AssemblyBuild", "logs:*", _SOURCE),
     Unexercised("Pipeline/AssemblyBuild", "s3:GetObjectVersion", _SOURCE),
     Unexercised("Pipeline/AssemblyBuild", "s3:GetBucket*", _SOURCE),
-    Unexercised("Pipeline/[!A]*", "s3:DeleteObject", _LATE, resources="*/records/videos/*", by_chance=True),
-    Unexercised("Pipeline/Assem*", "s3:DeleteObject", _LATE, resources="*/records/videos/*", by_chance=True),
-    Unexercised("Pipeline/Publish", "s3:DeleteObject", _LATE, resources="*/videos/*", by_chance=True),
-    Unexercised(
-        "Pipeline/Upkeep",
-        "sqs:*",
-        "An engine's output waits in this queue for a minute; the cloud may end first.",
-        resources="*QueuesOutputs*",
-        by_chance=True,
-    ),
-    Unexercised(
-        "Pipeline/SettleClip",
-        "s3:ListBucket",
-        "Only if it comes before RenderClip to a request that is missing.",
-        resources="*-input-*",
-        by_chance=True,
-    ),
-    Unexercised("Pipeline/RenderClip", "s3:DeleteObject", _LATE, resources="*/requests/*", by_chance=True),
     Unexercised(
         "Pipeline/ProduceVideo",
         "lambda:InvokeFunction",
