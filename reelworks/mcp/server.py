@@ -287,8 +287,8 @@ async def retry_film(ctx: _Context, video_id: VideoId, wait_seconds: Wait = _WAI
 
 @_tool(_ENDS)
 async def cancel_film(video_id: VideoId) -> str:
-    """Cancel a film that is being made. What was made is kept, so retry_film can resume it. A clip that
-    an engine on AWS is rendering is rendered, and paid, to its end."""
+    """Cancel a film that is being made. What was made is kept, so retry_film can resume it. Costs nothing
+    more, except for a clip that an engine on AWS is rendering: it is rendered to its end."""
     async with _api() as api:
         return words.film(await api.cancel(video_id))
 

@@ -1,8 +1,8 @@
 """The tools of `reel mcp`, called by the MCP SDK's client, with an API on loopback."""
 
 import asyncio
+import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def test_each_tool_says_what_it_costs_and_whether_it_only_reads(tmp_path: Path) 
     tools = asyncio.run(server(tmp_path).list_tools())
     assert len(tools) == 13
     for tool in tools:
-        assert "ost" in (tool.description or ""), tool.name
+        assert "cost" in (tool.description or "").lower(), tool.name
         assert "  " not in (tool.description or "")
         assert tool.annotations is not None
         reads = tool.name.startswith(("list_", "show_", "look_", "wait_"))
@@ -91,9 +91,8 @@ def test_a_plan_waits_for_approval(api: Api, tmp_path: Path) -> None:
 
 
 def test_an_edit_changes_what_is_given(api: Api, tmp_path: Path) -> None:
-    told(
-        tmp_path, "edit_scene", {**FILM, "scene": 2, "narration": "Bees.", "video": "It hums.", "seconds": 3}
-    )
+    edit = {"scene": 2, "narration": "Bees.", "video": "It hums.", "seconds": 3}
+    told(tmp_path, "edit_scene", FILM | edit)
     scene = api.storyboard["scenes"][1]
     assert scene["narration"] == {"text": "Bees."}
     assert scene["image"]["positive_prompt"] == "A kite."
@@ -204,10 +203,7 @@ def test_only_callers_with_the_key_and_no_pages_are_served(
 
 
 def test_the_missing_sdk_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def without(name: str) -> Any:
-        return None if name == "mcp" else find_spec(name)
-
-    monkeypatch.setattr("reelworks.cli.mcp.find_spec", without)
+    monkeypatch.setitem(sys.modules, "mcp", None)
     result = CliRunner().invoke(reel, ["mcp"])
     assert result.exit_code == 1
     assert "pip install -e '.[mcp]'" in result.stderr
