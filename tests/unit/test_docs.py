@@ -1,5 +1,6 @@
 """The docs cover every route, field, variant and setting, and their links work."""
 
+import asyncio
 import json
 import os
 import re
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reelworks.cli import engines, ops
+from reelworks.mcp.server import server
 from tests.api_tables import with_tables
 
 ROOT = Path(__file__).parents[2]
@@ -60,3 +62,14 @@ def test_every_operator_s_command_is_documented() -> None:
             assert command.callback is not None
             name = command.name or command.callback.__name__
             assert f"reel {group} {name}" in page, name
+
+
+def test_every_tool_of_an_assistant_is_documented_and_each_configuration_is_json() -> None:
+    page = (ROOT / "docs" / "mcp.md").read_text(encoding="utf-8")
+    for tool in asyncio.run(server(ROOT).list_tools()):
+        assert f"`{tool.name}`" in page, tool.name
+    blocks = re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        [servers] = json.loads(block).values()
+        assert servers["reelworks"]["args"] == ["mcp"]
