@@ -5,10 +5,10 @@ A symbolic link is followed: its target gets the content, and the link stays.
 """
 
 import errno
-import fcntl
 import hashlib
 import os
 import stat
+import sys
 from io import FileIO
 from pathlib import Path
 from typing import Self
@@ -113,7 +113,8 @@ class SavedFile:
 
     def finish(self) -> None:
         """Put the complete content in its place."""
-        if self._part:
+        if self._part and self._file:
+            self._file.close()
             self._part.replace(self._target)
             self._part = None
 
@@ -122,16 +123,27 @@ class SavedFile:
         # Unbuffered, so that a full disk is noticed at the write, and a killed process leaves all it wrote.
         file = part.open("ab", buffering=0)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mine = part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat())
+            _lock(file)
+            if not part.exists() or not os.path.samestat(os.fstat(file.fileno()), part.stat()):
+                raise BlockingIOError  # the other has just put it in its place
         except BlockingIOError:
-            mine = False
-        if not mine:  # the other may just have put it in its place
             file.close()
-            raise OSError(errno.EBUSY, "another download is writing it", str(self._target))
+            raise OSError(errno.EBUSY, "another download is writing it", str(self._target)) from None
         version = part.name.split(".")[-2]
         self._file, self._part, self.size = file, part, file.tell()
         self._version = None if version == _UNKNOWN else version
+
+
+def _lock(file: FileIO) -> None:
+    """Lock the file for this process, where there are locks. Raises BlockingIOError if another has it."""
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:  # a network drive without locks: a download there is not guarded
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+                raise
 
 
 def _target(path: Path) -> Path:

@@ -15,6 +15,7 @@ from reelworks.cli import (
     films,
     keys,
     logs,
+    mcp,
     models,
     ops,
     preflight,
@@ -38,7 +39,7 @@ app = _Reel(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for group in (cloud, films, credentials, logs, preflight, reviews):
+for group in (cloud, films, credentials, logs, mcp, preflight, reviews):
     app.add_typer(group.app)
 app.add_typer(reviews.storyboard_app, name="storyboard")
 app.add_typer(keys.keys_app, name="keys")

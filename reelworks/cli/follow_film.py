@@ -14,6 +14,7 @@ from reelworks import saved_file
 from reelworks.cli import progress
 from reelworks.cli.review_session import at_gate
 from reelworks.cli.terminal import err, fail, out, print_json
+from reelworks.video_words import failure_text
 
 if TYPE_CHECKING:
     from reelworks.client import Client, Video
@@ -35,7 +36,7 @@ def finish(client: Client, video_id: str, output: Path | None, *, as_json: bool)
             print_json(video.to_dict())
             raise typer.Exit(1)
         edit = f"reel storyboard edit {video_id}, then " if video.storyboard else ""
-        fail(f"{progress.failure_text(video)}\nTo resume: {edit}reel retry {video_id}")
+        fail(f"{failure_text(video)}\nTo resume: {edit}reel retry {video_id}")
     _deliver(client, video, output, as_json=as_json)
 
 

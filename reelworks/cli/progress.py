@@ -20,52 +20,12 @@ from rich.table import Table
 from rich.text import Text
 
 from lambdas.domain.control_characters import visible
+from reelworks.video_words import describe, failure_text
 
 if TYPE_CHECKING:
     from reelworks.client.models import ClipPart, Made, Prompts, ScenePart, Storyboard, Video
 
-_WORDS = {
-    "queued": "waiting in the queue",
-    "planning": "planning the film",
-    "reviewing": "waiting for you",
-    "preparing": "generating voices and stills",
-    "rendering": "rendering",
-    "assembling": "joining the clips",
-    "publishing": "publishing the film",
-    "completed": "done",
-    "failed": "failed",
-    "cancelled": "cancelled",
-}
-
 _CLOSED = ("completed", "failed", "cancelled")
-_FEW = 4  # most clips listed by number; an endpoint's queue may hold all of them
-_GATES = {"storyboard": "the storyboard is ready", "previews": "voices and stills are ready"}
-
-
-def describe(video: Video) -> str:
-    """Describe the stage and what is in progress: "rendering clips 1, 2 of 3"."""
-    stage = video.stage
-    words = _WORDS.get(stage, stage)
-    if waits_for := video.waits_for:
-        return f"waiting for the {waits_for.replace('_', ' ')}"
-    if stage == "reviewing":
-        return f"{words}: {_GATES.get(video.review.gate or '', 'review')}"
-    clips = video.clips
-    if stage == "rendering" and clips:
-        active = [str(number) for number, clip in enumerate(clips, 1) if clip.state == "rendering"]
-        if 0 < len(active) <= _FEW:
-            return f"{words} clip{'s' if len(active) > 1 else ''} {', '.join(active)} of {len(clips)}"
-        done = sum(clip.state == "done" for clip in clips)
-        return f"{words} clips: {done} of {len(clips)} done"
-    parts = [*video.narrations, *video.stills]
-    if stage == "preparing" and parts:
-        done = sum(part.state == "done" for part in parts)
-        return f"generating {_speaking_and_drawing(video)}: {done} of {len(parts)}"
-    return words
-
-
-def _speaking_and_drawing(video: Video) -> str:
-    return " and ".join([*(["voices"] if video.narrations else []), *(["stills"] if video.stills else [])])
 
 
 def watch(console: Console, updates: Iterable[Video]) -> Video:
@@ -305,19 +265,6 @@ def _prompts(prompts: Prompts) -> Text:
 def _text(said: str) -> Text:
     """Return a cell's text. Its control characters are escaped here, before its width is measured."""
     return Text(visible(said, lines=True))
-
-
-def failure_text(video: Video) -> str:
-    """Return why a video failed and what to do."""
-    failure = video.failure
-    if not failure:
-        return video.error.message if video.error else "no reason was recorded"
-    places = [
-        f"{name} {place + 1}"
-        for name, place in (("scene", failure.scene), ("clip", failure.clip))
-        if place is not None
-    ]
-    return f"{', '.join([failure.step, *places])}: {failure.reason}\n{failure.advice}"
 
 
 # Fields that Powertools adds to every line; `reel logs --json` shows them.

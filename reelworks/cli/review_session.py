@@ -19,6 +19,7 @@ from rich.markup import escape
 
 from reelworks.cli import progress
 from reelworks.cli.terminal import err, fail, interactive, out, print_json, said
+from reelworks.video_words import describe
 
 if TYPE_CHECKING:
     from reelworks.client import Client, Storyboard, Video
@@ -60,7 +61,7 @@ def at_gate(client: Client, video: Video, *, as_json: bool) -> bool:
 
 
 def _asked(video: Video) -> Literal["approve", "edit", "stop"]:
-    out.print(f"{escape(progress.describe(video)).capitalize()}.")
+    out.print(f"{escape(describe(video)).capitalize()}.")
     while True:
         try:
             answer = str(typer.prompt("[a]pprove, [e]dit the storyboard, or [s]top and leave it waiting"))

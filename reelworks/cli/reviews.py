@@ -9,6 +9,7 @@ from reelworks.cli import progress, review_session
 from reelworks.cli.follow_film import check_output, finish
 from reelworks.cli.options import Output, VideoId, Wait, read_json_file
 from reelworks.cli.terminal import Json, Session, fail, out, print_json
+from reelworks.video_words import describe
 
 if TYPE_CHECKING:
     from reelworks.client import Client, Video
@@ -137,4 +138,4 @@ def _go_on(client: "Client", video: "Video", output: Path | None, *, wait: bool,
     elif ended:
         out.print("\n".join(progress.edited_lines(video)), soft_wrap=True)
     else:
-        out.print(f"{video.id}: {progress.describe(video)}", soft_wrap=True)
+        out.print(f"{video.id}: {describe(video)}", soft_wrap=True)

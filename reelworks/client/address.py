@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass, field
 
+import httpx
+
 from reelworks.client.errors import NoAddress
 
 _LOCAL = "or neither to use the PC's cloud"
@@ -28,7 +30,7 @@ def find_address(base_url: str | None = None, api_key: str | None = None) -> Add
     if not (base_url and api_key):
         raise NoAddress(f"set both {names}, {_LOCAL}", advice="Set both, or neither.")
     url_name, _, key_name = names.split()
-    if not base_url.startswith(("http://", "https://")):
+    if not _is_url(base_url):
         raise NoAddress(
             f"{url_name} must be a URL, for example http://127.0.0.1:4566/v1; got {base_url!r}",
             advice="Use the address that `reel status` prints, or the output ApiUrl of a deployment.",
@@ -39,6 +41,14 @@ def find_address(base_url: str | None = None, api_key: str | None = None) -> Add
             advice="Copy the key again.",
         )
     return Address(base_url.rstrip("/"), api_key)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host)
 
 
 def _of_this_pc() -> Address:

@@ -84,7 +84,7 @@ class AsyncClient:
     voices = _method(Calls.voices)
     request = _method(Calls.request)
 
-    async def follow(self, video_id: str) -> AsyncIterator[Video]:
+    async def follow(self, video_id: str) -> AsyncGenerator[Video, None]:
         """Yield the video now and at each change, the last time when it has ended or waits for its user.
 
         Asks as often as the API says. Waits out a short outage of the API, for example a restart.

@@ -89,7 +89,7 @@ class Client:
     voices = _method(Calls.voices)
     request = _method(Calls.request)
 
-    def follow(self, video_id: str) -> Iterator[Video]:
+    def follow(self, video_id: str) -> Generator[Video, None, None]:
         """Yield the video now and at each change, the last time when it has ended or waits for its user.
 
         Asks as often as the API says. Waits out a short outage of the API, for example a restart.

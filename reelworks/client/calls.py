@@ -11,6 +11,7 @@ from typing import Any, Literal, Unpack
 from lambdas.domain.names import POLL_AFTER_HEADER
 from reelworks.client.address import Address
 from reelworks.client.errors import (
+    AnswerNotUnderstood,
     ApiUnreachable,
     InvalidRequest,
     PreconditionFailed,
@@ -312,6 +313,8 @@ class Calls:
 
     def _link(self, path: str, **query: Any) -> Flow[str]:
         answer = yield from self._api.send("GET", path, query=query)
+        if "location" not in answer.headers:
+            raise AnswerNotUnderstood(f"{self.base_url} gave no link to the file")
         return str(answer.headers["location"])
 
     def _watch(self, video_id: str, tell: Callable[[Video], Step]) -> Flow[Video]:

@@ -475,6 +475,12 @@ def test_a_download_that_gets_nothing_ends(tmp_path: Path) -> None:
         played(calls().download("v", tmp_path / "film.mp4"), [LINK, content(403)])
 
 
+def test_an_answer_without_a_link_is_said(tmp_path: Path) -> None:
+    with pytest.raises(AnswerNotUnderstood, match="no link"):
+        played(calls().download("v", tmp_path / "film.mp4"), [answer()])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_upload_is_sent_again_and_its_refusal_is_said(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"x")
     upload = Upload.model_validate({"id": "file_1", "url": "http://s3", "fields": {"key": "k"}})
@@ -531,6 +537,8 @@ def test_the_address_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch)
     [
         (URL, None, "set both base_url and api_key"),
         ("127.0.0.1:4566/v1", "k", "base_url must be a URL"),
+        ("http://:99999/v1", "k", "base_url must be a URL"),
+        ("http://", "k", "base_url must be a URL"),
         (URL, "clé", "api_key is invalid"),
         (URL, "k\n", "api_key is invalid"),
     ],

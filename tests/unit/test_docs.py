@@ -1,5 +1,6 @@
 """The docs cover every route, field, variant and setting, and their links work."""
 
+import asyncio
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from reelworks.cli import app, engines, ops
+from reelworks.mcp.server import server
 from tests.api_tables import with_tables
 
 ROOT = Path(__file__).parents[2]
@@ -87,3 +89,14 @@ def test_every_command_exists_with_its_options() -> None:
             options = {name for option in here.params for name in (*option.opts, *option.secondary_opts)}
             used = {word.partition("=")[0] for word in words if word.startswith("-")}
             assert used <= options | {"--help"}, place
+
+
+def test_every_tool_of_an_assistant_is_documented_and_each_configuration_is_json() -> None:
+    page = (ROOT / "docs" / "mcp.md").read_text(encoding="utf-8")
+    for tool in asyncio.run(server(ROOT).list_tools()):
+        assert f"`{tool.name}`" in page, tool.name
+    blocks = re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        [servers] = json.loads(block).values()
+        assert servers["reelworks"]["args"] == ["mcp"]

@@ -8,10 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from reelworks.cli.progress import (
-    describe,
     details,
     edited_lines,
-    failure_text,
     film_lines,
     log_line,
     makers,
@@ -21,6 +19,7 @@ from reelworks.cli.progress import (
     waiting_lines,
 )
 from reelworks.client.models import Storyboard, Video
+from reelworks.video_words import describe, failure_text
 
 VIDEO = {"id": "video_" + "0" * 32, "seconds": "300", "model": "cogvideox-1.5-5b-i2v"}
 
