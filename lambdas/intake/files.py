@@ -112,8 +112,8 @@ AS_TEXT: Mapping[str, FileField] = {
     IMAGE: replace(_PICTURE, name=IMAGE, use="A picture of the character, instead of a `video`."),
 }
 
-# vLLM-Omni's name for an image sent as text.
-OTHER_FILE_NAMES = {"image_reference": INPUT_REFERENCE}
+# vLLM-Omni's and SGLang's names for an image sent as text.
+OTHER_FILE_NAMES = {"image_reference": INPUT_REFERENCE, "reference_url": INPUT_REFERENCE}
 
 
 def take_files(fields: dict[str, Any], names: Collection[str] = tuple(FILES)) -> dict[str, File]:

@@ -1,7 +1,8 @@
 """Translate the field names of other video servers into ours.
 
 LiteLLM, and programs written for vLLM-Omni or SGLang, send them. A field that no engine can honour is refused
-with the reason, unless it asks for nothing. Sources: vLLM-Omni, docs/serving/videos_api.md; LiteLLM 1.110,
+with the reason, unless it asks for nothing. Sources: vLLM-Omni, docs/serving/videos_api.md; SGLang,
+multimodal_gen/runtime/entrypoints/openai/protocol.py (VideoGenerationsRequest); LiteLLM 1.110,
 llms/hosted_vllm/videos/transformation.py.
 """
 
@@ -21,15 +22,22 @@ OURS: Mapping[str, str] = {
     "aspect_ratio": "aspect",
     "lora": "loras",
 }
-_WIDTH, _HEIGHT, _LORA, _USER, _EXTRA = "width", "height", "lora", "user", "extra_params"
+_WIDTH, _HEIGHT, _LORA, _USER = "width", "height", "lora", "user"
+_EXTRAS = ("extra_params", "diffusers_kwargs")
+_COUNTS = ("n", "num_outputs_per_prompt")
 
 _NO_SOUND = "engines render no sound; for sound send music, or a storyboard with narration"
 _NO_INTERPOLATION = "frames are not interpolated; send fps for another rate"
+_NO_UPSCALING = "send size for a film of another size"
+_OF_VIDEO = "send the video to POST /v1/videos/edits or /v1/videos/extensions"
+_ONE_QUALITY = "films are encoded in one quality"
 # Accepted while they are false, and the reason to refuse them otherwise.
 _OFF: Mapping[str, str] = {
     "generate_sound": _NO_SOUND,
     "generate_audio": _NO_SOUND,
     "enable_frame_interpolation": _NO_INTERPOLATION,
+    "enable_upscaling": _NO_UPSCALING,
+    "enable_teacache": "engines skip computation as speed says; send speed",
 }
 _REFUSED: Mapping[str, str] = {
     "guidance_scale_2": "no engine has a second denoising stage; send guidance",
@@ -38,10 +46,17 @@ _REFUSED: Mapping[str, str] = {
     "flow_shift": "engines use the schedule of their model",
     "sound_duration": _NO_SOUND,
     "audio_reference": "engines take no sound from a request; send music, or a storyboard with narration",
-    "video_reference": "send the video to POST /v1/videos/edits or /v1/videos/extensions",
+    **dict.fromkeys(("video_reference", "video_path", "video_url"), _OF_VIDEO),
     "frame_interpolation_exp": _NO_INTERPOLATION,
     "frame_interpolation_scale": _NO_INTERPOLATION,
     "frame_interpolation_model_path": _NO_INTERPOLATION,
+    "upscaling_scale": _NO_UPSCALING,
+    "upscaling_model_path": _NO_UPSCALING,
+    "output_path": "films are downloaded",
+    "output_quality": _ONE_QUALITY,
+    "output_compression": _ONE_QUALITY,
+    "generator_device": "engines draw their noise in one way, from the seed",
+    "max_sequence_length": "engines read as much of a prompt as their model was made for",
     "video_params": "send width, height, num_frames and fps as fields of their own",
     "image": "send the picture as input_reference, or make a character of it",
 }
@@ -52,7 +67,8 @@ KNOWN: Mapping[str, str] = {
     _WIDTH: "With `height`, another form of `size`.",
     _HEIGHT: "With `width`, another form of `size`.",
     _USER: "Ignored: it changes no film.",
-    _EXTRA: "Accepted if empty.",
+    **dict.fromkeys(_EXTRAS, "Accepted if empty."),
+    **dict.fromkeys(_COUNTS, "Accepted if 1."),
     **dict.fromkeys(_OFF, "Accepted if false."),
 }
 
@@ -74,7 +90,7 @@ def translate(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]
     ours: dict[str, Any] = {}
     sent: dict[str, str] = {}
     for name, value in given.items():
-        if name in (_WIDTH, _HEIGHT, _USER, _EXTRA, *_OFF):
+        if name in (_WIDTH, _HEIGHT, _USER, *_EXTRAS, *_COUNTS, *_OFF):
             continue
         our = OURS.get(name, name)
         if our in ours:
@@ -133,15 +149,22 @@ def _check_off(given: Mapping[str, Any]) -> None:
 
 
 def _check_empty(given: Mapping[str, Any]) -> None:
-    """`user` says who asks, which changes nothing. `extra_params` may be empty."""
+    """`user` says who asks, which changes nothing. A model's own parameters may be empty, a count 1."""
     if _USER in given and not isinstance(given[_USER], str):
         raise InvalidRequest(f"{_USER} must be text; got {shown(given[_USER])}.", param=_USER)
-    if _EXTRA in given and _from_text(given[_EXTRA]) != {}:
-        raise InvalidRequest(
-            f"{_EXTRA} must be an empty object or omitted; got {shown(given[_EXTRA])}: engines take no "
-            "parameters other than the API's fields.",
-            param=_EXTRA,
-        )
+    for name in _EXTRAS:
+        if name in given and _from_text(given[name]) != {}:
+            raise InvalidRequest(
+                f"{name} must be an empty object or omitted; got {shown(given[name])}: engines take no "
+                "parameters other than the API's fields.",
+                param=name,
+            )
+    for name in _COUNTS:
+        if name in given and (isinstance(given[name], bool) or _from_text(given[name]) != 1):
+            raise InvalidRequest(
+                f"{name} must be 1 or omitted; got {shown(given[name])}: a request makes one film.",
+                param=name,
+            )
 
 
 def _lora(value: Any) -> dict[str, Any]:

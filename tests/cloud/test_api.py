@@ -1,5 +1,6 @@
 """The REST API's function over a local AWS, called with API Gateway's events and by OpenAI's client."""
 
+import hashlib
 import json
 import re
 import threading
@@ -12,6 +13,7 @@ from io import StringIO
 from typing import Any
 
 import av
+import httpx
 import openai
 import pytest
 
@@ -81,6 +83,69 @@ def test_vllm_s_names_are_recorded_as_ours(queue: Deployment) -> None:
     request = stored(video)
     assert (request.frames, request.steps, request.guidance) == (49, 30, 5)
     assert call("GET", f"/v1/videos/{video['id']}").json == video
+
+
+# The requests of vLLM-Omni's and SGLang's documentation, and all that SGLang's own client can say of a video.
+VLLM_OMNI = {
+    "prompt": "A cinematic tracking shot of a mountain lake at sunrise",
+    "width": "1280",
+    "height": "720",
+    "num_frames": "80",
+    "fps": "16",
+    "num_inference_steps": "40",
+}
+SGLANG = {
+    "prompt": "A calico cat playing a piano on stage",
+    "size": "1280x720",
+    "seconds": 4,
+    "fps": 16,
+    "num_frames": 64,
+    "seed": 7,
+    "num_inference_steps": 30,
+    "guidance_scale": 5.0,
+    "negative_prompt": "a dog",
+    "n": 1,
+    "enable_teacache": False,
+    "enable_frame_interpolation": False,
+    "enable_upscaling": False,
+}
+
+
+@pytest.mark.parametrize("encoding", ["form", "json"])
+@pytest.mark.parametrize(
+    ("sent", "length", "steps"), [(VLLM_OMNI, ("5", 80), 40), (SGLANG, ("4", 64), 30)], ids=["vllm", "sglang"]
+)
+def test_other_servers_example_requests(
+    queue: Deployment, encoding: str, sent: dict[str, Any], length: tuple[str, int], steps: int
+) -> None:
+    """As forms, as curl -F sends them, and as JSON."""
+    more = {"model": "cogvideox-2b", "lora": {"name": "paper", "scale": 0.5}}
+    fields: dict[str, Any] = {**sent, **more}
+    if encoding == "form":  # in a form, everything is text
+        fields = {name: one if isinstance(one, str) else json.dumps(one) for name, one in fields.items()}
+        sending: dict[str, Any] = {"files": [(name, (None, value)) for name, value in fields.items()]}
+    else:
+        sending = {"json": fields}
+    with serving(gateway("acme")) as url:
+        answer = httpx.post(f"{url}/v1/videos", **sending)
+    assert answer.status_code == 200, answer.text
+    video = answer.json()
+    assert (video["size"], video["fps"], video["seconds"]) == ("1280x720", 16, length[0])
+    assert video["loras"] == [{"name": "paper", "scale": 0.5}]
+    request = stored(video)
+    assert (request.frames, request.steps) == (length[1], steps)
+
+
+@pytest.mark.parametrize("name", ["input_reference", "image_reference", "reference_url"])
+def test_other_servers_names_of_the_first_picture(queue: Deployment, name: str) -> None:
+    image = png(5)
+    url = "data:image/png;base64," + b64encode(image).decode()
+    video = create(model="cogvideox-5b-i2v", **{name: url})
+    kept = stored(video).image
+    assert kept is not None
+    assert kept.sha256 == hashlib.sha256(image).hexdigest()
+    answer = call("POST", "/v1/videos", body={"prompt": "x", name: "https://example.com/face.png"})
+    assert (answer.status, answer.error["param"]) == (400, name)
 
 
 def test_an_idempotency_key_covers_the_speed(queue: Deployment) -> None:

@@ -120,14 +120,16 @@ def test_events_of_a_film_reach_endpoint_and_request(
     api.webhooks.delete(endpoint.id)
 
 
+def tour(kind: str) -> list[str]:
+    """Return the examples of docs/api.md on webhooks, in a language."""
+    page = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
+    section = re.search(r"^## Webhooks\n(.*?)^## ", page, re.DOTALL | re.MULTILINE)
+    assert section
+    return re.findall(rf"^```{kind}\n(.*?)^```", section[1], re.DOTALL | re.MULTILINE)
+
+
 @contextmanager
-def documented_receiver(port: int, secret: str, cloud: Cloud) -> Iterator[Path]:
-    """Run the program of docs/webhooks.md. Yields the file of its output."""
-    page = (REPOSITORY / "docs" / "webhooks.md").read_text(encoding="utf-8")
-    found = re.search(r"^## A receiver\n.*?^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    assert found
-    program = found[1].replace("8000", str(port))
-    output = cloud.home / f"receiver-{port}.txt"
+def running(program: str, secret: str, output: Path) -> Iterator[None]:
     with output.open("w") as written:
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", program],
@@ -136,21 +138,27 @@ def documented_receiver(port: int, secret: str, cloud: Cloud) -> Iterator[Path]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            yield output
+            yield
         finally:
             process.terminate()
             process.wait()
 
 
-def test_the_receiver_of_the_docs_runs(api: OpenAI, cloud: Cloud) -> None:
-    port = free_port()
-    secret = api.webhooks.rotate_secret("default").signing_secret
-    with documented_receiver(port, secret, cloud) as output:
-        video = api.videos.create(
-            prompt="A kite",
-            model="animatic",
-            seconds="1",  # type: ignore[arg-type]
-            size="320x240",  # type: ignore[arg-type]
-            extra_body={"webhook_url": f"http://127.0.0.1:{port}/"},
+def test_the_tour_of_the_docs_runs(api: OpenAI, cloud: Cloud, tmp_path: Path) -> None:
+    port, output = str(free_port()), tmp_path / "received.txt"
+    [receiver], (rotate, create) = tour("python"), tour("sh")
+
+    def shell(program: str) -> dict[str, Any]:
+        program = program.replace("8000", port)
+        if "webhook_url" in program:  # a small film
+            program = program.replace("-F prompt", "-F model=animatic -F seconds=1 -F size=320x240 -F prompt")
+        variables = {"BASE": cloud.status["base_url"], "KEY": api.api_key, "PATH": os.environ["PATH"]}
+        done = subprocess.run(
+            ["bash", "-ec", program], env=variables, capture_output=True, text=True, check=True
         )
-        wait_until(lambda: f"video.completed {video.id}" in output.read_text(), 120)
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    with running(receiver.replace("8000", port), shell(rotate)["signing_secret"], output):
+        video = shell(create)["id"]
+        wait_until(lambda: f"video.completed {video}" in output.read_text(), 120)

@@ -10,7 +10,7 @@ from cdk.api import _REFUSALS
 from lambdas.api.document import ANY, SOME, VERSION, path_parameters
 from lambdas.api.operations import PATH_PARAMETERS, Operation
 from lambdas.intake.fields import Fields
-from lambdas.intake.files import FILES
+from lambdas.intake.files import FILES, OTHER_FILE_NAMES
 from lambdas.intake.other_names import KNOWN
 from tests.api_document import api_document, operations
 
@@ -39,7 +39,7 @@ def test_an_operation_says_what_it_does_takes_and_answers(operation: Operation) 
 def test_every_field_that_a_create_takes_is_documented() -> None:
     schemas = api_document()["components"]["schemas"]
     for name in ("CreateVideo", "CreateVideoForm"):
-        assert set(schemas[name]["properties"]) == {*Fields.model_fields, *FILES, *KNOWN, "image_reference"}
+        assert set(schemas[name]["properties"]) == {*Fields.model_fields, *FILES, *KNOWN, *OTHER_FILE_NAMES}
         assert schemas[name]["additionalProperties"] is False
 
 

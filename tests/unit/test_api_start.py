@@ -10,7 +10,10 @@ from lambdas.api.app import GROUPS
 from lambdas.api.routing import Router
 
 # What takes long to import and few requests need.
-HEAVY = ("av", "numpy", "PIL", "boto3", "s3transfer", "jwt", "markdown_it", "asyncio", "lambdas.api.document")
+HEAVY = (
+    *("av", "numpy", "PIL", "boto3", "s3transfer", "jwt", "markdown_it", "asyncio", "json_repair"),
+    *("lambdas.api.document", "lambdas.domain.prompt_answers"),
+)
 
 
 def test_a_start_imports_nothing_heavy_and_collects_garbage_afterwards() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lambdas.api.request_body import parse_body
 from lambdas.domain.errors import InvalidRequest
 from lambdas.intake.fields import Fields, parse
-from lambdas.intake.files import FILES
+from lambdas.intake.files import FILES, OTHER_FILE_NAMES
 from lambdas.intake.film_kind import brief_of
 from lambdas.intake.other_names import KNOWN
 
@@ -148,7 +148,7 @@ def test_a_list_of_one_file() -> None:
     ],
 )
 def test_the_ways_to_send_an_image_as_text(given: Any) -> None:
-    for name in ("input_reference", "image_reference"):
+    for name in ("input_reference", *OTHER_FILE_NAMES):
         for value in (given, given if isinstance(given, str) else json.dumps(given)):
             body = text(json.dumps({name: value}))
             assert parse_body(body, None) == ({}, {"input_reference": b"\x00\x01\x02"})
@@ -169,7 +169,7 @@ def test_the_ways_to_send_an_image_as_text(given: Any) -> None:
     ],
 )
 def test_an_error_names_an_image_as_it_was_sent(given: Any) -> None:
-    for name in ("input_reference", "image_reference"):
+    for name in ("input_reference", *OTHER_FILE_NAMES):
         with pytest.raises(InvalidRequest, match=f"^{name} must be a file, or") as refused:
             parse_body(text(json.dumps({name: given})), None)
         assert refused.value.param == name
@@ -242,7 +242,7 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-FIELD_NAMES = st.sampled_from([*Fields.model_fields, *FILES, *KNOWN, "image_reference"]) | st.text()
+FIELD_NAMES = st.sampled_from([*Fields.model_fields, *FILES, *KNOWN, *OTHER_FILE_NAMES]) | st.text()
 
 
 def judged(event: dict[str, Any], content_type: str | None) -> None:

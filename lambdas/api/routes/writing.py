@@ -6,7 +6,6 @@ from typing import Annotated
 from pydantic import BaseModel, Field, ValidationError
 
 from lambdas.adapters.clients import client, writing_client
-from lambdas.adapters.text_model import TextModel
 from lambdas.adapters.voices import Voices
 from lambdas.api import openai_format
 from lambdas.api.answers import PromptEnhancement, VoiceList
@@ -20,7 +19,6 @@ from lambdas.domain.origin import Idea
 from lambdas.domain.prompts import material
 from lambdas.domain.storyboard import text_of
 from lambdas.domain.wrong_fields import wrong_fields
-from lambdas.production.enhancement import enhance
 
 # With the client's margin of 15 s, so that the answer comes before the function's time is up.
 _ANSWER_SECONDS = 8
@@ -55,6 +53,9 @@ def enhance_prompt() -> Response:
     Returns the text model's version of a prompt, as a film with `enhance` would use it. It waits for about 20
     seconds; a film gives the text model more time.
     """
+    from lambdas.adapters.text_model import TextModel  # both compile what reads a model's answers
+    from lambdas.production.enhancement import enhance
+
     asked = _parsed(json_body())
     found = settings()
     name = asked.model or found.default_engine
