@@ -352,7 +352,8 @@ def _create() -> ASGIApp:
     pin = iam_evaluator.pin_request_origin
     ministack.pin_request_origin = lambda address, _: pin(address, True)
     iam_evaluator._request_origin = ContextVar("origin", default=("127.0.0.1", True))
-    FunctionRuntime(scratch / "disk-reserve").install()
+    # The work uses all functions by turns; a process for each is dear to start.
+    FunctionRuntime(scratch / "disk-reserve", processors=4, idle_seconds=600).install()
     _enforce_what_services_do()
     endpoints, hold = _Endpoints(), _Hold()
     s3 = client("s3", url, _ROOT)

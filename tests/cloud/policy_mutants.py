@@ -7,6 +7,7 @@ evaluator decides, which the cloud enforces with too.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self
 
 from ministack.core import iam_evaluator
@@ -40,28 +41,32 @@ class Grant:
 
     def allows(self, call: Call) -> bool:
         """Return whether the grant alone allows the call."""
-        if self.action != call.action:  # no action of the templates has a wildcard (tests/template)
-            return False
-        parsed = iam_evaluator.parse_policy_document(
-            {
-                "Statement": {
-                    "Effect": "Allow",
-                    "Action": self.action,
-                    "Resource": self.resource,
-                    "Condition": json.loads(self.condition),
-                }
+        # No action of the templates has a wildcard (tests/template).
+        return self.action == call.action and _allowed(self, call)
+
+
+@cache  # calls are judged again while others are awaited
+def _allowed(grant: Grant, call: Call) -> bool:
+    parsed = iam_evaluator.parse_policy_document(
+        {
+            "Statement": {
+                "Effect": "Allow",
+                "Action": grant.action,
+                "Resource": grant.resource,
+                "Condition": json.loads(grant.condition),
             }
-        )
-        asked = iam_evaluator.EvalContext(
-            principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{call.role}/mutant",
-            principal_type="AssumedRole",
-            principal_account=ACCOUNT,
-            action=call.action,
-            resource_arn=call.resource,
-            region=REGION,
-            service_context=json.loads(call.context),
-        )
-        return bool(iam_evaluator.evaluate(asked, [parsed]).decision == "Allow")
+        }
+    )
+    asked = iam_evaluator.EvalContext(
+        principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{call.role}/mutant",
+        principal_type="AssumedRole",
+        principal_account=ACCOUNT,
+        action=call.action,
+        resource_arn=call.resource,
+        region=REGION,
+        service_context=json.loads(call.context),
+    )
+    return bool(iam_evaluator.evaluate(asked, [parsed]).decision == "Allow")
 
 
 def grants(role: str, statements: Iterable[Mapping[str, Any]]) -> list[Grant]:

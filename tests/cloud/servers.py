@@ -114,12 +114,14 @@ def answers(url: str) -> bool:
 
 
 def wait_until(
-    condition: Callable[[], object], missing: str | Callable[[], object] = "", *, seconds: float = 60
+    condition: Callable[[], object],
+    missing: str | Callable[[], object] = "the condition did not come true in time",
+    *,
+    seconds: float = 60,
 ) -> None:
     """Wait until the condition is true. `missing` says what is not so after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            told = missing() if callable(missing) else missing
-            raise AssertionError(told or "the condition did not come true in time")
+            raise AssertionError(missing() if callable(missing) else missing)
         time.sleep(0.05)

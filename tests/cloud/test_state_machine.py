@@ -128,7 +128,9 @@ class Stage:
             if found["status"] != "RUNNING":
                 break
             assert time.monotonic() < deadline, f"the execution does not end; so far: {calls}"
-            received = sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=1, MaxNumberOfMessages=1)
+            received = sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=1)
+            if "Messages" not in received:
+                time.sleep(0.1)  # not in the call, which would wait on when the execution has ended
             for message in received.get("Messages", []):
                 sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
                 call = json.loads(message["Body"])

@@ -1,6 +1,5 @@
 """Films of every kind of engine, decoded and inspected."""
 
-import time
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from PIL import Image
 
 from lambdas.media.content_credentials import verify
+from tests.cloud.servers import wait_until
 from tests.films.conftest import Cloud
 from tests.films.looking import look_at, loudness, unsigned
 from training.nano.score import measure
@@ -191,14 +191,13 @@ def test_a_dropped_prompt_and_a_dropped_invalid_file(cloud: Cloud, tmp_path: Pat
     s3.put_object(
         Bucket=outputs["InputBucket"], Key="drop/local/wrong.json", Body=b'{"prompt": "x", "size": "1x1"}'
     )
-    deadline = time.monotonic() + 120
     wanted = {"drop/local/kite.txt.mp4", "drop/local/wrong.json.error.json"}
-    found: set[str] = set()
-    while not wanted <= found:
-        assert time.monotonic() < deadline, f"only {found}"
-        time.sleep(0.5)
+
+    def missing() -> set[str]:
         page = s3.list_objects_v2(Bucket=outputs["OutputBucket"], Prefix="drop/")
-        found = {entry["Key"] for entry in page.get("Contents", [])}
+        return wanted - {entry["Key"] for entry in page.get("Contents", [])}
+
+    wait_until(lambda: not missing(), missing, seconds=120)
     error = s3.get_object(Bucket=outputs["OutputBucket"], Key="drop/local/wrong.json.error.json")
     assert b"size" in error["Body"].read()
     s3.download_file(outputs["OutputBucket"], "drop/local/kite.txt.mp4", str(tmp_path / "kite.mp4"))

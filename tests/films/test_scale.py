@@ -1,7 +1,6 @@
 """The calls of a real film, counted by the PC's cloud, beside the model of benchmarks.scale."""
 
 import math
-import time
 from collections import Counter
 from typing import Any
 
@@ -9,6 +8,7 @@ import httpx
 
 from benchmarks.scale.calls import calls_of, invocations_of
 from benchmarks.scale.film import Film
+from tests.cloud.servers import wait_until
 from tests.films.conftest import Cloud
 from tests.films.requests import wait_for
 
@@ -51,7 +51,4 @@ def test_a_film_makes_the_calls_that_are_reckoned_with(cloud: Cloud) -> None:
         return (model - (calls_after - calls)) + (functions - (invoked_after - invoked))
 
     # The event of the film's end, and its delivery, follow the end that the client sees.
-    until = time.monotonic() + 60
-    while missing() and time.monotonic() < until:
-        time.sleep(0.2)
-    assert not missing()
+    wait_until(lambda: not missing(), missing)

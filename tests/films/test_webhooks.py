@@ -79,7 +79,7 @@ def test_events_of_a_film_reach_endpoint_and_request(
         extra_body={"topic": "Kites", "scenes": 1, "narrate": False, "review": "storyboard"}
         | {"webhook_url": f"{url}/one"},
     )
-    wait_until(lambda: len({event["id"] for event in to.events("/all")}) >= 1, 120)
+    wait_until(lambda: len({event["id"] for event in to.events("/all")}) >= 1, seconds=120)
     waits = to.events("/all")[0]
     assert (waits["type"], waits["data"]["id"], waits["data"]["gate"]) == (
         "video.review",
@@ -97,7 +97,7 @@ def test_events_of_a_film_reach_endpoint_and_request(
         # One was refused once, and came again.
         return len(ids) == clips + 2 and len(own_ids) == 2 and len(to.requests) == clips + 5
 
-    wait_until(arrived, 120)
+    wait_until(arrived, seconds=120)
     assert {event["type"] for event in to.events("/one")} == {"video.review", "video.completed"}
     told = {event["data"]["clip"] for event in to.events("/all") if event["type"] == "clip.completed"}
     assert told == set(range(clips))
@@ -161,4 +161,4 @@ def test_the_tour_of_the_docs_runs(api: OpenAI, cloud: Cloud, tmp_path: Path) ->
 
     with running(receiver.replace("8000", port), shell(rotate)["signing_secret"], output):
         video = shell(create)["id"]
-        wait_until(lambda: f"video.completed {video}" in output.read_text(), 120)
+        wait_until(lambda: f"video.completed {video}" in output.read_text(), seconds=120)

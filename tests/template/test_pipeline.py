@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from cdk.api import _REFUSALS
 from cdk.buckets import ARTIFACTS, ENGINE, REQUESTS, UPLOADS, VIDEOS
 from cdk.functions import FUNCTIONS
 from cdk.settings import DeploymentSettings
 from cdk.state_machine import DEFINITION
 from lambdas.adapters.clip_queue import BY_TURN
 from lambdas.adapters.receiver import LIMIT_SECONDS
+from lambdas.api.document import ANY, SOME
 from lambdas.domain import keys, names
 from lambdas.domain.prices import Prices
 from lambdas.domain.webhooks import EventType
@@ -566,3 +568,12 @@ def test_the_api_s_access_log_has_the_tenant_and_the_latency(hardened: dict[str,
     assert line["responseLatency"] == "$context.responseLatency"
     # The authorizer gives the tenant under this name.
     assert '"context": {"tenant": ' in inspect.getsource(importlib.import_module("lambdas.api.authorizer"))
+
+
+def test_what_the_gateway_itself_answers_is_documented() -> None:
+    documented = {(status.value, code) for status, (codes, _) in ANY.items() for code in codes}
+    documented |= {(status.value, code) for status, (codes, _) in SOME.items() for code in codes}
+    documented.add((404, "not_found"))
+    for refusal in _REFUSALS.values():
+        if refusal.status is not None:
+            assert (refusal.status, refusal.code) in documented

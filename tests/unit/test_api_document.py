@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from cdk.api import _REFUSALS
-from lambdas.api.document import ANY, SOME, VERSION, path_parameters
+from lambdas.api.document import VERSION, path_parameters
 from lambdas.api.operations import PATH_PARAMETERS, Operation
 from lambdas.intake.fields import Fields
 from lambdas.intake.files import FILES, OTHER_FILE_NAMES
@@ -61,12 +60,3 @@ def test_a_form_has_text_for_lists_and_binary_files() -> None:
     form: dict[str, Any] = api_document()["components"]["schemas"]["CreateVideoForm"]["properties"]
     assert form["storyboard"]["contentMediaType"] == form["loras"]["contentMediaType"] == "application/json"
     assert form["input_reference"]["format"] == "binary"
-
-
-def test_what_the_gateway_itself_answers_is_documented() -> None:
-    documented = {(status.value, code) for status, (codes, _) in ANY.items() for code in codes}
-    documented |= {(status.value, code) for status, (codes, _) in SOME.items() for code in codes}
-    documented.add((404, "not_found"))
-    for refusal in _REFUSALS.values():
-        if refusal.status is not None:
-            assert (refusal.status, refusal.code) in documented

@@ -83,11 +83,11 @@ def test_music_continues_under_a_silent_narration() -> None:
     assert loudness(wave) == pytest.approx(-16, abs=0.5)
 
 
-@pytest.mark.parametrize("start", [0, 0.5, 9.25])
+@pytest.mark.parametrize("start", [0, 0.5, 3.25])
 def test_a_narration_is_heard_where_it_was_placed(start: float) -> None:
     beep = encoded(tone(0.25, 1000, rate=22_050), rate=22_050)
-    _, wave = mixed(10, (beep, start))
-    assert wave.shape == (2, 10 * RATE)
+    _, wave = mixed(4, (beep, start))
+    assert wave.shape == (2, 4 * RATE)
     loud = np.flatnonzero(np.abs(wave[0]) > np.abs(wave).max() / 4)
     assert loud[0] / RATE == pytest.approx(start, abs=0.005)
     assert loud[-1] / RATE == pytest.approx(start + 0.25, abs=0.005)
