@@ -112,17 +112,6 @@ def test_the_cost_of_a_clip_is_unknown_if_its_engine_does_not_say_how_long_it_wo
     assert bench.now(asked.video).clips[0].cost is None
 
 
-def test_a_clip_of_a_deleted_video_leaves_nothing(asked: Asked, bench: Bench) -> None:
-    asked.render(seconds=12.5)
-    artifact = asked.artifact
-    bench.outputs.delete_all(keys.video_folder(TENANT, asked.video.id))
-    bench.videos.delete(TENANT, asked.video.id)
-    asked.notice("Completed")
-    assert not bench.outputs.exists(artifact)
-    assert not bench.outputs.exists(asked.output)
-    assert asked.settled
-
-
 def test_two_identical_clips_are_each_recorded(bench: Bench) -> None:
     """Scenes with the same words and seed, rendered in parallel."""
     video = bench.video(stage=Stage.RENDERING)
@@ -177,9 +166,12 @@ def test_an_abandoned_failure_is_settled(bench: Bench) -> None:
 
 def test_a_video_that_was_deleted_meanwhile_is_left_deleted(asked: Asked, bench: Bench) -> None:
     asked.render()
+    artifact = asked.artifact
     bench.outputs.delete_all(keys.video_folder(TENANT, asked.video.id))
     bench.videos.delete(TENANT, asked.video.id)
     asked.notice("Completed")
+    assert not bench.outputs.exists(artifact)
+    assert not bench.outputs.exists(asked.output)
     assert asked.settled
     assert asked.task.answer()[0] == "ArtifactMissing"
 
