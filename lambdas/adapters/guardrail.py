@@ -1,12 +1,11 @@
 """The deployment's content filter: a guardrail of Amazon Bedrock."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, translated
-from lambdas.domain.documents import Document
 from lambdas.domain.errors import ServiceUnavailable
 
 _LETTERS_AT_ONCE = 20_000  # in a call; a guardrail takes 25 units of 1,000 letters a second in most regions
@@ -19,7 +18,7 @@ _ENTRIES: Mapping[str, Mapping[str, tuple[str, str]]] = {
 }
 
 
-class Refused(Document):
+class Refused(NamedTuple):
     """The first text that a guardrail refuses, by its name, and why. Several names: only together."""
 
     names: tuple[str, ...]

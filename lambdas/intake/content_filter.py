@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from lambdas.adapters.clients import client
-from lambdas.adapters.guardrail import Guardrail
 from lambdas.domain.brief import Brief
 from lambdas.domain.errors import ContentRefused
 from lambdas.domain.storyboard import PartialScene, PartialStoryboard, Scene, Storyboard
@@ -26,6 +25,8 @@ class ContentFilter:
         """
         if not self._guardrail:
             return
+        from lambdas.adapters.guardrail import Guardrail  # only with the setting: a start should be light
+
         id_, _, version = self._guardrail.partition(":")
         refused = Guardrail(client("bedrock-runtime"), id_, version).refused(texts)
         if refused is None:
