@@ -67,7 +67,7 @@ ACCESS: Mapping[str, Access] = {
         clips=ClipQueue.grant_withdraw,
         read=(_VIDEOS, *_PREVIEWS, _CHARACTERS, _DESCRIPTIONS, _INCOMING),
         write=(_UPLOADS, _DROP_RESULTS, _VIDEOS, _WEBHOOKS, _CHARACTERS, _INCOMING),
-        delete=(_VIDEOS, _DROP_RESULTS, _REQUESTS, _CHARACTERS, _DESCRIPTIONS),
+        delete=(_VIDEOS, _ENGINE, _DROP_RESULTS, _REQUESTS, _CHARACTERS, _DESCRIPTIONS),
         journal=True,
         index=BY_CREATED,
     ),

@@ -6,6 +6,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from cdk.permissions import allow
+from cdk.settings import GuardrailSettings
 from lambdas.adapters import stills
 
 # An inference profile's name starts with the geography it may route a request to, followed by the model.
@@ -33,6 +34,13 @@ def _grant_ask(role: iam.IRole, model: str) -> None:
         why_wildcard="The profile chooses the region; the model is only allowed through the profile.",
         conditions={"StringEquals": {"bedrock:InferenceProfileArn": profile_arn}},
     )
+
+
+def grant_check(role: iam.IRole, guardrail: GuardrailSettings | None) -> None:
+    """Allow checking texts with the deployment's guardrail, if it has one."""
+    if guardrail is not None:
+        arn = Stack.of(role).format_arn(service="bedrock", resource="guardrail", resource_name=guardrail.id)
+        allow(role, "bedrock:ApplyGuardrail", on=[arn])
 
 
 def grant_speak(role: iam.IRole) -> None:

@@ -14,7 +14,7 @@ from cdk.clip_queue import ClipQueue
 from cdk.drop_folder import DropFolder
 from cdk.functions import FUNCTIONS, Functions
 from cdk.identity import Identity
-from cdk.models import grant_ask, grant_draw, grant_list_voices, grant_speak
+from cdk.models import grant_ask, grant_check, grant_draw, grant_list_voices, grant_speak
 from cdk.notices import Notices
 from cdk.permissions import allow
 from cdk.queues import Queues
@@ -84,6 +84,12 @@ class PipelineStack(Stack):
             description="Other names for engines, as ALIAS=ENGINE, comma-separated",
         )
 
+        self._guardrail = CfnParameter(
+            self,
+            "Guardrail",
+            default=str(settings.guardrail or ""),
+            description="ID:VERSION of the Bedrock guardrail that checks what users write; empty: none",
+        )
         self._webhooks_to_loopback = CfnParameter(
             self,
             "WebhooksToLoopback",
@@ -210,6 +216,7 @@ class PipelineStack(Stack):
             "retention_days": settings.retention_days,
             "api_keys_table": self.api_keys.table.table_name,
             "quotas": settings.quotas.model_dump_json(),
+            "guardrail": self._guardrail.value_as_string,
         }
         priced = self._priced.model_dump()
         writer = {"text_model": settings.text_model, "text_seconds": self._text_seconds.value_as_string}
@@ -321,6 +328,8 @@ class PipelineStack(Stack):
         failing = [*map(role, ("RenderClip", "SettleClip", "Upkeep")), self.assembly_build.role]
         self.produce_video.grant_answer(succeed=[*failing, role("Review"), role("Api")], fail=failing)
         allow(role("Upkeep"), "lambda:InvokeFunction", on=[self.functions["Intake"].function_arn])
+        for name in ("Api", "Intake"):
+            grant_check(role(name), settings.guardrail)
         for name in ("Api", "Plan"):
             grant_ask(role(name), settings.text_model)
         grant_ask(role("WriteStoryboard"), settings.text_model, *settings.text_models)

@@ -115,6 +115,18 @@ class TenantRequests(BaseModel):
     burst: Annotated[int, Field(ge=1, le=5_000)]
 
 
+class GuardrailSettings(BaseModel):
+    """A guardrail of Amazon Bedrock in the account and region of the API, which checks what users write."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]{1,64}$")]
+    version: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,7}|DRAFT)$")]
+
+    def __str__(self) -> str:
+        return f"{self.id}:{self.version}"
+
+
 class DeploymentSettings(BaseModel):
     """The settings of one deployment. cdk.json has a value for each; docs/deploy.md explains them."""
 
@@ -154,6 +166,7 @@ class DeploymentSettings(BaseModel):
     # Whose faults: a film that fails by one of them is told to the alarms' topic, with its reason.
     failed_film_notices: tuple[Fault, ...]
     monthly_budget: Annotated[float, Field(ge=0, allow_inf_nan=False)]  # USD of the whole account; 0: none
+    guardrail: GuardrailSettings | None  # null: what users write is not checked
     quotas: Quotas  # of each tenant that has none of its own (`reel tenants set`); null: unlimited
     tenant_requests: TenantRequests | None
     # Requests of one address within five minutes, by AWS WAF, which has a monthly cost; 0: no limit. The

@@ -118,6 +118,7 @@ class IntakeSettings(WriterSettings, VoiceSettings, ReceiversSettings):
     workflow: str = ""  # JSON of the user's ComfyUI workflow, see lambdas.domain.engines.deployed
     model_aliases: str = ""  # "sora-2=cogvideox-5b,…": other names for engines
     retention_days: int
+    guardrail: str = ""  # ID:VERSION of the guardrail that checks what users write; empty: none
     link_seconds: int = 3600  # lifetime of a presigned link
 
     @property

@@ -25,6 +25,10 @@ _CONFIGS = {
     # It also presigns for the global endpoint, from which S3 redirects to a new bucket's region for hours; a
     # form can't follow. With this style it signs for the region. A PC's address keeps the bucket in the path.
     "s3": _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"})),
+    # For the guardrail, while a user waits. A text model and the image models have clients of their own.
+    "bedrock-runtime": _CONFIG.merge(
+        Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=8)
+    ),
     # Polly answers within a second; a PC that first loads a voice, while engines use all cores, takes longer.
     "polly": _CONFIG.merge(Config(read_timeout=180)),
 }

@@ -50,6 +50,7 @@ class Ending:
     def delete(self, tenant: str, video_id: str, *, retry: bool = False) -> None:
         """Delete a video, its record last, so that the next call can finish an interrupted deletion.
 
+        What other videos may use stays until it expires (docs/decisions/0051-what-a-deletion-leaves.md).
         `retry`: as for `cancel`. Raises VideoNotFound.
         """
         try:
@@ -65,6 +66,8 @@ class Ending:
                 video = self._videos.get(tenant, video_id)
         self._halt(video)
         self._outputs.delete_all(keys.video_folder(tenant, video_id))
+        for folder in (keys.ENGINE_OUTPUT_PREFIX, keys.ENGINE_FAILURE_PREFIX):
+            self._outputs.delete_all(folder + keys.inferences_of(video_id, None))
         self._tell_dropper(video, "deleted")
         self._videos.delete(tenant, video_id)
 

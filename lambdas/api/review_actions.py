@@ -26,6 +26,7 @@ from lambdas.domain.video import Video, unchanged_parts
 from lambdas.domain.video_parts import ClipState, Decision, Rewrite, part_of
 from lambdas.domain.video_request import Gate
 from lambdas.intake.characters import Casting
+from lambdas.intake.content_filter import ContentFilter, texts_of_storyboard
 from lambdas.intake.tenant_quotas import TenantQuotas
 from lambdas.settings import ApiSettings
 
@@ -46,6 +47,7 @@ class Editing:
         self._reviews = stores.reviews(settings)
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
         self._quotas = TenantQuotas(settings)
+        self._filter = ContentFilter(settings)
 
     def storyboard(self, video: Video) -> Storyboard:
         """Return the current storyboard.
@@ -74,6 +76,9 @@ class Editing:
             cast = _cast(video, casting, before, after)
             if after == before and cast == video.cast:
                 return video
+            known = set(texts_of_storyboard(before).values())
+            new = {path: text for path, text in texts_of_storyboard(after).items() if text not in known}
+            self._filter.check(new)
             return self._edit(video, before, after, cast=cast, rewrite=None)
 
         video = self._settled(tenant, video_id, act)
@@ -87,6 +92,7 @@ class Editing:
             index = scene_index(scene, before)
             after = regenerated(before, index, asked, video.request)
             if asked.note:
+                self._filter.check({"note": asked.note})
                 casting = Casting(tenant, self._inputs, video.cast)
                 note = casting.text(asked.note, "note")
                 rewrite = Rewrite(scene=index, part=asked.part, note=note)

@@ -5,6 +5,7 @@
     │   ├── InvalidRequest          400  names the field and what is allowed
     │   │   ├── ImageRejected       400  the image is broken, too large or in an unsupported format
     │   │   ├── MusicRejected       400  the music is broken, too long, too short or silent
+    │   │   ├── ContentRefused      400  the deployment's content filter refuses a text
     │   │   └── MaxCostExceeded     400  the film would cost more than the request's max_cost
     │   ├── Unauthenticated         401
     │   ├── Forbidden               403  the API key lacks the scope that the call needs
@@ -109,6 +110,12 @@ class MusicRejected(InvalidRequest):
     """Music that can't be decoded completely, or is too long, too short or silent."""
 
     code = "invalid_music"
+
+
+class ContentRefused(InvalidRequest):
+    """A text that the deployment's content filter refuses; the message says why."""
+
+    code = "content_policy_violation"
 
 
 class MaxCostExceeded(InvalidRequest):

@@ -37,6 +37,7 @@ from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
 from lambdas.domain.video_request import Music, Stills, VideoRequest, Voice
 from lambdas.intake.characters import Casting
+from lambdas.intake.content_filter import ContentFilter, texts_of_create
 from lambdas.intake.fields import Fields, parse, requested_webhook
 from lambdas.intake.files import INPUT_REFERENCE, MUSIC, File
 from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
@@ -75,6 +76,7 @@ class Intake:
         self._creates = Creates(client("dynamodb"), settings.videos_table)
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
         self._quotas = TenantQuotas(settings)
+        self.filter = ContentFilter(settings)
         self.quota_headers: dict[str, str] = {}  # what is left of the quotas after a new video
 
     def accept(
@@ -254,6 +256,7 @@ class Intake:
             check_scenes(brief.lengths(), request, engine)
         else:
             check_length(request, engine)
+        self.filter.check(texts_of_create(parsed, brief))
         return request
 
     def _rendering(self, fields: Fields, engine: Engine, film: Size, fps: int) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from lambdas.domain.errors import ArtifactMissing, ClipUnreadable, InvalidReques
 from lambdas.domain.prompts import material
 from lambdas.domain.storyboard import LONGEST_NARRATION, parse_partial
 from lambdas.domain.uploads import Kind
+from lambdas.intake.content_filter import ContentFilter
 from lambdas.intake.fields import CharacterFields, Fields, parse_form
 from lambdas.intake.files import IMAGE, VIDEO, File
 from lambdas.intake.uploads import Arrived, ClipFile
@@ -40,8 +41,9 @@ _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")  # how the files begin that a
 
 
 class CharacterIntake:
-    def __init__(self, inputs: Objects) -> None:
+    def __init__(self, inputs: Objects, content_filter: ContentFilter) -> None:
         self._inputs = inputs
+        self._filter = content_filter
         self._characters = Characters(inputs)
 
     def create(self, tenant: str, fields: Mapping[str, Any], files: Mapping[str, File]) -> Character:
@@ -62,6 +64,7 @@ class CharacterIntake:
                 raise InvalidRequest(
                     f"You have {MOST_CHARACTERS} characters, the maximum; delete one first.", param="name"
                 )
+            self._filter.check({"name": parsed.name, "description": parsed.description})
             sha256 = hashlib.sha256(picture.jpeg).hexdigest()
             character = Character(
                 id=id_,

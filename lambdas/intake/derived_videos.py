@@ -206,6 +206,7 @@ class Remake:
     ) -> Video:
         """Admit the request and copy what the film reuses, so that its source can be deleted."""
         origin = request.origin
+        self.intake.filter.check({"prompt": origin.prompt if origin else ""})
 
         def keep(id_: str) -> None:
             casting.keep()

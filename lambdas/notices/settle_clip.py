@@ -125,6 +125,8 @@ class SettleClip:
             worked = self._keep(inference, output, plan, clip)
         except (StepError, VideoNotFound) as error:
             self._admission.fail(inference, error)
+            if isinstance(error, ArtifactMissing | VideoNotFound):  # nobody asks for the clip any more
+                self._outputs.delete(output)
             return
         rate(names.METRIC_CLIP_FAILURE_RATE, None, engine=plan.engine)
         made = ClipMade(clip=inference.clip, reused=False)

@@ -21,6 +21,9 @@
                                             … or a ComfyUI workflow (docs/comfyui.md)
     workflow = "/workflows/flux.json"
 
+    [content_filter]                        refuses prompts with any of these words
+    words = "/home/me/words.txt"            one word or phrase a line
+
     [webhooks]
     loopback = true                         webhooks may go to this PC, also without TLS
 
@@ -140,6 +143,10 @@ class ComfyUI(_Section):
     workflow: AbsolutePath | None = None  # renders clips; default: workflows/comfyui.json in the home folder
 
 
+class ContentFilter(_Section):
+    words: AbsolutePath | None = None  # a text file with a word or phrase a line
+
+
 class Webhooks(_Section):
     loopback: bool = False  # also to this PC
 
@@ -150,6 +157,7 @@ class Settings(_Section):
     speech: Speech = Speech()
     stills: Stills | None = None
     comfyui: ComfyUI = ComfyUI()
+    content_filter: ContentFilter = ContentFilter()
     webhooks: Webhooks = Webhooks()
 
     @classmethod

@@ -824,11 +824,16 @@ def test_a_cancelled_video_leaves_nothing_running(aws: Deployment) -> None:
 def test_a_running_video_is_deleted_with_everything_it_owns(aws: Deployment) -> None:
     id_ = create()["id"]
     execution, request = start_execution(id_), queue_engine_request(id_)
+    outputs = stores.outputs(settings())
+    for folder in (keys.ENGINE_OUTPUT_PREFIX, keys.ENGINE_FAILURE_PREFIX):
+        outputs.put(f"{folder}{id_}.000.abc.out", b"clip", "video/mp4")
+        outputs.put(f"{folder}video_other.000.abc.out", b"clip", "video/mp4")
     answer = call("DELETE", f"/v1/videos/{id_}")
     assert answer.json == {"id": id_, "object": "video.deleted", "deleted": True}
     assert status_of(execution) == "ABORTED"
     assert request not in aws.keys("input")
     assert not [key for key in aws.keys("output") if id_ in key]
+    assert len([key for key in aws.keys("output") if "video_other" in key]) == 2
     assert call("GET", f"/v1/videos/{id_}").status == 404
     assert call("DELETE", f"/v1/videos/{id_}").status == 404
 

@@ -57,6 +57,11 @@ UNEXERCISED = (
     Unexercised("Pipeline/*", "sagemaker:DescribeEndpoint", _BY_NAME, resources="*:endpoint/*", sampled=True),
     Unexercised("Pipeline/DrawStill", "bedrock:InvokeModel", _BY_NAME, sampled=True),
     Unexercised(
+        "Pipeline/*",
+        "bedrock:ApplyGuardrail",
+        "Only with the setting guardrail; tests/cloud/test_content_filter.py makes the call.",
+    ),
+    Unexercised(
         "Image/Build", "*", "CodeBuild and Docker build and push the engines' image; neither is here."
     ),
     Unexercised(

@@ -51,6 +51,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
             "subnets": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
             "security_groups": ["sg-0123456789abcdef0"],
         },
+        "guardrail": {"id": "gr12345abcde", "version": "3"},
         "permissions_boundary": "arn:aws:iam::111122223333:policy/teams/Boundary",
         "tags": {"team": "films", "cost-center": "42"},
         "alarm_topic": "arn:aws:sns:eu-west-1:111122223333:pages",

@@ -21,6 +21,28 @@ def _of_every_stack(templates: Templates, type_: str) -> Iterator[tuple[str, dic
                 yield id_, resource.get("Properties", {})
 
 
+# --- the content filter
+
+
+def test_who_takes_texts_may_ask_the_guardrail_and_nothing_else(
+    hardened: Templates, pipeline: Template
+) -> None:
+    asking = [
+        (one, statement)
+        for one, policy in properties(hardened["Pipeline"], "AWS::IAM::Policy").items()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "bedrock:ApplyGuardrail" in listed(statement["Action"])
+    ]
+    assert len(asking) == 2
+    assert all("Api" in role or "Intake" in role for role, _ in asking)
+    for _, statement in asking:
+        assert "guardrail/gr12345abcde" in json.dumps(statement["Resource"])
+        assert listed(statement["Action"]) == ["bedrock:ApplyGuardrail"]
+    assert hardened["Pipeline"]["Parameters"]["Guardrail"]["Default"] == "gr12345abcde:3"
+    assert pipeline["Parameters"]["Guardrail"]["Default"] == ""
+    assert "ApplyGuardrail" not in json.dumps(pipeline)
+
+
 # --- logs of the API
 
 

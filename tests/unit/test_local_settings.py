@@ -82,6 +82,12 @@ def test_aliases_and_the_text_model_s_time(home: Home) -> None:
     assert settings.text.timeout_seconds == 90
 
 
+def test_the_content_filter_s_words_are_in_a_file(home: Home) -> None:
+    assert load(home, "").content_filter.words is None
+    listed = load(home, "", REELWORKS_CONTENT_FILTER_WORDS="/home/me/words.txt").content_filter.words
+    assert listed == Path("/home/me/words.txt")
+
+
 def test_webhooks_go_to_this_pc_only_where_it_is_allowed(home: Home) -> None:
     assert load(home, "").webhooks.loopback is False
     assert load(home, "[webhooks]\nloopback = true").webhooks.loopback is True

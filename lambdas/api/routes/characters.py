@@ -12,8 +12,9 @@ from lambdas.api.operations import IDEMPOTENCY_KEY, RETRY_COUNT, Body, Routes
 from lambdas.api.request import body, idempotency_key, query, retry_count, settings, tenant
 from lambdas.api.response import Response, answer
 from lambdas.domain.characters import CHARACTER_ID, CastMember, Character
-from lambdas.domain.errors import CharacterNotFound, ImageRejected, InvalidRequest, NameTaken
+from lambdas.domain.errors import CharacterNotFound, ContentRefused, ImageRejected, InvalidRequest, NameTaken
 from lambdas.intake.characters import CharacterIntake
+from lambdas.intake.content_filter import ContentFilter
 from lambdas.intake.fields import CharacterFields
 from lambdas.intake.files import IMAGE, VIDEO
 from lambdas.telemetry import logger
@@ -53,7 +54,7 @@ class CharacterPage(BaseModel):
     ),
     headers=(IDEMPOTENCY_KEY,),
     answer=CharacterObject,
-    errors=(ImageRejected, NameTaken),
+    errors=(ImageRejected, ContentRefused, NameTaken),
 )
 def create_character() -> Response:
     """Create a character
@@ -63,7 +64,8 @@ def create_character() -> Response:
     """
     idempotency_key()  # checked only: a name belongs to one character, so a repeat finds it
     fields, files = body(files=(VIDEO, IMAGE))
-    character = CharacterIntake(stores.inputs(settings())).create(tenant(), fields, files)
+    intake = CharacterIntake(stores.inputs(settings()), ContentFilter(settings()))
+    character = intake.create(tenant(), fields, files)
     return answer(openai_format.character_object(character))
 
 

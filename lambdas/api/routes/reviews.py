@@ -8,7 +8,7 @@ from lambdas.api.request import checked_id, header, json_body, query, settings, 
 from lambdas.api.response import LinkForm, Response, answer, link_answer, video_answer
 from lambdas.api.review_actions import Editing, Preview, etag
 from lambdas.api.storyboard_edits import Regeneration, parse_regeneration
-from lambdas.domain.errors import InvalidRequest, NotReady, PreconditionFailed, VideoNotFound
+from lambdas.domain.errors import ContentRefused, InvalidRequest, NotReady, PreconditionFailed, VideoNotFound
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import Gate
@@ -73,7 +73,7 @@ def retrieve_storyboard(video_id: str) -> Response:
     headers=(IF_MATCH,),
     answer=Storyboard,
     sends=(ETAG,),
-    errors=(VideoNotFound, NotReady, PreconditionFailed),
+    errors=(ContentRefused, VideoNotFound, NotReady, PreconditionFailed),
 )
 def replace_storyboard(video_id: str) -> Response:
     """Replace a storyboard
@@ -130,7 +130,7 @@ def retry_video(video_id: str) -> Response:
         },
     ),
     answer=VideoObject,
-    errors=(VideoNotFound, NotReady),
+    errors=(ContentRefused, VideoNotFound, NotReady),
 )
 def regenerate_scene(video_id: str, scene: str) -> Response:
     """Regenerate one scene's text, voice or still

@@ -30,6 +30,7 @@ from lambdas.api.response import LinkForm, Response, answer, film_answer, film_l
 from lambdas.domain import names
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.errors import (
+    ContentRefused,
     IdempotencyConflict,
     ImageRejected,
     InvalidRequest,
@@ -101,7 +102,7 @@ class Content(LinkForm):
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
     answer=VideoObject | VideoEstimate,
     sends=QUOTA_HEADERS,
-    errors=(ImageRejected, MusicRejected, MaxCostExceeded, IdempotencyConflict),
+    errors=(ImageRejected, MusicRejected, ContentRefused, MaxCostExceeded, IdempotencyConflict),
 )
 def create_video() -> Response:
     """Create a video
@@ -132,7 +133,7 @@ def create_video() -> Response:
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
     sends=QUOTA_HEADERS,
     answer=VideoObject,
-    errors=(VideoNotFound, NotReady, MaxCostExceeded, IdempotencyConflict),
+    errors=(VideoNotFound, NotReady, ContentRefused, MaxCostExceeded, IdempotencyConflict),
 )
 def edit_video() -> Response:
     """Edit a video
@@ -159,7 +160,7 @@ def edit_video() -> Response:
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
     sends=QUOTA_HEADERS,
     answer=VideoObject,
-    errors=(VideoNotFound, NotReady, MaxCostExceeded, IdempotencyConflict),
+    errors=(VideoNotFound, NotReady, ContentRefused, MaxCostExceeded, IdempotencyConflict),
 )
 def extend_video() -> Response:
     """Extend a video
@@ -179,7 +180,7 @@ def extend_video() -> Response:
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
     sends=QUOTA_HEADERS,
     answer=VideoObject,
-    errors=(VideoNotFound, NotReady, MaxCostExceeded, IdempotencyConflict),
+    errors=(VideoNotFound, NotReady, ContentRefused, MaxCostExceeded, IdempotencyConflict),
 )
 def remix_video(video_id: str) -> Response:
     """Remix a video
@@ -249,7 +250,8 @@ def list_events(video_id: str) -> Response:
 def delete_video(video_id: str) -> Response:
     """Delete a video
 
-    Deletes it with its film. A video that is being made is cancelled first.
+    Deletes it with its film. A video that is being made is cancelled first. Clips, voices and stills, which
+    other videos of yours may share, expire with their retention.
     """
     Ending(settings()).delete(tenant(), checked_id(video_id), retry=retry_count() > 0)
     logger.info("video deleted")

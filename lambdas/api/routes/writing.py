@@ -14,11 +14,18 @@ from lambdas.api.request import json_body, query, settings
 from lambdas.api.response import Response, answer
 from lambdas.domain.documents import LONGEST_PROMPT, Document
 from lambdas.domain.engines import engine_named
-from lambdas.domain.errors import InvalidRequest, NoTextModel, TextModelFailed, TextModelUnavailable
+from lambdas.domain.errors import (
+    ContentRefused,
+    InvalidRequest,
+    NoTextModel,
+    TextModelFailed,
+    TextModelUnavailable,
+)
 from lambdas.domain.origin import Idea
 from lambdas.domain.prompts import material
 from lambdas.domain.storyboard import text_of
 from lambdas.domain.wrong_fields import wrong_fields
+from lambdas.intake.content_filter import ContentFilter
 
 # With the client's margin of 15 s, so that the answer comes before the function's time is up.
 _ANSWER_SECONDS = 8
@@ -45,7 +52,7 @@ class VoiceFilter(BaseModel):
     "/v1/prompts/enhance",
     body=Body(ToEnhance, examples={"A prompt": {"prompt": "A fox in the snow"}}),
     answer=PromptEnhancement,
-    errors=(NoTextModel,),
+    errors=(ContentRefused, NoTextModel),
 )
 def enhance_prompt() -> Response:
     """Enhance a prompt
@@ -60,6 +67,7 @@ def enhance_prompt() -> Response:
     found = settings()
     name = asked.model or found.default_engine
     engine = engine_named(found.aliases.get(name, name), found.offered, found.workflow)
+    ContentFilter(found).check({"prompt": asked.prompt})
     model = TextModel(
         writing_client(min(_ANSWER_SECONDS, found.answer_seconds)), found.text_model, found.price_list
     )

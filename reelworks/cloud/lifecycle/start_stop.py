@@ -38,6 +38,7 @@ from reelworks.cloud.lifecycle.development_certificate import development_secret
 from reelworks.cloud.lifecycle.environment import SETTINGS, cloud_environment
 from reelworks.cloud.lifecycle.process_lock import Process
 from reelworks.cloud.lifecycle.restart import repair_torn_objects, restore_videos
+from reelworks.cloud.services.bedrock_guardrail import WORD_LIST
 from reelworks.cloud.settings import Settings
 
 PREFERRED_PORT = 4566  # the default of ministack and LocalStack
@@ -140,6 +141,12 @@ def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> di
                 f"got {engine!r}.",
                 advice=f"Change the alias in {home.settings}, or install the engine (reel doctor).",
             )
+    words = settings.content_filter.words
+    if words is not None and not words.is_file():
+        raise CloudError(
+            f"words of [content_filter] must be a text file; {words} is none.",
+            advice=f"Create it, or change {home.settings}.",
+        )
     return {
         "Engines": ",".join(offered),
         "ModelAliases": ",".join(f"{name}={engine}" for name, engine in settings.engines.aliases.items()),
@@ -148,6 +155,7 @@ def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> di
         "Voice": BUNDLED,
         "VoiceEngine": "standard",
         "Prices": FREE.model_dump_json(),
+        "Guardrail": WORD_LIST if words else "",
         "WebhooksToLoopback": str(settings.webhooks.loopback).lower(),
     }
 

@@ -33,6 +33,7 @@ from reelworks.cloud.backends.text.ollama import Ollama, find_ollama
 from reelworks.cloud.backends.text.openai_compatible import OpenAICompatible
 from reelworks.cloud.backends.text.rule_based import RuleBasedDirector
 from reelworks.cloud.errors import ServiceError
+from reelworks.cloud.services.bedrock_guardrail import WordList
 from reelworks.cloud.services.bedrock_images import BedrockImages
 from reelworks.cloud.services.wire import parsed, service
 from reelworks.cloud.settings import Settings, TextServer
@@ -196,6 +197,7 @@ class BedrockRuntime:
         self._http = httpx.AsyncClient(trust_env=False)  # loopback needs no proxy
         self._configured = connect(settings.text, self._http) if settings.text else None
         self._images = BedrockImages(settings)
+        words = WordList(settings.content_filter.words)
         self._ollama_url = ollama_url
         self._found: Ollama | None = None
         self._loaded: TextBackend | None = None  # has answered, so its model may be on the GPU
@@ -204,6 +206,7 @@ class BedrockRuntime:
             [
                 Route("/model/{model:path}/converse", self._converse, methods=["POST"]),
                 Route("/model/{model:path}/invoke", self._invoke_model, methods=["POST"]),
+                Route("/guardrail/{id}/version/{version}/apply", words.apply, methods=["POST"]),
             ]
         )
 

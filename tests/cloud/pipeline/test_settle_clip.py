@@ -166,9 +166,12 @@ def test_an_abandoned_failure_is_settled(bench: Bench) -> None:
 
 def test_a_video_that_was_deleted_meanwhile_is_left_deleted(asked: Asked, bench: Bench) -> None:
     asked.render()
+    artifact = asked.artifact
     bench.outputs.delete_all(keys.video_folder(TENANT, asked.video.id))
     bench.videos.delete(TENANT, asked.video.id)
     asked.notice("Completed")
+    assert not bench.outputs.exists(artifact)
+    assert not bench.outputs.exists(asked.output)
     assert asked.settled
     assert asked.task.answer()[0] == "ArtifactMissing"
 
