@@ -156,6 +156,24 @@ class ContentLink(Document):
     """When the link ends, in seconds since the epoch."""
 
 
+class CostPart(Document):
+    usd: float | None = None
+    """0 if the film has no such part; null if unknown."""
+    reason: str | None = None
+    """Why it is unknown."""
+
+
+class CostParts(Document):
+    """What each part of a film costs, in USD."""
+
+    writing: CostPart = ALWAYS
+    """The storyboard, or the enhanced prompt."""
+    narration: CostPart = ALWAYS
+    stills: CostPart = ALWAYS
+    clips: CostPart = ALWAYS
+    assembly: CostPart = ALWAYS
+
+
 class Deletion(Document):
     id: str
     object: str = ALWAYS
@@ -192,6 +210,16 @@ class EnhanceState(Document):
     note: str | None = None
     """Why the original was kept, if it was."""
     cost: float | None = None
+
+
+class ErrorDetail(Document):
+    message: str = ALWAYS
+    """What is wrong and what is allowed, for people."""
+    type: Literal["invalid_request_error", "rate_limit_error", "server_error"] | str = ALWAYS
+    param: str | None = None
+    """The field, query parameter or header at fault."""
+    code: str | None = None
+    """What is wrong, for programs."""
 
 
 class EventList(Document):
@@ -299,6 +327,10 @@ class Model(Document):
     """The rates that a film may have with it."""
     longest_clip: int = ALWAYS
     """Seconds."""
+    longest_film: int = ALWAYS
+    """Seconds."""
+    most_clips: int = ALWAYS
+    """Of a film."""
     image: Literal["none", "optional", "required"] | str = ALWAYS
     """Whether it starts from an image."""
     video: Literal["none", "optional"] | str = ALWAYS
@@ -311,8 +343,16 @@ class Model(Document):
     """The values of `speed` that it takes."""
     loras: bool = ALWAYS
     """Whether it takes LoRA adapters."""
+    steps: int | None = None
+    """Denoising steps, unless you ask for others; null if it has none."""
     prompt_tokens: int = ALWAYS
     """The length of the prompt that it reads."""
+    seconds_per_clip: float | None = None
+    """Of its longest clip, at speed `exact` and with these steps; null if unknown here."""
+    cost_per_clip: float | None = None
+    """USD of that clip; null if unknown. On a PC 0."""
+    cost_per_second: float | None = None
+    """USD of a second of film in clips of that length; null if unknown."""
 
 
 class MusicOf(Document):
@@ -520,6 +560,36 @@ class VideoError(Document):
     """The reason, and what to do."""
 
 
+class VideoEstimate(Document):
+    """What a film would take that was not created."""
+
+    object: str = ALWAYS
+    model: str = ALWAYS
+    """The engine that would render it."""
+    clips: int = ALWAYS
+    """How many it would render."""
+    seconds: str = ALWAYS
+    """The film's length; an estimate for scenes as long as their narration."""
+    size: str = ALWAYS
+    """The film's width x height in pixels."""
+    fps: int = ALWAYS
+    rendered_size: str = ALWAYS
+    """The size that the engine renders."""
+    rendered_fps: int = ALWAYS
+    cost: float | None = None
+    """USD, by list prices; null if a part has no known cost. On a PC 0."""
+    costs: CostParts = ALWAYS
+    max_cost: float | None = None
+    """USD; the request's."""
+    expected_seconds: int | None = None
+    """Until it is made, if nothing else is; null if unknown."""
+    expected_seconds_reason: str | None = None
+    """Why it is unknown."""
+    refusals: list[ErrorDetail] = []
+    """What would refuse it: `max_cost`, or a quota. An invalid request is refused as without
+    `dry_run`."""
+
+
 class VideoList(Document):
     object: str = ALWAYS
     data: list[Video] = []
@@ -558,11 +628,18 @@ class Video(Document):
     """What is being done, in more detail than `status`."""
     waits_for: str | None = None
     """`text_model` while the text model writes."""
+    queue_position: int | None = None
+    """While none of its clips is rendered: how many of other films' clips go to the engine before. Only
+    when you retrieve it."""
+    expected_seconds: int | None = None
+    """With a `queue_position`: until its clips are rendered, if nobody else comes; null if unknown."""
     attempt: int = ALWAYS
     """From 1. A retry, an approval after the end, and a lost execution start another."""
     review: ReviewState = ALWAYS
     cost: float | None = None
     """USD of what the last attempt made; null if nothing was made yet, or a part has no known price."""
+    max_cost: float | None = None
+    """USD that all its attempts may cost: the request's, or that of the last retry or approval."""
     origin: OriginOf | None = None
     """What it was made from: see remix, edit and extend."""
     signed_by: str | None = None
@@ -815,6 +892,9 @@ class CreateFields(TypedDict, total=False):
     false."""
     fragmented: bool | None
     """Deliver the film as a fragmented MP4. Must be true or false."""
+    max_cost: float | None
+    """The film fails before it costs more, with what it has made kept for a retry. Estimated from list
+    prices; on a PC everything costs 0. Must be a number of USD above 0, at most 1,000,000."""
     webhook_url: str | None
     """Where the video's events are sent. Must be an https:// URL of at most 2,048 characters."""
     webhook_event_types: Sequence[EventType] | None
