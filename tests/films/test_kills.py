@@ -64,7 +64,7 @@ def test_a_killed_function_is_tried_again_at_once(cloud: Cloud, function: str) -
     """A state that waits for a token would otherwise wait for fifteen minutes."""
     client = cloud.client()
     parts = board(f"fox that {function} met", f"owl that {function} met")  # nothing is made already
-    video = client.submit(storyboard=parts, size="640x360").id
+    video = client.submit(storyboard=parts, size="640x360", fps=12).id
     killed = kill_once(cloud, function, until=lambda: client.status(video).status in ("completed", "failed"))
     assert killed, f"{function} was never seen at work"
     finish(client, video, seconds=120)

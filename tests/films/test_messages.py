@@ -12,7 +12,7 @@ from tests.films.requests import finish
 
 def test_a_message_delivered_twice_makes_one_film(cloud: Cloud) -> None:
     client = cloud.client()
-    video = client.submit("A clock strikes", seconds="6", size="320x180")
+    video = client.submit("A clock strikes", seconds="1", size="320x180")
     body = json.dumps({"tenant": "local", "video_id": video.id})
     for _ in range(3):
         cloud.aws("sqs").send_message(QueueUrl=cloud.outputs["RequestsQueueUrl"], MessageBody=body)
@@ -40,7 +40,7 @@ def test_a_lost_notice_is_recovered(cloud: Cloud) -> None:
 
 def test_a_duplicate_notice_changes_nothing(cloud: Cloud) -> None:
     client = cloud.client()
-    video = client.submit("A candle burns", model="cogvideox-nano", seconds="2")
+    video = client.submit("A candle burns", model="cogvideox-nano", seconds="1", steps=4)
     finish(client, video.id)
     before = client.status(video.id)
     requests = cloud.aws("s3").list_objects_v2(

@@ -200,9 +200,10 @@ with open(clip, "rb") as file:
 assert character["name"] == name and character["created_at"] > 1_700_000_000, character
 assert character["id"] in [c["id"] for c in client.get("/videos/characters", cast_to=object)["data"]]
 
-named = client.videos.create(prompt=f"{character['handle']} runs", model="animatic", seconds="1")
+request = {"model": "animatic", "seconds": "1", "size": "320x180"}
+named = client.videos.create(prompt=f"{character['handle']} runs", **request)
 given = client.videos.create(
-    prompt="It runs", model="animatic", seconds="1", extra_body={"characters": [{"id": character["id"]}]}
+    prompt="It runs", **request, extra_body={"characters": [{"id": character["id"]}]}
 )
 assert named.prompt == f"{name} runs", named
 for video in (named, given):

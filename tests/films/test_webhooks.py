@@ -76,7 +76,7 @@ def test_events_of_a_film_reach_endpoint_and_request(
         prompt="",
         model="animatic",
         size="320x240",  # type: ignore[arg-type]
-        extra_body={"topic": "Kites", "scenes": 1, "narrate": False, "review": "storyboard"}
+        extra_body={"topic": "Kites", "scenes": 1, "narrate": False, "review": "storyboard", "fps": 8}
         | {"webhook_url": f"{url}/one"},
     )
     wait_until(lambda: len({event["id"] for event in to.events("/all")}) >= 1, seconds=120)

@@ -16,6 +16,7 @@ from lambdas.domain.video_request import Lora
 from lambdas.intake.fields import parse
 from reelworks.cli.progress import log_line, preview_lines
 from reelworks.cli.terminal import SafeConsole, print_json
+from reelworks.client import Storyboard
 
 # ESC, NUL, BEL, backspace, DEL, NEL, CSI (C1), line separator, right-to-left override, isolate
 CONTROLS = "\x1b\x00\x07\x08\x7f\x85\x9b\u2028\u202e\u2066"
@@ -145,5 +146,5 @@ def test_a_traceback_is_still_read_in_lines() -> None:
 
 
 def test_a_narration_can_t_forge_a_path() -> None:
-    scenes = {"scenes": [{"narration": {"text": "Hello.\n  still: /etc/passwd"}}]}
+    scenes = Storyboard.model_validate({"scenes": [{"narration": {"text": "Hello.\n  still: /etc/passwd"}}]})
     assert preview_lines(scenes, []) == ["scene 1: Hello. still: /etc/passwd"]

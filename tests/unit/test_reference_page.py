@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.api.document import VERSION
 from lambdas.api.reference_page import POLICY, page, type_of
 from tests.api_document import api_document, operations
 
@@ -44,7 +45,7 @@ def shown() -> Read:
 def test_the_page_has_every_operation_field_and_error_code(shown: Read) -> None:
     ids = {attributes.get("id") for _, attributes in shown.tags}
     for operation in operations():
-        if not operation.public:
+        if operation.path.startswith(f"/{VERSION}/"):  # others are not in the document
             assert operation.id in ids
     for name in ("CreateVideo", "ExtendVideo", "VideoObject", "ModelObject"):
         for field in api_document()["components"]["schemas"][name]["properties"]:
