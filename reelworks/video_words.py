@@ -88,7 +88,7 @@ def estimated_lines(estimate: VideoEstimate) -> list[str]:
     unknown = [f"{name}: {part.reason}" for name, part in _parts(estimate) if part.reason]
     seconds = estimate.expected_seconds
     if seconds is None:
-        took = f"unknown: {estimate.expected_seconds_reason}"
+        took = estimate.expected_seconds_reason or "unknown"
     else:
         took = f"{seconds // 60} min {seconds % 60} s, if nothing else is made"
     return [

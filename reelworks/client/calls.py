@@ -1,6 +1,7 @@
 """The calls of the API, and what each consists of. They are methods of both clients."""
 
 import json
+import math
 import re
 import time
 import uuid
@@ -380,6 +381,10 @@ def _idempotency() -> dict[str, str]:
 
 
 def _given(**fields: Any) -> dict[str, Any]:
+    """Return the fields that are given. Raises InvalidRequest if JSON doesn't have one's number."""
+    for name, value in fields.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidRequest(f"{name} must be a finite number; got {value}", param=name)
     return {name: value for name, value in fields.items() if value is not None}
 
 

@@ -108,6 +108,13 @@ def test_an_image_is_sent_unchanged_whatever_its_name(tmp_path: Path) -> None:
     assert video.id == "video_1"
 
 
+@pytest.mark.parametrize("call", ["submit", "estimate"])
+def test_a_number_that_json_does_not_have_is_refused(call: str) -> None:
+    with pytest.raises(InvalidRequest, match="max_cost must be a finite number; got nan") as raised:
+        played(getattr(calls(), call)("A bee", max_cost=float("nan")), [])
+    assert raised.value.param == "max_cost"
+
+
 def test_music_is_sent_as_a_file_and_an_edit_only_replaces_the_version_read(tmp_path: Path) -> None:
     (tmp_path / "tune.mp3").write_bytes(b"ID3")
 
