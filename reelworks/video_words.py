@@ -1,11 +1,12 @@
-"""What a video does, and why it failed, in words."""
+"""What a video does, why it failed, and what one would take, in words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reelworks.client import Video
+    from reelworks.client import Video, VideoEstimate
+    from reelworks.client.models import CostPart
 
 _WORDS = {
     "queued": "waiting in the queue",
@@ -61,3 +62,37 @@ def failure_text(video: Video) -> str:
         if place is not None
     ]
     return f"{', '.join([failure.step, *places])}: {failure.reason}\n{failure.advice}"
+
+
+def estimated_costs(estimate: VideoEstimate) -> list[tuple[str, str, str]]:
+    """Return a row for each part of a film and for all of it: its name, its amount, and USD."""
+    amounts = {
+        "clips": f"{estimate.clips} of {estimate.rendered_size}, {estimate.rendered_fps} fps",
+        "assembly": f"{estimate.seconds} s of {estimate.size}, {estimate.fps} fps",
+    }
+    parts = [(name, amounts.get(name, ""), _usd(part.usd)) for name, part in _parts(estimate)]
+    return [*parts, ("total", "", _usd(estimate.cost))]
+
+
+def _parts(estimate: VideoEstimate) -> list[tuple[str, CostPart]]:
+    costs = estimate.costs
+    return [(name, getattr(costs, name)) for name in type(costs).model_fields]
+
+
+def _usd(cost: float | None) -> str:
+    return "unknown" if cost is None else f"{cost:.4f}"
+
+
+def estimated_lines(estimate: VideoEstimate) -> list[str]:
+    """Say how long a film would take, which costs are unknown and why, and what would refuse it."""
+    unknown = [f"{name}: {part.reason}" for name, part in _parts(estimate) if part.reason]
+    seconds = estimate.expected_seconds
+    if seconds is None:
+        took = estimate.expected_seconds_reason or "unknown"
+    else:
+        took = f"{seconds // 60} min {seconds % 60} s, if nothing else is made"
+    return [
+        *unknown,
+        f"expected time: {took}",
+        *(f"would be refused: {refusal.message}" for refusal in estimate.refusals),
+    ]

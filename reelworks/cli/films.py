@@ -11,11 +11,13 @@ from rich.table import Table
 from lambdas.domain.control_characters import visible
 from reelworks.cli import progress
 from reelworks.cli.follow_film import check_output, finish
-from reelworks.cli.options import Output, VideoId, Wait, read_json_file
+from reelworks.cli.options import MaxCost, Output, VideoId, Wait, read_json_file
 from reelworks.cli.terminal import Json, Session, fail, out, print_json
+from reelworks.video_words import estimated_lines
 
 if TYPE_CHECKING:
-    from reelworks.client import Client, Video
+    from reelworks.client import Client, Video, VideoEstimate
+    from reelworks.client.models import CreateFields
 
 app = typer.Typer()
 
@@ -150,59 +152,76 @@ def make(
     review_at: Annotated[
         list[Gate] | None, typer.Option(help="Wait for your review only at this gate. Can be repeated.")
     ] = None,
+    max_cost: MaxCost = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what the film would take and cost. Nothing is made.")
+    ] = False,
     output: Output = None,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
     """Make a film from a prompt or topic, follow its progress and download it."""
     given = None if storyboard is None else read_json_file(storyboard)
-    if wait:
+    if wait and not dry_run:
         check_output(output)
+    fields: CreateFields = {
+        "topic": topic,
+        "tone": tone,
+        "scenes": scenes,
+        "storyboard": given,
+        "narrate": narrate,
+        "captions": captions,
+        "language": language,
+        "voice": voice,
+        "voice_engine": voice_engine,
+        "speech_speed": speech_speed,
+        "sample_rate": sample_rate,
+        "stills": stills,
+        "text_model": text_model,
+        "temperature": temperature,
+        "top_p": top_p,
+        "max_tokens": max_tokens,
+        "context_size": context_size,
+        "model": engine,
+        "seconds": seconds,
+        "size": size,
+        "aspect": aspect,
+        "fit": fit,
+        "fps": fps,
+        "fps_mode": fps_mode,
+        "draft_for": draft_for,
+        "negative_prompt": negative_prompt,
+        "seed": seed,
+        "steps": steps,
+        "guidance": guidance,
+        "speed": speed,
+        "loras": [_lora(text) for text in lora] if lora else None,
+        "enhance": enhance,
+        "transition": transition,
+        "transition_seconds": transition_seconds,
+        "even_out": even_out,
+        "fragmented": fragmented,
+        "burn_captions": burn_captions,
+        "max_cost": max_cost,
+        "review": list(Gate) if review_all else review_at or None,
+    }
     with Session() as client:
-        video = client.submit(
-            prompt,
-            image=image,
-            music=music,
-            topic=topic,
-            tone=tone,
-            scenes=scenes,
-            storyboard=given,
-            narrate=narrate,
-            captions=captions,
-            language=language,
-            voice=voice,
-            voice_engine=voice_engine,
-            speech_speed=speech_speed,
-            sample_rate=sample_rate,
-            stills=stills,
-            text_model=text_model,
-            temperature=temperature,
-            top_p=top_p,
-            max_tokens=max_tokens,
-            context_size=context_size,
-            model=engine,
-            seconds=seconds,
-            size=size,
-            aspect=aspect,
-            fit=fit,
-            fps=fps,
-            fps_mode=fps_mode,
-            draft_for=draft_for,
-            negative_prompt=negative_prompt,
-            seed=seed,
-            steps=steps,
-            guidance=guidance,
-            speed=speed,
-            loras=[_lora(text) for text in lora] if lora else None,
-            enhance=enhance,
-            transition=transition,
-            transition_seconds=transition_seconds,
-            even_out=even_out,
-            fragmented=fragmented,
-            burn_captions=burn_captions,
-            review=list(Gate) if review_all else review_at or None,
-        )
-        _made(client, video, output, wait=wait, as_json=as_json)
+        if dry_run:
+            _estimated(client.estimate(prompt, image=image, music=music, **fields), as_json=as_json)
+        else:
+            video = client.submit(prompt, image=image, music=music, **fields)
+            _made(client, video, output, wait=wait, as_json=as_json)
+
+
+def _estimated(estimate: "VideoEstimate", *, as_json: bool) -> None:
+    """Print what a film would take."""
+    if as_json:
+        print_json(estimate.to_dict())
+        return
+    out.print(f"{escape(estimate.model)}, {escape(estimate.size)}, {escape(estimate.seconds)} s")
+    out.print(progress.estimate_table(estimate))
+    for line in estimated_lines(estimate):
+        out.print(escape(visible(line)), soft_wrap=True)
 
 
 @app.command()

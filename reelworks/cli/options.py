@@ -13,6 +13,10 @@ VideoId = Annotated[str, typer.Argument(help="Video ID, as shown by `reel make` 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to save the film to.")]
 Wait = Annotated[bool, typer.Option(help="Wait for the film and download it.")]
 
+MaxCost = Annotated[
+    float | None, typer.Option(help="USD that the film may cost, by list prices; it stops before more.")
+]
+
 
 def read_json_file(path: Path) -> Any:
     try:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -16,14 +17,14 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from lambdas.domain.control_characters import visible
-from reelworks.video_words import describe, failure_text
+from reelworks.video_words import describe, estimated_costs, failure_text
 
 if TYPE_CHECKING:
-    from reelworks.client.models import ClipPart, Made, Prompts, ScenePart, Storyboard, Video
+    from reelworks.client.models import ClipPart, Made, Prompts, ScenePart, Storyboard, Video, VideoEstimate
 
 _CLOSED = ("completed", "failed", "cancelled")
 
@@ -87,6 +88,17 @@ def videos_table(videos: list[Video]) -> Table:
             visible(video.model),
             Text(visible(" ".join(video.prompt.split())), no_wrap=True, overflow="ellipsis"),
         )
+    return table
+
+
+def estimate_table(estimate: VideoEstimate) -> Table:
+    """Return what each part of a film would cost."""
+    table = Table("part", "amount", Column("USD", justify="right"))
+    *parts, total = estimated_costs(estimate)
+    for row in parts:
+        table.add_row(*map(escape, row))
+    table.add_section()
+    table.add_row(*map(escape, total))
     return table
 
 

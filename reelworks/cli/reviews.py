@@ -7,7 +7,7 @@ import typer
 
 from reelworks.cli import progress, review_session
 from reelworks.cli.follow_film import check_output, finish
-from reelworks.cli.options import Output, VideoId, Wait, read_json_file
+from reelworks.cli.options import MaxCost, Output, VideoId, Wait, read_json_file
 from reelworks.cli.terminal import Json, Session, fail, out, print_json
 from reelworks.video_words import describe
 
@@ -57,21 +57,35 @@ def edit_storyboard(
 
 
 @app.command()
-def approve(video_id: VideoId, output: Output = None, wait: Wait = True, as_json: Json = False) -> None:
+def approve(
+    video_id: VideoId,
+    max_cost: MaxCost = None,
+    output: Output = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
     """Approve a film that waits for your review, or re-render the edits to one that has ended."""
     if wait:
         check_output(output, video_id)
     with Session() as client:
-        _go_on(client, client.approve(video_id), output, wait=wait, as_json=as_json)
+        video = client.approve(video_id, max_cost=max_cost)
+        _go_on(client, video, output, wait=wait, as_json=as_json)
 
 
 @app.command()
-def retry(video_id: VideoId, output: Output = None, wait: Wait = True, as_json: Json = False) -> None:
-    """Resume a failed or cancelled film. Everything already made is reused."""
+def retry(
+    video_id: VideoId,
+    max_cost: MaxCost = None,
+    output: Output = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Resume a failed or cancelled film. Everything already made is reused. A limit counts all attempts."""
     if wait:
         check_output(output, video_id)
     with Session() as client:
-        _go_on(client, client.retry(video_id), output, wait=wait, as_json=as_json)
+        video = client.retry(video_id, max_cost=max_cost)
+        _go_on(client, video, output, wait=wait, as_json=as_json)
 
 
 @app.command()

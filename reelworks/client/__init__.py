@@ -25,7 +25,7 @@ from reelworks.client.errors import (
     UploadRefused,
     VideoFailed,
 )
-from reelworks.client.models import Storyboard, Video
+from reelworks.client.models import Storyboard, Video, VideoEstimate
 
 __all__ = [
     "AnswerNotUnderstood",
@@ -47,6 +47,7 @@ __all__ = [
     "Unauthenticated",
     "UploadRefused",
     "Video",
+    "VideoEstimate",
     "VideoFailed",
     "find_address",
 ]

@@ -61,6 +61,7 @@ class AsyncClient:
         await self._http.aclose()
 
     submit = _method(Calls.submit)
+    estimate = _method(Calls.estimate)
     subscribe = _method(Calls.subscribe)
     remix = _method(Calls.remix)
     edit = _method(Calls.edit)

@@ -66,6 +66,7 @@ class Client:
         self._http.close()
 
     submit = _method(Calls.submit)
+    estimate = _method(Calls.estimate)
     subscribe = _method(Calls.subscribe)
     remix = _method(Calls.remix)
     edit = _method(Calls.edit)

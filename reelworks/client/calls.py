@@ -1,6 +1,7 @@
 """The calls of the API, and what each consists of. They are methods of both clients."""
 
 import json
+import math
 import re
 import time
 import uuid
@@ -31,6 +32,7 @@ from reelworks.client.models import (
     Storyboard,
     Upload,
     Video,
+    VideoEstimate,
     VideoList,
     Voice,
     VoiceList,
@@ -64,22 +66,35 @@ class Calls:
         docs/api.md lists the `fields`; those that are None are omitted. `image` is the first picture, `music`
         plays under the film: a file or an `upload`; large files are uploaded first. Raises ApiError, OSError.
         """
-        body = _given(prompt=prompt, **fields)
-        given = {name: file for name, file in (("input_reference", image), ("music", music)) if file}
-        files = {name: Path(file) for name, file in given.items() if not isinstance(file, Upload)}
-        if sum(path.stat().st_size for path in files.values()) > _LARGEST_FORM:
+        body, files = _parts({"input_reference": image, "music": music}, prompt=prompt, **fields)
+        if _weigh(files) > _LARGEST_FORM:
             for name, path in files.items():
-                given[name] = yield from self.upload(path)
+                body[name] = {"file_id": (yield from self.upload(path)).id}
             files = {}
-        body |= {name: {"file_id": file.id} for name, file in given.items() if isinstance(file, Upload)}
-        if not files:
-            return (yield from self._create("videos", json=body))
-        form = {
-            name: json.dumps(value) if isinstance(value, Mapping | list | tuple) else value
-            for name, value in body.items()
-        }
-        sent = {name: (path.name, path.read_bytes()) for name, path in files.items()}
-        return (yield from self._create("videos", data=form, files=sent))
+        return (yield from self._create("videos", **_content(body, files)))
+
+    def estimate(
+        self,
+        prompt: str | None = None,
+        *,
+        image: str | Path | Upload | None = None,
+        music: str | Path | Upload | None = None,
+        **fields: Unpack[CreateFields],
+    ) -> Flow[VideoEstimate]:
+        """Return what `submit` would take with the same arguments (clips, cost by part, time), and what would
+        refuse it. Nothing is made, and nothing is uploaded: of files above 4 MB, give the `upload`. Raises
+        ApiError, OSError.
+        """
+        body, files = _parts({"input_reference": image, "music": music}, prompt=prompt, **fields)
+        if (size := _weigh(files)) > _LARGEST_FORM:
+            raise InvalidRequest(
+                f"{' and '.join(path.name for path in files.values())} must have at most {_LARGEST_FORM:,} "
+                f"bytes for an estimate, which uploads nothing; got {size:,}",
+                param=next(iter(files)),
+                advice="Upload the file first and give the upload. Music may be left out: it costs nothing.",
+            )
+        query, content = {"dry_run": True}, _content(body, files)
+        return (yield from self._api.call(VideoEstimate, "POST", "videos", query=query, content=content))
 
     def subscribe(
         self,
@@ -215,23 +230,33 @@ class Calls:
                 break
         return (yield from self.storyboard(video_id))[0]
 
-    def approve(self, video_id: str, *, gate: str | None = None, etag: str | None = None) -> Flow[Video]:
+    def approve(
+        self,
+        video_id: str,
+        *,
+        gate: str | None = None,
+        etag: str | None = None,
+        max_cost: float | None = None,
+    ) -> Flow[Video]:
         """Approve a film that waits for its user, or re-render an edited film that has ended. `gate`
-        (storyboard or previews) and `etag` name what was reviewed; nothing else is approved."""
+        (storyboard or previews) and `etag` name what was reviewed; nothing else is approved. `max_cost`: USD
+        that all attempts may cost from now on; None: as before."""
         return (
             yield from self._api.call(
                 Video,
                 "POST",
                 f"{_path(video_id)}/approve",
-                query={"gate": gate},
+                query={"gate": gate, "max_cost": max_cost},
                 headers={} if etag is None else {"if-match": etag},
                 again=gate is not None,  # without it, a second approval is one of the next gate
             )
         )
 
-    def retry(self, video_id: str) -> Flow[Video]:
-        """Resume a video that failed or was cancelled, reusing everything already made."""
-        return (yield from self._api.call(Video, "POST", f"{_path(video_id)}/retry", again=False))
+    def retry(self, video_id: str, *, max_cost: float | None = None) -> Flow[Video]:
+        """Resume a video that failed or was cancelled, reusing everything already made. `max_cost` as in
+        `approve`."""
+        path, query = f"{_path(video_id)}/retry", {"max_cost": max_cost}
+        return (yield from self._api.call(Video, "POST", path, query=query, again=False))
 
     def regenerate(
         self, video_id: str, scene: int, part: str, **wishes: Unpack[RegenerateFields]
@@ -356,7 +381,36 @@ def _idempotency() -> dict[str, str]:
 
 
 def _given(**fields: Any) -> dict[str, Any]:
+    """Return the fields that are given. Raises InvalidRequest if JSON doesn't have one's number."""
+    for name, value in fields.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidRequest(f"{name} must be a finite number; got {value}", param=name)
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _parts(
+    given: Mapping[str, str | Path | Upload | None], **fields: Any
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Return the fields of a create and its files, by field. An upload is a field."""
+    uploads = {name: {"file_id": file.id} for name, file in given.items() if isinstance(file, Upload)}
+    files = {name: Path(file) for name, file in given.items() if file and not isinstance(file, Upload)}
+    return _given(**fields) | uploads, files
+
+
+def _weigh(files: Mapping[str, Path]) -> int:
+    """Return the bytes of the files. Raises OSError."""
+    return sum(path.stat().st_size for path in files.values())
+
+
+def _content(body: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:
+    """Return the body of a create: JSON, or a form if there are files. Raises OSError."""
+    if not files:
+        return {"json": body}
+    form = {
+        name: json.dumps(value) if isinstance(value, Mapping | list | tuple) else value
+        for name, value in body.items()
+    }
+    return {"data": form, "files": {name: (path.name, path.read_bytes()) for name, path in files.items()}}
 
 
 def _path(video_id: str) -> str:

@@ -5,7 +5,7 @@ tool that waits does so for a bounded time and reports progress; the film goes o
 """
 
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -29,8 +29,8 @@ each gate, and fetch_film. For a single short clip: make_film.
 
 Films take minutes. A film goes on while you do other things, and show_film finds it.
 
-On this user's own PC everything costs $0. On AWS it costs money, most of it the clips: call list_engines
-first, and ask before you approve previews or make a film.
+On this user's own PC everything costs $0. On AWS it costs money, most of it the clips: call estimate_film
+first, and ask before you approve previews or make a film. max_cost limits what a film may cost.
 """
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -51,6 +51,25 @@ Engine = Annotated[str | None, Field(description="An engine of list_engines. By 
 Seconds = Annotated[int | None, Field(description="Length of the film in seconds.")]
 Size = Annotated[str | None, Field(description="WIDTHxHEIGHT in pixels, for example 1280x720.")]
 Aspect = Annotated[str | None, Field(description="Instead of size: the shape, for example 9:16.")]
+Topic = Annotated[str | None, Field(description="What the film is about.")]
+Board = Annotated[
+    dict[str, Any] | None,
+    Field(
+        description="Your own storyboard, or the parts of it that are not to be written: {title, "
+        "style, scenes: [{narration: {text}, image: {positive_prompt}, video: {positive_prompt}, "
+        "seconds}]}. A complete one needs no topic and no text model."
+    ),
+]
+Scenes = Annotated[int | None, Field(description="Number of scenes.")]
+Narrate = Annotated[bool, Field(description="Write narration.")]
+Stills = Annotated[
+    Literal["none", "standard", "premium"] | None,
+    Field(description="Each scene's first picture. By default standard, if the engine takes images."),
+]
+MaxCost = Annotated[
+    float | None,
+    Field(gt=0, description="USD that the film may cost, with all its attempts; it stops before more."),
+]
 Wait = Annotated[
     int,
     Field(ge=0, le=3600, description="Wait at most so many seconds; some assistants end calls after 60."),
@@ -60,6 +79,7 @@ _WAIT = 45
 _MOST_STILLS = 6  # in one answer
 
 
+_Answer = TypeVar("_Answer")
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 _tools: list[tuple[Callable[..., Any], ToolAnnotations]] = []
 
@@ -98,6 +118,40 @@ async def list_engines() -> str:
 
 
 @_tool(_READS)
+async def estimate_film(
+    prompt: Annotated[
+        str | None, Field(description="As for make_film. Instead: topic or storyboard.")
+    ] = None,
+    topic: Topic = None,
+    storyboard: Board = None,
+    scenes: Scenes = None,
+    seconds: Seconds = None,
+    narrate: Narrate = True,
+    stills: Stills = None,
+    engine: Engine = None,
+    size: Size = None,
+    aspect: Aspect = None,
+    max_cost: MaxCost = None,
+) -> str:
+    """Estimate a film before make_film (prompt) or plan_film (topic, storyboard): its clips, what each
+    part costs, how long it takes, and what would refuse it. Makes nothing and costs nothing."""
+    fields: dict[str, Any] = {
+        "topic": topic,
+        "storyboard": storyboard,
+        "scenes": scenes,
+        "seconds": seconds,
+        "model": engine,
+        "size": size,
+        "aspect": aspect,
+        "max_cost": max_cost,
+    }
+    async with _api() as api:
+        if prompt is not None:
+            return words.estimate(await api.estimate(prompt, stills=stills, **fields))
+        return words.estimate(await _with_stills(api.estimate, stills, fields | {"narrate": narrate}))
+
+
+@_tool(_READS)
 async def list_films(limit: Annotated[int, Field(ge=1, le=100)] = 10) -> str:
     """List the newest films and what each does. Costs nothing."""
     async with _api() as api:
@@ -120,41 +174,35 @@ async def make_film(
     engine: Engine = None,
     size: Size = None,
     aspect: Aspect = None,
+    max_cost: MaxCost = None,
     wait_seconds: Wait = _WAIT,
 ) -> str:
     """Make a film of one prompt, without narration or review. Renders its clips at once, which costs
-    what the engine's clips cost (list_engines): nothing on the user's own PC, money on AWS. For a story
-    or a narrated film, use plan_film."""
+    what estimate_film says: nothing on the user's own PC, money on AWS. For a story or a narrated film, use
+    plan_film."""
     async with _api() as api:
-        video = await api.submit(prompt, seconds=seconds, model=engine, size=size, aspect=aspect)
+        video = await api.submit(
+            prompt, seconds=seconds, model=engine, size=size, aspect=aspect, max_cost=max_cost
+        )
         return words.film(await _waited(api, video.id, ctx, wait_seconds))
 
 
 @_tool(_SPENDS)
 async def plan_film(
     ctx: _Context,
-    topic: Annotated[str | None, Field(description="What the film is about.")] = None,
-    storyboard: Annotated[
-        dict[str, Any] | None,
-        Field(
-            description="Your own storyboard, or the parts of it that are not to be written: {title, "
-            "style, scenes: [{narration: {text}, image: {positive_prompt}, video: {positive_prompt}, "
-            "seconds}]}. A complete one needs no topic and no text model."
-        ),
-    ] = None,
-    scenes: Annotated[int | None, Field(description="Number of scenes.")] = None,
+    topic: Topic = None,
+    storyboard: Board = None,
+    scenes: Scenes = None,
     seconds: Seconds = None,
     tone: Annotated[str | None, Field(description="For example: warm and curious.")] = None,
     language: Annotated[str | None, Field(description="Of the narration, for example en-US.")] = None,
-    narrate: Annotated[bool, Field(description="Write narration.")] = True,
+    narrate: Narrate = True,
     captions: Annotated[bool, Field(description="Add captions of the narration.")] = False,
-    stills: Annotated[
-        Literal["none", "standard", "premium"] | None,
-        Field(description="Each scene's first picture. By default standard, if the engine takes images."),
-    ] = None,
+    stills: Stills = None,
     engine: Engine = None,
     size: Size = None,
     aspect: Aspect = None,
+    max_cost: MaxCost = None,
     wait_seconds: Wait = _WAIT,
 ) -> str:
     """Plan a film of several scenes: a text model writes its storyboard, then it waits for approval, and
@@ -172,15 +220,11 @@ async def plan_film(
         "model": engine,
         "size": size,
         "aspect": aspect,
+        "max_cost": max_cost,
         "review": ["storyboard", "previews"],
     }
     async with _api() as api:
-        try:
-            video = await api.submit(stills=stills or "standard", **fields)
-        except InvalidRequest as error:
-            if error.param != "stills" or stills is not None:
-                raise
-            video = await api.submit(**fields)  # the engine takes no images
+        video = await _with_stills(api.submit, stills, fields)
         video = await _waited(api, video.id, ctx, wait_seconds)
         return "\n\n".join([words.film(video), *await _storyboard(api, video)])
 
@@ -255,16 +299,17 @@ async def approve_film(
         Literal["storyboard", "previews"] | None,
         Field(description="The gate that it waits at. None: film the edits of a film that has ended."),
     ] = None,
+    max_cost: MaxCost = None,
     wait_seconds: Wait = _WAIT,
 ) -> str:
     """Let a film go on. gate=storyboard: voices and stills are made, which costs a little. gate=previews:
-    the clips are rendered and the film is finished, which costs most of a film: what the engine's clips
-    cost (list_engines); nothing on the user's own PC. Ask the user first."""
+    the clips are rendered and the film is finished, which costs most of a film: what its clips cost
+    (estimate_film); nothing on the user's own PC. Ask the user first. max_cost replaces the film's."""
     async with _api() as api:
         video = await api.status(video_id)
         if video.stage == "reviewing" and gate is None:
             raise ToolError(f"gate is required: the film waits at gate {video.review.gate}.")
-        await api.approve(video_id, gate=gate)
+        await api.approve(video_id, gate=gate, max_cost=max_cost)
         return words.film(await _waited(api, video_id, ctx, wait_seconds))
 
 
@@ -277,11 +322,13 @@ async def wait_for_film(ctx: _Context, video_id: VideoId, wait_seconds: Wait = _
 
 
 @_tool(_SPENDS)
-async def retry_film(ctx: _Context, video_id: VideoId, wait_seconds: Wait = _WAIT) -> str:
+async def retry_film(
+    ctx: _Context, video_id: VideoId, max_cost: MaxCost = None, wait_seconds: Wait = _WAIT
+) -> str:
     """Resume a film that failed or was cancelled. What is made is reused; the rest costs what it would
-    have cost."""
+    have cost. max_cost replaces the film's."""
     async with _api() as api:
-        await api.retry(video_id)
+        await api.retry(video_id, max_cost=max_cost)
         return words.film(await _waited(api, video_id, ctx, wait_seconds))
 
 
@@ -345,6 +392,18 @@ def _counted_from_one(scene: int) -> Iterator[None]:
         if error.param != "scene":
             raise
         raise ToolError(f"Scene {scene} does not exist. look_at_storyboard shows the scenes.") from error
+
+
+async def _with_stills(
+    call: Callable[..., Awaitable[_Answer]], stills: str | None, fields: Mapping[str, Any]
+) -> _Answer:
+    """Call with stills, which are standard unless something else is wished or the engine takes no images."""
+    try:
+        return await call(stills=stills or "standard", **fields)
+    except InvalidRequest as error:
+        if error.param != "stills" or stills is not None:
+            raise
+        return await call(**fields)
 
 
 async def _waited(api: AsyncClient, video_id: str, ctx: _Context, seconds: int) -> Video:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from lambdas.domain.control_characters import visible
-from reelworks.client import ApiError, Storyboard, Video
+from reelworks.client import ApiError, Storyboard, Video, VideoEstimate
 from reelworks.client.models import Model, Prompts
-from reelworks.video_words import describe, failure_text
+from reelworks.video_words import describe, estimated_costs, estimated_lines, failure_text
 
 _NEXT: Mapping[str, str] = {
     "storyboard": "Show the storyboard to the user (look_at_storyboard). Change it with edit_scene or "
@@ -25,7 +25,7 @@ def film(video: Video) -> str:
         f"state: {describe(video)} ({video.progress} %)",
         f"prompt: {video.prompt}",
         f"film: {video.seconds} s, {video.size}, engine {video.model}",
-        f"cost so far: {_usd(video.cost)}",
+        f"cost so far: {_usd(video.cost)}{_limit(video.max_cost)}",
         *(f"note: {note}" for note in video.notes),
     ]
     if video.storyboard and video.storyboard.note:
@@ -43,6 +43,14 @@ def _situation(video: Video) -> str:
     if gate in _NEXT:
         return str(gate)
     return video.status if video.status in _NEXT else "under way"
+
+
+def estimate(found: VideoEstimate) -> str:
+    """Return what a film would take, and what would refuse it."""
+    lines = [f"engine: {found.model}"]
+    for name, amount, usd in estimated_costs(found):
+        lines.append(f"{name}: USD {usd}{f' ({amount})' if amount else ''}")
+    return _safe([*lines, *estimated_lines(found)])
 
 
 def films(videos: Iterable[Video]) -> str:
@@ -89,6 +97,10 @@ def error(error: ApiError) -> str:
 
 def _usd(cost: float | None) -> str:
     return "not known yet" if cost is None else f"${cost:.4f}"
+
+
+def _limit(max_cost: float | None) -> str:
+    return "" if max_cost is None else f", at most ${max_cost:g}"
 
 
 def _safe(lines: Iterable[str]) -> str:

@@ -53,6 +53,7 @@ class Api:
             "scenes": [scene("A kite rises."), scene("Käfer.")],
         }
     )
+    takes_stills: bool = True
     note: str | None = None
     version: int = 1
     filmed: int = 0
@@ -99,15 +100,42 @@ class Api:
             "failure": None,
         }
 
+    @property
+    def estimate(self) -> dict[str, Any]:
+        costs = {
+            name: {"usd": 0.0, "reason": None} for name in ("writing", "narration", "stills", "assembly")
+        }
+        return {
+            "object": "video.estimate",
+            "model": "cogvideox-5b",
+            "clips": 2,
+            "seconds": "12",
+            "size": "1280x720",
+            "fps": 24,
+            "rendered_size": "720x480",
+            "rendered_fps": 8,
+            "cost": 0.3251,
+            "costs": {**costs, "clips": {"usd": 0.3251, "reason": None}},
+            "max_cost": 0.1,
+            "expected_seconds": 432,
+            "expected_seconds_reason": None,
+            "refusals": [{"message": "max_cost is too low.", "param": "max_cost", "code": "x"}],
+        }
+
     async def _video(self, _: Request) -> Response:
         return JSONResponse(self.video)
 
     async def _keep(self, request: Request) -> None:
         body = await request.body()
-        self.asked.append((request.method, request.url.path, json.loads(body) if body else None))
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        self.asked.append((request.method, path, json.loads(body) if body else None))
 
     async def _create(self, request: Request) -> Response:
         await self._keep(request)
+        if not self.takes_stills and "stills" in self.asked[-1][2]:
+            return _error(400, "No stills.", "stills")
+        if "dry_run" in request.query_params:
+            return JSONResponse(self.estimate)
         return JSONResponse(self.video)
 
     async def _storyboard(self, request: Request) -> Response:
@@ -184,6 +212,42 @@ def editor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str) -> Non
 
 def left(tmp_path: Path) -> list[Path]:
     return list(tmp_path.glob(f"storyboard-{ID}-*.json"))
+
+
+# --- what a film would cost
+
+
+def test_a_dry_run_prints_what_the_film_would_take(api: Api) -> None:
+    (Path.cwd() / "films").touch()  # nothing is saved
+    result = reel("make", "A bee", "--seconds", "12", "--max-cost", "0.1", "--dry-run")
+    [(method, path, body)] = api.asked
+    assert (method, path) == ("POST", "/v1/videos?dry_run=true")
+    assert (body["prompt"], body["seconds"], body["max_cost"]) == ("A bee", 12, 0.1)
+    rows = [" ".join(line.replace("│", " ").split()) for line in result.stdout.splitlines()]
+    assert "writing 0.0000" in rows
+    assert "clips 2 of 720x480, 8 fps 0.3251" in rows
+    assert "total 0.3251" in rows
+    assert rows[-2:] == [
+        "expected time: 7 min 12 s, if nothing else is made",
+        "would be refused: max_cost is too low.",
+    ]
+    assert json.loads(reel("make", "A bee", "--dry-run", "--json").stdout) == api.estimate
+
+
+def test_what_is_unknown_says_why(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = {"clips": {"usd": None, "reason": "no price"}}
+    changed = {"cost": None, "expected_seconds": None, "expected_seconds_reason": "no time"}
+    estimate = {**api.estimate, **changed, "costs": api.estimate["costs"] | unknown}
+    monkeypatch.setattr(Api, "estimate", estimate)
+    said = reel("make", "A bee", "--dry-run").stdout
+    assert said.count("unknown") == 2
+    assert "clips: no price\nexpected time: no time" in said
+
+
+@pytest.mark.parametrize("command", ["retry", "approve"])
+def test_another_limit(api: Api, command: str) -> None:
+    reel(command, ID, "--no-wait", "--max-cost", "2.5")
+    assert api.asked[-1][1] == f"/v1/videos/{ID}/{command}?max_cost=2.5"
 
 
 # --- without a terminal

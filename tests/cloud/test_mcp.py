@@ -63,12 +63,12 @@ def refused(folder: Path, name: str, given: dict[str, Any]) -> str:
 
 def test_each_tool_says_what_it_costs_and_whether_it_only_reads(tmp_path: Path) -> None:
     tools = asyncio.run(server(tmp_path).list_tools())
-    assert len(tools) == 13
+    assert len(tools) == 14
     for tool in tools:
         assert "cost" in (tool.description or "").lower(), tool.name
         assert "  " not in (tool.description or "")
         assert tool.annotations is not None
-        reads = tool.name.startswith(("list_", "show_", "look_", "wait_"))
+        reads = tool.name.startswith(("list_", "show_", "look_", "wait_", "estimate_"))
         assert tool.annotations.read_only_hint is reads, tool.name
         assert tool.annotations.destructive_hint is (None if reads else tool.name == "cancel_film")
         for name, schema in tool.input_schema["properties"].items():
@@ -88,6 +88,41 @@ def test_a_plan_waits_for_approval(api: Api, tmp_path: Path) -> None:
     assert "state: waiting for you: the storyboard is ready" in said
     assert "approve_film with gate=storyboard" in said
     assert "narration: A kite rises." in said
+
+
+def test_an_estimate_is_one_of_what_would_be_made(api: Api, tmp_path: Path) -> None:
+    said = told(tmp_path, "estimate_film", {"prompt": "A bee", "seconds": 12, "max_cost": 0.1})
+    assert api.asked == [
+        ("POST", "/v1/videos?dry_run=true", {"prompt": "A bee", "seconds": 12, "max_cost": 0.1})
+    ]
+    assert "clips: USD 0.3251 (2 of 720x480, 8 fps)\n" in said
+    assert said.endswith("made\nwould be refused: max_cost is too low.")
+    shared = {"topic": "Kites", "scenes": 2, "max_cost": 0.1}
+    for name in ("estimate_film", "plan_film"):
+        told(tmp_path, name, shared)
+    estimated, planned = (body for _, _, body in api.asked[-2:])
+    assert estimated["stills"] == "standard"
+    assert planned == estimated | {"captions": False, "review": ["storyboard", "previews"]}
+
+
+def test_stills_are_left_out_where_the_engine_takes_none(api: Api, tmp_path: Path) -> None:
+    api.takes_stills = False
+    told(tmp_path, "estimate_film", {"topic": "Kites"})
+    assert ["stills" in body for _, _, body in api.asked] == [True, False]
+    assert "No stills." in refused(tmp_path, "estimate_film", {"topic": "Kites", "stills": "premium"})
+
+
+def test_a_limit_is_sent_and_shown(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Api, "video", api.video | {"cost": 0.5, "max_cost": 2.5})
+    told(tmp_path, "make_film", {"prompt": "A bee", "max_cost": 2.5})
+    assert api.asked[-1][2]["max_cost"] == 2.5
+    assert "cost so far: $0.5000, at most $2.5" in told(tmp_path, "retry_film", {**FILM, "max_cost": 2.5})
+    told(tmp_path, "approve_film", {**FILM, "gate": "previews", "max_cost": 2.5})
+    assert [path for _, path, _ in api.asked[-2:]] == [
+        f"/v1/videos/{ID}/retry?max_cost=2.5",
+        f"/v1/videos/{ID}/approve?gate=previews&max_cost=2.5",
+    ]
+    assert "greater than 0" in refused(tmp_path, "retry_film", {**FILM, "max_cost": 0})
 
 
 def test_an_edit_changes_what_is_given(api: Api, tmp_path: Path) -> None:

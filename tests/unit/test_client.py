@@ -108,6 +108,13 @@ def test_an_image_is_sent_unchanged_whatever_its_name(tmp_path: Path) -> None:
     assert video.id == "video_1"
 
 
+@pytest.mark.parametrize("call", ["submit", "estimate"])
+def test_a_number_that_json_does_not_have_is_refused(call: str) -> None:
+    with pytest.raises(InvalidRequest, match="max_cost must be a finite number; got nan") as raised:
+        played(getattr(calls(), call)("A bee", max_cost=float("nan")), [])
+    assert raised.value.param == "max_cost"
+
+
 def test_music_is_sent_as_a_file_and_an_edit_only_replaces_the_version_read(tmp_path: Path) -> None:
     (tmp_path / "tune.mp3").write_bytes(b"ID3")
 
@@ -161,6 +168,28 @@ def test_a_large_file_is_uploaded_first(tmp_path: Path) -> None:
         api.upload(music, on_progress=lambda done, of: told.append((done, of)))
     assert told[-1] == (4_000_004, 4_000_004)
     assert len(told) > 10, "it is streamed"
+
+
+def test_an_estimate_sends_what_a_create_does_and_uploads_nothing(tmp_path: Path) -> None:
+    picture, music = tmp_path / "fox.png", tmp_path / "tune"
+    picture.write_bytes(b"\x89PNG")
+    music.write_bytes(bytes(4_000_001))
+    told = answer(
+        200, {"object": "video.estimate", "clips": 2, "cost": 0.5, "costs": {"clips": {"usd": 0.5}}}
+    )
+    found, [sent] = played(calls().estimate("A bee", image=picture, seconds=12, max_cost=1), [told])
+    assert (found.clips, found.cost, found.costs.clips.usd) == (2, 0.5, 0.5)
+    assert (sent.method, sent.url) == ("POST", f"{URL}/videos?dry_run=true")
+    assert "idempotency-key" not in sent.headers
+    assert b'name="input_reference"; filename="fox.png"' in sent.content
+    assert b'name="max_cost"\r\n\r\n1\r\n' in sent.content
+    upload = Upload.model_validate({"id": "file_1"})
+    _, steps = played(calls().estimate("A bee", music=upload), [SENT, told])
+    assert json.loads(steps[-1].content) == {"prompt": "A bee", "music": {"file_id": "file_1"}}
+    with pytest.raises(InvalidRequest, match="tune must have at most 4,000,000 bytes") as raised:
+        played(calls().estimate("A bee", music=music), [])
+    assert raised.value.param == "music"
+    assert "Upload the file first" in raised.value.advice
 
 
 @pytest.mark.parametrize(
@@ -297,6 +326,12 @@ def test_an_approval_that_names_its_gate_is_repeated() -> None:
     assert [step.url for step in steps if isinstance(step, Send)] == [
         f"{URL}/videos/v/approve?gate=storyboard"
     ] * 2
+
+
+@pytest.mark.parametrize("call", ["retry", "approve"])
+def test_another_attempt_may_have_another_limit(call: str) -> None:
+    _, [sent] = played(getattr(calls(), call)("v", max_cost=2.5), [answer()])
+    assert sent.url == f"{URL}/videos/v/{call}?max_cost=2.5"
 
 
 def test_the_last_try_s_error_is_raised() -> None:
