@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from lambdas.adapters import stores
 from lambdas.api.request_body import parse_body, parse_json
@@ -20,7 +20,14 @@ from lambdas.intake.files import File
 from lambdas.settings import ApiKeysSettings, ApiSettings
 from lambdas.telemetry import logger
 
-_Query = TypeVar("_Query", bound=BaseModel)
+
+class Query(BaseModel):
+    """The parameters of a query; any others are ignored. Its validator is built when first used."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+_Query = TypeVar("_Query", bound=Query)
 _KEY_TEXT = re.compile(r"[\x20-\x7e]{1,255}")
 
 _event: ContextVar[dict[str, Any]] = ContextVar("event")  # API Gateway's

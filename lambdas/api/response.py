@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from lambdas.adapters import stores
 from lambdas.api import google_format, openai_format
-from lambdas.api.request import method, path, query, settings
+from lambdas.api.request import Query, method, path, query, settings
 from lambdas.domain import names
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.errors import NotReady, VideoNotFound
@@ -38,7 +38,7 @@ class Response:
         }
 
 
-class LinkForm(BaseModel):
+class LinkForm(Query):
     """How to answer with a link."""
 
     link: Literal["redirect", "json"] = Field(default="redirect", description="redirect or json")

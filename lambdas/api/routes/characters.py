@@ -2,14 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from lambdas.adapters import stores
 from lambdas.adapters.characters import Characters
 from lambdas.api import openai_format
 from lambdas.api.answers import CharacterDeletion, CharacterList, CharacterObject
 from lambdas.api.operations import IDEMPOTENCY_KEY, RETRY_COUNT, Body, Routes
-from lambdas.api.request import body, idempotency_key, query, retry_count, settings, tenant
+from lambdas.api.request import Query, body, idempotency_key, query, retry_count, settings, tenant
 from lambdas.api.response import Response, answer
 from lambdas.domain.characters import CHARACTER_ID, CastMember, Character
 from lambdas.domain.errors import CharacterNotFound, ContentRefused, ImageRejected, InvalidRequest, NameTaken
@@ -27,7 +27,7 @@ _PNG = (
 )
 
 
-class CharacterPage(BaseModel):
+class CharacterPage(Query):
     """Which of your characters to list."""
 
     after: str | None = Field(default=None, max_length=100, description="the id of one of your characters")

@@ -2,20 +2,20 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from lambdas.api import google_format
 from lambdas.api.google_format import GoogleOperation
 from lambdas.api.google_request import in_googles_terms, translate
 from lambdas.api.operations import Routes
-from lambdas.api.request import idempotency_key, json_body, query, settings, tenant, video_of
+from lambdas.api.request import Query, idempotency_key, json_body, query, settings, tenant, video_of
 from lambdas.api.response import Response, answer, film_answer
 from lambdas.intake.accept import Intake
 
 routes = Routes("Google", "Google's Gemini API for videos. Its own documents describe it.")
 
 
-class Media(BaseModel):
+class Media(Query):
     """How Google's client asks for a file's content."""
 
     alt: Literal["media"] = Field(description="media")

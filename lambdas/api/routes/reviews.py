@@ -1,10 +1,10 @@
 """Routes of films of scenes: storyboard, previews, approval, retry."""
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from lambdas.api.answers import ContentLink, VideoObject
 from lambdas.api.operations import ETAG, IF_MATCH, Body, Routes
-from lambdas.api.request import checked_id, header, json_body, query, settings, tenant, video_of
+from lambdas.api.request import Query, checked_id, header, json_body, query, settings, tenant, video_of
 from lambdas.api.response import LinkForm, Response, answer, link_answer, video_answer
 from lambdas.api.review_actions import Editing, Preview, etag
 from lambdas.api.storyboard_edits import Regeneration, parse_regeneration
@@ -41,7 +41,7 @@ _KITES = {
 }
 
 
-class Retry(BaseModel):
+class Retry(Query):
     """What may change with another attempt."""
 
     max_cost: MaxCost | None = Field(default=None, description=MAX_COST)

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from lambdas.adapters import stores
 from lambdas.api.answers import QuotaState, UsageAnswer, UsageSums
 from lambdas.api.operations import Routes
-from lambdas.api.request import query, settings, tenant
+from lambdas.api.request import Query, query, settings, tenant
 from lambdas.api.response import Response, answer
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.quotas import State
@@ -22,7 +22,7 @@ _SEPARATOR = "/"
 routes = Routes("Usage", "What your tenant has used, and what is left of its quotas.")
 
 
-class UsageQuery(BaseModel):
+class UsageQuery(Query):
     """Which days, and how to add up."""
 
     model_config = ConfigDict(populate_by_name=True, loc_by_alias=False)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from lambdas.adapters import stores
 from lambdas.api import openai_format
@@ -17,6 +17,7 @@ from lambdas.api.operations import (
     Routes,
 )
 from lambdas.api.request import (
+    Query,
     body,
     checked_id,
     idempotency_key,
@@ -59,7 +60,7 @@ _PORTRAIT = {"prompt": "A fox in the snow", "aspect": "9:16", "fit": "blur", "fp
 _VIDEO = {"id": "video_0123456789abcdef0123456789abcdef"}
 
 
-class Page(BaseModel):
+class Page(Query):
     """Which of your videos to list."""
 
     after: Annotated[str, StringConstraints(pattern=f"^{VIDEO_ID}$")] | None = Field(
@@ -72,7 +73,7 @@ class Page(BaseModel):
     """Oldest or newest first."""
 
 
-class Creation(BaseModel):
+class Creation(Query):
     """Whether to create anything."""
 
     dry_run: bool = Field(default=False, description="true or false")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from lambdas.api import webhook_format
 from lambdas.api.answers import (
@@ -15,7 +15,7 @@ from lambdas.api.answers import (
     WebhookTest,
 )
 from lambdas.api.operations import RETRY_COUNT, Body, Routes
-from lambdas.api.request import has_body, json_body, query, retry_count, settings, tenant
+from lambdas.api.request import Query, has_body, json_body, query, retry_count, settings, tenant
 from lambdas.api.response import Response, answer
 from lambdas.api.webhook_endpoints import (
     CreateFields,
@@ -32,7 +32,7 @@ routes = Routes("Webhooks", "Be told what happens to your videos, instead of ask
 _ENDPOINT = {"url": "https://example.com/hooks/reelworks", "name": "Film desk"}
 
 
-class WebhookPage(BaseModel):
+class WebhookPage(Query):
     """Which to list, the newest first."""
 
     after: str | None = Field(default=None, max_length=200, description="the id of the last one before")

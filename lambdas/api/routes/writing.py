@@ -3,14 +3,14 @@
 from functools import cache
 from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from lambdas.adapters.clients import client, writing_client
 from lambdas.adapters.voices import Voices
 from lambdas.api import openai_format
 from lambdas.api.answers import PromptEnhancement, VoiceList
 from lambdas.api.operations import Body, Routes
-from lambdas.api.request import json_body, query, settings
+from lambdas.api.request import Query, json_body, query, settings
 from lambdas.api.response import Response, answer
 from lambdas.domain.documents import LONGEST_PROMPT, Document
 from lambdas.domain.engines import engine_named
@@ -41,7 +41,7 @@ class ToEnhance(Document):
     """The engine that it is written for."""
 
 
-class VoiceFilter(BaseModel):
+class VoiceFilter(Query):
     """Which voices to list."""
 
     language: str | None = Field(default=None, max_length=20, description="a code such as de or en-IN")
