@@ -479,9 +479,13 @@ def notices(cloud: Cloud) -> None:
         accepted(api.http.post(f"/videos/{video}/cancel"))
 
 
+def _queue(cloud: Cloud) -> ClipQueue:
+    return ClipQueue(cloud.client("dynamodb"), cloud.outputs["ClipsTable"])
+
+
 def _forget_instances(cloud: Cloud) -> None:
     """Who admits clips next looks up the instances again."""
-    queue = ClipQueue(cloud.client("dynamodb"), cloud.outputs["ClipsTable"])
+    queue = _queue(cloud)
     queue.note_instances("cogvideox-2b", queue.engine("cogvideox-2b").instances, 0)
 
 
@@ -759,21 +763,26 @@ def lost_notices(cloud: Cloud) -> None:
     subscriptions = [
         one for topic in topics for one in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     ]
+    # Those of films that were stopped come late, and free the places that they hold.
+    flights = _queue(cloud).engine("cogvideox-2b").flights
+    wait_until(
+        lambda: not _queue(cloud).engine("cogvideox-2b").flights, f"in flight: {flights}", seconds=_PATIENCE
+    )
     for one in subscriptions:
         sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
     try:
         with cloud.api("unheard") as api:
             video = api.engine_film("A bee", 20)
-            answered: set[str] = set()
 
             def ended() -> bool:
-                answered.update(_tell_upkeep(cloud, video, answered))
+                _tell_upkeep(cloud, video)
+                time.sleep(2)
                 return api.get(video)["status"] not in ("queued", "in_progress")
 
             wait_until(ended, seconds=_PATIENCE)
             api.until(video, "completed")
             failing = api.engine_film("fail")
-            wait_until(lambda: _tell_upkeep(cloud, failing, set()), seconds=_PATIENCE)
+            wait_until(lambda: _tell_upkeep(cloud, failing), seconds=_PATIENCE)
             wait_until(lambda: calls_of(cloud, failing, "settled"), seconds=_PATIENCE)
             accepted(api.http.post(f"/videos/{failing}/cancel"))
     finally:
@@ -781,10 +790,11 @@ def lost_notices(cloud: Cloud) -> None:
             sns.subscribe(TopicArn=one["TopicArn"], Protocol=one["Protocol"], Endpoint=one["Endpoint"])
 
 
-def _tell_upkeep(cloud: Cloud, video: str, told: set[str]) -> set[str]:
-    """Tell Upkeep at once of what engines have written for a video, by the queue of outputs."""
+def _tell_upkeep(cloud: Cloud, video: str) -> list[str]:
+    """Tell Upkeep at once of what engines have written for a video, by the queue of outputs. It may come
+    before the call is recorded, which the queue's delay prevents elsewhere: then it must be told again."""
     _forget_instances(cloud)
-    written = {key for key, _ in cloud.objects.list("engine/") if video in key} - told
+    written = [key for key, _ in cloud.objects.list("engine/") if video in key]
     for key in written:
         body = json.dumps({"detail": {"object": {"key": key}}})
         queue = cloud.outputs["OutputsQueueUrl"]

@@ -65,7 +65,7 @@ def origin(cloud: Cloud) -> str:
 def documented(cloud: Cloud, heading: str) -> str:
     """Return the example under a heading of docs/api.md, for this cloud, the test's engine and one second."""
     page = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
-    found = re.search(rf"^### {re.escape(heading)}\n.*?^```\w+\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    found = re.search(rf"^#### {re.escape(heading)}\n.*?^```\w+\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     assert found, heading
     example = found[1]
     for theirs, ours in (

@@ -75,6 +75,11 @@ def test_engines_voice_workflow_and_prices_are_parameters(pipeline: Template) ->
             "Default": "animatic,cogvideox-5b,cogvideox-5b-i2v",
             "Description": "Names of the available engines, comma-separated",
         },
+        "Guardrail": {
+            "Type": "String",
+            "Default": "",
+            "Description": "ID:VERSION of the Bedrock guardrail that checks what users write; empty: none",
+        },
         "ModelAliases": {
             "Type": "String",
             "Default": "",
