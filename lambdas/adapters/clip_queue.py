@@ -248,9 +248,7 @@ class ClipQueue:
             before += 1
         else:
             return None
-        found: dict[str, Item] = {}
-        for item in self._read_all(keys.engine_partition(engine)):
-            found[item["sk"]["S"]] = item
+        found = {item["sk"]["S"]: item for item in self._read_all(keys.engine_partition(engine))}
         state = found.pop(keys.engine_item(engine)[1], {})
         own = found.pop(keys.waiting_tenant_item(engine, tenant)[1], None)
         if own is None:  # its last clip was taken meanwhile

@@ -20,8 +20,8 @@ create, end and delete its record or start a new attempt (tenant_counters). A re
 to live, because it holds a place in flight.
 
 Both indexes are global and hold keys only, and that of a tenant's videos which parts they have
-(docs/decisions/0033-a-videos-items.md). What they say may be a
-moment old, so nothing but listing and upkeep reads them.
+(docs/decisions/0033-a-videos-items.md). What they say may be a moment old, so nothing but listing and upkeep
+reads them.
 """
 
 import json

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from lambdas.domain.assembler import LONGEST_IN_A_FUNCTION, seconds_to_join
 from lambdas.domain.assembly import TransitionKind
 from lambdas.domain.brief import SCENE_SECONDS, Brief
-from lambdas.domain.engines import Engine, Renderer, Speed
+from lambdas.domain.engines import CATALOGUE, Engine, Renderer, Speed
 from lambdas.domain.errors import MaxCostExceeded
 from lambdas.domain.film_plan import Clip, FilmPlan
 from lambdas.domain.planning import clip_lengths
@@ -163,12 +163,17 @@ def clip_second(engine: Engine, prices: Prices) -> float | None:
     return prices.instance_second(engine.name)
 
 
-def planned_clip_cost(plan: FilmPlan, clip: Clip, engine: Engine, prices: Prices) -> float | None:
+def share_of_longest(plan: FilmPlan, clip: Clip) -> float:
+    """Return how long a clip of a plan is, beside its engine's longest."""
+    return clip.film_frames / (CATALOGUE[plan.engine].longest_clip * plan.fps)
+
+
+def planned_clip_cost(plan: FilmPlan, clip: Clip, prices: Prices) -> float | None:
     """Return the cost of rendering one clip of a plan, in USD; None if unknown."""
     if clip.is_footage:
         return of_work(prices.function_second(_DRAW_MB), _DRAW_SECONDS)
-    full = clip.film_frames / (engine.longest_clip * plan.fps)
-    return of_work(clip_second(engine, prices), clip_work(engine, prices, full, plan.speed, plan.steps))
+    engine, length = CATALOGUE[plan.engine], share_of_longest(plan, clip)
+    return of_work(clip_second(engine, prices), clip_work(engine, prices, length, plan.speed, plan.steps))
 
 
 def assembly_cost(prices: Prices, seconds: float) -> float | None:

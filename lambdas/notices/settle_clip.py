@@ -24,7 +24,7 @@ from lambdas.domain.errors import (
     StepError,
     VideoNotFound,
 )
-from lambdas.domain.estimate import whole_clips
+from lambdas.domain.estimate import share_of_longest, whole_clips
 from lambdas.domain.film_plan import Clip, FilmPlan
 from lambdas.domain.prices import of_work
 from lambdas.media.conform import FilmFormat, check_length
@@ -200,9 +200,8 @@ def check(output: bytes, plan: FilmPlan, clip: Clip) -> None:
 
 def _per_longest_clip(seconds: float, plan: FilmPlan, clip: Clip) -> float:
     """Return for how long the engine would work on its longest clip, from its work on this one."""
-    engine = CATALOGUE[plan.engine]
-    length = clip.film_frames / (engine.longest_clip * plan.fps)
-    return seconds / whole_clips(engine, length, plan.speed, plan.steps)
+    length = share_of_longest(plan, clip)
+    return seconds / whole_clips(CATALOGUE[plan.engine], length, plan.speed, plan.steps)
 
 
 def _asked_for(inference: Inference, plan: FilmPlan) -> Clip:

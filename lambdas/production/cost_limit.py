@@ -9,7 +9,6 @@ from lambdas.adapters.transactions import tries
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.assembler import seconds_to_assemble
-from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import MaxCostReached
 from lambdas.domain.estimate import assembly_cost, planned_clip_cost
 from lambdas.domain.film_plan import Clip, FilmPlan
@@ -27,7 +26,7 @@ def check_plan(video: Video, plan: FilmPlan, prices: Prices, outputs: Objects) -
     joining = _known([assembly_cost(prices, seconds_to_assemble(plan))])
 
     def needs(clips: Iterable[Clip]) -> float:
-        return _known(planned_clip_cost(plan, clip, CATALOGUE[plan.engine], prices) for clip in clips)
+        return _known(planned_clip_cost(plan, clip, prices) for clip in clips)
 
     if video.spent_so_far + needs(plan.clips) + joining <= video.max_cost:
         return
@@ -49,7 +48,7 @@ def check_clip(
     clip exceed the film's limit. `video` may be an outline. A clip that was let begin stays so."""
     if video.max_cost is None:
         return
-    cost = planned_clip_cost(plan, clip, CATALOGUE[plan.engine], prices)
+    cost = planned_clip_cost(plan, clip, prices)
     if not cost:
         return
     for _ in tries("hold cost of clip"):

@@ -139,6 +139,6 @@ def test_max_cost_is_refused_if_it_can_t_be_kept() -> None:
 def test_a_planned_clip_costs_as_much_as_it_was_estimated() -> None:
     video = a_video(request=request(seconds=15))
     plan = a_plan(video, ["a", "b", "c"])
-    planned = [planned_clip_cost(plan, clip, CATALOGUE["cogvideox-5b"], PRICES) for clip in plan.clips]
+    planned = [planned_clip_cost(plan, clip, PRICES) for clip in plan.clips]
     assert sum(cost or 0 for cost in planned) == pytest.approx(estimated(seconds=15).costs.clips.usd)
-    assert planned_clip_cost(plan, plan.clips[0], CATALOGUE["cogvideox-5b"], AWS) is None
+    assert planned_clip_cost(plan, plan.clips[0], AWS) is None
