@@ -764,10 +764,12 @@ def lost_notices(cloud: Cloud) -> None:
         one for topic in topics for one in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     ]
     # Those of films that were stopped come late, and free the places that they hold.
-    flights = _queue(cloud).engine("cogvideox-2b").flights
-    wait_until(
-        lambda: not _queue(cloud).engine("cogvideox-2b").flights, f"in flight: {flights}", seconds=_PATIENCE
-    )
+    queue = _queue(cloud)
+
+    def flights() -> Mapping[str, int]:
+        return queue.engine("cogvideox-2b").flights
+
+    wait_until(lambda: not flights(), flights, seconds=_PATIENCE)
     for one in subscriptions:
         sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
     try:
