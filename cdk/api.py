@@ -202,9 +202,7 @@ class Api(Construct):
         self, resource: apigateway.Resource, method: str, integration: apigateway.LambdaIntegration
     ) -> None:
         """Add a method without an authorizer."""
-        shown = resource.add_method(
-            method, integration, authorization_type=apigateway.AuthorizationType.NONE
-        )
+        shown = resource.add_method(method, integration, authorization_type=apigateway.AuthorizationType.NONE)
         for rule in ("APIG4", "COG4"):
             acknowledge(shown, rule, "The same for everyone, without data; allowed_cidrs holds here, too.")
 

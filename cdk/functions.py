@@ -154,9 +154,7 @@ class Functions(Construct):
         prefix, snap_start, days = settings.prefix, settings.snap_start, settings.log_retention_days
         self._specs = functions_of(settings)
         kinds = {(spec.media, spec.signing, spec.studio) for spec in self._specs.values()}
-        codes = {
-            kind: code(self, media=kind[0], signing=kind[1], studio=kind[2]) for kind in sorted(kinds)
-        }
+        codes = {kind: code(self, media=kind[0], signing=kind[1], studio=kind[2]) for kind in sorted(kinds)}
         self._functions: dict[str, lambda_.Function] = {}
         self._roles: dict[str, iam.Role] = {}
         for name, spec in self._specs.items():

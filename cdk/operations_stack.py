@@ -211,7 +211,9 @@ class OperationsStack(Stack):
         )
         dashboard.row(
             {
-                "Throttles: functions": [self._function_metric("Throttles", name) for name in self._functions],
+                "Throttles: functions": [
+                    self._function_metric("Throttles", name) for name in self._functions
+                ],
                 "Throttles: calls to AWS services": [self._metrics.search(names.METRIC_THROTTLES, "called")],
                 "Throttles: executions": [machine.metric_throttled(period=_PERIOD)],
             }

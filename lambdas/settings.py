@@ -89,7 +89,9 @@ class StudioSettings(Settings):
     """How the studio is served. Its function has no pydantic, so it reads the variables by their names."""
 
     studio_version: str
-    media_origins: str  # where links to films lead and files are sent to, space-separated; empty: the API's own
+    media_origins: (
+        str  # where links to films lead and files are sent to, space-separated; empty: the API's own
+    )
     sign_in: str  # cognito or link
     sign_in_domain: str  # https://…; empty without Cognito
     sign_in_client: str

@@ -22,7 +22,7 @@ class Pool:
         self._client_ids = client_ids
 
     def claims(self, token: str, jwks_url: str) -> dict[str, Any]:
-        """Return the claims of a token that this pool issued for one of these clients and that has not expired.
+        """Return the claims of a token that this pool issued for one of the clients and that has not expired.
 
         Raises Unauthenticated; ServiceUnavailable if the pool's keys can't be read.
         """

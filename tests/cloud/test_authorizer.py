@@ -146,7 +146,7 @@ def sign_in(aws: Deployment, user: str, *groups: str) -> dict[str, str]:
         cognito.create_group(UserPoolId=pool, GroupName=group)
         cognito.admin_add_user_to_group(UserPoolId=pool, Username=user, GroupName=group)
     tokens: dict[str, str] = cognito.initiate_auth(
-        ClientId=aws.authorizer.user_pool_client_id,
+        ClientId=aws.authorizer.user_pool_client_ids,
         AuthFlow="USER_PASSWORD_AUTH",
         AuthParameters={"USERNAME": user, "PASSWORD": PASSWORD},
     )["AuthenticationResult"]
@@ -285,7 +285,7 @@ def with_secret(algorithm: str, secret: Any) -> Callable[[], str]:
 
 
 def test_a_token_of_the_pool_and_client_is_accepted(key_set: tuple[KeySet, str]) -> None:
-    pool = Pool(POOL, CLIENT)
+    pool = Pool(POOL, {CLIENT})
     assert pool.claims(signed(), key_set[1])["client_id"] == CLIENT
     id_token = signed(token_use="id", aud=CLIENT, client_id=None)
     assert pool.claims(id_token, key_set[1])["aud"] == CLIENT
@@ -326,19 +326,19 @@ def test_a_token_of_the_pool_and_client_is_accepted(key_set: tuple[KeySet, str])
 )
 def test_a_forged_token_is_rejected(key_set: tuple[KeySet, str], forge: Callable[[], str]) -> None:
     with pytest.raises(Unauthenticated):
-        Pool(POOL, CLIENT).claims(forge(), key_set[1])
+        Pool(POOL, {CLIENT}).claims(forge(), key_set[1])
 
 
 def test_unknown_keys_do_not_reload_the_key_set_each_time(key_set: tuple[KeySet, str]) -> None:
     keys, url = key_set
-    Pool(POOL, CLIENT).claims(signed(), url)
+    Pool(POOL, {CLIENT}).claims(signed(), url)
     before = keys.reads
     for number in range(5):
         with pytest.raises(Unauthenticated):
-            Pool(POOL, CLIENT).claims(signed(kid=f"unknown-{number}"), url)
+            Pool(POOL, {CLIENT}).claims(signed(kid=f"unknown-{number}"), url)
     assert keys.reads <= before + 1
 
 
 def test_an_unreadable_key_set_does_not_reject_the_token() -> None:
     with pytest.raises(ServiceUnavailable):
-        Pool(POOL, CLIENT).claims(signed(), "http://127.0.0.1:9/jwks.json")
+        Pool(POOL, {CLIENT}).claims(signed(), "http://127.0.0.1:9/jwks.json")

@@ -67,8 +67,8 @@ class FunctionRuntime:
         self._idle_seconds = idle_seconds
         places = max(2, min(processors, 4))
         self._turns = Turns(processors, places, self._has_memory)
-        # Of steps, as many as fit at once; of the API, its authorizer and Dispatch, their places.
-        self._most = math.ceil(processors * MEMORY_OF_ONE_PROCESSOR / _SMALLEST_FUNCTION) + 3 * places
+        # Of steps, as many as fit at once; of the API, its authorizer, the studio and Dispatch, their places.
+        self._most = math.ceil(processors * MEMORY_OF_ONE_PROCESSOR / _SMALLEST_FUNCTION) + 4 * places
         self._stopped = threading.Event()
         self._invoked: Counter[str] = Counter()
         self._counting = threading.Lock()
