@@ -21,7 +21,7 @@ from starlette.routing import Route
 from lambdas.adapters import api_keys
 from lambdas.adapters.clients import client
 from lambdas.api import authorizer
-from lambdas.api.authorizer import tenant_of
+from lambdas.api.authorizer import scopes_of, tenant_of
 from lambdas.api.tokens import Pool
 from lambdas.domain import keys
 from lambdas.domain.errors import ServiceUnavailable, Unauthenticated
@@ -189,6 +189,9 @@ SUBJECT = "11111111-2222-3333-4444-555555555555"
         ({"custom:tenant": "acme"}, "acme"),
         ({"custom:tenant": "acme", "cognito:groups": ["admins", "studio-7"]}, "acme"),
         ({"custom:tenant": "acme", "cognito:groups": 7}, "acme"),
+        ({"cognito:groups": ["acme", "scope:read"]}, "acme"),
+        ({"cognito:groups": ["scope:read", "scope:admin", "acme"]}, "acme"),
+        ({"cognito:groups": ["scope:read"]}, SUBJECT),
     ],
 )
 def test_the_tenant_of_a_user(claims_: dict[str, Any], tenant: str) -> None:
@@ -224,6 +227,37 @@ def test_claims_that_name_no_tenant_are_rejected_with_the_reason(
     with pytest.raises(Unauthenticated, match=reason) as refusal:
         tenant_of({"sub": SUBJECT} | claims_)
     assert len(refusal.value.message) < 300
+
+
+@pytest.mark.parametrize(
+    ("groups", "granted"),
+    [
+        (None, "read create"),
+        (7, "read create"),
+        ([], "read create"),
+        (["acme"], "read create"),
+        (["read"], "read create"),  # a tenant of that name
+        (["acme", "scope:read"], "read"),
+        (["scope:create", "acme", "scope:read"], "read create"),
+        (["scope:admin"], "admin"),
+        (["scope:admin", "scope:create", "scope:read"], "read create admin"),
+    ],
+)
+def test_the_scopes_of_a_user(groups: Any, granted: str) -> None:
+    assert " ".join(scopes_of({"sub": SUBJECT, "cognito:groups": groups})) == granted
+
+
+@pytest.mark.parametrize("group", ["scope:", "scope:reed", "scope:READ", "scope:read create", "scope:*"])
+def test_an_unknown_scope_is_refused_with_the_reason(group: str) -> None:
+    with pytest.raises(Unauthenticated, match="must name scopes as scope: and one of read, create, admin"):
+        scopes_of({"sub": SUBJECT, "cognito:groups": ["acme", "scope:read", group]})
+
+
+def test_a_reviewer_s_tokens_only_read(aws: Deployment) -> None:
+    tokens = sign_in(aws, "rae", "studio-10", "scope:read")
+    for use in ("AccessToken", "IdToken"):
+        context = authorize(tokens[use])["context"]
+        assert (context["tenant"], context["scopes"]) == ("studio-10", "read")
 
 
 # --- forged tokens: signed with a key that we hold, against its own key set

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lambdas.domain.names import COMPRESSED_FROM_BYTES
 from reelworks.cloud.deployment_record import RestApi
@@ -31,7 +31,7 @@ class Dispatcher:
     ) -> None:
         self._ministack = ministack
         # API Gateway's MinimumCompressionSize, which ministack stores only. Level 6 is zlib's own.
-        self._gateway = GZipMiddleware(ministack, COMPRESSED_FROM_BYTES, compresslevel=6)
+        self._gateway = GZipMiddleware(_lowercase(ministack), COMPRESSED_FROM_BYTES, compresslevel=6)
         self._stand_ins = stand_ins
         self._api = api
 
@@ -68,6 +68,21 @@ def signed_for(scope: Scope) -> str | None:
         credential = query.get("X-Amz-Credential", [""])[0]
     match = _SCOPE.search(credential)
     return match[1] if match else None
+
+
+def _lowercase(app: ASGIApp) -> ASGIApp:
+    """Write the names of headers as ASGI requires: otherwise middleware adds those that it should replace."""
+
+    async def lowercase(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [(name.lower(), value) for name, value in message.get("headers", [])]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    return lowercase
 
 
 async def _not_deployed(scope: Scope, receive: Receive, send: Send) -> None:
