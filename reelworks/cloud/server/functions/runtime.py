@@ -32,6 +32,7 @@ import psutil
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc, stepfunctions
 
+from reelworks.cloud.server.functions import map_failures
 from reelworks.cloud.server.functions.calls import MEMORY_OF_ONE_PROCESSOR, Call, call_of
 from reelworks.cloud.server.functions.process import FunctionProcess, Outcome
 from reelworks.cloud.server.functions.turns import Turns
@@ -42,8 +43,8 @@ LOOK_SECONDS = 2.0  # how often idle processes and free memory are looked at
 RESERVE = 512 << 20
 DISK_RESERVE = 8 << 20  # bytes, enough for the code of a few processes
 _SMALLEST_FUNCTION = 512  # MB of memory setting, in cdk/functions.py
-# Processes beyond those that run at once: the functions of a film's other steps, so that one step does not end the
-# process that the next one needs.
+# Processes beyond those that run at once: the functions of a film's other steps, so that one step does not
+# end the process that the next one needs.
 _KEPT_IDLE = 8
 
 _is_step: ContextVar[bool] = ContextVar("is_step", default=False)
@@ -118,6 +119,7 @@ class FunctionRuntime:
         stepfunctions._call_lambda = of_step
         stepfunctions._invoke_with_callback = with_token
         stepfunctions._invoke_resource_with_timeout = in_time
+        map_failures.install()
         threading.Thread(target=self._look_after, daemon=True, name="function-processes").start()
 
     def stop(self) -> None:
