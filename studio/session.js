@@ -1,0 +1,45 @@
+/** Who is signed in. The token is kept in this window's session storage: it ends with the window. */
+
+const KEPT = "reelworks.session";
+
+class Session extends EventTarget {
+  #kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null"); // {token} or {token, expires, refresh}
+  #refreshing = null;
+
+  /** Set by app.js: exchanges a refresh token for {token, expires, refresh}. */
+  refresh = null;
+
+  get active() {
+    return this.#kept !== null;
+  }
+
+  begin(kept) {
+    this.#kept = kept;
+    sessionStorage.setItem(KEPT, JSON.stringify(kept));
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** `reason` is shown on the page that asks to sign in. */
+  end(reason = "") {
+    if (!this.active) return;
+    this.#kept = null;
+    this.reason = reason;
+    sessionStorage.removeItem(KEPT);
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** Return the token to send, refreshed if it is about to expire. */
+  async token() {
+    const kept = this.#kept;
+    if (kept?.refresh && kept.expires < Date.now() + 60_000) {
+      this.#refreshing ??= this.refresh(kept.refresh)
+        .then((fresh) => this.begin(fresh))
+        .catch(() => this.end("Your session has ended. Sign in again."))
+        .finally(() => (this.#refreshing = null));
+      await this.#refreshing;
+    }
+    return this.#kept?.token ?? "";
+  }
+}
+
+export const session = new Session();
