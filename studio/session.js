@@ -6,8 +6,11 @@ class Session extends EventTarget {
   #kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null"); // {token} or {token, expires, refresh}
   #refreshing = null;
 
-  /** Set by app.js: exchanges a refresh token for {token, expires, refresh}. */
+  /** Set by sign_in.js: exchanges a refresh token for {token, expires, refresh}. */
   refresh = null;
+
+  /** Why nobody is signed in, for the page that asks to. */
+  reason = "";
 
   get active() {
     return this.#kept !== null;
@@ -15,11 +18,11 @@ class Session extends EventTarget {
 
   begin(kept) {
     this.#kept = kept;
+    this.reason = "";
     sessionStorage.setItem(KEPT, JSON.stringify(kept));
     this.dispatchEvent(new Event("change"));
   }
 
-  /** `reason` is shown on the page that asks to sign in. */
   end(reason = "") {
     if (!this.active) return;
     this.#kept = null;
