@@ -43,8 +43,8 @@ export async function request(method, path, { body, query, headers = {}, signal 
   }
   const tries = method === "GET" ? 3 : 1;
   for (let attempt = 1; ; attempt++) {
-    sent.headers.authorization = headers.authorization ?? `Bearer ${await session.token()}`;
     try {
+      sent.headers.authorization = headers.authorization ?? `Bearer ${await session.token()}`;
       return await _exchange(url, sent);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error; // aborted

@@ -2,11 +2,13 @@
 
 import { Component, html, nothing } from "./component.js";
 import { session } from "./session.js";
-import { finishSignIn } from "./sign_in.js";
+import { finishSignIn, signOut } from "./sign_in.js";
 import "./gallery.js";
 import "./film.js";
 import "./new_film.js";
 import "./storyboard.js";
+
+const ICON = new URL("icon.svg", import.meta.url).href;
 
 /** A screen for each form of the address's fragment; `id` is the video's. */
 const SCREENS = [
@@ -42,7 +44,8 @@ class App extends Component {
     return location.hash.replace(/^#/, "") || "/";
   }
 
-  #entered() {
+  async #entered() {
+    if (location.hash.startsWith("#code=")) await finishSignIn(); // a link opened in this window
     this.changed();
     queueMicrotask(() => this.querySelector("main")?.focus({ preventScroll: true }));
     scrollTo(0, 0);
@@ -60,12 +63,12 @@ class App extends Component {
     document.title = screen ? `${screen.title} · Reelworks Studio` : "Reelworks Studio";
     return html`
       <header class="bar">
-        <a class="brand" href="#/"><img src="icon.svg" alt="" width="24" height="24"> Reelworks</a>
+        <a class="brand" href="#/"><img src=${ICON} alt="" width="24" height="24"> Reelworks</a>
         <nav aria-label="Studio">
           <a href="#/" aria-current=${this.path === "/" ? "page" : nothing}>Films</a>
           <a href="#/new" aria-current=${this.path === "/new" ? "page" : nothing}>New film</a>
         </nav>
-        <button class="plain" @click=${() => session.end()}>Sign out</button>
+        <button class="plain" @click=${signOut}>Sign out</button>
       </header>
       <main id="main" tabindex="-1">
         ${screen

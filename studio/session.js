@@ -12,6 +12,11 @@ class Session extends EventTarget {
   /** Why nobody is signed in, for the page that asks to. */
   reason = "";
 
+  /** Whether it is renewed from time to time: Cognito's. */
+  get renews() {
+    return Boolean(this.#kept?.refresh);
+  }
+
   get active() {
     return this.#kept !== null;
   }
@@ -31,13 +36,16 @@ class Session extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Return the token to send, refreshed if it is about to expire. */
+  /** Return the token to send, refreshed if it is about to expire. Throws an ApiError if that fails for a moment. */
   async token() {
     const kept = this.#kept;
     if (kept?.refresh && kept.expires < Date.now() + 60_000) {
       this.#refreshing ??= this.refresh(kept.refresh)
         .then((fresh) => this.begin(fresh))
-        .catch(() => this.end("Your session has ended. Sign in again."))
+        .catch((error) => {
+          if (!(error.status >= 400 && error.status < 500)) throw error; // the network, or their server's fault
+          this.end("Your session has ended. Sign in again.");
+        })
         .finally(() => (this.#refreshing = null));
       await this.#refreshing;
     }

@@ -32,6 +32,17 @@ export async function finishSignIn() {
   }
 }
 
+/** End the session, and Cognito's, which would sign in again without asking. */
+export async function signOut() {
+  const { renews } = session;
+  session.end();
+  if (!renews) return;
+  const { domain, client_id } = (await config()).sign_in.cognito;
+  const url = new URL("/logout", domain);
+  url.search = new URLSearchParams({ client_id, logout_uri: _here() });
+  location.assign(url);
+}
+
 async function _byLink(code) {
   const asked = fetch("session", {
     method: "POST",
