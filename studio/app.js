@@ -63,7 +63,7 @@ class App extends Component {
     document.title = screen ? `${screen.title} · Reelworks Studio` : "Reelworks Studio";
     return html`
       <header class="bar">
-        <a class="brand" href="#/"><img src=${ICON} alt="" width="24" height="24"> Reelworks</a>
+        <a class="brand" href="#/"><img src=${ICON} alt="" width="24" height="24"> <span>Reelworks</span></a>
         <nav aria-label="Studio">
           <a href="#/" aria-current=${this.path === "/" ? "page" : nothing}>Films</a>
           <a href="#/new" aria-current=${this.path === "/new" ? "page" : nothing}>New film</a>

@@ -3,7 +3,7 @@
 import { ApiError, get, link, post, remove, request } from "./api.js";
 import { ask } from "./ask.js";
 import { Component, html, nothing } from "./component.js";
-import { costView, eventsView, filesView, provenanceView } from "./film/details.js";
+import { costView, eventsView, filesView, provenanceView, save } from "./film/details.js";
 import "./film/media.js";
 import "./film/player.js";
 import { scenesView } from "./film/scenes.js";
@@ -25,8 +25,8 @@ class Film extends Component {
 
   /** Set by the template. */
   set videoId(id) {
-    if (id === this.id_) return;
-    this.id_ = id;
+    if (id === this.wanted) return;
+    this.wanted = id;
     if (!this.isConnected) return;
     this.#forget();
     this.#watch();
@@ -48,7 +48,7 @@ class Film extends Component {
   }
 
   async #ask(signal) {
-    const { data, headers } = await request("GET", `videos/${this.id_}`, { signal });
+    const { data, headers } = await request("GET", `videos/${this.wanted}`, { signal });
     this.#take(data);
     await this.#readParts(signal);
     const state = stateOf(data);
@@ -103,7 +103,7 @@ class Film extends Component {
   }
 
   async #readManifest(signal) {
-    const url = await link(this.id_, "manifest", this.video.completed_at);
+    const url = await link(this.wanted, "manifest", this.video.completed_at);
     const answer = await fetch(url, { signal }).catch((error) => {
       throw error.name === "AbortError" ? error : new ApiError(0, { message: "Its manifest can't be loaded." });
     });
@@ -113,7 +113,7 @@ class Film extends Component {
   }
 
   async #readEvents(signal) {
-    return (await get(`videos/${this.id_}/events`, {}, signal)).data;
+    return (await get(`videos/${this.wanted}/events`, {}, signal)).data;
   }
 
   async #eventsOpened() {
@@ -123,13 +123,14 @@ class Film extends Component {
 
   // --- what one can do
 
-  /** Do something that answers the film as it is then; what the API says against it is shown in place. */
+  /** Do something, which may answer the film as it is then. What the API says against it is shown in place. */
   async #act(act) {
     this.told = null;
     this.changed();
     try {
       const video = await act();
-      if (video) this.#take(video);
+      if (!video) return;
+      this.#take(video);
       this.#watch();
     } catch (error) {
       this.told = error;
@@ -291,7 +292,7 @@ class Film extends Component {
       video.size.replace("x", " × "),
       video.draft ? `${video.model}, a draft` : video.model,
       video.attempt > 1 ? `attempt ${video.attempt}` : "",
-      video.cost === null ? "" : cost(video.cost),
+      video.cost ? cost(video.cost) : "",
       ago(video.completed_at ?? video.created_at),
     ];
     return html`<p class="small quiet number">${facts.filter(Boolean).join(" · ")}</p>`;
@@ -366,6 +367,7 @@ class Film extends Component {
   #makeMore(video) {
     return html`
       <div class="row actions">
+        <button class="primary" @click=${() => this.#act(() => save(video, "video"))}>Download</button>
         <button @click=${() => this.#remix()}>Remix</button>
         <button @click=${() => this.#extend()}>Extend</button>
         <button @click=${() => this.#edit()}>Edit the pictures</button>
@@ -378,7 +380,7 @@ class Film extends Component {
     const { manifest } = this;
     return html`
       <div class="made">
-        ${filesView(video, manifest, (error) => this.#act(() => Promise.reject(error)))}
+        ${filesView(video, manifest, (saved) => this.#act(() => saved))}
         ${costView(manifest)}
         ${provenanceView(video, manifest)}
       </div>`;

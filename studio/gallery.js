@@ -2,6 +2,7 @@
 
 import { ApiError, link, request } from "./api.js";
 import { Component, html, nothing, repeat } from "./component.js";
+import "./film/media.js";
 import { ago, duration } from "./format.js";
 import { library } from "./library.js";
 import { poll } from "./polling.js";
@@ -9,6 +10,12 @@ import { STATES, counted, stageText, stateOf, timeLeft, titleOf } from "./video.
 
 const REFRESH_MS = 60_000; // films that others begin
 const MOST_WATCHED = 8;
+// Of films without a picture: a pen, a clapperboard, a cross.
+const MARKS = {
+  waits: "M4 20l1-4L16 5l3 3L8 19zM14 7l3 3",
+  open: "M3 10h18v10H3zM3 10l1-4 16-3 .7 3.3zM8 5.3l2.5 3.6M13 4.4l2.5 3.6",
+  failed: "M6 6l12 12M18 6L6 18",
+};
 const kept = { search: "", state: "all", scroll: 0 }; // for the way back
 
 class Gallery extends Component {
@@ -30,6 +37,7 @@ class Gallery extends Component {
     if (Date.now() - this.#refreshed >= REFRESH_MS) {
       await library.refresh(this.signal);
       this.#refreshed = Date.now();
+      this.changed();
     }
     let next = REFRESH_MS;
     for (const { id } of library.videos.filter((one) => stateOf(one) === "open").slice(0, MOST_WATCHED)) {
@@ -202,10 +210,7 @@ class Gallery extends Component {
     return html`
       <a class="film ${state}" href=${state === "waits" ? `#/films/${video.id}/storyboard` : `#/films/${video.id}`}>
         <span class="poster ${shape}">
-          ${video.thumbnail_url
-            ? html`<img src=${video.thumbnail_url} alt="" loading="lazy" decoding="async"
-                @error=${({ target }) => this.#expired(target, video)}>`
-            : html`<span class="no-picture" aria-hidden="true">${{ waits: "?", open: "…", failed: "!" }[state]}</span>`}
+          ${this.#picture(video, state)}
           ${state === "completed" ? html`<span class="length number">${duration(Number(video.seconds))}</span>` : nothing}
           ${state === "open"
             ? html`<progress max="100" .value=${video.progress} aria-label="Progress"></progress>`
@@ -214,6 +219,27 @@ class Gallery extends Component {
         <h3 class="written" dir="auto">${titleOf(video)}</h3>
         ${this.#stateLine(video, state)}
       </a>`;
+  }
+
+  /** The poster, or what there is of a film that has none yet. */
+  #picture(video, state) {
+    if (video.thumbnail_url) {
+      return html`<img src=${video.thumbnail_url} alt="" loading="lazy" decoding="async"
+        @error=${({ target }) => this.#expired(target, video)}>`;
+    }
+    const mark = html`
+      <svg class="no-picture" viewBox="0 0 24 24" aria-hidden="true"><path d=${MARKS[state]}></path></svg>`;
+    const still = video.stills.find((one) => one.state === "done");
+    const clip = video.clips.findIndex((one) => one.state === "done");
+    if (still) {
+      const file = { path: `videos/${video.id}/scenes/${still.scene}/still`, version: `${still.finished_ms}` };
+      return html`${mark}<studio-still .file=${file}></studio-still>`;
+    }
+    if (clip >= 0) {
+      const file = { path: `videos/${video.id}/clips/${clip}`, version: `${video.clips[clip].finished_ms}` };
+      return html`${mark}<studio-frame .file=${file}></studio-frame>`;
+    }
+    return mark;
   }
 
   #stateLine(video, state) {

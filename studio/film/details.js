@@ -14,27 +14,25 @@ const FILES = {
   spritesheet: "Spritesheet (JPEG)",
 };
 
-const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"];
+const UNITS = ["kilobyte", "megabyte", "gigabyte"];
 
 function _bytes(count) {
-  const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
-  const style = { style: "unit", unit: UNITS[power], unitDisplay: "short", maximumSignificantDigits: 3 };
+  const power = Math.min(UNITS.length, Math.max(1, Math.floor(Math.log10(Math.max(1, count)) / 3)));
+  const style = { style: "unit", unit: UNITS[power - 1], unitDisplay: "short", maximumSignificantDigits: 3 };
   return new Intl.NumberFormat(undefined, style).format(count / 1000 ** power);
 }
 
-/** `failed` hears of the ApiError of a download. */
-export function filesView(video, manifest, failed) {
-  const save = async (variant) => {
-    try {
-      const anchor = document.createElement("a");
-      anchor.href = await link(video.id, variant, video.completed_at);
-      anchor.download = "";
-      anchor.target = "_blank"; // a link to another origin opens there
-      anchor.click();
-    } catch (error) {
-      failed(error);
-    }
-  };
+/** Save one of a film's files. Throws an ApiError. */
+export async function save(video, variant) {
+  const anchor = document.createElement("a");
+  anchor.href = await link(video.id, variant, video.completed_at);
+  anchor.download = "";
+  anchor.target = "_blank"; // a link to another origin opens there
+  anchor.click();
+}
+
+/** `saved`: what to do with the promise of a download. */
+export function filesView(video, manifest, saved) {
   return html`
     <section class="card stack" aria-labelledby="files-title">
       <h2 id="files-title">Downloads</h2>
@@ -43,7 +41,7 @@ export function filesView(video, manifest, failed) {
           const one = manifest.delivered.find((file) => file.variant === variant);
           const size = one ? _bytes(one.bytes) : "";
           return one || variant === "manifest"
-            ? html`<li><button class="plain" @click=${() => save(variant)}>${FILES[variant]}
+            ? html`<li><button class="plain" @click=${() => saved(save(video, variant))}>${FILES[variant]}
                 <span class="quiet small number">${size}</span></button></li>`
             : [];
         })}

@@ -54,6 +54,13 @@ class Still extends Media {
   }
 }
 
+/** The first picture of a clip, for nobody to play. */
+class Frame extends Media {
+  view() {
+    return this.url ? html`<video src=${`${this.url}#t=0.01`} muted playsinline preload="metadata"></video>` : nothing;
+  }
+}
+
 /** A clip that is made: its first picture, and the clip while the pointer or the focus is on it. */
 class Clip extends Media {
   left() {
@@ -103,5 +110,6 @@ class Voice extends Media {
 }
 
 customElements.define("studio-still", Still);
+customElements.define("studio-frame", Frame);
 customElements.define("studio-clip", Clip);
 customElements.define("studio-voice", Voice);
