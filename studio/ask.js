@@ -78,7 +78,7 @@ class Ask extends Component {
           <p class="fault" role="alert">${this.fault && !inField ? this.fault.message : ""}</p>
           <div class="row end">
             <button type="button" @click=${() => this.querySelector("dialog").close()}>
-              ${this.danger ? "Keep it" : "Close"}</button>
+              ${this.danger ? "Keep it" : "Cancel"}</button>
             <button class=${this.danger ? "danger" : "primary"} ?disabled=${this.sending}>
               ${this.sending ? "Sending …" : this.action}</button>
           </div>

@@ -31,8 +31,13 @@ class Session extends EventTarget {
   end(reason = "") {
     if (!this.active) return;
     this.#kept = null;
-    this.reason = reason;
     sessionStorage.removeItem(KEPT);
+    this.fail(reason);
+  }
+
+  /** Say why nobody could sign in. */
+  fail(reason) {
+    this.reason = reason;
     this.dispatchEvent(new Event("change"));
   }
 

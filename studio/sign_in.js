@@ -28,7 +28,7 @@ export async function finishSignIn() {
   try {
     session.begin(await (link ? _byLink(decodeURIComponent(link)) : _byCognito(query, started)));
   } catch (error) {
-    session.reason = error.message;
+    session.fail(error.message);
   }
 }
 
@@ -111,6 +111,11 @@ class SignIn extends Component {
   async start() {
     this.fault = "";
     this.asking = false;
+    session.addEventListener("change", () => this.changed(), { signal: this.signal });
+    await this.#ask();
+  }
+
+  async #ask() {
     try {
       this.ways = (await config()).sign_in;
       this.failed = "";
@@ -151,7 +156,7 @@ class SignIn extends Component {
         ${session.reason ? html`<p class="notice warn" role="status">${session.reason}</p>` : nothing}
         ${this.failed
           ? html`<p class="notice bad" role="alert">${this.failed}</p>
-              <button @click=${() => this.start()}>Try again</button>`
+              <button @click=${() => this.#ask()}>Try again</button>`
           : nothing}
         ${ways?.cognito
           ? html`<button class="primary" @click=${() => _beginCognito(ways.cognito)}>Sign in</button>`
