@@ -586,7 +586,7 @@ class CallerObject(TypedDict):
     object: Literal["caller"]
     tenant: str
     scopes: list[Scope]
-    """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the tenant's API keys."""
+    """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the API keys."""
 
 
 class UsageSums(TypedDict):

@@ -93,8 +93,7 @@ class Caller(Document):
     object: str = ALWAYS
     tenant: str = ALWAYS
     scopes: list[Scope] = []
-    """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the tenant's API
-    keys."""
+    """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the API keys."""
 
 
 class CharacterDeletion(Document):
