@@ -37,7 +37,7 @@ class NewFilm extends Component {
   #pasted = { text: "", fault: "", busy: false };
   #dialog = null; // of pasted JSON
 
-  async start() {
+  start() {
     this.#editor.start();
     this.#editor.load(this.#form.storyboard);
     this.signal.addEventListener("abort", () => {
@@ -46,20 +46,23 @@ class NewFilm extends Component {
       if (this.#timers.keep) this.#keep();
     });
     addEventListener("pagehide", () => this.#timers.keep && this.#keep(), { signal: this.signal });
-    try {
-      const [models, voices, characters] = await Promise.all([
-        get("models", {}, this.signal), get("voices", {}, this.signal), get("videos/characters", { limit: 100 }, this.signal),
-      ]);
-      this.#engines = models.data;
-      this.#voices = voices.data;
-      this.#characters = characters.data;
-    } catch (error) {
-      if (this.signal.aborted) return;
-      if (!(error instanceof ApiError)) throw error;
-      this.#error = error.message;
-    }
-    this.#estimateSoon();
-    this.changed();
+    const load = async (path, query, loaded) => {
+      try {
+        loaded((await get(path, query, this.signal)).data);
+        this.changed();
+      } catch (error) {
+        if (this.signal.aborted) return;
+        if (!(error instanceof ApiError)) throw error;
+        this.#error = error.message;
+        this.changed();
+      }
+    };
+    load("models", {}, (found) => {
+      this.#engines = found;
+      this.#estimateSoon();
+    });
+    load("voices", {}, (found) => (this.#voices = found));
+    load("videos/characters", { limit: 100 }, (found) => (this.#characters = found));
   }
 
   get #engine() {
@@ -248,7 +251,7 @@ class NewFilm extends Component {
           })}
           ${form.way === "prompt" ? this.#prompt() : form.way === "topic" ? this.#topic() : this.#storyboard()}
           ${this.#picture()}
-          ${engineCards({
+          ${this.#engines.length === 0 ? html`<p class="quiet" role="status">Loading the engines …</p>` : engineCards({
             engines: this.#engines, value: form.model, chosen: this.#engine, fault: this.#faults.get("film-model"),
             input: (value) => this.#set("model", value),
           })}
@@ -509,7 +512,7 @@ class NewFilm extends Component {
     const unknown = parts.find((one) => one.usd === null)?.reason;
     return html`
       <dl class="facts">
-        <div><dt>Price</dt><dd class="number big">${usd ? `about ${cost(usd)}` : cost(usd)}</dd></div>
+        <div><dt>Price</dt><dd class="number big">${usd ? `about ${cost(usd)}` : _sentence(cost(usd), "")}</dd></div>
         <div><dt>Time</dt><dd class="number big">${expected_seconds === null ? "unknown" : `about ${duration(expected_seconds)}`}</dd></div>
       </dl>
       <p class="small quiet number">${clips} ${clips === 1 ? "clip" : "clips"} · ${duration(+seconds)} of film · ${size}, ${fps} fps${rendered}</p>
@@ -521,6 +524,6 @@ class NewFilm extends Component {
   }
 }
 
-const _sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+const _sentence = (text, end = ".") => `${text[0].toUpperCase()}${text.slice(1)}${end}`;
 
 customElements.define("studio-new-film", NewFilm);
