@@ -488,33 +488,39 @@ class NewFilm extends Component {
     const estimate = this.#estimate;
     return html`
       <aside class="card takes" aria-label="What the film takes">
-        ${estimate ? this.#price(estimate) : html`
-          <p class="quiet">${this.#refused ? "As it is, the film can’t be made." : "What the film costs and how long it takes appears here as you write."}</p>`}
-        ${this.#refused && !this.#error ? html`
-          <p class="notice warn">${this.#refused.message}
-            ${this.#refused.control
-              ? html`<button type="button" class="plain" @click=${() => this.#focusAfter(this.#refused.control)}>Go to it</button>`
-              : nothing}</p>` : nothing}
-        ${estimate?.refusals.map(({ message }) => html`<p class="notice bad">${message}</p>`)}
-        ${lineField(this.#shown("max_cost", "Cost at most, in USD", {
-          numeric: "decimal", optional: true, hint: "The film stops before it costs more.",
-        }))}
-        ${this.#error ? html`<p class="notice bad" role="alert">${this.#error}</p>` : nothing}
-        <button type="button" class="primary make" ?disabled=${this.#making || this.#sending.size > 0} @click=${() => this.#make()}>
-          ${this.#making ? "Sending …" : this.#sending.size ? "Waiting for the file …" : "Make the film"}</button>
-        ${this.#unkept ? html`<p class="warn small">This browser has no room to keep the form: a refresh loses it.</p>` : nothing}
+        <div class="stack takes-more">
+          ${estimate ? this.#about(estimate) : html`
+            <p class="quiet">${this.#refused
+              ? "As it is, the film can’t be made."
+              : "What the film costs and how long it takes appears here as you write."}</p>`}
+          ${this.#refused && !this.#error ? html`
+            <p class="notice warn">${this.#refused.message}
+              ${this.#refused.control
+                ? html`<button type="button" class="plain" @click=${() => this.#focusAfter(this.#refused.control)}>Go to it</button>`
+                : nothing}</p>` : nothing}
+          ${estimate?.refusals.map(({ message }) => html`<p class="notice bad">${message}</p>`)}
+          ${lineField(this.#shown("max_cost", "Cost at most, in USD", {
+            numeric: "decimal", optional: true, hint: "The film stops before it costs more.",
+          }))}
+          ${this.#unkept ? html`<p class="warn small">This browser has no room to keep the form: a refresh loses it.</p>` : nothing}
+          ${this.#error ? html`<p class="notice bad" role="alert">${this.#error}</p>` : nothing}
+        </div>
+        <div class="takes-now">
+          <dl class="facts number">
+            <div><dt>Price</dt><dd>${estimate ? _price(estimate.cost) : "–"}</dd></div>
+            <div><dt>Time</dt><dd>${estimate ? _time(estimate.expected_seconds) : "–"}</dd></div>
+          </dl>
+          <button type="button" class="primary make" ?disabled=${this.#making || this.#sending.size > 0} @click=${() => this.#make()}>
+            ${this.#making ? "Sending …" : this.#sending.size ? "Waiting for the file …" : "Make the film"}</button>
+        </div>
       </aside>`;
   }
 
-  #price({ cost: usd, costs, expected_seconds, expected_seconds_reason, clips, seconds, size, fps, rendered_size, rendered_fps }) {
+  #about({ costs, expected_seconds_reason, clips, seconds, size, fps, rendered_size, rendered_fps }) {
     const rendered = rendered_size !== size || rendered_fps !== fps ? `, rendered at ${rendered_size}, ${rendered_fps} fps` : "";
     const parts = Object.entries(PARTS).map(([name, text]) => ({ text, ...costs[name] })).filter((one) => one.usd !== 0);
     const unknown = parts.find((one) => one.usd === null)?.reason;
     return html`
-      <dl class="facts">
-        <div><dt>Price</dt><dd class="number big">${usd ? `about ${cost(usd)}` : _sentence(cost(usd), "")}</dd></div>
-        <div><dt>Time</dt><dd class="number big">${expected_seconds === null ? "unknown" : `about ${duration(expected_seconds)}`}</dd></div>
-      </dl>
       <p class="small quiet number">${clips} ${clips === 1 ? "clip" : "clips"} · ${duration(+seconds)} of film · ${size}, ${fps} fps${rendered}</p>
       ${unknown || expected_seconds_reason
         ? html`<p class="small quiet">${_sentence(unknown ?? expected_seconds_reason)}</p>` : nothing}
@@ -524,6 +530,8 @@ class NewFilm extends Component {
   }
 }
 
+const _price = (usd) => (usd ? `about ${cost(usd)}` : _sentence(cost(usd), ""));
+const _time = (seconds) => (seconds === null ? "Unknown" : `about ${duration(seconds)}`);
 const _sentence = (text, end = ".") => `${text[0].toUpperCase()}${text.slice(1)}${end}`;
 
 customElements.define("studio-new-film", NewFilm);

@@ -67,6 +67,7 @@ export class StoryboardEditor {
     if (!from.length) return;
     to.push(this.storyboard);
     this.#typing.control = null;
+    this.#focus = document.activeElement?.id; // a scene that moves loses it
     this.storyboard = from.pop();
     this.faults.clear();
     this.announce(said);
