@@ -107,20 +107,21 @@ class StoryboardScreen extends Component {
     const first = this.#base === null;
     const { data, headers } = await request("GET", `videos/${this.videoId}/storyboard`, { signal: this.signal });
     const draft = first ? keptDraft(this.videoId) : null;
-    this.#etag = headers.get("etag");
-    this.#base = opened(data);
-    this.#stale = false;
-    if (!first) this.#say("The storyboard changed, and this is the new one.");
-    if (draft && draft.etag === this.#etag && !sameDocument(draft.mine, this.#base)) {
+    const etag = headers.get("etag");
+    const stored = opened(data);
+    if (draft && !sameDocument(draft.mine, stored)) {
+      this.#etag = draft.etag;
       this.#base = draft.base;
       this.#editor.load(draft.mine);
-      this.#say("Your unsaved changes are back.");
-    } else if (draft && !sameDocument(draft.mine, draft.base) && !sameDocument(draft.mine, this.#base)) {
-      this.#editor.load(draft.mine);
-      this.#compare(draft.base, this.#base);
-    } else {
-      this.#editor.load(this.#base);
+      if (draft.etag === etag) this.#say("Your unsaved changes are back.");
+      else this.#compare(stored, etag);
+      return;
     }
+    this.#etag = etag;
+    this.#base = stored;
+    this.#stale = false;
+    this.#editor.load(stored);
+    if (!first) this.#say("The storyboard changed, and this is the new one.");
   }
 
   /** The storyboard that was filmed; without it the screen can't say which clips are reused. */
@@ -232,26 +233,36 @@ class StoryboardScreen extends Component {
   /** Get the stored storyboard and show it beside the edited one. */
   async #merge() {
     const { data, headers } = await request("GET", `videos/${this.videoId}/storyboard`, { signal: this.signal });
-    const base = this.#base;
-    this.#etag = headers.get("etag");
-    this.#base = opened(data);
-    this.#stale = false;
-    if (sameDocument(this.#editor.storyboard, this.#base)) {
-      this.#editor.load(this.#base);
-      this.#keep();
-      this.#say("Somebody else saved the same.");
+    const etag = headers.get("etag");
+    const theirs = opened(data);
+    if (!sameDocument(this.#editor.storyboard, theirs)) {
+      this.#compare(theirs, etag);
       return;
     }
-    this.#compare(base, this.#base);
+    this.#accept(theirs, etag);
+    this.#editor.load(theirs);
+    this.#keep();
+    this.#say("Somebody else saved the same.");
   }
 
-  #compare(base, theirs) {
-    const rows = compare(base, this.#editor.storyboard, theirs).map((row) => ({
-      ...row, same: row.choice === "same", both: row.choice === null, changedBy: row.choice,
-    }));
-    this.#conflict = { rows, theirs };
+  /** Show theirs beside the edited one. Until a person chose, edits are of the old one, so saving asks again. */
+  #compare(theirs, etag) {
+    const rows = compare(this.#base, this.#editor.storyboard, theirs)
+      .map((row) => ({ ...row, same: row.choice === "same", changedBy: row.choice }));
+    this.#stale = true;
+    this.#conflict = { rows, theirs, etag };
+    this.#show("conflict");
+  }
+
+  #accept(storyboard, etag) {
+    this.#base = storyboard;
+    this.#etag = etag;
+    this.#stale = false;
+  }
+
+  #show(name) {
     this.changed();
-    queueMicrotask(() => queueMicrotask(() => this.#dialogs.conflict?.showModal()));
+    queueMicrotask(() => queueMicrotask(() => this.#dialogs[name]?.showModal()));
   }
 
   #choose(index, choice) {
@@ -260,9 +271,10 @@ class StoryboardScreen extends Component {
   }
 
   async #saveChosen() {
-    const { rows, theirs } = this.#conflict;
+    const { rows, theirs, etag } = this.#conflict;
     this.#dialogs.conflict.close();
     this.#conflict = null;
+    this.#accept(theirs, etag);
     this.#editor.load(merged(rows, theirs));
     this.#keep();
     if (this.#editable) await this.#save();
@@ -273,8 +285,7 @@ class StoryboardScreen extends Component {
   #askRegeneration(index) {
     const part = this.#parts(index)[0];
     this.#regeneration = { index, part, note: "", voice: "", speed: "", seed: "", faults: new Map(), error: "" };
-    this.changed();
-    queueMicrotask(() => queueMicrotask(() => this.#dialogs.regenerate.showModal()));
+    this.#show("regenerate");
   }
 
   #parts(index) {
@@ -323,8 +334,7 @@ class StoryboardScreen extends Component {
     const gate = this.#ended ? null : this.#video.review.gate;
     const plan = { gate, outcomes: this.#outcomes, price: null };
     this.#approval = { plan, maxCost: "", error: "", fault: undefined };
-    this.changed();
-    queueMicrotask(() => queueMicrotask(() => this.#dialogs.approve.showModal()));
+    this.#show("approve");
     const asked = this.#approval;
     try {
       plan.price = await aboutCost(this.#editor.storyboard, plan.outcomes, this.#video, this.signal);
@@ -340,11 +350,6 @@ class StoryboardScreen extends Component {
     const { plan, maxCost } = this.#approval;
     if (!(await this.#save())) {
       this.#dialogs.approve.close();
-      return;
-    }
-    if (!this.#editable) { // an edit at the second gate is made and shown again before it can be approved
-      this.#dialogs.approve.close();
-      this.#say("Your changes are being made. Look at them before you approve.");
       return;
     }
     this.#busy = "approve";
@@ -454,9 +459,6 @@ class StoryboardScreen extends Component {
       ${this.#stale ? html`
         <div class="notice warn row spread"><span>Somebody else saved another version.</span>
           <button type="button" @click=${() => this.#merge().catch((error) => this.#failed(error))}>Compare the two</button></div>` : nothing}
-      ${this.#conflict && !this.#dialogs.conflict?.open ? html`
-        <div class="notice warn row spread"><span>You and somebody else changed this storyboard.</span>
-          <button type="button" @click=${() => this.#dialogs.conflict.showModal()}>Choose</button></div>` : nothing}
       ${this.#message ? html`<p class="notice ${this.#message.kind}" role=${this.#message.kind === "bad" ? "alert" : "status"}>
         <span class="written">${this.#message.text}</span></p>` : nothing}
       ${this.#unkept ? html`<p class="notice warn">This browser has no room to keep unsaved changes. Save them before you leave.</p>` : nothing}`;
@@ -468,6 +470,8 @@ class StoryboardScreen extends Component {
     const dirty = this.#dirty;
     const busy = this.#busy !== "";
     const waits = stage === "reviewing";
+    // At the second gate what changed is made and shown again, so there is nothing to approve yet.
+    const shown = waits && dirty && review.gate === "previews";
     const changed = dirty || !waits && (stage !== "completed" || !storyboard.filmed);
     const anew = outcomes.filter((one) => Object.values(one).includes("anew")).length;
     return html`
@@ -478,8 +482,9 @@ class StoryboardScreen extends Component {
           ? "Unsaved; kept in this browser"
           : changed && !waits ? `Saved; ${anew} ${anew === 1 ? "scene" : "scenes"} to make anew` : "Saved"}</span>
         ${dirty ? html`<button type="button" class="plain" ?disabled=${busy} @click=${() => this.#discard()}>Discard</button>` : nothing}
-        <button type="button" ?disabled=${!dirty || busy} @click=${() => this.#save()}>${this.#busy === "save" ? "Saving …" : "Save"}</button>
-        ${waits
+        <button type="button" class=${shown ? "primary" : ""} ?disabled=${!dirty || busy} @click=${() => this.#save()}>
+          ${this.#busy === "save" ? "Saving …" : shown ? "Save and make the changes" : "Save"}</button>
+        ${shown ? nothing : waits
           ? html`<button type="button" class="primary" ?disabled=${busy} @click=${() => this.#askApproval()}>
               ${review.gate === "previews" ? "Approve the previews" : "Approve the storyboard"} …</button>`
           : html`<button type="button" class="primary" ?disabled=${busy || !changed} @click=${() => this.#askApproval()}>Make the changes …</button>`}
@@ -499,11 +504,11 @@ class StoryboardScreen extends Component {
   }
 
   #media(scene, index, shape, outcome) {
-    const part = (parts) => (scene.from === null ? undefined : parts.find((one) => one.scene === scene.from && one.state === "done"));
+    const part = (parts) => (scene.from === null || this.#stale ? undefined : parts.find((one) => one.scene === scene.from && one.state === "done"));
     const still = part(this.#video.stills);
     const voice = part(this.#video.narrations);
     const path = `videos/${this.videoId}/scenes/${scene.from}`;
-    const none = drawsStills(this.#video) && !scene.continues ? "Not drawn yet" : "No still";
+    const none = this.#stale ? "Compare the two versions first." : drawsStills(this.#video) && !scene.continues ? "Not drawn yet" : "No still";
     return html`
       <studio-still .shape=${shape} .label=${`Still of scene ${index + 1}`} class=${outcome?.still === "anew" && still ? "outdated" : ""}
         .source=${{ path: still ? `${path}/still` : null, version: still?.finished_ms, message: none }}></studio-still>

@@ -56,7 +56,7 @@ export function conflictForm({ rows, busy, choose, save, close }) {
         if (row.what === "scene") number += 1;
         if (row.same) return nothing;
         const name = row.what === "scene" ? `Scene ${number}` : row.what === "title" ? "Title" : "Style";
-        const who = row.both ? "both changed it" : row.choice === "mine" || row.changedBy === "mine" ? "you changed it" : "they changed it";
+        const who = { mine: "you changed it", theirs: "they changed it" }[row.changedBy] ?? "both changed it";
         const version = (whose, text) => html`
           <label class="choice">
             <input type="radio" name="row-${index}" .checked=${row.choice === whose} @change=${() => choose(index, whose)}>
