@@ -5,18 +5,14 @@ import { checkField, choiceField, lineField, textField } from "../controls/field
 import { LONGEST } from "../text_limits.js";
 import { takes } from "./form.js";
 
-const ADVANCED = ["negative_prompt", "seed", "steps", "guidance", "speed", "fps", "fit", "fps_mode", "draft_for",
-  "transition", "transition_seconds", "even_out", "loras"];
-
 export function advanced({ form, engine, engines, faults, input }) {
   const shown = (name, label, options) => ({
     id: `film-${name}`, label, value: form[name], fault: faults.get(`film-${name}`),
     input: (value) => input(name, value), ...options,
   });
   const when = (name, template) => (takes(engine, name) ? template : nothing);
-  const faulty = ADVANCED.some((name) => faults.has(`film-${name}`));
   return html`
-    <details class="card advanced" .open=${faulty || nothing}>
+    <details class="card advanced">
       <summary>Advanced settings</summary>
       <div class="fields">
         ${when("seed", lineField(shown("seed", "Seed", { numeric: "numeric", hint: "The same request and seed give the same film." })))}

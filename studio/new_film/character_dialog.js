@@ -34,7 +34,8 @@ class CharacterDialog extends Component {
       this.querySelector("dialog").close();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      const field = error.param?.split(/[.[]/)[0];
+      const param = error.param?.split(/[.[]/)[0];
+      const field = param === "video" ? "image" : param; // either is required; this asks for a picture
       if (field in this.#form) this.#faults.set(field, error.message);
       else this.#error = error.message;
       if (field in this.#form) queueMicrotask(() => this.querySelector(`#character-${field}`)?.focus());

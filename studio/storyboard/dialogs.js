@@ -102,9 +102,11 @@ function _version(row, whose) {
 export function approveForm({ plan, video, maxCost, error, fault, busy, dirty, input, send, close }) {
   const { outcomes, gate, price } = plan;
   const TITLES = { storyboard: "Approve the storyboard", previews: "Approve the previews" };
-  const steps = gate === "storyboard" && video.review.requested.includes("previews")
-    ? "Voices and stills are made. Then the film waits for you again, before any clip is made."
-    : gate === "storyboard" ? "Voices, stills and clips are made, and the film is put together." : "Clips are made, and the film is put together.";
+  const waits = gate !== "previews" && video.review.requested.includes("previews");
+  const steps = gate === "previews"
+    ? "Clips are made, and the film is put together."
+    : `${gate ? "Voices and stills are made" : "What changed is spoken and drawn"}.
+       ${waits ? "Then the film waits for you again, before clips are made." : "Then clips are made, and the film is put together."}`;
   const row = (part, name) => {
     const anew = outcomes.filter((one) => one[part] === "anew").length;
     const kept = outcomes.filter((one) => one[part] === "kept").length;

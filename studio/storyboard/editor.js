@@ -256,9 +256,8 @@ export class StoryboardEditor {
         input: (value) => this.#type(scene, path, value), ...options,
       });
     };
-    const faulty = [...SCENE_CONTROLS.values()].some((path) => FOLDED.has(path) && this.faults.has(id(path)));
     return html`
-      <details class="scene-more" .open=${faulty || nothing}>
+      <details class="scene-more">
         <summary>More: voice, what not to show, seeds</summary>
         <div class="scene-more-fields">
           ${choiceField({
@@ -329,8 +328,6 @@ const SCENE_CONTROLS = new Map([
     "image.negative_prompt", "video.positive_prompt", "video.seed", "video.negative_prompt", "seconds", "continues",
   ].map((path) => [path, path]),
 ]);
-const FOLDED = new Set(["narration.voice", "narration.speed", "narration.language", "image.seed", "video.seed",
-  "image.negative_prompt", "video.negative_prompt", "continues"]);
 
 /** The id of the control of a scene's field, or of the storyboard's. */
 export const controlId = (scene, path) => `${scene ? `scene-${scene.id}` : "storyboard"}-${path.replace(".", "-")}`;
