@@ -178,8 +178,8 @@ class NewFilm extends Component {
       if (!(error instanceof ApiError)) throw error;
       this.#faults.clear();
       const control = this.#place(error);
-      if (control) this.#focusAfter(control);
       this.#error = error.message;
+      this.#focusAfter(control ?? "film-error");
     } finally {
       this.#making = false;
       this.changed();
@@ -503,7 +503,7 @@ class NewFilm extends Component {
             numeric: "decimal", optional: true, hint: "The film stops before it costs more.",
           }))}
           ${this.#unkept ? html`<p class="warn small">This browser has no room to keep the form: a refresh loses it.</p>` : nothing}
-          ${this.#error ? html`<p class="notice bad" role="alert">${this.#error}</p>` : nothing}
+          ${this.#error ? html`<p class="notice bad" id="film-error" tabindex="-1" role="alert">${this.#error}</p>` : nothing}
         </div>
         <div class="takes-now">
           <dl class="facts number">

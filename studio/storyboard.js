@@ -32,6 +32,8 @@ class StoryboardScreen extends Component {
   #error = ""; // why there is nothing to show
   #message = null; // {text, kind}: what happened
   #busy = ""; // what is being sent
+  #away = ""; // why the API could not be asked
+  #watching = null; // AbortController
   #stale = false; // somebody else saved another storyboard
   #unkept = false;
   #timer = null;
@@ -50,14 +52,27 @@ class StoryboardScreen extends Component {
       this.#voices = voices.data;
       this.changed();
     }, (error) => this.#failed(error));
-    poll(() => this.#follow(), { signal: this.signal, failed: (error) => this.#failed(error) });
+    this.#watch();
+  }
+
+  /** Ask the API at once, and then again and again. */
+  #watch() {
+    this.#watching?.abort();
+    this.#watching = new AbortController();
+    poll(() => this.#follow(), {
+      signal: AbortSignal.any([this.signal, this.#watching.signal]),
+      failed: (error) => {
+        this.#away = error.message;
+        this.#failed(error);
+      },
+    });
   }
 
   #failed(error) {
     if (this.signal.aborted) return;
     if (!(error instanceof ApiError)) throw error;
-    if (this.#base) this.#say(error.message, "bad");
-    else this.#error = error.message;
+    if (!this.#base) this.#error = error.message;
+    else if (!this.#away) this.#say(error.message, "bad");
     this.changed();
   }
 
@@ -88,12 +103,12 @@ class StoryboardScreen extends Component {
     const before = this.#video;
     const video = await get(`videos/${this.videoId}`, {}, this.signal);
     this.#video = video;
-    this.#error = "";
+    this.#error = this.#away = "";
     if (video.storyboard?.sha256 && this.#etag !== `"${video.storyboard.sha256}"`) {
       if (this.#dirty) this.#stale = true;
       else await this.#load();
-    } else if (!video.storyboard && this.#ended) {
-      this.#error = "This film has no storyboard.";
+    } else if (!video.storyboard && !before) {
+      await this.#explain();
     }
     if (this.#ended && video.status === "completed" && this.#filmed?.attempt !== video.attempt) await this.#loadFilmed();
     if (before && before.stage !== video.stage && this.#editable) {
@@ -101,6 +116,16 @@ class StoryboardScreen extends Component {
       this.#message = null;
     }
     this.changed();
+  }
+
+  /** A film of one prompt has no storyboard; others have none yet. */
+  async #explain() {
+    try {
+      await get(`videos/${this.videoId}/storyboard`, {}, this.signal);
+    } catch (error) {
+      if (error.status === 404 || this.#ended) this.#error = error.message;
+      else if (error.status !== 409) throw error;
+    }
   }
 
   async #load() {
@@ -117,9 +142,11 @@ class StoryboardScreen extends Component {
       else this.#compare(stored, etag);
       return;
     }
-    this.#etag = etag;
-    this.#base = stored;
-    this.#stale = false;
+    if (this.#dirty) { // typed meanwhile
+      this.#stale = true;
+      return;
+    }
+    this.#accept(stored, etag);
     this.#editor.load(stored);
     if (!first) this.#say("The storyboard changed, and this is the new one.");
   }
@@ -158,7 +185,7 @@ class StoryboardScreen extends Component {
     this.#editor.load(this.#base);
     this.#message = null;
     this.#editor.announce("Your changes are discarded.");
-    this.#wakeUp();
+    this.#watch();
   }
 
   #say(text, kind = "") {
@@ -185,6 +212,7 @@ class StoryboardScreen extends Component {
       this.#say("Saved.", "good");
       this.#editor.announce("Saved.");
       await this.#refresh();
+      this.#watch();
       return true;
     } catch (error) {
       await this.#unsaved(error);
@@ -214,7 +242,7 @@ class StoryboardScreen extends Component {
     const control = this.#editor.fault(error);
     this.#say(error.message, "bad");
     if (control) this.#focus(control);
-    if (error.status === 409) this.#wakeUp();
+    if (error.status === 409) this.#watch();
   }
 
   #focus(control) {
@@ -309,8 +337,7 @@ class StoryboardScreen extends Component {
       await post(`videos/${this.videoId}/scenes/${index}/regenerate`, body);
       this.#dialogs.regenerate.close();
       this.#say(`Scene ${index + 1} is being made again.`);
-      await this.#refresh();
-      this.#wakeUp();
+      this.#watch();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#regeneration.faults = new Map([[error.param, error.message]]);
@@ -358,7 +385,6 @@ class StoryboardScreen extends Component {
       const query = new URLSearchParams({ ...(plan.gate && { gate: plan.gate }), ...(maxCost.trim() && { max_cost: maxCost.trim() }) });
       await request("POST", `videos/${this.videoId}/approve?${query}`, { body: {}, headers: { "if-match": this.#etag } });
       this.#dialogs.approve.close();
-      await this.#refresh();
       location.hash = `#/films/${this.videoId}`;
     } catch (error) {
       if (error instanceof ApiError && error.status === 412) this.#dialogs.approve.close();
@@ -373,11 +399,6 @@ class StoryboardScreen extends Component {
       this.#busy = "";
       this.changed();
     }
-  }
-
-  /** Ask the API now, and not only when the next poll is due. */
-  #wakeUp() {
-    document.dispatchEvent(new Event("visibilitychange"));
   }
 
   // --- view
@@ -459,6 +480,7 @@ class StoryboardScreen extends Component {
       ${this.#stale ? html`
         <div class="notice warn row spread"><span>Somebody else saved another version.</span>
           <button type="button" @click=${() => this.#merge().catch((error) => this.#failed(error))}>Compare the two</button></div>` : nothing}
+      ${this.#away ? html`<p class="notice warn" role="status">${this.#away}</p>` : nothing}
       ${this.#message ? html`<p class="notice ${this.#message.kind}" role=${this.#message.kind === "bad" ? "alert" : "status"}>
         <span class="written">${this.#message.text}</span></p>` : nothing}
       ${this.#unkept ? html`<p class="notice warn">This browser has no room to keep unsaved changes. Save them before you leave.</p>` : nothing}`;
@@ -487,7 +509,7 @@ class StoryboardScreen extends Component {
         ${shown ? nothing : waits
           ? html`<button type="button" class="primary" ?disabled=${busy} @click=${() => this.#askApproval()}>
               ${review.gate === "previews" ? "Approve the previews" : "Approve the storyboard"} …</button>`
-          : html`<button type="button" class="primary" ?disabled=${busy || !changed} @click=${() => this.#askApproval()}>Make the changes …</button>`}
+          : html`<button type="button" class="primary" ?disabled=${busy || !changed} @click=${() => this.#askApproval()}>${stage === "completed" ? "Make the changes" : "Make the film"} …</button>`}
       </div>`;
   }
 
