@@ -383,7 +383,7 @@ class NewFilm extends Component {
     this.changed();
     try {
       const document = JSON.parse(this.#pasted.text);
-      await post("videos?dry_run=true", { topic: "A pasted storyboard", storyboard: document });
+      await post("videos?dry_run=true", { topic: "A pasted storyboard", narrate: false, storyboard: document });
       const storyboard = opened({ ...document, scenes: document.scenes ?? [{}] });
       this.#editor.load(storyboard);
       this.#set("storyboard", storyboard);
