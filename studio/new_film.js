@@ -356,7 +356,7 @@ class NewFilm extends Component {
             <button type="button" @click=${() => this.#dialog.showModal()}>Paste JSON</button>
           </span>
         </div>
-        ${this.#editor.view({ engine: this.#engine, voices: this.#voices })}
+        <div class="board">${this.#editor.view({ engine: this.#engine, voices: this.#voices })}</div>
         ${checkField(this.#shown("narrate", "Have a text model write narration for scenes without one"))}
       </div>
       <dialog ${ref((element) => (this.#dialog = element))} aria-labelledby="paste-title">

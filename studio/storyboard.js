@@ -414,13 +414,13 @@ class StoryboardScreen extends Component {
     }
     if (!video) return html`<h1>Storyboard</h1><p class="quiet" role="status">Loading …</p>`;
     return html`
-      <div class="row spread board-title">
-        <div>
+      <div class="board">
+        <div class="board-title">
           <h1>Storyboard</h1>
           <p class="quiet"><a href="#/films/${this.videoId}">The film</a> · ${video.model} · ${video.size} · ${this.#state()}</p>
         </div>
+        ${this.#base ? this.#board() : html`<p class="notice" role="status">${MAKING[video.stage]} The storyboard appears here.</p>`}
       </div>
-      ${this.#base ? this.#board() : html`<p class="notice" role="status">${MAKING[video.stage]} The storyboard appears here.</p>`}
       ${this.#dialog("regenerate", this.#regeneration && regenerateForm({
         asked: this.#regeneration, parts: this.#parts(this.#regeneration.index), voices: this.#voices, dirty: this.#dirty,
         busy: this.#busy !== "", send: () => this.#regenerate(), close: () => this.#dialogs.regenerate.close(),

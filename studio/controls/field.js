@@ -24,10 +24,10 @@ export function described(id, { hint, counts, fault }) {
 /** A text of several lines. `most`: characters; `tokens`: of the engine, and `shortened` if more is cut, not refused. */
 export function textField(options) {
   const { id, value = "", most, tokens, shortened, more, rows = 3, readonly, placeholder, input, spellcheck } = options;
-  const counts = html`${_count(value, most)}${tokens ? html` · ${_tokens(value, tokens, shortened)}` : nothing}${more
+  const counts = readonly ? undefined : html`${_count(value, most)}${tokens ? html` · ${_tokens(value, tokens, shortened)}` : nothing}${more
     ? html` · ${more}`
     : nothing}`;
-  const shown = { ...options, counts };
+  const shown = { ...options, counts, optional: options.optional && !readonly };
   return field({
     ...shown,
     control: html`<textarea

@@ -242,7 +242,7 @@ export class StoryboardEditor {
     const needed = secondsToSpeak(scene.narration?.text ?? "", scene.narration?.speed || 1);
     const hint = scene.seconds ? undefined : needed ? `as its narration: about ${needed.toFixed(1)} s` : "as the film's length gives it";
     return lineField({
-      id, label: "Seconds", optional: true, value: scene.seconds ?? "", numeric: "decimal", readonly, hint,
+      id, label: "Seconds", value: scene.seconds ?? "", numeric: "decimal", readonly, hint,
       fault: this.faults.get(id), input: (value) => this.#type(scene, "seconds", value),
     });
   }
