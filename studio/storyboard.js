@@ -457,17 +457,20 @@ class StoryboardScreen extends Component {
   #board() {
     const outcomes = this.#editable ? this.#outcomes : [];
     const shape = this.#video.size.split("x").map(Number);
+    const stills = drawsStills(this.#video);
     return html`
       ${this.#notices()}
       ${this.#bar(outcomes)}
       ${this.#editor.view({
         engine: this.#engine, voices: this.#voices, readonly: !this.#editable, shape,
-        media: (scene, index) => this.#media(scene, index, shape, outcomes[index]),
+        media: stills ? (scene, index) => this.#media(scene, index, shape, outcomes[index]) : undefined,
         marks: (scene, index) => this.#marks(scene, outcomes[index]),
-        actions: (scene, index) => (this.#editable
-          ? html`<button type="button" ?disabled=${this.#busy !== ""} aria-label="Regenerate scene ${index + 1}"
-              @click=${() => this.#askRegeneration(index)}>Regenerate …</button>`
-          : nothing),
+        actions: (scene, index) => html`
+          ${this.#editable
+            ? html`<button type="button" ?disabled=${this.#busy !== ""} aria-label="Regenerate scene ${index + 1}"
+                @click=${() => this.#askRegeneration(index)}>Regenerate …</button>`
+            : nothing}
+          ${stills ? nothing : this.#voice(scene, index, outcomes[index])}`,
       })}`;
   }
 
@@ -525,20 +528,30 @@ class StoryboardScreen extends Component {
     return !stored || !sameDocument({ ...this.#base, scenes: [stored] }, { ...this.#editor.storyboard, scenes: [scene] });
   }
 
+  /** What is made of a part of a scene, and its path; null if it isn't made, or another one is stored. */
+  #made(scene, parts, name) {
+    if (scene.from === null || this.#stale) return null;
+    const part = parts.find((one) => one.scene === scene.from && one.state === "done");
+    return part ? { path: `videos/${this.videoId}/scenes/${scene.from}/${name}`, version: part.finished_ms } : null;
+  }
+
   #media(scene, index, shape, outcome) {
-    const part = (parts) => (scene.from === null || this.#stale ? undefined : parts.find((one) => one.scene === scene.from && one.state === "done"));
-    const still = part(this.#video.stills);
-    const voice = part(this.#video.narrations);
-    const path = `videos/${this.videoId}/scenes/${scene.from}`;
-    const none = this.#stale ? "Compare the two versions first." : drawsStills(this.#video) && !scene.continues ? "Not drawn yet" : "No still";
+    const still = this.#made(scene, this.#video.stills, "still");
+    const none = this.#stale ? "Compare the two versions first." : scene.continues ? "No still" : "Not drawn yet";
+    const outdated = still && outcome?.still === "anew";
     return html`
-      <studio-still .shape=${shape} .label=${`Still of scene ${index + 1}`} class=${outcome?.still === "anew" && still ? "outdated" : ""}
-        .source=${{ path: still ? `${path}/still` : null, version: still?.finished_ms, message: none }}></studio-still>
-      ${outcome?.still === "anew" && still ? html`<p class="small warn">Your changes draw another one.</p>` : nothing}
-      ${voice
-        ? html`<div class="row"><studio-voice .path=${`${path}/narration`} .label=${`the voice of scene ${index + 1}`}></studio-voice>
-            ${outcome?.voice === "anew" ? html`<span class="small warn">as it was</span>` : nothing}</div>`
-        : nothing}`;
+      <studio-still .shape=${shape} .label=${`Still of scene ${index + 1}`} class=${outdated ? "outdated" : ""}
+        .source=${still ?? { path: null, message: none }}></studio-still>
+      ${outdated ? html`<p class="small warn">Your changes draw another one.</p>` : nothing}
+      ${this.#voice(scene, index, outcome)}`;
+  }
+
+  #voice(scene, index, outcome) {
+    const voice = this.#made(scene, this.#video.narrations, "narration");
+    return voice
+      ? html`<div class="row"><studio-voice .path=${voice.path} .label=${`the voice of scene ${index + 1}`}></studio-voice>
+          ${outcome?.voice === "anew" ? html`<span class="small warn">as it was</span>` : nothing}</div>`
+      : nothing;
   }
 }
 

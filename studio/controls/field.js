@@ -3,6 +3,8 @@
 import { html, live, nothing } from "../component.js";
 import { characters, estimateTokens } from "../text_limits.js";
 
+const numbers = new Intl.NumberFormat();
+
 /** What the page shows of a control: `fault` is a message, `hint` and `counts` are texts or templates. */
 export function field({ id, label, hint, counts, fault, optional, control }) {
   return html`
@@ -41,9 +43,9 @@ export function textField(options) {
 
 function _count(value, most) {
   const count = characters(value);
-  const text = `${count.toLocaleString()} / ${most.toLocaleString()}`;
+  const text = `${numbers.format(count)} / ${numbers.format(most)}`;
   return count > most
-    ? html`<strong class="bad">${text} characters, ${(count - most).toLocaleString()} too many</strong>`
+    ? html`<strong class="bad">${text} characters, ${numbers.format(count - most)} too many</strong>`
     : html`${text}<span class="hidden-text"> characters</span>`;
 }
 
