@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from lambdas.domain.assembly import TransitionKind
 from lambdas.domain.film_format import FpsMode, Framing
+from lambdas.domain.scopes import Scope
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import ClipState, Failure, JoinStep
 from lambdas.domain.video_request import Gate, Lora, OriginKind
@@ -169,6 +170,8 @@ class VideoObject(TypedDict):
     error: VideoError | None
     url: str | None
     """A link to the finished film, valid for an hour; null until there is one."""
+    thumbnail_url: str | None
+    """A link to its poster, as long."""
     stage: Stage
     """What is being done, in more detail than `status`."""
     waits_for: str | None
@@ -282,6 +285,23 @@ class VideoList(TypedDict):
     first_id: str | None
     last_id: str | None
     """Send it as `after` for the next page."""
+    has_more: bool
+
+
+class PlannedClip(TypedDict):
+    object: Literal["video.clip"]
+    index: int
+    """In the film, from 0."""
+    scene: int
+    """The index of its scene, from 0; a film of one prompt has one scene."""
+    seconds: float
+    """Its length up to where the next clip begins."""
+    seed: int
+
+
+class ClipList(TypedDict):
+    object: Literal["list"]
+    data: list[PlannedClip]
     has_more: bool
 
 
@@ -560,6 +580,13 @@ class ApiKeyDeletion(TypedDict):
     id: str
     object: Literal["api_key.deleted"]
     deleted: bool
+
+
+class CallerObject(TypedDict):
+    object: Literal["caller"]
+    tenant: str
+    scopes: list[Scope]
+    """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the API keys."""
 
 
 class UsageSums(TypedDict):

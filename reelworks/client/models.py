@@ -28,6 +28,8 @@ OriginKind: TypeAlias = Literal["remix", "edit", "extend"] | str
 
 Part: TypeAlias = Literal["text", "voice", "still"] | str
 
+Scope: TypeAlias = Literal["read", "create", "admin"] | str
+
 Speed: TypeAlias = Literal["exact", "balanced", "fast"] | str
 
 Stage: TypeAlias = (
@@ -87,6 +89,13 @@ class AssemblyState(Document):
     made: Made | None = None
 
 
+class Caller(Document):
+    object: str = ALWAYS
+    tenant: str = ALWAYS
+    scopes: list[Scope] = []
+    """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the API keys."""
+
+
 class CharacterDeletion(Document):
     id: str
     object: str = ALWAYS
@@ -131,6 +140,12 @@ class CharacterUsed(Document):
     cost: float | None = None
     scenes: list[int] | None = []
     """The indexes of its scenes, once the film is planned."""
+
+
+class ClipList(Document):
+    object: str = ALWAYS
+    data: list[PlannedClip] = []
+    has_more: bool = ALWAYS
 
 
 class ClipPart(Document):
@@ -374,6 +389,17 @@ class OriginOf(Document):
     """The source's id; null if it is a file."""
     kind: OriginKind = ALWAYS
     strength: float | None = None
+
+
+class PlannedClip(Document):
+    object: str = ALWAYS
+    index: int = ALWAYS
+    """In the film, from 0."""
+    scene: int = ALWAYS
+    """The index of its scene, from 0; a film of one prompt has one scene."""
+    seconds: float = ALWAYS
+    """Its length up to where the next clip begins."""
+    seed: int = ALWAYS
 
 
 class PromptEnhancement(Document):
@@ -624,6 +650,8 @@ class Video(Document):
     error: VideoError | None = None
     url: str | None = None
     """A link to the finished film, valid for an hour; null until there is one."""
+    thumbnail_url: str | None = None
+    """A link to its poster, as long."""
     stage: Stage = ALWAYS
     """What is being done, in more detail than `status`."""
     waits_for: str | None = None
