@@ -1,8 +1,10 @@
 /** The screen that shows and edits a film's storyboard: while the film waits for a person, and after it has ended. */
 
 import { ApiError, get, link, post, request } from "./api.js";
+import { caller } from "./caller.js";
 import { Component, html, nothing, ref } from "./component.js";
 import { icon } from "./controls/icons.js";
+import "./film/media.js";
 import { poll } from "./polling.js";
 import { aboutCost, consequences, drawsStills } from "./storyboard/changes.js";
 import { approveForm, conflictForm, regenerateForm } from "./storyboard/dialogs.js";
@@ -10,7 +12,6 @@ import { opened, closed, sameDocument } from "./storyboard/document.js";
 import { forgetDraft, keepDraft, keptDraft } from "./storyboard/drafts.js";
 import { StoryboardEditor } from "./storyboard/editor.js";
 import { compare, merged } from "./storyboard/merge.js";
-import "./storyboard/preview.js";
 
 const LIVE_MS = 2_000; // while the film is being made
 const IDLE_MS = 15_000; // while it waits: somebody else may change it
@@ -42,8 +43,26 @@ class StoryboardScreen extends Component {
   #conflict = null;
   #approval = null;
 
+  #id = "";
+
+  get videoId() {
+    return this.#id;
+  }
+
+  set videoId(id) {
+    if (id === this.#id) return;
+    if (this.#timer) this.#keep();
+    this.#id = id;
+    this.#video = this.#etag = this.#base = this.#filmed = this.#message = null;
+    this.#regeneration = this.#conflict = this.#approval = null;
+    this.#error = "";
+    this.#stale = false;
+    if (this.isConnected) this.#watch();
+  }
+
   start() {
     this.#editor.start();
+    caller.addEventListener("change", () => this.changed(), { signal: this.signal });
     this.signal.addEventListener("abort", () => this.#timer && this.#keep());
     addEventListener("pagehide", () => this.#timer && this.#keep(), { signal: this.signal });
     // An unsaved text is kept in the browser, so leaving asks nothing.
@@ -77,7 +96,7 @@ class StoryboardScreen extends Component {
   }
 
   get #editable() {
-    return Boolean(this.#video) && (this.#video.stage === "reviewing" || this.#ended) && this.#video.storyboard !== null;
+    return caller.may("create") && Boolean(this.#video) && (this.#video.stage === "reviewing" || this.#ended) && this.#video.storyboard !== null;
   }
 
   get #ended() {
@@ -96,7 +115,7 @@ class StoryboardScreen extends Component {
 
   async #follow() {
     await this.#refresh();
-    return this.#editable ? IDLE_MS : LIVE_MS;
+    return this.#ended || this.#video.stage === "reviewing" ? IDLE_MS : LIVE_MS;
   }
 
   async #refresh() {
@@ -477,8 +496,9 @@ class StoryboardScreen extends Component {
   #notices() {
     const { stage, failure } = this.#video;
     return html`
-      ${this.#editable ? nothing : html`<p class="notice" role="status">${MAKING[stage]} You can read the storyboard; it can be edited
-        when the film waits for you or has ended.</p>`}
+      ${MAKING[stage] ? html`<p class="notice" role="status">${MAKING[stage]} You can read the storyboard; it can be edited
+        when the film waits for you or has ended.</p>` : nothing}
+      ${caller.may("create") ? nothing : html`<p class="notice">Your key lets you read the storyboard, and not change it.</p>`}
       ${failure && this.#ended ? html`<p class="notice bad"><span class="written">${failure.reason}. ${failure.advice}</span></p>` : nothing}
       ${this.#stale ? html`
         <div class="notice warn row spread"><span>Somebody else saved another version.</span>
@@ -540,8 +560,11 @@ class StoryboardScreen extends Component {
     const none = this.#stale ? "Compare the two versions first." : scene.continues ? "No still" : "Not drawn yet";
     const outdated = still && outcome?.still === "anew";
     return html`
-      <studio-still .shape=${shape} .label=${`Still of scene ${index + 1}`} class=${outdated ? "outdated" : ""}
-        .source=${still ?? { path: null, message: none }}></studio-still>
+      <div class="board-still ${outdated ? "outdated" : ""}" ${ref((element) => element?.style.setProperty("aspect-ratio", shape.join(" / ")))}>
+        ${still
+          ? html`<studio-still .file=${still} .words=${`Still of scene ${index + 1}`}></studio-still>`
+          : html`<p class="small quiet">${none}</p>`}
+      </div>
       ${outdated ? html`<p class="small warn">Your changes draw another one.</p>` : nothing}
       ${this.#voice(scene, index, outcome)}`;
   }
@@ -549,7 +572,7 @@ class StoryboardScreen extends Component {
   #voice(scene, index, outcome) {
     const voice = this.#made(scene, this.#video.narrations, "narration");
     return voice
-      ? html`<div class="row"><studio-voice .path=${voice.path} .label=${`the voice of scene ${index + 1}`}></studio-voice>
+      ? html`<div class="row"><studio-voice .file=${voice} .words=${`Hear scene ${index + 1}`}></studio-voice>
           ${outcome?.voice === "anew" ? html`<span class="small warn">as it was</span>` : nothing}</div>`
       : nothing;
   }

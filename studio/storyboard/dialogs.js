@@ -58,7 +58,7 @@ export function conflictForm({ rows, busy, choose, save, close }) {
         const name = row.what === "scene" ? `Scene ${number}` : row.what === "title" ? "Title" : "Style";
         const who = { mine: "you changed it", theirs: "they changed it" }[row.changedBy] ?? "both changed it";
         const version = (whose, text) => html`
-          <label class="choice">
+          <label class="card-choice">
             <input type="radio" name="row-${index}" .checked=${row.choice === whose} @change=${() => choose(index, whose)}>
             <span class="choice-content"><strong>${text}</strong>${_version(row, whose)}</span>
           </label>`;
