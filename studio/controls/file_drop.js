@@ -45,6 +45,10 @@ class FileDrop extends Component {
   start() {
     document.addEventListener("paste", (event) => this.#pasted(event), { signal: this.signal });
     this.signal.addEventListener("abort", () => this.#sending?.abort());
+    // A file that misses the field would replace the page.
+    for (const kind of ["dragover", "drop"]) {
+      document.addEventListener(kind, (event) => event.preventDefault(), { signal: this.signal });
+    }
   }
 
   #pasted(event) {
