@@ -409,7 +409,8 @@ class StoryboardScreen extends Component {
 
   async #askApproval() {
     const gate = this.#ended ? null : this.#video.review.gate;
-    const plan = { gate, outcomes: this.#outcomes, price: null };
+    const reuse = this.#ended && !this.#filmed?.storyboard;
+    const plan = { gate, outcomes: this.#outcomes, price: null, reuse };
     this.#approval = { plan, maxCost: "", error: "", fault: undefined };
     this.#show("approve");
     const asked = this.#approval;
@@ -491,6 +492,7 @@ class StoryboardScreen extends Component {
             asked: this.#regeneration,
             parts: this.#parts(this.#regeneration.index),
             voices: this.#voices,
+            ended: this.#ended,
             dirty: this.#dirty,
             busy: this.#busy !== "",
             send: () => this.#regenerate(),

@@ -6,7 +6,7 @@ import { cost, duration } from "../format.js";
 import { LONGEST } from "../text_limits.js";
 
 /** `asked` is {index, part, note, voice, speed, seed, faults}. `parts` are those that the scene has. */
-export function regenerateForm({ asked, parts, voices, dirty, busy, input, send, close }) {
+export function regenerateForm({ asked, parts, voices, ended, dirty, busy, input, send, close }) {
   const NAMES = { text: "Its words", voice: "Its voice", still: "Its still" };
   const shown = (name, label, options) => ({
     id: `regenerate-${name}`,
@@ -54,6 +54,7 @@ export function regenerateForm({ asked, parts, voices, dirty, busy, input, send,
       ${asked.part === "still"
         ? lineField(shown("seed", "Seed", { numeric: "numeric", optional: true, hint: "Without it, a random one." }))
         : nothing}
+      ${ended && asked.note.trim() ? html`<p class="hint">The film is made again, as far as this changes it.</p>` : nothing}
       ${dirty ? html`<p class="hint">Your unsaved changes are saved first.</p>` : nothing}
       ${asked.error ? html`<p class="notice bad" role="alert">${asked.error}</p>` : nothing}
       <div class="row">
@@ -130,9 +131,9 @@ function _version(row, whose) {
     : html`<span class="quiet">At another place</span>`;
 }
 
-/** What going on makes. `plan` is {outcomes, gate, price}. */
+/** What going on makes. `plan` is {outcomes, gate, price, reuse}; `reuse`: more may be reused than is known. */
 export function approveForm({ plan, video, maxCost, error, fault, busy, dirty, input, send, close }) {
-  const { outcomes, gate, price } = plan;
+  const { outcomes, gate, price, reuse } = plan;
   const title =
     { storyboard: "Approve the storyboard", previews: "Approve the previews" }[gate] ??
     (video.stage === "completed" ? "Make the changes" : "Make the film");
@@ -182,6 +183,7 @@ export function approveForm({ plan, video, maxCost, error, fault, busy, dirty, i
             ? "Of all attempts together."
             : `Of all attempts together; now ${cost(video.max_cost)}.`,
       })}
+      ${reuse ? html`<p class="hint">What an earlier attempt made is found again and costs nothing.</p>` : nothing}
       ${dirty ? html`<p class="hint">Your unsaved changes are saved first.</p>` : nothing}
       ${error ? html`<p class="notice bad" role="alert">${error}</p>` : nothing}
       <div class="row">
