@@ -51,6 +51,7 @@ _DESCRIPTIONS = f"input/{keys.DESCRIPTIONS_PREFIX}"
 _ARTIFACTS = f"output/{ARTIFACTS}"
 _VIDEOS = f"output/{VIDEOS}"  # storyboards and deliverables
 # The user can preview these before the film is made.
+_SPEECH = f"{_ARTIFACTS}*/speech/"  # samples of voices
 _PREVIEWS = (f"{_ARTIFACTS}*/narrations/", f"{_ARTIFACTS}*/stills/", f"{_ARTIFACTS}*/clips/")
 _ENGINE = f"output/{ENGINE}"
 _JOURNAL = f"output/{keys.VIDEO_RECORDS_PREFIX}"
@@ -65,8 +66,8 @@ ACCESS: Mapping[str, Access] = {
     "Api": Access(
         table=(*_CHANGE, "PutItem", "DeleteItem", "BatchWriteItem", "BatchGetItem"),
         clips=ClipQueue.grant_withdraw,
-        read=(_VIDEOS, *_PREVIEWS, _CHARACTERS, _DESCRIPTIONS, _INCOMING),
-        write=(_UPLOADS, _DROP_RESULTS, _VIDEOS, _WEBHOOKS, _CHARACTERS, _INCOMING),
+        read=(_VIDEOS, *_PREVIEWS, _SPEECH, _CHARACTERS, _DESCRIPTIONS, _INCOMING),
+        write=(_UPLOADS, _DROP_RESULTS, _VIDEOS, _SPEECH, _WEBHOOKS, _CHARACTERS, _INCOMING),
         delete=(_VIDEOS, _ENGINE, _DROP_RESULTS, _REQUESTS, _CHARACTERS, _DESCRIPTIONS),
         journal=True,
         index=BY_CREATED,

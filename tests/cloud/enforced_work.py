@@ -400,7 +400,9 @@ def _sent(api: Api, mime_type: str, data: bytes) -> dict[str, str]:
 def what_helps_to_write(cloud: Cloud) -> None:
     with cloud.api("writers") as api:
         assert accepted(api.http.post("/prompts/enhance", json={"prompt": "A bee"}))["by"]
-        assert accepted(api.http.get("/voices"))["data"]
+        voice = accepted(api.http.get("/voices"))["data"][0]["id"]
+        sample = accepted(api.http.post(f"/voices/{voice}/sample", json={"text": "A kite flies."}))
+        assert httpx.get(sample["url"]).headers["content-type"] == "audio/mpeg"
 
 
 def signed_films(cloud: Cloud) -> None:
