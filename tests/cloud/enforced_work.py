@@ -698,13 +698,11 @@ def deleted_videos(cloud: Cloud) -> None:
 
 def _deleted_makers(cloud: Cloud) -> None:
     """Videos that are deleted while a function makes something for them that is stored by content."""
-    request = {"seconds": 1, "fps": 8}
-    for function, more in (
-        ("DrawClip", {"width": 96, "height": 64}),
-        ("RenderClip", {"width": 384, "height": 256, "engine": "cogvideox-2b"}),
-    ):
-        video, _ = _planned(cloud, f"deleted-{function.lower()}-2", a_request(**request, **more))
-        task = {"tenant": video.tenant, "video_id": video.id, "clip": 0, "token": "nobody's", "retry": 0}
+    called_back = {"token": "nobody's", "retry": 0}
+    for function, engine, more in (("DrawClip", "animatic", {}), ("RenderClip", "cogvideox-2b", called_back)):
+        request = a_request(seconds=1, width=384, height=256, fps=8, engine=engine)
+        video, _ = _planned(cloud, f"deleted-{function.lower()}-2", request)
+        task = {"tenant": video.tenant, "video_id": video.id, "clip": 0, **more}
         with cloud.deleted_meanwhile(video.tenant, function, _USERS):
             assert cloud.invoke(function, task)["error"]["errorType"] == "VideoNotFound", function
     for function in ("Narrate", "DrawStill"):
