@@ -21,6 +21,7 @@ from lambdas.domain.characters import CastMember, Image, Role, opening
 from lambdas.domain.engine_notes import notes_of
 from lambdas.domain.engines import CATALOGUE, Engine, deployed, engine_named
 from lambdas.domain.errors import (
+    ArtifactMissing,
     IdempotencyConflict,
     InvalidRequest,
     MaxCostExceeded,
@@ -165,7 +166,7 @@ class Intake:
                     self._creates.note(tenant, fingerprint, random_id),
                     admission,
                 )
-            except RequestError:
+            except (RequestError, ArtifactMissing):  # it was certainly not recorded
                 self._uses.let_go(tenant, random_id)
                 raise
             if video is not None:

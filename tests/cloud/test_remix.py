@@ -102,29 +102,29 @@ def test_a_remix_is_the_source_s_request_with_the_change(queue: Deployment) -> N
 def test_reused_parts_outlive_the_source(queue: Deployment) -> None:
     image = f"data:image/png;base64,{base64.b64encode(png(5)).decode()}"
     fields = {"prompt": None, "storyboard": BOARD, "narrate": False, "input_reference": {"image_url": image}}
-    source = filmed("heirs", **fields)
+    source = filmed("inheritors", **fields)
     outputs, videos = stores.outputs(settings()), stores.videos(settings())
-    [uploaded] = [key for key in queue.keys("input", "uploads/heirs/") if key.endswith(".png")]
-    made = artifacts(outputs, "heirs", source, videos)
-    plan = FilmPlan.model_validate_json(outputs.get(keys.film_plan("heirs", source)))
-    film, clips = keys.film("heirs", film_hash(plan)), plan.artifacts
+    [uploaded] = [key for key in queue.keys("input", "uploads/inheritors/") if key.endswith(".png")]
+    made = artifacts(outputs, "inheritors", source, videos)
+    plan = FilmPlan.model_validate_json(outputs.get(keys.film_plan("inheritors", source)))
+    film, clips = keys.film("inheritors", film_hash(plan)), plan.artifacts
     for key in (film, *clips):
         assert not made.find(key)
         made.put(key, b"part", "video/mp4")
-    answer = post(f"/{source}/remix", "heirs", prompt="Make it night")
+    answer = post(f"/{source}/remix", "inheritors", prompt="Make it night")
     id_ = answer.json["id"]
-    sha256 = now(id_, "heirs").request.origin.storyboard
-    assert call("DELETE", f"/v1/videos/{source}", tenant="heirs").status == 200
-    plan = FilmPlan.model_validate_json(outputs.get(keys.origin_plan("heirs", id_)))
+    sha256 = now(id_, "inheritors").request.origin.storyboard
+    assert call("DELETE", f"/v1/videos/{source}", tenant="inheritors").status == 200
+    plan = FilmPlan.model_validate_json(outputs.get(keys.origin_plan("inheritors", id_)))
     assert len(plan.scenes) == 2
     assert all(map(outputs.exists, clips))
     assert not outputs.exists(film), "the remix can't use the source's whole film"
     assert stores.inputs(settings()).exists(uploaded)
     assert sha256
-    board = Storyboards(stores.outputs(settings())).of(now(id_, "heirs"), sha256)
+    board = Storyboards(stores.outputs(settings())).of(now(id_, "inheritors"), sha256)
     assert board == Storyboard.model_validate(BOARD)
-    assert call("DELETE", f"/v1/videos/{id_}", tenant="heirs").status == 200
-    assert not [key for bucket in ("input", "output") for key in queue.keys(bucket) if "/heirs/" in key]
+    assert call("DELETE", f"/v1/videos/{id_}", tenant="inheritors").status == 200
+    assert not [key for bucket in ("input", "output") for key in queue.keys(bucket) if "/inheritors/" in key]
 
 
 def test_a_video_that_is_being_deleted_can_t_be_remixed(queue: Deployment) -> None:
