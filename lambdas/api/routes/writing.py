@@ -129,8 +129,8 @@ def list_voices() -> Response:
 def hear_voice(voice: str) -> Response:
     """Hear a voice
 
-    Returns a link to an MP3 of the text. It costs what a narration of that length costs; a text that this
-    voice has said before, also in a film, costs nothing.
+    Returns a link to an MP3 of the text. It costs what a narration of that length costs; the same again is
+    found, and costs nothing.
     """
     from lambdas.adapters.speech import Speech
 
@@ -141,7 +141,7 @@ def hear_voice(voice: str) -> Response:
         raise InvalidRequest("text has no letter or digit that can be spoken.", param="text")
     ContentFilter(found).check({"text": asked.text})
     by = _speaker(_voice_named(voice), asked)
-    key, outputs = keys.speech(tenant(), by.sentence_hash(said)), stores.outputs(found)
+    key, outputs = keys.voice_sample(tenant(), by.sentence_hash(said)), stores.outputs(found)
     if not outputs.exists(key):
         try:
             sound = Speech(client("polly")).speak(
