@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+import cdk  # noqa: F401 - chooses the Node that aws_cdk starts, which some tests import first
 from tests.shared import FOLDER
 
 # One worker runs per core. With tensors as small as the tests', more threads only wait for each other.
