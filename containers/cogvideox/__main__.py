@@ -6,8 +6,12 @@ import uvicorn
 
 from containers.cogvideox.log import log_as_json
 from containers.cogvideox.options import parse
-from containers.cogvideox.server import create_app
-from containers.cogvideox.supervisor import Supervisor
+
+try:
+    from containers.cogvideox.server import create_app
+    from containers.cogvideox.supervisor import Supervisor
+except ModuleNotFoundError as error:
+    sys.exit(f"{error}. Install what the CogVideoX engines need: pip install -e '.[cogvideox]'")
 
 
 def main() -> None:

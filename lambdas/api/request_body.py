@@ -12,10 +12,6 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import Field, FormParser, parse_options_header
-from python_multipart.multipart import File as Part
-
 from lambdas.domain.errors import InvalidRequest
 from lambdas.intake.files import FILES, File, take_files
 
@@ -80,6 +76,11 @@ def _json_object(body: bytes) -> dict[str, Any]:
 def _parse_form(
     body: bytes, content_type: str, allowed: Collection[str]
 ) -> tuple[dict[str, Any], dict[str, File]]:
+    # Imported here: most requests are no forms, and the import slows the function's start.
+    from python_multipart.exceptions import FormParserError
+    from python_multipart.multipart import Field, FormParser, parse_options_header
+    from python_multipart.multipart import File as Part
+
     fields: dict[str, Any] = {}
     files: dict[str, File] = {}
     ended = False

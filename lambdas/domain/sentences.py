@@ -9,22 +9,21 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from sentencex import get_sentence_boundaries
-
 from lambdas.domain.english import is_spoken_word, reads_as_english
+from lambdas.domain.patterns import lazy_pattern
 
 # Where the language is not known, a sentence ends only where it would in each of these.
 _LANGUAGES = ("en", "de", "es", "fr", "it", "nl", "pl", "pt", "ru")
 # Polly's codes that sentencex knows under another name.
 _SAME = {"cmn": "zh", "yue": "zh", "arb": "ar", "nb": "no"}
 
-_GREEK = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
+_GREEK = lazy_pattern("[\u0370-\u03ff\u1f00-\u1fff]")
 
 _END_MARK = r"[.!?…。！？｡．؟۔।॥።፧።։។៕]"
 _CLOSING = "\"'”’»›)]}」』】〉》〗〙〛）］｝｣"
 _OPENING = "([{「『【〈《〖〘〚（［｛｢“‘«‹„‚"
-_GERMAN_SINGLE = re.compile("‚([^‚‘]*)‘")
-_ENDS = re.compile(rf"{_END_MARK}[{re.escape(_CLOSING)}\s]*\Z")
+_GERMAN_SINGLE = lazy_pattern("‚([^‚‘]*)‘")
+_ENDS = lazy_pattern(rf"{_END_MARK}[{re.escape(_CLOSING)}\s]*\Z")
 
 
 # The sets below of words that stand before a full stop are expressions, by language.
@@ -32,7 +31,7 @@ _Words = Mapping[str, str]
 _BEFORE_STOP, _BEHIND_STOP = r"(?<![\w.])(?:", rf")\.[{re.escape(_CLOSING)}]*\s*"
 
 # Titles, which stand before a name; "p.m.", "U.S.", "Ph.D."; an initial; what the library's lists lack.
-_TITLE = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof|Hr|Fr|Mme|Mlle)\.\s*\Z")
+_TITLE = lazy_pattern(r"\b(?:Dr|Mr|Mrs|Ms|Prof|Hr|Fr|Mme|Mlle)\.\s*\Z")
 _TITLES: _Words = {
     "ar": "د|أ",
     "el": "κ|κα",
@@ -44,25 +43,25 @@ _TITLES: _Words = {
     "ro": "[Dd]l|[Dd]na",
     "vi": "BS|GS|PGS|ThS|TS",
 }
-_DOTTED = re.compile(r"(?:^|[^\w.])(?:-?[^\W\d_]{1,2}\.\s?){2,}\s*\Z")
-_INITIAL = re.compile(r"(?:^|[^\w'’.-])[A-ZÀ-ÖØ-ÞА-Я]\.\s*\Z")
-_ABBREVIATED = re.compile(r"\b(?:approx|bzw|chap|encl|est|ft|hwy|mt|resp|sq|usw|vol)\.\s*\Z", re.IGNORECASE)
+_DOTTED = lazy_pattern(r"(?:^|[^\w.])(?:-?[^\W\d_]{1,2}\.\s?){2,}\s*\Z")
+_INITIAL = lazy_pattern(r"(?:^|[^\w'’.-])[A-ZÀ-ÖØ-ÞА-Я]\.\s*\Z")
+_ABBREVIATED = lazy_pattern(r"\b(?:approx|bzw|chap|encl|est|ft|hwy|mt|resp|sq|usw|vol)\.\s*\Z", re.IGNORECASE)
 # "am 3. Mai", in languages that write ordinal numbers so.
-_ORDINAL = re.compile(r"[^\W\d_]\s\d{1,2}\.\s*\Z")
+_ORDINAL = lazy_pattern(r"[^\W\d_]\s\d{1,2}\.\s*\Z")
 _WITH_ORDINALS = frozenset(
     ["cs", "da", "de", "et", "fi", "hr", "hu", "is", "lv", "nb", "nn", "no", "pl", "sk", "sl", "sr", "tr"]
 )
-_MARKER = re.compile(r"\s*[(（]?(?:\d{1,3}|[a-zA-Z])[.)）]\s*\Z")
+_MARKER = lazy_pattern(r"\s*[(（]?(?:\d{1,3}|[a-zA-Z])[.)）]\s*\Z")
 # English words that are also abbreviations ("no. 5", "me." for Maine), before the first word of a sentence.
-_NO_ABBREVIATION = re.compile(
+_NO_ABBREVIATION = lazy_pattern(
     r"(?:\b[a-z]{2,}|\b(?:No|Me|May|Ok|OK|Miss|Ill|Art))(?<!\bvs)(?<!\bcf)(?<!\be\.g)(?<!\bi\.e)"
     rf"\.[{re.escape(_CLOSING)}]*\s+(?=[“‘\"'(]?[A-Z])"
 )
 # Those of them that are not abbreviations where a capital follows.
-_PLAIN_WORD = re.compile(
+_PLAIN_WORD = lazy_pattern(
     rf"\b(?:arc|ark|art|ill|may|May|me|no|No|ok|Ok|OK|ore)\.[{re.escape(_CLOSING)}]*\s+(?=[“‘\"'(]?[A-Z])"
 )
-_BEFORE_NUMBER = re.compile(r"\b(?:avg|ch|max|min|nr|ver)\.\s*\Z", re.IGNORECASE)
+_BEFORE_NUMBER = lazy_pattern(r"\b(?:avg|ch|max|min|nr|ver)\.\s*\Z", re.IGNORECASE)
 _BEFORE_NUMBERS: _Words = {
     "da": "kl",
     "nn": "kl",
@@ -87,22 +86,22 @@ _PLAIN_WORDS: _Words = {
 }
 # "and so on", which ends a sentence where a capital follows.
 _SO_ON = r"etc|ecc|enz|usw|itd|itp|atd|atp|osv|jne|stb|κ\.\s?λπ|и т\.\s?[дп]"
-_INVERTED = re.compile(rf"{_END_MARK}[{re.escape(_CLOSING)}]*\s+(?=[¿¡])")
-_WHOLE_ASIDE = re.compile(
+_INVERTED = lazy_pattern(rf"{_END_MARK}[{re.escape(_CLOSING)}]*\s+(?=[¿¡])")
+_WHOLE_ASIDE = lazy_pattern(
     rf"\s*[(（\[［【][^()（）\[\]［］【】]*{_END_MARK}[)）\]］】]+\s*(?=[^\W\da-z]|[{re.escape(_OPENING)}\"¿¡])"
 )
 # Who says what was quoted just before: the sentence goes on behind the quotation.
-_SAYS = re.compile(
+_SAYS = lazy_pattern(
     r"(?:と|って|라고|하고|이라고|[^。！？…\s]{1,8}(?:说|說|问|問|道|喊|叫|答|想|吼)(?:[。！？…，]|\Z))"
 )
-_CAPITALIZED_SPEAKER = re.compile(
+_CAPITALIZED_SPEAKER = lazy_pattern(
     r"(?:[A-Z][\w’'.-]*\s+){1,3}"
     r"(?:said|says|asked|asks|cried|cries|replied|answered|whispered|shouted|called|laughed|exclaimed|yelled)\b"
 )
 # What belongs to the sentence before it: ":)", "¹", and 笑 or a number in brackets.
-_EMOTICON = re.compile(r"[ \t]*(?:[:;=][-'^]?[()DPp3*|/\\\[\]]+|\^_?\^|<3)(?=\s|\Z)\s*")
-_NOTE = re.compile(r"(?:[¹²³⁰⁴-⁹]+|\[\d{1,3}\]|[(（][^\W\d_a-zA-Z]{1,2}[)）])\s*")
-_FIRST_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*(?!\.\w|\.\s)")
+_EMOTICON = lazy_pattern(r"[ \t]*(?:[:;=][-'^]?[()DPp3*|/\\\[\]]+|\^_?\^|<3)(?=\s|\Z)\s*")
+_NOTE = lazy_pattern(r"(?:[¹²³⁰⁴-⁹]+|\[\d{1,3}\]|[(（][^\W\d_a-zA-Z]{1,2}[)）])\s*")
+_FIRST_WORD = lazy_pattern(r"[^\W\d_]+(?:['’][^\W\d_]+)*(?!\.\w|\.\s)")
 
 
 def sentences(text: str, language: str | None = None) -> list[str]:
@@ -177,6 +176,9 @@ def _ends_with(text: str, words: _Words, languages: tuple[str, ...]) -> bool:
 
 
 def _library_ends(text: str, languages: tuple[str, ...]) -> set[int]:
+    # Imported here: it would slow the start of functions that split no text.
+    from sentencex import get_sentence_boundaries
+
     text = _GERMAN_SINGLE.sub(r"„\1“", text)  # ‚…‘, of which sentencex knows only the double marks
     found = [{one["end_index"] for one in get_sentence_boundaries(language, text)} for language in languages]
     return set.intersection(*found) - {len(text)}

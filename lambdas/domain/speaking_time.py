@@ -1,7 +1,6 @@
 """Estimate how long narration takes to speak, and how many words fit a scene."""
 
-import re
-
+from lambdas.domain.patterns import lazy_pattern
 from lambdas.domain.sentences import can_be_spoken, sentences
 from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.storyboard import (
@@ -16,7 +15,7 @@ NARRATION_WORDS = 25  # for a scene that lasts as long as its narration
 _ASKED_SHARE = 0.9
 _FEWEST_WORDS = 4
 _LETTERS_PER_WORD = 2  # in scripts that write a syllable or word as one letter, without spaces
-_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+_DENSE = lazy_pattern(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
 
 def spoken_words(text: str) -> float:

@@ -6,46 +6,50 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from lambdas.domain.patterns import lazy_pattern
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
 # What only a parser of Markdown or HTML can tell from text.
-_MAY_BE_MARKED_UP = re.compile(r"[*_`#<~|\[\\&\n]|\A\s*[-+>]\s")
-_BULLET = re.compile(r"^[ \t]*(?:[•‣◦∙·●○■□▪▫▸►◆◇◾◽]\s+|[・●○■□◆◇▶▸►](?=\S))", re.MULTILINE)
+_MAY_BE_MARKED_UP = lazy_pattern(r"[*_`#<~|\[\\&\n]|\A\s*[-+>]\s")
+_BULLET = lazy_pattern(r"^[ \t]*(?:[•‣◦∙·●○■□▪▫▸►◆◇◾◽]\s+|[・●○■□◆◇▶▸►](?=\S))", re.MULTILINE)
 # Items that begin with a dash; a dash alone may begin what somebody says.
-_DASHES = re.compile(r"(?:^[ \t]*[–—][ \t]+\S.*(?:\n|\Z)){2,}", re.MULTILINE)
-_DASH = re.compile(r"^[ \t]*[–—][ \t]+", re.MULTILINE)
+_DASHES = lazy_pattern(r"(?:^[ \t]*[–—][ \t]+\S.*(?:\n|\Z)){2,}", re.MULTILINE)
+_DASH = lazy_pattern(r"^[ \t]*[–—][ \t]+", re.MULTILINE)
 # What Markdown's core lacks: notes and addresses at the end, marks in pairs, forums' tags; and « typed as <<.
-_DEFINITION = re.compile(r"^[ \t]*\[(?:\^[^\]\n]+\]:|[^\]\n]+\]:[ \t]*<?https?://\S+.*$)[ \t]*", re.MULTILINE)
-_REFERENCE = re.compile(r"\[([^\]\n]+)\]\[[^\]\n]*\]")
-_PAIRED = re.compile(r"(?<![\w=|+])(==|\|\||\+\+)(?=\S)([^\n]*?\S)\1(?![\w=|+])")
-_FORUM_TAGS = re.compile(
+_DEFINITION = lazy_pattern(
+    r"^[ \t]*\[(?:\^[^\]\n]+\]:|[^\]\n]+\]:[ \t]*<?https?://\S+.*$)[ \t]*", re.MULTILINE
+)
+_REFERENCE = lazy_pattern(r"\[([^\]\n]+)\]\[[^\]\n]*\]")
+_PAIRED = lazy_pattern(r"(?<![\w=|+])(==|\|\||\+\+)(?=\S)([^\n]*?\S)\1(?![\w=|+])")
+_FORUM_TAGS = lazy_pattern(
     r"\[(b|i|u|s|url|img|color|size|quote|code)(?:=[^\]\n]*)?\](.*?)\[/\1\]", re.DOTALL | re.IGNORECASE
 )
-_GUILLEMETS = re.compile(r"<<([^<>\n]+)>>")
-_UNSEEN = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_GUILLEMETS = lazy_pattern(r"<<([^<>\n]+)>>")
+_UNSEEN = lazy_pattern(r"<(script|style)\b[^>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 # A name and attributes with values, unlike the comparison "x<y and y>z".
-_TAG = re.compile(
+_TAG = lazy_pattern(
     r"""<[/!?]?([A-Za-z][\w:-]*)?(?:\s+[\w:-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+))*\s*/?>|<[!?].*>""",
     re.DOTALL,
 )
-_LEFT_OVER = re.compile(
+_LEFT_OVER = lazy_pattern(
     r"[(（]\*+[)）]|\*+|＊＊+|`+|~~+"
     r"|(?<![^\W_])_+|_+(?![^\W_])"  # around words, not within a_name
     r"|(?<!\S)#+(?=\s|\Z)|(?<![\w&])#(?=[^\W\d])|(?m:^＃+)"  # not "#1", "C#"
     r"|\[\^\w+\]|(?m:^\[[ xX]\]\s)"  # notes, tasks
 )
-_TIMES = re.compile(r"(?<=\d)\s*\*\s*(?=\d)")
-_SHORT_CODE = re.compile(r"(?<!\S)(?::(?:[+-]1|[a-z][a-z0-9_+-]+):)+(?=[\s.,!?]|\Z)")  # :tada:
+_TIMES = lazy_pattern(r"(?<=\d)\s*\*\s*(?=\d)")
+_SHORT_CODE = lazy_pattern(r"(?<!\S)(?::(?:[+-]1|[a-z][a-z0-9_+-]+):)+(?=[\s.,!?]|\Z)")  # :tada:
 
 _PICTURE = "\ufffc"  # U+FFFC OBJECT REPLACEMENT CHARACTER stands for each emoji until they are taken out
-_PICTURES = re.compile(rf"(\s*){_PICTURE}(?:\s*{_PICTURE})*(\s*)")
-_IN_BRACKETS = re.compile(rf"[(（\[【]\s*(?:{_PICTURE}\s*)+[)）\]】]")
+_PICTURES = lazy_pattern(rf"(\s*){_PICTURE}(?:\s*{_PICTURE})*(\s*)")
+_IN_BRACKETS = lazy_pattern(rf"[(（\[【]\s*(?:{_PICTURE}\s*)+[)）\]】]")
 _JOINER, _KEYCAP = "\u200d", "\u20e3"
 _VARIATIONS = "\ufe0e\ufe0f"
-_DENSE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
-_BEFORE_MARKS = re.compile(r"[.,!?;:…)\]}”’»。、，！？：；）」』】〉》]")
+_DENSE = lazy_pattern("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
+_BEFORE_MARKS = lazy_pattern(r"[.,!?;:…)\]}”’»。、，！？：；）」』】〉》]")
 _BEHIND_OPENING = "([{“‘«（「『【〈《"
 
 

@@ -42,7 +42,7 @@ def work(event, context):
         os.kill(os.getpid(), 9)
     while how == "wait" and not count(f"go/{name}"):
         time.sleep(0.05)
-    if "token" in event:
+    if "token" in event and how != "unanswered":
         boto3.client("stepfunctions").send_task_success(taskToken=event["token"], output=json.dumps(how))
     return os.getpid()
 """
@@ -85,31 +85,27 @@ class Machine:
         self._states = small_stack.aws(cloud, "stepfunctions")
 
     def start(self, how: str, *, function: str = "Work", name: str = "", retry: tuple[str, ...] = ()) -> str:
-        task: dict[str, Any] = {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
-            "Parameters": {
-                "FunctionName": function,
-                "Payload": {
-                    "token.$": "$$.Task.Token",
-                    "tenant": "acme",
-                    "video_id": "v",
-                    "how.$": "$.how",
-                    "name.$": "$.name",
-                },
-            },
-            "TimeoutSeconds": 900,
-            "End": True,
+        return self._start(_task(function, retry), {"how": how, "name": name or str(uuid4())})
+
+    def start_film(self, scenes: list[list[str]], name: str) -> str:
+        """Start an execution with a Map of scenes, in each a Map of its calls, two at a time."""
+        clips = _map(_task("Work", ()), "$.clips") | {
+            "ItemSelector": {"how.$": "$$.Map.Item.Value", "name.$": "$.name"}
         }
-        if retry:
-            task["Retry"] = [{"ErrorEquals": list(retry), "IntervalSeconds": 1, "MaxAttempts": 3}]
+        whole = _map(clips, "$.scenes") | {
+            "ItemSelector": {"clips.$": "$$.Map.Item.Value", "name.$": "$.name"}
+        }
+        return self._start(whole, {"scenes": scenes, "name": name})
+
+    def _start(self, state: dict[str, Any], document: dict[str, Any]) -> str:
         machine = self._states.create_state_machine(
             name=f"m-{uuid4()}",
-            definition=json.dumps({"StartAt": "Work", "States": {"Work": task}}),
+            definition=json.dumps({"StartAt": "Work", "States": {"Work": state}}),
             roleArn="arn:aws:iam::000000000000:role/any",
         )["stateMachineArn"]
-        document = json.dumps({"how": how, "name": name or str(uuid4())})
-        arn = self._states.start_execution(stateMachineArn=machine, input=document)["executionArn"]
+        arn = self._states.start_execution(stateMachineArn=machine, input=json.dumps(document))[
+            "executionArn"
+        ]
         return str(arn)
 
     def end_of(self, execution: str) -> dict[str, Any]:
@@ -138,6 +134,38 @@ class Machine:
         return json.loads(answer["Payload"].read())
 
 
+def _task(function: str, retry: tuple[str, ...]) -> dict[str, Any]:
+    task: dict[str, Any] = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {
+            "FunctionName": function,
+            "Payload": {
+                "token.$": "$$.Task.Token",
+                "tenant": "acme",
+                "video_id": "v",
+                "how.$": "$.how",
+                "name.$": "$.name",
+            },
+        },
+        "TimeoutSeconds": 900,
+        "End": True,
+    }
+    if retry:
+        task["Retry"] = [{"ErrorEquals": list(retry), "IntervalSeconds": 1, "MaxAttempts": 3}]
+    return task
+
+
+def _map(state: dict[str, Any], items: str) -> dict[str, Any]:
+    return {
+        "Type": "Map",
+        "ItemsPath": items,
+        "MaxConcurrency": 2,
+        "ItemProcessor": {"StartAt": "Work", "States": {"Work": state}},
+        "End": True,
+    }
+
+
 def until(found: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + SECONDS
     while not (value := found()):
@@ -156,6 +184,24 @@ def test_a_state_learns_at_once_that_its_function_was_killed(cloud: Machine, num
     assert (ended["status"], ended["error"]) == ("FAILED", "Runtime.ExitError")
     how = (signal.strsignal(number) or "").lower()
     assert json.loads(ended["cause"])["errorMessage"].endswith(f"Runtime exited with error: signal: {how}")
+
+
+@pytest.mark.parametrize(
+    "scenes",
+    [
+        [["unanswered", "raise", "any", "any", "any"]],
+        [["unanswered", "unanswered"], ["raise", "unanswered", "any"]],
+    ],
+)
+def test_a_film_fails_at_its_first_failure_and_begins_nothing_after_it(
+    cloud: Machine, scenes: list[list[str]]
+) -> None:
+    name = str(uuid4())
+    ended = cloud.end_of(cloud.start_film(scenes, name))  # though calls of it are never answered
+    assert (ended["status"], ended["error"]) == ("FAILED", "KeyError")
+    begun = len(cloud.at_work(name))
+    time.sleep(2)
+    assert len(cloud.at_work(name)) == begun < sum(map(len, scenes))
 
 
 @pytest.mark.parametrize(

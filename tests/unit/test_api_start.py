@@ -12,6 +12,7 @@ from lambdas.api.routing import Router
 # What takes long to import and few requests need.
 HEAVY = (
     *("av", "numpy", "PIL", "boto3", "s3transfer", "jwt", "markdown_it", "asyncio", "json_repair"),
+    *("sentencex", "python_multipart"),
     *("lambdas.api.document", "lambdas.domain.prompt_answers"),
 )
 

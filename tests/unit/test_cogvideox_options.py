@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,14 @@ def test_an_environment_variable_is_validated_like_its_option(
     with pytest.raises(SystemExit):
         parse([])
     assert f"argument --{name}: invalid" in capsys.readouterr().err
+
+
+def test_a_missing_package_says_how_to_install_it() -> None:
+    program = (
+        "import runpy, sys; sys.modules['fastapi'] = None; "
+        "runpy.run_module('containers.cogvideox', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "fastapi" in done.stderr
+    assert "pip install -e '.[cogvideox]'" in done.stderr

@@ -32,6 +32,7 @@ import psutil
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc, stepfunctions
 
+from reelworks.cloud.server.functions import map_failures
 from reelworks.cloud.server.functions.calls import MEMORY_OF_ONE_PROCESSOR, Call, call_of
 from reelworks.cloud.server.functions.process import FunctionProcess, Outcome
 from reelworks.cloud.server.functions.turns import Turns
@@ -42,6 +43,9 @@ LOOK_SECONDS = 2.0  # how often idle processes and free memory are looked at
 RESERVE = 512 << 20
 DISK_RESERVE = 8 << 20  # bytes, enough for the code of a few processes
 _SMALLEST_FUNCTION = 512  # MB of memory setting, in cdk/functions.py
+# Processes beyond those that run at once: the functions of a film's other steps, so that one step does not
+# end the process that the next one needs.
+_KEPT_IDLE = 8
 
 _is_step: ContextVar[bool] = ContextVar("is_step", default=False)
 _call: ContextVar[Call | None] = ContextVar("call", default=None)  # the one that has its turn
@@ -68,7 +72,8 @@ class FunctionRuntime:
         places = max(2, min(processors, 4))
         self._turns = Turns(processors, places, self._has_memory)
         # Of steps, as many as fit at once; of the API, its authorizer and Dispatch, their places.
-        self._most = math.ceil(processors * MEMORY_OF_ONE_PROCESSOR / _SMALLEST_FUNCTION) + 3 * places
+        at_once = math.ceil(processors * MEMORY_OF_ONE_PROCESSOR / _SMALLEST_FUNCTION) + 3 * places
+        self._most = at_once + _KEPT_IDLE
         self._stopped = threading.Event()
         self._invoked: Counter[str] = Counter()
         self._counting = threading.Lock()
@@ -114,6 +119,7 @@ class FunctionRuntime:
         stepfunctions._call_lambda = of_step
         stepfunctions._invoke_with_callback = with_token
         stepfunctions._invoke_resource_with_timeout = in_time
+        map_failures.install()
         threading.Thread(target=self._look_after, daemon=True, name="function-processes").start()
 
     def stop(self) -> None:
