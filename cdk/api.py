@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Aws, Duration, RemovalPolicy, Size
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
@@ -95,6 +95,7 @@ class Api(Construct):
         function: lambda_.IFunction,
         api_keys: lambda_.IFunction,
         authorizer: lambda_.IFunction,
+        studio: lambda_.IFunction | None,
         allowed_cidrs: Sequence[str],
         prefix: str,
         logs: Literal["off", "existing-role", "create-role"],
@@ -103,8 +104,8 @@ class Api(Construct):
         tenant_requests: TenantRequests | None,
         address_requests: int,
     ) -> None:
-        """`api_keys` serves the routes of that name. `logs` says whether the stage writes logs, and whether
-        with a role that is created here."""
+        """`api_keys` serves the routes of that name, `studio` its files. `logs` says whether the stage writes
+        logs, and whether with a role that is created here."""
         super().__init__(scope, id)
         self.rest_api = apigateway.RestApi(
             self,
@@ -113,6 +114,7 @@ class Api(Construct):
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             # OpenAI's SDK sends a create request as multipart; decoding it as text would corrupt its file.
             binary_media_types=["multipart/form-data"],
+            min_compression_size=Size.bytes(names.COMPRESSED_FROM_BYTES),
             policy=_only_from(allowed_cidrs),
             api_key_source_type=apigateway.ApiKeySourceType.AUTHORIZER if tenant_requests else None,
             # The account's role for API Gateway's logs: a stage with logs is rejected without it.
@@ -137,6 +139,7 @@ class Api(Construct):
             )
             self.rest_api.deployment_stage.node.add_dependency(execution_logs)
         self.domain = None if domain is None else self._domain(domain)
+        self._domain_name = None if domain is None else domain.name
         _acknowledge(self.rest_api, logs)
         if address_requests:
             WebAcl(
@@ -173,13 +176,12 @@ class Api(Construct):
         beside = self.rest_api.root.add_resource(names.GOOGLE_PATH.strip("/"))
         beside.add_resource("{proxy+}").add_method("ANY", integration, **google)
         for path in names.PUBLIC_PATHS:
-            shown = self.rest_api.root.add_resource(path.removeprefix("/")).add_method(
-                "GET", integration, authorization_type=apigateway.AuthorizationType.NONE
-            )
-            for rule in ("APIG4", "COG4"):
-                acknowledge(
-                    shown, rule, "Documentation, the same for everyone; allowed_cidrs holds here, too."
-                )
+            self._show(self.rest_api.root.add_resource(path.removeprefix("/")), "GET", integration)
+        if studio is not None:
+            files = self.rest_api.root.add_resource(names.STUDIO_PATH.strip("/"))
+            for resource in (files, files.add_resource("{proxy+}")):
+                for method in ("GET", "HEAD"):
+                    self._show(resource, method, apigateway.LambdaIntegration(studio))
         of_keys = apigateway.LambdaIntegration(api_keys)
         all_keys = version.add_resource("api_keys")
         for resource in (all_keys, all_keys.add_resource("{key_id}")):
@@ -195,6 +197,14 @@ class Api(Construct):
                 },
                 templates={"application/json": _body(refusal)},
             )
+
+    def _show(
+        self, resource: apigateway.Resource, method: str, integration: apigateway.LambdaIntegration
+    ) -> None:
+        """Add a method without an authorizer."""
+        shown = resource.add_method(method, integration, authorization_type=apigateway.AuthorizationType.NONE)
+        for rule in ("APIG4", "COG4"):
+            acknowledge(shown, rule, "The same for everyone, without data; allowed_cidrs holds here, too.")
 
     def _authorized(
         self, id_: str, handler: lambda_.IFunction, header: str, *, with_plan: bool
@@ -219,6 +229,18 @@ class Api(Construct):
         if self.domain is not None:
             return f"https://{self.domain.domain_name}/v1"
         return self.rest_api.url_for_path("/v1")
+
+    @property
+    def origin(self) -> str:
+        """The origin of pages that the API serves. It refers to the API alone, not to its stage, so that what
+        the API's functions need may refer to it."""
+        if self._domain_name is not None:
+            return f"https://{self._domain_name}"
+        return f"https://{self.rest_api.rest_api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}"
+
+    @property
+    def studio_url(self) -> str:
+        return f"{self.origin}{'' if self._domain_name else f'/{STAGE}'}{names.STUDIO_PATH}"
 
     def _access_logs(self, prefix: str, days: int) -> dict[str, Any]:
         """Return the stage's options for its logs."""

@@ -86,6 +86,17 @@ class Buckets(Construct):
                 pack=Pack.NIST,
             )
 
+    def allow_pages_of(self, origin: str) -> None:
+        """Allow scripts of pages of that origin to read by the links that the API gives, and to send forms.
+        A link or form is signed, whoever sends it."""
+        for bucket, methods in (
+            (self.output, [s3.HttpMethods.GET, s3.HttpMethods.HEAD]),
+            (self.input, [s3.HttpMethods.POST]),
+        ):
+            bucket.add_cors_rule(
+                allowed_origins=[origin], allowed_methods=methods, allowed_headers=["*"], max_age=3600
+            )
+
     def _bucket(self, name: str, **options: Any) -> s3.Bucket:
         return s3.Bucket(
             self,

@@ -22,9 +22,10 @@ _LIMIT_BYTES = 250 * 1024 * 1024  # Lambda's quota for a function's unzipped cod
 # Wheels for one platform have several tags; Lambda's Amazon Linux 2023 has glibc 2.34.
 _PLATFORMS = [*(f"manylinux_2_{glibc}_aarch64" for glibc in (34, 28, 27, 17)), "manylinux2014_aarch64"]
 
-# Everything except lambdas/. With git's ignore rules, the walk skips fully excluded folders, for example
-# .venv.
+# Everything except lambdas/ and what is named with it. With git's ignore rules, the walk skips fully excluded
+# folders, for example .venv.
 EXCLUDE = ["/*", "!/lambdas", "__pycache__", "*.pyc"]
+_STUDIO = "studio"
 
 _REQUIREMENTS = ROOT / "lambdas" / "requirements.txt"
 _MEDIA_REQUIREMENTS = ROOT / "lambdas" / "requirements-media.txt"
@@ -35,22 +36,24 @@ class BundlingError(Exception):
     """The functions' code cannot be bundled; the message says why."""
 
 
-def code(scope: Construct, *, media: bool, signing: bool) -> lambda_.Code:
-    """Return the code asset; `media` and `signing` add the libraries for functions that need them."""
-    requirements = [_REQUIREMENTS]
+def code(scope: Construct, *, media: bool, signing: bool, studio: bool) -> lambda_.Code:
+    """Return the code asset; `media` and `signing` add the libraries for functions that need them. That of
+    the studio has its files, and no library."""
+    requirements = [] if studio else [_REQUIREMENTS]
     requirements += [_MEDIA_REQUIREMENTS] if media else []
     requirements += [_SIGNING_REQUIREMENTS] if signing else []
+    folders = [_STUDIO] if studio else []
     return lambda_.Code.from_asset(
         str(ROOT),
-        exclude=EXCLUDE,
+        exclude=[*EXCLUDE, *(f"!/{folder}" for folder in folders)],
         ignore_mode=IgnoreMode.GIT,
         # Where no bundling is required, leave it out: CDK's own skipping would use the source path as it is,
         # excluded files included.
-        bundling=_bundling(scope, requirements) if Stack.of(scope).bundling_required else None,
+        bundling=_bundling(scope, requirements, folders) if Stack.of(scope).bundling_required else None,
     )
 
 
-def _bundling(scope: Construct, requirements: list[Path]) -> BundlingOptions:
+def _bundling(scope: Construct, requirements: list[Path], folders: list[str]) -> BundlingOptions:
     compiler = _interpreter()
     if compiler is None:
         # Measured: importing boto3 and an S3 client takes 1.0-1.25 s without bytecode, 0.31-0.36 s with it.
@@ -59,11 +62,11 @@ def _bundling(scope: Construct, requirements: list[Path]) -> BundlingOptions:
             f"python{PYTHON} is not on the PATH: functions ship without bytecode and start 0.7 s slower.",
         )
     return BundlingOptions(
-        local=PipBundling(requirements, compiler),
+        local=PipBundling(requirements, folders, compiler),
         # Required by CDK, but never pulled: PipBundling returns True or raises.
         image=DockerImage.from_registry("none"),
         # These are part of the asset's hash, so that two assets of one source differ.
-        command=[path.name for path in requirements],
+        command=[*(path.name for path in requirements), *folders],
         environment={"PYTHON": PYTHON, "BYTECODE": str(compiler is not None)},
     )
 
@@ -82,20 +85,38 @@ def _interpreter() -> str | None:
 class PipBundling:
     """Bundle on this machine, whatever its platform."""
 
-    def __init__(self, requirements: list[Path], compiler: str | None) -> None:
+    def __init__(self, requirements: list[Path], folders: list[str], compiler: str | None) -> None:
         self._requirements = requirements
+        self._folders = folders
         self._compiler = compiler
 
     def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
-        bundle(Path(output_dir), self._requirements, self._compiler)
+        bundle(Path(output_dir), self._requirements, self._folders, self._compiler)
         return True
 
 
-def bundle(target: Path, requirements: list[Path], compiler: str | None) -> None:
-    """Write lambdas/ and its requirements' wheels into a folder, compiled to bytecode by `compiler`.
+def bundle(target: Path, requirements: list[Path], folders: list[str], compiler: str | None) -> None:
+    """Write lambdas/, the other `folders` and the requirements' wheels into a folder, compiled to bytecode by
+    `compiler`.
 
     Raises BundlingError if pip or the compiler fails, or if the code is larger than Lambda allows.
     """
+    if requirements:
+        _install(target, requirements)
+    for folder in ("lambdas", *folders):
+        copytree(ROOT / folder, target / folder, ignore=ignore_patterns("__pycache__"))
+    if compiler is not None:
+        # unchecked-hash: by default bytecode is checked against timestamps, which the zip does not preserve.
+        # -s: tracebacks show the function's paths, not this machine's.
+        compile_all = [compiler, "-m", "compileall", "-q", "-j0", "--invalidation-mode=unchecked-hash"]
+        _run([*compile_all, "-s", str(target), str(target)])
+    size = sum(path.lstat().st_size for path in target.rglob("*"))
+    if size > _LIMIT_BYTES:
+        raise BundlingError(f"the unzipped code must have at most {_LIMIT_BYTES:,} bytes; got {size:,}.")
+
+
+def _install(target: Path, requirements: list[Path]) -> None:
+    """Install the requirements' wheels for Lambda's platform, without what no function reads."""
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     install += ["--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]
     install += [f"--platform={platform}" for platform in _PLATFORMS]
@@ -106,15 +127,6 @@ def bundle(target: Path, requirements: list[Path], compiler: str | None) -> None
     for docs in sorted(target.rglob("docs/")):
         if not any(docs.rglob("*.py")):  # boto3's are code
             rmtree(docs, ignore_errors=True)  # uniseg's manual: 11 MB
-    copytree(ROOT / "lambdas", target / "lambdas", ignore=ignore_patterns("__pycache__"))
-    if compiler is not None:
-        # unchecked-hash: by default bytecode is checked against timestamps, which the zip does not preserve.
-        # -s: tracebacks show the function's paths, not this machine's.
-        compile_all = [compiler, "-m", "compileall", "-q", "-j0", "--invalidation-mode=unchecked-hash"]
-        _run([*compile_all, "-s", str(target), str(target)])
-    size = sum(path.lstat().st_size for path in target.rglob("*"))
-    if size > _LIMIT_BYTES:
-        raise BundlingError(f"the unzipped code must have at most {_LIMIT_BYTES:,} bytes; got {size:,}.")
 
 
 def _run(command: list[str]) -> None:

@@ -13,6 +13,7 @@ from constructs import Construct
 from cdk.code import RUNTIME, code
 from cdk.log_groups import log_group
 from cdk.permissions import acknowledge, allow
+from cdk.settings import DeploymentSettings
 from lambdas.domain import names
 from lambdas.settings import (
     ApiKeysSettings,
@@ -31,6 +32,7 @@ from lambdas.settings import (
     RecordFailureSettings,
     RenderClipSettings,
     Settings,
+    StudioSettings,
     UpkeepSettings,
     env_of,
 )
@@ -47,10 +49,12 @@ class Spec:
     disk: int = 512  # MB for temporary files
     media: bool = False  # needs PyAV, Pillow and NumPy
     signing: bool = False  # needs the C2PA library
+    studio: bool = False  # needs the studio's files, and no library
     asynchronous: bool = False  # invoked by events; no caller waits for the result
     snapshot: bool = False  # a user waits for its start: from a snapshot, if the deployment sets it
 
 
+STUDIO = "Studio"
 FUNCTIONS: Mapping[str, Spec] = {
     "Authorizer": Spec(
         module="lambdas.api.authorizer", settings=AuthorizerSettings, timeout=10, snapshot=True
@@ -119,7 +123,13 @@ FUNCTIONS: Mapping[str, Spec] = {
     "Upkeep": Spec(
         module="lambdas.upkeep.heal", settings=UpkeepSettings, timeout=300, media=True, asynchronous=True
     ),
+    STUDIO: Spec(module="lambdas.studio.serve", settings=StudioSettings, timeout=10, memory=256, studio=True),
 }
+
+
+def functions_of(settings: DeploymentSettings) -> dict[str, Spec]:
+    """Return those of FUNCTIONS that a deployment has."""
+    return {name: spec for name, spec in FUNCTIONS.items() if settings.studio or name != STUDIO}
 
 
 # Of every function. Looking for plugins, of which pydantic has none here, takes 10 ms of a start.
@@ -139,19 +149,17 @@ def function_name(prefix: str, name: str) -> str:
 class Functions(Construct):
     """The functions by name, for example `functions["Plan"]`."""
 
-    def __init__(
-        self, scope: Construct, id: str, *, prefix: str, log_retention_days: int, snap_start: bool
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, settings: DeploymentSettings) -> None:
         super().__init__(scope, id)
-        kinds = {(spec.media, spec.signing) for spec in FUNCTIONS.values()}
-        codes = {kind: code(self, media=kind[0], signing=kind[1]) for kind in sorted(kinds)}
+        prefix, snap_start, days = settings.prefix, settings.snap_start, settings.log_retention_days
+        self._specs = functions_of(settings)
+        kinds = {(spec.media, spec.signing, spec.studio) for spec in self._specs.values()}
+        codes = {kind: code(self, media=kind[0], signing=kind[1], studio=kind[2]) for kind in sorted(kinds)}
         self._functions: dict[str, lambda_.Function] = {}
         self._roles: dict[str, iam.Role] = {}
-        for name, spec in FUNCTIONS.items():
+        for name, spec in self._specs.items():
             physical_name = function_name(prefix, name)
-            logs = log_group(
-                self, f"{name}Logs", name=f"/aws/lambda/{physical_name}", days=log_retention_days
-            )
+            logs = log_group(self, f"{name}Logs", name=f"/aws/lambda/{physical_name}", days=days)
             # An explicit role, because the default one may write to every log group of the account.
             role = iam.Role(
                 self,
@@ -167,7 +175,7 @@ class Functions(Construct):
                 runtime=RUNTIME,
                 architecture=lambda_.Architecture.ARM_64,
                 handler=f"{spec.module}.handler",
-                code=codes[spec.media, spec.signing],
+                code=codes[spec.media, spec.signing, spec.studio],
                 timeout=Duration.seconds(spec.timeout),
                 memory_size=spec.memory,
                 ephemeral_storage_size=Size.mebibytes(spec.disk),
@@ -184,7 +192,7 @@ class Functions(Construct):
             self._roles[name] = role
 
         self._snap_start = snap_start
-        self._media_code = codes[True, False]
+        self._media_code = codes[True, False, False]
 
     @property
     def media_code(self) -> s3.Location:
@@ -206,7 +214,7 @@ class Functions(Construct):
 
     def on_failure(self, queue: sqs.IQueue) -> None:
         """Send events to the queue when an asynchronous function still fails after Lambda's two retries."""
-        for name, spec in FUNCTIONS.items():
+        for name, spec in self._specs.items():
             if spec.asynchronous:
                 # SqsDestination would also grant calls that Lambda doesn't make. The path is that of
                 # `configure_async_invoke`: a second configuration of a function would be refused.
@@ -247,7 +255,7 @@ class Functions(Construct):
 
     def configure(self, settings: Mapping[str, Settings]) -> None:
         """Set every function's environment, written through the same type that the function reads it with."""
-        for name, spec in FUNCTIONS.items():
+        for name, spec in self._specs.items():
             if type(settings[name]) is not spec.settings:
                 raise TypeError(f"{name} requires {spec.settings.__name__}; got {settings[name]!r}")
             for variable, value in env_of(settings[name]).items():

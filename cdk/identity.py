@@ -8,6 +8,13 @@ from constructs import Construct
 from cdk.permissions import acknowledge
 
 
+def attributes() -> cognito.ClientAttributes:
+    """Return the attributes that users may write: none that says whose films they see."""
+    return cognito.ClientAttributes().with_standard_attributes(
+        email=True, fullname=True, given_name=True, family_name=True, locale=True, timezone=True
+    )
+
+
 class Identity(Construct):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -39,9 +46,7 @@ class Identity(Construct):
             disable_o_auth=True,
             prevent_user_existence_errors=True,
             # By default a user could write every attribute, and so choose another tenant.
-            write_attributes=cognito.ClientAttributes().with_standard_attributes(
-                email=True, fullname=True, given_name=True, family_name=True, locale=True, timezone=True
-            ),
+            write_attributes=attributes(),
             access_token_validity=Duration.hours(1),
             id_token_validity=Duration.hours(1),
         )

@@ -10,7 +10,7 @@ from cdk.alarms import Alarms
 from cdk.dashboard import Dashboard
 from cdk.endpoint_metrics import endpoint_metric, engine_metric, instances_metric, variant_metric
 from cdk.failed_film_notices import FailedFilmNotices
-from cdk.functions import FUNCTIONS, function_name
+from cdk.functions import function_name, functions_of
 from cdk.pipeline_metrics import PipelineMetrics
 from cdk.pipeline_stack import PipelineStack
 from cdk.saved_queries import SavedQueries, pipeline_queries
@@ -43,6 +43,7 @@ class OperationsStack(Stack):
         self._pipeline = pipeline
         self._prefix = settings.prefix
         self._metrics = PipelineMetrics(settings.prefix)
+        self._functions = functions_of(settings)
         self._engines = settings.engines
         self._endpoints = {
             names.endpoint_name(settings.prefix, engine): engine for engine in settings.endpoint_engines
@@ -210,14 +211,16 @@ class OperationsStack(Stack):
         )
         dashboard.row(
             {
-                "Throttles: functions": [self._function_metric("Throttles", name) for name in FUNCTIONS],
+                "Throttles: functions": [
+                    self._function_metric("Throttles", name) for name in self._functions
+                ],
                 "Throttles: calls to AWS services": [self._metrics.search(names.METRIC_THROTTLES, "called")],
                 "Throttles: executions": [machine.metric_throttled(period=_PERIOD)],
             }
         )
         dashboard.row(
             {
-                "Functions: errors": [self._function_metric("Errors", name) for name in FUNCTIONS],
+                "Functions: errors": [self._function_metric("Errors", name) for name in self._functions],
                 "Upkeep: completed runs": [self._metrics.metric(names.METRIC_UPKEEP_RUNS)],
             }
         )
@@ -344,7 +347,7 @@ class OperationsStack(Stack):
         )
         alarms.on_sum(
             "FunctionThrottles",
-            [self._function_metric("Throttles", name) for name in FUNCTIONS],
+            [self._function_metric("Throttles", name) for name in self._functions],
             above=0,
             periods=3,
             runbook="throttles",

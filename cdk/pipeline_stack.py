@@ -12,7 +12,7 @@ from cdk.assembly_build import AssemblyBuild
 from cdk.buckets import Buckets, grant_objects
 from cdk.clip_queue import ClipQueue
 from cdk.drop_folder import DropFolder
-from cdk.functions import FUNCTIONS, Functions
+from cdk.functions import FUNCTIONS, STUDIO, Functions, functions_of
 from cdk.identity import Identity
 from cdk.models import grant_ask, grant_check, grant_draw, grant_list_voices, grant_speak
 from cdk.notices import Notices
@@ -21,6 +21,7 @@ from cdk.queues import Queues
 from cdk.settings import DeploymentSettings
 from cdk.signing import grant_sign
 from cdk.state_machine import ProduceVideo
+from cdk.studio import Studio
 from cdk.table import ApiKeysTable, VideosTable
 from cdk.upkeep import SETTLED_WITHIN, Upkeep
 from cdk.webhooks import AT_ONCE, Webhooks
@@ -123,9 +124,7 @@ class PipelineStack(Stack):
         )
         self.identity = Identity(self, "Identity")
         self.bus = events.EventBus(self, "Bus", event_bus_name=f"{prefix}-videos")
-        self.functions = Functions(
-            self, "Functions", prefix=prefix, log_retention_days=days, snap_start=settings.snap_start
-        )
+        self.functions = Functions(self, "Functions", settings=settings)
         stores = StoreSettings(
             videos_table=self.table.table.table_name,
             input_bucket=self.buckets.input.bucket_name,
@@ -155,6 +154,7 @@ class PipelineStack(Stack):
             function=self.functions.entry("Api"),
             api_keys=self.functions["ApiKeys"],
             authorizer=self.functions.entry("Authorizer"),
+            studio=self.functions[STUDIO] if settings.studio else None,
             allowed_cidrs=[str(cidr) for cidr in settings.allowed_cidrs],
             prefix=prefix,
             logs=settings.api_logs,
@@ -162,6 +162,11 @@ class PipelineStack(Stack):
             tenant_requests=settings.tenant_requests,
             address_requests=settings.address_requests,
             log_retention_days=days,
+        )
+        self.studio = (
+            Studio(self, "Studio", api=self.api, buckets=self.buckets, identity=self.identity)
+            if settings.studio
+            else None
         )
         self.notices = Notices(
             self, "Notices", listener=self.functions["SettleClip"], failed_events=self.queues.failed_events
@@ -197,7 +202,7 @@ class PipelineStack(Stack):
         self.functions.poll("Deliver", self.webhooks.queue, batch=1, at_once=AT_ONCE)
         self._configure(settings, engines.value_as_string, stores.model_dump())
         self._grant(settings)
-        self._export(prefix)
+        self._export(settings)
 
     def _configure(self, settings: DeploymentSettings, engines: str, stores: dict[str, str]) -> None:
         prefix = settings.prefix
@@ -228,6 +233,7 @@ class PipelineStack(Stack):
         build_project = self.assembly_build.name
         event_bus = {"event_bus": self.bus.event_bus_name}
         clips = {"clips_table": self.clip_queue.table.table_name}
+        client = self.identity.client.user_pool_client_id
         endpoints = {
             **clips,
             "endpoint_prefix": settings.prefix,
@@ -236,10 +242,11 @@ class PipelineStack(Stack):
         }
         self.functions.configure(
             {
+                **({} if self.studio is None else {STUDIO: self.studio.settings}),
                 "Authorizer": AuthorizerSettings(
                     api_keys_table=self.api_keys.table.table_name,
                     user_pool_id=self.identity.pool.user_pool_id,
-                    user_pool_client_id=self.identity.client.user_pool_client_id,
+                    user_pool_client_ids=client if self.studio is None else self.studio.client_ids(client),
                     usage_plan=prefix if settings.tenant_requests else "",
                 ),
                 "Api": ApiSettings(
@@ -353,7 +360,7 @@ class PipelineStack(Stack):
                 ],
             )
 
-    def _export(self, prefix: str) -> None:
+    def _export(self, settings: DeploymentSettings) -> None:
         outputs = {
             "ApiUrl": self.api.url,
             "RestApiId": self.api.rest_api.rest_api_id,
@@ -378,9 +385,11 @@ class PipelineStack(Stack):
             "ErrorTopicArn": self.notices.error.topic_arn,
             "EventBusName": self.bus.event_bus_name,
             "UpkeepFunction": self.functions["Upkeep"].function_name,
-            "EndpointPrefix": prefix,
-            **{f"Function{name}": self.functions[name].function_name for name in FUNCTIONS},
+            "EndpointPrefix": settings.prefix,
+            **{f"Function{name}": self.functions[name].function_name for name in functions_of(settings)},
         }
+        if self.studio is not None:
+            outputs["StudioUrl"] = self.api.studio_url
         if self.api.domain is not None:
             # The DNS record of the domain points here.
             outputs["ApiDomainTarget"] = self.api.domain.domain_name_alias_domain_name

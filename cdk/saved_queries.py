@@ -6,7 +6,7 @@ from typing import NamedTuple
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk.functions import FUNCTIONS, function_name
+from cdk.functions import function_name, functions_of
 from cdk.settings import DeploymentSettings
 from lambdas.domain.names import endpoint_name
 
@@ -19,7 +19,7 @@ class Query(NamedTuple):
 def pipeline_queries(settings: DeploymentSettings) -> dict[str, Query]:
     """Return the queries of the pipeline's logs, by name."""
     prefix = settings.prefix
-    lambdas = {name: f"/aws/lambda/{function_name(prefix, name)}" for name in FUNCTIONS}
+    lambdas = {name: f"/aws/lambda/{function_name(prefix, name)}" for name in functions_of(settings)}
     everything = [*lambdas.values(), f"/aws/codebuild/{prefix}-assemble"]
     failures = [lambdas["RecordFailure"], lambdas["Upkeep"]]  # Upkeep records those that the first could not
     found = {

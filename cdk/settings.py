@@ -154,6 +154,7 @@ class DeploymentSettings(BaseModel):
     # `create-role` replaces it, and without one a stage with logs cannot be deployed.
     api_logs: Literal["off", "existing-role", "create-role"]
     api_domain: DomainSettings | None
+    studio: bool  # serve the studio
     snap_start: bool  # start the API's functions from a snapshot, which costs by the hour and by start
     kms_key: Annotated[str, _arn("kms", "key/(mrk-)?[0-9a-f-]{32,36}", "a KMS key")]  # empty: AWS's own keys
     # The KMS key that signs films; empty: the secret of `reel credentials set` has the private key itself.

@@ -77,8 +77,24 @@ class PricedSettings(StoreSettings):
 class AuthorizerSettings(Settings):
     api_keys_table: str
     user_pool_id: str
-    user_pool_client_id: str
+    user_pool_client_ids: str  # comma-separated
     usage_plan: str = ""  # prefix of the usage plan's lanes (lambdas.domain.names.lane_of); empty: no plan
+
+    @property
+    def client_ids(self) -> frozenset[str]:
+        return frozenset(self.user_pool_client_ids.split(","))
+
+
+class StudioSettings(Settings):
+    """How the studio is served. Its function has no pydantic, so it reads the variables by their names."""
+
+    studio_version: str
+    media_origins: (
+        str  # where links to films lead and files are sent to, space-separated; empty: the API's own
+    )
+    sign_in: str  # cognito or link
+    sign_in_domain: str  # https://…; empty without Cognito
+    sign_in_client: str
 
 
 class ApiKeysSettings(Settings):

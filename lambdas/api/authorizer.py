@@ -26,6 +26,7 @@ from lambdas.telemetry import logger
 
 TENANT_CLAIM = "custom:tenant"  # of an id token; of an access token only with a pre token generation trigger
 _GROUPS_CLAIM = "cognito:groups"
+SCOPE_GROUP = "scope:"  # begins the name of a group that gives a scope, which no tenant's name can
 _tenant = TypeAdapter(Tenant)
 
 
@@ -77,18 +78,20 @@ def authenticate(token: str, settings: AuthorizerSettings) -> Caller:
 
     from lambdas.api.tokens import Pool  # loads PyJWT and cryptography, so import only if needed
 
-    pool = Pool(settings.user_pool_id, settings.user_pool_client_id)
+    pool = Pool(settings.user_pool_id, settings.client_ids)
     claims = pool.claims(token, _jwks_url(settings.user_pool_id))
-    return Caller(tenant=tenant_of(claims), principal=f"user:{claims['sub']}", scopes=scopes.OF_USERS)
+    return Caller(tenant=tenant_of(claims), principal=f"user:{claims['sub']}", scopes=scopes_of(claims))
 
 
 def tenant_of(claims: dict[str, Any]) -> str:
-    """Return the tenant of a user: the claim custom:tenant, otherwise the user's only group, otherwise the
-    user itself.
+    """Return the tenant of a user: the claim custom:tenant, otherwise the user's only group but for those of
+    scopes, otherwise the user itself.
 
     Raises Unauthenticated: of several groups, nothing says which is the tenant.
     """
     subject, groups = claims["sub"], claims.get(_GROUPS_CLAIM)
+    if isinstance(groups, list):
+        groups = [group for group in groups if not _is_of_a_scope(group)]
     if TENANT_CLAIM in claims:
         claim, tenant = TENANT_CLAIM, claims[TENANT_CLAIM]
     elif groups is None or groups == []:
@@ -109,6 +112,30 @@ def tenant_of(claims: dict[str, Any]) -> str:
             f"{claim} of {subject} must be a tenant: 1 to 63 lowercase letters, digits and hyphens; "
             f"got {_shown(tenant)}"
         ) from error
+
+
+def scopes_of(claims: dict[str, Any]) -> tuple[Scope, ...]:
+    """Return what a user may do: the scopes of the user's groups, otherwise reading and creating.
+
+    Groups, because id and access tokens both name them. Raises Unauthenticated: a misspelt scope must not
+    give more than was meant.
+    """
+    groups = claims.get(_GROUPS_CLAIM)
+    granted = [
+        str(group).removeprefix(SCOPE_GROUP)
+        for group in (groups if isinstance(groups, list) else [])
+        if _is_of_a_scope(group)
+    ]
+    if unknown := set(granted) - set(Scope):
+        raise Unauthenticated(
+            f"{_GROUPS_CLAIM} of {claims['sub']} must name scopes as {SCOPE_GROUP} and one of "
+            f"{', '.join(Scope)}; got {_shown(SCOPE_GROUP + min(unknown))}"
+        )
+    return tuple(scope for scope in Scope if scope in granted) or scopes.OF_USERS
+
+
+def _is_of_a_scope(group: Any) -> bool:
+    return isinstance(group, str) and group.startswith(SCOPE_GROUP)
 
 
 def _shown(value: Any) -> str:

@@ -3,6 +3,7 @@
 Source: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
 """
 
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -15,13 +16,13 @@ _CLIENT_CLAIM = {"access": "client_id", "id": "aud"}  # the claim that names the
 
 
 class Pool:
-    def __init__(self, pool_id: str, client_id: str) -> None:
+    def __init__(self, pool_id: str, client_ids: Collection[str]) -> None:
         # The region is the first part of a pool's id.
         self._issuer = f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com/{pool_id}"
-        self._client_id = client_id
+        self._client_ids = client_ids
 
     def claims(self, token: str, jwks_url: str) -> dict[str, Any]:
-        """Return the claims of a token that this pool issued for this client and that has not expired.
+        """Return the claims of a token that this pool issued for one of the clients and that has not expired.
 
         Raises Unauthenticated; ServiceUnavailable if the pool's keys can't be read.
         """
@@ -43,7 +44,7 @@ class Pool:
         except jwt.PyJWTError as error:
             raise Unauthenticated(f"invalid token: {type(error).__name__}") from error
         client_claim = _CLIENT_CLAIM.get(str(claims["token_use"]))
-        if client_claim is None or claims.get(client_claim) != self._client_id:
+        if client_claim is None or claims.get(client_claim) not in self._client_ids:
             raise Unauthenticated("token is for another use or client")
         return claims
 

@@ -17,6 +17,12 @@ GOOGLE_KEY_HEADER = "x-goog-api-key"
 # What the REST API shows to callers without a key.
 PUBLIC_PATHS = ("/openapi.json", "/docs")
 
+# The studio's files, shown likewise.
+STUDIO_PATH = "/studio/"
+
+# The REST API compresses longer answers, if the client accepts that.
+COMPRESSED_FROM_BYTES = 1024
+
 # EventBridge
 EVENT_SOURCE = "reelworks"
 VIDEO_COMPLETED = "video.completed"

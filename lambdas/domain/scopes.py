@@ -10,7 +10,7 @@ class Scope(StrEnum):
 
 
 ALL = tuple(Scope)
-OF_USERS = (Scope.READ, Scope.CREATE)  # who sign in to the user pool
+OF_USERS = (Scope.READ, Scope.CREATE)  # of the user pool, whose groups give no others
 DEFAULT = (Scope.READ, Scope.CREATE)  # of a new key
 _ADMIN_PATHS = ("/v1/api_keys",)
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -20,6 +20,7 @@ from reelworks.cli import (
     ops,
     preflight,
     reviews,
+    studio,
     tenants,
 )
 from reelworks.cli.terminal import prepare_streams
@@ -39,7 +40,7 @@ app = _Reel(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for group in (cloud, films, credentials, logs, mcp, preflight, reviews):
+for group in (cloud, films, credentials, logs, mcp, preflight, reviews, studio):
     app.add_typer(group.app)
 app.add_typer(reviews.storyboard_app, name="storyboard")
 app.add_typer(keys.keys_app, name="keys")

@@ -18,6 +18,7 @@ ACCOUNT = "000000000000"
 # so it is everyone's.
 ACCESS_KEY_ID = ACCOUNT
 _PROFILE = "default"
+LOCAL_TENANT = "local"  # of the API key of the PC's user (home.key_file)
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ def _deploy(url: str) -> Deployment:
         authorizer=AuthorizerSettings(
             api_keys_table="api-keys",
             user_pool_id=pool,
-            user_pool_client_id=app["UserPoolClient"]["ClientId"],
+            user_pool_client_ids=app["UserPoolClient"]["ClientId"],
         ),
     )
 

@@ -843,6 +843,11 @@ def dead_letters(cloud: Cloud) -> None:
     wait_until(arrived, seconds=_PATIENCE)
 
 
+def the_studio(cloud: Cloud) -> None:
+    api = f"{cloud.url}/_aws/execute-api/{cloud.outputs['RestApiId']}/{cloud.outputs['RestApiStage']}"
+    httpx.get(f"{api}/studio/").raise_for_status()
+
+
 WORK = (
     films,
     music_and_films_of_films,
@@ -862,4 +867,5 @@ WORK = (
     lost_notices,
     lost_records,
     dead_letters,
+    the_studio,
 )

@@ -37,6 +37,6 @@ def deployed(
     """URL of the cloud, its clients, and the outputs of the stack of that assembly."""
     with local_aws(app) as url:
         of_a_pc = {"Engines": engines, "Workflow": "", "Voice": BUNDLED, "VoiceEngine": "standard"}
-        of_a_pc |= {"Prices": prices.model_dump_json(), "WebhooksToLoopback": "true"}
+        of_a_pc |= {"Prices": prices.model_dump_json(), "WebhooksToLoopback": "true", "StudioSignIn": "link"}
         outputs = deploy(read_assembly(folder), url, ANYBODY, of_a_pc)
         yield url, partial(aws.client, base_url=url, credentials=ANYBODY), outputs

@@ -178,6 +178,7 @@ def template(**extra: Any) -> dict[str, Any]:
         "VoiceEngine": {"Ref": "VoiceEngine"},
         "Prices": {"Ref": "Prices"},
         "WebhooksToLoopback": {"Ref": "WebhooksToLoopback"},
+        "StudioSignIn": {"Ref": "StudioSignIn"},
     }
     return {
         "Parameters": {
@@ -191,6 +192,7 @@ def template(**extra: Any) -> dict[str, Any]:
                 "VoiceEngine",
                 "Prices",
                 "WebhooksToLoopback",
+                "StudioSignIn",
             )
         },
         "Resources": resources,

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from lambdas.adapters import api_keys
 from lambdas.adapters.clients import client
 from lambdas.api import authorizer
-from lambdas.api.authorizer import tenant_of
+from lambdas.api.authorizer import scopes_of, tenant_of
 from lambdas.api.tokens import Pool
 from lambdas.domain import keys
 from lambdas.domain.errors import ServiceUnavailable, Unauthenticated
@@ -146,7 +146,7 @@ def sign_in(aws: Deployment, user: str, *groups: str) -> dict[str, str]:
         cognito.create_group(UserPoolId=pool, GroupName=group)
         cognito.admin_add_user_to_group(UserPoolId=pool, Username=user, GroupName=group)
     tokens: dict[str, str] = cognito.initiate_auth(
-        ClientId=aws.authorizer.user_pool_client_id,
+        ClientId=aws.authorizer.user_pool_client_ids,
         AuthFlow="USER_PASSWORD_AUTH",
         AuthParameters={"USERNAME": user, "PASSWORD": PASSWORD},
     )["AuthenticationResult"]
@@ -189,6 +189,9 @@ SUBJECT = "11111111-2222-3333-4444-555555555555"
         ({"custom:tenant": "acme"}, "acme"),
         ({"custom:tenant": "acme", "cognito:groups": ["admins", "studio-7"]}, "acme"),
         ({"custom:tenant": "acme", "cognito:groups": 7}, "acme"),
+        ({"cognito:groups": ["acme", "scope:read"]}, "acme"),
+        ({"cognito:groups": ["scope:read", "scope:admin", "acme"]}, "acme"),
+        ({"cognito:groups": ["scope:read"]}, SUBJECT),
     ],
 )
 def test_the_tenant_of_a_user(claims_: dict[str, Any], tenant: str) -> None:
@@ -224,6 +227,37 @@ def test_claims_that_name_no_tenant_are_rejected_with_the_reason(
     with pytest.raises(Unauthenticated, match=reason) as refusal:
         tenant_of({"sub": SUBJECT} | claims_)
     assert len(refusal.value.message) < 300
+
+
+@pytest.mark.parametrize(
+    ("groups", "granted"),
+    [
+        (None, "read create"),
+        (7, "read create"),
+        ([], "read create"),
+        (["acme"], "read create"),
+        (["read"], "read create"),  # a tenant of that name
+        (["acme", "scope:read"], "read"),
+        (["scope:create", "acme", "scope:read"], "read create"),
+        (["scope:admin"], "admin"),
+        (["scope:admin", "scope:create", "scope:read"], "read create admin"),
+    ],
+)
+def test_the_scopes_of_a_user(groups: Any, granted: str) -> None:
+    assert " ".join(scopes_of({"sub": SUBJECT, "cognito:groups": groups})) == granted
+
+
+@pytest.mark.parametrize("group", ["scope:", "scope:reed", "scope:READ", "scope:read create", "scope:*"])
+def test_an_unknown_scope_is_refused_with_the_reason(group: str) -> None:
+    with pytest.raises(Unauthenticated, match="must name scopes as scope: and one of read, create, admin"):
+        scopes_of({"sub": SUBJECT, "cognito:groups": ["acme", "scope:read", group]})
+
+
+def test_a_reviewer_s_tokens_only_read(aws: Deployment) -> None:
+    tokens = sign_in(aws, "rae", "studio-10", "scope:read")
+    for use in ("AccessToken", "IdToken"):
+        context = authorize(tokens[use])["context"]
+        assert (context["tenant"], context["scopes"]) == ("studio-10", "read")
 
 
 # --- forged tokens: signed with a key that we hold, against its own key set
@@ -285,7 +319,7 @@ def with_secret(algorithm: str, secret: Any) -> Callable[[], str]:
 
 
 def test_a_token_of_the_pool_and_client_is_accepted(key_set: tuple[KeySet, str]) -> None:
-    pool = Pool(POOL, CLIENT)
+    pool = Pool(POOL, {CLIENT})
     assert pool.claims(signed(), key_set[1])["client_id"] == CLIENT
     id_token = signed(token_use="id", aud=CLIENT, client_id=None)
     assert pool.claims(id_token, key_set[1])["aud"] == CLIENT
@@ -326,19 +360,19 @@ def test_a_token_of_the_pool_and_client_is_accepted(key_set: tuple[KeySet, str])
 )
 def test_a_forged_token_is_rejected(key_set: tuple[KeySet, str], forge: Callable[[], str]) -> None:
     with pytest.raises(Unauthenticated):
-        Pool(POOL, CLIENT).claims(forge(), key_set[1])
+        Pool(POOL, {CLIENT}).claims(forge(), key_set[1])
 
 
 def test_unknown_keys_do_not_reload_the_key_set_each_time(key_set: tuple[KeySet, str]) -> None:
     keys, url = key_set
-    Pool(POOL, CLIENT).claims(signed(), url)
+    Pool(POOL, {CLIENT}).claims(signed(), url)
     before = keys.reads
     for number in range(5):
         with pytest.raises(Unauthenticated):
-            Pool(POOL, CLIENT).claims(signed(kid=f"unknown-{number}"), url)
+            Pool(POOL, {CLIENT}).claims(signed(kid=f"unknown-{number}"), url)
     assert keys.reads <= before + 1
 
 
 def test_an_unreadable_key_set_does_not_reject_the_token() -> None:
     with pytest.raises(ServiceUnavailable):
-        Pool(POOL, CLIENT).claims(signed(), "http://127.0.0.1:9/jwks.json")
+        Pool(POOL, {CLIENT}).claims(signed(), "http://127.0.0.1:9/jwks.json")

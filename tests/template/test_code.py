@@ -14,11 +14,22 @@ REQUIREMENTS = ("requirements.txt", "requirements-media.txt")
 
 
 def test_a_pc_gets_only_the_source(assembly: Path, pipeline: Template) -> None:
-    (key,) = {f["Code"]["S3Key"] for f in properties(pipeline, "AWS::Lambda::Function").values()}
-    asset = assembly / f"asset.{key.removesuffix('.zip')}"
-    assert [path.name for path in asset.iterdir()] == ["lambdas"]
-    assert (asset / "lambdas" / "api" / "app.py").is_file()
-    assert not list(asset.rglob("*.pyc"))
+    keys = {
+        function["Handler"] == "lambdas.studio.serve.handler": function["Code"]["S3Key"]
+        for function in properties(pipeline, "AWS::Lambda::Function").values()
+    }
+    assert len({f["Code"]["S3Key"] for f in properties(pipeline, "AWS::Lambda::Function").values()}) == 2
+    for of_studio, key in keys.items():
+        asset = assembly / f"asset.{key.removesuffix('.zip')}"
+        assert {path.name for path in asset.iterdir()} == {"lambdas"} | ({"studio"} if of_studio else set())
+        assert (asset / "lambdas" / "api" / "app.py").is_file()
+        assert not list(asset.rglob("*.pyc"))
+
+
+def test_the_studio_s_code_has_its_files_and_no_library(tmp_path: Path) -> None:
+    bundle(tmp_path, [], ["studio"], None)
+    assert {path.name for path in tmp_path.iterdir()} == {"lambdas", "studio"}
+    assert (tmp_path / "studio" / "index.html").is_file()
 
 
 def test_only_changes_to_lambdas_change_the_asset(tmp_path: Path) -> None:
@@ -71,4 +82,4 @@ def test_a_requirement_without_a_wheel_is_reported(tmp_path: Path) -> None:
     wanted = tmp_path / "requirements.txt"
     wanted.write_text("./no-such-package\n")
     with pytest.raises(BundlingError, match="pip install"):
-        bundle(tmp_path / "code", [wanted], None)
+        bundle(tmp_path / "code", [wanted], [], None)

@@ -55,6 +55,7 @@ OUTPUTS = {
     "EventBusName",
     "UpkeepFunction",
     "EndpointPrefix",
+    "StudioUrl",
     *(f"Function{name}" for name in FUNCTIONS),
 }
 ASYNCHRONOUS = {"Intake", "SettleClip", "Upkeep"}
@@ -84,6 +85,12 @@ def test_engines_voice_workflow_and_prices_are_parameters(pipeline: Template) ->
             "Type": "String",
             "Default": "",
             "Description": "Other names for engines, as ALIAS=ENGINE, comma-separated",
+        },
+        "StudioSignIn": {
+            "Type": "String",
+            "Default": "cognito",
+            "AllowedValues": ["cognito", "link"],
+            "Description": "How users sign in to the studio: link, by a one-time link, only on a PC",
         },
         "TextSeconds": {
             "Type": "String",
@@ -119,7 +126,8 @@ def test_the_local_cloud_supports_all_its_resource_types(pipeline: Template) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         provisioners = importlib.import_module("ministack.services.cloudformation.provisioners")
-    types = {resource["Type"] for resource in pipeline["Resources"].values()}
+    # Cognito's login is only on AWS.
+    types = {resource["Type"] for resource in pipeline["Resources"].values() if "Condition" not in resource}
     assert types <= set(provisioners._RESOURCE_HANDLERS)
 
 
@@ -438,16 +446,19 @@ def _tasks(definition: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 # --- the API
 
 
-def test_every_route_but_the_documentation_is_authorized_by_the_authorizer(pipeline: Template) -> None:
+def test_every_route_but_the_documentation_and_the_studio_is_authorized_by_the_authorizer(
+    pipeline: Template,
+) -> None:
     resources = properties(pipeline, "AWS::ApiGateway::Resource")
     open_to_all = set()
     for id_, method in properties(pipeline, "AWS::ApiGateway::Method").items():
         if method["AuthorizationType"] == "NONE":
-            assert method["HttpMethod"] == "GET"
-            open_to_all.add("/" + resources[method["ResourceId"]["Ref"]]["PathPart"])
+            assert method["HttpMethod"] in ("GET", "HEAD")
+            open_to_all.add("/" + "/".join(_path(resources, method["ResourceId"])))
         else:
             assert method["AuthorizationType"] == "CUSTOM", id_
-    assert open_to_all == set(names.PUBLIC_PATHS)
+    studio = {names.STUDIO_PATH.rstrip("/"), names.STUDIO_PATH + "{proxy+}"}
+    assert open_to_all == {*names.PUBLIC_PATHS, *studio}
     authorizers = properties(pipeline, "AWS::ApiGateway::Authorizer")
     assert {one["Type"] for one in authorizers.values()} == {"REQUEST"}
     headers = {id_: one["IdentitySource"] for id_, one in authorizers.items()}

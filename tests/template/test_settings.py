@@ -77,6 +77,7 @@ def test_the_command_line_overrides_cdk_json() -> None:
             {"api_domain": {"name": "a.example.com", "certificate": ""}},
             "api_domain.certificate: String",
         ),
+        ({"studio": "yes please"}, "studio: Input should be a valid boolean"),
         ({"journal_version_days": -1}, "journal_version_days: Input should be greater than or equal to 0"),
         ({"failed_film_notices": ["nobody"]}, "failed_film_notices.0: Input should be 'pipeline', 'engine'"),
         ({"monthly_budget": -1}, "monthly_budget: Input should be greater than or equal to 0"),

@@ -33,7 +33,8 @@ def physical_names(template: Template) -> Iterator[tuple[str, str]]:
         given = {**given, **given[kind]} if isinstance(given.get(kind), dict) else given
         for property_ in named | {"Name", f"{kind}Name"}:
             value = given.get(property_)
-            if value is not None and "<" not in (name := flat(value)):
+            # The stack's id is in no other stack.
+            if value is not None and "<" not in (name := flat(value)) and "AWS::StackId" not in name:
                 yield type_, name
 
 

@@ -21,7 +21,7 @@ from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import PRIVATE_UMASK, Home, write_private
 
 # The sources of the template and the functions' code.
-SOURCES = ("app.py", "cdk.json", "pyproject.toml", "cdk", "statemachines", "lambdas")
+SOURCES = ("app.py", "cdk.json", "pyproject.toml", "cdk", "statemachines", "lambdas", "studio")
 STACK_SUFFIX = "-Pipeline"
 _STAMP = "source.sha256"
 

@@ -27,7 +27,7 @@ from reelworks.cloud.aws import REGION, client
 from reelworks.cloud.backends.clips.engine_servers import offered_engines, workflow_now
 from reelworks.cloud.backends.text.interface import ANSWER_SECONDS
 from reelworks.cloud.backends.voice.piper import BUNDLED
-from reelworks.cloud.credentials import Credentials, ensure_credentials
+from reelworks.cloud.credentials import LOCAL_TENANT, Credentials, ensure_credentials
 from reelworks.cloud.deployment_record import Deployment, Output, deployment_of, write_deployment
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home, write_private
@@ -42,7 +42,6 @@ from reelworks.cloud.services.bedrock_guardrail import WORD_LIST
 from reelworks.cloud.settings import Settings
 
 PREFERRED_PORT = 4566  # the default of ministack and LocalStack
-LOCAL_TENANT = "local"
 START_SECONDS = 120.0  # likewise, and its imports
 _PATIENCE_SECONDS = 20.0  # a cloud that does not respond for so long hangs and is started again
 
@@ -156,6 +155,7 @@ def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> di
         "VoiceEngine": "standard",
         "Prices": FREE.model_dump_json(),
         "Guardrail": WORD_LIST if words else "",
+        "StudioSignIn": "link",
         "WebhooksToLoopback": str(settings.webhooks.loopback).lower(),
     }
 

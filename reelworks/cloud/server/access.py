@@ -2,6 +2,7 @@
 
     /v1…, /v1beta/…           the REST API, whose authorizer checks the API key or token
     /openapi.json, /docs      the REST API's document, for anyone
+    GET /studio/…             the studio's files, for anyone (its links: studio_links.py)
     GET …/.well-known/…       the user pool's public keys
     sign-in to the user pool  carries a password or what was given for one (sign_in.py)
     an S3 upload form         its policy is signed
@@ -18,15 +19,15 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lambdas.domain.documents import json_object
-from lambdas.domain.names import GOOGLE_KEY_HEADER, GOOGLE_PATH, PUBLIC_PATHS
+from lambdas.domain.names import GOOGLE_KEY_HEADER, GOOGLE_PATH, PUBLIC_PATHS, STUDIO_PATH
 from reelworks.cloud.addresses import API_PATH
 from reelworks.cloud.credentials import Credentials
 from reelworks.cloud.server import bodies, signatures
-from reelworks.cloud.server.refusals import refusal
+from reelworks.cloud.server.refusals import api_error, refusal
 from reelworks.cloud.server.sign_in import TARGET, SignIns
 from reelworks.cloud.server.signatures import CONTENT_SHA256, UNSIGNED_PAYLOAD, Refused, Signature, Verifier
 from reelworks.cloud.services.wire import replayed
@@ -202,11 +203,11 @@ class Access:
         credential = ", ".join(request.headers.get(GOOGLE_KEY_HEADER if of_google else "authorization", []))
         if request.method not in _UNCHANGING and not credential:
             sends = f"{GOOGLE_KEY_HEADER}: KEY" if of_google else "Authorization: Bearer KEY"
-            await _api_error(401, "invalid_api_key", f"Send a valid API key or token: {sends}.")(
+            await api_error(401, "invalid_api_key", f"Send a valid API key or token: {sends}.")(
                 scope, receive, send
             )
             return
-        too_large = _api_error(413, "request_too_large", f"A request may have at most {API_BYTES:,} bytes.")
+        too_large = api_error(413, "request_too_large", f"A request may have at most {API_BYTES:,} bytes.")
         started = False
 
         async def sending(message: Message) -> None:
@@ -307,7 +308,10 @@ class Access:
 
 
 def is_api(path: str) -> bool:
-    return path in (API_PATH, *PUBLIC_PATHS) or path.startswith((API_PATH + "/", GOOGLE_PATH))
+    files = STUDIO_PATH.rstrip("/")
+    return path in (API_PATH, files, *PUBLIC_PATHS) or path.startswith(
+        (API_PATH + "/", GOOGLE_PATH, STUDIO_PATH)
+    )
 
 
 def _may_be_large(request: signatures.Request) -> bool:
@@ -409,9 +413,3 @@ def _field(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-def _api_error(status: int, code: str, message: str) -> JSONResponse:
-    """Return an error in the REST API's format."""
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
-    return JSONResponse({"error": error}, status)

@@ -1,4 +1,5 @@
-"""The PC's cloud as one ASGI app: guard → access → call counts → dispatcher → stand-ins, REST API, ministack.
+"""The PC's cloud as one ASGI app: guard → studio links → access → call counts → dispatcher → stand-ins, REST
+API, ministack.
 
 Import it only in a process with `cloud_environment`: ministack reads its settings when it is imported.
 """
@@ -24,6 +25,7 @@ from reelworks.cloud.server.call_counts import CallCounts
 from reelworks.cloud.server.dispatch import Dispatcher
 from reelworks.cloud.server.functions.runtime import FunctionRuntime
 from reelworks.cloud.server.guard import Guard
+from reelworks.cloud.server.studio_links import StudioLinks
 from reelworks.cloud.server.unpersisted_writes import UnpersistedWrites
 from reelworks.cloud.services.aws_events import emit
 from reelworks.cloud.services.bedrock import BedrockRuntime
@@ -95,7 +97,8 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
     dispatcher = Dispatcher(_stopping(UnpersistedWrites(ministack), stop), stand_ins, deployed.api)
     calls = CallCounts(dispatcher)
     access = Access(calls, credentials, parse_form)
-    return Guard(_identified(access, functions.report, calls.report), int(base_url.rpartition(":")[2]))
+    links = StudioLinks(access, home.key_file.read_text, base_url)
+    return Guard(_identified(links, functions.report, calls.report), int(base_url.rpartition(":")[2]))
 
 
 def _identified(

@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lambdas.domain.names import COMPRESSED_FROM_BYTES
 from reelworks.cloud.deployment_record import RestApi
 from reelworks.cloud.server.access import is_api
 
@@ -22,12 +24,14 @@ _SCOPE = re.compile(r"[^/,\s]+/\d{8}/[^/,\s]+/([^/,\s]+)/aws4_request")
 
 class Dispatcher:
     """Route requests. `stand_ins` are keyed by the service name that their requests are signed for; `api` is
-    called for each request to /v1."""
+    called for each request to the REST API."""
 
     def __init__(
         self, ministack: ASGIApp, stand_ins: Mapping[str, ASGIApp], api: Callable[[], RestApi | None]
     ) -> None:
         self._ministack = ministack
+        # API Gateway's MinimumCompressionSize, which ministack stores only. Level 6 is zlib's own.
+        self._gateway = GZipMiddleware(_lowercase(ministack), COMPRESSED_FROM_BYTES, compresslevel=6)
         self._stand_ins = stand_ins
         self._api = api
 
@@ -49,7 +53,7 @@ class Dispatcher:
         # ministack's path for an API without a host name (ministack/app.py, _parse_execute_api_url)
         prefix = f"/_aws/execute-api/{api.id}/{api.stage}"
         raw_path = scope.get("raw_path") or scope["path"].encode()
-        await self._ministack(
+        await self._gateway(
             {**scope, "path": prefix + scope["path"], "raw_path": prefix.encode() + raw_path}, receive, send
         )
 
@@ -64,6 +68,21 @@ def signed_for(scope: Scope) -> str | None:
         credential = query.get("X-Amz-Credential", [""])[0]
     match = _SCOPE.search(credential)
     return match[1] if match else None
+
+
+def _lowercase(app: ASGIApp) -> ASGIApp:
+    """Write the names of headers as ASGI requires: otherwise middleware adds those that it should replace."""
+
+    async def lowercase(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [(name.lower(), value) for name, value in message.get("headers", [])]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    return lowercase
 
 
 async def _not_deployed(scope: Scope, receive: Receive, send: Send) -> None:

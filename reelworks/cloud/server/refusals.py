@@ -121,3 +121,9 @@ def _service(request: Request) -> str:
     # REST services of AWS begin their paths with a date; S3's begin with a bucket.
     is_json = "json" in content_type or "x-amz-target" in request.headers
     return "json" if is_json or re.match(r"/\d{4}-\d{2}-\d{2}/", request.raw_path) else "s3"
+
+
+def api_error(status: int, code: str, message: str) -> JSONResponse:
+    """Return an error in the REST API's format."""
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    return JSONResponse({"error": error}, status)

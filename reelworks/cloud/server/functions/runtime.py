@@ -71,8 +71,8 @@ class FunctionRuntime:
         self._idle_seconds = idle_seconds
         places = max(2, min(processors, 4))
         self._turns = Turns(processors, places, self._has_memory)
-        # Of steps, as many as fit at once; of the API, its authorizer and Dispatch, their places.
-        at_once = math.ceil(processors * MEMORY_OF_ONE_PROCESSOR / _SMALLEST_FUNCTION) + 3 * places
+        # Of steps, as many as fit at once; of the API, its authorizer, the studio and Dispatch, their places.
+        at_once = math.ceil(processors * MEMORY_OF_ONE_PROCESSOR / _SMALLEST_FUNCTION) + 4 * places
         self._most = at_once + _KEPT_IDLE
         self._stopped = threading.Event()
         self._invoked: Counter[str] = Counter()
