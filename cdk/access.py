@@ -50,8 +50,8 @@ _CHARACTERS = f"input/{keys.CHARACTERS_PREFIX}"
 _DESCRIPTIONS = f"input/{keys.DESCRIPTIONS_PREFIX}"
 _ARTIFACTS = f"output/{ARTIFACTS}"
 _VIDEOS = f"output/{VIDEOS}"  # storyboards and deliverables
-# The user can preview these before the film is rendered.
-_PREVIEWS = (f"{_ARTIFACTS}*/narrations/", f"{_ARTIFACTS}*/stills/")
+# The user can preview these before the film is made.
+_PREVIEWS = (f"{_ARTIFACTS}*/narrations/", f"{_ARTIFACTS}*/stills/", f"{_ARTIFACTS}*/clips/")
 _ENGINE = f"output/{ENGINE}"
 _JOURNAL = f"output/{keys.VIDEO_RECORDS_PREFIX}"
 _WEBHOOKS = f"output/{keys.WEBHOOK_RECORDS_PREFIX}"  # has secrets, so no function reads it

@@ -43,8 +43,8 @@ export async function request(method, path, { body, query, headers = {}, signal 
   }
   const tries = method === "GET" ? 3 : 1;
   for (let attempt = 1; ; attempt++) {
-    sent.headers.authorization = `Bearer ${await session.token()}`;
     try {
+      sent.headers.authorization = headers.authorization ?? `Bearer ${await session.token()}`;
       return await _exchange(url, sent);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error; // aborted
@@ -100,15 +100,17 @@ export function pause(ms, signal) {
 
 const links = new Map(); // path → Promise of {url, expires_at}
 
-/** Return a link to a file of a video (`variant`: thumbnail, video, spritesheet, captions …), which needs no key. */
-export async function link(videoId, variant, version = "") {
-  const path = `videos/${videoId}/content?link=json&variant=${variant}`;
+/** Return a link to a file, which needs no key, by its path below /v1. `version`: a part of it that was made again. */
+export async function linkTo(path, version = "") {
   const known = links.get(path + version);
   if (known) {
     const { url, expires_at } = await known.catch(() => ({ expires_at: 0 }));
     if (expires_at * 1000 > Date.now() + 60_000) return url;
   }
-  const asked = get(path);
+  const asked = get(path, { link: "json" });
   links.set(path + version, asked);
   return (await asked).url;
 }
+
+/** Return a link to a file of a video (`variant`: thumbnail, video, spritesheet, captions …). */
+export const link = (videoId, variant, version = "") => linkTo(`videos/${videoId}/content?variant=${variant}`, version);

@@ -2,86 +2,117 @@
 
 import { Component, html, nothing } from "./component.js";
 import { session } from "./session.js";
-import { finishSignIn } from "./sign_in.js";
-import "./gallery.js";
-import "./film.js";
-import "./new_film.js";
-import "./storyboard.js";
+import { finishSignIn, signOut } from "./sign_in.js";
 
-/** A screen for each form of the address's fragment; `id` is the video's. */
+const SHOWN_MS = 8_000; // an announcement
+const ICON = new URL("icon.svg", import.meta.url).href;
+
+/** A screen for each form of the address's fragment; `id` is the video's. Its module is loaded when it is shown. */
 const SCREENS = [
-  { path: /^\/$/, title: "Films", view: () => html`<studio-gallery></studio-gallery>` },
-  { path: /^\/new$/, title: "New film", view: () => html`<studio-new-film></studio-new-film>` },
+  {
+    path: /^\/$/,
+    title: "Films",
+    load: () => import("./gallery.js"),
+    view: () => html`<studio-gallery></studio-gallery>`,
+  },
+  {
+    path: /^\/new$/,
+    title: "New film",
+    load: () => import("./new_film.js"),
+    view: () => html`<studio-new-film></studio-new-film>`,
+  },
   {
     path: /^\/films\/(?<id>[\w-]+)$/,
     title: "Film",
+    load: () => import("./film.js"),
     view: ({ id }) => html`<studio-film .videoId=${id}></studio-film>`,
   },
   {
     path: /^\/films\/(?<id>[\w-]+)\/storyboard$/,
     title: "Storyboard",
+    load: () => import("./storyboard.js"),
     view: ({ id }) => html`<studio-storyboard .videoId=${id}></studio-storyboard>`,
   },
 ];
 
 class App extends Component {
   #message = "";
+  #fades = 0;
+  #shown = null; // the template of the screen, once its module is there
 
   async start() {
-    this.ready = false;
-    session.addEventListener("change", () => this.changed(), { signal: this.signal });
+    session.addEventListener("change", () => this.#show(), { signal: this.signal });
     addEventListener("hashchange", () => this.#entered(), { signal: this.signal });
     // Any element may announce what happened: this.dispatchEvent(new CustomEvent("announce", {detail, bubbles: true})).
     this.addEventListener("announce", ({ detail }) => this.#announce(detail), { signal: this.signal });
     await finishSignIn();
-    this.ready = true;
-    this.changed();
+    await this.#show();
   }
 
   get path() {
     return location.hash.replace(/^#/, "") || "/";
   }
 
-  #entered() {
-    this.changed();
-    queueMicrotask(() => this.querySelector("main")?.focus({ preventScroll: true }));
+  async #entered() {
+    if (location.hash.startsWith("#code=")) await finishSignIn(); // a link opened in this window
+    await this.#show();
     scrollTo(0, 0);
+    queueMicrotask(() => this.querySelector("main")?.focus({ preventScroll: true }));
+  }
+
+  async #show() {
+    const { path } = this;
+    if (!session.active) {
+      document.title = "Reelworks Studio";
+      this.#shown = html`<studio-sign-in></studio-sign-in>`;
+    } else {
+      const screen = SCREENS.find((one) => one.path.test(path));
+      document.title = `${screen?.title ?? "No such page"} · Reelworks Studio`;
+      const shown = screen ? await this.#loaded(screen, screen.path.exec(path).groups ?? {}) : NO_SUCH_PAGE;
+      if (path !== this.path || !session.active) return; // it was left meanwhile
+      this.#shown = shown;
+    }
+    this.changed();
+  }
+
+  async #loaded(screen, found) {
+    try {
+      await screen.load();
+      return screen.view(found);
+    } catch {
+      return html`
+        <div class="stack">
+          <h1>The page can't be loaded</h1>
+          <p>The network is away, or the studio was updated since you opened it. Nothing that you saved is lost.</p>
+          <p><button class="primary" @click=${() => location.reload()}>Reload</button></p>
+        </div>`;
+    }
   }
 
   #announce(message) {
     this.#message = message;
     this.changed();
+    clearTimeout(this.#fades);
+    if (message) this.#fades = setTimeout(() => this.#announce(""), SHOWN_MS);
   }
 
   view() {
-    if (!this.ready) return nothing;
-    if (!session.active) return html`<main id="main" tabindex="-1"><studio-sign-in></studio-sign-in></main>`;
-    const [screen, found] = this.#screen();
-    document.title = screen ? `${screen.title} · Reelworks Studio` : "Reelworks Studio";
+    if (!this.#shown) return nothing;
+    if (!session.active) return html`<main id="main" tabindex="-1">${this.#shown}</main>`;
     return html`
       <header class="bar">
-        <a class="brand" href="#/"><img src="icon.svg" alt="" width="24" height="24"> Reelworks</a>
+        <a class="brand" href="#/"><img src=${ICON} alt="" width="24" height="24"> <span>Reelworks</span></a>
         <nav aria-label="Studio">
           <a href="#/" aria-current=${this.path === "/" ? "page" : nothing}>Films</a>
           <a href="#/new" aria-current=${this.path === "/new" ? "page" : nothing}>New film</a>
         </nav>
-        <button class="plain" @click=${() => session.end()}>Sign out</button>
+        <button class="plain" @click=${signOut}>Sign out</button>
       </header>
-      <main id="main" tabindex="-1">
-        ${screen
-          ? screen.view(found)
-          : html`<h1>There is no such page</h1><p><a href="#/">See your films</a></p>`}
-      </main>
+      <main id="main" tabindex="-1">${this.#shown}</main>
       <div class="toast" role="status">${this.#message}</div>`;
   }
-
-  #screen() {
-    for (const screen of SCREENS) {
-      const match = screen.path.exec(this.path);
-      if (match) return [screen, match.groups ?? {}];
-    }
-    return [];
-  }
 }
+
+const NO_SUCH_PAGE = html`<h1>There is no such page</h1><p><a href="#/">See your films</a></p>`;
 
 customElements.define("studio-app", App);

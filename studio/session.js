@@ -6,8 +6,16 @@ class Session extends EventTarget {
   #kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null"); // {token} or {token, expires, refresh}
   #refreshing = null;
 
-  /** Set by app.js: exchanges a refresh token for {token, expires, refresh}. */
+  /** Set by sign_in.js: exchanges a refresh token for {token, expires, refresh}. */
   refresh = null;
+
+  /** Why nobody is signed in, for the page that asks to. */
+  reason = "";
+
+  /** Whether it is renewed from time to time: Cognito's. */
+  get renews() {
+    return Boolean(this.#kept?.refresh);
+  }
 
   get active() {
     return this.#kept !== null;
@@ -15,26 +23,34 @@ class Session extends EventTarget {
 
   begin(kept) {
     this.#kept = kept;
+    this.reason = "";
     sessionStorage.setItem(KEPT, JSON.stringify(kept));
     this.dispatchEvent(new Event("change"));
   }
 
-  /** `reason` is shown on the page that asks to sign in. */
   end(reason = "") {
     if (!this.active) return;
     this.#kept = null;
-    this.reason = reason;
     sessionStorage.removeItem(KEPT);
+    this.fail(reason);
+  }
+
+  /** Say why nobody could sign in. */
+  fail(reason) {
+    this.reason = reason;
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Return the token to send, refreshed if it is about to expire. */
+  /** Return the token to send, refreshed if it is about to expire. Throws an ApiError if that fails for a moment. */
   async token() {
     const kept = this.#kept;
     if (kept?.refresh && kept.expires < Date.now() + 60_000) {
       this.#refreshing ??= this.refresh(kept.refresh)
         .then((fresh) => this.begin(fresh))
-        .catch(() => this.end("Your session has ended. Sign in again."))
+        .catch((error) => {
+          if (!(error.status >= 400 && error.status < 500)) throw error; // the network, or their server's fault
+          this.end("Your session has ended. Sign in again.");
+        })
         .finally(() => (this.#refreshing = null));
       await this.#refreshing;
     }

@@ -169,6 +169,8 @@ class VideoObject(TypedDict):
     error: VideoError | None
     url: str | None
     """A link to the finished film, valid for an hour; null until there is one."""
+    thumbnail_url: str | None
+    """A link to its poster, as long."""
     stage: Stage
     """What is being done, in more detail than `status`."""
     waits_for: str | None
@@ -282,6 +284,23 @@ class VideoList(TypedDict):
     first_id: str | None
     last_id: str | None
     """Send it as `after` for the next page."""
+    has_more: bool
+
+
+class PlannedClip(TypedDict):
+    object: Literal["video.clip"]
+    index: int
+    """In the film, from 0."""
+    scene: int
+    """The index of its scene, from 0; a film of one prompt has one scene."""
+    seconds: float
+    """Its length up to where the next clip begins."""
+    seed: int
+
+
+class ClipList(TypedDict):
+    object: Literal["list"]
+    data: list[PlannedClip]
     has_more: bool
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import accumulate
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from lambdas.api.answers import (
     CharacterList,
     CharacterObject,
     CharacterUsed,
+    ClipList,
     ContentLink,
     CostPart,
     Deletion,
@@ -25,6 +27,7 @@ from lambdas.api.answers import (
     ModelList,
     ModelObject,
     OriginOf,
+    PlannedClip,
     PromptEnhancement,
     ReviewState,
     StoryboardState,
@@ -43,6 +46,7 @@ from lambdas.domain.engines import Engine
 from lambdas.domain.errors import RequestError
 from lambdas.domain.estimate import Cost, clip_second, clip_work
 from lambdas.domain.film_format import RATES, SIZES, cropped
+from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.line import Wait
 from lambdas.domain.narration import OfferedVoice
 from lambdas.domain.planning import MOST_CLIPS
@@ -74,8 +78,19 @@ _STATUS: Mapping[Stage, Literal["queued", "in_progress", "completed", "failed"]]
 }
 
 
-def video_object(video: Video, url: str | None = None, wait: Wait | None = None) -> VideoObject:
-    """`url`: a link to the finished film. `wait`: how long it waits for its engine, if it does."""
+@dataclass(frozen=True)
+class FilmLinks:
+    """Links to a finished video's film and poster; None: it has none yet."""
+
+    film: str | None = None
+    thumbnail: str | None = None
+
+
+_NO_LINKS = FilmLinks()
+
+
+def video_object(video: Video, links: FilmLinks = _NO_LINKS, wait: Wait | None = None) -> VideoObject:
+    """`links`: to the finished film. `wait`: how long it waits for its engine, if it does."""
     request = video.request
     rendered = request.rendered_size
     return {
@@ -93,7 +108,8 @@ def video_object(video: Video, url: str | None = None, wait: Wait | None = None)
         "size": f"{request.width}x{request.height}",
         "error": _error(video),
         # Reelworks' own fields
-        "url": url,
+        "url": links.film,
+        "thumbnail_url": links.thumbnail,
         "stage": video.stage,
         "waits_for": video.waits_for,
         "queue_position": wait and wait.position,
@@ -229,11 +245,11 @@ def _character_used(one: CastMember) -> CharacterUsed:
 
 
 def video_list(
-    videos: list[Video], has_more: bool, link: Callable[[Video], str | None] = lambda _: None
+    videos: list[Video], has_more: bool, links: Callable[[Video], FilmLinks] = lambda _: _NO_LINKS
 ) -> VideoList:
-    """Return a page of videos, cut short if it would exceed the size that Lambda can return. `link`: returns
-    the `url` of a video."""
-    objects = [video_object(video, link(video)) for video in videos]
+    """Return a page of videos, cut short if it would exceed the size that Lambda can return. `links`: returns
+    those of a video."""
+    objects = [video_object(video, links(video)) for video in videos]
     sizes = accumulate(len(json.dumps(one)) for one in objects)
     fitting = max(1, sum(size <= LARGEST_PAGE for size in sizes))
     has_more = has_more or fitting < len(videos)
@@ -245,6 +261,22 @@ def video_list(
         "last_id": videos[-1].id if videos else None,
         "has_more": has_more,
     }
+
+
+def clip_list(plan: FilmPlan) -> ClipList:
+    seconds = plan.clip_seconds
+    data: list[PlannedClip] = [
+        {
+            "object": "video.clip",
+            "index": clip.index,
+            "scene": scene.index,
+            "seconds": seconds[clip.index],
+            "seed": clip.seed,
+        }
+        for scene in plan.scenes
+        for clip in scene.clips
+    ]
+    return {"object": "list", "data": data, "has_more": False}
 
 
 def event_list(events: Iterable[VideoEvent]) -> EventList:

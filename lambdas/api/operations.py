@@ -66,6 +66,11 @@ PATH_PARAMETERS: Mapping[str, Json] = {
         "schema": {"type": "integer", "minimum": 0},
         "example": 0,
     },
+    "clip": {
+        "description": "The clip's index in the film, from 0.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 0,
+    },
     "key_id": {
         "description": "The key's id.",
         "schema": {"type": "string", "maxLength": 100},

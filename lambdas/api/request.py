@@ -83,6 +83,16 @@ def checked_id(video_id: str) -> str:
     return video_id
 
 
+def checked_index(text: str, name: str, count: int) -> int:
+    """Return the index, from 0, of one of `count` that a URL names. Raises InvalidRequest naming the valid
+    indexes; `name`: the path's parameter."""
+    last = count - 1
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and int(text) <= last):
+        allowed = f"a whole number from 0 to {last}" if last else f"0, the only {name}"
+        raise InvalidRequest(f"{name} must be {allowed}; got {text[:80]!r}.", param=name)
+    return int(text)
+
+
 def video_of(video_id: str) -> Video:
     return stores.videos(settings()).get(tenant(), checked_id(video_id))
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from lambdas.adapters import stores
 from lambdas.api import google_format, openai_format
+from lambdas.api.openai_format import FilmLinks
 from lambdas.api.request import Query, method, path, query, settings
 from lambdas.domain import names
 from lambdas.domain.content_variants import VARIANTS
@@ -74,13 +75,18 @@ def link_answer(key: str, file_name: str, media_type: str) -> Response:
 def video_answer(
     video: Video, headers: Mapping[str, str] | None = None, wait: Wait | None = None
 ) -> Response:
-    return answer(openai_format.video_object(video, film_link(video), wait), headers=headers)
+    return answer(openai_format.video_object(video, film_links(video), wait), headers=headers)
 
 
-def film_link(video: Video) -> str | None:
-    """Return a link to a video's film; None if it has none yet."""
-    film = VARIANTS["video"]
-    return _link(video.film, f"{video.id}.{film.extension}", film.media_type) if video.film else None
+def film_links(video: Video) -> FilmLinks:
+    """Return links to a video's film and poster, if it has them yet."""
+    return FilmLinks(film=_link_to(video, "video"), thumbnail=_link_to(video, "thumbnail"))
+
+
+def _link_to(video: Video, variant: str) -> str | None:
+    wanted = VARIANTS[variant]
+    key = getattr(video, wanted.field)
+    return _link(key, f"{video.id}.{wanted.extension}", wanted.media_type) if key else None
 
 
 def _link(key: str, file_name: str, media_type: str, *, head: bool = False) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from lambdas.api.request import checked_index
 from lambdas.domain.documents import LONGEST_PROMPT, Document
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import InvalidRequest
@@ -84,11 +85,7 @@ def parse_regeneration(document: Mapping[str, Any]) -> Regeneration:
 
 def scene_index(text: str, storyboard: Storyboard) -> int:
     """Return the index of the scene named in a URL. Raises InvalidRequest naming the valid indexes."""
-    last = len(storyboard.scenes) - 1
-    if not (text.isascii() and text.isdigit() and len(text) < 4 and int(text) <= last):
-        allowed = f"a whole number from 0 to {last}" if last else "0, the only scene"
-        raise InvalidRequest(f"scene must be {allowed}; got {text[:80]!r}.", param="scene")
-    return int(text)
+    return checked_index(text, "scene", len(storyboard.scenes))
 
 
 def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request: VideoRequest) -> Storyboard:

@@ -133,6 +133,12 @@ class CharacterUsed(Document):
     """The indexes of its scenes, once the film is planned."""
 
 
+class ClipList(Document):
+    object: str = ALWAYS
+    data: list[PlannedClip] = []
+    has_more: bool = ALWAYS
+
+
 class ClipPart(Document):
     reused: bool = ALWAYS
     """Whether it was found, and not made anew."""
@@ -374,6 +380,17 @@ class OriginOf(Document):
     """The source's id; null if it is a file."""
     kind: OriginKind = ALWAYS
     strength: float | None = None
+
+
+class PlannedClip(Document):
+    object: str = ALWAYS
+    index: int = ALWAYS
+    """In the film, from 0."""
+    scene: int = ALWAYS
+    """The index of its scene, from 0; a film of one prompt has one scene."""
+    seconds: float = ALWAYS
+    """Its length up to where the next clip begins."""
+    seed: int = ALWAYS
 
 
 class PromptEnhancement(Document):
@@ -624,6 +641,8 @@ class Video(Document):
     error: VideoError | None = None
     url: str | None = None
     """A link to the finished film, valid for an hour; null until there is one."""
+    thumbnail_url: str | None = None
+    """A link to its poster, as long."""
     stage: Stage = ALWAYS
     """What is being done, in more detail than `status`."""
     waits_for: str | None = None

@@ -255,6 +255,7 @@ def music_and_films_of_films(cloud: Cloud) -> None:
         api.until(film, "completed")
         for variant in ("storyboard", "manifest"):
             api.download(f"/videos/{film}/content", variant=variant)
+        api.download(f"/videos/{film}/clips/0")
         file = {"prompt": "It flies on", "seconds": "1", "size": "96x64", "fps": "8"}
         of_video = {"video": {"id": film}}
         of_others = [

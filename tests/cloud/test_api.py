@@ -28,14 +28,16 @@ from lambdas.domain import keys
 from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Source, execution_name, video_id
-from lambdas.domain.video_parts import FailedTry, Failure
+from lambdas.domain.video_parts import ClipProgress, ClipState, FailedTry, Failure
 from lambdas.domain.video_request import Stills, VideoRequest
 from lambdas.intake.accept import Intake
 from lambdas.intake.fields import ALLOWED
+from lambdas.production.plans import store_plan
 from tests.api_document import api_document
 from tests.cloud.deployment import Context, Deployment, png, rest_event
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
+from tests.factories import a_plan
 from tests.unit import sounds
 
 KITES: dict[str, Any] = {"prompt": None, "topic": "Kites"}
@@ -653,10 +655,13 @@ def test_a_link_as_json(aws: Deployment) -> None:
 
 def test_a_finished_video_has_a_link_to_its_film(aws: Deployment) -> None:
     id_ = create()["id"]
-    assert call("GET", f"/v1/videos/{id_}").json["url"] is None
+    made = call("GET", f"/v1/videos/{id_}").json
+    assert (made["url"], made["thumbnail_url"]) == (None, None)
     complete(id_)
     listed = next(one for one in call("GET", "/v1/videos").json["data"] if one["id"] == id_)
     for video in (call("GET", f"/v1/videos/{id_}").json, listed):
+        with urllib.request.urlopen(video["thumbnail_url"]) as response:
+            assert response.read() == b"thumbnail"
         with urllib.request.urlopen(video["url"]) as response:
             assert response.read() == b"film"
             assert response.headers["content-type"] == "video/mp4"
@@ -713,6 +718,38 @@ def test_missing_content(aws: Deployment) -> None:
     answer = call("GET", f"/v1/videos/{id_}/content", query={"variant": "poster"})
     assert (answer.status, answer.error["param"]) == (400, "variant")
     assert "video, thumbnail, spritesheet" in answer.error["message"]
+
+
+def test_clips_are_links_as_they_are_made(aws: Deployment) -> None:
+    id_ = create(seconds="8")["id"]
+    videos, outputs = stores.videos(settings()), stores.outputs(settings())
+    for path in ("clips", "clips/0"):
+        refused = call("GET", f"/v1/videos/{id_}/{path}")
+        assert (refused.status, refused.error["code"], refused.error["param"]) == (409, "not_ready", "id")
+        assert "not planned" in refused.error["message"]
+    plan = a_plan(videos.get("acme", id_), ["A bee", "A flower"])
+    store_plan(outputs, plan)
+    outputs.put(keys.clip("acme", plan.clips[1].key_hash), b"second", "video/mp4")
+    states = (ClipState.RENDERING, ClipState.DONE)
+    videos.advance("acme", id_, Stage.PLANNING)
+    videos.advance("acme", id_, Stage.RENDERING, clips=[ClipProgress(state=one, seconds=4) for one in states])
+    listed = call("GET", f"/v1/videos/{id_}/clips").json["data"]
+    assert [(one["index"], one["scene"], one["seconds"]) for one in listed] == [(0, 0, 4), (1, 0, 4)]
+    redirected = call("GET", f"/v1/videos/{id_}/clips/1")
+    as_json = call("GET", f"/v1/videos/{id_}/clips/1", query={"link": "json"}).json
+    for url in (redirected.headers["location"], as_json["url"]):
+        with urllib.request.urlopen(url) as response:
+            assert (response.read(), response.headers["content-type"]) == (b"second", "video/mp4")
+    assert call("HEAD", f"/v1/videos/{id_}/clips/1").status == 302
+    assert call("GET", f"/v1/videos/{id_}/clips/0").error["code"] == "not_ready"
+    for wrong in ("2", "-1", "x"):
+        missing = call("GET", f"/v1/videos/{id_}/clips/{wrong}")
+        assert (missing.status, missing.error["param"]) == (400, "clip")
+        assert "a whole number from 0 to 1" in missing.error["message"]
+    assert call("GET", f"/v1/videos/{id_}/clips/1", tenant="stranger").status == 404
+    longer = [plan.scenes[0].model_copy(update={"clips": [*plan.clips, plan.clips[1]]})]
+    store_plan(outputs, plan.model_copy(update={"scenes": longer}))  # of another attempt
+    assert call("GET", f"/v1/videos/{id_}/clips/2").error["code"] == "not_ready"
 
 
 # --- events

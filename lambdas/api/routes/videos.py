@@ -6,7 +6,15 @@ from pydantic import Field, StringConstraints
 
 from lambdas.adapters import stores
 from lambdas.api import openai_format
-from lambdas.api.answers import ContentLink, Deletion, EventList, VideoEstimate, VideoList, VideoObject
+from lambdas.api.answers import (
+    ClipList,
+    ContentLink,
+    Deletion,
+    EventList,
+    VideoEstimate,
+    VideoList,
+    VideoObject,
+)
 from lambdas.api.cancel_delete import Ending
 from lambdas.api.operations import (
     IDEMPOTENCY_KEY,
@@ -20,6 +28,7 @@ from lambdas.api.request import (
     Query,
     body,
     checked_id,
+    checked_index,
     idempotency_key,
     query,
     retry_count,
@@ -27,8 +36,16 @@ from lambdas.api.request import (
     tenant,
     video_of,
 )
-from lambdas.api.response import LinkForm, Response, answer, film_answer, film_link, video_answer
-from lambdas.domain import names
+from lambdas.api.response import (
+    LinkForm,
+    Response,
+    answer,
+    film_answer,
+    film_links,
+    link_answer,
+    video_answer,
+)
+from lambdas.domain import keys, names
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.errors import (
     ContentRefused,
@@ -40,9 +57,11 @@ from lambdas.domain.errors import (
     NotReady,
     VideoNotFound,
 )
+from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.line import Wait, wait, waits
 from lambdas.domain.video import VIDEO_ID, Video
 from lambdas.domain.video_events import video_events
+from lambdas.domain.video_parts import ClipState
 from lambdas.intake.accept import Intake
 from lambdas.intake.derived_videos import OF_FILE, Remake
 from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields
@@ -213,7 +232,7 @@ def list_videos() -> Response:
         raise InvalidRequest(
             f"after must be the id of one of your videos; got {page.after!r}.", param="after"
         ) from error
-    return answer(openai_format.video_list(videos, has_more, film_link))
+    return answer(openai_format.video_list(videos, has_more, film_links))
 
 
 @routes.get("/v1/videos/<video_id>", answer=VideoObject, sends=(POLL_AFTER,), errors=(VideoNotFound,))
@@ -273,6 +292,48 @@ def download_content(video_id: str) -> Response:
     Redirects to a link to one of its files, which is valid for an hour, or returns the link.
     """
     return film_answer(video_of(video_id), query(Content).variant)
+
+
+@routes.get("/v1/videos/<video_id>/clips", answer=ClipList, errors=(VideoNotFound, NotReady))
+def list_clips(video_id: str) -> Response:
+    """List the clips that a film is made of
+
+    In order, with the scene of each, once the film is planned. How far each is, `clips` of the video says.
+    """
+    return answer(openai_format.clip_list(_plan(video_of(video_id))))
+
+
+@routes.operation(
+    ["GET", "HEAD"],
+    "/v1/videos/<video_id>/clips/<clip>",
+    query=LinkForm,
+    redirects=("video/mp4",),
+    answer=ContentLink,
+    errors=(InvalidRequest, VideoNotFound, NotReady),
+)
+def download_clip(video_id: str, clip: str) -> Response:
+    """Download a clip
+
+    Redirects to a link to it, once it is rendered: pictures without sound, as the engine made them, before
+    they are joined into the film. It may begin with a few frames that the film leaves out.
+    """
+    video = video_of(video_id)
+    clips = _plan(video).clips
+    index = checked_index(clip, "clip", len(clips))
+    # Another attempt's plan is stored before its record is, which may have fewer clips.
+    if index >= len(video.clips) or video.clips[index].state is not ClipState.DONE:
+        raise NotReady(f"Clip {index} is not ready: video {video.id} is {video.stage}.", param="clip")
+    return link_answer(
+        keys.clip(tenant(), clips[index].key_hash), f"{video_id}-clip-{index}.mp4", "video/mp4"
+    )
+
+
+def _plan(video: Video) -> FilmPlan:
+    """Return a film's plan. Raises NotReady until its clips are planned."""
+    plan = find_plan(stores.outputs(settings()), video.tenant, video.id) if video.clips else None
+    if plan is None:
+        raise NotReady(f"Video {video.id} is {video.stage}: its clips are not planned yet.", param="id")
+    return plan
 
 
 @routes.post(
