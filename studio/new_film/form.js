@@ -1,0 +1,103 @@
+/** What the form of a new film holds, how it is kept until it is sent, and the request that it makes. */
+
+import { closed, emptyStoryboard } from "../storyboard/document.js";
+
+const KEPT = "reelworks.draft.new_film";
+
+/** Values are as typed; "" is the API's default. */
+export const emptyForm = () => ({
+  way: "prompt",
+  prompt: "", enhance: true, enhanced: null, // {given, prompt, by, note}: the text model's, as edited
+  use: "given", // or "enhanced"
+  topic: "", tone: "", scenes: "4",
+  storyboard: emptyStoryboard(), narrate: false,
+  model: "", shape: "", size: "", seconds: "",
+  language: "", voice: "", voice_engine: "", speech_speed: "", captions: true, burn_captions: false, stills: "",
+  input_reference: null, music: null, characters: [],
+  review_storyboard: true, review_previews: true,
+  max_cost: "",
+  negative_prompt: "", seed: "", steps: "", guidance: "", speed: "", fps: "", fit: "", fps_mode: "", draft_for: "",
+  transition: "", transition_seconds: "", even_out: false, loras: [],
+  sent: null, // {key, body}: what was sent without an answer
+});
+
+export function keptForm() {
+  try {
+    return { ...emptyForm(), ...JSON.parse(localStorage.getItem(KEPT) ?? "{}") };
+  } catch {
+    return emptyForm(); // of another version of the studio
+  }
+}
+
+/** Returns whether the browser had room. */
+export function keepForm(form) {
+  try {
+    localStorage.setItem(KEPT, JSON.stringify(form));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export const forgetForm = () => localStorage.removeItem(KEPT);
+
+/** Whether a model of the API takes a field of a create. */
+export function takes(engine, name) {
+  if (!engine) return true;
+  if (engine.refuses.includes(name)) return false;
+  if (name === "input_reference" || name === "stills") return engine.image !== "none";
+  if (name === "speed") return engine.speeds.length > 0;
+  if (name === "loras") return engine.loras;
+  if (name === "steps" || name === "guidance") return engine.steps !== null;
+  return name !== "draft_for" || engine.draft;
+}
+
+/** The text that the film is of; without it there is nothing to ask. */
+export function subject(form) {
+  if (form.way === "storyboard") {
+    const { title, scenes } = form.storyboard;
+    return title + scenes.map(({ image, video }) => image.positive_prompt + video.positive_prompt).join("");
+  }
+  return form.way === "prompt" && form.use === "enhanced" ? form.enhanced.prompt : form[form.way];
+}
+
+/** The body of `POST /v1/videos`. Fields at their defaults, and those that the engine doesn't take, are left out. */
+export function requestOf(form, engine) {
+  const body = form.way === "prompt" ? _prompt(form) : _scenes(form);
+  const given = (name, value = form[name]) => {
+    if (value !== "" && value !== null && value !== false && takes(engine, name)) body[name] = value;
+  };
+  for (const name of ["model", "seconds", "max_cost", "negative_prompt", "seed", "steps", "guidance", "speed", "fps", "fit",
+    "fps_mode", "draft_for", "transition", "even_out"]) given(name);
+  if (form.transition) given("transition_seconds");
+  if (form.shape === "other") given("size");
+  else given("aspect", form.shape);
+  if (form.input_reference) given("input_reference", { file_id: form.input_reference.file_id });
+  if (form.music) given("music", { file_id: form.music.file_id });
+  if (form.characters.length) given("characters", form.characters.map((id) => ({ id })));
+  const loras = form.loras.filter(({ name }) => name.trim());
+  if (loras.length) given("loras", loras.map(({ name, scale }) => ({ name: name.trim(), scale: _number(scale) })));
+  return body;
+}
+
+function _prompt(form) {
+  if (form.use === "enhanced") return { prompt: form.enhanced.prompt, enhance: false };
+  return { prompt: form.prompt, enhance: form.enhance };
+}
+
+function _scenes(form) {
+  const body = form.way === "topic" ? { topic: form.topic } : { storyboard: closed(form.storyboard), narrate: form.narrate };
+  const review = ["storyboard", "previews"].filter((gate) => form[`review_${gate}`]);
+  if (review.length) body.review = review;
+  const names = ["language", "stills"];
+  if (form.way === "topic") names.push("tone", "scenes");
+  if (speaks(form)) names.push("voice", "voice_engine", "speech_speed", "captions", "burn_captions");
+  for (const name of names) if (form[name] !== "" && form[name] !== false) body[name] = form[name];
+  return body;
+}
+
+/** Whether the film has narration, so that a voice and captions make sense. */
+export const speaks = (form) =>
+  form.way === "topic" || form.narrate || form.storyboard.scenes.some(({ narration }) => narration?.text?.trim());
+
+const _number = (value) => (String(value).trim() && !Number.isNaN(+value) ? +value : value);

@@ -1,0 +1,525 @@
+/** The screen that shows and edits a film's storyboard: while the film waits for a person, and after it has ended. */
+
+import { ApiError, get, link, post, request } from "./api.js";
+import { Component, html, nothing, ref } from "./component.js";
+import { icon } from "./controls/icons.js";
+import { poll } from "./polling.js";
+import { aboutCost, consequences, drawsStills } from "./storyboard/changes.js";
+import { approveForm, conflictForm, regenerateForm } from "./storyboard/dialogs.js";
+import { opened, closed, sameDocument } from "./storyboard/document.js";
+import { forgetDraft, keepDraft, keptDraft } from "./storyboard/drafts.js";
+import { StoryboardEditor } from "./storyboard/editor.js";
+import { compare, merged } from "./storyboard/merge.js";
+import "./storyboard/preview.js";
+
+const LIVE_MS = 2_000; // while the film is being made
+const IDLE_MS = 15_000; // while it waits: somebody else may change it
+const KEEP_AFTER_MS = 300;
+const MAKING = {
+  queued: "It waits for its turn.", planning: "Its scenes are being written.", preparing: "Voices and stills are being made.",
+  rendering: "Its clips are being made.", assembling: "It is being put together.", publishing: "It is being published.",
+};
+const NAMES = { voice: "voice", still: "still", clips: "clips" };
+
+class StoryboardScreen extends Component {
+  #video = null;
+  #etag = null;
+  #base = null; // the stored storyboard, opened for edits
+  #filmed = null; // the storyboard of the film, and of which attempt
+  #editor = new StoryboardEditor(this, () => this.#edited());
+  #models = [];
+  #voices = [];
+  #error = ""; // why there is nothing to show
+  #message = null; // {text, kind}: what happened
+  #busy = ""; // what is being sent
+  #stale = false; // somebody else saved another storyboard
+  #unkept = false;
+  #timer = null;
+  #dialogs = {};
+  #regeneration = null;
+  #conflict = null;
+  #approval = null;
+
+  start() {
+    this.#editor.start();
+    this.signal.addEventListener("abort", () => this.#timer && this.#keep());
+    addEventListener("pagehide", () => this.#timer && this.#keep(), { signal: this.signal });
+    // An unsaved text is kept in the browser, so leaving asks nothing.
+    Promise.all([get("models", {}, this.signal), get("voices", {}, this.signal)]).then(([models, voices]) => {
+      this.#models = models.data;
+      this.#voices = voices.data;
+      this.changed();
+    }, (error) => this.#failed(error));
+    poll(() => this.#follow(), { signal: this.signal, failed: (error) => this.#failed(error) });
+  }
+
+  #failed(error) {
+    if (this.signal.aborted) return;
+    if (!(error instanceof ApiError)) throw error;
+    if (this.#base) this.#say(error.message, "bad");
+    else this.#error = error.message;
+    this.changed();
+  }
+
+  get #editable() {
+    return Boolean(this.#video) && (this.#video.stage === "reviewing" || this.#ended) && this.#video.storyboard !== null;
+  }
+
+  get #ended() {
+    return ["completed", "failed", "cancelled"].includes(this.#video.stage);
+  }
+
+  get #dirty() {
+    return this.#base !== null && !sameDocument(this.#editor.storyboard, this.#base);
+  }
+
+  get #engine() {
+    return this.#models.find(({ id }) => id === this.#video?.model);
+  }
+
+  // --- what the API has
+
+  async #follow() {
+    await this.#refresh();
+    return this.#editable ? IDLE_MS : LIVE_MS;
+  }
+
+  async #refresh() {
+    const before = this.#video;
+    const video = await get(`videos/${this.videoId}`, {}, this.signal);
+    this.#video = video;
+    this.#error = "";
+    if (video.storyboard?.sha256 && this.#etag !== `"${video.storyboard.sha256}"`) {
+      if (this.#dirty) this.#stale = true;
+      else await this.#load();
+    } else if (!video.storyboard && this.#ended) {
+      this.#error = "This film has no storyboard.";
+    }
+    if (this.#ended && video.status === "completed" && this.#filmed?.attempt !== video.attempt) await this.#loadFilmed();
+    if (before && before.stage !== video.stage && this.#editable) {
+      this.#editor.announce(this.#ended ? `The film is ${video.stage}.` : "The film waits for your approval.");
+      this.#message = null;
+    }
+    this.changed();
+  }
+
+  async #load() {
+    const first = this.#base === null;
+    const { data, headers } = await request("GET", `videos/${this.videoId}/storyboard`, { signal: this.signal });
+    const draft = first ? keptDraft(this.videoId) : null;
+    const etag = headers.get("etag");
+    const stored = opened(data);
+    if (draft && !sameDocument(draft.mine, stored)) {
+      this.#etag = draft.etag;
+      this.#base = draft.base;
+      this.#editor.load(draft.mine);
+      if (draft.etag === etag) this.#say("Your unsaved changes are back.");
+      else this.#compare(stored, etag);
+      return;
+    }
+    this.#etag = etag;
+    this.#base = stored;
+    this.#stale = false;
+    this.#editor.load(stored);
+    if (!first) this.#say("The storyboard changed, and this is the new one.");
+  }
+
+  /** The storyboard that was filmed; without it the screen can't say which clips are reused. */
+  async #loadFilmed() {
+    const { attempt, storyboard } = this.#video;
+    if (storyboard?.filmed) {
+      this.#filmed = { attempt, storyboard: this.#base };
+      return;
+    }
+    const answer = await fetch(await link(this.videoId, "storyboard", String(attempt)), { signal: this.signal }).catch(() => null);
+    this.#filmed = { attempt, storyboard: answer?.ok ? opened(await answer.json()) : null };
+  }
+
+  // --- edits
+
+  #edited() {
+    this.#message = null;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#keep(), KEEP_AFTER_MS);
+  }
+
+  #keep() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    if (!this.#dirty) forgetDraft(this.videoId);
+    else this.#unkept = !keepDraft(this.videoId, { etag: this.#etag, base: this.#base, mine: this.#editor.storyboard });
+    this.changed();
+  }
+
+  #discard() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    forgetDraft(this.videoId, { all: true });
+    this.#editor.load(this.#base);
+    this.#message = null;
+    this.#editor.announce("Your changes are discarded.");
+    this.#wakeUp();
+  }
+
+  #say(text, kind = "") {
+    this.#message = { text, kind };
+    this.changed();
+  }
+
+  /** Save what was edited. Returns whether the stored storyboard is now the one that is shown. */
+  async #save() {
+    if (!this.#dirty) return true;
+    const mine = this.#editor.storyboard;
+    this.#busy = "save";
+    this.changed();
+    try {
+      const { data, headers } = await request("PUT", `videos/${this.videoId}/storyboard`, {
+        body: closed(mine), headers: { "if-match": this.#etag },
+      });
+      this.#etag = headers.get("etag");
+      this.#base = this.#identified(data, mine);
+      // What was typed meanwhile stays unsaved.
+      if (this.#editor.storyboard === mine) this.#editor.load(this.#base);
+      clearTimeout(this.#timer);
+      this.#keep();
+      this.#say("Saved.", "good");
+      this.#editor.announce("Saved.");
+      await this.#refresh();
+      return true;
+    } catch (error) {
+      await this.#unsaved(error);
+      return false;
+    } finally {
+      this.#busy = "";
+      this.changed();
+    }
+  }
+
+  /** The stored document with the ids of the scenes that were sent, so that focus and order stay. */
+  #identified(document, sent) {
+    const storyboard = opened(document);
+    return { ...storyboard, scenes: storyboard.scenes.map((scene, index) => ({ ...scene, id: sent.scenes[index].id })) };
+  }
+
+  async #unsaved(error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === 412) {
+      try {
+        await this.#merge();
+      } catch (other) {
+        this.#failed(other);
+      }
+      return;
+    }
+    const control = this.#editor.fault(error);
+    this.#say(error.message, "bad");
+    if (control) this.#focus(control);
+    if (error.status === 409) this.#wakeUp();
+  }
+
+  #focus(control) {
+    this.changed();
+    queueMicrotask(() => queueMicrotask(() => {
+      const found = this.querySelector(`[id="${control}"]`);
+      const folded = found?.closest("details");
+      if (folded) folded.open = true;
+      found?.focus();
+      found?.scrollIntoView({ block: "center" });
+    }));
+  }
+
+  // --- two people at once
+
+  /** Get the stored storyboard and show it beside the edited one. */
+  async #merge() {
+    const { data, headers } = await request("GET", `videos/${this.videoId}/storyboard`, { signal: this.signal });
+    const etag = headers.get("etag");
+    const theirs = opened(data);
+    if (!sameDocument(this.#editor.storyboard, theirs)) {
+      this.#compare(theirs, etag);
+      return;
+    }
+    this.#accept(theirs, etag);
+    this.#editor.load(theirs);
+    this.#keep();
+    this.#say("Somebody else saved the same.");
+  }
+
+  /** Show theirs beside the edited one. Until a person chose, edits are of the old one, so saving asks again. */
+  #compare(theirs, etag) {
+    const rows = compare(this.#base, this.#editor.storyboard, theirs)
+      .map((row) => ({ ...row, same: row.choice === "same", changedBy: row.choice }));
+    this.#stale = true;
+    this.#conflict = { rows, theirs, etag };
+    this.#show("conflict");
+  }
+
+  #accept(storyboard, etag) {
+    this.#base = storyboard;
+    this.#etag = etag;
+    this.#stale = false;
+  }
+
+  #show(name) {
+    this.changed();
+    queueMicrotask(() => queueMicrotask(() => this.#dialogs[name]?.showModal()));
+  }
+
+  #choose(index, choice) {
+    this.#conflict.rows = this.#conflict.rows.with(index, { ...this.#conflict.rows[index], choice });
+    this.changed();
+  }
+
+  async #saveChosen() {
+    const { rows, theirs, etag } = this.#conflict;
+    this.#dialogs.conflict.close();
+    this.#conflict = null;
+    this.#accept(theirs, etag);
+    this.#editor.load(merged(rows, theirs));
+    this.#keep();
+    if (this.#editable) await this.#save();
+  }
+
+  // --- regenerate
+
+  #askRegeneration(index) {
+    const part = this.#parts(index)[0];
+    this.#regeneration = { index, part, note: "", voice: "", speed: "", seed: "", faults: new Map(), error: "" };
+    this.#show("regenerate");
+  }
+
+  #parts(index) {
+    const scene = this.#editor.storyboard.scenes[index];
+    return ["text", scene.narration?.text?.trim() && "voice", drawsStills(this.#video) && !scene.continues && "still"].filter(Boolean);
+  }
+
+  async #regenerate() {
+    const { index, part, note, voice, speed, seed } = this.#regeneration;
+    const body = { part, ...(note.trim() && { note }) };
+    if (part === "voice" && voice) body.voice = voice;
+    if (part === "voice" && speed) body.speed = _number(speed);
+    if (part === "still" && seed) body.seed = _number(seed);
+    if (!(await this.#save())) {
+      this.#dialogs.regenerate.close();
+      return;
+    }
+    this.#busy = "regenerate";
+    this.changed();
+    try {
+      await post(`videos/${this.videoId}/scenes/${index}/regenerate`, body);
+      this.#dialogs.regenerate.close();
+      this.#say(`Scene ${index + 1} is being made again.`);
+      await this.#refresh();
+      this.#wakeUp();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#regeneration.faults = new Map([[error.param, error.message]]);
+      this.#regeneration.error = ["note", "voice", "speed", "seed"].includes(error.param) ? "" : error.message;
+      queueMicrotask(() => this.querySelector(`#regenerate-${error.param}`)?.focus());
+    } finally {
+      this.#busy = "";
+      this.changed();
+    }
+  }
+
+  // --- approve
+
+  get #outcomes() {
+    return consequences(this.#editor.storyboard, {
+      video: this.#video, stored: this.#base, filmed: this.#filmed?.storyboard ?? null,
+    });
+  }
+
+  async #askApproval() {
+    const gate = this.#ended ? null : this.#video.review.gate;
+    const plan = { gate, outcomes: this.#outcomes, price: null };
+    this.#approval = { plan, maxCost: "", error: "", fault: undefined };
+    this.#show("approve");
+    const asked = this.#approval;
+    try {
+      plan.price = await aboutCost(this.#editor.storyboard, plan.outcomes, this.#video, this.signal);
+    } catch (error) {
+      if (this.signal.aborted) return;
+      if (!(error instanceof ApiError)) throw error;
+      plan.price = { error: error.message };
+    }
+    if (asked === this.#approval) this.changed();
+  }
+
+  async #approve() {
+    const { plan, maxCost } = this.#approval;
+    if (!(await this.#save())) {
+      this.#dialogs.approve.close();
+      return;
+    }
+    this.#busy = "approve";
+    this.changed();
+    try {
+      const query = new URLSearchParams({ ...(plan.gate && { gate: plan.gate }), ...(maxCost.trim() && { max_cost: maxCost.trim() }) });
+      await request("POST", `videos/${this.videoId}/approve?${query}`, { body: {}, headers: { "if-match": this.#etag } });
+      this.#dialogs.approve.close();
+      await this.#refresh();
+      location.hash = `#/films/${this.videoId}`;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 412) this.#dialogs.approve.close();
+      if (error instanceof ApiError && error.status !== 412) {
+        this.#approval.fault = error.param === "max_cost" ? error.message : undefined;
+        this.#approval.error = this.#approval.fault ? "" : error.message;
+        if (this.#approval.fault) queueMicrotask(() => this.querySelector("#approve-max-cost")?.focus());
+      } else {
+        await this.#unsaved(error);
+      }
+    } finally {
+      this.#busy = "";
+      this.changed();
+    }
+  }
+
+  /** Ask the API now, and not only when the next poll is due. */
+  #wakeUp() {
+    document.dispatchEvent(new Event("visibilitychange"));
+  }
+
+  // --- view
+
+  drawn() {
+    this.#editor.drawn();
+  }
+
+  view() {
+    const video = this.#video;
+    if (this.#error && !this.#base) {
+      return html`<h1>Storyboard</h1><p class="notice bad">${this.#error}</p><p><a href="#/films/${this.videoId}">See the film</a></p>`;
+    }
+    if (!video) return html`<h1>Storyboard</h1><p class="quiet" role="status">Loading …</p>`;
+    return html`
+      <div class="row spread board-title">
+        <div>
+          <h1>Storyboard</h1>
+          <p class="quiet"><a href="#/films/${this.videoId}">The film</a> · ${video.model} · ${video.size} · ${this.#state()}</p>
+        </div>
+      </div>
+      ${this.#base ? this.#board() : html`<p class="notice" role="status">${MAKING[video.stage]} The storyboard appears here.</p>`}
+      ${this.#dialog("regenerate", this.#regeneration && regenerateForm({
+        asked: this.#regeneration, parts: this.#parts(this.#regeneration.index), voices: this.#voices, dirty: this.#dirty,
+        busy: this.#busy !== "", send: () => this.#regenerate(), close: () => this.#dialogs.regenerate.close(),
+        input: (name, value) => {
+          this.#regeneration = { ...this.#regeneration, [name]: value, faults: new Map(), error: "" };
+          this.changed();
+        },
+      }))}
+      ${this.#dialog("conflict", this.#conflict && conflictForm({
+        rows: this.#conflict.rows, busy: this.#busy !== "", choose: (index, choice) => this.#choose(index, choice),
+        save: () => this.#saveChosen(), close: () => this.#dialogs.conflict.close(),
+      }), "wide-dialog")}
+      ${this.#dialog("approve", this.#approval && approveForm({
+        ...this.#approval, video, dirty: this.#dirty, busy: this.#busy !== "", send: () => this.#approve(),
+        close: () => this.#dialogs.approve.close(),
+        input: (value) => {
+          this.#approval = { ...this.#approval, maxCost: value, fault: undefined };
+          this.changed();
+        },
+      }))}`;
+  }
+
+  #dialog(name, content, className = "") {
+    return html`<dialog class=${className} aria-labelledby="${name}-title" ${ref((element) => (this.#dialogs[name] = element))}>
+      ${content ?? nothing}</dialog>`;
+  }
+
+  #state() {
+    const { stage, review } = this.#video;
+    if (stage === "reviewing") return review.gate === "previews" ? "waits for you: voices and stills" : "waits for you: the storyboard";
+    return this.#ended ? stage : "being made";
+  }
+
+  #board() {
+    const outcomes = this.#editable ? this.#outcomes : [];
+    const shape = this.#video.size.split("x").map(Number);
+    return html`
+      ${this.#notices()}
+      ${this.#bar(outcomes)}
+      ${this.#editor.view({
+        engine: this.#engine, voices: this.#voices, readonly: !this.#editable, shape,
+        media: (scene, index) => this.#media(scene, index, shape, outcomes[index]),
+        marks: (scene, index) => this.#marks(scene, outcomes[index]),
+        actions: (scene, index) => (this.#editable
+          ? html`<button type="button" ?disabled=${this.#busy !== ""} aria-label="Regenerate scene ${index + 1}"
+              @click=${() => this.#askRegeneration(index)}>Regenerate …</button>`
+          : nothing),
+      })}`;
+  }
+
+  #notices() {
+    const { stage, failure } = this.#video;
+    return html`
+      ${this.#editable ? nothing : html`<p class="notice" role="status">${MAKING[stage]} You can read the storyboard; it can be edited
+        when the film waits for you or has ended.</p>`}
+      ${failure && this.#ended ? html`<p class="notice bad"><span class="written">${failure.reason}. ${failure.advice}</span></p>` : nothing}
+      ${this.#stale ? html`
+        <div class="notice warn row spread"><span>Somebody else saved another version.</span>
+          <button type="button" @click=${() => this.#merge().catch((error) => this.#failed(error))}>Compare the two</button></div>` : nothing}
+      ${this.#message ? html`<p class="notice ${this.#message.kind}" role=${this.#message.kind === "bad" ? "alert" : "status"}>
+        <span class="written">${this.#message.text}</span></p>` : nothing}
+      ${this.#unkept ? html`<p class="notice warn">This browser has no room to keep unsaved changes. Save them before you leave.</p>` : nothing}`;
+  }
+
+  #bar(outcomes) {
+    if (!this.#editable) return nothing;
+    const { stage, review, storyboard } = this.#video;
+    const dirty = this.#dirty;
+    const busy = this.#busy !== "";
+    const waits = stage === "reviewing";
+    // At the second gate what changed is made and shown again, so there is nothing to approve yet.
+    const shown = waits && dirty && review.gate === "previews";
+    const changed = dirty || !waits && (stage !== "completed" || !storyboard.filmed);
+    const anew = outcomes.filter((one) => Object.values(one).includes("anew")).length;
+    return html`
+      <div class="board-bar">
+        <button type="button" class="icon" aria-label="Undo" title="Undo" ?disabled=${!this.#editor.canUndo} @click=${() => this.#editor.undo()}>${icon("undo")}</button>
+        <button type="button" class="icon" aria-label="Redo" title="Redo" ?disabled=${!this.#editor.canRedo} @click=${() => this.#editor.redo()}>${icon("redo")}</button>
+        <span class="quiet small bar-state">${dirty
+          ? "Unsaved; kept in this browser"
+          : changed && !waits ? `Saved; ${anew} ${anew === 1 ? "scene" : "scenes"} to make anew` : "Saved"}</span>
+        ${dirty ? html`<button type="button" class="plain" ?disabled=${busy} @click=${() => this.#discard()}>Discard</button>` : nothing}
+        <button type="button" class=${shown ? "primary" : ""} ?disabled=${!dirty || busy} @click=${() => this.#save()}>
+          ${this.#busy === "save" ? "Saving …" : shown ? "Save and make the changes" : "Save"}</button>
+        ${shown ? nothing : waits
+          ? html`<button type="button" class="primary" ?disabled=${busy} @click=${() => this.#askApproval()}>
+              ${review.gate === "previews" ? "Approve the previews" : "Approve the storyboard"} …</button>`
+          : html`<button type="button" class="primary" ?disabled=${busy || !changed} @click=${() => this.#askApproval()}>Make the changes …</button>`}
+      </div>`;
+  }
+
+  #marks(scene, outcome) {
+    if (!outcome || this.#video.stage === "reviewing" && !this.#changedScene(scene)) return nothing;
+    const anew = Object.keys(NAMES).filter((part) => outcome[part] === "anew").map((part) => NAMES[part]);
+    if (!anew.length) return nothing;
+    return html`<span class="tag">${scene.from === null ? "new: " : ""}${anew.join(", ")} to make</span>`;
+  }
+
+  #changedScene(scene) {
+    const stored = this.#base.scenes[scene.from];
+    return !stored || !sameDocument({ ...this.#base, scenes: [stored] }, { ...this.#editor.storyboard, scenes: [scene] });
+  }
+
+  #media(scene, index, shape, outcome) {
+    const part = (parts) => (scene.from === null || this.#stale ? undefined : parts.find((one) => one.scene === scene.from && one.state === "done"));
+    const still = part(this.#video.stills);
+    const voice = part(this.#video.narrations);
+    const path = `videos/${this.videoId}/scenes/${scene.from}`;
+    const none = this.#stale ? "Compare the two versions first." : drawsStills(this.#video) && !scene.continues ? "Not drawn yet" : "No still";
+    return html`
+      <studio-still .shape=${shape} .label=${`Still of scene ${index + 1}`} class=${outcome?.still === "anew" && still ? "outdated" : ""}
+        .source=${{ path: still ? `${path}/still` : null, version: still?.finished_ms, message: none }}></studio-still>
+      ${outcome?.still === "anew" && still ? html`<p class="small warn">Your changes draw another one.</p>` : nothing}
+      ${voice
+        ? html`<div class="row"><studio-voice .path=${`${path}/narration`} .label=${`the voice of scene ${index + 1}`}></studio-voice>
+            ${outcome?.voice === "anew" ? html`<span class="small warn">as it was</span>` : nothing}</div>`
+        : nothing}`;
+  }
+}
+
+const _number = (value) => (value.trim() && !Number.isNaN(+value) ? +value : value);
+
+customElements.define("studio-storyboard", StoryboardScreen);

@@ -1,0 +1,74 @@
+/** What an approval makes anew, what it reuses, and what that costs: by the content of each scene. */
+
+import { post } from "../api.js";
+import { secondsToSpeak, spokenWords } from "../text_limits.js";
+import { closed, fingerprint } from "./document.js";
+
+const UNKNOWN_SECONDS = 8; // of a scene, until its narration is spoken
+
+/** What determines each part of a scene; null if it has no such part. */
+function _contents({ style, scenes }, stills) {
+  return closed({ title: "", style, scenes }).scenes.map((scene, index, all) => {
+    const voice = scene.narration && spokenWords(scene.narration.text) ? fingerprint(scene.narration) : null;
+    const still = stills && !scene.continues ? fingerprint([scene.image, style]) : null;
+    const before = scene.continues ? fingerprint(all[index - 1]) : null;
+    const length = scene.seconds ?? scene.narration ?? null;
+    return { voice, still, clips: fingerprint([scene.video, style, still, length, before]) };
+  });
+}
+
+/**
+ * For each scene of `storyboard`: {voice, still, clips}, each "anew", "kept", or null if it has none.
+ *
+ * `video` tells which voices and stills of `stored` (its current storyboard) are made; `filmed` is the storyboard of its
+ * film, or null.
+ */
+export function consequences(storyboard, { video, stored, filmed }) {
+  const stills = drawsStills(video);
+  const made = { voice: new Set(), still: new Set(), clips: new Set() };
+  if (filmed) {
+    for (const one of _contents(filmed, stills)) for (const part of Object.keys(made)) made[part].add(one[part]);
+  }
+  if (stored) {
+    const contents = _contents(stored, stills);
+    for (const { scene, state } of video.narrations) if (state === "done") made.voice.add(contents[scene]?.voice);
+    for (const { scene, state } of video.stills) if (state === "done") made.still.add(contents[scene]?.still);
+  }
+  return _contents(storyboard, stills).map((one) =>
+    Object.fromEntries(Object.entries(one).map(([part, print]) => [part, print && (made[part].has(print) ? "kept" : "anew")])));
+}
+
+/** Whether an image model draws the film's stills. The API says it once the first of them is planned. */
+export const drawsStills = (video) => video.stills.length > 0;
+
+/**
+ * About what it costs to make what is "anew", in USD, from an estimate of a film of those scenes.
+ * Returns {usd, seconds, unknown}: `usd` null with the reason if a price is unknown. Throws an ApiError.
+ */
+export async function aboutCost(storyboard, outcomes, video, signal) {
+  const chosen = storyboard.scenes.map((scene, index) => ({ scene, outcome: outcomes[index] }))
+    .filter(({ outcome }) => Object.values(outcome).includes("anew"));
+  if (!chosen.length) return { usd: 0, seconds: null, unknown: null };
+  const scenes = chosen.map(({ scene }) => ({ ...scene, continues: false }));
+  const body = {
+    storyboard: closed({ ...storyboard, title: storyboard.title || "Estimate", scenes }),
+    model: video.model, size: video.size, fps: video.fps, narrate: false,
+    ...(drawsStills(video) && { stills: "standard" }),
+    ...(video.speed && { speed: video.speed }),
+  };
+  const estimate = await post("videos?dry_run=true", body, { signal });
+  const share = (part, size) => {
+    const all = chosen.reduce((sum, one) => sum + (one.outcome[part] ? size(one.scene) : 0), 0);
+    return all && chosen.reduce((sum, one) => sum + (one.outcome[part] === "anew" ? size(one.scene) : 0), 0) / all;
+  };
+  const shares = {
+    narration: share("voice", ({ narration }) => narration.text.length),
+    stills: share("still", () => 1),
+    clips: share("clips", (scene) => +scene.seconds || secondsToSpeak(scene.narration?.text ?? "") || UNKNOWN_SECONDS),
+    assembly: 1,
+  };
+  const parts = Object.entries(shares).filter(([, part]) => part > 0).map(([name, part]) => ({ ...estimate.costs[name], part }));
+  const unknown = parts.find(({ usd }) => usd === null)?.reason ?? null;
+  const usd = unknown ? null : parts.reduce((sum, { usd, part }) => sum + usd * part, 0);
+  return { usd, seconds: estimate.expected_seconds, unknown };
+}

@@ -1,0 +1,84 @@
+/**
+ * A storyboard as it is edited. Each scene has an `id` of its own, which survives moves and edits, and knows which scene
+ * of the stored storyboard it came `from` (an index, or null). Edits return a new storyboard; nothing is changed in place.
+ */
+
+const newId = () => crypto.randomUUID();
+
+const EMPTY = { positive_prompt: "", negative_prompt: "" };
+
+export const emptyScene = () => ({ id: newId(), from: null, narration: { text: "" }, image: EMPTY, video: EMPTY });
+
+export const emptyStoryboard = () => ({ title: "", style: "", scenes: [emptyScene()] });
+
+/** The API's document, to be edited; parts may be missing. */
+export function opened(document) {
+  const scenes = document.scenes.map((scene, index) => ({ ...emptyScene(), ..._filled(scene), from: index }))
+    .map((scene) => ({ ...scene, image: { ...EMPTY, ..._filled(scene.image) }, video: { ...EMPTY, ..._filled(scene.video) } }));
+  return { title: document.title ?? "", style: document.style ?? "", scenes };
+}
+
+/** The document to send. What is empty is left out, so the API says what is missing. */
+export function closed({ title, style, scenes }) {
+  return { title, style, scenes: scenes.map(closedScene) };
+}
+
+export function closedScene({ id, from, narration, image, video, seconds, continues }) {
+  const said = narration?.text?.trim() ? _filled({ ...narration, speed: _number(narration.speed) }) : undefined;
+  return _filled({ narration: said, image: _prompts(image), video: _prompts(video), seconds: _number(seconds), continues });
+}
+
+const _prompts = ({ negative_prompt, seed, ...prompts }) => ({
+  ..._filled({ ...prompts, seed: _number(seed) }), negative_prompt: negative_prompt ?? "",
+});
+
+// A number as typed; what is none is sent as it is, so that the API says what is allowed.
+const _number = (value) => (typeof value === "string" && value.trim() && !Number.isNaN(+value) ? +value : value);
+
+function _filled(object) {
+  const kept = ([, value]) => value !== "" && value !== null && value !== undefined && value !== false;
+  return Object.fromEntries(Object.entries(object).filter(kept));
+}
+
+/** A comparable form of a storyboard, scene or part of one: equal texts mean equal films. */
+export const fingerprint = (value) => JSON.stringify(value, (_, one) => _sorted(one));
+
+function _sorted(value) {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+export const sameDocument = (one, other) => fingerprint(closed(one)) === fingerprint(closed(other));
+
+// --- edits
+
+/** Set `path` ("title" or "image.positive_prompt") of the storyboard, or of the scene with `id`. */
+export function withField(storyboard, id, path, value) {
+  if (!id) return { ...storyboard, [path]: value };
+  const [part, name] = path.split(".");
+  const change = (scene) => ({ ...scene, [part]: name ? { ...scene[part], [name]: value } : value });
+  return { ...storyboard, scenes: storyboard.scenes.map((scene) => (scene.id === id ? change(scene) : scene)) };
+}
+
+export function withScene(storyboard, index, scene) {
+  return _withScenes(storyboard, storyboard.scenes.toSpliced(index, 0, scene));
+}
+
+export function withoutScene(storyboard, index) {
+  return _withScenes(storyboard, storyboard.scenes.toSpliced(index, 1));
+}
+
+export function withDuplicate(storyboard, index) {
+  return withScene(storyboard, index + 1, { ...storyboard.scenes[index], id: newId() });
+}
+
+export function withMove(storyboard, from, to) {
+  const scenes = storyboard.scenes.toSpliced(from, 1);
+  return _withScenes(storyboard, scenes.toSpliced(to, 0, storyboard.scenes[from]));
+}
+
+/** The first scene continues nothing. */
+function _withScenes(storyboard, scenes) {
+  const [first, ...others] = scenes;
+  return { ...storyboard, scenes: first?.continues ? [{ ...first, continues: false }, ...others] : scenes };
+}
