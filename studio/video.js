@@ -46,7 +46,9 @@ export function stageText(video) {
 /** "about 2 min left", by the API's word or else by the pace of the clips so far; "" if nothing says. */
 export function timeLeft(video) {
   const seconds = video.expected_seconds ?? _byPace(video);
-  return seconds === null ? "" : `about ${duration(Math.max(1, Math.round(seconds)))} left`;
+  if (seconds === null) return "";
+  const step = seconds > 120 ? 60 : seconds > 20 ? 5 : 1; // no more exact than it is
+  return `about ${duration(Math.max(1, Math.round(seconds / step)) * step)} left`;
 }
 
 function _byPace({ stage, clips }) {

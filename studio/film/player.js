@@ -8,7 +8,7 @@ const COLUMNS = 10;
 const MOST_TILES = 100;
 const TILE_SIDE = 160;
 const INTERVALS = [0.25, 0.5, 1, 2, 5, 10, 15, 20, 30, 40, 60];
-const STRIP_TILES = 12;
+const STRIP_HEIGHT = 48; // about, in pixels
 
 /** "1:05", of seconds. */
 export const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
@@ -143,7 +143,7 @@ class Player extends Component {
     const tiles = Math.ceil(seconds / interval);
     const scale = TILE_SIDE / Math.max(width, height);
     const tile = { width: Math.round(width * scale), height: Math.round(height * scale) };
-    const shown = Math.min(STRIP_TILES, tiles);
+    const shown = Math.max(3, Math.round(Math.min(innerWidth, 900) / (STRIP_HEIGHT * (width / height))));
     const over = (event) => {
       const { left, width: wide } = event.currentTarget.getBoundingClientRect();
       return Math.min(0.999, Math.max(0, (event.clientX - left) / wide)) * seconds;

@@ -76,7 +76,8 @@ function _clip(video, index) {
   }
   const failed = video.failure?.clip === index;
   const words = failed ? "failed" : video.stage === "rendering" ? WORDS[state] : "is not made";
-  return html`<li><span class="clip ${failed ? "failed" : state}" role="img" aria-label=${`Clip ${index + 1} ${words}`}></span></li>`;
+  return html`<li><span class="clip ${failed ? "failed" : state}" role="img" aria-label=${`Clip ${index + 1} ${words}`}>
+    ${failed ? `${index + 1} · failed` : index + 1}</span></li>`;
 }
 
 const _file = (video, path, { finished_ms }) => ({ path: `videos/${video.id}/${path}`, version: `${finished_ms}` });
