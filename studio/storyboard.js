@@ -510,11 +510,11 @@ class StoryboardScreen extends Component {
     const path = `videos/${this.videoId}/scenes/${scene.from}`;
     const none = this.#stale ? "Compare the two versions first." : drawsStills(this.#video) && !scene.continues ? "Not drawn yet" : "No still";
     return html`
-      <studio-still .shape=${shape} .label=${`Still of scene ${index + 1}`} class=${outcome?.still === "anew" && still ? "outdated" : ""}
-        .source=${{ path: still ? `${path}/still` : null, version: still?.finished_ms, message: none }}></studio-still>
+      <studio-scene-still .shape=${shape} .label=${`Still of scene ${index + 1}`} class=${outcome?.still === "anew" && still ? "outdated" : ""}
+        .source=${{ path: still ? `${path}/still` : null, version: still?.finished_ms, message: none }}></studio-scene-still>
       ${outcome?.still === "anew" && still ? html`<p class="small warn">Your changes draw another one.</p>` : nothing}
       ${voice
-        ? html`<div class="row"><studio-voice .path=${`${path}/narration`} .label=${`the voice of scene ${index + 1}`}></studio-voice>
+        ? html`<div class="row"><studio-scene-voice .path=${`${path}/narration`} .label=${`the voice of scene ${index + 1}`}></studio-scene-voice>
             ${outcome?.voice === "anew" ? html`<span class="small warn">as it was</span>` : nothing}</div>`
         : nothing}`;
   }

@@ -108,5 +108,5 @@ class Voice extends Component {
   }
 }
 
-customElements.define("studio-still", Still);
-customElements.define("studio-voice", Voice);
+customElements.define("studio-scene-still", Still);
+customElements.define("studio-scene-voice", Voice);
