@@ -1,0 +1,101 @@
+"""One cloud and one browser for the whole folder, and films that several tests look at."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.films.conftest import Cloud, running_cloud
+from tests.films.requests import board, finish, wait_for
+from tests.studio.browser import Window, launched
+
+OpenWindow = Callable[..., Window]
+
+# What the tests' films are like: made in seconds.
+SMALL = {"size": "320x180", "fps": 8, "model": "animatic", "seed": 3}
+
+
+# Both end with the folder: the browser's event loop would be in the way of other tests of this worker.
+@pytest.fixture(scope="package")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with running_cloud(tmp_path_factory.mktemp("studio")) as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def studio(cloud: Cloud) -> str:
+    """Where the studio's page is."""
+    return cloud.status["base_url"].removesuffix("v1") + "studio/"
+
+
+@pytest.fixture
+def open_window(browser: Browser, studio: str) -> Iterator[OpenWindow]:
+    """Opens a window of a new user of the browser, signed in with `key` if there is one. `options`: of
+    playwright's `new_context`. At the end no window may have complained."""
+    with ExitStack() as opened:
+        windows: list[Window] = []
+
+        def open_(key: str | None = None, beside: Window | None = None, **options: Any) -> Window:
+            context = beside.page.context if beside else browser.new_context(**options)
+            if beside is None:
+                opened.callback(context.close)
+                if key:
+                    kept = json.dumps(json.dumps({"token": key}))
+                    context.add_init_script(f"sessionStorage.setItem('reelworks.session', {kept})")
+            window = Window(context, studio)
+            windows.append(window)
+            return window
+
+        yield open_
+        for window in windows:
+            window.check()
+
+
+@pytest.fixture
+def key(cloud: Cloud) -> str:
+    return str(cloud.status["api_key"])
+
+
+@pytest.fixture
+def window(open_window: OpenWindow, key: str) -> Window:
+    """A window that is signed in."""
+    return open_window(key)
+
+
+@dataclass(frozen=True)
+class Films:
+    """Ids of films in each state that the gallery shows."""
+
+    completed: str
+    waiting: str
+    failed: str
+
+
+@pytest.fixture(scope="package")
+def films(cloud: Cloud) -> Films:
+    client = cloud.client()
+
+    def submit(**fields: Any) -> str:
+        return client.submit(**{**SMALL, **fields}).id
+
+    too_short = board("bee")
+    too_short["scenes"][0]["seconds"] = 0.5  # for its narration
+    films = Films(
+        completed=submit(storyboard=board("fox", "owl"), captions=True, stills="standard"),
+        waiting=submit(storyboard=board("kite", "lighthouse"), review=["storyboard"]),
+        failed=submit(storyboard=too_short),
+    )
+    finish(client, films.completed)
+    wait_for(client, films.waiting, lambda video: video["review"]["gate"] == "storyboard")
+    wait_for(client, films.failed, lambda video: video["status"] == "failed")
+    return films
