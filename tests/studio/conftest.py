@@ -72,6 +72,9 @@ def window(open_window: OpenWindow, key: str) -> Window:
     return open_window(key)
 
 
+TITLES = {"completed": "The fox and the owl", "waiting": "Kite and heron", "failed": "A bee in a hurry"}
+
+
 @dataclass(frozen=True)
 class Films:
     """Ids of films in each state that the gallery shows."""
@@ -91,9 +94,9 @@ def films(cloud: Cloud) -> Films:
     too_short = board("bee")
     too_short["scenes"][0]["seconds"] = 0.5  # for its narration
     films = Films(
-        completed=submit(storyboard=board("fox", "owl"), captions=True, stills="standard"),
-        waiting=submit(storyboard=board("kite", "lighthouse"), review=["storyboard"]),
-        failed=submit(storyboard=too_short),
+        completed=submit(storyboard=board("fox", "owl") | {"title": TITLES["completed"]}, stills="standard"),
+        waiting=submit(storyboard=board("kite", "heron") | {"title": TITLES["waiting"]}, review=["storyboard"]),
+        failed=submit(storyboard=too_short | {"title": TITLES["failed"]}),
     )
     finish(client, films.completed)
     wait_for(client, films.waiting, lambda video: video["review"]["gate"] == "storyboard")

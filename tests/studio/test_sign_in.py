@@ -80,7 +80,7 @@ def test_a_revoked_key_leads_to_signing_in_and_back(cloud: Cloud, open_window: O
     prompt = page.get_by_label("Prompt", exact=True)
     prompt.fill("A fox that waits at the door")
     expect(page.get_by_text("1 clip")).to_be_visible()
-    cloud.reel("keys", "revoke", made["key_id"])
+    cloud.reel("keys", "revoke", made["api_key"])
     prompt.fill("A fox that waits at the door for long")
     expect(page.get_by_text("Your session has ended. Sign in again.")).to_be_visible()
     page.get_by_label("API key").fill(key)
