@@ -77,8 +77,9 @@ TITLES = {"completed": "The fox and the owl", "waiting": "Kite and heron", "fail
 
 @dataclass(frozen=True)
 class Films:
-    """Ids of films in each state that the gallery shows."""
+    """Ids of films in each state that the gallery shows: all films of one tenant, whose key is `key`."""
 
+    key: str
     completed: str
     waiting: str
     failed: str
@@ -86,7 +87,8 @@ class Films:
 
 @pytest.fixture(scope="package")
 def films(cloud: Cloud) -> Films:
-    client = cloud.client()
+    key = cloud.json("keys", "create", "gallery")["api_key"]
+    client = cloud.client(key)
 
     def submit(**fields: Any) -> str:
         return client.submit(**{**SMALL, **fields}).id
@@ -94,6 +96,7 @@ def films(cloud: Cloud) -> Films:
     too_short = board("bee")
     too_short["scenes"][0]["seconds"] = 0.5  # for its narration
     films = Films(
+        key=key,
         completed=submit(storyboard=board("fox", "owl") | {"title": TITLES["completed"]}, stills="standard"),
         waiting=submit(storyboard=board("kite", "heron") | {"title": TITLES["waiting"]}, review=["storyboard"]),
         failed=submit(storyboard=too_short | {"title": TITLES["failed"]}),

@@ -19,7 +19,8 @@ from tests.studio.conftest import TITLES, Films, OpenWindow
 MANY = 140
 
 
-def test_it_shows_each_film_as_it_stands(window: Window, films: Films) -> None:
+def test_it_shows_each_film_as_it_stands(open_window: OpenWindow, films: Films) -> None:
+    window = open_window(films.key)
     page = window.open()
     completed = page.locator(f"a.film[href='#/films/{films.completed}']")
     expect(completed.get_by_role("heading", name=TITLES["completed"])).to_be_visible()
@@ -37,7 +38,8 @@ def test_it_shows_each_film_as_it_stands(window: Window, films: Films) -> None:
     expect(page.locator("video")).to_be_visible()
 
 
-def test_it_is_searched_and_narrowed(window: Window, films: Films) -> None:
+def test_it_is_searched_and_narrowed(open_window: OpenWindow, films: Films) -> None:
+    window = open_window(films.key)
     page = window.open()
     expect(page.locator("a.film").first).to_be_visible()
     page.keyboard.press("/")
@@ -56,7 +58,8 @@ def test_it_is_searched_and_narrowed(window: Window, films: Films) -> None:
     expect(page.locator("a.film")).to_have_count(1)
 
 
-def test_the_keyboard_alone_opens_a_film(window: Window, films: Films) -> None:
+def test_the_keyboard_alone_opens_a_film(open_window: OpenWindow, films: Films) -> None:
+    window = open_window(films.key)
     page = window.open()
     expect(page.locator("a.film").first).to_be_visible()
     for _ in range(20):

@@ -62,12 +62,12 @@ def dialog(page: Page, button: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(open_window: OpenWindow, key: str, films: Films, scheme: str) -> None:
+def test_axe_finds_nothing(open_window: OpenWindow, films: Films, scheme: str) -> None:
     signed_out = open_window(color_scheme=scheme)
     signed_out.open()
     expect(signed_out.page.get_by_label("API key")).to_be_visible()
     found = {"sign-in": signed_out.violations()}
-    window = open_window(key, color_scheme=scheme)
+    window = open_window(films.key, color_scheme=scheme)
     for name, show in SCREENS.items():
         show(window, films)
         found[name] = window.violations()
@@ -85,10 +85,10 @@ def test_axe_finds_nothing(open_window: OpenWindow, key: str, films: Films, sche
 SIZES = [(360, 740), (720, 450), (768, 1024), (1440, 900), (3840, 2160)]
 
 
-def test_everything_has_its_place_in_each_size(open_window: OpenWindow, key: str, films: Films) -> None:
+def test_everything_has_its_place_in_each_size(open_window: OpenWindow, films: Films) -> None:
     signed_out = open_window()
     signed_out.open()
-    window = open_window(key, reduced_motion="reduce")
+    window = open_window(films.key, reduced_motion="reduce")
     found = {}
     for name, show in {"sign-in": None, **SCREENS}.items():
         shown = window if show else signed_out

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.cloud.servers import wait_until
 from tests.films.conftest import Cloud
 from tests.studio.browser import Window
-from tests.studio.conftest import Films
+from tests.studio.conftest import Films, OpenWindow
 from tests.studio.test_new_film import MINUTES_MS, plays
 
 AWAY = "The API can't be reached."
@@ -28,7 +28,8 @@ def test_a_killed_cloud_comes_back_and_the_film_is_finished(cloud: Cloud, window
     expect(page.get_by_text(AWAY)).to_have_count(0)
 
 
-def test_a_lost_network_is_said_and_nothing_is_lost(window: Window, films: Films) -> None:
+def test_a_lost_network_is_said_and_nothing_is_lost(open_window: OpenWindow, films: Films) -> None:
+    window = open_window(films.key)
     window.expect("ERR_INTERNET_DISCONNECTED")
     page = window.open(f"/films/{films.waiting}/storyboard")
     narration = page.get_by_label("Narration").first
