@@ -5,8 +5,8 @@
     /studio/config.json   version, API and ways to sign in
     /studio/{hash}/…      the files, which never change: the hash is that of them all
 
-An older version's hash is not found, so a page never mixes two versions. The function has no libraries, so it
-starts in a tenth of a second; it answers text only, which the gateway compresses.
+An older version's hash is not found, so a page never mixes two versions. The function has no libraries, for
+a short start; it answers text only, which the gateway compresses.
 """
 
 import hashlib
