@@ -1,5 +1,6 @@
 /** The frame of the studio: who is signed in, which screen is shown, and what is announced. */
 
+import { caller } from "./caller.js";
 import { Component, html, nothing } from "./component.js";
 import { session } from "./session.js";
 import { finishSignIn, signOut } from "./sign_in.js";
@@ -42,6 +43,7 @@ class App extends Component {
 
   async start() {
     session.addEventListener("change", () => this.#show(), { signal: this.signal });
+    caller.addEventListener("change", () => this.changed(), { signal: this.signal });
     addEventListener("hashchange", () => this.#entered(), { signal: this.signal });
     // Any element may announce what happened: this.dispatchEvent(new CustomEvent("announce", {detail, bubbles: true})).
     this.addEventListener("announce", ({ detail }) => this.#announce(detail), { signal: this.signal });
@@ -71,6 +73,7 @@ class App extends Component {
       const shown = screen ? await this.#loaded(screen, screen.path.exec(path).groups ?? {}) : NO_SUCH_PAGE;
       if (path !== this.path || !session.active) return; // it was left meanwhile
       this.#shown = shown;
+      if (!caller.tenant) caller.load();
     }
     this.changed();
   }
@@ -104,8 +107,11 @@ class App extends Component {
         <a class="brand" href="#/"><img src=${ICON} alt="" width="24" height="24"> <span>Reelworks</span></a>
         <nav aria-label="Studio">
           <a href="#/" aria-current=${this.path === "/" ? "page" : nothing}>Films</a>
-          <a href="#/new" aria-current=${this.path === "/new" ? "page" : nothing}>New film</a>
+          ${caller.may("create")
+            ? html`<a href="#/new" aria-current=${this.path === "/new" ? "page" : nothing}>New film</a>`
+            : nothing}
         </nav>
+        <span class="tenant small quiet" title="Tenant">${caller.tenant}</span>
         <button class="plain" @click=${signOut}>Sign out</button>
       </header>
       <main id="main" tabindex="-1">${this.#shown}</main>

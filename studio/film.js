@@ -2,6 +2,7 @@
 
 import { ApiError, get, link, post, remove, request } from "./api.js";
 import { ask } from "./ask.js";
+import { caller } from "./caller.js";
 import { Component, html, nothing } from "./component.js";
 import { costView, eventsView, filesView, provenanceView, save } from "./film/details.js";
 import "./film/media.js";
@@ -19,6 +20,7 @@ class Film extends Component {
   #polling = null;
 
   start() {
+    caller.addEventListener("change", () => this.changed(), { signal: this.signal });
     this.#forget();
     this.#watch();
   }
@@ -272,7 +274,9 @@ class Film extends Component {
           : nothing}
         ${state === "completed" ? nothing : scenesView(video, this.clips, this.board)}
         ${eventsView(this.events, () => this.#eventsOpened())}
-        ${state === "completed" ? nothing : html`<div><button class="danger" @click=${() => this.#delete()}>Delete the film</button></div>`}
+        ${state === "completed"
+          ? nothing
+          : mayChange(html`<div><button class="danger" @click=${() => this.#delete()}>Delete the film</button></div>`)}
       </article>`;
   }
 
@@ -309,7 +313,7 @@ class Film extends Component {
         </div>
         <div class="row">
           <a class="button primary" href=${`#/films/${video.id}/storyboard`}>Review</a>
-          <button @click=${() => this.#cancel()}>Cancel</button>
+          ${mayChange(html`<button @click=${() => this.#cancel()}>Cancel</button>`)}
         </div>
       </section>`;
   }
@@ -322,7 +326,7 @@ class Film extends Component {
       <section class="card stack" aria-label="Progress">
         <div class="row spread">
           <p><strong class="number percent">${video.progress} %</strong> <span class="quiet number">${left}</span></p>
-          <button @click=${() => this.#cancel()}>Cancel</button>
+          ${mayChange(html`<button @click=${() => this.#cancel()}>Cancel</button>`)}
         </div>
         <progress max="100" .value=${video.progress} aria-label="Progress of the film"></progress>
         <ol class="steps small">
@@ -348,7 +352,7 @@ class Film extends Component {
             <p class="small quiet">${failure.step} · ${failure.code}</p>` : html`<p>What was made is reused if you retry.</p>`}
         </div>
         <div class="row">
-          <button class="primary" @click=${() => this.#retry()}>Retry</button>
+          ${mayChange(html`<button class="primary" @click=${() => this.#retry()}>Retry</button>`)}
           ${video.storyboard ? html`<a class="button" href=${`#/films/${video.id}/storyboard`}>Edit the storyboard</a>` : nothing}
         </div>
       </section>`;
@@ -368,11 +372,12 @@ class Film extends Component {
     return html`
       <div class="row actions">
         <button class="primary" @click=${() => this.#act(() => save(video, "video"))}>Download</button>
-        <button @click=${() => this.#remix()}>Remix</button>
-        <button @click=${() => this.#extend()}>Extend</button>
-        <button @click=${() => this.#edit()}>Edit the pictures</button>
-        ${video.storyboard ? html`<a class="button" href=${`#/films/${video.id}/storyboard`}>Edit scenes</a>` : nothing}
-        <button class="danger last" @click=${() => this.#delete()}>Delete</button>
+        ${mayChange(html`
+          <button @click=${() => this.#remix()}>Remix</button>
+          <button @click=${() => this.#extend()}>Extend</button>
+          <button @click=${() => this.#edit()}>Edit the pictures</button>
+          ${video.storyboard ? html`<a class="button" href=${`#/films/${video.id}/storyboard`}>Edit scenes</a>` : nothing}
+          <button class="danger last" @click=${() => this.#delete()}>Delete</button>`)}
       </div>`;
   }
 
@@ -386,6 +391,8 @@ class Film extends Component {
       </div>`;
   }
 }
+
+const mayChange = (template) => (caller.may("create") ? template : nothing);
 
 const _prompt = (label, hint) => ({ name: "prompt", label, kind: "text", hint, limits: { maxlength: 2000 } });
 

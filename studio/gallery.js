@@ -1,6 +1,7 @@
 /** The gallery: all films, what waits, what is being made, and what failed and why. */
 
 import { ApiError, link, request } from "./api.js";
+import { caller } from "./caller.js";
 import { Component, html, nothing, repeat } from "./component.js";
 import "./film/media.js";
 import { ago, duration } from "./format.js";
@@ -27,6 +28,7 @@ class Gallery extends Component {
     this.#refreshed = 0;
     this.scroll = library.videos ? kept.scroll : 0;
     addEventListener("scroll", () => (kept.scroll = scrollY), { signal: this.signal, passive: true });
+    caller.addEventListener("change", () => this.changed(), { signal: this.signal });
     addEventListener("keydown", (event) => this.#shortcut(event), { signal: this.signal });
     this.end = new IntersectionObserver(([entry]) => entry.isIntersecting && this.#more(), { rootMargin: "1200px" });
     this.signal.addEventListener("abort", () => this.end.disconnect());
@@ -134,9 +136,12 @@ class Gallery extends Component {
     if (!library.videos.length) {
       return html`
         <div class="empty stack">
-          <h1>Make your first film</h1>
-          <p class="quiet">Write a sentence, and watch it become a film, scene by scene.</p>
-          <p><a class="button primary" href="#/new">New film</a></p>
+          ${caller.may("create")
+            ? html`<h1>Make your first film</h1>
+                <p class="quiet">Write a sentence, and watch it become a film, scene by scene.</p>
+                <p><a class="button primary" href="#/new">New film</a></p>`
+            : html`<h1>No films yet</h1>
+                <p class="quiet">You may look at films, and not make any.</p>`}
           ${this.#faultView()}
         </div>`;
     }
@@ -146,7 +151,7 @@ class Gallery extends Component {
       <div class="gallery stack">
         <div class="row spread">
           <h1>Films</h1>
-          <a class="button primary" href="#/new">New film</a>
+          ${caller.may("create") ? html`<a class="button primary" href="#/new">New film</a>` : nothing}
         </div>
         <form class="finder" role="search" @submit=${(event) => event.preventDefault()}>
           <div class="search">

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from lambdas.domain.assembly import TransitionKind
 from lambdas.domain.film_format import FpsMode, Framing
+from lambdas.domain.scopes import Scope
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import ClipState, Failure, JoinStep
 from lambdas.domain.video_request import Gate, Lora, OriginKind
@@ -579,6 +580,13 @@ class ApiKeyDeletion(TypedDict):
     id: str
     object: Literal["api_key.deleted"]
     deleted: bool
+
+
+class CallerObject(TypedDict):
+    object: Literal["caller"]
+    tenant: str
+    scopes: list[Scope]
+    """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the API keys."""
 
 
 class UsageSums(TypedDict):

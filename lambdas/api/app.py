@@ -12,6 +12,7 @@ from lambdas.api.request import current, granted_scopes, is_video_id
 from lambdas.api.response import Response, error_answer
 from lambdas.api.routes import (
     api_keys,
+    caller,
     characters,
     google,
     models,
@@ -42,6 +43,7 @@ GROUPS = (
     models.routes,
     webhooks.routes,
     usage.routes,
+    caller.routes,
     api_keys.routes,
     google.routes,
     reference.routes,

@@ -28,6 +28,8 @@ OriginKind: TypeAlias = Literal["remix", "edit", "extend"] | str
 
 Part: TypeAlias = Literal["text", "voice", "still"] | str
 
+Scope: TypeAlias = Literal["read", "create", "admin"] | str
+
 Speed: TypeAlias = Literal["exact", "balanced", "fast"] | str
 
 Stage: TypeAlias = (
@@ -85,6 +87,13 @@ class AssemblyState(Document):
     steps: list[JoinStep] = []
     """Visible steps in light where a clip continues the one before, in 8-bit levels."""
     made: Made | None = None
+
+
+class Caller(Document):
+    object: str = ALWAYS
+    tenant: str = ALWAYS
+    scopes: list[Scope] = []
+    """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the API keys."""
 
 
 class CharacterDeletion(Document):

@@ -179,6 +179,11 @@ def test_a_tenant_has_a_limited_number_of_keys(tenant: str, aws: Deployment) -> 
     )
 
 
+def test_a_caller_hears_what_it_may_do(tenant: str, aws: Deployment) -> None:
+    answer = call("GET", "/v1/caller", tenant=tenant, scopes="read")
+    assert answer.json == {"object": "caller", "tenant": tenant, "scopes": ["read"]}
+
+
 def test_keys_made_before_there_were_scopes_have_all(tenant: str, aws: Deployment) -> None:
     secret = api_keys.new_key()
     old = {"hash": api_keys.hash_of(secret), "tenant": tenant, "name": "old", "created": 1}
