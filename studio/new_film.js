@@ -1,6 +1,7 @@
 /** The screen that requests a film: of a prompt, a topic or a storyboard, with what it takes shown as one types. */
 
 import { ApiError, get, post } from "./api.js";
+import { caller } from "./caller.js";
 import { Component, html, nothing, ref } from "./component.js";
 import { checkField, choiceField, lineField, textField } from "./controls/field.js";
 import "./controls/file_drop.js";
@@ -38,6 +39,7 @@ class NewFilm extends Component {
   #dialog = null; // of pasted JSON
 
   start() {
+    caller.addEventListener("change", () => this.changed(), { signal: this.signal });
     this.#editor.start();
     this.#editor.load(this.#form.storyboard);
     this.signal.addEventListener("abort", () => {
@@ -109,7 +111,7 @@ class NewFilm extends Component {
 
   #estimateSoon() {
     clearTimeout(this.#timers.estimate);
-    if (!subject(this.#form).trim()) {
+    if (!subject(this.#form).trim() || !caller.may("create")) {
       this.#estimating?.abort();
       this.#estimate = this.#refused = null;
       this.#asked = "";
@@ -178,8 +180,8 @@ class NewFilm extends Component {
       if (!(error instanceof ApiError)) throw error;
       this.#faults.clear();
       const control = this.#place(error);
-      if (control) this.#focusAfter(control);
       this.#error = error.message;
+      this.#focusAfter(control ?? "film-error");
     } finally {
       this.#making = false;
       this.changed();
@@ -356,7 +358,7 @@ class NewFilm extends Component {
             <button type="button" @click=${() => this.#dialog.showModal()}>Paste JSON</button>
           </span>
         </div>
-        ${this.#editor.view({ engine: this.#engine, voices: this.#voices })}
+        <div class="board">${this.#editor.view({ engine: this.#engine, voices: this.#voices })}</div>
         ${checkField(this.#shown("narrate", "Have a text model write narration for scenes without one"))}
       </div>
       <dialog ${ref((element) => (this.#dialog = element))} aria-labelledby="paste-title">
@@ -383,7 +385,7 @@ class NewFilm extends Component {
     this.changed();
     try {
       const document = JSON.parse(this.#pasted.text);
-      await post("videos?dry_run=true", { topic: "A pasted storyboard", storyboard: document });
+      await post("videos?dry_run=true", { topic: "A pasted storyboard", narrate: false, storyboard: document });
       const storyboard = opened({ ...document, scenes: document.scenes ?? [{}] });
       this.#editor.load(storyboard);
       this.#set("storyboard", storyboard);
@@ -502,15 +504,17 @@ class NewFilm extends Component {
           ${lineField(this.#shown("max_cost", "Cost at most, in USD", {
             numeric: "decimal", optional: true, hint: "The film stops before it costs more.",
           }))}
+          ${caller.may("create") ? nothing : html`<p class="notice">Your key lets you look at films, and not make any.</p>`}
           ${this.#unkept ? html`<p class="warn small">This browser has no room to keep the form: a refresh loses it.</p>` : nothing}
-          ${this.#error ? html`<p class="notice bad" role="alert">${this.#error}</p>` : nothing}
+          ${this.#error ? html`<p class="notice bad" id="film-error" tabindex="-1" role="alert">${this.#error}</p>` : nothing}
         </div>
         <div class="takes-now">
-          <dl class="facts number">
+          <dl class="takes-facts number">
             <div><dt>Price</dt><dd>${estimate ? _price(estimate.cost) : "–"}</dd></div>
             <div><dt>Time</dt><dd>${estimate ? _time(estimate.expected_seconds) : "–"}</dd></div>
           </dl>
-          <button type="button" class="primary make" ?disabled=${this.#making || this.#sending.size > 0} @click=${() => this.#make()}>
+          <button type="button" class="primary make" @click=${() => this.#make()}
+            ?disabled=${this.#making || this.#sending.size > 0 || !caller.may("create")}>
             ${this.#making ? "Sending …" : this.#sending.size ? "Waiting for the file …" : "Make the film"}</button>
         </div>
       </aside>`;

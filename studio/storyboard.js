@@ -1,8 +1,10 @@
 /** The screen that shows and edits a film's storyboard: while the film waits for a person, and after it has ended. */
 
 import { ApiError, get, link, post, request } from "./api.js";
+import { caller } from "./caller.js";
 import { Component, html, nothing, ref } from "./component.js";
 import { icon } from "./controls/icons.js";
+import "./film/media.js";
 import { poll } from "./polling.js";
 import { aboutCost, consequences, drawsStills } from "./storyboard/changes.js";
 import { approveForm, conflictForm, regenerateForm } from "./storyboard/dialogs.js";
@@ -10,7 +12,6 @@ import { opened, closed, sameDocument } from "./storyboard/document.js";
 import { forgetDraft, keepDraft, keptDraft } from "./storyboard/drafts.js";
 import { StoryboardEditor } from "./storyboard/editor.js";
 import { compare, merged } from "./storyboard/merge.js";
-import "./storyboard/preview.js";
 
 const LIVE_MS = 2_000; // while the film is being made
 const IDLE_MS = 15_000; // while it waits: somebody else may change it
@@ -32,6 +33,8 @@ class StoryboardScreen extends Component {
   #error = ""; // why there is nothing to show
   #message = null; // {text, kind}: what happened
   #busy = ""; // what is being sent
+  #away = ""; // why the API could not be asked
+  #watching = null; // AbortController
   #stale = false; // somebody else saved another storyboard
   #unkept = false;
   #timer = null;
@@ -40,8 +43,26 @@ class StoryboardScreen extends Component {
   #conflict = null;
   #approval = null;
 
+  #id = "";
+
+  get videoId() {
+    return this.#id;
+  }
+
+  set videoId(id) {
+    if (id === this.#id) return;
+    if (this.#timer) this.#keep();
+    this.#id = id;
+    this.#video = this.#etag = this.#base = this.#filmed = this.#message = null;
+    this.#regeneration = this.#conflict = this.#approval = null;
+    this.#error = "";
+    this.#stale = false;
+    if (this.isConnected) this.#watch();
+  }
+
   start() {
     this.#editor.start();
+    caller.addEventListener("change", () => this.changed(), { signal: this.signal });
     this.signal.addEventListener("abort", () => this.#timer && this.#keep());
     addEventListener("pagehide", () => this.#timer && this.#keep(), { signal: this.signal });
     // An unsaved text is kept in the browser, so leaving asks nothing.
@@ -50,19 +71,32 @@ class StoryboardScreen extends Component {
       this.#voices = voices.data;
       this.changed();
     }, (error) => this.#failed(error));
-    poll(() => this.#follow(), { signal: this.signal, failed: (error) => this.#failed(error) });
+    this.#watch();
+  }
+
+  /** Ask the API at once, and then again and again. */
+  #watch() {
+    this.#watching?.abort();
+    this.#watching = new AbortController();
+    poll(() => this.#follow(), {
+      signal: AbortSignal.any([this.signal, this.#watching.signal]),
+      failed: (error) => {
+        this.#away = error.message;
+        this.#failed(error);
+      },
+    });
   }
 
   #failed(error) {
     if (this.signal.aborted) return;
     if (!(error instanceof ApiError)) throw error;
-    if (this.#base) this.#say(error.message, "bad");
-    else this.#error = error.message;
+    if (!this.#base) this.#error = error.message;
+    else if (!this.#away) this.#say(error.message, "bad");
     this.changed();
   }
 
   get #editable() {
-    return Boolean(this.#video) && (this.#video.stage === "reviewing" || this.#ended) && this.#video.storyboard !== null;
+    return caller.may("create") && Boolean(this.#video) && (this.#video.stage === "reviewing" || this.#ended) && this.#video.storyboard !== null;
   }
 
   get #ended() {
@@ -81,19 +115,19 @@ class StoryboardScreen extends Component {
 
   async #follow() {
     await this.#refresh();
-    return this.#editable ? IDLE_MS : LIVE_MS;
+    return this.#ended || this.#video.stage === "reviewing" ? IDLE_MS : LIVE_MS;
   }
 
   async #refresh() {
     const before = this.#video;
     const video = await get(`videos/${this.videoId}`, {}, this.signal);
     this.#video = video;
-    this.#error = "";
+    this.#error = this.#away = "";
     if (video.storyboard?.sha256 && this.#etag !== `"${video.storyboard.sha256}"`) {
       if (this.#dirty) this.#stale = true;
       else await this.#load();
-    } else if (!video.storyboard && this.#ended) {
-      this.#error = "This film has no storyboard.";
+    } else if (!video.storyboard && !before) {
+      await this.#explain();
     }
     if (this.#ended && video.status === "completed" && this.#filmed?.attempt !== video.attempt) await this.#loadFilmed();
     if (before && before.stage !== video.stage && this.#editable) {
@@ -101,6 +135,16 @@ class StoryboardScreen extends Component {
       this.#message = null;
     }
     this.changed();
+  }
+
+  /** A film of one prompt has no storyboard; others have none yet. */
+  async #explain() {
+    try {
+      await get(`videos/${this.videoId}/storyboard`, {}, this.signal);
+    } catch (error) {
+      if (error.status === 404 || this.#ended) this.#error = error.message;
+      else if (error.status !== 409) throw error;
+    }
   }
 
   async #load() {
@@ -117,9 +161,11 @@ class StoryboardScreen extends Component {
       else this.#compare(stored, etag);
       return;
     }
-    this.#etag = etag;
-    this.#base = stored;
-    this.#stale = false;
+    if (this.#dirty) { // typed meanwhile
+      this.#stale = true;
+      return;
+    }
+    this.#accept(stored, etag);
     this.#editor.load(stored);
     if (!first) this.#say("The storyboard changed, and this is the new one.");
   }
@@ -158,7 +204,7 @@ class StoryboardScreen extends Component {
     this.#editor.load(this.#base);
     this.#message = null;
     this.#editor.announce("Your changes are discarded.");
-    this.#wakeUp();
+    this.#watch();
   }
 
   #say(text, kind = "") {
@@ -185,6 +231,7 @@ class StoryboardScreen extends Component {
       this.#say("Saved.", "good");
       this.#editor.announce("Saved.");
       await this.#refresh();
+      this.#watch();
       return true;
     } catch (error) {
       await this.#unsaved(error);
@@ -214,7 +261,7 @@ class StoryboardScreen extends Component {
     const control = this.#editor.fault(error);
     this.#say(error.message, "bad");
     if (control) this.#focus(control);
-    if (error.status === 409) this.#wakeUp();
+    if (error.status === 409) this.#watch();
   }
 
   #focus(control) {
@@ -309,8 +356,7 @@ class StoryboardScreen extends Component {
       await post(`videos/${this.videoId}/scenes/${index}/regenerate`, body);
       this.#dialogs.regenerate.close();
       this.#say(`Scene ${index + 1} is being made again.`);
-      await this.#refresh();
-      this.#wakeUp();
+      this.#watch();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#regeneration.faults = new Map([[error.param, error.message]]);
@@ -358,7 +404,6 @@ class StoryboardScreen extends Component {
       const query = new URLSearchParams({ ...(plan.gate && { gate: plan.gate }), ...(maxCost.trim() && { max_cost: maxCost.trim() }) });
       await request("POST", `videos/${this.videoId}/approve?${query}`, { body: {}, headers: { "if-match": this.#etag } });
       this.#dialogs.approve.close();
-      await this.#refresh();
       location.hash = `#/films/${this.videoId}`;
     } catch (error) {
       if (error instanceof ApiError && error.status === 412) this.#dialogs.approve.close();
@@ -375,11 +420,6 @@ class StoryboardScreen extends Component {
     }
   }
 
-  /** Ask the API now, and not only when the next poll is due. */
-  #wakeUp() {
-    document.dispatchEvent(new Event("visibilitychange"));
-  }
-
   // --- view
 
   drawn() {
@@ -393,13 +433,13 @@ class StoryboardScreen extends Component {
     }
     if (!video) return html`<h1>Storyboard</h1><p class="quiet" role="status">Loading …</p>`;
     return html`
-      <div class="row spread board-title">
-        <div>
+      <div class="board">
+        <div class="board-title">
           <h1>Storyboard</h1>
           <p class="quiet"><a href="#/films/${this.videoId}">The film</a> · ${video.model} · ${video.size} · ${this.#state()}</p>
         </div>
+        ${this.#base ? this.#board() : html`<p class="notice" role="status">${MAKING[video.stage]} The storyboard appears here.</p>`}
       </div>
-      ${this.#base ? this.#board() : html`<p class="notice" role="status">${MAKING[video.stage]} The storyboard appears here.</p>`}
       ${this.#dialog("regenerate", this.#regeneration && regenerateForm({
         asked: this.#regeneration, parts: this.#parts(this.#regeneration.index), voices: this.#voices, dirty: this.#dirty,
         busy: this.#busy !== "", send: () => this.#regenerate(), close: () => this.#dialogs.regenerate.close(),
@@ -436,29 +476,34 @@ class StoryboardScreen extends Component {
   #board() {
     const outcomes = this.#editable ? this.#outcomes : [];
     const shape = this.#video.size.split("x").map(Number);
+    const stills = drawsStills(this.#video);
     return html`
       ${this.#notices()}
       ${this.#bar(outcomes)}
       ${this.#editor.view({
         engine: this.#engine, voices: this.#voices, readonly: !this.#editable, shape,
-        media: (scene, index) => this.#media(scene, index, shape, outcomes[index]),
+        media: stills ? (scene, index) => this.#media(scene, index, shape, outcomes[index]) : undefined,
         marks: (scene, index) => this.#marks(scene, outcomes[index]),
-        actions: (scene, index) => (this.#editable
-          ? html`<button type="button" ?disabled=${this.#busy !== ""} aria-label="Regenerate scene ${index + 1}"
-              @click=${() => this.#askRegeneration(index)}>Regenerate …</button>`
-          : nothing),
+        actions: (scene, index) => html`
+          ${this.#editable
+            ? html`<button type="button" ?disabled=${this.#busy !== ""} aria-label="Regenerate scene ${index + 1}"
+                @click=${() => this.#askRegeneration(index)}>Regenerate …</button>`
+            : nothing}
+          ${stills ? nothing : this.#voice(scene, index, outcomes[index])}`,
       })}`;
   }
 
   #notices() {
     const { stage, failure } = this.#video;
     return html`
-      ${this.#editable ? nothing : html`<p class="notice" role="status">${MAKING[stage]} You can read the storyboard; it can be edited
-        when the film waits for you or has ended.</p>`}
+      ${MAKING[stage] ? html`<p class="notice" role="status">${MAKING[stage]} You can read the storyboard; it can be edited
+        when the film waits for you or has ended.</p>` : nothing}
+      ${caller.may("create") ? nothing : html`<p class="notice">Your key lets you read the storyboard, and not change it.</p>`}
       ${failure && this.#ended ? html`<p class="notice bad"><span class="written">${failure.reason}. ${failure.advice}</span></p>` : nothing}
       ${this.#stale ? html`
         <div class="notice warn row spread"><span>Somebody else saved another version.</span>
           <button type="button" @click=${() => this.#merge().catch((error) => this.#failed(error))}>Compare the two</button></div>` : nothing}
+      ${this.#away ? html`<p class="notice warn" role="status">${this.#away}</p>` : nothing}
       ${this.#message ? html`<p class="notice ${this.#message.kind}" role=${this.#message.kind === "bad" ? "alert" : "status"}>
         <span class="written">${this.#message.text}</span></p>` : nothing}
       ${this.#unkept ? html`<p class="notice warn">This browser has no room to keep unsaved changes. Save them before you leave.</p>` : nothing}`;
@@ -487,7 +532,7 @@ class StoryboardScreen extends Component {
         ${shown ? nothing : waits
           ? html`<button type="button" class="primary" ?disabled=${busy} @click=${() => this.#askApproval()}>
               ${review.gate === "previews" ? "Approve the previews" : "Approve the storyboard"} …</button>`
-          : html`<button type="button" class="primary" ?disabled=${busy || !changed} @click=${() => this.#askApproval()}>Make the changes …</button>`}
+          : html`<button type="button" class="primary" ?disabled=${busy || !changed} @click=${() => this.#askApproval()}>${stage === "completed" ? "Make the changes" : "Make the film"} …</button>`}
       </div>`;
   }
 
@@ -503,20 +548,33 @@ class StoryboardScreen extends Component {
     return !stored || !sameDocument({ ...this.#base, scenes: [stored] }, { ...this.#editor.storyboard, scenes: [scene] });
   }
 
+  /** What is made of a part of a scene, and its path; null if it isn't made, or another one is stored. */
+  #made(scene, parts, name) {
+    if (scene.from === null || this.#stale) return null;
+    const part = parts.find((one) => one.scene === scene.from && one.state === "done");
+    return part ? { path: `videos/${this.videoId}/scenes/${scene.from}/${name}`, version: part.finished_ms } : null;
+  }
+
   #media(scene, index, shape, outcome) {
-    const part = (parts) => (scene.from === null || this.#stale ? undefined : parts.find((one) => one.scene === scene.from && one.state === "done"));
-    const still = part(this.#video.stills);
-    const voice = part(this.#video.narrations);
-    const path = `videos/${this.videoId}/scenes/${scene.from}`;
-    const none = this.#stale ? "Compare the two versions first." : drawsStills(this.#video) && !scene.continues ? "Not drawn yet" : "No still";
+    const still = this.#made(scene, this.#video.stills, "still");
+    const none = this.#stale ? "Compare the two versions first." : scene.continues ? "No still" : "Not drawn yet";
+    const outdated = still && outcome?.still === "anew";
     return html`
-      <studio-scene-still .shape=${shape} .label=${`Still of scene ${index + 1}`} class=${outcome?.still === "anew" && still ? "outdated" : ""}
-        .source=${{ path: still ? `${path}/still` : null, version: still?.finished_ms, message: none }}></studio-scene-still>
-      ${outcome?.still === "anew" && still ? html`<p class="small warn">Your changes draw another one.</p>` : nothing}
-      ${voice
-        ? html`<div class="row"><studio-scene-voice .path=${`${path}/narration`} .label=${`the voice of scene ${index + 1}`}></studio-scene-voice>
-            ${outcome?.voice === "anew" ? html`<span class="small warn">as it was</span>` : nothing}</div>`
-        : nothing}`;
+      <div class="board-still ${outdated ? "outdated" : ""}" ${ref((element) => element?.style.setProperty("aspect-ratio", shape.join(" / ")))}>
+        ${still
+          ? html`<studio-still .file=${still} .words=${`Still of scene ${index + 1}`}></studio-still>`
+          : html`<p class="small quiet">${none}</p>`}
+      </div>
+      ${outdated ? html`<p class="small warn">Your changes draw another one.</p>` : nothing}
+      ${this.#voice(scene, index, outcome)}`;
+  }
+
+  #voice(scene, index, outcome) {
+    const voice = this.#made(scene, this.#video.narrations, "narration");
+    return voice
+      ? html`<div class="row"><studio-voice .file=${voice} .words=${`Hear scene ${index + 1}`}></studio-voice>
+          ${outcome?.voice === "anew" ? html`<span class="small warn">as it was</span>` : nothing}</div>`
+      : nothing;
   }
 }
 

@@ -20,18 +20,31 @@ const ENGLISH_SHARE = 0.15;
 const sentences = new Intl.Segmenter("en", { granularity: "sentence" });
 const sentencesOf = (text) => [...sentences.segment(text)].map((one) => one.segment).filter((one) => /\S/.test(one));
 
+/** A function of a text that remembers its latest answers: a screen counts all its texts again with each letter typed. */
+function remembered(count) {
+  const known = new Map();
+  return (text) => {
+    let found = known.get(text);
+    if (found === undefined) {
+      if (known.size > 1_000) known.clear();
+      known.set(text, (found = count(text)));
+    }
+    return found;
+  };
+}
+
 /** Characters as the API counts them: code points, without space around them. */
-export const characters = (text) => [...text.trim()].length;
+export const characters = remembered((text) => [...text.trim()].length);
 
 /** About how many tokens an engine reads; rather too many than too few (lambdas/domain/prompts.py). */
-export function estimateTokens(text) {
+export const estimateTokens = remembered((text) => {
   let tokens = 1;
   for (const sentence of sentencesOf(text.normalize("NFKC"))) {
     const lettersPerToken = _readsAsEnglish(sentence) ? 4 : 2;
     for (const word of sentence.split(/\s+/).filter(Boolean)) tokens += _wordTokens(word, lettersPerToken);
   }
   return tokens;
-}
+});
 
 function _readsAsEnglish(text) {
   const letters = [...text].filter((one) => /\p{L}/u.test(one));
@@ -54,16 +67,18 @@ function _runTokens(run, lettersPerToken) {
 }
 
 /** English words that take as long to speak as the text. */
-export function spokenWords(text) {
+export const spokenWords = remembered((text) => {
   const spaced = text.replace(DENSE, " ").split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
   return spaced + (text.match(DENSE)?.length ?? 0) / 2;
-}
+});
+
+const _sentenceCount = remembered((text) => sentencesOf(text).length);
 
 /** About how many seconds a scene with that narration must last, at a voice's speed; 0 if nothing is spoken. */
 export function secondsToSpeak(text, speed = 1) {
   const words = spokenWords(text);
   if (!words) return 0;
-  return LEAD + words / WORDS_PER_SECOND / speed + PAUSE * Math.max(0, sentencesOf(text).length - 1) + TAIL;
+  return LEAD + words / WORDS_PER_SECOND / speed + PAUSE * Math.max(0, _sentenceCount(text) - 1) + TAIL;
 }
 
 /** How many words fit a scene of that length. */

@@ -3,6 +3,8 @@
 import { html, live, nothing } from "../component.js";
 import { characters, estimateTokens } from "../text_limits.js";
 
+const numbers = new Intl.NumberFormat();
+
 /** What the page shows of a control: `fault` is a message, `hint` and `counts` are texts or templates. */
 export function field({ id, label, hint, counts, fault, optional, control }) {
   return html`
@@ -24,10 +26,10 @@ export function described(id, { hint, counts, fault }) {
 /** A text of several lines. `most`: characters; `tokens`: of the engine, and `shortened` if more is cut, not refused. */
 export function textField(options) {
   const { id, value = "", most, tokens, shortened, more, rows = 3, readonly, placeholder, input, spellcheck } = options;
-  const counts = html`${_count(value, most)}${tokens ? html` · ${_tokens(value, tokens, shortened)}` : nothing}${more
+  const counts = readonly ? undefined : html`${_count(value, most)}${tokens ? html` · ${_tokens(value, tokens, shortened)}` : nothing}${more
     ? html` · ${more}`
     : nothing}`;
-  const shown = { ...options, counts };
+  const shown = { ...options, counts, optional: options.optional && !readonly };
   return field({
     ...shown,
     control: html`<textarea
@@ -41,9 +43,9 @@ export function textField(options) {
 
 function _count(value, most) {
   const count = characters(value);
-  const text = `${count.toLocaleString()} / ${most.toLocaleString()}`;
+  const text = `${numbers.format(count)} / ${numbers.format(most)}`;
   return count > most
-    ? html`<strong class="bad">${text} characters, ${(count - most).toLocaleString()} too many</strong>`
+    ? html`<strong class="bad">${text} characters, ${numbers.format(count - most)} too many</strong>`
     : html`${text}<span class="hidden-text"> characters</span>`;
 }
 

@@ -34,11 +34,11 @@ export function advanced({ form, engine, engines, faults, input }) {
           choices: [["", "Cut"], ["crossfade", "Crossfade"], ["fade", "Fade through black"], ["wipe", "Wipe"]],
         })))}
         ${form.transition ? lineField(shown("transition_seconds", "Transition, in seconds", { numeric: "decimal", placeholder: "0.5", hint: "0.1 to 1" })) : nothing}
-        ${when("negative_prompt", html`<div class="wide">${textField(shown("negative_prompt", "What the pictures must not show", {
+        ${when("negative_prompt", html`<div class="whole-row">${textField(shown("negative_prompt", "What the pictures must not show", {
           most: LONGEST.prompt, tokens: engine?.prompt_tokens, rows: 2, optional: true,
         }))}</div>`)}
-        ${when("loras", html`<div class="wide">${_loras(form.loras, faults.get("film-loras"), (value) => input("loras", value))}</div>`)}
-        ${when("even_out", html`<div class="wide">${checkField(shown("even_out", "Even out steps of brightness and colour between clips"))}</div>`)}
+        ${when("loras", html`<div class="whole-row">${_loras(form.loras, faults.get("film-loras"), (value) => input("loras", value))}</div>`)}
+        ${when("even_out", html`<div class="whole-row">${checkField(shown("even_out", "Even out steps of brightness and colour between clips"))}</div>`)}
       </div>
     </details>`;
 }

@@ -11,7 +11,7 @@ export function cards({ id, legend, name, value, choices, fault, hint, className
       <legend>${legend}</legend>
       <div class="cards-row">
         ${choices.map(([one, content]) => html`
-          <label class="choice">
+          <label class="card-choice">
             <input type="radio" name=${name} .checked=${one === value} @change=${() => input(one)}>
             <span class="choice-content">${content}</span>
           </label>`)}

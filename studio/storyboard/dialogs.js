@@ -58,7 +58,7 @@ export function conflictForm({ rows, busy, choose, save, close }) {
         const name = row.what === "scene" ? `Scene ${number}` : row.what === "title" ? "Title" : "Style";
         const who = { mine: "you changed it", theirs: "they changed it" }[row.changedBy] ?? "both changed it";
         const version = (whose, text) => html`
-          <label class="choice">
+          <label class="card-choice">
             <input type="radio" name="row-${index}" .checked=${row.choice === whose} @change=${() => choose(index, whose)}>
             <span class="choice-content"><strong>${text}</strong>${_version(row, whose)}</span>
           </label>`;
@@ -101,7 +101,8 @@ function _version(row, whose) {
 /** What going on makes. `plan` is {outcomes, gate, price}. */
 export function approveForm({ plan, video, maxCost, error, fault, busy, dirty, input, send, close }) {
   const { outcomes, gate, price } = plan;
-  const TITLES = { storyboard: "Approve the storyboard", previews: "Approve the previews" };
+  const title = { storyboard: "Approve the storyboard", previews: "Approve the previews" }[gate]
+    ?? (video.stage === "completed" ? "Make the changes" : "Make the film");
   const waits = gate !== "previews" && video.review.requested.includes("previews");
   const steps = gate === "previews"
     ? "Clips are made, and the film is put together."
@@ -115,7 +116,7 @@ export function approveForm({ plan, video, maxCost, error, fault, busy, dirty, i
   };
   return html`
     <div class="stack">
-      <h2 id="approve-title">${TITLES[gate] ?? "Make the changes"}</h2>
+      <h2 id="approve-title">${title}</h2>
       <p>${steps}</p>
       <table>
         <thead><tr><th scope="col">Scenes whose</th><th scope="col">are made anew</th><th scope="col">are reused</th></tr></thead>
@@ -135,7 +136,7 @@ export function approveForm({ plan, video, maxCost, error, fault, busy, dirty, i
       ${dirty ? html`<p class="hint">Your unsaved changes are saved first.</p>` : nothing}
       ${error ? html`<p class="notice bad" role="alert">${error}</p>` : nothing}
       <div class="row">
-        <button type="button" class="primary" ?disabled=${busy} @click=${send}>${busy ? "Sending …" : TITLES[gate] ?? "Make the changes"}</button>
+        <button type="button" class="primary" ?disabled=${busy} @click=${send}>${busy ? "Sending …" : title}</button>
         <button type="button" @click=${close}>Cancel</button>
       </div>
     </div>`;

@@ -179,7 +179,7 @@ export class StoryboardEditor {
         })}
       </div>
       ${fault ? html`<p class="fault" id=${controlId(null, "scenes")} tabindex="-1">${fault}</p>` : nothing}
-      <ol class="scenes" @dragover=${(event) => this.#over(event)} @drop=${(event) => this.#drop(event)}>
+      <ol class="board-scenes" @dragover=${(event) => this.#over(event)} @drop=${(event) => this.#drop(event)}>
         ${repeat(scenes, ({ id }) => id, (scene, index) => this.#scene(scene, index, shown))}
       </ol>
       ${readonly
@@ -202,7 +202,7 @@ export class StoryboardEditor {
     const target = this.#target?.id === scene.id ? (this.#target.after ? "drop-after" : "drop-before") : "";
     const marked = marks?.(scene, index) ?? nothing;
     return html`
-      <li class="scene ${target} ${this.#dragged === scene.id ? "dragged" : ""}" data-scene=${scene.id}>
+      <li class="board-scene ${target} ${this.#dragged === scene.id ? "dragged" : ""}" data-scene=${scene.id}>
         <div class="scene-head">
           ${readonly ? nothing : html`
             <span class="grip" draggable="true" title="Drag to move"
@@ -242,7 +242,7 @@ export class StoryboardEditor {
     const needed = secondsToSpeak(scene.narration?.text ?? "", scene.narration?.speed || 1);
     const hint = scene.seconds ? undefined : needed ? `as its narration: about ${needed.toFixed(1)} s` : "as the film's length gives it";
     return lineField({
-      id, label: "Seconds", optional: true, value: scene.seconds ?? "", numeric: "decimal", readonly, hint,
+      id, label: "Seconds", value: scene.seconds ?? "", numeric: "decimal", readonly, hint,
       fault: this.faults.get(id), input: (value) => this.#type(scene, "seconds", value),
     });
   }
@@ -287,13 +287,13 @@ export class StoryboardEditor {
     this.#dragged = scene.id;
     event.dataTransfer.effectAllowed = "move";
     event.dataTransfer.setData("text/plain", "");
-    const row = event.target.closest(".scene");
+    const row = event.target.closest(".board-scene");
     event.dataTransfer.setDragImage(row, 20, 20);
     setTimeout(() => this.#host.changed()); // once the browser has drawn the row
   }
 
   #over(event) {
-    const row = event.target.closest(".scene");
+    const row = event.target.closest(".board-scene");
     if (!this.#dragged || !row) return;
     event.preventDefault();
     const { top, height } = row.getBoundingClientRect();
