@@ -23,8 +23,8 @@ def gallery(window: Window, films: Films) -> None:
 def new_film(way: str) -> Show:
     def show(window: Window, films: Films) -> None:
         window.open("/new")
-        window.page.get_by_text(way).click()
-        window.page.get_by_text("Advanced settings").click()
+        window.page.get_by_role("radio", name=way).check()
+        window.page.locator("details.advanced").first.evaluate("folded => { folded.open = true; }")
         expect(window.page.get_by_label("Frames per second")).to_be_visible()
 
     return show
@@ -40,15 +40,15 @@ def film(state: str, words: str) -> Show:
 
 def storyboard(window: Window, films: Films) -> None:
     window.open(f"/films/{films.waiting}/storyboard")
-    expect(window.page.get_by_role("heading", name="Scene 2")).to_be_visible()
-    window.page.get_by_text("More: voice").first.click()
+    expect(window.page.get_by_label("Narration")).to_have_count(2)
+    window.page.locator("details").first.evaluate("folded => { folded.open = true; }")
 
 
 SCREENS: dict[str, Show] = {
     "gallery": gallery,
-    "new film of a prompt": new_film("one shot, as you describe it"),
-    "new film of a topic": new_film("a text model writes the scenes"),
-    "new film of a storyboard": new_film("you write every scene"),
+    "new film of a prompt": new_film("A prompt"),
+    "new film of a topic": new_film("A topic"),
+    "new film of a storyboard": new_film("A storyboard"),
     "completed film": film("completed", "What it took"),
     "waiting film": film("waiting", "Read the storyboard"),
     "failed film": film("failed", "It failed"),
