@@ -51,8 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `--dist loadfile`, let two workers run the films that share a cloud, and one the studio's tests: each
-    worker that runs one of them starts a cloud, with its functions and engine servers."""
+    """With `--dist loadfile`, let two workers run the films that share a cloud, and one the studio's tests:
+    each worker that runs one of them starts a cloud, with its functions and engine servers."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling

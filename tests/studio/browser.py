@@ -1,5 +1,6 @@
 """Chromium, and windows that report whatever the page complains about."""
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.films.conftest import Cloud
+
 REPOSITORY = Path(__file__).parents[2]
 AXE = REPOSITORY / ".venv" / "axe-core-4.14.1" / "node_modules" / "axe-core" / "axe.min.js"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -35,16 +38,18 @@ _AXE = """async () => {
 _GEOMETRY = """() => {
   const faults = [];
   const page = document.documentElement;
-  if (page.scrollWidth > page.clientWidth) faults.push(`the page is ${page.scrollWidth} wide, not ${page.clientWidth}`);
+  if (page.scrollWidth > page.clientWidth) faults.push(`the page is ${page.scrollWidth} wide`);
   const seen = (element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
   const name = (element) => element.outerHTML.replace(/\\s+/g, " ").slice(0, 120);
-  const controls = [...document.querySelectorAll("button, a.button, input:not([type=file]), select, textarea, summary")]
+  const kinds = "button, a.button, input:not([type=file]), select, textarea, summary";
+  const controls = [...document.querySelectorAll(kinds)]
     .filter((one) => seen(one) && !one.closest(".hidden-text, dialog:not([open]), .choice, .skip"));
   for (const one of controls) {
     const { left, right, width, height } = one.getBoundingClientRect();
     if (left < -0.5 || right > page.clientWidth + 0.5) faults.push(`out of the page: ${name(one)}`);
     if (width < 1 || height < 1) faults.push(`without size: ${name(one)}`);
-    if (one.matches("button, a.button") && one.scrollWidth > one.clientWidth + 1) faults.push(`cut off: ${name(one)}`);
+    const text = one.matches("button, a.button");
+    if (text && one.scrollWidth > one.clientWidth + 1) faults.push(`cut off: ${name(one)}`);
   }
   const floats = (element) => {
     for (let one = element; one; one = one.parentElement) {
@@ -85,8 +90,22 @@ def launched() -> Iterator[Browser]:
             browser.close()
 
 
+def studio_of(cloud: Cloud) -> str:
+    """Return where the studio's page is."""
+    return str(cloud.status["base_url"]).removesuffix("v1") + "studio/"
+
+
+def signed_in(browser: Browser, key: str | None, **options: Any) -> BrowserContext:
+    """Return a new user of the browser, signed in with `key` if there is one. `options`: of `new_context`."""
+    context = browser.new_context(**options)
+    if key:
+        kept = json.dumps(json.dumps({"token": key}))
+        context.add_init_script(f"sessionStorage.setItem('reelworks.session', {kept})")
+    return context
+
+
 class Window:
-    """A window of the studio. `faults` are errors and warnings of its console, uncaught errors, and dialogs."""
+    """A window of the studio. `faults`: errors and warnings of its console, uncaught errors, and dialogs."""
 
     def __init__(self, context: BrowserContext, studio: str) -> None:
         self.studio = studio

@@ -1,6 +1,5 @@
 """One cloud and one browser for the whole folder, and films that several tests look at."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.films.conftest import Cloud, running_cloud
 from tests.films.requests import board, finish, wait_for
-from tests.studio.browser import Window, launched
+from tests.studio.browser import Window, launched, signed_in, studio_of
 
 OpenWindow = Callable[..., Window]
 
@@ -35,7 +34,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def studio(cloud: Cloud) -> str:
     """Where the studio's page is."""
-    return cloud.status["base_url"].removesuffix("v1") + "studio/"
+    return studio_of(cloud)
 
 
 @pytest.fixture
@@ -45,16 +44,11 @@ def open_window(browser: Browser, studio: str) -> Iterator[OpenWindow]:
     with ExitStack() as opened:
         windows: list[Window] = []
 
-        def open_(key: str | None = None, beside: Window | None = None, **options: Any) -> Window:
-            context = beside.page.context if beside else browser.new_context(**options)
-            if beside is None:
-                opened.callback(context.close)
-                if key:
-                    kept = json.dumps(json.dumps({"token": key}))
-                    context.add_init_script(f"sessionStorage.setItem('reelworks.session', {kept})")
-            window = Window(context, studio)
-            windows.append(window)
-            return window
+        def open_(key: str | None = None, **options: Any) -> Window:
+            context = signed_in(browser, key, **options)
+            opened.callback(context.close)
+            windows.append(Window(context, studio))
+            return windows[-1]
 
         yield open_
         for window in windows:
@@ -98,7 +92,9 @@ def films(cloud: Cloud) -> Films:
     films = Films(
         key=key,
         completed=submit(storyboard=board("fox", "owl") | {"title": TITLES["completed"]}, stills="standard"),
-        waiting=submit(storyboard=board("kite", "heron") | {"title": TITLES["waiting"]}, review=["storyboard"]),
+        waiting=submit(
+            storyboard=board("kite", "heron") | {"title": TITLES["waiting"]}, review=["storyboard"]
+        ),
         failed=submit(storyboard=too_short | {"title": TITLES["failed"]}),
     )
     finish(client, films.completed)

@@ -13,7 +13,6 @@ from lambdas.domain.failures import Failure
 from lambdas.domain.video import Stage, video_id
 from tests.factories import a_request, a_video
 from tests.films.conftest import Cloud
-from tests.studio.browser import Window
 from tests.studio.conftest import TITLES, Films, OpenWindow
 
 MANY = 140

@@ -1,7 +1,7 @@
 """Each screen in light and dark by axe, and in each size by its geometry.
 
-Pictures are not compared: fonts and their smoothing differ between Chromium's versions and machines. What a change
-of the looks breaks shows in the geometry: what sticks out, is cut off, or lies over something else.
+Pictures are not compared: fonts and their smoothing differ between Chromium's versions and machines. What a
+change of the looks breaks shows in the geometry: what sticks out, is cut off, or lies over something else.
 """
 
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def test_axe_finds_nothing(open_window: OpenWindow, films: Films, scheme: str) -
     for name, show in SCREENS.items():
         show(window, films)
         found[name] = window.violations()
-    for button in ("Regenerate …", "Approve the storyboard …"):
+    for button in ("Regenerate scene 1", "Approve the storyboard …"):
         storyboard(window, films)
         dialog(window.page, button)
         found[button] = window.violations()

@@ -94,7 +94,10 @@ def test_pages_of_other_origins_get_nothing(open_window: OpenWindow, studio: str
     window = open_window()
     window.expect("CORS|403|ERR_FAILED|Cross-Origin")
     page = window.page
-    page.route("http://elsewhere.test/", lambda route: route.fulfill(body="<p>Elsewhere</p>", content_type="text/html"))
+    page.route(
+        "http://elsewhere.test/",
+        lambda route: route.fulfill(body="<p>Elsewhere</p>", content_type="text/html"),
+    )
     page.goto("http://elsewhere.test/")
     for method, path in (("GET", "../v1/videos"), ("POST", "session"), ("POST", "link"), ("GET", "")):
         for mode in ("cors", "no-cors"):

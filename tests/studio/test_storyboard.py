@@ -12,7 +12,7 @@ from tests.studio.test_new_film import MINUTES_MS, make_it_small, plays
 
 
 def narrations(page: Page) -> list[str]:
-    fields = page.locator(".scene").get_by_label("Narration")
+    fields = page.get_by_label("Narration")
     return [field.input_value() for field in fields.all()]
 
 
@@ -42,8 +42,8 @@ def test_a_topic_is_reviewed_at_both_gates(window: Window) -> None:
     added = page.get_by_label("Narration").last
     expect(added).to_be_focused()
     added.fill("The end.")
-    page.get_by_label("Picture").last.fill("A hive at dusk")
-    page.get_by_label("Motion").last.fill("A hive at dusk, gently lit")
+    page.get_by_label("Picture", exact=True).last.fill("A hive at dusk")
+    page.get_by_label("Motion", exact=True).last.fill("A hive at dusk, gently lit")
     page.get_by_role("button", name="Move up scene 4").press("Enter")
     expect(page.get_by_role("button", name="Move up scene 3")).to_be_focused()  # it goes along
     page.keyboard.press("Enter")
@@ -99,7 +99,9 @@ def test_two_people_edit_the_same(cloud: Cloud, open_window: OpenWindow, key: st
     expect(dialog.get_by_text("Theirs.")).to_be_visible()
     save = dialog.get_by_role("button", name="Save what I chose")
     expect(save).to_be_disabled()  # until a person chose where both differ
-    dialog.get_by_role("group", name=re.compile("^Scene 1")).get_by_role("radio", name=re.compile("^Mine")).check()
+    dialog.get_by_role("group", name=re.compile("^Scene 1")).get_by_role(
+        "radio", name=re.compile("^Mine")
+    ).check()
     save.click()
     expect(other.page.get_by_text("Saved.", exact=True).first).to_be_visible()
     scenes = client.storyboard(video)[0].to_dict()["scenes"]

@@ -1,13 +1,9 @@
 """Texts of any kind are shown as text, on every screen."""
 
-import io
-
 import pytest
-from PIL import Image
 from playwright.sync_api import expect
 
 from tests.films.conftest import Cloud
-from tests.films.requests import finish, wait_for
 from tests.studio.browser import Window
 from tests.studio.conftest import SMALL
 
