@@ -75,6 +75,7 @@ def test_axe_finds_nothing(open_window: OpenWindow, films: Films, scheme: str) -
         storyboard(window, films)
         dialog(window.page, button)
         found[button] = window.violations()
+        window.page.keyboard.press("Escape")
     film("completed", "What it took")(window, films)
     dialog(window.page, "Extend")
     found["Extend"] = window.violations()
