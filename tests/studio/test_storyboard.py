@@ -71,9 +71,7 @@ def test_a_topic_is_reviewed_at_both_gates(window: Window) -> None:
     voice = page.locator("studio-voice audio")
     page.wait_for_function("audio => audio.currentTime > 0", arg=voice.element_handle())
     approve(page, "Approve the previews")
-    player = page.locator("studio-player video")
-    expect(player).to_be_visible(timeout=MINUTES_MS)
-    plays(page, seconds=player.evaluate("video => video.duration"))
+    assert plays(page) > 2
     expect(page.locator(".chapter")).to_have_text([re.compile("A bee goes home."), re.compile("The end.")])
 
 
