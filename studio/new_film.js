@@ -13,6 +13,7 @@ import { emptyForm, forgetForm, keepForm, keptForm, requestOf, speaks, subject, 
 import { opened } from "./storyboard/document.js";
 import { StoryboardEditor } from "./storyboard/editor.js";
 import { LONGEST } from "./text_limits.js";
+import { counted } from "./video.js";
 
 const ESTIMATE_AFTER_MS = 500;
 const KEEP_AFTER_MS = 300;
@@ -151,7 +152,9 @@ class NewFilm extends Component {
       if (control) return control;
     }
     const name = param.split(/[.[]/)[0];
-    const control = { enhance: "film-prompt", review: "film-review", aspect: "film-aspect", model: "film-model" }[name] ?? `film-${name}`;
+    const control =
+      { enhance: "film-prompt", review: "film-review", aspect: "film-aspect", model: "film-model" }[name] ??
+      `film-${name}`;
     if (!name || !(name in this.#form || name in { aspect: 1, review: 1 })) return null;
     this.#faults.set(control, error.message);
     return control;
@@ -190,12 +193,15 @@ class NewFilm extends Component {
 
   #focusAfter(control) {
     this.changed();
-    queueMicrotask(() => queueMicrotask(() => {
-      const found = this.querySelector(`[id="${control}"]`);
-      for (let folded = found?.closest("details"); folded; folded = folded.parentElement.closest("details")) folded.open = true;
-      found?.focus();
-      found?.scrollIntoView({ block: "center" });
-    }));
+    queueMicrotask(() =>
+      queueMicrotask(() => {
+        const found = this.querySelector(`[id="${control}"]`);
+        for (let folded = found?.closest("details"); folded; folded = folded.parentElement.closest("details"))
+          folded.open = true;
+        found?.focus();
+        found?.scrollIntoView({ block: "center" });
+      }),
+    );
   }
 
   async #enhance() {
@@ -204,8 +210,15 @@ class NewFilm extends Component {
     this.#faults.delete("film-prompt");
     this.changed();
     try {
-      const { given, prompt: written, by, note, model } = await post("prompts/enhance", {
-        prompt, ...(this.#engine && { model: this.#engine.id }),
+      const {
+        given,
+        prompt: written,
+        by,
+        note,
+        model,
+      } = await post("prompts/enhance", {
+        prompt,
+        ...(this.#engine && { model: this.#engine.id }),
       });
       this.#set("enhanced", { given, prompt: written, by, note, model });
       this.#set("use", "enhanced");
@@ -227,8 +240,12 @@ class NewFilm extends Component {
 
   #shown(name, label, options) {
     return {
-      id: `film-${name}`, label, value: this.#form[name], fault: this.#faults.get(`film-${name}`),
-      input: (value) => this.#set(name, value), ...options,
+      id: `film-${name}`,
+      label,
+      value: this.#form[name],
+      fault: this.#faults.get(`film-${name}`),
+      input: (value) => this.#set(name, value),
+      ...options,
     };
   }
 
@@ -243,7 +260,11 @@ class NewFilm extends Component {
       <div class="new-film">
         <div class="stack new-film-form">
           ${cards({
-            id: "film-way", legend: "Start from", name: "way", value: form.way, className: "ways",
+            id: "film-way",
+            legend: "Start from",
+            name: "way",
+            value: form.way,
+            className: "ways",
             input: (value) => this.#set("way", value),
             choices: [
               ["prompt", html`<strong>A prompt</strong><span class="small quiet">one shot, as you describe it</span>`],
@@ -253,31 +274,52 @@ class NewFilm extends Component {
           })}
           ${form.way === "prompt" ? this.#prompt() : form.way === "topic" ? this.#topic() : this.#storyboard()}
           ${this.#picture()}
-          ${this.#engines.length === 0 ? html`<p class="quiet" role="status">Loading the engines …</p>` : engineCards({
-            engines: this.#engines, value: form.model, chosen: this.#engine, fault: this.#faults.get("film-model"),
-            input: (value) => this.#set("model", value),
-          })}
+          ${
+            this.#engines.length === 0
+              ? html`<p class="quiet" role="status">Loading the engines …</p>`
+              : engineCards({
+                  engines: this.#engines,
+                  value: form.model,
+                  chosen: this.#engine,
+                  fault: this.#faults.get("film-model"),
+                  input: (value) => this.#set("model", value),
+                })
+          }
           <div class="fields shape-and-length">
             <div>${shapeCards({
-              shape: form.shape, size: form.size, engine: this.#engine, faults: this.#faults,
+              shape: form.shape,
+              size: form.size,
+              engine: this.#engine,
+              faults: this.#faults,
               input: (name, value) => this.#set(name, value),
             })}</div>
-            ${lineField(this.#shown("seconds", "Length in seconds", {
-              numeric: "numeric", optional: true, placeholder: ofScenes ? "" : "4",
-              hint: ofScenes ? "Without it, as long as the narration takes." : undefined,
-            }))}
+            ${lineField(
+              this.#shown("seconds", "Length in seconds", {
+                numeric: "numeric",
+                optional: true,
+                placeholder: ofScenes ? "" : "4",
+                hint: ofScenes ? "Without it, as long as the narration takes." : undefined,
+              }),
+            )}
           </div>
           ${ofScenes ? this.#sound() : this.#music()}
           ${characterChoice({
-            characters: this.#characters, chosen: form.characters, fault: this.#faults.get("film-characters"),
-            toggle: (id) => this.#set("characters", form.characters.includes(id)
-              ? form.characters.filter((one) => one !== id)
-              : [...form.characters, id]),
+            characters: this.#characters,
+            chosen: form.characters,
+            fault: this.#faults.get("film-characters"),
+            toggle: (id) =>
+              this.#set(
+                "characters",
+                form.characters.includes(id) ? form.characters.filter((one) => one !== id) : [...form.characters, id],
+              ),
             create: () => this.querySelector("studio-character-dialog").open(),
           })}
           ${ofScenes ? this.#review() : nothing}
           ${advanced({
-            form, engine: this.#engine, engines: this.#engines, faults: this.#faults,
+            form,
+            engine: this.#engine,
+            engines: this.#engines,
+            faults: this.#faults,
             input: (name, value) => this.#set(name, value),
           })}
         </div>
@@ -292,10 +334,14 @@ class NewFilm extends Component {
   #prompt() {
     const { prompt, enhanced, use, enhance } = this.#form;
     const tokens = this.#engine?.prompt_tokens;
-    const given = textField(this.#shown("prompt", enhanced ? "Your prompt" : "Prompt", {
-      most: LONGEST.prompt, rows: 4, tokens: enhance && use === "given" ? undefined : tokens,
-      placeholder: "A fox in the snow",
-    }));
+    const given = textField(
+      this.#shown("prompt", enhanced ? "Your prompt" : "Prompt", {
+        most: LONGEST.prompt,
+        rows: 4,
+        tokens: enhance && use === "given" ? undefined : tokens,
+        placeholder: "A fox in the snow",
+      }),
+    );
     const again = html`
       <button type="button" ?disabled=${this.#enhancing || !prompt.trim()} @click=${() => this.#enhance()}>
         ${this.#enhancing ? "Enhancing …" : enhanced ? "Enhance again" : "Enhance the prompt"}</button>`;
@@ -307,13 +353,19 @@ class NewFilm extends Component {
         </div>`;
     }
     const choice = (value, text) => html`
-      <label class="use"><input type="radio" name="use" .checked=${use === value} @change=${() => this.#set("use", value)}> ${text}</label>`;
+      <label class="use"><input type="radio" name="use" .checked=${use === value}
+        @change=${() => this.#set("use", value)}> ${text}</label>`;
     return html`
       <div class="prompts" role="group" aria-label="Your prompt and the enhanced one">
         <div class=${use === "given" ? "used" : ""}>${given}${choice("given", "Film mine")}</div>
         <div class=${use === "enhanced" ? "used" : ""}>
           ${textField({
-            id: "film-enhanced", label: "Enhanced prompt", value: enhanced.prompt, most: LONGEST.prompt, rows: 4, tokens,
+            id: "film-enhanced",
+            label: "Enhanced prompt",
+            value: enhanced.prompt,
+            most: LONGEST.prompt,
+            rows: 4,
+            tokens,
             hint: [`By ${enhanced.by ?? "nobody"}`, enhanced.note].filter(Boolean).join(": "),
             fault: use === "enhanced" ? this.#faults.get("film-prompt") : undefined,
             input: (value) => this.#set("enhanced", { ...enhanced, prompt: value }),
@@ -325,7 +377,9 @@ class NewFilm extends Component {
             this.#set("use", "given");
             this.#set("enhanced", null);
           }}>Discard the enhanced one</button>
-          ${enhanced.given.trim() === prompt.trim() ? nothing : html`<p class="warn small">You changed your prompt since.</p>`}
+          ${enhanced.given.trim() === prompt.trim()
+            ? nothing
+            : html`<p class="warn small">You changed your prompt since.</p>`}
         </div>
       </div>`;
   }
@@ -341,7 +395,9 @@ class NewFilm extends Component {
   }
 
   #language() {
-    const languages = [...new Set(this.#voices.flatMap(({ language, other_languages }) => [language, ...other_languages]))].sort();
+    const languages = [
+      ...new Set(this.#voices.flatMap(({ language, other_languages }) => [language, ...other_languages])),
+    ].sort();
     return html`
       ${lineField(this.#shown("language", "Language", { optional: true, placeholder: "en-US", list: "languages" }))}
       <datalist id="languages">${languages.map((one) => html`<option value=${one}></option>`)}</datalist>`;
@@ -366,13 +422,15 @@ class NewFilm extends Component {
           <h2 id="paste-title">Paste a storyboard</h2>
           <div class="field">
             <label for="pasted">JSON with title, style and scenes</label>
-            <textarea id="pasted" rows="8" spellcheck="false" .value=${this.#pasted.text} aria-describedby="pasted-fault"
+            <textarea id="pasted" rows="8" spellcheck="false" .value=${this.#pasted.text}
+              aria-describedby="pasted-fault"
               aria-invalid=${this.#pasted.fault ? "true" : nothing}
               @input=${({ target }) => (this.#pasted.text = target.value)}></textarea>
             <p class="fault" id="pasted-fault" role="alert">${this.#pasted.fault}</p>
           </div>
           <div class="row">
-            <button type="button" class="primary" ?disabled=${this.#pasted.busy} @click=${() => this.#paste()}>Use it</button>
+            <button type="button" class="primary" ?disabled=${this.#pasted.busy}
+              @click=${() => this.#paste()}>Use it</button>
             <button type="button" @click=${() => this.#dialog.close()}>Cancel</button>
           </div>
         </div>
@@ -417,11 +475,16 @@ class NewFilm extends Component {
 
   #picture() {
     if (takes(this.#engine, "input_reference")) {
-      return this.#file("input_reference", "image", "First picture", this.#engine?.image === "required" && this.#form.way === "prompt"
-        ? `${this.#engine.id} needs one.` : undefined);
+      return this.#file(
+        "input_reference",
+        "image",
+        "First picture",
+        this.#engine?.image === "required" && this.#form.way === "prompt" ? `${this.#engine.id} needs one.` : undefined,
+      );
     }
     return this.#form.input_reference
-      ? html`<p class="notice warn">${this.#engine.id} takes no picture, so yours is left out. Choose another engine to use it.</p>`
+      ? html`<p class="notice warn">${this.#engine.id} takes no picture, so yours is left out. Choose another
+          engine to use it.</p>`
       : nothing;
   }
 
@@ -436,36 +499,58 @@ class NewFilm extends Component {
     return html`
       <div class="fields">
         ${this.#form.way === "storyboard" ? this.#language() : nothing}
-        ${spoken
-          ? html`
+        ${
+          spoken
+            ? html`
             ${choiceField(this.#shown("voice", "Voice", { choices: this.#voiceChoices() }))}
-            ${engines.length > 1
-              ? choiceField(this.#shown("voice_engine", "Quality of the voice", {
-                  choices: [["", "Usual"], ...engines.map((one) => [one, one])],
-                }))
-              : nothing}
-            ${lineField(this.#shown("speech_speed", "Speaking speed", { numeric: "decimal", placeholder: "1", hint: "0.5 to 2" }))}`
-          : nothing}
-        ${takes(this.#engine, "stills")
-          ? choiceField(this.#shown("stills", "Stills", {
-              hint: "Each scene’s first picture.",
-              choices: [["", this.#engine?.image === "required" ? "Drawn" : "None"], ["standard", "Standard"], ["premium", "Premium"]],
-            }))
-          : nothing}
+            ${
+              engines.length > 1
+                ? choiceField(
+                    this.#shown("voice_engine", "Quality of the voice", {
+                      choices: [["", "Usual"], ...engines.map((one) => [one, one])],
+                    }),
+                  )
+                : nothing
+            }
+            ${lineField(
+              this.#shown("speech_speed", "Speaking speed", { numeric: "decimal", placeholder: "1", hint: "0.5 to 2" }),
+            )}`
+            : nothing
+        }
+        ${
+          takes(this.#engine, "stills")
+            ? choiceField(
+                this.#shown("stills", "Stills", {
+                  hint: "Each scene's first picture.",
+                  choices: [
+                    ["", this.#engine?.image === "required" ? "Drawn" : "None"],
+                    ["standard", "Standard"],
+                    ["premium", "Premium"],
+                  ],
+                }),
+              )
+            : nothing
+        }
       </div>
-      ${spoken
-        ? html`<div class="row checks">
+      ${
+        spoken
+          ? html`<div class="row checks">
             ${checkField(this.#shown("captions", "Captions that viewers can switch on"))}
             ${checkField(this.#shown("burn_captions", "Captions drawn into the pictures"))}
           </div>`
-        : nothing}
+          : nothing
+      }
       ${this.#music()}`;
   }
 
   #voiceChoices() {
     const wanted = this.#form.language || "en-US";
-    const speaking = (one) => [one.language, ...one.other_languages].some((own) => own === wanted || own.split("-")[0] === wanted);
-    const choice = (one) => [one.id, [one.id, one.gender?.toLowerCase(), one.default && "usual"].filter(Boolean).join(", ")];
+    const speaking = (one) =>
+      [one.language, ...one.other_languages].some((own) => own === wanted || own.split("-")[0] === wanted);
+    const choice = (one) => [
+      one.id,
+      [one.id, one.gender?.toLowerCase(), one.default && "usual"].filter(Boolean).join(", "),
+    ];
     const other = (one) => [one.id, `${one.id} (${one.language_name})`];
     const voices = Object.groupBy(this.#voices, (one) => (speaking(one) ? "fit" : "other"));
     return [
@@ -491,22 +576,45 @@ class NewFilm extends Component {
     return html`
       <aside class="card takes" aria-label="What the film takes">
         <div class="stack takes-more">
-          ${estimate ? this.#about(estimate) : html`
-            <p class="quiet">${this.#refused
-              ? "As it is, the film can’t be made."
-              : "What the film costs and how long it takes appears here as you write."}</p>`}
-          ${this.#refused && !this.#error ? html`
+          ${
+            estimate
+              ? this.#about(estimate)
+              : html`
+            <p class="quiet">${
+              this.#refused
+                ? "As it is, the film can't be made."
+                : "What the film costs and how long it takes appears here as you write."
+            }</p>`
+          }
+          ${
+            this.#refused && !this.#error
+              ? html`
             <p class="notice warn">${this.#refused.message}
-              ${this.#refused.control
-                ? html`<button type="button" class="plain" @click=${() => this.#focusAfter(this.#refused.control)}>Go to it</button>`
-                : nothing}</p>` : nothing}
+              ${
+                this.#refused.control
+                  ? html`<button type="button" class="plain"
+                    @click=${() => this.#focusAfter(this.#refused.control)}>Go to it</button>`
+                  : nothing
+              }</p>`
+              : nothing
+          }
           ${estimate?.refusals.map(({ message }) => html`<p class="notice bad">${message}</p>`)}
-          ${lineField(this.#shown("max_cost", "Cost at most, in USD", {
-            numeric: "decimal", optional: true, hint: "The film stops before it costs more.",
-          }))}
-          ${caller.may("create") ? nothing : html`<p class="notice">Your key lets you look at films, and not make any.</p>`}
-          ${this.#unkept ? html`<p class="warn small">This browser has no room to keep the form: a refresh loses it.</p>` : nothing}
-          ${this.#error ? html`<p class="notice bad" id="film-error" tabindex="-1" role="alert">${this.#error}</p>` : nothing}
+          ${lineField(
+            this.#shown("max_cost", "Cost at most, in USD", {
+              numeric: "decimal",
+              optional: true,
+              hint: "The film stops before it costs more.",
+            }),
+          )}
+          ${caller.may("create")
+            ? nothing
+            : html`<p class="notice">Your key lets you look at films, and not make any.</p>`}
+          ${this.#unkept
+            ? html`<p class="warn small">This browser has no room to keep the form: a refresh loses it.</p>`
+            : nothing}
+          ${this.#error
+            ? html`<p class="notice bad" id="film-error" tabindex="-1" role="alert">${this.#error}</p>`
+            : nothing}
         </div>
         <div class="takes-now">
           <dl class="takes-facts number">
@@ -521,16 +629,28 @@ class NewFilm extends Component {
   }
 
   #about({ costs, expected_seconds_reason, clips, seconds, size, fps, rendered_size, rendered_fps }) {
-    const rendered = rendered_size !== size || rendered_fps !== fps ? `, rendered at ${rendered_size}, ${rendered_fps} fps` : "";
-    const parts = Object.entries(PARTS).map(([name, text]) => ({ text, ...costs[name] })).filter((one) => one.usd !== 0);
+    const rendered =
+      rendered_size !== size || rendered_fps !== fps ? `, rendered at ${rendered_size}, ${rendered_fps} fps` : "";
+    const parts = Object.entries(PARTS)
+      .map(([name, text]) => ({ text, ...costs[name] }))
+      .filter((one) => one.usd !== 0);
     const unknown = parts.find((one) => one.usd === null)?.reason;
     return html`
-      <p class="small quiet number">${clips} ${clips === 1 ? "clip" : "clips"} · ${duration(+seconds)} of film · ${size}, ${fps} fps${rendered}</p>
-      ${unknown || expected_seconds_reason
-        ? html`<p class="small quiet">${_sentence(unknown ?? expected_seconds_reason)}</p>` : nothing}
-      ${parts.length > 1
-        ? html`<ul class="costs small number">${parts.map(({ text, usd: own }) => html`<li>${text} <span>${cost(own)}</span></li>`)}</ul>`
-        : nothing}`;
+      <p class="small quiet number">
+        ${counted(clips, "clip")} · ${duration(+seconds)} of film · ${size}, ${fps} fps${rendered}
+      </p>
+      ${
+        unknown || expected_seconds_reason
+          ? html`<p class="small quiet">${_sentence(unknown ?? expected_seconds_reason)}</p>`
+          : nothing
+      }
+      ${
+        parts.length > 1
+          ? html`<ul class="costs small number">
+              ${parts.map(({ text, usd: own }) => html`<li>${text} <span>${cost(own)}</span></li>`)}
+            </ul>`
+          : nothing
+      }`;
   }
 }
 

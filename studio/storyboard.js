@@ -17,8 +17,12 @@ const LIVE_MS = 2_000; // while the film is being made
 const IDLE_MS = 15_000; // while it waits: somebody else may change it
 const KEEP_AFTER_MS = 300;
 const MAKING = {
-  queued: "It waits for its turn.", planning: "Its scenes are being written.", preparing: "Voices and stills are being made.",
-  rendering: "Its clips are being made.", assembling: "It is being put together.", publishing: "It is being published.",
+  queued: "It waits for its turn.",
+  planning: "Its scenes are being written.",
+  preparing: "Voices and stills are being made.",
+  rendering: "Its clips are being made.",
+  assembling: "It is being put together.",
+  publishing: "It is being published.",
 };
 const NAMES = { voice: "voice", still: "still", clips: "clips" };
 
@@ -66,11 +70,14 @@ class StoryboardScreen extends Component {
     this.signal.addEventListener("abort", () => this.#timer && this.#keep());
     addEventListener("pagehide", () => this.#timer && this.#keep(), { signal: this.signal });
     // An unsaved text is kept in the browser, so leaving asks nothing.
-    Promise.all([get("models", {}, this.signal), get("voices", {}, this.signal)]).then(([models, voices]) => {
-      this.#models = models.data;
-      this.#voices = voices.data;
-      this.changed();
-    }, (error) => this.#failed(error));
+    Promise.all([get("models", {}, this.signal), get("voices", {}, this.signal)]).then(
+      ([models, voices]) => {
+        this.#models = models.data;
+        this.#voices = voices.data;
+        this.changed();
+      },
+      (error) => this.#failed(error),
+    );
     this.#watch();
   }
 
@@ -96,7 +103,12 @@ class StoryboardScreen extends Component {
   }
 
   get #editable() {
-    return caller.may("create") && Boolean(this.#video) && (this.#video.stage === "reviewing" || this.#ended) && this.#video.storyboard !== null;
+    return (
+      caller.may("create") &&
+      Boolean(this.#video) &&
+      (this.#video.stage === "reviewing" || this.#ended) &&
+      this.#video.storyboard !== null
+    );
   }
 
   get #ended() {
@@ -129,7 +141,8 @@ class StoryboardScreen extends Component {
     } else if (!video.storyboard && !before) {
       await this.#explain();
     }
-    if (this.#ended && video.status === "completed" && this.#filmed?.attempt !== video.attempt) await this.#loadFilmed();
+    if (this.#ended && video.status === "completed" && this.#filmed?.attempt !== video.attempt)
+      await this.#loadFilmed();
     if (before && before.stage !== video.stage && this.#editable) {
       this.#editor.announce(this.#ended ? `The film is ${video.stage}.` : "The film waits for your approval.");
       this.#message = null;
@@ -161,7 +174,8 @@ class StoryboardScreen extends Component {
       else this.#compare(stored, etag);
       return;
     }
-    if (this.#dirty) { // typed meanwhile
+    if (this.#dirty) {
+      // typed meanwhile
       this.#stale = true;
       return;
     }
@@ -177,7 +191,9 @@ class StoryboardScreen extends Component {
       this.#filmed = { attempt, storyboard: this.#base };
       return;
     }
-    const answer = await fetch(await link(this.videoId, "storyboard", String(attempt)), { signal: this.signal }).catch(() => null);
+    const answer = await fetch(await link(this.videoId, "storyboard", String(attempt)), { signal: this.signal }).catch(
+      () => null,
+    );
     this.#filmed = { attempt, storyboard: answer?.ok ? opened(await answer.json()) : null };
   }
 
@@ -220,7 +236,8 @@ class StoryboardScreen extends Component {
     this.changed();
     try {
       const { data, headers } = await request("PUT", `videos/${this.videoId}/storyboard`, {
-        body: closed(mine), headers: { "if-match": this.#etag },
+        body: closed(mine),
+        headers: { "if-match": this.#etag },
       });
       this.#etag = headers.get("etag");
       this.#base = this.#identified(data, mine);
@@ -245,7 +262,10 @@ class StoryboardScreen extends Component {
   /** The stored document with the ids of the scenes that were sent, so that focus and order stay. */
   #identified(document, sent) {
     const storyboard = opened(document);
-    return { ...storyboard, scenes: storyboard.scenes.map((scene, index) => ({ ...scene, id: sent.scenes[index].id })) };
+    return {
+      ...storyboard,
+      scenes: storyboard.scenes.map((scene, index) => ({ ...scene, id: sent.scenes[index].id })),
+    };
   }
 
   async #unsaved(error) {
@@ -266,13 +286,15 @@ class StoryboardScreen extends Component {
 
   #focus(control) {
     this.changed();
-    queueMicrotask(() => queueMicrotask(() => {
-      const found = this.querySelector(`[id="${control}"]`);
-      const folded = found?.closest("details");
-      if (folded) folded.open = true;
-      found?.focus();
-      found?.scrollIntoView({ block: "center" });
-    }));
+    queueMicrotask(() =>
+      queueMicrotask(() => {
+        const found = this.querySelector(`[id="${control}"]`);
+        const folded = found?.closest("details");
+        if (folded) folded.open = true;
+        found?.focus();
+        found?.scrollIntoView({ block: "center" });
+      }),
+    );
   }
 
   // --- two people at once
@@ -294,8 +316,11 @@ class StoryboardScreen extends Component {
 
   /** Show theirs beside the edited one. Until a person chose, edits are of the old one, so saving asks again. */
   #compare(theirs, etag) {
-    const rows = compare(this.#base, this.#editor.storyboard, theirs)
-      .map((row) => ({ ...row, same: row.choice === "same", changedBy: row.choice }));
+    const rows = compare(this.#base, this.#editor.storyboard, theirs).map((row) => ({
+      ...row,
+      same: row.choice === "same",
+      changedBy: row.choice,
+    }));
     this.#stale = true;
     this.#conflict = { rows, theirs, etag };
     this.#show("conflict");
@@ -337,7 +362,11 @@ class StoryboardScreen extends Component {
 
   #parts(index) {
     const scene = this.#editor.storyboard.scenes[index];
-    return ["text", scene.narration?.text?.trim() && "voice", drawsStills(this.#video) && !scene.continues && "still"].filter(Boolean);
+    return [
+      "text",
+      scene.narration?.text?.trim() && "voice",
+      drawsStills(this.#video) && !scene.continues && "still",
+    ].filter(Boolean);
   }
 
   async #regenerate() {
@@ -372,13 +401,16 @@ class StoryboardScreen extends Component {
 
   get #outcomes() {
     return consequences(this.#editor.storyboard, {
-      video: this.#video, stored: this.#base, filmed: this.#filmed?.storyboard ?? null,
+      video: this.#video,
+      stored: this.#base,
+      filmed: this.#filmed?.storyboard ?? null,
     });
   }
 
   async #askApproval() {
     const gate = this.#ended ? null : this.#video.review.gate;
-    const plan = { gate, outcomes: this.#outcomes, price: null };
+    const reuse = this.#ended && !this.#filmed?.storyboard;
+    const plan = { gate, outcomes: this.#outcomes, price: null, reuse };
     this.#approval = { plan, maxCost: "", error: "", fault: undefined };
     this.#show("approve");
     const asked = this.#approval;
@@ -401,8 +433,14 @@ class StoryboardScreen extends Component {
     this.#busy = "approve";
     this.changed();
     try {
-      const query = new URLSearchParams({ ...(plan.gate && { gate: plan.gate }), ...(maxCost.trim() && { max_cost: maxCost.trim() }) });
-      await request("POST", `videos/${this.videoId}/approve?${query}`, { body: {}, headers: { "if-match": this.#etag } });
+      const query = new URLSearchParams({
+        ...(plan.gate && { gate: plan.gate }),
+        ...(maxCost.trim() && { max_cost: maxCost.trim() }),
+      });
+      await request("POST", `videos/${this.videoId}/approve?${query}`, {
+        body: {},
+        headers: { "if-match": this.#etag },
+      });
       this.#dialogs.approve.close();
       location.hash = `#/films/${this.videoId}`;
     } catch (error) {
@@ -429,47 +467,82 @@ class StoryboardScreen extends Component {
   view() {
     const video = this.#video;
     if (this.#error && !this.#base) {
-      return html`<h1>Storyboard</h1><p class="notice bad">${this.#error}</p><p><a href="#/films/${this.videoId}">See the film</a></p>`;
+      return html`
+        <h1>Storyboard</h1>
+        <p class="notice bad">${this.#error}</p>
+        <p><a href="#/films/${this.videoId}">See the film</a></p>`;
     }
     if (!video) return html`<h1>Storyboard</h1><p class="quiet" role="status">Loading …</p>`;
     return html`
       <div class="board">
         <div class="board-title">
           <h1>Storyboard</h1>
-          <p class="quiet"><a href="#/films/${this.videoId}">The film</a> · ${video.model} · ${video.size} · ${this.#state()}</p>
+          <p class="quiet">
+            <a href="#/films/${this.videoId}">The film</a> · ${video.model} · ${video.size} · ${this.#state()}
+          </p>
         </div>
-        ${this.#base ? this.#board() : html`<p class="notice" role="status">${MAKING[video.stage]} The storyboard appears here.</p>`}
+        ${this.#base
+          ? this.#board()
+          : html`<p class="notice" role="status">${MAKING[video.stage]} The storyboard appears here.</p>`}
       </div>
-      ${this.#dialog("regenerate", this.#regeneration && regenerateForm({
-        asked: this.#regeneration, parts: this.#parts(this.#regeneration.index), voices: this.#voices, dirty: this.#dirty,
-        busy: this.#busy !== "", send: () => this.#regenerate(), close: () => this.#dialogs.regenerate.close(),
-        input: (name, value) => {
-          this.#regeneration = { ...this.#regeneration, [name]: value, faults: new Map(), error: "" };
-          this.changed();
-        },
-      }))}
-      ${this.#dialog("conflict", this.#conflict && conflictForm({
-        rows: this.#conflict.rows, busy: this.#busy !== "", choose: (index, choice) => this.#choose(index, choice),
-        save: () => this.#saveChosen(), close: () => this.#dialogs.conflict.close(),
-      }), "wide-dialog")}
-      ${this.#dialog("approve", this.#approval && approveForm({
-        ...this.#approval, video, dirty: this.#dirty, busy: this.#busy !== "", send: () => this.#approve(),
-        close: () => this.#dialogs.approve.close(),
-        input: (value) => {
-          this.#approval = { ...this.#approval, maxCost: value, fault: undefined };
-          this.changed();
-        },
-      }))}`;
+      ${this.#dialog(
+        "regenerate",
+        this.#regeneration &&
+          regenerateForm({
+            asked: this.#regeneration,
+            parts: this.#parts(this.#regeneration.index),
+            voices: this.#voices,
+            ended: this.#ended,
+            dirty: this.#dirty,
+            busy: this.#busy !== "",
+            send: () => this.#regenerate(),
+            close: () => this.#dialogs.regenerate.close(),
+            input: (name, value) => {
+              this.#regeneration = { ...this.#regeneration, [name]: value, faults: new Map(), error: "" };
+              this.changed();
+            },
+          }),
+      )}
+      ${this.#dialog(
+        "conflict",
+        this.#conflict &&
+          conflictForm({
+            rows: this.#conflict.rows,
+            busy: this.#busy !== "",
+            choose: (index, choice) => this.#choose(index, choice),
+            save: () => this.#saveChosen(),
+            close: () => this.#dialogs.conflict.close(),
+          }),
+        "wide-dialog",
+      )}
+      ${this.#dialog(
+        "approve",
+        this.#approval &&
+          approveForm({
+            ...this.#approval,
+            video,
+            dirty: this.#dirty,
+            busy: this.#busy !== "",
+            send: () => this.#approve(),
+            close: () => this.#dialogs.approve.close(),
+            input: (value) => {
+              this.#approval = { ...this.#approval, maxCost: value, fault: undefined };
+              this.changed();
+            },
+          }),
+      )}`;
   }
 
   #dialog(name, content, className = "") {
-    return html`<dialog class=${className} aria-labelledby="${name}-title" ${ref((element) => (this.#dialogs[name] = element))}>
+    return html`<dialog class=${className} aria-labelledby="${name}-title"
+      ${ref((element) => (this.#dialogs[name] = element))}>
       ${content ?? nothing}</dialog>`;
   }
 
   #state() {
     const { stage, review } = this.#video;
-    if (stage === "reviewing") return review.gate === "previews" ? "waits for you: voices and stills" : "waits for you: the storyboard";
+    if (stage === "reviewing")
+      return review.gate === "previews" ? "waits for you: voices and stills" : "waits for you: the storyboard";
     return this.#ended ? stage : "being made";
   }
 
@@ -481,14 +554,19 @@ class StoryboardScreen extends Component {
       ${this.#notices()}
       ${this.#bar(outcomes)}
       ${this.#editor.view({
-        engine: this.#engine, voices: this.#voices, readonly: !this.#editable, shape,
+        engine: this.#engine,
+        voices: this.#voices,
+        readonly: !this.#editable,
+        shape,
         media: stills ? (scene, index) => this.#media(scene, index, shape, outcomes[index]) : undefined,
         marks: (scene, index) => this.#marks(scene, outcomes[index]),
         actions: (scene, index) => html`
-          ${this.#editable
-            ? html`<button type="button" ?disabled=${this.#busy !== ""} aria-label="Regenerate scene ${index + 1}"
+          ${
+            this.#editable
+              ? html`<button type="button" ?disabled=${this.#busy !== ""} aria-label="Regenerate scene ${index + 1}"
                 @click=${() => this.#askRegeneration(index)}>Regenerate …</button>`
-            : nothing}
+              : nothing
+          }
           ${stills ? nothing : this.#voice(scene, index, outcomes[index])}`,
       })}`;
   }
@@ -496,17 +574,36 @@ class StoryboardScreen extends Component {
   #notices() {
     const { stage, failure } = this.#video;
     return html`
-      ${MAKING[stage] ? html`<p class="notice" role="status">${MAKING[stage]} You can read the storyboard; it can be edited
-        when the film waits for you or has ended.</p>` : nothing}
-      ${caller.may("create") ? nothing : html`<p class="notice">Your key lets you read the storyboard, and not change it.</p>`}
-      ${failure && this.#ended ? html`<p class="notice bad"><span class="written">${failure.reason}. ${failure.advice}</span></p>` : nothing}
-      ${this.#stale ? html`
+      ${
+        MAKING[stage]
+          ? html`<p class="notice" role="status">${MAKING[stage]} You can read the storyboard; it can be edited
+        when the film waits for you or has ended.</p>`
+          : nothing
+      }
+      ${caller.may("create")
+        ? nothing
+        : html`<p class="notice">Your key lets you read the storyboard, and not change it.</p>`}
+      ${failure && this.#ended
+        ? html`<p class="notice bad"><span class="written">${failure.reason}. ${failure.advice}</span></p>`
+        : nothing}
+      ${
+        this.#stale
+          ? html`
         <div class="notice warn row spread"><span>Somebody else saved another version.</span>
-          <button type="button" @click=${() => this.#merge().catch((error) => this.#failed(error))}>Compare the two</button></div>` : nothing}
+          <button type="button"
+            @click=${() => this.#merge().catch((error) => this.#failed(error))}>Compare the two</button></div>`
+          : nothing
+      }
       ${this.#away ? html`<p class="notice warn" role="status">${this.#away}</p>` : nothing}
-      ${this.#message ? html`<p class="notice ${this.#message.kind}" role=${this.#message.kind === "bad" ? "alert" : "status"}>
-        <span class="written">${this.#message.text}</span></p>` : nothing}
-      ${this.#unkept ? html`<p class="notice warn">This browser has no room to keep unsaved changes. Save them before you leave.</p>` : nothing}`;
+      ${
+        this.#message
+          ? html`<p class="notice ${this.#message.kind}" role=${this.#message.kind === "bad" ? "alert" : "status"}>
+        <span class="written">${this.#message.text}</span></p>`
+          : nothing
+      }
+      ${this.#unkept
+        ? html`<p class="notice warn">This browser has no room to keep unsaved changes. Save them before you leave.</p>`
+        : nothing}`;
   }
 
   #bar(outcomes) {
@@ -517,35 +614,52 @@ class StoryboardScreen extends Component {
     const waits = stage === "reviewing";
     // At the second gate what changed is made and shown again, so there is nothing to approve yet.
     const shown = waits && dirty && review.gate === "previews";
-    const changed = dirty || !waits && (stage !== "completed" || !storyboard.filmed);
+    const changed = dirty || (!waits && (stage !== "completed" || !storyboard.filmed));
     const anew = outcomes.filter((one) => Object.values(one).includes("anew")).length;
     return html`
       <div class="board-bar">
-        <button type="button" class="icon" aria-label="Undo" title="Undo" ?disabled=${!this.#editor.canUndo} @click=${() => this.#editor.undo()}>${icon("undo")}</button>
-        <button type="button" class="icon" aria-label="Redo" title="Redo" ?disabled=${!this.#editor.canRedo} @click=${() => this.#editor.redo()}>${icon("redo")}</button>
-        <span class="quiet small bar-state">${dirty
-          ? "Unsaved; kept in this browser"
-          : changed && !waits ? `Saved; ${anew} ${anew === 1 ? "scene" : "scenes"} to make anew` : "Saved"}</span>
-        ${dirty ? html`<button type="button" class="plain" ?disabled=${busy} @click=${() => this.#discard()}>Discard</button>` : nothing}
+        <button type="button" class="icon" aria-label="Undo" title="Undo" ?disabled=${!this.#editor.canUndo}
+          @click=${() => this.#editor.undo()}>${icon("undo")}</button>
+        <button type="button" class="icon" aria-label="Redo" title="Redo" ?disabled=${!this.#editor.canRedo}
+          @click=${() => this.#editor.redo()}>${icon("redo")}</button>
+        <span class="quiet small bar-state">${
+          dirty
+            ? "Unsaved; kept in this browser"
+            : changed && !waits
+              ? `Saved; ${anew} ${anew === 1 ? "scene" : "scenes"} to make anew`
+              : "Saved"
+        }</span>
+        ${dirty
+          ? html`<button type="button" class="plain" ?disabled=${busy} @click=${() => this.#discard()}>Discard</button>`
+          : nothing}
         <button type="button" class=${shown ? "primary" : ""} ?disabled=${!dirty || busy} @click=${() => this.#save()}>
           ${this.#busy === "save" ? "Saving …" : shown ? "Save and make the changes" : "Save"}</button>
-        ${shown ? nothing : waits
-          ? html`<button type="button" class="primary" ?disabled=${busy} @click=${() => this.#askApproval()}>
+        ${
+          shown
+            ? nothing
+            : waits
+              ? html`<button type="button" class="primary" ?disabled=${busy} @click=${() => this.#askApproval()}>
               ${review.gate === "previews" ? "Approve the previews" : "Approve the storyboard"} …</button>`
-          : html`<button type="button" class="primary" ?disabled=${busy || !changed} @click=${() => this.#askApproval()}>${stage === "completed" ? "Make the changes" : "Make the film"} …</button>`}
+              : html`<button type="button" class="primary" ?disabled=${busy || !changed}
+                @click=${() => this.#askApproval()}>${stage === "completed" ? "Make the changes" : "Make the film"} …</button>`
+        }
       </div>`;
   }
 
   #marks(scene, outcome) {
-    if (!outcome || this.#video.stage === "reviewing" && !this.#changedScene(scene)) return nothing;
-    const anew = Object.keys(NAMES).filter((part) => outcome[part] === "anew").map((part) => NAMES[part]);
+    if (!outcome || (this.#video.stage === "reviewing" && !this.#changedScene(scene))) return nothing;
+    const anew = Object.keys(NAMES)
+      .filter((part) => outcome[part] === "anew")
+      .map((part) => NAMES[part]);
     if (!anew.length) return nothing;
     return html`<span class="tag">${scene.from === null ? "new: " : ""}${anew.join(", ")} to make</span>`;
   }
 
   #changedScene(scene) {
     const stored = this.#base.scenes[scene.from];
-    return !stored || !sameDocument({ ...this.#base, scenes: [stored] }, { ...this.#editor.storyboard, scenes: [scene] });
+    return (
+      !stored || !sameDocument({ ...this.#base, scenes: [stored] }, { ...this.#editor.storyboard, scenes: [scene] })
+    );
   }
 
   /** What is made of a part of a scene, and its path; null if it isn't made, or another one is stored. */
@@ -560,10 +674,13 @@ class StoryboardScreen extends Component {
     const none = this.#stale ? "Compare the two versions first." : scene.continues ? "No still" : "Not drawn yet";
     const outdated = still && outcome?.still === "anew";
     return html`
-      <div class="board-still ${outdated ? "outdated" : ""}" ${ref((element) => element?.style.setProperty("aspect-ratio", shape.join(" / ")))}>
-        ${still
-          ? html`<studio-still .file=${still} .words=${`Still of scene ${index + 1}`}></studio-still>`
-          : html`<p class="small quiet">${none}</p>`}
+      <div class="board-still ${outdated ? "outdated" : ""}"
+        ${ref((element) => element?.style.setProperty("aspect-ratio", shape.join(" / ")))}>
+        ${
+          still
+            ? html`<studio-still .file=${still} .words=${`Still of scene ${index + 1}`}></studio-still>`
+            : html`<p class="small quiet">${none}</p>`
+        }
       </div>
       ${outdated ? html`<p class="small warn">Your changes draw another one.</p>` : nothing}
       ${this.#voice(scene, index, outcome)}`;

@@ -4,7 +4,9 @@ export const LONGEST = { title: 200, prompt: 2_000, narration: 3_000 }; // chara
 export const MOST_SCENES = 50;
 
 const WORDS_PER_SECOND = 2.5;
-const LEAD = 0.4, PAUSE = 0.25, TAIL = 0.6; // seconds of silence in a scene
+const LEAD = 0.4,
+  PAUSE = 0.25,
+  TAIL = 0.6; // seconds of silence in a scene
 const DENSE = /[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]/gu; // a letter is half a word
 
 // Words that hardly occur in languages other than English, and words that others share, which count half.
@@ -20,7 +22,7 @@ const ENGLISH_SHARE = 0.15;
 const sentences = new Intl.Segmenter("en", { granularity: "sentence" });
 const sentencesOf = (text) => [...sentences.segment(text)].map((one) => one.segment).filter((one) => /\S/.test(one));
 
-/** A function of a text that remembers its latest answers: a screen counts all its texts again with each letter typed. */
+/** A function of a text that remembers its answers: a screen counts all its texts again with each letter typed. */
 function remembered(count) {
   const known = new Map();
   return (text) => {
@@ -48,7 +50,11 @@ export const estimateTokens = remembered((text) => {
 
 function _readsAsEnglish(text) {
   const letters = [...text].filter((one) => /\p{L}/u.test(one));
-  const words = text.toLowerCase().replaceAll("’", "'").match(/\p{L}+(?:'\p{L}+)*/gu) ?? [];
+  const words =
+    text
+      .toLowerCase()
+      .replaceAll("’", "'")
+      .match(/\p{L}+(?:'\p{L}+)*/gu) ?? [];
   if (!words.length || letters.filter((one) => one < "\x80").length < 0.95 * letters.length) return false;
   const share = words.reduce((sum, word) => sum + (OWN.has(word) ? 1 : SHARED.has(word) ? 0.5 : 0), 0);
   return share / words.length >= ENGLISH_SHARE;
@@ -68,7 +74,10 @@ function _runTokens(run, lettersPerToken) {
 
 /** English words that take as long to speak as the text. */
 export const spokenWords = remembered((text) => {
-  const spaced = text.replace(DENSE, " ").split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
+  const spaced = text
+    .replace(DENSE, " ")
+    .split(/\s+/)
+    .filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
   return spaced + (text.match(DENSE)?.length ?? 0) / 2;
 });
 

@@ -83,8 +83,7 @@ class Studio:
         self._files[_CONFIG] = _File(_type(_CONFIG), json.dumps(_config(setting)), _ASK)
 
     def answer(self, path: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], str]:
-        """Return status, headers and body for a GET of a path of the API, or for a HEAD, whose body HTTP leaves
-        out."""
+        """Return status, headers and body for a GET of a path of the API. HTTP leaves a HEAD's body out."""
         if path == STUDIO_PATH.rstrip("/"):
             # Relative: the path of the stage stays.
             moved = {**self._security, "Location": "studio/", "Cache-Control": _ASK}

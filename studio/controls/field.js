@@ -23,12 +23,14 @@ export function described(id, { hint, counts, fault }) {
   return parts.join(" ") || nothing;
 }
 
-/** A text of several lines. `most`: characters; `tokens`: of the engine, and `shortened` if more is cut, not refused. */
+/** A text of several lines. `most`: characters; `tokens`: the engine's; `shortened`: more is cut, not refused. */
 export function textField(options) {
   const { id, value = "", most, tokens, shortened, more, rows = 3, readonly, placeholder, input, spellcheck } = options;
-  const counts = readonly ? undefined : html`${_count(value, most)}${tokens ? html` · ${_tokens(value, tokens, shortened)}` : nothing}${more
-    ? html` · ${more}`
-    : nothing}`;
+  const counts = readonly
+    ? undefined
+    : html`${_count(value, most)}${tokens ? html` · ${_tokens(value, tokens, shortened)}` : nothing}${
+        more ? html` · ${more}` : nothing
+      }`;
   const shown = { ...options, counts, optional: options.optional && !readonly };
   return field({
     ...shown,
@@ -79,7 +81,8 @@ export function choiceField(options) {
       id=${id} ?disabled=${disabled} aria-invalid=${options.fault ? "true" : nothing}
       aria-describedby=${described(id, options)} @change=${({ target }) => input(target.value)}>
       ${choices.map((one) =>
-        Array.isArray(one) ? option(one) : html`<optgroup label=${one.group}>${one.choices.map(option)}</optgroup>`)}
+        Array.isArray(one) ? option(one) : html`<optgroup label=${one.group}>${one.choices.map(option)}</optgroup>`,
+      )}
     </select>`,
   });
 }
@@ -87,7 +90,8 @@ export function choiceField(options) {
 export function checkField({ id, label, value, hint, fault, input }) {
   return html`
     <div class="check">
-      <input type="checkbox" id=${id} .checked=${live(Boolean(value))} aria-describedby=${described(id, { hint, fault })}
+      <input type="checkbox" id=${id} .checked=${live(Boolean(value))}
+        aria-describedby=${described(id, { hint, fault })}
         @change=${({ target }) => input(target.checked)}>
       <div>
         <label for=${id}>${label}</label>

@@ -5,12 +5,16 @@ import { Component, html, nothing } from "../component.js";
 
 const KINDS = {
   image: {
-    noun: "picture", accept: "image/png,image/jpeg,image/webp",
-    allowed: /^image\/(png|jpeg|webp)$/, said: "a PNG, JPEG or WebP picture",
+    noun: "picture",
+    accept: "image/png,image/jpeg,image/webp",
+    allowed: /^image\/(png|jpeg|webp)$/,
+    said: "a PNG, JPEG or WebP picture",
   },
   sound: {
-    noun: "song", accept: "audio/*,video/mp4",
-    allowed: /^(audio\/[a-z0-9.+-]{1,40}|video\/mp4)$/, said: "an audio file (WAV, MP3, Ogg, FLAC, M4A)",
+    noun: "song",
+    accept: "audio/*,video/mp4",
+    allowed: /^(audio\/[a-z0-9.+-]{1,40}|video\/mp4)$/,
+    said: "an audio file (WAV, MP3, Ogg, FLAC, M4A)",
   },
 };
 const THUMBNAIL = 240; // pixels
@@ -41,6 +45,10 @@ class FileDrop extends Component {
   start() {
     document.addEventListener("paste", (event) => this.#pasted(event), { signal: this.signal });
     this.signal.addEventListener("abort", () => this.#sending?.abort());
+    // A file that misses the field would replace the page.
+    for (const kind of ["dragover", "drop"]) {
+      document.addEventListener(kind, (event) => event.preventDefault(), { signal: this.signal });
+    }
   }
 
   #pasted(event) {
@@ -117,7 +125,9 @@ class FileDrop extends Component {
 
   #content(noun) {
     const choose = (text) => html`
-      <button type="button" aria-label="${text}: ${this.label}" aria-describedby=${this.id ? `${this.id}-fault` : nothing}
+      <button type="button" aria-label="${text}: ${this.label}" aria-describedby=${this.id
+        ? `${this.id}-fault`
+        : nothing}
         @click=${() => this.querySelector("input").click()}>${text}</button>`;
     const sent = this.#state && !this.#state.fault ? this.#state : null;
     if (sent) {
@@ -172,7 +182,8 @@ async function _send(file, signal, progressed) {
     const failed = (message) => reject(new ApiError(sent.status, { message }));
     sent.upload.addEventListener("progress", ({ loaded, total }) => progressed(loaded / total));
     sent.addEventListener("load", () =>
-      sent.status < 300 ? resolve() : failed("The storage refused the file. Choose it again, or choose another one."));
+      sent.status < 300 ? resolve() : failed("The storage refused the file. Choose it again, or choose another one."),
+    );
     sent.addEventListener("error", () => failed("The file could not be sent. Check the network and choose it again."));
     sent.addEventListener("abort", () => failed("Stopped."));
     signal.addEventListener("abort", () => sent.abort());

@@ -14,4 +14,6 @@ const SHAPES = {
 };
 
 export const icon = (name) => html`
-  <svg class="icon-picture" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true"><path d=${SHAPES[name]}></path></svg>`;
+  <svg class="icon-picture" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">
+    <path d=${SHAPES[name]}></path>
+  </svg>`;

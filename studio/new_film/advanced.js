@@ -5,40 +5,62 @@ import { checkField, choiceField, lineField, textField } from "../controls/field
 import { LONGEST } from "../text_limits.js";
 import { takes } from "./form.js";
 
+const FITS = [
+  ["", "Crop it"],
+  ["contain", "Show all, with black bars"],
+  ["blur", "Show all, with blurred bars"],
+];
+const FPS_MODES = [
+  ["", "Repeat frames"],
+  ["blend", "Blend frames"],
+];
+const TRANSITIONS = [
+  ["", "Cut"],
+  ["crossfade", "Crossfade"],
+  ["fade", "Fade through black"],
+  ["wipe", "Wipe"],
+];
+
 export function advanced({ form, engine, engines, faults, input }) {
   const shown = (name, label, options) => ({
-    id: `film-${name}`, label, value: form[name], fault: faults.get(`film-${name}`),
-    input: (value) => input(name, value), ...options,
+    id: `film-${name}`,
+    label,
+    value: form[name],
+    fault: faults.get(`film-${name}`),
+    input: (value) => input(name, value),
+    ...options,
   });
   const when = (name, template) => (takes(engine, name) ? template : nothing);
+  const number = (name, label, hint, placeholder = "") =>
+    when(name, lineField(shown(name, label, { numeric: "decimal", hint, placeholder: String(placeholder ?? "") })));
+  const choice = (name, label, choices, hint) => when(name, choiceField(shown(name, label, { choices, hint })));
+  const speeds = [["", "The engine's"], ...(engine?.speeds ?? []).map((one) => [one, one])];
+  const drafted = [["", "No other engine"], ...engines.filter(({ draft }) => !draft).map(({ id }) => [id, id])];
+  const avoided = { most: LONGEST.prompt, tokens: engine?.prompt_tokens, rows: 2, optional: true };
   return html`
     <details class="card advanced">
       <summary>Advanced settings</summary>
       <div class="fields">
-        ${when("seed", lineField(shown("seed", "Seed", { numeric: "numeric", hint: "The same request and seed give the same film." })))}
-        ${when("steps", lineField(shown("steps", "Steps", { numeric: "numeric", placeholder: String(engine?.steps ?? ""), hint: "1 to 200" })))}
-        ${when("guidance", lineField(shown("guidance", "Guidance", { numeric: "decimal", hint: "How closely pictures follow the prompt, 1 to 20" })))}
-        ${when("speed", choiceField(shown("speed", "Speed", { choices: [["", "The engine’s"], ...(engine?.speeds ?? []).map((one) => [one, one])] })))}
-        ${when("fps", lineField(shown("fps", "Frames per second", { numeric: "numeric", placeholder: String(engine?.fps[0] ?? ""), hint: engine?.film_fps })))}
-        ${when("fit", choiceField(shown("fit", "If the engine’s picture has another shape", {
-          choices: [["", "Crop it"], ["contain", "Show all, with black bars"], ["blur", "Show all, with blurred bars"]],
-        })))}
-        ${when("fps_mode", choiceField(shown("fps_mode", "If the engine’s rate is another", {
-          choices: [["", "Repeat frames"], ["blend", "Blend frames"]],
-        })))}
-        ${when("draft_for", choiceField(shown("draft_for", "Draft for", {
-          hint: "Shows the crop or bars of that engine’s film.",
-          choices: [["", "No other engine"], ...engines.filter(({ draft }) => !draft).map(({ id }) => [id, id])],
-        })))}
-        ${when("transition", choiceField(shown("transition", "Transition between scenes", {
-          choices: [["", "Cut"], ["crossfade", "Crossfade"], ["fade", "Fade through black"], ["wipe", "Wipe"]],
-        })))}
-        ${form.transition ? lineField(shown("transition_seconds", "Transition, in seconds", { numeric: "decimal", placeholder: "0.5", hint: "0.1 to 1" })) : nothing}
-        ${when("negative_prompt", html`<div class="whole-row">${textField(shown("negative_prompt", "What the pictures must not show", {
-          most: LONGEST.prompt, tokens: engine?.prompt_tokens, rows: 2, optional: true,
-        }))}</div>`)}
-        ${when("loras", html`<div class="whole-row">${_loras(form.loras, faults.get("film-loras"), (value) => input("loras", value))}</div>`)}
-        ${when("even_out", html`<div class="whole-row">${checkField(shown("even_out", "Even out steps of brightness and colour between clips"))}</div>`)}
+        ${number("seed", "Seed", "The same request and seed give the same film.")}
+        ${number("steps", "Steps", "1 to 200", engine?.steps)}
+        ${number("guidance", "Guidance", "How closely pictures follow the prompt, 1 to 20")}
+        ${choice("speed", "Speed", speeds)}
+        ${number("fps", "Frames per second", engine?.film_fps, engine?.fps[0])}
+        ${choice("fit", "If the engine's picture has another shape", FITS)}
+        ${choice("fps_mode", "If the engine's rate is another", FPS_MODES)}
+        ${choice("draft_for", "Draft for", drafted, "Shows the crop or bars of that engine's film.")}
+        ${choice("transition", "Transition between scenes", TRANSITIONS)}
+        ${form.transition ? number("transition_seconds", "Transition, in seconds", "0.1 to 1", 0.5) : nothing}
+        <div class="whole-row">
+          ${when("negative_prompt", textField(shown("negative_prompt", "What the pictures must not show", avoided)))}
+        </div>
+        <div class="whole-row">
+          ${when(
+            "loras",
+            _loras(form.loras, faults.get("film-loras"), (value) => input("loras", value)),
+          )}
+          ${when("even_out", checkField(shown("even_out", "Even out steps of brightness and colour between clips")))}
+        </div>
       </div>
     </details>`;
 }
@@ -46,17 +68,27 @@ export function advanced({ form, engine, engines, faults, input }) {
 const MOST_LORAS = 4;
 
 function _loras(loras, fault, input) {
-  const set = (index, change) => input(loras.with(index, { ...loras[index], ...change }));
+  const line = (lora, index, name, label, numeric) =>
+    lineField({
+      id: `lora-${index}-${name}`,
+      label,
+      value: lora[name],
+      numeric,
+      input: (value) => input(loras.with(index, { ...lora, [name]: value })),
+    });
   return html`
     <fieldset class="field" id="film-loras" tabindex="-1">
       <legend>LoRA adapters</legend>
-      ${loras.map(({ name, scale }, index) => html`
-        <div class="lora">
-          ${lineField({ id: `lora-${index}-name`, label: "Name", value: name, input: (value) => set(index, { name: value }) })}
-          ${lineField({ id: `lora-${index}-scale`, label: "Scale", value: scale, numeric: "decimal", input: (value) => set(index, { scale: value }) })}
-          <button type="button" aria-label="Remove adapter ${index + 1}" @click=${() => input(loras.toSpliced(index, 1))}>Remove</button>
-        </div>`)}
-      <button type="button" ?disabled=${loras.length >= MOST_LORAS} @click=${() => input([...loras, { name: "", scale: "1" }])}>Add an adapter</button>
+      ${loras.map(
+        (lora, index) => html`
+          <div class="lora">
+            ${line(lora, index, "name", "Name")} ${line(lora, index, "scale", "Scale", "decimal")}
+            <button type="button" aria-label="Remove adapter ${index + 1}"
+              @click=${() => input(loras.toSpliced(index, 1))}>Remove</button>
+          </div>`,
+      )}
+      <button type="button" ?disabled=${loras.length >= MOST_LORAS}
+        @click=${() => input([...loras, { name: "", scale: "1" }])}>Add an adapter</button>
       ${fault ? html`<p class="fault">${fault}</p>` : nothing}
     </fieldset>`;
 }

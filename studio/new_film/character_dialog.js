@@ -52,7 +52,11 @@ class CharacterDialog extends Component {
       this.changed();
     };
     const shown = (name, label) => ({
-      id: `character-${name}`, label, value: this.#form[name], fault: this.#faults.get(name), input: set(name),
+      id: `character-${name}`,
+      label,
+      value: this.#form[name],
+      fault: this.#faults.get(name),
+      input: set(name),
     });
     return html`
       <dialog aria-labelledby="character-title">
@@ -61,7 +65,8 @@ class CharacterDialog extends Component {
           ${lineField({ ...shown("name", "Name"), placeholder: "Mossy", hint: "Texts name it with @ before it." })}
           <div class="field">
             <span class="label">Picture</span>
-            <studio-file-drop id="character-image" tabindex="-1" .label=${"Picture of the character"} .value=${this.#form.image}
+            <studio-file-drop id="character-image" tabindex="-1" .label=${"Picture of the character"}
+              .value=${this.#form.image}
               .fault=${this.#faults.get("image") ?? null}
               @file=${({ detail }) => {
                 this.#busy = detail.busy;
@@ -69,7 +74,10 @@ class CharacterDialog extends Component {
               }}></studio-file-drop>
           </div>
           ${textField({
-            ...shown("description", "How it looks"), most: LONGEST_DESCRIPTION, rows: 2, optional: true,
+            ...shown("description", "How it looks"),
+            most: LONGEST_DESCRIPTION,
+            rows: 2,
+            optional: true,
             hint: "Without it, a text model describes the picture.",
           })}
           ${this.#error ? html`<p class="notice bad" role="alert">${this.#error}</p>` : nothing}

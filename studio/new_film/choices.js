@@ -7,14 +7,17 @@ import { cost, duration } from "../format.js";
 /** Radio buttons that look like cards. `choices`: [value, content]. */
 export function cards({ id, legend, name, value, choices, fault, hint, className = "", input }) {
   return html`
-    <fieldset class="field cards ${className}" id=${id} tabindex="-1" aria-describedby=${fault ? `${id}-fault` : nothing}>
+    <fieldset class="field cards ${className}" id=${id} tabindex="-1"
+      aria-describedby=${fault ? `${id}-fault` : nothing}>
       <legend>${legend}</legend>
       <div class="cards-row">
-        ${choices.map(([one, content]) => html`
+        ${choices.map(
+          ([one, content]) => html`
           <label class="card-choice">
             <input type="radio" name=${name} .checked=${one === value} @change=${() => input(one)}>
             <span class="choice-content">${content}</span>
-          </label>`)}
+          </label>`,
+        )}
       </div>
       ${hint ? html`<p class="hint">${hint}</p>` : nothing}
       ${fault ? html`<p class="fault" id="${id}-fault">${fault}</p>` : nothing}
@@ -23,47 +26,78 @@ export function cards({ id, legend, name, value, choices, fault, hint, className
 
 export function engineCards({ engines, value, chosen, fault, input }) {
   return cards({
-    id: "film-model", legend: "Engine", name: "model", value: chosen?.id ?? value, fault, input, className: "engines",
-    choices: engines.map((engine) => [engine.id, html`
+    id: "film-model",
+    legend: "Engine",
+    name: "model",
+    value: chosen?.id ?? value,
+    fault,
+    input,
+    className: "engines",
+    choices: engines.map((engine) => [
+      engine.id,
+      html`
       <span class="engine-name">${engine.id}${engine.draft ? html` <span class="tag">drafts</span>` : nothing}</span>
       <span class="small quiet">${engine.summary}</span>
       <span class="small number">${_price(engine)}</span>
-      <span class="small quiet">${_taken(engine)}</span>`]),
+      <span class="small quiet">${_taken(engine)}</span>`,
+    ]),
   });
 }
 
 function _price({ cost_per_second, cost_per_clip, seconds_per_clip, longest_clip }) {
-  const price = cost_per_second === null
-    ? "Price unknown"
-    : cost_per_clip === 0 ? "Free" : `About ${cost(cost_per_second)} a second of film`;
+  const price =
+    cost_per_second === null
+      ? "Price unknown"
+      : cost_per_clip === 0
+        ? "Free"
+        : `About ${cost(cost_per_second)} a second of film`;
   return seconds_per_clip === null ? price : `${price} · ${duration(seconds_per_clip)} for a clip of ${longest_clip} s`;
 }
 
 function _taken({ image, audio, longest_clip, size }) {
   const inputs = [
-    image === "required" && "needs a picture", image === "optional" && "takes a picture",
+    image === "required" && "needs a picture",
+    image === "optional" && "takes a picture",
     audio === "required" && "needs narration",
   ].filter(Boolean);
   return [`${size}, clips up to ${longest_clip} s`, ...inputs].join(" · ");
 }
 
-const SHAPES = [["", "Engine’s own"], ["16:9", "Wide 16:9"], ["9:16", "Tall 9:16"], ["1:1", "Square"], ["other", "Another size"]];
+const SHAPES = [
+  ["", "Engine's own"],
+  ["16:9", "Wide 16:9"],
+  ["9:16", "Tall 9:16"],
+  ["1:1", "Square"],
+  ["other", "Another size"],
+];
 
 export function shapeCards({ shape, size, engine, faults, input }) {
   const own = engine?.size.split("x").map(Number) ?? [16, 9];
   const sides = { "": own, "16:9": [16, 9], "9:16": [9, 16], "1:1": [1, 1] };
   return html`
     ${cards({
-      id: "film-aspect", legend: "Shape", name: "shape", value: shape, fault: faults.get("film-aspect"), className: "shapes",
+      id: "film-aspect",
+      legend: "Shape",
+      name: "shape",
+      value: shape,
+      fault: faults.get("film-aspect"),
+      className: "shapes",
       input: (value) => input("shape", value),
       choices: SHAPES.map(([one, text]) => [one, html`${_picture(sides[one])}<span class="small">${text}</span>`]),
     })}
-    ${shape === "other"
-      ? lineField({
-          id: "film-size", label: "Size", value: size, placeholder: "1280x720", fault: faults.get("film-size"),
-          hint: engine ? `Width x height in pixels: ${engine.film_sizes}.` : nothing, input: (value) => input("size", value),
-        })
-      : nothing}`;
+    ${
+      shape === "other"
+        ? lineField({
+            id: "film-size",
+            label: "Size",
+            value: size,
+            placeholder: "1280x720",
+            fault: faults.get("film-size"),
+            hint: engine ? `Width x height in pixels: ${engine.film_sizes}.` : nothing,
+            input: (value) => input("size", value),
+          })
+        : nothing
+    }`;
 }
 
 /** A frame of that shape, 24 units on its longer side; without one, of a shape to be typed. */
@@ -79,11 +113,13 @@ export function characterChoice({ characters, chosen, fault, toggle, create }) {
     <fieldset class="field" id="film-characters" tabindex="-1">
       <legend>Characters <span class="quiet small">optional</span></legend>
       <div class="chips">
-        ${characters.map(({ id, name, handle }) => html`
+        ${characters.map(
+          ({ id, name, handle }) => html`
           <label class="chip">
             <input type="checkbox" .checked=${chosen.includes(id)} @change=${() => toggle(id)}>
             <span class="written">${name}</span> <span class="quiet small written">${handle}</span>
-          </label>`)}
+          </label>`,
+        )}
         <button type="button" @click=${create}>New character</button>
       </div>
       <p class="hint">A chosen one is in the whole film. Write its @name in a text to put it in that scene only.</p>

@@ -7,17 +7,45 @@ const KEPT = "reelworks.draft.new_film";
 /** Values are as typed; "" is the API's default. */
 export const emptyForm = () => ({
   way: "prompt",
-  prompt: "", enhance: true, enhanced: null, // {given, prompt, by, note}: the text model's, as edited
+  prompt: "",
+  enhance: true,
+  enhanced: null, // {given, prompt, by, note}: the text model's, as edited
   use: "given", // or "enhanced"
-  topic: "", tone: "", scenes: "4",
-  storyboard: emptyStoryboard(), narrate: false,
-  model: "", shape: "", size: "", seconds: "",
-  language: "", voice: "", voice_engine: "", speech_speed: "", captions: true, burn_captions: false, stills: "",
-  input_reference: null, music: null, characters: [],
-  review_storyboard: true, review_previews: true,
+  topic: "",
+  tone: "",
+  scenes: "4",
+  storyboard: emptyStoryboard(),
+  narrate: false,
+  model: "",
+  shape: "",
+  size: "",
+  seconds: "",
+  language: "",
+  voice: "",
+  voice_engine: "",
+  speech_speed: "",
+  captions: true,
+  burn_captions: false,
+  stills: "",
+  input_reference: null,
+  music: null,
+  characters: [],
+  review_storyboard: true,
+  review_previews: true,
   max_cost: "",
-  negative_prompt: "", seed: "", steps: "", guidance: "", speed: "", fps: "", fit: "", fps_mode: "", draft_for: "",
-  transition: "", transition_seconds: "", even_out: false, loras: [],
+  negative_prompt: "",
+  seed: "",
+  steps: "",
+  guidance: "",
+  speed: "",
+  fps: "",
+  fit: "",
+  fps_mode: "",
+  draft_for: "",
+  transition: "",
+  transition_seconds: "",
+  even_out: false,
+  loras: [],
   sent: null, // {key, body}: what was sent without an answer
 });
 
@@ -67,16 +95,39 @@ export function requestOf(form, engine) {
   const given = (name, value = form[name]) => {
     if (value !== "" && value !== null && value !== false && takes(engine, name)) body[name] = value;
   };
-  for (const name of ["model", "seconds", "max_cost", "negative_prompt", "seed", "steps", "guidance", "speed", "fps", "fit",
-    "fps_mode", "draft_for", "transition", "even_out"]) given(name);
+  for (const name of [
+    "model",
+    "seconds",
+    "max_cost",
+    "negative_prompt",
+    "seed",
+    "steps",
+    "guidance",
+    "speed",
+    "fps",
+    "fit",
+    "fps_mode",
+    "draft_for",
+    "transition",
+    "even_out",
+  ])
+    given(name);
   if (form.transition) given("transition_seconds");
   if (form.shape === "other") given("size");
   else given("aspect", form.shape);
   if (form.input_reference) given("input_reference", { file_id: form.input_reference.file_id });
   if (form.music) given("music", { file_id: form.music.file_id });
-  if (form.characters.length) given("characters", form.characters.map((id) => ({ id })));
+  if (form.characters.length)
+    given(
+      "characters",
+      form.characters.map((id) => ({ id })),
+    );
   const loras = form.loras.filter(({ name }) => name.trim());
-  if (loras.length) given("loras", loras.map(({ name, scale }) => ({ name: name.trim(), scale: _number(scale) })));
+  if (loras.length)
+    given(
+      "loras",
+      loras.map(({ name, scale }) => ({ name: name.trim(), scale: _number(scale) })),
+    );
   return body;
 }
 
@@ -86,7 +137,8 @@ function _prompt(form) {
 }
 
 function _scenes(form) {
-  const body = form.way === "topic" ? { topic: form.topic } : { storyboard: closed(form.storyboard), narrate: form.narrate };
+  const body =
+    form.way === "topic" ? { topic: form.topic } : { storyboard: closed(form.storyboard), narrate: form.narrate };
   const review = ["storyboard", "previews"].filter((gate) => form[`review_${gate}`]);
   if (review.length) body.review = review;
   const names = ["language", "stills"];

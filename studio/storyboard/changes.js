@@ -20,8 +20,8 @@ function _contents({ style, scenes }, stills) {
 /**
  * For each scene of `storyboard`: {voice, still, clips}, each "anew", "kept", or null if it has none.
  *
- * `video` tells which voices and stills of `stored` (its current storyboard) are made; `filmed` is the storyboard of its
- * film, or null.
+ * `video` tells which voices and stills of `stored` (its current storyboard) are made; `filmed` is the
+ * storyboard of its film, or null.
  */
 export function consequences(storyboard, { video, stored, filmed }) {
   const stills = drawsStills(video);
@@ -35,7 +35,10 @@ export function consequences(storyboard, { video, stored, filmed }) {
     for (const { scene, state } of video.stills) if (state === "done") made.still.add(contents[scene]?.still);
   }
   return _contents(storyboard, stills).map((one) =>
-    Object.fromEntries(Object.entries(one).map(([part, print]) => [part, print && (made[part].has(print) ? "kept" : "anew")])));
+    Object.fromEntries(
+      Object.entries(one).map(([part, print]) => [part, print && (made[part].has(print) ? "kept" : "anew")]),
+    ),
+  );
 }
 
 /** Whether an image model draws the film's stills. The API says it once the first of them is planned. */
@@ -46,13 +49,17 @@ export const drawsStills = (video) => video.stills.length > 0;
  * Returns {usd, seconds, unknown}: `usd` null with the reason if a price is unknown. Throws an ApiError.
  */
 export async function aboutCost(storyboard, outcomes, video, signal) {
-  const chosen = storyboard.scenes.map((scene, index) => ({ scene, outcome: outcomes[index] }))
+  const chosen = storyboard.scenes
+    .map((scene, index) => ({ scene, outcome: outcomes[index] }))
     .filter(({ outcome }) => Object.values(outcome).includes("anew"));
   if (!chosen.length) return { usd: 0, seconds: null, unknown: null };
   const scenes = chosen.map(({ scene }) => ({ ...scene, continues: false }));
   const body = {
     storyboard: closed({ ...storyboard, title: storyboard.title || "Estimate", scenes }),
-    model: video.model, size: video.size, fps: video.fps, narrate: false,
+    model: video.model,
+    size: video.size,
+    fps: video.fps,
+    narrate: false,
     ...(drawsStills(video) && { stills: "standard" }),
     ...(video.speed && { speed: video.speed }),
   };
@@ -67,7 +74,9 @@ export async function aboutCost(storyboard, outcomes, video, signal) {
     clips: share("clips", (scene) => +scene.seconds || secondsToSpeak(scene.narration?.text ?? "") || UNKNOWN_SECONDS),
     assembly: 1,
   };
-  const parts = Object.entries(shares).filter(([, part]) => part > 0).map(([name, part]) => ({ ...estimate.costs[name], part }));
+  const parts = Object.entries(shares)
+    .filter(([, part]) => part > 0)
+    .map(([name, part]) => ({ ...estimate.costs[name], part }));
   const unknown = parts.find(({ usd }) => usd === null)?.reason ?? null;
   const usd = unknown ? null : parts.reduce((sum, { usd, part }) => sum + usd * part, 0);
   return { usd, seconds: estimate.expected_seconds, unknown };

@@ -6,10 +6,15 @@ import { cost, duration } from "../format.js";
 import { LONGEST } from "../text_limits.js";
 
 /** `asked` is {index, part, note, voice, speed, seed, faults}. `parts` are those that the scene has. */
-export function regenerateForm({ asked, parts, voices, dirty, busy, input, send, close }) {
+export function regenerateForm({ asked, parts, voices, ended, dirty, busy, input, send, close }) {
   const NAMES = { text: "Its words", voice: "Its voice", still: "Its still" };
   const shown = (name, label, options) => ({
-    id: `regenerate-${name}`, label, value: asked[name], fault: asked.faults.get(name), input: (value) => input(name, value), ...options,
+    id: `regenerate-${name}`,
+    label,
+    value: asked[name],
+    fault: asked.faults.get(name),
+    input: (value) => input(name, value),
+    ...options,
   });
   return html`
     <div class="stack">
@@ -17,28 +22,44 @@ export function regenerateForm({ asked, parts, voices, dirty, busy, input, send,
       <fieldset class="field">
         <legend>What to make again</legend>
         <div class="chips">
-          ${parts.map((part) => html`
-            <label class="chip"><input type="radio" name="part" .checked=${asked.part === part} @change=${() => input("part", part)}>
-              ${NAMES[part]}</label>`)}
+          ${parts.map(
+            (part) => html`
+            <label class="chip"><input type="radio" name="part" .checked=${asked.part === part}
+              @change=${() => input("part", part)}>
+              ${NAMES[part]}</label>`,
+          )}
         </div>
       </fieldset>
-      ${textField(shown("note", "What should change", {
-        most: LONGEST.prompt, rows: 3, optional: asked.part !== "text", placeholder: "Let it rain.",
-        hint: asked.part === "still" ? "Without a note, the same words give another picture." : undefined,
-      }))}
-      ${asked.part === "voice"
-        ? html`<div class="fields">
-            ${choiceField(shown("voice", "Voice", {
-              choices: [["", "As it is"], ...voices.map(({ id, language_name }) => [id, `${id} (${language_name})`])],
-            }))}
+      ${textField(
+        shown("note", "What should change", {
+          most: LONGEST.prompt,
+          rows: 3,
+          optional: asked.part !== "text",
+          placeholder: "Let it rain.",
+          hint: asked.part === "still" ? "Without a note, the same words give another picture." : undefined,
+        }),
+      )}
+      ${
+        asked.part === "voice"
+          ? html`<div class="fields">
+            ${choiceField(
+              shown("voice", "Voice", {
+                choices: [["", "As it is"], ...voices.map(({ id, language_name }) => [id, `${id} (${language_name})`])],
+              }),
+            )}
             ${lineField(shown("speed", "Speaking speed", { numeric: "decimal", hint: "0.5 to 2" }))}
           </div>`
+          : nothing
+      }
+      ${asked.part === "still"
+        ? lineField(shown("seed", "Seed", { numeric: "numeric", optional: true, hint: "Without it, a random one." }))
         : nothing}
-      ${asked.part === "still" ? lineField(shown("seed", "Seed", { numeric: "numeric", optional: true, hint: "Without it, a random one." })) : nothing}
+      ${ended && asked.note.trim() ? html`<p class="hint">The film is made again, as far as this changes it.</p>` : nothing}
       ${dirty ? html`<p class="hint">Your unsaved changes are saved first.</p>` : nothing}
       ${asked.error ? html`<p class="notice bad" role="alert">${asked.error}</p>` : nothing}
       <div class="row">
-        <button type="button" class="primary" ?disabled=${busy} @click=${send}>${busy ? "Sending …" : "Regenerate"}</button>
+        <button type="button" class="primary" ?disabled=${busy}
+          @click=${send}>${busy ? "Sending …" : "Regenerate"}</button>
         <button type="button" @click=${close}>Cancel</button>
       </div>
     </div>`;
@@ -59,7 +80,8 @@ export function conflictForm({ rows, busy, choose, save, close }) {
         const who = { mine: "you changed it", theirs: "they changed it" }[row.changedBy] ?? "both changed it";
         const version = (whose, text) => html`
           <label class="card-choice">
-            <input type="radio" name="row-${index}" .checked=${row.choice === whose} @change=${() => choose(index, whose)}>
+            <input type="radio" name="row-${index}" .checked=${row.choice === whose}
+              @change=${() => choose(index, whose)}>
             <span class="choice-content"><strong>${text}</strong>${_version(row, whose)}</span>
           </label>`;
         return html`
@@ -78,7 +100,10 @@ export function conflictForm({ rows, busy, choose, save, close }) {
 
 const PARTS = [
   ["Narration", (scene) => scene.narration?.text],
-  ["Voice", (scene) => [scene.narration?.voice, scene.narration?.speed, scene.narration?.language].filter(Boolean).join(", ")],
+  [
+    "Voice",
+    (scene) => [scene.narration?.voice, scene.narration?.speed, scene.narration?.language].filter(Boolean).join(", "),
+  ],
   ["Picture", (scene) => scene.image.positive_prompt],
   ["Not in the picture", (scene) => scene.image.negative_prompt],
   ["Motion", (scene) => scene.video.positive_prompt],
@@ -88,25 +113,35 @@ const PARTS = [
 ];
 
 function _version(row, whose) {
-  const version = row[whose], other = row[whose === "mine" ? "theirs" : "mine"];
+  const version = row[whose],
+    other = row[whose === "mine" ? "theirs" : "mine"];
   if (row.what !== "scene") return html`<span class="written">${version || "(empty)"}</span>`;
   if (!version) return html`<span class="quiet">${row.base ? "Removed" : "No such scene"}</span>`;
-  const parts = PARTS.map(([name, text]) => [name, String(text(version) ?? ""), other ? String(text(other) ?? "") : null]);
+  const parts = PARTS.map(([name, text]) => [
+    name,
+    String(text(version) ?? ""),
+    other ? String(text(other) ?? "") : null,
+  ]);
   const shown = parts.filter(([, own, others]) => (others === null ? own : own !== others));
   return shown.length
-    ? shown.map(([name, own]) => html`<span class="part"><span class="quiet small">${name}</span><span class="written">${own || "(empty)"}</span></span>`)
+    ? shown.map(
+        ([name, own]) =>
+          html`<span class="part"><span class="quiet small">${name}</span><span class="written">${own || "(empty)"}</span></span>`,
+      )
     : html`<span class="quiet">At another place</span>`;
 }
 
-/** What going on makes. `plan` is {outcomes, gate, price}. */
+/** What going on makes. `plan` is {outcomes, gate, price, reuse}; `reuse`: more may be reused than is known. */
 export function approveForm({ plan, video, maxCost, error, fault, busy, dirty, input, send, close }) {
-  const { outcomes, gate, price } = plan;
-  const title = { storyboard: "Approve the storyboard", previews: "Approve the previews" }[gate]
-    ?? (video.stage === "completed" ? "Make the changes" : "Make the film");
+  const { outcomes, gate, price, reuse } = plan;
+  const title =
+    { storyboard: "Approve the storyboard", previews: "Approve the previews" }[gate] ??
+    (video.stage === "completed" ? "Make the changes" : "Make the film");
   const waits = gate !== "previews" && video.review.requested.includes("previews");
-  const steps = gate === "previews"
-    ? "Clips are made, and the film is put together."
-    : `${gate ? "Voices and stills are made" : "What changed is spoken and drawn"}.
+  const steps =
+    gate === "previews"
+      ? "Clips are made, and the film is put together."
+      : `${gate ? "Voices and stills are made" : "What changed is spoken and drawn"}.
        ${waits ? "Then the film waits for you again, before clips are made." : "Then clips are made, and the film is put together."}`;
   const row = (part, name) => {
     const anew = outcomes.filter((one) => one[part] === "anew").length;
@@ -119,20 +154,36 @@ export function approveForm({ plan, video, maxCost, error, fault, busy, dirty, i
       <h2 id="approve-title">${title}</h2>
       <p>${steps}</p>
       <table>
-        <thead><tr><th scope="col">Scenes whose</th><th scope="col">are made anew</th><th scope="col">are reused</th></tr></thead>
+        <thead>
+          <tr><th scope="col">Scenes whose</th><th scope="col">are made anew</th><th scope="col">are reused</th></tr>
+        </thead>
         <tbody>${row("voice", "voices")}${row("still", "stills")}${row("clips", "clips")}</tbody>
       </table>
-      ${price === null
-        ? html`<p class="quiet" role="status">Asking what it costs …</p>`
-        : price.error
-          ? html`<p class="warn">What it costs is not known: ${price.error}</p>`
-          : html`<p role="status"><strong class="number">${_price(price)}</strong>${price.seconds ? `, about ${duration(price.seconds)}` : nothing}
-              <span class="quiet">${price.unknown ? `(${price.unknown})` : nothing}</span></p>`}
+      ${
+        price === null
+          ? html`<p class="quiet" role="status">Asking what it costs …</p>`
+          : price.error
+            ? html`<p class="warn">What it costs is not known: ${price.error}</p>`
+            : html`<p role="status"><strong class="number">${_price(price)}</strong>${price.seconds
+              ? `, about ${duration(price.seconds)}`
+              : nothing}
+              <span class="quiet">${price.unknown ? `(${price.unknown})` : nothing}</span></p>`
+      }
       ${video.cost ? html`<p class="quiet small number">The film has cost ${cost(video.cost)} so far.</p>` : nothing}
       ${lineField({
-        id: "approve-max-cost", label: "Cost at most, in USD", optional: true, numeric: "decimal", value: maxCost, input, fault,
-        hint: video.max_cost === null ? "Of all attempts together." : `Of all attempts together; now ${cost(video.max_cost)}.`,
+        id: "approve-max-cost",
+        label: "Cost at most, in USD",
+        optional: true,
+        numeric: "decimal",
+        value: maxCost,
+        input,
+        fault,
+        hint:
+          video.max_cost === null
+            ? "Of all attempts together."
+            : `Of all attempts together; now ${cost(video.max_cost)}.`,
       })}
+      ${reuse ? html`<p class="hint">What an earlier attempt made is found again and costs nothing.</p>` : nothing}
       ${dirty ? html`<p class="hint">Your unsaved changes are saved first.</p>` : nothing}
       ${error ? html`<p class="notice bad" role="alert">${error}</p>` : nothing}
       <div class="row">

@@ -1,6 +1,7 @@
 /**
- * A storyboard as it is edited. Each scene has an `id` of its own, which survives moves and edits, and knows which scene
- * of the stored storyboard it came `from` (an index, or null). Edits return a new storyboard; nothing is changed in place.
+ * A storyboard as it is edited. Each scene has an `id` of its own, which survives moves and edits, and knows which
+ * scene of the stored storyboard it came `from` (an index, or null). Edits return a new storyboard; nothing is changed
+ * in place.
  */
 
 const newId = () => crypto.randomUUID();
@@ -13,8 +14,13 @@ export const emptyStoryboard = () => ({ title: "", style: "", scenes: [emptyScen
 
 /** The API's document, to be edited; parts may be missing. */
 export function opened(document) {
-  const scenes = document.scenes.map((scene, index) => ({ ...emptyScene(), ..._filled(scene), from: index }))
-    .map((scene) => ({ ...scene, image: { ...EMPTY, ..._filled(scene.image) }, video: { ...EMPTY, ..._filled(scene.video) } }));
+  const scenes = document.scenes
+    .map((scene, index) => ({ ...emptyScene(), ..._filled(scene), from: index }))
+    .map((scene) => ({
+      ...scene,
+      image: { ...EMPTY, ..._filled(scene.image) },
+      video: { ...EMPTY, ..._filled(scene.video) },
+    }));
   return { title: document.title ?? "", style: document.style ?? "", scenes };
 }
 
@@ -25,11 +31,18 @@ export function closed({ title, style, scenes }) {
 
 export function closedScene({ id, from, narration, image, video, seconds, continues }) {
   const said = narration?.text?.trim() ? _filled({ ...narration, speed: _number(narration.speed) }) : undefined;
-  return _filled({ narration: said, image: _prompts(image), video: _prompts(video), seconds: _number(seconds), continues });
+  return _filled({
+    narration: said,
+    image: _prompts(image),
+    video: _prompts(video),
+    seconds: _number(seconds),
+    continues,
+  });
 }
 
 const _prompts = ({ negative_prompt, seed, ...prompts }) => ({
-  ..._filled({ ...prompts, seed: _number(seed) }), negative_prompt: negative_prompt ?? "",
+  ..._filled({ ...prompts, seed: _number(seed) }),
+  negative_prompt: negative_prompt ?? "",
 });
 
 // A number as typed; what is none is sent as it is, so that the API says what is allowed.

@@ -4,6 +4,7 @@ import { html, nothing, repeat } from "../component.js";
 import { choiceField, lineField, textField } from "../controls/field.js";
 import { icon } from "../controls/icons.js";
 import { LONGEST, MOST_SCENES, secondsToSpeak, spokenWords, wordsWithin } from "../text_limits.js";
+import { counted } from "../video.js";
 import * as documents from "./document.js";
 
 const ONE_EDIT_MS = 3_000; // what is typed without a longer pause is undone at once
@@ -129,8 +130,12 @@ export class StoryboardEditor {
     const last = this.storyboard.scenes.length - 1;
     if (to < 0 || to > last || from === to) return;
     const ended = (action === "up" && to === 0) || (action === "down" && to === last);
-    if (action) this.#focus = controlId(this.storyboard.scenes[from], ended ? (action === "up" ? "down" : "up") : action);
-    this.#replace(documents.withMove(this.storyboard, from, to), `Scene ${from + 1} is now scene ${to + 1} of ${last + 1}`);
+    if (action)
+      this.#focus = controlId(this.storyboard.scenes[from], ended ? (action === "up" ? "down" : "up") : action);
+    this.#replace(
+      documents.withMove(this.storyboard, from, to),
+      `Scene ${from + 1} is now scene ${to + 1} of ${last + 1}`,
+    );
   }
 
   // --- what the API finds wrong
@@ -165,28 +170,44 @@ export class StoryboardEditor {
     this.readonly = readonly;
     const shown = { engine, voices, readonly, shape, media, marks, actions };
     const { title, style, scenes } = this.storyboard;
-    const text = (path, label, options) => textField({
-      id: controlId(null, path), label, value: this.storyboard[path], fault: this.faults.get(controlId(null, path)),
-      readonly, input: (value) => this.#type(null, path, value), ...options,
-    });
+    const text = (path, label, options) =>
+      textField({
+        id: controlId(null, path),
+        label,
+        value: this.storyboard[path],
+        fault: this.faults.get(controlId(null, path)),
+        readonly,
+        input: (value) => this.#type(null, path, value),
+        ...options,
+      });
     const fault = this.faults.get(controlId(null, "scenes"));
     return html`
       <div class="board-head">
         ${text("title", "Title", { most: LONGEST.title, rows: 1, value: title })}
         ${text("style", "Style that all scenes share", {
-          most: LONGEST.prompt, rows: 1, value: style, optional: true,
+          most: LONGEST.prompt,
+          rows: 1,
+          value: style,
+          optional: true,
           placeholder: "Soft watercolour; a girl of eight with a red scarf; low evening sun.",
         })}
       </div>
       ${fault ? html`<p class="fault" id=${controlId(null, "scenes")} tabindex="-1">${fault}</p>` : nothing}
       <ol class="board-scenes" @dragover=${(event) => this.#over(event)} @drop=${(event) => this.#drop(event)}>
-        ${repeat(scenes, ({ id }) => id, (scene, index) => this.#scene(scene, index, shown))}
+        ${repeat(
+          scenes,
+          ({ id }) => id,
+          (scene, index) => this.#scene(scene, index, shown),
+        )}
       </ol>
-      ${readonly
-        ? nothing
-        : html`<button type="button" class="add-scene" ?disabled=${scenes.length >= MOST_SCENES} @click=${() => this.add()}>
+      ${
+        readonly
+          ? nothing
+          : html`<button type="button" class="add-scene" ?disabled=${scenes.length >= MOST_SCENES}
+            @click=${() => this.add()}>
             ${icon("add")} Add a scene${scenes.length >= MOST_SCENES ? html` (${MOST_SCENES} are the most)` : nothing}
-          </button>`}`;
+          </button>`
+      }`;
   }
 
   #scene(scene, index, { engine, voices, readonly, media, marks, actions }) {
@@ -194,8 +215,13 @@ export class StoryboardEditor {
       const [part, name] = path.split(".");
       const id = controlId(scene, path);
       return textField({
-        id, label, value: scene[part]?.[name] ?? "", fault: this.faults.get(id), readonly,
-        input: (value) => this.#type(scene, path, value), ...options,
+        id,
+        label,
+        value: scene[part]?.[name] ?? "",
+        fault: this.faults.get(id),
+        readonly,
+        input: (value) => this.#type(scene, path, value),
+        ...options,
       });
     };
     const tokens = { most: LONGEST.prompt, rows: 4, tokens: engine?.prompt_tokens, shortened: true };
@@ -204,9 +230,14 @@ export class StoryboardEditor {
     return html`
       <li class="board-scene ${target} ${this.#dragged === scene.id ? "dragged" : ""}" data-scene=${scene.id}>
         <div class="scene-head">
-          ${readonly ? nothing : html`
+          ${
+            readonly
+              ? nothing
+              : html`
             <span class="grip" draggable="true" title="Drag to move"
-              @dragstart=${(event) => this.#drag(event, scene)} @dragend=${() => this.#dropped()}>${icon("grip")}</span>`}
+              @dragstart=${(event) => this.#drag(event, scene)}
+                @dragend=${() => this.#dropped()}>${icon("grip")}</span>`
+          }
           <h2>Scene ${index + 1}</h2>
           <div class="scene-marks">${marked}</div>
           <div class="scene-actions">
@@ -240,10 +271,20 @@ export class StoryboardEditor {
   #length(scene, readonly) {
     const id = controlId(scene, "seconds");
     const needed = secondsToSpeak(scene.narration?.text ?? "", scene.narration?.speed || 1);
-    const hint = scene.seconds ? undefined : needed ? `as its narration: about ${needed.toFixed(1)} s` : "as the film's length gives it";
+    const hint = scene.seconds
+      ? undefined
+      : needed
+        ? `as its narration: about ${needed.toFixed(1)} s`
+        : "as the film's length gives it";
     return lineField({
-      id, label: "Seconds", value: scene.seconds ?? "", numeric: "decimal", readonly, hint,
-      fault: this.faults.get(id), input: (value) => this.#type(scene, "seconds", value),
+      id,
+      label: "Seconds",
+      value: scene.seconds ?? "",
+      numeric: "decimal",
+      readonly,
+      hint,
+      fault: this.faults.get(id),
+      input: (value) => this.#type(scene, "seconds", value),
     });
   }
 
@@ -252,8 +293,14 @@ export class StoryboardEditor {
     const line = (path, label, options) => {
       const [part, name] = path.split(".");
       return lineField({
-        id: id(path), label, value: scene[part]?.[name] ?? "", fault: this.faults.get(id(path)), optional: true, readonly,
-        input: (value) => this.#type(scene, path, value), ...options,
+        id: id(path),
+        label,
+        value: scene[part]?.[name] ?? "",
+        fault: this.faults.get(id(path)),
+        optional: true,
+        readonly,
+        input: (value) => this.#type(scene, path, value),
+        ...options,
       });
     };
     return html`
@@ -261,8 +308,12 @@ export class StoryboardEditor {
         <summary>More: voice, what not to show, seeds</summary>
         <div class="scene-more-fields">
           ${choiceField({
-            id: id("narration.voice"), label: "Voice", value: scene.narration?.voice ?? "", disabled: readonly,
-            fault: this.faults.get(id("narration.voice")), input: (value) => this.#type(scene, "narration.voice", value),
+            id: id("narration.voice"),
+            label: "Voice",
+            value: scene.narration?.voice ?? "",
+            disabled: readonly,
+            fault: this.faults.get(id("narration.voice")),
+            input: (value) => this.#type(scene, "narration.voice", value),
             choices: [["", "The film's"], ..._voices(voices, scene.narration?.voice)],
           })}
           ${line("narration.speed", "Speaking speed", { numeric: "decimal", hint: "0.5 to 2; by default 1" })}
@@ -271,12 +322,16 @@ export class StoryboardEditor {
           ${line("video.seed", "Motion's seed", { numeric: "numeric" })}
           ${text("image.negative_prompt", "Not in the picture", { most: LONGEST.prompt, rows: 2, optional: true })}
           ${text("video.negative_prompt", "Not in the motion", { most: LONGEST.prompt, rows: 2, optional: true })}
-          ${index === 0 ? nothing : html`
+          ${
+            index === 0
+              ? nothing
+              : html`
             <div class="check">
               <input type="checkbox" id=${id("continues")} .checked=${scene.continues ?? false} ?disabled=${readonly}
                 @change=${({ target }) => this.#type(scene, "continues", target.checked)}>
               <label for=${id("continues")}>Starts from the last picture of the scene before</label>
-            </div>`}
+            </div>`
+          }
         </div>
       </details>`;
   }
@@ -324,8 +379,19 @@ const SCENE_CONTROLS = new Map([
   ["narration", "narration.text"],
   ["image", "image.positive_prompt"],
   ["video", "video.positive_prompt"],
-  ...["narration.text", "narration.voice", "narration.speed", "narration.language", "image.positive_prompt", "image.seed",
-    "image.negative_prompt", "video.positive_prompt", "video.seed", "video.negative_prompt", "seconds", "continues",
+  ...[
+    "narration.text",
+    "narration.voice",
+    "narration.speed",
+    "narration.language",
+    "image.positive_prompt",
+    "image.seed",
+    "image.negative_prompt",
+    "video.positive_prompt",
+    "video.seed",
+    "video.negative_prompt",
+    "seconds",
+    "continues",
   ].map((path) => [path, path]),
 ]);
 
@@ -345,6 +411,6 @@ function _speech(scene) {
   const said = `about ${needed.toFixed(1)} s`;
   const seconds = +scene.seconds;
   if (!seconds || needed <= seconds) return said;
-  const over = Math.ceil(spokenWords(text) - wordsWithin(seconds, speed));
-  return html`<strong class="bad">${said}, but the scene has ${seconds} s: about ${Math.max(1, over)} words too many</strong>`;
+  const over = Math.max(1, Math.ceil(spokenWords(text) - wordsWithin(seconds, speed)));
+  return html`<strong class="bad">${said}, but the scene has ${seconds} s: about ${counted(over, "word")} too many</strong>`;
 }

@@ -44,7 +44,10 @@ function _scenes(base, mine, theirs) {
     const [one, two] = untouched ? [followed, led] : [led, followed];
     const before = from === null ? null : base[from];
     return {
-      what: "scene", base: before, mine: one ?? null, theirs: two ?? null,
+      what: "scene",
+      base: before,
+      mine: one ?? null,
+      theirs: two ?? null,
       choice: _choice(print(before), print(one), print(two)),
     };
   };
@@ -55,7 +58,9 @@ function _scenes(base, mine, theirs) {
   // What only the other has comes behind what it follows there.
   follow.forEach((scene, index) => {
     if (follows[index] !== null && leads.includes(follows[index])) return;
-    const before = index ? rows.findIndex((one) => one.mine === follow[index - 1] || one.theirs === follow[index - 1]) : -1;
+    const before = index
+      ? rows.findIndex((one) => one.mine === follow[index - 1] || one.theirs === follow[index - 1])
+      : -1;
     rows.splice(before + 1, 0, row(follows[index], null, scene));
   });
   return rows;
