@@ -15,11 +15,13 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Dialog,
+    Locator,
     Page,
     expect,
     sync_playwright,
 )
 
+from tests.cloud.servers import wait_until
 from tests.films.conftest import Cloud
 
 REPOSITORY = Path(__file__).parents[2]
@@ -102,6 +104,12 @@ def signed_in(browser: Browser, key: str | None, **options: Any) -> BrowserConte
         kept = json.dumps(json.dumps({"token": key}))
         context.add_init_script(f"sessionStorage.setItem('reelworks.session', {kept})")
     return context
+
+
+def until(shown: Locator, condition: str) -> None:
+    """Wait until a JavaScript function of the element is true. Playwright's own wait compiles it in the page,
+    which the studio's policy forbids."""
+    wait_until(lambda: shown.evaluate(condition), f"never true: {condition}", seconds=WAIT_MS / 1000)
 
 
 class Window:

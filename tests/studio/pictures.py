@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.films.conftest import Cloud, running_cloud
 from tests.films.requests import finish, wait_for
-from tests.studio.browser import REPOSITORY, Window, launched, signed_in, studio_of
+from tests.studio.browser import REPOSITORY, Window, launched, signed_in, studio_of, until
 
 FOLDER = REPOSITORY / "docs" / "media" / "studio"
 VIEWPORT = {"width": 1280, "height": 800}
@@ -83,9 +83,13 @@ def save(shown: Page | Locator, name: str) -> None:
 
 
 def settled(page: Page) -> None:
-    """Wait until all pictures of the page are there."""
-    page.wait_for_load_state("networkidle")
-    page.wait_for_function("[...document.images].every((one) => one.complete)")
+    """Wait until all pictures in view are there."""
+    page.wait_for_timeout(1_500)  # clips and stills ask for their links
+    until(
+        page.locator("html"),
+        """() => [...document.images].every(
+          (one) => one.complete || one.getBoundingClientRect().top > innerHeight)""",
+    )
     page.wait_for_timeout(500)
 
 
@@ -129,12 +133,14 @@ def take(cloud: Cloud, browser: Browser) -> None:
     )
     window.open(f"/films/{open_}")
     expect(page.locator(".clip.done").nth(1)).to_be_visible(timeout=MINUTES_MS)
-    settled_soon(page)
+    settled(page)
     save(page, "progress")
     window.open()
     expect(page.locator("a.film.open")).to_be_visible()
-    settled_soon(page)
+    window.size(1280, 1240)
+    settled(page)
     save(page, "gallery")
+    window.size(**VIEWPORT)
     finish(client, open_, seconds=600)
 
     window.open(f"/films/{waiting}/storyboard")
@@ -169,12 +175,6 @@ def take(cloud: Cloud, browser: Browser) -> None:
     expect(dark.page.locator("a.film").first).to_be_visible()
     settled(dark.page)
     save(dark.page, "phone")
-
-
-def settled_soon(page: Page) -> None:
-    """As `settled`, of a page that goes on asking."""
-    page.wait_for_function("[...document.images].every((one) => one.complete)")
-    page.wait_for_timeout(1_500)
 
 
 def main() -> None:

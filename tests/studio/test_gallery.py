@@ -13,6 +13,7 @@ from lambdas.domain.failures import Failure
 from lambdas.domain.video import Stage, video_id
 from tests.factories import a_request, a_video
 from tests.films.conftest import Cloud
+from tests.studio.browser import until
 from tests.studio.conftest import TITLES, Films, OpenWindow
 
 MANY = 140
@@ -23,8 +24,7 @@ def test_it_shows_each_film_as_it_stands(open_window: OpenWindow, films: Films) 
     page = window.open()
     completed = page.locator(f"a.film[href='#/films/{films.completed}']")
     expect(completed.get_by_role("heading", name=TITLES["completed"])).to_be_visible()
-    poster = completed.locator("img")
-    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=poster.element_handle())
+    until(completed.locator("img"), "image => image.complete && image.naturalWidth > 0")
     waiting = page.locator("a.film.waits")
     expect(page.get_by_role("heading", name=re.compile("^Waits for you"))).to_be_visible()
     expect(waiting).to_contain_text(["The storyboard waits for you"])

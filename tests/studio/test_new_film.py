@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.films.conftest import Cloud
 from tests.films.looking import look_at
-from tests.studio.browser import Window
+from tests.studio.browser import Window, until
 
 MINUTES_MS = 180_000  # for a film, while clouds of other tests share the cores
 
@@ -28,7 +28,7 @@ def plays(page: Page) -> float:
     player = page.locator("studio-player video")
     expect(player).to_be_visible(timeout=MINUTES_MS)
     player.evaluate("video => { video.muted = true; return video.play(); }")
-    page.wait_for_function("video => video.readyState >= 2", arg=player.element_handle())
+    until(player, "video => video.readyState >= 2")
     seconds: float = player.evaluate("video => video.duration")
     return seconds
 

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.films.conftest import Cloud
 from tests.films.requests import board
-from tests.studio.browser import Window
+from tests.studio.browser import Window, until
 from tests.studio.conftest import SMALL, OpenWindow
 from tests.studio.test_new_film import MINUTES_MS, make_it_small, plays
 
@@ -66,10 +66,9 @@ def test_a_topic_is_reviewed_at_both_gates(window: Window) -> None:
     page.get_by_role("link", name="Review").click(timeout=MINUTES_MS)
     still = page.get_by_role("img", name="Still of scene 1")
     expect(still).to_be_visible()
-    page.wait_for_function("image => image.naturalWidth > 0", arg=still.element_handle())
+    until(still, "image => image.naturalWidth > 0")
     page.get_by_role("button", name="Hear scene 2").click()
-    voice = page.locator("studio-voice audio")
-    page.wait_for_function("audio => audio.currentTime > 0", arg=voice.element_handle())
+    until(page.locator("studio-voice audio"), "audio => audio.currentTime > 0")
     approve(page, "Approve the previews")
     assert plays(page) > 2
     expect(page.locator(".chapter")).to_have_text([re.compile("A bee goes home."), re.compile("The end.")])
