@@ -536,15 +536,16 @@ def long_assemblies(cloud: Cloud) -> None:
     large = padded(clip(8), 2_300_000)  # its film has two parts
     of_function, of_build = (_rendered(cloud, tenant, large) for tenant in ("assemblers", "builders"))
     assert _assembled(cloud, of_function) == "ArtifactMissing"
-    deleted = _rendered(cloud, "demolishers", large)
+    deleted, unscored = (_rendered(cloud, tenant, large) for tenant in ("demolishers", "unscored"))
+    _built(cloud, unscored, retry=0)
     with cloud.deleted_meanwhile(deleted.tenant, "AssemblyBuild", _RECORDS):
-        _built(cloud, deleted, retry=0)
-    for video in (of_function, deleted):
+        _built(cloud, deleted, retry=1)
+    for video in (of_function, unscored, deleted):
         assert not cloud.objects.exists(video.film)
     for video in (of_function, of_build):
         cloud.inputs.put(video.music, _SOUND, "audio/wav")
     assert _assembled(cloud, of_function) == ""
-    assert _built(cloud, of_build, retry=1) == "SUCCEEDED"
+    assert _built(cloud, of_build, retry=2) == "SUCCEEDED"
     for video in (of_function, of_build):
         size = cloud.objects.size(video.film)
         assert size is not None
@@ -562,7 +563,7 @@ def long_assemblies(cloud: Cloud) -> None:
     cloud.objects.delete(of_build.film)
     cloud.objects.put(of_build.clip, b"no clip", "video/mp4")
     assert _assembled(cloud, unreadable) == "ClipUnreadable"
-    _built(cloud, of_build, retry=2)
+    _built(cloud, of_build, retry=3)
     for video in (unreadable, of_build):
         assert not cloud.objects.exists(video.clip)
     build = cloud.videos.get(of_build.tenant, of_build.id).build
