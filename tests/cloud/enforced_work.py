@@ -4,7 +4,7 @@ work of its own, with tenants of its own."""
 import json
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ from lambdas.domain.characters import Image
 from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.names import signing_secret
 from lambdas.domain.quotas import Quotas
+from lambdas.domain.scopes import OF_A_TENANT, Scope
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import ClipProgress, Decision
@@ -62,11 +63,11 @@ class Cloud:
     outputs: Mapping[str, str]
 
     @contextmanager
-    def api(self, tenant: str) -> Iterator["Api"]:
+    def api(self, tenant: str, scopes: Sequence[Scope] = OF_A_TENANT) -> Iterator["Api"]:
         """The REST API for a tenant, with a new key."""
         key = new_key()
         ApiKeys(self.client("dynamodb"), self.outputs["ApiKeysTable"], journal=self.objects).register(
-            key, tenant, "test"
+            key, tenant, "test", scopes
         )
         base = f"{self.url}/_aws/execute-api/{self.outputs['RestApiId']}/{self.outputs['RestApiStage']}/v1"
         headers = {"Authorization": f"Bearer {key}"}
@@ -308,6 +309,18 @@ def keys_and_quotas(cloud: Cloud) -> None:
         api.until(film, "completed")
         cloud.result("drop/limited/bee.json", "mp4")
         wait_until(lambda: accepted(api.http.get("/usage"))["total"]["films"] == 2, seconds=_PATIENCE)
+
+
+def operations(cloud: Cloud) -> None:
+    """What runs, waits and failed, of all tenants."""
+    with cloud.api("operators", [Scope.OPERATE]) as operator, cloud.api("operated") as api:
+        film = api.create(seconds="8")
+        shown = accepted(operator.http.get("/operations"))
+        assert film in {one["id"] for one in shown["open"]["oldest"]}, shown["open"]
+        assert "cogvideox-2b" in {one["name"] for one in shown["engines"]}
+        assert operator.http.get("/videos").status_code == 403
+        assert api.http.get("/operations").status_code == 403
+        accepted(api.http.post(f"/videos/{film}/cancel"))
 
 
 def webhooks(cloud: Cloud) -> None:
