@@ -311,18 +311,6 @@ def keys_and_quotas(cloud: Cloud) -> None:
         wait_until(lambda: accepted(api.http.get("/usage"))["total"]["films"] == 2, seconds=_PATIENCE)
 
 
-def operations(cloud: Cloud) -> None:
-    """What runs, waits and failed, of all tenants."""
-    with cloud.api("operators", [Scope.OPERATE]) as operator, cloud.api("operated") as api:
-        film = api.create(seconds="8")
-        shown = accepted(operator.http.get("/operations"))
-        assert film in {one["id"] for one in shown["open"]["oldest"]}, shown["open"]
-        assert "cogvideox-2b" in {one["name"] for one in shown["engines"]}
-        assert operator.http.get("/videos").status_code == 403
-        assert api.http.get("/operations").status_code == 403
-        accepted(api.http.post(f"/videos/{film}/cancel"))
-
-
 def webhooks(cloud: Cloud) -> None:
     """Endpoints, one of which is gone and one broken, and a delivery that is given up."""
     taken: list[str] = []
@@ -472,6 +460,18 @@ def engines(cloud: Cloud) -> None:
         task = {"tenant": "engineers", "video_id": failed, "execution": failed, "step": "Plan"}
         recorded = cloud.invoke("RecordFailure", {**task, "error": {"Error": "PlanFailed", "Cause": "{}"}})
         assert recorded == {"result": {"recorded": True}}
+
+
+def operations(cloud: Cloud) -> None:
+    """What operators see of all tenants, while one's clips wait."""
+    with cloud.api("operators", [Scope.OPERATE]) as operator, cloud.api("operated") as api:
+        film = rendering(cloud, api, "operated")
+        shown = accepted(operator.http.get("/operations"))
+        assert film in {one["id"] for one in shown["open"]["oldest"]}, shown["open"]
+        waiting = {one["name"]: one["waiting_by_tenant"] for one in shown["engines"]}
+        assert waiting["cogvideox-2b"] == [{"tenant": "operated", "clips": 2}]
+        assert api.http.get("/operations").status_code == 403
+        accepted(api.http.post(f"/videos/{film}/cancel"))
 
 
 def notices(cloud: Cloud) -> None:
@@ -873,6 +873,7 @@ WORK = (
     what_helps_to_write,
     signed_films,
     engines,
+    operations,
     notices,
     long_assemblies,
     missing_objects,
