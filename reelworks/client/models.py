@@ -58,7 +58,7 @@ class ApiKey(Document):
     redacted_value: str = ALWAYS
     """The start of the secret."""
     scopes: list[str] = []
-    """What the key may do: see `GET /v1/caller`."""
+    """What the key may do: `read`, `create`, `admin`, `operate`."""
     created_at: int = ALWAYS
     """Seconds since the epoch."""
     last_used_at: int | None = None
@@ -461,7 +461,7 @@ class OpenFilms(Document):
     stages: dict[str, int] = ALWAYS
     """How many are at each stage."""
     has_more: bool = ALWAYS
-    """Whether there are more than were counted: then each number is a least one."""
+    """Whether there are more than were counted: then the numbers are lower bounds."""
     oldest: list[OpenFilm] = []
     """At most 20, those first that entered their stage longest ago."""
 
