@@ -1,7 +1,9 @@
 """What a caller may do: a request needs at most one scope, and a key or user has any of them."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 
 class Scope(StrEnum):
@@ -12,7 +14,9 @@ class Scope(StrEnum):
 
 
 # What a tenant may give its own keys. Only whoever has the deployment's AWS credentials gives OPERATE.
-TenantScope = Literal[Scope.READ, Scope.CREATE, Scope.ADMIN]
+TenantScope = Annotated[
+    Literal[Scope.READ, Scope.CREATE, Scope.ADMIN], Field(description="read, create or admin")
+]
 OF_A_TENANT: tuple[Scope, ...] = (Scope.READ, Scope.CREATE, Scope.ADMIN)
 OF_USERS = (Scope.READ, Scope.CREATE)  # of the user pool, whose groups give no others
 DEFAULT: tuple[TenantScope, ...] = (Scope.READ, Scope.CREATE)  # of a new key

@@ -114,6 +114,7 @@ def test_no_tenant_sees_it() -> None:
         body = {"name": "x", "scopes": ["operate"]}
         refused = call("POST", "/v1/api_keys", body=body, scopes=scopes)
         assert (refused.status, refused.error["param"]) == (400, "scopes[0]"), refused.text
+        assert refused.error["message"] == "scopes[0] must be read, create or admin; got 'operate'."
 
 
 def test_a_key_of_the_deployment_s_operator(aws: Deployment) -> None:
