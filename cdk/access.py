@@ -49,7 +49,11 @@ _INCOMING = f"input/{keys.INCOMING_PREFIX}"
 _CHARACTERS = f"input/{keys.CHARACTERS_PREFIX}"
 _DESCRIPTIONS = f"input/{keys.DESCRIPTIONS_PREFIX}"
 _ARTIFACTS = f"output/{ARTIFACTS}"
+# Which video uses which artifact.
+_USES = (f"{_ARTIFACTS}*/uses/", f"{_ARTIFACTS}*/users/")
+_HEIRS = f"{_ARTIFACTS}*/heirs/"
 _VIDEOS = f"output/{VIDEOS}"  # storyboards and deliverables
+_SAMPLES = f"{_ARTIFACTS}*/samples/"  # of voices
 # The user can preview these before the film is made.
 _PREVIEWS = (f"{_ARTIFACTS}*/narrations/", f"{_ARTIFACTS}*/stills/", f"{_ARTIFACTS}*/clips/")
 _ENGINE = f"output/{ENGINE}"
@@ -65,9 +69,15 @@ ACCESS: Mapping[str, Access] = {
     "Api": Access(
         table=(*_CHANGE, "PutItem", "DeleteItem", "BatchWriteItem", "BatchGetItem"),
         clips=ClipQueue.grant_withdraw,
-        read=(_VIDEOS, *_PREVIEWS, _CHARACTERS, _DESCRIPTIONS, _INCOMING),
-        write=(_UPLOADS, _DROP_RESULTS, _VIDEOS, _WEBHOOKS, _CHARACTERS, _INCOMING),
-        delete=(_VIDEOS, _ENGINE, _DROP_RESULTS, _REQUESTS, _CHARACTERS, _DESCRIPTIONS),
+        read=(_VIDEOS, *_PREVIEWS, _SAMPLES, _CHARACTERS, _DESCRIPTIONS, _INCOMING, _UPLOADS),
+        write=(
+            *(_UPLOADS, *_USES, _HEIRS, _SAMPLES, _DROP_RESULTS, _VIDEOS, _WEBHOOKS),
+            *(_CHARACTERS, _INCOMING),
+        ),
+        delete=(
+            *(_VIDEOS, _ARTIFACTS, _UPLOADS, _ENGINE, _DROP_RESULTS, _REQUESTS),
+            *(_CHARACTERS, _DESCRIPTIONS),
+        ),
         journal=True,
         index=BY_CREATED,
     ),
@@ -75,7 +85,7 @@ ACCESS: Mapping[str, Access] = {
     "Operations": Access(table=("Query", "BatchGetItem"), clips=ClipQueue.grant_look, index=OPEN),
     "Intake": Access(
         table=(*_REPORT, "Query", "UpdateItem"),
-        read=(_DROPPED, _DROP_RESULTS, _CHARACTERS, _INCOMING),
+        read=(_DROPPED, _DROP_RESULTS, _CHARACTERS, _INCOMING, _UPLOADS),
         write=(_UPLOADS, _DROP_RESULTS),
         delete=(_DROP_RESULTS,),
         journal=True,
@@ -87,24 +97,31 @@ ACCESS: Mapping[str, Access] = {
         write=(_VIDEOS, _DESCRIPTIONS),
         journal=True,
     ),
-    "Narrate": Access(table=_REPORT, read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,)),
-    "DrawStill": Access(table=_REPORT, read=(_VIDEOS, _ARTIFACTS, _UPLOADS), write=(_ARTIFACTS,)),
+    "Narrate": Access(table=_REPORT, read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,), delete=(_ARTIFACTS,)),
+    "DrawStill": Access(
+        table=_REPORT, read=(_VIDEOS, _ARTIFACTS, _UPLOADS), write=(_ARTIFACTS,), delete=(_ARTIFACTS,)
+    ),
     "Review": Access(table=(*_CHANGE, "PutItem"), journal=True),
     "Plan": Access(table=_CHANGE, read=(_VIDEOS, _ARTIFACTS), write=(_VIDEOS,), journal=True),
-    "DrawClip": Access(table=_LET_BEGIN, read=(_VIDEOS, _UPLOADS, _ARTIFACTS), write=(_ARTIFACTS,)),
+    "DrawClip": Access(
+        table=_LET_BEGIN,
+        read=(_VIDEOS, _UPLOADS, _ARTIFACTS),
+        write=(_ARTIFACTS,),
+        delete=(_ARTIFACTS,),
+    ),
     "RenderClip": Access(
         table=_LET_BEGIN,
         clips=ClipQueue.grant_move,
         read=(_VIDEOS, _UPLOADS, _ARTIFACTS, _REQUESTS),
-        write=(_REQUESTS,),
-        delete=(_REQUESTS,),
+        write=(_REQUESTS, *_USES),
+        delete=(_REQUESTS, _ARTIFACTS),
     ),
     "SettleClip": Access(
         table=_REPORT,
         clips=ClipQueue.grant_move,
         read=(_VIDEOS, _ENGINE, _ARTIFACTS, _REQUESTS),
         write=(_ARTIFACTS,),
-        delete=(_ENGINE,),
+        delete=(_ENGINE, _ARTIFACTS),
     ),
     "Assemble": Access(
         table=_CHANGE,
@@ -136,7 +153,7 @@ ACCESS: Mapping[str, Access] = {
         clips=ClipQueue.grant_move,
         read=(_DROPPED, _DROP_RESULTS, _VIDEOS, _ENGINE, _ARTIFACTS, _JOURNAL, _REQUESTS),
         write=(_ARTIFACTS, _DROP_RESULTS),
-        delete=(_ENGINE, _REQUESTS),
+        delete=(_ENGINE, _REQUESTS, _ARTIFACTS),
         journal=True,
         index=OPEN,
     ),

@@ -14,10 +14,10 @@ from lambdas.domain import keys
 from lambdas.domain.uploads import KEPT_DAYS
 
 # The folders of the buckets (lambdas/domain/keys.py).
-UPLOADS = "uploads/"
+UPLOADS = keys.UPLOADS_PREFIX
 REQUESTS = "requests/"
 INCOMING = keys.INCOMING_PREFIX
-ARTIFACTS = "artifacts/"
+ARTIFACTS = keys.ARTIFACTS_PREFIX
 VIDEOS = "videos/"
 ENGINE = "engine/"
 

@@ -347,6 +347,7 @@ class PipelineStack(Stack):
         grant_ask(role("WriteStoryboard"), settings.text_model, *settings.text_models)
         grant_speak(role("Narrate"))
         grant_list_voices(role("Api"))
+        grant_speak(role("Api"))
         grant_draw(role("DrawStill"))
         for name in ("RenderClip", "SettleClip", "Upkeep"):
             allow(

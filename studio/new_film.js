@@ -5,6 +5,7 @@ import { caller } from "./caller.js";
 import { Component, html, nothing, ref } from "./component.js";
 import { checkField, choiceField, lineField, textField } from "./controls/field.js";
 import "./controls/file_drop.js";
+import "./controls/voice_sample.js";
 import { cost, duration } from "./format.js";
 import { advanced } from "./new_film/advanced.js";
 import "./new_film/character_dialog.js";
@@ -514,7 +515,13 @@ class NewFilm extends Component {
             }
             ${lineField(
               this.#shown("speech_speed", "Speaking speed", { numeric: "decimal", placeholder: "1", hint: "0.5 to 2" }),
-            )}`
+            )}
+            ${
+              voice && caller.may("create")
+                ? html`<div><span class="label">Sample</span>
+                  <studio-voice-sample .asked=${this.#sample(voice)}></studio-voice-sample></div>`
+                : nothing
+            }`
             : nothing
         }
         ${
@@ -541,6 +548,18 @@ class NewFilm extends Component {
           : nothing
       }
       ${this.#music()}`;
+  }
+
+  /** What a voice says to be heard: words of the film, otherwise its name and language. */
+  #sample(voice) {
+    const { way, topic, storyboard, language, speech_speed, voice_engine } = this.#form;
+    const first = storyboard?.scenes.find(({ narration }) => narration?.text)?.narration.text ?? "";
+    const words = way === "topic" ? topic : first;
+    const request = { text: words.trim().slice(0, LONGEST.sample) || `${voice.id}. ${voice.language_name}.` };
+    if (language && voice.other_languages.length) request.language = language;
+    if (voice_engine) request.engine = voice_engine;
+    if (Number(speech_speed)) request.speed = Number(speech_speed);
+    return { voice: voice.id, request };
   }
 
   #voiceChoices() {

@@ -1,6 +1,6 @@
 /** How long texts are, as the API counts them: in characters, in an engine's tokens, and in seconds of speech. */
 
-export const LONGEST = { title: 200, prompt: 2_000, narration: 3_000 }; // characters
+export const LONGEST = { title: 200, prompt: 2_000, narration: 3_000, sample: 200 }; // characters
 export const MOST_SCENES = 50;
 
 const WORDS_PER_SECOND = 2.5;

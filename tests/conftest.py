@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+import cdk  # noqa: F401 - chooses the Node that aws_cdk starts, which some tests import first
 from tests.shared import FOLDER
 
 # One worker runs per core. With tensors as small as the tests', more threads only wait for each other.
@@ -42,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for file in dict.fromkeys(item.path for item in items):
         folders.setdefault(file.parent, []).append(file)
     places = {
-        file: ({"films": 0, "unit": 2}.get(folder.name, 1), (number + 0.5) / len(files))
+        file: ({"films": 0, "studio": 0, "unit": 2}.get(folder.name, 1), (number + 0.5) / len(files))
         for folder, files in folders.items()
         for number, file in enumerate(files)
     }
@@ -51,17 +52,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `--dist loadfile`, let two workers run the films that share a cloud: each worker that runs one of
-    them starts a cloud, with its functions and engine servers."""
+    """With `--dist loadfile`, let two workers run the films that share a cloud, and one the studio's tests:
+    each worker that runs one of them starts a cloud, with its functions and engine servers."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
-    class FilmsOnTwoWorkers(LoadFileScheduling):
+    class SharedClouds(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = Path(super()._split_scope(nodeid))
+            if file.parent.name == "studio":
+                return "studio"
             if file.parent.name != "films" or file.name in OWN_CLOUDS:
                 return str(file)
             return f"films, {'first' if file.name in FIRST_WORKER else 'second'} worker"
 
-    return FilmsOnTwoWorkers(config, log)
+    return SharedClouds(config, log)

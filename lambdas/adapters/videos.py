@@ -245,6 +245,7 @@ class Videos:
             "attempt": video.attempt + 1,
             "failure": None,
             "review": None,
+            "deleting": False,
             "writer": video.writer and video.writer.model_copy(update={"cost": 0.0}),
             "enhancement": video.enhancement and video.enhancement.model_copy(update={"cost": 0.0}),
             "clips": [],

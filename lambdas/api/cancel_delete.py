@@ -1,15 +1,21 @@
 """End a video: cancel or delete it."""
 
+from datetime import UTC, datetime, timedelta
+
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.engine_calls import CallState
 from lambdas.adapters.executions import Machine
+from lambdas.adapters.shared_objects import Uses, note_all
 from lambdas.domain import keys
-from lambdas.domain.errors import NotReady, VideoClosed, VideoNotFound
+from lambdas.domain.errors import ArtifactMissing, NotReady, VideoClosed, VideoNotFound
+from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
 from lambdas.intake.drop_error import DropError, write_drop_error
 from lambdas.settings import ApiSettings
+
+_CREATED_WITHIN = timedelta(seconds=60)  # the API's function ends after 29 s
 
 
 class Ending:
@@ -19,6 +25,8 @@ class Ending:
         self._queue = stores.clip_queue(settings)
         self._inputs = stores.inputs(settings)
         self._outputs = stores.outputs(settings)
+        self._artifacts = Uses(self._outputs, keys.ARTIFACTS_PREFIX)
+        self._uploads = Uses(self._inputs, keys.UPLOADS_PREFIX)
         self._machine = Machine(client("stepfunctions"), settings.state_machine_arn)
 
     def cancel(self, tenant: str, video_id: str, *, retry: bool = False) -> Video:
@@ -48,10 +56,10 @@ class Ending:
             self._tell_dropper(video, "cancelled")
 
     def delete(self, tenant: str, video_id: str, *, retry: bool = False) -> None:
-        """Delete a video, its record last, so that the next call can finish an interrupted deletion.
+        """Delete a video with all that only it uses (docs/decisions/0051-what-a-deletion-deletes.md), its
+        record last, so that the next call can finish an interrupted deletion.
 
-        What other videos may use stays until it expires (docs/decisions/0051-what-a-deletion-leaves.md).
-        `retry`: as for `cancel`. Raises VideoNotFound.
+        `retry`: as for `cancel`. Raises VideoNotFound, ServiceUnavailable.
         """
         try:
             video = self._videos.get(tenant, video_id)
@@ -59,17 +67,55 @@ class Ending:
             if retry and self._videos.was_deleted(tenant, video_id):
                 return
             raise
-        if not video.closed:
-            try:
-                video = self._videos.advance(tenant, video_id, Stage.CANCELLED)
-            except VideoClosed:  # it has just ended
-                video = self._videos.get(tenant, video_id)
+        video = self._closed(video)
         self._halt(video)
+        self._hand_over(video)
+        self._artifacts.let_go(tenant, video_id)
+        self._uploads.let_go(tenant, video_id)
         self._outputs.delete_all(keys.video_folder(tenant, video_id))
         for folder in (keys.ENGINE_OUTPUT_PREFIX, keys.ENGINE_FAILURE_PREFIX):
             self._outputs.delete_all(folder + keys.inferences_of(video_id, None))
+        self._outputs.delete_all(keys.heirs(tenant, video_id))
+        origin = video.request.origin
+        if origin is not None and origin.video is not None:
+            self._outputs.delete(keys.heir(tenant, origin.video, video_id))
         self._tell_dropper(video, "deleted")
         self._videos.delete(tenant, video_id)
+
+    def _closed(self, video: Video) -> Video:
+        """Cancel a video unless it has ended, and record that its deletion has begun: from then on no other
+        is made from it, and a task that still works on it deletes what it makes."""
+        while True:
+            if not video.closed:
+                changed = self._videos.advance_from(video, Stage.CANCELLED, deleting=True)
+            else:
+                changed = video if video.deleting else self._videos.amend(video, deleting=True)
+            if changed is not None:
+                return changed
+            video = self._videos.get(video.tenant, video.id)
+
+    def _hand_over(self, video: Video) -> None:
+        """Note that the videos made from this one use what they may take over from its plan. Until now the
+        video's own notes have kept it."""
+        folder = keys.heirs(video.tenant, video.id)
+        for key, since in self._outputs.list_written(folder):
+            heir = key.removeprefix(folder)
+            try:
+                plan = self._outputs.get(keys.origin_plan(video.tenant, heir))
+            except ArtifactMissing:  # it was deleted
+                continue
+            taken = FilmPlan.model_validate_json(plan)
+            for uses, parts in ((self._artifacts, taken.artifacts), (self._uploads, taken.uploads)):
+                note_all(uses, video.tenant, heir, set(map(keys.shared_name, parts)))
+            if self._is_gone(video.tenant, heir, since):
+                self._artifacts.let_go(video.tenant, heir)
+                self._uploads.let_go(video.tenant, heir)
+
+    def _is_gone(self, tenant: str, heir: str, since: datetime) -> bool:
+        try:
+            return self._videos.outline(tenant, heir).deleting
+        except VideoNotFound:  # or its create has not recorded it yet
+            return since + _CREATED_WITHIN < datetime.now(UTC)
 
     def _halt(self, video: Video) -> None:
         """Stop everything that still runs for the video. A clip that waits leaves its engine's queue. Without

@@ -46,6 +46,11 @@ PATH_PARAMETERS: Mapping[str, Json] = {
         "schema": {"type": "string", "maxLength": 100},
         "example": "char_0123456789abcdef0123456789abcdef",
     },
+    "voice": {
+        "description": "The voice's id, as the list of voices has it.",
+        "schema": {"type": "string", "maxLength": 100},
+        "example": "Joanna",
+    },
     "upload_id": {
         "description": "The upload's id.",
         "schema": {"type": "string", "maxLength": 100},

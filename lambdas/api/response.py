@@ -59,9 +59,10 @@ def film_answer(video: Video, variant: str) -> Response:
     return link_answer(key, f"{video.id}.{wanted.extension}", wanted.media_type)
 
 
-def link_answer(key: str, file_name: str, media_type: str) -> Response:
-    """Redirect to a link to an object, or return it, as the query asks."""
-    as_json = query(LinkForm).link == "json"
+def link_answer(key: str, file_name: str, media_type: str, *, as_json: bool | None = None) -> Response:
+    """Redirect to a link to an object, or return it: by default as the query asks."""
+    if as_json is None:
+        as_json = query(LinkForm).link == "json"
     link = _link(key, file_name, media_type, head=method() == "HEAD" and not as_json)
     if as_json:
         expires_at = int(time.time()) + settings().link_seconds

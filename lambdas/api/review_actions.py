@@ -14,6 +14,7 @@ from typing import Any
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.requests_queue import RequestsQueue
+from lambdas.adapters.shared_objects import uploads
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.api.storyboard_edits import Regeneration, regenerated, replacement, scene_index
 from lambdas.domain import keys
@@ -73,7 +74,7 @@ class Editing:
             casting = Casting(tenant, self._inputs, video.cast)
             engine = deployed(video.request.engine, self._workflow)
             after = replacement(casting.storyboard(document), video.request, engine)
-            cast = _cast(video, casting, before, after)
+            cast = self._cast(video, casting, before, after)
             if after == before and cast == video.cast:
                 return video
             known = set(texts_of_storyboard(before).values())
@@ -96,7 +97,7 @@ class Editing:
                 casting = Casting(tenant, self._inputs, video.cast)
                 note = casting.text(asked.note, "note")
                 rewrite = Rewrite(scene=index, part=asked.part, note=note)
-                cast = _cast(video, casting, before, after)
+                cast = self._cast(video, casting, before, after)
                 return self._edit(video, before, after, cast=cast, rewrite=rewrite)
             return video if after == before else self._edit(video, before, after)
 
@@ -211,6 +212,13 @@ class Editing:
             )
         return self._storyboards.get(video)
 
+    def _cast(
+        self, video: Video, casting: Casting, before: Storyboard, after: Storyboard
+    ) -> tuple[CastMember, ...]:
+        """Return a film's characters after an edit, and keep the pictures of new ones."""
+        casting.keep(uploads(self._inputs, video.tenant, video.id, self._videos))
+        return _cast(video, casting, before, after)
+
     def _edit(self, video: Video, before: Storyboard, after: Storyboard, **changes: Any) -> Video | None:
         """Store an edit until it is approved. But what a note asks for is written immediately, and what the
         second gate shows is made immediately."""
@@ -258,9 +266,8 @@ class Editing:
 
 
 def _cast(video: Video, casting: Casting, before: Storyboard, after: Storyboard) -> tuple[CastMember, ...]:
-    """Return a film's characters after an edit, and keep the pictures of new ones. One whose name the edit
-    takes out of every scene is no longer in the film."""
-    casting.keep()
+    """Return a film's characters after an edit. One whose name the edit takes out of every scene is no longer
+    in the film."""
     same = {one.model_copy(update={"everywhere": False}).role: one for one in video.cast}
     cast = []
     for role in casting.roles:

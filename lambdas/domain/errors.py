@@ -154,6 +154,11 @@ class ModelNotFound(RequestError):
     code = "not_found"
 
 
+class VoiceNotFound(RequestError):
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
 class ApiKeyNotFound(RequestError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from pydantic import Field
 
+from lambdas.domain import keys
 from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.domain.characters import Appearance
 from lambdas.domain.documents import Document, fingerprint
@@ -189,6 +190,27 @@ class FilmPlan(Document):
             for start, scene in begins
             for sentence in scene.narration
         ]
+
+    @property
+    def artifacts(self) -> list[str]:
+        """The keys in the output bucket of what the film is made from."""
+        clips = [clip.key_hash for clip in self.clips]
+        clips += [clip.footage.clip for clip in self.clips if clip.footage and clip.footage.clip]
+        sounds = [sentence.sound for scene in self.scenes for sentence in scene.narration]
+        stills = [scene.still for scene in self.scenes if scene.still]
+        return [
+            *(keys.clip(self.tenant, clip) for clip in clips),
+            *(keys.speech(self.tenant, sound) for sound in sounds),
+            *stills,
+        ]
+
+    @property
+    def uploads(self) -> list[str]:
+        """The keys in the input bucket of what the film is made from."""
+        given = [self.image, self.music.key if self.music else None]
+        given += [scene.picture for scene in self.scenes]
+        given += [clip.footage.file for clip in self.clips if clip.footage]
+        return [key for key in given if key]
 
     def scene_start(self, scene: Scene) -> Fraction:
         """Return the second of the film at which the scene's first frame appears."""

@@ -3,6 +3,8 @@
 Input bucket                      Output bucket
   drop/{tenant}/…   drop folder     drop/{tenant}/…          the film or error beside a dropped object
   uploads/{tenant}/ first frames    artifacts/{tenant}/…     clips, films and their parts by content
+    uses/  users/     which video     uses/  users/            uses which of them
+                                      heirs/                   which video is made from which
   requests/…        engine requests videos/{tenant}/{id}/…   delivered files
   characters/…      characters, which don't expire
   incoming/…        files sent ahead of the requests that name them
@@ -12,6 +14,8 @@ Input bucket                      Output bucket
 """
 
 DROP_PREFIX = "drop/"
+UPLOADS_PREFIX = "uploads/"
+ARTIFACTS_PREFIX = "artifacts/"
 CHARACTERS_PREFIX = "characters/"
 DESCRIPTIONS_PREFIX = "descriptions/"
 INCOMING_PREFIX = "incoming/"
@@ -22,6 +26,39 @@ WEBHOOK_RECORDS_PREFIX = RECORDS_PREFIX + "webhooks/"
 TENANT_RECORDS_PREFIX = RECORDS_PREFIX + "tenants/"
 ENGINE_OUTPUT_PREFIX = "engine/out/"
 ENGINE_FAILURE_PREFIX = "engine/failed/"
+
+
+# --- notes of who uses what is stored by content, in the same bucket
+
+
+def shared_name(key: str) -> str:
+    """Return the name of what is stored by content under a key: its kind and hash, without the extension.
+    What has the same name is used, and deleted, together."""
+    return key.split("/", 2)[2].partition(".")[0]
+
+
+def shared_files(prefix: str, tenant: str, name: str) -> str:
+    """Return how the keys of what has a `shared_name` begin. `prefix`: UPLOADS_PREFIX or ARTIFACTS_PREFIX."""
+    return f"{prefix}{tenant}/{name}."
+
+
+def uses(prefix: str, tenant: str, name: str) -> str:
+    """Return the prefix of the notes about what has a `shared_name`."""
+    return f"{prefix}{tenant}/uses/{name}/"
+
+
+def used_by(prefix: str, tenant: str, video_id: str) -> str:
+    """Return the prefix of a video's list of what it uses."""
+    return f"{prefix}{tenant}/users/{video_id}/"
+
+
+def heirs(tenant: str, video_id: str) -> str:
+    """Return the prefix of the notes of the videos that are made from a video."""
+    return f"{ARTIFACTS_PREFIX}{tenant}/heirs/{video_id}/"
+
+
+def heir(tenant: str, video_id: str, made: str) -> str:
+    return heirs(tenant, video_id) + made
 
 
 # --- the input bucket
@@ -86,6 +123,11 @@ def clip(tenant: str, key_hash: str) -> str:
 
 def speech(tenant: str, sentence_hash: str) -> str:
     return f"artifacts/{tenant}/speech/{sentence_hash}.mp3"
+
+
+def voice_sample(tenant: str, sample_hash: str) -> str:
+    """Return the key of what a voice said to be heard. It is no video's, so it only expires."""
+    return f"artifacts/{tenant}/samples/{sample_hash}.mp3"
 
 
 def narration(tenant: str, narration_hash: str) -> str:

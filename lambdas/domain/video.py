@@ -50,6 +50,7 @@ class Video(Document):
     version: int = 1  # increases with every change of the record
     attempt: int = 1  # increases when the execution was lost
     waits_for: str | None = None  # TEXT_MODEL, or nothing in particular
+    deleting: bool = False  # its deletion has begun
     source: Source | None = None
     cast: tuple[CastMember, ...] = ()  # the request's characters, and those that edits added
     enhancement: Enhancement | None = None

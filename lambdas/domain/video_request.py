@@ -137,6 +137,13 @@ class VideoRequest(Document):
         """The size of pictures for the engine to start from: see film_format.given_size."""
         return given_size(self.rendered_size, (self.width, self.height), self.fit)
 
+    @property
+    def uploads(self) -> list[str]:
+        """The keys of its files in the input bucket."""
+        given = [file.key for file in (self.image, self.music) if file]
+        of_origin = [self.origin.file] if self.origin and self.origin.file else []
+        return [*given, *of_origin, *(role.image.key for role in self.characters)]
+
     def draws_still(self, scene: int, storyboard: Storyboard) -> bool:
         """Return whether an image model draws the scene's first picture: not if the user gave it, nor for a
         scene that continues, which starts from the previous scene's last picture."""

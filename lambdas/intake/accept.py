@@ -12,6 +12,7 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.recent_creates import Creates
 from lambdas.adapters.requests_queue import RequestsQueue
+from lambdas.adapters.shared_objects import SharedObjects, Uses, uploads
 from lambdas.adapters.tenant_counters import Admission
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
@@ -20,6 +21,7 @@ from lambdas.domain.characters import CastMember, Image, Role, opening
 from lambdas.domain.engine_notes import notes_of
 from lambdas.domain.engines import CATALOGUE, Engine, deployed, engine_named
 from lambdas.domain.errors import (
+    ArtifactMissing,
     IdempotencyConflict,
     InvalidRequest,
     MaxCostExceeded,
@@ -73,6 +75,7 @@ class Intake:
         self._settings = settings
         self._videos = stores.videos(settings)
         self._uploads = stores.inputs(settings)
+        self._uses = Uses(self._uploads, keys.UPLOADS_PREFIX)
         self._creates = Creates(client("dynamodb"), settings.videos_table)
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
         self._quotas = TenantQuotas(settings)
@@ -100,11 +103,12 @@ class Intake:
         request = self.check(tenant, fields, content, casting)
         # The same file has the same key, so a retry stores no second copy.
         given = ((request.image, INPUT_REFERENCE), (request.music, MUSIC))
-        uploads = {file.key: content[name] for file, name in given if file}
+        sent = {file.key: content[name] for file, name in given if file}
 
-        def keep(_: str) -> None:
-            self._keep(uploads)
-            casting.keep()
+        def keep(id_: str) -> None:
+            kept = self.uploads(tenant, id_)
+            _keep(sent, kept)
+            casting.keep(kept)
 
         return self.admit(tenant, request, keep, nonce=nonce, retry=retry, source=source)
 
@@ -125,6 +129,10 @@ class Intake:
         except QuotaExceeded as error:
             refusals.append(error)
         return DryRun(request, expected, refusals)
+
+    def uploads(self, tenant: str, id_: str) -> SharedObjects:
+        """Return the uploads of a video that is not recorded yet."""
+        return uploads(self._uploads, tenant, id_, None)
 
     def casting(self, tenant: str, known: Sequence[Role] = ()) -> Casting:
         """Return a new casting of a request; `known`: the characters of the video that it is made from."""
@@ -151,15 +159,21 @@ class Intake:
         if nonce is None and not retry:  # nothing has this id, so nothing needs to be looked up
             logger.append_keys(video_id=random_id)
             admission = self._admission(tenant, request)
-            keep(random_id)  # before the record, which must not reference a missing file
-            video = self._videos.create_noted(
-                self._queued(tenant, random_id, request, source),
-                self._creates.note(tenant, fingerprint, random_id),
-                admission,
-            )
+            try:
+                keep(random_id)  # before the record, which must not reference a missing file
+                video = self._videos.create_noted(
+                    self._queued(tenant, random_id, request, source),
+                    self._creates.note(tenant, fingerprint, random_id),
+                    admission,
+                )
+            except (RequestError, ArtifactMissing):  # it was certainly not recorded
+                self._uses.let_go(tenant, random_id)
+                raise
             if video is not None:
                 self.quota_headers = admission.headers
                 _tell_created(video)
+            else:
+                self._uses.let_go(tenant, random_id)
         if video is None:
             if nonce is None:
                 id_ = self._creates.claim(tenant, fingerprint, random_id, retry=retry)
@@ -287,15 +301,6 @@ class Intake:
         except InvalidRequest as error:
             raise InvalidRequest(error.message.replace("model", "draft_for", 1), param="draft_for") from error
 
-    def _keep(self, uploads: Mapping[str, bytes]) -> None:
-        if not uploads:
-            return
-        from lambdas.media.music import MEDIA_TYPES
-
-        media_types = {extension: media_type for media_type, extension in _EXTENSIONS.items()} | MEDIA_TYPES
-        for key, data in uploads.items():
-            self._uploads.put(key, data, media_types[key.rpartition(".")[2]])
-
     def _new(
         self, tenant: str, id_: str, request: VideoRequest, keep: Callable[[str], None], source: Source | None
     ) -> Video:
@@ -344,6 +349,17 @@ class Intake:
             notes=notes_of(request, self._settings.offered, self._settings.workflow),
             history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
         )
+
+
+def _keep(sent: Mapping[str, bytes], uploads: SharedObjects) -> None:
+    if not sent:
+        return
+    from lambdas.media.music import MEDIA_TYPES
+
+    media_types = {extension: media_type for media_type, extension in _EXTENSIONS.items()} | MEDIA_TYPES
+    for key, data in sent.items():
+        if not uploads.find(key):
+            uploads.put(key, data, media_types[key.rpartition(".")[2]])
 
 
 def _tell_created(video: Video) -> None:

@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lambdas.adapters.characters import Characters
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.shared_objects import SharedObjects
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys
 from lambdas.domain.assembly import Fit
@@ -242,13 +244,16 @@ class Casting:
             )
         return role
 
-    def keep(self) -> None:
+    def keep(self, uploads: SharedObjects) -> None:
         """Copy the pictures, so that the film stays as it is when a character is deleted. Raises
         InvalidRequest if one was deleted since it was found."""
         for character in self._new:
             upload = keys.upload(self._tenant, character.image.sha256, "jpg")
+            if uploads.find(upload):
+                continue
+            copy = partial(self._inputs.copy, character.image.key, upload, "image/jpeg")
             try:
-                self._inputs.copy(character.image.key, upload, "image/jpeg")
+                uploads.write(upload, copy)
             except ArtifactMissing as error:
                 raise InvalidRequest(
                     f"Character {character.name!r} was deleted just now.", param="characters"

@@ -204,13 +204,17 @@ class Remake:
     def _admit(
         self, source: Video, request: VideoRequest, casting: Casting, *, nonce: str | None, retry: bool
     ) -> Video:
-        """Admit the request and copy what the film reuses, so that its source can be deleted."""
+        """Admit the request. Copy what the film needs of its source's own, and note that it is made from it,
+        so that the source can be deleted."""
         origin = request.origin
         self.intake.filter.check({"prompt": origin.prompt if origin else ""})
 
         def keep(id_: str) -> None:
-            casting.keep()
             tenant = source.tenant
+            uploads = self.intake.uploads(tenant, id_)
+            casting.keep(uploads)
+            for key in request.uploads:
+                uploads.find(key)
             copies = [(keys.film_plan(tenant, source.id), keys.origin_plan(tenant, id_))]
             if origin and (sha256 := origin.storyboard):
                 copies.append(
@@ -218,6 +222,10 @@ class Remake:
                 )
             for old, new in copies:
                 self._outputs.copy(old, new, "application/json")
+            self._outputs.put(keys.heir(tenant, source.id, id_), b"", "application/octet-stream")
+            # A deletion that begins later sees what was noted.
+            if self._videos.outline(tenant, source.id).deleting:
+                raise ArtifactMissing(f"video {source.id} is being deleted")
 
         return _there(
             source,
@@ -236,9 +244,10 @@ class Remake:
     ) -> Video:
         key = str(request.origin and request.origin.file)
 
-        def keep(_: str) -> None:
-            clip.keep(self._uploads, key)
-            casting.keep()
+        def keep(id_: str) -> None:
+            uploads = self.intake.uploads(tenant, id_)
+            clip.keep(self._uploads, uploads, key)
+            casting.keep(uploads)
 
         return self.intake.admit(tenant, request, keep, nonce=nonce, retry=retry)
 

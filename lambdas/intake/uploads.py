@@ -12,6 +12,7 @@ from typing import Any
 
 from lambdas.adapters.object_source import ObjectSource
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.shared_objects import SharedObjects
 from lambdas.adapters.uploads import Uploads
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
@@ -70,11 +71,15 @@ class ClipFile:
     name: str
     size: int
 
-    def keep(self, inputs: Objects, key: str) -> None:
-        if isinstance(self.source, bytes):
-            inputs.put(key, self.source, "video/mp4")
+    def keep(self, inputs: Objects, uploads: SharedObjects, key: str) -> None:
+        """Store the clip unless it is stored. Raises ArtifactMissing if it was sent ahead and has expired."""
+        source = self.source
+        if uploads.find(key):
+            return
+        if isinstance(source, bytes):
+            uploads.put(key, source, "video/mp4")
         else:
-            inputs.copy(self.source.key, key, "video/mp4")
+            uploads.write(key, lambda: inputs.copy(source.key, key, "video/mp4"))
 
 
 class Arrived:

@@ -15,6 +15,7 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.engine_calls import Inference
 from lambdas.adapters.executions import Machine
+from lambdas.adapters.shared_objects import artifacts
 from lambdas.domain import keys, names
 from lambdas.domain.engine_failure import engine_failure, took_too_long
 from lambdas.domain.engines import CATALOGUE
@@ -143,7 +144,8 @@ class SettleClip:
     def _keep(self, inference: Inference, output: str, plan: FilmPlan, clip: Clip) -> float | None:
         """Store the clip and record it. Return for how many seconds the engine worked on it, if known."""
         artifact = keys.clip(plan.tenant, clip.key_hash)
-        stored = self._outputs.exists(artifact)
+        clips = artifacts(self._outputs, plan.tenant, plan.video_id, self._videos)
+        stored = clips.find(artifact)
         try:
             content, seconds = without_work_box(self._outputs.get(output))
         except ArtifactMissing:
@@ -152,7 +154,7 @@ class SettleClip:
             raise
         if not stored:
             check(content, plan, clip)
-            self._outputs.put(artifact, content, "video/mp4")
+            clips.put(artifact, content, "video/mp4")
         cost = of_work(self._prices.instance_second(plan.engine), seconds)
         started_ms = inference.started_ms or inference.requested_ms
         finished(self._videos, self._events, plan, clip, started_ms=started_ms, cost=cost)

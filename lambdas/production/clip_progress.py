@@ -4,6 +4,7 @@ from typing import Any
 
 from lambdas.adapters.events import Events
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.shared_objects import artifacts
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.documents import Document
@@ -21,7 +22,8 @@ class ClipMade(Document):
 
 def reused(videos: Videos, outputs: Objects, events: Events, plan: FilmPlan, clip: Clip) -> bool:
     """Return whether the clip was made before; if so, mark it done in the record and emit the event."""
-    if not outputs.exists(keys.clip(plan.tenant, clip.key_hash)):
+    made = artifacts(outputs, plan.tenant, plan.video_id, videos)
+    if not made.find(keys.clip(plan.tenant, clip.key_hash)):
         return False
     now = now_ms()
     done = _progress(plan, clip, ClipState.DONE, reused=True, cost=0.0, started_ms=now, finished_ms=now)

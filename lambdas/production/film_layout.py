@@ -14,6 +14,7 @@ from typing import Any
 
 from lambdas.adapters.object_source import ObjectSource
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.shared_objects import SharedObjects
 from lambdas.domain import keys
 from lambdas.domain.assembly import Fit
 from lambdas.domain.documents import fingerprint
@@ -37,15 +38,22 @@ _MAKING = 2  # increment when the same clips produce other bytes
 
 
 class Film:
-    """Lays out the film of a plan. `inputs` holds the music, `scratch` is a folder for the sound, and
-    `encoded` is called for each part that needed encoding, once it exists."""
+    """Lays out the film of a plan. `inputs` holds the music, `parts` are what was encoded before, `scratch`
+    is a folder for the sound, and `encoded` is called for each part that needed encoding, once it exists."""
 
     def __init__(
-        self, plan: FilmPlan, inputs: Objects, outputs: Objects, scratch: Path, encoded: Callable[[], None]
+        self,
+        plan: FilmPlan,
+        inputs: Objects,
+        outputs: Objects,
+        parts: SharedObjects,
+        scratch: Path,
+        encoded: Callable[[], None],
     ) -> None:
         self._plan = plan
         self._inputs = inputs
         self._outputs = outputs
+        self._parts = parts
         self._scratch = scratch
         self._encoded = encoded
         self._format = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
@@ -180,8 +188,8 @@ class Film:
         return [BytesSource(timed_text(said, duration, language=self._plan.language))]
 
     def _made(self, key: str, make: Callable[[], bytes], content_type: str) -> Source:
-        if not self._outputs.exists(key):
-            self._outputs.put(key, make(), content_type)
+        if not self._parts.find(key):
+            self._parts.put(key, make(), content_type)
         return self._outputs.source(key)
 
 

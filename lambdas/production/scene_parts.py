@@ -33,12 +33,13 @@ def make_part(
     videos: Videos,
     outputs: Objects,
     make: Callable[[], tuple[str, float | None]],
+    *,
+    reused: bool,
 ) -> PartMade:
-    """Call `make` unless the artifact exists. `make` stores the artifact with its maker and returns that
+    """Call `make` unless the artifact is `reused`. `make` stores the artifact with its maker and returns that
     maker and the cost in USD. Both are recorded only if the record still waits for this part: the storyboard
     may have been edited and a new attempt started, whose film must not get a part made from the old words."""
     place = [part.scene for part in getattr(video, parts)].index(task.scene)
-    reused = outputs.exists(artifact)
     progress = PartProgress(
         scene=task.scene, state=ClipState.RENDERING, reused=reused, artifact=artifact, started_ms=now_ms()
     )

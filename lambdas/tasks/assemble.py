@@ -8,6 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters import stores
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.shared_objects import SharedObjects, artifacts
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
 from lambdas.domain.content_variants import VARIANTS
@@ -65,11 +66,13 @@ def assemble(
     videos.advance(tenant, video_id, Stage.ASSEMBLING, assembled=0, assembly=None)
     plan = load_plan(outputs, tenant, video_id)
     film = keys.film(tenant, film_hash(plan))
-    reused = outputs.exists(film)
+    parts = artifacts(outputs, tenant, video_id, videos)
+    reused = parts.find(film)
     if not reused:
-        _make(film, plan, inputs, outputs, videos)
+        _make(film, plan, inputs, outputs, parts, videos)
     _make_pictures(film, plan, outputs)
     _write_captions(plan, outputs)
+    parts.require_video(film, made=not reused)  # the pictures and captions have the film's name
     finished_ms = now_ms()
     cost = 0.0 if reused else of_time(usd_per_second, started_ms, finished_ms)
     done = AssemblyProgress(reused=reused, cost=cost, started_ms=started_ms, finished_ms=finished_ms)
@@ -78,16 +81,21 @@ def assemble(
     return FilmMade(film=film, reused=reused)
 
 
-def _make(film: str, plan: FilmPlan, inputs: Objects, outputs: Objects, videos: Videos) -> None:
+def _make(
+    film: str, plan: FilmPlan, inputs: Objects, outputs: Objects, parts: SharedObjects, videos: Videos
+) -> None:
     progress = Progress(plan, videos)
     try:
         with TemporaryDirectory() as scratch:
-            making = Film(plan, inputs, outputs, Path(scratch), progress.part_encoded)
+            making = Film(plan, inputs, outputs, parts, Path(scratch), progress.part_encoded)
             layout = making.layout()
             if making.steps:
                 videos.advance(plan.tenant, plan.video_id, Stage.ASSEMBLING, steps=making.steps)
-            outputs.put_streamed(
-                film, layout, "video/mp4", sent=lambda size: progress.uploaded(size, layout.size)
+            parts.write(
+                film,
+                lambda: outputs.put_streamed(
+                    film, layout, "video/mp4", sent=lambda size: progress.uploaded(size, layout.size)
+                ),
             )
     except ClipUnreadable as error:
         forget_broken_clip(plan, outputs, error)

@@ -8,6 +8,7 @@ from lambdas.adapters import stores
 from lambdas.adapters.clip_budget import ClipBudget
 from lambdas.adapters.events import Events
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.shared_objects import artifacts
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.animatic.clip import DraftClip, draw_clip, last_picture
 from lambdas.domain import keys
@@ -66,7 +67,8 @@ def draw(
     made = footage(plan, clip, inputs, outputs)
     if made is None:
         made = draw_clip(_draft(plan, scene, clip, _begins_with(plan, scene, inputs, outputs)))
-    outputs.put(keys.clip(plan.tenant, clip.key_hash), made, "video/mp4")
+    stored = artifacts(outputs, plan.tenant, plan.video_id, videos)
+    stored.put(keys.clip(plan.tenant, clip.key_hash), made, "video/mp4")
     cost = of_time(prices.function_second(memory_mb), started_ms, now_ms())
     finished(videos, events, plan, clip, started_ms=started_ms, cost=cost)
     return ClipMade(clip=clip.index, reused=False)

@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.clients import stills_client
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.shared_objects import artifacts
 from lambdas.adapters.stills import MODELS, REFERENCES, REGION, STRENGTH, Stills
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.videos import Videos
@@ -70,9 +71,13 @@ def draw_still(
         request.tenant, fingerprint({"still": _MAKING, "model": MODELS[asked.quality], **wanted, **seen})
     )
 
+    drawn_before = artifacts(outputs, request.tenant, request.video_id, videos)
+
     def make() -> tuple[str, float | None]:
         drawn = stills.draw(**wanted, reference=inputs.get(first.image.key) if first else None)
-        outputs.put(artifact, drawn.png, "image/png", by=drawn.by)
+        drawn_before.put(artifact, drawn.png, "image/png", by=drawn.by)
         return drawn.by, prices.still(asked.quality)
 
-    return make_part(video, request, "stills", artifact, videos, outputs, make)
+    return make_part(
+        video, request, "stills", artifact, videos, outputs, make, reused=drawn_before.find(artifact)
+    )

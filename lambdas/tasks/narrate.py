@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.objects import Objects
+from lambdas.adapters.shared_objects import SharedObjects, artifacts
 from lambdas.adapters.speech import Speech
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.videos import Videos
@@ -53,20 +54,29 @@ def narrate(
     content = by.narration_hash(narration.text)
     artifact = keys.narration(request.tenant, content)
     preview = keys.narration_preview(request.tenant, content)
+    sounds = artifacts(outputs, request.tenant, request.video_id, videos)
 
     def make() -> tuple[str, float | None]:
         said, billed = [], 0
         for text in sentences(narration.spoken, by.language):
-            seconds, characters = _said(text, request, by, outputs, speech)
+            seconds, characters = _said(text, request, by, outputs, sounds, speech)
             said.append((text, by.sentence_hash(text), seconds))
             billed += characters
         document = spoken(by.voice, said)
         # Before the narration itself: once that exists, the part counts as made.
         outputs.put(preview, _preview(document, request.tenant, outputs), "audio/mp4")
-        outputs.put(artifact, document.model_dump_json().encode(), "application/json", by=by.voice)
+        sounds.put(artifact, document.model_dump_json().encode(), "application/json", by=by.voice)
         return by.voice, settings.price_list.narration(by.engine, billed)
 
-    return make_part(video, request, "narrations", artifact, videos, outputs, make)
+    reused = sounds.find(artifact) and _is_complete(artifact, request.tenant, outputs, sounds)
+    return make_part(video, request, "narrations", artifact, videos, outputs, make, reused=reused)
+
+
+def _is_complete(artifact: str, tenant: str, outputs: Objects, sounds: SharedObjects) -> bool:
+    """Return whether each sentence of a narration exists, too: films share narrations, and narrations share
+    sentences."""
+    document = Spoken.model_validate_json(outputs.get(artifact))
+    return all(sounds.find(keys.speech(tenant, sentence.sound)) for sentence in document.sentences)
 
 
 def _preview(said: Spoken, tenant: str, outputs: Objects) -> bytes:
@@ -82,13 +92,13 @@ def _preview(said: Spoken, tenant: str, outputs: Objects) -> bytes:
 
 
 def _said(
-    text: str, request: SceneTask, by: Speaker, outputs: Objects, speech: Speech
+    text: str, request: SceneTask, by: Speaker, outputs: Objects, sounds: SharedObjects, speech: Speech
 ) -> tuple[Fraction, int]:
     """Synthesize a sentence unless its sound exists; return its seconds and the number of billed
     characters."""
     key = keys.speech(request.tenant, by.sentence_hash(text))
     what = f"the narration of scene {request.scene}"
-    if outputs.exists(key):
+    if sounds.find(key):
         return length(BytesIO(outputs.get(key)), what), 0
     sound = speech.speak(
         text,
@@ -99,5 +109,5 @@ def _said(
         sample_rate=by.sample_rate,
     )
     seconds = length(BytesIO(sound), what)  # before storing: a retry would reuse a broken sound
-    outputs.put(key, sound, "audio/mpeg")
+    sounds.put(key, sound, "audio/mpeg")
     return seconds, len(text)

@@ -11,6 +11,8 @@ const SHAPES = {
   undo: "M9 14 4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3",
   redo: "m15 14 5-5-5-5m5 5H10a6 6 0 0 0 0 12h3",
   add: "M12 5v14M5 12h14",
+  play: "M7 4.5v15l12-7.5z",
+  stop: "M6 6h12v12H6z",
 };
 
 export const icon = (name) => html`

@@ -10,10 +10,16 @@ const UNKNOWN_SECONDS = 8; // of a scene, until its narration is spoken
 function _contents({ style, scenes }, stills) {
   return closed({ title: "", style, scenes }).scenes.map((scene, index, all) => {
     const voice = scene.narration && spokenWords(scene.narration.text) ? fingerprint(scene.narration) : null;
-    const still = stills && !scene.continues ? fingerprint([scene.image, style]) : null;
+    // A scene with the words of an earlier one gets another picture, by its place.
+    const place = (part) =>
+      scene[part].seed === undefined &&
+      all.slice(0, index).some((one) => one[part].positive_prompt === scene[part].positive_prompt)
+        ? index
+        : 0;
+    const still = stills && !scene.continues ? fingerprint([scene.image, place("image"), style]) : null;
     const before = scene.continues ? fingerprint(all[index - 1]) : null;
     const length = scene.seconds ?? scene.narration ?? null;
-    return { voice, still, clips: fingerprint([scene.video, style, still, length, before]) };
+    return { voice, still, clips: fingerprint([scene.video, place("video"), style, still, length, before]) };
   });
 }
 

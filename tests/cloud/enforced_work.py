@@ -49,6 +49,8 @@ from tests.unit.sounds import encoded, tone
 _PATIENCE = 120  # seconds
 _SMALL = {"size": "96x64", "fps": 8}  # quickly drawn
 _RECORDS = "*/records/videos/*"  # paths of the journal
+_USERS = "*/users/*"
+_MADE = "*/made"
 # CodeBuild starts no other build for the token and retry of one that it knows.
 _OF_FIRST_BUILD = {"token": "nobody's", "retry": 0}
 _SOUND = encoded(tone(2, 440)).read()
@@ -270,6 +272,7 @@ def music_and_films_of_films(cloud: Cloud) -> None:
                 api.until_gate(video["id"])
                 api.approve(video["id"])
             api.until(video["id"], "completed")
+        accepted(api.http.delete(f"/videos/{film}"))  # the others keep what they are made from
 
 
 def dropped_files(cloud: Cloud) -> None:
@@ -401,7 +404,9 @@ def _sent(api: Api, mime_type: str, data: bytes) -> dict[str, str]:
 def what_helps_to_write(cloud: Cloud) -> None:
     with cloud.api("writers") as api:
         assert accepted(api.http.post("/prompts/enhance", json={"prompt": "A bee"}))["by"]
-        assert accepted(api.http.get("/voices"))["data"]
+        voice = accepted(api.http.get("/voices"))["data"][0]["id"]
+        sample = accepted(api.http.post(f"/voices/{voice}/sample", json={"text": "A kite flies."}))
+        assert httpx.get(sample["url"]).headers["content-type"] == "audio/mpeg"
 
 
 def signed_films(cloud: Cloud) -> None:
@@ -704,6 +709,25 @@ def deleted_videos(cloud: Cloud) -> None:
     task = {"tenant": video.tenant, "video_id": video.id, "clip": 0, "token": "nobody's", "retry": 0}
     with cloud.deleted_meanwhile(video.tenant, "RenderClip", "*/requests/*"):
         assert cloud.invoke("RenderClip", task)["error"]["errorType"] == "VideoNotFound"
+    _deleted_makers(cloud)
+
+
+def _deleted_makers(cloud: Cloud) -> None:
+    """Videos that are deleted while a function makes something for them that is stored by content."""
+    called_back = {"token": "nobody's", "retry": 0}
+    for function, engine, more in (("DrawClip", "animatic", {}), ("RenderClip", "cogvideox-2b", called_back)):
+        request = a_request(seconds=1, width=384, height=256, fps=8, engine=engine)
+        video, _ = _planned(cloud, f"deleted-{function.lower()}-2", request)
+        task = {"tenant": video.tenant, "video_id": video.id, "clip": 0, **more}
+        with cloud.deleted_meanwhile(video.tenant, function, _USERS):
+            assert cloud.invoke(function, task)["error"]["errorType"] == "VideoNotFound", function
+    for function in ("Narrate", "DrawStill"):
+        tenant = f"deleted-{function.lower()}"
+        with cloud.api(tenant) as api, cloud.deleted_meanwhile(tenant, function, _USERS):
+            api.create(topic="A bee", scenes=1, stills="standard")
+    tenant = "deleted-settleclip"
+    with cloud.api(tenant) as api, cloud.deleted_meanwhile(tenant, "SettleClip", _MADE):
+        api.engine_film("A bee")
 
 
 def _video(cloud: Cloud, tenant: str, stage: Stage) -> Video:
@@ -801,9 +825,18 @@ def lost_notices(cloud: Cloud) -> None:
             wait_until(lambda: _tell_upkeep(cloud, failing), seconds=_PATIENCE)
             wait_until(lambda: calls_of(cloud, failing, "settled"), seconds=_PATIENCE)
             accepted(api.http.post(f"/videos/{failing}/cancel"))
+        with cloud.api("deleted-unheard") as api:
+            video = api.engine_film("A bee")
+            with cloud.deleted_meanwhile("deleted-unheard", "Upkeep", _MADE):
+                wait_until(lambda: _tell_upkeep(cloud, video) and _is_gone(cloud, video), seconds=_PATIENCE)
     finally:
         for one in subscriptions:
             sns.subscribe(TopicArn=one["TopicArn"], Protocol=one["Protocol"], Endpoint=one["Endpoint"])
+
+
+def _is_gone(cloud: Cloud, video: str) -> bool:
+    time.sleep(2)
+    return not cloud.objects.exists(keys.video_record("deleted-unheard", video))
 
 
 def _tell_upkeep(cloud: Cloud, video: str) -> list[str]:

@@ -1,5 +1,6 @@
 """OpenAI's remix, edit and extend through the REST API, over a local AWS, with OpenAI's clients."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -12,18 +13,20 @@ import openai
 import pytest
 
 from lambdas.adapters import stores
+from lambdas.adapters.shared_objects import artifacts
 from lambdas.adapters.storyboards import Storyboards
+from lambdas.adapters.videos import Videos
 from lambdas.api.request import settings
 from lambdas.domain import keys
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.film_plan import FilmPlan
+from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.origin import prompt_shots
 from lambdas.domain.planning import make_plan
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipProgress, ClipState
 from lambdas.domain.video_request import Origin, OriginKind
-from tests.cloud.deployment import Deployment
+from tests.cloud.deployment import Deployment, png
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
 from tests.factories import a_shot
@@ -97,16 +100,63 @@ def test_a_remix_is_the_source_s_request_with_the_change(queue: Deployment) -> N
 
 
 def test_reused_parts_outlive_the_source(queue: Deployment) -> None:
-    source = filmed(prompt=None, storyboard=BOARD, narrate=False)
-    answer = post(f"/{source}/remix", prompt="Make it night")
-    id_, sha256 = answer.json["id"], origin(answer).storyboard
-    assert call("DELETE", f"/v1/videos/{source}").status == 200
-    assert len(taken_over(id_).scenes) == 2
+    image = f"data:image/png;base64,{base64.b64encode(png(5)).decode()}"
+    fields = {"prompt": None, "storyboard": BOARD, "narrate": False, "input_reference": {"image_url": image}}
+    source = filmed("inheritors", **fields)
+    outputs, videos = stores.outputs(settings()), stores.videos(settings())
+    [uploaded] = [key for key in queue.keys("input", "uploads/inheritors/") if key.endswith(".png")]
+    made = artifacts(outputs, "inheritors", source, videos)
+    plan = FilmPlan.model_validate_json(outputs.get(keys.film_plan("inheritors", source)))
+    film, clips = keys.film("inheritors", film_hash(plan)), plan.artifacts
+    for key in (film, *clips):
+        assert not made.find(key)
+        made.put(key, b"part", "video/mp4")
+    answer = post(f"/{source}/remix", "inheritors", prompt="Make it night")
+    id_ = answer.json["id"]
+    sha256 = now(id_, "inheritors").request.origin.storyboard
+    assert call("DELETE", f"/v1/videos/{source}", tenant="inheritors").status == 200
+    plan = FilmPlan.model_validate_json(outputs.get(keys.origin_plan("inheritors", id_)))
+    assert len(plan.scenes) == 2
+    assert all(map(outputs.exists, clips))
+    assert not outputs.exists(film), "the remix can't use the source's whole film"
+    assert stores.inputs(settings()).exists(uploaded)
     assert sha256
-    board = Storyboards(stores.outputs(settings())).of(now(id_), sha256)
+    board = Storyboards(stores.outputs(settings())).of(now(id_, "inheritors"), sha256)
     assert board == Storyboard.model_validate(BOARD)
-    assert call("DELETE", f"/v1/videos/{id_}").status == 200
-    assert not queue.keys("output", keys.video_folder("acme", id_))
+    assert call("DELETE", f"/v1/videos/{id_}", tenant="inheritors").status == 200
+    assert not [key for bucket in ("input", "output") for key in queue.keys(bucket) if "/inheritors/" in key]
+
+
+def test_a_video_that_is_being_deleted_can_t_be_remixed(queue: Deployment) -> None:
+    image = {"image_url": f"data:image/png;base64,{base64.b64encode(png(6)).decode()}"}
+    source = filmed("late", prompt=None, storyboard=BOARD, narrate=False, input_reference=image)
+    before = queue.keys("input", "uploads/late/")
+    stores.videos(settings()).amend(now(source, "late"), deleting=True)
+    refused = post(f"/{source}/remix", "late", prompt="Make it night")
+    assert (refused.status, refused.error["param"]) == (404, "video")
+    assert queue.keys("input", "uploads/late/") == before
+
+
+def test_a_remix_that_is_just_being_created_keeps_what_it_takes_over(
+    queue: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its source is deleted after it has looked and before it is recorded."""
+    source = filmed("quick", prompt=None, storyboard=BOARD, narrate=False)
+    outputs, videos = stores.outputs(settings()), stores.videos(settings())
+    plan = FilmPlan.model_validate_json(outputs.get(keys.film_plan("quick", source)))
+    made = artifacts(outputs, "quick", source, videos)
+    for key in plan.artifacts:
+        made.find(key)
+        made.put(key, b"part", "video/mp4")
+    create_noted = Videos.create_noted
+
+    def deleted_before(self: Videos, *given: Any) -> Video | None:
+        assert call("DELETE", f"/v1/videos/{source}", tenant="quick").status == 200
+        return create_noted(self, *given)
+
+    monkeypatch.setattr(Videos, "create_noted", deleted_before)
+    assert post(f"/{source}/remix", "quick", prompt="Make it night").status == 200
+    assert all(map(outputs.exists, plan.artifacts))
 
 
 def test_a_remix_may_be_remixed(queue: Deployment) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -55,10 +56,12 @@ class Services:
             converse_answer("A golden bee drifts slowly over a field of clover in warm light."),
         )
         self.lists = 0
+        self.spoken: list[dict[str, Any]] = []
         self.app = Starlette(
             routes=[
                 Route("/model/{model}/converse", self._converse, methods=["POST"]),
                 Route("/v1/voices", self._voices, methods=["GET"]),
+                Route("/v1/speech", self._speech, methods=["POST"]),
             ]
         )
 
@@ -70,6 +73,13 @@ class Services:
     async def _voices(self, request: Request) -> Response:
         self.lists += 1
         return JSONResponse(PAGES[1 if request.query_params.get("NextToken") else 0])
+
+    async def _speech(self, request: Request) -> Response:
+        self.spoken.append(await request.json())
+        if self.spoken[-1]["Text"] == "unspeakable":
+            headers = {"x-amzn-errortype": "LanguageNotSupportedException"}
+            return JSONResponse({"message": "Not in this language."}, 400, headers=headers)
+        return Response(b"sound", media_type="audio/mpeg")
 
 
 @pytest.fixture
@@ -173,3 +183,41 @@ def test_voices_of_a_language_or_an_engine(
     services: Services, query: dict[str, str], names: list[str]
 ) -> None:
     assert [one["id"] for one in call("GET", "/v1/voices", query=query).json["data"]] == names
+
+
+def hear(voice: str, **body: Any) -> Answer:
+    return call("POST", f"/v1/voices/{voice}/sample", body=body)
+
+
+def test_a_voice_can_be_heard_and_says_the_same_only_once(services: Services) -> None:
+    said = {"text": "**A kite** leans 🪁", "language": "hi-IN", "speed": 1}
+    link = hear("Kajal", **said).json
+    assert (link["object"], link["media_type"]) == ("content.link", "audio/mpeg")
+    assert httpx.get(link["url"]).content == b"sound"
+    [request] = services.spoken
+    assert (request["Text"], request["VoiceId"], request["Engine"]) == ("A kite leans", "Kajal", "neural")
+    assert request["LanguageCode"] == "hi-IN"
+    assert hear("Kajal", **said).status == 200
+    assert len(services.spoken) == 1
+    hear("Vicki", text="Ein Drachen", engine="standard")
+    assert services.spoken[-1]["Engine"] == "standard"
+
+
+@pytest.mark.parametrize(
+    ("voice", "body", "status", "param", "says"),
+    [
+        ("Nobody", {"text": "A kite"}, 404, "voice", "GET /v1/voices"),
+        ("Kajal", {}, 400, "text", "is required"),
+        ("Kajal", {"text": "🪁"}, 400, "text", "no letter or digit"),
+        ("Kajal", {"text": "x" * 201}, 400, "text", "1 to 200"),
+        ("Kajal", {"text": "A kite", "engine": "standard"}, 400, "engine", "must be one of neural"),
+        ("Kajal", {"text": "A kite", "speed": 3}, 400, "speed", "from 0.5 to 2"),
+        ("Kajal", {"text": "unspeakable"}, 400, "text", "Not in this language"),
+    ],
+)
+def test_what_a_voice_can_t_say_is_refused(
+    services: Services, voice: str, body: dict[str, Any], status: int, param: str, says: str
+) -> None:
+    answer = hear(voice, **body)
+    assert (answer.status, answer.error["param"]) == (status, param)
+    assert says in answer.error["message"]

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +79,21 @@ class Cloud:
         return int(json.loads((self.home / "cloud.json").read_text())["pid"])
 
 
-@pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    home = tmp_path_factory.mktemp("home")
-    make_tiny_checkpoint(home / "models" / "cogvideox-nano-i2v", image_to_video=True)
+@contextmanager
+def running_cloud(home: Path) -> Iterator[Cloud]:
+    """Start a cloud with an empty home folder of its own, and stop it."""
     copy_assembly_of_a_pc(home / "cdk.out")
-    (home / "reelworks.toml").write_text("[webhooks]\nloopback = true\n", encoding="utf-8")
     with ExitStack() as resources:
         cloud = Cloud(home, resources)
         cloud.reel("up", "--port", str(free_port()))  # which is free again after a kill
         yield cloud
         cloud.reel("down")
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    home = tmp_path_factory.mktemp("home")
+    make_tiny_checkpoint(home / "models" / "cogvideox-nano-i2v", image_to_video=True)
+    (home / "reelworks.toml").write_text("[webhooks]\nloopback = true\n", encoding="utf-8")
+    with running_cloud(home) as cloud:
+        yield cloud

@@ -73,7 +73,7 @@ class Api:
         found = pages.paginate(
             Bucket=self._cloud.outputs["OutputBucket"], Prefix=f"artifacts/{self.tenant}/"
         ).search("Contents[].Key")
-        kinds = (Path(key) for key in found if key)
+        kinds = (Path(key) for key in found if key and not {"uses", "users"} & set(Path(key).parts))
         return Counter(f"{path.parent.name}{path.suffix}" for path in kinds)
 
     def film(self, id_: str, path: Path) -> Path:

@@ -1,5 +1,6 @@
 """Films that are reviewed, edited and resumed: what waits, and what is rendered again."""
 
+from base64 import b64encode
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 from tests.films.conftest import Cloud
 from tests.films.looking import look_at
 from tests.films.requests import Api, board, finish, scene, wait_for
+from tests.unit.sounds import encoded, tone
 
 ANIMALS = ("bee", "fox", "owl", "whale", "horse", "frog", "cat", "crab")
 
@@ -112,3 +114,32 @@ def test_a_failed_film_is_fixed_and_resumed(cloud: Cloud) -> None:
     video = finish(api.client, id_)
     assert (video["attempt"], video["failure"]) == (3, None)
     assert anew(video, "narrations") == []
+
+
+def test_a_deletion_deletes_what_no_other_film_uses(cloud: Cloud, tmp_path: Path) -> None:
+    api = Api(cloud, "deleters")
+    sound = f"data:audio/mpeg;base64,{b64encode(encoded(tone(2, 440), 'mp3').read()).decode()}"
+    fields = {"stills": "standard", "captions": True, "music": {"audio_url": sound}}
+    first = api.create(storyboard=board("bee", "fox"), **fields)
+    second = api.create(storyboard=board("bee", "owl"), **fields)
+    for id_ in (first, second):
+        finish(api.client, id_)
+    made = api.made()
+    api.call("DELETE", f"/{first}")
+    gone = made - api.made()
+    assert (gone["narrations.json"], gone["stills.png"], gone["clips.mp4"], gone["films.mp4"]) == (1, 1, 1, 1)
+
+    look_at(api.film(second, tmp_path / "film.mp4"), scale=1)
+    storyboard = api.call("GET", f"/{second}/storyboard").json()
+    api.call("PUT", f"/{second}/storyboard", json={**storyboard, "title": "Of animals"})
+    api.call("POST", f"/{second}/approve")
+    again = finish(api.client, second)
+    assert again["attempt"] == 2
+    for part in ("narrations", "stills", "clips"):
+        assert not anew(again, part), part
+
+    api.call("DELETE", f"/{second}")
+    s3 = cloud.aws("s3")
+    for bucket, folder in (("Output", "artifacts"), ("Output", "videos"), ("Input", "uploads")):
+        found = s3.list_objects_v2(Bucket=cloud.outputs[f"{bucket}Bucket"], Prefix=f"{folder}/{api.tenant}/")
+        assert not found["KeyCount"], found["Contents"]

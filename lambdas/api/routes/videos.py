@@ -270,8 +270,8 @@ def list_events(video_id: str) -> Response:
 def delete_video(video_id: str) -> Response:
     """Delete a video
 
-    Deletes it with its film. A video that is being made is cancelled first. Clips, voices and stills, which
-    other videos of yours may share, expire with their retention.
+    Deletes it with its film, and every clip, voice, still and upload that no other video of yours uses. A
+    video that is being made is cancelled first.
     """
     Ending(settings()).delete(tenant(), checked_id(video_id), retry=retry_count() > 0)
     logger.info("video deleted")

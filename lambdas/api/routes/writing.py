@@ -1,36 +1,49 @@
-"""Routes that help to write a request: an enhanced prompt, and the voices to choose from."""
+"""Routes that help to write a request: an enhanced prompt, and the voices to choose from and to hear."""
 
 from functools import cache
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError
 
+from lambdas.adapters import stores
 from lambdas.adapters.clients import client, writing_client
 from lambdas.adapters.voices import Voices
 from lambdas.api import openai_format
-from lambdas.api.answers import PromptEnhancement, VoiceList
+from lambdas.api.answers import ContentLink, PromptEnhancement, VoiceList
 from lambdas.api.operations import Body, Routes
-from lambdas.api.request import Query, json_body, query, settings
-from lambdas.api.response import Response, answer
+from lambdas.api.request import Query, json_body, query, settings, tenant
+from lambdas.api.response import Response, answer, link_answer
+from lambdas.domain import keys
 from lambdas.domain.documents import LONGEST_PROMPT, Document
 from lambdas.domain.engines import engine_named
 from lambdas.domain.errors import (
     ContentRefused,
     InvalidRequest,
+    NarrationRefused,
     NoTextModel,
     TextModelFailed,
     TextModelUnavailable,
+    VoiceNotFound,
 )
+from lambdas.domain.narration import OfferedVoice, Speaker
 from lambdas.domain.origin import Idea
 from lambdas.domain.prompts import material
+from lambdas.domain.sentences import can_be_spoken
+from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.storyboard import text_of
+from lambdas.domain.video_request import Voice, VoiceEngine
 from lambdas.domain.wrong_fields import wrong_fields
 from lambdas.intake.content_filter import ContentFilter
 
 # With the client's margin of 15 s, so that the answer comes before the function's time is up.
 _ANSWER_SECONDS = 8
 
+_LONGEST_SAMPLE = 200
+
 routes = Routes("Prompts and voices", "What helps to write a request.")
+
+
+_Asked = TypeVar("_Asked", bound=Document)
 
 
 class ToEnhance(Document):
@@ -39,6 +52,18 @@ class ToEnhance(Document):
     prompt: Annotated[str, *text_of(1, LONGEST_PROMPT)]
     model: str | None = Field(default=None, description="an engine offered here")
     """The engine that it is written for."""
+
+
+class ToHear(Document):
+    """What a voice says, and how."""
+
+    text: Annotated[str, *text_of(1, _LONGEST_SAMPLE)]
+    """In a language of the voice."""
+    language: str | None = Field(default=None, max_length=20, description="a code such as en-IN")
+    """Of a voice that speaks several."""
+    engine: VoiceEngine | None = Field(default=None, description="an engine of the voice")
+    """Without it, the one that films use."""
+    speed: float = Field(default=1.0, ge=0.5, le=2.0, allow_inf_nan=False, description="from 0.5 to 2")
 
 
 class VoiceFilter(Query):
@@ -63,7 +88,9 @@ def enhance_prompt() -> Response:
     from lambdas.adapters.text_model import TextModel  # both compile what reads a model's answers
     from lambdas.production.enhancement import enhance
 
-    asked = _parsed(json_body())
+    asked = _parsed(ToEnhance, json_body())
+    if not material(asked.prompt):
+        raise InvalidRequest("prompt is empty or contains only invisible characters.", param="prompt")
     found = settings()
     name = asked.model or found.default_engine
     engine = engine_named(found.aliases.get(name, name), found.offered, found.workflow)
@@ -93,17 +120,76 @@ def list_voices() -> Response:
     return answer(openai_format.voice_list(voices, found.voice, found.price_list))
 
 
+@routes.post(
+    "/v1/voices/<voice>/sample",
+    body=Body(ToHear, examples={"A sentence": {"text": "A kite leans on the wind."}}),
+    answer=ContentLink,
+    errors=(ContentRefused, VoiceNotFound),
+)
+def hear_voice(voice: str) -> Response:
+    """Hear a voice
+
+    Returns a link to an MP3 of the text. It costs what a narration of that length costs; the same again is
+    found, and costs nothing.
+    """
+    from lambdas.adapters.speech import Speech
+
+    asked = _parsed(ToHear, json_body())
+    found = settings()
+    said = spoken_text(asked.text)
+    if not can_be_spoken(said):
+        raise InvalidRequest("text has no letter or digit that can be spoken.", param="text")
+    ContentFilter(found).check({"text": asked.text})
+    by = _speaker(_voice_named(voice), asked)
+    key, outputs = keys.voice_sample(tenant(), by.sentence_hash(said)), stores.outputs(found)
+    if not outputs.exists(key):
+        try:
+            sound = Speech(client("polly")).speak(
+                said,
+                voice=by.voice,
+                engine=by.engine,
+                language=by.language,
+                speed=by.speed,
+                sample_rate=by.sample_rate,
+            )
+        except NarrationRefused as error:
+            raise InvalidRequest(f"{error.message}.", param="text") from error
+        outputs.put(key, sound, "audio/mpeg")
+    return link_answer(key, f"{by.voice}.mp3", "audio/mpeg", as_json=True)
+
+
+def _voice_named(name: str) -> OfferedVoice:
+    for voice in _voices().all():
+        if voice.name == name:
+            return voice
+    raise VoiceNotFound(f"There is no voice {name[:100]!r}; GET /v1/voices lists them.", param="voice")
+
+
+def _speaker(voice: OfferedVoice, asked: ToHear) -> Speaker:
+    if asked.engine is not None and asked.engine not in voice.engines:
+        raise InvalidRequest(
+            f"engine must be one of {', '.join(voice.engines)} for the voice {voice.name}; "
+            f"got {asked.engine!r}.",
+            param="engine",
+        )
+    usual = settings().voice_engine if voice.name == settings().voice else "neural"
+    return Speaker(
+        voice=voice.name,
+        engine=asked.engine or (usual if usual in voice.engines else voice.engines[0]),
+        language=asked.language,
+        speed=asked.speed,
+        sample_rate=Voice().sample_rate,
+    )
+
+
 @cache
 def _voices() -> Voices:
     return Voices(client("polly"))
 
 
-def _parsed(document: object) -> ToEnhance:
+def _parsed(kind: type[_Asked], document: object) -> _Asked:
     try:
-        asked = ToEnhance.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
-        first = wrong_fields(ToEnhance, error, "the body")[0]
+        first = wrong_fields(kind, error, "the body")[0]
         raise InvalidRequest(first.message, param=first.path or None) from None
-    if not material(asked.prompt):
-        raise InvalidRequest("prompt is empty or contains only invisible characters.", param="prompt")
-    return asked

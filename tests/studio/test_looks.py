@@ -1,0 +1,101 @@
+"""Each screen in light and dark by axe, and in each size by its geometry.
+
+Pictures are not compared: fonts and their smoothing differ between Chromium's versions and machines. What a
+change of the looks breaks shows in the geometry: what sticks out, is cut off, or lies over something else.
+"""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.studio.browser import Window
+from tests.studio.conftest import Films, OpenWindow
+
+Show = Callable[[Window, Films], None]
+
+
+def gallery(window: Window, films: Films) -> None:
+    window.open()
+    expect(window.page.locator("a.film").first).to_be_visible()
+
+
+def new_film(way: str) -> Show:
+    def show(window: Window, films: Films) -> None:
+        window.open("/new")
+        window.page.get_by_role("radio", name=way).check()
+        window.page.locator("details.advanced").first.evaluate("folded => { folded.open = true; }")
+        expect(window.page.get_by_label("Frames per second")).to_be_visible()
+
+    return show
+
+
+def film(state: str, words: str) -> Show:
+    def show(window: Window, films: Films) -> None:
+        window.open(f"/films/{getattr(films, state)}")
+        expect(window.page.get_by_text(words).first).to_be_visible()
+
+    return show
+
+
+def storyboard(window: Window, films: Films) -> None:
+    window.open(f"/films/{films.waiting}/storyboard")
+    expect(window.page.get_by_label("Narration")).to_have_count(2)
+    window.page.locator("details").first.evaluate("folded => { folded.open = true; }")
+
+
+SCREENS: dict[str, Show] = {
+    "gallery": gallery,
+    "new film of a prompt": new_film("A prompt"),
+    "new film of a topic": new_film("A topic"),
+    "new film of a storyboard": new_film("A storyboard"),
+    "completed film": film("completed", "What it took"),
+    "waiting film": film("waiting", "Read the storyboard"),
+    "failed film": film("failed", "It failed"),
+    "storyboard": storyboard,
+}
+
+
+def dialog(page: Page, button: str) -> None:
+    page.get_by_role("button", name=button).first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(open_window: OpenWindow, films: Films, scheme: str) -> None:
+    signed_out = open_window(color_scheme=scheme)
+    signed_out.open()
+    expect(signed_out.page.get_by_label("API key")).to_be_visible()
+    found = {"sign-in": signed_out.violations()}
+    window = open_window(films.key, color_scheme=scheme)
+    for name, show in SCREENS.items():
+        show(window, films)
+        found[name] = window.violations()
+    for button in ("Regenerate scene 1", "Approve the storyboard …"):
+        storyboard(window, films)
+        dialog(window.page, button)
+        found[button] = window.violations()
+        window.page.keyboard.press("Escape")
+    film("completed", "What it took")(window, films)
+    dialog(window.page, "Extend")
+    found["Extend"] = window.violations()
+    assert {name: violations for name, violations in found.items() if violations} == {}
+
+
+# 720 is what 200 % zoom leaves of 1440.
+SIZES = [(360, 740), (720, 450), (768, 1024), (1440, 900), (3840, 2160)]
+
+
+def test_everything_has_its_place_in_each_size(open_window: OpenWindow, films: Films) -> None:
+    signed_out = open_window()
+    signed_out.open()
+    window = open_window(films.key, reduced_motion="reduce")
+    found = {}
+    for name, show in {"sign-in": None, **SCREENS}.items():
+        shown = window if show else signed_out
+        if show:
+            show(window, films)
+        for width, height in SIZES:
+            shown.size(width, height)
+            found[f"{name} at {width}"] = shown.misplaced()
+    assert {place: faults for place, faults in found.items() if faults} == {}
