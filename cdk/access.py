@@ -81,6 +81,8 @@ ACCESS: Mapping[str, Access] = {
         journal=True,
         index=BY_CREATED,
     ),
+    # The records of all tenants, and no objects.
+    "Operations": Access(table=("Query", "BatchGetItem"), clips=ClipQueue.grant_look, index=OPEN),
     "Intake": Access(
         table=(*_REPORT, "Query", "UpdateItem"),
         read=(_DROPPED, _DROP_RESULTS, _CHARACTERS, _INCOMING, _UPLOADS),

@@ -94,6 +94,7 @@ class Api(Construct):
         *,
         function: lambda_.IFunction,
         api_keys: lambda_.IFunction,
+        operations: lambda_.IFunction,
         authorizer: lambda_.IFunction,
         studio: lambda_.IFunction | None,
         allowed_cidrs: Sequence[str],
@@ -104,8 +105,8 @@ class Api(Construct):
         tenant_requests: TenantRequests | None,
         address_requests: int,
     ) -> None:
-        """`api_keys` serves the routes of that name, `studio` its files. `logs` says whether the stage writes
-        logs, and whether with a role that is created here."""
+        """`api_keys` and `operations` serve the routes of that name, `studio` its files. `logs` says whether
+        the stage writes logs, and whether with a role that is created here."""
         super().__init__(scope, id)
         self.rest_api = apigateway.RestApi(
             self,
@@ -186,6 +187,9 @@ class Api(Construct):
         all_keys = version.add_resource("api_keys")
         for resource in (all_keys, all_keys.add_resource("{key_id}")):
             resource.add_method("ANY", of_keys, **options)
+        version.add_resource("operations").add_method(
+            "ANY", apigateway.LambdaIntegration(operations), **options
+        )
         for name, refusal in _REFUSALS.items():
             self.rest_api.add_gateway_response(
                 name.title().replace("_", ""),

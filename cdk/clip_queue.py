@@ -30,6 +30,11 @@ class ClipQueue(Construct):
             sort_key=dynamodb.Attribute(name="turn", type=dynamodb.AttributeType.NUMBER),
         )
 
+    def grant_look(self, role: iam.IRole) -> None:
+        """Allow seeing what waits and what is in flight."""
+        allow(role, *(f"dynamodb:{call}" for call in _LOOK), on=[self.table.table_arn])
+        allow(role, "dynamodb:Query", on=[f"{self.table.table_arn}/index/{BY_TURN}"])
+
     def grant_move(self, role: iam.IRole) -> None:
         """Allow queueing, admitting and settling clips."""
         allow(role, *(f"dynamodb:{call}" for call in _MOVE), on=[self.table.table_arn])

@@ -26,6 +26,7 @@ from lambdas.settings import (
     EventsSettings,
     IntakeSettings,
     NarrateSettings,
+    OperationsSettings,
     PlanSettings,
     PricedSettings,
     PublishSettings,
@@ -64,6 +65,11 @@ FUNCTIONS: Mapping[str, Spec] = {
     ),
     # The same program for its routes /v1/api_keys only: no other function may write keys.
     "ApiKeys": Spec(module="lambdas.api.app", settings=ApiKeysSettings, timeout=29, memory=1024, media=True),
+    # The same program for its route /v1/operations only: no other function that tenants call may read across
+    # tenants.
+    "Operations": Spec(
+        module="lambdas.api.app", settings=OperationsSettings, timeout=29, memory=1024, media=True
+    ),
     "Intake": Spec(
         module="lambdas.intake.drop_folder",
         settings=IntakeSettings,

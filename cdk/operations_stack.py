@@ -1,5 +1,6 @@
 """The operator's dashboard, alarms and saved queries. AWS only."""
 
+from datetime import timedelta
 from typing import Any
 
 from aws_cdk import Duration, Stack
@@ -16,7 +17,7 @@ from cdk.pipeline_stack import PipelineStack
 from cdk.saved_queries import SavedQueries, pipeline_queries
 from cdk.settings import DeploymentSettings
 from cdk.spend import MonthlyBudget, budget_conditions
-from lambdas.domain import names
+from lambdas.domain import names, runbooks
 from lambdas.domain.errors import Fault
 
 _PERIOD = Duration.minutes(5)
@@ -24,7 +25,7 @@ _PERCENTILES = ("p50", "p90", "p99")
 # Of the films or clips that ended within the period: a single failure in a quiet quarter of an hour counts.
 _FAILING_PERCENT = 10
 _RATE_PERIOD = Duration.minutes(15)
-_CLIP_WAITS = Duration.hours(3)
+_CLIP_WAITS = Duration.hours(runbooks.CLIP_WAITS // timedelta(hours=1))
 _TENANTS = {names.TenantClass.LARGEST: "the largest tenant", names.TenantClass.OTHERS: "all others"}
 _WEBHOOK_WAITS = Duration.minutes(30)  # a try that is due later waits up to 15 minutes in its queue
 
@@ -79,11 +80,11 @@ class OperationsStack(Stack):
                 topic=alarms.topic,
             )
 
-    def _draw(self, dashboard: Dashboard, runbooks: str) -> None:
+    def _draw(self, dashboard: Dashboard, folder: str) -> None:
         """Draw the way of a film from top to bottom, then each engine."""
         api, queues = self._pipeline.api.rest_api, self._pipeline.queues
         machine = self._pipeline.produce_video.machine
-        dashboard.text(f"Films are stuck? {runbooks}/index.md")
+        dashboard.text(f"Films are stuck? {runbooks.link(folder, runbooks.INDEX)}")
         dashboard.row(
             {
                 "Videos": [
@@ -401,7 +402,7 @@ class OperationsStack(Stack):
             f"{engine}-no-capacity",
             endpoint_metric("HasBacklogWithoutCapacity", endpoint, statistic="Minimum"),
             above=0,
-            periods=30,  # operators report half an hour without capacity; waking takes about ten minutes
+            periods=runbooks.WITHOUT_INSTANCE // timedelta(minutes=1),
             runbook="engine-without-instance",
             advice=f"Clips for {engine} have waited half an hour without an instance.",
         )

@@ -39,6 +39,7 @@ from lambdas.settings import (
     EventsSettings,
     IntakeSettings,
     NarrateSettings,
+    OperationsSettings,
     PlanSettings,
     PricedSettings,
     PublishSettings,
@@ -153,6 +154,7 @@ class PipelineStack(Stack):
             "Api",
             function=self.functions.entry("Api"),
             api_keys=self.functions["ApiKeys"],
+            operations=self.functions["Operations"],
             authorizer=self.functions.entry("Authorizer"),
             studio=self.functions[STUDIO] if settings.studio else None,
             allowed_cidrs=[str(cidr) for cidr in settings.allowed_cidrs],
@@ -261,6 +263,9 @@ class PipelineStack(Stack):
                 ),
                 "ApiKeys": ApiKeysSettings(
                     api_keys_table=self.api_keys.table.table_name, output_bucket=stores["output_bucket"]
+                ),
+                "Operations": OperationsSettings(
+                    **stores, **clips, engines=engines, runbooks=settings.runbooks
                 ),
                 "Intake": IntakeSettings(**priced, **intake, **writer, **voice),
                 "Dispatch": DispatchSettings(**stores, state_machine_arn=machine),

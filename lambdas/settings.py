@@ -43,6 +43,20 @@ class ClipsSettings(Settings):
     clips_table: str
 
 
+class EnginesSettings(Settings):
+    engines: str  # names of the engines offered, comma-separated
+
+    @property
+    def offered(self) -> frozenset[str]:
+        return frozenset(name.strip() for name in self.engines.split(",") if name.strip())
+
+
+class OperationsSettings(StoreSettings, ClipsSettings, EnginesSettings):
+    """Settings of the function that shows operators all tenants."""
+
+    runbooks: str  # URL of the folder with the runbooks
+
+
 class ReceiversSettings(Settings):
     """Where webhooks may go."""
 
@@ -122,14 +136,13 @@ class VoiceSettings(Settings):
     voice_engine: str
 
 
-class IntakeSettings(WriterSettings, VoiceSettings, ReceiversSettings):
+class IntakeSettings(WriterSettings, VoiceSettings, ReceiversSettings, EnginesSettings):
     """Settings for accepting requests, through the API and the drop folder. What makes a film, and its
     prices, are for estimates."""
 
     api_keys_table: str  # with the quotas that tenants have of their own
     quotas: str = "{}"  # JSON of lambdas.domain.quotas.Quotas: those of all other tenants
     requests_queue_url: str
-    engines: str  # names of the engines offered, comma-separated
     default_engine: str
     workflow: str = ""  # JSON of the user's ComfyUI workflow, see lambdas.domain.engines.deployed
     model_aliases: str = ""  # "sora-2=cogvideox-5b,…": other names for engines
@@ -140,10 +153,6 @@ class IntakeSettings(WriterSettings, VoiceSettings, ReceiversSettings):
     @property
     def default_quotas(self) -> Quotas:
         return Quotas.model_validate_json(self.quotas)
-
-    @property
-    def offered(self) -> frozenset[str]:
-        return frozenset(name.strip() for name in self.engines.split(",") if name.strip())
 
     @property
     def aliases(self) -> dict[str, str]:

@@ -135,7 +135,7 @@ class Deployment:
                 raise DeploymentError(f"cannot read the log of {name}: {error}") from error
         yield from sorted(events, key=lambda event: event["at_ms"])
 
-    def create_key(self, tenant: str, name: str, granted: Sequence[Scope] = scopes.ALL) -> str:
+    def create_key(self, tenant: str, name: str, granted: Sequence[Scope] = scopes.OF_A_TENANT) -> str:
         """Create an API key for a tenant, with these scopes. Raises DeploymentError if the tenant name is not
         allowed."""
         check_tenant(tenant)

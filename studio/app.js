@@ -34,6 +34,12 @@ const SCREENS = [
     load: () => import("./storyboard.js"),
     view: ({ id }) => html`<studio-storyboard .videoId=${id}></studio-storyboard>`,
   },
+  {
+    path: /^\/operations$/,
+    title: "Operations",
+    load: () => import("./operations.js"),
+    view: () => html`<studio-operations></studio-operations>`,
+  },
 ];
 
 class App extends Component {
@@ -109,6 +115,9 @@ class App extends Component {
           <a href="#/" aria-current=${this.path === "/" ? "page" : nothing}>Films</a>
           ${caller.may("create")
             ? html`<a href="#/new" aria-current=${this.path === "/new" ? "page" : nothing}>New film</a>`
+            : nothing}
+          ${caller.may("operate")
+            ? html`<a href="#/operations" aria-current=${this.path === "/operations" ? "page" : nothing}>Operations</a>`
             : nothing}
         </nav>
         <span class="tenant small quiet" title="Tenant">${caller.tenant}</span>

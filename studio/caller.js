@@ -7,9 +7,9 @@ class Caller extends EventTarget {
   tenant = "";
   #scopes = null; // null: unknown, so everything is offered
 
-  /** `scope`: read, create or admin. */
+  /** `scope`: read, create, admin or operate, which few have. */
   may(scope) {
-    return this.#scopes?.includes(scope) ?? true;
+    return this.#scopes?.includes(scope) ?? scope !== "operate";
   }
 
   async load() {

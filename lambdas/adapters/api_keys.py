@@ -35,7 +35,7 @@ class ApiKey(Document):
     tenant: Tenant
     name: str
     created: int  # seconds since the epoch
-    scopes: tuple[Scope, ...] = scopes.ALL  # keys made before there were scopes have all
+    scopes: tuple[Scope, ...] = scopes.OF_A_TENANT  # those of keys made before there were scopes
     shown: str | None = None  # its first characters
 
 
@@ -91,7 +91,9 @@ class ApiKeys:
         self._table = table
         self._journal = journal
 
-    def register(self, key: str, tenant: str, name: str, granted: Sequence[Scope] = scopes.ALL) -> ApiKey:
+    def register(
+        self, key: str, tenant: str, name: str, granted: Sequence[Scope] = scopes.OF_A_TENANT
+    ) -> ApiKey:
         """Make a key valid for a tenant. Registering it again changes nothing else."""
         api_key = ApiKey(
             hash=hash_of(key),

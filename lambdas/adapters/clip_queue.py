@@ -198,24 +198,26 @@ class ClipQueue:
 
     def engine(self, engine: str) -> EngineCalls:
         """Return an engine's calls. Its item is created if there is none."""
-        key = item_key(*keys.engine_item(engine))
+        if (calls := self.look(engine)) is not None:
+            return calls
         with translated("get engine"):
-            found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-            if "Item" not in found:
-                found = self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=key,
-                    UpdateExpression="SET flights = if_not_exists(flights, :none), "
-                    "turns = if_not_exists(turns, :zero)",
-                    ExpressionAttributeValues={":none": {"M": {}}, ":zero": _number(0)},
-                    ReturnValues="ALL_NEW",
-                )
-        item: Item = found.get("Item") or found["Attributes"]
-        numbers = ("turns", "instances", "instances_ms")
-        return EngineCalls(
-            flights={id_: int(since["N"]) for id_, since in item["flights"]["M"].items()},
-            **{name: int(item[name]["N"]) for name in numbers if name in item},
-        )
+            found = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=item_key(*keys.engine_item(engine)),
+                UpdateExpression="SET flights = if_not_exists(flights, :none), "
+                "turns = if_not_exists(turns, :zero)",
+                ExpressionAttributeValues={":none": {"M": {}}, ":zero": _number(0)},
+                ReturnValues="ALL_NEW",
+            )
+        return _calls(found["Attributes"])
+
+    def look(self, engine: str) -> EngineCalls | None:
+        """Return an engine's calls; None if it never had any."""
+        with translated("get engine"):
+            found = self._dynamodb.get_item(
+                TableName=self._table, Key=item_key(*keys.engine_item(engine)), ConsistentRead=True
+            )
+        return _calls(found["Item"]) if "Item" in found else None
 
     def note_instances(self, engine: str, instances: int, now_ms: int) -> None:
         """Store how many instances the engine's endpoint has, for all who admit clips."""
@@ -363,6 +365,14 @@ class ClipQueue:
                 **({"ExpressionAttributeNames": names} if names else {}),
             }
         }
+
+
+def _calls(item: Item) -> EngineCalls:
+    numbers = ("turns", "instances", "instances_ms")
+    return EngineCalls(
+        flights={id_: int(since["N"]) for id_, since in item["flights"]["M"].items()},
+        **{name: int(item[name]["N"]) for name in numbers if name in item},
+    )
 
 
 def _turn(tenant: Item) -> tuple[int, str]:

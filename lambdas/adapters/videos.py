@@ -20,8 +20,8 @@ create, end and delete its record or start a new attempt (tenant_counters). A re
 to live, because it holds a place in flight.
 
 Both indexes are global and hold keys only, and that of a tenant's videos which parts they have
-(docs/decisions/0033-a-videos-items.md). What they say may be a moment old, so nothing but listing and upkeep
-reads them.
+(docs/decisions/0033-a-videos-items.md). What they say may be a moment old, so nothing but listing, upkeep and
+the operators' overview reads them.
 """
 
 import json
@@ -51,9 +51,10 @@ from lambdas.domain.video_parts import ClipProgress, ClipState, FailedTry, PartP
 
 PARTS = "parts"  # attribute of a record: which parts it has
 BY_CREATED = "by_created"  # index: tenant, created; contains the records of videos, with PARTS
-OPEN = "open"  # index: shard, updated_ms; contains the records of videos that are being made
+OPEN = "open"  # index: shard, updated_ms; contains the records of videos that are being made or failed
 SHARDS = 16  # of the index of open videos: a partition takes 1,000 writes a second, a stage costs two
 CLIPS = "clips"
+_FAILED = "failed#"  # begins the shards of failed videos
 LISTS = (CLIPS, "narrations", "stills")  # a video's parts
 _MARKS = 16  # marks that a record remembers: more changes than it gets within a minute, a call's timeout
 _BATCH = 25  # items that DynamoDB deletes in one call
@@ -65,7 +66,7 @@ Progress = ClipProgress | PartProgress
 
 
 class OpenVideo(NamedTuple):
-    """An entry of the index of open videos."""
+    """An entry of the index of open and failed videos."""
 
     tenant: str
     id: str
@@ -530,11 +531,59 @@ class Videos:
                     **({"ExclusiveStartKey": start} if start else {}),
                 )
             for item in page["Items"]:
-                found.append(OpenVideo(*keys.video_in(item["pk"]["S"]), int(item["updated_ms"]["N"])))
+                found.append(_entry(item))
             start = page.get("LastEvaluatedKey")
             if start is None:
                 shard += 1
         return found, None if shard == SHARDS else json.dumps([shard, start])
+
+    def oldest_open(self, most: int) -> tuple[Sequence[OpenVideo], bool]:
+        """Return at most `most` of the videos that are being made, the least recently updated first, and
+        whether there may be more. `most` is a multiple of SHARDS, and each shard has its share. The index may
+        be a moment behind."""
+        return self._of_shards("", most)
+
+    def latest_failed(self, since_ms: int, most: int) -> tuple[Sequence[OpenVideo], bool]:
+        """Return at most `most` of the failed videos that were updated since then, the latest first;
+        otherwise as `oldest_open`."""
+        found, more = self._of_shards(_FAILED, most, since_ms=since_ms)
+        return found[::-1], more
+
+    def _of_shards(
+        self, prefix: str, most: int, since_ms: int | None = None
+    ) -> tuple[Sequence[OpenVideo], bool]:
+        """Return of each shard the least recently updated videos, or the most recently updated ones since
+        `since_ms`, in the order of their updates, and whether there are more."""
+
+        def query(shard: int) -> dict[str, Any]:
+            condition, values = "#open = :shard", {":shard": {"S": f"{prefix}{shard}"}}
+            if since_ms is not None:
+                condition += " AND updated_ms >= :since"
+                values[":since"] = {"N": str(since_ms)}
+            with translated("videos of all tenants"):
+                page: dict[str, Any] = self._dynamodb.query(
+                    TableName=self._table,
+                    IndexName=OPEN,
+                    KeyConditionExpression=condition,
+                    ExpressionAttributeNames={"#open": "open"},
+                    ExpressionAttributeValues=values,
+                    ScanIndexForward=since_ms is None,
+                    Limit=most // SHARDS,
+                )
+            return page
+
+        with ThreadPoolExecutor(_READERS) as readers:
+            pages = [*readers.map(query, range(SHARDS))]
+        found = [_entry(item) for page in pages for item in page["Items"]]
+        more = any("LastEvaluatedKey" in page for page in pages)
+        return sorted(found, key=lambda one: one.updated_ms), more
+
+    def outlines(self, entries: Sequence[OpenVideo]) -> Iterator[Video]:
+        """Yield the videos of entries of the index as they are now, in their order and as `outline` returns
+        them; those that were deleted meanwhile are left out."""
+        wanted = [keys.video_item(one.tenant, one.id) for one in entries]
+        items = self._items_of(wanted)
+        yield from (_video(items[key]) for key in wanted if key in items)
 
     # --- the journal
 
@@ -564,6 +613,10 @@ class Videos:
 
 def _not_found(video_id: str) -> VideoNotFound:
     return VideoNotFound(f"There is no video {video_id!r}.", param="id")
+
+
+def _entry(item: Item) -> OpenVideo:
+    return OpenVideo(*keys.video_in(item["pk"]["S"]), int(item["updated_ms"]["N"]))
 
 
 def _place(video: Video) -> str:
@@ -612,8 +665,11 @@ def _state_attributes(video: Video) -> dict[str, Any]:
         "version": {"N": str(video.version)},
         "updated_ms": {"N": str(video.updated_ms)},
     }
-    if _is_made(video):
-        attributes["open"] = {"S": str(zlib.crc32(video.id.encode()) % SHARDS)}
+    shard = zlib.crc32(video.id.encode()) % SHARDS
+    if video.being_made:  # upkeep looks at it
+        attributes["open"] = {"S": str(shard)}
+    elif video.stage is Stage.FAILED:
+        attributes["open"] = {"S": f"{_FAILED}{shard}"}
     if video.closed:
         attributes["expires"] = _expires(video)
     return attributes
@@ -631,12 +687,6 @@ def _expires(video: Video) -> dict[str, str]:
 def _holding(video: Video, admission: Admission | None) -> Video:
     """Return the video with what it holds of its tenant's quotas."""
     return video.model_copy(update={"reserved": admission and admission.reservation})
-
-
-def _is_made(video: Video) -> bool:
-    """Return whether the video is being made: upkeep looks at it. A film that waits for its user may do so
-    for weeks; its decision, or the end of its execution, brings it back."""
-    return not video.closed and video.stage is not Stage.REVIEWING
 
 
 # --- parts

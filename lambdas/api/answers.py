@@ -561,7 +561,7 @@ class ApiKey(TypedDict):
     redacted_value: str
     """The start of the secret."""
     scopes: list[str]
-    """What the key may do: `read`, `create`, `admin`."""
+    """What the key may do: `read`, `create`, `admin`, `operate`."""
     created_at: int
     """Seconds since the epoch."""
     last_used_at: int | None
@@ -586,7 +586,8 @@ class CallerObject(TypedDict):
     object: Literal["caller"]
     tenant: str
     scopes: list[Scope]
-    """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the API keys."""
+    """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the tenant's API keys;
+    `operate`: see what runs, waits and failed, of all tenants."""
 
 
 class UsageSums(TypedDict):
@@ -636,6 +637,122 @@ class UsageAnswer(TypedDict):
     """Of all rows, also those on other pages."""
     quotas: list[QuotaState]
     """What is left of each quota that the tenant has."""
+
+
+# --- all tenants, for operators
+
+
+class OpenFilm(TypedDict):
+    id: str
+    tenant: str
+    model: str
+    """The engine that renders it."""
+    stage: Stage
+    since: int
+    """When it entered the stage, in seconds since the epoch."""
+    progressed_at: int
+    """When its record last changed or a part was finished."""
+    waits_for: str | None
+    clips_done: int
+    clips_total: int
+    """0 until it is planned."""
+    runbook: str | None
+    """A link, if it has made no progress for longer than is usual."""
+
+
+class OpenFilms(TypedDict):
+    total: int
+    stages: dict[Stage, int]
+    """How many are at each stage."""
+    has_more: bool
+    """Whether there are more than were counted: then the numbers are lower bounds."""
+    oldest: list[OpenFilm]
+    """At most 20, those first that entered their stage longest ago."""
+
+
+class TenantClips(TypedDict):
+    tenant: str
+    clips: int
+
+
+class EngineLoad(TypedDict):
+    """An engine whose clips wait in a queue; one that draws in a function has none."""
+
+    name: str
+    in_flight: int
+    """Clips that it renders or that wait at its endpoint."""
+    waiting: int
+    waiting_by_tenant: list[TenantClips]
+    """At most 20 tenants, those with the most clips first."""
+    waiting_since: int | None
+    """Since when the oldest clip waits, in seconds since the epoch."""
+    instances: int | None
+    """As of `instances_at`, which is when clips were last admitted; null if unknown."""
+    instances_at: int | None
+    runbook: str | None
+    """A link, if clips wait longer than is usual."""
+
+
+class FailureKind(TypedDict):
+    step: str
+    code: str
+    films: int
+    runbook: str
+
+
+class FailedFilm(TypedDict):
+    id: str
+    tenant: str
+    model: str
+    at: int
+    """Seconds since the epoch."""
+    step: str
+    code: str
+    reason: str
+    runbook: str
+
+
+class RecentFailures(TypedDict):
+    since: int
+    """Seconds since the epoch."""
+    total: int
+    has_more: bool
+    """Whether there are more than were counted: then only the latest are."""
+    kinds: list[FailureKind]
+    """The most frequent first."""
+    latest: list[FailedFilm]
+    """At most 20, the latest first."""
+
+
+class EngineSpend(UsageSums):
+    model: str
+
+
+class Spend(TypedDict):
+    """What the films cost that ended on these days, in UTC, by list prices."""
+
+    today: list[EngineSpend]
+    week: list[EngineSpend]
+    """Today and the six days before."""
+    week_from: str
+    """The week's first day."""
+    runbook: str
+
+
+class OperationsObject(TypedDict):
+    object: Literal["operations"]
+    at: int
+    """Seconds since the epoch."""
+    open: OpenFilms
+    """Films that are being made. Those that wait for their user are not among them."""
+    engines: list[EngineLoad]
+    failures: RecentFailures
+    """Films that failed within a day and were not tried again."""
+    spend: Spend | None
+    spend_reason: str | None
+    """Why it is unknown."""
+    runbook: str
+    """The runbooks' first page."""
 
 
 # --- characters, uploads

@@ -16,6 +16,7 @@ from lambdas.api.routes import (
     characters,
     google,
     models,
+    operators,
     reference,
     reviews,
     uploads,
@@ -45,6 +46,7 @@ GROUPS = (
     usage.routes,
     caller.routes,
     api_keys.routes,
+    operators.routes,
     google.routes,
     reference.routes,
 )
@@ -88,7 +90,7 @@ def _answer(method: str, path: str) -> Response:
 def _check_scope(method: str, path: str) -> None:
     """Refuse a request that the caller's API key may not make."""
     needed = scope_of(method, path)
-    if needed not in granted_scopes():
+    if needed is not None and needed not in granted_scopes():
         raise Forbidden(
             f"This request needs an API key with scope {needed}; yours has {', '.join(granted_scopes())}."
         )

@@ -32,6 +32,7 @@ from lambdas.api.answers import (
     ReviewState,
     StoryboardState,
     UploadObject,
+    UsageSums,
     VideoError,
     VideoEstimate,
     VideoList,
@@ -54,6 +55,7 @@ from lambdas.domain.prices import Prices, of_work
 from lambdas.domain.prompts import estimate_tokens
 from lambdas.domain.stages import Stage
 from lambdas.domain.uploads import Upload
+from lambdas.domain.usage import Usage
 from lambdas.domain.video import Video
 from lambdas.domain.video_events import VideoEvent
 from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, Enhancement, PartProgress, Writer
@@ -476,4 +478,15 @@ def model_object(engine: Engine, prices: Prices) -> ModelObject:
         "seconds_per_clip": seconds,
         "cost_per_clip": cost,
         "cost_per_second": None if cost is None else cost / engine.longest_clip,
+    }
+
+
+def usage_sums(sums: Usage) -> UsageSums:
+    return {
+        "films": sums.films,
+        "failed": sums.failed,
+        "clips": sums.clips,
+        "seconds": sums.seconds,
+        "cost": float(sums.usd),
+        "unknown": sums.unknown,
     }

@@ -17,7 +17,7 @@ from lambdas.domain.scopes import Scope
 from lambdas.domain.video import VIDEO_ID, Video
 from lambdas.intake.fields import parse_form
 from lambdas.intake.files import File
-from lambdas.settings import ApiKeysSettings, ApiSettings
+from lambdas.settings import ApiKeysSettings, ApiSettings, OperationsSettings
 from lambdas.telemetry import logger
 
 
@@ -51,6 +51,11 @@ def settings() -> ApiSettings:
 @cache
 def keys_settings() -> ApiKeysSettings:
     return ApiKeysSettings.from_env()
+
+
+@cache
+def operations_settings() -> OperationsSettings:
+    return OperationsSettings.from_env()
 
 
 def granted_scopes() -> tuple[Scope, ...]:

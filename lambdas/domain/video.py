@@ -91,6 +91,12 @@ class Video(Document):
         return self.stage in CLOSED
 
     @property
+    def being_made(self) -> bool:
+        """Whether it is open and doesn't wait for its user. That may last weeks; the user's decision, or the
+        end of its execution, brings it back."""
+        return not self.closed and self.stage is not Stage.REVIEWING
+
+    @property
     def progress(self) -> int:
         """The progress from 0 to 100, as in the wire format; rendering takes 5 to 90, assembling 91 to 97."""
         done = sum(clip.state is ClipState.DONE for clip in self.clips)
@@ -162,6 +168,21 @@ class Video(Document):
         if self.request.brief is None or not self.clips:
             return self.request.seconds
         return round(sum(clip.seconds for clip in self.clips))
+
+    @property
+    def in_stage_since_ms(self) -> int:
+        return self.history[-1].at_ms if self.history else self.updated_ms
+
+    @property
+    def failed_ms(self) -> int | None:
+        """When it last failed, also if it was tried again since."""
+        return max((entry.at_ms for entry in self.history if entry.stage is Stage.FAILED), default=None)
+
+    @property
+    def progressed_ms(self) -> int:
+        """When its record changed or a part was finished."""
+        parts: list[ClipProgress | PartProgress] = [*self.narrations, *self.stills, *self.clips]
+        return max([self.updated_ms, *(part.finished_ms or 0 for part in parts)])
 
     @property
     def gates(self) -> list[Gate]:

@@ -49,6 +49,10 @@ def _allowed(document: type[BaseModel], location: tuple[str | int, ...]) -> str:
         parent = _model_at(document, location[:-1])
         if parent and (said := _description(parent.model_fields[location[-1]])):
             return said
+    if len(location) > 1 and isinstance(location[-1], int) and isinstance(location[-2], str):
+        parent = _model_at(document, location[:-2])
+        if parent and (said := _shared_description(parent.model_fields[location[-2]])):
+            return said
     model = _model_at(document, location)
     return f"an object with the fields {', '.join(model.model_fields)}" if model else "another value"
 
@@ -70,8 +74,11 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 def _description(field: FieldInfo) -> str | None:
     """Return the field's own description, or that of a shared type (`Text | None`)."""
-    if field.description:
-        return field.description
+    return field.description or _shared_description(field)
+
+
+def _shared_description(field: FieldInfo) -> str | None:
+    """Return the description of a type in the field's, such as that of its list's items."""
     notes = [note for part in get_args(field.annotation) for note in getattr(part, "__metadata__", ())]
     return next((note.description for note in notes if isinstance(note, FieldInfo)), None)
 

@@ -19,18 +19,22 @@ def create_key(
     ],
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
     scope: Annotated[
-        list[str] | None, typer.Option(help="What it may do: read, create, admin. Default: all.")
+        list[str] | None,
+        typer.Option(
+            help="What it may do: read, create, admin; operate sees all tenants. Default: all but operate."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Create an API key for a tenant. The key is shown once; only its hash is stored."""
-    from lambdas.domain.scopes import ALL, Scope
+    from lambdas.domain.scopes import OF_A_TENANT, Scope
     from reelworks.deployment import Deployment, DeploymentError
 
-    if not set(scope or ALL) <= set(Scope):
-        fail(f"--scope must be {', '.join(Scope)}; got {', '.join(scope or ())}")
+    granted = scope or OF_A_TENANT
+    if not set(granted) <= set(Scope):
+        fail(f"--scope must be {', '.join(Scope)}; got {', '.join(granted)}")
     try:
-        key = Deployment.find().create_key(tenant, name, [one for one in Scope if one in (scope or ALL)])
+        key = Deployment.find().create_key(tenant, name, [one for one in Scope if one in granted])
     except DeploymentError as error:
         fail(str(error))
     print_json({"api_key": key, "tenant": tenant}) if as_json else out.print(key)

@@ -28,7 +28,7 @@ OriginKind: TypeAlias = Literal["remix", "edit", "extend"] | str
 
 Part: TypeAlias = Literal["text", "voice", "still"] | str
 
-Scope: TypeAlias = Literal["read", "create", "admin"] | str
+Scope: TypeAlias = Literal["read", "create", "admin", "operate"] | str
 
 Speed: TypeAlias = Literal["exact", "balanced", "fast"] | str
 
@@ -58,7 +58,7 @@ class ApiKey(Document):
     redacted_value: str = ALWAYS
     """The start of the secret."""
     scopes: list[str] = []
-    """What the key may do: `read`, `create`, `admin`."""
+    """What the key may do: `read`, `create`, `admin`, `operate`."""
     created_at: int = ALWAYS
     """Seconds since the epoch."""
     last_used_at: int | None = None
@@ -93,7 +93,8 @@ class Caller(Document):
     object: str = ALWAYS
     tenant: str = ALWAYS
     scopes: list[Scope] = []
-    """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the API keys."""
+    """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the tenant's API
+    keys; `operate`: see what runs, waits and failed, of all tenants."""
 
 
 class CharacterDeletion(Document):
@@ -216,6 +217,40 @@ class DeliveryAttempt(Document):
     """Why there was no answer."""
 
 
+class EngineLoad(Document):
+    """An engine whose clips wait in a queue; one that draws in a function has none."""
+
+    name: str = ALWAYS
+    in_flight: int = ALWAYS
+    """Clips that it renders or that wait at its endpoint."""
+    waiting: int = ALWAYS
+    waiting_by_tenant: list[TenantClips] = []
+    """At most 20 tenants, those with the most clips first."""
+    waiting_since: int | None = None
+    """Since when the oldest clip waits, in seconds since the epoch."""
+    instances: int | None = None
+    """As of `instances_at`, which is when clips were last admitted; null if unknown."""
+    instances_at: int | None = None
+    runbook: str | None = None
+    """A link, if clips wait longer than is usual."""
+
+
+class EngineSpend(Document):
+    films: int = ALWAYS
+    """Films that ended."""
+    failed: int = ALWAYS
+    """Those of them that failed."""
+    clips: int = ALWAYS
+    """Clips that were made."""
+    seconds: float = ALWAYS
+    """Of film."""
+    cost: float = ALWAYS
+    """USD."""
+    unknown: int = ALWAYS
+    """Films whose cost is not in it, because a price is unknown."""
+    model: str = ALWAYS
+
+
 class EnhanceState(Document):
     requested: bool = ALWAYS
     prompt: str | None = None
@@ -277,6 +312,18 @@ class EventTypeList(Document):
     data: list[EventType] = []
 
 
+class FailedFilm(Document):
+    id: str
+    tenant: str = ALWAYS
+    model: str = ALWAYS
+    at: int = ALWAYS
+    """Seconds since the epoch."""
+    step: str = ALWAYS
+    code: str = ALWAYS
+    reason: str = ALWAYS
+    runbook: str = ALWAYS
+
+
 class Failure(Document):
     """Why a video failed: the step, scene and clip, and what to do."""
 
@@ -286,6 +333,13 @@ class Failure(Document):
     code: str = ALWAYS
     reason: str = ALWAYS
     advice: str = ALWAYS
+
+
+class FailureKind(Document):
+    step: str = ALWAYS
+    code: str = ALWAYS
+    films: int = ALWAYS
+    runbook: str = ALWAYS
 
 
 class JoinStep(Document):
@@ -384,6 +438,50 @@ class Narration(Document):
     speed: float | None = None
 
 
+class OpenFilm(Document):
+    id: str
+    tenant: str = ALWAYS
+    model: str = ALWAYS
+    """The engine that renders it."""
+    stage: Stage = ALWAYS
+    since: int = ALWAYS
+    """When it entered the stage, in seconds since the epoch."""
+    progressed_at: int = ALWAYS
+    """When its record last changed or a part was finished."""
+    waits_for: str | None = None
+    clips_done: int = ALWAYS
+    clips_total: int = ALWAYS
+    """0 until it is planned."""
+    runbook: str | None = None
+    """A link, if it has made no progress for longer than is usual."""
+
+
+class OpenFilms(Document):
+    total: int = ALWAYS
+    stages: dict[str, int] = ALWAYS
+    """How many are at each stage."""
+    has_more: bool = ALWAYS
+    """Whether there are more than were counted: then the numbers are lower bounds."""
+    oldest: list[OpenFilm] = []
+    """At most 20, those first that entered their stage longest ago."""
+
+
+class Operations(Document):
+    object: str = ALWAYS
+    at: int = ALWAYS
+    """Seconds since the epoch."""
+    open: OpenFilms = ALWAYS
+    """Films that are being made. Those that wait for their user are not among them."""
+    engines: list[EngineLoad] = []
+    failures: RecentFailures = ALWAYS
+    """Films that failed within a day and were not tried again."""
+    spend: Spend | None = None
+    spend_reason: str | None = None
+    """Why it is unknown."""
+    runbook: str = ALWAYS
+    """The runbooks' first page."""
+
+
 class OriginOf(Document):
     video: str | None = None
     """The source's id; null if it is a file."""
@@ -441,6 +539,18 @@ class QuotaState(Document):
     """Seconds since the epoch; null: when films end."""
 
 
+class RecentFailures(Document):
+    since: int = ALWAYS
+    """Seconds since the epoch."""
+    total: int = ALWAYS
+    has_more: bool = ALWAYS
+    """Whether there are more than were counted: then only the latest are."""
+    kinds: list[FailureKind] = []
+    """The most frequent first."""
+    latest: list[FailedFilm] = []
+    """At most 20, the latest first."""
+
+
 class ReviewState(Document):
     requested: list[Gate] = []
     gate: Gate | None = None
@@ -478,6 +588,17 @@ class ScenePart(Document):
     """The voice or the image model."""
 
 
+class Spend(Document):
+    """What the films cost that ended on these days, in UTC, by list prices."""
+
+    today: list[EngineSpend] = []
+    week: list[EngineSpend] = []
+    """Today and the six days before."""
+    week_from: str = ALWAYS
+    """The week's first day."""
+    runbook: str = ALWAYS
+
+
 class StageEntered(Document):
     stage: Stage = ALWAYS
     at_ms: int = ALWAYS
@@ -503,6 +624,11 @@ class StoryboardState(Document):
     sha256: str | None = None
     filmed: bool = ALWAYS
     """Whether the film was made from it."""
+
+
+class TenantClips(Document):
+    tenant: str = ALWAYS
+    clips: int = ALWAYS
 
 
 class Upload(Document):

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from lambdas.domain.stages import Stage
-from lambdas.domain.video import Video
 from lambdas.domain.video_parts import Failure
 from reelworks.deployment import Deployment
 from reelworks.operations.records import records_since
@@ -56,7 +55,7 @@ def failures_since(deployment: Deployment, since: datetime, *, tenant: str | Non
     films: list[FailedFilm] = []
     tried_again = 0
     for video in records_since(deployment, since, tenant=tenant):
-        at_ms = _failed_at(video)
+        at_ms = video.failed_ms
         if at_ms is None or at_ms < since_ms:
             continue
         if video.stage is Stage.FAILED and video.failure is not None:
@@ -64,7 +63,3 @@ def failures_since(deployment: Deployment, since: datetime, *, tenant: str | Non
         else:
             tried_again += 1
     return Failures(sorted(films, key=lambda film: -film.at_ms), tried_again)
-
-
-def _failed_at(video: Video) -> int | None:
-    return max((entry.at_ms for entry in video.history if entry.stage is Stage.FAILED), default=None)

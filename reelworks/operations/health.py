@@ -14,10 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cdk.settings import stack_name
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import OpenVideo, Videos
+from lambdas.domain import runbooks
 from lambdas.domain.errors import ReelworksError, VideoNotFound
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
-from lambdas.domain.video_parts import ClipProgress, PartProgress
 from reelworks.deployment import Deployment, DeploymentError
 from reelworks.operations.dead_letters import UNDELIVERED, DeadLetters
 from reelworks.operations.engines import Engines
@@ -27,8 +27,6 @@ from reelworks.operations.records import open_videos
 
 _RECENT = timedelta(minutes=15)
 _FAILED_WITHIN = timedelta(hours=1)
-_QUEUED = timedelta(minutes=15)  # as the alarm on the oldest request
-_STILL = timedelta(hours=1)  # longer than a step takes; a clip that waits so long is worth a look
 _OPEN = 1_000  # films that are being made, looked at
 _READERS = 8  # boto3 keeps ten connections
 
@@ -131,8 +129,12 @@ def _open_films(deployment: Deployment) -> Iterator[Check]:
     more = "at least " if len(found) == _OPEN else ""
     yield Check("open films", State.OK, f"{more}{counts}" if found else "none")
     for stage, patience, todo in (
-        (Stage.QUEUED, _QUEUED, "See `reel logs --function Dispatch`: does it fail, or is it throttled?"),
-        (None, _STILL, "See `reel ops trace {id}`, and `reel engines status` if it waits for clips."),
+        (
+            Stage.QUEUED,
+            runbooks.QUEUED,
+            "See `reel logs --function Dispatch`: does it fail, or is it throttled?",
+        ),
+        (None, runbooks.STILL, "See `reel ops trace {id}`, and `reel engines status` if it waits for clips."),
     ):
         still = [video for video in found if _waits(video, stage) and _idle(video) > patience]
         if still:
@@ -152,7 +154,7 @@ def _record(videos: Videos, open_: OpenVideo) -> Video | None:
         video = videos.get(open_.tenant, open_.id)
     except VideoNotFound:
         return None
-    return None if video.closed or video.stage is Stage.REVIEWING else video
+    return video if video.being_made else None
 
 
 def _waits(video: Video, stage: Stage | None) -> bool:
@@ -161,9 +163,7 @@ def _waits(video: Video, stage: Stage | None) -> bool:
 
 def _idle(video: Video) -> timedelta:
     """Return how long a film has made no progress."""
-    parts: list[ClipProgress | PartProgress] = [*video.narrations, *video.stills, *video.clips]
-    latest = max([video.updated_ms, *(part.finished_ms or 0 for part in parts)])
-    return datetime.now(UTC) - datetime.fromtimestamp(latest / 1000, UTC)
+    return datetime.now(UTC) - datetime.fromtimestamp(video.progressed_ms / 1000, UTC)
 
 
 def _text(span: timedelta) -> str:

@@ -4,7 +4,7 @@ work of its own, with tenants of its own."""
 import json
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ from lambdas.domain.characters import Image
 from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.names import signing_secret
 from lambdas.domain.quotas import Quotas
+from lambdas.domain.scopes import OF_A_TENANT, Scope
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import ClipProgress, Decision
@@ -64,11 +65,11 @@ class Cloud:
     outputs: Mapping[str, str]
 
     @contextmanager
-    def api(self, tenant: str) -> Iterator["Api"]:
+    def api(self, tenant: str, scopes: Sequence[Scope] = OF_A_TENANT) -> Iterator["Api"]:
         """The REST API for a tenant, with a new key."""
         key = new_key()
         ApiKeys(self.client("dynamodb"), self.outputs["ApiKeysTable"], journal=self.objects).register(
-            key, tenant, "test"
+            key, tenant, "test", scopes
         )
         base = f"{self.url}/_aws/execute-api/{self.outputs['RestApiId']}/{self.outputs['RestApiStage']}/v1"
         headers = {"Authorization": f"Bearer {key}"}
@@ -464,6 +465,18 @@ def engines(cloud: Cloud) -> None:
         task = {"tenant": "engineers", "video_id": failed, "execution": failed, "step": "Plan"}
         recorded = cloud.invoke("RecordFailure", {**task, "error": {"Error": "PlanFailed", "Cause": "{}"}})
         assert recorded == {"result": {"recorded": True}}
+
+
+def operations(cloud: Cloud) -> None:
+    """What operators see of all tenants, while one's clips wait."""
+    with cloud.api("operators", [Scope.OPERATE]) as operator, cloud.api("operated") as api:
+        film = rendering(cloud, api, "operated")
+        shown = accepted(operator.http.get("/operations"))
+        assert film in {one["id"] for one in shown["open"]["oldest"]}, shown["open"]
+        waiting = {one["name"]: one["waiting_by_tenant"] for one in shown["engines"]}
+        assert waiting["cogvideox-2b"] == [{"tenant": "operated", "clips": 2}]
+        assert api.http.get("/operations").status_code == 403
+        accepted(api.http.post(f"/videos/{film}/cancel"))
 
 
 def notices(cloud: Cloud) -> None:
@@ -894,6 +907,7 @@ WORK = (
     what_helps_to_write,
     signed_films,
     engines,
+    operations,
     notices,
     long_assemblies,
     missing_objects,

@@ -120,7 +120,7 @@ def test_a_key_is_created_with_scopes(aws: Deployment, tenant: str) -> None:
     assert (found.key.tenant, found.key.scopes) == (tenant, ("read", "create"))
     wrong = CliRunner().invoke(app, ["keys", "create", tenant, "--scope", "write"])
     assert wrong.exit_code != 0
-    assert "--scope must be read, create, admin; got write" in wrong.output
+    assert "--scope must be read, create, admin, operate; got write" in wrong.output
 
 
 def test_keys_are_listed_and_revoked_by_their_hash(aws: Deployment, tenant: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from lambdas.domain.scopes import Scope
 from tests.films.conftest import Cloud, running_cloud
 from tests.films.requests import board, finish, wait_for
 from tests.studio.browser import Window, launched, signed_in, studio_of
@@ -81,7 +82,8 @@ class Films:
 
 @pytest.fixture(scope="package")
 def films(cloud: Cloud) -> Films:
-    key = cloud.json("keys", "create", "gallery")["api_key"]
+    scopes = [part for scope in Scope for part in ("--scope", scope)]
+    key = cloud.json("keys", "create", "gallery", *scopes)["api_key"]
     client = cloud.client(key)
 
     def submit(**fields: Any) -> str:

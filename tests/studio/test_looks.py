@@ -44,6 +44,11 @@ def storyboard(window: Window, films: Films) -> None:
     window.page.locator("details").first.evaluate("folded => { folded.open = true; }")
 
 
+def operations(window: Window, films: Films) -> None:
+    window.open("/operations")
+    expect(window.page.get_by_role("table", name="The latest failed films")).to_be_visible()
+
+
 SCREENS: dict[str, Show] = {
     "gallery": gallery,
     "new film of a prompt": new_film("A prompt"),
@@ -53,6 +58,7 @@ SCREENS: dict[str, Show] = {
     "waiting film": film("waiting", "Read the storyboard"),
     "failed film": film("failed", "It failed"),
     "storyboard": storyboard,
+    "operations": operations,
 }
 
 

@@ -44,7 +44,7 @@ def test_alarms(operations: Template) -> None:
             "UpkeepRuns",
             "UpkeepFailures",
             "5XXError",
-            *("an expression",) * 2,  # functions throttled
+            *("an expression",) * 3,  # functions throttled
             "ExecutionThrottled",
             "Throttles",
             *("an expression", "ApproximateAgeOfOldestMessage"),  # of Deliver and its queue

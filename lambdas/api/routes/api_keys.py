@@ -12,10 +12,9 @@ from lambdas.api.answers import ApiKey, ApiKeyDeletion, ApiKeyList
 from lambdas.api.operations import Body, Routes
 from lambdas.api.request import granted_scopes, json_body, keys_settings, tenant
 from lambdas.api.response import Response, answer
-from lambdas.domain import scopes
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import ApiKeyNotFound, Forbidden, InvalidRequest
-from lambdas.domain.scopes import Scope
+from lambdas.domain.scopes import DEFAULT, OF_A_TENANT, TenantScope
 from lambdas.domain.wrong_fields import wrong_fields
 from lambdas.telemetry import logger
 
@@ -32,8 +31,8 @@ class NewKey(Document):
         description="1 to 100 characters"
     )
     """What the key is for."""
-    scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=len(Scope))] = Field(
-        default=scopes.DEFAULT, description=f"a list of one or more of {', '.join(Scope)}"
+    scopes: Annotated[tuple[TenantScope, ...], Field(min_length=1, max_length=len(OF_A_TENANT))] = Field(
+        default=DEFAULT, description=f"a list of one or more of {', '.join(OF_A_TENANT)}"
     )
     """What it may do: look at videos, make them, manage keys."""
 
@@ -61,7 +60,7 @@ def create_api_key() -> Response:
             f"A tenant can have at most {MOST_KEYS} API keys; revoke one first.", param="name"
         )
     secret = new_key()
-    made = _keys().register(secret, tenant(), asked.name, sorted(set(asked.scopes), key=scopes.ALL.index))
+    made = _keys().register(secret, tenant(), asked.name, sorted(set(asked.scopes), key=OF_A_TENANT.index))
     logger.info("key created", extra={"key": made.hash[:16], "scopes": made.scopes})
     shown = key_object(UsedKey(made, None))
     shown["value"] = secret

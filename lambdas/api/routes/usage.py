@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from lambdas.adapters import stores
-from lambdas.api.answers import QuotaState, UsageAnswer, UsageSums
+from lambdas.api.answers import QuotaState, UsageAnswer
+from lambdas.api.openai_format import usage_sums
 from lambdas.api.operations import Routes
 from lambdas.api.request import Query, query, settings, tenant
 from lambdas.api.response import Response, answer
@@ -71,7 +72,7 @@ def retrieve_usage() -> Response:
         "first_id": _id(shown[0]) if shown else None,
         "last_id": _id(shown[-1]) if shown else None,
         "has_more": has_more,
-        "total": _sums(total(rows.values())),
+        "total": usage_sums(total(rows.values())),
         "quotas": [_quota(state) for state in TenantQuotas(settings()).states(tenant())],
     }
     return answer(found)
@@ -129,18 +130,7 @@ def _id(key: tuple[str, ...]) -> str:
 
 
 def _row(groups: tuple[By, ...], key: tuple[str, ...], sums: Usage) -> Any:
-    return {"id": _id(key), "object": "usage", **dict(zip(groups, key, strict=True)), **_sums(sums)}
-
-
-def _sums(sums: Usage) -> UsageSums:
-    return {
-        "films": sums.films,
-        "failed": sums.failed,
-        "clips": sums.clips,
-        "seconds": sums.seconds,
-        "cost": float(sums.usd),
-        "unknown": sums.unknown,
-    }
+    return {"id": _id(key), "object": "usage", **dict(zip(groups, key, strict=True)), **usage_sums(sums)}
 
 
 def _quota(state: State) -> QuotaState:

@@ -22,6 +22,7 @@ from lambdas.adapters.webhooks import Webhooks
 from lambdas.domain.engines import Workflow
 from lambdas.domain.names import signing_secret
 from lambdas.domain.prices import FREE
+from lambdas.domain.scopes import Scope
 from reelworks.cloud.addresses import API_PATH, address
 from reelworks.cloud.aws import REGION, client
 from reelworks.cloud.backends.clips.engine_servers import offered_engines, workflow_now
@@ -267,7 +268,8 @@ def _register_local_tenant(
     api_keys = ApiKeys(client("dynamodb", base_url, credentials), outputs[Output.API_KEYS_TABLE], journal)
     api_keys.restore_all()
     Tenants(client("dynamodb", base_url, credentials), outputs[Output.API_KEYS_TABLE], journal).restore_all()
-    api_keys.register(home.key_file.read_text(), LOCAL_TENANT, "this PC")
+    # A PC's user is its operator, too.
+    api_keys.register(home.key_file.read_text(), LOCAL_TENANT, "this PC", tuple(Scope))
 
 
 def _provide_signing_key(

@@ -14,7 +14,7 @@ from lambdas.adapters.videos import LISTS, SHARDS, Videos, now_ms
 from lambdas.domain import keys
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
-from lambdas.domain.video_parts import ClipProgress, ClipState, PartProgress
+from lambdas.domain.video_parts import ClipProgress, ClipState, Failure, PartProgress
 from lambdas.intake.accept import Intake
 from lambdas.tasks import assemble, draw_clip, plan, publish, write_storyboard
 from tests.cloud.pipeline.bench import TENANT, Bench
@@ -124,6 +124,26 @@ def test_an_index_holds_keys_only_and_open_videos_are_spread_over_its_shards(ben
         bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
         assert "open" not in items(video)[0]
     assert not {one.id for one in made} & {one.id for one in bench.open_videos()}
+
+
+def test_failed_videos_have_shards_of_their_own(bench: Bench) -> None:
+    begun = now_ms()
+    made = [rendering(bench) for _ in range(3)]
+    failure = Failure(step="Plan", code="PlanFailed", reason="No plan.", advice="")
+    for video in made[:2]:
+        bench.videos.advance(TENANT, video.id, Stage.FAILED, failure=failure)
+    ids = {one.id for one in made}
+    still, _ = bench.videos.oldest_open(100 * SHARDS)
+    assert [one.id for one in still if one.id in ids] == [made[2].id]
+    failed, more = bench.videos.latest_failed(begun, 100 * SHARDS)
+    assert [one.id for one in failed if one.id in ids] == [made[1].id, made[0].id]
+    assert not more
+    assert [one.stage for one in bench.videos.outlines(failed) if one.id in ids] == 2 * [Stage.FAILED]
+    assert ids.isdisjoint(one.id for one in bench.videos.latest_failed(now_ms() + 1, 100 * SHARDS)[0])
+    bench.videos.requeue(bench.videos.get(TENANT, made[0].id))
+    bench.videos.delete(TENANT, made[1].id)
+    failed, _ = bench.videos.latest_failed(begun, 100 * SHARDS)
+    assert ids.isdisjoint(one.id for one in failed), "one was tried again, one deleted"
 
 
 # --- late tasks
