@@ -17,7 +17,7 @@ from tests.cloud.deployment import Context, Deployment, rest_event
 from tests.cloud.servers import serving
 
 # They ask services and functions that only a cloud has.
-OF_OTHERS = ("list_voices", "enhance_prompt", "test_webhook_endpoint")
+OF_OTHERS = ("list_voices", "hear_voice", "enhance_prompt", "test_webhook_endpoint")
 
 
 def authorized_gateway() -> ASGIApp:
