@@ -228,6 +228,7 @@ def _estimated(estimate: "VideoEstimate", *, as_json: bool) -> None:
 def remix(
     video_id: VideoId,
     prompt: Annotated[str, typer.Argument(help="What to change.")],
+    max_cost: MaxCost = None,
     output: Output = None,
     wait: Wait = True,
     as_json: Json = False,
@@ -236,13 +237,14 @@ def remix(
     if wait:
         check_output(output)
     with Session() as client:
-        _made(client, client.remix(video_id, prompt), output, wait=wait, as_json=as_json)
+        _made(client, client.remix(video_id, prompt, max_cost=max_cost), output, wait=wait, as_json=as_json)
 
 
 @app.command()
 def edit(
     video_id: VideoId,
     prompt: Annotated[str, typer.Argument(help="What the pictures should become.")],
+    max_cost: MaxCost = None,
     output: Output = None,
     wait: Wait = True,
     as_json: Json = False,
@@ -251,7 +253,7 @@ def edit(
     if wait:
         check_output(output)
     with Session() as client:
-        _made(client, client.edit(video_id, prompt), output, wait=wait, as_json=as_json)
+        _made(client, client.edit(video_id, prompt, max_cost=max_cost), output, wait=wait, as_json=as_json)
 
 
 @app.command()
@@ -259,6 +261,7 @@ def extend(
     video_id: VideoId,
     prompt: Annotated[str, typer.Argument(help="What happens next.")],
     seconds: Annotated[int, typer.Option(help="Seconds to add.")],
+    max_cost: MaxCost = None,
     output: Output = None,
     wait: Wait = True,
     as_json: Json = False,
@@ -267,7 +270,13 @@ def extend(
     if wait:
         check_output(output)
     with Session() as client:
-        _made(client, client.extend(video_id, prompt, seconds), output, wait=wait, as_json=as_json)
+        _made(
+            client,
+            client.extend(video_id, prompt, seconds, max_cost=max_cost),
+            output,
+            wait=wait,
+            as_json=as_json,
+        )
 
 
 def _made(client: "Client", video: "Video", output: Path | None, *, wait: bool, as_json: bool) -> None:

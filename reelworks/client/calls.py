@@ -109,18 +109,22 @@ class Calls:
         video = yield from self.submit(prompt, image=image, music=music, **fields)
         return (yield from self.result(video.id, on_update=on_update))
 
-    def remix(self, video_id: str, prompt: str) -> Flow[Video]:
-        """Request a new video: `video_id` with the changes that the prompt describes."""
-        return (yield from self._create(f"{_path(video_id)}/remix", json={"prompt": prompt}))
+    def remix(self, video_id: str, prompt: str, *, max_cost: float | None = None) -> Flow[Video]:
+        """Request a new video: `video_id` with the changes that the prompt describes. `max_cost`: USD."""
+        body = _given(prompt=prompt, max_cost=max_cost)
+        return (yield from self._create(f"{_path(video_id)}/remix", json=body))
 
-    def edit(self, video_id: str, prompt: str) -> Flow[Video]:
-        """Request a new video: the film of `video_id` redrawn as the prompt says."""
-        body = {"prompt": prompt, "video": {"id": video_id}}
+    def edit(self, video_id: str, prompt: str, *, max_cost: float | None = None) -> Flow[Video]:
+        """Request a new video: the film of `video_id` redrawn as the prompt says. `max_cost`: USD."""
+        body = _given(prompt=prompt, video={"id": video_id}, max_cost=max_cost)
         return (yield from self._create("videos/edits", json=body))
 
-    def extend(self, video_id: str, prompt: str, seconds: int) -> Flow[Video]:
-        """Request a new video: the film of `video_id`, then `seconds` of what the prompt describes."""
-        body = {"prompt": prompt, "seconds": str(seconds), "video": {"id": video_id}}
+    def extend(
+        self, video_id: str, prompt: str, seconds: int, *, max_cost: float | None = None
+    ) -> Flow[Video]:
+        """Request a new video: the film of `video_id`, then `seconds` of what the prompt describes.
+        `max_cost`: USD."""
+        body = _given(prompt=prompt, seconds=str(seconds), video={"id": video_id}, max_cost=max_cost)
         return (yield from self._create("videos/extensions", json=body))
 
     # --- follow
@@ -347,7 +351,7 @@ class Calls:
         known: dict[str, Any] | None = None
         while True:
             video, wait = yield from self._poll(video_id)
-            shown = {**video.to_dict(), "url": None}  # each answer has a new link
+            shown = {**video.to_dict(), "url": None, "thumbnail_url": None}  # each answer has new links
             if shown != known:
                 known = shown
                 yield tell(video)

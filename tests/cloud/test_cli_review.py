@@ -335,8 +335,8 @@ def test_films_of_films(api: Api) -> None:
     assert api.asked[-1][1:] == (f"/v1/videos/{ID}/remix", {"prompt": "At night"})
     reel("edit", ID, "At night", "--no-wait")
     assert api.asked[-1][1:] == ("/v1/videos/edits", {"prompt": "At night", "video": {"id": ID}})
-    reel("extend", ID, "It lands", "--seconds", "6", "--no-wait")
-    asked = {"prompt": "It lands", "seconds": "6", "video": {"id": ID}}
+    reel("extend", ID, "It lands", "--seconds", "6", "--max-cost", "1.5", "--no-wait")
+    asked = {"prompt": "It lands", "seconds": "6", "video": {"id": ID}, "max_cost": 1.5}
     assert api.asked[-1][1:] == ("/v1/videos/extensions", asked)
 
 

@@ -378,6 +378,22 @@ def test_a_result_is_a_completed_film() -> None:
     assert told == ["queued", "reviewing", "preparing", "completed"]
 
 
+def test_new_links_are_no_change() -> None:
+    told: list[str] = []
+    again = [
+        at("rendering", thumbnail_url=f"https://s3/{number}", url=f"https://s3/{number}") for number in (1, 2)
+    ]
+    answers = [*again, at("completed", "completed")]
+    played(calls().result("v", on_update=lambda video: told.append(video.stage)), answers)
+    assert told == ["rendering", "completed"]
+
+
+@pytest.mark.parametrize(("call", "more"), [("remix", ()), ("edit", ()), ("extend", (6,))])
+def test_a_film_of_a_film_may_have_a_limit(call: str, more: tuple[int, ...]) -> None:
+    _, [sent] = played(getattr(calls(), call)("v", "At night", *more, max_cost=2.5), [answer()])
+    assert json.loads(sent.content)["max_cost"] == 2.5
+
+
 def test_a_film_that_waits_for_nobody_is_said() -> None:
     with pytest.raises(ReviewNeeded, match="v waits for a review of its storyboard") as raised:
         played(calls().subscribe("A bee"), [answer(), REVIEWING, REVIEWING])
