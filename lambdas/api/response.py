@@ -59,18 +59,21 @@ def film_answer(video: Video, variant: str) -> Response:
     return link_answer(key, f"{video.id}.{wanted.extension}", wanted.media_type)
 
 
-def link_answer(key: str, file_name: str, media_type: str, *, as_json: bool | None = None) -> Response:
-    """Redirect to a link to an object, or return it: by default as the query asks."""
-    if as_json is None:
-        as_json = query(LinkForm).link == "json"
-    link = _link(key, file_name, media_type, head=method() == "HEAD" and not as_json)
-    if as_json:
-        expires_at = int(time.time()) + settings().link_seconds
-        return answer(
-            openai_format.content_link(link, media_type, expires_at), headers={"Cache-Control": "no-store"}
-        )
+def link_answer(key: str, file_name: str, media_type: str) -> Response:
+    """Redirect to a link to an object, or return it, as the query asks."""
+    if query(LinkForm).link == "json":
+        return link_document(key, file_name, media_type)
+    link = _link(key, file_name, media_type, head=method() == "HEAD")
     headers = {"Location": link, "Cache-Control": "no-store"}  # a cached redirect could outlive the link
     return Response(HTTPStatus.FOUND, "text/plain", "", headers)
+
+
+def link_document(key: str, file_name: str, media_type: str) -> Response:
+    """Return a link to an object."""
+    link, expires_at = _link(key, file_name, media_type), int(time.time()) + settings().link_seconds
+    return answer(
+        openai_format.content_link(link, media_type, expires_at), headers={"Cache-Control": "no-store"}
+    )
 
 
 def video_answer(

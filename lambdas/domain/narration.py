@@ -15,8 +15,8 @@ class Speaker(Document):
 
     voice: str
     engine: str
-    language: str | None
-    speed: float
+    language: str | None  # BCP 47, for a voice that has several
+    speed: float  # 1 is the voice's own, 2 is twice as fast
     sample_rate: int
 
     def sentence_hash(self, sentence: str) -> str:
@@ -64,15 +64,21 @@ class Spoken(Document):
 
 def speaker(narration: Narration, film: Voice, *, voice: str, engine: str) -> Speaker:
     """Return the speaker of a scene: its own settings override the film's, which override the deployment's
-    `voice`. The deployment's `engine` applies to that voice only."""
+    `voice` and its `engine`."""
     name = narration.voice or film.name or voice
     return Speaker(
         voice=name,
-        engine=film.engine or (engine if name == voice else "neural"),
+        engine=film.engine or usual_engine(name, voice=voice, engine=engine),
         language=narration.language or film.language,
         speed=narration.speed or film.speed,
         sample_rate=film.sample_rate,
     )
+
+
+def usual_engine(name: str, *, voice: str, engine: str) -> str:
+    """Return the engine of a voice that is asked for without one: the deployment's `engine` applies to its
+    `voice` only."""
+    return engine if name == voice else "neural"
 
 
 def spoken(by: str, sentences: list[tuple[str, str, Fraction]]) -> Spoken:

@@ -100,14 +100,7 @@ def _said(
     what = f"the narration of scene {request.scene}"
     if sounds.find(key):
         return length(BytesIO(outputs.get(key)), what), 0
-    sound = speech.speak(
-        text,
-        voice=by.voice,
-        engine=by.engine,
-        language=by.language,
-        speed=by.speed,
-        sample_rate=by.sample_rate,
-    )
+    sound = speech.speak(text, by)
     seconds = length(BytesIO(sound), what)  # before storing: a retry would reuse a broken sound
     sounds.put(key, sound, "audio/mpeg")
     return seconds, len(text)

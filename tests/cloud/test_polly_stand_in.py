@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from numpy.typing import NDArray
 
 from lambdas.adapters.speech import Speech
+from lambdas.domain.narration import Speaker
 from reelworks.cloud.backends.voice.piper import bundled_model
 from reelworks.cloud.lifecycle.start_stop import Status
 from reelworks.cloud.services.polly import Polly
@@ -126,7 +127,8 @@ def test_emoji_are_not_named(polly: Any) -> None:
 
 
 def test_the_pipeline_can_use_it(polly: Any) -> None:
-    sound, rate = decoded(Speech(polly).speak("One bee flies.", voice="Joe", engine="neural", speed=2.0))
+    by = Speaker(voice="Joe", engine="neural", language=None, speed=2.0, sample_rate=24000)
+    sound, rate = decoded(Speech(polly).speak("One bee flies.", by))
     assert rate == 24000
     assert 0.3 < len(sound) / rate < 1.5
     assert np.abs(sound).max() > 0.1

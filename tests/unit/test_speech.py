@@ -10,6 +10,7 @@ from botocore.stub import Stubber
 
 from lambdas.adapters.speech import MAX_BYTES, Speech
 from lambdas.domain.errors import NarrationRefused, ServiceUnavailable
+from lambdas.domain.narration import Speaker
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ def sound(data: bytes) -> dict[str, Any]:
 
 
 def speak(stub: Stubber, text: str = "A bee.", **fields: Any) -> bytes:
-    return Speech(stub.client).speak(text, **{"voice": "Joe", "engine": "neural"} | fields)
+    usual = Speaker(voice="Joe", engine="neural", language=None, speed=1.0, sample_rate=24000)
+    return Speech(stub.client).speak(text, usual.model_copy(update=fields))
 
 
 REQUEST = {

@@ -12,7 +12,7 @@ from lambdas.api import openai_format
 from lambdas.api.answers import ContentLink, PromptEnhancement, VoiceList
 from lambdas.api.operations import Body, Routes
 from lambdas.api.request import Query, json_body, query, settings, tenant
-from lambdas.api.response import Response, answer, link_answer
+from lambdas.api.response import Response, answer, link_document
 from lambdas.domain import keys
 from lambdas.domain.documents import LONGEST_PROMPT, Document
 from lambdas.domain.engines import engine_named
@@ -25,7 +25,7 @@ from lambdas.domain.errors import (
     TextModelUnavailable,
     VoiceNotFound,
 )
-from lambdas.domain.narration import OfferedVoice, Speaker
+from lambdas.domain.narration import OfferedVoice, Speaker, usual_engine
 from lambdas.domain.origin import Idea
 from lambdas.domain.prompts import material
 from lambdas.domain.sentences import can_be_spoken
@@ -144,18 +144,11 @@ def hear_voice(voice: str) -> Response:
     key, outputs = keys.voice_sample(tenant(), by.sentence_hash(said)), stores.outputs(found)
     if not outputs.exists(key):
         try:
-            sound = Speech(client("polly")).speak(
-                said,
-                voice=by.voice,
-                engine=by.engine,
-                language=by.language,
-                speed=by.speed,
-                sample_rate=by.sample_rate,
-            )
+            sound = Speech(client("polly")).speak(said, by)
         except NarrationRefused as error:
             raise InvalidRequest(f"{error.message}.", param="text") from error
         outputs.put(key, sound, "audio/mpeg")
-    return link_answer(key, f"{by.voice}.mp3", "audio/mpeg", as_json=True)
+    return link_document(key, f"{by.voice}.mp3", "audio/mpeg")
 
 
 def _voice_named(name: str) -> OfferedVoice:
@@ -172,7 +165,8 @@ def _speaker(voice: OfferedVoice, asked: ToHear) -> Speaker:
             f"got {asked.engine!r}.",
             param="engine",
         )
-    usual = settings().voice_engine if voice.name == settings().voice else "neural"
+    found = settings()
+    usual = usual_engine(voice.name, voice=found.voice, engine=found.voice_engine)
     return Speaker(
         voice=voice.name,
         engine=asked.engine or (usual if usual in voice.engines else voice.engines[0]),
