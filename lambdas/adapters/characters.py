@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import NamedTuple
 
+from lambdas.adapters.clients import AT_ONCE
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
 from lambdas.domain.characters import CastMember, Character, Description
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.errors import ArtifactMissing
 
-_READERS = 8  # documents of a list that are read at once; boto3 keeps ten connections
 _SHOWN = 1  # increment when the text model is asked in another way
 
 
@@ -58,7 +58,7 @@ class Characters:
 
     def read(self, tenant: str, ids: list[str]) -> list[Character]:
         """Return these characters; one that was deleted meanwhile is left out."""
-        with ThreadPoolExecutor(_READERS) as readers:
+        with ThreadPoolExecutor(AT_ONCE) as readers:
             found = readers.map(lambda id_: self.find(tenant, id_), ids)
             return [one for one in found if one is not None]
 

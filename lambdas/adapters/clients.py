@@ -18,6 +18,9 @@ from lambdas.domain.errors import DiskFull, ServiceUnavailable
 from lambdas.domain.failures import OUT_OF_DISK, is_full_disk
 from lambdas.telemetry import count, logger
 
+# Calls of one client to make at the same time: it keeps ten connections.
+AT_ONCE = 8
+
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=60)
 _CONFIGS = {
     # By default botocore presigns with the old signature in us-east-1 and other early regions. That signature

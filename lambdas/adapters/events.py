@@ -26,8 +26,7 @@ class Events:
         failed: dict[str, Any] = {}
         if video.failure is not None:
             failed = {"failure": video.failure.model_dump(), "fault": fault_of(video.failure)}
-        at_ms = video.history[-1].at_ms if video.history else video.updated_ms
-        self._emit(video, event, at_ms, {}, **failed)
+        self._emit(video, event, video.in_stage_since_ms, {}, **failed)
 
     def review_awaited(self, video: Video, review: Review) -> None:
         """Emit names.VIDEO_REVIEW: the film waits at a gate."""

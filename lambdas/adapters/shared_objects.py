@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from lambdas.adapters.clients import AT_ONCE
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
@@ -33,7 +34,6 @@ _MADE = "made"
 _LEASE = timedelta(seconds=60)
 _LOOKS, _PAUSE_SECONDS = 40, 0.25  # a deletion takes a second
 _TOGETHER = 100  # names let go of together
-_CALLERS = 8  # boto3 keeps ten connections
 
 
 class Uses:
@@ -74,7 +74,7 @@ class Uses:
         names = iter(dict.fromkeys([*found, *more]))
         while some := list(islice(names, _TOGETHER)):
             began = time.monotonic()
-            with ThreadPoolExecutor(_CALLERS) as callers:
+            with ThreadPoolExecutor(AT_ONCE) as callers:
                 unused = list(callers.map(lambda name: self._unused(tenant, deleting, name), some))
             if time.monotonic() - began > _LEASE.total_seconds() / 2:
                 raise ServiceUnavailable("the deletion took too long")
@@ -181,5 +181,5 @@ def uploads(inputs: Objects, tenant: str, video_id: str, videos: Videos | None) 
 
 def note_all(uses: Uses, tenant: str, video_id: str, names: Iterable[str]) -> None:
     """Note that a video uses what has each of the names."""
-    with ThreadPoolExecutor(_CALLERS) as callers:
+    with ThreadPoolExecutor(AT_ONCE) as callers:
         list(callers.map(lambda name: uses.note(tenant, video_id, name), names))

@@ -35,7 +35,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from lambdas.adapters.clients import error_code, translated
+from lambdas.adapters.clients import AT_ONCE, error_code, translated
 from lambdas.adapters.conditional_writes import MARK, ConditionalWrites, update_arguments
 from lambdas.adapters.items import CONDITION_FAILED, item_key
 from lambdas.adapters.objects import Objects
@@ -60,7 +60,6 @@ _MARKS = 16  # marks that a record remembers: more changes than it gets within a
 _BATCH = 25  # items that DynamoDB deletes in one call
 _THROTTLED_SECONDS = 0.1
 _READ_TOGETHER = 100  # items that DynamoDB reads in one call
-_READERS = 8  # videos of many parts that are read at once; boto3 keeps ten connections
 
 Progress = ClipProgress | PartProgress
 
@@ -132,9 +131,8 @@ class Videos:
         """Return what counts a film again whose counters were lost with its record."""
         if not video.closed:
             return self.counters.reserve(video, Quotas(), Counters())
-        ended_ms = video.history[-1].at_ms if video.history else video.updated_ms
         held = Reservation(at_ms=video.attempt_ms, clips=0, usd=Decimal(0))
-        return self.counters.end(video, held, ended_ms, releases=False)
+        return self.counters.end(video, held, video.in_stage_since_ms, releases=False)
 
     def _put(self, video: Video, counted: Callable[[], list[Item]]) -> bool:
         return self._write("create video", self._new_record(video), counted)
@@ -449,7 +447,7 @@ class Videos:
         shown = [items[key] for one in entries if (key := _key_of_record(one)) in items]
         unknown = {key for record in shown for key in _keys_of_parts(record)} - set(wanted)
         items |= self._items_of(sorted(unknown))
-        with ThreadPoolExecutor(_READERS) as readers:
+        with ThreadPoolExecutor(AT_ONCE) as readers:
             ids = [keys.video_in(one["pk"]["S"])[1] for one in large]
             queried = dict(zip(ids, readers.map(lambda id_: self._find(tenant, id_), ids), strict=True))
         for one in entries:
@@ -572,7 +570,7 @@ class Videos:
                 )
             return page
 
-        with ThreadPoolExecutor(_READERS) as readers:
+        with ThreadPoolExecutor(AT_ONCE) as readers:
             pages = [*readers.map(query, range(SHARDS))]
         found = [_entry(item) for page in pages for item in page["Items"]]
         more = any("LastEvaluatedKey" in page for page in pages)

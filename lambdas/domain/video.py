@@ -171,6 +171,7 @@ class Video(Document):
 
     @property
     def in_stage_since_ms(self) -> int:
+        """When it entered its stage; of a video that has ended, when it ended."""
         return self.history[-1].at_ms if self.history else self.updated_ms
 
     @property

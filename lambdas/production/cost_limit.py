@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from lambdas.adapters.clients import AT_ONCE
 from lambdas.adapters.clip_budget import ClipBudget
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.transactions import tries
@@ -16,8 +17,6 @@ from lambdas.domain.prices import Prices
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipState
 
-_READERS = 8  # clips that are looked for at once; boto3 keeps ten connections
-
 
 def check_plan(video: Video, plan: FilmPlan, prices: Prices, outputs: Objects) -> None:
     """Raise MaxCostReached if the film can't be finished within its limit. Clips that exist cost nothing."""
@@ -30,7 +29,7 @@ def check_plan(video: Video, plan: FilmPlan, prices: Prices, outputs: Objects) -
 
     if video.spent_so_far + needs(plan.clips) + joining <= video.max_cost:
         return
-    with ThreadPoolExecutor(_READERS) as readers:
+    with ThreadPoolExecutor(AT_ONCE) as readers:
         there = readers.map(lambda clip: outputs.exists(keys.clip(plan.tenant, clip.key_hash)), plan.clips)
     missing = [clip for clip, exists in zip(plan.clips, there, strict=True) if not exists]
     left = needs(missing) + joining

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from lambdas.adapters import stores
+from lambdas.adapters.clients import AT_ONCE
 from lambdas.adapters.tenant_counters import TenantCounters
 from lambdas.adapters.videos import SHARDS, Videos
 from lambdas.api import operations_format
@@ -23,7 +24,6 @@ from lambdas.domain.video import Video
 _MOST = 25 * SHARDS  # films looked at, of each kind
 _FAILED_WITHIN = timedelta(days=1)
 _MOST_USAGE = 20_000  # sums by tenant, day and engine, of at most two months: a few MB
-_READERS = 8  # boto3 keeps ten connections
 
 routes = Routes("Operations", "The whole deployment, for its operators. They need the scope `operate`.")
 
@@ -68,7 +68,7 @@ def _with_parts(videos: Videos, outlines: Iterable[Video]) -> Iterator[Video]:
         except VideoNotFound:
             return None
 
-    with ThreadPoolExecutor(_READERS) as readers:
+    with ThreadPoolExecutor(AT_ONCE) as readers:
         yield from filter(None, readers.map(whole, outlines))
 
 
