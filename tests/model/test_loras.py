@@ -8,13 +8,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from containers.cogvideox.catalogue import read_checkpoint
-from containers.cogvideox.errors import EngineFailed, InvalidRequest
-from containers.cogvideox.memory import Option, Placement
-from containers.cogvideox.model import Model
-from containers.cogvideox.request import ClipRequest, Lora
-from containers.cogvideox.source import Source
-from containers.cogvideox.speed import Speed
+from containers.diffusion.checkpoint import read_checkpoint
+from containers.diffusion.errors import EngineFailed, InvalidRequest
+from containers.diffusion.memory import Option, Placement
+from containers.diffusion.model import Model
+from containers.diffusion.request import ClipRequest, Lora
+from containers.diffusion.source import Source
+from containers.diffusion.speed import Speed
 from tests.contract import document
 from tests.tiny_checkpoint import make_tiny_checkpoint
 
@@ -101,7 +101,7 @@ def test_an_8_bit_model_supports_no_adapters(directory: Path) -> None:
     loaded = Model.load(directory, read_checkpoint(directory), "cpu")
     loaded.plan = replace(loaded.plan, option=Option(Placement.RESIDENT, tiling=True, fp8=True))
     request = ClipRequest(**document("clip_request.text"))
-    loaded.check(request)
+    loaded.check(request, Speed.EXACT)
     with pytest.raises(InvalidRequest, match="does not support adapters") as refusal:
-        loaded.check(request.model_copy(update={"loras": (Lora(name="paper"),)}))
+        loaded.check(request.model_copy(update={"loras": (Lora(name="paper"),)}), Speed.EXACT)
     assert refusal.value.param == "loras"
