@@ -1,4 +1,4 @@
-"""An engine that does what its requests say, in the process that the CogVideoX server starts for its engine.
+"""An engine that does what its requests say, in the process that the diffusion server starts for its engine.
 
     python -m tests.scripted_engine FOLDER
 

@@ -1,4 +1,4 @@
-"""The CogVideoX server with the scripted engine: python -m tests.scripted_server FOLDER GRACE."""
+"""The diffusion server with the scripted engine: python -m tests.scripted_server FOLDER GRACE."""
 
 import os
 import sys

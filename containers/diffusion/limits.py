@@ -41,16 +41,13 @@ class ListedSizes:
         return max(self.sizes, key=math.prod)
 
     def nearest(self, width: int, height: int) -> Size:
-        """Return the size nearest in shape and, among those of one shape, in pixels."""
-        if (width, height) in self.sizes:
-            return width, height
+        """Return the size whose sides differ least from these, in proportion."""
         # A request's numbers may have hundreds of digits, which fit no float.
-        width, height = (min(max(side, 1), 100_000) for side in (width, height))
+        asked = [min(max(side, 1), 100_000) for side in (width, height)]
         return min(
             self.sizes,
-            key=lambda size: (
-                round(abs(math.log(size[0] * height / (size[1] * width))), 6),
-                abs(math.log(math.prod(size) / (width * height))),
+            key=lambda size: math.hypot(
+                *(math.log(own / side) for own, side in zip(size, asked, strict=True))
             ),
         )
 

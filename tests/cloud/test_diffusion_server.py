@@ -1,4 +1,4 @@
-"""The CogVideoX server as SageMaker and the PC's cloud start it: a process, with tiny checkpoints."""
+"""The diffusion server as SageMaker and the PC's cloud start it: a process, with tiny checkpoints."""
 
 import base64
 import io
