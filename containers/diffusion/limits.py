@@ -44,12 +44,11 @@ class ListedSizes:
         """Return the size whose sides differ least from these, in proportion."""
         # A request's numbers may have hundreds of digits, which fit no float.
         asked = [min(max(side, 1), 100_000) for side in (width, height)]
-        return min(
-            self.sizes,
-            key=lambda size: math.hypot(
-                *(math.log(own / side) for own, side in zip(size, asked, strict=True))
-            ),
-        )
+
+        def distance(size: Size) -> float:
+            return math.hypot(*(math.log(own / side) for own, side in zip(size, asked, strict=True)))
+
+        return min(self.sizes, key=distance)
 
     def __str__(self) -> str:
         named = [f"{width}×{height}" for width, height in self.sizes]
