@@ -40,7 +40,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	$(BIN)/python -m reelworks.cloud.lifecycle.cloud_assembly
 	touch $@
 
-# What tests and checks also need: torch for the CogVideoX server, the linters, other people's clients.
+# What tests and checks also need: torch for the diffusion server, the linters, other people's clients.
 $(VENV)/.dev: $(VENV)/.run tests/films/litellm.txt tests/films/google_genai.txt
 	$(PIP) --editable '.[dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(OLD_OPENAI) openai==2.2.0

@@ -23,28 +23,32 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import T5Config, T5EncoderModel
 
-from containers.cogvideox.errors import OutOfMemory
-from containers.cogvideox.limits import Limits
-from containers.cogvideox.memory import (
+from containers.diffusion.errors import OutOfMemory
+from containers.diffusion.families.cogvideox import (
+    COGVIDEOX,
+    HD,
+    HD_IMAGE,
+    SD,
+    SD_IMAGE,
+    tile_size,
+)
+from containers.diffusion.family import Configs, Demand, Dtype
+from containers.diffusion.limits import Limits
+from containers.diffusion.memory import (
     GIB,
     LAST_RESORT,
     OPTIONS,
     RESERVED,
     WORKSPACES,
-    Demand,
     Device,
-    Dtype,
     ModelSizes,
     Option,
     Placement,
-    decoding,
-    denoising,
     lengths,
     peak,
     plan,
-    tile_size,
 )
-from containers.cogvideox.weights import Tensor
+from containers.diffusion.weights import Tensor
 
 MIB = 2**20
 
@@ -59,14 +63,6 @@ class Published:
     limits: Limits
 
 
-_SD = Limits(
-    width=720, height=480, any_long_side=False, takes_image=False, frame_step=8, longest=49, fps=8,
-    prompt_tokens=226, rotary=True, patches_in_time=False,
-)  # fmt: skip
-_HD = Limits(
-    width=1360, height=768, any_long_side=False, takes_image=False, frame_step=16, longest=161, fps=16,
-    prompt_tokens=224, rotary=True, patches_in_time=True,
-)  # fmt: skip
 _5B = {"num_layers": 42, "num_attention_heads": 48, "use_rotary_positional_embeddings": True}
 _1_5 = _5B | {
     "patch_size_t": 2,
@@ -79,13 +75,13 @@ _1_5 = _5B | {
 # https://huggingface.co/zai-org, transformer/config.json. The VAE has its class's defaults; all use T5 1.1
 # XXL.
 MODELS = {
-    "cogvideox-2b": Published({"num_layers": 30, "num_attention_heads": 30}, "float16", _SD),
-    "cogvideox-5b": Published(_5B, "bfloat16", _SD),
+    "cogvideox-2b": Published({"num_layers": 30, "num_attention_heads": 30}, "float16", SD),
+    "cogvideox-5b": Published(_5B, "bfloat16", SD),
     "cogvideox-5b-i2v": Published(
-        _5B | {"in_channels": 32, "use_learned_positional_embeddings": True}, "bfloat16", _SD
+        _5B | {"in_channels": 32, "use_learned_positional_embeddings": True}, "bfloat16", SD_IMAGE
     ),
-    "cogvideox-1.5-5b": Published(_1_5, "bfloat16", _HD),
-    "cogvideox-1.5-5b-i2v": Published(_1_5 | {"in_channels": 32, "ofs_embed_dim": 512}, "bfloat16", _HD),
+    "cogvideox-1.5-5b": Published(_1_5, "bfloat16", HD),
+    "cogvideox-1.5-5b-i2v": Published(_1_5 | {"in_channels": 32, "ofs_embed_dim": 512}, "bfloat16", HD_IMAGE),
 }
 _T5 = T5Config(
     d_model=4096, d_ff=10240, d_kv=64, num_heads=64, num_layers=24, vocab_size=32128,
@@ -139,7 +135,8 @@ def sizes_of(name: str) -> ModelSizes:
         component: {key: Tensor("BF16", tuple(value.shape)) for key, value in model.named_parameters()}
         for component, model in models.items()
     }
-    return ModelSizes.of(tensors, models["transformer"].config, models["vae"].config, MODELS[name].dtype)
+    configs = Configs({}, {part: models[part].config for part in ("transformer", "vae")})
+    return ModelSizes.of(COGVIDEOX, configs, tensors, MODELS[name].dtype)
 
 
 class _Meter(TorchDispatchMode):
@@ -276,15 +273,17 @@ def rows() -> list[dict[str, Any]]:
     ):  # fmt: skip
         limits = MODELS[name].limits
         for guided in (True, False):
-            demand = Demand(limits.width, limits.height, frames, guided)
+            demand = Demand(*limits.sizes.default, frames, guided)
             what = f"denoising, {name}, {demand}" + ("" if guided else ", no guidance")
-            add(what, denoising(sizes_of(name), demand), meter_denoising(name, demand), "metered")
+            add(what, sizes_of(name).work.denoising(demand), meter_denoising(name, demand), "metered")
     sizes = sizes_of("cogvideox-5b")
     for demand, tiling in (
         (Demand(720, 480, 49), False), (Demand(720, 480, 49), True), (Demand(1360, 768, 81), False),
     ):  # fmt: skip
         what = f"decoding{' in tiles' if tiling else ''}, {demand}"
-        add(what, decoding(sizes, demand, tiling=tiling), meter_decoding(demand, tiling=tiling), "metered")
+        add(
+            what, sizes.work.decoding(demand, tiling=tiling), meter_decoding(demand, tiling=tiling), "metered"
+        )
     clip = Demand(720, 480, 49)
     for name, label, option, measured in MEASURED_ON_GPU:
         add(

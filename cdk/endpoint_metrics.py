@@ -1,5 +1,5 @@
 """Metrics of asynchronous endpoints (SageMaker's guide, "Monitor asynchronous endpoint") and metrics from
-the engines' log lines (containers/cogvideox/metrics.py)."""
+the engines' log lines (containers/diffusion/metrics.py)."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch

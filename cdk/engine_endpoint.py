@@ -15,7 +15,7 @@ from cdk.settings import DeploymentSettings
 from lambdas.domain import keys
 from lambdas.domain.names import VARIANT, endpoint_name
 
-# A host with a GPU driver new enough for the container (containers/cogvideox/Dockerfile): driver 580,
+# A host with a GPU driver new enough for the container (containers/diffusion/Dockerfile): driver 580,
 # CUDA 13.0 (ProductionVariant.InferenceAmiVersion in SageMaker's API reference).
 _HOST = "al2023-ami-sagemaker-inference-gpu-4-1"
 
@@ -55,7 +55,7 @@ class EngineEndpoint(Construct):
             enable_network_isolation=True,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=image_uri,
-                environment={"COGVIDEOX_NAME": id, "COGVIDEOX_DEPLOYMENT": settings.prefix},
+                environment={"DIFFUSION_NAME": id, "DIFFUSION_DEPLOYMENT": settings.prefix},
                 model_data_source=sagemaker.CfnModel.ModelDataSourceProperty(
                     s3_data_source=sagemaker.CfnModel.S3DataSourceProperty(
                         s3_uri=model_uri, s3_data_type="S3Prefix", compression_type="None"

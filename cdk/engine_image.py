@@ -22,12 +22,12 @@ from cdk.permissions import acknowledge, allow
 # or an SBOM any Docker pushes an OCI index.
 BUILD = (
     *("docker", "buildx", "build", "--platform", "linux/amd64"),
-    *("--file", "containers/cogvideox/Dockerfile", "--provenance=false", "--sbom=false"),
+    *("--file", "containers/diffusion/Dockerfile", "--provenance=false", "--sbom=false"),
     *("--output", "type=image,oci-mediatypes=false,push=true"),
 )
-# What containers/cogvideox/Dockerfile copies, and the Dockerfile.
+# What containers/diffusion/Dockerfile copies, and the Dockerfile.
 _SOURCE = ["/*", "!/containers", "/containers/*", "!/containers/__init__.py"]
-_SOURCE += ["!/containers/cogvideox", "!/containers/serving", "__pycache__", "*.pyc", "*.md"]
+_SOURCE += ["!/containers/diffusion", "!/containers/serving", "__pycache__", "*.pyc", "*.md"]
 # Has Docker 28 and Buildx (github.com/aws/aws-codebuild-docker-images, al/x86_64/standard/6.0).
 _BUILDER = "aws/codebuild/amazonlinux-x86_64-standard:6.0"
 _KEPT_IMAGES = 20  # an endpoint fetches its image whenever it starts an instance

@@ -106,7 +106,7 @@ def pipeline_queries(settings: DeploymentSettings) -> dict[str, Query]:
 
 def engine_queries(settings: DeploymentSettings) -> dict[str, Query]:
     """Return the queries of the endpoints' logs, by name. Their servers' lines have an `event`
-    (containers/cogvideox/log.py), those of functions a `message`."""
+    (containers/diffusion/log.py), those of functions a `message`."""
     engines = [
         f"/aws/sagemaker/Endpoints/{endpoint_name(settings.prefix, engine)}"
         for engine in settings.endpoint_engines

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
-from containers.cogvideox.errors import BadCheckpoint
-from containers.cogvideox.manifest import MANIFEST, Manifest, digests, make_manifest, read_manifest
-from containers.cogvideox.weights import check_weights, inspect
+from containers.diffusion.errors import BadCheckpoint
+from containers.diffusion.manifest import MANIFEST, Manifest, digests, make_manifest, read_manifest
+from containers.diffusion.weights import check_weights, inspect
 from lambdas.domain.engines import CATALOGUE, Renderer
 
 if TYPE_CHECKING:
@@ -343,7 +343,7 @@ def _folder(models: Path, name: str) -> Path:
 
 def _check_tensors(folder: Path) -> None:
     if importlib.util.find_spec("torch") is not None:
-        from containers.cogvideox.tensors import check_tensors
+        from containers.diffusion.tensors import check_tensors
 
         check_tensors(folder)
 

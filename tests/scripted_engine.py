@@ -1,4 +1,4 @@
-"""An engine that does what its requests say, in the process that the CogVideoX server starts for its engine.
+"""An engine that does what its requests say, in the process that the diffusion server starts for its engine.
 
     python -m tests.scripted_engine FOLDER
 
@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from containers.cogvideox import errors
-from containers.cogvideox.log import log_as_json
-from containers.cogvideox.messages import Clip
-from containers.cogvideox.worker import serve
+from containers.diffusion import errors
+from containers.diffusion.log import log_as_json
+from containers.diffusion.messages import Clip
+from containers.diffusion.worker import serve
 from tests.contract import document
 
 STEP_SECONDS = 0.01

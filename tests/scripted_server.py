@@ -1,16 +1,16 @@
-"""The CogVideoX server with the scripted engine: python -m tests.scripted_server FOLDER GRACE."""
+"""The diffusion server with the scripted engine: python -m tests.scripted_server FOLDER GRACE."""
 
 import os
 import sys
 
-from containers.cogvideox.__main__ import run
-from containers.cogvideox.supervisor import Supervisor
+from containers.diffusion.__main__ import run
+from containers.diffusion.supervisor import Supervisor
 
 if __name__ == "__main__":
     folder, grace = sys.argv[1:]
     run(
         Supervisor([sys.executable, "-m", "tests.scripted_engine", folder], {"model": "cogvideox-nano"}),
         host="127.0.0.1",
-        port=int(os.environ["COGVIDEOX_PORT"]),
+        port=int(os.environ["DIFFUSION_PORT"]),
         grace=int(grace),
     )

@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 from typing import Literal
 
-from containers.cogvideox.manifest import make_manifest
+from containers.diffusion.manifest import make_manifest
 from tests.shared import made_once
 
 # 3:2 as CogVideoX's own 720×480, and a whole number of patches: 8 pixels a latent × 2 latents a patch.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from containers.cogvideox.export import mp4
+from containers.diffusion.export import mp4
 
 GRAIN = 0.5
 """Standard deviation, out of 255. It gives clips the bitrate of rendered ones: 110 and 320 KB per second at

@@ -4,10 +4,10 @@ import sys
 
 import uvicorn
 
-from containers.cogvideox.log import log_as_json
 from containers.comfyui.bridge import Bridge
 from containers.comfyui.client import ComfyUI
 from containers.comfyui.options import parse
+from containers.diffusion.log import log_as_json
 from containers.serving.app import create_app
 
 # Time to cancel a prompt when the server stops. No client waits for a clip then.

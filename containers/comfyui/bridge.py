@@ -7,7 +7,11 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-from containers.cogvideox.errors import (
+from containers.comfyui import VERSION, media, result
+from containers.comfyui.client import ComfyUI, Finished, Refused, Saved, TooSlow, Unreachable
+from containers.comfyui.request import ClipRequest, check_request, parse_request, scalars
+from containers.comfyui.workflow import BadWorkflow, Slot, Workflow
+from containers.diffusion.errors import (
     Broken,
     Busy,
     EngineError,
@@ -16,11 +20,7 @@ from containers.cogvideox.errors import (
     NotReady,
     OutOfMemory,
 )
-from containers.cogvideox.messages import Clip
-from containers.comfyui import VERSION, media, result
-from containers.comfyui.client import ComfyUI, Finished, Refused, Saved, TooSlow, Unreachable
-from containers.comfyui.request import ClipRequest, check_request, parse_request, scalars
-from containers.comfyui.workflow import BadWorkflow, Slot, Workflow
+from containers.diffusion.messages import Clip
 
 # How often to poll for a finished prompt. ComfyUI also reports over a WebSocket, but only to clients
 # listening at that moment, so /history must be polled anyway; and a clip takes minutes, on the same machine.

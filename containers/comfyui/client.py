@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, Field, ValidationError
 
-from containers.cogvideox.errors import EngineFailed
 from containers.comfyui.workflow import Graph
+from containers.diffusion.errors import EngineFailed
 
 # Uploaded files go into their own folder below ComfyUI's input folder.
 SUBFOLDER = "reelworks"

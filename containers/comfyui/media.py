@@ -7,17 +7,17 @@ import io
 
 import av
 
-from containers.cogvideox.errors import InvalidRequest
-from containers.cogvideox.film import Film
-from containers.cogvideox.image import first_frame
 from containers.comfyui.client import Upload
+from containers.diffusion.errors import InvalidRequest
+from containers.diffusion.film import Film
+from containers.diffusion.image import given_frame
 
 
 def image_file(data: str, size: tuple[int, int], film: Film | None = None) -> Upload:
-    """Return the image in base64 `data` as a PNG of exactly `size` (width, height), as `first_frame` does.
+    """Return the image in base64 `data` as a PNG of exactly `size` (width, height), as `given_frame` does.
     Raises InvalidRequest."""
     png = io.BytesIO()
-    first_frame(data, size, film).save(png, "PNG")
+    given_frame(data, size, film).save(png, "PNG")
     return _file(png.getvalue(), "png", "image/png")
 
 

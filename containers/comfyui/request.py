@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from containers.cogvideox import request as cogvideox
-from containers.cogvideox.errors import InvalidRequest
 from containers.comfyui.workflow import Workflow
+from containers.diffusion import request as diffusion
+from containers.diffusion.errors import InvalidRequest
 
 # Even, because H.264's chroma has half the size. From a size for tests to 4K.
 SIDE = range(64, 4097, 2)
@@ -19,10 +19,10 @@ OPTIONAL = ("negative_prompt", "steps", "guidance")
 # in the node is not meant for the user's film.
 MEDIA = ("image", "audio")
 # Set in workflows themselves.
-_NEVER = ("video", "strength", "loras", "speed")
+_NEVER = ("last_image", "video", "strength", "loras", "speed")
 
 
-class ClipRequest(cogvideox.ClipRequest):
+class ClipRequest(diffusion.ClipRequest):
     """One clip to render; sizes in pixels, lengths in frames."""
 
     width: Annotated[int, Field(ge=SIDE.start, lt=SIDE.stop, multiple_of=SIDE.step)]
@@ -52,7 +52,7 @@ def parse_request(body: bytes) -> ClipRequest:
             "skip_frames",
             f"skip_frames must be less than frames ({request.frames}); got {request.skip_frames}",
         )
-    cogvideox.check_film(request)
+    diffusion.check_film(request)
     return request
 
 

@@ -16,18 +16,18 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 from PIL import Image
 
-from containers.cogvideox.errors import Broken
-from containers.cogvideox.export import DEFAULT, ENCODER, KEYFRAME_EVERY
-from containers.cogvideox.film import RGB, Film, Timeline, instants
-from containers.cogvideox.framing import to_film
 from containers.comfyui.request import ClipRequest
+from containers.diffusion.errors import Broken
+from containers.diffusion.export import DEFAULT, ENCODER, KEYFRAME_EVERY
+from containers.diffusion.film import RGB, Film, Timeline, instants
+from containers.diffusion.framing import to_film
+from containers.diffusion.sound import BIT_RATE, RATE
 
 # BT.601's matrices (ITU-T H.273: 5 and 6; 2 is "unspecified"): FFmpeg's converter assumes one if none is
 # stated, and ComfyUI's own nodes wrote one before they stated BT.709.
 BT_601 = (2, 5, 6)
 # Matroska and WebM round a frame's time to a millisecond.
 ROUNDING_SECONDS = 0.0015
-SOUND_RATE = 48_000
 
 
 def clip(video: bytes, request: ClipRequest, metadata: Mapping[str, str]) -> bytes:
@@ -101,7 +101,7 @@ def _format(request: ClipRequest) -> tuple[int, int]:
 
 
 class _Pictures:
-    """Checks the frames against the request, and encodes them as containers.cogvideox.export does."""
+    """Checks the frames against the request, and encodes them as containers.diffusion.export does."""
 
     def __init__(self, output: OutputContainer, request: ClipRequest, source: VideoStream) -> None:
         self._output, self._request = output, request
@@ -162,13 +162,13 @@ class _Sound:
     def __init__(self, output: OutputContainer, request: ClipRequest, source: AudioStream) -> None:
         self._output = output
         layout = "mono" if source.channels == 1 else "stereo"
-        self._stream = output.add_stream("aac", rate=SOUND_RATE, layout=layout)
-        self._stream.bit_rate = 192_000
-        self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=SOUND_RATE)
+        self._stream = output.add_stream("aac", rate=RATE, layout=layout)
+        self._stream.bit_rate = BIT_RATE
+        self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=RATE)
         self._fifo = av.AudioFifo()
-        self._skip = round(Fraction(request.skip_frames * SOUND_RATE, request.fps))
+        self._skip = round(Fraction(request.skip_frames * RATE, request.fps))
         fps, frames = _format(request)
-        self._left = round(Fraction(frames * SOUND_RATE, fps))
+        self._left = round(Fraction(frames * RATE, fps))
         self._written = 0
 
     def take(self, frame: av.AudioFrame) -> None:
@@ -196,7 +196,7 @@ class _Sound:
             frame = self._fifo.read(min(size, self._left), partial=True)
             if frame is None:
                 return
-            frame.pts, frame.time_base = self._written, Fraction(1, SOUND_RATE)
+            frame.pts, frame.time_base = self._written, Fraction(1, RATE)
             self._written += frame.samples
             self._left -= frame.samples
             self._output.mux(self._stream.encode(frame))

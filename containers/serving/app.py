@@ -16,8 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from containers.cogvideox.errors import EngineError, InvalidRequest, NotReady
-from containers.cogvideox.messages import Clip
+from containers.diffusion.errors import EngineError, InvalidRequest, NotReady
+from containers.diffusion.messages import Clip
 from containers.serving.work_box import work_box
 
 # A full-size photo and a scene's narration in base64, with room to spare.

@@ -108,7 +108,7 @@ def engine_frames(frames: int, fps: int, rate: int, mode: FpsMode) -> int:
     """Return how many frames at an engine's `rate` are shown in `frames` of the film at `fps`.
 
     Film frame i shows rendered frame ⌊i × rate ÷ fps⌋, or is blended up to (i + 1) × rate ÷ fps: see
-    containers/cogvideox/film.py.
+    containers/diffusion/film.py.
     """
     if mode is FpsMode.BLEND:
         return math.ceil(Fraction(frames * rate, fps))

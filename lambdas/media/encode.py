@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lambdas.media.mp4.muxer import mp4_writer
 
 # Headers (SPS, PPS) match those of the engines' clips of the same size and fps, so that a film has one kind:
-# containers/cogvideox/export.py uses preset medium without B-frames. Of the settings that the faster presets
+# containers/diffusion/export.py uses preset medium without B-frames. Of the settings that the faster presets
 # used here change, two show in the headers: the reference frames, and the chroma offset that comes with
 # medium's psychovisual optimisation.
 X264_PARAMETERS = (

@@ -1,4 +1,4 @@
-"""Frame a picture of another shape as engine servers do (containers/cogvideox/framing.py), for drafts that
+"""Frame a picture of another shape as engine servers do (containers/diffusion/framing.py), for drafts that
 show what an engine's picture leaves in a film."""
 
 from dataclasses import dataclass

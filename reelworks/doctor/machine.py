@@ -48,7 +48,7 @@ def torch() -> Finding:
         there,
         False,
         "installed" if there else "not installed",
-        "" if there else "pip install -e '.[cogvideox]' (for the CogVideoX engines)",
+        "" if there else "pip install -e '.[diffusion]' (for the engines with a model)",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from lambdas.domain.names import endpoint_name
 from reelworks.deployment import Deployment
 
-# Fields of an engine's lines (containers/cogvideox/log.py), as functions name them. `_aws` describes metrics.
+# Fields of an engine's lines (containers/diffusion/log.py), as functions name them. `_aws` describes metrics.
 _NAMES = {"event": "message", "time": "timestamp", "traceback": "exception"}
 
 

@@ -57,9 +57,9 @@ class Server:
 def running(model: Path, log: Path, *, grace: int = 25) -> Iterator[Server]:
     """Start the server of a checkpoint and wait until it responds."""
     # A tiny model gains nothing from a second thread, and loses much if the cores are shared.
-    settings = {"COGVIDEOX_MODEL": str(model), "COGVIDEOX_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    settings = {"DIFFUSION_MODEL": str(model), "DIFFUSION_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
     # SageMaker adds `serve`.
-    command = ["-m", "containers.cogvideox", "serve", "--grace", str(grace)]
+    command = ["-m", "containers.diffusion", "serve", "--grace", str(grace)]
     with started(command, log, settings) as server:
         yield server
 
@@ -79,7 +79,7 @@ def started(command: list[str], log: Path, settings: dict[str, str]) -> Iterator
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=REPOSITORY,
-            env=os.environ | settings | {"COGVIDEOX_PORT": str(port), "COMFYUI_PORT": str(port)},
+            env=os.environ | settings | {"DIFFUSION_PORT": str(port), "COMFYUI_PORT": str(port)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -12,8 +12,8 @@ from typing import Any
 
 import uvicorn
 
-from containers.cogvideox.errors import Busy
-from containers.cogvideox.messages import Clip
+from containers.diffusion.errors import Busy
+from containers.diffusion.messages import Clip
 from containers.serving.app import create_app
 
 

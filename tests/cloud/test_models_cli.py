@@ -13,7 +13,7 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from containers.cogvideox.manifest import MANIFEST
+from containers.diffusion.manifest import MANIFEST
 from reelworks.cli import app
 from reelworks.models import SOURCES
 from tests.cloud.local_hub import LocalHub

@@ -1,6 +1,6 @@
 """LoRA adapters on a tiny checkpoint."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +8,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from containers.cogvideox.catalogue import read_checkpoint
-from containers.cogvideox.errors import EngineFailed, InvalidRequest
-from containers.cogvideox.memory import Option, Placement
-from containers.cogvideox.model import Model
-from containers.cogvideox.request import ClipRequest, Lora
-from containers.cogvideox.source import Source
-from containers.cogvideox.speed import Speed
+from containers.diffusion.checkpoint import read_checkpoint
+from containers.diffusion.errors import EngineFailed, InvalidRequest
+from containers.diffusion.families.cogvideox import CogVideoX
+from containers.diffusion.family import Turbo
+from containers.diffusion.memory import Option, Placement
+from containers.diffusion.model import Model
+from containers.diffusion.request import ClipRequest, Lora
+from containers.diffusion.source import Source
+from containers.diffusion.speed import Speed
 from tests.contract import document
 from tests.tiny_checkpoint import make_tiny_checkpoint
 
@@ -25,7 +27,10 @@ WIDTH = 32  # of the tiny checkpoint's transformer
 def write_lora(
     checkpoint: Path, name: str, *, seed: int, width: int = WIDTH, prefix: str = ATTENTION
 ) -> None:
-    folder = checkpoint / "loras" / name
+    write_adapter(checkpoint / "loras" / name, seed=seed, width=width, prefix=prefix)
+
+
+def write_adapter(folder: Path, *, seed: int, width: int = WIDTH, prefix: str = ATTENTION) -> None:
     folder.mkdir(parents=True)
     random = torch.Generator().manual_seed(seed)
     weights = {}
@@ -101,7 +106,34 @@ def test_an_8_bit_model_supports_no_adapters(directory: Path) -> None:
     loaded = Model.load(directory, read_checkpoint(directory), "cpu")
     loaded.plan = replace(loaded.plan, option=Option(Placement.RESIDENT, tiling=True, fp8=True))
     request = ClipRequest(**document("clip_request.text"))
-    loaded.check(request)
+    loaded.check(request, Speed.EXACT)
     with pytest.raises(InvalidRequest, match="does not support adapters") as refusal:
-        loaded.check(request.model_copy(update={"loras": (Lora(name="paper"),)}))
+        loaded.check(request.model_copy(update={"loras": (Lora(name="paper"),)}), Speed.EXACT)
     assert refusal.value.param == "loras"
+
+
+@dataclass(frozen=True)
+class WithTurbo(CogVideoX):
+    """A checkpoint of a family that has adapters for three steps."""
+
+    @property
+    def turbo(self) -> Turbo:
+        return Turbo(steps=3)
+
+
+def test_turbo_is_its_adapter_s_few_steps_without_guidance(tmp_path: Path) -> None:
+    directory = make_tiny_checkpoint(tmp_path)
+    own = read_checkpoint(directory)
+    checkpoint = WithTurbo(own.name, own.limits, own.recipe, own.variant)
+    assert Speed.TURBO not in Model.load(directory, checkpoint, "cpu").speeds, "without the adapter"
+    write_adapter(directory / "turbo", seed=1)
+    write_lora(directory, "same", seed=1)
+    loaded = Model.load(directory, checkpoint, "cpu")
+    assert loaded.speeds == (Speed.EXACT, Speed.BALANCED, Speed.FAST, Speed.TURBO)
+    asked = ClipRequest(**document("clip_request.text") | {"frames": 9, "steps": None})
+    turbo = loaded.render(asked, Source(), Speed.TURBO, lambda: None)
+    assert (len(turbo.step_seconds), turbo.computed_steps) == (3, 3)
+    by_hand = asked.model_copy(update={"steps": 3, "guidance": 1.0, "loras": (Lora(name="same"),)})
+    assert np.array_equal(turbo.frames, loaded.render(by_hand, Source(), Speed.EXACT, lambda: None).frames)
+    loaded.plan = replace(loaded.plan, option=Option(Placement.RESIDENT, tiling=True, fp8=True))
+    assert Speed.TURBO not in loaded.speeds

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from containers.cogvideox.errors import BadCheckpoint
-from containers.cogvideox.manifest import MANIFEST, Manifest, make_manifest, read_manifest
-from containers.cogvideox.tensors import check_tensors
-from containers.cogvideox.weights import check_weights, component_tensors, inspect, read_header
+from containers.diffusion.errors import BadCheckpoint
+from containers.diffusion.families.cogvideox import PARTS
+from containers.diffusion.manifest import MANIFEST, Manifest, make_manifest, read_manifest
+from containers.diffusion.tensors import check_tensors
+from containers.diffusion.weights import check_weights, inspect, part_tensors, read_header
 from tests.tiny_checkpoint import Generation, make_tiny_checkpoint
 
 Tensors = dict[str, tuple[str, list[int]]]
@@ -150,7 +151,10 @@ def test_a_folder_that_differs_from_its_manifest_is_rejected(
         (changed("model_index.json", INDEX | {"vae": ["my_code", "Vae"]}), "['my_code', 'Vae'] as vae"),
         (changed("model_index.json", INDEX | {"extra": ["os", "system"]}), "has no such entry"),
         (changed("model_index.json", {**INDEX, "tokenizer": None}), "None as tokenizer"),
-        (changed("model_index.json", INDEX | {"_class_name": "WanPipeline"}), "not a CogVideoX checkpoint"),
+        (
+            changed("model_index.json", INDEX | {"_class_name": "MochiPipeline"}),
+            "not a checkpoint of a family",
+        ),
         (changed("text_encoder/config.json", {"auto_map": {"AutoModel": "a.B"}}), "requests custom code"),
         (
             changed("text_encoder/config.json", rb'{"auto\u005fmap": {"AutoModel": "a.B"}}'),
@@ -257,5 +261,5 @@ def copy_with(source: Path, target: Path, component: str, change: Callable[[Tens
     (weights,) = (target / component).glob("*.safetensors")
     there = {name: (tensor.dtype, list(tensor.shape)) for name, tensor in read_header(weights).items()}
     weights.write_bytes(safetensors(change(there)))
-    assert component_tensors(target, component).keys() == change(there).keys()
+    assert part_tensors(target, component, PARTS[component]).keys() == change(there).keys()
     return target

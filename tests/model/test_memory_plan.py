@@ -5,24 +5,22 @@ from pathlib import Path
 import pytest
 
 from benchmarks import memory as benchmark
-from containers.cogvideox.errors import InvalidRequest, OutOfMemory
-from containers.cogvideox.limits import Limits
-from containers.cogvideox.memory import (
+from containers.diffusion.errors import InvalidRequest, OutOfMemory
+from containers.diffusion.families.cogvideox import tile_size
+from containers.diffusion.family import Demand
+from containers.diffusion.limits import Limits
+from containers.diffusion.memory import (
     GIB,
     LAST_RESORT,
     OPTIONS,
-    Demand,
     Device,
     ModelSizes,
     Option,
     Placement,
-    decoding,
-    denoising,
     host_need,
     lengths,
     peak,
     plan,
-    tile_size,
 )
 from tests.tiny_checkpoint import make_tiny_checkpoint
 
@@ -148,13 +146,16 @@ def test_the_sizes_are_read_from_the_files(tmp_path: Path) -> None:
     for component in ("text_encoder", "transformer", "vae"):
         (file,) = (directory / component).glob("*.safetensors")
         header = int.from_bytes(file.read_bytes()[:8], "little")
-        assert getattr(sizes, component).total == file.stat().st_size - 8 - header
-    assert (sizes.channels, sizes.patch_pixels, sizes.patches_in_time) == (32, 16, False)
+        assert sizes.weights[component].total == file.stat().st_size - 8 - header
+    assert (sizes.work.channels, sizes.work.patch_pixels, sizes.work.patches_in_time) == (32, 16, False)
     halved = ModelSizes.read(directory, "bfloat16")
-    assert halved.transformer.total * 2 == sizes.transformer.total
+    assert halved.weights["transformer"].total * 2 == sizes.weights["transformer"].total
     # transformers keeps some of T5 in float32 where the rest is float16.
-    assert ModelSizes.read(directory, "float16").text_encoder.total > halved.text_encoder.total
-    assert halved.transformer.fp8 < halved.transformer.total
+    assert (
+        ModelSizes.read(directory, "float16").weights["text_encoder"].total
+        > halved.weights["text_encoder"].total
+    )
+    assert halved.weights["transformer"].fp8 < halved.weights["transformer"].total
 
 
 # --- the estimates, compared with what the real classes allocate
@@ -162,8 +163,8 @@ def test_the_sizes_are_read_from_the_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "frames"), [("cogvideox-2b", 49), ("cogvideox-1.5-5b-i2v", 161)])
 def test_the_estimate_of_denoising_covers_what_the_real_class_allocates(name: str, frames: int) -> None:
-    demand = Demand(limits(name).width, limits(name).height, frames)
-    estimated, real = denoising(benchmark.sizes_of(name), demand), benchmark.meter_denoising(name, demand)
+    demand = Demand(*limits(name).sizes.default, frames)
+    estimated, real = benchmark.sizes_of(name).work.denoising(demand), benchmark.meter_denoising(name, demand)
     assert real <= estimated <= 1.16 * real
 
 
@@ -173,7 +174,7 @@ def test_the_estimate_of_denoising_covers_what_the_real_class_allocates(name: st
     ids=["whole", "tiles"],
 )
 def test_the_estimate_of_decoding_covers_what_the_real_class_allocates(demand: Demand, tiling: bool) -> None:
-    estimated = decoding(benchmark.sizes_of("cogvideox-5b"), demand, tiling=tiling)
+    estimated = benchmark.sizes_of("cogvideox-5b").work.decoding(demand, tiling=tiling)
     real = benchmark.meter_decoding(demand, tiling=tiling)
     assert real <= estimated <= 1.16 * real
 

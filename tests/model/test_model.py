@@ -9,11 +9,12 @@ import torch
 from diffusers import CogVideoXDPMScheduler, CogVideoXVideoToVideoPipeline, DiffusionPipeline
 from PIL import Image
 
-from containers.cogvideox.catalogue import Checkpoint, read_checkpoint
-from containers.cogvideox.model import Model
-from containers.cogvideox.request import ClipRequest
-from containers.cogvideox.source import Source
-from containers.cogvideox.speed import Speed
+from containers.diffusion.checkpoint import read_checkpoint
+from containers.diffusion.family import Checkpoint
+from containers.diffusion.model import Model
+from containers.diffusion.request import ClipRequest
+from containers.diffusion.source import Source
+from containers.diffusion.speed import Speed
 from tests.contract import document
 from tests.tiny_checkpoint import Generation, make_tiny_checkpoint
 
@@ -22,15 +23,16 @@ IMAGE = Image.linear_gradient("L").convert("RGB")
 
 def request(checkpoint: Checkpoint, **changes: Any) -> ClipRequest:
     limits = checkpoint.limits
-    wanted = {"width": limits.width, "height": limits.height, "frames": limits.frame_step + 1}
-    return ClipRequest(**document("clip_request.text") | wanted | {"fps": limits.fps} | changes)
+    width, height = limits.sizes.default
+    wanted = {"width": width, "height": height, "frames": limits.frame_step + 1, "fps": limits.fps[0]}
+    return ClipRequest(**document("clip_request.text") | wanted | changes)
 
 
 def source(checkpoint: Checkpoint, wanted: ClipRequest, *, video: bool = False) -> Source:
     pictures = [IMAGE.rotate(3 * turn).resize((wanted.width, wanted.height)) for turn in range(wanted.frames)]
     if video:
         return Source(video=pictures)
-    return Source(image=pictures[0]) if checkpoint.limits.takes_image else Source()
+    return Source(image=pictures[0]) if checkpoint.limits.image == "required" else Source()
 
 
 def rendered(model: Model, wanted: ClipRequest, source: Source, speed: Speed = Speed.EXACT) -> Any:
@@ -40,8 +42,7 @@ def rendered(model: Model, wanted: ClipRequest, source: Source, speed: Speed = S
 def diffusers_frames(directory: Path, checkpoint: Checkpoint, wanted: ClipRequest, source: Source) -> Any:
     """Render as the model cards do."""
     pipeline = DiffusionPipeline.from_pretrained(directory, dtype=torch.float32, local_files_only=True)
-    limits = checkpoint.limits
-    if limits.rotary:
+    if checkpoint.variant.rotary:
         settings = pipeline.scheduler.config
         pipeline.scheduler = CogVideoXDPMScheduler.from_config(settings, timestep_spacing="trailing")
     inputs: dict[str, Any] = {"num_frames": wanted.frames}
@@ -58,8 +59,8 @@ def diffusers_frames(directory: Path, checkpoint: Checkpoint, wanted: ClipReques
         height=wanted.height,
         num_inference_steps=wanted.steps,
         guidance_scale=6 if wanted.guidance is None else wanted.guidance,
-        use_dynamic_cfg=limits.rotary,
-        max_sequence_length=limits.prompt_tokens,
+        use_dynamic_cfg=checkpoint.variant.rotary,
+        max_sequence_length=checkpoint.limits.prompt_tokens,
         generator=torch.Generator("cpu").manual_seed(wanted.seed),
         output_type="np",
     ).frames[0]
@@ -71,7 +72,7 @@ def diffusers_frames(directory: Path, checkpoint: Checkpoint, wanted: ClipReques
 def test_frames_match_diffusers(tmp_path: Path, generation: Generation, image_to_video: bool) -> None:
     directory = make_tiny_checkpoint(tmp_path, generation=generation, image_to_video=image_to_video)
     checkpoint = read_checkpoint(directory)
-    assert checkpoint.limits.takes_image == image_to_video
+    assert checkpoint.limits.image == ("required" if image_to_video else "none")
     wanted = request(checkpoint)
     start = source(checkpoint, wanted)
     model = Model.load(directory, checkpoint, "cpu")

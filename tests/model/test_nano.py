@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from containers.cogvideox.catalogue import Checkpoint, read_checkpoint
-from containers.cogvideox.model import Model
-from containers.cogvideox.speed import Speed
-from containers.cogvideox.weights import check_weights
+from containers.diffusion.checkpoint import read_checkpoint
+from containers.diffusion.family import Checkpoint
+from containers.diffusion.model import Model
+from containers.diffusion.speed import Speed
+from containers.diffusion.weights import check_weights
 from lambdas.domain.engines import CATALOGUE
 from training.nano.draw import FPS, FRAMES, HEIGHT, HELD_OUT, TRAINING, WIDTH, Scene, clip
 from training.nano.score import held_out_prompts, measure, render, tally
@@ -33,7 +34,7 @@ def seen(checkpoint: Checkpoint) -> Seen:
     """Return what the clips show, by speed and in the order of the prompts."""
     model = Model.load(FOLDER, checkpoint, "cpu")
     prompts = [prompt for _, prompt in held_out_prompts(SCENES)]
-    return {speed: [measure(clip) for clip in render(model, prompts, speed)] for speed in Speed}
+    return {speed: [measure(clip) for clip in render(model, prompts, speed)] for speed in checkpoint.speeds}
 
 
 def score(asked: list[Scene], seen: list[Scene | None]) -> float:
@@ -48,7 +49,7 @@ def test_both_catalogues_describe_it(checkpoint: Checkpoint) -> None:
     engine = CATALOGUE["cogvideox-nano"]
     assert checkpoint.name == engine.name
     limits = checkpoint.limits
-    assert (limits.width, limits.height, limits.fps, limits.longest) == (WIDTH, HEIGHT, FPS, FRAMES)
+    assert (limits.sizes.default, limits.fps, limits.longest) == ((WIDTH, HEIGHT), (FPS,), FRAMES)
     assert engine.sizes.default == (WIDTH, HEIGHT)
     assert engine.fps == (FPS,)
     assert engine.frames_to_render(engine.longest_clip * FPS) == FRAMES

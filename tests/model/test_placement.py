@@ -7,11 +7,13 @@ import pytest
 import torch
 from diffusers import CogVideoXPipeline
 
-from containers.cogvideox.memory import LAST_RESORT, OPTIONS, Option, Placement, tile_size
-from containers.cogvideox.placement import decode_latents, place, read_device, tile
+from containers.diffusion.families.cogvideox import PARTS, tile_size, tiles
+from containers.diffusion.memory import LAST_RESORT, OPTIONS, Option, Placement
+from containers.diffusion.placement import place, read_device, whole_or_tiled
 from tests.tiny_checkpoint import SIZE, make_tiny_checkpoint
 
 FRAMES = 9
+WEIGHTS = {name: part for name, part in PARTS.items() if part.stage}
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def load(checkpoint: Path, option: Option | None = None, dtype: torch.dtype = to
     pipeline = CogVideoXPipeline.from_pretrained(checkpoint, dtype=dtype, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     if option is not None:
-        place(pipeline, option, "cpu", SIZE)
+        place(pipeline, WEIGHTS, option, "cpu", tiles(*SIZE))
     return pipeline
 
 
@@ -41,7 +43,7 @@ def latents_of(pipeline: Any) -> Any:
 
 @torch.no_grad()
 def decoded(pipeline: Any, latents: Any) -> Any:
-    return decode_latents(pipeline, latents)
+    return whole_or_tiled(pipeline.vae, tiles(*SIZE), lambda: pipeline.decode_latents(latents))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,7 @@ def test_fp8_weights_work_beside_those_that_t5_keeps_in_float32(checkpoint: Path
 @pytest.mark.parametrize("size", [(96, 64), (64, 96), (80, 48), (200, 144), (144, 96), (400, 256)])
 def test_tiles_give_frames_of_the_right_size(checkpoint: Path, size: tuple[int, int]) -> None:
     vae = load(checkpoint).vae
-    tile(vae, size)
+    vae.enable_tiling(**tiles(*size))
     assert (vae.tile_sample_min_width, vae.tile_sample_min_height) == tile_size(*size)
     width, height = size
     calls = []

@@ -50,8 +50,8 @@ def test_the_source_is_what_the_dockerfile_copies(assembly: Path) -> None:
     assets = json.loads((assembly / "Reelworks-Image.assets.json").read_text())["files"].values()
     (source,) = (file["source"]["path"] for file in assets if file["source"]["packaging"] == "zip")
     files = {str(path.relative_to(assembly / source)) for path in (assembly / source).rglob("*.*")}
-    assert {"containers/__init__.py", "containers/serving/app.py", "containers/cogvideox/server.py"} <= files
-    assert "containers/cogvideox/Dockerfile.dockerignore" in files
+    assert {"containers/__init__.py", "containers/serving/app.py", "containers/diffusion/server.py"} <= files
+    assert "containers/diffusion/Dockerfile.dockerignore" in files
     assert {Path(file).parts[0] for file in files} == {"containers"}
     assert not [file for file in files if "comfyui" in file or file.endswith(".pyc")]
 

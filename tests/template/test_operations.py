@@ -224,10 +224,10 @@ def test_a_template_stays_within_cloudformation_s_quotas(templates: dict[str, Te
 
 
 def test_engine_metrics_match_those_the_engines_log(operations: Template) -> None:
-    from containers.cogvideox.metrics import NAMESPACE
+    from containers.diffusion.metrics import NAMESPACE
 
     engines = [metric for metric in metrics_of(operations) if metric.namespace == NAMESPACE]
-    source = "".join(path.read_text() for path in (ROOT / "containers" / "cogvideox").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "containers" / "diffusion").glob("*.py"))
     assert len(engines) == 2 * (7 + 1)
     for metric in engines:
         assert f'"{metric.name}": ' in source

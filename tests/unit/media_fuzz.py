@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from containers.cogvideox.export import mp4 as exported
+from containers.diffusion.export import mp4 as exported
 from lambdas.domain.assembly import Fit, Transition, TransitionKind
 from lambdas.domain.errors import MediaError
 from lambdas.media.captions import Cue, timed_text

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containers.cogvideox.catalogue import PUBLISHED, read_checkpoint
-from containers.cogvideox.errors import BadCheckpoint, InvalidRequest
-from containers.cogvideox.limits import Limits, limits_of
+from containers.diffusion.checkpoint import read_checkpoint
+from containers.diffusion.errors import BadCheckpoint, InvalidRequest
+from containers.diffusion.families.cogvideox import PUBLISHED, limits_of
+from containers.diffusion.limits import Limits
 from lambdas.domain.engines import CATALOGUE
 
 # The relevant parts of the published config.json files.
@@ -44,18 +45,19 @@ def limits(folder: Path, name: str) -> Limits:
 def test_the_published_checkpoints_can_render_what_the_catalogue_promises(tmp_path: Path, name: str) -> None:
     found, promised = limits(tmp_path, name), CATALOGUE[name]
     found.check_size(*promised.sizes.default)
-    frames = promised.frames_to_render(promised.longest_clip * found.fps)
+    frames = promised.frames_to_render(promised.longest_clip * found.fps[0])
     found.check_frames(frames, 0)
-    assert (found.fps,) == promised.fps
+    assert found.fps == promised.fps
     assert found.frame_step == promised.frame_step
     assert found.prompt_tokens == promised.prompt_tokens
-    assert found.takes_image == (promised.image == "required")
+    assert (found.image, found.video) == (promised.image, promised.video)
+    assert found.last_image == "none"
 
 
 def test_early_1_5_configurations_give_the_rotary_table_for_the_size(tmp_path: Path) -> None:
     early = TRANSFORMERS["cogvideox-1.5-5b"] | {"sample_width": 300, "sample_height": 300}
     found = read_checkpoint(checkpoint(tmp_path, early)).limits
-    assert (found.width, found.height) == (1360, 768)
+    assert found.sizes.default == (1360, 768)
 
 
 @pytest.mark.parametrize(
@@ -133,8 +135,8 @@ def test_missing_and_invalid_configuration_files_are_named(tmp_path: Path) -> No
     (folder / "vae" / "config.json").write_text("{")
     with pytest.raises(BadCheckpoint, match=r"vae/config\.json is not JSON"):
         read_checkpoint(folder)
-    (folder / "model_index.json").write_text('{"_class_name": "WanPipeline"}')
-    with pytest.raises(BadCheckpoint, match="'WanPipeline': not a CogVideoX checkpoint"):
+    (folder / "model_index.json").write_text('{"_class_name": "MochiPipeline"}')
+    with pytest.raises(BadCheckpoint, match=r"'MochiPipeline', which is not .* renders: CogVideoX"):
         read_checkpoint(folder)
 
 
@@ -162,4 +164,4 @@ def test_another_checkpoint_renders_like_the_published_one_with_its_architecture
     assert found.name is None
     assert found.recipe == next(known.recipe for known in PUBLISHED.values() if known.name == like)
     if "sample_width" in change:
-        assert found.limits.width == 480
+        assert found.limits.sizes.default[0] == 480

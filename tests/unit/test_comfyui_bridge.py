@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 from starlette.types import Receive, Scope, Send
 
-from containers.cogvideox.errors import NotReady
 from containers.comfyui import bridge as bridge_module
 from containers.comfyui.bridge import Bridge
 from containers.comfyui.client import ComfyUI
+from containers.diffusion.errors import NotReady
 from containers.serving import app as serving
 from containers.serving.app import MAX_BODY_BYTES, create_app
 from tests.comfyui_server import ComfyUIServer

@@ -8,10 +8,11 @@ import av
 import numpy as np
 import pytest
 
-from containers.cogvideox.errors import EngineFailed
-from containers.cogvideox.export import mp4
 from containers.comfyui.request import ClipRequest
-from containers.comfyui.result import SOUND_RATE, clip
+from containers.comfyui.result import clip
+from containers.diffusion.errors import EngineFailed
+from containers.diffusion.export import mp4
+from containers.diffusion.sound import RATE as SOUND_RATE
 from tests.comfyui_server import film
 from tests.contract import document
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from containers.cogvideox.errors import InvalidRequest
-from containers.cogvideox.request import parse_request
+from containers.diffusion.errors import InvalidRequest
+from containers.diffusion.request import parse_request
 from lambdas.domain.engine_request import EngineRequest
 from tests.contract import document
 

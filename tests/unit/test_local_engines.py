@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from containers.cogvideox.options import parse
 from containers.comfyui import options as comfyui_options
+from containers.diffusion.options import parse
 from reelworks.cloud.backends.clips.endpoint import Endpoint
 from reelworks.cloud.backends.clips.engine_servers import local_engines, offered_engines, workflow_now
 from reelworks.cloud.errors import CloudError
@@ -48,12 +48,12 @@ def test_the_endpoint_of_an_engine(tmp_path: Path) -> None:
     assert endpoint.s3_output_path == "s3://films/engine/out/"
     assert endpoint.s3_failure_path == "s3://films/engine/failed/"
     assert (endpoint.success_topic_arn, endpoint.error_topic_arn) == ("arn:success", "arn:error")
-    assert endpoint.command[1:3] == ("-m", "containers.cogvideox")
+    assert endpoint.command[1:3] == ("-m", "containers.diffusion")
     options = parse([part.replace("{socket}", "/run/http") for part in endpoint.command[3:]])
     assert (options.model, options.socket) == (model, "/run/http")
     assert options.grace < GRACE_SECONDS, "the server ends by itself before the watchdog kills it"
     assert endpoint.cwd is not None
-    assert (endpoint.cwd / "containers" / "cogvideox" / "__main__.py").is_file()
+    assert (endpoint.cwd / "containers" / "diffusion" / "__main__.py").is_file()
 
 
 def test_comfyui_is_enabled_if_a_workflow_exists_or_is_configured(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from containers.cogvideox.framing import Fit, to_film
+from containers.diffusion.framing import Fit, to_film
 from lambdas.domain.film_format import Framing
 from lambdas.media.framing import Frame
 

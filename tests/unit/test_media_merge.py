@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from containers.cogvideox.export import mp4 as exported
+from containers.diffusion.export import mp4 as exported
 from lambdas.domain.errors import ClipsDiffer, ClipUnreadable, MediaError
 from lambdas.media.join import join
 from lambdas.media.mp4.clip import read_clip

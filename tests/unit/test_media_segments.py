@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from containers.cogvideox.export import Export, mp4
+from containers.diffusion.export import Export, mp4
 from lambdas.domain.errors import ClipsDiffer, ClipUnreadable
 from lambdas.media.encode import splice_points
 from lambdas.media.mp4.clip import Clip, read_clip

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from containers.cogvideox.export import mp4
+from containers.diffusion.export import mp4
 from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.domain.errors import ClipsDiffer, ClipUnreadable, TransitionTooLong
 from lambdas.media.encode import encode, splice_points

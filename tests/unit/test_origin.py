@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from containers.cogvideox.video import video_frames
+from containers.diffusion.video import video_frames
 from lambdas.domain.assembly import Fit, TransitionKind
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ClipUnreadable

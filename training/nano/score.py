@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from containers.cogvideox.catalogue import read_checkpoint
-from containers.cogvideox.request import ClipRequest
-from containers.cogvideox.source import Source
-from containers.cogvideox.speed import Speed
+from containers.diffusion.checkpoint import read_checkpoint
+from containers.diffusion.request import ClipRequest
+from containers.diffusion.source import Source
+from containers.diffusion.speed import Speed
 from training.nano.draw import (
     AREAS,
     BACKGROUNDS,
@@ -40,7 +40,7 @@ from training.nano.draw import (
 )
 
 if TYPE_CHECKING:
-    from containers.cogvideox.model import Model
+    from containers.diffusion.model import Model
 
 Frames = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -165,12 +165,12 @@ def _main() -> None:
     )
     options = parser.parse_args()
 
-    from containers.cogvideox.model import Model
+    from containers.diffusion.model import Model
 
     model = Model.load(options.model, read_checkpoint(options.model), "cpu")
     scenes, prompts = zip(*held_out_prompts(options.scenes), strict=True)
     scores = {}
-    for speed in Speed:
+    for speed in model.speeds:
         clips = render(model, prompts, speed)
         shown = [measure(clip) for clip in clips]
         scores[speed] = tally(list(zip(scenes, shown, strict=True)))

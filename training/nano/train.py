@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKLCogVideoX, CogVideoXPipeline
 from transformers import T5Tokenizer
 
-from containers.cogvideox.manifest import make_manifest
+from containers.diffusion.manifest import make_manifest
 from training.nano.text import new_tokenizer
 from training.nano.transformer import Both, latents_of_drawn, new_scheduler, train_transformer
 from training.nano.vae import load_vae, train_decoder, train_vae

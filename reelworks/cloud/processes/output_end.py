@@ -14,7 +14,7 @@ _QUIET = frozenset({"DEBUG", "INFO", "NOTSET"})
 def useful_end(output: str, longest: int = LONGEST) -> str:
     """Return the last lines of a program's output, at most `longest` characters.
 
-    Of a traceback, only the error remains; of log lines in JSON (containers/cogvideox/log.py), those that
+    Of a traceback, only the error remains; of log lines in JSON (containers/diffusion/log.py), those that
     report a problem, in words. Without any such line, the last lines as they are.
     """
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]

@@ -78,7 +78,7 @@ class EngineLogs:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield each line and its time: the one that the line states (containers/cogvideox/log.py), else that of
+    """Yield each line and its time: the one that the line states (containers/diffusion/log.py), else that of
     the line before, or the file's."""
     at_ms = int(path.stat().st_mtime * 1000)
     for line in path.read_text(errors="replace").splitlines():

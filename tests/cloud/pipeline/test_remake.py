@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from containers.cogvideox.request import parse_request
-from containers.cogvideox.source import source_of
+from containers.diffusion.request import parse_request
+from containers.diffusion.source import source_of
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.domain import keys
 from lambdas.domain.errors import ArtifactMissing, ClipUnreadable

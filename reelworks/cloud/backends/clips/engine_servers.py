@@ -4,9 +4,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from containers.cogvideox.manifest import MANIFEST
 from containers.comfyui.workflow import BadWorkflow
 from containers.comfyui.workflow import Workflow as WorkflowFile
+from containers.diffusion.manifest import MANIFEST
 from lambdas.domain.engines import CATALOGUE, Engine, Renderer, Workflow
 from lambdas.domain.keys import ENGINE_FAILURE_PREFIX, ENGINE_OUTPUT_PREFIX
 from lambdas.domain.names import endpoint_name
@@ -131,4 +131,4 @@ def _server(engine: Engine, home: Path, comfyui: ComfyUI, revision: str) -> tupl
     if not (model / MANIFEST).is_file():
         return None
     grace = str(int(GRACE_SECONDS) - _ENDING_SECONDS)
-    return "containers.cogvideox", "--model", str(model), "--grace", grace
+    return "containers.diffusion", "--model", str(model), "--grace", grace

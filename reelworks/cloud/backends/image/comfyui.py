@@ -4,9 +4,9 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from containers.cogvideox.errors import EngineFailed
 from containers.comfyui.client import ComfyUI, Finished, Refused, Saved, TooSlow, Unreachable, Upload
 from containers.comfyui.workflow import BadWorkflow, Workflow
+from containers.diffusion.errors import EngineFailed
 from reelworks.cloud.backends.image.interface import LONGEST_DRAWING_SECONDS, Order, model_failed
 from reelworks.cloud.errors import ServiceError
 

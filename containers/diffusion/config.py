@@ -1,0 +1,25 @@
+"""Read the configuration of a checkpoint, and check its numbers before anything is computed from them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from containers.diffusion.errors import BadCheckpoint
+
+# Far more than any model has, and little enough that nothing computed from it overflows.
+Count = Annotated[int, Field(strict=True, ge=1, le=100_000)]
+
+
+def check_config(directory: Path, part: str, config: Mapping[str, Any], model: type[BaseModel]) -> None:
+    """Raise BadCheckpoint naming the first value that is missing or invalid in a part's config.json."""
+    try:
+        model.model_validate(config)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BadCheckpoint(
+            f"a config.json in {directory} has a missing or invalid value: {part}/config.json: {where}: "
+            f"{first['msg']}"
+        ) from None

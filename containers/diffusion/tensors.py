@@ -1,0 +1,58 @@
+"""Check that a checkpoint's files hold every tensor that its configuration requires.
+
+diffusers and transformers only warn about a missing tensor and render with random numbers in its place.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+
+from containers.diffusion.checkpoint import read_configs
+from containers.diffusion.errors import BadCheckpoint
+from containers.diffusion.weights import part_tensors
+
+
+def check_tensors(directory: Path) -> None:
+    """Raise BadCheckpoint naming a tensor that is missing or has the wrong shape; allocate nothing.
+
+    Call it after check_weights.
+    """
+    family, configs = read_configs(directory)
+    for name, part in family.parts_of(configs.index).items():
+        there = part_tensors(directory, name, part)
+        try:
+            with torch.device("meta"):
+                model = _build(directory / name, *configs.index[name])
+        except Exception as error:  # an invalid configuration can make the libraries raise anything
+            raise BadCheckpoint(f"{directory / name}/config.json cannot be used: {error}") from error
+        for names, shape in _needed(model):
+            found = next((tensor for tensor in names if tensor in there), None)
+            if found is None:
+                raise BadCheckpoint(f"{directory / name} lacks the tensor {names[0]}")
+            if there[found].shape != shape:
+                raise BadCheckpoint(
+                    f"{directory / name}: {found} has shape {list(there[found].shape)}; "
+                    f"expected {list(shape)} from config.json"
+                )
+
+
+def _build(folder: Path, library: str, class_name: str) -> Any:
+    if library == "transformers":
+        model = getattr(transformers, class_name)
+        return model(model.config_class.from_pretrained(folder, local_files_only=True))
+    # Classes that only one pipeline uses have its module as their library.
+    home = diffusers if library == "diffusers" else getattr(diffusers.pipelines, library)
+    model = getattr(home, class_name)
+    return model.from_config(model.load_config(folder, local_files_only=True))
+
+
+def _needed(model: Any) -> list[tuple[list[str], tuple[int, ...]]]:
+    """Return each tensor's shape and names; a file holds one of the names (T5's embeddings have two)."""
+    names: dict[int, list[str]] = {}
+    tensors = model.state_dict(keep_vars=True)
+    for name, tensor in tensors.items():
+        names.setdefault(id(tensor), []).append(name)
+    return [(group, tuple(tensors[group[0]].shape)) for group in names.values()]
