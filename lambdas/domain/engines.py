@@ -123,8 +123,10 @@ class Engine(BaseModel):
     longest_clip: int  # most seconds of film in one clip
     prompt_tokens: int  # the budget of the engine's text encoder
     image: Literal["none", "optional", "required"]  # a first frame
+    last_image: Literal["none", "optional"] = "none"  # a last frame, besides a first one or alone
     audio: Literal["none", "required"] = "none"  # the clip's speech, which the pictures follow
     video: Literal["none", "optional"] = "none"  # pictures whose composition and motion it keeps
+    sound: bool = False  # its clips may have sound of their own
     workflow: bool = False  # rendered by a workflow of the user's ComfyUI, so only on a PC
     refuses: tuple[str, ...] = ()  # the fields of OPTIONAL that it ignores
     chained: bool = False  # a scene's next clip starts from the last frame of the previous one
@@ -142,6 +144,7 @@ class Engine(BaseModel):
         offered: frozenset[str],
         speed: Speed | None = None,
         loras: bool = False,
+        last_image: bool = False,
     ) -> None:
         """Check a request against this engine's limits and the film's (lambdas/domain/film_format.py).
 
@@ -165,6 +168,7 @@ class Engine(BaseModel):
             )
         for given, taken_by, what, param in (
             (image, lambda e: e.image != "none", "an input image", "input_reference"),
+            (last_image, lambda e: e.last_image != "none", "a last frame", "last_frame"),
             (speed is not None, lambda e: speed in e.speeds, f"speed {speed}", "speed"),
             (loras, lambda e: e.loras, "LoRA adapters", "loras"),
         ):
@@ -215,7 +219,10 @@ class Engine(BaseModel):
             update={
                 "revision": f"{self.revision}-{workflow.revision}",
                 "image": "required" if image else "none",
+                "last_image": "optional" if "last_image" in workflow.takes else "none",
                 "audio": "required" if "audio" in workflow.takes else "none",
+                # The sound of a clip that follows speech is that speech, which the film has anyway.
+                "sound": "audio" not in workflow.takes,
                 "chained": image,
                 "refuses": tuple(name for name in OPTIONAL if name not in workflow.takes),
             }

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pydantic import Field
 
 from lambdas.domain import keys
-from lambdas.domain.assembly import Transition, TransitionKind
+from lambdas.domain.assembly import ClipSound, Transition, TransitionKind
 from lambdas.domain.characters import Appearance
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Renderer, Speed
@@ -47,6 +47,8 @@ class Clip(Document):
     starts_from: int | None = None  # index of the clip whose last frame it starts from
     footage: Footage | None = None  # its source, changed by `strength`; without a strength, the clip itself
     strength: float | None = None  # how much of the footage to re-render, over 0 to 1
+    sound: bool = False  # it may have sound of its own
+    sound_of: Footage | None = None  # what it sounds like, if it has none of its own
     heard: list[Heard] | None = None  # speech during its `frames`; None: the engine takes no sound
 
     @property
@@ -117,6 +119,15 @@ class FilmPlan(Document):
     burn_captions: bool = False
     language: str = "en-US"  # of the narration
     music: Music | None = None
+    clip_sound: ClipSound = ClipSound.DROP
+
+    @property
+    def clips_heard(self) -> ClipSound:
+        """How loud the clips are in the film: dropped if none may have sound, and not ducked if nobody
+        speaks."""
+        if not any(clip.sound or clip.sound_of for clip in self.clips):
+            return ClipSound.DROP
+        return ClipSound.KEEP if self.clip_sound is ClipSound.DUCK and not self.narration else self.clip_sound
 
     @property
     def rendered_size(self) -> tuple[int, int]:
@@ -195,7 +206,7 @@ class FilmPlan(Document):
     def artifacts(self) -> list[str]:
         """The keys in the output bucket of what the film is made from."""
         clips = [clip.key_hash for clip in self.clips]
-        clips += [clip.footage.clip for clip in self.clips if clip.footage and clip.footage.clip]
+        clips += [one.clip for one in self._footage if one.clip]
         sounds = [sentence.sound for scene in self.scenes for sentence in scene.narration]
         stills = [scene.still for scene in self.scenes if scene.still]
         return [
@@ -209,8 +220,12 @@ class FilmPlan(Document):
         """The keys in the input bucket of what the film is made from."""
         given = [self.image, self.music.key if self.music else None]
         given += [scene.picture for scene in self.scenes]
-        given += [clip.footage.file for clip in self.clips if clip.footage]
+        given += [one.file for one in self._footage]
         return [key for key in given if key]
+
+    @property
+    def _footage(self) -> list[Footage]:
+        return [one for clip in self.clips for one in (clip.footage, clip.sound_of) if one]
 
     def scene_start(self, scene: Scene) -> Fraction:
         """Return the second of the film at which the scene's first frame appears."""
@@ -249,4 +264,6 @@ def film_hash(plan: FilmPlan) -> str:
             "burnt": plan.burn_captions,
             "music": plan.music.sha256 if plan.music else None,
         }
+        # Not if they can't be heard, so that a film made before they could be keeps its address.
+        | ({} if plan.clips_heard is ClipSound.DROP else {"clip_sound": plan.clips_heard})
     )

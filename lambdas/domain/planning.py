@@ -37,6 +37,7 @@ class Shot:
     seed: int | None = None  # None: derived from the film's seed
     continues: bool = False  # see Scene
     of: Sequence[Footage] = ()  # source footage of its clips, in order
+    sound_of: Sequence[Footage | None] = ()  # what its clips sound like if they have no sound of their own
     strength: float | None = None
     characters: Sequence[CastMember] = ()
     opens_with: CastMember | None = None  # whose picture it starts from if it has no other
@@ -142,6 +143,7 @@ def make_plan(
         burn_captions=request.burn_captions,
         language=request.brief.language if request.brief else "en-US",
         music=request.music,
+        clip_sound=request.clip_sound,
     )
 
 
@@ -268,6 +270,8 @@ def _scene(
                 starts_from=before.index if before else None,
                 footage=footage,
                 strength=shot.strength if footage else None,
+                sound=engine.sound,
+                sound_of=shot.sound_of[place] if place < len(shot.sound_of) else None,
                 heard=heard,
                 key_hash=fingerprint(
                     {

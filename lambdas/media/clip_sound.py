@@ -1,7 +1,7 @@
 """Lay the sound of a film's clips in its place, and give converted pictures their sound back."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,7 +29,7 @@ _ROOM = np.float32(0.5)
 
 
 @dataclass(frozen=True)
-class ClipSound:
+class SoundPart:
     """The part of a clip's sound that is in the film: `seconds` of it from second `begin` after its first
     picture, heard from second `start` of the film. It fades in and out over these seconds. `clip` is the
     clip's index, for errors."""
@@ -43,12 +43,13 @@ class ClipSound:
     fade_out: Fraction = SHORTEST_FADE
 
 
-def lay_sound(clips: Sequence[ClipSound], duration: Fraction, output: BinaryIO) -> None:
+def lay_sound(clips: Iterable[SoundPart], duration: Fraction, output: BinaryIO) -> None:
     """Write the clips' sound to `output` (seekable, empty) as a FLAC of `duration` seconds, silent where
     there is none. Where two clips overlap, their powers add up to that of one (equal-power fades).
 
     All of it is 6 dB quieter, so that overlaps don't clip; `mix` sets the loudness. The clips are in the
-    order of the film. Memory: a second of each sound.
+    order of the film, and each is taken when the film gets to the one before it. Memory: a second of each
+    sound, and what their sources need.
 
     Raises ClipUnreadable with the clip's index.
     """
@@ -70,19 +71,21 @@ def with_sound(pictures: bytes, source: Source, begin: Fraction, seconds: Fracti
     Raises ClipUnreadable.
     """
     sound = BytesIO()
-    heard = ClipSound(source, 0, Fraction(0), seconds, begin)
+    heard = SoundPart(source, 0, Fraction(0), seconds, begin)
     with _blamed(None):
         encode_aac(_laid([heard], samples_in(seconds)), sound)
     layout = lay_out([Piece(BytesSource(pictures), 0)], sound=BytesSource(sound.getvalue()), metadata={})
     return b"".join(layout.stream())
 
 
-def _laid(clips: Sequence[ClipSound], total: int) -> Iterator[Samples]:
-    waiting = list(reversed(clips))
+def _laid(clips: Iterable[SoundPart], total: int) -> Iterator[Samples]:
+    waiting = iter(clips)
+    coming = next(waiting, None)
     playing: list[_Playing] = []
     for start, size in blocks_of(total):
-        while waiting and round(waiting[-1].start * RATE) < start + size:
-            playing.append(_Playing(waiting.pop()))
+        while coming and round(coming.start * RATE) < start + size:
+            playing.append(_Playing(coming))
+            coming = next(waiting, None)
         block = np.zeros((2, size), np.float32)
         for one in playing:
             one.add_to(block, start)
@@ -93,7 +96,7 @@ def _laid(clips: Sequence[ClipSound], total: int) -> Iterator[Samples]:
 class _Playing:
     """A clip's sound while the block of the film that it is in is made."""
 
-    def __init__(self, heard: ClipSound) -> None:
+    def __init__(self, heard: SoundPart) -> None:
         self._clip = heard.clip
         self._start = round(heard.start * RATE)
         self.end = round((heard.start + heard.seconds) * RATE)

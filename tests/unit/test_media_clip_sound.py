@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.domain.errors import ClipUnreadable
-from lambdas.media.clip_sound import ClipSound, lay_sound, with_sound
+from lambdas.media.clip_sound import SoundPart, lay_sound, with_sound
 from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import check_sound, clip_samples, has_sound, samples
@@ -22,7 +22,7 @@ RATE, FPS = 48_000, 24
 IN_STEP = 0.02  # seconds
 
 
-def laid(clips: Sequence[ClipSound], seconds: Fraction | int) -> Wave:
+def laid(clips: Sequence[SoundPart], seconds: Fraction | int) -> Wave:
     output = BytesIO()
     lay_sound(clips, Fraction(seconds), output)
     return np.concatenate(list(samples(output, "it")), axis=1).astype(np.float64)
@@ -30,8 +30,8 @@ def laid(clips: Sequence[ClipSound], seconds: Fraction | int) -> Wave:
 
 def heard(
     clip: bytes, index: int, start: Fraction | int, seconds: Fraction | int, **fades: Fraction
-) -> ClipSound:
-    return ClipSound(BytesSource(clip), index, Fraction(start), Fraction(seconds), **fades)
+) -> SoundPart:
+    return SoundPart(BytesSource(clip), index, Fraction(start), Fraction(seconds), **fades)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_sound_that_starts_after_the_pictures_is_heard_later() -> None:
 
 def test_a_part_of_a_clip_is_heard_from_its_own_start_to_its_own_end() -> None:
     clip = flashing(72, [10, 34, 60])
-    part = ClipSound(BytesSource(clip), 0, Fraction(1), Fraction(1), begin=Fraction(1))
+    part = SoundPart(BytesSource(clip), 0, Fraction(1), Fraction(1), begin=Fraction(1))
     assert beeps_of(laid([part], 3)) == pytest.approx([1 + 10 / FPS], abs=0.005)
 
 
@@ -146,7 +146,7 @@ def levels(wave: Wave, hertz: float, *spans: tuple[float, float]) -> list[float]
 
 
 def mixed(*, duck: bool, music: bool, speech: bool = True) -> Wave:
-    """Return six seconds of a clip's tone of 1000 Hz, with speech (300 Hz) in the middle, and music of 3000 Hz."""
+    """Return six seconds of a clip (1000 Hz), with speech (300 Hz) in the middle and music (3000 Hz)."""
     output, clips = BytesIO(), BytesIO()
     clip = muxed(flashing(6 * FPS, sound=False), tone(6, 1000))
     lay_sound([heard(clip, 0, 0, 6)], Fraction(6), clips)
