@@ -18,6 +18,8 @@ OPTIONAL = ("negative_prompt", "steps", "guidance")
 # Loaded by the workflow from a file. A workflow that takes one always needs it: the file that its author left
 # in the node is not meant for the user's film.
 MEDIA = ("image", "audio")
+# Likewise, but the workflow does without it: its node is left out.
+LAST_IMAGE = "last_image"
 # Set in workflows themselves.
 _NEVER = ("video", "strength", "loras", "speed")
 
@@ -29,6 +31,8 @@ class ClipRequest(cogvideox.ClipRequest):
     height: Annotated[int, Field(ge=SIDE.start, lt=SIDE.stop, multiple_of=SIDE.step)]
     frames: Annotated[int, Field(ge=1, le=MOST_FRAMES)]
     fps: Annotated[int, Field(ge=1, le=MOST_FPS)]
+    last_image: str | None = None
+    """Base64 of a PNG, JPEG or WebP: the last frame."""
     audio: str | None = None
     """Base64 of a WAV or MP3: speech or other sound of the clip."""
 
@@ -61,7 +65,7 @@ def check_request(request: ClipRequest, workflow: Workflow) -> None:
     for param in _NEVER:
         if getattr(request, param):
             raise InvalidRequest(param, f"{param} is not supported by workflows; leave it out")
-    for param in (*OPTIONAL, *MEDIA):
+    for param in (*OPTIONAL, *MEDIA, LAST_IMAGE):
         given, bound = bool(getattr(request, param)), param in workflow.slots
         if given and not bound:
             raise InvalidRequest(
@@ -78,6 +82,6 @@ def scalars(request: ClipRequest, workflow: Workflow) -> dict[str, str | int | f
     return {
         binding: value
         for binding in workflow.slots
-        if binding not in MEDIA
+        if binding not in (*MEDIA, LAST_IMAGE)
         and ((value := getattr(request, binding)) not in (None, "") or binding not in OPTIONAL)
     }

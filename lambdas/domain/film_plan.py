@@ -33,6 +33,14 @@ class Heard(Document):
     start: float
 
 
+class Picture(Document):
+    """A stored picture. `uploaded`: in the input bucket, else in the output bucket."""
+
+    key: str
+    sha256: str
+    uploaded: bool = False
+
+
 class Clip(Document):
     """One clip to render. The engine renders `frames`; the film omits the first `skip_frames` of them. Both
     count frames of the engine's rate."""
@@ -72,6 +80,7 @@ class Scene(Document):
     continues: bool = False  # it continues the previous scene without a transition
     narration: list[Sentence] = []
     picture: str | None = None  # key in the input bucket of the character's picture that it starts from
+    ends_on: Picture | None = None  # the last frame of its last clip
     characters: tuple[Appearance, ...] = ()
 
     @property
@@ -209,6 +218,7 @@ class FilmPlan(Document):
         clips += [one.clip for one in self._footage if one.clip]
         sounds = [sentence.sound for scene in self.scenes for sentence in scene.narration]
         stills = [scene.still for scene in self.scenes if scene.still]
+        stills += [picture.key for picture in self._last_pictures if not picture.uploaded]
         return [
             *(keys.clip(self.tenant, clip) for clip in clips),
             *(keys.speech(self.tenant, sound) for sound in sounds),
@@ -220,8 +230,13 @@ class FilmPlan(Document):
         """The keys in the input bucket of what the film is made from."""
         given = [self.image, self.music.key if self.music else None]
         given += [scene.picture for scene in self.scenes]
+        given += [picture.key for picture in self._last_pictures if picture.uploaded]
         given += [one.file for one in self._footage]
         return [key for key in given if key]
+
+    @property
+    def _last_pictures(self) -> list[Picture]:
+        return [scene.ends_on for scene in self.scenes if scene.ends_on]
 
     @property
     def _footage(self) -> list[Footage]:

@@ -141,6 +141,7 @@ def storyboard_shots(
             and (not scene.continues or (bool(result) and result[-1] is source.scenes[index - 1]))
             # The last scene gives no frames to a transition, so its clips differ from any other scene's.
             and _gives(storyboard, index) == _gives(before, index)
+            and (not scene.meets_next or old.ends_on == shot.ends_on)
             and old.characters == tuple(one.appearance for one in shot.characters)
         )
         if old is not None and same:

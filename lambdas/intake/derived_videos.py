@@ -48,6 +48,7 @@ OF_FILE = (
     "characters",
     "enhance",
     "even_out",
+    "clip_sound",
     "fragmented",
 )
 
@@ -130,7 +131,8 @@ class Remake:
         prompt = casting.text(parsed.prompt, "prompt")
         _check_prompt(prompt, engine)
         origin = _origin(source, engine, prompt, OriginKind.EXTEND)
-        update = {"seed": source.seed, "origin": origin, "characters": casting.roles}
+        # What comes next does not end on the source's last picture.
+        update = {"seed": source.seed, "origin": origin, "characters": casting.roles, "last_image": None}
         request = source.request.model_copy(update=update)
         request = _longer(request, engine, parsed.seconds, source.seconds, clips=len(source.clips))
         self._check_scenes(source, origin, parsed.seconds)
@@ -199,7 +201,8 @@ class Remake:
             tenant, {**others, "prompt": fields.prompt}, casting=casting, pictured=kind is OriginKind.EXTEND
         )
         frames = _frames_of(clip, request)
-        sound = fields.clip_sound is not ClipSound.DROP and _has_sound(clip)
+        heard = fields.clip_sound or request.clip_sound
+        sound = heard is not ClipSound.DROP and _has_sound(clip)
         key = keys.upload(tenant, clip.name, "mp4")
         origin = Origin(kind=kind, prompt=request.prompt, file=key, frames=frames, sound=sound)
         seconds = max(1, round(Fraction(frames, request.fps)))
