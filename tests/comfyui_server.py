@@ -404,8 +404,9 @@ def film(
             samples = math.ceil(length / fps * 48000)
             tone = (0.3 * np.sin(np.arange(samples) * 2 * np.pi * 440 / 48000)).astype(np.float32)
             if flashes:
+                at = np.arange(samples)
                 beeps = [round(number / fps * 48000) for number in flashes]
-                tone[~np.isin(np.arange(samples) // 2400, [first // 2400 for first in beeps])] = 0
+                tone[~np.any([(first <= at) & (at < first + 2400) for first in beeps], axis=0)] = 0
             frame = av.AudioFrame.from_ndarray(tone[None], format="flt", layout="mono")
             frame.sample_rate, frame.pts = 48000, 0
             container.mux(track.encode(frame))
