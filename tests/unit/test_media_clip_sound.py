@@ -1,6 +1,6 @@
 """The sound of clips: in its place in the film, in step with the pictures, for any mix of clips."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from io import BytesIO
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lambdas.domain.errors import ClipUnreadable
 from lambdas.media.clip_sound import SoundPart, lay_sound, with_sound
 from lambdas.media.mp4.merge import Piece, lay_out
+from lambdas.media.mp4.tables import read_track
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import check_sound, clip_samples, has_sound, samples
 from lambdas.media.source import BytesSource
@@ -117,6 +118,25 @@ def test_a_joined_film_is_in_step() -> None:
     assert len(flashes_in(film)) == 4
     for flash, beep in zip(flashes_in(film), beeps_in(film), strict=True):
         assert abs(flash - beep) < IN_STEP
+
+
+def test_a_clip_with_sound_is_still_copied_in_few_requests() -> None:
+    """Its pictures and sound alternate in the file."""
+    clips = [flashing(144, [9]), flashing(144, sound=False)]
+
+    class Counting(BytesSource):
+        requests = 0
+
+        def stream(self, offset: int, length: int) -> Iterator[bytes]:
+            self.requests += 1
+            return super().stream(offset, length)
+
+    sources = [Counting(clip) for clip in clips]
+    layout = lay_out([Piece(source, index) for index, source in enumerate(sources)], metadata={})
+    film = b"".join(layout.stream())
+    assert flashes_in(film) == [9 / FPS]
+    assert [source.requests for source in sources] == [1, 1]
+    assert len(list(read_track(BytesSource(clips[0]), "video", b"vide").ranges(0, 144))) > 20
 
 
 def test_pictures_get_their_sound_back() -> None:
