@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from containers.comfyui import VERSION, media, result
 from containers.comfyui.client import ComfyUI, Finished, Refused, Saved, TooSlow, Unreachable
-from containers.comfyui.request import ClipRequest, check_request, parse_request, scalars
+from containers.comfyui.request import LAST_IMAGE, ClipRequest, check_request, parse_request, scalars
 from containers.comfyui.workflow import BadWorkflow, Slot, Workflow
 from containers.diffusion.errors import (
     Broken,
@@ -135,10 +135,13 @@ class Bridge:
         mp4 = await asyncio.to_thread(result.clip, video, request, _metadata(request, workflow))
         logger.info(
             "clip rendered",
-            extra=request.model_dump(exclude={"prompt", "negative_prompt", "image", "video", "audio"})
+            extra=request.model_dump(
+                exclude={"prompt", "negative_prompt", "image", "last_image", "video", "audio"}
+            )
             | {
                 "workflow": workflow.revision,
                 "with_image": request.image is not None,
+                "with_last_image": request.last_image is not None,
                 "with_audio": request.audio is not None,
                 "render_seconds": round(rendered - started, 3),
                 "mux_seconds": round(time.monotonic() - rendered, 3),
@@ -163,17 +166,19 @@ class Bridge:
     async def _queued(self, request: ClipRequest, workflow: Workflow) -> str:
         """Upload the request's files, queue the prompt in ComfyUI and return its id."""
         files = []
-        if request.image is not None:
-            size = (request.width, request.height)
-            picture = await asyncio.to_thread(media.image_file, request.image, size, request.film)
-            files.append(("image", picture))
+        for binding in ("image", LAST_IMAGE):
+            if (data := getattr(request, binding)) is not None:
+                size = (request.width, request.height)
+                picture = await asyncio.to_thread(media.image_file, data, size, request.film)
+                files.append((binding, picture))
         if request.audio is not None:
             files.append(("audio", await asyncio.to_thread(media.audio_file, request.audio)))
         values = scalars(request, workflow)
         try:
             for binding, file in files:
                 values[binding] = await self._comfyui.upload(file)
-            queueing = asyncio.create_task(self._comfyui.queue(workflow.filled(values)))
+            without = {LAST_IMAGE} & workflow.slots.keys() - values.keys()
+            queueing = asyncio.create_task(self._comfyui.queue(workflow.filled(values, without=without)))
             try:
                 return await asyncio.shield(queueing)
             except asyncio.CancelledError:
@@ -306,5 +311,5 @@ def _metadata(request: ClipRequest, workflow: Workflow) -> dict[str, str]:
         "model_revision": workflow.revision,
         "seed": str(request.seed),
         "prompt": request.prompt,
-        "request": request.model_dump_json(exclude={"image", "video", "audio"}),
+        "request": request.model_dump_json(exclude={"image", "last_image", "video", "audio"}),
     }

@@ -18,8 +18,10 @@ OPTIONAL = ("negative_prompt", "steps", "guidance")
 # Loaded by the workflow from a file. A workflow that takes one always needs it: the file that its author left
 # in the node is not meant for the user's film.
 MEDIA = ("image", "audio")
+# Likewise, but the workflow does without it: its node is left out.
+LAST_IMAGE = "last_image"
 # Set in workflows themselves.
-_NEVER = ("last_image", "video", "strength", "loras", "speed")
+_NEVER = ("video", "strength", "loras", "speed")
 
 
 class ClipRequest(diffusion.ClipRequest):
@@ -61,7 +63,7 @@ def check_request(request: ClipRequest, workflow: Workflow) -> None:
     for param in _NEVER:
         if getattr(request, param):
             raise InvalidRequest(param, f"{param} is not supported by workflows; leave it out")
-    for param in (*OPTIONAL, *MEDIA):
+    for param in (*OPTIONAL, *MEDIA, LAST_IMAGE):
         given, bound = bool(getattr(request, param)), param in workflow.slots
         if given and not bound:
             raise InvalidRequest(
@@ -78,6 +80,6 @@ def scalars(request: ClipRequest, workflow: Workflow) -> dict[str, str | int | f
     return {
         binding: value
         for binding in workflow.slots
-        if binding not in MEDIA
+        if binding not in (*MEDIA, LAST_IMAGE)
         and ((value := getattr(request, binding)) not in (None, "") or binding not in OPTIONAL)
     }

@@ -9,7 +9,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.assembly import ClipSound, TransitionKind
 from lambdas.domain.film_format import FpsMode, Framing
 from lambdas.domain.scopes import Scope
 from lambdas.domain.stages import Stage
@@ -100,6 +100,8 @@ class AssemblyState(TypedDict):
     transition: TransitionKind
     transition_seconds: float
     even_out: bool
+    clip_sound: ClipSound
+    """What becomes of the clips' own sound, if they have some."""
     fragmented: bool
     steps: list[JoinStep]
     """Visible steps in light where a clip continues the one before, in 8-bit levels."""
@@ -386,10 +388,14 @@ class ModelObject(TypedDict):
     """Of a film."""
     image: Literal["none", "optional", "required"]
     """Whether it starts from an image."""
+    last_image: Literal["none", "optional"]
+    """Whether it takes an image to end on."""
     video: Literal["none", "optional"]
     """Whether it renders from a video, for an edit that keeps its motion."""
     audio: Literal["none", "required"]
     """Whether it renders from speech."""
+    sound: bool
+    """Whether its clips may have sound of their own."""
     refuses: list[str]
     """Fields of a create that it refuses."""
     speeds: list[str]

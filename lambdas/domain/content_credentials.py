@@ -97,11 +97,13 @@ def _source_type(video: Video, plan: FilmPlan) -> str:
 
 
 def ingredients(video: Video, plan: FilmPlan) -> Iterator[Ingredient]:
-    """Yield what the film was made from: the user's first picture, music and footage, and another film."""
-    if video.request.image is not None:
-        image = video.request.image
+    """Yield what the film was made from: the user's first and last picture, music and footage, and another
+    film."""
+    for title, image in (("input_reference", video.request.image), ("last_frame", video.request.last_image)):
+        if image is None:
+            continue
         yield Ingredient(
-            title="input_reference",
+            title=title,
             relationship="inputTo",
             media_type=_media_type(image.key),
             bucket="input",

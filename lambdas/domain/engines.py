@@ -4,7 +4,7 @@ Sources: the CogVideoX model cards (sizes, frame rules, fps, prompt tokens).
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Literal
@@ -88,6 +88,10 @@ class SizeRange(BaseModel):
         return f"shorter side {short}, longer side {long} pixels, each a multiple of {self.multiple}"
 
 
+def _takes_last_image(engine: "Engine") -> bool:
+    return engine.last_image != "none"
+
+
 def _span(bounds: tuple[int, int]) -> str:
     return str(bounds[0]) if bounds[0] == bounds[1] else f"{bounds[0]} to {bounds[1]}"
 
@@ -123,8 +127,10 @@ class Engine(BaseModel):
     longest_clip: int  # most seconds of film in one clip
     prompt_tokens: int  # the budget of the engine's text encoder
     image: Literal["none", "optional", "required"]  # a first frame
+    last_image: Literal["none", "optional"] = "none"  # a last frame, besides a first one or alone
     audio: Literal["none", "required"] = "none"  # the clip's speech, which the pictures follow
     video: Literal["none", "optional"] = "none"  # pictures whose composition and motion it keeps
+    sound: bool = False  # its clips may have sound of their own
     workflow: bool = False  # rendered by a workflow of the user's ComfyUI, so only on a PC
     refuses: tuple[str, ...] = ()  # the fields of OPTIONAL that it ignores
     chained: bool = False  # a scene's next clip starts from the last frame of the previous one
@@ -140,13 +146,17 @@ class Engine(BaseModel):
         fps: int,
         image: bool,
         offered: frozenset[str],
+        workflow: str = "",
         speed: Speed | None = None,
         loras: bool = False,
+        last_image: bool = False,
+        sound: bool = False,
     ) -> None:
         """Check a request against this engine's limits and the film's (lambdas/domain/film_format.py).
 
-        Raises InvalidRequest that names the field and what this engine allows, or an offered engine that
-        supports it.
+        `offered` names the engines of this deployment, `workflow` is its parameter of that name. Raises
+        InvalidRequest that names the field and what this engine allows, or an offered engine that supports
+        it.
         """
         if not film_format.is_film_size(width, height) and not self.sizes.allows(width, height):
             nearest = film_format.nearest_film_size(width, height)
@@ -163,23 +173,39 @@ class Engine(BaseModel):
                 f"The nearest is {min(max(fps, slowest), fastest)}.",
                 param="fps",
             )
+        engines = [deployed(name, workflow) for name in CATALOGUE if name in offered]
         for given, taken_by, what, param in (
             (image, lambda e: e.image != "none", "an input image", "input_reference"),
+            (last_image, _takes_last_image, "a last frame", "last_frame"),
             (speed is not None, lambda e: speed in e.speeds, f"speed {speed}", "speed"),
             (loras, lambda e: e.loras, "LoRA adapters", "loras"),
+            (sound, lambda e: e.sound, "sound of its clips", "clip_sound"),
         ):
-            if given and not taken_by(self):
-                others = ", ".join(e.name for e in CATALOGUE.values() if taken_by(e) and e.name in offered)
-                raise InvalidRequest(
-                    f"engine {self.name} does not support {what}; omit {param}"
-                    + (f" or choose an engine that does: {others}." if others else "."),
-                    param=param,
-                )
+            if given:
+                self._require(taken_by, what, param, engines)
         if not image and self.image == "required":
             raise InvalidRequest(
                 f"engine {self.name} requires an image; send one as input_reference.",
                 param="input_reference",
             )
+
+    def check_meets(self, scene: int, offered: frozenset[str] = frozenset(), workflow: str = "") -> None:
+        """Check that a scene can end on the next one's first picture. Raises InvalidRequest, as `check`
+        does."""
+        engines = [deployed(name, workflow) for name in CATALOGUE if name in offered]
+        self._require(_takes_last_image, "a last frame", f"scenes[{scene}].meets_next", engines)
+
+    def _require(
+        self, taken_by: Callable[["Engine"], bool], what: str, param: str, offered: Iterable["Engine"]
+    ) -> None:
+        if taken_by(self):
+            return
+        others = ", ".join(engine.name for engine in offered if taken_by(engine))
+        raise InvalidRequest(
+            f"engine {self.name} does not support {what}; omit {param}"
+            + (f" or choose an engine that does: {others}." if others else "."),
+            param=param,
+        )
 
     def size_of_shape(self, shape: Fraction) -> Size:
         """Return the film's size of that shape (width ÷ height) nearest to this engine's usual pixels."""
@@ -215,7 +241,10 @@ class Engine(BaseModel):
             update={
                 "revision": f"{self.revision}-{workflow.revision}",
                 "image": "required" if image else "none",
+                "last_image": "optional" if "last_image" in workflow.takes else "none",
                 "audio": "required" if "audio" in workflow.takes else "none",
+                # The sound of a clip that follows speech is that speech, which the film has anyway.
+                "sound": "audio" not in workflow.takes,
                 "chained": image,
                 "refuses": tuple(name for name in OPTIONAL if name not in workflow.takes),
             }

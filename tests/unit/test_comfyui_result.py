@@ -2,6 +2,7 @@
 
 import io
 import json
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -13,8 +14,11 @@ from containers.comfyui.result import clip
 from containers.diffusion.errors import EngineFailed
 from containers.diffusion.export import mp4
 from containers.diffusion.sound import RATE as SOUND_RATE
+from lambdas.media.sound_input import clip_samples
+from lambdas.media.source import BytesSource
 from tests.comfyui_server import film
 from tests.contract import document
+from tests.unit.flashes import beeps_of, flashes_in
 
 ASKED: dict[str, Any] = {"width": 96, "height": 64, "length": 17, "fps": 8}
 
@@ -52,6 +56,16 @@ def test_the_clip_is_encoded_like_other_engines_clips(webm: bool) -> None:
         assert [n for n, key in enumerate(keyframes) if key] == [0, 4, 13]
     assert ours.index(b"moov") < ours.index(b"mdat")
     assert brightness(ours) == pytest.approx(brightness(film(**ASKED, webm=webm)), abs=1)
+
+
+@pytest.mark.parametrize("webm", [False, True], ids=["mp4", "webm"])
+@pytest.mark.parametrize("skip_frames", [0, 3])
+def test_sound_is_in_step_with_the_pictures(webm: bool, skip_frames: int) -> None:
+    video = film(**ASKED, webm=webm, sound=b"a beep", flashes=[5, 14])
+    made = clip(video, request(skip_frames=skip_frames), {})
+    assert flashes_in(made, fps=8) == [(5 - skip_frames) / 8, (14 - skip_frames) / 8]
+    heard = np.concatenate(list(clip_samples(BytesSource(made), Fraction(0))), axis=1)
+    assert beeps_of(heard.astype(np.float64), 440) == pytest.approx(flashes_in(made, fps=8), abs=0.02)
 
 
 def test_colours_are_kept_if_a_file_does_not_state_its_matrix() -> None:

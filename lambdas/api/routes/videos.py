@@ -314,8 +314,8 @@ def list_clips(video_id: str) -> Response:
 def download_clip(video_id: str, clip: str) -> Response:
     """Download a clip
 
-    Redirects to a link to it, once it is rendered: pictures without sound, as the engine made them, before
-    they are joined into the film. It may begin with a few frames that the film leaves out.
+    Redirects to a link to it, once it is rendered: as the engine made it, with its own sound if the engine
+    gives some, before it is joined into the film. It may begin with a few frames that the film leaves out.
     """
     video = video_of(video_id)
     clips = _plan(video).clips
