@@ -28,7 +28,8 @@ settings.load_profile("suite")
 
 # Of the files of tests/films, those that the first of their two workers runs: they take half of the time.
 FIRST_WORKER = {
-    f"test_{name}.py" for name in ("films", "arcreel", "litellm", "music", "openai_npm", "remake")
+    f"test_{name}.py"
+    for name in ("films", "arcreel", "litellm", "music", "openai_npm", "operations", "remake")
 }
 OWN_CLOUDS = {"test_comfyui.py"}  # starts clouds of its own
 
