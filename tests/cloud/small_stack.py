@@ -7,7 +7,7 @@ from typing import Any
 
 from reelworks.cloud.aws import client
 from reelworks.cloud.credentials import read_credentials
-from reelworks.cloud.lifecycle.start_stop import Status
+from reelworks.cloud.lifecycle.cloud_status import Status
 
 STACK = "Small-Pipeline"
 BUCKET = "small-output-000000000000"
