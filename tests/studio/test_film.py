@@ -1,4 +1,4 @@
-"""A film, and what is made of it: changed scenes compared, remix, extension, edit; and what a reviewer may do."""
+"""A film and what is made of it: an edit compared, remix, extension; and what a reviewer may do."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.films.conftest import Cloud
-from tests.studio.browser import Window, until
+from tests.studio.browser import until
 from tests.studio.conftest import TITLES, Films, OpenWindow
 from tests.studio.test_new_film import MINUTES_MS
 
@@ -36,7 +36,10 @@ def test_an_edited_film_is_compared_with_the_one_before(open_window: OpenWindow,
     for player in players:
         until(player, "video => video.currentTime > 0.5")
     apart = page.evaluate(
-        "() => { const [a, b] = document.querySelectorAll('.pair video'); return a.currentTime - b.currentTime; }"
+        """() => {
+          const [one, other] = document.querySelectorAll(".pair video");
+          return one.currentTime - other.currentTime;
+        }"""
     )
     assert abs(apart) < 0.4
     page.get_by_role("button", name="Pause both").click()
@@ -45,7 +48,7 @@ def test_an_edited_film_is_compared_with_the_one_before(open_window: OpenWindow,
         until(player, "video => video.paused && Math.abs(video.currentTime - 1) < 0.01")
     assert window.violations() == []
     assert window.misplaced() == []
-    page.get_by_label("Left film").select_option("2")
+    page.get_by_label("Left film", exact=True).select_option("2")
     expect(page.get_by_text("Their storyboards are the same.")).to_be_visible()
 
 
