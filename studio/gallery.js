@@ -229,8 +229,7 @@ class Gallery extends Component {
   /** The poster, or what there is of a film that has none yet. */
   #picture(video, state) {
     if (video.thumbnail_url) {
-      return html`<img src=${video.thumbnail_url} alt="" loading="lazy" decoding="async"
-        @error=${({ target }) => this.#expired(target, video)}>`;
+      return html`<studio-poster .url=${video.thumbnail_url} @ended=${() => this.#expired(video)}></studio-poster>`;
     }
     const mark = html`
       <svg class="no-picture" viewBox="0 0 24 24" aria-hidden="true"><path d=${MARKS[state]}></path></svg>`;
@@ -261,10 +260,8 @@ class Gallery extends Component {
     }
   }
 
-  /** A link to a poster ends after an hour: ask for another, once. */
-  async #expired(image, video) {
-    if (image.dataset.again === video.thumbnail_url) return;
-    image.dataset.again = video.thumbnail_url;
+  /** A link to a poster ends after an hour: ask for another. */
+  async #expired(video) {
     const url = await link(video.id, "thumbnail", video.completed_at).catch(() => null);
     if (url) library.put({ ...video, thumbnail_url: url });
     this.changed();

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from lambdas.domain import keys
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import FilmPlan

@@ -50,9 +50,7 @@ def download_attempt(
     if film is None:
         fail(f"attempt {attempt} of {video_id} made no film. List those that did with: reel films {video_id}")
     path = _path(f"{video_id}-{attempt}", output)
-    size, captions = _download(
-        client, video_id, path, captions="captions" in film.variants, attempt=attempt
-    )
+    size, captions = _download(client, video_id, path, captions="captions" in film.variants, attempt=attempt)
     if as_json:
         print_json({**film.to_dict(), **_files(path, captions, size)}, to_err=_is_stdout(path))
         return

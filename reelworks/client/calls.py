@@ -315,8 +315,8 @@ class Calls:
         same. A link is followed; a device or pipe is written through (reelworks.saved_file). `on_progress` is
         called with the bytes that are there, and with all. Raises ApiError, OSError.
         """
-        url = f"{_path(video_id)}/content"
-        return (yield from fetch_file(lambda: self._link(url, variant=variant, attempt=attempt), Path(path), on_progress))
+        url, query = f"{_path(video_id)}/content", {"variant": variant, "attempt": attempt}
+        return (yield from fetch_file(lambda: self._link(url, **query), Path(path), on_progress))
 
     def preview(
         self, video_id: str, scene: int, part: Literal["narration", "still"], path: str | Path
