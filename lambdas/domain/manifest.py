@@ -166,7 +166,8 @@ def new_scenes(film: Manifest, before: Manifest) -> tuple[int, ...]:
 
 
 def _pieces_of(scene: SceneMade) -> tuple[str | None, ...]:
-    return scene.narration and scene.narration.sha256, *(clip.sha256 for clip in scene.clips)
+    narration = None if scene.narration is None else scene.narration.sha256
+    return narration, *(clip.sha256 for clip in scene.clips)
 
 
 def _storyboard(video: Video) -> StoryboardMade | None:
