@@ -290,6 +290,36 @@ class VideoList(TypedDict):
     has_more: bool
 
 
+class FilmObject(TypedDict):
+    object: Literal["video.film"]
+    attempt: int
+    """The attempt that made it: ask for its files with it."""
+    completed_at: int
+    """Seconds since the epoch."""
+    seconds: float
+    """Its length."""
+    bytes: int
+    cost: float | None
+    """USD of what the attempt made; null if a part has no known price."""
+    signed_by: str | None
+    """The name in the certificate of its content credentials; null if it is not signed."""
+    variants: list[str]
+    """The files that it has."""
+    new_scenes: list[int] | None
+    """The indexes of its scenes, from 0, that the film before it did not have: their clips or narration are
+    others. Null for the first film."""
+    url: str
+    """A link to it, valid for an hour."""
+    thumbnail_url: str
+    """A link to its poster, as long."""
+
+
+class FilmList(TypedDict):
+    object: Literal["list"]
+    data: list[FilmObject]
+    has_more: bool
+
+
 class PlannedClip(TypedDict):
     object: Literal["video.clip"]
     index: int

@@ -24,6 +24,8 @@ from lambdas.api.answers import (
     ErrorDetail,
     EventList,
     EventObject,
+    FilmList,
+    FilmObject,
     ModelList,
     ModelObject,
     OriginOf,
@@ -58,7 +60,14 @@ from lambdas.domain.uploads import Upload
 from lambdas.domain.usage import Usage
 from lambdas.domain.video import Video
 from lambdas.domain.video_events import VideoEvent
-from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, Enhancement, PartProgress, Writer
+from lambdas.domain.video_parts import (
+    AssemblyProgress,
+    ClipProgress,
+    DeliveredFilm,
+    Enhancement,
+    PartProgress,
+    Writer,
+)
 from lambdas.domain.video_request import Origin
 from lambdas.intake.accept import DryRun
 
@@ -262,6 +271,28 @@ def video_list(
         "first_id": videos[0].id if videos else None,
         "last_id": videos[-1].id if videos else None,
         "has_more": has_more,
+    }
+
+
+def film_list(video: Video, link: Callable[[int, str], str]) -> FilmList:
+    """`link`: returns a link to a file, by the film's attempt and the name of the variant."""
+    data = [_film_object(film, completed_ms, link) for film, completed_ms in video.dated_films]
+    return {"object": "list", "data": data, "has_more": False}
+
+
+def _film_object(film: DeliveredFilm, completed_ms: int, link: Callable[[int, str], str]) -> FilmObject:
+    return {
+        "object": "video.film",
+        "attempt": film.attempt,
+        "completed_at": completed_ms // 1000,
+        "seconds": film.seconds,
+        "bytes": film.bytes,
+        "cost": film.cost,
+        "signed_by": film.signed_by,
+        "variants": list(film.variants),
+        "new_scenes": None if film.new_scenes is None else list(film.new_scenes),
+        "url": link(film.attempt, "video"),
+        "thumbnail_url": link(film.attempt, "thumbnail"),
     }
 
 

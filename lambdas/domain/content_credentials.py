@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from lambdas.domain import keys
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import FilmPlan
@@ -122,13 +121,13 @@ def ingredients(video: Video, plan: FilmPlan) -> Iterator[Ingredient]:
         yield Ingredient(
             title="video", relationship="inputTo", media_type="video/mp4", bucket="input", key=origin.file
         )
-    if origin is not None and origin.video is not None:
+    if origin is not None and origin.film is not None:
         yield Ingredient(
             title=f"{origin.video}.mp4",
             relationship="parentOf",
             media_type="video/mp4",
             bucket="output",
-            key=keys.delivered_film(video.tenant, origin.video),
+            key=origin.film,
         )
 
 

@@ -164,6 +164,17 @@ def make_manifest(
     )
 
 
+def new_scenes(film: Manifest, before: Manifest) -> tuple[int, ...]:
+    """Return the indexes of the scenes that the film before did not have: with another clip or narration."""
+    known = {_pieces_of(scene) for scene in before.scenes}
+    return tuple(scene.index for scene in film.scenes if _pieces_of(scene) not in known)
+
+
+def _pieces_of(scene: SceneMade) -> tuple[str | None, ...]:
+    narration = None if scene.narration is None else scene.narration.sha256
+    return narration, *(clip.sha256 for clip in scene.clips)
+
+
 def _storyboard(video: Video) -> StoryboardMade | None:
     if video.storyboard is None:
         return None

@@ -72,6 +72,7 @@ class Origin(Document):
     kind: OriginKind
     prompt: str  # what changes, or what comes next
     video: str | None = None  # the source's id; None: a file
+    film: str | None = None  # the key of the source's film in the output bucket
     paragraphs: tuple[str, ...] = ()  # the scenes' paragraphs, if the source is a film of prompts
     storyboard: str | None = None  # SHA-256 of the source's storyboard
     seconds: int | None = None  # the length of the extension

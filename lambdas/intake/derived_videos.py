@@ -363,6 +363,7 @@ def _origin(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> Ori
         kind=kind,
         prompt=prompt,
         video=source.id,
+        film=source.film,
         paragraphs=all_paragraphs(source, engine.prompt_tokens) if of_prompts else (),
         storyboard=None if of_prompts else source.filmed or source.storyboard,
     )

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from lambdas.domain.control_characters import visible
 from reelworks.cli import progress
-from reelworks.cli.follow_film import check_output, finish
+from reelworks.cli.follow_film import check_output, download_attempt, finish
 from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_json_file
 from reelworks.cli.terminal import Json, Session, fail, out, print_json
 from reelworks.video_words import estimated_lines
@@ -345,15 +345,37 @@ def show(video_id: VideoId, as_json: Json = False) -> None:
 
 
 @app.command()
+def films(video_id: VideoId, as_json: Json = False) -> None:
+    """List the films of a video: one for each completed attempt, before and after you edited it."""
+    with Session() as client:
+        found = client.films(video_id)
+    if as_json:
+        print_json([film.to_dict() for film in found])
+        return
+    if not found:
+        out.print(f"{video_id} has no film yet.")
+        return
+    out.print(progress.films_table(found))
+    if len(found) > 1:
+        out.print(f"download: reel get {video_id} --attempt {found[-1].attempt}", soft_wrap=True)
+
+
+@app.command()
 def get(
     video_id: VideoId,
+    attempt: Annotated[
+        int | None, typer.Option(min=1, help="Attempt that made the film; see `reel films`.")
+    ] = None,
     output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Wait for a video, pausing where it needs your review, and download its film."""
     check_output(output, video_id)
     with Session() as client:
-        finish(client, video_id, output, as_json=as_json)
+        if attempt is None:
+            finish(client, video_id, output, as_json=as_json)
+        else:
+            download_attempt(client, video_id, attempt, output, as_json=as_json)
 
 
 @app.command()

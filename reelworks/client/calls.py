@@ -27,6 +27,8 @@ from reelworks.client.models import (
     Deletion,
     Event,
     EventList,
+    Film,
+    FilmList,
     Model,
     ModelList,
     RegenerateFields,
@@ -191,6 +193,11 @@ class Calls:
         found = yield from self._api.call(EventList, "GET", f"{_path(video_id)}/events")
         return found.data
 
+    def films(self, video_id: str) -> Flow[Sequence[Film]]:
+        """Return the films of a video, the latest first: one of each attempt that was completed."""
+        found = yield from self._api.call(FilmList, "GET", f"{_path(video_id)}/films")
+        return found.data
+
     def list(
         self, *, limit: int = 20, after: str | None = None, order: Literal["asc", "desc"] = "desc"
     ) -> Flow[VideoList]:
@@ -331,16 +338,18 @@ class Calls:
         path: str | Path,
         *,
         variant: str = "video",
+        attempt: int | None = None,
         on_progress: Progress | None = None,
     ) -> Flow[int]:
         """Save the film or another variant to `path`, completely or not at all. Return its size in bytes.
+        `attempt`: that made the film, as in `films`; None: the latest film.
 
         A download that broke off, also with its process, goes on where it stopped, if the film is still the
         same. A link is followed; a device or pipe is written through (reelworks.saved_file). `on_progress` is
         called with the bytes that are there, and with all. Raises ApiError, OSError.
         """
-        url = f"{_path(video_id)}/content"
-        return (yield from fetch_file(lambda: self._link(url, variant=variant), Path(path), on_progress))
+        url, query = f"{_path(video_id)}/content", {"variant": variant, "attempt": attempt}
+        return (yield from fetch_file(lambda: self._link(url, **query), Path(path), on_progress))
 
     def preview(
         self, video_id: str, scene: int, part: Literal["narration", "still"], path: str | Path

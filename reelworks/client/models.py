@@ -346,6 +346,36 @@ class FailureKind(Document):
     runbook: str = ALWAYS
 
 
+class FilmList(Document):
+    object: str = ALWAYS
+    data: list[Film] = []
+    has_more: bool = ALWAYS
+
+
+class Film(Document):
+    object: str = ALWAYS
+    attempt: int = ALWAYS
+    """The attempt that made it: ask for its files with it."""
+    completed_at: int = ALWAYS
+    """Seconds since the epoch."""
+    seconds: float = ALWAYS
+    """Its length."""
+    bytes: int = ALWAYS
+    cost: float | None = None
+    """USD of what the attempt made; null if a part has no known price."""
+    signed_by: str | None = None
+    """The name in the certificate of its content credentials; null if it is not signed."""
+    variants: list[str] = []
+    """The files that it has."""
+    new_scenes: list[int] | None = []
+    """The indexes of its scenes, from 0, that the film before it did not have: their clips or narration
+    are others. Null for the first film."""
+    url: str = ALWAYS
+    """A link to it, valid for an hour."""
+    thumbnail_url: str = ALWAYS
+    """A link to its poster, as long."""
+
+
 class JoinStep(Document):
     """A jump in brightness or colour where a clip continues the previous one: its first frame minus the
     frame before it, in mean luma (positive is brighter) and in mean Cb and Cr, in 8-bit levels."""
