@@ -11,14 +11,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cdk.instances import INSTANCES
-from lambdas.domain.engines import CATALOGUE, Renderer
+from lambdas.domain.engines import CATALOGUE, Engine, Renderer
 from lambdas.domain.errors import Fault
 from lambdas.domain.prices import AWS, PRICED, Prices
 from lambdas.domain.quotas import Quotas
+from lambdas.domain.relays import EngineName, RelaySettings
 
 _CDK_JSON = Path(__file__).parent.parent / "cdk.json"
 PREFIX_VARIABLE = "REELWORKS_PREFIX"  # chooses a deployment other than cdk.json's
-StackKind = Literal["Pipeline", "Operations", "Image", "Engines"]
+StackKind = Literal["Pipeline", "Operations", "Image", "RelayImage", "Engines"]
 
 
 class SettingsError(Exception):
@@ -127,6 +128,18 @@ class GuardrailSettings(BaseModel):
         return f"{self.id}:{self.version}"
 
 
+class Relay(RelaySettings):
+    """An engine on an endpoint with a vLLM-Omni server of AWS's own image, or another image for SageMaker
+    whose server has /v1/videos (docs/relay.md)."""
+
+    image_uri: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+[:@][A-Za-z0-9._:-]+$")] = (
+        "public.ecr.aws/deep-learning-containers/vllm:omni-sagemaker-cuda-v1.5"
+    )
+    # The image's command, which serves at RELAY_URL.
+    command: Annotated[str, Field(min_length=1)] = "/usr/local/bin/sagemaker_entrypoint.sh"
+    environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = {}  # of the server
+
+
 class DeploymentSettings(BaseModel):
     """The settings of one deployment. cdk.json has a value for each; docs/deploy.md explains them."""
 
@@ -188,6 +201,7 @@ class DeploymentSettings(BaseModel):
     model_bucket: str
     model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
     endpoints: dict[str, EndpointSettings]
+    relays: dict[EngineName, Relay]  # engines that the deployment adds, by name
     # Where the engines' container image is built; "docker" is the deployer's machine.
     image_builder: Literal["codebuild", "docker"]
 
@@ -199,7 +213,8 @@ class DeploymentSettings(BaseModel):
             ("model_aliases", self.model_aliases.values()),
             ("endpoints", self.endpoints),
         ):
-            hosted = [name for name, engine in CATALOGUE.items() if not engine.workflow]
+            built_in = (name for name, engine in CATALOGUE.built_in.items() if not engine.workflow)
+            hosted = [*built_in, *self.relays]
             # An endpoint may be described before its engine is offered.
             allowed = hosted if field in ("engines", "endpoints") else self.engines
             for name in names:
@@ -221,9 +236,18 @@ class DeploymentSettings(BaseModel):
         return self
 
     @property
+    def added_engines(self) -> list[Engine]:
+        """The catalogue's entries of the engines that the deployment adds."""
+        return [relay.engine(name) for name, relay in self.relays.items()]
+
+    @property
     def endpoint_engines(self) -> tuple[str, ...]:
         """The engines that run on an endpoint of the engines stack."""
-        return tuple(name for name in self.engines if CATALOGUE[name].renderer is Renderer.ENDPOINT)
+        return tuple(
+            name
+            for name in self.engines
+            if name in self.relays or CATALOGUE.built_in[name].renderer is Renderer.ENDPOINT
+        )
 
     @property
     def price_list(self) -> Prices:

@@ -116,7 +116,7 @@ def test_a_video_of_another_size_keeps_its_size() -> None:
 
 
 def test_an_exact_size_is_checked() -> None:
-    with pytest.raises(EngineFailed, match="the size .*must be 96x64; got 64x64"):
+    with pytest.raises(EngineFailed, match=r"the size .*must be 96x64; got 64x64"):
         clip(film(**ASKED | {"width": 64}), request(), {}, exact=True)
 
 
