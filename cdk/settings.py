@@ -129,15 +129,10 @@ class GuardrailSettings(BaseModel):
 
 
 class Relay(RelaySettings):
-    """An engine on an endpoint with a vLLM-Omni server of AWS's own image, or another image for SageMaker
-    whose server has /v1/videos (docs/relay.md)."""
+    """An engine on an endpoint whose server is the deployer's choice (docs/relay.md)."""
 
-    image_uri: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+[:@][A-Za-z0-9._:-]+$")] = (
-        "public.ecr.aws/deep-learning-containers/vllm:omni-sagemaker-cuda-v1.5"
-    )
-    # The image's command, which serves at RELAY_URL.
-    command: Annotated[str, Field(min_length=1)] = "/usr/local/bin/sagemaker_entrypoint.sh"
-    environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = {}  # of the server
+    # Variables of the server, for example SM_VLLM_TENSOR_PARALLEL_SIZE.
+    environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = {}
 
 
 class DeploymentSettings(BaseModel):
@@ -202,6 +197,8 @@ class DeploymentSettings(BaseModel):
     model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
     endpoints: dict[str, EndpointSettings]
     relays: dict[EngineName, Relay]  # engines that the deployment adds, by name
+    # The image that theirs are made of: a server with /v1/videos, AWS's own by default.
+    relay_image: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+[:@][A-Za-z0-9._:-]+$")]
     # Where the engines' container image is built; "docker" is the deployer's machine.
     image_builder: Literal["codebuild", "docker"]
 
@@ -258,6 +255,10 @@ class DeploymentSettings(BaseModel):
         }
         aws = AWS.with_instances({engine: usd for engine, usd in hourly.items() if usd is not None})
         return aws.model_copy(update={"each": {**aws.each, **self.prices}})
+
+    def image_stack_of(self, engine: str) -> StackKind:
+        """Return the stack with the image of an engine on an endpoint."""
+        return "RelayImage" if engine in self.relays else "Image"
 
     def stack_name(self, stack: StackKind) -> str:
         return stack_name(self.prefix, stack)

@@ -6,11 +6,14 @@ docs/decisions/0060-relay.md. What a job makes has the size, length and rate tha
 have it fail as those servers are known to fail, or look at what it was sent.
 """
 
+import sys
 import time
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -216,3 +219,12 @@ class VideosServer:
         sound = b"heard" if asked.get("generate_sound") == "true" else b""
         given = {"width": width, "height": height, "length": length, "fps": fps, "sound": sound}
         return film(**given | self.gives)
+
+
+def main(port: str, held: str) -> None:
+    """Serve on loopback; jobs hang if the file `held` is there: python -m tests.videos_server PORT HELD."""
+    uvicorn.run(VideosServer(hold=Path(held).exists()).app, host="127.0.0.1", port=int(port), log_config=None)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

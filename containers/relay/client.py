@@ -243,7 +243,7 @@ class Videos:
     def _unreachable(self, error: httpx.HTTPError) -> Unreachable:
         if isinstance(error, httpx.TimeoutException):
             return Unreachable(f"the server at {self.url} did not answer in time ({type(error).__name__})")
-        return Unreachable(f"the server at {self.url} can't be reached: {error or type(error).__name__}")
+        return Unreachable(f"the server at {self.url} can't be reached: {str(error) or type(error).__name__}")
 
 
 _4XX = range(400, 500)
