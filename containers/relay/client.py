@@ -192,7 +192,12 @@ class Videos:
                 key = self._key_file.read_text(encoding="utf-8").split("\n", 1)[0].strip()
             except (OSError, ValueError) as error:
                 raise Broken(f"the key's file can't be read: {error}") from error
-        return {"Authorization": f"Bearer {key}"} if key else {}
+        if not key:
+            return {}
+        if not (key.isascii() and key.isprintable()):
+            # The HTTP client's own error would show the key.
+            raise Broken("the key has characters that an HTTP header can't have; correct it")
+        return {"Authorization": f"Bearer {key}"}
 
     async def _send(
         self,

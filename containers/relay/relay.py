@@ -200,11 +200,9 @@ class Relay:
 
     async def _check_model(self, seconds: float | None = None) -> None:
         """Raise Broken unless the server serves the model. Some servers accept any name and render with what
-        they have."""
+        they have. One that lists no models is not checked."""
         served = await self._videos.served(seconds)
-        if served is None:
-            logger.info("model not checked", extra={"reason": "the server lists no models"})
-        elif self._target.model not in served:
+        if served is not None and self._target.model not in served:
             raise Broken(
                 f"the server at {self._videos.url} serves {', '.join(served) or 'no model'}, and not "
                 f"{self._target.model}; correct {self._target.setting('model')}, or start it with that model"
@@ -325,7 +323,7 @@ class Relay:
         error = job.error or Error()
         said = error.message or f"it ended with status {job.status!r} and gives no reason"
         message = f"the server at {self._videos.url} failed: {said}"
-        if is_out_of_memory("", said):
+        if is_out_of_memory(said.partition(":")[0], said):
             return OutOfMemory(message)
         # vLLM-Omni gives an HTTP status.
         return InvalidRequest(None, message) if str(error.code) in ("400", "422") else EngineFailed(message)

@@ -251,10 +251,9 @@ class Settings(_Section):
         known = (*CATALOGUE.built_in, *settings.engines.relays)
         for alias, engine in settings.engines.aliases.items():
             if engine not in known:
-                where = variables.get(("engines", "aliases"))
+                place = variables.get(("engines", "aliases")) or f"{home.settings}: engines.aliases.{alias}"
                 raise CloudError(
-                    f"{where or f'{home.settings}: engines.aliases.{alias}'}: must be one of: "
-                    f"{', '.join(known)}; got {engine!r}.",
+                    f"{place}: must be one of: {', '.join(known)}; got {engine!r}.",
                     advice="Fix the setting and run `reel up` again.",
                 )
         return settings._with_keys(home, environment)

@@ -315,6 +315,8 @@ def test_a_reported_out_of_memory_is_one(run: Run) -> None:
     async def test(bench: Bench) -> None:
         bench.server.fail = {"code": 500, "message": "CUDA out of memory. Tried to allocate 20.00 GiB"}
         assert error_of(await bench.ask())[:2] == (507, "out_of_memory")
+        bench.server.fail = {"code": 500, "message": "torch.OutOfMemoryError: tried to allocate 20 GiB"}
+        assert error_of(await bench.ask())[:2] == (507, "out_of_memory")
         bench.server.fail = {"code": 400, "message": "num_frames must be 4N+1"}
         status, code, _, message = error_of(await bench.ask())
         assert (status, code) == (400, "invalid_request")
@@ -506,6 +508,8 @@ def test_a_key_is_sent_but_not_to_another_host_and_not_logged(
         assert "does not accept the key" in message
         bench.server.key = "another"
         assert (await bench.ask(seed=8)).status_code == 200
+        file.write_text("sk-ü\n")
+        assert "characters that an HTTP header can't have" in error_of(await bench.ask())[3]
         file.unlink()
         assert "key's file can't be read" in error_of(await bench.ask())[3]
         bench.server.key = "sk-of-a-file"
