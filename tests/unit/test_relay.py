@@ -35,7 +35,7 @@ class Drip(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for byte in self._body:
             yield bytes([byte])
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
 
 
 class Line(httpx.AsyncBaseTransport):
@@ -303,12 +303,12 @@ def test_progress_is_no_standstill(run: Run) -> None:
         await bench.until(lambda: bool(bench.server.jobs))
         [job] = bench.server.jobs.values()
         for _ in range(10):
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.12)
             job["progress"] += 1
         bench.server.hold = False
         assert (await answer).status_code == 200
 
-    run(test, patience_seconds=0.3)
+    run(test, patience_seconds=1)
 
 
 def test_a_reported_out_of_memory_is_one(run: Run) -> None:
@@ -540,14 +540,14 @@ def test_a_clip_takes_no_longer_than_it_may(run: Run) -> None:
 def test_answers_that_come_byte_by_byte_are_given_up(
     run: Run, monkeypatch: pytest.MonkeyPatch, path: str, known: int
 ) -> None:
-    monkeypatch.setattr(client_module, "ANSWER_SECONDS", 0.05)
-    monkeypatch.setattr(client_module, "DOWNLOAD_SECONDS", 0.05)
+    monkeypatch.setattr(client_module, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(client_module, "DOWNLOAD_SECONDS", 0.3)
 
     async def test(bench: Bench) -> None:
         bench.line.drips = path
         status, code, _, message = error_of(await bench.ask())
         assert (status, code) == (500, "engine_failed")
-        assert "within 0.05 s" in message
+        assert "within 0.3 s" in message
         assert len(bench.server.jobs) == known, "it is kept, as what it makes may still be fetched"
         bench.line.drips = None
         assert (await bench.ask()).status_code == 200

@@ -1,8 +1,14 @@
 """The relay's container has what the relay imports, at the project's versions."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from containers.relay.form import Kind
+from containers.relay.options import parse
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "containers" / "relay"
@@ -40,4 +46,14 @@ def test_the_dockerfile_copies_what_the_relay_imports() -> None:
     for copied in ("containers/relay/*.py", "containers/serving/*.py", "containers/cogvideox/*.py"):
         assert f"COPY {copied} " in dockerfile
         assert f"!{copied}" in ignored
-    assert "ENTRYPOINT [" in dockerfile
+
+
+def test_the_container_s_relay_starts_the_server_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    dockerfile = (FOLDER / "Dockerfile").read_text()
+    variables = dict(re.findall(r"\b([A-Z_]+)=(\S+)", dockerfile[dockerfile.index("\nENV ") :]))
+    for name, value in (variables | {"RELAY_MODEL": "m"}).items():
+        monkeypatch.setenv(name, value)
+    options = parse(["serve"])
+    assert options.url == f"http://{variables['SM_VLLM_HOST']}:{variables['SM_VLLM_PORT']}"
+    assert (options.host, options.port, options.kind) == ("0.0.0.0", 8080, Kind.VLLM_OMNI)
+    assert (options.start, options.down) == (["/usr/local/bin/sagemaker_entrypoint.sh"], 3600)
