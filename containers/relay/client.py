@@ -55,6 +55,7 @@ class Job(BaseModel):
     status: str
     progress: float | None = None
     prompt: str | None = None
+    size: str | None = None
     created_at: float | None = None
     error: Error | None = None
 

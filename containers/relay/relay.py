@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from containers.cogvideox.errors import (
@@ -147,9 +148,10 @@ class Relay:
         ordered = await asyncio.to_thread(
             order, request, target.kind, target.model, target.extra, sound=target.sound
         )
+        asked = _digest(ordered)
         try:
             async with asyncio.timeout(target.seconds):
-                video = await self._made(ordered)
+                video = await self._made(ordered, asked)
         except TimeoutError:
             raise EngineFailed(
                 f"the server at {self._videos.url} did not finish the clip within {target.seconds:g} s"
@@ -157,9 +159,13 @@ class Relay:
         except Unreachable as error:
             raise self._down(error) from error
         rendered = time.monotonic()
-        mp4 = await asyncio.to_thread(
-            clip_file.clip, video, ordered.clip, self._metadata(request), self._source, exact=True
-        )
+        try:
+            mp4 = await asyncio.to_thread(
+                clip_file.clip, video, ordered.clip, self._metadata(request), self._source, exact=True
+            )
+        except Broken:
+            self._forget(asked)
+            raise
         logger.info(
             "clip rendered",
             extra=request.model_dump(exclude={"prompt", "negative_prompt", "image", "video", "audio"})
@@ -173,23 +179,21 @@ class Relay:
         )
         return Clip(mp4, {})
 
-    async def _made(self, ordered: Order) -> bytes:
+    async def _made(self, ordered: Order, asked: str) -> bytes:
         """Return the video, from a job that was asked for before if there is one."""
         await self._patiently(self._check_model)
-        asked = _digest(ordered)
         for _ in range(TRIES):
             job = self._jobs.get(asked) or await self._started(ordered, asked)
             try:
                 await self._finished(job)
-                video = await self._patiently(lambda job=job: self._videos.video(job))  # type: ignore[misc]
+                video = await self._patiently(partial(self._videos.video, job))
             except Gone:
                 logger.warning("job lost", extra={"job": job})
                 self._jobs.pop(asked, None)
             except BaseException as error:
                 # One that nobody waits for is cancelled; one that may still become a video is kept.
                 if not isinstance(error, Unreachable):
-                    self._jobs.pop(asked, None)
-                    self._delete(job)
+                    self._forget(asked)
                 raise
             else:
                 return video
@@ -210,13 +214,8 @@ class Relay:
 
     async def _started(self, ordered: Order, asked: str) -> str:
         """Start a job and return its id. Raises InvalidRequest or Broken if the server refuses it."""
-        starting = asyncio.create_task(self._start(ordered, asked))
         try:
-            job = await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            # A job can't be deleted without its id.
-            self._later(self._delete_when_started(starting))
-            raise
+            job = await self._start(ordered, asked)
         except Refused as refusal:
             raise self._refused(refusal) from refusal
         self._jobs[asked] = job.id
@@ -234,8 +233,13 @@ class Relay:
         known = set(self._jobs.values())
 
         async def start() -> Job:
+            starting = asyncio.create_task(self._videos.start(ordered, once))
             try:
-                return await self._videos.start(ordered, once)
+                return await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                # A job can't be deleted without its id.
+                self._later(self._delete_when_started(starting))
+                raise
             except Unreachable:
                 found = await self._job_of(ordered, before, known)
                 if found is None:
@@ -246,10 +250,11 @@ class Relay:
         return await self._patiently(start)
 
     async def _job_of(self, ordered: Order, since: float, known: set[str]) -> Job | None:
-        """Return the job that was started since then with that prompt, if the server lists one."""
+        """Return the job that was started since then with that prompt and size, if the server lists one."""
+        ours = ordered.fields["prompt"], ordered.fields["size"]
         for job in await self._videos.jobs():
             new = job.created_at is not None and job.created_at >= int(since)
-            if new and job.id not in known and job.prompt == ordered.fields["prompt"]:
+            if new and job.id not in known and (job.prompt, job.size) == ours:
                 return job
         return None
 
@@ -329,6 +334,10 @@ class Relay:
         return InvalidRequest(None, message) if str(error.code) in ("400", "422") else EngineFailed(message)
 
     # --- jobs that nobody waits for
+
+    def _forget(self, asked: str) -> None:
+        if (job := self._jobs.pop(asked, None)) is not None:
+            self._delete(job)
 
     def _delete(self, job: str) -> None:
         self._later(self._deleted(job))

@@ -46,6 +46,7 @@ class Line(httpx.AsyncBaseTransport):
         self.cut: list[str] = []
         self.calls: list[str] = []
         self.drips: str | None = None
+        self.late: str | None = None  # answers to this method take a while
         self._line = httpx.ASGITransport(server.app)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -54,6 +55,8 @@ class Line(httpx.AsyncBaseTransport):
             self.cut.remove(request.method)
             raise httpx.ConnectError("connection refused", request=request)
         answer = await self._line.handle_async_request(request)
+        if request.method == self.late:
+            await asyncio.sleep(0.2)
         if self.drips is None or self.drips not in request.url.path:
             return answer
         return httpx.Response(answer.status_code, headers=answer.headers, stream=Drip(await answer.aread()))
@@ -421,6 +424,28 @@ def test_the_same_request_again_picks_up_its_job(run: Run) -> None:
     run(test, down_seconds=0.05)
 
 
+def test_a_client_that_goes_away_while_its_job_starts_leaves_none_behind() -> None:
+    server = VideosServer()
+
+    async def test() -> None:
+        line = Line(server)
+        relay = Relay(
+            Videos("http://videos", transport=line), Target(name="wan", kind=Kind.VLLM_OMNI, model=WAN)
+        )
+        body = json.dumps(document("clip_request.text")).encode()
+        rendering = asyncio.create_task(relay.render(body))
+        line.late = "POST"
+        while not server.jobs:
+            await asyncio.sleep(0)
+        rendering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await rendering
+        await relay.close()
+
+    asyncio.run(test())
+    assert len(server.orders) == len(server.deleted) == 1
+
+
 def test_jobs_are_deleted_on_the_server_when_they_are_forgotten(run: Run) -> None:
     server = VideosServer()
 
@@ -475,6 +500,10 @@ def test_a_wrong_video_is_reported(run: Run, gives: Document, content: bytes | N
         with pytest.raises(AssertionError, match=said):
             raise AssertionError(message)
         assert "docs/relay.md" in message or not gives
+        # What is wrong is not kept for the next try.
+        await bench.until(lambda: len(bench.server.deleted) == 1)
+        bench.server.gives, bench.server.content = {}, None
+        assert (await bench.ask()).status_code == 200
 
     run(test)
 
