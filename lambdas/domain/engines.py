@@ -3,13 +3,14 @@
 Sources: the CogVideoX model cards (sizes, frame rules, fps, prompt tokens).
 """
 
+import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lambdas.domain import film_format
 from lambdas.domain.errors import InvalidRequest
@@ -295,9 +296,70 @@ def _cogvideox(name: str, summary: str, image: Literal["none", "required"], **li
 
 _1_5 = {"fps": (16,), "frame_step": 16, "longest_clip": 10, "prompt_tokens": 224}
 
-CATALOGUE: dict[str, Engine] = {
-    engine.name: engine
-    for engine in (
+
+class Catalogue(Mapping[str, Engine]):
+    """Engines by name: Reelworks' own, and those that the deployment adds (lambdas/domain/relays.py), which
+    are the same for the whole process."""
+
+    def __init__(self, engines: Iterable[Engine]) -> None:
+        self.built_in = {engine.name: engine for engine in engines}
+        self._added: dict[str, Engine] = {}
+
+    def add(self, engines: str) -> None:
+        """Have these engines, and no others, besides the built-in ones. `engines` is JSON by `added`, or
+        empty."""
+        self._added = {one.name: one for one in _ADDED.validate_json(engines)} if engines else {}
+
+    def __getitem__(self, name: str) -> Engine:
+        """Return the engine. One that the deployment no longer adds has made films, which still need it."""
+        return self.built_in.get(name) or self._added.get(name) or _removed(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.built_in or name in self._added
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.built_in
+        yield from self._added
+
+    def __len__(self) -> int:
+        return len(self.built_in) + len(self._added)
+
+
+_ADDED = TypeAdapter(tuple[Engine, ...])
+
+
+def added(engines: Iterable[Engine]) -> str:
+    """Return the engines as JSON for the template's parameter `AddedEngines`; empty for none."""
+    # Without what is usual: a function's variables have 4 KB. `exclude_defaults` would leave out the kind of
+    # the sizes, too.
+    documents = [
+        {
+            name: value
+            for name, value in engine.model_dump(mode="json").items()
+            if getattr(engine, name) != Engine.model_fields[name].default
+        }
+        for engine in engines
+    ]
+    return json.dumps(documents, separators=(",", ":")) if documents else ""
+
+
+def _removed(name: str) -> Engine:
+    return Engine(
+        name=name,
+        revision="removed",
+        renderer=Renderer.ENDPOINT,
+        summary="An engine that this deployment no longer has",
+        sizes=ExactSizes(sizes=((1280, 720),)),
+        fps=(24,),
+        frame_step=1,
+        longest_clip=5,
+        prompt_tokens=226,
+        image="optional",
+    )
+
+
+CATALOGUE = Catalogue(
+    (
         Engine(
             name="animatic",
             revision="4",
@@ -361,7 +423,7 @@ CATALOGUE: dict[str, Engine] = {
             workflow=True,
         ),
     )
-}
+)
 
 
 def deployed(name: str, workflow: str) -> Engine:

@@ -413,12 +413,11 @@ def _is_pictured(roles: Sequence[Role], prompt: str, engine: Engine) -> bool:
 
 
 def _check_taken(fields: Fields, brief: Brief | None, engine: Engine) -> None:
-    """Reject fields that no node of a workflow takes, and a silent film if the engine requires speech."""
+    """Reject fields that the engine does not take, and a silent film if it requires speech."""
     for name in engine.refuses:
         if getattr(fields, name):
-            raise InvalidRequest(
-                f"{name} must be omitted: no node of engine {engine.name}'s workflow takes it.", param=name
-            )
+            whose = "no node of its workflow takes it" if engine.workflow else "its server does not take it"
+            raise InvalidRequest(f"{name} must be omitted with engine {engine.name}: {whose}.", param=name)
     if engine.audio == "required" and not (brief and brief.narrated):
         raise InvalidRequest(
             f"engine {engine.name} requires speech, but this film has no narration: "

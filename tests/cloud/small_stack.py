@@ -170,6 +170,7 @@ def template(**extra: Any) -> dict[str, Any]:
         "SleepFunction": {"Ref": "Sleep"},
         "ApiKeysTable": {"Ref": "Table"},
         "WebhooksTable": {"Ref": "Table"},
+        "AddedEngines": {"Ref": "AddedEngines"},
         "Engines": {"Ref": "Engines"},
         "ModelAliases": {"Ref": "ModelAliases"},
         "TextSeconds": {"Ref": "TextSeconds"},
@@ -184,6 +185,7 @@ def template(**extra: Any) -> dict[str, Any]:
         "Parameters": {
             name: {"Type": "String", "Default": "none"}
             for name in (
+                "AddedEngines",
                 "Engines",
                 "ModelAliases",
                 "Workflow",

@@ -18,7 +18,7 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.signing_key import Secret
 from lambdas.adapters.tenants import Tenants
 from lambdas.adapters.webhooks import Webhooks
-from lambdas.domain.engines import Workflow
+from lambdas.domain.engines import Workflow, added
 from lambdas.domain.names import signing_secret
 from lambdas.domain.prices import FREE
 from lambdas.domain.scopes import Scope
@@ -95,7 +95,7 @@ def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> di
 
     Raises CloudError if an alias names an engine that this PC does not have.
     """
-    offered = offered_engines(home.folder, settings.comfyui)
+    offered = offered_engines(home.folder, settings.comfyui, settings.engines.relays)
     for alias, engine in settings.engines.aliases.items():
         if engine not in offered:
             raise CloudError(
@@ -111,6 +111,7 @@ def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> di
         )
     return {
         "Engines": ",".join(offered),
+        "AddedEngines": added(settings.engines.catalogue()),
         "ModelAliases": ",".join(f"{name}={engine}" for name, engine in settings.engines.aliases.items()),
         "TextSeconds": str(settings.text.timeout_seconds if settings.text else ANSWER_SECONDS),
         "Workflow": workflow.model_dump_json() if workflow else "",

@@ -1,4 +1,4 @@
-"""A workflow's output becomes the requested clip, or the error says what differs."""
+"""A workflow's or server's output becomes the requested clip, or the error says what differs."""
 
 import io
 import json
@@ -9,11 +9,12 @@ import av
 import numpy as np
 import pytest
 
-from containers.comfyui.request import ClipRequest
-from containers.comfyui.result import clip
+from containers.comfyui.bridge import SOURCE
 from containers.diffusion.errors import EngineFailed
 from containers.diffusion.export import mp4
 from containers.diffusion.sound import RATE as SOUND_RATE
+from containers.serving import clip_file
+from containers.serving.clip_request import ClipRequest
 from lambdas.media.sound_input import clip_samples
 from lambdas.media.source import BytesSource
 from tests.comfyui_server import film
@@ -25,6 +26,10 @@ ASKED: dict[str, Any] = {"width": 96, "height": 64, "length": 17, "fps": 8}
 
 def request(**changed: Any) -> ClipRequest:
     return ClipRequest.model_validate_json(json.dumps(document("clip_request.text") | changed))
+
+
+def clip(video: bytes, asked: ClipRequest, metadata: dict[str, str], *, exact: bool = False) -> bytes:
+    return clip_file.clip(video, asked, metadata, SOURCE, exact=exact)
 
 
 def brightness(clip: bytes) -> list[float]:
@@ -122,6 +127,11 @@ def test_a_video_of_another_size_keeps_its_size() -> None:
     with av.open(io.BytesIO(clip(film(**ASKED | {"width": 64}), request(), {}))) as made:
         video = made.streams.video[0]
         assert (video.width, video.height, video.frames) == (64, 64, 17)
+
+
+def test_an_exact_size_is_checked() -> None:
+    with pytest.raises(EngineFailed, match=r"the size .*must be 96x64; got 64x64"):
+        clip(film(**ASKED | {"width": 64}), request(), {}, exact=True)
 
 
 FILM = {"width": 72, "height": 128, "fps": 8, "frames": 17, "fit": "cover", "fps_mode": "repeat"}
