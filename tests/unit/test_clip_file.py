@@ -164,6 +164,17 @@ def test_with_a_film_the_rate_and_length_become_the_film_s() -> None:
     assert seconds == pytest.approx(2, abs=0.05)
 
 
+@pytest.mark.parametrize("skip_frames", [0, 1])
+def test_sound_is_in_step_with_the_pictures_of_a_blended_film(skip_frames: int) -> None:
+    whole = film(**ASKED, sound=b"a beep", flashes=[5])
+    asked = {"width": 96, "height": 64, "fps": 24, "frames": 45, "fps_mode": "blend"}
+    made = clip(whole, request(skip_frames=skip_frames, film=FILM | asked), {})
+    brightest = int(np.argmax(brightness(made))) / 24
+    assert brightest == pytest.approx((6 - skip_frames) / 8 - 1 / 24)
+    heard = np.concatenate(list(clip_samples(BytesSource(made), Fraction(0))), axis=1)
+    assert beeps_of(heard.astype(np.float64), 440) == pytest.approx([brightest], abs=0.02)
+
+
 def test_with_a_film_of_its_own_format_a_clip_is_as_before() -> None:
     whole = film(**ASKED)
     same = FILM | {"width": 96, "height": 64, "frames": 16}
