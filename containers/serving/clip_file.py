@@ -192,7 +192,7 @@ class _Sound:
         self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=RATE)
         self._fifo = av.AudioFifo()
         start = _sound_start(request)
-        self._skip = round(max(start, 0) * RATE)
+        self._skip = round(max(start, Fraction(0)) * RATE)
         if start < 0:
             self._fifo.write(_silence(round(-start * RATE), layout))
         fps, frames = _format(request)
