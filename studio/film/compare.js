@@ -171,6 +171,7 @@ class Compare extends Component {
         <span class="number quiet small">${clock(this.at)} / ${clock(this.seconds)}</span>
         <fieldset class="states">
           <legend class="hidden-text">Whose sound you hear</legend>
+          <span class="small quiet sound" aria-hidden="true">Sound</span>
           ${SIDES.map((words, side) => html`<label class="choice">
             <input type="radio" name="heard" .checked=${this.heard === side} @change=${() => this.#hear(side)}>
             <span><span class="hidden-text">Hear the </span>${words}<span class="hidden-text"> film</span></span></label>`)}

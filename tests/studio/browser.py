@@ -146,7 +146,7 @@ class Window:
         unexpected = [
             one for one in self.faults if not any(re.search(pattern, one) for pattern in self._expected)
         ]
-        assert unexpected == []
+        assert unexpected == [], unexpected
 
     def open(self, path: str = "/") -> Page:
         """Go to a screen, by the fragment of its address."""

@@ -31,6 +31,7 @@ def test_a_text_is_shown_as_it_was_written(cloud: Cloud, window: Window, kind: s
     }
     video = client.submit(storyboard=storyboard, review=["storyboard"], **SMALL).id
     window.size(360, 800)
+    window.expect("409")  # while its storyboard is not stored yet
     page = window.open(f"/films/{video}/storyboard")
     expect(page.get_by_label("Title")).to_have_value(storyboard["title"])
     expect(page.get_by_label("Narration")).to_have_value(storyboard["scenes"][0]["narration"]["text"])
