@@ -201,6 +201,15 @@ def test_it_only_writes_english() -> None:
     assert narration(directed("Bienen", scenes=1, language="de-DE", narrate=False).storyboard) == [""]
 
 
+def test_a_rewritten_scene_never_says_again_what_it_said() -> None:
+    storyboard = directed("A fox crosses a frozen lake", scenes=4).storyboard
+    for note in map(str, range(40)):
+        question = scene_question(storyboard, 1, note, TEXTS, "en-US", BUDGET)
+        answer = fill(question.tool.name, question.message)
+        accepted = accept_scene(answer, storyboard, 1, note, TEXTS, "en-US", BUDGET).storyboard
+        assert storyboard.scenes[1].narration != accepted.scenes[1].narration, note
+
+
 @pytest.mark.parametrize("note", ["Make it rain at night", "花", "Please show a dog instead", "?", "x" * 900])
 def test_a_scene_is_rewritten(note: str) -> None:
     storyboard = directed("A fox crosses a frozen lake", scenes=4).storyboard

@@ -126,10 +126,12 @@ def _rewritten(task: _Task, storyboard: _Answer, index: int, words: int | None, 
     rng = random.Random(f"{note} {before}")  # noqa: S311  as above
     topic = understand(storyboard["title"])
     wish = _wish(note)
-    view = rng.choice(narration_lines.VIEWS)
+    now = before["narration"]["text"] if words is not None else ""
+    view = rng.choice(
+        [view for view in narration_lines.VIEWS if view.said not in now and view.brief not in now]
+    )
     scene: _Answer = {}
     if words is not None:
-        now = before["narration"]["text"]
         said = _said(topic, index, count, view, words, set(sentences(now)), rng)
         scene["narration"] = {"text": said}
     looks = _Looks(f"{topic.shown} {wish}", "", storyboard.get("style"), rng)
