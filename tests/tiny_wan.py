@@ -2,9 +2,9 @@
 
     python -m tests.tiny_wan DIR [--kind ti2v]
 
-Each kind copies the features of one published model: t2v (2.1 text to video), i2v (2.1 image to video, with an
-image encoder), flf2v (2.1, first and last frame), ti2v (2.2 TI2V-5B: each token's own time, a residual VAE),
-t2v-a14b and i2v-a14b (2.2 A14B: two experts).
+Each kind copies the features of one published model: t2v (2.1 text to video), i2v (2.1 image to video, with
+an image encoder), flf2v (2.1, first and last frame), ti2v (2.2 TI2V-5B: each token's own time, a residual
+VAE), t2v-a14b and i2v-a14b (2.2 A14B: two experts).
 """
 
 import argparse

@@ -38,7 +38,10 @@ def write(directory: Path, kind: Kind) -> None:
         "scheduler": _scheduler(),
     }
     if kind in ("i2v", "flf2v"):
-        parts |= {"image_encoder": _image_encoder(), "image_processor": CLIPImageProcessor(size=28, crop_size=28)}
+        parts |= {
+            "image_encoder": _image_encoder(),
+            "image_processor": CLIPImageProcessor(size=28, crop_size=28),
+        }
     if kind.endswith("a14b"):
         parts |= {
             "transformer_2": _transformer(kind),

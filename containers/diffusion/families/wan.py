@@ -49,8 +49,8 @@ ATTENTION_TENSORS, ATTENTION_FLOATS = 8.1, 1.7
 FEED_FORWARD_TENSORS = 4.4
 # The latter where every token has its own time (TI2V-5B): six modulations of it. Metered: 11.2 and 6.
 TIMED_TENSORS, TIMED_FLOATS = 11.5, 6.2
-# Decoding, in float32: number of tensors with one value per pixel and channel (a latent's frames at the finest
-# level, and the convolutions' caches), by whether the blocks are residual. Metered: 50.8 and 84.4.
+# Decoding, in float32: number of tensors with one value per pixel and channel (a latent's frames at the
+# finest level, and the convolutions' caches), by whether the blocks are residual. Metered: 50.8 and 84.4.
 PIXEL_TENSORS = {False: 52, True: 87}
 # Copies of the frames: while the last piece is decoded, after it, and while tiles are joined.
 FRAME_COPIES_WHILE_DECODING, FRAME_COPIES_AFTER, FRAME_COPIES_OF_TILES = 1.1, 4, 3
@@ -156,8 +156,8 @@ class Variant:
         return self.shift_480 if small and self.shift_480 is not None else self.shift
 
 
-# Wan2.2-Lightning and LightX2V: four steps, at the noise of 1000, 750, 500 and 250 of a schedule shifted by 5,
-# each a step of Euler's method.
+# Wan2.2-Lightning and LightX2V: four steps of Euler's method, at the noise of 1000, 750, 500 and 250 of a
+# schedule shifted by 5.
 TURBO, TURBO_SHIFT = Turbo(4), 5.0
 
 
@@ -278,7 +278,8 @@ class Architecture:
 
 def _limits(sizes: tuple[Size, ...], **changes: Any) -> Limits:
     defaults: dict[str, Any] = {
-        "frame_step": FRAME_STEP, "longest": 81, "fps": (16,), "prompt_tokens": PROMPT_TOKENS, "image": "none",
+        "frame_step": FRAME_STEP, "longest": 81, "fps": (16,), "prompt_tokens": PROMPT_TOKENS,
+        "image": "none",
     }  # fmt: skip
     return Limits(ListedSizes(sizes), **defaults | changes)
 
@@ -298,9 +299,7 @@ PUBLISHED: dict[Architecture, Wan] = {
     Architecture(30, 12, 16): Wan(
         "wan2.1-t2v-1.3b", TEXT_480, replace(_TEXT, guidance=6.0), Variant("text", shift=8.0)
     ),
-    Architecture(40, 40, 16): Wan(
-        "wan2.1-t2v-14b", TEXT, _TEXT, Variant("text", shift=5.0, few_steps=True)
-    ),
+    Architecture(40, 40, 16): Wan("wan2.1-t2v-14b", TEXT, _TEXT, Variant("text", shift=5.0, few_steps=True)),
     Architecture(40, 40, 36, pictures=1): Wan(
         "wan2.1-i2v-14b", IMAGE, _IMAGE, Variant("image", shift=5.0, shift_480=3.0, few_steps=True)
     ),
@@ -357,16 +356,18 @@ def _require_parts(configs: Configs) -> None:
     two = "transformer_2" in configs.parts
     boundary = index.get("boundary_ratio")
     if boundary is not None and (isinstance(boundary, bool | str) or not 0 < boundary < 1):
-        raise BadCheckpoint(f"model_index.json has boundary_ratio {boundary!r}; expected a number from 0 to 1")
+        raise BadCheckpoint(
+            f"model_index.json has boundary_ratio {boundary!r}; expected a number from 0 to 1"
+        )
     if boundary is not None and not two:
         raise BadCheckpoint(
-            "the checkpoint lacks the expert transformer_2: model_index.json has a boundary_ratio, below which "
-            "it renders. Download the model anew"
+            "the checkpoint lacks the expert transformer_2, which model_index.json's boundary_ratio calls for. "
+            "Download the model anew"
         )
     if two and boundary is None:
         raise BadCheckpoint(
-            "model_index.json has two experts, transformer and transformer_2, but no boundary_ratio that says "
-            "when the second takes over"
+            "model_index.json has two experts, transformer and transformer_2, but no boundary_ratio between "
+            "them"
         )
     if two:
         other = configs.parts["transformer_2"]
@@ -452,7 +453,9 @@ class WanWork:
                 (inside + FEED_FORWARD_TENSORS * self.channels, 0.0),
                 (ATTENTION_TENSORS * self.channels, ATTENTION_FLOATS * self.channels),
             ]
-        return int(tokens * max(values * self.value_bytes + floats * _FLOAT_BYTES for values, floats in peaks))
+        return int(
+            tokens * max(values * self.value_bytes + floats * _FLOAT_BYTES for values, floats in peaks)
+        )
 
     def decoding(self, demand: Demand, *, tiling: bool) -> int:
         """It is more than what encoding pictures needs."""
@@ -481,9 +484,7 @@ def work(configs: Configs, dtype: Dtype) -> WanWork:
 
 def tile_size(width: int, height: int) -> tuple[int, int]:
     """Return the tiles' width and height in pixels: TILE, or about half the sides of a smaller frame."""
-    across, down = (
-        min(TILE, max(TILE_STEP, side // 2 // TILE_STEP * TILE_STEP)) for side in (width, height)
-    )
+    across, down = (min(TILE, max(TILE_STEP, side // 2 // TILE_STEP * TILE_STEP)) for side in (width, height))
     return across, down
 
 
