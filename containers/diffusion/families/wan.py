@@ -361,7 +361,7 @@ def _require_parts(configs: Configs) -> None:
         )
     if boundary is not None and not two:
         raise BadCheckpoint(
-            "the checkpoint lacks the expert transformer_2, which model_index.json's boundary_ratio calls for. "
+            "the checkpoint lacks the expert transformer_2, which its boundary_ratio calls for. "
             "Download the model anew"
         )
     if two and boundary is None:
