@@ -30,6 +30,13 @@ _CLIP_SECONDS = {
     "cogvideox-5b-i2v": 209,
     "cogvideox-1.5-5b": 2905,
     "cogvideox-1.5-5b-i2v": 2905,
+    "wan2.1-t2v-1.3b": 178,
+    "wan2.1-t2v-14b": 1054,
+    "wan2.1-i2v-14b-480p": 843,
+    "wan2.1-i2v-14b-720p": 1738,
+    "wan2.2-ti2v-5b": 325,
+    "wan2.2-t2v-a14b": 843,
+    "wan2.2-i2v-a14b": 843,
 }
 # docs/engines.md; turbo renders 4 steps without guidance instead of 40 or 50 with it.
 _LESS_COMPUTE = {Speed.EXACT: 1.0, Speed.BALANCED: 1.84, Speed.FAST: 2.48, Speed.TURBO: 20.0}
