@@ -17,6 +17,7 @@ from reelworks.cloud.credentials import read_credentials
 from tests.cloud.servers import free_port
 from tests.shared import copy_assembly_of_a_pc
 from tests.tiny_checkpoint import make_tiny_checkpoint
+from tests.tiny_wan import make_tiny_wan
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -94,6 +95,7 @@ def running_cloud(home: Path) -> Iterator[Cloud]:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     home = tmp_path_factory.mktemp("home")
     make_tiny_checkpoint(home / "models" / "cogvideox-nano-i2v", image_to_video=True)
+    make_tiny_wan(home / "models" / "wan2.2-ti2v-5b", "ti2v")
     (home / "reelworks.toml").write_text("[webhooks]\nloopback = true\n", encoding="utf-8")
     with running_cloud(home) as cloud:
         yield cloud
