@@ -7,9 +7,10 @@ from typing import Any
 
 from containers.diffusion.errors import BadCheckpoint
 from containers.diffusion.families.cogvideox import COGVIDEOX
+from containers.diffusion.families.wan import WAN
 from containers.diffusion.family import Family
 
-FAMILIES: tuple[Family, ...] = (COGVIDEOX,)
+FAMILIES: tuple[Family, ...] = (COGVIDEOX, WAN)
 
 
 def family_of(index: Mapping[str, Any], path: Path) -> Family:
