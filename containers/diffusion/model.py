@@ -79,43 +79,56 @@ class Model:
 
     @classmethod
     def load(cls, directory: Path, checkpoint: Checkpoint, device: str, *, compiled: bool = False) -> "Model":
-        """Load the safetensors to where they fit on `device` (cpu, cuda).
+        """Load the safetensors to where they fit on `device` (cpu, cuda). See `of` for `compiled`.
 
-        If `compiled`, torch compiles the transformer's blocks for every speed but exact, provided that they
-        stay on the device unchanged: a compiled block would be neither fetched nor cast from 8 to 16 bits.
         Raises BadCheckpoint or OutOfMemory.
         """
         _use_our_logging()
-        family, limits = checkpoint.family, checkpoint.limits
-        dtype: Dtype = "float32" if device == "cpu" else checkpoint.recipe.dtype
-        sizes = ModelSizes.read(directory, dtype)
+        sizes = ModelSizes.read(directory, dtype_on(device, checkpoint))
         denoising = [name for name, weights in sizes.weights.items() if weights.stage is Stage.DENOISE]
         loras, turbo = find_loras(directory, denoising), find_turbo(directory, denoising)
-        planned = plan(sizes, read_device(device), limits)
+        planned = plan(sizes, read_device(device), checkpoint.limits)
         logger.info("placement planned", extra=planned.document())
-        if device == "cpu" and planned.model.work.channels <= NARROW:
-            torch.set_num_threads(1)
         try:
-            pipeline = getattr(diffusers, checkpoint.pipeline).from_pretrained(
-                directory,
-                dtype=_dtypes(family.parts, dtype, device),
-                use_safetensors=True,
-                local_files_only=True,
-            )
-            parts = _parts(pipeline, checkpoint)
-            place(pipeline, parts, planned.option, device, family.tiles(*limits.sizes.largest))
+            pipeline = read_pipeline(directory, checkpoint, device)
+            return cls.of(pipeline, checkpoint, planned, loras=loras, turbo=turbo, compiled=compiled)
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemory(f"the model does not fit into the memory of {device}") from error
         except Exception as error:  # a corrupt file can make the loaders raise anything
             raise BadCheckpoint(f"the checkpoint in {directory} cannot be loaded: {error}") from error
+
+    @classmethod
+    def of(
+        cls,
+        pipeline: Any,
+        checkpoint: Checkpoint,
+        planned: Plan,
+        *,
+        loras: Mapping[str, Adapter],
+        turbo: Adapter | None,
+        compiled: bool,
+    ) -> "Model":
+        """Place diffusers' pipeline, just made, as planned, and return it as a model.
+
+        If `compiled`, torch compiles the transformer's blocks for every speed but exact, provided that they
+        stay on the device unchanged: a compiled block would be neither fetched nor cast from 8 to 16 bits.
+        Raises torch.OutOfMemoryError.
+        """
+        device = planned.device.kind
+        if device == "cpu" and planned.model.work.channels <= NARROW:
+            torch.set_num_threads(1)
+        parts = _parts(pipeline, checkpoint)
+        tiles = checkpoint.family.tiles(*checkpoint.limits.sizes.largest)
+        place(pipeline, parts, planned.option, device, tiles)
         pipeline.set_progress_bar_config(disable=True)
         checkpoint.prepare(pipeline)
         stays = planned.option.placement is Placement.RESIDENT and not planned.option.fp8
         accelerators = {}
-        for name in denoising:
-            model = getattr(pipeline, name)
-            blocks = getattr(model, parts[name].blocks or "", ())
-            accelerators[name] = Accelerator(model, blocks, compiled=compiled and stays)
+        for name, part in parts.items():
+            if part.stage is Stage.DENOISE:
+                model = getattr(pipeline, name)
+                blocks = getattr(model, part.blocks or "", ())
+                accelerators[name] = Accelerator(model, blocks, compiled=compiled and stays)
         return cls(pipeline, checkpoint, loras, turbo, accelerators, planned)
 
     @property
@@ -262,6 +275,21 @@ class Model:
             )
         pipeline.maybe_free_model_hooks()
         return decoded
+
+
+def dtype_on(device: str, checkpoint: Checkpoint) -> Dtype:
+    """Return the type in which the checkpoint computes on `device` (cpu, cuda)."""
+    return "float32" if device == "cpu" else checkpoint.recipe.dtype
+
+
+def read_pipeline(directory: Path, checkpoint: Checkpoint, device: str) -> Any:
+    """Return diffusers' pipeline with the weights in `directory`, in main memory."""
+    return getattr(diffusers, checkpoint.pipeline).from_pretrained(
+        directory,
+        dtype=_dtypes(checkpoint.family.parts, dtype_on(device, checkpoint), device),
+        use_safetensors=True,
+        local_files_only=True,
+    )
 
 
 def _parts(pipeline: Any, checkpoint: Checkpoint) -> dict[str, Part]:
