@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import T5Config, T5EncoderModel
 
 from containers.diffusion.errors import OutOfMemory
@@ -83,7 +84,7 @@ MODELS = {
     "cogvideox-1.5-5b": Published(_1_5, "bfloat16", HD),
     "cogvideox-1.5-5b-i2v": Published(_1_5 | {"in_channels": 32, "ofs_embed_dim": 512}, "bfloat16", HD_IMAGE),
 }
-_T5 = T5Config(
+T5_XXL = T5Config(
     d_model=4096, d_ff=10240, d_kv=64, num_heads=64, num_layers=24, vocab_size=32128,
     feed_forward_proj="gated-gelu", tie_word_embeddings=False,
 )  # fmt: skip
@@ -124,7 +125,7 @@ def vae() -> Any:
 @cache
 def text_encoder() -> Any:
     with torch.device("meta"):
-        return T5EncoderModel(_T5)
+        return T5EncoderModel(T5_XXL)
 
 
 @cache
@@ -185,8 +186,8 @@ def metered(model: Any, work: Callable[[], Any]) -> int:
     return meter.peak
 
 
-def meter_denoising(name: str, demand: Demand) -> int:
-    """Return the peak bytes of one pass of the transformer."""
+def denoising_pass(name: str, demand: Demand) -> Callable[[], Any]:
+    """Return one pass of the transformer, with what a clip of that size gives it."""
     model, config = transformer_of(name), transformer_of(name).config
     depth = (demand.frames - 1) // 4 + 1
     depth += depth % (config.patch_size_t or 1)
@@ -205,7 +206,19 @@ def meter_denoising(name: str, demand: Demand) -> int:
         inputs["image_rotary_emb"] = (torch.empty(tokens, config.attention_head_dim, device="meta"),) * 2
     if config.ofs_embed_dim:
         inputs["ofs"] = torch.empty(1, device="meta")
-    return metered(model, lambda: model(**inputs, return_dict=False))
+    return partial(model, **inputs, return_dict=False)
+
+
+def meter_denoising(name: str, demand: Demand) -> int:
+    """Return the peak bytes of one pass of the transformer."""
+    return metered(transformer_of(name), denoising_pass(name, demand))
+
+
+def count_denoising(name: str, demand: Demand) -> int:
+    """Return the floating-point operations of one pass of the transformer."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        denoising_pass(name, demand)()
+    return counter.get_total_flops()
 
 
 def meter_decoding(demand: Demand, *, tiling: bool) -> int:

@@ -75,7 +75,8 @@ class Model:
         self._pipeline = pipeline
         self._checkpoint = checkpoint
         self._parts = _parts(pipeline, checkpoint)
-        self._embeddings = EmbeddingCache(self._encode)
+        self.embeddings = EmbeddingCache(self._encode)
+        """Encoded texts of this and earlier clips."""
 
     @classmethod
     def load(cls, directory: Path, checkpoint: Checkpoint, device: str, *, compiled: bool = False) -> "Model":
@@ -83,7 +84,7 @@ class Model:
 
         Raises BadCheckpoint or OutOfMemory.
         """
-        _use_our_logging()
+        use_our_logging()
         sizes = ModelSizes.read(directory, dtype_on(device, checkpoint))
         denoising = [name for name, weights in sizes.weights.items() if weights.stage is Stage.DENOISE]
         loras, turbo = find_loras(directory, denoising), find_turbo(directory, denoising)
@@ -240,8 +241,8 @@ class Model:
             speed,
             steps=recipe.steps if request.steps is None else request.steps,
             guidance=guidance,
-            prompt=self._embeddings[request.prompt],
-            negative=self._embeddings[request.negative_prompt] if guidance > 1 else None,
+            prompt=self.embeddings[request.prompt],
+            negative=self.embeddings[request.negative_prompt] if guidance > 1 else None,
         )
         adapters = [Applied(lora.name, self.loras[lora.name], lora.scale) for lora in request.loras]
         if speed is Speed.TURBO:
@@ -332,7 +333,7 @@ def _to_rgb(video: Any) -> NDArray[np.uint8]:
     return rgb
 
 
-def _use_our_logging() -> None:
+def use_our_logging() -> None:
     for library in (diffusers_logging, transformers_logging):
         library.disable_default_handler()
         library.enable_propagation()
