@@ -36,30 +36,52 @@ PEAK_TFLOPS = {
 _OF_THE_TABLE = ("L4", "A10G", "L40S", "A100", "H100")
 
 
+_ALL = ("ml.g6.2xlarge", "ml.g5.2xlarge", "ml.g6e.2xlarge", "ml.p5.4xlarge")
+# With main memory for 60 GB of weights, of which the GPU has a part at a time.
+_LARGE = ("ml.g6e.4xlarge", "ml.p5.4xlarge")
+
+
 @dataclass(frozen=True)
 class Work:
-    """A clip, and the floating-point operations of its steps at speed `exact`, counted on the real class
-    (benchmarks/memory.py)."""
+    """A clip, and the floating-point operations of its steps at speed `exact`, or `turbo` where it says so:
+    counted on the real class (benchmarks/operations.py)."""
 
     model: str
-    engines: tuple[str, ...]
-    """Names in the catalogue."""
     clip: str
     steps: str
     pflop: float
+    family: str
+    engines: tuple[str, ...]
+    """Names in the catalogue."""
+    instances: tuple[str, ...] = _ALL
+    """Those that hold the model."""
 
+
+_14B = (
+    "wan2.1-t2v-14b", "wan2.1-i2v-14b", "wan2.1-flf2v-14b", "wan2.2-t2v-a14b", "wan2.2-i2v-a14b",
+)  # fmt: skip
 
 WORKS = (
-    Work("CogVideoX-2b", ("cogvideox-2b",), "6 s, 720×480", "50, guidance", 12.0),
-    Work("CogVideoX-5b, -I2V", ("cogvideox-5b", "cogvideox-5b-i2v"), "6 s, 720×480", "50, guidance", 33.2),
+    Work("CogVideoX-2b", "6 s, 720×480", "50, guided", 12.0, "cogvideox", ("cogvideox-2b",)),
     Work(
-        "CogVideoX1.5-5B, -I2V", ("cogvideox-1.5-5b", "cogvideox-1.5-5b-i2v"), "5 s, 1360×768",
-        "50, guidance", 148,
+        "CogVideoX-5b, -I2V", "6 s, 720×480", "50, guided", 33.2,
+        "cogvideox", ("cogvideox-5b", "cogvideox-5b-i2v"),
     ),
     Work(
-        "CogVideoX1.5-5B, -I2V", ("cogvideox-1.5-5b", "cogvideox-1.5-5b-i2v"), "10 s, 1360×768",
-        "50, guidance", 463,
+        "CogVideoX1.5-5B, -I2V", "5 s, 1360×768", "50, guided", 148,
+        "cogvideox", ("cogvideox-1.5-5b", "cogvideox-1.5-5b-i2v"),
     ),
+    Work(
+        "CogVideoX1.5-5B, -I2V", "10 s, 1360×768", "50, guided", 463,
+        "cogvideox", ("cogvideox-1.5-5b", "cogvideox-1.5-5b-i2v"),
+    ),
+    Work("Wan2.1 T2V 1.3B", "5 s, 832×480", "50, guided", 28.3, "wan", ("wan2.1-t2v-1.3b",)),
+    Work("Wan2.2 TI2V 5B", "5 s, 1280×704", "50, guided", 51.7, "wan", ("wan2.2-ti2v-5b",)),
+    Work("Wan 14B, A14B", "5 s, 832×480", "40, guided", 134, "wan", _14B, _LARGE),
+    Work("Wan 14B, A14B", "5 s, 1280×720", "40, guided", 522, "wan", _14B, _LARGE),
+    Work("Wan 14B, A14B", "5 s, 832×480", "4, turbo", 6.71, "wan", _14B, _LARGE),
+    Work("Wan 14B, A14B", "5 s, 1280×720", "4, turbo", 26.1, "wan", _14B, _LARGE),
+    Work("LTX-2 19B distilled", "5 s, 1024×576", "8", 2.58, "ltx", ("ltx-2-19b-distilled",), _LARGE),
 )  # fmt: skip
 
 
@@ -70,6 +92,7 @@ class Measured:
 
     model: str
     clip: str
+    steps: str
     gpu: str
     gpu_gb: int
     seconds: int
@@ -77,18 +100,24 @@ class Measured:
 
 
 MEASURED = (
-    Measured("CogVideoX-5b, -I2V", "6 s, 720×480", "A100", 80, 243, "published [1]"),
-    Measured("CogVideoX-5b, -I2V", "6 s, 720×480", "H100", 80, 112, "published [1]"),
+    Measured("CogVideoX-5b, -I2V", "6 s, 720×480", "50, guided", "A100", 80, 243, "published [1]"),
+    Measured("CogVideoX-5b, -I2V", "6 s, 720×480", "50, guided", "H100", 80, 112, "published [1]"),
+    # 9.77 s and 30.50 s a step.
+    Measured("Wan 14B, A14B", "5 s, 832×480", "40, guided", "H100", 80, 391, "published [2]"),
+    Measured("Wan 14B, A14B", "5 s, 832×480", "40, guided", "RTX 4090D", 24, 1220, "published [2]"),
 )
 
-# What share of their peak the published runs reached, by the GPU whose share is taken for another's.
-_LIKE = {"L4": "A100", "A10G": "A100", "L40S": "A100", "A100": "A100", "H100": "H100"}
+# The GPU whose published run says what share of its peak another reaches.
+_LIKE = {"L4": "A100", "A10G": "A100", "L40S": "A100"}
 
 
 @dataclass(frozen=True)
 class Clip:
+    """A row of the page's table."""
+
     model: str
     clip: str
+    steps: str
     instance: str | None
     """None: SageMaker has none with one such GPU."""
     gpu: str
@@ -102,14 +131,13 @@ class Clip:
         return None if price is None else self.seconds * price / 3600
 
     def __str__(self) -> str:
-        """Return the row of the page's table."""
         if self.usd is not None:
             cost = f"{self.usd:.2f}"
         else:
             cost = "check" if self.instance else "—"
         cells = (
-            self.model, self.clip, self.instance or "—", f"{self.gpu}, {self.gpu_gb} GB", str(self.seconds),
-            cost, self.figure,
+            self.model, self.clip, self.steps, self.instance or "—", f"{self.gpu}, {self.gpu_gb} GB",
+            str(self.seconds), cost, self.figure,
         )  # fmt: skip
         return f"| {' | '.join(cells)} |"
 
@@ -120,9 +148,8 @@ def gpu_of(device: str) -> str | None:
 
 
 def instance_with(gpu: str) -> str | None:
-    """Return the cheapest instance type with that GPU."""
-    names = (name for name, instance in INSTANCES.items() if instance.gpu == gpu)
-    return min(names, key=lambda name: INSTANCES[name].usd_per_hour or 0, default=None)
+    """Return the first of the catalogue's instance types with that GPU, which is the cheapest."""
+    return next((name for name, instance in INSTANCES.items() if instance.gpu == gpu), None)
 
 
 def floor_seconds(work: Work, gpu: str) -> float:
@@ -130,52 +157,57 @@ def floor_seconds(work: Work, gpu: str) -> float:
     return work.pflop * 1000 / PEAK_TFLOPS[gpu]
 
 
-def reached(gpu: str) -> float:
-    """Return the share of its peak that the published run on this GPU, or on the one like it, reached."""
-    run = next(run for run in MEASURED if run.gpu == _LIKE[gpu])
-    work = next(work for work in WORKS if (work.model, work.clip) == (run.model, run.clip))
-    return floor_seconds(work, run.gpu) / run.seconds
+def reached(family: str, gpu: str) -> float:
+    """Return the share of its peak that a published run on this GPU, or on the one like it, reached; one of
+    the same family if there is one."""
+    gpu = _LIKE.get(gpu, gpu)
+    works = {(work.model, work.clip, work.steps): work for work in WORKS}
+    runs = [(works[run.model, run.clip, run.steps], run) for run in MEASURED if run.gpu == gpu]
+    work, run = min(runs, key=lambda pair: pair[0].family != family)
+    return floor_seconds(work, gpu) / run.seconds
 
 
 def clips(work: Work) -> Iterator[Clip]:
-    """Yield the clip on each GPU: as measured, else derived."""
-    runs = {run.gpu: run for run in MEASURED if (run.model, run.clip) == (work.model, work.clip)}
-    memory = {instance.gpu: instance.gpu_gb for instance in INSTANCES.values()}
-    for gpu in [*memory, *(gpu for gpu in runs if gpu not in memory)]:
+    """Yield the clip on each instance that holds the model, and on each other GPU on which it was measured:
+    as measured, else derived."""
+    said = (work.model, work.clip, work.steps)
+    runs = {run.gpu: run for run in MEASURED if (run.model, run.clip, run.steps) == said}
+    for name in work.instances:
+        gpu, gigabytes = INSTANCES[name].gpu, INSTANCES[name].gpu_gb
         if gpu in runs:
-            run = runs[gpu]
-            seconds, gigabytes, figure = run.seconds, run.gpu_gb, run.figure
+            seconds, figure = runs[gpu].seconds, runs.pop(gpu).figure
         else:
-            seconds, gigabytes = round(floor_seconds(work, gpu) / reached(gpu)), memory[gpu]
-            figure = "derived"
-        yield Clip(work.model, work.clip, instance_with(gpu), gpu, gigabytes, seconds, figure)
+            seconds, figure = round(floor_seconds(work, gpu) / reached(work.family, gpu)), "derived"
+        yield Clip(*said, name, gpu, gigabytes, seconds, figure)
+    for run in runs.values():
+        yield Clip(*said, None, run.gpu, run.gpu_gb, run.seconds, run.figure)
 
 
-def cheapest_instance(engine: str, holds: set[str]) -> str:
-    """Return the instance type, of those in `holds`, on which the engine's clips cost the least; each of its
-    clips must end within an hour there."""
-    costs: dict[str, float] = {}
+def cheapest_instance(engine: str) -> str:
+    """Return the instance type on which the engine's clips cost the least, of those that hold its model and
+    render each of its clips within an hour."""
     works = [work for work in WORKS if engine in work.engines]
-    for name in holds:
+    costs: dict[str, float] = {}
+    for name in set.intersection(*(set(work.instances) for work in works)):
         own = [clip for work in works for clip in clips(work) if clip.instance == name]
-        if own and all(clip.seconds < LONGEST_SECONDS and clip.usd is not None for clip in own):
+        if all(clip.seconds < LONGEST_SECONDS and clip.usd is not None for clip in own):
             costs[name] = sum(clip.usd or 0 for clip in own)
     return min(costs, key=costs.__getitem__)
 
 
 def clip_table() -> str:
     found = [clip for work in WORKS for clip in clips(work)]
-    header = "| Model | Clip | Instance | GPU | Seconds | Cost (USD) | Figure |"
+    header = "| Model | Clip | Steps | Instance | GPU | Seconds | Cost (USD) | Figure |"
     rows = [str(clip) for clip in found if clip.seconds < LONGEST_SECONDS]
-    return "\n".join([header, "| --- | --- | --- | --- | --- | --- | --- |", *rows])
+    return "\n".join([header, "| --- | --- | --- | --- | --- | --- | --- | --- |", *rows])
 
 
 def floor_table() -> str:
     heads = [f"{gpu} ({PEAK_TFLOPS[gpu]:.0f} TFLOPS)" for gpu in _OF_THE_TABLE]
-    lines = [f"| | PFLOP | {' | '.join(heads)} |", "| --- | --- |" + " --- |" * len(heads)]
+    lines = [f"| Clip | PFLOP | {' | '.join(heads)} |", "| --- | --- |" + " --- |" * len(heads)]
     for work in WORKS:
         floors = " | ".join(f"{floor_seconds(work, gpu):.0f} s" for gpu in _OF_THE_TABLE)
-        lines.append(f"| {work.model}, {work.clip} | {work.pflop:g} | {floors} |")
+        lines.append(f"| {work.model}, {work.clip}, {work.steps} | {work.pflop:g} | {floors} |")
     return "\n".join(lines)
 
 

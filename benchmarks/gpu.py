@@ -372,7 +372,8 @@ def docs_row(row: Row, seconds_of_film: float) -> str:
     gigabytes = round(torch.cuda.mem_get_info()[1] / 1e9) if torch.cuda.is_available() else 0
     clip = f"{seconds_of_film:.0f} s, {row.clip.split(' of ')[1]}"
     instance = instance_with(gpu)
-    return str(Clip(row.model, clip, instance, gpu, gigabytes, round(row.seconds), f"measured, {row.speed}"))
+    steps = f"{row.steps}, {row.speed}"
+    return str(Clip(row.model, clip, steps, instance, gpu, gigabytes, round(row.seconds), "measured"))
 
 
 def show(row: Row) -> None:
