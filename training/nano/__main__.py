@@ -146,9 +146,9 @@ def main(arguments: list[str] | None = None) -> None:
     except Refused as refusal:
         sys.exit(f"training.nano: {refusal}")
     if options.steps is not None:
-        for name, seconds in training.seconds_left.items():
+        for name, seconds in training.seconds.items():
             print(f"{name}: {seconds / 60:.0f} min by the recipe")
-        print(f"all of them: {sum(training.seconds_left.values()) / 60:.0f} min")
+        print(f"all of them: {sum(training.seconds.values()) / 60:.0f} min")
     good = passes(score(options.directory, options.score, work / "scored.png"))
     trial = options.steps is not None or options.scenes < len(TRAINING)
     if trial:

@@ -25,7 +25,7 @@ class Training:
     seed: int = 0
     most_steps: int | None = None
     """Of each loop; None: as many as the recipe has."""
-    seconds_left: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
     """What each loop would take from its first to its last step by the recipe, as measured."""
 
     def loop(
@@ -66,7 +66,7 @@ class Loop:
 
     def __iter__(self) -> Iterator[int]:
         """Yield the numbers of the steps that are still to be made."""
-        first = self._load()
+        first = begun = self._load()
         started = saved = time.monotonic()
         for step in range(first, self.steps):
             yield step
@@ -74,14 +74,16 @@ class Loop:
             last = step + 1 == self.steps
             if last or now - saved >= EVERY_SECONDS:
                 self._save(step + 1)
-                each = (now - started) / (step + 1 - first)
-                self._training.seconds_left[self._name] = each * self.by_recipe
+                each = (now - started) / (step + 1 - begun)
+                self._training.seconds[self._name] = each * self.by_recipe
                 print(
                     f"{self._name}: step {step + 1} of {self.steps}, {each:.2f} s a step, "
                     f"{each * (self.steps - step - 1) / 60:.0f} min left, error {self.error:.4f}",
                     flush=True,
                 )
                 saved = time.monotonic()
+            if step == first and not last:
+                started, begun = time.monotonic(), step + 1  # the first step also chooses kernels
 
     def _load(self) -> int:
         if not self._file.exists():

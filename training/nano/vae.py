@@ -150,6 +150,7 @@ def _train(
 def _parts(drawn: torch.Tensor, count: int, rng: random.Random) -> torch.Tensor:
     """Return parts of clips at the edge of the shape: most of a clip is plain and soon learned."""
     parts = []
+    count = min(count, len(drawn))  # in a trial with few scenes
     for number in torch.randint(len(drawn), (count,)).tolist():
         video = drawn[number]
         where = torch.nonzero((video[:, 4] != video[:, 4, :1, :1]).any(0))
