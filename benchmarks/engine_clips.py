@@ -131,10 +131,8 @@ class Clip:
         return None if price is None else self.seconds * price / 3600
 
     def __str__(self) -> str:
-        if self.usd is not None:
-            cost = f"{self.usd:.2f}"
-        else:
-            cost = "check" if self.instance else "—"
+        unknown = "check" if self.instance else "—"
+        cost = unknown if self.usd is None else f"{self.usd:.2f}"
         cells = (
             self.model, self.clip, self.steps, self.instance or "—", f"{self.gpu}, {self.gpu_gb} GB",
             str(self.seconds), cost, self.figure,

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -150,7 +151,9 @@ def device_of(kind: str, memory: float | None) -> Device:
     if memory is None:
         return found
     if kind == "cpu" or memory * GIB > found.free:
-        raise Refused(f"--memory must be at most what is free on a GPU; {gib(found.free)} are on {found.name}")
+        raise Refused(
+            f"--memory must be at most what is free on a GPU; {gib(found.free)} are on {found.name}"
+        )
     _, total = torch.cuda.mem_get_info()
     torch.cuda.set_per_process_memory_fraction(memory * GIB / total)
     return Device("cuda", f"{found.name}, {memory:g} GiB of it", int(memory * GIB), found.host_free)
@@ -268,7 +271,7 @@ class Bench:
                 callback_on_step_end=on_step_end,
             ).frames[0]
         seconds = time.monotonic() - started
-        steps_took = [end - begin for begin, end in zip(ticks[:-1], ticks[1:], strict=True)]
+        steps_took = [end - begin for begin, end in pairwise(ticks)]
         frames = (video * 255).round().astype(np.uint8)
         return Measured(frames, seconds, steps_took, len(steps_took), *self._memory())
 
@@ -382,11 +385,19 @@ def show(row: Row) -> None:
         used = f"{row.peak_bytes / GIB:.1f} of {row.planned_bytes / GIB:.1f} planned"
         used += "" if row.plan_holds else " (FAILS)"
     mfu = "—" if row.mfu is None else f"{row.mfu:.1%}"
-    print(
-        f"{row.speed:<16}{row.step_seconds:>10.3f}{row.computed_steps:>5} of {row.steps:<4}{row.seconds:>9.2f}"
-        f"{row.ratio:>8.2f}×{row.step_tflop:>12.3f}{mfu:>8}  {'same' if row.same_bits else 'differ':<8}{used}",
-        flush=True,
-    )
+    cells = (
+        row.speed, f"{row.step_seconds:.3f}", f"{row.computed_steps} of {row.steps}", f"{row.seconds:.2f}",
+        f"{row.ratio:.2f}×", f"{row.step_tflop:.3f}", mfu, "same" if row.same_bits else "differ", used,
+    )  # fmt: skip
+    print(_line(cells), flush=True)
+
+
+_HEADING = ("", "s a step", "computed", "s", "ratio", "TFLOP/step", "MFU", "bits", "peak, GiB")
+
+
+def _line(cells: Sequence[str]) -> str:
+    speed, *figures, bits, used = cells
+    return f"{speed:<16}" + "".join(f"{figure:>11}" for figure in figures) + f"  {bits:<8}{used}"
 
 
 def measure(model: str, options: argparse.Namespace, device: Device) -> list[Row]:
@@ -405,8 +416,7 @@ def measure(model: str, options: argparse.Namespace, device: Device) -> list[Row
                 print(
                     f"{row.model} ({row.weights} weights) on {row.device}: {row.placement}; "
                     f"{row.clip}; loaded in {row.load_seconds:.1f} s\n"
-                    f"{'':<16}{'s a step':>10}{'computed':>11}{'s':>9}{'ratio':>9}{'TFLOP/step':>12}{'MFU':>8}  "
-                    f"{'bits':<8}peak, GiB",
+                    f"{_line(_HEADING)}",
                     file=sys.stderr if options.json else sys.stdout,
                 )
             found.append(row)

@@ -105,7 +105,9 @@ PASSES: Mapping[tuple[str, str, str], tuple[Callable[[], Callable[[], Any]], int
 def main() -> None:
     for work in WORKS:
         name = (work.model, work.clip, work.steps)
-        print(f"{', '.join(name):<50} {counted(*PASSES[name]):>8.4g} PFLOP, {work.pflop:g} in WORKS", flush=True)
+        print(
+            f"{', '.join(name):<50} {counted(*PASSES[name]):>8.4g} PFLOP, {work.pflop:g} in WORKS", flush=True
+        )
 
 
 if __name__ == "__main__":

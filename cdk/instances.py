@@ -35,7 +35,9 @@ INSTANCES: dict[str, Instance] = {
 }
 
 # The type on which an engine's clips cost the least, of those that hold its model (docs/engines.md), and
-# another with the same GPU, if there is one, for when there is no capacity.
+# another with the same GPU, if there is one, for when there is no capacity. Written by hand, because what it
+# follows from needs PyTorch, which a deployment does without; tests compare it with the memory plan and with
+# benchmarks/engine_clips.py.
 _USUAL = ("ml.g6e.2xlarge", "ml.g6e.4xlarge")
 # Their weights need more main memory.
 _LARGE = dict.fromkeys(

@@ -47,7 +47,9 @@ class Weights:
     @classmethod
     def of(cls, part: Part, tensors: Mapping[str, Tensor], dtype: Dtype) -> "Weights":
         assert part.stage is not None  # noqa: S101 - only parts with weights are asked for
-        sizes = {name: tensor.values * _BYTES[stored_dtype(part, name, dtype)] for name, tensor in tensors.items()}
+        sizes = {
+            name: tensor.values * _BYTES[stored_dtype(part, name, dtype)] for name, tensor in tensors.items()
+        }
         fp8 = {
             name: tensor.values if in_fp8(part, name, tensor) else sizes[name]
             for name, tensor in tensors.items()

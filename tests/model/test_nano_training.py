@@ -90,7 +90,8 @@ def test_every_stage_hands_on_to_the_next_and_the_engine_renders_the_result(
         torch.set_num_threads(threads)
     assert clip.shape == (FRAMES, HEIGHT, WIDTH, 3)
     assert list(training.seconds) == [
-        "vae-frames", "vae-clips", "vae-decoder", "transformer-even", "transformer-middle", "transformer-long",
+        "vae-frames", "vae-clips", "vae-decoder",
+        "transformer-even", "transformer-middle", "transformer-long",
     ]  # fmt: skip
     # Finished: the same command does nothing, and another one may not touch it.
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}

@@ -67,7 +67,8 @@ def train_vae(training: Training, drawn: torch.Tensor, directory: Path) -> None:
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def standardise(vae: AutoencoderKLCogVideoX, sample: torch.Tensor) -> None:
-    """Give each latent channel of the clips in `sample` mean 0 and variance 1 by changing the weights at both ends of the latents.
+    """Give each latent channel of the clips in `sample` mean 0 and variance 1 by changing the weights at both
+    ends of the latents.
 
     The transformer learns faster from such latents, and a checkpoint has only one scaling factor for all
     channels. Pictures stay the same except at their borders, where the decoder pads latents with zeros.
