@@ -21,7 +21,6 @@ from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import T5Config, T5EncoderModel
 
 from containers.diffusion.errors import OutOfMemory
@@ -212,13 +211,6 @@ def denoising_pass(name: str, demand: Demand) -> Callable[[], Any]:
 def meter_denoising(name: str, demand: Demand) -> int:
     """Return the peak bytes of one pass of the transformer."""
     return metered(transformer_of(name), denoising_pass(name, demand))
-
-
-def count_denoising(name: str, demand: Demand) -> int:
-    """Return the floating-point operations of one pass of the transformer."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        denoising_pass(name, demand)()
-    return counter.get_total_flops()
 
 
 def meter_decoding(demand: Demand, *, tiling: bool) -> int:

@@ -91,12 +91,16 @@ PASSES: Mapping[tuple[str, str, str], tuple[Callable[[], Callable[[], Any]], int
         partial(cogvideox, "cogvideox-1.5-5b", 161), 50,
     ),
     # 81 frames are 21 latents of 1/8 of the sides; of 5B, 121 are 31 of 1/16.
-    ("Wan2.1 T2V 1.3B", "5 s, 832×480", "50, guided"): (partial(wan, _WAN_1_3B, (21, 60, 104)), 100),
-    ("Wan2.2 TI2V 5B", "5 s, 1280×704", "50, guided"): (partial(wan, _WAN_5B, (31, 44, 80)), 100),
-    ("Wan 14B, A14B", "5 s, 832×480", "40, guided"): (partial(wan, {}, (21, 60, 104)), 80),
-    ("Wan 14B, A14B", "5 s, 1280×720", "40, guided"): (partial(wan, {}, (21, 90, 160)), 80),
-    ("Wan 14B, A14B", "5 s, 832×480", "4, turbo"): (partial(wan, {}, (21, 60, 104)), 4),
-    ("Wan 14B, A14B", "5 s, 1280×720", "4, turbo"): (partial(wan, {}, (21, 90, 160)), 4),
+    ("Wan2.1-T2V-1.3B", "5 s, 832×480", "50, guided"): (partial(wan, _WAN_1_3B, (21, 60, 104)), 100),
+    ("Wan2.1-T2V-14B", "5 s, 832×480", "50, guided"): (partial(wan, {}, (21, 60, 104)), 100),
+    ("Wan2.1-T2V-14B", "5 s, 1280×720", "50, guided"): (partial(wan, {}, (21, 90, 160)), 100),
+    ("Wan2.1-I2V-14B-480P", "5 s, 832×480", "40, guided"): (partial(wan, {}, (21, 60, 104)), 80),
+    ("Wan2.1-I2V-14B-720P", "5 s, 1280×720", "40, guided"): (partial(wan, {}, (21, 90, 160)), 80),
+    ("Wan2.2-TI2V-5B", "5 s, 1280×704", "50, guided"): (partial(wan, _WAN_5B, (31, 44, 80)), 100),
+    ("Wan2.2-T2V-A14B, -I2V", "5 s, 832×480", "40, guided"): (partial(wan, {}, (21, 60, 104)), 80),
+    ("Wan2.2-T2V-A14B, -I2V", "5 s, 1280×720", "40, guided"): (partial(wan, {}, (21, 90, 160)), 80),
+    ("Wan2.2-T2V-A14B, -I2V", "5 s, 832×480", "4, turbo"): (partial(wan, {}, (21, 60, 104)), 4),
+    ("Wan2.2-T2V-A14B, -I2V", "5 s, 1280×720", "4, turbo"): (partial(wan, {}, (21, 90, 160)), 4),
     # 121 frames are 16 latents of 1/32 of the sides, and 25 of sound a second.
     ("LTX-2 19B distilled", "5 s, 1024×576", "8"): (partial(ltx, (16, 18, 32), 126), 8),
 }  # fmt: skip

@@ -39,16 +39,19 @@ INSTANCES: dict[str, Instance] = {
 # follows from needs PyTorch, which a deployment does without; tests compare it with the memory plan and with
 # benchmarks/engine_clips.py.
 _USUAL = ("ml.g6e.2xlarge", "ml.g6e.4xlarge")
-# Their weights need more main memory.
-_LARGE = dict.fromkeys(
-    (
-        "wan2.1-t2v-14b", "wan2.1-i2v-14b", "wan2.1-flf2v-14b", "wan2.2-t2v-a14b", "wan2.2-i2v-a14b",
-        "ltx-2-19b", "ltx-2-19b-distilled", "ltx-2.3-22b", "ltx-2.3-22b-distilled",
+_OTHERS: dict[str, tuple[str, ...]] = {
+    "wan2.1-i2v-14b-720p": ("ml.p5.4xlarge",),  # others take longer than SageMaker allows
+    # Their weights need more main memory.
+    **dict.fromkeys(
+        (
+            "wan2.2-t2v-a14b", "wan2.2-i2v-a14b",
+            "ltx-2-19b", "ltx-2-19b-distilled", "ltx-2.3-22b", "ltx-2.3-22b-distilled",
+        ),
+        ("ml.g6e.4xlarge",),
     ),
-    ("ml.g6e.4xlarge",),
-)  # fmt: skip
+}  # fmt: skip
 
 
 def default_instances(engine: str) -> tuple[str, ...]:
     """Return the instance types for an engine whose endpoint has none set, in order of preference."""
-    return _LARGE.get(engine, _USUAL)
+    return _OTHERS.get(engine, _USUAL)

@@ -84,7 +84,7 @@ def test_the_instances_of_the_table_of_clips_are_those_that_hold_the_model(name:
     assert wanted == held - {"ml.g6e.4xlarge"}
 
 
-@pytest.mark.parametrize("model", ["CogVideoX-5b, -I2V", "Wan2.1 T2V 1.3B", "LTX-2 19B distilled"])
+@pytest.mark.parametrize("model", ["CogVideoX-5b, -I2V", "Wan2.1-T2V-1.3B", "LTX-2 19B distilled"])
 def test_the_work_of_a_clip_is_what_the_real_class_computes(model: str) -> None:
     (work,) = (work for work in WORKS if work.model == model)
     assert work.pflop == pytest.approx(counted(*PASSES[work.model, work.clip, work.steps]), rel=0.005)
