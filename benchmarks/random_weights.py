@@ -75,7 +75,9 @@ def _cogvideox(name: str) -> Blueprint:
     )
 
 
-BLUEPRINTS: Mapping[str, Callable[[], Blueprint]] = {name: partial(_cogvideox, name) for name in MODELS}
+BLUEPRINTS: Mapping[str, Callable[[], Blueprint]] = {
+    name: partial(_cogvideox, name) for name in MODELS if name.startswith("cogvideox")
+}
 
 
 @dataclass(frozen=True)
