@@ -12,7 +12,7 @@ import json
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import diffusers
@@ -82,14 +82,16 @@ class Published:
     """The settings in its model_index.json."""
 
 
+T5_XXL = T5Config(
+    d_model=4096, d_ff=10240, d_kv=64, num_heads=64, num_layers=24, vocab_size=32128,
+    feed_forward_proj="gated-gelu", tie_word_embeddings=False,
+)  # fmt: skip
+
+
 @cache
 def t5() -> Any:
-    config = T5Config(
-        d_model=4096, d_ff=10240, d_kv=64, num_heads=64, num_layers=24, vocab_size=32128,
-        feed_forward_proj="gated-gelu", tie_word_embeddings=False,
-    )  # fmt: skip
     with torch.device("meta"):
-        return T5EncoderModel(config)
+        return T5EncoderModel(T5_XXL)
 
 
 @cache
@@ -295,12 +297,17 @@ def metered(model: Any, work: Callable[[], Any]) -> int:
     return meter.peak
 
 
-def meter_denoising(name: str, demand: Demand) -> int:
-    """Return the peak bytes of one pass of the transformer."""
+def denoising_pass(name: str, demand: Demand) -> Callable[[], Any]:
+    """Return one pass of the transformer, with what a clip of that size gives it."""
     model = transformer_of(name)
     inputs = _wan_inputs if MODELS[name].family is WAN else _cogvideox_inputs
     arguments = inputs(model.config, demand, {"dtype": getattr(torch, MODELS[name].dtype), "device": "meta"})
-    return metered(model, lambda: model(**arguments, return_dict=False))
+    return partial(model, **arguments, return_dict=False)
+
+
+def meter_denoising(name: str, demand: Demand) -> int:
+    """Return the peak bytes of one pass of the transformer."""
+    return metered(transformer_of(name), denoising_pass(name, demand))
 
 
 def _cogvideox_inputs(config: Any, demand: Demand, like: dict[str, Any]) -> dict[str, Any]:

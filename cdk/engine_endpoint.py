@@ -77,7 +77,7 @@ class EngineEndpoint(Construct):
                         sagemaker.CfnEndpointConfig.InstancePoolProperty(
                             instance_type=instance_type, priority=priority
                         )
-                        for priority, instance_type in enumerate(settings.endpoints[id].instance_types, 1)
+                        for priority, instance_type in enumerate(settings.endpoint(id).instance_types, 1)
                     ],
                     variant_instance_provision_timeout_in_seconds=_PROVISION_SECONDS,
                     initial_instance_count=1,  # SageMaker requires one; scaling reduces it to 0

@@ -60,7 +60,7 @@ class EnginesStack(Stack):
                 endpoint,
                 "Scaling",
                 endpoint_name=endpoint.name,
-                max_instances=settings.endpoints[engine].max_instances,
+                max_instances=settings.endpoint(engine).max_instances,
                 runbooks=settings.runbooks,
             )
             scaling.target.node.add_dependency(endpoint.endpoint)

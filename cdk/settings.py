@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cdk.instances import INSTANCES
+from cdk.instances import INSTANCES, default_instances
 from lambdas.domain.engines import CATALOGUE, Engine, Renderer
 from lambdas.domain.errors import Fault
 from lambdas.domain.prices import AWS, PRICED, Prices
@@ -42,6 +42,9 @@ class EndpointSettings(BaseModel):
                     f"instance_types must be one of: {', '.join(INSTANCES)} (cdk/instances.py); got {name!r}"
                 )
         return self
+
+
+_MAX_INSTANCES = 2  # of an endpoint that has no settings
 
 
 def _arn(service: str, resource: str, what: str) -> AfterValidator:
@@ -195,7 +198,7 @@ class DeploymentSettings(BaseModel):
     # Empty: {prefix}-models-{account}-{region}. The deployer creates and fills the bucket.
     model_bucket: str
     model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
-    endpoints: dict[str, EndpointSettings]
+    endpoints: dict[str, EndpointSettings]  # of engines whose endpoints are not the default's
     relays: dict[EngineName, Relay]  # engines that the deployment adds, by name
     # The image that theirs are made of: a server with /v1/videos, AWS's own by default.
     relay_image: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+[:@][A-Za-z0-9._:-]+$")]
@@ -227,10 +230,12 @@ class DeploymentSettings(BaseModel):
                 f"address_requests must be 0 or at least {_FEWEST_ADDRESS_REQUESTS}; got "
                 f"{self.address_requests}"
             )
-        for name in self.endpoint_engines:
-            if name not in self.endpoints:
-                raise ValueError(f"endpoints must have an entry for engine {name!r}")
         return self
+
+    def endpoint(self, engine: str) -> EndpointSettings:
+        """Return the settings of the engine's endpoint: those given, else the cheapest that holds it."""
+        default = EndpointSettings(instance_types=default_instances(engine), max_instances=_MAX_INSTANCES)
+        return self.endpoints.get(engine, default)
 
     @property
     def added_engines(self) -> list[Engine]:
@@ -250,7 +255,7 @@ class DeploymentSettings(BaseModel):
     def price_list(self) -> Prices:
         """AWS's prices, an endpoint's by its first instance type; the deployer's own prices override them."""
         hourly = {
-            engine: INSTANCES[self.endpoints[engine].instance_types[0]].usd_per_hour
+            engine: INSTANCES[self.endpoint(engine).instance_types[0]].usd_per_hour
             for engine in self.endpoint_engines
         }
         aws = AWS.with_instances({engine: usd for engine, usd in hourly.items() if usd is not None})

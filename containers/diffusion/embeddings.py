@@ -23,3 +23,6 @@ class EmbeddingCache:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(text)
         return self._kept[text]
+
+    def clear(self) -> None:
+        self._kept.clear()

@@ -47,7 +47,9 @@ class Weights:
     @classmethod
     def of(cls, part: Part, tensors: Mapping[str, Tensor], dtype: Dtype) -> "Weights":
         assert part.stage is not None  # noqa: S101 - only parts with weights are asked for
-        sizes = {name: tensor.values * _stored_bytes(part, name, dtype) for name, tensor in tensors.items()}
+        sizes = {
+            name: tensor.values * _BYTES[stored_dtype(part, name, dtype)] for name, tensor in tensors.items()
+        }
         fp8 = {
             name: tensor.values if in_fp8(part, name, tensor) else sizes[name]
             for name, tensor in tensors.items()
@@ -287,11 +289,10 @@ def in_fp8(part: Part, name: str, tensor: Tensor) -> bool:
     )
 
 
-def _stored_bytes(part: Part, name: str, dtype: Dtype) -> int:
+def stored_dtype(part: Part, name: str, dtype: Dtype) -> Dtype:
+    """Return the type in which this tensor is stored when the checkpoint is loaded as `dtype`."""
     dtype = part.dtype or dtype
-    if any(kept in name for kept in part.kept_32_bit.get(dtype, ())):
-        return _BYTES["float32"]
-    return _BYTES[dtype]
+    return "float32" if any(kept in name for kept in part.kept_32_bit.get(dtype, ())) else dtype
 
 
 def _bytes(weights: Weights, option: Option) -> int:

@@ -75,49 +75,63 @@ class Model:
         self._pipeline = pipeline
         self._checkpoint = checkpoint
         self._parts = _parts(pipeline, checkpoint)
-        self._embeddings = EmbeddingCache(self._encode)
+        self.embeddings = EmbeddingCache(self._encode)
+        """Encoded texts of this and earlier clips."""
 
     @classmethod
     def load(cls, directory: Path, checkpoint: Checkpoint, device: str, *, compiled: bool = False) -> "Model":
-        """Load the safetensors to where they fit on `device` (cpu, cuda).
+        """Load the safetensors to where they fit on `device` (cpu, cuda). See `of` for `compiled`.
 
-        If `compiled`, torch compiles the transformer's blocks for every speed but exact, provided that they
-        stay on the device unchanged: a compiled block would be neither fetched nor cast from 8 to 16 bits.
         Raises BadCheckpoint or OutOfMemory.
         """
-        _use_our_logging()
-        family, limits = checkpoint.family, checkpoint.limits
-        dtype: Dtype = "float32" if device == "cpu" else checkpoint.recipe.dtype
-        sizes = ModelSizes.read(directory, dtype)
+        use_our_logging()
+        sizes = ModelSizes.read(directory, dtype_on(device, checkpoint))
         denoising = [name for name, weights in sizes.weights.items() if weights.stage is Stage.DENOISE]
         loras, turbo = find_loras(directory, denoising), find_turbo(directory, denoising)
-        planned = plan(sizes, read_device(device), limits)
+        planned = plan(sizes, read_device(device), checkpoint.limits)
         logger.info("placement planned", extra=planned.document())
-        if device == "cpu" and planned.model.work.channels <= NARROW:
-            torch.set_num_threads(1)
         try:
-            pipeline = getattr(diffusers, checkpoint.pipeline).from_pretrained(
-                directory,
-                dtype=_dtypes(family.parts, dtype, device),
-                use_safetensors=True,
-                local_files_only=True,
-            )
-            parts = _parts(pipeline, checkpoint)
-            place(pipeline, parts, planned.option, device, family.tiles(*limits.sizes.largest))
+            pipeline = read_pipeline(directory, checkpoint, device)
+            return cls.of(pipeline, checkpoint, planned, loras=loras, turbo=turbo, compiled=compiled)
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise OutOfMemory(f"the model does not fit into the memory of {device}") from error
         except Exception as error:  # a corrupt file can make the loaders raise anything
             raise BadCheckpoint(f"the checkpoint in {directory} cannot be loaded: {error}") from error
+
+    @classmethod
+    def of(
+        cls,
+        pipeline: Any,
+        checkpoint: Checkpoint,
+        planned: Plan,
+        *,
+        loras: Mapping[str, Adapter],
+        turbo: Adapter | None,
+        compiled: bool,
+    ) -> "Model":
+        """Place diffusers' pipeline, just made, as planned, and return it as a model.
+
+        If `compiled`, torch compiles the transformer's blocks for every speed but exact, provided that they
+        stay on the device unchanged: a compiled block would be neither fetched nor cast from 8 to 16 bits.
+        Raises torch.OutOfMemoryError.
+        """
+        device = planned.device.kind
+        if device == "cpu" and planned.model.work.channels <= NARROW:
+            torch.set_num_threads(1)
+        parts = _parts(pipeline, checkpoint)
+        tiles = checkpoint.family.tiles(*checkpoint.limits.sizes.largest)
+        place(pipeline, parts, planned.option, device, tiles)
         pipeline.set_progress_bar_config(disable=True)
         for name, files in {**loras, **({"turbo": turbo} if turbo else {})}.items():
             check_adapter(pipeline, name, files)
         checkpoint.prepare(pipeline)
         stays = planned.option.placement is Placement.RESIDENT and not planned.option.fp8
         accelerators = {}
-        for name in denoising:
-            model = getattr(pipeline, name)
-            blocks = getattr(model, parts[name].blocks or "", ())
-            accelerators[name] = Accelerator(model, blocks, compiled=compiled and stays)
+        for name, part in parts.items():
+            if part.stage is Stage.DENOISE:
+                model = getattr(pipeline, name)
+                blocks = getattr(model, part.blocks or "", ())
+                accelerators[name] = Accelerator(model, blocks, compiled=compiled and stays)
         return cls(pipeline, checkpoint, loras, turbo, accelerators, planned)
 
     @property
@@ -229,8 +243,8 @@ class Model:
             speed,
             steps=recipe.steps if request.steps is None else request.steps,
             guidance=guidance,
-            prompt=self._embeddings[request.prompt],
-            negative=self._embeddings[request.negative_prompt] if guidance > 1 else None,
+            prompt=self.embeddings[request.prompt],
+            negative=self.embeddings[request.negative_prompt] if guidance > 1 else None,
         )
         adapters = [Applied(lora.name, self.loras[lora.name], lora.scale) for lora in request.loras]
         if speed is Speed.TURBO:
@@ -264,6 +278,21 @@ class Model:
             )
         pipeline.maybe_free_model_hooks()
         return decoded
+
+
+def dtype_on(device: str, checkpoint: Checkpoint) -> Dtype:
+    """Return the type in which the checkpoint computes on `device` (cpu, cuda)."""
+    return "float32" if device == "cpu" else checkpoint.recipe.dtype
+
+
+def read_pipeline(directory: Path, checkpoint: Checkpoint, device: str) -> Any:
+    """Return diffusers' pipeline with the weights in `directory`, in main memory."""
+    return getattr(diffusers, checkpoint.pipeline).from_pretrained(
+        directory,
+        dtype=_dtypes(checkpoint.family.parts, dtype_on(device, checkpoint), device),
+        use_safetensors=True,
+        local_files_only=True,
+    )
 
 
 def _parts(pipeline: Any, checkpoint: Checkpoint) -> dict[str, Part]:
@@ -306,7 +335,7 @@ def _to_rgb(video: Any) -> NDArray[np.uint8]:
     return rgb
 
 
-def _use_our_logging() -> None:
+def use_our_logging() -> None:
     for library in (diffusers_logging, transformers_logging):
         library.disable_default_handler()
         library.enable_propagation()

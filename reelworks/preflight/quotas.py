@@ -58,7 +58,7 @@ def instance_quotas(account: Account, settings: DeploymentSettings) -> list[Find
     A deployment starts one instance of the first type for each engine. The further types only stand in for
     types without capacity: instance pools do not fall back for lack of quota.
     """
-    endpoints = [settings.endpoints[engine] for engine in settings.endpoint_engines]
+    endpoints = [settings.endpoint(engine) for engine in settings.endpoint_engines]
     types = dict.fromkeys(name for endpoint in endpoints for name in endpoint.instance_types)
     if not types:
         return []

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import memory as benchmark
+from benchmarks.engine_clips import WORKS
+from benchmarks.operations import PASSES, counted
+from cdk.instances import INSTANCES
 from containers.diffusion.errors import InvalidRequest, OutOfMemory
 from containers.diffusion.families.cogvideox import tile_size
 from containers.diffusion.family import Demand
@@ -66,6 +69,31 @@ def test_where_the_5b_model_goes(gpu: str, main_memory: str, wanted: str) -> Non
 
 def test_the_documented_table_matches_the_plans() -> None:
     assert benchmark.table() in DOCS.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "name", sorted({name for work in WORKS for name in work.engines} & benchmark.MODELS.keys())
+)
+def test_the_instances_of_the_table_of_clips_are_those_that_hold_the_model(name: str) -> None:
+    wanted = {instance for work in WORKS if name in work.engines for instance in work.instances}
+    held: dict[str, str] = {}  # the cheapest of those with the same GPU
+    for instance, known in INSTANCES.items():
+        (gpu, *_) = (on for on in benchmark.DEVICES if on.name.startswith(f"{known.gpu} "))
+        on = Device("cuda", instance, gpu.free, known.main_gb * GIB * 9 // 10)
+        made = plan(benchmark.sizes_of(name), on, limits(name))
+        if made.demand.frames == limits(name).longest and not made.option.fp8:
+            held.setdefault(known.gpu, instance)
+    assert wanted == set(held.values())
+
+
+@pytest.mark.parametrize("model", ["CogVideoX-5b, -I2V", "Wan2.1-T2V-1.3B", "LTX-2 19B distilled"])
+def test_the_work_of_a_clip_is_what_the_real_class_computes(model: str) -> None:
+    (work,) = (work for work in WORKS if work.model == model)
+    assert work.pflop == pytest.approx(counted(*PASSES[work.model, work.clip, work.steps]), rel=0.005)
+
+
+def test_every_work_of_the_table_can_be_counted() -> None:
+    assert [(work.model, work.clip, work.steps) for work in WORKS] == list(PASSES)
 
 
 def test_every_plan_fits_what_it_was_made_for() -> None:

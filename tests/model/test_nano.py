@@ -12,13 +12,11 @@ from containers.diffusion.speed import Speed
 from containers.diffusion.weights import check_weights
 from lambdas.domain.engines import CATALOGUE
 from training.nano.draw import FPS, FRAMES, HEIGHT, HELD_OUT, TRAINING, WIDTH, Scene, clip
-from training.nano.score import held_out_prompts, measure, render, tally
+from training.nano.score import LEAST, MAY_LOSE, held_out_prompts, measure, render, tally
 
 FOLDER = Path(__file__).parents[2] / "models" / "cogvideox-nano"
 MEGABYTES = 15
 SCENES = 6
-LEAST = 0.85
-MAY_LOSE = 0.05
 
 Seen = dict[Speed, list[Scene | None]]
 ASKED = [scene for scene, _ in held_out_prompts(SCENES)]

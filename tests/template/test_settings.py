@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cdk.code import ROOT
+from cdk.instances import default_instances
 from cdk.settings import DeploymentSettings, SettingsError
 from lambdas.domain.engines import CATALOGUE
 
@@ -17,6 +18,17 @@ CHOSEN = "animatic"
 def test_the_command_line_overrides_cdk_json() -> None:
     settings = DeploymentSettings.of_context(DEFAULTS, '{"retention_days": 7}')
     assert (settings.retention_days, settings.prefix) == (7, "reelworks")
+
+
+def test_an_endpoint_without_settings_has_the_default_instances() -> None:
+    own = {"instance_types": ["ml.g6.2xlarge"], "max_instances": 7}
+    settings = DeploymentSettings.of_context(
+        DEFAULTS,
+        {"engines": ["animatic", "cogvideox-2b", "cogvideox-5b"], "endpoints": {"cogvideox-2b": own}},
+    )
+    assert settings.endpoint("cogvideox-2b").model_dump(mode="json") == own
+    assert settings.endpoint("cogvideox-5b").instance_types == default_instances("cogvideox-5b")
+    assert settings.price_list.each["instance cogvideox-5b"] == pytest.approx(2.80 / 3600)
 
 
 @pytest.mark.parametrize(
@@ -34,10 +46,6 @@ def test_the_command_line_overrides_cdk_json() -> None:
         ({"model_aliases": {"a,b": "animatic"}}, "String should match pattern"),
         ({"voice_engine": "natural"}, "voice_engine: Input should be 'standard', 'neural', 'long-form'"),
         ({"text_models": [""]}, "text_models.0: String should have at least 1 character"),
-        (
-            {"engines": ["animatic", "cogvideox-2b"]},
-            "endpoints must have an entry for engine 'cogvideox-2b'",
-        ),
         (
             {"endpoints": {"cogvideo": {"instance_types": ["ml.g5.2xlarge"], "max_instances": 1}}},
             f"endpoints must be one of: {HOSTED}; got 'cogvideo'",

@@ -49,6 +49,10 @@ Mask = NDArray[np.bool_]
 MOVED = 0.4
 # Anything smaller than this (pixels) is not a shape.
 SPECK = 20
+# A checkpoint passes if its clips show this share of what their prompts say, on average over the attributes,
+# and if no faster speed loses more than that of it.
+LEAST = 0.85
+MAY_LOSE = 0.05
 
 
 def measure(frames: Frames) -> Scene | None:
@@ -154,6 +158,36 @@ def _sheet(clips: Sequence[Frames], path: Path) -> None:
     Image.fromarray(np.concatenate(rows)).save(path)
 
 
+def score(directory: Path, scenes: int, sheet: Path | None = None) -> dict[Speed, dict[str, float]]:
+    """Render the first `scenes` held-out scenes with the checkpoint at each speed; print what is wrong, and
+    return the tallies. `sheet` is an image file for the frames of the exact clips, one clip per row."""
+    from containers.diffusion.model import Model
+
+    model = Model.load(directory, read_checkpoint(directory), "cpu")
+    asked, prompts = zip(*held_out_prompts(scenes), strict=True)
+    scores = {}
+    for speed in model.speeds:
+        clips = render(model, prompts, speed)
+        shown = [measure(clip) for clip in clips]
+        scores[speed] = tally(list(zip(asked, shown, strict=True)))
+        if speed is Speed.EXACT:
+            if sheet is not None:
+                _sheet(clips, sheet)
+            for scene, prompt, seen in zip(asked, prompts, shown, strict=True):
+                if scene != seen:
+                    print(f"wrong: {prompt!r}: shows {' '.join(attributes(seen)) if seen else 'no shape'}")
+    print(f"{scenes} prompts".ljust(14) + "".join(f"{speed:>10}" for speed in scores))
+    for name in scores[Speed.EXACT]:
+        print(f"{name:14}" + "".join(f"{found[name]:10.1%}" for found in scores.values()))
+    return scores
+
+
+def passes(scores: dict[Speed, dict[str, float]]) -> bool:
+    """Return whether the tallies of all speeds are those of a checkpoint to publish."""
+    exact = scores[Speed.EXACT]["mean"]
+    return exact >= LEAST and all(found["mean"] >= exact - MAY_LOSE for found in scores.values())
+
+
 def _main() -> None:
     parser = argparse.ArgumentParser(description="Score a nano checkpoint on held-out prompts.")
     parser.add_argument("model", type=Path)
@@ -164,25 +198,7 @@ def _main() -> None:
         "--sheet", type=Path, help="Image file for the frames of the exact clips, one clip per row."
     )
     options = parser.parse_args()
-
-    from containers.diffusion.model import Model
-
-    model = Model.load(options.model, read_checkpoint(options.model), "cpu")
-    scenes, prompts = zip(*held_out_prompts(options.scenes), strict=True)
-    scores = {}
-    for speed in model.speeds:
-        clips = render(model, prompts, speed)
-        shown = [measure(clip) for clip in clips]
-        scores[speed] = tally(list(zip(scenes, shown, strict=True)))
-        if speed is Speed.EXACT:
-            if options.sheet is not None:
-                _sheet(clips, options.sheet)
-            for scene, prompt, seen in zip(scenes, prompts, shown, strict=True):
-                if scene != seen:
-                    print(f"wrong: {prompt!r}: shows {' '.join(attributes(seen)) if seen else 'no shape'}")
-    print(f"{options.scenes} prompts".ljust(14) + "".join(f"{speed:>10}" for speed in scores))
-    for name in scores[Speed.EXACT]:
-        print(f"{name:14}" + "".join(f"{score[name]:10.1%}" for score in scores.values()))
+    score(options.model, options.scenes, options.sheet)
 
 
 if __name__ == "__main__":

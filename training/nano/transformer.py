@@ -2,8 +2,7 @@
 
 import copy
 import random
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -12,7 +11,8 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import T5EncoderModel, T5Tokenizer
 
-from training.nano.draw import FRAMES, HEIGHT, TRAINING, WIDTH, caption
+from training.nano.draw import FRAMES, HEIGHT, WIDTH, Scene, caption
+from training.nano.progress import Training
 from training.nano.text import MAX_TOKENS, TEXT_WIDTH, new_text_encoder
 from training.nano.vae import LATENT_CHANNELS, drawn_clips, encode
 
@@ -79,31 +79,31 @@ class Both(nn.Module):  # type: ignore[misc]
         return self.transformer(noisy, self.text_encoder(ids)[0], at, return_dict=False)[0]
 
 
-def latents_of_drawn(vae: AutoencoderKLCogVideoX, *, seed: int = 0) -> torch.Tensor:
-    """Return several clips of each training scene, fp16: (scenes, clips, frames, channels, height, width)."""
+def latents_of_drawn(vae: AutoencoderKLCogVideoX, scenes: Sequence[Scene], seed: int) -> torch.Tensor:
+    """Return several clips of each scene, fp16: (scenes, clips, frames, channels, height, width)."""
     rng = random.Random(seed)
     rounds = []
     for _ in range(CLIPS_PER_SCENE):
-        latents = torch.cat([encode(vae, clips) for clips in drawn_clips(rng).split(12)])
+        latents = torch.cat([encode(vae, clips) for clips in drawn_clips(scenes, rng).split(12)])
         rounds.append(latents.permute(0, 2, 1, 3, 4).half())
     return torch.stack(rounds, dim=1)
 
 
-def caption_ids(tokenizer: T5Tokenizer, length: int) -> torch.Tensor:
-    """Return captions of every training scene, the empty one last: (scenes, captions + 1, length)."""
+def caption_ids(scenes: Sequence[Scene], tokenizer: T5Tokenizer, length: int) -> torch.Tensor:
+    """Return captions of every scene, the empty one last: (scenes, captions + 1, length)."""
     rng = random.Random(1)
-    texts = [[caption(scene, rng) for _ in range(CAPTIONS_PER_SCENE)] + [""] for scene in TRAINING]
+    texts = [[caption(scene, rng) for _ in range(CAPTIONS_PER_SCENE)] + [""] for scene in scenes]
     ids = tokenizer([t for own in texts for t in own], padding="max_length", max_length=length).input_ids
-    return torch.tensor(ids).view(len(TRAINING), CAPTIONS_PER_SCENE + 1, length)
+    return torch.tensor(ids).view(len(scenes), CAPTIONS_PER_SCENE + 1, length)
 
 
 class Batches:
     """Random training batches: token ids, clean latents."""
 
-    def __init__(self, latents: torch.Tensor, tokenizer: T5Tokenizer) -> None:
+    def __init__(self, scenes: Sequence[Scene], latents: torch.Tensor, tokenizer: T5Tokenizer) -> None:
         """`latents` is (scenes, clips, frames, channels, height, width), scaled."""
         self.latents = latents
-        self.ids = {length: caption_ids(tokenizer, length) for length in (CAPTION_TOKENS, MAX_TOKENS)}
+        self.ids = {length: caption_ids(scenes, tokenizer, length) for length in (CAPTION_TOKENS, MAX_TOKENS)}
 
     def draw(self, count: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
         scenes, clips = self.latents.shape[:2]
@@ -136,20 +136,30 @@ def velocity_loss(
     return (guess.float() - (signal * noise - spread * clean)).square().mean((1, 2, 3, 4))
 
 
-def train_transformer(latents: torch.Tensor, tokenizer: T5Tokenizer, *, seed: int = 0) -> Both:
+def train_transformer(
+    training: Training, scenes: Sequence[Scene], latents: torch.Tensor, tokenizer: T5Tokenizer
+) -> Both:
     """Return the average of the last weights.
 
     `latents` are (scenes, clips, frames, channels, height, width).
     """
-    torch.manual_seed(seed)
-    batches = Batches(latents, tokenizer)
+    torch.manual_seed(training.seed)
+    batches = Batches(scenes, latents, tokenizer)
     model = Both(new_text_encoder(len(tokenizer)), new_transformer(CAPTION_TOKENS))
-    short = partial(_train, batches=batches, length=CAPTION_TOKENS, count=BATCH)
-    model = short(model, EVEN_STEPS, lambda step: min(1.0, (step + 1) / WARM_UP), even_levels)
+    short = partial(_train, training, batches=batches, length=CAPTION_TOKENS, count=BATCH)
     model = short(
-        model, MIDDLE_STEPS, lambda step: min(1.0, (MIDDLE_STEPS - step) / FALL_STEPS), middle_levels
+        "transformer-even", model, EVEN_STEPS, lambda step: min(1.0, (step + 1) / WARM_UP), even_levels
+    )
+    model = short(
+        "transformer-middle",
+        model,
+        MIDDLE_STEPS,
+        lambda step: min(1.0, (MIDDLE_STEPS - step) / FALL_STEPS),
+        middle_levels,
     )
     return _train(
+        training,
+        "transformer-long",
         with_long_text(model),
         LONG_STEPS,
         lambda step: LONG_RATE * (1 - step / LONG_STEPS),
@@ -168,6 +178,8 @@ def with_long_text(model: Both) -> Both:
 
 
 def _train(
+    training: Training,
+    name: str,
     model: Both,
     steps: int,
     rate: Callable[[int], float],
@@ -182,8 +194,9 @@ def _train(
     average = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.99), fused=True)
     levels = new_scheduler().alphas_cumprod
-    started, recent = time.monotonic(), 0.0
-    for step in range(steps):
+    loop = training.loop(name, steps, {"model": model, "average": average, "optimizer": optimizer})
+    count = min(count, len(batches.latents))  # in a trial with few scenes
+    for step in loop:
         for group in optimizer.param_groups:
             group["lr"] = RATE * rate(step)
         at = draw_levels(count, len(levels))
@@ -196,9 +209,5 @@ def _train(
         keep = min(EMA, (step + 1) / (step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)
-        recent += loss.item() / 50
-        if (step + 1) % 50 == 0:
-            minutes = (time.monotonic() - started) / 60
-            print(f"transformer: step {step + 1}, {minutes:.1f} min, error {recent:.4f}", flush=True)
-            recent = 0.0
+        loop.error += (loss.item() - loop.error) / 50
     return average

@@ -1,8 +1,7 @@
 """Train the autoencoder: pixels to latents (8 pixels and 4 frames per latent) and back."""
 
 import random
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -11,7 +10,8 @@ from diffusers.models.autoencoders.autoencoder_kl_cogvideox import CogVideoXSpat
 from torch import nn
 from torch.nn import functional
 
-from training.nano.draw import FRAMES, HEIGHT, TRAINING, WIDTH, clip
+from training.nano.draw import FRAMES, HEIGHT, WIDTH, Scene, clip
+from training.nano.progress import Training
 
 LATENT_CHANNELS = 8
 # Single frames first: they teach colours and outlines at a fraction of the cost of clips.
@@ -49,26 +49,30 @@ def _fast(vae: AutoencoderKLCogVideoX) -> AutoencoderKLCogVideoX:
     return vae
 
 
-def train_vae(directory: Path, *, seed: int = 0) -> None:
-    """Train on parts of drawn frames, then of drawn clips; standardise the latents; save into `directory`."""
-    torch.manual_seed(seed)
-    rng = random.Random(seed)
-    drawn = drawn_clips(rng)
+def train_vae(training: Training, drawn: torch.Tensor, directory: Path) -> None:
+    """Train on parts of the frames of `drawn` (drawn_clips), then of its clips; standardise the latents; save
+    into `directory`."""
+    torch.manual_seed(training.seed)
+    rng = random.Random(training.seed)
     vae = new_vae()
-    _train(vae, FRAME_STEPS, FRAME_RATE, lambda: _parts(drawn, 24, rng)[:, :, rng.randrange(FRAMES), None])
-    _train(vae, PART_STEPS, PART_RATE, lambda: _parts(drawn, 8, rng))
-    standardise(vae)
+
+    def frames() -> torch.Tensor:
+        return _parts(drawn, 24, rng)[:, :, rng.randrange(FRAMES), None]
+
+    _train(training, "vae-frames", vae, FRAME_STEPS, FRAME_RATE, frames, rng)
+    _train(training, "vae-clips", vae, PART_STEPS, PART_RATE, lambda: _parts(drawn, 8, rng), rng)
+    standardise(vae, drawn[::8])
     vae.save_pretrained(directory)
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
-def standardise(vae: AutoencoderKLCogVideoX, seed: int = 0) -> None:
-    """Give each latent channel mean 0 and variance 1 by changing the weights at both ends of the latents.
+def standardise(vae: AutoencoderKLCogVideoX, sample: torch.Tensor) -> None:
+    """Give each latent channel of the clips in `sample` mean 0 and variance 1 by changing the weights at both
+    ends of the latents.
 
     The transformer learns faster from such latents, and a checkpoint has only one scaling factor for all
     channels. Pictures stay the same except at their borders, where the decoder pads latents with zeros.
     """
-    sample = drawn_clips(random.Random(seed))[::8]
     latents = torch.cat([encode(vae, clips) for clips in sample.split(8)])
     mean, spread = latents.mean((0, 2, 3, 4)), latents.std((0, 2, 3, 4))
 
@@ -99,28 +103,38 @@ def encode(vae: AutoencoderKLCogVideoX, clips: torch.Tensor) -> torch.Tensor:
         return vae.encode(video).latent_dist.mode().float()
 
 
-def train_decoder(directory: Path, finished: Path, *, seed: int = 0) -> None:
+def train_decoder(training: Training, drawn: torch.Tensor, directory: Path, finished: Path) -> None:
     """Continue training only the decoder, from `directory` into `finished`; the latents stay the same."""
-    torch.manual_seed(seed)
-    drawn = drawn_clips(random.Random(seed))
+    torch.manual_seed(training.seed)
     vae = load_vae(directory)
     vae.encoder.requires_grad_(False)
-    _train(vae, WHOLE_STEPS, WHOLE_RATE, lambda: drawn[torch.randint(len(drawn), (2,))])
+    _train(
+        training, "vae-decoder", vae, WHOLE_STEPS, WHOLE_RATE, lambda: drawn[torch.randint(len(drawn), (2,))]
+    )
     vae.save_pretrained(finished)
 
 
-def drawn_clips(rng: random.Random) -> torch.Tensor:
-    """Draw one clip of each training scene: (scenes, 3, frames, height, width), 0 to 255."""
-    clips = [torch.from_numpy(clip(scene, rng)) for scene in TRAINING]
+def drawn_clips(scenes: Sequence[Scene], rng: random.Random) -> torch.Tensor:
+    """Draw one clip of each scene: (scenes, 3, frames, height, width), 0 to 255."""
+    clips = [torch.from_numpy(clip(scene, rng)) for scene in scenes]
     return torch.stack(clips).permute(0, 4, 1, 2, 3)
 
 
-def _train(vae: AutoencoderKLCogVideoX, steps: int, rate: float, draw: Callable[[], torch.Tensor]) -> None:
+def _train(
+    training: Training,
+    name: str,
+    vae: AutoencoderKLCogVideoX,
+    steps: int,
+    rate: float,
+    draw: Callable[[], torch.Tensor],
+    rng: random.Random | None = None,
+) -> None:
     learning = [parameter for parameter in vae.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(learning, lr=rate, betas=(0.9, 0.98))
+    # Of the recipe's length, so that a trial's steps are the recipe's first ones.
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=steps, pct_start=0.05)
-    started = time.monotonic()
-    for step in range(steps):
+    loop = training.loop(name, steps, {"vae": vae, "optimizer": optimizer, "schedule": schedule}, rng)
+    for _ in loop:
         batch = (draw().float() / 127.5 - 1).contiguous(memory_format=torch.channels_last_3d)
         posterior = vae.encode(batch).latent_dist
         back = vae.decode(posterior.sample()).sample
@@ -131,17 +145,13 @@ def _train(vae: AutoencoderKLCogVideoX, steps: int, rate: float, draw: Callable[
         nn.utils.clip_grad_norm_(learning, 1.0)
         optimizer.step()
         schedule.step()
-        if (step + 1) % 25 == 0:
-            minutes = (time.monotonic() - started) / 60
-            print(
-                f"autoencoder: step {step + 1}, {minutes:.1f} min, error {error.item():.4f}",
-                flush=True,
-            )
+        loop.error = error.item()
 
 
 def _parts(drawn: torch.Tensor, count: int, rng: random.Random) -> torch.Tensor:
     """Return parts of clips at the edge of the shape: most of a clip is plain and soon learned."""
     parts = []
+    count = min(count, len(drawn))  # in a trial with few scenes
     for number in torch.randint(len(drawn), (count,)).tolist():
         video = drawn[number]
         where = torch.nonzero((video[:, 4] != video[:, 4, :1, :1]).any(0))
