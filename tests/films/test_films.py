@@ -41,7 +41,7 @@ def test_a_draft_of_three_clips_is_exact_and_moves(cloud: Cloud, tmp_path: Path)
     assert abs(film.sound - 13) < Fraction(1, 50)
     assert film.chapters == ["A bee on a flower"]
     assert film.motion() > 0.1
-    for variant, kind, size in (("thumbnail", "WEBP", (640, 360)), ("spritesheet", "JPEG", (1600, 540))):
+    for variant, kind, size in (("thumbnail", "WEBP", (448, 252)), ("spritesheet", "JPEG", (1600, 540))):
         cloud.client().download(video["id"], tmp_path / variant, variant=variant)
         with Image.open(tmp_path / variant) as picture:
             assert (picture.format, picture.size) == (kind, size)

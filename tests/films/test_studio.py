@@ -1,11 +1,15 @@
 """The PC's cloud serves the studio and signs its page in."""
 
 import re
+from functools import partial
 
 import httpx
 import pytest
 
 from tests.films.conftest import Cloud
+
+# The first request starts a function's process.
+get = partial(httpx.get, timeout=60)
 
 
 @pytest.fixture
@@ -15,33 +19,33 @@ def studio(cloud: Cloud) -> httpx.URL:
 
 
 def test_the_page_and_its_files_are_served(studio: httpx.URL) -> None:
-    page = httpx.get(studio)
+    page = get(studio)
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "connect-src 'self';" in page.headers["content-security-policy"]
     [script] = re.findall(r'<script type="module" src="([^"]+)"', page.text)
-    module = httpx.get(studio.join(script), headers={"Accept-Encoding": "gzip"})
+    module = get(studio.join(script), headers={"Accept-Encoding": "gzip"})
     assert (module.status_code, module.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
     assert module.headers["cache-control"].endswith("immutable")
     assert module.headers["content-encoding"] == "gzip"
-    assert "content-encoding" not in httpx.get(studio.join(script), headers={"Accept-Encoding": ""}).headers
+    assert "content-encoding" not in get(studio.join(script), headers={"Accept-Encoding": ""}).headers
     head = httpx.head(studio)
     assert (head.status_code, head.headers["etag"], head.content) == (200, page.headers["etag"], b"")
-    assert httpx.get(studio, headers={"If-None-Match": page.headers["etag"]}).status_code == 304
-    moved = httpx.get(str(studio).rstrip("/"))
+    assert get(studio, headers={"If-None-Match": page.headers["etag"]}).status_code == 304
+    moved = get(str(studio).rstrip("/"))
     assert studio.join(moved.headers["location"].removeprefix("studio/")) == studio
 
 
 def test_another_path_is_not_found(studio: httpx.URL) -> None:
     for path in ("app.js", "nothing/here", "%2e%2e/v1/models", "link", "session"):
-        answer = httpx.get(f"{studio}{path}")
+        answer = get(f"{studio}{path}")
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found"), path
     assert httpx.post(f"{studio}x", content=b"{}").status_code == 401
-    elsewhere = httpx.get(studio, headers={"Origin": "http://elsewhere.test"})
+    elsewhere = get(studio, headers={"Origin": "http://elsewhere.test"})
     assert elsewhere.status_code == 403
 
 
 def test_a_link_signs_in_once_and_only_the_studio_s_own_page(cloud: Cloud, studio: httpx.URL) -> None:
-    assert httpx.get(studio.join("config.json")).json()["sign_in"] == {"cognito": None, "link": True}
+    assert get(studio.join("config.json")).json()["sign_in"] == {"cognito": None, "link": True}
     link = httpx.URL(cloud.json("studio", "--no-open")["url"])
     assert str(link).partition("#")[0] == str(studio)
     [code] = re.findall(r"^code=([\w-]{43})$", link.fragment)
