@@ -242,7 +242,7 @@ def _lack(model: ModelSizes, device: Device, demand: Demand, option: Option) -> 
 def peak(model: ModelSizes, option: Option, demand: Demand) -> int:
     """Return the bytes of device memory that a clip needs at its peak, including the model."""
     working = {
-        Stage.ENCODE: 0,
+        Stage.ENCODE: model.work.encoding(),
         Stage.DENOISE: model.work.denoising(demand),
         Stage.DECODE: model.work.decoding(demand, tiling=option.tiling),
     }

@@ -75,7 +75,7 @@ class Model:
         self._pipeline = pipeline
         self._checkpoint = checkpoint
         self._parts = _parts(pipeline, checkpoint)
-        self._embeddings = EmbeddingCache(self._encode)
+        self._embeddings = EmbeddingCache(self._encode, checkpoint.kept_texts)
 
     @classmethod
     def load(cls, directory: Path, checkpoint: Checkpoint, device: str, *, compiled: bool = False) -> "Model":
@@ -101,6 +101,7 @@ class Model:
                 dtype=_dtypes(family.parts, dtype, device),
                 use_safetensors=True,
                 local_files_only=True,
+                **{name: None for name, part in family.parts.items() if not part.loaded},
             )
             parts = _parts(pipeline, checkpoint)
             place(pipeline, parts, planned.option, device, family.tiles(*limits.sizes.largest))
@@ -198,6 +199,8 @@ class Model:
                 output, computed = self._denoise(request, source, speed, on_step_end)
                 decoded = self._decode(output, request)
                 frames = _to_rgb(decoded.video)
+                if decoded.sound and not np.isfinite(decoded.sound.samples).all():
+                    raise EngineFailed("the model returned sound with NaN or infinite values")
             except BaseException:
                 # An aborted clip leaves components on the GPU that would have moved out after their turn.
                 self._pipeline.maybe_free_model_hooks()
