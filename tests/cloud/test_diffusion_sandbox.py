@@ -60,7 +60,7 @@ def test_a_clip_needs_no_privileges_network_or_file_system(tmp_path: Path) -> No
 
 
 def test_the_container_runs_as_a_user() -> None:
-    lines = (REPOSITORY / "containers" / "cogvideox" / "Dockerfile").read_text().splitlines()
+    lines = (REPOSITORY / "containers" / "diffusion" / "Dockerfile").read_text().splitlines()
     users = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert users
     assert users[-1] not in ("root", "0")

@@ -53,7 +53,7 @@ def test_the_endpoint_of_an_engine(tmp_path: Path) -> None:
     assert (options.model, options.socket) == (model, "/run/http")
     assert options.grace < GRACE_SECONDS, "the server ends by itself before the watchdog kills it"
     assert endpoint.cwd is not None
-    assert (endpoint.cwd / "containers" / "cogvideox" / "__main__.py").is_file()
+    assert (endpoint.cwd / "containers" / "diffusion" / "__main__.py").is_file()
 
 
 def test_comfyui_is_enabled_if_a_workflow_exists_or_is_configured(tmp_path: Path) -> None:
