@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from cdk.instances import INSTANCES
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.errors import Fault
+from lambdas.domain.licences import LicenceName, missing, terms
 from lambdas.domain.prices import AWS, PRICED, Prices
 from lambdas.domain.quotas import Quotas
 
@@ -187,6 +188,7 @@ class DeploymentSettings(BaseModel):
     # Empty: {prefix}-models-{account}-{region}. The deployer creates and fills the bucket.
     model_bucket: str
     model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
+    accepted_licences: tuple[LicenceName, ...]  # of models
     endpoints: dict[str, EndpointSettings]
     # Where the engines' container image is built; "docker" is the deployer's machine.
     image_builder: Literal["codebuild", "docker"]
@@ -218,6 +220,12 @@ class DeploymentSettings(BaseModel):
         for name in self.endpoint_engines:
             if name not in self.endpoints:
                 raise ValueError(f"endpoints must have an entry for engine {name!r}")
+            lacking = missing(CATALOGUE[name].licences, self.accepted_licences)
+            if lacking:
+                raise ValueError(
+                    f"accepted_licences must have {' and '.join(lacking)} for engine {name!r}: accept the "
+                    f"licences by adding the names ({terms(lacking)})"
+                )
         return self
 
     @property

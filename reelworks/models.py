@@ -7,7 +7,7 @@ file against the hub's record of the pinned revision, and then moves the folder 
 import hashlib
 import importlib.util
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,6 +20,7 @@ from containers.diffusion.errors import BadCheckpoint
 from containers.diffusion.manifest import MANIFEST, Manifest, digests, make_manifest, read_manifest
 from containers.diffusion.weights import check_weights, inspect
 from lambdas.domain.engines import CATALOGUE, Renderer
+from lambdas.domain.licences import missing, terms
 
 if TYPE_CHECKING:
     from cdk.settings import DeploymentSettings
@@ -47,6 +48,10 @@ SOURCES = {
     "cogvideox-5b-i2v": Source("zai-org/CogVideoX-5b-I2V", "a6f0f4858a8395e7429d82493864ce92bf73af11"),
     "cogvideox-1.5-5b": Source("zai-org/CogVideoX1.5-5B", "fdc5267c90b5c06492985b966e43aae984e189e0"),
     "cogvideox-1.5-5b-i2v": Source("zai-org/CogVideoX1.5-5B-I2V", "46c90528707aebbe69066390b4fe7e7d24c9c2a4"),
+    "ltx-2-19b": Source("Lightricks/LTX-2", "47da56e2ad66ce4125a9922b4a8826bf407f9d0a"),
+    "ltx-2.3-22b-distilled": Source(
+        "diffusers/LTX-2.3-Distilled-Diffusers", "432e0d3c2d1769aaa4d295f9243f7062bf6b47ee"
+    ),
 }
 
 # The files that the engine reads, and the licence.
@@ -57,13 +62,21 @@ _NEEDED = (
     "tokenizer/*.json",
     "tokenizer/spiece.model",
     "text_encoder/*.json",
-    "text_encoder/*.safetensors",
-    "transformer/*.json",
-    "transformer/*.safetensors",
-    "vae/*.json",
-    "vae/*.safetensors",
+    # Some repositories have it twice, the other one under the name of diffusers' files.
+    "text_encoder/model*.safetensors",
+    *(
+        f"{part}/{files}"
+        for part in ("transformer", "vae", "connectors", "audio_vae", "vocoder")
+        for files in ("*.json", "diffusion_pytorch_model*.safetensors")
+    ),
 )
 
+
+# The hub's own message says whether it wants this.
+_GATED = (
+    ". If the hub asks for a login or for access: accept the model's terms on its page on huggingface.co, and "
+    "set HF_TOKEN to a token of your account"
+)
 
 State = Literal["here", "no manifest", "partly pulled", "absent"]
 
@@ -103,12 +116,14 @@ def list_models(models: Path) -> list[Listed]:
     return [Listed.of(name, models) for name in names]
 
 
-def pull(models: Path, name: str, report: Report) -> Manifest:
+def pull(models: Path, name: str, report: Report, accepted: Collection[str] = ()) -> Manifest:
     """Download a model's pinned revision to {models}/{name}, resuming an interrupted download.
 
-    Raises ModelError, also if the folder exists and did not come from the hub.
+    `accepted` names the licences that the user accepts. Raises ModelError, also if one is missing, or if the
+    folder exists and did not come from the hub.
     """
     source, folder = _source(name), models / name
+    _require_accepted(name, accepted)
     there = _pulled_before(folder)
     if there is not None and there.revision == source.revision:
         return verify(models, name)
@@ -141,12 +156,14 @@ def verify(models: Path, name: str) -> Manifest:
     return manifest
 
 
-def trust(models: Path, name: str) -> Manifest:
+def trust(models: Path, name: str, accepted: Collection[str] = ()) -> Manifest:
     """Write a manifest for {models}/{name} as it is, for a folder that was not pulled or has added files.
 
-    Raises ModelError if the engine would refuse the folder with any manifest.
+    `accepted` is as for `pull`. Raises ModelError, also if the engine would refuse the folder with any
+    manifest.
     """
     folder = _folder(models, name)
+    _require_accepted(name, accepted)
     try:
         inspect(folder)
         _check_tensors(folder)
@@ -259,7 +276,7 @@ def _fetch(source: Source, staging: Path, report: Report) -> None:
             entry for entry in tree if isinstance(entry, huggingface_hub.RepoFile) and _needed(entry.path)
         ]
     except Exception as error:  # the hub's client raises errors of several libraries
-        raise ModelError(f"cannot list {place}: {error}") from error
+        raise ModelError(f"cannot list {place}: {error}{_GATED}") from error
     missing = sum(file.size for file in files if not (staging / file.path).is_file())
     free = shutil.disk_usage(staging).free
     if missing > free:
@@ -297,6 +314,16 @@ def _as_the_hub_has_it(path: Path, file: Any) -> bool:
     content = path.read_bytes()
     git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
     return bool(git.hexdigest() == file.blob_id)
+
+
+def _require_accepted(name: str, accepted: Collection[str]) -> None:
+    lacking = missing(CATALOGUE[name].licences, accepted) if name in CATALOGUE else []
+    if lacking:
+        options = " ".join(f"--accept-licence {licence}" for licence in lacking)
+        raise ModelError(
+            f"{name} comes with licences that you must accept first: {terms(lacking)}. If you accept, add "
+            f"{options}, or add the names to accepted_licences under [models] in reelworks.toml"
+        )
 
 
 def _source(name: str) -> Source:

@@ -1,6 +1,7 @@
 """The catalogue of engines: what each supports, so that requests are checked before anything is queued.
 
-Sources: the CogVideoX model cards (sizes, frame rules, fps, prompt tokens).
+Sources: the CogVideoX model cards (sizes, frame rules, fps, prompt tokens), and for LTX-2 those of
+containers/diffusion/families/ltx.py.
 """
 
 import math
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lambdas.domain import film_format
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import Size
+from lambdas.domain.licences import LicenceName
 
 
 class Renderer(StrEnum):
@@ -123,14 +125,17 @@ class Engine(BaseModel):
     longest_clip: int  # most seconds of film in one clip
     prompt_tokens: int  # the budget of the engine's text encoder
     image: Literal["none", "optional", "required"]  # a first frame
+    last_image: Literal["none", "optional"] = "none"  # a last frame, besides a first one or alone
     audio: Literal["none", "required"] = "none"  # the clip's speech, which the pictures follow
     video: Literal["none", "optional"] = "none"  # pictures whose composition and motion it keeps
+    sound: bool = False  # its clips may have sound of their own
     workflow: bool = False  # rendered by a workflow of the user's ComfyUI, so only on a PC
     refuses: tuple[str, ...] = ()  # the fields of OPTIONAL that it ignores
     chained: bool = False  # a scene's next clip starts from the last frame of the previous one
     steps: int | None = None  # the default number of denoising steps
     speeds: tuple[Speed, ...] = ()  # the speeds a request may choose; empty: the speed is fixed
     loras: bool = False  # supports the LoRA adapters in its model's folder
+    licences: tuple[LicenceName, ...] = ()  # those that must be accepted (lambdas/domain/licences.py)
 
     def check(
         self,
@@ -266,6 +271,35 @@ def _cogvideox(name: str, summary: str, image: Literal["none", "required"], **li
 
 _1_5 = {"fps": (16,), "frame_step": 16, "longest_clip": 10, "prompt_tokens": 224}
 
+def _ltx(name: str, summary: str, **changes: object) -> Engine:
+    """Build an LTX-2 entry: 8N+1 frames at 24 or 25 fps, up to 20 s of film, plus one frame for the join."""
+    return Engine.model_validate(
+        {
+            "name": name,
+            "revision": "1",
+            "renderer": Renderer.ENDPOINT,
+            "summary": summary,
+            "sizes": SizeRange(
+                default=(1024, 576), short_side=(256, 1088), long_side=(256, 1920), multiple=32
+            ),
+            "fps": (24, 25),
+            "frame_step": 8,
+            "longest_clip": 20,
+            "prompt_tokens": 1024,
+            "image": "optional",
+            "last_image": "optional",
+            "sound": True,
+            "chained": True,
+            "loras": True,
+            "licences": ("ltx-2", "gemma"),
+            **changes,
+        }
+    )
+
+
+# The distilled models' steps and guidance are fixed.
+_DISTILLED = {"steps": 8, "refuses": OPTIONAL}
+
 CATALOGUE: dict[str, Engine] = {
     engine.name: engine
     for engine in (
@@ -315,6 +349,20 @@ CATALOGUE: dict[str, Engine] = {
             "required",
             sizes=_NANO,
             steps=2,
+        ),
+        _ltx(
+            "ltx-2-19b",
+            "LTX-2 19B, text or image to video with sound",
+            steps=40,
+            speeds=tuple(Speed),
+        ),
+        _ltx(
+            "ltx-2-19b-distilled", "LTX-2 19B in 8 steps, text or image to video with sound", **_DISTILLED
+        ),
+        _ltx(
+            "ltx-2.3-22b-distilled",
+            "LTX-2.3 22B in 8 steps, text or image to video with sound",
+            **_DISTILLED,
         ),
         Engine(
             name="comfyui",
