@@ -396,12 +396,15 @@ def _is_pictured(roles: Sequence[Role], prompt: str, engine: Engine) -> bool:
 
 
 def _check_taken(fields: Fields, brief: Brief | None, engine: Engine) -> None:
-    """Reject fields that no node of a workflow takes, and a silent film if the engine requires speech."""
+    """Reject fields that the engine ignores, and a silent film if the engine requires speech."""
     for name in engine.refuses:
         if getattr(fields, name):
-            raise InvalidRequest(
-                f"{name} must be omitted: no node of engine {engine.name}'s workflow takes it.", param=name
+            why = (
+                f"no node of engine {engine.name}'s workflow takes it"
+                if engine.workflow
+                else f"engine {engine.name} was distilled to render without a choice of it"
             )
+            raise InvalidRequest(f"{name} must be omitted: {why}.", param=name)
     if engine.audio == "required" and not (brief and brief.narrated):
         raise InvalidRequest(
             f"engine {engine.name} requires speech, but this film has no narration: "

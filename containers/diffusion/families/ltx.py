@@ -36,8 +36,10 @@ SIGMAS = (1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875)
 PROMPT_TOKENS = 1024  # to which diffusers pads every text
 PATCH_PIXELS = 32
 FRAMES_PER_LATENT = 8
-# 20 s at 24 fps: the transformer's positions in time are fractions of 20 s (pos_embed_max_pos).
-LONGEST = 481
+# The transformer's positions in time are fractions of 20 s (pos_embed_max_pos). At most 505 frames: at 25 fps,
+# 20 s and the frame that a clip shares with the one before it, rounded up to a latent.
+SECONDS = 20
+LONGEST = 505
 LIMITS = Limits(
     # Any multiple of a patch. The bounds are those of the published pipelines: their second stage renders
     # 1920×1088 with the same transformer.
@@ -87,6 +89,7 @@ class _Vae(_Config):
     decoder_block_out_channels: Annotated[list[Count], Field(strict=True, min_length=1, max_length=10)]
     latent_channels: Count
     patch_size: Count
+    upsample_residual: bool | list[bool] = True
     timestep_conditioning: Literal[False] = False
     """No published checkpoint has it."""
     spatial_compression_ratio: Literal[32]
@@ -164,6 +167,13 @@ class LTX(Checkpoint):
         return (Speed.EXACT,) if self.distilled else super().speeds
 
     def check(self, request: ClipRequest) -> None:
+        longest = -(-SECONDS * request.fps // FRAMES_PER_LATENT) * FRAMES_PER_LATENT + 1
+        if request.frames > longest:
+            raise InvalidRequest(
+                "frames",
+                f"frames must be at most {longest} at {request.fps} fps ({SECONDS} s); {request.frames} was "
+                f"given, the nearest is {longest}",
+            )
         if not self.distilled:
             return
         for param, given, trained in (
@@ -245,7 +255,7 @@ class LTX(Checkpoint):
         spectrogram = pipeline.audio_vae.decode(
             output.audio.to(pipeline.audio_vae.dtype), return_dict=False
         )[0]
-        samples = pipeline.vocoder(spectrogram)[0].float().clamp(-1, 1).cpu().numpy()
+        samples = pipeline.vocoder(spectrogram)[0].detach().float().clamp(-1, 1).cpu().numpy()
         return Decoded(frames, Sound(samples, pipeline.vocoder.config.output_sampling_rate))
 
     def cache(self, pipeline: Any, speed: Speed, steps: int) -> Any:
@@ -303,56 +313,69 @@ def read(configs: Configs) -> LTX:
 
 # --- memory
 
+# Denoising: number of tensors with one value per token and channel alive at once, most of them the modulation
+# of each token by its own noise level. Metered: 41.2 to 41.7 for 2.0, 37.2 to 37.4 for 2.3.
+HIDDEN_TENSORS = 42.0
+# A text's embeddings while they are encoded (49 layers' outputs, stacked and copied, and the logits), and while
+# the connectors read them.
+TEXT_COPIES = 8
+# Decoding: number of tensors with one value per point of the finest level and channel, with upsamplers that add
+# their input (2.0) and without (2.3). Metered: 2.65 to 2.83, and 2.26 to 2.37.
+PIXEL_TENSORS = {True: 2.85, False: 2.4}
+# Copies of the frames while tiles are joined, and while frames are scaled to 0 … 1.
+FRAME_COPIES = 4
+# Side of a tile in pixels, and how far apart tiles are: whole latents.
+TILE, TILE_STRIDE = 512, 448
+
 
 @dataclass(frozen=True)
 class LTXWork:
     """The coefficients were measured on the real classes (benchmarks/memory.py)."""
 
     channels: int
-    audio_channels: int
     text_bytes: int
     """A text's embeddings."""
+    patch_size: int
+    """Of the VAE: pixels along a side of its finest level's values."""
     pixel_channels: int
+    """Channels of the finest level of the VAE's decoder, before they are halved."""
+    pixel_tensors: float
     value_bytes: int
 
     def encoding(self) -> int:
-        return int(ENCODING_COPIES * self.text_bytes)
+        return int(TEXT_COPIES * self.text_bytes)
 
     def denoising(self, demand: Demand) -> int:
         latents = (demand.frames - 1) // FRAMES_PER_LATENT + 1
         # A last picture is one more latent.
         tokens = (latents + 1) * demand.width * demand.height // PATCH_PIXELS**2
         batch = 2 if demand.guided else 1
-        step = int(HIDDEN_TENSORS * tokens * self.channels * batch * self.value_bytes)
-        return step + int(TEXT_COPIES * batch * self.text_bytes)
+        step = int(HIDDEN_TENSORS * tokens * self.channels * self.value_bytes)
+        return batch * (step + int(TEXT_COPIES * self.text_bytes))
 
     def decoding(self, demand: Demand, *, tiling: bool) -> int:
-        width, height = demand.width, demand.height
-        if tiling:
-            width, height = (min(side, TILE) for side in (width, height))
-        piece = PIXEL_TENSORS * self.pixel_channels * demand.frames * width * height * self.value_bytes
-        video = 3 * demand.frames * demand.width * demand.height * self.value_bytes
-        return int(piece) + int(FRAME_COPIES * video)
-
-
-ENCODING_COPIES = 4
-HIDDEN_TENSORS = 14.0
-TEXT_COPIES = 4
-PIXEL_TENSORS = 1.0
-FRAME_COPIES = 4
-# Side of a tile in pixels, and how far apart tiles are.
-TILE, TILE_STRIDE = 512, 448
+        frame = demand.width * demand.height
+        pixels = min(demand.width, TILE) * min(demand.height, TILE) if tiling else frame
+        piece = self.pixel_tensors * self.pixel_channels * pixels * demand.frames / self.patch_size**2
+        video = 3 * demand.frames * frame * self.value_bytes
+        return max(int(piece * self.value_bytes) + video, FRAME_COPIES * video)
 
 
 def work(configs: Configs, dtype: Dtype) -> LTXWork:
     transformer, vae, text = (configs.parts[name] for name in ("transformer", "vae", "connectors"))
     return LTXWork(
         channels=transformer["num_attention_heads"] * transformer["attention_head_dim"],
-        audio_channels=transformer["audio_num_attention_heads"] * transformer["audio_attention_head_dim"],
         text_bytes=PROMPT_TOKENS * text["caption_channels"] * text["text_proj_in_factor"] * _BYTES[dtype],
+        patch_size=vae["patch_size"],
         pixel_channels=vae["decoder_block_out_channels"][0],
+        pixel_tensors=PIXEL_TENSORS[_residual(vae)],
         value_bytes=_BYTES[dtype],
     )
+
+
+def _residual(vae: Mapping[str, Any]) -> bool:
+    found = vae.get("upsample_residual", True)
+    return found if isinstance(found, bool) else any(found)
 
 
 def tiles(width: int, height: int) -> Mapping[str, int]:
