@@ -199,13 +199,13 @@ class Plan:
         }
 
 
-def plan(model: ModelSizes, device: Device, limits: Limits) -> Plan:
+def plan(model: ModelSizes, device: Device, limits: Limits, *, guided: bool = True) -> Plan:
     """Return the fastest placement for the longest clip that fits in any of OPTIONS, at the model's largest
-    size.
+    size and with guidance unless it renders without.
 
     Raises OutOfMemory, with what each option needs, if not even the shortest clip fits.
     """
-    demands = [Demand(*limits.sizes.largest, frames) for frames in reversed(lengths(limits))]
+    demands = [Demand(*limits.sizes.largest, frames, guided) for frames in reversed(lengths(limits))]
     # Offloading moves weights to main memory, where a CPU has them anyway.
     options = OPTIONS if device.kind == "cuda" else OPTIONS[:2]
     for choice in (options, (LAST_RESORT,)) if device.kind == "cuda" else (options,):

@@ -91,7 +91,7 @@ class Model:
         sizes = ModelSizes.read(directory, dtype)
         denoising = [name for name, weights in sizes.weights.items() if weights.stage is Stage.DENOISE]
         loras, turbo = find_loras(directory, denoising), find_turbo(directory, denoising)
-        planned = plan(sizes, read_device(device), limits)
+        planned = plan(sizes, read_device(device), limits, guided=checkpoint.recipe.guidance > 1)
         logger.info("placement planned", extra=planned.document())
         if device == "cpu" and planned.model.work.channels <= NARROW:
             torch.set_num_threads(1)

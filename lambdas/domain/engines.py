@@ -280,7 +280,7 @@ def _ltx(name: str, summary: str, **changes: object) -> Engine:
             "renderer": Renderer.ENDPOINT,
             "summary": summary,
             "sizes": SizeRange(
-                default=(1024, 576), short_side=(256, 1088), long_side=(256, 1920), multiple=32
+                default=(1024, 576), short_side=(256, 736), long_side=(256, 1280), multiple=32
             ),
             "fps": (24, 25),
             "frame_step": 8,

@@ -203,7 +203,7 @@ def test_a_clip_has_its_sound_in_step(engine: DiffusionEngine) -> None:
 @pytest.mark.parametrize(
     ("changes", "param", "says"),
     [
-        ({"width": 100}, "width", "multiple of 32 from 256 to 1088.*nearest is 256×576"),
+        ({"width": 100}, "width", "multiple of 32 from 256 to 736.*nearest is 256×576"),
         ({"width": 1280, "height": 720}, "height", "got 1280×720, the nearest is 1280×736"),
         ({"frames": 120}, "frames", "8N\\+1 up to 505.*nearest is 121"),
         ({"frames": 505}, "frames", "at most 481 at 24 fps .20 s.; 505 was given, the nearest is 481"),

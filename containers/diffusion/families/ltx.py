@@ -41,9 +41,9 @@ FRAMES_PER_LATENT = 8
 SECONDS = 20
 LONGEST = 505
 LIMITS = Limits(
-    # Any multiple of a patch. The bounds are those of the published pipelines: their second stage renders
-    # 1920×1088 with the same transformer.
-    sizes=SizeRange((1024, 576), (256, 1088), (256, 1920), PATCH_PIXELS),
+    # Any multiple of a patch, around the 768×512 and 960×544 that the published pipelines render in one stage;
+    # they render larger frames in two.
+    sizes=SizeRange((1024, 576), (256, 736), (256, 1280), PATCH_PIXELS),
     frame_step=FRAMES_PER_LATENT,
     longest=LONGEST,
     fps=(24, 25),
@@ -316,8 +316,8 @@ def read(configs: Configs) -> LTX:
 # Denoising: number of tensors with one value per token and channel alive at once, most of them the modulation
 # of each token by its own noise level. Metered: 41.2 to 41.7 for 2.0, 37.2 to 37.4 for 2.3.
 HIDDEN_TENSORS = 42.0
-# A text's embeddings while they are encoded (49 layers' outputs, stacked and copied, and the logits), and while
-# the connectors read them.
+# A text's embeddings while the connectors read them (metered: 7.5 with the given ones), which is more than while
+# they are encoded.
 TEXT_COPIES = 8
 # Decoding: number of tensors with one value per point of the finest level and channel, with upsamplers that add
 # their input (2.0) and without (2.3). Metered: 2.65 to 2.83, and 2.26 to 2.37.
@@ -343,7 +343,7 @@ class LTXWork:
     value_bytes: int
 
     def encoding(self) -> int:
-        return int(TEXT_COPIES * self.text_bytes)
+        return TEXT_COPIES * self.text_bytes
 
     def denoising(self, demand: Demand) -> int:
         latents = (demand.frames - 1) // FRAMES_PER_LATENT + 1
@@ -351,7 +351,8 @@ class LTXWork:
         tokens = (latents + 1) * demand.width * demand.height // PATCH_PIXELS**2
         batch = 2 if demand.guided else 1
         step = int(HIDDEN_TENSORS * tokens * self.channels * self.value_bytes)
-        return batch * (step + int(TEXT_COPIES * self.text_bytes))
+        # The connectors read the texts before the first step. With guidance, texts are held twice, and joined.
+        return batch * max(step + 2 * self.text_bytes, TEXT_COPIES * self.text_bytes)
 
     def decoding(self, demand: Demand, *, tiling: bool) -> int:
         frame = demand.width * demand.height
