@@ -1,4 +1,9 @@
-"""The published LTX-2 models on PyTorch's meta device, for the memory plan (benchmarks/memory.py)."""
+"""The published LTX-2 models on PyTorch's meta device, as benchmarks/memory.py has CogVideoX's.
+
+    python -m benchmarks.ltx_models
+
+prints their plans in docs/engines-memory.md.
+"""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,8 +15,9 @@ from diffusers.pipelines.ltx2 import LTX2TextConnectors, LTX2Vocoder
 from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration, Gemma3TextConfig, SiglipVisionConfig
 
-from containers.diffusion.families.ltx import LTX2
-from containers.diffusion.family import Configs
+from benchmarks.memory import HEADER, a_device, metered, plan_row
+from containers.diffusion.families.ltx import LIMITS, LTX2, tiles
+from containers.diffusion.family import Configs, Demand
 from containers.diffusion.memory import ModelSizes
 from containers.diffusion.weights import Tensor
 
@@ -113,18 +119,19 @@ def sizes_of(name: str) -> ModelSizes:
     return ModelSizes.of(LTX2, configs, tensors, "bfloat16")
 
 
-def denoising_inputs(name: str, *, width: int, height: int, frames: int, batch: int) -> dict[str, Any]:
-    """Return the arguments of one pass of the transformer."""
-    config = transformer_of(name).config
-    latents, sounds = (frames - 1) // 8 + 1, round(frames / 24 * 25)
-    tokens = latents * width * height // 32**2
-    text = (3840, 3840) if config.use_prompt_embeddings else (4096, 2048)
+def meter_denoising(name: str, demand: Demand) -> int:
+    """Return the peak bytes of one pass of the transformer."""
+    model = transformer_of(name)
+    batch = 2 if demand.guided else 1
+    latents, sounds = (demand.frames - 1) // 8 + 1, round(demand.frames / 24 * 25)
+    tokens = latents * demand.width * demand.height // 32**2
+    text = (3840, 3840) if model.config.use_prompt_embeddings else (4096, 2048)
 
     def empty(*shape: int, dtype: torch.dtype = torch.float32) -> Any:
         return torch.empty(batch, *shape, dtype=dtype, device="meta")
 
     half, whole = torch.bfloat16, torch.int64
-    return {
+    inputs = {
         "hidden_states": empty(tokens, 128, dtype=half),
         "audio_hidden_states": empty(sounds, 128, dtype=half),
         "encoder_hidden_states": empty(1024, text[0], dtype=half),
@@ -137,6 +144,48 @@ def denoising_inputs(name: str, *, width: int, height: int, frames: int, batch: 
         "audio_encoder_attention_mask": empty(1024, dtype=whole),
         "video_coords": empty(3, tokens, 2),
         "audio_coords": empty(1, sounds, 2),
-        "use_cross_timestep": not config.use_prompt_embeddings,
-        "return_dict": False,
     }
+    cross = not model.config.use_prompt_embeddings
+    return metered(model, lambda: model(**inputs, use_cross_timestep=cross, return_dict=False))
+
+
+def meter_decoding(name: str, demand: Demand, *, tiling: bool) -> int:
+    """Return the peak bytes of decoding the pictures."""
+    vae = vae_of(name)
+    latents = torch.empty(
+        1, 128, (demand.frames - 1) // 8 + 1, demand.height // 32, demand.width // 32,
+        dtype=vae.dtype, device="meta",
+    )  # fmt: skip
+    if tiling:
+        vae.enable_tiling(**tiles(demand.width, demand.height))
+    try:
+        return metered(vae, lambda: vae.decode(latents, None))
+    finally:
+        vae.disable_tiling()
+
+
+# PCs with the main memory that 16-bit weights need, and the smallest instances of AWS that hold a model.
+DEVICES = (
+    a_device("RTX 4060 8 GB, PC with 64 GB", 8188, 1100, 64),
+    a_device("RTX 3060 12 GB, PC with 64 GB", 12288, 1100, 64),
+    a_device("RTX 4080 16 GB, PC with 64 GB", 16376, 1100, 64),
+    a_device("RTX 4090 24 GB, PC with 96 GB", 24564, 1100, 96),
+    a_device("L4 24 GB, ml.g6.2xlarge (32 GB)", 23034, 500, 32),
+    a_device("L40S 48 GB, ml.g6e.2xlarge (64 GB)", 46068, 500, 64),
+    a_device("L40S 48 GB, ml.g6e.4xlarge (128 GB)", 46068, 500, 128),
+    a_device("H100 80 GB, ml.p5.4xlarge (256 GB)", 81559, 500, 256),
+    a_device("H200 141 GB", 143771, 500, 256),
+)
+
+
+def table() -> str:
+    """Return the plan for each model on each device, as Markdown."""
+    return HEADER + "".join(
+        plan_row(name, sizes_of(name), LIMITS, device, guided="distilled" not in name)
+        for name in MODELS
+        for device in DEVICES
+    )
+
+
+if __name__ == "__main__":
+    print(table(), end="")

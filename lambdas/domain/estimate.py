@@ -23,13 +23,17 @@ from lambdas.domain.quotas import Demand, amount
 from lambdas.domain.storyboard_questions import storyboard_question
 from lambdas.domain.video_request import OriginKind, VideoRequest
 
-# Seconds that an engine works on its longest clip, on the first instance type of cdk.json (docs/engines.md).
+# Seconds that an engine works on its longest clip, on the first instance type of cdk.json, or the default one
+# (docs/engines.md).
 _CLIP_SECONDS = {
     "cogvideox-2b": 75,
     "cogvideox-5b": 209,
     "cogvideox-5b-i2v": 209,
     "cogvideox-1.5-5b": 2905,
     "cogvideox-1.5-5b-i2v": 2905,
+    "ltx-2-19b": 979,
+    "ltx-2-19b-distilled": 100,
+    "ltx-2.3-22b-distilled": 100,
 }
 _LESS_COMPUTE = {Speed.EXACT: 1.0, Speed.BALANCED: 1.84, Speed.FAST: 2.48}  # docs/engines.md
 _DRAW_SECONDS = 6  # of the function that draws an animatic's clip of 6 s at 1280x720, on two cores of a PC
