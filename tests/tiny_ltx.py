@@ -1,10 +1,10 @@
 """A complete LTX-2 checkpoint with random weights, about a megabyte, made offline in seconds.
 
 It has the layout of the published repositories (model_index.json, audio_vae/, connectors/, scheduler/,
-text_encoder/, tokenizer/, transformer/, vae/, vocoder/) and is read by the classes that read those. Generation
-2.3 has what was new in it: gates, modulation by the prompt's noise level, a projection for each modality, and
-a vocoder with bandwidth extension. What it renders is coloured noise, and noise to hear, that follows the seed,
-the prompt and the image.
+text_encoder/, tokenizer/, transformer/, vae/, vocoder/) and is read by the classes that read those.
+Generation 2.3 has what was new in it: gates, modulation by the prompt's noise level, a projection for each
+modality, and a vocoder with bandwidth extension. What it renders is coloured noise, and noise to hear, that
+follows the seed, the prompt and the image.
 """
 
 import shutil

@@ -206,7 +206,7 @@ class Checkpoint(ABC):
     def cache(self, pipeline: Any, speed: Speed, steps: int) -> Any:
         """Return diffusers' cache config for a part that denoises `steps` steps at a speed of SKIPPING."""
 
-    def check(self, request: ClipRequest) -> None:
+    def check(self, request: ClipRequest) -> None:  # noqa: B027 - most refuse nothing else
         """Raise InvalidRequest for what only this checkpoint refuses."""
 
     @property

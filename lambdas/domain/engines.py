@@ -271,6 +271,7 @@ def _cogvideox(name: str, summary: str, image: Literal["none", "required"], **li
 
 _1_5 = {"fps": (16,), "frame_step": 16, "longest_clip": 10, "prompt_tokens": 224}
 
+
 def _ltx(name: str, summary: str, **changes: object) -> Engine:
     """Build an LTX-2 entry: 8N+1 frames at 24 or 25 fps, up to 20 s of film, plus one frame for the join."""
     return Engine.model_validate(
@@ -356,9 +357,7 @@ CATALOGUE: dict[str, Engine] = {
             steps=40,
             speeds=tuple(Speed),
         ),
-        _ltx(
-            "ltx-2-19b-distilled", "LTX-2 19B in 8 steps, text or image to video with sound", **_DISTILLED
-        ),
+        _ltx("ltx-2-19b-distilled", "LTX-2 19B in 8 steps, text or image to video with sound", **_DISTILLED),
         _ltx(
             "ltx-2.3-22b-distilled",
             "LTX-2.3 22B in 8 steps, text or image to video with sound",

@@ -44,7 +44,10 @@ def test_an_engine_whose_licences_are_accepted_is_deployed() -> None:
         ({"model_aliases": {"sora-2": "x"}}, f"model_aliases must be one of: {CHOSEN}; got 'x'"),
         ({"model_aliases": {"a,b": "animatic"}}, "String should match pattern"),
         (LTX, "accepted_licences must have ltx-2 and gemma for engine 'ltx-2-19b'"),
-        (LTX | {"accepted_licences": ["ltx-2"]}, "must have gemma for engine 'ltx-2-19b': accept the licences by adding"),
+        (
+            LTX | {"accepted_licences": ["ltx-2"]},
+            "must have gemma for engine 'ltx-2-19b': accept the licences by adding",
+        ),
         ({"accepted_licences": ["mit"]}, "accepted_licences.0: Input should be 'ltx-2' or 'gemma'"),
         ({"voice_engine": "natural"}, "voice_engine: Input should be 'standard', 'neural', 'long-form'"),
         ({"text_models": [""]}, "text_models.0: String should have at least 1 character"),

@@ -122,7 +122,15 @@ PARTS = {
         Stage.DENOISE,
         _Transformer,
         blocks="transformer_blocks",
-        kept_16_bit=("proj_in", "proj_out", "norm", "time_embed", "adaln", "caption_projection", "av_cross_attn"),
+        kept_16_bit=(
+            "proj_in",
+            "proj_out",
+            "norm",
+            "time_embed",
+            "adaln",
+            "caption_projection",
+            "av_cross_attn",
+        ),
     ),
     "scheduler": Part(
         "diffusers",
@@ -252,9 +260,9 @@ class LTX(Checkpoint):
         latents = output.frames.to(pipeline.vae.dtype)
         video = pipeline.vae.decode(latents, None, return_dict=False)[0]
         frames = pipeline.video_processor.postprocess_video(video, output_type="pt")[0]
-        spectrogram = pipeline.audio_vae.decode(
-            output.audio.to(pipeline.audio_vae.dtype), return_dict=False
-        )[0]
+        spectrogram = pipeline.audio_vae.decode(output.audio.to(pipeline.audio_vae.dtype), return_dict=False)[
+            0
+        ]
         samples = pipeline.vocoder(spectrogram)[0].detach().float().clamp(-1, 1).cpu().numpy()
         return Decoded(frames, Sound(samples, pipeline.vocoder.config.output_sampling_rate))
 
