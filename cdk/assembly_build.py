@@ -14,7 +14,7 @@ from cdk.build_project import BuildProject
 from cdk.code import PYTHON
 from cdk.permissions import allow
 from lambdas.domain import names
-from lambdas.settings import PricedSettings, env_of
+from lambdas.settings import ADDED_ENGINES, PricedSettings, env_of
 
 LONGEST_MINUTES = 8 * 60
 LONGEST_QUEUED_MINUTES = 60
@@ -32,15 +32,17 @@ class AssemblyBuild(Construct):
         *,
         code: s3.Location,
         settings: PricedSettings,
+        added_engines: str,
         prefix: str,
         log_retention_days: int,
     ) -> None:
-        """`code` is an archive with lambdas/ and the media libraries."""
+        """`code` is an archive with lambdas/ and the media libraries; `added_engines` as in Functions."""
         super().__init__(scope, id)
         name = self._physical_name = f"{prefix}-assemble"
         variables = {
             "POWERTOOLS_SERVICE_NAME": prefix,
             "POWERTOOLS_METRICS_NAMESPACE": names.METRICS_NAMESPACE,
+            ADDED_ENGINES: added_engines,
             **env_of(settings),
         }
         buildspec = {

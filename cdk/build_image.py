@@ -1,13 +1,14 @@
-"""Build the engines' image, if there is none of these sources: python -m cdk.build_image CDK [OPTION]…
+"""Build the engines' images, if there are none of these sources: python -m cdk.build_image CDK [OPTION]…
 
 `make deploy` runs it between synthesis and deployment. CDK is the command of the CDK CLI, with the folder of
-the cloud assembly. It deploys the image's stack, builds the image in CodeBuild (or with this machine's
+the cloud assembly. It deploys each image's stack, builds the image in CodeBuild (or with this machine's
 Docker: the setting `image_builder`), and checks that SageMaker will accept what was pushed. If that fails, so
 does `make deploy`, before an engine is touched.
 """
 
 import base64
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cdk.code import ROOT
 from cdk.engine_image import build_command
 
-STACK_SUFFIX = "-Image"
+STACK_SUFFIXES = ("-Image", "-RelayImage")
 # The only manifest of an image for one platform that SageMaker accepts.
 ACCEPTED = "application/vnd.docker.distribution.manifest.v2+json"
 POLL_SECONDS = 10.0
@@ -46,7 +47,7 @@ def ensure_image(client: Client, outputs: Mapping[str, str], report: Report) -> 
             if "Project" in outputs:
                 _build_in_codebuild(client("codebuild"), outputs["Project"], image, report)
             else:
-                _build_with_docker(client("ecr"), outputs["Uri"], report)
+                _build_with_docker(client("ecr"), build_command(outputs["Uri"], _options(outputs)), report)
         image.check()
     except (BotoCoreError, ClientError) as error:
         raise ImageError(f"{image.uri}: {error}") from error
@@ -129,12 +130,16 @@ def _failure(build: Mapping[str, Any]) -> str:
     return f"the build {build['id']} ended with {build['buildStatus']}: {why}. Its log: {log}"
 
 
-def _build_with_docker(ecr: Any, uri: str, report: Report) -> None:
+def _options(outputs: Mapping[str, str]) -> list[str]:
+    return shlex.split(outputs["Options"])
+
+
+def _build_with_docker(ecr: Any, build: list[str], report: Report) -> None:
     access = ecr.get_authorization_token()["authorizationData"][0]
     user, _, password = base64.b64decode(access["authorizationToken"]).decode().partition(":")
     report("building the engines' image with Docker")
     log_in = ["docker", "login", "--username", user, "--password-stdin", access["proxyEndpoint"]]
-    for command, given in ((log_in, password), (build_command(uri), "")):
+    for command, given in ((log_in, password), (build, "")):
         try:
             done = subprocess.run(command, cwd=ROOT, input=given, text=True, check=False)  # noqa: S603 - our own
         except OSError as error:
@@ -155,14 +160,14 @@ def _deploy_stack(cdk: Sequence[str], stack: str) -> dict[str, str]:
 
 
 def _stacks(assembly: Path) -> list[str]:
-    """Return the name of the image's stack; empty if no engine needs the image."""
+    """Return the names of the images' stacks; empty if no engine needs an image."""
     artifacts = json.loads((assembly / "manifest.json").read_bytes())["artifacts"]
     stacks = (name for name, one in artifacts.items() if one["type"] == "aws:cloudformation:stack")
-    return [name for name in stacks if name.endswith(STACK_SUFFIX)]
+    return [name for name in stacks if name.endswith(STACK_SUFFIXES)]
 
 
 def main(cdk: Sequence[str], assembly: Path) -> None:
-    """Build the image if the cloud assembly has its stack. Raises ImageError."""
+    """Build the images whose stacks the cloud assembly has. Raises ImageError."""
     for stack in _stacks(assembly):
         outputs = _deploy_stack(cdk, stack)
         client: Any = boto3.Session().client  # its type knows each service by name

@@ -15,7 +15,7 @@ import boto3
 import typer
 from botocore.exceptions import ClientError
 
-from cdk.settings import DeploymentSettings, SettingsError
+from cdk.settings import DeploymentSettings, SettingsError, StackKind
 
 _GONE = frozenset({"NoSuchBucket", "ResourceNotFoundException"})
 _TRIES = 5  # another log may arrive in the log bucket while it is emptied
@@ -33,7 +33,8 @@ class Kept:
 
 def names_of(settings: DeploymentSettings) -> tuple[str, ...]:
     """Return the names of the deployment's stacks; those that depend on others come first."""
-    return tuple(settings.stack_name(stack) for stack in ("Engines", "Image", "Operations", "Pipeline"))
+    kinds: tuple[StackKind, ...] = ("Engines", "Image", "RelayImage", "Operations", "Pipeline")
+    return tuple(settings.stack_name(kind) for kind in kinds)
 
 
 def protected(client: Client, names: Sequence[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """A SageMaker asynchronous endpoint for one engine. CDK has no L2 for the async config (aws-cdk#23149)."""
 
+import json
+
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
@@ -55,7 +57,7 @@ class EngineEndpoint(Construct):
             enable_network_isolation=True,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=image_uri,
-                environment={"DIFFUSION_NAME": id, "DIFFUSION_DEPLOYMENT": settings.prefix},
+                environment=_environment(id, settings),
                 model_data_source=sagemaker.CfnModel.ModelDataSourceProperty(
                     s3_data_source=sagemaker.CfnModel.S3DataSourceProperty(
                         s3_uri=model_uri, s3_data_type="S3Prefix", compression_type="None"
@@ -158,6 +160,25 @@ class EngineEndpoint(Construct):
                 alarms=[properties.AlarmProperty(alarm_name=alarm.alarm_name)]
             ),
         )
+
+
+def _environment(engine: str, settings: DeploymentSettings) -> dict[str, str]:
+    """Return the variables of the engine's container."""
+    relay = settings.relays.get(engine)
+    if relay is None:
+        return {"DIFFUSION_NAME": engine, "DIFFUSION_DEPLOYMENT": settings.prefix}
+    return {
+        **relay.environment,
+        "RELAY_NAME": engine,
+        "RELAY_MODEL": relay.model,
+        "RELAY_KIND": relay.kind,
+        "RELAY_EXTRA": json.dumps(relay.extra),
+        "RELAY_SOUND": "1" if relay.sound else "0",
+        "RELAY_PATIENCE": str(relay.patience_seconds),
+        "RELAY_SECONDS": str(settings.invocation_seconds),
+        # AWS's image serves the model's folder under this name.
+        "SM_VLLM_SERVED_MODEL_NAME": relay.model,
+    }
 
 
 def rollback_alarm_name(endpoint_name: str) -> str:

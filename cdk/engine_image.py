@@ -1,4 +1,4 @@
-"""The engines' container image: its repository, and the build that fills it.
+"""The engines' container images: their repositories, and the builds that fill them.
 
 docs/decisions/0035-the-engine-image.md explains why a template only describes the build: cdk/build_image.py
 runs it between two deployments.
@@ -6,6 +6,8 @@ runs it between two deployments.
 
 import hashlib
 import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aws_cdk import IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_codebuild as codebuild
@@ -16,38 +18,83 @@ from constructs import Construct
 from cdk.build_project import BuildProject
 from cdk.code import ROOT
 from cdk.permissions import acknowledge, allow
+from cdk.settings import DeploymentSettings, StackKind
 
 # SageMaker refuses OCI manifests ("Unsupported manifest media type …", as in
 # github.com/aws/amazon-sagemaker-feedback/issues/180). Docker 29 pushes them by default, and for a provenance
 # or an SBOM any Docker pushes an OCI index.
 BUILD = (
-    *("docker", "buildx", "build", "--platform", "linux/amd64"),
-    *("--file", "containers/diffusion/Dockerfile", "--provenance=false", "--sbom=false"),
+    *("docker", "buildx", "build", "--platform", "linux/amd64", "--provenance=false", "--sbom=false"),
     *("--output", "type=image,oci-mediatypes=false,push=true"),
 )
-# What containers/diffusion/Dockerfile copies, and the Dockerfile.
-_SOURCE = ["/*", "!/containers", "/containers/*", "!/containers/__init__.py"]
-_SOURCE += ["!/containers/diffusion", "!/containers/serving", "__pycache__", "*.pyc", "*.md"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an image is built of the repository's sources."""
+
+    name: str
+    """In the names of its repository and project, after the deployment's prefix."""
+    dockerfile: str
+    folders: tuple[str, ...]
+    """Those that the Dockerfile copies, and its own."""
+    arguments: tuple[tuple[str, str], ...] = ()
+    """Of the build, by name."""
+
+    @property
+    def options(self) -> list[str]:
+        """Docker's options that determine the image, besides BUILD."""
+        pairs = (("--build-arg", f"{name}={value}") for name, value in self.arguments)
+        return ["--file", self.dockerfile, *(part for pair in pairs for part in pair)]
+
+    @property
+    def exclude(self) -> list[str]:
+        """Patterns of the files that determine nothing."""
+        kept = [f"!/{folder}" for folder in self.folders]
+        excluded = ["/*", "!/containers", "/containers/*", "!/containers/__init__.py", *kept]
+        return [*excluded, "__pycache__", "*.pyc", "*.md"]
+
+
+def recipe_of(stack: StackKind, settings: DeploymentSettings) -> Recipe:
+    """Return the recipe of the image of that stack: the engines' own, or that of those that the deployment
+    adds."""
+    if stack == "RelayImage":
+        return Recipe(
+            name="relay",
+            dockerfile="containers/relay/Dockerfile",
+            # Some of the diffusion server's modules are common to all servers.
+            folders=("containers/relay", "containers/diffusion", "containers/serving"),
+            arguments=(("BASE_IMAGE", settings.relay_image),),
+        )
+    return Recipe(
+        name="engine",
+        dockerfile="containers/diffusion/Dockerfile",
+        folders=("containers/diffusion", "containers/serving"),
+    )
+
+
 # Has Docker 28 and Buildx (github.com/aws/aws-codebuild-docker-images, al/x86_64/standard/6.0).
 _BUILDER = "aws/codebuild/amazonlinux-x86_64-standard:6.0"
 _KEPT_IMAGES = 20  # an endpoint fetches its image whenever it starts an instance
 _LONGEST_MINUTES = 60
 
 
-def build_command(image_uri: str) -> list[str]:
-    """Return the command that builds the image in the repository's root and pushes it."""
-    return [*BUILD, "--tag", image_uri, "."]
+def build_command(image_uri: str, options: Sequence[str]) -> list[str]:
+    """Return the command that builds the image in the repository's root and pushes it. `options`: those of
+    its recipe."""
+    return [*BUILD, *options, "--tag", image_uri, "."]
 
 
 class EngineImage(Construct):
     """`repository` and `tag` of the image. The tag is a digest of the sources, so it never moves."""
 
-    def __init__(self, scope: Construct, id: str, *, prefix: str) -> None:
+    def __init__(self, scope: Construct, id: str, *, prefix: str, recipe: Recipe) -> None:
         super().__init__(scope, id)
+        self.recipe = recipe
         self.repository = ecr.Repository(
             self,
             "Repository",
-            repository_name=f"{prefix}-engine",
+            repository_name=f"{prefix}-{recipe.name}",
             image_tag_mutability=ecr.TagMutability.IMMUTABLE,
             image_scan_on_push=True,
             empty_on_delete=True,
@@ -55,9 +102,9 @@ class EngineImage(Construct):
             lifecycle_rules=[ecr.LifecycleRule(max_image_count=_KEPT_IMAGES)],
         )
         self.source = assets.Asset(
-            self, "Source", path=str(ROOT), exclude=_SOURCE, ignore_mode=IgnoreMode.GIT
+            self, "Source", path=str(ROOT), exclude=recipe.exclude, ignore_mode=IgnoreMode.GIT
         )
-        determined_by = f"{self.source.asset_hash} {shlex.join(BUILD)}"
+        determined_by = f"{self.source.asset_hash} {shlex.join([*BUILD, *recipe.options])}"
         self.tag = hashlib.sha256(determined_by.encode()).hexdigest()
 
     @property
@@ -72,7 +119,7 @@ class ImageBuild(Construct):
         self, scope: Construct, id: str, *, image: EngineImage, prefix: str, log_retention_days: int
     ) -> None:
         super().__init__(scope, id)
-        name = f"{prefix}-engine-image"
+        name = f"{prefix}-{image.recipe.name}-image"
         registry = f"{Stack.of(self).account}.dkr.ecr.{Stack.of(self).region}.{Stack.of(self).url_suffix}"
         log_in = f"aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"
         buildspec = {
@@ -80,7 +127,7 @@ class ImageBuild(Construct):
             "env": {"shell": "bash"},
             "phases": {
                 "pre_build": {"commands": [f"set -o pipefail; {log_in}"]},
-                "build": {"commands": [" ".join(build_command(image.uri))]},
+                "build": {"commands": [" ".join(build_command(image.uri, image.recipe.options))]},
             },
         }
         build = BuildProject(

@@ -1,5 +1,6 @@
 """The engines: a SageMaker endpoint for each engine in the settings that needs one. AWS only."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Stack
@@ -13,7 +14,7 @@ from cdk.engine_image import EngineImage
 from cdk.engine_role import EngineRole
 from cdk.notices import Notices
 from cdk.saved_queries import SavedQueries, engine_queries
-from cdk.settings import DeploymentSettings
+from cdk.settings import DeploymentSettings, StackKind
 
 
 class EnginesStack(Stack):
@@ -24,9 +25,10 @@ class EnginesStack(Stack):
         *,
         settings: DeploymentSettings,
         notices: Notices,
-        image: EngineImage,
+        images: Mapping[StackKind, EngineImage],
         **options: Any,
     ) -> None:
+        """`images` by the stack that each is in."""
         super().__init__(scope, id, description="Reelworks: the engines' endpoints", **options)
         prefix = settings.prefix
         models = s3.Bucket.from_bucket_name(
@@ -41,14 +43,15 @@ class EnginesStack(Stack):
             model_prefix=settings.model_prefix,
             topics=[notices.success, notices.error],
         )
-        image.repository.grant_pull(role.role)
+        for image in images.values():
+            image.repository.grant_pull(role.role)
         queries = SavedQueries(self, "SavedQueries", prefix=prefix, queries=engine_queries(settings))
         for engine in settings.endpoint_engines:
             endpoint = EngineEndpoint(
                 self,
                 engine,
                 settings=settings,
-                image_uri=image.uri,
+                image_uri=images[settings.image_stack_of(engine)].uri,
                 model_uri=f"s3://{models.bucket_name}/{settings.model_prefix}/{engine}/",
                 role=role.role,
                 notices=notices,

@@ -16,6 +16,7 @@ from cdk.permissions import acknowledge, allow
 from cdk.settings import DeploymentSettings
 from lambdas.domain import names
 from lambdas.settings import (
+    ADDED_ENGINES,
     ApiKeysSettings,
     ApiSettings,
     AssembleLongSettings,
@@ -155,7 +156,10 @@ def function_name(prefix: str, name: str) -> str:
 class Functions(Construct):
     """The functions by name, for example `functions["Plan"]`."""
 
-    def __init__(self, scope: Construct, id: str, *, settings: DeploymentSettings) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, settings: DeploymentSettings, added_engines: str
+    ) -> None:
+        """`added_engines`: JSON of the engines that the deployment adds to the catalogue, or empty."""
         super().__init__(scope, id)
         prefix, snap_start, days = settings.prefix, settings.snap_start, settings.log_retention_days
         self._specs = functions_of(settings)
@@ -188,7 +192,11 @@ class Functions(Construct):
                 role=role,
                 log_group=logs,
                 tracing=lambda_.Tracing.ACTIVE,
-                environment={"POWERTOOLS_SERVICE_NAME": prefix, **ENVIRONMENT},
+                environment={
+                    "POWERTOOLS_SERVICE_NAME": prefix,
+                    **ENVIRONMENT,
+                    ADDED_ENGINES: added_engines,
+                },
                 snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS
                 if spec.snapshot and snap_start
                 else None,

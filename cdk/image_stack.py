@@ -1,22 +1,32 @@
-"""The engines' container image: its repository and its build. AWS only."""
+"""A container image of engines: its repository and its build. AWS only."""
 
+import shlex
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from cdk.engine_image import EngineImage, ImageBuild
-from cdk.settings import DeploymentSettings
+from cdk.engine_image import EngineImage, ImageBuild, recipe_of
+from cdk.settings import DeploymentSettings, StackKind
 
 
 class ImageStack(Stack):
-    def __init__(self, scope: Construct, id: str, *, settings: DeploymentSettings, **options: Any) -> None:
-        super().__init__(scope, id, description="Reelworks: the engines' container image", **options)
-        self.image = EngineImage(self, "Image", prefix=settings.prefix)
+    def __init__(
+        self, scope: Construct, kind: StackKind, *, settings: DeploymentSettings, **options: Any
+    ) -> None:
+        super().__init__(
+            scope,
+            settings.stack_name(kind),
+            description="Reelworks: the engines' container image",
+            **options,
+        )
+        recipe = recipe_of(kind, settings)
+        self.image = EngineImage(self, "Image", prefix=settings.prefix, recipe=recipe)
         outputs = {
             "Repository": self.image.repository.repository_name,
             "Tag": self.image.tag,
             "Uri": self.image.uri,
+            "Options": shlex.join(recipe.options),
         }
         if settings.image_builder == "codebuild":
             build = ImageBuild(

@@ -26,7 +26,7 @@ from cdk.table import ApiKeysTable, VideosTable
 from cdk.upkeep import SETTLED_WITHIN, Upkeep
 from cdk.webhooks import AT_ONCE, Webhooks
 from lambdas.domain import keys
-from lambdas.domain.engines import CATALOGUE, Renderer
+from lambdas.domain.engines import CATALOGUE, Renderer, added
 from lambdas.domain.names import endpoint_name, signing_secret
 from lambdas.settings import (
     ApiKeysSettings,
@@ -60,6 +60,12 @@ class PipelineStack(Stack):
             "Engines",
             default=",".join(settings.engines),
             description="Names of the available engines, comma-separated",
+        )
+        added_engines = CfnParameter(
+            self,
+            "AddedEngines",
+            default=added(settings.added_engines),
+            description="Engines that this deployment adds to the catalogue, as JSON",
         )
         self._voice = CfnParameter(
             self, "Voice", default=settings.voice, description="Default narration voice"
@@ -125,7 +131,9 @@ class PipelineStack(Stack):
         )
         self.identity = Identity(self, "Identity")
         self.bus = events.EventBus(self, "Bus", event_bus_name=f"{prefix}-videos")
-        self.functions = Functions(self, "Functions", settings=settings)
+        self.functions = Functions(
+            self, "Functions", settings=settings, added_engines=added_engines.value_as_string
+        )
         stores = StoreSettings(
             videos_table=self.table.table.table_name,
             input_bucket=self.buckets.input.bucket_name,
@@ -137,6 +145,7 @@ class PipelineStack(Stack):
             "AssemblyBuild",
             code=self.functions.media_code,
             settings=self._priced,
+            added_engines=added_engines.value_as_string,
             prefix=prefix,
             log_retention_days=days,
         )
@@ -361,7 +370,7 @@ class PipelineStack(Stack):
                         resource_name=endpoint_name(settings.prefix, engine.name),
                     )
                     # Each by name: `{prefix}-*` would match another deployment whose prefix starts alike.
-                    for engine in CATALOGUE.values()
+                    for engine in (*CATALOGUE.built_in.values(), *settings.added_engines)
                     if engine.renderer is Renderer.ENDPOINT
                 ],
             )

@@ -11,15 +11,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cdk.instances import INSTANCES
-from lambdas.domain.engines import CATALOGUE, Renderer
+from lambdas.domain.engines import CATALOGUE, Engine, Renderer
 from lambdas.domain.errors import Fault
 from lambdas.domain.licences import LicenceName, missing, terms
 from lambdas.domain.prices import AWS, PRICED, Prices
 from lambdas.domain.quotas import Quotas
+from lambdas.domain.relays import EngineName, RelaySettings
 
 _CDK_JSON = Path(__file__).parent.parent / "cdk.json"
 PREFIX_VARIABLE = "REELWORKS_PREFIX"  # chooses a deployment other than cdk.json's
-StackKind = Literal["Pipeline", "Operations", "Image", "Engines"]
+StackKind = Literal["Pipeline", "Operations", "Image", "RelayImage", "Engines"]
 
 
 class SettingsError(Exception):
@@ -128,6 +129,13 @@ class GuardrailSettings(BaseModel):
         return f"{self.id}:{self.version}"
 
 
+class Relay(RelaySettings):
+    """An engine on an endpoint whose server is the deployer's choice (docs/relay.md)."""
+
+    # Variables of the server, for example SM_VLLM_TENSOR_PARALLEL_SIZE.
+    environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = {}
+
+
 class DeploymentSettings(BaseModel):
     """The settings of one deployment. cdk.json has a value for each; docs/deploy.md explains them."""
 
@@ -190,6 +198,9 @@ class DeploymentSettings(BaseModel):
     model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
     accepted_licences: tuple[LicenceName, ...]  # of models
     endpoints: dict[str, EndpointSettings]
+    relays: dict[EngineName, Relay]  # engines that the deployment adds, by name
+    # The image that theirs are made of: a server with /v1/videos, AWS's own by default.
+    relay_image: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+[:@][A-Za-z0-9._:-]+$")]
     # Where the engines' container image is built; "docker" is the deployer's machine.
     image_builder: Literal["codebuild", "docker"]
 
@@ -201,7 +212,8 @@ class DeploymentSettings(BaseModel):
             ("model_aliases", self.model_aliases.values()),
             ("endpoints", self.endpoints),
         ):
-            hosted = [name for name, engine in CATALOGUE.items() if not engine.workflow]
+            built_in = (name for name, engine in CATALOGUE.built_in.items() if not engine.workflow)
+            hosted = [*built_in, *self.relays]
             # An endpoint may be described before its engine is offered.
             allowed = hosted if field in ("engines", "endpoints") else self.engines
             for name in names:
@@ -229,9 +241,18 @@ class DeploymentSettings(BaseModel):
         return self
 
     @property
+    def added_engines(self) -> list[Engine]:
+        """The catalogue's entries of the engines that the deployment adds."""
+        return [relay.engine(name) for name, relay in self.relays.items()]
+
+    @property
     def endpoint_engines(self) -> tuple[str, ...]:
         """The engines that run on an endpoint of the engines stack."""
-        return tuple(name for name in self.engines if CATALOGUE[name].renderer is Renderer.ENDPOINT)
+        return tuple(
+            name
+            for name in self.engines
+            if name in self.relays or CATALOGUE.built_in[name].renderer is Renderer.ENDPOINT
+        )
 
     @property
     def price_list(self) -> Prices:
@@ -242,6 +263,10 @@ class DeploymentSettings(BaseModel):
         }
         aws = AWS.with_instances({engine: usd for engine, usd in hourly.items() if usd is not None})
         return aws.model_copy(update={"each": {**aws.each, **self.prices}})
+
+    def image_stack_of(self, engine: str) -> StackKind:
+        """Return the stack with the image of an engine on an endpoint."""
+        return "RelayImage" if engine in self.relays else "Image"
 
     def stack_name(self, stack: StackKind) -> str:
         return stack_name(self.prefix, stack)

@@ -7,10 +7,13 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.prices import Makers, Prices
 from lambdas.domain.quotas import Quotas
 
 _PREFIX = "REELWORKS_"
+# Of every function: JSON of the engines that the deployment adds to the catalogue.
+ADDED_ENGINES = _PREFIX + "ADDED_ENGINES"
 
 
 class Settings(BaseModel):
@@ -18,8 +21,10 @@ class Settings(BaseModel):
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Read REELWORKS_<FIELD> for each field. Raises ValidationError naming what is missing."""
+        """Read REELWORKS_<FIELD> for each field, and the engines that the deployment adds. Raises
+        ValidationError naming what is missing."""
         source = os.environ if environment is None else environment
+        CATALOGUE.add(source.get(ADDED_ENGINES, ""))
         names = {field: _PREFIX + field.upper() for field in cls.model_fields}
         return cls.model_validate({field: source[name] for field, name in names.items() if name in source})
 

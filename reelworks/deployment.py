@@ -56,11 +56,11 @@ class Deployment:
     def find(cls) -> Self:
         """Find the deployment. Raises DeploymentError if there is neither a local nor an AWS deployment."""
         from reelworks.cloud import aws, credentials, errors, home
-        from reelworks.cloud.lifecycle import start_stop
+        from reelworks.cloud.lifecycle import cloud_status
 
         if "AWS_PROFILE" not in os.environ:
             here = home.Home.locate()
-            status = start_stop.status(here)
+            status = cloud_status.status(here)
             if status.aws_endpoint_url is not None:
                 try:
                     signed = credentials.read_credentials(here.aws_credentials)

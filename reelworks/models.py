@@ -74,8 +74,8 @@ _NEEDED = (
 
 # The hub's own message says whether it wants this.
 _GATED = (
-    ". If the hub asks for a login or for access: accept the model's terms on its page on huggingface.co, and "
-    "set HF_TOKEN to a token of your account"
+    ". If the hub asks for a login or for access: accept the model's terms on its page on huggingface.co, "
+    "and set HF_TOKEN to a token of your account"
 )
 
 State = Literal["here", "no manifest", "partly pulled", "absent"]

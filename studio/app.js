@@ -105,6 +105,10 @@ class App extends Component {
     if (message) this.#fades = setTimeout(() => this.#announce(""), SHOWN_MS);
   }
 
+  drawn() {
+    if (this.#shown) this.querySelector(":scope > .first")?.remove(); // what index.html shows until then
+  }
+
   view() {
     if (!this.#shown) return nothing;
     if (!session.active) return html`<main id="main" tabindex="-1">${this.#shown}</main>`;

@@ -29,7 +29,8 @@ class Ask extends Component {
     this.fault = null;
     this.sending = false;
     this.once = crypto.randomUUID();
-    this.values = { ...Object.fromEntries(this.fields.map(({ name, value = "" }) => [name, value])), ...this.#draft() };
+    const typed = this.#kept ? JSON.parse(localStorage.getItem(this.#kept) ?? "{}") : {};
+    this.values = { ...Object.fromEntries(this.fields.map(({ name, value = "" }) => [name, value])), ...typed };
     addEventListener("hashchange", () => this.remove(), { signal: this.signal });
   }
 
@@ -38,13 +39,14 @@ class Ask extends Component {
     if (!dialog.open) dialog.showModal();
   }
 
-  #draft() {
-    return this.draft ? JSON.parse(localStorage.getItem(`reelworks.draft.${this.draft}`) ?? "{}") : {};
+  /** Where the browser keeps what was typed; null: nowhere. */
+  get #kept() {
+    return this.draft && `reelworks.draft.${this.draft}`;
   }
 
   #typed(name, value) {
     this.values[name] = value;
-    if (this.draft) localStorage.setItem(`reelworks.draft.${this.draft}`, JSON.stringify(this.values));
+    if (this.#kept) localStorage.setItem(this.#kept, JSON.stringify(this.values));
   }
 
   async #send(event) {
@@ -58,7 +60,7 @@ class Ask extends Component {
     );
     try {
       await this.send(values, this.once);
-      if (this.draft) localStorage.removeItem(`reelworks.draft.${this.draft}`);
+      if (this.#kept) localStorage.removeItem(this.#kept);
       this.querySelector("dialog")?.close();
     } catch (error) {
       this.fault = error;

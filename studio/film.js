@@ -4,6 +4,7 @@ import { ApiError, get, link, post, remove, request } from "./api.js";
 import { ask } from "./ask.js";
 import { caller } from "./caller.js";
 import { Component, html, nothing } from "./component.js";
+import "./film/compare.js";
 import { costView, eventsView, filesView, provenanceView, save } from "./film/details.js";
 import "./film/media.js";
 import "./film/player.js";
@@ -36,8 +37,9 @@ class Film extends Component {
   }
 
   #forget() {
-    Object.assign(this, { video: null, fault: null, told: null, clips: null, board: null, manifest: null, events: null });
+    Object.assign(this, { video: null, fault: null, told: null, clips: null, board: null, manifest: null, events: null, films: null });
     this.manifestFault = null;
+    this.comparing = false;
     this.read = {};
   }
 
@@ -87,6 +89,8 @@ class Film extends Component {
       this.#once("clips", video.clips.length && `${video.attempt} ${video.clips.length}`, async () =>
         (await get(`videos/${id}/clips`, {}, signal)).data),
       this.#once("manifest", finished && `${finished}`, () => this.#readManifest(signal)),
+      this.#once("films", finished && video.attempt > 1 && `${finished}`, async () =>
+        (await get(`videos/${id}/films`, {}, signal)).data),
       this.#once("events", this.eventsShown && JSON.stringify([video.stages.length, video.progress]), () =>
         this.#readEvents(signal)),
     ]);
@@ -268,6 +272,7 @@ class Film extends Component {
         ${video.url ? this.#filmView(video, state) : nothing}
         ${this.told ? html`<p class="notice bad" role="alert">${this.told.message}</p>` : nothing}
         ${state === "completed" ? this.#makeMore(video) : nothing}
+        ${this.films?.length > 1 ? this.#compareView(video) : nothing}
         ${state === "completed" && this.manifest ? this.#made(video) : nothing}
         ${this.manifestFault && !this.manifest
           ? html`<p class="notice warn">${this.manifestFault.message} Its scenes and costs are missing here.</p>`
@@ -353,7 +358,7 @@ class Film extends Component {
         </div>
         <div class="row">
           ${mayChange(html`<button class="primary" @click=${() => this.#retry()}>Retry</button>`)}
-          ${video.storyboard ? html`<a class="button" href=${`#/films/${video.id}/storyboard`}>Edit the storyboard</a>` : nothing}
+          ${_boardLink(video, "Edit the storyboard")}
         </div>
       </section>`;
   }
@@ -368,6 +373,19 @@ class Film extends Component {
       <studio-player class="player" .film=${video} .scenes=${scenes}></studio-player>`;
   }
 
+  #compareView(video) {
+    return html`
+      <details class="card" @toggle=${({ target }) => this.#compares(target.open)}>
+        <summary>Compare with an earlier film</summary>
+        ${this.comparing ? html`<studio-compare class="stack" .videoId=${video.id} .films=${this.films}></studio-compare>` : nothing}
+      </details>`;
+  }
+
+  #compares(open) {
+    this.comparing = open;
+    this.changed();
+  }
+
   #makeMore(video) {
     return html`
       <div class="row actions">
@@ -376,8 +394,9 @@ class Film extends Component {
           <button @click=${() => this.#remix()}>Remix</button>
           <button @click=${() => this.#extend()}>Extend</button>
           <button @click=${() => this.#edit()}>Edit the pictures</button>
-          ${video.storyboard ? html`<a class="button" href=${`#/films/${video.id}/storyboard`}>Edit scenes</a>` : nothing}
-          <button class="danger last" @click=${() => this.#delete()}>Delete</button>`)}
+        `)}
+        ${_boardLink(video, "Edit scenes")}
+        ${mayChange(html`<button class="danger last" @click=${() => this.#delete()}>Delete</button>`)}
       </div>`;
   }
 
@@ -393,6 +412,11 @@ class Film extends Component {
 }
 
 const mayChange = (template) => (caller.may("create") ? template : nothing);
+
+const _boardLink = (video, words) =>
+  video.storyboard
+    ? html`<a class="button" href=${`#/films/${video.id}/storyboard`}>${caller.may("create") ? words : "See the storyboard"}</a>`
+    : nothing;
 
 const _prompt = (label, hint) => ({ name: "prompt", label, kind: "text", hint, limits: { maxlength: 2000 } });
 

@@ -2,7 +2,7 @@
 
 import { ApiError, pause } from "./api.js";
 
-const HIDDEN_MS = 60_000;
+const HIDDEN_MS = 600_000; // a page that is shown again asks at once
 const LONGEST_MS = 60_000;
 
 /**

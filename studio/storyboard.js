@@ -375,22 +375,39 @@ class StoryboardScreen extends Component {
     if (part === "voice" && voice) body.voice = voice;
     if (part === "voice" && speed) body.speed = _number(speed);
     if (part === "still" && seed) body.seed = _number(seed);
-    if (!(await this.#save())) {
-      this.#dialogs.regenerate.close();
-      return;
-    }
-    this.#busy = "regenerate";
-    this.changed();
-    try {
+    await this.#send("regenerate", () => this.#regeneration, ["note", "voice", "speed", "seed"], async () => {
       await post(`videos/${this.videoId}/scenes/${index}/regenerate`, body);
-      this.#dialogs.regenerate.close();
       this.#say(`Scene ${index + 1} is being made again.`);
       this.#watch();
+    });
+  }
+
+  /**
+   * Save, then send what a dialog asks for, and close it. What the API says against it is shown there: `asked()` gets
+   * the fault of one of its `fields`, or an error. If somebody else changed the storyboard, both are shown instead.
+   */
+  async #send(name, asked, fields, send) {
+    const dialog = this.#dialogs[name];
+    if (!(await this.#save())) {
+      dialog.close();
+      return;
+    }
+    this.#busy = name;
+    this.changed();
+    try {
+      await send();
+      dialog.close();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#regeneration.faults = new Map([[error.param, error.message]]);
-      this.#regeneration.error = ["note", "voice", "speed", "seed"].includes(error.param) ? "" : error.message;
-      queueMicrotask(() => this.querySelector(`#regenerate-${error.param}`)?.focus());
+      if (error.status === 412) {
+        dialog.close();
+        await this.#unsaved(error);
+        return;
+      }
+      const inField = fields.includes(error.param);
+      asked().faults = new Map(inField ? [[error.param, error.message]] : []);
+      asked().error = inField ? "" : error.message;
+      if (inField) queueMicrotask(() => this.querySelector(`#${name}-${error.param}`)?.focus());
     } finally {
       this.#busy = "";
       this.changed();
@@ -411,9 +428,8 @@ class StoryboardScreen extends Component {
     const gate = this.#ended ? null : this.#video.review.gate;
     const reuse = this.#ended && !this.#filmed?.storyboard;
     const plan = { gate, outcomes: this.#outcomes, price: null, reuse };
-    this.#approval = { plan, maxCost: "", error: "", fault: undefined };
+    this.#approval = { plan, maxCost: "", error: "", faults: new Map() };
     this.#show("approve");
-    const asked = this.#approval;
     try {
       plan.price = await aboutCost(this.#editor.storyboard, plan.outcomes, this.#video, this.signal);
     } catch (error) {
@@ -421,41 +437,17 @@ class StoryboardScreen extends Component {
       if (!(error instanceof ApiError)) throw error;
       plan.price = { error: error.message };
     }
-    if (asked === this.#approval) this.changed();
+    if (plan === this.#approval?.plan) this.changed();
   }
 
   async #approve() {
     const { plan, maxCost } = this.#approval;
-    if (!(await this.#save())) {
-      this.#dialogs.approve.close();
-      return;
-    }
-    this.#busy = "approve";
-    this.changed();
-    try {
-      const query = new URLSearchParams({
-        ...(plan.gate && { gate: plan.gate }),
-        ...(maxCost.trim() && { max_cost: maxCost.trim() }),
-      });
-      await request("POST", `videos/${this.videoId}/approve?${query}`, {
-        body: {},
-        headers: { "if-match": this.#etag },
-      });
-      this.#dialogs.approve.close();
+    await this.#send("approve", () => this.#approval, ["max_cost"], async () => {
+      const headers = { "if-match": this.#etag };
+      const query = { gate: plan.gate, max_cost: maxCost.trim() };
+      await post(`videos/${this.videoId}/approve`, {}, { headers, query });
       location.hash = `#/films/${this.videoId}`;
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 412) this.#dialogs.approve.close();
-      if (error instanceof ApiError && error.status !== 412) {
-        this.#approval.fault = error.param === "max_cost" ? error.message : undefined;
-        this.#approval.error = this.#approval.fault ? "" : error.message;
-        if (this.#approval.fault) queueMicrotask(() => this.querySelector("#approve-max-cost")?.focus());
-      } else {
-        await this.#unsaved(error);
-      }
-    } finally {
-      this.#busy = "";
-      this.changed();
-    }
+    });
   }
 
   // --- view
@@ -526,7 +518,7 @@ class StoryboardScreen extends Component {
             send: () => this.#approve(),
             close: () => this.#dialogs.approve.close(),
             input: (value) => {
-              this.#approval = { ...this.#approval, maxCost: value, fault: undefined };
+              this.#approval = { ...this.#approval, maxCost: value, faults: new Map(), error: "" };
               this.changed();
             },
           }),

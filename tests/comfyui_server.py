@@ -9,6 +9,7 @@ import asyncio
 import io
 import math
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,12 @@ NODES: dict[str, dict[str, tuple[float, float] | list[str] | None]] = {
     "ModelSamplingSD3": {"shift": (0, 100)},
     "CLIPTextEncode": {"text": None},
     "LoadImage": {"image": None},
+    "WanFirstLastFrameToVideo": {
+        "width": (16, 16384),
+        "height": (16, 16384),
+        "length": (1, 16384),
+        "batch_size": (1, 4096),
+    },
     "LoadAudio": {"audio": None},
     "AudioEncoderLoader": {"audio_encoder_name": ["wav2vec2_large_english_fp16.safetensors"]},
     "AudioEncoderEncode": {},
@@ -368,9 +375,17 @@ def _upstream(graph: Graph, node: str) -> list[str]:
 
 
 def film(
-    *, width: int, height: int, length: int, fps: float, sound: bytes = b"", webm: bool = False
+    *,
+    width: int,
+    height: int,
+    length: int,
+    fps: float,
+    sound: bytes = b"",
+    webm: bool = False,
+    flashes: Sequence[int] = (),
 ) -> bytes:
-    """Encode brightening frames as SaveVideo (H.264, with B-frames) or SaveWEBM does."""
+    """Encode brightening frames as SaveVideo (H.264, with B-frames) or SaveWEBM does. With `flashes`, frames
+    are black but for those, at which a beep begins."""
     output = io.BytesIO()
     with av.open(output, "w", format="webm" if webm else "mp4") as container:
         stream = container.add_stream("libvpx-vp9" if webm else "libx264", rate=int(fps))
@@ -379,12 +394,19 @@ def film(
             container.add_stream("libopus" if webm else "aac", rate=48000, layout="mono") if sound else None
         )
         for number in range(length):
-            grey = np.full((height, width, 3), 20 + 200 * number // max(length, 2), np.uint8)
+            light = 20 + 200 * number // max(length, 2)
+            if flashes:
+                light = 255 if number in flashes else 0
+            grey = np.full((height, width, 3), light, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
         container.mux(stream.encode(None))
         if track:
             samples = math.ceil(length / fps * 48000)
             tone = (0.3 * np.sin(np.arange(samples) * 2 * np.pi * 440 / 48000)).astype(np.float32)
+            if flashes:
+                at = np.arange(samples)
+                beeps = [round(number / fps * 48000) for number in flashes]
+                tone[~np.any([(first <= at) & (at < first + 2400) for first in beeps], axis=0)] = 0
             frame = av.AudioFrame.from_ndarray(tone[None], format="flt", layout="mono")
             frame.sample_rate, frame.pts = 48000, 0
             container.mux(track.encode(frame))

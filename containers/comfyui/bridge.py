@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-import re
 import time
 from pathlib import Path
 from typing import Any, Literal
 
-from containers.comfyui import VERSION, media, result
+from containers.comfyui import VERSION, media
 from containers.comfyui.client import ComfyUI, Finished, Refused, Saved, TooSlow, Unreachable
-from containers.comfyui.request import ClipRequest, check_request, parse_request, scalars
+from containers.comfyui.request import LAST_IMAGE, check_request, scalars
 from containers.comfyui.workflow import BadWorkflow, Slot, Workflow
 from containers.diffusion.errors import (
     Broken,
@@ -21,6 +20,9 @@ from containers.diffusion.errors import (
     OutOfMemory,
 )
 from containers.diffusion.messages import Clip
+from containers.serving import clip_file
+from containers.serving.clip_request import ClipRequest, parse_request
+from containers.serving.out_of_memory import is_out_of_memory
 
 # How often to poll for a finished prompt. ComfyUI also reports over a WebSocket, but only to clients
 # listening at that moment, so /history must be polled anyway; and a clip takes minutes, on the same machine.
@@ -32,6 +34,9 @@ CANCEL_SECONDS = 5.0
 REST_SECONDS = 20.0
 # Output keys under which nodes list the files they saved: SaveVideo and SaveWEBM, VideoHelperSuite, others.
 SHOWN_UNDER = ("images", "gifs", "videos")
+SOURCE = clip_file.Source(
+    "the workflow", "Bind it in the workflow (docs/comfyui.md), or request what the workflow renders"
+)
 VIDEOS = (".mp4", ".m4v", ".mov", ".webm", ".mkv")
 _PROBLEMS_SHOWN = 3
 
@@ -132,13 +137,16 @@ class Bridge:
         finally:
             self._resting = asyncio.create_task(self._rest())
         rendered = time.monotonic()
-        mp4 = await asyncio.to_thread(result.clip, video, request, _metadata(request, workflow))
+        mp4 = await asyncio.to_thread(clip_file.clip, video, request, _metadata(request, workflow), SOURCE)
         logger.info(
             "clip rendered",
-            extra=request.model_dump(exclude={"prompt", "negative_prompt", "image", "video", "audio"})
+            extra=request.model_dump(
+                exclude={"prompt", "negative_prompt", "image", "last_image", "video", "audio"}
+            )
             | {
                 "workflow": workflow.revision,
                 "with_image": request.image is not None,
+                "with_last_image": request.last_image is not None,
                 "with_audio": request.audio is not None,
                 "render_seconds": round(rendered - started, 3),
                 "mux_seconds": round(time.monotonic() - rendered, 3),
@@ -163,17 +171,19 @@ class Bridge:
     async def _queued(self, request: ClipRequest, workflow: Workflow) -> str:
         """Upload the request's files, queue the prompt in ComfyUI and return its id."""
         files = []
-        if request.image is not None:
-            size = (request.width, request.height)
-            picture = await asyncio.to_thread(media.image_file, request.image, size, request.film)
-            files.append(("image", picture))
+        for binding in ("image", LAST_IMAGE):
+            if (data := getattr(request, binding)) is not None:
+                size = (request.width, request.height)
+                picture = await asyncio.to_thread(media.image_file, data, size, request.film)
+                files.append((binding, picture))
         if request.audio is not None:
             files.append(("audio", await asyncio.to_thread(media.audio_file, request.audio)))
         values = scalars(request, workflow)
         try:
             for binding, file in files:
                 values[binding] = await self._comfyui.upload(file)
-            queueing = asyncio.create_task(self._comfyui.queue(workflow.filled(values)))
+            without = {LAST_IMAGE} & workflow.slots.keys() - values.keys()
+            queueing = asyncio.create_task(self._comfyui.queue(workflow.filled(values, without=without)))
             try:
                 return await asyncio.shield(queueing)
             except asyncio.CancelledError:
@@ -255,21 +265,12 @@ def _refused(refusal: Refused, workflow: Workflow) -> InvalidRequest:
     )
 
 
-# torch.OutOfMemoryError, torch.cuda.OutOfMemoryError of older versions, and what other devices and libraries
-# say in a RuntimeError: "MPS backend out of memory", "CUDA error: out of memory", cuBLAS without workspace.
-_OUT_OF_MEMORY = re.compile(r"\bout of memory\b|CUBLAS_STATUS_ALLOC_FAILED|\bDefaultCPUAllocator\b", re.I)
-
-
-def _is_out_of_memory(kind: str, said: str) -> bool:
-    return kind.endswith(("OutOfMemoryError", "MemoryError")) or bool(_OUT_OF_MEMORY.search(said))
-
-
 def _video(finished: Finished, workflow: Workflow) -> Saved:
     """Return the file that is the clip; if there is none, raise the error that the prompt ended with."""
     if error := finished.message("execution_error"):
         node = workflow.describe(str(error.get("node_id")))
         kind, said = str(error.get("exception_type")), str(error.get("exception_message")).strip()
-        failure = OutOfMemory if _is_out_of_memory(kind, said) else Broken
+        failure = OutOfMemory if is_out_of_memory(kind, said) else Broken
         raise failure(f"{node}: {kind}: {said}")
     if interrupted := finished.message("execution_interrupted"):
         node = workflow.describe(str(interrupted.get("node_id")))
@@ -306,5 +307,5 @@ def _metadata(request: ClipRequest, workflow: Workflow) -> dict[str, str]:
         "model_revision": workflow.revision,
         "seed": str(request.seed),
         "prompt": request.prompt,
-        "request": request.model_dump_json(exclude={"image", "video", "audio"}),
+        "request": request.model_dump_json(exclude={"image", "last_image", "video", "audio"}),
     }

@@ -252,7 +252,7 @@ class ComfyUI:
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
         if isinstance(error, httpx.TimeoutException):
             return TooSlow(f"ComfyUI at {self.url} did not answer in time ({type(error).__name__})")
-        return Unreachable(f"ComfyUI at {self.url} can't be reached: {error or type(error).__name__}")
+        return Unreachable(f"ComfyUI at {self.url} can't be reached: {str(error) or type(error).__name__}")
 
 
 def _by_node(errors: dict[str, NodeErrors] | list[Any]) -> dict[str, NodeErrors]:

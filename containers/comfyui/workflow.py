@@ -9,7 +9,7 @@ import copy
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +23,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "prompt": ("text", "prompt", "positive_prompt", "value"),
     "negative_prompt": ("text", "negative_prompt", "negative", "value"),
     "image": ("image",),
+    "last_image": ("image",),
     "audio": ("audio",),
     "width": ("width", "value"),
     "height": ("height", "value"),
@@ -88,9 +89,19 @@ class Workflow:
         revision = hashlib.sha256(content).hexdigest()[:16]
         return cls(path.stem, revision, graph, slots, marked[0] if marked else None)
 
-    def filled(self, values: Mapping[str, str | int | float]) -> Graph:
-        """Return a copy of the graph with `values`, by binding, filled in; each must have a slot."""
+    def filled(self, values: Mapping[str, str | int | float], *, without: Collection[str] = ()) -> Graph:
+        """Return a copy of the graph with `values`, by binding, filled in; each must have a slot. The
+        nodes of the bindings in `without`, and the inputs that take what they make, are left out."""
         graph = copy.deepcopy(self.graph)
+        gone = {slot.node for binding in without for slot in self.slots[binding]}
+        for node in gone:
+            del graph[node]
+        for made in graph.values():
+            made["inputs"] = {
+                name: value
+                for name, value in made["inputs"].items()
+                if not (isinstance(value, list) and value and str(value[0]) in gone)
+            }
         for binding, value in values.items():
             for slot in self.slots[binding]:
                 graph[slot.node]["inputs"][slot.input] = value

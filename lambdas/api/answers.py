@@ -9,7 +9,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.assembly import ClipSound, TransitionKind
 from lambdas.domain.film_format import FpsMode, Framing
 from lambdas.domain.scopes import Scope
 from lambdas.domain.stages import Stage
@@ -100,6 +100,8 @@ class AssemblyState(TypedDict):
     transition: TransitionKind
     transition_seconds: float
     even_out: bool
+    clip_sound: ClipSound
+    """What becomes of the clips' own sound, if they have some."""
     fragmented: bool
     steps: list[JoinStep]
     """Visible steps in light where a clip continues the one before, in 8-bit levels."""
@@ -288,6 +290,36 @@ class VideoList(TypedDict):
     has_more: bool
 
 
+class FilmObject(TypedDict):
+    object: Literal["video.film"]
+    attempt: int
+    """The attempt that made it: ask for its files with it."""
+    completed_at: int
+    """Seconds since the epoch."""
+    seconds: float
+    """Its length."""
+    bytes: int
+    cost: float | None
+    """USD of what the attempt made; null if a part has no known price."""
+    signed_by: str | None
+    """The name in the certificate of its content credentials; null if it is not signed."""
+    variants: list[str]
+    """The files that it has."""
+    new_scenes: list[int] | None
+    """The indexes of its scenes, from 0, that the film before it did not have: their clips or narration are
+    others. Null for the first film."""
+    url: str
+    """A link to it, valid for an hour."""
+    thumbnail_url: str
+    """A link to its poster, as long."""
+
+
+class FilmList(TypedDict):
+    object: Literal["list"]
+    data: list[FilmObject]
+    has_more: bool
+
+
 class PlannedClip(TypedDict):
     object: Literal["video.clip"]
     index: int
@@ -386,10 +418,14 @@ class ModelObject(TypedDict):
     """Of a film."""
     image: Literal["none", "optional", "required"]
     """Whether it starts from an image."""
+    last_image: Literal["none", "optional"]
+    """Whether it takes an image to end on."""
     video: Literal["none", "optional"]
     """Whether it renders from a video, for an edit that keeps its motion."""
     audio: Literal["none", "required"]
     """Whether it renders from speech."""
+    sound: bool
+    """Whether its clips may have sound of their own."""
     refuses: list[str]
     """Fields of a create that it refuses."""
     speeds: list[str]

@@ -15,7 +15,7 @@ from typing import Any
 
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import ASPECT, parse_shape
-from lambdas.intake.files import INPUT_REFERENCE
+from lambdas.intake.files import INPUT_REFERENCE, LAST_FRAME
 from lambdas.intake.other_names import shown
 
 # Google's parameters by our names.
@@ -29,8 +29,10 @@ _PARAMETERS: Mapping[str, str] = {
     "seed": "seed",
     "fps": "fps",
 }
-_PROMPT, _IMAGE, _BYTES, _MIME_TYPE = "prompt", "image", "bytesBase64Encoded", "mimeType"
-_THEIRS: Mapping[str, str] = {**_PARAMETERS, INPUT_REFERENCE: _IMAGE}
+_PROMPT, _IMAGE, _LAST_FRAME = "prompt", "image", "lastFrame"
+_BYTES, _MIME_TYPE = "bytesBase64Encoded", "mimeType"
+_FILES: Mapping[str, str] = {INPUT_REFERENCE: _IMAGE, LAST_FRAME: _LAST_FRAME}
+_THEIRS: Mapping[str, str] = {**_PARAMETERS, "clip_sound": "generateAudio", **_FILES}
 
 # The only value of a parameter that asks for nothing, and the reason to refuse any other.
 _ONLY: Mapping[str, tuple[object, str]] = {
@@ -41,7 +43,6 @@ _ONLY: Mapping[str, tuple[object, str]] = {
 _NO_BUCKET = "films are delivered to the deployment's bucket; download them"
 _NO_WEBHOOK = "create a webhook endpoint: POST /v1/webhook_endpoints"
 _REFUSED: Mapping[str, str] = {
-    "lastFrame": "no engine ends at a given picture",
     "video": "send the video to POST /v1/videos/edits or /v1/videos/extensions",
     "referenceImages": "make characters of the pictures (POST /v1/videos/characters), and name them",
     "mask": "no engine takes a mask",
@@ -59,7 +60,7 @@ _4K = 2160
 def translate(model: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Return the fields of a create, and its files by field. Raises InvalidRequest naming Google's field."""
     body = _given(body, ("instances", "parameters"))
-    instance = _given(_only_instance(body.get("instances")), (_PROMPT, _IMAGE))
+    instance = _given(_only_instance(body.get("instances")), (_PROMPT, *_FILES.values()))
     parameters = body.get("parameters", {})
     if not isinstance(parameters, dict):
         raise InvalidRequest(f"parameters must be an object; got {shown(parameters)}.", param="parameters")
@@ -76,7 +77,8 @@ def translate(model: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], dict
     if "size" in fields:
         fields["size"] = _size(fields["size"], fields.pop("aspect", _USUAL_SHAPE))
     fields |= {"model": model, "prompt": instance[_PROMPT]}
-    return fields, {INPUT_REFERENCE: _image(instance[_IMAGE])} if _IMAGE in instance else {}
+    files = {ours: _image(instance[theirs], theirs) for ours, theirs in _FILES.items() if theirs in instance}
+    return fields, files
 
 
 @contextmanager
@@ -138,15 +140,15 @@ def _even(length: Fraction) -> int:
     return 2 * round(length / 2)
 
 
-def _image(image: Any) -> bytes:
+def _image(image: Any, param: str) -> bytes:
     """Return the picture's bytes: Google's client encodes them with either alphabet of base64."""
     encoded = image.get(_BYTES) if isinstance(image, dict) else None
     if not isinstance(encoded, str) or set(image) - {_BYTES, _MIME_TYPE}:
         raise InvalidRequest(
-            f"image must be {{{_BYTES}, {_MIME_TYPE}}} of a PNG, JPEG or WebP picture; nothing is fetched.",
-            param=_IMAGE,
+            f"{param} must be {{{_BYTES}, {_MIME_TYPE}}} of a PNG, JPEG or WebP picture; nothing is fetched.",
+            param=param,
         )
     try:
         return base64.b64decode(encoded.replace("-", "+").replace("_", "/"), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidRequest(f"image.{_BYTES} must be base64.", param=_IMAGE) from error
+        raise InvalidRequest(f"{param}.{_BYTES} must be base64.", param=param) from error

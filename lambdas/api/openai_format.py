@@ -24,6 +24,8 @@ from lambdas.api.answers import (
     ErrorDetail,
     EventList,
     EventObject,
+    FilmList,
+    FilmObject,
     ModelList,
     ModelObject,
     OriginOf,
@@ -58,7 +60,14 @@ from lambdas.domain.uploads import Upload
 from lambdas.domain.usage import Usage
 from lambdas.domain.video import Video
 from lambdas.domain.video_events import VideoEvent
-from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, Enhancement, PartProgress, Writer
+from lambdas.domain.video_parts import (
+    AssemblyProgress,
+    ClipProgress,
+    DeliveredFilm,
+    Enhancement,
+    PartProgress,
+    Writer,
+)
 from lambdas.domain.video_request import Origin
 from lambdas.intake.accept import DryRun
 
@@ -265,6 +274,28 @@ def video_list(
     }
 
 
+def film_list(video: Video, link: Callable[[int, str], str]) -> FilmList:
+    """`link`: returns a link to a file, by the film's attempt and the name of the variant."""
+    data = [_film_object(film, completed_ms, link) for film, completed_ms in video.dated_films]
+    return {"object": "list", "data": data, "has_more": False}
+
+
+def _film_object(film: DeliveredFilm, completed_ms: int, link: Callable[[int, str], str]) -> FilmObject:
+    return {
+        "object": "video.film",
+        "attempt": film.attempt,
+        "completed_at": completed_ms // 1000,
+        "seconds": film.seconds,
+        "bytes": film.bytes,
+        "cost": film.cost,
+        "signed_by": film.signed_by,
+        "variants": list(film.variants),
+        "new_scenes": None if film.new_scenes is None else list(film.new_scenes),
+        "url": link(film.attempt, "video"),
+        "thumbnail_url": link(film.attempt, "thumbnail"),
+    }
+
+
 def clip_list(plan: FilmPlan) -> ClipList:
     seconds = plan.clip_seconds
     data: list[PlannedClip] = [
@@ -410,6 +441,7 @@ def _assembly(video: Video) -> AssemblyState:
         "transition": video.request.transition,
         "transition_seconds": video.request.transition_seconds,
         "even_out": video.request.even_out,
+        "clip_sound": video.request.clip_sound,
         "fragmented": video.request.fragmented,
         "steps": [_dumped(step) for step in video.steps],
         "made": _made(video.assembly) if video.assembly else None,
@@ -468,8 +500,10 @@ def model_object(engine: Engine, prices: Prices) -> ModelObject:
         "longest_film": LONGEST_FILM,
         "most_clips": MOST_CLIPS,
         "image": engine.image,
+        "last_image": engine.last_image,
         "video": engine.video,
         "audio": engine.audio,
+        "sound": engine.sound,
         "refuses": list(engine.refuses),
         "speeds": list(engine.speeds),
         "loras": engine.loras,

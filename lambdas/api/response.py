@@ -47,16 +47,40 @@ class LinkForm(Query):
     needs."""
 
 
-def film_answer(video: Video, variant: str) -> Response:
-    """Answer with a link to one of a finished video's files. Raises NotReady; VideoNotFound if the video has
-    no such file."""
+def film_answer(video: Video, variant: str, attempt: int | None = None) -> Response:
+    """Answer with a link to one of a finished video's files. `attempt`: that made the film; None: the latest.
+    Raises NotReady; VideoNotFound if the video has no such film or file."""
     wanted = VARIANTS[variant]
-    key = getattr(video, wanted.field)
     if video.film is None:
         raise NotReady(f"The {variant} is not ready: video {video.id} is {video.stage}.", param="id")
+    key = getattr(video, wanted.field) if attempt is None else _key_of(video, variant, attempt)
     if key is None:
         raise VideoNotFound(f"Video {video.id} was made without {variant}.", param="variant")
-    return link_answer(key, f"{video.id}.{wanted.extension}", wanted.media_type)
+    name = video.id if attempt is None else f"{video.id}-{attempt}"
+    return link_answer(key, f"{name}.{wanted.extension}", wanted.media_type)
+
+
+def _key_of(video: Video, variant: str, attempt: int) -> str | None:
+    films = {film.attempt: film for film in video.films}
+    if attempt not in films:
+        made = ", ".join(map(str, films)) or "none"
+        raise VideoNotFound(
+            f"Attempt {attempt} of video {video.id} made no film; attempts with a film: {made}.",
+            param="attempt",
+        )
+    delivered = VARIANTS[variant].delivered(video.tenant, video.id, attempt)
+    return delivered if variant in films[attempt].variants else None
+
+
+def film_list_answer(video: Video) -> Response:
+    """Answer with a list of a video's films."""
+
+    def link(attempt: int, variant: str) -> str:
+        wanted = VARIANTS[variant]
+        key = wanted.delivered(video.tenant, video.id, attempt)
+        return _link(key, f"{video.id}-{attempt}.{wanted.extension}", wanted.media_type)
+
+    return answer(openai_format.film_list(video, link))
 
 
 def link_answer(key: str, file_name: str, media_type: str) -> Response:

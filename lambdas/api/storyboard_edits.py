@@ -10,7 +10,7 @@ from lambdas.api.request import checked_index
 from lambdas.domain.documents import LONGEST_PROMPT, Document
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.planning import check_scenes
+from lambdas.domain.planning import check_meets, check_scenes
 from lambdas.domain.prompts import material
 from lambdas.domain.storyboard import (
     Narration,
@@ -41,6 +41,7 @@ def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engi
             f"scenes must include narration: engine {engine.name} requires speech.", param="scenes"
         )
     check_scenes([scene.seconds for scene in storyboard.scenes], request, engine)
+    check_meets(storyboard.scenes, engine, stills=request.stills is not None)
     return storyboard
 
 

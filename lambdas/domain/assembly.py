@@ -18,6 +18,14 @@ class TransitionKind(StrEnum):
         return self in (TransitionKind.CROSSFADE, TransitionKind.WIPE)
 
 
+class ClipSound(StrEnum):
+    """How loud the clips' own sound is in the film."""
+
+    KEEP = "keep"  # as loud as speech
+    DUCK = "duck"  # so too, but lowered while someone speaks
+    DROP = "drop"  # not heard
+
+
 class Fit(StrEnum):
     """How to scale a picture with another aspect ratio to the film's size."""
 

@@ -15,6 +15,7 @@ from lambdas.domain.storyboard import (
     PartialScene,
     PartialStoryboard,
     Storyboard,
+    no_next,
 )
 
 DEFAULT_SCENES = 4
@@ -125,6 +126,8 @@ class Brief(Document):
                     f"{least} s; raise seconds or reduce the number of scenes.",
                     param="seconds",
                 )
+        if len(given) == self.count and given[-1].meets_next:
+            raise no_next(len(given) - 1)
         for index, scene in enumerate(given):
             if scene.narration and scene.narration.text is None and not self.narrate:
                 path = f"scenes[{index}].narration.text"

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from lambdas.domain import keys
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import FilmPlan
@@ -97,11 +96,13 @@ def _source_type(video: Video, plan: FilmPlan) -> str:
 
 
 def ingredients(video: Video, plan: FilmPlan) -> Iterator[Ingredient]:
-    """Yield what the film was made from: the user's first picture, music and footage, and another film."""
-    if video.request.image is not None:
-        image = video.request.image
+    """Yield what the film was made from: the user's first and last picture, music and footage, and another
+    film."""
+    for title, image in (("input_reference", video.request.image), ("last_frame", video.request.last_image)):
+        if image is None:
+            continue
         yield Ingredient(
-            title="input_reference",
+            title=title,
             relationship="inputTo",
             media_type=_media_type(image.key),
             bucket="input",
@@ -120,13 +121,13 @@ def ingredients(video: Video, plan: FilmPlan) -> Iterator[Ingredient]:
         yield Ingredient(
             title="video", relationship="inputTo", media_type="video/mp4", bucket="input", key=origin.file
         )
-    if origin is not None and origin.video is not None:
+    if origin is not None and origin.film is not None:
         yield Ingredient(
             title=f"{origin.video}.mp4",
             relationship="parentOf",
             media_type="video/mp4",
             bucket="output",
-            key=keys.delivered_film(video.tenant, origin.video),
+            key=origin.film,
         )
 
 

@@ -11,15 +11,15 @@ from lambdas.domain import keys
 class Variant:
     """One file that a finished video delivers.
 
-    `field`: the record's field with the key of the delivered file. `delivered`: returns that key for a tenant
-    and video id. `artifact`: returns the key under which the assembly stores it, for a tenant and film hash;
-    None: it is written when the film is delivered.
+    `field`: the record's field with the key of the latest film's file. `delivered`: returns the key for a
+    tenant, a video id and an attempt. `artifact`: returns the key under which the assembly stores it, for a
+    tenant and film hash; None: it is written when the film is delivered.
     """
 
     field: str
     extension: str
     media_type: str
-    delivered: Callable[[str, str], str]
+    delivered: Callable[[str, str, int], str]
     artifact: Callable[[str, str], str] | None = None
 
 

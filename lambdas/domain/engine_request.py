@@ -35,6 +35,7 @@ class EngineRequest(Document):
     steps: int | None = None  # None: the model's default
     guidance: float | None = None
     image: str | None = None  # base64 of a PNG, JPEG or WebP: the first frame
+    last_image: str | None = None  # likewise: the last frame
     video: str | None = None  # base64 of an MP4 with the clip's size and frames, to start from
     strength: float | None = None  # how much of `video` to re-render, over 0 to 1
     audio: str | None = None  # base64 of a WAV or MP3 of frames / fps seconds, for the pictures to follow
@@ -43,16 +44,23 @@ class EngineRequest(Document):
     film: FilmClip | None = None  # None: the MP4 is as rendered
 
     def body(self) -> bytes:
-        """Return the JSON; `audio` and `film` only if they are set, because engines without sound and older
-        servers reject the fields."""
-        unset = {name for name in ("audio", "film") if getattr(self, name) is None}
+        """Return the JSON; some fields only if they are set, because engines without them and older servers
+        reject them."""
+        unset = {name for name in ("last_image", "audio", "film") if getattr(self, name) is None}
         return self.model_dump_json(exclude=unset).encode()
 
 
 def engine_request(
-    plan: FilmPlan, scene: Scene, clip: Clip, *, image: str | None, video: str | None, audio: str | None
+    plan: FilmPlan,
+    scene: Scene,
+    clip: Clip,
+    *,
+    image: str | None,
+    video: str | None,
+    audio: str | None,
+    last_image: str | None = None,
 ) -> EngineRequest:
-    """Return the request for one clip; `image`, `video` and `audio` are base64."""
+    """Return the request for one clip; `image`, `last_image`, `video` and `audio` are base64."""
     width, height = plan.rendered_size
     return EngineRequest(
         prompt=clip.prompt,
@@ -66,6 +74,7 @@ def engine_request(
         steps=plan.steps,
         guidance=plan.guidance,
         image=image,
+        last_image=last_image,
         video=video,
         strength=clip.strength,
         audio=audio,

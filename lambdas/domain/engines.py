@@ -4,13 +4,14 @@ Sources: the CogVideoX model cards (sizes, frame rules, fps, prompt tokens), and
 containers/diffusion/families/ltx.py.
 """
 
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from lambdas.domain import film_format
 from lambdas.domain.errors import InvalidRequest
@@ -90,6 +91,10 @@ class SizeRange(BaseModel):
         return f"shorter side {short}, longer side {long} pixels, each a multiple of {self.multiple}"
 
 
+def _takes_last_image(engine: "Engine") -> bool:
+    return engine.last_image != "none"
+
+
 def _span(bounds: tuple[int, int]) -> str:
     return str(bounds[0]) if bounds[0] == bounds[1] else f"{bounds[0]} to {bounds[1]}"
 
@@ -145,13 +150,17 @@ class Engine(BaseModel):
         fps: int,
         image: bool,
         offered: frozenset[str],
+        workflow: str = "",
         speed: Speed | None = None,
         loras: bool = False,
+        last_image: bool = False,
+        sound: bool = False,
     ) -> None:
         """Check a request against this engine's limits and the film's (lambdas/domain/film_format.py).
 
-        Raises InvalidRequest that names the field and what this engine allows, or an offered engine that
-        supports it.
+        `offered` names the engines of this deployment, `workflow` is its parameter of that name. Raises
+        InvalidRequest that names the field and what this engine allows, or an offered engine that supports
+        it.
         """
         if not film_format.is_film_size(width, height) and not self.sizes.allows(width, height):
             nearest = film_format.nearest_film_size(width, height)
@@ -168,23 +177,39 @@ class Engine(BaseModel):
                 f"The nearest is {min(max(fps, slowest), fastest)}.",
                 param="fps",
             )
+        engines = [deployed(name, workflow) for name in CATALOGUE if name in offered]
         for given, taken_by, what, param in (
             (image, lambda e: e.image != "none", "an input image", "input_reference"),
+            (last_image, _takes_last_image, "a last frame", "last_frame"),
             (speed is not None, lambda e: speed in e.speeds, f"speed {speed}", "speed"),
             (loras, lambda e: e.loras, "LoRA adapters", "loras"),
+            (sound, lambda e: e.sound, "sound of its clips", "clip_sound"),
         ):
-            if given and not taken_by(self):
-                others = ", ".join(e.name for e in CATALOGUE.values() if taken_by(e) and e.name in offered)
-                raise InvalidRequest(
-                    f"engine {self.name} does not support {what}; omit {param}"
-                    + (f" or choose an engine that does: {others}." if others else "."),
-                    param=param,
-                )
+            if given:
+                self._require(taken_by, what, param, engines)
         if not image and self.image == "required":
             raise InvalidRequest(
                 f"engine {self.name} requires an image; send one as input_reference.",
                 param="input_reference",
             )
+
+    def check_meets(self, scene: int, offered: frozenset[str] = frozenset(), workflow: str = "") -> None:
+        """Check that a scene can end on the next one's first picture. Raises InvalidRequest, as `check`
+        does."""
+        engines = [deployed(name, workflow) for name in CATALOGUE if name in offered]
+        self._require(_takes_last_image, "a last frame", f"scenes[{scene}].meets_next", engines)
+
+    def _require(
+        self, taken_by: Callable[["Engine"], bool], what: str, param: str, offered: Iterable["Engine"]
+    ) -> None:
+        if taken_by(self):
+            return
+        others = ", ".join(engine.name for engine in offered if taken_by(engine))
+        raise InvalidRequest(
+            f"engine {self.name} does not support {what}; omit {param}"
+            + (f" or choose an engine that does: {others}." if others else "."),
+            param=param,
+        )
 
     def size_of_shape(self, shape: Fraction) -> Size:
         """Return the film's size of that shape (width ÷ height) nearest to this engine's usual pixels."""
@@ -220,7 +245,10 @@ class Engine(BaseModel):
             update={
                 "revision": f"{self.revision}-{workflow.revision}",
                 "image": "required" if image else "none",
+                "last_image": "optional" if "last_image" in workflow.takes else "none",
                 "audio": "required" if "audio" in workflow.takes else "none",
+                # The sound of a clip that follows speech is that speech, which the film has anyway.
+                "sound": "audio" not in workflow.takes,
                 "chained": image,
                 "refuses": tuple(name for name in OPTIONAL if name not in workflow.takes),
             }
@@ -301,9 +329,70 @@ def _ltx(name: str, summary: str, **changes: object) -> Engine:
 # The distilled models' steps and guidance are fixed.
 _DISTILLED = {"steps": 8, "refuses": OPTIONAL}
 
-CATALOGUE: dict[str, Engine] = {
-    engine.name: engine
-    for engine in (
+
+class Catalogue(Mapping[str, Engine]):
+    """Engines by name: Reelworks' own, and those that the deployment adds (lambdas/domain/relays.py), which
+    are the same for the whole process."""
+
+    def __init__(self, engines: Iterable[Engine]) -> None:
+        self.built_in = {engine.name: engine for engine in engines}
+        self._added: dict[str, Engine] = {}
+
+    def add(self, engines: str) -> None:
+        """Have these engines, and no others, besides the built-in ones. `engines` is JSON by `added`, or
+        empty."""
+        self._added = {one.name: one for one in _ADDED.validate_json(engines)} if engines else {}
+
+    def __getitem__(self, name: str) -> Engine:
+        """Return the engine. One that the deployment no longer adds has made films, which still need it."""
+        return self.built_in.get(name) or self._added.get(name) or _removed(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.built_in or name in self._added
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.built_in
+        yield from self._added
+
+    def __len__(self) -> int:
+        return len(self.built_in) + len(self._added)
+
+
+_ADDED = TypeAdapter(tuple[Engine, ...])
+
+
+def added(engines: Iterable[Engine]) -> str:
+    """Return the engines as JSON for the template's parameter `AddedEngines`; empty for none."""
+    # Without what is usual: a function's variables have 4 KB. `exclude_defaults` would leave out the kind of
+    # the sizes, too.
+    documents = [
+        {
+            name: value
+            for name, value in engine.model_dump(mode="json").items()
+            if getattr(engine, name) != Engine.model_fields[name].default
+        }
+        for engine in engines
+    ]
+    return json.dumps(documents, separators=(",", ":")) if documents else ""
+
+
+def _removed(name: str) -> Engine:
+    return Engine(
+        name=name,
+        revision="removed",
+        renderer=Renderer.ENDPOINT,
+        summary="An engine that this deployment no longer has",
+        sizes=ExactSizes(sizes=((1280, 720),)),
+        fps=(24,),
+        frame_step=1,
+        longest_clip=5,
+        prompt_tokens=226,
+        image="optional",
+    )
+
+
+CATALOGUE = Catalogue(
+    (
         Engine(
             name="animatic",
             revision="4",
@@ -379,7 +468,7 @@ CATALOGUE: dict[str, Engine] = {
             workflow=True,
         ),
     )
-}
+)
 
 
 def deployed(name: str, workflow: str) -> Engine:

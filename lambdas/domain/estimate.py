@@ -11,7 +11,7 @@ from math import ceil
 from typing import NamedTuple
 
 from lambdas.domain.assembler import LONGEST_IN_A_FUNCTION, seconds_to_join
-from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.assembly import ClipSound, TransitionKind
 from lambdas.domain.brief import SCENE_SECONDS, Brief
 from lambdas.domain.engines import CATALOGUE, Engine, Renderer, Speed
 from lambdas.domain.errors import MaxCostExceeded
@@ -284,4 +284,5 @@ def _joining(
         within_joints=0 if cut else encoded * round(request.transition_seconds * request.fps),
         lettered=lettered,
         continued=continued,
+        heard=engine.sound and request.clip_sound is not ClipSound.DROP,
     )

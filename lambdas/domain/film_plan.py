@@ -6,7 +6,7 @@ from itertools import pairwise
 from pydantic import Field
 
 from lambdas.domain import keys
-from lambdas.domain.assembly import Transition, TransitionKind
+from lambdas.domain.assembly import ClipSound, Transition, TransitionKind
 from lambdas.domain.characters import Appearance
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Renderer, Speed
@@ -33,6 +33,14 @@ class Heard(Document):
     start: float
 
 
+class Picture(Document):
+    """A stored picture. `uploaded`: in the input bucket, else in the output bucket."""
+
+    key: str
+    sha256: str
+    uploaded: bool = False
+
+
 class Clip(Document):
     """One clip to render. The engine renders `frames`; the film omits the first `skip_frames` of them. Both
     count frames of the engine's rate."""
@@ -47,6 +55,8 @@ class Clip(Document):
     starts_from: int | None = None  # index of the clip whose last frame it starts from
     footage: Footage | None = None  # its source, changed by `strength`; without a strength, the clip itself
     strength: float | None = None  # how much of the footage to re-render, over 0 to 1
+    sound: bool = False  # it may have sound of its own
+    sound_of: Footage | None = None  # what it sounds like, if it has none of its own
     heard: list[Heard] | None = None  # speech during its `frames`; None: the engine takes no sound
 
     @property
@@ -70,6 +80,7 @@ class Scene(Document):
     continues: bool = False  # it continues the previous scene without a transition
     narration: list[Sentence] = []
     picture: str | None = None  # key in the input bucket of the character's picture that it starts from
+    ends_on: Picture | None = None  # the last frame of its last clip
     characters: tuple[Appearance, ...] = ()
 
     @property
@@ -117,6 +128,15 @@ class FilmPlan(Document):
     burn_captions: bool = False
     language: str = "en-US"  # of the narration
     music: Music | None = None
+    clip_sound: ClipSound = ClipSound.DROP
+
+    @property
+    def clips_heard(self) -> ClipSound:
+        """How loud the clips are in the film: dropped if none may have sound, and not ducked if nobody
+        speaks."""
+        if not any(clip.sound or clip.sound_of for clip in self.clips):
+            return ClipSound.DROP
+        return ClipSound.KEEP if self.clip_sound is ClipSound.DUCK and not self.narration else self.clip_sound
 
     @property
     def rendered_size(self) -> tuple[int, int]:
@@ -195,9 +215,10 @@ class FilmPlan(Document):
     def artifacts(self) -> list[str]:
         """The keys in the output bucket of what the film is made from."""
         clips = [clip.key_hash for clip in self.clips]
-        clips += [clip.footage.clip for clip in self.clips if clip.footage and clip.footage.clip]
+        clips += [one.clip for one in self._footage if one.clip]
         sounds = [sentence.sound for scene in self.scenes for sentence in scene.narration]
         stills = [scene.still for scene in self.scenes if scene.still]
+        stills += [picture.key for picture in self._last_pictures if not picture.uploaded]
         return [
             *(keys.clip(self.tenant, clip) for clip in clips),
             *(keys.speech(self.tenant, sound) for sound in sounds),
@@ -209,8 +230,17 @@ class FilmPlan(Document):
         """The keys in the input bucket of what the film is made from."""
         given = [self.image, self.music.key if self.music else None]
         given += [scene.picture for scene in self.scenes]
-        given += [clip.footage.file for clip in self.clips if clip.footage]
+        given += [picture.key for picture in self._last_pictures if picture.uploaded]
+        given += [one.file for one in self._footage]
         return [key for key in given if key]
+
+    @property
+    def _last_pictures(self) -> list[Picture]:
+        return [scene.ends_on for scene in self.scenes if scene.ends_on]
+
+    @property
+    def _footage(self) -> list[Footage]:
+        return [one for clip in self.clips for one in (clip.footage, clip.sound_of) if one]
 
     def scene_start(self, scene: Scene) -> Fraction:
         """Return the second of the film at which the scene's first frame appears."""
@@ -249,4 +279,6 @@ def film_hash(plan: FilmPlan) -> str:
             "burnt": plan.burn_captions,
             "music": plan.music.sha256 if plan.music else None,
         }
+        # Not if they can't be heard, so that a film made before they could be keeps its address.
+        | ({} if plan.clips_heard is ClipSound.DROP else {"clip_sound": plan.clips_heard})
     )

@@ -178,20 +178,26 @@ def video_folder(tenant: str, video_id: str) -> str:
     return f"videos/{tenant}/{video_id}/"
 
 
-def delivered_film(tenant: str, video_id: str) -> str:
-    return video_folder(tenant, video_id) + "film.mp4"
+def delivered(tenant: str, video_id: str, attempt: int) -> str:
+    """Return the prefix of what an attempt delivers. No other writes there, so its film stays when the next
+    one is published."""
+    return video_folder(tenant, video_id) + f"films/{attempt}/"
 
 
-def delivered_thumbnail(tenant: str, video_id: str) -> str:
-    return video_folder(tenant, video_id) + "thumbnail.webp"
+def delivered_film(tenant: str, video_id: str, attempt: int) -> str:
+    return delivered(tenant, video_id, attempt) + "film.mp4"
 
 
-def delivered_spritesheet(tenant: str, video_id: str) -> str:
-    return video_folder(tenant, video_id) + "spritesheet.jpg"
+def delivered_thumbnail(tenant: str, video_id: str, attempt: int) -> str:
+    return delivered(tenant, video_id, attempt) + "thumbnail.webp"
 
 
-def delivered_captions(tenant: str, video_id: str, extension: str) -> str:
-    return video_folder(tenant, video_id) + f"captions.{extension}"
+def delivered_spritesheet(tenant: str, video_id: str, attempt: int) -> str:
+    return delivered(tenant, video_id, attempt) + "spritesheet.jpg"
+
+
+def delivered_captions(tenant: str, video_id: str, attempt: int, extension: str) -> str:
+    return delivered(tenant, video_id, attempt) + f"captions.{extension}"
 
 
 def storyboard(tenant: str, video_id: str, storyboard_hash: str) -> str:
@@ -199,13 +205,13 @@ def storyboard(tenant: str, video_id: str, storyboard_hash: str) -> str:
     return video_folder(tenant, video_id) + f"storyboards/{storyboard_hash}.json"
 
 
-def delivered_storyboard(tenant: str, video_id: str) -> str:
+def delivered_storyboard(tenant: str, video_id: str, attempt: int) -> str:
     """Return the key of the storyboard that the film was made from."""
-    return video_folder(tenant, video_id) + "storyboard.json"
+    return delivered(tenant, video_id, attempt) + "storyboard.json"
 
 
-def delivered_manifest(tenant: str, video_id: str) -> str:
-    return video_folder(tenant, video_id) + "manifest.json"
+def delivered_manifest(tenant: str, video_id: str, attempt: int) -> str:
+    return delivered(tenant, video_id, attempt) + "manifest.json"
 
 
 def film_plan(tenant: str, video_id: str) -> str:

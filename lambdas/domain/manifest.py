@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from lambdas.domain import keys
+from lambdas.domain.assembly import ClipSound
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
@@ -103,7 +104,9 @@ class Manifest(Document):
     seconds: float
     attempt: int
     image: str | None = None  # SHA-256 of the user's first frame
+    last_image: str | None = None  # SHA-256 of the user's last frame
     music: str | None = None  # SHA-256 of the user's music
+    clip_sound: ClipSound = ClipSound.DROP  # `drop` also if no clip may have sound
     storyboard: StoryboardMade | None = None
     prompt: PromptWritten | None = None
     scenes: list[SceneMade]
@@ -146,7 +149,9 @@ def make_manifest(
         seconds=plan.frames / plan.fps,
         attempt=video.attempt,
         image=video.request.image.sha256 if video.request.image else None,
+        last_image=video.request.last_image.sha256 if video.request.last_image else None,
         music=plan.music.sha256 if plan.music else None,
+        clip_sound=plan.clips_heard,
         storyboard=_storyboard(video),
         prompt=_prompt(video),
         scenes=pieces.scenes(),
@@ -157,6 +162,17 @@ def make_manifest(
         ],
         cost=video.cost,
     )
+
+
+def new_scenes(film: Manifest, before: Manifest) -> tuple[int, ...]:
+    """Return the indexes of the scenes that the film before did not have: with another clip or narration."""
+    known = {_pieces_of(scene) for scene in before.scenes}
+    return tuple(scene.index for scene in film.scenes if _pieces_of(scene) not in known)
+
+
+def _pieces_of(scene: SceneMade) -> tuple[str | None, ...]:
+    narration = None if scene.narration is None else scene.narration.sha256
+    return narration, *(clip.sha256 for clip in scene.clips)
 
 
 def _storyboard(video: Video) -> StoryboardMade | None:

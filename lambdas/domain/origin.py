@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 from lambdas.domain.characters import CastMember, appearing, opening, with_looks
 from lambdas.domain.documents import fingerprint
@@ -109,6 +110,7 @@ def prompt_shots(video: Video, engine: Engine, source: FilmPlan | None) -> list[
                 continues=scene.continues,
                 opens_with=opening(members, scene.text),
                 of=_pictures(scene, origin, engine),
+                sound_of=_sounds(scene, origin, engine),
                 strength=origin.strength,
             )
         )
@@ -139,14 +141,16 @@ def storyboard_shots(
             and (not scene.continues or (bool(result) and result[-1] is source.scenes[index - 1]))
             # The last scene gives no frames to a transition, so its clips differ from any other scene's.
             and _gives(storyboard, index) == _gives(before, index)
+            and (not scene.meets_next or old.ends_on == shot.ends_on)
             and old.characters == tuple(one.appearance for one in shot.characters)
         )
         if old is not None and same:
             result.append(old)
             continue
         known = old is not None and len(storyboard.scenes) == len(before.scenes)
-        of = _pictures(old, origin, engine) if old is not None and known else []
-        result.append(replace(shot, of=of, strength=origin.strength))
+        if old is not None and known:
+            shot = replace(shot, of=_pictures(old, origin, engine), sound_of=_sounds(old, origin, engine))
+        result.append(replace(shot, strength=origin.strength))
     return result
 
 
@@ -193,17 +197,26 @@ def _pictures(scene: Scene, origin: Origin, engine: Engine) -> list[Footage]:
     return [Footage(clip=clip.key_hash) for clip in scene.clips]
 
 
+def _sounds(scene: Scene, origin: Origin, engine: Engine) -> list[Footage | None]:
+    """Return what the clips of an edited scene sound like if the engine gives them no sound."""
+    return [
+        clip.sound_of or (footage if clip.sound else None)
+        for clip, footage in zip(scene.clips, _pictures(scene, origin, engine), strict=False)
+    ]
+
+
 def _file_scene(request: VideoRequest, origin: Origin) -> Scene:
     """Return a file as a film's first scene: one clip that no engine renders."""
-    shown = {"file": origin.file, "size": [request.width, request.height], "fps": request.fps}
+    shown: dict[str, Any] = {"file": origin.file, "size": [request.width, request.height], "fps": request.fps}
     clip = Clip(
         index=0,
         prompt="",
         frames=origin.frames or 0,
         skip_frames=0,
         seed=0,
-        key_hash=fingerprint(shown),
+        key_hash=fingerprint(shown | ({"sound": True} if origin.sound else {})),
         footage=Footage(file=origin.file),
+        sound=origin.sound,
     )
     return Scene(index=0, text=origin.prompt, negative_prompt="", clips=[clip], chained=False)
 
@@ -216,8 +229,10 @@ def _file_shot(
     starts = [0]
     for length in clip_lengths(request, engine, frames):
         starts.append(starts[-1] + length)
+    footage = [Footage(file=origin.file, start=start) for start in starts[:-1]]
     return replace(
         _shot(request.prompt, paragraph, frames, request, engine, members),
-        of=[Footage(file=origin.file, start=start) for start in starts[:-1]],
+        of=footage,
+        sound_of=footage if origin.sound else (),
         strength=origin.strength,
     )

@@ -2,21 +2,22 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from lambdas.domain import keys
 from lambdas.domain.assembly import TransitionKind
 from lambdas.domain.brief import SCENE_SECONDS
-from lambdas.domain.characters import CastMember
+from lambdas.domain.characters import CastMember, Image
 from lambdas.domain.documents import LONGEST_FILM, fingerprint
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import engine_frames
-from lambdas.domain.film_plan import Assembly, Clip, FilmPlan, Footage, Heard, Scene
+from lambdas.domain.film_plan import Assembly, Clip, FilmPlan, Footage, Heard, Picture, Scene
 from lambdas.domain.narration import Sentence
-from lambdas.domain.storyboard import LEAD
+from lambdas.domain.storyboard import LEAD, PartialScene
+from lambdas.domain.storyboard import Scene as StoryboardScene
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import VideoRequest
 
@@ -37,8 +38,10 @@ class Shot:
     seed: int | None = None  # None: derived from the film's seed
     continues: bool = False  # see Scene
     of: Sequence[Footage] = ()  # source footage of its clips, in order
+    sound_of: Sequence[Footage | None] = ()  # what its clips sound like if they have no sound of their own
     strength: float | None = None
     characters: Sequence[CastMember] = ()
+    ends_on: Picture | None = None  # the next scene's first picture, which it meets
     opens_with: CastMember | None = None  # whose picture it starts from if it has no other
 
 
@@ -106,6 +109,8 @@ def make_plan(
             frames = shot.frames + (overlap if following and not following.continues else 0)
             lengths = clip_lengths(request, engine, frames)
             before = scenes[-1].clips[-1] if scenes and shot.continues else None
+            if following is None and request.last_image is not None:
+                shot = replace(shot, ends_on=_uploaded(request.last_image))
             scenes.append(_scene(video, engine, shot, index, first, lengths, before))
         first += len(scenes[-1].clips)
     _within_limit([clip.frames for scene in scenes for clip in scene.clips], engine)
@@ -142,6 +147,7 @@ def make_plan(
         burn_captions=request.burn_captions,
         language=request.brief.language if request.brief else "en-US",
         music=request.music,
+        clip_sound=request.clip_sound,
     )
 
 
@@ -180,6 +186,29 @@ def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine:
             f"{engine.longest_clip} s, and the limit is {MOST_CLIPS:,}; shorten the scenes.",
             param="scenes",
         )
+
+
+def check_meets(
+    scenes: Sequence[PartialScene | StoryboardScene],
+    engine: Engine,
+    *,
+    stills: bool,
+    offered: frozenset[str] = frozenset(),
+    workflow: str = "",
+) -> None:
+    """Check that the scenes which are to end on the next one's first picture can. `stills`: such pictures are
+    drawn; the others as in `Engine.check`. Raises InvalidRequest that names the scene."""
+    for index, scene in enumerate(scenes):
+        if not scene.meets_next:
+            continue
+        engine.check_meets(index, offered, workflow)
+        if not stills:
+            path = f"scenes[{index}].meets_next"
+            raise InvalidRequest(
+                f"{path} requires stills, because the scene ends on the next one's; send stills=standard or "
+                f"premium, or omit {path}.",
+                param=path,
+            )
 
 
 def _check_room(request: VideoRequest, index: int, frames: int) -> None:
@@ -248,6 +277,8 @@ def _scene(
         skipped = frames - needed
         before = (clips[-1] if engine.chained else None) if clips else last
         footage = shot.of[place] if place < len(shot.of) else None
+        # Footage shows how the clip ends.
+        ends_on = shot.ends_on if place == len(lengths) - 1 and footage is None else None
         seed = (first_seed + place) % 2**63  # engines accept no larger seed
         # A draft draws the scene's text and the clip's part of the scene.
         draft = [shot.text, place, len(lengths), begins, in_all, *bare] if engine.draft else None
@@ -268,6 +299,8 @@ def _scene(
                 starts_from=before.index if before else None,
                 footage=footage,
                 strength=shot.strength if footage else None,
+                sound=engine.sound,
+                sound_of=shot.sound_of[place] if place < len(shot.sound_of) else None,
                 heard=heard,
                 key_hash=fingerprint(
                     {
@@ -287,6 +320,7 @@ def _scene(
                         "draft": draft,
                     }
                     | ({"footage": footage.model_dump(), "strength": shot.strength} if footage else {})
+                    | ({} if ends_on is None else {"last_frame": ends_on.sha256})
                     | ({} if heard is None else {"heard": [one.model_dump() for one in heard]})
                     | conversion
                     | ({} if shown is None else {"shown": shown})
@@ -303,8 +337,13 @@ def _scene(
         continues=shot.continues,
         narration=list(shot.narration),
         picture=opener.image.key if opener else None,
+        ends_on=shot.ends_on if clips[-1].footage is None else None,
         characters=tuple(one.appearance for one in shot.characters),
     )
+
+
+def _uploaded(image: Image) -> Picture:
+    return Picture(key=image.key, sha256=image.sha256, uploaded=True)
 
 
 def _conversion(request: VideoRequest, engine: Engine) -> dict[str, Any]:

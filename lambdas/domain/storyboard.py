@@ -63,7 +63,7 @@ _Seconds = Annotated[
     ),
 ]
 
-_Continues = Annotated[bool, Field(strict=True, description="true or false")]
+_Flag = Annotated[bool, Field(strict=True, description="true or false")]
 
 
 class Prompts(Document):
@@ -93,14 +93,16 @@ class Scene(Document):
     """One scene.
 
     `seconds`: its length; None: as long as its narration, else its share of the film. `continues`: it
-    continues the previous scene with a cut, starting from that scene's last picture.
+    continues the previous scene with a cut, starting from that scene's last picture. `meets_next`: it ends on
+    the next scene's first picture.
     """
 
     narration: Narration | None = None
     image: Prompts
     video: Prompts
     seconds: _Seconds | None = None
-    continues: _Continues = False
+    continues: _Flag = False
+    meets_next: _Flag = False
 
     @property
     def is_spoken(self) -> bool:
@@ -182,7 +184,8 @@ class PartialScene(Document):
     image: PartialPrompts | None = None
     video: PartialPrompts | None = None
     seconds: _Seconds | None = None
-    continues: _Continues | None = None
+    continues: _Flag | None = None
+    meets_next: _Flag | None = None
 
 
 class PartialStoryboard(Document):
@@ -223,7 +226,32 @@ def _parse(document: type[_Parsed], value: Any) -> _Parsed:
     if storyboard.scenes and storyboard.scenes[0].continues:
         path = "scenes[0].continues"
         raise InvalidRequest(f"{path} must be false or omitted: no scene comes before it.", param=path)
+    _check_meets(storyboard.scenes, whole=document is Storyboard)
     return storyboard
+
+
+def _check_meets(scenes: Sequence[Scene | PartialScene], *, whole: bool) -> None:
+    """Check that a scene which meets the next one has one that starts from its own picture. `whole`: no more
+    scenes will be written."""
+    for index, scene in enumerate(scenes):
+        following = scenes[index + 1] if index + 1 < len(scenes) else None
+        if not scene.meets_next:
+            continue
+        if following is None and whole:
+            raise no_next(index)
+        if following is not None and following.continues:
+            path = f"scenes[{index}].meets_next"
+            raise InvalidRequest(
+                f"{path} must be false or omitted: scene {index + 1} continues this one, so it starts from "
+                "this one's last picture.",
+                param=path,
+            )
+
+
+def no_next(scene: int) -> InvalidRequest:
+    """Return the error of a last scene that is to meet the next one."""
+    path = f"scenes[{scene}].meets_next"
+    return InvalidRequest(f"{path} must be false or omitted: no scene comes after it.", param=path)
 
 
 def complete(partial: PartialStoryboard, written: Storyboard) -> Storyboard:

@@ -14,6 +14,7 @@ from lambdas.domain.video_parts import (
     AssemblyProgress,
     ClipProgress,
     ClipState,
+    DeliveredFilm,
     Enhancement,
     Failure,
     JoinStep,
@@ -69,7 +70,8 @@ class Video(Document):
     steps: list[JoinStep] = []  # the visible ones, in the clips as rendered
     assembled: int = 0  # progress of the assembling stage, in percent
     assembly: AssemblyProgress | None = None  # set when it is done
-    film: str | None = None  # key of the film in the output bucket
+    films: tuple[DeliveredFilm, ...] = ()  # of all attempts, the oldest first
+    film: str | None = None  # key of the latest film in the output bucket
     thumbnail: str | None = None
     spritesheet: str | None = None
     captions: str | None = None  # WebVTT
@@ -161,6 +163,12 @@ class Video(Document):
         """When the current attempt was asked for."""
         queued = [entry.at_ms for entry in self.history if entry.stage is Stage.QUEUED]
         return queued[-1] if queued else self.created_ms
+
+    @property
+    def dated_films(self) -> list[tuple[DeliveredFilm, int]]:
+        """Its films, the newest first, each with when it was completed, in milliseconds since the epoch."""
+        times = (entry.at_ms for entry in reversed(self.history) if entry.stage is Stage.COMPLETED)
+        return list(zip(reversed(self.films), times, strict=False))
 
     @property
     def seconds(self) -> int:

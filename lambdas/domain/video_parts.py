@@ -117,6 +117,18 @@ class AssemblyProgress(Document):
     finished_ms: int
 
 
+class DeliveredFilm(Document):
+    """The film of one attempt. Its files are in the attempt's folder: see keys.delivered."""
+
+    attempt: int
+    seconds: float
+    bytes: int
+    cost: float | None = None  # USD of what the attempt made; None: a price is unknown
+    signed_by: str | None = None  # as in the record
+    variants: tuple[str, ...]  # the files that it has, by the names of content_variants.VARIANTS
+    new_scenes: tuple[int, ...] | None = None  # see manifest.new_scenes; None: there is no film before it
+
+
 class JoinStep(Document):
     """A jump in brightness or colour where a clip continues the previous one: its first frame minus the frame
     before it, in mean luma (positive is brighter) and in mean Cb and Cr, in 8-bit levels."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.assembly import ClipSound, TransitionKind
 from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.characters import Image, Role
 from lambdas.domain.control_characters import NAME
@@ -72,12 +72,14 @@ class Origin(Document):
     kind: OriginKind
     prompt: str  # what changes, or what comes next
     video: str | None = None  # the source's id; None: a file
+    film: str | None = None  # the key of the source's film in the output bucket
     paragraphs: tuple[str, ...] = ()  # the scenes' paragraphs, if the source is a film of prompts
     storyboard: str | None = None  # SHA-256 of the source's storyboard
     seconds: int | None = None  # the length of the extension
     strength: float | None = None  # for an edit: how much of the source's pictures to re-render, over 0 to 1
     file: str | None = None  # its key in the input bucket
     frames: int | None = None  # the file's length in the film's format
+    sound: bool = False  # the file has a sound track
 
 
 class VideoRequest(Document):
@@ -105,8 +107,10 @@ class VideoRequest(Document):
     speed: Speed | None = None  # None: the engine's own default
     loras: tuple[Lora, ...] = ()
     image: Image | None = None  # the user's first frame
+    last_image: Image | None = None  # the user's last frame
     characters: tuple[Role, ...] = ()
     music: Music | None = None
+    clip_sound: ClipSound = ClipSound.DUCK
     brief: Brief | None = None
     writing: Writing = Writing()
     voice: Voice = Voice()
@@ -140,7 +144,7 @@ class VideoRequest(Document):
     @property
     def uploads(self) -> list[str]:
         """The keys of its files in the input bucket."""
-        given = [file.key for file in (self.image, self.music) if file]
+        given = [file.key for file in (self.image, self.last_image, self.music) if file]
         of_origin = [self.origin.file] if self.origin and self.origin.file else []
         return [*given, *of_origin, *(role.image.key for role in self.characters)]
 

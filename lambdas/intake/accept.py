@@ -16,6 +16,7 @@ from lambdas.adapters.shared_objects import SharedObjects, Uses, uploads
 from lambdas.adapters.tenant_counters import Admission
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
+from lambdas.domain.assembly import ClipSound
 from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.characters import CastMember, Image, Role, opening
 from lambdas.domain.engine_notes import notes_of
@@ -31,7 +32,7 @@ from lambdas.domain.errors import (
 )
 from lambdas.domain.estimate import Estimate, check_cost, estimate
 from lambdas.domain.film_format import Size
-from lambdas.domain.planning import check_length, check_scenes
+from lambdas.domain.planning import check_length, check_meets, check_scenes
 from lambdas.domain.prompts import check_tokens
 from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.stages import Stage
@@ -41,7 +42,7 @@ from lambdas.domain.video_request import Music, Stills, VideoRequest, Voice
 from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_create
 from lambdas.intake.fields import Fields, parse, requested_webhook
-from lambdas.intake.files import INPUT_REFERENCE, MUSIC, File
+from lambdas.intake.files import INPUT_REFERENCE, LAST_FRAME, MUSIC, File
 from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.film_size import film_size
 from lambdas.intake.tenant_quotas import TenantQuotas
@@ -102,7 +103,11 @@ class Intake:
         content = Arrived(tenant, self._uploads).read(files)
         request = self.check(tenant, fields, content, casting)
         # The same file has the same key, so a retry stores no second copy.
-        given = ((request.image, INPUT_REFERENCE), (request.music, MUSIC))
+        given = (
+            (request.image, INPUT_REFERENCE),
+            (request.last_image, LAST_FRAME),
+            (request.music, MUSIC),
+        )
         sent = {file.key: content[name] for file, name in given if file}
 
         def keep(id_: str) -> None:
@@ -224,8 +229,12 @@ class Intake:
             or (pictured and engine.image != "none")
             or (brief is None and _is_pictured(casting.roles, str(parsed.prompt), engine)),
             offered=self._settings.offered,
+            workflow=self._settings.workflow,
             speed=parsed.speed,
             loras=bool(parsed.loras),
+            last_image=LAST_FRAME in files,
+            # The default asks for nothing.
+            sound="clip_sound" in parsed.model_fields_set and parsed.clip_sound is not ClipSound.DROP,
         )
         _check_taken(parsed, brief, engine)
         _check_budget(parsed, engine)
@@ -240,7 +249,8 @@ class Intake:
             height=height,
             fps=fps,
             **self._rendering(parsed, engine, (width, height), fps),
-            image=None if image is None else _image(tenant, image),
+            image=None if image is None else _image(tenant, image, INPUT_REFERENCE),
+            last_image=_image(tenant, files[LAST_FRAME], LAST_FRAME) if LAST_FRAME in files else None,
             characters=casting.roles,
             music=_music(tenant, files[MUSIC]) if MUSIC in files else None,
             brief=brief,
@@ -268,6 +278,13 @@ class Intake:
         # Raises if the film or a scene can't be cut into clips.
         if brief:
             check_scenes(brief.lengths(), request, engine)
+            check_meets(
+                brief.given.scenes,
+                engine,
+                stills=stills is not None,
+                offered=self._settings.offered,
+                workflow=self._settings.workflow,
+            )
         else:
             check_length(request, engine)
         self.filter.check(texts_of_create(parsed, brief))
@@ -396,15 +413,11 @@ def _is_pictured(roles: Sequence[Role], prompt: str, engine: Engine) -> bool:
 
 
 def _check_taken(fields: Fields, brief: Brief | None, engine: Engine) -> None:
-    """Reject fields that the engine ignores, and a silent film if the engine requires speech."""
+    """Reject fields that the engine does not take, and a silent film if it requires speech."""
     for name in engine.refuses:
         if getattr(fields, name):
-            why = (
-                f"no node of engine {engine.name}'s workflow takes it"
-                if engine.workflow
-                else f"engine {engine.name} was distilled to render without a choice of it"
-            )
-            raise InvalidRequest(f"{name} must be omitted: {why}.", param=name)
+            whose = "no node of its workflow takes it" if engine.workflow else "its server does not take it"
+            raise InvalidRequest(f"{name} must be omitted with engine {engine.name}: {whose}.", param=name)
     if engine.audio == "required" and not (brief and brief.narrated):
         raise InvalidRequest(
             f"engine {engine.name} requires speech, but this film has no narration: "
@@ -441,10 +454,10 @@ def _check_letters(fields: Fields) -> None:
             )
 
 
-def _image(tenant: str, data: bytes) -> Image:
+def _image(tenant: str, data: bytes, param: str) -> Image:
     from lambdas.media.images import check_image
 
-    info = check_image(data, INPUT_REFERENCE)
+    info = check_image(data, param)
     sha256 = hashlib.sha256(data).hexdigest()
     return Image(
         key=keys.upload(tenant, sha256, _EXTENSIONS[info.media_type]),

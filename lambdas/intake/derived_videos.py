@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from lambdas.adapters import stores
 from lambdas.domain import keys
-from lambdas.domain.assembly import Fit
+from lambdas.domain.assembly import ClipSound, Fit
 from lambdas.domain.brief import SHORTEST_NARRATED
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.engines import CATALOGUE, Engine, engine_named
@@ -48,6 +48,7 @@ OF_FILE = (
     "characters",
     "enhance",
     "even_out",
+    "clip_sound",
     "fragmented",
 )
 
@@ -89,7 +90,7 @@ class Remake:
         if file is not None:
             clip = Arrived(tenant, self._uploads).clip(VIDEO, file)
             casting = self.intake.casting(tenant)
-            request, engine = self._of_file(tenant, clip, parsed.prompt, OriginKind.EDIT, others, casting)
+            request, engine = self._of_file(tenant, clip, parsed, OriginKind.EDIT, others, casting)
             _check_takes_video(engine, self._settings.offered)
             request = _edited(request, engine, parsed.strength)
             return self._admit_file(
@@ -118,7 +119,7 @@ class Remake:
         if file is not None:
             clip = Arrived(tenant, self._uploads).clip(VIDEO, file)
             casting = self.intake.casting(tenant)
-            request, engine = self._of_file(tenant, clip, parsed.prompt, OriginKind.EXTEND, others, casting)
+            request, engine = self._of_file(tenant, clip, parsed, OriginKind.EXTEND, others, casting)
             frames = request.origin.frames if request.origin else None
             before = -(-(frames or 0) // request.fps)
             request = _longer(request, engine, parsed.seconds, before, clips=1)
@@ -130,16 +131,21 @@ class Remake:
         prompt = casting.text(parsed.prompt, "prompt")
         _check_prompt(prompt, engine)
         origin = _origin(source, engine, prompt, OriginKind.EXTEND)
-        update = {"seed": source.seed, "origin": origin, "characters": casting.roles}
+        # What comes next does not end on the source's last picture.
+        update = {"seed": source.seed, "origin": origin, "characters": casting.roles, "last_image": None}
         request = source.request.model_copy(update=update)
         request = _longer(request, engine, parsed.seconds, source.seconds, clips=len(source.clips))
         self._check_scenes(source, origin, parsed.seconds)
         return self._admit(source, self._told(request, parsed), casting, nonce=nonce, retry=retry)
 
     def _told(self, request: VideoRequest, fields: RemixFields) -> VideoRequest:
-        """Return the request with its own webhook and limit instead of the source's."""
+        """Return the request with its own webhook, limit and, if it has one, sound of clips instead of the
+        source's."""
         webhook = requested_webhook(fields, loopback=self._settings.to_loopback)
-        return request.model_copy(update={"webhook": webhook, "max_cost": fields.max_cost})
+        update: dict[str, Any] = {"webhook": webhook, "max_cost": fields.max_cost}
+        if fields.clip_sound is not None:
+            update["clip_sound"] = fields.clip_sound
+        return request.model_copy(update=update)
 
     def _source(self, tenant: str, video_id: str, param: str) -> tuple[Video, Engine]:
         """Return the source video and its engine."""
@@ -179,7 +185,7 @@ class Remake:
         self,
         tenant: str,
         clip: ClipFile,
-        prompt: str,
+        fields: RemixFields,
         kind: OriginKind,
         others: Mapping[str, Any],
         casting: Casting,
@@ -192,11 +198,13 @@ class Remake:
                     param=name,
                 )
         request = self.intake.check(
-            tenant, {**others, "prompt": prompt}, casting=casting, pictured=kind is OriginKind.EXTEND
+            tenant, {**others, "prompt": fields.prompt}, casting=casting, pictured=kind is OriginKind.EXTEND
         )
         frames = _frames_of(clip, request)
+        heard = fields.clip_sound or request.clip_sound
+        sound = heard is not ClipSound.DROP and _has_sound(clip)
         key = keys.upload(tenant, clip.name, "mp4")
-        origin = Origin(kind=kind, prompt=request.prompt, file=key, frames=frames)
+        origin = Origin(kind=kind, prompt=request.prompt, file=key, frames=frames, sound=sound)
         seconds = max(1, round(Fraction(frames, request.fps)))
         request = request.model_copy(update={"origin": origin, "seconds": seconds})
         return request, engine_named(request.engine, self._settings.offered, self._settings.workflow)
@@ -312,6 +320,23 @@ def _frames_of(clip: ClipFile, request: VideoRequest) -> int:
         raise InvalidRequest(f"{what}: {error.message}.", param=VIDEO) from error
 
 
+def _has_sound(clip: ClipFile) -> bool:
+    """Return whether a file has sound, which can be decoded."""
+    from lambdas.media.probe import as_source
+    from lambdas.media.sound_input import check_sound, has_sound
+
+    source = as_source(clip.source)
+    try:
+        check_sound(source)
+    except ClipUnreadable as error:
+        raise InvalidRequest(
+            f"{VIDEO} must have sound that can be decoded, or none: {error.message}. Send clip_sound=drop to "
+            "leave its sound out.",
+            param=VIDEO,
+        ) from error
+    return has_sound(source)
+
+
 def _changed(source: Video, engine: Engine, prompt: str, kind: OriginKind, casting: Casting) -> VideoRequest:
     """Return the source's request with a change, and with the characters that the change names."""
     prompt = casting.text(prompt, "prompt")
@@ -338,6 +363,7 @@ def _origin(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> Ori
         kind=kind,
         prompt=prompt,
         video=source.id,
+        film=source.film,
         paragraphs=all_paragraphs(source, engine.prompt_tokens) if of_prompts else (),
         storyboard=None if of_prompts else source.filmed or source.storyboard,
     )

@@ -50,7 +50,7 @@ from lambdas.intake.drop_attempts import attempt
 from lambdas.intake.drop_error import DropError, clear_drop_error, write_drop_error
 from lambdas.intake.drop_names import first_characters, folded
 from lambdas.intake.drop_note import clear_drop_note, write_drop_note
-from lambdas.intake.files import INPUT_REFERENCE, MUSIC, File, take_files
+from lambdas.intake.files import INPUT_REFERENCE, LAST_FRAME, MUSIC, File, take_files
 from lambdas.media import images, music
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import logger
@@ -61,6 +61,7 @@ _SOUNDS = ("wav", "mp3", "ogg", "opus", "flac", "m4a", "mp4")
 # The files that a request may name, by field: kind, extensions and maximum size in bytes.
 _BESIDE = {
     INPUT_REFERENCE: ("an image", _IMAGES, images.MAX_BYTES),
+    LAST_FRAME: ("an image", _IMAGES, images.MAX_BYTES),
     MUSIC: ("an audio file", _SOUNDS, music.MAX_BYTES),
 }
 _PROMPTS = ("txt",)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import from_json
 
-from lambdas.domain.assembly import TransitionKind
+from lambdas.domain.assembly import ClipSound, TransitionKind
 from lambdas.domain.characters import LARGEST_CAST, LONGEST_DESCRIPTION, LONGEST_NAME
 from lambdas.domain.control_characters import NAME, TEXT
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
@@ -321,6 +321,9 @@ class Fields(Document):
     """Rounded to frames; at most a third of the engine's longest clip."""
     even_out: bool = Field(default=False, description="true or false")
     """Even out steps of brightness and colour where a clip continues the one before."""
+    clip_sound: ClipSound = Field(default=ClipSound.DUCK, description=_one_of_names(ClipSound))
+    """What becomes of sound that the engine gives its clips, or an uploaded video has: as loud as speech,
+    lowered while someone speaks, or not heard."""
     fragmented: bool = Field(default=False, description="true or false")
     """Deliver the film as a fragmented MP4."""
     max_cost: MaxCost | None = Field(default=None, description=MAX_COST)
@@ -338,6 +341,8 @@ class RemixFields(Document):
 
     prompt: Annotated[_Text, StringConstraints(min_length=1)] = Field(description=_PROMPT)
     """What changes or comes next."""
+    clip_sound: ClipSound | None = Field(default=None, description=_one_of_names(ClipSound))
+    """What becomes of the clips' own sound. By default as in the source; of a file, `duck`."""
     max_cost: MaxCost | None = Field(default=None, description=MAX_COST)
     """The film fails before it costs more, with what it has made kept for a retry. Estimated from list
     prices; on a PC everything costs 0."""

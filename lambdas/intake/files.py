@@ -16,6 +16,7 @@ from typing import Any
 from lambdas.domain.errors import InvalidRequest
 
 INPUT_REFERENCE = "input_reference"  # the first picture
+LAST_FRAME = "last_frame"  # the last picture
 MUSIC = "music"
 IMAGE = "image"  # of a character
 VIDEO = "video"  # of an edit, extension or character; sent only as a file, never as a URL
@@ -94,6 +95,11 @@ FILES: Mapping[str, FileField] = {
     field.name: field
     for field in (
         _PICTURE,
+        replace(
+            _PICTURE,
+            name=LAST_FRAME,
+            use="The last picture, for engines that take one: the film's last clip ends on it.",
+        ),
         # The content determines the kind: there are a dozen media types for five kinds.
         FileField(
             MUSIC,

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from lambdas.domain.assembly import ClipSound
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.video_request import Lora
 
@@ -21,20 +22,20 @@ OURS: Mapping[str, str] = {
     "duration": "seconds",
     "aspect_ratio": "aspect",
     "lora": "loras",
+    "generate_sound": "clip_sound",
+    "generate_audio": "clip_sound",
 }
 _WIDTH, _HEIGHT, _LORA, _USER = "width", "height", "lora", "user"
+_SOUND = ("generate_sound", "generate_audio")
 _EXTRAS = ("extra_params", "diffusers_kwargs")
 _COUNTS = ("n", "num_outputs_per_prompt")
 
-_NO_SOUND = "engines render no sound; for sound send music, or a storyboard with narration"
 _NO_INTERPOLATION = "frames are not interpolated; send fps for another rate"
 _NO_UPSCALING = "send size for a film of another size"
 _OF_VIDEO = "send the video to POST /v1/videos/edits or /v1/videos/extensions"
 _ONE_QUALITY = "films are encoded in one quality"
 # Accepted while they are false, and the reason to refuse them otherwise.
 _OFF: Mapping[str, str] = {
-    "generate_sound": _NO_SOUND,
-    "generate_audio": _NO_SOUND,
     "enable_frame_interpolation": _NO_INTERPOLATION,
     "enable_upscaling": _NO_UPSCALING,
     "enable_teacache": "engines skip computation as speed says; send speed",
@@ -44,7 +45,7 @@ _REFUSED: Mapping[str, str] = {
     "boundary_ratio": "no engine has a second denoising stage",
     "true_cfg_scale": "no engine has a second guidance scale; send guidance",
     "flow_shift": "engines use the schedule of their model",
-    "sound_duration": _NO_SOUND,
+    "sound_duration": "a clip's sound is as long as its pictures",
     "audio_reference": "engines take no sound from a request; send music, or a storyboard with narration",
     **dict.fromkeys(("video_reference", "video_path", "video_url"), _OF_VIDEO),
     "frame_interpolation_exp": _NO_INTERPOLATION,
@@ -63,6 +64,7 @@ _REFUSED: Mapping[str, str] = {
 # What each name means, for the API's document.
 KNOWN: Mapping[str, str] = {
     **{name: f"Another name of `{ours}`." for name, ours in OURS.items()},
+    **dict.fromkeys(_SOUND, "`clip_sound`: `duck` if true, `drop` if false."),
     _LORA: "`loras` with this adapter: {name, scale}.",
     _WIDTH: "With `height`, another form of `size`.",
     _HEIGHT: "With `width`, another form of `size`.",
@@ -97,12 +99,24 @@ def translate(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]
             raise InvalidRequest(
                 f"{name} must be omitted when {sent.get(our, our)} is set: both mean {our}.", param=name
             )
-        ours[our] = [_lora(value)] if name == _LORA else value
+        ours[our] = _ours(name, value)
         if our != name:
             sent[our] = name
     if _WIDTH in given or _HEIGHT in given:
         ours["size"] = _size(given)
     return ours, sent
+
+
+def _ours(name: str, value: Any) -> Any:
+    """Return the value of our field for that of another name."""
+    if name == _LORA:
+        return [_lora(value)]
+    if name not in _SOUND:
+        return value
+    try:
+        return ClipSound.DUCK if _BOOLEAN.validate_python(value) else ClipSound.DROP
+    except ValidationError as error:
+        raise InvalidRequest(f"{name} must be true or false; got {shown(value)}.", param=name) from error
 
 
 def _size(given: Mapping[str, Any]) -> str:

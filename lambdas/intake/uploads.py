@@ -20,11 +20,12 @@ from lambdas.domain.documents import fingerprint
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest
 from lambdas.domain.uploads import FILE_ID, KEPT_DAYS, Kind, Upload, file_id, kind_of
 from lambdas.intake.fields import UploadFields, parse_form
-from lambdas.intake.files import IMAGE, INPUT_REFERENCE, MUSIC, VIDEO, File, FileId
+from lambdas.intake.files import IMAGE, INPUT_REFERENCE, LAST_FRAME, MUSIC, VIDEO, File, FileId
 
 # The kinds of file that a field takes. Only a clip is read in pieces: the others fit in memory.
 _TAKES: Mapping[str, tuple[Kind, ...]] = {
     INPUT_REFERENCE: (Kind.IMAGE,),
+    LAST_FRAME: (Kind.IMAGE,),
     IMAGE: (Kind.IMAGE,),
     MUSIC: (Kind.SOUND, Kind.CLIP),  # an MP4 may hold sound alone
     VIDEO: (Kind.CLIP,),

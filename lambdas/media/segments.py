@@ -14,7 +14,7 @@ from lambdas.media.encode import FILM_CRF, write_pictures
 from lambdas.media.limits import MOST_PIXELS
 from lambdas.media.mp4.clip import Clip
 from lambdas.media.probe import check_size
-from lambdas.media.source import Source
+from lambdas.media.source import Source, stream_ranges
 
 _DECODING = {
     "max_pixels": str(MOST_PIXELS),
@@ -120,11 +120,10 @@ def _decoded(source: Source, clip: Clip, first: int, stop: int) -> Iterator[Vide
 
 def _samples(source: Source, clip: Clip, first: int, stop: int) -> Iterator[bytes]:
     waiting, number = bytearray(), first
-    for offset, length in clip.track.ranges(first, stop):
-        for chunk in source.stream(offset, length):
-            waiting += chunk
-            while number < stop and len(waiting) >= clip.track.sizes[number]:
-                size = clip.track.sizes[number]
-                yield bytes(waiting[:size])
-                del waiting[:size]
-                number += 1
+    for chunk in stream_ranges(source, clip.track.ranges(first, stop)):
+        waiting += chunk
+        while number < stop and len(waiting) >= clip.track.sizes[number]:
+            size = clip.track.sizes[number]
+            yield bytes(waiting[:size])
+            del waiting[:size]
+            number += 1

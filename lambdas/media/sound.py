@@ -1,4 +1,4 @@
-"""Mix the film's sound: narration and music, normalized to one loudness, as one AAC track.
+"""Mix the film's sound: narration, clips and music, normalized to one loudness, as one AAC track.
 
 docs/decisions/0012-linear-loudness.md explains why in passes and with linear gain.
 """
@@ -16,6 +16,7 @@ from lambdas.domain.errors import NarrationTooLong, SoundUnreadable
 from lambdas.media.mp4.muxer import mp4_writer
 from lambdas.media.sound_filters import SILENT, Measured, ducked, frame_of, limited, measure
 from lambdas.media.sound_input import RATE, Samples, SoundFile, samples
+from lambdas.media.sound_reader import Reader, blocks_of, samples_in
 
 LOUDNESS = -16.0  # LUFS; the level of speech on podcasts and streaming sites (AES TD1008)
 TOLERANCE = 0.4
@@ -32,10 +33,13 @@ SHORTEST_MUSIC = 1  # second; music is looped, and each loop reopens the file
 BIT_RATE = 160_000
 # A narration may end this much after the film: a lossy format's padding, which is cut off.
 ROUNDING = Fraction(1, 50)
-_BLOCK = RATE
 _FRAME = 1024  # samples of one AAC packet
 _ATTEMPTS = 6
+_NOTHING = np.zeros((2, 1), np.float32)
 _METER = 0.01  # dB; the meter reports peaks to three digits
+
+_Layer = Callable[[], Iterator[Samples]]
+"""Decodes a sound from its start."""
 
 
 @dataclass(frozen=True)
@@ -59,41 +63,64 @@ class Sound:
     duration: Fraction
 
 
-def mix(duration: Fraction, voices: Sequence[Placed], music: SoundFile | None, output: BinaryIO) -> Sound:
-    """Write narration and music (looped or cut to the film's length, ducked under speech) to `output`
-    (seekable, readable) as an MP4 with one AAC track: 48 kHz stereo, exactly `duration` seconds rounded to a
-    sample, -16 LUFS, no true peak above -1 dBTP. Silence stays silent, and a sound of little but rare peaks
-    stays quieter (MOST_LIMITED); the returned value says how loud it is.
+def mix(
+    duration: Fraction,
+    voices: Sequence[Placed],
+    music: SoundFile | None,
+    output: BinaryIO,
+    *,
+    clips: SoundFile | None = None,
+    duck_clips: bool = True,
+) -> Sound:
+    """Write narration, the clips' sound and music (looped or cut to the film's length, ducked under speech)
+    to `output` (seekable, readable) as an MP4 with one AAC track: 48 kHz stereo, exactly `duration` seconds
+    rounded to a sample, -16 LUFS, no true peak above -1 dBTP. Silence stays silent, and a sound of little but
+    rare peaks stays quieter (MOST_LIMITED); the returned value says how loud it is.
 
-    Sources are decoded several times, in blocks, so memory does not grow with the film.
+    `clips`: one sound of the film's length, as `lay_sound` writes it. It is as loud as speech, and ducked
+    under it unless `duck_clips` is False. Sources are decoded several times, in blocks, so memory does not
+    grow with the film.
 
     Raises SoundUnreadable for an unusable source and NarrationTooLong for a narration that ends after the
     film; both name the piece, counted from 0. Raises ValueError for nothing to mix, a negative start or no
     length.
     """
-    total = _total(duration)
+    total = samples_in(duration)
     if any(voice.start < 0 for voice in voices):
         raise ValueError("a narration must start at 0 s or later")
 
-    speech = partial(_narration, voices, total)
-    if music is None:
-        if not voices:
-            raise ValueError("narration or music is required; got neither")
-        return _to_loudness(speech, output)
-    background = partial(_background, music, total)
-    if not voices:
-        return _to_loudness(background, output)
-    # Normalize both first, so that the ducking threshold and the music's level suit sources of any level.
-    speech_gain = _gain(measure(speech()), LOUDNESS)
-    music_gain = _gain(measure(background()), LOUDNESS - MUSIC_BELOW_SPEECH)
-    return _to_loudness(
-        lambda: ducked(_scaled(speech(), speech_gain), _scaled(background(), music_gain)), output
-    )
+    # Each with its loudness in the mix, and whether it is ducked.
+    layers: list[tuple[_Layer, float, bool]] = []
+    if voices:
+        layers.append((partial(_narration, voices, total), LOUDNESS, False))
+    if clips is not None:
+        layers.append((partial(_of_clips, clips, total), LOUDNESS, duck_clips))
+    if music is not None:
+        layers.append((partial(_background, music, total), LOUDNESS - MUSIC_BELOW_SPEECH, True))
+    if not layers:
+        raise ValueError("narration, clips or music is required; got none of them")
+    if len(layers) == 1:
+        return _to_loudness(layers[0][0], output)
+    # Normalize each first, so that the ducking threshold and their levels suit sources of any level.
+    levelled = [
+        (partial(_levelled, sound, _gain(measure(sound()), level)), under) for sound, level, under in layers
+    ]
+    speech = levelled.pop(0)[0] if voices else None
+    under = [sound for sound, is_under in levelled if is_under]
+    beside = [sound for sound, is_under in levelled if not is_under]
+
+    def mixed() -> Iterator[Samples]:
+        if speech is None:
+            return _sum(total, [sound() for sound in (*under, *beside)])
+        lowered = [ducked(speech(), _sum(total, [sound() for sound in under]))] if under else [speech()]
+        return _sum(total, [*lowered, *(sound() for sound in beside)])
+
+    return _to_loudness(mixed, output)
 
 
 def silence(duration: Fraction, output: BinaryIO) -> None:
     """Write an AAC track of silence, exactly `duration` seconds rounded to a sample, as `mix` does."""
-    total = _total(duration)
+    total = samples_in(duration)
     with mp4_writer(output, fps=Fraction(RATE), metadata={}) as container:
         track = _aac(container)
         # All packets of silence are identical except the first, which carries the encoder's name.
@@ -105,13 +132,6 @@ def silence(duration: Fraction, output: BinaryIO) -> None:
             packet.pts = packet.dts = position
             packet.duration = min(_FRAME, total - position)
             container.mux_one(packet)
-
-
-def _total(duration: Fraction) -> int:
-    total = round(duration * RATE)
-    if total <= 0:
-        raise ValueError(f"a film must be longer than 0 s; got {float(duration)} s")
-    return total
 
 
 def _aac(container: av.container.OutputContainer) -> av.AudioStream:
@@ -127,7 +147,7 @@ def _to_loudness(sound: Callable[[], Iterator[Samples]], output: BinaryIO) -> So
     for _ in range(_ATTEMPTS):
         most = MOST_LIMITED + ceiling - found.true_peak
         gain = min(gain, most)
-        _encode(limited(_scaled(sound(), gain), ceiling), output)
+        encode_aac(limited(_scaled(sound(), gain), ceiling), output)
         result = measure(samples(output, "the mixed sound"))
         missing = _gain(result, LOUDNESS)
         over = result.true_peak - (TRUE_PEAK - _METER)
@@ -143,12 +163,25 @@ def _gain(found: Measured, loudness: float) -> float:
     return loudness - found.loudness if found.loudness > SILENT else 0.0
 
 
+def _levelled(sound: _Layer, gain: float) -> Iterator[Samples]:
+    return _scaled(sound(), gain)
+
+
+def _sum(total: int, sounds: Sequence[Iterator[Samples]]) -> Iterator[Samples]:
+    """Mix sounds of `total` samples, in blocks of `blocks_of`."""
+    if len(sounds) == 1:
+        return sounds[0]
+    readers = [Reader("sound", 0, sound) for sound in sounds]
+    return (sum((reader.read(size) for reader in readers), _NOTHING) for _, size in blocks_of(total))
+
+
 def _scaled(sound: Iterable[Samples], gain: float) -> Iterator[Samples]:
     factor = np.float32(10 ** (gain / 20))
     return (block * factor for block in sound)
 
 
-def _encode(sound: Iterable[Samples], output: BinaryIO) -> None:
+def encode_aac(sound: Iterable[Samples], output: BinaryIO) -> None:
+    """Write the sound to `output` (seekable, readable) as an MP4 with one AAC track of exactly its length."""
     output.seek(0)
     output.truncate()
     # One tick per sample, so the track's length is exact. The muxer's edit list skips the encoder's first
@@ -162,46 +195,14 @@ def _encode(sound: Iterable[Samples], output: BinaryIO) -> None:
         container.mux(track.encode())
 
 
-class _Reader:
-    """Reads a sound's samples in portions of any size. The sound starts at sample `start` of the film."""
-
-    def __init__(self, name: str, start: int, blocks: Iterator[Samples]) -> None:
-        self.name = name
-        self.start = start
-        self._blocks = blocks
-        self._rest = np.zeros((2, 0), np.float32)
-
-    def read(self, count: int) -> Samples:
-        """Return `count` samples, or fewer at the sound's end."""
-        parts = [self._rest]
-        there = self._rest.shape[1]
-        while there < count and (block := next(self._blocks, None)) is not None:
-            parts.append(block)
-            there += block.shape[1]
-        whole = np.concatenate(parts, axis=1)
-        self._rest = whole[:, count:]
-        return whole[:, :count]
-
-    def rest(self) -> int:
-        """Read the remaining samples and return their number."""
-        left: int = self._rest.shape[1] + sum(block.shape[1] for block in self._blocks)
-        return left
-
-
-def _blocks(total: int) -> Iterator[tuple[int, int]]:
-    """Yield each block's start and size, in samples."""
-    for start in range(0, total, _BLOCK):
-        yield start, min(_BLOCK, total - start)
-
-
 def _narration(voices: Sequence[Placed], total: int) -> Iterator[Samples]:
     waiting = []
     for index, voice in enumerate(voices):
         name = f"narration {index}"
-        waiting.append(_Reader(name, round(voice.start * RATE), samples(voice.source, name)))
+        waiting.append(Reader(name, round(voice.start * RATE), samples(voice.source, name)))
     waiting.sort(key=lambda piece: piece.start, reverse=True)
-    playing: list[_Reader] = []
-    for start, size in _blocks(total):
+    playing: list[Reader] = []
+    for start, size in blocks_of(total):
         while waiting and waiting[-1].start < start + size:
             playing.append(waiting.pop())
         block = np.zeros((2, size), np.float32)
@@ -220,10 +221,15 @@ def _narration(voices: Sequence[Placed], total: int) -> Iterator[Samples]:
             raise NarrationTooLong(f"{piece.name} ends {float(over):.2f} s after the film")
 
 
+def _of_clips(clips: SoundFile, total: int) -> Iterator[Samples]:
+    piece = Reader("clips", 0, samples(clips, "the clips' sound"))
+    return (piece.read(size) for _, size in blocks_of(total))
+
+
 def _background(music: SoundFile, total: int) -> Iterator[Samples]:
-    piece = _Reader("music", 0, _looped(music))
+    piece = Reader("music", 0, _looped(music))
     fade = max(1, min(FADE_OUT * RATE, total // 2))
-    for start, size in _blocks(total):
+    for start, size in blocks_of(total):
         left = total - np.arange(start, start + size)
         yield piece.read(size) * np.minimum(1, left / fade).astype(np.float32)
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from lambdas.domain.errors import ClipUnreadable, SoundUnreadable
 from lambdas.media.limits import MOST_SAMPLES
 from lambdas.media.mp4.index_check import check_index
+from lambdas.media.mp4.tables import has_track
 from lambdas.media.sound_file import SoundFile as Found
 from lambdas.media.sound_file import find_sound
-from lambdas.media.source import opened
+from lambdas.media.source import Source, opened
 
 RATE = 48_000
 Samples = NDArray[np.float32]
@@ -49,18 +50,50 @@ def samples(source: SoundFile, what: str) -> Iterator[Samples]:
     Raises SoundUnreadable, naming the sound by `what`, for anything but a complete sound file of the kinds
     and limits above.
     """
-    with _opened(source) as file:
-        try:
-            found = False
-            for block in _decoded(file):
-                found = True
-                yield block
-            if not found:
-                raise SoundUnreadable("it contains no sound")
-        except av.FFmpegError as error:
-            raise SoundUnreadable(f"{what} can't be decoded: {error.strerror}") from error
-        except SoundUnreadable as error:
-            raise SoundUnreadable(f"{what} can't be used: {error.message}") from error
+    with _opened(source) as file, _named(what):
+        found = False
+        for block in _decoded(find_sound(file)):
+            found = True
+            yield block
+        if not found:
+            raise SoundUnreadable("it contains no sound")
+
+
+def has_sound(clip: Source) -> bool:
+    """Return whether a clip has a sound track. Reads only its index. Raises ClipUnreadable."""
+    return has_track(clip, b"soun")
+
+
+def clip_samples(clip: Source, begin: Fraction) -> Iterator[Samples]:
+    """Decode the sound of a clip that has some, from second `begin` after its first picture. Sound that
+    starts later is preceded by silence.
+
+    Raises SoundUnreadable as `samples` does.
+    """
+    with _named("its sound"):
+        yield from _decoded(Found("mp4", clip), begin)
+
+
+def check_sound(clip: Source) -> None:
+    """Raise ClipUnreadable if a clip has sound that can't be decoded."""
+    if not has_sound(clip):
+        return
+    try:
+        for _ in clip_samples(clip, Fraction(0)):
+            pass
+    except SoundUnreadable as error:
+        raise ClipUnreadable(error.message) from error
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Name the sound in errors raised inside the block, and turn FFmpeg's into ours."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise SoundUnreadable(f"{what} can't be decoded: {error.strerror}") from error
+    except SoundUnreadable as error:
+        raise SoundUnreadable(f"{what} can't be used: {error.message}") from error
 
 
 def length(source: SoundFile, what: str) -> Fraction:
@@ -77,11 +110,11 @@ def _opened(source: SoundFile) -> Iterator[BinaryIO]:
         yield source
 
 
-def _decoded(file: BinaryIO) -> Iterator[Samples]:
+def _decoded(found: Found, begin: Fraction | None = None) -> Iterator[Samples]:
+    """Yield all of a file's sound, or that from second `begin` after the first picture."""
     # FFmpeg gets an open file, its format and the allowed decoders, never a name, so a sound's content cannot
     # reach a playlist, a network protocol or another file.
     options = {"codec_whitelist": ",".join(sorted(_CODECS))}
-    found = find_sound(file)
     if found.kind == "mp4":
         try:
             check_index(found.source)
@@ -105,14 +138,26 @@ def _decoded(file: BinaryIO) -> Iterator[Samples]:
             _check_work(round(seconds * context.sample_rate) * context.channels)
         # The track ends within its last packet, which FFmpeg returns whole.
         end = sys.maxsize if seconds is None or found.kind != "mp4" else round(seconds * RATE)
+        early = 0 if begin is None else round((begin - _offset(container, stream)) * RATE)
+        if early < 0:
+            yield np.zeros((2, -early), np.float32)
         count = 0
         for block in _blocks(container, stream, found):
+            first = max(0, early - count)
             count += block.shape[1]
             if count > LONGEST * RATE:
                 raise SoundUnreadable("it is longer than two hours")
-            yield block[:, : block.shape[1] - max(0, count - end)]
+            yield block[:, first : block.shape[1] - max(0, count - end)]
             if count >= end:
                 return
+
+
+def _offset(container: InputContainer, stream: AudioStream) -> Fraction:
+    """Return how many seconds after the first picture the sound starts."""
+    sound, *pictures = (
+        Fraction(one.start_time or 0) * (one.time_base or 0) for one in (stream, *container.streams.video[:1])
+    )
+    return sound - (pictures[0] if pictures else 0)
 
 
 def _check_work(samples: int) -> None:

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast, runtime_checkable
 
@@ -13,6 +13,8 @@ CHUNK = 96 * 1024
 system (mallopt(3), M_MMAP_THRESHOLD), which costs as much as copying it."""
 # Decoders read sequentially; few larger reads, because each may be a request to S3.
 _BUFFER = 256 * 1024
+# Bytes that are read in vain rather than starting another request, which takes about as long.
+_LARGEST_GAP = 256 * 1024
 
 
 @runtime_checkable
@@ -95,6 +97,35 @@ def check_range(source: Source, offset: int, length: int) -> None:
     """Raise ClipUnreadable unless the range lies in the source."""
     if offset < 0 or length < 0 or offset + length > source.size:
         raise ClipUnreadable(f"bytes {offset} to {offset + length} are outside its {source.size} bytes")
+
+
+def stream_ranges(source: Source, ranges: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    """Yield the bytes of ranges (offset, length), in order. Ranges with small gaps between them are read by
+    one request: a clip with sound has some of it between any two pictures."""
+    for run in _runs(ranges):
+        position, waiting = run[0][0], iter(run)
+        offset, length = next(waiting)
+        for chunk in source.stream(position, run[-1][0] + run[-1][1] - position):
+            end = position + len(chunk)
+            while offset < end:
+                first, last = max(offset, position), min(offset + length, end)
+                if first < last:
+                    yield chunk[first - position : last - position]
+                if offset + length > end:
+                    break
+                offset, length = next(waiting, (end, 0))
+            position = end
+
+
+def _runs(ranges: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    run: list[tuple[int, int]] = []
+    for offset, length in ranges:
+        if run and not 0 <= offset - sum(run[-1]) <= _LARGEST_GAP:
+            yield run
+            run = []
+        run.append((offset, length))
+    if run:
+        yield run
 
 
 def opened(source: Source) -> BinaryIO:

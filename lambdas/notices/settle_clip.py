@@ -32,6 +32,8 @@ from lambdas.media.conform import FilmFormat, check_length
 from lambdas.media.mp4.clip import blame
 from lambdas.media.mp4.work_box import without_work_box
 from lambdas.media.probe import probe
+from lambdas.media.sound_input import check_sound
+from lambdas.media.source import BytesSource
 from lambdas.production.admission import Admission
 from lambdas.production.clip_progress import ClipMade, finished
 from lambdas.production.plans import load_plan
@@ -183,6 +185,8 @@ def check(output: bytes, plan: FilmPlan, clip: Clip) -> None:
     All other engines guarantee the format.
     """
     with blame(clip.index):
+        if clip.sound:
+            check_sound(BytesSource(output))
         if CATALOGUE[plan.engine].workflow:
             film = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
             check_length(output, film, clip.film_frames)

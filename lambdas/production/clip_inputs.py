@@ -7,9 +7,10 @@ from lambdas.domain import keys
 from lambdas.domain.assembly import Fit
 from lambdas.domain.errors import ArtifactMissing, ClipUnreadable
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
+from lambdas.media.clip_sound import with_sound
 from lambdas.media.conform import FilmFormat, excerpt
 from lambdas.media.frames import last_frame
-from lambdas.media.probe import Source
+from lambdas.media.probe import Source, as_source
 
 _SEND_ANOTHER = (
     "Check that the uploaded video plays from start to end, convert it to another MP4, and edit or extend "
@@ -34,8 +35,8 @@ def first_picture(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Object
 def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> bytes | None:
     """Return the MP4 that the clip is made from, with as many frames as are rendered, at the engine's rate.
     Footage that is the clip itself, or another clip of the film, has the film's size; an uploaded file the
-    plan's `given_size`. If the film leaves out the first frames, they hold the first picture. Return None for
-    a clip made from words alone.
+    plan's `given_size`. If the film leaves out the first frames, they hold the first picture. Footage that is
+    the clip itself keeps its sound. Return None for a clip made from words alone.
 
     Raises ArtifactMissing, ClipUnreadable.
     """
@@ -53,7 +54,7 @@ def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> by
     rate = plan.fps if clip.is_footage else plan.rate
     size = (plan.width, plan.height) if own else plan.given_size
     try:
-        return excerpt(
+        pictures = excerpt(
             data,
             FilmFormat(*size, Fraction(rate)),
             Fit.COVER,
@@ -61,6 +62,10 @@ def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> by
             frames=clip.frames,
             lead=clip.skip_frames,
         )
+        if not (clip.is_footage and clip.sound):
+            return pictures
+        begin, seconds = (Fraction(frames, rate) for frames in (found.start, clip.frames))
+        return with_sound(pictures, as_source(data), begin, seconds)
     except ClipUnreadable as error:
         if found.file is None:
             raise

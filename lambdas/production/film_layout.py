@@ -5,7 +5,7 @@ nothing twice and produces the same film, byte for byte.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from io import BytesIO
@@ -16,24 +16,27 @@ from lambdas.adapters.object_source import ObjectSource
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.shared_objects import SharedObjects
 from lambdas.domain import keys
-from lambdas.domain.assembly import Fit
+from lambdas.domain.assembly import ClipSound, Fit
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ClipMismatch, ClipUnreadable
-from lambdas.domain.film_plan import FilmPlan, Scene
+from lambdas.domain.film_plan import Clip, FilmPlan, Footage, Scene
 from lambdas.domain.narration import Sentence
 from lambdas.domain.video_parts import JoinStep
-from lambdas.media import burned_captions, continuity, splice
+from lambdas.media import burned_captions, clip_sound, continuity, splice
 from lambdas.media.captions import Cue, timed_text
+from lambdas.media.clip_sound import SHORTEST_FADE, SoundPart, lay_sound
 from lambdas.media.conform import FilmFormat, conform, conforms
 from lambdas.media.lines import shortened
 from lambdas.media.mp4.clip import blame
 from lambdas.media.mp4.layout import Layout
 from lambdas.media.mp4.merge import Chapter, Piece, lay_out
 from lambdas.media.sound import Placed, mix, silence
+from lambdas.media.sound_input import has_sound
 from lambdas.media.source import BytesSource, FileSource, Source
 
 _LONGEST_TITLE = 120  # characters; players show it in the window title
+_MOST_IN_MEMORY = 64 * 1024 * 1024  # bytes of one clip; three are in memory
 _MAKING = 2  # increment when the same clips produce other bytes
 
 
@@ -144,19 +147,32 @@ class Film:
         return joint
 
     def _sound(self) -> Source:
-        """Return the film's sound: the narration in its place with the music under it, at the film's
-        loudness, or silence if there is neither, so that every film has a sound track. The clips' own sound
-        is not used."""
+        """Return the film's sound: the narration and the clips' own sound in their place with the music under
+        them, at the film's loudness, or silence if there is none of them, so that every film has a sound
+        track."""
         plan = self._plan
         duration = Fraction(plan.frames, plan.fps)
         said = [[str(start), sentence.sound] for start, sentence in plan.narration]
         music = plan.music.sha256 if plan.music else None
-        key = keys.sound(plan.tenant, fingerprint([_MAKING, said, music, str(duration)]))
+        clips = self._heard()
+        ducked = plan.clips_heard is ClipSound.DUCK
+        laid = [clip_sound.REVISION, ducked, *map(_heard_as, clips)]
+        key = keys.sound(
+            plan.tenant, fingerprint([_MAKING, said, music, str(duration), *([laid] if clips else [])])
+        )
 
         def make() -> bytes:
             output = BytesIO()
-            if said or plan.music:
-                mix(duration, [self._placed(*one) for one in plan.narration], self._music(), output)
+            if said or clips or plan.music:
+                voices = [self._placed(*one) for one in plan.narration]
+                mix(
+                    duration,
+                    voices,
+                    self._music(),
+                    output,
+                    clips=self._laid(clips, duration) if clips else None,
+                    duck_clips=ducked,
+                )
             else:
                 silence(duration, output)
             return output.getvalue()
@@ -164,6 +180,52 @@ class Film:
         # Read from disk: it is interleaved with the pictures a second at a time, and from S3 each read is a
         # call.
         return FileSource(self._saved(self._made(key, make, "audio/mp4"), "sound"))
+
+    def _heard(self) -> list[SoundPart]:
+        """Return the sound of each clip that has some. A transition fades it as it fades the pictures."""
+        plan = self._plan
+        if plan.clips_heard is ClipSound.DROP:
+            return []
+        joints = [None, *plan.transitions, None]
+        parts = []
+        for clip, start, before, after in zip(plan.clips, plan.starts, joints, joints[1:], strict=False):
+            if (found := self._sound_of(clip)) is not None:
+                source, begin = found
+                fades = (before.head if before else 0, after.tail if after else 0)
+                fade_in, fade_out = (max(SHORTEST_FADE, Fraction(frames, plan.fps)) for frames in fades)
+                parts.append(
+                    SoundPart(
+                        source=source,
+                        clip=clip.index,
+                        start=Fraction(start, plan.fps),
+                        seconds=Fraction(clip.film_frames, plan.fps),
+                        begin=begin,
+                        fade_in=fade_in,
+                        fade_out=fade_out,
+                    )
+                )
+        return parts
+
+    def _sound_of(self, clip: Clip) -> tuple[Source, Fraction] | None:
+        """Return the file that has a clip's sound, and the second at which it begins there: the clip's own,
+        else that of what it was made from."""
+        own = Footage(clip=clip.key_hash) if clip.sound else None
+        for found in (own, clip.sound_of):
+            if found is None:
+                continue
+            key = keys.clip(self._plan.tenant, str(found.clip))
+            source = self._inputs.source(found.file) if found.file else self._outputs.source(key)
+            with blame(clip.index):
+                if has_sound(source):
+                    return source, Fraction(found.start, self._plan.fps)
+        return None
+
+    def _laid(self, clips: Sequence[SoundPart], duration: Fraction) -> Path:
+        """Save the clips' sound as one: a mix reads it several times."""
+        path = self._scratch / "clips"
+        with path.open("wb") as file:
+            lay_sound(map(_in_memory, clips), duration, file)
+        return path
 
     def _music(self) -> Path | None:
         """Save the music locally: a mix reads it from start to end several times, and again for each loop."""
@@ -197,6 +259,22 @@ def _address(piece: Piece) -> list[Any]:
     """Return what a piece shows. Keys are content addresses."""
     assert isinstance(piece.source, ObjectSource)  # noqa: S101 - everything joined is stored in S3
     return [piece.source.key, piece.start, piece.stop]
+
+
+def _in_memory(part: SoundPart) -> SoundPart:
+    """Return the clip as read by one request. A long upload, of which only the sound is needed, stays in
+    S3."""
+    source = part.source
+    if source.size > _MOST_IN_MEMORY:
+        return part
+    return replace(part, source=BytesSource(b"".join(source.stream(0, source.size))))
+
+
+def _heard_as(part: SoundPart) -> list[Any]:
+    """Return what determines the sound of a clip in the film."""
+    assert isinstance(part.source, ObjectSource)  # noqa: S101 - as above
+    times = (part.start, part.seconds, part.begin, part.fade_in, part.fade_out)
+    return [part.source.key, *map(str, times)]
 
 
 def forget_broken_clip(plan: FilmPlan, outputs: Objects, error: ClipUnreadable) -> None:

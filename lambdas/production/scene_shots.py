@@ -1,6 +1,7 @@
 """Shots that a storyboard's scenes are planned from: their words, narration and stills."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from math import floor
@@ -11,7 +12,7 @@ from lambdas.domain.brief import SCENE_SECONDS
 from lambdas.domain.characters import appearing, opening
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import ArtifactMissing, NarrationTooLong
-from lambdas.domain.film_plan import Scene
+from lambdas.domain.film_plan import Picture, Scene
 from lambdas.domain.narration import Spoken
 from lambdas.domain.origin import storyboard_shots
 from lambdas.domain.planning import Shot
@@ -70,7 +71,21 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
                 opens_with=opening(members, scene.video.positive_prompt),
             )
         )
-    return planned
+    return [
+        replace(shot, ends_on=_first_picture(video, index + 1, planned)) if scene.meets_next else shot
+        for index, (shot, scene) in enumerate(zip(planned, storyboard.scenes, strict=True))
+    ]
+
+
+def _first_picture(video: Video, index: int, planned: Sequence[Shot]) -> Picture | None:
+    """Return the picture that a scene other than the first starts from: its still, else that of the character
+    it begins with."""
+    shot, still = planned[index], _artifact(video.stills, index)
+    if still is not None and shot.still is not None:
+        return Picture(key=still, sha256=shot.still)
+    if (opener := shot.opens_with) is not None:
+        return Picture(key=opener.image.key, sha256=opener.image.sha256, uploaded=True)
+    return None
 
 
 def _spoken(video: Video, scene: int, outputs: Objects) -> Spoken:

@@ -40,6 +40,15 @@ _TYPES = {
 }
 _FOREVER = "public, max-age=31536000, immutable"
 _ASK = "no-cache"  # ask whether it has changed
+# What is no page obeys no policy of its own, so it allows nothing, and has none of a page's other headers:
+# those of 30 files would be as large as half their texts.
+_PAGES = (".html", ".svg")
+_OF_A_FILE = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 _REFERENCE = re.compile(r'\b(src|href)="(?:\./)?([^"#?:]+)')
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 
@@ -53,6 +62,7 @@ class _File:
     type: str
     text: str
     cache: str
+    security: Mapping[str, str]
 
     @cached_property
     def etag(self) -> str:
@@ -77,10 +87,10 @@ class Studio:
         setting = {name: environment[f"REELWORKS_{name.upper()}"] for name in _SETTINGS}
         self._security = _security(setting["media_origins"], setting["sign_in_domain"])
         self._files = {
-            f"{self.hash}/{name}": _File(_type(name), text, _FOREVER) for name, text in texts.items()
+            f"{self.hash}/{name}": self._file(name, text, _FOREVER) for name, text in texts.items()
         }
-        self._files[""] = self._files[_INDEX] = _File(_type(_INDEX), self._page(texts), _ASK)
-        self._files[_CONFIG] = _File(_type(_CONFIG), json.dumps(_config(setting)), _ASK)
+        self._files[""] = self._files[_INDEX] = self._file(_INDEX, self._page(texts), _ASK)
+        self._files[_CONFIG] = self._file(_CONFIG, json.dumps(_config(setting)), _ASK)
 
     def answer(self, path: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], str]:
         """Return status, headers and body for a GET of a path of the API. HTTP leaves a HEAD's body out."""
@@ -92,8 +102,12 @@ class Studio:
         if file is None:
             return self._not_found()
         # Also when it has not changed: without a type, the gateway would add one of its own.
-        found = {**self._security, "Content-Type": file.type, "Cache-Control": file.cache, "ETag": file.etag}
+        found = {**file.security, "Content-Type": file.type, "Cache-Control": file.cache, "ETag": file.etag}
         return (304, found, "") if _has(headers, file.etag) else (200, found, file.text)
+
+    def _file(self, name: str, text: str, cache: str) -> _File:
+        security = self._security if name.endswith(_PAGES) else _OF_A_FILE
+        return _File(_type(name), text, cache, security)
 
     def _not_found(self) -> tuple[int, dict[str, str], str]:
         error = {
@@ -132,7 +146,7 @@ def _config(setting: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _security(media_origins: str, sign_in_domain: str) -> dict[str, str]:
-    """Return the headers of every answer. `media_origins`: where links to films lead and files are sent to,
+    """Return the headers of a page. `media_origins`: where links to films lead and files are sent to,
     besides the studio's own origin."""
 
     def sources(*of: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import ValidationError
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
@@ -14,11 +15,12 @@ from lambdas.domain import keys, names
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.errors import VideoClosed, VideoNotFound
+from lambdas.domain.errors import ArtifactMissing, VideoClosed, VideoNotFound
 from lambdas.domain.film_plan import FilmPlan, film_hash
-from lambdas.domain.manifest import artifact_keys, make_manifest
+from lambdas.domain.manifest import Manifest, artifact_keys, make_manifest, new_scenes
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, seconds_worked
+from lambdas.domain.video_parts import DeliveredFilm
 from lambdas.intake.drop_error import clear_drop_error
 from lambdas.production.plans import load_plan
 from lambdas.production.signing import deliver_signed
@@ -65,20 +67,20 @@ def publish(
     Raises ArtifactMissing, NotSigned. Raises VideoClosed or VideoNotFound if a request ended the video;
     everything delivered is then deleted again.
     """
-    film = keys.delivered_film(tenant, video_id)
     video = videos.get(tenant, video_id)
     if video.stage is not Stage.COMPLETED:
         video = videos.advance(tenant, video_id, Stage.PUBLISHING)
-        delivered = _deliver(video, inputs, outputs, key)
+        film = _deliver(video, inputs, outputs, key)
         try:
             video = videos.advance(
                 tenant,
                 video_id,
                 Stage.COMPLETED,
-                **delivered,
-                film_bytes=outputs.size(film),
+                **{variant.field: _key_of(video, film, name) for name, variant in VARIANTS.items()},
+                films=(*video.films, film),
+                film_bytes=film.bytes,
                 filmed=video.storyboard,
-                signed_by=key and key.name,
+                signed_by=film.signed_by,
                 draft=CATALOGUE[video.request.engine].draft,
             )
         except (VideoClosed, VideoNotFound):
@@ -94,14 +96,18 @@ def publish(
     if video.source is not None:
         clear_drop_error(outputs, video.source.key)  # from an earlier attempt
     events.video_ended(video, names.VIDEO_COMPLETED)
-    return Published(film=film)
+    return Published(film=keys.delivered_film(tenant, video_id, video.attempt))
 
 
-def _deliver(
-    video: Video, inputs: Objects, outputs: Objects, key: SigningKey | None
-) -> dict[str, str | None]:
-    """Copy everything to be delivered, and sign the film. Return the keys by record field; None where the
-    film has no such file."""
+def _key_of(video: Video, film: DeliveredFilm, variant: str) -> str | None:
+    """Return the key of one of the film's files; None if it has no such file."""
+    if variant not in film.variants:
+        return None
+    return VARIANTS[variant].delivered(video.tenant, video.id, film.attempt)
+
+
+def _deliver(video: Video, inputs: Objects, outputs: Objects, key: SigningKey | None) -> DeliveredFilm:
+    """Copy everything to be delivered, and sign the film."""
     plan = load_plan(outputs, video.tenant, video.id)
     content = film_hash(plan)
     delivered: dict[str, str] = {}
@@ -109,14 +115,14 @@ def _deliver(
         if variant.artifact is not None and _has(plan, name):
             made, delivered[name] = (
                 variant.artifact(video.tenant, content),
-                variant.delivered(video.tenant, video.id),
+                variant.delivered(video.tenant, video.id, video.attempt),
             )
             if name == "video" and key is not None:
                 deliver_signed(video, plan, made, delivered[name], key, inputs=inputs, outputs=outputs)
             else:
                 outputs.copy(made, delivered[name], variant.media_type)
     if video.storyboard is not None:
-        delivered["storyboard"] = keys.delivered_storyboard(video.tenant, video.id)
+        delivered["storyboard"] = keys.delivered_storyboard(video.tenant, video.id, video.attempt)
         kept = keys.storyboard(video.tenant, video.id, video.storyboard)
         outputs.copy(kept, delivered["storyboard"], VARIANTS["storyboard"].media_type)
     if video.source is not None:
@@ -128,10 +134,30 @@ def _deliver(
         {key: outputs.size(key) for key in artifact_keys(video, plan)},
         {name: outputs.size(key) or 0 for name, key in delivered.items()},
     )
-    delivered["manifest"] = keys.delivered_manifest(video.tenant, video.id)
+    delivered["manifest"] = keys.delivered_manifest(video.tenant, video.id, video.attempt)
     body = manifest.model_dump_json(indent=1).encode()
     outputs.put(delivered["manifest"], body, VARIANTS["manifest"].media_type)
-    return {variant.field: delivered.get(name) for name, variant in VARIANTS.items()}
+    before = _manifest_before(video, outputs)
+    return DeliveredFilm(
+        attempt=video.attempt,
+        seconds=manifest.seconds,
+        bytes=next(one.bytes for one in manifest.delivered if one.variant == "video"),
+        cost=manifest.cost,
+        signed_by=key and key.name,
+        variants=tuple(delivered),
+        new_scenes=before and new_scenes(manifest, before),
+    )
+
+
+def _manifest_before(video: Video, outputs: Objects) -> Manifest | None:
+    """Return the manifest of the latest film; None if there is none."""
+    if not video.films:
+        return None
+    key = keys.delivered_manifest(video.tenant, video.id, video.films[-1].attempt)
+    try:
+        return Manifest.model_validate_json(outputs.get(key))
+    except (ArtifactMissing, ValidationError):  # of another version of Reelworks
+        return None
 
 
 def _has(plan: FilmPlan, variant: str) -> bool:
@@ -140,13 +166,11 @@ def _has(plan: FilmPlan, variant: str) -> bool:
 
 
 def _take_back(video: Video, standing: Video | None, outputs: Objects) -> None:
-    """Delete what was delivered, except what the current record names (None: the record was deleted). A
-    record names a film if another try of this step, which timed out but kept running, completed the video, or
-    if an earlier attempt produced one."""
-    for variant in VARIANTS.values():
-        key = variant.delivered(video.tenant, video.id)
-        if standing is None or getattr(standing, variant.field) != key:
-            outputs.delete(key)
+    """Delete what was delivered, unless the current record (None: it was deleted) has this attempt's film:
+    another try of this step, which timed out but kept running, has completed the video."""
+    if standing is None or video.attempt not in (film.attempt for film in standing.films):
+        for variant in VARIANTS.values():
+            outputs.delete(variant.delivered(video.tenant, video.id, video.attempt))
     if video.source is not None and (standing is None or standing.film is None):
         outputs.delete(keys.drop_result(video.source.key, "mp4"))
 

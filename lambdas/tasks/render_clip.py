@@ -75,6 +75,7 @@ class RenderClip:
             scene,
             clip,
             image=self._first_frame(plan, scene, clip),
+            last_image=self._last_frame(plan, scene, clip),
             video=_base64(footage(plan, clip, self._inputs, self._outputs)),
             audio=self._sound(plan, clip),
         ).body()
@@ -112,6 +113,14 @@ class RenderClip:
                 return None
             frame = cover(picture, *plan.given_size)
         return base64.b64encode(frame).decode()
+
+    def _last_frame(self, plan: FilmPlan, scene: Scene, clip: Clip) -> str | None:
+        """Return the PNG that the clip ends on, as base64, in the plan's `given_size`."""
+        picture = scene.ends_on
+        if picture is None or clip.index != scene.clips[-1].index:
+            return None
+        data = (self._inputs if picture.uploaded else self._outputs).get(picture.key)
+        return base64.b64encode(cover(data, *plan.given_size)).decode()
 
     def _sound(self, plan: FilmPlan, clip: Clip) -> str | None:
         """Return the WAV that the clip is rendered to, as base64. It covers all rendered frames, including

@@ -16,8 +16,6 @@ from lambdas.telemetry import count, logger, measure
 _MOST = 100  # calls of an engine per run, the oldest first; the next run takes the rest
 # For the notice of a request that has expired.
 _NOTICE_SECONDS = 300
-# All of the catalogue: clips may still wait for an engine that the settings no longer offer.
-_ENGINES = tuple(name for name, engine in CATALOGUE.items() if engine.renderer is Renderer.ENDPOINT)
 
 
 class Calls:
@@ -33,7 +31,9 @@ class Calls:
 
     def all_engines(self, time_left: Callable[[], bool]) -> int:
         """Return how many calls were repaired."""
-        return sum(self.engine(engine, time_left) for engine in _ENGINES if time_left())
+        # All of the catalogue: clips may still wait for an engine that the settings no longer offer.
+        engines = (name for name, engine in CATALOGUE.items() if engine.renderer is Renderer.ENDPOINT)
+        return sum(self.engine(engine, time_left) for engine in engines if time_left())
 
     def engine(self, engine: str, time_left: Callable[[], bool]) -> int:
         flights = sorted(self._queue.engine(engine).flights.items(), key=lambda flight: flight[1])

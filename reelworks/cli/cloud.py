@@ -51,9 +51,9 @@ def down(as_json: Json = False) -> None:
 def status(as_json: Json = False) -> None:
     """Show the state, URL, API key and AWS credentials file of the PC's cloud, and what its functions do."""
     from reelworks.cloud import home
-    from reelworks.cloud.lifecycle import start_stop
+    from reelworks.cloud.lifecycle import cloud_status
 
-    found = start_stop.status(home.Home.locate())
+    found = cloud_status.status(home.Home.locate())
     if as_json:
         print_json(found.document())
     elif found.state == "up":

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from lambdas.domain.control_characters import visible
 from reelworks.cli import progress
-from reelworks.cli.follow_film import check_output, finish
-from reelworks.cli.options import MaxCost, Output, VideoId, Wait, read_json_file
+from reelworks.cli.follow_film import check_output, download_attempt, finish
+from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_json_file
 from reelworks.cli.terminal import Json, Session, fail, out, print_json
 from reelworks.video_words import estimated_lines
 
@@ -104,6 +104,15 @@ def make(
         Path | None,
         typer.Option(help="Image for the first frame.", exists=True, dir_okay=False, readable=True),
     ] = None,
+    last_frame: Annotated[
+        Path | None,
+        typer.Option(
+            help="Image for the last frame, for engines that take one.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+        ),
+    ] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What the film must not show.")] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed; the same seed gives the same film.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps per clip.")] = None,
@@ -139,6 +148,7 @@ def make(
             readable=True,
         ),
     ] = None,
+    clip_sound: ClipSound = None,
     burn_captions: Annotated[
         bool | None, typer.Option("--burn-captions", help="Draw captions into the pictures.")
     ] = None,
@@ -200,6 +210,7 @@ def make(
         "transition": transition,
         "transition_seconds": transition_seconds,
         "even_out": even_out,
+        "clip_sound": clip_sound,
         "fragmented": fragmented,
         "burn_captions": burn_captions,
         "max_cost": max_cost,
@@ -207,9 +218,12 @@ def make(
     }
     with Session() as client:
         if dry_run:
-            _estimated(client.estimate(prompt, image=image, music=music, **fields), as_json=as_json)
+            _estimated(
+                client.estimate(prompt, image=image, last_frame=last_frame, music=music, **fields),
+                as_json=as_json,
+            )
         else:
-            video = client.submit(prompt, image=image, music=music, **fields)
+            video = client.submit(prompt, image=image, last_frame=last_frame, music=music, **fields)
             _made(client, video, output, wait=wait, as_json=as_json)
 
 
@@ -228,6 +242,7 @@ def _estimated(estimate: "VideoEstimate", *, as_json: bool) -> None:
 def remix(
     video_id: VideoId,
     prompt: Annotated[str, typer.Argument(help="What to change.")],
+    clip_sound: ClipSound = None,
     max_cost: MaxCost = None,
     output: Output = None,
     wait: Wait = True,
@@ -237,13 +252,15 @@ def remix(
     if wait:
         check_output(output)
     with Session() as client:
-        _made(client, client.remix(video_id, prompt, max_cost=max_cost), output, wait=wait, as_json=as_json)
+        video = client.remix(video_id, prompt, max_cost=max_cost, clip_sound=clip_sound)
+        _made(client, video, output, wait=wait, as_json=as_json)
 
 
 @app.command()
 def edit(
     video_id: VideoId,
     prompt: Annotated[str, typer.Argument(help="What the pictures should become.")],
+    clip_sound: ClipSound = None,
     max_cost: MaxCost = None,
     output: Output = None,
     wait: Wait = True,
@@ -253,7 +270,8 @@ def edit(
     if wait:
         check_output(output)
     with Session() as client:
-        _made(client, client.edit(video_id, prompt, max_cost=max_cost), output, wait=wait, as_json=as_json)
+        video = client.edit(video_id, prompt, max_cost=max_cost, clip_sound=clip_sound)
+        _made(client, video, output, wait=wait, as_json=as_json)
 
 
 @app.command()
@@ -261,6 +279,7 @@ def extend(
     video_id: VideoId,
     prompt: Annotated[str, typer.Argument(help="What happens next.")],
     seconds: Annotated[int, typer.Option(help="Seconds to add.")],
+    clip_sound: ClipSound = None,
     max_cost: MaxCost = None,
     output: Output = None,
     wait: Wait = True,
@@ -270,13 +289,8 @@ def extend(
     if wait:
         check_output(output)
     with Session() as client:
-        _made(
-            client,
-            client.extend(video_id, prompt, seconds, max_cost=max_cost),
-            output,
-            wait=wait,
-            as_json=as_json,
-        )
+        video = client.extend(video_id, prompt, seconds, max_cost=max_cost, clip_sound=clip_sound)
+        _made(client, video, output, wait=wait, as_json=as_json)
 
 
 def _made(client: "Client", video: "Video", output: Path | None, *, wait: bool, as_json: bool) -> None:
@@ -331,15 +345,37 @@ def show(video_id: VideoId, as_json: Json = False) -> None:
 
 
 @app.command()
+def films(video_id: VideoId, as_json: Json = False) -> None:
+    """List the films of a video: one for each completed attempt, before and after you edited it."""
+    with Session() as client:
+        found = client.films(video_id)
+    if as_json:
+        print_json([film.to_dict() for film in found])
+        return
+    if not found:
+        out.print(f"{video_id} has no film yet.")
+        return
+    out.print(progress.films_table(found))
+    if len(found) > 1:
+        out.print(f"download: reel get {video_id} --attempt {found[-1].attempt}", soft_wrap=True)
+
+
+@app.command()
 def get(
     video_id: VideoId,
+    attempt: Annotated[
+        int | None, typer.Option(min=1, help="Attempt that made the film; see `reel films`.")
+    ] = None,
     output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Wait for a video, pausing where it needs your review, and download its film."""
     check_output(output, video_id)
     with Session() as client:
-        finish(client, video_id, output, as_json=as_json)
+        if attempt is None:
+            finish(client, video_id, output, as_json=as_json)
+        else:
+            download_attempt(client, video_id, attempt, output, as_json=as_json)
 
 
 @app.command()

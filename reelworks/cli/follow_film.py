@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.markup import escape
@@ -17,6 +17,8 @@ from reelworks.cli.terminal import err, fail, out, print_json
 from reelworks.video_words import failure_text
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from reelworks.client import Client, Video
 
 
@@ -40,26 +42,65 @@ def finish(client: Client, video_id: str, output: Path | None, *, as_json: bool)
     _deliver(client, video, output, as_json=as_json)
 
 
-def _deliver(client: Client, video: Video, output: Path | None, *, as_json: bool) -> None:
-    video_id = video.id
-    path = _path(video_id, output)
+def download_attempt(
+    client: Client, video_id: str, attempt: int, output: Path | None, *, as_json: bool
+) -> None:
+    """Download the film of an attempt. It doesn't wait."""
+    film = next((film for film in client.films(video_id) if film.attempt == attempt), None)
+    if film is None:
+        fail(f"attempt {attempt} of {video_id} made no film. List those that did with: reel films {video_id}")
+    path = _path(f"{video_id}-{attempt}", output)
+    size, captions = _download(client, video_id, path, captions="captions" in film.variants, attempt=attempt)
+    if as_json:
+        print_json({**film.to_dict(), **_files(path, captions, size)}, to_err=_is_stdout(path))
+        return
+    _report_files(err if _is_stdout(path) else out, path, captions)
+
+
+def _download(
+    client: Client, video_id: str, path: Path, *, captions: bool, attempt: int | None = None
+) -> tuple[int, list[Path]]:
+    """Save a film, and its captions beside it under its name, where players look for them. Return the film's
+    size in bytes, and the files with captions: none if the film went to no file."""
+    beside = {"captions": path.with_suffix(".vtt"), "captions_srt": path.with_suffix(".srt")}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        size = client.download(video_id, path)
-        captions = _download_captions(client, video, path) if path.is_file() else []
+        size = client.download(video_id, path, attempt=attempt)
+        if not captions or not path.is_file():
+            return size, []
+        for variant, file in beside.items():
+            client.download(video_id, file, variant=variant, attempt=attempt)
     except OSError as error:
-        fail(f"cannot write {path}: {error.strerror}. Get the film with: reel get {video_id} -o PATH")
+        again = f"reel get {video_id}{f' --attempt {attempt}' if attempt else ''} -o PATH"
+        fail(f"cannot write {path}: {error.strerror}. Get the film with: {again}")
+    return size, list(beside.values())
+
+
+def _files(path: Path, captions: list[Path], size: int) -> dict[str, Any]:
+    return {
+        "path": str(path.resolve()),
+        "captions_paths": [str(file.resolve()) for file in captions],
+        "bytes": size,
+    }
+
+
+def _report_files(report: Console, path: Path, captions: list[Path]) -> None:
+    for what, file in [("film", path), *(("captions", file) for file in captions)]:
+        report.print(f"{what}: {escape(visible(str(file.resolve())))}", soft_wrap=True)
+
+
+def _deliver(client: Client, video: Video, output: Path | None, *, as_json: bool) -> None:
+    path = _path(video.id, output)
+    size, captions = _download(client, video.id, path, captions=bool(video.captions))
     to_stdout = _is_stdout(path)
     if as_json:
-        files = {"path": str(path.resolve()), "captions_paths": [str(file.resolve()) for file in captions]}
-        print_json({**video.to_dict(), **files, "bytes": size}, to_err=to_stdout)
+        print_json({**video.to_dict(), **_files(path, captions, size)}, to_err=to_stdout)
         return
     report = err if to_stdout else out
     report.print(progress.stages_table(video))
     for line in progress.film_lines(video):
         report.print(escape(visible(line)), soft_wrap=True)
-    for what, file in [("film", path), *(("captions", file) for file in captions)]:
-        report.print(f"{what}: {escape(visible(str(file.resolve())))}", soft_wrap=True)
+    _report_files(report, path, captions)
     if video.captions and not captions:
         report.print("captions: not saved, because the film went to no file", soft_wrap=True)
     weight = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
@@ -92,16 +133,6 @@ def _is_stdout(path: Path) -> bool:
         return os.path.samestat(path.stat(), os.fstat(1)) and not path.is_file()
     except OSError:
         return False
-
-
-def _download_captions(client: Client, video: Video, film: Path) -> list[Path]:
-    """Save the captions beside the film, under its name, where players look for them."""
-    if not video.captions:
-        return []
-    files = {"captions": film.with_suffix(".vtt"), "captions_srt": film.with_suffix(".srt")}
-    for variant, path in files.items():
-        client.download(video.id, path, variant=variant)
-    return list(files.values())
 
 
 def _duration(path: Path) -> str:

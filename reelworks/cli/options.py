@@ -17,6 +17,11 @@ MaxCost = Annotated[
     float | None, typer.Option(help="USD that the film may cost, by list prices; it stops before more.")
 ]
 
+ClipSound = Annotated[
+    str | None,
+    typer.Option(help="The clips' own sound: keep, duck (lower it during speech) or drop."),
+]
+
 
 def read_json_file(path: Path) -> Any:
     try:

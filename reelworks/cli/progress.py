@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,16 @@ from lambdas.domain.control_characters import visible
 from reelworks.video_words import describe, estimated_costs, failure_text
 
 if TYPE_CHECKING:
-    from reelworks.client.models import ClipPart, Made, Prompts, ScenePart, Storyboard, Video, VideoEstimate
+    from reelworks.client.models import (
+        ClipPart,
+        Film,
+        Made,
+        Prompts,
+        ScenePart,
+        Storyboard,
+        Video,
+        VideoEstimate,
+    )
 
 _CLOSED = ("completed", "failed", "cancelled")
 
@@ -87,6 +96,24 @@ def videos_table(videos: list[Video]) -> Table:
             video.seconds,
             visible(video.model),
             Text(visible(" ".join(video.prompt.split())), no_wrap=True, overflow="ellipsis"),
+        )
+    return table
+
+
+def films_table(films: Sequence[Film]) -> Table:
+    """List the films of a video, the latest first."""
+    table = Table("attempt", "completed", "s", "MB", "USD", "new scenes", box=None, pad_edge=False)
+    for column in table.columns[2:5]:
+        column.justify = "right"
+    for film in films:
+        new = film.new_scenes
+        table.add_row(
+            str(film.attempt),
+            _minute(film.completed_at),
+            f"{film.seconds:g}",
+            f"{film.bytes / 1e6:.1f}",
+            "unknown" if film.cost is None else f"{film.cost:.4f}",
+            "" if new is None else ", ".join(str(scene + 1) for scene in new) or "none",
         )
     return table
 
@@ -208,7 +235,12 @@ def money(usd: float | None) -> str:
 
 
 def _until(video: Video) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(video.review.until))
+    return _minute(video.review.until)
+
+
+def _minute(at: int | None) -> str:
+    """Format seconds since the epoch."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 
 def waiting_lines(video: Video) -> list[str]:

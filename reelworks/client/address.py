@@ -53,9 +53,9 @@ def _is_url(text: str) -> bool:
 
 def _of_this_pc() -> Address:
     from reelworks.cloud import home
-    from reelworks.cloud.lifecycle import start_stop
+    from reelworks.cloud.lifecycle import cloud_status
 
-    found = start_stop.status(home.Home.locate())
+    found = cloud_status.status(home.Home.locate())
     if found.base_url is None or found.api_key is None:
         raise NoAddress("the PC's cloud is down; start it with `reel up`")
     return Address(found.base_url, found.api_key)

@@ -74,6 +74,7 @@ class Client:
     status = _method(Calls.status)
     result = _method(Calls.result)
     events = _method(Calls.events)
+    films = _method(Calls.films)
     list = _method(Calls.list)
     cancel = _method(Calls.cancel)
     delete = _method(Calls.delete)

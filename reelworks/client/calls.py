@@ -22,10 +22,13 @@ from reelworks.client.errors import (
 )
 from reelworks.client.exchange import Exchange
 from reelworks.client.models import (
+    ClipSound,
     CreateFields,
     Deletion,
     Event,
     EventList,
+    Film,
+    FilmList,
     Model,
     ModelList,
     RegenerateFields,
@@ -58,15 +61,17 @@ class Calls:
         prompt: str | None = None,
         *,
         image: str | Path | Upload | None = None,
+        last_frame: str | Path | Upload | None = None,
         music: str | Path | Upload | None = None,
         **fields: Unpack[CreateFields],
     ) -> Flow[Video]:
         """Request a video from a prompt, `topic` or `storyboard`, and return at once.
 
-        docs/api.md lists the `fields`; those that are None are omitted. `image` is the first picture, `music`
-        plays under the film: a file or an `upload`; large files are uploaded first. Raises ApiError, OSError.
+        docs/api.md lists the `fields`; those that are None are omitted. `image` is the first picture,
+        `last_frame` the last; `music` plays under the film. Each is a file or an `upload`; large files are
+        uploaded first. Raises ApiError, OSError.
         """
-        body, files = _parts({"input_reference": image, "music": music}, prompt=prompt, **fields)
+        body, files = _parts(_named(image, last_frame, music), prompt=prompt, **fields)
         if _weigh(files) > _LARGEST_FORM:
             for name, path in files.items():
                 body[name] = {"file_id": (yield from self.upload(path)).id}
@@ -78,6 +83,7 @@ class Calls:
         prompt: str | None = None,
         *,
         image: str | Path | Upload | None = None,
+        last_frame: str | Path | Upload | None = None,
         music: str | Path | Upload | None = None,
         **fields: Unpack[CreateFields],
     ) -> Flow[VideoEstimate]:
@@ -85,7 +91,7 @@ class Calls:
         refuse it. Nothing is made, and nothing is uploaded: of files above 4 MB, give the `upload`. Raises
         ApiError, OSError.
         """
-        body, files = _parts({"input_reference": image, "music": music}, prompt=prompt, **fields)
+        body, files = _parts(_named(image, last_frame, music), prompt=prompt, **fields)
         if (size := _weigh(files)) > _LARGEST_FORM:
             raise InvalidRequest(
                 f"{' and '.join(path.name for path in files.values())} must have at most {_LARGEST_FORM:,} "
@@ -102,29 +108,58 @@ class Calls:
         *,
         on_update: Callable[[Video], Any] | None = None,
         image: str | Path | Upload | None = None,
+        last_frame: str | Path | Upload | None = None,
         music: str | Path | Upload | None = None,
         **fields: Unpack[CreateFields],
     ) -> Flow[Video]:
         """Request a video as `submit` does, and wait for it as `result` does."""
-        video = yield from self.submit(prompt, image=image, music=music, **fields)
+        video = yield from self.submit(prompt, image=image, last_frame=last_frame, music=music, **fields)
         return (yield from self.result(video.id, on_update=on_update))
 
-    def remix(self, video_id: str, prompt: str, *, max_cost: float | None = None) -> Flow[Video]:
-        """Request a new video: `video_id` with the changes that the prompt describes. `max_cost`: USD."""
-        body = _given(prompt=prompt, max_cost=max_cost)
+    def remix(
+        self,
+        video_id: str,
+        prompt: str,
+        *,
+        max_cost: float | None = None,
+        clip_sound: ClipSound | None = None,
+    ) -> Flow[Video]:
+        """Request a new video: `video_id` with the changes that the prompt describes. `max_cost`: USD.
+        `clip_sound`: what becomes of its clips' own sound; None: as in `video_id`."""
+        body = _given(prompt=prompt, max_cost=max_cost, clip_sound=clip_sound)
         return (yield from self._create(f"{_path(video_id)}/remix", json=body))
 
-    def edit(self, video_id: str, prompt: str, *, max_cost: float | None = None) -> Flow[Video]:
-        """Request a new video: the film of `video_id` redrawn as the prompt says. `max_cost`: USD."""
-        body = _given(prompt=prompt, video={"id": video_id}, max_cost=max_cost)
+    def edit(
+        self,
+        video_id: str,
+        prompt: str,
+        *,
+        max_cost: float | None = None,
+        clip_sound: ClipSound | None = None,
+    ) -> Flow[Video]:
+        """Request a new video: the film of `video_id` redrawn as the prompt says. `max_cost` and `clip_sound`
+        as in `remix`."""
+        body = _given(prompt=prompt, video={"id": video_id}, max_cost=max_cost, clip_sound=clip_sound)
         return (yield from self._create("videos/edits", json=body))
 
     def extend(
-        self, video_id: str, prompt: str, seconds: int, *, max_cost: float | None = None
+        self,
+        video_id: str,
+        prompt: str,
+        seconds: int,
+        *,
+        max_cost: float | None = None,
+        clip_sound: ClipSound | None = None,
     ) -> Flow[Video]:
         """Request a new video: the film of `video_id`, then `seconds` of what the prompt describes.
-        `max_cost`: USD."""
-        body = _given(prompt=prompt, seconds=str(seconds), video={"id": video_id}, max_cost=max_cost)
+        `max_cost` and `clip_sound` as in `remix`."""
+        body = _given(
+            prompt=prompt,
+            seconds=str(seconds),
+            video={"id": video_id},
+            max_cost=max_cost,
+            clip_sound=clip_sound,
+        )
         return (yield from self._create("videos/extensions", json=body))
 
     # --- follow
@@ -156,6 +191,11 @@ class Calls:
     def events(self, video_id: str) -> Flow[Sequence[Event]]:
         """Return what happened to the video, the oldest event first."""
         found = yield from self._api.call(EventList, "GET", f"{_path(video_id)}/events")
+        return found.data
+
+    def films(self, video_id: str) -> Flow[Sequence[Film]]:
+        """Return the films of a video, the latest first: one of each attempt that was completed."""
+        found = yield from self._api.call(FilmList, "GET", f"{_path(video_id)}/films")
         return found.data
 
     def list(
@@ -298,16 +338,18 @@ class Calls:
         path: str | Path,
         *,
         variant: str = "video",
+        attempt: int | None = None,
         on_progress: Progress | None = None,
     ) -> Flow[int]:
         """Save the film or another variant to `path`, completely or not at all. Return its size in bytes.
+        `attempt`: that made the film, as in `films`; None: the latest film.
 
         A download that broke off, also with its process, goes on where it stopped, if the film is still the
         same. A link is followed; a device or pipe is written through (reelworks.saved_file). `on_progress` is
         called with the bytes that are there, and with all. Raises ApiError, OSError.
         """
-        url = f"{_path(video_id)}/content"
-        return (yield from fetch_file(lambda: self._link(url, variant=variant), Path(path), on_progress))
+        url, query = f"{_path(video_id)}/content", {"variant": variant, "attempt": attempt}
+        return (yield from fetch_file(lambda: self._link(url, **query), Path(path), on_progress))
 
     def preview(
         self, video_id: str, scene: int, part: Literal["narration", "still"], path: str | Path
@@ -399,6 +441,15 @@ def _parts(
     uploads = {name: {"file_id": file.id} for name, file in given.items() if isinstance(file, Upload)}
     files = {name: Path(file) for name, file in given.items() if file and not isinstance(file, Upload)}
     return _given(**fields) | uploads, files
+
+
+def _named(
+    image: str | Path | Upload | None,
+    last_frame: str | Path | Upload | None,
+    music: str | Path | Upload | None,
+) -> dict[str, str | Path | Upload | None]:
+    """Return the files of a create by their fields."""
+    return {"input_reference": image, "last_frame": last_frame, "music": music}
 
 
 def _weigh(files: Mapping[str, Path]) -> int:

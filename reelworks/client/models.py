@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from reelworks.client.document import ALWAYS, Document
 
+ClipSound: TypeAlias = Literal["keep", "duck", "drop"] | str
+
 ClipState: TypeAlias = Literal["waiting", "rendering", "done"] | str
 
 DeliveryState: TypeAlias = Literal["pending", "delivered", "failed", "cancelled"] | str
@@ -83,6 +85,8 @@ class AssemblyState(Document):
     transition: TransitionKind = ALWAYS
     transition_seconds: float = ALWAYS
     even_out: bool = ALWAYS
+    clip_sound: ClipSound = ALWAYS
+    """What becomes of the clips' own sound, if they have some."""
     fragmented: bool = ALWAYS
     steps: list[JoinStep] = []
     """Visible steps in light where a clip continues the one before, in 8-bit levels."""
@@ -342,6 +346,36 @@ class FailureKind(Document):
     runbook: str = ALWAYS
 
 
+class FilmList(Document):
+    object: str = ALWAYS
+    data: list[Film] = []
+    has_more: bool = ALWAYS
+
+
+class Film(Document):
+    object: str = ALWAYS
+    attempt: int = ALWAYS
+    """The attempt that made it: ask for its files with it."""
+    completed_at: int = ALWAYS
+    """Seconds since the epoch."""
+    seconds: float = ALWAYS
+    """Its length."""
+    bytes: int = ALWAYS
+    cost: float | None = None
+    """USD of what the attempt made; null if a part has no known price."""
+    signed_by: str | None = None
+    """The name in the certificate of its content credentials; null if it is not signed."""
+    variants: list[str] = []
+    """The files that it has."""
+    new_scenes: list[int] | None = []
+    """The indexes of its scenes, from 0, that the film before it did not have: their clips or narration
+    are others. Null for the first film."""
+    url: str = ALWAYS
+    """A link to it, valid for an hour."""
+    thumbnail_url: str = ALWAYS
+    """A link to its poster, as long."""
+
+
 class JoinStep(Document):
     """A jump in brightness or colour where a clip continues the previous one: its first frame minus the
     frame before it, in mean luma (positive is brighter) and in mean Cb and Cr, in 8-bit levels."""
@@ -402,10 +436,14 @@ class Model(Document):
     """Of a film."""
     image: Literal["none", "optional", "required"] | str = ALWAYS
     """Whether it starts from an image."""
+    last_image: Literal["none", "optional"] | str = ALWAYS
+    """Whether it takes an image to end on."""
     video: Literal["none", "optional"] | str = ALWAYS
     """Whether it renders from a video, for an edit that keeps its motion."""
     audio: Literal["none", "required"] | str = ALWAYS
     """Whether it renders from speech."""
+    sound: bool = ALWAYS
+    """Whether its clips may have sound of their own."""
     refuses: list[str] = []
     """Fields of a create that it refuses."""
     speeds: list[str] = []
@@ -562,13 +600,16 @@ class ReviewState(Document):
 
 class Scene(Document):
     """One scene. `seconds`: its length; None: as long as its narration, else its share of the film.
-    `continues`: it continues the previous scene with a cut, starting from that scene's last picture."""
+    `continues`: it continues the previous scene with a cut, starting from that scene's last picture.
+    `meets_next`: it ends on the next scene's first picture."""
 
     narration: Narration | None = None
     image: Prompts = ALWAYS
     video: Prompts = ALWAYS
     seconds: float | None = None
     continues: bool | None = None
+    """Must be true or false."""
+    meets_next: bool | None = None
     """Must be true or false."""
 
 
@@ -1044,6 +1085,9 @@ class CreateFields(TypedDict, total=False):
     even_out: bool | None
     """Even out steps of brightness and colour where a clip continues the one before. Must be true or
     false."""
+    clip_sound: ClipSound | None
+    """What becomes of sound that the engine gives its clips, or an uploaded video has: as loud as speech,
+    lowered while someone speaks, or not heard. Must be one of keep, duck, drop."""
     fragmented: bool | None
     """Deliver the film as a fragmented MP4. Must be true or false."""
     max_cost: float | None

@@ -20,6 +20,8 @@ def main() -> None:
     home = Home(Path(os.environ[MARK]))
     settings = os.environ.pop(SETTINGS)  # functions inherit the other variables
 
+    from lambdas import importing  # isort: split
+
     import logging
 
     import uvicorn
@@ -28,6 +30,7 @@ def main() -> None:
     from reelworks.cloud.server.http_protocol import bounded_http
     from reelworks.cloud.settings import Settings
 
+    importing.done()
     logging.getLogger().setLevel(logging.WARNING)  # ministack sets INFO and logs every call
     # It warns of each invalid request: anyone on the machine could fill the disk.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

@@ -1,5 +1,6 @@
-"""Where the cloud listens, and the paths it reserves."""
+"""Where the cloud listens, its region, and the paths it reserves."""
 
+REGION = "us-east-1"
 API_PATH = "/v1"
 IDENTITY_PATH = "/_reelworks"  # returns {"pid": …, "functions": …, "calls": …}; no bucket may have this name
 

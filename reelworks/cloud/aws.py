@@ -9,9 +9,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader, create_loader
 
+from reelworks.cloud.addresses import REGION
 from reelworks.cloud.credentials import Credentials
-
-REGION = "us-east-1"
 
 # Loopback needs no proxy. A function may run for minutes; a call still in progress must not be repeated.
 _CONFIG = Config(

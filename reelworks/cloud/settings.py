@@ -11,6 +11,12 @@
     [engines]
     aliases = {sora-2 = "comfyui"}          names that clients use, for engines that this PC has
 
+    [engines.wan]                           an engine of your own: a server with /v1/videos (docs/relay.md)
+    videos_url = "http://127.0.0.1:8091"
+    model = "Wan-AI/Wan2.2-TI2V-5B-Diffusers"
+    sizes = ["1280x704", "704x1280"]
+    fps = [24]
+
     [models]                                licences that you accept, for `reel models pull` (docs/models.md)
     accepted_licences = ["ltx-2", "gemma"]
 
@@ -44,10 +50,19 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
-from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.engines import CATALOGUE, Engine
 from lambdas.domain.licences import LicenceName
+from lambdas.domain.relays import EngineName, RelaySettings
 from reelworks.cloud.backends.text.catalogue import TextKind
 from reelworks.cloud.backends.text.interface import ANSWER_SECONDS
 from reelworks.cloud.backends.text.ollama import CONTEXT_TOKENS
@@ -101,7 +116,7 @@ class TextServer(_Section):
 def _alias(name: str) -> str:
     if not name.isprintable():
         raise ValueError("must have only characters that can be seen")
-    if name in CATALOGUE:
+    if name in CATALOGUE.built_in:
         raise ValueError(f"{name} is an engine's own name; use another name as the alias")
     return name
 
@@ -109,16 +124,62 @@ def _alias(name: str) -> str:
 Alias = Annotated[str, Field(pattern=r"^[^=,\s]{1,64}$"), AfterValidator(_alias)]
 
 
-def _engine(name: str) -> str:
-    if name not in CATALOGUE:
-        raise ValueError(f"must be one of: {', '.join(CATALOGUE)}")
-    return name
+class Relay(RelaySettings):
+    """An engine on a server with /v1/videos."""
+
+    videos_url: Url
+    # At most one of these has the server's key.
+    api_key: str | None = Field(default=None, repr=False)
+    api_key_file: AbsolutePath | None = None  # with the key in its first line; read for every request
+    api_key_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if sum(one is not None for one in (self.api_key, self.api_key_file, self.api_key_variable)) > 1:
+            raise ValueError("set at most one of api_key, api_key_file and api_key_variable")
+        return self
+
+    def with_key(self, environment: Mapping[str, str]) -> Self:
+        """Return the settings with the key that its variable has. Raises ValueError if it has none."""
+        if self.api_key_variable is None:
+            return self
+        key = environment.get(self.api_key_variable)
+        if not key:
+            raise ValueError(
+                f"the variable {self.api_key_variable}, which api_key_variable names, is not set"
+            )
+        return self.model_copy(update={"api_key": key, "api_key_variable": None})
 
 
 class Engines(_Section):
-    """`aliases`: names that clients use for engines, as {"sora-2": "comfyui"}."""
+    """`aliases`: names that clients use for engines, as {"sora-2": "comfyui"}. All else is an engine of the
+    user's own, by name."""
 
-    aliases: dict[Alias, Annotated[str, AfterValidator(_engine)]] = {}
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Relay] = Field(init=False)
+
+    aliases: dict[Alias, str] = {}
+
+    @property
+    def relays(self) -> Mapping[str, Relay]:
+        return self.__pydantic_extra__
+
+    def catalogue(self) -> list[Engine]:
+        """Return the entries of the user's own engines."""
+        return [relay.engine(name) for name, relay in self.relays.items()]
+
+    @model_validator(mode="after")
+    def _names_are_engines(self) -> Self:
+        names = TypeAdapter(EngineName)
+        for name in self.relays:
+            try:
+                names.validate_python(name)
+            except ValidationError as error:
+                said = error.errors()[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"the name of an engine {said}; got {name!r}") from None
+            if name in self.aliases:
+                raise ValueError(f"{name} is an engine's own name; use another name as the alias")
+        return self
 
 
 class Models(_Section):
@@ -189,7 +250,7 @@ class Settings(_Section):
                 table[key] = _value(field.annotation, key, environment[variable])
                 variables[section, key] = variable
         try:
-            return cls.model_validate(document)
+            settings = cls.model_validate(document)
         except ValidationError as error:
             problem = error.errors()[0]
             loc = tuple(map(str, problem["loc"]))
@@ -198,11 +259,36 @@ class Settings(_Section):
                 f"{where}: {cls._said(problem, loc)}",
                 advice="Fix the setting and run `reel up` again.",
             ) from error
+        known = (*CATALOGUE.built_in, *settings.engines.relays)
+        for alias, engine in settings.engines.aliases.items():
+            if engine not in known:
+                place = variables.get(("engines", "aliases")) or f"{home.settings}: engines.aliases.{alias}"
+                raise CloudError(
+                    f"{place}: must be one of: {', '.join(known)}; got {engine!r}.",
+                    advice="Fix the setting and run `reel up` again.",
+                )
+        return settings._with_keys(home, environment)
+
+    def _with_keys(self, home: Home, environment: Mapping[str, str]) -> Self:
+        """Return the settings with the keys that the user's variables have: no other process sees those."""
+        engines = dict(self.engines)
+        for name, relay in self.engines.relays.items():
+            try:
+                engines[name] = relay.with_key(environment)
+            except ValueError as error:
+                raise CloudError(
+                    f"{home.settings}: engines.{name}: {error}.",
+                    advice="Set it in the shell that runs `reel up`, or use api_key_file.",
+                ) from None
+        return self.model_copy(update={"engines": Engines(**engines)})
 
     @classmethod
     def _said(cls, problem: Any, loc: tuple[str, ...]) -> str:
         if problem["type"] == "extra_forbidden":
-            section: Any = cls if len(loc) == 1 else _model_of(cls.model_fields[loc[0]].annotation)
+            section: Any = cls
+            for key in loc[:-1]:
+                field = section.model_fields.get(key)
+                section = _model_of(field.annotation) if field else Relay
             return f"unknown setting; allowed: {', '.join(section.model_fields)}."
         if problem["type"] == "missing":
             return "required when its section is set."

@@ -12,6 +12,7 @@ from reelworks.doctor.comfyui import comfyui, workflows
 from reelworks.doctor.engines import engine_finding
 from reelworks.doctor.images import stills
 from reelworks.doctor.machine import cloud, disk, gpu, node, python, settings_file, torch
+from reelworks.doctor.relays import relays
 from reelworks.doctor.text import text_models
 from reelworks.doctor.voice import piper, voice_finding
 from reelworks.finding import Finding
@@ -43,4 +44,5 @@ def backends(home: Home, environment: Mapping[str, str]) -> list[Finding]:
         stills(settings.stills, home),
         comfyui(settings, home),
         *workflows(settings, home),
+        *relays(settings),
     ]

@@ -7,7 +7,7 @@ import sys
 
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home
-from reelworks.cloud.lifecycle import start_stop
+from reelworks.cloud.lifecycle import cloud_status
 from reelworks.cloud.lifecycle.cloud_assembly import node_folder
 from reelworks.cloud.settings import Settings
 from reelworks.finding import Finding
@@ -35,7 +35,7 @@ def disk(home: Home) -> Finding:
 
 
 def cloud(home: Home) -> Finding:
-    status = start_stop.status(home)
+    status = cloud_status.status(home)
     return Finding("The PC's cloud", status.state == "up", False, status.base_url or "down", "reel up")
 
 

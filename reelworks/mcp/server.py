@@ -66,6 +66,13 @@ Stills = Annotated[
     Literal["none", "standard", "premium"] | None,
     Field(description="Each scene's first picture. By default standard, if the engine takes images."),
 ]
+ClipSound = Annotated[
+    Literal["keep", "duck", "drop"] | None,
+    Field(
+        description="The clips' own sound, if the engine gives some: as loud as speech, lowered during "
+        "speech (the default), or left out."
+    ),
+]
 MaxCost = Annotated[
     float | None,
     Field(gt=0, description="USD that the film may cost, with all its attempts; it stops before more."),
@@ -174,6 +181,7 @@ async def make_film(
     engine: Engine = None,
     size: Size = None,
     aspect: Aspect = None,
+    clip_sound: ClipSound = None,
     max_cost: MaxCost = None,
     wait_seconds: Wait = _WAIT,
 ) -> str:
@@ -182,7 +190,13 @@ async def make_film(
     plan_film."""
     async with _api() as api:
         video = await api.submit(
-            prompt, seconds=seconds, model=engine, size=size, aspect=aspect, max_cost=max_cost
+            prompt,
+            seconds=seconds,
+            model=engine,
+            size=size,
+            aspect=aspect,
+            clip_sound=clip_sound,
+            max_cost=max_cost,
         )
         return words.film(await _waited(api, video.id, ctx, wait_seconds))
 
@@ -202,6 +216,7 @@ async def plan_film(
     engine: Engine = None,
     size: Size = None,
     aspect: Aspect = None,
+    clip_sound: ClipSound = None,
     max_cost: MaxCost = None,
     wait_seconds: Wait = _WAIT,
 ) -> str:
@@ -220,6 +235,7 @@ async def plan_film(
         "model": engine,
         "size": size,
         "aspect": aspect,
+        "clip_sound": clip_sound,
         "max_cost": max_cost,
         "review": ["storyboard", "previews"],
     }

@@ -17,6 +17,7 @@ from lambdas.domain.engine_failure import engine_failure
 from lambdas.domain.engine_request import EngineRequest
 from lambdas.domain.engines import CATALOGUE, Engine, Renderer
 from lambdas.domain.names import VARIANT, endpoint_name
+from lambdas.settings import ADDED_ENGINES
 from reelworks.deployment import Deployment, DeploymentError
 from reelworks.operations.failures import FailedFilm, failures_since
 from reelworks.operations.metrics import Metric, values
@@ -58,7 +59,7 @@ class Engines:
     def offered(self) -> list[dict[str, str | None]]:
         """Return the engines that requests may name: {"name", "summary", "endpoint", "status"}. Those without
         an endpoint draw in a function."""
-        settings = self._deployment.settings_of("Api")
+        settings = self._settings()
         statuses = {one["EndpointName"]: one["EndpointStatus"] for one in self._endpoints()}
         offered: list[dict[str, str | None]] = []
         for name in settings["REELWORKS_ENGINES"].split(","):
@@ -172,12 +173,19 @@ class Engines:
 
     # --- AWS
 
+    def _settings(self) -> dict[str, str]:
+        """Return the settings of the API. From then on, the catalogue has the deployment's own engines."""
+        settings = self._deployment.settings_of("Api")
+        CATALOGUE.add(settings.get(ADDED_ENGINES, ""))
+        return settings
+
     def _endpoints(self) -> list[dict[str, Any]]:
         pages = self._sagemaker.get_paginator("list_endpoints").paginate(NameContains=self._prefix)
         return [endpoint for page in pages for endpoint in page["Endpoints"]]
 
     def _names(self, name: str | None = None) -> list[str]:
         """Return the engines that have an endpoint."""
+        self._settings()
         there = {endpoint["EndpointName"] for endpoint in self._endpoints()}
         every = [engine for engine in CATALOGUE if endpoint_name(self._prefix, engine) in there]
         if name is not None and name not in every:

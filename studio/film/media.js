@@ -8,6 +8,41 @@ const near = new IntersectionObserver(
   { rootMargin: "300px" },
 );
 
+const inSight = new IntersectionObserver(
+  (entries) => entries.forEach(({ target, isIntersecting }) => isIntersecting && target.seen()),
+  { rootMargin: "64px" },
+);
+
+/** A film's poster, by its link `url`. The event `ended` says, once for each link, that it can't be loaded. */
+class Poster extends Component {
+  #url = null;
+  #seen = false;
+
+  start() {
+    if (this.#seen) return;
+    inSight.observe(this);
+    this.signal.addEventListener("abort", () => inSight.unobserve(this));
+  }
+
+  /** Set by the template. */
+  set url(url) {
+    if (url === this.#url) return;
+    this.#url = url;
+    this.changed();
+  }
+
+  seen() {
+    inSight.unobserve(this);
+    this.#seen = true;
+    this.changed();
+  }
+
+  view() {
+    if (!this.#seen) return nothing;
+    return html`<img src=${this.#url} alt="" decoding="async" @error=${() => this.dispatchEvent(new Event("ended"))}>`;
+  }
+}
+
 /** An element whose file has a link below /v1: `path`, and a `version` that changes when it is made again. */
 class Media extends Component {
   #shown = "";
@@ -109,6 +144,7 @@ class Voice extends Media {
   }
 }
 
+customElements.define("studio-poster", Poster);
 customElements.define("studio-still", Still);
 customElements.define("studio-frame", Frame);
 customElements.define("studio-clip", Clip);

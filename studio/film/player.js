@@ -81,6 +81,12 @@ class Player extends Component {
     this.player.addEventListener("loadedmetadata", () => (this.player.currentTime = at), { once: true });
   }
 
+  /** The film's first frame is there, which is larger than its poster. */
+  #sharp() {
+    this.poster = null;
+    this.changed();
+  }
+
   seek(seconds, plays = true) {
     this.player.currentTime = seconds;
     if (plays) this.player.play().catch(() => {});
@@ -112,7 +118,7 @@ class Player extends Component {
       <div class="screen">
         <video controls playsinline preload="metadata" src=${this.src} poster=${this.poster ?? nothing}
           width=${width} height=${height} aria-label="The film"
-          @timeupdate=${() => this.#moved()} @error=${() => this.#renew()}>
+          @loadeddata=${() => this.#sharp()} @timeupdate=${() => this.#moved()} @error=${() => this.#renew()}>
           ${this.#captions
             ? html`<track kind="captions" label="Captions" src=${this.#captions} default>`
             : nothing}

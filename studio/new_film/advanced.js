@@ -20,6 +20,11 @@ const TRANSITIONS = [
   ["fade", "Fade through black"],
   ["wipe", "Wipe"],
 ];
+const CLIP_SOUNDS = [
+  ["", "Lower it while someone speaks"],
+  ["keep", "Always as loud"],
+  ["drop", "Leave it out"],
+];
 
 export function advanced({ form, engine, engines, faults, input }) {
   const shown = (name, label, options) => ({
@@ -51,6 +56,7 @@ export function advanced({ form, engine, engines, faults, input }) {
         ${choice("draft_for", "Draft for", drafted, "Shows the crop or bars of that engine's film.")}
         ${choice("transition", "Transition between scenes", TRANSITIONS)}
         ${form.transition ? number("transition_seconds", "Transition, in seconds", "0.1 to 1", 0.5) : nothing}
+        ${choice("clip_sound", "The clips' own sound", CLIP_SOUNDS)}
         <div class="whole-row">
           ${when("negative_prompt", textField(shown("negative_prompt", "What the pictures must not show", avoided)))}
         </div>

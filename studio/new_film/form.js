@@ -45,6 +45,7 @@ export const emptyForm = () => ({
   transition: "",
   transition_seconds: "",
   even_out: false,
+  clip_sound: "",
   loras: [],
   sent: null, // {key, body}: what was sent without an answer
 });
@@ -76,6 +77,7 @@ export function takes(engine, name) {
   if (name === "input_reference" || name === "stills") return engine.image !== "none";
   if (name === "speed") return engine.speeds.length > 0;
   if (name === "loras") return engine.loras;
+  if (name === "clip_sound") return engine.sound;
   if (name === "steps" || name === "guidance") return engine.steps !== null;
   return name !== "draft_for" || engine.draft;
 }
@@ -110,6 +112,7 @@ export function requestOf(form, engine) {
     "draft_for",
     "transition",
     "even_out",
+    "clip_sound",
   ])
     given(name);
   if (form.transition) given("transition_seconds");

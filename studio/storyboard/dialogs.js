@@ -132,7 +132,7 @@ function _version(row, whose) {
 }
 
 /** What going on makes. `plan` is {outcomes, gate, price, reuse}; `reuse`: more may be reused than is known. */
-export function approveForm({ plan, video, maxCost, error, fault, busy, dirty, input, send, close }) {
+export function approveForm({ plan, video, maxCost, error, faults, busy, dirty, input, send, close }) {
   const { outcomes, gate, price, reuse } = plan;
   const title =
     { storyboard: "Approve the storyboard", previews: "Approve the previews" }[gate] ??
@@ -171,13 +171,13 @@ export function approveForm({ plan, video, maxCost, error, fault, busy, dirty, i
       }
       ${video.cost ? html`<p class="quiet small number">The film has cost ${cost(video.cost)} so far.</p>` : nothing}
       ${lineField({
-        id: "approve-max-cost",
+        id: "approve-max_cost",
         label: "Cost at most, in USD",
         optional: true,
         numeric: "decimal",
         value: maxCost,
         input,
-        fault,
+        fault: faults.get("max_cost"),
         hint:
           video.max_cost === null
             ? "Of all attempts together."

@@ -29,7 +29,7 @@ export function closed({ title, style, scenes }) {
   return { title, style, scenes: scenes.map(closedScene) };
 }
 
-export function closedScene({ id, from, narration, image, video, seconds, continues }) {
+export function closedScene({ id, from, narration, image, video, seconds, continues, meets_next }) {
   const said = narration?.text?.trim() ? _filled({ ...narration, speed: _number(narration.speed) }) : undefined;
   return _filled({
     narration: said,
@@ -37,6 +37,7 @@ export function closedScene({ id, from, narration, image, video, seconds, contin
     video: _prompts(video),
     seconds: _number(seconds),
     continues,
+    meets_next,
   });
 }
 

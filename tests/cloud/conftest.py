@@ -11,7 +11,8 @@ from lambdas.api.request import settings
 from lambdas.telemetry import logger
 from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle import start_stop
-from reelworks.cloud.lifecycle.start_stop import Status, down, status, up
+from reelworks.cloud.lifecycle.cloud_status import Status, status
+from reelworks.cloud.lifecycle.start_stop import down, up
 from tests.cloud import small_stack
 from tests.cloud.deployment import Deployment, deployed
 from tests.cloud.servers import free_port

@@ -566,12 +566,12 @@ def long_assemblies(cloud: Cloud) -> None:
         cloud.objects.delete(video.clip)
     task = {"tenant": of_function.tenant, "video_id": of_function.id}
     cloud.inputs.delete(of_function.music)
-    _begin_upload(cloud, keys.delivered_film(of_function.tenant, of_function.id))
+    _begin_upload(cloud, keys.delivered_film(of_function.tenant, of_function.id, 1))
     # The manifest says that the clip is gone, the signature names the music without its hash.
     with cloud.deleted_meanwhile(of_function.tenant, "Publish", "*/manifest.json"):
         published = cloud.invoke("Publish", task)
     assert published["error"]["errorType"] == "VideoNotFound", published
-    assert not cloud.objects.exists(keys.delivered_manifest(of_function.tenant, of_function.id))
+    assert not cloud.objects.exists(keys.delivered_manifest(of_function.tenant, of_function.id, 1))
     unreadable = _rendered(cloud, "unreadable", b"no clip")
     cloud.objects.delete(of_build.film)
     cloud.objects.put(of_build.clip, b"no clip", "video/mp4")

@@ -38,7 +38,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.keys import ENGINE_FAILURE_PREFIX, ENGINE_OUTPUT_PREFIX
 from lambdas.domain.names import endpoint_name
-from reelworks.cloud.aws import REGION, client
+from reelworks.cloud.addresses import REGION
+from reelworks.cloud.aws import client
 from reelworks.cloud.backends.clips.endpoint import Endpoint
 from reelworks.cloud.credentials import ACCOUNT, Credentials
 from reelworks.cloud.server.dispatch import Dispatcher, signed_for

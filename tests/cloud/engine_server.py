@@ -79,7 +79,9 @@ def started(command: list[str], log: Path, settings: dict[str, str]) -> Iterator
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=REPOSITORY,
-            env=os.environ | settings | {"DIFFUSION_PORT": str(port), "COMFYUI_PORT": str(port)},
+            env=os.environ
+            | settings
+            | {"DIFFUSION_PORT": str(port), "COMFYUI_PORT": str(port), "RELAY_PORT": str(port)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from ministack.core import iam_evaluator
 
-from reelworks.cloud.aws import REGION
+from reelworks.cloud.addresses import REGION
 from reelworks.cloud.credentials import ACCOUNT
 
 TEXT_SERVER = "ENFORCING_TEXT_SERVER"  # environment variable: the URL of an OpenAI-compatible text model

@@ -12,8 +12,9 @@ from starlette.routing import Route
 from lambdas.adapters import stores
 from lambdas.api import app
 from lambdas.api.request import settings
-from lambdas.domain import keys
+from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.stages import Stage
+from lambdas.domain.video_parts import DeliveredFilm
 from tests.api_document import check_answer
 from tests.cloud.deployment import Context, rest_event
 
@@ -55,22 +56,18 @@ def create(tenant: str = "acme", headers: dict[str, str] | None = None, **fields
 def complete(id_: str, tenant: str = "acme", **fields: Any) -> None:
     """Complete the video as the pipeline does."""
     videos, outputs = stores.videos(settings()), stores.outputs(settings())
-    outputs.put(keys.delivered_film(tenant, id_), b"film", "video/mp4")
-    outputs.put(keys.delivered_thumbnail(tenant, id_), b"thumbnail", "image/webp")
-    outputs.put(keys.delivered_spritesheet(tenant, id_), b"spritesheet", "image/jpeg")
-    outputs.put(keys.delivered_manifest(tenant, id_), b"{}", "application/json")
+    video = videos.get(tenant, id_)
+    files = {"video": b"film", "thumbnail": b"thumbnail", "spritesheet": b"spritesheet", "manifest": b"{}"}
+    delivered = {}
+    for name, body in files.items():
+        variant = VARIANTS[name]
+        delivered[variant.field] = variant.delivered(tenant, id_, video.attempt)
+        outputs.put(delivered[variant.field], body, variant.media_type)
     for stage in (Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING):
         videos.advance(tenant, id_, stage)
-    videos.advance(
-        tenant,
-        id_,
-        Stage.COMPLETED,
-        film=keys.delivered_film(tenant, id_),
-        thumbnail=keys.delivered_thumbnail(tenant, id_),
-        spritesheet=keys.delivered_spritesheet(tenant, id_),
-        manifest=keys.delivered_manifest(tenant, id_),
-        **fields,
-    )
+    film = DeliveredFilm(attempt=video.attempt, seconds=6.0, bytes=len(files["video"]), variants=tuple(files))
+    fields = {**delivered, "films": (*video.films, film), **fields}
+    videos.advance(tenant, id_, Stage.COMPLETED, **fields)
 
 
 def gateway(tenant: str = "openai") -> Starlette:

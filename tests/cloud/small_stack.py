@@ -7,7 +7,7 @@ from typing import Any
 
 from reelworks.cloud.aws import client
 from reelworks.cloud.credentials import read_credentials
-from reelworks.cloud.lifecycle.start_stop import Status
+from reelworks.cloud.lifecycle.cloud_status import Status
 
 STACK = "Small-Pipeline"
 BUCKET = "small-output-000000000000"
@@ -170,6 +170,7 @@ def template(**extra: Any) -> dict[str, Any]:
         "SleepFunction": {"Ref": "Sleep"},
         "ApiKeysTable": {"Ref": "Table"},
         "WebhooksTable": {"Ref": "Table"},
+        "AddedEngines": {"Ref": "AddedEngines"},
         "Engines": {"Ref": "Engines"},
         "ModelAliases": {"Ref": "ModelAliases"},
         "TextSeconds": {"Ref": "TextSeconds"},
@@ -184,6 +185,7 @@ def template(**extra: Any) -> dict[str, Any]:
         "Parameters": {
             name: {"Type": "String", "Default": "none"}
             for name in (
+                "AddedEngines",
                 "Engines",
                 "ModelAliases",
                 "Workflow",

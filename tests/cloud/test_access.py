@@ -24,7 +24,8 @@ from botocore.exceptions import ClientError
 from reelworks.cloud.credentials import Credentials, read_credentials
 from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle import process_lock
-from reelworks.cloud.lifecycle.start_stop import Status, down, up
+from reelworks.cloud.lifecycle.cloud_status import Status
+from reelworks.cloud.lifecycle.start_stop import down, up
 from tests.cloud import small_stack
 
 NOBODY = 65534

@@ -653,6 +653,35 @@ def test_a_link_as_json(aws: Deployment) -> None:
     assert "redirect or json; got 'text'" in wrong.error["message"]
 
 
+def test_the_films_of_all_attempts_are_listed_and_have_links(aws: Deployment) -> None:
+    id_ = create()["id"]
+    assert call("GET", f"/v1/videos/{id_}/films").json == {"object": "list", "data": [], "has_more": False}
+    complete(id_)
+    videos = stores.videos(settings())
+    assert videos.requeue(videos.get("acme", id_))
+    complete(id_)
+    stores.outputs(settings()).put(keys.delivered_film("acme", id_, 1), b"the first", "video/mp4")
+    listed = call("GET", f"/v1/videos/{id_}/films").json["data"]
+    assert [film["attempt"] for film in listed] == [2, 1]
+    assert listed[0]["completed_at"] >= listed[1]["completed_at"]
+    for attempt, body in ((1, b"the first"), (2, b"film"), (None, b"film")):
+        query = {"link": "json"} | ({"attempt": str(attempt)} if attempt else {})
+        link = call("GET", f"/v1/videos/{id_}/content", query=query).json["url"]
+        own = [film["url"] for film in listed if film["attempt"] == attempt]
+        for url in (link, *own):
+            with urllib.request.urlopen(url) as response:
+                assert response.read() == body
+                name = f"{id_}-{attempt}" if attempt else id_
+                assert f'"{name}.mp4"' in response.headers["content-disposition"]
+    for query, param in (({"attempt": "3"}, "attempt"), ({"attempt": "1", "variant": "captions"}, "variant")):
+        answer = call("GET", f"/v1/videos/{id_}/content", query=query)
+        assert (answer.status, answer.error["param"]) == (404, param)
+    assert call("GET", f"/v1/videos/{id_}/content", query={"attempt": "0"}).status == 400
+    assert call("GET", f"/v1/videos/{id_}/films", tenant="stranger").status == 404
+    assert call("DELETE", f"/v1/videos/{id_}").status == 200
+    assert not aws.keys("output", keys.video_folder("acme", id_))
+
+
 def test_a_finished_video_has_a_link_to_its_film(aws: Deployment) -> None:
     id_ = create()["id"]
     made = call("GET", f"/v1/videos/{id_}").json
@@ -673,7 +702,7 @@ def test_a_finished_video_has_a_link_to_its_film(aws: Deployment) -> None:
 )
 def test_captions_are_content(aws: Deployment, variant: str, extension: str, kind: str) -> None:
     id_ = create(**KITES, captions=True)["id"]
-    key = keys.delivered_captions("acme", id_, extension)
+    key = keys.delivered_captions("acme", id_, 1, extension)
     stores.outputs(settings()).put(key, b"captions", kind)
     assert call("GET", f"/v1/videos/{id_}/content", query={"variant": variant}).status == 409
     complete(id_, **{variant: key})

@@ -35,15 +35,24 @@ HOSTILE = "\x1b[2Jred\x9b31m \u202egnp \x00\x07\x7f 你好"
 VIDEO = {"id": "video_1", "status": "completed", "stage": "completed", "progress": 100, "clips": []}
 
 
+_FILM = {"seconds": 12.5, "bytes": 2_000_000, "cost": None, "variants": ["video", "captions"]}
+FILMS = {
+    "data": [
+        {**_FILM, "attempt": 3, "completed_at": 1_700_000_100, "new_scenes": [1, 2]},
+        {**_FILM, "attempt": 1, "completed_at": 1_700_000_000, "new_scenes": None, "cost": 0.25},
+    ]
+}
+
+
 @pytest.fixture
 def reel(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     def content(request: Request) -> Response:
-        film = request.url_for("film").include_query_params(variant=request.query_params["variant"])
+        film = request.url_for("film").include_query_params(**request.query_params)
         return RedirectResponse(film, 302)
 
     def film(request: Request) -> Response:
-        variant = request.query_params["variant"]
-        return Response(b"film" if variant == "video" else variant.encode())
+        variant, attempt = request.query_params["variant"], request.query_params.get("attempt", "")
+        return Response((b"film" if variant == "video" else variant.encode()) + attempt.encode())
 
     async def create(request: Request) -> Response:
         return JSONResponse(VIDEO | {"asked": await request.json()})
@@ -69,6 +78,7 @@ def reel(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
             Route("/v1/videos", create, methods=["POST"]),
             Route("/v1/videos/video_1", lambda _: JSONResponse(VIDEO)),
             Route("/v1/videos/video_1/content", content),
+            Route("/v1/videos/video_1/films", lambda _: JSONResponse(FILMS)),
             Route("/v1/videos/video_1/storyboard", lambda _: JSONResponse(STORYBOARD)),
             Route(
                 "/v1/videos/captioned", lambda _: JSONResponse(VIDEO | {"id": "captioned", "captions": True})
@@ -92,6 +102,25 @@ def test_a_film_is_saved_in_a_folder_under_its_id(reel: CliRunner, tmp_path: Pat
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["path"] == str(tmp_path / "video_1.mp4")
     assert (tmp_path / "video_1.mp4").read_bytes() == b"film"
+
+
+def test_the_films_of_all_attempts_are_listed_and_saved(reel: CliRunner, tmp_path: Path) -> None:
+    listed = reel.invoke(app, ["films", "video_1"])
+    assert listed.exit_code == 0, listed.output
+    latest, first = (line.split() for line in listed.stdout.splitlines()[1:3])
+    assert (latest[0], latest[3:]) == ("3", ["12.5", "2.0", "unknown", "2,", "3"])
+    assert (first[0], first[3:]) == ("1", ["12.5", "2.0", "0.2500"])
+    assert "reel get video_1 --attempt 1" in listed.stdout
+    assert json.loads(reel.invoke(app, ["films", "video_1", "--json"]).stdout)[0]["new_scenes"] == [1, 2]
+
+    saved = reel.invoke(app, ["get", "video_1", "--attempt", "1", "--json", "-o", str(tmp_path)])
+    assert saved.exit_code == 0, saved.output
+    path = tmp_path / "video_1-1.mp4"
+    assert (json.loads(saved.stdout)["path"], path.read_bytes()) == (str(path), b"film1")
+    assert path.with_suffix(".vtt").read_bytes() == b"captions1"
+    none = reel.invoke(app, ["get", "video_1", "--attempt", "2", "-o", str(tmp_path)])
+    assert none.exit_code == 1
+    assert "reel films video_1" in none.stderr
 
 
 def test_a_film_that_cannot_be_saved_is_not_lost(reel: CliRunner, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from reelworks.cloud import aws
 from reelworks.cloud.credentials import read_credentials
-from reelworks.cloud.lifecycle.start_stop import Status
+from reelworks.cloud.lifecycle.cloud_status import Status
 from reelworks.deployment import Deployment, DeploymentError
 from reelworks.operations.dead_letters import DeadLetters, Queue
 from tests.cloud import small_stack

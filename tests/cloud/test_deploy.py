@@ -8,7 +8,8 @@ import pytest
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle import process_lock
-from reelworks.cloud.lifecycle.start_stop import Status, down, status, up
+from reelworks.cloud.lifecycle.cloud_status import Status, status
+from reelworks.cloud.lifecycle.start_stop import down, up
 from tests.cloud import small_stack
 from tests.cloud.servers import wait_until
 from tests.cloud.small_stack import BUCKET

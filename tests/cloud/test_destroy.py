@@ -8,7 +8,7 @@ import pytest
 
 from cdk.destroy import Kept, delete_stacks, kept, names_of, protected, remove, stacks
 from cdk.settings import DeploymentSettings
-from reelworks.cloud.aws import REGION
+from reelworks.cloud.addresses import REGION
 from reelworks.deployment import Deployment, DeploymentError
 from tests.cloud.real_template import ANYBODY, Client, deployed, synthesize
 from tests.shared import FOLDER

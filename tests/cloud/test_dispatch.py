@@ -7,7 +7,7 @@ import pytest
 from botocore.config import Config
 
 from reelworks.cloud.deployment_record import RestApi
-from reelworks.cloud.lifecycle.start_stop import Status
+from reelworks.cloud.lifecycle.cloud_status import Status
 from reelworks.cloud.server.dispatch import Dispatcher, signed_for
 from tests.cloud import small_stack
 

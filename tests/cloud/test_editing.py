@@ -306,7 +306,7 @@ def test_one_of_several_concurrent_puts_wins_and_nothing_else_is_lost(aws: Deplo
     if matched:
         assert standing(id_).title == ok[0].json["title"]
     video = now(id_)
-    assert (video.stage, video.film) == (Stage.COMPLETED, keys.delivered_film("acme", id_))
+    assert (video.stage, video.film) == (Stage.COMPLETED, keys.delivered_film("acme", id_, 1))
     assert video.version == 7 + len(ok)
 
 

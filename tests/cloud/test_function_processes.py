@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from reelworks.cloud.home import Home
-from reelworks.cloud.lifecycle.start_stop import Status, down, status, up
+from reelworks.cloud.lifecycle.cloud_status import Status, status
+from reelworks.cloud.lifecycle.start_stop import down, up
 from tests.cloud import small_stack
 
 SECONDS = 30  # only a failing test waits for so long

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from reelworks.cloud.lifecycle.start_stop import Status
+from reelworks.cloud.lifecycle.cloud_status import Status
 from reelworks.cloud.server.guard import Guard, is_admin
 
 PORT = 4566

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from reelworks.cloud.home import Home
-from reelworks.cloud.lifecycle.start_stop import Status
+from reelworks.cloud.lifecycle.cloud_status import Status
 from reelworks.cloud.server.http_protocol import HEAD_LIMIT, MOST_CONNECTIONS, MOST_FILES
 
 

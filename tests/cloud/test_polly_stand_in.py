@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lambdas.adapters.speech import Speech
 from lambdas.domain.narration import Speaker
 from reelworks.cloud.backends.voice.piper import bundled_model
-from reelworks.cloud.lifecycle.start_stop import Status
+from reelworks.cloud.lifecycle.cloud_status import Status
 from reelworks.cloud.services.polly import Polly
 from tests.cloud import small_stack
 from tests.cloud.servers import serving, stopping

@@ -31,6 +31,7 @@ from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
 from tests.factories import a_shot
 from tests.unit.clips import clip, pictures
+from tests.unit.flashes import flashing
 from tests.unit.media_files import flat, recorded
 from tests.unit.test_media_upload import damaged, turned
 
@@ -279,6 +280,45 @@ def test_a_file_can_be_extended(queue: Deployment) -> None:
     assert found.file
     assert (found.frames, found.seconds) == (12, 4)
     assert found.file in queue.keys("input", "uploads/acme/")
+
+
+@pytest.mark.parametrize("path", ["/extensions", "/edits"])
+def test_a_file_keeps_its_sound_unless_it_is_dropped(queue: Deployment, path: str) -> None:
+    given = {"prompt": "It lands.", "model": "cogvideox-2b"} | ({"seconds": "4"} if "ext" in path else {})
+    for fields, sound, setting in (
+        ({}, True, "duck"),
+        ({"clip_sound": "keep"}, True, "keep"),
+        ({"clip_sound": "drop"}, False, "drop"),
+        ({"generate_audio": "false"}, False, "drop"),
+    ):
+        answer = send(path, video=flashing(24, [6]), **given, **fields)
+        assert origin(answer).sound is sound
+        assert answer.json["assembly"]["clip_sound"] == setting
+    assert not origin(send(path, video=clip(12), **given)).sound
+
+
+def test_a_file_whose_sound_can_t_be_decoded_is_named_with_the_remedy(queue: Deployment) -> None:
+    given = {"prompt": "It lands.", "seconds": "4", "video": flashing(24, [6], codec="ac3")}
+    answer = send("/extensions", **given)
+    assert (answer.status, answer.error["param"]) == (400, "video")
+    assert "its codec is not supported" in answer.error["message"]
+    assert "Send clip_sound=drop" in answer.error["message"]
+    assert not origin(send("/extensions", **given, clip_sound="drop")).sound
+
+
+def test_what_is_made_of_a_video_sounds_as_it_does_unless_it_is_said(queue: Deployment) -> None:
+    source = filmed(clip_sound="drop")
+    for path, fields in (
+        (f"/{source}/remix", {}),
+        ("/edits", {"video": {"id": source}}),
+        ("/extensions", {"video": {"id": source}, "seconds": 4}),
+    ):
+        for sent, setting in ((None, "drop"), ("keep", "keep")):
+            answer = post(path, prompt="Night", clip_sound=sent, **fields)
+            assert now(answer.json["id"]).request.clip_sound == setting
+        refused = post(path, prompt="Night", clip_sound="loud", **fields)
+        assert (refused.status, refused.error["param"]) == (400, "clip_sound")
+        assert "one of keep, duck, drop; got 'loud'" in refused.error["message"]
 
 
 def test_an_image_to_video_engine_can_extend_a_file(queue: Deployment) -> None:

@@ -18,7 +18,8 @@ from reelworks.cloud.backends.voice.piper import BUNDLED
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle import process_lock, start_stop
-from reelworks.cloud.lifecycle.start_stop import Status, down, status, up
+from reelworks.cloud.lifecycle.cloud_status import Status, status
+from reelworks.cloud.lifecycle.start_stop import down, up
 from tests.cloud import small_stack
 from tests.cloud.servers import free_port, wait_until
 

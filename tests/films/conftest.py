@@ -14,9 +14,10 @@ import pytest
 
 from reelworks.client import Client
 from reelworks.cloud.credentials import read_credentials
-from tests.cloud.servers import free_port
+from tests.cloud.servers import free_port, serving
 from tests.shared import copy_assembly_of_a_pc
 from tests.tiny_checkpoint import make_tiny_checkpoint
+from tests.videos_server import VideosServer
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -90,10 +91,34 @@ def running_cloud(home: Path) -> Iterator[Cloud]:
         cloud.reel("down")
 
 
+WAN_KEY = "sk-of-the-server"
+SETTINGS = """
+[webhooks]
+loopback = true
+
+[engines.wan]
+videos_url = "{url}/v1"
+api_key = "{key}"
+model = "{model}"
+sizes = ["96x64", "64x96"]
+fps = [8]
+frame_step = 4
+longest_clip = 2
+"""
+
+
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def videos_server() -> VideosServer:
+    """The server of engine `wan`."""
+    return VideosServer(key=WAN_KEY)
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory, videos_server: VideosServer) -> Iterator[Cloud]:
     home = tmp_path_factory.mktemp("home")
     make_tiny_checkpoint(home / "models" / "cogvideox-nano-i2v", image_to_video=True)
-    (home / "reelworks.toml").write_text("[webhooks]\nloopback = true\n", encoding="utf-8")
-    with running_cloud(home) as cloud:
-        yield cloud
+    with serving(videos_server.app) as url:
+        settings = SETTINGS.format(url=url, key=WAN_KEY, model=videos_server.model)
+        (home / "reelworks.toml").write_text(settings, encoding="utf-8")
+        with running_cloud(home) as cloud:
+            yield cloud

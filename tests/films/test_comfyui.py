@@ -21,6 +21,7 @@ from tests.comfyui_server import ComfyUIServer, Graph
 from tests.films.conftest import REPOSITORY, Cloud
 from tests.films.looking import look_at
 from tests.shared import copy_assembly_of_a_pc
+from tests.unit.flashes import beeps_in, flashes_in
 
 SIZE = ("--size", "96x64", "--fps", "8", "--seed", "7")
 
@@ -56,9 +57,12 @@ def model(cloud: Cloud) -> dict[str, Any]:
 
 
 def test_a_film_rendered_by_a_workflow(comfyui: ComfyUIServer, tmp_path: Path) -> None:
+    # Of 33 frames, the film leaves out the first 5.
+    comfyui.gives = {"sound": b"its own", "flashes": [8, 30]}
     with cloud_with("text-to-video", comfyui, tmp_path) as cloud:
         arguments = ("--engine", "comfyui", "--seconds", "7", *SIZE)
         video = cloud.json("make", "A lighthouse in the fog", *arguments)
+        assert flashing(video) == [3 / 8, 25 / 8, 31 / 8, 53 / 8]
         film = look_at(Path(video["path"]), scale=1)
         assert (film.width, film.height, film.rate, len(film.frames)) == (96, 64, 8, 56)
         assert len(video["clips"]) == len(comfyui.prompts) == 2
@@ -68,6 +72,7 @@ def test_a_film_rendered_by_a_workflow(comfyui: ComfyUIServer, tmp_path: Path) -
 
         taken = model(cloud)
         assert (taken["image"], taken["audio"], taken["refuses"]) == ("none", "none", [])
+        assert (taken["sound"], taken["last_image"]) == (True, "none")
         refused = cloud.reel(
             *("make", "--topic", "Fog", "--stills", "standard", "--engine", "comfyui", *SIZE), check=False
         )
@@ -85,6 +90,22 @@ def test_a_film_rendered_by_a_workflow(comfyui: ComfyUIServer, tmp_path: Path) -
         again = cloud.json("make", "A lighthouse in the fog", *arguments)
         assert [clip["reused"] for clip in again["clips"]] == [False, False]
         assert len(comfyui.prompts) == 4
+
+        crossfaded = cloud.json("make", "A lighthouse in the fog", "--transition", "crossfade", *arguments)
+        assert len(flashing(crossfaded)) == 4
+        assert len(comfyui.prompts) == 6
+        dropped = cloud.json("make", "A lighthouse in the fog", "--clip-sound", "drop", *arguments)
+        assert [clip["reused"] for clip in dropped["clips"]] == [True, True]
+        assert not heard(Path(dropped["path"])).any()
+
+
+def flashing(video: dict[str, Any]) -> list[float]:
+    """Return when a film flashes, after checking that it beeps at the same moments."""
+    film = Path(video["path"]).read_bytes()
+    flashes, beeps = flashes_in(film, fps=8), beeps_in(film, hertz=440)
+    assert len(flashes) == len(beeps)
+    assert max(abs(flash - beep) for flash, beep in zip(flashes, beeps, strict=True)) < 0.02
+    return flashes
 
 
 STORYBOARD = {

@@ -47,6 +47,10 @@ def test_only_the_edited_scene_of_eight_is_re_rendered(cloud: Cloud, tmp_path: P
     for part in ("narrations", "stills", "clips"):
         assert anew(second, part) == [4], part
     assert second["attempt"] == 2
+    films = api.client.films(id_)
+    assert [(film.attempt, film.new_scenes) for film in films] == [(2, [4]), (1, None)]
+    api.client.download(id_, tmp_path / "first.mp4", attempt=1)
+    assert (tmp_path / "first.mp4").read_bytes() == (tmp_path / "old.mp4").read_bytes()
     made = api.made() - before
     assert (made["narrations.json"], made["stills.png"], made["clips.mp4"]) == (1, 1, 1)
 

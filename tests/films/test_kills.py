@@ -43,7 +43,7 @@ def test_a_kill_loses_no_request_no_review_and_no_cancellation(cloud: Cloud) -> 
     reviewed = Api(cloud, "patients")
     waiting = reviewed.create(storyboard=board("bee"), review=["storyboard"])
     reviewed.waits(waiting, "storyboard")
-    cancelled = client.submit("A long walk", seconds="60", size="1280x720").id
+    cancelled = client.submit("A long walk", seconds="60", size="640x360").id
     wait_for(client, cancelled, lambda v: v["stage"] == "rendering")
     answer = client.cancel(cancelled)
     assert answer.status == "failed"

@@ -30,8 +30,8 @@ from lambdas.media.probe import probe
 from tests.tiny_ltx import Generation, make_tiny_ltx
 
 IMAGE = Image.linear_gradient("L").convert("RGB").resize((96, 64))
-# Of 40 ms of sound to a latent, the first has 10; and their number is rounded: a track may end this early, and is
-# silent from there.
+# Of 40 ms of sound to a latent, the first has 10; and their number is rounded: a track may end this early,
+# and is silent from there.
 EARLY = 0.05
 OFF: dict[str, Any] = {
     "stg_scale": 0.0, "audio_stg_scale": 0.0, "modality_scale": 1.0, "audio_modality_scale": 1.0,
@@ -245,9 +245,13 @@ def test_other_checkpoints_are_refused_with_the_reason(
     path = directory / file
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     make_manifest(directory, "ltx").write(directory)
-    with pytest.raises(BadCheckpoint, match=says):
+
+    def checked() -> None:
         check_weights(directory)
         read_checkpoint(directory)
+
+    with pytest.raises(BadCheckpoint, match=says):
+        checked()
 
 
 def test_the_noise_levels_are_those_of_diffusers() -> None:

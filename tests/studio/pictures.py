@@ -160,6 +160,23 @@ def take(cloud: Cloud, browser: Browser) -> None:
     settled(page)
     save(page, "film")
 
+    client.edit_scene(
+        film,
+        1,
+        image="A bee over a field of sunflowers",
+        video="A bee flies over a field of sunflowers at noon",
+    )
+    client.approve(film)
+    finish(client, film, seconds=600)
+    window.reload()
+    page.get_by_text("Compare with an earlier film").click()
+    expect(page.get_by_role("table", name="What differs in the storyboards")).to_be_visible()
+    for player in page.locator(".pair video").all():
+        until(player, "video => video.readyState >= 3")
+    page.get_by_label("Moment of both films").fill("5")
+    settled(page)
+    save(page.locator("details", has=page.locator("studio-compare")), "compare")
+
     window.open("/new")
     page.get_by_role("radio", name="A topic").check()
     page.get_by_label("Topic", exact=True).fill("How tides work")

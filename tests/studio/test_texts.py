@@ -1,6 +1,10 @@
 """Texts of any kind are shown as text, on every screen."""
 
+import re
+from pathlib import Path
+
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.films.conftest import Cloud
@@ -47,3 +51,21 @@ def test_a_text_is_shown_as_it_was_written(cloud: Cloud, window: Window, kind: s
     assert window.misplaced() == []
     assert page.locator("main script, main b, main img[src=x]").count() == 0
     client.cancel(video)
+
+
+def test_a_character_has_the_name_it_was_given(window: Window, tmp_path: Path) -> None:
+    name = "<img src=x onerror=alert(1)> مرحبا Mossy 🦊"
+    Image.new("RGB", (300, 300), "olive").save(tmp_path / "mossy.png")
+    window.size(360, 800)
+    page = window.open("/new")
+    page.get_by_role("button", name="New character").click()
+    dialog = page.get_by_role("dialog", name="New character")
+    dialog.get_by_label("Name").fill(name)
+    dialog.locator("input[type=file]").set_input_files(tmp_path / "mossy.png")
+    expect(dialog.get_by_role("button", name=re.compile("^Remove"))).to_be_visible()
+    dialog.get_by_label("How it looks").fill(HOSTILE["html"])
+    dialog.get_by_role("button", name="Create").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".chip", has_text="Mossy").locator(".written").first).to_have_text(name)
+    assert page.locator("main script, main b, main img[src=x]").count() == 0
+    assert window.misplaced() == []

@@ -13,7 +13,7 @@ from cdk.app import reelworks
 from cdk.permissions import Pack
 from tests.shared import made_once
 
-STACKS = ("Pipeline", "Image", "Engines", "Operations")
+STACKS = ("Pipeline", "Image", "RelayImage", "Engines", "Operations")
 SOURCE_ONLY: dict[str, Any] = {"aws:cdk:bundling-stacks": []}
 # The default settings offer no engine that needs an endpoint.
 ENGINES = ["animatic", "cogvideox-5b", "cogvideox-5b-i2v"]
@@ -24,6 +24,15 @@ PACKS = {
     Pack.NIST: NIST80053R5Checks,
 }
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+WAN: dict[str, Any] = {
+    "model": "Wan-AI/Wan2.2-TI2V-5B-Diffusers",
+    "sizes": ["1280x704", "704x1280"],
+    "fps": [24],
+    "environment": {"SM_VLLM_ENFORCE_EAGER": "true"},
+}
+ENDPOINTS: dict[str, Any] = {
+    engine: {"instance_types": ["ml.g6e.2xlarge"], "max_instances": 2} for engine in (*ENGINES[1:], "wan")
+}
 # What accounts require, by name.
 SETTINGS: dict[str, dict[str, Any]] = {
     "default": {"engines": ENGINES},
@@ -44,7 +53,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "hardened": {
         "prefix": "hardened",
-        "engines": ENGINES,
+        "engines": [*ENGINES, "wan"],
+        "relays": {"wan": WAN},
+        "endpoints": ENDPOINTS,
         "kms_key": KEY,
         "vpc": {
             "id": "vpc-0123456789abcdef0",
@@ -70,7 +81,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 PREFIXES = ("reel", "reel-two")
 OF_TWO: dict[str, Any] = {
-    "engines": ENGINES,
+    "engines": [*ENGINES, "wan"],
+    "relays": {"wan": WAN},
+    "endpoints": ENDPOINTS,
     "api_logs": "existing-role",
     "alarm_email": "ops@example.com",
     "failed_film_notices": ["pipeline", "engine"],
@@ -101,7 +114,8 @@ def assembled(name: str) -> Path:
 
 
 def templates_of(name: str) -> dict[str, dict[str, Any]]:
-    """Return the templates with the settings of that name, by stack; without engines there are two."""
+    """Return the templates with the settings of that name, by stack; without engines there are two, and
+    without added ones no RelayImage."""
     found = {}
     for stack in STACKS:
         for path in assembled(name).glob(f"*-{stack}.template.json"):

@@ -1,5 +1,12 @@
 """The engines stack."""
 
+import json
+
+import pytest
+
+from cdk.code import ROOT
+from containers.relay.options import parse
+from tests.template.conftest import WAN
 from tests.template.reading import Template, listed, properties, statements
 
 ENGINES = ("cogvideox-5b", "cogvideox-5b-i2v")
@@ -106,3 +113,54 @@ def test_an_update_keeps_the_instances_that_run(engines: Template) -> None:
         assert endpoint["RetainAllVariantProperties"] is True
         # Nothing is left out: then the counts of instances would be the configuration's again.
         assert "ExcludeRetainedVariantProperties" not in endpoint
+
+
+def test_an_added_engine_runs_the_relay_in_front_of_its_server(hardened: dict[str, Template]) -> None:
+    (container,) = (
+        model["PrimaryContainer"]
+        for model in properties(hardened["Engines"], "AWS::SageMaker::Model").values()
+        if "RELAY_NAME" in model["PrimaryContainer"]["Environment"]
+    )
+    variables = container["Environment"]
+    assert (variables["RELAY_NAME"], variables["RELAY_KIND"]) == ("wan", "vllm-omni")
+    assert variables["RELAY_MODEL"] == variables["SM_VLLM_SERVED_MODEL_NAME"] == WAN["model"]
+    assert variables["SM_VLLM_ENFORCE_EAGER"] == "true"
+    assert container["ModelDataSource"]["S3DataSource"]["S3Uri"].endswith("/models/wan/")
+    assert json.dumps(container["Image"]).endswith(
+        f':{hardened["RelayImage"]["Outputs"]["Tag"]["Value"]}"]]}}'
+    )
+    # The options that the container's own command reads are those that the template sets.
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        options = parse(["serve"])
+    assert (options.name, options.model, options.sound, options.extra) == ("wan", WAN["model"], False, {})
+
+
+def test_an_added_engine_s_image_is_made_of_the_server_s(hardened: dict[str, Template]) -> None:
+    (project,) = properties(hardened["RelayImage"], "AWS::CodeBuild::Project").values()
+    spec = json.dumps(project["Source"]["BuildSpec"])
+    assert "--file containers/relay/Dockerfile" in spec
+    base = json.loads((ROOT / "cdk.json").read_text())["context"]["reelworks"]["relay_image"]
+    assert f"--build-arg BASE_IMAGE={base}" in spec
+    dockerfile = (ROOT / "containers" / "relay" / "Dockerfile").read_text()
+    assert f"ARG BASE_IMAGE={base}" in dockerfile
+    assert (ROOT / "cdk.json").read_text().count(base) == 1
+
+
+def test_the_functions_know_an_added_engine_and_may_call_it(hardened: dict[str, Template]) -> None:
+    pipeline = hardened["Pipeline"]
+    (engine,) = json.loads(pipeline["Parameters"]["AddedEngines"]["Default"])
+    assert (engine["name"], engine["fps"], engine["frame_step"]) == ("wan", [24], 4)
+    for id_, function in properties(pipeline, "AWS::Lambda::Function").items():
+        if "POWERTOOLS_SERVICE_NAME" in function["Environment"]["Variables"]:
+            assert function["Environment"]["Variables"]["REELWORKS_ADDED_ENGINES"] == {
+                "Ref": "AddedEngines"
+            }, id_
+    called = [
+        str(statement["Resource"])
+        for _, statement in statements(pipeline, "AWS::IAM::Policy")
+        if "sagemaker:InvokeEndpointAsync" in listed(statement["Action"])
+    ]
+    assert len(called) == 3
+    assert all("endpoint/hardened-wan" in resource for resource in called)

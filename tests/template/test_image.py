@@ -19,7 +19,14 @@ from tests.template.reading import Template, listed, properties, statements
 
 TAG = "0" * 64
 URI = f"111122223333.dkr.ecr.eu-west-1.amazonaws.com/reelworks-engine:{TAG}"
-OUTPUTS = {"Repository": "reelworks-engine", "Tag": TAG, "Uri": URI, "Project": "reelworks-engine-image"}
+OPTIONS = "--file containers/diffusion/Dockerfile"
+OUTPUTS = {
+    "Repository": "reelworks-engine",
+    "Tag": TAG,
+    "Uri": URI,
+    "Options": OPTIONS,
+    "Project": "reelworks-engine-image",
+}
 OCI = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -245,7 +252,7 @@ def test_docker_builds_where_the_settings_say_so(
     ensure(stubs, BY_DOCKER)
     log_in, built = (tmp_path / "calls").read_text().splitlines()
     assert log_in == "docker login --username AWS --password-stdin https://111122223333.dkr.ecr.eu-west-1"
-    assert built == " ".join(build_command(URI))
+    assert built == " ".join(build_command(URI, OPTIONS.split()))
     assert (tmp_path / "password").read_text() == "s3cr3t"
 
 

@@ -15,7 +15,7 @@ from lambdas.adapters.events import Events
 from lambdas.domain import names
 from lambdas.domain.video_parts import Failure
 from tests.factories import a_video
-from tests.template.conftest import SETTINGS
+from tests.template.conftest import ENDPOINTS, SETTINGS
 from tests.template.metrics import body_of, metrics_of, of_dashboard
 from tests.template.reading import Template, listed, of_type, properties
 
@@ -412,7 +412,7 @@ def test_saved_queries_read_logs_that_exist_when_they_are_saved(two: dict[str, d
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Logs::QueryDefinition":
                 assert set(resource["Properties"]["LogGroupNames"]) <= groups
-                assert stack != "Engines" or len(resource["DependsOn"]) == 2
+                assert stack != "Engines" or len(resource["DependsOn"]) == len(ENDPOINTS)
 
 
 def test_without_logs_of_the_api_no_query_reads_them(operations: Template) -> None:

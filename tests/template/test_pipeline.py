@@ -22,6 +22,7 @@ from lambdas.domain import keys, names
 from lambdas.domain.prices import Prices
 from lambdas.domain.webhooks import EventType
 from lambdas.settings import (
+    ADDED_ENGINES,
     TASK_VARIABLE,
     ApiSettings,
     AssemblyBuildSettings,
@@ -71,6 +72,11 @@ def test_engines_voice_workflow_and_prices_are_parameters(pipeline: Template) ->
     prices = parameters.pop("Prices")
     assert Prices.model_validate_json(prices["Default"]).instance_second("cogvideox-5b") is not None
     assert parameters == {
+        "AddedEngines": {
+            "Type": "String",
+            "Default": "",
+            "Description": "Engines that this deployment adds to the catalogue, as JSON",
+        },
         "Engines": {
             "Type": "String",
             "Default": "animatic,cogvideox-5b,cogvideox-5b-i2v",
@@ -136,7 +142,8 @@ def test_the_local_cloud_supports_all_its_resource_types(pipeline: Template) -> 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_environment_matches_the_function_s_settings(pipeline: Template, name: str) -> None:
-    variables = _function(pipeline, name)["Environment"]["Variables"]
+    variables = dict(_function(pipeline, name)["Environment"]["Variables"])
+    assert variables.pop(ADDED_ENGINES) == {"Ref": "AddedEngines"}
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in variables.items()}
     settings = FUNCTIONS[name].settings.from_env(texts)
     ours = {key for key in texts if key.startswith("REELWORKS_")}
@@ -160,7 +167,7 @@ def test_a_missing_variable_is_reported(pipeline: Template) -> None:
     variables = {
         key: str(value) for key, value in _function(pipeline, "Upkeep")["Environment"]["Variables"].items()
     }
-    del variables["REELWORKS_EVENT_BUS"]
+    del variables["REELWORKS_EVENT_BUS"], variables[ADDED_ENGINES]
     with pytest.raises(ValidationError, match="event_bus"):
         UpkeepSettings.from_env(variables)
 
@@ -238,6 +245,7 @@ def test_the_build_s_environment_matches_its_program_s_settings(pipeline: Templa
     variables = {
         one["Name"]: json.dumps(one["Value"]) for one in project["Environment"]["EnvironmentVariables"]
     }
+    assert json.loads(variables.pop(ADDED_ENGINES)) == {"Ref": "AddedEngines"}
     assert AssemblyBuildSettings.from_env(variables | {TASK_VARIABLE: "{}"}).task == "{}"
 
 

@@ -208,11 +208,42 @@ def test_image_and_sound_are_uploaded_and_the_clip_has_the_sound(run: Run) -> No
     run(test, sample="speech-to-video")
 
 
+def from_both_ends(graph: Document) -> None:
+    """Render between two images, as ComfyUI's template for Wan's first and last frames does."""
+    for node, binding in (("61", "image"), ("62", "last_image")):
+        graph[node] = {
+            "class_type": "LoadImage",
+            "inputs": {"image": "example.png"},
+            "_meta": {"title": f"reelworks: {binding}"},
+        }
+    graph["55"] |= {"class_type": "WanFirstLastFrameToVideo"}
+    graph["55"]["inputs"] |= {"start_image": ["61", 0], "end_image": ["62", 0]}
+
+
+def test_a_last_image_is_uploaded_or_its_node_left_out(run: Run) -> None:
+    async def test(bench: Bench) -> None:
+        bench.change(from_both_ends)
+        for kind in ("last_image", "image"):
+            answer = await bench.ask(kind)
+            assert answer.status_code == 200, answer.text
+        both, first = bench.comfyui.prompts
+        assert {both["61"]["inputs"]["image"], both["62"]["inputs"]["image"]} <= set(bench.comfyui.input)
+        assert both["55"]["inputs"]["end_image"] == ["62", 0]
+        assert "62" not in first
+        assert "end_image" not in first["55"]["inputs"]
+        assert first["55"]["inputs"]["start_image"] == ["61", 0]
+        told = (await bench.ping()).json()
+        assert {"image", "last_image"} <= set(told["takes"])
+
+    run(test)
+
+
 @pytest.mark.parametrize(
     ("sample", "changed", "param", "says"),
     [
         ("text-to-video", {"image": document("clip_request.image")["image"]}, "image", "reelworks: image"),
         ("text-to-video", {"audio": document("clip_request.audio")["audio"]}, "audio", "reelworks: audio"),
+        ("text-to-video", {"last_image": "AAAA"}, "last_image", "reelworks: last_image"),
         ("text-to-video", {"video": "AAAA"}, "video", "not supported by workflows; leave it out"),
         ("text-to-video", {"speed": "fast"}, "speed", "not supported by workflows; leave it out"),
         (

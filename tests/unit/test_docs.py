@@ -78,10 +78,11 @@ COMMAND = re.compile(
 
 
 def test_every_command_exists_with_its_options() -> None:
+    reel = typer.main.get_command(app)
     for page in PAGES:
         for command in COMMAND.findall(page.read_text(encoding="utf-8")):
             place = f"{page.relative_to(ROOT)}: reel {command}"
-            here = typer.main.get_command(app)
+            here = reel
             words = shlex.split(command)
             while isinstance(here, TyperGroup) and words and not words[0].startswith("-"):
                 assert words[0] in here.commands, place

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
+from lambdas.domain.engines import added
 from lambdas.domain.prices import Prices
+from lambdas.domain.relays import RelaySettings
 from reelworks.deployment import Deployment, DeploymentError
 from reelworks.operations.costs import idle_since
 from reelworks.operations.engines import Engines
@@ -38,7 +40,10 @@ class Aws:
         self.deployment = Deployment(clients.__getitem__, outputs)
         self.engines = Engines(self.deployment)
 
-    def has_endpoints(self, *names: str) -> None:
+    def has_endpoints(self, *names: str, **variables: str) -> None:
+        """`variables`: of the API's function."""
+        answer = {"Environment": {"Variables": {"REELWORKS_ENGINES": "cogvideox-5b"} | variables}}
+        self.functions.add_response("get_function_configuration", answer, {"FunctionName": "api"})
         endpoints = [
             {
                 "EndpointName": name,
@@ -125,15 +130,24 @@ def test_an_engine_without_an_endpoint_is_refused(aws: Aws, name: str) -> None:
 
 
 def test_offered_engines_and_a_missing_endpoint(aws: Aws) -> None:
-    variables = {"REELWORKS_ENGINES": "animatic,cogvideox-5b, cogvideox-2b"}
-    answer = {"Environment": {"Variables": variables}}
-    aws.functions.add_response("get_function_configuration", answer, {"FunctionName": "api"})
-    aws.has_endpoints(ENDPOINT)
+    aws.has_endpoints(ENDPOINT, REELWORKS_ENGINES="animatic,cogvideox-5b, cogvideox-2b")
     assert [(one["name"], one["endpoint"], one["status"]) for one in aws.engines.offered()] == [
         ("animatic", None, "ready"),
         ("cogvideox-5b", ENDPOINT, "InService"),
         ("cogvideox-2b", "reelworks-cogvideox-2b", "missing"),
     ]
+
+
+def test_an_engine_that_the_deployment_adds_is_offered(aws: Aws) -> None:
+    wan = RelaySettings(model="Wan-AI/Wan2.2", sizes=("832x480",), fps=(16,)).engine("wan")
+    variables = {"REELWORKS_ENGINES": "animatic,wan", "REELWORKS_ADDED_ENGINES": added([wan])}
+    aws.has_endpoints("reelworks-wan", **variables)
+    shown = aws.engines.offered()[1]
+    assert (shown["name"], shown["endpoint"], shown["status"]) == ("wan", "reelworks-wan", "InService")
+    assert str(shown["summary"]).startswith("Wan-AI/Wan2.2, by a server of your own")
+    aws.has_endpoints("reelworks-wan", **variables)
+    with pytest.raises(DeploymentError, match="use one of: wan"):
+        aws.engines.states("cogvideox-5b")
 
 
 def test_warming_sets_its_end_before_its_begin(aws: Aws) -> None:

@@ -34,6 +34,18 @@ def test_every_engine_allows_its_own_defaults() -> None:
         ("cogvideox-1.5-5b-i2v", {"height": 761, "image": True}, "size", "shorter side 768"),
         ("animatic", {"speed": Speed.FAST}, "speed", "speed fast; .* does: cogvideox-5b, cogvideox-5b-i2v"),
         ("animatic", {"loras": True}, "loras", "LoRA adapters; .* does: cogvideox-5b, cogvideox-5b-i2v"),
+        (
+            "animatic",
+            {"last_image": True},
+            "last_frame",
+            r"does not support a last frame; omit last_frame\.$",
+        ),
+        (
+            "animatic",
+            {"sound": True},
+            "clip_sound",
+            r"does not support sound of its clips; omit clip_sound\.$",
+        ),
         ("animatic", {"width": 1281}, "size", "multiple of 2"),
         ("animatic", {"width": 3840, "height": 2160}, "size", "1920"),
     ],
@@ -54,6 +66,26 @@ def test_no_engine_is_suggested_if_none_supports_the_field() -> None:
     offered = frozenset({"animatic"})
     with pytest.raises(InvalidRequest, match=r"does not support speed exact; omit speed\.$"):
         animatic.check(width=64, height=64, fps=8, image=False, offered=offered, speed=Speed.EXACT)
+
+
+def test_a_workflow_that_takes_the_field_is_suggested() -> None:
+    workflow = Workflow(revision="1", takes=("prompt", "image", "last_image")).model_dump_json()
+    offered = frozenset({"animatic", "comfyui"})
+    size = {"width": 64, "height": 64, "fps": 8, "offered": offered, "workflow": workflow}
+    with pytest.raises(InvalidRequest, match=r"choose an engine that does: comfyui\.$"):
+        CATALOGUE["animatic"].check(**size, image=False, last_image=True)
+    with pytest.raises(
+        InvalidRequest, match=r"omit scenes\[2\]\.meets_next or choose .*: comfyui\.$"
+    ) as refused:
+        CATALOGUE["animatic"].check_meets(2, offered, workflow)
+    assert refused.value.param == "scenes[2].meets_next"
+    deployed("comfyui", workflow).check(**size, image=True, last_image=True, sound=True)
+
+
+def test_the_sound_of_a_workflow_that_follows_speech_is_that_speech() -> None:
+    for takes, sound in ((("prompt",), True), (("prompt", "image", "audio"), False)):
+        workflow = Workflow(revision="1", takes=takes).model_dump_json()
+        assert deployed("comfyui", workflow).sound is sound
 
 
 def test_the_speeds_match_those_of_the_engine_servers() -> None:

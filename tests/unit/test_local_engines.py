@@ -1,5 +1,6 @@
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,18 @@ from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle import start_stop
 from reelworks.cloud.processes.watchdog import GRACE_SECONDS
-from reelworks.cloud.settings import ComfyUI, Engines, Settings
+from reelworks.cloud.settings import ComfyUI, Engines, Relay, Settings
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "comfyui"
 
 
-def offered(home: Path, comfyui: ComfyUI | None = None) -> dict[str, Endpoint]:
+def offered(
+    home: Path, comfyui: ComfyUI | None = None, relays: Mapping[str, Relay] | None = None
+) -> dict[str, Endpoint]:
     return local_engines(
         home,
         comfyui or ComfyUI(),
+        relays or {},
         revision="5eed",
         prefix="reelworks",
         output_bucket="films",
@@ -57,11 +61,11 @@ def test_the_endpoint_of_an_engine(tmp_path: Path) -> None:
 
 
 def test_comfyui_is_enabled_if_a_workflow_exists_or_is_configured(tmp_path: Path) -> None:
-    assert offered_engines(tmp_path, ComfyUI()) == ["animatic"]
+    assert offered_engines(tmp_path, ComfyUI(), {}) == ["animatic"]
     workflow = tmp_path / "workflows" / "comfyui.json"
     workflow.parent.mkdir()
     workflow.write_text("{}")
-    assert offered_engines(tmp_path, ComfyUI()) == ["animatic", "comfyui"]
+    assert offered_engines(tmp_path, ComfyUI(), {}) == ["animatic", "comfyui"]
     command = offered(tmp_path)["comfyui"].command
     assert command[1:3] == ("-m", "containers.comfyui")
     options = comfyui_options.parse([part.replace("{socket}", "/run/http") for part in command[3:]])

@@ -22,9 +22,10 @@ def test_last_frame_is_the_last_decoded_frame_as_png(count: int) -> None:
     assert np.array_equal(np.asarray(image), decoded(mp4)[-1])
 
 
-def test_poster_is_webp_and_at_most_640_wide() -> None:
-    image = opened(poster(clip(4, width=1280, height=720)))
-    assert (image.format, image.size) == ("WEBP", (640, 360))
+@pytest.mark.parametrize(("size", "shown"), [((1280, 720), (448, 252)), ((720, 1280), (252, 448))])
+def test_poster_is_a_small_webp(size: tuple[int, int], shown: tuple[int, int]) -> None:
+    image = opened(poster(clip(4, width=size[0], height=size[1])))
+    assert (image.format, image.size) == ("WEBP", shown)
     assert opened(poster(clip(4))).size == (96, 64)
 
 

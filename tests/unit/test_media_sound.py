@@ -304,7 +304,7 @@ def test_a_film_of_impossible_length_is_rejected(seconds: int) -> None:
 
 
 def test_something_to_mix_is_required() -> None:
-    with pytest.raises(ValueError, match="got neither"):
+    with pytest.raises(ValueError, match="got none of them"):
         mixed(1)
     with pytest.raises(ValueError, match="must start at 0 s or later"):
         mixed(1, (encoded(noise(0.1)), -0.5))

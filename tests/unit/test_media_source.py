@@ -1,12 +1,14 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lambdas.domain.errors import ClipUnreadable
-from lambdas.media.source import CHUNK, BytesSource, FileSource, HandleSource, Source, opened
+from lambdas.media.source import CHUNK, BytesSource, FileSource, HandleSource, Source, opened, stream_ranges
 
 DATA = bytes(range(256)) * 10_000  # 2.5 chunks
 
@@ -37,6 +39,32 @@ def test_ranges_outside_the_source_are_rejected(source: Source, offset: int, len
         source.read(offset, length)
     with pytest.raises(ClipUnreadable, match="are outside its"):
         list(source.stream(offset, length))
+
+
+class Counting(BytesSource):
+    requests = 0
+
+    def stream(self, offset: int, length: int) -> Iterator[bytes]:
+        self.requests += 1
+        return super().stream(offset, length)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 60_000)), max_size=40))
+def test_ranges_near_each_other_take_one_request(steps: list[tuple[int, int]]) -> None:
+    ranges, at = [], 0
+    for gap, length in steps:
+        ranges.append((at + gap, length))
+        at += gap + length
+    source = Counting(DATA[: at + 1])
+    assert b"".join(stream_ranges(source, ranges)) == b"".join(DATA[a : a + n] for a, n in ranges)
+    assert source.requests == bool(ranges)
+
+
+def test_ranges_far_apart_or_in_another_order_take_their_own() -> None:
+    ranges = [(0, 10), (1_000_000, 10), (1_000_020, 10), (5, 10)]
+    source = Counting(DATA)
+    assert b"".join(stream_ranges(source, ranges)) == b"".join(DATA[a : a + n] for a, n in ranges)
+    assert source.requests == 3
 
 
 def test_a_reader_can_seek_anywhere(source: Source) -> None:

@@ -52,9 +52,6 @@ def test_other_names_are_translated() -> None:
     "fields",
     [
         {"user": "somebody"},
-        {"generate_sound": False},
-        {"generate_sound": "false"},
-        {"generate_audio": 0},
         {"enable_frame_interpolation": "0"},
         {"enable_upscaling": False, "enable_teacache": "false"},
         {"n": 1, "num_outputs_per_prompt": "1"},
@@ -66,6 +63,18 @@ def test_other_names_are_translated() -> None:
 )
 def test_what_asks_for_nothing_is_accepted(fields: dict[str, Any]) -> None:
     assert parse({"prompt": "x"} | fields) == parse({"prompt": "x"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "clip_sound"),
+    [
+        ({"generate_sound": True}, "duck"),
+        ({"generate_sound": "false"}, "drop"),
+        ({"generate_audio": 0}, "drop"),
+    ],
+)
+def test_whether_there_is_sound_is_clip_sound(fields: dict[str, Any], clip_sound: str) -> None:
+    assert parse({"prompt": "x"} | fields).clip_sound == clip_sound
 
 
 def test_a_size_said_twice_alike_is_accepted() -> None:
@@ -90,9 +99,8 @@ def test_a_size_said_twice_alike_is_accepted() -> None:
         ({"num_frames": 0}, "num_frames", "a whole number of frames"),
         ({"num_frames": "81.5"}, "num_frames", "a whole number of frames"),
         ({"num_frames": True}, "num_frames", "a whole number of frames"),
-        ({"generate_sound": True}, "generate_sound", "false or omitted; got true: engines render no sound"),
-        ({"generate_audio": "yes"}, "generate_audio", "send music"),
-        ({"generate_sound": "perhaps"}, "generate_sound", "false or omitted; got 'perhaps'"),
+        ({"generate_sound": "perhaps"}, "generate_sound", "must be true or false; got 'perhaps'"),
+        ({"generate_audio": True, "clip_sound": "keep"}, "clip_sound", "both mean clip_sound"),
         ({"enable_frame_interpolation": 1}, "enable_frame_interpolation", "send fps"),
         ({"extra_params": {"sigma": 1}}, "extra_params", "empty object or omitted"),
         ({"extra_params": "{"}, "extra_params", "empty object or omitted"),
@@ -114,7 +122,7 @@ def test_a_size_said_twice_alike_is_accepted() -> None:
         ({"max_sequence_length": 512}, "max_sequence_length", "as their model was made for"),
         ({"true_cfg_scale": 4.0}, "true_cfg_scale", "send guidance"),
         ({"boundary_ratio": 0.9}, "boundary_ratio", "second denoising stage"),
-        ({"sound_duration": 4}, "sound_duration", "render no sound"),
+        ({"sound_duration": 4}, "sound_duration", "as long as its pictures"),
         ({"video_path": "/x.mp4"}, "video_path", "POST /v1/videos/edits"),
         ({"video_url": "https://example.com/x.mp4"}, "video_url", "POST /v1/videos/edits"),
         ({"seed": [1, 2]}, "seed", "a whole number from 0"),

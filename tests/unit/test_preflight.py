@@ -447,6 +447,24 @@ def test_a_bucket_that_the_deployer_may_not_read(stubs: Stubs) -> None:
     assert "s3:ListBucket" in finding.todo
 
 
+def test_a_model_of_a_server_that_has_no_manifest(stubs: Stubs) -> None:
+    endpoints = {"wan": {"instance_types": ["ml.g6e.2xlarge"], "max_instances": 1}}
+    relay = {"model": "Wan-AI/Wan2.2", "sizes": ["832x480"], "fps": [16]}
+    added = settings(
+        engines=["animatic", "wan"], relays={"wan": relay}, endpoints=endpoints, model_bucket="films-models"
+    )
+    asked = {"Bucket": "films-models", "Prefix": "models/wan/"}
+    entries = [{"Key": f"models/wan/{path}", "Size": size} for path, size in FILES.items()]
+    stubs("s3").add_response("list_objects_v2", {"Contents": entries}, asked)
+    (finding,) = engine_models(stubs.account, added)
+    assert (finding.ok, finding.found) == (True, "s3://films-models/models/wan/: 2 files, 4.0 GB")
+    stubs("s3").add_response("list_objects_v2", {}, asked)
+    (finding,) = engine_models(stubs.account, added)
+    assert state(finding) == FAILS
+    assert finding.found == "s3://films-models/models/wan/ has no files"
+    assert finding.todo.startswith("aws s3 sync FOLDER s3://films-models/models/wan/")
+
+
 # --- text models
 
 MODEL = settings().text_model

@@ -209,7 +209,7 @@ def test_one_image_under_two_names(parts: list[bytes]) -> None:
         ([part("a[][]", b"1")], "send a as JSON text"),
         ([file("input_reference[]", b"1"), file("input_reference[]", b"2")], "given more than once"),
         ([file("input_reference[image]", b"1")], r"'input_reference\[image\]' can't be a file"),
-        ([file("prompt", b"1")], "fields that take a file: input_reference, music"),
+        ([file("prompt", b"1")], "fields that take a file: input_reference, last_frame, music"),
         ([part("prompt", b"\xff")], "malformed"),
         ([part("input_reference", b"photo.png")], "must be a file, or .* got text"),
         ([part("input_reference", b"[]")], "must be a file, or"),

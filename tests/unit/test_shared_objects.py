@@ -38,13 +38,13 @@ class Turns:
     def __init__(self, choose: Callable[[int], int]) -> None:
         self._choose = choose
         self._changed = threading.Condition()
-        self._waiting: dict[int, bool] = {}  # by actor: whether it may go on
+        self._waiting: dict[int, threading.Semaphore] = {}  # by actor: released when it may go on
 
     def run(self, *actors: Callable[[], None]) -> None:
         failures: list[BaseException] = []
 
         def act(number: int, actor: Callable[[], None]) -> None:
-            self._actor.number = number
+            self._actor.number, self._actor.turn = number, threading.Semaphore(0)
             try:
                 self.take()
                 actor()
@@ -52,7 +52,7 @@ class Turns:
                 failures.append(error)
             with self._changed:
                 running.discard(number)
-                self._changed.notify_all()
+                self._changed.notify()
 
         running = set(range(len(actors)))
         threads = [threading.Thread(target=act, args=one, daemon=True) for one in enumerate(actors)]
@@ -64,26 +64,23 @@ class Turns:
                 if not running:
                     break
                 ready = sorted(self._waiting)
-                chosen = ready[self._choose(len(ready))]
-                del self._waiting[chosen]
-                self._waiting_for = chosen
-                self._changed.notify_all()
+                turn = self._waiting.pop(ready[self._choose(len(ready))])
+            turn.release()
         for thread in threads:
             thread.join()
         if failures:
             raise failures[0]
 
     _actor = threading.local()
-    _waiting_for = -1
 
     def take(self) -> None:
         number = getattr(self._actor, "number", None)
         if number is None:  # the test itself
             return
         with self._changed:
-            self._waiting[number] = True
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: number not in self._waiting)
+            self._waiting[number] = self._actor.turn
+            self._changed.notify()
+        self._actor.turn.acquire()
 
 
 @dataclass

@@ -79,7 +79,7 @@ WRONG = [
     (
         {"length": 4},
         "scenes[2].length",
-        "is not a field; allowed: narration, image, video, seconds, continues.",
+        "is not a field; allowed: narration, image, video, seconds, continues, meets_next.",
     ),
 ]
 

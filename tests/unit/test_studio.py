@@ -162,8 +162,16 @@ def test_files_have_tags_of_their_own(studio: Studio) -> None:
     assert len(tags) == len(FILES)
 
 
-def test_every_answer_has_the_strict_headers(studio: Studio) -> None:
-    for path in ("/studio", "/studio/", "/studio/config.json", f"/studio/{studio.hash}/app.js", "/studio/x"):
+def test_files_that_are_no_pages_allow_nothing(studio: Studio) -> None:
+    for path in ("/studio/config.json", f"/studio/{studio.hash}/app.js"):
+        headers = get(studio, path)[1]
+        assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_every_page_has_the_strict_headers(studio: Studio) -> None:
+    for path in ("/studio", "/studio/", "/studio/index.html", f"/studio/{studio.hash}/icon.svg", "/studio/x"):
         headers = get(studio, path)[1]
         policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
         media = ON_AWS.media_origins

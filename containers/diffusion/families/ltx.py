@@ -36,13 +36,13 @@ SIGMAS = (1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875)
 PROMPT_TOKENS = 1024  # to which diffusers pads every text
 PATCH_PIXELS = 32
 FRAMES_PER_LATENT = 8
-# The transformer's positions in time are fractions of 20 s (pos_embed_max_pos). At most 505 frames: at 25 fps,
-# 20 s and the frame that a clip shares with the one before it, rounded up to a latent.
+# The transformer's positions in time are fractions of 20 s (pos_embed_max_pos). At most 505 frames: at 25
+# fps, 20 s and the frame that a clip shares with the one before it, rounded up to a latent.
 SECONDS = 20
 LONGEST = 505
 LIMITS = Limits(
-    # Any multiple of a patch, around the 768×512 and 960×544 that the published pipelines render in one stage;
-    # they render larger frames in two.
+    # Any multiple of a patch, around the 768×512 and 960×544 that the published pipelines render in one
+    # stage; they render larger frames in two.
     sizes=SizeRange((1024, 576), (256, 736), (256, 1280), PATCH_PIXELS),
     frame_step=FRAMES_PER_LATENT,
     longest=LONGEST,
@@ -191,8 +191,8 @@ class LTX(Checkpoint):
             if given not in (None, trained):
                 raise InvalidRequest(
                     param,
-                    f"{param} must be null or {trained:g}, for which this model was distilled; got {given:g}, "
-                    f"the nearest is {trained:g}",
+                    f"{param} must be null or {trained:g}, for which this model was distilled; got "
+                    f"{given:g}, the nearest is {trained:g}",
                 )
 
     def prepare(self, pipeline: Any) -> None:
@@ -324,11 +324,11 @@ def read(configs: Configs) -> LTX:
 # Denoising: number of tensors with one value per token and channel alive at once, most of them the modulation
 # of each token by its own noise level. Metered: 41.2 to 41.7 for 2.0, 37.2 to 37.4 for 2.3.
 HIDDEN_TENSORS = 42.0
-# A text's embeddings while the connectors read them (metered: 7.5 with the given ones), which is more than while
-# they are encoded.
+# A text's embeddings while the connectors read them (metered: 7.5 with the given ones), which is more than
+# while they are encoded.
 TEXT_COPIES = 8
-# Decoding: number of tensors with one value per point of the finest level and channel, with upsamplers that add
-# their input (2.0) and without (2.3). Metered: 2.65 to 2.83, and 2.26 to 2.37.
+# Decoding: number of tensors with one value per point of the finest level and channel, with upsamplers that
+# add their input (2.0) and without (2.3). Metered: 2.65 to 2.83, and 2.26 to 2.37.
 PIXEL_TENSORS = {True: 2.85, False: 2.4}
 # Copies of the frames while tiles are joined, and while frames are scaled to 0 … 1.
 FRAME_COPIES = 4
@@ -359,7 +359,7 @@ class LTXWork:
         tokens = (latents + 1) * demand.width * demand.height // PATCH_PIXELS**2
         batch = 2 if demand.guided else 1
         step = int(HIDDEN_TENSORS * tokens * self.channels * self.value_bytes)
-        # The connectors read the texts before the first step. With guidance, texts are held twice, and joined.
+        # The connectors read the texts before the first step. Texts are held, and joined with guidance.
         return batch * max(step + 2 * self.text_bytes, TEXT_COPIES * self.text_bytes)
 
     def decoding(self, demand: Demand, *, tiling: bool) -> int:

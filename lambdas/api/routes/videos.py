@@ -11,6 +11,7 @@ from lambdas.api.answers import (
     ContentLink,
     Deletion,
     EventList,
+    FilmList,
     VideoEstimate,
     VideoList,
     VideoObject,
@@ -42,6 +43,7 @@ from lambdas.api.response import (
     answer,
     film_answer,
     film_links,
+    film_list_answer,
     link_answer,
     video_answer,
 )
@@ -107,6 +109,8 @@ class Content(LinkForm):
     )
     """The MP4, WebP, JPEG, WebVTT, SubRip or JSON file. `storyboard` is the one that was filmed; `manifest`
     lists everything that the film was made of."""
+    attempt: int | None = Field(default=None, ge=1, description="a whole number from 1")
+    """The attempt that made the film, as the list of films has it. By default the latest film."""
 
 
 @routes.post(
@@ -291,7 +295,17 @@ def download_content(video_id: str) -> Response:
 
     Redirects to a link to one of its files, which is valid for an hour, or returns the link.
     """
-    return film_answer(video_of(video_id), query(Content).variant)
+    return film_answer(video_of(video_id), query(Content).variant, query(Content).attempt)
+
+
+@routes.get("/v1/videos/<video_id>/films", answer=FilmList, errors=(VideoNotFound,))
+def list_films(video_id: str) -> Response:
+    """List the films of a video
+
+    The latest first: one for each attempt that was completed, for example before and after you edited the
+    storyboard. They are kept until the video is deleted or expires.
+    """
+    return film_list_answer(video_of(video_id))
 
 
 @routes.get("/v1/videos/<video_id>/clips", answer=ClipList, errors=(VideoNotFound, NotReady))
@@ -314,8 +328,8 @@ def list_clips(video_id: str) -> Response:
 def download_clip(video_id: str, clip: str) -> Response:
     """Download a clip
 
-    Redirects to a link to it, once it is rendered: pictures without sound, as the engine made them, before
-    they are joined into the film. It may begin with a few frames that the film leaves out.
+    Redirects to a link to it, once it is rendered: as the engine made it, with its own sound if the engine
+    gives some, before it is joined into the film. It may begin with a few frames that the film leaves out.
     """
     video = video_of(video_id)
     clips = _plan(video).clips

@@ -5,18 +5,23 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import groupby, islice
 
 from lambdas.domain.errors import ClipUnreadable
 from lambdas.media.mp4.clip import blame
-from lambdas.media.source import BytesSource, Source
+from lambdas.media.source import BytesSource, Source, stream_ranges
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Range:
     source: Source
     offset: int
     length: int
     clip: int | None
+
+
+def _place(one: _Range) -> tuple[int, int | None]:
+    return id(one.source), one.clip
 
 
 class Strand:
@@ -45,11 +50,14 @@ class Strand:
     def chunks(self, position: int) -> Iterator[bytes]:
         """Yield the strand's bytes from `position`. Raises ClipUnreadable with the clip's index."""
         first = max(0, bisect_right(self._starts, position) - 1)
-        for index in range(first, len(self._ranges)):
-            one = self._ranges[index]
-            skip = max(0, position - self._starts[index])
-            with blame(one.clip):
-                yield from one.source.stream(one.offset + skip, one.length - skip)
+        skip = max(0, position - self._starts[first]) if self._ranges else 0
+        for (_, clip), ranges in groupby(islice(self._ranges, first, None), _place):
+            run = list(ranges)
+            parts = [(one.offset, one.length) for one in run]
+            parts[0] = parts[0][0] + skip, parts[0][1] - skip
+            skip = 0
+            with blame(clip):
+                yield from stream_ranges(run[0].source, parts)
 
 
 class _Tap:

@@ -92,9 +92,26 @@ def read_track(source: Source, what: str, *handlers: bytes) -> Track:
     movie_scale = _ticks(child(movie, b"mvhd"), "mvhd")
     for trak in map(children, movie.get(b"trak", [])):
         mdia = children(child(trak, b"mdia"))
-        if unpack(">4s", child(mdia, b"hdlr"), 8, "hdlr")[0] in handlers:
+        if _handler(mdia) in handlers:
             return _read_track(trak, mdia, movie_scale, media, source.size)
     raise ClipUnreadable(f"it has no {what} track")
+
+
+def has_track(source: Source, handler: bytes) -> bool:
+    """Return whether the MP4 has a track with that handler, also in a file that `read_track` refuses.
+
+    Raises ClipUnreadable.
+    """
+    reader = BoxReader(source)
+    movie = children(reader.content(_only(list(reader.spans()), b"moov")))
+    return any(
+        _handler(children(child(children(trak), b"mdia"))) == handler for trak in movie.get(b"trak", [])
+    )
+
+
+def _handler(mdia: Boxes) -> bytes:
+    kind: bytes = unpack(">4s", child(mdia, b"hdlr"), 8, "hdlr")[0]
+    return kind
 
 
 def _only(spans: list[Span], kind: bytes) -> Span:

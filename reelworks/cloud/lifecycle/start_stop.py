@@ -1,4 +1,4 @@
-"""Start, stop and show the PC's cloud: `reel up`, `reel down` and `reel status`."""
+"""Start and stop the PC's cloud: `reel up` and `reel down`."""
 
 import hashlib
 import json
@@ -9,8 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,12 +18,12 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.signing_key import Secret
 from lambdas.adapters.tenants import Tenants
 from lambdas.adapters.webhooks import Webhooks
-from lambdas.domain.engines import Workflow
+from lambdas.domain.engines import Workflow, added
 from lambdas.domain.names import signing_secret
 from lambdas.domain.prices import FREE
 from lambdas.domain.scopes import Scope
-from reelworks.cloud.addresses import API_PATH, address
-from reelworks.cloud.aws import REGION, client
+from reelworks.cloud.addresses import address
+from reelworks.cloud.aws import client
 from reelworks.cloud.backends.clips.engine_servers import offered_engines, workflow_now
 from reelworks.cloud.backends.text.interface import ANSWER_SECONDS
 from reelworks.cloud.backends.voice.piper import BUNDLED
@@ -34,6 +33,7 @@ from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home, write_private
 from reelworks.cloud.lifecycle import process_lock
 from reelworks.cloud.lifecycle.cloud_assembly import SOURCES, fingerprint, read_assembly, synthesize
+from reelworks.cloud.lifecycle.cloud_status import Status, status
 from reelworks.cloud.lifecycle.deploy import deploy
 from reelworks.cloud.lifecycle.development_certificate import development_secret, is_current
 from reelworks.cloud.lifecycle.environment import SETTINGS, cloud_environment
@@ -48,27 +48,6 @@ _PATIENCE_SECONDS = 20.0  # a cloud that does not respond for so long hangs and 
 
 # Code that the cloud's process runs or starts, in addition to the template's sources.
 _CLOUD_SOURCES = ("reelworks/cloud", "containers")
-
-
-@dataclass(frozen=True)
-class Status:
-    """The output of `reel status --json`. While the cloud is down, it has no address and no outputs.
-
-    `functions` is what the functions do (FunctionRuntime.report in server/functions/runtime.py); None while
-    the cloud is down, or too busy to say.
-    """
-
-    state: Literal["up", "down"]
-    base_url: str | None  # for an OpenAI client
-    api_key: str | None  # the local tenant's; None before the first `up`
-    aws_endpoint_url: str | None
-    aws_credentials_file: str | None  # for an AWS client; None before the first `up`
-    region: str
-    outputs: dict[str, str]  # the stack's
-    functions: dict[str, Any] | None = field(default=None, compare=False)
-
-    def document(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def up(home: Home, port: int | None = None) -> Status:
@@ -103,23 +82,6 @@ def down(home: Home) -> Status:
     return status(home)
 
 
-def status(home: Home) -> Status:
-    """Return the status: `up` if this home's process is alive and has a finished deployment. A process that
-    is too busy to respond is up too: it holds the lock, and so has the port that its record names."""
-    api_key = home.key_file.read_text() if home.key_file.exists() else None
-    process = process_lock.running(home)
-    deployment = deployment_of(home, process.pid) if process else None
-    file = str(home.aws_credentials) if home.aws_credentials.exists() else None
-    down = Status("down", None, api_key, None, file, REGION, {})
-    if process is None or deployment is None or not deployment.ready:
-        return down
-    base_url = process.address + API_PATH
-    functions = process.functions()
-    if functions is None and not process_lock.is_held(home.process_lock):  # it has ended meanwhile
-        return down
-    return Status("up", base_url, api_key, process.address, file, REGION, deployment.outputs, functions)
-
-
 def _source(home: Home, settings: Settings, parameters: Mapping[str, str], credentials: Credentials) -> str:
     """Return the fingerprint of everything whose change requires a restart of the cloud."""
     sources = fingerprint(home.checkout, (*SOURCES, *_CLOUD_SOURCES))
@@ -133,7 +95,7 @@ def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> di
 
     Raises CloudError if an alias names an engine that this PC does not have.
     """
-    offered = offered_engines(home.folder, settings.comfyui)
+    offered = offered_engines(home.folder, settings.comfyui, settings.engines.relays)
     for alias, engine in settings.engines.aliases.items():
         if engine not in offered:
             raise CloudError(
@@ -149,6 +111,7 @@ def _parameters(home: Home, settings: Settings, workflow: Workflow | None) -> di
         )
     return {
         "Engines": ",".join(offered),
+        "AddedEngines": added(settings.engines.catalogue()),
         "ModelAliases": ",".join(f"{name}={engine}" for name, engine in settings.engines.aliases.items()),
         "TextSeconds": str(settings.text.timeout_seconds if settings.text else ANSWER_SECONDS),
         "Workflow": workflow.model_dump_json() if workflow else "",

@@ -49,7 +49,7 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
     bedrock = BedrockRuntime(settings)
     polly = Polly(settings.speech.voices)
     sagemaker = SageMakerRuntime(
-        EngineEndpoints(home, deployed, settings.comfyui),
+        EngineEndpoints(home, deployed, settings.comfyui, settings.engines.relays),
         s3=client("s3", base_url, credentials),
         sns=client("sns", base_url, credentials),
         logs=home.engine_logs,

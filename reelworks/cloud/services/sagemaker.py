@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lambdas.domain.names import VARIANT
-from reelworks.cloud.aws import REGION
+from reelworks.cloud.addresses import REGION
 from reelworks.cloud.backends.clips.endpoint import Endpoint
 from reelworks.cloud.credentials import ACCOUNT
 from reelworks.cloud.errors import ServiceError

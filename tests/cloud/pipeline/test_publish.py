@@ -19,6 +19,7 @@ from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Source, Video
 from lambdas.domain.video_parts import Writer
 from lambdas.media.content_credentials import verify
+from lambdas.production.plans import store_plan
 from lambdas.tasks import publish
 from reelworks.cloud.lifecycle.development_certificate import NAME, development_secret
 from tests.cloud.pipeline.bench import SIGNING_SECRET, TENANT, Bench, a_brief, a_scene
@@ -43,6 +44,20 @@ def assembled(bench: Bench, **changes: Any) -> Video:
     return video
 
 
+def assembled_again(bench: Bench, video: Video, **plan: Any) -> Video:
+    """The video in another attempt. `plan`: what is changed in its plan."""
+    assert bench.videos.requeue(bench.now(video))
+    for stage in (Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING):
+        bench.videos.advance(TENANT, video.id, stage, clips=video.clips)
+    if plan:
+        store_plan(bench.outputs, bench.plan(video).model_copy(update=plan))
+        content = film_hash(bench.plan(video))
+        bench.outputs.put(keys.film(TENANT, content), b"another film", "video/mp4")
+        bench.outputs.put(keys.poster(TENANT, content), POSTER, "image/webp")
+        bench.outputs.put(keys.spritesheet(TENANT, content), SHEET, "image/jpeg")
+    return bench.now(video)
+
+
 def captioned(bench: Bench, **changes: Any) -> Video:
     """A narrated film with captions."""
     video = assembled(bench, request={"captions": True}, shots=[a_shot(narration=[SAID])], **changes)
@@ -54,7 +69,7 @@ def captioned(bench: Bench, **changes: Any) -> Video:
 
 def test_the_film_is_delivered_recorded_and_announced_by_an_event(bench: Bench) -> None:
     video = assembled(bench)
-    assert run(bench, video) == {"film": keys.delivered_film(TENANT, video.id)}
+    assert run(bench, video) == {"film": keys.delivered_film(TENANT, video.id, 1)}
     done = bench.now(video)
     assert (done.stage, done.film_bytes, done.draft) == (Stage.COMPLETED, len(FILM), False)
     assert done.signed_by is None
@@ -96,7 +111,7 @@ def test_a_manifest_is_delivered_with_every_film(bench: Bench) -> None:
     run(bench, video)
     done = bench.now(video)
     assert (done.manifest, done.delivered_storyboard, done.filmed) == (
-        keys.delivered_manifest(TENANT, video.id),
+        keys.delivered_manifest(TENANT, video.id, 1),
         None,
         None,
     )
@@ -233,8 +248,7 @@ def test_a_video_ended_during_the_copy_leaves_nothing(
 def test_an_earlier_attempt_s_film_stays_if_the_next_is_cancelled(bench: Bench) -> None:
     video = assembled(bench)
     run(bench, video)
-    for stage in (Stage.QUEUED, Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING):
-        bench.videos.advance(TENANT, video.id, stage)
+    video = assembled_again(bench, video)
     ending = Ending(bench.deployment.settings)
     with pytest.raises(VideoClosed):
         publish_while(bench, video, lambda: ending.cancel(TENANT, video.id))
@@ -243,6 +257,29 @@ def test_an_earlier_attempt_s_film_stays_if_the_next_is_cancelled(bench: Bench) 
     for key in (now.film, now.thumbnail, now.manifest):
         assert key
         assert bench.outputs.exists(key)
+    assert [film.attempt for film in now.films] == [1]
+    assert not bench.deployment.keys("output", keys.delivered(TENANT, video.id, 2))
+
+
+def test_the_films_of_all_attempts_are_kept(bench: Bench) -> None:
+    video = assembled(bench, shots=[a_shot(), a_shot(text="Two")])
+    run(bench, video)
+    first, second = bench.plan(video).scenes
+    changed = second.model_copy(
+        update={"clips": [clip.model_copy(update={"key_hash": "f" * 64}) for clip in second.clips]}
+    )
+    run(bench, assembled_again(bench, video, scenes=[first, changed]))
+    films = bench.now(video).films
+    assert [(film.attempt, film.new_scenes) for film in films] == [(1, None), (2, (1,))]
+    assert [film.bytes for film in films] == [len(FILM), len(b"another film")]
+    assert bench.outputs.get(keys.delivered_film(TENANT, video.id, 1)) == FILM
+    assert bench.outputs.get(keys.delivered_film(TENANT, video.id, 2)) == b"another film"
+    assert bench.now(video).film == keys.delivered_film(TENANT, video.id, 2)
+    # A manifest of a version that says something else is no reason to fail.
+    bench.outputs.put(keys.delivered_manifest(TENANT, video.id, 2), b"{}", "application/json")
+    run(bench, assembled_again(bench, video))
+    assert [film.new_scenes for film in bench.now(video).films] == [None, (1,), None]
+    assert [film.attempt for film, _ in bench.now(video).dated_films] == [3, 2, 1]
 
 
 def test_a_film_published_by_another_try_stays(bench: Bench) -> None:
@@ -250,4 +287,4 @@ def test_a_film_published_by_another_try_stays(bench: Bench) -> None:
     with pytest.raises(VideoClosed):
         publish_while(bench, video, lambda: run(bench, video))
     assert bench.now(video).stage is Stage.COMPLETED
-    assert bench.outputs.get(keys.delivered_film(TENANT, video.id)) == FILM
+    assert bench.outputs.get(keys.delivered_film(TENANT, video.id, 1)) == FILM

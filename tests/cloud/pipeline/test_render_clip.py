@@ -9,9 +9,11 @@ from PIL import Image
 
 from lambdas.adapters.engine_calls import CallState
 from lambdas.domain import keys
+from lambdas.domain.film_plan import Picture
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipState
+from lambdas.media.images import cover
 from lambdas.tasks import render_clip
 from tests.cloud.deployment import png
 from tests.cloud.pipeline.bench import TENANT, Bench, Task
@@ -95,6 +97,26 @@ def test_another_scene_starts_from_its_still_at_the_clip_s_size(bench: Bench) ->
     run(bench, video, clip=1)
     [inference] = bench.inferences.of_video(video.id)
     assert np.array_equal(pixels(request(bench, inference.id)), np.asarray(Image.open(io.BytesIO(still))))
+
+
+def test_only_a_scene_s_last_clip_gets_its_last_picture(bench: Bench) -> None:
+    given, still = png(3), png(4, size=(96, 64))
+    last = {"key": f"uploads/{TENANT}/last.png", "sha256": "3" * 64, "width": 8, "height": 8}
+    bench.inputs.put(last["key"], given, "image/png")
+    bench.outputs.put(keys.still(TENANT, "4" * 64), still, "image/png")
+    meets = Picture(key=keys.still(TENANT, "4" * 64), sha256="4" * 64)
+    shots = [a_shot(frames=16, ends_on=meets), a_shot(frames=8, still="4" * 64)]
+    video = bench.video("cogvideox-nano", Stage.RENDERING, request={"last_image": last}, shots=shots)
+    assert [len(scene.clips) for scene in bench.plan(video).scenes] == [2, 1]
+    for index in range(3):
+        run(bench, video, clip=index)
+    asked = {one.clip: request(bench, one.id) for one in bench.inferences.of_video(video.id)}
+    assert "last_image" not in asked[0]
+    for index, picture in ((1, still), (2, given)):
+        sent = Image.open(io.BytesIO(base64.b64decode(asked[index]["last_image"])))
+        assert (sent.format, sent.size) == ("PNG", (96, 64))
+        expected = Image.open(io.BytesIO(cover(picture, 96, 64)))
+        assert np.array_equal(np.asarray(sent), np.asarray(expected))
 
 
 def test_the_next_clip_starts_from_the_last_frame_of_the_one_before(bench: Bench) -> None:

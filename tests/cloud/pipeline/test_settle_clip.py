@@ -13,6 +13,8 @@ from lambdas.notices import settle_clip
 from lambdas.production.plans import store_plan
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, Task, film_clip
+from tests.unit.flashes import muxed
+from tests.unit.sounds import tone
 
 REFUSAL = {"error": {"code": "invalid_request", "param": "frames", "message": "frames must be 8N+1 up to 49"}}
 MEMORY = {"error": {"code": "out_of_memory", "param": None, "message": "the GPU has 24 GB, 31 were needed"}}
@@ -209,6 +211,25 @@ def test_a_clip_of_the_wrong_length_size_or_rate_is_rejected(
     assert words in cause["errorMessage"]
     assert asked.settled
     assert not bench.outputs.exists(asked.artifact)
+
+
+def test_a_clip_whose_sound_can_t_be_decoded_is_rejected(bench: Bench) -> None:
+    video = bench.video(stage=Stage.RENDERING)
+    plan = bench.plan(video)
+    clips = [clip.model_copy(update={"sound": True}) for clip in plan.clips]
+    scene = plan.scenes[0].model_copy(update={"clips": clips})
+    store_plan(bench.outputs, plan.model_copy(update={"scenes": [scene]}))
+    for codec, outcome in (("ac3", "ClipUnreadable"), ("aac", None)):
+        asked = Asked(bench, video)
+        asked.render(muxed(film_clip(plan, 0), tone(1, 440), codec=codec))
+        asked.notice("Completed")
+        answer = asked.task.answer()
+        if outcome is None:
+            assert answer["clip"] == 0
+        else:
+            assert (answer[0], answer[1]["clip"]) == (outcome, 0)
+            assert "its sound can't be used" in answer[1]["errorMessage"]
+        assert bench.outputs.exists(asked.artifact) is (outcome is None)
 
 
 WORKFLOW = {"width": 96, "height": 64, "fps": 8, "seconds": 1}

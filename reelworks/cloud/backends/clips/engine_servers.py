@@ -1,5 +1,7 @@
-"""Find the engine servers that this PC can run: those whose model or workflow is available."""
+"""Find the engine servers that this PC can run: those whose model or workflow is available, and those for the
+user's own servers."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 from containers.comfyui.workflow import BadWorkflow
 from containers.comfyui.workflow import Workflow as WorkflowFile
 from containers.diffusion.manifest import MANIFEST
+from containers.relay.options import KEY_VARIABLE as RELAY_KEY
 from lambdas.domain.engines import CATALOGUE, Engine, Renderer, Workflow
 from lambdas.domain.keys import ENGINE_FAILURE_PREFIX, ENGINE_OUTPUT_PREFIX
 from lambdas.domain.names import endpoint_name
@@ -15,18 +18,21 @@ from reelworks.cloud.deployment_record import Deployed, Output
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import CHECKOUT, Home
 from reelworks.cloud.processes.watchdog import GRACE_SECONDS
-from reelworks.cloud.settings import ComfyUI
+from reelworks.cloud.settings import ComfyUI, Relay
 
 # Reserved from the watchdog's seconds: for a server to abandon an unfinished clip and exit.
 _ENDING_SECONDS = 2
 
 
-def offered_engines(home: Path, comfyui: ComfyUI) -> list[str]:
+def offered_engines(home: Path, comfyui: ComfyUI, relays: Mapping[str, Relay]) -> list[str]:
     """Return the engines that this PC can use: those in a Lambda task and those whose server it can start."""
     return [
-        name
-        for name, engine in CATALOGUE.items()
-        if engine.renderer is not Renderer.ENDPOINT or _server(engine, home, comfyui, "")
+        *(
+            name
+            for name, engine in CATALOGUE.built_in.items()
+            if engine.renderer is not Renderer.ENDPOINT or _server(engine, home, comfyui, "")
+        ),
+        *relays,
     ]
 
 
@@ -51,6 +57,7 @@ def workflow_now(home: Path, comfyui: ComfyUI) -> Workflow | None:
 def local_engines(
     home: Path,
     comfyui: ComfyUI,
+    relays: Mapping[str, Relay],
     *,
     revision: str,
     prefix: str,
@@ -59,11 +66,16 @@ def local_engines(
     error_topic_arn: str,
 ) -> dict[str, Endpoint]:
     """Return, by engine name, the endpoint of each engine whose server can be started here: its model,
-    `{home}/models/{engine}/manifest.json`, or its ComfyUI workflow exists. `revision` is that of the deployed
-    workflow: the server renders with no other.
+    `{home}/models/{engine}/manifest.json`, or its ComfyUI workflow exists, or it is one of the user's own
+    servers, `relays`. `revision` is that of the deployed workflow: the server renders with no other.
 
     Engines that render in a Lambda task (`animatic`) need no endpoint and are not included.
     """
+    servers = {
+        name: server
+        for name, engine in CATALOGUE.built_in.items()
+        if engine.renderer is Renderer.ENDPOINT and (server := _server(engine, home, comfyui, revision))
+    } | {name: _relay(name, relay) for name, relay in relays.items()}
     return {
         name: Endpoint(
             name=endpoint_name(prefix, name),
@@ -73,19 +85,22 @@ def local_engines(
             s3_failure_path=f"s3://{output_bucket}/{ENGINE_FAILURE_PREFIX}",
             success_topic_arn=success_topic_arn,
             error_topic_arn=error_topic_arn,
+            # Not an option, which other users of the machine could read.
+            env={RELAY_KEY: key} if name in relays and (key := relays[name].api_key) else {},
         )
-        for name, engine in CATALOGUE.items()
-        if engine.renderer is Renderer.ENDPOINT and (server := _server(engine, home, comfyui, revision))
+        for name, server in servers.items()
     }
 
 
 class EngineEndpoints(Mapping[str, Endpoint]):
-    """The endpoints, keyed by name, of the models and the workflow that are in the home folder now."""
+    """The endpoints, keyed by name, of the user's own servers, and of the models and the workflow that are in
+    the home folder now."""
 
-    def __init__(self, home: Home, deployed: Deployed, comfyui: ComfyUI) -> None:
+    def __init__(self, home: Home, deployed: Deployed, comfyui: ComfyUI, relays: Mapping[str, Relay]) -> None:
         self._home = home
         self._deployed = deployed
         self._comfyui = comfyui
+        self._relays = relays
 
     def __getitem__(self, name: str) -> Endpoint:
         return self._all()[name]
@@ -103,6 +118,7 @@ class EngineEndpoints(Mapping[str, Endpoint]):
         engines = local_engines(
             self._home.folder,
             self._comfyui,
+            self._relays,
             revision=self._deployed.workflow(),
             prefix=outputs[Output.ENDPOINT_PREFIX],
             output_bucket=outputs[Output.OUTPUT_BUCKET],
@@ -132,3 +148,19 @@ def _server(engine: Engine, home: Path, comfyui: ComfyUI, revision: str) -> tupl
         return None
     grace = str(int(GRACE_SECONDS) - _ENDING_SECONDS)
     return "containers.diffusion", "--model", str(model), "--grace", grace
+
+
+def _relay(name: str, relay: Relay) -> tuple[str, ...]:
+    """Return the server module of one of the user's own servers, and its options."""
+    options = {
+        "--url": relay.videos_url,
+        "--name": name,
+        "--model": relay.model,
+        "--kind": relay.kind,
+        "--extra": json.dumps(relay.extra),
+        "--patience": str(relay.patience_seconds),
+    }
+    if relay.api_key_file:
+        options["--api-key-file"] = str(relay.api_key_file)
+    sound = ("--sound",) if relay.sound else ()
+    return "containers.relay", *(part for pair in options.items() for part in pair), *sound

@@ -2,7 +2,6 @@
 
 import asyncio
 
-from lambdas.animatic.still import draw_still
 from reelworks.cloud.backends.image.interface import Order
 
 
@@ -14,6 +13,8 @@ class DrawnCard:
     async def draw(self, order: Order) -> bytes:
         if order.reference is not None:
             return order.reference
+        from lambdas.animatic.still import draw_still  # takes a while to import, and few clouds need it
+
         return await asyncio.to_thread(
             draw_still, order.prompt, width=order.width, height=order.height, seed=order.seed
         )

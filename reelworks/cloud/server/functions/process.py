@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import queue
+import select
 import signal
 import subprocess
 import threading
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from ministack.core import lambda_runtime
 
@@ -52,6 +53,7 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
 
     def __init__(self, func_name: str, config: dict[str, Any], code_zip: bytes) -> None:
         super().__init__(func_name, _named(config), code_zip)
+        self._log = _Log()
 
     def run(self, event: Any, request_id: str, **context: Any) -> Outcome:
         """Run one invocation. `context` is what the worker script reads beside the event. Never raises for
@@ -76,11 +78,11 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
                 return Outcome(
                     error_type="Sandbox.Timedout",
                     error=f"Task timed out after {timeout:.2f} seconds",
-                    log=self._drain_stderr(),
+                    log=self._log.take(),
                 )
             if answer is None:
                 return self._died(request_id, kills)
-            log = self._drain_stderr_bounded()
+            log = self._log.take()
             if answer["status"] == "ok":
                 return Outcome(result=answer.get("result"), log=log)
             message, trace = str(answer.get("error")), str(answer.get("trace") or "")
@@ -114,6 +116,7 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
         return answers
 
     def _start(self) -> None:
+        self._log = _Log()
         try:
             self._spawn()
         except OSError as error:
@@ -127,18 +130,18 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
             own = os.getpriority(os.PRIO_PROCESS, 0)  # a root user's step must not overtake its cloud
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, self._proc.pid, max(STEP_NICENESS, own))
-        super()._read_stderr()
+        self._log.read(self._proc.stderr)
 
     def _failed_start(self, request_id: str, reason: str, kills: int) -> Outcome:
         if reason.startswith("Worker init failed"):
             self._end()
-            return Outcome(error_type="Runtime.ImportModuleError", error=reason, log=self._drain_stderr())
+            return Outcome(error_type="Runtime.ImportModuleError", error=reason, log=self._log.take())
         return self._died(request_id, kills)
 
     def _died(self, request_id: str, kills: int) -> Outcome:
         """Say how the process ended, in Lambda's words."""
         code = self._end()
-        log = self._drain_stderr_bounded()
+        log = self._log.take()
         how = f"signal: {_signal_name(-code)}" if code < 0 else f"exit status {code}"
         by_the_system = code == -signal.SIGKILL and _out_of_memory_kills() > kills
         return Outcome(
@@ -157,6 +160,44 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
                 return int(process.wait(grace))
         process.kill()
         return int(process.wait())
+
+
+class _Log:
+    """What a process wrote to its standard error and nobody has taken yet.
+
+    A function writes its log before its answer, so once the answer is there, the log is in the pipe, and
+    nobody has to wait for it; ministack waits 50 ms, after each call of a function that logs nothing.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._written = bytearray()
+        self._pipe: int | None = None
+
+    def read(self, stderr: IO[str]) -> None:
+        """Read until the process ends, so that it never waits for a reader."""
+        os.set_blocking(stderr.fileno(), False)
+        self._pipe = stderr.fileno()
+        ready = select.poll()
+        ready.register(self._pipe, select.POLLIN)
+        while self._pipe is not None:
+            ready.poll()
+            with self._lock:
+                self._read_what_is_there()
+
+    def take(self) -> str:
+        with self._lock:
+            self._read_what_is_there()
+            written, self._written = self._written, bytearray()
+        return written.decode(errors="replace").rstrip("\n")
+
+    def _read_what_is_there(self) -> None:
+        with suppress(BlockingIOError):
+            while self._pipe is not None:
+                part = os.read(self._pipe, 65_536)
+                self._written += part
+                if not part:
+                    self._pipe = None
 
 
 def _named(config: dict[str, Any]) -> dict[str, Any]:

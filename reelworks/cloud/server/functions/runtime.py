@@ -37,7 +37,7 @@ from reelworks.cloud.server.functions.calls import MEMORY_OF_ONE_PROCESSOR, Call
 from reelworks.cloud.server.functions.process import FunctionProcess, Outcome
 from reelworks.cloud.server.functions.turns import Turns
 
-IDLE_SECONDS = 60.0  # how long a process waits for its next invocation
+IDLE_SECONDS = 300.0  # how long a process waits for its next invocation; less while memory is short
 LOOK_SECONDS = 2.0  # how often idle processes and free memory are looked at
 # What the machine keeps free: no step starts while less is available.
 RESERVE = 512 << 20

@@ -1,26 +1,35 @@
-"""A workflow's output becomes the requested clip, or the error says what differs."""
+"""A workflow's or server's output becomes the requested clip, or the error says what differs."""
 
 import io
 import json
+from fractions import Fraction
 from typing import Any
 
 import av
 import numpy as np
 import pytest
 
-from containers.comfyui.request import ClipRequest
-from containers.comfyui.result import clip
+from containers.comfyui.bridge import SOURCE
 from containers.diffusion.errors import EngineFailed
 from containers.diffusion.export import mp4
 from containers.diffusion.sound import RATE as SOUND_RATE
+from containers.serving import clip_file
+from containers.serving.clip_request import ClipRequest
+from lambdas.media.sound_input import clip_samples
+from lambdas.media.source import BytesSource
 from tests.comfyui_server import film
 from tests.contract import document
+from tests.unit.flashes import beeps_of, flashes_in
 
 ASKED: dict[str, Any] = {"width": 96, "height": 64, "length": 17, "fps": 8}
 
 
 def request(**changed: Any) -> ClipRequest:
     return ClipRequest.model_validate_json(json.dumps(document("clip_request.text") | changed))
+
+
+def clip(video: bytes, asked: ClipRequest, metadata: dict[str, str], *, exact: bool = False) -> bytes:
+    return clip_file.clip(video, asked, metadata, SOURCE, exact=exact)
 
 
 def brightness(clip: bytes) -> list[float]:
@@ -52,6 +61,16 @@ def test_the_clip_is_encoded_like_other_engines_clips(webm: bool) -> None:
         assert [n for n, key in enumerate(keyframes) if key] == [0, 4, 13]
     assert ours.index(b"moov") < ours.index(b"mdat")
     assert brightness(ours) == pytest.approx(brightness(film(**ASKED, webm=webm)), abs=1)
+
+
+@pytest.mark.parametrize("webm", [False, True], ids=["mp4", "webm"])
+@pytest.mark.parametrize("skip_frames", [0, 3])
+def test_sound_is_in_step_with_the_pictures(webm: bool, skip_frames: int) -> None:
+    video = film(**ASKED, webm=webm, sound=b"a beep", flashes=[5, 14])
+    made = clip(video, request(skip_frames=skip_frames), {})
+    assert flashes_in(made, fps=8) == [(5 - skip_frames) / 8, (14 - skip_frames) / 8]
+    heard = np.concatenate(list(clip_samples(BytesSource(made), Fraction(0))), axis=1)
+    assert beeps_of(heard.astype(np.float64), 440) == pytest.approx(flashes_in(made, fps=8), abs=0.02)
 
 
 def test_colours_are_kept_if_a_file_does_not_state_its_matrix() -> None:
@@ -110,6 +129,11 @@ def test_a_video_of_another_size_keeps_its_size() -> None:
         assert (video.width, video.height, video.frames) == (64, 64, 17)
 
 
+def test_an_exact_size_is_checked() -> None:
+    with pytest.raises(EngineFailed, match=r"the size .*must be 96x64; got 64x64"):
+        clip(film(**ASKED | {"width": 64}), request(), {}, exact=True)
+
+
 FILM = {"width": 72, "height": 128, "fps": 8, "frames": 17, "fit": "cover", "fps_mode": "repeat"}
 
 
@@ -138,6 +162,17 @@ def test_with_a_film_the_rate_and_length_become_the_film_s() -> None:
     assert brightness(ours) == pytest.approx([grey[number // 3] for number in range(48)], abs=1.5)
     seconds, _ = loudness(ours)
     assert seconds == pytest.approx(2, abs=0.05)
+
+
+@pytest.mark.parametrize("skip_frames", [0, 1])
+def test_sound_is_in_step_with_the_pictures_of_a_blended_film(skip_frames: int) -> None:
+    whole = film(**ASKED, sound=b"a beep", flashes=[5])
+    asked = {"width": 96, "height": 64, "fps": 24, "frames": 45, "fps_mode": "blend"}
+    made = clip(whole, request(skip_frames=skip_frames, film=FILM | asked), {})
+    brightest = int(np.argmax(brightness(made))) / 24
+    assert brightest == pytest.approx((6 - skip_frames) / 8 - 1 / 24)
+    heard = np.concatenate(list(clip_samples(BytesSource(made), Fraction(0))), axis=1)
+    assert beeps_of(heard.astype(np.float64), 440) == pytest.approx([brightest], abs=0.02)
 
 
 def test_with_a_film_of_its_own_format_a_clip_is_as_before() -> None:

@@ -1,8 +1,9 @@
-"""Convert the file that a workflow saved to the requested clip, or report what differs."""
+"""Convert the file that a server of the user's gave to the requested clip, or report what differs."""
 
 import io
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,12 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 from PIL import Image
 
-from containers.comfyui.request import ClipRequest
 from containers.diffusion.errors import Broken
 from containers.diffusion.export import DEFAULT, ENCODER, KEYFRAME_EVERY
-from containers.diffusion.film import RGB, Film, Timeline, instants
+from containers.diffusion.film import RGB, Film, Timeline, instants, sound_start
 from containers.diffusion.framing import to_film
 from containers.diffusion.sound import BIT_RATE, RATE
+from containers.serving.clip_request import ClipRequest
 
 # BT.601's matrices (ITU-T H.273: 5 and 6; 2 is "unspecified"): FFmpeg's converter assumes one if none is
 # stated, and ComfyUI's own nodes wrote one before they stated BT.709.
@@ -30,7 +31,19 @@ BT_601 = (2, 5, 6)
 ROUNDING_SECONDS = 0.0015
 
 
-def clip(video: bytes, request: ClipRequest, metadata: Mapping[str, str]) -> bytes:
+@dataclass(frozen=True)
+class Source:
+    """Where a video comes from, for messages."""
+
+    owner: str
+    """Whose video it is, for example "the workflow"."""
+    remedy: str
+    """What to do if it is not what was requested."""
+
+
+def clip(
+    video: bytes, request: ClipRequest, metadata: Mapping[str, str], source: Source, *, exact: bool = False
+) -> bytes:
     """Convert `video` (MP4, MOV, WebM or MKV) to the format of the engines' clips: an MP4, index first, of
     H.264 (yuv420p, BT.709, no B-frames, closed GOPs) and AAC if it has sound, without the first `skip_frames`
     frames.
@@ -39,27 +52,37 @@ def clip(video: bytes, request: ClipRequest, metadata: Mapping[str, str]) -> byt
     pipeline fits a picture of other proportions into the film.
 
     Raises Broken if it can't be decoded, has an odd size (yuv420p halves it) that it must keep, or
-    differs from the requested length or rate.
+    differs from the requested length or rate, or with `exact` from the requested size.
     """
     try:
         # Naming the demuxer keeps others (playlists, concat scripts) from ever reading the bytes.
-        with av.open(io.BytesIO(video), format=_container(video)) as source:
-            if not source.streams.video:
-                raise Broken("the workflow's file has no video track")
-            return _converted(source, request, metadata)
+        with av.open(io.BytesIO(video), format=_container(video, source)) as file:
+            if not file.streams.video:
+                raise Broken(f"{source.owner}'s file has no video track")
+            if exact:
+                _check_size(file.streams.video[0], request, source)
+            return _converted(file, request, metadata, source)
     except av.FFmpegError as error:
-        raise Broken(f"the workflow's video can't be decoded: {error}") from error
+        raise Broken(f"{source.owner}'s video can't be decoded: {error}") from error
 
 
-def _container(video: bytes) -> str:
+def _check_size(stream: VideoStream, request: ClipRequest, source: Source) -> None:
+    given = stream.codec_context.width, stream.codec_context.height
+    if given != (request.width, request.height):
+        raise _differs("size", f"{given[0]}x{given[1]}", f"{request.width}x{request.height}", source)
+
+
+def _container(video: bytes, source: Source) -> str:
     if video[4:8] == b"ftyp":
         return "mp4"
     if video[:4] == b"\x1aE\xdf\xa3":
         return "matroska"
-    raise Broken("the workflow's file must be MP4, MOV, WebM or MKV")
+    raise Broken(f"{source.owner}'s file must be MP4, MOV, WebM or MKV")
 
 
-def _converted(source: InputContainer, request: ClipRequest, metadata: Mapping[str, str]) -> bytes:
+def _converted(
+    file: InputContainer, request: ClipRequest, metadata: Mapping[str, str], source: Source
+) -> bytes:
     # To put the index first, the muxer reopens its file, which works only with a real file.
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "clip.mp4"
@@ -70,9 +93,9 @@ def _converted(source: InputContainer, request: ClipRequest, metadata: Mapping[s
         }
         with av.open(str(path), "w", format="mp4", options=options) as output:
             output.metadata.update(metadata)
-            pictures = _Pictures(output, request, source.streams.video[0])
-            sound = _Sound(output, request, source.streams.audio[0]) if source.streams.audio else None
-            for frame in _decoded(source):
+            pictures = _Pictures(output, request, file.streams.video[0], source)
+            sound = _Sound(output, request, file.streams.audio[0]) if file.streams.audio else None
+            for frame in _decoded(file):
                 if isinstance(frame, av.VideoFrame):
                     pictures.take(frame)
                 elif sound:
@@ -83,11 +106,11 @@ def _converted(source: InputContainer, request: ClipRequest, metadata: Mapping[s
         return path.read_bytes()
 
 
-def _decoded(source: InputContainer) -> Iterator[av.VideoFrame | av.AudioFrame]:
+def _decoded(file: InputContainer) -> Iterator[av.VideoFrame | av.AudioFrame]:
     """Yield the frames of the first video and the first audio track, in the file's order."""
-    streams: list[VideoStream | AudioStream] = [source.streams.video[0], *source.streams.audio[:1]]
-    source.streams.video[0].thread_type = "AUTO"
-    for packet in source.demux(streams):
+    streams: list[VideoStream | AudioStream] = [file.streams.video[0], *file.streams.audio[:1]]
+    file.streams.video[0].thread_type = "AUTO"
+    for packet in file.demux(streams):
         for frame in packet.decode():
             assert isinstance(frame, av.VideoFrame | av.AudioFrame)  # noqa: S101  of such streams
             yield frame
@@ -103,13 +126,15 @@ def _format(request: ClipRequest) -> tuple[int, int]:
 class _Pictures:
     """Checks the frames against the request, and encodes them as containers.diffusion.export does."""
 
-    def __init__(self, output: OutputContainer, request: ClipRequest, source: VideoStream) -> None:
-        self._output, self._request = output, request
-        self._size = source.codec_context.width, source.codec_context.height
+    def __init__(
+        self, output: OutputContainer, request: ClipRequest, stream: VideoStream, source: Source
+    ) -> None:
+        self._output, self._request, self._source = output, request, source
+        self._size = stream.codec_context.width, stream.codec_context.height
         film = request.film
         if film is None and (self._size[0] % 2 or self._size[1] % 2):
             raise Broken(
-                f"the workflow's video is {self._size[0]}×{self._size[1]}; width and height must be even"
+                f"{source.owner}'s video is {self._size[0]}×{self._size[1]}; width and height must be even"
             )
         self._fps, count = _format(request)
         self._stream = _video_stream(output, self._fps, film.size if film else self._size)
@@ -119,7 +144,7 @@ class _Pictures:
             None if film is None or _is_in(film, request, self._size) else _timeline(film, request)
         )
         self._written = 0
-        self._rate = source.average_rate
+        self._rate = stream.average_rate
         self._count = 0
         self._first: float | None = None
         self._last: float | None = None
@@ -127,7 +152,7 @@ class _Pictures:
     def take(self, frame: av.VideoFrame) -> None:
         request = self._request
         if (frame.width, frame.height) != self._size:
-            raise Broken("the workflow's video changes its size midway")
+            raise Broken(f"{self._source.owner}'s video changes its size midway")
         self._count += 1
         if frame.time is not None:
             self._first, self._last = frame.time if self._first is None else self._first, frame.time
@@ -140,13 +165,13 @@ class _Pictures:
     def end(self) -> None:
         request = self._request
         if self._count != request.frames:
-            raise _differs("length", f"{self._count} frames", f"{request.frames}")
+            raise _differs("length", f"{self._count} frames", f"{request.frames}", self._source)
         # From the frames' times: the header's rate is a guess in WebM, and VideoHelperSuite's may be 23.976.
         if self._first is not None and self._last is not None:
             seconds, asked = self._last - self._first, (request.frames - 1) / request.fps
             if abs(seconds - asked) > ROUNDING_SECONDS:
                 given = float(self._rate) if self._rate else (self._count - 1) / max(seconds, 0.001)
-                raise _differs("rate", f"{given:g} frames a second", f"{request.fps}")
+                raise _differs("rate", f"{given:g} frames a second", f"{request.fps}", self._source)
         self._output.mux(self._stream.encode(None))
 
     def _write(self, frame: av.VideoFrame) -> None:
@@ -159,14 +184,17 @@ class _Pictures:
 class _Sound:
     """Encodes the sound from the first kept frame to the end of the last."""
 
-    def __init__(self, output: OutputContainer, request: ClipRequest, source: AudioStream) -> None:
+    def __init__(self, output: OutputContainer, request: ClipRequest, stream: AudioStream) -> None:
         self._output = output
-        layout = "mono" if source.channels == 1 else "stereo"
+        layout = "mono" if stream.channels == 1 else "stereo"
         self._stream = output.add_stream("aac", rate=RATE, layout=layout)
         self._stream.bit_rate = BIT_RATE
         self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=RATE)
         self._fifo = av.AudioFifo()
-        self._skip = round(Fraction(request.skip_frames * RATE, request.fps))
+        start = _sound_start(request)
+        self._skip = round(max(start, Fraction(0)) * RATE)
+        if start < 0:
+            self._fifo.write(_silence(round(-start * RATE), layout))
         fps, frames = _format(request)
         self._left = round(Fraction(frames * RATE, fps))
         self._written = 0
@@ -200,6 +228,19 @@ class _Sound:
             self._written += frame.samples
             self._left -= frame.samples
             self._output.mux(self._stream.encode(frame))
+
+
+def _sound_start(request: ClipRequest) -> Fraction:
+    if request.film:
+        return sound_start(request.film, rate=request.fps, skip_frames=request.skip_frames)
+    return Fraction(request.skip_frames, request.fps)
+
+
+def _silence(samples: int, layout: str) -> av.AudioFrame:
+    channels = 1 if layout == "mono" else 2
+    silence = av.AudioFrame.from_ndarray(np.zeros((channels, samples), np.float32), "fltp", layout)
+    silence.sample_rate = RATE
+    return silence
 
 
 def _video_stream(output: OutputContainer, fps: int, size: tuple[int, int]) -> VideoStream:
@@ -262,8 +303,5 @@ def _colours(frame: av.VideoFrame) -> dict[str, Any]:
     }
 
 
-def _differs(what: str, given: str, asked: str) -> Broken:
-    return Broken(
-        f"the {what} of the workflow's video must be {asked}; got {given}. Bind it in the workflow "
-        "(docs/comfyui.md), or request what the workflow renders"
-    )
+def _differs(what: str, given: str, asked: str, source: Source) -> Broken:
+    return Broken(f"the {what} of {source.owner}'s video must be {asked}; got {given}. {source.remedy}")

@@ -1,0 +1,164 @@
+"""Clips that end on a given picture, and scenes that meet."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.domain.assembly import ClipSound, TransitionKind
+from lambdas.domain.characters import Image
+from lambdas.domain.engine_request import engine_request
+from lambdas.domain.engines import CATALOGUE, Engine
+from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.film_plan import FilmPlan, Picture, film_hash
+from lambdas.domain.origin import prompt_shots
+from lambdas.domain.planning import Shot, check_meets, make_plan
+from lambdas.domain.storyboard import Storyboard, parse_partial, parse_storyboard
+from lambdas.domain.video_request import Origin, OriginKind
+from tests.factories import a_request, a_shot, a_video
+
+BOTH = CATALOGUE["cogvideox-nano-i2v"].model_copy(update={"last_image": "optional", "sound": True})
+LAST = Image(key="uploads/acme/9.png", sha256="9" * 64, width=8, height=8)
+STILL = Picture(key="artifacts/acme/stills/5.png", sha256="5" * 64)
+
+
+def planned(shots: list[Shot], engine: Engine = BOTH, **fields: Any) -> FilmPlan:
+    request = a_request(engine=engine.name, width=96, height=64, fps=8, **fields)
+    return make_plan(a_video(request=request), engine, "Bees", shots)
+
+
+def a_scene(**fields: Any) -> dict[str, Any]:
+    return {"image": {"positive_prompt": "A bee."}, "video": {"positive_prompt": "A bee."}, **fields}
+
+
+def hashes(plan: FilmPlan) -> list[str]:
+    return [clip.key_hash for clip in plan.clips]
+
+
+@given(
+    st.lists(st.tuples(st.integers(8, 200), st.booleans(), st.booleans()), min_size=1, max_size=6),
+    st.sampled_from(TransitionKind),
+    st.booleans(),
+)
+def test_only_the_last_clip_of_a_scene_depends_on_its_last_picture(
+    scenes: list[tuple[int, bool, bool]], transition: TransitionKind, ends: bool
+) -> None:
+    fields = {"transition": transition, "last_image": LAST if ends else None}
+    shots = [a_shot(str(index), frames=frames, still="1" * 64) for index, (frames, _, _) in enumerate(scenes)]
+    shots = [
+        a_shot(shot.text, frames=shot.frames, still=shot.still, ends_on=STILL if meets else None)
+        for shot, (_, meets, _) in zip(shots, scenes, strict=True)
+    ]
+    bare = planned(
+        [a_shot(shot.text, frames=shot.frames, still=shot.still) for shot in shots], transition=transition
+    )
+    plan = planned(shots, **fields)
+    assert plan.frames == bare.frames
+    changed = {
+        clip.index
+        for clip, other in zip(plan.clips, bare.clips, strict=True)
+        if clip.key_hash != other.key_hash
+    }
+    expected = {
+        scene.clips[-1].index
+        for scene, shot in zip(plan.scenes, shots, strict=True)
+        if shot.ends_on or (ends and scene is plan.scenes[-1])
+    }
+    assert changed == expected
+    assert [bool(scene.ends_on) for scene in plan.scenes] == [
+        scene.clips[-1].index in expected for scene in plan.scenes
+    ]
+
+
+def test_another_last_picture_is_another_clip_and_is_kept_with_the_film() -> None:
+    shot = a_shot(frames=24, still="1" * 64)
+    others = [LAST.model_copy(update={"sha256": digit * 64}) for digit in "78"]
+    plans = [planned([shot], last_image=image) for image in (None, *others)]
+    assert len({hashes(plan)[-1] for plan in plans}) == 3
+    assert plans[1].uploads == [LAST.key]
+    assert STILL.key in planned([a_shot(ends_on=STILL), a_shot()]).artifacts
+
+
+def test_the_request_names_the_last_picture_only_if_there_is_one() -> None:
+    plan = planned([a_shot(still="1" * 64)], last_image=LAST)
+    scene, clip = plan.clip(0)
+    request = engine_request(plan, scene, clip, image="AAAA", video=None, audio=None, last_image="BBBB")
+    assert b'"last_image":"BBBB"' in request.body()
+    assert b"last_image" not in engine_request(plan, scene, clip, image="AAAA", video=None, audio=None).body()
+
+
+# --- storyboards
+
+
+@pytest.mark.parametrize(
+    ("scenes", "path", "says"),
+    [
+        ([a_scene(), a_scene(meets_next=True)], "scenes[1].meets_next", "no scene comes after it"),
+        (
+            [a_scene(meets_next=True), a_scene(continues=True)],
+            "scenes[0].meets_next",
+            "scene 1 continues this one",
+        ),
+        ([a_scene(meets_next="yes"), a_scene()], "scenes[0].meets_next", "true or false; got 'yes'"),
+    ],
+)
+def test_a_scene_that_can_t_meet_the_next_is_named(scenes: list[Any], path: str, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says.replace("'", "['\"]")) as refused:
+        parse_storyboard({"title": "Bees", "scenes": scenes})
+    assert refused.value.param == path
+
+
+def test_the_scene_after_may_be_written_yet() -> None:
+    assert parse_partial({"scenes": [{"meets_next": True}]}).scenes[0].meets_next
+
+
+def test_an_engine_without_last_frames_and_a_film_without_stills_are_refused() -> None:
+    board = Storyboard.model_validate(
+        {"title": "Bees", "scenes": [a_scene(), a_scene(meets_next=True), a_scene()]}
+    )
+    check_meets(board.scenes, BOTH, stills=True)
+    for engine, stills, says in (
+        (
+            CATALOGUE["animatic"],
+            True,
+            r"animatic does not support a last frame; omit scenes\[1\]\.meets_next",
+        ),
+        (BOTH, False, r"scenes\[1\]\.meets_next requires stills"),
+    ):
+        with pytest.raises(InvalidRequest, match=says) as refused:
+            check_meets(board.scenes, engine, stills=stills)
+        assert refused.value.param == "scenes[1].meets_next"
+
+
+# --- sound in the plan
+
+
+def test_clips_of_a_silent_engine_change_no_film_s_address() -> None:
+    silent = BOTH.model_copy(update={"sound": False})
+    plans = [planned([a_shot()], silent, clip_sound=one) for one in ClipSound]
+    assert len({film_hash(plan) for plan in plans}) == 1
+    assert {plan.clips_heard for plan in plans} == {ClipSound.DROP}
+    sounding = planned([a_shot()], clip_sound="drop")
+    assert film_hash(sounding) == film_hash(plans[0])
+    assert film_hash(planned([a_shot()])) != film_hash(sounding)
+    assert planned([a_shot()]).clips_heard is ClipSound.KEEP, "nobody speaks"
+
+
+def test_the_first_clip_of_a_file_depends_on_its_sound_only_if_it_has_some() -> None:
+    addresses = []
+    for sound in (False, True):
+        origin = Origin(
+            kind=OriginKind.EXTEND,
+            prompt="It rains.",
+            file="uploads/acme/f.mp4",
+            frames=9,
+            seconds=1,
+            sound=sound,
+        )
+        request = a_request(engine=BOTH.name, width=96, height=64, fps=8, origin=origin)
+        video = a_video(request=request)
+        plan = make_plan(video, BOTH, "Bees", prompt_shots(video, BOTH, None))
+        assert plan.clips[0].sound is sound
+        addresses.append(plan.clips[0].key_hash)
+    assert addresses[0] != addresses[1]
