@@ -444,7 +444,7 @@ CATALOGUE = Catalogue(
             "ltx-2-19b",
             "LTX-2 19B, text or image to video with sound",
             steps=40,
-            speeds=tuple(Speed),
+            speeds=(Speed.EXACT, Speed.BALANCED, Speed.FAST),
         ),
         _ltx("ltx-2-19b-distilled", "LTX-2 19B in 8 steps, text or image to video with sound", **_DISTILLED),
         _ltx(
