@@ -10,18 +10,25 @@ docs/engines-memory.md.
 import argparse
 import json
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+import diffusers
 import torch
-from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
+from diffusers import AutoencoderKLCogVideoX, AutoencoderKLWan
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from transformers import T5Config, T5EncoderModel
+from transformers import (
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+    T5Config,
+    T5EncoderModel,
+    UMT5Config,
+    UMT5EncoderModel,
+)
 
 from containers.diffusion.errors import OutOfMemory
 from containers.diffusion.families.cogvideox import (
@@ -30,9 +37,17 @@ from containers.diffusion.families.cogvideox import (
     HD_IMAGE,
     SD,
     SD_IMAGE,
-    tile_size,
 )
-from containers.diffusion.family import Configs, Demand, Dtype
+from containers.diffusion.families.wan import (
+    BOTH_ENDS,
+    IMAGE,
+    IMAGE_A14B,
+    TEXT,
+    TEXT_480,
+    TEXT_OR_IMAGE,
+    WAN,
+)
+from containers.diffusion.family import Configs, Demand, Dtype, Family
 from containers.diffusion.limits import Limits
 from containers.diffusion.memory import (
     GIB,
@@ -55,12 +70,72 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Published:
-    """A published checkpoint: the values in its config.json that differ from the classes' defaults, and its
-    limits."""
+    """A published checkpoint: its family, the values in its transformer's config.json that differ from the
+    classes' defaults, the other parts by what builds them, and its limits."""
 
+    family: Family
     transformer: dict[str, Any]
+    others: dict[str, Callable[[], Any]]
     dtype: Dtype
     limits: Limits
+    index: dict[str, Any] = field(default_factory=dict)
+    """The settings in its model_index.json."""
+
+
+@cache
+def t5() -> Any:
+    config = T5Config(
+        d_model=4096, d_ff=10240, d_kv=64, num_heads=64, num_layers=24, vocab_size=32128,
+        feed_forward_proj="gated-gelu", tie_word_embeddings=False,
+    )  # fmt: skip
+    with torch.device("meta"):
+        return T5EncoderModel(config)
+
+
+@cache
+def umt5() -> Any:
+    config = UMT5Config(
+        d_model=4096, d_ff=10240, d_kv=64, num_heads=64, num_layers=24, vocab_size=256384,
+        feed_forward_proj="gated-gelu",
+    )  # fmt: skip
+    with torch.device("meta"):
+        return UMT5EncoderModel(config)
+
+
+@cache
+def clip() -> Any:
+    """CLIP ViT-H/14, of Wan 2.1's image models."""
+    config = CLIPVisionConfig(
+        hidden_size=1280, intermediate_size=5120, num_hidden_layers=32, num_attention_heads=16,
+        patch_size=14, projection_dim=1024,
+    )  # fmt: skip
+    with torch.device("meta"):
+        return CLIPVisionModelWithProjection(config)
+
+
+@cache
+def cogvideox_vae() -> Any:
+    with torch.device("meta"):
+        return AutoencoderKLCogVideoX().to(torch.bfloat16).eval()
+
+
+@cache
+def wan_vae() -> Any:
+    with torch.device("meta"):
+        return AutoencoderKLWan().eval()
+
+
+@cache
+def wan_vae_5b() -> Any:
+    with torch.device("meta"):
+        return AutoencoderKLWan(
+            base_dim=160, decoder_base_dim=256, z_dim=48, is_residual=True, in_channels=12, out_channels=12,
+            patch_size=2, scale_factor_spatial=16, latents_mean=[0.0] * 48, latents_std=[1.0] * 48,
+        ).eval()  # fmt: skip
+
+
+def _cogvideox(transformer: dict[str, Any], dtype: Dtype, limits: Limits) -> Published:
+    return Published(COGVIDEOX, transformer, {"text_encoder": t5, "vae": cogvideox_vae}, dtype, limits)
 
 
 _5B = {"num_layers": 42, "num_attention_heads": 48, "use_rotary_positional_embeddings": True}
@@ -72,21 +147,56 @@ _1_5 = _5B | {
     "sample_frames": 81,
 }
 
-# https://huggingface.co/zai-org, transformer/config.json. The VAE has its class's defaults; all use T5 1.1
-# XXL.
+
+def _wan(
+    transformer: dict[str, Any],
+    limits: Limits,
+    vae: Callable[[], Any] = wan_vae,
+    **others: Callable[[], Any],
+) -> Published:
+    return Published(WAN, transformer, {"text_encoder": umt5, **others, "vae": vae}, "bfloat16", limits)
+
+
+_WAN_14B: dict[str, Any] = {"num_attention_heads": 40, "num_layers": 40, "ffn_dim": 13824}
+_WAN_I2V = _WAN_14B | {"in_channels": 36, "image_dim": 1280, "added_kv_proj_dim": 5120}
+
+# https://huggingface.co/zai-org and https://huggingface.co/Wan-AI, transformer/config.json. CogVideoX's VAE
+# and Wan 2.1's have their classes' defaults.
 MODELS = {
-    "cogvideox-2b": Published({"num_layers": 30, "num_attention_heads": 30}, "float16", SD),
-    "cogvideox-5b": Published(_5B, "bfloat16", SD),
-    "cogvideox-5b-i2v": Published(
+    "cogvideox-2b": _cogvideox({"num_layers": 30, "num_attention_heads": 30}, "float16", SD),
+    "cogvideox-5b": _cogvideox(_5B, "bfloat16", SD),
+    "cogvideox-5b-i2v": _cogvideox(
         _5B | {"in_channels": 32, "use_learned_positional_embeddings": True}, "bfloat16", SD_IMAGE
     ),
-    "cogvideox-1.5-5b": Published(_1_5, "bfloat16", HD),
-    "cogvideox-1.5-5b-i2v": Published(_1_5 | {"in_channels": 32, "ofs_embed_dim": 512}, "bfloat16", HD_IMAGE),
+    "cogvideox-1.5-5b": _cogvideox(_1_5, "bfloat16", HD),
+    "cogvideox-1.5-5b-i2v": _cogvideox(
+        _1_5 | {"in_channels": 32, "ofs_embed_dim": 512}, "bfloat16", HD_IMAGE
+    ),
+    "wan2.1-t2v-1.3b": _wan({"num_attention_heads": 12, "num_layers": 30, "ffn_dim": 8960}, TEXT_480),
+    "wan2.1-t2v-14b": _wan(_WAN_14B, TEXT),
+    "wan2.1-i2v-14b": _wan(_WAN_I2V, IMAGE, image_encoder=clip),
+    "wan2.1-flf2v-14b": _wan(_WAN_I2V | {"pos_embed_seq_len": 514}, BOTH_ENDS, image_encoder=clip),
+    "wan2.2-ti2v-5b": replace(
+        _wan(
+            {
+                "num_attention_heads": 24,
+                "num_layers": 30,
+                "ffn_dim": 14336,
+                "in_channels": 48,
+                "out_channels": 48,
+            },
+            TEXT_OR_IMAGE,
+            wan_vae_5b,
+        ),
+        index={"expand_timesteps": True},
+    ),
+    "wan2.2-t2v-a14b": _wan(_WAN_14B, TEXT, transformer_2=lambda: transformer_of("wan2.2-t2v-a14b")),
+    "wan2.2-i2v-a14b": _wan(
+        _WAN_14B | {"in_channels": 36},
+        IMAGE_A14B,
+        transformer_2=lambda: transformer_of("wan2.2-i2v-a14b"),
+    ),
 }
-_T5 = T5Config(
-    d_model=4096, d_ff=10240, d_kv=64, num_heads=64, num_layers=24, vocab_size=32128,
-    feed_forward_proj="gated-gelu", tie_word_embeddings=False,
-)  # fmt: skip
 
 
 def a_device(name: str, total_mib: int, taken_mib: int, main_gib: int) -> Device:
@@ -97,46 +207,46 @@ def a_device(name: str, total_mib: int, taken_mib: int, main_gib: int) -> Device
 # Total memory as nvidia-smi prints it. The memory in use is assumed: 500 MiB for CUDA, and on a PC 600 for
 # the desktop. Main memory is that of the instance type, or typical for a PC.
 DEVICES = (
+    a_device("RTX 4060 8 GB, PC with 32 GB", 8188, 1100, 32),
+    a_device("RTX 4060 Ti 16 GB, PC with 64 GB", 16380, 1100, 64),
     a_device("RTX 3060 12 GB, PC with 16 GB", 12288, 1100, 16),
     a_device("RTX 3060 12 GB, PC with 32 GB", 12288, 1100, 32),
     a_device("A10G 24 GB, ml.g5.xlarge (16 GB)", 23028, 500, 16),
     a_device("A10G 24 GB, ml.g5.2xlarge (32 GB)", 23028, 500, 32),
     a_device("L4 24 GB, ml.g6.2xlarge (32 GB)", 23034, 500, 32),
     a_device("L40S 48 GB, ml.g6e.2xlarge (64 GB)", 46068, 500, 64),
+    a_device("L40S 48 GB, ml.g6e.4xlarge (128 GB)", 46068, 500, 128),
     a_device("A100 80 GB", 81920, 500, 128),
     a_device("H100 80 GB", 81559, 500, 128),
+    a_device("H200 141 GB", 143771, 500, 256),
 )
 
 
 @cache
 def transformer_of(name: str) -> Any:
+    model = MODELS[name]
+    built = getattr(diffusers, model.family.parts["transformer"].classes[0])
     with torch.device("meta"):
-        model = CogVideoXTransformer3DModel(**MODELS[name].transformer)
-    return model.to(getattr(torch, MODELS[name].dtype)).eval()
-
-
-@cache
-def vae() -> Any:
-    with torch.device("meta"):
-        return AutoencoderKLCogVideoX().to(torch.bfloat16).eval()
-
-
-@cache
-def text_encoder() -> Any:
-    with torch.device("meta"):
-        return T5EncoderModel(_T5)
+        made = built(**model.transformer)
+    dtype = getattr(torch, model.dtype)
+    kept = getattr(made, "_keep_in_fp32_modules", None) or ()
+    for part, values in made.named_parameters():
+        if not any(module in part.split(".") for module in kept):
+            values.data = values.data.to(dtype)
+    return made.eval()
 
 
 @cache
 def sizes_of(name: str) -> ModelSizes:
     """Return the sizes as ModelSizes.read would find them in the published files."""
-    models = {"text_encoder": text_encoder(), "transformer": transformer_of(name), "vae": vae()}
+    model = MODELS[name]
+    models = {"transformer": transformer_of(name)} | {part: make() for part, make in model.others.items()}
     tensors = {
-        component: {key: Tensor("BF16", tuple(value.shape)) for key, value in model.named_parameters()}
-        for component, model in models.items()
+        part: {key: Tensor("BF16", tuple(value.shape)) for key, value in made.named_parameters()}
+        for part, made in models.items()
     }
-    configs = Configs({}, {part: models[part].config for part in ("transformer", "vae")})
-    return ModelSizes.of(COGVIDEOX, configs, tensors, MODELS[name].dtype)
+    configs = {part: made.config for part, made in models.items() if model.family.parts[part].config}
+    return ModelSizes.of(model.family, Configs(model.index, configs), tensors, model.dtype)
 
 
 class _Meter(TorchDispatchMode):
@@ -187,12 +297,17 @@ def metered(model: Any, work: Callable[[], Any]) -> int:
 
 def meter_denoising(name: str, demand: Demand) -> int:
     """Return the peak bytes of one pass of the transformer."""
-    model, config = transformer_of(name), transformer_of(name).config
+    model = transformer_of(name)
+    inputs = _wan_inputs if MODELS[name].family is WAN else _cogvideox_inputs
+    arguments = inputs(model.config, demand, {"dtype": getattr(torch, MODELS[name].dtype), "device": "meta"})
+    return metered(model, lambda: model(**arguments, return_dict=False))
+
+
+def _cogvideox_inputs(config: Any, demand: Demand, like: dict[str, Any]) -> dict[str, Any]:
     depth = (demand.frames - 1) // 4 + 1
     depth += depth % (config.patch_size_t or 1)
     batch = 2 if demand.guided else 1
     size = (demand.height // 8, demand.width // 8)
-    like = {"dtype": model.dtype, "device": "meta"}
     tokens = depth // (config.patch_size_t or 1) * size[0] * size[1] // 4
     inputs = {
         "hidden_states": torch.empty(batch, depth, config.in_channels, *size, **like),
@@ -205,31 +320,41 @@ def meter_denoising(name: str, demand: Demand) -> int:
         inputs["image_rotary_emb"] = (torch.empty(tokens, config.attention_head_dim, device="meta"),) * 2
     if config.ofs_embed_dim:
         inputs["ofs"] = torch.empty(1, device="meta")
-    return metered(model, lambda: model(**inputs, return_dict=False))
+    return inputs
 
 
-def meter_decoding(demand: Demand, *, tiling: bool) -> int:
-    model = vae()
-    latents = torch.empty(
-        1, 16, (demand.frames - 1) // 4 + 1, demand.height // 8, demand.width // 8,
-        dtype=model.dtype, device="meta",
+def _wan_inputs(config: Any, demand: Demand, like: dict[str, Any]) -> dict[str, Any]:
+    each_token = config.in_channels == 48
+    pixels = 16 if each_token else 8
+    size = ((demand.frames - 1) // 4 + 1, demand.height // pixels, demand.width // pixels)
+    times = (1, size[0] * size[1] * size[2] // 4) if each_token else (1,)
+    inputs = {
+        "hidden_states": torch.empty(1, config.in_channels, *size, **like),
+        "encoder_hidden_states": torch.empty(1, 512, config.text_dim, **like),
+        "timestep": torch.empty(times, device="meta"),
+    }
+    if config.image_dim:
+        inputs["encoder_hidden_states_image"] = torch.empty(1, 257, config.image_dim, **like)
+    return inputs
+
+
+def meter_decoding(name: str, demand: Demand, *, tiling: bool) -> int:
+    """Return the peak bytes of decoding a clip."""
+    model = MODELS[name].others["vae"]()
+    config = model.config
+    pixels = getattr(config, "scale_factor_spatial", None) or 8
+    channels = getattr(config, "z_dim", None) or config.latent_channels
+    noise = torch.empty(
+        1, channels, (demand.frames - 1) // 4 + 1, demand.height // pixels, demand.width // pixels,
+        dtype=next(model.parameters()).dtype, device="meta",
     )  # fmt: skip
-    with _tiled(model, demand) if tiling else _whole(model):
-        return metered(model, lambda: model.decode(latents))
-
-
-@contextmanager
-def _tiled(model: Any, demand: Demand) -> Iterator[None]:
-    width, height = tile_size(demand.width, demand.height)
-    model.enable_tiling(tile_sample_min_width=width, tile_sample_min_height=height)
-    yield
-    model.disable_tiling()
-
-
-@contextmanager
-def _whole(model: Any) -> Iterator[None]:
-    model.disable_tiling()
-    yield
+    if tiling:
+        model.enable_tiling(**MODELS[name].family.tiles(demand.width, demand.height))
+    try:
+        return metered(model, lambda: model.decode(noise))
+    finally:
+        if tiling:
+            model.use_tiling = False
 
 
 def estimate(name: str, option: Option, demand: Demand) -> float:
@@ -270,20 +395,27 @@ def rows() -> list[dict[str, Any]]:
 
     for name, frames in (
         ("cogvideox-2b", 49), ("cogvideox-5b", 49), ("cogvideox-1.5-5b", 81), ("cogvideox-1.5-5b", 161),
+        ("wan2.1-t2v-1.3b", 81), ("wan2.1-i2v-14b", 81), ("wan2.2-ti2v-5b", 121), ("wan2.2-t2v-a14b", 81),
     ):  # fmt: skip
         limits = MODELS[name].limits
         for guided in (True, False):
             demand = Demand(*limits.sizes.default, frames, guided)
             what = f"denoising, {name}, {demand}" + ("" if guided else ", no guidance")
             add(what, sizes_of(name).work.denoising(demand), meter_denoising(name, demand), "metered")
-    sizes = sizes_of("cogvideox-5b")
-    for demand, tiling in (
-        (Demand(720, 480, 49), False), (Demand(720, 480, 49), True), (Demand(1360, 768, 81), False),
+            if MODELS[name].family is WAN:
+                break  # it computes the halves of a guided step one after the other
+    for name, demand, tiling in (
+        ("cogvideox-5b", Demand(720, 480, 49), False),
+        ("cogvideox-5b", Demand(720, 480, 49), True),
+        ("cogvideox-5b", Demand(1360, 768, 81), False),
+        ("wan2.1-t2v-14b", Demand(832, 480, 17), False),
+        ("wan2.1-t2v-14b", Demand(832, 480, 9), True),
+        ("wan2.2-ti2v-5b", Demand(1280, 704, 17), False),
+        ("wan2.2-ti2v-5b", Demand(832, 480, 9), True),
     ):  # fmt: skip
-        what = f"decoding{' in tiles' if tiling else ''}, {demand}"
-        add(
-            what, sizes.work.decoding(demand, tiling=tiling), meter_decoding(demand, tiling=tiling), "metered"
-        )
+        what = f"decoding{' in tiles' if tiling else ''}, {name}, {demand}"
+        estimated = sizes_of(name).work.decoding(demand, tiling=tiling)
+        add(what, estimated, meter_decoding(name, demand, tiling=tiling), "metered")
     clip = Demand(720, 480, 49)
     for name, label, option, measured in MEASURED_ON_GPU:
         add(

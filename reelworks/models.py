@@ -7,7 +7,7 @@ file against the hub's record of the pinned revision, and then moves the folder 
 import hashlib
 import importlib.util
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,10 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from containers.diffusion.errors import BadCheckpoint
+from containers.diffusion.loras import TURBO
 from containers.diffusion.manifest import MANIFEST, Manifest, digests, make_manifest, read_manifest
 from containers.diffusion.weights import check_weights, inspect
 from lambdas.domain.engines import CATALOGUE, Renderer
-from lambdas.domain.licences import missing, terms
+from lambdas.domain.licences import LICENCES, missing, terms
 
 if TYPE_CHECKING:
     from cdk.settings import DeploymentSettings
@@ -33,12 +34,50 @@ class ModelError(Exception):
 
 
 @dataclass(frozen=True)
-class Source:
-    """A repository on huggingface.co and one of its commits, which never changes."""
+class Adapters:
+    """Files of a repository's commit that are the adapters of the speed `turbo`, by the part they change."""
 
     repository: str
     revision: str
+    files: Mapping[str, str]
 
+
+@dataclass(frozen=True)
+class Source:
+    """A repository on huggingface.co and one of its commits, which never changes; and the model's licence,
+    which is the adapters', too."""
+
+    repository: str
+    revision: str
+    licence: str = "see its model card"
+    turbo: Adapters | None = None
+
+    @property
+    def commits(self) -> str:
+        """The commits of all that is downloaded, as the manifest records them."""
+        return self.revision if self.turbo is None else f"{self.revision}+{self.turbo.revision}"
+
+
+def _wan(name: str, revision: str, turbo: Adapters | None = None) -> Source:
+    return Source(f"Wan-AI/{name}", revision, "Apache-2.0", turbo)
+
+
+def _lightning(folder: str) -> Adapters:
+    files = {"transformer": "high_noise_model", "transformer_2": "low_noise_model"}
+    return Adapters(
+        "lightx2v/Wan2.2-Lightning",
+        "18bccf8884ec0a078eed79785eb4ef13ea16ce1e",
+        {part: f"{folder}/{file}.safetensors" for part, file in files.items()},
+    )
+
+
+def _distilled(file: str) -> Adapters:
+    return Adapters(
+        "lightx2v/Wan2.1-Distill-Loras", "27ae38da91014b947dd39cc3fa78b97cd7b386dd", {"transformer": file}
+    )
+
+
+_LTX = ", ".join(licence.title for licence in LICENCES.values())  # must be accepted
 
 # Several independent public projects pin or record each commit as that of its repository. None could be
 # looked up on the hub itself when it was added here.
@@ -48,9 +87,32 @@ SOURCES = {
     "cogvideox-5b-i2v": Source("zai-org/CogVideoX-5b-I2V", "a6f0f4858a8395e7429d82493864ce92bf73af11"),
     "cogvideox-1.5-5b": Source("zai-org/CogVideoX1.5-5B", "fdc5267c90b5c06492985b966e43aae984e189e0"),
     "cogvideox-1.5-5b-i2v": Source("zai-org/CogVideoX1.5-5B-I2V", "46c90528707aebbe69066390b4fe7e7d24c9c2a4"),
-    "ltx-2-19b": Source("Lightricks/LTX-2", "47da56e2ad66ce4125a9922b4a8826bf407f9d0a"),
+    "wan2.1-t2v-1.3b": _wan("Wan2.1-T2V-1.3B-Diffusers", "0fad780a534b6463e45facd96134c9f345acfa5b"),
+    "wan2.1-t2v-14b": _wan(
+        "Wan2.1-T2V-14B-Diffusers",
+        "38ec498cb3208fb688890f8cc7e94ede2cbd7f68",
+        _distilled("wan2.1_t2v_14b_lora_rank64_lightx2v_4step.safetensors"),
+    ),
+    "wan2.1-i2v-14b-480p": _wan(
+        "Wan2.1-I2V-14B-480P-Diffusers",
+        "b184e23a8a16b20f108f727c902e769e873ffc73",
+        _distilled("wan2.1_i2v_lora_rank64_lightx2v_4step.safetensors"),
+    ),
+    "wan2.1-i2v-14b-720p": _wan("Wan2.1-I2V-14B-720P-Diffusers", "eb849f76dfa246545b65774a9e25943ee69b3fa3"),
+    "wan2.2-ti2v-5b": _wan("Wan2.2-TI2V-5B-Diffusers", "b8fff7315c768468a5333511427288870b2e9635"),
+    "wan2.2-t2v-a14b": _wan(
+        "Wan2.2-T2V-A14B-Diffusers",
+        "5be7df9619b54f4e2667b2755bc6a756675b5cd7",
+        _lightning("Wan2.2-T2V-A14B-4steps-lora-rank64-Seko-V1.1"),
+    ),
+    "wan2.2-i2v-a14b": _wan(
+        "Wan2.2-I2V-A14B-Diffusers",
+        "596658fd9ca6b7b71d5057529bbf319ecbc61d74",
+        _lightning("Wan2.2-I2V-A14B-4steps-lora-rank64-Seko-V1"),
+    ),
+    "ltx-2-19b": Source("Lightricks/LTX-2", "47da56e2ad66ce4125a9922b4a8826bf407f9d0a", _LTX),
     "ltx-2.3-22b-distilled": Source(
-        "diffusers/LTX-2.3-Distilled-Diffusers", "432e0d3c2d1769aaa4d295f9243f7062bf6b47ee"
+        "diffusers/LTX-2.3-Distilled-Diffusers", "432e0d3c2d1769aaa4d295f9243f7062bf6b47ee", _LTX
     ),
 }
 
@@ -66,9 +128,20 @@ _NEEDED = (
     "text_encoder/model*.safetensors",
     *(
         f"{part}/{files}"
-        for part in ("transformer", "vae", "connectors", "audio_vae", "vocoder")
+        for part in (
+            "transformer",
+            "transformer_2",
+            "vae",
+            "connectors",
+            "audio_vae",
+            "vocoder",
+        )
         for files in ("*.json", "diffusion_pytorch_model*.safetensors")
     ),
+    "image_encoder/*.json",
+    "image_encoder/model*.safetensors",
+    "image_processor/*.json",
+    "image_processor/merges.txt",
 )
 
 
@@ -94,7 +167,7 @@ class Listed:
     @classmethod
     def of(cls, name: str, models: Path) -> Self:
         source = SOURCES.get(name)
-        repository, revision = (source.repository, source.revision) if source else (None, None)
+        repository, revision = (source.repository, source.commits) if source else (None, None)
         folder = models / name
         if not (folder / "model_index.json").is_file():
             state: State = "partly pulled" if source and _staging(models, name).is_dir() else "absent"
@@ -125,17 +198,20 @@ def pull(models: Path, name: str, report: Report, accepted: Collection[str] = ()
     source, folder = _source(name), models / name
     _require_accepted(name, accepted)
     there = _pulled_before(folder)
-    if there is not None and there.revision == source.revision:
+    if there is not None and there.revision == source.commits:
         return verify(models, name)
     staging = _staging(models, name)
     staging.mkdir(parents=True, exist_ok=True)
-    _fetch(source, staging, report)
+    report(f"{source.repository}, licence: {source.licence}")
+    _fetch(source.repository, source.revision, _needed, staging, report)
+    if source.turbo is not None:
+        _fetch_adapters(source.turbo, source.licence, staging, report)
     try:
         inspect(staging)
     except BadCheckpoint as error:
         raise ModelError(f"the engine does not support {source.repository}: {error}") from error
     report("hashing the files")
-    manifest = make_manifest(staging, name, repository=source.repository, revision=source.revision)
+    manifest = make_manifest(staging, name, repository=source.repository, revision=source.commits)
     manifest.write(staging)
     shutil.rmtree(staging / ".cache", ignore_errors=True)
     _replace(folder, staging)
@@ -264,16 +340,32 @@ def pushed(s3: Any, target: Target, name: str) -> Manifest:
 # --- the hub
 
 
-def _fetch(source: Source, staging: Path, report: Report) -> None:
-    """Download the revision's files that the engine needs, and check each against the hub's record."""
+def _fetch_adapters(adapters: Adapters, licence: str, staging: Path, report: Report) -> None:
+    """Download the adapters of `turbo` to where the engine looks for them (containers/diffusion/loras.py)."""
+    downloaded, folder = staging / ".adapters", staging / TURBO
+    downloaded.mkdir(exist_ok=True)
+    report(f"{adapters.repository}, adapters for the speed turbo, licence: {licence}")
+    _fetch(
+        adapters.repository, adapters.revision, set(adapters.files.values()).__contains__, downloaded, report
+    )
+    folder.mkdir(exist_ok=True)
+    for part, file in adapters.files.items():
+        (downloaded / file).replace(folder / f"{part}.safetensors")
+    shutil.rmtree(downloaded)
+
+
+def _fetch(
+    repository: str, revision: str, needed: Callable[[str], bool], staging: Path, report: Report
+) -> None:
+    """Download the revision's files that are needed, and check each against the hub's record."""
     import huggingface_hub
 
     api = huggingface_hub.HfApi()
-    place = f"{source.repository} at {source.revision[:12]}"
+    place = f"{repository} at {revision[:12]}"
     try:
-        tree = api.list_repo_tree(source.repository, recursive=True, revision=source.revision)
+        tree = api.list_repo_tree(repository, recursive=True, revision=revision)
         files = [
-            entry for entry in tree if isinstance(entry, huggingface_hub.RepoFile) and _needed(entry.path)
+            entry for entry in tree if isinstance(entry, huggingface_hub.RepoFile) and needed(entry.path)
         ]
     except Exception as error:  # the hub's client raises errors of several libraries
         raise ModelError(f"cannot list {place}: {error}{_GATED}") from error
@@ -284,8 +376,8 @@ def _fetch(source: Source, staging: Path, report: Report) -> None:
     report(f"{place}: {len(files)} files, {sum(file.size for file in files) / 1e9:.1f} GB")
     try:
         huggingface_hub.snapshot_download(
-            source.repository,
-            revision=source.revision,
+            repository,
+            revision=revision,
             local_dir=staging,
             allow_patterns=[file.path for file in files],
         )
@@ -349,7 +441,8 @@ def _pulled_before(folder: Path) -> Manifest | None:
 
 def _staging(models: Path, name: str) -> Path:
     # Named by revision, so that files of different revisions never mix.
-    return models / ".pull" / f"{name}-{SOURCES[name].revision[:12]}"
+    commits = (commit[:12] for commit in SOURCES[name].commits.split("+"))
+    return models / ".pull" / "-".join([name, *commits])
 
 
 def _replace(folder: Path, staging: Path) -> None:

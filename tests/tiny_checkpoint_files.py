@@ -41,7 +41,7 @@ def sentences() -> list[str]:
 def write(directory: Path, *, image_to_video: bool, generation: Generation, size: tuple[int, int]) -> None:
     """Write all but the manifest, which names the directory."""
     torch.manual_seed(0)
-    tokenizer = _tokenizer(directory / "tokenizer")
+    tokenizer = make_tokenizer(directory / "tokenizer")
     pipeline_class = CogVideoXImageToVideoPipeline if image_to_video else CogVideoXPipeline
     pipeline = pipeline_class(
         tokenizer=tokenizer,
@@ -55,7 +55,7 @@ def write(directory: Path, *, image_to_video: bool, generation: Generation, size
     (directory / "tokenizer" / "tokenizer.json").unlink()
 
 
-def _tokenizer(directory: Path) -> T5Tokenizer:
+def make_tokenizer(directory: Path) -> T5Tokenizer:
     directory.mkdir(parents=True, exist_ok=True)
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(

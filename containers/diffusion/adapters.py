@@ -1,4 +1,4 @@
-"""Apply LoRA adapters to a pipeline for one clip."""
+"""Check that LoRA adapters are for a pipeline's model, and apply them for one clip."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from containers.diffusion.errors import EngineFailed
+from containers.diffusion.errors import BadCheckpoint, EngineFailed
 from containers.diffusion.family import Part
 from containers.diffusion.loras import Adapter
 
@@ -19,6 +19,38 @@ class Applied:
     name: str
     files: Adapter
     scale: float = 1.0
+
+
+def check_adapter(pipeline: Any, name: str, files: Adapter) -> None:
+    """Raise BadCheckpoint with the reason unless the adapter `name` only changes layers that its part has, in
+    their shapes. diffusers would leave out the others, and render without them."""
+    for part, file in files.items():
+        where = f"the adapter {name} ({file.name}) is for another model"
+        layers = dict(getattr(pipeline, part).named_modules())
+        try:
+            weights = pipeline.lora_state_dict(
+                file.parent, weight_name=file.name, use_safetensors=True, local_files_only=True
+            )
+        except Exception as error:  # a file for another model can raise anything
+            raise BadCheckpoint(f"{where}: {_first(error)}") from error
+        for key, tensor in weights.items():
+            path, _, matrix = key.removeprefix("transformer.").partition(".lora_")
+            layer = layers.get(path)
+            if layer is None or not matrix:
+                raise BadCheckpoint(f"{where}: it changes {path}, which this {part} does not have")
+            features, side = _SIDES.get(matrix, ("", 0))
+            wanted = getattr(layer, features, None)
+            if wanted is not None and tensor.shape[side] != wanted:
+                raise BadCheckpoint(
+                    f"{where}: {key} has shape {list(tensor.shape)}, but {path} of this {part} has {wanted} "
+                    f"{features.replace('_', ' ')}"
+                )
+        if not weights:
+            raise BadCheckpoint(f"the adapter {name} ({file.name}) contains no weights")
+
+
+# The property of a linear layer that a matrix of its adapter must match, and the matrix's dimension.
+_SIDES: Mapping[str, tuple[str, int]] = {"A.weight": ("in_features", 1), "B.weight": ("out_features", 0)}
 
 
 @contextmanager

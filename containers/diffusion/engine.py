@@ -177,8 +177,12 @@ class DiffusionEngine:
             prompt="a bee", width=size[0], height=size[1], frames=frames, skip_frames=0,
             fps=limits.fps[0], seed=0, steps=1,
         )  # fmt: skip
-        image = Image.new("RGB", size, "grey") if limits.image == "required" else None
-        self._model.render(request, Source(image=image), speed, lambda: None)
+        grey = Image.new("RGB", size, "grey")
+        source = Source(
+            image=grey if limits.image == "required" else None,
+            last_image=grey if limits.last_image == "required" else None,
+        )
+        self._model.render(request, source, speed, lambda: None)
 
 
 def _checked(frames: Iterable[RGB], go_on: Callable[[], None]) -> Iterator[RGB]:

@@ -101,7 +101,7 @@ class Limits:
     prompt_tokens: int
     image: Literal["none", "optional", "required"]
     """A first frame."""
-    last_image: Literal["none", "optional"] = "none"
+    last_image: Literal["none", "optional", "required"] = "none"
     """A last frame."""
     video: Literal["none", "optional"] = "none"
     """A video to start from."""

@@ -38,8 +38,8 @@ class Weights:
     total: int
     fp8: int
     """Total with linear layers in 8 bits."""
-    tensor: int
-    """Largest tensor."""
+    layers: int
+    """The three largest tensors: what is on the device at most if each layer is fetched for its turn."""
     blocks: int
     """All of the part's blocks, and the largest of them; 0 for parts without."""
     block: int
@@ -61,7 +61,7 @@ class Weights:
             stage=part.stage,
             total=sum(sizes.values()),
             fp8=sum(fp8.values()),
-            tensor=max(sizes.values()),
+            layers=sum(sorted(sizes.values())[-3:]),
             blocks=sum(blocks.values()),
             block=max(blocks.values(), default=0),
         )
@@ -250,10 +250,15 @@ def peak(model: ModelSizes, option: Option, demand: Demand) -> int:
     if option.placement is Placement.RESIDENT:
         needed = sum(_bytes(part, option) for part in weights) + max(working.values())
     else:
-        needed = max(_on_device(part, option) + working[part.stage] for part in weights)
-        if option.placement is Placement.GROUP_OFFLOAD:
-            # What decodes stays on the device.
-            needed += sum(part.total for part in weights if part.stage is Stage.DECODE)
+        # What decodes stays on the device; if the parts take turns, only during the steps, for which it has
+        # encoded an image or a video.
+        stays = sum(part.total for part in weights if part.stage is Stage.DECODE)
+        beside = dict.fromkeys(Stage, 0)
+        if option.placement is Placement.MODEL_OFFLOAD:
+            beside[Stage.DENOISE] = stays
+        elif option.placement is Placement.GROUP_OFFLOAD:
+            beside = dict.fromkeys(Stage, stays)
+        needed = max(_on_device(part, option) + working[part.stage] + beside[part.stage] for part in weights)
     return int(needed * RESERVED) + WORKSPACES
 
 
@@ -301,6 +306,6 @@ def _on_device(weights: Weights, option: Option) -> int:
             # released. In 16 bits, in which each layer computes.
             return weights.total - weights.blocks + 3 * weights.block
         case Placement.GROUP_OFFLOAD | Placement.SEQUENTIAL_OFFLOAD:
-            return 3 * weights.tensor
+            return weights.layers
         case _:
             return _bytes(weights, option)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from transformers.utils import logging as transformers_logging
 
 from containers.diffusion.acceleration import Accelerator
-from containers.diffusion.adapters import Applied, adapted
+from containers.diffusion.adapters import Applied, adapted, check_adapter
 from containers.diffusion.embeddings import EmbeddingCache
 from containers.diffusion.errors import BadCheckpoint, DeviceLost, EngineFailed, InvalidRequest, OutOfMemory
 from containers.diffusion.family import Checkpoint, Decoded, Demand, Dtype, Job, Part, Stage
@@ -110,6 +110,8 @@ class Model:
         except Exception as error:  # a corrupt file can make the loaders raise anything
             raise BadCheckpoint(f"the checkpoint in {directory} cannot be loaded: {error}") from error
         pipeline.set_progress_bar_config(disable=True)
+        for name, files in {**loras, **({"turbo": turbo} if turbo else {})}.items():
+            check_adapter(pipeline, name, files)
         checkpoint.prepare(pipeline)
         stays = planned.option.placement is Placement.RESIDENT and not planned.option.fp8
         accelerators = {}

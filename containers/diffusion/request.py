@@ -132,6 +132,10 @@ def _check_inputs(request: ClipRequest, limits: Limits) -> None:
             raise InvalidRequest("last_image", "last_image must be null: this model takes no last frame")
         if request.image is None:
             raise InvalidRequest("last_image", "last_image must be null without an image")
+    elif limits.last_image == "required":
+        raise InvalidRequest(
+            "last_image", "last_image is required: this model moves from a first frame to a last one"
+        )
     if request.strength is not None and request.video is None:
         raise InvalidRequest("strength", "strength must be null without a video")
 

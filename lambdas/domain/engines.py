@@ -1,7 +1,7 @@
 """The catalogue of engines: what each supports, so that requests are checked before anything is queued.
 
-Sources: the CogVideoX model cards (sizes, frame rules, fps, prompt tokens), and for LTX-2 those of
-containers/diffusion/families/ltx.py.
+Sources: the CogVideoX model cards (sizes, frame rules, fps, prompt tokens); for Wan and LTX-2, those of
+containers/diffusion/families/wan.py and ltx.py.
 """
 
 import json
@@ -32,6 +32,11 @@ class Speed(StrEnum):
     EXACT = "exact"
     BALANCED = "balanced"
     FAST = "fast"
+    TURBO = "turbo"  # a few steps, with an adapter trained for them
+
+
+# Those that need no adapter.
+SPEEDS = (Speed.EXACT, Speed.BALANCED, Speed.FAST)
 
 
 class ExactSizes(BaseModel):
@@ -279,7 +284,7 @@ def _cogvideox(name: str, summary: str, image: Literal["none", "required"], **li
         "longest_clip": 6,
         "prompt_tokens": 226,
         "steps": 50,
-        "speeds": tuple(Speed),
+        "speeds": SPEEDS,
         "loras": True,
     }
     return Engine.model_validate(
@@ -298,6 +303,42 @@ def _cogvideox(name: str, summary: str, image: Literal["none", "required"], **li
 
 
 _1_5 = {"fps": (16,), "frame_step": 16, "longest_clip": 10, "prompt_tokens": 224}
+
+
+_P480: tuple[Size, ...] = ((832, 480), (480, 832), (624, 624))
+_P720: tuple[Size, ...] = ((1280, 720), (720, 1280), (960, 960))
+
+
+def _wan(
+    name: str,
+    summary: str,
+    image: Literal["none", "optional", "required"],
+    sizes: tuple[Size, ...],
+    *,
+    turbo: bool = False,
+    **limits: object,
+) -> Engine:
+    """Build a Wan entry: 4N+1 frames, up to 81 at 16 fps, which are 5 seconds of film and one frame for the
+    join."""
+    defaults: dict[str, object] = {"fps": (16,), "steps": 50 if image == "none" else 40}
+    return Engine.model_validate(
+        {
+            "name": name,
+            "revision": "1",
+            "renderer": Renderer.ENDPOINT,
+            "summary": summary,
+            "sizes": ExactSizes(sizes=sizes),
+            "frame_step": 4,
+            "longest_clip": 5,
+            "prompt_tokens": 512,
+            "image": image,
+            "chained": image != "none",
+            "speeds": (*SPEEDS, Speed.TURBO) if turbo else SPEEDS,
+            "loras": True,
+            **defaults,
+            **limits,
+        }
+    )
 
 
 def _ltx(name: str, summary: str, **changes: object) -> Engine:
@@ -440,11 +481,32 @@ CATALOGUE = Catalogue(
             sizes=_NANO,
             steps=2,
         ),
+        _wan("wan2.1-t2v-1.3b", "Wan2.1 1.3B, text to video, 480p", "none", _P480),
+        _wan("wan2.1-t2v-14b", "Wan2.1 14B, text to video", "none", _P480 + _P720, turbo=True),
+        _wan("wan2.1-i2v-14b-480p", "Wan2.1 14B, image to video, 480p", "required", _P480, turbo=True),
+        _wan("wan2.1-i2v-14b-720p", "Wan2.1 14B, image to video, 720p", "required", _P720),
+        _wan(
+            "wan2.2-ti2v-5b",
+            "Wan2.2 5B, text or image to video, 720p at 24 fps",
+            "optional",
+            ((1280, 704), (704, 1280), (928, 928), (832, 480), (480, 832)),
+            fps=(24,),  # and up to 121 frames
+            steps=50,
+        ),
+        _wan("wan2.2-t2v-a14b", "Wan2.2 A14B, text to video", "none", _P480 + _P720, turbo=True, steps=40),
+        _wan(
+            "wan2.2-i2v-a14b",
+            "Wan2.2 A14B, image to video, with a last frame if wanted",
+            "required",
+            _P480 + _P720,
+            turbo=True,
+            last_image="optional",
+        ),
         _ltx(
             "ltx-2-19b",
             "LTX-2 19B, text or image to video with sound",
             steps=40,
-            speeds=(Speed.EXACT, Speed.BALANCED, Speed.FAST),
+            speeds=SPEEDS,
         ),
         _ltx("ltx-2-19b-distilled", "LTX-2 19B in 8 steps, text or image to video with sound", **_DISTILLED),
         _ltx(

@@ -32,7 +32,7 @@ Part: TypeAlias = Literal["text", "voice", "still"] | str
 
 Scope: TypeAlias = Literal["read", "create", "admin", "operate"] | str
 
-Speed: TypeAlias = Literal["exact", "balanced", "fast"] | str
+Speed: TypeAlias = Literal["exact", "balanced", "fast", "turbo"] | str
 
 Stage: TypeAlias = (
     Literal[

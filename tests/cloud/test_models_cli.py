@@ -11,6 +11,9 @@ from typing import Any
 
 import boto3
 import pytest
+import torch
+from safetensors.torch import save_file
+from starlette.applications import Starlette
 from typer.testing import CliRunner
 
 from containers.diffusion.manifest import MANIFEST
@@ -19,6 +22,7 @@ from reelworks.models import SOURCES
 from tests.cloud.local_hub import LocalHub
 from tests.cloud.servers import local_aws, serving
 from tests.tiny_checkpoint import make_tiny_checkpoint
+from tests.tiny_wan import make_tiny_wan
 
 REPOSITORY = Path(__file__).parents[2]
 NAME = "cogvideox-2b"
@@ -114,6 +118,41 @@ def test_pull_downloads_what_the_engine_needs_and_writes_its_manifest(
     hub.fetched.clear()
     reel.json("pull", NAME)
     assert hub.fetched == []
+
+
+def test_pull_brings_the_adapters_of_turbo_and_says_the_licence(tmp_path: Path) -> None:
+    name = "wan2.2-t2v-a14b"
+    source = SOURCES[name]
+    assert source.turbo is not None
+    model = make_tiny_wan(tmp_path / "hub" / "model", "t2v-a14b")
+    (model / MANIFEST).unlink()
+    adapters = tmp_path / "hub" / "adapters"
+    for number, file in enumerate(source.turbo.files.values()):
+        (adapters / file).parent.mkdir(parents=True, exist_ok=True)
+        save_file({"diffusion_model.a": torch.full((2,), float(number))}, adapters / file)
+        (adapters / file).with_name("workflow.json").write_text("{}")
+    hubs = (
+        LocalHub(model, source.repository, source.revision),
+        LocalHub(adapters, source.turbo.repository, source.turbo.revision),
+    )
+    with serving(Starlette(routes=[route for hub in hubs for route in hub.app.routes])) as url:
+        reel = Reel(tmp_path / "home", HF_ENDPOINT=url)
+        code, _, errors = reel("pull", name)
+        assert code == 0, errors
+        assert f"{source.repository}, licence: Apache-2.0" in errors
+        assert f"{source.turbo.repository}, adapters for the speed turbo, licence: Apache-2.0" in errors
+        there = reel.models / name
+        assert sorted(path.name for path in (there / "turbo").iterdir()) == [
+            "transformer.safetensors",
+            "transformer_2.safetensors",
+        ]
+        assert not (there / ".adapters").exists()
+        manifest = json.loads((there / MANIFEST).read_text())
+        assert manifest["revision"] == f"{source.revision}+{source.turbo.revision}"
+        sent = [len(hub.fetched) for hub in hubs]
+        reel.json("pull", name)
+        assert [len(hub.fetched) for hub in hubs] == sent, "a second pull downloads nothing"
+    assert sorted(hubs[1].fetched) == sorted(source.turbo.files.values())
 
 
 def test_an_interrupted_pull_resumes(reel: Reel, hub: LocalHub) -> None:

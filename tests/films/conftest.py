@@ -18,6 +18,7 @@ from tests.cloud.servers import free_port, serving
 from tests.shared import copy_assembly_of_a_pc
 from tests.tiny_checkpoint import make_tiny_checkpoint
 from tests.tiny_ltx import make_tiny_ltx
+from tests.tiny_wan import make_tiny_wan
 from tests.videos_server import VideosServer
 
 REPOSITORY = Path(__file__).parents[2]
@@ -118,6 +119,7 @@ def videos_server() -> VideosServer:
 def cloud(tmp_path_factory: pytest.TempPathFactory, videos_server: VideosServer) -> Iterator[Cloud]:
     home = tmp_path_factory.mktemp("home")
     make_tiny_checkpoint(home / "models" / "cogvideox-nano-i2v", image_to_video=True)
+    make_tiny_wan(home / "models" / "wan2.2-ti2v-5b", "ti2v")
     make_tiny_ltx(home / "models" / "ltx-2-19b-distilled")
     with serving(videos_server.app) as url:
         settings = SETTINGS.format(url=url, key=WAN_KEY, model=videos_server.model)

@@ -134,6 +134,15 @@ def test_chained_clips_go_on_from_the_film_s_picture_in_another_shape(cloud: Clo
     assert len(video["clips"]) == 2
 
 
+def test_wan_films_upright_at_its_own_size_and_rate(cloud: Cloud) -> None:
+    video = make(
+        cloud, "A lighthouse in the fog", "--engine", "wan2.2-ti2v-5b", "--seconds", "1",
+        *("--size", "480x832", "--steps", "2"),
+    )  # fmt: skip
+    film = look_at(Path(video["path"]), scale=1)
+    assert (film.width, film.height, film.rate, len(film.frames)) == (480, 832, 24, 24)
+
+
 def test_image_to_video_chains_each_clip_to_the_one_before(cloud: Cloud, tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
     gradient = np.zeros((200, 300, 3), np.uint8)

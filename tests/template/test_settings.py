@@ -7,12 +7,10 @@ import pytest
 
 from cdk.code import ROOT
 from cdk.settings import DeploymentSettings, SettingsError
+from lambdas.domain.engines import CATALOGUE
 
 DEFAULTS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]["reelworks"]
-HOSTED = (
-    "animatic, cogvideox-2b, cogvideox-5b, cogvideox-5b-i2v, cogvideox-1.5-5b, cogvideox-1.5-5b-i2v, "
-    "cogvideox-nano, cogvideox-nano-i2v, ltx-2-19b, ltx-2-19b-distilled, ltx-2.3-22b-distilled"
-)
+HOSTED = ", ".join(name for name, engine in CATALOGUE.items() if not engine.workflow)
 CHOSEN = "animatic"
 LTX = {
     "engines": ["animatic", "ltx-2-19b"],

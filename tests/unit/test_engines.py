@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.engines import CATALOGUE, Speed, Workflow, deployed, engine_named
+from containers.diffusion.speed import Speed as ServerSpeed
+from lambdas.domain.engines import CATALOGUE, SPEEDS, Speed, Workflow, deployed, engine_named
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.names import endpoint_name
 from tests.contract import document
@@ -89,7 +90,8 @@ def test_the_sound_of_a_workflow_that_follows_speech_is_that_speech() -> None:
 
 
 def test_the_speeds_match_those_of_the_engine_servers() -> None:
-    assert list(Speed) == list(document("ping.ready")["speeds"])
+    assert list(SPEEDS) == list(document("ping.ready")["speeds"])
+    assert list(Speed) == list(ServerSpeed)
 
 
 def test_an_engine_that_is_not_enabled_is_not_found() -> None:
