@@ -88,6 +88,9 @@ WORKS = (
     Work("Wan2.2-T2V-A14B, -I2V", "5 s, 832×480", "4, turbo", 6.71, "wan", _A14B, _LARGE),
     Work("Wan2.2-T2V-A14B, -I2V", "5 s, 1280×720", "4, turbo", 26.1, "wan", _A14B, _LARGE),
     Work("LTX-2 19B distilled", "5 s, 1024×576", "8", 2.58, "ltx", ("ltx-2-19b-distilled",), _LARGE),
+    Work("LTX-2 19B distilled", "20 s, 1024×576", "8", 15.5, "ltx", ("ltx-2-19b-distilled",), _LARGE),
+    Work("LTX-2 19B", "5 s, 1024×576", "40, guided", 25.8, "ltx", ("ltx-2-19b",), _LARGE),
+    Work("LTX-2 19B", "20 s, 1024×576", "40, guided", 155, "ltx", ("ltx-2-19b",), _LARGE),
 )  # fmt: skip
 
 

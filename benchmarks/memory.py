@@ -201,7 +201,7 @@ MODELS = {
 }
 
 
-def _device(name: str, total_mib: int, taken_mib: int, main_gib: int) -> Device:
+def a_device(name: str, total_mib: int, taken_mib: int, main_gib: int) -> Device:
     # Main memory that a fresh system and a server without its model leave free.
     return Device("cuda", name, (total_mib - taken_mib) * MIB, main_gib * GIB * 9 // 10)
 
@@ -209,18 +209,18 @@ def _device(name: str, total_mib: int, taken_mib: int, main_gib: int) -> Device:
 # Total memory as nvidia-smi prints it. The memory in use is assumed: 500 MiB for CUDA, and on a PC 600 for
 # the desktop. Main memory is that of the instance type, or typical for a PC.
 DEVICES = (
-    _device("RTX 4060 8 GB, PC with 32 GB", 8188, 1100, 32),
-    _device("RTX 4060 Ti 16 GB, PC with 64 GB", 16380, 1100, 64),
-    _device("RTX 3060 12 GB, PC with 16 GB", 12288, 1100, 16),
-    _device("RTX 3060 12 GB, PC with 32 GB", 12288, 1100, 32),
-    _device("A10G 24 GB, ml.g5.xlarge (16 GB)", 23028, 500, 16),
-    _device("A10G 24 GB, ml.g5.2xlarge (32 GB)", 23028, 500, 32),
-    _device("L4 24 GB, ml.g6.2xlarge (32 GB)", 23034, 500, 32),
-    _device("L40S 48 GB, ml.g6e.2xlarge (64 GB)", 46068, 500, 64),
-    _device("L40S 48 GB, ml.g6e.4xlarge (128 GB)", 46068, 500, 128),
-    _device("A100 80 GB", 81920, 500, 128),
-    _device("H100 80 GB", 81559, 500, 128),
-    _device("H200 141 GB", 143771, 500, 256),
+    a_device("RTX 4060 8 GB, PC with 32 GB", 8188, 1100, 32),
+    a_device("RTX 4060 Ti 16 GB, PC with 64 GB", 16380, 1100, 64),
+    a_device("RTX 3060 12 GB, PC with 16 GB", 12288, 1100, 16),
+    a_device("RTX 3060 12 GB, PC with 32 GB", 12288, 1100, 32),
+    a_device("A10G 24 GB, ml.g5.xlarge (16 GB)", 23028, 500, 16),
+    a_device("A10G 24 GB, ml.g5.2xlarge (32 GB)", 23028, 500, 32),
+    a_device("L4 24 GB, ml.g6.2xlarge (32 GB)", 23034, 500, 32),
+    a_device("L40S 48 GB, ml.g6e.2xlarge (64 GB)", 46068, 500, 64),
+    a_device("L40S 48 GB, ml.g6e.4xlarge (128 GB)", 46068, 500, 128),
+    a_device("A100 80 GB", 81920, 500, 128),
+    a_device("H100 80 GB", 81559, 500, 128),
+    a_device("H200 141 GB", 143771, 500, 256),
 )
 
 
@@ -461,25 +461,33 @@ def targets(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def table() -> str:
     """Return the plan for every published model on every device, as Markdown."""
-    lines = [
-        "| Model | Device | Placement | Estimated peak, of free GiB | Longest clip |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name, model in MODELS.items():
-        for device in DEVICES:
-            try:
-                found = plan(sizes_of(name), device, model.limits)
-            except OutOfMemory:
-                cells = ["none: does not fit", "", ""]
-            else:
-                frames, all_frames = found.demand.frames, lengths(model.limits)[-1]
-                cells = [
-                    str(found.option),
-                    f"{found.peak / GIB:.1f} of {device.free / GIB:.1f}",
-                    f"{frames} frames" + ("" if frames == all_frames else f" of {all_frames}"),
-                ]
-            lines.append("| " + " | ".join([name, device.name, *cells]) + " |")
-    return "\n".join(lines) + "\n"
+    return HEADER + "".join(
+        plan_row(name, sizes_of(name), model.limits, device)
+        for name, model in MODELS.items()
+        for device in DEVICES
+    )
+
+
+HEADER = (
+    "| Model | Device | Placement | Estimated peak, of free GiB | Longest clip |\n"
+    "| --- | --- | --- | --- | --- |\n"
+)
+
+
+def plan_row(name: str, sizes: ModelSizes, limits: Limits, device: Device, *, guided: bool = True) -> str:
+    """Return a line of a table of plans."""
+    try:
+        found = plan(sizes, device, limits, guided=guided)
+    except OutOfMemory:
+        cells = ["none: does not fit", "", ""]
+    else:
+        frames, all_frames = found.demand.frames, lengths(limits)[-1]
+        cells = [
+            str(found.option),
+            f"{found.peak / GIB:.1f} of {device.free / GIB:.1f}",
+            f"{frames} frames" + ("" if frames == all_frames else f" of {all_frames}"),
+        ]
+    return "| " + " | ".join([name, device.name, *cells]) + " |\n"
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from cdk.instances import INSTANCES, default_instances
 from lambdas.domain.engines import CATALOGUE, Engine, Renderer
 from lambdas.domain.errors import Fault
+from lambdas.domain.licences import LicenceName, missing, terms
 from lambdas.domain.prices import AWS, PRICED, Prices
 from lambdas.domain.quotas import Quotas
 from lambdas.domain.relays import EngineName, RelaySettings
@@ -198,6 +199,7 @@ class DeploymentSettings(BaseModel):
     # Empty: {prefix}-models-{account}-{region}. The deployer creates and fills the bucket.
     model_bucket: str
     model_prefix: Annotated[str, Field(pattern=r"^[^/\s][^\s]*[^/\s]$")]
+    accepted_licences: tuple[LicenceName, ...]  # of models
     endpoints: dict[str, EndpointSettings]  # of engines whose endpoints are not the default's
     relays: dict[EngineName, Relay]  # engines that the deployment adds, by name
     # The image that theirs are made of: a server with /v1/videos, AWS's own by default.
@@ -230,6 +232,13 @@ class DeploymentSettings(BaseModel):
                 f"address_requests must be 0 or at least {_FEWEST_ADDRESS_REQUESTS}; got "
                 f"{self.address_requests}"
             )
+        for name in self.endpoint_engines:
+            lacking = missing(CATALOGUE[name].licences, self.accepted_licences)
+            if lacking:
+                raise ValueError(
+                    f"accepted_licences must have {' and '.join(lacking)} for engine {name!r}: accept the "
+                    f"licences by adding the names ({terms(lacking)})"
+                )
         return self
 
     def endpoint(self, engine: str) -> EndpointSettings:

@@ -7,7 +7,7 @@ file against the hub's record of the pinned revision, and then moves the folder 
 import hashlib
 import importlib.util
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,6 +21,7 @@ from containers.diffusion.loras import TURBO
 from containers.diffusion.manifest import MANIFEST, Manifest, digests, make_manifest, read_manifest
 from containers.diffusion.weights import check_weights, inspect
 from lambdas.domain.engines import CATALOGUE, Renderer
+from lambdas.domain.licences import LICENCES, missing, terms
 
 if TYPE_CHECKING:
     from cdk.settings import DeploymentSettings
@@ -76,6 +77,8 @@ def _distilled(file: str) -> Adapters:
     )
 
 
+_LTX = ", ".join(licence.title for licence in LICENCES.values())  # must be accepted
+
 # Several independent public projects pin or record each commit as that of its repository. None could be
 # looked up on the hub itself when it was added here.
 SOURCES = {
@@ -107,6 +110,10 @@ SOURCES = {
         "596658fd9ca6b7b71d5057529bbf319ecbc61d74",
         _lightning("Wan2.2-I2V-A14B-4steps-lora-rank64-Seko-V1"),
     ),
+    "ltx-2-19b": Source("Lightricks/LTX-2", "47da56e2ad66ce4125a9922b4a8826bf407f9d0a", _LTX),
+    "ltx-2.3-22b-distilled": Source(
+        "diffusers/LTX-2.3-Distilled-Diffusers", "432e0d3c2d1769aaa4d295f9243f7062bf6b47ee", _LTX
+    ),
 }
 
 # The files that the engine reads, and the licence.
@@ -117,19 +124,32 @@ _NEEDED = (
     "tokenizer/*.json",
     "tokenizer/spiece.model",
     "text_encoder/*.json",
-    "text_encoder/*.safetensors",
-    "transformer/*.json",
-    "transformer/*.safetensors",
-    "vae/*.json",
-    "vae/*.safetensors",
-    "transformer_2/*.json",
-    "transformer_2/*.safetensors",
+    # Some repositories have it twice, the other one under the name of diffusers' files.
+    "text_encoder/model*.safetensors",
+    *(
+        f"{part}/{files}"
+        for part in (
+            "transformer",
+            "transformer_2",
+            "vae",
+            "connectors",
+            "audio_vae",
+            "vocoder",
+        )
+        for files in ("*.json", "diffusion_pytorch_model*.safetensors")
+    ),
     "image_encoder/*.json",
-    "image_encoder/*.safetensors",
+    "image_encoder/model*.safetensors",
     "image_processor/*.json",
     "image_processor/merges.txt",
 )
 
+
+# The hub's own message says whether it wants this.
+_GATED = (
+    ". If the hub asks for a login or for access: accept the model's terms on its page on huggingface.co, "
+    "and set HF_TOKEN to a token of your account"
+)
 
 State = Literal["here", "no manifest", "partly pulled", "absent"]
 
@@ -169,12 +189,14 @@ def list_models(models: Path) -> list[Listed]:
     return [Listed.of(name, models) for name in names]
 
 
-def pull(models: Path, name: str, report: Report) -> Manifest:
+def pull(models: Path, name: str, report: Report, accepted: Collection[str] = ()) -> Manifest:
     """Download a model's pinned revision to {models}/{name}, resuming an interrupted download.
 
-    Raises ModelError, also if the folder exists and did not come from the hub.
+    `accepted` names the licences that the user accepts. Raises ModelError, also if one is missing, or if the
+    folder exists and did not come from the hub.
     """
     source, folder = _source(name), models / name
+    _require_accepted(name, accepted)
     there = _pulled_before(folder)
     if there is not None and there.revision == source.commits:
         return verify(models, name)
@@ -210,12 +232,14 @@ def verify(models: Path, name: str) -> Manifest:
     return manifest
 
 
-def trust(models: Path, name: str) -> Manifest:
+def trust(models: Path, name: str, accepted: Collection[str] = ()) -> Manifest:
     """Write a manifest for {models}/{name} as it is, for a folder that was not pulled or has added files.
 
-    Raises ModelError if the engine would refuse the folder with any manifest.
+    `accepted` is as for `pull`. Raises ModelError, also if the engine would refuse the folder with any
+    manifest.
     """
     folder = _folder(models, name)
+    _require_accepted(name, accepted)
     try:
         inspect(folder)
         _check_tensors(folder)
@@ -344,7 +368,7 @@ def _fetch(
             entry for entry in tree if isinstance(entry, huggingface_hub.RepoFile) and needed(entry.path)
         ]
     except Exception as error:  # the hub's client raises errors of several libraries
-        raise ModelError(f"cannot list {place}: {error}") from error
+        raise ModelError(f"cannot list {place}: {error}{_GATED}") from error
     missing = sum(file.size for file in files if not (staging / file.path).is_file())
     free = shutil.disk_usage(staging).free
     if missing > free:
@@ -382,6 +406,16 @@ def _as_the_hub_has_it(path: Path, file: Any) -> bool:
     content = path.read_bytes()
     git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
     return bool(git.hexdigest() == file.blob_id)
+
+
+def _require_accepted(name: str, accepted: Collection[str]) -> None:
+    lacking = missing(CATALOGUE[name].licences, accepted) if name in CATALOGUE else []
+    if lacking:
+        options = " ".join(f"--accept-licence {licence}" for licence in lacking)
+        raise ModelError(
+            f"{name} comes with licences that you must accept first: {terms(lacking)}. If you accept, add "
+            f"{options}, or add the names to accepted_licences under [models] in reelworks.toml"
+        )
 
 
 def _source(name: str) -> Source:

@@ -33,7 +33,7 @@ TOPICS = (
 )
 
 
-def _sentences() -> list[str]:
+def sentences() -> list[str]:
     prompts = [enhance(topic, 100) for topic in TOPICS]
     return textwrap.wrap(" ".join(topics.values()), 400)[:1500] + prompts * 20
 
@@ -59,7 +59,7 @@ def make_tokenizer(directory: Path) -> T5Tokenizer:
     directory.mkdir(parents=True, exist_ok=True)
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(_sentences()),
+        sentence_iterator=iter(sentences()),
         model_writer=model,
         vocab_size=4000,
         hard_vocab_limit=False,

@@ -27,8 +27,8 @@ def read_configs(directory: Path) -> tuple[Family, Configs]:
     index = read_json(path)
     family = family_of(index, path)
     parts = {}
-    for name, part in family.parts_of(index).items():
-        if part.config is not None:
-            parts[name] = read_json(directory / name / "config.json")
-            check_config(directory, name, parts[name], part.config)
+    for name, part in family.parts.items():
+        if part.config is not None and not part.left_out(index.get(name)):
+            parts[name] = read_json(directory / name / part.config_file)
+            check_config(directory, f"{name}/{part.config_file}", parts[name], part.config)
     return family, Configs(index, parts)

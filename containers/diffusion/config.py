@@ -12,14 +12,13 @@ from containers.diffusion.errors import BadCheckpoint
 Count = Annotated[int, Field(strict=True, ge=1, le=100_000)]
 
 
-def check_config(directory: Path, part: str, config: Mapping[str, Any], model: type[BaseModel]) -> None:
-    """Raise BadCheckpoint naming the first value that is missing or invalid in a part's config.json."""
+def check_config(directory: Path, file: str, config: Mapping[str, Any], model: type[BaseModel]) -> None:
+    """Raise BadCheckpoint naming the first value that is missing or invalid in a part's `file`."""
     try:
         model.model_validate(config)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise BadCheckpoint(
-            f"a config.json in {directory} has a missing or invalid value: {part}/config.json: {where}: "
-            f"{first['msg']}"
+            f"a file in {directory} has a missing or invalid value: {file}: {where}: {first['msg']}"
         ) from None

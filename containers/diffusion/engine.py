@@ -106,6 +106,7 @@ class DiffusionEngine:
             request, self._checkpoint.limits, steps=self._checkpoint.recipe_at(speed).steps, speed=speed,
             speeds=self._model.speeds, loras=self._model.loras,
         )  # fmt: skip
+        self._checkpoint.check(request)
         for param in ("prompt", "negative_prompt"):
             check_tokens(param, self._model.count_tokens(getattr(request, param)), self._checkpoint.limits)
         self._model.check(request, speed)

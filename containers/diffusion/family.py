@@ -41,9 +41,12 @@ class Part:
     classes: tuple[str, ...]
     stage: Stage | None = None
     config: type[BaseModel] | None = None
-    """The values of config.json that the family computes with."""
+    """The values of its configuration that the family computes with."""
+    config_file: str = "config.json"
     optional: bool = False
     """Whether only some of the family's checkpoints have it."""
+    loaded: bool = True
+    """Whether the family uses it."""
     blocks: str | None = None
     """Attribute with the list of blocks, which are compiled, offloaded and skipped."""
     kept_16_bit: tuple[str, ...] | None = None
@@ -63,7 +66,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Configs:
-    """A checkpoint's configuration: model_index.json, and config.json of the parts that it has, by name.
+    """A checkpoint's configuration: model_index.json, and that of the parts that it has, by name.
 
     Parts without `Part.config` are left out.
     """
@@ -91,6 +94,9 @@ class Work(Protocol):
     @property
     def channels(self) -> int:
         """Values per token in the part that denoises."""
+
+    def encoding(self) -> int:
+        """Return the bytes that encoding a text allocates at its peak."""
 
     def denoising(self, demand: Demand) -> int:
         """Return the bytes that a step allocates at its peak."""
@@ -161,6 +167,12 @@ class Checkpoint(ABC):
     recipe: Recipe
 
     @property
+    def kept_texts(self) -> int:
+        """How many texts' embeddings to keep for the next clips: these, 118 MB of T5's (226 tokens × 4096
+        values × 2 bytes each), unless they are larger."""
+        return 64
+
+    @property
     def turbo(self) -> Turbo | None:
         """The steps of Speed.TURBO; None if the family has none for this checkpoint."""
         return None
@@ -193,6 +205,9 @@ class Checkpoint(ABC):
     @abstractmethod
     def cache(self, pipeline: Any, speed: Speed, steps: int) -> Any:
         """Return diffusers' cache config for a part that denoises `steps` steps at a speed of SKIPPING."""
+
+    def check(self, request: ClipRequest) -> None:  # noqa: B027 - most refuse nothing else
+        """Raise InvalidRequest for what only this checkpoint refuses."""
 
     @property
     def speeds(self) -> tuple[Speed, ...]:

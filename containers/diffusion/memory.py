@@ -201,13 +201,13 @@ class Plan:
         }
 
 
-def plan(model: ModelSizes, device: Device, limits: Limits) -> Plan:
+def plan(model: ModelSizes, device: Device, limits: Limits, *, guided: bool = True) -> Plan:
     """Return the fastest placement for the longest clip that fits in any of OPTIONS, at the model's largest
-    size.
+    size and with guidance unless it renders without.
 
     Raises OutOfMemory, with what each option needs, if not even the shortest clip fits.
     """
-    demands = [Demand(*limits.sizes.largest, frames) for frames in reversed(lengths(limits))]
+    demands = [Demand(*limits.sizes.largest, frames, guided) for frames in reversed(lengths(limits))]
     # Offloading moves weights to main memory, where a CPU has them anyway.
     options = OPTIONS if device.kind == "cuda" else OPTIONS[:2]
     for choice in (options, (LAST_RESORT,)) if device.kind == "cuda" else (options,):
@@ -244,7 +244,7 @@ def _lack(model: ModelSizes, device: Device, demand: Demand, option: Option) -> 
 def peak(model: ModelSizes, option: Option, demand: Demand) -> int:
     """Return the bytes of device memory that a clip needs at its peak, including the model."""
     working = {
-        Stage.ENCODE: 0,
+        Stage.ENCODE: model.work.encoding(),
         Stage.DENOISE: model.work.denoising(demand),
         Stage.DECODE: model.work.decoding(demand, tiling=option.tiling),
     }

@@ -75,7 +75,7 @@ class Model:
         self._pipeline = pipeline
         self._checkpoint = checkpoint
         self._parts = _parts(pipeline, checkpoint)
-        self.embeddings = EmbeddingCache(self._encode)
+        self.embeddings = EmbeddingCache(self._encode, checkpoint.kept_texts)
         """Encoded texts of this and earlier clips."""
 
     @classmethod
@@ -88,7 +88,7 @@ class Model:
         sizes = ModelSizes.read(directory, dtype_on(device, checkpoint))
         denoising = [name for name, weights in sizes.weights.items() if weights.stage is Stage.DENOISE]
         loras, turbo = find_loras(directory, denoising), find_turbo(directory, denoising)
-        planned = plan(sizes, read_device(device), checkpoint.limits)
+        planned = plan(sizes, read_device(device), checkpoint.limits, guided=checkpoint.recipe.guidance > 1)
         logger.info("placement planned", extra=planned.document())
         try:
             pipeline = read_pipeline(directory, checkpoint, device)
@@ -214,6 +214,8 @@ class Model:
                 output, computed = self._denoise(request, source, speed, on_step_end)
                 decoded = self._decode(output, request)
                 frames = _to_rgb(decoded.video)
+                if decoded.sound and not np.isfinite(decoded.sound.samples).all():
+                    raise EngineFailed("the model returned sound with NaN or infinite values")
             except BaseException:
                 # An aborted clip leaves components on the GPU that would have moved out after their turn.
                 self._pipeline.maybe_free_model_hooks()
@@ -292,6 +294,7 @@ def read_pipeline(directory: Path, checkpoint: Checkpoint, device: str) -> Any:
         dtype=_dtypes(checkpoint.family.parts, dtype_on(device, checkpoint), device),
         use_safetensors=True,
         local_files_only=True,
+        **{name: None for name, part in checkpoint.family.parts.items() if not part.loaded},
     )
 
 

@@ -3,16 +3,19 @@
 diffusers and transformers only warn about a missing tensor and render with random numbers in its place.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
 import transformers
+from transformers.conversion_mapping import get_model_conversion_mapping
+from transformers.core_model_loading import WeightRenaming, rename_source_key
 
 from containers.diffusion.checkpoint import read_configs
 from containers.diffusion.errors import BadCheckpoint
-from containers.diffusion.weights import part_tensors
+from containers.diffusion.weights import Tensor, part_tensors
 
 
 def check_tensors(directory: Path) -> None:
@@ -28,6 +31,8 @@ def check_tensors(directory: Path) -> None:
                 model = _build(directory / name, *configs.index[name])
         except Exception as error:  # an invalid configuration can make the libraries raise anything
             raise BadCheckpoint(f"{directory / name}/config.json cannot be used: {error}") from error
+        if part.library == "transformers":
+            there = _renamed(there, model)
         for names, shape in _needed(model):
             found = next((tensor for tensor in names if tensor in there), None)
             if found is None:
@@ -47,6 +52,13 @@ def _build(folder: Path, library: str, class_name: str) -> Any:
     home = diffusers if library == "diffusers" else getattr(diffusers.pipelines, library)
     model = getattr(home, class_name)
     return model.from_config(model.load_config(folder, local_files_only=True))
+
+
+def _renamed(there: Mapping[str, Tensor], model: Any) -> dict[str, Tensor]:
+    """Return the tensors by the names under which transformers loads them: files of earlier versions have
+    others for some models (Gemma 3's)."""
+    renamings = [one for one in get_model_conversion_mapping(model) if isinstance(one, WeightRenaming)]
+    return {rename_source_key(name, renamings, [])[0]: tensor for name, tensor in there.items()}
 
 
 def _needed(model: Any) -> list[tuple[list[str], tuple[int, ...]]]:

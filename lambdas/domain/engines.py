@@ -1,7 +1,7 @@
 """The catalogue of engines: what each supports, so that requests are checked before anything is queued.
 
-Sources: the CogVideoX model cards (sizes, frame rules, fps, prompt tokens); for Wan, those of
-containers/diffusion/families/wan.py.
+Sources: the CogVideoX model cards (sizes, frame rules, fps, prompt tokens); for Wan and LTX-2, those of
+containers/diffusion/families/wan.py and ltx.py.
 """
 
 import json
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from lambdas.domain import film_format
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import Size
+from lambdas.domain.licences import LicenceName
 
 
 class Renderer(StrEnum):
@@ -144,6 +145,7 @@ class Engine(BaseModel):
     steps: int | None = None  # the default number of denoising steps
     speeds: tuple[Speed, ...] = ()  # the speeds a request may choose; empty: the speed is fixed
     loras: bool = False  # supports the LoRA adapters in its model's folder
+    licences: tuple[LicenceName, ...] = ()  # those that must be accepted (lambdas/domain/licences.py)
 
     def check(
         self,
@@ -339,6 +341,36 @@ def _wan(
     )
 
 
+def _ltx(name: str, summary: str, **changes: object) -> Engine:
+    """Build an LTX-2 entry: 8N+1 frames at 24 or 25 fps, up to 20 s of film, plus one frame for the join."""
+    return Engine.model_validate(
+        {
+            "name": name,
+            "revision": "1",
+            "renderer": Renderer.ENDPOINT,
+            "summary": summary,
+            "sizes": SizeRange(
+                default=(1024, 576), short_side=(256, 736), long_side=(256, 1280), multiple=32
+            ),
+            "fps": (24, 25),
+            "frame_step": 8,
+            "longest_clip": 20,
+            "prompt_tokens": 1024,
+            "image": "optional",
+            "last_image": "optional",
+            "sound": True,
+            "chained": True,
+            "loras": True,
+            "licences": ("ltx-2", "gemma"),
+            **changes,
+        }
+    )
+
+
+# The distilled models' steps and guidance are fixed.
+_DISTILLED = {"steps": 8, "refuses": OPTIONAL}
+
+
 class Catalogue(Mapping[str, Engine]):
     """Engines by name: Reelworks' own, and those that the deployment adds (lambdas/domain/relays.py), which
     are the same for the whole process."""
@@ -469,6 +501,18 @@ CATALOGUE = Catalogue(
             _P480 + _P720,
             turbo=True,
             last_image="optional",
+        ),
+        _ltx(
+            "ltx-2-19b",
+            "LTX-2 19B, text or image to video with sound",
+            steps=40,
+            speeds=SPEEDS,
+        ),
+        _ltx("ltx-2-19b-distilled", "LTX-2 19B in 8 steps, text or image to video with sound", **_DISTILLED),
+        _ltx(
+            "ltx-2.3-22b-distilled",
+            "LTX-2.3 22B in 8 steps, text or image to video with sound",
+            **_DISTILLED,
         ),
         Engine(
             name="comfyui",

@@ -23,7 +23,8 @@ from lambdas.domain.quotas import Demand, amount
 from lambdas.domain.storyboard_questions import storyboard_question
 from lambdas.domain.video_request import OriginKind, VideoRequest
 
-# Seconds that an engine works on its longest clip, on the first instance type of cdk.json (docs/engines.md).
+# Seconds that an engine works on its longest clip, on the first instance type of cdk.json, or the default one
+# (docs/engines.md).
 _CLIP_SECONDS = {
     "cogvideox-2b": 75,
     "cogvideox-5b": 209,
@@ -37,6 +38,9 @@ _CLIP_SECONDS = {
     "wan2.2-ti2v-5b": 325,
     "wan2.2-t2v-a14b": 843,
     "wan2.2-i2v-a14b": 843,
+    "ltx-2-19b": 979,
+    "ltx-2-19b-distilled": 100,
+    "ltx-2.3-22b-distilled": 100,
 }
 # docs/engines.md; turbo renders 4 steps without guidance instead of 40 or 50 with it.
 _LESS_COMPUTE = {Speed.EXACT: 1.0, Speed.BALANCED: 1.84, Speed.FAST: 2.48, Speed.TURBO: 20.0}

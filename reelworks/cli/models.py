@@ -1,5 +1,6 @@
 """`reel models`: download, check and upload the engines' models."""
 
+import os
 from dataclasses import asdict, replace
 from typing import Annotated, Literal
 
@@ -11,6 +12,14 @@ from reelworks.cli.terminal import Json, err, fail, out, print_json
 models_app = typer.Typer(help="Download, check and upload the engines' models.", no_args_is_help=True)
 
 ModelName = Annotated[str, typer.Argument(help="Engine name, for example cogvideox-5b.")]
+Accepted = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-licence",
+        help="Name of a licence of the model that you accept; repeat it for several. Without it, the command "
+        "shows those that must be accepted.",
+    ),
+]
 
 
 @models_app.command("list")
@@ -32,9 +41,9 @@ def list_local_models(as_json: Json = False) -> None:
 
 
 @models_app.command("pull")
-def pull_model(name: ModelName, as_json: Json = False) -> None:
+def pull_model(name: ModelName, accept_licence: Accepted = None, as_json: Json = False) -> None:
     """Download and verify a model's pinned revision from the hub, with a manifest. Resumes if interrupted."""
-    _model("pull", name, as_json=as_json)
+    _model("pull", name, accept_licence, as_json=as_json)
 
 
 @models_app.command("verify")
@@ -44,9 +53,9 @@ def verify_model(name: ModelName, as_json: Json = False) -> None:
 
 
 @models_app.command("trust")
-def trust_model(name: ModelName, as_json: Json = False) -> None:
+def trust_model(name: ModelName, accept_licence: Accepted = None, as_json: Json = False) -> None:
     """Write the manifest of a model folder that you filled, or added files to, yourself."""
-    _model("trust", name, as_json=as_json)
+    _model("trust", name, accept_licence, as_json=as_json)
 
 
 @models_app.command("push")
@@ -83,17 +92,27 @@ def push_model(
         out.print(f"{address} ({sent} files uploaded)", soft_wrap=True)
 
 
-def _model(verb: Literal["pull", "verify", "trust"], name: str, *, as_json: bool) -> None:
+def _model(
+    verb: Literal["pull", "verify", "trust"], name: str, accepted: list[str] | None = None, *, as_json: bool
+) -> None:
     from reelworks import models
+    from reelworks.cloud.errors import CloudError
     from reelworks.cloud.home import Home
+    from reelworks.cloud.settings import Settings
 
-    folder = Home.locate().models
+    home = Home.locate()
+    folder = home.models
     try:
-        if verb == "pull":
-            manifest = models.pull(folder, name, err.print)
+        if verb == "verify":
+            manifest = models.verify(folder, name)
         else:
-            manifest = getattr(models, verb)(folder, name)
-    except models.ModelError as error:
+            accepted = [*(accepted or []), *Settings.load(home, os.environ).models.accepted_licences]
+            manifest = (
+                models.pull(folder, name, err.print, accepted)
+                if verb == "pull"
+                else models.trust(folder, name, accepted)
+            )
+    except (models.ModelError, CloudError) as error:
         fail(str(error))
     if as_json:
         print_json(

@@ -17,6 +17,9 @@
     sizes = ["1280x704", "704x1280"]
     fps = [24]
 
+    [models]                                licences that you accept, for `reel models pull` (docs/models.md)
+    accepted_licences = ["ltx-2", "gemma"]
+
     [speech]                                voices in addition to the bundled one
     voices = {Amy = "/voices/en_US-amy-medium.onnx"}
 
@@ -38,7 +41,7 @@
     workflow = "/workflows/wan.json"        renders clips, see docs/comfyui.md
 
 Key `k` of section `s` can also be set by the variable REELWORKS_S_K; write a table as
-`name=value,name=value` there.
+`name=value,name=value` and a list as `value,value` there.
 """
 
 import tomllib
@@ -58,6 +61,7 @@ from pydantic import (
 )
 
 from lambdas.domain.engines import CATALOGUE, Engine
+from lambdas.domain.licences import LicenceName
 from lambdas.domain.relays import EngineName, RelaySettings
 from reelworks.cloud.backends.text.catalogue import TextKind
 from reelworks.cloud.backends.text.interface import ANSWER_SECONDS
@@ -178,6 +182,12 @@ class Engines(_Section):
         return self
 
 
+class Models(_Section):
+    """`accepted_licences`: those of models that the user accepts."""
+
+    accepted_licences: tuple[LicenceName, ...] = ()
+
+
 class Speech(_Section):
     voices: dict[Name, AbsolutePath] = {}  # the .onnx, with its .onnx.json next to it
 
@@ -215,6 +225,7 @@ class Webhooks(_Section):
 class Settings(_Section):
     text: TextServer | None = None
     engines: Engines = Engines()
+    models: Models = Models()
     speech: Speech = Speech()
     stills: Stills | None = None
     comfyui: ComfyUI = ComfyUI()
@@ -302,6 +313,8 @@ def _read(file: Path) -> dict[str, Any]:
 def _value(section: Any, key: str, text: str) -> object:
     """Convert a variable's text to the value that TOML would give."""
     field = _model_of(section).model_fields.get(key)
+    if field is not None and isinstance(field.default, tuple):
+        return [value.strip() for value in text.split(",") if value.strip()]
     if field is None or not isinstance(field.default, dict):
         return text
     pairs = (pair.partition("=") for pair in text.split(",") if pair.strip())

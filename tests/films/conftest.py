@@ -17,6 +17,7 @@ from reelworks.cloud.credentials import read_credentials
 from tests.cloud.servers import free_port, serving
 from tests.shared import copy_assembly_of_a_pc
 from tests.tiny_checkpoint import make_tiny_checkpoint
+from tests.tiny_ltx import make_tiny_ltx
 from tests.tiny_wan import make_tiny_wan
 from tests.videos_server import VideosServer
 
@@ -119,9 +120,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, videos_server: VideosServer)
     home = tmp_path_factory.mktemp("home")
     make_tiny_checkpoint(home / "models" / "cogvideox-nano-i2v", image_to_video=True)
     make_tiny_wan(home / "models" / "wan2.2-ti2v-5b", "ti2v")
-    (home / "reelworks.toml").write_text("[webhooks]\nloopback = true\n", encoding="utf-8")
-    with running_cloud(home) as cloud:
-        yield cloud
+    make_tiny_ltx(home / "models" / "ltx-2-19b-distilled")
     with serving(videos_server.app) as url:
         settings = SETTINGS.format(url=url, key=WAN_KEY, model=videos_server.model)
         (home / "reelworks.toml").write_text(settings, encoding="utf-8")

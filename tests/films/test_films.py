@@ -63,6 +63,18 @@ def test_text_to_video_runs_through_the_real_engine_server(cloud: Cloud) -> None
     assert len(video["clips"]) == 2
 
 
+def test_pictures_and_sound_of_one_model_make_a_film(cloud: Cloud) -> None:
+    small = ("--seconds", "1", "--size", "256x256", "--fps", "24")
+    video = make(cloud, "Rain on a tin roof", "--engine", "ltx-2-19b-distilled", *small)
+    film = look_at(Path(video["path"]), scale=1)
+    assert (film.width, film.height, film.rate) == (256, 256, 24)
+    assert len(film.frames) == 24
+    assert film.sound == film.duration == 1
+    loud = loudness(Path(video["path"]))
+    for start in (0, 0.25, 0.5, 0.75):
+        assert loud(start, start + 0.2) > 0.01, "the model's sound, from the first to the last picture"
+
+
 @pytest.mark.parametrize("speed", ["exact", "fast"])
 def test_a_trained_engine_renders_what_the_prompt_describes(cloud: Cloud, speed: str) -> None:
     video = make(

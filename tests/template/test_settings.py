@@ -13,11 +13,20 @@ from lambdas.domain.engines import CATALOGUE
 DEFAULTS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]["reelworks"]
 HOSTED = ", ".join(name for name, engine in CATALOGUE.items() if not engine.workflow)
 CHOSEN = "animatic"
+LTX = {
+    "engines": ["animatic", "ltx-2-19b"],
+    "endpoints": {"ltx-2-19b": {"instance_types": ["ml.g6e.4xlarge"], "max_instances": 1}},
+}
 
 
 def test_the_command_line_overrides_cdk_json() -> None:
     settings = DeploymentSettings.of_context(DEFAULTS, '{"retention_days": 7}')
     assert (settings.retention_days, settings.prefix) == (7, "reelworks")
+
+
+def test_an_engine_whose_licences_are_accepted_is_deployed() -> None:
+    settings = DeploymentSettings.of_context(DEFAULTS, LTX | {"accepted_licences": ["ltx-2", "gemma"]})
+    assert settings.endpoint_engines == ("ltx-2-19b",)
 
 
 def test_an_endpoint_without_settings_has_the_default_instances() -> None:
@@ -44,6 +53,12 @@ def test_an_endpoint_without_settings_has_the_default_instances() -> None:
         ({"default_engine": "cogvideox-2b"}, f"default_engine must be one of: {CHOSEN}; got 'cogvideox-2b'"),
         ({"model_aliases": {"sora-2": "x"}}, f"model_aliases must be one of: {CHOSEN}; got 'x'"),
         ({"model_aliases": {"a,b": "animatic"}}, "String should match pattern"),
+        (LTX, "accepted_licences must have ltx-2 and gemma for engine 'ltx-2-19b'"),
+        (
+            LTX | {"accepted_licences": ["ltx-2"]},
+            "must have gemma for engine 'ltx-2-19b': accept the licences by adding",
+        ),
+        ({"accepted_licences": ["mit"]}, "accepted_licences.0: Input should be 'ltx-2' or 'gemma'"),
         ({"voice_engine": "natural"}, "voice_engine: Input should be 'standard', 'neural', 'long-form'"),
         ({"text_models": [""]}, "text_models.0: String should have at least 1 character"),
         (

@@ -134,7 +134,7 @@ def test_spaces_around_a_variable_s_names_and_values_do_not_count(home: Home) ->
         ("", {"REELWORKS_SPEECH_VOICE": "x"}, "SPEECH_VOICE: unknown setting; allowed: voices"),
         ("[speech]\nvoices = {'a b' = '/v.onnx'}", {}, "speech.voices.a b"),
         ("[speech]\nvoices = {Amy = 'amy.onnx'}", {}, "speech.voices.Amy: must be an absolute path"),
-        ("[voice]\nx = 1", {}, "voice: unknown setting; allowed: text, engines, speech, stills, comfyui"),
+        ("[voice]\nx = 1", {}, "voice: unknown setting; allowed: text, engines, models, speech, stills"),
         ("[engines]\naliases = {'so ra' = 'comfyui'}", {}, "engines.aliases.so ra.*pattern"),
         ("[engines]\naliases = {animatic = 'comfyui'}", {}, "animatic is an engine's own name"),
         ("[engines]\naliases = {sora-2 = 'sora'}", {}, "sora-2: must be one of: animatic,.*got 'sora'"),

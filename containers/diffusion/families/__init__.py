@@ -7,10 +7,11 @@ from typing import Any
 
 from containers.diffusion.errors import BadCheckpoint
 from containers.diffusion.families.cogvideox import COGVIDEOX
+from containers.diffusion.families.ltx import LTX2
 from containers.diffusion.families.wan import WAN
 from containers.diffusion.family import Family
 
-FAMILIES: tuple[Family, ...] = (COGVIDEOX, WAN)
+FAMILIES: tuple[Family, ...] = (COGVIDEOX, WAN, LTX2)
 
 
 def family_of(index: Mapping[str, Any], path: Path) -> Family:

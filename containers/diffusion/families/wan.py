@@ -442,6 +442,9 @@ class WanWork:
     """Whether the VAE's blocks are residual: TI2V-5B's."""
     value_bytes: int
 
+    def encoding(self) -> int:
+        return 0  # 512 tokens: less than the assumptions' error
+
     def denoising(self, demand: Demand) -> int:
         latents = (demand.frames - 1) // FRAME_STEP + 1
         tokens = latents * demand.width * demand.height // self.patch_pixels**2
