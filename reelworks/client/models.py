@@ -1069,7 +1069,7 @@ class CreateFields(TypedDict, total=False):
     20."""
     speed: Speed | None
     """How much computation the engine may skip; only `exact` skips none. For engines on endpoints. Must
-    be one of exact, balanced, fast."""
+    be one of exact, balanced, fast, turbo."""
     loras: Sequence[Mapping[str, Any]] | None
     """Adapters in the engine's model folder. Must be a list of at most 4 objects {"name": …, "scale": -2
     to 2}, each name once; in a form, its JSON text."""
