@@ -80,7 +80,10 @@ def test_the_instances_of_the_table_of_clips_are_those_that_hold_the_model(name:
     for instance, known in INSTANCES.items():
         (gpu, *_) = (on for on in benchmark.DEVICES if on.name.startswith(f"{known.gpu} "))
         on = Device("cuda", instance, gpu.free, known.main_gb * GIB * 9 // 10)
-        made = plan(benchmark.sizes_of(name), on, limits(name))
+        try:
+            made = plan(benchmark.sizes_of(name), on, limits(name))
+        except OutOfMemory:
+            continue
         if made.demand.frames == limits(name).longest and not made.option.fp8:
             held.setdefault(known.gpu, instance)
     assert wanted == set(held.values())
