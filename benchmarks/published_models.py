@@ -240,34 +240,23 @@ _GEMMA_3 = partial(
 
 
 def _ltx(
-    *, distilled: bool, transformer: Mapping[str, Any], connectors: Mapping[str, Any], vae: Mapping[str, Any],
-    vocoder: Make,
-) -> Published:  # fmt: skip
-    scheduler = partial(
-        FlowMatchEulerDiscreteScheduler,
-        use_dynamic_shifting=not distilled, shift_terminal=None if distilled else 0.1,
-        base_shift=0.95, max_shift=2.05, base_image_seq_len=1024, max_image_seq_len=4096,
-    )  # fmt: skip
-    return Published(
-        "LTX2Pipeline",
-        parts={
-            "text_encoder": _GEMMA_3,
-            "connectors": partial(LTX2TextConnectors, rope_type="split", **connectors),
-            "transformer": partial(LTX2VideoTransformer3DModel, rope_type="split", **transformer),
-            "vae": partial(
-                AutoencoderKLLTX2Video,
-                decoder_causal=False, spatial_compression_ratio=32, temporal_compression_ratio=8, **vae,
-            ),
-            "audio_vae": AutoencoderKLLTX2Audio,
-            "vocoder": vocoder,
-        },
-        others={"tokenizer": tokenizer, "scheduler": scheduler},
-    )  # fmt: skip
+    transformer: Mapping[str, Any], connectors: Mapping[str, Any], vae: Mapping[str, Any], vocoder: Make
+) -> Mapping[str, Make]:
+    return {
+        "text_encoder": _GEMMA_3,
+        "connectors": partial(LTX2TextConnectors, rope_type="split", **connectors),
+        "transformer": partial(LTX2VideoTransformer3DModel, rope_type="split", **transformer),
+        "vae": partial(
+            AutoencoderKLLTX2Video,
+            decoder_causal=False, spatial_compression_ratio=32, temporal_compression_ratio=8, **vae,
+        ),
+        "audio_vae": AutoencoderKLLTX2Audio,
+        "vocoder": vocoder,
+    }  # fmt: skip
 
 
-_2_0 = partial(_ltx, transformer={}, connectors={}, vae={}, vocoder=LTX2Vocoder)
-_2_3 = partial(
-    _ltx,
+_2_0 = _ltx(transformer={}, connectors={}, vae={}, vocoder=LTX2Vocoder)
+_2_3 = _ltx(
     transformer={
         **dict.fromkeys(("gated_attn", "cross_attn_mod", "audio_gated_attn", "audio_cross_attn_mod"), True),
         "use_prompt_embeddings": False,
@@ -299,10 +288,21 @@ _2_3 = partial(
     },
     vocoder=LTX2VocoderWithBWE,
 )
+
+
+def _with_schedule(parts: Mapping[str, Make], *, distilled: bool) -> Published:
+    scheduler = partial(
+        FlowMatchEulerDiscreteScheduler,
+        use_dynamic_shifting=not distilled, shift_terminal=None if distilled else 0.1,
+        base_shift=0.95, max_shift=2.05, base_image_seq_len=1024, max_image_seq_len=4096,
+    )  # fmt: skip
+    return Published("LTX2Pipeline", parts, {"tokenizer": tokenizer, "scheduler": scheduler})
+
+
 _LTX = {
-    "ltx-2-19b": _2_0(distilled=False),
-    "ltx-2-19b-distilled": _2_0(distilled=True),
-    "ltx-2.3-22b-distilled": _2_3(distilled=True),
+    "ltx-2-19b": _with_schedule(_2_0, distilled=False),
+    "ltx-2-19b-distilled": _with_schedule(_2_0, distilled=True),
+    "ltx-2.3-22b-distilled": _with_schedule(_2_3, distilled=True),
 }
 
 
