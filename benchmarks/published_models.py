@@ -27,7 +27,7 @@ from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import nn
 from transformers import (
-    CLIPImageProcessor,
+    CLIPImageProcessorPil,
     CLIPVisionConfig,
     CLIPVisionModelWithProjection,
     Gemma3Config,
@@ -199,7 +199,7 @@ def _wan(
         parts["transformer_2"] = transformer
     if "image_dim" in own:
         parts["image_encoder"] = _CLIP_VIT_H
-        others["image_processor"] = CLIPImageProcessor
+        others["image_processor"] = CLIPImageProcessorPil
     from_image = own.get("in_channels") == _FROM_IMAGE["in_channels"]
     return Published("WanImageToVideoPipeline" if from_image else "WanPipeline", parts, others, settings)
 
