@@ -34,7 +34,7 @@ from benchmarks.engine_clips import PEAK_TFLOPS, Clip, gpu_of, instance_with
 from benchmarks.published_models import MODELS
 from benchmarks.random_weights import built_without_values, with_random_weights
 from containers.diffusion.checkpoint import read_checkpoint
-from containers.diffusion.errors import BadCheckpoint, InvalidRequest, OutOfMemory
+from containers.diffusion.errors import BadCheckpoint, EngineFailed, InvalidRequest, OutOfMemory
 from containers.diffusion.family import Checkpoint, Demand, Job, Stage
 from containers.diffusion.loras import Adapter, find_turbo
 from containers.diffusion.memory import (
@@ -409,7 +409,8 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def measure(model: str, options: argparse.Namespace, device: Device) -> list[Row]:
-    """Measure one model and print its rows as they come. Raises Refused, BadCheckpoint, OutOfMemory."""
+    """Measure one model and print its rows as they come. Raises Refused, BadCheckpoint, OutOfMemory,
+    EngineFailed."""
     subject = subject_of(model, device.kind)
     try:
         bench = Bench(subject, device, frames=options.frames, steps=options.steps)
@@ -466,7 +467,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for model in options.models:
         try:
             rows += measure(model, options, device)
-        except (Refused, BadCheckpoint, OutOfMemory, InvalidRequest) as refusal:
+        except (Refused, BadCheckpoint, OutOfMemory, InvalidRequest, EngineFailed) as refusal:
             print(f"benchmarks.gpu: {model}: {refusal}", file=sys.stderr)
             failed = True
         gc.collect()

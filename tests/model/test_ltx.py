@@ -253,6 +253,12 @@ def test_every_limit_names_what_is_allowed(
     assert refusal.value.param == param
 
 
+@pytest.mark.filterwarnings("default")  # of the libraries when models are built on the meta device
+def test_a_schedule_has_no_less_than_two_steps() -> None:
+    with pytest.raises(InvalidRequest, match="at least 2.*nearest is 2"):
+        benchmark.checkpoint_of("ltx-2-19b").check(request(steps=1))
+
+
 @pytest.mark.parametrize(
     ("file", "changes", "says"),
     [
@@ -287,7 +293,7 @@ def test_the_noise_levels_are_those_of_diffusers() -> None:
 # --- memory
 
 
-@pytest.mark.filterwarnings("default")  # of the libraries when models are built on the meta device
+@pytest.mark.filterwarnings("default")
 def test_the_estimate_of_denoising_covers_what_the_real_class_allocates() -> None:
     # Long, so that it takes more than reading the text; held are the text's embeddings, twice.
     work, demand = benchmark.sizes_of("ltx-2-19b").work, Demand(768, 512, 481, guided=False)
