@@ -255,7 +255,7 @@ def test_every_limit_names_what_is_allowed(
 
 @pytest.mark.filterwarnings("default")  # of the libraries when models are built on the meta device
 def test_a_schedule_has_no_less_than_two_steps() -> None:
-    with pytest.raises(InvalidRequest, match="at least 2.*nearest is 2"):
+    with pytest.raises(InvalidRequest, match=r"at least 2.*nearest is 2"):
         benchmark.checkpoint_of("ltx-2-19b").check(request(steps=1))
 
 
