@@ -66,8 +66,6 @@ DEVICES = (
     a_device("H100 80 GB", 81559, 500, 128),
     a_device("H200 141 GB", 143771, 500, 256),
 )
-
-
 # For LTX-2: PCs with the main memory that 16-bit weights need, and the smallest instances of AWS that hold a
 # model.
 LARGE_DEVICES = (
