@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -30,9 +31,10 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from benchmarks.engine_clips import PEAK_TFLOPS, Clip, gpu_of, instance_with
-from benchmarks.random_weights import BLUEPRINTS, Published
+from benchmarks.published_models import MODELS
+from benchmarks.random_weights import built_without_values, with_random_weights
 from containers.diffusion.checkpoint import read_checkpoint
-from containers.diffusion.errors import BadCheckpoint, InvalidRequest, OutOfMemory
+from containers.diffusion.errors import BadCheckpoint, EngineFailed, InvalidRequest, OutOfMemory
 from containers.diffusion.family import Checkpoint, Demand, Job, Stage
 from containers.diffusion.loras import Adapter, find_turbo
 from containers.diffusion.memory import (
@@ -56,6 +58,8 @@ from containers.diffusion.speed import Speed
 PLAIN = "plain diffusers"
 PROMPT = "A bee lands on a bright yellow flower in a sunny meadow."
 SEED = 7
+# Steps of a run that isn't measured: LTX-2's schedule, which ends at a given noise level, needs two.
+SHORT = 2
 # How far the plan may be above what PyTorch has allocated; it must never be below.
 LOOSEST = 1.25
 
@@ -114,7 +118,7 @@ class Row:
 
 
 def subject_of(model: str, device: str) -> Subject:
-    """Return the model: a folder, or a name of BLUEPRINTS. Raises Refused or BadCheckpoint."""
+    """Return the model: a folder, or a name of MODELS. Raises Refused or BadCheckpoint."""
     folder = Path(model)
     if (folder / "model_index.json").is_file():
         checkpoint = read_checkpoint(folder)
@@ -124,20 +128,20 @@ def subject_of(model: str, device: str) -> Subject:
             checkpoint.name or folder.name, checkpoint, sizes, find_turbo(folder, denoising), "read",
             lambda _: read_pipeline(folder, checkpoint, device),
         )  # fmt: skip
-    if model not in BLUEPRINTS:
+    if model not in MODELS:
         raise Refused(
             f"{model} is neither a folder with a model_index.json nor a published model; the published "
-            f"models are {', '.join(BLUEPRINTS)}"
+            f"models are {', '.join(MODELS)}"
         )
     if device == "cpu":
         raise Refused(
             f"{model} would take days on a CPU; name the folder of a small checkpoint, such as "
             "models/cogvideox-nano"
         )
-    published = Published.of(BLUEPRINTS[model]())
-    checkpoint = published.checkpoint
-    sizes = published.sizes(dtype_on(device, checkpoint))
-    return Subject(model, checkpoint, sizes, None, "random", published.build)
+    built = built_without_values(MODELS[model])
+    checkpoint = built.checkpoint
+    sizes = built.sizes(dtype_on(device, checkpoint))
+    return Subject(model, checkpoint, sizes, None, "random", partial(with_random_weights, built))
 
 
 def device_of(kind: str, memory: float | None) -> Device:
@@ -168,9 +172,10 @@ class Bench:
         limits, recipe = subject.checkpoint.limits, subject.checkpoint.recipe
         if frames is not None and frames not in lengths(limits):
             raise Refused(f"--frames must be one of {lengths(limits)} for {subject.name}; got {frames}")
-        self._plan = plan(subject.sizes, device, limits)
+        guided = recipe.guidance > 1
+        self._plan = plan(subject.sizes, device, limits, guided=guided)
         width, height = limits.sizes.default
-        self._demand = Demand(width, height, frames or recipe.frames, guided=recipe.guidance > 1)
+        self._demand = Demand(width, height, frames or recipe.frames, guided)
         self._plan.check(self._demand, limits)
         started = time.monotonic()
         self._pipeline = subject.make(self._plan)
@@ -181,7 +186,10 @@ class Bench:
         self._synchronize()
         self._load_seconds = time.monotonic() - started
         picture = Image.new("RGB", (width, height), "grey")
-        self._source = Source(image=picture if limits.image == "required" else None)
+        self._source = Source(
+            image=picture if limits.image == "required" else None,
+            last_image=picture if limits.last_image == "required" else None,
+        )
 
     @property
     def speeds(self) -> tuple[Speed, ...]:
@@ -222,11 +230,11 @@ class Bench:
                 plan_holds=plan_holds(planned, allowed, measured) if self._on_gpu else None,
             )
 
-        self.plain(steps=1)
+        self.plain(SHORT)
         plain = self.plain(self._steps_at(Speed.EXACT))
         yield row(PLAIN, Speed.EXACT, plain, plain)
         for speed in speeds:
-            self.served(speed, steps=1)
+            self.served(speed, SHORT)
             yield row(speed, speed, self.served(speed, self._steps_at(speed)), plain)
 
     def served(self, speed: Speed, steps: int) -> "Measured":
@@ -289,11 +297,11 @@ class Bench:
                 counted += counter.get_total_flops()
 
             with self._before_denoising(begin, end):
-                request = self._request(1)
+                request = self._request(SHORT)
                 if not guided:
                     request = request.model_copy(update={"guidance": 1.0})
                 self._model.render(request, self._source, Speed.EXACT, lambda: None)
-        return counted
+        return counted // SHORT
 
     @contextmanager
     def _before_denoising(
@@ -401,7 +409,8 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def measure(model: str, options: argparse.Namespace, device: Device) -> list[Row]:
-    """Measure one model and print its rows as they come. Raises Refused, BadCheckpoint, OutOfMemory."""
+    """Measure one model and print its rows as they come. Raises Refused, BadCheckpoint, OutOfMemory,
+    EngineFailed."""
     subject = subject_of(model, device.kind)
     try:
         bench = Bench(subject, device, frames=options.frames, steps=options.steps)
@@ -437,7 +446,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("models", nargs="*", metavar="MODEL", default=list(BLUEPRINTS))
+    parser.add_argument("models", nargs="*", metavar="MODEL", default=list(MODELS))
     parser.add_argument(
         "--speed", type=Speed, action="append", choices=list(Speed), help="One or more (default: all it has)."
     )
@@ -458,7 +467,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for model in options.models:
         try:
             rows += measure(model, options, device)
-        except (Refused, BadCheckpoint, OutOfMemory, InvalidRequest) as refusal:
+        except (Refused, BadCheckpoint, OutOfMemory, InvalidRequest, EngineFailed) as refusal:
             print(f"benchmarks.gpu: {model}: {refusal}", file=sys.stderr)
             failed = True
         gc.collect()

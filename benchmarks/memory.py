@@ -10,45 +10,21 @@ docs/engines-memory.md.
 import argparse
 import json
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
-import diffusers
 import torch
-from diffusers import AutoencoderKLCogVideoX, AutoencoderKLWan
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from transformers import (
-    CLIPVisionConfig,
-    CLIPVisionModelWithProjection,
-    T5Config,
-    T5EncoderModel,
-    UMT5Config,
-    UMT5EncoderModel,
-)
 
+from benchmarks.published_models import MODELS, Built, Make
 from containers.diffusion.errors import OutOfMemory
-from containers.diffusion.families.cogvideox import (
-    COGVIDEOX,
-    HD,
-    HD_IMAGE,
-    SD,
-    SD_IMAGE,
-)
-from containers.diffusion.families.wan import (
-    BOTH_ENDS,
-    IMAGE,
-    IMAGE_A14B,
-    TEXT,
-    TEXT_480,
-    TEXT_OR_IMAGE,
-    WAN,
-)
-from containers.diffusion.family import Configs, Demand, Dtype, Family
-from containers.diffusion.limits import Limits
+from containers.diffusion.families.cogvideox import COGVIDEOX
+from containers.diffusion.families.ltx import LTX2
+from containers.diffusion.families.wan import WAN
+from containers.diffusion.family import Checkpoint, Demand
 from containers.diffusion.memory import (
     GIB,
     LAST_RESORT,
@@ -59,146 +35,14 @@ from containers.diffusion.memory import (
     ModelSizes,
     Option,
     Placement,
+    Plan,
     lengths,
     peak,
     plan,
+    stored_dtype,
 )
-from containers.diffusion.weights import Tensor
 
 MIB = 2**20
-
-
-@dataclass(frozen=True)
-class Published:
-    """A published checkpoint: its family, the values in its transformer's config.json that differ from the
-    classes' defaults, the other parts by what builds them, and its limits."""
-
-    family: Family
-    transformer: dict[str, Any]
-    others: dict[str, Callable[[], Any]]
-    dtype: Dtype
-    limits: Limits
-    index: dict[str, Any] = field(default_factory=dict)
-    """The settings in its model_index.json."""
-
-
-T5_XXL = T5Config(
-    d_model=4096, d_ff=10240, d_kv=64, num_heads=64, num_layers=24, vocab_size=32128,
-    feed_forward_proj="gated-gelu", tie_word_embeddings=False,
-)  # fmt: skip
-
-
-@cache
-def t5() -> Any:
-    with torch.device("meta"):
-        return T5EncoderModel(T5_XXL)
-
-
-@cache
-def umt5() -> Any:
-    config = UMT5Config(
-        d_model=4096, d_ff=10240, d_kv=64, num_heads=64, num_layers=24, vocab_size=256384,
-        feed_forward_proj="gated-gelu",
-    )  # fmt: skip
-    with torch.device("meta"):
-        return UMT5EncoderModel(config)
-
-
-@cache
-def clip() -> Any:
-    """CLIP ViT-H/14, of Wan 2.1's image models."""
-    config = CLIPVisionConfig(
-        hidden_size=1280, intermediate_size=5120, num_hidden_layers=32, num_attention_heads=16,
-        patch_size=14, projection_dim=1024,
-    )  # fmt: skip
-    with torch.device("meta"):
-        return CLIPVisionModelWithProjection(config)
-
-
-@cache
-def cogvideox_vae() -> Any:
-    with torch.device("meta"):
-        return AutoencoderKLCogVideoX().to(torch.bfloat16).eval()
-
-
-@cache
-def wan_vae() -> Any:
-    with torch.device("meta"):
-        return AutoencoderKLWan().eval()
-
-
-@cache
-def wan_vae_5b() -> Any:
-    with torch.device("meta"):
-        return AutoencoderKLWan(
-            base_dim=160, decoder_base_dim=256, z_dim=48, is_residual=True, in_channels=12, out_channels=12,
-            patch_size=2, scale_factor_spatial=16, latents_mean=[0.0] * 48, latents_std=[1.0] * 48,
-        ).eval()  # fmt: skip
-
-
-def _cogvideox(transformer: dict[str, Any], dtype: Dtype, limits: Limits) -> Published:
-    return Published(COGVIDEOX, transformer, {"text_encoder": t5, "vae": cogvideox_vae}, dtype, limits)
-
-
-_5B = {"num_layers": 42, "num_attention_heads": 48, "use_rotary_positional_embeddings": True}
-_1_5 = _5B | {
-    "patch_size_t": 2,
-    "patch_bias": False,
-    "sample_width": 170,
-    "sample_height": 96,
-    "sample_frames": 81,
-}
-
-
-def _wan(
-    transformer: dict[str, Any],
-    limits: Limits,
-    vae: Callable[[], Any] = wan_vae,
-    **others: Callable[[], Any],
-) -> Published:
-    return Published(WAN, transformer, {"text_encoder": umt5, **others, "vae": vae}, "bfloat16", limits)
-
-
-_WAN_14B: dict[str, Any] = {"num_attention_heads": 40, "num_layers": 40, "ffn_dim": 13824}
-_WAN_I2V = _WAN_14B | {"in_channels": 36, "image_dim": 1280, "added_kv_proj_dim": 5120}
-
-# https://huggingface.co/zai-org and https://huggingface.co/Wan-AI, transformer/config.json. CogVideoX's VAE
-# and Wan 2.1's have their classes' defaults.
-MODELS = {
-    "cogvideox-2b": _cogvideox({"num_layers": 30, "num_attention_heads": 30}, "float16", SD),
-    "cogvideox-5b": _cogvideox(_5B, "bfloat16", SD),
-    "cogvideox-5b-i2v": _cogvideox(
-        _5B | {"in_channels": 32, "use_learned_positional_embeddings": True}, "bfloat16", SD_IMAGE
-    ),
-    "cogvideox-1.5-5b": _cogvideox(_1_5, "bfloat16", HD),
-    "cogvideox-1.5-5b-i2v": _cogvideox(
-        _1_5 | {"in_channels": 32, "ofs_embed_dim": 512}, "bfloat16", HD_IMAGE
-    ),
-    "wan2.1-t2v-1.3b": _wan({"num_attention_heads": 12, "num_layers": 30, "ffn_dim": 8960}, TEXT_480),
-    "wan2.1-t2v-14b": _wan(_WAN_14B, TEXT),
-    "wan2.1-i2v-14b": _wan(_WAN_I2V, IMAGE, image_encoder=clip),
-    "wan2.1-flf2v-14b": _wan(_WAN_I2V | {"pos_embed_seq_len": 514}, BOTH_ENDS, image_encoder=clip),
-    "wan2.2-ti2v-5b": replace(
-        _wan(
-            {
-                "num_attention_heads": 24,
-                "num_layers": 30,
-                "ffn_dim": 14336,
-                "in_channels": 48,
-                "out_channels": 48,
-            },
-            TEXT_OR_IMAGE,
-            wan_vae_5b,
-        ),
-        index={"expand_timesteps": True},
-    ),
-    "wan2.2-t2v-a14b": _wan(_WAN_14B, TEXT, transformer_2=lambda: transformer_of("wan2.2-t2v-a14b")),
-    "wan2.2-i2v-a14b": _wan(
-        _WAN_14B | {"in_channels": 36},
-        IMAGE_A14B,
-        transformer_2=lambda: transformer_of("wan2.2-i2v-a14b"),
-    ),
-}
 
 
 def a_device(name: str, total_mib: int, taken_mib: int, main_gib: int) -> Device:
@@ -222,33 +66,56 @@ DEVICES = (
     a_device("H100 80 GB", 81559, 500, 128),
     a_device("H200 141 GB", 143771, 500, 256),
 )
+# For LTX-2: PCs with the main memory that 16-bit weights need, and the smallest instances of AWS that hold a
+# model.
+LARGE_DEVICES = (
+    a_device("RTX 4060 8 GB, PC with 64 GB", 8188, 1100, 64),
+    a_device("RTX 3060 12 GB, PC with 64 GB", 12288, 1100, 64),
+    a_device("RTX 4080 16 GB, PC with 64 GB", 16376, 1100, 64),
+    a_device("RTX 4090 24 GB, PC with 96 GB", 24564, 1100, 96),
+    a_device("L4 24 GB, ml.g6.2xlarge (32 GB)", 23034, 500, 32),
+    a_device("L40S 48 GB, ml.g6e.2xlarge (64 GB)", 46068, 500, 64),
+    a_device("L40S 48 GB, ml.g6e.4xlarge (128 GB)", 46068, 500, 128),
+    a_device("H100 80 GB, ml.p5.4xlarge (256 GB)", 81559, 500, 256),
+    a_device("H200 141 GB", 143771, 500, 256),
+)
+# By the families of a table.
+TABLES = {(COGVIDEOX.name, WAN.name): DEVICES, (LTX2.name,): LARGE_DEVICES}
 
 
 @cache
-def transformer_of(name: str) -> Any:
-    model = MODELS[name]
-    built = getattr(diffusers, model.family.parts["transformer"].classes[0])
+def _on_meta(make: Make) -> Any:
     with torch.device("meta"):
-        made = built(**model.transformer)
-    dtype = getattr(torch, model.dtype)
-    kept = getattr(made, "_keep_in_fp32_modules", None) or ()
-    for part, values in made.named_parameters():
-        if not any(module in part.split(".") for module in kept):
-            values.data = values.data.to(dtype)
-    return made.eval()
+        return make().eval()
+
+
+@cache
+def built(name: str) -> Built:
+    """Return the published model on the meta device; models with the same part share it."""
+    return Built.of(MODELS[name], _on_meta)
+
+
+def checkpoint_of(name: str) -> Checkpoint:
+    return built(name).checkpoint
 
 
 @cache
 def sizes_of(name: str) -> ModelSizes:
-    """Return the sizes as ModelSizes.read would find them in the published files."""
-    model = MODELS[name]
-    models = {"transformer": transformer_of(name)} | {part: make() for part, make in model.others.items()}
-    tensors = {
-        part: {key: Tensor("BF16", tuple(value.shape)) for key, value in made.named_parameters()}
-        for part, made in models.items()
-    }
-    configs = {part: made.config for part, made in models.items() if model.family.parts[part].config}
-    return ModelSizes.of(model.family, Configs(model.index, configs), tensors, model.dtype)
+    return built(name).sizes(checkpoint_of(name).recipe.dtype)
+
+
+def part_of(name: str, part: str) -> Any:
+    """Return a part of the published model, in the types that a GPU computes it in."""
+    model, dtype = built(name).models[part], checkpoint_of(name).recipe.dtype
+    for key, values in model.named_parameters():
+        values.data = values.data.to(getattr(torch, stored_dtype(built(name).family.parts[part], key, dtype)))
+    return model
+
+
+def planned(name: str, device: Device) -> Plan:
+    """Return the plan for the published model. Raises OutOfMemory."""
+    checkpoint = checkpoint_of(name)
+    return plan(sizes_of(name), device, checkpoint.limits, guided=checkpoint.recipe.guidance > 1)
 
 
 class _Meter(TorchDispatchMode):
@@ -299,15 +166,15 @@ def metered(model: Any, work: Callable[[], Any]) -> int:
 
 def denoising_pass(name: str, demand: Demand) -> Callable[[], Any]:
     """Return one pass of the transformer, with what a clip of that size gives it."""
-    model = transformer_of(name)
-    inputs = _wan_inputs if MODELS[name].family is WAN else _cogvideox_inputs
-    arguments = inputs(model.config, demand, {"dtype": getattr(torch, MODELS[name].dtype), "device": "meta"})
+    model = part_of(name, "transformer")
+    like = {"dtype": getattr(torch, checkpoint_of(name).recipe.dtype), "device": "meta"}
+    arguments = _INPUTS[built(name).family.name](model.config, demand, like)
     return partial(model, **arguments, return_dict=False)
 
 
 def meter_denoising(name: str, demand: Demand) -> int:
     """Return the peak bytes of one pass of the transformer."""
-    return metered(transformer_of(name), denoising_pass(name, demand))
+    return metered(part_of(name, "transformer"), denoising_pass(name, demand))
 
 
 def _cogvideox_inputs(config: Any, demand: Demand, like: dict[str, Any]) -> dict[str, Any]:
@@ -345,23 +212,53 @@ def _wan_inputs(config: Any, demand: Demand, like: dict[str, Any]) -> dict[str, 
     return inputs
 
 
+def _ltx_inputs(config: Any, demand: Demand, like: dict[str, Any]) -> dict[str, Any]:
+    batch = 2 if demand.guided else 1
+    latents, sounds = (demand.frames - 1) // 8 + 1, round(demand.frames / 24 * 25)
+    tokens = latents * demand.width * demand.height // 32**2
+    text = (3840, 3840) if config.use_prompt_embeddings else (4096, 2048)
+    whole, single = ({"dtype": dtype, "device": "meta"} for dtype in (torch.int64, torch.float32))
+    return {
+        "hidden_states": torch.empty(batch, tokens, 128, **like),
+        "audio_hidden_states": torch.empty(batch, sounds, 128, **like),
+        "encoder_hidden_states": torch.empty(batch, 1024, text[0], **like),
+        "audio_encoder_hidden_states": torch.empty(batch, 1024, text[1], **like),
+        "encoder_attention_mask": torch.empty(batch, 1024, **whole),
+        "audio_encoder_attention_mask": torch.empty(batch, 1024, **whole),
+        "timestep": torch.empty(batch, tokens, **single),
+        "audio_timestep": torch.empty(batch, **single),
+        "sigma": torch.empty(batch, **single),
+        "audio_sigma": torch.empty(batch, **single),
+        "video_coords": torch.empty(batch, 3, tokens, 2, **single),
+        "audio_coords": torch.empty(batch, 1, sounds, 2, **single),
+        "use_cross_timestep": not config.use_prompt_embeddings,
+    }
+
+
+_INPUTS: Mapping[str, Callable[[Any, Demand, dict[str, Any]], dict[str, Any]]] = {
+    COGVIDEOX.name: _cogvideox_inputs,
+    WAN.name: _wan_inputs,
+    LTX2.name: _ltx_inputs,
+}
+
+
 def meter_decoding(name: str, demand: Demand, *, tiling: bool) -> int:
-    """Return the peak bytes of decoding a clip."""
-    model = MODELS[name].others["vae"]()
+    """Return the peak bytes of decoding a clip's pictures."""
+    model = part_of(name, "vae")
     config = model.config
-    pixels = getattr(config, "scale_factor_spatial", None) or 8
-    channels = getattr(config, "z_dim", None) or config.latent_channels
+    pixels = config.get("scale_factor_spatial") or config.get("spatial_compression_ratio") or 8
+    frames = int(config.get("temporal_compression_ratio") or 4)
+    channels = config.get("z_dim") or config.latent_channels
     noise = torch.empty(
-        1, channels, (demand.frames - 1) // 4 + 1, demand.height // pixels, demand.width // pixels,
+        1, channels, (demand.frames - 1) // frames + 1, demand.height // pixels, demand.width // pixels,
         dtype=next(model.parameters()).dtype, device="meta",
     )  # fmt: skip
     if tiling:
-        model.enable_tiling(**MODELS[name].family.tiles(demand.width, demand.height))
+        model.enable_tiling(**built(name).family.tiles(demand.width, demand.height))
     try:
         return metered(model, lambda: model.decode(noise))
     finally:
-        if tiling:
-            model.use_tiling = False
+        model.use_tiling = False
 
 
 def estimate(name: str, option: Option, demand: Demand) -> float:
@@ -403,14 +300,14 @@ def rows() -> list[dict[str, Any]]:
     for name, frames in (
         ("cogvideox-2b", 49), ("cogvideox-5b", 49), ("cogvideox-1.5-5b", 81), ("cogvideox-1.5-5b", 161),
         ("wan2.1-t2v-1.3b", 81), ("wan2.1-i2v-14b", 81), ("wan2.2-ti2v-5b", 121), ("wan2.2-t2v-a14b", 81),
+        ("ltx-2-19b", 505), ("ltx-2.3-22b-distilled", 505),
     ):  # fmt: skip
-        limits = MODELS[name].limits
-        for guided in (True, False):
-            demand = Demand(*limits.sizes.default, frames, guided)
+        checkpoint = checkpoint_of(name)
+        for guided in (True, False) if built(name).family is COGVIDEOX else (checkpoint.recipe.guidance > 1,):
+            demand = Demand(*checkpoint.limits.sizes.default, frames, guided)
             what = f"denoising, {name}, {demand}" + ("" if guided else ", no guidance")
-            add(what, sizes_of(name).work.denoising(demand), meter_denoising(name, demand), "metered")
-            if MODELS[name].family is WAN:
-                break  # it computes the halves of a guided step one after the other
+            estimated = sizes_of(name).work.denoising(demand)
+            add(what, estimated, meter_denoising(name, demand), _metered(name))
     for name, demand, tiling in (
         ("cogvideox-5b", Demand(720, 480, 49), False),
         ("cogvideox-5b", Demand(720, 480, 49), True),
@@ -419,10 +316,12 @@ def rows() -> list[dict[str, Any]]:
         ("wan2.1-t2v-14b", Demand(832, 480, 9), True),
         ("wan2.2-ti2v-5b", Demand(1280, 704, 17), False),
         ("wan2.2-ti2v-5b", Demand(832, 480, 9), True),
+        ("ltx-2-19b", Demand(1024, 576, 121), False),
+        ("ltx-2.3-22b-distilled", Demand(1024, 576, 121), True),
     ):  # fmt: skip
         what = f"decoding{' in tiles' if tiling else ''}, {name}, {demand}"
         estimated = sizes_of(name).work.decoding(demand, tiling=tiling)
-        add(what, estimated, meter_decoding(name, demand, tiling=tiling), "metered")
+        add(what, estimated, meter_decoding(name, demand, tiling=tiling), _metered(name))
     clip = Demand(720, 480, 49)
     for name, label, option, measured in MEASURED_ON_GPU:
         add(
@@ -436,6 +335,11 @@ def rows() -> list[dict[str, Any]]:
             "documented",
         )
     return found
+
+
+def _metered(name: str) -> str:
+    # LTX-2's estimate is for both generations, and includes the prompts' embeddings, which are not metered.
+    return "LTX-2, metered" if built(name).family is LTX2 else "metered"
 
 
 def targets(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -454,34 +358,34 @@ def targets(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     return [
         target("estimate / metered", 1.0, 1.16, ratios("metered")),
+        target("estimate / metered, LTX-2", 1.0, 1.25, ratios("LTX-2")),
         target("estimate / measured on a GPU", 1.0, 1.2, ratios("measured")),
         target("estimate with reserves / documented", 0.85, 1.5, ratios("documented")),
     ]
 
 
-def table() -> str:
-    """Return the plan for every published model on every device, as Markdown."""
-    return HEADER + "".join(
-        plan_row(name, sizes_of(name), model.limits, device)
-        for name, model in MODELS.items()
-        for device in DEVICES
-    )
+def tables() -> list[str]:
+    """Return the plans for every published model on the devices of its table, as Markdown."""
+    return [
+        "| Model | Device | Placement | Estimated peak, of free GiB | Longest clip |\n"
+        "| --- | --- | --- | --- | --- |\n"
+        + "".join(
+            _plan_row(name, device)
+            for name in MODELS
+            if built(name).family.name in families
+            for device in devices
+        )
+        for families, devices in TABLES.items()
+    ]
 
 
-HEADER = (
-    "| Model | Device | Placement | Estimated peak, of free GiB | Longest clip |\n"
-    "| --- | --- | --- | --- | --- |\n"
-)
-
-
-def plan_row(name: str, sizes: ModelSizes, limits: Limits, device: Device, *, guided: bool = True) -> str:
-    """Return a line of a table of plans."""
+def _plan_row(name: str, device: Device) -> str:
     try:
-        found = plan(sizes, device, limits, guided=guided)
+        found = planned(name, device)
     except OutOfMemory:
         cells = ["none: does not fit", "", ""]
     else:
-        frames, all_frames = found.demand.frames, lengths(limits)[-1]
+        frames, all_frames = found.demand.frames, lengths(checkpoint_of(name).limits)[-1]
         cells = [
             str(found.option),
             f"{found.peak / GIB:.1f} of {device.free / GIB:.1f}",
@@ -499,7 +403,7 @@ def main() -> None:
     form.add_argument("--table", action="store_true")
     options = parser.parse_args()
     if options.table:
-        print(table(), end="")
+        print(*tables(), sep="\n", end="")
         return
     found = rows()
     if options.json:

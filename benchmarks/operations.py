@@ -6,103 +6,54 @@ The models are built on PyTorch's meta device, which has shapes but no values. T
 benchmarks/engine_clips.py.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
-from diffusers import LTX2VideoTransformer3DModel, WanTransformer3DModel
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.engine_clips import WORKS
-from benchmarks.memory import MODELS, denoising_pass
+from benchmarks.memory import denoising_pass
 from containers.diffusion.family import Demand
 
-_BF16 = {"dtype": torch.bfloat16, "device": "meta"}
 
-
-def counted(make: Callable[[], Callable[[], Any]], passes: int) -> float:
-    """Return the operations of that many passes, in PFLOP; `make` returns one on the meta device."""
-    one = make()
+def counted(name: str, demand: Demand, passes: int) -> float:
+    """Return the operations of that many passes of a published model's transformer, in PFLOP."""
+    one = denoising_pass(name, demand)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         one()
     return counter.get_total_flops() * passes / 1e15
 
 
-def cogvideox(name: str, frames: int) -> Callable[[], Any]:
-    """Return a pass for both halves of the guidance."""
-    return denoising_pass(name, Demand(*MODELS[name].limits.sizes.default, frames))
+_P480, _P720 = Demand(832, 480, 81), Demand(1280, 720, 81)
+_LTX, _LTX_LONG = Demand(1024, 576, 121), Demand(1024, 576, 481)
+_DISTILLED, _DISTILLED_LONG = replace(_LTX, guided=False), replace(_LTX_LONG, guided=False)
 
-
-# https://huggingface.co/Wan-AI, transformer/config.json of the repositories for diffusers: what differs from
-# the class's defaults, which are 14B's.
-_WAN_1_3B = {"num_attention_heads": 12, "ffn_dim": 8960, "num_layers": 30}
-_WAN_5B = {
-    "num_attention_heads": 24, "ffn_dim": 14336, "num_layers": 30, "in_channels": 48, "out_channels": 48,
-}  # fmt: skip
-
-
-def wan(config: Mapping[str, Any], latents: tuple[int, int, int]) -> Callable[[], Any]:
-    """Return a pass for latents of that many frames, rows and columns."""
-    with torch.device("meta"):
-        model = WanTransformer3DModel(**config).to(torch.bfloat16)
-    return partial(
-        model,
-        hidden_states=torch.empty(1, model.config.in_channels, *latents, **_BF16),
-        timestep=torch.empty(1, dtype=torch.int64, device="meta"),
-        encoder_hidden_states=torch.empty(1, 512, model.config.text_dim, **_BF16),
-        return_dict=False,
-    )
-
-
-def ltx(latents: tuple[int, int, int], sound_latents: int) -> Callable[[], Any]:
-    """Return a pass of LTX-2 for latents of that many frames, rows and columns, and those of the sound."""
-    with torch.device("meta"):
-        model = LTX2VideoTransformer3DModel().to(torch.bfloat16)
-    frames, rows, columns = latents
-    video, config = frames * rows * columns, model.config
-    text = torch.empty(1, 1024, config.caption_channels, **_BF16)
-    return partial(
-        model,
-        hidden_states=torch.empty(1, video, config.in_channels, **_BF16),
-        audio_hidden_states=torch.empty(1, sound_latents, config.audio_in_channels, **_BF16),
-        encoder_hidden_states=text,
-        audio_encoder_hidden_states=text,
-        timestep=torch.empty(1, video, **_BF16),
-        audio_timestep=torch.empty(1, sound_latents, **_BF16),
-        num_frames=frames,
-        height=rows,
-        width=columns,
-        fps=24.0,
-        audio_num_frames=sound_latents,
-        return_dict=False,
-    )
-
-
-# By the model, clip and steps of WORKS: a pass, and how many the clip takes. Guidance takes two a step, which
-# CogVideoX computes in one.
-PASSES: Mapping[tuple[str, str, str], tuple[Callable[[], Callable[[], Any]], int]] = {
-    ("CogVideoX-2b", "6 s, 720×480", "50, guided"): (partial(cogvideox, "cogvideox-2b", 49), 50),
-    ("CogVideoX-5b, -I2V", "6 s, 720×480", "50, guided"): (partial(cogvideox, "cogvideox-5b", 49), 50),
+# By the model, clip and steps of WORKS: the published model, the clip, and how many passes it takes. With
+# guidance a step computes twice as much: CogVideoX and LTX-2 in one pass, Wan in two.
+PASSES: Mapping[tuple[str, str, str], tuple[str, Demand, int]] = {
+    ("CogVideoX-2b", "6 s, 720×480", "50, guided"): ("cogvideox-2b", Demand(720, 480, 49), 50),
+    ("CogVideoX-5b, -I2V", "6 s, 720×480", "50, guided"): ("cogvideox-5b", Demand(720, 480, 49), 50),
     ("CogVideoX1.5-5B, -I2V", "5 s, 1360×768", "50, guided"): (
-        partial(cogvideox, "cogvideox-1.5-5b", 81), 50,
+        "cogvideox-1.5-5b", Demand(1360, 768, 81), 50,
     ),
     ("CogVideoX1.5-5B, -I2V", "10 s, 1360×768", "50, guided"): (
-        partial(cogvideox, "cogvideox-1.5-5b", 161), 50,
+        "cogvideox-1.5-5b", Demand(1360, 768, 161), 50,
     ),
-    # 81 frames are 21 latents of 1/8 of the sides; of 5B, 121 are 31 of 1/16.
-    ("Wan2.1-T2V-1.3B", "5 s, 832×480", "50, guided"): (partial(wan, _WAN_1_3B, (21, 60, 104)), 100),
-    ("Wan2.1-T2V-14B", "5 s, 832×480", "50, guided"): (partial(wan, {}, (21, 60, 104)), 100),
-    ("Wan2.1-T2V-14B", "5 s, 1280×720", "50, guided"): (partial(wan, {}, (21, 90, 160)), 100),
-    ("Wan2.1-I2V-14B-480P", "5 s, 832×480", "40, guided"): (partial(wan, {}, (21, 60, 104)), 80),
-    ("Wan2.1-I2V-14B-720P", "5 s, 1280×720", "40, guided"): (partial(wan, {}, (21, 90, 160)), 80),
-    ("Wan2.2-TI2V-5B", "5 s, 1280×704", "50, guided"): (partial(wan, _WAN_5B, (31, 44, 80)), 100),
-    ("Wan2.2-T2V-A14B, -I2V", "5 s, 832×480", "40, guided"): (partial(wan, {}, (21, 60, 104)), 80),
-    ("Wan2.2-T2V-A14B, -I2V", "5 s, 1280×720", "40, guided"): (partial(wan, {}, (21, 90, 160)), 80),
-    ("Wan2.2-T2V-A14B, -I2V", "5 s, 832×480", "4, turbo"): (partial(wan, {}, (21, 60, 104)), 4),
-    ("Wan2.2-T2V-A14B, -I2V", "5 s, 1280×720", "4, turbo"): (partial(wan, {}, (21, 90, 160)), 4),
-    # 121 frames are 16 latents of 1/32 of the sides, and 25 of sound a second.
-    ("LTX-2 19B distilled", "5 s, 1024×576", "8"): (partial(ltx, (16, 18, 32), 126), 8),
+    ("Wan2.1-T2V-1.3B", "5 s, 832×480", "50, guided"): ("wan2.1-t2v-1.3b", _P480, 100),
+    ("Wan2.1-T2V-14B", "5 s, 832×480", "50, guided"): ("wan2.1-t2v-14b", _P480, 100),
+    ("Wan2.1-T2V-14B", "5 s, 1280×720", "50, guided"): ("wan2.1-t2v-14b", _P720, 100),
+    ("Wan2.1-I2V-14B-480P", "5 s, 832×480", "40, guided"): ("wan2.1-i2v-14b", _P480, 80),
+    ("Wan2.1-I2V-14B-720P", "5 s, 1280×720", "40, guided"): ("wan2.1-i2v-14b", _P720, 80),
+    ("Wan2.2-TI2V-5B", "5 s, 1280×704", "50, guided"): ("wan2.2-ti2v-5b", Demand(1280, 704, 121), 100),
+    ("Wan2.2-T2V-A14B, -I2V", "5 s, 832×480", "40, guided"): ("wan2.2-t2v-a14b", _P480, 80),
+    ("Wan2.2-T2V-A14B, -I2V", "5 s, 1280×720", "40, guided"): ("wan2.2-t2v-a14b", _P720, 80),
+    ("Wan2.2-T2V-A14B, -I2V", "5 s, 832×480", "4, turbo"): ("wan2.2-t2v-a14b", _P480, 4),
+    ("Wan2.2-T2V-A14B, -I2V", "5 s, 1280×720", "4, turbo"): ("wan2.2-t2v-a14b", _P720, 4),
+    ("LTX-2 19B distilled", "5 s, 1024×576", "8"): ("ltx-2-19b-distilled", _DISTILLED, 8),
+    ("LTX-2 19B distilled", "20 s, 1024×576", "8"): ("ltx-2-19b-distilled", _DISTILLED_LONG, 8),
+    ("LTX-2 19B", "5 s, 1024×576", "40, guided"): ("ltx-2-19b", _LTX, 40),
+    ("LTX-2 19B", "20 s, 1024×576", "40, guided"): ("ltx-2-19b", _LTX_LONG, 40),
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Writes the files of the tiny LTX-2 checkpoint (tests/tiny_ltx.py) with the classes that read them."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from transformers import (
     SiglipVisionConfig,
 )
 
+from benchmarks.published_models import Published
+from benchmarks.published_models import tokenizer as word_tokenizer
 from tests.tiny_checkpoint_files import sentences
 from tests.tiny_ltx import Generation
 
@@ -31,20 +34,29 @@ CHANNELS, AUDIO_CHANNELS = 32, 16
 AUDIO_LATENTS = 16
 
 
+def tiny(generation: Generation, vocabulary: int, *, distilled: bool) -> Published:
+    """Return what makes a tiny checkpoint, with a tokenizer to which every word is unknown."""
+    return Published(
+        "LTX2Pipeline",
+        parts={
+            "vae": partial(_vae, generation),
+            "audio_vae": _audio_vae,
+            "text_encoder": partial(_text_encoder, vocabulary),
+            "connectors": partial(_connectors, generation),
+            "transformer": partial(_transformer, generation),
+            "vocoder": partial(_vocoder, generation),
+        },
+        others={"tokenizer": word_tokenizer, "scheduler": partial(_scheduler, distilled=distilled)},
+    )
+
+
 def write(directory: Path, *, generation: Generation, distilled: bool) -> None:
     """Write all but the manifest, which names the directory."""
     torch.manual_seed(0)
     tokenizer = _tokenizer()
-    pipeline = LTX2Pipeline(
-        scheduler=_scheduler(distilled=distilled),
-        vae=_vae(generation),
-        audio_vae=_audio_vae(),
-        text_encoder=_text_encoder(len(tokenizer)),
-        tokenizer=tokenizer,
-        connectors=_connectors(generation),
-        transformer=_transformer(generation),
-        vocoder=_vocoder(generation),
-    )
+    made = tiny(generation, len(tokenizer), distilled=distilled)
+    parts = {name: make() for name, make in (made.parts | made.others).items()}
+    pipeline = LTX2Pipeline(**parts | {"tokenizer": tokenizer})
     pipeline.save_pretrained(directory, safe_serialization=True)
 
 

@@ -1,16 +1,13 @@
 """Writes the files of the tiny Wan checkpoints (tests/tiny_wan.py) with the classes that read them."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
-from diffusers import (
-    AutoencoderKLWan,
-    UniPCMultistepScheduler,
-    WanImageToVideoPipeline,
-    WanPipeline,
-    WanTransformer3DModel,
-)
+from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
 from transformers import (
     CLIPImageProcessor,
     CLIPVisionConfig,
@@ -19,6 +16,8 @@ from transformers import (
     UMT5EncoderModel,
 )
 
+from benchmarks.published_models import Make, Published
+from benchmarks.published_models import tokenizer as word_tokenizer
 from tests.tiny_checkpoint_files import make_tokenizer
 from tests.tiny_wan import Kind
 
@@ -26,31 +25,35 @@ LATENTS = {"t2v": 16, "i2v": 16, "flf2v": 16, "t2v-a14b": 16, "i2v-a14b": 16, "t
 PICTURE_WIDTH = 24  # of the image encoder
 
 
+def tiny(kind: Kind, vocabulary: int) -> Published:
+    """Return what makes a tiny checkpoint, with a tokenizer to which every word is unknown."""
+    transformer = partial(_transformer, kind)
+    parts: dict[str, Make] = {
+        "text_encoder": partial(_text_encoder, vocabulary),
+        "vae": partial(_vae, kind),
+        "transformer": transformer,
+    }
+    others: dict[str, Callable[[], Any]] = {"tokenizer": word_tokenizer, "scheduler": _scheduler}
+    settings: dict[str, Any] = {}
+    if kind in ("i2v", "flf2v"):
+        parts["image_encoder"] = _image_encoder
+        others["image_processor"] = partial(CLIPImageProcessor, size=28, crop_size=28)
+    if kind.endswith("a14b"):
+        parts["transformer_2"] = transformer
+        settings["boundary_ratio"] = 0.875 if kind == "t2v-a14b" else 0.9
+    if kind == "ti2v":
+        settings["expand_timesteps"] = True
+    takes_image = kind in ("i2v", "flf2v", "i2v-a14b")
+    return Published("WanImageToVideoPipeline" if takes_image else "WanPipeline", parts, others, settings)
+
+
 def write(directory: Path, kind: Kind) -> None:
     """Write all but the manifest, which names the directory."""
     torch.manual_seed(0)
     tokenizer = make_tokenizer(directory / "tokenizer")
-    parts: dict[str, Any] = {
-        "tokenizer": tokenizer,
-        "text_encoder": _text_encoder(len(tokenizer)),
-        "vae": _vae(kind),
-        "transformer": _transformer(kind),
-        "scheduler": _scheduler(),
-    }
-    if kind in ("i2v", "flf2v"):
-        parts |= {
-            "image_encoder": _image_encoder(),
-            "image_processor": CLIPImageProcessor(size=28, crop_size=28),
-        }
-    if kind.endswith("a14b"):
-        parts |= {
-            "transformer_2": _transformer(kind),
-            "boundary_ratio": 0.875 if kind == "t2v-a14b" else 0.9,
-        }
-    if kind == "ti2v":
-        parts["expand_timesteps"] = True
-    takes_image = kind in ("i2v", "flf2v", "i2v-a14b")
-    pipeline = (WanImageToVideoPipeline if takes_image else WanPipeline)(**parts)
+    made = tiny(kind, len(tokenizer))
+    parts = {name: make() for name, make in (made.parts | made.others).items()}
+    pipeline = getattr(diffusers, made.pipeline)(**parts | {"tokenizer": tokenizer}, **made.settings)
     pipeline.save_pretrained(directory, safe_serialization=True)
     # The names that the published checkpoints have; this environment's classes are called otherwise.
     index = directory / "model_index.json"

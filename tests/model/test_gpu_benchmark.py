@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,11 +13,15 @@ import torch
 from benchmarks import gpu, memory
 from benchmarks.engine_clips import gpu_of
 from benchmarks.gpu import LOOSEST, Measured, plan_holds
-from benchmarks.random_weights import BLUEPRINTS, Blueprint, Published, tokenizer
+from benchmarks.published_models import MODELS, Published, tokenizer
+from benchmarks.random_weights import built_without_values, with_random_weights
+from containers.diffusion.limits import SizeRange
 from containers.diffusion.memory import GIB, Device
 from containers.diffusion.speed import Speed
 from tests.tiny_checkpoint import make_tiny_checkpoint
 from tests.tiny_checkpoint_files import _scheduler, _text_encoder, _transformer, _vae
+from tests.tiny_ltx_files import tiny as tiny_ltx
+from tests.tiny_wan_files import tiny as tiny_wan
 
 pytestmark = pytest.mark.filterwarnings("default")  # of the libraries, when models are built without values
 
@@ -45,8 +50,8 @@ def test_a_checkpoint_is_measured_beside_plain_diffusers(
     assert exact["plan_holds"] is None  # PyTorch counts no allocations on a CPU
 
 
-def test_random_weights_of_a_published_architecture_render() -> None:
-    tiny = Blueprint(
+TINY = {
+    "cogvideox": Published(
         "CogVideoXPipeline",
         parts={
             "text_encoder": partial(_text_encoder, 300),
@@ -54,25 +59,48 @@ def test_random_weights_of_a_published_architecture_render() -> None:
             "vae": partial(_vae, SIZE),
         },
         others={"tokenizer": tokenizer, "scheduler": _scheduler},
-    )
-    published = Published.of(tiny)
-    sizes = published.sizes("float32")
-    assert all(parameter.is_meta for model in published.models.values() for parameter in model.parameters())
-    subject = gpu.Subject("tiny", published.checkpoint, sizes, None, "random", published.build)
+    ),
+    **{f"wan {kind}": tiny_wan(kind, 300) for kind in ("flf2v", "ti2v", "i2v-a14b")},
+    "ltx": tiny_ltx("2.0", 300, distilled=False),
+    "ltx 2.3 distilled": tiny_ltx("2.3", 300, distilled=True),
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_random_weights_of_a_published_architecture_render(name: str) -> None:
+    built = built_without_values(TINY[name])
+    sizes = built.sizes("float32")
+    assert all(parameter.is_meta for model in built.models.values() for parameter in model.parameters())
+    limits = replace(built.checkpoint.limits, sizes=SizeRange(SIZE, (64, 96), (64, 96), 32))
+    checkpoint = replace(built.checkpoint, limits=limits)
+    subject = gpu.Subject("tiny", checkpoint, sizes, None, "random", partial(with_random_weights, built))
     on = Device("cpu", "the CPU", 8 * GIB, 8 * GIB)
-    bench = gpu.Bench(subject, on, frames=9, steps=1)
-    assert sum(p.nbytes for m in published.models.values() for p in m.parameters()) == sum(
+    bench = gpu.Bench(subject, on, frames=limits.frame_step + 1, steps=2)
+    assert sum(p.nbytes for m in built.models.values() for p in m.parameters()) == sum(
         weights.total for weights in sizes.weights.values()
     )
-    assert bench.served(Speed.EXACT, steps=1).frames.std() > 0
+    plain, exact = bench.rows([Speed.EXACT], None)
+    assert exact.same_bits
+    assert exact.step_tflop == plain.step_tflop > 0
+    assert bench.served(Speed.EXACT, steps=2).frames.std() > 0
 
 
-@pytest.mark.parametrize("name", ["cogvideox-2b", "cogvideox-5b-i2v"])
-def test_published_models_are_recognized_and_as_large_as_the_memory_plan_says(name: str) -> None:
-    published = Published.of(BLUEPRINTS[name]())
-    checkpoint = published.checkpoint
-    assert (checkpoint.name, checkpoint.recipe.dtype) == (name, memory.MODELS[name].dtype)
-    assert published.sizes(checkpoint.recipe.dtype) == memory.sizes_of(name)
+@pytest.mark.parametrize("name", MODELS)
+def test_published_models_are_recognized(name: str) -> None:
+    checkpoint = memory.checkpoint_of(name)
+    assert checkpoint.name == name
+    assert checkpoint.pipeline in checkpoint.family.pipelines
+    made = memory.built(name)
+    weighted = checkpoint.family.parts_of(made.configs.index)
+    assert made.models.keys() == weighted.keys()
+    for part, model in made.models.items():
+        assert type(model).__name__ in weighted[part].classes
+
+
+@pytest.mark.parametrize("name", ["cogvideox-5b-i2v", "wan2.2-i2v-a14b", "ltx-2.3-22b-distilled"])
+def test_random_weights_are_as_large_as_the_memory_plan_says(name: str) -> None:
+    built = built_without_values(MODELS[name])
+    assert built.sizes(built.checkpoint.recipe.dtype) == memory.sizes_of(name)
 
 
 def measured(allocated: int, reserved: int) -> Measured:

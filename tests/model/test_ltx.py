@@ -15,12 +15,12 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 import containers.diffusion.model as model_module
-from benchmarks import ltx_models
+from benchmarks import memory as benchmark
 from containers.diffusion.checkpoint import read_checkpoint
 from containers.diffusion.engine import DiffusionEngine
 from containers.diffusion.errors import BadCheckpoint, InvalidRequest
-from containers.diffusion.families.ltx import FRAMES_PER_LATENT, SIGMAS, read
-from containers.diffusion.family import Configs, Demand
+from containers.diffusion.families.ltx import FRAMES_PER_LATENT, SIGMAS
+from containers.diffusion.family import Demand
 from containers.diffusion.manifest import make_manifest
 from containers.diffusion.memory import LAST_RESORT, OPTIONS, plan
 from containers.diffusion.model import Model, Rendering
@@ -253,6 +253,12 @@ def test_every_limit_names_what_is_allowed(
     assert refusal.value.param == param
 
 
+@pytest.mark.filterwarnings("default")  # of the libraries when models are built on the meta device
+def test_a_schedule_has_no_less_than_two_steps() -> None:
+    with pytest.raises(InvalidRequest, match=r"at least 2.*nearest is 2"):
+        benchmark.checkpoint_of("ltx-2-19b").check(request(steps=1))
+
+
 @pytest.mark.parametrize(
     ("file", "changes", "says"),
     [
@@ -286,28 +292,17 @@ def test_the_noise_levels_are_those_of_diffusers() -> None:
 
 # --- memory
 
-DOCS = Path(__file__).parents[2] / "docs" / "engines-memory.md"
-
-
-@pytest.mark.filterwarnings("default")  # of the libraries when models are built on the meta device
-def test_the_plans_of_the_published_models_are_documented() -> None:
-    assert ltx_models.table() in DOCS.read_text(encoding="utf-8")
-    for name in ltx_models.MODELS:
-        configs = {part: getattr(ltx_models, f"{part}_of")(name).config for part in ("transformer", "vae")}
-        scheduler = {"use_dynamic_shifting": "distilled" not in name}
-        assert read(Configs({}, {**configs, "scheduler": scheduler})).name == name
-
 
 @pytest.mark.filterwarnings("default")
 def test_the_estimate_of_denoising_covers_what_the_real_class_allocates() -> None:
     # Long, so that it takes more than reading the text; held are the text's embeddings, twice.
-    work, demand = ltx_models.sizes_of("ltx-2-19b").work, Demand(768, 512, 481, guided=False)
-    real = ltx_models.meter_denoising("ltx-2-19b", demand)
+    work, demand = benchmark.sizes_of("ltx-2-19b").work, Demand(768, 512, 481, guided=False)
+    real = benchmark.meter_denoising("ltx-2-19b", demand)
     assert real <= work.denoising(demand) - 2 * work.text_bytes <= 1.1 * real
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("name", ltx_models.MODELS)
+@pytest.mark.parametrize("name", ["ltx-2-19b", "ltx-2.3-22b-distilled"])
 @pytest.mark.parametrize(
     ("demand", "tiling"),
     [(Demand(512, 512, 17), False), (Demand(1024, 576, 33), True)],
@@ -316,6 +311,6 @@ def test_the_estimate_of_denoising_covers_what_the_real_class_allocates() -> Non
 def test_the_estimate_of_decoding_covers_what_the_real_class_allocates(
     name: str, demand: Demand, tiling: bool
 ) -> None:
-    real = ltx_models.meter_decoding(name, demand, tiling=tiling)
-    estimated = ltx_models.sizes_of(name).work.decoding(demand, tiling=tiling)
+    real = benchmark.meter_decoding(name, demand, tiling=tiling)
+    estimated = benchmark.sizes_of(name).work.decoding(demand, tiling=tiling)
     assert real <= estimated <= 1.25 * real

@@ -183,6 +183,9 @@ class LTX(Checkpoint):
                 f"given, the nearest is {longest}",
             )
         if not self.distilled:
+            # The schedule's last step begins at a given noise level, the first at 1.
+            if request.steps == 1:
+                raise InvalidRequest("steps", "steps must be at least 2; 1 was given, the nearest is 2")
             return
         for param, given, trained in (
             ("steps", request.steps, self.recipe.steps),
