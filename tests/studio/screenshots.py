@@ -1,9 +1,8 @@
 """Screenshots of the studio's screens, compared as coarse grids of colours.
 
-A reference is a small PNG in the folder `looks`, with one pixel for each square of CELL pixels of the screen: its
-mean colour. Fonts, their smoothing and the words of times move text by less than a cell, and colour a cell by less
-than TOLERANCE. What a person would see at first sight is more: no style sheet, other colours, no pictures, another
-layout.
+A reference is a small PNG in the folder `looks`, with one pixel for each square of CELL pixels of the screen:
+its mean colour. Other fonts and the words of times move text by little and cells' colours by at most
+TOLERANCE. What a person sees at first sight does more: no style sheet, other colours, no pictures, another layout.
 """
 
 import os
@@ -29,9 +28,9 @@ def grid(screenshot: bytes) -> Image.Image:
 
 
 def differing(one: Image.Image, other: Image.Image) -> list[Cell]:
-    """Return the cells of either grid whose colour is not between those of the other's cell and its neighbours.
+    """Return the cells of either grid whose colour is not in the range of the other's cell and those around it.
 
-    The neighbours are there because a line of text more moves what is below it, by less than a cell.
+    Those are there because one more line of text moves what is below it, by less than a cell.
     """
     assert one.size == other.size, f"grids of {one.size} and {other.size} cells"
     distance = ImageChops.lighter(_beyond(one, other), _beyond(other, one))
@@ -53,8 +52,8 @@ def share_unlike(page: Page, name: str) -> float:
 
 
 def unlike(page: Page, name: str, *, deadline: float) -> str | None:
-    """Wait until the page looks as its reference `name`, at most until `deadline` (of `time.monotonic`). Return
-    what differs then; None if nothing does. UPDATE_SNAPSHOTS=1 writes the reference instead."""
+    """Wait until the page looks as its reference `name`, until `deadline` (of `time.monotonic`) at most.
+    Return what differs then; None if nothing does. UPDATE_SNAPSHOTS=1 first writes the reference anew."""
     path = _reference(name)
     if os.environ.get("UPDATE_SNAPSHOTS"):
         page.wait_for_timeout(SETTLED_MS)
@@ -77,7 +76,8 @@ def unlike(page: Page, name: str, *, deadline: float) -> str | None:
         f"column {x}, row {y} is {_hex(found, x, y)}, not about {_hex(expected, x, y)}" for x, y in cells[:8]
     )
     more = "; …" if len(cells) > 8 else ""
-    return f"{name}: {len(cells)} of {expected.width * expected.height} cells differ ({shown}{more}). See {failed}."
+    count = expected.width * expected.height
+    return f"{name}: {len(cells)} of {count} cells differ ({shown}{more}). See {failed}."
 
 
 def _reference(name: str) -> Path:

@@ -1,6 +1,7 @@
 """Each screen in light and dark by axe, in each size by its geometry, and the main ones by their looks.
 
-After an intended change of the looks, run `UPDATE_SNAPSHOTS=1 python -m pytest -n 0 tests/studio/test_looks.py`.
+After an intended change of the looks, run
+`UPDATE_SNAPSHOTS=1 python -m pytest -n 0 tests/studio/test_looks.py` after a look at the screens.
 """
 
 import time
