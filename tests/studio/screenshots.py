@@ -1,8 +1,9 @@
 """Screenshots of the studio's screens, compared as coarse grids of colours.
 
 A reference is a small PNG in the folder `looks`, with one pixel for each square of CELL pixels of the screen:
-its mean colour. Other fonts and the words of times move text by little and cells' colours by at most
-TOLERANCE. What a person sees at first sight does more: no style sheet, other colours, no pictures, another layout.
+its mean colour. Other fonts and the words of times move text by little, and change the colours of most cells
+by at most TOLERANCE. What a person sees at first sight changes more of them by more: no style sheet, other
+colours, no pictures, another layout.
 """
 
 import os
@@ -28,13 +29,15 @@ def grid(screenshot: bytes) -> Image.Image:
 
 
 def differing(one: Image.Image, other: Image.Image) -> list[Cell]:
-    """Return the cells of either grid whose colour is not in the range of the other's cell and those around it.
+    """Return the cells of either grid whose colour is not in the range of the other's cell and its
+    neighbours.
 
-    Those are there because one more line of text moves what is below it, by less than a cell.
+    The neighbours are there because one more line of text moves what is below it, by less than a cell.
     """
     assert one.size == other.size, f"grids of {one.size} and {other.size} cells"
     distance = ImageChops.lighter(_beyond(one, other), _beyond(other, one))
-    worst = [max(distance.getpixel((x, y))) for y in range(one.height) for x in range(one.width)]  # type: ignore[arg-type]
+    red, green, blue = distance.split()
+    worst = ImageChops.lighter(ImageChops.lighter(red, green), blue).tobytes()
     return [(place % one.width, place // one.width) for place, by in enumerate(worst) if by > TOLERANCE]
 
 
