@@ -274,7 +274,7 @@ class NewFilm extends Component {
             ],
           })}
           ${form.way === "prompt" ? this.#prompt() : form.way === "topic" ? this.#topic() : this.#storyboard()}
-          ${this.#picture()}
+          ${this.#pictures()}
           ${
             this.#engines.length === 0
               ? html`<p class="quiet" role="status">Loading the engines …</p>`
@@ -474,18 +474,19 @@ class NewFilm extends Component {
       </div>`;
   }
 
-  #picture() {
-    if (takes(this.#engine, "input_reference")) {
-      return this.#file(
-        "input_reference",
-        "image",
-        "First picture",
-        this.#engine?.image === "required" && this.#form.way === "prompt" ? `${this.#engine.id} needs one.` : undefined,
-      );
-    }
-    return this.#form.input_reference
-      ? html`<p class="notice warn">${this.#engine.id} takes no picture, so yours is left out. Choose another
-          engine to use it.</p>`
+  #pictures() {
+    const needed =
+      this.#engine?.image === "required" && this.#form.way === "prompt" ? `${this.#engine.id} needs one.` : undefined;
+    const first = this.#picture("input_reference", "First picture", needed);
+    const last = this.#picture("last_frame", "Last picture", "The film ends on it.");
+    return html`<div class="fields pictures">${first}${last}</div>`;
+  }
+
+  #picture(name, label, hint) {
+    if (takes(this.#engine, name)) return this.#file(name, "image", label, hint);
+    return this.#form[name]
+      ? html`<p class="notice warn">${this.#engine.id} takes no ${label.toLowerCase()}, so yours is left out. Choose
+          another engine to use it.</p>`
       : nothing;
   }
 

@@ -87,10 +87,10 @@ export function choiceField(options) {
   });
 }
 
-export function checkField({ id, label, value, hint, fault, input }) {
+export function checkField({ id, label, value, hint, fault, disabled, input }) {
   return html`
     <div class="check">
-      <input type="checkbox" id=${id} .checked=${live(Boolean(value))}
+      <input type="checkbox" id=${id} .checked=${live(Boolean(value))} ?disabled=${disabled}
         aria-describedby=${described(id, { hint, fault })}
         @change=${({ target }) => input(target.checked)}>
       <div>

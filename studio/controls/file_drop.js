@@ -54,6 +54,8 @@ class FileDrop extends Component {
   #pasted(event) {
     const dialog = document.querySelector("dialog[open]");
     if ((dialog && !dialog.contains(this)) || event.defaultPrevented) return;
+    const focused = document.activeElement?.closest("studio-file-drop");
+    if (focused && focused !== this && focused.kind === this.kind) return; // it is meant for that one
     const file = [...event.clipboardData.files].find((one) => KINDS[this.kind].allowed.test(one.type));
     if (!file) return;
     event.preventDefault();

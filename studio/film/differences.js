@@ -13,6 +13,7 @@ const LABELS = {
   "video.seed": "Seed of the motion",
   seconds: "Length in seconds",
   continues: "Continues the scene before",
+  meets_next: "Meets the next scene",
 };
 
 /**

@@ -54,10 +54,11 @@ function _price({ cost_per_second, cost_per_clip, seconds_per_clip, longest_clip
   return seconds_per_clip === null ? price : `${price} · ${duration(seconds_per_clip)} for a clip of ${longest_clip} s`;
 }
 
-function _taken({ image, audio, longest_clip, size }) {
+function _taken({ image, last_image, audio, longest_clip, size }) {
   const inputs = [
     image === "required" && "needs a picture",
     image === "optional" && "takes a picture",
+    last_image === "optional" && "takes a last picture",
     audio === "required" && "needs narration",
   ].filter(Boolean);
   return [`${size}, clips up to ${longest_clip} s`, ...inputs].join(" · ");

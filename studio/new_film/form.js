@@ -28,6 +28,7 @@ export const emptyForm = () => ({
   burn_captions: false,
   stills: "",
   input_reference: null,
+  last_frame: null,
   music: null,
   characters: [],
   review_storyboard: true,
@@ -75,6 +76,7 @@ export function takes(engine, name) {
   if (!engine) return true;
   if (engine.refuses.includes(name)) return false;
   if (name === "input_reference" || name === "stills") return engine.image !== "none";
+  if (name === "last_frame") return engine.last_image !== "none";
   if (name === "speed") return engine.speeds.length > 0;
   if (name === "loras") return engine.loras;
   if (name === "clip_sound") return engine.sound;
@@ -118,8 +120,8 @@ export function requestOf(form, engine) {
   if (form.transition) given("transition_seconds");
   if (form.shape === "other") given("size");
   else given("aspect", form.shape);
-  if (form.input_reference) given("input_reference", { file_id: form.input_reference.file_id });
-  if (form.music) given("music", { file_id: form.music.file_id });
+  for (const name of ["input_reference", "last_frame", "music"])
+    if (form[name]) given(name, { file_id: form[name].file_id });
   if (form.characters.length)
     given(
       "characters",

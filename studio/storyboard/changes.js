@@ -8,18 +8,24 @@ const UNKNOWN_SECONDS = 8; // of a scene, until its narration is spoken
 
 /** What determines each part of a scene; null if it has no such part. */
 function _contents({ style, scenes }, stills) {
-  return closed({ title: "", style, scenes }).scenes.map((scene, index, all) => {
+  const all = closed({ title: "", style, scenes }).scenes;
+  // A scene with the words of an earlier one gets another picture, by its place.
+  const place = (scene, index, part) =>
+    scene[part].seed === undefined &&
+    all.slice(0, index).some((one) => one[part].positive_prompt === scene[part].positive_prompt)
+      ? index
+      : 0;
+  const drawn = all.map((scene, index) =>
+    stills && !scene.continues ? fingerprint([scene.image, place(scene, index, "image"), style]) : null,
+  );
+  return all.map((scene, index) => {
     const voice = scene.narration && spokenWords(scene.narration.text) ? fingerprint(scene.narration) : null;
-    // A scene with the words of an earlier one gets another picture, by its place.
-    const place = (part) =>
-      scene[part].seed === undefined &&
-      all.slice(0, index).some((one) => one[part].positive_prompt === scene[part].positive_prompt)
-        ? index
-        : 0;
-    const still = stills && !scene.continues ? fingerprint([scene.image, place("image"), style]) : null;
+    const still = drawn[index];
     const before = scene.continues ? fingerprint(all[index - 1]) : null;
+    const after = scene.meets_next ? [drawn[index + 1]] : null;
     const length = scene.seconds ?? scene.narration ?? null;
-    return { voice, still, clips: fingerprint([scene.video, place("video"), style, still, length, before]) };
+    const clips = fingerprint([scene.video, place(scene, index, "video"), style, still, length, before, after]);
+    return { voice, still, clips };
   });
 }
 
@@ -59,7 +65,7 @@ export async function aboutCost(storyboard, outcomes, video, signal) {
     .map((scene, index) => ({ scene, outcome: outcomes[index] }))
     .filter(({ outcome }) => Object.values(outcome).includes("anew"));
   if (!chosen.length) return { usd: 0, seconds: null, unknown: null };
-  const scenes = chosen.map(({ scene }) => ({ ...scene, continues: false }));
+  const scenes = chosen.map(({ scene }) => ({ ...scene, continues: false, meets_next: false }));
   const body = {
     storyboard: closed({ ...storyboard, title: storyboard.title || "Estimate", scenes }),
     model: video.model,

@@ -109,6 +109,13 @@ const PARTS = [
   ["Motion", (scene) => scene.video.positive_prompt],
   ["Not in the motion", (scene) => scene.video.negative_prompt],
   ["Seconds", (scene) => scene.seconds],
+  [
+    "Joined",
+    (scene) =>
+      [scene.continues && "with the scene before", scene.meets_next && "with the next scene"]
+        .filter(Boolean)
+        .join(", "),
+  ],
   ["Seeds", (scene) => [scene.image.seed, scene.video.seed].filter((one) => one !== undefined).join(", ")],
 ];
 

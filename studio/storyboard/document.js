@@ -71,7 +71,10 @@ export function withField(storyboard, id, path, value) {
   if (!id) return { ...storyboard, [path]: value };
   const [part, name] = path.split(".");
   const change = (scene) => ({ ...scene, [part]: name ? { ...scene[part], [name]: value } : value });
-  return { ...storyboard, scenes: storyboard.scenes.map((scene) => (scene.id === id ? change(scene) : scene)) };
+  return _withScenes(
+    storyboard,
+    storyboard.scenes.map((scene) => (scene.id === id ? change(scene) : scene)),
+  );
 }
 
 export function withScene(storyboard, index, scene) {
@@ -91,8 +94,13 @@ export function withMove(storyboard, from, to) {
   return _withScenes(storyboard, scenes.toSpliced(to, 0, storyboard.scenes[from]));
 }
 
-/** The first scene continues nothing. */
+/** The first scene continues nothing. A scene meets the next one only if there is one that starts anew. */
 function _withScenes(storyboard, scenes) {
-  const [first, ...others] = scenes;
-  return { ...storyboard, scenes: first?.continues ? [{ ...first, continues: false }, ...others] : scenes };
+  const fitting = scenes.map((scene, index) => {
+    const next = scenes[index + 1];
+    const continues = index > 0 && scene.continues;
+    const meets_next = next && !next.continues && scene.meets_next;
+    return { ...scene, ...(scene.continues && { continues }), ...(scene.meets_next && { meets_next }) };
+  });
+  return { ...storyboard, scenes: fitting };
 }

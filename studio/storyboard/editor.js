@@ -1,7 +1,7 @@
 /** Edits a storyboard in place: its texts, and the order of its scenes, with undo. Two screens show it. */
 
 import { html, nothing, repeat } from "../component.js";
-import { choiceField, lineField, textField } from "../controls/field.js";
+import { checkField, choiceField, lineField, textField } from "../controls/field.js";
 import { icon } from "../controls/icons.js";
 import { LONGEST, MOST_SCENES, secondsToSpeak, spokenWords, wordsWithin } from "../text_limits.js";
 import { counted } from "../video.js";
@@ -252,7 +252,7 @@ export class StoryboardEditor {
           ${text("video.positive_prompt", "Motion", tokens)}
           <div class="scene-length">${this.#length(scene, readonly)}</div>
         </div>
-        ${this.#more(scene, index, { text, voices, readonly })}
+        ${this.#more(scene, index, { text, engine, voices, readonly })}
       </li>`;
   }
 
@@ -288,7 +288,7 @@ export class StoryboardEditor {
     });
   }
 
-  #more(scene, index, { text, voices, readonly }) {
+  #more(scene, index, { text, engine, voices, readonly }) {
     const id = (path) => controlId(scene, path);
     const line = (path, label, options) => {
       const [part, name] = path.split(".");
@@ -303,6 +303,18 @@ export class StoryboardEditor {
         ...options,
       });
     };
+    const check = (path, label, hint) =>
+      checkField({
+        id: id(path),
+        label,
+        value: scene[path],
+        hint,
+        disabled: readonly,
+        fault: this.faults.get(id(path)),
+        input: (value) => this.#type(scene, path, value),
+      });
+    const next = this.storyboard.scenes[index + 1];
+    const mayMeet = next && !next.continues && (engine?.last_image ?? "none") !== "none";
     return html`
       <details class="scene-more">
         <summary>More: voice, what not to show, seeds</summary>
@@ -322,15 +334,11 @@ export class StoryboardEditor {
           ${line("video.seed", "Motion's seed", { numeric: "numeric" })}
           ${text("image.negative_prompt", "Not in the picture", { most: LONGEST.prompt, rows: 2, optional: true })}
           ${text("video.negative_prompt", "Not in the motion", { most: LONGEST.prompt, rows: 2, optional: true })}
+          ${index === 0 ? nothing : check("continues", "Starts from the last picture of the scene before")}
           ${
-            index === 0
-              ? nothing
-              : html`
-            <div class="check">
-              <input type="checkbox" id=${id("continues")} .checked=${scene.continues ?? false} ?disabled=${readonly}
-                @change=${({ target }) => this.#type(scene, "continues", target.checked)}>
-              <label for=${id("continues")}>Starts from the last picture of the scene before</label>
-            </div>`
+            mayMeet || scene.meets_next
+              ? check("meets_next", "Ends on the first picture of the next scene", "Needs stills.")
+              : nothing
           }
         </div>
       </details>`;
@@ -392,6 +400,7 @@ const SCENE_CONTROLS = new Map([
     "video.negative_prompt",
     "seconds",
     "continues",
+    "meets_next",
   ].map((path) => [path, path]),
 ]);
 

@@ -1,9 +1,10 @@
-"""Each screen in light and dark by axe, and in each size by its geometry.
+"""Each screen in light and dark by axe, in each size by its geometry, and the main ones by their looks.
 
-Pictures are not compared: fonts and their smoothing differ between Chromium's versions and machines. What a
-change of the looks breaks shows in the geometry: what sticks out, is cut off, or lies over something else.
+After an intended change of the looks, run
+`UPDATE_SNAPSHOTS=1 python -m pytest -n 0 tests/studio/test_looks.py` after a look at the screens.
 """
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.studio.browser import Window
 from tests.studio.conftest import Films, OpenWindow
+from tests.studio.screenshots import SHARE, share_unlike, unlike
 
 Show = Callable[[Window, Films], None]
 
@@ -105,3 +107,46 @@ def test_everything_has_its_place_in_each_size(open_window: OpenWindow, films: F
             shown.size(width, height)
             found[f"{name} at {width}"] = shown.misplaced()
     assert {place: faults for place, faults in found.items() if faults} == {}
+
+
+def storyboard_with_stills(window: Window, films: Films) -> None:
+    window.open(f"/films/{films.completed}/storyboard")
+    expect(window.page.get_by_role("img", name="Still of scene 2")).to_be_visible()
+
+
+MAIN_SCREENS: dict[str, Show] = {
+    "gallery": gallery,
+    "film": film("completed", "What it took"),
+    "storyboard": storyboard_with_stills,
+    "new-film": new_film("A topic"),
+}
+VIEWPORTS = {"narrow": (400, 1200), "wide": (1280, 800)}
+# What a screen may lose. A comparison that doesn't see it is none.
+LOSSES = {
+    "style sheets": "for (const sheet of document.styleSheets) sheet.disabled = lost;",
+    "pictures": """for (const one of document.querySelectorAll("main img, main video, main .tile"))
+        one.style.visibility = lost ? "hidden" : "";""",
+}
+
+
+@pytest.mark.parametrize("screen", MAIN_SCREENS)
+def test_a_main_screen_looks_as_it_did(open_window: OpenWindow, films: Films, screen: str) -> None:
+    window = open_window(films.key, reduced_motion="reduce")
+    page = window.page
+    MAIN_SCREENS[screen](window, films)
+    page.evaluate("scrollTo(0, 0)")
+    deadline = time.monotonic() + 10
+    found = []
+    for size, viewport in VIEWPORTS.items():
+        window.size(*viewport)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            name = f"{screen}-{size}-{scheme}"
+            found.append(unlike(page, name, deadline=deadline))
+    assert [difference for difference in found if difference] == []
+    for loss, script in LOSSES.items():
+        if (screen, loss) == ("new-film", "pictures"):
+            continue
+        page.evaluate(f"lost => {{ {script} }}", True)
+        assert share_unlike(page, name) > SHARE, f"{name} without its {loss} looks as its reference"
+        page.evaluate(f"lost => {{ {script} }}", False)

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.films.conftest import Cloud
 from tests.films.looking import look_at
 from tests.studio.browser import Window, until
+from tests.studio.conftest import TAKES_LAST_FRAME
 
 MINUTES_MS = 180_000  # for a film, while clouds of other tests share the cores
 
@@ -44,6 +45,12 @@ def test_from_a_prompt_to_a_download(cloud: Cloud, window: Window, tmp_path: Pat
     Image.new("RGB", (64, 36), "teal").save(tmp_path / "first.png")
     page.locator("#film-input_reference input[type=file]").set_input_files(tmp_path / "first.png")
     expect(page.get_by_role("button", name="Remove: First picture")).to_be_visible()
+    page.get_by_role("radio", name=TAKES_LAST_FRAME).check()
+    with page.expect_response(lambda answer: "last_frame" in (answer.request.post_data or "")) as estimate:
+        page.locator("#film-last_frame input[type=file]").set_input_files(tmp_path / "first.png")
+    assert estimate.value.ok
+    page.get_by_role("radio", name="animatic").check()
+    expect(page.get_by_text("animatic takes no last picture, so yours is left out.")).to_be_visible()
     make_it_small(page)
     page.get_by_label("Length in seconds").fill("2")
     price = page.get_by_label("What the film takes")

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from tests.films.conftest import Cloud
 from tests.films.requests import board
 from tests.studio.browser import Window, until
-from tests.studio.conftest import SMALL, OpenWindow
+from tests.studio.conftest import SMALL, TAKES_LAST_FRAME, OpenWindow
 from tests.studio.test_new_film import MINUTES_MS, make_it_small, plays
 
 
@@ -76,7 +76,8 @@ def test_a_topic_is_reviewed_at_both_gates(window: Window) -> None:
 
 def test_two_people_edit_the_same(cloud: Cloud, open_window: OpenWindow, key: str) -> None:
     client = cloud.client()
-    video = client.submit(storyboard=board("kite", "heron", "wren"), review=["storyboard"], **SMALL).id
+    asked = SMALL | {"model": TAKES_LAST_FRAME, "stills": "standard", "review": ["storyboard"]}
+    video = client.submit(storyboard=board("kite", "heron", "wren"), **asked).id
     one, other = open_window(key), open_window(key)
     other.expect("412")
     for window in (one, other):
@@ -90,6 +91,8 @@ def test_two_people_edit_the_same(cloud: Cloud, open_window: OpenWindow, key: st
 
     narration[1].first.fill("Mine.")
     narration[1].nth(1).fill("My middle.")
+    other.page.locator("details").nth(1).evaluate("folded => { folded.open = true; }")
+    other.page.get_by_label("Ends on the first picture of the next scene").nth(1).check()
     other.page.get_by_role("button", name="Save", exact=True).click()
     dialog = other.page.get_by_role("dialog", name="Somebody else changed this storyboard")
     expect(dialog).to_be_visible()
@@ -103,4 +106,5 @@ def test_two_people_edit_the_same(cloud: Cloud, open_window: OpenWindow, key: st
     expect(other.page.get_by_text("Saved.", exact=True).first).to_be_visible()
     scenes = client.storyboard(video)[0].to_dict()["scenes"]
     assert [scene["narration"]["text"] for scene in scenes] == ["Mine.", "My middle.", "Their end."]
+    assert [scene.get("meets_next", False) for scene in scenes] == [False, True, False]
     client.cancel(video)
