@@ -233,6 +233,8 @@ class DeploymentSettings(BaseModel):
                 f"{self.address_requests}"
             )
         for name in self.endpoint_engines:
+            if name in self.relays and name not in self.endpoints:
+                raise ValueError(f"endpoints must have an entry for engine {name!r}")
             lacking = missing(CATALOGUE[name].licences, self.accepted_licences)
             if lacking:
                 raise ValueError(

@@ -62,7 +62,7 @@ UNEXERCISED = (
         "Only with the setting guardrail; tests/cloud/test_content_filter.py makes the call.",
     ),
     Unexercised(
-        "Image/Build", "*", "CodeBuild and Docker build and push the engines' image; neither is here."
+        "*Image/Build", "*", "CodeBuild and Docker build and push the engines' images; neither is here."
     ),
     Unexercised(
         "Engines/Engine",
