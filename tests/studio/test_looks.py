@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.studio.browser import Window
 from tests.studio.conftest import Films, OpenWindow
-from tests.studio.screenshots import SHARE, share_unlike, unlike
+from tests.studio.screenshots import SHARE, in_one_font, share_unlike, unlike
 
 Show = Callable[[Window, Films], None]
 
@@ -135,6 +135,7 @@ def test_a_main_screen_looks_as_it_did(open_window: OpenWindow, films: Films, sc
     page = window.page
     MAIN_SCREENS[screen](window, films)
     page.evaluate("scrollTo(0, 0)")
+    in_one_font(page)
     deadline = time.monotonic() + 10
     found = []
     for size, viewport in VIEWPORTS.items():

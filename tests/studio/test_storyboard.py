@@ -76,7 +76,12 @@ def test_a_topic_is_reviewed_at_both_gates(window: Window) -> None:
 
 def test_two_people_edit_the_same(cloud: Cloud, open_window: OpenWindow, key: str) -> None:
     client = cloud.client()
-    asked = SMALL | {"model": TAKES_LAST_FRAME, "stills": "standard", "review": ["storyboard"]}
+    asked = SMALL | {
+        "size": "512x288",
+        "model": TAKES_LAST_FRAME,
+        "stills": "standard",
+        "review": ["storyboard"],
+    }
     video = client.submit(storyboard=board("kite", "heron", "wren"), **asked).id
     one, other = open_window(key), open_window(key)
     other.expect("412")
