@@ -32,6 +32,11 @@ def _times(number: float, each: Each) -> Each:
     return {name: number * calls for name, calls in each.items()}
 
 
+# A part that videos of a tenant may share (lambdas/adapters/shared_objects.py): it is noted twice that the
+# video uses it, and once that it is made; two reads look whether the video was deleted meanwhile.
+_USED: Each = {"s3 PutObject": 2, "s3 ListObjectsV2": 1}
+_MADE: Each = _sum(_USED, {"s3 PutObject": 1, "dynamodb GetItem": 2})
+
 CALLS: Mapping[str, Mapping[Unit, Each]] = {
     "Authorizer": {Unit.AUTHORIZATION: {"dynamodb GetItem": 1}},
     "Api": {
@@ -52,29 +57,38 @@ CALLS: Mapping[str, Mapping[Unit, Each]] = {
         Unit.STORYBOARD_QUESTION: _sum(_CHANGE_READ, {"bedrock Converse": 1}),
     },
     "Narrate": {
-        Unit.NARRATION: {
-            "dynamodb GetItem": 1,
-            "dynamodb PutItem": 2,
-            "s3 HeadObject": 1,
-            "s3 GetObject": 1,
-            "s3 PutObject": 2,
-        },
-        Unit.SENTENCE: {
-            "polly SynthesizeSpeech": 1,
-            "s3 HeadObject": 1,
-            "s3 GetObject": 1,
-            "s3 PutObject": 1,
-        },
+        Unit.NARRATION: _sum(
+            _MADE,
+            {
+                "dynamodb GetItem": 1,
+                "dynamodb PutItem": 2,
+                "s3 HeadObject": 1,
+                "s3 GetObject": 1,
+                "s3 PutObject": 2,
+            },
+        ),
+        Unit.SENTENCE: _sum(
+            _MADE,
+            {
+                "polly SynthesizeSpeech": 1,
+                "s3 HeadObject": 1,
+                "s3 GetObject": 1,
+                "s3 PutObject": 1,
+            },
+        ),
     },
     "DrawStill": {
-        Unit.STILL: {
-            "bedrock InvokeModel": 1,
-            "dynamodb GetItem": 1,
-            "dynamodb PutItem": 2,
-            "s3 HeadObject": 1,
-            "s3 GetObject": 1,
-            "s3 PutObject": 1,
-        }
+        Unit.STILL: _sum(
+            _MADE,
+            {
+                "bedrock InvokeModel": 1,
+                "dynamodb GetItem": 1,
+                "dynamodb PutItem": 2,
+                "s3 HeadObject": 1,
+                "s3 GetObject": 1,
+                "s3 PutObject": 1,
+            },
+        )
     },
     "Plan": {
         Unit.FILM: _sum(_CHANGE, {"dynamodb Query": 1, "s3 GetObject": 1, "s3 PutObject": 1}),
@@ -83,36 +97,49 @@ CALLS: Mapping[str, Mapping[Unit, Each]] = {
         Unit.NARRATION: {"s3 GetObject": 1},
     },
     "DrawClip": {
-        Unit.DRAWN: {
-            "dynamodb GetItem": 3,
-            "dynamodb PutItem": 2,
-            "s3 HeadObject": 1,
-            "s3 GetObject": 1,
-            "s3 PutObject": 1,
-            "events PutEvents": 1,
-        },
+        Unit.DRAWN: _sum(
+            _MADE,
+            {
+                "dynamodb GetItem": 3,
+                "dynamodb PutItem": 2,
+                "s3 HeadObject": 1,
+                "s3 GetObject": 1,
+                "s3 PutObject": 1,
+                "events PutEvents": 1,
+            },
+        ),
         Unit.DRAWN_FROM_STILL: {"s3 GetObject": 1},
     },
     # Whichever of the two comes admits the next clip, so their calls are known only together. Transactions
     # that collide with another function's are tried again: without collisions, there would be two.
     "RenderClip, SettleClip": {
-        Unit.RENDERED: {
-            "dynamodb GetItem": 12.5,
-            "dynamodb PutItem": 2,
-            "dynamodb Query": 3.2,
-            "dynamodb TransactWriteItems": 2.5,
-            "dynamodb UpdateItem": 3,
-            "s3 HeadObject": 3,
-            "s3 GetObject": 3,
-            "s3 PutObject": 2,
-            "s3 DeleteObject": 1,
-            "sagemaker InvokeEndpointAsync": 1,
-            "states SendTaskSuccess": 1,
-            "events PutEvents": 1,
-        }
+        # Both look for the clip before it is made.
+        Unit.RENDERED: _sum(
+            _USED,
+            _MADE,
+            {
+                "dynamodb GetItem": 13,
+                "dynamodb PutItem": 2,
+                "dynamodb Query": 2.6,
+                "dynamodb TransactWriteItems": 2.5,
+                "dynamodb UpdateItem": 3,
+                "s3 HeadObject": 3,
+                "s3 GetObject": 3,
+                "s3 PutObject": 2,
+                "s3 DeleteObject": 1,
+                "sagemaker InvokeEndpointAsync": 1,
+                "states SendTaskSuccess": 1,
+                "events PutEvents": 1,
+            },
+        )
     },
     "Assemble": {
-        Unit.FILM: _sum(_times(3, _CHANGE), {"s3 HeadObject": 7, "s3 GetObject": 3, "s3 PutObject": 4}),
+        # The film and its sound are such parts, too.
+        Unit.FILM: _sum(
+            _times(3, _CHANGE),
+            _times(2, _MADE),
+            {"s3 HeadObject": 7, "s3 GetObject": 3, "s3 PutObject": 4},
+        ),
         Unit.CLIP: {"s3 HeadObject": 1, "s3 GetObject": 2},
         Unit.REREAD: {"s3 GetObject": 1},
         Unit.SENTENCE: {"s3 GetObject": 1},
@@ -129,7 +156,7 @@ CALLS: Mapping[str, Mapping[Unit, Each]] = {
                 "dynamodb UpdateItem": -1,
                 "dynamodb TransactWriteItems": 1,
                 "secretsmanager GetSecretValue": 1,
-                "s3 HeadObject": 8,
+                "s3 HeadObject": 7,
                 "s3 GetObject": 2,
                 "s3 CopyObject": 2,
                 "s3 PutObject": 2,

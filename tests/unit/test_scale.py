@@ -59,7 +59,7 @@ def test_a_film_of_one_clip_makes_these_calls() -> None:
         ({"asked": True}, "bedrock Converse", 1),
         ({"scenes": 1, "sentences": 5}, "polly SynthesizeSpeech", 5),
         ({"scenes": 1, "stills": 1}, "bedrock InvokeModel", 1),
-        ({"clips": 12}, "s3 PutObject", 11),
+        ({"clips": 12}, "s3 PutObject", 11 * 4),  # the clip, and three notes of it
         ({"rendered": True}, "sagemaker InvokeEndpointAsync", 1),
         ({"rendered": True}, "states SendTaskSuccess", 1),
     ],
