@@ -21,6 +21,7 @@ from containers.diffusion.errors import (
 )
 from containers.diffusion.messages import Clip
 from containers.serving import clip_file
+from containers.serving.clip_errors import logged
 from containers.serving.clip_request import ClipRequest, parse_request
 from containers.serving.out_of_memory import is_out_of_memory
 
@@ -95,16 +96,8 @@ class Bridge:
         self.check()
         self._rendering = asyncio.current_task()
         try:
-            return await self._render(body)
-        except (InvalidRequest, NotReady) as refusal:
-            logger.info("clip refused", extra={"param": refusal.param, "reason": str(refusal)})
-            raise
-        except EngineError as failure:
-            logger.error("clip failed", extra={"code": failure.code, "reason": str(failure)})
-            raise
-        except Exception as fault:
-            logger.exception("clip failed", extra={"code": EngineFailed.code})
-            raise EngineFailed(f"{type(fault).__name__}: {fault}") from fault
+            with logged(logger):
+                return await self._render(body)
         finally:
             self._rendering = self._progress = None
 

@@ -4,12 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from containers.diffusion.errors import BadCheckpoint
 
 # Far more than any model has, and little enough that nothing computed from it overflows.
 Count = Annotated[int, Field(strict=True, ge=1, le=100_000)]
+
+
+class PartConfig(BaseModel):
+    """The values of a part's configuration that its family computes with; it has more."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 def check_config(directory: Path, file: str, config: Mapping[str, Any], model: type[BaseModel]) -> None:

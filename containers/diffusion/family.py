@@ -19,6 +19,7 @@ from containers.diffusion.source import Source
 from containers.diffusion.speed import SKIPPING, Speed
 
 Dtype = Literal["float32", "bfloat16", "float16"]
+DTYPE_BYTES: Mapping[Dtype, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class Stage(StrEnum):

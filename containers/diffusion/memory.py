@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from containers.diffusion.checkpoint import read_configs
 from containers.diffusion.errors import BadCheckpoint, InvalidRequest, OutOfMemory
-from containers.diffusion.family import Configs, Demand, Dtype, Family, Part, Stage, Work
+from containers.diffusion.family import DTYPE_BYTES, Configs, Demand, Dtype, Family, Part, Stage, Work
 from containers.diffusion.limits import Limits
 from containers.diffusion.weights import Tensor, part_tensors
 
@@ -26,8 +26,6 @@ RESERVED = 1.1
 WORKSPACES = GIB // 2
 # Left for the operating system and the server when the weights are in main memory.
 HOST_RESERVE = 2 * GIB
-
-_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,8 @@ class Weights:
     def of(cls, part: Part, tensors: Mapping[str, Tensor], dtype: Dtype) -> "Weights":
         assert part.stage is not None  # noqa: S101 - only parts with weights are asked for
         sizes = {
-            name: tensor.values * _BYTES[stored_dtype(part, name, dtype)] for name, tensor in tensors.items()
+            name: tensor.values * DTYPE_BYTES[stored_dtype(part, name, dtype)]
+            for name, tensor in tensors.items()
         }
         fp8 = {
             name: tensor.values if in_fp8(part, name, tensor) else sizes[name]

@@ -18,7 +18,6 @@ from containers.diffusion.errors import (
     EngineError,
     EngineFailed,
     InvalidRequest,
-    NotReady,
     OutOfMemory,
 )
 from containers.diffusion.messages import Clip
@@ -27,6 +26,7 @@ from containers.relay.client import PING_SECONDS, Error, Gone, Job, Refused, Unr
 from containers.relay.form import Kind, Order, blamed, order
 from containers.relay.upstream import Upstream
 from containers.serving import clip_file
+from containers.serving.clip_errors import logged
 from containers.serving.clip_request import ClipRequest, parse_request
 from containers.serving.out_of_memory import is_out_of_memory
 
@@ -114,16 +114,8 @@ class Relay:
         self.check()
         self._rendering = asyncio.current_task()
         try:
-            return await self._render(body)
-        except (InvalidRequest, NotReady) as refusal:
-            logger.info("clip refused", extra={"param": refusal.param, "reason": str(refusal)})
-            raise
-        except EngineError as failure:
-            logger.error("clip failed", extra={"code": failure.code, "reason": str(failure)})
-            raise
-        except Exception as fault:
-            logger.exception("clip failed", extra={"code": EngineFailed.code})
-            raise EngineFailed(f"{type(fault).__name__}: {fault}") from fault
+            with logged(logger):
+                return await self._render(body)
         finally:
             self._rendering = self._progress = None
 

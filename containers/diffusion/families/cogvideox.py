@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from containers.diffusion.config import Count
+from containers.diffusion.config import Count, PartConfig
 from containers.diffusion.errors import BadCheckpoint
 from containers.diffusion.family import (
+    DTYPE_BYTES,
     Call,
     Checkpoint,
     Configs,
@@ -54,14 +55,8 @@ FRAME_COPIES_WHILE_DECODING, FRAME_COPIES_AFTER = 1.5, 4
 TILE = (360, 240)
 TILE_STEP = (40, 48)
 
-_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
-
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class _Transformer(_Config):
+class _Transformer(PartConfig):
     """Optional are the values for which CogVideoXTransformer3DModel has a default."""
 
     sample_width: Count
@@ -77,7 +72,7 @@ class _Transformer(_Config):
     use_rotary_positional_embeddings: Annotated[bool, Field(strict=True)] | None = None
 
 
-class _Vae(_Config):
+class _Vae(PartConfig):
     block_out_channels: Annotated[list[Count], Field(strict=True, min_length=1, max_length=10)]
     latent_channels: Count
 
@@ -359,7 +354,7 @@ def work(configs: Configs, dtype: Dtype) -> CogVideoXWork:
         patch_pixels=transformer["patch_size"] * 2 ** (len(finest) - 1),
         patches_in_time=transformer.get("patch_size_t") is not None,
         pixel_channels=max(finest[:2]),
-        value_bytes=_BYTES[dtype],
+        value_bytes=DTYPE_BYTES[dtype],
     )
 
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from containers.diffusion.config import Count
+from containers.diffusion.config import Count, PartConfig
 from containers.diffusion.errors import BadCheckpoint, InvalidRequest
 from containers.diffusion.family import (
+    DTYPE_BYTES,
     Call,
     Checkpoint,
     Configs,
@@ -67,14 +68,8 @@ UNGUIDED: dict[str, float] = {
     "audio_guidance_rescale": 0.0,
 }
 
-_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
-
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class _Transformer(_Config):
+class _Transformer(PartConfig):
     num_attention_heads: Count
     attention_head_dim: Count
     audio_num_attention_heads: Count
@@ -85,7 +80,7 @@ class _Transformer(_Config):
     """Since generation 2.3."""
 
 
-class _Vae(_Config):
+class _Vae(PartConfig):
     decoder_block_out_channels: Annotated[list[Count], Field(strict=True, min_length=1, max_length=10)]
     latent_channels: Count
     patch_size: Count
@@ -96,12 +91,12 @@ class _Vae(_Config):
     temporal_compression_ratio: Literal[8]
 
 
-class _Connectors(_Config):
+class _Connectors(PartConfig):
     caption_channels: Count
     text_proj_in_factor: Count
 
 
-class _Scheduler(_Config):
+class _Scheduler(PartConfig):
     use_dynamic_shifting: Annotated[bool, Field(strict=True)]
     """The distilled checkpoints' noise levels are used as they are."""
 
@@ -377,11 +372,14 @@ def work(configs: Configs, dtype: Dtype) -> LTXWork:
     transformer, vae, text = (configs.parts[name] for name in ("transformer", "vae", "connectors"))
     return LTXWork(
         channels=transformer["num_attention_heads"] * transformer["attention_head_dim"],
-        text_bytes=PROMPT_TOKENS * text["caption_channels"] * text["text_proj_in_factor"] * _BYTES[dtype],
+        text_bytes=PROMPT_TOKENS
+        * text["caption_channels"]
+        * text["text_proj_in_factor"]
+        * DTYPE_BYTES[dtype],
         patch_size=vae["patch_size"],
         pixel_channels=vae["decoder_block_out_channels"][0],
         pixel_tensors=PIXEL_TENSORS[_residual(vae)],
-        value_bytes=_BYTES[dtype],
+        value_bytes=DTYPE_BYTES[dtype],
     )
 
 

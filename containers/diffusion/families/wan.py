@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from containers.diffusion.config import Count
+from containers.diffusion.config import Count, PartConfig
 from containers.diffusion.errors import BadCheckpoint
 from containers.diffusion.family import (
+    DTYPE_BYTES,
     Call,
     Checkpoint,
     Configs,
@@ -58,17 +59,12 @@ FRAME_COPIES_WHILE_DECODING, FRAME_COPIES_AFTER, FRAME_COPIES_OF_TILES = 1.1, 4,
 TILE, TILE_STEP = 320, 64
 
 _FLOAT_BYTES = 4
-_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-
-
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 _Counts = Annotated[list[Count], Field(strict=True, min_length=1, max_length=10)]
 
 
-class _Transformer(_Config):
+class _Transformer(PartConfig):
     """Optional are the values that some models do without, or that older files leave to the class."""
 
     num_layers: Count
@@ -82,7 +78,7 @@ class _Transformer(_Config):
     pos_embed_seq_len: Count | None = None
 
 
-class _Vae(_Config):
+class _Vae(PartConfig):
     base_dim: Count
     z_dim: Count
     dim_mult: _Counts
@@ -481,7 +477,7 @@ def work(configs: Configs, dtype: Dtype) -> WanWork:
         pixel_channels=(vae.get("decoder_base_dim") or vae["base_dim"]) * vae["dim_mult"][0],
         pixels_per_value=vae.get("patch_size") or 1,
         residual=bool(vae.get("is_residual")),
-        value_bytes=_BYTES[dtype],
+        value_bytes=DTYPE_BYTES[dtype],
     )
 
 
