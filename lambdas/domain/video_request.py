@@ -22,12 +22,27 @@ SHORTEST_TRANSITION, LONGEST_TRANSITION = 0.1, 1.0  # seconds; no engine's clip 
 Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
+MUSIC_TYPES = {
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+    "mp4": "audio/mp4",
+}
+"""Media types by file kind, which is also the extension."""
+
+
 class Music(Document):
     """The user's background music, stored in the input bucket under `key`."""
 
     key: str
     sha256: str
     seconds: float
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of file: a key of MUSIC_TYPES."""
+        return self.key.rpartition(".")[2]
 
 
 class Lora(Document):

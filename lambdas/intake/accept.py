@@ -38,7 +38,7 @@ from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
-from lambdas.domain.video_request import Music, Stills, VideoRequest, Voice
+from lambdas.domain.video_request import MUSIC_TYPES, Music, Stills, VideoRequest, Voice
 from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_create
 from lambdas.intake.fields import Fields, parse, requested_webhook
@@ -371,9 +371,7 @@ class Intake:
 def _keep(sent: Mapping[str, bytes], uploads: SharedObjects) -> None:
     if not sent:
         return
-    from lambdas.media.music import MEDIA_TYPES
-
-    media_types = {extension: media_type for media_type, extension in _EXTENSIONS.items()} | MEDIA_TYPES
+    media_types = {extension: media_type for media_type, extension in _EXTENSIONS.items()} | MUSIC_TYPES
     for key, data in sent.items():
         if not uploads.find(key):
             uploads.put(key, data, media_types[key.rpartition(".")[2]])
