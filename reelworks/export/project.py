@@ -8,7 +8,7 @@ from typing import Any
 
 import opentimelineio as otio
 
-from reelworks.client import Client
+from reelworks.client import ApiError, Client
 from reelworks.export.final_cut import fcpxml
 from reelworks.export.material import Material, gather
 from reelworks.export.open_timeline import edit_decision_list, timeline
@@ -21,8 +21,13 @@ def export(
     """Save the project of a video's latest film as a zip file, completely or not at all, and return what is
     in it. `on_progress` is called with the number of files that are there, and with all.
 
-    Raises ApiError (NotReady until the film is completed), OSError; ClipUnreadable, SoundUnreadable.
+    Raises ApiError, also until the film is completed; OSError; ClipUnreadable, SoundUnreadable.
     """
+    video = client.status(video_id)
+    if (
+        video.status != "completed"
+    ):  # the clips may be those of a new attempt, and the manifest the last one's
+        raise ApiError(f"Video {video_id} is {video.stage}. Export it once it is completed.")
     with tempfile.TemporaryDirectory(prefix="reelworks-export-") as scratch:
         folder, packed = Path(scratch, video_id), Path(scratch, "packed.zip")
         folder.mkdir()

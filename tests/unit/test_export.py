@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import opentimelineio as otio
 import pytest
 
-from reelworks.client import ApiError, NotFound
+from reelworks.client import ApiError, NotFound, Video
 from reelworks.export.final_cut import fcpxml
 from reelworks.export.material import Chapter, Material, Shot, Sound, cuts
 from reelworks.export.open_timeline import edit_decision_list, timeline
@@ -215,13 +215,17 @@ MANIFEST = {
 class Api:
     """The client's calls that an export makes, answered from memory."""
 
-    def __init__(self, music: bytes | None) -> None:
+    def __init__(self, music: bytes | None, stage: str = "completed") -> None:
         self._music = music
+        self._video = Video(id=VIDEO, status=stage, stage=stage)
         self._files = {
             "manifest": json.dumps(MANIFEST).encode(),
             "video": clips.clip(16),
             "captions": b"WEBVTT\n",
         }
+
+    def status(self, video_id: str) -> Video:
+        return self._video
 
     def download(self, video_id: str, path: Path, *, variant: str = "video") -> int:
         assert video_id == VIDEO
@@ -286,4 +290,10 @@ def test_nothing_is_left_of_an_export_that_fails(exported: Exported, tmp_path: P
 
     with pytest.raises(ApiError):
         exported(Lost(None))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_that_is_made_again_is_not_exported(exported: Exported, tmp_path: Path) -> None:
+    with pytest.raises(ApiError, match=r"is rendering\. Export it once it is completed"):
+        exported(Api(None, stage="rendering"))
     assert list(tmp_path.iterdir()) == []
