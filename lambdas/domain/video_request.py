@@ -32,12 +32,30 @@ MUSIC_TYPES = {
 """Media types by file kind, which is also the extension."""
 
 
+_PLAYED = ("level", "start", "fade_in", "fade_out")
+LOUDEST_MUSIC, QUIETEST_MUSIC = 0, -40  # dB, against speech
+LONGEST_FADE = 30  # seconds
+SHORTEST_MUSIC = 1  # second; music is looped, and each loop reopens the file
+
+
 class Music(Document):
-    """The user's background music, stored in the input bucket under `key`."""
+    """The user's background music, stored in the input bucket under `key`, and how it is played: `level` in
+    dB against speech, from second `start` of the file on, with fades at the film's ends in seconds."""
 
     key: str
     sha256: str
     seconds: float
+    level: float = -6
+    start: float = 0
+    fade_in: float = 0
+    fade_out: float = 3
+
+    @property
+    def address(self) -> str | list[str | float]:
+        """Return what determines how it sounds. A film made before it could be set keeps its address."""
+        given = (self.level, self.start, self.fade_in, self.fade_out)
+        usual = given == tuple(type(self).model_fields[name].default for name in _PLAYED)
+        return self.sha256 if usual else [self.sha256, *given]
 
     @property
     def kind(self) -> str:

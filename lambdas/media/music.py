@@ -8,7 +8,7 @@ import numpy as np
 
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.errors import MusicRejected, SoundUnreadable
-from lambdas.media.sound import SHORTEST_MUSIC
+from lambdas.domain.video_request import SHORTEST_MUSIC
 from lambdas.media.sound_file import find_sound
 from lambdas.media.sound_input import RATE, samples
 

@@ -150,6 +150,18 @@ def make(
             readable=True,
         ),
     ] = None,
+    music_level: Annotated[
+        float | None, typer.Option(help="Music level against speech, -40 to 0 dB. Default: -6.")
+    ] = None,
+    music_start: Annotated[
+        float | None, typer.Option(help="Second of the music file at which to start.")
+    ] = None,
+    music_fade_in: Annotated[
+        float | None, typer.Option(help="Seconds in which the music fades in. Default: 0.")
+    ] = None,
+    music_fade_out: Annotated[
+        float | None, typer.Option(help="Seconds in which the music fades out. Default: 3.")
+    ] = None,
     clip_sound: ClipSound = None,
     burn_captions: Annotated[
         bool | None, typer.Option("--burn-captions", help="Draw captions into the pictures.")
@@ -212,6 +224,10 @@ def make(
         "transition": transition,
         "transition_seconds": transition_seconds,
         "even_out": even_out,
+        "music_level": music_level,
+        "music_start": music_start,
+        "music_fade_in": music_fade_in,
+        "music_fade_out": music_fade_out,
         "clip_sound": clip_sound,
         "fragmented": fragmented,
         "burn_captions": burn_captions,
