@@ -23,6 +23,14 @@
     [speech]                                voices in addition to the bundled one
     voices = {Amy = "/voices/en_US-amy-medium.onnx"}
 
+    [speech.servers.kokoro]                 voices of a server with /v1/audio/speech (docs/local-backends.md)
+    url = "http://127.0.0.1:8880"
+    model = "kokoro"
+    language = "en-US"                      of these voices
+    voices = {Bella = "af_bella"}           our names, and the server's
+    api_key = "…"
+    timeout_seconds = 120                   how long a sentence may take, with loading the model
+
     [stills]                                image model: a diffusers model …
     model = "/models/sdxl-turbo"
     steps = 4                               see the model's page, unless its own file sets it
@@ -188,8 +196,27 @@ class Models(_Section):
     accepted_licences: tuple[LicenceName, ...] = ()
 
 
+class VoiceServer(_Section):
+    """A server with POST /v1/audio/speech, and voices that it has in one language."""
+
+    url: Url
+    model: Annotated[str, Field(min_length=1)]
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]  # BCP 47
+    voices: Annotated[dict[Name, Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    api_key: str | None = Field(default=None, repr=False)
+    timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 120
+
+
 class Speech(_Section):
     voices: dict[Name, AbsolutePath] = {}  # the .onnx, with its .onnx.json next to it
+    servers: dict[Name, VoiceServer] = {}
+
+    @model_validator(mode="after")
+    def _names_are_single(self) -> Self:
+        names = [*self.voices, *(name for server in self.servers.values() for name in server.voices)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"each voice needs a name of its own; {twice[0]} is there twice")
+        return self
 
 
 class Stills(_Section):

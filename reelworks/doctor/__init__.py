@@ -14,7 +14,7 @@ from reelworks.doctor.images import stills
 from reelworks.doctor.machine import cloud, disk, gpu, node, python, settings_file, torch
 from reelworks.doctor.relays import relays
 from reelworks.doctor.text import text_models
-from reelworks.doctor.voice import piper, voice_finding
+from reelworks.doctor.voice import piper, served_voices, voice_finding
 from reelworks.finding import Finding
 
 
@@ -40,6 +40,7 @@ def backends(home: Home, environment: Mapping[str, str]) -> list[Finding]:
     return [
         *text_models(settings.text, home),
         *(voice_finding(name, model) for name, model in voice_files(settings.speech.voices).items()),
+        *served_voices(settings.speech),
         piper(settings, home),
         stills(settings.stills, home),
         comfyui(settings, home),

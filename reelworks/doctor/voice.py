@@ -1,14 +1,16 @@
-"""Check the voice backend: Piper and its voices."""
+"""Check the voice backends: Piper and its voices, and those of the user's servers."""
 
 import asyncio
 import importlib.util
 from importlib.metadata import version
 from pathlib import Path
 
-from reelworks.cloud.backends.voice.interface import Voice, VoiceFailed
+from reelworks.cloud.backends.voice.catalogue import speech_servers
+from reelworks.cloud.backends.voice.interface import Voice, VoiceBackend, VoiceFailed
 from reelworks.cloud.backends.voice.piper import Piper, read_voice, voice_files
+from reelworks.cloud.backends.voice.speech_server import SpeechServer
 from reelworks.cloud.home import Home
-from reelworks.cloud.settings import Settings
+from reelworks.cloud.settings import Settings, Speech
 from reelworks.finding import Finding
 
 _SYLLABLE = "Oh."
@@ -35,7 +37,7 @@ def voice_finding(name: str, model: Path) -> Finding:
     """Let the voice speak one syllable."""
     try:
         voice = read_voice(name, model)
-        seconds = asyncio.run(_spoken_seconds(voice))
+        seconds = asyncio.run(_spoken_seconds(voice, Piper()))
     except VoiceFailed as error:
         todo = f"python -m piper.download_voices --download-dir {model.parent} {model.stem}"
         return Finding(f"Voice {name}", False, True, str(error), todo)
@@ -44,10 +46,34 @@ def voice_finding(name: str, model: Path) -> Finding:
     return Finding(f"Voice {name}", True, True, f"{voice.language} {model}; it speaks")
 
 
-async def _spoken_seconds(voice: Voice) -> float:
-    piper = Piper()
+def served_voices(speech: Speech) -> list[Finding]:
+    """Let each voice of the user's servers speak one syllable."""
+    return [_served(server, voice) for server in speech_servers(speech) for voice in server.voices]
+
+
+def _served(server: SpeechServer, voice: Voice) -> Finding:
+    what = f"Voice {voice.name}"
     try:
-        samples, rate = await piper.say(voice, 1.0, _SYLLABLE)
+        seconds = asyncio.run(_spoken_seconds(voice, server))
+    except VoiceFailed as error:
+        listed = ", ".join(asyncio.run(_listed(server)))
+        todo = f"use one of the server's voices: {listed}" if listed else "see [speech] in reelworks.toml"
+        return Finding(what, False, True, str(error), todo)
+    if not seconds:
+        return Finding(what, False, True, f"{voice.source} speaks no sound", "use another voice")
+    return Finding(what, True, True, f"{voice.language} {voice.source}; it speaks")
+
+
+async def _listed(server: SpeechServer) -> list[str]:
+    try:
+        return await server.listed()
     finally:
-        await piper.stop()
+        await server.stop()
+
+
+async def _spoken_seconds(voice: Voice, backend: VoiceBackend) -> float:
+    try:
+        samples, rate = await backend.say(voice, 1.0, _SYLLABLE)
+    finally:
+        await backend.stop()
     return len(samples) / rate if samples.any() else 0.0

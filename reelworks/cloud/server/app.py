@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reelworks.cloud.addresses import IDENTITY_PATH
 from reelworks.cloud.aws import client
 from reelworks.cloud.backends.clips.engine_servers import EngineEndpoints
+from reelworks.cloud.backends.voice.catalogue import speech_servers
 from reelworks.cloud.credentials import read_credentials
 from reelworks.cloud.deployment_record import Deployed
 from reelworks.cloud.home import Home
@@ -47,7 +48,7 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
     functions = FunctionRuntime(home.scratch / "disk-reserve")
     functions.install()
     bedrock = BedrockRuntime(settings)
-    polly = Polly(settings.speech.voices)
+    polly = Polly(settings.speech.voices, speech_servers(settings.speech))
     sagemaker = SageMakerRuntime(
         EngineEndpoints(home, deployed, settings.comfyui, settings.engines.relays),
         s3=client("s3", base_url, credentials),

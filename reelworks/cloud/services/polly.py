@@ -1,4 +1,5 @@
-"""Polly on this machine: SynthesizeSpeech and DescribeVoices in the service's wire format, spoken by Piper.
+"""Polly on this machine: SynthesizeSpeech and DescribeVoices in the service's wire format, spoken by Piper or
+by servers with a speech API.
 
 Source: botocore's model of polly, 2016-06-10. Every voice accepts the two cheapest engines. Not supported:
 ogg_vorbis (the FFmpeg that PyAV ships can't encode it with one channel), mulaw, alaw, lexicons, and speech
@@ -9,7 +10,7 @@ import asyncio
 import json
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,8 +23,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lambdas.domain.spoken_text import without_emoji
-from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceFailed
+from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceBackend, VoiceFailed
 from reelworks.cloud.backends.voice.piper import Piper, read_voice, voice_files
+from reelworks.cloud.backends.voice.speech_server import SpeechServer
 from reelworks.cloud.errors import ServiceError
 from reelworks.cloud.services import ssml
 from reelworks.cloud.services.speech_encoding import encoded, resampled
@@ -95,11 +97,14 @@ class _SpeechRequest(BaseModel):
 
 
 class Polly:
-    """An ASGI app for requests signed for `polly`. `voices`: the user's voice files by name."""
+    """An ASGI app for requests signed for `polly`. `voices`: the user's voice files by name; `servers`: what
+    has further voices."""
 
-    def __init__(self, voices: Mapping[str, Path]) -> None:
-        self._voices = voice_files(voices)
+    def __init__(self, voices: Mapping[str, Path], servers: Sequence[SpeechServer] = ()) -> None:
+        self._files = voice_files(voices)
         self._piper = Piper()
+        self._servers = servers
+        self._served = {voice.name: (voice, server) for server in servers for voice in server.voices}
         self._timed: OrderedDict[tuple[Voice, Sentence], _Spoken] = OrderedDict()
         self._app = service(
             [
@@ -112,10 +117,12 @@ class Polly:
         await self._app(scope, receive, send)
 
     async def stop(self) -> None:
-        await self._piper.stop()
+        backends: list[VoiceBackend] = [self._piper, *self._servers]
+        for backend in backends:
+            await backend.stop()
 
     async def _describe_voices(self, request: Request) -> JSONResponse:
-        voices = [self._voice(name) for name in self._voices]
+        voices = [self._voice(name) for name in self._names]
         language, engine = request.query_params.get("LanguageCode"), request.query_params.get("Engine")
         return JSONResponse(
             {
@@ -161,19 +168,26 @@ class Polly:
         body = await asyncio.to_thread(_delivered, samples, spoken_at, request.output_format, rate)
         return Response(body, headers=headers, media_type=_CONTENT_TYPES[request.output_format])
 
+    @property
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys([*self._files, *self._served]))
+
     def _voice(self, name: str) -> Voice:
-        if name not in self._voices:
-            known = ", ".join(sorted(self._voices)) or "none"
+        if name not in self._names:
+            known = ", ".join(sorted(self._names)) or "none"
             message = f"VoiceId {name!r} is unknown on this machine; available: {known}."
             raise ServiceError(400, "ValidationException", message)
+        if name in self._served:
+            return self._served[name][0]
         try:
-            return read_voice(name, self._voices[name])
+            return read_voice(name, self._files[name])
         except VoiceFailed as error:
             raise _failed(error) from error
 
     async def _spoken(self, voice: Voice, sentence: Sentence) -> _Spoken:
+        backend: VoiceBackend = self._served[voice.name][1] if voice.name in self._served else self._piper
         try:
-            return await self._piper.say(voice, sentence.rate, without_emoji(sentence.text))
+            return await backend.say(voice, sentence.rate, without_emoji(sentence.text))
         except VoiceFailed as error:
             raise _failed(error) from error
 

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 
 from lambdas.domain.failures import shortened
+from reelworks.cloud.backends.server_errors import complaint
 from reelworks.cloud.errors import ServiceError
 
 _CONNECT_SECONDS = 10.0
 _LONGEST_REASON = 600  # characters
-_MOST_PARTS = 20  # of a list of complaints
 
 
 class Refused(ServiceError):
@@ -61,9 +61,9 @@ async def post_json(
         answer = _document(response)
         if response.is_success and isinstance(answer, dict) and answer.get("error"):
             # Hosted services and LM Studio also report errors with status 200.
-            raise Refused(url, 400, *_complaint(answer, response))
+            raise Refused(url, 400, *complaint(answer, response.text))
         if not response.is_success:
-            raise Refused(url, response.status_code, *_complaint(answer, response))
+            raise Refused(url, response.status_code, *complaint(answer, response.text))
         if not isinstance(answer, dict):
             raise TypeError("the answer is not a JSON object")
     return answer
@@ -95,35 +95,6 @@ def _document(response: httpx.Response) -> Any:
         if response.is_success:
             raise ValueError(f"not JSON: {response.text[:200]!r}") from None
         return None
-
-
-def _complaint(document: Any, response: httpx.Response) -> tuple[str, frozenset[str]]:
-    """Return what an error says and the fields that it names. Servers put it under `error` (an object or a
-    text), `message` or `detail` (FastAPI: a text, or a list of complaints with the field's `loc`), one in
-    another (Mistral), or in a list (Gemini)."""
-    said = document
-    fields: set[str] = set()
-    if isinstance(said, list) and said and isinstance(said[0], dict) and "error" in said[0]:
-        said = said[0]
-    while isinstance(said, dict):
-        if isinstance(said.get("param"), str):
-            fields.add(said["param"])
-        inner = next((said[name] for name in ("error", "detail", "message") if said.get(name)), None)
-        if inner is None:
-            break
-        said = inner
-    if isinstance(said, list):
-        told = []
-        for one in said[:_MOST_PARTS]:
-            where = one.get("loc") if isinstance(one, dict) else None
-            path = ".".join(str(part) for part in where if part != "body") if isinstance(where, list) else ""
-            fields |= {path} if path else set()
-            message = one.get("msg") if isinstance(one, dict) else one
-            told.append(f"{path}: {message}" if path else str(message))
-        said = "; ".join(told)
-    if not isinstance(said, str):
-        said = response.text if document is None else json.dumps(said, ensure_ascii=False)
-    return " ".join(said.split()), frozenset(fields)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The interface of a voice backend, which speaks one sentence at a time in place of Polly."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -20,11 +19,13 @@ class VoiceFailed(Exception):
 
 @dataclass(frozen=True)
 class Voice:
+    """`source`: the voice's file, or its name on a server. `length_scale`: a file's own."""
+
     name: str
-    model: Path
+    source: str
     language: str  # Polly's format, e.g. "en-US"
     language_name: str
-    length_scale: float  # the model's own
+    length_scale: float = 1.0
 
 
 class VoiceBackend(Protocol):

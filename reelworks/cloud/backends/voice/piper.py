@@ -58,7 +58,7 @@ def read_voice(name: str, model: Path) -> Voice:
             raise ValueError(f"inference.length_scale must be a number above 0; got {scale}")
         return Voice(
             name=name,
-            model=model,
+            source=str(model),
             language=code.replace("_", "-"),
             language_name=visible(str(language.get("name_english", code))),
             length_scale=scale,
@@ -107,12 +107,12 @@ class Piper:
             return _read(Path(answer.partition(_WROTE)[2]))
         except (WorkerFailed, OSError, EOFError, wave.Error) as error:
             passing = isinstance(error, WorkerFailed) and error.passing
-            message = f"The voice {voice.name} ({voice.model}) failed. {error}"
+            message = f"The voice {voice.name} ({voice.source}) failed. {error}"
             raise VoiceFailed(message, passing=passing) from error
 
     def _load(self, voice: Voice, rate: float) -> LineWorker:
         self._folder = self._folder or Path(tempfile.mkdtemp(prefix="speech-"))
-        command = [sys.executable, "-P", "-m", "piper", "--model", str(voice.model)]
+        command = [sys.executable, "-P", "-m", "piper", "--model", voice.source]
         command += ["--length-scale", f"{voice.length_scale / rate:.4f}", "--output-dir", str(self._folder)]
         return LineWorker(command, is_answer=lambda line: _WROTE in line, idle_seconds=_IDLE_SECONDS)
 
