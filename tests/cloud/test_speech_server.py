@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from reelworks.cloud.backends.voice.catalogue import speech_servers
+from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home
 from reelworks.cloud.services.polly import Polly
 from reelworks.cloud.settings import Settings
@@ -219,3 +220,8 @@ def test_doctor_lets_each_voice_speak(kokoro: tuple[Kokoro, str], server: Kokoro
     server.lists = False
     nobody = served_voices(settings_of(tmp_path, kokoro[1]).speech)[1]
     assert nobody.todo == "see [speech] in reelworks.toml"
+
+
+def test_each_voice_has_a_name_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(CloudError, match="each voice needs a name of its own; Bella is there twice"):
+        settings_of(tmp_path, "http://127.0.0.1:9", voices="{Bella = 'a'}\n[speech.voices]\nBella = '/b.onnx'")
