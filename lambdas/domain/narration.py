@@ -1,6 +1,7 @@
 """A scene's narration: the voice, its length, and where each sentence starts."""
 
 from fractions import Fraction
+from math import ceil
 
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
@@ -8,6 +9,10 @@ from lambdas.domain.video_request import Voice
 
 _MAKING = 1  # increment when the same words are spoken in another way
 _KEEPING = 3  # increment when the stored form of a narration changes
+
+
+FASTEST_FIT = 1.15  # times its speed that a voice speaks to fit into its scene
+_ROUNDING = Fraction(1, 50)  # seconds by which a narration may be longer than its scene
 
 
 class Speaker(Document):
@@ -22,8 +27,10 @@ class Speaker(Document):
     def sentence_hash(self, sentence: str) -> str:
         return fingerprint({"sentence": _MAKING, "text": sentence, **self.model_dump()})
 
-    def narration_hash(self, text: str) -> str:
-        return fingerprint({"narration": [_MAKING, _KEEPING], "text": text, **self.model_dump()})
+    def narration_hash(self, text: str, within: float | None = None) -> str:
+        """`within`: seconds of the scene that it is spoken faster to fit into, if it must be."""
+        fitted = {} if within is None else {"within": within}
+        return fingerprint({"narration": [_MAKING, _KEEPING], "text": text, **fitted, **self.model_dump()})
 
 
 class OfferedVoice(Document):
@@ -60,6 +67,17 @@ class Spoken(Document):
         """The minimum length of the scene."""
         last = self.sentences[-1]
         return LEAD + last.start + last.seconds + TAIL
+
+    def fits(self, seconds: float) -> bool:
+        """Return whether it can be spoken in a scene of that length."""
+        return self.seconds <= seconds + _ROUNDING
+
+    def faster(self, seconds: float) -> float:
+        """Return how many times faster it must be spoken to fit, at most FASTEST_FIT."""
+        speech = sum(sentence.seconds for sentence in self.sentences)
+        left = seconds - (self.seconds - speech)
+        needed = speech / left if left > 0 else FASTEST_FIT
+        return min(FASTEST_FIT, ceil(100 * needed) / 100)
 
 
 def speaker(narration: Narration, film: Voice, *, voice: str, engine: str) -> Speaker:

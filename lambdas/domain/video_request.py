@@ -63,6 +63,17 @@ class Music(Document):
         return self.key.rpartition(".")[2]
 
 
+FASTEST_SPEECH = 2.0  # times the voice's own speed
+
+
+class NarrationFit(StrEnum):
+    """What happens if a scene's narration is longer than the scene."""
+
+    EXTEND = "extend"  # the scene becomes longer
+    FASTER = "faster"  # it is spoken up to 1.15 times faster; if that is not enough, the scene becomes longer
+    REFUSE = "refuse"  # the film fails before its clips are rendered
+
+
 class Lora(Document):
     """A LoRA adapter in the folder of the engine's model, and its scale."""
 
@@ -76,7 +87,7 @@ class Voice(Document):
     name: str | None = None
     language: str | None = None  # None: the voice's default
     engine: VoiceEngine | None = None
-    speed: float = Field(default=1.0, ge=0.5, le=2.0, allow_inf_nan=False)
+    speed: float = Field(default=1.0, ge=0.5, le=FASTEST_SPEECH, allow_inf_nan=False)
     sample_rate: SampleRate = 24000
 
 
@@ -144,6 +155,7 @@ class VideoRequest(Document):
     characters: tuple[Role, ...] = ()
     music: Music | None = None
     clip_sound: ClipSound = ClipSound.DUCK
+    narration_fit: NarrationFit = NarrationFit.EXTEND
     brief: Brief | None = None
     writing: Writing = Writing()
     voice: Voice = Voice()

@@ -32,6 +32,7 @@ from lambdas.domain.errors import (
 )
 from lambdas.domain.estimate import Estimate, check_cost, estimate
 from lambdas.domain.film_format import Size
+from lambdas.domain.narration_notes import narration_notes
 from lambdas.domain.planning import check_length, check_meets, check_scenes
 from lambdas.domain.prompts import check_tokens
 from lambdas.domain.spoken_text import spoken_text
@@ -253,6 +254,7 @@ class Intake:
             image=None if image is None else _image(tenant, image, INPUT_REFERENCE),
             last_image=_image(tenant, files[LAST_FRAME], LAST_FRAME) if LAST_FRAME in files else None,
             characters=casting.roles,
+            narration_fit=parsed.narration_fit,
             music=_music(tenant, parsed, files.get(MUSIC)),
             brief=brief,
             writing=Writing(
@@ -364,7 +366,10 @@ class Intake:
             cast=tuple(CastMember(**role.model_dump()) for role in request.characters),
             draft=CATALOGUE[request.engine].draft,
             max_cost=request.max_cost,
-            notes=notes_of(request, self._settings.offered, self._settings.workflow),
+            notes=(
+                *notes_of(request, self._settings.offered, self._settings.workflow),
+                *narration_notes(request),
+            ),
             history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
         )
 

@@ -23,6 +23,7 @@ from lambdas.domain.video_request import (
     SHORTEST_TRANSITION,
     Gate,
     Lora,
+    NarrationFit,
     SampleRate,
     StillQuality,
     VoiceEngine,
@@ -348,6 +349,10 @@ class Fields(Document):
     clip_sound: ClipSound = Field(default=ClipSound.DUCK, description=_one_of_names(ClipSound))
     """What becomes of sound that the engine gives its clips, or an uploaded video has: as loud as speech,
     lowered while someone speaks, or not heard."""
+    narration_fit: NarrationFit = Field(default=NarrationFit.EXTEND, description=_one_of_names(NarrationFit))
+    """What happens if a scene's narration is longer than the scene's `seconds`: the scene is extended, the
+    voice speaks up to 1.15 times faster and the scene is extended by what is still missing, or the film fails
+    before its clips are rendered."""
     fragmented: bool = Field(default=False, description="true or false")
     """Deliver the film as a fragmented MP4."""
     max_cost: MaxCost | None = Field(default=None, description=MAX_COST)

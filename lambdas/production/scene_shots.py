@@ -22,6 +22,7 @@ from lambdas.domain.storyboard import Storyboard, seed_of
 from lambdas.domain.storyboard_answers import scene_prompt
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import PartProgress, part_of
+from lambdas.domain.video_request import NarrationFit
 from lambdas.production.plans import source_plan
 
 
@@ -50,9 +51,8 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
             # Independent of other scenes, so that changing one scene's words changes no other's clips.
             frames = _frame(spoken.seconds if spoken else SCENE_SECONDS, fps)
         else:
-            _check_narration(index, scene.seconds, spoken)
             # Cumulative, so that rounding errors do not add up.
-            begins, ends = ends, ends + Fraction(str(scene.seconds))
+            begins, ends = ends, ends + _seconds(index, scene.seconds, spoken, video.request.narration_fit)
             frames = _frame(ends, fps) - _frame(begins, fps)
         members = played[index]
         prompt = scene_prompt(storyboard, scene.video, engine.prompt_tokens, members)
@@ -111,9 +111,13 @@ def _frame(seconds: float | Fraction, fps: int) -> int:
     return floor(seconds * fps + Fraction(1, 2))
 
 
-def _check_narration(index: int, seconds: float, spoken: Spoken | None) -> None:
-    if spoken and spoken.seconds > seconds + 0.02:
+def _seconds(index: int, seconds: float, spoken: Spoken | None, fit: NarrationFit) -> Fraction:
+    """Return how long a scene of a given length lasts with its narration. Raises NarrationTooLong."""
+    if spoken is None or spoken.fits(seconds):
+        return Fraction(str(seconds))
+    if fit is NarrationFit.REFUSE:
         raise NarrationTooLong(
             f"scenes[{index}].narration takes {spoken.seconds:.1f} s including pauses, "
             f"{spoken.seconds - seconds:.1f} s longer than its {seconds:g} s scene"
         )
+    return Fraction(str(spoken.seconds))

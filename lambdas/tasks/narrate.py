@@ -1,5 +1,6 @@
 """Synthesize a scene's narration sentence by sentence, so that captions are exact."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from io import BytesIO
 from typing import Any
@@ -17,6 +18,7 @@ from lambdas.domain import keys
 from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.narration import Speaker, Spoken, speaker, spoken
 from lambdas.domain.sentences import sentences
+from lambdas.domain.video_request import FASTEST_SPEECH, NarrationFit
 from lambdas.media.font import not_drawn
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import length
@@ -44,25 +46,27 @@ def narrate(
     Raises ArtifactMissing, CaptionsRefused, NarrationRefused, SoundUnreadable, VideoClosed, VideoNotFound.
     """
     video = require_open(videos, request.tenant, request.video_id)
-    narration = Storyboards(outputs).get(video).scenes[request.scene].narration
+    scene = Storyboards(outputs).get(video).scenes[request.scene]
+    narration = scene.narration
     assert narration is not None  # noqa: S101 - scenes without narration are skipped
     if video.request.burn_captions and (missing := not_drawn(narration.spoken)):
         raise CaptionsRefused(
             f"the narration of scene {request.scene} can't be burned into the pictures: {missing}"
         )
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
-    content = by.narration_hash(narration.text)
+    within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
+    content = by.narration_hash(narration.text, within)
     artifact = keys.narration(request.tenant, content)
     preview = keys.narration_preview(request.tenant, content)
     sounds = artifacts(outputs, request.tenant, request.video_id, videos)
 
     def make() -> tuple[str, float | None]:
-        said, billed = [], 0
-        for text in sentences(narration.spoken, by.language):
-            seconds, characters = _said(text, request, by, outputs, sounds, speech)
-            said.append((text, by.sentence_hash(text), seconds))
-            billed += characters
-        document = spoken(by.voice, said)
+        texts = sentences(narration.spoken, by.language)
+        document, billed = _spoken(texts, request, by, outputs, sounds, speech)
+        if within is not None and not document.fits(within):
+            faster = by.model_copy(update={"speed": min(FASTEST_SPEECH, by.speed * document.faster(within))})
+            document, again = _spoken(texts, request, faster, outputs, sounds, speech)
+            billed += again
         # Before the narration itself: once that exists, the part counts as made.
         outputs.put(preview, _preview(document, request.tenant, outputs), "audio/mp4")
         sounds.put(artifact, document.model_dump_json().encode(), "application/json", by=by.voice)
@@ -89,6 +93,23 @@ def _preview(said: Spoken, tenant: str, outputs: Objects) -> bytes:
     output = BytesIO()
     mix(Fraction(str(last.start)) + Fraction(str(last.seconds)), voices, None, output)
     return output.getvalue()
+
+
+def _spoken(
+    texts: Sequence[str],
+    request: SceneTask,
+    by: Speaker,
+    outputs: Objects,
+    sounds: SharedObjects,
+    speech: Speech,
+) -> tuple[Spoken, int]:
+    """Return the narration and the number of billed characters."""
+    said, billed = [], 0
+    for text in texts:
+        seconds, characters = _said(text, request, by, outputs, sounds, speech)
+        said.append((text, by.sentence_hash(text), seconds))
+        billed += characters
+    return spoken(by.voice, said), billed
 
 
 def _said(

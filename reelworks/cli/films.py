@@ -66,6 +66,12 @@ def make(
     speech_speed: Annotated[
         float | None, typer.Option(help="Voice speed, 0.5 to 2; 1 is the voice's normal speed.")
     ] = None,
+    narration_fit: Annotated[
+        str | None,
+        typer.Option(
+            help="If narration is longer than its scene: extend (the scene), faster (speech) or refuse."
+        ),
+    ] = None,
     sample_rate: Annotated[
         int | None, typer.Option(help="Speech sample rate in Hz: 8000, 16000, 22050 or 24000.")
     ] = None,
@@ -199,6 +205,7 @@ def make(
         "voice": voice,
         "voice_engine": voice_engine,
         "speech_speed": speech_speed,
+        "narration_fit": narration_fit,
         "sample_rate": sample_rate,
         "stills": stills,
         "text_model": text_model,

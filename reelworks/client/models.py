@@ -26,6 +26,8 @@ Framing: TypeAlias = Literal["cover", "contain", "blur"] | str
 
 Gate: TypeAlias = Literal["storyboard", "previews"] | str
 
+NarrationFit: TypeAlias = Literal["extend", "faster", "refuse"] | str
+
 OriginKind: TypeAlias = Literal["remix", "edit", "extend"] | str
 
 Part: TypeAlias = Literal["text", "voice", "still"] | str
@@ -1109,6 +1111,10 @@ class CreateFields(TypedDict, total=False):
     clip_sound: ClipSound | None
     """What becomes of sound that the engine gives its clips, or an uploaded video has: as loud as speech,
     lowered while someone speaks, or not heard. Must be one of keep, duck, drop."""
+    narration_fit: NarrationFit | None
+    """What happens if a scene's narration is longer than the scene's `seconds`: the scene is extended,
+    the voice speaks up to 1.15 times faster and the scene is extended by what is still missing, or the
+    film fails before its clips are rendered. Must be one of extend, faster, refuse."""
     fragmented: bool | None
     """Deliver the film as a fragmented MP4. Must be true or false."""
     max_cost: float | None

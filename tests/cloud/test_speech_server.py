@@ -223,5 +223,6 @@ def test_doctor_lets_each_voice_speak(kokoro: tuple[Kokoro, str], server: Kokoro
 
 
 def test_each_voice_has_a_name_of_its_own(tmp_path: Path) -> None:
+    twice = "{Bella = 'a'}\n[speech.voices]\nBella = '/b.onnx'"
     with pytest.raises(CloudError, match="each voice needs a name of its own; Bella is there twice"):
-        settings_of(tmp_path, "http://127.0.0.1:9", voices="{Bella = 'a'}\n[speech.voices]\nBella = '/b.onnx'")
+        settings_of(tmp_path, "http://127.0.0.1:9", voices=twice)

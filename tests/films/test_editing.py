@@ -106,7 +106,7 @@ def test_a_failed_film_is_fixed_and_resumed(cloud: Cloud) -> None:
     api = Api(cloud, "menders")
     storyboard = board("bee", "fox")
     storyboard["scenes"][1]["seconds"] = 0.5  # too short for its narration
-    id_ = api.create(storyboard=storyboard)
+    id_ = api.create(storyboard=storyboard, narration_fit="refuse")
     failed = wait_for(api.client, id_, lambda v: v["status"] == "failed")
     assert failed["failure"]["code"] == "NarrationTooLong"
     api.call("POST", f"/{id_}/retry")

@@ -58,7 +58,7 @@ def test_a_failed_film_is_counted_with_its_reason(cloud: Cloud) -> None:
     api = Api(cloud, "on-call")
     storyboard = board("bee")
     storyboard["scenes"][0]["seconds"] = 0.5  # too short for its narration
-    failed = api.create(storyboard=storyboard)
+    failed = api.create(storyboard=storyboard, narration_fit="refuse")
     wait_for(api.client, failed, lambda video: video["status"] == "failed")
 
     def counted() -> bool:  # the journal is written after the record

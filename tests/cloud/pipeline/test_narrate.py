@@ -19,7 +19,7 @@ from lambdas.media.sound_input import length, samples
 from lambdas.production.scene_parts import SceneTask
 from lambdas.settings import NarrateSettings
 from lambdas.tasks import narrate, write_storyboard
-from tests.cloud.pipeline.bench import SENTENCE_SECONDS, TENANT, Bench, a_brief, a_scene
+from tests.cloud.pipeline.bench import SENTENCE_SECONDS, TENANT, Bench, a_brief, a_scene, spoken_sound
 
 SPEECH = f"artifacts/{TENANT}/speech/"
 
@@ -144,6 +144,21 @@ def test_a_scene_s_own_voice_speed_and_language_and_the_film_s(bench: Bench) -> 
     assert first["Text"] == '<speak><prosody rate="80%">A bee &amp; a wasp.</prosody></speak>'
     assert (second["VoiceId"], second["Engine"], second["SampleRate"]) == ("Amy", "standard", "16000")
     assert "LanguageCode" not in second
+
+
+@pytest.mark.parametrize(("seconds", "rate"), [(4.1, "113%"), (2, "115%")])
+def test_a_narration_is_spoken_faster_to_fit_its_scene(bench: Bench, seconds: float, rate: str) -> None:
+    bench.answers.sound = spoken_sound(3.5)
+    brief = a_brief(a_scene("A bee dreams.", seconds=seconds), a_scene("A bee dreams.", seconds=9))
+    video = storyboarded(bench, brief, narration_fit="faster")
+    run(bench, video)
+    usual, faster = bench.answers.spoken
+    assert usual["Text"] == "A bee dreams."
+    assert f'rate="{rate}"' in faster["Text"]
+    run(bench, video, 1)
+    assert len(bench.answers.spoken) == 2, "a scene with room is spoken as usual, and so from what there is"
+    run(bench, video)
+    assert len(bench.answers.spoken) == 2
 
 
 def test_the_same_request_twice_is_spoken_once(bench: Bench) -> None:

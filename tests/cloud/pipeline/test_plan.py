@@ -191,7 +191,7 @@ def test_a_scene_of_whole_seconds_keeps_them_at_any_start(bench: Bench) -> None:
 
 def test_a_narration_that_is_longer_than_its_scene_says_by_how_much(bench: Bench) -> None:
     bench.answers.sound = spoken_sound(3)
-    video = prepared(bench, a_scene(), a_scene("A bee dreams long.", seconds=2))
+    video = prepared(bench, a_scene(), a_scene("A bee dreams long.", seconds=2), narration_fit="refuse")
     takes = spoken(bench, video, 1).seconds
     error, cause = run(bench, video)
     assert error == "NarrationTooLong"
@@ -201,6 +201,16 @@ def test_a_narration_that_is_longer_than_its_scene_says_by_how_much(bench: Bench
     )
     assert "Shorten the narration" in cause["advice"]
     assert not bench.outputs.exists(keys.film_plan(TENANT, video.id))
+
+
+def test_a_scene_is_extended_for_its_narration(bench: Bench) -> None:
+    bench.answers.sound = spoken_sound(3)
+    scenes = (a_scene(seconds=1.5), a_scene("A bee dreams long.", seconds=2), a_scene(seconds=1))
+    video = prepared(bench, *scenes)
+    takes = spoken(bench, video, 1).seconds
+    run(bench, video)
+    assert takes > 3
+    assert frames(bench, video) == [12, round(8 * (1.5 + takes)) - 12, 8]
 
 
 def test_changing_one_scene_s_words_changes_no_other_scene_s_clips(bench: Bench) -> None:

@@ -1,0 +1,31 @@
+"""Notes to the user on narration that is probably longer than its scene."""
+
+from lambdas.domain.speaking_time import seconds_to_narrate
+from lambdas.domain.video_request import NarrationFit, VideoRequest
+
+_MOST_NAMED = 5  # scenes
+_HOW = {
+    NarrationFit.EXTEND: "they are extended. To keep their length, send narration_fit=faster or fewer words.",
+    NarrationFit.FASTER: "it is spoken up to 15% faster, and they are extended by what is still missing.",
+    NarrationFit.REFUSE: "the film fails if it is. Send fewer words, more seconds or another narration_fit.",
+}
+
+
+def narration_notes(request: VideoRequest) -> tuple[str, ...]:
+    """Return a sentence on the given narration that would take longer than its scene at the pace of an
+    unhurried narrator; empty if all fits. What a voice needs is known once it has spoken."""
+    if request.brief is None:
+        return ()
+    scenes = request.brief.given.scenes or []
+    longer = []
+    for index, (scene, seconds) in enumerate(zip(scenes, request.brief.lengths(), strict=False)):
+        text = scene.narration.text if scene.narration else None
+        speed = (scene.narration.speed if scene.narration else None) or request.voice.speed
+        if text and seconds is not None and seconds_to_narrate(text) / speed > seconds:
+            longer.append(f"{index} ({seconds_to_narrate(text) / speed:.0f} s of {seconds:g} s)")
+    if not longer:
+        return ()
+    more = f" and {len(longer) - _MOST_NAMED} more" if len(longer) > _MOST_NAMED else ""
+    named = ", ".join(longer[:_MOST_NAMED]) + more
+    how = _HOW[request.narration_fit]
+    return (f"Narration is probably longer than these scenes, counted from 0: {named}; {how}",)
