@@ -84,7 +84,8 @@ def _usd(cost: float | None) -> str:
 
 
 def estimated_lines(estimate: VideoEstimate) -> list[str]:
-    """Say how long a film would take, which costs are unknown and why, and what would refuse it."""
+    """Say how long a film would take, which costs are unknown and why, what is noted, and what would refuse
+    it."""
     unknown = [f"{name}: {part.reason}" for name, part in _parts(estimate) if part.reason]
     seconds = estimate.expected_seconds
     if seconds is None:
@@ -93,6 +94,7 @@ def estimated_lines(estimate: VideoEstimate) -> list[str]:
         took = f"{seconds // 60} min {seconds % 60} s, if nothing else is made"
     return [
         *unknown,
+        *(f"note: {note}" for note in estimate.notes),
         f"expected time: {took}",
         *(f"would be refused: {refusal.message}" for refusal in estimate.refusals),
     ]

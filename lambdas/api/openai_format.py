@@ -184,6 +184,7 @@ def video_estimate(run: DryRun) -> VideoEstimate:
         "max_cost": request.max_cost,
         "expected_seconds": None if expected.took is None else math.ceil(expected.took),
         "expected_seconds_reason": expected.why,
+        "notes": list(run.notes),
         "refusals": [_error_detail(one) for one in run.refusals],
     }
 

@@ -70,6 +70,7 @@ class DryRun(NamedTuple):
 
     request: VideoRequest
     estimate: Estimate
+    notes: tuple[str, ...]
     refusals: Sequence[RequestError]
 
 
@@ -135,7 +136,7 @@ class Intake:
             self._quotas.admit(tenant, expected.demand)
         except QuotaExceeded as error:
             refusals.append(error)
-        return DryRun(request, expected, refusals)
+        return DryRun(request, expected, self._notes(request), refusals)
 
     def uploads(self, tenant: str, id_: str) -> SharedObjects:
         """Return the uploads of a video that is not recorded yet."""
@@ -366,12 +367,13 @@ class Intake:
             cast=tuple(CastMember(**role.model_dump()) for role in request.characters),
             draft=CATALOGUE[request.engine].draft,
             max_cost=request.max_cost,
-            notes=(
-                *notes_of(request, self._settings.offered, self._settings.workflow),
-                *narration_notes(request),
-            ),
+            notes=self._notes(request),
             history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
         )
+
+    def _notes(self, request: VideoRequest) -> tuple[str, ...]:
+        engine = notes_of(request, self._settings.offered, self._settings.workflow)
+        return (*engine, *narration_notes(request))
 
 
 def _keep(sent: Mapping[str, bytes], uploads: SharedObjects) -> None:

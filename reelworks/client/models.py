@@ -789,6 +789,8 @@ class VideoEstimate(Document):
     """Until it is made, if nothing else is; null if unknown."""
     expected_seconds_reason: str | None = None
     """Why it is unknown."""
+    notes: list[str] = []
+    """As the video would have them."""
     refusals: list[ErrorDetail] = []
     """What would refuse it: `max_cost`, or a quota. An invalid request is refused as without
     `dry_run`."""

@@ -63,6 +63,9 @@ def test_a_dry_run_says_what_the_film_would_take_and_creates_nothing(aws: Deploy
     assert (costs["writing"], costs["narration"], costs["stills"]) == (0, 0, 0)
     assert told.pop("cost") == pytest.approx(sum(costs.values()))
     assert 418 < told.pop("expected_seconds") < 450
+    turned, repeated = told.pop("notes")
+    assert "to keep all of it, send fit=contain" in turned.lower()
+    assert "frames are repeated to make 24" in repeated
     assert told == {
         "object": "video.estimate",
         "model": ENGINE,
