@@ -96,6 +96,10 @@ class SizeRange(BaseModel):
         return f"shorter side {short}, longer side {long} pixels, each a multiple of {self.multiple}"
 
 
+def _takes_image(engine: "Engine") -> bool:
+    return engine.image != "none"
+
+
 def _takes_last_image(engine: "Engine") -> bool:
     return engine.last_image != "none"
 
@@ -184,7 +188,7 @@ class Engine(BaseModel):
             )
         engines = [deployed(name, workflow) for name in CATALOGUE if name in offered]
         for given, taken_by, what, param in (
-            (image, lambda e: e.image != "none", "an input image", "input_reference"),
+            (image, _takes_image, "an input image", "input_reference"),
             (last_image, _takes_last_image, "a last frame", "last_frame"),
             (speed is not None, lambda e: speed in e.speeds, f"speed {speed}", "speed"),
             (loras, lambda e: e.loras, "LoRA adapters", "loras"),
@@ -198,11 +202,14 @@ class Engine(BaseModel):
                 param="input_reference",
             )
 
-    def check_meets(self, scene: int, offered: frozenset[str] = frozenset(), workflow: str = "") -> None:
-        """Check that a scene can end on the next one's first picture. Raises InvalidRequest, as `check`
-        does."""
+    def check_frame(
+        self, param: str, *, last: bool, offered: frozenset[str] = frozenset(), workflow: str = ""
+    ) -> None:
+        """Check that a scene can start from, or end on (`last`), the picture that the field `param` gives.
+        Raises InvalidRequest, as `check` does."""
         engines = [deployed(name, workflow) for name in CATALOGUE if name in offered]
-        self._require(_takes_last_image, "a last frame", f"scenes[{scene}].meets_next", engines)
+        taken_by, what = (_takes_last_image, "a last frame") if last else (_takes_image, "an input image")
+        self._require(taken_by, what, param, engines)
 
     def _require(
         self, taken_by: Callable[["Engine"], bool], what: str, param: str, offered: Iterable["Engine"]

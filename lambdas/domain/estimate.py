@@ -248,7 +248,7 @@ def _narration(request: VideoRequest, scenes: Sequence[int], makers: Makers) -> 
 def _stills(request: VideoRequest, prices: Prices) -> Cost:
     if request.brief is None or request.stills is None:
         return NOTHING
-    drawn = request.brief.count - (request.image is not None)
+    drawn = sum(bool(index or request.image is None) for index in request.brief.unpictured)
     quality = request.stills.quality
     return _priced(of_work(prices.still(quality), drawn), f"no price of a {quality} still is set")
 

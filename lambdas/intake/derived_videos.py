@@ -15,7 +15,7 @@ from lambdas.domain.origin import all_paragraphs
 from lambdas.domain.planning import MOST_CLIPS, clip_lengths
 from lambdas.domain.prompts import check_tokens, closed, material
 from lambdas.domain.stages import Stage
-from lambdas.domain.storyboard import MOST_SCENES, Scene, Storyboard
+from lambdas.domain.storyboard import MOST_SCENES, Scene, Storyboard, frames_of
 from lambdas.domain.uploads import Kind
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
@@ -216,12 +216,14 @@ class Remake:
         so that the source can be deleted."""
         origin = request.origin
         self.intake.filter.check({"prompt": origin.prompt if origin else ""})
+        scenes = self._scenes(source, origin.storyboard) if origin and origin.storyboard else []
+        frames = [frame.key(source.tenant) for _, frame in frames_of(scenes)]
 
         def keep(id_: str) -> None:
             tenant = source.tenant
             uploads = self.intake.uploads(tenant, id_)
             casting.keep(uploads)
-            for key in request.uploads:
+            for key in (*request.uploads, *frames):
                 uploads.find(key)
             copies = [(keys.film_plan(tenant, source.id), keys.origin_plan(tenant, id_))]
             if origin and (sha256 := origin.storyboard):

@@ -78,7 +78,9 @@ def test_a_workflow_that_takes_the_field_is_suggested() -> None:
     with pytest.raises(
         InvalidRequest, match=r"omit scenes\[2\]\.meets_next or choose .*: comfyui\.$"
     ) as refused:
-        CATALOGUE["animatic"].check_meets(2, offered, workflow)
+        CATALOGUE["animatic"].check_frame(
+            "scenes[2].meets_next", last=True, offered=offered, workflow=workflow
+        )
     assert refused.value.param == "scenes[2].meets_next"
     deployed("comfyui", workflow).check(**size, image=True, last_image=True, sound=True)
 
