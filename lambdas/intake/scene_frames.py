@@ -31,6 +31,7 @@ class SceneFrames:
         self._arrived = Arrived(tenant, inputs)
         self._sent: dict[Frame, tuple[str, File]] = {}
         self._named: dict[Frame, str] = {}
+        self._read = 0
 
     def fields(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a create's fields with its storyboard's pictures replaced. Raises InvalidRequest naming the
@@ -53,7 +54,8 @@ class SceneFrames:
             return self._known(value, path)
         field = replace(FILES[INPUT_REFERENCE], name=path)
         file = value if isinstance(value, bytes) else field.decoded(value)
-        if len(self._sent) == MOST_SENT:
+        self._read += 1
+        if self._read > MOST_SENT:
             raise InvalidRequest(
                 f"{path} is one picture too many: a request may bring {MOST_SENT} for its scenes. Add the "
                 "others by editing the storyboard.",
