@@ -93,7 +93,9 @@ def _first_picture(video: Video, index: int, planned: Sequence[Shot]) -> Picture
 
 
 def _given(video: Video, frame: Frame | None) -> Picture | None:
-    return frame and Picture(key=frame.key(video.tenant), sha256=frame.sha256, uploaded=True)
+    if frame is None:
+        return None
+    return Picture(key=frame.key(video.tenant), sha256=frame.sha256, uploaded=True)
 
 
 def _spoken(video: Video, scene: int, outputs: Objects) -> Spoken:
