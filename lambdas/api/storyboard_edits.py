@@ -42,7 +42,12 @@ def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engi
             f"scenes must include narration: engine {engine.name} requires speech.", param="scenes"
         )
     check_scenes([scene.seconds for scene in storyboard.scenes], request, engine)
-    check_pictures(storyboard.scenes, engine, stills=request.stills is not None)
+    check_pictures(
+        storyboard.scenes,
+        engine,
+        stills=request.stills is not None,
+        last_image=request.last_image is not None,
+    )
     if engine.image == "required" and request.stills is None:
         _require_pictures(storyboard, request, engine)
     return storyboard

@@ -139,7 +139,7 @@ class Engine(BaseModel):
     longest_clip: int  # most seconds of film in one clip
     prompt_tokens: int  # the budget of the engine's text encoder
     image: Literal["none", "optional", "required"]  # a first frame
-    last_image: Literal["none", "optional"] = "none"  # a last frame, besides a first one or alone
+    last_image: Literal["none", "optional", "required"] = "none"  # a last frame; of scenes, of each one
     audio: Literal["none", "required"] = "none"  # the clip's speech, which the pictures follow
     video: Literal["none", "optional"] = "none"  # pictures whose composition and motion it keeps
     sound: bool = False  # its clips may have sound of their own
@@ -147,6 +147,7 @@ class Engine(BaseModel):
     refuses: tuple[str, ...] = ()  # the fields of OPTIONAL that it ignores
     chained: bool = False  # a scene's next clip starts from the last frame of the previous one
     steps: int | None = None  # the default number of denoising steps
+    least_steps: int = 1
     speeds: tuple[Speed, ...] = ()  # the speeds a request may choose; empty: the speed is fixed
     loras: bool = False  # supports the LoRA adapters in its model's folder
     licences: tuple[LicenceName, ...] = ()  # those that must be accepted (lambdas/domain/licences.py)
@@ -163,9 +164,13 @@ class Engine(BaseModel):
         speed: Speed | None = None,
         loras: bool = False,
         last_image: bool = False,
-        sound: bool = False,
+        scenes: bool = False,
+        sound: str | None = None,
+        steps: int | None = None,
     ) -> None:
-        """Check a request against this engine's limits and the film's (lambdas/domain/film_format.py).
+        """Check a request against this engine's limits and the film's (lambdas/domain/film_format.py). What
+        each of the `scenes` of a film needs is checked by `planning.check_pictures`. `sound` and `steps`:
+        the field that asks for sound of clips, and the steps, if given.
 
         `offered` names the engines of this deployment, `workflow` is its parameter of that name. Raises
         InvalidRequest that names the field and what this engine allows, or an offered engine that supports
@@ -192,7 +197,7 @@ class Engine(BaseModel):
             (last_image, _takes_last_image, "a last frame", "last_frame"),
             (speed is not None, lambda e: speed in e.speeds, f"speed {speed}", "speed"),
             (loras, lambda e: e.loras, "LoRA adapters", "loras"),
-            (sound, lambda e: e.sound, "sound of its clips", "clip_sound"),
+            (sound is not None, lambda e: e.sound, "sound of its clips", sound or ""),
         ):
             if given:
                 self._require(taken_by, what, param, engines)
@@ -200,6 +205,16 @@ class Engine(BaseModel):
             raise InvalidRequest(
                 f"engine {self.name} requires an image; send one as input_reference.",
                 param="input_reference",
+            )
+        if steps is not None and steps < self.least_steps:
+            raise InvalidRequest(
+                f"steps must be at least {self.least_steps} with engine {self.name}; got {steps}. "
+                f"The nearest is {self.least_steps}.",
+                param="steps",
+            )
+        if self.last_image == "required" and not last_image and not scenes:
+            raise InvalidRequest(
+                f"engine {self.name} requires a last frame; send one as last_frame.", param="last_frame"
             )
 
     def check_frame(
@@ -493,6 +508,14 @@ CATALOGUE = Catalogue(
         _wan("wan2.1-i2v-14b-480p", "Wan2.1 14B, image to video, 480p", "required", _P480, turbo=True),
         _wan("wan2.1-i2v-14b-720p", "Wan2.1 14B, image to video, 720p", "required", _P720),
         _wan(
+            "wan2.1-flf2v-14b",
+            "Wan2.1 14B, from a first to a last frame, 720p",
+            "required",
+            _P720,
+            last_image="required",
+            steps=50,
+        ),
+        _wan(
             "wan2.2-ti2v-5b",
             "Wan2.2 5B, text or image to video, 720p at 24 fps",
             "optional",
@@ -513,6 +536,14 @@ CATALOGUE = Catalogue(
             "ltx-2-19b",
             "LTX-2 19B, text or image to video with sound",
             steps=40,
+            least_steps=2,
+            speeds=SPEEDS,
+        ),
+        _ltx(
+            "ltx-2.3-22b",
+            "LTX-2.3 22B, text or image to video with sound",
+            steps=30,
+            least_steps=2,
             speeds=SPEEDS,
         ),
         _ltx("ltx-2-19b-distilled", "LTX-2 19B in 8 steps, text or image to video with sound", **_DISTILLED),

@@ -35,11 +35,13 @@ _CLIP_SECONDS = {
     "wan2.1-t2v-14b": 1054,
     "wan2.1-i2v-14b-480p": 843,
     "wan2.1-i2v-14b-720p": 1738,
+    "wan2.1-flf2v-14b": 1900,
     "wan2.2-ti2v-5b": 325,
     "wan2.2-t2v-a14b": 843,
     "wan2.2-i2v-a14b": 843,
     "ltx-2-19b": 979,
     "ltx-2-19b-distilled": 100,
+    "ltx-2.3-22b": 1470,
     "ltx-2.3-22b-distilled": 100,
 }
 # docs/engines.md; turbo renders 4 steps without guidance instead of 40 or 50 with it.
@@ -294,5 +296,6 @@ def _joining(
         within_joints=0 if cut else encoded * round(request.transition_seconds * request.fps),
         lettered=lettered,
         continued=continued,
+        mixed=request.music is not None or (request.brief is not None and request.brief.narrated),
         heard=engine.sound and request.clip_sound is not ClipSound.DROP,
     )

@@ -109,6 +109,8 @@ def make_plan(
             _check_room(request, index, shot.frames)
             frames = shot.frames + (overlap if following and not following.continues else 0)
             lengths = clip_lengths(request, engine, frames)
+            if engine.last_image == "required" and len(lengths) > 1:
+                raise _too_long_to_end(request, engine, index)
             before = scenes[-1].clips[-1] if scenes and shot.continues else None
             if following is None and request.last_image is not None and shot.ends_on is None:
                 shot = replace(shot, ends_on=_uploaded(request.last_image))
@@ -161,7 +163,19 @@ def check_length(request: VideoRequest, engine: Engine) -> None:
             f"got {request.frames}.",
             param="num_frames",
         )
-    clip_lengths(request, engine)
+    if len(clip_lengths(request, engine)) > 1 and engine.last_image == "required":
+        raise _too_long_to_end(request, engine, None)
+
+
+def _too_long_to_end(request: VideoRequest, engine: Engine, scene: int | None) -> InvalidRequest:
+    """Return the error of a film, or scene, of several clips with an engine that needs a last frame for each:
+    only the last one has it."""
+    path = "seconds" if scene is None else f"scenes[{scene}].seconds"
+    return InvalidRequest(
+        f"{path} must be at most {engine.longest_clip}, one clip: engine {engine.name} moves from a first to "
+        "a last frame, and a longer one has no picture between them. Give the film more scenes.",
+        param=path,
+    )
 
 
 def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine: Engine) -> None:
@@ -180,7 +194,10 @@ def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine:
     for index, length in enumerate(known):
         frames = math.floor(Fraction(str(length)) * request.fps)
         _check_room(request, index, frames)
-        clips += len(clip_lengths(request, engine, frames))
+        count = len(clip_lengths(request, engine, frames))
+        if count > 1 and engine.last_image == "required" and lengths[index] is not None:
+            raise _too_long_to_end(request, engine, index)
+        clips += count
     if clips > MOST_CLIPS:
         raise InvalidRequest(
             f"scenes are too long for engine {engine.name}: the film would need {clips:,} clips of "
@@ -194,12 +211,22 @@ def check_pictures(
     engine: Engine,
     *,
     stills: bool,
+    last_image: bool = False,
     offered: frozenset[str] = frozenset(),
     workflow: str = "",
 ) -> None:
     """Check that the engine takes the pictures that scenes start from and end on, and that there is one for
-    each scene that ends on the next one's first picture. `stills`: such pictures are drawn; the others as in
-    `Engine.check`. Raises InvalidRequest that names the scene."""
+    each scene that needs it. `stills`: first pictures are drawn; `last_image`: the film has one; the others
+    as in `Engine.check`. Raises InvalidRequest that names the scene."""
+    for index, scene in enumerate(scenes):
+        ends = scene.last_frame or scene.meets_next or (last_image and index == len(scenes) - 1)
+        if engine.last_image == "required" and not ends:
+            path = f"scenes[{index}].{LAST}"
+            raise InvalidRequest(
+                f"{path} is required: engine {engine.name} moves each scene from a first to a last frame. "
+                "Give the scene one, or let it meet the next one (meets_next).",
+                param=path,
+            )
     for path, _ in frames_of(scenes):
         engine.check_frame(path, last=path.endswith(LAST), offered=offered, workflow=workflow)
     for index, scene in enumerate(scenes):

@@ -46,6 +46,7 @@ from lambdas.intake.fields import Fields, parse, requested_webhook
 from lambdas.intake.files import INPUT_REFERENCE, LAST_FRAME, MUSIC, File
 from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.film_size import film_size
+from lambdas.intake.other_names import OURS
 from lambdas.intake.scene_frames import SceneFrames
 from lambdas.intake.tenant_quotas import TenantQuotas
 from lambdas.intake.uploads import Arrived
@@ -239,8 +240,9 @@ class Intake:
             speed=parsed.speed,
             loras=bool(parsed.loras),
             last_image=LAST_FRAME in files,
-            # The default asks for nothing.
-            sound="clip_sound" in parsed.model_fields_set and parsed.clip_sound is not ClipSound.DROP,
+            scenes=brief is not None,
+            sound=_asks_sound(fields, parsed),
+            steps=parsed.steps,
         )
         _check_taken(parsed, brief, engine)
         _check_budget(parsed, engine)
@@ -285,9 +287,10 @@ class Intake:
         if brief:
             check_scenes(brief.lengths(), request, engine)
             check_pictures(
-                brief.given.scenes,
+                [brief.scene_given(index) for index in range(brief.count)],
                 engine,
                 stills=stills is not None,
+                last_image=LAST_FRAME in files,
                 offered=self._settings.offered,
                 workflow=self._settings.workflow,
             )
@@ -372,6 +375,15 @@ class Intake:
             notes=notes_of(request, self._settings.offered, self._settings.workflow),
             history=[StageEntry(stage=Stage.QUEUED, at_ms=now)],
         )
+
+
+def _asks_sound(fields: Mapping[str, Any], parsed: Fields) -> str | None:
+    """Return the field, as it was sent, that asks for the clips' sound; the default asks for nothing."""
+    if "clip_sound" not in parsed.model_fields_set or parsed.clip_sound is ClipSound.DROP:
+        return None
+    return next(
+        (name for name in fields if OURS.get(name) == "clip_sound" and fields[name] is not None), "clip_sound"
+    )
 
 
 def _keep(sent: Mapping[str, bytes], uploads: SharedObjects) -> None:

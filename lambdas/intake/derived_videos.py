@@ -131,6 +131,12 @@ class Remake:
         prompt = casting.text(parsed.prompt, "prompt")
         _check_prompt(prompt, engine)
         origin = _origin(source, engine, prompt, OriginKind.EXTEND)
+        if engine.last_image == "required":
+            raise InvalidRequest(
+                f"engine {engine.name} can't extend a video: it needs a last frame for each scene. Add a "
+                "scene that has one to the storyboard instead.",
+                param=VIDEO,
+            )
         # What comes next does not end on the source's last picture.
         update = {"seed": source.seed, "origin": origin, "characters": casting.roles, "last_image": None}
         request = source.request.model_copy(update=update)

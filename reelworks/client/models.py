@@ -450,7 +450,7 @@ class Model(Document):
     """Of a film."""
     image: Literal["none", "optional", "required"] | str = ALWAYS
     """Whether it starts from an image."""
-    last_image: Literal["none", "optional"] | str = ALWAYS
+    last_image: Literal["none", "optional", "required"] | str = ALWAYS
     """Whether it takes an image to end on."""
     video: Literal["none", "optional"] | str = ALWAYS
     """Whether it renders from a video, for an edit that keeps its motion."""
@@ -466,6 +466,8 @@ class Model(Document):
     """Whether it takes LoRA adapters."""
     steps: int | None = None
     """Denoising steps, unless you ask for others; null if it has none."""
+    least_steps: int = ALWAYS
+    """The fewest that you may ask for."""
     prompt_tokens: int = ALWAYS
     """The length of the prompt that it reads."""
     seconds_per_clip: float | None = None

@@ -85,6 +85,11 @@ def test_a_last_frame_may_be_sent_in_any_form() -> None:
             "clip_sound",
             "choose an engine that does: comfyui.",
         ),
+        (
+            {"model": "cogvideox-2b", "generate_sound": True},
+            "generate_sound",
+            "omit generate_sound or choose an engine that does: comfyui.",
+        ),
         ({"last_frame": "https://example.com/a.png"}, "last_frame", "last_frame must be a file, or"),
         ({"last_frame": {"file_id": "file_x"}}, "last_frame.file_id", "one of your uploads"),
         (

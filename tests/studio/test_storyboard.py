@@ -86,6 +86,7 @@ def test_two_people_edit_the_same(cloud: Cloud, open_window: OpenWindow, key: st
         "review": ["storyboard"],
     }
     video = client.submit(storyboard=board("kite", "heron", "wren"), **asked).id
+    wait_until(lambda: client.status(video).storyboard is not None, "the storyboard is not written")
     one, other = open_window(key), open_window(key)
     other.expect("412")
     for window in (one, other):
@@ -124,7 +125,10 @@ def test_two_people_edit_the_same(cloud: Cloud, open_window: OpenWindow, key: st
             {"name": f"{name}.png", "mimeType": "image/png", "buffer": png(4)}
         )
         expect(field.get_by_role("button", name="Change")).to_be_visible()
-    other.page.get_by_role("button", name="Save", exact=True).click()
+    save = other.page.get_by_role("button", name="Save", exact=True)
+    save.click()
+    expect(save).to_be_disabled()
+    expect(other.page.get_by_role("button", name=re.compile("^Approve"))).to_be_enabled()
     expect(other.page.get_by_text("Starts from your picture")).to_be_visible()
     given = {"sha256": hashlib.sha256(png(4)).hexdigest(), "media_type": "image/png"}
 

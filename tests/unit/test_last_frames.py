@@ -14,7 +14,7 @@ from lambdas.domain.engines import CATALOGUE, Engine
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_plan import FilmPlan, Picture, film_hash
 from lambdas.domain.origin import prompt_shots
-from lambdas.domain.planning import Shot, check_pictures, make_plan
+from lambdas.domain.planning import Shot, check_length, check_pictures, check_scenes, make_plan
 from lambdas.domain.storyboard import Storyboard, parse_partial, parse_storyboard
 from lambdas.domain.video import unchanged_parts
 from lambdas.domain.video_parts import ClipState, PartProgress
@@ -205,6 +205,40 @@ def test_a_given_first_picture_is_not_drawn() -> None:
     stills = [PartProgress(scene=scene, state=ClipState.DONE) for scene in (0, 1)]
     kept = unchanged_parts(a_video(request=request, stills=stills), before, board)["stills"]
     assert [part.scene for part in kept] == [1]
+
+
+FLF = CATALOGUE["wan2.1-flf2v-14b"]
+
+
+def test_an_engine_from_frame_to_frame_needs_both_for_each_scene() -> None:
+    both = {"first_frame": a_frame(), "last_frame": a_frame()}
+    board = parse_storyboard({"title": "Bees", "scenes": [a_scene(**both), a_scene(first_frame=a_frame())]})
+    check_pictures(board.scenes, FLF, stills=False, last_image=True)
+    with pytest.raises(InvalidRequest, match="moves each scene from a first to a last frame") as refused:
+        check_pictures(board.scenes, FLF, stills=False)
+    assert refused.value.param == "scenes[1].last_frame"
+    size = {"width": 1280, "height": 720, "fps": 16, "image": True, "offered": frozenset[str]()}
+    FLF.check(**size, last_image=True)
+    FLF.check(**size, scenes=True)
+    with pytest.raises(InvalidRequest, match="send one as last_frame") as refused:
+        FLF.check(**size)
+    assert refused.value.param == "last_frame"
+
+
+def test_an_engine_from_frame_to_frame_renders_scenes_of_one_clip() -> None:
+    request = a_request(engine=FLF.name, width=1280, height=720, fps=16, seconds=6)
+    with pytest.raises(InvalidRequest, match="seconds must be at most 5, one clip"):
+        check_length(request, FLF)
+    check_scenes([5, None], request, FLF)
+    with pytest.raises(InvalidRequest) as refused:
+        check_scenes([5, 5.5], request, FLF)
+    assert refused.value.param == "scenes[1].seconds"
+    # Of a scene that is as long as its narration, only the plan knows.
+    shots = [a_shot(frames=16 * seconds, still="1" * 64, ends_on=STILL) for seconds in (5, 6)]
+    assert len(make_plan(a_video(request=request), FLF, "Bees", shots[:1]).clips) == 1
+    with pytest.raises(InvalidRequest) as refused:
+        make_plan(a_video(request=request), FLF, "Bees", shots)
+    assert refused.value.param == "scenes[1].seconds"
 
 
 # --- sound in the plan
