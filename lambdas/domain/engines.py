@@ -503,8 +503,15 @@ CATALOGUE = Catalogue(
             sizes=_NANO,
             steps=2,
         ),
-        _wan("wan2.1-t2v-1.3b", "Wan2.1 1.3B, text to video, 480p", "none", _P480),
-        _wan("wan2.1-t2v-14b", "Wan2.1 14B, text to video", "none", _P480 + _P720, turbo=True),
+        _wan("wan2.1-t2v-1.3b", "Wan2.1 1.3B, text to video, 480p", "none", _P480, video="optional"),
+        _wan(
+            "wan2.1-t2v-14b",
+            "Wan2.1 14B, text to video",
+            "none",
+            _P480 + _P720,
+            turbo=True,
+            video="optional",
+        ),
         _wan("wan2.1-i2v-14b-480p", "Wan2.1 14B, image to video, 480p", "required", _P480, turbo=True),
         _wan("wan2.1-i2v-14b-720p", "Wan2.1 14B, image to video, 720p", "required", _P720),
         _wan(
