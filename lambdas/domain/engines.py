@@ -35,6 +35,8 @@ class Speed(StrEnum):
     TURBO = "turbo"  # a few steps, with an adapter trained for them
 
 
+TURBO_STEPS = 4
+
 # Those that need no adapter.
 SPEEDS = (Speed.EXACT, Speed.BALANCED, Speed.FAST)
 

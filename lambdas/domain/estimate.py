@@ -13,7 +13,7 @@ from typing import NamedTuple
 from lambdas.domain.assembler import LONGEST_IN_A_FUNCTION, seconds_to_join
 from lambdas.domain.assembly import ClipSound, TransitionKind
 from lambdas.domain.brief import SCENE_SECONDS, Brief
-from lambdas.domain.engines import CATALOGUE, Engine, Renderer, Speed
+from lambdas.domain.engines import CATALOGUE, TURBO_STEPS, Engine, Renderer, Speed
 from lambdas.domain.errors import MaxCostExceeded
 from lambdas.domain.film_plan import Clip, FilmPlan
 from lambdas.domain.planning import clip_lengths
@@ -46,7 +46,6 @@ _CLIP_SECONDS = {
 }
 # docs/engines.md; turbo renders 4 steps without guidance instead of 40 or 50 with it.
 _LESS_COMPUTE = {Speed.EXACT: 1.0, Speed.BALANCED: 1.84, Speed.FAST: 2.48, Speed.TURBO: 20.0}
-_TURBO_STEPS = 4
 _DRAW_SECONDS = 6  # of the function that draws an animatic's clip of 6 s at 1280x720, on two cores of a PC
 _DRAW_MB, _ASSEMBLE_MB = 3008, 2048  # cdk/functions.py
 _DRAWN_AT_ONCE = 6  # clips of a scene, by the default of the setting `at_once`
@@ -168,7 +167,7 @@ def clip_work(
 def whole_clips(engine: Engine, clips: float, speed: Speed | None, steps: int | None) -> float:
     """Return how many of the engine's longest clips, exact and with its usual steps, are as much work."""
     exact = clips / _LESS_COMPUTE[speed or Speed.EXACT]
-    usual = _TURBO_STEPS if speed is Speed.TURBO else engine.steps
+    usual = TURBO_STEPS if speed is Speed.TURBO else engine.steps
     return exact * steps / usual if steps and usual else exact
 
 

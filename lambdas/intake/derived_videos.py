@@ -9,7 +9,7 @@ from lambdas.domain import keys
 from lambdas.domain.assembly import ClipSound, Fit
 from lambdas.domain.brief import SHORTEST_NARRATED
 from lambdas.domain.documents import LONGEST_FILM
-from lambdas.domain.engines import CATALOGUE, Engine, engine_named
+from lambdas.domain.engines import CATALOGUE, TURBO_STEPS, Engine, Speed, engine_named
 from lambdas.domain.errors import ArtifactMissing, ClipUnreadable, InvalidRequest, NotReady, VideoNotFound
 from lambdas.domain.origin import all_paragraphs
 from lambdas.domain.planning import MOST_CLIPS, clip_lengths
@@ -379,8 +379,8 @@ def _origin(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> Ori
 
 def _edited(request: VideoRequest, engine: Engine, strength: float | None) -> VideoRequest:
     strength = STRENGTH if strength is None else strength
-    steps = request.steps or engine.steps or 1
-    if int(steps * strength) < 1:  # the CogVideoX server runs the last int(steps × strength) steps
+    steps = request.steps or (TURBO_STEPS if request.speed is Speed.TURBO else engine.steps) or 1
+    if int(steps * strength) < 1:  # the engine's server runs the last int(steps × strength) steps
         raise InvalidRequest(
             f"strength must be at least {-(-10_000 // steps) / 10_000:g}, which leaves one of {steps} "
             f"steps; got {strength:g}.",
