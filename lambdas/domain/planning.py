@@ -109,8 +109,7 @@ def make_plan(
             _check_room(request, index, shot.frames)
             frames = shot.frames + (overlap if following and not following.continues else 0)
             lengths = clip_lengths(request, engine, frames)
-            if engine.last_image == "required" and len(lengths) > 1:
-                raise _too_long_to_end(request, engine, index)
+            _check_one_clip(request, engine, index, shot.frames, frames)
             before = scenes[-1].clips[-1] if scenes and shot.continues else None
             if following is None and request.last_image is not None and shot.ends_on is None:
                 shot = replace(shot, ends_on=_uploaded(request.last_image))
@@ -163,17 +162,26 @@ def check_length(request: VideoRequest, engine: Engine) -> None:
             f"got {request.frames}.",
             param="num_frames",
         )
-    if len(clip_lengths(request, engine)) > 1 and engine.last_image == "required":
-        raise _too_long_to_end(request, engine, None)
+    clip_lengths(request, engine)
+    _check_one_clip(request, engine, None, request.frames, request.frames)
 
 
-def _too_long_to_end(request: VideoRequest, engine: Engine, scene: int | None) -> InvalidRequest:
-    """Return the error of a film, or scene, of several clips with an engine that needs a last frame for each:
-    only the last one has it."""
-    path = "seconds" if scene is None else f"scenes[{scene}].seconds"
-    return InvalidRequest(
-        f"{path} must be at most {engine.longest_clip}, one clip: engine {engine.name} moves from a first to "
-        "a last frame, and a longer one has no picture between them. Give the film more scenes.",
+def _check_one_clip(
+    request: VideoRequest, engine: Engine, scene: int | None, frames: int, rendered: int
+) -> None:
+    """Check that a film, or a scene of `frames` and those that a transition shows twice, is one clip if the
+    engine needs a last frame for each: of several, only the last one has it."""
+    longest = engine.longest_clip * request.fps
+    if engine.last_image != "required" or rendered <= longest:
+        return
+    most = longest - (rendered - frames)
+    if scene is None and request.num_frames is not None:
+        path, said = "num_frames", f"{most}"
+    else:
+        path, said = "seconds" if scene is None else f"scenes[{scene}].seconds", f"{most / request.fps:g}"
+    raise InvalidRequest(
+        f"{path} must be at most {said}, one clip: engine {engine.name} moves from a first to a last frame, "
+        "and a longer one has no picture between them. Give the film more scenes.",
         param=path,
     )
 
@@ -191,13 +199,14 @@ def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine:
             param="scenes",
         )
     clips = 0
+    overlap = _transition_frames(request) if request.transition.overlaps else 0
     for index, length in enumerate(known):
         frames = math.floor(Fraction(str(length)) * request.fps)
         _check_room(request, index, frames)
-        count = len(clip_lengths(request, engine, frames))
-        if count > 1 and engine.last_image == "required" and lengths[index] is not None:
-            raise _too_long_to_end(request, engine, index)
-        clips += count
+        clips += len(clip_lengths(request, engine, frames))
+        if lengths[index] is not None:
+            shared = overlap if index + 1 < len(known) else 0
+            _check_one_clip(request, engine, index, frames, frames + shared)
     if clips > MOST_CLIPS:
         raise InvalidRequest(
             f"scenes are too long for engine {engine.name}: the film would need {clips:,} clips of "

@@ -233,6 +233,12 @@ def test_an_engine_from_frame_to_frame_renders_scenes_of_one_clip() -> None:
     with pytest.raises(InvalidRequest) as refused:
         check_scenes([5, 5.5], request, FLF)
     assert refused.value.param == "scenes[1].seconds"
+    faded = request.model_copy(update={"transition": TransitionKind.CROSSFADE, "transition_seconds": 0.5})
+    check_scenes([4.5, 5], faded, FLF)
+    with pytest.raises(InvalidRequest, match=r"scenes\[0\].seconds must be at most 4.5"):
+        check_scenes([5, 5], faded, FLF)
+    with pytest.raises(InvalidRequest, match="num_frames must be at most 80"):
+        check_length(request.model_copy(update={"num_frames": 81}), FLF)
     # Of a scene that is as long as its narration, only the plan knows.
     shots = [a_shot(frames=16 * seconds, still="1" * 64, ends_on=STILL) for seconds in (5, 6)]
     assert len(make_plan(a_video(request=request), FLF, "Bees", shots[:1]).clips) == 1
