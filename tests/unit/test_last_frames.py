@@ -15,7 +15,8 @@ from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_plan import FilmPlan, Picture, film_hash
 from lambdas.domain.origin import prompt_shots
 from lambdas.domain.planning import Shot, check_length, check_pictures, check_scenes, make_plan
-from lambdas.domain.storyboard import Storyboard, parse_partial, parse_storyboard
+from lambdas.domain.storyboard import Storyboard, complete, parse_partial, parse_storyboard
+from lambdas.domain.storyboard_questions import storyboard_question
 from lambdas.domain.video import unchanged_parts
 from lambdas.domain.video_parts import ClipState, PartProgress
 from lambdas.domain.video_request import Origin, OriginKind, Stills
@@ -205,6 +206,16 @@ def test_a_given_first_picture_is_not_drawn() -> None:
     stills = [PartProgress(scene=scene, state=ClipState.DONE) for scene in (0, 1)]
     kept = unchanged_parts(a_video(request=request, stills=stills), before, board)["stills"]
     assert [part.scene for part in kept] == [1]
+
+
+def test_a_text_model_is_not_told_of_pictures_and_they_stay() -> None:
+    given = parse_partial({"scenes": [{"first_frame": a_frame(), "seconds": 4}]})
+    brief = Brief(topic="Bees", given=given, narrate=False)
+    question = storyboard_question(brief, 200)
+    assert '"seconds": 4' in question.message or '"seconds":4' in question.message
+    assert "7" * 64 not in question.message
+    written = parse_storyboard({"title": "Bees", "scenes": [a_scene()]})
+    assert complete(given, written).scenes[0].first_frame == given.scenes[0].first_frame
 
 
 FLF = CATALOGUE["wan2.1-flf2v-14b"]
