@@ -82,6 +82,7 @@ WORKS = (
     Work("Wan2.1-T2V-14B", "5 s, 1280×720", "50, guided", 652, "wan", ("wan2.1-t2v-14b",), _48_GB),
     Work("Wan2.1-I2V-14B-480P", "5 s, 832×480", "40, guided", 135, "wan", ("wan2.1-i2v-14b-480p",), _48_GB),
     Work("Wan2.1-I2V-14B-720P", "5 s, 1280×720", "40, guided", 523, "wan", ("wan2.1-i2v-14b-720p",), _48_GB),
+    Work("Wan2.1-FLF2V-14B", "5 s, 1280×720", "50, guided", 656, "wan", ("wan2.1-flf2v-14b",), _48_GB),
     Work("Wan2.2-TI2V-5B", "5 s, 1280×704", "50, guided", 52.1, "wan", ("wan2.2-ti2v-5b",)),
     Work("Wan2.2-T2V-A14B, -I2V", "5 s, 832×480", "40, guided", 134, "wan", _A14B, _LARGE),
     Work("Wan2.2-T2V-A14B, -I2V", "5 s, 1280×720", "40, guided", 522, "wan", _A14B, _LARGE),
@@ -91,6 +92,8 @@ WORKS = (
     Work("LTX-2 19B distilled", "20 s, 1024×576", "8", 15.5, "ltx", ("ltx-2-19b-distilled",), _LARGE),
     Work("LTX-2 19B", "5 s, 1024×576", "40, guided", 25.8, "ltx", ("ltx-2-19b",), _LARGE),
     Work("LTX-2 19B", "20 s, 1024×576", "40, guided", 155, "ltx", ("ltx-2-19b",), _LARGE),
+    Work("LTX-2.3 22B", "5 s, 1024×576", "30, guided", 38.5, "ltx", ("ltx-2.3-22b",), _LARGE),
+    Work("LTX-2.3 22B", "20 s, 1024×576", "30, guided", 233, "ltx", ("ltx-2.3-22b",), _LARGE),
 )  # fmt: skip
 
 

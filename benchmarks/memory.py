@@ -208,7 +208,8 @@ def _wan_inputs(config: Any, demand: Demand, like: dict[str, Any]) -> dict[str, 
         "timestep": torch.empty(times, device="meta"),
     }
     if config.image_dim:
-        inputs["encoder_hidden_states_image"] = torch.empty(1, 257, config.image_dim, **like)
+        pictures = 2 if config.pos_embed_seq_len else 1
+        inputs["encoder_hidden_states_image"] = torch.empty(pictures, 257, config.image_dim, **like)
     return inputs
 
 

@@ -45,6 +45,7 @@ PASSES: Mapping[tuple[str, str, str], tuple[str, Demand, int]] = {
     ("Wan2.1-T2V-14B", "5 s, 1280×720", "50, guided"): ("wan2.1-t2v-14b", _P720, 100),
     ("Wan2.1-I2V-14B-480P", "5 s, 832×480", "40, guided"): ("wan2.1-i2v-14b", _P480, 80),
     ("Wan2.1-I2V-14B-720P", "5 s, 1280×720", "40, guided"): ("wan2.1-i2v-14b", _P720, 80),
+    ("Wan2.1-FLF2V-14B", "5 s, 1280×720", "50, guided"): ("wan2.1-flf2v-14b", _P720, 100),
     ("Wan2.2-TI2V-5B", "5 s, 1280×704", "50, guided"): ("wan2.2-ti2v-5b", Demand(1280, 704, 121), 100),
     ("Wan2.2-T2V-A14B, -I2V", "5 s, 832×480", "40, guided"): ("wan2.2-t2v-a14b", _P480, 80),
     ("Wan2.2-T2V-A14B, -I2V", "5 s, 1280×720", "40, guided"): ("wan2.2-t2v-a14b", _P720, 80),
@@ -54,6 +55,10 @@ PASSES: Mapping[tuple[str, str, str], tuple[str, Demand, int]] = {
     ("LTX-2 19B distilled", "20 s, 1024×576", "8"): ("ltx-2-19b-distilled", _DISTILLED_LONG, 8),
     ("LTX-2 19B", "5 s, 1024×576", "40, guided"): ("ltx-2-19b", _LTX, 40),
     ("LTX-2 19B", "20 s, 1024×576", "40, guided"): ("ltx-2-19b", _LTX_LONG, 40),
+    # LTX-2.3's guidance computes each step four times: with the prompt, without it, with a block's attention
+    # perturbed, and with picture and sound apart.
+    ("LTX-2.3 22B", "5 s, 1024×576", "30, guided"): ("ltx-2.3-22b", _DISTILLED, 120),
+    ("LTX-2.3 22B", "20 s, 1024×576", "30, guided"): ("ltx-2.3-22b", _DISTILLED_LONG, 120),
 }  # fmt: skip
 
 

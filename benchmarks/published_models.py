@@ -302,6 +302,7 @@ def _with_schedule(parts: Mapping[str, Make], *, distilled: bool) -> Published:
 _LTX = {
     "ltx-2-19b": _with_schedule(_2_0, distilled=False),
     "ltx-2-19b-distilled": _with_schedule(_2_0, distilled=True),
+    "ltx-2.3-22b": _with_schedule(_2_3, distilled=False),
     "ltx-2.3-22b-distilled": _with_schedule(_2_3, distilled=True),
 }
 

@@ -40,7 +40,9 @@ INSTANCES: dict[str, Instance] = {
 # benchmarks/engine_clips.py.
 _USUAL = ("ml.g6e.2xlarge", "ml.g6e.4xlarge")
 _OTHERS: dict[str, tuple[str, ...]] = {
-    "wan2.1-i2v-14b-720p": ("ml.p5.4xlarge",),  # others take longer than SageMaker allows
+    # Others take longer than SageMaker allows.
+    "wan2.1-i2v-14b-720p": ("ml.p5.4xlarge",),
+    "wan2.1-flf2v-14b": ("ml.p5.4xlarge",),
     # Their weights need more main memory.
     **dict.fromkeys(
         (

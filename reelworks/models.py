@@ -99,6 +99,7 @@ SOURCES = {
         _distilled("wan2.1_i2v_lora_rank64_lightx2v_4step.safetensors"),
     ),
     "wan2.1-i2v-14b-720p": _wan("Wan2.1-I2V-14B-720P-Diffusers", "eb849f76dfa246545b65774a9e25943ee69b3fa3"),
+    "wan2.1-flf2v-14b": _wan("Wan2.1-FLF2V-14B-720P-diffusers", "17c30769b1e0b5dcaa1799b117bf20a9c31f59d7"),
     "wan2.2-ti2v-5b": _wan("Wan2.2-TI2V-5B-Diffusers", "b8fff7315c768468a5333511427288870b2e9635"),
     "wan2.2-t2v-a14b": _wan(
         "Wan2.2-T2V-A14B-Diffusers",
@@ -111,6 +112,7 @@ SOURCES = {
         _lightning("Wan2.2-I2V-A14B-4steps-lora-rank64-Seko-V1"),
     ),
     "ltx-2-19b": Source("Lightricks/LTX-2", "47da56e2ad66ce4125a9922b4a8826bf407f9d0a", _LTX),
+    "ltx-2.3-22b": Source("diffusers/LTX-2.3-Diffusers", "8eee8edcf067e838b843f926ec4d4cc9b2be1aaf", _LTX),
     "ltx-2.3-22b-distilled": Source(
         "diffusers/LTX-2.3-Distilled-Diffusers", "432e0d3c2d1769aaa4d295f9243f7062bf6b47ee", _LTX
     ),

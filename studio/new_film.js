@@ -478,7 +478,8 @@ class NewFilm extends Component {
     const needed =
       this.#engine?.image === "required" && this.#form.way === "prompt" ? `${this.#engine.id} needs one.` : undefined;
     const first = this.#picture("input_reference", "First picture", needed);
-    const last = this.#picture("last_frame", "Last picture", "The film ends on it.");
+    const ends = this.#engine?.last_image === "required" ? `${this.#engine.id} needs one.` : "The film ends on it.";
+    const last = this.#picture("last_frame", "Last picture", ends);
     return html`<div class="fields pictures">${first}${last}</div>`;
   }
 

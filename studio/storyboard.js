@@ -365,7 +365,7 @@ class StoryboardScreen extends Component {
     return [
       "text",
       scene.narration?.text?.trim() && "voice",
-      drawsStills(this.#video) && !scene.continues && "still",
+      drawsStills(this.#video) && !scene.continues && !scene.first_frame && "still",
     ].filter(Boolean);
   }
 
@@ -663,7 +663,13 @@ class StoryboardScreen extends Component {
 
   #media(scene, index, shape, outcome) {
     const still = this.#made(scene, this.#video.stills, "still");
-    const none = this.#stale ? "Compare the two versions first." : scene.continues ? "No still" : "Not drawn yet";
+    const none = this.#stale
+      ? "Compare the two versions first."
+      : scene.continues
+        ? "No still"
+        : scene.first_frame
+          ? "Starts from your picture"
+          : "Not drawn yet";
     const outdated = still && outcome?.still === "anew";
     return html`
       <div class="board-still ${outdated ? "outdated" : ""}"

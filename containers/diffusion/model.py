@@ -254,7 +254,8 @@ class Model:
             adapters.append(Applied("turbo", self.turbo))
         call = self._checkpoint.call(self._pipeline, job)
         with ExitStack() as undo:
-            undo.enter_context(adapted(call.pipeline, self._parts, adapters))
+            # Its parts are those of the call's pipeline.
+            undo.enter_context(adapted(self._pipeline, self._parts, adapters))
             for name, steps in call.steps.items():
                 cache = self._checkpoint.cache(call.pipeline, speed, steps) if speed in SKIPPING else None
                 undo.enter_context(self._accelerators[name].at(speed, cache))

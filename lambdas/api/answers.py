@@ -429,7 +429,7 @@ class ModelObject(TypedDict):
     """Of a film."""
     image: Literal["none", "optional", "required"]
     """Whether it starts from an image."""
-    last_image: Literal["none", "optional"]
+    last_image: Literal["none", "optional", "required"]
     """Whether it takes an image to end on."""
     video: Literal["none", "optional"]
     """Whether it renders from a video, for an edit that keeps its motion."""
@@ -445,6 +445,8 @@ class ModelObject(TypedDict):
     """Whether it takes LoRA adapters."""
     steps: int | None
     """Denoising steps, unless you ask for others; null if it has none."""
+    least_steps: int
+    """The fewest that you may ask for."""
     prompt_tokens: int
     """The length of the prompt that it reads."""
     seconds_per_clip: float | None

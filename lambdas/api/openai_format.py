@@ -520,6 +520,7 @@ def model_object(engine: Engine, prices: Prices) -> ModelObject:
         "speeds": list(engine.speeds),
         "loras": engine.loras,
         "steps": engine.steps,
+        "least_steps": engine.least_steps,
         "prompt_tokens": engine.prompt_tokens,
         "seconds_per_clip": seconds,
         "cost_per_clip": cost,

@@ -28,6 +28,7 @@ from lambdas.domain.video_parts import ClipState, Decision, Rewrite, part_of
 from lambdas.domain.video_request import Gate
 from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_storyboard
+from lambdas.intake.scene_frames import SceneFrames
 from lambdas.intake.tenant_quotas import TenantQuotas
 from lambdas.settings import ApiSettings
 
@@ -71,9 +72,10 @@ class Editing:
         def act(video: Video) -> Video | None:
             before = self._editable(video)
             _check_match(video, if_match)
-            casting = Casting(tenant, self._inputs, video.cast)
+            casting, frames = Casting(tenant, self._inputs, video.cast), SceneFrames(tenant, self._inputs)
             engine = deployed(video.request.engine, self._workflow)
-            after = replacement(casting.storyboard(document), video.request, engine)
+            after = replacement(casting.storyboard(frames.storyboard(document)), video.request, engine)
+            frames.keep(uploads(self._inputs, tenant, video.id, self._videos))
             cast = self._cast(video, casting, before, after)
             if after == before and cast == video.cast:
                 return video

@@ -10,9 +10,10 @@ from lambdas.api.request import checked_index
 from lambdas.domain.documents import LONGEST_PROMPT, Document
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.planning import check_meets, check_scenes
+from lambdas.domain.planning import check_pictures, check_scenes
 from lambdas.domain.prompts import material
 from lambdas.domain.storyboard import (
+    FIRST,
     Narration,
     Scene,
     Seed,
@@ -41,8 +42,28 @@ def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engi
             f"scenes must include narration: engine {engine.name} requires speech.", param="scenes"
         )
     check_scenes([scene.seconds for scene in storyboard.scenes], request, engine)
-    check_meets(storyboard.scenes, engine, stills=request.stills is not None)
+    check_pictures(
+        storyboard.scenes,
+        engine,
+        stills=request.stills is not None,
+        last_image=request.last_image is not None,
+    )
+    if engine.image == "required" and request.stills is None:
+        _require_pictures(storyboard, request, engine)
     return storyboard
+
+
+def _require_pictures(storyboard: Storyboard, request: VideoRequest, engine: Engine) -> None:
+    """Check that each scene has a picture to start from, in a film for which none are drawn."""
+    for index, scene in enumerate(storyboard.scenes):
+        pictured = scene.continues or scene.first_frame or (index == 0 and request.image)
+        if not pictured and not request.characters:
+            path = f"scenes[{index}].{FIRST}"
+            raise InvalidRequest(
+                f"{path} is required: engine {engine.name} starts every scene from an image, and this film "
+                "has no stills. Give the scene one, or make the film with stills.",
+                param=path,
+            )
 
 
 # --- regenerate a part of a scene

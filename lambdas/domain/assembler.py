@@ -15,7 +15,7 @@ _BYTES_PER_SECOND = 20e6  # from S3 and back, one part at a time
 _SECONDS_PER_CLIP = 0.2  # S3 calls: look it up, read its index, open its data
 _SECONDS_PER_MEGAPIXEL = 0.3  # decoding, blending and encoding
 _SECONDS_PER_MEGAPIXEL_MEASURED = 0.05  # decoding alone
-_SECONDS_PER_SECOND_OF_SOUND = 0.02
+_SECONDS_PER_SECOND_OF_SOUND = 0.15  # mixing narration, music or both in several passes, and encoding it
 _SECONDS_PER_SECOND_OF_CLIPS_SOUND = 0.1  # decoding, laying and mixing it
 # A joint is re-encoded up to the next keyframe on both sides; engines' clips have one every two seconds.
 _SECONDS_TO_KEYFRAME = 2
@@ -42,6 +42,7 @@ def seconds_to_assemble(plan: FilmPlan) -> float:
         within_joints=sum(transition.frames for transition in plan.transitions if transition),
         lettered=_frames_with_captions(plan) if plan.burn_captions else 0,
         continued=sum(clip.starts_from is not None for clip in plan.clips),
+        mixed=bool(plan.narration or plan.music),
         heard=plan.clips_heard is not ClipSound.DROP,
     )
 
@@ -56,13 +57,14 @@ def seconds_to_join(
     within_joints: int,
     lettered: int,
     continued: int,
+    mixed: bool,
     heard: bool,
 ) -> float:
     """Estimate the seconds a function takes to assemble a film of so many frames and clips.
 
     `joints` are encoded, each with the frames around it and those `within_joints`; captions are drawn into
-    the frames that are `lettered`; `continued` clips start from the one before; the clips' own sound may be
-    `heard`.
+    the frames that are `lettered`; `continued` clips start from the one before; narration and music are
+    `mixed`; the clips' own sound may be `heard`.
     """
     megapixels = size[0] * size[1] / 1e6
     copied = frames * megapixels * 1e6 * _BITS_PER_PIXEL / 8
@@ -73,7 +75,7 @@ def seconds_to_join(
         + clips * _SECONDS_PER_CLIP
         + encoded * megapixels * _SECONDS_PER_MEGAPIXEL
         + measured * megapixels * _SECONDS_PER_MEGAPIXEL_MEASURED
-        + frames / fps * _SECONDS_PER_SECOND_OF_SOUND
+        + (frames / fps * _SECONDS_PER_SECOND_OF_SOUND if mixed else 0)
         + (frames / fps * _SECONDS_PER_SECOND_OF_CLIPS_SOUND if heard else 0)
     )
 

@@ -75,6 +75,12 @@ class Brief(Document):
         """Return the parts of a scene that the user gave."""
         return self.given.scenes[index] if index < len(self.given.scenes) else PartialScene()
 
+    @property
+    def unpictured(self) -> list[int]:
+        """The scenes that start neither from a picture that the user gave them nor from another scene's."""
+        scenes = map(self.scene_given, range(self.count))
+        return [index for index, scene in enumerate(scenes) if not (scene.first_frame or scene.continues)]
+
     def narration_given(self, index: int) -> bool:
         narration = self.scene_given(index).narration
         return narration is not None and narration.text is not None

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import FilmPlan
+from lambdas.domain.storyboard import FIRST, LAST
 from lambdas.domain.video import Video
 
 FILM = "org.reelworks.film"  # the label of our own assertion
@@ -96,17 +97,16 @@ def _source_type(video: Video, plan: FilmPlan) -> str:
 
 
 def ingredients(video: Video, plan: FilmPlan) -> Iterator[Ingredient]:
-    """Yield what the film was made from: the user's first and last picture, music and footage, and another
-    film."""
-    for title, image in (("input_reference", video.request.image), ("last_frame", video.request.last_image)):
-        if image is None:
-            continue
+    """Yield what the film was made from: the user's pictures, music and footage, and another film."""
+    given = (("input_reference", video.request.image), ("last_frame", video.request.last_image))
+    pictures = {image.key: title for title, image in given if image}
+    for scene in plan.scenes:
+        for name, picture in ((FIRST, scene.starts_on), (LAST, scene.ends_on)):
+            if picture is not None and picture.uploaded:
+                pictures.setdefault(picture.key, f"scenes[{scene.index}].{name}")
+    for key, title in pictures.items():
         yield Ingredient(
-            title=title,
-            relationship="inputTo",
-            media_type=_media_type(image.key),
-            bucket="input",
-            key=image.key,
+            title=title, relationship="inputTo", media_type=_media_type(key), bucket="input", key=key
         )
     if plan.music is not None:
         yield Ingredient(

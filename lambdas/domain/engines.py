@@ -35,6 +35,8 @@ class Speed(StrEnum):
     TURBO = "turbo"  # a few steps, with an adapter trained for them
 
 
+TURBO_STEPS = 4
+
 # Those that need no adapter.
 SPEEDS = (Speed.EXACT, Speed.BALANCED, Speed.FAST)
 
@@ -96,6 +98,10 @@ class SizeRange(BaseModel):
         return f"shorter side {short}, longer side {long} pixels, each a multiple of {self.multiple}"
 
 
+def _takes_image(engine: "Engine") -> bool:
+    return engine.image != "none"
+
+
 def _takes_last_image(engine: "Engine") -> bool:
     return engine.last_image != "none"
 
@@ -135,7 +141,7 @@ class Engine(BaseModel):
     longest_clip: int  # most seconds of film in one clip
     prompt_tokens: int  # the budget of the engine's text encoder
     image: Literal["none", "optional", "required"]  # a first frame
-    last_image: Literal["none", "optional"] = "none"  # a last frame, besides a first one or alone
+    last_image: Literal["none", "optional", "required"] = "none"  # a last frame; of scenes, of each one
     audio: Literal["none", "required"] = "none"  # the clip's speech, which the pictures follow
     video: Literal["none", "optional"] = "none"  # pictures whose composition and motion it keeps
     sound: bool = False  # its clips may have sound of their own
@@ -143,6 +149,7 @@ class Engine(BaseModel):
     refuses: tuple[str, ...] = ()  # the fields of OPTIONAL that it ignores
     chained: bool = False  # a scene's next clip starts from the last frame of the previous one
     steps: int | None = None  # the default number of denoising steps
+    least_steps: int = 1
     speeds: tuple[Speed, ...] = ()  # the speeds a request may choose; empty: the speed is fixed
     loras: bool = False  # supports the LoRA adapters in its model's folder
     licences: tuple[LicenceName, ...] = ()  # those that must be accepted (lambdas/domain/licences.py)
@@ -159,9 +166,13 @@ class Engine(BaseModel):
         speed: Speed | None = None,
         loras: bool = False,
         last_image: bool = False,
-        sound: bool = False,
+        scenes: bool = False,
+        sound: str | None = None,
+        steps: int | None = None,
     ) -> None:
-        """Check a request against this engine's limits and the film's (lambdas/domain/film_format.py).
+        """Check a request against this engine's limits and the film's (lambdas/domain/film_format.py). What
+        each of the `scenes` of a film needs is checked by `planning.check_pictures`. `sound` and `steps`:
+        the field that asks for sound of clips, and the steps, if given.
 
         `offered` names the engines of this deployment, `workflow` is its parameter of that name. Raises
         InvalidRequest that names the field and what this engine allows, or an offered engine that supports
@@ -184,11 +195,11 @@ class Engine(BaseModel):
             )
         engines = [deployed(name, workflow) for name in CATALOGUE if name in offered]
         for given, taken_by, what, param in (
-            (image, lambda e: e.image != "none", "an input image", "input_reference"),
+            (image, _takes_image, "an input image", "input_reference"),
             (last_image, _takes_last_image, "a last frame", "last_frame"),
             (speed is not None, lambda e: speed in e.speeds, f"speed {speed}", "speed"),
             (loras, lambda e: e.loras, "LoRA adapters", "loras"),
-            (sound, lambda e: e.sound, "sound of its clips", "clip_sound"),
+            (sound is not None, lambda e: e.sound, "sound of its clips", sound or ""),
         ):
             if given:
                 self._require(taken_by, what, param, engines)
@@ -197,12 +208,25 @@ class Engine(BaseModel):
                 f"engine {self.name} requires an image; send one as input_reference.",
                 param="input_reference",
             )
+        if steps is not None and steps < self.least_steps:
+            raise InvalidRequest(
+                f"steps must be at least {self.least_steps} with engine {self.name}; got {steps}. "
+                f"The nearest is {self.least_steps}.",
+                param="steps",
+            )
+        if self.last_image == "required" and not last_image and not scenes:
+            raise InvalidRequest(
+                f"engine {self.name} requires a last frame; send one as last_frame.", param="last_frame"
+            )
 
-    def check_meets(self, scene: int, offered: frozenset[str] = frozenset(), workflow: str = "") -> None:
-        """Check that a scene can end on the next one's first picture. Raises InvalidRequest, as `check`
-        does."""
+    def check_frame(
+        self, param: str, *, last: bool, offered: frozenset[str] = frozenset(), workflow: str = ""
+    ) -> None:
+        """Check that a scene can start from, or end on (`last`), the picture that the field `param` gives.
+        Raises InvalidRequest, as `check` does."""
         engines = [deployed(name, workflow) for name in CATALOGUE if name in offered]
-        self._require(_takes_last_image, "a last frame", f"scenes[{scene}].meets_next", engines)
+        taken_by, what = (_takes_last_image, "a last frame") if last else (_takes_image, "an input image")
+        self._require(taken_by, what, param, engines)
 
     def _require(
         self, taken_by: Callable[["Engine"], bool], what: str, param: str, offered: Iterable["Engine"]
@@ -481,10 +505,25 @@ CATALOGUE = Catalogue(
             sizes=_NANO,
             steps=2,
         ),
-        _wan("wan2.1-t2v-1.3b", "Wan2.1 1.3B, text to video, 480p", "none", _P480),
-        _wan("wan2.1-t2v-14b", "Wan2.1 14B, text to video", "none", _P480 + _P720, turbo=True),
+        _wan("wan2.1-t2v-1.3b", "Wan2.1 1.3B, text to video, 480p", "none", _P480, video="optional"),
+        _wan(
+            "wan2.1-t2v-14b",
+            "Wan2.1 14B, text to video",
+            "none",
+            _P480 + _P720,
+            turbo=True,
+            video="optional",
+        ),
         _wan("wan2.1-i2v-14b-480p", "Wan2.1 14B, image to video, 480p", "required", _P480, turbo=True),
         _wan("wan2.1-i2v-14b-720p", "Wan2.1 14B, image to video, 720p", "required", _P720),
+        _wan(
+            "wan2.1-flf2v-14b",
+            "Wan2.1 14B, from a first to a last frame, 720p",
+            "required",
+            _P720,
+            last_image="required",
+            steps=50,
+        ),
         _wan(
             "wan2.2-ti2v-5b",
             "Wan2.2 5B, text or image to video, 720p at 24 fps",
@@ -506,6 +545,14 @@ CATALOGUE = Catalogue(
             "ltx-2-19b",
             "LTX-2 19B, text or image to video with sound",
             steps=40,
+            least_steps=2,
+            speeds=SPEEDS,
+        ),
+        _ltx(
+            "ltx-2.3-22b",
+            "LTX-2.3 22B, text or image to video with sound",
+            steps=30,
+            least_steps=2,
             speeds=SPEEDS,
         ),
         _ltx("ltx-2-19b-distilled", "LTX-2 19B in 8 steps, text or image to video with sound", **_DISTILLED),

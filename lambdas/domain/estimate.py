@@ -13,7 +13,7 @@ from typing import NamedTuple
 from lambdas.domain.assembler import LONGEST_IN_A_FUNCTION, seconds_to_join
 from lambdas.domain.assembly import ClipSound, TransitionKind
 from lambdas.domain.brief import SCENE_SECONDS, Brief
-from lambdas.domain.engines import CATALOGUE, Engine, Renderer, Speed
+from lambdas.domain.engines import CATALOGUE, TURBO_STEPS, Engine, Renderer, Speed
 from lambdas.domain.errors import MaxCostExceeded
 from lambdas.domain.film_plan import Clip, FilmPlan
 from lambdas.domain.planning import clip_lengths
@@ -35,16 +35,17 @@ _CLIP_SECONDS = {
     "wan2.1-t2v-14b": 1054,
     "wan2.1-i2v-14b-480p": 843,
     "wan2.1-i2v-14b-720p": 1738,
+    "wan2.1-flf2v-14b": 1900,
     "wan2.2-ti2v-5b": 325,
     "wan2.2-t2v-a14b": 843,
     "wan2.2-i2v-a14b": 843,
     "ltx-2-19b": 979,
     "ltx-2-19b-distilled": 100,
+    "ltx-2.3-22b": 1470,
     "ltx-2.3-22b-distilled": 100,
 }
 # docs/engines.md; turbo renders 4 steps without guidance instead of 40 or 50 with it.
 _LESS_COMPUTE = {Speed.EXACT: 1.0, Speed.BALANCED: 1.84, Speed.FAST: 2.48, Speed.TURBO: 20.0}
-_TURBO_STEPS = 4
 _DRAW_SECONDS = 6  # of the function that draws an animatic's clip of 6 s at 1280x720, on two cores of a PC
 _DRAW_MB, _ASSEMBLE_MB = 3008, 2048  # cdk/functions.py
 _DRAWN_AT_ONCE = 6  # clips of a scene, by the default of the setting `at_once`
@@ -166,7 +167,7 @@ def clip_work(
 def whole_clips(engine: Engine, clips: float, speed: Speed | None, steps: int | None) -> float:
     """Return how many of the engine's longest clips, exact and with its usual steps, are as much work."""
     exact = clips / _LESS_COMPUTE[speed or Speed.EXACT]
-    usual = _TURBO_STEPS if speed is Speed.TURBO else engine.steps
+    usual = TURBO_STEPS if speed is Speed.TURBO else engine.steps
     return exact * steps / usual if steps and usual else exact
 
 
@@ -248,7 +249,7 @@ def _narration(request: VideoRequest, scenes: Sequence[int], makers: Makers) -> 
 def _stills(request: VideoRequest, prices: Prices) -> Cost:
     if request.brief is None or request.stills is None:
         return NOTHING
-    drawn = request.brief.count - (request.image is not None)
+    drawn = sum(bool(index or request.image is None) for index in request.brief.unpictured)
     quality = request.stills.quality
     return _priced(of_work(prices.still(quality), drawn), f"no price of a {quality} still is set")
 
@@ -294,5 +295,6 @@ def _joining(
         within_joints=0 if cut else encoded * round(request.transition_seconds * request.fps),
         lettered=lettered,
         continued=continued,
+        mixed=request.music is not None or (request.brief is not None and request.brief.narrated),
         heard=engine.sound and request.clip_sound is not ClipSound.DROP,
     )

@@ -79,6 +79,7 @@ class Scene(Document):
     still: str | None = None  # key of its first picture in the output bucket
     continues: bool = False  # it continues the previous scene without a transition
     narration: list[Sentence] = []
+    starts_on: Picture | None = None  # the user's picture that it starts from
     picture: str | None = None  # key in the input bucket of the character's picture that it starts from
     ends_on: Picture | None = None  # the last frame of its last clip
     characters: tuple[Appearance, ...] = ()
@@ -218,7 +219,7 @@ class FilmPlan(Document):
         clips += [one.clip for one in self._footage if one.clip]
         sounds = [sentence.sound for scene in self.scenes for sentence in scene.narration]
         stills = [scene.still for scene in self.scenes if scene.still]
-        stills += [picture.key for picture in self._last_pictures if not picture.uploaded]
+        stills += [picture.key for picture in self._pictures if not picture.uploaded]
         return [
             *(keys.clip(self.tenant, clip) for clip in clips),
             *(keys.speech(self.tenant, sound) for sound in sounds),
@@ -230,13 +231,13 @@ class FilmPlan(Document):
         """The keys in the input bucket of what the film is made from."""
         given = [self.image, self.music.key if self.music else None]
         given += [scene.picture for scene in self.scenes]
-        given += [picture.key for picture in self._last_pictures if picture.uploaded]
+        given += [picture.key for picture in self._pictures if picture.uploaded]
         given += [one.file for one in self._footage]
         return [key for key in given if key]
 
     @property
-    def _last_pictures(self) -> list[Picture]:
-        return [scene.ends_on for scene in self.scenes if scene.ends_on]
+    def _pictures(self) -> list[Picture]:
+        return [one for scene in self.scenes for one in (scene.starts_on, scene.ends_on) if one]
 
     @property
     def _footage(self) -> list[Footage]:

@@ -9,7 +9,7 @@ from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_format import FpsMode, Framing, cropped
-from lambdas.domain.film_plan import Clip, FilmPlan, Scene, film_hash
+from lambdas.domain.film_plan import Clip, FilmPlan, Picture, Scene, film_hash
 from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgress, part_of
@@ -76,6 +76,8 @@ class SceneMade(Document):
     at: Span
     narration: NarrationMade | None = None
     still: Artifact | None = None
+    first_frame: str | None = None  # SHA-256 of the user's picture that it starts from
+    last_frame: str | None = None  # SHA-256 of the user's picture that it ends on
     clips: list[ClipMade]
 
 
@@ -181,6 +183,10 @@ def _pieces_of(scene: SceneMade) -> tuple[str | None, ...]:
     return narration, *(clip.sha256 for clip in scene.clips)
 
 
+def _given(picture: Picture | None) -> str | None:
+    return picture.sha256 if picture and picture.uploaded else None
+
+
 def _storyboard(video: Video) -> StoryboardMade | None:
     if video.storyboard is None:
         return None
@@ -222,6 +228,8 @@ class _Pieces:
             at=at,
             narration=self._narration(scene, at.start + LEAD),
             still=self._part(still, still.artifact) if still and still.artifact else None,
+            first_frame=_given(scene.starts_on),
+            last_frame=_given(scene.ends_on),
             clips=[self._clip(scene, clip) for clip in scene.clips],
         )
 

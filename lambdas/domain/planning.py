@@ -16,7 +16,7 @@ from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import engine_frames
 from lambdas.domain.film_plan import Assembly, Clip, FilmPlan, Footage, Heard, Picture, Scene
 from lambdas.domain.narration import Sentence
-from lambdas.domain.storyboard import LEAD, PartialScene
+from lambdas.domain.storyboard import FIRST, LAST, LEAD, PartialScene, frames_of
 from lambdas.domain.storyboard import Scene as StoryboardScene
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import VideoRequest
@@ -41,7 +41,8 @@ class Shot:
     sound_of: Sequence[Footage | None] = ()  # what its clips sound like if they have no sound of their own
     strength: float | None = None
     characters: Sequence[CastMember] = ()
-    ends_on: Picture | None = None  # the next scene's first picture, which it meets
+    starts_on: Picture | None = None  # the user's own for this scene
+    ends_on: Picture | None = None  # likewise, or the next scene's first picture, which it meets
     opens_with: CastMember | None = None  # whose picture it starts from if it has no other
 
 
@@ -108,8 +109,9 @@ def make_plan(
             _check_room(request, index, shot.frames)
             frames = shot.frames + (overlap if following and not following.continues else 0)
             lengths = clip_lengths(request, engine, frames)
+            _check_one_clip(request, engine, index, shot.frames, frames)
             before = scenes[-1].clips[-1] if scenes and shot.continues else None
-            if following is None and request.last_image is not None:
+            if following is None and request.last_image is not None and shot.ends_on is None:
                 shot = replace(shot, ends_on=_uploaded(request.last_image))
             scenes.append(_scene(video, engine, shot, index, first, lengths, before))
         first += len(scenes[-1].clips)
@@ -161,6 +163,27 @@ def check_length(request: VideoRequest, engine: Engine) -> None:
             param="num_frames",
         )
     clip_lengths(request, engine)
+    _check_one_clip(request, engine, None, request.frames, request.frames)
+
+
+def _check_one_clip(
+    request: VideoRequest, engine: Engine, scene: int | None, frames: int, rendered: int
+) -> None:
+    """Check that a film, or a scene of `frames` and those that a transition shows twice, is one clip if the
+    engine needs a last frame for each: of several, only the last one has it."""
+    longest = engine.longest_clip * request.fps
+    if engine.last_image != "required" or rendered <= longest:
+        return
+    most = longest - (rendered - frames)
+    if scene is None and request.num_frames is not None:
+        path, said = "num_frames", f"{most}"
+    else:
+        path, said = "seconds" if scene is None else f"scenes[{scene}].seconds", f"{most / request.fps:g}"
+    raise InvalidRequest(
+        f"{path} must be at most {said}, one clip: engine {engine.name} moves from a first to a last frame, "
+        "and a longer one has no picture between them. Give the film more scenes.",
+        param=path,
+    )
 
 
 def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine: Engine) -> None:
@@ -176,10 +199,14 @@ def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine:
             param="scenes",
         )
     clips = 0
+    overlap = _transition_frames(request) if request.transition.overlaps else 0
     for index, length in enumerate(known):
         frames = math.floor(Fraction(str(length)) * request.fps)
         _check_room(request, index, frames)
         clips += len(clip_lengths(request, engine, frames))
+        if lengths[index] is not None:
+            shared = overlap if index + 1 < len(known) else 0
+            _check_one_clip(request, engine, index, frames, frames + shared)
     if clips > MOST_CLIPS:
         raise InvalidRequest(
             f"scenes are too long for engine {engine.name}: the film would need {clips:,} clips of "
@@ -188,25 +215,39 @@ def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine:
         )
 
 
-def check_meets(
+def check_pictures(
     scenes: Sequence[PartialScene | StoryboardScene],
     engine: Engine,
     *,
     stills: bool,
+    last_image: bool = False,
     offered: frozenset[str] = frozenset(),
     workflow: str = "",
 ) -> None:
-    """Check that the scenes which are to end on the next one's first picture can. `stills`: such pictures are
-    drawn; the others as in `Engine.check`. Raises InvalidRequest that names the scene."""
+    """Check that the engine takes the pictures that scenes start from and end on, and that there is one for
+    each scene that needs it. `stills`: first pictures are drawn; `last_image`: the film has one; the others
+    as in `Engine.check`. Raises InvalidRequest that names the scene."""
+    for index, scene in enumerate(scenes):
+        ends = scene.last_frame or scene.meets_next or (last_image and index == len(scenes) - 1)
+        if engine.last_image == "required" and not ends:
+            path = f"scenes[{index}].{LAST}"
+            raise InvalidRequest(
+                f"{path} is required: engine {engine.name} moves each scene from a first to a last frame. "
+                "Give the scene one, or let it meet the next one (meets_next).",
+                param=path,
+            )
+    for path, _ in frames_of(scenes):
+        engine.check_frame(path, last=path.endswith(LAST), offered=offered, workflow=workflow)
     for index, scene in enumerate(scenes):
         if not scene.meets_next:
             continue
-        engine.check_meets(index, offered, workflow)
-        if not stills:
-            path = f"scenes[{index}].meets_next"
+        path = f"scenes[{index}].meets_next"
+        engine.check_frame(path, last=True, offered=offered, workflow=workflow)
+        following = scenes[index + 1] if index + 1 < len(scenes) else None
+        if not stills and not (following and following.first_frame):
             raise InvalidRequest(
                 f"{path} requires stills, because the scene ends on the next one's; send stills=standard or "
-                f"premium, or omit {path}.",
+                f"premium, give the next scene a {FIRST}, or omit {path}.",
                 param=path,
             )
 
@@ -259,8 +300,10 @@ def _scene(
     if engine.image == "none":
         last = None  # only the prompt carries over
     image = request.image.sha256 if request.image and index == 0 else None
-    opener = shot.opens_with if engine.image != "none" and not (last or image or shot.still) else None
-    picture = last.key_hash if last else image or shot.still or (opener.image.sha256 if opener else None)
+    own = None if engine.image == "none" or last else shot.starts_on
+    given = own.sha256 if own else image or shot.still
+    opener = shot.opens_with if engine.image != "none" and not (last or given) else None
+    picture = last.key_hash if last else given or (opener.image.sha256 if opener else None)
     first_seed = video.seed + index * _SEEDS_PER_SCENE if shot.seed is None else shot.seed
     negative_prompt = "" if "negative_prompt" in engine.refuses else shot.negative_prompt
     overlap = _transition_frames(request) if request.transition.overlaps and not engine.chained else 0
@@ -336,6 +379,7 @@ def _scene(
         still=keys.still(video.tenant, shot.still) if shot.still else None,
         continues=shot.continues,
         narration=list(shot.narration),
+        starts_on=own,
         picture=opener.image.key if opener else None,
         ends_on=shot.ends_on if clips[-1].footage is None else None,
         characters=tuple(one.appearance for one in shot.characters),

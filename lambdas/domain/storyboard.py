@@ -4,11 +4,14 @@ A text model or the user writes it, in whole or in part; the user reviews and ed
 is made.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, GetJsonSchemaHandler, StringConstraints, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
+from lambdas.domain import keys
 from lambdas.domain.control_characters import NAME, TEXT
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document, fingerprint
 from lambdas.domain.errors import InvalidRequest
@@ -89,12 +92,47 @@ class Narration(Document):
         return spoken_text(self.text)
 
 
+EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+_FRAME = (
+    'an object with a file_id of an upload, an image_url "data:image/png;base64,…", or, as in a storyboard '
+    "that was read, a sha256 and a media_type"
+)
+FIRST, LAST = "first_frame", "last_frame"
+
+
+class Frame(Document):
+    """A picture that the user gave to a scene. Where it is sent, it may be a `file_id` or an `image_url`
+    instead, which lambdas/intake/scene_frames.py replaces."""
+
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits")]
+    media_type: Annotated[
+        Literal["image/png", "image/jpeg", "image/webp"], Field(description=f"one of {', '.join(EXTENSIONS)}")
+    ]
+
+    def key(self, tenant: str) -> str:
+        """Return its key in the input bucket."""
+        return keys.upload(tenant, self.sha256, EXTENSIONS[self.media_type])
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        schema["properties"] |= {
+            "file_id": {"type": "string", "description": "The id of an upload; only sent."},
+            "image_url": {"type": "string", "description": "A data URL; only sent.", "pattern": "^data:"},
+        }
+        del schema["required"]
+        return schema
+
+
 class Scene(Document):
     """One scene.
 
     `seconds`: its length; None: as long as its narration, else its share of the film. `continues`: it
     continues the previous scene with a cut, starting from that scene's last picture. `meets_next`: it ends on
-    the next scene's first picture.
+    the next scene's first picture. `first_frame`, `last_frame`: the pictures that it starts from and ends on,
+    instead of its still and of the film's.
     """
 
     narration: Narration | None = None
@@ -103,6 +141,8 @@ class Scene(Document):
     seconds: _Seconds | None = None
     continues: _Flag = False
     meets_next: _Flag = False
+    first_frame: Frame | None = Field(default=None, description=_FRAME)
+    last_frame: Frame | None = Field(default=None, description=_FRAME)
 
     @property
     def is_spoken(self) -> bool:
@@ -186,6 +226,8 @@ class PartialScene(Document):
     seconds: _Seconds | None = None
     continues: _Flag | None = None
     meets_next: _Flag | None = None
+    first_frame: Frame | None = Field(default=None, description=_FRAME)
+    last_frame: Frame | None = Field(default=None, description=_FRAME)
 
 
 class PartialStoryboard(Document):
@@ -227,7 +269,44 @@ def _parse(document: type[_Parsed], value: Any) -> _Parsed:
         path = "scenes[0].continues"
         raise InvalidRequest(f"{path} must be false or omitted: no scene comes before it.", param=path)
     _check_meets(storyboard.scenes, whole=document is Storyboard)
+    _check_frames(storyboard.scenes)
     return storyboard
+
+
+def frames_of(scenes: Sequence[Scene | PartialScene]) -> Iterator[tuple[str, Frame]]:
+    """Yield the pictures that the user gave to scenes, each with its path."""
+    for index, scene in enumerate(scenes):
+        for name, frame in ((FIRST, scene.first_frame), (LAST, scene.last_frame)):
+            if frame is not None:
+                yield f"scenes[{index}].{name}", frame
+
+
+def with_frames(document: Any, change: Callable[[Any, str], Any]) -> Any:
+    """Return a storyboard's document, of any form, with each picture of its scenes as `change` returns it
+    for it and its path."""
+    scenes = document.get("scenes") if isinstance(document, dict) else None
+    if not isinstance(scenes, list) or len(scenes) > MOST_SCENES:
+        return document
+
+    def changed(scene: Any, index: int) -> Any:
+        if not isinstance(scene, dict):
+            return scene
+        given = {name: scene[name] for name in (FIRST, LAST) if scene.get(name) is not None}
+        return {**scene, **{name: change(one, f"scenes[{index}].{name}") for name, one in given.items()}}
+
+    return {**document, "scenes": [changed(scene, index) for index, scene in enumerate(scenes)]}
+
+
+def _check_frames(scenes: Sequence[Scene | PartialScene]) -> None:
+    """Check that a scene doesn't start from, or end on, two pictures."""
+    for index, scene in enumerate(scenes):
+        for given, other, name, why in (
+            (scene.first_frame, scene.continues, FIRST, "the scene continues the one before it"),
+            (scene.last_frame, scene.meets_next, LAST, "the scene meets the next one"),
+        ):
+            if given and other:
+                path = f"scenes[{index}].{name}"
+                raise InvalidRequest(f"{path} must be omitted: {why}.", param=path)
 
 
 def _check_meets(scenes: Sequence[Scene | PartialScene], *, whole: bool) -> None:

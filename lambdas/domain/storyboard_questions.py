@@ -9,9 +9,13 @@ from lambdas.domain.brief import Brief
 from lambdas.domain.prompts import CHARACTERS, material, words_for
 from lambdas.domain.speaking_time import words_within
 from lambdas.domain.storyboard import (
+    FIRST,
+    LAST,
     Storyboard,
 )
 
+# What a text model is not told: it sees no pictures.
+_PICTURES = {"scenes": {"__all__": {FIRST, LAST}}}
 _STYLE_WORDS, _PROMPT_WORDS, _NEGATIVE_WORDS = 36, 60, 15
 Schema = dict[str, Any]
 
@@ -170,7 +174,7 @@ def storyboard_question(brief: Brief, budget: int, characters: str = "") -> Ques
     ]
     if brief.tone:
         lines.append(f"<tone>{material(brief.tone)}</tone>")
-    if given := brief.given.given():
+    if given := brief.given.model_dump(exclude_defaults=True, exclude=_PICTURES):
         lines.append(f"<given>{_material_json(given)}</given>")
     return Question(
         system=_system(_WRITE, _WRITE_INPUT, "make the film about what it speaks of", brief.language),
@@ -210,7 +214,7 @@ def scene_question(
         *_language_lines(own or language, narrate=narrate),
         *_character_lines(characters),
         f"<note>{material(note)}</note>",
-        f"<storyboard>{_material_json(storyboard.model_dump(exclude_none=True))}</storyboard>",
+        f"<storyboard>{_told(storyboard)}</storyboard>",
     ]
     return Question(
         system=_system(_REWRITE, _REWRITE_INPUT, "let the scene show what it speaks of", own or language),
@@ -237,7 +241,7 @@ def changes_question(
         *_language_lines(language, narrate=narrate),
         *_character_lines(characters),
         f"<note>{material(change)}</note>",
-        f"<storyboard>{_material_json(storyboard.model_dump(exclude_none=True))}</storyboard>",
+        f"<storyboard>{_told(storyboard)}</storyboard>",
     ]
     return Question(
         system=_system(_CHANGE, _CHANGE_INPUT, "let the film show what it speaks of", language),
@@ -280,6 +284,10 @@ def _word_line(budget: int) -> str:
 
 def _language_lines(language: str, *, narrate: bool) -> list[str]:
     return [f"Narration in the language {language}."] if narrate else []
+
+
+def _told(storyboard: Storyboard) -> str:
+    return _material_json(storyboard.model_dump(exclude_none=True, exclude=_PICTURES))
 
 
 def _character_lines(characters: str) -> list[str]:

@@ -217,7 +217,9 @@ def unchanged_parts(
     drawn = {
         index
         for index, (old, new) in pairs
-        if old.image == new.image and before.style == after.style and played[0][index] == played[1][index]
+        if (old.image, old.first_frame) == (new.image, new.first_frame)
+        and before.style == after.style
+        and played[0][index] == played[1][index]
     }
     return {
         "narrations": [part for part in video.narrations if part.scene in said],

@@ -196,8 +196,9 @@ class VideoRequest(Document):
     def draws_still(self, scene: int, storyboard: Storyboard) -> bool:
         """Return whether an image model draws the scene's first picture: not if the user gave it, nor for a
         scene that continues, which starts from the previous scene's last picture."""
-        given = scene == 0 and self.image is not None
-        return self.stills is not None and not given and not storyboard.scenes[scene].continues
+        own = storyboard.scenes[scene]
+        given = own.first_frame is not None or (scene == 0 and self.image is not None)
+        return self.stills is not None and not given and not own.continues
 
     def fingerprint(self) -> str:
         """Return a SHA-256 that two requests share if and only if they ask for the same."""

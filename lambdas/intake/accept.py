@@ -33,10 +33,11 @@ from lambdas.domain.errors import (
 from lambdas.domain.estimate import Estimate, check_cost, estimate
 from lambdas.domain.film_format import Size
 from lambdas.domain.narration_notes import narration_notes
-from lambdas.domain.planning import check_length, check_meets, check_scenes
+from lambdas.domain.planning import check_length, check_pictures, check_scenes
 from lambdas.domain.prompts import check_tokens
 from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.stages import Stage
+from lambdas.domain.storyboard import EXTENSIONS
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
 from lambdas.domain.video_request import MUSIC_TYPES, SHORTEST_MUSIC, Music, Stills, VideoRequest, Voice
@@ -46,13 +47,14 @@ from lambdas.intake.fields import Fields, parse, requested_webhook
 from lambdas.intake.files import INPUT_REFERENCE, LAST_FRAME, MUSIC, File
 from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.film_size import film_size
+from lambdas.intake.other_names import OURS
+from lambdas.intake.scene_frames import SceneFrames
 from lambdas.intake.tenant_quotas import TenantQuotas
 from lambdas.intake.uploads import Arrived
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import count, logger
 
 _DAY_MS = 24 * 3600 * 1000
-_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 _NO_CONTENT: Mapping[str, bytes] = {}
 _NO_FILES: Mapping[str, File] = {}
 # Fields that the record stores in another form; it stores all others as given.
@@ -102,9 +104,9 @@ class Intake:
         that the client is retrying, and the video of its first try is found by the request itself.
         Raises InvalidRequest; QuotaExceeded; IdempotencyConflict if the nonce belongs to another request.
         """
-        casting = self.casting(tenant)
+        casting, frames = self.casting(tenant), SceneFrames(tenant, self._uploads)
         content = Arrived(tenant, self._uploads).read(files)
-        request = self.check(tenant, fields, content, casting)
+        request = self.check(tenant, fields, content, casting, frames)
         # The same file has the same key, so a retry stores no second copy.
         given = (
             (request.image, INPUT_REFERENCE),
@@ -117,6 +119,7 @@ class Intake:
             kept = self.uploads(tenant, id_)
             _keep(sent, kept)
             casting.keep(kept)
+            frames.keep(kept)
 
         return self.admit(tenant, request, keep, nonce=nonce, retry=retry, source=source)
 
@@ -206,15 +209,18 @@ class Intake:
         fields: Mapping[str, Any],
         files: Mapping[str, bytes] = _NO_CONTENT,
         casting: Casting | None = None,
+        frames: SceneFrames | None = None,
         *,
         pictured: bool = False,
     ) -> VideoRequest:
-        """Check the fields and return the request that they describe. `casting` finds its characters.
+        """Check the fields and return the request that they describe. `casting` finds its characters,
+        `frames` reads its scenes' pictures.
 
         `pictured`: the film that comes before provides the first picture. Raises InvalidRequest.
         """
         casting = casting or self.casting(tenant)
-        parsed = casting.fields(parse(fields))
+        frames = frames or SceneFrames(tenant, self._uploads)
+        parsed = casting.fields(parse(frames.fields(fields)))
         image = files.get(INPUT_REFERENCE)
         brief = brief_of(parsed)
         model = parsed.model or self._settings.default_engine
@@ -229,6 +235,7 @@ class Intake:
             fps=fps,
             image=image is not None
             or stills is not None
+            or (brief is not None and not brief.unpictured and engine.image != "none")
             or (pictured and engine.image != "none")
             or (brief is None and _is_pictured(casting.roles, str(parsed.prompt), engine)),
             offered=self._settings.offered,
@@ -236,8 +243,9 @@ class Intake:
             speed=parsed.speed,
             loras=bool(parsed.loras),
             last_image=LAST_FRAME in files,
-            # The default asks for nothing.
-            sound="clip_sound" in parsed.model_fields_set and parsed.clip_sound is not ClipSound.DROP,
+            scenes=brief is not None,
+            sound=_asks_sound(fields, parsed),
+            steps=parsed.steps,
         )
         _check_taken(parsed, brief, engine)
         _check_budget(parsed, engine)
@@ -282,10 +290,11 @@ class Intake:
         # Raises if the film or a scene can't be cut into clips.
         if brief:
             check_scenes(brief.lengths(), request, engine)
-            check_meets(
-                brief.given.scenes,
+            check_pictures(
+                [brief.scene_given(index) for index in range(brief.count)],
                 engine,
                 stills=stills is not None,
+                last_image=LAST_FRAME in files,
                 offered=self._settings.offered,
                 workflow=self._settings.workflow,
             )
@@ -376,10 +385,19 @@ class Intake:
         return (*engine, *narration_notes(request))
 
 
+def _asks_sound(fields: Mapping[str, Any], parsed: Fields) -> str | None:
+    """Return the field, as it was sent, that asks for the clips' sound; the default asks for nothing."""
+    if "clip_sound" not in parsed.model_fields_set or parsed.clip_sound is ClipSound.DROP:
+        return None
+    return next(
+        (name for name in fields if OURS.get(name) == "clip_sound" and fields[name] is not None), "clip_sound"
+    )
+
+
 def _keep(sent: Mapping[str, bytes], uploads: SharedObjects) -> None:
     if not sent:
         return
-    media_types = {extension: media_type for media_type, extension in _EXTENSIONS.items()} | MUSIC_TYPES
+    media_types = {extension: media_type for media_type, extension in EXTENSIONS.items()} | MUSIC_TYPES
     for key, data in sent.items():
         if not uploads.find(key):
             uploads.put(key, data, media_types[key.rpartition(".")[2]])
@@ -394,7 +412,7 @@ def _stills(fields: Fields, brief: Brief | None, engine: Engine, *, image: bool)
     """Return how each scene's first picture is drawn, or None if none is."""
     if brief is None:
         return None
-    needed = engine.image == "required" and (brief.count > 1 or not image)
+    needed = engine.image == "required" and any(index or not image for index in brief.unpictured)
     match fields.stills:
         case "none" if needed:
             raise InvalidRequest(
@@ -466,7 +484,7 @@ def _image(tenant: str, data: bytes, param: str) -> Image:
     info = check_image(data, param)
     sha256 = hashlib.sha256(data).hexdigest()
     return Image(
-        key=keys.upload(tenant, sha256, _EXTENSIONS[info.media_type]),
+        key=keys.upload(tenant, sha256, EXTENSIONS[info.media_type]),
         sha256=sha256,
         width=info.width,
         height=info.height,

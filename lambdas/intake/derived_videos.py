@@ -9,13 +9,13 @@ from lambdas.domain import keys
 from lambdas.domain.assembly import ClipSound, Fit
 from lambdas.domain.brief import SHORTEST_NARRATED
 from lambdas.domain.documents import LONGEST_FILM
-from lambdas.domain.engines import CATALOGUE, Engine, engine_named
+from lambdas.domain.engines import CATALOGUE, TURBO_STEPS, Engine, Speed, engine_named
 from lambdas.domain.errors import ArtifactMissing, ClipUnreadable, InvalidRequest, NotReady, VideoNotFound
 from lambdas.domain.origin import all_paragraphs
 from lambdas.domain.planning import MOST_CLIPS, clip_lengths
 from lambdas.domain.prompts import check_tokens, closed, material
 from lambdas.domain.stages import Stage
-from lambdas.domain.storyboard import MOST_SCENES, Scene, Storyboard
+from lambdas.domain.storyboard import MOST_SCENES, Scene, Storyboard, frames_of
 from lambdas.domain.uploads import Kind
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
@@ -131,6 +131,12 @@ class Remake:
         prompt = casting.text(parsed.prompt, "prompt")
         _check_prompt(prompt, engine)
         origin = _origin(source, engine, prompt, OriginKind.EXTEND)
+        if engine.last_image == "required":
+            raise InvalidRequest(
+                f"engine {engine.name} can't extend a video: it needs a last frame for each scene. Add a "
+                "scene that has one to the storyboard instead.",
+                param=VIDEO,
+            )
         # What comes next does not end on the source's last picture.
         update = {"seed": source.seed, "origin": origin, "characters": casting.roles, "last_image": None}
         request = source.request.model_copy(update=update)
@@ -216,12 +222,14 @@ class Remake:
         so that the source can be deleted."""
         origin = request.origin
         self.intake.filter.check({"prompt": origin.prompt if origin else ""})
+        scenes = self._scenes(source, origin.storyboard) if origin and origin.storyboard else []
+        frames = [frame.key(source.tenant) for _, frame in frames_of(scenes)]
 
         def keep(id_: str) -> None:
             tenant = source.tenant
             uploads = self.intake.uploads(tenant, id_)
             casting.keep(uploads)
-            for key in request.uploads:
+            for key in (*request.uploads, *frames):
                 uploads.find(key)
             copies = [(keys.film_plan(tenant, source.id), keys.origin_plan(tenant, id_))]
             if origin and (sha256 := origin.storyboard):
@@ -371,8 +379,8 @@ def _origin(source: Video, engine: Engine, prompt: str, kind: OriginKind) -> Ori
 
 def _edited(request: VideoRequest, engine: Engine, strength: float | None) -> VideoRequest:
     strength = STRENGTH if strength is None else strength
-    steps = request.steps or engine.steps or 1
-    if int(steps * strength) < 1:  # the CogVideoX server runs the last int(steps × strength) steps
+    steps = request.steps or (TURBO_STEPS if request.speed is Speed.TURBO else engine.steps) or 1
+    if int(steps * strength) < 1:  # the engine's server runs the last int(steps × strength) steps
         raise InvalidRequest(
             f"strength must be at least {-(-10_000 // steps) / 10_000:g}, which leaves one of {steps} "
             f"steps; got {strength:g}.",

@@ -43,6 +43,7 @@ from lambdas.domain.errors import (
     TransientError,
     VideoNotFound,
 )
+from lambdas.domain.storyboard import with_frames
 from lambdas.domain.video import Source, video_id
 from lambdas.domain.video_request import Tenant
 from lambdas.intake.accept import Intake
@@ -58,10 +59,12 @@ from lambdas.telemetry import logger
 PAIR_SECONDS = 5.0
 _IMAGES = ("png", "jpg", "jpeg", "webp")
 _SOUNDS = ("wav", "mp3", "ogg", "opus", "flac", "m4a", "mp4")
-# The files that a request may name, by field: kind, extensions and maximum size in bytes.
+# The files that a request may name, by field: kind, extensions and maximum size in bytes. The fields of
+# scenes take a picture.
+_PICTURE = ("an image", _IMAGES, images.MAX_BYTES)
 _BESIDE = {
-    INPUT_REFERENCE: ("an image", _IMAGES, images.MAX_BYTES),
-    LAST_FRAME: ("an image", _IMAGES, images.MAX_BYTES),
+    INPUT_REFERENCE: _PICTURE,
+    LAST_FRAME: _PICTURE,
     MUSIC: ("an audio file", _SOUNDS, music.MAX_BYTES),
 }
 _PROMPTS = ("txt",)
@@ -232,7 +235,20 @@ class DropFolder:
         files = take_files(fields)
         for field, name in named.items():
             files[field] = self._file(self._named(request, field, name), field)
+        fields = self._with_frames(request, fields)
         self._accept(request, fields, files, nonce=self._nonce(request))
+
+    def _with_frames(self, request: Dropped, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields with the files that scenes name as their pictures in place of the names."""
+
+        def content(value: Any, path: str) -> Any:
+            if not isinstance(value, str) or value.startswith(("data:", "{")):
+                return value
+            return self._file(self._named(request, path, value), path)
+
+        if "storyboard" not in fields:
+            return fields
+        return {**fields, "storyboard": with_frames(fields["storyboard"], content)}
 
     # --- accepting
 
@@ -258,7 +274,7 @@ class DropFolder:
             # video that failed.
             clear_drop_error(self._outputs, asking.key)
         source = Source(bucket=self._inputs.bucket, key=asking.key, etag=asking.etag)
-        if not files:
+        if not files and "storyboard" not in fields:  # whose scenes may have pictures
             self._intake.accept(asking.tenant, fields, nonce=nonce, source=source)
             return
         with attempt(self._outputs, asking.key, asking.etag):
@@ -342,7 +358,7 @@ class DropFolder:
         )
 
     def _named(self, request: Dropped, field: str, name: str) -> Dropped:
-        what, extensions, _ = _BESIDE[field]
+        what, extensions, _ = _BESIDE.get(field, _PICTURE)
         file = None if "/" in name else self._await(lambda: self._find_named(request, field, name))
         if file is None or file.extension not in extensions:
             raise InvalidRequest(
@@ -372,7 +388,7 @@ class DropFolder:
         return found
 
     def _file(self, file: Dropped, field: str) -> bytes:
-        _, _, largest = _BESIDE[field]
+        _, _, largest = _BESIDE.get(field, _PICTURE)
         return self._read(file, field, largest)
 
     def _text(self, dropped: Dropped, param: str) -> str:

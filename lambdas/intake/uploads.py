@@ -22,7 +22,8 @@ from lambdas.domain.uploads import FILE_ID, KEPT_DAYS, Kind, Upload, file_id, ki
 from lambdas.intake.fields import UploadFields, parse_form
 from lambdas.intake.files import IMAGE, INPUT_REFERENCE, LAST_FRAME, MUSIC, VIDEO, File, FileId
 
-# The kinds of file that a field takes. Only a clip is read in pieces: the others fit in memory.
+# The kinds of file that a field takes; others, in scenes, take an image. Only a clip is read in pieces: the
+# others fit in memory.
 _TAKES: Mapping[str, tuple[Kind, ...]] = {
     INPUT_REFERENCE: (Kind.IMAGE,),
     LAST_FRAME: (Kind.IMAGE,),
@@ -98,7 +99,7 @@ class Arrived:
     def content(self, param: str, file: File) -> bytes:
         if isinstance(file, bytes):
             return file
-        upload = self.named(param, file, *_TAKES[param])
+        upload = self.named(param, file, *_TAKES.get(param, (Kind.IMAGE,)))
         most = min(upload.kind.most, Kind.SOUND.most)
         if (size := self._inputs.size(keys.incoming(self._tenant, upload.id)) or 0) > most:
             raise InvalidRequest(f"{param} must have at most {most:,} bytes; got {size:,}.", param=param)

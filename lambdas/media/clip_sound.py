@@ -14,18 +14,18 @@ import numpy as np
 from lambdas.domain.errors import ClipUnreadable, SoundUnreadable
 from lambdas.media.mp4.clip import blame
 from lambdas.media.mp4.merge import Piece, lay_out
-from lambdas.media.sound import encode_aac
+from lambdas.media.sound import LAID_BELOW, encode_aac
 from lambdas.media.sound_filters import frame_of
 from lambdas.media.sound_input import RATE, Samples, clip_samples
 from lambdas.media.sound_reader import Reader, blocks_of, samples_in
 from lambdas.media.source import BytesSource, Source
 
-REVISION = "1"
+REVISION = "2"
 """Increment when the same clips produce other sound."""
 SHORTEST_FADE = Fraction(1, 200)
 """Seconds. A sound that is cut in the middle of a wave clicks."""
 # Two clips may sound at once, and both may be at full scale.
-_ROOM = np.float32(0.5)
+_ROOM = np.float32(10 ** (-LAID_BELOW / 20))
 
 
 @dataclass(frozen=True)

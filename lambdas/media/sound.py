@@ -27,7 +27,11 @@ CEILING = TRUE_PEAK - 0.5
 # dB. A sound of rare peaks (a click, a slammed door) stays quieter than LOUDNESS rather than being limited by
 # more than this; speech needs 3 to 6.
 MOST_LIMITED = 12.0
+QUIETEST = -50.0
+"""LUFS. The clips' sound below this is next to silence, such as a hum or hiss. It stays as it is: brought to
+LOUDNESS, it would be noise as loud as speech."""
 BIT_RATE = 160_000
+LAID_BELOW = 6.0  # dB; by this much `lay_sound` lowers the clips' sound, so that two at once have room
 # A narration may end this much after the film: a lossy format's padding, which is cut off.
 ROUNDING = Fraction(1, 50)
 _FRAME = 1024  # samples of one AAC packet
@@ -37,6 +41,8 @@ _METER = 0.01  # dB; the meter reports peaks to three digits
 
 _Layer = Callable[[], Iterator[Samples]]
 """Decodes a sound from its start."""
+_Level = Callable[[Measured], float]
+"""How loud a sound is to be in the mix, in LUFS, from what was measured of it."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +78,12 @@ def mix(
     """Write narration, the clips' sound and music (looped or cut to the film's length, ducked under speech)
     to `output` (seekable, readable) as an MP4 with one AAC track: 48 kHz stereo, exactly `duration` seconds
     rounded to a sample, -16 LUFS, no true peak above -1 dBTP. Silence stays silent, and a sound of little but
-    rare peaks stays quieter (MOST_LIMITED); the returned value says how loud it is.
+    rare peaks stays quieter (MOST_LIMITED), as clips do that are next to silence and have no company
+    (QUIETEST); the returned value says how loud it is.
 
-    `clips`: one sound of the film's length, as `lay_sound` writes it. It is as loud as speech, and ducked
-    under it unless `duck_clips` is False. Sources are decoded several times, in blocks, so memory does not
-    grow with the film.
+    `clips`: one sound of the film's length, as `lay_sound` writes it. It is as loud as speech unless it is
+    next to silence, and ducked under it unless `duck_clips` is False. Sources are decoded several times, in
+    blocks, so memory does not grow with the film.
 
     Raises SoundUnreadable for an unusable source and NarrationTooLong for a narration that ends after the
     film; both name the piece, counted from 0. Raises ValueError for nothing to mix, a negative start or no
@@ -86,21 +93,22 @@ def mix(
     if any(voice.start < 0 for voice in voices):
         raise ValueError("a narration must start at 0 s or later")
 
-    # Each with its loudness in the mix, and whether it is ducked.
-    layers: list[tuple[_Layer, float, bool]] = []
+    # Each with its level in the mix, and whether it is ducked.
+    layers: list[tuple[_Layer, _Level, bool]] = []
     if voices:
-        layers.append((partial(_narration, voices, total), LOUDNESS, False))
+        layers.append((partial(_narration, voices, total), _as_speech, False))
     if clips is not None:
-        layers.append((partial(_of_clips, clips, total), LOUDNESS, duck_clips))
+        layers.append((partial(_of_clips, clips, total), _as_speech_unless_silent, duck_clips))
     if music is not None:
-        layers.append((partial(background, music, total), LOUDNESS + music.level, True))
+        layers.append((partial(background, music, total), partial(_beside_speech, music.level), True))
     if not layers:
         raise ValueError("narration, clips or music is required; got none of them")
     if len(layers) == 1:
-        return _to_loudness(layers[0][0], output)
+        return _to_loudness(layers[0][0], output, _as_speech if clips is None else _as_speech_unless_silent)
     # Normalize each first, so that the ducking threshold and their levels suit sources of any level.
     levelled = [
-        (partial(_levelled, sound, _gain(measure(sound()), level)), under) for sound, level, under in layers
+        (partial(_levelled, sound, _gain(found := measure(sound()), level(found))), under)
+        for sound, level, under in layers
     ]
     speech = levelled.pop(0)[0] if voices else None
     under = [sound for sound, is_under in levelled if is_under]
@@ -112,7 +120,7 @@ def mix(
         lowered = [ducked(speech(), _sum(total, [sound() for sound in under]))] if under else [speech()]
         return _sum(total, [*lowered, *(sound() for sound in beside)])
 
-    return _to_loudness(mixed, output)
+    return _to_loudness(mixed, output, _as_speech)
 
 
 def silence(duration: Fraction, output: BinaryIO) -> None:
@@ -137,18 +145,35 @@ def _aac(container: av.container.OutputContainer) -> av.AudioStream:
     return track
 
 
-def _to_loudness(sound: Callable[[], Iterator[Samples]], output: BinaryIO) -> Sound:
+def _as_speech(_: Measured) -> float:
+    return LOUDNESS
+
+
+def _as_speech_unless_silent(found: Measured) -> float:
+    """The level of the clips' sound: its own where that is next to silence."""
+    own = found.loudness + LAID_BELOW
+    return own if own < QUIETEST else LOUDNESS
+
+
+def _beside_speech(level: float, _: Measured) -> float:
+    return LOUDNESS + level
+
+
+def _to_loudness(sound: _Layer, output: BinaryIO, level: _Level) -> Sound:
     """Encode and measure the result; repeat if limiter or codec moved it out of bounds."""
     found = measure(sound())
-    gain, ceiling = _gain(found, LOUDNESS), CEILING
+    loudness = level(found)
+    gain, ceiling = _gain(found, loudness), CEILING
     for _ in range(_ATTEMPTS):
         most = MOST_LIMITED + ceiling - found.true_peak
         gain = min(gain, most)
         encode_aac(limited(_scaled(sound(), gain), ceiling), output)
         result = measure(samples(output, "the mixed sound"))
-        missing = _gain(result, LOUDNESS)
+        missing = _gain(result, loudness)
         over = result.true_peak - (TRUE_PEAK - _METER)
-        if over <= 0 and (abs(missing) <= TOLERANCE or (missing > 0 and gain == most)):
+        # AAC leaves out what is next to silence; it isn't raised until something is left.
+        near = abs(missing) <= TOLERANCE or loudness < QUIETEST
+        if over <= 0 and (near or (missing > 0 and gain == most)):
             break
         gain += missing
         ceiling -= max(0.0, over)

@@ -20,11 +20,13 @@ _SEND = "Download the source film, then upload it and edit or extend the uploade
 
 
 def first_picture(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Objects) -> bytes | None:
-    """Return the picture that the scene starts from: the last frame of the clip that it continues, else (for
-    the first scene) the user's image, else its still, else the picture of the character it begins with, else
-    None. Raises ArtifactMissing."""
+    """Return the picture that the scene starts from: the last frame of the clip that it continues, else the
+    user's for this scene, else (for the first scene) the user's for the film, else its still, else the
+    picture of the character it begins with, else None. Raises ArtifactMissing."""
     if (before := scene.clips[0].starts_from) is not None:
         return last_frame(outputs.get(keys.clip(plan.tenant, plan.clip(before)[1].key_hash)))
+    if scene.starts_on is not None:
+        return inputs.get(scene.starts_on.key)
     if plan.image is not None and scene.index == 0:
         return inputs.get(plan.image)
     if scene.still is not None:

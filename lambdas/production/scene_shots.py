@@ -18,7 +18,7 @@ from lambdas.domain.origin import storyboard_shots
 from lambdas.domain.planning import Shot
 from lambdas.domain.prompts import clip_prompts
 from lambdas.domain.sentences import sentences
-from lambdas.domain.storyboard import Storyboard, seed_of
+from lambdas.domain.storyboard import Frame, Storyboard, seed_of
 from lambdas.domain.storyboard_answers import scene_prompt
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import PartProgress, part_of
@@ -63,7 +63,9 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
                 negative_prompt=", ".join(text for text in avoided if text),
                 frames=frames,
                 prompts=partial(clip_prompts, prompt, budget=engine.prompt_tokens),
-                still=_hash(_artifact(video.stills, index)),
+                still=_hash(_artifact(video.stills, index)) if scene.first_frame is None else None,
+                starts_on=_given(video, scene.first_frame),
+                ends_on=_given(video, scene.last_frame),
                 narration=spoken.sentences if spoken else (),
                 seed=seed_of(prompts, index, video.seed),
                 continues=scene.continues,
@@ -78,14 +80,22 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
 
 
 def _first_picture(video: Video, index: int, planned: Sequence[Shot]) -> Picture | None:
-    """Return the picture that a scene other than the first starts from: its still, else that of the character
-    it begins with."""
+    """Return the picture that a scene other than the first starts from: the user's own for it, else its
+    still, else that of the character it begins with."""
     shot, still = planned[index], _artifact(video.stills, index)
+    if shot.starts_on is not None:
+        return shot.starts_on
     if still is not None and shot.still is not None:
         return Picture(key=still, sha256=shot.still)
     if (opener := shot.opens_with) is not None:
         return Picture(key=opener.image.key, sha256=opener.image.sha256, uploaded=True)
     return None
+
+
+def _given(video: Video, frame: Frame | None) -> Picture | None:
+    if frame is None:
+        return None
+    return Picture(key=frame.key(video.tenant), sha256=frame.sha256, uploaded=True)
 
 
 def _spoken(video: Video, scene: int, outputs: Objects) -> Spoken:

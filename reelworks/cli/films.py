@@ -13,7 +13,7 @@ from lambdas.domain.control_characters import visible
 from reelworks import saved_file
 from reelworks.cli import progress
 from reelworks.cli.follow_film import check_output, download_attempt, finish
-from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_json_file
+from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_storyboard
 from reelworks.cli.terminal import Json, Session, err, fail, out, print_json
 from reelworks.video_words import estimated_lines
 
@@ -191,7 +191,7 @@ def make(
     as_json: Json = False,
 ) -> None:
     """Make a film from a prompt or topic, follow its progress and download it."""
-    given = None if storyboard is None else read_json_file(storyboard)
+    given = None if storyboard is None else read_storyboard(storyboard)
     if wait and not dry_run:
         check_output(output)
     fields: CreateFields = {

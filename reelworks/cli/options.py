@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lambdas.domain.storyboard import with_frames
 from reelworks.cli.terminal import fail
 
 VideoId = Annotated[str, typer.Argument(help="Video ID, as shown by `reel make` and `reel list`.")]
@@ -30,6 +31,25 @@ def read_json_file(path: Path) -> Any:
         fail(f"cannot read {path}: {error.strerror}")
     except (ValueError, RecursionError) as error:
         fail(f"{path} is not valid JSON: {error}")
+
+
+def read_storyboard(path: Path) -> Any:
+    """Return a storyboard's document. Its scenes name pictures by their path from the file's folder."""
+    return with_files(read_json_file(path), path.parent)
+
+
+def with_files(document: Any, folder: Path) -> Any:
+    """Return a storyboard's document with a Path for each picture that is named by one from the folder."""
+
+    def found(value: Any, param: str) -> Any:
+        if not isinstance(value, str) or value.startswith("data:"):
+            return value
+        path = folder / Path(value).expanduser()
+        if not path.is_file():
+            fail(f"{param}: there is no file {path}")
+        return path
+
+    return with_frames(document, found)
 
 
 Since = Annotated[

@@ -293,14 +293,14 @@ def storyboard_table(storyboard: Storyboard) -> Table:
             str(number),
             "" if seconds is None else f"{seconds:g}",
             _text(said.text if said else ""),
-            _prompts(scene.image),
-            _prompts(scene.video),
+            _text("(your picture)") if scene.first_frame else _prompts(scene.image),
+            _prompts(scene.video, end="\n(ends on your picture)" if scene.last_frame else ""),
         )
     return table
 
 
-def _prompts(prompts: Prompts) -> Text:
-    text = _text(prompts.positive_prompt)
+def _prompts(prompts: Prompts, *, end: str = "") -> Text:
+    text = _text(prompts.positive_prompt + end)
     if prompts.negative_prompt:
         text.append(f"\nnot: {visible(prompts.negative_prompt, lines=True)}", style="dim")
     return text

@@ -7,7 +7,7 @@ import typer
 
 from reelworks.cli import progress, review_session
 from reelworks.cli.follow_film import check_output, finish
-from reelworks.cli.options import MaxCost, Output, VideoId, Wait, read_json_file
+from reelworks.cli.options import MaxCost, Output, VideoId, Wait, read_storyboard
 from reelworks.cli.terminal import Json, Session, fail, out, print_json
 from reelworks.video_words import describe
 
@@ -41,7 +41,7 @@ def edit_storyboard(
     as_json: Json = False,
 ) -> None:
     """Edit a film's storyboard in your editor (VISUAL or EDITOR). Nothing is filmed until you approve."""
-    document = None if file is None else read_json_file(file)
+    document = None if file is None else read_storyboard(file)
     with Session() as client:
         if file is None:
             changed = review_session.edit_storyboard(client, video_id)

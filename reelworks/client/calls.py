@@ -1,15 +1,17 @@
 """The calls of the API, and what each consists of. They are methods of both clients."""
 
+import base64
 import json
 import math
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
 from lambdas.domain.names import POLL_AFTER_HEADER
+from lambdas.domain.storyboard import with_frames
 from reelworks.client.address import Address
 from reelworks.client.errors import (
     AnswerNotUnderstood,
@@ -69,10 +71,13 @@ class Calls:
 
         docs/api.md lists the `fields`; those that are None are omitted. `image` is the first picture,
         `last_frame` the last; `music` plays under the film. Each is a file or an `upload`; large files are
-        uploaded first. Raises ApiError, OSError.
+        uploaded first. So are the files that scenes of a `storyboard` have as `first_frame` or `last_frame`:
+        a Path or an `upload`. Raises ApiError, OSError.
         """
         body, files = _parts(_named(image, last_frame, music), prompt=prompt, **fields)
-        if _weigh(files) > _LARGEST_FORM:
+        if "storyboard" in body:
+            body["storyboard"] = yield from self._sent(body["storyboard"])
+        if _weigh(files.values()) > _LARGEST_FORM:
             for name, path in files.items():
                 body[name] = {"file_id": (yield from self.upload(path)).id}
             files = {}
@@ -92,13 +97,16 @@ class Calls:
         ApiError, OSError.
         """
         body, files = _parts(_named(image, last_frame, music), prompt=prompt, **fields)
-        if (size := _weigh(files)) > _LARGEST_FORM:
+        given = [*files.items(), *(("storyboard", path) for path in _frame_files(body.get("storyboard")))]
+        if (size := _weigh(path for _, path in given)) > _LARGEST_FORM:
             raise InvalidRequest(
-                f"{' and '.join(path.name for path in files.values())} must have at most {_LARGEST_FORM:,} "
+                f"{' and '.join(path.name for _, path in given)} must have at most {_LARGEST_FORM:,} "
                 f"bytes for an estimate, which uploads nothing; got {size:,}",
-                param=next(iter(files)),
+                param=given[0][0],
                 advice="Upload the file first and give the upload. Music may be left out: it costs nothing.",
             )
+        if "storyboard" in body:
+            body["storyboard"] = with_frames(body["storyboard"], _inline)
         query, content = {"dry_run": True}, _content(body, files)
         return (yield from self._api.call(VideoEstimate, "POST", "videos", query=query, content=content))
 
@@ -226,8 +234,10 @@ class Calls:
         self, video_id: str, storyboard: Storyboard | Mapping[str, Any], *, etag: str | None = None
     ) -> Flow[str | None]:
         """Replace the storyboard; with `etag`, only if the current one still has that ETag. Return the new
-        ETag. Only what changed is made again, once the film is approved."""
+        ETag. Only what changed is made again, once the film is approved. Files of its scenes are uploaded
+        first, as `submit` does. Raises ApiError, OSError."""
         document = storyboard.to_dict() if isinstance(storyboard, Storyboard) else storyboard
+        document = yield from self._sent(document)
         answer = yield from self._api.send(
             "PUT",
             f"{_path(video_id)}/storyboard",
@@ -331,6 +341,15 @@ class Calls:
         )
         yield from send_file(opened, path, on_progress)
         return (yield from self._api.call(Upload, "GET", f"uploads/{opened.id}"))
+
+    def _sent(self, storyboard: Any) -> Flow[Any]:
+        """Return a storyboard with the files of its scenes uploaded, each once."""
+        sent: dict[Path, Upload] = {}
+        for path in _frame_files(storyboard):
+            sent[path] = yield from self.upload(path)
+        return with_frames(
+            storyboard, lambda file, _: _file_id(sent[file] if isinstance(file, Path) else file)
+        )
 
     def download(
         self,
@@ -462,9 +481,26 @@ def _named(
     return {"input_reference": image, "last_frame": last_frame, "music": music}
 
 
-def _weigh(files: Mapping[str, Path]) -> int:
+def _frame_files(storyboard: Any) -> set[Path]:
+    found: list[Any] = []
+    with_frames(storyboard, lambda file, _: found.append(file))
+    return {file for file in found if isinstance(file, Path)}
+
+
+def _file_id(file: Any) -> Any:
+    return {"file_id": file.id} if isinstance(file, Upload) else file
+
+
+def _inline(file: Any, _: str) -> Any:
+    """Return a scene's file as a data URL. Raises OSError."""
+    if not isinstance(file, Path):
+        return _file_id(file)
+    return f"data:{media_type_of(file)};base64,{base64.b64encode(file.read_bytes()).decode()}"
+
+
+def _weigh(files: Iterable[Path]) -> int:
     """Return the bytes of the files. Raises OSError."""
-    return sum(path.stat().st_size for path in files.values())
+    return sum(path.stat().st_size for path in files)
 
 
 def _content(body: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:

@@ -378,6 +378,20 @@ class Film(Document):
     """A link to its poster, as long."""
 
 
+class Frame(Document):
+    """A picture that the user gave to a scene. Where it is sent, it may be a `file_id` or an `image_url`
+    instead, which lambdas/intake/scene_frames.py replaces."""
+
+    sha256: str | None = None
+    """Must be 64 hexadecimal digits."""
+    media_type: Literal["image/png", "image/jpeg", "image/webp"] | str | None = None
+    """Must be one of image/png, image/jpeg, image/webp."""
+    file_id: str | None = None
+    """The id of an upload; only sent."""
+    image_url: str | None = None
+    """A data URL; only sent."""
+
+
 class JoinStep(Document):
     """A jump in brightness or colour where a clip continues the previous one: its first frame minus the
     frame before it, in mean luma (positive is brighter) and in mean Cb and Cr, in 8-bit levels."""
@@ -438,7 +452,7 @@ class Model(Document):
     """Of a film."""
     image: Literal["none", "optional", "required"] | str = ALWAYS
     """Whether it starts from an image."""
-    last_image: Literal["none", "optional"] | str = ALWAYS
+    last_image: Literal["none", "optional", "required"] | str = ALWAYS
     """Whether it takes an image to end on."""
     video: Literal["none", "optional"] | str = ALWAYS
     """Whether it renders from a video, for an edit that keeps its motion."""
@@ -454,6 +468,8 @@ class Model(Document):
     """Whether it takes LoRA adapters."""
     steps: int | None = None
     """Denoising steps, unless you ask for others; null if it has none."""
+    least_steps: int = ALWAYS
+    """The fewest that you may ask for."""
     prompt_tokens: int = ALWAYS
     """The length of the prompt that it reads."""
     seconds_per_clip: float | None = None
@@ -612,7 +628,8 @@ class ReviewState(Document):
 class Scene(Document):
     """One scene. `seconds`: its length; None: as long as its narration, else its share of the film.
     `continues`: it continues the previous scene with a cut, starting from that scene's last picture.
-    `meets_next`: it ends on the next scene's first picture."""
+    `meets_next`: it ends on the next scene's first picture. `first_frame`, `last_frame`: the pictures
+    that it starts from and ends on, instead of its still and of the film's."""
 
     narration: Narration | None = None
     image: Prompts = ALWAYS
@@ -622,6 +639,12 @@ class Scene(Document):
     """Must be true or false."""
     meets_next: bool | None = None
     """Must be true or false."""
+    first_frame: Frame | None = None
+    """Must be an object with a file_id of an upload, an image_url "data:image/png;base64,…", or, as in a
+    storyboard that was read, a sha256 and a media_type."""
+    last_frame: Frame | None = None
+    """Must be an object with a file_id of an upload, an image_url "data:image/png;base64,…", or, as in a
+    storyboard that was read, a sha256 and a media_type."""
 
 
 class ScenePart(Document):

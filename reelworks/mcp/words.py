@@ -65,8 +65,8 @@ def storyboard(board: Storyboard) -> str:
         lines += [
             f"scene {number} ({length})",
             f"  narration: {scene.narration.text if scene.narration else '(none)'}",
-            f"  image: {_prompts(scene.image)}",
-            f"  video: {_prompts(scene.video)}",
+            f"  image: {'the picture that was given' if scene.first_frame else _prompts(scene.image)}",
+            f"  video: {_prompts(scene.video)}{', ending on a given picture' if scene.last_frame else ''}",
         ]
     return _safe(lines)
 

@@ -20,7 +20,8 @@ const KINDS = {
 const THUMBNAIL = 240; // pixels
 
 /**
- * `value` is {file_id, name, bytes, thumbnail?} or null. The event `file` tells of a new value, and of `busy`.
+ * `value` is {file_id, name, bytes?, thumbnail?} or null. The event `file` tells of a new value, and of `busy`.
+ * `pastes`: whether it takes what is pasted anywhere on the page.
  */
 class FileDrop extends Component {
   #value = null;
@@ -31,6 +32,7 @@ class FileDrop extends Component {
 
   kind = "image";
   label = "";
+  pastes = true;
 
   set value(value) {
     this.#value = value ?? null;
@@ -56,6 +58,7 @@ class FileDrop extends Component {
     if ((dialog && !dialog.contains(this)) || event.defaultPrevented) return;
     const focused = document.activeElement?.closest("studio-file-drop");
     if (focused && focused !== this && focused.kind === this.kind) return; // it is meant for that one
+    if (!this.pastes && focused !== this) return;
     const file = [...event.clipboardData.files].find((one) => KINDS[this.kind].allowed.test(one.type));
     if (!file) return;
     event.preventDefault();
@@ -146,7 +149,7 @@ class FileDrop extends Component {
     const { name, bytes, thumbnail } = this.#value;
     return html`
       ${thumbnail ? html`<img src=${thumbnail} alt="" class="drop-picture">` : nothing}
-      <p class="drop-text"><span class="written">${name}</span> <span class="quiet small">${_size(bytes)}</span></p>
+      <p class="drop-text"><span class="written">${name}</span> <span class="quiet small">${bytes === undefined ? "" : _size(bytes)}</span></p>
       ${choose("Change")}
       <button type="button" aria-label="Remove: ${this.label}" @click=${() => this.#stop()}>Remove</button>`;
   }

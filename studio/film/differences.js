@@ -14,6 +14,8 @@ const LABELS = {
   seconds: "Length in seconds",
   continues: "Continues the scene before",
   meets_next: "Meets the next scene",
+  "first_frame.sha256": "First picture",
+  "last_frame.sha256": "Last picture",
 };
 
 /**

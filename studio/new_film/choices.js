@@ -59,6 +59,7 @@ function _taken({ image, last_image, audio, longest_clip, size }) {
     image === "required" && "needs a picture",
     image === "optional" && "takes a picture",
     last_image === "optional" && "takes a last picture",
+    last_image === "required" && "needs a last picture",
     audio === "required" && "needs narration",
   ].filter(Boolean);
   return [`${size}, clips up to ${longest_clip} s`, ...inputs].join(" · ");

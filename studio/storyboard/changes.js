@@ -16,15 +16,18 @@ function _contents({ style, scenes }, stills) {
       ? index
       : 0;
   const drawn = all.map((scene, index) =>
-    stills && !scene.continues ? fingerprint([scene.image, place(scene, index, "image"), style]) : null,
+    stills && !scene.continues && !scene.first_frame
+      ? fingerprint([scene.image, place(scene, index, "image"), style])
+      : null,
   );
   return all.map((scene, index) => {
     const voice = scene.narration && spokenWords(scene.narration.text) ? fingerprint(scene.narration) : null;
     const still = drawn[index];
     const before = scene.continues ? fingerprint(all[index - 1]) : null;
-    const after = scene.meets_next ? [drawn[index + 1]] : null;
+    const next = all[index + 1];
+    const ends = [scene.first_frame, scene.last_frame, scene.meets_next && (next?.first_frame ?? drawn[index + 1])];
     const length = scene.seconds ?? scene.narration ?? null;
-    const clips = fingerprint([scene.video, place(scene, index, "video"), style, still, length, before, after]);
+    const clips = fingerprint([scene.video, place(scene, index, "video"), style, still, length, before, ends]);
     return { voice, still, clips };
   });
 }

@@ -116,6 +116,10 @@ const PARTS = [
         .filter(Boolean)
         .join(", "),
   ],
+  [
+    "Own pictures",
+    (scene) => [scene.first_frame && "first", scene.last_frame && "last"].filter(Boolean).join(", "),
+  ],
   ["Seeds", (scene) => [scene.image.seed, scene.video.seed].filter((one) => one !== undefined).join(", ")],
 ];
 

@@ -29,7 +29,8 @@ export function closed({ title, style, scenes }) {
   return { title, style, scenes: scenes.map(closedScene) };
 }
 
-export function closedScene({ id, from, narration, image, video, seconds, continues, meets_next }) {
+export function closedScene(scene) {
+  const { narration, image, video, seconds, continues, meets_next, first_frame, last_frame } = scene;
   const said = narration?.text?.trim() ? _filled({ ...narration, speed: _number(narration.speed) }) : undefined;
   return _filled({
     narration: said,
@@ -38,8 +39,13 @@ export function closedScene({ id, from, narration, image, video, seconds, contin
     seconds: _number(seconds),
     continues,
     meets_next,
+    first_frame: _frame(first_frame),
+    last_frame: _frame(last_frame),
   });
 }
+
+// A picture that was just chosen, or one that the API has.
+const _frame = (picture) => (picture?.file_id ? { file_id: picture.file_id } : picture);
 
 const _prompts = ({ negative_prompt, seed, ...prompts }) => ({
   ..._filled({ ...prompts, seed: _number(seed) }),

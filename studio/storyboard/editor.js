@@ -2,6 +2,7 @@
 
 import { html, nothing, repeat } from "../component.js";
 import { checkField, choiceField, lineField, textField } from "../controls/field.js";
+import "../controls/file_drop.js";
 import { icon } from "../controls/icons.js";
 import { LONGEST, MOST_SCENES, secondsToSpeak, spokenWords, wordsWithin } from "../text_limits.js";
 import { counted } from "../video.js";
@@ -313,11 +314,22 @@ export class StoryboardEditor {
         fault: this.faults.get(id(path)),
         input: (value) => this.#type(scene, path, value),
       });
+    const picture = (path, label, taken) => {
+      const value = scene[path] && { name: "Your picture", ...scene[path] };
+      if (!(value || taken) || readonly) return value ? html`<p class="small quiet">${label}: yours</p>` : nothing;
+      return html`
+        <div class="field">
+          <span class="label">${label} <span class="quiet small">optional</span></span>
+          <studio-file-drop id=${id(path)} tabindex="-1" .label="${label} of scene ${index + 1}" .pastes=${false}
+            .value=${value} .fault=${this.faults.get(id(path)) ?? null}
+            @file=${({ detail: { value: chosen, busy } }) => busy || this.#type(scene, path, chosen)}></studio-file-drop>
+        </div>`;
+    };
     const next = this.storyboard.scenes[index + 1];
     const mayMeet = next && !next.continues && (engine?.last_image ?? "none") !== "none";
     return html`
       <details class="scene-more">
-        <summary>More: voice, what not to show, seeds</summary>
+        <summary>More: voice, own pictures, what not to show, seeds</summary>
         <div class="scene-more-fields">
           ${choiceField({
             id: id("narration.voice"),
@@ -330,6 +342,8 @@ export class StoryboardEditor {
           })}
           ${line("narration.speed", "Speaking speed", { numeric: "decimal", hint: "0.5 to 2; by default 1" })}
           ${line("narration.language", "Language", { placeholder: "en-US" })}
+          ${picture("first_frame", "First picture", (engine?.image ?? "none") !== "none" && !scene.continues)}
+          ${picture("last_frame", "Last picture", (engine?.last_image ?? "none") !== "none" && !scene.meets_next)}
           ${line("image.seed", "Picture's seed", { numeric: "numeric" })}
           ${line("video.seed", "Motion's seed", { numeric: "numeric" })}
           ${text("image.negative_prompt", "Not in the picture", { most: LONGEST.prompt, rows: 2, optional: true })}
@@ -401,7 +415,11 @@ const SCENE_CONTROLS = new Map([
     "seconds",
     "continues",
     "meets_next",
+    "first_frame",
+    "last_frame",
   ].map((path) => [path, path]),
+  ["first_frame.file_id", "first_frame"],
+  ["last_frame.file_id", "last_frame"],
 ]);
 
 /** The id of the control of a scene's field, or of the storyboard's. */

@@ -254,6 +254,23 @@ def test_a_request_can_name_an_image_beside_it(folder: Folder) -> None:
     assert folder.results() == set(), "the error of before is gone"
 
 
+def test_a_request_s_scenes_can_name_pictures_beside_it(folder: Folder) -> None:
+    scene = {"image": {"positive_prompt": "A bee."}, "video": {"positive_prompt": "A bee."}, "seconds": 2}
+    scenes = [scene | {"first_frame": "one.png"}, scene | {"first_frame": "two.png"}]
+    request = {
+        "storyboard": {"title": "Bees", "scenes": scenes}, "narrate": False, "model": "cogvideox-5b-i2v"
+    }  # fmt: skip
+    etag = folder.drop("request.json", json.dumps(request).encode())
+    assert folder.error("request.json")["field"] == "scenes[0].first_frame"
+    for name in ("one.png", "two.png"):
+        folder.put(name, png(6))
+    folder.notify("request.json", etag)
+    made = folder.video().request
+    assert made.brief is not None
+    assert [bool(one.first_frame) for one in made.brief.given.scenes] == [True, True]
+    assert made.stills is None
+
+
 def test_a_request_can_name_music_beside_it(folder: Folder) -> None:
     request = b'{"prompt": "A kite", "music": "song.MP3"}'
     etag = folder.drop("request.json", request)

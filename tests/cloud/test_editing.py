@@ -3,6 +3,7 @@ the state machine does between the calls."""
 
 import json
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,7 +18,7 @@ from lambdas.adapters.videos import now_ms
 from lambdas.api.request import settings
 from lambdas.domain import keys
 from lambdas.domain.stages import Stage
-from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.storyboard import Frame, Storyboard
 from lambdas.domain.video import Source, Video, execution_name
 from lambdas.domain.video_parts import ClipState, Decision, Failure, Part, PartProgress, Review, Rewrite
 from lambdas.domain.video_request import Gate
@@ -265,6 +266,24 @@ def test_a_storyboard_is_read_edited_and_put(aws: Deployment) -> None:
     assert call("GET", f"/v1/videos/{id_}/content").status == 302
     assert put(id_, BOARD).status == 200
     assert call("GET", f"/v1/videos/{id_}").json["storyboard"]["filmed"] is True
+
+
+def test_an_edit_gives_a_scene_its_own_picture_and_takes_it_away(aws: Deployment) -> None:
+    id_ = waiting(model="cogvideox-5b-i2v")
+    url = "data:image/png;base64," + b64encode(png(4)).decode()
+    given = edited()
+    given["scenes"][1] = {**given["scenes"][1], "first_frame": url}
+    answer = put(id_, given)
+    assert answer.status == 200, answer.text
+    frame = answer.json["scenes"][1]["first_frame"]
+    assert frame["media_type"] == "image/png"
+    assert standing(id_).scenes[1].first_frame == Frame.model_validate(frame)
+    assert stores.inputs(settings()).get(keys.upload("acme", frame["sha256"], "png")) == png(4)
+    assert put(id_, answer.json).json == answer.json, "as it was read"
+    assert put(id_, edited()).json["scenes"][1].get("first_frame") is None
+    given["scenes"][1]["last_frame"] = url
+    says = "does not support a last frame"
+    refused(put(id_, given), 400, "invalid_request", says, param="scenes[1].last_frame")
 
 
 def test_the_same_storyboard_changes_nothing(aws: Deployment) -> None:

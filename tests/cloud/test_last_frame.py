@@ -1,6 +1,7 @@
 """What the API takes of sound and last frames, on a deployment whose workflow gives and takes them."""
 
 import hashlib
+import json
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
@@ -8,13 +9,16 @@ from typing import Any
 import httpx
 import pytest
 
+from lambdas.adapters import stores
 from lambdas.api.request import settings
 from lambdas.domain.engines import Workflow
+from lambdas.intake.scene_frames import MOST_SENT
 from lambdas.settings import env_of
 from tests.cloud.deployment import Deployment, png
 from tests.cloud.rest import call, create, gateway
 from tests.cloud.servers import serving
 from tests.cloud.test_api import stored
+from tests.cloud.test_uploads import sent
 
 LAST = png(6)
 URL = "data:image/png;base64," + b64encode(LAST).decode()
@@ -54,8 +58,8 @@ def test_the_engine_says_what_it_takes_and_gives() -> None:
 
 def test_a_last_frame_may_be_sent_in_any_form() -> None:
     first = {"image_url": "data:image/png;base64," + b64encode(png(5)).decode()}
-    for sent in (URL, {"image_url": URL}):
-        request = stored(create(**SIZE, input_reference=first, last_frame=sent))
+    for last in (URL, {"image_url": URL}):
+        request = stored(create(**SIZE, input_reference=first, last_frame=last))
         assert request.last_image
         assert request.last_image.sha256 == hashlib.sha256(LAST).hexdigest()
     with serving(gateway("acme")) as url:
@@ -80,6 +84,11 @@ def test_a_last_frame_may_be_sent_in_any_form() -> None:
             {"model": "cogvideox-2b", "clip_sound": "keep"},
             "clip_sound",
             "choose an engine that does: comfyui.",
+        ),
+        (
+            {"model": "cogvideox-2b", "generate_sound": True},
+            "generate_sound",
+            "omit generate_sound or choose an engine that does: comfyui.",
         ),
         ({"last_frame": "https://example.com/a.png"}, "last_frame", "last_frame must be a file, or"),
         ({"last_frame": {"file_id": "file_x"}}, "last_frame.file_id", "one of your uploads"),
@@ -112,3 +121,67 @@ def test_scenes_that_meet_need_an_engine_and_stills() -> None:
     board["scenes"].reverse()
     error = refused(**film, **OF_SCENES)
     assert (error["param"], "no scene comes after it" in error["message"]) == ("scenes[1].meets_next", True)
+
+
+def a_film(*scenes: dict[str, Any]) -> dict[str, Any]:
+    return {**OF_SCENES, "prompt": None, "narrate": False, "storyboard": {"title": "Bees", "scenes": scenes}}
+
+
+def test_a_scene_may_give_its_own_pictures(queue: Deployment) -> None:
+    first, last = png(5), png(6)
+    scene = a_scene(seconds=2, first_frame=sent(first, "image/png"), last_frame={"image_url": URL})
+    video = create(**a_film(scene, a_scene(seconds=2, first_frame=URL)))
+    request = stored(video)
+    assert request.stills is None, "each scene has a picture to start from"
+    assert request.brief
+    one, other = request.brief.given.scenes
+    assert one.first_frame
+    assert one.first_frame.sha256 == hashlib.sha256(first).hexdigest()
+    assert one.last_frame == other.first_frame
+    inputs = stores.inputs(queue.settings)
+    assert inputs.get(one.first_frame.key("acme")) == first
+    assert other.first_frame
+    assert inputs.get(other.first_frame.key("acme")) == last
+    # As it is read, a storyboard can be sent again; its pictures stay while a video has them.
+    again = [one.model_dump(exclude_none=True) for one in request.brief.given.scenes]
+    assert stored(create(**a_film(*again))).brief.given.scenes == request.brief.given.scenes
+    call("DELETE", f"/v1/videos/{video['id']}")
+    assert inputs.exists(one.first_frame.key("acme"))
+    # A scene without one needs a still; scenes that meet take the given picture.
+    assert stored(create(**a_film(scene, a_scene(seconds=2)))).stills
+    meets = a_film(a_scene(seconds=2, first_frame=URL, meets_next=True), again[1])
+    assert stored(create(**meets)).stills is None
+    form = {name: str(value) for name, value in OF_SCENES.items()}
+    form |= {"narrate": "false", "storyboard": json.dumps(a_film(scene)["storyboard"])}
+    with serving(gateway("acme")) as url:
+        answer = httpx.post(f"{url}/v1/videos", data=form, files={"last_frame": ("b.png", LAST)})
+    assert answer.status_code == 200, answer.text
+    assert stored(answer.json()).brief.given.scenes[0] == one
+
+
+@pytest.mark.parametrize(
+    ("scene", "param", "says"),
+    [
+        ({"first_frame": "https://example.com/a.png"}, "first_frame", "must be a file, or"),
+        ({"first_frame": {"file_id": "file_x"}}, "first_frame.file_id", "one of your uploads"),
+        ({"last_frame": {"image_url": "data:image/png;base64,AAAA"}}, "last_frame", "PNG, JPEG or WebP"),
+        (
+            {"last_frame": {"sha256": "0" * 64, "media_type": "image/png"}},
+            "last_frame.sha256",
+            "that of a picture that one of your videos has",
+        ),
+        ({"last_frame": 7}, "last_frame", "must be a file, or"),
+        ({"last_frame": {"sha256": "0"}}, "last_frame.sha256", "64 hexadecimal digits"),
+    ],
+)
+def test_a_scene_s_picture_that_can_t_be_read_is_named(scene: dict[str, Any], param: str, says: str) -> None:
+    error = refused(**a_film(a_scene(seconds=2), a_scene(seconds=2, **scene)))
+    assert error["param"] == f"scenes[1].{param}"
+    assert says in error["message"]
+
+
+def test_a_request_has_room_for_some_pictures_only() -> None:
+    scenes = [a_scene(seconds=1, first_frame=URL, last_frame=URL) for _ in range(MOST_SENT // 2 + 1)]
+    error = refused(**a_film(*scenes))
+    assert error["param"] == f"scenes[{MOST_SENT // 2}].first_frame"
+    assert f"may bring {MOST_SENT}" in error["message"]

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import DiffusionPipeline, UniPCMultistepScheduler, WanImageToVideoPipeline
+from diffusers import (
+    DiffusionPipeline,
+    UniPCMultistepScheduler,
+    WanImageToVideoPipeline,
+    WanVideoToVideoPipeline,
+)
 from PIL import Image
 from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
@@ -107,6 +112,60 @@ def test_frames_match_diffusers(loaded: Any, kind: Kind) -> None:
         other = wanted.model_copy(update={"guidance": 2.0})
         assert np.array_equal(frames(model, other, source), diffusers_frames(kind, folder, other, source))
     assert all(np.abs(made[0].astype(int) - one).max() > 0 for one in made[1:]), "the images matter"
+
+
+VIDEO = [IMAGE.rotate(15 * index).resize(SIZE) for index in range(5)]
+
+
+@pytest.mark.parametrize(("strength", "guidance"), [(None, None), (0.5, None), (1.0, 1.0)])
+def test_frames_made_from_a_video_match_diffusers(
+    loaded: Any, strength: float | None, guidance: float | None
+) -> None:
+    folder, model = loaded("t2v")
+    wanted = request(model, strength=strength, guidance=guidance)
+    pipeline = WanVideoToVideoPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    pipeline.scheduler = UniPCMultistepScheduler.from_config(
+        pipeline.scheduler.config, flow_shift=SHIFT["t2v"]
+    )
+    expected = pipeline(
+        video=VIDEO,
+        strength=0.8 if strength is None else strength,
+        prompt=wanted.prompt,
+        negative_prompt=wanted.negative_prompt,
+        width=wanted.width,
+        height=wanted.height,
+        num_inference_steps=wanted.steps,
+        guidance_scale=5.0 if guidance is None else guidance,
+        generator=torch.Generator("cpu").manual_seed(wanted.seed),
+        output_type="np",
+    ).frames[0]
+    made = frames(model, wanted, Source(video=VIDEO))
+    assert np.array_equal(made, (expected * 255).round().astype(np.uint8))
+    assert not np.array_equal(made, frames(model, wanted, Source(video=VIDEO[::-1])))
+
+
+def test_each_half_of_guidance_skips_its_own_steps_of_a_video(tmp_path: Path) -> None:
+    folder = make_tiny_wan(tmp_path, "t2v")
+    model = Model.load(folder, read_checkpoint(folder), "cpu")
+    wanted, source = request(model, steps=20, strength=0.7), Source(video=VIDEO)
+    exact = frames(model, wanted, source)
+    counter = Counter(model)
+    rendering = model.render(wanted, source, Speed.FAST, lambda: None)
+    # Taken for one, the halves would count 28 steps, of which 22 are computed.
+    assert counter.ran["transformer"] == 2 * rendering.computed_steps == 2 * computed_steps(Speed.FAST, 14)
+    assert not np.array_equal(rendering.frames, exact)
+    assert np.array_equal(frames(model, wanted, source), exact), "the speeds leave nothing behind"
+
+
+def test_an_adapter_works_on_a_video_too(tmp_path: Path) -> None:
+    folder = make_tiny_wan(tmp_path, "t2v")
+    write_lora(folder / "loras" / "paper" / "transformer.safetensors", seed=0)
+    model = Model.load(folder, read_checkpoint(folder), "cpu")
+    wanted, source = request(model), Source(video=VIDEO)
+    plain = frames(model, wanted, source)
+    paper = frames(model, wanted.model_copy(update={"loras": (Lora(name="paper"),)}), source)
+    assert not np.array_equal(paper, plain)
+    assert np.array_equal(frames(model, wanted, source), plain), "it is gone afterwards"
 
 
 class Counter:

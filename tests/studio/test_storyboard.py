@@ -1,9 +1,12 @@
 """A storyboard: reviewed at both gates, edited in each way, and by two people at once."""
 
+import hashlib
 import re
 
 from playwright.sync_api import Page, expect
 
+from tests.cloud.deployment import png
+from tests.cloud.servers import wait_until
 from tests.films.conftest import Cloud
 from tests.films.requests import board
 from tests.studio.browser import Window, until
@@ -83,6 +86,7 @@ def test_two_people_edit_the_same(cloud: Cloud, open_window: OpenWindow, key: st
         "review": ["storyboard"],
     }
     video = client.submit(storyboard=board("kite", "heron", "wren"), **asked).id
+    wait_until(lambda: client.status(video).storyboard is not None, "the storyboard is not written")
     one, other = open_window(key), open_window(key)
     other.expect("412")
     for window in (one, other):
@@ -112,4 +116,25 @@ def test_two_people_edit_the_same(cloud: Cloud, open_window: OpenWindow, key: st
     scenes = client.storyboard(video)[0].to_dict()["scenes"]
     assert [scene["narration"]["text"] for scene in scenes] == ["Mine.", "My middle.", "Their end."]
     assert [scene.get("meets_next", False) for scene in scenes] == [False, True, False]
+
+    # A scene may have pictures of its own.
+    other.page.locator("details").nth(2).evaluate("folded => { folded.open = true; }")
+    for name in ("first_frame", "last_frame"):
+        field = other.page.locator(f"studio-file-drop[id$={name}]").nth(-1)
+        field.locator("input[type=file]").set_input_files(
+            {"name": f"{name}.png", "mimeType": "image/png", "buffer": png(4)}
+        )
+        expect(field.get_by_role("button", name="Change")).to_be_visible()
+    save = other.page.get_by_role("button", name="Save", exact=True)
+    save.click()
+    expect(save).to_be_disabled()
+    expect(other.page.get_by_role("button", name=re.compile("^Approve"))).to_be_enabled()
+    expect(other.page.get_by_text("Starts from your picture")).to_be_visible()
+    given = {"sha256": hashlib.sha256(png(4)).hexdigest(), "media_type": "image/png"}
+
+    def stored() -> bool:
+        last = client.storyboard(video)[0].to_dict()["scenes"][2]
+        return [last.get(name) for name in ("first_frame", "last_frame")] == [given, given]
+
+    wait_until(stored, "the scene's pictures are not stored")
     client.cancel(video)

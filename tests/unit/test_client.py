@@ -12,8 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
+import typer
 
 import reelworks
+from reelworks.cli.options import read_storyboard
 from reelworks.client import (
     AnswerNotUnderstood,
     ApiError,
@@ -190,6 +192,50 @@ def test_an_estimate_sends_what_a_create_does_and_uploads_nothing(tmp_path: Path
         played(calls().estimate("A bee", music=music), [])
     assert raised.value.param == "music"
     assert "Upload the file first" in raised.value.advice
+
+
+def test_the_pictures_of_scenes_are_uploaded_each_once(tmp_path: Path) -> None:
+    picture = tmp_path / "fox.png"
+    picture.write_bytes(b"\x89PNG\r\n")
+    upload = Upload.model_validate({"id": "file_2"})
+    board = {
+        "scenes": [
+            {"first_frame": picture, "last_frame": upload},
+            {"first_frame": picture, "last_frame": "data:image/png;base64,AAAA"},
+        ]
+    }
+    opened = answer(200, {"id": "file_1", "url": "http://s3/in", "fields": {}})
+    sent = [opened, answer(204, {}), answer(200, {"id": "file_1"})]
+    _, steps = played(calls().submit(storyboard=board), [*sent, answer(200, VIDEO)])
+    named = {
+        "scenes": [
+            {"first_frame": {"file_id": "file_1"}, "last_frame": {"file_id": "file_2"}},
+            {"first_frame": {"file_id": "file_1"}, "last_frame": "data:image/png;base64,AAAA"},
+        ]
+    }
+    assert json.loads(steps[-1].content) == {"storyboard": named}
+    _, steps = played(calls().put_storyboard("video_1", board), [*sent, answer(200, {})])
+    assert json.loads(steps[-1].content) == named
+    # An estimate uploads nothing.
+    told = answer(200, {"object": "video.estimate", "clips": 2})
+    _, [asked] = played(calls().estimate(storyboard=board), [told])
+    scenes = json.loads(asked.content)["storyboard"]["scenes"]
+    assert scenes[0] == {"first_frame": "data:image/png;base64,iVBORw0K", "last_frame": {"file_id": "file_2"}}
+    picture.write_bytes(bytes(4_000_001))
+    with pytest.raises(InvalidRequest, match=r"fox\.png must have at most") as raised:
+        played(calls().estimate(storyboard=board), [])
+    assert raised.value.param == "storyboard"
+
+
+def test_a_storyboard_s_file_names_pictures_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "fox.png").write_bytes(b"\x89PNG")
+    board = tmp_path / "board.json"
+    board.write_text('{"scenes": [{"first_frame": "fox.png", "last_frame": {"file_id": "file_1"}}]}')
+    (scene,) = read_storyboard(board)["scenes"]
+    assert scene == {"first_frame": tmp_path / "fox.png", "last_frame": {"file_id": "file_1"}}
+    board.write_text('{"scenes": [{}, {"last_frame": "owl.png"}]}')
+    with pytest.raises(typer.Exit):
+        read_storyboard(board)
 
 
 @pytest.mark.parametrize(

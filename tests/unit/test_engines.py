@@ -17,6 +17,8 @@ def test_every_engine_allows_its_own_defaults() -> None:
             height=height,
             fps=engine.fps[0],
             image=engine.image == "required",
+            last_image=engine.last_image == "required",
+            steps=engine.least_steps,
             offered=frozenset(CATALOGUE),
         )
 
@@ -43,10 +45,11 @@ def test_every_engine_allows_its_own_defaults() -> None:
         ),
         (
             "animatic",
-            {"sound": True},
-            "clip_sound",
-            r"does not support sound of its clips; omit clip_sound\.$",
+            {"sound": "generate_sound"},
+            "generate_sound",
+            r"does not support sound of its clips; omit generate_sound\.$",
         ),
+        ("ltx-2-19b", {"steps": 1}, "steps", r"steps must be at least 2 .* got 1\. The nearest is 2\."),
         ("animatic", {"width": 1281}, "size", "multiple of 2"),
         ("animatic", {"width": 3840, "height": 2160}, "size", "1920"),
     ],
@@ -78,9 +81,11 @@ def test_a_workflow_that_takes_the_field_is_suggested() -> None:
     with pytest.raises(
         InvalidRequest, match=r"omit scenes\[2\]\.meets_next or choose .*: comfyui\.$"
     ) as refused:
-        CATALOGUE["animatic"].check_meets(2, offered, workflow)
+        CATALOGUE["animatic"].check_frame(
+            "scenes[2].meets_next", last=True, offered=offered, workflow=workflow
+        )
     assert refused.value.param == "scenes[2].meets_next"
-    deployed("comfyui", workflow).check(**size, image=True, last_image=True, sound=True)
+    deployed("comfyui", workflow).check(**size, image=True, last_image=True, sound="clip_sound")
 
 
 def test_the_sound_of_a_workflow_that_follows_speech_is_that_speech() -> None:

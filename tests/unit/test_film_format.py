@@ -76,7 +76,12 @@ def test_every_engine_takes_every_usual_size(name: str) -> None:
     sizes = [*OPENAI, (1080, 1920), (1920, 1080), (1024, 1024), (256, 256), (2048, 1074)]
     for (width, height), fps in product(sizes, (8, 23, 24, 25, 30, 50, 60)):
         engine.check(
-            width=width, height=height, fps=fps, image=engine.image == "required", offered=frozenset()
+            width=width,
+            height=height,
+            fps=fps,
+            image=engine.image == "required",
+            last_image=engine.last_image == "required",
+            offered=frozenset(),
         )
 
 

@@ -15,6 +15,7 @@ from lambdas.media.clip_sound import SoundPart, lay_sound, with_sound
 from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.mp4.tables import read_track
 from lambdas.media.sound import Placed, mix
+from lambdas.media.sound_filters import measure
 from lambdas.media.sound_input import check_sound, clip_samples, has_sound, samples
 from lambdas.media.source import BytesSource
 from tests.unit.flashes import beeps_in, beeps_of, flashes_in, flashing, muxed
@@ -200,3 +201,26 @@ def test_without_speech_there_is_nothing_to_duck_under() -> None:
     assert np.abs(ducked - kept).max() < 1e-3
     clip, music = levels(kept, 1000, (1, 2))[0], levels(kept, 3000, (1, 2))[0]
     assert clip > music
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"), [(-60.0, -60.0), (-54.0, -54.0), (-45.0, -16.0), (-20.0, -16.0)]
+)
+def test_clips_next_to_silence_stay_quiet(own: float, expected: float) -> None:
+    wave = noise(3, level=1e-3)
+    clip = muxed(flashing(72, sound=False), wave * 10 ** ((own - _loudness(wave)) / 20))
+    output, film = BytesIO(), BytesIO()
+    lay_sound([heard(clip, 0, 0, 3)], Fraction(3), output)
+    # AAC leaves out some of what is next to silence.
+    below = 1 if expected > -50 else 12
+    assert expected - below < mix(Fraction(3), [], None, film, clips=output).loudness < expected + 1
+    # Beside speech, too.
+    voice = Placed(encoded(noise(1)), Fraction(0))
+    mix(Fraction(3), [voice], None, film, clips=output, duck_clips=False)
+    assert expected - 4 - below < _loudness(decoded(film)[:, 2 * RATE :]) < expected + 4
+
+
+def _loudness(wave: Wave) -> float:
+    return measure(
+        [wave.astype(np.float32) if len(wave) == 2 else np.repeat(wave, 2, 0).astype(np.float32)]
+    ).loudness

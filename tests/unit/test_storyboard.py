@@ -79,7 +79,8 @@ WRONG = [
     (
         {"length": 4},
         "scenes[2].length",
-        "is not a field; allowed: narration, image, video, seconds, continues, meets_next.",
+        "is not a field; allowed: narration, image, video, seconds, continues, meets_next, first_frame, "
+        "last_frame.",
     ),
 ]
 

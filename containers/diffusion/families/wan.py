@@ -8,6 +8,7 @@ ModelTC/LightX2V.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -30,7 +31,7 @@ from containers.diffusion.family import (
     Turbo,
 )
 from containers.diffusion.limits import Limits, ListedSizes, Size, SizeRange
-from containers.diffusion.request import ClipRequest
+from containers.diffusion.request import STRENGTH, ClipRequest
 from containers.diffusion.speed import Speed
 
 PROMPT_TOKENS = 512  # text_len of every model
@@ -196,6 +197,10 @@ class Wan(Checkpoint):
         low = self.variant.low_guidance
         if low is not None and job.request.guidance is None and job.speed is not Speed.TURBO:
             arguments["guidance_scale_2"] = low
+        if job.source.video is not None:
+            # It is as long as the video, and runs only the last steps of the schedule.
+            del arguments["num_frames"]
+            return Call(own, arguments, {"transformer": int(job.steps * inputs["strength"])})
         return Call(own, arguments, self._steps(pipeline, job.steps))
 
     def decode(self, pipeline: Any, output: Any, request: ClipRequest) -> Decoded:
@@ -236,6 +241,8 @@ class Wan(Checkpoint):
         from diffusers import WanImageToVideoPipeline
 
         source = job.source
+        if source.video is not None:
+            return _from_video(pipeline, job)
         if source.image is None:
             return pipeline, {}
         inputs = {"image": source.image, "last_image": source.last_image}
@@ -254,6 +261,36 @@ class Wan(Checkpoint):
         scheduler.set_timesteps(steps)
         noisy = int((scheduler.timesteps >= boundary * scheduler.config.num_train_timesteps).sum())
         return {"transformer": noisy, "transformer_2": steps - noisy}
+
+
+def _from_video(pipeline: Any, job: Job) -> tuple[Any, dict[str, Any]]:
+    from diffusers import WanVideoToVideoPipeline
+
+    parts = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
+    # Not cached: it detects where the model is at the moment.
+    own = WanVideoToVideoPipeline(**{name: getattr(pipeline, name) for name in parts})
+    own.set_progress_bar_config(disable=True)
+    if job.guidance > 1:
+        # Its attribute alone: as a part of the pipeline it would have to be a model.
+        own.__dict__["transformer"] = _Halves(pipeline.transformer)
+    strength = STRENGTH if job.request.strength is None else job.request.strength
+    return own, {"video": job.source.video, "strength": strength}
+
+
+class _Halves:
+    """A transformer that tells the halves of guidance apart, of which each call is the next. The other
+    pipelines do that themselves; without it, a skipped step would be predicted from the other half's."""
+
+    def __init__(self, transformer: Any) -> None:
+        self._transformer = transformer
+        self._next = cycle(("cond", "uncond"))
+
+    def __call__(self, **arguments: Any) -> Any:
+        with self._transformer.cache_context(next(self._next)):
+            return self._transformer(**arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transformer, name)
 
 
 # --- what the published checkpoints are
@@ -280,8 +317,10 @@ def _limits(sizes: tuple[Size, ...], **changes: Any) -> Limits:
     return Limits(ListedSizes(sizes), **defaults | changes)
 
 
-TEXT = _limits(P480 + P720)
-TEXT_480 = _limits(P480)
+TEXT = _limits(P480 + P720, video="optional")
+TEXT_480 = _limits(P480, video="optional")
+# diffusers' pipeline for videos knows one expert.
+TEXT_A14B = replace(TEXT, video="none")
 IMAGE = _limits(P480 + P720, image="required")
 BOTH_ENDS = _limits(P720, image="required", last_image="required")
 IMAGE_A14B = replace(IMAGE, last_image="optional")
@@ -307,7 +346,7 @@ PUBLISHED: dict[Architecture, Wan] = {
     ),
     Architecture(40, 40, 16, experts=2): Wan(
         "wan2.2-t2v-a14b",
-        TEXT,
+        TEXT_A14B,
         replace(_IMAGE, guidance=4.0),
         Variant("text", shift=12.0, boundary=0.875, low_guidance=3.0, few_steps=True),
     ),

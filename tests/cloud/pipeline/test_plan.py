@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from lambdas.domain import keys
+from lambdas.domain.film_plan import Picture
 from lambdas.domain.narration import Spoken
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
@@ -257,6 +258,18 @@ def test_each_scene_begins_with_its_still(bench: Bench) -> None:
     stills = [scene.still for scene in bench.plan(video).scenes]
     assert stills == [still.artifact for still in video.stills]
     assert all(still and bench.outputs.exists(still) for still in stills)
+
+
+def test_a_scene_s_own_pictures_come_before_still_and_film(bench: Bench) -> None:
+    own = {"sha256": "7" * 64, "media_type": "image/jpeg"}
+    scenes = a_scene(seconds=1, meets_next=True), a_scene(seconds=1, first_frame=own, last_frame=own)
+    video = prepared(bench, *scenes, stills={})
+    run(bench, video)
+    first, second = bench.plan(video).scenes
+    picture = Picture(key=f"uploads/{TENANT}/{'7' * 64}.jpg", sha256="7" * 64, uploaded=True)
+    assert [still.scene for still in video.stills] == [0], "the other one is given"
+    assert (bool(first.still), first.starts_on, first.ends_on) == (True, None, picture)
+    assert (second.still, second.starts_on, second.ends_on) == (None, picture, picture)
 
 
 def test_the_same_request_is_planned_identically(bench: Bench) -> None:
