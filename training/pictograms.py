@@ -31,78 +31,84 @@ WORDS = ("cldr-annotations-full@48.2.0", "cldr-annotations-derived-full@48.2.0")
 # Later releases name more in English that a picture only hints at ("where" and "simple" for a house).
 ENGLISH = ("cldr-annotations-full@45.0.0", "cldr-annotations-derived-full@45.0.0")
 
-# What is left out: feelings and gestures, of which one picture says too much, signs, letters and flags.
+# What is left out: feelings and gestures, of which one picture says too much, signs, letters and flags; and
+# by name, faces, hours and whole landscapes, which the engine draws itself.
 _LEFT_OUT = re.compile(
     r"face-(?!costume)|cat-face|monkey-face|heart|emotion|hand-|person-gesture|person-symbol|family|skin-tone"
     r"|hair-style|transport-sign|warning|arrow|religion|zodiac|av-symbol|gender|math|punctuation|currency"
     r"|other-symbol|keycap|alphanum|geometric|flag|country-flag|subdivision-flag"
 )
-_PLAIN_PICTURE = re.compile(
+_LEFT_OUT_BY_NAME = re.compile(
     r"-face\b|^face-|^person-|oclock$|thirty$|^(?:man|woman|men|women)-(?!s-)|-suit$|^input-|^pile-of-poo$"
-    r"|^(?:middle|index)-|^(?:japanese|reversed|heart|joker|mahjong|flower-playing|cigarette|bomb$|pistol|water-pistol)"
+    r"|^(?:middle|index|japanese|reversed|heart|joker|mahjong|flower-playing|cigarette)|^bomb$|pistol"
+    r"|^bridge-at-night|^sun(?:rise|set)|^cityscape|^foggy$|^night-with|^milky-way|^national-park|^desert"
 )
 _MOST = 3  # pictures that share a word which is the name of none: a word of more says too little
 _NAMES_KEPT = 4  # of those that a word names
 SCALE = 64  # steps of a unit; a picture has 32 units on each side
 # English words that a picture's keywords have as another part of speech or in another sense.
-AMBIGUOUS = frozenset(
-    """
-    above across after along and any around at away back before below best better big black blue bring broken brown
-    call can cancel carry catch change check cheers clean clear close closed cold collect come complete control cool
-    copy count country cover cut cute dance date day dead deal direction dirty down draw drop dry dull empty end
-    enter evil exit fall fast feel file fill find fit flat fly for free fresh front full fun funny game get give go
-    going good great green grow happy hard have head heavy help here hide high hit hold home-made hot how hurt in
-    increasing it join joy jump keep kick kind know last later laugh lead left less letter lie lift light like line
-    list little live long look loose lost loud love low lucky mad magic make mark match mean measure medium minimum
-    mind miss mix money-back more move mute new nice night no note now nothing off old on one open orange out over
-    paint part pass people pick pin pink place plain play plus point post power press prevent print private proof
-    public pull purple push put quiet quick race rate reach read ready red remember rest return rich ride right ring
-    rise roll round row rule run sad safe sail same save scale score screen search second secure see sell send
-    service set shake shape share sharp sheet ship shipping shop short show shut side sign silent simple sing sit
-    size sleep slice slow small smart smell soft sound speak speed spell spin split spread spring square stand star
-    start state station stay steady step stick still stop strike strong style sweet swim switch take talk tall team
-    tell test the thin think thought tie time tip to together top touch track trade train-of travel trend trick true
-    try turn type under up upward use view visit wait walk warm wash waste watch water wave way weak wear welcome
-    west wet what where white wind win wish with work world write wrong yellow yes young zero
-    art body form key leaves lock object person personal school science sport tool man woman child adult male female
-    beverage clothing dish drink food meal drinking eating driving racing running walking climbing building vehicle
-    first third five four six seven eight nine ten twelve two three plate hole protection life bar ask ball assembly
-    attraction balance beauty board boring bright boulder christma compress culture danger dark death demonstration
-    department engine evidence exhalation european fear field film flash flight float fluctuate forbidden fortune
-    french frame glow growth guide hidden idea index industrial intelligent jack landscape large law lazy level
-    liberty limb lip lowered magnetic marine marker metal mobile monster multitask muscle navigation neck net
-    noble oil oncoming opening ostentatious outgoing pad pan partying passenger patrol pest playful please pole
-    popping pretty proud pulse purity ray rebound receive recreational reflection reminder repercussion
-    resort rhythm rotting round security semi sent shooting shot sick signal silly skill slot sly solid spot
-    spy standing steam string stubborn suit suction sweat tab tangled tape target thank twist unlucky useless
-    vice wall welding wise zap protest pound cell crook cross curve curl chop chain chime dam dupe draw page
-    afraid anxious emotion nervous worried uncomfortable flirting desktop minute cutting organ square
-    dancer angel guide beach sand road highway accessory animal instrument insect plant fruit vegetable nature weather religion religious activity
-    """.split()
-)
+_AMBIGUOUS = """
+above accessory across activity adult afraid after age along and angel animal anxious any around art ask
+assembly at attraction away back balance ball bar beach beam beauty before begin below best better
+beverage big black blue board body boring boulder bright bring broken brown building call calm can cancel
+capital carry catch cell chain change check cheers child chime chop christma clean clear climbing close
+closed clothing cold collect come complete compress control cool copy count country cover crook cross
+culture curl curve cut cute cutting dam dance dancer danger dark date day dead deal death demonstration
+department depth desktop direction dirty dish down draw drink drinking driving drop dry dull dupe eating
+eight emotion empty end engine enter european evidence evil exhalation exit fall fast fear feel female
+field file fill film find first fit five flash flat flight flirting float fluctuate fly food for forbidden
+form fortune four frame free french fresh front fruit full fun funny game get give glow go going good
+grain great green grow growth guide happy hard have head heat heavy help here hidden hide high highway hit
+hold hole home-made hooray hot how hurt id idea in increasing index industrial insect instrument
+intelligent it jack join joy jump keep key kick kind know landscape large last later laugh law lazy lead
+leaves left lens less letter level liberty lie life lift light like limb line lip list little live lock
+long look loose lost loud love low lowered lucky mad magic magnetic make male man marine mark marker match
+meal mean measure medium metal mind minimum minute miss mix mobile moment money-back monster more move
+multitask muscle mute nature navigation neck nervous net new nice night nine no noble note nothing noticed
+now object off oil old on oncoming one open opening orange organ ostentatious out outgoing over pad page
+paint pan part partying pass passenger patrol pause people person personal pest pick picture pin pink
+place plain plant plate play playful please plus point pole popping post pound power press pretty prevent
+print private proof protection protest proud public pull pulse purity purple push put question quick quiet
+race racing raindrop rate ray reach read ready rebound receive recreational red reel reflection religion
+religious remember reminder repercussion resort rest return rhythm rich ride right ring rise road roll
+rotting round row rule run running sad safe sail same sand save scale school science score screen search
+second secure security see sell semi send sense sent serene service set seven shake shape share sharp
+sheet ship shipping shooting shop short shot show shut sick side sign signal silent silly silver simple
+sing sit six size skill sleep slice slot slow sly small smart smell soft solid sound speak speed spell
+spin split sport spot spread spring spy square stand standing star start state station stay steady steam
+step stick still stop strike string strong stubborn style suction suit sweat sweet swim switch tab take
+talk tall tangled tape target team tell ten test thank the thin think third thought three tie time tip to
+together tool top touch track trade train-of travel trend trick true try turn twelve twist two type
+uncomfortable under unlucky up upward use useless vegetable vehicle veil vice view visit wait wake walk
+walking wall warm wash waste watch water wave way weak wear weather weight welcome welding west wet what
+where white win wind wise wish with woman work world worried write wrong year yellow yes young zap zero
+"""
 # English words that no keyword has, or whose first picture is another thing than most films mean.
-PREFERRED = {
-    "alarm": "alarm-clock", "asteroid": "comet", "bag": "handbag", "ball": "soccer-ball", "bill": "receipt",
-    "boat": "sailboat", "book": "open-book", "box": "package", "budget": "money-bag", "candidate": "ballot-box-with-ballot",
-    "clock": "alarm-clock", "city": "cityscape", "clockmaker": "mantelpiece-clock", "cloth": "t-shirt", "company": "office-building",
-    "computer": "laptop", "contract": "page-with-curl", "course": "graduation-cap", "customer": "shopping-bags",
-    "data": "bar-chart", "deadline": "hourglass-not-done", "dinosaur": "t-rex", "earthquake": "volcano",
-    "election": "ballot-box-with-ballot", "employee": "office-worker", "energy": "high-voltage", "expense": "receipt",
-    "forklift": "package", "furniture": "couch-and-lamp", "grandfather": "old-man", "grandmother": "old-woman",
-    "history": "scroll", "homework": "memo", "interview": "microphone", "invoice": "receipt", "job": "briefcase",
-    "leaf": "leaf-fluttering-in-wind", "lesson": "books", "library": "books", "market": "chart-increasing",
-    "medicine": "pill", "mug": "hot-beverage", "note": "memo", "oven": "fire", "password": "locked-with-key", "pasta": "spaghetti",
-    "phone": "mobile-phone", "photosynthesis": "seedling", "plan": "calendar", "plane": "airplane", "recipe": "cook",
-    "report": "bar-chart", "rice": "cooked-rice", "sale": "shopping-bags", "sea": "water-wave", "secret": "locked", "shirt": "t-shirt", "shoe": "running-shoe",
-    "smartwatch": "watch", "soup": "pot-of-food", "sourdough": "bread", "stone": "rock", "strategy": "chess-pawn",
-    "student": "graduation-cap", "sun": "sun", "table": "chair", "tax": "receipt", "tea": "teacup-without-handle",
-    "teamwork": "handshake", "thief": "ninja", "ticket": "ticket", "tram": "tram", "tree": "deciduous-tree", "trust": "handshake",
-    "truck": "delivery-truck", "vaccine": "syringe", "wallet": "purse", "warehouse": "package", "weather": "sun-behind-cloud",
-}  # fmt: skip
+_PREFERRED = """
+alarm=alarm-clock asteroid=comet bag=handbag ball=soccer-ball bill=receipt boat=sailboat book=open-book
+box=package budget=money-bag candidate=ballot-box-with-ballot clock=alarm-clock
+clockmaker=mantelpiece-clock cloth=t-shirt company=office-building computer=laptop contract=page-with-curl
+course=graduation-cap cup_final=trophy customer=shopping-bags data=bar-chart deadline=hourglass-not-done
+dinosaur=t-rex earthquake=volcano election=ballot-box-with-ballot employee=office-worker
+energy=high-voltage expense=receipt forklift=package furniture=couch-and-lamp grandfather=old-man
+grandmother=old-woman home=house homework=memo house=house interview=microphone invoice=receipt
+job=briefcase lamp=light-bulb leaf=leaf-fluttering-in-wind lesson=books library=books
+market=convenience-store medicine=pill mug=hot-beverage note=memo oven=fire password=locked-with-key
+pasta=spaghetti phone=mobile-phone photosynthesis=seedling plan=calendar plane=airplane recipe=cook
+report=bar-chart rice=cooked-rice sea=water-wave secret=locked shirt=t-shirt shoe=running-shoe
+smartwatch=watch soup=pot-of-food sourdough=bread stock_market=chart-increasing stone=rock
+strategy=chess-pawn student=graduation-cap sun=sun table=chair tax=receipt tea=teacup-without-handle
+teamwork=handshake thief=ninja ticket=ticket tram=tram tree=deciduous-tree truck=delivery-truck
+trust=handshake vaccine=syringe wallet=purse warehouse=package weather=sun-behind-cloud win_the_cup=trophy
+world_cup=trophy
+"""
 # The same words, where a picture's own name says what they mean.
-KEPT = frozenset(
-    "ship train plane house school key lock water fruit food plant star bank crane leaf building person child".split()
-)
+_KEPT = """
+ship train plane house school key lock water fruit food plant star bank crane leaf building person child
+"""
+
+AMBIGUOUS, KEPT = frozenset(_AMBIGUOUS.split()), frozenset(_KEPT.split())
+PREFERRED = dict(pair.replace("_", " ").split("=") for pair in _PREFERRED.split())
 
 
 def main() -> None:
@@ -122,7 +128,9 @@ def main() -> None:
                 key = "annotationsDerived" if "derived" in package else "annotations"
                 found = _json(path, package, f"{key}/{language}/annotations.json")
                 annotations |= found[key]["annotations"]
-            named = {name: annotations[char] for name in drawn if (char := _char(chosen[name])) in annotations}
+            named = {
+                name: annotations[char] for name in drawn if (char := _char(chosen[name])) in annotations
+            }
             words = _index(named, language)
             if missing := {one for names in words.values() for one in names.split()} - drawn.keys():
                 raise ValueError(f"there are no pictograms {', '.join(sorted(missing))}")
@@ -164,16 +172,16 @@ def _char(code: str) -> str:
 
 def _is_chosen(code: str, name: str, kinds: Mapping[str, str]) -> bool:
     kind = kinds.get(code)
-    return kind is not None and not _LEFT_OUT.match(kind) and not _PLAIN_PICTURE.search(name)
+    return kind is not None and not _LEFT_OUT.match(kind) and not _LEFT_OUT_BY_NAME.search(name)
 
 
 # --- the pictures
 
 
 def _shapes(body: str) -> str | None:
-    """Return a picture's shapes, one on each line: colour, opacity (0 to 255), and the commands of its outline
-    (M, L, C, Z) in steps of 1/SCALE unit; None for pictures with gradients, clips or filters."""
-    root = ElementTree.fromstring(f'<g xmlns:xlink="x">{body}</g>')  # noqa: S314 - a pinned package's file
+    """Return a picture's shapes, one on each line: colour, opacity (0 to 255), and the commands of its
+    outline (M, L, C, Z) in steps of 1/SCALE unit; None for pictures with gradients, clips or filters."""
+    root = ElementTree.fromstring(f'<g xmlns:xlink="x">{body}</g>')
     lines = []
     for element, colour, opacity in _painted(root, None, 1.0):
         path = _path(element)
@@ -226,7 +234,10 @@ def _outline(path: str) -> str:
     for command, points in pen.value:
         if command == "qCurveTo":  # as a cubic curve
             control, end = points
-            points = (*(tuple(a + (b - a) * 2 / 3 for a, b in zip(p, control)) for p in (at, end)), end)
+            points = (
+                *(tuple(a + (b - a) * 2 / 3 for a, b in zip(p, control, strict=True)) for p in (at, end)),
+                end,
+            )
         if command in ("closePath", "endPath"):
             said.append("Z")
             continue
@@ -253,7 +264,7 @@ def _index(named: Mapping[str, Mapping[str, list[str]]], language: str) -> dict[
             term = " ".join(stems)
             if stems == name:
                 rank = 0
-            elif len(stems) == 1 and stems[0] in (name[0], name[-1]):
+            elif len(stems) == 1 and stems[0] in (*name[:1], *name[-1:]):
                 rank = 1
             else:
                 part = set(stems) <= set(name) if spaced else term in "".join(name)
@@ -268,7 +279,7 @@ def _index(named: Mapping[str, Mapping[str, list[str]]], language: str) -> dict[
             continue
         if len(term) < 2 and unicodedata.category(term) != "Lo":
             continue
-        index[term] = " ".join(sorted(pictures, key=pictures.__getitem__)[:_NAMES_KEPT])
+        index[term] = " ".join(sorted(pictures, key=lambda name: (pictures[name], len(name)))[:_NAMES_KEPT])
     if language == "en":
         for word, first in PREFERRED.items():
             index[word] = " ".join(dict.fromkeys([first, *index.get(word, "").split()]))

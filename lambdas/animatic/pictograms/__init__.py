@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 from PIL import Image, ImageDraw
@@ -63,12 +64,15 @@ _LONGEST = 4  # words of a term
 
 
 def named(text: str, language: str) -> list[tuple[str, ...]]:
-    """Return for each word or term that names pictograms their names, the most fitting first. `language`: BCP
-    47, of the film. A text that names nothing in it is read in the language that its letters or its function
-    words show; one that shows none is read in no other: "training" is a train in none."""
+    """Return for each word or term that names pictograms their names, the most fitting first.
+
+    `language`: BCP 47, of the film. A text whose letters or function words show another language is read in
+    that first.
+    """
     asked = language.partition("-")[0]
     own = _SAME.get(asked, asked)
-    for code in dict.fromkeys([own, *_languages(text)]):
+    shown = _languages(text)
+    for code in (own, *shown) if own in shown else (*shown, own):
         if code in LANGUAGES and (found := [*_read(text, code)]):
             return found
     return []
@@ -80,7 +84,7 @@ def _languages(text: str) -> tuple[str, ...]:
             return codes
     words = re.findall(r"\w+", text.casefold())
     shown = {code: sum(word in names for word in words) for code, names in _NAME_NOTHING.items()}
-    return tuple(sorted((code for code, count in shown.items() if count), key=lambda code: -shown[code])[:2])
+    return tuple(code for code, count in shown.items() if count and count == max(shown.values()))
 
 
 def kind(name: str) -> str:
@@ -111,7 +115,8 @@ def picture(name: str, side: float) -> Image.Image:
 
 def terms(text: str, language: str) -> list[str]:
     """Return a text's words as they are looked up: in lower case, without accents or endings."""
-    words = re.findall(r"[^\W\d_]+(?:[\u0300-\u036f\u0900-\u0dff]+[^\W\d_]*)*", text.casefold())
+    marks = "[\u0300-\u036f\u0900-\u0dff]+"  # which belong to words
+    words = re.findall(rf"[^\W\d_]+(?:{marks}[^\W\d_]*)*", text.casefold())
     if language == "en":
         return [_singular(_plain(word)) for word in words]
     words = [word for word in words if word not in _NAME_NOTHING.get(language, ())]
@@ -142,7 +147,8 @@ _LONGEST_UNSPACED = 10  # letters
 
 
 def _within(text: str, index: dict[str, str]) -> Iterator[tuple[str, ...]]:
-    """Read unspaced text. A single letter is a word only where it stands alone: 家 is a house, 国家 a state."""
+    """Read unspaced text. A single letter is a word only where it stands alone: 家 is a house, 国家 a
+    state."""
     at = 0
     while at < len(text):
         for count in range(min(_LONGEST_UNSPACED, len(text) - at), 0, -1):
@@ -172,7 +178,7 @@ def _singular(word: str) -> str:
 
 
 @lru_cache
-def _stemmer(language: str):  # type: ignore[no-untyped-def]
+def _stemmer(language: str) -> Any:
     return stemmer(_STEMMERS[language])
 
 
