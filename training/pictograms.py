@@ -43,6 +43,8 @@ _LEFT_OUT_BY_NAME = re.compile(
     r"|^(?:middle|index|japanese|reversed|heart|joker|mahjong|flower-playing|cigarette)|^bomb$|pistol"
     r"|^bridge-at-night|^sun(?:rise|set)|^cityscape|^foggy$|^night-with|^milky-way|^national-park|^desert"
 )
+# Languages in which a name begins with its noun; elsewhere it ends with it.
+_NOUN_FIRST = frozenset({"ar", "ca", "es", "fa", "fr", "he", "id", "it", "pt", "ro", "th", "vi"})
 _MOST = 3  # pictures that share a word which is the name of none: a word of more says too little
 _NAMES_KEPT = 4  # of those that a word names
 SCALE = 64  # steps of a unit; a picture has 32 units on each side
@@ -72,13 +74,13 @@ print private proof protection protest proud public pull pulse purity purple pus
 race racing raindrop rate ray reach read ready rebound receive recreational red reel reflection religion
 religious remember reminder repercussion resort rest return rhythm rich ride right ring rise road roll
 rotting round row rule run running sad safe sail same sand save scale school science score screen search
-second secure security see sell semi send sense sent serene service set seven shake shape share sharp
-sheet ship shipping shooting shop short shot show shut sick side sign signal silent silly silver simple
-sing sit six size skill sleep slice slot slow sly small smart smell soft solid sound speak speed spell
-spin split sport spot spread spring spy square stand standing star start state station stay steady steam
-step stick still stop strike string strong stubborn style suction suit sweat sweet swim switch tab take
-talk tall tangled tape target team tell ten test thank the thin think third thought three tie time tip to
-together tool top touch track trade train-of travel trend trick true try turn twelve twist two type
+second secure security see sell semi send sense sent serene service set seven shake shallow shape share
+sharp sheet ship shipping shooting shop short shot show shut sick side sign signal silent silly silver
+simple sing sit six size skill sleep slice slot slow sly small smart smell soft solid sound speak speed
+spell spin split sport spot spread spring spy square stand standing star start state station stay steady
+steam step stick still stop strike string strong stubborn style suction suit sweat sweet swim switch tab
+take talk tall tangled tape target team tell ten test thank the thin think third thought three tie time
+tip to together tool top touch track trade train-of travel trend trick true try turn twelve twist two type
 uncomfortable under unlucky up upward use useless vegetable vehicle veil vice view visit wait wake walk
 walking wall warm wash waste watch water wave way weak wear weather weight welcome welding west wet what
 where white win wind wise wish with woman work world worried write wrong year yellow yes young zap zero
@@ -88,11 +90,11 @@ _PREFERRED = """
 alarm=alarm-clock asteroid=comet bag=handbag ball=soccer-ball bill=receipt boat=sailboat book=open-book
 box=package budget=money-bag candidate=ballot-box-with-ballot clock=alarm-clock
 clockmaker=mantelpiece-clock cloth=t-shirt company=office-building computer=laptop contract=page-with-curl
-course=graduation-cap cup_final=trophy customer=shopping-bags data=bar-chart deadline=hourglass-not-done
-dinosaur=t-rex earthquake=volcano election=ballot-box-with-ballot employee=office-worker
-energy=high-voltage expense=receipt forklift=package furniture=couch-and-lamp grandfather=old-man
-grandmother=old-woman home=house homework=memo house=house interview=microphone invoice=receipt
-job=briefcase lamp=light-bulb leaf=leaf-fluttering-in-wind lesson=books library=books
+course=graduation-cap cup=hot-beverage cup_final=trophy customer=shopping-bags data=bar-chart
+deadline=hourglass-not-done dinosaur=t-rex earthquake=volcano election=ballot-box-with-ballot
+employee=office-worker energy=high-voltage expense=receipt forklift=package furniture=couch-and-lamp
+grandfather=old-man grandmother=old-woman home=house homework=memo house=house interview=microphone
+invoice=receipt job=briefcase lamp=light-bulb leaf=leaf-fluttering-in-wind lesson=books library=books
 market=convenience-store medicine=pill mug=hot-beverage note=memo oven=fire password=locked-with-key
 pasta=spaghetti phone=mobile-phone photosynthesis=seedling plan=calendar plane=airplane recipe=cook
 report=bar-chart rice=cooked-rice sea=water-wave secret=locked shirt=t-shirt shoe=running-shoe
@@ -264,7 +266,7 @@ def _index(named: Mapping[str, Mapping[str, list[str]]], language: str) -> dict[
             term = " ".join(stems)
             if stems == name:
                 rank = 0
-            elif len(stems) == 1 and stems[0] in (*name[:1], *name[-1:]):
+            elif len(stems) == 1 and stems[0] in (name[:1] if language in _NOUN_FIRST else name[-1:]):
                 rank = 1
             else:
                 part = set(stems) <= set(name) if spaced else term in "".join(name)

@@ -40,15 +40,15 @@ def first(text: str, language: str = "en-US") -> list[str]:
         ("手作りの革のハンドバッグ", ["handbag"]),
         ("パンの焼き方", ["bread"]),
         ("蜜蜂如何回家", ["honeybee"]),
-        ("Пчела летит домой", ["honeybee"]),
     ],
 )
 def test_words_name_pictograms_in_many_languages(text: str, expected: list[str]) -> None:
     assert first(text) == expected
 
 
-def test_right_to_left_text_is_read_without_its_article() -> None:
+def test_endings_and_articles_are_no_obstacle() -> None:
     assert first("كيف تجد النحلة طريقها", "ar-SA")[0] == "honeybee"
+    assert first("Пчелы летят домой")[0] == "honeybee"
 
 
 @pytest.mark.parametrize(
@@ -115,22 +115,22 @@ def draft(board: Storyboard, index: int, **fields: Any) -> DraftClip:
     scene = board.scenes[index].video
     values = {
         "prompt": scene_prompt(board, scene, 512), "title": sentences(scene.positive_prompt)[0],
-        "width": 192, "height": 108, "frames": 56, "fps": 8, "index": 0, "count": 1, "first": 0,
+        "width": 128, "height": 72, "frames": 56, "fps": 8, "index": 0, "count": 1, "first": 0,
         "scene_frames": 56, "seed": seed_of([one.video for one in board.scenes], index, 7),
     }  # fmt: skip
     return DraftClip.model_validate(values | fields)
 
 
 def drawn(request: DraftClip) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return the middle of the scene, in means of 12 × 12 pixels."""
+    """Return the middle of the scene, in means of 8 × 8 pixels."""
     picture = clip._scene(request).picture(3.5)
-    return picture.reshape(9, 12, 16, 12, 3).mean(axis=(1, 3)).astype(np.float32)
+    return picture.reshape(9, 8, 16, 8, 3).mean(axis=(1, 3)).astype(np.float32)
 
 
 @pytest.mark.parametrize("topic", TOPICS)
 def test_each_scene_shows_what_it_says_and_no_two_are_the_same(topic: str) -> None:
     board = directed(topic)
-    requests = [draft(board, index) for index in range(4)]
+    requests = [draft(board, index) for index in range(1, 4)]
     for request in requests:
         look = read(request.title)
         assert look.place or look.pictures or drawable(request.title)
@@ -143,8 +143,8 @@ def test_a_card_has_its_words_even_under_captions_but_not_in_a_continued_clip() 
     request = draft(board, 0, lettered=False)
     lettered = clip._scene(request).picture(0.0).astype(int)
     bare = clip._scene(request, marked=False).picture(0.0).astype(int)
-    box = np.s_[20:80, :]
-    assert (lettered[box].min(axis=2) > 235).sum() > 150 + (bare[box].min(axis=2) > 235).sum()
+    box = np.s_[12:54, :]
+    assert (lettered[box].min(axis=2) > 235).sum() > 60 + (bare[box].min(axis=2) > 235).sum()
 
 
 def test_the_shot_and_the_camera_move_are_the_prompt_s() -> None:

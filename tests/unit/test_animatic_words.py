@@ -77,10 +77,10 @@ def test_a_word_of_another_meaning_draws_nothing(text: str) -> None:
         ("She wears a crown", "person"),
         ("Buses in town", "bus"),
         ("Foxes run", "fox"),
-        ("Das Dach des Schiffes", "ship"),
+        ("Die Fahrt des Schiffes", "ship"),
         ("A crane flies over the lake", "bird"),
         ("A plane lands", "airplane"),
-        ("Two stags", "deer"),
+        ("Two owls", "owl"),
     ],
 )
 def test_plurals_and_cases_are_read(text: str, subject: str) -> None:
@@ -90,12 +90,13 @@ def test_plurals_and_cases_are_read(text: str, subject: str) -> None:
 
 
 def test_light_weather_colour_number_and_landmark_are_read() -> None:
-    look = read("Three red foxes run past a castle in the rain at night")
-    assert (look.light, look.weather, look.move, look.landmark) == ("night", "rain", "pan", "castle")
+    look = read("Three red birds race past a lighthouse in the rain at night")
+    assert (look.light, look.weather, look.move, look.landmark) == ("night", "rain", "pan", "lighthouse")
     assert look.subject is not None
     assert look.subject.many
     assert look.subject.colour == (216, 52, 59)
     assert look.pace > 1 > read("slowly").pace
+    assert read("Two foxes run past a castle").landmark == "castle"
 
 
 def test_close_ups_of_flowers_have_no_buildings() -> None:
@@ -167,7 +168,7 @@ def test_no_sentence_of_the_director_draws_a_subject() -> None:
         assert (*drawn(look), look.pictures) == (None, None, ()), sentence
 
 
-@pytest.mark.parametrize("prompt", ["Patience", "Something new", "Über die Freiheit", "思考", "Mathematics"])
+@pytest.mark.parametrize("prompt", ["Patience", "Something new", "Über das Denken", "思考", "Mathematics"])
 def test_a_prompt_without_a_subject_gets_none_from_the_director(prompt: str) -> None:
     for words_allowed in (20, 60, 150):
         written = prompts.enhance(prompt, words_allowed)
