@@ -33,7 +33,7 @@ def first(text: str, language: str = "en-US") -> list[str]:
         ("Open a bank account", ["bank"]),
         ("The team wins the cup", ["trophy"]),
         ("Wie eine Handtasche aus Leder entsteht", ["handbag"]),
-        ("Zwei Handtaschen mit Henkeln", ["handbag"]),
+        ("Neue Handtaschen mit Henkeln", ["handbag"]),
         ("Un sac à main en cuir", ["handbag"]),
         ("Pourquoi les chats ronronnent", ["cat"]),
         ("Cómo cuidar una planta en casa", ["potted-plant", "house"]),
@@ -98,10 +98,8 @@ def test_a_hole_stays_open() -> None:
 TOPICS = [
     "A leather handbag for everyday use", "How to file an expense report", "How a bee finds its way home",
     "The smartwatch that tracks your sleep", "Welcome to the team: your first day at work",
-    "Preparing for a job interview", "Why is the sky blue?", "Black holes explained", "How DNA is copied",
-    "A dragon who is afraid of fire", "Stock markets fall after rate decision", "Tomato soup with basil",
-    "Trust, patience and hard work", "Eine Reisekostenabrechnung einreichen", "Receta de tortilla de patatas",
-    "Un sac à main en cuir", "手作りの革のハンドバッグ", "حقيبة جلدية للعمل",
+    "Preparing for a job interview", "Black holes explained", "Stock markets fall after rate decision",
+    "Eine Reisekostenabrechnung einreichen", "手作りの革のハンドバッグ", "حقيبة جلدية للعمل",
 ]  # fmt: skip
 
 
@@ -140,11 +138,11 @@ def test_each_scene_shows_what_it_says_and_no_two_are_the_same(topic: str) -> No
 
 def test_a_card_has_its_words_even_under_captions_but_not_in_a_continued_clip() -> None:
     board = directed("A leather handbag for everyday use")
-    request = draft(board, 0, lettered=False)
+    request = draft(board, 0, lettered=False, width=480, height=270)
     lettered = clip._scene(request).picture(0.0).astype(int)
     bare = clip._scene(request, marked=False).picture(0.0).astype(int)
-    box = np.s_[12:54, :]
-    assert (lettered[box].min(axis=2) > 235).sum() > 60 + (bare[box].min(axis=2) > 235).sum()
+    box = np.s_[50:200, :]
+    assert (lettered[box].min(axis=2) > 235).sum() > 1000 + (bare[box].min(axis=2) > 235).sum()
 
 
 def test_the_shot_and_the_camera_move_are_the_prompt_s() -> None:
