@@ -47,7 +47,8 @@ def layout(size: tuple[int, int], *, pictured: bool, rng: Generator) -> Card:
     """Return a card's layout: side by side in a wide picture, else one above the other. The lowest part stays
     free, for captions."""
     if not pictured:
-        return Card(None, (0.07, 0.14, 0.93, 0.76))
+        left, top = rng.uniform(0.05, 0.2), rng.uniform(0.1, 0.2)
+        return Card(None, (left, top, left + 0.75, top + 0.6))
     if size[0] < 1.2 * size[1]:
         return Card((0.1, 0.1, 0.9, 0.44), (0.07, 0.46, 0.93, 0.79))
     if rng.random() < 0.5:

@@ -60,7 +60,7 @@ LIGHTS = {
     "dawn": "dawn sunrise morning daybreak morgen aube matin amanecer",
     "mist": "mist misty fog foggy haze hazy nebel brume niebla grey gray overcast",
     "autumn": "autumn october herbst automne otono",
-    "day": "day noon sunny sun bright summer midday sonne soleil sol sommer",
+    "day": "daylight noon sunny sun bright summer midday sonne soleil sol sommer",
 }
 
 WEATHERS = {
@@ -277,7 +277,7 @@ class Shot:
     @property
     def move(self) -> str | None:
         """A name of `camera.move_for`, or None."""
-        return _said(_CAMERA_MOVES, self.camera)
+        return _said(_CAMERA_MOVES, self.camera or self.view)
 
 
 UNSAID = Shot("", "")
@@ -294,7 +294,7 @@ def read_shot(prompt: str) -> Shot:
 # A sentence about how the scene is filmed.
 _CAMERA = re.compile(r"\bcamera\b", re.IGNORECASE)
 FILMED = re.compile(
-    r"\bthe camera\b|^an? (?:[\w-]+,? ){0,3}(?:view|shot|angle|close-?up)\b"
+    r"\bthe camera\b|^an? (?:[\w-]+,? ){0,3}(?:view|shot|angle|close-?up|pan|lens)\b"
     r"|\b(?:view|shot|angle|close-?up) (?:shows?|at|takes?|looks?|brings?|holds?|leads?|places?|leaves)\b",
     re.IGNORECASE,
 )

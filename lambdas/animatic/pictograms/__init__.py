@@ -182,7 +182,7 @@ def _stemmer(language: str) -> Any:
     return stemmer(_STEMMERS[language])
 
 
-def _shape(commands: list[str], scale: float) -> ImageDraw.Outline:
+def _shape(commands: list[str], scale: float) -> Any:  # Pillow's outline, which has no type
     outline = ImageDraw.Outline()
     draw = {"M": outline.move, "L": outline.line, "C": outline.curve}
     at = 0
