@@ -73,17 +73,18 @@ place plain plant plate play playful please plus point pole popping post pound p
 print private proof protection protest proud public pull pulse purity purple push put question quick quiet
 race racing raindrop rate ray reach read ready rebound receive recreational red reel reflection religion
 religious remember reminder repercussion resort rest return rhythm rich ride right ring rise road roll
-rotting round row rule run running sad safe sail same sand save scale school science score screen search
-second secure security see sell semi send sense sent serene service set seven shake shallow shape share
-sharp sheet ship shipping shooting shop short shot show shut sick side sign signal silent silly silver
-simple sing sit six size skill sleep slice slot slow sly small smart smell soft solid sound speak speed
-spell spin split sport spot spread spring spy square stand standing star start state station stay steady
-steam step stick still stop strike string strong stubborn style suction suit sweat sweet swim switch tab
-take talk tall tangled tape target team tell ten test thank the thin think third thought three tie time
-tip to together tool top touch track trade train-of travel trend trick true try turn twelve twist two type
-uncomfortable under unlucky up upward use useless vegetable vehicle veil vice view visit wait wake walk
-walking wall warm wash waste watch water wave way weak wear weather weight welcome welding west wet what
-where white win wind wise wish with woman work world worried write wrong year yellow yes young zap zero
+rotting round row rule run running sad safe safety sail same sand save scale school science score screen
+search second secure security see sell semi send sense sent serene service set seven shake shallow shape
+share sharp sheet ship shipping shooting shop short shot show shut sick side sign signal silent silly
+silver simple sing sit six size skill sleep slice slot slow sly small smart smell soft solid sound speak
+speed spell spin split sport spot spread spring spy square stand standing star start state station stay
+steady steam step stick still stop store strike string strong stubborn style suction suit sweat sweet swim
+switch tab take talk tall tangled tape target team tell ten test thank the thin think third thought three
+tie time tip to together tool top touch track trade train-of travel trend trick true try turn twelve twist
+two type uncomfortable under unlucky up upward use useless vegetable vehicle veil vice view visit wait
+wake walk walking wall warm wash waste watch water wave way weak wear weather weight welcome welding west
+wet what where white win wind wise wish with woman work world worried write wrong year yellow yes young
+zap zero
 """
 # English words that no keyword has, or whose first picture is another thing than most films mean.
 _PREFERRED = """
@@ -100,9 +101,9 @@ pasta=spaghetti phone=mobile-phone photosynthesis=seedling plan=calendar plane=a
 report=bar-chart rice=cooked-rice sea=water-wave secret=locked shirt=t-shirt shoe=running-shoe
 smartwatch=watch soup=pot-of-food sourdough=bread stock_market=chart-increasing stone=rock
 strategy=chess-pawn student=graduation-cap sun=sun table=chair tax=receipt tea=teacup-without-handle
-teamwork=handshake thief=ninja ticket=ticket tram=tram tree=deciduous-tree truck=delivery-truck
-trust=handshake vaccine=syringe wallet=purse warehouse=package weather=sun-behind-cloud win_the_cup=trophy
-world_cup=trophy
+teamwork=handshake thief=ninja ticket=ticket train=locomotive tram=tram tree=deciduous-tree
+truck=delivery-truck trust=handshake vaccine=syringe wallet=purse warehouse=package
+weather=sun-behind-cloud win_the_cup=trophy world_cup=trophy
 """
 # The same words, where a picture's own name says what they mean.
 _KEPT = """
