@@ -110,6 +110,15 @@ class AssemblyState(TypedDict):
 
 class MusicOf(TypedDict):
     seconds: float
+    """The file's length."""
+    level: float
+    """In dB against speech."""
+    start: float
+    """The second of the file at which it begins."""
+    fade_in: float
+    """Seconds."""
+    fade_out: float
+    """Seconds."""
 
 
 class StoryboardState(TypedDict):

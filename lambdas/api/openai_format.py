@@ -28,6 +28,7 @@ from lambdas.api.answers import (
     FilmObject,
     ModelList,
     ModelObject,
+    MusicOf,
     OriginOf,
     PlannedClip,
     PromptEnhancement,
@@ -68,7 +69,7 @@ from lambdas.domain.video_parts import (
     PartProgress,
     Writer,
 )
-from lambdas.domain.video_request import Origin
+from lambdas.domain.video_request import Music, Origin
 from lambdas.intake.accept import DryRun
 
 # Lambda returns at most 6 MB, in which this is a quoted string; a video of 1,000 clips takes 0.1 MB.
@@ -148,7 +149,7 @@ def video_object(video: Video, links: FilmLinks = _NO_LINKS, wait: Wait | None =
         "characters": [_character_used(one) for one in video.cast],
         "captions": request.captions,
         "burn_captions": request.burn_captions,
-        "music": {"seconds": request.music.seconds} if request.music else None,
+        "music": _music(request.music) if request.music else None,
         "storyboard": _storyboard(video) if video.storyboard else None,
         "narrations": [_made(part) for part in video.narrations],
         "stills": [_made(part) for part in video.stills],
@@ -310,6 +311,16 @@ def clip_list(plan: FilmPlan) -> ClipList:
         for clip in scene.clips
     ]
     return {"object": "list", "data": data, "has_more": False}
+
+
+def _music(music: Music) -> MusicOf:
+    return {
+        "seconds": music.seconds,
+        "level": music.level,
+        "start": music.start,
+        "fade_in": music.fade_in,
+        "fade_out": music.fade_out,
+    }
 
 
 def event_list(events: Iterable[VideoEvent]) -> EventList:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from lambdas.adapters import stores
+from lambdas.adapters.objects import Objects
 from lambdas.api import google_format, openai_format
 from lambdas.api.openai_format import FilmLinks
 from lambdas.api.request import Query, method, path, query, settings
@@ -83,18 +84,19 @@ def film_list_answer(video: Video) -> Response:
     return answer(openai_format.film_list(video, link))
 
 
-def link_answer(key: str, file_name: str, media_type: str) -> Response:
-    """Redirect to a link to an object, or return it, as the query asks."""
+def link_answer(key: str, file_name: str, media_type: str, store: Objects | None = None) -> Response:
+    """Redirect to a link to an object, or return it, as the query asks. `store`: that has the object; None:
+    the output bucket."""
     if query(LinkForm).link == "json":
-        return link_document(key, file_name, media_type)
-    link = _link(key, file_name, media_type, head=method() == "HEAD")
+        return link_document(key, file_name, media_type, store)
+    link = _link(key, file_name, media_type, store, head=method() == "HEAD")
     headers = {"Location": link, "Cache-Control": "no-store"}  # a cached redirect could outlive the link
     return Response(HTTPStatus.FOUND, "text/plain", "", headers)
 
 
-def link_document(key: str, file_name: str, media_type: str) -> Response:
+def link_document(key: str, file_name: str, media_type: str, store: Objects | None = None) -> Response:
     """Return a link to an object."""
-    link, expires_at = _link(key, file_name, media_type), int(time.time()) + settings().link_seconds
+    link, expires_at = _link(key, file_name, media_type, store), int(time.time()) + settings().link_seconds
     return answer(
         openai_format.content_link(link, media_type, expires_at), headers={"Cache-Control": "no-store"}
     )
@@ -117,8 +119,10 @@ def _link_to(video: Video, variant: str) -> str | None:
     return _link(key, f"{video.id}.{wanted.extension}", wanted.media_type) if key else None
 
 
-def _link(key: str, file_name: str, media_type: str, *, head: bool = False) -> str:
-    return stores.outputs(settings()).link(
+def _link(
+    key: str, file_name: str, media_type: str, store: Objects | None = None, *, head: bool = False
+) -> str:
+    return (store or stores.outputs(settings())).link(
         key, settings().link_seconds, file_name=file_name, content_type=media_type, head=head
     )
 

@@ -277,7 +277,7 @@ def film_hash(plan: FilmPlan) -> str:
             "assembly": assembly,
             "captions": captions,
             "burnt": plan.burn_captions,
-            "music": plan.music.sha256 if plan.music else None,
+            "music": plan.music.address if plan.music else None,
         }
         # Not if they can't be heard, so that a film made before they could be keeps its address.
         | ({} if plan.clips_heard is ClipSound.DROP else {"clip_sound": plan.clips_heard})

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from lambdas.domain import keys
-from lambdas.domain.assembly import ClipSound
+from lambdas.domain.assembly import ClipSound, TransitionKind
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
@@ -59,12 +59,14 @@ class NarrationMade(Artifact):
 
 
 class ClipMade(Artifact):
-    """A clip of the film. `frames` counts the visible frames; the engine may have rendered more."""
+    """A clip of the film. `frames` counts its frames in the film. Its file begins with `skipped` frames more,
+    at the engine's rate, which the film leaves out."""
 
     index: int
     prompt: str
     negative_prompt: str
     seed: int
+    skipped: int = 0
     frames: int
     at: Span
 
@@ -107,6 +109,8 @@ class Manifest(Document):
     last_image: str | None = None  # SHA-256 of the user's last frame
     music: str | None = None  # SHA-256 of the user's music
     clip_sound: ClipSound = ClipSound.DROP  # `drop` also if no clip may have sound
+    transition: TransitionKind = TransitionKind.NONE
+    transition_frames: int = 0
     storyboard: StoryboardMade | None = None
     prompt: PromptWritten | None = None
     scenes: list[SceneMade]
@@ -152,6 +156,8 @@ def make_manifest(
         last_image=video.request.last_image.sha256 if video.request.last_image else None,
         music=plan.music.sha256 if plan.music else None,
         clip_sound=plan.clips_heard,
+        transition=plan.assembly.transition,
+        transition_frames=plan.assembly.transition_frames,
         storyboard=_storyboard(video),
         prompt=_prompt(video),
         scenes=pieces.scenes(),
@@ -253,6 +259,7 @@ class _Pieces:
             prompt=clip.prompt,
             negative_prompt=scene.negative_prompt,
             seed=clip.seed,
+            skipped=clip.skip_frames,
             frames=clip.film_frames,
             at=Span(start=start, end=start + clip.film_frames / self._plan.fps),
         )

@@ -22,12 +22,45 @@ SHORTEST_TRANSITION, LONGEST_TRANSITION = 0.1, 1.0  # seconds; no engine's clip 
 Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
+MUSIC_TYPES = {
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+    "mp4": "audio/mp4",
+}
+"""Media types by file kind, which is also the extension."""
+
+
+_PLAYED = ("level", "start", "fade_in", "fade_out")
+LOUDEST_MUSIC, QUIETEST_MUSIC = 0, -40  # dB, against speech
+LONGEST_FADE = 30  # seconds
+SHORTEST_MUSIC = 1  # second; music is looped, and each loop reopens the file
+
+
 class Music(Document):
-    """The user's background music, stored in the input bucket under `key`."""
+    """The user's background music, stored in the input bucket under `key`, and how it is played: `level` in
+    dB against speech, from second `start` of the file on, with fades at the film's ends in seconds."""
 
     key: str
     sha256: str
     seconds: float
+    level: float = -6
+    start: float = 0
+    fade_in: float = 0
+    fade_out: float = 3
+
+    @property
+    def address(self) -> str | list[str | float]:
+        """Return what determines how it sounds. A film made before it could be set keeps its address."""
+        given = (self.level, self.start, self.fade_in, self.fade_out)
+        usual = given == tuple(type(self).model_fields[name].default for name in _PLAYED)
+        return self.sha256 if usual else [self.sha256, *given]
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of file: a key of MUSIC_TYPES."""
+        return self.key.rpartition(".")[2]
 
 
 class Lora(Document):

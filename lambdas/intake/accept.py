@@ -38,7 +38,7 @@ from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
-from lambdas.domain.video_request import Music, Stills, VideoRequest, Voice
+from lambdas.domain.video_request import MUSIC_TYPES, SHORTEST_MUSIC, Music, Stills, VideoRequest, Voice
 from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_create
 from lambdas.intake.fields import Fields, parse, requested_webhook
@@ -60,6 +60,7 @@ _IN_ANOTHER_FORM = {
     *OF_SCENES,
     *("model", "size", "aspect", "fps", "seconds", "enhance", "draft_for", "characters"),
     *("webhook_url", "webhook_event_types"),
+    *(_OF_MUSIC := {"music_level", "music_start", "music_fade_in", "music_fade_out"}),
 }
 
 
@@ -252,7 +253,7 @@ class Intake:
             image=None if image is None else _image(tenant, image, INPUT_REFERENCE),
             last_image=_image(tenant, files[LAST_FRAME], LAST_FRAME) if LAST_FRAME in files else None,
             characters=casting.roles,
-            music=_music(tenant, files[MUSIC]) if MUSIC in files else None,
+            music=_music(tenant, parsed, files.get(MUSIC)),
             brief=brief,
             writing=Writing(
                 model=parsed.text_model,
@@ -371,9 +372,7 @@ class Intake:
 def _keep(sent: Mapping[str, bytes], uploads: SharedObjects) -> None:
     if not sent:
         return
-    from lambdas.media.music import MEDIA_TYPES
-
-    media_types = {extension: media_type for media_type, extension in _EXTENSIONS.items()} | MEDIA_TYPES
+    media_types = {extension: media_type for media_type, extension in _EXTENSIONS.items()} | MUSIC_TYPES
     for key, data in sent.items():
         if not uploads.find(key):
             uploads.put(key, data, media_types[key.rpartition(".")[2]])
@@ -467,9 +466,29 @@ def _image(tenant: str, data: bytes, param: str) -> Image:
     )
 
 
-def _music(tenant: str, data: bytes) -> Music:
+def _music(tenant: str, fields: Fields, data: bytes | None) -> Music | None:
+    """Return the music and how it is played. Raises MusicRejected, InvalidRequest."""
+    if data is None:
+        if given := sorted(fields.model_fields_set & _OF_MUSIC):
+            raise InvalidRequest(f"{given[0]} must be omitted without {MUSIC}.", param=given[0])
+        return None
     from lambdas.media.music import check_music
 
     info = check_music(data, MUSIC)
+    latest = info.seconds - SHORTEST_MUSIC
+    if fields.music_start > latest:
+        raise InvalidRequest(
+            f"music_start must be at most {latest:.1f}: the music is {info.seconds:.1f} s long, and a film "
+            f"plays at least {SHORTEST_MUSIC} s of it; got {fields.music_start:g}.",
+            param="music_start",
+        )
     sha256 = hashlib.sha256(data).hexdigest()
-    return Music(key=keys.upload(tenant, sha256, info.kind), sha256=sha256, seconds=info.seconds)
+    return Music(
+        key=keys.upload(tenant, sha256, info.kind),
+        sha256=sha256,
+        seconds=info.seconds,
+        level=fields.music_level,
+        start=fields.music_start,
+        fade_in=fields.music_fade_in,
+        fade_out=fields.music_fade_out,
+    )

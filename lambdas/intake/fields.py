@@ -16,7 +16,10 @@ from lambdas.domain.film_format import ASPECT, RATES, FpsMode, Framing
 from lambdas.domain.storyboard import MOST_SCENES, PartialStoryboard, parse_partial
 from lambdas.domain.uploads import MEDIA_TYPES
 from lambdas.domain.video_request import (
+    LONGEST_FADE,
     LONGEST_TRANSITION,
+    LOUDEST_MUSIC,
+    QUIETEST_MUSIC,
     SHORTEST_TRANSITION,
     Gate,
     Lora,
@@ -102,6 +105,7 @@ MaxCost = Annotated[_Number, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 MAX_COST = "a number of USD above 0, at most 1,000,000"
 _MOST_LORAS = 4
 _HIGHEST_FPS = 240
+_FADE = f"a number of seconds from 0 to {LONGEST_FADE}"
 _PROMPT = f"text of 1 to {LONGEST_PROMPT:,} characters without control characters"
 
 
@@ -319,6 +323,26 @@ class Fields(Document):
         description=f"a number of seconds from {SHORTEST_TRANSITION:g} to {LONGEST_TRANSITION:g}",
     )
     """Rounded to frames; at most a third of the engine's longest clip."""
+    music_level: _Number = Field(
+        default=-6,
+        ge=QUIETEST_MUSIC,
+        le=LOUDEST_MUSIC,
+        allow_inf_nan=False,
+        description=f"a number of dB from {QUIETEST_MUSIC} to {LOUDEST_MUSIC}",
+    )
+    """With `music`: how loud it is against speech. While someone speaks, it is about 10 dB lower."""
+    music_start: _Number = Field(
+        default=0,
+        ge=0,
+        le=LONGEST_FILM,
+        allow_inf_nan=False,
+        description="a number of seconds from 0, at least a second before the music's end",
+    )
+    """With `music`: where in the file it begins, each time that it is played."""
+    music_fade_in: _Number = Field(default=0, ge=0, le=LONGEST_FADE, allow_inf_nan=False, description=_FADE)
+    """With `music`: how long it takes to get loud at the film's start."""
+    music_fade_out: _Number = Field(default=3, ge=0, le=LONGEST_FADE, allow_inf_nan=False, description=_FADE)
+    """With `music`: how long it takes to get silent at the film's end."""
     even_out: bool = Field(default=False, description="true or false")
     """Even out steps of brightness and colour where a clip continues the one before."""
     clip_sound: ClipSound = Field(default=ClipSound.DUCK, description=_one_of_names(ClipSound))

@@ -8,7 +8,7 @@ import numpy as np
 
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.errors import MusicRejected, SoundUnreadable
-from lambdas.media.sound import SHORTEST_MUSIC
+from lambdas.domain.video_request import SHORTEST_MUSIC
 from lambdas.media.sound_file import find_sound
 from lambdas.media.sound_input import RATE, samples
 
@@ -16,14 +16,6 @@ MAX_BYTES = 100 * 1024 * 1024
 """An hour of MP3 at 200,000 bits a second."""
 QUIETEST = 10 ** (-70 / 20)
 """Peak sample at full scale 1. A loudness meter treats anything quieter as silence (BS.1770-4)."""
-MEDIA_TYPES = {
-    "wav": "audio/wav",
-    "mp3": "audio/mpeg",
-    "ogg": "audio/ogg",
-    "flac": "audio/flac",
-    "mp4": "audio/mp4",
-}
-"""By file kind, which is also the extension."""
 ALLOWED = (
     f"a WAV, MP3, Ogg, FLAC or MP4 (M4A) file with {SHORTEST_MUSIC} to {LONGEST_FILM:,} seconds of sound and "
     "at most 100 MB"
@@ -33,7 +25,7 @@ ALLOWED = (
 @dataclass(frozen=True)
 class MusicInfo:
     seconds: float
-    kind: str  # a key of MEDIA_TYPES
+    kind: str  # a key of MUSIC_TYPES
 
 
 def check_music(data: bytes, param: str) -> MusicInfo:

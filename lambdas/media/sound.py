@@ -12,7 +12,8 @@ from typing import BinaryIO
 import av
 import numpy as np
 
-from lambdas.domain.errors import NarrationTooLong, SoundUnreadable
+from lambdas.domain.errors import NarrationTooLong
+from lambdas.media.background import Bed, background
 from lambdas.media.mp4.muxer import mp4_writer
 from lambdas.media.sound_filters import SILENT, Measured, ducked, frame_of, limited, measure
 from lambdas.media.sound_input import RATE, Samples, SoundFile, samples
@@ -26,10 +27,6 @@ CEILING = TRUE_PEAK - 0.5
 # dB. A sound of rare peaks (a click, a slammed door) stays quieter than LOUDNESS rather than being limited by
 # more than this; speech needs 3 to 6.
 MOST_LIMITED = 12.0
-# Level below the speech during pauses; during speech the music is also ducked.
-MUSIC_BELOW_SPEECH = 6.0
-FADE_OUT = 3  # seconds at the end of the music
-SHORTEST_MUSIC = 1  # second; music is looped, and each loop reopens the file
 BIT_RATE = 160_000
 # A narration may end this much after the film: a lossy format's padding, which is cut off.
 ROUNDING = Fraction(1, 50)
@@ -66,7 +63,7 @@ class Sound:
 def mix(
     duration: Fraction,
     voices: Sequence[Placed],
-    music: SoundFile | None,
+    music: Bed | None,
     output: BinaryIO,
     *,
     clips: SoundFile | None = None,
@@ -96,7 +93,7 @@ def mix(
     if clips is not None:
         layers.append((partial(_of_clips, clips, total), LOUDNESS, duck_clips))
     if music is not None:
-        layers.append((partial(_background, music, total), LOUDNESS - MUSIC_BELOW_SPEECH, True))
+        layers.append((partial(background, music, total), LOUDNESS + music.level, True))
     if not layers:
         raise ValueError("narration, clips or music is required; got none of them")
     if len(layers) == 1:
@@ -224,21 +221,3 @@ def _narration(voices: Sequence[Placed], total: int) -> Iterator[Samples]:
 def _of_clips(clips: SoundFile, total: int) -> Iterator[Samples]:
     piece = Reader("clips", 0, samples(clips, "the clips' sound"))
     return (piece.read(size) for _, size in blocks_of(total))
-
-
-def _background(music: SoundFile, total: int) -> Iterator[Samples]:
-    piece = Reader("music", 0, _looped(music))
-    fade = max(1, min(FADE_OUT * RATE, total // 2))
-    for start, size in blocks_of(total):
-        left = total - np.arange(start, start + size)
-        yield piece.read(size) * np.minimum(1, left / fade).astype(np.float32)
-
-
-def _looped(music: SoundFile) -> Iterator[Samples]:
-    while True:
-        played = 0
-        for block in samples(music, "the music"):
-            played += block.shape[1]
-            yield block
-        if played < SHORTEST_MUSIC * RATE:
-            raise SoundUnreadable(f"the music must be at least {SHORTEST_MUSIC} s long")

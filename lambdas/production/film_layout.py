@@ -24,6 +24,7 @@ from lambdas.domain.film_plan import Clip, FilmPlan, Footage, Scene
 from lambdas.domain.narration import Sentence
 from lambdas.domain.video_parts import JoinStep
 from lambdas.media import burned_captions, clip_sound, continuity, splice
+from lambdas.media.background import Bed
 from lambdas.media.captions import Cue, timed_text
 from lambdas.media.clip_sound import SHORTEST_FADE, SoundPart, lay_sound
 from lambdas.media.conform import FilmFormat, conform, conforms
@@ -153,7 +154,7 @@ class Film:
         plan = self._plan
         duration = Fraction(plan.frames, plan.fps)
         said = [[str(start), sentence.sound] for start, sentence in plan.narration]
-        music = plan.music.sha256 if plan.music else None
+        music = plan.music.address if plan.music else None
         clips = self._heard()
         ducked = plan.clips_heard is ClipSound.DUCK
         laid = [clip_sound.REVISION, ducked, *map(_heard_as, clips)]
@@ -227,10 +228,18 @@ class Film:
             lay_sound(map(_in_memory, clips), duration, file)
         return path
 
-    def _music(self) -> Path | None:
+    def _music(self) -> Bed | None:
         """Save the music locally: a mix reads it from start to end several times, and again for each loop."""
         music = self._plan.music
-        return self._saved(self._inputs.source(music.key), "music") if music else None
+        if music is None:
+            return None
+        return Bed(
+            self._saved(self._inputs.source(music.key), "music"),
+            level=music.level,
+            start=Fraction(str(music.start)),
+            fade_in=Fraction(str(music.fade_in)),
+            fade_out=Fraction(str(music.fade_out)),
+        )
 
     def _saved(self, source: Source, name: str) -> Path:
         path = self._scratch / name

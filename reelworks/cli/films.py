@@ -1,6 +1,7 @@
 """`reel make` and the other commands that make, list, show and download films."""
 
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,10 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from lambdas.domain.control_characters import visible
+from reelworks import saved_file
 from reelworks.cli import progress
 from reelworks.cli.follow_film import check_output, download_attempt, finish
 from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_json_file
-from reelworks.cli.terminal import Json, Session, fail, out, print_json
+from reelworks.cli.terminal import Json, Session, err, fail, out, print_json
 from reelworks.video_words import estimated_lines
 
 if TYPE_CHECKING:
@@ -148,6 +150,18 @@ def make(
             readable=True,
         ),
     ] = None,
+    music_level: Annotated[
+        float | None, typer.Option(help="Music level against speech, -40 to 0 dB. Default: -6.")
+    ] = None,
+    music_start: Annotated[
+        float | None, typer.Option(help="Second of the music file at which to start.")
+    ] = None,
+    music_fade_in: Annotated[
+        float | None, typer.Option(help="Seconds in which the music fades in. Default: 0.")
+    ] = None,
+    music_fade_out: Annotated[
+        float | None, typer.Option(help="Seconds in which the music fades out. Default: 3.")
+    ] = None,
     clip_sound: ClipSound = None,
     burn_captions: Annotated[
         bool | None, typer.Option("--burn-captions", help="Draw captions into the pictures.")
@@ -210,6 +224,10 @@ def make(
         "transition": transition,
         "transition_seconds": transition_seconds,
         "even_out": even_out,
+        "music_level": music_level,
+        "music_start": music_start,
+        "music_fade_in": music_fade_in,
+        "music_fade_out": music_fade_out,
         "clip_sound": clip_sound,
         "fragmented": fragmented,
         "burn_captions": burn_captions,
@@ -376,6 +394,45 @@ def get(
             finish(client, video_id, output, as_json=as_json)
         else:
             download_attempt(client, video_id, attempt, output, as_json=as_json)
+
+
+@app.command()
+def export(
+    video_id: VideoId,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Zip file, or folder to save it in. Default: films/VIDEO_ID.zip."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Export a film as a project for video editors: timelines, clips, narration, music and captions."""
+    if find_spec("opentimelineio") is None:
+        fail("reel export needs OpenTimelineIO; install it with: pip install -e '.[export]'")
+    from reelworks.export.project import export as export_project
+
+    path = output or Path("films")
+    path = path / f"{video_id}.zip" if output is None or path.is_dir() else path
+    with Session() as client:
+        try:
+            saved_file.check(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with err.status("downloading") as status:
+                material = export_project(
+                    client,
+                    video_id,
+                    path,
+                    lambda done, files: status.update(f"downloaded {done} of {files} files"),
+                )
+        except OSError as error:
+            fail(f"cannot write {path}: {error.strerror}. Choose another -o PATH.")
+    for what in material.missing:
+        err.print(escape(visible(f"not included: {what}")), soft_wrap=True)
+    if as_json:
+        print_json({"id": video_id, "path": str(path.resolve()), "clips": len(material.cuts)})
+    else:
+        out.print(f"project: {escape(visible(str(path.resolve())))}", soft_wrap=True)
 
 
 @app.command()

@@ -82,6 +82,8 @@ class AsyncClient:
     upload = _method(Calls.upload)
     download = _method(Calls.download)
     preview = _method(Calls.preview)
+    download_clip = _method(Calls.download_clip)
+    download_music = _method(Calls.download_music)
     models = _method(Calls.models)
     voices = _method(Calls.voices)
     request = _method(Calls.request)

@@ -358,6 +358,16 @@ class Calls:
         url = f"{_path(video_id)}/scenes/{scene}/{part}"
         return (yield from fetch_file(lambda: self._link(url), Path(path), None))
 
+    def download_clip(self, video_id: str, clip: int, path: str | Path) -> Flow[int]:
+        """Save a clip to `path` as the engine made it, like `download`. Clips count from 0."""
+        url = f"{_path(video_id)}/clips/{clip}"
+        return (yield from fetch_file(lambda: self._link(url), Path(path), None))
+
+    def download_music(self, video_id: str, path: str | Path) -> Flow[int]:
+        """Save the music that a film was created with to `path`, like `download`."""
+        url = f"{_path(video_id)}/music"
+        return (yield from fetch_file(lambda: self._link(url), Path(path), None))
+
     # --- what there is
 
     def models(self) -> Flow[Sequence[Model]]:

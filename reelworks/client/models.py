@@ -464,6 +464,15 @@ class Model(Document):
 
 class MusicOf(Document):
     seconds: float = ALWAYS
+    """The file's length."""
+    level: float = ALWAYS
+    """In dB against speech."""
+    start: float = ALWAYS
+    """The second of the file at which it begins."""
+    fade_in: float = ALWAYS
+    """Seconds."""
+    fade_out: float = ALWAYS
+    """Seconds."""
 
 
 class Narration(Document):
@@ -1082,6 +1091,18 @@ class CreateFields(TypedDict, total=False):
     transition_seconds: float | None
     """Rounded to frames; at most a third of the engine's longest clip. Must be a number of seconds from
     0.1 to 1."""
+    music_level: float | None
+    """With `music`: how loud it is against speech. While someone speaks, it is about 10 dB lower. Must be
+    a number of dB from -40 to 0."""
+    music_start: float | None
+    """With `music`: where in the file it begins, each time that it is played. Must be a number of seconds
+    from 0, at least a second before the music's end."""
+    music_fade_in: float | None
+    """With `music`: how long it takes to get loud at the film's start. Must be a number of seconds from 0
+    to 30."""
+    music_fade_out: float | None
+    """With `music`: how long it takes to get silent at the film's end. Must be a number of seconds from 0
+    to 30."""
     even_out: bool | None
     """Even out steps of brightness and colour where a clip continues the one before. Must be true or
     false."""

@@ -56,6 +56,7 @@ export function advanced({ form, engine, engines, faults, input }) {
         ${choice("draft_for", "Draft for", drafted, "Shows the crop or bars of that engine's film.")}
         ${choice("transition", "Transition between scenes", TRANSITIONS)}
         ${form.transition ? number("transition_seconds", "Transition, in seconds", "0.1 to 1", 0.5) : nothing}
+        ${form.music ? music(number) : nothing}
         ${choice("clip_sound", "The clips' own sound", CLIP_SOUNDS)}
         <div class="whole-row">
           ${when("negative_prompt", textField(shown("negative_prompt", "What the pictures must not show", avoided)))}
@@ -70,6 +71,12 @@ export function advanced({ form, engine, engines, faults, input }) {
       </div>
     </details>`;
 }
+
+const music = (number) => html`
+  ${number("music_level", "Music level, in dB", "Against speech, −40 to 0", -6)}
+  ${number("music_start", "Start of the music, in seconds", "Where in the file it begins", 0)}
+  ${number("music_fade_in", "Music fades in, in seconds", "0 to 30", 0)}
+  ${number("music_fade_out", "Music fades out, in seconds", "0 to 30", 3)}`;
 
 const MOST_LORAS = 4;
 

@@ -46,6 +46,10 @@ export const emptyForm = () => ({
   transition: "",
   transition_seconds: "",
   even_out: false,
+  music_level: "",
+  music_start: "",
+  music_fade_in: "",
+  music_fade_out: "",
   clip_sound: "",
   loras: [],
   sent: null, // {key, body}: what was sent without an answer
@@ -118,6 +122,7 @@ export function requestOf(form, engine) {
   ])
     given(name);
   if (form.transition) given("transition_seconds");
+  if (form.music) for (const name of ["music_level", "music_start", "music_fade_in", "music_fade_out"]) given(name);
   if (form.shape === "other") given("size");
   else given("aspect", form.shape);
   for (const name of ["input_reference", "last_frame", "music"])

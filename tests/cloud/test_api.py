@@ -40,6 +40,10 @@ from tests.cloud.servers import serving
 from tests.factories import a_plan
 from tests.unit import sounds
 
+MUSIC = {
+    "audio_url": "data:audio/flac;base64,"
+    + b64encode(sounds.encoded(sounds.noise(1.5), "flac").getvalue()).decode()
+}
 KITES: dict[str, Any] = {"prompt": None, "topic": "Kites"}
 SCENE = {"image": {"positive_prompt": "A kite."}, "video": {"positive_prompt": "A kite that rises."}}
 
@@ -224,6 +228,10 @@ def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> 
         ({"input_reference": "photo.png"}, "input_reference", "data:image/png"),
         ({"music": "song.mp3"}, "music", "audio_url"),
         ({"music": {"audio_url": "data:audio/mpeg;base64,AAAA"}}, "music", "WAV, MP3"),
+        ({"music_start": 3}, "music_start", "omitted without music"),
+        ({"music": MUSIC, "music_start": 3}, "music_start", r"at most 0.5: the music is 1.5 s long"),
+        ({"music": MUSIC, "music_level": 3}, "music_level", "-40 to 0"),
+        ({"music": MUSIC, "music_fade_out": 31}, "music_fade_out", "0 to 30"),
         ({"burn_captions": True}, "burn_captions", "topic or storyboard"),
         ({"prompt": "word " * 390, "enhance": False, "model": "cogvideox-2b"}, "prompt", "226"),
         ({"negative_prompt": "word " * 390, "model": "cogvideox-2b"}, "negative_prompt", "226"),
@@ -356,8 +364,8 @@ def test_music_is_stored_once_under_its_content(queue: Deployment) -> None:
     content = sounds.encoded(sounds.noise(1.5), "flac").getvalue()
     data_url = "data:audio/flac;base64," + b64encode(content).decode()
     for _ in range(2):
-        video = create(tenant="sounds", music={"audio_url": data_url})
-    assert video["music"] == {"seconds": 1.5}
+        video = create(tenant="sounds", music={"audio_url": data_url}, music_level=-12, music_start="0.25")
+    assert video["music"] == {"seconds": 1.5, "level": -12, "start": 0.25, "fade_in": 0, "fade_out": 3}
     uploads = [key for key in queue.keys("input", "uploads/sounds/") if "." in key]
     assert len(uploads) == 1
     kept = client("s3").get_object(Bucket="input", Key=uploads.pop())

@@ -1,11 +1,13 @@
 """A narrated film with background music and burned-in captions, made with one `reel make`."""
 
+import zipfile
 from io import BytesIO
 from pathlib import Path
 
 import av
 import numpy as np
 import numpy.typing as npt
+import opentimelineio as otio
 import pysubs2
 import pytest
 
@@ -41,6 +43,19 @@ def test_a_film_has_background_music_and_burned_in_captions(cloud: Cloud, tmp_pa
     for cue in cues:
         shown = film.frames[(cue.start + cue.end) // 2 * 8 // 1000]
         assert letters(shown) > letters(film.frames[0]) + 0.003, cue.plaintext
+
+    exported = cloud.json("export", video["id"], "-o", str(tmp_path / "kite.zip"))
+    with zipfile.ZipFile(exported["path"]) as project:
+        timeline = otio.adapters.read_from_string(
+            project.read(f"{video['id']}/film.otio").decode(), "otio_json"
+        )
+        assert project.read(f"{video['id']}/music.mp3") == song.read_bytes()
+    pictures, narration, music = timeline.tracks
+    assert pictures.duration().value == music.duration().value == len(film.frames)
+    said = [narration.range_of_child(clip).start_time.value / 8 for clip in narration.find_clips()]
+    assert len(said) == 2
+    for start in said:
+        assert min(abs(cue.start / 1000 - start) for cue in cues) < 0.01, "a sentence begins there"
 
 
 def heard(path: Path) -> sounds.Wave:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.domain.errors import ClipUnreadable
+from lambdas.media.background import Bed
 from lambdas.media.clip_sound import SoundPart, lay_sound, with_sound
 from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.mp4.tables import read_track
@@ -171,7 +172,14 @@ def mixed(*, duck: bool, music: bool, speech: bool = True) -> Wave:
     clip = muxed(flashing(6 * FPS, sound=False), tone(6, 1000))
     lay_sound([heard(clip, 0, 0, 6)], Fraction(6), clips)
     voices = [Placed(encoded(tone(2, 300)), Fraction(2))] if speech else []
-    mix(Fraction(6), voices, encoded(tone(6, 3000)) if music else None, output, clips=clips, duck_clips=duck)
+    mix(
+        Fraction(6),
+        voices,
+        Bed(encoded(tone(6, 3000))) if music else None,
+        output,
+        clips=clips,
+        duck_clips=duck,
+    )
     return decoded(output)
 
 

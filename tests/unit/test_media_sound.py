@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from lambdas.domain.errors import NarrationTooLong, SoundUnreadable
+from lambdas.media.background import Bed
 from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.sound import Placed, Sound, mix, silence
 from lambdas.media.sound_input import length
@@ -26,7 +27,7 @@ def mixed(
 ) -> tuple[Sound, Wave]:
     output = BytesIO()
     placed = [Placed(source, Fraction(start)) for source, start in voices]
-    sound = mix(Fraction(seconds), placed, music, output)
+    sound = mix(Fraction(seconds), placed, Bed(music) if music else None, output)
     return sound, decoded(output)
 
 
@@ -158,7 +159,7 @@ def test_music_longer_than_the_film_is_cut() -> None:
 
 
 @pytest.mark.parametrize("duration", [Fraction(1, 3), Fraction(1), Fraction(100_021, 48_000)])
-@pytest.mark.parametrize("write", [silence, lambda d, o: mix(d, [], encoded(noise(1)), o)])
+@pytest.mark.parametrize("write", [silence, lambda d, o: mix(d, [], Bed(encoded(noise(1))), o)])
 def test_the_track_is_exactly_as_long_as_the_film(
     duration: Fraction, write: Callable[[Fraction, BytesIO], object]
 ) -> None:
@@ -200,7 +201,7 @@ def test_memory_does_not_grow_with_the_film() -> None:
     peaks = []
     for seconds in (4, 8):
         voices = [Placed(encoded(noise(1, seed=at)), Fraction(at)) for at in range(0, seconds, 2)]
-        music = encoded(noise(2))
+        music = Bed(encoded(noise(2)))
         with tempfile.TemporaryFile() as output:
             tracemalloc.start()
             mix(Fraction(seconds), voices, music, output)

@@ -64,6 +64,7 @@ from lambdas.domain.line import Wait, wait, waits
 from lambdas.domain.video import VIDEO_ID, Video
 from lambdas.domain.video_events import video_events
 from lambdas.domain.video_parts import ClipState
+from lambdas.domain.video_request import MUSIC_TYPES
 from lambdas.intake.accept import Intake
 from lambdas.intake.derived_videos import OF_FILE, Remake
 from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields
@@ -340,6 +341,28 @@ def download_clip(video_id: str, clip: str) -> Response:
     return link_answer(
         keys.clip(tenant(), clips[index].key_hash), f"{video_id}-clip-{index}.mp4", "video/mp4"
     )
+
+
+@routes.operation(
+    ["GET", "HEAD"],
+    "/v1/videos/<video_id>/music",
+    query=LinkForm,
+    redirects=sorted(MUSIC_TYPES.values()),
+    answer=ContentLink,
+    errors=(VideoNotFound,),
+)
+def download_music(video_id: str) -> Response:
+    """Download the music of a film
+
+    Redirects to a link to the file that the film was created with.
+    """
+    music = video_of(video_id).request.music
+    if music is None:
+        raise VideoNotFound(f"Video {video_id} was made without music.", param="id")
+    uploads = stores.inputs(settings())
+    if not uploads.exists(music.key):
+        raise VideoNotFound(f"The music of video {video_id} has expired.", param="id")
+    return link_answer(music.key, f"{video_id}-music.{music.kind}", MUSIC_TYPES[music.kind], uploads)
 
 
 def _plan(video: Video) -> FilmPlan:
