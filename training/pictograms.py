@@ -99,7 +99,7 @@ invoice=receipt job=briefcase lamp=light-bulb leaf=leaf-fluttering-in-wind lesso
 market=convenience-store medicine=pill mug=hot-beverage note=memo oven=fire password=locked-with-key
 pasta=spaghetti phone=mobile-phone photosynthesis=seedling plan=calendar plane=airplane recipe=cook
 report=bar-chart rice=cooked-rice sea=water-wave secret=locked shirt=t-shirt shoe=running-shoe
-smartwatch=watch soup=pot-of-food sourdough=bread stock_market=chart-increasing stone=rock
+smartwatch=watch soup=pot-of-food sourdough=bread stock_market=bar-chart stone=rock
 strategy=chess-pawn student=graduation-cap sun=sun table=chair tax=receipt tea=teacup-without-handle
 teamwork=handshake thief=ninja ticket=ticket train=locomotive tram=tram tree=deciduous-tree
 truck=delivery-truck trust=handshake vaccine=syringe wallet=purse warehouse=package

@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from lambdas.animatic.actors import Actor, cast, placed
 from lambdas.animatic.camera import OVERSCAN, View, move_for
 from lambdas.animatic.canvas import Plane
-from lambdas.animatic.card import Box, layout, place_pictures
+from lambdas.animatic.card import Box, Card, layout, place_pictures
 from lambdas.animatic.lettering import card_overlay, overlay
 from lambdas.animatic.palettes import Palette, palette_for
 from lambdas.animatic.places import PLACES
@@ -53,19 +53,22 @@ class Scene:
             self._scenery = place.build(Stage(stage_size, self._palette, rng, look.weather))
             on_card = look.place is None
             self._actors = [] if on_card else self._cast(look, shot, place.guest, stage_size, rng)
-        card = (
-            layout(size, pictured=bool(look.pictures), rng=rng) if image is None and not look.place else None
-        )
-        if card and card.pictures:
-            plane = Plane(stage_size, depth=0.7, sway=(0.006 * stage_size[0], 0.006 * stage_size[1]))
-            place_pictures(plane, _on_stage(card.pictures), look.pictures, shot.size, rng)
-            self._scenery.planes.append(plane)
+        card: Card | None = None
+        if image is None and look.place is None:
+            seen = (min(size[0], lettered[0]), min(size[1], lettered[1]))  # of the canvas, in the film
+            card = layout(seen, pictured=bool(look.pictures), rng=rng)
+            if card.pictures:
+                plane = Plane(stage_size, depth=0.7, sway=(0.006 * stage_size[0], 0.006 * stage_size[1]))
+                box = _centred(card.pictures, seen, stage_size)
+                place_pictures(plane, box, look.pictures, shot.size, rng)
+                self._scenery.planes.append(plane)
         self._layers = [_Layer(plane) for plane in self._scenery.planes]
         self._weather = Weather(weather, size, self._palette, rng) if weather else None
         self._flash = _Flash(size, flash_at, rng) if flash_at is not None and look.light == "storm" else None
         accent = self._palette.accents[0]
         if card:
-            self._overlay = card_overlay(lettered, card.words, words, shot, mark=mark, accent=accent)
+            box = _centred(card.words, seen, lettered)
+            self._overlay = card_overlay(lettered, box, words, shot, mark=mark, accent=accent)
         else:
             self._overlay = overlay(lettered, title=title, mark=mark, accent=accent)
         self._grain = _grain(lettered, rng)
@@ -241,10 +244,16 @@ def _palette(look: Look, rng: Generator) -> Palette:
     return palette_for(names, rng)
 
 
-def _on_stage(box: Box) -> Box:
-    """Return where on the stage, which is larger, a box of the picture is."""
-    left, top, right, bottom = ((share - 0.5) / OVERSCAN + 0.5 for share in box)
-    return left, top, right, bottom
+def _centred(box: Box, part: tuple[int, int], whole: tuple[int, int]) -> Box:
+    """Return a box of a centred part as shares of the whole."""
+    wide, high = part[0] / whole[0], part[1] / whole[1]
+    left, top, right, bottom = box
+    return (
+        0.5 + (left - 0.5) * wide,
+        0.5 + (top - 0.5) * high,
+        0.5 + (right - 0.5) * wide,
+        0.5 + (bottom - 0.5) * high,
+    )
 
 
 def _picture_stage(image: bytes, size: tuple[int, int]) -> Scenery:

@@ -1,6 +1,8 @@
 """Read from a text's words what to draw: place, light, weather, subjects and camera move.
 
-Words are English plus the most common ones of German, French and Spanish. The first matching word wins.
+Words for places, light and weather are English plus the most common ones of German, French and Spanish; the
+first matching word wins. Subjects are the pictograms that a text in any language names, and a few figures
+drawn by hand.
 
 A prompt may have passed through a text model or the rule-based director, which add sentences about camera and
 light. Terms of filming that share a word with a subject ("crane move", "planes of the image") name none. A

@@ -277,3 +277,14 @@ def test_the_title_is_in_the_film_s_frame_whatever_is_cut() -> None:
     lettered = framed("cover", lettered=True)
     assert lettered.shape == (320, 180, 3)
     assert difference(lettered[240:], framed("cover")[240:]) > 3
+
+
+@pytest.mark.parametrize(
+    ("fit", "rows"), [("cover", (60, 290)), ("contain", (105, 215)), ("blur", (105, 215))]
+)
+def test_a_card_s_words_are_in_what_the_film_shows_of_it(fit: str, rows: tuple[int, int]) -> None:
+    card = framed(fit, title="A leather handbag for everyday use", prompt="x")
+    white = card.min(axis=2) > 225
+    white[:40] = False  # the mark
+    assert white.sum() > 60
+    assert white[rows[0] : rows[1], 6:174].sum() == white.sum()
