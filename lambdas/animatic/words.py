@@ -200,7 +200,6 @@ _NOT_DRAWN = re.compile(
     r"|jet black|dog days|butterfly light(?:ing)?"
     r")\b"
 )
-_KITE = re.compile(r"\bcerfs? volants?\b")  # French; a "cerf" alone is a deer
 
 Concept = TypeVar("Concept")
 
@@ -335,7 +334,7 @@ def _plain(text: str) -> str:
     """Return a text's lower-case words without accents, so that "Blüte" and "blute" are the same word. Terms
     of filming are left out."""
     words = " ".join(re.findall(r"[a-z]+", _unaccented(text)))
-    return _NOT_DRAWN.sub(" ", _KITE.sub("kite", words))
+    return _NOT_DRAWN.sub(" ", words)
 
 
 def _meant(text: str) -> str:
