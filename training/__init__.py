@@ -1,1 +1,1 @@
-"""Training of the weights that this repository ships."""
+"""Makes what this repository ships: trains the nano checkpoint, prepares the pictograms."""

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from numpy.random import Generator
 from PIL import Image
 
+from lambdas.animatic import pictograms
 from lambdas.animatic.canvas import Pen, glow
-from lambdas.animatic.figures import FIGURES, Figure
-from lambdas.animatic.figures.shared import LAMP
+from lambdas.animatic.figures import Figure, faces_right, figure_of
 from lambdas.animatic.palettes import Colour, Palette, mix
 from lambdas.animatic.places.stage import Scenery
 
 PHASES = 16
-ON_THE_GROUND = frozenset({"walk", "stand", "sail"})
-LIT_AT_NIGHT = frozenset({"house", "castle", "lighthouse", "ship", "car", "train", "cup", "rocket"})
+ON_THE_GROUND = frozenset({"walk", "hop", "stand", "sail"})
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,9 @@ class Actor:
             )
         if path == "walk":
             return 0.5 + 0.56 * drift, ground, 0
+        if path == "hop":
+            step = math.sin(wave * 0.7)
+            return 0.5 + 0.5 * drift, ground - 0.018 * abs(step), 3.5 * step
         return 0.5 + (0.1 if self.start < 0.5 else -0.1), ground, 0
 
     def _rate(self) -> float:
@@ -105,11 +107,11 @@ def cast(
     pace: float,
 ) -> list[Actor]:
     """Create the figure at a share of its size, with companions if there are many."""
-    figure = FIGURES[kind]
+    figure = figure_of(kind)
     unit = min(size[0], size[1] * 1.1)
     tone = colour or figure.colour or palette.accents[0]
     scale = 0.78 * share if many else share
-    grounded = figure.path in ("walk", "stand")
+    grounded = figure.path in ("walk", "hop", "stand")
     roles = [(0.0, 0.0, 1.0)]
     if many and figure.path != "stand":
         roles += [
@@ -120,8 +122,7 @@ def cast(
     actors = []
     for lag, lane, smaller in sorted(roles, key=lambda role: role[2]):  # the nearest is drawn last
         side = figure.size * unit * scale * smaller
-        phases = (index / PHASES for index in range(PHASES))
-        sprites = [_sprite(kind, figure, side, phase, tone, palette).convert("RGBa") for phase in phases]
+        sprites = _sprites(kind, figure, side, tone, palette)
         actors.append(
             Actor(
                 figure=figure,
@@ -139,24 +140,29 @@ def cast(
     return actors
 
 
-def _sprite(
-    kind: str, figure: Figure, side: float, phase: float, colour: Colour, palette: Palette
-) -> Image.Image:
-    pen = Pen(side)
-    figure.draw(pen, phase, colour)
-    sprite = pen.sprite(shade=0.14)
-    if not palette.dark or kind == "campfire":
-        return sprite
+def _sprites(kind: str, figure: Figure, side: float, colour: Colour, palette: Palette) -> list[Image.Image]:
+    """Return the figure at each phase of its motion."""
+    if figure.draw is None:
+        whole = pictograms.picture(kind, side)
+        if not faces_right(kind):
+            whole = whole.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return [_in_the_light(whole, palette)] * PHASES
+    sprites = []
+    for index in range(PHASES):
+        pen = Pen(side)
+        figure.draw(pen, index / PHASES, colour)
+        sprite = pen.sprite(shade=0.14)
+        sprites.append(sprite.convert("RGBa") if kind == "campfire" else _in_the_light(sprite, palette))
+    return sprites
+
+
+def _in_the_light(sprite: Image.Image, palette: Palette) -> Image.Image:
+    """Return the sprite in the palette's light, its colours premultiplied."""
+    if not palette.dark:
+        return sprite.convert("RGBa")
     dusk = Image.new("RGBA", sprite.size, (*mix(palette.sky[1], palette.sky[0], 0.5), 255))
     dusk.putalpha(sprite.getchannel("A"))
-    night = Image.blend(sprite, dusk, 0.2)
-    if kind in LIT_AT_NIGHT:
-        lamp = glow(side / 2, LAMP, 0.4)
-        whole = Image.new("RGBA", sprite.size)
-        whole.paste(lamp.resize(sprite.size))
-        whole.alpha_composite(night)
-        return whole
-    return night
+    return Image.blend(sprite, dusk, 0.2).convert("RGBa")
 
 
 def _shadow(side: float) -> Image.Image:

@@ -12,13 +12,13 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lambdas.animatic.scene import Scene
-from lambdas.animatic.words import read
+from lambdas.animatic.words import read, read_opening, read_shot
 from lambdas.domain.film_format import Framing
 from lambdas.media.encode import encode, splice_points
 from lambdas.media.framing import Frame
 
 # Part of a clip's content address: increment when the same request draws other pictures.
-REVISION = "4"
+REVISION = "5"
 COMMENT = "Draft storyboard clip, not a rendered video"
 
 # Frames drawn in parallel, and frames waiting for the encoder. Pillow releases the GIL.
@@ -29,15 +29,17 @@ WAITING = 4
 class DraftClip(BaseModel):
     """Clip `index` (from 0) of a scene's `count` clips: its frames from `first`, out of `scene_frames`.
 
-    A scene's clips are one drawing and one camera move if they share title, seed, size and image: where two
-    clips overlap, they show the same picture.
-    The drawing follows the title, or the prompt if the title names nothing that can be drawn.
+    A scene's clips are one drawing and one camera move if they share prompt, title, seed, size and image:
+    where two clips overlap, they show the same picture.
+    The drawing follows the title, or the prompt if the title names nothing that can be drawn; the shot and
+    the camera's move are the prompt's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prompt: str
     title: str
+    language: str = "en-US"  # BCP 47, of the film
     width: int = Field(ge=16, le=4096, multiple_of=2)
     height: int = Field(ge=16, le=4096, multiple_of=2)
     frames: int = Field(ge=1)
@@ -47,7 +49,7 @@ class DraftClip(BaseModel):
     count: int = Field(ge=1)
     first: int = Field(ge=0)
     scene_frames: int = Field(ge=1)
-    lettered: bool = True  # the title is written into the picture
+    lettered: bool = True  # the title is written into the picture of a place; a card always has its words
     # What of the picture of another engine a film would show; None: draw for the film's size.
     framing: Framing | None = None
     rendered: tuple[int, int] | None = None  # that engine's size in pixels
@@ -94,9 +96,10 @@ def last_picture(request: DraftClip) -> bytes:
 
 
 def _scene(request: DraftClip, *, marked: bool = True) -> Scene:
-    spoken = read(request.title)
-    look = spoken if spoken.known else read(request.prompt)
-    words = " ".join((request.title if spoken.known else request.prompt).casefold().split())
+    look = read(request.title, request.language)
+    if not look.known:
+        look = read_opening(request.prompt, request.language)
+    words = " ".join(f"{request.title} {request.prompt}".casefold().split())
     frame = _frame(request)
     return Scene(
         look,
@@ -109,6 +112,8 @@ def _scene(request: DraftClip, *, marked: bool = True) -> Scene:
         # Well inside a clip, so that joins do not flicker.
         flash_at=(request.first + 0.4 * request.frames) / request.fps,
         frame=frame,
+        shot=read_shot(request.prompt),
+        words=request.title if marked else "",
     )
 
 

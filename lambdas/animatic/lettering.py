@@ -1,15 +1,18 @@
-"""Draw the scene's text as a lower third, and the draft mark."""
+"""Draw the scene's text as a lower third or as a card's words, and the draft mark."""
 
 import unicodedata
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from lambdas.animatic.card import Box
 from lambdas.animatic.palettes import Colour, lighter
+from lambdas.animatic.words import Shot
 from lambdas.media.font import SMALLEST, font_of, has_shape
 from lambdas.media.lines import filled, fitting, graphemes, units
 
 MOST_LINES = 3
+MOST_NOTE_LINES = 2  # of a card's shot, and of its camera move
 
 
 def overlay(size: tuple[int, int], *, title: str, mark: str, accent: Colour) -> Image.Image:
@@ -44,10 +47,83 @@ def overlay(size: tuple[int, int], *, title: str, mark: str, accent: Colour) -> 
     return picture
 
 
+def card_overlay(
+    size: tuple[int, int], box: Box, words: str, shot: Shot, *, mark: str, accent: Colour
+) -> Image.Image:
+    """Return the static RGBA overlay of a card: in `box` on a dark ground the scene's words, as large as they
+    fit, then its shot and its camera move; and the mark."""
+    width, height = size
+    unit = min(width, height)
+    margin = max(3, round(unit * 0.06))
+    picture = _shade(size, 0)
+    left, top, right, bottom = (
+        round(share * length) for share, length in zip(box, (width, height, width, height), strict=True)
+    )
+    pad = max(2, round(unit * 0.045))
+    inner, room = right - left - 2 * pad, bottom - top - 2 * pad
+    small = font_of(max(SMALLEST, round(unit * 0.036)))
+    small_leading = round(small.size * 1.3)
+    said = [drawable(one) for one in (shot.view, shot.camera)]
+    notes = [_limited(_wrap(one, small, inner), MOST_NOTE_LINES, small, inner) for one in said if one]
+    gap = round(small.size * 0.7)
+    notes_height = sum(len(lines) * small_leading + gap for lines in notes)
+    if notes_height > 0.55 * room or small.size <= SMALLEST:
+        notes, notes_height = [], 0
+    lines, font = _largest(drawable(words), inner, room - notes_height, unit)
+    if lines or notes:
+        leading = round(font.size * 1.18)
+        used = len(lines) * leading + notes_height + 2 * pad
+        start = top + max(0, (bottom - top - used) // 2)
+        plate = Image.new("L", size, 0)
+        area = (left, start, right, start + used)
+        ImageDraw.Draw(plate).rounded_rectangle(area, radius=pad // 2, fill=170)
+        picture.alpha_composite(_coloured((6, 8, 16), plate))
+        draw = ImageDraw.Draw(picture)
+        bar = max(1, round(unit * 0.011))
+        draw.rectangle((left, start, left + bar - 1, start + used), fill=(*lighter(accent, 0.25), 255))
+        y = start + pad
+        for line in lines:
+            draw.text((left + pad, y), line, fill=(255, 255, 255, 255), font=font)
+            y += leading
+        for note in notes:
+            y += gap
+            for line in note:
+                draw.text((left + pad, y), line, fill=(*lighter(accent, 0.85), 255), font=small)
+                y += small_leading
+    if mark:
+        _stamp_mark(picture, mark, unit, margin)
+    return picture
+
+
+def _largest(text: str, width: int, height: int, unit: int) -> tuple[list[str], ImageFont.FreeTypeFont]:
+    """Return the text in the largest letters that fit the box, without breaking a word; cut with an … if the
+    smallest don't."""
+    sizes = range(max(SMALLEST, round(unit * 0.15)), max(SMALLEST, round(unit * 0.06)) - 1, -1)
+    for size in sizes:
+        font = font_of(size)
+        lines = filled(units(text), width, font.getlength)
+        whole = all(font.getlength(line) <= width for line in lines)
+        if whole and len(lines) * round(size * 1.18) <= height:
+            return lines, font
+    font = font_of(sizes[-1])
+    lines = _wrap(text, font, width)
+    most = max(1, height // round(font.size * 1.18))
+    return _limited(lines, most, font, width), font
+
+
+def _limited(lines: list[str], most: int, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    """Return at most that many lines, the last one cut with an …"""
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], _cut(f"{lines[most - 1]} {lines[most]}", font, width)]
+
+
 def drawable(text: str) -> str:
-    """Return the text on one line, without characters that the font lacks and would draw as boxes."""
+    """Return the text on one line, without characters that the font lacks and would draw as boxes; empty if
+    no letter or digit is left."""
     plain = unicodedata.normalize("NFC", text)
-    return " ".join("".join(letter if has_shape(letter) else " " for letter in plain).split())
+    kept = " ".join("".join(letter if has_shape(letter) else " " for letter in plain).split())
+    return kept if any(map(str.isalnum, kept)) else ""
 
 
 def _fit(text: str, width: int, unit: int) -> tuple[list[str], ImageFont.FreeTypeFont]:
@@ -64,9 +140,7 @@ def _fit(text: str, width: int, unit: int) -> tuple[list[str], ImageFont.FreeTyp
             return next(found for found in even if len(found) == len(lines)), font_of(size)
     font = font_of(smallest)
     lines = _wrap(text, font, width)
-    if len(lines) > MOST_LINES:
-        lines = [*lines[: MOST_LINES - 1], _cut(lines[MOST_LINES - 1], font, width)]
-    return lines, font
+    return _limited(lines, MOST_LINES, font, width), font
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:

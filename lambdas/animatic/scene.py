@@ -11,15 +11,17 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from lambdas.animatic.actors import Actor, cast, placed
 from lambdas.animatic.camera import OVERSCAN, View, move_for
 from lambdas.animatic.canvas import Plane
-from lambdas.animatic.lettering import overlay
+from lambdas.animatic.card import Box, Card, layout, place_pictures
+from lambdas.animatic.lettering import card_overlay, overlay
 from lambdas.animatic.palettes import Palette, palette_for
 from lambdas.animatic.places import PLACES
 from lambdas.animatic.places.stage import Scenery, Stage
 from lambdas.animatic.weather import Weather
-from lambdas.animatic.words import Look
+from lambdas.animatic.words import UNSAID, Look, Shot
 from lambdas.media.framing import Frame
 from lambdas.media.images import cover
 
+SHARES = {"close": 1.45, "wide": 0.72, "low": 1.2}  # scale of a subject by the size of the shot
 GUEST = 0.6  # scale of a figure that the text does not name
 GRAIN = 3  # brightness steps from darkest to lightest speck; hides banding in slow gradients
 
@@ -31,15 +33,17 @@ class Scene:
     def __init__(
         self, look: Look, *, size: tuple[int, int], seconds: float, rng: Generator,
         image: bytes | None, title: str, mark: str, flash_at: float | None, frame: Frame | None = None,
+        shot: Shot = UNSAID, words: str = "",
     ) -> None:  # fmt: skip
-        """`frame`: what of the picture the film shows, lettered after that; `size` is its canvas."""
+        """`frame`: what of the picture the film shows, lettered after that; `size` is its canvas. `title`: in
+        the lower third of a drawn place. `words`: set large, with the shot's, where there is no place."""
         self._frame = frame
         lettered = frame.film if frame else size
         self._size = size
         self._seconds = seconds
         place = PLACES[look.place]
         self._palette = _palette(look, rng)
-        self._move = move_for(look.move, look.pace, rng)
+        self._move = move_for(shot.move or look.move, look.pace, rng)
         stage_size = (math.ceil(size[0] * OVERSCAN), math.ceil(size[1] * OVERSCAN))
         weather = look.weather or (place.weather if image is None else None)
         if image is not None:
@@ -47,11 +51,26 @@ class Scene:
             self._actors: list[Actor] = []
         else:
             self._scenery = place.build(Stage(stage_size, self._palette, rng, look.weather))
-            self._actors = self._cast(look, place.guest, stage_size, rng)
+            on_card = look.place is None
+            self._actors = [] if on_card else self._cast(look, shot, place.guest, stage_size, rng)
+        card: Card | None = None
+        if image is None and look.place is None:
+            seen = (min(size[0], lettered[0]), min(size[1], lettered[1]))  # of the canvas, in the film
+            card = layout(seen, pictured=bool(look.pictures), rng=rng)
+            if card.pictures:
+                plane = Plane(stage_size, depth=0.7, sway=(0.006 * stage_size[0], 0.006 * stage_size[1]))
+                box = _centred(card.pictures, seen, stage_size)
+                place_pictures(plane, box, look.pictures, shot.size, rng)
+                self._scenery.planes.append(plane)
         self._layers = [_Layer(plane) for plane in self._scenery.planes]
         self._weather = Weather(weather, size, self._palette, rng) if weather else None
         self._flash = _Flash(size, flash_at, rng) if flash_at is not None and look.light == "storm" else None
-        self._overlay = overlay(lettered, title=title, mark=mark, accent=self._palette.accents[0])
+        accent = self._palette.accents[0]
+        if card:
+            box = _centred(card.words, seen, lettered)
+            self._overlay = card_overlay(lettered, box, words, shot, mark=mark, accent=accent)
+        else:
+            self._overlay = overlay(lettered, title=title, mark=mark, accent=accent)
         self._grain = _grain(lettered, rng)
 
     def picture(self, time: float) -> NDArray[np.uint8]:
@@ -76,7 +95,7 @@ class Scene:
         return np.asarray(ImageChops.add(picture, grain, 1, -(GRAIN // 2)))
 
     def _cast(
-        self, look: Look, guest: str | None, stage_size: tuple[int, int], rng: Generator
+        self, look: Look, shot: Shot, guest: str | None, stage_size: tuple[int, int], rng: Generator
     ) -> list[Actor]:
         size, seconds, pace = stage_size, self._seconds, look.pace
         actors: list[Actor] = []
@@ -91,7 +110,7 @@ class Scene:
         if kind == "person" and look.weather == "rain":
             kind = "umbrella"
         colour, many = (look.subject.colour, look.subject.many) if look.subject else (None, False)
-        share = 1.0 if look.subject else GUEST
+        share = SHARES.get(shot.size or "", 1.0) if look.subject else GUEST
         return actors + cast(
             kind, self._scenery, self._palette, rng,
             colour=colour, many=many, share=share, size=size, seconds=seconds, pace=pace,
@@ -223,6 +242,18 @@ def _palette(look: Look, rng: Generator) -> Palette:
     elif look.weather == "rain" and not own_light:
         names = ("mist",)
     return palette_for(names, rng)
+
+
+def _centred(box: Box, part: tuple[int, int], whole: tuple[int, int]) -> Box:
+    """Return a box of a centred part as shares of the whole."""
+    wide, high = part[0] / whole[0], part[1] / whole[1]
+    left, top, right, bottom = box
+    return (
+        0.5 + (left - 0.5) * wide,
+        0.5 + (top - 0.5) * high,
+        0.5 + (right - 0.5) * wide,
+        0.5 + (bottom - 0.5) * high,
+    )
 
 
 def _picture_stage(image: bytes, size: tuple[int, int]) -> Scenery:

@@ -1,6 +1,8 @@
 """Read from a text's words what to draw: place, light, weather, subjects and camera move.
 
-Words are English plus the most common ones of German, French and Spanish. The first matching word wins.
+Words for places, light and weather are English plus the most common ones of German, French and Spanish; the
+first matching word wins. Subjects are the pictograms that a text in any language names, and a few figures
+drawn by hand.
 
 A prompt may have passed through a text model or the rule-based director, which add sentences about camera and
 light. Terms of filming that share a word with a subject ("crane move", "planes of the image") name none. A
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lambdas.animatic.palettes import Colour, rgb
+from lambdas.animatic.pictograms import kind, named
 from lambdas.domain.sentences import sentences
 
 PLACES = {
@@ -59,7 +62,7 @@ LIGHTS = {
     "dawn": "dawn sunrise morning daybreak morgen aube matin amanecer",
     "mist": "mist misty fog foggy haze hazy nebel brume niebla grey gray overcast",
     "autumn": "autumn october herbst automne otono",
-    "day": "day noon sunny sun bright summer midday sonne soleil sol sommer",
+    "day": "daylight noon sunny sun bright summer midday sonne soleil sol sommer",
 }
 
 WEATHERS = {
@@ -72,67 +75,57 @@ WEATHERS = {
     "bubbles": "underwater bubble reef coral fish",
 }
 
+# Subjects that are drawn by hand, because they move; pictograms show all others.
 SUBJECTS = {
     "bee": "bee bumblebee honeybee wasp insect biene abeille abeja hummel",
     "butterfly": "butterfly moth dragonfly fairy schmetterling papillon mariposa",
-    "bird": (
-        "bird eagle hawk owl crow raven gull seagull sparrow swan crane parrot dove dragon vogel "
-        "oiseau pajaro adler"
-    ),
-    "fish": "fish shark goldfish salmon koi fisch poisson pez",
-    "whale": "whale dolphin orca wal wale baleine ballena",
-    "ship": "ship boat sailboat sail vessel galleon pirate yacht schiff boot bateau barco sailing",
-    "car": "car taxi truck bus vehicle automobile auto voiture coche",
-    "train": "train locomotive railway zug zuge tren",
-    "plane": "plane airplane aeroplane aircraft jet pilot flugzeug avion",
-    "rocket": "rocket spaceship spacecraft shuttle rakete fusee cohete",
-    "balloon": "balloon zeppelin airship ballon globo",
-    "kite": "kite drachen cometa",
-    "astronaut": "astronaut cosmonaut spaceman",
-    "robot": "robot android machine roboter",
-    "horse": "horse pony unicorn deer cow pferd cheval caballo stag",
-    "dog": "dog puppy wolf fox hund chien perro fuchs",
-    "cat": "cat kitten tiger lion leopard panther katze chat gato",
-    "house": "house home cottage hut cabin barn haus maison casa hutte",
-    "castle": "castle palace fortress tower schloss burg chateau castillo",
+    "bird": ("bird hawk crow raven gull seagull sparrow crane vogel oiseau pajaro"),
+    "fish": "fish goldfish salmon koi fisch poisson pez",
     "lighthouse": "lighthouse leuchtturm phare faro",
-    "cup": "cup coffee tea mug espresso kaffee tasse cafe",
     "person": (
         "person children men women man woman girl boy child kid people traveler traveller hiker "
-        "walker sailor knight king queen dancer dance chef cook teacher student farmer detective "
+        "walker sailor knight king queen dancer student "
         "wizard witch lady mann frau madchen junge homme femme enfant hombre mujer nino she he couple "
-        "family grandmother grandfather runner princess prince hero"
+        "family runner princess prince hero"
     ),
 }
 
-# Default place of a subject if no word names a place.
+# Default place of a subject if no word names a place: of hand-drawn ones and some pictograms by name, of
+# other pictograms by kind. The rest stand on a card.
 HOMES = {
     "bee": "flowers",
     "butterfly": "flowers",
     "bird": "hills",
     "fish": "underwater",
-    "whale": "ocean",
-    "ship": "ocean",
-    "car": "city",
-    "train": "hills",
-    "plane": "hills",
-    "rocket": "space",
-    "balloon": "hills",
-    "kite": "hills",
-    "astronaut": "space",
-    "robot": "city",
-    "horse": "hills",
-    "dog": "hills",
-    "cat": "hills",
-    "house": "hills",
-    "castle": "mountains",
     "lighthouse": "ocean",
-    "cup": "room",
     "person": "hills",
+    "spouting-whale": "ocean",
+    "whale": "ocean",
+    "dolphin": "ocean",
+    "train": "hills",
+    "locomotive": "hills",
+    "tractor": "hills",
+    "rocket": "space",
+    "flying-saucer": "space",
+    "satellite": "space",
+    "astronaut": "space",
+    "castle": "mountains",
+    "house": "hills",
+    "kite": "hills",
 }
-
-LANDMARKS = frozenset({"house", "castle", "lighthouse"})
 FLOWER_SIZED = frozenset({"bee", "butterfly"})  # flowers are shown close up; larger subjects get a meadow
+_KIND_HOMES = {
+    "animal-mammal": "hills",
+    "animal-bird": "hills",
+    "animal-reptile": "hills",
+    "animal-amphibian": "hills",
+    "animal-marine": "underwater",
+    "animal-bug": "flowers",
+    "transport-ground": "city",
+    "transport-water": "ocean",
+    "transport-air": "hills",
+    "place-building": "city",
+}
 
 MOVES = {
     "in": (
@@ -207,7 +200,6 @@ _NOT_DRAWN = re.compile(
     r"|jet black|dog days|butterfly light(?:ing)?"
     r")\b"
 )
-_KITE = re.compile(r"\bcerfs? volants?\b")  # French; a "cerf" alone is a deer
 
 Concept = TypeVar("Concept")
 
@@ -228,52 +220,131 @@ class Look:
     weather: str | None
     subject: Subject | None
     landmark: str | None  # a building in the scene besides the subject
+    pictures: tuple[str, ...]  # the pictograms that its words name, the most telling first
     move: str | None
     pace: float
 
     @property
     def known(self) -> bool:
         """Return whether the text names anything that can be drawn."""
-        return bool(self.place or self.light or self.weather or self.subject)
+        return bool(self.place or self.light or self.weather or self.subject or self.pictures)
 
 
-def read(text: str) -> Look:
-    """Return what a text asks to be drawn."""
-    words = _words(text)
+def read(text: str, language: str = "en-US") -> Look:
+    """Return what a text asks to be drawn. `language`: BCP 47, of the film; the text may be in another."""
+    plain = _plain(text)
+    words = re.findall(r"[a-z]+", plain)
+    pictures = tuple(dict.fromkeys(names[0] for names in named(_meant(text), language)))
+    subject = _subject(words, pictures)
     place = _first(PLACES, words)
-    subject = _subject(words)
-    landmarks = {kind: names for kind, names in SUBJECTS.items() if kind in LANDMARKS}
-    landmark = _first(landmarks, words)
     if place == "flowers" and subject and subject.kind not in FLOWER_SIZED:
         place = "hills"
-    place = place or (HOMES[subject.kind] if subject else None)
-    if place == "flowers":
+    place = place or (_home(subject.kind) if subject else None)
+    buildings = [name for name in pictures if kind(name) == "place-building"]
+    landmark = "lighthouse" if _first(_LIGHTHOUSES, words) else next(iter(buildings), None)
+    if place == "flowers" or (subject and subject.kind == landmark):
         landmark = None  # a building smaller than a flower would look like a toy
     return Look(
         place=place,
         light=_first(LIGHTS, words),
         weather=_first(WEATHERS, words),
         subject=subject,
-        landmark=landmark if subject and subject.kind != landmark else None,
+        landmark=landmark if subject else None,
+        pictures=pictures,
         move=_first(MOVES, words),
         pace=_first(PACES, words) or 1.0,
     )
 
 
-def read_opening(text: str) -> Look:
-    """Return the look of the first sentence that names anything drawable. A scene's subject comes before its
-    light and air, whose words ("cloud", "leaves") name other places and weathers."""
-    looks = [read(sentence) for sentence in sentences(text)]
-    return next((look for look in looks if look.known), read(""))
+def read_opening(text: str, language: str = "en-US") -> Look:
+    """Return the look of a prompt's first sentence that does not only say how it is filmed. Those after it
+    tell of light and air, whose words ("cloud", "leaves") name other places and weathers."""
+    opening = next((said for said in sentences(text) if not FILMED.search(said)), "")
+    return read(opening, language)
 
 
-def _words(text: str) -> list[str]:
-    """Split a text into lower-case words without accents, so that "Blüte" and "blute" are the same word.
-    Terms of filming are left out."""
+@dataclass(frozen=True)
+class Shot:
+    """How a prompt says that its scene is filmed, in its own words; empty if it doesn't."""
+
+    view: str
+    camera: str
+
+    @property
+    def size(self) -> str | None:
+        """`close`, `wide`, `above`, `low`, `behind`, or None."""
+        return _said(_SIZES, f"{self.view} {self.camera}")
+
+    @property
+    def move(self) -> str | None:
+        """A name of `camera.move_for`, or None."""
+        return _said(_CAMERA_MOVES, self.camera or self.view)
+
+
+UNSAID = Shot("", "")
+
+
+def read_shot(prompt: str) -> Shot:
+    """Return how a prompt says that its scene is filmed."""
+    said = sentences(prompt)
+    camera = next((one for one in said if _CAMERA.search(one)), "")
+    view = next((one for one in said if one != camera and FILMED.search(one)), "")
+    return Shot(view, camera)
+
+
+# A sentence about how the scene is filmed.
+_CAMERA = re.compile(r"\bcamera\b", re.IGNORECASE)
+FILMED = re.compile(
+    r"\bthe camera\b|^an? (?:[\w-]+,? ){0,3}(?:view|shot|angle|close-?up|pan|lens)\b"
+    r"|\b(?:view|shot|angle|close-?up) (?:shows?|at|takes?|looks?|brings?|holds?|leads?|places?|leaves)\b",
+    re.IGNORECASE,
+)
+_SIZES = {
+    "low": r"low (?:view|angle|shot)|from below|close to the ground|looks? up|starts low|stays low|rises",
+    "above": r"above|overhead|aerial|bird s eye|descends",
+    "close": r"close|closer|closeup|macro|details?|moves in|pushes in|intimate",
+    "behind": r"opposite|other side|turns around|from behind|circles?|arcs?",
+    "wide": r"wide|whole|(?:draws?|pulls?) back|establishing|panoram\w+|(?:from a|into the) distance",
+}
+_CAMERA_MOVES = {
+    "out": r"(?:draws?|pulls?|moves?|zooms?) (?:slowly )?(?:back|away|out)",
+    "in": r"(?:moves?|pushes|zooms?|eas\w+) (?:\w+ )?(?:in|closer|towards?)|closes in|approaches",
+    "rise": r"rises|rising|climbs|lifts|cranes? (?:up|move)|ascends",
+    "fall": r"descends|descending|sinks|lowers|cranes? down",
+    "arc": r"turns?|arcs?|circles?|orbits?|around",
+    "pan": r"pans?|glides?|tracks?|tracking|follows?|alongside|sideways|travels?|walks?|drifts?|sweeps?",
+}
+
+
+def _said(terms: Mapping[str, str], text: str) -> str | None:
+    plain = _unaccented(text)
+    return next((name for name, words in terms.items() if re.search(rf"\b(?:{words})\b", plain)), None)
+
+
+_LIGHTHOUSES = {"lighthouse": SUBJECTS["lighthouse"]}
+
+
+def _home(subject: str) -> str | None:
+    if subject in HOMES:
+        return HOMES[subject]
+    return _KIND_HOMES.get(kind(subject))
+
+
+def _plain(text: str) -> str:
+    """Return a text's lower-case words without accents, so that "Blüte" and "blute" are the same word. Terms
+    of filming are left out."""
+    words = " ".join(re.findall(r"[a-z]+", _unaccented(text)))
+    return _NOT_DRAWN.sub(" ", words)
+
+
+def _meant(text: str) -> str:
+    """Return a text's words in any script, without terms of filming."""
+    return _NOT_DRAWN.sub(" ", " ".join(re.findall(r"[\w\u0300-\u036f\u0900-\u0dff]+", text.casefold())))
+
+
+def _unaccented(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.casefold())
-    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    words = " ".join(re.findall(r"[a-z]+", letters))
-    return _NOT_DRAWN.sub(" ", _KITE.sub("kite", words)).split()
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
 def _index(table: Mapping[Concept, str]) -> dict[str, Concept]:
@@ -310,13 +381,27 @@ def _forms(word: str) -> list[str]:
     return [word, *(stem for stem in stems if len(stem) > 2)]
 
 
-def _subject(words: list[str]) -> Subject | None:
+# Hand-drawn figures of what a pictogram shows, so that any language names them.
+_BY_HAND = {"honeybee": "bee", "butterfly": "butterfly", "bird": "bird", "fish": "fish"}
+_PRONOUNS = frozenset({"she", "he", "people"})  # which say less than any thing does
+
+
+def _subject(words: list[str], pictures: tuple[str, ...]) -> Subject | None:
+    """Return the hand-drawn figure that the words name, else what their first pictogram shows."""
     index = _index(SUBJECTS)
+    someone: Subject | None = None
     for position, word in enumerate(words):
         for form in _forms(word):
             if form in index:
                 before = words[position - 1] if position else ""
                 colour = COLOURS.get(before)
                 many = (form != word and word.endswith("s")) or before in MANY or word in MANY
-                return Subject(index[form], rgb(colour) if colour else None, many)
-    return None
+                found = Subject(index[form], rgb(colour) if colour else None, many)
+                if form not in _PRONOUNS:
+                    return found
+                someone = someone or found
+    # Weather is drawn, not shown as a thing.
+    things = [name for name in pictures if kind(name) != "sky-weather"]
+    if not things:
+        return someone
+    return Subject(_BY_HAND.get(things[0], things[0]), None, many=bool(MANY & {*words}))

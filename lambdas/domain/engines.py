@@ -460,7 +460,7 @@ CATALOGUE = Catalogue(
     (
         Engine(
             name="animatic",
-            revision="4",
+            revision="5",
             renderer=Renderer.FUNCTION,
             summary="Draft storyboard clips: drawn, moving, titled; no GPU, no weights",
             draft=True,

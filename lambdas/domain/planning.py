@@ -147,7 +147,7 @@ def make_plan(
         ),
         captions=request.captions,
         burn_captions=request.burn_captions,
-        language=request.brief.language if request.brief else "en-US",
+        language=_language(request),
         music=request.music,
         clip_sound=request.clip_sound,
     )
@@ -314,7 +314,8 @@ def _scene(
     in_all = sum(lengths) - overlap * (len(lengths) - 1)
     rate = request.rendered_fps or request.fps
     conversion = _conversion(request, engine)
-    for place, (part, prompt) in enumerate(zip(lengths, shot.prompts(len(lengths)), strict=True)):
+    prompts = shot.prompts(len(lengths))
+    for place, (part, prompt) in enumerate(zip(lengths, prompts, strict=True)):
         needed = engine_frames(part, request.fps, rate, request.fps_mode)
         frames = engine.frames_to_render(needed)
         skipped = frames - needed
@@ -323,8 +324,9 @@ def _scene(
         # Footage shows how the clip ends.
         ends_on = shot.ends_on if place == len(lengths) - 1 and footage is None else None
         seed = (first_seed + place) % 2**63  # engines accept no larger seed
-        # A draft draws the scene's text and the clip's part of the scene.
-        draft = [shot.text, place, len(lengths), begins, in_all, *bare] if engine.draft else None
+        # A draft draws the scene's text, as its first clip is prompted, and the clip's part of the scene.
+        scene = [shot.text, prompts[0], _language(request)]
+        draft = [*scene, place, len(lengths), begins, in_all, *bare] if engine.draft else None
         shown = None if rate == request.fps else part
         heard = None
         if engine.audio == "required":
@@ -384,6 +386,10 @@ def _scene(
         ends_on=shot.ends_on if clips[-1].footage is None else None,
         characters=tuple(one.appearance for one in shot.characters),
     )
+
+
+def _language(request: VideoRequest) -> str:
+    return request.brief.language if request.brief else "en-US"
 
 
 def _uploaded(image: Image) -> Picture:

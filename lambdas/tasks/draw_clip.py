@@ -87,8 +87,9 @@ def _draft(plan: FilmPlan, scene: Scene, clip: Clip, image: bytes | None) -> Dra
     starts, last = plan.starts, scene.clips[-1]
     begins = starts[scene.clips[0].index]
     return DraftClip(
-        prompt=clip.prompt,
+        prompt=scene.clips[0].prompt,  # one drawing for all clips of a scene, as is the seed
         title=scene.text,
+        language=plan.language,
         lettered=plan.is_lettered(scene),
         width=plan.width,
         height=plan.height,
@@ -96,7 +97,7 @@ def _draft(plan: FilmPlan, scene: Scene, clip: Clip, image: bytes | None) -> Dra
         fps=plan.fps,
         framing=plan.fit if plan.draft_for else None,
         rendered=plan.rendered_size if plan.draft_for else None,
-        seed=scene.clips[0].seed,  # one drawing for all clips of a scene
+        seed=scene.clips[0].seed,
         index=clip.index - scene.clips[0].index,
         count=len(scene.clips),
         first=starts[clip.index] - begins,

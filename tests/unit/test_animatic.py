@@ -162,10 +162,14 @@ def test_clips_of_a_scene_join_to_one_film() -> None:
     assert len(decoded(film.getvalue())) == 24
 
 
-def test_a_whole_scene_is_drawn_from_its_title_even_if_prompts_differ() -> None:
-    one = frames(prompt="The camera flies over a desert")
-    other = frames(prompt="A whale in the ocean at night")
-    assert all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
+def test_the_title_says_what_is_drawn_and_the_prompt_how() -> None:
+    reef = "Three fish in a coral reef"
+    near, far, other = (
+        coarse(frames(reef, prompt=f"{reef}. {prompt}", width=128, height=96, frames=2)[0])
+        for prompt in ("A close view.", "A wide view.", "A desert at noon. A close view.")
+    )
+    assert difference(near, far) > 2
+    assert all((picture[..., 2] > picture[..., 0]).mean() > 0.6 for picture in (near, far, other)), "the sea"
 
 
 def test_the_prompt_is_drawn_when_the_title_names_nothing() -> None:
@@ -273,3 +277,14 @@ def test_the_title_is_in_the_film_s_frame_whatever_is_cut() -> None:
     lettered = framed("cover", lettered=True)
     assert lettered.shape == (320, 180, 3)
     assert difference(lettered[240:], framed("cover")[240:]) > 3
+
+
+@pytest.mark.parametrize(
+    ("fit", "rows"), [("cover", (60, 290)), ("contain", (105, 215)), ("blur", (105, 215))]
+)
+def test_a_card_s_words_are_in_what_the_film_shows_of_it(fit: str, rows: tuple[int, int]) -> None:
+    card = framed(fit, title="A leather handbag for everyday use", prompt="x")
+    white = card.min(axis=2) > 225
+    white[:40] = False  # the mark
+    assert white.sum() > 60
+    assert white[rows[0] : rows[1], 6:174].sum() == white.sum()

@@ -410,7 +410,9 @@ def test_captions_their_language_and_the_title_are_part_of_a_film_s_address() ->
         film_of("animatic", [300], seed=4, captions=True, brief=brief),
     ]
     assert len({film_hash(film) for film in films}) == 4
-    assert film_hash(film_of("animatic", [300], seed=4, brief=brief)) == film_hash(plain)
+    # A draft's pictures are found by words of the film's language; other engines read the prompt alone.
+    rendered, spoken = (film_of("cogvideox-5b", [48], seed=4, **more) for more in ({}, {"brief": brief}))
+    assert film_hash(rendered) == film_hash(spoken)
 
 
 def test_a_chapter_is_named_after_its_first_sentence() -> None:
@@ -585,7 +587,7 @@ def test_a_workflow_s_clips_always_get_the_film_s_size() -> None:
 @pytest.mark.parametrize(
     ("name", "address"),
     [
-        ("animatic", "9591fdb6d26abd99b973cd0796124d45ac0eb0a3b38a42153b7f63cc4c7dd6a6"),
+        ("animatic", "fb04eef5abb95a34dcf98950d6ac6a6e9545b9f21398b7ffe69d6ae3d9c6bda0"),
         ("cogvideox-5b", "5bed9620f4e3171cff4148341c333f6fb9e612d67456e101c6450405d45467c6"),
         ("cogvideox-1.5-5b", "07bb0adb1a616563197226107116c5ca43c4a30597e1e3eacce3ec949e16ea44"),
         ("cogvideox-nano", "1d017183433e082df8e90e65886ddee4661b8e7b814429889e972ef9f5ee7827"),

@@ -3,8 +3,8 @@
 import math
 
 from lambdas.animatic.canvas import Pen
-from lambdas.animatic.figures.shared import CREAM, INK, LAMP, SKIN, WHITE, swing
-from lambdas.animatic.palettes import Colour, darker, lighter, mix, rgb
+from lambdas.animatic.figures.shared import CREAM, INK, SKIN, swing
+from lambdas.animatic.palettes import Colour, darker, mix, rgb
 
 
 def _walker(pen: Pen, phase: float, coat: Colour, skin: Colour, legs: Colour, *, boots: Colour) -> None:
@@ -72,49 +72,3 @@ def walker_with_umbrella(pen: Pen, phase: float, colour: Colour) -> None:
         ],
         colour,
     )
-
-
-def astronaut(pen: Pen, phase: float, colour: Colour) -> None:
-    suit = rgb("#E8ECF2")
-    lift = 0.12 * swing(phase)
-    pen.blob([(-0.38, -0.3), (-0.2, -0.34), (-0.18, 0.3), (-0.4, 0.28)], rgb("#AAB3C0"))
-    for side in (-1, 1):
-        pen.stroke([(0.12 * side, 0.28), (0.18 * side, 0.55), (0.16 * side + 0.08 * lift, 0.84)], 0.22, suit)
-        pen.stroke(
-            [(0.16 * side + 0.08 * lift, 0.88), (0.24 * side + 0.08 * lift, 0.9)], 0.16, rgb("#8D97A6")
-        )
-        pen.stroke(
-            [(0.22 * side, -0.16), (0.44 * side, 0.02 - lift * side), (0.6 * side, -0.16 - lift * side)],
-            0.18,
-            suit,
-        )
-        pen.ellipse(0.63 * side, -0.18 - lift * side, 0.1, 0.1, rgb("#8D97A6"))
-    pen.blob([(-0.26, -0.28), (0.26, -0.28), (0.3, 0.1), (0.22, 0.4), (-0.22, 0.4), (-0.3, 0.1)], suit)
-    pen.box(-0.14, 0.0, 0.14, 0.18, mix(suit, INK, 0.25))
-    pen.ellipse(-0.06, 0.09, 0.035, 0.035, colour)
-    pen.ellipse(0.06, 0.09, 0.035, 0.035, LAMP)
-    pen.ellipse(0, -0.56, 0.34, 0.33, suit)
-    pen.ellipse(0.05, -0.55, 0.24, 0.22, darker(colour, 0.55))
-    pen.ellipse(0.12, -0.63, 0.09, 0.05, WHITE, turn=-20, alpha=200)
-
-
-def robot(pen: Pen, phase: float, colour: Colour) -> None:
-    metal = mix(colour, rgb("#C8D0DA"), 0.35)
-    for shift, tone in ((0.5, darker(metal, 0.35)), (0.0, darker(metal, 0.1))):
-        step = swing(phase, shift)
-        pen.stroke([(0.1 * step, 0.4), (0.22 * step, 0.82)], 0.14, tone)
-        pen.box(0.22 * step - 0.12, 0.82, 0.22 * step + 0.16, 0.94, darker(tone, 0.3))
-    pen.stroke([(-0.3, -0.06), (-0.46, 0.14), (-0.4 + 0.12 * swing(phase), 0.36)], 0.1, darker(metal, 0.3))
-    pen.blob([(-0.34, -0.14), (0.34, -0.14), (0.36, 0.4), (0.2, 0.48), (-0.2, 0.48), (-0.36, 0.4)], metal)
-    pen.box(-0.18, 0.04, 0.18, 0.24, darker(metal, 0.5))
-    pen.ellipse(0.0, 0.14, 0.07, 0.07, LAMP)
-    pen.stroke([(0.3, -0.04), (0.46, 0.16), (0.44 - 0.12 * swing(phase), 0.36)], 0.1, darker(metal, 0.15))
-    pen.blob(
-        [(-0.3, -0.66), (0.3, -0.66), (0.36, -0.44), (0.3, -0.2), (-0.3, -0.2), (-0.36, -0.44)],
-        lighter(metal, 0.15),
-    )
-    pen.box(-0.24, -0.56, 0.28, -0.32, INK)
-    for x in (-0.08, 0.14):
-        pen.ellipse(x, -0.44, 0.07, 0.07, rgb("#6FF3E6"))
-    pen.stroke([(0, -0.68), (0, -0.86)], 0.035, darker(metal, 0.4))
-    pen.ellipse(0, -0.9, 0.06, 0.06, rgb("#FF5A5A"))

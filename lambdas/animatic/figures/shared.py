@@ -8,7 +8,6 @@ INK = rgb("#20202B")
 WHITE = rgb("#FBF7EF")
 CREAM = rgb("#F3E3C8")
 SKIN = rgb("#E9B48C")
-GLASS = rgb("#BFE3EF")
 LAMP = rgb("#FFE08A")
 
 

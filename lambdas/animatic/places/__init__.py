@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lambdas.animatic.places.beyond import abstract, space
+from lambdas.animatic.places.beyond import backdrop, space
 from lambdas.animatic.places.city import city
 from lambdas.animatic.places.land import desert, fire, flowers, forest, hills, mountains, snow
 from lambdas.animatic.places.room import room
@@ -27,13 +27,15 @@ PLACES: dict[str | None, Place] = {
     "snow": Place(snow, ("snow",), weather="snow"),
     "forest": Place(forest, ("forest", "autumn"), guest="butterfly", weather="dust"),
     "flowers": Place(flowers, ("spring",), guest="butterfly", weather="dust"),
-    "ocean": Place(ocean, ("ocean", "sunset", "dawn"), guest="ship"),
+    "ocean": Place(ocean, ("ocean", "sunset", "dawn"), guest="sailboat"),
     "beach": Place(beach, ("ocean", "sunset"), guest="bird"),
     "underwater": Place(underwater, ("underwater",), guest="fish", weather="bubbles"),
     "desert": Place(desert, ("desert", "sunset"), guest="bird"),
     "space": Place(space, ("space",), guest="rocket"),
     "fire": Place(fire, ("fire",), guest="campfire", weather="sparks"),
-    "room": Place(room, ("warm",), guest="cup", weather="dust"),
+    "room": Place(room, ("warm",), guest="hot-beverage", weather="dust"),
     "city": Place(city, ("city", "sunset", "neon"), guest="person"),
-    None: Place(abstract, ("violet", "teal", "coral", "sunset"), weather="dust"),
+    None: Place(
+        backdrop, ("violet", "teal", "coral", "sunset", "ocean", "dawn", "warm", "forest"), weather="dust"
+    ),
 }

@@ -69,35 +69,23 @@ def _nebula(stage: Stage, colour: Colour) -> Image.Image:
     return cloud
 
 
-def abstract(stage: Stage) -> Scenery:
-    """Build no particular place: ribbons of colour and floating discs."""
+def backdrop(stage: Stage) -> Scenery:
+    """Build no particular place: a calm ground for a card, with discs of light and two low ribbons."""
     palette, rng, unit = stage.palette, stage.rng, stage.unit
     sky = stage.plane(0.15)
     top, middle_sky, low = palette.sky
-    sky.fill([(0, top), (0.55, middle_sky), (1, low)])
-    x, y = stage.width * rng.uniform(0.3, 0.7), stage.height * rng.uniform(0.3, 0.45)
-    sky.glow(x, y, unit * 0.8, palette.sun, 0.6)
-    planes = [sky]
-    colours = (palette.sky[2], palette.accents[0], palette.accents[2], palette.accents[1], palette.near)
-    for index, colour in enumerate(colours):
-        depth = 0.3 + 0.17 * index
-        sway = 0.012 + 0.01 * index
-        plane = stage.plane(depth, sway=(sway if index % 2 else -sway, 0.01), period=9 - index)
-        for _ in range(7 if index == 0 else 0):  # discs
-            size = unit * rng.uniform(0.06, 0.3)
-            pen = Pen(size)
-            pen.ellipse(0, 0, 0.95, 0.95, mix(colour, palette.sun, 0.3), alpha=round(rng.uniform(60, 150)))
-            if rng.random() < 0.5:
-                pen.ellipse(0, 0, 0.62, 0.62, lighter(colour, 0.4), alpha=120)
-            plane.stamp(
-                pen.sprite(), rng.uniform(0.1, 0.9) * stage.width, rng.uniform(0.1, 0.6) * stage.height
-            )
-        tops = stage.line(0.5 + 0.115 * index, 0.085, length=rng.uniform(0.8, 1.3), detail=2, rough=0.3)
-        plane.ridge(
-            tops - unit * 0.007, lighter(colour, 0.4), lighter(colour, 0.4), bottom=float(tops.max()) + 4
-        )
-        plane.ridge(
-            tops, mix(colour, middle_sky, 0.25), darker(mix(colour, palette.near, 0.35), 0.15), fade=0.34
-        )
+    sky.fill([(0, top), (0.55, middle_sky), (1, mix(middle_sky, low, 0.6))])
+    x, y = stage.width * rng.uniform(0.2, 0.8), stage.height * rng.uniform(0.25, 0.5)
+    sky.glow(x, y, unit * 0.8, palette.sun, 0.45)
+    discs = stage.plane(0.35, sway=(0.014, 0.01), period=9)
+    for _ in range(6):
+        pen = Pen(unit * rng.uniform(0.06, 0.3))
+        pen.ellipse(0, 0, 0.95, 0.95, lighter(middle_sky, 0.35), alpha=round(rng.uniform(40, 110)))
+        discs.stamp(pen.sprite(), rng.uniform(0, 1) * stage.width, rng.uniform(0.05, 0.7) * stage.height)
+    planes = [sky, discs]
+    for index, colour in enumerate((palette.accents[0], palette.near)):
+        plane = stage.plane(0.5 + 0.3 * index, sway=(0.02 - 0.04 * index, 0.01), period=8 - index)
+        tops = stage.line(0.83 + 0.07 * index, 0.05, length=rng.uniform(0.9, 1.5), rough=0.3)
+        plane.ridge(tops, mix(colour, middle_sky, 0.35), darker(colour, 0.25), fade=0.34)
         planes.append(plane)
-    return Scenery(planes, front=4, ground=0.8, air=(0.5, 0.4), depth=0.7)
+    return Scenery(planes, front=3, ground=0.8, air=(0.5, 0.4), depth=0.7)
