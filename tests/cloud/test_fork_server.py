@@ -94,6 +94,12 @@ def test_a_process_has_its_own_folder_and_environment_and_nothing_of_others(
     }
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="only Linux lists a process's threads as files")
+def test_the_server_runs_one_thread_or_a_fork_would_not_be_safe(server: Server, tmp_path: Path) -> None:
+    assert server.start("", tmp_path, {}).wait(SECONDS) == 0
+    assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) == 1
+
+
 @pytest.mark.parametrize(
     ("program", "code"),
     [
