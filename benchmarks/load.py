@@ -14,13 +14,11 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
 import httpx
-import psutil
 
 from benchmarks.pc import Home, aws, run, watched
 
@@ -160,12 +158,8 @@ def _wrong_keys(home: Home, base_url: str, measured: Measured) -> None:
 
 
 def _authorizers(home: Home) -> set[int]:
-    found = set()
-    for process in home.processes():
-        with suppress(psutil.Error):
-            if "-Authorizer-" in " ".join(process.cmdline()):
-                found.add(process.pid)
-    return found
+    pids: dict[str, list[int]] = home.reel("status")["functions"]["pids"]
+    return {pid for name, found in pids.items() if name.endswith("-Authorizer") for pid in found}
 
 
 def _watch_answers(base_url: str, key: str, measured: Measured, ended: threading.Event) -> None:

@@ -1,5 +1,6 @@
 """Real servers on loopback for the tests of this folder."""
 
+import atexit
 import itertools
 import os
 import socket
@@ -11,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
@@ -53,11 +54,37 @@ def stopping(stand_in: StandIn) -> Starlette:
     return Starlette(routes=[Mount("/", stand_in)], lifespan=lifespan)
 
 
+_PLAIN = "ministack.app:app"
+# Plain ones that nobody uses now, emptied, with the environment that each was started in.
+_unused: list[tuple[str, dict[str, str]]] = []
+_until_exit = ExitStack()
+atexit.register(_until_exit.close)
+
+
 @contextmanager
-def local_aws(app: str = "ministack.app:app", port: int | None = None) -> Iterator[str]:
-    """The URL of a fresh ministack; S3, SNS and SQS need nothing else. `tests.cloud.function_aws:app` runs
-    functions as the PC's cloud does. Without `port`, it has a free one."""
-    port = port or free_port()
+def local_aws(app: str = _PLAIN, port: int | None = None) -> Iterator[str]:
+    """The URL of an empty ministack; S3, SNS and SQS need nothing else. `tests.cloud.function_aws:app` runs
+    functions as the PC's cloud does. Without `port`, it has a free one.
+
+    A start takes half a second of a processor, so this worker's next test that needs a plain one gets the same.
+    """
+    if app != _PLAIN or port is not None:
+        with _started_aws(app, port or free_port()) as url:
+            yield url
+        return
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    found = next((entry for entry in _unused if entry[1] == environment), None)
+    if found:
+        _unused.remove(found)
+    else:
+        found = _until_exit.enter_context(_started_aws(app, free_port())), environment
+    yield found[0]
+    with urllib.request.urlopen(urllib.request.Request(f"{found[0]}/_ministack/reset", method="POST")):
+        _unused.append(found)
+
+
+@contextmanager
+def _started_aws(app: str, port: int) -> Iterator[str]:
     command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1"]
     # Its functions' code and logs; a function may still write when the cloud has ended.
     with tempfile.TemporaryDirectory(prefix="aws-", ignore_cleanup_errors=True) as scratch:

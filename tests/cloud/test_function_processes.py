@@ -6,8 +6,10 @@ import shutil
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -259,6 +261,22 @@ def test_steps_wait_for_a_processor_and_the_api_does_not(cloud: Machine) -> None
     assert len(set(cloud.at_work(name))) == CPUS
 
 
+def add_function_with_code_of_its_own(cloud: Machine, name: str) -> None:
+    """Its start needs disk space, as functions with the same code share their files."""
+    code = BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("code.py", f"# {name * 100_000}\n{CODE}")
+    cloud.lambda_.create_function(
+        FunctionName=name,
+        Role="arn:aws:iam::000000000000:role/any",
+        Runtime="python3.12",
+        Handler="code.work",
+        Timeout=60,
+        Code={"ZipFile": code.getvalue()},
+        Environment={"Variables": {"BUCKET": small_stack.BUCKET}},
+    )
+
+
 def fill(file: Path) -> None:
     with file.open("ab", buffering=0) as filler, suppress(OSError):
         while True:
@@ -277,18 +295,20 @@ def test_a_full_disk_is_named_and_functions_still_start(small_disk: Path, home: 
     full = Home(small_disk / "home", home.checkout)
     try:
         cloud = Machine(full, up(full))
+        for name in ("First", "Second"):
+            add_function_with_code_of_its_own(cloud, name)
         fill(small_disk / "filler")
         assert shutil.disk_usage(small_disk).free < 8192
-        assert cloud.invoke("any"), "it has the reserve's space"
+        assert cloud.invoke("any", "First"), "it has the reserve's space"
         fill(small_disk / "filler")
-        written = cloud.invoke("any")["errorMessage"]
+        written = cloud.invoke("any", "First")["errorMessage"]
         assert "InternalError" in written
         assert "No space left on device" in written
-        ended = cloud.end_of(cloud.start("any", function="Other"))
+        ended = cloud.end_of(cloud.start("any", function="Second"))
         assert ended["error"] == "DiskFull"
         assert "No space left on device" in json.loads(ended["cause"])["errorMessage"]
         (small_disk / "filler").unlink()
-        assert cloud.end_of(cloud.start("any", function="Other"))["status"] == "SUCCEEDED"
+        assert cloud.end_of(cloud.start("any", function="Second"))["status"] == "SUCCEEDED"
     finally:
         down(full)
 

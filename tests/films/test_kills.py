@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
-import psutil
 import pytest
 
 from tests.cloud.servers import wait_until
@@ -74,17 +74,17 @@ def kill_once(cloud: Cloud, function: str, until: Callable[[], bool]) -> bool:
     """Kill the function's process as soon as the cloud reports that it works."""
     while not until():  # which is asked seldom: it takes longer than some functions work
         for _ in range(50):
-            if any(name.endswith(f"-{function}") for name in running(cloud)):
-                for process in psutil.Process(cloud.pid()).children():
-                    with suppress(psutil.Error):
-                        if process.environ().get("AWS_LAMBDA_FUNCTION_NAME", "").endswith(f"-{function}"):
-                            process.kill()
-                            return True
+            report = functions(cloud)
+            for name in report["running"]:
+                if name.endswith(f"-{function}") and (pids := report["pids"].get(name)):
+                    for pid in pids:
+                        with suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGKILL)
+                    return True
             time.sleep(0.02)
     return False
 
 
-def running(cloud: Cloud) -> dict[str, int]:
-    functions = httpx.get(f"{cloud.status['aws_endpoint_url']}/_reelworks", timeout=30).json()["functions"]
-    counts: dict[str, int] = functions["running"]
-    return counts
+def functions(cloud: Cloud) -> dict[str, Any]:
+    report: dict[str, Any] = httpx.get(f"{cloud.status['aws_endpoint_url']}/_reelworks", timeout=30).json()
+    return dict(report["functions"])

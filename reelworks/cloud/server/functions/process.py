@@ -1,22 +1,29 @@
 """One process of a function: starts with its first invocation and serves one after another.
 
-It is ministack's worker (1.5.33: core/lambda_runtime.py, Worker), which unpacks the code and speaks JSON
-lines with it, except for what happens around an invocation. ministack ends the process when the handler
-raises, so that each wrong API key would cost a new one, and does not say why a process ended. As on AWS, here
-the process survives an exception, and its end is reported as Lambda reports it.
+It takes the place of ministack's worker (1.5.33: core/lambda_runtime.py, Worker) and runs the same program,
+which speaks JSON lines. ministack's starts a new interpreter on a new copy of the code each time; here a fork
+server starts it (fork_server.py), and the processes share one copy, with its bytecode. ministack ends the
+process when the handler raises, so that each wrong API key would cost a new one, and does not say why one
+ended. As on AWS, here the process survives an exception, and its end is reported as Lambda reports it.
 """
 
 import errno
+import hashlib
 import json
 import os
 import queue
 import select
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
+import uuid
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -24,6 +31,7 @@ from ministack.core import lambda_runtime
 
 from lambdas.domain.errors import DiskFull
 from lambdas.domain.failures import OUT_OF_DISK
+from reelworks.cloud.server.functions.forked import ForkServer
 
 # Steps yield the processors to the API and the cloud itself.
 STEP_NICENESS = 5
@@ -31,6 +39,8 @@ STEP_NICENESS = 5
 _GRACE_SECONDS = 2.0  # a process that closed its output is about to end
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _VMSTAT = Path("/proc/vmstat")
+_PROGRAM = lambda_runtime._PYTHON_WORKER_SCRIPT
+_NO_IMPORT = "Worker init failed"
 
 
 @dataclass(frozen=True)
@@ -49,10 +59,11 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
     on_full_disk: ClassVar[Callable[[], bool]] = lambda: (
         False
     )  # makes room if it can, and tells whether it did
-    _proc: Any  # the subprocess.Popen; None before the first invocation and after its end
+    fork_server: ClassVar[ForkServer]
+    _proc: Any  # what ForkServer.start returned; None before the first invocation and after its end
 
     def __init__(self, func_name: str, config: dict[str, Any], code_zip: bytes) -> None:
-        super().__init__(func_name, _named(config), code_zip)
+        super().__init__(func_name, config, code_zip)
         self._log = _Log()
 
     def run(self, event: Any, request_id: str, **context: Any) -> Outcome:
@@ -124,16 +135,28 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]  # ministack
                 raise
             self._spawn()
 
-    def _read_stderr(self) -> None:
-        """ministack starts this in a thread right after the process."""
+    def _spawn(self) -> None:
+        """Raises OSError if no process starts, and RuntimeError if it ends or can't import its code."""
+        code = _CODE.folder(self.code_zip)
+        module, _, handler = self.config["Handler"].rpartition(".")
+        begin = {"code_dir": str(code), "module": module.replace("/", "."), "handler": handler}
+        begin |= {"function_name": self.config["FunctionName"], "memory": self.config.get("MemorySize", 128)}
+        self._proc = type(self).fork_server.start(_PROGRAM, code, _environment(self.config, code))
         if not self.is_awaited:
             own = os.getpriority(os.PRIO_PROCESS, 0)  # a root user's step must not overtake its cloud
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, self._proc.pid, max(STEP_NICENESS, own))
-        self._log.read(self._proc.stderr)
+        threading.Thread(target=self._log.read, args=(self._proc.stderr,), daemon=True).start()
+        with suppress(BrokenPipeError):
+            self._proc.stdin.write(json.dumps(begin) + "\n")
+        answer = _next_answer(self._proc)
+        if answer is None:
+            raise RuntimeError("The process ended at its start.")
+        if answer["status"] != "ready":
+            raise RuntimeError(f"{_NO_IMPORT}: {answer.get('error')}")
 
     def _failed_start(self, request_id: str, reason: str, kills: int) -> Outcome:
-        if reason.startswith("Worker init failed"):
+        if reason.startswith(_NO_IMPORT):
             self._end()
             return Outcome(error_type="Runtime.ImportModuleError", error=reason, log=self._log.take())
         return self._died(request_id, kills)
@@ -200,27 +223,74 @@ class _Log:
                     self._pipe = None
 
 
-def _named(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a function's configuration with its name for botocore's user agent (call_counts.py), unless its
-    environment has one."""
-    variables = {
-        "AWS_SDK_UA_APP_ID": config["FunctionName"],
-        **config.get("Environment", {}).get("Variables", {}),
+class _Code:
+    """The code of functions, unpacked once for all of their processes, next to the cloud's other temporary
+    files."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, Path] = {}
+        self._unpacking = threading.Lock()
+
+    def folder(self, code_zip: bytes) -> Path:
+        digest = hashlib.sha256(code_zip).hexdigest()
+        with self._unpacking:
+            if digest not in self._folders:
+                self._folders[digest] = self._unpacked(code_zip)
+            return self._folders[digest]
+
+    @staticmethod
+    def _unpacked(code_zip: bytes) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="functions-code-"))
+        try:
+            with zipfile.ZipFile(BytesIO(code_zip)) as archive:
+                archive.extractall(folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return folder
+
+
+_CODE = _Code()
+
+
+def _environment(config: dict[str, Any], code: Path) -> dict[str, str]:
+    """Return the variables of a function's process: as in ministack's Worker._spawn, and the function's name
+    for botocore's user agent (call_counts.py), unless its own variables have one."""
+    name, arn = config["FunctionName"], config["FunctionArn"]
+    region = arn.split(":")[3]
+    own = config.get("Environment", {}).get("Variables", {})
+    defaults = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}",
+        "AWS_SDK_UA_APP_ID": name,
+        "LAMBDA_TASK_ROOT": str(code),
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
+        "AWS_LAMBDA_FUNCTION_VERSION": config.get("Version", "$LATEST"),
+        "AWS_LAMBDA_LOG_STREAM_NAME": str(uuid.uuid4()),
+        "_LAMBDA_FUNCTION_ARN": arn,
+        "_LAMBDA_TIMEOUT": str(config.get("Timeout", 30)),
     }
-    return {**config, "Environment": {**config.get("Environment", {}), "Variables": variables}}
+    given = {key: value for key, value in own.items() if key not in lambda_runtime._RESERVED_RUNTIME_ENV_VARS}
+    fixed = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    credentials: dict[str, str] = lambda_runtime.execution_credentials(config)
+    return defaults | dict(os.environ) | given | fixed | credentials
 
 
 def _read_answer(process: Any, answers: "queue.Queue[dict[str, Any] | None]") -> None:
-    """Put the answer into the queue; None if the process ended without one. Lines that are no answer are the
+    """Put the answer into the queue; None if the process ended without one."""
+    answers.put(_next_answer(process))
+
+
+def _next_answer(process: Any) -> dict[str, Any] | None:
+    """Return the process's next answer, or None if it ends without one. Lines that are no answer are the
     function's own output."""
     with suppress(OSError, ValueError):
         for line in process.stdout:
             with suppress(ValueError):
                 answer = json.loads(line)
-                if isinstance(answer, dict) and answer.get("status") in ("ok", "error"):
-                    answers.put(answer)
-                    return
-    answers.put(None)
+                if isinstance(answer, dict) and answer.get("status") in ("ready", "ok", "error"):
+                    return answer
+    return None
 
 
 def _exception(trace: str, message: str) -> str:

@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from ministack.services import lambda_svc, stepfunctions
 
 from reelworks.cloud.server.functions import map_failures
 from reelworks.cloud.server.functions.calls import MEMORY_OF_ONE_PROCESSOR, Call, call_of
+from reelworks.cloud.server.functions.forked import ForkServer
 from reelworks.cloud.server.functions.process import FunctionProcess, Outcome
 from reelworks.cloud.server.functions.turns import Turns
 
@@ -74,6 +76,7 @@ class FunctionRuntime:
         # Of steps, as many as fit at once; of the API, its authorizer, the studio and Dispatch, their places.
         at_once = math.ceil(processors * MEMORY_OF_ONE_PROCESSOR / _SMALLEST_FUNCTION) + 4 * places
         self._most = at_once + _KEPT_IDLE
+        self._fork_server = ForkServer()
         self._stopped = threading.Event()
         self._invoked: Counter[str] = Counter()
         self._counting = threading.Lock()
@@ -113,6 +116,7 @@ class FunctionRuntime:
 
         self._reserve.take()
         FunctionProcess.on_full_disk = self._reserve.give
+        FunctionProcess.fork_server = self._fork_server
         lambda_runtime.Worker = FunctionProcess
         lambda_svc._execute_function = in_turn
         lambda_svc._execute_function_warm = self._run
@@ -126,18 +130,25 @@ class FunctionRuntime:
         """End all processes."""
         self._stopped.set()
         lambda_runtime.reset()
+        self._fork_server.stop()
 
     def report(self) -> dict[str, Any]:
         """Return {"running": {function: calls}, "waiting": {function: calls}, "invoked": {function: calls
-        since the cloud started}, "processes": count, "memory_bytes": bytes that they hold}."""
+        since the cloud started}, "processes": count, "pids": {function: [process id]}, "memory_bytes": bytes
+        that the processes hold, apart from what they share}."""
         load = self._turns.load()
-        pids = [pid for process in _processes() if (pid := process.pid) is not None]
+        pids: dict[str, list[int]] = {}
+        for process in _processes():
+            if (pid := process.pid) is not None:
+                pids.setdefault(process.func_name, []).append(pid)
+        every = list(chain(*pids.values()))
         return {
             "running": dict(load.running),
             "waiting": dict(load.waiting),
             "invoked": dict(self._invoked),
-            "processes": len(pids),
-            "memory_bytes": sum(_resident(pid) for pid in pids),
+            "processes": len(every),
+            "pids": pids,
+            "memory_bytes": sum(map(_own_memory, every)),
         }
 
     # --- one invocation
@@ -263,9 +274,9 @@ def _available_memory() -> int:
         return 0
 
 
-def _resident(pid: int) -> int:
+def _own_memory(pid: int) -> int:
     with suppress(psutil.Error):
-        return int(psutil.Process(pid).memory_info().rss)
+        return int(psutil.Process(pid).memory_full_info().uss)
     return 0
 
 
