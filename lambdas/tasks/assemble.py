@@ -16,12 +16,13 @@ from lambdas.domain.documents import Document
 from lambdas.domain.errors import ClipUnreadable
 from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.prices import of_time
+from lambdas.domain.quality import QualityReport
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import AssemblyProgress
 from lambdas.media.captions import srt, vtt
 from lambdas.media.frames import poster
 from lambdas.media.spritesheet import spritesheet
-from lambdas.production.film_layout import Film, cues, forget_broken_clip
+from lambdas.production.film_layout import Film, cues, forget_broken_clip, quality_report
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import VideoTask, require_open, task
 from lambdas.settings import PricedSettings
@@ -70,6 +71,8 @@ def assemble(
     reused = parts.find(film)
     if not reused:
         _make(film, plan, inputs, outputs, parts, videos)
+    elif not outputs.exists(keys.quality(tenant, film_hash(plan))):  # made by a version without reports
+        _write_report(quality_report(plan, [None] * len(plan.clips), None), plan, outputs)
     _make_pictures(film, plan, outputs)
     _write_captions(plan, outputs)
     parts.require_video(film, made=not reused)  # the pictures and captions have the film's name
@@ -91,15 +94,22 @@ def _make(
             layout = making.layout()
             if making.steps:
                 videos.advance(plan.tenant, plan.video_id, Stage.ASSEMBLING, steps=making.steps)
-            parts.write(
-                film,
-                lambda: outputs.put_streamed(
+
+            def write() -> None:
+                _write_report(making.report(), plan, outputs)  # first: whoever finds the film finds it
+                outputs.put_streamed(
                     film, layout, "video/mp4", sent=lambda size: progress.uploaded(size, layout.size)
-                ),
-            )
+                )
+
+            parts.write(film, write)
     except ClipUnreadable as error:
         forget_broken_clip(plan, outputs, error)
         raise
+
+
+def _write_report(report: QualityReport, plan: FilmPlan, outputs: Objects) -> None:
+    body = report.model_dump_json(indent=1, exclude_none=True).encode()
+    outputs.put(keys.quality(plan.tenant, film_hash(plan)), body, VARIANTS["quality"].media_type)
 
 
 def _make_pictures(film: str, plan: FilmPlan, outputs: Objects) -> None:
