@@ -35,7 +35,7 @@ CAMERA_SHARE = 0.04  # of the picture's width, within one second
 JUMP_LEVELS, JUMP_OF_MOVEMENT = 6.0, 3.0
 SAME_LEVELS = 1.5  # between two scenes' first, middle and last pictures
 PLAIN_LEVELS = 3.0  # a picture of less contrast is like any other plain one
-CLIPPED_SHARE = 0.0005  # of the samples, in runs at full scale
+CLIPPED_SHARE = 0.0005  # of the samples
 LOUDNESS, LOUDNESS_TOLERANCE, TRUE_PEAK = -16.0, 1.0, -1.0
 SILENT = -70.0  # LUFS, see lambdas/media/sound_filters.py
 READING_SPEED = 17
@@ -123,7 +123,7 @@ LIMITS = {
         "Pauses between sentences without music, which are meant. A film without sound by request passes.",
     ),
     CheckName.CLIPPING: Limit(
-        "at most 0.05% of the samples of a sentence or a clip in runs of three at full scale",
+        "at most 0.05% of the samples of a sentence or a clip at full scale or above",
         "ours, from the benchmark",
         "A sound that was clipped first and made quieter then; music, which is often mastered to full scale.",
     ),
@@ -149,7 +149,7 @@ LIMITS = {
 
 
 class ClipSoundMeasures(Document):
-    """A clip's own sound. `clipped`: share of its samples in runs at full scale."""
+    """A clip's own sound. `clipped`: share of its samples at full scale or above."""
 
     silent: bool = False
     clipped: float = 0

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lambdas.domain.quality import (
     BLACK_SECONDS,
+    CLIPPED_SHARE,
     FROZEN_SECONDS,
     SIGNATURE,
     SILENT_SECONDS,
@@ -23,11 +24,10 @@ from lambdas.domain.quality import (
     ClipSoundMeasures,
     SoundMeasures,
 )
-from lambdas.domain.quality import CLIPPED_SHARE as _CLIPPED_SHARE
 from lambdas.media.probe import as_source, decoded, frame_rate, open_video
 from lambdas.media.sound import Placed, Sound
 from lambdas.media.sound_filters import SILENT
-from lambdas.media.sound_input import RATE, Samples, clip_samples, has_sound, samples
+from lambdas.media.sound_input import RATE, Samples, clip_samples, full_scale, has_sound, samples
 from lambdas.media.source import Source
 
 _SIDE = 96  # pixels of the longer side of the pictures that are measured
@@ -48,7 +48,7 @@ _LAG = 0.5  # seconds between two pictures that are compared for movement
 _SURE = 0.1  # height of a phase correlation's peak that means a shift
 
 _SILENT_PEAK = 0.001  # -60 dB: FFmpeg's silencedetect
-_FULL_SCALE, _RUN = 0.995, 3  # of a sample; samples in a row
+_FULL_SCALE = 0.9995
 _WINDOW = RATE // 20  # samples looked at for silence together
 _TAIL, _CUT = RATE // 100, 10 ** (-10 / 20)
 
@@ -70,7 +70,7 @@ def measure_clip(source: Source | bytes) -> ClipMeasures:
                 whole = False
                 break
             pictures.take(frame)
-    sound = _sound_of(clip_samples(source, Fraction(0))) if has_sound(source) else None
+    sound = _sound_of(source) if has_sound(source) else None
     return pictures.measures(whole).model_copy(update={"sound": sound})
 
 
@@ -317,7 +317,8 @@ def measure_sound(
     order. `music`: silent spans are looked for, because there is music all the way."""
     mute, clipped, cut = [], [], []
     for number, voice in enumerate(voices):
-        found = _spoken(samples(voice.source, f"narration {number}"))
+        name = f"narration {number}"
+        found = _spoken(samples(voice.source, name), full_scale(voice.source, name))
         for is_so, sentences in zip(found, (mute, clipped, cut), strict=True):
             if is_so and len(sentences) < _MOST_SENTENCES:
                 sentences.append(number)
@@ -331,7 +332,7 @@ def measure_sound(
     )
 
 
-def _spoken(sound: Iterable[Samples]) -> tuple[bool, bool, bool]:
+def _spoken(sound: Iterable[Samples], full: float) -> tuple[bool, bool, bool]:
     """Return whether a sentence is silent, clipped and cut off."""
     wave = np.concatenate([*sound, np.zeros((2, 0), np.float32)], axis=1)
     if not wave.size or np.abs(wave).max() < _SILENT_PEAK:
@@ -340,29 +341,23 @@ def _spoken(sound: Iterable[Samples]) -> tuple[bool, bool, bool]:
     spoken = power[power > _SILENT_PEAK**2]
     tail = float(np.sqrt(power[-_TAIL:].mean()))
     is_cut = tail > _CUT * float(np.sqrt(spoken.mean()))
-    return False, _clipped_samples(wave) / wave.shape[1] > _CLIPPED_SHARE, is_cut
+    return False, _clipped_samples(wave, full) / wave.shape[1] > CLIPPED_SHARE, is_cut
 
 
-def _sound_of(sound: Iterable[Samples]) -> ClipSoundMeasures:
+def _sound_of(clip: Source) -> ClipSoundMeasures:
     count = clipped = 0
-    peak = 0.0
-    for block in sound:
+    peak, full = 0.0, full_scale(clip, "its sound")
+    for block in clip_samples(clip, Fraction(0)):
         count += block.shape[1]
-        clipped += _clipped_samples(block)
+        clipped += _clipped_samples(block, full)
         peak = max(peak, float(np.abs(block).max(initial=0)))
     return ClipSoundMeasures(silent=peak < _SILENT_PEAK, clipped=round(clipped / max(1, count), 5))
 
 
-def _clipped_samples(wave: Samples) -> int:
-    """Return how many samples stand in runs at full scale, in the channel that has more."""
-    return max(
-        (
-            sum(stop - start for start, stop in _runs(channel) if stop - start >= _RUN)
-            for channel in np.abs(wave) >= _FULL_SCALE
-            if channel.any()
-        ),
-        default=0,
-    )
+def _clipped_samples(wave: Samples, full: float) -> int:
+    """Return how many samples are at full scale or, after a lossy format, above it: in the channel that has
+    more."""
+    return int(np.count_nonzero(np.abs(wave) >= full * _FULL_SCALE, axis=1).max(initial=0))
 
 
 def _silent_spans(sound: Iterable[Samples]) -> tuple[tuple[float, float], ...]:

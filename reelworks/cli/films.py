@@ -12,6 +12,7 @@ from lambdas.domain.control_characters import visible
 from reelworks.cli import progress
 from reelworks.cli.follow_film import check_output, download_attempt, finish
 from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_json_file
+from reelworks.cli.quality import show_quality
 from reelworks.cli.terminal import Json, Session, fail, out, print_json
 from reelworks.video_words import estimated_lines
 
@@ -331,9 +332,18 @@ def list_videos(
 
 
 @app.command()
-def show(video_id: VideoId, as_json: Json = False) -> None:
+def show(
+    video_id: VideoId,
+    quality: Annotated[
+        bool, typer.Option("--quality", help="Show the quality report of its latest film instead.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Show everything about a video."""
     with Session() as client:
+        if quality:
+            show_quality(client, video_id, as_json=as_json)
+            return
         video = client.status(video_id)
     if as_json:
         print_json(video.to_dict())
