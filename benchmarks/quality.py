@@ -420,7 +420,7 @@ def reported(film: Material, times: Times) -> QualityReport:
     began = time.perf_counter()
     pieces = [Piece(BytesSource(file), index) for index, file in enumerate(files)]
     layout = lay_out(pieces, sound=BytesSource(output.getvalue()), metadata={})
-    for _ in layout.stream(0, layout.size):
+    for _ in layout.stream():
         pass
     times.joining += time.perf_counter() - began
     times.film_seconds += plan.frames / FPS
