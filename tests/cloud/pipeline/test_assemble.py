@@ -241,8 +241,10 @@ def test_no_joint_is_encoded_for_a_video_that_was_cancelled(bench: Bench) -> Non
     before = bench.deployment.keys("output", joints)
 
     class Cancelling(Objects):
-        def put(self, key: str, body: bytes | BinaryIO, content_type: str, *, by: str = "") -> None:
-            super().put(key, body, content_type, by=by)
+        def put(
+            self, key: str, body: bytes | BinaryIO, content_type: str, *, by: str = "", measures: str = ""
+        ) -> None:
+            super().put(key, body, content_type, by=by, measures=measures)
             if key.startswith(joints):
                 bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
 
