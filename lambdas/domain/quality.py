@@ -27,7 +27,7 @@ REVISION: Final = 1
 BLACK_SECONDS = FROZEN_SECONDS = SILENT_SECONDS = 2.0
 """Also half of a shorter clip. The defaults of FFmpeg's blackdetect, freezedetect and silencedetect."""
 MOST_FLASHES = 3.0  # in one second
-EDGE_PIXELS, EDGE_SHARE = 6.0, 1 / 80  # width of the sharpest edges; the larger of both
+EDGE_PIXELS, EDGE_SHARE = 4.0, 1 / 80  # width of the sharpest edges; the larger of both
 DARK, BRIGHT = 60, 128  # luma of 8 bits: 99% of the picture is below, above
 BRIGHT_WHITE = 0.25  # share of nominal white that an over-exposed picture has at least
 STILL_LEVELS = 0.5  # mean change within half a second, in 8-bit levels
@@ -78,9 +78,9 @@ LIMITS = {
         "Part of the picture that is black.",
     ),
     CheckName.FROZEN: Limit(
-        "less than 2 s, or half of a shorter clip, without a change of more than -60 dB; unless the prompt"
+        "less than 2 s, or half of a shorter clip, without a change of more than -50 dB; unless the prompt"
         " asks for a still image",
-        "FFmpeg freezedetect: n=-60dB, d=2",
+        "FFmpeg freezedetect: d=2; its n=-60dB is exceeded by a keyframe alone, so n=-50dB",
         "Movement that repeats, and movement of a subject that is tiny in the picture.",
     ),
     CheckName.FLICKER: Limit(
@@ -90,9 +90,9 @@ LIMITS = {
         "Fainter flicker, saturated red and striped patterns. It replaces no certified test.",
     ),
     CheckName.SHARPNESS: Limit(
-        "the sharpest tenth of the edges is at most 1/80 of the picture's height wide, or 6 pixels",
+        "the sharpest tenth of the edges is at most 1/80 of the picture's height wide, or 4 pixels",
         "edge width after Marziliano et al. 2002; the limit is ours, from the benchmark",
-        "Blur under sharp lettering or grain. A picture without edges isn't measured.",
+        "Blur under sharp lettering or grain. Pictures without edges or below 120 pixels aren't measured.",
     ),
     CheckName.EXPOSURE: Limit(
         "1% of the picture is brighter than 20% signal; 1% is darker than 50%, or under a quarter is white",
@@ -610,7 +610,7 @@ def _left_out(
         said = f"{partly} of {len(clips)} clips are too large to be measured to their end."
         found |= dict.fromkeys(of_pictures, (False, said))
     elif plain := sum(one.edge is None for one in clips if one):
-        said = f"{plain} of {len(clips)} clips have too few edges."
+        said = f"{plain} of {len(clips)} clips have too few edges, or are too small."
         found[CheckName.SHARPNESS] = (plain == len(clips), said)
     if CATALOGUE[plan.engine].draft:
         found[CheckName.MOTION] = (True, "A draft's movement is drawn, whatever the prompt asks.")

@@ -38,11 +38,13 @@ _MOST_SENTENCES = 30
 
 _BLACK_LUMA, _BLACK_AREA = 16 + 0.1 * 219, 0.98  # FFmpeg's blackdetect
 _SUDDEN = 24.0  # levels of mean luma between a black picture and its neighbour
-_FROZEN_LEVELS = 0.001 * 255  # FFmpeg's freezedetect: -60 dB
+# -50 dB; FFmpeg's freezedetect has -60 dB by default, which an encoder's keyframe alone exceeds.
+_FROZEN_LEVELS = 0.00316 * 255
 _DISPLAY = 200.0  # cd/m² of white, as BT.1702 assumes
 _FLASH, _FLASH_DARKER, _FLASH_AREA = 20.0, 160.0, 0.25  # cd/m², cd/m², share of the picture
 _WHITE = 235
 _BLOCK, _EDGE_CONTRAST, _FEWEST_EDGES, _SHARPEST = 32, 40, 8, 10  # pixels, levels, blocks, percent
+_SMALLEST = 120  # pixels of the shorter side, of a picture whose edges are measured
 _EDGE_SECONDS = 1.0  # between the pictures whose edges are measured
 _LAG = 0.5  # seconds between two pictures that are compared for movement
 _SURE = 0.1  # height of a phase correlation's peak that means a shift
@@ -231,12 +233,15 @@ def _reduced(frame: VideoFrame, width: int, height: int) -> _Luma:
 
 def _luma(frame: VideoFrame) -> _Luma:
     plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-    return rows[:, : plane.width].copy()
+    rows: _Luma = np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)
+    return rows[:, : plane.width]
 
 
 def _edge_width(frame: VideoFrame) -> list[float]:
-    """Return the width in pixels of the sharpest tenth of the edges; nothing if there are too few."""
+    """Return the width in pixels of the sharpest tenth of the edges; nothing if there are too few, or the
+    picture is too small to tell."""
+    if min(frame.width, frame.height) < _SMALLEST:
+        return []
     luma = frame.to_ndarray(format="gray").astype(np.int16)
     height, width = (side - side % _BLOCK for side in luma.shape)
     if not height or not width:
@@ -277,10 +282,12 @@ def _signature(luma: _Luma) -> _Luma:
     if min(luma.shape) < SIGNATURE:
         across = np.linspace(0, luma.shape[1] - 1, SIGNATURE).round().astype(int)
         down = np.linspace(0, luma.shape[0] - 1, SIGNATURE).round().astype(int)
-        return luma[np.ix_(down, across)]
+        picked: _Luma = luma[np.ix_(down, across)]
+        return picked
     sums = np.add.reduceat(np.add.reduceat(luma.astype(np.int32), rows[:-1], axis=0), columns[:-1], axis=1)
     areas = np.outer(np.diff(rows), np.diff(columns))
-    return np.rint(sums / areas).astype(np.uint8)
+    means: _Luma = np.rint(sums / areas).astype(np.uint8)
+    return means
 
 
 def _stored(small: _Luma) -> str:
@@ -315,7 +322,9 @@ def measure_sound(
 ) -> SoundMeasures:
     """Measure a film's sound: `made` as mixed, `output` its file, and the sentences it was mixed from, in
     order. `music`: silent spans are looked for, because there is music all the way."""
-    mute, clipped, cut = [], [], []
+    mute: list[int] = []
+    clipped: list[int] = []
+    cut: list[int] = []
     for number, voice in enumerate(voices):
         name = f"narration {number}"
         found = _spoken(samples(voice.source, name), full_scale(voice.source, name))

@@ -104,7 +104,7 @@ def test_a_fault_of_a_clip_is_found_in_its_place(
     "fields",
     [
         {"flashes": 3.0},
-        {"edge": 8.0},
+        {"edge": 8.0},  # of 720 lines
         {"edge": None},
         {"low": 150, "high": 235, "white": 0.1},  # snow
         {"low": 16, "high": 235, "white": 0.9},  # a drawing on white ground
