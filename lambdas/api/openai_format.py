@@ -467,10 +467,10 @@ def _dumped(document: Document) -> Any:
 
 
 def _made(part: PartProgress | ClipProgress | AssemblyProgress) -> Any:
-    """Return the part with `took`; the storage location is internal, so it is left out."""
+    """Return the part with `took`. The storage location is internal, and a film's warnings are said with it."""
     begun, ended = part.started_ms, part.finished_ms
     took = None if begun is None or ended is None else (ended - begun) / 1000
-    return {**part.model_dump(mode="json", exclude={"artifact"}), "took": took}
+    return {**part.model_dump(mode="json", exclude={"artifact", "warnings"}), "took": took}
 
 
 def _error(video: Video) -> VideoError | None:
