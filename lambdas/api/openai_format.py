@@ -467,7 +467,7 @@ def _dumped(document: Document) -> Any:
 
 
 def _made(part: PartProgress | ClipProgress | AssemblyProgress) -> Any:
-    """Return the part with `took`. The storage location is internal, and a film's warnings are said with it."""
+    """Return the part with `took`. The storage location is internal, and the film has its warnings."""
     begun, ended = part.started_ms, part.finished_ms
     took = None if begun is None or ended is None else (ended - begun) / 1000
     return {**part.model_dump(mode="json", exclude={"artifact", "warnings"}), "took": took}
