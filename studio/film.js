@@ -5,7 +5,7 @@ import { ask } from "./ask.js";
 import { caller } from "./caller.js";
 import { Component, html, nothing } from "./component.js";
 import "./film/compare.js";
-import { costView, eventsView, filesView, provenanceView, save } from "./film/details.js";
+import { costView, eventsView, filesView, provenanceView, qualityView, save } from "./film/details.js";
 import "./film/media.js";
 import "./film/player.js";
 import { scenesView } from "./film/scenes.js";
@@ -94,6 +94,8 @@ class Film extends Component {
       this.#once("events", this.eventsShown && JSON.stringify([video.stages.length, video.progress]), () =>
         this.#readEvents(signal)),
     ]);
+    const reported = finished && this.manifest?.delivered.some(({ variant }) => variant === "quality");
+    await this.#once("quality", reported && `${finished}`, () => this.#readFile("quality", signal));
   }
 
   async #once(name, version, read) {
@@ -109,12 +111,18 @@ class Film extends Component {
   }
 
   async #readManifest(signal) {
-    const url = await link(this.wanted, "manifest", this.video.completed_at);
-    const answer = await fetch(url, { signal }).catch((error) => {
-      throw error.name === "AbortError" ? error : new ApiError(0, { message: "Its manifest can't be loaded." });
-    });
-    if (!answer.ok) throw new ApiError(answer.status, { message: "Its manifest can't be loaded." });
+    const manifest = await this.#readFile("manifest", signal);
     this.manifestFault = null;
+    return manifest;
+  }
+
+  async #readFile(variant, signal) {
+    const message = `Its ${variant === "quality" ? "quality report" : variant} can't be loaded.`;
+    const url = await link(this.wanted, variant, this.video.completed_at);
+    const answer = await fetch(url, { signal }).catch((error) => {
+      throw error.name === "AbortError" ? error : new ApiError(0, { message });
+    });
+    if (!answer.ok) throw new ApiError(answer.status, { message });
     return answer.json();
   }
 
@@ -403,6 +411,7 @@ class Film extends Component {
   #made(video) {
     const { manifest } = this;
     return html`
+      ${this.quality ? qualityView(this.quality, (seconds) => this.querySelector("studio-player").seek(seconds)) : nothing}
       <div class="made">
         ${filesView(video, manifest, (saved) => this.#act(() => saved))}
         ${costView(manifest)}

@@ -1,4 +1,4 @@
-"""The tables of docs/api.md, written from the API's document."""
+"""The tables of docs/api.md, written from the API's document, and of docs/quality.md."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -9,6 +9,7 @@ from lambdas.api.document import ANY, MEANINGS, SOME, VERSION
 from lambdas.api.reference_page import type_of
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.errors import RequestError
+from lambdas.domain.quality import LIMITS
 from lambdas.intake.film_kind import OF_SCENES
 from lambdas.intake.other_names import KNOWN
 from tests.api_document import api_document
@@ -60,6 +61,13 @@ def _answer(name: str) -> str:
 def _variants() -> str:
     return _table(
         ("variant", "media type"), [(f"`{name}`", one.media_type) for name, one in VARIANTS.items()]
+    )
+
+
+def _checks() -> str:
+    return _table(
+        ("check", "passes with", "source of the limit", "can't see"),
+        [(f"`{name}`", one.allows, one.source, one.blind) for name, one in LIMITS.items()],
     )
 
 
@@ -115,4 +123,5 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "model": lambda: _answer("ModelObject"),
     "variants": _variants,
     "errors": _errors,
+    "checks": _checks,
 }

@@ -138,7 +138,7 @@ CALLS: Mapping[str, Mapping[Unit, Each]] = {
         Unit.FILM: _sum(
             _times(3, _CHANGE),
             _times(2, _MADE),
-            {"s3 HeadObject": 7, "s3 GetObject": 3, "s3 PutObject": 4},
+            {"s3 HeadObject": 7, "s3 GetObject": 3, "s3 PutObject": 5},
         ),
         Unit.CLIP: {"s3 HeadObject": 1, "s3 GetObject": 2},
         Unit.REREAD: {"s3 GetObject": 1},
@@ -156,9 +156,9 @@ CALLS: Mapping[str, Mapping[Unit, Each]] = {
                 "dynamodb UpdateItem": -1,
                 "dynamodb TransactWriteItems": 1,
                 "secretsmanager GetSecretValue": 1,
-                "s3 HeadObject": 7,
+                "s3 HeadObject": 9,
                 "s3 GetObject": 2,
-                "s3 CopyObject": 2,
+                "s3 CopyObject": 3,
                 "s3 PutObject": 2,
                 "events PutEvents": 1,
             },
@@ -200,7 +200,7 @@ SECONDS: Mapping[str, Mapping[Unit, float]] = {
     "Plan": {Unit.FILM: 1, Unit.PROMPT_QUESTION: 8},
     "DrawClip": {Unit.DRAWN: 9},  # DRAFT.clip_seconds
     "RenderClip": {Unit.RENDERED: 0.7},
-    "SettleClip": {Unit.RENDERED: 0.9},
+    "SettleClip": {Unit.RENDERED: 2},  # it decodes the clip to measure it
     "Assemble": {Unit.FILM: 4, Unit.CLIP: 0.2, Unit.MEBIBYTE: 0.05},  # lambdas/domain/assembler.py
     "Publish": {Unit.FILM: 1, Unit.CLIP: 0.03},
     "Deliver": {Unit.FILM: 0.1, Unit.CLIP: 0.1},

@@ -13,6 +13,8 @@ from lambdas.media.source import CHUNK, check_range
 
 _BLOCK = 256 * 1024  # bytes; the first block of an engine's clip contains its index, a few KB
 _KEPT_BLOCKS = 64  # 16 MiB
+MEASURES = "measures"
+"""Metadata field: what Objects.put was given under this name."""
 
 
 class Blocks:
@@ -51,6 +53,7 @@ class ObjectSource:
             found = s3.head_object(Bucket=bucket, Key=key)
         self.size: int = found["ContentLength"]
         self.etag: str = found["ETag"]
+        self.measures: str | None = found.get("Metadata", {}).get(MEASURES)
 
     def read(self, offset: int, length: int) -> bytes:
         check_range(self, offset, length)

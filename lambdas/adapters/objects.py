@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import MISSING, error_code, translated
-from lambdas.adapters.object_source import Blocks, ObjectSource
+from lambdas.adapters.object_source import MEASURES, Blocks, ObjectSource
 from lambdas.adapters.upload import Content, Upload
 from lambdas.domain.errors import ArtifactMissing, ServiceUnavailable
 
@@ -29,11 +29,15 @@ class Objects:
         self.bucket = bucket
         self._blocks = Blocks()
 
-    def put(self, key: str, body: bytes | BinaryIO, content_type: str, *, by: str = "") -> None:
-        """Store an object. `by`: who made it, for `made_by`."""
-        noted = {"Metadata": {_BY: quote(by)}} if by else {}
+    def put(
+        self, key: str, body: bytes | BinaryIO, content_type: str, *, by: str = "", measures: str = ""
+    ) -> None:
+        """Store an object. `by`: who made it, for `made_by`. `measures`: of what it shows or sounds like
+        (ASCII, at most 1.9 KB), for its source."""
+        noted = {name: value for name, value in ((_BY, quote(by)), (MEASURES, measures)) if value}
+        metadata = {"Metadata": noted} if noted else {}
         with translated(f"put {key}"):
-            self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, **noted)
+            self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, **metadata)
 
     def put_new(self, key: str, body: bytes, content_type: str) -> bool:
         """Store an object unless there is one. Return False if there is: perhaps from an earlier try of this

@@ -147,9 +147,9 @@ class SharedObjects:
         write()
         self.require_video(key, made=True)
 
-    def put(self, key: str, body: bytes, content_type: str, *, by: str = "") -> None:
-        """Write an object as `write` does. `by`: as for Objects.put."""
-        self.write(key, lambda: self._objects.put(key, body, content_type, by=by))
+    def put(self, key: str, body: bytes, content_type: str, *, by: str = "", measures: str = "") -> None:
+        """Write an object as `write` does. `by`, `measures`: as for Objects.put."""
+        self.write(key, lambda: self._objects.put(key, body, content_type, by=by, measures=measures))
 
     def require_video(self, key: str, *, made: bool = False) -> None:
         """Raise VideoNotFound if the video was deleted meanwhile; then what has the key's name is deleted

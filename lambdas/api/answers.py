@@ -203,6 +203,8 @@ class VideoObject(TypedDict):
     """What it was made from: see remix, edit and extend."""
     signed_by: str | None
     """The name in the certificate of the film's content credentials; null if it is not signed."""
+    quality_warnings: int | None
+    """How many checks of the latest film's quality report warn; null if there is none."""
     draft: bool
     """Whether its engine draws drafts."""
     draft_for: str | None
@@ -314,6 +316,8 @@ class FilmObject(TypedDict):
     """USD of what the attempt made; null if a part has no known price."""
     signed_by: str | None
     """The name in the certificate of its content credentials; null if it is not signed."""
+    quality_warnings: int | None
+    """How many checks of its quality report warn; null if there is none."""
     variants: list[str]
     """The files that it has."""
     new_scenes: list[int] | None

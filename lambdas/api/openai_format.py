@@ -132,6 +132,7 @@ def video_object(video: Video, links: FilmLinks = _NO_LINKS, wait: Wait | None =
         "max_cost": video.max_cost,
         "origin": _origin(request.origin) if request.origin else None,
         "signed_by": video.signed_by,
+        "quality_warnings": video.films[-1].warnings if video.films else None,
         "draft": video.draft,
         "draft_for": request.draft_for,
         "fps": request.fps,
@@ -291,6 +292,7 @@ def _film_object(film: DeliveredFilm, completed_ms: int, link: Callable[[int, st
         "bytes": film.bytes,
         "cost": film.cost,
         "signed_by": film.signed_by,
+        "quality_warnings": film.warnings,
         "variants": list(film.variants),
         "new_scenes": None if film.new_scenes is None else list(film.new_scenes),
         "url": link(film.attempt, "video"),
@@ -477,10 +479,10 @@ def _dumped(document: Document) -> Any:
 
 
 def _made(part: PartProgress | ClipProgress | AssemblyProgress) -> Any:
-    """Return the part with `took`; the storage location is internal, so it is left out."""
+    """Return the part with `took`. The storage location is internal, and the film has its warnings."""
     begun, ended = part.started_ms, part.finished_ms
     took = None if begun is None or ended is None else (ended - begun) / 1000
-    return {**part.model_dump(mode="json", exclude={"artifact"}), "took": took}
+    return {**part.model_dump(mode="json", exclude={"artifact", "warnings"}), "took": took}
 
 
 def _error(video: Video) -> VideoError | None:

@@ -41,6 +41,7 @@ VARIANTS = {
         partial(keys.delivered_captions, extension="srt"),
         partial(keys.captions, extension="srt"),
     ),
+    "quality": Variant("quality", "json", "application/json", keys.delivered_quality, keys.quality),
     "storyboard": Variant("delivered_storyboard", "json", "application/json", keys.delivered_storyboard),
     "manifest": Variant("manifest", "json", "application/json", keys.delivered_manifest),
 }

@@ -152,6 +152,10 @@ def film(tenant: str, film_hash: str) -> str:
     return f"artifacts/{tenant}/films/{film_hash}.mp4"
 
 
+def quality(tenant: str, film_hash: str) -> str:
+    return f"artifacts/{tenant}/films/{film_hash}.json"
+
+
 def poster(tenant: str, film_hash: str) -> str:
     return f"artifacts/{tenant}/films/{film_hash}.webp"
 
@@ -208,6 +212,10 @@ def storyboard(tenant: str, video_id: str, storyboard_hash: str) -> str:
 def delivered_storyboard(tenant: str, video_id: str, attempt: int) -> str:
     """Return the key of the storyboard that the film was made from."""
     return delivered(tenant, video_id, attempt) + "storyboard.json"
+
+
+def delivered_quality(tenant: str, video_id: str, attempt: int) -> str:
+    return delivered(tenant, video_id, attempt) + "quality.json"
 
 
 def delivered_manifest(tenant: str, video_id: str, attempt: int) -> str:

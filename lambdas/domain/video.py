@@ -77,6 +77,7 @@ class Video(Document):
     captions: str | None = None  # WebVTT
     captions_srt: str | None = None
     delivered_storyboard: str | None = None
+    quality: str | None = None
     manifest: str | None = None
     film_bytes: int | None = None
     signed_by: str | None = None  # the certificate of the film's content credentials; None: not signed

@@ -113,6 +113,7 @@ class AssemblyProgress(Document):
 
     reused: bool = False
     cost: float | None = None  # USD; 0 if reused
+    warnings: int | None = None  # how many checks of the quality report warn
     started_ms: int
     finished_ms: int
 
@@ -125,6 +126,7 @@ class DeliveredFilm(Document):
     bytes: int
     cost: float | None = None  # USD of what the attempt made; None: a price is unknown
     signed_by: str | None = None  # as in the record
+    warnings: int | None = None  # as in AssemblyProgress
     variants: tuple[str, ...]  # the files that it has, by the names of content_variants.VARIANTS
     new_scenes: tuple[int, ...] | None = None  # see manifest.new_scenes; None: there is no film before it
 

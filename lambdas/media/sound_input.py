@@ -85,6 +85,23 @@ def check_sound(clip: Source) -> None:
         raise ClipUnreadable(error.message) from error
 
 
+def full_scale(sound: SoundFile | Source, what: str) -> float:
+    """Return the level in samples that is full scale in a sound, or in a clip's: less for mono, which becomes
+    stereo of the same power. Raises SoundUnreadable as `samples` does."""
+    with _named(what):
+        if isinstance(sound, Source):
+            return _full_scale(Found("mp4", sound))
+        with _opened(sound) as file:
+            return _full_scale(find_sound(file))
+
+
+def _full_scale(found: Found) -> float:
+    with av.open(opened(found.source), "r", format=found.kind, metadata_errors="replace") as container:
+        if not container.streams.audio:
+            raise SoundUnreadable("it has no sound track")
+        return 0.5**0.5 if container.streams.audio[0].channels == 1 else 1.0
+
+
 @contextmanager
 def _named(what: str) -> Iterator[None]:
     """Name the sound in errors raised inside the block, and turn FFmpeg's into ours."""

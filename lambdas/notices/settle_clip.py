@@ -32,6 +32,7 @@ from lambdas.media.conform import FilmFormat, check_length
 from lambdas.media.mp4.clip import blame
 from lambdas.media.mp4.work_box import without_work_box
 from lambdas.media.probe import probe
+from lambdas.media.quality import measure_clip
 from lambdas.media.sound_input import check_sound
 from lambdas.media.source import BytesSource
 from lambdas.production.admission import Admission
@@ -156,7 +157,9 @@ class SettleClip:
             raise
         if not stored:
             check(content, plan, clip)
-            clips.put(artifact, content, "video/mp4")
+            with blame(clip.index):
+                measures = measure_clip(content).stored()
+            clips.put(artifact, content, "video/mp4", measures=measures)
         cost = of_work(self._prices.instance_second(plan.engine), seconds)
         started_ms = inference.started_ms or inference.requested_ms
         finished(self._videos, self._events, plan, clip, started_ms=started_ms, cost=cost)

@@ -12,6 +12,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from lambdas.adapters.object_source import ObjectSource
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.shared_objects import SharedObjects
@@ -22,16 +24,18 @@ from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ClipMismatch, ClipUnreadable
 from lambdas.domain.film_plan import Clip, FilmPlan, Footage, Scene
 from lambdas.domain.narration import Sentence
+from lambdas.domain.quality import CaptionTurn, ClipMeasures, QualityReport, SoundMeasures, report
 from lambdas.domain.video_parts import JoinStep
 from lambdas.media import burned_captions, clip_sound, continuity, splice
 from lambdas.media.background import Bed
-from lambdas.media.captions import Cue, timed_text
+from lambdas.media.captions import Cue, timed_text, turns
 from lambdas.media.clip_sound import SHORTEST_FADE, SoundPart, lay_sound
 from lambdas.media.conform import FilmFormat, conform, conforms
 from lambdas.media.lines import shortened
 from lambdas.media.mp4.clip import blame
 from lambdas.media.mp4.layout import Layout
 from lambdas.media.mp4.merge import Chapter, Piece, lay_out
+from lambdas.media.quality import measure_sound
 from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.sound_input import has_sound
 from lambdas.media.source import BytesSource, FileSource, Source
@@ -62,6 +66,8 @@ class Film:
         self._encoded = encoded
         self._format = FilmFormat(plan.width, plan.height, Fraction(plan.fps))
         self.steps: list[JoinStep] = []  # set by layout()
+        self._clip_measures: list[ClipMeasures | None] = []
+        self._sound_measures: SoundMeasures | None = None
 
     def layout(self) -> Layout:
         """Return the film's layout.
@@ -84,11 +90,16 @@ class Film:
             raise ClipMismatch(f"the film must have {plan.frames} frames, as planned; got {layout.frames}")
         return layout
 
+    def report(self) -> QualityReport:
+        """Return the quality report of the film that was laid out."""
+        return quality_report(self._plan, self._clip_measures, self._sound_measures)
+
     def _piece(self, index: int) -> Piece:
         """Return a clip, converted if its format or frame count differs from the film's."""
         clip = self._plan.clips[index]
         key = keys.clip(self._plan.tenant, clip.key_hash)
         source = self._outputs.source(key)
+        self._clip_measures.append(clip_measures(source))
         with blame(index):
             if conforms(source, self._format, frames=clip.film_frames):
                 return Piece(source, index)
@@ -162,25 +173,30 @@ class Film:
             plan.tenant, fingerprint([_MAKING, said, music, str(duration), *([laid] if clips else [])])
         )
 
-        def make() -> bytes:
+        def make() -> tuple[bytes, SoundMeasures]:
             output = BytesIO()
-            if said or clips or plan.music:
-                voices = [self._placed(*one) for one in plan.narration]
-                mix(
-                    duration,
-                    voices,
-                    self._music(),
-                    output,
-                    clips=self._laid(clips, duration) if clips else None,
-                    duck_clips=ducked,
-                )
-            else:
+            if not (said or clips or plan.music):
                 silence(duration, output)
-            return output.getvalue()
+                return output.getvalue(), SoundMeasures()
+            voices = [self._placed(*one) for one in plan.narration]
+            mixed = mix(
+                duration,
+                voices,
+                self._music(),
+                output,
+                clips=self._laid(clips, duration) if clips else None,
+                duck_clips=ducked,
+            )
+            return output.getvalue(), measure_sound(mixed, output, voices, music=plan.music is not None)
 
+        if not self._parts.find(key):
+            sound, measures = make()
+            self._parts.put(key, sound, "audio/mp4", measures=measures.stored())
+        source = self._outputs.source(key)
+        self._sound_measures = sound_measures(source)
         # Read from disk: it is interleaved with the pictures a second at a time, and from S3 each read is a
         # call.
-        return FileSource(self._saved(self._made(key, make, "audio/mp4"), "sound"))
+        return FileSource(self._saved(source, "sound"))
 
     def _heard(self) -> list[SoundPart]:
         """Return the sound of each clip that has some. A transition fades it as it fades the pictures."""
@@ -290,6 +306,32 @@ def forget_broken_clip(plan: FilmPlan, outputs: Objects, error: ClipUnreadable) 
     """Delete the broken clip, which the next attempt would otherwise reuse."""
     if error.clip is not None:
         outputs.delete(keys.clip(plan.tenant, plan.clips[error.clip].key_hash))
+
+
+def clip_measures(source: ObjectSource) -> ClipMeasures | None:
+    """Return what is stored of a clip; None if a version made it that did not measure, or measured
+    otherwise."""
+    try:
+        return ClipMeasures.model_validate_json(source.measures or "")
+    except ValidationError:
+        return None
+
+
+def sound_measures(source: ObjectSource) -> SoundMeasures | None:
+    """Return what is stored of a film's sound; None as for `clip_measures`."""
+    try:
+        return SoundMeasures.model_validate_json(source.measures or "")
+    except ValidationError:
+        return None
+
+
+def quality_report(
+    plan: FilmPlan, clips: Sequence[ClipMeasures | None], sound: SoundMeasures | None
+) -> QualityReport:
+    """Return the report of a film whose clips and sound measure so."""
+    shown = turns(cues(plan)) if plan.captions or plan.burn_captions else ()
+    captions = [CaptionTurn(turn.start / 1000, turn.end / 1000, turn.text) for turn in shown]
+    return report(plan, clips, sound, captions)
 
 
 def cues(plan: FilmPlan) -> list[Cue]:

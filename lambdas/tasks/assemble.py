@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import ValidationError
 
 from lambdas.adapters import stores
 from lambdas.adapters.objects import Objects
@@ -13,15 +14,16 @@ from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.documents import Document
-from lambdas.domain.errors import ClipUnreadable
+from lambdas.domain.errors import ArtifactMissing, ClipUnreadable
 from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.prices import of_time
+from lambdas.domain.quality import QualityReport
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import AssemblyProgress
 from lambdas.media.captions import srt, vtt
 from lambdas.media.frames import poster
 from lambdas.media.spritesheet import spritesheet
-from lambdas.production.film_layout import Film, cues, forget_broken_clip
+from lambdas.production.film_layout import Film, cues, forget_broken_clip, quality_report
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import VideoTask, require_open, task
 from lambdas.settings import PricedSettings
@@ -68,14 +70,15 @@ def assemble(
     film = keys.film(tenant, film_hash(plan))
     parts = artifacts(outputs, tenant, video_id, videos)
     reused = parts.find(film)
-    if not reused:
-        _make(film, plan, inputs, outputs, parts, videos)
+    report = _read_report(plan, outputs) if reused else _make(film, plan, inputs, outputs, parts, videos)
     _make_pictures(film, plan, outputs)
     _write_captions(plan, outputs)
     parts.require_video(film, made=not reused)  # the pictures and captions have the film's name
     finished_ms = now_ms()
     cost = 0.0 if reused else of_time(usd_per_second, started_ms, finished_ms)
-    done = AssemblyProgress(reused=reused, cost=cost, started_ms=started_ms, finished_ms=finished_ms)
+    done = AssemblyProgress(
+        reused=reused, cost=cost, warnings=report.warnings, started_ms=started_ms, finished_ms=finished_ms
+    )
     videos.advance(tenant, video_id, Stage.ASSEMBLING, assembly=done)
     logger.info("film reused" if reused else "film assembled", extra={"film": film})
     return FilmMade(film=film, reused=reused)
@@ -83,7 +86,7 @@ def assemble(
 
 def _make(
     film: str, plan: FilmPlan, inputs: Objects, outputs: Objects, parts: SharedObjects, videos: Videos
-) -> None:
+) -> QualityReport:
     progress = Progress(plan, videos)
     try:
         with TemporaryDirectory() as scratch:
@@ -91,15 +94,36 @@ def _make(
             layout = making.layout()
             if making.steps:
                 videos.advance(plan.tenant, plan.video_id, Stage.ASSEMBLING, steps=making.steps)
-            parts.write(
-                film,
-                lambda: outputs.put_streamed(
+
+            report = making.report()
+
+            def write() -> None:
+                _write_report(report, plan, outputs)  # first: whoever finds the film finds it
+                outputs.put_streamed(
                     film, layout, "video/mp4", sent=lambda size: progress.uploaded(size, layout.size)
-                ),
-            )
+                )
+
+            parts.write(film, write)
+            return report
     except ClipUnreadable as error:
         forget_broken_clip(plan, outputs, error)
         raise
+
+
+def _read_report(plan: FilmPlan, outputs: Objects) -> QualityReport:
+    """Return the report of a film that was made before: by a version without reports, or with other ones, one
+    in which nothing is measured."""
+    try:
+        return QualityReport.model_validate_json(outputs.get(keys.quality(plan.tenant, film_hash(plan))))
+    except (ArtifactMissing, ValidationError):
+        report = quality_report(plan, [None] * len(plan.clips), None)
+        _write_report(report, plan, outputs)
+        return report
+
+
+def _write_report(report: QualityReport, plan: FilmPlan, outputs: Objects) -> None:
+    body = report.model_dump_json(indent=1, exclude_none=True).encode()
+    outputs.put(keys.quality(plan.tenant, film_hash(plan)), body, VARIANTS["quality"].media_type)
 
 
 def _make_pictures(film: str, plan: FilmPlan, outputs: Objects) -> None:

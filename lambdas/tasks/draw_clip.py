@@ -14,6 +14,7 @@ from lambdas.animatic.clip import DraftClip, draw_clip, last_picture
 from lambdas.domain import keys
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.domain.prices import Prices, of_time
+from lambdas.media.quality import measure_clip
 from lambdas.production.clip_inputs import first_picture, footage
 from lambdas.production.clip_progress import ClipMade, begun, finished, reused
 from lambdas.production.cost_limit import check_clip
@@ -68,7 +69,8 @@ def draw(
     if made is None:
         made = draw_clip(_draft(plan, scene, clip, _begins_with(plan, scene, inputs, outputs)))
     stored = artifacts(outputs, plan.tenant, plan.video_id, videos)
-    stored.put(keys.clip(plan.tenant, clip.key_hash), made, "video/mp4")
+    measures = measure_clip(made).stored()
+    stored.put(keys.clip(plan.tenant, clip.key_hash), made, "video/mp4", measures=measures)
     cost = of_time(prices.function_second(memory_mb), started_ms, now_ms())
     finished(videos, events, plan, clip, started_ms=started_ms, cost=cost)
     return ClipMade(clip=clip.index, reused=False)

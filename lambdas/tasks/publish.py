@@ -144,6 +144,7 @@ def _deliver(video: Video, inputs: Objects, outputs: Objects, key: SigningKey | 
         bytes=next(one.bytes for one in manifest.delivered if one.variant == "video"),
         cost=manifest.cost,
         signed_by=key and key.name,
+        warnings=video.assembly and video.assembly.warnings,
         variants=tuple(delivered),
         new_scenes=before and new_scenes(manifest, before),
     )

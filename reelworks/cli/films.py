@@ -14,6 +14,7 @@ from reelworks import saved_file
 from reelworks.cli import progress
 from reelworks.cli.follow_film import check_output, download_attempt, finish
 from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_storyboard
+from reelworks.cli.quality import show_quality
 from reelworks.cli.terminal import Json, Session, err, fail, out, print_json
 from reelworks.video_words import estimated_lines
 
@@ -356,9 +357,18 @@ def list_videos(
 
 
 @app.command()
-def show(video_id: VideoId, as_json: Json = False) -> None:
+def show(
+    video_id: VideoId,
+    quality: Annotated[
+        bool, typer.Option("--quality", help="Show the quality report of its latest film instead.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Show everything about a video."""
     with Session() as client:
+        if quality:
+            show_quality(client, video_id, as_json=as_json)
+            return
         video = client.status(video_id)
     if as_json:
         print_json(video.to_dict())

@@ -154,6 +154,9 @@ def film_lines(video: Video) -> list[str]:
         lines.append(f"generated: {len(parts) - reused} of {len(parts)} voices, stills and clips")
     if cost := money(video.cost):
         lines.append(f"cost: {cost}")
+    if count := video.quality_warnings:
+        checks = "1 quality check warns" if count == 1 else f"{count} quality checks warn"
+        lines.append(f"{checks}: reel show {video.id} --quality")
     if video.draft:
         lines.append("This film is a draft: drawn storyboard clips, not rendered video.")
     return lines
@@ -211,6 +214,8 @@ def details(video: Video) -> list[tuple[str, str]]:
     rows += [(f"time {stage}", f"{seconds} s") for stage, seconds in stage_seconds(video).items()]
     if cost := money(video.cost):
         rows.append(("cost", cost))
+    if video.quality_warnings:
+        rows.append(("quality", f"{video.quality_warnings} warn: reel show {video.id} --quality"))
     if video.status == "failed":
         rows.append(("failed", failure_text(video)))
     return rows

@@ -367,6 +367,8 @@ class Film(Document):
     """USD of what the attempt made; null if a part has no known price."""
     signed_by: str | None = None
     """The name in the certificate of its content credentials; null if it is not signed."""
+    quality_warnings: int | None = None
+    """How many checks of its quality report warn; null if there is none."""
     variants: list[str] = []
     """The files that it has."""
     new_scenes: list[int] | None = []
@@ -875,6 +877,8 @@ class Video(Document):
     """What it was made from: see remix, edit and extend."""
     signed_by: str | None = None
     """The name in the certificate of the film's content credentials; null if it is not signed."""
+    quality_warnings: int | None = None
+    """How many checks of the latest film's quality report warn; null if there is none."""
     draft: bool = ALWAYS
     """Whether its engine draws drafts."""
     draft_for: str | None = None

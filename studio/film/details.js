@@ -9,6 +9,7 @@ const FILES = {
   captions: "Captions (WebVTT)",
   captions_srt: "Captions (SubRip)",
   storyboard: "Storyboard (JSON)",
+  quality: "Quality report (JSON)",
   manifest: "Manifest (JSON)",
   thumbnail: "Poster (WebP)",
   spritesheet: "Spritesheet (JPEG)",
@@ -47,6 +48,51 @@ export function filesView(video, manifest, saved) {
         })}
       </ul>
     </section>`;
+}
+
+const CHECKS = {
+  black: "Black pictures",
+  frozen: "Frozen pictures",
+  flicker: "Flicker",
+  sharpness: "Sharpness",
+  exposure: "Exposure",
+  motion: "Motion",
+  joins: "Joins of clips",
+  duplicates: "Duplicate scenes",
+  silence: "Silence",
+  clipping: "Clipping",
+  loudness: "Loudness",
+  speech: "Speech",
+  captions: "Reading speed",
+};
+const VERDICTS = { pass: "Passed", warn: "Warns", not_measured: "Not measured" };
+const SHOWN = 8;
+
+/** `report`: the film's quality report. `seek`: called with the second of the film at which a finding begins. */
+export function qualityView(report, seek) {
+  const warned = report.checks.filter(({ status }) => status === "warn");
+  return html`
+    <details class="card stack" ?open=${warned.length > 0}>
+      <summary>Quality: ${warned.length ? `${warned.length} of ${report.checks.length} checks warn` : "no check warns"}</summary>
+      <div class="wide-table"><table>
+        <thead><tr><th scope="col">Check</th><th scope="col">Result</th><th scope="col">Where</th><th scope="col">Allowed</th></tr></thead>
+        <tbody>${report.checks.map((check) => html`<tr>
+          <th scope="row">${CHECKS[check.name] ?? check.name}</th>
+          <td>${VERDICTS[check.status]}</td>
+          <td>${check.found.slice(0, SHOWN).map((one) => _finding(one, seek))}
+            ${check.count > SHOWN ? html`<p class="small quiet">and ${check.count - SHOWN} more</p>` : nothing}
+            ${check.note ? html`<p class="small quiet">${check.note}</p>` : nothing}</td>
+          <td class="small quiet" title=${`Can't see: ${check.blind}`}>${check.allows} (${check.source})</td>
+        </tr>`)}</tbody>
+      </table></div>
+      <p class="hint">Measured without a model. Nobody judges whether the film shows what you asked for.</p>
+    </details>`;
+}
+
+function _finding(one, seek) {
+  const scene = one.scene === undefined ? "" : `scene ${one.scene + 1}, `;
+  return html`<p class="small"><button class="plain" @click=${() => seek(one.start)}>${scene}${one.start} s</button>
+    <span class="written">${one.message}</span></p>`;
 }
 
 export function costView(manifest) {

@@ -1,5 +1,6 @@
 """Films of every kind of engine, decoded and inspected."""
 
+import json
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -45,6 +46,11 @@ def test_a_draft_of_three_clips_is_exact_and_moves(cloud: Cloud, tmp_path: Path)
         cloud.client().download(video["id"], tmp_path / variant, variant=variant)
         with Image.open(tmp_path / variant) as picture:
             assert (picture.format, picture.size) == (kind, size)
+    cloud.client().download(video["id"], tmp_path / "quality", variant="quality")
+    quality = json.loads((tmp_path / "quality").read_bytes())
+    assert quality["status"] == "pass", quality["checks"]
+    assert [one["end"] for one in quality["clips"]][-1] == 13
+    assert all(one["edge"] < 6 and one["moved"] > 0.5 for one in quality["clips"]), "measured, not assumed"
     assert film.metadata["reelworks_draft"] == "true"
     credentials = verify(Path(video["path"]))
     assert (credentials.made_by.video, credentials.development) == (video["id"], True)

@@ -91,7 +91,7 @@ class Store:
     turns: Turns
     held: dict[str, datetime] = field(default_factory=dict)
 
-    def put(self, key: str, body: bytes, content_type: str, *, by: str = "") -> None:
+    def put(self, key: str, body: bytes, content_type: str, *, by: str = "", measures: str = "") -> None:
         self.turns.take()
         self.held[key] = self.clock.now
 

@@ -28,6 +28,7 @@ from lambdas.domain.errors import VideoClosed
 from lambdas.domain.film_plan import film_hash
 from lambdas.domain.narration import Sentence
 from lambdas.domain.planning import Shot
+from lambdas.domain.quality import ClipMeasures, QualityReport, Status
 from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video import Video
@@ -93,6 +94,26 @@ def test_what_the_assembly_took_and_cost_is_in_the_record(bench: Bench) -> None:
     again = bench.now(video).assembly
     assert again
     assert (again.reused, again.cost) == (True, 0.0)
+
+
+def test_the_quality_report_follows_from_what_is_stored_with_each_clip(bench: Bench) -> None:
+    video = rendered(bench)
+    plan = bench.plan(video)
+    key = keys.clip(TENANT, plan.clips[0].key_hash)
+    measures = ClipMeasures(seconds=6, high=200, black=((1, 4),))
+    bench.outputs.put(key, bench.outputs.get(key), "video/mp4", measures=measures.stored())
+    report = keys.quality(TENANT, film_hash(plan))
+    for _ in ("made", "reused"):
+        run(bench, video)
+        done = bench.now(video).assembly
+        assert done
+        assert done.warnings == 1
+        black = QualityReport.model_validate_json(bench.outputs.get(report)).checks[0]
+        assert [(one.clip, one.start, one.end) for one in black.found] == [(0, 1, 4)]
+    bench.outputs.delete(report)  # as after a version without reports
+    run(bench, video)
+    there = QualityReport.model_validate_json(bench.outputs.get(report))
+    assert (there.warnings, there.checks[0].status) == (0, Status.NOT_MEASURED)
 
 
 def test_a_film_has_a_sound_track_a_chapter_a_poster_and_a_spritesheet(bench: Bench) -> None:
@@ -241,8 +262,10 @@ def test_no_joint_is_encoded_for_a_video_that_was_cancelled(bench: Bench) -> Non
     before = bench.deployment.keys("output", joints)
 
     class Cancelling(Objects):
-        def put(self, key: str, body: bytes | BinaryIO, content_type: str, *, by: str = "") -> None:
-            super().put(key, body, content_type, by=by)
+        def put(
+            self, key: str, body: bytes | BinaryIO, content_type: str, *, by: str = "", measures: str = ""
+        ) -> None:
+            super().put(key, body, content_type, by=by, measures=measures)
             if key.startswith(joints):
                 bench.videos.advance(TENANT, video.id, Stage.CANCELLED)
 

@@ -9,6 +9,7 @@ from lambdas.domain import keys
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipProgress, ClipState
+from lambdas.media.quality import measure_clip
 from lambdas.notices import settle_clip
 from lambdas.production.plans import store_plan
 from tests.cloud.deployment import Context
@@ -87,7 +88,9 @@ def test_the_engine_s_clip_becomes_the_artifact_and_the_machine_goes_on(asked: A
     asked.render(seconds=12.5)
     asked.notice("Completed")
     assert asked.task.answer() == {"clip": 0, "reused": False}
-    assert bench.outputs.get(asked.artifact) == film_clip(bench.plan(asked.video), 0)
+    content = film_clip(bench.plan(asked.video), 0)
+    assert bench.outputs.get(asked.artifact) == content
+    assert bench.outputs.source(asked.artifact).measures == measure_clip(content).stored()
     assert not bench.outputs.exists(asked.output)
     assert asked.settled
     clip = bench.now(asked.video).clips[0]
