@@ -66,8 +66,7 @@ def local_aws(app: str = _PLAIN, port: int | None = None) -> Iterator[str]:
     """The URL of an empty ministack; S3, SNS and SQS need nothing else. `tests.cloud.function_aws:app` runs
     functions as the PC's cloud does. Without `port`, it has a free one.
 
-    A start takes half a second of a processor, so this worker's next test that needs a plain one gets the
-    same.
+    A start takes half a second of a processor: a worker's next test that needs a plain one gets the same.
     """
     if app != _PLAIN or port is not None:
         with _started_aws(app, port or free_port()) as url:
