@@ -14,6 +14,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from lambdas.domain.errors import SoundUnreadable
 from lambdas.domain.quality import (
     BLACK_SECONDS,
     CLIPPED_SHARE,
@@ -72,7 +73,10 @@ def measure_clip(source: Source | bytes) -> ClipMeasures:
                 whole = False
                 break
             pictures.take(frame)
-    sound = _sound_of(source) if has_sound(source) else None
+    try:
+        sound = _sound_of(source) if has_sound(source) else None
+    except SoundUnreadable:  # whoever needs the sound says so: settling checks it, and assembly decodes it
+        sound = None
     return pictures.measures(whole).model_copy(update={"sound": sound})
 
 

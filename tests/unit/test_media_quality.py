@@ -144,6 +144,13 @@ def test_a_clips_own_sound(wave: Wave, silent: bool, clipped: bool) -> None:
     assert (sound.silent, sound.clipped > 0.0005) == (silent, clipped)
 
 
+def test_sound_that_cannot_be_decoded_leaves_the_pictures_measured() -> None:
+    pictures = (scene(number) for number in range(16))
+    mp4 = encode(pictures, width=WIDTH, height=HEIGHT, fps=FPS, metadata={})
+    found = measure_clip(muxed(mp4, tone(2, 300).astype(np.float32), codec="ac3"))
+    assert (found.seconds, found.sound) == (2, None)
+
+
 def faded(wave: Wave) -> Wave:
     return wave * np.minimum(1, np.linspace(8, 0, wave.shape[1]))
 
