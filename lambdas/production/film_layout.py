@@ -293,9 +293,11 @@ def forget_broken_clip(plan: FilmPlan, outputs: Objects, error: ClipUnreadable) 
 
 
 def cues(plan: FilmPlan) -> list[Cue]:
-    """Return the captions: each sentence, for as long as it is spoken."""
+    """Return the captions: each sentence while it is spoken, and in the pause behind it until it can be
+    read."""
+    end = Fraction(plan.frames, plan.fps)
     return [
-        Cue(start, start + Fraction(str(sentence.seconds)), sentence.text)
+        Cue(start, start + Fraction(str(sentence.seconds)), sentence.text, until=end)
         for start, sentence in plan.narration
     ]
 
