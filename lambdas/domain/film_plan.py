@@ -15,6 +15,8 @@ from lambdas.domain.narration import Sentence
 from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video_request import Lora, Music
 
+_CAPTIONING = 2  # increment when the same narration is captioned in another way
+
 
 class Footage(Document):
     """Existing pictures: the clip artifact named `clip`, or an uploaded `file` (its key in the input bucket),
@@ -269,7 +271,7 @@ def film_hash(plan: FilmPlan) -> str:
         for scene in plan.scenes
     ]
     assembly = plan.assembly.model_dump(mode="json")
-    captions = plan.language if plan.captions else None
+    captions = [_CAPTIONING, plan.language] if plan.captions else None
     return fingerprint(
         {
             "film": 5,
@@ -277,7 +279,7 @@ def film_hash(plan: FilmPlan) -> str:
             "scenes": scenes,
             "assembly": assembly,
             "captions": captions,
-            "burnt": plan.burn_captions,
+            "burnt": _CAPTIONING if plan.burn_captions else False,
             "music": plan.music.address if plan.music else None,
         }
         # Not if they can't be heard, so that a film made before they could be keeps its address.

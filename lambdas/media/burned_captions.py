@@ -21,13 +21,17 @@ from lambdas.media.segments import decode, encode_segment, ends, starts
 from lambdas.media.source import Source
 from lambdas.media.transitions import Planes, mixed
 
-REVISION = "1"
+REVISION = "2"
 """Increment when the same pictures and captions produce other pictures."""
 
 # Fractions of the picture's height, as in broadcasters' captions (EBU-TT-D: 1/15 of it per line).
 _LETTERS, _LEADING = 0.05, 1.25
 # Fraction of the picture; every screen shows what is inside (EBU R 95, graphics safe area).
 _MARGIN = 0.05
+# In a picture as tall as 9:16, phone apps lay names and buttons over the bottom and the right edge: up to a
+# quarter of the height (YouTube Shorts) and a ninth of the width (TikTok).
+_TALL = 1.6  # height by width: 9:16 and taller, not 3:4 or 2:3
+_TALL_FOOT, _TALL_SIDE = 0.25, 0.11
 # In average letter widths: a line readable at a glance, and the shortest that holds most words.
 _LONGEST_LINE, _SHORTEST_LINE = 42, 24
 _AVERAGE_LETTER = 0.56  # fraction of the letter size, in this font
@@ -94,7 +98,7 @@ def _in_frames(cues: Sequence[Cue], clip: Clip) -> list[Shown]:
     """Return each caption with the frames of the film during which it is on screen."""
     width, height = clip.picture.size
     size = _letters(width, height)
-    widest = round(min(width * (1 - 2 * _MARGIN), _LONGEST_LINE * _AVERAGE_LETTER * size))
+    widest = round(min(width * (1 - 2 * _side(width, height)), _LONGEST_LINE * _AVERAGE_LETTER * size))
     drawn = [replace(cue, text=composed(cue.text)) for cue in cues]
     found = [
         Shown(math.ceil(turn.start * clip.fps / 1000), math.ceil(turn.end * clip.fps / 1000), turn.text)
@@ -175,7 +179,7 @@ def _masks(text: str, width: int, height: int) -> list[NDArray[np.float64]]:
     size = _letters(width, height)
     font, outline, leading = font_of(size), _outline(size), round(size * _LEADING)
     lines = text.split("\n")
-    foot = height - max(2, round(height * _MARGIN)) - outline
+    foot = height - max(2, round(height * _foot(width, height))) - outline
     masks = [Image.new("L", (width, height)) for _ in range(3)]
     letters, outlined, box = map(ImageDraw.Draw, masks)
     pad = round(size * 0.3)
@@ -192,8 +196,18 @@ def _masks(text: str, width: int, height: int) -> list[NDArray[np.float64]]:
 
 def _letters(width: int, height: int) -> int:
     """Return the letter size in pixels: by the height, or in a narrow picture by what a line must hold."""
-    widest = width * (1 - 2 * _MARGIN) / (_SHORTEST_LINE * _AVERAGE_LETTER)
+    widest = width * (1 - 2 * _side(width, height)) / (_SHORTEST_LINE * _AVERAGE_LETTER)
     return max(_SMALLEST, round(min(height * _LETTERS, widest)))
+
+
+def _side(width: int, height: int) -> float:
+    """Return the fraction of the width to leave free at each side."""
+    return _TALL_SIDE if height >= _TALL * width else _MARGIN
+
+
+def _foot(width: int, height: int) -> float:
+    """Return the fraction of the height to leave free below the captions."""
+    return _TALL_FOOT if height >= _TALL * width else _MARGIN
 
 
 def _outline(size: int) -> int:

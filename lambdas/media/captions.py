@@ -1,6 +1,7 @@
 """Captions: the spoken text wrapped to readable lines, as .srt, .vtt and an MP4 track. `burn` draws them into
 the pictures."""
 
+import math
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,9 +17,13 @@ from pysubs2 import SSAEvent, SSAFile
 from lambdas.media.lines import Width, balanced, columns, filled, fitting, units
 from lambdas.media.mp4.muxer import mp4_writer
 
-# Broadcasters' and streaming sites' limits (Netflix's timed text guide; the BBC's has 37).
+# Broadcasters' and streaming sites' limits (Netflix's timed text style guides; the BBC has 37 columns). A
+# Chinese, Japanese or Korean character has two columns: 16 of them in a line, and 13 in Japanese.
 COLUMNS = 42
+_WIDE_COLUMNS, _JAPANESE_COLUMNS = 32, 26
 LINES = 2
+_COLUMNS_PER_SECOND = 17  # reading speed; Netflix has 9 Chinese characters a second, which is about the same
+_SHORTEST = Fraction(5, 6)  # seconds, whatever is to be read
 
 # Polly's languages (BCP 47) as ISO 639-2 codes, which MP4 tracks carry.
 _LANGUAGES = {
@@ -53,6 +58,7 @@ _LANGUAGES = {
 _UNKNOWN_LANGUAGE = "und"
 
 _MILLISECOND = Fraction(1, 1000)
+_KANA = re.compile(r"[\u3041-\u30ff\uff66-\uff9f]")
 # Where a sentence may continue on the next screen: behind a comma, dash or full stop.
 _CLAUSE = re.compile(r"[,;:.!?…—–，；：。！？、۔؟،।][\"'”’»)\]」』】）]*\s*\Z")
 # Control characters, private use, surrogates.
@@ -73,15 +79,18 @@ Style: Default,Sans,18,&H00FFFFFF,&HFF000000,0,0,0,2
 
 @dataclass(frozen=True)
 class Cue:
-    """Text spoken from `start` to `end`, in seconds of the film."""
+    """Text spoken from `start` to `end`, in seconds of the film. If that is too short to read it, it stays up
+    to `until`."""
 
     start: Fraction
     end: Fraction
     text: str
+    until: Fraction | None = None  # None: `end`
 
 
 # In every format, a cue longer than two lines is shown in several turns, each as long as its share of the
-# text, and a cue ends no later than the next one begins.
+# text, and a cue ends no later than the next one begins. Where the pause behind a cue allows, its last turn
+# stays as long as a reader needs.
 
 
 def srt(cues: Sequence[Cue]) -> str:
@@ -140,36 +149,52 @@ def _srt_text(text: str) -> str:
     return _SRT_TAG.sub(r"‹\1›", text.translate(_SRT_BRACES)).replace("-->", "→")
 
 
-def turns(cues: Sequence[Cue], *, most: int = COLUMNS, width: Width = columns) -> Iterator[Turn]:
+def turns(cues: Sequence[Cue], *, most: int | None = None, width: Width = columns) -> Iterator[Turn]:
     """Yield turns in order, without empty or overlapping ones. No line is wider than `most`, in the units of
-    `width`.
+    `width`; None: than the columns for the text's script.
 
     Raises ValueError as `srt` does.
     """
-    spoken: list[Turn] = []
+    spoken: list[tuple[Turn, int]] = []  # and until when it may stay
     for cue in sorted(cues, key=lambda cue: cue.start):
         if not 0 <= cue.start < cue.end:
             raise ValueError(
                 "a cue must start at 0 s or later and end after its start; "
                 f"got {float(cue.start)} s to {float(cue.end)} s"
             )
-        start, end = round(cue.start / _MILLISECOND), round(cue.end / _MILLISECOND)
+        start, end, until = (round(at / _MILLISECOND) for at in (cue.start, cue.end, cue.until or cue.end))
         text = "".join(char for char in cue.text if char.isspace() or category(char) not in _NO_TEXT)
-        if spoken and spoken[-1].start == start:  # spoken simultaneously, shown one after the other
-            before = spoken.pop()
-            text, end = f"{before.text} {text}", max(before.end, end)
-        spoken.append(Turn(start, end, text))
-    for turn, following in zip_longest(spoken, spoken[1:]):
-        end = min(turn.end, following.start) if following else turn.end
-        yield from _in_turns(turn.start, end, list(_screens(turn.text, most, width)))
+        if spoken and spoken[-1][0].start == start:  # spoken simultaneously, shown one after the other
+            before, longer = spoken.pop()
+            text, end, until = f"{before.text} {text}", max(before.end, end), max(longer, until)
+        spoken.append((Turn(start, end, text), until))
+    for (turn, until), following in zip_longest(spoken, spoken[1:]):
+        latest = min(until, following[0].start) if following else until
+        end = min(turn.end, following[0].start) if following else turn.end
+        limit = most or _longest_line(turn.text)
+        yield from _in_turns(turn.start, end, latest, list(_screens(turn.text, limit, width)))
 
 
-def _in_turns(start: int, end: int, screens: Sequence[list[str]]) -> Iterator[Turn]:
+def _longest_line(text: str) -> int:
+    """Return the columns of a line in the text's script."""
+    if _KANA.search(text):
+        return _JAPANESE_COLUMNS
+    letters = sum(char.isalpha() for char in text)
+    return _WIDE_COLUMNS if 2 * sum(columns(char) == 2 for char in text) > letters else COLUMNS
+
+
+def _in_turns(start: int, end: int, latest: int, screens: Sequence[list[str]]) -> Iterator[Turn]:
+    """Yield the screens in their share of the time from `start` to `end`. The last one stays until it can be
+    read, but not beyond `latest`."""
     whole, shown = sum(columns(line) for lines in screens for line in lines), 0
     at = start
     for together in screens:
-        shown += sum(map(columns, together))
+        size = sum(map(columns, together))
+        shown += size
         until = start + round((end - start) * shown / max(1, whole))
+        if together is screens[-1]:
+            read = max(_SHORTEST, Fraction(size, _COLUMNS_PER_SECOND))
+            until = max(until, min(latest, at + math.ceil(read / _MILLISECOND)))
         if until > at:
             yield Turn(at, until, "\n".join(together))
         at = until

@@ -335,9 +335,11 @@ def quality_report(
 
 
 def cues(plan: FilmPlan) -> list[Cue]:
-    """Return the captions: each sentence, for as long as it is spoken."""
+    """Return the captions: each sentence while it is spoken, and in the pause behind it until it can be
+    read."""
+    end = Fraction(plan.frames, plan.fps)
     return [
-        Cue(start, start + Fraction(str(sentence.seconds)), sentence.text)
+        Cue(start, start + Fraction(str(sentence.seconds)), sentence.text, until=end)
         for start, sentence in plan.narration
     ]
 

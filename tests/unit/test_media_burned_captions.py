@@ -135,6 +135,19 @@ def test_letters_are_white_with_a_dark_edge_on_any_ground_and_within_the_safe_ar
     assert rows.min() >= 0.6 * height, "two lines"
 
 
+@pytest.mark.parametrize(("size", "foot", "side"), [((450, 800), 0.25, 0.11), ((600, 800), 0.05, 0.05)])
+def test_in_a_tall_picture_captions_stay_clear_of_apps_buttons(
+    size: tuple[int, int], foot: float, side: float
+) -> None:
+    film = Burnt([grey(2, size)], [cue(0, 0.125, "The quick brown fox jumps over the lazy dog.")])
+    lettered, plain = (one.astype(int).mean(axis=2) for one in film.frames)
+    rows, columns = np.nonzero(lettered - plain > 60)
+    width, height = size
+    assert (1 - foot - 0.06) * height < rows.max() <= (1 - foot) * height
+    assert side * width <= columns.min() <= columns.max() <= (1 - side) * width
+    assert columns.max() - columns.min() > 0.5 * width, "letters as large as fit"
+
+
 def test_a_caption_adds_no_colour() -> None:
     red = np.zeros((64, 96, 3), np.uint8)
     red[:, :, 0] = 200

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from itertools import pairwise
@@ -17,6 +18,11 @@ STORY = (
 
 def cue(start: float, end: float, text: str) -> Cue:
     return Cue(Fraction(str(start)), Fraction(str(end)), text)
+
+
+def until(start: float, end: float, text: str, latest: float = 10) -> Cue:
+    """Return a cue that may stay on screen until `latest`."""
+    return replace(cue(start, end, text), until=Fraction(str(latest)))
 
 
 def read(written: str) -> list[tuple[int, int, str]]:
@@ -112,12 +118,50 @@ def test_a_word_wider_than_the_screen_is_broken() -> None:
     assert [len(line) for line in lines] == [42, 42, 16]
 
 
-def test_wide_characters_count_twice_and_break_anywhere_but_before_a_full_stop() -> None:
+@pytest.mark.parametrize(("letter", "most"), [("x", 42), ("и", 42), ("あ", 13), ("雨", 16), ("비", 16)])
+def test_a_line_has_as_many_characters_as_its_script_allows(letter: str, most: int) -> None:
+    lines = [line for turn in shown([cue(0, 9, letter * (3 * most + 1))]) for line in turn[2].split("\n")]
+    assert len(lines) == 4
+    lines = [line for turn in shown([cue(0, 9, letter * 4 * most)]) for line in turn[2].split("\n")]
+    assert lines == [letter * most] * 4
+
+
+def test_a_foreign_word_does_not_shorten_the_lines() -> None:
+    text = "The bee 蜂 flies over the wide meadow and"
+    assert shown([cue(0, 9, text)])[0][2] == text
+
+
+def test_no_line_begins_with_a_full_stop() -> None:
     text = "二〇二六年東京の夜はとても静かだったそうです。雨が降り続けている。人々は傘を差して歩いていく。"
     lines = [line for turn in shown([cue(0, 9, text)]) for line in turn[2].split("\n")]
     assert "".join(lines) == text
-    assert all(len(line) <= COLUMNS // 2 for line in lines)
     assert not any(line.startswith("。") for line in lines)
+
+
+def test_a_caption_stays_in_the_pause_behind_it_until_it_can_be_read() -> None:
+    fast, slow = "Thirty-four characters, so quickly.", "Few words."
+    assert len(fast) == 35
+    cues = [until(1, 2, fast), until(5, 8, slow)]
+    # 17 characters a second; a caption that can be read while it is spoken ends with the voice.
+    assert shown(cues) == [(1000, 1000 + 2059, fast), (5000, 8000, slow)]
+    assert shown([until(1, 1.25, "Go!")]) == [(1000, 1834, "Go!")]  # the shortest
+
+
+def test_a_caption_that_stays_makes_room_for_the_next_one_and_ends_with_the_film() -> None:
+    text = "As many words as fit on these lines"
+    assert shown([until(1, 2, text), until(2.5, 9, "Next."), until(9.5, 9.75, text)]) == [
+        (1000, 2500, text),
+        (2500, 9000, "Next."),
+        (9500, 10_000, text),
+    ]
+
+
+def test_only_the_last_turn_of_a_cue_stays() -> None:
+    turns = shown([until(1, 5, STORY)])
+    hurried = shown([cue(1, 5, STORY)])
+    assert turns[:-1] == hurried[:-1]
+    start, end, text = turns[-1]
+    assert end - start >= 1000 * (len(text) - 1) / 17 > hurried[-1][1] - start
 
 
 def test_cues_never_overlap() -> None:
