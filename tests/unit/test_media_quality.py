@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from lambdas.domain.quality import ClipMeasures
+from lambdas.media.background import Bed
 from lambdas.media.encode import encode
 from lambdas.media.quality import measure_clip, measure_sound
 from lambdas.media.sound import Placed, mix
@@ -172,7 +173,7 @@ def test_each_sentence_is_listened_to() -> None:
 def test_silence_in_the_music_is_found_where_it_is() -> None:
     music = np.concatenate([tone(1, 300), noise(2.5) * 0, tone(1, 300)], axis=1)
     output = BytesIO()
-    made = mix(Fraction(9, 2), [], encoded(music), output)
+    made = mix(Fraction(9, 2), [], Bed(encoded(music)), output)
     ((start, end),) = measure_sound(made, output, [], music=True).silent
     assert (start, end) == (pytest.approx(1, abs=0.1), pytest.approx(3.5, abs=0.1))
     assert measure_sound(made, output, []).silent == ()
