@@ -1,6 +1,7 @@
 """A scene's narration: the voice, its length, and where each sentence starts."""
 
 from fractions import Fraction
+from typing import Any
 
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
@@ -22,8 +23,10 @@ class Speaker(Document):
     def sentence_hash(self, sentence: str) -> str:
         return fingerprint({"sentence": _MAKING, "text": sentence, **self.model_dump()})
 
-    def narration_hash(self, text: str) -> str:
-        return fingerprint({"narration": [_MAKING, _KEEPING], "text": text, **self.model_dump()})
+    def narration_hash(self, text: str, *, words: bool = False) -> str:
+        """`words`: with the time of each word."""
+        stored = {"narration": [_MAKING, _KEEPING], **({"words": True} if words else {})}
+        return fingerprint({**stored, "text": text, **self.model_dump()})
 
 
 class OfferedVoice(Document):
@@ -42,11 +45,26 @@ class OfferedVoice(Document):
         return any(code == language.lower() or code.startswith(f"{language.lower()}-") for code in codes)
 
 
+class SpokenWord(Document):
+    """A word as a voice speaks it, in seconds from the start of its sentence's sound."""
+
+    text: str  # as the sentence has it
+    start: float
+    end: float  # where the next word starts, or the sound ends
+
+
 class Sentence(Document):
     text: str
     sound: str  # SHA-256 in its artifact's name
     start: float  # seconds from the start of the narration
     seconds: float
+    words: tuple[SpokenWord, ...] = ()  # none if nobody asked, or the voice doesn't say
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """Return what determines how it sounds and is captioned. Without word times, it keeps the address it
+        had before there were any."""
+        return self.model_dump(exclude=set() if self.words else {"words"})
 
 
 class Spoken(Document):
@@ -81,11 +99,11 @@ def usual_engine(name: str, *, voice: str, engine: str) -> str:
     return engine if name == voice else "neural"
 
 
-def spoken(by: str, sentences: list[tuple[str, str, Fraction]]) -> Spoken:
-    """Return the narration made of `sentences`: (text, hash, seconds) in order."""
+def spoken(by: str, sentences: list[tuple[str, str, Fraction, tuple[SpokenWord, ...]]]) -> Spoken:
+    """Return the narration made of `sentences`: (text, hash, seconds, words) in order."""
     placed: list[Sentence] = []
     start = 0.0
-    for text, sound, seconds in sentences:
-        placed.append(Sentence(text=text, sound=sound, start=start, seconds=float(seconds)))
+    for text, sound, seconds, words in sentences:
+        placed.append(Sentence(text=text, sound=sound, start=start, seconds=float(seconds), words=words))
         start += float(seconds) + PAUSE
     return Spoken(by=by, sentences=placed)

@@ -14,7 +14,15 @@ LARGEST_STORYBOARD = 150_000  # bytes of JSON: with 1,000 clips the record fits 
 
 SOURCES = ("prompt", "topic", "storyboard")
 _WRITING = ("text_model", "temperature", "top_p", "max_tokens", "context_size")
-_SPOKEN = ("voice", "voice_engine", "speech_speed", "sample_rate", "captions", "burn_captions")
+_SPOKEN = (
+    "voice",
+    "voice_engine",
+    "speech_speed",
+    "sample_rate",
+    "captions",
+    "burn_captions",
+    "caption_style",
+)
 OF_SCENES = ("tone", "scenes", "narrate", "language", "stills", "review", *_SPOKEN, *_WRITING)
 
 

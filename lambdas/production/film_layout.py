@@ -120,7 +120,7 @@ class Film:
             chained = {clip.index for clip in plan.clips if clip.starts_from is not None}
             pieces = continuity.even_out(pieces, chained, partial(self._keep_evened_out, pieces))
         if plan.burn_captions:
-            pieces = burned_captions.burn(pieces, cues(plan), self._keep_captioned)
+            pieces = burned_captions.burn(pieces, cues(plan), self._keep_captioned, plan.caption_style)
         return pieces
 
     def _keep_transition(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
@@ -293,9 +293,14 @@ def forget_broken_clip(plan: FilmPlan, outputs: Objects, error: ClipUnreadable) 
 
 
 def cues(plan: FilmPlan) -> list[Cue]:
-    """Return the captions: each sentence, for as long as it is spoken."""
+    """Return the captions: each sentence, for as long as it is spoken, with its words' times if known."""
     return [
-        Cue(start, start + Fraction(str(sentence.seconds)), sentence.text)
+        Cue(
+            start,
+            start + Fraction(str(sentence.seconds)),
+            sentence.text,
+            tuple((word.text, start + Fraction(str(word.start))) for word in sentence.words),
+        )
         for start, sentence in plan.narration
     ]
 

@@ -51,7 +51,8 @@ def narrate(
             f"the narration of scene {request.scene} can't be burned into the pictures: {missing}"
         )
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
-    content = by.narration_hash(narration.text)
+    timed = video.request.times_words
+    content = by.narration_hash(narration.text, words=timed)
     artifact = keys.narration(request.tenant, content)
     preview = keys.narration_preview(request.tenant, content)
     sounds = artifacts(outputs, request.tenant, request.video_id, videos)
@@ -60,8 +61,10 @@ def narrate(
         said, billed = [], 0
         for text in sentences(narration.spoken, by.language):
             seconds, characters = _said(text, request, by, outputs, sounds, speech)
-            said.append((text, by.sentence_hash(text), seconds))
             billed += characters
+            words = speech.words(text, by, float(seconds)) if timed else None
+            billed += 0 if words is None else len(text)
+            said.append((text, by.sentence_hash(text), seconds, words or ()))
         document = spoken(by.voice, said)
         # Before the narration itself: once that exists, the part counts as made.
         outputs.put(preview, _preview(document, request.tenant, outputs), "audio/mp4")
