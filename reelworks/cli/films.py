@@ -169,8 +169,8 @@ def make(
     caption_style: Annotated[
         str | None,
         typer.Option(
-            help="How captions follow the voice: plain, karaoke (each word lit as it is spoken) or pop (a few "
-            "large words in the middle). Default: plain."
+            help="How captions follow the voice: plain, karaoke (each word lit as it is spoken) or pop "
+            "(a few large words in the middle). Default: plain."
         ),
     ] = None,
     review_all: Annotated[
