@@ -221,7 +221,7 @@ def test_pop_shows_a_few_large_words_in_the_middle() -> None:
         plain = styled(CaptionStyle.PLAIN, size, said)
         rows = [np.nonzero((frame > 220).all(axis=2).any(axis=1))[0] for frame in (frames[0], plain[0])]
         assert abs(rows[0].mean() - size[1] / 2) < size[1] * 0.06
-        assert rows[1].mean() > size[1] * 0.75
+        assert rows[1].mean() > size[1] * 0.55
         assert differs(frames[7], frames[8]), "“bee” begins"
 
 
@@ -229,4 +229,18 @@ def test_pop_draws_a_long_word_smaller_and_whole() -> None:
     word = "Donaudampfschifffahrtsgesellschaft"
     frames = styled(CaptionStyle.POP, (270, 480), by_words(word, (word, 0), end=2))
     (columns,) = np.nonzero((frames[0] > 200).all(axis=2).any(axis=0))
-    assert 0.05 * 270 - 2 <= columns.min() < columns.max() <= 0.95 * 270 + 2
+    assert 0.11 * 270 - 2 <= columns.min() < columns.max() <= 0.89 * 270 + 2
+
+
+@pytest.mark.parametrize("style", CaptionStyle)
+def test_captions_of_a_tall_film_keep_clear_of_what_apps_lay_over_it(style: CaptionStyle) -> None:
+    size = (270, 480)
+    words = ["The", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "and", "on", "and", "on"]
+    said = by_words(" ".join(words), *((word, index / 8) for index, word in enumerate(words)), end=2)
+    plain = decoded(grey(16, size))
+    for frame, before in zip(styled(style, size, said), plain, strict=True):
+        rows, columns = np.nonzero((np.abs(frame.astype(int) - before) > 60).any(axis=2))
+        assert rows.size
+        assert rows.max() <= 0.65 * size[1]
+        assert columns.min() >= 0.08 * size[0], "the box reaches a little into the margin"
+        assert columns.max() <= 0.92 * size[0]
