@@ -18,6 +18,11 @@ import { counted } from "./video.js";
 
 const ESTIMATE_AFTER_MS = 500;
 const KEEP_AFTER_MS = 300;
+const CAPTION_STYLES = [
+  ["", "Whole lines"],
+  ["karaoke", "Each word lit as it is spoken"],
+  ["pop", "A few large words in the middle"],
+];
 const PARTS = { writing: "Writing", narration: "Voice", stills: "Stills", clips: "Clips", assembly: "Assembly" };
 
 class NewFilm extends Component {
@@ -546,6 +551,11 @@ class NewFilm extends Component {
           ? html`<div class="row checks">
             ${checkField(this.#shown("captions", "Captions that viewers can switch on"))}
             ${checkField(this.#shown("burn_captions", "Captions drawn into the pictures"))}
+            ${
+              this.#form.captions || this.#form.burn_captions
+                ? choiceField(this.#shown("caption_style", "Style of the captions", { choices: CAPTION_STYLES }))
+                : nothing
+            }
           </div>`
           : nothing
       }

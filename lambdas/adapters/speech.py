@@ -1,13 +1,15 @@
 """Speech from Polly, sentence by sentence, so that the sound itself shows where each sentence starts."""
 
+import json
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, error_message, translated
 from lambdas.domain.errors import NarrationRefused
-from lambdas.domain.narration import Speaker
+from lambdas.domain.narration import Speaker, SpokenWord
+from lambdas.telemetry import logger
 
 # Polly's limits for the prosody rate (docs.aws.amazon.com/polly/latest/dg/prosody-tag.html)
 SLOWEST, FASTEST = 0.2, 2.0
@@ -24,6 +26,10 @@ _REFUSALS = frozenset(
         "ValidationException",  # for example: unknown voice
     }
 )
+# Its errors for a voice that has no times of words, where it speaks the same text.
+_NO_MARKS = frozenset(
+    {"EngineNotSupportedException", "MarksNotSupportedForFormatException", "ValidationException"}
+)
 
 
 class Speech:
@@ -36,23 +42,10 @@ class Speech:
 
         Raises NarrationRefused if Polly can't speak the text, ServiceUnavailable if the failure is temporary.
         """
-        request = {"Text": text, "TextType": "text"}
-        if by.speed != 1.0:
-            if not SLOWEST <= by.speed <= FASTEST:
-                raise NarrationRefused(f"speed must be from {SLOWEST:g} to {FASTEST:g}; got {by.speed:g}")
-            spoken = f'<speak><prosody rate="{by.speed:.0%}">{escape(text)}</prosody></speak>'
-            request = {"Text": spoken, "TextType": "ssml"}
-        if by.language:
-            request["LanguageCode"] = by.language
+        asked = {"OutputFormat": "mp3", "SampleRate": str(by.sample_rate)}
         with translated(f"speak with {by.voice}"):
             try:
-                answer = self._polly.synthesize_speech(
-                    **request,
-                    VoiceId=by.voice,
-                    Engine=by.engine,
-                    OutputFormat="mp3",
-                    SampleRate=str(by.sample_rate),
-                )
+                answer = self._polly.synthesize_speech(**_request(text, by), **asked)
             except ClientError as error:
                 if error_code(error) in _REFUSALS:
                     raise NarrationRefused(
@@ -65,3 +58,59 @@ class Speech:
                 f"voice {by.voice} returned {len(sound):,} bytes of sound for {len(text)} characters"
             )
         return sound
+
+    def words(self, text: str, by: Speaker, seconds: float) -> tuple[SpokenWord, ...] | None:
+        """Return when each word of the text is spoken in the sound of `speak`, which is `seconds` long. Polly
+        bills the text again. None if the voice doesn't say, or says what doesn't fit the text or the sound.
+
+        Polly says where a word starts; it lasts until the next one, or the sound's end.
+        Raises ServiceUnavailable if the failure is temporary.
+        """
+        request = _request(text, by)
+        with translated(f"time the words of {by.voice}"):
+            try:
+                answer = self._polly.synthesize_speech(
+                    **request, OutputFormat="json", SpeechMarkTypes=["word"]
+                )
+            except ClientError as error:
+                if error_code(error) in _NO_MARKS:
+                    return None
+                raise
+            marks = bytes(answer["AudioStream"].read(MAX_BYTES))
+        try:
+            return _spoken_words(marks, request["Text"].encode(), request["TextType"], seconds)
+        except (ValueError, LookupError, TypeError) as error:
+            logger.warning("word times ignored", extra={"voice": by.voice, "reason": str(error)})
+            return None
+
+
+def _request(text: str, by: Speaker) -> dict[str, str]:
+    """Return the part of the request that sound and times of a text share."""
+    request = {"Text": text, "TextType": "text", "VoiceId": by.voice, "Engine": by.engine}
+    if by.speed != 1.0:
+        if not SLOWEST <= by.speed <= FASTEST:
+            raise NarrationRefused(f"speed must be from {SLOWEST:g} to {FASTEST:g}; got {by.speed:g}")
+        spoken = f'<speak><prosody rate="{by.speed:.0%}">{escape(text)}</prosody></speak>'
+        request |= {"Text": spoken, "TextType": "ssml"}
+    if by.language:
+        request["LanguageCode"] = by.language
+    return request
+
+
+def _spoken_words(marks: bytes, sent: bytes, kind: str, seconds: float) -> tuple[SpokenWord, ...]:
+    """Read Polly's word marks: lines of JSON with `time` in ms, `start` and `end` in bytes of the text sent
+    (docs.aws.amazon.com/polly/latest/dg/output.html). Raises ValueError, LookupError, TypeError."""
+    found: list[tuple[str, float]] = []
+    for line in marks.splitlines():
+        mark = json.loads(line)
+        said = sent[mark["start"] : mark["end"]].decode()
+        start = mark["time"] / 1000
+        if not said.strip():
+            raise ValueError(f"a word at {mark['start']} to {mark['end']} of {len(sent)} bytes")
+        if not (found[-1][1] if found else 0) <= start < seconds:
+            raise ValueError(f"“{said[:40]}” at {start:g} s of a sound of {seconds:.2f} s")
+        found.append((unescape(said) if kind == "ssml" else said, start))
+    ends = [start for _, start in found[1:]] + [seconds]
+    return tuple(
+        SpokenWord(text=said, start=start, end=end) for (said, start), end in zip(found, ends, strict=False)
+    )

@@ -14,7 +14,7 @@ from lambdas.domain.film_format import FpsMode, Framing
 from lambdas.domain.scopes import Scope
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import ClipState, Failure, JoinStep
-from lambdas.domain.video_request import Gate, Lora, OriginKind
+from lambdas.domain.video_request import CaptionStyle, Gate, Lora, OriginKind
 from lambdas.domain.webhooks import DeliveryState, EventType
 
 # --- errors
@@ -231,6 +231,8 @@ class VideoObject(TypedDict):
     """The characters in it, and in which scenes."""
     captions: bool
     burn_captions: bool
+    caption_style: CaptionStyle
+    """As asked for; `notes` says so where the captions are plain because the voice has no times of words."""
     music: MusicOf | None
     storyboard: StoryboardState | None
     """Set once it is written."""

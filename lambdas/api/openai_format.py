@@ -150,6 +150,7 @@ def video_object(video: Video, links: FilmLinks = _NO_LINKS, wait: Wait | None =
         "characters": [_character_used(one) for one in video.cast],
         "captions": request.captions,
         "burn_captions": request.burn_captions,
+        "caption_style": request.caption_style,
         "music": _music(request.music) if request.music else None,
         "storyboard": _storyboard(video) if video.storyboard else None,
         "narrations": [_made(part) for part in video.narrations],

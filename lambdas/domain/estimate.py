@@ -242,7 +242,8 @@ def _narration(request: VideoRequest, scenes: Sequence[int], makers: Makers) -> 
     if request.brief is None or not request.brief.narrated:
         return NOTHING
     engine = request.voice.engine or makers.voice_engine
-    letters = _LETTERS_PER_SECOND * sum(scenes) // request.fps
+    spoken = _LETTERS_PER_SECOND * sum(scenes) // request.fps
+    letters = spoken * (2 if request.times_words else 1)  # the times are billed as speech is
     return _priced(makers.prices.narration(engine, letters), f"no price of the voice engine {engine} is set")
 
 

@@ -13,7 +13,7 @@ from lambdas.domain.engines import Renderer, Speed
 from lambdas.domain.film_format import FpsMode, Framing, given_size
 from lambdas.domain.narration import Sentence
 from lambdas.domain.storyboard import LEAD
-from lambdas.domain.video_request import Lora, Music
+from lambdas.domain.video_request import CaptionStyle, Lora, Music
 
 _CAPTIONING = 2  # increment when the same narration is captioned in another way
 
@@ -129,6 +129,7 @@ class FilmPlan(Document):
     assembly: Assembly = Assembly()
     captions: bool = False
     burn_captions: bool = False
+    caption_style: CaptionStyle = CaptionStyle.PLAIN  # plain, too, if a sentence lacks the times of its words
     language: str = "en-US"  # of the narration
     music: Music | None = None
     clip_sound: ClipSound = ClipSound.DROP
@@ -265,7 +266,7 @@ def film_hash(plan: FilmPlan) -> str:
         [
             scene.title,
             [clip.key_hash for clip in scene.clips],
-            [said.model_dump() for said in scene.narration],
+            [said.address for said in scene.narration],
             *(["continues"] if scene.continues else []),
         ]
         for scene in plan.scenes
@@ -284,4 +285,5 @@ def film_hash(plan: FilmPlan) -> str:
         }
         # Not if they can't be heard, so that a film made before they could be keeps its address.
         | ({} if plan.clips_heard is ClipSound.DROP else {"clip_sound": plan.clips_heard})
+        | ({} if plan.caption_style is CaptionStyle.PLAIN else {"caption_style": plan.caption_style})
     )

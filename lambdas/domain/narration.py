@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
@@ -27,10 +28,12 @@ class Speaker(Document):
     def sentence_hash(self, sentence: str) -> str:
         return fingerprint({"sentence": _MAKING, "text": sentence, **self.model_dump()})
 
-    def narration_hash(self, text: str, within: float | None = None) -> str:
-        """`within`: seconds of the scene that it is spoken faster to fit into, if it must be."""
+    def narration_hash(self, text: str, *, words: bool = False, within: float | None = None) -> str:
+        """`words`: with the time of each word. `within`: seconds of the scene that it is spoken faster to fit
+        into, if it must be."""
+        stored = {"narration": [_MAKING, _KEEPING], **({"words": True} if words else {})}
         fitted = {} if within is None else {"within": within}
-        return fingerprint({"narration": [_MAKING, _KEEPING], "text": text, **fitted, **self.model_dump()})
+        return fingerprint({**stored, "text": text, **fitted, **self.model_dump()})
 
 
 class OfferedVoice(Document):
@@ -49,11 +52,26 @@ class OfferedVoice(Document):
         return any(code == language.lower() or code.startswith(f"{language.lower()}-") for code in codes)
 
 
+class SpokenWord(Document):
+    """A word as a voice speaks it, in seconds from the start of its sentence's sound."""
+
+    text: str  # as the sentence has it
+    start: float
+    end: float  # where the next word starts, or the sound ends
+
+
 class Sentence(Document):
     text: str
     sound: str  # SHA-256 in its artifact's name
     start: float  # seconds from the start of the narration
     seconds: float
+    words: tuple[SpokenWord, ...] = ()  # none if nobody asked, or the voice doesn't say
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """Return what determines how it sounds and is captioned. Without word times, it keeps the address it
+        had before there were any."""
+        return self.model_dump(exclude=set() if self.words else {"words"})
 
 
 class Spoken(Document):
@@ -99,11 +117,11 @@ def usual_engine(name: str, *, voice: str, engine: str) -> str:
     return engine if name == voice else "neural"
 
 
-def spoken(by: str, sentences: list[tuple[str, str, Fraction]]) -> Spoken:
-    """Return the narration made of `sentences`: (text, hash, seconds) in order."""
+def spoken(by: str, sentences: list[tuple[str, str, Fraction, tuple[SpokenWord, ...]]]) -> Spoken:
+    """Return the narration made of `sentences`: (text, hash, seconds, words) in order."""
     placed: list[Sentence] = []
     start = 0.0
-    for text, sound, seconds in sentences:
-        placed.append(Sentence(text=text, sound=sound, start=start, seconds=float(seconds)))
+    for text, sound, seconds, words in sentences:
+        placed.append(Sentence(text=text, sound=sound, start=start, seconds=float(seconds), words=words))
         start += float(seconds) + PAUSE
     return Spoken(by=by, sentences=placed)

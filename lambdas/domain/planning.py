@@ -19,7 +19,7 @@ from lambdas.domain.narration import Sentence
 from lambdas.domain.storyboard import FIRST, LAST, LEAD, PartialScene, frames_of
 from lambdas.domain.storyboard import Scene as StoryboardScene
 from lambdas.domain.video import Video
-from lambdas.domain.video_request import VideoRequest
+from lambdas.domain.video_request import CaptionStyle, VideoRequest
 
 # Of a film. Its execution's history has at most 25,000 events (docs/decisions/0041-a-film-of-1000-clips.md).
 MOST_CLIPS = 1_000
@@ -147,10 +147,17 @@ def make_plan(
         ),
         captions=request.captions,
         burn_captions=request.burn_captions,
+        caption_style=_caption_style(request, scenes),
         language=_language(request),
         music=request.music,
         clip_sound=request.clip_sound,
     )
+
+
+def _caption_style(request: VideoRequest, scenes: Sequence[Scene]) -> CaptionStyle:
+    """Return the requested style, if every sentence has the times of its words: all captions look alike."""
+    timed = all(sentence.words for scene in scenes for sentence in scene.narration)
+    return request.caption_style if timed else CaptionStyle.PLAIN
 
 
 def check_length(request: VideoRequest, engine: Engine) -> None:

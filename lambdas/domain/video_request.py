@@ -91,6 +91,14 @@ class Voice(Document):
     sample_rate: SampleRate = 24000
 
 
+class CaptionStyle(StrEnum):
+    """How captions follow the voice. All but PLAIN need the time of each word."""
+
+    PLAIN = "plain"  # whole lines
+    KARAOKE = "karaoke"  # each word is lit while it is spoken
+    POP = "pop"  # a few large words at a time, in the middle
+
+
 class Gate(StrEnum):
     """A point at which a film of several scenes waits for the user's approval."""
 
@@ -161,6 +169,7 @@ class VideoRequest(Document):
     voice: Voice = Voice()
     captions: bool = False  # as a track of the film and as files
     burn_captions: bool = False  # drawn into the pictures
+    caption_style: CaptionStyle = CaptionStyle.PLAIN
     stills: Stills | None = None
     review: tuple[Gate, ...] = ()
     transition: TransitionKind = TransitionKind.NONE
@@ -175,6 +184,11 @@ class VideoRequest(Document):
     def frames(self) -> int:
         """The number of frames of a film of one prompt."""
         return self.seconds * self.fps if self.num_frames is None else self.num_frames
+
+    @property
+    def times_words(self) -> bool:
+        """Whether the narration is made with the time of each word."""
+        return self.caption_style is not CaptionStyle.PLAIN
 
     @property
     def rendered_size(self) -> tuple[int, int]:

@@ -40,7 +40,15 @@ from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import EXTENSIONS
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
-from lambdas.domain.video_request import MUSIC_TYPES, SHORTEST_MUSIC, Music, Stills, VideoRequest, Voice
+from lambdas.domain.video_request import (
+    MUSIC_TYPES,
+    SHORTEST_MUSIC,
+    CaptionStyle,
+    Music,
+    Stills,
+    VideoRequest,
+    Voice,
+)
 from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_create
 from lambdas.intake.fields import Fields, parse, requested_webhook
@@ -249,6 +257,7 @@ class Intake:
         )
         _check_taken(parsed, brief, engine)
         _check_budget(parsed, engine)
+        _check_caption_style(parsed)
         _check_letters(parsed)
         request = VideoRequest(
             **parsed.model_dump(exclude=_IN_ANOTHER_FORM),
@@ -283,6 +292,7 @@ class Intake:
             ),
             captions=parsed.captions,
             burn_captions=parsed.burn_captions,
+            caption_style=parsed.caption_style,
             stills=stills,
             review=parsed.review,
             webhook=requested_webhook(parsed, loopback=self._settings.to_loopback),
@@ -459,6 +469,15 @@ def _check_budget(fields: Fields, engine: Engine) -> None:
     check_tokens("negative_prompt", fields.negative_prompt, engine)
     if fields.prompt and not fields.enhance:
         check_tokens("prompt", fields.prompt, engine, ", or send enhance=true")
+
+
+def _check_caption_style(fields: Fields) -> None:
+    if fields.caption_style is not CaptionStyle.PLAIN and not (fields.captions or fields.burn_captions):
+        raise InvalidRequest(
+            f"caption_style {fields.caption_style} needs captions: send burn_captions=true to draw them into "
+            "the pictures, or captions=true for a WebVTT file with the words' times.",
+            param="caption_style",
+        )
 
 
 def _check_letters(fields: Fields) -> None:

@@ -21,6 +21,7 @@ from lambdas.domain.video_request import (
     LOUDEST_MUSIC,
     QUIETEST_MUSIC,
     SHORTEST_TRANSITION,
+    CaptionStyle,
     Gate,
     Lora,
     NarrationFit,
@@ -173,6 +174,11 @@ class Fields(Document):
     burn_captions: bool = Field(default=False, description="true or false")
     """With `topic` or `storyboard`: captions drawn into the pictures, with or without `captions`. Latin,
     Greek and Cyrillic only; other letters are refused by name, because the bundled font lacks them."""
+    caption_style: CaptionStyle = Field(default=CaptionStyle.PLAIN, description=_one_of_names(CaptionStyle))
+    """With `captions` or `burn_captions`: `karaoke` lights each word while it is spoken, `pop` shows a few
+    large words at a time in the middle of the picture. Both need a voice that says when it speaks each word;
+    with one that doesn't, captions are plain and `notes` says so. Drawn by `burn_captions`; with `captions`,
+    the WebVTT file has the words' times."""
     voice: str | None = Field(
         default=None,
         min_length=1,

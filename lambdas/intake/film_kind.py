@@ -16,7 +16,7 @@ SOURCES = ("prompt", "topic", "storyboard")
 _WRITING = ("text_model", "temperature", "top_p", "max_tokens", "context_size")
 _SPOKEN = (
     *("voice", "voice_engine", "speech_speed", "sample_rate", "narration_fit"),
-    *("captions", "burn_captions"),
+    *("captions", "burn_captions", "caption_style"),
 )
 OF_SCENES = ("tone", "scenes", "narrate", "language", "stills", "review", *_SPOKEN, *_WRITING)
 

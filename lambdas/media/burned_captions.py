@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lambdas.domain.errors import CaptionsRefused
-from lambdas.media.captions import Cue, turns
+from lambdas.domain.video_request import CaptionStyle
+from lambdas.media.captions import LINES, Cue, Turn, turns
 from lambdas.media.font import composed, font_of, not_drawn
+from lambdas.media.lines import units
 from lambdas.media.mp4.clip import Clip, blame, read_clip
 from lambdas.media.mp4.merge import Piece
 from lambdas.media.segments import decode, encode_segment, ends, starts
@@ -39,23 +41,31 @@ _SMALLEST = 8  # pixels; smaller letters run together once outlined
 _OUTLINE = 0.1  # fraction of the letter size
 _SHADE = 0.4  # opacity of the box behind the lines
 _BLACK, _WHITE, _GREY = 16, 235, 128  # limited range: luma, and chroma without colour
+_LIT, _LIT_CHROMA = 198, (28, 152)  # yellow (#FFDD00) in limited range BT.709
+# For `pop`: letters of this fraction of the height, or so large that this many fit between the margins.
+_POP_LETTERS, _POP_LINE = 0.12, 14
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A caption over the frames [start, stop) of a piece's clip."""
+    """A caption over the frames [start, stop) of a piece's clip. `lit`: from which of its letters to which
+    it is lit."""
 
     start: int
     stop: int
     text: str
+    lit: tuple[int, int] | None = None
+    style: CaptionStyle = CaptionStyle.PLAIN
 
 
 def burn(
     pieces: Sequence[Piece],
     cues: Sequence[Cue],
     keep: Callable[[Piece, list[Shown], Callable[[], bytes]], Source],
+    style: CaptionStyle = CaptionStyle.PLAIN,
 ) -> list[Piece]:
-    """Return the pieces with the captions burned in, timed as the cues say. Pieces must start at keyframes:
+    """Return the pieces with the captions burned in, timed as the cues say; styles other than PLAIN need the
+    times of their words. Pieces must start at keyframes:
     call `splice` and `even_out` first.
 
     `keep(part, shown, make)` returns the stored MP4 that replaces a part of a piece, calling `make` if it is
@@ -74,10 +84,12 @@ def burn(
             clip = read_clip(piece.source)
         stop = len(clip.shown) if piece.stop is None else piece.stop
         shown = [
-            Shown(
-                piece.start + max(0, one.start - first), min(stop, piece.start + one.stop - first), one.text
+            replace(
+                one,
+                start=piece.start + max(0, one.start - first),
+                stop=min(stop, piece.start + one.stop - first),
             )
-            for one in _in_frames(cues, clip)
+            for one in _in_frames(cues, clip, style)
             if one.start < first + stop - piece.start and one.stop > first
         ]
         first += stop - piece.start
@@ -94,17 +106,44 @@ def burn(
     return result
 
 
-def _in_frames(cues: Sequence[Cue], clip: Clip) -> list[Shown]:
-    """Return each caption with the frames of the film during which it is on screen."""
+def _in_frames(cues: Sequence[Cue], clip: Clip, style: CaptionStyle) -> list[Shown]:
+    """Return each caption with the frames of the film during which it is on screen: in `karaoke`, once per
+    word that is lit."""
     width, height = clip.picture.size
-    size = _letters(width, height)
-    widest = round(min(width * (1 - 2 * _side(width, height)), _LONGEST_LINE * _AVERAGE_LETTER * size))
-    drawn = [replace(cue, text=composed(cue.text)) for cue in cues]
+    pops = style is CaptionStyle.POP
+    size = _letters(width, height, style)
+    longest = _POP_LINE if pops else _LONGEST_LINE
+    widest = round(min(_room(width, height), longest * _AVERAGE_LETTER * size)) - 2 * _outline(size)
+
+    def measured(text: str) -> float:
+        length = font_of(size).getlength(text)
+        # A long word isn't broken but drawn smaller: its second half would have no time of its own.
+        return min(length, widest) if pops and len(units(text)) == 1 else length
+
+    drawn = [
+        replace(
+            cue, text=composed(cue.text), words=tuple((composed(word), start) for word, start in cue.words)
+        )
+        for cue in cues
+    ]
     found = [
-        Shown(math.ceil(turn.start * clip.fps / 1000), math.ceil(turn.end * clip.fps / 1000), turn.text)
-        for turn in turns(drawn, most=widest - 2 * _outline(size), width=font_of(size).getlength)
+        Shown(math.ceil(start * clip.fps / 1000), math.ceil(end * clip.fps / 1000), turn.text, lit, style)
+        for turn in turns(drawn, most=widest, width=measured, lines=1 if pops else LINES)
+        for start, end, lit in _lit(turn, style)
     ]
     return [one for one in found if one.start < one.stop]
+
+
+def _lit(turn: Turn, style: CaptionStyle) -> Iterator[tuple[int, int, tuple[int, int] | None]]:
+    """Yield the times of a turn in ms, from one to another, and what is lit then."""
+    if style is not CaptionStyle.KARAOKE or not turn.words:
+        yield turn.start, turn.end, None
+        return
+    if turn.start < turn.words[0][1]:
+        yield turn.start, turn.words[0][1], None
+    following = [*turn.words[1:], (len(turn.text), turn.end)]
+    for (begin, at), (end, until) in zip(turn.words, following, strict=True):
+        yield at, until, (begin, end)
 
 
 def _parts(piece: Piece, clip: Clip, shown: Sequence[Shown]) -> Iterator[tuple[Piece, list[Shown]]]:
@@ -141,11 +180,11 @@ class _Burning:
         assert self.part.stop is not None  # noqa: S101 - see _parts
         frames = decode(self.part.source, self.clip, self.part.start, self.part.stop)
         for number, frame in enumerate(frames, self.part.start):
-            text = next((one.text for one in self.shown if one.start <= number < one.stop), None)
-            if text is None:
+            shown = next((one for one in self.shown if one.start <= number < one.stop), None)
+            if shown is None:
                 yield frame
                 continue
-            caption = _caption(text, frame.width, frame.height)
+            caption = _caption(shown.text, shown.lit, shown.style, frame.width, frame.height)
             picture = cast(Planes, frame.to_ndarray())
             planes = mixed(picture, caption.picture, caption.luma, caption.chroma)
             yield VideoFrame.from_ndarray(planes, "yuv420p")
@@ -161,43 +200,82 @@ class _Caption:
 
 
 @lru_cache(maxsize=2)
-def _caption(text: str, width: int, height: int) -> _Caption:
-    letters, outline, box = _masks(text, width, height)
+def _caption(
+    text: str, lit: tuple[int, int] | None, style: CaptionStyle, width: int, height: int
+) -> _Caption:
+    letters, outline, box, bright = _masks(text, lit, style, width, height)
     # From back to front: picture, box, outline, letters.
     around = 1 - (1 - box * _SHADE) * (1 - outline)
     seen = 1 - (1 - around) * (1 - letters)
-    share = np.divide(letters, seen, out=np.zeros_like(seen), where=seen > 0)
-    picture = np.full((height * 3 // 2, width), _GREY, np.uint8)
-    picture[:height] = np.rint(_BLACK + (_WHITE - _BLACK) * share)
-    halved = seen.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    picture = np.empty((height * 3 // 2, width), np.uint8)
+    picture[:height] = np.rint(
+        _BLACK + (_WHITE - _BLACK) * _share(letters, seen) + (_LIT - _WHITE) * _share(bright, seen)
+    )
+    halved, coloured = _halved(seen), _share(_halved(bright), _halved(seen))
+    planes = [np.rint(_GREY + (colour - _GREY) * coloured) for colour in _LIT_CHROMA]
+    picture[height:] = np.concatenate(planes).reshape(height // 2, width)
     luma, chroma = (np.rint(256 * part).astype(np.uint16) for part in (seen, np.tile(halved, (2, 1))))
     return _Caption(picture, luma, chroma)
 
 
-def _masks(text: str, width: int, height: int) -> list[NDArray[np.float64]]:
-    """Return masks (0 to 1) of the letters, the letters with outline, and the box behind the lines."""
-    size = _letters(width, height)
-    font, outline, leading = font_of(size), _outline(size), round(size * _LEADING)
+def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+
+
+def _halved(mask: NDArray[np.float64]) -> NDArray[np.float64]:
+    height, width = mask.shape
+    halved: NDArray[np.float64] = mask.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    return halved
+
+
+def _masks(
+    text: str, lit: tuple[int, int] | None, style: CaptionStyle, width: int, height: int
+) -> list[NDArray[np.float64]]:
+    """Return masks (0 to 1) of the letters, the letters with outline, the box behind the lines, and the
+    letters that are lit."""
+    size = _letters(width, height, style)
     lines = text.split("\n")
+    pops = style is CaptionStyle.POP
+    if pops:
+        longest = max(map(font_of(size).getlength, lines)) + 2 * _outline(size)
+        size = max(_SMALLEST, math.floor(size * min(1, _room(width, height) / longest)))
+    font, outline, leading = font_of(size), _outline(size), round(size * _LEADING)
     foot = height - max(2, round(height * _foot(width, height))) - outline
-    masks = [Image.new("L", (width, height)) for _ in range(3)]
-    letters, outlined, box = map(ImageDraw.Draw, masks)
+    if pops:
+        foot = (height + len(lines) * leading) // 2
+    masks = [Image.new("L", (width, height)) for _ in range(4)]
+    letters, outlined, box, bright = map(ImageDraw.Draw, masks)
     pad = round(size * 0.3)
+    first = 0  # of the line's letters in the text
     for number, line in enumerate(lines):
         # Positioned by the font's baseline, so that descenders don't shift a line.
         left = (width - font.getlength(line)) / 2
         base = foot - round(size * 0.25) - (len(lines) - 1 - number) * leading
         letters.text((left, base), line, fill=255, font=font, anchor="ls")
         outlined.text((left, base), line, fill=255, font=font, anchor="ls", stroke_width=outline)
-        right = width - left
-        box.rectangle((left - pad, base - size, right + pad, base - size + leading), fill=255)
-    return [np.asarray(mask, np.float64) / 255 for mask in masks]
+        if not pops:
+            box.rectangle((left - pad, base - size, width - left + pad, base - size + leading), fill=255)
+        if lit is not None:
+            begin, end = (min(len(line), max(0, place - first)) for place in lit)
+            if begin < end:
+                span = [left + font.getlength(line[:place]) for place in (begin, end)]
+                bright.rectangle(
+                    (round(span[0]), base - size, round(span[1]), base - size + leading), fill=255
+                )
+        first += len(line) + 1
+    drawn = [np.asarray(mask, np.float64) / 255 for mask in masks]
+    return [*drawn[:3], drawn[0] * drawn[3]]
 
 
-def _letters(width: int, height: int) -> int:
+def _letters(width: int, height: int, style: CaptionStyle) -> int:
     """Return the letter size in pixels: by the height, or in a narrow picture by what a line must hold."""
-    widest = width * (1 - 2 * _side(width, height)) / (_SHORTEST_LINE * _AVERAGE_LETTER)
-    return max(_SMALLEST, round(min(height * _LETTERS, widest)))
+    share, held = (_POP_LETTERS, _POP_LINE) if style is CaptionStyle.POP else (_LETTERS, _SHORTEST_LINE)
+    return max(_SMALLEST, round(min(height * share, _room(width, height) / (held * _AVERAGE_LETTER))))
+
+
+def _room(width: int, height: int) -> float:
+    """Return the width between the margins, in pixels."""
+    return width * (1 - 2 * _side(width, height))
 
 
 def _side(width: int, height: int) -> float:

@@ -5,10 +5,10 @@ import math
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from unicodedata import category
 
 import av
@@ -80,17 +80,19 @@ Style: Default,Sans,18,&H00FFFFFF,&HFF000000,0,0,0,2
 @dataclass(frozen=True)
 class Cue:
     """Text spoken from `start` to `end`, in seconds of the film. If that is too short to read it, it stays up
-    to `until`."""
+    to `until`. `words`: the text's words in order, each with the second at which it starts; none if
+    unknown."""
 
     start: Fraction
     end: Fraction
     text: str
     until: Fraction | None = None  # None: `end`
+    words: tuple[tuple[str, Fraction], ...] = ()
 
 
-# In every format, a cue longer than two lines is shown in several turns, each as long as its share of the
-# text, and a cue ends no later than the next one begins. Where the pause behind a cue allows, its last turn
-# stays as long as a reader needs.
+# In every format, a cue longer than two lines is shown in several turns. Each starts with its first word, or
+# is as long as its share of the text where the words' times are unknown. A cue ends no later than the next one
+# begins. Where the pause behind a cue allows, its last turn stays as long as a reader needs.
 
 
 def srt(cues: Sequence[Cue]) -> str:
@@ -98,14 +100,13 @@ def srt(cues: Sequence[Cue]) -> str:
 
     Raises ValueError for a cue that does not end after its start or starts before the film.
     """
-    return _written(cues, "srt", _srt_text)
+    return _written(cues, "srt", lambda turn: _srt_text(turn.text))
 
 
 def vtt(cues: Sequence[Cue]) -> str:
-    """Return WebVTT text. Raises ValueError as `srt` does."""
-    return _written(
-        cues, "vtt", lambda text: text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    )
+    """Return WebVTT text, with a timestamp tag before each word whose time is known. Raises ValueError as
+    `srt` does."""
+    return _written(cues, "vtt", _vtt_text)
 
 
 def timed_text(cues: Sequence[Cue], duration: Fraction, *, language: str) -> bytes:
@@ -130,17 +131,26 @@ def timed_text(cues: Sequence[Cue], duration: Fraction, *, language: str) -> byt
 
 @dataclass(frozen=True)
 class Turn:
-    """Text shown at one time: one or two lines, times in milliseconds."""
+    """Text shown at one time: one or two lines, times in milliseconds. `words`: where each of its words
+    begins in the text, and when; none if unknown."""
 
     start: int
     end: int
     text: str
+    words: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def word_parts(self) -> list[tuple[int, str]]:
+        """Return the text in parts, each a word with what follows it, and when it is spoken."""
+        begins = [0, *(begin for begin, _ in self.words[1:]), len(self.text)]
+        times = [at for _, at in self.words] or [self.start]
+        return [(at, self.text[begin:end]) for at, (begin, end) in zip(times, pairwise(begins), strict=True)]
 
 
-def _written(cues: Sequence[Cue], kind: str, escaped: Callable[[str], str]) -> str:
+def _written(cues: Sequence[Cue], kind: str, escaped: Callable[[Turn], str]) -> str:
     file = SSAFile()
     for turn in turns(cues):
-        text = escaped(turn.text).replace("\\", _BACKSLASH).replace("\n", r"\N")
+        text = escaped(turn).replace("\\", _BACKSLASH).replace("\n", r"\N")
         file.append(SSAEvent(start=turn.start, end=turn.end, text=text))
     return file.to_string(kind, keep_ssa_tags=True).replace(_BACKSLASH, "\\")
 
@@ -149,13 +159,30 @@ def _srt_text(text: str) -> str:
     return _SRT_TAG.sub(r"‹\1›", text.translate(_SRT_BRACES)).replace("-->", "→")
 
 
-def turns(cues: Sequence[Cue], *, most: int | None = None, width: Width = columns) -> Iterator[Turn]:
-    """Yield turns in order, without empty or overlapping ones. No line is wider than `most`, in the units of
-    `width`; None: than the columns for the text's script.
+def _vtt_text(turn: Turn) -> str:
+    # A tag's time must be after the cue's start and before its end (W3C WebVTT, 4.2.2).
+    return "".join(
+        (f"<{_clock(at)}>" if turn.start < at < turn.end else "")
+        + part.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        for at, part in turn.word_parts
+    )
+
+
+def _clock(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
+
+
+def turns(
+    cues: Sequence[Cue], *, most: int | None = None, width: Width = columns, lines: int = LINES
+) -> Iterator[Turn]:
+    """Yield turns of at most `lines` lines in order, without empty or overlapping ones. No line is wider than
+    `most`, in the units of `width`; None: than the columns for the text's script.
 
     Raises ValueError as `srt` does.
     """
-    spoken: list[tuple[Turn, int]] = []  # and until when it may stay
+    # Each with until when it may stay, and its words.
+    spoken: list[tuple[Turn, int, tuple[tuple[str, Fraction], ...]]] = []
     for cue in sorted(cues, key=lambda cue: cue.start):
         if not 0 <= cue.start < cue.end:
             raise ValueError(
@@ -164,15 +191,18 @@ def turns(cues: Sequence[Cue], *, most: int | None = None, width: Width = column
             )
         start, end, until = (round(at / _MILLISECOND) for at in (cue.start, cue.end, cue.until or cue.end))
         text = "".join(char for char in cue.text if char.isspace() or category(char) not in _NO_TEXT)
+        words = cue.words
         if spoken and spoken[-1][0].start == start:  # spoken simultaneously, shown one after the other
-            before, longer = spoken.pop()
+            before, longer, _ = spoken.pop()
             text, end, until = f"{before.text} {text}", max(before.end, end), max(longer, until)
-        spoken.append((Turn(start, end, text), until))
-    for (turn, until), following in zip_longest(spoken, spoken[1:]):
+            words = ()
+        spoken.append((Turn(start, end, text), until, words))
+    for (turn, until, words), following in zip_longest(spoken, spoken[1:]):
         latest = min(until, following[0].start) if following else until
         end = min(turn.end, following[0].start) if following else turn.end
-        limit = most or _longest_line(turn.text)
-        yield from _in_turns(turn.start, end, latest, list(_screens(turn.text, limit, width)))
+        screens = list(_screens(turn.text, most or _longest_line(turn.text), width, lines))
+        timed = _by_words(turn.start, end, screens, words) if words else None
+        yield from _readable(timed or _by_share(turn.start, end, screens), latest)
 
 
 def _longest_line(text: str) -> int:
@@ -183,21 +213,77 @@ def _longest_line(text: str) -> int:
     return _WIDE_COLUMNS if 2 * sum(columns(char) == 2 for char in text) > letters else COLUMNS
 
 
-def _in_turns(start: int, end: int, latest: int, screens: Sequence[list[str]]) -> Iterator[Turn]:
-    """Yield the screens in their share of the time from `start` to `end`. The last one stays until it can be
-    read, but not beyond `latest`."""
+def _readable(spoken: Sequence[Turn], latest: int) -> Iterator[Turn]:
+    """Yield a cue's turns, without empty ones. The last one stays until it can be read, but not beyond
+    `latest`."""
+    for turn in spoken:
+        end = turn.end
+        if turn is spoken[-1]:
+            read = max(_SHORTEST, Fraction(sum(map(columns, turn.text.split("\n"))), _COLUMNS_PER_SECOND))
+            end = max(end, min(latest, turn.start + math.ceil(read / _MILLISECOND)))
+        if end > turn.start:
+            yield replace(turn, end=end)
+
+
+def _by_words(
+    start: int, end: int, screens: Sequence[list[str]], words: Sequence[tuple[str, Fraction]]
+) -> list[Turn] | None:
+    """Return a turn per screen, from its first word to the next screen's. None if the words aren't those of
+    the text, or a screen has none of its own."""
+    texts = ["\n".join(lines) for lines in screens]
+    begun = _begun(" ".join(texts), [word for word, _ in words])
+    if begun is None:
+        return None
+    found: list[Turn] = []
+    first = 0  # of the screen's letters in all of them
+    for text in texts:
+        own = [
+            (begin - first, round(at / _MILLISECOND))
+            for begin, (_, at) in zip(begun, words, strict=True)
+            if first <= begin < first + len(text)
+        ]
+        if not own:
+            return None
+        first += len(text) + 1
+        found.append(Turn(own[0][1] if found else start, end, text, tuple(own)))
+    return [
+        replace(turn, end=min(end, following.start) if following else end)
+        for turn, following in zip_longest(found, found[1:])
+        if turn.start < end
+    ]
+
+
+def _begun(text: str, words: Sequence[str]) -> list[int] | None:
+    """Return where each word begins in the text: with the marks before it, such as a quotation mark. None if
+    one isn't there. Lines may be broken within a word, so white space doesn't count."""
+    places = [place for place, char in enumerate(text) if not char.isspace()]
+    letters = "".join(text[place] for place in places)
+    begun: list[int] = []
+    at = 0
+    for word in words:
+        bare = "".join(word.split())
+        begin = letters.find(bare, at)
+        if not bare or begin < 0:
+            return None
+        here = places[begin]
+        gap = text[places[at - 1] + 1 : here] if at else ""
+        spaces = [place for place, char in enumerate(gap) if char.isspace()]
+        begun.append(here - len(gap) + spaces[-1] + 1 if spaces else here)
+        at = begin + len(bare)
+    return begun
+
+
+def _by_share(start: int, end: int, screens: Sequence[list[str]]) -> list[Turn]:
+    """Return the screens in their share of the time from `start` to `end`."""
     whole, shown = sum(columns(line) for lines in screens for line in lines), 0
+    found: list[Turn] = []
     at = start
     for together in screens:
-        size = sum(map(columns, together))
-        shown += size
+        shown += sum(map(columns, together))
         until = start + round((end - start) * shown / max(1, whole))
-        if together is screens[-1]:
-            read = max(_SHORTEST, Fraction(size, _COLUMNS_PER_SECOND))
-            until = max(until, min(latest, at + math.ceil(read / _MILLISECOND)))
-        if until > at:
-            yield Turn(at, until, "\n".join(together))
+        found.append(Turn(at, until, "\n".join(together)))
         at = until
+    return found
 
 
 def _covering(turns: Iterable[Turn], end: int) -> Iterator[Turn]:
@@ -214,21 +300,21 @@ def _covering(turns: Iterable[Turn], end: int) -> Iterator[Turn]:
         yield Turn(at, end, "")
 
 
-def _screens(text: str, most: int, width: Width) -> Iterator[list[str]]:
+def _screens(text: str, most: int, width: Width, together: int) -> Iterator[list[str]]:
     """Yield the lines of each screen. Screens end with a clause where that needs no extra screen."""
     parts = fitting(units(text), most, width)
     while parts:
-        lines = balanced(parts, most, width, multiple=LINES)
-        count = -(-len(lines) // LINES)
-        cut = _clause_end(parts, count, most, width) if count > 1 else None
+        lines = balanced(parts, most, width, multiple=together)
+        count = -(-len(lines) // together)
+        cut = _clause_end(parts, count, most, width, together) if count > 1 else None
         if cut is None:
-            yield from (lines[first : first + LINES] for first in range(0, len(lines), LINES))
+            yield from (lines[first : first + together] for first in range(0, len(lines), together))
             return
-        yield balanced(parts[:cut], most, width, multiple=LINES)
+        yield balanced(parts[:cut], most, width, multiple=together)
         parts = parts[cut:]
 
 
-def _clause_end(parts: Sequence[str], count: int, most: int, width: Width) -> int | None:
+def _clause_end(parts: Sequence[str], count: int, most: int, width: Width, together: int) -> int | None:
     """Return how many parts to show first of a text for `count` screens: up to the end of the clause that is
     nearest to an even share, if the rest then needs no more screens. None if there is none."""
     share = sum(map(len, parts)) / count
@@ -239,7 +325,7 @@ def _clause_end(parts: Sequence[str], count: int, most: int, width: Width) -> in
         if shown < 2 * share and _CLAUSE.search(part):
             ends.append((abs(shown - share), index))
     for _, cut in sorted(ends):
-        fits = len(filled(parts[:cut], most, width)) <= LINES
-        if fits and len(filled(parts[cut:], most, width)) <= LINES * (count - 1):
+        fits = len(filled(parts[:cut], most, width)) <= together
+        if fits and len(filled(parts[cut:], most, width)) <= together * (count - 1):
             return cut
     return None

@@ -131,7 +131,7 @@ class Film:
             chained = {clip.index for clip in plan.clips if clip.starts_from is not None}
             pieces = continuity.even_out(pieces, chained, partial(self._keep_evened_out, pieces))
         if plan.burn_captions:
-            pieces = burned_captions.burn(pieces, cues(plan), self._keep_captioned)
+            pieces = burned_captions.burn(pieces, cues(plan), self._keep_captioned, plan.caption_style)
         return pieces
 
     def _keep_transition(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
@@ -335,11 +335,17 @@ def quality_report(
 
 
 def cues(plan: FilmPlan) -> list[Cue]:
-    """Return the captions: each sentence while it is spoken, and in the pause behind it until it can be
-    read."""
+    """Return the captions: each sentence while it is spoken, and in the pause behind it until it can be read,
+    with its words' times if known."""
     end = Fraction(plan.frames, plan.fps)
     return [
-        Cue(start, start + Fraction(str(sentence.seconds)), sentence.text, until=end)
+        Cue(
+            start,
+            start + Fraction(str(sentence.seconds)),
+            sentence.text,
+            until=end,
+            words=tuple((word.text, start + Fraction(str(word.start))) for word in sentence.words),
+        )
         for start, sentence in plan.narration
     ]
 

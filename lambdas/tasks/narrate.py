@@ -55,17 +55,18 @@ def narrate(
         )
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
     within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
-    content = by.narration_hash(narration.text, within)
+    timed = video.request.times_words
+    content = by.narration_hash(narration.text, words=timed, within=within)
     artifact = keys.narration(request.tenant, content)
     preview = keys.narration_preview(request.tenant, content)
     sounds = artifacts(outputs, request.tenant, request.video_id, videos)
 
     def make() -> tuple[str, float | None]:
         texts = sentences(narration.spoken, by.language)
-        document, billed = _spoken(texts, request, by, outputs, sounds, speech)
+        document, billed = _spoken(texts, request, by, outputs, sounds, speech, timed=timed)
         if within is not None and not document.fits(within):
             faster = by.model_copy(update={"speed": min(FASTEST_SPEECH, by.speed * document.faster(within))})
-            document, again = _spoken(texts, request, faster, outputs, sounds, speech)
+            document, again = _spoken(texts, request, faster, outputs, sounds, speech, timed=timed)
             billed += again
         # Before the narration itself: once that exists, the part counts as made.
         outputs.put(preview, _preview(document, request.tenant, outputs), "audio/mp4")
@@ -102,13 +103,16 @@ def _spoken(
     outputs: Objects,
     sounds: SharedObjects,
     speech: Speech,
+    *,
+    timed: bool,
 ) -> tuple[Spoken, int]:
-    """Return the narration and the number of billed characters."""
+    """Return the narration, with its words' times if `timed`, and the number of billed characters."""
     said, billed = [], 0
     for text in texts:
         seconds, characters = _said(text, request, by, outputs, sounds, speech)
-        said.append((text, by.sentence_hash(text), seconds))
-        billed += characters
+        words = speech.words(text, by, float(seconds)) if timed else None
+        billed += characters + (0 if words is None else len(text))
+        said.append((text, by.sentence_hash(text), seconds, words or ()))
     return spoken(by.voice, said), billed
 
 

@@ -37,6 +37,7 @@ from lambdas.telemetry import logger
 SIDE_BY_SIDE = 40
 # No question is asked later than this: the longest answer (420 s) ends within the function's 900 s.
 _ASKING_SECONDS = 400
+_PLAIN_CAPTIONS = "The captions are plain"
 
 
 class PlannedClip(Document):
@@ -114,7 +115,14 @@ def plan(
         logger.info("video planned", extra={"clips": len(plan.clips)})
     check_plan(video, plan, prices, outputs)
     waiting = [ClipProgress(seconds=seconds) for seconds in plan.clip_seconds]
-    videos.advance(tenant, video_id, Stage.RENDERING, clips=waiting, cast=_placed(video.cast, plan))
+    videos.advance(
+        tenant,
+        video_id,
+        Stage.RENDERING,
+        clips=waiting,
+        cast=_placed(video.cast, plan),
+        notes=_noted(video, plan),
+    )
     return _summary(plan)
 
 
@@ -123,6 +131,20 @@ def _inputs(video: Video, engine: Engine) -> str:
     made = [part.artifact for part in [*video.narrations, *video.stills]]
     cast = [[one.appearance.sha256, one.everywhere] for one in video.cast]
     return fingerprint([video.storyboard, made, engine.revision, *([cast] if cast else [])])
+
+
+def _noted(video: Video, plan: FilmPlan) -> tuple[str, ...]:
+    """Return the record's notes with one on captions that are plain, if another style was asked for."""
+    style = video.request.caption_style
+    others = tuple(note for note in video.notes if not note.startswith(_PLAIN_CAPTIONS))
+    if plan.caption_style is style:
+        return others
+    voices = sorted({part.by for part in video.narrations if part.by})
+    return (
+        *others,
+        f"{_PLAIN_CAPTIONS}: caption_style {style} needs the time of each word, which not every voice of "
+        f"this film says ({', '.join(voices)}). Choose another voice, for example one of Amazon Polly's.",
+    )
 
 
 def _placed(cast: Sequence[CastMember], plan: FilmPlan) -> tuple[CastMember, ...]:

@@ -173,6 +173,13 @@ def make(
     burn_captions: Annotated[
         bool | None, typer.Option("--burn-captions", help="Draw captions into the pictures.")
     ] = None,
+    caption_style: Annotated[
+        str | None,
+        typer.Option(
+            help="How captions follow the voice: plain, karaoke (each word lit as it is spoken) or pop "
+            "(a few large words in the middle). Default: plain."
+        ),
+    ] = None,
     review_all: Annotated[
         bool,
         typer.Option(
@@ -239,6 +246,7 @@ def make(
         "clip_sound": clip_sound,
         "fragmented": fragmented,
         "burn_captions": burn_captions,
+        "caption_style": caption_style,
         "max_cost": max_cost,
         "review": list(Gate) if review_all else review_at or None,
     }

@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from reelworks.client.document import ALWAYS, Document
 
+CaptionStyle: TypeAlias = Literal["plain", "karaoke", "pop"] | str
+
 ClipSound: TypeAlias = Literal["keep", "duck", "drop"] | str
 
 ClipState: TypeAlias = Literal["waiting", "rendering", "done"] | str
@@ -905,6 +907,9 @@ class Video(Document):
     """The characters in it, and in which scenes."""
     captions: bool = ALWAYS
     burn_captions: bool = ALWAYS
+    caption_style: CaptionStyle = ALWAYS
+    """As asked for; `notes` says so where the captions are plain because the voice has no times of
+    words."""
     music: MusicOf | None = None
     storyboard: StoryboardState | None = None
     """Set once it is written."""
@@ -1036,6 +1041,11 @@ class CreateFields(TypedDict, total=False):
     """With `topic` or `storyboard`: captions drawn into the pictures, with or without `captions`. Latin,
     Greek and Cyrillic only; other letters are refused by name, because the bundled font lacks them. Must
     be true or false."""
+    caption_style: CaptionStyle | None
+    """With `captions` or `burn_captions`: `karaoke` lights each word while it is spoken, `pop` shows a
+    few large words at a time in the middle of the picture. Both need a voice that says when it speaks
+    each word; with one that doesn't, captions are plain and `notes` says so. Drawn by `burn_captions`;
+    with `captions`, the WebVTT file has the words' times. Must be one of plain, karaoke, pop."""
     voice: str | None
     """With `topic` or `storyboard`: who narrates. By default the deployment's voice. Must be the name of
     a voice, for example Joanna, without control characters."""

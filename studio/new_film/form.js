@@ -26,6 +26,7 @@ export const emptyForm = () => ({
   speech_speed: "",
   captions: true,
   burn_captions: false,
+  caption_style: "",
   stills: "",
   input_reference: null,
   last_frame: null,
@@ -154,6 +155,7 @@ function _scenes(form) {
   const names = ["language", "stills"];
   if (form.way === "topic") names.push("tone", "scenes");
   if (speaks(form)) names.push("voice", "voice_engine", "speech_speed", "captions", "burn_captions");
+  if (speaks(form) && (form.captions || form.burn_captions)) names.push("caption_style");
   for (const name of names) if (form[name] !== "" && form[name] !== false) body[name] = form[name];
   return body;
 }

@@ -97,7 +97,7 @@ def test_fields_that_cannot_be_combined(fields: dict[str, Any], param: str, says
 def test_scene_fields_with_a_prompt_are_rejected_in_favour_of_topic(name: str) -> None:
     value = {"scenes": 2, "sample_rate": 16000, "max_tokens": 900, "context_size": 4096}.get(name, 1)
     text = {"tone": "calm", "language": "de", "voice": "Joanna", "voice_engine": "neural", "stills": "none"}
-    text |= {"review": "previews", "narration_fit": "refuse"}
+    text |= {"review": "previews", "narration_fit": "refuse", "caption_style": "pop"}
     fields = {"prompt": "A kite", name: text.get(name, "m" if name == "text_model" else value)}
     with pytest.raises(InvalidRequest, match=f"^{name} is allowed only with topic or storyboard") as refused:
         brief_of(parse(fields))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lambdas.domain.errors import CaptionsRefused
+from lambdas.domain.video_request import CaptionStyle
 from lambdas.media.burned_captions import Shown, burn
 from lambdas.media.captions import Cue
 from lambdas.media.encode import encode
@@ -192,3 +193,67 @@ def test_characters_missing_from_the_font_are_rejected_by_name(text: str, names:
     with pytest.raises(CaptionsRefused) as refused:
         Burnt([clip(4)], [cue(0, 0.5, text)])
     assert names in refused.value.message
+
+
+# --- styles
+
+
+def by_words(text: str, *words: tuple[str, float], end: float) -> Cue:
+    return Cue(Fraction(0), Fraction(end), text, tuple((word, Fraction(at)) for word, at in words))
+
+
+def styled(style: CaptionStyle, size: tuple[int, int], said: Cue) -> list[Pixels]:
+    pieces = burn(
+        [Piece(BytesSource(grey(16, size)), 0)], [said], lambda part, shown, make: BytesSource(make()), style
+    )
+    layout = lay_out(pieces, sound=None, captions=[], chapters=[], metadata={}, fragmented=False)
+    return decoded(b"".join(layout.stream()))
+
+
+def yellow(frame: Pixels) -> list[int]:
+    """Return the columns with yellow pixels."""
+    red, green, blue = (frame[..., channel].astype(int) for channel in range(3))
+    (columns,) = np.nonzero(((red - blue > 90) & (green - blue > 60)).any(axis=0))
+    return [int(column) for column in columns]
+
+
+def test_karaoke_lights_each_word_from_the_frame_in_which_it_is_spoken() -> None:
+    said = by_words("One two three", ("One", 0), ("two", 0.5), ("three", 1.25), end=2)
+    frames = styled(CaptionStyle.KARAOKE, (480, 270), said)
+    lit = [yellow(frame) for frame in frames]
+    one, two, three = lit[0], lit[4], lit[10]
+    assert max(one) < min(two) <= max(two) < min(three)
+    near = [min((1, 2, 3), key=lambda word: abs([one, two, three][word - 1][0] - now[0])) for now in lit]
+    assert near == [1] * 4 + [2] * 6 + [3] * 6
+
+
+def test_pop_shows_a_few_large_words_in_the_middle() -> None:
+    said = by_words("One little bee flies", ("One", 0), ("little", 0.5), ("bee", 1), ("flies", 1.5), end=2)
+    for size in ((480, 270), (270, 480)):
+        frames = styled(CaptionStyle.POP, size, said)
+        plain = styled(CaptionStyle.PLAIN, size, said)
+        rows = [np.nonzero((frame > 220).all(axis=2).any(axis=1))[0] for frame in (frames[0], plain[0])]
+        assert abs(rows[0].mean() - size[1] / 2) < size[1] * 0.06
+        assert rows[1].mean() > size[1] * 0.55
+        assert differs(frames[7], frames[8]), "“bee” begins"
+
+
+def test_pop_draws_a_long_word_smaller_and_whole() -> None:
+    word = "Donaudampfschifffahrtsgesellschaft"
+    frames = styled(CaptionStyle.POP, (270, 480), by_words(word, (word, 0), end=2))
+    (columns,) = np.nonzero((frames[0] > 200).all(axis=2).any(axis=0))
+    assert 0.11 * 270 - 2 <= columns.min() < columns.max() <= 0.89 * 270 + 2
+
+
+@pytest.mark.parametrize("style", CaptionStyle)
+def test_captions_of_a_tall_film_keep_clear_of_what_apps_lay_over_it(style: CaptionStyle) -> None:
+    size = (270, 480)
+    words = ["The", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "and", "on", "and", "on"]
+    said = by_words(" ".join(words), *((word, index / 8) for index, word in enumerate(words)), end=2)
+    plain = decoded(grey(16, size))
+    for frame, before in zip(styled(style, size, said), plain, strict=True):
+        rows, columns = np.nonzero((np.abs(frame.astype(int) - before) > 60).any(axis=2))
+        assert rows.size
+        assert rows.max() <= 0.75 * size[1]
+        assert columns.min() >= 0.08 * size[0], "the box reaches a little into the margin"
+        assert columns.max() <= 0.92 * size[0]

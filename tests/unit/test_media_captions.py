@@ -8,7 +8,7 @@ import av
 import pytest
 from pysubs2 import SSAFile
 
-from lambdas.media.captions import COLUMNS, Cue, srt, timed_text, vtt
+from lambdas.media.captions import COLUMNS, Cue, srt, timed_text, turns, vtt
 
 STORY = (
     "The quick brown fox jumps over the lazy dog, and then it goes on to tell a very long story "
@@ -232,3 +232,42 @@ def test_the_track_has_its_language(language: str, code: str) -> None:
 def test_a_cue_has_a_duration(form: Callable[[Sequence[Cue]], str], start: float, end: float) -> None:
     with pytest.raises(ValueError, match="a cue must start at 0 s or later and end after its start"):
         form([cue(start, end, "Hello")])
+
+
+# --- word by word
+
+
+def spoken(start: float, end: float, text: str, *words: tuple[str, float]) -> Cue:
+    timed = tuple((word, Fraction(str(at))) for word, at in words)
+    return Cue(Fraction(str(start)), Fraction(str(end)), text, timed)
+
+
+def test_webvtt_has_the_time_of_each_word() -> None:
+    said = spoken(1, 3, "He said: “fish & chips”", ("He", 1), ("said", 1.25), ("fish", 2), ("chips", 2.5))
+    (line,) = vtt([said]).splitlines()[4:5]
+    assert line == "He <00:00:01.250>said: <00:00:02.000>“fish &amp; <00:00:02.500>chips”"
+    assert "<" not in srt([said])
+
+
+def test_a_text_of_several_screens_changes_with_the_first_word_of_each() -> None:
+    words = STORY.split()
+    times = [0.5 * number**1.2 for number in range(len(words))]  # ever slower
+    said = spoken(0, 60, STORY, *zip(words, times, strict=True))
+    screens = list(turns([said]))
+    assert len(screens) > 1
+    shown = 0
+    for turn in screens[1:]:
+        shown += len(screens[screens.index(turn) - 1].text.split())
+        assert turn.start == round(1000 * times[shown])
+    assert [turn.start for turn in screens[1:]] == [turn.end for turn in screens[:-1]]
+    assert screens[-1].end == 60_000
+
+
+def test_words_without_spaces_between_them() -> None:
+    (turn,) = turns([spoken(0, 2, "凧が飛ぶ。", ("凧", 0), ("が", 0.5), ("飛ぶ", 1))])
+    assert turn.word_parts == [(0, "凧"), (500, "が"), (1000, "飛ぶ。")]
+
+
+def test_words_of_another_text_are_not_used() -> None:
+    said = spoken(0, 2, "A bee flies.", ("A", 0), ("fox", 1))
+    assert vtt([said]) == vtt([cue(0, 2, "A bee flies.")])

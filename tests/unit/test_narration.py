@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.narration import Speaker, speaker, spoken
+from lambdas.domain.narration import Sentence, Speaker, SpokenWord, speaker, spoken
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
 from lambdas.domain.video_request import Voice
 
@@ -58,11 +58,24 @@ def test_a_sound_s_address_depends_only_on_what_is_heard() -> None:
     assert by().sentence_hash("A bee.") == by({"text": "Another."}).sentence_hash("A bee.")
     assert by().sentence_hash("A bee.") != by().sentence_hash("A bee!")
     assert by().sentence_hash("A bee.") != by().narration_hash("A bee.")
+    assert by().narration_hash("A bee.", words=True) != by().narration_hash("A bee.")
+
+
+def test_a_sentence_without_word_times_keeps_the_address_it_had_before_there_were_any() -> None:
+    one = Sentence(text="A bee.", sound="a", start=0, seconds=1)
+    assert one.address == {"text": "A bee.", "sound": "a", "start": 0, "seconds": 1}
+    timed = one.model_copy(update={"words": (SpokenWord(text="A", start=0, end=1),)})
+    assert timed.address["words"] == ({"text": "A", "start": 0, "end": 1},)
 
 
 def test_sentences_are_separated_by_a_pause() -> None:
     said = spoken(
-        "Joe", [("One.", "a", Fraction(3, 2)), ("Two.", "b", Fraction(1, 4)), ("3.", "c", Fraction(2))]
+        "Joe",
+        [
+            ("One.", "a", Fraction(3, 2), ()),
+            ("Two.", "b", Fraction(1, 4), ()),
+            ("3.", "c", Fraction(2), ()),
+        ],
     )
     assert [(one.text, one.sound, one.seconds) for one in said.sentences] == [
         ("One.", "a", 1.5),
@@ -75,5 +88,6 @@ def test_sentences_are_separated_by_a_pause() -> None:
 
 
 def test_a_narration_survives_a_round_trip() -> None:
-    said = spoken("Joe", [("One.", "a", Fraction(1, 3)), ("Two.", "b", Fraction(1, 7))])
+    words = (SpokenWord(text="One", start=0.1, end=0.33),)
+    said = spoken("Joe", [("One.", "a", Fraction(1, 3), words), ("Two.", "b", Fraction(1, 7), ())])
     assert said.model_validate_json(said.model_dump_json()) == said

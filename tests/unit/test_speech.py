@@ -86,3 +86,62 @@ def test_empty_and_oversized_sound(stub: Stubber, size: int) -> None:
     stub.add_response("synthesize_speech", sound(bytes(size)))
     with pytest.raises(NarrationRefused, match="bytes of sound"):
         speak(stub)
+
+
+MARKS = REQUEST | {"OutputFormat": "json", "SpeechMarkTypes": ["word"]}
+del MARKS["SampleRate"]
+
+
+def times(
+    stub: Stubber, text: str, seconds: float = 2, **fields: Any
+) -> list[tuple[str, float, float]] | None:
+    usual = Speaker(voice="Joe", engine="neural", language=None, speed=1.0, sample_rate=24000)
+    words = Speech(stub.client).words(text, usual.model_copy(update=fields), seconds)
+    return None if words is None else [(word.text, word.start, word.end) for word in words]
+
+
+def test_the_times_of_words_are_polly_s_to_the_millisecond(stub: Stubber) -> None:
+    """In the form of Polly's own example of word marks: places count bytes of the text sent."""
+    marks = (
+        b'{"time":6,"type":"word","start":0,"end":4,"value":"Mary"}\n'
+        b'{"time":373,"type":"word","start":5,"end":8,"value":"had"}\n'
+        b'{"time":604,"type":"word","start":9,"end":17,"value":"caf\xc3\xa9s"}\n'
+    )
+    text = "Mary had “cafés”."
+    marks = marks.replace(b'"start":9,"end":17', b'"start":12,"end":18')
+    stub.add_response("synthesize_speech", sound(marks), MARKS | {"Text": text})
+    assert times(stub, text) == [("Mary", 0.006, 0.373), ("had", 0.373, 0.604), ("cafés", 0.604, 2)]
+
+
+def test_words_of_markup_are_those_of_the_text(stub: Stubber) -> None:
+    spoken = '<speak><prosody rate="80%">Q&amp;A!</prosody></speak>'
+    start = spoken.index("Q")
+    mark = f'{{"time":0,"type":"word","start":{start},"end":{start + 7},"value":"Q&amp;A"}}'.encode()
+    stub.add_response("synthesize_speech", sound(mark), MARKS | {"Text": spoken, "TextType": "ssml"})
+    assert times(stub, "Q&A!", speed=0.8) == [("Q&A", 0, 2)]
+
+
+def test_a_voice_without_times_of_words(stub: Stubber) -> None:
+    stub.add_client_error("synthesize_speech", "ValidationException", "no word marks", 400)
+    assert times(stub, "A bee.") is None
+
+
+def test_times_of_words_are_tried_again_if_polly_is_busy(stub: Stubber) -> None:
+    stub.add_client_error("synthesize_speech", "ThrottlingException", "slow down", 400)
+    with pytest.raises(ServiceUnavailable):
+        times(stub, "A bee.")
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        b"<html>",
+        b'{"time":0}',
+        b'{"time":2000,"start":0,"end":1}',  # after the sound
+        b'{"time":500,"start":0,"end":1}\n{"time":400,"start":2,"end":5}',  # backwards
+        b'{"time":0,"start":40,"end":44}',  # outside the text
+    ],
+)
+def test_times_that_do_not_fit_the_text_or_its_sound_are_not_used(stub: Stubber, marks: bytes) -> None:
+    stub.add_response("synthesize_speech", sound(marks), MARKS)
+    assert times(stub, "A bee.") is None

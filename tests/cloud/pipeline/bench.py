@@ -4,6 +4,7 @@ for services that a local AWS lacks."""
 
 import base64
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -108,8 +109,13 @@ class Answers:
         return JSONResponse(body, status, headers=headers)
 
     async def _speak(self, request: Request) -> Response:
-        self.spoken.append(await request.json())
-        return self._refused() or Response(self.sound, media_type="audio/mpeg")
+        asked = await request.json()
+        self.spoken.append(asked)
+        if refused := self._refused():
+            return refused
+        if asked["OutputFormat"] == "json":
+            return Response(_word_marks(asked["Text"]), media_type="application/x-json-stream")
+        return Response(self.sound, media_type="audio/mpeg")
 
     async def _draw(self, request: Request) -> Response:
         self.drawn.append({"model": request.path_params["model"], **await request.json()})
@@ -175,6 +181,22 @@ def tool_answer(filled: Any, by: str = "director") -> dict[str, Any]:
 
 SIGNING_SECRET = "bench/content-credentials"
 SENTENCE_SECONDS = 0.43  # not a whole number of frames at any rate
+
+
+def _word_marks(text: str) -> bytes:
+    """Return Polly's word marks of a text without markup: a word each 100 ms."""
+    words = [(match.start(), match.group()) for match in re.finditer(r"\w+", text)]
+    marks = [
+        {
+            "time": 100 * number,
+            "type": "word",
+            "start": (start := len(text[:place].encode())),
+            "end": start + len(word.encode()),
+            "value": word,
+        }
+        for number, (place, word) in enumerate(words)
+    ]
+    return "".join(json.dumps(mark) + "\n" for mark in marks).encode()
 
 
 def spoken_sound(seconds: float, hertz: float = 440) -> bytes:

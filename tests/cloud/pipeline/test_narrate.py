@@ -222,6 +222,28 @@ def test_sentences_spoken_before_a_transient_failure_are_reused(bench: Bench, st
     assert bench.now(video).narrations[0].state is ClipState.DONE
 
 
+def test_captions_that_follow_the_voice_have_its_words_times(bench: Bench) -> None:
+    plain = written(bench, "A bee wakes.")
+    run(bench, plain)
+    video = written(bench, "A bee wakes.", burn_captions=True, caption_style="karaoke")
+    run(bench, video)
+    assert [asked["OutputFormat"] for asked in bench.answers.spoken] == ["mp3", "json"], "one sound for both"
+    (said,) = narration(bench, video).sentences
+    assert [(word.text, word.start) for word in said.words] == [("A", 0), ("bee", 0.1), ("wakes", 0.2)]
+    assert said.words[-1].end == said.seconds
+    assert narration(bench, plain).sentences[0] == said.model_copy(update={"words": ()})
+    assert bench.now(video).narrations[0].cost == pytest.approx(len("A bee wakes.") * 16e-6)
+
+
+def test_a_voice_that_does_not_time_its_words_narrates_without(bench: Bench) -> None:
+    run(bench, written(bench, "A bee wakes."))
+    video = written(bench, "A bee wakes.", burn_captions=True, caption_style="pop")
+    bench.answers.refusals = [(400, "ValidationException", "SpeechMarkTypes must be sentence")]
+    assert isinstance(run(bench, video), dict)
+    assert narration(bench, video).sentences[0].words == ()
+    assert bench.now(video).narrations[0].cost == 0
+
+
 def test_a_rejection_by_the_voice_is_reported_in_its_words(bench: Bench) -> None:
     bench.answers.refusals = [(400, "ValidationException", "there is no voice 'Bob'; there are: Joe")]
     video = written(bench, "A bee wakes.", voice={"name": "Bob"})

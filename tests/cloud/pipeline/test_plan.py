@@ -161,6 +161,23 @@ def frames(bench: Bench, video: Video) -> list[int]:
     return [sum(clip.film_frames for clip in scene.clips) for scene in bench.plan(video).scenes]
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_captions_are_plain_and_the_record_says_so_if_the_voice_has_no_word_times(
+    bench: Bench, refused: bool
+) -> None:
+    text = f"A bee wakes {'silently' if refused else 'loudly'}."
+    if refused:
+        run(bench, prepared(bench, a_scene(text)))  # so that only the times are asked for
+        bench.answers.refusals = [(400, "ValidationException", "SpeechMarkTypes must be sentence")]
+    video = prepared(bench, a_scene(text), captions=True, caption_style="karaoke")
+    run(bench, video)
+    run(bench, video)
+    assert bench.plan(video).caption_style == ("plain" if refused else "karaoke")
+    notes = [note for note in bench.now(video).notes if "captions" in note]
+    assert len(notes) == refused
+    assert all("karaoke" in note and "Joanna" in note for note in notes)
+
+
 def test_a_scene_is_as_long_as_its_narration_or_the_default(bench: Bench) -> None:
     video = prepared(bench, a_scene("A bee wakes. It flies!"), a_scene("It rests."), a_scene())
     answer = run(bench, video)
