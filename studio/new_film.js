@@ -553,7 +553,12 @@ class NewFilm extends Component {
             ${checkField(this.#shown("burn_captions", "Captions drawn into the pictures"))}
             ${
               this.#form.captions || this.#form.burn_captions
-                ? choiceField(this.#shown("caption_style", "Style of the captions", { choices: CAPTION_STYLES }))
+                ? choiceField(
+                    this.#shown("caption_style", "Style of the captions", {
+                      hint: "Word by word with a voice that times its words, such as Amazon Polly's.",
+                      choices: CAPTION_STYLES,
+                    }),
+                  )
                 : nothing
             }
           </div>`

@@ -128,7 +128,9 @@ def test_emoji_are_not_named(polly: Any) -> None:
 
 def test_the_pipeline_can_use_it(polly: Any) -> None:
     by = Speaker(voice="Joe", engine="neural", language=None, speed=2.0, sample_rate=24000)
-    sound, rate = decoded(Speech(polly).speak("One bee flies.", by))
+    speech = Speech(polly)
+    sound, rate = decoded(speech.speak("One bee flies.", by))
+    assert speech.words("One bee flies.", by, len(sound) / rate) is None, "the program has no times of words"
     assert rate == 24000
     assert 0.3 < len(sound) / rate < 1.5
     assert np.abs(sound).max() > 0.1
