@@ -91,8 +91,8 @@ class Cue:
 
 
 # In every format, a cue longer than two lines is shown in several turns. Each starts with its first word, or
-# is as long as its share of the text where the words' times are unknown. A cue ends no later than the next one
-# begins. Where the pause behind a cue allows, its last turn stays as long as a reader needs.
+# is as long as its share of the text where the words' times are unknown. A cue ends no later than the next
+# one begins. Where the pause behind a cue allows, its last turn stays as long as a reader needs.
 
 
 def srt(cues: Sequence[Cue]) -> str:

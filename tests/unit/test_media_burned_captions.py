@@ -199,7 +199,7 @@ def test_characters_missing_from_the_font_are_rejected_by_name(text: str, names:
 
 
 def by_words(text: str, *words: tuple[str, float], end: float) -> Cue:
-    return Cue(Fraction(0), Fraction(end), text, tuple((word, Fraction(at)) for word, at in words))
+    return Cue(Fraction(0), Fraction(end), text, words=tuple((word, Fraction(at)) for word, at in words))
 
 
 def styled(style: CaptionStyle, size: tuple[int, int], said: Cue) -> list[Pixels]:

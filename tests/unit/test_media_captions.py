@@ -239,7 +239,7 @@ def test_a_cue_has_a_duration(form: Callable[[Sequence[Cue]], str], start: float
 
 def spoken(start: float, end: float, text: str, *words: tuple[str, float]) -> Cue:
     timed = tuple((word, Fraction(str(at))) for word, at in words)
-    return Cue(Fraction(str(start)), Fraction(str(end)), text, timed)
+    return Cue(Fraction(str(start)), Fraction(str(end)), text, words=timed)
 
 
 def test_webvtt_has_the_time_of_each_word() -> None:
