@@ -150,7 +150,8 @@ def test_an_unwritable_home_is_reported(home: Home) -> None:
 
 
 def test_a_cloud_that_ends_during_setup_is_reported(home: Home) -> None:
-    code = small_stack.CODE.replace("    note = json", "    os.kill(os.getppid(), 9)\n    note = json")
+    kill = "import psutil; os.kill(psutil.Process(os.getppid()).ppid(), 9)"  # the fork server's parent
+    code = small_stack.CODE.replace("    note = json", f"    {kill}\n    note = json")
     small_stack.write_checkout(home.checkout, small_stack.template(), code)
     with pytest.raises(CloudError, match="could not be set up"):
         up(home)

@@ -104,7 +104,7 @@ def films(cloud: Cloud) -> Films:
         waiting=submit(
             storyboard=board("kite", "heron") | {"title": TITLES["waiting"]}, review=["storyboard"]
         ),
-        failed=submit(storyboard=too_short | {"title": TITLES["failed"]}),
+        failed=submit(storyboard=too_short | {"title": TITLES["failed"]}, narration_fit="refuse"),
     )
     finish(client, films.completed)
     wait_for(client, films.waiting, lambda video: video["review"]["gate"] == "storyboard")

@@ -111,7 +111,7 @@ def take(cloud: Cloud, browser: Browser) -> None:
         finish(client, id_, seconds=600)
     hurried = board("A heron in a hurry", BEES[:1])
     hurried["scenes"][0]["seconds"] = 0.5
-    failed = submit(storyboard=hurried)
+    failed = submit(storyboard=hurried, narration_fit="refuse")
     wait_for(client, failed, lambda video: video["status"] == "failed")
     waiting = submit(
         storyboard=board("How kites fly", KITES), stills="standard", review=["storyboard", "previews"]

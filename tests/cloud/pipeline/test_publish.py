@@ -26,7 +26,7 @@ from tests.cloud.pipeline.bench import SIGNING_SECRET, TENANT, Bench, a_brief, a
 from tests.factories import a_shot
 from tests.unit.clips import clip, decoded
 
-FILM, POSTER, SHEET = b"the film", b"the poster", b"the sheet"
+FILM, POSTER, SHEET, REPORT = b"the film", b"the poster", b"the sheet", b"{}"
 CAPTIONS = {"vtt": b"WEBVTT", "srt": b"1"}
 SAID = Sentence(text="A bee.", sound="a" * 64, start=0, seconds=1)
 
@@ -41,6 +41,7 @@ def assembled(bench: Bench, **changes: Any) -> Video:
     bench.outputs.put(keys.film(TENANT, content), FILM, "video/mp4")
     bench.outputs.put(keys.poster(TENANT, content), POSTER, "image/webp")
     bench.outputs.put(keys.spritesheet(TENANT, content), SHEET, "image/jpeg")
+    bench.outputs.put(keys.quality(TENANT, content), REPORT, "application/json")
     return video
 
 
@@ -55,6 +56,7 @@ def assembled_again(bench: Bench, video: Video, **plan: Any) -> Video:
         bench.outputs.put(keys.film(TENANT, content), b"another film", "video/mp4")
         bench.outputs.put(keys.poster(TENANT, content), POSTER, "image/webp")
         bench.outputs.put(keys.spritesheet(TENANT, content), SHEET, "image/jpeg")
+        bench.outputs.put(keys.quality(TENANT, content), REPORT, "application/json")
     return bench.now(video)
 
 
@@ -124,6 +126,7 @@ def test_a_manifest_is_delivered_with_every_film(bench: Bench) -> None:
         "video": len(FILM),
         "thumbnail": len(POSTER),
         "spritesheet": len(SHEET),
+        "quality": len(REPORT),
     }
 
 

@@ -100,7 +100,6 @@ def _serve(requests: socket.socket) -> bool:
 def _become_a_process(streams: list[int]) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     for place, stream in enumerate(streams):
         os.dup2(stream, place)
     os.closerange(len(streams), os.sysconf("SC_OPEN_MAX"))
@@ -135,6 +134,7 @@ def main() -> None:
             _import_libraries()
             if not _serve(requests):
                 return
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins by ignoring it
     start = json.loads(sys.stdin.readline())
     os.chdir(start["folder"])
     os.environ.clear()
