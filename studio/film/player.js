@@ -23,6 +23,7 @@ class Player extends Component {
 
   start() {
     this.signal.addEventListener("abort", () => this.#captions && URL.revokeObjectURL(this.#captions));
+    addEventListener("resize", () => this.changed(), { signal: this.signal }); // the strip has as many tiles as fit
     this.#load();
   }
 
