@@ -65,13 +65,14 @@ from lambdas.telemetry import count, logger
 _DAY_MS = 24 * 3600 * 1000
 _NO_CONTENT: Mapping[str, bytes] = {}
 _NO_FILES: Mapping[str, File] = {}
+_OF_MUSIC = {"music_level", "music_start", "music_fade_in", "music_fade_out"}
 # Fields that the record stores in another form; it stores all others as given.
 _IN_ANOTHER_FORM = {
     *SOURCES,
     *OF_SCENES,
     *("model", "size", "aspect", "fps", "seconds", "enhance", "draft_for", "characters"),
     *("webhook_url", "webhook_event_types"),
-    *(_OF_MUSIC := {"music_level", "music_start", "music_fade_in", "music_fade_out"}),
+    *_OF_MUSIC,
 }
 
 

@@ -12,7 +12,7 @@ from reelworks.export.material import Cut, Material, Shot, Sound
 
 VERSION = "1.10"
 _CROSS_DISSOLVE = "FxPlug:4731E73A-8DAC-4113-9A30-AE85B1761265"
-_RATE = "48000"
+_STEREO = {"hasAudio": "1", "audioSources": "1", "audioChannels": "2", "audioRate": "48000"}
 
 
 def fcpxml(material: Material) -> bytes:
@@ -111,19 +111,17 @@ class _Project:
         SubElement(transition, "filter-video", ref=self._assets["dissolve"], name="Cross Dissolve")
 
     def _pictures(self, shot: Shot) -> str:
-        sound = {"hasAudio": "1", "audioSources": "1", "audioChannels": "2", "audioRate": _RATE}
         return self._asset(
             shot.file,
             shot.name,
             shot.available,
             hasVideo="1",
             format=self._format(shot.width, shot.height, shot.rate),
-            **(sound if shot.heard else {}),
+            **(_STEREO if shot.heard else {}),
         )
 
     def _sound(self, sound: Sound) -> str:
-        channels = {"hasAudio": "1", "audioSources": "1", "audioChannels": "2", "audioRate": _RATE}
-        return self._asset(sound.file, sound.name, sound.available, **channels)
+        return self._asset(sound.file, sound.name, sound.available, **_STEREO)
 
     def _asset(self, file: str, name: str, seconds: Fraction, **has: str) -> str:
         if file not in self._assets:

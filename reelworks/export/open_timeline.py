@@ -36,6 +36,12 @@ def edit_decision_list(material: Material) -> str | None:
     return text
 
 
+def _with_pictures(material: Material, *, edl: bool = False) -> otio.schema.Timeline:
+    made = otio.schema.Timeline(material.title, global_start_time=RationalTime(0, material.fps))
+    made.tracks.append(_pictures(material, edl=edl))
+    return made
+
+
 def _pictures(material: Material, *, edl: bool = False) -> otio.schema.Track:
     """`edl`: only what an edit decision list can have: whole frames and dissolves."""
     track, fps = otio.schema.Track("Pictures", kind=_TRACKS.Video), material.fps
