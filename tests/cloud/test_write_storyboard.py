@@ -99,12 +99,6 @@ def test_the_director_writes_without_a_model(model: Callable[..., TextModel]) ->
     assert "At night." in again.storyboard.scenes[1].image.positive_prompt
 
 
-def test_the_director_only_writes_english(model: Callable[..., TextModel]) -> None:
-    with pytest.raises(TextModelFailed, match="writes English only, not 'de'") as caught:
-        write(Brief(topic="Bienen", language="de-DE"), BUDGET, model(), Writing())
-    assert "send your own storyboard" in caught.value.advice
-
-
 def test_a_model_s_storyboard(ollama: tuple[ModelServer, str], model: Callable[..., TextModel]) -> None:
     server, url = ollama
     answers(server, as_json(ANSWER))
