@@ -204,7 +204,7 @@ def _given_scene(given: _Answer, index: int) -> _Answer:
 
 
 def _given_narration(given: _Answer, index: int) -> str:
-    return _given_scene(given, index).get("narration", {}).get("text", "")
+    return str(_given_scene(given, index).get("narration", {}).get("text", ""))
 
 
 def _own_words(given: _Answer, index: int) -> str | None:
