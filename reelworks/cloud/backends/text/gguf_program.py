@@ -35,6 +35,7 @@ def main(file: str, context_tokens: int) -> None:
 
 def load(file: str, context_tokens: int, socket: str) -> Any:
     """Load the model. Raises RuntimeError if it can't be; llama.cpp's log says why."""
+    import psutil
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -42,6 +43,8 @@ def load(file: str, context_tokens: int, socket: str) -> Any:
     params.n_ctx = context_tokens
     params.n_parallel = 1  # else the questions that may be asked at once share the context
     params.hostnames = [socket]
+    # All but one: its threads wait for each other at every step, so one that must wait for a core stops all.
+    params.cpuparams.n_threads = max(1, (psutil.cpu_count(logical=False) or 1) - 1)
     params.ui = False
     params.verbosity = _ERRORS_ONLY
     return xllamacpp.Server(params)
