@@ -124,20 +124,14 @@ def test_it_says_the_client_s_words_once_and_nothing_else(topic: str, said: str)
 @pytest.mark.parametrize(
     ("topic", "language", "said"),
     [
-        ("Bienen fliegen über die Wiese. Sie suchen Blüten.", "de-DE", [0, 1]),
-        ("Las abejas vuelan sobre el prado. Buscan flores.", "es-ES", [0, 1]),
-        ("花の上の蜂。蜂は蜜を吸う。", "ja-JP", [0, 1]),
-        ("The life of a honey bee", "de-DE", []),  # nobody translates it
-        ("Un perro corre por la playa y salta sobre las olas del mar", "en-US", []),
+        ("Bienen fliegen. Sie suchen Blüten", "de-DE", ["Bienen fliegen.", "Sie suchen Blüten."]),
+        ("Las abejas vuelan. Buscan flores.", "es-ES", ["Las abejas vuelan.", "Buscan flores."]),
+        ("花の上の蜂。蜂は蜜を吸う", "ja-JP", ["花の上の蜂。", "蜂は蜜を吸う。"]),
+        ("The life of a honey bee", "de-DE", [SILENT, SILENT]),  # nobody translates it
     ],
 )
-def test_a_topic_is_spoken_in_its_own_language(topic: str, language: str, said: list[int]) -> None:
-    told = narration(directed(topic, scenes=2, language=language).storyboard)
-    if said:
-        assert told == sentences(topic)
-    else:
-        assert SILENT in told
-        assert not any(line in topic for line in told)
+def test_a_topic_is_spoken_in_its_own_language(topic: str, language: str, said: list[str]) -> None:
+    assert narration(directed(topic, scenes=2, language=language).storyboard) == said
 
 
 def test_a_topic_in_another_language_is_quoted_in_english_narration() -> None:

@@ -67,11 +67,15 @@ def _capital(text: str) -> str:
 
 
 _ENDS = ".!?…。！？؟।"
+_CHINESE_OR_JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 
 
 def closed(text: str) -> str:
     """Return a sentence with its end mark."""
-    return text if text[-1:] in _ENDS else text.rstrip(",;:–—- ") + "."
+    if text[-1:] in _ENDS:
+        return text
+    text = text.rstrip(",;:–—- ")
+    return text + ("。" if _CHINESE_OR_JAPANESE.match(text[-1:]) else ".")
 
 
 _FORM = re.compile(
