@@ -263,6 +263,7 @@ def test_a_topic_becomes_a_narrated_captioned_film(cloud: Cloud) -> None:
         *small,
     )
     assert [part["state"] for part in video["narrations"]] == ["done"] * 2
+    assert "a text model would write real narration" in video["storyboard"]["note"]
     film = look_at(Path(video["path"]), scale=1)
     storyboard = cloud.json("storyboard", "show", video["id"])
     said = [scene["narration"]["text"] for scene in storyboard["scenes"]]
