@@ -53,8 +53,9 @@ def _weights(tokens: list[bytes]) -> dict[str, npt.NDArray[np.float32]]:
 
     read, written = some(len(tokens), _WIDTH), some(len(tokens), _WIDTH)
     read[:, 0] = 1  # the same for each token …
-    written[:, 0] = 0
-    written[[tokens.index(b"<0x22>"), tokens.index(b'"')], 0] = 0.4  # … and so likely to be followed by these
+    written[:, 0] = -4
+    written[-len(_LETTERS) :, 0] = 0
+    written[tokens.index(b'"'), 0] = 0.5  # … and so likely to be followed by this, and never by half a letter
     ones = np.ones(_WIDTH, np.float32)
     weights = {"token_embd.weight": read, "output_norm.weight": ones, "output.weight": written}
     for block in range(_BLOCKS):

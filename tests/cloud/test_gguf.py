@@ -14,9 +14,11 @@ from reelworks.cloud.backends.text import gguf, gguf_program
 from reelworks.cloud.backends.text.gguf import Gguf
 from reelworks.cloud.backends.text.interface import Conversation, Picture, Tool, Turn
 from reelworks.cloud.errors import ServiceError
+from reelworks.cloud.home import Home
 from reelworks.cloud.services.bedrock import BedrockRuntime
 from reelworks.cloud.services.text_models import connect
 from reelworks.cloud.settings import Settings, TextServer
+from reelworks.doctor.text import text_models
 from tests.tiny_gguf import write_tiny_gguf
 
 
@@ -109,6 +111,12 @@ def test_it_answers_in_bedrock_s_place(model: str) -> None:
     answer = asyncio.run(converse()).json()
     assert answer["additionalModelResponseFields"] == {"answered_by": "llama.cpp tiny"}
     assert (answer["stopReason"], answer["usage"]["outputTokens"]) == ("max_tokens", 9)
+
+
+def test_the_doctor_asks_it_a_question(model: str, tmp_path: Path) -> None:
+    (finding,) = text_models(Settings(text=TextServer(kind="gguf", model=model)), Home(tmp_path), ())
+    assert finding.ok
+    assert finding.found == f"gguf {model}; it answers by a schema"
 
 
 def test_a_question_longer_than_the_context_is_an_error(model: str) -> None:

@@ -26,7 +26,7 @@ def main(file: str, context_tokens: int) -> None:
             line = lines.get()
             try:
                 server = server or load(file, context_tokens, f"{folder}/http.sock")
-                answer = server.handle_chat_completions(json.loads(line))
+                answer = _ask(server, json.loads(line))
             except Exception as error:  # noqa: BLE001  any error of a model goes to the caller
                 answer = {"error": {"message": f"{type(error).__name__}: {error}"}}
             # On a line of its own, also after a log line that has not ended.
@@ -48,6 +48,16 @@ def load(file: str, context_tokens: int, socket: str) -> Any:
     params.ui = False
     params.verbosity = _ERRORS_ONLY
     return xllamacpp.Server(params)
+
+
+def _ask(server: Any, request: dict[str, Any]) -> Any:
+    """Return llama.cpp's answer. It refuses a request with an error of its own form; what it raises is that it
+    can't read what the model wrote, which then counts as nothing: the caller may ask again."""
+    try:
+        return server.handle_chat_completions(request)
+    except RuntimeError as error:
+        print(error, flush=True)  # noqa: T201  the log
+        return {"choices": [{"message": {"content": ""}, "finish_reason": "stop"}]}
 
 
 def _read(lines: SimpleQueue[str]) -> None:
