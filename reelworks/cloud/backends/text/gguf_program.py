@@ -51,8 +51,8 @@ def load(file: str, context_tokens: int, socket: str) -> Any:
 
 
 def _ask(server: Any, request: dict[str, Any]) -> Any:
-    """Return llama.cpp's answer. It refuses a request with an error of its own form; what it raises is that it
-    can't read what the model wrote, which then counts as nothing: the caller may ask again."""
+    """Return llama.cpp's answer, which may be an error. It raises if it can't read what the model wrote; that
+    counts as an empty answer, so that the caller asks again."""
     try:
         return server.handle_chat_completions(request)
     except RuntimeError as error:
