@@ -1,4 +1,5 @@
-"""Download the engines' models from the hub to the home folder, and upload them to SageMaker's bucket.
+"""Download the engines' models and writers from the hub to the home folder, and upload the engines' to
+SageMaker's bucket.
 
 `pull` only ever leaves complete models in {home}/models/NAME: it downloads to a staging folder, checks every
 file against the hub's record of the pinned revision, and then moves the folder there with its manifest.
@@ -22,6 +23,7 @@ from containers.diffusion.manifest import MANIFEST, Manifest, digests, make_mani
 from containers.diffusion.weights import check_weights, inspect
 from lambdas.domain.engines import CATALOGUE, Renderer
 from lambdas.domain.licences import LICENCES, missing, terms
+from reelworks.cloud.backends.text.writers import WRITERS, Writer
 
 if TYPE_CHECKING:
     from cdk.settings import DeploymentSettings
@@ -158,7 +160,7 @@ State = Literal["here", "no manifest", "partly pulled", "absent"]
 
 @dataclass(frozen=True)
 class Listed:
-    """An engine's model and its state, as seen in its folder without reading the weights."""
+    """A model and its state, as seen in its folder without reading the weights."""
 
     name: str
     state: State
@@ -169,11 +171,14 @@ class Listed:
     @classmethod
     def of(cls, name: str, models: Path) -> Self:
         source = SOURCES.get(name)
+        writer = WRITERS.get(name)
         repository, revision = (source.repository, source.commits) if source else (None, None)
+        if writer:
+            repository, revision = writer.repository, writer.revision
         folder = models / name
-        if not (folder / "model_index.json").is_file():
-            state: State = "partly pulled" if source and _staging(models, name).is_dir() else "absent"
-            return cls(name, state, repository, revision, 0)
+        if not (folder / (writer.file if writer else "model_index.json")).is_file():
+            begun = revision and _staging(models, name, revision).is_dir()
+            return cls(name, "partly pulled" if begun else "absent", repository, revision, 0)
         try:
             manifest = read_manifest(folder)
         except BadCheckpoint:
@@ -182,13 +187,13 @@ class Listed:
 
 
 def list_models(models: Path) -> list[Listed]:
-    """List the model of every engine that needs one, without reading the files."""
+    """List the model of every engine that needs one, and the writers, without reading the files."""
     names = (
         name
         for name, engine in CATALOGUE.items()
         if engine.renderer is Renderer.ENDPOINT and not engine.workflow
     )
-    return [Listed.of(name, models) for name in names]
+    return [Listed.of(name, models) for name in (*names, *WRITERS)]
 
 
 def pull(models: Path, name: str, report: Report, accepted: Collection[str] = ()) -> Manifest:
@@ -197,12 +202,14 @@ def pull(models: Path, name: str, report: Report, accepted: Collection[str] = ()
     `accepted` names the licences that the user accepts. Raises ModelError, also if one is missing, or if the
     folder exists and did not come from the hub.
     """
+    if writer := WRITERS.get(name):
+        return _pull_writer(models, name, writer, report)
     source, folder = _source(name), models / name
     _require_accepted(name, accepted)
     there = _pulled_before(folder)
     if there is not None and there.revision == source.commits:
         return verify(models, name)
-    staging = _staging(models, name)
+    staging = _staging(models, name, source.commits)
     staging.mkdir(parents=True, exist_ok=True)
     report(f"{source.repository}, licence: {source.licence}")
     _fetch(source.repository, source.revision, _needed, staging, report)
@@ -226,6 +233,8 @@ def verify(models: Path, name: str) -> Manifest:
     Raises ModelError. Also checks that no tensor is missing if torch is installed; the engine always does.
     """
     folder = _folder(models, name)
+    if name in WRITERS:
+        return _verify_writer(folder, WRITERS[name])
     try:
         manifest = check_weights(folder)
         _check_tensors(folder)
@@ -240,6 +249,7 @@ def trust(models: Path, name: str, accepted: Collection[str] = ()) -> Manifest:
     `accepted` is as for `pull`. Raises ModelError, also if the engine would refuse the folder with any
     manifest.
     """
+    _require_engine(name, "a GGUF file of your own needs no manifest: set its path in [text]")
     folder = _folder(models, name)
     _require_accepted(name, accepted)
     try:
@@ -287,6 +297,7 @@ def push(models: Path, name: str, target: Target, session: Any, report: Report) 
     Skips files already there with the same SHA-256. Raises ModelError, also if the folder has an object that
     the manifest does not list, because the engine would refuse it.
     """
+    _require_engine(name, "on AWS, Bedrock writes")
     manifest, folder = verify(models, name), models / name
     address = target.address(name)
     try:
@@ -422,8 +433,57 @@ def _require_accepted(name: str, accepted: Collection[str]) -> None:
 
 def _source(name: str) -> Source:
     if name not in SOURCES:
-        raise ModelError(f"the hub has no model {name!r}; use one of: {', '.join(SOURCES)}")
+        raise ModelError(f"the hub has no model {name!r}; use one of: {', '.join((*SOURCES, *WRITERS))}")
     return SOURCES[name]
+
+
+def _require_engine(name: str, why: str) -> None:
+    if name in WRITERS:
+        raise ModelError(f"{name} is a text model of this PC, not an engine's; {why}")
+
+
+# --- writers
+
+
+def _pull_writer(models: Path, name: str, writer: Writer, report: Report) -> Manifest:
+    """Download a writer's file to {models}/{name}, if it has the pinned content."""
+    folder = models / name
+    if _pulled_before(folder) is not None:
+        return verify(models, name)
+    staging = _staging(models, name, writer.revision)
+    staging.mkdir(parents=True, exist_ok=True)
+    report(f"{writer.repository}, licence: {writer.licence}")
+    _fetch(writer.repository, writer.revision, {writer.file, "LICENSE"}.__contains__, staging, report)
+    report("hashing the files")
+    manifest = make_manifest(staging, name, repository=writer.repository, revision=writer.revision)
+    try:
+        _require_pinned(manifest, writer)
+    except ModelError:
+        shutil.rmtree(staging)  # another try would find the same
+        raise
+    manifest.write(staging)
+    shutil.rmtree(staging / ".cache", ignore_errors=True)
+    _replace(folder, staging)
+    return manifest
+
+
+def _verify_writer(folder: Path, writer: Writer) -> Manifest:
+    try:
+        manifest = read_manifest(folder)
+        differences = manifest.differences(folder)
+    except BadCheckpoint as error:
+        raise ModelError(str(error)) from error
+    if differences:
+        raise ModelError(f"{folder}: {'; '.join(differences)}. Remove the folder and pull the model again")
+    _require_pinned(manifest, writer)
+    return manifest
+
+
+def _require_pinned(manifest: Manifest, writer: Writer) -> None:
+    found = manifest.files.get(writer.file)
+    if found is None or (found.bytes, found.sha256) != (writer.bytes, writer.sha256):
+        has = f"has SHA-256 {found.sha256}" if found else "is missing"
+        raise ModelError(f"{writer.repository}: {writer.file} {has}; {writer.sha256} is expected")
 
 
 # --- folders
@@ -441,10 +501,9 @@ def _pulled_before(folder: Path) -> Manifest | None:
     return manifest
 
 
-def _staging(models: Path, name: str) -> Path:
+def _staging(models: Path, name: str, commits: str) -> Path:
     # Named by revision, so that files of different revisions never mix.
-    commits = (commit[:12] for commit in SOURCES[name].commits.split("+"))
-    return models / ".pull" / "-".join([name, *commits])
+    return models / ".pull" / "-".join([name, *(commit[:12] for commit in commits.split("+"))])
 
 
 def _replace(folder: Path, staging: Path) -> None:

@@ -472,6 +472,7 @@ class StoryboardScreen extends Component {
           <p class="quiet">
             <a href="#/films/${this.videoId}">The film</a> · ${video.model} · ${video.size} · ${this.#state()}
           </p>
+          ${video.storyboard?.note ? html`<p class="hint written">${video.storyboard.note}</p>` : nothing}
         </div>
         ${this.#base
           ? this.#board()

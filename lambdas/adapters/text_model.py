@@ -22,12 +22,14 @@ class Answer(Document):
 
 
 class ToolAnswer(Document):
-    """An answer through a tool. `input` may not fit its schema; None: the model did not use the tool."""
+    """An answer through a tool. `input` may not fit its schema; None: the model did not use the tool. `note`:
+    what the user should know about the model."""
 
     input: Any
     by: str
     stop_reason: str
     cost: float | None  # USD
+    note: str | None = None
 
 
 class TextModel:
@@ -88,6 +90,7 @@ class TextModel:
             by=_answered_by(response, model),
             stop_reason=str(response.get("stopReason", "")),
             cost=self._cost(response, model),
+            note=_fields(response).get("note"),
         )
 
     def _cost(self, response: dict[str, Any], model: str) -> float | None:
@@ -149,4 +152,9 @@ def _content(response: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _answered_by(response: dict[str, Any], model: str) -> str:
     """Return the model that answered: a local backend reports which one it used in place of Bedrock's."""
-    return str((response.get("additionalModelResponseFields") or {}).get("answered_by", model))
+    return str(_fields(response).get("answered_by", model))
+
+
+def _fields(response: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a response that only a local backend has."""
+    return response.get("additionalModelResponseFields") or {}

@@ -24,6 +24,7 @@ LONGEST_TITLE = 200  # characters
 # Seconds of silence in a scene: before the narration, between its sentences, and after it.
 LEAD, PAUSE, TAIL = 0.4, 0.25, 0.6
 LONGEST_NARRATION = 3_000  # characters; also Polly's limit per call
+SILENT = "♪"  # the narration of a scene in which nobody speaks, as captions write it
 
 
 def text_of(least: int, most: int) -> Any:
@@ -146,7 +147,7 @@ class Scene(Document):
 
     @property
     def is_spoken(self) -> bool:
-        """Whether its narration has anything to say; "♪" or "***" leaves the scene silent."""
+        """Whether its narration has anything to say; SILENT or "***" leaves the scene silent."""
         return self.narration is not None and can_be_spoken(self.narration.spoken)
 
 

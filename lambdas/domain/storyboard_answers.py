@@ -378,14 +378,18 @@ def _prompt_problems(storyboard: Storyboard, places: list[_Place], told: list[st
 
 def _language_problems(scenes: list[Scene], language: str) -> list[str]:
     said = " ".join(scene.narration.text for scene in scenes if scene.narration)
-    if not said:
+    if may_be_in(said, language):
         return []
-    english = language.startswith("en")
-    if english and not _in_english(said, spoken=True):
+    if language.startswith("en"):
         return ["scenes: the narration must be in English."]
-    if not english and reads_as_english(_without_quotes(said), spoken=True):
-        return [f"scenes: the narration must be in the language {language}, not in English."]
-    return []
+    return [f"scenes: the narration must be in the language {language}, not in English."]
+
+
+def may_be_in(said: str, language: str) -> bool:
+    """Return whether a narration may be in that language: in English, or in another one than English."""
+    if language.startswith("en"):
+        return _in_english(said, spoken=True)
+    return not reads_as_english(_without_quotes(said), spoken=True)
 
 
 # Shorter texts may have no function words that are only English, or few.

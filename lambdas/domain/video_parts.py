@@ -61,7 +61,8 @@ def part_of(parts: Sequence[PartProgress], scene: int) -> PartProgress | None:
 
 
 class Writer(Document):
-    """The author of the storyboard. `by` None: the user. `note` says what was changed."""
+    """The author of the storyboard. `by` None: the user. `note` says what was changed, and what to know about
+    the author."""
 
     by: str | None = None
     note: str | None = None

@@ -183,7 +183,7 @@ def _planned(videos: Videos, video: Video, stage: Stage, **changes: Any) -> Vide
 
 class Written(Document):
     """A storyboard and who wrote it. `by` is the model, or None if the user provided all of it; `note` says
-    what was changed; `cost` is the total paid for all questions, in USD."""
+    what was changed, and what to know about the model; `cost` is the total paid for all questions, in USD."""
 
     storyboard: Storyboard
     by: str | None = None
@@ -296,8 +296,9 @@ def _asked(
             accepted = _judged(answer, accept)
         except AnswerRejected as second:
             raise _rejected(answer, second.problems) from second
-    logger.info("storyboard written", extra={"by": answer.by, "note": accepted.note})
-    return Written(storyboard=accepted.storyboard, by=answer.by, note=accepted.note, cost=total(costs))
+    note = " ".join(filter(None, [accepted.note, answer.note])) or None
+    logger.info("storyboard written", extra={"by": answer.by, "note": note})
+    return Written(storyboard=accepted.storyboard, by=answer.by, note=note, cost=total(costs))
 
 
 def _fill(question: Question, message: str, model: TextModel, writing: Writing) -> ToolAnswer:

@@ -1,5 +1,6 @@
 """`reel up`, `down`, `status` and `doctor`: run and check the PC's cloud."""
 
+import asyncio
 import time
 from typing import Annotated, Any
 
@@ -25,10 +26,12 @@ def up(
         status = start_stop.up(home.Home.locate(), port=port)
     except errors.CloudError as error:
         fail(f"{error.message} {error.advice}")
+    text_model = _text_model()
     if as_json:
-        print_json(status.document())
+        print_json(status.document() | {"text_model": text_model})
     else:
         out.print(f"up at {status.base_url} ({time.monotonic() - began:.1f} s)")
+        out.print(f"text model: {text_model}", soft_wrap=True, markup=False, highlight=False)
 
 
 @app.command()
@@ -55,7 +58,7 @@ def status(as_json: Json = False) -> None:
 
     found = cloud_status.status(home.Home.locate())
     if as_json:
-        print_json(found.document())
+        print_json(found.document() | {"text_model": _text_model()})
     elif found.state == "up":
         lines = (
             f"up at {found.base_url}",
@@ -64,11 +67,23 @@ def status(as_json: Json = False) -> None:
             f"AWS_ENDPOINT_URL={found.aws_endpoint_url}",
             f"AWS_SHARED_CREDENTIALS_FILE={found.aws_credentials_file}",
             f"AWS_REGION={found.region}",
+            f"text model: {_text_model()}",
         )
         out.print("\n".join(lines), soft_wrap=True, markup=False, highlight=False)
         out.print(_functions(found.functions), soft_wrap=True)
     else:
         out.print("down")
+
+
+def _text_model() -> str:
+    """Return which text model writes, in words; it takes half a second at most if a server hangs."""
+    from reelworks.cloud import errors, home
+    from reelworks.cloud.services.text_models import describe_text_model
+
+    try:
+        return asyncio.run(describe_text_model(home.Home.locate()))
+    except errors.CloudError as error:
+        return f"the settings are invalid: {error.message}"
 
 
 def _functions(report: dict[str, Any] | None) -> str:

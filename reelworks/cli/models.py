@@ -1,4 +1,4 @@
-"""`reel models`: download, check and upload the engines' models."""
+"""`reel models`: download and check models of engines and writers, and upload the engines'."""
 
 import os
 from dataclasses import asdict, replace
@@ -9,9 +9,13 @@ from rich.table import Table
 
 from reelworks.cli.terminal import Json, err, fail, out, print_json
 
-models_app = typer.Typer(help="Download, check and upload the engines' models.", no_args_is_help=True)
+models_app = typer.Typer(
+    help="Download and check models of engines and writers, and upload the engines'.", no_args_is_help=True
+)
 
-ModelName = Annotated[str, typer.Argument(help="Engine name, for example cogvideox-5b.")]
+ModelName = Annotated[
+    str, typer.Argument(help="Name of an engine or a writer, for example cogvideox-5b or qwen3-4b.")
+]
 Accepted = Annotated[
     list[str] | None,
     typer.Option(
@@ -24,7 +28,7 @@ Accepted = Annotated[
 
 @models_app.command("list")
 def list_local_models(as_json: Json = False) -> None:
-    """List the engines' models and whether they are on this PC. Does not read the files; see verify."""
+    """List the models and whether they are on this PC. Does not read the files; see verify."""
     from reelworks.cloud.home import Home
     from reelworks.models import list_models
 
@@ -32,7 +36,7 @@ def list_local_models(as_json: Json = False) -> None:
     if as_json:
         print_json([asdict(model) for model in found])
         return
-    table = Table("Engine", "Model", "Size", "From")
+    table = Table("Name", "Model", "Size", "From")
     for model in found:
         size = f"{model.bytes / 1e9:.1f} GB" if model.bytes else ""
         origin = f"{model.repository} {(model.revision or '')[:12]}" if model.repository else ""

@@ -1,11 +1,11 @@
 """The PC user's settings: `reelworks.toml` in the home folder, overridden by environment variables.
 
-    [text]                                  text model: an OpenAI-compatible server, or Ollama
-    kind = "ollama"                         default: "openai"
+    [text]                                  text model; without it, one that this PC has is found
+    kind = "ollama"                         default: "openai", a compatible server; "gguf"; "rules": none
     url = "http://127.0.0.1:11434"
-    model = "llama3.2"
+    model = "llama3.2"                      with "gguf": the file, or a model of `reel models pull`
     api_key = "…"
-    context_tokens = 8192                   for Ollama only; other servers set their own
+    context_tokens = 8192                   for Ollama and gguf; other servers set their own
     timeout_seconds = 300                   how long an answer may take, with loading the model; at most 420
 
     [engines]
@@ -65,15 +65,18 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from lambdas.domain.engines import CATALOGUE, Engine
 from lambdas.domain.licences import LicenceName
 from lambdas.domain.relays import EngineName, RelaySettings
 from reelworks.cloud.backends.text.catalogue import TextKind
-from reelworks.cloud.backends.text.interface import ANSWER_SECONDS
-from reelworks.cloud.backends.text.ollama import CONTEXT_TOKENS
+from reelworks.cloud.backends.text.interface import ANSWER_SECONDS, CONTEXT_TOKENS
+from reelworks.cloud.backends.text.writers import WRITERS
 from reelworks.cloud.errors import CloudError
 from reelworks.cloud.home import Home
 
@@ -112,13 +115,42 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 
 class TextServer(_Section):
+    """A text model: on a server at `url`, or in a file, which `model` then is: a path, or a writer's name.
+    The rule-based director has neither."""
+
     kind: TextKind = TextKind.OPENAI
-    url: Url
-    model: Annotated[str, Field(min_length=1)]
+    url: Annotated[str, Field(validate_default=True)] = ""
+    model: Annotated[str, Field(validate_default=True)] = ""
     api_key: str | None = Field(default=None, repr=False)
     context_tokens: Annotated[int, Field(ge=512)] = CONTEXT_TOKENS
     # A storyboard's question and the one to repair it must end within a Lambda function's 900 s.
     timeout_seconds: Annotated[int, Field(ge=10, le=420)] = ANSWER_SECONDS
+
+    @field_validator("url", "model")
+    @classmethod
+    def _as_its_kind_needs(cls, value: str, info: ValidationInfo) -> str:
+        kind: TextKind | None = info.data.get("kind")  # None: it is invalid itself
+        if kind is None or (not value and info.field_name not in kind.needs):
+            return value
+        if not value:
+            raise PydanticCustomError("missing", "required")
+        if info.field_name not in kind.needs:
+            raise ValueError(f"must be omitted with kind {kind}")
+        if info.field_name == "url":
+            return _http(value)
+        return value if kind is not TextKind.GGUF or value in WRITERS else str(_absolute(Path(value)))
+
+    def at_home(self, home: Home) -> Self:
+        """Return it with the path of a writer's file in place of its name. Raises ValueError if there is no
+        such file."""
+        if self.kind is not TextKind.GGUF:
+            return self
+        writer = WRITERS.get(self.model)
+        file = home.models / self.model / writer.file if writer else Path(self.model)
+        if not file.is_file():
+            pull = f"; download it with `reel models pull {self.model}`" if writer else ""
+            raise ValueError(f"{file} is not a file{pull}")
+        return self.model_copy(update={"model": str(file)})
 
 
 def _alias(name: str) -> str:
@@ -294,6 +326,14 @@ class Settings(_Section):
                     f"{place}: must be one of: {', '.join(known)}; got {engine!r}.",
                     advice="Fix the setting and run `reel up` again.",
                 )
+        if settings.text:
+            try:
+                settings = settings.model_copy(update={"text": settings.text.at_home(home)})
+            except ValueError as error:
+                place = variables.get(("text", "model")) or f"{home.settings}: text.model"
+                raise CloudError(
+                    f"{place}: {error}.", advice="Fix the setting and run `reel up` again."
+                ) from None
         return settings._with_keys(home, environment)
 
     def _with_keys(self, home: Home, environment: Mapping[str, str]) -> Self:

@@ -38,7 +38,7 @@ def backends(home: Home, environment: Mapping[str, str]) -> list[Finding]:
     except CloudError:
         return []
     return [
-        *text_models(settings.text, home),
+        *text_models(settings, home),
         *(voice_finding(name, model) for name, model in voice_files(settings.speech.voices).items()),
         *served_voices(settings.speech),
         piper(settings, home),

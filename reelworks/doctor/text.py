@@ -9,30 +9,68 @@ import httpx
 
 from lambdas.domain.json_answers import object_in
 from reelworks.cloud.backends.text.catalogue import TextKind
+from reelworks.cloud.backends.text.discovery import PLACES, Found, Place, find_servers
 from reelworks.cloud.backends.text.interface import Conversation, Tool, Turn
-from reelworks.cloud.backends.text.ollama import find_ollama
+from reelworks.cloud.backends.text.writers import OLLAMA_MODEL, how_to_get_one
 from reelworks.cloud.errors import ServiceError
 from reelworks.cloud.home import Home
-from reelworks.cloud.services.bedrock import OLLAMA_URL, connect
-from reelworks.cloud.settings import TextServer
+from reelworks.cloud.services.text_models import (
+    TextInUse,
+    connect,
+    text_in_use,
+    without_video_servers,
+)
+from reelworks.cloud.settings import Settings, TextServer
 from reelworks.doctor.servers import Busy, get_json
 from reelworks.finding import Finding
 
 _ASKING_SECONDS = 60  # includes loading a model of 8 GB from a slow disk
 
-# Default addresses of llama.cpp, vLLM and LM Studio.
-OPENAI_URLS = ("http://127.0.0.1:8080", "http://127.0.0.1:8000", "http://127.0.0.1:1234")
-_OLLAMA_MODEL = "qwen3:8b"  # follows a schema, and fits in 8 GB if nothing else is loaded
 _INSTALL_OLLAMA = "curl -fsSL https://ollama.com/install.sh | sh"  # ollama.com/download
+_WHAT = "Text model"
 
 
-def text_models(configured: TextServer | None, home: Home) -> list[Finding]:
-    if configured:
-        return [_configured_text_model(configured)]
-    return [found_ollama(OLLAMA_URL), openai_servers(OPENAI_URLS, home)]
+def text_models(settings: Settings, home: Home, places: Sequence[Place] = PLACES) -> list[Finding]:
+    """Check the text model that is set, else the one that this PC has, and the other servers it has."""
+    used, found = asyncio.run(_look(settings, home, places))
+    if settings.text:
+        return [_configured_text_model(settings.text)]
+    others = [one for one in found if (one.url, one.model) != (used.server.url, used.server.model)]
+    listed = [
+        Finding(
+            f"{one.program} at {one.url}",
+            one.model is not None,
+            False,
+            f"not used: it has {one.model}" if one.model else "not used: it has no model that chats",
+            f"to use it, set kind, url and model of [text] in {home.settings}" if one.model else _pull(one),
+        )
+        for one in others
+    ]
+    return [_found(used), *listed]
+
+
+async def _look(settings: Settings, home: Home, places: Sequence[Place]) -> tuple[TextInUse, Sequence[Found]]:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        used = await text_in_use(settings, home.models, http, places)
+        return used, await find_servers(http, without_video_servers(places, settings))
+
+
+def _found(used: TextInUse) -> Finding:
+    """Check the text model that is used without being set."""
+    if used.server.kind is TextKind.RULES:
+        return Finding(_WHAT, False, False, "none: the rule-based director is used", how_to_get_one())
+    return asyncio.run(_asked(used.server, f"{used.server.model} ({used.why})", needed=False))
+
+
+def _pull(found: Found) -> str:
+    return f"ollama pull {OLLAMA_MODEL}" if found.kind is TextKind.OLLAMA else "load a model into it"
 
 
 def _configured_text_model(configured: TextServer) -> Finding:
+    if configured.kind is TextKind.RULES:
+        return Finding(_WHAT, True, True, "the rule-based director, as set")
+    if configured.kind is TextKind.GGUF:
+        return asyncio.run(_asked(configured, f"{configured.kind} {configured.model}", needed=True))
     name = f"{configured.kind} {configured.model} at {configured.url}"
     try:
         models = _models(configured)
@@ -41,35 +79,14 @@ def _configured_text_model(configured: TextServer) -> Finding:
     if isinstance(models, Silent):
         start = _start_ollama() if configured.kind is TextKind.OLLAMA else "start it"
         todo = f"{start}, or remove [text] from the settings"
-        return Finding("Text model", False, True, f"{name} does not answer: {models.reason}", todo)
+        return Finding(_WHAT, False, True, f"{name} does not answer: {models.reason}", todo)
     # Not every server lists its models; the question below shows whether it has this one.
     if models and not {configured.model, f"{configured.model}:latest"} & {*models}:
         found = f"{name}: model not found; it has {', '.join(models)}"
         pull = f"ollama pull {configured.model}"
         todo = pull if configured.kind is TextKind.OLLAMA else "set text.model to one of these"
-        return Finding("Text model", False, True, found, todo)
+        return Finding(_WHAT, False, True, found, todo)
     return asyncio.run(_asked(configured, name, needed=True))
-
-
-def found_ollama(url: str) -> Finding:
-    """Check for an Ollama server, which is used without being configured."""
-    server = TextServer(kind=TextKind.OLLAMA, url=url, model="any")
-    try:
-        models = _models(server)
-    except Busy as busy:
-        return _busy(f"Ollama at {url}", busy)
-    if isinstance(models, Silent):
-        how = f"does not answer at {url}" if shutil.which("ollama") else "is not installed"
-        found = f"none: Ollama {how}; the rule-based director is used"
-        return Finding("Text model", False, False, found, f"{_start_ollama()}; ollama pull {_OLLAMA_MODEL}")
-    chatting = asyncio.run(_ollama(url))
-    has = f"it has {', '.join(models) or 'no models'}"
-    if chatting:
-        name = f"{chatting} at {url}; {has}"
-        model = chatting.removeprefix("ollama ")
-        return asyncio.run(_asked(server.model_copy(update={"model": model}), name, needed=False))
-    found = f"Ollama at {url} has no chat model ({has}); the rule-based director is used"
-    return Finding("Text model", False, False, found, f"ollama pull {_OLLAMA_MODEL}")
 
 
 _QUESTION = Conversation(
@@ -106,54 +123,34 @@ async def _asked(server: TextServer, name: str, *, needed: bool) -> Finding:
             if isinstance(error.__cause__, TimeoutError):
                 slow = f"it did not answer a short question within {patient.timeout_seconds} s"
                 return _busy(name, Busy(slow))
-            return Finding(
-                "Text model", False, needed, f"{name} can't be used: {error}", "fix it on the server"
-            )
+            return Finding(_WHAT, False, needed, f"{name} can't be used: {error}", "fix it on the server")
+        finally:
+            if server.kind is TextKind.GGUF:
+                await backend.free()  # a server keeps its model, which may be in use
     if answer.stop_reason == "max_tokens":
         found = f"{name} wrote more than {_QUESTION.max_tokens} tokens and gave no answer"
-        return Finding("Text model", False, needed, found, "choose a model that thinks less, or none")
+        return Finding(_WHAT, False, needed, found, "choose a model that thinks less, or none")
     assert _QUESTION.tool  # noqa: S101  see above
     given = object_in(answer.text, _QUESTION.tool.schema)
     if given is None or not isinstance(given.get("name"), str):
         found = f"{name} does not follow a schema; it answered {answer.text[:100]!r}"
         todo = "choose a model or a server that supports JSON schemas"
         wrong = given is not None  # an object of another form can be repaired; prose can't be filmed
-        return Finding("Text model", False, needed and not wrong, found, todo, warning=wrong)
+        return Finding(_WHAT, False, needed and not wrong, found, todo, warning=wrong)
     if backend.schema_refused:
         found = f"{name} answers, but its server refuses a JSON schema; asked by {backend.schema_refused}"
         todo = "update the server, or use one with structured outputs: storyboards fail less often"
-        return Finding("Text model", False, False, found, todo, warning=True)
-    return Finding("Text model", True, needed, f"{name}; it answers by a schema")
+        return Finding(_WHAT, False, False, found, todo, warning=True)
+    return Finding(_WHAT, True, needed, f"{name}; it answers by a schema")
 
 
 def _busy(name: str, busy: Busy) -> Finding:
     todo = "wait until it has finished its work, and run `reel doctor` again"
-    return Finding("Text model", False, False, f"{name} is busy: {busy}", todo, warning=True)
+    return Finding(_WHAT, False, False, f"{name} is busy: {busy}", todo, warning=True)
 
 
 def _start_ollama() -> str:
     return "ollama serve" if shutil.which("ollama") else f"{_INSTALL_OLLAMA}; ollama serve"
-
-
-def openai_servers(urls: Sequence[str], home: Home) -> Finding:
-    """Check the default addresses of such servers. A server is used only once it is configured."""
-    what = "OpenAI-compatible servers"
-    there: dict[str, str] = {}
-    for url in urls:
-        try:
-            models = _models(TextServer(url=url, model="any"))
-        except Busy as busy:
-            there[url] = f"is busy ({busy})"
-            continue
-        if not isinstance(models, Silent) and models:
-            there[url] = f"has {', '.join(models)}"
-    if not there:
-        todo = (
-            f"start one (e.g. llama-server -m MODEL.gguf) and set url and model of [text] in {home.settings}"
-        )
-        return Finding(what, False, False, f"none at {', '.join(urls)}", todo)
-    has = "; ".join(f"{url} {what}" for url, what in there.items())
-    return Finding(what, True, False, f"{has}; to use one, set url and model of [text] in {home.settings}")
 
 
 @dataclass(frozen=True)
@@ -176,9 +173,3 @@ def _models(server: TextServer) -> list[str] | Silent:
         return [] if error.response.status_code == httpx.codes.NOT_FOUND else Silent(str(error))
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
         return Silent(str(error) or type(error).__name__)
-
-
-async def _ollama(url: str) -> str | None:
-    async with httpx.AsyncClient(trust_env=False) as http:
-        found = await find_ollama(http, url)
-    return str(found.name) if found else None

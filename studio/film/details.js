@@ -157,7 +157,7 @@ export function provenanceView(video, manifest) {
       <dl class="facts">${rows.map(([name, value]) =>
         value === null || value === "" || value === undefined ? nothing
           : html`<div><dt>${name}</dt><dd class="written" dir="auto">${value}</dd></div>`)}</dl>
-      ${video.notes.map((note) => html`<p class="hint written">${note}</p>`)}
+      ${[...video.notes, video.storyboard?.note ?? []].flat().map((note) => html`<p class="hint written">${note}</p>`)}
     </section>`;
 }
 

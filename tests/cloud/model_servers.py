@@ -1,13 +1,16 @@
-"""A fake Ollama or OpenAI-compatible server, with recorded responses."""
+"""A fake Ollama or OpenAI-compatible server, with recorded responses, and what such servers list."""
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from reelworks.cloud.backends.text.discovery import PLACES, Place
 
 
 class ModelServer:
@@ -43,3 +46,60 @@ def openai_answer(content: object, finish_reason: str = "stop") -> Response:
     return JSONResponse(
         {"id": "chatcmpl-1", "object": "chat.completion", "choices": [choice], "usage": usage}
     )
+
+
+def places_at(**urls: str) -> list[Place]:
+    """Return the default places of these programs, by their names in lower case, at other addresses."""
+    return [
+        replace(place, url=urls[name])
+        for place in PLACES
+        if (name := place.program.lower().replace(" ", "_").replace(".", "_")) in urls
+    ]
+
+
+def listed_by_llama_cpp(*names: str, **fields: object) -> Response:
+    """Return what llama-server answers at /v1/models."""
+    meta = {"vocab_type": 2, "n_vocab": 151936, "n_ctx_train": 40960, "n_embd": 2560, "size": 2491000000}
+    data = [
+        {"id": name, "object": "model", "created": 1783986018, "owned_by": "llamacpp", "meta": meta} | fields
+        for name in names
+    ]
+    return JSONResponse({"object": "list", "data": data})
+
+
+def listed_by_vllm(*names: str, max_model_len: int | None = 40960, **fields: object) -> Response:
+    """Return what vLLM answers at /v1/models."""
+    data = [
+        {
+            "id": name,
+            "object": "model",
+            "created": 1739935000,
+            "owned_by": "vllm",
+            "root": name,
+            "parent": None,
+            "max_model_len": max_model_len,
+            "permission": [{"id": "modelperm-1", "object": "model_permission", "allow_sampling": True}],
+        }
+        | fields
+        for name in names
+    ]
+    return JSONResponse({"object": "list", "data": data})
+
+
+def listed_by_lm_studio(**states: tuple[str, str]) -> Response:
+    """Return what LM Studio answers at /api/v0/models: each model's type and state."""
+    data = [
+        {
+            "id": name.replace("_", "-"),
+            "object": "model",
+            "type": kind,
+            "publisher": "lmstudio-community",
+            "arch": "qwen3",
+            "compatibility_type": "gguf",
+            "quantization": "Q4_K_M",
+            "state": state,
+            "max_context_length": 40960,
+        }
+        for name, (kind, state) in states.items()
+    ]
+    return JSONResponse({"object": "list", "data": data})

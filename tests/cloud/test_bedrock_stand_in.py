@@ -3,7 +3,7 @@
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -15,9 +15,10 @@ from botocore.exceptions import ClientError
 from starlette.responses import JSONResponse, Response
 
 from reelworks.cloud.backends.text.catalogue import TextKind
+from reelworks.cloud.backends.text.discovery import Place
 from reelworks.cloud.services.bedrock import BedrockRuntime
 from reelworks.cloud.settings import Settings, TextServer
-from tests.cloud.model_servers import ModelServer, ollama_answer, openai_answer
+from tests.cloud.model_servers import ModelServer, ollama_answer, openai_answer, places_at
 from tests.cloud.servers import free_port, serving, stopping
 
 MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -48,11 +49,11 @@ def session() -> boto3.Session:
 
 
 @pytest.fixture
-def bedrock(stack: ExitStack, closed_url: str, session: boto3.Session) -> Callable[..., Any]:
+def bedrock(stack: ExitStack, session: boto3.Session) -> Callable[..., Any]:
     """Return a function that creates a client of a runtime with the given backend."""
 
-    def connect(configured: TextServer | None = None, ollama_url: str = closed_url) -> Any:
-        runtime = BedrockRuntime(Settings(text=configured), ollama_url=ollama_url)
+    def connect(configured: TextServer | None = None, places: Sequence[Place] = ()) -> Any:
+        runtime = BedrockRuntime(Settings(text=configured), places=places)
         url = stack.enter_context(serving(stopping(runtime)))
         config = Config(retries={"total_max_attempts": 1})
         client = session.client("bedrock-runtime", endpoint_url=url, config=config)
@@ -238,7 +239,7 @@ def test_a_model_that_sees_nothing_says_so_and_is_not_asked(
         seen(director)
 
 
-@pytest.mark.parametrize("kind", list(TextKind))
+@pytest.mark.parametrize("kind", BY)
 def test_a_configured_backend_that_is_down_is_an_error(
     bedrock: Callable[..., Any], closed_url: str, kind: TextKind
 ) -> None:
@@ -259,7 +260,7 @@ def test_an_ollama_is_discovered_with_its_first_chat_model(
     server.answers["/api/tags"] = JSONResponse({"models": [{"name": name} for name in capabilities]})
     server.answers["/api/show"] = lambda asked: JSONResponse({"capabilities": capabilities[asked["model"]]})
     server.answers["/api/chat"] = ollama_answer("A bee lands on a flower.")
-    client = bedrock(ollama_url=url)
+    client = bedrock(places=places_at(ollama=url))
     for _ in range(2):
         assert converse(client)["additionalModelResponseFields"] == {"answered_by": "ollama gemma3:4b"}
     assert [path for path, _, _ in server.requests].count("/api/tags") == 1  # looked up once in a while
@@ -274,7 +275,7 @@ def test_the_director_answers_if_no_ollama_model_is_found(
 ) -> None:
     server, url = model_server
     server.answers["/api/tags"] = tags
-    answer = converse(bedrock(ollama_url=url))
+    answer = converse(bedrock(places=places_at(ollama=url)))
     assert answer["additionalModelResponseFields"] == {"answered_by": "rule-based director"}
     assert [path for path, _, _ in server.requests] == ["/api/tags"]
 

@@ -23,10 +23,10 @@ from reelworks.doctor import backends
 from reelworks.doctor.comfyui import comfyui, workflows
 from reelworks.doctor.engines import engine_finding
 from reelworks.doctor.images import stills
-from reelworks.doctor.text import found_ollama, openai_servers, text_models
+from reelworks.doctor.text import text_models
 from reelworks.doctor.workflow_nodes import missing
 from reelworks.finding import Finding
-from tests.cloud.model_servers import ollama_answer, openai_answer
+from tests.cloud.model_servers import listed_by_vllm, ollama_answer, openai_answer, places_at
 from tests.cloud.servers import serving
 from tests.comfyui_server import ComfyUIServer
 
@@ -60,7 +60,7 @@ def found(tmp_path: Path, file: str = "", **environment: str) -> dict[str, Findi
     home.settings.write_text(file)
     settings = Settings.load(home, environment)
     findings = [
-        *text_models(settings.text, home),
+        *text_models(settings, home, ()),
         stills(settings.stills, home),
         comfyui(settings, home),
         *workflows(settings, home),
@@ -254,34 +254,28 @@ def test_links_and_inputs_are_checked_without_running_the_workflow(tmp_path: Pat
     ]
 
 
-def test_servers_that_run_but_are_not_used_yet(stack: ExitStack, tmp_path: Path) -> None:
-    url = server(stack, {"/v1/models": {"data": [{"id": "qwen3-4b"}, {"id": "phi-4"}]}})
-    home = Home(tmp_path)
-    there = openai_servers([NOWHERE, url], home)
-    assert there.ok
-    assert there.found.startswith(f"{url} has qwen3-4b, phi-4; ")
-    assert f"[text] in {home.settings}" in there.found
-    none = openai_servers([NOWHERE], home)
+def test_without_a_text_model_it_names_the_one_command_that_gets_one(tmp_path: Path) -> None:
+    (none,) = text_models(Settings(), Home(tmp_path), ())
     assert (none.ok, none.needed) == (False, False)
-    assert "llama-server" in none.todo
+    assert (none.found, none.todo) == ("none: the rule-based director is used", "reel models pull qwen3-4b")
 
 
-def test_a_discovered_ollama(stack: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    answers: dict[str, Any] = {"/api/tags": {"models": []}, "/api/show": {"capabilities": ["completion"]}}
-    answers["/api/chat"] = ollama_answer('{"name": "blue"}')
-    url = server(stack, answers)
-    assert found_ollama(url).todo == "ollama pull qwen3:8b"
-    answers["/api/tags"] = {"models": [{"name": "gemma3:4b"}]}
-    assert found_ollama(url).ok
-    assert found_ollama(url).found == f"ollama gemma3:4b at {url}; it has gemma3:4b; it answers by a schema"
-    answers["/api/show"] = {"capabilities": ["embedding"]}
-    embeds = found_ollama(url)
-    assert (embeds.ok, embeds.needed, embeds.todo) == (False, False, "ollama pull qwen3:8b")
-    assert "gemma3:4b" in embeds.found
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert found_ollama(NOWHERE).todo.endswith("install.sh | sh; ollama serve; ollama pull qwen3:8b")
-    (tmp_path / "ollama").touch(0o755)
-    assert found_ollama(NOWHERE).todo == "ollama serve; ollama pull qwen3:8b"
+def test_the_text_model_that_is_found_is_asked(stack: ExitStack, tmp_path: Path) -> None:
+    chats: dict[str, Any] = {"/v1/models": listed_by_vllm("Qwen/Qwen3-8B")}
+    chats["/v1/chat/completions"] = openai_answer('{"name": "blue"}')
+    vllm = server(stack, chats)
+    ollama = server(stack, {"/api/tags": {"models": []}})
+    home = Home(tmp_path)
+    used, other = text_models(Settings(), home, places_at(ollama=ollama, vllm=vllm))
+    assert used.ok
+    assert used.found == f"Qwen/Qwen3-8B (found: vLLM at {vllm}); it answers by a schema"
+    assert (other.what, other.ok, other.needed) == (f"Ollama at {ollama}", False, False)
+    assert other.todo == "ollama pull qwen3:8b"
+
+
+def test_the_rules_can_be_set(tmp_path: Path) -> None:
+    rules = found(tmp_path, "[text]\nkind = 'rules'")["Text model"]
+    assert (rules.ok, rules.found) == (True, "the rule-based director, as set")
 
 
 @pytest.mark.parametrize("combo", [False, True])

@@ -1,5 +1,6 @@
 """`reel models` as a user runs it, against a hub and an S3 on loopback."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -18,7 +19,8 @@ from typer.testing import CliRunner
 
 from containers.diffusion.manifest import MANIFEST
 from reelworks.cli import app
-from reelworks.models import SOURCES
+from reelworks.cloud.backends.text.writers import WRITERS
+from reelworks.models import SOURCES, ModelError, Target, push
 from tests.cloud.local_hub import LocalHub
 from tests.cloud.servers import local_aws, serving
 from tests.tiny_checkpoint import make_tiny_checkpoint
@@ -53,7 +55,7 @@ class Reel:
         self.models = home / "models"
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "HF_"))}
         own = {"REELWORKS_HOME": str(home), "HF_HOME": str(home / "hf"), "NO_PROXY": "*", "COLUMNS": "200"}
-        self._environment = kept | own | environment
+        self.environment = kept | own | environment
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         """Return exit code, output and errors."""
@@ -62,16 +64,16 @@ class Reel:
             result = subprocess.run(
                 [sys.executable, "-m", "reelworks", "models", *arguments],
                 cwd=REPOSITORY,
-                env=self._environment,
+                env=self.environment,
                 capture_output=True,
                 text=True,
                 check=False,
             )
             return result.returncode, result.stdout, result.stderr
         with pytest.MonkeyPatch.context() as patch:
-            for name in os.environ.keys() - self._environment.keys():
+            for name in os.environ.keys() - self.environment.keys():
                 patch.delenv(name)
-            for name, value in self._environment.items():
+            for name, value in self.environment.items():
                 patch.setenv(name, value)
             done = CliRunner().invoke(app, ["models", *arguments])
         return done.exit_code, done.stdout, done.stderr
@@ -282,3 +284,49 @@ def test_push_does_not_upload_what_the_engine_would_reject(deployer: Reel, s3: A
 
 def test_push_does_not_create_a_bucket_named_by_the_user(deployer: Reel, s3: Any) -> None:
     assert "NoSuchBucket" in deployer.error("push", NAME, "--bucket", "not-there")
+
+
+WRITER = "qwen3-4b"
+# The command, with this file's pinned size and hash in place of a writer's 2.5 GB.
+PINNED = """
+import sys
+from dataclasses import replace
+from reelworks.cloud.backends.text.writers import WRITERS
+name, size, sha256 = sys.argv[1:4]
+WRITERS[name] = replace(WRITERS[name], bytes=int(size), sha256=sha256)
+del sys.argv[1:4]
+from reelworks.cli import app
+app()
+"""
+
+
+def test_a_writer_is_pulled_only_with_its_pinned_content(tmp_path: Path) -> None:
+    writer = WRITERS[WRITER]
+    published = tmp_path / "hub"
+    published.mkdir()
+    (published / writer.file).write_bytes(b"GGUF" * 9)
+    for name in ("LICENSE", "README.md", "Qwen3-4B-Q8_0.gguf"):
+        (published / name).write_text("some text")
+    hub = LocalHub(published, writer.repository, writer.revision)
+    with serving(hub.app) as url:
+        reel = Reel(tmp_path / "home", HF_ENDPOINT=url)
+        assert f"{writer.file} has SHA-256" in reel.error("pull", WRITER)
+        assert state(reel, WRITER) == "absent"
+        hub.fetched.clear()
+        pinned = [WRITER, "36", hashlib.sha256(b"GGUF" * 9).hexdigest()]
+        done = subprocess.run(
+            [sys.executable, "-c", PINNED, *pinned, "models", "pull", WRITER],
+            cwd=REPOSITORY,
+            env=reel.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert f"{writer.repository}, licence: Apache-2.0" in done.stderr
+    assert sorted(hub.fetched) == ["LICENSE", writer.file]
+    assert state(reel, WRITER) == "here"
+    assert "is expected" in reel.error("verify", WRITER), "by the command without the patch"
+    with pytest.raises(ModelError, match="not an engine's; on AWS, Bedrock writes"):
+        push(reel.models, WRITER, Target(BUCKET, "models", own=True), None, print)
+    assert "set its path in [text]" in reel.error("trust", WRITER)

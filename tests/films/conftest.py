@@ -38,7 +38,12 @@ class Cloud:
         result = subprocess.run(
             [sys.executable, "-m", "reelworks", *arguments],
             cwd=self.home,
-            env={**environment, "REELWORKS_HOME": str(self.home), "PYTHONPATH": str(REPOSITORY)},
+            env={
+                **environment,
+                "REELWORKS_HOME": str(self.home),
+                "REELWORKS_TEXT_KIND": "rules",  # whatever text model this PC has
+                "PYTHONPATH": str(REPOSITORY),
+            },
             capture_output=True,
             text=True,
             timeout=400,

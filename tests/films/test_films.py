@@ -259,9 +259,17 @@ def test_bad_input_names_the_field_and_makes_nothing(
 def test_a_topic_becomes_a_narrated_captioned_film(cloud: Cloud) -> None:
     small = ("--size", "320x180", "--fps", "8")
     video = make(
-        cloud, "--topic", "How a bee finds its way home", "--scenes", "2", "--narrate", "--captions", *small
+        cloud,
+        "--topic",
+        "A bee flies home. It is evening.",
+        "--scenes",
+        "2",
+        "--narrate",
+        "--captions",
+        *small,
     )
     assert [part["state"] for part in video["narrations"]] == ["done"] * 2
+    assert "a text model would write real narration" in video["storyboard"]["note"]
     film = look_at(Path(video["path"]), scale=1)
     storyboard = cloud.json("storyboard", "show", video["id"])
     said = [scene["narration"]["text"] for scene in storyboard["scenes"]]

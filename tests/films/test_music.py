@@ -22,7 +22,8 @@ def test_a_film_has_background_music_and_burned_in_captions(cloud: Cloud, tmp_pa
     song = tmp_path / "song.mp3"
     song.write_bytes(sounds.encoded(sounds.tone(2.5, HUM), "mp3").getvalue())
     video = cloud.json(
-        *("make", "--topic", "How a kite finds the wind", "--scenes", "2", "--narrate", "--seed", "4"),
+        *("make", "--topic", "A kite finds the wind. Then it climbs over the hills.", "--scenes", "2"),
+        *("--narrate", "--seed", "4"),
         *("--size", "320x180", "--fps", "8", "--captions", "--burn-captions", "--music", str(song)),
     )
     assert (video["burn_captions"], round(video["music"]["seconds"], 1)) == (True, 2.5)

@@ -38,6 +38,7 @@ def test_a_topic_is_reviewed_at_both_gates(window: Window) -> None:
     page.get_by_role("link", name="Review").click(timeout=MINUTES_MS)
 
     expect(page.get_by_label("Narration")).to_have_count(2)
+    expect(page.get_by_text("a text model would write real narration. To get one:")).to_be_visible()
     first, second = narrations(page)
     page.get_by_label("Narration").first.fill("A bee goes home.")
     page.get_by_role("button", name="Duplicate scene 1").click()

@@ -11,8 +11,7 @@ from lambdas.domain.brief import Brief
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.sentences import sentences
-from lambdas.domain.speaking_time import spoken_words
-from lambdas.domain.storyboard import Storyboard, parse_partial, parse_storyboard
+from lambdas.domain.storyboard import SILENT, Storyboard, parse_partial, parse_storyboard
 from lambdas.domain.storyboard_answers import Accepted, accept_changes, accept_scene, accept_storyboard
 from lambdas.domain.storyboard_questions import (
     SceneField,
@@ -20,10 +19,9 @@ from lambdas.domain.storyboard_questions import (
     scene_question,
     storyboard_question,
 )
-from reelworks.cloud.director import narration_lines
+from reelworks.cloud.director import views
 from reelworks.cloud.director.prompts import NotATask
 from reelworks.cloud.director.storyboards import fill
-from reelworks.cloud.director.topics import Kind, understand
 
 BUDGET = 226
 TEXTS: tuple[SceneField, ...] = ("narration", "image", "video")
@@ -102,61 +100,67 @@ def test_it_is_accepted_for_any_text(topic: str, tone: str, scenes: int, each: f
 
 
 @pytest.mark.parametrize(
-    ("topic", "kind", "text"),
+    ("topic", "said"),
     [
-        ("Coffee", Kind.THEME, "coffee"),
-        ("Paris in spring", Kind.THEME, "Paris in spring"),
-        ("The Beatles", Kind.THEME, "the Beatles"),
-        ("Make a short video about the history of the bicycle.", Kind.THEME, "the history of the bicycle"),
-        ("Please create a documentary on Mars", Kind.THEME, "Mars"),
-        ("How to bake bread", Kind.THEME, "how to bake bread"),
-        ("Drone shot of a river at dawn", Kind.THEME, "a river at dawn"),
-        ("My grandmother's garden, black and white film", Kind.THEME, "my grandmother's garden"),
-        ("Fruit flies", Kind.THEME, "fruit flies"),
-        ("Los Angeles", Kind.THEME, "“Los Angeles”"),
-        ("Der Mond", Kind.THEME, "“Der Mond”"),
-        ("Save the planet", Kind.THEME, "“Save the planet”"),
-        ("A robot learns to paint", Kind.MOMENT, "a robot learns to paint"),
-        ("Children play in the park", Kind.MOMENT, "children play in the park"),
-        ("I can't stop dancing", Kind.MOMENT, "I can't stop dancing"),
-        ("why is the sky blue", Kind.QUESTION, "why is the sky blue"),
-        ("Is it going to rain?", Kind.QUESTION, "is it going to rain"),
+        ("Coffee", "Coffee."),
+        ("A leather handbag for the office", "A leather handbag for the office."),
+        ("Make a short video about how to file an expense report", "How to file an expense report."),
+        ("Please create a documentary on Mars", "Mars."),
+        ("Drone shot of a river at dawn", "A river at dawn."),
+        ("My grandmother's garden, black and white film", "My grandmother's garden."),
+        ("Save the planet!", "Save the planet!"),
+        ("why is the sky blue", "Why is the sky blue?"),
+        ("Is it going to rain?", "Is it going to rain?"),
+        ("WHAT IS LOVE", "What is love?"),
+        ("Der Mond", "Der Mond."),
     ],
 )
-def test_a_topic_is_classified_by_its_words(topic: str, kind: Kind, text: str) -> None:
-    understood = understand(topic)
-    assert (understood.kind, understood.text) == (kind, text)
+def test_it_says_the_client_s_words_once_and_nothing_else(topic: str, said: str) -> None:
+    storyboard = directed(topic, scenes=4).storyboard
+    assert narration(storyboard) == [said, SILENT, SILENT, SILENT]
+    assert storyboard.title == said.rstrip(".!")
 
 
-def test_a_long_moment_ends_with_a_clause() -> None:
-    topic = (
-        "An old lighthouse keeper who has lived alone for forty years befriends a young whale "
-        "that was separated from its family"
-    )
-    assert understand(topic).text.endswith("befriends a young whale")
-    assert understand(topic).title == "An old lighthouse keeper"
+@pytest.mark.parametrize(
+    ("topic", "language", "said"),
+    [
+        ("Bienen fliegen. Sie suchen Blüten", "de-DE", ["Bienen fliegen.", "Sie suchen Blüten."]),
+        ("Las abejas vuelan. Buscan flores.", "es-ES", ["Las abejas vuelan.", "Buscan flores."]),
+        ("花の上の蜂。蜂は蜜を吸う", "ja-JP", ["花の上の蜂。", "蜂は蜜を吸う。"]),
+        ("The life of a honey bee", "de-DE", [SILENT, SILENT]),  # nobody translates it
+    ],
+)
+def test_a_topic_is_spoken_in_its_own_language(topic: str, language: str, said: list[str]) -> None:
+    assert narration(directed(topic, scenes=2, language=language).storyboard) == said
 
 
-@pytest.mark.parametrize("topic", ["Coffee", "A fox crosses a frozen lake", "Why is the sky blue?"])
-def test_the_film_opens_turns_and_closes(topic: str) -> None:
-    lines = understand(topic)
-    first, *middle, turn, last = narration(directed(topic, scenes=6).storyboard)
-    opening, close = narration_lines.OPENING[lines.kind], narration_lines.CLOSE[lines.kind]
-    assert first in {line.format(x=lines.text) for line in opening.named}
-    assert last in {line.format(x=lines.text) for line in close.named}
-    assert turn in {
-        line.format(x=lines.text) for line in narration_lines.TURN.named + narration_lines.TURN.plain
-    }
-    assert len(set(middle)) == len(middle) == 3
-    assert lines.text in " ".join(middle)
+def test_a_topic_in_another_language_is_quoted_in_english_narration() -> None:
+    storyboard = directed("花の上の蜂", scenes=2).storyboard
+    assert narration(storyboard) == ["“花の上の蜂”.", SILENT]
+    assert storyboard.title == "花の上の蜂"
+
+
+def test_a_scene_too_short_for_the_words_says_their_first_clauses_or_nothing() -> None:
+    topic = "A bee remembers the sun, the hedges and the smell of home"
+    assert narration(directed(topic, scenes=1, seconds=4).storyboard) == ["A bee remembers the sun."]
+    assert narration(directed(topic, scenes=1, seconds=3).storyboard) == ["A bee remembers the sun."]
+    assert narration(directed("How a bee finds its way home", scenes=1, seconds=3).storyboard) == [SILENT]
 
 
 def test_a_story_keeps_its_words_and_order() -> None:
     topic = "A bee lands on a flower. It drinks the nectar. Then it flies home to the hive."
     told = narration(directed(topic, scenes=5).storyboard)
-    assert (told[0], told[2], told[4]) == tuple(sentences(topic))
+    first, second, third = sentences(topic)
+    assert told == [first, SILENT, second, SILENT, third]
     short = narration(directed(topic, scenes=2).storyboard)
     assert short == ["A bee lands on a flower. It drinks the nectar.", "Then it flies home to the hive."]
+
+
+def test_the_scenes_that_the_client_has_not_written_share_the_story() -> None:
+    given = {"scenes": [{"narration": {"text": "Good morning."}}]}
+    topic = "A bee lands on a flower. It drinks the nectar."
+    told = narration(directed(topic, scenes=3, given=given).storyboard)
+    assert told == ["Good morning.", *sentences(topic)]
 
 
 def test_each_prompt_is_self_contained() -> None:
@@ -190,24 +194,32 @@ def test_a_scene_shows_the_client_s_narration() -> None:
     assert second.video.positive_prompt.startswith("The life of a honey bee.")
 
 
-def test_it_only_writes_english() -> None:
-    question = storyboard_question(Brief(topic="Bienen", language="de-DE"), BUDGET)
-    with pytest.raises(NotATask, match="writes English only, not 'de'"):
-        fill("storyboard", question.message)
-    given = {"scenes": [{"narration": {"text": "Eine Biene."}}]}
-    assert narration(directed("Bienen", scenes=1, language="de-DE", given=given).storyboard) == [
-        "Eine Biene."
-    ]
+def test_a_scene_shows_the_prompt_that_the_client_gave() -> None:
+    given = {"scenes": [{"video": {"positive_prompt": "A beekeeper opens the hive in the morning."}}]}
+    image = directed("Honey", scenes=1, given=given).storyboard.scenes[0].image
+    assert image.positive_prompt.startswith("A beekeeper opens the hive in the morning.")
+
+
+def test_a_silent_scene_is_not_spoken() -> None:
+    scenes = directed("Coffee", scenes=2).storyboard.scenes
+    assert [scene.is_spoken for scene in scenes] == [True, False]
     assert narration(directed("Bienen", scenes=1, language="de-DE", narrate=False).storyboard) == [""]
 
 
-def test_a_rewritten_scene_never_says_again_what_it_said() -> None:
-    storyboard = directed("A fox crosses a frozen lake", scenes=4).storyboard
-    for note in map(str, range(40)):
-        question = scene_question(storyboard, 1, note, TEXTS, "en-US", BUDGET)
-        answer = fill(question.tool.name, question.message)
-        accepted = accept_scene(answer, storyboard, 1, note, TEXTS, "en-US", BUDGET).storyboard
-        assert storyboard.scenes[1].narration != accepted.scenes[1].narration, note
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("Let her say “The ice is thin here.”", "The ice is thin here."),
+        ('Say "the ice is thin"', "the ice is thin."),
+        ("Half as long, please", "A fox crosses a frozen lake."),
+    ],
+)
+def test_a_narration_becomes_what_the_note_quotes_or_stays(note: str, said: str) -> None:
+    storyboard = directed("A fox crosses a frozen lake", scenes=3).storyboard
+    question = scene_question(storyboard, 0, note, ["narration"], "en-US", BUDGET)
+    answer = fill(question.tool.name, question.message)
+    accepted = accept_scene(answer, storyboard, 0, note, ["narration"], "en-US", BUDGET).storyboard
+    assert narration(accepted) == [said, SILENT, SILENT]
 
 
 @pytest.mark.parametrize("note", ["Make it rain at night", "花", "Please show a dog instead", "?", "x" * 900])
@@ -219,7 +231,6 @@ def test_a_scene_is_rewritten(note: str) -> None:
     accepted = accept_scene(answer, storyboard, 1, note, TEXTS, "en-US", BUDGET).storyboard
     before, after = storyboard.scenes[1], accepted.scenes[1]
     assert after.video.positive_prompt.startswith("A fox crosses a frozen lake.")
-    assert before.narration != after.narration
     assert before.video != after.video
 
 
@@ -233,10 +244,11 @@ def test_a_note_appears_in_its_scene() -> None:
 @pytest.mark.parametrize("field", ["narration", "image"])
 def test_only_the_requested_part_is_written(field: SceneField) -> None:
     storyboard = directed("A fox crosses a frozen lake", scenes=3).storyboard
-    question = scene_question(storyboard, 1, "At night", [field], "en-US", BUDGET)
+    note = "At night: “It is dark.”"
+    question = scene_question(storyboard, 1, note, [field], "en-US", BUDGET)
     answer = fill(question.tool.name, question.message)
     assert list(answer) == [field]
-    after = accept_scene(answer, storyboard, 1, "At night", [field], "en-US", BUDGET).storyboard
+    after = accept_scene(answer, storyboard, 1, note, [field], "en-US", BUDGET).storyboard
     changed = storyboard.scenes[1].model_dump() | {field: getattr(after.scenes[1], field).model_dump()}
     assert after.scenes[1].model_dump() == changed != storyboard.scenes[1].model_dump()
 
@@ -259,46 +271,9 @@ def test_rejects_texts_that_are_not_its_tasks(tool: str, message: str) -> None:
         fill(tool, message)
 
 
-# --- the lines
-
-
-def _lines() -> list[str]:
-    groups = [*narration_lines.OPENING.values(), narration_lines.TURN, *narration_lines.CLOSE.values()]
-    found = [line for group in groups for line in group.named + group.plain]
-    found += [line for lines in narration_lines.MIDDLE.values() for line in lines]
-    found += [text for view in narration_lines.VIEWS for text in view]
-    found += [
-        narration_lines.TURN_VIEW.picture,
-        narration_lines.TURN_VIEW.camera,
-        *narration_lines.MIDDLE_SHORT,
-    ]
-    return [
-        *found,
-        narration_lines.CLOSE_VIEW.picture,
-        narration_lines.CLOSE_VIEW.camera,
-        narration_lines.OPENING_PICTURE,
-    ]
-
-
-def test_every_line_has_whole_sentences_that_fit_any_topic() -> None:
-    for line in _lines():
-        assert all(re.fullmatch(r"[A-Z].*[.?]", sentence) for sentence in sentences(line)), line
-        assert line.count("{x}") <= 1, line
-        assert "{x}" not in line or re.search(r"about \{x\}|: \{x\}[.?]$", line), line
-
-
-def test_every_line_set_has_one_for_the_shortest_scene() -> None:
-    least = 4
-    groups = [
-        group.plain
-        for group in (
-            *narration_lines.OPENING.values(),
-            narration_lines.TURN,
-            *narration_lines.CLOSE.values(),
-        )
-    ]
-    for lines in (*groups, narration_lines.MIDDLE_SHORT):
-        assert min(map(spoken_words, lines)) <= least
+def test_every_view_has_whole_sentences() -> None:
+    for view in (*views.VIEWS, views.TURN_VIEW, views.CLOSE_VIEW):
+        assert all(re.fullmatch(r"[A-Z].*[.]", line) for line in view), view
 
 
 # --- what changes

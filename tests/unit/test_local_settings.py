@@ -65,6 +65,16 @@ def test_the_environment_overrides_single_keys(home: Home) -> None:
     assert settings.comfyui.url == "http://gpu:8188"
 
 
+def test_a_writer_s_name_stands_for_its_file(home: Home) -> None:
+    file = home.models / "qwen3-4b" / "Qwen3-4B-Q4_K_M.gguf"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    settings = load(home, "[text]\nkind = 'gguf'\nmodel = 'qwen3-4b'")
+    assert settings.text is not None
+    assert (settings.text.kind, settings.text.model) == (TextKind.GGUF, str(file))
+    assert load(home, "", REELWORKS_TEXT_KIND="rules").text is not None
+
+
 def test_aliases_and_the_text_model_s_time(home: Home) -> None:
     settings = load(home, FILE, REELWORKS_ENGINES_ALIASES="sora-2=comfyui, sora-2-pro=animatic")
     assert settings.engines.aliases == {"sora-2": "comfyui", "sora-2-pro": "animatic"}
@@ -129,7 +139,13 @@ def test_spaces_around_a_variable_s_names_and_values_do_not_count(home: Home) ->
         ("[text]\nurl = 'http://x'", {}, "reelworks.toml: text.model: required when its section is set"),
         ("", {"REELWORKS_TEXT_API_KEY": "k"}, "text.url: required when its section is set"),
         ("", {"REELWORKS_TEXT_KIND": "llama", "REELWORKS_TEXT_URL": "http://x", "REELWORKS_TEXT_MODEL": "m"},
-         "REELWORKS_TEXT_KIND: .*'openai'; got 'llama'"),
+         "REELWORKS_TEXT_KIND: .*'openai', .*; got 'llama'"),
+        ("[text]\nkind = 'gguf'\nmodel = '/m.gguf'", {}, "toml: text.model: /m.gguf is not a file"),
+        ("[text]\nkind = 'gguf'\nmodel = 'qwen3-4b'", {}, "download it with `reel models pull qwen3-4b`"),
+        ("[text]\nkind = 'gguf'\nmodel = 'm.gguf'", {}, "text.model: must be an absolute path"),
+        ("[text]\nkind = 'gguf'\nmodel = '/m'\nurl = 'http://x'", {}, "url: must be omitted with kind gguf"),
+        ("[text]\nkind = 'gguf'", {}, "text.model: required when its section is set"),
+        ("[text]\nkind = 'rules'\nmodel = 'm'", {}, "text.model: must be omitted with kind rules; got 'm'"),
         ("", {"REELWORKS_COMFYUI_URL": "gpu:8188"}, "REELWORKS_COMFYUI_URL: .*http://"),
         ("", {"REELWORKS_SPEECH_VOICE": "x"}, "SPEECH_VOICE: unknown setting; allowed: voices"),
         ("[speech]\nvoices = {'a b' = '/v.onnx'}", {}, "speech.voices.a b"),

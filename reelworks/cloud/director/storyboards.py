@@ -1,7 +1,7 @@
 """The rule-based director's answers for the tools `storyboard`, `scene` and `changes`, which need no model.
 
-Deterministic: a message always gets the same answer. It says little, but nothing wrong about a topic that it
-knows nothing about; a client's own text is kept word for word.
+Deterministic: a message always gets the same answer. It knows nothing of any topic, so all that it says aloud
+is the client's own text, once, in the client's language; a scene for which there is none stays silent.
 """
 
 import json
@@ -12,16 +12,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdas.domain.english import reads_as_english
-from lambdas.domain.sentences import sentences
-from lambdas.domain.speaking_time import spoken_words
-from reelworks.cloud.director import narration_lines, prompts, vocabulary
-from reelworks.cloud.director.narration_lines import View
+from lambdas.domain.sentences import can_be_spoken, sentences
+from lambdas.domain.speaking_time import seconds_to_narrate, spoken_words
+from lambdas.domain.storyboard import SILENT
+from lambdas.domain.storyboard_answers import may_be_in
+from reelworks.cloud.director import prompts, views, vocabulary
 from reelworks.cloud.director.prompts import NotATask, find
-from reelworks.cloud.director.topics import LONGEST_MOMENT, Kind, Topic, shortened, understand
+from reelworks.cloud.director.topics import (
+    LONGEST_MOMENT,
+    Topic,
+    closed,
+    shortened,
+    understand,
+)
+from reelworks.cloud.director.views import View
 
-_SCENE = re.compile(r"^Scene (\d+): .*?(?:narration of at most (\d+) words|no narration)\.$", re.MULTILINE)
+_SCENE = re.compile(
+    r"^Scene \d+: (?:(\S+) s, )?(?:narration of at most (\d+) words|no narration)\.$", re.MULTILINE
+)
 _WORDS = re.compile(r"^At most (\d+) words for the style, (\d+) for each positive prompt", re.MULTILINE)
 _LANGUAGE = re.compile(r"^Narration in the language ([a-z]{2,3})", re.MULTILINE)
+_ENGLISH = "en"
 _ANEW = re.compile(
     r"^Write scene (\d+) of (\d+) anew(?:: only its (narration|first picture)\b.*)?\.$", re.MULTILINE
 )
@@ -30,8 +41,22 @@ _Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class _Room:
+    """How much a scene's narration may say: what its seconds take, else so many words."""
+
+    words: int
+    seconds: float | None
+
+    def fits(self, text: str) -> bool:
+        if self.seconds is None:
+            return spoken_words(text) <= self.words
+        return seconds_to_narrate(text) <= self.seconds
+
+
+@dataclass(frozen=True)
 class _Task:
-    narration_words: list[int | None]  # the limit for each requested scene; None: no narration
+    rooms: list[_Room | None]  # for the narration of each requested scene; None: it has none
+    language: str  # of the narration, for example "en"
     style_words: int
     prompt_words: int
 
@@ -57,20 +82,19 @@ def _storyboard(message: str) -> _Answer:
     asked = _material("topic", message)
     topic = understand(asked)
     rng = random.Random(f"{asked} {tone}")  # noqa: S311  a choice of words, not a secret
-    count = len(task.narration_words)
+    count = len(task.rooms)
     looks = _Looks(asked, tone, given.get("style"), rng)
-    told = _spread(topic.story, count)
-    views = _views(count, rng)
-    used: set[str] = set()
+    told = _spread(topic.moments, count)
+    said = _narration(topic, task, given)
+    filmed = _views(count, rng)
     scenes = []
     subject = topic.shown
-    for index, (view, words) in enumerate(zip(views, task.narration_words, strict=True)):
+    for index, view in enumerate(filmed):
         own = _own_words(given, index)
         subject = _seen(told[index], topic) or subject
         scene = looks.prompts(own or subject, view, task.prompt_words, rng)
-        if words is not None:
-            said = _fitting(told[index], words) or _said(topic, index, count, view, words, used, rng)
-            scene = {"narration": {"text": said}} | scene
+        if index in said:
+            scene = {"narration": {"text": said[index]}} | scene
         scenes.append(scene)
     return {"title": topic.title, "style": looks.style(task.style_words), "scenes": scenes}
 
@@ -81,9 +105,7 @@ def _scene_anew(message: str) -> _Answer:
     if place is None:
         raise NotATask("The rule-based director needs a message that says 'Write scene N of M anew.'.")
     storyboard = json.loads(_material("storyboard", message))
-    scene = _rewritten(
-        task, storyboard, int(place[1]) - 1, task.narration_words[0], _material("note", message)
-    )
+    scene = _rewritten(task, storyboard, int(place[1]) - 1, task.rooms[0], _material("note", message))
     only = {"narration": "narration", "first picture": "image"}.get(place[3])
     return {only: scene[only]} if only else scene
 
@@ -120,25 +142,32 @@ def _place_of(found: re.Match[str], count: int) -> int:
     return count - 1 if word == "last" else _PLACES.index(word)
 
 
-def _rewritten(task: _Task, storyboard: _Answer, index: int, words: int | None, note: str) -> _Answer:
-    """Return a scene with the client's note applied. `words`: the limit of its narration, if it has one."""
-    before, count = storyboard["scenes"][index], len(storyboard["scenes"])
+def _rewritten(task: _Task, storyboard: _Answer, index: int, room: _Room | None, note: str) -> _Answer:
+    """Return a scene with the client's note applied. With `room` for its narration, that becomes what the
+    note has in quotation marks, else it stays."""
+    before = storyboard["scenes"][index]
     rng = random.Random(f"{note} {before}")  # noqa: S311  as above
-    topic = understand(storyboard["title"])
-    wish = _wish(note)
-    now = before["narration"]["text"] if words is not None else ""
-    view = rng.choice(
-        [view for view in narration_lines.VIEWS if view.said not in now and view.brief not in now]
-    )
+    filmed = before["video"]["positive_prompt"]
+    view = rng.choice([view for view in views.VIEWS if view.camera not in filmed])
     scene: _Answer = {}
-    if words is not None:
-        said = _said(topic, index, count, view, words, set(sentences(now)), rng)
-        scene["narration"] = {"text": said}
-    looks = _Looks(f"{topic.shown} {wish}", "", storyboard.get("style"), rng)
+    if room:
+        scene["narration"] = {"text": _said_anew(before["narration"]["text"], note, task.language, room)}
+    wish = _wish(_QUOTED.sub("", note) if room else note)
+    looks = _Looks(f"{storyboard['title']} {wish}", "", storyboard.get("style"), rng)
     for name in ("image", "video"):
         subject = _wished(_first_sentence(before[name]["positive_prompt"]), wish)
         scene[name] = looks.prompts(subject, view, task.prompt_words, rng)[name]
     return scene
+
+
+_QUOTED = re.compile(r"[\"“„«「『]([^\"“”„«»「」『』]*\w[^\"“”„«»「」『』]*)[\"”“»」』]")
+
+
+def _said_anew(now: str, note: str, language: str, room: _Room) -> str:
+    if quoted := _QUOTED.search(note):
+        return closed(quoted[1].strip())
+    # A new scene's narration is the client's prompt, which may be in another language, or too long.
+    return _fitting(now, room) if may_be_in(now, language) else SILENT
 
 
 # --- the message
@@ -149,13 +178,12 @@ def _read(message: str) -> _Task:
     scenes, words = _SCENE.findall(head), _WORDS.search(head)
     if not scenes or words is None:
         raise NotATask("The rule-based director needs a message that lists the scenes and their words.")
-    language = _LANGUAGE.search(head)
-    if language and language[1] != "en":
-        raise NotATask(
-            f"The rule-based director writes English only, not {language[1]!r}: connect a text model "
-            "(`reel doctor` shows how), or set the narration of every scene."
-        )
-    return _Task([int(most) if most else None for _, most in scenes], int(words[1]), int(words[2]))
+    found = _LANGUAGE.search(head)
+    language = found[1] if found else _ENGLISH
+    rooms = [
+        _Room(int(most), float(seconds) if seconds else None) if most else None for seconds, most in scenes
+    ]
+    return _Task(rooms, language, int(words[1]), int(words[2]))
 
 
 def _between(tag: str, message: str) -> str | None:
@@ -170,12 +198,23 @@ def _material(tag: str, message: str) -> str:
     return text
 
 
-def _own_words(given: _Answer, index: int) -> str | None:
-    """Return the client's own narration of the scene, as the subject of its pictures."""
+def _given_scene(given: _Answer, index: int) -> _Answer:
     scenes = given.get("scenes", [])
-    narration = scenes[index].get("narration", {}) if index < len(scenes) else {}
-    text = narration.get("text", "")
-    return _first_sentence(text) if reads_as_english(text) else None
+    return scenes[index] if index < len(scenes) else {}
+
+
+def _given_narration(given: _Answer, index: int) -> str:
+    return str(_given_scene(given, index).get("narration", {}).get("text", ""))
+
+
+def _own_words(given: _Answer, index: int) -> str | None:
+    """Return what the client's own text says of the scene, as the subject of its pictures."""
+    scene = _given_scene(given, index)
+    texts = (
+        scene.get(part, {}).get(text, "")
+        for part, text in (("narration", "text"), ("video", "positive_prompt"), ("image", "positive_prompt"))
+    )
+    return next((_first_sentence(text) for text in texts if reads_as_english(text)), None)
 
 
 _WISHING = re.compile(
@@ -191,7 +230,7 @@ def _wish(note: str) -> str:
     if not reads_as_english(note) and not note.isascii():
         return ""
     text = shortened(_WISHING.sub("", note, count=1).strip() or note, LONGEST_MOMENT)
-    return _closed(text[:1].upper() + text[1:]) if text else ""
+    return closed(text[:1].upper() + text[1:]) if text else ""
 
 
 def _wished(subject: str, wish: str) -> str:
@@ -202,66 +241,38 @@ def _wished(subject: str, wish: str) -> str:
 # --- narration
 
 
-def _said(
-    topic: Topic, index: int, count: int, view: View, words: int, used: set[str], rng: random.Random
-) -> str:
-    """Return a scene's narration of at most `words` words. Its lines are added to `used`, and not reused if
-    there is a choice."""
-    seen = view.said if spoken_words(view.said) <= words else view.brief
-    groups, most = _choices(topic, index, count, seen)
-    said: list[str] = []
-    for group in groups:
-        left = words - spoken_words(" ".join(said))
-        lines = [line.replace("{x}", topic.text) for line in group]
-        fitting = [line for line in lines if spoken_words(line) <= left]
-        if not fitting or len(said) == most:
-            continue
-        best = min(_rank(line, used) for line in fitting)
-        line = rng.choice([line for line in fitting if _rank(line, used) == best])
-        if not said or not _is_short(line):
-            said.append(line)
-            used.add(line)
-    return " ".join(said)
+def _narration(topic: Topic, task: _Task, given: _Answer) -> dict[int, str]:
+    """Return the narration of each scene that has one. The scenes that the client hasn't written share the
+    topic's own sentences, if those may be in the narration's language: nobody translates them here."""
+    rooms = {index: room for index, room in enumerate(task.rooms) if room}
+    free = [index for index in rooms if not _given_narration(given, index)]
+    quoted = [closed(topic.quoted)] if topic.quoted and task.language == _ENGLISH else []
+    for told in (topic.story, quoted):
+        parts = zip(free, _spread(told, len(free)), strict=True)
+        said = {index: _fitting(part, rooms[index]) for index, part in parts}
+        if may_be_in(" ".join(said.values()), task.language):
+            break
+    else:
+        said = {}
+    return {index: said.get(index, SILENT) for index in rooms}
 
 
-def _choices(topic: Topic, index: int, count: int, seen: str) -> tuple[list[Sequence[str]], int]:
-    """Return groups of lines, best first, and from how many groups a line is used."""
-    if index == 0:
-        opening = narration_lines.OPENING[topic.kind]
-        return [opening.named, (topic.sentence,), opening.plain], 1
-    if index == count - 1:
-        close = narration_lines.CLOSE[topic.kind]
-        return [close.named, close.plain], 1
-    if index == count - 2 and count > 3:
-        named = narration_lines.TURN.named if topic.kind is Kind.THEME else ()
-        return [named + narration_lines.TURN.plain], 1
-    named = narration_lines.MIDDLE[topic.kind]
-    if topic.kind is not Kind.THEME and (index % 2 or len(topic.text.split()) > _LONG_TO_REPEAT):
-        return [(seen,), narration_lines.MIDDLE_SHORT], 1
-    both: list[Sequence[str]] = [(seen,), named] if index % 2 else [named, (seen,)]
-    return [*both, narration_lines.MIDDLE_SHORT], 2
+_CLAUSE = re.compile(r"[,;:–—]\s")
+_SHORTEST_CLAUSE = 3  # words
 
 
-_LONG_TO_REPEAT = 10  # words of a topic that is used only in the opening and the close
-_SHORT = 4  # words of a line that is used only if nothing longer fits
-
-
-def _is_short(line: str) -> bool:
-    return len(line.split()) <= _SHORT
-
-
-def _rank(line: str, used: set[str]) -> tuple[bool, bool]:
-    return _is_short(line), line in used
-
-
-def _fitting(told: str, words: int) -> str | None:
-    """Return the first of the client's own sentences, as many as fit; None if none fits."""
+def _fitting(told: str, room: _Room) -> str:
+    """Return as many of the client's sentences as fit, else the first clauses that do; SILENT if none do."""
     kept: list[str] = []
     for sentence in sentences(told):
-        if spoken_words(" ".join([*kept, sentence])) > words:
+        if not room.fits(" ".join([*kept, sentence])):
             break
         kept.append(sentence)
-    return " ".join(kept) or None
+    if can_be_spoken(" ".join(kept)):
+        return " ".join(kept)
+    clauses = (closed(told[: end.start()]) for end in _CLAUSE.finditer(told))
+    fitting = [one for one in clauses if spoken_words(one) >= _SHORTEST_CLAUSE and room.fits(one)]
+    return fitting[-1] if fitting else SILENT
 
 
 _PRONOUN = re.compile(r"\A(?:\w+,? ){0,2}(?:he|she|it|they|his|her|its|their)\b", re.IGNORECASE)
@@ -276,36 +287,34 @@ def _seen(told: str, topic: Topic) -> str:
 def _spread(story: Sequence[str], count: int) -> list[str]:
     """Assign the client's sentences to scenes, in order; the last sentence goes to the last scene."""
     told = [""] * count
+    if not count:
+        return told
     for number, sentence in enumerate(story):
         if len(story) >= count:
             at = number * count // len(story)
         else:
             at = number * (count - 1) // max(1, len(story) - 1)
-        told[at] = f"{told[at]} {_closed(sentence)}".strip()
+        told[at] = f"{told[at]} {sentence}".strip()
     return told
 
 
 def _first_sentence(text: str) -> str:
     found = sentences(text)
-    return _closed(shortened(found[0].rstrip(".…"), LONGEST_MOMENT)) if found else ""
-
-
-def _closed(text: str) -> str:
-    return text if text[-1:] in ".!?…。！？" else text.rstrip(",;:–—- ") + "."
+    return closed(shortened(found[0].rstrip(".…"), LONGEST_MOMENT)) if found else ""
 
 
 # --- pictures
 
 
 def _views(count: int, rng: random.Random) -> list[View]:
-    opening = View("", "", narration_lines.OPENING_PICTURE, rng.choice(vocabulary.WIDE_CAMERA))
-    middle = rng.sample(narration_lines.VIEWS, len(narration_lines.VIEWS))
-    views = [opening, *(middle[index % len(middle)] for index in range(count - 1))]
+    opening = View(views.OPENING_PICTURE, rng.choice(vocabulary.WIDE_CAMERA))
+    middle = rng.sample(views.VIEWS, len(views.VIEWS))
+    chosen = [opening, *(middle[index % len(middle)] for index in range(count - 1))]
     if count > 1:
-        views[-1] = narration_lines.CLOSE_VIEW
+        chosen[-1] = views.CLOSE_VIEW
     if count > 3:
-        views[-2] = narration_lines.TURN_VIEW
-    return views
+        chosen[-2] = views.TURN_VIEW
+    return chosen
 
 
 class _Looks:
@@ -328,13 +337,13 @@ class _Looks:
         changing = prompts.sentences(self._about, rng)
         camera = changing["camera"] if self._directed else view.camera
         place = [self._constant[part] for part in ("setting", "weather") if part in self._constant]
-        negative = narration_lines.DRAWN_NEGATIVE if self._drawn else narration_lines.PHOTO_NEGATIVE
+        negative = views.DRAWN_NEGATIVE if self._drawn else views.PHOTO_NEGATIVE
         picture = [subject, view.picture, *place, self._constant["light"]]
         return {
             "image": {"positive_prompt": _within(words, picture), "negative_prompt": negative},
             "video": {
                 "positive_prompt": _within(words, [subject, camera, *place, changing["detail"]]),
-                "negative_prompt": f"{negative}, {narration_lines.MOVING_NEGATIVE}",
+                "negative_prompt": f"{negative}, {views.MOVING_NEGATIVE}",
             },
         }
 

@@ -47,7 +47,7 @@ def create_app(home: Home, base_url: str, settings: Settings) -> ASGIApp:
     credentials = read_credentials(home.aws_credentials)
     functions = FunctionRuntime(home.scratch / "disk-reserve")
     functions.install()
-    bedrock = BedrockRuntime(settings)
+    bedrock = BedrockRuntime(settings, home.models)
     polly = Polly(settings.speech.voices, speech_servers(settings.speech))
     sagemaker = SageMakerRuntime(
         EngineEndpoints(home, deployed, settings.comfyui, settings.engines.relays),

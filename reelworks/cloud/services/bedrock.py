@@ -1,14 +1,16 @@
 """Bedrock's runtime on this machine: Converse, and InvokeModel for images, in the service's wire format.
 
 Source: botocore's model of bedrock-runtime, 2023-09-30. Any model id is accepted;
-`additionalModelResponseFields.answered_by` names the backend that answered in its place.
+`additionalModelResponseFields` names the backend that answered in its place (`answered_by`) and says what the
+user should know about the answer (`note`).
 """
 
 import asyncio
 import json
 import secrets
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import httpx
@@ -21,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from lambdas.adapters.text_model import ANSWERED_BY
 from lambdas.domain.json_answers import object_in
+from reelworks.cloud.backends.text.discovery import PLACES, Place
 from reelworks.cloud.backends.text.interface import (
     Answer,
     Conversation,
@@ -29,16 +32,13 @@ from reelworks.cloud.backends.text.interface import (
     Tool,
     Turn,
 )
-from reelworks.cloud.backends.text.ollama import Ollama, find_ollama
-from reelworks.cloud.backends.text.openai_compatible import OpenAICompatible
-from reelworks.cloud.backends.text.rule_based import RuleBasedDirector
 from reelworks.cloud.errors import ServiceError
 from reelworks.cloud.services.bedrock_guardrail import WordList
 from reelworks.cloud.services.bedrock_images import BedrockImages
+from reelworks.cloud.services.text_models import TextInUse, connect, text_in_use
 from reelworks.cloud.services.wire import parsed, service
-from reelworks.cloud.settings import Settings, TextServer
+from reelworks.cloud.settings import Settings
 
-OLLAMA_URL = "http://127.0.0.1:11434"  # Ollama's default
 LOOK_EVERY_SECONDS = 30.0
 CALLER_GONE = 499  # nginx's status for a client that disconnected; no client receives it
 
@@ -189,17 +189,22 @@ class _ConverseRequest(_Document):
 class BedrockRuntime:
     """An ASGI app for requests signed for `bedrock`.
 
-    The configured backend answers, and only it, even when it is down. Without one, an Ollama found at
-    `ollama_url` answers, else the rule-based director.
+    The text model that is set answers, and only it, even when it is down. Without one, what `text_in_use`
+    finds answers; it looks again once in a while.
     """
 
-    def __init__(self, settings: Settings, *, ollama_url: str = OLLAMA_URL) -> None:
+    def __init__(
+        self, settings: Settings, models: Path | None = None, *, places: Sequence[Place] = PLACES
+    ) -> None:
+        """`models`: the folder with models that were pulled. `places`: where to look for servers."""
         self._http = httpx.AsyncClient(trust_env=False)  # loopback needs no proxy
-        self._configured = connect(settings.text, self._http) if settings.text else None
+        self._settings = settings
+        self._models = models
+        self._places = places
         self._images = BedrockImages(settings)
         words = WordList(settings.content_filter.words)
-        self._ollama_url = ollama_url
-        self._found: Ollama | None = None
+        self._looking = asyncio.Lock()
+        self._used: tuple[TextInUse, TextBackend] | None = None
         self._loaded: TextBackend | None = None  # has answered, so its model may be on the GPU
         self._looked_at = float("-inf")
         self._app = service(
@@ -214,6 +219,7 @@ class BedrockRuntime:
         await self._app(scope, receive, send)
 
     async def stop(self) -> None:
+        await self._free_text()
         await self._http.aclose()
         await self._images.stop()
 
@@ -248,12 +254,16 @@ class BedrockRuntime:
         return JSONResponse(_response(answer, conversation.tool, backend.name, seconds))
 
     async def _backend(self) -> TextBackend:
-        if self._configured:
-            return self._configured
-        if time.monotonic() - self._looked_at > LOOK_EVERY_SECONDS:
-            self._found = await find_ollama(self._http, self._ollama_url)
-            self._looked_at = time.monotonic()
-        return self._found or RuleBasedDirector()
+        async with self._looking:
+            used, backend = self._used or (None, None)
+            if backend is None or time.monotonic() - self._looked_at > LOOK_EVERY_SECONDS:
+                found = await text_in_use(self._settings, self._models, self._http, self._places)
+                if backend is None or found != used:  # else it is kept: it remembers what its server takes
+                    await self._free_text()
+                    backend = connect(found.server, self._http)
+                    self._used = found, backend
+                self._looked_at = time.monotonic()
+            return backend
 
 
 async def _unless_gone(request: Request, answering: Coroutine[Any, Any, Answer]) -> Answer | None:
@@ -275,18 +285,6 @@ async def _until_gone(request: Request) -> None:
         pass
 
 
-def connect(server: TextServer, http: httpx.AsyncClient) -> Ollama | OpenAICompatible:
-    """Return the configured backend."""
-    return server.kind.backend(
-        http,
-        server.url,
-        server.model,
-        api_key=server.api_key,
-        context_tokens=server.context_tokens,
-        seconds=server.timeout_seconds,
-    )
-
-
 def _response(answer: Answer, tool: Tool | None, answered_by: str, seconds: float) -> dict[str, object]:
     stop_reason: str = answer.stop_reason
     content: list[dict[str, object]] = [{"text": answer.text}] if answer.text else []
@@ -305,5 +303,6 @@ def _response(answer: Answer, tool: Tool | None, answered_by: str, seconds: floa
             "totalTokens": answer.input_tokens + answer.output_tokens,
         },
         "metrics": {"latencyMs": round(seconds * 1000)},
-        "additionalModelResponseFields": {"answered_by": answered_by},
+        "additionalModelResponseFields": {"answered_by": answered_by}
+        | ({"note": answer.note} if answer.note else {}),
     }

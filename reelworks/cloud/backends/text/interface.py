@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 ANSWER_SECONDS = 300  # unless the settings say otherwise; includes loading the model from disk
+CONTEXT_TOKENS = 8192  # sent explicitly: Ollama's documented defaults conflict, and a file's own may be huge
 
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "content_filtered"]
 
@@ -70,18 +71,24 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer. `text` may be empty; for a tool, it is the JSON. Token counts come from the model."""
+    """An answer. `text` may be empty; for a tool, it is the JSON. Token counts come from the model. `note`:
+    what the user should know about it."""
 
     text: str
     stop_reason: StopReason
     input_tokens: int
     output_tokens: int
+    note: str | None = None
 
 
 class TextBackend(Protocol):
     @property
     def name(self) -> str:
         """The backend's name, for the record."""
+
+    @property
+    def schema_refused(self) -> str | None:
+        """How JSON is required instead, once the server has refused a schema; None: a schema is enough."""
 
     async def answer(self, conversation: Conversation) -> Answer: ...
 

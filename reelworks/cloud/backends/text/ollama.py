@@ -8,11 +8,9 @@ import httpx
 
 from reelworks.cloud.backends.text.dialect import Dialect, ask, with_system
 from reelworks.cloud.backends.text.http import given, message_text, post_json, reading_answer
-from reelworks.cloud.backends.text.interface import ANSWER_SECONDS, Answer, Conversation
+from reelworks.cloud.backends.text.interface import ANSWER_SECONDS, CONTEXT_TOKENS, Answer, Conversation
 from reelworks.cloud.errors import ServiceError
 
-CONTEXT_TOKENS = 8192  # sent explicitly: Ollama's documented defaults conflict
-LOOK_SECONDS = 0.5  # for an Ollama that may not be running
 # Long enough that repairing a storyboard, or regenerating its scenes one by one, does not reload the model
 # from disk. If drawing or rendering starts earlier, the model is freed first.
 KEPT_SECONDS = 60
@@ -52,7 +50,6 @@ class Ollama:
 
     @property
     def schema_refused(self) -> str | None:
-        """How JSON is required instead, once the server has refused the schema as `format`."""
         return _FORM_NAMES[self._dialect.form] if self._dialect.form else None
 
     async def answer(self, conversation: Conversation) -> Answer:
@@ -134,17 +131,3 @@ def _with_images(messages: list[dict[str, str]], conversation: Conversation) -> 
 
 
 _FORM_NAMES = ("a schema", "json", "the prompt only")
-
-
-async def find_ollama(http: httpx.AsyncClient, url: str, seconds: float = ANSWER_SECONDS) -> Ollama | None:
-    """Return the Ollama at `url` with its first model that can chat; None without such a server or model."""
-    try:
-        models = (await http.get(f"{url}/api/tags", timeout=LOOK_SECONDS)).raise_for_status().json()["models"]
-        for model in models:
-            show = await http.post(f"{url}/api/show", json={"model": model["name"]}, timeout=LOOK_SECONDS)
-            # An embedding model lacks `completion`; Ollama before 0.6.4 lists no capabilities.
-            if "completion" in show.raise_for_status().json().get("capabilities", ["completion"]):
-                return Ollama(http, url, model["name"], seconds=seconds)
-    except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
-        return None  # the server at this URL is not Ollama
-    return None
