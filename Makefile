@@ -4,7 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Python compiles a module when it is first imported. pip would compile all of them, which takes as long as the rest.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+PIP := $(INSTALL) --constraint constraints.txt
 TOPIC ?= How a bee finds its way home. It leaves the hive at dawn and remembers the sun. In the evening, the hedges and the smell of home show it the way.
 SCENES ?= 3
 ENGINE ?=
@@ -43,11 +45,9 @@ $(VENV)/.run: pyproject.toml constraints.txt
 # What tests and checks also need: torch for the diffusion server, the linters, other people's clients.
 $(VENV)/.dev: $(VENV)/.run tests/films/litellm.txt tests/films/google_genai.txt
 	$(PIP) --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(OLD_OPENAI) openai==2.2.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --no-compile \
-	    --target $(LITELLM) --requirement tests/films/litellm.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --no-compile \
-	    --target $(GOOGLE_GENAI) --requirement tests/films/google_genai.txt
+	$(INSTALL) --upgrade --target $(OLD_OPENAI) openai==2.2.0
+	$(INSTALL) --upgrade --no-deps --target $(LITELLM) --requirement tests/films/litellm.txt
+	$(INSTALL) --upgrade --no-deps --target $(GOOGLE_GENAI) --requirement tests/films/google_genai.txt
 	$(NPM) install --silent --no-save --no-package-lock --no-audit --no-fund --prefix $(OPENAI_NPM) openai@7.59.0
 	$(NPM) install --silent --no-save --no-package-lock --no-audit --no-fund --prefix $(AXE_CORE) axe-core@4.14.1
 	touch $@
