@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from lambdas.domain.storyboard import with_frames
 from reelworks.cli.terminal import fail
 
 VideoId = Annotated[str, typer.Argument(help="Video ID, as shown by `reel make` and `reel list`.")]
@@ -40,6 +39,7 @@ def read_storyboard(path: Path) -> Any:
 
 def with_files(document: Any, folder: Path) -> Any:
     """Return a storyboard's document with a Path for each picture that is named by one from the folder."""
+    from lambdas.domain.storyboard import with_frames
 
     def found(value: Any, param: str) -> Any:
         if not isinstance(value, str) or value.startswith("data:"):
