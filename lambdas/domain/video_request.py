@@ -99,6 +99,40 @@ class CaptionStyle(StrEnum):
     POP = "pop"  # a few large words at a time, in the middle
 
 
+class CaptionPosition(StrEnum):
+    BOTTOM = "bottom"
+    MIDDLE = "middle"
+    TOP = "top"
+
+
+BOX = "box"
+SMALLEST_CAPTIONS, LARGEST_CAPTIONS = 0.5, 2.0  # times their usual size
+WIDEST_OUTLINE = 0.25  # of the letter size
+
+
+class CaptionLook(Document):
+    """How captions are drawn, besides their style. Without a position or outline, as the style has it."""
+
+    position: CaptionPosition | None = None
+    size: float = 1.0  # times the usual one
+    colour: str = "#FFFFFF"
+    outline: str | None = None  # a colour, or BOX: a black outline on a half-transparent box
+    outline_width: float = 0.1  # of the letter size; 0 is none
+
+    def placed(self, style: CaptionStyle) -> CaptionPosition:
+        """Return where captions are."""
+        usual = CaptionPosition.MIDDLE if style is CaptionStyle.POP else CaptionPosition.BOTTOM
+        return self.position or usual
+
+    def boxed(self, style: CaptionStyle) -> bool:
+        """Return whether there is a box behind the lines."""
+        return self.outline == BOX if self.outline else style is not CaptionStyle.POP
+
+    @property
+    def outline_colour(self) -> str:
+        return "#000000" if self.outline in (None, BOX) else self.outline
+
+
 class Gate(StrEnum):
     """A point at which a film of several scenes waits for the user's approval."""
 

@@ -485,15 +485,15 @@ def _check_letters(fields: Fields) -> None:
     """Check the letters of given narration. Generated narration is checked once it is written."""
     if not fields.burn_captions or fields.storyboard is None:
         return
-    from lambdas.media.font import not_drawn
+    from lambdas.media.typesetting import Fonts
 
     for index, scene in enumerate(fields.storyboard.scenes):
-        missing = not_drawn(spoken_text(scene.narration.text or "")) if scene.narration else None
+        missing = Fonts().lacks(spoken_text(scene.narration.text or "")) if scene.narration else None
         if missing:
             path = f"scenes[{index}].narration.text"
             raise InvalidRequest(
-                f"{path} can't be burned into the pictures: {missing}. Send captions instead of "
-                "burn_captions: players support more letters.",
+                f"{path} can't be drawn into the pictures: {missing}. Install a font that has them, or send "
+                "captions instead of burn_captions: players have fonts of their own.",
                 param=path,
             )
 

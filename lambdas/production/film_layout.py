@@ -39,6 +39,7 @@ from lambdas.media.quality import measure_sound
 from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.sound_input import has_sound
 from lambdas.media.source import BytesSource, FileSource, Source
+from lambdas.media.typesetting import Fonts
 
 _LONGEST_TITLE = 120  # characters; players show it in the window title
 _MOST_IN_MEMORY = 64 * 1024 * 1024  # bytes of one clip; three are in memory
@@ -131,7 +132,7 @@ class Film:
             chained = {clip.index for clip in plan.clips if clip.starts_from is not None}
             pieces = continuity.even_out(pieces, chained, partial(self._keep_evened_out, pieces))
         if plan.burn_captions:
-            pieces = burned_captions.burn(pieces, cues(plan), self._keep_captioned, plan.caption_style)
+            pieces = burned_captions.burn(pieces, cues(plan), self._keep_captioned, self._design())
         return pieces
 
     def _keep_transition(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
@@ -147,9 +148,14 @@ class Film:
     def _keep_captioned(
         self, part: Piece, shown: Sequence[burned_captions.Shown], make: Callable[[], bytes]
     ) -> Source:
-        return self._keep(
-            ["captions", burned_captions.REVISION, _address(part), [asdict(one) for one in shown]], make
-        )
+        plan = self._plan
+        drawn = [plan.caption_style, plan.caption_look.model_dump(), plan.language]
+        said = [asdict(one) for one in shown]
+        return self._keep(["captions", burned_captions.REVISION, drawn, _address(part), said], make)
+
+    def _design(self) -> burned_captions.Design:
+        plan = self._plan
+        return burned_captions.Design(plan.caption_style, plan.caption_look, Fonts(plan.language))
 
     def _keep(self, determines: list[Any], make: Callable[[], bytes]) -> Source:
         """Return what is encoded in place of a piece. `determines` is everything that determines its

@@ -19,9 +19,9 @@ from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.narration import Speaker, Spoken, speaker, spoken
 from lambdas.domain.sentences import sentences
 from lambdas.domain.video_request import FASTEST_SPEECH, NarrationFit
-from lambdas.media.font import not_drawn
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import length
+from lambdas.media.typesetting import Fonts
 from lambdas.production.failed_tries import noted
 from lambdas.production.scene_parts import PartMade, SceneTask, make_part
 from lambdas.production.task_token import require_open, task
@@ -49,9 +49,9 @@ def narrate(
     scene = Storyboards(outputs).get(video).scenes[request.scene]
     narration = scene.narration
     assert narration is not None  # noqa: S101 - scenes without narration are skipped
-    if video.request.burn_captions and (missing := not_drawn(narration.spoken)):
+    if video.request.burn_captions and (missing := Fonts().lacks(narration.spoken)):
         raise CaptionsRefused(
-            f"the narration of scene {request.scene} can't be burned into the pictures: {missing}"
+            f"the narration of scene {request.scene} can't be drawn into the pictures: {missing}"
         )
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
     within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
