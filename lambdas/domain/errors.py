@@ -301,7 +301,7 @@ class NarrationRefused(StepError):
 class CaptionsRefused(StepError):
     fault = Fault.USER
     advice = (
-        "Change the narration, install a font that has these letters, or use captions instead of "
+        "Change the narration, choose or install a font that has its letters, or use captions instead of "
         "burn_captions: players have fonts of their own."
     )
 

@@ -118,6 +118,7 @@ class CaptionLook(Document):
     colour: str = "#FFFFFF"
     outline: str | None = None  # a colour, or BOX: a black outline on a half-transparent box
     outline_width: float = 0.1  # of the letter size; 0 is none
+    font: str | None = None  # its name
 
     def placed(self, style: CaptionStyle) -> CaptionPosition:
         """Return where captions are."""
@@ -204,6 +205,7 @@ class VideoRequest(Document):
     captions: bool = False  # as a track of the film and as files
     burn_captions: bool = False  # drawn into the pictures
     caption_style: CaptionStyle = CaptionStyle.PLAIN
+    caption_look: CaptionLook = CaptionLook()
     stills: Stills | None = None
     review: tuple[Gate, ...] = ()
     transition: TransitionKind = TransitionKind.NONE

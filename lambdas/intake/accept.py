@@ -43,6 +43,7 @@ from lambdas.domain.video_parts import StageEntry
 from lambdas.domain.video_request import (
     MUSIC_TYPES,
     SHORTEST_MUSIC,
+    CaptionLook,
     CaptionStyle,
     Music,
     Stills,
@@ -53,7 +54,7 @@ from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_create
 from lambdas.intake.fields import Fields, parse, requested_webhook
 from lambdas.intake.files import INPUT_REFERENCE, LAST_FRAME, MUSIC, File
-from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
+from lambdas.intake.film_kind import LOOK, OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.film_size import film_size
 from lambdas.intake.other_names import OURS
 from lambdas.intake.scene_frames import SceneFrames
@@ -258,7 +259,7 @@ class Intake:
         )
         _check_taken(parsed, brief, engine)
         _check_budget(parsed, engine)
-        _check_caption_style(parsed)
+        _check_captions(parsed)
         _check_letters(parsed)
         request = VideoRequest(
             **parsed.model_dump(exclude=_IN_ANOTHER_FORM),
@@ -294,6 +295,7 @@ class Intake:
             captions=parsed.captions,
             burn_captions=parsed.burn_captions,
             caption_style=parsed.caption_style,
+            caption_look=_caption_look(parsed),
             stills=stills,
             review=parsed.review,
             webhook=requested_webhook(parsed, loopback=self._settings.to_loopback),
@@ -472,8 +474,16 @@ def _check_budget(fields: Fields, engine: Engine) -> None:
         check_tokens("prompt", fields.prompt, engine, ", or send enhance=true")
 
 
-def _check_caption_style(fields: Fields) -> None:
-    if fields.caption_style is not CaptionStyle.PLAIN and not (fields.captions or fields.burn_captions):
+def _check_captions(fields: Fields) -> None:
+    if fields.captions or fields.burn_captions:
+        return
+    if given := [name for name in LOOK if name in fields.model_fields_set]:
+        raise InvalidRequest(
+            f"{given[0]} needs captions: send burn_captions=true to draw them into the pictures, or "
+            "captions=true for files, of which ASS has their look.",
+            param=given[0],
+        )
+    if fields.caption_style is not CaptionStyle.PLAIN:
         raise InvalidRequest(
             f"caption_style {fields.caption_style} needs captions: send burn_captions=true to draw them into "
             "the pictures, or captions=true for a WebVTT file with the words' times.",
@@ -481,19 +491,28 @@ def _check_caption_style(fields: Fields) -> None:
         )
 
 
-def _check_letters(fields: Fields) -> None:
-    """Check the letters of given narration. Generated narration is checked once it is written."""
-    if not fields.burn_captions or fields.storyboard is None:
-        return
-    from lambdas.media.typesetting import Fonts
+def _caption_look(fields: Fields) -> CaptionLook:
+    return CaptionLook(**{name.removeprefix("caption_"): getattr(fields, name) for name in LOOK})
 
-    for index, scene in enumerate(fields.storyboard.scenes):
-        missing = Fonts().lacks(spoken_text(scene.narration.text or "")) if scene.narration else None
+
+def _check_letters(fields: Fields) -> None:
+    """Check the captions' font, and the letters of given narration. Generated narration is checked once it is
+    written."""
+    if not fields.burn_captions or not (fields.storyboard or fields.caption_font):
+        return
+    from lambdas.media.typesetting import FontMissing, fonts_of
+
+    try:
+        fonts = fonts_of(_caption_look(fields), fields.language)
+    except FontMissing as error:
+        raise InvalidRequest(f"caption_font must be one of these: {error}.", param="caption_font") from error
+    for index, scene in enumerate(fields.storyboard.scenes if fields.storyboard else ()):
+        missing = fonts.lacks(spoken_text(scene.narration.text or "")) if scene.narration else None
         if missing:
             path = f"scenes[{index}].narration.text"
             raise InvalidRequest(
-                f"{path} can't be drawn into the pictures: {missing}. Install a font that has them, or send "
-                "captions instead of burn_captions: players have fonts of their own.",
+                f"{path} can't be drawn into the pictures: {missing}. Choose or install a font that has "
+                "them, or send captions instead of burn_captions: players have fonts of their own.",
                 param=path,
             )
 

@@ -299,11 +299,10 @@ def _drawn(
     size: int,
     only: Sequence[tuple[int, int] | None],
 ) -> _Mask:
-    masks = [
-        line.mask(picture, size, left, base, letters)
-        for (line, left, base), letters in zip(placed, only, strict=True)
-    ]
-    return np.maximum.reduce(masks)
+    drawn: _Mask = np.zeros(picture[::-1])
+    for (line, left, base), letters in zip(placed, only, strict=True):
+        drawn = np.maximum(drawn, line.mask(picture, size, left, base, letters))
+    return drawn
 
 
 def _top(lines: Sequence[Line], size: int, outline: int, design: Design, width: int, height: int) -> float:

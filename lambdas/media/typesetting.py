@@ -20,14 +20,16 @@ import uharfbuzz as hb
 from bidi import algorithm as bidi
 from numpy.typing import NDArray
 
+from lambdas.domain.video_request import CaptionLook
 from lambdas.media.font import FONT
 from lambdas.media.lines import graphemes
 
-_NAMED = 5  # characters listed in a message
+_NAMED, _LISTED = 5, 50  # characters and fonts listed in a message
 # Heights of a line, as fractions of the letter size, between which a font's own are used: room for marks that
 # are rarely stacked so high would tear lines apart.
 _ASCENT, _DESCENT = (1.0, 1.16), (0.25, 0.5)
-_WEIGHT = 600  # of variable fonts: semi-bold, as the bundled font is
+CAPTIONS_WEIGHT = 600  # of variable fonts: semi-bold, as the bundled font is
+_STYLES = ("SemiBold", "Bold", "Medium", "Regular")  # of a font's files, the best one for captions first
 _OUTLINES = {"glyf", "CFF ", "CFF2"}  # a font of pictures only can't be outlined
 # What joins or separates the letters around it. Other format characters are left out.
 _JOINERS = "\u200c\u200d"
@@ -39,6 +41,10 @@ _SYSTEM_FONTS = {
 _FONTCONFIG = ("~/.local/share/fonts", "~/.fonts", "/usr/local/share/fonts", "/usr/share/fonts")
 
 
+class FontMissing(Exception):
+    """There is no font of that name; the message has those that there are."""
+
+
 class FontUnreadable(Exception):
     """A file is no font with outlines."""
 
@@ -47,7 +53,8 @@ class FontUnreadable(Exception):
 class Face:
     """One typeface of a font file. Heights are fractions of the letter size."""
 
-    name: str  # family
+    family: str
+    style: str
     font: hb.Font = field(repr=False)
     letters: hb.Set = field(repr=False)
     per_unit: float  # letter sizes
@@ -70,16 +77,34 @@ def face_of(data: bytes | Path, index: int = 0) -> Face:
     if not _OUTLINES & set(face.table_tags) or not len(letters):
         raise FontUnreadable("it has no outlines of letters")
     font = hb.Font(face)
-    font.set_variations({"wght": _WEIGHT})
+    font.set_variations({"wght": CAPTIONS_WEIGHT})
     extents = font.get_font_extents("ltr")
-    name = face.get_name(hb.OTNameIdPredefined.TYPOGRAPHIC_FAMILY) or face.get_name(
-        hb.OTNameIdPredefined.FONT_FAMILY
-    )
     up, down = (
         min(most, max(least, height / face.upem))
         for (least, most), height in ((_ASCENT, extents.ascender), (_DESCENT, -extents.descender))
     )
-    return Face(name or "", font, letters, 1 / face.upem, up, down)
+    names = hb.OTNameIdPredefined
+    family = face.get_name(names.TYPOGRAPHIC_FAMILY) or face.get_name(names.FONT_FAMILY)
+    style = face.get_name(names.TYPOGRAPHIC_SUBFAMILY) or face.get_name(names.FONT_SUBFAMILY)
+    return Face(family or "", style or "", font, letters, 1 / face.upem, up, down)
+
+
+def fonts_of(look: CaptionLook, language: str) -> "Fonts":
+    """Return the typefaces of captions. Raises FontMissing if there is no font of the look's name."""
+    return Fonts(language, None if look.font is None else _named(look.font))
+
+
+def _named(name: str) -> Face:
+    """Return the typeface of a font's name, in the weight nearest to semi-bold unless the name has one."""
+    here = list(Fonts().faces())
+    whole = [one for one in here if f"{one.family} {one.style}".casefold() == name.casefold()]
+    family = [one for one in here if one.family.casefold() == name.casefold()]
+    found = sorted(whole or family, key=lambda one: _STYLES.index(one.style) if one.style in _STYLES else 9)
+    if not found:
+        families = sorted({one.family for one in here})
+        more = f" and {len(families) - _LISTED} more" if len(families) > _LISTED else ""
+        raise FontMissing(", ".join(families[:_LISTED]) + more)
+    return found[0]
 
 
 @cache
@@ -136,9 +161,9 @@ class Fonts:
         missing = list(dict.fromkeys(alone))
         if not missing:
             return None
-        named = ", ".join(map(_named, missing[:_NAMED]))
+        named = ", ".join(map(_with_number, missing[:_NAMED]))
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        return f"{f'the font {self.own.name}' if self.own else 'every font here'} lacks {named}{more}"
+        return f"{f'the font {self.own.family}' if self.own else 'every font here'} lacks {named}{more}"
 
     def face(self, cluster: str, before: Face | None = None) -> Face | None:
         """Return the typeface of a letter; None if there is none. `before`: that of the text's letter before
@@ -299,7 +324,7 @@ def _levels(text: str, *, right_to_left: bool) -> list[int]:
     return levels
 
 
-def _named(cluster: str) -> str:
+def _with_number(cluster: str) -> str:
     return f"{cluster} ({' '.join(f'U+{ord(char):04X}' for char in cluster)})"
 
 

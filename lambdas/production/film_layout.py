@@ -21,7 +21,7 @@ from lambdas.domain import keys
 from lambdas.domain.assembly import ClipSound, Fit
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.errors import ClipMismatch, ClipUnreadable
+from lambdas.domain.errors import CaptionsRefused, ClipMismatch, ClipUnreadable
 from lambdas.domain.film_plan import Clip, FilmPlan, Footage, Scene
 from lambdas.domain.narration import Sentence
 from lambdas.domain.quality import CaptionTurn, ClipMeasures, QualityReport, SoundMeasures, report
@@ -39,7 +39,7 @@ from lambdas.media.quality import measure_sound
 from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.sound_input import has_sound
 from lambdas.media.source import BytesSource, FileSource, Source
-from lambdas.media.typesetting import Fonts
+from lambdas.media.typesetting import FontMissing, Fonts, fonts_of
 
 _LONGEST_TITLE = 120  # characters; players show it in the window title
 _MOST_IN_MEMORY = 64 * 1024 * 1024  # bytes of one clip; three are in memory
@@ -155,7 +155,7 @@ class Film:
 
     def _design(self) -> burned_captions.Design:
         plan = self._plan
-        return burned_captions.Design(plan.caption_style, plan.caption_look, Fonts(plan.language))
+        return burned_captions.Design(plan.caption_style, plan.caption_look, _fonts(plan))
 
     def _keep(self, determines: list[Any], make: Callable[[], bytes]) -> Source:
         """Return what is encoded in place of a piece. `determines` is everything that determines its
@@ -284,6 +284,15 @@ class Film:
         if not self._parts.find(key):
             self._parts.put(key, make(), content_type)
         return self._outputs.source(key)
+
+
+def _fonts(plan: FilmPlan) -> Fonts:
+    try:
+        return fonts_of(plan.caption_look, plan.language)
+    except FontMissing as error:  # it was there when the film was asked for
+        raise CaptionsRefused(
+            f"caption_font {plan.caption_look.font} is not here: there are {error}"
+        ) from error
 
 
 def _address(piece: Piece) -> list[Any]:

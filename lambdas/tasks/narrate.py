@@ -18,10 +18,10 @@ from lambdas.domain import keys
 from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.narration import Speaker, Spoken, speaker, spoken
 from lambdas.domain.sentences import sentences
-from lambdas.domain.video_request import FASTEST_SPEECH, NarrationFit
+from lambdas.domain.video_request import FASTEST_SPEECH, NarrationFit, VideoRequest
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import length
-from lambdas.media.typesetting import Fonts
+from lambdas.media.typesetting import FontMissing, fonts_of
 from lambdas.production.failed_tries import noted
 from lambdas.production.scene_parts import PartMade, SceneTask, make_part
 from lambdas.production.task_token import require_open, task
@@ -49,10 +49,8 @@ def narrate(
     scene = Storyboards(outputs).get(video).scenes[request.scene]
     narration = scene.narration
     assert narration is not None  # noqa: S101 - scenes without narration are skipped
-    if video.request.burn_captions and (missing := Fonts().lacks(narration.spoken)):
-        raise CaptionsRefused(
-            f"the narration of scene {request.scene} can't be drawn into the pictures: {missing}"
-        )
+    if video.request.burn_captions:
+        _check_letters(video.request, request.scene, narration.spoken)
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
     within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
     timed = video.request.times_words
@@ -75,6 +73,17 @@ def narrate(
 
     reused = sounds.find(artifact) and _is_complete(artifact, request.tenant, outputs, sounds)
     return make_part(video, request, "narrations", artifact, videos, outputs, make, reused=reused)
+
+
+def _check_letters(film: VideoRequest, scene: int, said: str) -> None:
+    try:
+        missing = fonts_of(film.caption_look, "").lacks(said)
+    except FontMissing as error:  # it was there when the film was asked for
+        raise CaptionsRefused(
+            f"caption_font {film.caption_look.font} is not here: there are {error}"
+        ) from error
+    if missing:
+        raise CaptionsRefused(f"the narration of scene {scene} can't be drawn into the pictures: {missing}")
 
 
 def _is_complete(artifact: str, tenant: str, outputs: Objects, sounds: SharedObjects) -> bool:

@@ -180,6 +180,28 @@ def make(
             "(a few large words in the middle). Default: plain."
         ),
     ] = None,
+    caption_position: Annotated[
+        str | None,
+        typer.Option(help="Where captions are: bottom, middle or top. Default: as the style has it."),
+    ] = None,
+    caption_size: Annotated[
+        float | None, typer.Option(help="Times the captions' usual size: 0.5 to 2. Default: 1.")
+    ] = None,
+    caption_colour: Annotated[
+        str | None, typer.Option(help="The captions' colour, such as #FFDD00. Default: white.")
+    ] = None,
+    caption_outline: Annotated[
+        str | None,
+        typer.Option(help="The colour of the captions' outline, or box for black on a half-transparent box."),
+    ] = None,
+    caption_outline_width: Annotated[
+        float | None,
+        typer.Option(help="The outline's width: 0 to 0.25 of the letters' size. Default: 0.1."),
+    ] = None,
+    caption_font: Annotated[
+        str | None,
+        typer.Option(help="The captions' font, by its name. Default: one that has their letters."),
+    ] = None,
     review_all: Annotated[
         bool,
         typer.Option(
@@ -247,6 +269,12 @@ def make(
         "fragmented": fragmented,
         "burn_captions": burn_captions,
         "caption_style": caption_style,
+        "caption_position": caption_position,
+        "caption_size": caption_size,
+        "caption_colour": caption_colour,
+        "caption_outline": caption_outline,
+        "caption_outline_width": caption_outline_width,
+        "caption_font": caption_font,
         "max_cost": max_cost,
         "review": list(Gate) if review_all else review_at or None,
     }

@@ -265,9 +265,10 @@ def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> 
             "1 to 2,000",
         ),
         (
-            KITES | {"burn_captions": True, "storyboard": {"scenes": [{}, {"narration": {"text": "凧"}}]}},
+            KITES
+            | {"burn_captions": True, "storyboard": {"scenes": [{}, {"narration": {"text": "\U00013000"}}]}},
             "scenes[1].narration.text",
-            "U+51E7",
+            "U+13000",
         ),
         ({"prompt": None, "storyboard": {"scenes": []}}, "title", "Send topic"),
         (KITES | {"stills": "none", "model": "cogvideox-5b-i2v"}, "stills", "standard or premium"),
