@@ -498,7 +498,7 @@ def _caption_look(fields: Fields) -> CaptionLook:
 def _check_letters(fields: Fields) -> None:
     """Check the captions' font, and the letters of given narration. Generated narration is checked once it is
     written."""
-    if not fields.burn_captions or not (fields.storyboard or fields.caption_font):
+    if not fields.burn_captions and fields.caption_font is None:
         return
     from lambdas.media.typesetting import FontMissing, fonts_of
 

@@ -219,9 +219,9 @@ class Fields(Document):
         pattern=NAME,
         description="the name of a font, for example Noto Sans, without control characters",
     )
-    """The font of captions. For `burn_captions`, it must come with Reelworks or be installed, and have all
-    letters of the narration. By default each letter is in the first font that has it: Inter, Noto's of its
-    script, or one that is installed."""
+    """The font of captions, which must come with Reelworks or be installed, and have all their letters. By
+    default each letter is in the first font that has it: Inter, Noto's of its script, or one that is
+    installed."""
     voice: str | None = Field(
         default=None,
         min_length=1,

@@ -3,8 +3,7 @@ are re-encoded."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import cast
 
@@ -13,49 +12,30 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from lambdas.domain.errors import CaptionsRefused
-from lambdas.domain.video_request import CaptionLook, CaptionPosition, CaptionStyle
-from lambdas.media.captions import COLUMNS, LINES, Cue, Turn, line_columns, turns
-from lambdas.media.lines import units
+from lambdas.domain.video_request import CaptionPosition, CaptionStyle
+from lambdas.media.caption_design import (
+    BOX_COLOUR,
+    BOX_OPACITY,
+    LIT_COLOUR,
+    SMALLEST,
+    Design,
+    margins,
+    room,
+)
+from lambdas.media.captions import Cue, Turn
 from lambdas.media.mp4.clip import Clip, blame, read_clip
 from lambdas.media.mp4.merge import Piece
 from lambdas.media.segments import decode, encode_segment, ends, starts
 from lambdas.media.source import Source
 from lambdas.media.transitions import Planes, mixed
-from lambdas.media.typesetting import Fonts, Line, drawn, runs_right_to_left, set_line
+from lambdas.media.typesetting import Line, runs_right_to_left, set_line
 
 REVISION = "3"
 """Increment when the same pictures and captions produce other pictures."""
 
-# Fractions of the picture's height, as in broadcasters' captions (EBU-TT-D: 1/15 of it per line).
-_LETTERS = 0.05
-# Fraction of the picture; every screen shows what is inside (EBU R 95, graphics safe area).
-_MARGIN = 0.05
-# In a picture as tall as 9:16, phone apps lay names and buttons over the edges: up to a quarter of the height
-# at the bottom (YouTube Shorts), 14 % at the top (Reels) and a ninth of the width (TikTok).
-_TALL = 1.6  # height by width: 9:16 and taller, not 3:4 or 2:3
-_TALL_FOOT, _TALL_HEAD, _TALL_SIDE = 0.25, 0.14, 0.11
-_SHORTEST_LINE = 24  # in average letter widths: holds most words
-_AVERAGE_LETTER = 0.56  # fraction of the letter size, in the font of Latin letters
-_SMALLEST = 8  # pixels; smaller letters run together once outlined
-_SHADE = 0.4  # opacity of the box behind the lines
-_BOX, _LIT = "#000000", "#FFDD00"
-# For `pop`: letters of this fraction of the height, or so large that this many fit between the margins.
-_POP_LETTERS, _POP_LINE = 0.12, 14
 _STEP = 4  # pixels by which letters are spread at a time: the cost grows with its square
 
 _Mask = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Design:
-    """What captions look like. `fonts`: of their language, or of `look`."""
-
-    style: CaptionStyle = CaptionStyle.PLAIN
-    look: CaptionLook = field(default_factory=CaptionLook)
-    fonts: Fonts = field(default_factory=Fonts)
-
-
-_USUAL = Design()
 
 
 @dataclass(frozen=True)
@@ -73,7 +53,7 @@ def burn(
     pieces: Sequence[Piece],
     cues: Sequence[Cue],
     keep: Callable[[Piece, list[Shown], Callable[[], bytes]], Source],
-    design: Design = _USUAL,
+    design: Design,
 ) -> list[Piece]:
     """Return the pieces with the captions burned in, timed as the cues say; styles other than PLAIN need the
     times of their words. Pieces must start at keyframes: call `splice` and `even_out` first.
@@ -119,34 +99,9 @@ def burn(
 def _in_frames(cues: Sequence[Cue], clip: Clip, design: Design) -> list[Shown]:
     """Return each caption with the frames of the film during which it is on screen: in `karaoke`, once per
     word that is lit."""
-    width, height = clip.picture.size
-    pops = design.style is CaptionStyle.POP
-    size = _letters(width, height, design)
-    room = _room(width, height)
-
-    def widest(text: str) -> int:
-        columns = line_columns(text)
-        # A wide letter has two columns and is as wide as it is high.
-        wide = (
-            _POP_LINE * _AVERAGE_LETTER
-            if pops
-            else columns * (_AVERAGE_LETTER if columns == COLUMNS else 0.5)
-        )
-        return round(min(room, wide * size)) - 2 * _outline(size, design.look)
-
-    def measured(text: str) -> float:
-        length = set_line(text, design.fonts, right_to_left=False).width * size
-        # A long word isn't broken but drawn smaller: its second half would have no time of its own.
-        return min(length, widest(text)) if pops and len(units(text)) == 1 else length
-
-    shown = [
-        replace(cue, text=drawn(cue.text), words=tuple((drawn(word), start) for word, start in cue.words))
-        for cue in cues
-    ]
-    per_frame = Fraction(clip.fps, 1000)
     found = [
-        Shown(math.ceil(start * per_frame), math.ceil(end * per_frame), turn.text, lit)
-        for turn in turns(shown, most=widest, width=measured, lines=1 if pops else LINES)
+        Shown(math.ceil(start * clip.fps / 1000), math.ceil(end * clip.fps / 1000), turn.text, lit)
+        for turn in design.turns(cues, clip.picture.size)
         for start, end, lit in _lit(turn, design.style)
     ]
     return [one for one in found if one.start < one.stop]
@@ -225,11 +180,11 @@ def _caption(text: str, lit: tuple[int, int] | None, design: Design, width: int,
     inks = [np.zeros_like(seen), np.zeros_like(halved), np.zeros_like(halved)]
     # From back to front, over the picture. Chroma planes have half the size.
     for mask, colour in _layers(text, lit, design, width, height):
-        for plane, part in enumerate(_in_planes(colour)):
-            over = _halved(mask) if plane else mask
+        half = _halved(mask)
+        for plane, (part, over) in enumerate(zip(_in_planes(colour), (mask, half, half), strict=True)):
             inks[plane] = inks[plane] * (1 - over) + part * over
         seen = 1 - (1 - seen) * (1 - mask)
-        halved = 1 - (1 - halved) * (1 - _halved(mask))
+        halved = 1 - (1 - halved) * (1 - half)
     luma, *chroma = (
         np.divide(ink, whole, out=np.zeros_like(ink), where=whole > 0)
         for ink, whole in zip(inks, (seen, halved, halved), strict=True)
@@ -249,9 +204,7 @@ def _in_planes(colour: str) -> tuple[float, float, float]:
 
 
 def _halved(mask: _Mask) -> _Mask:
-    height, width = mask.shape
-    halved: _Mask = mask.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
-    return halved
+    return (mask[::2, ::2] + mask[1::2, ::2] + mask[::2, 1::2] + mask[1::2, 1::2]) / 4
 
 
 def _layers(
@@ -260,22 +213,22 @@ def _layers(
     """Yield masks (0 to 1) and their colours, from back to front: the box behind the lines, the letters with
     their outline, the letters, and those that are lit."""
     look = design.look
-    size = _letters(width, height, design)
+    size = design.letters(width, height)
     texts = text.split("\n")
     right_to_left = runs_right_to_left(text)
     lines = [set_line(one, design.fonts, right_to_left=right_to_left) for one in texts]
     if design.style is CaptionStyle.POP:
-        longest = max(line.width for line in lines) * size + 2 * _outline(size, look)
-        size = max(_SMALLEST, math.floor(size * min(1, _room(width, height) / longest)))
-    outline = _outline(size, look)
+        longest = max(line.width for line in lines) * size + 2 * design.outline(size)
+        size = max(SMALLEST, math.floor(size * min(1, room(width, height) / longest)))
+    outline = design.outline(size)
     placed = list(_placed(lines, size, _top(lines, size, outline, design, width, height), width))
     if look.boxed(design.style):
         box = np.zeros((height, width))
         pad = round(size * 0.3)
         for line, left, base in placed:
             rows = slice(max(0, round(base - line.ascent * size)), max(0, round(base + line.descent * size)))
-            box[rows, max(0, round(left - pad)) : max(0, round(left + line.width * size + pad))] = _SHADE
-        yield box, _BOX
+            box[rows, max(0, round(left - pad)) : max(0, round(left + line.width * size + pad))] = BOX_OPACITY
+        yield box, BOX_COLOUR
     begins = [sum(len(before) + 1 for before in texts[:number]) for number in range(len(texts))]
     masked = partial(_drawn, placed, (width, height), size)
     letters = masked([None] * len(lines))
@@ -283,7 +236,7 @@ def _layers(
         yield _spread(letters, outline), look.outline_colour
     yield letters, look.colour
     if lit is not None:
-        yield masked([(lit[0] - begin, lit[1] - begin) for begin in begins]), _LIT
+        yield masked([(lit[0] - begin, lit[1] - begin) for begin in begins]), LIT_COLOUR
 
 
 def _placed(lines: Sequence[Line], size: int, top: float, width: int) -> Iterator[tuple[Line, float, int]]:
@@ -308,13 +261,14 @@ def _drawn(
 def _top(lines: Sequence[Line], size: int, outline: int, design: Design, width: int, height: int) -> float:
     """Return where the first line's space begins, in pixels from the top."""
     tall = sum(line.ascent + line.descent for line in lines) * size
+    head, foot, _ = margins(width, height)
     match design.look.placed(design.style):
         case CaptionPosition.TOP:
-            return max(2, round(height * _head(width, height))) + outline
+            return max(2, round(height * head)) + outline
         case CaptionPosition.MIDDLE:
             return (height - tall) / 2
         case CaptionPosition.BOTTOM:
-            return height - max(2, round(height * _foot(width, height))) - outline - tall
+            return height - max(2, round(height * foot)) - outline - tall
 
 
 def _spread(mask: _Mask, radius: int) -> _Mask:
@@ -348,35 +302,3 @@ def _spread_once(mask: NDArray[np.float32], radius: float) -> NDArray[np.float32
                 moved = around[reach + down : reach + down + height, reach + right : reach + right + width]
                 np.maximum(found, moved * np.float32(covered), out=found)
     return found
-
-
-def _letters(width: int, height: int, design: Design) -> int:
-    """Return the letter size in pixels: by the height, or in a narrow picture by what a line must hold."""
-    pops = design.style is CaptionStyle.POP
-    share, held = (_POP_LETTERS, _POP_LINE) if pops else (_LETTERS, _SHORTEST_LINE)
-    usual = min(height * share, _room(width, height) / (held * _AVERAGE_LETTER))
-    return max(_SMALLEST, round(usual * design.look.size))
-
-
-def _room(width: int, height: int) -> float:
-    """Return the width between the margins, in pixels."""
-    return width * (1 - 2 * _side(width, height))
-
-
-def _side(width: int, height: int) -> float:
-    """Return the fraction of the width to leave free at each side."""
-    return _TALL_SIDE if height >= _TALL * width else _MARGIN
-
-
-def _foot(width: int, height: int) -> float:
-    """Return the fraction of the height to leave free below the captions."""
-    return _TALL_FOOT if height >= _TALL * width else _MARGIN
-
-
-def _head(width: int, height: int) -> float:
-    """Return the fraction of the height to leave free above the captions."""
-    return _TALL_HEAD if height >= _TALL * width else _MARGIN
-
-
-def _outline(size: int, look: CaptionLook) -> int:
-    return round(size * look.outline_width) or min(1, math.ceil(look.outline_width))

@@ -28,6 +28,7 @@ from lambdas.domain.quality import CaptionTurn, ClipMeasures, QualityReport, Sou
 from lambdas.domain.video_parts import JoinStep
 from lambdas.media import burned_captions, clip_sound, continuity, splice
 from lambdas.media.background import Bed
+from lambdas.media.caption_design import Design
 from lambdas.media.captions import Cue, timed_text, turns
 from lambdas.media.clip_sound import SHORTEST_FADE, SoundPart, lay_sound
 from lambdas.media.conform import FilmFormat, conform, conforms
@@ -39,7 +40,7 @@ from lambdas.media.quality import measure_sound
 from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.sound_input import has_sound
 from lambdas.media.source import BytesSource, FileSource, Source
-from lambdas.media.typesetting import FontMissing, Fonts, fonts_of
+from lambdas.media.typesetting import FontMissing, fonts_of
 
 _LONGEST_TITLE = 120  # characters; players show it in the window title
 _MOST_IN_MEMORY = 64 * 1024 * 1024  # bytes of one clip; three are in memory
@@ -132,7 +133,7 @@ class Film:
             chained = {clip.index for clip in plan.clips if clip.starts_from is not None}
             pieces = continuity.even_out(pieces, chained, partial(self._keep_evened_out, pieces))
         if plan.burn_captions:
-            pieces = burned_captions.burn(pieces, cues(plan), self._keep_captioned, self._design())
+            pieces = burned_captions.burn(pieces, cues(plan), self._keep_captioned, captions_design(plan))
         return pieces
 
     def _keep_transition(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
@@ -152,10 +153,6 @@ class Film:
         drawn = [plan.caption_style, plan.caption_look.model_dump(), plan.language]
         said = [asdict(one) for one in shown]
         return self._keep(["captions", burned_captions.REVISION, drawn, _address(part), said], make)
-
-    def _design(self) -> burned_captions.Design:
-        plan = self._plan
-        return burned_captions.Design(plan.caption_style, plan.caption_look, _fonts(plan))
 
     def _keep(self, determines: list[Any], make: Callable[[], bytes]) -> Source:
         """Return what is encoded in place of a piece. `determines` is everything that determines its
@@ -286,15 +283,6 @@ class Film:
         return self._outputs.source(key)
 
 
-def _fonts(plan: FilmPlan) -> Fonts:
-    try:
-        return fonts_of(plan.caption_look, plan.language)
-    except FontMissing as error:  # it was there when the film was asked for
-        raise CaptionsRefused(
-            f"caption_font {plan.caption_look.font} is not here: there are {error}"
-        ) from error
-
-
 def _address(piece: Piece) -> list[Any]:
     """Return what a piece shows. Keys are content addresses."""
     assert isinstance(piece.source, ObjectSource)  # noqa: S101 - everything joined is stored in S3
@@ -363,6 +351,17 @@ def cues(plan: FilmPlan) -> list[Cue]:
         )
         for start, sentence in plan.narration
     ]
+
+
+def captions_design(plan: FilmPlan) -> Design:
+    """Return what the captions look like. Raises CaptionsRefused if their font is missing."""
+    try:
+        fonts = fonts_of(plan.caption_look, plan.language)
+    except FontMissing as error:  # it was there when the film was asked for
+        raise CaptionsRefused(
+            f"caption_font {plan.caption_look.font} is missing; there are {error}"
+        ) from error
+    return Design(plan.caption_style, plan.caption_look, fonts)
 
 
 def chapters(plan: FilmPlan) -> list[Chapter]:

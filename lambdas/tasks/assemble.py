@@ -20,10 +20,11 @@ from lambdas.domain.prices import of_time
 from lambdas.domain.quality import QualityReport
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import AssemblyProgress
+from lambdas.media.ass import ass
 from lambdas.media.captions import srt, vtt
 from lambdas.media.frames import poster
 from lambdas.media.spritesheet import spritesheet
-from lambdas.production.film_layout import Film, cues, forget_broken_clip, quality_report
+from lambdas.production.film_layout import Film, captions_design, cues, forget_broken_clip, quality_report
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import VideoTask, require_open, task
 from lambdas.settings import PricedSettings
@@ -140,9 +141,10 @@ def _write_captions(plan: FilmPlan, outputs: Objects) -> None:
     if not said:
         return
     content = film_hash(plan)
-    for variant, write in (("captions", vtt), ("captions_srt", srt)):
+    styled = ass(said, captions_design(plan), (plan.width, plan.height))
+    for variant, text in (("captions", vtt(said)), ("captions_srt", srt(said)), ("captions_ass", styled)):
         extension, media_type = VARIANTS[variant].extension, VARIANTS[variant].media_type
-        outputs.put(keys.captions(plan.tenant, content, extension), write(said).encode(), media_type)
+        outputs.put(keys.captions(plan.tenant, content, extension), text.encode(), media_type)
 
 
 class Progress:

@@ -49,7 +49,7 @@ def narrate(
     scene = Storyboards(outputs).get(video).scenes[request.scene]
     narration = scene.narration
     assert narration is not None  # noqa: S101 - scenes without narration are skipped
-    if video.request.burn_captions:
+    if video.request.burn_captions or video.request.caption_look.font:
         _check_letters(video.request, request.scene, narration.spoken)
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
     within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
@@ -80,7 +80,7 @@ def _check_letters(film: VideoRequest, scene: int, said: str) -> None:
         missing = fonts_of(film.caption_look, "").lacks(said)
     except FontMissing as error:  # it was there when the film was asked for
         raise CaptionsRefused(
-            f"caption_font {film.caption_look.font} is not here: there are {error}"
+            f"caption_font {film.caption_look.font} is missing; there are {error}"
         ) from error
     if missing:
         raise CaptionsRefused(f"the narration of scene {scene} can't be drawn into the pictures: {missing}")

@@ -245,6 +245,21 @@ def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> 
         (KITES | {"captions": True, "caption_style": "disco"}, "caption_style", "plain, karaoke, pop"),
         (KITES | {"caption_style": "pop"}, "caption_style", "burn_captions=true"),
         ({"caption_style": "pop"}, "caption_style", "topic or storyboard"),
+        (KITES | {"caption_size": 1.5}, "caption_size", "burn_captions=true"),
+        (KITES | {"narrate": False, "caption_position": "top"}, "caption_position", "narrate=true"),
+        (KITES | {"captions": True, "caption_position": "left"}, "caption_position", "bottom, middle, top"),
+        (KITES | {"captions": True, "caption_size": 3}, "caption_size", "0.5 to 2"),
+        (KITES | {"captions": True, "caption_colour": "yellow"}, "caption_colour", "#RRGGBB"),
+        (KITES | {"captions": True, "caption_outline": "thin"}, "caption_outline", "box or a colour"),
+        (KITES | {"captions": True, "caption_outline_width": 1}, "caption_outline_width", "0 to 0.25"),
+        (KITES | {"captions": True, "caption_font": "Comic Lettering"}, "caption_font", "Noto Sans Thai"),
+        (
+            KITES
+            | {"burn_captions": True, "caption_font": "Noto Sans Thai"}
+            | {"storyboard": {"scenes": [{"narration": {"text": "Ein Drachen"}}]}},
+            "scenes[0].narration.text",
+            "the font Noto Sans Thai lacks E (U+0045)",
+        ),
         (KITES | {"enhance": False}, "enhance", "omitted"),
         (KITES | {"scenes": 1, "storyboard": {"scenes": [{}, {}]}}, "scenes", "at least 2"),
         (KITES | {"storyboard": "{"}, "storyboard", "JSON text"),
@@ -711,7 +726,11 @@ def test_a_finished_video_has_a_link_to_its_film(aws: Deployment) -> None:
 
 @pytest.mark.parametrize(
     ("variant", "extension", "kind"),
-    [("captions", "vtt", "text/vtt"), ("captions_srt", "srt", "application/x-subrip")],
+    [
+        ("captions", "vtt", "text/vtt"),
+        ("captions_srt", "srt", "application/x-subrip"),
+        ("captions_ass", "ass", "text/x-ssa"),
+    ],
 )
 def test_captions_are_content(aws: Deployment, variant: str, extension: str, kind: str) -> None:
     id_ = create(**KITES, captions=True)["id"]

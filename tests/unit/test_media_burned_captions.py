@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from lambdas.domain.errors import CaptionsRefused
-from lambdas.domain.video_request import CaptionStyle
-from lambdas.media.burned_captions import Design, Shown, burn
+from lambdas.domain.video_request import CaptionLook, CaptionPosition, CaptionStyle
+from lambdas.media.burned_captions import Shown, burn
+from lambdas.media.caption_design import Design
 from lambdas.media.captions import Cue
 from lambdas.media.encode import encode
 from lambdas.media.mp4.merge import Piece, lay_out
@@ -32,7 +33,7 @@ class Burnt:
             one if isinstance(one, Piece) else Piece(BytesSource(one), index)
             for index, one in enumerate(pieces)
         ]
-        self.pieces = burn(laid, cues, self._keep)
+        self.pieces = burn(laid, cues, self._keep, Design())
         layout = lay_out(self.pieces, sound=None, captions=[], chapters=[], metadata={}, fragmented=False)
         self.frames = decoded(b"".join(layout.stream()))
 
@@ -183,12 +184,14 @@ def by_words(text: str, *words: tuple[str, float], end: float) -> Cue:
     return Cue(Fraction(0), Fraction(end), text, words=tuple((word, Fraction(at)) for word, at in words))
 
 
-def styled(style: CaptionStyle, size: tuple[int, int], said: Cue) -> list[Pixels]:
+def styled(
+    style: CaptionStyle, size: tuple[int, int], said: Cue, look: CaptionLook | None = None
+) -> list[Pixels]:
     pieces = burn(
         [Piece(BytesSource(grey(16, size)), 0)],
         [said],
         lambda part, shown, make: BytesSource(make()),
-        Design(style),
+        Design(style, look or CaptionLook()),
     )
     layout = lay_out(pieces, sound=None, captions=[], chapters=[], metadata={}, fragmented=False)
     return decoded(b"".join(layout.stream()))
@@ -241,3 +244,43 @@ def test_captions_of_a_tall_film_keep_clear_of_what_apps_lay_over_it(style: Capt
         assert rows.max() <= 0.75 * size[1]
         assert columns.min() >= 0.08 * size[0], "the box reaches a little into the margin"
         assert columns.max() <= 0.92 * size[0]
+
+
+# --- look
+
+
+@pytest.mark.parametrize("style", [CaptionStyle.PLAIN, CaptionStyle.POP])
+def test_captions_are_where_the_look_says(style: CaptionStyle) -> None:
+    size = (270, 480)
+    said, plain = by_words("It flies", ("It", 0), ("flies", 1), end=2), decoded(grey(16, size))[0]
+    middles, edges = {}, {}
+    for position in CaptionPosition:
+        frame = styled(style, size, said, CaptionLook(position=position))[0]
+        rows = np.nonzero((np.abs(frame.astype(int) - plain) > 60).any(axis=(1, 2)))[0]
+        middles[position], edges[position] = (
+            rows.mean() / size[1],
+            (rows.min() / size[1], rows.max() / size[1]),
+        )
+    assert 0.14 <= edges[CaptionPosition.TOP][0] <= 0.2, "below what apps lay over it"
+    assert abs(middles[CaptionPosition.MIDDLE] - 0.5) < 0.03
+    assert 0.69 <= edges[CaptionPosition.BOTTOM][1] <= 0.75
+
+
+def test_letters_have_the_colour_outline_and_size_of_the_look() -> None:
+    size, said = (480, 270), by_words("HHHH", ("HHHH", 0), end=2)
+
+    def letters(**look: object) -> Pixels:
+        return styled(CaptionStyle.PLAIN, size, said, CaptionLook(**look))[0].astype(int)
+
+    def area(frame: Pixels, colour: tuple[int, int, int]) -> int:
+        return int((np.abs(frame - colour).max(axis=2) < 50).sum())
+
+    red, blue = (255, 0, 0), (0, 0, 255)
+    coloured = letters(colour="#FF0000", outline="#0000FF", outline_width=0.2, size=2)
+    assert area(coloured, red) > 200
+    assert area(coloured, blue) > 200
+    assert area(coloured, red) > 3 * area(letters(colour="#FF0000", outline="#0000FF"), red), "twice the size"
+    bare = letters(outline="#0000FF", outline_width=0, size=2)
+    assert area(bare, blue) == 0
+    assert area(bare, (120, 120, 120)) > 0.9 * size[0] * size[1], "no box"
+    assert area(letters(outline="box"), (120, 120, 120)) < area(letters(outline="#000000"), (120, 120, 120))
