@@ -1076,10 +1076,9 @@ class CreateFields(TypedDict, total=False):
     """How wide the outline is; 0 for none. Must be a number from 0 to 0.25, a fraction of the letters'
     size."""
     caption_font: str | None
-    """The font of captions. For `burn_captions`, it must come with Reelworks or be installed, and have
-    all letters of the narration. By default each letter is in the first font that has it: Inter, Noto's
-    of its script, or one that is installed. Must be the name of a font, for example Noto Sans, without
-    control characters."""
+    """The font of captions, which must come with Reelworks or be installed, and have all their letters.
+    By default each letter is in the first font that has it: Inter, Noto's of its script, or one that is
+    installed. Must be the name of a font, for example Noto Sans, without control characters."""
     voice: str | None
     """With `topic` or `storyboard`: who narrates. By default the deployment's voice. Must be the name of
     a voice, for example Joanna, without control characters."""
