@@ -237,6 +237,7 @@ class FilmPlan(Document):
         given += [scene.picture for scene in self.scenes]
         given += [picture.key for picture in self._pictures if picture.uploaded]
         given += [one.file for one in self._footage]
+        given += [self.caption_look.font_file.key] if self.caption_look.font_file else []
         return [key for key in given if key]
 
     @property

@@ -7,7 +7,7 @@ FriBiDi from the system, which Lambda doesn't have.
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -89,8 +89,21 @@ def face_of(data: bytes | Path, index: int = 0) -> Face:
     return Face(family or "", style or "", font, letters, 1 / face.upem, up, down)
 
 
-def fonts_of(look: CaptionLook, language: str) -> "Fonts":
-    """Return the typefaces of captions. Raises FontMissing if there is no font of the look's name."""
+def font_kind(data: bytes) -> str:
+    """Return the kind of a font file: a key of FONT_TYPES."""
+    return {b"OTTO": "otf", b"ttcf": "ttc"}.get(data[:4], "ttf")
+
+
+def fonts_of(look: CaptionLook, language: str, file: Callable[[str], bytes]) -> "Fonts":
+    """Return the typefaces of captions. `file` returns the content of the look's own font by its key.
+
+    Raises FontMissing if there is no font of the look's name, or its file can't be read.
+    """
+    if look.font_file is not None:
+        try:
+            return Fonts(language, face_of(file(look.font_file.key)))
+        except FontUnreadable as error:
+            raise FontMissing(str(error)) from error
     return Fonts(language, None if look.font is None else _named(look.font))
 
 

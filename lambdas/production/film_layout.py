@@ -21,7 +21,7 @@ from lambdas.domain import keys
 from lambdas.domain.assembly import ClipSound, Fit
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.errors import CaptionsRefused, ClipMismatch, ClipUnreadable
+from lambdas.domain.errors import ClipMismatch, ClipUnreadable
 from lambdas.domain.film_plan import Clip, FilmPlan, Footage, Scene
 from lambdas.domain.narration import Sentence
 from lambdas.domain.quality import CaptionTurn, ClipMeasures, QualityReport, SoundMeasures, report
@@ -40,7 +40,7 @@ from lambdas.media.quality import measure_sound
 from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.sound_input import has_sound
 from lambdas.media.source import BytesSource, FileSource, Source
-from lambdas.media.typesetting import FontMissing, fonts_of
+from lambdas.production.captions_fonts import captions_fonts
 
 _LONGEST_TITLE = 120  # characters; players show it in the window title
 _MOST_IN_MEMORY = 64 * 1024 * 1024  # bytes of one clip; three are in memory
@@ -133,7 +133,9 @@ class Film:
             chained = {clip.index for clip in plan.clips if clip.starts_from is not None}
             pieces = continuity.even_out(pieces, chained, partial(self._keep_evened_out, pieces))
         if plan.burn_captions:
-            pieces = burned_captions.burn(pieces, cues(plan), self._keep_captioned, captions_design(plan))
+            pieces = burned_captions.burn(
+                pieces, cues(plan), self._keep_captioned, captions_design(plan, self._inputs)
+            )
         return pieces
 
     def _keep_transition(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
@@ -353,15 +355,10 @@ def cues(plan: FilmPlan) -> list[Cue]:
     ]
 
 
-def captions_design(plan: FilmPlan) -> Design:
-    """Return what the captions look like. Raises CaptionsRefused if their font is missing."""
-    try:
-        fonts = fonts_of(plan.caption_look, plan.language)
-    except FontMissing as error:  # it was there when the film was asked for
-        raise CaptionsRefused(
-            f"caption_font {plan.caption_look.font} is missing; there are {error}"
-        ) from error
-    return Design(plan.caption_style, plan.caption_look, fonts)
+def captions_design(plan: FilmPlan, inputs: Objects) -> Design:
+    """Return what the captions look like. Raises ArtifactMissing, CaptionsRefused."""
+    look = plan.caption_look
+    return Design(plan.caption_style, look, captions_fonts(look, plan.language, inputs))
 
 
 def chapters(plan: FilmPlan) -> list[Chapter]:

@@ -73,7 +73,7 @@ def assemble(
     reused = parts.find(film)
     report = _read_report(plan, outputs) if reused else _make(film, plan, inputs, outputs, parts, videos)
     _make_pictures(film, plan, outputs)
-    _write_captions(plan, outputs)
+    _write_captions(plan, inputs, outputs)
     parts.require_video(film, made=not reused)  # the pictures and captions have the film's name
     finished_ms = now_ms()
     cost = 0.0 if reused else of_time(usd_per_second, started_ms, finished_ms)
@@ -136,12 +136,12 @@ def _make_pictures(film: str, plan: FilmPlan, outputs: Objects) -> None:
         outputs.put(sheet, spritesheet(outputs.source(film)).jpeg, "image/jpeg")
 
 
-def _write_captions(plan: FilmPlan, outputs: Objects) -> None:
+def _write_captions(plan: FilmPlan, inputs: Objects, outputs: Objects) -> None:
     said = cues(plan) if plan.captions else []
     if not said:
         return
     content = film_hash(plan)
-    styled = ass(said, captions_design(plan), (plan.width, plan.height))
+    styled = ass(said, captions_design(plan, inputs), (plan.width, plan.height))
     for variant, text in (("captions", vtt(said)), ("captions_srt", srt(said)), ("captions_ass", styled)):
         extension, media_type = VARIANTS[variant].extension, VARIANTS[variant].media_type
         outputs.put(keys.captions(plan.tenant, content, extension), text.encode(), media_type)

@@ -18,10 +18,10 @@ from lambdas.domain import keys
 from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.narration import Speaker, Spoken, speaker, spoken
 from lambdas.domain.sentences import sentences
-from lambdas.domain.video_request import FASTEST_SPEECH, NarrationFit, VideoRequest
+from lambdas.domain.video_request import FASTEST_SPEECH, CaptionLook, NarrationFit
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import length
-from lambdas.media.typesetting import FontMissing, fonts_of
+from lambdas.production.captions_fonts import captions_fonts
 from lambdas.production.failed_tries import noted
 from lambdas.production.scene_parts import PartMade, SceneTask, make_part
 from lambdas.production.task_token import require_open, task
@@ -34,14 +34,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = SceneTask.model_validate(event)
     settings = NarrateSettings.from_env()
     speech = Speech(client("polly"))
-    made = narrate(request, settings, stores.videos(settings), stores.outputs(settings), speech)
+    videos, inputs, outputs = stores.videos(settings), stores.inputs(settings), stores.outputs(settings)
+    made = narrate(request, settings, videos, inputs, outputs, speech)
     return made.model_dump()
 
 
 def narrate(
-    request: SceneTask, settings: NarrateSettings, videos: Videos, outputs: Objects, speech: Speech
+    request: SceneTask,
+    settings: NarrateSettings,
+    videos: Videos,
+    inputs: Objects,
+    outputs: Objects,
+    speech: Speech,
 ) -> PartMade:
-    """Make a scene's narration and its preview.
+    """Make a scene's narration and its preview. `inputs` has the captions' font, if the user sent one.
 
     Raises ArtifactMissing, CaptionsRefused, NarrationRefused, SoundUnreadable, VideoClosed, VideoNotFound.
     """
@@ -49,8 +55,9 @@ def narrate(
     scene = Storyboards(outputs).get(video).scenes[request.scene]
     narration = scene.narration
     assert narration is not None  # noqa: S101 - scenes without narration are skipped
-    if video.request.burn_captions or video.request.caption_look.font:
-        _check_letters(video.request, request.scene, narration.spoken)
+    look = video.request.caption_look
+    if video.request.burn_captions or look.font or look.font_file:
+        _check_letters(look, request.scene, narration.spoken, inputs)
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
     within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
     timed = video.request.times_words
@@ -75,14 +82,8 @@ def narrate(
     return make_part(video, request, "narrations", artifact, videos, outputs, make, reused=reused)
 
 
-def _check_letters(film: VideoRequest, scene: int, said: str) -> None:
-    try:
-        missing = fonts_of(film.caption_look, "").lacks(said)
-    except FontMissing as error:  # it was there when the film was asked for
-        raise CaptionsRefused(
-            f"caption_font {film.caption_look.font} is missing; there are {error}"
-        ) from error
-    if missing:
+def _check_letters(look: CaptionLook, scene: int, said: str, inputs: Objects) -> None:
+    if missing := captions_fonts(look, "", inputs).lacks(said):
         raise CaptionsRefused(f"the narration of scene {scene} can't be drawn into the pictures: {missing}")
 
 

@@ -200,7 +200,10 @@ def make(
     ] = None,
     caption_font: Annotated[
         str | None,
-        typer.Option(help="The captions' font, by its name. Default: one that has their letters."),
+        typer.Option(
+            help="The captions' font: its name, or a file (.ttf, .otf, .ttc). Default: one that has their "
+            "letters."
+        ),
     ] = None,
     review_all: Annotated[
         bool,
@@ -224,6 +227,7 @@ def make(
     given = None if storyboard is None else read_storyboard(storyboard)
     if wait and not dry_run:
         check_output(output)
+    font_file = _font_file(caption_font)
     fields: CreateFields = {
         "topic": topic,
         "tone": tone,
@@ -274,19 +278,31 @@ def make(
         "caption_colour": caption_colour,
         "caption_outline": caption_outline,
         "caption_outline_width": caption_outline_width,
-        "caption_font": caption_font,
+        "caption_font": None if font_file else caption_font,
         "max_cost": max_cost,
         "review": list(Gate) if review_all else review_at or None,
     }
+    files = {"image": image, "last_frame": last_frame, "music": music, "caption_font_file": font_file}
     with Session() as client:
         if dry_run:
             _estimated(
-                client.estimate(prompt, image=image, last_frame=last_frame, music=music, **fields),
+                client.estimate(prompt, **files, **fields),
                 as_json=as_json,
             )
         else:
-            video = client.submit(prompt, image=image, last_frame=last_frame, music=music, **fields)
+            video = client.submit(prompt, **files, **fields)
             _made(client, video, output, wait=wait, as_json=as_json)
+
+
+def _font_file(font: str | None) -> Path | None:
+    """Return the file that names a font; None if it is named by its name."""
+    if font is None or not font.lower().endswith((".ttf", ".otf", ".ttc")):
+        return None
+    if not (path := Path(font)).is_file():
+        fail(
+            f"there is no file {font}. Name a font file, or a font that comes with Reelworks or is installed."
+        )
+    return path
 
 
 def _estimated(estimate: "VideoEstimate", *, as_json: bool) -> None:

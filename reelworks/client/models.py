@@ -116,6 +116,7 @@ class CaptionLook(Document):
     outline: str | None = None
     outline_width: float | None = None
     font: str | None = None
+    font_file: FontFile | None = None
 
 
 class CharacterDeletion(Document):
@@ -393,6 +394,13 @@ class Film(Document):
     """A link to it, valid for an hour."""
     thumbnail_url: str = ALWAYS
     """A link to its poster, as long."""
+
+
+class FontFile(Document):
+    """The user's font, stored in the input bucket under `key`."""
+
+    key: str = ALWAYS
+    sha256: str = ALWAYS
 
 
 class Frame(Document):
@@ -1197,6 +1205,9 @@ class CreateFields(TypedDict, total=False):
     webhook_event_types: Sequence[EventType] | None
     """The events to send there. Must be a list of video.completed, video.failed, video.review,
     clip.completed, each at most once; in a form, its JSON text or the names separated by commas."""
+    caption_font_file: dict[str, Any] | str | None
+    """The font of captions, instead of `caption_font`. It must have all their letters. Must be a TrueType
+    or OpenType font: a file in a form, a data URL, or the `file_id` of an upload."""
 
 
 class RegenerateFields(TypedDict, total=False):

@@ -32,6 +32,7 @@ from lambdas.domain.video_parts import ClipProgress, ClipState, FailedTry, Failu
 from lambdas.domain.video_request import Stills, VideoRequest
 from lambdas.intake.accept import Intake
 from lambdas.intake.fields import ALLOWED
+from lambdas.media import font
 from lambdas.production.plans import store_plan
 from tests.api_document import api_document
 from tests.cloud.deployment import Context, Deployment, png, rest_event
@@ -44,6 +45,7 @@ MUSIC = {
     "audio_url": "data:audio/flac;base64,"
     + b64encode(sounds.encoded(sounds.noise(1.5), "flac").getvalue()).decode()
 }
+FONT = {"font_url": f"data:font/otf;base64,{b64encode(font.FONT.read_bytes()).decode()}"}
 KITES: dict[str, Any] = {"prompt": None, "topic": "Kites"}
 SCENE = {"image": {"positive_prompt": "A kite."}, "video": {"positive_prompt": "A kite that rises."}}
 
@@ -259,6 +261,25 @@ def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> 
             | {"storyboard": {"scenes": [{"narration": {"text": "Ein Drachen"}}]}},
             "scenes[0].narration.text",
             "the font Noto Sans Thai lacks E (U+0045)",
+        ),
+        ({"caption_font_file": FONT}, "caption_font_file", "burn_captions=true"),
+        (KITES | {"captions": True, "caption_font_file": "kite.ttf"}, "caption_font_file", "font_url"),
+        (
+            KITES | {"captions": True, "caption_font_file": {"font_url": "data:font/ttf;base64,AAAA"}},
+            "caption_font_file",
+            "TrueType or OpenType",
+        ),
+        (
+            KITES | {"captions": True, "caption_font_file": FONT, "caption_font": "Inter"},
+            "caption_font",
+            "omitted when caption_font_file",
+        ),
+        (
+            KITES
+            | {"burn_captions": True, "caption_font_file": FONT}
+            | {"storyboard": {"scenes": [{"narration": {"text": "凧"}}]}},
+            "scenes[0].narration.text",
+            "the font Inter lacks 凧",
         ),
         (KITES | {"enhance": False}, "enhance", "omitted"),
         (KITES | {"scenes": 1, "storyboard": {"scenes": [{}, {}]}}, "scenes", "at least 2"),
