@@ -1205,9 +1205,6 @@ class CreateFields(TypedDict, total=False):
     webhook_event_types: Sequence[EventType] | None
     """The events to send there. Must be a list of video.completed, video.failed, video.review,
     clip.completed, each at most once; in a form, its JSON text or the names separated by commas."""
-    caption_font_file: dict[str, Any] | str | None
-    """The font of captions, instead of `caption_font`. It must have all their letters. Must be a TrueType
-    or OpenType font: a file in a form, a data URL, or the `file_id` of an upload."""
 
 
 class RegenerateFields(TypedDict, total=False):
