@@ -97,7 +97,9 @@ ACCESS: Mapping[str, Access] = {
         write=(_VIDEOS, _DESCRIPTIONS),
         journal=True,
     ),
-    "Narrate": Access(table=_REPORT, read=(_VIDEOS, _ARTIFACTS), write=(_ARTIFACTS,), delete=(_ARTIFACTS,)),
+    "Narrate": Access(
+        table=_REPORT, read=(_VIDEOS, _ARTIFACTS, _UPLOADS), write=(_ARTIFACTS,), delete=(_ARTIFACTS,)
+    ),
     "DrawStill": Access(
         table=_REPORT, read=(_VIDEOS, _ARTIFACTS, _UPLOADS), write=(_ARTIFACTS,), delete=(_ARTIFACTS,)
     ),

@@ -27,6 +27,14 @@ _PLATFORMS = [*(f"manylinux_2_{glibc}_aarch64" for glibc in (34, 28, 27, 17)), "
 EXCLUDE = ["/*", "!/lambdas", "__pycache__", "*.pyc"]
 _STUDIO = "studio"
 
+# The AWS services that functions call. botocore knows 400; the descriptions of the others have 20 MB.
+SERVICES = frozenset(
+    {
+        *("bedrock-runtime", "codebuild", "dynamodb", "events", "kms", "lambda", "polly", "s3", "sagemaker"),
+        *("sagemaker-runtime", "secretsmanager", "sqs", "stepfunctions"),
+    }
+)
+
 _REQUIREMENTS = ROOT / "lambdas" / "requirements.txt"
 _MEDIA_REQUIREMENTS = ROOT / "lambdas" / "requirements-media.txt"
 _SIGNING_REQUIREMENTS = ROOT / "lambdas" / "requirements-signing.txt"
@@ -127,6 +135,26 @@ def _install(target: Path, requirements: list[Path]) -> None:
     for docs in sorted(target.rglob("docs/")):
         if not any(docs.rglob("*.py")):  # boto3's are code
             rmtree(docs, ignore_errors=True)  # uniseg's manual: 11 MB
+    for service in target.glob("botocore/data/*/"):
+        if service.name not in SERVICES:
+            rmtree(service)
+    for font in target.glob("manimgx_fonts_cjk/*.ttc"):
+        font.write_bytes(of_one_weight(font))
+
+
+def of_one_weight(font: Path) -> bytes:
+    """Return a collection's first typeface in the weight of captions: all its letters, and half the size."""
+    # Imported here: only a deployment to AWS needs them.
+    import uharfbuzz as hb
+
+    from lambdas.media.typesetting import CAPTIONS_WEIGHT
+
+    face = hb.Face(hb.Blob.from_file_path(str(font)), 0)
+    wanted = hb.SubsetInput()
+    wanted.keep_everything()
+    wanted.pin_axis_location(face, "wght", CAPTIONS_WEIGHT)
+    wanted.flags = hb.SubsetFlags.NO_HINTING | hb.SubsetFlags.RETAIN_GIDS
+    return bytes(hb.subset(face, wanted).blob.data)
 
 
 def _run(command: list[str]) -> None:

@@ -23,6 +23,12 @@ const CAPTION_STYLES = [
   ["karaoke", "Each word lit as it is spoken"],
   ["pop", "A few large words in the middle"],
 ];
+const CAPTION_POSITIONS = [
+  ["", "As the style has it"],
+  ["bottom", "At the bottom"],
+  ["middle", "In the middle"],
+  ["top", "At the top"],
+];
 const PARTS = { writing: "Writing", narration: "Voice", stills: "Stills", clips: "Clips", assembly: "Assembly" };
 
 class NewFilm extends Component {
@@ -561,10 +567,23 @@ class NewFilm extends Component {
                   )
                 : nothing
             }
-          </div>`
+          </div>
+          ${this.#form.captions || this.#form.burn_captions ? this.#captionLook() : nothing}`
           : nothing
       }
       ${this.#music()}`;
+  }
+
+  #captionLook() {
+    const line = (name, label, options) => lineField(this.#shown(name, label, { optional: true, ...options }));
+    return html`<div class="row">
+      ${choiceField(this.#shown("caption_position", "Place of the captions", { choices: CAPTION_POSITIONS }))}
+      ${line("caption_size", "Their size", { numeric: "decimal", placeholder: "1", hint: "0.5 to 2" })}
+      ${line("caption_colour", "Their colour", { placeholder: "#FFFFFF" })}
+      ${line("caption_outline", "Their outline", { placeholder: "box", hint: "box, or a colour such as #000000" })}
+      ${line("caption_outline_width", "Its width", { numeric: "decimal", placeholder: "0.1", hint: "0 to 0.25" })}
+      ${line("caption_font", "Their font", { placeholder: "Noto Sans" })}
+    </div>`;
   }
 
   /** What a voice says to be heard: words of the film, otherwise its name and language. */

@@ -27,7 +27,7 @@ from reelworks.client.document import ALWAYS, Document
 '''
 _REQUESTS = {"CreateVideo": "CreateFields", "RegenerateScene": "RegenerateFields"}
 # Of a create: what is the client's own parameters, and how each is given.
-_PARAMETERS = {"prompt", "input_reference", "last_frame", "music"}
+_PARAMETERS = {"prompt", "input_reference", "last_frame", "music", "caption_font_file"}
 
 
 def written() -> str:

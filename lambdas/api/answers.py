@@ -14,7 +14,7 @@ from lambdas.domain.film_format import FpsMode, Framing
 from lambdas.domain.scopes import Scope
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import ClipState, Failure, JoinStep
-from lambdas.domain.video_request import CaptionStyle, Gate, Lora, OriginKind
+from lambdas.domain.video_request import CaptionLook, CaptionStyle, Gate, Lora, OriginKind
 from lambdas.domain.webhooks import DeliveryState, EventType
 
 # --- errors
@@ -233,6 +233,8 @@ class VideoObject(TypedDict):
     burn_captions: bool
     caption_style: CaptionStyle
     """As asked for; `notes` says so where the captions are plain because the voice has no times of words."""
+    caption_look: CaptionLook
+    """How captions are drawn, as `caption_position`, `caption_size` and the like say."""
     music: MusicOf | None
     storyboard: StoryboardState | None
     """Set once it is written."""

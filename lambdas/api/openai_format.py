@@ -151,6 +151,7 @@ def video_object(video: Video, links: FilmLinks = _NO_LINKS, wait: Wait | None =
         "captions": request.captions,
         "burn_captions": request.burn_captions,
         "caption_style": request.caption_style,
+        "caption_look": _dumped(request.caption_look),
         "music": _music(request.music) if request.music else None,
         "storyboard": _storyboard(video) if video.storyboard else None,
         "narrations": [_made(part) for part in video.narrations],

@@ -41,6 +41,13 @@ VARIANTS = {
         partial(keys.delivered_captions, extension="srt"),
         partial(keys.captions, extension="srt"),
     ),
+    "captions_ass": Variant(
+        "captions_ass",
+        "ass",
+        "text/x-ssa",
+        partial(keys.delivered_captions, extension="ass"),
+        partial(keys.captions, extension="ass"),
+    ),
     "quality": Variant("quality", "json", "application/json", keys.delivered_quality, keys.quality),
     "storyboard": Variant("delivered_storyboard", "json", "application/json", keys.delivered_storyboard),
     "manifest": Variant("manifest", "json", "application/json", keys.delivered_manifest),

@@ -300,7 +300,10 @@ class NarrationRefused(StepError):
 
 class CaptionsRefused(StepError):
     fault = Fault.USER
-    advice = "Change the narration, or use captions instead of burn_captions: players have more characters."
+    advice = (
+        "Change the narration, choose or install a font that has its letters, or use captions instead of "
+        "burn_captions: players have fonts of their own."
+    )
 
 
 class StillRefused(StepError):

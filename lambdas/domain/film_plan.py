@@ -13,9 +13,9 @@ from lambdas.domain.engines import Renderer, Speed
 from lambdas.domain.film_format import FpsMode, Framing, given_size
 from lambdas.domain.narration import Sentence
 from lambdas.domain.storyboard import LEAD
-from lambdas.domain.video_request import CaptionStyle, Lora, Music
+from lambdas.domain.video_request import CaptionLook, CaptionStyle, Lora, Music
 
-_CAPTIONING = 2  # increment when the same narration is captioned in another way
+_CAPTIONING = 3  # increment when the same narration is captioned in another way
 
 
 class Footage(Document):
@@ -130,6 +130,7 @@ class FilmPlan(Document):
     captions: bool = False
     burn_captions: bool = False
     caption_style: CaptionStyle = CaptionStyle.PLAIN  # plain, too, if a sentence lacks the times of its words
+    caption_look: CaptionLook = CaptionLook()
     language: str = "en-US"  # of the narration
     music: Music | None = None
     clip_sound: ClipSound = ClipSound.DROP
@@ -236,6 +237,7 @@ class FilmPlan(Document):
         given += [scene.picture for scene in self.scenes]
         given += [picture.key for picture in self._pictures if picture.uploaded]
         given += [one.file for one in self._footage]
+        given += [self.caption_look.font_file.key] if self.caption_look.font_file else []
         return [key for key in given if key]
 
     @property
@@ -286,4 +288,5 @@ def film_hash(plan: FilmPlan) -> str:
         # Not if they can't be heard, so that a film made before they could be keeps its address.
         | ({} if plan.clips_heard is ClipSound.DROP else {"clip_sound": plan.clips_heard})
         | ({} if plan.caption_style is CaptionStyle.PLAIN else {"caption_style": plan.caption_style})
+        | ({} if plan.caption_look == CaptionLook() else {"caption_look": plan.caption_look.model_dump()})
     )

@@ -148,6 +148,7 @@ def make_plan(
         captions=request.captions,
         burn_captions=request.burn_captions,
         caption_style=_caption_style(request, scenes),
+        caption_look=request.caption_look,
         language=_language(request),
         music=request.music,
         clip_sound=request.clip_sound,

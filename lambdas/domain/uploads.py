@@ -27,6 +27,7 @@ class Kind(StrEnum):
 
     IMAGE = "image", "image/(?:png|jpeg|webp)", "image/png, image/jpeg, image/webp", 20 * MIB
     SOUND = "sound", r"audio/[a-z0-9.+-]{1,40}", "audio/…", 100 * MIB
+    FONT = "font", "font/(?:ttf|otf|collection|sfnt)", "font/ttf, font/otf, font/collection", 50 * MIB
     CLIP = "clip", "video/mp4", "video/mp4", 500 * MIB
 
 

@@ -76,6 +76,7 @@ class Video(Document):
     spritesheet: str | None = None
     captions: str | None = None  # WebVTT
     captions_srt: str | None = None
+    captions_ass: str | None = None
     delivered_storyboard: str | None = None
     quality: str | None = None
     manifest: str | None = None

@@ -99,6 +99,53 @@ class CaptionStyle(StrEnum):
     POP = "pop"  # a few large words at a time, in the middle
 
 
+class CaptionPosition(StrEnum):
+    BOTTOM = "bottom"
+    MIDDLE = "middle"
+    TOP = "top"
+
+
+BOX = "box"
+SMALLEST_CAPTIONS, LARGEST_CAPTIONS = 0.5, 2.0  # times their usual size
+WIDEST_OUTLINE = 0.25  # of the letter size
+
+
+FONT_TYPES = {"ttf": "font/ttf", "otf": "font/otf", "ttc": "font/collection"}
+"""Media types by kind of font file, which is also the extension."""
+
+
+class FontFile(Document):
+    """The user's font, stored in the input bucket under `key`."""
+
+    key: str
+    sha256: str
+
+
+class CaptionLook(Document):
+    """How captions are drawn, besides their style. Without a position or outline, as the style has it."""
+
+    position: CaptionPosition | None = None
+    size: float = 1.0  # times the usual one
+    colour: str = "#FFFFFF"
+    outline: str | None = None  # a colour, or BOX: a black outline on a half-transparent box
+    outline_width: float = 0.1  # of the letter size; 0 is none
+    font: str | None = None  # its name
+    font_file: FontFile | None = None  # instead of a name
+
+    def placed(self, style: CaptionStyle) -> CaptionPosition:
+        """Return where captions are."""
+        usual = CaptionPosition.MIDDLE if style is CaptionStyle.POP else CaptionPosition.BOTTOM
+        return self.position or usual
+
+    def boxed(self, style: CaptionStyle) -> bool:
+        """Return whether there is a box behind the lines."""
+        return self.outline == BOX if self.outline else style is not CaptionStyle.POP
+
+    @property
+    def outline_colour(self) -> str:
+        return "#000000" if self.outline in (None, BOX) else self.outline
+
+
 class Gate(StrEnum):
     """A point at which a film of several scenes waits for the user's approval."""
 
@@ -170,6 +217,7 @@ class VideoRequest(Document):
     captions: bool = False  # as a track of the film and as files
     burn_captions: bool = False  # drawn into the pictures
     caption_style: CaptionStyle = CaptionStyle.PLAIN
+    caption_look: CaptionLook = CaptionLook()
     stills: Stills | None = None
     review: tuple[Gate, ...] = ()
     transition: TransitionKind = TransitionKind.NONE
@@ -205,7 +253,9 @@ class VideoRequest(Document):
         """The keys of its files in the input bucket."""
         given = [file.key for file in (self.image, self.last_image, self.music) if file]
         of_origin = [self.origin.file] if self.origin and self.origin.file else []
-        return [*given, *of_origin, *(role.image.key for role in self.characters)]
+        font = self.caption_look.font_file
+        of_captions = [font.key] if font else []
+        return [*given, *of_origin, *of_captions, *(role.image.key for role in self.characters)]
 
     def draws_still(self, scene: int, storyboard: Storyboard) -> bool:
         """Return whether an image model draws the scene's first picture: not if the user gave it, nor for a

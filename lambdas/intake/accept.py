@@ -41,9 +41,12 @@ from lambdas.domain.storyboard import EXTENSIONS
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
 from lambdas.domain.video_request import (
+    FONT_TYPES,
     MUSIC_TYPES,
     SHORTEST_MUSIC,
+    CaptionLook,
     CaptionStyle,
+    FontFile,
     Music,
     Stills,
     VideoRequest,
@@ -52,8 +55,8 @@ from lambdas.domain.video_request import (
 from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_create
 from lambdas.intake.fields import Fields, parse, requested_webhook
-from lambdas.intake.files import INPUT_REFERENCE, LAST_FRAME, MUSIC, File
-from lambdas.intake.film_kind import OF_SCENES, SOURCES, brief_of, film_seconds
+from lambdas.intake.files import FONT, INPUT_REFERENCE, LAST_FRAME, MUSIC, File
+from lambdas.intake.film_kind import LOOK, OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.film_size import film_size
 from lambdas.intake.other_names import OURS
 from lambdas.intake.scene_frames import SceneFrames
@@ -121,6 +124,7 @@ class Intake:
             (request.image, INPUT_REFERENCE),
             (request.last_image, LAST_FRAME),
             (request.music, MUSIC),
+            (request.caption_look.font_file, FONT),
         )
         sent = {file.key: content[name] for file, name in given if file}
 
@@ -258,8 +262,9 @@ class Intake:
         )
         _check_taken(parsed, brief, engine)
         _check_budget(parsed, engine)
-        _check_caption_style(parsed)
-        _check_letters(parsed)
+        look = _caption_look(tenant, parsed, files.get(FONT))
+        _check_captions(parsed, look)
+        _check_letters(parsed, look, files.get(FONT))
         request = VideoRequest(
             **parsed.model_dump(exclude=_IN_ANOTHER_FORM),
             prompt=brief.topic if brief else str(parsed.prompt),
@@ -294,6 +299,7 @@ class Intake:
             captions=parsed.captions,
             burn_captions=parsed.burn_captions,
             caption_style=parsed.caption_style,
+            caption_look=look,
             stills=stills,
             review=parsed.review,
             webhook=requested_webhook(parsed, loopback=self._settings.to_loopback),
@@ -408,7 +414,9 @@ def _asks_sound(fields: Mapping[str, Any], parsed: Fields) -> str | None:
 def _keep(sent: Mapping[str, bytes], uploads: SharedObjects) -> None:
     if not sent:
         return
-    media_types = {extension: media_type for media_type, extension in EXTENSIONS.items()} | MUSIC_TYPES
+    media_types = (
+        {extension: media_type for media_type, extension in EXTENSIONS.items()} | MUSIC_TYPES | FONT_TYPES
+    )
     for key, data in sent.items():
         if not uploads.find(key):
             uploads.put(key, data, media_types[key.rpartition(".")[2]])
@@ -472,8 +480,18 @@ def _check_budget(fields: Fields, engine: Engine) -> None:
         check_tokens("prompt", fields.prompt, engine, ", or send enhance=true")
 
 
-def _check_caption_style(fields: Fields) -> None:
-    if fields.caption_style is not CaptionStyle.PLAIN and not (fields.captions or fields.burn_captions):
+def _check_captions(fields: Fields, look: CaptionLook) -> None:
+    if fields.captions or fields.burn_captions:
+        return
+    given = [name for name in LOOK if name in fields.model_fields_set]
+    if given or look.font_file:
+        name = given[0] if given else FONT
+        raise InvalidRequest(
+            f"{name} needs captions: send burn_captions=true to draw them into the pictures, or "
+            "captions=true for files, of which ASS has their look.",
+            param=name,
+        )
+    if fields.caption_style is not CaptionStyle.PLAIN:
         raise InvalidRequest(
             f"caption_style {fields.caption_style} needs captions: send burn_captions=true to draw them into "
             "the pictures, or captions=true for a WebVTT file with the words' times.",
@@ -481,19 +499,41 @@ def _check_caption_style(fields: Fields) -> None:
         )
 
 
-def _check_letters(fields: Fields) -> None:
-    """Check the letters of given narration. Generated narration is checked once it is written."""
-    if not fields.burn_captions or fields.storyboard is None:
-        return
-    from lambdas.media.font import not_drawn
+def _caption_look(tenant: str, fields: Fields, font: bytes | None) -> CaptionLook:
+    look = CaptionLook(**{name.removeprefix("caption_"): getattr(fields, name) for name in LOOK})
+    if font is None:
+        return look
+    if fields.caption_font is not None:
+        raise InvalidRequest(f"caption_font must be omitted when {FONT} is set.", param="caption_font")
+    from lambdas.media.typesetting import FontUnreadable, face_of, font_kind
 
-    for index, scene in enumerate(fields.storyboard.scenes):
-        missing = not_drawn(spoken_text(scene.narration.text or "")) if scene.narration else None
+    try:
+        face_of(font)
+    except FontUnreadable as error:
+        raise InvalidRequest(f"{FONT} must be a TrueType or OpenType font: {error}.", param=FONT) from error
+    sha256 = hashlib.sha256(font).hexdigest()
+    file = FontFile(key=keys.upload(tenant, sha256, font_kind(font)), sha256=sha256)
+    return look.model_copy(update={"font_file": file})
+
+
+def _check_letters(fields: Fields, look: CaptionLook, font: bytes | None) -> None:
+    """Check the captions' font, and the letters of given narration. Generated narration is checked once it is
+    written."""
+    if not (fields.burn_captions or look.font or font):
+        return
+    from lambdas.media.typesetting import FontMissing, fonts_of
+
+    try:
+        fonts = fonts_of(look, fields.language, lambda _: font or b"")
+    except FontMissing as error:
+        raise InvalidRequest(f"caption_font must be one of these: {error}.", param="caption_font") from error
+    for index, scene in enumerate(fields.storyboard.scenes if fields.storyboard else ()):
+        missing = fonts.lacks(spoken_text(scene.narration.text or "")) if scene.narration else None
         if missing:
             path = f"scenes[{index}].narration.text"
             raise InvalidRequest(
-                f"{path} can't be burned into the pictures: {missing}. Send captions instead of "
-                "burn_captions: players support more letters.",
+                f"{path} can't be drawn into the pictures: {missing}. Choose or install a font that has "
+                "them, or send captions instead of burn_captions: players have fonts of their own.",
                 param=path,
             )
 

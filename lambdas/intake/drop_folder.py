@@ -44,14 +44,15 @@ from lambdas.domain.errors import (
     VideoNotFound,
 )
 from lambdas.domain.storyboard import with_frames
+from lambdas.domain.uploads import Kind
 from lambdas.domain.video import Source, video_id
-from lambdas.domain.video_request import Tenant
+from lambdas.domain.video_request import FONT_TYPES, Tenant
 from lambdas.intake.accept import Intake
 from lambdas.intake.drop_attempts import attempt
 from lambdas.intake.drop_error import DropError, clear_drop_error, write_drop_error
 from lambdas.intake.drop_names import first_characters, folded
 from lambdas.intake.drop_note import clear_drop_note, write_drop_note
-from lambdas.intake.files import INPUT_REFERENCE, LAST_FRAME, MUSIC, File, take_files
+from lambdas.intake.files import FONT, INPUT_REFERENCE, LAST_FRAME, MUSIC, File, take_files
 from lambdas.media import images, music
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import logger
@@ -66,6 +67,7 @@ _BESIDE = {
     INPUT_REFERENCE: _PICTURE,
     LAST_FRAME: _PICTURE,
     MUSIC: ("an audio file", _SOUNDS, music.MAX_BYTES),
+    FONT: ("a font", tuple(FONT_TYPES), Kind.FONT.most),
 }
 _PROMPTS = ("txt",)
 _LARGEST_TEXT = 1024 * 1024  # bytes of a .txt or .json; drop an image as a file next to it

@@ -16,11 +16,16 @@ from lambdas.domain.film_format import ASPECT, RATES, FpsMode, Framing
 from lambdas.domain.storyboard import MOST_SCENES, PartialStoryboard, parse_partial
 from lambdas.domain.uploads import MEDIA_TYPES
 from lambdas.domain.video_request import (
+    BOX,
+    LARGEST_CAPTIONS,
     LONGEST_FADE,
     LONGEST_TRANSITION,
     LOUDEST_MUSIC,
     QUIETEST_MUSIC,
     SHORTEST_TRANSITION,
+    SMALLEST_CAPTIONS,
+    WIDEST_OUTLINE,
+    CaptionPosition,
     CaptionStyle,
     Gate,
     Lora,
@@ -107,6 +112,8 @@ MaxCost = Annotated[_Number, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 MAX_COST = "a number of USD above 0, at most 1,000,000"
 _MOST_LORAS = 4
 _HIGHEST_FPS = 240
+_COLOUR = "^#[0-9A-Fa-f]{6}$"
+_COLOUR_SAID = "a colour as #RRGGBB, for example #FFDD00"
 _FADE = f"a number of seconds from 0 to {LONGEST_FADE}"
 _PROMPT = f"text of 1 to {LONGEST_PROMPT:,} characters without control characters"
 
@@ -172,13 +179,49 @@ class Fields(Document):
     captions: bool = Field(default=False, description="true or false")
     """With `topic` or `storyboard`: captions of the narration, as a track of the film and as files."""
     burn_captions: bool = Field(default=False, description="true or false")
-    """With `topic` or `storyboard`: captions drawn into the pictures, with or without `captions`. Latin,
-    Greek and Cyrillic only; other letters are refused by name, because the bundled font lacks them."""
+    """With `topic` or `storyboard`: captions drawn into the pictures, with or without `captions`, in every
+    script of which a font comes with Reelworks or is installed. Letters that no font has are refused by
+    name."""
     caption_style: CaptionStyle = Field(default=CaptionStyle.PLAIN, description=_one_of_names(CaptionStyle))
     """With `captions` or `burn_captions`: `karaoke` lights each word while it is spoken, `pop` shows a few
     large words at a time in the middle of the picture. Both need a voice that says when it speaks each word;
     with one that doesn't, captions are plain and `notes` says so. Drawn by `burn_captions`; with `captions`,
     the WebVTT file has the words' times."""
+    caption_position: CaptionPosition | None = Field(default=None, description=_one_of_names(CaptionPosition))
+    """Where captions are. By default at the bottom, in style `pop` in the middle."""
+    caption_size: _Number = Field(
+        default=1.0,
+        ge=SMALLEST_CAPTIONS,
+        le=LARGEST_CAPTIONS,
+        allow_inf_nan=False,
+        description=f"a number from {SMALLEST_CAPTIONS:g} to {LARGEST_CAPTIONS:g}",
+    )
+    """How large the letters of captions are: times their usual size."""
+    caption_colour: str = Field(default="#FFFFFF", pattern=_COLOUR, description=_COLOUR_SAID)
+    """The colour of captions' letters. In style `karaoke`, the word that is spoken is yellow (#FFDD00)."""
+    caption_outline: str | None = Field(
+        default=None, pattern=f"^{BOX}$|{_COLOUR}", description=f"{BOX} or {_COLOUR_SAID}"
+    )
+    """The colour of the letters' outline; `box` is a black outline on a half-transparent black box. By
+    default `box`, in style `pop` #000000."""
+    caption_outline_width: _Number = Field(
+        default=0.1,
+        ge=0,
+        le=WIDEST_OUTLINE,
+        allow_inf_nan=False,
+        description=f"a number from 0 to {WIDEST_OUTLINE:g}, a fraction of the letters' size",
+    )
+    """How wide the outline is; 0 for none."""
+    caption_font: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        pattern=NAME,
+        description="the name of a font, for example Noto Sans, without control characters",
+    )
+    """The font of captions, which must come with Reelworks or be installed, and have all their letters. By
+    default each letter is in the first font that has it: Inter, Noto's of its script, or one that is
+    installed."""
     voice: str | None = Field(
         default=None,
         min_length=1,

@@ -18,6 +18,7 @@ from lambdas.domain.errors import InvalidRequest
 INPUT_REFERENCE = "input_reference"  # the first picture
 LAST_FRAME = "last_frame"  # the last picture
 MUSIC = "music"
+FONT = "caption_font_file"
 IMAGE = "image"  # of a character
 VIDEO = "video"  # of an edit, extension or character; sent only as a file, never as a URL
 
@@ -108,6 +109,14 @@ FILES: Mapping[str, FileField] = {
             "audio/mpeg",
             "WAV, MP3, Ogg, FLAC or MP4 (M4A) audio",
             "Sound to play under the film, of 1 second to an hour.",
+        ),
+        FileField(
+            FONT,
+            "font_url",
+            "font/(?:ttf|otf|collection|sfnt)",
+            "font/ttf",
+            "a TrueType or OpenType font",
+            "The font of captions, instead of `caption_font`. It must have all their letters.",
         ),
     )
 }

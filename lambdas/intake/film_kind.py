@@ -13,10 +13,15 @@ DEFAULT_SECONDS = 4  # OpenAI's default, for a film of one prompt
 LARGEST_STORYBOARD = 150_000  # bytes of JSON: with 1,000 clips the record fits in DynamoDB's 400 KB
 
 SOURCES = ("prompt", "topic", "storyboard")
+LOOK = (
+    *("caption_position", "caption_size", "caption_colour", "caption_outline", "caption_outline_width"),
+    "caption_font",
+)
 _WRITING = ("text_model", "temperature", "top_p", "max_tokens", "context_size")
 _SPOKEN = (
     *("voice", "voice_engine", "speech_speed", "sample_rate", "narration_fit"),
     *("captions", "burn_captions", "caption_style"),
+    *LOOK,
 )
 OF_SCENES = ("tone", "scenes", "narrate", "language", "stills", "review", *_SPOKEN, *_WRITING)
 

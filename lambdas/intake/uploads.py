@@ -20,7 +20,7 @@ from lambdas.domain.documents import fingerprint
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest
 from lambdas.domain.uploads import FILE_ID, KEPT_DAYS, Kind, Upload, file_id, kind_of
 from lambdas.intake.fields import UploadFields, parse_form
-from lambdas.intake.files import IMAGE, INPUT_REFERENCE, LAST_FRAME, MUSIC, VIDEO, File, FileId
+from lambdas.intake.files import FONT, IMAGE, INPUT_REFERENCE, LAST_FRAME, MUSIC, VIDEO, File, FileId
 
 # The kinds of file that a field takes; others, in scenes, take an image. Only a clip is read in pieces: the
 # others fit in memory.
@@ -29,6 +29,7 @@ _TAKES: Mapping[str, tuple[Kind, ...]] = {
     LAST_FRAME: (Kind.IMAGE,),
     IMAGE: (Kind.IMAGE,),
     MUSIC: (Kind.SOUND, Kind.CLIP),  # an MP4 may hold sound alone
+    FONT: (Kind.FONT,),
     VIDEO: (Kind.CLIP,),
 }
 

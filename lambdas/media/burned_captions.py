@@ -4,46 +4,38 @@ are re-encoded."""
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import cast
 
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from lambdas.domain.errors import CaptionsRefused
-from lambdas.domain.video_request import CaptionStyle
-from lambdas.media.captions import LINES, Cue, Turn, turns
-from lambdas.media.font import composed, font_of, not_drawn
-from lambdas.media.lines import units
+from lambdas.domain.video_request import CaptionPosition, CaptionStyle
+from lambdas.media.caption_design import (
+    BOX_COLOUR,
+    BOX_OPACITY,
+    LIT_COLOUR,
+    SMALLEST,
+    Design,
+    margins,
+    room,
+)
+from lambdas.media.captions import Cue, Turn
 from lambdas.media.mp4.clip import Clip, blame, read_clip
 from lambdas.media.mp4.merge import Piece
 from lambdas.media.segments import decode, encode_segment, ends, starts
 from lambdas.media.source import Source
 from lambdas.media.transitions import Planes, mixed
+from lambdas.media.typesetting import Line, runs_right_to_left, set_line
 
-REVISION = "2"
+REVISION = "3"
 """Increment when the same pictures and captions produce other pictures."""
 
-# Fractions of the picture's height, as in broadcasters' captions (EBU-TT-D: 1/15 of it per line).
-_LETTERS, _LEADING = 0.05, 1.25
-# Fraction of the picture; every screen shows what is inside (EBU R 95, graphics safe area).
-_MARGIN = 0.05
-# In a picture as tall as 9:16, phone apps lay names and buttons over the bottom and the right edge: up to a
-# quarter of the height (YouTube Shorts) and a ninth of the width (TikTok).
-_TALL = 1.6  # height by width: 9:16 and taller, not 3:4 or 2:3
-_TALL_FOOT, _TALL_SIDE = 0.25, 0.11
-# In average letter widths: a line readable at a glance, and the shortest that holds most words.
-_LONGEST_LINE, _SHORTEST_LINE = 42, 24
-_AVERAGE_LETTER = 0.56  # fraction of the letter size, in this font
-_SMALLEST = 8  # pixels; smaller letters run together once outlined
-_OUTLINE = 0.1  # fraction of the letter size
-_SHADE = 0.4  # opacity of the box behind the lines
-_BLACK, _WHITE, _GREY = 16, 235, 128  # limited range: luma, and chroma without colour
-_LIT, _LIT_CHROMA = 198, (28, 152)  # yellow (#FFDD00) in limited range BT.709
-# For `pop`: letters of this fraction of the height, or so large that this many fit between the margins.
-_POP_LETTERS, _POP_LINE = 0.12, 14
+_STEP = 4  # pixels by which letters are spread at a time: the cost grows with its square
+
+_Mask = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -55,28 +47,26 @@ class Shown:
     stop: int
     text: str
     lit: tuple[int, int] | None = None
-    style: CaptionStyle = CaptionStyle.PLAIN
 
 
 def burn(
     pieces: Sequence[Piece],
     cues: Sequence[Cue],
     keep: Callable[[Piece, list[Shown], Callable[[], bytes]], Source],
-    style: CaptionStyle = CaptionStyle.PLAIN,
+    design: Design,
 ) -> list[Piece]:
     """Return the pieces with the captions burned in, timed as the cues say; styles other than PLAIN need the
-    times of their words. Pieces must start at keyframes:
-    call `splice` and `even_out` first.
+    times of their words. Pieces must start at keyframes: call `splice` and `even_out` first.
 
     `keep(part, shown, make)` returns the stored MP4 that replaces a part of a piece, calling `make` if it is
-    not stored yet. The MP4 depends on the part, on what is shown over it and on REVISION. Memory: a few
-    frames and one encoded part.
+    not stored yet. The MP4 depends on the part, on what is shown over it, on the design and on REVISION.
+    Memory: a few frames and one encoded part.
 
     Raises CaptionsRefused; ClipUnreadable, ClipsDiffer with the clip's index.
     """
     for cue in cues:
-        if missing := not_drawn(cue.text):
-            raise CaptionsRefused(f"“{cue.text[:80]}” can't be burned into the pictures: {missing}")
+        if missing := design.fonts.lacks(cue.text):
+            raise CaptionsRefused(f"“{cue.text[:80]}” can't be drawn into the pictures: {missing}")
     result: list[Piece] = []
     first = 0  # frame of the film
     for piece in pieces:
@@ -89,7 +79,7 @@ def burn(
                 start=piece.start + max(0, one.start - first),
                 stop=min(stop, piece.start + one.stop - first),
             )
-            for one in _in_frames(cues, clip, style)
+            for one in _in_frames(cues, clip, design)
             if one.start < first + stop - piece.start and one.stop > first
         ]
         first += stop - piece.start
@@ -99,37 +89,20 @@ def burn(
                 result.append(replace(piece, start=at, stop=part.start))
             assert part.stop is not None  # noqa: S101 - _parts sets it
             at = part.stop
-            burnt = keep(part, texts, _Burning(part, clip, texts).encoded)
+            burnt = keep(part, texts, _Burning(part, clip, texts, design).encoded)
             result.append(Piece(burnt, piece.clip, 0, at - part.start))
         if at < stop:
             result.append(replace(piece, start=at))
     return result
 
 
-def _in_frames(cues: Sequence[Cue], clip: Clip, style: CaptionStyle) -> list[Shown]:
+def _in_frames(cues: Sequence[Cue], clip: Clip, design: Design) -> list[Shown]:
     """Return each caption with the frames of the film during which it is on screen: in `karaoke`, once per
     word that is lit."""
-    width, height = clip.picture.size
-    pops = style is CaptionStyle.POP
-    size = _letters(width, height, style)
-    longest = _POP_LINE if pops else _LONGEST_LINE
-    widest = round(min(_room(width, height), longest * _AVERAGE_LETTER * size)) - 2 * _outline(size)
-
-    def measured(text: str) -> float:
-        length = font_of(size).getlength(text)
-        # A long word isn't broken but drawn smaller: its second half would have no time of its own.
-        return min(length, widest) if pops and len(units(text)) == 1 else length
-
-    drawn = [
-        replace(
-            cue, text=composed(cue.text), words=tuple((composed(word), start) for word, start in cue.words)
-        )
-        for cue in cues
-    ]
     found = [
-        Shown(math.ceil(start * clip.fps / 1000), math.ceil(end * clip.fps / 1000), turn.text, lit, style)
-        for turn in turns(drawn, most=widest, width=measured, lines=1 if pops else LINES)
-        for start, end, lit in _lit(turn, style)
+        Shown(math.ceil(start * clip.fps / 1000), math.ceil(end * clip.fps / 1000), turn.text, lit)
+        for turn in design.turns(cues, clip.picture.size)
+        for start, end, lit in _lit(turn, design.style)
     ]
     return [one for one in found if one.start < one.stop]
 
@@ -171,6 +144,7 @@ class _Burning:
     part: Piece
     clip: Clip
     shown: list[Shown]
+    design: Design
 
     def encoded(self) -> bytes:
         with blame(self.part.clip):
@@ -184,7 +158,7 @@ class _Burning:
             if shown is None:
                 yield frame
                 continue
-            caption = _caption(shown.text, shown.lit, shown.style, frame.width, frame.height)
+            caption = _caption(shown.text, shown.lit, self.design, frame.width, frame.height)
             picture = cast(Planes, frame.to_ndarray())
             planes = mixed(picture, caption.picture, caption.luma, caption.chroma)
             yield VideoFrame.from_ndarray(planes, "yuv420p")
@@ -200,93 +174,131 @@ class _Caption:
 
 
 @lru_cache(maxsize=2)
-def _caption(
-    text: str, lit: tuple[int, int] | None, style: CaptionStyle, width: int, height: int
-) -> _Caption:
-    letters, outline, box, bright = _masks(text, lit, style, width, height)
-    # From back to front: picture, box, outline, letters.
-    around = 1 - (1 - box * _SHADE) * (1 - outline)
-    seen = 1 - (1 - around) * (1 - letters)
-    picture = np.empty((height * 3 // 2, width), np.uint8)
-    picture[:height] = np.rint(
-        _BLACK + (_WHITE - _BLACK) * _share(letters, seen) + (_LIT - _WHITE) * _share(bright, seen)
+def _caption(text: str, lit: tuple[int, int] | None, design: Design, width: int, height: int) -> _Caption:
+    seen: _Mask = np.zeros((height, width))
+    halved: _Mask = np.zeros((height // 2, width // 2))
+    inks = [np.zeros_like(seen), np.zeros_like(halved), np.zeros_like(halved)]
+    # From back to front, over the picture. Chroma planes have half the size.
+    for mask, colour in _layers(text, lit, design, width, height):
+        half = _halved(mask)
+        for plane, (part, over) in enumerate(zip(_in_planes(colour), (mask, half, half), strict=True)):
+            inks[plane] = inks[plane] * (1 - over) + part * over
+        seen = 1 - (1 - seen) * (1 - mask)
+        halved = 1 - (1 - halved) * (1 - half)
+    luma, *chroma = (
+        np.divide(ink, whole, out=np.zeros_like(ink), where=whole > 0)
+        for ink, whole in zip(inks, (seen, halved, halved), strict=True)
     )
-    halved, coloured = _halved(seen), _share(_halved(bright), _halved(seen))
-    planes = [np.rint(_GREY + (colour - _GREY) * coloured) for colour in _LIT_CHROMA]
-    picture[height:] = np.concatenate(planes).reshape(height // 2, width)
-    luma, chroma = (np.rint(256 * part).astype(np.uint16) for part in (seen, np.tile(halved, (2, 1))))
-    return _Caption(picture, luma, chroma)
+    picture = np.empty((height * 3 // 2, width), np.uint8)
+    picture[:height] = np.rint(luma)
+    picture[height:] = np.rint(np.concatenate(chroma)).reshape(height // 2, width)
+    opacity = (np.rint(256 * part).astype(np.uint16) for part in (seen, np.tile(halved, (2, 1))))
+    return _Caption(picture, *opacity)
 
 
-def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+def _in_planes(colour: str) -> tuple[float, float, float]:
+    """Return a colour (#RRGGBB) as luma and both chromas, in limited range BT.709."""
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return 16 + 219 * luma, 128 + 224 * (blue - luma) / 1.8556, 128 + 224 * (red - luma) / 1.5748
 
 
-def _halved(mask: NDArray[np.float64]) -> NDArray[np.float64]:
+def _halved(mask: _Mask) -> _Mask:
+    return (mask[::2, ::2] + mask[1::2, ::2] + mask[::2, 1::2] + mask[1::2, 1::2]) / 4
+
+
+def _layers(
+    text: str, lit: tuple[int, int] | None, design: Design, width: int, height: int
+) -> Iterator[tuple[_Mask, str]]:
+    """Yield masks (0 to 1) and their colours, from back to front: the box behind the lines, the letters with
+    their outline, the letters, and those that are lit."""
+    look = design.look
+    size = design.letters(width, height)
+    texts = text.split("\n")
+    right_to_left = runs_right_to_left(text)
+    lines = [set_line(one, design.fonts, right_to_left=right_to_left) for one in texts]
+    if design.style is CaptionStyle.POP:
+        longest = max(line.width for line in lines) * size + 2 * design.outline(size)
+        size = max(SMALLEST, math.floor(size * min(1, room(width, height) / longest)))
+    outline = design.outline(size)
+    placed = list(_placed(lines, size, _top(lines, size, outline, design, width, height), width))
+    if look.boxed(design.style):
+        box = np.zeros((height, width))
+        pad = round(size * 0.3)
+        for line, left, base in placed:
+            rows = slice(max(0, round(base - line.ascent * size)), max(0, round(base + line.descent * size)))
+            box[rows, max(0, round(left - pad)) : max(0, round(left + line.width * size + pad))] = BOX_OPACITY
+        yield box, BOX_COLOUR
+    begins = [sum(len(before) + 1 for before in texts[:number]) for number in range(len(texts))]
+    masked = partial(_drawn, placed, (width, height), size)
+    letters = masked([None] * len(lines))
+    if outline:
+        yield _spread(letters, outline), look.outline_colour
+    yield letters, look.colour
+    if lit is not None:
+        yield masked([(lit[0] - begin, lit[1] - begin) for begin in begins]), LIT_COLOUR
+
+
+def _placed(lines: Sequence[Line], size: int, top: float, width: int) -> Iterator[tuple[Line, float, int]]:
+    """Yield each line with its left end and its baseline, so that descenders don't shift a line."""
+    for line in lines:
+        yield line, (width - line.width * size) / 2, round(top + line.ascent * size)
+        top += (line.ascent + line.descent) * size
+
+
+def _drawn(
+    placed: Sequence[tuple[Line, float, int]],
+    picture: tuple[int, int],
+    size: int,
+    only: Sequence[tuple[int, int] | None],
+) -> _Mask:
+    drawn: _Mask = np.zeros(picture[::-1])
+    for (line, left, base), letters in zip(placed, only, strict=True):
+        drawn = np.maximum(drawn, line.mask(picture, size, left, base, letters))
+    return drawn
+
+
+def _top(lines: Sequence[Line], size: int, outline: int, design: Design, width: int, height: int) -> float:
+    """Return where the first line's space begins, in pixels from the top."""
+    tall = sum(line.ascent + line.descent for line in lines) * size
+    head, foot, _ = margins(width, height)
+    match design.look.placed(design.style):
+        case CaptionPosition.TOP:
+            return max(2, round(height * head)) + outline
+        case CaptionPosition.MIDDLE:
+            return (height - tall) / 2
+        case CaptionPosition.BOTTOM:
+            return height - max(2, round(height * foot)) - outline - tall
+
+
+def _spread(mask: _Mask, radius: int) -> _Mask:
+    """Return the mask with all that it shows spread by a disc, in small steps."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return mask
+    pad = radius + 1
+    area = tuple(
+        slice(max(0, seen[0] - pad), min(length, seen[-1] + pad + 1))
+        for seen, length in zip((rows, columns), mask.shape, strict=True)
+    )
+    found = mask[area].astype(np.float32)
+    steps = math.ceil(radius / _STEP)
+    for _ in range(steps):
+        found = _spread_once(found, radius / steps)
+    spread = np.zeros_like(mask)
+    spread[area] = found
+    return spread
+
+
+def _spread_once(mask: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
+    reach = math.ceil(radius)
     height, width = mask.shape
-    halved: NDArray[np.float64] = mask.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
-    return halved
-
-
-def _masks(
-    text: str, lit: tuple[int, int] | None, style: CaptionStyle, width: int, height: int
-) -> list[NDArray[np.float64]]:
-    """Return masks (0 to 1) of the letters, the letters with outline, the box behind the lines, and the
-    letters that are lit."""
-    size = _letters(width, height, style)
-    lines = text.split("\n")
-    pops = style is CaptionStyle.POP
-    if pops:
-        longest = max(map(font_of(size).getlength, lines)) + 2 * _outline(size)
-        size = max(_SMALLEST, math.floor(size * min(1, _room(width, height) / longest)))
-    font, outline, leading = font_of(size), _outline(size), round(size * _LEADING)
-    foot = height - max(2, round(height * _foot(width, height))) - outline
-    if pops:
-        foot = (height + len(lines) * leading) // 2
-    masks = [Image.new("L", (width, height)) for _ in range(4)]
-    letters, outlined, box, bright = map(ImageDraw.Draw, masks)
-    pad = round(size * 0.3)
-    first = 0  # of the line's letters in the text
-    for number, line in enumerate(lines):
-        # Positioned by the font's baseline, so that descenders don't shift a line.
-        left = (width - font.getlength(line)) / 2
-        base = foot - round(size * 0.25) - (len(lines) - 1 - number) * leading
-        letters.text((left, base), line, fill=255, font=font, anchor="ls")
-        outlined.text((left, base), line, fill=255, font=font, anchor="ls", stroke_width=outline)
-        if not pops:
-            box.rectangle((left - pad, base - size, width - left + pad, base - size + leading), fill=255)
-        if lit is not None:
-            begin, end = (min(len(line), max(0, place - first)) for place in lit)
-            if begin < end:
-                span = [left + font.getlength(line[:place]) for place in (begin, end)]
-                bright.rectangle(
-                    (round(span[0]), base - size, round(span[1]), base - size + leading), fill=255
-                )
-        first += len(line) + 1
-    drawn = [np.asarray(mask, np.float64) / 255 for mask in masks]
-    return [*drawn[:3], drawn[0] * drawn[3]]
-
-
-def _letters(width: int, height: int, style: CaptionStyle) -> int:
-    """Return the letter size in pixels: by the height, or in a narrow picture by what a line must hold."""
-    share, held = (_POP_LETTERS, _POP_LINE) if style is CaptionStyle.POP else (_LETTERS, _SHORTEST_LINE)
-    return max(_SMALLEST, round(min(height * share, _room(width, height) / (held * _AVERAGE_LETTER))))
-
-
-def _room(width: int, height: int) -> float:
-    """Return the width between the margins, in pixels."""
-    return width * (1 - 2 * _side(width, height))
-
-
-def _side(width: int, height: int) -> float:
-    """Return the fraction of the width to leave free at each side."""
-    return _TALL_SIDE if height >= _TALL * width else _MARGIN
-
-
-def _foot(width: int, height: int) -> float:
-    """Return the fraction of the height to leave free below the captions."""
-    return _TALL_FOOT if height >= _TALL * width else _MARGIN
-
-
-def _outline(size: int) -> int:
-    return max(1, round(size * _OUTLINE))
+    around = np.pad(mask, reach)
+    found = mask.copy()
+    for down in range(-reach, reach + 1):
+        for right in range(-reach, reach + 1):
+            covered = min(1.0, radius + 1 - math.hypot(down, right))  # of a pixel
+            if covered > 0:
+                moved = around[reach + down : reach + down + height, reach + right : reach + right + width]
+                np.maximum(found, moved * np.float32(covered), out=found)
+    return found

@@ -173,11 +173,23 @@ def _clock(milliseconds: int) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
 
 
+def line_columns(text: str) -> int:
+    """Return the columns of a line in the text's script."""
+    if _KANA.search(text):
+        return _JAPANESE_COLUMNS
+    letters = sum(char.isalpha() for char in text)
+    return _WIDE_COLUMNS if 2 * sum(columns(char) == 2 for char in text) > letters else COLUMNS
+
+
 def turns(
-    cues: Sequence[Cue], *, most: int | None = None, width: Width = columns, lines: int = LINES
+    cues: Sequence[Cue],
+    *,
+    most: Callable[[str], int] = line_columns,
+    width: Width = columns,
+    lines: int = LINES,
 ) -> Iterator[Turn]:
-    """Yield turns of at most `lines` lines in order, without empty or overlapping ones. No line is wider than
-    `most`, in the units of `width`; None: than the columns for the text's script.
+    """Yield turns of at most `lines` lines in order, without empty or overlapping ones. No line of a text is
+    wider than `most` returns for it, in the units of `width`.
 
     Raises ValueError as `srt` does.
     """
@@ -200,17 +212,9 @@ def turns(
     for (turn, until, words), following in zip_longest(spoken, spoken[1:]):
         latest = min(until, following[0].start) if following else until
         end = min(turn.end, following[0].start) if following else turn.end
-        screens = list(_screens(turn.text, most or _longest_line(turn.text), width, lines))
+        screens = list(_screens(turn.text, most(turn.text), width, lines))
         timed = _by_words(turn.start, end, screens, words) if words else None
         yield from _readable(timed or _by_share(turn.start, end, screens), latest)
-
-
-def _longest_line(text: str) -> int:
-    """Return the columns of a line in the text's script."""
-    if _KANA.search(text):
-        return _JAPANESE_COLUMNS
-    letters = sum(char.isalpha() for char in text)
-    return _WIDE_COLUMNS if 2 * sum(columns(char) == 2 for char in text) > letters else COLUMNS
 
 
 def _readable(spoken: Sequence[Turn], latest: int) -> Iterator[Turn]:

@@ -1,6 +1,5 @@
-"""The font for all text in pictures, and which characters it covers."""
+"""The font of drafts and stills, and which characters it covers. Captions have more: see typesetting."""
 
-import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,7 +8,6 @@ from PIL import ImageFont
 # Covers Latin, Greek and Cyrillic. Pillow's built-in font covers little more than ASCII.
 FONT = Path(__file__).parent / "fonts" / "Inter-SemiBold.otf"
 SMALLEST = 7  # pixels; smaller letters are unreadable
-_NAMED = 5  # characters listed in a message
 
 
 @lru_cache(maxsize=64)
@@ -22,22 +20,6 @@ def font_of(size: int) -> ImageFont.FreeTypeFont:
 def has_shape(letter: str) -> bool:
     """Return whether the font has a glyph for the letter; otherwise it would draw a box."""
     return _shape(letter) != _shape("\uffff")  # a noncharacter, always drawn as the font's box
-
-
-def composed(text: str) -> str:
-    """Return the text as drawn: accents composed with their letters, without format characters."""
-    return "".join(char for char in unicodedata.normalize("NFC", text) if unicodedata.category(char) != "Cf")
-
-
-def not_drawn(text: str) -> str | None:
-    """Say which characters of a text the font lacks, or return None if it has all."""
-    found = (char for char in composed(text) if not char.isspace() and not has_shape(char))
-    missing = list(dict.fromkeys(found))
-    if not missing:
-        return None
-    named = ", ".join(f"{char} (U+{ord(char):04X})" for char in missing[:_NAMED])
-    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-    return f"the font covers Latin, Greek and Cyrillic, but lacks {named}{more}"
 
 
 def _shape(letter: str) -> tuple[tuple[int, int], bytes]:

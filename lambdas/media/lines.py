@@ -2,15 +2,19 @@
 
 uniseg finds where a line may break (UAX 14) and what a reader sees as one letter (UAX 29). The rules here add
 what UAX 14 leaves to the typesetter: W3C's requirements for Chinese, Japanese and Korean (clreq, jlreq with
-JIS X 4051, klreq).
+JIS X 4051, klreq). BudouX finds the words of Thai, which has no spaces between them. For Khmer, Lao and
+Burmese, which have none either, there is no small library: their lines break at spaces, otherwise between
+letters.
 """
 
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import chain
 from unicodedata import category, east_asian_width
 
+from budoux import Parser, load_default_thai_parser
 from uniseg.graphemecluster import grapheme_clusters
 from uniseg.linebreak import line_break_units
 
@@ -27,6 +31,7 @@ _NEVER_FIRST = frozenset(
 _NEVER_LAST = frozenset("“‘«‹„‚¿¡([{（［｛「『【〈《〔〖〘〚〝｟｢﹙﹛﹝$£€￥＄￡§№")
 _LONGEST_LETTER = 100  # characters; a flag of a region has 7, a family 11
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")
+_THAI = re.compile(r"[\u0e00-\u0e7f]+")
 _IN_NUMBER = re.compile(r"\d[，．、]?\Z")
 _SPACE = re.compile(r"[^\S\u00a0\u2007\u202f]+")  # not the spaces that hold words together
 _OF_EMOJI = re.compile("[\u200d\ufe0f\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
@@ -63,12 +68,30 @@ def units(text: str) -> tuple[str, ...]:
     """Return the parts between which a line may break, each with the space behind it. Runs of space become
     one, and there is none around the text."""
     found: list[str] = []
-    for unit in line_break_units(_SPACE.sub(" ", text).strip()):
+    for unit in chain.from_iterable(map(_words, line_break_units(_SPACE.sub(" ", text).strip()))):
         if found and _belong_together(found[-1], unit):
             found[-1] += unit
         else:
             found.append(unit)
     return tuple(found)
+
+
+def _words(unit: str) -> Iterator[str]:
+    """Yield the words of a unit that UAX 14 leaves whole, each with the marks behind it."""
+    at = 0
+    for thai in _THAI.finditer(unit):
+        begin = thai.start()
+        for word in _thai().parse(thai.group())[:-1]:
+            begin += len(word)
+            if category(unit[begin]) != "Mn":
+                yield unit[at:begin]
+                at = begin
+    yield unit[at:]
+
+
+@cache
+def _thai() -> Parser:
+    return load_default_thai_parser()
 
 
 def _belong_together(before: str, after: str) -> bool:

@@ -28,6 +28,7 @@ from lambdas.domain.quality import CaptionTurn, ClipMeasures, QualityReport, Sou
 from lambdas.domain.video_parts import JoinStep
 from lambdas.media import burned_captions, clip_sound, continuity, splice
 from lambdas.media.background import Bed
+from lambdas.media.caption_design import Design
 from lambdas.media.captions import Cue, timed_text, turns
 from lambdas.media.clip_sound import SHORTEST_FADE, SoundPart, lay_sound
 from lambdas.media.conform import FilmFormat, conform, conforms
@@ -39,6 +40,7 @@ from lambdas.media.quality import measure_sound
 from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.sound_input import has_sound
 from lambdas.media.source import BytesSource, FileSource, Source
+from lambdas.production.captions_fonts import captions_fonts
 
 _LONGEST_TITLE = 120  # characters; players show it in the window title
 _MOST_IN_MEMORY = 64 * 1024 * 1024  # bytes of one clip; three are in memory
@@ -131,7 +133,9 @@ class Film:
             chained = {clip.index for clip in plan.clips if clip.starts_from is not None}
             pieces = continuity.even_out(pieces, chained, partial(self._keep_evened_out, pieces))
         if plan.burn_captions:
-            pieces = burned_captions.burn(pieces, cues(plan), self._keep_captioned, plan.caption_style)
+            pieces = burned_captions.burn(
+                pieces, cues(plan), self._keep_captioned, captions_design(plan, self._inputs)
+            )
         return pieces
 
     def _keep_transition(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
@@ -147,9 +151,10 @@ class Film:
     def _keep_captioned(
         self, part: Piece, shown: Sequence[burned_captions.Shown], make: Callable[[], bytes]
     ) -> Source:
-        return self._keep(
-            ["captions", burned_captions.REVISION, _address(part), [asdict(one) for one in shown]], make
-        )
+        plan = self._plan
+        drawn = [plan.caption_style, plan.caption_look.model_dump(), plan.language]
+        said = [asdict(one) for one in shown]
+        return self._keep(["captions", burned_captions.REVISION, drawn, _address(part), said], make)
 
     def _keep(self, determines: list[Any], make: Callable[[], bytes]) -> Source:
         """Return what is encoded in place of a piece. `determines` is everything that determines its
@@ -348,6 +353,12 @@ def cues(plan: FilmPlan) -> list[Cue]:
         )
         for start, sentence in plan.narration
     ]
+
+
+def captions_design(plan: FilmPlan, inputs: Objects) -> Design:
+    """Return what the captions look like. Raises ArtifactMissing, CaptionsRefused."""
+    look = plan.caption_look
+    return Design(plan.caption_style, look, captions_fonts(look, plan.language, inputs))
 
 
 def chapters(plan: FilmPlan) -> list[Chapter]:

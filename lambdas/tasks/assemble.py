@@ -20,10 +20,11 @@ from lambdas.domain.prices import of_time
 from lambdas.domain.quality import QualityReport
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import AssemblyProgress
+from lambdas.media.ass import ass
 from lambdas.media.captions import srt, vtt
 from lambdas.media.frames import poster
 from lambdas.media.spritesheet import spritesheet
-from lambdas.production.film_layout import Film, cues, forget_broken_clip, quality_report
+from lambdas.production.film_layout import Film, captions_design, cues, forget_broken_clip, quality_report
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import VideoTask, require_open, task
 from lambdas.settings import PricedSettings
@@ -72,7 +73,7 @@ def assemble(
     reused = parts.find(film)
     report = _read_report(plan, outputs) if reused else _make(film, plan, inputs, outputs, parts, videos)
     _make_pictures(film, plan, outputs)
-    _write_captions(plan, outputs)
+    _write_captions(plan, inputs, outputs)
     parts.require_video(film, made=not reused)  # the pictures and captions have the film's name
     finished_ms = now_ms()
     cost = 0.0 if reused else of_time(usd_per_second, started_ms, finished_ms)
@@ -135,14 +136,15 @@ def _make_pictures(film: str, plan: FilmPlan, outputs: Objects) -> None:
         outputs.put(sheet, spritesheet(outputs.source(film)).jpeg, "image/jpeg")
 
 
-def _write_captions(plan: FilmPlan, outputs: Objects) -> None:
+def _write_captions(plan: FilmPlan, inputs: Objects, outputs: Objects) -> None:
     said = cues(plan) if plan.captions else []
     if not said:
         return
     content = film_hash(plan)
-    for variant, write in (("captions", vtt), ("captions_srt", srt)):
+    styled = ass(said, captions_design(plan, inputs), (plan.width, plan.height))
+    for variant, text in (("captions", vtt(said)), ("captions_srt", srt(said)), ("captions_ass", styled)):
         extension, media_type = VARIANTS[variant].extension, VARIANTS[variant].media_type
-        outputs.put(keys.captions(plan.tenant, content, extension), write(said).encode(), media_type)
+        outputs.put(keys.captions(plan.tenant, content, extension), text.encode(), media_type)
 
 
 class Progress:

@@ -18,10 +18,10 @@ from lambdas.domain import keys
 from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.narration import Speaker, Spoken, speaker, spoken
 from lambdas.domain.sentences import sentences
-from lambdas.domain.video_request import FASTEST_SPEECH, NarrationFit
-from lambdas.media.font import not_drawn
+from lambdas.domain.video_request import FASTEST_SPEECH, CaptionLook, NarrationFit
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import length
+from lambdas.production.captions_fonts import captions_fonts
 from lambdas.production.failed_tries import noted
 from lambdas.production.scene_parts import PartMade, SceneTask, make_part
 from lambdas.production.task_token import require_open, task
@@ -34,14 +34,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = SceneTask.model_validate(event)
     settings = NarrateSettings.from_env()
     speech = Speech(client("polly"))
-    made = narrate(request, settings, stores.videos(settings), stores.outputs(settings), speech)
+    videos, inputs, outputs = stores.videos(settings), stores.inputs(settings), stores.outputs(settings)
+    made = narrate(request, settings, videos, inputs, outputs, speech)
     return made.model_dump()
 
 
 def narrate(
-    request: SceneTask, settings: NarrateSettings, videos: Videos, outputs: Objects, speech: Speech
+    request: SceneTask,
+    settings: NarrateSettings,
+    videos: Videos,
+    inputs: Objects,
+    outputs: Objects,
+    speech: Speech,
 ) -> PartMade:
-    """Make a scene's narration and its preview.
+    """Make a scene's narration and its preview. `inputs` has the captions' font, if the user sent one.
 
     Raises ArtifactMissing, CaptionsRefused, NarrationRefused, SoundUnreadable, VideoClosed, VideoNotFound.
     """
@@ -49,10 +55,9 @@ def narrate(
     scene = Storyboards(outputs).get(video).scenes[request.scene]
     narration = scene.narration
     assert narration is not None  # noqa: S101 - scenes without narration are skipped
-    if video.request.burn_captions and (missing := not_drawn(narration.spoken)):
-        raise CaptionsRefused(
-            f"the narration of scene {request.scene} can't be burned into the pictures: {missing}"
-        )
+    look = video.request.caption_look
+    if video.request.burn_captions or look.font or look.font_file:
+        _check_letters(look, request.scene, narration.spoken, inputs)
     by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
     within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
     timed = video.request.times_words
@@ -75,6 +80,11 @@ def narrate(
 
     reused = sounds.find(artifact) and _is_complete(artifact, request.tenant, outputs, sounds)
     return make_part(video, request, "narrations", artifact, videos, outputs, make, reused=reused)
+
+
+def _check_letters(look: CaptionLook, scene: int, said: str, inputs: Objects) -> None:
+    if missing := captions_fonts(look, "", inputs).lacks(said):
+        raise CaptionsRefused(f"the narration of scene {scene} can't be drawn into the pictures: {missing}")
 
 
 def _is_complete(artifact: str, tenant: str, outputs: Objects, sounds: SharedObjects) -> bool:

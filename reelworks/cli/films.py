@@ -180,6 +180,31 @@ def make(
             "(a few large words in the middle). Default: plain."
         ),
     ] = None,
+    caption_position: Annotated[
+        str | None,
+        typer.Option(help="Where captions are: bottom, middle or top. Default: as the style has it."),
+    ] = None,
+    caption_size: Annotated[
+        float | None, typer.Option(help="Times the captions' usual size: 0.5 to 2. Default: 1.")
+    ] = None,
+    caption_colour: Annotated[
+        str | None, typer.Option(help="The captions' colour, such as #FFDD00. Default: white.")
+    ] = None,
+    caption_outline: Annotated[
+        str | None,
+        typer.Option(help="The colour of the captions' outline, or box for black on a half-transparent box."),
+    ] = None,
+    caption_outline_width: Annotated[
+        float | None,
+        typer.Option(help="The outline's width: 0 to 0.25 of the letters' size. Default: 0.1."),
+    ] = None,
+    caption_font: Annotated[
+        str | None,
+        typer.Option(
+            help="The captions' font: its name, or a file (.ttf, .otf, .ttc). Default: one that has their "
+            "letters."
+        ),
+    ] = None,
     review_all: Annotated[
         bool,
         typer.Option(
@@ -202,6 +227,7 @@ def make(
     given = None if storyboard is None else read_storyboard(storyboard)
     if wait and not dry_run:
         check_output(output)
+    font_file = _font_file(caption_font)
     fields: CreateFields = {
         "topic": topic,
         "tone": tone,
@@ -247,18 +273,36 @@ def make(
         "fragmented": fragmented,
         "burn_captions": burn_captions,
         "caption_style": caption_style,
+        "caption_position": caption_position,
+        "caption_size": caption_size,
+        "caption_colour": caption_colour,
+        "caption_outline": caption_outline,
+        "caption_outline_width": caption_outline_width,
+        "caption_font": None if font_file else caption_font,
         "max_cost": max_cost,
         "review": list(Gate) if review_all else review_at or None,
     }
+    files = {"image": image, "last_frame": last_frame, "music": music, "caption_font_file": font_file}
     with Session() as client:
         if dry_run:
             _estimated(
-                client.estimate(prompt, image=image, last_frame=last_frame, music=music, **fields),
+                client.estimate(prompt, **files, **fields),
                 as_json=as_json,
             )
         else:
-            video = client.submit(prompt, image=image, last_frame=last_frame, music=music, **fields)
+            video = client.submit(prompt, **files, **fields)
             _made(client, video, output, wait=wait, as_json=as_json)
+
+
+def _font_file(font: str | None) -> Path | None:
+    """Return the file that names a font; None if it is named by its name."""
+    if font is None or not font.lower().endswith((".ttf", ".otf", ".ttc")):
+        return None
+    if not (path := Path(font)).is_file():
+        fail(
+            f"there is no file {font}. Name a font file, or a font that comes with Reelworks or is installed."
+        )
+    return path
 
 
 def _estimated(estimate: "VideoEstimate", *, as_json: bool) -> None:

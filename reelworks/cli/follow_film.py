@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,18 +63,25 @@ def _download(
 ) -> tuple[int, list[Path]]:
     """Save a film, and its captions beside it under its name, where players look for them. Return the film's
     size in bytes, and the files with captions: none if the film went to no file."""
-    beside = {"captions": path.with_suffix(".vtt"), "captions_srt": path.with_suffix(".srt")}
+    from reelworks.client import NotFound
+
+    beside = {
+        "captions": path.with_suffix(".vtt"),
+        "captions_srt": path.with_suffix(".srt"),
+        "captions_ass": path.with_suffix(".ass"),
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         size = client.download(video_id, path, attempt=attempt)
         if not captions or not path.is_file():
             return size, []
         for variant, file in beside.items():
-            client.download(video_id, file, variant=variant, attempt=attempt)
+            with suppress(NotFound):  # an older film has no ASS file
+                client.download(video_id, file, variant=variant, attempt=attempt)
     except OSError as error:
         again = f"reel get {video_id}{f' --attempt {attempt}' if attempt else ''} -o PATH"
         fail(f"cannot write {path}: {error.strerror}. Get the film with: {again}")
-    return size, list(beside.values())
+    return size, [file for file in beside.values() if file.is_file()]
 
 
 def _files(path: Path, captions: list[Path], size: int) -> dict[str, Any]:

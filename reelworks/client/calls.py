@@ -65,16 +65,17 @@ class Calls:
         image: str | Path | Upload | None = None,
         last_frame: str | Path | Upload | None = None,
         music: str | Path | Upload | None = None,
+        caption_font_file: str | Path | Upload | None = None,
         **fields: Unpack[CreateFields],
     ) -> Flow[Video]:
         """Request a video from a prompt, `topic` or `storyboard`, and return at once.
 
         docs/api.md lists the `fields`; those that are None are omitted. `image` is the first picture,
-        `last_frame` the last; `music` plays under the film. Each is a file or an `upload`; large files are
-        uploaded first. So are the files that scenes of a `storyboard` have as `first_frame` or `last_frame`:
-        a Path or an `upload`. Raises ApiError, OSError.
+        `last_frame` the last; `music` plays under the film; `caption_font_file` is the captions' font. Each
+        is a file or an `upload`; large files are uploaded first. So are the files that scenes of a
+        `storyboard` have as `first_frame` or `last_frame`: a Path or an `upload`. Raises ApiError, OSError.
         """
-        body, files = _parts(_named(image, last_frame, music), prompt=prompt, **fields)
+        body, files = _parts(_named(image, last_frame, music, caption_font_file), prompt=prompt, **fields)
         if "storyboard" in body:
             body["storyboard"] = yield from self._sent(body["storyboard"])
         if _weigh(files.values()) > _LARGEST_FORM:
@@ -90,13 +91,14 @@ class Calls:
         image: str | Path | Upload | None = None,
         last_frame: str | Path | Upload | None = None,
         music: str | Path | Upload | None = None,
+        caption_font_file: str | Path | Upload | None = None,
         **fields: Unpack[CreateFields],
     ) -> Flow[VideoEstimate]:
         """Return what `submit` would take with the same arguments (clips, cost by part, time), and what would
         refuse it. Nothing is made, and nothing is uploaded: of files above 4 MB, give the `upload`. Raises
         ApiError, OSError.
         """
-        body, files = _parts(_named(image, last_frame, music), prompt=prompt, **fields)
+        body, files = _parts(_named(image, last_frame, music, caption_font_file), prompt=prompt, **fields)
         given = [*files.items(), *(("storyboard", path) for path in _frame_files(body.get("storyboard")))]
         if (size := _weigh(path for _, path in given)) > _LARGEST_FORM:
             raise InvalidRequest(
@@ -118,10 +120,18 @@ class Calls:
         image: str | Path | Upload | None = None,
         last_frame: str | Path | Upload | None = None,
         music: str | Path | Upload | None = None,
+        caption_font_file: str | Path | Upload | None = None,
         **fields: Unpack[CreateFields],
     ) -> Flow[Video]:
         """Request a video as `submit` does, and wait for it as `result` does."""
-        video = yield from self.submit(prompt, image=image, last_frame=last_frame, music=music, **fields)
+        video = yield from self.submit(
+            prompt,
+            image=image,
+            last_frame=last_frame,
+            music=music,
+            caption_font_file=caption_font_file,
+            **fields,
+        )
         return (yield from self.result(video.id, on_update=on_update))
 
     def remix(
@@ -476,9 +486,15 @@ def _named(
     image: str | Path | Upload | None,
     last_frame: str | Path | Upload | None,
     music: str | Path | Upload | None,
+    caption_font_file: str | Path | Upload | None,
 ) -> dict[str, str | Path | Upload | None]:
     """Return the files of a create by their fields."""
-    return {"input_reference": image, "last_frame": last_frame, "music": music}
+    return {
+        "input_reference": image,
+        "last_frame": last_frame,
+        "music": music,
+        "caption_font_file": caption_font_file,
+    }
 
 
 def _frame_files(storyboard: Any) -> set[Path]:

@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from reelworks.client.document import ALWAYS, Document
 
+CaptionPosition: TypeAlias = Literal["bottom", "middle", "top"] | str
+
 CaptionStyle: TypeAlias = Literal["plain", "karaoke", "pop"] | str
 
 ClipSound: TypeAlias = Literal["keep", "duck", "drop"] | str
@@ -103,6 +105,18 @@ class Caller(Document):
     scopes: list[Scope] = []
     """`read`: look; `create`: create, edit, cancel and delete videos; `admin`: manage the tenant's API
     keys; `operate`: see what runs, waits and failed, of all tenants."""
+
+
+class CaptionLook(Document):
+    """How captions are drawn, besides their style. Without a position or outline, as the style has it."""
+
+    position: CaptionPosition | None = None
+    size: float | None = None
+    colour: str | None = None
+    outline: str | None = None
+    outline_width: float | None = None
+    font: str | None = None
+    font_file: FontFile | None = None
 
 
 class CharacterDeletion(Document):
@@ -380,6 +394,13 @@ class Film(Document):
     """A link to it, valid for an hour."""
     thumbnail_url: str = ALWAYS
     """A link to its poster, as long."""
+
+
+class FontFile(Document):
+    """The user's font, stored in the input bucket under `key`."""
+
+    key: str = ALWAYS
+    sha256: str = ALWAYS
 
 
 class Frame(Document):
@@ -910,6 +931,8 @@ class Video(Document):
     caption_style: CaptionStyle = ALWAYS
     """As asked for; `notes` says so where the captions are plain because the voice has no times of
     words."""
+    caption_look: CaptionLook = ALWAYS
+    """How captions are drawn, as `caption_position`, `caption_size` and the like say."""
     music: MusicOf | None = None
     storyboard: StoryboardState | None = None
     """Set once it is written."""
@@ -1038,14 +1061,32 @@ class CreateFields(TypedDict, total=False):
     """With `topic` or `storyboard`: captions of the narration, as a track of the film and as files. Must
     be true or false."""
     burn_captions: bool | None
-    """With `topic` or `storyboard`: captions drawn into the pictures, with or without `captions`. Latin,
-    Greek and Cyrillic only; other letters are refused by name, because the bundled font lacks them. Must
-    be true or false."""
+    """With `topic` or `storyboard`: captions drawn into the pictures, with or without `captions`, in
+    every script of which a font comes with Reelworks or is installed. Letters that no font has are
+    refused by name. Must be true or false."""
     caption_style: CaptionStyle | None
     """With `captions` or `burn_captions`: `karaoke` lights each word while it is spoken, `pop` shows a
     few large words at a time in the middle of the picture. Both need a voice that says when it speaks
     each word; with one that doesn't, captions are plain and `notes` says so. Drawn by `burn_captions`;
     with `captions`, the WebVTT file has the words' times. Must be one of plain, karaoke, pop."""
+    caption_position: CaptionPosition | None
+    """Where captions are. By default at the bottom, in style `pop` in the middle. Must be one of bottom,
+    middle, top."""
+    caption_size: float | None
+    """How large the letters of captions are: times their usual size. Must be a number from 0.5 to 2."""
+    caption_colour: str | None
+    """The colour of captions' letters. In style `karaoke`, the word that is spoken is yellow (#FFDD00).
+    Must be a colour as #RRGGBB, for example #FFDD00."""
+    caption_outline: str | None
+    """The colour of the letters' outline; `box` is a black outline on a half-transparent black box. By
+    default `box`, in style `pop` #000000. Must be box or a colour as #RRGGBB, for example #FFDD00."""
+    caption_outline_width: float | None
+    """How wide the outline is; 0 for none. Must be a number from 0 to 0.25, a fraction of the letters'
+    size."""
+    caption_font: str | None
+    """The font of captions, which must come with Reelworks or be installed, and have all their letters.
+    By default each letter is in the first font that has it: Inter, Noto's of its script, or one that is
+    installed. Must be the name of a font, for example Noto Sans, without control characters."""
     voice: str | None
     """With `topic` or `storyboard`: who narrates. By default the deployment's voice. Must be the name of
     a voice, for example Joanna, without control characters."""

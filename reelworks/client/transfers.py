@@ -23,6 +23,9 @@ _BEGINNINGS = (
     (rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", "audio/mpeg"),
     (rb"OggS", "audio/ogg"),
     (rb"fLaC", "audio/flac"),
+    (rb"\x00\x01\x00\x00|true", "font/ttf"),
+    (rb"OTTO", "font/otf"),
+    (rb"ttcf", "font/collection"),
     (rb"....ftypM4A", "audio/mp4"),
     (rb"....ftyp", "video/mp4"),
 )

@@ -16,6 +16,8 @@ from lambdas.media.sound_file import find_sound
 from lambdas.media.sound_input import RATE, samples
 from reelworks.client import Client, NotFound
 
+_CAPTIONS = {"captions": "vtt", "captions_srt": "srt", "captions_ass": "ass"}  # extensions by variant
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -103,7 +105,7 @@ class _Gathering:
         manifest = self._manifest()
         scenes = manifest["scenes"]
         delivered = {file["variant"] for file in manifest["delivered"]}
-        captions = [one for one in ("captions", "captions_srt") if one in delivered]
+        captions = [one for one in _CAPTIONS if one in delivered]
         clips = [clip for scene in scenes for clip in scene["clips"]]
         spoken = [scene for scene in scenes if scene["narration"]]
         self._all = 1 + len(clips) + len(spoken) + len(captions) + bool(manifest["music"])
@@ -181,7 +183,7 @@ class _Gathering:
         return [Sound(path.name, "music", start, min(length, film - start), length) for start in starts]
 
     def _captions(self, variant: str) -> str:
-        file = f"captions.{'srt' if variant == 'captions_srt' else 'vtt'}"
+        file = f"captions.{_CAPTIONS[variant]}"
         self._save(file, lambda path: self._client.download(self._video, path, variant=variant))
         return file
 

@@ -8,6 +8,7 @@ const FILES = {
   video: "Film (MP4)",
   captions: "Captions (WebVTT)",
   captions_srt: "Captions (SubRip)",
+  captions_ass: "Captions (ASS)",
   storyboard: "Storyboard (JSON)",
   quality: "Quality report (JSON)",
   manifest: "Manifest (JSON)",

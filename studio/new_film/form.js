@@ -4,6 +4,16 @@ import { closed, emptyStoryboard } from "../storyboard/document.js";
 
 const KEPT = "reelworks.draft.new_film";
 
+const OF_CAPTIONS = [
+  "caption_style",
+  "caption_position",
+  "caption_size",
+  "caption_colour",
+  "caption_outline",
+  "caption_outline_width",
+  "caption_font",
+];
+
 /** Values are as typed; "" is the API's default. */
 export const emptyForm = () => ({
   way: "prompt",
@@ -27,6 +37,12 @@ export const emptyForm = () => ({
   captions: true,
   burn_captions: false,
   caption_style: "",
+  caption_position: "",
+  caption_size: "",
+  caption_colour: "",
+  caption_outline: "",
+  caption_outline_width: "",
+  caption_font: "",
   stills: "",
   input_reference: null,
   last_frame: null,
@@ -155,7 +171,7 @@ function _scenes(form) {
   const names = ["language", "stills"];
   if (form.way === "topic") names.push("tone", "scenes");
   if (speaks(form)) names.push("voice", "voice_engine", "speech_speed", "captions", "burn_captions");
-  if (speaks(form) && (form.captions || form.burn_captions)) names.push("caption_style");
+  if (speaks(form) && (form.captions || form.burn_captions)) names.push(...OF_CAPTIONS);
   for (const name of names) if (form[name] !== "" && form[name] !== false) body[name] = form[name];
   return body;
 }

@@ -36,6 +36,7 @@ from lambdas.domain.video import Video, execution_name
 from lambdas.domain.video_parts import ClipProgress, Decision
 from lambdas.domain.video_request import Music, VideoRequest
 from lambdas.domain.webhooks import WINDOW_MS, Delivery, DueTry
+from lambdas.media.font import FONT
 from lambdas.production.plans import store_plan
 from reelworks.cloud.lifecycle.development_certificate import development_secret
 from tests.cloud.deployment import png
@@ -249,7 +250,15 @@ def films(cloud: Cloud) -> None:
 def music_and_films_of_films(cloud: Cloud) -> None:
     with cloud.api("musicians") as api:
         music = {"audio_url": f"data:audio/wav;base64,{b64encode(_SOUND).decode()}"}
-        film = api.create(topic="A bee", scenes=2, music=music, burn_captions=True, review=["previews"])
+        font = {"font_url": f"data:font/otf;base64,{b64encode(FONT.read_bytes()).decode()}"}
+        film = api.create(
+            topic="A bee",
+            scenes=2,
+            music=music,
+            burn_captions=True,
+            caption_font_file=font,
+            review=["previews"],
+        )
         api.until_gate(film)
         again = {"part": "text", "note": "Let it rain."}
         accepted(api.http.post(f"/videos/{film}/scenes/0/regenerate", json=again))

@@ -32,6 +32,7 @@ from lambdas.domain.video_parts import ClipProgress, ClipState, FailedTry, Failu
 from lambdas.domain.video_request import Stills, VideoRequest
 from lambdas.intake.accept import Intake
 from lambdas.intake.fields import ALLOWED
+from lambdas.media import font
 from lambdas.production.plans import store_plan
 from tests.api_document import api_document
 from tests.cloud.deployment import Context, Deployment, png, rest_event
@@ -44,6 +45,7 @@ MUSIC = {
     "audio_url": "data:audio/flac;base64,"
     + b64encode(sounds.encoded(sounds.noise(1.5), "flac").getvalue()).decode()
 }
+FONT = {"font_url": f"data:font/otf;base64,{b64encode(font.FONT.read_bytes()).decode()}"}
 KITES: dict[str, Any] = {"prompt": None, "topic": "Kites"}
 SCENE = {"image": {"positive_prompt": "A kite."}, "video": {"positive_prompt": "A kite that rises."}}
 
@@ -245,6 +247,40 @@ def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> 
         (KITES | {"captions": True, "caption_style": "disco"}, "caption_style", "plain, karaoke, pop"),
         (KITES | {"caption_style": "pop"}, "caption_style", "burn_captions=true"),
         ({"caption_style": "pop"}, "caption_style", "topic or storyboard"),
+        (KITES | {"caption_size": 1.5}, "caption_size", "burn_captions=true"),
+        (KITES | {"narrate": False, "caption_position": "top"}, "caption_position", "narrate=true"),
+        (KITES | {"captions": True, "caption_position": "left"}, "caption_position", "bottom, middle, top"),
+        (KITES | {"captions": True, "caption_size": 3}, "caption_size", "0.5 to 2"),
+        (KITES | {"captions": True, "caption_colour": "yellow"}, "caption_colour", "#RRGGBB"),
+        (KITES | {"captions": True, "caption_outline": "thin"}, "caption_outline", "box or a colour"),
+        (KITES | {"captions": True, "caption_outline_width": 1}, "caption_outline_width", "0 to 0.25"),
+        (KITES | {"captions": True, "caption_font": "Comic Lettering"}, "caption_font", "Noto Sans Thai"),
+        (
+            KITES
+            | {"burn_captions": True, "caption_font": "Noto Sans Thai"}
+            | {"storyboard": {"scenes": [{"narration": {"text": "Ein Drachen"}}]}},
+            "scenes[0].narration.text",
+            "the font Noto Sans Thai lacks E (U+0045)",
+        ),
+        ({"caption_font_file": FONT}, "caption_font_file", "burn_captions=true"),
+        (KITES | {"captions": True, "caption_font_file": "kite.ttf"}, "caption_font_file", "font_url"),
+        (
+            KITES | {"captions": True, "caption_font_file": {"font_url": "data:font/ttf;base64,AAAA"}},
+            "caption_font_file",
+            "TrueType or OpenType",
+        ),
+        (
+            KITES | {"captions": True, "caption_font_file": FONT, "caption_font": "Inter"},
+            "caption_font",
+            "omitted when caption_font_file",
+        ),
+        (
+            KITES
+            | {"burn_captions": True, "caption_font_file": FONT}
+            | {"storyboard": {"scenes": [{"narration": {"text": "凧"}}]}},
+            "scenes[0].narration.text",
+            "the font Inter lacks 凧",
+        ),
         (KITES | {"enhance": False}, "enhance", "omitted"),
         (KITES | {"scenes": 1, "storyboard": {"scenes": [{}, {}]}}, "scenes", "at least 2"),
         (KITES | {"storyboard": "{"}, "storyboard", "JSON text"),
@@ -265,9 +301,10 @@ def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> 
             "1 to 2,000",
         ),
         (
-            KITES | {"burn_captions": True, "storyboard": {"scenes": [{}, {"narration": {"text": "凧"}}]}},
+            KITES
+            | {"burn_captions": True, "storyboard": {"scenes": [{}, {"narration": {"text": "\U00013000"}}]}},
             "scenes[1].narration.text",
-            "U+51E7",
+            "U+13000",
         ),
         ({"prompt": None, "storyboard": {"scenes": []}}, "title", "Send topic"),
         (KITES | {"stills": "none", "model": "cogvideox-5b-i2v"}, "stills", "standard or premium"),
@@ -710,7 +747,11 @@ def test_a_finished_video_has_a_link_to_its_film(aws: Deployment) -> None:
 
 @pytest.mark.parametrize(
     ("variant", "extension", "kind"),
-    [("captions", "vtt", "text/vtt"), ("captions_srt", "srt", "application/x-subrip")],
+    [
+        ("captions", "vtt", "text/vtt"),
+        ("captions_srt", "srt", "application/x-subrip"),
+        ("captions_ass", "ass", "text/x-ssa"),
+    ],
 )
 def test_captions_are_content(aws: Deployment, variant: str, extension: str, kind: str) -> None:
     id_ = create(**KITES, captions=True)["id"]

@@ -214,11 +214,12 @@ def test_an_unreadable_storyboard(reel: CliRunner, tmp_path: Path, content: byte
 def test_captions_are_saved_beside_the_film(reel: CliRunner, tmp_path: Path) -> None:
     result = reel.invoke(app, ["get", "captioned", "--json", "-o", str(tmp_path / "kite.mp4")])
     assert result.exit_code == 0, result.output
-    paths = [str(tmp_path / "kite.vtt"), str(tmp_path / "kite.srt")]
+    paths = [str(tmp_path / f"kite.{kind}") for kind in ("vtt", "srt", "ass")]
     assert json.loads(result.stdout)["captions_paths"] == paths
     assert (tmp_path / "kite.mp4").read_bytes() == b"film"
     assert (tmp_path / "kite.vtt").read_bytes() == b"captions"
     assert (tmp_path / "kite.srt").read_bytes() == b"captions_srt"
+    assert (tmp_path / "kite.ass").read_bytes() == b"captions_ass"
 
 
 def test_a_storyboard_is_shown(reel: CliRunner) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aws_cdk import FileSystem, IgnoreMode
 
-from cdk.code import EXCLUDE, ROOT, BundlingError, bundle
+from cdk.code import EXCLUDE, ROOT, SERVICES, BundlingError, bundle
 from tests.template.reading import Template, properties
 
 REQUIREMENTS = ("requirements.txt", "requirements-media.txt")
@@ -76,6 +76,15 @@ def test_requirements_include_their_own_requirements() -> None:
 
 def _normal(package: str) -> str:
     return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def test_the_services_that_functions_call_are_bundled() -> None:
+    called = {
+        service
+        for path in (ROOT / "lambdas").rglob("*.py")
+        for service in re.findall(r'client\(\s*"([a-z0-9-]+)"', path.read_text())
+    }
+    assert called == SERVICES
 
 
 def test_a_requirement_without_a_wheel_is_reported(tmp_path: Path) -> None:

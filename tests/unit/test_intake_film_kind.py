@@ -98,6 +98,8 @@ def test_scene_fields_with_a_prompt_are_rejected_in_favour_of_topic(name: str) -
     value = {"scenes": 2, "sample_rate": 16000, "max_tokens": 900, "context_size": 4096}.get(name, 1)
     text = {"tone": "calm", "language": "de", "voice": "Joanna", "voice_engine": "neural", "stills": "none"}
     text |= {"review": "previews", "narration_fit": "refuse", "caption_style": "pop"}
+    text |= {"caption_position": "top", "caption_colour": "#FFFFFF", "caption_outline": "box"}
+    text |= {"caption_outline_width": 0.1, "caption_font": "Inter"}
     fields = {"prompt": "A kite", name: text.get(name, "m" if name == "text_model" else value)}
     with pytest.raises(InvalidRequest, match=f"^{name} is allowed only with topic or storyboard") as refused:
         brief_of(parse(fields))

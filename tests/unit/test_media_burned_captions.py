@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from lambdas.domain.errors import CaptionsRefused
-from lambdas.domain.video_request import CaptionStyle
+from lambdas.domain.video_request import CaptionLook, CaptionPosition, CaptionStyle
 from lambdas.media.burned_captions import Shown, burn
+from lambdas.media.caption_design import Design
 from lambdas.media.captions import Cue
 from lambdas.media.encode import encode
-from lambdas.media.font import not_drawn
 from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.source import BytesSource, Source
 from tests.unit.clips import Pixels, clip, decoded, nal_types, reordered_clip
@@ -33,7 +33,7 @@ class Burnt:
             one if isinstance(one, Piece) else Piece(BytesSource(one), index)
             for index, one in enumerate(pieces)
         ]
-        self.pieces = burn(laid, cues, self._keep)
+        self.pieces = burn(laid, cues, self._keep, Design())
         layout = lay_out(self.pieces, sound=None, captions=[], chapters=[], metadata={}, fragmented=False)
         self.frames = decoded(b"".join(layout.stream()))
 
@@ -172,27 +172,9 @@ def test_the_same_captions_give_the_same_bytes() -> None:
     assert all(map(np.array_equal, one.frames, other.frames))
 
 
-@pytest.mark.parametrize(
-    "text", ["It flies!", "Łódź, Ωμέγα, Київ – „größer“ … 5 €", "a\u0308", "soft\u00adhyphen"]
-)
-def test_latin_greek_and_cyrillic_can_be_drawn(text: str) -> None:
-    assert not_drawn(text) is None
-    Burnt([clip(4)], [cue(0, 0.5, text)])
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("A 🪁 flies", "🪁 (U+1FA81)"),
-        ("凧が飛ぶ", "凧 (U+51E7)"),
-        ("طائرة", "ط (U+0637)"),
-        ("".join(map(chr, range(0x4E00, 0x4E0A))), "and 5 more"),
-    ],
-)
-def test_characters_missing_from_the_font_are_rejected_by_name(text: str, names: str) -> None:
-    with pytest.raises(CaptionsRefused) as refused:
-        Burnt([clip(4)], [cue(0, 0.5, text)])
-    assert names in refused.value.message
+def test_letters_that_no_font_has_are_refused_by_name() -> None:
+    with pytest.raises(CaptionsRefused, match=r"\U00013000 \(U\+13000\)"):
+        Burnt([clip(4)], [cue(0, 0.5, "A \U00013000")])
 
 
 # --- styles
@@ -202,9 +184,14 @@ def by_words(text: str, *words: tuple[str, float], end: float) -> Cue:
     return Cue(Fraction(0), Fraction(end), text, words=tuple((word, Fraction(at)) for word, at in words))
 
 
-def styled(style: CaptionStyle, size: tuple[int, int], said: Cue) -> list[Pixels]:
+def styled(
+    style: CaptionStyle, size: tuple[int, int], said: Cue, look: CaptionLook | None = None
+) -> list[Pixels]:
     pieces = burn(
-        [Piece(BytesSource(grey(16, size)), 0)], [said], lambda part, shown, make: BytesSource(make()), style
+        [Piece(BytesSource(grey(16, size)), 0)],
+        [said],
+        lambda part, shown, make: BytesSource(make()),
+        Design(style, look or CaptionLook()),
     )
     layout = lay_out(pieces, sound=None, captions=[], chapters=[], metadata={}, fragmented=False)
     return decoded(b"".join(layout.stream()))
@@ -257,3 +244,43 @@ def test_captions_of_a_tall_film_keep_clear_of_what_apps_lay_over_it(style: Capt
         assert rows.max() <= 0.75 * size[1]
         assert columns.min() >= 0.08 * size[0], "the box reaches a little into the margin"
         assert columns.max() <= 0.92 * size[0]
+
+
+# --- look
+
+
+@pytest.mark.parametrize("style", [CaptionStyle.PLAIN, CaptionStyle.POP])
+def test_captions_are_where_the_look_says(style: CaptionStyle) -> None:
+    size = (270, 480)
+    said, plain = by_words("It flies", ("It", 0), ("flies", 1), end=2), decoded(grey(16, size))[0]
+    middles, edges = {}, {}
+    for position in CaptionPosition:
+        frame = styled(style, size, said, CaptionLook(position=position))[0]
+        rows = np.nonzero((np.abs(frame.astype(int) - plain) > 60).any(axis=(1, 2)))[0]
+        middles[position], edges[position] = (
+            rows.mean() / size[1],
+            (rows.min() / size[1], rows.max() / size[1]),
+        )
+    assert 0.14 <= edges[CaptionPosition.TOP][0] <= 0.2, "below what apps lay over it"
+    assert abs(middles[CaptionPosition.MIDDLE] - 0.5) < 0.03
+    assert 0.69 <= edges[CaptionPosition.BOTTOM][1] <= 0.75
+
+
+def test_letters_have_the_colour_outline_and_size_of_the_look() -> None:
+    size, said = (480, 270), by_words("HHHH", ("HHHH", 0), end=2)
+
+    def letters(**look: object) -> Pixels:
+        return styled(CaptionStyle.PLAIN, size, said, CaptionLook(**look))[0].astype(int)
+
+    def area(frame: Pixels, colour: tuple[int, int, int]) -> int:
+        return int((np.abs(frame - colour).max(axis=2) < 50).sum())
+
+    red, blue = (255, 0, 0), (0, 0, 255)
+    coloured = letters(colour="#FF0000", outline="#0000FF", outline_width=0.2, size=2)
+    assert area(coloured, red) > 200
+    assert area(coloured, blue) > 200
+    assert area(coloured, red) > 3 * area(letters(colour="#FF0000", outline="#0000FF"), red), "twice the size"
+    bare = letters(outline="#0000FF", outline_width=0, size=2)
+    assert area(bare, blue) == 0
+    assert area(bare, (120, 120, 120)) > 0.9 * size[0] * size[1], "no box"
+    assert area(letters(outline="box"), (120, 120, 120)) < area(letters(outline="#000000"), (120, 120, 120))

@@ -11,7 +11,7 @@ from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.keys import speech
 from lambdas.domain.narration import Sentence, SpokenWord, spoken
 from lambdas.domain.planning import make_plan
-from lambdas.domain.video_request import CaptionStyle
+from lambdas.domain.video_request import CaptionLook, CaptionStyle
 from lambdas.media.captions import turns
 from lambdas.media.sound import Placed, mix
 from lambdas.production.film_layout import cues
@@ -69,6 +69,23 @@ def test_a_film_whose_voice_has_no_word_times_has_plain_captions_throughout() ->
     timed, untimed = said()[0], said(timed=False)[1]
     assert film([timed, timed]).caption_style is CaptionStyle.KARAOKE
     assert film([timed, untimed]).caption_style is CaptionStyle.PLAIN
+
+
+def test_another_look_makes_another_film_of_the_same_clips_and_speech() -> None:
+    usual = film(said())
+    other = usual.model_copy(update={"caption_look": CaptionLook(colour="#FFDD00")})
+    assert film_hash(other) != film_hash(usual)
+    assert other.artifacts == usual.artifacts
+    request = a_request(width=96, height=64, fps=8, captions=True, caption_look=other.caption_look)
+    plan = make_plan(a_video(request=request), CATALOGUE["animatic"], "Bees", [a_shot("Speech.")])
+    assert plan.caption_look == other.caption_look
+    plain = make_plan(
+        a_video(request=request.model_copy(update={"caption_look": CaptionLook()})),
+        CATALOGUE["animatic"],
+        "Bees",
+        [a_shot("Speech.")],
+    )
+    assert [clip.key_hash for clip in plan.clips] == [clip.key_hash for clip in plain.clips]
 
 
 def test_the_style_and_the_times_are_part_of_the_film_s_address() -> None:

@@ -373,15 +373,19 @@ def test_captions_are_a_track_of_the_film(bench: Bench) -> None:
     assert in_milliseconds(shown) == in_milliseconds(CUES)
 
 
-@pytest.mark.parametrize("extension", ["vtt", "srt"])
+@pytest.mark.parametrize("extension", ["vtt", "srt", "ass"])
 def test_captions_are_files_beside_the_film(bench: Bench, extension: str) -> None:
     video = narrated(bench, captions=True)
     run(bench, video)
     key = keys.captions(TENANT, film_hash(bench.plan(video)), extension)
     written = bench.outputs.get(key).decode()
-    assert written.startswith({"vtt": "WEBVTT\n", "srt": "1\n00:00:00,400 --> "}[extension])
+    begins = {"vtt": "WEBVTT\n", "srt": "1\n00:00:00,400 --> ", "ass": "[Script Info]\n"}
+    assert written.startswith(begins[extension])
     read = [(event.start, event.end, event.text) for event in SSAFile.from_string(written)]
-    assert read == in_milliseconds(CUES)
+    step = 10 if extension == "ass" else 1  # milliseconds
+    assert [text for *_, text in read] == [text for *_, text in CUES]
+    for one, cue in zip(read, in_milliseconds(CUES), strict=True):
+        assert one[:2] == pytest.approx(cue[:2], abs=step - 1)
 
 
 def test_a_film_without_captions_has_none(bench: Bench) -> None:
@@ -389,7 +393,9 @@ def test_a_film_without_captions_has_none(bench: Bench) -> None:
     for video in (silent, narrated(bench)):
         run(bench, video)
         content = film_hash(bench.plan(video))
-        assert not any(bench.outputs.exists(keys.captions(TENANT, content, end)) for end in ("vtt", "srt"))
+        assert not any(
+            bench.outputs.exists(keys.captions(TENANT, content, end)) for end in ("vtt", "srt", "ass")
+        )
         with av.open(BytesIO(bench.outputs.get(film(bench, video)))) as container:
             assert not container.streams.subtitles
 

@@ -15,6 +15,7 @@ from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipState
+from lambdas.media.font import FONT
 from lambdas.media.sound_input import length, samples
 from lambdas.production.scene_parts import SceneTask
 from lambdas.settings import NarrateSettings
@@ -212,7 +213,7 @@ def test_sentences_spoken_before_a_transient_failure_are_reused(bench: Bench, st
     task = SceneTask(tenant=TENANT, video_id=video.id, scene=0)
 
     def attempt() -> None:
-        narrate.narrate(task, NarrateSettings.from_env(), bench.videos, bench.outputs, speech)
+        narrate.narrate(task, NarrateSettings.from_env(), bench.videos, bench.inputs, bench.outputs, speech)
 
     with pytest.raises(ServiceUnavailable, match="Not now"):
         attempt()
@@ -255,16 +256,25 @@ def test_a_rejection_by_the_voice_is_reported_in_its_words(bench: Bench) -> None
 
 
 def test_characters_that_captions_cannot_draw_are_named_before_speaking(bench: Bench) -> None:
-    video = written(bench, "A bee wakes.", "凧が飛ぶ。", burn_captions=True)
+    video = written(bench, "A bee wakes.", "凧が飛ぶ \U00013000。", burn_captions=True)
     assert isinstance(run(bench, video), dict)
     error, cause = run(bench, video, scene=1)
     assert error == "CaptionsRefused"
     assert "scene 1" in cause["errorMessage"]
-    assert "凧 (U+51E7)" in cause["errorMessage"]
+    assert "lacks \U00013000 (U+13000)" in cause["errorMessage"]
     assert "captions" in cause["advice"]
     assert texts(bench) == ["A bee wakes."]
-    track = run(bench, written(bench, "凧が飛ぶ。", captions=True))
+    track = run(bench, written(bench, "\U00013000。", captions=True))
     assert isinstance(track, dict), "players have more letters"
+
+
+def test_letters_that_the_users_font_lacks_are_named_before_speaking(bench: Bench) -> None:
+    file = {"key": keys.upload(TENANT, "f" * 64, "otf"), "sha256": "f" * 64}
+    bench.inputs.put(file["key"], FONT.read_bytes(), "font/otf")
+    video = written(bench, "凧が飛ぶ。", captions=True, caption_look={"font_file": file})
+    error, cause = run(bench, video)
+    assert (error, "the font Inter lacks 凧 (U+51E7)" in cause["errorMessage"]) == ("CaptionsRefused", True)
+    assert isinstance(run(bench, written(bench, "It flies.", caption_look={"font_file": file})), dict)
 
 
 @pytest.mark.parametrize("sound", [b"<html>", b"ID3 is no sound"])

@@ -27,7 +27,7 @@ from tests.factories import a_shot
 from tests.unit.clips import clip, decoded
 
 FILM, POSTER, SHEET, REPORT = b"the film", b"the poster", b"the sheet", b"{}"
-CAPTIONS = {"vtt": b"WEBVTT", "srt": b"1"}
+CAPTIONS = {"vtt": b"WEBVTT", "srt": b"1", "ass": b"[Script Info]"}
 SAID = Sentence(text="A bee.", sound="a" * 64, start=0, seconds=1)
 
 
@@ -152,6 +152,7 @@ def test_captions_are_delivered_beside_the_film(bench: Bench) -> None:
     assert done.captions_srt
     assert bench.outputs.get(done.captions) == CAPTIONS["vtt"]
     assert bench.outputs.get(done.captions_srt) == CAPTIONS["srt"]
+    assert bench.outputs.get(str(done.captions_ass)) == CAPTIONS["ass"]
     folder = keys.video_folder(TENANT, video.id)
     assert {done.captions, done.captions_srt} <= bench.deployment.keys("output", folder)
 
