@@ -1,9 +1,11 @@
 """A scene's narration: the voice, its length, and where each sentence starts."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Any
 
+from lambdas.domain.characters import Role, voice_of
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
 from lambdas.domain.video_request import Voice
@@ -98,10 +100,12 @@ class Spoken(Document):
         return min(FASTEST_FIT, ceil(100 * needed) / 100)
 
 
-def speaker(narration: Narration, film: Voice, *, voice: str, engine: str) -> Speaker:
-    """Return the speaker of a scene: its own settings override the film's, which override the deployment's
-    `voice` and its `engine`."""
-    name = narration.voice or film.name or voice
+def speaker(
+    narration: Narration, film: Voice, cast: Sequence[Role] = (), *, voice: str, engine: str
+) -> Speaker:
+    """Return the speaker of a scene: its own settings and those of the character that speaks override the
+    film's, which override the deployment's `voice` and its `engine`."""
+    name = voice_of(narration, cast) or film.name or voice
     return Speaker(
         voice=name,
         engine=film.engine or usual_engine(name, voice=voice, engine=engine),

@@ -49,6 +49,15 @@ VoiceName = Annotated[
         description="a voice name, for example Joanna, without control characters",
     ),
 ]
+SpeakerName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        pattern=NAME,
+        description="the name of one of your characters, for example @mossy, without control characters",
+    ),
+]
 _Language = Annotated[
     str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="a language code, for example en-US or de")
 ]
@@ -80,9 +89,11 @@ class Prompts(Document):
 
 
 class Narration(Document):
-    """The narration of a scene. Its own voice, speed or language overrides the film's."""
+    """The narration of a scene. Its own voice, speed or language overrides the film's. `speaker`: the
+    character that says it, in its voice unless there is an own one."""
 
     text: _Said
+    speaker: SpeakerName | None = None
     voice: VoiceName | None = None
     language: _Language | None = None
     speed: Speed | None = None
@@ -215,6 +226,7 @@ class PartialPrompts(Document):
 
 class PartialNarration(Document):
     text: _Said | None = None
+    speaker: SpeakerName | None = None
     voice: VoiceName | None = None
     language: _Language | None = None
     speed: Speed | None = None

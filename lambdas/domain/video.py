@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
 
-from lambdas.domain.characters import CastMember, Description, appearing
+from lambdas.domain.characters import CastMember, Description, appearing, voice_of
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.prices import total
 from lambdas.domain.quotas import Reservation
@@ -212,9 +212,15 @@ def unchanged_parts(
 ) -> dict[str, list[PartProgress]]:
     """Return the record's narrations and stills that still match their scenes, so that nobody mistakes an
     outdated one for what the storyboard says. `cast`: the film's characters from now on, if they change."""
-    played = _played(before, video.cast), _played(after, video.cast if cast is None else cast)
+    after_cast = video.cast if cast is None else cast
+    played = _played(before, video.cast), _played(after, after_cast)
     pairs = list(enumerate(zip(before.scenes, after.scenes, strict=False)))
-    said = {index for index, (old, new) in pairs if old.narration == new.narration}
+    said = {
+        index
+        for index, (old, new) in pairs
+        if old.narration == new.narration
+        and voice_of(old.narration, video.cast) == voice_of(new.narration, after_cast)
+    }
     drawn = {
         index
         for index, (old, new) in pairs

@@ -13,7 +13,7 @@ from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import ASPECT, RATES, FpsMode, Framing
-from lambdas.domain.storyboard import MOST_SCENES, PartialStoryboard, parse_partial
+from lambdas.domain.storyboard import MOST_SCENES, PartialStoryboard, VoiceName, parse_partial
 from lambdas.domain.uploads import MEDIA_TYPES
 from lambdas.domain.video_request import (
     LONGEST_FADE,
@@ -444,6 +444,10 @@ class CharacterFields(Document):
         description=f"text of at most {LONGEST_DESCRIPTION:,} characters without control characters",
     )
     """How it looks. Without it, a text model describes its picture."""
+    voice: VoiceName | None = Field(
+        default=None, description="a voice name, for example Joanna, without control characters"
+    )
+    """What speaks the narration of scenes whose `speaker` it is: one of `GET /v1/voices`."""
 
 
 class UploadFields(Document):

@@ -53,7 +53,9 @@ def narrate(
         raise CaptionsRefused(
             f"the narration of scene {request.scene} can't be burned into the pictures: {missing}"
         )
-    by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
+    by = speaker(
+        narration, video.request.voice, video.cast, voice=settings.voice, engine=settings.voice_engine
+    )
     within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
     timed = video.request.times_words
     content = by.narration_hash(narration.text, words=timed, within=within)

@@ -132,6 +132,8 @@ class Character(Document):
     """Yours, or a text model's of its picture, once a film needed it."""
     described_by: str | None = None
     """The model that described its picture."""
+    voice: str | None = None
+    """What speaks where it is a scene's `speaker`."""
     width: int = ALWAYS
     """Of its picture, in pixels."""
     height: int = ALWAYS
@@ -147,6 +149,8 @@ class CharacterUsed(Document):
     note: str | None = None
     """Why there is no description, if there is none."""
     cost: float | None = None
+    voice: str | None = None
+    """What speaks where it is a scene's `speaker`."""
     scenes: list[int] | None = []
     """The indexes of its scenes, once the film is planned."""
 
@@ -498,10 +502,12 @@ class MusicOf(Document):
 
 
 class Narration(Document):
-    """The narration of a scene. Its own voice, speed or language overrides the film's."""
+    """The narration of a scene. Its own voice, speed or language overrides the film's. `speaker`: the
+    character that says it, in its voice unless there is an own one."""
 
     text: str = ALWAYS
     """Must be text of 1 to 3,000 characters without control characters."""
+    speaker: str | None = None
     voice: str | None = None
     language: str | None = None
     speed: float | None = None

@@ -164,12 +164,12 @@ export class StoryboardEditor {
   // --- view
 
   /**
-   * `engine` is a model of the API or undefined; `voices` too. `shape` is [width, height]. `media`, `marks` and
+   * `engine` is a model of the API or undefined; `voices` and `characters` too. `shape` is [width, height]. `media`, `marks` and
    * `actions` return a template for a scene: its still, what becomes of it, and more buttons.
    */
-  view({ engine, voices = [], readonly = false, shape = [16, 9], media, marks, actions }) {
+  view({ engine, voices = [], characters = [], readonly = false, shape = [16, 9], media, marks, actions }) {
     this.readonly = readonly;
-    const shown = { engine, voices, readonly, shape, media, marks, actions };
+    const shown = { engine, voices, characters, readonly, shape, media, marks, actions };
     const { title, style, scenes } = this.storyboard;
     const text = (path, label, options) =>
       textField({
@@ -211,7 +211,7 @@ export class StoryboardEditor {
       }`;
   }
 
-  #scene(scene, index, { engine, voices, readonly, media, marks, actions }) {
+  #scene(scene, index, { engine, voices, characters, readonly, media, marks, actions }) {
     const text = (path, label, options) => {
       const [part, name] = path.split(".");
       const id = controlId(scene, path);
@@ -253,7 +253,7 @@ export class StoryboardEditor {
           ${text("video.positive_prompt", "Motion", tokens)}
           <div class="scene-length">${this.#length(scene, readonly)}</div>
         </div>
-        ${this.#more(scene, index, { text, engine, voices, readonly })}
+        ${this.#more(scene, index, { text, engine, voices, characters, readonly })}
       </li>`;
   }
 
@@ -289,7 +289,7 @@ export class StoryboardEditor {
     });
   }
 
-  #more(scene, index, { text, engine, voices, readonly }) {
+  #more(scene, index, { text, engine, voices, characters, readonly }) {
     const id = (path) => controlId(scene, path);
     const line = (path, label, options) => {
       const [part, name] = path.split(".");
@@ -304,6 +304,19 @@ export class StoryboardEditor {
         ...options,
       });
     };
+    const choice = (path, label, choices) => {
+      const [part, name] = path.split(".");
+      return choiceField({
+        id: id(path),
+        label,
+        value: scene[part]?.[name] ?? "",
+        disabled: readonly,
+        fault: this.faults.get(id(path)),
+        input: (value) => this.#type(scene, path, value),
+        choices,
+      });
+    };
+    const speakers = _speakers(characters, scene.narration?.speaker);
     const check = (path, label, hint) =>
       checkField({
         id: id(path),
@@ -331,15 +344,15 @@ export class StoryboardEditor {
       <details class="scene-more">
         <summary>More: voice, own pictures, what not to show, seeds</summary>
         <div class="scene-more-fields">
-          ${choiceField({
-            id: id("narration.voice"),
-            label: "Voice",
-            value: scene.narration?.voice ?? "",
-            disabled: readonly,
-            fault: this.faults.get(id("narration.voice")),
-            input: (value) => this.#type(scene, "narration.voice", value),
-            choices: [["", "The film's"], ..._voices(voices, scene.narration?.voice)],
-          })}
+          ${
+            speakers.length
+              ? choice("narration.speaker", "Speaker", [["", "The narrator"], ...speakers])
+              : nothing
+          }
+          ${choice("narration.voice", "Voice", [
+            ["", scene.narration?.speaker ? "The speaker's" : "The film's"],
+            ..._voices(voices, scene.narration?.voice),
+          ])}
           ${line("narration.speed", "Speaking speed", { numeric: "decimal", hint: "0.5 to 2; by default 1" })}
           ${line("narration.language", "Language", { placeholder: "en-US" })}
           ${picture("first_frame", "First picture", (engine?.image ?? "none") !== "none" && !scene.continues)}
@@ -403,6 +416,7 @@ const SCENE_CONTROLS = new Map([
   ["video", "video.positive_prompt"],
   ...[
     "narration.text",
+    "narration.speaker",
     "narration.voice",
     "narration.speed",
     "narration.language",
@@ -428,6 +442,11 @@ export const controlId = (scene, path) => `${scene ? `scene-${scene.id}` : "stor
 function _voices(voices, own) {
   const known = voices.map(({ id, language_name }) => [id, `${id} (${language_name})`]);
   return own && !voices.some(({ id }) => id === own) ? [...known, [own, own]] : known;
+}
+
+function _speakers(characters, own) {
+  const known = characters.filter(({ voice }) => voice).map(({ name, voice }) => [name, `${name} (${voice})`]);
+  return own && !known.some(([name]) => name === own) ? [...known, [own, own]] : known;
 }
 
 function _speech(scene) {

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.domain.characters import Image, Role
 from lambdas.domain.narration import Sentence, Speaker, SpokenWord, speaker, spoken
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
 from lambdas.domain.video_request import Voice
@@ -34,6 +35,17 @@ def test_the_scene_s_voice_overrides_the_film_s_and_that_the_deployment_s(
 ) -> None:
     found = by(narration, **film)
     assert (found.voice, found.engine) == (voice, engine)
+
+
+def test_the_character_s_voice_comes_after_the_narration_s_own_and_before_the_film_s() -> None:
+    picture = Image(key="k", sha256="0" * 64, width=2, height=2)
+    cast = [
+        Role(id=name, name=name, voice=voice, image=picture) for name, voice in (("A", "Amy"), ("B", None))
+    ]
+    narrations = ({"speaker": "A"}, {"speaker": "A", "voice": "Joe"}, {"speaker": "B"}, {})
+    said = [Narration.model_validate({"text": "A bee.", **one}) for one in narrations]
+    found = [speaker(one, Voice(name="Eva"), cast, voice="Ida", engine="standard").voice for one in said]
+    assert found == ["Amy", "Joe", "Eva", "Eva"]
 
 
 def test_a_scene_s_own_speed_and_language() -> None:
