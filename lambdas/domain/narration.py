@@ -7,6 +7,7 @@ from typing import Any
 
 from lambdas.domain.characters import Role, voice_of
 from lambdas.domain.documents import Document, fingerprint
+from lambdas.domain.pronunciation import Said
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
 from lambdas.domain.video_request import Voice
 
@@ -27,15 +28,20 @@ class Speaker(Document):
     speed: float  # 1 is the voice's own, 2 is twice as fast
     sample_rate: int
 
-    def sentence_hash(self, sentence: str) -> str:
-        return fingerprint({"sentence": _MAKING, "text": sentence, **self.model_dump()})
+    def sentence_hash(self, said: Said) -> str:
+        pronounced = {"said": said.address} if said.address else {}
+        return fingerprint({"sentence": _MAKING, "text": said.text, **pronounced, **self.model_dump()})
 
-    def narration_hash(self, text: str, *, words: bool = False, within: float | None = None) -> str:
-        """`words`: with the time of each word. `within`: seconds of the scene that it is spoken faster to fit
-        into, if it must be."""
+    def narration_hash(
+        self, text: str, said: Sequence[Said] = (), *, words: bool = False, within: float | None = None
+    ) -> str:
+        """`said`: its sentences. `words`: with the time of each word. `within`: seconds of the scene that it
+        is spoken faster to fit into, if it must be."""
         stored = {"narration": [_MAKING, _KEEPING], **({"words": True} if words else {})}
         fitted = {} if within is None else {"within": within}
-        return fingerprint({**stored, "text": text, **fitted, **self.model_dump()})
+        addresses = [one.address for one in said if one.address]
+        pronounced = {"said": addresses} if addresses else {}
+        return fingerprint({**stored, "text": text, **pronounced, **fitted, **self.model_dump()})
 
 
 class OfferedVoice(Document):

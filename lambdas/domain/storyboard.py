@@ -7,7 +7,7 @@ is made.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, GetJsonSchemaHandler, StringConstraints, ValidationError
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, StringConstraints, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -15,6 +15,7 @@ from lambdas.domain import keys
 from lambdas.domain.control_characters import NAME, TEXT
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document, fingerprint
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.pronunciation import LEXICON, Lexicon, parse_lexicon
 from lambdas.domain.sentences import can_be_spoken
 from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.wrong_fields import wrong_fields
@@ -76,6 +77,7 @@ _Seconds = Annotated[
     ),
 ]
 
+GivenLexicon = Annotated[Lexicon, BeforeValidator(parse_lexicon), Field(description=LEXICON)]
 _Flag = Annotated[bool, Field(strict=True, description="true or false")]
 
 
@@ -93,10 +95,10 @@ class Narration(Document):
     character that says it, in its voice unless there is an own one."""
 
     text: _Said
-    speaker: SpeakerName | None = None
     voice: VoiceName | None = None
     language: _Language | None = None
     speed: Speed | None = None
+    speaker: SpeakerName | None = None
 
     @property
     def spoken(self) -> str:
@@ -163,13 +165,15 @@ class Scene(Document):
 
 
 class Storyboard(Document):
-    """The storyboard of a film. `style`: the looks and characters that every scene shares."""
+    """The storyboard of a film. `style`: the looks and characters that every scene shares. `lexicon`: how
+    words of the narration are pronounced."""
 
     title: _Title
     style: _Note = ""
     scenes: list[Scene] = Field(
         min_length=1, max_length=MOST_SCENES, description=f"a list of 1 to {MOST_SCENES} scenes"
     )
+    lexicon: GivenLexicon = {}
 
     @property
     def sha256(self) -> str:
@@ -226,10 +230,10 @@ class PartialPrompts(Document):
 
 class PartialNarration(Document):
     text: _Said | None = None
-    speaker: SpeakerName | None = None
     voice: VoiceName | None = None
     language: _Language | None = None
     speed: Speed | None = None
+    speaker: SpeakerName | None = None
 
 
 class PartialScene(Document):
@@ -249,6 +253,7 @@ class PartialStoryboard(Document):
     scenes: list[PartialScene] = Field(
         default=[], max_length=MOST_SCENES, description=f"a list of at most {MOST_SCENES} scenes"
     )
+    lexicon: GivenLexicon = {}
 
     def given(self) -> dict[str, Any]:
         """Return only the given fields."""

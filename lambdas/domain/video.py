@@ -7,9 +7,10 @@ from itertools import pairwise
 from lambdas.domain.characters import CastMember, Description, appearing, voice_of
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.prices import total
+from lambdas.domain.pronunciation import Lexicon, Said, pronounced
 from lambdas.domain.quotas import Reservation
 from lambdas.domain.stages import CLOSED, Stage
-from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.storyboard import Narration, Storyboard
 from lambdas.domain.video_parts import (
     AssemblyProgress,
     ClipProgress,
@@ -219,6 +220,7 @@ def unchanged_parts(
         index
         for index, (old, new) in pairs
         if old.narration == new.narration
+        and _said(old.narration, before.lexicon) == _said(new.narration, after.lexicon)
         and voice_of(old.narration, video.cast) == voice_of(new.narration, after_cast)
     }
     drawn = {
@@ -232,6 +234,12 @@ def unchanged_parts(
         "narrations": [part for part in video.narrations if part.scene in said],
         "stills": [part for part in video.stills if part.scene in drawn],
     }
+
+
+def _said(narration: Narration | None, lexicon: Lexicon) -> Said | None:
+    """Return how a narration is pronounced."""
+    said = pronounced(narration.spoken, lexicon) if narration else None
+    return None if said is None or said.is_plain else said
 
 
 def _played(storyboard: Storyboard, cast: Sequence[CastMember]) -> list[list[str]]:

@@ -8,7 +8,7 @@ from lambdas.adapters.voices import Voices
 from lambdas.domain.characters import Role, voice_of
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.narration import OfferedVoice, usual_engine
-from lambdas.domain.storyboard import PartialStoryboard, Storyboard
+from lambdas.domain.storyboard import PartialScene, PartialStoryboard, Scene, Storyboard
 from lambdas.domain.video_request import Voice
 from lambdas.settings import IntakeSettings
 
@@ -29,7 +29,8 @@ def check_voices(
     """Check the voices that a film asks for. Raises InvalidRequest, which names the field or path;
     ServiceUnavailable."""
     asked = {"voice": film.name} if film.name else {}
-    for index, scene in enumerate(storyboard.scenes if storyboard else ()):
+    scenes: Sequence[Scene | PartialScene] = storyboard.scenes if storyboard else ()
+    for index, scene in enumerate(scenes):
         if scene.narration and (name := voice_of(scene.narration, cast)):
             asked[f"scenes[{index}].narration.{'voice' if scene.narration.voice else 'speaker'}"] = name
     for path, voice in check_names(asked).items():

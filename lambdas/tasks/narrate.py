@@ -17,6 +17,7 @@ from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.narration import Speaker, Spoken, speaker, spoken
+from lambdas.domain.pronunciation import Said, pronounced
 from lambdas.domain.sentences import sentences
 from lambdas.domain.video_request import FASTEST_SPEECH, NarrationFit
 from lambdas.media.font import not_drawn
@@ -46,7 +47,8 @@ def narrate(
     Raises ArtifactMissing, CaptionsRefused, NarrationRefused, SoundUnreadable, VideoClosed, VideoNotFound.
     """
     video = require_open(videos, request.tenant, request.video_id)
-    scene = Storyboards(outputs).get(video).scenes[request.scene]
+    storyboard = Storyboards(outputs).get(video)
+    scene = storyboard.scenes[request.scene]
     narration = scene.narration
     assert narration is not None  # noqa: S101 - scenes without narration are skipped
     if video.request.burn_captions and (missing := not_drawn(narration.spoken)):
@@ -58,17 +60,18 @@ def narrate(
     )
     within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
     timed = video.request.times_words
-    content = by.narration_hash(narration.text, words=timed, within=within)
+    texts = sentences(narration.spoken, by.language)
+    said = [pronounced(text, storyboard.lexicon) for text in texts]
+    content = by.narration_hash(narration.text, said, words=timed, within=within)
     artifact = keys.narration(request.tenant, content)
     preview = keys.narration_preview(request.tenant, content)
     sounds = artifacts(outputs, request.tenant, request.video_id, videos)
 
     def make() -> tuple[str, float | None]:
-        texts = sentences(narration.spoken, by.language)
-        document, billed = _spoken(texts, request, by, outputs, sounds, speech, timed=timed)
+        document, billed = _spoken(said, request, by, outputs, sounds, speech, timed=timed)
         if within is not None and not document.fits(within):
             faster = by.model_copy(update={"speed": min(FASTEST_SPEECH, by.speed * document.faster(within))})
-            document, again = _spoken(texts, request, faster, outputs, sounds, speech, timed=timed)
+            document, again = _spoken(said, request, faster, outputs, sounds, speech, timed=timed)
             billed += again
         # Before the narration itself: once that exists, the part counts as made.
         outputs.put(preview, _preview(document, request.tenant, outputs), "audio/mp4")
@@ -99,7 +102,7 @@ def _preview(said: Spoken, tenant: str, outputs: Objects) -> bytes:
 
 
 def _spoken(
-    texts: Sequence[str],
+    sentences: Sequence[Said],
     request: SceneTask,
     by: Speaker,
     outputs: Objects,
@@ -109,25 +112,25 @@ def _spoken(
     timed: bool,
 ) -> tuple[Spoken, int]:
     """Return the narration, with its words' times if `timed`, and the number of billed characters."""
-    said, billed = [], 0
-    for text in texts:
-        seconds, characters = _said(text, request, by, outputs, sounds, speech)
-        words = speech.words(text, by, float(seconds)) if timed else None
-        billed += characters + (0 if words is None else len(text))
-        said.append((text, by.sentence_hash(text), seconds, words or ()))
-    return spoken(by.voice, said), billed
+    made, billed = [], 0
+    for said in sentences:
+        seconds, characters = _said(said, request, by, outputs, sounds, speech)
+        words = speech.words(said, by, float(seconds)) if timed else None
+        billed += characters + (0 if words is None else len(said.text))
+        made.append((said.text, by.sentence_hash(said), seconds, words or ()))
+    return spoken(by.voice, made), billed
 
 
 def _said(
-    text: str, request: SceneTask, by: Speaker, outputs: Objects, sounds: SharedObjects, speech: Speech
+    said: Said, request: SceneTask, by: Speaker, outputs: Objects, sounds: SharedObjects, speech: Speech
 ) -> tuple[Fraction, int]:
     """Synthesize a sentence unless its sound exists; return its seconds and the number of billed
     characters."""
-    key = keys.speech(request.tenant, by.sentence_hash(text))
+    key = keys.speech(request.tenant, by.sentence_hash(said))
     what = f"the narration of scene {request.scene}"
     if sounds.find(key):
         return length(BytesIO(outputs.get(key)), what), 0
-    sound = speech.speak(text, by)
+    sound = speech.speak(said, by)
     seconds = length(BytesIO(sound), what)  # before storing: a retry would reuse a broken sound
     sounds.put(key, sound, "audio/mpeg")
-    return seconds, len(text)
+    return seconds, len(said.text)

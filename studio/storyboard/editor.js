@@ -147,7 +147,8 @@ export class StoryboardEditor {
     const [, index, name] = /^scenes\[(\d+)\]\.(.+)$/.exec(path) ?? [];
     const scene = this.storyboard.scenes[index];
     if (index && !scene) return null;
-    const known = scene ? SCENE_CONTROLS.get(name) : { title: "title", style: "style", scenes: "scenes" }[path];
+    const whole = ["title", "style", "scenes", "lexicon"].find((one) => path === one || path.startsWith(`${one}.`));
+    const known = scene ? SCENE_CONTROLS.get(name) : whole;
     if (!known) return null;
     const control = controlId(scene, known);
     this.faults.set(control, message);
@@ -170,7 +171,7 @@ export class StoryboardEditor {
   view({ engine, voices = [], characters = [], readonly = false, shape = [16, 9], media, marks, actions }) {
     this.readonly = readonly;
     const shown = { engine, voices, characters, readonly, shape, media, marks, actions };
-    const { title, style, scenes } = this.storyboard;
+    const { title, style, lexicon, scenes } = this.storyboard;
     const text = (path, label, options) =>
       textField({
         id: controlId(null, path),
@@ -191,6 +192,13 @@ export class StoryboardEditor {
           value: style,
           optional: true,
           placeholder: "Soft watercolour; a girl of eight with a red scarf; low evening sun.",
+        })}
+        ${text("lexicon", "Pronunciation, a word on each line", {
+          rows: 1,
+          value: lexicon,
+          optional: true,
+          placeholder: "GIF = jif",
+          hint: "Word = what is said, or /phonemes/. Captions keep the word.",
         })}
       </div>
       ${fault ? html`<p class="fault" id=${controlId(null, "scenes")} tabindex="-1">${fault}</p>` : nothing}

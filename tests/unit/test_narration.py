@@ -7,6 +7,7 @@ import pytest
 
 from lambdas.domain.characters import Image, Role
 from lambdas.domain.narration import Sentence, Speaker, SpokenWord, speaker, spoken
+from lambdas.domain.pronunciation import plain, pronounced
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
 from lambdas.domain.video_request import Voice
 
@@ -65,11 +66,18 @@ def test_a_sound_s_address_depends_only_on_what_is_heard() -> None:
         {"sample_rate": 8000},
     ]
     speakers = [by(), *(by(**other) for other in others), by({"language": "en-IN"})]
-    assert len({one.sentence_hash("A bee.") for one in speakers}) == len(speakers)
+    assert len({one.sentence_hash(plain("A bee.")) for one in speakers}) == len(speakers)
     assert len({one.narration_hash("A bee.") for one in speakers}) == len(speakers)
-    assert by().sentence_hash("A bee.") == by({"text": "Another."}).sentence_hash("A bee.")
-    assert by().sentence_hash("A bee.") != by().sentence_hash("A bee!")
-    assert by().sentence_hash("A bee.") != by().narration_hash("A bee.")
+    assert by().sentence_hash(plain("A bee.")) == by({"text": "Another."}).sentence_hash(plain("A bee."))
+    assert by().sentence_hash(plain("A bee.")) != by().sentence_hash(plain("A bee!"))
+    assert by().sentence_hash(plain("A bee.")) != by().narration_hash("A bee.")
+    bees = [pronounced("A bee.", lexicon) for lexicon in ({}, {"bee": "be"}, {"bee": "bea"}, {"wasp": "bea"})]
+    assert bees[3] == bees[0] == plain("A bee.")
+    assert len({by().sentence_hash(one) for one in bees}) == len(
+        {by().narration_hash("", [one]) for one in bees}
+    )
+    assert len({by().sentence_hash(one) for one in bees}) == 3
+    assert by().narration_hash("A bee.", [bees[0]]) == by().narration_hash("A bee.")
     assert by().narration_hash("A bee.", words=True) != by().narration_hash("A bee.")
 
 

@@ -26,6 +26,7 @@ from lambdas.domain.errors import (
 from lambdas.domain.narration import OfferedVoice, Speaker, usual_engine
 from lambdas.domain.origin import Idea
 from lambdas.domain.prompts import material
+from lambdas.domain.pronunciation import plain
 from lambdas.domain.sentences import can_be_spoken
 from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.storyboard import text_of
@@ -135,11 +136,12 @@ def hear_voice(voice: str) -> Response:
 
     asked = _parsed(ToHear, json_body())
     found = settings()
-    said = spoken_text(asked.text)
-    if not can_be_spoken(said):
+    text = spoken_text(asked.text)
+    if not can_be_spoken(text):
         raise InvalidRequest("text has no letter or digit that can be spoken.", param="text")
     ContentFilter(found).check({"text": asked.text})
     by = _speaker(_voice_named(voice), asked)
+    said = plain(text)
     key, outputs = keys.voice_sample(tenant(), by.sentence_hash(said)), stores.outputs(found)
     if not outputs.exists(key):
         try:

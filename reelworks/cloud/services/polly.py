@@ -23,7 +23,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lambdas.domain.spoken_text import without_emoji
-from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceBackend, VoiceFailed
+from reelworks.cloud.backends.voice.interface import (
+    Samples,
+    Voice,
+    VoiceBackend,
+    VoiceFailed,
+    Words,
+)
 from reelworks.cloud.backends.voice.piper import Piper, read_voice, voice_files
 from reelworks.cloud.backends.voice.speech_server import SpeechServer
 from reelworks.cloud.errors import ServiceError
@@ -56,6 +62,22 @@ def _can_read(language: str, text: str) -> bool:
         return True
     letters = [char for char in text if char.isalpha()]
     return not letters or any(unicodedata.name(char, "").startswith("LATIN") for char in letters)
+
+
+def _unpronounced(voice: Voice, sentence: Sentence) -> str | None:
+    """Return why the voice can't speak the sentence's phonemes; None if it can."""
+    for one in sentence.words:
+        if isinstance(one, str):
+            continue
+        if not voice.phonemes:
+            return f"The voice {voice.name} speaks no phonemes, such as /{one.ipa}/; give words instead."
+        if missing := sorted(set(one.signs) - voice.phonemes):
+            return f"The voice {voice.name} does not have the phonemes {' '.join(missing)} of /{one.ipa}/."
+    return None
+
+
+def _without_emoji(words: Words) -> Words:
+    return tuple(without_emoji(one) if isinstance(one, str) else one for one in words)
 
 
 class _SpeechRequest(BaseModel):
@@ -154,6 +176,8 @@ class Polly:
             if isinstance(one, Sentence) and not _can_read(voice.language, one.text):
                 message = f"The voice {voice.name} speaks {voice.language}, which “{one.text[:40]}” is not."
                 raise ServiceError(400, "LanguageNotSupportedException", message)
+            if isinstance(one, Sentence) and (refused := _unpronounced(voice, one)):
+                raise ServiceError(400, "InvalidSsmlException", refused)
         headers = {"x-amzn-RequestCharacters": str(ssml.characters(said))}
         if request.output_format == "json":
             if not request.speech_mark_types:
@@ -187,7 +211,7 @@ class Polly:
     async def _spoken(self, voice: Voice, sentence: Sentence) -> _Spoken:
         backend: VoiceBackend = self._served[voice.name][1] if voice.name in self._served else self._piper
         try:
-            return await backend.say(voice, sentence.rate, without_emoji(sentence.text))
+            return await backend.say(voice, sentence.rate, _without_emoji(sentence.words))
         except VoiceFailed as error:
             raise _failed(error) from error
 

@@ -146,6 +146,20 @@ def test_a_scene_s_own_voice_speed_and_language_and_the_film_s(bench: Bench) -> 
     assert "LanguageCode" not in second
 
 
+def test_only_the_sentences_with_a_word_of_the_lexicon_are_spoken_anew(bench: Bench) -> None:
+    brief = a_brief(a_scene("A GIF of bees. They fly."), a_scene("They fly."))
+    for scene in range(2):
+        run(bench, storyboarded(bench, brief), scene)
+    bench.answers.spoken.clear()
+    brief["given"]["lexicon"] = {"gif": "jif", "wasps": "wosps"}
+    video = storyboarded(bench, brief)
+    for scene in range(2):
+        run(bench, video, scene)
+    assert texts(bench) == ['<speak>A <sub alias="jif">GIF</sub> of bees.</speak>']
+    assert [one.text for one in narration(bench, video).sentences] == ["A GIF of bees.", "They fly."]
+    assert [part.reused for part in bench.now(video).narrations] == [False, True]
+
+
 @pytest.mark.parametrize(("seconds", "rate"), [(4.1, "113%"), (2, "115%")])
 def test_a_narration_is_spoken_faster_to_fit_its_scene(bench: Bench, seconds: float, rate: str) -> None:
     bench.answers.sound = spoken_sound(3.5)
