@@ -31,6 +31,7 @@ from reelworks.cloud.backends.voice.interface import (
     Words,
 )
 from reelworks.cloud.backends.voice.piper import Piper, read_voice, voice_files
+from reelworks.cloud.backends.voice.reading import read_aloud
 from reelworks.cloud.backends.voice.speech_server import SpeechServer
 from reelworks.cloud.errors import ServiceError
 from reelworks.cloud.services import ssml
@@ -76,8 +77,10 @@ def _unpronounced(voice: Voice, sentence: Sentence) -> str | None:
     return None
 
 
-def _without_emoji(words: Words) -> Words:
-    return tuple(without_emoji(one) if isinstance(one, str) else one for one in words)
+def _read_aloud(words: Words, voice: Voice) -> Words:
+    return tuple(
+        read_aloud(without_emoji(one), voice.language) if isinstance(one, str) else one for one in words
+    )
 
 
 class _SpeechRequest(BaseModel):
@@ -211,7 +214,7 @@ class Polly:
     async def _spoken(self, voice: Voice, sentence: Sentence) -> _Spoken:
         backend: VoiceBackend = self._served[voice.name][1] if voice.name in self._served else self._piper
         try:
-            return await backend.say(voice, sentence.rate, _without_emoji(sentence.words))
+            return await backend.say(voice, sentence.rate, _read_aloud(sentence.words, voice))
         except VoiceFailed as error:
             raise _failed(error) from error
 
