@@ -102,6 +102,8 @@ def _request(said: Said, by: Speaker) -> dict[str, str]:
 
 
 def _marked_up(part: Part) -> str:
+    if part.pause is not None:
+        return f'<break time="{part.pause * 1000:.0f}ms"/>'
     text = escape(part.text)
     if part.ipa is not None:
         return f'<phoneme alphabet="ipa" ph={quoteattr(part.ipa)}>{text}</phoneme>'
@@ -113,7 +115,7 @@ def _replaced(said: Said, sent: bytes) -> list[tuple[int, int, str]]:
     bytes, and the text as it is written."""
     found, at = [], 0
     for part in said.parts:
-        if not part.is_plain:
+        if part.text and not part.is_plain:
             marked_up = _marked_up(part).encode()
             at = sent.index(marked_up, at)
             found.append((at, at + len(marked_up), part.text))

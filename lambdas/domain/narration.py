@@ -87,12 +87,13 @@ class Spoken(Document):
 
     by: str  # the voice
     sentences: list[Sentence]
+    rest: float = 0.0  # seconds of silence after the last sentence that the text asks for
 
     @property
     def seconds(self) -> float:
         """The minimum length of the scene."""
         last = self.sentences[-1]
-        return LEAD + last.start + last.seconds + TAIL
+        return LEAD + last.start + last.seconds + self.rest + TAIL
 
     def fits(self, seconds: float) -> bool:
         """Return whether it can be spoken in a scene of that length."""
@@ -127,11 +128,18 @@ def usual_engine(name: str, *, voice: str, engine: str) -> str:
     return engine if name == voice else "neural"
 
 
-def spoken(by: str, sentences: list[tuple[str, str, Fraction, tuple[SpokenWord, ...]]]) -> Spoken:
-    """Return the narration made of `sentences`: (text, hash, seconds, words) in order."""
+def spoken(
+    by: str,
+    sentences: Sequence[tuple[str, str, Fraction, tuple[SpokenWord, ...]]],
+    pauses: Sequence[float] = (),
+    rest: float = 0.0,
+) -> Spoken:
+    """Return the narration made of `sentences`: (text, hash, seconds, words) in order. `pauses`: the seconds
+    of silence before each, besides the usual; `rest`: those after the last."""
     placed: list[Sentence] = []
     start = 0.0
-    for text, sound, seconds, words in sentences:
+    for (text, sound, seconds, words), pause in zip(sentences, pauses or [0.0] * len(sentences), strict=True):
+        start += pause
         placed.append(Sentence(text=text, sound=sound, start=start, seconds=float(seconds), words=words))
         start += float(seconds) + PAUSE
-    return Spoken(by=by, sentences=placed)
+    return Spoken(by=by, sentences=placed, rest=rest)

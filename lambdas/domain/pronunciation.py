@@ -5,13 +5,14 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdas.domain.control_characters import visible
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.patterns import lazy_pattern
-from lambdas.domain.sentences import can_be_spoken
+from lambdas.domain.sentences import can_be_spoken, spans
+from lambdas.domain.spoken_text import spoken_with_pauses
 
 MOST_WORDS = 500
 LONGEST_WORD, LONGEST_ALIAS, LONGEST_IPA = 100, 200, 200  # characters
@@ -35,15 +36,17 @@ Lexicon = dict[str, str | Phonemes]
 
 
 class Part(Document):
-    """A part of a sentence: `text` as it is written, and what is said instead, if anything."""
+    """A part of a sentence: `text` as it is written, and what is said instead, if anything; or seconds of
+    silence."""
 
     text: str
     alias: str | None = None
     ipa: str | None = None
+    pause: float | None = None
 
     @property
     def is_plain(self) -> bool:
-        return self.alias is None and self.ipa is None
+        return self.alias is None and self.ipa is None and self.pause is None
 
 
 class Said(Document):
@@ -61,7 +64,7 @@ class Said(Document):
         return all(part.is_plain for part in self.parts)
 
     @property
-    def address(self) -> list[dict[str, str]]:
+    def address(self) -> list[dict[str, Any]]:
         """What determines how it sounds besides its text; empty if nothing does."""
         return [] if self.is_plain else [part.model_dump(exclude_none=True) for part in self.parts]
 
@@ -111,6 +114,33 @@ def _group(word: str) -> str:
     spelled = "|".join(r"\s+".join(map(re.escape, form.split())) for form in sorted(forms))
     case = "(?i:" if word == word.lower() else "(?:"
     return f"({before}{case}{spelled}){after})"
+
+
+class Utterance(NamedTuple):
+    """A sentence of a narration, and the seconds of silence before it that the text asks for."""
+
+    said: Said
+    before: float = 0.0
+
+
+def utterances(text: str, language: str | None, lexicon: Lexicon) -> tuple[list[Utterance], float]:
+    """Return what is said of a narration, and the seconds of silence after it that the text asks for.
+    Captions show `said.text`, which has no pauses."""
+    words, pauses = spoken_with_pauses(text)
+    found: list[Utterance] = []
+    for start, end in spans(words, language):
+        sentence = words[start:end].strip()
+        begin = words.index(sentence, start)
+        before = sum((pause.seconds for pause in pauses if pause.at <= begin), 0.0)
+        within = [pause for pause in pauses if begin < pause.at < begin + len(sentence)]
+        pauses = [pause for pause in pauses if pause.at >= begin + len(sentence)]
+        parts: list[Part] = []
+        for place, seconds in [*within, (begin + len(sentence), None)]:
+            parts += _parts(words[begin:place], lexicon)
+            parts += [] if seconds is None else [Part(text="", pause=seconds)]
+            begin = place
+        found.append(Utterance(Said(parts=tuple(parts)), before))
+    return found, sum((pause.seconds for pause in pauses), 0.0)
 
 
 # --- from clients

@@ -17,7 +17,7 @@ from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document, fin
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.pronunciation import LEXICON, Lexicon, parse_lexicon
 from lambdas.domain.sentences import can_be_spoken
-from lambdas.domain.spoken_text import spoken_text
+from lambdas.domain.spoken_text import LONGEST_PAUSE, pauses, spoken_text
 from lambdas.domain.wrong_fields import wrong_fields
 
 MOST_SCENES = 50
@@ -288,6 +288,7 @@ def _parse(document: type[_Parsed], value: Any) -> _Parsed:
         raise InvalidRequest(f"{path} must be false or omitted: no scene comes before it.", param=path)
     _check_meets(storyboard.scenes, whole=document is Storyboard)
     _check_frames(storyboard.scenes)
+    _check_pauses(storyboard.scenes)
     return storyboard
 
 
@@ -325,6 +326,17 @@ def _check_frames(scenes: Sequence[Scene | PartialScene]) -> None:
             if given and other:
                 path = f"scenes[{index}].{name}"
                 raise InvalidRequest(f"{path} must be omitted: {why}.", param=path)
+
+
+def _check_pauses(scenes: Sequence[Scene | PartialScene]) -> None:
+    """Check that no pause of a narration is longer than a voice can make it."""
+    for index, scene in enumerate(scenes):
+        longest = max(pauses(scene.narration.text or ""), default=0) if scene.narration else 0
+        if longest > LONGEST_PAUSE:
+            path = f"scenes[{index}].narration.text"
+            raise InvalidRequest(
+                f"{path} must have pauses of at most {LONGEST_PAUSE:g} s; got {longest:g} s.", param=path
+            )
 
 
 def _check_meets(scenes: Sequence[Scene | PartialScene], *, whole: bool) -> None:

@@ -17,8 +17,7 @@ from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.narration import Speaker, Spoken, speaker, spoken
-from lambdas.domain.pronunciation import Said, pronounced
-from lambdas.domain.sentences import sentences
+from lambdas.domain.pronunciation import Said, Utterance, utterances
 from lambdas.domain.video_request import FASTEST_SPEECH, NarrationFit
 from lambdas.media.font import not_drawn
 from lambdas.media.sound import Placed, mix
@@ -60,9 +59,8 @@ def narrate(
     )
     within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
     timed = video.request.times_words
-    texts = sentences(narration.spoken, by.language)
-    said = [pronounced(text, storyboard.lexicon) for text in texts]
-    content = by.narration_hash(narration.text, said, words=timed, within=within)
+    said = utterances(narration.text, by.language, storyboard.lexicon)
+    content = by.narration_hash(narration.text, [one.said for one in said[0]], words=timed, within=within)
     artifact = keys.narration(request.tenant, content)
     preview = keys.narration_preview(request.tenant, content)
     sounds = artifacts(outputs, request.tenant, request.video_id, videos)
@@ -102,7 +100,7 @@ def _preview(said: Spoken, tenant: str, outputs: Objects) -> bytes:
 
 
 def _spoken(
-    sentences: Sequence[Said],
+    narration: tuple[Sequence[Utterance], float],
     request: SceneTask,
     by: Speaker,
     outputs: Objects,
@@ -113,12 +111,13 @@ def _spoken(
 ) -> tuple[Spoken, int]:
     """Return the narration, with its words' times if `timed`, and the number of billed characters."""
     made, billed = [], 0
-    for said in sentences:
+    sentences, rest = narration
+    for said, _ in sentences:
         seconds, characters = _said(said, request, by, outputs, sounds, speech)
         words = speech.words(said, by, float(seconds)) if timed else None
         billed += characters + (0 if words is None else len(said.text))
         made.append((said.text, by.sentence_hash(said), seconds, words or ()))
-    return spoken(by.voice, made), billed
+    return spoken(by.voice, made, [one.before for one in sentences], rest), billed
 
 
 def _said(

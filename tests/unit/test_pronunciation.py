@@ -10,9 +10,11 @@ from lambdas.domain.pronunciation import (
     LONGEST_WORD,
     MOST_WORDS,
     Phonemes,
+    Utterance,
     parse_lexicon,
     plain,
     pronounced,
+    utterances,
 )
 from lambdas.domain.storyboard import PartialStoryboard, parse_partial
 
@@ -93,3 +95,27 @@ def test_a_wrong_lexicon_is_refused_by_the_word(lexicon: Any, path: str, says: s
     assert caught.value.param == path
     assert caught.value.message.startswith(f"{path} ")
     assert says in caught.value.message
+
+
+def test_pauses_are_in_a_sentence_or_around_it() -> None:
+    text = "[pause 1s] Wait. [pause 0.5s] Then a GIF [pause 250ms] flies. It flies. [pause 2s]"
+    said, rest = utterances(text, "en-US", {"GIF": "jif"})
+    assert [(one.said.text, one.before) for one in said] == [
+        ("Wait.", 1.0),
+        ("Then a GIF flies.", 0.5),
+        ("It flies.", 0.0),
+    ]
+    assert rest == 2.0
+    spoken = [[part.alias or part.pause or part.text for part in one.said.parts] for one in said]
+    assert spoken == [["Wait."], ["Then a ", "jif", " ", 0.25, "flies."], ["It flies."]]
+    assert [bool(one.said.address) for one in said] == [False, True, False]
+    assert utterances("It flies.", None, {}) == ([Utterance(plain("It flies."))], 0.0)
+
+
+def test_a_pause_is_as_long_as_a_voice_can_make_it() -> None:
+    scene = {"narration": {"text": "Wait. [pause 10s] Go."}}
+    assert parse_partial({"scenes": [scene]})
+    scene["narration"]["text"] += " [pause 12s] Go."
+    with pytest.raises(InvalidRequest, match=r"must have pauses of at most 10 s; got 12 s") as caught:
+        parse_partial({"scenes": [scene]})
+    assert caught.value.param == "scenes[0].narration.text"

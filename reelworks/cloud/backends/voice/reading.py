@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -123,13 +123,11 @@ def _locale(language: str) -> "Locale | None":
 def _abbreviations(text: str, locale: "Locale") -> str:
     for pattern, words in _ABBREVIATIONS.get(locale.language, {}).items():
         # The full stop of one that ends the sentence ends it still.
-        text = re.sub(
-            rf"(?<!\w){pattern}(?P<end>\s*$)?", lambda found, said=words: _closed(found, said), text
-        )
+        text = re.sub(rf"(?<!\w){pattern}(?P<end>\s*$)?", partial(_closed, words), text)
     return text
 
 
-def _closed(found: re.Match[str], said: str) -> str:
+def _closed(said: str, found: re.Match[str]) -> str:
     return f"{said}." if found["end"] is not None else said
 
 
