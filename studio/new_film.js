@@ -420,7 +420,11 @@ class NewFilm extends Component {
             <button type="button" @click=${() => this.#dialog.showModal()}>Paste JSON</button>
           </span>
         </div>
-        <div class="board">${this.#editor.view({ engine: this.#engine, voices: this.#voices, characters: this.#characters })}</div>
+        <div class="board">${this.#editor.view({
+          engine: this.#engine,
+          voices: this.#voices,
+          characters: this.#characters,
+        })}</div>
         ${checkField(this.#shown("narrate", "Have a text model write narration for scenes without one"))}
       </div>
       <dialog ${ref((element) => (this.#dialog = element))} aria-labelledby="paste-title">

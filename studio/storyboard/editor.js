@@ -165,8 +165,8 @@ export class StoryboardEditor {
   // --- view
 
   /**
-   * `engine` is a model of the API or undefined; `voices` and `characters` too. `shape` is [width, height]. `media`, `marks` and
-   * `actions` return a template for a scene: its still, what becomes of it, and more buttons.
+   * `engine` is a model of the API or undefined; `voices` and `characters` too. `shape` is [width, height]. `media`,
+   * `marks` and `actions` return a template for a scene: its still, what becomes of it, and more buttons.
    */
   view({ engine, voices = [], characters = [], readonly = false, shape = [16, 9], media, marks, actions }) {
     this.readonly = readonly;
@@ -193,13 +193,6 @@ export class StoryboardEditor {
           optional: true,
           placeholder: "Soft watercolour; a girl of eight with a red scarf; low evening sun.",
         })}
-        ${text("lexicon", "Pronunciation, a word on each line", {
-          rows: 1,
-          value: lexicon,
-          optional: true,
-          placeholder: "GIF = jif",
-          hint: "Word = what is said, or /phonemes/. Captions keep the word.",
-        })}
       </div>
       ${fault ? html`<p class="fault" id=${controlId(null, "scenes")} tabindex="-1">${fault}</p>` : nothing}
       <ol class="board-scenes" @dragover=${(event) => this.#over(event)} @drop=${(event) => this.#drop(event)}>
@@ -216,6 +209,17 @@ export class StoryboardEditor {
             @click=${() => this.add()}>
             ${icon("add")} Add a scene${scenes.length >= MOST_SCENES ? html` (${MOST_SCENES} are the most)` : nothing}
           </button>`
+      }
+      ${
+        readonly && !lexicon
+          ? nothing
+          : text("lexicon", "Pronunciation, a word on each line", {
+              rows: 2,
+              value: lexicon,
+              optional: true,
+              placeholder: "GIF = jif",
+              hint: "A word = what is said, or its /phonemes/. Captions keep the word.",
+            })
       }`;
   }
 
